@@ -54,6 +54,14 @@ test-browser: $(VENV)/installed-dev ## Run the tests that use the pages in a bro
 fuzz: $(VENV)/installed-dev ## Send 10,000 requests to the endpoints, and thousands of forms, that mean harm
 	@$(BIN)/python -m pytest tests/web/test_hostile_requests.py tests/web/test_hostile_forms.py --hypothesis-profile=fuzz --timeout=3600 $(ARGS)
 
+.PHONY: fuzz-api
+fuzz-api: $(VENV)/installed-dev ## Send 5,000 requests to the API, whatever its document allows and what it does not
+	@$(BIN)/python -m pytest tests/web/api/test_document.py -m thousands --timeout=3600 $(ARGS)
+
+.PHONY: openapi
+openapi: $(VENV)/installed-dev ## Write docs/openapi.json, which describes the API
+	@$(BIN)/python -m web.api
+
 .PHONY: screenshots
 screenshots: $(VENV)/installed-dev ## Take pictures of every page for docs/screenshots/
 	@$(BIN)/python -m tests.browser.chromium
@@ -91,6 +99,32 @@ record: $(VENV)/installed-dev ## Record the cassettes anew; where keys of real a
 chaos: $(VENV)/installed-dev ## Play days full of failures and compare the books after them: SEED=7 SEEDS=20
 	@$(BIN)/python -m tests.chaos --seed=$(SEED) --seeds=$(SEEDS) $(ARGS)
 
+.PHONY: drill
+drill: $(VENV)/installed-dev ## Play the runbook on this machine, ten minutes or so: ONLY=worker for one drill
+	@$(BIN)/python -m tests.drill --only="$(ONLY)" $(ARGS)
+
+.PHONY: alerts
+alerts: var/promtool ## Have Prometheus's own promtool try the alert rules on the cases of alerts_test.yml
+	@var/promtool check rules deploy/prometheus/alerts.yml
+	@var/promtool test rules deploy/prometheus/alerts_test.yml
+
+# Where it is not installed it is taken out of Debian's package, which is not installed for that.
+var/promtool:
+	@mkdir -p var; found=$$(command -v promtool) && ln -s "$$found" $@ && exit 0; \
+	taken=$$(mktemp -d) && trap 'rm -rf "$$taken"' EXIT && \
+	( cd "$$taken" && apt-get download -q prometheus && dpkg -x prometheus_*.deb . ) && \
+	cp "$$taken/usr/bin/promtool" $@ || \
+	{ echo "promtool is needed, which comes with Prometheus (on Debian and Ubuntu: apt-get update first)." >&2; exit 1; }
+
+.PHONY: audit
+audit: $(VENV)/installed-local ## Ask PyPI for known faults of all packages that the lock files name
+	@tools=$$(mktemp -d) && trap 'rm -rf "$$tools"' EXIT && \
+	$(BIN)/python -m venv "$$tools" && \
+	"$$tools/bin/pip" install -q --disable-pip-version-check pip-audit && \
+	"$$tools/bin/pip-audit" --strict --disable-pip --require-hashes --progress-spinner=off \
+		-r requirements.lock -r requirements-local.lock -r requirements-sandbox.lock -r requirements-dev.lock $(ARGS) || \
+	{ echo "The packages are not audited, or not without faults: the lines above say which." >&2; exit 1; }
+
 .PHONY: bench
 bench: $(VENV)/installed-dev ## Measure speed and scale beside the usual way to write it: ONLY=burst for one row
 	@$(BIN)/python -m tests.bench --only="$(ONLY)" $(ARGS)
@@ -104,7 +138,8 @@ lock: $(VENV)/installed-local ## Write the lock files from pyproject.toml; ARGS=
 	$$compile pyproject.toml -o requirements.lock && \
 	$$compile pyproject.toml --group local -c requirements.lock -o requirements-local.lock && \
 	$$compile pyproject.toml --group local --group dev -c requirements-local.lock -o requirements-dev.lock && \
-	$$compile --group sandbox -c requirements-local.lock -o requirements-sandbox.lock
+	$$compile --group sandbox -c requirements-local.lock -o requirements-sandbox.lock && \
+	$$compile --group build -o requirements-build.lock
 
 .PHONY: clean
 clean: ## Remove what the tools made; the data in var/ stays

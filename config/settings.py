@@ -4,7 +4,7 @@ import binascii
 import re
 from base64 import urlsafe_b64decode
 from collections.abc import Iterator
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
@@ -13,22 +13,92 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 KEY_BYTES = 32
 MISSING = "These settings are missing: "
 
+Kind = TypeVar("Kind", bound=BaseSettings)
+
 
 class WrongSettingsError(Exception):
     """Some settings are missing or wrong; the message says which, and why."""
 
 
-class Settings(BaseSettings):
+class LogSettings(BaseSettings):
+    """What each process knows of its log."""
+
     model_config = SettingsConfigDict(
         frozen=True, extra="ignore", hide_input_in_errors=True, use_attribute_docstrings=True
     )
 
+    log_format: Literal["text", "json"] = "json"
+    """Shape of the log"""
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    """Least level logged"""
+
+
+class DatabaseSettings(LogSettings):
+    """The address of PostgreSQL, with the log."""
+
     database_url: SecretStr
     """PostgreSQL, as postgresql://user:password@host:port/name"""
-    redis_url: SecretStr
-    """Redis with noeviction, as redis://:password@host:port/0; a single server, no Sentinel and no Cluster"""
+
+    @field_validator("database_url")
+    @classmethod
+    def _postgresql(cls, value: SecretStr) -> SecretStr:
+        if not re.match(r"postgres(ql)?(\+\w+)?://", value.get_secret_value()):
+            raise ValueError("has to begin with postgresql://")
+        return _with_port(value)
+
+
+class MigrationSettings(DatabaseSettings):
+    """What `worker migrate` reads: it encrypts anew where a release encrypts otherwise."""
+
     secret_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(min_length=1)
     """Fernet keys for passwords at rest, newest first, comma separated; older ones still open"""
+
+    @field_validator("secret_keys")
+    @classmethod
+    def _fernet_keys(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        for place, key in enumerate(value, 1):
+            try:
+                length = len(urlsafe_b64decode(key.get_secret_value()))
+            except (binascii.Error, ValueError):
+                length = 0
+            if length != KEY_BYTES:
+                raise ValueError(
+                    f"number {place} of {len(value)} is no key; `python -m worker keys new` makes one"
+                )
+        return value
+
+    @field_validator("secret_keys", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return tuple(filter(None, map(str.strip, value.split(",")))) if isinstance(value, str) else value
+
+
+class BeatSettings(DatabaseSettings):
+    """What beat reads: no key, so it opens no password in the database."""
+
+    redis_url: SecretStr
+    """Redis with noeviction, as redis://:password@host:port/0; a single server, no Sentinel and no Cluster"""
+    dispatch_seconds: float = Field(5, gt=0)
+    """How often beat looks for what is due"""
+    poll_seconds: float = Field(300, gt=0)
+    """How often Moment is asked for what changed"""
+
+    @field_validator("redis_url")
+    @classmethod
+    def _single_redis(cls, value: SecretStr) -> SecretStr:
+        scheme, _, rest = value.get_secret_value().partition("://")
+        if "sentinel" in scheme or "cluster" in scheme or "," in rest.partition("/")[0]:
+            raise ValueError(
+                "leads to Sentinels or a Cluster, which are not supported; give the address of a single server, "
+                "or of a proxy that follows the primary, as redis://:password@host:port/0"
+            )
+        if scheme not in {"redis", "rediss"}:
+            raise ValueError("has to begin with redis://, or rediss:// for TLS")
+        return _with_port(value)
+
+
+class Settings(BeatSettings, MigrationSettings):
+    """What web, workers and the command line read."""
 
     application_id: str = "00000000-0000-0000-0000-000000000000"
     """The ApplicationId that 24SevenOffice gave this integration"""
@@ -78,10 +148,6 @@ class Settings(BaseSettings):
 
     lease_seconds: int = Field(300, ge=5)
     """How long a silent worker keeps a lane before another takes it over"""
-    dispatch_seconds: float = Field(5, gt=0)
-    """How often beat looks for what is due"""
-    poll_seconds: float = Field(300, gt=0)
-    """How often Moment is asked for what changed"""
     attempt_days: int = Field(180, ge=1)
     """Days that attempts are kept, with what was said in them"""
     job_days: int = Field(730, ge=1)
@@ -90,18 +156,20 @@ class Settings(BaseSettings):
     """Days that it is kept what was told in mails"""
     audit_days: int = Field(1825, ge=30)
     """Days that it is kept who did what"""
+    event_days: int = Field(30, ge=6)
+    """Days that events for receivers are kept, with their deliveries"""
+    receiver_private_networks: bool = False
+    """Whether event receivers may be at private addresses, and be reached without TLS"""
     worker_threads: int = Field(8, ge=1)
     """Lanes that one worker process drains at a time"""
+    api_requests_per_minute: int = Field(600, ge=1)
+    """Requests that an API token may make in a minute"""
     metrics_token: SecretStr = SecretStr("")
     """Token that Prometheus sends to read the metrics; without one, they are not served"""
     worker_metrics_port: int = Field(0, ge=0, le=65535)
     """Port at which a worker tells its metrics; 0 for none"""
     otel_exporter_otlp_endpoint: str = ""
     """Where traces are sent, by OTLP over HTTP; without it there are none"""
-    log_format: Literal["text", "json"] = "json"
-    """Shape of the log"""
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
-    """Least level logged"""
 
     @field_validator("public_url", "moment_url", "otel_exporter_otlp_endpoint")
     @classmethod
@@ -119,26 +187,6 @@ class Settings(BaseSettings):
             raise ValueError("has braces that stand for nothing") from error
         return value
 
-    @field_validator("database_url")
-    @classmethod
-    def _postgresql(cls, value: SecretStr) -> SecretStr:
-        if not re.match(r"postgres(ql)?(\+\w+)?://", value.get_secret_value()):
-            raise ValueError("has to begin with postgresql://")
-        return _with_port(value)
-
-    @field_validator("redis_url")
-    @classmethod
-    def _single_redis(cls, value: SecretStr) -> SecretStr:
-        scheme, _, rest = value.get_secret_value().partition("://")
-        if "sentinel" in scheme or "cluster" in scheme or "," in rest.partition("/")[0]:
-            raise ValueError(
-                "leads to Sentinels or a Cluster, which are not supported; give the address of a single server, "
-                "or of a proxy that follows the primary, as redis://:password@host:port/0"
-            )
-        if scheme not in {"redis", "rediss"}:
-            raise ValueError("has to begin with redis://, or rediss:// for TLS")
-        return _with_port(value)
-
     @field_validator("smtp_url")
     @classmethod
     def _mail_server(cls, value: SecretStr) -> SecretStr:
@@ -146,30 +194,11 @@ class Settings(BaseSettings):
             raise ValueError("has to be smtp://, smtp+starttls:// or smtps:// and the name of the mail server")
         return _with_port(value)
 
-    @field_validator("secret_keys")
-    @classmethod
-    def _fernet_keys(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
-        for place, key in enumerate(value, 1):
-            try:
-                length = len(urlsafe_b64decode(key.get_secret_value()))
-            except (binascii.Error, ValueError):
-                length = 0
-            if length != KEY_BYTES:
-                raise ValueError(
-                    f"number {place} of {len(value)} is no key; `python -m worker keys new` makes one"
-                )
-        return value
 
-    @field_validator("secret_keys", mode="before")
-    @classmethod
-    def _split(cls, value: object) -> object:
-        return tuple(filter(None, map(str.strip, value.split(",")))) if isinstance(value, str) else value
-
-
-def read_settings() -> Settings:
-    """Read them from the environment. Raises WrongSettingsError."""
+def read_settings(kind: type[Kind]) -> Kind:
+    """Read one process's from the environment. Raises WrongSettingsError."""
     try:
-        return Settings()
+        return kind()
     except ValidationError as error:
         raise WrongSettingsError("\n".join(problems(error))) from None
 

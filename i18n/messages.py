@@ -24,6 +24,10 @@ class Message(str):
         said.template, said.values = template, values
         return said
 
+    def __getnewargs__(self) -> tuple[str, Mapping[str, Any]]:  # type: ignore[override]  # a str's own has one
+        """Return what a copy is made of."""
+        return self.template, self.values
+
 
 def msg(template: str, /, **values: object) -> Message:
     """Make a sentence; the template is what ``messages.po`` translates, with its values in braces."""

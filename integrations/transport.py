@@ -68,6 +68,7 @@ class _Call:
     deadline: float
     max_bytes: int
     may_send: Callable[[], None] | None
+    truncates: bool = False
     bytes_left: int = MAX_HEADER_BYTES
 
     def seconds_left(self) -> float:
@@ -189,6 +190,7 @@ class BoundedAdapter(HTTPAdapter):
 
     After ``seconds`` without acknowledgement of what was sent the connection is given up. ``name`` tells the
     operation that a request is, one of a few and without an id in it, and ``writes`` whether it saves something.
+    One that ``truncates`` reads of a larger answer no more than the limit, and raises nothing.
     """
 
     def __init__(  # noqa: PLR0913 - all by name
@@ -201,13 +203,14 @@ class BoundedAdapter(HTTPAdapter):
         writes: Callable[[PreparedRequest], bool] = lambda _request: False,
         on_call: OnCall = ignore_call,
         remote_clock: RemoteClock | None = None,
+        truncates: bool = False,
     ) -> None:
         options = list(HTTPConnection.default_socket_options)
         if sys.platform == "linux":
             options.append((socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(seconds * 1000)))
         self._options, self._max_bytes = options, max_bytes
         self._name, self._writes, self._heard = name, writes, on_call
-        self._remote_clock = remote_clock
+        self._remote_clock, self._truncates = remote_clock, truncates
         super().__init__(pool_maxsize=pool_maxsize)
 
     def send(self, request: PreparedRequest, *args: Any, **kwargs: Any) -> Response:  # noqa: ANN401 - as requests has it
@@ -243,7 +246,7 @@ class BoundedAdapter(HTTPAdapter):
             seconds += super_len(request.body) / UPLOAD_BYTES_PER_SECOND
         if self._writes(request):
             may_send = _asking(request)
-        return _Call(time.monotonic() + seconds, self._max_bytes, may_send)
+        return _Call(time.monotonic() + seconds, self._max_bytes, may_send, truncates=self._truncates)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - as requests has it
         super().init_poolmanager(*args, **kwargs, socket_options=self._options)
@@ -297,11 +300,13 @@ def _body(response: Response, call: _Call) -> bytes:
     raw, body = response.raw, bytearray()
     raw.decode_content = True
     try:
-        if (raw.length_remaining or 0) > call.max_bytes:
+        if (raw.length_remaining or 0) > call.max_bytes and not call.truncates:
             raise OversizedAnswerError(call.max_bytes)
         while chunk := raw.read1(_CHUNK):
             body += chunk
             if len(body) > call.max_bytes:
+                if call.truncates:
+                    break
                 raise OversizedAnswerError(call.max_bytes)
     except (TimeoutError, ReadTimeoutError) as error:
         raise requests.ReadTimeout(error, request=response.request) from error
@@ -310,4 +315,4 @@ def _body(response: Response, call: _Call) -> bytes:
     finally:
         raw.close()  # what is left is not read, and the connection not used again
         raw.release_conn()
-    return bytes(body)
+    return bytes(body[: call.max_bytes])

@@ -26,9 +26,9 @@ folder = click.option(
 
 
 class NothingRuns(click.ClickException):
-    """There is nothing for a command to work beside; ``make worker`` lets only the code 1 pass."""
+    """There is nothing for a command to work beside."""
 
-    exit_code = 2
+    exit_code = 3
 
 
 @click.group()

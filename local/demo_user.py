@@ -95,7 +95,7 @@ class DemoUser:
     def jobs(self, *states: str) -> list[dict[str, str]]:
         """Read the lines of ``worker jobs list``, whose last cells are missing where they are empty."""
         listed = self.command("jobs", "list", *(f"--state={state}" for state in states))
-        lines = (re.split("  +", line) for line in listed.splitlines() if line != "Nothing.")
+        lines = (re.split("  +", line) for line in listed.splitlines()[1:])  # the first names the columns
         return [dict(zip_longest(JOB_COLUMNS, line, fillvalue="")) for line in lines]
 
     def mails(self) -> list[Record]:

@@ -51,20 +51,31 @@ class Child(ABC):
 
 
 class Process(Child):
-    """A Python program of ours; each line that it prints is logged under its name. ``via`` is what starts it."""
+    """A Python program of ours; each line that it prints is logged under its name.
+
+    ``via`` is what starts it, and ``source`` the folder of the release that it belongs to.
+    """
 
     def __init__(
-        self, name: str, arguments: Sequence[str], *, env: Mapping[str, str], log: Log, via: Sequence[str] = ()
+        self,
+        name: str,
+        arguments: Sequence[str],
+        *,
+        env: Mapping[str, str],
+        log: Log,
+        via: Sequence[str] = (),
+        source: Path = ROOT,
     ) -> None:
         self.name = name
         self.stop_seconds = WORKER_STOP_SECONDS if name == "worker" else STOP_SECONDS
         self._command = (*via, sys.executable, "-m", *arguments)
         self._env = {**env, "PYTHONUNBUFFERED": "1"}
         self._log = log
+        self._source = source
         self._reader: Thread | None = None
 
     def start(self) -> None:
-        self._process = spawn(self._command, cwd=ROOT, env=self._env)
+        self._process = spawn(self._command, cwd=self._source, env=self._env)
         self._reader = Thread(target=self._copy, args=(self._process.stdout,), daemon=True)
         self._reader.start()
 
@@ -92,7 +103,7 @@ def commands(*, host: str, web_port: int, flower_port: int, schedule: Path) -> d
     return {
         "flower": (*celery("worker.flower", "flower"), *flower),
         "worker": (*celery("worker.celery_app", "worker"), "--without-gossip", "--without-mingle"),
-        "beat": (*celery("worker.celery_app", "beat"), "--schedule", str(schedule)),
+        "beat": (*celery("worker.beat", "beat"), "--schedule", str(schedule)),
         "web": ("web", "--host", host, "--port", str(web_port)),
     }
 

@@ -233,8 +233,10 @@ def sandbox_settings(addresses: Mapping[str, str]) -> dict[str, str]:
         "PUBLIC_URL": addresses["web"],
         "MOMENT_URL": f"{addresses['moment']}/api/1.0",
         "MOMENT_RECORD_URL": addresses["moment"] + "/?company={company}#{kind}-{id}",
+        "MOMENT_PROJECT_URL": "",  # projects open by their ids there, as all else does
         "TWENTYFOUR_RECORD_URL": addresses["twentyfour"] + "/#{kind}{year}-{number}",
         "TWENTYFOUR_API_URL": addresses["twentyfour"],
         "TWENTYFOUR_WEB_URL": addresses["twentyfour"],
         "SMTP_URL": addresses["smtp"],
+        "RECEIVER_PRIVATE_NETWORKS": "true",  # so that events can be tried on this machine
     }

@@ -7,14 +7,10 @@ from contextlib import contextmanager
 from datetime import datetime
 from functools import cache, partial
 from pathlib import Path
-from typing import Any, TypeVar, TypeVarTuple
+from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple
 
 import psycopg2
 import psycopg2.errors
-from alembic import command
-from alembic.config import Config
-from alembic.script import ScriptDirectory
-from alembic.util import CommandError
 from pydantic import SecretStr
 from sqlalchemy import (
     URL,
@@ -39,6 +35,9 @@ from sqlalchemy.sql.selectable import TypedReturnsRows
 
 from models.connections.vault import Vault
 from models.outage_causes import LOCKED, POOLER, UNKNOWN, cause_of
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 T = TypeVar("T")
 Columns = TypeVarTuple("Columns")
@@ -258,6 +257,8 @@ def migrate(url: SecretStr, vault: Vault | None = None, *, on_wait: Callable[[],
     once where somebody else's lock has to be waited for. Raises InvalidToken where the vault does not open the
     secrets, and nothing was changed; DatabaseUnavailableError, also where waiting takes too long.
     """
+    from alembic import command
+
     _retrying(partial(command.upgrade, _migrations(url, vault), "head"), on_wait)
 
 
@@ -268,6 +269,9 @@ def downgrade(
 
     Raises NoDowngradeError where there is no such version, or it is not older, and else as :func:`migrate` does.
     """
+    from alembic import command
+    from alembic.util import CommandError
+
     try:
         _retrying(partial(command.downgrade, _migrations(url, vault), to), on_wait)
     except CommandError as error:
@@ -302,11 +306,14 @@ def is_behind(database: Database) -> bool:
 
 @cache
 def _older_versions() -> frozenset[str]:
-    scripts = ScriptDirectory(MIGRATIONS)
-    return frozenset(script.revision for script in scripts.walk_revisions()) - set(scripts.get_heads())
+    """Return the versions before the newest, by the names of the files: the web needs nothing else of Alembic."""
+    versions = sorted(path.name.partition("_")[0] for path in Path(MIGRATIONS, "versions").glob("[0-9]*.py"))
+    return frozenset(versions[:-1])
 
 
-def _migrations(url: SecretStr, vault: Vault | None = None) -> Config:
+def _migrations(url: SecretStr, vault: Vault | None = None) -> "Config":
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", MIGRATIONS)
     config.attributes["address"], config.attributes["vault"] = _engine_url(url), vault

@@ -31,7 +31,7 @@ Kind = Literal[
     "lose_answer",  # the work is done, the connection is dropped
     "save_then_error",  # the work is done, the answer is "fault"
     "lose_session",  # 24SevenOffice forgets the session that the call came with
-    "refuse",  # 24SevenOffice answers SaveBundleList with the type in "result"; nothing is done
+    "refuse",  # SaveBundleList answers with "result" and "says", SaveCompanies with an exception; nothing is done
     "save_then_refuse",  # the same, after the work is done
 ]
 Refusal = Literal["DuplicateData", "DataAlreadySaved", "NotAuthenticated", "SystemError", "Exception", "NotSaved"]
@@ -54,6 +54,7 @@ class Fault(BaseModel):
     seconds: float = Field(default=5, ge=0)
     headers: dict[str, str] = {}
     result: Refusal = "SystemError"
+    says: str = "Uventet feil. Prøv igjen senere."
     lasts: float = Field(default=0, ge=0)
     _came: float = PrivateAttr(default_factory=time.monotonic)
 

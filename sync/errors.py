@@ -67,6 +67,10 @@ class RateLimitedError(UnavailableError):
     max_retry_after = timedelta(hours=2)  # our own count of an hour ends a little later than that
 
 
+class HeldBackError(UnavailableError):
+    """The call was not made, as the other system answers other connections no better: no attempt is counted."""
+
+
 class AnswerTooLargeError(UnavailableError):
     """The answer holds more than is read at a time: whoever asks for less at a time gets it."""
 
@@ -129,7 +133,7 @@ class BrokenOffError(SyncError):
 
 
 CONNECTION_ERRORS = (UnavailableError, MisconfiguredError, BrokenOffError)
-"""After these no further record of the connection is prepared; what is ready is still sent."""
+"""After these no further record is prepared. What is ready is still sent, unless the settings are wrong."""
 
 
 @contextmanager

@@ -29,7 +29,8 @@ class Address:
 class Customer:
     """A customer as Moment holds it (M2). ``number`` is the customer number of 24SevenOffice, if known.
 
-    An e-mail address is empty where Moment does not tell it (M20), which is not to say that there is none.
+    An e-mail address is empty where Moment does not tell it (M20), which is not to say that there is none, and
+    ``is_company`` is None where it does not tell that (M22).
     """
 
     id: str
@@ -38,7 +39,7 @@ class Customer:
     organization_number: str = ""
     email: str = ""
     invoice_email: str = ""
-    is_company: bool = True
+    is_company: bool | None = True
     country: str = ""
     phone: str = ""
     addresses: tuple[Address, ...] = ()
@@ -124,7 +125,8 @@ class CustomerDetails:
 class CompanyDraft:
     """A customer as 24SevenOffice shall hold it. ``number`` is None for one that 24SO has yet to number.
 
-    ``details`` are None where they shall be left as they are; an e-mail address is then empty.
+    ``details`` are None where they shall be left as they are; an e-mail address is then empty. ``is_company`` is
+    None where one that 24SO has shall stay a business or a person as it is; a new one is then a business.
     """
 
     moment_id: str
@@ -132,7 +134,7 @@ class CompanyDraft:
     organization_number: str
     email: str
     invoice_email: str
-    is_company: bool
+    is_company: bool | None
     number: int | None = None
     details: CustomerDetails | None = None
 
@@ -143,7 +145,7 @@ class CompanyDraft:
             organization_number=self.organization_number,
             moment_id=self.moment_id,
             emails=tuple(dict.fromkeys(email for email in (self.email, self.invoice_email) if email)),
-            person=not self.is_company,
+            person=self.is_company is False,
         )
 
 
@@ -218,13 +220,17 @@ class OutputVat:
     """The VAT that an invoice charges by a VAT code: øre, in credit below zero, on the code's account.
 
     ``account`` is None where 24SevenOffice tells none. By up to ``slack`` øre 24SevenOffice rounds it otherwise
-    where it splits the VAT off line by line.
+    where it splits the VAT off line by line. A code that is ``untaxed`` is at 0 %, so that it never has any.
+    ``off_rate`` is by how many øre it differs from what the code's rate makes of its revenue, None where that is
+    more than rounding explains.
     """
 
     tax_code: str
     account: int | None
     amount: int
     slack: int = 0
+    untaxed: bool = False
+    off_rate: int | None = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -238,7 +238,8 @@ class _Batch:
     def run(self) -> dict[int, Attempt | NotAttempted]:
         """Prepare each job and send what is ready; returns by its id how it ended.
 
-        Once a system is unavailable or refuses the connection, no further record is tried on it.
+        Once a system is unavailable or refuses the connection, no further record is tried on it. Where settings
+        are wrong nothing is sent either: what is ready was made with them.
         """
         attempts: dict[int, Attempt | NotAttempted] = {}
         ready: list[tuple[Prepared, Trace]] = []
@@ -252,6 +253,8 @@ class _Batch:
             if isinstance(answer, CONNECTION_ERRORS):
                 later = self.lease.jobs[place + 1 :]
                 attempts |= {each.id: NotAttempted(because=answer) for each in later}
+                if isinstance(answer, MisconfiguredError):
+                    return attempts | {item.job.id: NotAttempted(because=answer) for item, _ in ready}
                 break
         return attempts | self._send(ready)
 

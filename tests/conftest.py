@@ -14,7 +14,7 @@ from models.connections.repository import Connections
 from models.connections.vault import Vault
 from models.database import Database, migrate
 from models.users import passwords
-from tests.databases import Databases
+from tests.databases import Databases, compiling_once
 
 # How fast a machine makes examples says nothing of what they find.
 settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -29,6 +29,12 @@ def real_hasher() -> Iterator[PasswordHasher]:
         real = passwords._hasher  # noqa: SLF001 - it is what the tests go without
         patch.setattr(passwords, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
         yield real
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _compiling_once() -> Iterator[None]:
+    with compiling_once():
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -220,7 +220,10 @@ class FakeErp(FakeSupplierVouchers):
         told = {"main": draft.email, "invoice": draft.invoice_email}
         held = self.emails.setdefault(number, {each: each for each in self._by_hand(number)})
         held.update({use: email for use, email in told.items() if email})
-        self.companies[number] = replace(draft.as_company(number), emails=())
+        saved = draft.as_company(number)
+        there = self.companies.get(number, saved)
+        person = there.person if draft.is_company is None else saved.person
+        self.companies[number] = replace(saved, emails=(), supplier=there.supplier, person=person)
         return number
 
     def find_company(self, moment_id: str) -> Company | None:
@@ -324,6 +327,14 @@ class FakeErp(FakeSupplierVouchers):
 
     def supplier_voucher(self, voucher: str) -> Sequence[LedgerLine]:
         year, _, number = voucher.split("-")
+        others = [
+            line
+            for line in self.others
+            if self.voucher_name(line.day, type_=line.type, number=line.voucher_number) == voucher
+        ]
+        if others:
+            with self.call("supplier_voucher"):
+                return others
         ours = self.vouchers.get((int(year), int(number)))
         if ours is None or voucher in self.purchases:
             return super().supplier_voucher(voucher)

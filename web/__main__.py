@@ -3,7 +3,7 @@
 import click
 import uvicorn
 
-from config.settings import WrongSettingsError, read_settings
+from config.settings import Settings, WrongSettingsError, read_settings
 from web.server import OPTIONS
 
 
@@ -14,7 +14,7 @@ from web.server import OPTIONS
 def serve(host: str, port: int, app: str) -> None:
     """Serve the pages and the webhooks until SIGTERM."""
     try:
-        read_settings()
+        read_settings(Settings)
     except WrongSettingsError as error:
         raise click.ClickException(str(error)) from None
     uvicorn.run(app, host=host, port=port, **OPTIONS)

@@ -9,6 +9,7 @@ from fastapi.staticfiles import StaticFiles
 
 from config.logging import configure
 from web import health, metrics, webhooks
+from web.api.app import create_api
 from web.errors import add_error_pages
 from web.pages import (
     account,
@@ -18,9 +19,11 @@ from web.pages import (
     error_codes,
     logs,
     operations,
+    receivers,
     records,
     second_factor,
     sign_in,
+    tokens,
     users,
 )
 from web.security.cookies import is_https
@@ -44,16 +47,19 @@ ROUTERS = (
     error_codes.router,
     sign_in.router,
     users.router,
+    tokens.router,
+    receivers.router,
 )
 
 
 def create_app() -> FastAPI:
     container = get_container()
+    container.load(remote=False)
     configure(container.settings.log_format, level=container.settings.log_level)
     container.warn_of_lax_settings()
     if is_https(container) and not container.settings.forwarded_allow_ips:
         log.warning("proxy_not_named", public_url=container.settings.public_url)
-    app = SecureApp(container)
+    app = SecureApp(container, api=create_api(container))
     for router in ROUTERS:
         app.include_router(router)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"))

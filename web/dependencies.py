@@ -11,10 +11,14 @@ from fastapi import Depends, HTTPException, Request, status
 from starlette.datastructures import FormData
 from starlette.requests import ClientDisconnect
 
+from models.enums import Scope
 from worker.container import Container
 
 MAX_BODY_SECONDS = 10
 """How long a body may take to arrive."""
+
+MAX_ID_DIGITS = 9
+"""What PostgreSQL's integer holds in any case."""
 
 FORM_MEDIA_TYPE = "application/x-www-form-urlencoded"
 
@@ -70,6 +74,14 @@ def _unsealed(request: Request, form: FormData) -> FormData:
         raise HTTPException(status.HTTP_400_BAD_REQUEST) from None
     before = [(name, value) for name, value in json.loads(kept)]
     return FormData([*before, *(pair for pair in form.multi_items() if pair[0] != SEALED)])
+
+
+def chosen_connections(form: FormData) -> Scope:
+    """Read for which connections something is to be. One that our own page cannot have offered is refused: 400."""
+    given = [str(each) for each in form.getlist("connections")]
+    if not all(each.isascii() and each.isdecimal() and len(each) <= MAX_ID_DIGITS for each in given):
+        raise HTTPException(status.HTTP_400_BAD_REQUEST)
+    return Scope(None if text(form, "everywhere") else frozenset(map(int, given)))
 
 
 ContainerDep = Annotated[Container, Depends(get_container)]

@@ -13,7 +13,7 @@ from worker.container import Container
 
 router = APIRouter(dependencies=[Open])
 
-PARTS = {"webhooks": "webhook", "health": "health", "static": "static", "metrics": "metrics"}
+PARTS = {"webhooks": "webhook", "health": "health", "static": "static", "metrics": "metrics", "api": "api"}
 """The parts by the beginning of their paths, which may hold a secret; all else are pages."""
 
 

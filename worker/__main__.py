@@ -1,129 +1,91 @@
-"""The command line: ``python -m worker``."""
+"""The command line: ``moment24``, or ``python -m worker``.
 
-from contextlib import suppress
-from functools import partial
+Nothing but click is imported here: a command is imported when it is called. Its exit codes are those of
+docs/commands.md.
+"""
+
+import sys
+import traceback
+from importlib import import_module
 from typing import Any
 
 import click
-from cryptography.fernet import Fernet, InvalidToken
-from redis.exceptions import RedisError
 
-from config.logging import configure
-from config.settings import WrongSettingsError, read_settings
-from models.admin.erasure import JobsRunningError
-from models.connections.repository import NameTakenError, SettingRefusedError, UnknownConnectionError
-from models.database import (
-    DatabaseUnavailableError,
-    NoDowngradeError,
-    downgrade,
-    migrate,
+from worker import __version__
+from worker.lazy_command import CommandGroup, LazyCommand
+
+REFUSED, STOPPED, CRASHED = 2, 130, 70
+
+COMMANDS = (
+    LazyCommand(
+        "alive", "worker.cli.installation:alive", "Fail unless beat, Redis and a worker have been at work."
+    ),
+    LazyCommand("audit", "worker.cli.audit:audit", "Who did what."),
+    LazyCommand(
+        "connections", "worker.cli.connections:connections", "The companies whose systems are kept in step."
+    ),
+    LazyCommand("doctor", "worker.cli.doctor:doctor", "Look a connection over in both systems, without writing."),
+    LazyCommand("expenses", "worker.cli.onboarding:expenses", "The costs in 24SevenOffice that become expenses."),
+    LazyCommand("jobs", "worker.cli.jobs:jobs", "The records that have changed, and their states."),
+    LazyCommand("keys", "worker.cli.installation:keys", "The keys that passwords are encrypted with."),
+    LazyCommand("migrate", "worker.cli.installation:migrate_", "Bring the database to the newest version."),
+    LazyCommand("people", "worker.cli.erasure:people", "What the database knows of a person."),
+    LazyCommand("receivers", "worker.cli.receivers:receivers", "The programs that get events, by their numbers."),
+    LazyCommand(
+        "reconcile", "worker.cli.reconcile:reconcile", "Compare invoices and expenses in Moment with the ledger."
+    ),
+    LazyCommand(
+        "restore", "worker.cli.restore:restore", "Prepare a restored database before anything works on it."
+    ),
+    LazyCommand("tokens", "worker.cli.tokens:tokens", "The tokens of programs that use the API."),
+    LazyCommand("users", "worker.cli.users:users", "The people who may see the pages."),
 )
-from models.users import second_factor
-from models.users.passwords import InvalidInputError
-from models.users.repository import UnknownUserError
-from sync.errors import SyncError
-from worker import heartbeat, redis_problems
-from worker.alive import NO_SWEEP, SILENT
-from worker.cli.audit import audit
-from worker.cli.backfill import backfill
-from worker.cli.connections import connections
-from worker.cli.doctor import doctor
-from worker.cli.erasure import erase, people
-from worker.cli.jobs import jobs
-from worker.cli.onboarding import expenses, match_
-from worker.cli.reconcile import reconcile
-from worker.cli.restore import restore
-from worker.cli.users import users
-from worker.container import get_container
+"""What is added here needs a line in docs/commands.md too."""
 
 
-class PlainSpoken(click.Group):
-    """A group whose foreseen errors are told in a few words, with an exit code other than 0."""
+class CommandLine(CommandGroup):
+    """Tells foreseen errors in a few words. What was refused ends with 2, what cannot be reached with 3."""
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 (as click has it)
         try:
             return super().invoke(ctx)
-        except SyncError as error:
-            raise click.ClickException("\n".join(filter(None, (error.message, error.remedy)))) from error
-        except (
-            DatabaseUnavailableError,
-            UnknownConnectionError,
-            NameTakenError,
-            SettingRefusedError,
-            UnknownUserError,
-            InvalidInputError,
-            JobsRunningError,
-            NoDowngradeError,
-            WrongSettingsError,
-        ) as error:
-            raise click.ClickException(str(error)) from error
-        except RedisError as error:
-            raise click.ClickException(redis_problems.sentence(error)) from error
-        except InvalidToken as error:
-            raise click.ClickException("None of the SECRET_KEYS opens what was encrypted.") from error
+        except click.ClickException as error:
+            error.show()
+            raise click.exceptions.Exit(max(error.exit_code, REFUSED)) from None
+        except click.exceptions.Exit:
+            raise
+        except (KeyboardInterrupt, click.Abort):
+            click.echo("\nStopped.", err=True)
+            raise click.exceptions.Exit(STOPPED) from None
+        except Exception as error:
+            explained = import_module("worker.cli.errors").explained(error)
+            if explained is None:
+                raise
+            explained.show()
+            raise click.exceptions.Exit(max(explained.exit_code, REFUSED)) from error
 
 
-@click.group(cls=PlainSpoken)
-def main() -> None:
-    """Look after the bridge between Moment and 24SevenOffice."""
+@click.group(cls=CommandLine, later=COMMANDS)
+@click.version_option(__version__, message="moment24 %(version)s")
+@click.pass_context
+def main(ctx: click.Context) -> None:
+    """Look after the integration of Moment and 24SevenOffice.
+
+    Exit codes: 0 done, 1 something was found, 2 refused or not understood, 3 PostgreSQL, Redis or a remote system
+    cannot be reached, 130 stopped.
+    """
+    if ctx.obj is run:
+        import_module("worker.cli.errors").configure_log()
 
 
-for command in (match_, backfill, erase):
-    connections.add_command(command)
-for command in (connections, jobs, expenses, users, doctor, restore, people, audit, reconcile):
-    main.add_command(command)
-
-
-@main.command("migrate")
-@click.option("--back-to", metavar="VERSION", help="Take it back to the one of an older release instead, say 0010")
-def migrate_(back_to: str | None) -> None:
-    """Bring the database to the newest version; harmless where it is."""
-    database_url, vault = get_container().settings.database_url, get_container().vault
-    waits = partial(click.echo, "Another session holds a lock, perhaps a backup: waiting for it.", err=True)
-    if back_to:
-        click.confirm("What only newer versions hold is lost. Is there a backup?", abort=True)
-        downgrade(database_url, vault, to=back_to, on_wait=waits)
-        click.echo(f"The database is back at version {back_to}: start the older release.")
-    else:
-        migrate(database_url, vault, on_wait=waits)
-        click.echo("The database is up to date.")
-
-
-@main.command()
-@click.option(
-    "--here", is_flag=True, help="Fail instead if the worker on this host does not answer, whatever else is away"
-)
-def alive(*, here: bool) -> None:
-    """Fail unless beat, Redis and a worker have been at work within the last minute."""
-    if here:
-        if heartbeat.is_unresponsive(get_container().redis):
-            raise click.ClickException(SILENT)
-    elif not get_container().is_alive():
-        raise click.ClickException(NO_SWEEP)
-
-
-@main.group()
-def keys() -> None:
-    """The keys that passwords are encrypted with."""
-
-
-@keys.command()
-def new() -> None:
-    """Make a key, to be put first in SECRET_KEYS."""
-    click.echo(Fernet.generate_key().decode())
-
-
-@keys.command()
-def rotate() -> None:
-    """Encrypt all secrets anew with the first of SECRET_KEYS, so that older keys may be taken out."""
-    container = get_container()
-    container.operations.rotate_keys()
-    second_factor.rotate_keys(container.database, container.vault)
-    click.echo(f"Connections under the first key now: {container.connections.rotate_keys()}.")
+def run(prog_name: str = "moment24") -> None:
+    """Run a command as a process of its own. A crash ends with 70, as 1 means that something was found."""
+    try:
+        main(prog_name=prog_name, obj=run)
+    except Exception:  # noqa: BLE001 (told with its stack, as Python would, but for the code)
+        traceback.print_exc()
+        sys.exit(CRASHED)
 
 
 if __name__ == "__main__":
-    with suppress(WrongSettingsError):  # the command says which settings are wrong, if it needs any
-        settings = read_settings()
-        configure(settings.log_format, level=settings.log_level)
-    main(prog_name="python -m worker")
+    run("python -m worker")

@@ -6,29 +6,21 @@ time-out of its own; nor can it cut them short, so its soft shutdown would only 
 the batches in hand are done; one that is killed before that has its lanes taken over when its leases run out.
 """
 
-import gc
 import logging
-from contextlib import ExitStack
 from datetime import datetime
-from functools import partial
-from typing import Any, Literal
+from importlib import import_module
+from typing import Any
 
 import structlog
 from celery import Celery, Task, signals
-from celery.bootsteps import StartStopStep
-from celery.worker.request import Request
-from celery.worker.state import revoked
 from redis.exceptions import RedisError
 
 from config.logging import configure
 from config.settings import Settings, WrongSettingsError, read_settings
 from models.connections.repository import UnknownConnectionError
 from models.database import DatabaseUnavailableError
-from worker import heartbeat
 from worker.container import get_container
-from worker.observability.metrics import serve
-from worker.queues import QUEUE_OF, ChannelsBeside, broker_configuration
-from worker.schedule import beat_schedule
+from worker.queues import QUEUE_OF, broker_configuration
 
 log = structlog.get_logger()
 
@@ -44,18 +36,17 @@ def configuration(settings: Settings) -> dict[str, Any]:
         "task_reject_on_worker_lost": True,
         "task_routes": {task: {"queue": queue} for task, queue in QUEUE_OF.items()},
         "task_annotations": {"*": {"throws": EXPECTED_ERRORS}},
-        "worker_pool": "worker.queues:TaskPool",
+        "worker_pool": "worker.consumer:TaskPool",
         "worker_concurrency": settings.worker_threads,
         "worker_prefetch_multiplier": 1,
         "worker_send_task_events": True,  # for Flower
-        "beat_schedule": beat_schedule(settings, now=shared_now),
     }
 
 
 def _settings() -> Settings:
     """Read the settings, or end with a sentence: Celery would tell a stack, or start without them."""
     try:
-        return read_settings()
+        return read_settings(Settings)
     except WrongSettingsError as error:
         raise SystemExit(f"Error: {error}") from None
 
@@ -73,46 +64,13 @@ class App(Celery):
         return shared_now()
 
 
-class SharedClockRequest(Request):
-    """A message in a worker's hands, which expires by the clock that hosts share."""
-
-    def maybe_expire(self) -> Literal[True] | None:
-        """Return whether it came too late; PostgreSQL is asked only if it seems so, in Celery's own thread."""
-        shared_clock, expires = get_container().shared_clock, self.expires
-        if expires is None or shared_clock.at_hand() <= expires or shared_clock() <= expires:
-            return None
-        revoked.add(self.id)
-        return True
-
-
 class SharedClockTask(Task[..., None]):
     """A task whose messages are taken as such."""
 
-    Request = "worker.celery_app:SharedClockRequest"
+    Request = "worker.consumer:SharedClockRequest"
 
 
-class SignOfLife(StartStopStep):
-    """Gives the worker's sign of life in the loop that takes messages: there is none where that stands still."""
-
-    requires = ("celery.worker.consumer.tasks:Tasks",)
-    _repeated: Any = None
-
-    def start(self, worker: Any) -> None:  # noqa: ANN401 - celery.worker.consumer.Consumer, of which there are no types
-        record = partial(heartbeat.record_worker, get_container().redis)
-        record()
-        self._repeated = worker.timer.call_repeatedly(heartbeat.WORKER_SECONDS, record)
-
-    def stop(self, worker: Any) -> None:  # noqa: ANN401, ARG002 - as above
-        if self._repeated:
-            self._repeated.cancel()
-
-
-_running: dict[str, ExitStack] = {}
-"""What surrounds each task that runs, by its id: Celery tells when one begins and when it ends."""
-
-app = App("moment24", task_cls=SharedClockTask, include=["worker.tasks"], set_as_current=False)
-app.steps["consumer"].add(ChannelsBeside)
-app.steps["consumer"].add(SignOfLife)
+app = App("moment24", task_cls=SharedClockTask, set_as_current=False)
 app.add_defaults(lambda: configuration(_settings()))  # read when it is first needed, not when this is imported
 
 
@@ -120,47 +78,10 @@ app.add_defaults(lambda: configuration(_settings()))  # read when it is first ne
 def _log(**_: object) -> None:
     settings = _settings()
     configure(settings.log_format, level=settings.log_level)
-    logging.getLogger("celery.beat").addFilter(_briefly)
     # Celery warns of what its next version will do whenever it loses its connection.
     logging.getLogger("py.warnings").setLevel(logging.ERROR)
 
 
-def _briefly(record: logging.LogRecord) -> bool:
-    """Log in a line what beat logs with its whole stack, whenever Redis is not there to take a message."""
-    if record.exc_info and isinstance(record.args, tuple):
-        record.msg, record.args, record.exc_info = "%s", record.args[:1], None
-    return True
-
-
 @signals.worker_init.connect
 def _worker_started(**_: object) -> None:
-    settings = get_container().settings  # made before there are threads
-    get_container().warn_of_lax_settings()
-    gc.freeze()  # what is loaded stays; to look through it for garbage would stop all threads
-    if settings.worker_metrics_port:
-        try:
-            serve(get_container().metrics, port=settings.worker_metrics_port)
-        except OSError as error:
-            log.error("metrics_not_served", port=settings.worker_metrics_port, because=str(error))  # noqa: TRY400 - no bug of ours
-
-
-@signals.task_prerun.connect
-def _task_started(task_id: str, task: Task[..., None], **_: object) -> None:
-    surrounding = _running[task_id] = ExitStack()
-    traceparent = task.request.get("traceparent")
-    after = {"traceparent": str(traceparent)} if traceparent else {}
-    surrounding.enter_context(
-        get_container().instrumentation.running(str(task.name), task_id=task_id, after=after)
-    )
-
-
-@signals.task_postrun.connect
-def _task_finished(task_id: str, **_: object) -> None:
-    _running.pop(task_id, ExitStack()).close()
-
-
-@signals.task_failure.connect
-def _log_failure(sender: Task[..., None], exception: Exception, args: list[object], **_: object) -> None:
-    if isinstance(exception, EXPECTED_ERRORS):  # Celery reports the others
-        cause = str(exception.__cause__ or exception).partition("\n")[0]
-        log.warning("task_aborted", task=sender.name, args=args, because=str(exception), cause=cause)
+    import_module("worker.consumer").prepare(app)  # beat and those who send messages do without

@@ -1,8 +1,11 @@
 """The one clock by which hosts agree on leases, due times and cursors: PostgreSQL's, kept between looks at it."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from math import nan
 from threading import Lock
 
 import structlog
@@ -10,6 +13,12 @@ import structlog
 from models.database import DatabaseUnavailableError
 
 log = structlog.get_logger()
+
+host_clock = partial(datetime.now, UTC)
+"""This host's own clock."""
+
+monotonic = partial(time.clock_gettime, getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+"""Counts seconds, also while the machine sleeps."""
 
 MEASURED_EVERY = 60
 """Seconds after which PostgreSQL is asked again."""
@@ -90,6 +99,11 @@ class Clock:
         """
         self()
         return self._last.skew
+
+    def skew_at_hand(self) -> float:
+        """Return the same in seconds without asking PostgreSQL; NaN where it has not answered yet."""
+        skew = self._last.skew
+        return nan if skew is None else skew.total_seconds()
 
     @property
     def is_off(self) -> bool:

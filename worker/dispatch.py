@@ -1,4 +1,4 @@
-"""Wake-ups: messages that say which lane, poll or operation has something to do, at most one of each on its way.
+"""Wake-ups: messages that say which lane, poll, operation or receiver has something to do, one of each at most.
 
 One may be lost at any time, since beat dispatches again; so where Redis is away, that is logged and no more.
 """
@@ -10,6 +10,7 @@ import structlog
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
+from models.admin.operations import WORTHWHILE
 from models.enums import Lane
 from worker.celery_app import app
 from worker.container import get_container
@@ -23,7 +24,7 @@ LANE_DEBOUNCE_SECONDS = 60
 UNSENT_SECONDS = 5
 """How long a message holds up the next one until Redis has taken it: Redis may freeze in between."""
 
-OPERATION, POLLS = "run_operation", ("poll_moment", "poll_expenses")
+OPERATION, RECEIVER, POLLS = "run_operation", "deliver_events", ("poll_moment", "poll_expenses")
 
 TURNS = "polls_sent"
 """The key under which Redis counts the polls that are sent: the number of each is its turn."""
@@ -65,7 +66,28 @@ def is_wanted(task: str, connection_id: int, turn: int) -> bool:
 
 
 def dispatch_operations(operation_ids: Iterable[int]) -> None:
-    _send((OPERATION, operation_id, OPERATION_DEBOUNCE_SECONDS) for operation_id in operation_ids)
+    """Dispatch those of these operations whose turn it is among those of their connection."""
+    container = get_container()
+    turn = container.operations.next_in_turn([*operation_ids], since=container.clock() - WORTHWHILE)
+    _send((OPERATION, operation_id, OPERATION_DEBOUNCE_SECONDS) for operation_id in turn)
+
+
+def dispatch_next_operation(operation_id: int) -> None:
+    """Dispatch what waited for an operation that has ended."""
+    container = get_container()
+    if ended := container.operations.get(operation_id):
+        since = container.clock() - WORTHWHILE
+        dispatch_operations(container.operations.pending_of(ended.connection_id, since=since))
+
+
+def dispatch_receivers(receiver_ids: Iterable[int]) -> None:
+    """Have receivers sent what is due there."""
+    _send((RECEIVER, receiver_id, LANE_DEBOUNCE_SECONDS) for receiver_id in receiver_ids)
+
+
+def clear_receiver(receiver_id: int) -> None:
+    """Note that the receiver's message is here: what becomes due from now on needs another one."""
+    get_container().redis.delete(_key(RECEIVER, receiver_id))
 
 
 def clear_pending(lane: Lane) -> None:

@@ -23,10 +23,10 @@ def is_alive(redis: Redis) -> bool:
     return bool(redis.exists(SWEEP))
 
 
-def record_worker(redis: Redis) -> None:
+def record_worker(redis: Redis, *, seconds: int = TTL_SECONDS) -> None:
     """Give the sign of the worker on this host; without Redis nobody misses it."""
     with suppress(RedisError):
-        redis.set(worker_key(), "", ex=TTL_SECONDS)
+        redis.set(worker_key(), "", ex=seconds)
 
 
 def is_unresponsive(redis: Redis) -> bool:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from config.settings import Settings
 from i18n.messages import msg
-from integrations.moment import gateway as moment
-from integrations.twentyfour import gateway as twentyfour
+from integrations.moment import record_urls as moment
+from integrations.twentyfour import record_urls as twentyfour
 from models.admin.job_list import JobView
 from models.database import Database
 from models.enums import EntityType, Record, titled
@@ -32,12 +32,38 @@ class RecordUrls:
 
 
 def find_record_urls(database: Database, settings: Settings, job: JobView) -> RecordUrls:
-    found, entity_type = links.references(database, job.connection_id, job.record), job.record.entity_type
+    (found,), entity_type = links.references(database, [(job.connection_id, job.record)]), job.record.entity_type
     template = settings.twentyfour_record_url
     return RecordUrls(
         moment=[_moment_url(settings, found, Record(entity_type, each), title=job.title) for each in found.moment],
         twentyfour=[_twentyfour_url(template, entity_type, each) for each in found.remote],
     )
+
+
+def find_references(
+    database: Database, settings: Settings, records: Sequence[tuple[int, Record]]
+) -> list[dict[str, list[dict[str, str | None]]]]:
+    """Return the ids of records, each with its connection's, in each system with their addresses.
+
+    An address is None where nobody knows one.
+    """
+    found = links.references(database, records)
+    return [_references(settings, each, record) for each, (_, record) in zip(found, records, strict=True)]
+
+
+def _references(
+    settings: Settings, found: RecordReferences, record: Record
+) -> dict[str, list[dict[str, str | None]]]:
+    entity_type = record.entity_type
+    moment_urls = (
+        (each, _moment_url(settings, found, Record(entity_type, each), title="")) for each in found.moment
+    )
+    template = settings.twentyfour_record_url
+    twentyfour_urls = ((each, _twentyfour_url(template, entity_type, each)) for each in found.remote)
+    return {
+        "moment": [{"id": each, "url": there.url or None} for each, there in moment_urls],
+        "twentyfour": [{"id": each, "url": there.url or None} for each, there in twentyfour_urls],
+    }
 
 
 def _moment_url(settings: Settings, found: RecordReferences, record: Record, *, title: str) -> RecordUrl:

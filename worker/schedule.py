@@ -6,7 +6,7 @@ from typing import Any
 
 from celery.schedules import schedule
 
-from config.settings import Settings
+from config.settings import BeatSettings
 
 ALERT_SECONDS = 15
 HOUR = 3600
@@ -17,7 +17,7 @@ EXPENSE_SECONDS = 10
 """How often beat looks whose interval has passed: often, so that polls come a few at a time and hold nobody up."""
 
 
-def beat_schedule(settings: Settings, *, now: Callable[[], datetime]) -> dict[str, dict[str, Any]]:
+def beat_schedule(settings: BeatSettings, *, now: Callable[[], datetime]) -> dict[str, dict[str, Any]]:
     """Return which task comes round how often; one that was not run long after its next turn is dropped.
 
     ``now`` tells the instant by which that is: a function of a module, as beat keeps its timetable in a file.

@@ -6,12 +6,14 @@ from models.admin import reminders
 from models.admin.operations import WORTHWHILE
 from models.enums import EntityType, Lane
 from models.inbox import dependencies, due, missed_webhooks, retention, statistics
+from models.receivers import deliveries
 from models.users import sessions, sign_in, throttle
 from sync.polling import stalled
 from worker import dispatch, heartbeat
 from worker.celery_app import app
 from worker.container import get_container
 from worker.jobs import clock_skew, monthly_reconciliation, operations, polls
+from worker.jobs import deliver_events as jobs_deliver_events
 from worker.jobs import send_alerts as jobs_send_alerts
 from worker.schedule import EXPENSE_SECONDS
 
@@ -38,13 +40,14 @@ def sync_expenses(connection_id: int) -> None:
 
 @app.task(name="dispatch_due")
 def dispatch_due() -> None:
-    """Dispatch lanes with something due, also those whose worker has vanished, and operations without a result."""
+    """Dispatch lanes with something due, also after a worker has vanished, operations and event receivers."""
     container = get_container()
     now = container.clock()
     dependencies.wake_satisfied(container.database, now=now)
     dispatch.dispatch_lanes(due.lanes(container.database, now=now))
     container.operations.forget_unanswered(before=now - WORTHWHILE)
     dispatch.dispatch_operations(container.operations.pending(since=now - WORTHWHILE))
+    dispatch.dispatch_receivers(deliveries.due_receivers(container.database, now=now))
     heartbeat.record(  # last: there is none without PostgreSQL
         container.redis, every=container.settings.dispatch_seconds
     )
@@ -78,6 +81,14 @@ def poll_expenses(connection_id: int, turn: int = 0) -> None:
 def run_operation(operation_id: int) -> None:
     if not operations.run(get_container(), operation_id):
         dispatch.clear_operation(operation_id)
+    else:
+        dispatch.dispatch_next_operation(operation_id)
+
+
+@app.task(name="deliver_events")
+def deliver_events(receiver_id: int) -> None:
+    dispatch.clear_receiver(receiver_id)
+    jobs_deliver_events.deliver(get_container(), receiver_id)
 
 
 @app.task(name="send_alerts")
@@ -105,12 +116,14 @@ def delete_old() -> None:
     retention.delete_attempts(database, before=attempts_before)
     retention.delete_alerts(database, before=now - timedelta(days=settings.alert_days))
     retention.delete_audit_entries(database, before=now - timedelta(days=settings.audit_days))
+    retention.delete_events(database, before=now - timedelta(days=settings.event_days))
     retention.delete_done_jobs(database, before=now - timedelta(days=settings.job_days))
     container.operations.delete_old(before=attempts_before)
     missed_webhooks.delete_old(database, before=attempts_before)
     statistics.delete_old(database, now=now)
     sessions.delete_ended(database, now=now)
     throttle.delete_old(database, now=now)
+    container.idempotency.delete_old(now=now)
     sign_in.forget_devices(database, before=now - sign_in.DEVICE_KNOWN_FOR)
 
 

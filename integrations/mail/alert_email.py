@@ -17,7 +17,7 @@ from i18n.messages import msg, translate
 from models.connections.alert_outbox import AlertType, PendingAlert
 from models.enums import EntityType
 from sync.error_codes import ERROR_CODES
-from sync.rules.normalization import clean
+from sync.rules.normalization import clean, utf16_length
 
 MAX_ALERTS_SHOWN = 50
 
@@ -37,6 +37,7 @@ _SINGULAR = {
     AlertType.OUTAGE: msg("The connection is interrupted"),
     AlertType.STALLED: msg("Changes are not received"),
     AlertType.WEBHOOK: msg("The webhook names records that do not exist"),
+    AlertType.RECEIVER: msg("An event receiver is disabled"),
     AlertType.RATE_LIMITED: msg("The connection waits for requests"),
     AlertType.RECOVERED: msg("The connection works again"),
     AlertType.RECONCILIATION: msg("The books of the month"),
@@ -46,6 +47,7 @@ _PLURAL = _SINGULAR | {
     AlertType.ACCOUNT: msg("News of your account"),
     AlertType.PAUSED: msg("Connections are paused"),
     AlertType.OUTAGE: msg("Connections are interrupted"),
+    AlertType.RECEIVER: msg("Event receivers are disabled"),
     AlertType.RATE_LIMITED: msg("Connections wait for requests"),
     AlertType.RECOVERED: msg("Connections work again"),
 }
@@ -82,7 +84,7 @@ class AlertEmail:
 
     @property
     def why_sent(self) -> str:
-        return FOR_A_USER if all(alert.type is AlertType.ACCOUNT for alert in self.alerts) else FOR_THE_LISTED
+        return FOR_A_USER if all(alert.connection_id is None for alert in self.alerts) else FOR_THE_LISTED
 
     @property
     def companies(self) -> int:
@@ -179,8 +181,8 @@ def _oslo(at: datetime) -> str:
 
 def _line(text: str, *, language: Language, limit: int = _MAX_BODY) -> str:
     """Make a sentence or a text from outside one line of so many characters, with nothing that does not show."""
-    line = clean(translate(text, language), max_length=limit + 1)
-    return line if len(line) <= limit else f"{line[: limit - 1]}…"
+    line = clean(translate(text, language), max_length=limit + 2)  # a pair of UTF-16 units is cut as a whole
+    return line if utf16_length(line) <= limit else f"{clean(line, max_length=limit - 1)}…"
 
 
 @cache

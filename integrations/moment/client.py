@@ -19,6 +19,7 @@ from pydantic import SecretStr
 from requests.auth import HTTPBasicAuth
 
 from i18n.messages import Message, msg
+from integrations.host_guard import HostGuard, HostSilentError
 from integrations.moment.bounded_json import MAX_VALUES, TooDeepError, TooManyValuesError, parse
 from integrations.moment.error_mapping import Call
 from integrations.moment.field_labels import LIST_LABELS
@@ -101,6 +102,7 @@ class MomentSite:
     answer_seconds: float
     customer_includes: str = "base+email+phone+addresses"
     session: requests.Session = field(default_factory=pooled_session)
+    host_guard: HostGuard = field(default_factory=HostGuard)
     charts: ReadCache[Access, Mapping[str, Fields]] = field(default_factory=partial(ReadCache, 500))
     project_ids: ReadCache[tuple[Access, int], str] = field(default_factory=partial(ReadCache, 10_000))
     read_ahead_pool: Executor = field(default_factory=partial(ThreadPoolExecutor, READ_AHEAD_THREADS, "moment"))
@@ -249,18 +251,25 @@ class MomentClient:
     ) -> Values | None:
         """Make a call and read its answer; None is the 404 that means something else to every kind of call."""
         said = "" if body is None else body if isinstance(body, bytes) else "a file"
+        site, usual = self._site, (self._site.connect_seconds, self._site.answer_seconds)
+        guarded = site.host_guard.call(site.url, caller=self._company, writes=method != "GET", timeout=usual)
         try:
-            with self._site.session.request(
-                method,
-                f"{self._site.url}/companies/{quote(self._company, safe='')}/{path}",
-                params=filters,
-                data=body,
-                headers=_describing(body),
-                auth=self._auth,
-                timeout=(self._site.connect_seconds, self._site.answer_seconds),
-                allow_redirects=False,  # the key is for this host only, and a redirected write becomes a read
-            ) as response:
+            with (
+                guarded as timeout,
+                site.session.request(
+                    method,
+                    f"{site.url}/companies/{quote(self._company, safe='')}/{path}",
+                    params=filters,
+                    data=body,
+                    headers=_describing(body),
+                    auth=self._auth,
+                    timeout=timeout,
+                    allow_redirects=False,  # the key is for this host only, and a redirected write becomes a read
+                ) as response,
+            ):
                 answer = response.content
+        except HostSilentError as error:
+            raise call.held_back() from error
         except OversizedAnswerError as error:
             call_log.record_call(f"{method} {path}", request=said, response=str(error))
             sizes = msg("sent more than {size} MiB", size=error.limit // 1024**2)

@@ -23,7 +23,7 @@ def translate(values: Mapping[str, object]) -> Customer:
         organization_number=fields.text("organizationNumber"),
         email=_text(values, "email"),
         invoice_email=_text(values, "invoiceEmail"),
-        is_company=fields.text("customerType") != PERSON,
+        is_company=fields.text("customerType") != PERSON if fields.text("customerType") else None,
         country=fields.text("countryCode"),
         phone=_text(values, "phone"),
         addresses=tuple(_addresses(values.get("addresses"))),

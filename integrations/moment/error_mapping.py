@@ -13,6 +13,7 @@ from integrations.retry_after import wait_asked_for
 from integrations.transport import was_sent
 from sync.errors import (
     AnswerTooLargeError,
+    HeldBackError,
     MisconfiguredError,
     OutcomeUnknownError,
     RejectedError,
@@ -71,6 +72,11 @@ class Call:
             error_code="moment_uncertain" if away.error_code == _UNAVAILABLE else away.error_code,
             otherwise=away if answered else None,
         )
+
+    def held_back(self) -> SyncError:
+        """Return the consequence where the call was not made, as Moment answers no connection."""
+        silent = msg("Moment answers none of the connections at the moment ({doing}).", doing=self.doing)
+        return HeldBackError(silent, error_code=_UNAVAILABLE)
 
     def connection_failed(self, error: requests.RequestException) -> SyncError:
         if not was_sent(error):

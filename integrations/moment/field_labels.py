@@ -18,7 +18,7 @@ EXPENSES = "projectExpenses"
 ACTIVITIES = "projectExtensions"
 
 FINALIZED = "finalized"  # an invoice in any other state may still change, hence is none yet
-PERSON = "person"  # a customer is a company unless Moment calls it a person
+PERSON = "person"  # a customer of any other type is a company
 
 # An address of any other type is the postal one.
 ADDRESSES: Mapping[str, Literal["post", "visit", "delivery", "invoice"]] = {
@@ -76,6 +76,7 @@ FIELD_LABELS: Mapping[str, Message] = {
     "invoiceEmail": msg("e-mail address for invoices"),
     "invoiceLines": msg("list of invoice lines"),
     "invoiceNumber": msg("invoice number"),
+    "invoiceState": msg("invoice status"),
     "invoiceType": msg("invoice type"),
     "kid": msg("KID"),
     "name": msg("name"),

@@ -58,8 +58,17 @@ class Fields:
         """Read a field that must not be empty: ``fields.required(fields.text, "name")``."""
         value = read(name)
         if value is None or value == "":
-            raise self.refused(msg("The {field} is missing", field=FIELD_LABELS[name]))
+            raise self.missing(name)
         return value
+
+    def told(self, read: Callable[[str], T], name: str) -> T:
+        """Read a field that must be there, though it may be empty: one that is left out says nothing (M22)."""
+        if name not in self.values:
+            raise self.missing(name)
+        return read(name)
+
+    def missing(self, name: str) -> RejectedError:
+        return self.refused(msg("The {field} is missing", field=FIELD_LABELS[name]))
 
     def text(self, name: str) -> str:
         """Read a text as one clean line, or a number as text; empty where there is none."""
@@ -128,9 +137,7 @@ class Fields:
 
     def lines(self, name: str) -> list[Self]:
         """Read a list that must be told, though it may be empty: one that is left out is not one without lines."""
-        if name not in self.values:
-            raise self.refused(msg("The {field} is missing", field=FIELD_LABELS[name]))
-        rows = self.values.get(name) or []
+        rows = self.told(self.values.get, name) or []
         if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
             raise self._wrong(name, msg("a list"))
         return [

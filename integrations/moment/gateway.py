@@ -14,10 +14,11 @@ from i18n.messages import Message
 from integrations.moment import customers, invoices, projects
 from integrations.moment.client import MomentSite
 from integrations.moment.expenses import ExpenseGateway
-from integrations.moment.field_labels import CONTACT_FIELDS, EXPENSES, FIELD_LABELS, RESOURCES
+from integrations.moment.field_labels import CONTACT_FIELDS, FIELD_LABELS, RESOURCES
 from integrations.moment.fields import Fields
 from integrations.moment.fields import record_id as id_of
 from integrations.moment.invoices import MAX_DAYS_AHEAD
+from integrations.moment.record_urls import record_url
 from models.connections.settings import ConnectionSettings
 from models.enums import EntityType, Record, titled
 from models.inbox.missed_webhooks import ModifiedRecord
@@ -79,7 +80,7 @@ class MomentGateway(ExpenseGateway):
         rows = invoices.dated(self._client.pages(RESOURCES[EntityType.INVOICE], since), first=first, last=last)
         for values in rows:
             whole = values if "invoiceLines" in values else self._values(EntityType.INVOICE, str(values["id"]))
-            if whole is not None:
+            if whole is not None and invoices.is_finalized(whole):
                 yield invoices.translate_listed(whole, account=self._account)
 
     def write_customer_number(self, record_id: str, number: int) -> None:
@@ -172,22 +173,6 @@ class MomentGateway(ExpenseGateway):
 
         calls: list[RemoteCall] = []
         return _ReadAhead(self._site.read_ahead_pool.submit(copy_context().run, read), calls)
-
-
-def record_url(template: str, company: str, record: Record) -> str:
-    """Fill in the setting ``moment_record_url`` (assumption M12); an expense goes by its own id in Moment.
-
-    Where nothing is known it is empty.
-    """
-    pages = {**RESOURCES, EntityType.EXPENSE: EXPENSES}
-    return template.format(
-        company=quote(company, safe=""), kind=pages[record.entity_type], id=quote(record.id, safe="")
-    )
-
-
-def project_url(template: str, company: str, number: int) -> str:
-    """Fill in the setting ``moment_project_url`` (assumption M12)."""
-    return template.format(company=quote(company, safe=""), number=number)
 
 
 def _may_have_changed(values: Mapping[str, object], since: datetime) -> bool:

@@ -1,9 +1,10 @@
-"""An invoice or credit note of Moment in our words (assumptions M1, M7 and M8), and the accounts of its lines."""
+"""Invoices and credit notes of Moment in our words (assumptions M1, M7, M8, M22), with the accounts of lines."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import TypeVar
 
 from i18n.messages import msg
@@ -31,8 +32,11 @@ _ACCOUNT_REMEDY = msg("Correct the financial account in Moment, then try again."
 
 
 def is_finalized(values: Mapping[str, object]) -> bool:
-    """Return whether an invoice is past changing. A state that we do not know is not: it may still become so."""
-    return values.get("invoiceState") == FINALIZED
+    """Return whether an invoice is past changing, or may be so as its state is left out (M22).
+
+    One in a state that we do not know is not: it may still become so.
+    """
+    return values.get("invoiceState", FINALIZED) == FINALIZED
 
 
 def number_of(values: Mapping[str, object]) -> int | None:
@@ -50,12 +54,11 @@ def translate(values: Mapping[str, object], *, account: Chart, number: Callable[
 
     Raises RejectedError where something is missing or of a wrong kind, an account is not there, or the export
     status is a word that we do not know: posting such an invoice could post what somebody wants kept out, leaving
-    it out could lose it, so a person decides.
+    it out could lose it, so a person decides. For the same reason the state must be told, even of a draft.
     """
     fields = Fields(values, _REMEDY, record=values.get("id"))
-    finalized = is_finalized(values)
-    # An invoice that says nothing of its transfer is one that nobody has transferred or taken out.
-    transfer = fields.enum_value("exportState", EXPORT_STATUSES, missing=ExportStatus.TO_TRANSFER)
+    finalized = fields.told(fields.text, "invoiceState") == FINALIZED
+    transfer = _export_status(fields, finalized=finalized)
     if finalized and transfer is ExportStatus.TO_TRANSFER:
         return _whole(fields, account, number)
     return Invoice(
@@ -92,11 +95,9 @@ def translate_listed(values: Mapping[str, object], *, account: Chart) -> Invoice
     """
     fields = Fields(values, _REMEDY, record=values.get("id"))
     try:
+        fields.told(fields.text, "invoiceState")
         whole = _whole(fields, account, lambda _: None)
-        return replace(
-            whole,
-            export_status=fields.enum_value("exportState", EXPORT_STATUSES, missing=ExportStatus.TO_TRANSFER),
-        )
+        return replace(whole, export_status=_export_status(fields, finalized=True))
     except RejectedError as refusal:
         return Invoice(
             id=record_id(values.get("id")),
@@ -130,13 +131,27 @@ def _whole(fields: Fields, account: Chart, number: Callable[[str], int | None]) 
         customer_id=fields.required(fields.key, "customerId"),
         project_id=fields.key("projectId"),
         credit_note=fields.enum_value("invoiceType", CREDIT_NOTE, missing=False),
-        kid=fields.text("kid"),
-        currency=fields.text("currencyCode").upper() or NOK,
+        kid=fields.text("kid").replace(" ", ""),  # people write it in groups; the bank knows it without
+        currency=_currency(fields),
         rate=fields.number("currencyRate"),
         description=fields.text("description"),
         your_reference=fields.text("yourReference"),
         credited=number(credited) if credited else None,
     )
+
+
+def _export_status(fields: Fields, *, finalized: bool) -> ExportStatus:
+    """Read the export status; where it is told as empty, nobody has transferred the invoice or kept it out."""
+    read = partial(fields.enum_value, table=EXPORT_STATUSES, missing=ExportStatus.TO_TRANSFER)
+    return fields.told(read, "exportState") if finalized else read("exportState")
+
+
+def _currency(fields: Fields) -> str:
+    """Read the currency; one that is told as empty is kroner, unless there is a rate for it."""
+    code = fields.told(fields.text, "currencyCode").upper()
+    if not code and fields.number("currencyRate") not in {None, 0, 1}:
+        raise fields.missing("currencyCode")
+    return code or NOK
 
 
 def _lines(fields: Fields, account: Chart) -> Iterator[InvoiceLine]:

@@ -2,6 +2,9 @@
 
 Moment ignores ``noLimit``, and tells 25 rows where nothing is asked for. So a list is read by pages, and one that
 ends with fewer rows than it says to have is an error, never a shorter truth.
+
+Rows come and go between two pages. Each page but the first therefore begins with a row that was told already: what
+stands behind that row stands on this page, so that nothing can have moved past it (decision 55).
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -24,17 +27,38 @@ _MAX_IDLE_PAGES = 10
 """Pages in a row that may bring nothing new."""
 _MAX_RESTARTS = 3
 """How often a list is read from its beginning again."""
+_MAX_GAPS = 50
+"""How often a page may begin with a row that was not told, so that one before it is read again."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Page:
-    """Some rows of a list, of how many pages it is, and of how many records (0 where Moment does not say)."""
+    """Some rows of a list, of how many pages it is, and of how many records (0 where Moment does not say).
+
+    ``place`` counts from 0, and ``size`` is how many rows a full page has.
+    """
 
     rows: Sequence[Values]
+    place: int
     number: int
     size: int
     total_pages: int
     elements: int
+
+    @property
+    def begins(self) -> int:
+        """Where in the list it begins."""
+        return self.place * self.size
+
+    @property
+    def ends(self) -> int:
+        """Where in the list the next row would be."""
+        return self.begins + len(self.rows)
+
+    @property
+    def is_last(self) -> bool:
+        """Whether no page comes after it."""
+        return self.place + 1 >= self.total_pages
 
 
 class ListReader:
@@ -49,70 +73,95 @@ class ListReader:
 
     def __init__(self, call: Call, fetch: Fetch, *, paged: bool = True) -> None:
         self._call, self._fetch, self._paged = call, fetch, paged
-        self._shift, self._base = 0, 0
+        self._shift, self._base, self._is_counted = 0, 0, False
         self._first: list[str] = []
         self._seen = set[str]()
+        self._passed = set[str]()
 
     def rows(self) -> Iterator[Values]:
-        """Read the rows, each record once, in the order of their ids.
+        """Read the rows, each record once, in the order of their ids but for what is found late.
 
-        Where a page is too large, smaller ones are asked for from there on. Where the list has become shorter
-        between two pages, what stood behind has moved up, perhaps past them, and where it ends too soon, something
-        was missed: it is read once more. A list that is longer than any, goes on without anything new, or does not
-        become whole, is given up.
+        A record that is there all the while is told; one that is made or deleted meanwhile may be. Where a page
+        is too large, smaller ones are asked for from there on. Where the list ends too soon, it is read once more.
+        One that is longer than any, goes on without anything new, or does not become whole, is given up.
         """
-        place, size, elements, told, restarts, idle = 0, PAGE_SIZES[0], 0, 0, 0, 0
+        reach, limit, elements, told = 0, PAGE_SIZES[0], 0, 0
+        restarts = gaps = idle = 0
         while True:
+            place, size = _next_page(reach, limit)
             try:
                 page = self._page(place, size)
             except AnswerTooLargeError:
-                smaller = next((each for each in PAGE_SIZES if each < size), None)
+                smaller = next((each for each in PAGE_SIZES if each < limit), None)
                 if smaller is None:
                     raise
                 # The second page shows how they are counted (see the class), so that it is not skipped.
-                place, size = (place * size // smaller if place > 1 else 0), smaller
+                reach, limit = (reach if self._is_counted else 0), smaller
                 continue
-            shrunk = page.elements < elements
-            if not shrunk or restarts == _MAX_RESTARTS:
-                fresh = [row for row in page.rows if self._is_new(row)]
-                yield from fresh
-                told += len(fresh)
-                if place + 1 < page.total_pages:
-                    idle = 0 if fresh or restarts else idle + 1  # what is read once more is nothing new
-                    self._check_length(page, place, idle)
-                    place, size, elements = place + 1, page.size, page.elements
-                    continue
-                if told >= page.elements:
-                    return
-                if restarts == _MAX_RESTARTS:
-                    raise self._incomplete(told, page.elements)
-            place, elements, restarts = 0, 0, restarts + 1
+            limit = page.size if page.size < size else limit  # Moment may give no more at a time
+            lost = elements - page.elements
+            elements = page.elements
+            if self._has_gap(page, reach, lost=lost):
+                gaps += 1
+                if gaps > _MAX_GAPS:
+                    raise self._incomplete(told, elements)
+                reach -= max(limit, lost)
+                reach = reach if reach >= limit else 0
+                continue
+            fresh = [row for row in page.rows if self._is_new(row)]
+            yield from fresh
+            told += len(fresh)
+            if not page.is_last:
+                # What is read once more is nothing new.
+                idle = 0 if fresh or (restarts and page.ends > reach) else idle + 1
+                self._check_length(page, idle)
+                reach = page.ends
+            elif told >= elements:
+                return
+            elif restarts == _MAX_RESTARTS:
+                raise self._incomplete(told, elements)
+            else:
+                self._passed.clear()
+                reach, restarts = 0, restarts + 1
+
+    def _has_gap(self, page: _Page, reach: int, *, lost: int) -> bool:
+        """Return whether records may stand between what was told and this page.
+
+        Pages too small to begin before ``reach`` show that by nothing but a list that is shorter than before.
+        """
+        if page.place == 0:
+            return False
+        if page.begins >= reach:
+            return lost > 0
+        first = id_of(page.rows[0].get("id")) if page.rows else None
+        return first != "" and first not in self._passed  # without an id nobody can tell
 
     def _page(self, place: int, size: int) -> _Page:
-        page = self._read(place + self._shift, size)
+        page = self._read(place, size)
         ids = [id_of(row.get("id")) for row in page.rows]
         if place == 0:
             self._first, self._base = ids, int(page.number == 1)
-        elif place == 1 and not self._shift and ids and ids == self._first:
+        elif place == 1 and not self._shift and ids and ids == self._first[: len(ids)]:
             self._shift, self._base = 1, page.number
             return self._page(place, size)
         if page.number != self._base + place:
             raise self._another_page()
+        self._is_counted = self._is_counted or place > 0
         return page
 
-    def _read(self, number: int, size: int) -> _Page:
-        answer = self._fetch({"page": str(number), "size": str(size), "sort": "id,asc"})
+    def _read(self, place: int, size: int) -> _Page:
+        answer = self._fetch({"page": str(place + self._shift), "size": str(size), "sort": "id,asc"})
         rows = self._rows(answer)
         if not self._paged and answer.get("page") is None:
-            return _Page(rows=rows, number=0, size=size, total_pages=1, elements=0)
+            return _Page(rows=rows, place=place, number=place, size=size, total_pages=1, elements=0)
         told = answer.get("page")
         page = told if isinstance(told, dict) else {}
         at, total, elements = page.get("number"), page.get("totalPages"), page.get("totalElements", 0)
         if not (isinstance(at, int) and isinstance(total, int) and isinstance(elements, int)):
             raise self._another_page()
         real = page.get("size")
-        size = real if isinstance(real, int) and 0 < real < size else size  # Moment may give no more at a time
-        return _Page(rows=rows, number=at, size=size, total_pages=total, elements=elements)
+        size = real if isinstance(real, int) and real > 0 else size
+        return _Page(rows=rows, place=place, number=at, size=size, total_pages=total, elements=elements)
 
     def _rows(self, answer: Values) -> Sequence[Values]:
         rows = answer.get("content")
@@ -129,10 +178,11 @@ class ListReader:
         record_id = id_of(row.get("id"))
         known = bool(record_id) and record_id in self._seen
         self._seen.add(record_id)
+        self._passed.add(record_id)
         return not known
 
-    def _check_length(self, page: _Page, place: int, idle: int) -> None:
-        if idle == _MAX_IDLE_PAGES or max(page.total_pages, place + 1) * page.size > MAX_ROWS:
+    def _check_length(self, page: _Page, idle: int) -> None:
+        if idle == _MAX_IDLE_PAGES or max(page.total_pages, page.place + 1) * page.size > MAX_ROWS:
             raise self._call.too_large(
                 msg("claims to have a list of {count} pages", count=page.total_pages), error_code="too_many_pages"
             )
@@ -145,3 +195,18 @@ class ListReader:
             msg("told {told} of the {count} rows that its list has", told=told, count=elements),
             error_code="incomplete_list",
         )
+
+
+def _next_page(reach: int, limit: int) -> tuple[int, int]:
+    """Return place and size of the page that goes on from row ``reach``, and begins with a row before that.
+
+    Of all sizes up to ``limit``, it is the one by which most rows are new. Where there is none, as for pages of
+    one row, the page begins at ``reach``.
+    """
+    if reach == 0:
+        return 0, limit
+    sizes = range(min(limit, reach - 1), 1, -1)
+    size = max(sizes, key=lambda each: each - (reach - 1) % each, default=0)
+    if size and (reach - 1) % size < size - 1:
+        return (reach - 1) // size, size
+    return max(reach // limit, 1), limit

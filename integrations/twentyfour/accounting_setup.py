@@ -6,7 +6,7 @@ They hardly ever change and requests are scarce, so all workers share what one o
 import calendar
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import MINYEAR, date, datetime, timedelta
 from decimal import Decimal
 from functools import wraps
 from typing import Any, TypeVar
@@ -16,6 +16,7 @@ from pydantic import TypeAdapter
 
 from i18n.messages import msg
 from integrations.shared_cache import SharedCache
+from integrations.twentyfour.client import SoapValue
 from integrations.twentyfour.instants import day_of
 from integrations.twentyfour.session import CachedReader, Session
 from sync.errors import MisconfiguredError
@@ -119,11 +120,25 @@ class AccountingSetup(CachedReader):
 
     @_cached(SetupPart.FISCAL_YEARS)
     def fiscal_years(self) -> Sequence[FiscalYear]:
-        """Return the fiscal years that are set up (GetFiscalYears)."""
+        """Return the fiscal years that are set up (GetFiscalYears).
+
+        A locked one without dates is left out, as nothing is posted into it. Raises :class:`MisconfiguredError`
+        where an open one has none.
+        """
         years = self._session.call("Transaction", "GetFiscalYears") or []
+        dated = [year for year in years if _is_dated(year)]
+        if any(not year.IsLocked for year in years if year not in dated):
+            raise MisconfiguredError(
+                msg("24SevenOffice has an open fiscal year without its first or its last day."),
+                error_code="fiscal_year_dates",
+                remedy=msg(
+                    "Enter the first and the last day of each fiscal year in 24SevenOffice, then resume the "
+                    "connection."
+                ),
+            )
         return [
             FiscalYear(starts=day_of(year.StartingDate), ends=_last_day(year.EndingDate), locked=year.IsLocked)
-            for year in years
+            for year in dated
         ]
 
     def year_of(self, day: date) -> FiscalYear:
@@ -185,6 +200,12 @@ def _percent(rate: Decimal) -> Decimal:
 
 def _calendar_year(number: int) -> FiscalYear:
     return FiscalYear(starts=date(number, 1, 1), ends=date(number, 12, 31), locked=False)
+
+
+def _is_dated(year: SoapValue) -> bool:
+    """Return whether a fiscal year has its days: .NET writes the year 1 where a date was never set."""
+    days = year.StartingDate, year.EndingDate
+    return all(day is not None and day.year > MINYEAR for day in days)
 
 
 def _last_day(end: datetime) -> date:

@@ -106,6 +106,11 @@ class Budget:
         self._heard: list[tuple[int, int]] = []  # the last that was said of the limit; shared by the copies
         self._connection_id, self._polls = 0, False
 
+    @property
+    def connection_id(self) -> int:
+        """The connection on whose account the requests are, 0 for none."""
+        return self._connection_id
+
     def for_connection(self, connection_id: int) -> Self:
         return self._with(_connection_id=connection_id)
 

@@ -10,7 +10,7 @@ import re
 import threading
 from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Mapping
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cache
@@ -25,6 +25,7 @@ import zeep
 from lxml import etree
 from zeep.wsdl import Document
 
+from integrations.host_guard import HostGuard, HostSilentError, Timeout
 from integrations.remote_clock import RemoteClock
 from integrations.transport import (
     BoundedAdapter,
@@ -103,6 +104,7 @@ class SoapClient:
         self._hosts = {"api.invalid": self.api_url, "webservices.invalid": web_url.rstrip("/")}
         self._budget = budget
         self._timeout = (connect_seconds, answer_seconds)
+        self._host_guard = HostGuard()
         self._drift = SchemaDrift()
         self._services: dict[str, _Service] = {}
         self._loading = threading.Lock()
@@ -145,7 +147,6 @@ class SoapClient:
         return result
 
     def _post(self, called: _Service, operation: str, message: bytes, session_id: str) -> _Answer:
-        self._budget.acquire()
         headers = {
             "Content-Type": "text/xml; charset=utf-8",
             "SOAPAction": f'"{called.binding.get(operation).soapaction}"',
@@ -153,10 +154,14 @@ class SoapClient:
         if session_id:
             headers["Cookie"] = f"ASP.NET_SessionId={session_id}"
         try:
-            with self._session.post(
-                called.address, message, headers=headers, timeout=self._timeout, allow_redirects=False
-            ) as response:
-                answer = _Answer(response.status_code, response.headers, response.content)
+            with self._guarded(called.address, operation) as timeout:
+                self._budget.acquire()
+                with self._session.post(
+                    called.address, message, headers=headers, timeout=timeout, allow_redirects=False
+                ) as response:
+                    answer = _Answer(response.status_code, response.headers, response.content)
+        except HostSilentError as error:
+            raise _error_of("held back", operation) from error
         except requests.RequestException as error:
             _record(operation, message, "no answer")
             raise _error_of(_silence(error), operation) from error
@@ -165,6 +170,14 @@ class SoapClient:
             raise _error_of(f"too large: {error}", operation) from error
         _record(operation, message, answer.content)
         return answer
+
+    def _guarded(self, address: str, operation: str) -> AbstractContextManager[Timeout]:
+        return self._host_guard.call(
+            address,
+            caller=str(self._budget.connection_id),
+            writes=operation in WRITE_OPERATIONS,
+            timeout=self._timeout,
+        )
 
     def _read(self, called: _Service, operation: str, answer: _Answer) -> SoapValue:
         retry_after = self._budget.record_response(answer.status_code, answer.headers)

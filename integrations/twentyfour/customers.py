@@ -27,7 +27,7 @@ from sync.rules.normalization import holds_identity_number
 MAX_NAME_LENGTH = 200  # of a name that is kept; 24SevenOffice takes half as many characters
 PROPERTIES = ("Id", "ExternalId", "Name", "OrganizationNumber")
 MORE_PROPERTIES = (*PROPERTIES, "Type", "EmailAddresses")
-HELD_PROPERTIES = ("Id", "EmailAddresses", "PhoneNumbers", "Addresses", "Country")
+HELD_PROPERTIES = ("Id", "Type", "EmailAddresses", "PhoneNumbers", "Addresses", "Country")
 
 CACHE_SECONDS = 3600
 """After so long all of it is read again, since what was deleted is in no list of changes."""
@@ -192,7 +192,9 @@ def _with_held(held: SoapValue, name: str, told: Mapping[str, Any]) -> dict[str,
 
 
 def _company(draft: CompanyDraft, held: SoapValue) -> dict[str, Any]:
-    emails = {_main_use(draft): draft.email, "Invoice": draft.invoice_email}
+    type_ = _type(draft, held)
+    main_use = _main_use(type_)
+    emails = {main_use: draft.email, "Invoice": draft.invoice_email}
     told = {use: {"Value": address} for use, address in emails.items() if address}
     return {
         "Id": draft.number,
@@ -200,14 +202,22 @@ def _company(draft: CompanyDraft, held: SoapValue) -> dict[str, Any]:
         "OrganizationNumber": draft.organization_number or None,
         "Name": draft.name,
         "EmailAddresses": _with_held(held, "EmailAddresses", told),
-        "Type": "Business" if draft.is_company else "Consumer",
-        **_details(draft.details or CustomerDetails(), held, phone_use=_main_use(draft)),
+        "Type": type_,
+        **_details(draft.details or CustomerDetails(), held, phone_use=main_use),
     }
 
 
-def _main_use(draft: CompanyDraft) -> str:
+def _type(draft: CompanyDraft, held: SoapValue) -> str:
+    """Return the type to save: a supplier stays one, and so does each of which Moment does not tell what it is."""
+    there: str = getattr(held, "Type", None) or "None"
+    if there == "Supplier" or (draft.is_company is None and there != "None"):
+        return there
+    return "Consumer" if draft.is_company is False else "Business"
+
+
+def _main_use(type_: str) -> str:
     """Return under what e-mail and phone are shown: “Primary” is not in use for businesses (assumption S44)."""
-    return "Work" if draft.is_company else "Primary"
+    return "Primary" if type_ == "Consumer" else "Work"
 
 
 def _details(details: CustomerDetails, held: SoapValue, *, phone_use: str) -> dict[str, Any]:

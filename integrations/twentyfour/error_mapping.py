@@ -13,6 +13,7 @@ from typing import Any
 from i18n.messages import Message, msg
 from sync.errors import (
     AnswerTooLargeError,
+    HeldBackError,
     MisconfiguredError,
     OutcomeUnknownError,
     RateLimitedError,
@@ -219,6 +220,12 @@ RULES = (
         error_code="http_error",
         message=msg("24SevenOffice has a technical problem"),
         open=True,
+    ),
+    Rule(
+        r"^held back",
+        HeldBackError,
+        error_code="no_connection",
+        message=msg("24SevenOffice answers none of the connections at the moment"),
     ),
     Rule(r"^unsent", UnavailableError, error_code="no_connection", message=msg("24SevenOffice cannot be reached")),
     Rule(

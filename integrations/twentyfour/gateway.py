@@ -6,7 +6,6 @@ from contextlib import AbstractContextManager
 from datetime import date
 from decimal import Decimal
 from typing import BinaryIO, Self
-from urllib.parse import quote
 
 from integrations.shared_cache import SharedCache
 from integrations.twentyfour import attachments, customers, invoices, projects
@@ -16,7 +15,6 @@ from integrations.twentyfour.ledger import LedgerGateway
 from integrations.twentyfour.projects import ProjectNumbers
 from integrations.twentyfour.session import Login, Session, SessionStore
 from models.connections.settings import ConnectionSettings
-from models.enums import EntityType
 from sync.errors import SyncError
 from sync.records import (
     Company,
@@ -31,13 +29,6 @@ from sync.records import (
     VoucherFile,
     VoucherFiles,
 )
-
-PAGES = {
-    EntityType.CUSTOMER: "customers",
-    EntityType.PROJECT: "projects",
-    EntityType.INVOICE: "vouchers",
-    EntityType.EXPENSE: "vouchers",
-}
 
 
 class TwentyFourGateway(LedgerGateway):
@@ -160,8 +151,3 @@ class TwentyFourGateway(LedgerGateway):
         self._setup.forget(*(parts or tuple(SetupPart)))
         if not parts:
             self._customers.forget()
-
-
-def record_url(template: str, entity_type: EntityType, number: str, *, year: str = "") -> str:
-    """Fill in the setting ``twentyfour_record_url``; ``year`` is the fiscal year of a voucher."""
-    return template.format(kind=PAGES[entity_type], year=quote(year, safe=""), number=quote(number, safe=""))

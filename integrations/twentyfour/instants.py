@@ -3,7 +3,7 @@
 Either may come with a zone or without, also in one answer. All that is compared goes through here first.
 """
 
-from datetime import UTC, date, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from zoneinfo import ZoneInfo
 
 from i18n.formatting import OSLO
@@ -14,13 +14,17 @@ def instant_of(written: datetime) -> datetime:
     return _at(written, UTC) if written.tzinfo else written.replace(tzinfo=UTC)
 
 
+MIDNIGHT = time()
+
 CLOCKS = (OSLO, ZoneInfo("Europe/Helsinki"))
 """By which 24SevenOffice may read what comes without a zone (S52); it fails on an hour that they skip."""
 
 
 def day_of(written: datetime) -> date:
-    """Read a day of Oslo, which it is already where it names no zone."""
-    return (_at(written, OSLO) if written.tzinfo else written).date()
+    """Read a day: as it is written where it names no zone or is midnight there, else that of Oslo."""
+    if written.tzinfo is None or written.time() == MIDNIGHT:  # at any offset: 24SevenOffice runs on Helsinki's
+        return written.date()
+    return _at(written, OSLO).date()
 
 
 def without_zone(instant: datetime, *, ends: bool = False) -> datetime:

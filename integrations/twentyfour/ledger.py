@@ -79,7 +79,7 @@ class LedgerGateway:
 
     def _voucher_of(self, line: SoapValue) -> str:
         """Name the voucher that a line is of, by fiscal year, type and number (S21)."""
-        return self.voucher_name(day_of(line.Date), type_=line.TransactionTypeId, number=line.TransactionNo)
+        return self.voucher_name(_day(line), type_=line.TransactionTypeId, number=line.TransactionNo)
 
     def _is_outgoing(self, lines: Sequence[LedgerLine]) -> bool:
         """Return an outgoing invoice's voucher by its type, or because it lets someone owe for revenue (S32)."""
@@ -122,7 +122,7 @@ def _ledger_line(line: SoapValue) -> LedgerLine:
     return LedgerLine(
         account=line.AccountNo,
         amount=_amount(line),
-        day=day_of(line.Date),
+        day=_day(line),
         vat_code=str(line.VatCode or ""),
         project_number=project_number,
         voucher_number=line.TransactionNo or 0,
@@ -140,10 +140,25 @@ def _ledger_line(line: SoapValue) -> LedgerLine:
     )
 
 
+def _day(line: SoapValue) -> date:
+    """Return the day of the voucher. Raises RejectedError, which names the voucher, for a line without one."""
+    if line.Date is not None:
+        return day_of(line.Date)
+    raise RejectedError(
+        msg(
+            "Voucher {number} in 24SevenOffice has a line without a date, on account {account}.",
+            number=line.TransactionNo or 0,
+            account=line.AccountNo or 0,
+        ),
+        error_code="no_date",
+        remedy=msg("Look at the voucher in 24SevenOffice, and try again once its lines have dates."),
+    )
+
+
 def _amount(line: SoapValue) -> int:
     """Return the amount, in kroner whatever the currency. Raises RejectedError, which names the voucher."""
     number = line.TransactionNo or 0
-    with naming_record(msg("Voucher {number} of {year}", number=number, year=day_of(line.Date).year)):
+    with naming_record(msg("Voucher {number} of {year}", number=number, year=_day(line).year)):
         if line.Amount is None:
             raise RejectedError(
                 msg(

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import ColumnElement, Select, func, select
 
 from i18n.messages import msg
 from models.connections.settings import ConnectionSettings
 from models.database import Database
 from models.enums import Scope
-from models.pagination import Key, Page, following, paged
+from models.pagination import SIZE, Key, Page, following, paged
 from models.schema.statements import made_of, within
 from models.schema.tables import AuditRow, ConnectionRow
 
@@ -33,7 +33,9 @@ class AuditEntry:
     job_id: int | None
 
 
-def page(database: Database, scope: Scope, *, users: bool = False, key: Key | None = None) -> Page[AuditEntry]:
+def page(
+    database: Database, scope: Scope, *, users: bool = False, key: Key | None = None, size: int = SIZE
+) -> Page[AuditEntry]:
     """Return a page of what was done to the connections of a scope; to ``users`` too where it is all of them."""
     query = _visible(scope, users=users)
 
@@ -41,7 +43,7 @@ def page(database: Database, scope: Scope, *, users: bool = False, key: Key | No
         rows = database.rows(following(query, (AuditRow.id,), key=key).limit(limit))
         return [made_of(AuditEntry, row) for row in rows]
 
-    return paged(fetch, key=key, at=lambda line: (line.at, line.id))
+    return paged(fetch, key=key, at=lambda line: (line.at, line.id), size=size)
 
 
 def export(database: Database, scope: Scope, *, users: bool = False) -> Iterator[str]:
@@ -59,14 +61,25 @@ def export(database: Database, scope: Scope, *, users: bool = False) -> Iterator
 
 def secret_saved_at(database: Database, connection_id: int, setting: str) -> datetime | None:
     """Return when a secret setting of a connection got its present value (UTC); None where it is not noted."""
-    title = ConnectionSettings.model_fields[setting].title
-    wording = [msg("added"), msg("{setting}: changed", setting=title)]
-    query = (
-        select(AuditRow.at)
-        .where(AuditRow.connection_id == connection_id, AuditRow.action.in_(wording))
-        .order_by(AuditRow.id.desc())
+    query = select(AuditRow.at).where(AuditRow.connection_id == connection_id, _saves(setting))
+    return database.scalar(query.order_by(AuditRow.id.desc()).limit(1))
+
+
+def oldest_secret_saved_at(database: Database, setting: str) -> datetime | None:
+    """Return the earliest of these of all connections that are not paused; it reads the log, so ask seldom."""
+    saved = (
+        select(func.max(AuditRow.at).label("at"))
+        .join(ConnectionRow, ConnectionRow.id == AuditRow.connection_id)
+        .where(ConnectionRow.paused_because == "", _saves(setting))
+        .group_by(AuditRow.connection_id)
+        .subquery()
     )
-    return database.scalar(query.limit(1))
+    return database.scalar(select(func.min(saved.c.at)))
+
+
+def _saves(setting: str) -> ColumnElement[bool]:
+    title = ConnectionSettings.model_fields[setting].title
+    return AuditRow.action.in_([msg("added"), msg("{setting}: changed", setting=title)])
 
 
 def _visible(scope: Scope, *, users: bool) -> Select[*tuple[Any, ...]]:

@@ -1,5 +1,6 @@
 """One change as a person sees it, with all its attempts, and what a person may do about some or many."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,9 +15,11 @@ from models.admin.job_list import JobView, views
 from models.database import Database
 from models.enums import EntityType, Lane, Outcome, Record, titled
 from models.inbox import circuit_breaker, dependencies, links, questions
-from models.inbox.job_updates import concerns, update_by
+from models.inbox.job_updates import concerns, job_data, update_by
 from models.inbox.transitions import TABLE, Event
 from models.pagination import Key, Page, following, paged
+from models.receivers import outbox
+from models.receivers.outbox import EventType, OutgoingEvent
 from models.schema.audit_entries import add_entry
 from models.schema.locks import locked
 from models.schema.statements import job_of, made_of
@@ -44,8 +47,11 @@ NAMED_BY = (
     SyncJobRow.entity_type,
     SyncJobRow.record_id,
     SyncJobRow.title,
+    SyncJobRow.revision,
+    SyncJobRow.outcome,
+    SyncJobRow.error_code,
 )
-"""What the audit says of a change."""
+"""What the audit and receivers are told of a change."""
 
 OPEN = frozenset(TABLE[Event.DISMISSED])
 RETRIABLE = frozenset(TABLE[Event.RETRIED])
@@ -124,6 +130,11 @@ def count(database: Database, job_filter: JobFilter) -> int:
     return database.scalar(query) or 0
 
 
+def matching(database: Database, job_filter: JobFilter) -> frozenset[int]:
+    """Return the ids of the jobs that are wanted, of which the filter names some."""
+    return frozenset(database.scalars(select(SyncJobRow.id).where(*job_filter.conditions(SyncJobRow))))
+
+
 def retry(database: Database, job_filter: JobFilter, *, actor: str, now: datetime) -> ActionResult:
     """Make changes due, also those that were closed; those in a worker's hands stay as they are.
 
@@ -154,14 +165,25 @@ def _resume(
         return apply_event(session, which, Event.RETRIED, action, RESET)
 
 
-def dismiss(database: Database, job_filter: JobFilter, *, because: str, actor: str, now: datetime) -> ActionResult:
+def dismiss(
+    database: Database,
+    job_filter: JobFilter,
+    *,
+    because: str,
+    resolved: bool = False,
+    actor: str,
+    now: datetime,
+) -> ActionResult:
     """Take those that wait or need a person off the list: they stay as they are, whatever is received.
 
-    ``because`` is what the person says, and ``now`` (UTC) the instant by which they can be opened again together.
+    ``because`` is what the person says, ``resolved`` whether they have handled it by hand, and ``now`` (UTC) the
+    instant by which they can be opened again together.
     """
     told = msg("{because} ({who})", because=because, who=actor)
     reason = {"dismissal_reason": told, "completed_at": now}
-    dismissed = _apply(database, job_filter, Event.DISMISSED, JobAction(now, actor, because), reason)
+    action, conditions = JobAction(now, actor, because), tuple(job_filter.conditions(SyncJobRow))
+    with database.transaction() as session:
+        dismissed = apply_event(session, conditions, Event.DISMISSED, action, reason, resolved=resolved)
     woken: set[Lane] = set()
     for connection_id in {lane.connection_id for lane in dismissed.lanes}:
         woken |= dependencies.end_dismissed(database, connection_id, now=now)
@@ -200,8 +222,13 @@ def apply_event(
     event: Event,
     deed: JobAction,
     values: Mapping[str, Any],
+    *,
+    resolved: bool = False,
 ) -> ActionResult:
-    """Play an event on those jobs of these that it concerns, and write who asked for it into the audit log."""
+    """Play an event on those jobs of these that it concerns, and write who asked for it into the audit log.
+
+    Receivers are told of those that are dismissed, with whether a person has ``resolved`` them, or need attention.
+    """
     rows = session.execute(locked(select(*NAMED_BY).where(*conditions, concerns(event)))).all()
     ids = [row.id for row in rows]
     session.execute(update_by(event, now=deed.at, **values).where(SyncJobRow.id.in_(ids)))
@@ -213,7 +240,23 @@ def apply_event(
         session.execute(delete(MatchQuestionRow).where(*noted))
     for row in rows:
         add_entry(session, **audit_entry(row, deed))
+    if event is Event.REOPENED_UNSOLVED:
+        _record(session, EventType.JOB_NEEDS_ATTENTION, rows, now=deed.at)
+    if event is Event.DISMISSED:
+        _record(session, EventType.JOB_DISMISSED, rows, now=deed.at, resolved=resolved)
     return ActionResult(len(rows), frozenset(Lane(row.connection_id, EntityType(row.entity_type)) for row in rows))
+
+
+def _record(
+    session: Session, type_: EventType, rows: Sequence[Row[*tuple[Any, ...]]], *, now: datetime, **more: bool
+) -> None:
+    """Tell receivers of an event of each of these jobs, with ``more`` data."""
+    of_connection = defaultdict[int, list[OutgoingEvent]](list)
+    for row in rows:
+        data = job_data(row, revision=row.revision) | more
+        of_connection[row.connection_id].append(OutgoingEvent(type_, data))
+    for connection_id, events in of_connection.items():
+        outbox.record(session, connection_id, events, now=now)
 
 
 def audit_entry(job: SyncJobRow | Row[*tuple[Any, ...]], deed: JobAction) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_
+from sqlalchemy import ColumnElement, and_, text
 
 from models.enums import EntityType, JobState, Outcome, Scope
 from models.schema.search_terms import matches
@@ -27,6 +27,7 @@ class JobFilter:
     states: frozenset[JobState] = frozenset()
     outcomes: frozenset[Outcome] = frozenset()
     error_code: str = ""
+    with_warning: bool = False
     text: str = ""
     until: datetime | None = None
     dismissed_at: datetime | None = None
@@ -46,6 +47,8 @@ class JobFilter:
             yield jobs.outcome.in_(self.outcomes)
         if self.error_code:
             yield jobs.error_code == self.error_code
+        if self.with_warning:
+            yield jobs.warnings != text("'[]'::jsonb")
         if self.text:
             yield matches(jobs.search_terms, self.text)
         if self.until:

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from models.admin.job_filter import JobFilter
 from models.database import Database
 from models.enums import EntityType, JobState, Outcome, Record, titled
-from models.pagination import Key, OrderColumns, Page, beyond, following, nearest_first, paged
+from models.pagination import SIZE, Key, OrderColumns, Page, beyond, following, nearest_first, paged
 from models.schema.statements import made_of
 from models.schema.tables import ConnectionRow, SyncJobRow
 
@@ -30,6 +30,7 @@ COLUMNS = (
     SyncJobRow.state,
     SyncJobRow.outcome,
     SyncJobRow.error_code,
+    SyncJobRow.warnings,
     SyncJobRow.search_terms,
 )
 """What changes are filtered and put in order by."""
@@ -49,6 +50,7 @@ class JobView:
     connection_id: int
     connection: str
     record: Record
+    revision: int
     state: JobState
     title: str
     outcome: Outcome | None
@@ -63,13 +65,13 @@ class JobView:
     completed_at: datetime | None
 
 
-def page(database: Database, job_filter: JobFilter, *, key: Key | None = None) -> Page[JobView]:
+def page(database: Database, job_filter: JobFilter, *, key: Key | None = None, size: int = SIZE) -> Page[JobView]:
     with database.transaction() as session:
 
         def fetch(key: Key | None, limit: int) -> Sequence[JobView]:
             return views(session, SyncJobRow.id.in_(_ids(session, job_filter, key, limit=limit)), key=key)
 
-        return paged(fetch, key=key, at=lambda view: (view.received_at, view.id))
+        return paged(fetch, key=key, at=lambda view: (view.received_at, view.id), size=size)
 
 
 def latest(database: Database, job_filter: JobFilter, *, limit: int = 100) -> Sequence[JobView]:
@@ -129,7 +131,11 @@ def _at_connections(job_filter: JobFilter, key: Key | None) -> Select[int]:
 def _by_rarest_condition(job_filter: JobFilter, key: Key | None) -> Select[int]:
     """Gather all that is wanted by what is rare about it, then put it in order."""
     gathered = select(SyncJobRow.id, SyncJobRow.received_at).where(beyond(_place(SyncJobRow), key))
-    few = job_filter.error_code or (job_filter.states and JobState.DONE not in job_filter.states)
+    few = (
+        job_filter.error_code
+        or job_filter.with_warning
+        or (job_filter.states and JobState.DONE not in job_filter.states)
+    )
     if job_filter.text and not few:  # each kind has an index of its own of the words
         entity_types = [job_filter.entity_type] if job_filter.entity_type else EntityType
         of_kinds = [

@@ -10,7 +10,8 @@ from models.admin import dashboard
 from models.database import Database
 from models.enums import UNFINISHED, EntityType, JobState, Scope
 from models.inbox import circuit_breaker, due
-from models.schema.tables import AlertRow, ConnectionRow, SyncJobRow
+from models.receivers import deliveries
+from models.schema.tables import AlertRow, BackupRow, ConnectionRow, CursorRow, NightlyPollRow, SyncJobRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +20,10 @@ class MetricsSnapshot:
 
     ``jobs`` are those not finished, by kind and state, and ``oldest`` tells how long ago the first of those on
     their way was received. ``overdue`` tells how long the first of those that are due, of connections that work,
-    has been so. ``alerts`` have not been sent, the first of them for ``alerts_seconds``.
+    has been so. ``alerts`` have not been sent, the first of them for ``alerts_seconds``, and receivers have
+    not taken so many events (``deliveries``), the first of them for ``deliveries_seconds``. ``polls_failing`` is
+    how long the polls of the worst lane have not gone through, ``nightly_polls`` is the age of the oldest nightly
+    poll of those that are made. ``backup_seconds`` is the age of the last verified backup, None without one.
     """
 
     totals: dashboard.Totals
@@ -28,6 +32,11 @@ class MetricsSnapshot:
     overdue: Mapping[EntityType, float]
     alerts: int
     alerts_seconds: float
+    deliveries: int
+    deliveries_seconds: float
+    polls_failing: Mapping[EntityType, float]
+    nightly_polls: Mapping[EntityType, float]
+    backup_seconds: float | None
 
 
 def read(database: Database, *, now: datetime) -> MetricsSnapshot:
@@ -35,6 +44,9 @@ def read(database: Database, *, now: datetime) -> MetricsSnapshot:
     unsent = select(func.count(), func.min(AlertRow.created_at)).where(AlertRow.ended_at.is_(None))
     counted, overdue = _job_counts(database), _overdue(database, now=now)
     ((alerts, first),) = database.rows(unsent)
+    waiting, since = deliveries.pending(database)
+    failing, nights = _polls_failing(database), _nightly_polls(database, now=now)
+    verified_at = database.scalar(select(func.max(BackupRow.verified_at)))
     ages = {key: _age(at, now=now) for key, (_, at) in counted.items() if key[1] is not JobState.NEEDS_ATTENTION}
     return MetricsSnapshot(
         totals,
@@ -50,6 +62,11 @@ def read(database: Database, *, now: datetime) -> MetricsSnapshot:
         overdue={entity_type: _age(overdue.get(entity_type), now=now) for entity_type in EntityType},
         alerts=alerts,
         alerts_seconds=_age(first, now=now),
+        deliveries=waiting,
+        deliveries_seconds=_age(since, now=now),
+        polls_failing={each: _age(failing.get(each), now=now) for each in EntityType},
+        nightly_polls={each: _age(nights.get(each), now=now) for each in EntityType},
+        backup_seconds=_age(verified_at, now=now) if verified_at else None,
     )
 
 
@@ -74,6 +91,31 @@ def _overdue(database: Database, *, now: datetime) -> dict[EntityType, datetime]
         .group_by(SyncJobRow.entity_type)
     )
     return {EntityType(kind): first for kind, first in database.rows(query) if first}
+
+
+def _polls_failing(database: Database) -> dict[EntityType, datetime]:
+    """Return since when the polls of each entity type have not gone through that should."""
+    query = (
+        select(CursorRow.entity_type, func.min(CursorRow.failing_since))
+        .join(ConnectionRow, ConnectionRow.id == CursorRow.connection_id)
+        .where(ConnectionRow.paused_because == "", due.is_on(CursorRow.entity_type))
+        .group_by(CursorRow.entity_type)
+    )
+    return {EntityType(entity_type): since for entity_type, since in database.rows(query) if since}
+
+
+def _nightly_polls(database: Database, *, now: datetime) -> dict[EntityType, datetime]:
+    """Return up to when the oldest nightly poll has looked, of the connections that work now."""
+    query = (
+        select(NightlyPollRow.entity_type, func.min(NightlyPollRow.position))
+        .join(
+            ConnectionRow,
+            and_(ConnectionRow.id == NightlyPollRow.connection_id, circuit_breaker.is_available(now)),
+        )
+        .where(due.is_on(NightlyPollRow.entity_type))
+        .group_by(NightlyPollRow.entity_type)
+    )
+    return {EntityType(entity_type): at for entity_type, at in database.rows(query)}
 
 
 def _age(instant: datetime | None, *, now: datetime) -> float:

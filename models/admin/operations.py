@@ -1,6 +1,7 @@
 """Errands: what a page asks of the remote systems, to which only workers talk, and what they answered."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -8,14 +9,22 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from cryptography.fernet import InvalidToken
-from sqlalchemy import delete, exists, select, update
+from sqlalchemy import ColumnElement, delete, exists, func, select, update
+from sqlalchemy.orm import Session, aliased
 
+from i18n.messages import msg
 from models.connections.alert_outbox import Alert, queue_alert
-from models.connections.repository import SECRET_FIELDS
+from models.connections.repository import SECRET_FIELDS, Connection
+from models.connections.settings import ConnectionSettings
 from models.connections.vault import Vault
 from models.database import Database
+from models.enums import Scope
+from models.pagination import Key, Page, following, paged
+from models.receivers import outbox
+from models.receivers.outbox import OutgoingEvent
+from models.schema.audit_entries import add_entry
 from models.schema.locks import FOR_NO_KEY_UPDATE
-from models.schema.statements import made_of
+from models.schema.statements import made_of, within
 from models.schema.tables import ConnectionRow, OperationRow
 
 OperationResult = dict[str, Any]
@@ -31,7 +40,7 @@ MAX_LOGINS = 5
 """How often typed logins may be tried on a connection within that time, or its clients would tell a password."""
 
 LOGIN_TRIED = "login_tried"
-"""What the result of a saving has along with which a password was typed, of which nothing else is kept."""
+"""What the result of a saving has along with which a secret was typed, of which nothing else is kept."""
 
 AGAIN = "again"
 """What an errand is typed with that was asked before and came to nothing."""
@@ -42,6 +51,8 @@ class OperationType(StrEnum):
 
     A saving asks that typed settings take effect once the systems accept them with the secrets typed along.
     A comparison asks whether the books agree in some days, and so does the one that beat asks for once a month.
+    A verification tries the credentials out. An initial matching links what both systems have, and a backfill
+    brings the records of a period.
     """
 
     DIAGNOSTICS = "diagnostics"
@@ -49,10 +60,27 @@ class OperationType(StrEnum):
     SAVING = "saving"
     RECONCILIATION = "reconciliation"
     MONTHLY_RECONCILIATION = "monthly_reconciliation"
+    VERIFICATION = "verification"
+    INITIAL_MATCHING = "initial_matching"
+    BACKFILL = "backfill"
 
 
 LOGINS = (OperationType.CLIENTS, OperationType.SAVING)
 """What is asked with a login that somebody has typed."""
+
+LONG = (OperationType.BACKFILL,)
+"""What goes on for longer than somebody waits for an answer."""
+
+LONG_WORTHWHILE = timedelta(days=30)
+
+MAX_PENDING = 20
+"""Operations of a connection that may be without a result at a time; a program may ask for many."""
+
+MAX_DISPATCHED = 2
+"""Operations of a connection at workers at a time, and as many long ones, so that no other stands behind all."""
+
+CANCELLED = "cancelled"
+"""What the result of an operation has that somebody has cancelled."""
 
 RECONCILIATIONS = (OperationType.RECONCILIATION, OperationType.MONTHLY_RECONCILIATION)
 
@@ -62,7 +90,8 @@ class Operation:
     """One errand; instants in UTC.
 
     ``input`` is what somebody has entered in a form and not saved: with its secrets until there is an answer, and
-    without them afterwards.
+    without them afterwards. ``progress`` tells ``done`` and ``total`` of one that goes on for long. A worker runs
+    it until ``lease_expires_at``, unless it renews the lease.
     """
 
     id: int
@@ -73,6 +102,16 @@ class Operation:
     input: Mapping[str, str] = field(default_factory=dict, repr=False)
     result: OperationResult | None = None
     completed_at: datetime | None = None
+    progress: Mapping[str, int] | None = None
+    lease_expires_at: datetime | None = None
+
+
+class OperationRunningError(Exception):
+    """An operation cannot be cancelled now: a worker is saving what it asks."""
+
+
+class OperationEndedError(Exception):
+    """An operation cannot be cancelled any more: it has a result, or was cancelled before."""
 
 
 class OperationPendingError(Exception):
@@ -80,7 +119,15 @@ class OperationPendingError(Exception):
 
 
 class TooManyOperationsError(Exception):
-    """Typed logins were tried too often on the connection within an hour."""
+    """Too many operations of the connection wait."""
+
+
+class LoginTriesError(TooManyOperationsError):
+    """Typed logins were tried too often on the connection within an hour; ``wait`` is until the next may be."""
+
+    def __init__(self, wait: timedelta) -> None:
+        super().__init__()
+        self.wait = wait
 
 
 class Operations:
@@ -96,40 +143,65 @@ class Operations:
         input_: Mapping[str, str] | None = None,
         actor: str,
         now: datetime,
+        by_program: bool = False,
     ) -> int:
         """Request an operation, unless one that asks the same has not begun, and return its number.
 
-        So that no number of clicks makes more than one wait. Who asks anew with other input replaces their own,
-        unless it is settings to be saved.
+        So that no number of clicks makes more than one wait. A typed login is the same for its own actor only, or
+        it would tell somebody else that theirs is right. Who asks anew with other input replaces their own,
+        unless it is settings to be saved, or a program asks (``by_program``), which means both.
 
         Raises:
             OperationPendingError: one with other input, which somebody else has requested, has not begun.
-            TooManyOperationsError: logins were tried ``MAX_LOGINS`` times in the last hour.
+            LoginTriesError: logins were tried ``MAX_LOGINS`` times in the last hour.
+            TooManyOperationsError: ``MAX_PENDING`` operations have no result.
         """
         asked, recent = input_ or {}, OperationRow.requested_at >= now - WORTHWHILE
         same_type = OperationRow.connection_id == connection_id, OperationRow.type == type_, recent
         waits = OperationRow.result.is_(None), OperationRow.lease_id.is_(None)
         with self._database.transaction() as session:
             session.get(ConnectionRow, connection_id, with_for_update=FOR_NO_KEY_UPDATE)
-            row = session.scalar(select(OperationRow).where(*same_type, *waits).limit(1).with_for_update())
-            if row and self._read(row).input == asked:
+            waiting = session.scalars(select(OperationRow).where(*same_type, *waits).with_for_update()).all()
+            alike = [each for each in waiting if type_ not in LOGINS or each.actor == actor]
+            row = next((each for each in alike if self._read(each).input == asked), None)
+            if row:
                 return row.id
+            row = waiting[0] if waiting and not by_program else None
             if row and type_ is OperationType.SAVING:
                 row = None  # of two forms the first is saved, and the second one is told so
             if row and row.actor != actor:
                 raise OperationPendingError
-            if type_ in LOGINS and asked.get("password"):
-                logins = OperationRow.connection_id == connection_id, OperationRow.type.in_(LOGINS), recent
-                others = [each for each in session.scalars(select(OperationRow).where(*logins)) if each is not row]
-                if sum(map(self._tries_login, others)) >= MAX_LOGINS:
-                    raise TooManyOperationsError
+            if type_ in LOGINS and _has_secret(asked):
+                self._expect_few_logins(session, connection_id, now=now, without=row)
             if row is None:
+                unfinished = OperationRow.connection_id == connection_id, *_unfinished(since=now - WORTHWHILE)
+                # What has no input is not limited: only one of its type waits anyway.
+                if asked and session.scalars(select(func.count()).where(*unfinished)).one() >= MAX_PENDING:
+                    raise TooManyOperationsError
                 row = OperationRow(connection_id=connection_id, type=type_, actor=actor)
                 session.add(row)
             row.requested_at = now
             session.flush()
             row.secrets = self._locked(row, asked) if asked else None
             return row.id
+
+    def record_login(self, connection_id: int, *, actor: str, now: datetime) -> int:
+        """Count a login that was typed and is saved at once, and return the number to :meth:`forget` it by.
+
+        Raises LoginTriesError where logins were tried ``MAX_LOGINS`` times in the last hour.
+        """
+        row = OperationRow(connection_id=connection_id, type=OperationType.SAVING, actor=actor)
+        row.requested_at = row.completed_at = now
+        row.result = {"findings": [], LOGIN_TRIED: True, "input": {}}
+        with self._database.transaction() as session:
+            session.get(ConnectionRow, connection_id, with_for_update=FOR_NO_KEY_UPDATE)
+            self._expect_few_logins(session, connection_id, now=now)
+            session.add(row)
+            session.flush()
+        return row.id
+
+    def forget(self, operation_id: int) -> None:
+        self._database.execute(delete(OperationRow).where(OperationRow.id == operation_id))
 
     def request_once(
         self,
@@ -222,24 +294,91 @@ class Operations:
 
     def pending(self, *, since: datetime) -> Sequence[int]:
         """Return the errands that were asked from this instant on and have no answer yet."""
-        query = select(OperationRow.id).where(OperationRow.requested_at >= since, OperationRow.result.is_(None))
+        query = select(OperationRow.id).where(*_unfinished(since=since))
+        return self._database.scalars(query.order_by(OperationRow.id))
+
+    def next_in_turn(self, operation_ids: Collection[int], *, since: datetime) -> Sequence[int]:
+        """Return those of these before which fewer than ``MAX_DISPATCHED`` of their connection stand.
+
+        What was asked before ``since`` stands before none, and long ones stand before long ones only.
+        """
+        before = aliased(OperationRow)
+        standing = select(func.count()).where(
+            before.connection_id == OperationRow.connection_id,
+            before.type.in_(LONG) == OperationRow.type.in_(LONG),
+            before.id < OperationRow.id,
+            *_unfinished(before, since=since),
+        )
+        query = select(OperationRow.id).where(
+            OperationRow.id.in_(operation_ids), standing.scalar_subquery() < MAX_DISPATCHED
+        )
+        return self._database.scalars(query.order_by(OperationRow.id))
+
+    def pending_of(self, connection_id: int, *, since: datetime) -> Sequence[int]:
+        """Return the operations of a connection that were asked from this instant on and have no result yet."""
+        query = select(OperationRow.id).where(
+            OperationRow.connection_id == connection_id, *_unfinished(since=since)
+        )
         return self._database.scalars(query.order_by(OperationRow.id))
 
     def complete(
-        self, operation_id: int, result: OperationResult, *, now: datetime, alert: Alert | None = None
+        self,
+        operation_id: int,
+        result: OperationResult,
+        *,
+        now: datetime,
+        alert: Alert | None = None,
+        event: OutgoingEvent | None = None,
     ) -> None:
         """Give an errand its answer, once, and tell of it; the secrets in what was typed are forgotten."""
         with self._database.transaction() as session:
             row = session.get(OperationRow, operation_id, with_for_update=True)
             if row is None or row.result is not None:
                 return
-            typed = self._read(row).input
-            plain = {name: text for name, text in typed.items() if name not in SECRET_FIELDS}
-            tried = {LOGIN_TRIED: True} if row.type == OperationType.SAVING and typed.get("password") else {}
-            row.result, row.completed_at, row.secrets = {**result, **tried, "input": plain}, now, None
+            _end(row, result, self._read(row).input, now=now)
             row.lease_id = row.lease_expires_at = None
             if alert:
                 queue_alert(session, row.connection_id, alert, job_id=None, now=now)
+            if event:
+                outbox.record(session, row.connection_id, [event], now=now)
+
+    def report_progress(self, operation_id: int, *, done: int, total: int) -> None:
+        """Note how far an operation has come."""
+        come = update(OperationRow).where(OperationRow.id == operation_id, OperationRow.result.is_(None))
+        self._database.execute(come.values(progress={"done": done, "total": total}))
+
+    def cancel(self, operation_id: int, *, actor: str, now: datetime) -> None:
+        """End an operation without a result; a worker that runs it stops where it can, and its result is dropped.
+
+        Raises OperationEndedError, or OperationRunningError where a worker may be saving settings; and for a
+        comparison of the integration's own.
+        """
+        with self._database.transaction() as session:
+            row = session.get(OperationRow, operation_id, with_for_update=True)
+            held = row and row.lease_expires_at and row.lease_expires_at > now
+            if row is None or row.result is not None:
+                raise OperationEndedError
+            if held and row.type == OperationType.SAVING:
+                raise OperationRunningError
+            if row.type == OperationType.MONTHLY_RECONCILIATION:
+                raise OperationRunningError
+            _end(row, {"findings": [], CANCELLED: True}, self._shown(row).input, now=now)
+            action = msg("cancelled operation {number} ({type})", number=row.id, type=row.type)
+            add_entry(session, at=now, actor=actor, action=action, connection_id=row.connection_id)
+
+    def page(
+        self, scope: Scope, *, types: Collection[OperationType] = (), key: Key | None = None, size: int
+    ) -> Page[Operation]:
+        """Return a page of the operations of some connections, those requested last first."""
+        query = select(OperationRow).where(within(scope, OperationRow.connection_id))
+        query = query.where(OperationRow.type.in_(types)) if types else query
+
+        def fetch(key: Key | None, limit: int) -> Sequence[Operation]:
+            with self._database.transaction() as session:
+                rows = session.scalars(following(query, (OperationRow.id,), key=key).limit(limit)).all()
+            return [self._shown(row) for row in rows]
+
+        return paged(fetch, key=key, at=lambda each: (each.requested_at, each.id), size=size)
 
     def forget_unanswered(self, *, before: datetime) -> None:
         """Forget the logins that were typed before an instant and came to no result."""
@@ -248,18 +387,34 @@ class Operations:
         self._database.execute(update(OperationRow).where(*old).values(secrets=None))
 
     def rotate_keys(self) -> None:
+        """Encrypt what was typed anew with the newest key; what no key opens is forgotten soon anyway."""
         typed = select(OperationRow).where(OperationRow.secrets.is_not(None)).order_by(OperationRow.id)
         with self._database.transaction() as session:
             for row in session.scalars(typed.with_for_update()):
-                row.secrets = self._locked(row, self._opened(row))
+                with suppress(InvalidToken):
+                    row.secrets = self._locked(row, self._opened(row))
 
     def delete_old(self, *, before: datetime) -> None:
         self._database.execute(delete(OperationRow).where(OperationRow.requested_at < before))
 
+    def _expect_few_logins(
+        self, session: Session, connection_id: int, *, now: datetime, without: OperationRow | None = None
+    ) -> None:
+        """Raise LoginTriesError where enough logins were tried lately, ``without`` one that is replaced."""
+        logins = select(OperationRow).where(
+            OperationRow.connection_id == connection_id,
+            OperationRow.type.in_(LOGINS),
+            OperationRow.requested_at >= now - WORTHWHILE,
+        )
+        others = [each for each in session.scalars(logins) if each is not without]
+        tried = sorted(each.requested_at for each in others if self._tries_login(each))
+        if len(tried) >= MAX_LOGINS:
+            raise LoginTriesError(tried[-MAX_LOGINS] + WORTHWHILE - now)
+
     def _tries_login(self, row: OperationRow) -> bool:
         if row.type == OperationType.CLIENTS or LOGIN_TRIED in (row.result or {}):
             return True
-        return bool(self._shown(row).input.get("password"))
+        return _has_secret(self._shown(row).input)
 
     def _read(self, row: OperationRow) -> Operation:
         typed = (row.result or {}).get("input", {})
@@ -279,3 +434,28 @@ class Operations:
 
     def _opened(self, row: OperationRow) -> dict[str, str]:
         return self._vault.decrypt_values(row.secrets or "", PURPOSE, row.connection_id, row.id)
+
+
+def _has_secret(typed: Mapping[str, str]) -> bool:
+    return any(typed.get(name) for name in SECRET_FIELDS)
+
+
+def _unfinished(row: type[OperationRow] = OperationRow, *, since: datetime) -> tuple[ColumnElement[bool], ...]:
+    """Return the conditions of an operation without a result, asked from an instant on; a long one long before."""
+    long = row.type.in_(LONG) & (row.requested_at >= since - LONG_WORTHWHILE)
+    return row.result.is_(None), (row.requested_at >= since) | long
+
+
+def _end(row: OperationRow, result: OperationResult, typed: Mapping[str, str], *, now: datetime) -> None:
+    """Give an operation its result, and keep of its secrets only that there were some."""
+    plain = {name: text for name, text in typed.items() if name not in SECRET_FIELDS}
+    tried = {LOGIN_TRIED: True} if row.type == OperationType.SAVING and _has_secret(typed) else {}
+    row.result, row.completed_at, row.secrets = {**result, **tried, "input": plain}, now, None
+
+
+def settings_to_try(connection: Connection, values: Mapping[str, Any]) -> dict[str, str]:
+    """Put settings that a program gives into what a saving has as input."""
+    after = ConnectionSettings.model_validate({**dict(connection.settings), **values})
+    secrets = {name: getattr(after, name).get_secret_value() if name in values else "" for name in SECRET_FIELDS}
+    changes = after.model_dump_json(include=set(values) - SECRET_FIELDS)
+    return secrets | {"version": connection.updated_at.isoformat(), "changes": changes}

@@ -11,6 +11,7 @@ from sqlalchemy import Column, ColumnElement, Select, Table, Text, cast, or_, se
 from sqlalchemy.dialects.postgresql import JSONB
 
 from models.database import Database
+from models.schema import receiver_tables  # noqa: F401 - its tables are looked through too
 from models.schema.search_terms import SearchTerms, matches, search_terms
 from models.schema.tables import Base, LocalizedText, LocalizedTexts
 
@@ -20,8 +21,10 @@ NAMING_COLUMNS = frozenset(
         "accepted_discrepancies.actor",
         "accepted_discrepancies.why",
         "alerts.recipient",
+        "api_tokens.name",
         "connections.name",
         "connections.paused_by",
+        "event_deliveries.answer",
         "operations.actor",
         "files.name",
         "failed_sign_ins.email",

@@ -27,6 +27,7 @@ class AlertType(StrEnum):
     ``PAUSED``, ``OUTAGE``, ``STALLED``, ``RATE_LIMITED`` and ``RECOVERED`` are about a connection:
     its settings must be mended, its systems do not answer, no poll goes through, their requests are used up, it
     works again. ``WEBHOOK`` says that its webhook names what is not there.
+    ``RECEIVER`` is about an event receiver that is sent nothing more.
     ``CLOCK`` is about a server of the integration whose clock is wrong. ``DIGEST`` tells of the
     connection's week, ``RECONCILIATION`` whether the books of its month agree.
     """
@@ -38,6 +39,7 @@ class AlertType(StrEnum):
     REMINDER = "reminder"
     OVERDUE = "overdue"
     WEBHOOK = "webhook"
+    RECEIVER = "receiver"
     OUTAGE = "outage"
     STALLED = "stalled"
     RATE_LIMITED = "rate_limited"

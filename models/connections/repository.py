@@ -21,6 +21,8 @@ from models.database import Database
 from models.enums import EntityType, Scope
 from models.inbox import questions, vat_checks
 from models.inbox.job_updates import count_unfinished_from
+from models.receivers import outbox
+from models.receivers.outbox import EventType, OutgoingEvent
 from models.schema.audit_entries import add_entry
 from models.schema.locks import FOR_NO_KEY_UPDATE
 from models.schema.statements import made_of, within
@@ -250,6 +252,8 @@ class Connections:
             switched_on = after.entity_types - before.settings.entity_types
             goes_on = row.paused_because and not row.paused_by
             count_unfinished_from(session, row.id, after.entity_types if goes_on else switched_on, now=now)
+            if goes_on:
+                _record_resumed(session, row, now=now)
             row.paused_because = row.paused_because if row.paused_by else ""
             for what in _differences(before.settings, after):
                 _audit(session, row.id, actor=actor, what=what, now=now)
@@ -297,21 +301,31 @@ class Connections:
             row = _row(session, connection_id, lock=True)
             if row.paused_because:
                 count_unfinished_from(session, connection_id, [*EntityType], now=now)
+                _record_resumed(session, row, now=now)
             row.paused_because, row.paused_by, row.shares_company = "", "", False
             _refuse_taken(session)
             if row.breaker_open_until:
                 row.breaker_open_until = min(row.breaker_open_until, now)
             _audit(session, connection_id, actor=actor, what=msg("resumed"), now=now)
 
-    def rotate_keys(self) -> int:
-        """Encrypt all secrets anew with the newest key; returns how many connections there are."""
+    def rotate_keys(self) -> tuple[int, Sequence[str]]:
+        """Encrypt all secrets anew with the newest key.
+
+        Returns:
+            Of how many connections, and the names of those whose secrets no key opens: they stay as they are.
+        """
+        unreadable = []
         with self._database.transaction() as session:
             every = select(ConnectionRow).order_by(ConnectionRow.id).with_for_update(key_share=True)
             rows = session.scalars(every).all()
             for row in rows:
-                secrets_ = self._vault.decrypt_values(row.secrets, PURPOSE, row.id)
+                try:
+                    secrets_ = self._vault.decrypt_values(row.secrets, PURPOSE, row.id)
+                except InvalidToken:
+                    unreadable.append(row.name)
+                    continue
                 row.secrets = self._vault.encrypt_values(secrets_, PURPOSE, row.id)
-        return len(rows)
+        return len(rows) - len(unreadable), unreadable
 
     def _locked(self, connection_id: int, settings: ConnectionSettings) -> str:
         hidden = {name: getattr(settings, name).get_secret_value() for name in SECRET_FIELDS}
@@ -362,7 +376,18 @@ def pause(
         queue_alert(session, row.id, alert, job_id=None, now=now)
     what = msg("paused: {because}", because=because)
     _audit(session, row.id, actor=actor or msg("the bridge"), what=what, now=now)
+    data = {
+        "by": "person" if actor else "integration",
+        "error_code": (alert.error_code or None) if alert else None,
+    }
+    outbox.record(session, row.id, [OutgoingEvent(EventType.CONNECTION_PAUSED, data)], now=now)
     return True
+
+
+def _record_resumed(session: Session, row: ConnectionRow, *, now: datetime) -> None:
+    """Tell receivers that a pause is over; where an alert told of it, that waits for a record that is synced."""
+    if row.paused_because != NOT_STARTED and not row.pause_alerted:
+        outbox.record(session, row.id, [OutgoingEvent(EventType.CONNECTION_RECOVERED)], now=now)
 
 
 def summaries(

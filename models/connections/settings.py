@@ -204,7 +204,7 @@ class ConnectionSettings(BaseModel):
 
     @field_validator("*", mode="before")
     @classmethod
-    def _legible(cls, value: object) -> object:
+    def expect_legible(cls, value: object) -> object:
         """Refuse signs that neither JSON in PostgreSQL nor XML can hold."""
         if isinstance(value, str) and any(unicodedata.category(sign) in ("Cc", "Cs") for sign in value):
             raise ValueError(msg("There are signs in it that cannot be read."))

@@ -21,6 +21,8 @@ from models.database import Database
 from models.enums import EntityType, JobState, Outcome
 from models.inbox.job_updates import concerns
 from models.inbox.transitions import VERIFICATION_DELAY, Event
+from models.receivers import outbox
+from models.receivers.outbox import EventType, OutgoingEvent
 from models.schema.locks import FOR_NO_KEY_UPDATE
 from models.schema.tables import ConnectionRow, SyncJobRow
 
@@ -45,7 +47,8 @@ class ConnectionProblem:
     """Why an attempt failed that any other record of the connection would meet too.
 
     ``alert_type`` says what it is: an outage, a rate limit, or settings for which the connection pauses.
-    ``retry_after`` is the least wait that the other system asks for, if it says.
+    ``retry_after`` is the least wait that the other system asks for, if it says. ``held_back`` says that
+    nothing was asked, as the system answers other connections no better.
     """
 
     alert_type: ProblemType
@@ -53,6 +56,7 @@ class ConnectionProblem:
     remedy: str
     error_code: str
     retry_after: timedelta | None = None
+    held_back: bool = False
 
 
 def is_available(now: datetime) -> ColumnElement[bool]:
@@ -243,7 +247,9 @@ def _record_failure(
 ) -> None:
     """Stay open for longer and longer, and never for less than a rate limit asks for."""
     limited_until = row.breaker_open_until if row.rate_limited_since else None
-    row.consecutive_failures += 1
+    # What was held back says nothing new, so the breaker opens for it, but not for longer than before.
+    if not problem.held_back or row.consecutive_failures < FAILURE_THRESHOLD:
+        row.consecutive_failures += 1
     row.outage_since = since = row.outage_since or now
     wait = max(open_for(row.consecutive_failures, jitter=jitter), problem.retry_after or timedelta())
     row.breaker_open_until = now + wait if wait else None
@@ -257,6 +263,8 @@ def _record_failure(
         remedy = msg("Nothing. Everything waits, and is tried again by itself until it has come across.")
         alert = _alert(row, problem, message=_nothing_since(since, problem), remedy=remedy)
         queue_alert(session, row.id, alert, job_id=None, now=now)
+        data = {"since": since.isoformat(), "error_code": problem.error_code or None}
+        outbox.record(session, row.id, [OutgoingEvent(EventType.CONNECTION_DOWN, data)], now=now)
 
 
 def _record_rate_limit(session: Session, row: ConnectionRow, problem: ConnectionProblem, *, now: datetime) -> None:
@@ -282,6 +290,8 @@ def _record_recovery(session: Session, row: ConnectionRow, *, now: datetime) -> 
             recipients=_recipients(row),
         )
         queue_alert(session, row.id, alert, job_id=None, now=now)
+    if row.outage_alerted or row.pause_alerted:
+        outbox.record(session, row.id, [OutgoingEvent(EventType.CONNECTION_RECOVERED)], now=now)
     row.consecutive_failures, row.outage_since, row.outage_alerted = 0, None, False
     row.rate_limited_since, row.rate_limit_alerted, row.pause_alerted = None, False, False
     row.breaker_open_until = None

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
+    Row,
     SQLColumnExpression,
     Update,
     case,
@@ -70,56 +71,49 @@ def changed_by(
     at = now if isinstance(now, SQLColumnExpression) else literal(now, SyncJobRow.due_at.type)
     proposed = literal(due_at, SyncJobRow.due_at.type)
 
-    def unknown(cell: Transition) -> Sql:
-        return {
-            Unknown.KEEP: SyncJobRow.outcome_unknown,
-            Unknown.ADD: or_(SyncJobRow.outcome_unknown, given),
-            Unknown.SET: true(),
-            Unknown.CLEAR: false(),
-        }[cell.unknown]
-
-    def due(cell: Transition) -> Sql:
-        # without an attempt it is now
-        ended = func.greatest(at, SyncJobRow.completed_at + transitions.VERIFICATION_DELAY)
-        soon = case((SyncJobRow.outcome_unknown, ended), else_=at)
-        return {
-            Due.KEEP: SyncJobRow.due_at,
-            Due.NEVER: null(),
-            Due.NOW: at,
-            Due.SOON: soon,
-            Due.SOONER: func.least(SyncJobRow.due_at, soon),
-            Due.PROPOSED: func.coalesce(proposed, at),
-            Due.RECHECK: proposed,
-        }[cell.due]
+    # without an attempt it is now
+    ended = func.greatest(at, SyncJobRow.completed_at + transitions.VERIFICATION_DELAY)
+    soon = case((SyncJobRow.outcome_unknown, ended), else_=at)
+    due = {
+        Due.KEEP: SyncJobRow.due_at,
+        Due.NEVER: null(),
+        Due.NOW: at,
+        Due.SOON: soon,
+        Due.SOONER: func.least(SyncJobRow.due_at, soon),
+        Due.PROPOSED: func.coalesce(proposed, at),
+        Due.RECHECK: proposed,
+    }
+    unknown = {
+        Unknown.KEEP: SyncJobRow.outcome_unknown,
+        Unknown.ADD: or_(SyncJobRow.outcome_unknown, given),
+        Unknown.SET: true(),
+        Unknown.CLEAR: false(),
+    }
+    alerted = {AlertDue.NOTHING: SyncJobRow.alerted, AlertDue.TROUBLE: true(), AlertDue.RECOVERY: false()}
+    unfinished = case((SyncJobRow.state.in_(PENDING), SyncJobRow.unfinished_since), else_=at)
 
     def depends_on(column: Sql, value: str | None) -> Callable[[Transition], Sql]:
-        return lambda cell: {
+        effects = {
             DependencyEffect.KEEP: column,
             DependencyEffect.SET: literal(value),
             DependencyEffect.CLEAR: null(),
-        }[cell.dependency]
-
-    def alerted(cell: Transition) -> Sql:
-        return {AlertDue.NOTHING: SyncJobRow.alerted, AlertDue.TROUBLE: true(), AlertDue.RECOVERY: false()}[
-            cell.alert
-        ]
+        }
+        return lambda cell: effects[cell.dependency]
 
     def since(cell: Transition) -> Sql:
         if cell.state is None:
             return SyncJobRow.unfinished_since
-        if cell.state not in PENDING:
-            return null()
-        return case((SyncJobRow.state.in_(PENDING), SyncJobRow.unfinished_since), else_=at)
+        return unfinished if cell.state in PENDING else null()
 
     columns: Mapping[str, Callable[[Transition], Sql]] = {
         "state": lambda cell: SyncJobRow.state if cell.state is None else literal(cell.state),
-        "due_at": due,
+        "due_at": lambda cell: due[cell.due],
         "failed_attempts": lambda cell: _count(SyncJobRow.failed_attempts, cell.tries),
         "worker_crashes": lambda cell: _count(SyncJobRow.worker_crashes, cell.crashes),
-        "outcome_unknown": unknown,
+        "outcome_unknown": lambda cell: unknown[cell.unknown],
         "dependency_type": depends_on(SyncJobRow.dependency_type, dependency.entity_type if dependency else None),
         "dependency_id": depends_on(SyncJobRow.dependency_id, dependency.id if dependency else None),
-        "alerted": alerted,
+        "alerted": lambda cell: alerted[cell.alert],
         "unfinished_since": since,
     }
     return {name: _by_state(TABLE[event], name, become) for name, become in columns.items()}
@@ -178,6 +172,18 @@ def standing_of(row: SyncJobRow) -> Standing:
     )
 
 
+def job_data(row: SyncJobRow | Row[*tuple[Any, ...]], *, revision: int) -> dict[str, Any]:
+    """Return what receivers are told of a job: ids and codes, no text of its record."""
+    return {
+        "job_id": row.id,
+        "revision": revision,
+        "entity_type": row.entity_type,
+        "record_id": row.record_id,
+        "outcome": row.outcome,
+        "error_code": row.error_code or None,
+    }
+
+
 def dependency_of(row: SyncJobRow) -> Record | None:
     return Record(EntityType(row.dependency_type), row.dependency_id or "") if row.dependency_type else None
 
@@ -192,9 +198,11 @@ def _count(column: Sql, effect: Tries) -> Sql:
 
 
 def _by_state(cells: Mapping[JobState, Transition], name: str, become: Callable[[Transition], Sql]) -> Sql:
-    """Choose by the state that a job is in; cells that do the same share a branch."""
+    """Choose by the state that a job is in; cells that do the same share a branch, and what stays needs none."""
     groups: dict[Transition, list[JobState]] = {}
     for state, cell in cells.items():
         groups.setdefault(cell, []).append(state)
-    branches = [(SyncJobRow.state.in_(states), become(cell)) for cell, states in groups.items()]
-    return case(*branches, else_=getattr(SyncJobRow, name))
+    column = getattr(SyncJobRow, name)
+    becomes = [(states, become(cell)) for cell, states in groups.items()]
+    branches = [(SyncJobRow.state.in_(states), value) for states, value in becomes if value is not column]
+    return case(*branches, else_=column) if branches else column

@@ -20,8 +20,10 @@ from models.database import Database
 from models.enums import SUCCESSFUL, EntityType, JobState, Lane, Outcome, Record
 from models.inbox import circuit_breaker, dependencies, due, statistics
 from models.inbox.circuit_breaker import Admission, ConnectionProblem
-from models.inbox.job_updates import concerns, dependency_of, play, update_by
+from models.inbox.job_updates import concerns, dependency_of, job_data, play, update_by
 from models.inbox.transitions import Event, Occurrence, transition
+from models.receivers import outbox
+from models.receivers.outbox import EventType, OutgoingEvent
 from models.schema.locks import locked
 from models.schema.search_terms import search_terms
 from models.schema.statements import of_lane
@@ -210,9 +212,14 @@ def complete(
 
 
 def take_back_crash(database: Database, lease: Lease, *, now: datetime) -> None:
-    """Count a worker as none that vanished over these jobs, where another one had taken it for one."""
+    """Count a worker as none that vanished over these jobs, where another one had taken it for one.
+
+    That is a job with more crashes than when it was leased. Where only the answer of ``complete`` was lost, the
+    lease is gone as well, and no crash was counted.
+    """
     event = Event.WORKER_RETURNED
-    jobs = locked(select(SyncJobRow.id).where(SyncJobRow.id.in_([job.id for job in lease.jobs]), concerns(event)))
+    counted = [and_(SyncJobRow.id == job.id, SyncJobRow.worker_crashes > job.worker_crashes) for job in lease.jobs]
+    jobs = locked(select(SyncJobRow.id).where(or_(*counted), concerns(event)))
     database.execute(update_by(event, now=now).where(SyncJobRow.id.in_(jobs)))
 
 
@@ -247,13 +254,30 @@ def _complete_jobs(session: Session, lease: Lease, results: Sequence[AttemptResu
     leased = leased.where(SyncJobRow.id.in_(ids), SyncJobRow.lease_id == lease.id)
     rows = {row.id: (row, number or "") for row, number in session.execute(locked(leased))}
     ended: list[tuple[Outcome, timedelta]] = []
+    events: list[OutgoingEvent] = []
     for result in results:
         if result.job_id in rows:
             row, number = rows[result.job_id]
+            types = _event_types(row, result)
             _complete_one(session, row, result, number, now=now)
+            events += [OutgoingEvent(each, job_data(row, revision=row.leased_revision)) for each in types]
             if result.outcome and row.state != JobState.WAITING:  # which is no failure
                 ended.append((result.outcome, now - row.received_at))
     statistics.count_attempts(session, lease.lane.connection_id, ended, now=now)
+    outbox.record(session, lease.lane.connection_id, events, now=now)
+
+
+def _event_types(row: SyncJobRow, result: AttemptResult) -> Sequence[EventType]:
+    """Say what receivers are told of an attempt, as the job stands before it."""
+    if result.state is JobState.NEEDS_ATTENTION:
+        return [EventType.JOB_NEEDS_ATTENTION]
+    if result.state is not JobState.DONE:
+        return []
+    before, found = (row.outcome, row.error_code), (result.outcome, result.error_code)
+    # What is looked at again and again, such as a document that waits for approval, is told of once.
+    repeated = result.due_at and result.outcome is not Outcome.SYNCED and before == found
+    recovered = [EventType.JOB_RECOVERED] if row.needs_attention_since else []
+    return recovered if repeated else [EventType.JOB_DONE, *recovered]
 
 
 def _wake(database: Database, lease: Lease, results: Sequence[AttemptResult], *, now: datetime) -> set[Lane]:

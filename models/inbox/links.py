@@ -1,11 +1,12 @@
 """Links: this Moment record is that 24SevenOffice record."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, ScalarSelect, and_, case, delete, func, literal, select
+from sqlalchemy import ColumnElement, ScalarSelect, and_, case, delete, func, literal, select, union_all
 from sqlalchemy.dialects.postgresql import insert as upserting
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
@@ -93,20 +94,43 @@ def latest(database: Database, connection_id: int, entity_type: EntityType) -> R
     return None if moment_id is None else Record(entity_type, moment_id)
 
 
-def references(database: Database, connection_id: int, record: Record) -> RecordReferences:
-    """Return what a record is in both systems, as far as it is in both."""
-    expense = record.entity_type is EntityType.EXPENSE
-    which = link_of(connection_id, record)
-    if expense:
-        vouchers = of_lane(LinkRow, Lane(connection_id, EntityType.EXPENSE))
-        which = and_(vouchers, LinkRow.remote_id.startswith(f"{record.id}/", autoescape=True))
-    company = select(ConnectionRow.settings["moment_company"].astext).where(ConnectionRow.id == connection_id)
-    found = database.rows(select(LinkRow.moment_id, LinkRow.remote_id).where(which).order_by(LinkRow.id))
-    return RecordReferences(
-        company=database.scalar(company) or "",
-        moment=[link.moment_id for link in found] if expense else [record.id],
-        remote=[record.id] if expense else [link.remote_id for link in found],
-    )
+def references(database: Database, records: Sequence[tuple[int, Record]]) -> Sequence[RecordReferences]:
+    """Return what records, each with the id of its connection, are in both systems, as far as they are in both."""
+    company = select(ConnectionRow.id, ConnectionRow.settings["moment_company"].astext)
+    companies = {
+        row[0]: row[1] for row in database.rows(company.where(ConnectionRow.id.in_({each for each, _ in records})))
+    }
+    found = defaultdict[int, list[tuple[str, str]]](list)
+    # One query for all: each of its parts finds its links by an index.
+    parts = [
+        select(literal(place).label("place"), LinkRow.id, LinkRow.moment_id, LinkRow.remote_id).where(
+            _refers_to(connection_id, record)
+        )
+        for place, (connection_id, record) in enumerate(records)
+    ]
+    if parts:
+        every = union_all(*parts).subquery().c
+        for row in database.rows(select(every.place, every.moment_id, every.remote_id).order_by(every.id)):
+            found[row.place].append((row.moment_id, row.remote_id))
+    return [
+        RecordReferences(
+            company=companies.get(connection_id) or "",
+            moment=[moment_id for moment_id, _ in found[place]] if _is_expense(record) else [record.id],
+            remote=[record.id] if _is_expense(record) else [remote_id for _, remote_id in found[place]],
+        )
+        for place, (connection_id, record) in enumerate(records)
+    ]
+
+
+def _refers_to(connection_id: int, record: Record) -> ColumnElement[bool]:
+    if not _is_expense(record):
+        return link_of(connection_id, record)
+    vouchers = of_lane(LinkRow, Lane(connection_id, EntityType.EXPENSE))
+    return and_(vouchers, LinkRow.remote_id.startswith(f"{record.id}/", autoescape=True))
+
+
+def _is_expense(record: Record) -> bool:
+    return record.entity_type is EntityType.EXPENSE
 
 
 @contextmanager

@@ -10,9 +10,10 @@ from sqlalchemy.orm import Session
 from models.database import Database
 from models.enums import EntityType, JobState
 from models.schema.audit_entries import KEPT_AT_LEAST, allow_deletion
+from models.schema.receiver_tables import EventRow
 from models.schema.tables import AlertRow, AttemptRow, AuditRow, SyncJobRow
 
-RetainedRow = type[AlertRow | AttemptRow | AuditRow | SyncJobRow]
+RetainedRow = type[AlertRow | AttemptRow | AuditRow | EventRow | SyncJobRow]
 
 BATCH_SIZE = 2000
 """Rows that are dropped in one transaction."""
@@ -26,6 +27,11 @@ def delete_attempts(database: Database, *, before: datetime) -> int:
 def delete_alerts(database: Database, *, before: datetime) -> int:
     """Drop what was told in mails, or withdrawn, before an instant (UTC); what is still to be told is kept."""
     return _delete_in_batches(database, AlertRow, AlertRow.ended_at < before)
+
+
+def delete_events(database: Database, *, before: datetime) -> int:
+    """Drop the events for receivers from before an instant (UTC), with their deliveries."""
+    return _delete_in_batches(database, EventRow, EventRow.created_at < before)
 
 
 def delete_audit_entries(database: Database, *, before: datetime) -> int:

@@ -23,28 +23,48 @@ class VatStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class VatCheck:
-    """What is known of a VAT code, and the Moment id of the invoice that its first voucher is of."""
+    """What is known of a VAT code, and the Moment id of the invoice that its first voucher is of.
+
+    ``checked_at`` (UTC) is when it was read back, or while it is pending, when it was about to be posted.
+    """
 
     vat_code: str
     status: VatStatus
     record_id: str
+    checked_at: datetime
 
 
 def find(database: Database, connection_id: int, way: str) -> Sequence[VatCheck]:
     """Return what is known of the VAT codes of a connection where its VAT is sent in this way."""
     of = and_(VatCheckRow.connection_id == connection_id, VatCheckRow.way == way)
-    rows = database.rows(select(VatCheckRow.vat_code, VatCheckRow.status, VatCheckRow.record_id).where(of))
-    return [VatCheck(code, VatStatus(status), record_id) for code, status, record_id in rows]
+    columns = VatCheckRow.vat_code, VatCheckRow.status, VatCheckRow.record_id, VatCheckRow.checked_at
+    return [
+        VatCheck(vat_code=code, status=VatStatus(status), record_id=record_id, checked_at=at)
+        for code, status, record_id, at in database.rows(select(*columns).where(of))
+    ]
 
 
 def begin(
     database: Database, connection_id: int, way: str, codes: Collection[str], *, record_id: str, now: datetime
 ) -> None:
-    """Note that the first voucher with these VAT codes is about to be posted; what is known of one stays."""
+    """Note that the first voucher with these VAT codes is about to be posted; what is known of one stays.
+
+    Of an invoice that is posted once more, as the call before saved nothing, the time counts anew.
+    """
     if codes:
         common = {"connection_id": connection_id, "way": way, "record_id": record_id, "checked_at": now}
         values = [{**common, "vat_code": code, "status": VatStatus.PENDING} for code in sorted(codes)]
-        database.execute(insert(VatCheckRow).values(values).on_conflict_do_nothing())
+        again = and_(VatCheckRow.record_id == record_id, VatCheckRow.status == VatStatus.PENDING)
+        noted = (
+            insert(VatCheckRow)
+            .values(values)
+            .on_conflict_do_update(
+                index_elements=[VatCheckRow.connection_id, VatCheckRow.way, VatCheckRow.vat_code],
+                set_={"checked_at": now},
+                where=again,
+            )
+        )
+        database.execute(noted)
 
 
 def decide(

@@ -8,6 +8,7 @@ from __future__ import annotations
 from alembic import context
 from sqlalchemy import create_engine, text
 
+from models.schema import receiver_tables  # noqa: F401 - its tables are among those of Base
 from models.schema.tables import Base
 
 MIGRATION_LOCK = 7240001

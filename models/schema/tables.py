@@ -16,6 +16,7 @@ from sqlalchemy import (
     TypeDecorator,
     UniqueConstraint,
     false,
+    func,
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
@@ -181,6 +182,7 @@ class SyncJobRow(Base):
             "sync_jobs_not_done", "state", "connection_id", "error_code", postgresql_where=text("state <> 'done'")
         ),
         Index("sync_jobs_error_code", "error_code", postgresql_where=text("error_code <> ''")),
+        Index("sync_jobs_with_warning", "connection_id", postgresql_where=text("warnings <> '[]'::jsonb")),
         *(
             Index(
                 f"sync_jobs_search_terms_{entity_type}",
@@ -378,7 +380,8 @@ class AlertRow(Base):
 class OperationRow(Base):
     """What a page asked of a remote system, which a worker does; ``result`` is None until it is done.
 
-    ``secrets`` is what was typed to try it and is not saved, encrypted, kept until then only.
+    ``secrets`` is what was typed to try it and is not saved, encrypted, kept until then only. ``progress`` tells
+    how far one has come that goes on for long.
     """
 
     __tablename__ = "operations"
@@ -390,6 +393,7 @@ class OperationRow(Base):
     secrets: Mapped[str | None]
     requested_at: Mapped[datetime] = mapped_column(index=True)
     result: Mapped[dict[str, Any] | None]
+    progress: Mapped[dict[str, Any] | None]
     completed_at: Mapped[datetime | None]
     lease_id: Mapped[UUID | None]
     lease_expires_at: Mapped[datetime | None]
@@ -442,6 +446,16 @@ class RestoredLaneRow(KeyedByLane, Base):
     __tablename__ = "restored_lanes"
 
     restored_at: Mapped[datetime]
+
+
+class BackupRow(Base):
+    """A backup that was restored for a try and found whole; deploy/backup/backup.sh writes it."""
+
+    __tablename__ = "backups"
+
+    id: Mapped[BigId]
+    verified_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    bytes: Mapped[int] = mapped_column(BigInteger, server_default="0")
 
 
 class MatchQuestionRow(Base):

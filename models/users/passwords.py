@@ -13,7 +13,6 @@ from threading import BoundedSemaphore
 
 from argon2 import PasswordHasher
 from argon2.exceptions import VerifyMismatchError
-from zxcvbn import zxcvbn
 
 from i18n.messages import msg
 
@@ -106,6 +105,8 @@ def _turn() -> Iterator[None]:
 
 
 def _is_easily_guessed(password: str, email: str) -> bool:
+    from zxcvbn import zxcvbn
+
     known = [email, *(word for word in re.split(r"[^a-z0-9]+", email) if word), *OWN_WORDS]
     judged = zxcvbn(password[:JUDGED_LENGTH], user_inputs=[word[:JUDGED_LENGTH] for word in known])
     return bool(judged["guesses"] < MIN_GUESSES)

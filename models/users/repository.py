@@ -158,13 +158,17 @@ def all_users(database: Database) -> Sequence[User]:
     return [_user(row, Scope(None if row.everywhere else frozenset(granted[row.id]))) for row in rows]
 
 
-def update(database: Database, user_id: int, rights: Rights, *, actor: str, now: datetime) -> None:
+def update(
+    database: Database, user_id: int, rights: Rights, *, actor: str, session_id: int | None = None, now: datetime
+) -> None:
     """Give a user another role or other connections.
 
-    Raises UnknownUserError, InvalidInputError for an unknown connection, or LastAdministratorError.
+    ``session_id`` is the session in which somebody does that, here and below. Raises UnknownUserError,
+    InvalidInputError for an unknown connection, LastAdministratorError or OutdatedProofError.
     """
     with database.transaction() as session:
         row = _row(session, user_id)
+        expect_session(session, session_id)
         row.role, row.everywhere = rights.role, rights.scope.connections is None
         session.execute(delete(GrantRow).where(GrantRow.user_id == user_id))
         _grant(session, row, rights.scope)
@@ -173,10 +177,14 @@ def update(database: Database, user_id: int, rights: Rights, *, actor: str, now:
         note(session, what, actor=actor, now=now)
 
 
-def disable(database: Database, user_id: int, *, actor: str, now: datetime) -> None:
-    """Shut a user out, at once. Raises UnknownUserError, or LastAdministratorError where nobody would be left."""
+def disable(database: Database, user_id: int, *, actor: str, session_id: int | None = None, now: datetime) -> None:
+    """Shut a user out, at once.
+
+    Raises UnknownUserError, OutdatedProofError, or LastAdministratorError where nobody would be left.
+    """
     with database.transaction() as session:
         row = _row(session, user_id)
+        expect_session(session, session_id)
         if row.disabled_at is not None:
             return
         row.disabled_at = now
@@ -185,20 +193,24 @@ def disable(database: Database, user_id: int, *, actor: str, now: datetime) -> N
         note(session, msg("disabled the user {email}", email=row.email), actor=actor, now=now)
 
 
-def enable(database: Database, user_id: int, *, actor: str, now: datetime) -> None:
-    """Let a user in again. Raises :class:`UnknownUserError`."""
+def enable(database: Database, user_id: int, *, actor: str, session_id: int | None = None, now: datetime) -> None:
+    """Let a user in again. Raises UnknownUserError or OutdatedProofError."""
     with database.transaction() as session:
         row = _row(session, user_id)
+        expect_session(session, session_id)
         if row.disabled_at is None:
             return
         row.disabled_at = None
         note(session, msg("enabled the user {email}", email=row.email), actor=actor, now=now)
 
 
-def sign_out(database: Database, user_id: int, *, actor: str, now: datetime) -> None:
-    """End all sessions of a user. Raises :class:`UnknownUserError`."""
+def sign_out(
+    database: Database, user_id: int, *, actor: str, session_id: int | None = None, now: datetime
+) -> None:
+    """End all sessions of a user. Raises UnknownUserError or OutdatedProofError."""
     with database.transaction() as session:
         row = _row(session, user_id)
+        expect_session(session, session_id)
         _end_sessions(session, user_id)
         note(session, msg("signed out the user {email} everywhere", email=row.email), actor=actor, now=now)
 

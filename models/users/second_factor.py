@@ -18,7 +18,7 @@ from models.schema.locks import FOR_NO_KEY_UPDATE
 from models.schema.tables import RecoveryCodeRow, UserRow
 from models.users import account_alerts
 from models.users import repository as users
-from models.users.proofs import OutdatedProofError, Proof, expect
+from models.users.proofs import OutdatedProofError, Proof, expect, expect_session
 from models.users.repository import User
 
 ISSUER = "Moment - 24SevenOffice"
@@ -123,14 +123,15 @@ def remove(database: Database, user: User, *, session_id: int, now: datetime) ->
         account_alerts.queue_factor_removed(session, user.email, now=now)
 
 
-def reset(database: Database, user_id: int, *, actor: str, now: datetime) -> None:
+def reset(database: Database, user_id: int, *, actor: str, session_id: int | None = None, now: datetime) -> None:
     """Take the second factor from a user who has lost it, and sign them out; nothing is done where there is none.
 
-    Raises users.UnknownUserError.
+    ``session_id`` is the session in which somebody does that. Raises users.UnknownUserError or OutdatedProofError.
     """
     user = users.get(database, user_id)
     with database.transaction() as session:
         row = session.get_one(UserRow, user_id, with_for_update=FOR_NO_KEY_UPDATE)
+        expect_session(session, session_id)
         if row.factor_secret is None:
             return
         _remove(session, row)
@@ -140,12 +141,17 @@ def reset(database: Database, user_id: int, *, actor: str, now: datetime) -> Non
     users.sign_out(database, user_id, actor=actor, now=now)
 
 
-def rotate_keys(database: Database, vault: Vault) -> None:
-    """Encrypt all secrets anew with the newest key."""
+def rotate_keys(database: Database, vault: Vault) -> Sequence[str]:
+    """Encrypt all secrets anew with the newest key; returns the e-mail addresses of those that no key opens."""
+    unreadable = []
     with database.transaction() as session:
         known = select(UserRow).where(UserRow.factor_secret.is_not(None)).order_by(UserRow.id)
         for row in session.scalars(known.with_for_update(key_share=True)):
-            row.factor_secret = _seal(vault, row.id, _open(vault, row.id, row.factor_secret or ""))
+            try:
+                row.factor_secret = _seal(vault, row.id, _open(vault, row.id, row.factor_secret or ""))
+            except InvalidToken:
+                unreadable.append(row.email)
+    return unreadable
 
 
 def _take_app_code(vault: Vault, row: UserRow, code: str, now: datetime) -> bool:

@@ -74,6 +74,7 @@ def _line(call: ServiceCall, entry: Fields, customer: int | None) -> Line:
         department=entry.get("DepartmentId") or None,
         invoice=entry.get("InvoiceReferenceNo", ""),
         ocr=entry.get("InvoiceOcr", ""),
+        bank_account=entry.get("BankAccountNo", ""),
         tax=entry.get("TaxNo", ""),
         comment=entry.get("Comment", ""),
         stamp=entry.get("StampNo") or None,

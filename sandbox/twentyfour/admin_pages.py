@@ -108,8 +108,9 @@ async def remove_year(client_id: int, year: int, state: TheState) -> None:
 
 @router.put("/books/{client_id}/vat")
 async def change_vat(client_id: int, change: VatChange, state: TheState) -> VatChange:
-    """Set whether VAT is split off what is posted at once."""
-    found(state.clients, client_id).splits_vat = change.splits_vat
+    """Set whether VAT is split off what is posted at once, and whether it is compared to the øre."""
+    client = found(state.clients, client_id)
+    client.splits_vat, client.exact_vat = change.splits_vat, change.exact_vat
     return change
 
 

@@ -38,7 +38,7 @@ def _problem(company: Fields) -> str:
     if not company.get("Name"):
         return "Property Name is missing."
     for name, most in MAX_LENGTHS.items():
-        if len(company.get(name, "")) > most:
+        if len(company.get(name, "").encode("utf-16-le")) // 2 > most:  # as .NET and nvarchar count
             return f"Property {name} is longer than {most} characters."
     if company.get("FirstName") and company["Type"] != "Consumer":
         return "Property FirstName is for consumers only."

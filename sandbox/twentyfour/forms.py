@@ -121,7 +121,8 @@ class SeriesChange(BaseModel):
 class VatChange(BaseModel):
     """What is set for the VAT of a client."""
 
-    splits_vat: bool
+    splits_vat: bool = False
+    exact_vat: bool = False
 
 
 class LoginChange(BaseModel):

@@ -18,6 +18,12 @@ from sandbox.twentyfour.sessions import COOKIE, ServiceCall, Sessions
 from sandbox.twentyfour.soap import SoapFaultError
 from sandbox.twentyfour.state import Fields, State, Value
 
+DATABASE_EXCEPTION: Fields = {
+    "Type": "Office24Seven.Library.Data.DataBaseServerException",
+    "Message": "SQL Server encountered an error with severity level 14 of 25",
+}
+"""What a company is answered with where the database fails, also after the row was written."""
+
 
 class SoapServer:
     """All services over one set of data. Plain and synchronous: no call is ever in the middle of another.
@@ -70,7 +76,9 @@ class SoapServer:
         operation = _operation(contract, soap.action_of(request.headers), element, version=version)
         fields = _read(contract, operation, element)
         call = self._visit(request, now, needs_session=service.needs_session)
-        result = _played(request.state.fault, operation, lambda: service.operations[operation](call, fields))
+        result = _played(
+            request.state.fault, operation, fields, lambda: service.operations[operation](call, fields)
+        )
         answer = contract.write(f"{operation}Response", {f"{operation}Result": result})
         response = Response(soap.wrap(answer, version=version), media_type=soap.MEDIA_TYPE[version])
         if call.session_id != request.cookies.get(COOKIE, ""):
@@ -114,10 +122,15 @@ def _read(contract: Contract, operation: str, element: etree._Element) -> Fields
         raise SoapFaultError(f"There is an error in XML document {error}", code="Client") from error
 
 
-def _played(fault: Fault | None, operation: str, work: Callable[[], Value]) -> Value:
-    """Do the work, unless SaveBundleList is told to refuse it, or to say that it did."""
-    if operation != "SaveBundleList" or fault is None or fault.kind not in {"refuse", "save_then_refuse"}:
+def _played(fault: Fault | None, operation: str, fields: Fields, work: Callable[[], Value]) -> Value:
+    """Do the work, unless an operation that saves is told to refuse it, or to say that it did."""
+    if fault is None or fault.kind not in {"refuse", "save_then_refuse"}:
         return work()
-    if fault.kind == "save_then_refuse":
-        work()
-    return {"Type": fault.result, "Description": "Uventet feil. Prøv igjen senere."}
+    saved = (
+        work() if fault.kind == "save_then_refuse" and operation in {"SaveBundleList", "SaveCompanies"} else None
+    )
+    if operation == "SaveBundleList":
+        return {"Type": fault.result, "Description": fault.says}
+    if operation == "SaveCompanies":
+        return [company | {"APIException": DATABASE_EXCEPTION} for company in saved or fields["companies"]]
+    return work()

@@ -95,6 +95,7 @@ class Line:
     department: int | None = None
     invoice: str = ""
     ocr: str = ""
+    bank_account: str = ""
     tax: str = ""
     comment: str = ""
     stamp: int | None = None
@@ -149,6 +150,7 @@ class Client:
     """One company's ledger.
 
     ``splits_vat`` says that VAT is split off what is posted at once; nobody knows whether 24SevenOffice does that.
+    ``exact_vat`` says that VAT is compared with its rate to the øre; nobody knows that either.
     """
 
     id: int
@@ -160,6 +162,7 @@ class Client:
     series: dict[int, Series]
     years: dict[int, Year]
     splits_vat: bool = False
+    exact_vat: bool = False
     departments: dict[int, str] = field(default_factory=dict)
     customers: dict[int, Fields] = field(default_factory=dict)
     projects: dict[int, Fields] = field(default_factory=dict)

@@ -20,6 +20,7 @@ from sync.errors import (
     BrokenOffError,
     DependencyEndedError,
     DependencyPendingError,
+    HeldBackError,
     MisconfiguredError,
     OutcomeUnknownError,
     RateLimitedError,
@@ -140,6 +141,7 @@ def connection_problem(error: SyncError) -> ConnectionProblem | None:
         remedy=remedy,
         error_code=error.error_code,
         retry_after=error.retry_after,
+        held_back=isinstance(error, HeldBackError),
     )
 
 
@@ -208,7 +210,7 @@ def _meaning(
 def _failure_event(job: SyncJob, error: SyncError, *, probing: bool) -> Event:
     if isinstance(error, RateLimitedError):
         return Event.RATE_LIMITED
-    if probing and _is_outage(error):
+    if isinstance(error, HeldBackError) or (probing and _is_outage(error)):
         return Event.PROBED
     return Event.EXHAUSTED if job.failed_attempts + 1 >= policy_of(error).max_attempts else Event.FAILED
 
@@ -260,6 +262,7 @@ def _failing_alone(
         if job.failed_attempts + 1 >= MAX_FAILURES_ALONE
         and isinstance(answer := answers.get(job.id), SyncError)
         and _is_outage(answer)
+        and not isinstance(answer, HeldBackError)
     }
     if not suspects:
         return {}

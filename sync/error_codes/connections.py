@@ -30,6 +30,28 @@ SETTINGS_ERRORS = {
         msg("The key has expired or was removed, or it has no access to the company. It lives two years at most."),
         msg("Make a new API key in Moment and enter it in the settings. What waits is then taken up by itself."),
     ),
+    "fiscal_year_dates": ErrorCode(
+        msg("A fiscal year has no dates"),
+        msg("24SevenOffice has an open fiscal year without its first or its last day."),
+        msg("Enter the first and the last day of each fiscal year in 24SevenOffice, then resume the connection."),
+    ),
+    "vat_never_seen": ErrorCode(
+        msg("The ledger does not show the first voucher"),
+        msg(
+            "The first voucher with each VAT code is read back from the ledger before another one is posted. "
+            "24SevenOffice accepted this one hours ago, and the ledger does not show it."
+        ),
+        msg(
+            "Look for the voucher in 24SevenOffice. Post it if it waits in a journal, and see that the user of "
+            "the connection may read the ledger. If it was deleted, or is right as it stands, mark the invoice as "
+            "handled, then resume the connection."
+        ),
+    ),
+    "connection_paused": ErrorCode(
+        msg("The connection is paused"),
+        msg("Nothing is synced while a connection is paused, so a backfill cannot go on either."),
+        msg("See on its page why it is paused, put that right and resume it. Then start the backfill again."),
+    ),
     "login_refused": ErrorCode(
         msg("24SevenOffice refused the login"),
         msg("The user name, the password or the identity is wrong. It often follows a new password."),
@@ -234,7 +256,7 @@ TEMPORARY = {
     "vat_not_seen": ErrorCode(
         msg("The ledger does not show the first voucher yet"),
         msg("The first voucher with each VAT code is read back from the ledger before another one is posted."),
-        msg("Nothing at first. If it stays, look for the voucher in 24SevenOffice."),
+        msg("Nothing. If it is not there after six hours, the connection pauses, and a mail says what to do."),
     ),
     "session": ErrorCode(
         msg("The session has ended"),

@@ -14,6 +14,11 @@ RECORD_ERRORS = {
         msg("24SevenOffice shows a line of the voucher without an amount, so nothing can be said of the whole."),
         msg("Look at the voucher in 24SevenOffice, then try again."),
     ),
+    "no_date": ErrorCode(
+        msg("A line in the ledger has no date"),
+        msg("24SevenOffice shows a line of a voucher without a date, so nobody can tell which voucher it is of."),
+        msg("Look at the voucher in 24SevenOffice, then try again."),
+    ),
     "amount": ErrorCode(
         msg("The amount cannot be right"),
         msg("An amount is larger than any in the books, or no number at all. Nothing was made of it."),
@@ -75,10 +80,25 @@ RECORD_ERRORS = {
         ),
     ),
     "currency_rate": ErrorCode(
-        msg("The rate of the currency is missing"),
-        msg("The invoice is in another currency, and Moment does not tell its rate in kroner."),
+        msg("The rate of the currency is missing or wrong"),
         msg(
-            "Post the invoice by hand and mark it as handled, or credit it in Moment and make it anew with a rate."
+            "The invoice is in another currency. Moment does not tell its rate in kroner, 24SevenOffice has none "
+            "to compare it with, or one is more than three times the other."
+        ),
+        msg(
+            "Enter the rate of the currency in 24SevenOffice, or credit the invoice in Moment and make it anew "
+            "with its rate. Or post it by hand and mark it as handled."
+        ),
+    ),
+    "rate_of_one": ErrorCode(
+        msg("The rate of the currency is 1"),
+        msg(
+            "The invoice is in another currency, and its rate is exactly 1 krone, as where no rate was entered. "
+            "Its amounts would be booked as if they were kroner."
+        ),
+        msg(
+            "If no rate was entered, credit the invoice in Moment and make it anew with its rate. If it is right, "
+            "post it by hand and mark it as handled."
         ),
     ),
     "unknown_account": ErrorCode(
@@ -104,6 +124,17 @@ RECORD_ERRORS = {
         msg("Its VAT lines are missing, or not what the VAT code makes (the warning vatisnotinbalance)."),
         msg("Choose the other way for the VAT of vouchers in the settings, or compare the rate of the VAT code."),
     ),
+    "vat_rounding": ErrorCode(
+        msg("24SevenOffice does not take rounded VAT"),
+        msg(
+            "The VAT of the invoice is some øre off what the rate makes of its revenue, because its lines or its "
+            "currency are rounded, and 24SevenOffice refuses that (the warning vatisnotinbalance)."
+        ),
+        msg(
+            "Post the invoice by hand with the VAT that it shows, and mark it as handled. Tell whoever runs the "
+            "integration."
+        ),
+    ),
     "vat_without_base": ErrorCode(
         msg("24SevenOffice finds VAT without its base"),
         msg("It has VAT without a line that this is the VAT of (the warning vatismissingfoundation)."),
@@ -117,7 +148,8 @@ RECORD_ERRORS = {
         ),
         msg(
             "Correct the voucher in 24SevenOffice, choose the other way for the VAT of vouchers in the settings, "
-            "and resume the connection. Then try the invoice again, or mark it as handled."
+            "and resume the connection. Then try the invoice again. Or mark it as handled, if the voucher is to "
+            "stay as it is: it is not looked at again, and the next voucher is the first to be read back."
         ),
     ),
     "invoice_exists": ErrorCode(

@@ -19,6 +19,7 @@ from sync.rules.normalization import (
     cut_warning,
     organization_number,
     organization_number_warning,
+    several_addresses_warning,
 )
 
 MAX_NAME_LENGTH = MAX_CITY_LENGTH = 100
@@ -284,7 +285,7 @@ def draft_of(customer: Customer, *, details: bool = False) -> CompanyDraft:
         organization_number=organization_number(customer.organization_number, country=customer.country),
         email=customer.email.strip(),
         invoice_email=customer.invoice_email.strip(),
-        is_company=is_business(customer),
+        is_company=None if customer.is_company is None else is_business(customer),
         details=customer_details(customer) if details else None,
     )
 
@@ -297,10 +298,12 @@ def customer_details(customer: Customer) -> CustomerDetails | None:
 
 
 def warnings_of(customer: Customer, *, details: bool) -> tuple[Message, ...]:
-    """Return what is cut or wrong of a customer, with its address if ``details`` are sent."""
+    """Return what is cut, wrong or in doubt of a customer, with its address if ``details`` are sent."""
     found = [
         organization_number_warning(customer.organization_number, country=customer.country),
         cut_warning(msg("The name"), customer.name, max_length=MAX_NAME_LENGTH),
+        several_addresses_warning(msg("The e-mail address"), customer.email),
+        several_addresses_warning(msg("The e-mail address for invoices"), customer.invoice_email),
     ]
     for each in customer.addresses if details else ():
         found += (

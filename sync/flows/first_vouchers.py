@@ -4,26 +4,38 @@ What 24SevenOffice makes of a voucher's VAT is not known before (S24). So no mor
 can be wrong: until it was read back as right to the øre, or a person has seen to it, none follows it.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 
 from i18n.messages import Message, joined, msg
 from models.admin import job_actions
 from models.enums import EntityType, JobState, Record
 from models.inbox import vat_checks
-from models.inbox.vat_checks import VatStatus
+from models.inbox.vat_checks import VatCheck, VatStatus
 from sync.engine.context import SyncContext
 from sync.errors import DependencyPendingError, MisconfiguredError, RejectedError, SyncError, UnavailableError
 from sync.money import format_kroner
-from sync.records import Invoice, LedgerLine, Voucher
-from sync.rules.output_vat import differences, other_codes, proven_codes
-from sync.rules.vouchers import find_posted, may_be_posted
+from sync.records import Invoice, LedgerLine, OutputVat, Voucher
+from sync.rules.output_vat import differences, other_codes, proven_codes, rounded_vat
+from sync.rules.vouchers import find_posted, posted_vouchers
 
-VAT_WARNINGS = frozenset({"vat_not_balanced", "vat_without_base"})
+VAT_NOT_BALANCED = "vat_not_balanced"
+VAT_WARNINGS = frozenset({VAT_NOT_BALANCED, "vat_without_base"})
 """Refusals that say how 24SevenOffice wants the VAT of a voucher (S24)."""
 
+VAT_ROUNDING = "vat_rounding"
 VAT_DIFFERS = "vat_differs"
 NOT_SEEN = "vat_not_seen"
+NEVER_SEEN = "vat_never_seen"
+
+MAX_WAIT = timedelta(hours=6)
+"""How long the ledger may take to show a voucher that it has accepted, before a person looks for it.
+
+As a rule it shows one at once. Maintenance in the evening or at night is over by then, and the mail comes before
+invoices have waited for a working day.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,19 +66,19 @@ class FirstVouchers:
     def begin(self, record: Record, voucher: Voucher) -> None:
         """Note that a voucher is about to be posted as the first of its VAT codes, once those before it are clear.
 
-        Raises :class:`MisconfiguredError` where one before it is wrong, :class:`UnavailableError` where it is not
-        in the ledger yet.
+        Raises :class:`MisconfiguredError` where one before it is wrong or does not appear in the ledger,
+        :class:`UnavailableError` where it is not there yet.
         """
         codes = self.unproven(voucher)
         if not codes:
             return
         others = {
-            each.record_id: each.status
+            each.record_id: each
             for each in self._known(_way(voucher))
             if each.vat_code in codes and each.record_id != record.id
         }
-        for record_id, status in sorted(others.items()):
-            self._clear(Record(EntityType.INVOICE, record_id), _way(voucher), was=status)
+        for record_id, check in sorted(others.items()):
+            self._clear(Record(EntityType.INVOICE, record_id), _way(voucher), was=check)
         database, connection = self.context.database, self.context.connection.id
         vat_checks.begin(database, connection, _way(voucher), codes, record_id=record.id, now=self.context.clock())
 
@@ -75,7 +87,13 @@ class FirstVouchers:
         self._drop(record, self.context.settings.voucher_vat)
 
     def refusal(self, voucher: Voucher, refusal: SyncError) -> SyncError:
-        """Return what a refusal means: of a first voucher, that its VAT is sent in the wrong way, of any alike."""
+        """Return what a refusal means: of a first voucher, that its VAT is sent in the wrong way, of any alike.
+
+        Where the voucher carries VAT that rounding puts off its rate, that may be all that it is refused for
+        (S58): it says nothing of the next voucher, nor of the way.
+        """
+        if refusal.error_code == VAT_NOT_BALANCED and (vat := rounded_vat(voucher)):
+            return _rounded(voucher, vat)
         if refusal.error_code in VAT_WARNINGS and self.unproven(voucher):
             return MisconfiguredError(refusal.message, error_code=refusal.error_code, remedy=refusal.remedy)
         return refusal
@@ -83,24 +101,25 @@ class FirstVouchers:
     def read_back(self, record: Record, voucher: Voucher, *, way: str = "") -> None:
         """Compare a voucher with the ledger, if it is the first of a VAT code; ``way`` is how its VAT was sent.
 
-        Raises :class:`MisconfiguredError` where the ledger has its VAT otherwise, :class:`RejectedError` where
-        that was known before, and :class:`UnavailableError` where the ledger does not have it yet.
+        Raises :class:`MisconfiguredError` where the ledger has its VAT otherwise or does not show it for hours,
+        :class:`RejectedError` where it was known to be wrong, and :class:`UnavailableError` where the ledger does
+        not have it yet.
         """
         voucher = replace(voucher, splits_vat=way == "gross") if way else voucher
-        status = self._status(record, _way(voucher)) if self.is_needed else None
-        if status is None:
+        check = self._check(record, _way(voucher)) if self.is_needed else None
+        if check is None:
             return
-        wrong = self._judge(record, voucher, was=status)
-        if wrong and status is VatStatus.WRONG:
+        wrong = self._judge(record, voucher, was=check)
+        if wrong and check.status is VatStatus.WRONG:
             raise _still_differs(voucher, wrong)
         if wrong:
             raise _stopped(voucher, wrong)
 
     def is_first(self, record: Record, way: str) -> bool:
         """Return whether an invoice's voucher is the first of a VAT code, and not known to be right."""
-        return self._status(record, way) is not None
+        return self._check(record, way) is not None
 
-    def _clear(self, record: Record, way: str, *, was: VatStatus) -> None:
+    def _clear(self, record: Record, way: str, *, was: VatCheck) -> None:
         """See what has become of the first voucher of a VAT code; it is in the way as long as it is wrong."""
         invoice = self.context.moment.invoice(record.id)
         job = job_actions.find(self.context.database, self.context.connection.id, record)
@@ -115,33 +134,35 @@ class FirstVouchers:
         if wrong := self._judge(record, voucher, was=was):
             raise _stopped(voucher, wrong)
 
-    def _judge(self, record: Record, voucher: Voucher, *, was: VatStatus) -> list[Message]:
+    def _judge(self, record: Record, voucher: Voucher, *, was: VatCheck) -> list[Message]:
         """Return what the ledger has otherwise than a voucher, and note whether it is right.
 
         One that a person has corrected, or that is not there, proves nothing, and no voucher a VAT code whose VAT
         comes to nothing: the next one is the first then.
         """
-        lines = self._lines(voucher)
-        if lines is None and was is VatStatus.PENDING and self.context.link(record):
-            raise _not_seen(voucher)
-        wrong = [] if lines is None else self._differences(voucher, lines)
+        posted = self.context.erp.posted(voucher.invoice_number, day=voucher.day)
+        vouchers = posted_vouchers(voucher, posted)
+        if not vouchers and was.status is VatStatus.PENDING and self.context.link(record):
+            raise _not_seen(voucher, is_late=self.context.clock() - was.checked_at >= MAX_WAIT)
+        sent = next((lines for lines in vouchers if find_posted(voucher, lines) is not None), None)
+        held = self._whole(sent) if sent else []
+        wrong = self._differences(voucher, held)
+        is_proof = bool(held) and not wrong and was.status is VatStatus.PENDING
+        if wrong:  # it may have been taken back or moved, or be right together with what corrects it
+            held = [*held, *(line for lines in vouchers if lines is not sent for line in self._whole(lines))]
+            wrong = self._differences(voucher, held) if any(_sums(held).values()) else []
         if wrong:
             self._decide(record, _way(voucher), VatStatus.WRONG)
             return wrong
-        is_proof = lines is not None and was is VatStatus.PENDING
         self._drop(record, _way(voucher), keeping=proven_codes(voucher) if is_proof else ())
         self._decide(record, _way(voucher), VatStatus.RIGHT)
         return []
 
-    def _lines(self, voucher: Voucher) -> Sequence[LedgerLine] | None:
-        """Read the whole voucher of an invoice; None where the ledger does not have it."""
-        posted = self.context.erp.posted(voucher.invoice_number, day=voucher.day)
-        number = find_posted(voucher, posted)
-        if number is None:
-            return [line for line in posted if not line.hidden] if may_be_posted(voucher, posted) else None
-        type_ = next(line.type for line in posted if line.voucher_number == number and not line.hidden)
-        name = self.context.erp.voucher_name(voucher.day, type_=type_, number=number)
-        return self.context.erp.supplier_voucher(name)
+    def _whole(self, lines: Sequence[LedgerLine]) -> Sequence[LedgerLine]:
+        """Read a voucher with the lines that do not bear its invoice number, as VAT that was split off may not."""
+        first = lines[0]
+        name = self.context.erp.voucher_name(first.day, type_=first.type, number=first.voucher_number)
+        return [line for line in self.context.erp.supplier_voucher(name) if not line.hidden]
 
     def _differences(self, voucher: Voucher, lines: Sequence[LedgerLine]) -> list[Message]:
         told = [
@@ -163,10 +184,11 @@ class FirstVouchers:
     def _known(self, way: str) -> Sequence[vat_checks.VatCheck]:
         return vat_checks.find(self.context.database, self.context.connection.id, way)
 
-    def _status(self, record: Record, way: str) -> VatStatus | None:
-        """Return the status of the VAT codes that an invoice's voucher is the first of; None where of none."""
-        found = {each.status for each in self._known(way) if each.record_id == record.id} - {VatStatus.RIGHT}
-        return VatStatus.WRONG if VatStatus.WRONG in found else next(iter(found), None)
+    def _check(self, record: Record, way: str) -> VatCheck | None:
+        """Return what is known of the VAT codes that an invoice's voucher is the first of; None where of none."""
+        found = [each for each in self._known(way) if each.record_id == record.id]
+        open_ = [each for each in found if each.status is not VatStatus.RIGHT]
+        return next((each for each in open_ if each.status is VatStatus.WRONG), open_[0] if open_ else None)
 
     def _decide(self, record: Record, way: str, status: VatStatus) -> None:
         database, connection = self.context.database, self.context.connection.id
@@ -184,13 +206,56 @@ def _codes(voucher: Voucher) -> set[str]:
     return {each.tax_code or "0" for each in voucher.revenue if each.gross}
 
 
-def _not_seen(voucher: Voucher) -> SyncError:
-    return UnavailableError(
+def _sums(lines: Sequence[LedgerLine]) -> Mapping[int, int]:
+    sums: dict[int, int] = defaultdict(int)
+    for line in lines:
+        sums[line.account] += line.amount
+    return sums
+
+
+def _not_seen(voucher: Voucher, *, is_late: bool) -> SyncError:
+    if not is_late:
+        return UnavailableError(
+            msg(
+                "The voucher of invoice {number} is the first with its VAT code, and the ledger does not show it "
+                "yet.",
+                number=voucher.invoice_number,
+            ),
+            error_code=NOT_SEEN,
+        )
+    return MisconfiguredError(
         msg(
-            "The voucher of invoice {number} is the first with its VAT code, and the ledger does not show it yet.",
+            "The voucher of invoice {number} is the first with its VAT code. 24SevenOffice accepted it more than "
+            "{hours} hours ago, and the ledger does not show it. Nothing more is posted.",
+            number=voucher.invoice_number,
+            hours=MAX_WAIT // timedelta(hours=1),
+        ),
+        error_code=NEVER_SEEN,
+        remedy=msg(
+            "Look for the voucher in 24SevenOffice. If it waits in a journal, post it there. If it is in the "
+            "ledger, see that the user of the connection may read the ledger. If it was deleted, or is right as "
+            "it stands, mark invoice {number} as handled: it is not looked at again, and the next voucher is the "
+            "first to be read back. Then resume the connection.",
             number=voucher.invoice_number,
         ),
-        error_code=NOT_SEEN,
+    )
+
+
+def _rounded(voucher: Voucher, vat: OutputVat) -> SyncError:
+    return RejectedError(
+        msg(
+            "24SevenOffice does not take the VAT of invoice {number}. With VAT code {code} it is {amount} kroner, "
+            "which is {off} øre off the rate through rounding.",
+            number=voucher.invoice_number,
+            code=vat.tax_code,
+            amount=format_kroner(-vat.amount),
+            off=abs(vat.off_rate or 0),
+        ),
+        error_code=VAT_ROUNDING,
+        remedy=msg(
+            "Post the invoice by hand with the VAT that it shows, and mark it as handled. Tell whoever runs the "
+            "integration: more invoices may be refused for it."
+        ),
     )
 
 
@@ -205,7 +270,10 @@ def _stopped(voucher: Voucher, wrong: Sequence[Message]) -> SyncError:
         error_code=VAT_DIFFERS,
         remedy=msg(
             "Correct this voucher in 24SevenOffice. Then choose the other way for the VAT of vouchers in the "
-            "connection's settings, and resume the connection."
+            "connection's settings, and resume the connection. If the voucher is to stay as it is, mark invoice "
+            "{number} as handled before you resume: it is not looked at again, and the next voucher is the first "
+            "to be read back.",
+            number=voucher.invoice_number,
         ),
     )
 

@@ -42,6 +42,7 @@ OUTDATED = {
     "unknown_account": (SetupPart.CHART,),
     "vat_rate": (SetupPart.CHART, SetupPart.VAT_CODES),
     "vat_account": (SetupPart.CHART, SetupPart.VAT_CODES),
+    "vat_rounding": (SetupPart.VAT_CODES,),
     "fiscal_year": (SetupPart.FISCAL_YEARS,),
 }
 """Which part of the cached accounting setup a refusal puts in doubt, by its error code; any other all of them."""

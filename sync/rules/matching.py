@@ -54,9 +54,10 @@ class CustomerMatcher:
 
         By its organization number alone it is only certain where that is Norwegian: another country may have given
         out the same. Two with different Norwegian ones are never the same, and a private person is never for
-        certain one who has such a number. A name alone tells a business from another unless there are several of
-        it, but not a person; the same name in another spelling is asked about. An e-mail address alone tells
-        nobody: bookkeepers and families share theirs.
+        certain one who has such a number. A supplier is only certain by Moment's id, as a person chose it then. A
+        name alone tells a business from another unless there are several of it, but not a person; the same name
+        in another spelling is asked about. An e-mail address alone tells nobody: bookkeepers and families share
+        theirs.
         """
         if known := self.known(customer):
             return Match(known)
@@ -77,7 +78,11 @@ class CustomerMatcher:
         named = [
             each for each in self._by_moment_id.get(customer.id, []) if each.active and _agrees(customer, each)
         ]
-        named = named or [each for each in self._numbered(customer) if each.active and is_same(customer, each)]
+        named = named or [
+            each
+            for each in self._numbered(customer)
+            if each.active and not each.supplier and is_same(customer, each)
+        ]
         return min((each.number for each in named), default=None)
 
     def has_namesake(self, customer: Customer) -> bool:
@@ -155,9 +160,9 @@ def _may_be_namesakes(customer: Customer, company: Company) -> bool:
 
 
 def is_business(customer: Customer) -> bool:
-    """Return whether Moment says so, or it has an organization number; one of Norway has to be valid."""
+    """Return whether it has an organization number, which if Norwegian is valid, or Moment calls it no person."""
     read = norwegian_number if is_norwegian(customer.country) else organization_key
-    return customer.is_company or bool(read(customer.organization_number))
+    return customer.is_company is not False or bool(read(customer.organization_number))
 
 
 def _is_person_and_business(customer: Customer, company: Company) -> bool:

@@ -54,18 +54,38 @@ _MAX_FACTOR = 20
 
 
 def clean(text: str, *, max_length: int) -> str:
-    """Take out control characters and surrogates, fold white space, and cut at ``max_length`` characters (NFC)."""
-    return _cleaned(text[: _MAX_FACTOR * max_length])[:max_length].rstrip()
+    """Take out control characters and surrogates, fold white space (NFC), and cut at ``max_length`` UTF-16 units.
+
+    .NET, Java and SQL Server count so. A pair of units is never split.
+    """
+    units = _cleaned(text[: _MAX_FACTOR * max_length]).encode("utf-16-le")[: 2 * max_length]
+    return units.decode("utf-16-le", errors="ignore").rstrip()
+
+
+def utf16_length(text: str) -> int:
+    """Count the UTF-16 units of a text: a character beyond U+FFFF, such as an emoji, is two."""
+    return len(text.encode("utf-16-le", errors="surrogatepass")) // 2
 
 
 def cut_warning(what: str, text: str, *, max_length: int) -> Message | None:
     """Warn that a text, ``what``, is cut at ``max_length`` characters for 24SevenOffice; None where it fits."""
-    if len(_cleaned(text[: _MAX_FACTOR * max_length])) <= max_length:
+    if utf16_length(_cleaned(text[: _MAX_FACTOR * max_length])) <= max_length:
         return None
     return msg(
         "{what} is longer than the {most} characters that 24SevenOffice takes, and is cut there.",
         what=what,
         most=max_length,
+    )
+
+
+def several_addresses_warning(what: str, text: str) -> Message | None:
+    """Warn of a field, ``what``, with more than one e-mail address: it is sent as it is, not cut to the first."""
+    if text.count("@") <= 1:
+        return None
+    return msg(
+        "{what} holds several addresses. They are sent as one, which 24SevenOffice may refuse: enter one only in "
+        "Moment.",
+        what=what,
     )
 
 
@@ -78,7 +98,7 @@ def organization_number(text: str, *, country: str) -> str:
         return ""
     norwegian = norwegian_number(text) if is_norwegian(country) else ""
     as_written = _cleaned(text)
-    return norwegian or (as_written if len(as_written) <= MAX_ORGANIZATION_NUMBER_LENGTH else "")
+    return norwegian or (as_written if utf16_length(as_written) <= MAX_ORGANIZATION_NUMBER_LENGTH else "")
 
 
 def organization_number_warning(text: str, *, country: str) -> Message | None:

@@ -7,8 +7,10 @@ As a bookkeeper would say it:
    where the total of the invoice is what that makes.
 3. Where the total is the sum of its lines instead, each of which was rounded, VAT is what they have more than
    their net amounts; and where Moment tells none of these, it is what the rate makes of the sum.
-4. Up to half an øre a line may lie between the lines and the total. The largest line bears it.
-5. An invoice in another currency is turned into kroner last; what that rounds falls on the largest account.
+4. What lies between either and a total in whole kroner, half a krone at most, is rounding and no VAT: it goes on
+   an account of its own, where the connection names one.
+5. Otherwise up to half an øre a line may lie between the lines and the total. The largest line bears it.
+6. An invoice in another currency is turned into kroner last; what that rounds falls on the largest account.
 """
 
 from collections import defaultdict
@@ -18,16 +20,23 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import TypeVar
 
 from sync.money import to_ore
-from sync.records import InvoiceLine, LedgerLine, OutputVat, Revenue, Voucher
+from sync.records import InvoiceLine, LedgerLine, OutputVat, Revenue, VatCode, Voucher
 from sync.rules.vat_allocation import VAT_ACCOUNTS
 
 CENT = Decimal("0.01")
+HALF_A_KRONE = Decimal("0.5")
+
+NO_VAT = VatCode(Decimal())
+"""What the VAT code of an account without one is."""
 HUNDRED = Decimal(100)
 
 K = TypeVar("K", bound=Hashable)
 
 Place = tuple[int, str, str]
 """Account, VAT code and Moment's id of the project."""
+
+Category = tuple[str, Decimal | None]
+"""VAT code and rate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +57,7 @@ class Split:
     """An invoice in øre, revenue above zero: ``gross`` and ``net`` by place, ``vat`` and ``slack`` by VAT code.
 
     ``slack`` is by how much a code's VAT may be another where each line of a voucher is split by itself.
+    ``rounding`` is by how much rounding may put any code's VAT off its rate.
     """
 
     total: int
@@ -55,16 +65,30 @@ class Split:
     net: Mapping[Place, int]
     vat: Mapping[str, int]
     slack: Mapping[str, int]
+    rounding: int
 
 
-def lies_between_lines_and_total(lines: Sequence[InvoiceLine], total: Decimal) -> Decimal | None:
-    """Return what rounding left between the lines and the total; None where it is more than half an øre a line."""
-    left = total - sum((line.amount for line in lines), Decimal())
-    return left if abs(left) * 2 <= CENT * len(lines) else None
+def rounding(lines: Sequence[BookedLine], *, total: Decimal, to_krone: bool) -> Decimal | None:
+    """Return what a total has more than its lines because it is rounded to a whole krone, or zero.
+
+    It is None where the lines do not come to the total. ``to_krone`` says whether the total may be so rounded. One
+    that may have been worked out in both ways (M21) is taken to be net and VAT, rounded once for each rate.
+    """
+    once = _vat_once(lines)
+    sums = [] if once is None else [_net_of(lines) + sum(once.values())]
+    sums.append(sum((each.line.amount for each in lines), Decimal()))
+    if total in sums:
+        return Decimal()
+    rounded = (total - each for each in sums if to_krone and abs(total - each) <= HALF_A_KRONE)
+    is_between = abs(total - sums[-1]) * 2 <= CENT * len(lines)
+    return next(rounded, Decimal() if is_between else None)
 
 
 def split(lines: Sequence[BookedLine], *, total: Decimal, rate: Decimal) -> Split:
-    """Split an invoice whose lines come to its total, but for rounding; ``rate`` is kroner for its currency."""
+    """Split an invoice whose lines come to its total, as :func:`rounding` has it, which is a line of its own.
+
+    ``rate`` is kroner for its currency.
+    """
     vat = _vat_by_category(lines, total=total)
     amounts = _by_place(lines, vat, total=total)
     gross = {place: to_ore(amount * rate) for place, amount in amounts.items()}
@@ -77,6 +101,7 @@ def split(lines: Sequence[BookedLine], *, total: Decimal, rate: Decimal) -> Spli
         net=_net(lines, gross, vat_ore, rate=rate),
         vat=vat_ore,
         slack={code: _slack(code, lines, gross, rate=rate) for code in vat_ore},
+        rounding=_rounding(lines, gross, rate=rate),
     )
 
 
@@ -114,16 +139,28 @@ def differences(voucher: Voucher, lines: Iterable[LedgerLine]) -> list[tuple[int
 def proven_codes(voucher: Voucher) -> set[str]:
     """Return the VAT codes that a voucher proves where the ledger has it without a difference.
 
-    A code without VAT is right by its rate. Any other needs more VAT than its slack, and none with VAT the other
-    way beside it, which may make up for it.
+    A code at 0 % is right by its rate. Any other needs VAT, more than its slack, and none with VAT the other way
+    beside it, which may make up for it.
     """
     amounts = [each.amount for each in voucher.vat]
     is_one_way = min(amounts, default=0) >= 0 or max(amounts) <= 0
     return {
         each.tax_code or "0"
         for each in voucher.vat
-        if (is_one_way and abs(each.amount) > each.slack) or not (each.amount or each.slack)
+        if each.untaxed or (is_one_way and abs(each.amount) > each.slack)
     }
+
+
+def rounded_vat(voucher: Voucher) -> OutputVat | None:
+    """Return the VAT of a voucher that rounding puts furthest off its rate.
+
+    It is None where none is off, where any is off by more than rounding explains, and where 24SevenOffice is to
+    split it off.
+    """
+    if voucher.splits_vat or any(each.off_rate is None for each in voucher.vat):
+        return None
+    off = [each for each in voucher.vat if each.off_rate]
+    return max(off, key=lambda each: abs(each.off_rate or 0), default=None)
 
 
 def other_codes(voucher: Voucher, lines: Iterable[LedgerLine]) -> list[tuple[int, str, str]]:
@@ -143,40 +180,64 @@ def other_codes(voucher: Voucher, lines: Iterable[LedgerLine]) -> list[tuple[int
 
 
 def as_records(
-    invoice: Split, *, accounts: Mapping[str, int], numbers: Mapping[str, int]
+    invoice: Split, *, codes: Mapping[str, VatCode], numbers: Mapping[str, int]
 ) -> tuple[tuple[Revenue, ...], tuple[OutputVat, ...]]:
     """Turn a split around to how the ledger holds it, in credit below zero.
 
-    ``accounts`` are those of the VAT codes, ``numbers`` those of the projects by their Moment ids.
+    ``codes`` are the VAT codes of 24SevenOffice, ``numbers`` those of the projects by their Moment ids.
     """
     revenue = tuple(
         Revenue(account, code, numbers.get(project_id), gross=-gross, net=-invoice.net[account, code, project_id])
         for (account, code, project_id), gross in invoice.gross.items()
     )
+    known = {**codes, "": NO_VAT, "0": NO_VAT}
     vat = tuple(
-        OutputVat(code, accounts.get(code), -amount, slack=invoice.slack[code])
+        OutputVat(
+            code,
+            known[code].account if code in known else None,
+            -amount,
+            slack=invoice.slack[code],
+            untaxed=code in known and not known[code].rate,
+            off_rate=_off_rate(invoice, code, known[code].rate) if code in known else None,
+        )
         for code, amount in invoice.vat.items()
     )
     return revenue, vat
 
 
-def _vat_by_category(lines: Sequence[BookedLine], *, total: Decimal) -> dict[tuple[str, Decimal | None], Decimal]:
+def _vat_by_category(lines: Sequence[BookedLine], *, total: Decimal) -> dict[Category, Decimal]:
     """Return the VAT of each rate of each VAT code, in the invoice's own currency."""
     gross = _summed(((each.code, each.rate), each.line.amount) for each in lines)
     largest = max(lines, key=lambda each: abs(each.line.amount), default=None)
     if largest:
         gross[largest.code, largest.rate] += total - sum(gross.values())
-    if not all(map(_tells_net, lines)):
+    once = _vat_once(lines)
+    if once is None:
         return {category: _of_gross(amount, category[1]) for category, amount in gross.items()}
-    net = _summed(((each.code, each.rate), each.line.net or Decimal()) for each in lines)
-    once = {category: _rounded(amount * (category[1] or 0) / HUNDRED) for category, amount in net.items()}
-    if sum(net.values()) + sum(once.values()) == total:
+    if _net_of(lines) + sum(once.values()) == total:
         return once
+    net = _net_by_category(lines)
     return {category: gross[category] - net[category] if category[1] else Decimal() for category in gross}
 
 
+def _vat_once(lines: Sequence[BookedLine]) -> dict[Category, Decimal] | None:
+    """Return the VAT of each category, rounded once; None where Moment does not tell the net of each line."""
+    if not all(map(_tells_net, lines)):
+        return None
+    net = _net_by_category(lines)
+    return {category: _rounded(amount * (category[1] or 0) / HUNDRED) for category, amount in net.items()}
+
+
+def _net_by_category(lines: Iterable[BookedLine]) -> dict[Category, Decimal]:
+    return _summed(((each.code, each.rate), each.line.net or Decimal()) for each in lines)
+
+
+def _net_of(lines: Iterable[BookedLine]) -> Decimal:
+    return sum((each.line.net or Decimal() for each in lines), Decimal())
+
+
 def _by_place(
-    lines: Sequence[BookedLine], vat: Mapping[tuple[str, Decimal | None], Decimal], *, total: Decimal
+    lines: Sequence[BookedLine], vat: Mapping[Category, Decimal], *, total: Decimal
 ) -> dict[Place, Decimal]:
     """Return what falls on each place with VAT; together that is the total."""
     places = _summed((each.place, each.line.amount) for each in lines)
@@ -227,6 +288,21 @@ def _slack(code: str, lines: Sequence[BookedLine], gross: Mapping[Place, int], *
         return 0
     places = {each.place for each in own}
     return int((len(own) * max(rate, Decimal(1)) + len(places) - 1) // 2)
+
+
+def _rounding(lines: Sequence[BookedLine], gross: Mapping[Place, int], *, rate: Decimal) -> int:
+    """Return how many øre rounding may put between a code's VAT and its rate.
+
+    A line that Moment rounds is up to a cent off its rate, and the total half a cent a line off the lines, which
+    its largest line bears. Turning into kroner rounds each place and the VAT.
+    """
+    return int(len(lines) * max(rate, Decimal(1)) * Decimal("1.5")) + len(gross) + 1
+
+
+def _off_rate(invoice: Split, code: str, rate: Decimal) -> int | None:
+    net = sum(amount for place, amount in invoice.net.items() if place[1] == code)
+    off = int((invoice.vat[code] - net * rate / HUNDRED).quantize(Decimal(1), ROUND_HALF_UP))
+    return off if abs(off) <= invoice.rounding else None
 
 
 def _of_gross(amount: Decimal, rate: Decimal | None) -> Decimal:

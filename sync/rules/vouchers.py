@@ -10,9 +10,9 @@ from i18n.messages import msg, translate
 from models.connections.settings import ConnectionSettings
 from sync.errors import RejectedError
 from sync.money import NOK, format_kroner, format_rate, to_ore
-from sync.records import Chart, Entry, Invoice, InvoiceLine, LedgerLine, VatCode, Voucher
-from sync.rules.normalization import clean
-from sync.rules.output_vat import BookedLine, as_records, lies_between_lines_and_total, split
+from sync.records import Chart, Entry, Invoice, InvoiceLine, LedgerLine, Voucher
+from sync.rules.normalization import clean, utf16_length
+from sync.rules.output_vat import NO_VAT, BookedLine, as_records, rounding, split
 from sync.rules.vat_allocation import MONEY_ACCOUNTS, SUPPLIER_ACCOUNTS, VAT_ACCOUNTS
 
 REVENUE_ACCOUNTS = range(3000, 4000)
@@ -29,8 +29,6 @@ MAX_KID_DIGITS, MAX_KID_LENGTH = 25, 32
 
 MAX_RATE_FACTOR = 3
 """By how much a rate may be off the one that 24SevenOffice lists, which may be some years old."""
-
-HALF_A_KRONE = Decimal("0.5")
 
 _BY_HAND = msg("Credit it in Moment and make it anew, or post it by hand and mark it as handled.")
 
@@ -54,12 +52,14 @@ def voucher_of(
     """
     number = _checked_number(invoice)
     check_bookings(invoice, chart=chart, settings=settings, only_accounts=True)
-    parts = split(_booked(invoice, chart, settings), total=invoice.total, rate=_rate(invoice))
-    projects = {project_id for _, _, project_id in parts.gross}
+    lines = booked_lines(invoice, chart=chart, settings=settings)
+    if not comes_to_total(invoice, lines):
+        raise _unbalanced(invoice)
+    parts = split(lines, total=invoice.total, rate=_rate(invoice))
+    projects = {line.project_id or invoice.project_id for line in invoice.lines}
     numbers = {each: project_number(each) for each in sorted(projects | {invoice.project_id}) if each}
     own = invoice.project_id or (projects.pop() if len(projects) == 1 else "")
-    accounts = {code: each.account for code, each in chart.vat_codes.items() if each.account}
-    revenue, vat = as_records(parts, accounts=accounts, numbers=numbers)
+    revenue, vat = as_records(parts, codes=chart.vat_codes, numbers=numbers)
     entry = partial(Entry, customer_number=customer_number, department=settings.department)
     receivable = entry(settings.receivables_account, parts.total, project_number=numbers.get(own))
     splits_vat = settings.voucher_vat == "gross"
@@ -78,7 +78,7 @@ def voucher_of(
         number=number,
         invoice_number=number,
         day=invoice.day,
-        due=invoice.due or invoice.day,
+        due=max(invoice.due or invoice.day, invoice.day),
         entries=(receivable, *(each for each in credits_ if each.amount)),
         kid=invoice.kid,
         comment=comment,
@@ -118,32 +118,79 @@ def check_bookings(
     Raises RejectedError for an account that is not there, for a line whose rate is not that of its VAT code, and
     for a VAT code without an account for its VAT.
     """
-    bookings = [(line, *account_and_vat_code(line, chart.accounts, settings)) for line in invoice.lines]
-    rounding = [settings.rounding_account] if settings.rounding_account and _rounding(invoice, settings) else []
-    for number in (settings.receivables_account, *rounding, *(account for _, account, _ in bookings)):
+    lines = booked_lines(invoice, chart=chart, settings=settings)
+    for number in (settings.receivables_account, *(each.place[0] for each in lines)):
         if number not in chart.accounts:
             raise RejectedError(
                 msg("Account {account} is not in the chart of accounts of 24SevenOffice.", account=number),
                 error_code="unknown_account",
                 remedy=msg("Open account {account} in 24SevenOffice, then try again.", account=number),
             )
-    for line, account, code in bookings:
-        known = chart.vat_codes.get(code) if code and code != "0" else VatCode(Decimal())
-        if settings.check_vat and not only_accounts and known and line.vat not in {None, known.rate}:
-            raise _wrong_vat(line.vat or Decimal(), account, code, known.rate)
-        rate = _rate_of(line, code, chart)
+    for each in lines:
+        charged, code, rate = each.line.vat, each.code, each.rate
+        known = chart.vat_codes.get(code) if code and code != "0" else NO_VAT
+        if settings.check_vat and not only_accounts and known and charged not in {None, known.rate}:
+            raise _wrong_vat(charged or Decimal(), each.place[0], code, known.rate)
         if settings.voucher_vat == "net" and (rate is None or (rate and (known is None or not known.account))):
-            raise _no_vat_account(account, code)
+            raise _no_vat_account(each.place[0], code)
+
+
+def booked_lines(invoice: Invoice, *, chart: Chart, settings: ConnectionSettings) -> list[BookedLine]:
+    """Return where the lines are booked; what the total is rounded by to a whole krone is the last line."""
+    booked = []
+    for line in invoice.lines:
+        account, code = account_and_vat_code(line, chart.accounts, settings)
+        place = (account, code, line.project_id or invoice.project_id)
+        booked.append(BookedLine(line, place, _rate_of(line, code, chart)))
+    if on := settings.rounding_account:
+        to_krone = invoice.currency == NOK and invoice.total == invoice.total.to_integral_value()
+        if left := rounding(booked, total=invoice.total, to_krone=to_krone):
+            booked.append(BookedLine(InvoiceLine(left, on, net=left), (on, "", ""), Decimal()))
+    return booked
+
+
+def comes_to_total(invoice: Invoice, lines: Sequence[BookedLine]) -> bool:
+    """Return whether the lines of :func:`booked_lines` come to the invoice's total, but for half an øre a line."""
+    return rounding(lines, total=invoice.total, to_krone=False) is not None
 
 
 def check_rate(invoice: Invoice, *, listed: Mapping[str, Decimal]) -> None:
-    """See that a rate is kroner for one unit, as far as 24SevenOffice lists the currency (S40).
+    """See that a rate is kroner for one unit of another currency, as 24SevenOffice lists it (S40).
 
     Raises :class:`RejectedError` for one that is more than three times as much, or less than a third: a rate for
-    a hundred units, such as banks quote for SEK, DKK and JPY, or a slip.
+    a hundred units, such as banks quote for SEK, DKK and JPY, or a slip. So it does where nothing is listed to
+    compare with, and for exactly 1, which stands where no rate was entered, in either system, and would book the
+    amounts as if they were kroner (S53).
     """
-    known, rate = listed.get(invoice.currency), invoice.rate
-    if known and rate and not known / MAX_RATE_FACTOR <= rate <= known * MAX_RATE_FACTOR:
+    rate, known = invoice.rate, listed.get(invoice.currency)
+    if invoice.currency == NOK or not rate:
+        return
+    if rate == 1:
+        raise RejectedError(
+            msg(
+                "The invoice has exactly 1 krone for one {currency}, as if no rate was entered.",
+                currency=invoice.currency,
+            ),
+            error_code="rate_of_one",
+            remedy=msg(
+                "If no rate was entered, credit the invoice in Moment and make it anew with its rate. If it is "
+                "right, post it by hand and mark it as handled."
+            ),
+        )
+    if known is None or known == 1:
+        raise RejectedError(
+            msg(
+                "The invoice has {rate} kroner for one {currency}; 24SevenOffice has no rate to compare it with.",
+                rate=format_rate(rate),
+                currency=invoice.currency,
+            ),
+            error_code="currency_rate",
+            remedy=msg(
+                "Enter the rate of the currency in 24SevenOffice, test the connection and try again. Or post the "
+                "invoice by hand and mark it as handled."
+            ),
+        )
+    if not known / MAX_RATE_FACTOR <= rate <= known * MAX_RATE_FACTOR:
         raise RejectedError(
             msg(
                 "The invoice has {rate} kroner for one {currency}, and 24SevenOffice has {known}.",
@@ -169,14 +216,20 @@ def find_posted(voucher: Voucher, posted: Sequence[LedgerLine]) -> int | None:
 
 
 def may_be_posted(voucher: Voucher, posted: Sequence[LedgerLine]) -> bool:
-    """Return whether the ledger has another voucher that may be this one, changed since: a person compares them.
+    """Return whether the ledger has a voucher that may be this one, changed since: a person compares them."""
+    return bool(posted_vouchers(voucher, posted))
 
-    That is one of the same customer, or one of which only the customer is another.
+
+def posted_vouchers(voucher: Voucher, posted: Sequence[LedgerLine]) -> Sequence[Sequence[LedgerLine]]:
+    """Return the lines, by voucher, of those under its invoice number that may be this one, changed since.
+
+    Each is one of the same customer, or one of which only the customer is another.
     """
-    return any(
-        _is_customers(lines, voucher) or any(_is_receivable(line, voucher) for line in lines)
+    return [
+        lines
         for lines in _outgoing(voucher, posted)
-    )
+        if _is_customers(lines, voucher) or any(_is_receivable(line, voucher) for line in lines)
+    ]
 
 
 def _outgoing(voucher: Voucher, posted: Sequence[LedgerLine]) -> Iterator[Sequence[LedgerLine]]:
@@ -213,41 +266,17 @@ def _is_customers(lines: Sequence[LedgerLine], voucher: Voucher) -> bool:
 def voucher_comment(invoice: Invoice, *, title: str, address: str, settings: ConnectionSettings) -> str:
     """Say in the connection's language which invoice this is, what the amounts do not tell, and where it opens.
 
-    Facts come first, references fill what room there is, and the address, which is never cut, stands last or not
-    at all.
+    Facts come first, each whole or not at all, for half a rate is a false one. References fill what room there is,
+    and the address, which is never cut, stands last or not at all.
     """
-    facts = ["Moment:", translate(title, settings.language)]
-    facts += [translate(fact, settings.language) for fact in _facts(invoice)]
-    told = clean(" ".join(facts), max_length=MAX_COMMENT_LENGTH)
-    ending = f" {address}" if address and len(told) + 1 + len(address) <= MAX_COMMENT_LENGTH else ""
+    told = clean(f"Moment: {translate(title, settings.language)}", max_length=MAX_COMMENT_LENGTH)
+    for fact in _facts(invoice):
+        longer = f"{told} {translate(fact, settings.language)}"
+        told = longer if utf16_length(longer) <= MAX_COMMENT_LENGTH else told
+    ending = f" {address}" if address and utf16_length(f"{told} {address}") <= MAX_COMMENT_LENGTH else ""
     if settings.voucher_references:
-        facts += [translate(reference, settings.language) for reference in _references(invoice)]
-    return clean(" ".join(facts), max_length=MAX_COMMENT_LENGTH - len(ending)) + ending
-
-
-def _booked(invoice: Invoice, chart: Chart, settings: ConnectionSettings) -> list[BookedLine]:
-    """Return where the lines are booked; what the total is rounded by to a whole krone is a line of its own."""
-    rounding = _rounding(invoice, settings)
-    if rounding is None:
-        raise _unbalanced(invoice)
-    booked = []
-    for line in invoice.lines:
-        account, code = account_and_vat_code(line, chart.accounts, settings)
-        place = (account, code, line.project_id or invoice.project_id)
-        booked.append(BookedLine(line, place, _rate_of(line, code, chart)))
-    if rounding:
-        account = settings.rounding_account or 0
-        booked.append(BookedLine(InvoiceLine(rounding, account, net=rounding), (account, "", ""), Decimal()))
-    return booked
-
-
-def _rounding(invoice: Invoice, settings: ConnectionSettings) -> Decimal | None:
-    """Return what goes on the account for rounding to a whole krone; None where the invoice does not balance."""
-    if lies_between_lines_and_total(invoice.lines, invoice.total) is not None:
-        return Decimal()
-    left = invoice.total - sum((line.amount for line in invoice.lines), Decimal())
-    whole = invoice.currency == NOK and invoice.total == invoice.total.to_integral_value()
-    return left if settings.rounding_account and whole and abs(left) <= HALF_A_KRONE else None
+        told = " ".join((told, *(translate(each, settings.language) for each in _references(invoice))))
+    return clean(told, max_length=MAX_COMMENT_LENGTH - utf16_length(ending)) + ending
 
 
 def _rate_of(line: InvoiceLine, code: str, chart: Chart) -> Decimal | None:
@@ -273,7 +302,7 @@ def _checked_number(invoice: Invoice) -> int:
             error_code="invoice_number",
             remedy=_BY_HAND,
         )
-    if invoice.due and invoice.due < invoice.day:
+    if invoice.due and invoice.due < invoice.day and not invoice.credit_note:
         due, day = f"{invoice.due:%d.%m.%Y}", f"{invoice.day:%d.%m.%Y}"
         raise RejectedError(
             msg("The invoice is due on {due}, before its date, {day}.", due=due, day=day),
@@ -331,11 +360,11 @@ def _rate(invoice: Invoice) -> Decimal:
 
 
 def _facts(invoice: Invoice) -> Iterator[str]:
-    if invoice.credited:
-        yield msg("Credits invoice {number}.", number=invoice.credited)
     if invoice.currency != NOK and invoice.rate:
         amount, rate = format_kroner(to_ore(invoice.total)), format_rate(invoice.rate)
         yield msg("{currency} {amount} at {rate}.", currency=invoice.currency, amount=amount, rate=rate)
+    if invoice.credited:
+        yield msg("Credits invoice {number}.", number=invoice.credited)
 
 
 def _references(invoice: Invoice) -> Iterator[str]:

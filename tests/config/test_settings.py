@@ -87,7 +87,7 @@ def test_a_wrong_setting_is_told_in_one_line_without_its_value(
 ) -> None:
     monkeypatch.setenv(name, value)
     with pytest.raises(WrongSettingsError) as caught:
-        read_settings()
+        read_settings(Settings)
     assert str(caught.value).startswith(f"{name}: ")
     assert said in str(caught.value)
     assert "hunter2" not in str(caught.value)

@@ -1,7 +1,7 @@
 """Answers as .NET may write them too: what the sandbox does not write, and our client must read all the same.
 
 The sandbox leaves out what is equal to its default, as .NET does. Beyond that a service of .NET may leave out an empty
-list, write a day at the offset of its zone, and an instant with seven digits of a second.
+list, write a day at the offset of its zone, Helsinki, and an instant with seven digits of a second.
 """
 
 import re
@@ -17,7 +17,7 @@ from tests.sandbox.twentyfour.wsdl import Wsdl
 SOAP = "{http://schemas.xmlsoap.org/soap/envelope/}"
 XSD = "http://www.w3.org/2001/XMLSchema"
 NAMESPACES = {"soap": SOAP[1:-1], "xsi": f"{XSD}-instance", "xsd": XSD}
-OSLO = ZoneInfo("Europe/Oslo")
+HELSINKI = ZoneInfo("Europe/Helsinki")
 
 
 def as_dotnet(app: ASGIApp, wsdls: list[Wsdl]) -> ASGIApp:
@@ -71,7 +71,7 @@ def _rewrite(part: etree._Element, declaration: etree._Element) -> None:
 
 def _moment(text: str) -> str:
     if text.endswith("T00:00:00"):
-        return datetime.fromisoformat(text).replace(tzinfo=OSLO).isoformat()
+        return datetime.fromisoformat(text).replace(tzinfo=HELSINKI).isoformat()
     whole, _, fraction = text.partition(".")
     assert re.fullmatch(r"[0-9T:-]{19}", whole)
     return f"{whole}.{fraction:0<6}7"

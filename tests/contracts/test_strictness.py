@@ -59,6 +59,6 @@ def test_an_answer_is_rewritten_with_offsets_and_seven_digits_and_no_empty_list(
         "Id": "1",
         "NameDisplay": "Plain",
         "DateChanged": "2026-03-04T10:11:12.5000007",
-        "DateStart": "2026-07-01T00:00:00+02:00",
+        "DateStart": "2026-07-01T00:00:00+03:00",
         "TimeReg": "WorkType",
     }

@@ -11,6 +11,7 @@ from sync.engine.call_log import recording_calls
 from sync.errors import MisconfiguredError, OutcomeUnknownError, RejectedError, UnavailableError
 from sync.records import Address, CustomerDetails, Entry
 from tests.contracts.stage_twentyfour import KULTURHUSET, NORDLYS, VOUCHER, Stranger
+from tests.contracts.suppliers import BYGGMAKKER, add_supplier
 from tests.fakes import lines_of
 
 DAY = VOUCHER.day
@@ -48,6 +49,25 @@ def test_what_a_customer_has_in_other_uses_is_kept(stranger: Stranger) -> None:
     erp.save_companies([replace(NORDLYS, number=777, email="", invoice_email="", details=None)])
     assert stranger.records("customers") == [{**company, "name": NORDLYS.name}]
     assert stranger.calls()["GetCompanies"] == 3
+
+
+@pytest.mark.parametrize("is_company", [True, False, None])
+def test_a_supplier_stays_one_whatever_moment_says(stranger: Stranger, is_company: bool | None) -> None:  # noqa: FBT001 - a case
+    add_supplier(stranger)
+    stranger.gateway().save_companies([replace(NORDLYS, number=BYGGMAKKER, is_company=is_company)])
+    (supplier,) = stranger.records("customers")
+    assert (supplier["type"], supplier["name"]) == ("Supplier", NORDLYS.name)
+    assert supplier["emails"]["Work"] == NORDLYS.email
+
+
+def test_the_type_stays_as_it_is_where_moment_does_not_tell_it(stranger: Stranger) -> None:
+    erp, untold = stranger.gateway(), replace(NORDLYS, is_company=None)
+    erp.save_companies([replace(NORDLYS, is_company=False, number=777)])
+    erp.save_companies([replace(untold, email="new@nordlys.example", number=777)])
+    erp.save_companies([replace(untold, moment_id="2")])
+    kept, new = stranger.records("customers")
+    assert (kept["type"], new["type"]) == ("Consumer", "Business")
+    assert kept["emails"] == {"Primary": "new@nordlys.example", "Invoice": NORDLYS.invoice_email}
 
 
 def test_a_voucher_stands_in_the_ledger_as_it_was_sent(stranger: Stranger) -> None:
@@ -131,6 +151,42 @@ def test_each_warning_of_24sevenoffice_has_a_reason_of_its_own(said: str, error_
     assert isinstance(error, OutcomeUnknownError)
     assert isinstance(error.otherwise, RejectedError)
     assert (error.otherwise.error_code, bool(error.otherwise.remedy)) == (error_code, True)
+
+
+def test_a_warning_of_a_bank_account_is_a_refusal_with_a_reason_of_its_own(stranger: Stranger) -> None:
+    erp = stranger.gateway()
+    erp.save_companies([NORDLYS])
+    erp.save_project(KULTURHUSET)
+    stranger.control(
+        "POST",
+        "/faults",
+        {
+            "operation": "SaveBundleList",
+            "kind": "refuse",
+            "result": "Exception",
+            "says": "Bilag 1: bankkonto 15030000002 er ikke standardkontoen til kunde 10001 "
+            "(customermismatchbankaccount).",
+        },
+    )
+    with pytest.raises(OutcomeUnknownError) as raised:
+        erp.post([VOUCHER], year=2026)
+    refusal = raised.value.otherwise
+    assert isinstance(refusal, RejectedError)
+    assert (refusal.error_code, "bank account" in refusal.remedy) == ("bank_account", True)
+    assert erp.posted(1, day=DAY) == []
+
+
+@pytest.mark.parametrize(("kind", "is_saved"), [("refuse", False), ("save_then_refuse", True)])
+def test_a_customer_that_the_database_refused_may_have_been_saved(
+    stranger: Stranger, kind: str, *, is_saved: bool
+) -> None:
+    erp = stranger.gateway()
+    stranger.control("POST", "/faults", {"operation": "SaveCompanies", "kind": kind})
+    [answer] = erp.save_companies([NORDLYS])
+    assert isinstance(answer, OutcomeUnknownError)
+    assert (answer.error_code, answer.no_answer) == ("system_error", False)
+    assert "severity level 14 of 25" in answer.message
+    assert (erp.find_company(NORDLYS.moment_id) is not None) is is_saved
 
 
 def test_a_draft_waits_in_the_journal_where_the_ledger_does_not_show_it(stranger: Stranger) -> None:

@@ -50,9 +50,9 @@ def example_filled_in() -> dict[str, str]:
 
 def environment(service: str, values: Mapping[str, str]) -> dict[str, str]:
     """Return what compose puts into the environment of a service where .env holds these values."""
-    told = dict(values) if "env_file" in SERVICES[service] else {}
     own = SERVICES[service].get("environment", {})
-    return told | {name: interpolated(text, values) for name, text in own.items()}
+    passed_on = {name: values[name] for name, text in own.items() if text is None and name in values}
+    return passed_on | {name: interpolated(text, values) for name, text in own.items() if text is not None}
 
 
 def interpolated(text: str, values: Mapping[str, str]) -> str:

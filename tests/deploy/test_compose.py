@@ -1,11 +1,14 @@
 import re
+import shlex
+import tomllib
 from pathlib import Path
 
 import pytest
 from dotenv import dotenv_values
 
 from local.processes import ROOT, commands
-from tests.deploy.recipe import SERVICES, images
+from tests.deploy.recipe import OURS, SERVICES, images
+from worker import watchdog
 
 HERE = commands(host="0.0.0.0", web_port=8000, flower_port=5555, schedule=Path("/tmp/beat"))  # noqa: S104, S108 - within a container
 
@@ -25,8 +28,9 @@ def test_a_process_waits_for_its_servers_and_tables(name: str) -> None:
 
 
 def test_redis_keeps_what_it_is_given() -> None:
-    command = SERVICES["redis"]["command"]
-    options = dict(zip(command[1::2], command[2::2], strict=True))
+    _, _, script = SERVICES["redis"]["command"]
+    words = shlex.split(script.partition(" - <<END")[0])[2:]
+    options = dict(zip(words[::2], words[1::2], strict=True))
     assert options["--maxmemory-policy"] == "noeviction"
     assert options["--appendonly"] == "yes"
 
@@ -58,3 +62,67 @@ def test_every_folder_of_the_image_is_in_the_build() -> None:
     allowed = {line.removeprefix("!") for line in (ROOT / ".dockerignore").read_text().splitlines()}
     assert [path for path in copied if not (ROOT / path).exists()] == []
     assert {Path(path).parts[0] for path in copied} <= allowed
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_container_may_write_to_its_own_folders_only_and_has_its_limits(name: str) -> None:
+    service = SERVICES[name]
+    assert (service["read_only"], service["cap_drop"]) == (True, ["ALL"])
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert "/tmp" in service["tmpfs"]  # noqa: S108 - within a container
+    assert {"mem_limit", "pids_limit"} <= service.keys()
+    assert service["cpus"] <= 1  # or Docker refuses it on a machine with one
+    assert service["logging"]["options"].keys() == {"max-size", "max-file"}
+
+
+def test_postgres_alone_has_capabilities_to_begin_with() -> None:
+    assert {name for name, service in SERVICES.items() if "cap_add" in service} == {"postgres"}
+    assert "SYS_ADMIN" not in SERVICES["postgres"]["cap_add"]
+
+
+def test_no_password_stands_on_a_command_line() -> None:
+    """One dollar is replaced by Compose, and what it stands for is seen in the list of processes; two are not."""
+    commands_and_checks = {
+        name: str([service.get("command"), service.get("healthcheck", {}).get("test")])
+        for name, service in SERVICES.items()
+    }
+    assert {name for name, said in commands_and_checks.items() if re.search(r"(?<!\$)\$\{?\w", said)} == set()
+    script = SERVICES["redis"]["command"][-1]
+    assert "PASSWORD" not in script.splitlines()[0]
+
+
+def test_every_image_is_named_by_its_full_version() -> None:
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    named = {name: service["image"] for name, service in SERVICES.items() if "image" in service}
+    assert {image for name, image in named.items() if name in OURS} == {f"moment-24sevenoffice:{version}"}
+    named["Dockerfile"] = (ROOT / "deploy" / "Dockerfile").read_text().partition("FROM ")[2].split()[0]
+    full = {
+        **dict.fromkeys(("postgres", "backup"), r"postgres:\d+\.\d+"),
+        "Dockerfile": r"python:\d+\.\d+\.\d+-slim",
+    }
+    for name, image in named.items():
+        assert re.fullmatch(full.get(name, r"[\w/-]+:v?\d+\.\d+\.\d+"), image), image
+
+
+@pytest.mark.parametrize("name", HERE)
+def test_a_process_that_docker_calls_unhealthy_for_its_silence_is_ended(name: str) -> None:
+    check = SERVICES[name]["healthcheck"]
+    process, place, times = watchdog.parse(check["test"][check["test"].index("worker.watchdog") + 1 :])
+    assert (process, times) == (name, check.get("retries", 3))
+    assert place in "\n".join(HERE[name])  # as it is told there
+    assert name in watchdog.CHECKS
+    assert SERVICES[name]["init"] is True  # the number 1 itself cannot be ended from within
+    seconds = int(check["timeout"].removesuffix("s"))
+    assert seconds > 2 * watchdog.PAGE_SECONDS + 5  # or Docker breaks it off before it counts
+
+
+@pytest.mark.parametrize("name", ["postgres", "redis"])
+def test_a_server_may_take_its_time_to_start_before_the_others_give_up(name: str) -> None:
+    """`up -d` ends with an error as soon as one that others wait for is unhealthy; the first start takes longest."""
+    assert int(SERVICES[name]["healthcheck"]["start_period"].removesuffix("s")) >= 60
+
+
+def test_backups_are_made_by_programs_as_new_as_the_server() -> None:
+    job = (ROOT / "deploy" / "backup" / "backup.yaml").read_text()
+    image = SERVICES["postgres"]["image"]
+    assert (SERVICES["backup"]["image"], f"image: {image} " in job) == (image, True)

@@ -1,15 +1,16 @@
 import tomllib
 from collections.abc import Iterator
 from datetime import timedelta
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from pydantic_settings import BaseSettings
 from sqlalchemy import text
 
-from config.settings import Settings
+from config.settings import BeatSettings, MigrationSettings, Settings
 from local.processes import ROOT, commands
 from models.connections.repository import Connections
 from models.database import Database
@@ -17,6 +18,7 @@ from models.enums import EntityType, JobState, Lane, Record
 from models.inbox import due
 from models.inbox.enqueue import enqueue
 from models.schema.tables import SyncJobRow
+from tests.deploy.recipe import SERVICES
 from tests.factories import settings
 from tests.models import outages
 from web import health, metrics
@@ -30,6 +32,9 @@ LISTED: Manifest = yaml.safe_load((BASE / "kustomization.yaml").read_text())
 MANIFESTS: list[Manifest] = [
     manifest for name in LISTED["resources"] for manifest in yaml.safe_load_all((BASE / name).read_text())
 ]
+KEDA: Manifest = yaml.safe_load((BASE.parent / "keda" / "worker.yaml").read_text())
+BY_CPU: Manifest = yaml.safe_load((BASE.parent / "autoscaling" / "worker.yaml").read_text())
+INGRESS: Manifest = yaml.safe_load((EXAMPLE / "ingress.yaml").read_text())
 OTHERS = {"FLOWER_BASIC_AUTH": "flower"}
 """What the processes are told that is no setting of ours, and whose it is."""
 
@@ -62,7 +67,6 @@ def told() -> dict[str, set[str]]:
     """Return which environment variables each pod is given."""
     (generated,) = LISTED["configMapGenerator"]
     every = {literal.partition("=")[0] for literal in generated["literals"]}
-    every |= {each["name"] for each in EVERY_POD["containers"][0]["env"]}
     return {name: every | {each["name"] for each in container(name).get("env", ())} for name in PODS}
 
 
@@ -101,15 +105,16 @@ def test_a_pod_is_not_root_and_writes_to_its_own_folder_only() -> None:
 @pytest.mark.parametrize("name", PODS)
 def test_a_pod_gets_settings_that_there_are_and_all_that_it_must_be(name: str) -> None:
     known = {each.upper() for each in Settings.model_fields} | OTHERS.keys()
-    required = {each.upper() for each, field in Settings.model_fields.items() if field.is_required()}
+    kinds: dict[str, type[BaseSettings]] = {"beat": BeatSettings, "migrate": MigrationSettings}
+    fields = kinds.get(name, Settings).model_fields
+    required = {each.upper() for each, field in fields.items() if field.is_required()}
     assert told()[name] - known == set()
-    assert required - told()[name] == set()
+    assert name == "flower" or required - told()[name] == set()
 
 
 def test_a_password_stands_nowhere_but_in_the_secret() -> None:
-    variables = EVERY_POD["containers"][0]["env"] + [
-        each for name in PODS for each in container(name).get("env", ())
-    ]
+    variables = [each for name in PODS for each in container(name).get("env", ())]
+    assert "env" not in EVERY_POD["containers"][0]
     for each in variables:
         reference = each["valueFrom"]["secretKeyRef"]
         assert (reference["name"], reference["key"]) == ("moment24", each["name"])
@@ -188,16 +193,104 @@ def test_prometheus_is_sent_to_the_port_at_which_a_pod_tells_its_metrics(name: s
     assert "METRICS_TOKEN" in told()[name]
     (let_in,) = of_kind("NetworkPolicy")[name]["spec"]["ingress"]
     assert let_in["ports"] == [{"port": port["name"]}]
+    assert "monitoring" in name_spaces(let_in["from"])
+
+
+def name_spaces(peers: list[Manifest]) -> set[str]:
+    return {each["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"] for each in peers}
+
+
+def test_web_is_reached_by_the_ingress_controller_and_prometheus_only() -> None:
+    (let_in,) = of_kind("NetworkPolicy")["web"]["spec"]["ingress"]
+    assert name_spaces(let_in["from"]) == {"ingress-nginx", "monitoring"}
+    every = of_kind("NetworkPolicy")["moment24"]["spec"]
+    assert every["policyTypes"] == ["Ingress", "Egress"]
+    assert "ingress" not in every
+    labels = {pair for each in LISTED["labels"] for pair in each["pairs"].items()}
+    assert set(every["podSelector"]["matchLabels"].items()) <= labels
+
+
+def reached() -> dict[str, set[int]]:
+    """Return the ports that each pod may reach anywhere."""
+    ports: dict[str, set[int]] = {name: set() for name in PODS}
+    for policy in of_kind("NetworkPolicy").values():
+        selector = policy["spec"]["podSelector"]
+        chosen = {
+            name
+            for name, template in PODS.items()
+            if "app.kubernetes.io/name" in selector.get("matchLabels", {})
+            or selector.get("matchLabels") == template["metadata"]["labels"]
+            or any(
+                template["metadata"]["labels"][each["key"]] in each["values"]
+                for each in selector.get("matchExpressions", ())
+            )
+        }
+        for rule in policy["spec"].get("egress", ()):
+            for name in chosen:
+                ports[name] |= {port["port"] for port in rule["ports"]}
+    return ports
+
+
+def test_a_pod_reaches_what_it_has_an_address_of_and_nothing_else() -> None:
+    ports_of = {
+        "DATABASE_URL": {5432},
+        "REDIS_URL": {6379},
+        "SMTP_URL": {25, 465, 587},
+        "APPLICATION_ID": {443},
+    }
+    given = {name: {each["name"] for each in container(name).get("env", ())} for name in PODS}
+    expected = {
+        name: {53}.union(*(ports for secret, ports in ports_of.items() if secret in given[name])) for name in PODS
+    }
+    assert reached() == expected
+
+
+def test_the_internet_is_reached_and_no_private_network() -> None:
+    (rule,) = of_kind("NetworkPolicy")["to-internet"]["spec"]["egress"]
+    blocks = [each["ipBlock"] for each in rule["to"]]
+    closed = [ip_network(each) for block in blocks for each in block["except"]]
+    for address in ("169.254.169.254", "10.0.0.1", "172.31.0.1", "192.168.1.1", "fd00:ec2::254"):
+        assert any(ip_address(address) in network for network in closed), address
+
+
+def test_the_ingress_has_tls_for_the_address_that_the_installation_says_it_has() -> None:
+    example: Manifest = yaml.safe_load((EXAMPLE / "kustomization.yaml").read_text())
+    literals = dict(each.split("=", 1) for each in example["configMapGenerator"][0]["literals"])
+    host = literals["PUBLIC_URL"].removeprefix("https://")
+    assert [each["hosts"] for each in INGRESS["spec"]["tls"]] == [[host]]
+    (rule,) = INGRESS["spec"]["rules"]
+    assert rule["host"] == host
+    backend = rule["http"]["paths"][0]["backend"]["service"]
+    assert backend["port"]["name"] in {
+        each["name"] for each in of_kind("Service")[backend["name"]]["spec"]["ports"]
+    }
+    assert "ingress.yaml" in example["resources"]
+
+
+def test_the_autoscaler_by_cpu_measures_what_a_worker_asks_for() -> None:
+    (metric,) = BY_CPU["spec"]["metrics"]
+    assert metric["resource"]["name"] == "cpu"
+    assert "cpu" in container("worker")["resources"]["requests"]
+    bounds = (BY_CPU["spec"]["minReplicas"], BY_CPU["spec"]["maxReplicas"])
+    assert bounds == (KEDA["spec"]["minReplicaCount"], KEDA["spec"]["maxReplicaCount"])
+
+
+@pytest.mark.parametrize("name", PODS)
+def test_a_process_has_as_long_to_end_in_compose_as_on_kubernetes(name: str) -> None:
+    seconds = int(SERVICES[name]["stop_grace_period"].removesuffix("s"))
+    assert PODS[name]["spec"]["terminationGracePeriodSeconds"] == seconds
 
 
 def scaler() -> Manifest:
-    (trigger,) = of_kind("ScaledObject")["worker"]["spec"]["triggers"]
+    (trigger,) = KEDA["spec"]["triggers"]
     return dict(trigger["metadata"])
 
 
 def test_the_autoscaler_alone_says_how_many_workers_there_are() -> None:
-    assert of_kind("ScaledObject")["worker"]["spec"]["scaleTargetRef"]["name"] == "worker"
     assert "replicas" not in of_kind("Deployment")["worker"]["spec"]
+    assert {each["spec"]["scaleTargetRef"]["name"] for each in (KEDA, BY_CPU)} == {"worker"}
+    example: Manifest = yaml.safe_load((EXAMPLE / "kustomization.yaml").read_text())
+    assert example["components"] == ["../autoscaling"]
     assert scaler()["connectionFromEnv"] in told()["worker"]
     literals = dict(literal.split("=", 1) for literal in LISTED["configMapGenerator"][0]["literals"])
     assert scaler()["targetQueryValue"] == literals["WORKER_THREADS"]

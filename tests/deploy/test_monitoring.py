@@ -15,6 +15,7 @@ from web.metrics import PARTS
 PROMETHEUS = ROOT / "deploy" / "prometheus"
 ALERTS: dict[str, Any] = yaml.safe_load((PROMETHEUS / "alerts.yml").read_text())
 RULES: list[dict[str, Any]] = [rule for group in ALERTS["groups"] for rule in group["rules"]]
+CASES: dict[str, Any] = yaml.safe_load((PROMETHEUS / "alerts_test.yml").read_text())
 SCRAPING: dict[str, Any] = yaml.safe_load((PROMETHEUS / "prometheus.yml").read_text())
 BOARD: dict[str, Any] = json.loads((ROOT / "deploy" / "grafana" / "moment24.json").read_text())
 EXPRESSIONS = [rule["expr"] for rule in RULES] + [
@@ -35,14 +36,25 @@ def metrics() -> Iterator[tuple[str, set[str]]]:
             )
 
 
-SERIES = dict(metrics())
-OWN = {"moment24_tasks_running"} | {name for name in SERIES if re.search(r"_(total|bucket|sum|count)$", name)}
+OF_OTHERS = {
+    "up": {"job"},
+    "node_filesystem_avail_bytes": {"fstype"},
+    "node_filesystem_size_bytes": set[str](),
+    "kubelet_volume_stats_available_bytes": set[str](),
+    "kubelet_volume_stats_capacity_bytes": set[str](),
+}
+"""What Prometheus itself, node_exporter and the kubelet tell."""
+
+SERIES = dict(metrics()) | OF_OTHERS
+OWN = {"moment24_tasks_running", "moment24_clock_skew_seconds"} | {
+    name for name in SERIES if re.search(r"_(total|bucket|sum|count)$", name)
+}
 """What is of one process alone."""
 
 
 @pytest.mark.parametrize("expression", EXPRESSIONS)
 def test_an_expression_asks_for_series_and_labels_that_there_are(expression: str) -> None:
-    named = set(re.findall(r"\bmoment24_\w+", expression))
+    named = set(re.findall(r"\b(?:moment24|node|kubelet)_\w+|\bup\b", expression))
     assert named
     assert named <= SERIES.keys()
     labels = set(re.findall(r'(\w+)(?:=|!=|=~|!~)"', expression))
@@ -61,7 +73,7 @@ def test_an_expression_is_well_formed(expression: str) -> None:
 
 @pytest.mark.parametrize("expression", EXPRESSIONS)
 def test_what_each_web_process_tells_alike_is_never_added_up_as_it_is(expression: str) -> None:
-    alike = {name for name, labels in SERIES.items() if name not in OWN and "le" not in labels}
+    alike = {name for name, labels in dict(metrics()).items() if name not in OWN and "le" not in labels}
     for added in re.findall(r"\bsum(?: by \([^)]*\))? \((moment24_\w+)|\bsum\((moment24_\w+)", expression):
         assert set(filter(None, added)) & alike == set() or "by (instance)" in expression
 
@@ -71,8 +83,27 @@ def test_an_alert_says_how_urgent_it_is_what_is_wrong_and_what_to_do(rule: dict[
     assert rule.keys() <= {"alert", "expr", "for", "labels", "annotations"}
     assert re.fullmatch(r"Moment24[A-Za-z]+", rule["alert"])
     assert rule["labels"]["severity"] in {"page", "ticket"}
-    assert rule["annotations"].keys() == {"summary", "todo"}
+    assert rule["annotations"].keys() == {"summary", "todo", "runbook"}
     assert re.fullmatch(r"\d+[smh]", rule.get("for", "1m"))
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: str(rule["alert"]))
+def test_an_alert_leads_to_a_section_that_helps(rule: dict[str, Any]) -> None:
+    page, _, section = rule["annotations"]["runbook"].partition("#")
+    headings = re.findall(r"^##+ (.*)$", (ROOT / page).read_text(), re.MULTILINE)
+    assert section in {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("name", dict.fromkeys(rule["alert"] for rule in RULES))
+def test_an_alert_is_tried_where_it_is_quiet_and_where_it_rings(name: str) -> None:
+    """The cases are played by promtool, in `make alerts`."""
+    asked = [case for test in CASES["tests"] if test["name"] == name for case in test["promql_expr_test"]]
+    assert {case["expr"] for case in asked} == {f'ALERTS{{alertname="{name}",alertstate="firing"}}'}
+    assert {bool(case["exp_samples"]) for case in asked} == {True, False}
+
+
+def test_no_alert_is_tried_that_there_is_not() -> None:
+    assert {test["name"] for test in CASES["tests"]} == {rule["alert"] for rule in RULES}
 
 
 def test_an_alert_has_a_name_of_its_own() -> None:

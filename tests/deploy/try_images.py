@@ -4,6 +4,7 @@ It runs beside an installation's own containers: from a copy of this folder with
 its own, and on other ports where those of docker-compose.yml are taken.
 """
 
+import json
 import os
 import re
 import shutil
@@ -11,8 +12,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import requests
 from click import echo
@@ -26,7 +29,8 @@ from local.stack import USUAL_PORTS, output
 from tests.deploy.recipe import OURS, SERVICES, example_filled_in
 
 PROJECT = "moment-24sevenoffice-try"
-IMAGE = "image: moment-24sevenoffice"
+IMAGE = OURS["web"]["image"]
+FIRST, NEXT = f"{PROJECT}:first", f"{PROJECT}:next"
 NOT_COPIED = (".git", ".env", ".venv", ".*_cache", ".hypothesis", "__pycache__", "var", "tests", "docs")
 PUBLISHED = re.compile(r"(127\.0\.0\.1:)(\d+):(?=\d)")
 PORTS = [int(found[2]) for found in PUBLISHED.finditer((ROOT / "docker-compose.yml").read_text())]
@@ -35,9 +39,23 @@ UP, UP_OF = {"running 0", "running 0 healthy"}, {"migrate": {"exited 0"}}
 BUILD_SECONDS, USUAL_SECONDS = 1200, 300
 GRACE_SECONDS = int(SERVICES["worker"]["stop_grace_period"].removesuffix("s"))
 PILE = 100
-SLOW_SECONDS = 1
+SLOW_SECONDS = 5
+POLL_SECONDS = 20
+"""How soon a poll brings what Moment could not tell while web was replaced."""
+
+INSPECTED = """
+{{index .Config.Labels "com.docker.compose.service"}}={"read_only": {{.HostConfig.ReadonlyRootfs}},
+"cap_drop": {{json .HostConfig.CapDrop}}, "security_opt": {{json .HostConfig.SecurityOpt}},
+"cpus": {{.HostConfig.NanoCpus}}, "mem_limit": {{.HostConfig.Memory}}, "pids_limit": {{json .HostConfig.PidsLimit}},
+"logging": {{json .HostConfig.LogConfig.Config}}, "stop": {{json .Config.StopTimeout}}}
+""".replace("\n", "")
+FREEZE = (
+    "import os, signal; from worker.watchdog import children_of; "
+    "[os.kill(each, signal.SIGSTOP) for each in children_of(1)]"
+)
 IS_CONFINED = (
-    "import os, sys; sys.exit(os.geteuid() == 0 or any(os.access(each, os.W_OK) for each in sys.argv[1:]))"
+    "import os, sys; sys.exit(os.geteuid() == 0 or any(os.access(each, os.W_OK) for each in sys.argv[1:])"
+    " or 'CapEff:\\t0000000000000000' not in open('/proc/self/status').read())"
 )
 
 
@@ -51,10 +69,12 @@ class Containers:
         self._folder = folder / "moment24"
         shutil.copytree(ROOT, self._folder, ignore=shutil.ignore_patterns(*NOT_COPIED))
         values = example_filled_in()
+        values["POLL_SECONDS"] = str(POLL_SECONDS)
         (self._folder / ".env").write_text("".join(f"{name}={value}\n" for name, value in values.items()))
-        described = self._folder / "docker-compose.yml"
-        text = described.read_text().replace(IMAGE, f"image: {PROJECT}")
-        described.write_text(PUBLISHED.sub(lambda found: f"{found[1]}{ports[int(found[2])]}:", text))
+        self._described = self._folder / "docker-compose.yml"
+        text = self._described.read_text().replace(IMAGE, FIRST)
+        self._described.write_text(PUBLISHED.sub(lambda found: f"{found[1]}{ports[int(found[2])]}:", text))
+        self.secrets = [values[name] for name in ("POSTGRES_PASSWORD", "REDIS_PASSWORD", "SECRET_KEYS")]
         kept = (name for name in os.environ if name not in values and not name.startswith("COMPOSE_"))
         self._environ = {name: os.environ[name] for name in kept}
 
@@ -78,10 +98,46 @@ class Containers:
         lines = self._output("docker", "inspect", "--format", shape, *containers).splitlines()
         return {name: state for name, _, state in (line.partition(" ") for line in lines)}
 
+    def give_valkey_its_folder(self) -> None:
+        """Have Valkey's folder belong to its user: it does in its own image, and may not in one that stands for it."""
+        self.compose("up", "--no-start", "redis")
+        service = SERVICES["redis"]
+        owner, folder = service["user"], service["volumes"][0].replace("redis:", f"{PROJECT}_redis:")
+        chown = ("--user=0", f"--volume={folder}", "--entrypoint=chown", service["image"], owner, "/data")
+        self._output("docker", "run", "--rm", *chown)
+
+    def inspected(self) -> dict[str, dict[str, Any]]:
+        """Return what Docker has set for the container of each service."""
+        containers = self.compose("ps", "--all", "--quiet").split()
+        lines = self._output("docker", "inspect", "--format", INSPECTED, *containers).splitlines()
+        return {name: json.loads(told) for name, _, told in (line.partition("=") for line in lines)}
+
+    def restarts(self, service: str) -> int:
+        """Return how often Docker has started the container of a service again."""
+        container = self.compose("ps", "--quiet", service).strip()
+        return int(self._output("docker", "inspect", "--format", "{{.RestartCount}}", container))
+
+    def images(self) -> dict[str, str]:
+        """Return the image that the container of each service was made from."""
+        shape = '{{index .Config.Labels "com.docker.compose.service"}} {{.Config.Image}}'
+        containers = self.compose("ps", "--all", "--quiet").split()
+        lines = self._output("docker", "inspect", "--format", shape, *containers).splitlines()
+        return dict(line.split() for line in lines)
+
+    def command_lines(self, service: str) -> str:
+        """Return how the processes of a container were started, as every user of this machine sees it."""
+        return self._output("docker", "top", self.compose("ps", "--quiet", service).strip(), "-eo", "pid,args")
+
+    def upgrade(self) -> None:
+        """Bring in an image of another name, as a new version has, and let Compose replace what runs."""
+        self._output("docker", "tag", FIRST, NEXT)
+        self._described.write_text(self._described.read_text().replace(FIRST, NEXT))
+        self.compose("up", "--detach", "--no-build")
+
     def take_down(self) -> None:
         """Stop and remove every container, with its network, its data and its image."""
         self.compose("down", "--volumes", "--remove-orphans", "--rmi=local")
-        self._output("docker", "image", "rm", "--force", PROJECT)
+        self._output("docker", "image", "rm", "--force", FIRST, NEXT)
         label = ("--quiet", "--filter", f"label=com.docker.compose.project={PROJECT}")
         kinds = (("container", "ls", "--all"), ("volume", "ls"), ("network", "ls"))
         expect("what is left", "".join(self._output("docker", *kind, *label) for kind in kinds), "")
@@ -106,6 +162,10 @@ def play(containers: Containers) -> None:
                 act(demo_user)
         with timed(Step(f"a worker is stopped amid {PILE} invoices, and none is lost or posted twice"), echo):
             stop_amid_invoices(containers, demo_user)
+        with timed(Step("web and worker are frozen, and Docker starts them again"), echo):
+            freeze(containers, "web", "worker")
+        with timed(Step(f"an upgrade amid {PILE} invoices loses and doubles none"), echo):
+            upgrade_amid_invoices(containers, demo_user)
     except StepFailedError:
         echo(containers.compose("logs", "--no-color", "--tail=100"))
         raise
@@ -120,11 +180,23 @@ def start(containers: Containers) -> None:
         containers.compose("config", "--quiet")
         containers.compose("build", seconds=BUILD_SECONDS)
     with timed(Step("every container comes up and is healthy"), echo):
+        containers.give_valkey_its_folder()
         containers.compose("up", "--detach")
         eventually(lambda: expect("what is not up", _not_up(containers), {}), seconds=USUAL_SECONDS)
-    with timed(Step("no process is root, and none can write what it runs"), echo):
+    with timed(Step("no process is root, none has a capability, and none can write what it runs"), echo):
         for service in OURS.keys() - {"migrate"}:
-            containers.compose("exec", "-T", service, "python", "-c", IS_CONFINED, ".", "/venv")
+            containers.compose("exec", "-T", service, "python", "-S", "-c", IS_CONFINED, ".", "/venv")
+    with timed(Step("Docker has set the limits that docker-compose.yml names"), echo):
+        for service, told in containers.inspected().items():
+            expect(f"limits of {service}", told, _limits(service))
+    with timed(Step("no password is seen in the list of processes"), echo):
+        for service in SERVICES.keys() - {"migrate"}:
+            lines = containers.command_lines(service)
+            expect(
+                f"secrets in the command lines of {service}",
+                [each for each in containers.secrets if each in lines],
+                [],
+            )
 
 
 def stop_amid_invoices(containers: Containers, demo_user: DemoUser) -> None:
@@ -137,7 +209,10 @@ def stop_amid_invoices(containers: Containers, demo_user: DemoUser) -> None:
         demo_user.press("finalize", demo.write_invoice(demo_user, sale, demo_user.moment("projects")[0]))
     _slow_down(containers, SLOW_SECONDS)
     demo_user.command("connections", "resume", demo_company.NAME)
-    eventually(lambda: expect("a call is under way", _posting_calls(containers) > called, expected=True))
+    eventually(
+        lambda: expect("a call is under way", _posting_calls(containers) > called, expected=True),
+        seconds=USUAL_SECONDS,
+    )
 
     asked = time.monotonic()
     containers.compose("stop", "worker")
@@ -152,6 +227,42 @@ def stop_amid_invoices(containers: Containers, demo_user: DemoUser) -> None:
     _slow_down(containers, 0)
     containers.compose("start", "worker")
     eventually(lambda: demo.ledger_agrees(demo_user, invoices=before + PILE), seconds=USUAL_SECONDS)
+
+
+def freeze(containers: Containers, *services: str) -> None:
+    """Stop processes in the way that only SIGKILL ends, and wait until they work again."""
+    before = {service: containers.restarts(service) for service in services}
+    for service in services:
+        containers.compose("exec", "-T", service, "python", "-S", "-c", FREEZE)
+    for service, times in before.items():
+        asked = time.monotonic()
+        eventually(
+            lambda: expect("restarts", containers.restarts(service) > times, expected=True),  # noqa: B023 - called at once
+            seconds=USUAL_SECONDS,
+        )
+        echo(f"       {time.monotonic() - asked:>6.2f} s  more until {service} was started again")
+    eventually(lambda: expect("what is not up", _not_up(containers), {}), seconds=USUAL_SECONDS)
+
+
+def upgrade_amid_invoices(containers: Containers, demo_user: DemoUser) -> None:
+    """Replace every process of ours while Moment goes on to notify of invoices."""
+    before = _posted(demo_user)
+    project = demo_user.moment("projects")[0]
+
+    def finalize() -> None:
+        for each in range(PILE):
+            sale = demo.SALES[each % len(demo.SALES)]
+            demo_user.press("finalize", demo.write_invoice(demo_user, sale, project))
+            time.sleep(0.3)
+
+    with ThreadPoolExecutor(1) as moment:
+        finalizing = moment.submit(finalize)
+        containers.upgrade()
+        finalizing.result()
+    images = containers.images()
+    expect("what runs", {images[name] for name in OURS if name != "sandbox"}, {NEXT})
+    eventually(lambda: demo.ledger_agrees(demo_user, invoices=before + PILE), seconds=USUAL_SECONDS)
+    eventually(lambda: expect("what is not up", _not_up(containers), {}), seconds=USUAL_SECONDS)
 
 
 def compose_program() -> tuple[str, ...]:
@@ -180,6 +291,22 @@ def main() -> None:
 def _not_up(containers: Containers) -> dict[str, str]:
     states = dict.fromkeys(SERVICES, "missing") | containers.states()
     return {name: state for name, state in states.items() if state not in UP_OF.get(name, UP)}
+
+
+def _limits(service: str) -> dict[str, Any]:
+    """Return what docker-compose.yml says of a service, in Docker's own words."""
+    said = SERVICES[service]
+    of_unit = {"m": 2**20, "g": 2**30}
+    return {
+        "read_only": said["read_only"],
+        "cap_drop": said["cap_drop"],
+        "security_opt": said["security_opt"],
+        "cpus": int(said["cpus"] * 1e9),
+        "mem_limit": int(said["mem_limit"][:-1]) * of_unit[said["mem_limit"][-1]],
+        "pids_limit": said["pids_limit"],
+        "logging": said["logging"]["options"],
+        "stop": int(said["stop_grace_period"].removesuffix("s")),
+    }
 
 
 def _posted(demo_user: DemoUser) -> int:

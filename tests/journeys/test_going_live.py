@@ -92,7 +92,7 @@ def choose_on_the_page(firm: Firm, job: JobView, choice: str) -> None:
 def test_going_live_doubles_nobody_and_asks_where_it_is_not_clear(live: Live) -> None:
     firm, entered = live
     told = firm.stack.command("connections", "match", firm.name, "--dry-run")
-    assert "is the same: 249, to be asked: 3, new: 1, cannot come across: 0" in told
+    assert "is the same: 249, to be asked: 3, new: 1, cannot be brought: 0" in told
     assert firm.moment("customers")[0]["customerNumber"] == ""
     assert {company["external_id"] for company in firm.records("customers")} == {""}
 

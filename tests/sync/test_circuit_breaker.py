@@ -8,11 +8,18 @@ from models.connections import alert_outbox
 from models.connections.alert_outbox import AlertType
 from models.enums import EntityType, JobState, Lane, Outcome, Scope
 from models.inbox import due, leases
-from models.inbox.circuit_breaker import FAILURE_THRESHOLD, MAX_DELAY, RATE_LIMIT_ALERT_AFTER
+from models.inbox.circuit_breaker import FAILURE_THRESHOLD, FIRST_DELAY, MAX_DELAY, RATE_LIMIT_ALERT_AFTER
 from models.inbox.enqueue import enqueue
 from sync.engine.backoff import UNAVAILABLE
 from sync.error_codes import ERROR_CODES
-from sync.errors import MisconfiguredError, OutcomeUnknownError, RateLimitedError, SyncError, UnavailableError
+from sync.errors import (
+    HeldBackError,
+    MisconfiguredError,
+    OutcomeUnknownError,
+    RateLimitedError,
+    SyncError,
+    UnavailableError,
+)
 from sync.records import Customer
 from tests import factories
 from tests.sync.conftest import World
@@ -96,6 +103,22 @@ def test_a_block_that_names_its_end_is_waited_out_at_once(world: World) -> None:
     world.later(seconds=5)
     world.run()
     assert len(world.erp.vouchers) == 3
+
+
+def test_what_is_held_back_counts_for_the_outage_and_not_for_the_record(world: World) -> None:
+    world.erp.fails_before["post"] = [HeldBackError("It answers none of the connections.")] * 100
+    world.receive(EntityType.INVOICE, "1")
+    for _ in range(30):  # five minutes
+        world.run()
+        world.later(seconds=10)
+    assert world.mails() == [("outage", "Demo AS")]
+    assert world.job(EntityType.INVOICE, "1").failed_attempts == 0
+    tried = 100 - len(world.erp.fails_before["post"])
+    assert tried >= 300 / FIRST_DELAY.total_seconds()  # the breaker does not open for longer and longer
+    world.erp.fails_before["post"] = []
+    world.later(seconds=FIRST_DELAY.total_seconds())
+    world.run()
+    assert world.job(EntityType.INVOICE, "1").outcome is Outcome.SYNCED
 
 
 def test_what_was_held_up_is_due_as_soon_as_one_record_was_synced(world: World) -> None:

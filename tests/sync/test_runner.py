@@ -29,9 +29,21 @@ def test_wrong_settings_pause_the_connection_with_one_mail_and_everything_waits(
     assert world.mails() == [("paused", "Demo AS")]
 
 
+def test_wrong_settings_keep_back_what_is_ready_to_be_sent(world: World) -> None:
+    world.moment.fails_before["customer"] = [None, MisconfiguredError("The API key of Moment is refused.")]
+    world.receive(EntityType.CUSTOMER, *"123")
+    world.run()
+    assert (world.erp.calls["save_companies"], world.erp.companies) == (0, {})
+    jobs = [world.job(EntityType.CUSTOMER, each) for each in "123"]
+    assert [(job.state, job.failed_attempts) for job in jobs] == [(JobState.QUEUED, 0)] * 3
+    world.change_settings(password="another")
+    world.run()
+    assert {world.job(EntityType.CUSTOMER, each).outcome for each in "123"} == {Outcome.SYNCED}
+
+
 def test_a_record_synced_just_before_a_pause_does_not_take_its_mail_back(world: World) -> None:
     world.moment.put(factories.customer("9", name="Fjord AS", organization_number="", email=""))
-    world.moment.fails_before["customer"] = [None, MisconfiguredError("The API key of Moment is refused.")]
+    world.moment.fails_before["write_customer_number"] = [None, MisconfiguredError("The key is refused.")]
     world.receive(EntityType.CUSTOMER, "1", "9")
     world.run()
     assert world.job(EntityType.CUSTOMER, "1").outcome is Outcome.SYNCED

@@ -18,10 +18,12 @@ from hypothesis.strategies import SearchStrategy
 from pyotp import TOTP
 
 from models.enums import Role, Scope
+from models.receivers.outbox import EVENT_TYPES
 from models.users import repository as users
-from models.users import second_factor, sessions
+from models.users import second_factor, sessions, tokens
 from models.users.repository import Rights
 from models.users.sessions import Beginning
+from models.users.tokens import TokenScope
 from tests.factories import settings
 from tests.installation import compared, failed_job
 from tests.web.conftest import Web
@@ -158,6 +160,9 @@ def people(web: Web, container: Container) -> Sequence[Stranger]:
     )
     container.connections.pause(resting.id, "The password is wrong.", now=clock())
     gone = users.add(container.database, "gone@example.com", EVERYTHING, password=None, actor="test", now=clock())
+    scope = Scope()
+    container.receivers.add("https://crm.example", EVENT_TYPES, scope, actor="test", now=clock())
+    tokens.create(container.database, "ERP", scopes=frozenset(TokenScope), scope=scope, actor="test", now=clock())
     administrator = Administrator(web, container)
     users.disable(container.database, gone.id, actor="test", now=clock())
     return Stranger(web), *(WithFactor(web, container, awaits_code=each) for each in (True, False)), administrator

@@ -13,7 +13,7 @@ from models.enums import EntityType, JobState, Lane, Record
 from models.inbox.due import states
 from models.inbox.enqueue import enqueue
 from tests.factories import NOW
-from worker import tasks
+from worker import beat, tasks
 from worker.celery_app import app
 from worker.clock import MEASURED_EVERY, Clock
 from worker.container import Container, clock
@@ -150,6 +150,7 @@ def test_what_hosts_compare_is_by_postgresqls_clock(container: Container, connec
 def test_beat_goes_by_postgresqls_clock_too(container: Container, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also by the timetable that it reads from its file."""
     monkeypatch.setattr(container, "shared_clock", lambda: NOW)
-    assert app.now() == NOW
-    timetable = pickle.loads(pickle.dumps(app.conf.beat_schedule))  # noqa: S301 - as beat's own file
+    monkeypatch.setattr(beat, "_shared_clock", lambda: lambda: NOW)
+    assert (app.now(), beat.app.now()) == (NOW, NOW)
+    timetable = pickle.loads(pickle.dumps(beat.app.conf.beat_schedule))  # noqa: S301 - as beat's own file
     assert {each["schedule"].now() for each in timetable.values()} == {NOW}

@@ -6,7 +6,9 @@ from datetime import datetime, timedelta
 import pytest
 
 from local.servers import Server
+from models.admin.operations import OperationType
 from models.enums import EntityType, Lane
+from tests.factories import settings
 from tests.installation import eventually, messages, queued_polls
 from worker import dispatch
 from worker.celery_app import app
@@ -95,7 +97,9 @@ def test_without_redis_nothing_is_sent_and_nothing_breaks(container: Container, 
 def test_only_an_operation_is_dropped_that_nobody_took_up_before_the_next(
     container: Container,
 ) -> None:
-    dispatch.dispatch_operations([1])
+    connection, _ = container.connections.add("Demo AS", settings(), actor="test", now=clock())
+    asked = container.operations.request(OperationType.DIAGNOSTICS, connection.id, actor="test", now=clock())
+    dispatch.dispatch_operations([asked])
     dispatch.dispatch_polls("poll_moment", {1: timedelta(minutes=5)})
     dispatch.dispatch_lanes([Lane(1, EntityType.INVOICE)])
     queues = (QUEUE_OF["run_operation"], QUEUE_OF["poll_moment"], LANES)

@@ -1,4 +1,5 @@
 from sync.runner import FLOWS
+from worker import beat
 from worker.celery_app import app
 from worker.container import Container, clock
 from worker.schedule import beat_schedule
@@ -19,3 +20,9 @@ def test_a_message_of_beat_is_dropped_a_minute_after_the_next_one_is_due(contain
 def test_every_flow_has_a_task_that_bears_its_name() -> None:
     app.loader.import_default_modules()
     assert {f"sync_{entity_type}s" for entity_type in FLOWS} <= set(app.tasks)
+
+
+def test_beat_sends_where_workers_listen(container: Container) -> None:
+    assert container.settings
+    for name in ("broker_url", "task_routes", "task_default_queue", "task_serializer"):
+        assert beat.app.conf[name] == app.conf[name], name

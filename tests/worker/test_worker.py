@@ -37,7 +37,7 @@ def worker(environ: Mapping[str, str]) -> Iterator[subprocess.Popen[str]]:
 @pytest.fixture
 def beat(environ: Mapping[str, str], tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     schedule = ("--schedule", str(tmp_path / "beat"))
-    with process("celery", "-A", "worker.celery_app", "beat", *schedule, environ=environ) as running:
+    with process("celery", "-A", "worker.beat", "beat", *schedule, environ=environ) as running:
         yield running
 
 

@@ -17,7 +17,6 @@ from models.connections.repository import (
     SECRET_FIELDS,
     ConcurrentUpdateError,
     Connection,
-    LinksExistError,
     SettingRefusedError,
 )
 from models.connections.settings import ConnectionSettings, first_days_to_ask, opens_others, unproven
@@ -32,6 +31,7 @@ from web.security.auth import Administrator, Reader, UserContext
 from web.views import settings_form
 from web.views.diagnostics import OperationView
 from web.views.settings_form import Errors, Typed
+from worker import dispatch
 
 router = APIRouter(prefix="/connections")
 
@@ -107,32 +107,22 @@ def save(context: Administrator, connection_id: int, form: Form) -> Response:
         return again(replace(draft, errors=errors), posted=True)
     if opens_others(connection.settings, entered) or not SECRET_FIELDS.isdisjoint(entered):
         confirm_identity(context, form)
-    awaits_worker = not context.current_user.administers_all and opens_others(connection.settings, entered)
     try:
-        if not awaits_worker:
-            context.container.update_settings(
-                connection_id, entered, actor=context.actor, seen=connection.updated_at
-            )
+        saving = context.container.save_settings(
+            connection,
+            entered,
+            actor=context.actor,
+            administers_all=context.current_user.administers_all,
+            typed=typed,
+        )
     except ConcurrentUpdateError:
         return again(replace(draft, outdated=True), posted=True)
     except SettingRefusedError as error:
-        awaits_worker = isinstance(error, LinksExistError) and error.setting != "moment_company"
-        if not awaits_worker:
-            return again(replace(draft, errors={error.setting: error.args[0]}), posted=True)
-    if awaits_worker:
-        return _have_saved(context, connection, typed, entered)
-    return request_diagnostics(context, connection_id, done="saved")
-
-
-def _have_saved(
-    context: UserContext, connection: Connection, typed: Typed, entered: dict[str, Any]
-) -> RedirectResponse:
-    """Have a worker save settings once it has seen where they lead."""
-    after = ConnectionSettings.model_validate({**dict(connection.settings), **entered})
-    changes = after.model_dump_json(include=set(entered) - SECRET_FIELDS)
-    asked = typed | {"version": _version(connection), "changes": changes}
-    operation_id = request_operation(context, OperationType.SAVING, connection.id, input_=asked)
-    return RedirectResponse(f"/operations/{operation_id}", status.HTTP_303_SEE_OTHER)
+        return again(replace(draft, errors={error.setting: error.args[0]}), posted=True)
+    if saving is None:
+        return request_diagnostics(context, connection_id, done="saved")
+    dispatch.dispatch_operations([saving])
+    return RedirectResponse(f"/operations/{saving}", status.HTTP_303_SEE_OTHER)
 
 
 @router.post("/{connection_id}/clients")

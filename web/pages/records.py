@@ -11,8 +11,9 @@ from fastapi import APIRouter, HTTPException, Response, status
 from fastapi.responses import RedirectResponse
 from starlette.datastructures import ImmutableMultiDict
 
-from models.admin import email_log, job_actions, job_list, match_questions, relink
-from models.admin.job_actions import DO_NOT_TRANSFER, OPEN, RESOLVED_BY_HAND, RETRIABLE, ActionResult
+from models.admin import bulk_actions, email_log, job_actions, job_list, match_questions, relink
+from models.admin.bulk_actions import ACTIONS, DISMISSAL_REASONS
+from models.admin.job_actions import ActionResult
 from models.admin.job_filter import JobFilter
 from models.admin.job_list import JobView
 from models.enums import EntityType, JobState
@@ -37,24 +38,6 @@ MICROSECOND = timedelta(microseconds=1)
 INSTANT = re.compile(r"\d{1,16}")
 NUMBER = re.compile(r"\d{1,18}")
 DONE = re.compile(r"(retry|unwanted|handled|reopen)-(\d{1,9})(?:-(\d{1,16}))?")
-
-
-@dataclass(frozen=True, slots=True)
-class Action:
-    """In which states it can be done: for what is ticked, and for all that a filter lets through."""
-
-    for_selected: frozenset[JobState]
-    for_all: frozenset[JobState]
-
-
-CLOSED = frozenset({JobState.DISMISSED})
-ACTIONS = {
-    "retry": Action(RETRIABLE, OPEN | CLOSED),
-    "unwanted": Action(OPEN, OPEN),
-    "handled": Action(OPEN, OPEN),
-    "reopen": Action(CLOSED, CLOSED),
-}
-DISMISSAL_REASONS = {"unwanted": DO_NOT_TRANSFER, "handled": RESOLVED_BY_HAND}
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +83,9 @@ def confirm(context: Operator) -> Response:
 def act(context: Operator, form: Form) -> Response:
     given = ImmutableMultiDict([(name, str(value)) for name, value in form.multi_items()])
     name, now = _action(given), context.now
-    acted = _do(context, name, _filter_of(context, name, given), now=now)
+    acted = bulk_actions.act(
+        context.database, name, _filter_of(context, name, given), actor=context.actor, now=now
+    )
     dispatch.dispatch_lanes(acted.lanes)
     by = f"-{(now - EPOCH) // MICROSECOND}" if name in DISMISSAL_REASONS else ""
     return RedirectResponse(_back(given, done=f"{name}-{acted.count}{by}"), status.HTTP_303_SEE_OTHER)
@@ -188,15 +173,6 @@ def _not_linked(job_id: int, problem: str) -> Response:
     return RedirectResponse(f"/records/{job_id}?link={problem}#link", status.HTTP_303_SEE_OTHER)
 
 
-def _do(context: UserContext, name: str, job_filter: JobFilter, *, now: datetime) -> ActionResult:
-    database, actor = context.database, context.actor
-    if name == "retry":
-        return job_actions.retry(database, job_filter, actor=actor, now=now)
-    if name == "reopen":
-        return job_actions.reopen(database, job_filter, actor=actor, now=now)
-    return job_actions.dismiss(database, job_filter, because=DISMISSAL_REASONS[name], actor=actor, now=now)
-
-
 def _action(given: ImmutableMultiDict[str, str]) -> str:
     name = given.get("action", "")
     if name not in ACTIONS:
@@ -206,14 +182,13 @@ def _action(given: ImmutableMultiDict[str, str]) -> str:
 
 def _filter_of(context: UserContext, name: str, given: ImmutableMultiDict[str, str]) -> JobFilter:
     """Return which jobs are meant: those ticked, those closed together, or all that the filter lets through."""
-    action, scope, until = ACTIONS[name], context.scope, _instant(given.get("until", ""))
+    scope, until = context.scope, _instant(given.get("until", ""))
     if dismissed_at := _instant(given.get("dismissed_at", "")):
-        return JobFilter(scope=scope, dismissed_at=dismissed_at, states=action.for_selected)
+        return bulk_actions.selected(name, JobFilter(scope=scope, dismissed_at=dismissed_at))
     if "all" not in given:
-        return JobFilter(scope=scope, ids=frozenset(map(int, _selected_ids(given))), states=action.for_selected)
+        return bulk_actions.selected(name, JobFilter(scope=scope, ids=frozenset(map(int, _selected_ids(given)))))
     job_filter = Filter.read(given).job_filter(context.database, scope)
-    states = (job_filter.states or OPEN) & action.for_all
-    return replace(job_filter, states=states, until=until) if states else JobFilter(ids=frozenset())
+    return replace(bulk_actions.everything(name, job_filter), until=until)
 
 
 def _selected_ids(given: ImmutableMultiDict[str, str]) -> list[str]:

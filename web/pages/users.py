@@ -11,7 +11,7 @@ from models.users import repository as users
 from models.users import second_factor, sessions
 from models.users.passwords import InvalidInputError
 from models.users.repository import ROLES, Rights
-from web.dependencies import Form, text
+from web.dependencies import Form, chosen_connections, text
 from web.pages.confirmation import confirm_identity
 from web.security.auth import AdministratorEverywhere, UserContext
 
@@ -74,7 +74,9 @@ def update(context: AdministratorEverywhere, user_id: int, form: Form) -> Respon
     confirm_identity(context, form)
     rights = _rights(form)
     try:
-        users.update(context.database, user_id, rights, actor=context.actor, now=context.now)
+        users.update(
+            context.database, user_id, rights, actor=context.actor, session_id=context.session.id, now=context.now
+        )
     except InvalidInputError as error:
         return _one(context, user_id, error, entered=rights)
     return _done(user_id, "changed")
@@ -102,13 +104,15 @@ def reset_factor(context: AdministratorEverywhere, user_id: int, form: Form) -> 
     confirm_identity(context, form)
     if not users.get(context.database, user_id).has_factor:
         raise HTTPException(status.HTTP_404_NOT_FOUND)
-    second_factor.reset(context.database, user_id, actor=context.actor, now=context.now)
+    second_factor.reset(
+        context.database, user_id, actor=context.actor, session_id=context.session.id, now=context.now
+    )
     return _done(user_id, "reset-factor")
 
 
 @router.post("/users/{user_id}/sign-out")
 def sign_out(context: AdministratorEverywhere, user_id: int) -> Response:
-    users.sign_out(context.database, user_id, actor=context.actor, now=context.now)
+    users.sign_out(context.database, user_id, actor=context.actor, session_id=context.session.id, now=context.now)
     return _done(user_id, "signed-out")
 
 
@@ -116,7 +120,9 @@ def sign_out(context: AdministratorEverywhere, user_id: int) -> Response:
 def disable(context: AdministratorEverywhere, user_id: int, form: Form) -> Response:
     confirm_identity(context, form)
     try:
-        users.disable(context.database, user_id, actor=context.actor, now=context.now)
+        users.disable(
+            context.database, user_id, actor=context.actor, session_id=context.session.id, now=context.now
+        )
     except InvalidInputError as error:
         return _one(context, user_id, error)
     return _done(user_id, "disabled")
@@ -125,17 +131,17 @@ def disable(context: AdministratorEverywhere, user_id: int, form: Form) -> Respo
 @router.post("/users/{user_id}/enable")
 def enable(context: AdministratorEverywhere, user_id: int, form: Form) -> Response:
     confirm_identity(context, form)
-    users.enable(context.database, user_id, actor=context.actor, now=context.now)
+    users.enable(context.database, user_id, actor=context.actor, session_id=context.session.id, now=context.now)
     return _done(user_id, "enabled")
 
 
 def _rights(form: FormData) -> Rights:
     """Read what a user may do. A role or a connection that our own page cannot have offered is refused: 400."""
     try:
-        role, ids = Role(text(form, "role")), frozenset(int(str(each)) for each in form.getlist("connections"))
+        role = Role(text(form, "role"))
     except ValueError:
         raise HTTPException(status.HTTP_400_BAD_REQUEST) from None
-    return Rights(role, Scope(None if text(form, "everywhere") else ids))
+    return Rights(role, chosen_connections(form))
 
 
 def _new(

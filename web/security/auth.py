@@ -113,12 +113,14 @@ class RequireRole:
 
     Whoever is not signed in is sent to do so, and whoever must do something first to that page. What somebody may
     not do or see is not there: 404. A form that is not proven to come from our own page is refused: 403.
+
+    The form is asked for first: it may take a while to arrive, and what counts is what somebody may do after that.
     """
 
     role: Role
     everywhere: bool = False
 
-    async def __call__(self, guest: Guest, form: Form) -> UserContext:
+    async def __call__(self, form: Form, guest: Guest) -> UserContext:
         request, session = guest.request, guest.session
         if session is None:
             raise HTTPException(status.HTTP_303_SEE_OTHER, headers={"Location": _back_from("/sign-in", request)})

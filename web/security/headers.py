@@ -25,17 +25,34 @@ YEAR_SECONDS = 365 * 24 * 3600
 class SecureApp(FastAPI):
     """An app whose answers all carry the headers, and that takes no body longer than MAX_BODY_BYTES: 413."""
 
-    def __init__(self, container: Container) -> None:
+    def __init__(self, container: Container, *, api: ASGIApp) -> None:
         super().__init__(
             docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False, max_body_size=MAX_BODY_BYTES
         )
         self.state.container = container
+        self._api = api
 
     def build_middleware_stack(self) -> ASGIApp:
         """Put the headers around everything, the last resort for errors too, and count what is answered."""
         container: Container = self.state.container
-        protected = _SecurityHeaders(app=super().build_middleware_stack(), https=is_https(container))
+        protected = _SecurityHeaders(
+            app=_ApiBeside(pages=super().build_middleware_stack(), api=self._api), https=is_https(container)
+        )
         return RequestMetrics(app=ProxyCheck(app=protected), container=container)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _ApiBeside:
+    """Hands what is for the API to it, past all that is for pages: it answers every error itself."""
+
+    pages: ASGIApp
+    api: ASGIApp
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"].startswith("/api/"):
+            await self.api({**scope, "root_path": "/api/v1", "state": {}}, receive, send)
+        else:
+            await self.pages(scope, receive, send)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,7 +20,12 @@ OUTCOMES = {
 }
 """How the last attempt ended, in the words of an address."""
 
-ALLOWED: Mapping[str, Collection[str]] = {"state": set(JobState), "outcome": OUTCOMES, "type": set(EntityType)}
+ALLOWED: Mapping[str, Collection[str]] = {
+    "state": set(JobState),
+    "outcome": OUTCOMES,
+    "type": set(EntityType),
+    "warning": {"yes"},
+}
 """What may stand in the fields that take only certain words."""
 
 
@@ -33,6 +38,7 @@ class Filter:
     type: str = ""
     company: str = ""
     error_code: str = ""
+    warning: str = ""
     text: str = ""
 
     @classmethod
@@ -60,5 +66,6 @@ class Filter:
             states=frozenset({JobState(self.state)} if self.state else ()),
             outcomes=OUTCOMES.get(self.outcome, frozenset()),
             error_code=self.error_code,
+            with_warning=bool(self.warning),
             text=self.text,
         )

@@ -165,7 +165,7 @@ def read(
     try:
         settings = ConnectionSettings.model_validate({**known, **entered})
     except ValidationError as error:
-        return entered, {_field(each): _message(each) for each in error.errors()} | errors
+        return entered, {_field(each): message_of(each) for each in error.errors()} | errors
     return entered, {**contradictions(settings), **errors}
 
 
@@ -208,7 +208,8 @@ def _field(error: ErrorDetails) -> str:
     return "billable_projects" if name == "expense_billable_projects" else name
 
 
-def _message(error: ErrorDetails) -> str:
+def message_of(error: ErrorDetails) -> str:
+    """Say what is wrong with a value, in a sentence."""
     context = error.get("ctx", {})
     match error["type"]:
         case "greater_than_equal":

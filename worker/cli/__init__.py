@@ -1,4 +1,4 @@
-"""The commands of ``python -m worker``, a module for each group."""
+"""The commands of ``moment24``, a module for each group."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -24,8 +24,22 @@ class ConnectionName(click.ParamType[Connection]):
         return get_container().connections.get_by_name(value)
 
 
+def examples(*lines: str) -> str:
+    """Return what a command's help ends with."""
+    return "\b\n" + "\n".join(("Examples:", *(f"  {line}" for line in lines)))
+
+
 def connections_option(help_: str) -> Callable[[Command], Command]:
     return click.option("--connection", "connections", type=ConnectionName(), multiple=True, help=help_)
 
 
 connection_argument = click.argument("connection", metavar="CONNECTION", type=ConnectionName())
+
+
+def webhook_url(token: str) -> str:
+    return f"{get_container().settings.public_url}/webhooks/moment/{token}"
+
+
+def print_webhook_url(token: str) -> None:
+    click.echo("Webhook address for Moment's settings (customers, projects, invoices), shown only now:")
+    click.echo(webhook_url(token))

@@ -1,7 +1,7 @@
 """One look at every connection: a line for each, and one exit code for all."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import click
 import structlog
@@ -10,13 +10,17 @@ from redis.exceptions import RedisError
 from models.connections.repository import NOT_STARTED, Connection
 from models.database import DatabaseUnavailableError
 from sync.errors import SyncError
-from worker.cli.backfill import has_spare_requests
+from worker.cli.errors import UnreachableError
+from worker.cli.tables import Table
 from worker.container import get_container
+from worker.jobs.backfill import has_spare_requests
 
 log = structlog.get_logger()
 
 Check = Callable[[Connection], tuple[bool, str]]
 """Tells whether all is well at a connection, and a few words about it; may raise a SyncError."""
+
+CHECKED = Table(columns=dict.fromkeys(("connection", "status", "message")))
 
 RETRY_SECONDS = 5
 """How soon it is looked again whether there are requests to spare."""
@@ -28,19 +32,26 @@ def one_or_all(connection: str | None, *, everywhere: bool) -> None:
         raise click.UsageError("Name a connection, or give --all.")
 
 
-def check_each(look: Check) -> None:
-    """Print a line for each connection as soon as it is known; fails where something is wrong with one.
+def check_each(look: Check, output: str) -> None:
+    """Print a line for each connection as soon as it is known; ends with 1 where something is wrong with one.
+
+    JSON and CSV are printed when all are known.
 
     One that has not been started is not looked at. Each waits until there are requests to spare.
     """
     connections = [each for each in get_container().connections.all() if each.paused_because != NOT_STARTED]
-    bad = 0
+    found: list[Mapping[str, str]] = []
     for connection in connections:
         _wait_for_requests()
         well, what = _checked(look, connection)
-        click.echo(f"{'ok' if well else 'BAD':4}  {connection.name}: {what}")
-        bad += not well
-    click.echo(f"Connections: {len(connections)}, of which something is wrong with {bad}.")
+        if output == "table":
+            click.echo(f"{'ok' if well else 'BAD':4}  {connection.name}: {what}")
+        found.append({"connection": connection.name, "status": "good" if well else "bad", "message": what})
+    bad = sum(each["status"] == "bad" for each in found)
+    if output == "table":
+        click.echo(f"Connections: {len(connections)}, of which something is wrong with {bad}.")
+    else:
+        CHECKED.print(found, output)
     if bad:
         raise SystemExit(1)
 
@@ -54,14 +65,14 @@ def _checked(look: Check, connection: Connection) -> tuple[bool, str]:
         raise  # of the others there would be nothing to tell either
     except Exception as error:
         log.exception("look_crashed", connection=connection.id)
-        return False, f"The bridge itself failed ({type(error).__name__}); the log says more."
+        return False, f"The integration itself failed ({type(error).__name__}); the log says more."
 
 
 def _wait_for_requests() -> None:
     told = False
     while not has_spare_requests(get_container()):
         if get_container().budget.usage() is None:
-            raise click.ClickException("Redis cannot be reached.")
+            raise UnreachableError("Redis cannot be reached.")
         if not told:
             click.echo("Waiting for requests to 24SevenOffice that nothing else needs.", err=True)
         told = True

@@ -1,11 +1,10 @@
 """Bringing what was there before: a few records at a time, with spare requests only, so that no event waits."""
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import replace
-from datetime import date, datetime
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import click
 import structlog
@@ -17,21 +16,47 @@ from sync.errors import UnavailableError
 from sync.money import format_kroner
 from sync.onboarding.backfill import ENTITY_TYPES, Backfill
 from sync.onboarding.preview import PlannedRecord
-from sync.records import Voucher
 from worker import dispatch
-from worker.cli import connection_argument
-from worker.cli.tables import aligned
-from worker.container import Container, get_container
+from worker.cli import connection_argument, examples
+from worker.cli.errors import if_stopped
+from worker.cli.tables import Shown, Table, output_option, progress_bar
+from worker.container import get_container
+from worker.jobs.backfill import BATCH_SIZE, backfill_of, has_room, is_available
 
 log = structlog.get_logger()
 T = TypeVar("T")
 
-VOUCHERS = ("date", "voucher", "customer", "account", "project", "VAT code", f"{'debit':>14}", f"{'credit':>14}")
-REMAINING = ("record", "what becomes of it")
-PROGRESS = ("", "of the period", "in 24SevenOffice", "need a person", "on their way")
-
-BATCH_SIZE = 20
-"""Changes that are put into the inbox at a time, while fewer are due: no event waits behind twice as many."""
+PLANNED = {
+    "entity_type": None,
+    "record_id": None,
+    "title": "record",
+    "action": None,
+    "why": "what becomes of it",
+}
+VOUCHERS = Table(
+    columns={
+        "day": "date",
+        "voucher": "voucher",
+        "customer": "customer",
+        "account": "account",
+        "project_number": "project",
+        "vat_code": "VAT code",
+        "debit": "debit",
+        "credit": "credit",
+    },
+    amounts=frozenset({"debit", "credit"}),
+)
+REMAINING = Table(columns=PLANNED)
+PREVIEW = Table(columns={**PLANNED, **VOUCHERS.columns}, amounts=VOUCHERS.amounts)
+PROGRESS = Table(
+    columns={
+        "entity_type": "",
+        "records": "of the period",
+        "synced": "in 24SevenOffice",
+        "needs_attention": "need attention",
+        "pending": "on their way",
+    }
+)
 
 POLL_SECONDS = 0.2
 """How soon it is looked again whether there is room for more."""
@@ -42,7 +67,9 @@ RETRY_SECONDS = 30
 day = click.DateTime(["%Y-%m-%d"])
 
 
-@click.command()
+@click.command(
+    epilog=examples("moment24 connections backfill 'Our company' --from 2026-01-01 --to 2026-03-31 --dry-run")
+)
 @connection_argument
 @click.option("--from", "first", type=day, required=True, help="The first day of the period, as 2026-01-01")
 @click.option("--to", "last", type=day, required=True, help="The last day of the period")
@@ -52,17 +79,25 @@ day = click.DateTime(["%Y-%m-%d"])
     "type_names",
     multiple=True,
     type=click.Choice([entity_type.value for entity_type in ENTITY_TYPES]),
-    help="May be repeated [all that travel]",
+    help="May be repeated  [default: all that the connection syncs]",
 )
 @click.option(
     "--dry-run", is_flag=True, help="Only show what would be posted, and what not and why; writes nothing"
 )
+@output_option
+@if_stopped("Workers finish what they have been given. Run the same command again: it goes on where it was.")
 def backfill(
-    connection: Connection, *, first: datetime, last: datetime, type_names: Sequence[str], dry_run: bool
+    connection: Connection,
+    *,
+    first: datetime,
+    last: datetime,
+    type_names: Sequence[str],
+    dry_run: bool,
+    output: str,
 ) -> None:
     """Bring the customers, projects and invoices of a period, a few at a time, so that nothing else waits.
 
-    Invoices that the ledger has are linked, not posted. It may be broken off at any moment: begun again, it goes
+    Invoices that the ledger has are linked, not posted. It may be stopped at any moment: begun again, it goes
     on where it was. Workers do the work, so they must be running.
     """
     if first > last:
@@ -73,65 +108,75 @@ def backfill(
         raise click.ClickException(f"{name} brings none of these: see --entity-type of connections set.")
     period = backfill_of(get_container(), connection, first=first.date(), last=last.date())
     if dry_run:
-        _preview_backfill(period, entity_types)
+        _preview_backfill(period, entity_types, output)
     elif left_out := [f"{each}s" for each in entity_types if each not in synced]:
         raise click.ClickException(f"{name} does not bring {', '.join(left_out)}: see connections set.")
     else:
-        _run_backfill(connection, period, entity_types)
+        _run_backfill(connection, period, entity_types, output)
 
 
-def _run_backfill(connection: Connection, period: Backfill, entity_types: Sequence[EntityType]) -> None:
-    rows: list[tuple[str, ...]] = [PROGRESS]
+def _run_backfill(
+    connection: Connection, period: Backfill, entity_types: Sequence[EntityType], output: str
+) -> None:
+    rows: list[Mapping[str, Any]] = []
     for entity_type in entity_types:
         records = retrying(partial(period.records, entity_type), sleep=time.sleep)
-        with click.progressbar(length=len(records), label=f"{entity_type}s".ljust(9), show_pos=True) as bar:
-            _enqueue(period, Lane(connection.id, entity_type), records, report=bar.update)
+        with progress_bar(len(records), f"{entity_type}s".ljust(9)) as advance:
+            _enqueue(period, Lane(connection.id, entity_type), records, report=advance)
         tally = period.progress(entity_type, records)
         counts = tally.all, tally.synced, tally.needs_attention, tally.pending
-        rows.append((f"{entity_type}s", *map(str, counts)))
-    click.echo(aligned(rows))
+        rows.append(dict(zip(PROGRESS.columns, (entity_type, *counts), strict=True)))
+    PROGRESS.print(rows, output)
 
 
-def _preview_backfill(period: Backfill, entity_types: Sequence[EntityType]) -> None:
+def _preview_backfill(period: Backfill, entity_types: Sequence[EntityType], output: str) -> None:
     planned: list[PlannedRecord] = []
     brought = 0
     for entity_type in entity_types:
         records = period.records(entity_type)
         found = list(period.preview(entity_type, records))
         planned, brought = [*planned, *found], brought + len(records) - len(found)
+    if output != "table":
+        PREVIEW.print((row for each in planned for row in _preview_rows(each)), output)
+        return
     posted = [(each, each.voucher) for each in planned if each.voucher]
     if posted:
-        rows = (row for each, voucher in posted for row in _voucher_rows(each, voucher))
-        click.echo(aligned([VOUCHERS, *rows]) + "\n")
-    if rest := [(each.title, each.why) for each in planned if not each.voucher]:
-        click.echo(aligned([REMAINING, *rest]) + "\n")
+        click.echo(VOUCHERS.text(row for each, _ in posted for row in _preview_rows(each)) + "\n")
+    if rest := [each for each in planned if not each.voucher]:
+        click.echo(REMAINING.text(row for each in rest for row in _preview_rows(each)) + "\n")
     total = format_kroner(sum(voucher.entries[0].amount for _, voucher in posted))
     click.echo(f"Brought before, or on their way: {brought}.")
     click.echo(f"Vouchers that would be posted: {len(posted)}, {total} kroner in all. Nothing was written.")
 
 
-def _voucher_rows(planned: PlannedRecord, voucher: Voucher) -> list[tuple[str, ...]]:
-    """Put a voucher into rows, one for each entry; what is the same for all stands in the first."""
-    head = (f"{voucher.day:%Y-%m-%d}", planned.remote_id, planned.customer)
-    rows: list[tuple[str, ...]] = []
-    for entry in voucher.entries:
-        amount = f"{format_kroner(abs(entry.amount)):>14}"
-        sides = (amount, "") if entry.amount > 0 else ("", amount)
-        project = str(entry.project_number or "")
-        rows.append((*(("", "", "") if rows else head), str(entry.account), project, entry.tax_code, *sides))
-    return rows
-
-
-def backfill_of(container: Container, connection: Connection, *, first: date, last: date) -> Backfill:
-    """Make the backfill of a period; what it asks 24SevenOffice itself counts as polls do."""
-    context = container.open_context(connection, renew_lease=lambda: None)
-    return Backfill(replace(context, erp=container.cached_erp(connection).for_polls()), first, last)
+def _preview_rows(planned: PlannedRecord) -> Iterator[Mapping[str, Any]]:
+    """Put what becomes of a record into rows: one for each entry of its voucher, or one alone."""
+    record = {
+        "entity_type": planned.record.entity_type,
+        "record_id": planned.record.id,
+        "title": planned.title,
+        "action": planned.action,
+        "why": planned.why,
+    }
+    if not (voucher := planned.voucher):
+        yield dict.fromkeys(VOUCHERS.columns) | record
+        return
+    for place, entry in enumerate(voucher.entries):
+        head = {"day": voucher.day, "voucher": planned.remote_id, "customer": planned.customer}
+        yield record | {
+            **{key: Shown(value, "" if place else str(value)) for key, value in head.items()},
+            "account": entry.account,
+            "project_number": entry.project_number or None,
+            "vat_code": entry.tax_code,
+            "debit": max(entry.amount, 0) or None,
+            "credit": max(-entry.amount, 0) or None,
+        }
 
 
 def _enqueue(period: Backfill, lane: Lane, records: Sequence[Record], *, report: Callable[[int], object]) -> None:
     """Enqueue records as fast as workers sync them, and wait until none is due; ``report`` gets how many more.
 
-    Raises ClickException where the connection is paused.
+    Raises MisconfiguredError where the connection is paused.
     """
     container = get_container()
     for start in range(0, len(records), BATCH_SIZE):
@@ -142,29 +187,8 @@ def _enqueue(period: Backfill, lane: Lane, records: Sequence[Record], *, report:
         dispatch.dispatch_lanes([lane])
         report(len(some))
     while due.count(container.database, lane, now=container.clock()):
-        _is_available(container, lane)
+        is_available(container, lane)
         time.sleep(POLL_SECONDS)
-
-
-def has_room(container: Container, lane: Lane) -> bool:
-    """Return whether a lane may have more now: few jobs are due, the connection works, and requests are left.
-
-    To spare are those beyond the reserve for events, also where that has been used: what is brought over counts as
-    events do. Raises ClickException where the connection is paused.
-    """
-    return (
-        _is_available(container, lane)
-        and due.count(container.database, lane, now=container.clock()) < BATCH_SIZE
-        and has_spare_requests(container)
-    )
-
-
-def has_spare_requests(container: Container) -> bool:
-    """Return whether there are requests to 24SevenOffice beyond the reserve for events; no if Redis is away."""
-    usage = container.budget.usage()
-    if usage is None or not usage.available_for_polls:
-        return False
-    return usage.remaining > usage.allowed * container.settings.twentyfour_reserve_percent // 100
 
 
 def retrying(ask: Callable[[], T], *, sleep: Callable[[float], None]) -> T:
@@ -176,10 +200,3 @@ def retrying(ask: Callable[[], T], *, sleep: Callable[[float], None]) -> T:
             seconds = error.retry_after.total_seconds() if error.retry_after else RETRY_SECONDS
             log.warning("backfill_paused", because=error.message, seconds=seconds)
             sleep(seconds)
-
-
-def _is_available(container: Container, lane: Lane) -> bool:
-    connection = container.connections.get(lane.connection_id)
-    if connection.paused_because:
-        raise click.ClickException(f"The connection is paused: {connection.paused_because}")
-    return connection.is_available(container.clock())

@@ -1,99 +1,68 @@
-"""``python -m worker connections``: adding, showing and mending connections."""
+"""``moment24 connections``: showing, pausing and resuming connections, and the address of their webhooks."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import click
-from pydantic import ValidationError
 
-from i18n.formatting import OSLO
 from i18n.messages import msg
-from models.admin import unlinking
-from models.connections.repository import (
-    MAX_NAME_LENGTH,
-    MAX_REASON_LENGTH,
-    ConcurrentUpdateError,
-    Connection,
-)
-from models.connections.settings import FIRST_DAYS, ConnectionSettings, first_days_to_ask
-from sync.errors import MisconfiguredError
+from models.connections.repository import MAX_REASON_LENGTH, Connection
 from sync.rules.normalization import clean
-from worker import dispatch
-from worker.cli import ACTOR, connection_argument
-from worker.cli.setting_options import complaints, given, setting_options
-from worker.cli.tables import aligned
+from worker.cli import ACTOR, connection_argument, print_webhook_url
+from worker.cli.tables import Table, output_option
 from worker.container import get_container
-from worker.jobs.diagnostics import check
+from worker.lazy_command import CommandGroup, LazyCommand
 
-checking = click.option("--check/--no-check", default=True, help="Whether both systems are tried out first [yes]")
+COMMANDS = (
+    LazyCommand("add", "worker.cli.connection_settings:add", "Add a connection."),
+    LazyCommand("apply", "worker.cli.apply:apply", "Make connections what a file says."),
+    LazyCommand("backfill", "worker.cli.backfill:backfill", "Bring the records of a period."),
+    LazyCommand("check", "worker.cli.connection_settings:check_", "Try settings out in both systems."),
+    LazyCommand("erase", "worker.cli.erasure:erase", "Erase a connection with all that is kept of it."),
+    LazyCommand("export", "worker.cli.apply:export", "Print connections as a file for `connections apply`."),
+    LazyCommand("match", "worker.cli.onboarding:match_", "Link the records that 24SevenOffice has already."),
+    LazyCommand("set", "worker.cli.connection_settings:set_", "Change settings."),
+    LazyCommand("unlink", "worker.cli.connection_settings:unlink", "Set a paused connection's links aside."),
+)
+
+CONNECTIONS = Table(
+    columns={
+        "id": "id",
+        "name": "name",
+        "moment_company": "in Moment",
+        "username": "user in 24SevenOffice",
+        "client_number": None,
+        "entity_types": None,
+        "state": "state",
+        "paused_because": "because",
+    },
+    empty="There are no connections yet.",
+)
+SETTINGS = Table(columns={"setting": "setting", "value": "value"})
+UNREADABLE = "its secrets cannot be opened"
 
 
-@click.group()
+@click.group(cls=CommandGroup, later=COMMANDS)
 def connections() -> None:
-    """The companies whose pairs of systems are kept in step."""
-
-
-@connections.command()
-@click.option("--name", required=True, help="What the connection is called here and in mails")
-@setting_options(asking=True)
-@checking
-def add(name: str, *, check: bool, **options: Any) -> None:  # noqa: ANN401 (the settings check them)
-    """Add a connection, and return the address of its webhook."""
-    if not (name := clean(name, max_length=MAX_NAME_LENGTH)):
-        raise click.UsageError("A connection needs a name.")
-    settings, client_number = _valid(given(options)), None
-    if check:
-        settings, client_number = _tested(settings)
-    container = get_container()
-    connection, token = container.connections.add(
-        name, settings, actor=ACTOR, now=container.clock(), client_number=client_number
-    )
-    click.echo(f"{name} is connection {connection.id}.")
-    _print_webhook_url(token)
+    """The companies whose systems are kept in step."""
 
 
 @connections.command("list")
-def list_() -> None:
+@output_option
+def list_(output: str) -> None:
     """List all connections."""
-    rows = [
-        (str(each.id), each.name, f"Moment {each.settings.moment_company}", each.settings.username, _state(each))
-        for each in get_container().connections.all_shown()
-    ]
-    click.echo(aligned(rows) or "There are no connections yet.")
+    CONNECTIONS.print(map(_row, get_container().connections.all_shown()), output)
 
 
 @connections.command()
 @connection_argument
-def show(connection: Connection) -> None:
+@output_option
+def show(connection: Connection, output: str) -> None:
     """Show a connection's settings; secrets stay hidden."""
+    if output == "table":
+        click.echo(f"{connection.name} (connection {connection.id}): {_row(connection)['state']}")
     values = connection.settings.model_dump(mode="json")
-    click.echo(f"{connection.name} (connection {connection.id}): {_state(connection)}")
-    click.echo(aligned([(f"  {field}", _shown(value)) for field, value in values.items()]))
-
-
-@connections.command("set")
-@connection_argument
-@setting_options(asking=False)
-@checking
-def set_(connection: Connection, *, check: bool, **options: Any) -> None:  # noqa: ANN401 (the settings check them)
-    """Change settings; an empty value is the default. A connection that paused itself works again."""
-    values = given(options)
-    if not values:
-        raise click.UsageError("Name a setting to change.")
-    settings = _valid({**dict(connection.settings), **values})
-    today = get_container().clock().astimezone(OSLO).date()
-    values |= {name: today for name in first_days_to_ask(connection.settings, values) if name not in values}
-    client_number = None
-    if check:
-        tried, client_number = _tested(settings)
-        values |= {"identity_id": tried.identity_id} if tried != settings else {}
-    try:
-        updated = get_container().update_settings(connection.id, values, actor=ACTOR, client_number=client_number)
-    except ConcurrentUpdateError:
-        raise click.ClickException("Somebody else has changed the settings just now. Try again.") from None
-    for name in FIRST_DAYS.values():
-        if values.get(name):
-            click.echo(f"What is dated before {getattr(updated.settings, name)} is left alone ({name}).")
-    click.echo(f"{updated.name} {'is still paused' if updated.paused_because else 'works'} with its new settings.")
+    SETTINGS.print(({"setting": name, "value": value} for name, value in values.items()), output)
 
 
 @connections.command()
@@ -121,78 +90,18 @@ def resume(connection: Connection) -> None:
 def token(connection: Connection) -> None:
     """Give the webhook a new address; the old one ends at once."""
     container = get_container()
-    _print_webhook_url(container.connections.new_token(connection.id, actor=ACTOR, now=container.clock()))
+    print_webhook_url(container.connections.new_token(connection.id, actor=ACTOR, now=container.clock()))
 
 
-@connections.command("check")
-@connection_argument
-def check_(connection: Connection) -> None:
-    """Try a connection's settings out in both systems."""
-    _tested(connection.settings)
-
-
-@connections.command()
-@connection_argument
-@click.option("--yes", is_flag=True, help="Do not ask")
-def unlink(connection: Connection, *, yes: bool) -> None:
-    """Set a paused connection's links aside, before it is led to another company or client.
-
-    Nothing is changed in Moment or 24SevenOffice. All records are identified anew, and what was not finished is
-    verified before it is sent. An invoice that was posted before, or an expense that was brought, is sent again
-    only after a person has looked.
-    """
-    container = get_container()
-    if not connection.paused_because:
-        raise click.ClickException("Pause the connection first.")
-    if not yes:
-        click.confirm(f"Set all links of {connection.name} aside? This cannot be undone.", abort=True)
-    count = unlinking.unlink(container.database, connection.id, actor=ACTOR, now=container.clock())
-    dispatch.forget(connection.id)
-    click.echo(f"Links set aside: {count}. Change the settings (connections set), then resume the connection.")
-
-
-def _valid(values: dict[str, Any]) -> ConnectionSettings:
-    try:
-        return ConnectionSettings.model_validate(values)
-    except ValidationError as error:
-        raise click.UsageError(complaints(error)) from None  # its own text shows what was entered
-
-
-def _tested(settings: ConnectionSettings) -> tuple[ConnectionSettings, int | None]:
-    """Try settings out, and complete them with the identity where they leave it open; also the client's number.
-
-    Where none or a wrong one is chosen, it prints those there are: who runs commands may know them all.
-    """
-    try:
-        identity = check(get_container(), settings)
-    except MisconfiguredError as error:
-        if error.error_code == "identity":
-            _print_clients(settings)
-        raise
-    click.echo(f"Moment answers, and the login leads to {identity.client} in 24SevenOffice ({identity.id}).")
-    return settings.model_copy(update={"identity_id": identity.id}), identity.client_number or None
-
-
-def _print_clients(settings: ConnectionSettings) -> None:
-    usable = [each for each in get_container().erp(settings).identities() if each.usable]
-    click.echo("Clients that the login reaches, each with its identity id:")
-    click.echo(aligned([(f"  {each.client}", each.id) for each in usable]))
-
-
-def _print_webhook_url(token: str) -> None:
-    click.echo("Webhook address for Moment's settings (customers, projects, invoices), shown only now:")
-    click.echo(f"{get_container().settings.public_url}/webhooks/moment/{token}")
-
-
-def _state(connection: Connection) -> str:
-    if connection.unreadable:
-        return "its secrets cannot be opened"
-    return f"paused: {connection.paused_because}" if connection.paused_because else "works"
-
-
-def _shown(value: Any) -> str:  # noqa: ANN401 (any kind of setting)
-    if isinstance(value, list):
-        return ", ".join(sorted(value))
-    if isinstance(value, dict):
-        return ", ".join(f"{key}={each}" for key, each in value.items())
-    return "" if value is None else str(value)
+def _row(connection: Connection) -> Mapping[str, Any]:
+    state = "paused" if connection.paused_because else "works"
+    return {
+        "id": connection.id,
+        "name": connection.name,
+        "moment_company": connection.settings.moment_company,
+        "username": connection.settings.username,
+        "client_number": connection.client_number,
+        "entity_types": connection.settings.entity_types,
+        "state": "unreadable" if connection.unreadable else state,
+        "paused_because": UNREADABLE if connection.unreadable else connection.paused_because,
+    }

@@ -1,4 +1,4 @@
-"""``python -m worker doctor``: what works at a connection, what does not, and what to do."""
+"""``moment24 doctor``: what works at a connection, what does not, and what to do."""
 
 from collections.abc import Iterator
 
@@ -9,8 +9,9 @@ from sync.diagnostics import run_write_tests
 from sync.diagnostics.checks.login import log_in
 from sync.diagnostics.findings import CheckStatus, Finding
 from sync.diagnostics.write_tests.artifacts import WriteTestArtifacts
+from worker.cli import examples
 from worker.cli.all_connections import check_each, one_or_all
-from worker.cli.tables import aligned
+from worker.cli.tables import Table, aligned, output_option
 from worker.container import get_container
 from worker.jobs import diagnostics
 
@@ -22,16 +23,19 @@ STATUS_LABELS = {
     CheckStatus.NOT_NEEDED: "-",
 }
 
+FINDINGS = Table(columns=dict.fromkeys(("status", "tests", "message", "remedy", "setting")))
 
-@click.command()
+
+@click.command(epilog=examples("moment24 doctor 'Our company'", "moment24 doctor --all --output json"))
 @click.argument("connection", metavar="[CONNECTION]", required=False)
 @click.option(
     "--all", "everywhere", is_flag=True, help="Look at every connection that is started, a line for each"
 )
 @click.option("--write", is_flag=True, help="Also try out what only writing shows, in a client to test with")
 @click.option("--yes", is_flag=True, help="With --write: do not ask first")
-def doctor(connection: str | None, *, everywhere: bool, write: bool, yes: bool) -> None:
-    """Look a connection over in both systems, without writing anything; fails where anything is bad.
+@output_option
+def doctor(connection: str | None, *, everywhere: bool, write: bool, yes: bool, output: str) -> None:
+    """Look a connection over in both systems, without writing anything; ends with 1 where anything is bad.
 
     “look” is for a person, as no call tells it. The second column names the assumptions that a line tests. With
     --write, some records are made as well, after you have typed the name of the client: see docs/assumptions.md.
@@ -40,13 +44,18 @@ def doctor(connection: str | None, *, everywhere: bool, write: bool, yes: bool) 
         raise click.UsageError("--yes is for --write.")
     if everywhere and write:
         raise click.UsageError("--write is for one connection.")
+    if write and output != "table":
+        raise click.UsageError("--output is for what is done without --write.")
     one_or_all(connection, everywhere=everywhere)
     if not connection:
-        check_each(_summary)
+        check_each(_summary, output)
         return
     found = get_container().connections.get_by_name(connection)
     report = diagnostics.run_diagnostics(get_container(), found)
-    click.echo(aligned([HEADINGS, *(row for finding in report.findings for row in _rows(finding))]))
+    if output == "table":
+        click.echo(aligned([HEADINGS, *(row for finding in report.findings for row in _rows(finding))]))
+    else:
+        FINDINGS.print(({key: getattr(each, key) for key in FINDINGS.columns} for each in report.findings), output)
     healthy = report.healthy
     if write:
         healthy = _write_tested(found, yes=yes) and healthy

@@ -1,19 +1,20 @@
 """Commands that erase: a company that leaves, and a person who asks to be forgotten or what is known of them."""
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 
 import click
 
-from i18n.messages import msg
 from models.admin import erasure, personal_data
 from models.admin.personal_data import Person
 from models.connections.repository import Connection
 from worker import dispatch
 from worker.cli import ACTOR, connection_argument
-from worker.cli.tables import aligned
+from worker.cli.tables import Table, output_option, output_option_of
 from worker.container import get_container
+
+TEXTS = Table(columns={name: name for name in ("table", "row", "column", "text")})
+COUNTS = Table(columns={"column": "column", "texts": "texts"})
 
 
 @click.command()
@@ -26,15 +27,8 @@ def erase(connection: Connection, confirm: str) -> None:
     container = get_container()
     if confirm != connection.name:
         raise click.ClickException("That is not its name. Nothing was erased.")
-    container.connections.pause(connection.id, msg("It is being erased."), actor=ACTOR, now=container.clock())
-    # Nothing comes in by the old address.
-    container.connections.new_token(connection.id, actor=ACTOR, now=container.clock())
     dispatch.forget(connection.id)
-    container.budget.for_connection(connection.id).forget()
-    container.erp(connection.settings).log_out()
-    blind = erasure.erase_connection(container.database, connection.id, actor=ACTOR, now=container.clock())
-    container.erp(connection.settings).log_out()  # once more, as a login may have been on its way
-    container.cache.for_connection(connection.id).clear()
+    blind = container.erase_connection(connection, actor=ACTOR)
     click.echo(f"Connection {connection.id} and all that was kept of it are erased.")
     if blind:
         click.echo(f"These users see no connection any more: {', '.join(blind)}. To erase one: people erase.")
@@ -57,29 +51,30 @@ person_argument = click.argument("person", metavar="NAMES...", nargs=-1, require
 
 @people.command()
 @person_argument
-def show(person: Person) -> None:
-    """Return as JSON each text that holds one of these names or e-mail addresses."""
-    found = [
-        {"table": match.table, "row": match.key, "column": match.column, "text": match.value}
-        for match in personal_data.find(get_container().database, person)
-    ]
-    click.echo(json.dumps(found, ensure_ascii=False, indent=2, default=str))
+@output_option_of("json")
+def show(person: Person, output: str) -> None:
+    """List each text that holds one of these names or e-mail addresses."""
+    found = personal_data.find(get_container().database, person)
+    rows = ([each.table, [*map(str, each.key)], each.column, each.value] for each in found)
+    TEXTS.print((dict(zip(TEXTS.columns, row, strict=True)) for row in rows), output)
 
 
 @people.command("erase")
 @person_argument
 @click.option("--dry-run", is_flag=True, help="Only tell how many texts there are, and where")
 @click.option("--yes", is_flag=True, help="Do not ask")
-def erase_person(person: Person, *, dry_run: bool, yes: bool) -> None:
+@output_option
+def erase_person(person: Person, *, dry_run: bool, yes: bool, output: str) -> None:
     """Take a person out of every text that holds one of these names or e-mail addresses.
 
     Ids, amounts, and that something happened, stay. Erase them in Moment and 24SevenOffice first, as far as the
     bookkeeping allows: what changes there comes here again.
     """
+    if output != "table" and not dry_run:
+        raise click.UsageError("--output is for --dry-run.")
     container = get_container()
     found = Counter((match.table, match.column) for match in personal_data.find(container.database, person))
-    rows = [(f"{table}.{column}", str(count)) for (table, column), count in found.items()]
-    click.echo(aligned(rows) or "Nothing.")
+    COUNTS.print(({"column": ".".join(column), "texts": count} for column, count in found.items()), output)
     if dry_run or not found:
         return
     if not yes:

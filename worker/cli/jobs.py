@@ -1,71 +1,134 @@
-"""``python -m worker jobs``: what waits, what needs a person and why, and what a person does about it."""
+"""``moment24 jobs``: what waits, what needs a person and why, and what a person does about it."""
 
-from collections.abc import Iterable, Sequence
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
 
 import click
 
-from i18n.formatting import OSLO
 from models.admin import job_actions, job_list, match_questions
-from models.admin.job_actions import DO_NOT_TRANSFER, RESOLVED_BY_HAND
+from models.admin.job_actions import DO_NOT_TRANSFER, RESOLVED_BY_HAND, AttemptView
 from models.admin.job_filter import JobFilter
 from models.admin.job_list import JobView
-from models.admin.match_questions import Candidate
 from models.admin.relink import relink as relink_record
 from models.connections.repository import Connection
 from models.enums import PENDING, JobState
 from models.inbox.links import LinkTakenError
 from sync.engine.context import is_int32
 from worker import dispatch
-from worker.cli import ACTOR, Command, ConnectionName
-from worker.cli.tables import aligned
+from worker.cli import ACTOR, Command, ConnectionName, examples
+from worker.cli.tables import Table, as_json, oslo, output_option
 from worker.container import get_container
 
-CANDIDATE = ("  number", "name", "organization number or customer", "e-mail", "but")
+JOBS = Table(
+    columns={
+        "id": "id",
+        "connection": "connection",
+        "title": "record",
+        "entity_type": None,
+        "record_id": None,
+        "state": "state",
+        "due_at": "due",
+        "received_at": None,
+        "completed_at": "completed",
+        "outcome": "outcome",
+        "error_code": "error code",
+        "dismissal_reason": "closed because",
+        "message": "message",
+        "remedy": None,
+        "warnings": "warnings",
+    }
+)
+ATTEMPTS = Table(
+    columns={"at": "at", "outcome": "outcome", "error_code": "error code", "message": "message", "warnings": None},
+    empty="It has not been tried yet.",
+)
+CANDIDATES = Table(
+    columns={
+        "number": "number",
+        "name": "name",
+        "organization_number": "organization number",
+        "customer_number": "customer",
+        "email": "e-mail",
+        "note": "but",
+    }
+)
 UNFINISHED = (JobState.NEEDS_ATTENTION, *PENDING)
 
 
 @click.group()
 def jobs() -> None:
-    """The records that have changed, and how each of them fares."""
+    """The records that have changed, and their states."""
 
 
-@jobs.command("list")
+@jobs.command(
+    "list",
+    epilog=examples("moment24 jobs list --state needs_attention --output json"),
+)
 @click.option("--connection", type=ConnectionName(), help="Only those of one connection")
 @click.option(
     "--state",
     "states",
     multiple=True,
     type=click.Choice([state.value for state in JobState]),
-    default=[state.value for state in UNFINISHED],
-    help=f"May be repeated [{', '.join(UNFINISHED)}]",
+    help=f"May be repeated  [default: {', '.join(UNFINISHED)}; with --with-warning all]",
 )
-@click.option("--limit", type=click.IntRange(1, 10_000), default=50, help="How many of a state are shown [50]")
-def list_(connection: Connection | None, states: Iterable[str], limit: int) -> None:
-    """List the changes that are not settled, those that need a person first."""
-    rows: list[tuple[str, ...]] = []
-    for state in states:
-        only = JobFilter(connection_id=connection.id if connection else None, states=frozenset({JobState(state)}))
+@click.option("--with-warning", is_flag=True, help="Only those with a warning")
+@click.option(
+    "--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="How many of a state are shown"
+)
+@output_option
+def list_(
+    connection: Connection | None, states: Sequence[str], *, with_warning: bool, limit: int, output: str
+) -> None:
+    """List the jobs that are not done, those that need attention first; with a warning those of any state."""
+    rows: list[Mapping[str, Any]] = []
+    for state in states or (JobState if with_warning else UNFINISHED):
+        only = JobFilter(
+            connection_id=connection.id if connection else None,
+            states=frozenset({JobState(state)}),
+            with_warning=with_warning,
+        )
         rows += map(_row, job_list.latest(get_container().database, only, limit=limit))
-    click.echo(aligned(rows) or "Nothing.")
+    JOBS.print(rows, output)
 
 
 @jobs.command()
 @click.argument("job_id", type=int)
 @click.option("--calls", is_flag=True, help="Also show what was said to both systems in each attempt")
-def show(job_id: int, *, calls: bool) -> None:
-    """Show one change with all its attempts."""
-    view = _view(job_id)
+@output_option
+def show(job_id: int, *, calls: bool, output: str) -> None:
+    """Show one job with all its attempts; CSV has the attempts only."""
+    view, database = _view(job_id), get_container().database
+    attempts = job_actions.attempts(database, job_id)
+    candidates = list(map(asdict, match_questions.candidates_of(database, job_id)))
+    tried = [{name: getattr(each, name) for name in ATTEMPTS.columns} for each in attempts]
+    if output == "json":
+        listed = ATTEMPTS.records(tried)
+        for told, attempt in zip(listed, attempts if calls else (), strict=False):
+            told["calls"] = list(attempt.calls)
+        (job,) = JOBS.records([_row(view)])
+        click.echo(as_json({**job, "candidates": CANDIDATES.records(candidates), "attempts": listed}))
+    elif output == "csv":
+        ATTEMPTS.print(tried, output)
+    else:
+        _print_job(view, candidates, tried)
+        for attempt in attempts if calls else ():
+            _print_calls(attempt)
+
+
+def _print_job(view: JobView, candidates: Sequence[Mapping[str, Any]], tried: Sequence[Mapping[str, Any]]) -> None:
     click.echo(f"{view.title} of {view.connection} ({view.record.entity_type} {view.record.id}): {view.state}")
     click.echo("\n".join(filter(None, (view.dismissal_reason, view.message, view.remedy, *view.warnings))))
-    if candidates := match_questions.candidates_of(get_container().database, job_id):
-        click.echo(aligned([CANDIDATE, *map(_candidate, candidates)]))
-    attempts = job_actions.attempts(get_container().database, job_id)
-    click.echo(aligned([(_oslo(each.at), each.outcome, each.error_code, each.message) for each in attempts]))
-    for attempt in attempts if calls else ():
-        click.echo(f"\n{_oslo(attempt.at)}")
-        for call in attempt.calls:
-            click.echo(f"  {call['operation']}\n    {call['request']}\n    {call['response']}")
+    if candidates:
+        CANDIDATES.print(candidates, "table")
+    ATTEMPTS.print(tried, "table")
+
+
+def _print_calls(attempt: AttemptView) -> None:
+    click.echo(f"\n{oslo(attempt.at)}")
+    for call in attempt.calls:
+        click.echo(f"  {call['operation']}\n    {call['request']}\n    {call['response']}")
 
 
 def selection(command: Command) -> Command:
@@ -98,7 +161,14 @@ def dismiss(job_ids: Sequence[int], connection: Connection | None, error_code: s
     """Take changes off the list for good, chosen as for retry: they stay as they are, whatever is received."""
     reason = next((known for known in (RESOLVED_BY_HAND, DO_NOT_TRANSFER) if known == because), because)
     container, chosen = get_container(), _filter_of(job_ids, connection, error_code)
-    acted = job_actions.dismiss(container.database, chosen, because=reason, actor=ACTOR, now=container.clock())
+    acted = job_actions.dismiss(
+        container.database,
+        chosen,
+        because=reason,
+        resolved=reason != DO_NOT_TRANSFER,
+        actor=ACTOR,
+        now=container.clock(),
+    )
     click.echo(f"Changes closed: {acted.count}.")
 
 
@@ -140,10 +210,6 @@ def relink(job_id: int, number: str) -> None:
     click.echo(f"{job.title}: identified as {number}." if number else f"{job.title}: identified anew.")
 
 
-def _candidate(each: Candidate) -> tuple[str, ...]:
-    return (f"  {each.number}", each.name, each.organization_number or each.customer_number, each.email, each.note)
-
-
 def _filter_of(job_ids: Sequence[int], connection: Connection | None, error_code: str) -> JobFilter:
     if bool(job_ids) == bool(connection or error_code):
         raise click.UsageError("Name either changes by their numbers, or a connection or a reason.")
@@ -163,11 +229,6 @@ def _view(job_id: int) -> JobView:
     return view
 
 
-def _row(view: JobView) -> tuple[str, ...]:
-    at = f"due {_oslo(view.due_at)}" if view.due_at else _oslo(view.completed_at or view.received_at)
-    why = view.error_code or view.outcome or ""
-    return (str(view.id), view.connection, view.title, view.state, at, why, view.dismissal_reason or view.message)
-
-
-def _oslo(instant: datetime) -> str:
-    return f"{instant.astimezone(OSLO):%Y-%m-%d %H:%M:%S}"
+def _row(view: JobView) -> Mapping[str, Any]:
+    record = {"entity_type": view.record.entity_type, "record_id": view.record.id}
+    return record | {name: getattr(view, name) for name in JOBS.columns if name not in record}

@@ -3,36 +3,59 @@
 from collections import Counter
 from collections.abc import Mapping
 from datetime import timedelta
+from typing import Any
 
 import click
 
 from models.connections.repository import Connection
 from models.enums import EntityType, Lane
-from sync.money import format_kroner
 from sync.onboarding import initial_matching
 from sync.onboarding.preview import PlannedAction, PlannedRecord, preview_expenses, refuse_writes
 from sync.polling import polls
 from worker import dispatch
-from worker.cli import connection_argument
-from worker.cli.tables import aligned
+from worker.cli import connection_argument, examples
+from worker.cli.errors import if_stopped
+from worker.cli.tables import Shown, Table, output_option
 from worker.container import get_container
 
-MATCHES = ("", "in Moment", "in 24SevenOffice", "what")
+MATCHES = Table(
+    columns={
+        "entity_type": "type",
+        "record_id": None,
+        "title": "in Moment",
+        "number": "in 24SevenOffice",
+        "action": "what",
+        "why": "why",
+    }
+)
 MATCH_LABELS: Mapping[PlannedAction, str] = {
     PlannedAction.LINKED: "linked already",
     PlannedAction.LINK: "is the same",
     PlannedAction.ASK: "to be asked",
     PlannedAction.SYNC: "new",
-    PlannedAction.REJECT: "cannot come across",
+    PlannedAction.REJECT: "cannot be brought",
 }
-EXPENSES = ("voucher", "project", "account", "kroner", "files", "why not")
+EXPENSES = Table(
+    columns={
+        "title": "voucher",
+        "project_number": "project",
+        "account": "account",
+        "amount": "kroner",
+        "files": "files",
+        "action": None,
+        "why": "why not",
+    },
+    amounts=frozenset({"amount"}),
+)
 
 
-@click.command("match")
+@click.command("match", epilog=examples("moment24 connections match 'Our company' --dry-run"))
 @connection_argument
 @click.option("--dry-run", is_flag=True, help="Only tell what would be linked, created and asked")
-@click.option("--create", is_flag=True, help="Also bring what is new across at once, not when it changes next")
-def match_(connection: Connection, *, dry_run: bool, create: bool) -> None:
+@click.option("--create", is_flag=True, help="Also bring what is new at once, not when it changes next")
+@output_option
+@if_stopped("The links that were saved stay. Run the same command again: it goes on where it was.")
+def match_(connection: Connection, *, dry_run: bool, create: bool, output: str) -> None:
     """Find the customers and projects of Moment that 24SevenOffice has already, and link those that are certain.
 
     What is not certain is asked: see `jobs list` and `jobs choose`. It may be run again at any time.
@@ -42,16 +65,24 @@ def match_(connection: Connection, *, dry_run: bool, create: bool) -> None:
     if not dry_run:
         planned = initial_matching.apply(context, planned, create=create)
         dispatch.dispatch_lanes({Lane(connection.id, each.record.entity_type) for each in planned})
-    click.echo(aligned([MATCHES, *map(_match_row, planned)]))
+    MATCHES.print(map(_match_row, planned), output)
+    if output != "table":
+        return
     counts = Counter(each.action for each in planned)
     click.echo(", ".join(f"{label}: {counts[action]}" for action, label in MATCH_LABELS.items()))
     if counts[PlannedAction.SYNC] and not create:
-        click.echo("What is new comes across when it changes next in Moment or is needed; at once with --create.")
+        click.echo("What is new is brought when it changes next in Moment or is needed; at once with --create.")
 
 
-def _match_row(each: PlannedRecord) -> tuple[str, ...]:
-    what = ": ".join(filter(None, (MATCH_LABELS[each.action], each.why)))
-    return (each.record.entity_type, each.title, each.remote_id, what)
+def _match_row(each: PlannedRecord) -> Mapping[str, Any]:
+    return {
+        "entity_type": each.record.entity_type,
+        "record_id": each.record.id,
+        "title": each.title,
+        "number": each.remote_id,
+        "action": Shown(each.action, MATCH_LABELS[each.action]),
+        "why": each.why,
+    }
 
 
 @click.group()
@@ -65,12 +96,15 @@ def expenses() -> None:
     "--days", type=click.IntRange(1, 3660), required=True, help="How many days back vouchers have changed"
 )
 @click.option("--dry-run", is_flag=True, help="Only tell what would come, and why the rest would not")
-def import_(connection: Connection, *, days: int, dry_run: bool) -> None:
+@output_option
+def import_(connection: Connection, *, days: int, dry_run: bool, output: str) -> None:
     """Look at the vouchers changed in the last days once more; what has been brought is not brought twice."""
     if not connection.settings.expense_accounts:
         raise click.ClickException(f"{connection.name} lists no accounts for expenses: see connections set.")
+    if output != "table" and not dry_run:
+        raise click.UsageError("--output is for --dry-run.")
     if dry_run:
-        _preview_expenses(connection, days)
+        _preview_expenses(connection, days, output)
     elif EntityType.EXPENSE in connection.settings.entity_types:
         _import_expenses(connection, days)
     else:
@@ -85,15 +119,27 @@ def _import_expenses(connection: Connection, days: int) -> None:
     click.echo(f"Vouchers due now: {received}.")
 
 
-def _preview_expenses(connection: Connection, days: int) -> None:
-    context, now = get_container().open_context(connection, renew_lease=refuse_writes), get_container().clock()
+def _preview_expenses(connection: Connection, days: int, output: str) -> None:
+    context, now = (
+        get_container().open_context(connection, renew_lease=refuse_writes),
+        get_container().clock(),
+    )
     planned = list(preview_expenses(context, since=now - timedelta(days=days), now=now))
-    click.echo(aligned([EXPENSES, *map(_expense_row, planned)]))
+    EXPENSES.print(map(_expense_row, planned), output)
+    if output != "table":
+        return
     come = [each for each in planned if each.action is PlannedAction.SYNC]
     click.echo(f"Expenses that would come: {len(come)}, with files: {sum(each.files for each in come)}.")
 
 
-def _expense_row(planned: PlannedRecord) -> tuple[str, ...]:
-    _, project, account = planned.remote_id.split("/") if planned.remote_id else ("", "", "")
-    amount, files = (format_kroner(planned.amount), str(planned.files)) if planned.amount else ("", "")
-    return (planned.title, project, account, amount, files, planned.why)
+def _expense_row(planned: PlannedRecord) -> Mapping[str, Any]:
+    _, project, account = planned.remote_id.split("/") if planned.remote_id else (None, None, None)
+    return {
+        "title": planned.title,
+        "project_number": project and int(project),
+        "account": account and int(account),
+        "amount": planned.amount or None,
+        "files": planned.files if planned.amount else None,
+        "action": planned.action,
+        "why": planned.why,
+    }

@@ -1,12 +1,9 @@
-"""``python -m worker reconcile``: whether Moment and the ledger of 24SevenOffice agree."""
+"""``moment24 reconcile``: whether Moment and the ledger of 24SevenOffice agree."""
 
-import csv
-import json
-import re
 from collections.abc import Mapping
 from datetime import date, datetime
 from functools import partial
-from io import StringIO
+from typing import Any
 
 import click
 
@@ -17,11 +14,25 @@ from sync.onboarding.preview import refuse_writes
 from sync.reconciliation import compare
 from sync.reconciliation.compare import last_month, month_of, without_accepted
 from sync.reconciliation.report import Discrepancy, ReconciliationReport
+from worker.cli import examples
 from worker.cli.all_connections import check_each, one_or_all
-from worker.cli.tables import aligned
+from worker.cli.errors import if_stopped
+from worker.cli.tables import Shown, Table, aligned, as_json, output_option
 from worker.container import get_container
 
-HEADINGS = ("of", "what", "number", "date", "kroner", "voucher", "details")
+DISCREPANCIES = Table(
+    columns={
+        "entity_type": "of",
+        "type": None,
+        "description": "what",
+        "number": "number",
+        "day": "date",
+        "amount": "kroner",
+        "vouchers": "voucher",
+        "details": "details",
+    },
+    amounts=frozenset({"amount"}),
+)
 INVOICE_LABELS = {"unwanted": "not to be transferred", "done": "transferred by somebody else"}
 SKIPPED_LABELS = {
     "removed": "removed in Moment by somebody",
@@ -35,36 +46,37 @@ SKIPPED_LABELS = {
 }
 """What was left alone on purpose, by the name of its count."""
 
-FORMULA = re.compile(r"[=+@\t\r]|-(?!(\d| )+,\d\d$)")
-"""What a spreadsheet would take a cell for that begins so; an amount below zero is none."""
-
 MONTH, YEAR, DAY = (click.DateTime([form]) for form in ("%Y-%m", "%Y", "%Y-%m-%d"))
 
 
-@click.command()
+@click.command(
+    epilog=examples("moment24 reconcile 'Our company' --month 2026-10", "moment24 reconcile --all --output json")
+)
 @click.argument("connection", metavar="[CONNECTION]", required=False)
 @click.option(
     "--all", "everywhere", is_flag=True, help="Compare every connection that is started, a line for each"
 )
-@click.option("--month", type=MONTH, help="A month, such as 2026-10; the last one where nothing is said")
+@click.option("--month", type=MONTH, help="A month, such as 2026-10  [default: last month]")
 @click.option("--year", type=YEAR, help="A calendar year")
 @click.option("--from", "first", type=DAY, help="The first day")
-@click.option("--to", "last", type=DAY, help="The last day, included; today where only the first is given")
-@click.option("--csv", "form", flag_value="csv", help="Tell the differences as CSV, amounts in kroner")
-@click.option("--json", "form", flag_value="json", help="Tell everything as JSON, amounts in øre")
-def reconcile(connection: str | None, *, everywhere: bool, form: str | None, **days: datetime | None) -> None:
-    """Compare invoices and expenses in Moment with the ledger, without writing anything; fails where they differ.
+@click.option("--to", "last", type=DAY, help="The last day, included  [default: today]")
+@output_option
+@if_stopped("Nothing was changed. Run the command again, for a shorter period if it takes too long.")
+def reconcile(connection: str | None, *, everywhere: bool, output: str, **days: datetime | None) -> None:
+    """Compare invoices and expenses in Moment with the ledger, writing nothing; ends with 1 where they differ.
 
-    What somebody has accepted as known is counted, and no difference.
+    What somebody has accepted as known is counted, and is no difference. CSV lists the discrepancies, JSON tells
+    the whole report.
     """
     one_or_all(connection, everywhere=everywhere)
     if not connection:
-        if form:
-            raise click.UsageError(f"--{form} is for one connection.")
-        check_each(partial(_summary, *_days(**days)))
+        check_each(partial(_summary, *_days(**days)), output)
         return
     report = _reconciled(get_container().connections.get_by_name(connection), *_days(**days))
-    click.echo({"csv": _as_csv, "json": _as_json}.get(form or "", _as_table)(report), nl=form != "csv")
+    if output == "csv":
+        DISCREPANCIES.print(map(_row, report.all_discrepancies), output)
+    else:
+        click.echo(_as_json(report) if output == "json" else _as_table(report))
     if not report.agree:
         raise SystemExit(1)
 
@@ -108,7 +120,7 @@ def _as_table(report: ReconciliationReport) -> str:
     expenses = report.expenses
     skipped = {name: label for name, label in SKIPPED_LABELS.items() if expenses and expenses.count(name)}
     parts = (
-        aligned([HEADINGS, *map(_row, report.all_discrepancies)]) if report.all_discrepancies else "",
+        DISCREPANCIES.text(map(_row, report.all_discrepancies)) if report.all_discrepancies else "",
         _totals(report),
         f"{report.first} to {report.last}: {_counts(report, INVOICE_LABELS)}",
         _rounded(report),
@@ -138,33 +150,21 @@ def _totals(report: ReconciliationReport) -> str:
     return aligned(rows)
 
 
-def _as_csv(report: ReconciliationReport) -> str:
-    text = StringIO()
-    rows = csv.writer(text)
-    rows.writerow(HEADINGS)
-    rows.writerows([_escaped(cell) for cell in _row(each)] for each in report.all_discrepancies)
-    return text.getvalue()
-
-
-def _escaped(cell: str) -> str:
-    """Keep a spreadsheet from working out what somebody has written into either system."""
-    return f"'{cell}" if FORMULA.match(cell) else cell
-
-
 def _as_json(report: ReconciliationReport) -> str:
     told = {**report.as_json(), "known": [each.as_json() for each in report.accepted]}
     if report.expenses:
         told["expenses"] |= {"known": [each.as_json() for each in report.expenses.accepted]}
-    return json.dumps(told, ensure_ascii=False, indent=2)
+    return as_json(told)
 
 
-def _row(discrepancy: Discrepancy) -> tuple[str, ...]:
-    return (
-        "expense" if discrepancy.expense else "invoice",
-        discrepancy.description,
-        discrepancy.number,
-        discrepancy.day.isoformat(),
-        format_kroner(discrepancy.amount),
-        discrepancy.voucher_names,
-        "; ".join(discrepancy.details),
-    )
+def _row(discrepancy: Discrepancy) -> Mapping[str, Any]:
+    return {
+        "entity_type": "expense" if discrepancy.expense else "invoice",
+        "type": discrepancy.type,
+        "description": discrepancy.description,
+        "number": discrepancy.number,
+        "day": discrepancy.day,
+        "amount": discrepancy.amount,
+        "vouchers": Shown(list(discrepancy.vouchers), discrepancy.voucher_names),
+        "details": "; ".join(discrepancy.details),
+    }

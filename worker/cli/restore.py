@@ -1,4 +1,4 @@
-"""``python -m worker restore``: after a backup of the database was restored, and before anything works on it."""
+"""``moment24 restore``: after a backup of the database was restored, and before anything works on it."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -14,15 +14,15 @@ from worker.container import get_container
 
 
 @click.command()
-@connections_option("Only this one, made anew (may be repeated) [all]")
+@connections_option("Only this one, made anew (may be repeated)  [default: all]")
 @click.option(
     "--since",
     type=click.DateTime(["%Y-%m-%d %H:%M", "%Y-%m-%d"]),
-    help="Ask both systems again from this time of Oslo on [where the backup left off]",
+    help="Ask both systems again from this time of Oslo on [default: where the backup left off]",
 )
 @click.option("--at-work", is_flag=True, help="Even if a worker was at work within the last minute")
 def restore(connections: Sequence[Connection], since: datetime | None, *, at_work: bool) -> None:
-    """Look for whatever may have come across since the backup before it is sent: nothing is doubled.
+    """Prepare a restored database before anything works on it: what may have been sent is verified first.
 
     To be run once after the database was restored, while worker and beat are stopped. Everybody is signed out.
     """

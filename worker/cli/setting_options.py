@@ -50,14 +50,34 @@ def _option(name: str, field: FieldInfo, *, asking: bool) -> Callable[[Command],
         more = {"prompt": True, "prompt_required": False, "hide_input": True}
     elif choices := _choices(field):
         more = {"type": click.Choice(choices)}
-    return click.option(_flag(name), name, help=_help(field), **more)
+    else:
+        more["metavar"] = _metavar(field)
+    return click.option(_flag(name), name, help=_help(field, asking=asking), **more)
 
 
-def _help(field: FieldInfo) -> str:
-    usual = "" if field.is_required() else field.get_default(call_default_factory=True)
-    if _is_repeated(field):
-        return f"{field.description} (may be repeated{', as NUMBER=VALUE' if isinstance(usual, dict) else ''})"
-    return f"{field.description} [{usual}]" if usual else str(field.description)
+def _help(field: FieldInfo, *, asking: bool) -> str:
+    notes = ["may be repeated"] if _is_repeated(field) else []
+    if field.is_required():
+        notes += ["required"] if asking else []
+    elif usual := field.get_default(call_default_factory=True):
+        notes.append(f"default: {_default(usual)}")
+    return f"{field.description}  [{'; '.join(notes)}]" if notes else str(field.description)
+
+
+def _default(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return ", ".join(sorted(value)) if isinstance(value, frozenset) else str(value)
+
+
+def _metavar(field: FieldInfo) -> str | None:
+    """Return what stands for the value in help, None for what click has: an empty value, too, is taken."""
+    type_ = field.annotation
+    if get_origin(type_) is dict:
+        return "NUMBER=VALUE"
+    if get_origin(type_) is frozenset:
+        return f"[{'|'.join(get_args(type_)[0])}]"
+    return "[yes|no]" if type_ is bool else None
 
 
 def _flag(name: str) -> str:

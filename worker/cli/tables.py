@@ -1,7 +1,127 @@
-"""Tables for the terminal."""
+"""Lists: a table for people, JSON or CSV for programs. docs/commands.md says what each of them holds."""
 
-from collections.abc import Sequence
+import csv
+import json
+import re
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from io import StringIO
 from itertools import zip_longest
+from typing import Any
+
+import click
+
+from i18n.formatting import OSLO
+from sync.money import format_kroner
+from worker.cli import Command
+
+FORMULA = re.compile(r"[=+@\t\r-]")
+"""What a spreadsheet would take a text for that begins so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A value that people read as a text of its own."""
+
+    value: Any
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """The columns of a list: the key of each in JSON and CSV, and its heading, None where people do not see it.
+
+    A row maps keys to values, instants in UTC. ``amounts`` are in øre: JSON has them so, CSV in kroner with a dot.
+    """
+
+    columns: Mapping[str, str | None]
+    amounts: frozenset[str] = frozenset()
+    empty: str = "Nothing."
+
+    def print(self, rows: Iterable[Mapping[str, Any]], output: str) -> None:
+        """Print rows in the form that ``--output`` names."""
+        forms = {"json": self._json, "csv": self._csv, "table": self.text}
+        click.echo(forms[output](list(rows)), nl=output != "csv")
+
+    def records(self, rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """Return the rows as JSON has them."""
+        return [{key: _plain(row[key]) for key in self.columns} for row in rows]
+
+    def _json(self, rows: Sequence[Mapping[str, Any]]) -> str:
+        return as_json(self.records(rows))
+
+    def _csv(self, rows: Sequence[Mapping[str, Any]]) -> str:
+        text = StringIO()
+        writer = csv.writer(text)
+        writer.writerow(self.columns)
+        writer.writerows(
+            [self._csv_cell(key, value) for key, value in each.items()] for each in self.records(rows)
+        )
+        return text.getvalue()
+
+    def _csv_cell(self, key: str, value: object) -> str:
+        if key in self.amounts and isinstance(value, int):
+            return f"{Decimal(value) / 100:.2f}"
+        if isinstance(value, bool):
+            return str(value).lower()
+        text = _text(value)
+        return f"'{text}" if isinstance(value, str) and FORMULA.match(text) else text
+
+    def text(self, rows: Iterable[Mapping[str, Any]]) -> str:
+        """Return a table of the columns that hold anything."""
+        rows = list(rows)
+        cells = {key: [self._cell(key, row[key]) for row in rows] for key in self.columns}
+        held = [key for key, heading in self.columns.items() if heading is not None and any(cells[key])]
+        if not held:
+            return self.empty
+        headings = [str(self.columns[key]) for key in held]
+        return aligned([headings, *zip(*(_right(cells[key], key in self.amounts) for key in held), strict=True)])
+
+    def _cell(self, key: str, value: object) -> str:
+        match value:
+            case Shown():
+                return value.text
+            case int() if key in self.amounts:
+                return format_kroner(value)
+            case bool():
+                return "yes" if value else ""
+            case datetime():
+                return oslo(value)
+        return " ".join(_text(value).split())
+
+
+def output_option(command: Command) -> Command:
+    return output_option_of("table")(command)
+
+
+def output_option_of(default: str) -> Callable[[Command], Command]:
+    return click.option(
+        "--output",
+        type=click.Choice(["table", "json", "csv"]),
+        default=default,
+        show_default=True,
+        help="A table for people, JSON or CSV for programs",
+    )
+
+
+@contextmanager
+def progress_bar(length: int, label: str) -> Iterator[Callable[[int], None]]:
+    """Show a bar on standard error where that is a terminal; what it gives takes how many more are done."""
+    hidden = not sys.stderr.isatty()
+    with click.progressbar(length=length, label=label, show_pos=True, file=sys.stderr, hidden=hidden) as bar:
+        yield bar.update
+
+
+def as_json(told: object) -> str:
+    return json.dumps(told, ensure_ascii=False, indent=2)
+
+
+def oslo(instant: datetime) -> str:
+    return f"{instant.astimezone(OSLO):%Y-%m-%d %H:%M:%S}"
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> str:
@@ -10,3 +130,36 @@ def aligned(rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=False)).rstrip() for row in rows
     )
+
+
+def _right(cells: Sequence[str], numbers: bool) -> Sequence[str]:  # noqa: FBT001 (of its one caller)
+    width = max(map(len, cells)) if numbers else 0
+    return [each.rjust(width) for each in cells]
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 (whatever a row holds)
+    match value:
+        case Shown():
+            return _plain(value.value)
+        case datetime():
+            return value.astimezone(UTC).isoformat()
+        case date():
+            return value.isoformat()
+        case frozenset() | set():
+            return sorted(value)
+        case tuple():
+            return list(value)
+    return value
+
+
+def _text(value: object) -> str:
+    match value:
+        case None:
+            return ""
+        case dict():
+            return ", ".join(f"{key}={_text(each)}" for key, each in value.items())
+        case list() | tuple():
+            return ", ".join(map(_text, value))
+        case set() | frozenset():
+            return ", ".join(sorted(map(str, value)))
+    return str(value)

@@ -1,6 +1,7 @@
-"""``python -m worker users``: who may see the pages; the first administrator comes from here."""
+"""``moment24 users``: who may see the pages; the first administrator comes from here."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import click
 
@@ -10,7 +11,7 @@ from models.users import passwords, second_factor
 from models.users import repository as models
 from models.users.repository import Rights, User
 from worker.cli import ACTOR, connections_option
-from worker.cli.tables import aligned
+from worker.cli.tables import Shown, Table, output_option
 from worker.container import get_container
 
 password_option = click.option(
@@ -23,6 +24,17 @@ password_option = click.option(
     help="Asked for where it has no value; made up and shown where it is left out",
 )
 
+USERS = Table(
+    columns={
+        "email": "e-mail",
+        "role": "role",
+        "connections": "connections",
+        "disabled": "disabled",
+        "has_second_factor": "second factor",
+    },
+    empty="There are no users yet.",
+)
+
 
 @click.group()
 def users() -> None:
@@ -32,7 +44,7 @@ def users() -> None:
 @users.command()
 @click.argument("email")
 @click.option("--role", type=click.Choice([role.value for role in Role]), required=True)
-@connections_option("Only for this one (may be repeated) [all]")
+@connections_option("Only for this one (may be repeated)  [default: all]")
 @password_option
 def add(email: str, role: str, connections: Sequence[Connection], password: str | None) -> None:
     """Add a user, who chooses another password at the first sign-in."""
@@ -44,11 +56,11 @@ def add(email: str, role: str, connections: Sequence[Connection], password: str 
 
 
 @users.command("list")
-def list_() -> None:
+@output_option
+def list_(output: str) -> None:
     """List all users."""
     names = {each.id: each.name for each in get_container().connections.all_shown()}
-    rows = [_row(user, names) for user in models.all_users(get_container().database)]
-    click.echo(aligned(rows) or "There are no users yet.")
+    USERS.print((_row(user, names) for user in models.all_users(get_container().database)), output)
 
 
 @users.command("password")
@@ -98,8 +110,12 @@ def _print_password(password: str, *, made_up: bool) -> None:
         click.echo(f"Password, shown only now: {password}")
 
 
-def _row(user: User, names: dict[int, str]) -> tuple[str, ...]:
+def _row(user: User, names: Mapping[int, str]) -> Mapping[str, Any]:
     ids = user.rights.scope.connections
-    of = "all connections" if ids is None else ", ".join(sorted(names[each] for each in ids))
-    states = {"disabled": user.disabled, "second factor": user.has_factor}
-    return (user.email, user.rights.role, of, ", ".join(name for name, holds in states.items() if holds))
+    return {
+        "email": user.email,
+        "role": user.rights.role,
+        "connections": Shown(None, "all") if ids is None else sorted(names[each] for each in ids),
+        "disabled": user.disabled,
+        "has_second_factor": user.has_factor,
+    }

@@ -1,25 +1,29 @@
 """Runs operations: what the pages ask of the remote systems, such as diagnostics or a reconciliation."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import date, timedelta
 from threading import Event, Thread
+from typing import Any
 from uuid import UUID
 
 import structlog
 from pydantic import SecretStr
 
 from i18n.messages import msg
-from models.admin.operations import Operation, OperationResult, OperationType
+from models.admin.operations import RECONCILIATIONS, Operation, OperationResult, OperationType
 from models.connections.repository import Connection
 from models.database import DatabaseUnavailableError
-from sync.diagnostics.findings import Finding, bad, failed
+from models.receivers.outbox import EventType, OutgoingEvent
+from sync.diagnostics.findings import Finding, bad, failed, good
 from sync.diagnostics.run_checks import DiagnosticsReport
+from sync.engine.client_check import verify_client
 from sync.errors import SyncError
 from sync.onboarding.preview import refuse_writes
-from sync.reconciliation.compare import reconcile
+from sync.reconciliation.compare import reconcile, without_accepted
+from sync.reconciliation.report import ReconciliationReport
 from worker.container import Container
-from worker.jobs import diagnostics, monthly_reconciliation, save_settings
+from worker.jobs import backfill, diagnostics, initial_matching, monthly_reconciliation, save_settings
 from worker.jobs.polls import SECRETS_UNREADABLE
 
 log = structlog.get_logger()
@@ -33,7 +37,8 @@ RENEW_SECONDS = 20
 def run(container: Container, operation_id: int) -> bool:
     """Run one operation and save its result; nothing where it is gone or has one.
 
-    Returns False where it is to be dispatched again: another worker runs it, or a comparison of its connection.
+    Returns False where it is to be dispatched again: another worker runs it, or a comparison of its connection, or
+    it goes on in another turn.
     """
     operation = container.operations.get(operation_id)
     if operation is None or operation.result is not None:
@@ -44,8 +49,7 @@ def run(container: Container, operation_id: int) -> bool:
         return False
     operation, lease_id = leased
     with _kept(container, operation_id, lease_id):
-        _run(container, operation)
-    return True
+        return _run(container, operation)
 
 
 @contextmanager
@@ -73,9 +77,11 @@ def _kept(container: Container, operation_id: int, lease_id: UUID) -> Iterator[N
             container.operations.release(operation_id, lease_id)
 
 
-def _run(container: Container, operation: Operation) -> None:
+def _run(container: Container, operation: Operation) -> bool:
     try:
         result = _result(container, operation)
+        if result is None:
+            return False
     except SyncError as error:
         result = as_result(DiagnosticsReport([failed(error)]))
     except DatabaseUnavailableError:
@@ -86,7 +92,25 @@ def _run(container: Container, operation: Operation) -> None:
     alert = None
     if operation.type is OperationType.MONTHLY_RECONCILIATION:
         alert = monthly_reconciliation.report_alert(container, operation, result)
-    container.operations.complete(operation.id, result, now=container.clock(), alert=alert)
+    event = finished_event(container, operation, result) if operation.type in RECONCILIATIONS else None
+    container.operations.complete(operation.id, result, now=container.clock(), alert=alert, event=event)
+    return True
+
+
+def finished_event(container: Container, operation: Operation, result: OperationResult) -> OutgoingEvent:
+    """Say what receivers are told of a reconciliation: its days and counts, or that it could not be made."""
+    days = {name: operation.input.get(name) for name in ("first", "last")}
+    data: dict[str, Any] = {"id": operation.id, **days, "compared": False, "invoices": None, "expenses": None}
+    if "report" in result:
+        whole = ReconciliationReport.from_json(result["report"])
+        report = without_accepted(container.database, operation.connection_id, whole)
+        data |= {"compared": True, "invoices": _counts(report)}
+        data["expenses"] = _counts(report.expenses) if report.expenses else None
+    return OutgoingEvent(EventType.RECONCILIATION_FINISHED, data)
+
+
+def _counts(report: ReconciliationReport) -> dict[str, int]:
+    return {"equal": report.count("equal"), "discrepancies": len(report.discrepancies)}
 
 
 def as_result(report: DiagnosticsReport) -> OperationResult:
@@ -97,27 +121,40 @@ def as_result(report: DiagnosticsReport) -> OperationResult:
     }
 
 
-def _result(container: Container, operation: Operation) -> OperationResult:
+def _result(container: Container, operation: Operation) -> OperationResult | None:
+    """Do what is asked; None where there is more to do in another turn. Raises SyncError."""
     connection = container.connections.get_shown(operation.connection_id)
     if connection.unreadable and operation.type is not OperationType.SAVING:
         raise SECRETS_UNREADABLE
-    match operation.type:
-        case OperationType.DIAGNOSTICS:
-            return as_result(diagnostics.run_diagnostics(container, connection))
-        case OperationType.CLIENTS:
-            return as_result(_reachable_clients(container, connection, operation.input))
-        case OperationType.SAVING:
-            return save_settings.save(container, operation)
-        case OperationType.RECONCILIATION | OperationType.MONTHLY_RECONCILIATION:
-            first, last = (date.fromisoformat(operation.input[name]) for name in ("first", "last"))
-            report = reconcile(container.open_context(connection, refuse_writes), first, last)
-            return {"findings": [], "report": report.as_json()}
+    return DONE_BY[operation.type](container, operation, connection)
 
 
-def _reachable_clients(
-    container: Container, connection: Connection, typed: Mapping[str, str]
-) -> DiagnosticsReport:
+def _diagnosed(container: Container, _operation: Operation, connection: Connection) -> OperationResult:
+    return as_result(diagnostics.run_diagnostics(container, connection))
+
+
+def _reconciled(container: Container, operation: Operation, connection: Connection) -> OperationResult:
+    first, last = (date.fromisoformat(operation.input[name]) for name in ("first", "last"))
+    report = reconcile(container.open_context(connection, refuse_writes), first, last)
+    return {"findings": [], "report": report.as_json()}
+
+
+def _saved(container: Container, operation: Operation, _connection: Connection) -> OperationResult:
+    return save_settings.save(container, operation)
+
+
+def _verified(container: Container, _operation: Operation, connection: Connection) -> OperationResult:
+    """Try the credentials out in both systems, and note which client they lead to. Raises SyncError."""
+    identity = diagnostics.check(container, connection.settings)
+    if identity.client_number:
+        verify_client(container.connections, connection.id, connection.settings, identity.client_number)
+    found = msg("Moment answers, and the login leads to {client} in 24SevenOffice.", client=identity.client)
+    return as_result(DiagnosticsReport([good(found)]))
+
+
+def _reachable_clients(container: Container, operation: Operation, connection: Connection) -> OperationResult:
     """Ask which clients the login reaches that was typed; never with the saved password. Raises SyncError."""
+    typed = operation.input
     login = {"username": typed["username"], "password": SecretStr(typed["password"])}
     settings = connection.settings.model_copy(update={**login, "identity_id": ""})
     erp = container.erp(settings, charged_to=connection.id)
@@ -127,10 +164,22 @@ def _reachable_clients(
         msg("Correct user name and password."),
         setting="password",
     )
-    return DiagnosticsReport([] if usable else [wrong_login], clients=usable)
+    return as_result(DiagnosticsReport([] if usable else [wrong_login], clients=usable))
 
 
 def _crashed() -> Finding:
     return bad(
         msg("The bridge itself failed on this."), msg("Please tell whoever runs the bridge; the log says more.")
     )
+
+
+DONE_BY: Mapping[OperationType, Callable[[Container, Operation, Connection], OperationResult | None]] = {
+    OperationType.DIAGNOSTICS: _diagnosed,
+    OperationType.VERIFICATION: _verified,
+    OperationType.CLIENTS: _reachable_clients,
+    OperationType.SAVING: _saved,
+    OperationType.RECONCILIATION: _reconciled,
+    OperationType.MONTHLY_RECONCILIATION: _reconciled,
+    OperationType.INITIAL_MATCHING: initial_matching.run,
+    OperationType.BACKFILL: backfill.take_turn,
+}

@@ -16,7 +16,8 @@ from models.admin.operations import WORTHWHILE, Operation, OperationResult, Oper
 from models.connections.repository import SECRET_FIELDS, ConcurrentUpdateError, Connection, SettingRefusedError
 from models.connections.settings import ConnectionSettings, unproven
 from models.enums import EntityType, Role
-from models.users import repository as users
+from models.users import tokens
+from models.users.repository import Rights
 from sync.diagnostics.checks.login import log_in
 from sync.diagnostics.findings import Finding, bad, failed
 from sync.errors import SyncError, UnavailableError
@@ -70,18 +71,14 @@ def _with(settings: ConnectionSettings, values: dict[str, object]) -> Connection
 def _expired(container: Container, operation: Operation) -> Iterator[Finding]:
     if operation.requested_at < container.clock() - WORTHWHILE:
         yield bad(msg("It took too long until the settings were checked."), msg("Save them again."))
-    user = _user(container, operation)
-    rights = user.rights if user else None
+    rights = _rights(container, operation)
     if not (rights and rights.role.covers(Role.ADMINISTRATOR) and rights.scope.allows(operation.connection_id)):
         yield bad(msg("Whoever entered the settings may not change them any more."), "")
 
 
-def _user(container: Container, operation: Operation) -> users.User | None:
-    try:
-        user = users.get_by_email(container.database, operation.actor)
-    except users.UnknownUserError:
-        return None
-    return None if user.disabled else user
+def _rights(container: Container, operation: Operation) -> Rights | None:
+    """Return what the user or the API token may do now that asks for this."""
+    return tokens.rights_of(container.database, operation.actor, now=container.clock())
 
 
 def _check(
@@ -89,8 +86,8 @@ def _check(
 ) -> CheckedSettings:
     """Try each system whose secret was typed or whose login is another one."""
     before, refused, client_number = connection.settings, [], None
-    user, settings = _user(container, operation), _with(before, values)
-    if user and not user.administers_all:
+    rights, settings = _rights(container, operation), _with(before, values)
+    if rights and rights.scope.connections is not None:
         refused += [bad(why, "", setting=name) for name, why in unproven(before, values).items()]
     if not refused and "moment_api_key" in values:
         try:

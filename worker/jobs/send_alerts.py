@@ -94,8 +94,8 @@ def _message_id(pending: Sequence[PendingAlert], *, sender: str) -> str:
 
 
 def _subject(alert: PendingAlert) -> Hashable:
-    """Return what an alert is about: a record, an account, whether a connection works, or another matter of it."""
-    if alert.type is AlertType.ACCOUNT:
+    """Return what an alert is about: a record, whether a connection works, another matter of it, or none of it."""
+    if alert.connection_id is None:
         return (alert.type, alert.id)
     return alert.job_id or (
         alert.connection_id,

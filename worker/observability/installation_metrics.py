@@ -14,7 +14,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from integrations.twentyfour.budget import Budget
-from models.admin import metrics_snapshot
+from models.admin import audit_log, metrics_snapshot
 from models.admin.metrics_snapshot import MetricsSnapshot
 from models.database import Database, DatabaseUnavailableError
 from worker import heartbeat
@@ -22,6 +22,9 @@ from worker.queues import QUEUES
 
 CACHE_SECONDS = 5
 """How long an answer is given again, so that no number of questions is a burden."""
+
+KEYS_SECONDS = 3600.0
+"""How long it is believed when the oldest key was saved: to find out reads the audit log."""
 
 TRIED_SECONDS = 10.0
 """How long it is believed that a webhook can be written."""
@@ -62,6 +65,8 @@ class InstallationMetrics(Collector):
         self._reading = Lock()
         self._read: Sequence[Metric] = ()
         self._read_at = 0.0
+        self._oldest_key: datetime | None = None
+        self._keys_read_at = -KEYS_SECONDS
 
     def collect(self) -> Iterable[Metric]:
         """Read it, or tell what was read just now; what cannot be read is left out."""
@@ -77,13 +82,21 @@ class InstallationMetrics(Collector):
     def _of_postgresql(self) -> Sequence[Metric]:
         inbox: Sequence[Metric] = ()
         with suppress(DatabaseUnavailableError):
-            inbox = _inbox_metrics(metrics_snapshot.read(self._database, now=self._clock()))
+            now = self._clock()
+            inbox = [*_inbox_metrics(metrics_snapshot.read(self._database, now=now)), self._of_keys(now)]
         takes = int(not self._intake.refusal())
         return [
             Gauge("moment24_postgresql_up", "Whether PostgreSQL answers", int(bool(inbox))),
             Gauge("moment24_postgresql_takes_webhooks", "Whether a webhook could be written", takes),
             *inbox,
         ]
+
+    def _of_keys(self, now: datetime) -> Metric:
+        if time.monotonic() - self._keys_read_at >= KEYS_SECONDS:
+            self._oldest_key = audit_log.oldest_secret_saved_at(self._database, "moment_api_key")
+            self._keys_read_at = time.monotonic()
+        age = max((now - self._oldest_key).total_seconds(), 0) if self._oldest_key else 0
+        return Gauge("moment24_api_key_oldest_seconds", "Age of the oldest API key of Moment", age)
 
     def _of_redis(self) -> Sequence[Metric]:
         told: Sequence[Metric] = ()
@@ -122,7 +135,21 @@ def _inbox_metrics(read: MetricsSnapshot) -> Sequence[Metric]:
         _by("moment24_connections", "Connections by how they stand", ("state",), connections),
         Gauge("moment24_alerts_pending", "Alerts that wait for their mail", read.alerts),
         Gauge("moment24_alerts_oldest_pending_seconds", "Age of the oldest of these", read.alerts_seconds),
+        Gauge("moment24_event_deliveries_pending", "Events that receivers have not taken", read.deliveries),
+        Gauge("moment24_event_deliveries_oldest_seconds", "Age of the oldest of these", read.deliveries_seconds),
+        _by("moment24_polls_failing_seconds", "Since a poll went through", ("entity_type",), read.polls_failing),
+        _by(
+            "moment24_nightly_poll_seconds", "Age of the oldest nightly poll", ("entity_type",), read.nightly_polls
+        ),
+        _backup_metric(read.backup_seconds),
     ]
+
+
+def _backup_metric(seconds: float | None) -> Metric:
+    family = Gauge("moment24_backup_age_seconds", "Age of the last backup that was verified")
+    if seconds is not None:
+        family.add_metric([], seconds)
+    return family
 
 
 def _by(name: str, what: str, labels: Sequence[str], values: Mapping[Any, float]) -> Metric:

@@ -9,9 +9,9 @@ import structlog
 from structlog.contextvars import bound_contextvars
 
 from models.connections.alert_outbox import AlertType
-from models.enums import Outcome
+from models.enums import EntityType, JobState, Outcome
 from models.inbox.leases import AttemptResult, Lease, SyncJob
-from worker.observability.metrics import Metrics
+from worker.observability.metrics import NEEDS_ATTENTION, SYNCED_ALONE, Metrics
 from worker.observability.tracing import Fields, Tracer
 
 log = structlog.get_logger()
@@ -61,6 +61,7 @@ class Instrumentation:
             if result.outcome:
                 job = jobs[result.job_id]
                 self.metrics.attempts.labels(entity_type, result.outcome, result.error_code).inc()
+                self._count_record(entity_type, job, result)
                 self.metrics.attempt_seconds.labels(entity_type).observe(result.seconds)
                 if result.outcome is Outcome.SYNCED and job.received_at:
                     latency = max((now - job.received_at).total_seconds(), 0)
@@ -71,6 +72,15 @@ class Instrumentation:
                 self.tracer.event("completed", fields | {"error_code": result.error_code})
             if result.problem and result.problem.alert_type is AlertType.PAUSED:
                 log.warning("connection_paused", error_code=result.error_code)
+
+    def _count_record(self, entity_type: EntityType, job: SyncJob, result: AttemptResult) -> None:
+        """Count a record once: when it is synced and needed no person, or when it begins to need one."""
+        if job.needed_attention:
+            return
+        if result.state is JobState.NEEDS_ATTENTION:
+            self.metrics.records.labels(entity_type, NEEDS_ATTENTION).inc()
+        elif result.outcome is Outcome.SYNCED:
+            self.metrics.records.labels(entity_type, SYNCED_ALONE).inc()
 
     def call_completed(self, system: str, operation: str, *, status: str, seconds: float) -> None:
         self.metrics.calls.labels(system, operation, status).inc()

@@ -33,6 +33,10 @@ BUG_CODES = ("crashed", "worker_crashes")
 """Error codes that are bugs of ours, which somebody is woken for."""
 
 
+SYNCED_ALONE, NEEDS_ATTENTION = "synced_alone", "needs_attention"
+"""What is counted of a record: it was synced and no person was needed, or it began to need one."""
+
+
 class Metrics:
     """The counters of one process, in a registry of their own, for whoever has ``token``."""
 
@@ -50,6 +54,12 @@ class Metrics:
         for entity_type in EntityType:
             for error_code in BUG_CODES:  # told from the start: Prometheus sees no increase in what was never 0
                 self.attempts.labels(entity_type, Outcome.FAILED, error_code)
+        self.records = counter(
+            "moment24_records", "Records that were synced, or began to need a person", ("entity_type", "result")
+        )
+        for entity_type in EntityType:
+            for result in (SYNCED_ALONE, NEEDS_ATTENTION):
+                self.records.labels(entity_type, result)
         self.attempt_seconds = histogram("moment24_attempt_seconds", "How long attempts took", ("entity_type",))
         self.sync_latency = histogram(
             "moment24_sync_latency_seconds",
@@ -67,6 +77,7 @@ class Metrics:
             "moment24_budget_refusals", "Requests to 24SevenOffice that there was none for", ("for", "error_code")
         )
         self.emails = counter("moment24_emails", "Mails that were sent, refused or delayed", ("status",))
+        self.deliveries = counter("moment24_event_deliveries", "Attempts to deliver an event", ("status",))
         self.task_seconds = histogram("moment24_task_seconds", "How long tasks of workers took", ("task",))
         self.tasks_running = Gauge(
             "moment24_tasks_running", "Tasks that are being worked on", registry=self.registry
@@ -79,6 +90,9 @@ class Metrics:
         )
         for cause in ("disk_full", "read_only", "unreachable"):
             self.webhooks_refused.labels(cause)
+        self.clock_skew = Gauge(
+            "moment24_clock_skew_seconds", "How far this host's clock is ahead", registry=self.registry
+        )
         self.requests = counter("moment24_http_requests", "Answers of the web", ("part", "status"))
 
     def request_refused(self, poll: bool, error_code: str) -> None:  # noqa: FBT001 - as the budget tells it

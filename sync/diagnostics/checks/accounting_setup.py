@@ -43,14 +43,14 @@ def fiscal_years(target: Target) -> Iterator[Finding]:
         yield unknown(
             msg("The fiscal years do not follow each other day by day: {years}.", years=spans),
             msg("Compare them with those in 24SevenOffice."),
-            tests="S11",
+            tests="S11, S57",
         )
     elif years:
         first, last = f"{years[0].starts:%d.%m.%Y}", f"{years[-1].ends:%d.%m.%Y}"
         what = msg(
             "The fiscal years follow each other day by day, from {first} to {last}.", first=first, last=last
         )
-        yield good(what, tests="S11")
+        yield good(what, tests="S11, S57")
 
 
 def series(target: Target) -> Iterator[Finding]:

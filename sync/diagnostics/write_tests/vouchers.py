@@ -9,7 +9,7 @@ from typing import Literal
 
 import structlog
 
-from i18n.messages import msg
+from i18n.messages import Message, msg
 from models.connections.account_ranges import AccountRanges
 from models.inbox.leases import CRASHED
 from sync.diagnostics.findings import Finding, Target, bad, good, not_needed, safely, unknown
@@ -28,13 +28,16 @@ from sync.records import (
     Voucher,
     is_ambiguous,
 )
-from sync.rules.output_vat import differences
+from sync.rules.output_vat import HUNDRED, differences
 from sync.rules.vat_allocation import VAT_ACCOUNTS
 from sync.rules.vouchers import MAX_COMMENT_LENGTH, REVENUE_ACCOUNTS, find_posted, voucher_of
 
 log = structlog.get_logger()
 
 AN_HOUR = timedelta(hours=1)
+
+OTHER_NEXT = msg("The other way of sending VAT is tried next.")
+EXACT_NEXT = msg("A voucher with exact VAT is tried next.")
 
 OTHER_WAY: Mapping[str, Literal["net", "gross"]] = {"net": "gross", "gross": "net"}
 
@@ -46,10 +49,16 @@ NUMBER_OFFSET = 1000
 invoices keep theirs, and a number that 24SevenOffice would not have given shows whether ours are kept (S1)."""
 
 
+ROUNDED_ORE = 4
+"""How many øre of revenue stand as VAT instead, about as much as rounding does to a line in EUR (S58): with a rate
+of 25 % the VAT of 1 krone is 5 øre off it."""
+
+
 def voucher(context: WriteTestContext, *, customer_number: int, project_number: int | None) -> Iterator[Finding]:
     """Post a voucher of 1 krone as those of invoices, look at it in the ledger, and take it back.
 
-    Where 24SevenOffice makes something else of its VAT, the other way of sending it is tried as well (S24).
+    Its VAT is some øre off its rate, as rounding makes it (S58). Where 24SevenOffice does not take or keep that,
+    one with exact VAT is tried, and then the other way of sending it (S24).
     """
     target = context.target
     years = [each for each in target.erp.fiscal_years() if each.starts <= target.today <= each.ends]
@@ -68,8 +77,18 @@ def voucher(context: WriteTestContext, *, customer_number: int, project_number: 
         number += NUMBER_OFFSET
     make = partial(_made, context, account, customer_number=customer_number, project_number=project_number)
     way = target.settings.voucher_vat
-    tried = _VoucherTest(context, make(number, way), year)
+    exact = make(number, way)
+    if off := _off_rate(target, exact):
+        rounded = _VoucherTest(context, _rounded(exact), year, key="rounded voucher", off_rate=off)
+        yield from rounded.run()
+        if not rounded.vat_is_wrong:
+            return
+        number += 2
+        exact = make(number, way)
+    tried = _VoucherTest(context, exact, year)
     yield from tried.run()
+    if off and not tried.vat_is_wrong and tried.vat_is_known:
+        yield _not_rounded(off)
     if tried.vat_is_wrong and target.settings.posting == "ledger":
         other = OTHER_WAY[way]
         again = _VoucherTest(context, make(number + 2, other), year, key="voucher again")
@@ -105,6 +124,41 @@ def _made(
         chart=Chart(target.erp.tax_codes(), target.erp.vat_codes()),
         settings=target.settings.model_copy(update={"voucher_vat": way}),
         comment=context.name,
+    )
+
+
+def _off_rate(target: Target, voucher: Voucher) -> int:
+    """Return by how many øre the VAT of a voucher of 1 krone may be off; 0 where no VAT is sent to the ledger."""
+    if voucher.splits_vat or target.settings.posting == "draft" or not any(each.amount for each in voucher.vat):
+        return 0
+    [revenue], [vat] = voucher.revenue, voucher.vat
+    rate = target.erp.vat_codes()[vat.tax_code].rate
+    return abs(round(vat.amount - ROUNDED_ORE - (revenue.net + ROUNDED_ORE) * rate / HUNDRED))
+
+
+def _rounded(voucher: Voucher) -> Voucher:
+    """Move some øre from revenue to VAT, in what is sent and in what is to stand in the ledger."""
+    (receivable, credit, of_vat), [revenue], [vat] = voucher.entries, voucher.revenue, voucher.vat
+    return replace(
+        voucher,
+        entries=(
+            receivable,
+            replace(credit, amount=credit.amount + ROUNDED_ORE),
+            replace(of_vat, amount=of_vat.amount - ROUNDED_ORE),
+        ),
+        revenue=(replace(revenue, net=revenue.net + ROUNDED_ORE),),
+        vat=(replace(vat, amount=vat.amount - ROUNDED_ORE),),
+    )
+
+
+def _not_rounded(off: int) -> Finding:
+    return bad(
+        msg("24SevenOffice does not keep VAT that is {off} øre off its rate through rounding.", off=off),
+        msg(
+            "Please pass this on to whoever runs the integration. Long invoices and those in another currency may "
+            "have to be posted by hand."
+        ),
+        tests="S58",
     )
 
 
@@ -154,12 +208,16 @@ def _ranked(code: VatCode | None, number: str, is_theirs: bool) -> tuple[bool, b
 
 @dataclass
 class _VoucherTest:
-    """A voucher that is tried out; ``vat_is_wrong`` says that 24SevenOffice does not take or keep its VAT so."""
+    """A voucher that is tried out; ``vat_is_wrong`` says that 24SevenOffice does not take or keep its VAT so.
+
+    ``off_rate`` is by how many øre that VAT is off its rate.
+    """
 
     context: WriteTestContext
     voucher: Voucher
     year: FiscalYear
     key: str = "voucher"
+    off_rate: int = 0
     vat_is_wrong: bool = False
     vat_is_known: bool = False
 
@@ -220,6 +278,9 @@ class _VoucherTest:
         self.vat_is_wrong = error.error_code in VAT_WARNINGS
         if (answered and self.settings.posting == "ledger") or not error.outcome_unknown:
             self.context.artifacts.removed(self.key)
+        if self.vat_is_wrong and self.off_rate:
+            what = msg("24SevenOffice refuses VAT that is {off} øre off its rate.", off=self.off_rate)
+            return unknown(what, EXACT_NEXT, tests="S58")
         return write_failed(error, tests="S1, S10")
 
     def _unseen(self) -> Finding:
@@ -357,10 +418,10 @@ class _VoucherTest:
             yield unknown(
                 msg("The voucher is not found whole in the ledger by year, type and number."),
                 msg("Look for its number: it may be used twice in a year."),
-                tests="S21",
+                tests="S21, S56",
             )
             return
-        yield good(msg("The voucher is found whole in the ledger by year, type and number."), tests="S21")
+        yield good(msg("The voucher is found whole in the ledger by year, type and number."), tests="S21, S56")
         yield from self._taxed(lines)
 
     def _taxed(self, lines: Sequence[LedgerLine]) -> Iterator[Finding]:
@@ -374,7 +435,10 @@ class _VoucherTest:
         yield _coded(revenue, lines)
         off = differences(self.voucher, lines)
         self.vat_is_wrong, self.vat_is_known = bool(off), True
-        yield _kept(self.voucher, off, lines)
+        yield _kept(self.voucher, off, lines, next_=EXACT_NEXT if self.off_rate else OTHER_NEXT)
+        if self.off_rate and not off:
+            what = msg("VAT that is {off} øre off its rate through rounding is taken and kept.", off=self.off_rate)
+            yield good(what, tests="S58")
 
 
 def _numbered(sent: int, got: int) -> Finding:
@@ -401,7 +465,9 @@ def _coded(revenue: Revenue, lines: Sequence[LedgerLine]) -> Finding:
     )
 
 
-def _kept(voucher: Voucher, off: Sequence[tuple[int, int, int]], lines: Sequence[LedgerLine]) -> Finding:
+def _kept(
+    voucher: Voucher, off: Sequence[tuple[int, int, int]], lines: Sequence[LedgerLine], *, next_: Message
+) -> Finding:
     """Say what has become of the VAT of 1 krone."""
     vat = format_kroner(-sum(line.amount for line in lines if line.account in VAT_ACCOUNTS))
     if not off and voucher.splits_vat:
@@ -417,7 +483,6 @@ def _kept(voucher: Voucher, off: Sequence[tuple[int, int, int]], lines: Sequence
             tests="S24, S27, S41",
         )
     wanted = format_kroner(-sum(each.amount for each in voucher.vat))
-    next_ = msg("The other way of sending VAT is tried next.")
     if voucher.splits_vat:
         what = msg("24SevenOffice splits {amount} off 1 krone, where VAT is {wanted}.", amount=vat, wanted=wanted)
         return unknown(what, next_, setting="voucher_vat", tests="S24, S27")

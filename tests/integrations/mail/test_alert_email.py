@@ -190,6 +190,10 @@ def test_names_of_any_letters_and_length_arrive() -> None:
     assert b"Bridge <bridge@example.com>" in message.as_bytes()
 
 
+def test_a_title_of_emoji_that_is_cut_shows_so() -> None:
+    assert "🎉… did not reach 24SevenOffice" in mail(alert("🎉" * 1000))["Subject"]
+
+
 def test_a_domain_with_norwegian_letters_is_spelt_for_every_server() -> None:
     message = mail(alert(), to="post@blåbær.no", sender="Blåbær AS <varsel@blåbær.no>")
     assert message["To"] == "post@xn--blbr-roah.no"

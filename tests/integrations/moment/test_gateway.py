@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pytest
@@ -25,6 +25,8 @@ def invoice(**changes: object) -> dict[str, object]:
         "id": 7,
         "invoiceNumber": 1024,
         "invoiceState": "finalized",
+        "exportState": "toTransfer",
+        "currencyCode": "NOK",
         "invoiceDate": "2026-03-01",
         "customerId": 5,
         "totalAmountInclVat": 125,
@@ -171,10 +173,10 @@ def test_the_number_of_a_customer_that_is_gone_cannot_be_returned(gateway: Momen
 
 
 def test_every_page_of_what_changed_is_returned(remote: Remote, gateway: MomentGateway) -> None:
-    remote.answers["GET projects"] = pages([{"id": 1}, {"id": 2}], [{"id": 3}], [{"id": "four"}])
+    remote.answers["GET projects"] = [listing([{"id": 1}, {"id": 2}, {"id": 3}, {"id": "four"}], most=2)]
     assert list(gateway.changed(EntityType.PROJECT, since=SINCE)) == ["1", "2", "3", "four"]
     assert [asked.query for asked in remote.asked] == [
-        f"lastModifiedDateFrom=2026-03-01&page={page}&size=500&sort=id%2Casc" for page in range(3)
+        f"lastModifiedDateFrom=2026-03-01&{page}&sort=id%2Casc" for page in ("page=0&size=500", "page=1&size=2")
     ]
 
 
@@ -219,9 +221,23 @@ def test_what_was_modified_is_returned_with_its_instant_where_moment_tells_one(
     ]
 
 
-def test_of_invoices_only_the_finalized_are_news(remote: Remote, gateway: MomentGateway) -> None:
+def test_of_invoices_those_are_news_that_are_finalized_or_may_be(remote: Remote, gateway: MomentGateway) -> None:
     states = ["draft", "finalized", None]
-    remote.answers["GET invoices"] = pages(
-        [{"id": at, "invoiceState": state} for at, state in enumerate(states, 1)]
-    )
-    assert list(gateway.changed(EntityType.INVOICE, since=SINCE)) == ["2"]
+    rows: list[dict[str, object]] = [{"id": at, "invoiceState": state} for at, state in enumerate(states, 1)]
+    remote.answers["GET invoices"] = pages([*rows, {"id": 4}])
+    assert list(gateway.changed(EntityType.INVOICE, since=SINCE)) == ["2", "4"]
+
+
+def test_an_invoice_whose_state_a_list_leaves_out_is_told_by_what_it_is(
+    remote: Remote, gateway: MomentGateway
+) -> None:
+    remote.answers["GET invoices"] = pages([{"id": 7}, {"id": 8}, {"id": 9}])
+    untold = invoice()
+    del untold["invoiceState"]
+    remote.answers["GET invoices/7"] = [says({**invoice(), "invoiceState": "draft"})]
+    remote.answers["GET invoices/8"] = [says({**invoice(), "id": 8})]
+    remote.answers["GET invoices/9"] = [says({**untold, "id": 9})]
+    remote.answers["GET financialAccounts"] = pages([account(501)])
+    told = list(gateway.invoices_of(date(2020, 1, 1), date(2030, 1, 1)))
+    assert [each.id for each in told] == ["8", "9"]
+    assert [bool(each.unreadable) for each in told] == [False, True]

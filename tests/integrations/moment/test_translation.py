@@ -94,14 +94,14 @@ def test_a_customer_is_read() -> None:
 
 
 def test_a_customer_needs_no_more_than_a_name() -> None:
-    kari = Customer(id="7", name="Kari")
+    kari = Customer(id="7", name="Kari", is_company=None)
     assert customers.translate({"id": 7, "name": "Kari"}) == kari
 
 
 @pytest.mark.parametrize(
-    ("word", "is_company"), [("person", False), ("company", True), ("choir", True), (None, True)]
+    ("word", "is_company"), [("person", False), ("company", True), ("choir", True), (None, None), ("", None)]
 )
-def test_a_customer_is_a_company_unless_it_is_a_person(word: str | None, is_company: bool) -> None:  # noqa: FBT001 - a row of a table
+def test_a_customer_is_a_company_unless_it_is_a_person(word: str | None, is_company: bool | None) -> None:  # noqa: FBT001 - a row of a table
     assert customers.translate({**CUSTOMER, "customerType": word}).is_company is is_company
 
 
@@ -205,9 +205,40 @@ def test_a_word_that_nobody_knows_is_for_a_person_to_judge(field: str) -> None:
         invoice(**{field: "perhaps"})
 
 
+@pytest.mark.parametrize(
+    ("field", "missing"),
+    [("exportState", "export status"), ("currencyCode", "currency"), ("invoiceState", "invoice status")],
+)
+def test_what_an_invoice_must_tell_is_not_made_up_where_it_is_left_out(field: str, missing: str) -> None:
+    values = {name: value for name, value in INVOICE.items() if name != field}
+    with pytest.raises(RejectedError) as refusal:
+        invoices.translate(values, account=ACCOUNTS.get, number=NUMBERS.get)
+    assert refusal.value.message == f"The {missing} is missing (Moment record 106939080)."
+    listed = invoices.translate_listed(values, account=ACCOUNTS.get)
+    assert listed.unreadable == refusal.value.message
+
+
+@pytest.mark.parametrize(("rate", "is_read"), [(1, True), (None, True), (Decimal("11.4523"), False)])
+def test_an_invoice_without_a_currency_is_in_kroner_unless_it_has_a_rate(
+    rate: object,
+    is_read: bool,  # noqa: FBT001 - a case
+) -> None:
+    for code in (None, "", " "):
+        if is_read:
+            assert invoice(currencyCode=code, currencyRate=rate).currency == "NOK"
+            continue
+        with pytest.raises(RejectedError, match=r"^The currency is missing \(Moment record 106939080\)\.$"):
+            invoice(currencyCode=code, currencyRate=rate)
+
+
 @pytest.mark.parametrize("state", ["draft", "sent", "", None])
 def test_an_invoice_in_any_other_state_is_not_finalized(state: str | None) -> None:
     assert not invoice(invoiceState=state).finalized
+
+
+def test_a_kid_is_sent_without_the_spaces_between_its_groups() -> None:
+    assert invoice(kid=" 1234 5678\u00a090 ").kid == "1234567890"
+    assert invoice(kid="1234-5678").kid == "1234-5678"
 
 
 def test_nothing_in_a_draft_is_refused() -> None:

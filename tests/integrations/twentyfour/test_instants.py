@@ -75,6 +75,8 @@ def test_an_instant_without_a_zone_is_in_utc_and_an_offset_is_honoured(written: 
         ("2026-12-31T23:59:59", date(2026, 12, 31)),  # a day, whatever o'clock it is in UTC
         ("2026-12-31T23:59:59Z", date(2027, 1, 1)),
         ("2027-01-01T00:00:00+01:00", date(2027, 1, 1)),
+        ("2026-03-02T00:00:00+02:00", date(2026, 3, 2)),  # a day of Helsinki, where 24SevenOffice runs
+        ("2026-06-16T00:00:00+03:00", date(2026, 6, 16)),
         ("9999-12-31T23:59:59.999999Z", date(9999, 12, 31)),
     ],
 )

@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
@@ -151,6 +152,30 @@ def test_a_line_without_an_amount_is_an_error_that_names_its_voucher(
     assert raised.value.error_code == "no_amount"
     assert raised.value.message == (
         "Voucher 40001 in 24SevenOffice has a line without an amount, on account 4300."
+    )
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda gateway: gateway.supplier_voucher("2026-104-40001"),
+        lambda gateway: gateway.posted(501, day=date(2026, 3, 1)),
+        lambda gateway: booked(gateway, "4300"),
+        changed,
+    ],
+    ids=["supplier_voucher", "posted", "booked", "changed"],
+)
+def test_a_line_without_a_date_is_an_error_that_names_its_voucher(
+    remote: Remote, gateway: LedgerGateway, read: Callable[[LedgerGateway], object]
+) -> None:
+    years(remote)
+    dateless = "<AccountNo>4300</AccountNo><Amount>10</Amount><TransactionNo>40001</TransactionNo>"
+    ledger(remote, line("2026-03-01") + "<Amount>10</Amount>", dateless)
+    with pytest.raises(RejectedError) as raised:
+        read(gateway)
+    assert (raised.value.error_code, raised.value.message) == (
+        "no_date",
+        "Voucher 40001 in 24SevenOffice has a line without a date, on account 4300.",
     )
 
 

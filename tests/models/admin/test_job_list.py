@@ -56,7 +56,10 @@ def _ended(job: leases.SyncJob, event: Event, outcome: Outcome, error_code: str)
         if job.record.entity_type is EntityType.CUSTOMER
         else f"Invoice {job.record.id}"
     )
-    return AttemptResult(job_id=job.id, event=event, outcome=outcome, error_code=error_code, title=title)
+    warnings = (msg("The street was cut."),) if int(job.record.id) % 5 == 0 else ()
+    return AttemptResult(
+        job_id=job.id, event=event, outcome=outcome, error_code=error_code, title=title, warnings=warnings
+    )
 
 
 def walked(database: Database, job_filter: JobFilter) -> list[Page[JobView]]:
@@ -75,6 +78,7 @@ def is_wanted(view: JobView, job_filter: JobFilter) -> bool:
         and (not job_filter.states or view.state in job_filter.states)
         and (not job_filter.outcomes or view.outcome in job_filter.outcomes)
         and job_filter.error_code in ("", view.error_code)
+        and (view.warnings or not job_filter.with_warning)
         and (view.outcome is not None or not job_filter.text)
         and all(any(word.startswith(part) for word in words) for part in job_filter.text.split())
     )
@@ -90,7 +94,8 @@ def every_filter(ids: Sequence[int]) -> list[JobFilter]:
         JobFilter(text="nobody"),
         JobFilter(states=frozenset({JobState.DISMISSED})),
     )
-    return [*itertools.starmap(_wanted, some), JobFilter(outcomes=frozenset({Outcome.SKIPPED})), *none]
+    warned = (JobFilter(scope=scope, with_warning=True, text=text) for scope in scopes for text in texts)
+    return [*itertools.starmap(_wanted, some), JobFilter(outcomes=frozenset({Outcome.SKIPPED})), *warned, *none]
 
 
 def _wanted(

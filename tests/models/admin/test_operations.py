@@ -9,10 +9,13 @@ from pydantic import SecretStr
 from sqlalchemy import text
 
 from models.admin.operations import (
+    MAX_DISPATCHED,
     MAX_LOGINS,
+    MAX_PENDING,
     RECONCILIATIONS,
     WORTHWHILE,
     OperationPendingError,
+    OperationRunningError,
     Operations,
     OperationType,
     TooManyOperationsError,
@@ -143,6 +146,86 @@ def test_typed_logins_are_tried_a_few_times_an_hour(operations: Operations, conn
     assert ask(operations, connection)
     later = NOW + WORTHWHILE + timedelta(seconds=1)
     assert ask(operations, connection, type_=saving, input_={"password": "once more"}, now=later)
+
+
+def test_a_key_of_moment_is_a_typed_login_too(operations: Operations, connection: Connection) -> None:
+    saving = OperationType.SAVING
+    for number in range(MAX_LOGINS):
+        asked = ask(operations, connection, type_=saving, input_={"moment_api_key": str(number)})
+        operations.complete(asked, {}, now=NOW)
+    with pytest.raises(TooManyOperationsError):
+        ask(operations, connection, type_=saving, input_={"moment_api_key": "once more"})
+    with pytest.raises(TooManyOperationsError):
+        operations.record_login(connection.id, actor="kari", now=NOW)
+
+
+def test_a_login_whose_saving_is_cancelled_counts(operations: Operations, connection: Connection) -> None:
+    for number in range(MAX_LOGINS):
+        asked = ask(operations, connection, type_=OperationType.SAVING, input_={"password": str(number)})
+        operations.cancel(asked, actor="kari", now=NOW)
+    with pytest.raises(TooManyOperationsError):
+        ask(operations, connection, type_=OperationType.CLIENTS, input_=TYPED)
+
+
+def test_a_typed_login_that_waits_tells_nobody_else_that_theirs_is_the_same(
+    operations: Operations, connection: Connection
+) -> None:
+    def by_program(actor: str, password: str) -> int:
+        typed = TYPED | {"password": password}
+        return operations.request(
+            OperationType.CLIENTS, connection.id, input_=typed, actor=actor, now=NOW, by_program=True
+        )
+
+    first = by_program("kari", "right")
+    assert (by_program("kari", "right"), by_program("ola", "right") != first) == (first, True)
+    for number in range(MAX_LOGINS - 2):
+        by_program("ola", str(number))
+    for guess in ("wrong", "right"):
+        with pytest.raises(TooManyOperationsError):
+            by_program("per", guess)
+    with pytest.raises(OperationPendingError):
+        ask(operations, connection, type_=OperationType.CLIENTS, input_=TYPED | {"password": "right"}, actor="per")
+
+
+def test_so_many_operations_of_a_connection_wait_and_no_more(
+    operations: Operations, connections: Connections, connection: Connection
+) -> None:
+    other, _ = connections.add("Other AS", settings(moment_company="1002"), actor="test", now=NOW)
+
+    def in_turn() -> set[int]:
+        return set(operations.next_in_turn(operations.pending(since=NOW), since=NOW))
+
+    saving = OperationType.SAVING
+    asked = [ask(operations, connection, type_=saving, input_={"client_id": str(n)}) for n in range(MAX_PENDING)]
+    with pytest.raises(TooManyOperationsError):
+        ask(operations, connection, type_=saving, input_={"client_id": "one more"})
+    test, elsewhere = ask(operations, connection), ask(operations, other)
+    assert in_turn() == {*asked[:MAX_DISPATCHED], elsewhere}
+    operations.complete(asked[0], {}, now=NOW)
+    assert in_turn() == {*asked[1 : MAX_DISPATCHED + 1], elsewhere}
+    for each in asked[1:]:
+        operations.complete(each, {}, now=NOW)
+    assert in_turn() == {test, elsewhere}
+
+
+def test_backfills_which_take_days_hold_up_nothing_else(operations: Operations, connection: Connection) -> None:
+    backfills = [
+        operations.request(
+            OperationType.BACKFILL, connection.id, input_={"first": each}, actor="kari", now=NOW, by_program=True
+        )
+        for each in "123"
+    ]
+    test = ask(operations, connection)
+    turn = operations.next_in_turn([*backfills, test], since=NOW)
+    assert [*turn] == [*backfills[:MAX_DISPATCHED], test]
+
+
+def test_the_comparison_of_each_month_is_not_cancelled(operations: Operations, connection: Connection) -> None:
+    monthly = OperationType.MONTHLY_RECONCILIATION
+    number = operations.request_once(monthly, connection.id, input_={}, since=NOW, now=NOW)
+    assert number
+    with pytest.raises(OperationRunningError):
+        operations.cancel(number, actor="kari", now=NOW)
 
 
 def test_settings_that_are_saved_without_a_password_try_no_login(

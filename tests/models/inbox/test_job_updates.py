@@ -103,7 +103,8 @@ def test_postgresql_plays_each_cell_as_python_does(
 
 def test_nothing_else_writes_what_the_table_decides() -> None:
     sources = list((ROOT / "models").rglob("*.py"))  # no other room may import SQLAlchemy
-    others = [path for path in sources if path not in WRITERS and "versions" not in path.parts]
+    elsewhere = {"versions", "receivers"}  # deliveries of events have a state of their own, in their own table
+    others = [path for path in sources if path not in WRITERS and elsewhere.isdisjoint(path.parts)]
     assert len(others) > 40
     assert [(path.name, found) for path in others for found in writes(path.read_text())] == []
 

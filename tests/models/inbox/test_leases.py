@@ -172,6 +172,19 @@ def test_a_lease_that_expires_is_taken_over_and_its_outcome_is_unknown(database:
         complete(database, lost)
 
 
+def test_a_worker_whose_last_answer_was_lost_takes_off_no_crash_of_others(database: Database, lane: Lane) -> None:
+    receive(database, lane, "1")
+    for minute in range(2):
+        leased(database, lane, now=NOW + minute * MINUTE)
+    lease = leased(database, lane, now=NOW + 2 * MINUTE)
+    complete(
+        database, lease, Event.UNTRIED, outcome=None, due_at=NOW
+    )  # and PostgreSQL goes away before it answers
+    leases.take_back_crash(database, lease, now=NOW)
+    (job,) = leased(database, lane, now=NOW + 2 * MINUTE).jobs
+    assert job.worker_crashes == 2
+
+
 def test_a_renewed_lease_is_not_taken_over(database: Database, lane: Lane) -> None:
     receive(database, lane, "1")
     lease = leased(database, lane)

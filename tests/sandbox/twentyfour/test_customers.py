@@ -67,6 +67,7 @@ def test_a_free_number_is_taken_for_the_customer_that_it_comes_with(demo: SoapCl
         ("<Name>Kunde AS</Name><Type>None</Type>", "Property Type is missing."),
         ("<Type>Business</Type>", "Property Name is missing."),
         (f"<Name>{'x' * 201}</Name><Type>Business</Type>", "Property Name is longer than 200 characters."),
+        (f"<Name>{'🎉' * 101}</Name><Type>Business</Type>", "Property Name is longer than 200 characters."),
         (
             f"<OrganizationNumber>{'9' * 21}</OrganizationNumber><Name>Kunde AS</Name><Type>Business</Type>",
             "Property OrganizationNumber is longer than 20 characters.",

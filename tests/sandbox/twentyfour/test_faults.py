@@ -118,6 +118,14 @@ def test_refuse_answers_with_a_type_whatever_was_saved(demo: SoapClient, kind: s
     assert demo.save_vouchers(voucher(2))["Type"] == "Ok"
 
 
+@pytest.mark.parametrize(("kind", "saved"), [("refuse", 0), ("save_then_refuse", 1)])
+def test_a_company_is_refused_by_the_database_whatever_was_saved(demo: SoapClient, kind: str, saved: int) -> None:
+    demo.add_fault("SaveCompanies", kind)
+    answer = etree.fromstring(save(demo).content)
+    assert answer.findtext(".//{*}APIException/{*}Type") == "Office24Seven.Library.Data.DataBaseServerException"
+    assert (len(answer.findall(".//{*}Company/{*}Id")), customers(demo)) == (saved, saved)
+
+
 def test_a_fault_is_played_as_often_as_it_says_after_those_it_skips(demo: SoapClient) -> None:
     demo.add_fault("SaveCompanies", "error_503", times=2, skip=1)
     assert [save(demo).status_code for _ in range(4)] == [200, 503, 503, 200]

@@ -74,6 +74,23 @@ def test_a_day_with_a_time_zone_is_the_day_in_oslo(seeded: SoapClient) -> None:
     assert {line["date"] for line in seeded.records("vouchers")[0]["lines"]} == {"2026-03-17"}
 
 
+@pytest.mark.parametrize(
+    ("bank_account", "is_warned_of"), [("", False), ("15030000001", False), ("15030000002", True)]
+)
+def test_another_bank_account_than_the_customers_is_warned_of_unless_that_is_ignored(
+    demo: SoapClient, bank_account: str, *, is_warned_of: bool
+) -> None:
+    demo.save_company("<Name>Kunde AS</Name><Type>Business</Type><BankAccountNo>15030000001</BankAccountNo>")
+    told = f"<BankAccountNo>{bank_account}</BankAccountNo>"
+    lines = entry(1500, "125.00", told), entry(3100, "-125.00", "<TaxNo>5</TaxNo>")
+    answer = demo.save_vouchers(voucher(1, *lines))
+    assert answer["Type"] == ("Exception" if is_warned_of else "Ok")
+    assert not is_warned_of or "(customermismatchbankaccount)" in answer["Description"]
+    ignoring = "<IgnoreWarnings><string>customermismatchbankaccount</string></IgnoreWarnings>"
+    again = demo.save_vouchers(voucher(2, *lines), options=f"<SaveOption>0</SaveOption>{ignoring}")
+    assert again["Type"] == "Ok"
+
+
 def test_one_refused_voucher_keeps_all_of_its_call_out(seeded: SoapClient) -> None:
     kind, description = seeded.refusal(voucher(1), voucher(2, entry(9999, "1.00"), entry(3000, "-1.00")))
     assert (kind, description) == ("Exception", "Bilag 2: konto 9999 finnes ikke i kontoplanen.")
@@ -292,6 +309,33 @@ def test_vat_without_its_lines_or_its_base_is_warned_of_unless_that_is_ignored(
 def test_vat_on_lines_of_its_own_is_taken_and_kept(seeded: SoapClient) -> None:
     assert seeded.save_vouchers(voucher(1, *NET))["Type"] == "Ok"
     assert held(seeded) == [(1500, "125.00", ""), (3000, "-100.00", "3"), (2701, "-25.00", "3")]
+
+
+@pytest.mark.parametrize(
+    ("gross", "net", "vat", "is_exact", "kind"),
+    [
+        ("62.65", "-50.10", "-12.55", False, "Ok"),  # five lines that are each rounded
+        ("62.65", "-50.10", "-12.55", True, "Exception"),
+        ("62.65", "-50.12", "-12.53", True, "Ok"),
+        ("126.00", "-100.00", "-26.00", False, "Ok"),
+        ("126.01", "-100.00", "-26.01", False, "Exception"),
+        ("12525.00", "-10000.00", "-2525.00", False, "Ok"),
+        ("12525.01", "-10000.00", "-2525.01", False, "Exception"),
+        ("0.10", "-0.10", "0.00", False, "Exception"),
+    ],
+)
+def test_vat_may_be_off_its_rate_by_rounding_unless_it_is_compared_to_the_ore(
+    seeded: SoapClient,
+    gross: str,
+    net: str,
+    vat: str,
+    is_exact: bool,  # noqa: FBT001 - a case
+    kind: str,
+) -> None:
+    seeded.control("PUT", "/books/1/vat", {"exact_vat": is_exact})
+    lines = [entry(1500, gross), entry(3000, net, TAX_3), entry(2701, vat, TAX_3)]
+    sent = voucher(1, *(lines if vat != "0.00" else lines[:2]))
+    assert (seeded.save_vouchers(sent) if kind == "Ok" else {"Type": seeded.refusal(sent)[0]})["Type"] == kind
 
 
 def test_vat_is_split_off_a_journal_and_off_the_ledger_of_a_client_that_does_so(seeded: SoapClient) -> None:

@@ -73,6 +73,28 @@ class WantsVat(ErpThatKeepsWhatIsNotSent):
         super().post(vouchers, year=year)
 
 
+class ExactVat(ErpThatKeepsWhatIsNotSent):
+    """Books that compare VAT with its rate to the øre."""
+
+    def post(self, vouchers: Sequence[Voucher], *, year: int) -> None:
+        for voucher in vouchers:
+            if abs(voucher.entries[1].amount) != 4 * abs(voucher.entries[2].amount):
+                refusal = RejectedError("VAT is off.", error_code="vat_not_balanced")
+                raise OutcomeUnknownError("VAT is off.", error_code="vat_not_balanced", otherwise=refusal)
+        super().post(vouchers, year=year)
+
+
+class ReckonsVat(ErpThatKeepsWhatIsNotSent):
+    """Books that put the VAT that the rate makes in place of the one that they are sent."""
+
+    def supplier_voucher(self, voucher: str) -> Sequence[LedgerLine]:
+        reckoned = {2701: 20, 3000: 80}
+        return [
+            replace(line, amount=reckoned.get(line.account, abs(line.amount)) * (1 if line.amount > 0 else -1))
+            for line in super().supplier_voucher(voucher)
+        ]
+
+
 class SplitsAgain(ErpThatKeepsWhatIsNotSent):
     """Books that split VAT off what they are sent, whatever it is."""
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterator
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -133,6 +134,16 @@ def test_a_project_that_the_list_leaves_out_is_reported_with_what_may_follow() -
 def test_of_a_company_without_invoices_the_first_number_is_reported() -> None:
     looked_at = messages(found(OpenFakeErp(), moment=OpenFakeMoment())[CheckStatus.UNKNOWN])
     assert "The series of outgoing invoices goes on with 1; Moment has no invoice yet." in looked_at
+
+
+@pytest.mark.parametrize(("account", "is_told"), [(None, True), (1920, False)])
+def test_a_total_in_whole_kroner_is_told_only_where_it_would_be_refused(
+    account: int | None,
+    is_told: bool,  # noqa: FBT001 - a case
+) -> None:
+    moment = OpenFakeMoment(customer(), project(), invoice(amounts=("12500.40",), total=Decimal(12500)))
+    told = messages(found(OpenFakeErp(), moment=moment, rounding_account=account)[CheckStatus.UNKNOWN])
+    assert ("The lines of invoice 1 add up to 12500.40 and its total is 12500." in told) is is_told
 
 
 def test_what_is_not_synced_is_not_looked_at() -> None:

@@ -93,6 +93,38 @@ def test_a_customer_known_to_both_systems_before_is_linked_by_its_number(world: 
     assert list(world.erp.companies) == [10001]
 
 
+@pytest.mark.parametrize(("choice", "number"), [("20001", "20001"), (match_questions.NEW, "10002")])
+def test_a_supplier_under_the_number_is_asked_about_and_stays_one(world: World, choice: str, number: str) -> None:
+    supplier = Company(20001, "Nordlys Arkitekter AS", "923609016", supplier=True)
+    world.erp.companies[20001] = supplier
+    world.moment.put(factories.customer("7", number="20001"))
+    sync(world)
+    assert world.job(EntityType.CUSTOMER, "7").error_code == "which_customer"
+    assert world.erp.companies == {20001: supplier}
+    assert answer(world, choice) == 1
+    world.run()
+    assert world.moment.customers["7"].number == number
+    assert world.erp.companies[20001].supplier
+
+
+def test_a_person_stays_one_where_moment_does_not_tell_the_customer_type(world: World) -> None:
+    kari = {"name": "Kari Nordmann", "organization_number": ""}
+    world.moment.put(factories.customer("7", is_company=False, **kari))
+    sync(world)
+    world.moment.put(factories.customer("7", is_company=None, number="10001", phone="90 00 00 00", **kari))
+    sync(world)
+    assert world.erp.calls["save_companies"] == 2
+    assert world.erp.companies[10001].person
+
+
+def test_several_e_mail_addresses_in_one_field_are_warned_of(world: World) -> None:
+    world.moment.put(factories.customer("7", email="post@x.example", invoice_email="a@x.example; b@x.example"))
+    sync(world)
+    (warning,) = world.job(EntityType.CUSTOMER, "7").warnings
+    assert warning.startswith("The e-mail address for invoices holds several addresses.")
+    assert "a@x.example; b@x.example" in world.erp.emails[10001].values()
+
+
 def test_a_number_that_is_another_companys_in_24sevenoffice_is_not_taken_over(world: World) -> None:
     world.erp.companies[10001] = Company(10001, "Helt Andre AS", "974760673")
     world.moment.put(factories.customer("7", number="10001"))

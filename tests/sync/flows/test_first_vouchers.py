@@ -1,7 +1,7 @@
 """The first voucher of each VAT code is read back before another one is posted."""
 
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -9,6 +9,7 @@ import pytest
 
 from models.admin import job_actions
 from models.admin.job_filter import JobFilter
+from models.connections import alert_outbox
 from models.enums import EntityType, JobState, Outcome
 from models.inbox import vat_checks
 from models.inbox.vat_checks import VatStatus
@@ -18,6 +19,7 @@ from tests import factories
 from tests.sync.conftest import World
 
 WAYS = ["net", "gross"]
+DAY = factories.invoice("1").day
 
 
 @pytest.fixture
@@ -38,6 +40,10 @@ def put(world: World, record_id: str, **values: Any) -> None:
 
 def known(world: World, way: str = "net") -> dict[str, VatStatus]:
     return {each.vat_code: each.status for each in vat_checks.find(world.database, world.connection.id, way)}
+
+
+def nothing_posted(*_: object, **__: object) -> list[LedgerLine]:
+    return []
 
 
 def resume(world: World) -> None:
@@ -140,6 +146,75 @@ def test_once_a_person_has_seen_to_the_wrong_voucher_the_next_one_is_the_first(w
     assert (known(world, "gross"), len(world.erp.vouchers)) == ({"3": expected}, 1 + (by != "removal"))
 
 
+def others(number: int, *amounts: tuple[int, int], customer: int = 10001, day: date = DAY) -> list[LedgerLine]:
+    """Return a voucher of the ledger under invoice number 1, by what it has on each account."""
+    return [
+        LedgerLine(
+            voucher_number=number,
+            type=101,
+            account=account,
+            amount=amount,
+            day=day,
+            invoice_number="1",
+            customer_number=customer,
+            vat_code="3" if account == 3000 else "",
+        )
+        for account, amount in amounts
+    ]
+
+
+def stopped(world: World) -> None:
+    """Have the connection pause over the voucher of invoice 1, which has its VAT on the revenue account."""
+    world.change_settings(voucher_vat="gross")
+    world.erp.leaves_vat = True
+    for number in ("1", "2"):
+        put(world, number)
+    sync(world, "1", "2")
+    assert len(world.erp.vouchers) == 1
+
+
+def test_a_voucher_that_is_taken_back_and_entered_anew_counts_with_all_of_its_vouchers(world: World) -> None:
+    stopped(world)
+    world.erp.others = [
+        *others(901, (1500, -125000), (3000, 125000)),
+        *others(902, (1500, 125000), (3000, -100000), (2701, -25000)),
+    ]
+    resume(world)
+    assert [each.invoice_number for each in world.erp.vouchers.values()] == [1, 2]
+
+
+def test_a_voucher_that_is_taken_back_whole_is_not_there_any_more(world: World) -> None:
+    stopped(world)
+    world.erp.others = others(901, (1500, -125000), (3000, 125000))
+    resume(world)
+    assert [each.invoice_number for each in world.erp.vouchers.values()] == [1, 2]
+
+
+def test_vouchers_of_others_under_the_same_number_are_not_counted(world: World) -> None:
+    stopped(world)
+    del world.erp.vouchers[2026, 1]
+    world.erp.others = [
+        *others(901, (1500, 125000), (3000, -100000), (2701, -25000), day=DAY + timedelta(days=1)),
+        *others(902, (4300, 80000), (2711, 20000), (2400, -100000), customer=20001),
+        *others(903, (1500, 62500), (3000, -50000), (2701, -12500), customer=10009),
+    ]
+    resume(world)
+    assert [each.invoice_number for each in world.erp.vouchers.values()] == [2]
+
+
+def test_the_mail_about_a_wrong_voucher_names_both_ways_out(world: World) -> None:
+    stopped(world)
+    remedy = remedy_of_pause(world)
+    assert "choose the other way for the VAT of vouchers" in remedy
+    assert "mark invoice 1 as handled before you resume: it is not looked at again" in remedy
+
+
+def remedy_of_pause(world: World) -> str:
+    (address,) = world.connection.settings.error_emails
+    (alert,) = [each for each in alert_outbox.pending_alerts(world.database, address) if each.type == "paused"]
+    return alert.remedy
+
+
 def test_a_corrected_voucher_is_in_step_when_it_is_tried_again(world: World) -> None:
     world.change_settings(voucher_vat="gross")
     world.erp.leaves_vat = True
@@ -170,10 +245,7 @@ def test_another_vat_code_in_the_ledger_stops_the_lane(world: World, monkeypatch
 def test_a_voucher_that_the_ledger_does_not_show_yet_holds_up_the_next(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def nothing(*_: object, **__: object) -> list[LedgerLine]:
-        return []
-
-    monkeypatch.setattr(world.erp, "posted", nothing)
+    monkeypatch.setattr(world.erp, "posted", nothing_posted)
     for number in ("1", "2"):
         put(world, number)
     sync(world, "1", "2")
@@ -183,6 +255,43 @@ def test_a_voucher_that_the_ledger_does_not_show_yet_holds_up_the_next(
     world.run()
     assert {world.job(EntityType.INVOICE, each).state for each in ("1", "2")} == {JobState.DONE}
     assert (len(world.erp.vouchers), known(world)) == (2, {"3": VatStatus.RIGHT})
+
+
+def test_a_voucher_that_the_ledger_does_not_show_for_hours_pauses_the_connection(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(world.erp, "posted", nothing_posted)
+    for number in ("1", "2"):
+        put(world, number)
+    sync(world, "1", "2")
+    world.later(hours=5)
+    world.run()
+    assert world.connections.get(world.connection.id).paused_because == ""
+    world.later(hours=2)
+    world.run()
+    assert world.connections.get(world.connection.id).paused_because == (
+        "The voucher of invoice 1 is the first with its VAT code. 24SevenOffice accepted it more than 6 hours ago, "
+        "and the ledger does not show it. Nothing more is posted."
+    )
+    assert "Look for the voucher in 24SevenOffice" in remedy_of_pause(world)
+    dismiss(world, "1")
+    monkeypatch.undo()
+    resume(world)
+    assert world.job(EntityType.INVOICE, "2").outcome is Outcome.SYNCED
+    assert known(world) == {"3": VatStatus.RIGHT}
+
+
+def test_the_hours_count_from_when_the_voucher_was_sent_last(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(world.erp, "posted", nothing_posted)
+    world.erp.fails_before["post"] = [OutcomeUnknownError("No answer.", error_code="no_answer")]
+    put(world, "1")
+    sync(world, "1")
+    world.later(hours=7)
+    world.run()
+    assert world.erp.calls["post"] == 2
+    assert world.job(EntityType.INVOICE, "1").error_code == "vat_not_seen"
 
 
 def test_a_look_that_fails_after_posting_is_made_up_for(world: World) -> None:
@@ -283,6 +392,23 @@ def test_vat_that_comes_to_nothing_proves_no_code(world: World, codes: tuple[str
     sync(world, "1", "2", "3")
     assert [each.invoice_number for each in world.erp.vouchers.values()] == [1, 2]
     assert known(world, "gross") == {"3": VatStatus.WRONG, "5": VatStatus.RIGHT}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(("amount", "proves"), [("0.01", False), ("0.02", False), ("0.03", True)])
+def test_an_invoice_too_small_to_bear_vat_proves_no_code_with_a_rate(
+    world: World,
+    way: str,
+    amount: str,
+    proves: bool,  # noqa: FBT001 - a case
+) -> None:
+    world.change_settings(voucher_vat=way)
+    put(world, "1", amounts=(amount,))
+    sync(world, "1")
+    assert known(world, way) == ({"3": VatStatus.RIGHT} if proves else {})
+    put(world, "2")
+    sync(world, "2")
+    assert (world.erp.calls["supplier_voucher"], known(world, way)) == (2 - proves, {"3": VatStatus.RIGHT})
 
 
 def test_a_code_whose_rate_nobody_tells_is_never_proven(world: World) -> None:

@@ -29,7 +29,7 @@ def test_the_comment_on_the_receivable_is_in_the_language_of_the_connection(worl
         rate=Decimal(9),
     )
     assert world.erp.vouchers[2026, 1].comment == (
-        "Moment: Kreditnota 1 Krediterer faktura 7. EUR -1,00 til kurs 9. Kundens re"
+        "Moment: Kreditnota 1 EUR -1,00 til kurs 9. Krediterer faktura 7. Kundens re"
     )
 
 
@@ -39,6 +39,13 @@ def test_a_long_description_is_cut_off_where_the_comment_has_no_more_room(world:
     assert len(comment) == 75
     assert comment.endswith("Æ https://moment.example/invoices/9")
     assert comment.startswith("Moment: Invoice 1 ÆÆ")
+
+
+def test_a_comment_keeps_within_the_units_that_24sevenoffice_counts(world: World) -> None:
+    sync(world, description="🎉" * 60)
+    comment = world.erp.vouchers[2026, 1].comment
+    assert len(comment.encode("utf-16-le")) // 2 <= 75
+    assert comment.endswith(" https://moment.example/invoices/9")
 
 
 def test_a_line_with_another_vat_rate_than_its_code_is_refused_until_the_account_is_put_right(

@@ -516,7 +516,7 @@ def test_into_a_fiscal_year_whose_number_another_one_has_nothing_is_posted(world
     assert list(world.erp.vouchers) == [(2026, 3)]
 
 
-@pytest.mark.parametrize(("rate", "error_code"), [("11.43", ""), ("1143", "currency_rate")])
+@pytest.mark.parametrize(("rate", "error_code"), [("11.43", ""), ("1143", "currency_rate"), ("1", "rate_of_one")])
 def test_a_rate_is_held_against_that_of_24sevenoffice(world: World, rate: str, error_code: str) -> None:
     put(world, currency="EUR", rate=Decimal(rate))
     sync(world)

@@ -28,6 +28,7 @@ def used(world: World) -> World:
         1: Company(1, "Nordlys Arkitekter AS", "923609016"),
         2: Company(2, "Ola Nordmann"),
         3: Company(3, "Ola Nordmann"),
+        20001: Company(20001, "Byggmakker AS", supplier=True),
     }
     world.erp.projects = {
         1: ProjectDraft(1, "Kulturhuset", 1),
@@ -40,6 +41,7 @@ def used(world: World) -> World:
         factories.customer("9", name="Fjord AS", organization_number="", email=""),
         factories.customer("10", name=" "),
         factories.customer("11"),
+        factories.customer("12", name="Byggmakker AS", number="20001", organization_number="", email=""),
     ):
         world.moment.put(customer)
     for project in (
@@ -60,6 +62,7 @@ EXPECTED = {
     "9": (PlannedAction.SYNC, ""),
     "10": (PlannedAction.REJECT, ""),
     "11": (PlannedAction.ASK, ""),
+    "12": (PlannedAction.ASK, ""),
     "21": (PlannedAction.LINK, "1"),
     "22": (PlannedAction.ASK, ""),
     "23": (PlannedAction.ASK, ""),
@@ -75,7 +78,7 @@ def test_a_survey_tells_what_would_become_of_everything_and_writes_nothing(used:
     assert used.erp.calls == {"all_companies": 1, "existing_projects": 1}
     assert context.link(Record(EntityType.CUSTOMER, "7")) is None
     used.run()
-    assert len(used.erp.companies) == 3
+    assert len(used.erp.companies) == 4
 
 
 def test_what_is_certain_is_linked_what_is_unclear_asked_and_the_rest_left_to_the_flows(used: World) -> None:
@@ -98,6 +101,7 @@ def test_it_may_be_done_again_and_then_creates_what_is_new_on_demand(used: World
         initial_matching.apply(context, initial_matching.plan(context), create=create)
         used.run()
     assert sorted(each.name for each in used.erp.companies.values()) == [
+        "Byggmakker AS",
         "Fjord AS",
         "Nordlys Arkitekter AS",
         "Ola Nordmann",

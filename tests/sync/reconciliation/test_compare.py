@@ -12,7 +12,7 @@ from sync.reconciliation.report import Discrepancy, DiscrepancyType, Reconciliat
 from sync.records import Chart, Company, Invoice, InvoiceLine, LedgerLine, VoucherFile, VoucherFiles
 from sync.rules.vouchers import voucher_of
 from tests import factories
-from tests.fakes import CHART, VAT_CODES
+from tests.fakes import VAT_CODES
 from tests.sync.conftest import World
 
 FIRST, LAST = date(2026, 1, 1), date(2026, 12, 31)
@@ -35,14 +35,14 @@ def known(world: World, count: int) -> list[Invoice]:
     return invoices
 
 
-def post(world: World, *invoices: Invoice, way: str = "net") -> None:
+def post(world: World, *invoices: Invoice, way: str = "net", rounding: int | None = None) -> None:
     for each in invoices:
         voucher = voucher_of(
             each,
             customer_number=10001,
             project_number=lambda _: 1,
-            chart=Chart(CHART, VAT_CODES),
-            settings=factories.settings(voucher_vat=way),
+            chart=Chart(world.erp.chart, VAT_CODES),
+            settings=factories.settings(voucher_vat=way, rounding_account=rounding),
             comment="",
         )
         world.erp.vouchers[each.day.year, voucher.number] = voucher
@@ -102,6 +102,22 @@ def test_vat_that_24sevenoffice_rounds_otherwise_is_said_and_is_no_difference(wo
     world.change_settings(voucher_vat="net")
     (found,) = compared(world).discrepancies
     assert [each.field.value for each in found.differences] == ["vat amount"]
+
+
+@pytest.mark.parametrize("way", ["net", "gross"])
+def test_what_many_lines_are_rounded_by_to_a_whole_krone_is_compared(world: World, way: str) -> None:
+    (invoice,) = known(world, 1)
+    lines = (InvoiceLine(Decimal("41.67"), 3000, vat=Decimal(25)),) * 60
+    whole = replace(invoice, lines=lines, total=Decimal(2500))
+    world.moment.invoices = {whole.id: whole}
+    world.erp.chart[7740] = ""
+    world.change_settings(voucher_vat=way, rounding_account=7740)
+    post(world, whole, way=way, rounding=7740)
+    assert compared(world).counts == {"equal": 1}
+    post(world, whole, way=way)
+    (found,) = compared(world).discrepancies
+    told = [(each.field.value, each.moment, each.ledger) for each in found.differences]
+    assert ("account", "3000: -2 500,20, 7740: 0,20", "3000: -2 500,00") in told
 
 
 def test_an_invoice_that_cannot_become_a_voucher_says_why(world: World) -> None:

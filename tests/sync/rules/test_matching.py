@@ -206,6 +206,15 @@ def test_a_supplier_and_one_out_of_use_are_asked_about_unless_there_is_a_custome
     assert matched(unfit, NORDLYS) == Match(10234)
 
 
+@pytest.mark.parametrize(
+    "customer", [{}, {"organization_number": ""}, {"organization_number": "", "is_company": False}]
+)
+def test_a_supplier_under_the_number_that_moment_knows_is_asked_about(customer: dict[str, Any]) -> None:
+    supplier = replace(NORDLYS, organization_number="", supplier=True)
+    assert matched(supplier, number="10234", **customer) == Match(candidates=(supplier,))
+    assert matched(replace(supplier, moment_id="7"), number="10234", **customer) == Match(10234)
+
+
 @pytest.mark.parametrize("known_by", [{"moment_id": "7"}, {}])
 def test_one_that_is_known_but_out_of_use_is_asked_about(known_by: dict[str, Any]) -> None:
     merged_away = replace(NORDLYS, active=False, **known_by)

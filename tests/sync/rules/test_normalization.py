@@ -36,6 +36,18 @@ def test_a_text_that_is_cut_gives_a_warning_and_one_that_fits_gives_none() -> No
         )
 
 
+def test_a_text_is_cut_by_utf_16_units_and_no_emoji_in_two() -> None:
+    assert clean("🎉" * 150, max_length=200) == "🎉" * 100
+    assert clean("x" + "🎉" * 150, max_length=200) == "x" + "🎉" * 99
+
+
+def test_an_emoji_counts_as_the_two_units_that_24sevenoffice_keeps_of_it() -> None:
+    assert cut_warning("The name", "🎉" * 4, max_length=8) is None
+    assert cut_warning("The name", "🎉" * 5, max_length=8)
+    assert organization_number("CHE🎉" + "1" * 15, country="CH") == "CHE🎉" + "1" * 15
+    assert organization_number("CHE🎉" + "1" * 16, country="CH") == ""
+
+
 @given(st.text())
 def test_clean_text_stays_as_it_is(text: str) -> None:
     assert clean(clean(text, max_length=50), max_length=50) == clean(text, max_length=50)

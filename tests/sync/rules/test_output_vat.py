@@ -16,23 +16,33 @@ from tests.fakes import CHART, RATES, VAT_CODES, lines_of
 
 NET = st.decimals(min_value=-100_000, max_value=100_000, places=2)
 LINE = st.tuples(NET, st.sampled_from([3000, 3020, 3100]), st.sampled_from(["8", "9"]))
-LINES = st.lists(LINE, min_size=1, max_size=12)
+LINES = st.builds(
+    lambda lines, times: lines * times, st.lists(LINE, min_size=1, max_size=12), st.sampled_from([1, 1, 10])
+)
+ROUNDING = 7740
+WHOLE = Decimal(1)
 
 
 @dataclass(frozen=True)
 class Priced:
-    """An invoice, and the VAT that it shows for each VAT code."""
+    """An invoice, the VAT that it shows for each VAT code, and what its total is rounded by to a whole krone."""
 
     invoice: Invoice
     vat: dict[str, Decimal]
+    rounding: Decimal = Decimal()
 
 
 def rounded(amount: Decimal) -> Decimal:
     return amount.quantize(Decimal("0.01"), ROUND_HALF_UP)
 
 
-def priced(lines: list[tuple[Decimal, int, str]], *, per_line: bool, tells_net: bool = True) -> Priced:
-    """Price lines as Moment may: VAT is rounded for each line, or once for each rate (EN 16931, BR-CO-17)."""
+def priced(
+    lines: list[tuple[Decimal, int, str]], *, per_line: bool, tells_net: bool = True, whole: bool = False
+) -> Priced:
+    """Price lines as Moment may: VAT is rounded for each line, or once for each rate (EN 16931, BR-CO-17).
+
+    A total that both make, or that is ``whole`` and near both, does not say which it is of: VAT is rounded once.
+    """
     net: dict[str, Decimal] = defaultdict(Decimal)
     vat: dict[str, Decimal] = defaultdict(Decimal)
     made = []
@@ -44,10 +54,12 @@ def priced(lines: list[tuple[Decimal, int, str]], *, per_line: bool, tells_net: 
         told = amount if tells_net else None
         made.append(InvoiceLine(gross, account, project_id=project, vat=RATES[code], net=told))
     once = {code: rounded(amount * RATES[code] / 100) for code, amount in net.items()}
-    if not per_line or sum(once.values()) == sum(vat.values()):
-        vat = dict(once)
-    total = sum(net.values(), Decimal()) + sum(vat.values(), Decimal())
-    return Priced(factories.invoice(lines=tuple(made), total=total, credit_note=total < 0), dict(vat))
+    both = [(sum(net.values(), Decimal()) + sum(each.values(), Decimal()), each) for each in (once, dict(vat))]
+    exact, shown = both[per_line]
+    total = exact.quantize(WHOLE, ROUND_HALF_UP) if whole else exact
+    exact, shown = next((each for each in both if each[0] == total), both[abs(total - both[0][0]) > WHOLE / 2])
+    invoice = factories.invoice(lines=tuple(made), total=total, credit_note=total < 0)
+    return Priced(invoice, shown, total - exact)
 
 
 def voucher(invoice: Invoice, way: str) -> Voucher:
@@ -55,8 +67,8 @@ def voucher(invoice: Invoice, way: str) -> Voucher:
         invoice,
         customer_number=10001,
         project_number=int,
-        chart=Chart(CHART, VAT_CODES),
-        settings=factories.settings(voucher_vat=way),
+        chart=Chart({**CHART, ROUNDING: ""}, VAT_CODES),
+        settings=factories.settings(voucher_vat=way, rounding_account=ROUNDING),
         comment="",
     )
 
@@ -74,6 +86,9 @@ def check_both_ways(case: Priced) -> None:
     assert net.entries[0] == gross.entries[0]
     assert net.entries[0].amount == case.invoice.total * 100
     assert sum(entry.amount for entry in net.entries) == sum(entry.amount for entry in gross.entries) == 0
+    for made in (net, gross):
+        rounded_by = -sum(entry.amount for entry in made.entries if entry.account == ROUNDING)
+        assert rounded_by == case.rounding * 100
     own, split = vat_held(lines_of(net)), vat_held(lines_of(gross))
     assert {code: Decimal(own[code]) / 100 for code in case.vat} == case.vat
     for code, vat in case.vat.items():
@@ -82,19 +97,24 @@ def check_both_ways(case: Priced) -> None:
     assert differences(net, lines_of(net)) == differences(gross, lines_of(gross)) == []
 
 
-@given(LINES, st.booleans())
+@given(LINES, st.booleans(), st.booleans())
 def test_both_ways_book_the_total_and_the_net_way_the_invoices_own_vat(
     lines: list[tuple[Decimal, int, str]],
     per_line: bool,  # noqa: FBT001 - drawn
+    whole: bool,  # noqa: FBT001 - drawn
 ) -> None:
-    check_both_ways(priced(lines, per_line=per_line))
+    check_both_ways(priced(lines, per_line=per_line, whole=whole))
 
 
 @pytest.mark.thousands
 @settings(max_examples=2000)
-@given(LINES, st.booleans())
-def test_both_ways_hold_for_two_thousand_invoices(lines: list[tuple[Decimal, int, str]], per_line: bool) -> None:  # noqa: FBT001 - drawn
-    check_both_ways(priced(lines, per_line=per_line))
+@given(LINES, st.booleans(), st.booleans())
+def test_both_ways_hold_for_two_thousand_invoices(
+    lines: list[tuple[Decimal, int, str]],
+    per_line: bool,  # noqa: FBT001 - drawn
+    whole: bool,  # noqa: FBT001 - drawn
+) -> None:
+    check_both_ways(priced(lines, per_line=per_line, whole=whole))
 
 
 @given(LINES, st.booleans())

@@ -24,7 +24,9 @@ PARTS = re.split(
     r"^([A-Z][A-Z ,0-9]+)(?::.*)?\n", Path(__file__).with_name("vouchers.txt").read_text(), flags=re.MULTILINE
 )
 TABLES = dict(zip(PARTS[1::2], PARTS[2::2], strict=True))
-LINE = re.compile(r"(.+?)  +(\d+|-) +(\d+) % +(-?[\d ]+,\d\d)(?: +project (\d+))?(?: +net (-?[\d ]+,\d\d))?")
+LINE = re.compile(
+    r"(.+?)  +(\d+|-) +(\d+) % +(-?[\d ]+,\d\d)(?: +project (\d+))?(?: +net (-?[\d ]+,\d\d))?(?: +(\d+) times)?"
+)
 ENTRY = re.compile(r"(\d{4})  (debit|credit) +([\d ]+,\d\d)(?: +code (\w+))?(.*)")
 LABELLED = re.compile(r"(project|department|customer|KID|due) (\S+)")
 WORDS = {"project": "projectId", "KID": "kid", "reference": "yourReference", "credits": "creditedInvoiceId"}
@@ -78,7 +80,7 @@ class Case:
     @property
     def in_moment(self) -> dict[str, object]:
         """The invoice as Moment's API tells it (M1)."""
-        lines = [self._line(each) for each in self.said["Invoice"]]
+        lines = [line for each in self.said["Invoice"] for line in self._lines(each)]
         total = sum((Decimal(str(line["amountInclVat"])) for line in lines), Decimal())
         values: dict[str, object] = {
             "id": self.number,
@@ -112,11 +114,11 @@ class Case:
                 return {"dueDate": None if value == "never" else day(value).isoformat()}
         return {WORDS.get(name, name): None if value == "none" else value}
 
-    def _line(self, text: str) -> dict[str, object]:
+    def _lines(self, text: str) -> list[dict[str, object]]:
         found = LINE.fullmatch(text)
         assert found, text
-        description, account, rate, amount, project, net = found.groups()
-        return {
+        description, account, rate, amount, project, net, times = found.groups()
+        line = {
             "description": description,
             "financialAccountId": None if account == "-" else account,
             "vatPercentage": Decimal(rate),
@@ -124,6 +126,7 @@ class Case:
             "amountExclVat": number(net) if net else None,
             "projectId": project,
         }
+        return [line] * int(times or 1)
 
     def entry(self, text: str) -> tuple[Entry, dict[str, str]]:
         """A line under "Books", and what else stands behind it."""
@@ -209,4 +212,4 @@ def test_an_invoice_becomes_the_voucher_of_the_table(case: Case, way: str) -> No
 
 
 def test_the_table_is_whole() -> None:
-    assert [case.number for case in cases()] == list(range(1, 65))
+    assert [case.number for case in cases()] == list(range(1, 74))

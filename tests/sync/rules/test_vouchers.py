@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from sync.errors import RejectedError
 from sync.money import format_kroner, to_ore
-from sync.records import Chart, InvoiceLine, LedgerLine, Voucher
-from sync.rules.vouchers import check_rate, find_posted, voucher_of
+from sync.records import Chart, InvoiceLine, LedgerLine, VatCode, Voucher
+from sync.rules.vouchers import check_rate, find_posted, voucher_comment, voucher_of
 from tests import factories
 from tests.fakes import CHART, VAT_CODES, lines_of
 
@@ -120,15 +120,67 @@ def test_kroner_are_written_as_in_norway() -> None:
         ("SEK", "103.5", True),
         ("SEK", "0.01", True),
         ("JPY", "7.1", True),
-        ("CHF", "103.5", False),
+        ("CHF", "103.5", True),
+        ("CHF", "12.1", True),  # nothing to compare it with
+        ("XXX", "1.01", True),  # 1 stands where nobody entered a rate
+        ("NOK", "1", False),
     ],
 )
-def test_a_rate_for_a_hundred_units_is_refused(currency: str, rate: str, is_refused: bool) -> None:  # noqa: FBT001 - a case
+def test_a_rate_that_is_far_off_or_has_nothing_to_compare_is_refused(
+    currency: str,
+    rate: str,
+    is_refused: bool,  # noqa: FBT001 - a case
+) -> None:
     invoice = factories.invoice(currency=currency, rate=Decimal(rate))
-    listed = {"SEK": Decimal("1.035"), "JPY": Decimal("0.071")}
+    listed = {"SEK": Decimal("1.035"), "JPY": Decimal("0.071"), "XXX": Decimal(1)}
     if not is_refused:
         check_rate(invoice, listed=listed)
         return
     with pytest.raises(RejectedError) as refused:
         check_rate(invoice, listed=listed)
     assert refused.value.error_code == "currency_rate"
+
+
+@pytest.mark.parametrize("currency", ["EUR", "SEK", "CHF", "XXX"])
+def test_a_rate_of_exactly_1_is_refused_whatever_24sevenoffice_has(currency: str) -> None:
+    listed = {"EUR": Decimal("11.5"), "SEK": Decimal("1.035"), "XXX": Decimal(100) / 100}
+    for rate in ("1", "1.000000"):
+        invoice = factories.invoice(currency=currency, rate=Decimal(rate))
+        with pytest.raises(RejectedError) as refused:
+            check_rate(invoice, listed=listed)
+        assert (refused.value.error_code, refused.value.message) == (
+            "rate_of_one",
+            f"The invoice has exactly 1 krone for one {currency}, as if no rate was entered.",
+        )
+        assert refused.value.remedy.startswith("If no rate was entered")
+
+
+@pytest.mark.parametrize(
+    ("number", "rate", "comment"),
+    [
+        ("30", "11.745512", "Moment: Kreditnota 30 EUR -12 500,00 til kurs 11,745512."),
+        ("30", "1.0345", "Moment: Kreditnota 30 EUR -12 500,00 til kurs 1,0345."),
+        ("30123", "11.7455", "Moment: Kreditnota 30123 EUR -12 500,00 til kurs 11,7455."),
+    ],
+)
+def test_a_comment_tells_a_rate_whole(number: str, rate: str, comment: str) -> None:
+    invoice = factories.invoice(
+        number=int(number), credited="26000123", currency="EUR", rate=Decimal(rate), total=Decimal(-12500)
+    )
+    title = f"Kreditnota {number}"
+    said = voucher_comment(invoice, title=title, address="", settings=factories.settings(language="nb"))
+    assert said == comment
+
+
+def test_a_receivable_keeps_its_project_where_the_total_is_rounded_to_a_krone() -> None:
+    lines = tuple(replace(factories.line("749.90"), project_id="5") for _ in range(2))
+    invoice = factories.invoice(lines=lines, total=Decimal(1500), project_id="")
+    made = voucher_of(
+        invoice,
+        chart=Chart({1500: "0", 3000: "3", 7740: "0"}, {"3": VatCode(Decimal(25), 2701)}),
+        customer_number=10001,
+        project_number=int,
+        comment="",
+        settings=factories.settings(rounding_account=7740),
+    )
+    assert made.entries[0].project_number == 5

@@ -1,24 +1,54 @@
 """What was asked for before a password changed, and is answered after that."""
 
+import socket
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlencode, urlsplit
 
 import pytest
 from pyotp import TOTP
 
+from models.admin import audit_log
 from models.enums import Role, Scope
-from models.users import passwords, second_factor, sessions
+from models.receivers.outbox import EVENT_TYPES
+from models.users import passwords, second_factor, sessions, tokens
 from models.users import repository as users
 from models.users.repository import Rights, User
+from models.users.tokens import TokenScope
 from tests.factories import NOW
+from tests.models.event_log import URL
 from tests.web.conftest import Person, Web
 from tests.web.http_browser import Browser
+from web.dependencies import FORM_MEDIA_TYPE
 from web.pages import second_factor as factor_page
+from web.security import auth
 from worker.container import Container, clock
 
 EMAIL, PASSWORD, ANOTHER = "anna@example.com", "correct horse battery", "another horse battery"
 GIVEN = "given by telephone"
 PAGE = "/account/second-factor"
+EVERYWHERE = {"everywhere": "yes"}
+RECEIVER = {"url": "https://thief.example", "event_types": "job.done", **EVERYWHERE}
+TOKEN = {"name": "Mine", "scopes": "jobs:read", "days": "9", **EVERYWHERE}
+GIVING_ACCESS: dict[str, dict[str, str]] = {
+    "/receivers/new": RECEIVER,
+    "/receivers/{on}": RECEIVER,
+    "/receivers/{on}/rotate": {},
+    "/receivers/{on}/disable": {},
+    "/receivers/{off}/enable": {},
+    "/receivers/{on}/remove": {},
+    "/tokens": TOKEN,
+    "/tokens/{token}/revoke": {},
+    "/users/new": {"email": "new@example.com", "password": ANOTHER, "role": "operator", **EVERYWHERE},
+    "/users/{eva}": {"role": "viewer", **EVERYWHERE},
+    "/users/{anna}": {"role": "administrator", **EVERYWHERE},
+    "/users/{eva}/password": {"password": ANOTHER},
+    "/users/{eva}/reset-factor": {},
+    "/users/{eva}/sign-out": {},
+    "/users/{eva}/disable": {},
+    "/users/{anna}/enable": {},
+}
+"""The forms by which access is given and taken, as somebody fills them in who is about to lose theirs."""
 
 
 @pytest.fixture
@@ -146,3 +176,53 @@ def test_whose_session_has_ended_meanwhile_changes_no_second_factor(
     code = TOTP(key).at(clock())
     assert thief.post(f"{PAGE}{action}", offered=offered, code=code).status_code == 403
     assert users.get(container.database, anna.id).has_factor == bool(action)
+
+
+@pytest.mark.parametrize("form", GIVING_ACCESS)
+def test_whose_session_has_ended_meanwhile_gives_and_takes_no_access(
+    web: Web, container: Container, anna: User, meanwhile: Callable[..., None], form: str
+) -> None:
+    database, receivers = container.database, container.receivers
+    eva = users.get_by_email(database, "eva@example.com")
+    set_up_factor(container, eva)
+    on, off = (receivers.add(URL, EVENT_TYPES, Scope(), actor="test", now=NOW)[0] for _ in range(2))
+    receivers.disable(off.id, actor="test", now=NOW)
+    scopes = frozenset({TokenScope.JOBS_READ})
+    token, _ = tokens.create(database, "Crm", scopes=scopes, scope=Scope(), actor="test", now=NOW)
+    ids = {"on": on.id, "off": off.id, "token": token.id, "eva": eva.id, "anna": anna.id}
+    thief = person(web, container, anna)
+    meanwhile(auth, "has_valid_token", lambda: disable(container, anna))
+    assert thief.post(form.format(**ids), **GIVING_ACCESS[form]).status_code == 403
+    done = [each.action for each in audit_log.page(database, Scope(), users=True).lines if each.actor == EMAIL]
+    assert done == []
+
+
+def demote(container: Container, user: User) -> None:
+    viewer = Rights(Role.VIEWER, Scope())
+    users.update(container.database, user.id, viewer, actor="eva@example.com", now=NOW)
+
+
+@pytest.mark.parametrize(("loses", "status"), [(disable, 303), (demote, 404)])
+def test_a_form_that_drips_is_done_by_what_may_be_done_at_its_end(
+    web: Web, container: Container, anna: User, loses: Callable[[Container, User], None], status: int
+) -> None:
+    thief, address = person(web, container, anna), urlsplit(web.url)
+    body = urlencode({"csrf": thief.csrf, **RECEIVER}).encode()
+    headers = {
+        "Host": address.netloc,
+        "Connection": "close",
+        "Expect": "100-continue",  # answered once the form is waited for
+        "Content-Type": FORM_MEDIA_TYPE,
+        "Content-Length": str(len(body)),
+        **thief.cookies,
+    }
+    head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    with socket.create_connection((address.hostname or "", address.port or 0), timeout=10) as sock:
+        answer = sock.makefile("rb")
+        sock.sendall(f"POST /receivers/new HTTP/1.1\r\n{head}\r\n".encode())
+        assert answer.readline().startswith(b"HTTP/1.1 100 ")
+        answer.readline()
+        loses(container, anna)
+        sock.sendall(body)
+        assert answer.readline().startswith(b"HTTP/1.1 %d " % status)
+    assert container.receivers.all() == []

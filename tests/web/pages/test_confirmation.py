@@ -11,6 +11,7 @@ from starlette.routing import Mount
 
 from i18n.catalog import Language
 from models.enums import Role, Scope
+from models.receivers.outbox import EVENT_TYPES
 from models.users import repository as users
 from models.users import second_factor, sessions
 from models.users.repository import Rights, User
@@ -31,12 +32,17 @@ CONFIRMED = {
     "/account/second-factor",
     "/account/second-factor/recovery-codes",
     "/account/second-factor/remove",
+    "/tokens",
     "/users/new",
     "/users/{user_id}",
     "/users/{user_id}/password",
     "/users/{user_id}/disable",
     "/users/{user_id}/enable",
     "/users/{user_id}/reset-factor",
+    "/receivers/new",
+    "/receivers/{receiver_id}",
+    "/receivers/{receiver_id}/rotate",
+    "/receivers/{receiver_id}/remove",
 }
 """The forms that change secrets, users or the address of a webhook, whatever is in them."""
 NEW_USER = {
@@ -82,7 +88,9 @@ def test_who_changes_secrets_users_or_webhooks_has_lately_proved_who_they_are(
     key, _ = second_factor.app_key(container.vault, user, offered)
     second_factor.set_up(container.database, container.vault, user, offered, TOTP(key).at(clock()), now=clock())
     other = users.add(container.database, "per@example.com", user.rights, password=None, actor="test", now=NOW)
-    asked, ids = set(), {"connection_id": web.connection.id, "user_id": other.id}
+    receiver, _ = container.receivers.add("https://crm.example", EVENT_TYPES, Scope(), actor="test", now=NOW)
+    asked: set[str] = set()
+    ids = {"connection_id": web.connection.id, "user_id": other.id, "receiver_id": receiver.id}
     for route in iter_route_contexts(create_app().routes):
         if isinstance(route.original_route, Mount) or "POST" not in (route.methods or ()):
             continue

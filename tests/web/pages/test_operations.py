@@ -183,7 +183,7 @@ def test_an_operation_that_cannot_be_is_an_unreadable_address(person: Person, ad
 def test_an_error_of_our_own_is_an_answer_too(
     person: Person, container: Container, address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(container, "moment", None)
+    monkeypatch.setattr(Container, "moment", None)
     place = person.post(f"{address}/test").headers["Location"]
     work_off(container)
     assert "The bridge itself failed on this." in person.get(place).text

@@ -1,3 +1,4 @@
+import re
 from typing import Any
 
 import pytest
@@ -90,6 +91,17 @@ def test_the_calls_to_both_systems_are_laid_out_as_text(web: Web, container: Con
     assert "&lt;/pre&gt;&lt;script&gt;" in page
 
 
+def test_records_with_a_warning_are_shown_alone(web: Web, container: Container) -> None:
+    for number, warnings in (("1", (msg("The street was cut."),)), ("2", ())):
+        record = Record(EntityType.CUSTOMER, number)
+        completed_job(container.database, web.connection.id, record, title=f"Customer {number}", warnings=warnings)
+    page = web.as_(Role.VIEWER).get("/records", warning="yes").text
+    assert "Customer 1" in page
+    assert "Customer 2" not in page
+    assert re.search(r'name="warning" value="yes" checked', page)
+    assert "Customer 2" in web.as_(Role.VIEWER).get("/records", warning="no").text
+
+
 def test_records_are_filtered_and_the_filter_survives_paging(web: Web, container: Container) -> None:
     for n in range(60):
         completed_job(
@@ -148,7 +160,7 @@ def test_a_viewer_has_no_buttons(web: Web, container: Container) -> None:
     for path in ("/records", "/expenses", f"/records/{job_id}"):
         page = viewer.get(path).text
         assert 'name="action"' not in page
-        assert 'type="checkbox"' not in page
+        assert 'type="checkbox" name="job"' not in page
     confirm = viewer.get("/records/confirm", action="retry", job=str(job_id))
     assert confirm.status_code == viewer.post("/records/act", action="retry", job=str(job_id)).status_code == 404
 

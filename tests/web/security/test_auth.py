@@ -15,9 +15,13 @@ from starlette.routing import Mount
 from models.admin.operations import OperationType
 from models.connections.repository import Connection
 from models.enums import Role, Scope
+from models.receivers import deliveries
+from models.receivers.outbox import EVENT_TYPES
 from models.schema.tables import Base, SessionRow
 from models.users import repository as users
+from models.users import tokens
 from models.users.repository import Rights
+from models.users.tokens import TokenScope
 from sync.error_codes import ERROR_CODES
 from tests.factories import NOW, settings
 from tests.installation import failed_job
@@ -31,7 +35,7 @@ OF_CONNECTIONS = ("connection_id", "job_id", "operation_id")
 """What belongs to a connection, as addresses name it; whoever does not see the connection sees none of it."""
 
 SECRETS = ("rival-key-4711", "rival-password-4711")
-MARKS = ("Rival Holding", "Invoice 777123", "@rival.example", *SECRETS)
+MARKS = ("Rival Holding", "Invoice 777123", "@rival.example", "https://rival.example", *SECRETS)
 """What the other customer wants nobody else to see."""
 
 EVERYBODY = (None, *Role)
@@ -91,8 +95,21 @@ def customer(container: Container, connection: Connection, token: str, *, title:
     rights = Rights(Role.VIEWER, Scope(frozenset({connection.id})))
     email = f"per@{connection.name.split()[0].lower()}.example"
     user = users.add(container.database, email, rights, password=None, actor=email, now=NOW)
-    ids = {"connection_id": connection.id, "job_id": job_id, "operation_id": operation_id, "user_id": user.id}
+    token_id = tokens.create(
+        container.database, "ERP", scopes=frozenset(TokenScope), scope=rights.scope, actor="test", now=NOW
+    )[0].id
+    of_connection = {"connection_id": connection.id, "job_id": job_id, "operation_id": operation_id}
+    ids: dict[str, object] = {**of_connection, "user_id": user.id, "token_id": token_id}
+    ids |= receiver_of(container, connection)
     return Customer(connection, {**ids, "token": token, "error_code": next(iter(ERROR_CODES))})
+
+
+def receiver_of(container: Container, connection: Connection) -> dict[str, object]:
+    url, scope = f"https://{connection.name.split()[0].lower()}.example", Scope(frozenset({connection.id}))
+    receiver, _ = container.receivers.add(url, EVENT_TYPES, scope, actor="test", now=NOW)
+    container.receivers.test(receiver.id, now=NOW)
+    (delivery,) = deliveries.log_page(container.database, receiver.id, key=None).lines
+    return {"receiver_id": receiver.id, "delivery_id": delivery.id}
 
 
 @pytest.fixture

@@ -23,8 +23,9 @@ from tests.factories import NOW
 from tests.installation import messages
 from tests.worker.cli.test_commands import refused, run
 from worker import tasks
-from worker.cli.backfill import BATCH_SIZE, backfill_of, has_room, retrying
+from worker.cli.backfill import retrying
 from worker.container import Container, clock
+from worker.jobs.backfill import BATCH_SIZE, backfill_of, has_room
 
 DRAFT = "106939080"
 READS = {
@@ -131,9 +132,9 @@ def test_the_command_brings_all_in_their_order_and_tells_how_they_stand(
     monkeypatch.setattr(time, "sleep", work(lane))
     said = backfill()
     assert [line.split() for line in said[-3:]] == [
-        ["customers", "1", "1", "0", "0"],
-        ["projects", "1", "1", "0", "0"],
-        ["invoices", "1", "1", "0", "0"],
+        ["customer", "1", "1", "0", "0"],
+        ["project", "1", "1", "0", "0"],
+        ["invoice", "1", "1", "0", "0"],
     ]
     vouchers = requests.get(f"{fresh_systems['twentyfour']}/books/1/vouchers", timeout=10).json()
     assert [each["number"] for each in vouchers] == [1]

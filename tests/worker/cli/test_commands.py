@@ -10,8 +10,10 @@ from cryptography.fernet import Fernet
 from pyotp import TOTP
 
 from i18n.formatting import OSLO
+from i18n.messages import msg
 from models.admin import job_list, match_questions
 from models.admin.job_filter import JobFilter
+from models.admin.operations import OperationType
 from models.connections.repository import Connection
 from models.enums import EntityType, JobState, Record, Role, Scope
 from models.inbox import links, webhook_intake
@@ -28,6 +30,7 @@ from worker import container as worker_container
 from worker import tasks
 from worker.__main__ import main
 from worker.container import Container, clock
+from worker.lazy_command import LazyCommand
 
 COMPANY = ("--moment-company=1001", "--moment-api-key=moment-demo-key")
 ONE = ("--username=demo@example.com", "--password=demo-password")
@@ -128,7 +131,7 @@ def test_a_connection_has_a_name_and_shares_it_with_none(connection: Connection)
 
 def test_connections_are_shown_without_their_secrets(container: Container, connection: Connection) -> None:
     container.connections.pause(connection.id, "The password is wrong.", now=worker_container.clock())
-    assert "paused: The password is wrong." in run("connections", "list")
+    assert "paused  The password is wrong." in run("connections", "list")
     said = run("connections", "show", "Demo AS")
     assert "demo@example.com" in said
     assert "books@example.com" in said
@@ -191,7 +194,7 @@ def test_what_needs_attention_is_listed_and_shown_with_its_attempts(
     assert run("jobs", "list", "--state=queued") == "Nothing.\n"
     said = run("jobs", "show", change_id)
     assert "Open the account in 24SevenOffice." in said
-    assert "failed  account  The account 3999 is unknown." in said
+    assert "failed account The account 3999 is unknown." in " ".join(said.split())
     assert "no change 4711" in refused("jobs", "show", "4711")
 
 
@@ -293,11 +296,47 @@ def test_secrets_move_to_a_new_key(environ: dict[str, str], connection: Connecti
         assert "its secrets cannot be opened" in run("connections", "list")
 
 
+def test_secrets_that_no_key_opens_are_named_and_the_others_move(
+    environ: dict[str, str], connection: Connection
+) -> None:
+    new, lost = (Fernet.generate_key().decode() for _ in range(2))
+    with installed({**environ, "SECRET_KEYS": lost}) as container:
+        with_factor(container)
+        aas, _ = container.connections.add("Aas AS", settings(moment_company="1002"), actor="test", now=clock())
+        typed = {"username": "demo@example.com", "password": "lost"}
+        container.operations.request(OperationType.CLIENTS, aas.id, input_=typed, actor="test", now=clock())
+    with installed({**environ, "SECRET_KEYS": f"{new},{environ['SECRET_KEYS']}"}):
+        said = refused("keys", "rotate")
+        assert "now: 1." in said
+        assert "the password and the API key of Aas AS" in said
+        assert "the second factor of anna@example.com" in said
+    with installed({**environ, "SECRET_KEYS": new}) as moved:
+        assert moved.connections.get(connection.id).settings == connection.settings
+
+
+def test_records_with_a_warning_are_listed_whatever_their_state(
+    container: Container, connection: Connection
+) -> None:
+    for number, warnings in (("1", (msg("The street was cut."),)), ("2", ())):
+        completed_job(
+            container.database,
+            connection.id,
+            Record(EntityType.CUSTOMER, number),
+            title=f"Customer {number}",
+            warnings=warnings,
+        )
+    said = run("jobs", "list", "--with-warning")
+    assert "Customer 1" in said
+    assert "The street was cut." in said
+    assert "Customer 2" not in said
+    assert run("jobs", "list").strip() == "Nothing."
+
+
 def test_missing_settings_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("DATABASE_URL", "REDIS_URL", "SECRET_KEYS"):
         monkeypatch.delenv(name, raising=False)
     worker_container.get_container.cache_clear()
-    assert "DATABASE_URL, REDIS_URL, SECRET_KEYS" in refused("connections", "list")
+    assert "DATABASE_URL, SECRET_KEYS, REDIS_URL" in refused("connections", "list")
 
 
 def test_the_database_is_brought_up_to_date_as_often_as_one_likes(container: Container) -> None:
@@ -356,7 +395,8 @@ def test_a_customer_is_linked_anew(container: Container, connection: Connection)
 
 
 def commands(group: click.Group, path: str = "") -> Iterator[tuple[str, click.Command]]:
-    for name, command in group.commands.items():
+    for name, listed in group.commands.items():
+        command = listed.load() if isinstance(listed, LazyCommand) else listed
         yield f"{path}{name}", command
         if isinstance(command, click.Group):
             yield from commands(command, f"{path}{name} ")

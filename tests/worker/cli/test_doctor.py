@@ -147,7 +147,7 @@ def test_the_command_prints_a_table_and_fails_where_anything_is_bad(practice: Pr
     assert "BAD" in ill.output
     assert "-> Correct user name and password" in ill.output
     assert "demo-password" not in ill.output
-    assert CliRunner().invoke(main, ["doctor", "Nobody"]).exit_code == 1
+    assert CliRunner().invoke(main, ["doctor", "Nobody"]).exit_code == 2
 
 
 def test_all_connections_that_are_started_are_looked_at_in_one_go_with_a_line_for_each(practice: Practice) -> None:

@@ -43,7 +43,7 @@ def test_a_dry_run_tells_and_changes_nothing(
     rows = {name: line for line in said for name in ("Nordlys AS", "Fjord AS", "Ny AS") if name in line}
     assert rows["Nordlys AS"].split("  ")[-1].strip() == "is the same"
     assert "10234" in rows["Nordlys AS"]
-    assert rows["Fjord AS"].endswith("to be asked: 10235, 10236")
+    assert rows["Fjord AS"].endswith("to be asked  10235, 10236")
     assert rows["Ny AS"].endswith("new")
     assert "--create" in said[-1]
     assert messages(container) == []

@@ -42,7 +42,7 @@ def test_a_restored_database_is_reported_before_anything_works_on_it(
     enqueue(container.database, connection.id, [Record(EntityType.INVOICE, "9")], now=clock())
     dispatch.dispatch_lanes([lane])
     heartbeat.record(container.redis, every=10)
-    assert "stop them first" in run("restore", code=1)
+    assert "stop them first" in run("restore", code=2)
     assert "looked for first: 1." in run("restore", "--at-work")
     assert not container.redis.keys("dispatched:*")
     run("restore", f"--connection={connection.name}", "--since=2026-11-20 03:00")

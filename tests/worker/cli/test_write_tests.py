@@ -43,8 +43,9 @@ def test_it_tries_out_what_only_writing_shows_and_says_what_is_left(practice: Pr
         "S4",
         "S9, S12, S18",
         "S14",
-        "S21",
+        "S21, S56",
         "S24, S27, S41",
+        "S58",
         "S26",
         "M4, M15",
         "M4, M11",
@@ -69,7 +70,7 @@ def test_what_it_makes_says_what_it_is_and_comes_to_nothing(practice: Practice) 
     assert {test["name"], project["name"]} == {str(NAME)}
     assert (project["number"], project["OrderReferenceNumber"]) == (999_999, "1001-M")
     lines = [line for voucher in ours(practice) for line in voucher["lines"]]
-    assert sorted(line["amount"] for line in lines) == ["-0.20", "-0.80", "-1.00", "0.20", "0.80", "1.00"]
+    assert sorted(line["amount"] for line in lines) == ["-0.24", "-0.76", "-1.00", "0.24", "0.76", "1.00"]
     assert str(NAME) in {line["comment"] for line in lines if line["account"] == 1500}
     assert practice.control("moment", "GET", "books/1001/projectExpenses") == []
 
@@ -100,7 +101,7 @@ def test_played_again_it_makes_no_second_customer_or_project(practice: Practice)
 @pytest.mark.parametrize("typed", ["", "\n", "yes\n", "demo as\n", "Fjord Prosjekt AS\n"])
 def test_without_the_clients_name_nothing_is_written(practice: Practice, typed: str) -> None:
     result = rehearsed(typed=typed)
-    assert result.exit_code == 1
+    assert result.exit_code in {2, 130}
     assert "a customer, and project 999999; both stay" in result.output  # it is said beforehand
     calls = practice.control("twentyfour", "GET", "calls")
     assert [operation for operation in calls if operation.startswith("Save")] == []
@@ -121,7 +122,7 @@ def test_yes_alone_means_nothing(practice: Practice) -> None:
 def test_a_login_that_leads_nowhere_ends_it(practice: Practice) -> None:
     practice.set(password="wrong")
     result = rehearsed("--yes")
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert "This writes in" not in result.output
 
 

@@ -79,21 +79,36 @@ def test_a_cluster_or_sentinel_at_the_address_of_redis_is_refused(
 
 
 @pytest.mark.parametrize(
-    "command",
+    ("command", "code"),
     [
-        ("worker", "connections", "list"),
-        ("web", "--port", "1"),
-        ("celery", "-A", "worker.celery_app", "worker"),
-        ("celery", "-A", "worker.celery_app", "beat"),
+        (("worker", "connections", "list"), 2),
+        (("web", "--port", "1"), 1),
+        (("celery", "-A", "worker.celery_app", "worker"), 1),
     ],
 )
 def test_every_process_ends_with_a_sentence_where_a_setting_is_wrong(
-    environ: Mapping[str, str], command: tuple[str, ...]
+    environ: Mapping[str, str], command: tuple[str, ...], code: int
 ) -> None:
     with process(*command, environ={**environ, "SECRET_KEYS": "hunter2", "LEASE_SECONDS": "no"}) as running:
         said, _ = running.communicate(timeout=30)
     lines = [line for line in said.splitlines() if "RuntimeWarning" not in line]
-    assert running.returncode == 1
+    assert running.returncode == code
     assert lines[0].startswith("Error: SECRET_KEYS: number 1 of 1 is no key")
     assert lines[1].startswith("LEASE_SECONDS: ")
     assert len(lines) == 2
+
+
+def test_beat_ends_with_a_sentence_and_asks_for_no_key(environ: Mapping[str, str]) -> None:
+    wrong = {name: value for name, value in environ.items() if name != "SECRET_KEYS"}
+    with process("celery", "-A", "worker.beat", "beat", environ=wrong | {"DISPATCH_SECONDS": "no"}) as running:
+        said, _ = running.communicate(timeout=30)
+    lines = [line for line in said.splitlines() if "RuntimeWarning" not in line]
+    assert running.returncode == 1
+    assert [line.partition(": Input")[0] for line in lines] == ["Error: DISPATCH_SECONDS"]
+
+
+def test_migrate_needs_the_database_and_the_keys_alone(environ: Mapping[str, str]) -> None:
+    needed = {name: value for name, value in environ.items() if name != "REDIS_URL"}
+    with process("worker", "migrate", environ=needed) as running:
+        said, _ = running.communicate(timeout=30)
+    assert (running.returncode, "up to date" in said) == (0, True)

@@ -25,6 +25,13 @@ def test_a_failure_that_ended_before_anybody_heard_of_it_is_not_mailed(turns: tu
     assert told(*turns, failed_job=False) == []
 
 
+def test_of_what_is_about_no_connection_all_is_mailed() -> None:
+    alerts = [
+        PendingAlert(n, None, "", None, AlertType.RECEIVER, f"Event receiver {n}", "", "", NOW) for n in range(2)
+    ]
+    assert latest_per_subject(alerts) == alerts
+
+
 @pytest.mark.parametrize("turns", [(BETTER,), (REMINDER, BETTER), (BETTER, WORSE, BETTER)])
 def test_who_has_heard_of_a_failure_hears_that_it_is_corrected(turns: tuple[AlertType, ...]) -> None:
     assert told(*turns, failed_job=False) == [BETTER]

@@ -1,8 +1,10 @@
 import re
 from collections.abc import Mapping
 from datetime import timedelta
+from math import isnan
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 import requests
@@ -14,9 +16,12 @@ from local.servers import Server
 from models.admin import metrics_snapshot
 from models.connections.alert_outbox import Alert, AlertType, queue_connection_alert
 from models.connections.repository import Connection
-from models.enums import EntityType, JobState, Lane, Record
-from models.inbox import due, leases
+from models.enums import EntityType, JobState, Lane, Outcome, Record
+from models.inbox import cursors, due, leases, missed_webhooks
 from models.inbox.enqueue import enqueue
+from models.inbox.leases import AttemptResult, Lease, SyncJob
+from models.inbox.transitions import Event
+from models.schema.tables import BackupRow
 from sync.errors import RateLimitedError
 from tests.factories import settings
 from tests.installation import environment, failed_job, installed
@@ -42,6 +47,7 @@ LABELS = {
     "part",
     "le",
     "cause",
+    "result",
 }
 OF_INSTALLATION = {"entity_type", "state", "for"}
 
@@ -216,6 +222,97 @@ def test_the_queue_and_the_last_sweep_are_measured(container: Container) -> None
         1,
     )
     assert measured(container, "moment24_queue_messages", state="running") == 0
+
+
+def test_polls_that_fail_are_measured_until_they_go_through_again(
+    container: Container, connection: Connection
+) -> None:
+    now, lane = clock(), Lane(connection.id, EntityType.INVOICE)
+    cursors.start(container.database, lane, at=now)
+    assert measured(container, "moment24_polls_failing_seconds", entity_type="invoice") == 0
+    began = now - timedelta(minutes=10)
+    cursors.record_failure(container.database, lane, problem="It is away.", counts=True, now=began)
+    assert (measured(container, "moment24_polls_failing_seconds", entity_type="invoice") or 0) >= 600
+    assert measured(container, "moment24_polls_failing_seconds", entity_type="customer") == 0
+    container.connections.pause(connection.id, "Year end.", actor="test", now=now)
+    assert measured(container, "moment24_polls_failing_seconds", entity_type="invoice") == 0
+    container.connections.resume(connection.id, actor="test", now=now)
+    cursors.record_progress(container.database, lane, now=now, finished=True)
+    assert measured(container, "moment24_polls_failing_seconds", entity_type="invoice") == 0
+
+
+def test_a_nightly_poll_that_was_missed_is_measured_where_one_is_expected(
+    container: Container, connection: Connection
+) -> None:
+    now, day = clock(), timedelta(days=1)
+    invoices, expenses = (Lane(connection.id, each) for each in (EntityType.INVOICE, EntityType.EXPENSE))
+    missed_webhooks.nightly_position(container.database, invoices, at=now - 2 * day)
+    missed_webhooks.nightly_position(container.database, expenses, at=now - 2 * day)
+    assert (
+        measured(container, "moment24_nightly_poll_seconds", entity_type="invoice") or 0
+    ) >= 2 * day.total_seconds()
+    assert measured(container, "moment24_nightly_poll_seconds", entity_type="expense") == 0  # it is switched off
+    outages.fail(container.database, connection.id, now=now, retry_after=day)
+    assert measured(container, "moment24_nightly_poll_seconds", entity_type="invoice") == 0
+    outages.recover(container.database, connection.id, now=now)
+    missed_webhooks.complete_nightly_poll(container.database, invoices, now=now)
+    assert (measured(container, "moment24_nightly_poll_seconds", entity_type="invoice") or 0) < 60
+
+
+def test_the_oldest_api_key_is_measured_by_when_it_was_entered(container: Container) -> None:
+    assert measured(container, "moment24_api_key_oldest_seconds") == 0
+    ids = []
+    for company, days in (("1", 700), ("2", 3)):
+        at = clock() - timedelta(days=days)
+        connection, _ = container.connections.add(company, settings(moment_company=company), actor="test", now=at)
+        ids.append(connection.id)
+    assert (measured(container, "moment24_api_key_oldest_seconds") or 0) >= 700 * 86400
+    container.connections.update(ids[0], {"moment_api_key": SecretStr("new")}, actor="test", now=clock())
+    assert 3 * 86400 <= (measured(container, "moment24_api_key_oldest_seconds") or 0) < 4 * 86400
+
+
+def test_the_age_of_the_last_verified_backup_is_measured_once_there_is_one(container: Container) -> None:
+    assert measured(container, "moment24_backup_age_seconds") is None
+    with container.database.transaction() as session:
+        session.add_all(BackupRow(verified_at=clock() - timedelta(hours=hours)) for hours in (49, 25))
+    assert 25 * 3600 <= (measured(container, "moment24_backup_age_seconds") or 0) < 26 * 3600
+
+
+def test_how_far_the_clock_is_ahead_is_told_without_asking_postgresql(container: Container) -> None:
+    unknown = told(container.metrics.text(), "moment24_clock_skew_seconds")
+    assert unknown is not None
+    assert isnan(unknown)
+    container.clock()
+    skew = told(container.metrics.text(), "moment24_clock_skew_seconds")
+    assert skew is not None
+    assert abs(skew) < 1
+
+
+def test_a_record_is_counted_once_as_synced_alone_or_as_needing_a_person(
+    container: Container, connection: Connection
+) -> None:
+    def counted() -> dict[str, float | None]:
+        said = container.metrics.text()
+        results = ("synced_alone", "needs_attention")
+        return {
+            each: told(said, "moment24_records_total", entity_type="customer", result=each) for each in results
+        }
+
+    def completed(*, needed: bool, event: Event, outcome: Outcome) -> None:
+        job = SyncJob(id=1, record=Record(EntityType.CUSTOMER, CUSTOMER), needed_attention=needed)
+        lease = Lease(id=uuid4(), lane=Lane(connection.id, EntityType.CUSTOMER), jobs=(job,))
+        result = AttemptResult(job_id=1, event=event, outcome=outcome)
+        container.instrumentation.completed(lease, [result], now=clock())
+
+    assert counted() == {"synced_alone": 0, "needs_attention": 0}
+    completed(needed=False, event=Event.FAILED, outcome=Outcome.FAILED)  # tried again by itself
+    completed(needed=False, event=Event.SYNCED, outcome=Outcome.UNCHANGED)  # nothing was to be done
+    assert counted() == {"synced_alone": 0, "needs_attention": 0}
+    completed(needed=False, event=Event.SYNCED, outcome=Outcome.SYNCED)
+    completed(needed=False, event=Event.REJECTED, outcome=Outcome.FAILED)
+    completed(needed=True, event=Event.REJECTED, outcome=Outcome.FAILED)
+    completed(needed=True, event=Event.SYNCED, outcome=Outcome.SYNCED)
+    assert counted() == {"synced_alone": 1, "needs_attention": 1}
 
 
 @pytest.mark.kills

@@ -1,0 +1,117 @@
+#!/bin/bash
+# Backs up PostgreSQL, and restores what it made for a try, in a server of its own that nothing else uses.
+#   backup.sh once       makes one backup
+#   backup.sh nightly    makes one each night at BACKUP_AT (UTC), and at once where the last is older than a day
+# DATABASE_URL or libpq's own variables (PGHOST, PGUSER, PGPASSWORD, PGDATABASE ...) say which database, and
+# BACKUP_FOLDER where backups are kept.
+# Its client programs must be as new as the server. docs/backup.md tells the rest.
+set -euo pipefail
+umask 077
+
+folder=${BACKUP_FOLDER:?is where backups are kept}
+days=${BACKUP_DAYS:-30}
+at=${BACKUP_AT:-02:30}
+source=(--dbname="${DATABASE_URL:-}")  # empty where libpq's own variables say it
+retry_seconds=3600
+day_seconds=86400
+
+say() { echo "$(date -u +%FT%TZ) $*"; }
+
+# The same for the source and for the copy: the version of the tables, and a line for each table with its rows.
+count_rows="
+select 'version ' || version_num from alembic_version;
+select format('select %L || count(*) from %I.%I', relname || ' ', nspname, relname)
+from pg_class join pg_namespace on pg_namespace.oid = relnamespace
+where relkind = 'r' and nspname = 'public' order by relname \\gexec
+"
+
+sql() { psql --no-psqlrc --quiet --no-align --tuples-only --set=ON_ERROR_STOP=1 "$@"; }
+
+# Dump, and count what is dumped in the same snapshot, however much is written meanwhile.
+dump() {
+    local into=$1 counted=$2 snapshot
+    sql "${source[@]}" --command='select 1' > /dev/null  # says why where PostgreSQL cannot be reached
+    coproc holder { sql "${source[@]}"; }
+    local pid=$holder_PID from=${holder[0]} to=${holder[1]}
+    echo "set idle_in_transaction_session_timeout = 0; set statement_timeout = 0;
+          begin isolation level repeatable read, read only; select pg_export_snapshot();" >&"$to"
+    read -r snapshot <&"$from"
+    PGOPTIONS="-c statement_timeout=0" pg_dump "${source[@]}" --format=custom --snapshot="$snapshot" \
+        --lock-wait-timeout=60s --file="$into"
+    echo "$count_rows commit;" >&"$to"
+    eval "exec $to>&-"
+    cat <&"$from" > "$counted"
+    wait "$pid"
+}
+
+# Restore into a server that is made for it and taken away afterwards.
+restore_for_a_try() {
+    local from=$1 counted=$2
+    initdb --pgdata="$try/data" --username=postgres --auth=trust --encoding=UTF8 --locale=C --no-sync > "$try/log"
+    local options="-c port=5432 -c listen_addresses='' -c unix_socket_directories='$sockets'"
+    pg_ctl --pgdata="$try/data" --log="$try/log" --wait start --options="$options -c fsync=off" > /dev/null
+    local there=(--host="$sockets" --port=5432 --username=postgres)
+    createdb "${there[@]}" --template=template0 restored
+    pg_restore "${there[@]}" --dbname=restored --no-owner --no-acl --exit-on-error "$from"
+    sql "${there[@]}" --dbname=restored <<< "$count_rows" > "$counted"
+}
+
+clean_up() {
+    local status=$?
+    [ ! -e "$try/data/postmaster.pid" ] || pg_ctl --pgdata="$try/data" --mode=immediate stop > /dev/null
+    rm -rf "$try" "$sockets"
+    [ $status -eq 0 ] || say "The backup FAILED. Older ones are still there."
+}
+
+back_up() {
+    mkdir -p "$folder"
+    rm -rf "$folder"/.try-*
+    try=$folder/.try-$(date -u +%Y%m%dT%H%M%SZ)
+    sockets=$(mktemp -d)  # a socket's path must be short
+    trap clean_up EXIT
+    mkdir "$try"
+    dump "$try/dump" "$try/source"
+    restore_for_a_try "$try/dump" "$try/copy"
+    grep -q '^version ' "$try/copy"
+    if ! cmp -s "$try/source" "$try/copy"; then
+        say "The copy differs from what was backed up:"
+        diff "$try/source" "$try/copy"
+    fi
+    local kept=$folder/moment24-${try##*/.try-}.dump
+    mv "$try/dump" "$kept"
+    find "$folder" -maxdepth 1 -name 'moment24-*.dump' -mmin "+$((days * 1440))" -delete
+    sql "${source[@]}" --set=bytes="$(stat -c %s "$kept")" --set=days="$days" <<< "
+        insert into backups (bytes) values (:bytes);
+        delete from backups where verified_at < now() - make_interval(days => :days);"
+    say "Backed up, and restored for a try: $kept, $(wc -l < "$try/copy") counts agree."
+}
+
+seconds_until_tonight() {
+    local due
+    due=$(date -u -d "$at" +%s)
+    echo $(((due - $(date +%s) + day_seconds) % day_seconds + 1))
+}
+
+nightly() {
+    [ -n "$(find "$folder" -maxdepth 1 -name 'moment24-*.dump' -mmin -1440 2> /dev/null)" ] || wait_for_the_first
+    while true; do
+        rest "$(seconds_until_tonight)"
+        until bash "$0" once; do
+            say "No backup was made; it is tried again in an hour."
+            rest $retry_seconds
+        done
+    done
+}
+
+wait_for_the_first() {
+    until bash "$0" once; do rest 60; done
+}
+
+# In the background, so that a signal to end is followed at once.
+rest() { sleep "$1" & wait $!; }
+
+case ${1:-} in
+    once) back_up ;;
+    nightly) trap 'exit 0' TERM INT; nightly ;;
+    *) echo "backup.sh once, or backup.sh nightly: see docs/backup.md" >&2; exit 2 ;;
+esac

@@ -1,0 +1,1 @@
+"""Sending events to the programs of others."""

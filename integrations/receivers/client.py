@@ -1,0 +1,94 @@
+"""One attempt to deliver an event: signed by the Standard Webhooks specification, bounded in time and size."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+import requests
+from requests import PreparedRequest
+from standardwebhooks import Webhook
+
+from integrations.receivers.public_addresses import PrivateAddressError, PublicAdapter
+from integrations.retry_after import wait_asked_for
+from integrations.transport import BoundedAdapter, OnCall, OversizedAnswerError, ignore_call, open_session
+from models.receivers.deliveries import Attempt
+from models.receivers.states import Problem
+
+CONNECT_SECONDS, ANSWER_SECONDS = 5.0, 15.0
+"""How long connecting may take, and all of an attempt; the specification has 15 to 30 seconds."""
+
+MAX_ANSWER_BYTES = 1024
+"""What is read of an answer; for the rest nobody waits."""
+
+PROBLEMS: Mapping[type[Exception], Problem] = {
+    PrivateAddressError: Problem.PRIVATE_ADDRESS,
+    requests.exceptions.SSLError: Problem.TLS,
+    requests.Timeout: Problem.TIMEOUT,
+    TimeoutError: Problem.TIMEOUT,
+    requests.exceptions.ChunkedEncodingError: Problem.UNREADABLE,
+    requests.ConnectionError: Problem.NO_CONNECTION,
+    OversizedAnswerError: Problem.UNREADABLE,
+    OSError: Problem.UNREADABLE,
+    ValueError: Problem.UNREADABLE,
+}
+"""What an error is, the first that it is one of."""
+
+
+class ReceiverClient:
+    """Sends events to receivers; shared by threads.
+
+    Args:
+        private_networks: whether receivers may have addresses that are not public.
+        connections: how many connections are kept for each host.
+        on_call: is told of each call.
+        answer_seconds: how long an attempt may take.
+    """
+
+    def __init__(
+        self,
+        *,
+        private_networks: bool,
+        connections: int,
+        on_call: OnCall = ignore_call,
+        answer_seconds: float = ANSWER_SECONDS,
+    ) -> None:
+        adapter = BoundedAdapter if private_networks else PublicAdapter
+        self._timeout = (min(CONNECT_SECONDS, answer_seconds), answer_seconds)
+        self._session = open_session(
+            lambda: adapter(
+                seconds=CONNECT_SECONDS,
+                max_bytes=MAX_ANSWER_BYTES,
+                pool_maxsize=connections,
+                name=_operation,
+                on_call=on_call,
+                truncates=True,
+            )
+        )
+
+    def send(self, url: str, body: str, headers: Mapping[str, str]) -> Attempt:
+        """Send a message once; a redirect is an answer like any other, and not followed."""
+        content = {"Content-Type": "application/json", **headers}
+        try:
+            response = self._session.post(
+                url, data=body.encode(), headers=content, timeout=self._timeout, allow_redirects=False
+            )
+        except tuple(PROBLEMS) as error:
+            return Attempt(problem=next(problem for of, problem in PROBLEMS.items() if isinstance(error, of)))
+        return Attempt(
+            http_status=response.status_code,
+            answer=response.content.decode(errors="replace").replace("\0", "\N{REPLACEMENT CHARACTER}"),
+            retry_after=wait_asked_for(response.headers),
+        )
+
+
+def signed(secrets: Sequence[str], *, message_id: str, at: datetime, body: str) -> dict[str, str]:
+    """Return the headers of a message: its id, the time (UTC), and a signature by each secret."""
+    signatures = [Webhook(secret).sign(message_id, at, body) for secret in secrets]
+    return {
+        "webhook-id": message_id,
+        "webhook-timestamp": str(int(at.timestamp())),
+        "webhook-signature": " ".join(signatures),
+    }
+
+
+def _operation(_request: PreparedRequest) -> str:
+    return "POST event"

@@ -1,0 +1,312 @@
+"""Deliveries: what is due at which receiver, when a failed one is tried again, and the log of them.
+
+Each receiver is leased as a whole: one worker sends to it at a time, and one that is dead holds up no other.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select, update
+from sqlalchemy.orm import Session
+
+from i18n.messages import msg
+from models.connections.alert_outbox import Alert, AlertType, queue_alert
+from models.database import Database
+from models.enums import Role
+from models.pagination import Key, Page, following, paged
+from models.receivers.outbox import EventType
+from models.receivers.repository import disable, give_up_not_wanted, host_of, is_wanted
+from models.receivers.states import DISABLED_AFTER, DeliveryState, DisabledBecause, Problem
+from models.schema.locks import FOR_NO_KEY_UPDATE
+from models.schema.receiver_tables import EventDeliveryRow, EventReceiverRow, EventRow
+from models.schema.statements import made_of
+from models.schema.tables import UserRow
+
+_MINUTE, _HOUR = timedelta(minutes=1), timedelta(hours=1)
+
+WAITS = (
+    timedelta(seconds=5),
+    5 * _MINUTE,
+    30 * _MINUTE,
+    *(hours * _HOUR for hours in (2, 5, 10, 14, 20, 24, 24, 24)),
+)
+"""After how long a failed delivery is tried again: as Standard Webhooks has it, and on for five days.
+
+Up to a fifth is added by chance.
+"""
+
+FIRST_PAUSE, MAX_PAUSE = timedelta(seconds=5), 5 * _MINUTE
+"""How long a receiver is left alone after a failure, at first and at most, whatever else is due there."""
+
+MAX_RETRY_AFTER = _HOUR
+"""The longest wait that an answer may ask for."""
+
+DOWN_AFTER = 3
+"""Failures in a row after which a success makes due all that waits: the receiver was down, not one event wrong."""
+
+GONE = 410
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiverLease:
+    """A worker's right to send to a receiver, until it expires."""
+
+    id: UUID
+    receiver_id: int
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """An event that is due at a receiver, with what it is made of; ``created_at`` in UTC."""
+
+    id: int
+    event_id: UUID
+    type: EventType
+    connection_id: int | None
+    created_at: datetime
+    data: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """How sending went: the status and the beginning of the answer, or the ``problem`` that there was none.
+
+    ``retry_after`` is the wait that the answer asks for.
+    """
+
+    http_status: int | None = None
+    answer: str = ""
+    problem: Problem | None = None
+    retry_after: timedelta | None = None
+
+    @property
+    def is_success(self) -> bool:
+        return self.http_status is not None and 200 <= self.http_status < 300  # noqa: PLR2004 - HTTP's
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryView:
+    """A line of the log; instants in UTC. ``event_id`` is the webhook-id."""
+
+    id: int
+    event_id: UUID
+    type: EventType
+    connection_id: int | None
+    created_at: datetime
+    state: DeliveryState
+    due_at: datetime | None
+    attempts: int
+    attempted_at: datetime | None
+    http_status: int | None
+    answer: str
+    problem: Problem | None
+
+
+def due_receivers(database: Database, *, now: datetime) -> Sequence[int]:
+    """Return the receivers that are to be sent something, and that no worker has."""
+    something = exists().where(EventDeliveryRow.receiver_id == EventReceiverRow.id, EventDeliveryRow.due_at <= now)
+    query = select(EventReceiverRow.id).where(_is_free(now), something)
+    return database.scalars(query.order_by(EventReceiverRow.id))
+
+
+def acquire(database: Database, receiver_id: int, *, now: datetime, until: datetime) -> ReceiverLease | None:
+    """Lease a receiver; None where another worker has it, it is left alone for now, or it is disabled.
+
+    What was written for it while it was changed, and is not for it any more, is given up.
+    """
+    query = select(EventReceiverRow).where(EventReceiverRow.id == receiver_id, _is_free(now))
+    with database.transaction() as session:
+        row = session.scalar(query.with_for_update(skip_locked=True, key_share=True))
+        if row is None:
+            return None
+        row.lease_id, row.lease_expires_at = uuid4(), until
+        give_up_not_wanted(session, receiver_id)
+        return ReceiverLease(row.lease_id, row.id, row.url)
+
+
+def release(database: Database, lease: ReceiverLease) -> None:
+    held = EventReceiverRow.id == lease.receiver_id, EventReceiverRow.lease_id == lease.id
+    database.execute(update(EventReceiverRow).where(*held).values(lease_id=None, lease_expires_at=None))
+
+
+def due(database: Database, lease: ReceiverLease, *, now: datetime, limit: int) -> Sequence[Delivery]:
+    """Return what is due at a leased receiver, the first due first.
+
+    Nothing is due once the lease is another's, or the receiver somewhere else than when it was leased.
+    """
+    held = and_(
+        EventReceiverRow.id == EventDeliveryRow.receiver_id,
+        EventReceiverRow.lease_id == lease.id,
+        EventReceiverRow.url == lease.url,
+        is_wanted(),
+        or_(EventReceiverRow.retry_at.is_(None), EventReceiverRow.retry_at <= now),
+    )
+    query = _events(EventDeliveryRow.id).where(exists().where(held))
+    query = query.where(EventDeliveryRow.receiver_id == lease.receiver_id, EventDeliveryRow.due_at <= now)
+    rows = database.rows(query.order_by(EventDeliveryRow.due_at, EventDeliveryRow.id).limit(limit))
+    return [made_of(Delivery, row, type=EventType(row.type)) for row in rows]
+
+
+def complete(
+    database: Database, lease: ReceiverLease, delivery_id: int, attempt: Attempt, *, now: datetime, jitter: float
+) -> DisabledBecause | None:
+    """Write down an attempt, and when the next one follows; returns why the receiver is disabled, if it is now.
+
+    ``jitter`` is from 0 up to 1.
+    """
+    with database.transaction() as session:
+        receiver = session.get(EventReceiverRow, lease.receiver_id, with_for_update=FOR_NO_KEY_UPDATE)
+        row = session.get(EventDeliveryRow, delivery_id, with_for_update=True)
+        if receiver is None or row is None:
+            return None  # removed, or erased with its connection
+        row.attempts += 1
+        row.attempted_at, row.http_status = now, attempt.http_status
+        row.answer, row.problem = attempt.answer, attempt.problem or ""
+        if attempt.is_success:
+            row.state, row.due_at = DeliveryState.DELIVERED, None
+            _record_success(session, receiver, now=now)
+            return None
+        return _record_failure(session, receiver, row, attempt, now=now, jitter=jitter)
+
+
+def replay(
+    database: Database,
+    receiver_id: int,
+    *,
+    delivery_id: int | None = None,
+    since: datetime | None = None,
+    now: datetime,
+) -> int:
+    """Make due one delivery that has ended, or all that failed since an instant (UTC); returns how many.
+
+    A receiver that is disabled is sent nothing, and none is sent what it is not for now.
+    """
+    which: list[ColumnElement[bool]] = [
+        EventDeliveryRow.receiver_id == receiver_id,
+        EventDeliveryRow.due_at.is_(None),
+        EventDeliveryRow.event_id == EventRow.id,
+        EventReceiverRow.id == receiver_id,
+        is_wanted(),
+    ]
+    if delivery_id is not None:
+        which.append(EventDeliveryRow.id == delivery_id)
+    else:
+        which += [EventDeliveryRow.state == DeliveryState.FAILED, EventRow.created_at >= since]
+    with database.transaction() as session:
+        receiver = session.get(EventReceiverRow, receiver_id, with_for_update=FOR_NO_KEY_UPDATE)
+        if receiver is None or receiver.disabled_at:
+            return 0
+        again = {"state": DeliveryState.PENDING, "due_at": now, "attempts": 0, "problem": ""}
+        changed = update(EventDeliveryRow).where(*which).values(**again).returning(EventDeliveryRow.id)
+        return len(session.scalars(changed).all())
+
+
+def log_page(database: Database, receiver_id: int, *, key: Key | None) -> Page[DeliveryView]:
+    """Return a page of a receiver's deliveries, the latest first."""
+    query = _events(*EventDeliveryRow.__table__.c).where(EventDeliveryRow.receiver_id == receiver_id)
+
+    def fetch(key: Key | None, limit: int) -> Sequence[DeliveryView]:
+        rows = database.rows(following(query, (EventDeliveryRow.id,), key=key).limit(limit))
+        return [
+            made_of(
+                DeliveryView,
+                row,
+                type=EventType(row.type),
+                state=DeliveryState(row.state),
+                problem=Problem(row.problem) if row.problem else None,
+            )
+            for row in rows
+        ]
+
+    return paged(fetch, key=key, at=lambda line: (line.created_at, line.id))
+
+
+def pending(database: Database) -> tuple[int, datetime | None]:
+    """Count what waits for an attempt at receivers that are enabled, and return when the first happened (UTC)."""
+    query = select(func.count(), func.min(EventRow.created_at)).select_from(EventDeliveryRow)
+    query = query.join(EventRow, EventRow.id == EventDeliveryRow.event_id)
+    query = query.join(EventReceiverRow, EventReceiverRow.id == EventDeliveryRow.receiver_id)
+    waits = EventDeliveryRow.due_at.is_not(None), EventReceiverRow.disabled_at.is_(None)
+    ((count, first),) = database.rows(query.where(*waits))
+    return count, first
+
+
+def _events(*columns: Any) -> Select[*tuple[Any, ...]]:  # noqa: ANN401 - columns of any type
+    own = {column.key for column in columns}
+    of_event = (
+        EventRow.id.label("event_id"),
+        EventRow.type,
+        EventRow.connection_id,
+        EventRow.created_at,
+        EventRow.data,
+    )
+    selected = select(*columns, *(each for each in of_event if each.key not in own))
+    return selected.select_from(EventDeliveryRow).join(EventRow, EventRow.id == EventDeliveryRow.event_id)
+
+
+def _is_free(now: datetime) -> ColumnElement[bool]:
+    return and_(
+        EventReceiverRow.disabled_at.is_(None),
+        or_(EventReceiverRow.retry_at.is_(None), EventReceiverRow.retry_at <= now),
+        or_(EventReceiverRow.lease_expires_at.is_(None), EventReceiverRow.lease_expires_at <= now),
+    )
+
+
+def _record_success(session: Session, receiver: EventReceiverRow, *, now: datetime) -> None:
+    if receiver.failures >= DOWN_AFTER:
+        waits = EventDeliveryRow.receiver_id == receiver.id, EventDeliveryRow.due_at > now
+        session.execute(update(EventDeliveryRow).where(*waits).values(due_at=now))
+    receiver.failures, receiver.failing_since, receiver.retry_at = 0, None, None
+
+
+def _record_failure(
+    session: Session,
+    receiver: EventReceiverRow,
+    row: EventDeliveryRow,
+    attempt: Attempt,
+    *,
+    now: datetime,
+    jitter: float,
+) -> DisabledBecause | None:
+    receiver.failing_since = since = receiver.failing_since or now
+    longer = 1 + jitter / 5
+    pause: timedelta = min(FIRST_PAUSE * 3.0 ** min(receiver.failures, 10), MAX_PAUSE) * longer
+    asked_for = min(attempt.retry_after or timedelta(), MAX_RETRY_AFTER)
+    receiver.failures += 1
+    receiver.retry_at = now + max(pause, asked_for)
+    if row.attempts > len(WAITS):
+        row.state, row.due_at = DeliveryState.FAILED, None
+    else:
+        row.due_at = now + max(WAITS[row.attempts - 1] * longer, asked_for)
+    because = None
+    if attempt.http_status == GONE:
+        because = DisabledBecause.GONE
+    elif now - since >= DISABLED_AFTER:
+        because = DisabledBecause.FAILING
+    if because and disable(session, receiver, because, actor=msg("the integration"), now=now):
+        _queue_alert(session, receiver, because, now=now)
+        return because
+    return None
+
+
+def _queue_alert(session: Session, receiver: EventReceiverRow, because: DisabledBecause, *, now: datetime) -> None:
+    """Tell those by mail who may enable it again."""
+    administrators = select(UserRow.email).where(
+        UserRow.role == Role.ADMINISTRATOR, UserRow.everywhere, UserRow.disabled_at.is_(None)
+    )
+    gone = msg("The receiver at {host} answered that it no longer exists (410 Gone).", host=host_of(receiver.url))
+    failing = msg("Every delivery to the receiver at {host} has failed for five days.", host=host_of(receiver.url))
+    alert = Alert(
+        type=AlertType.RECEIVER,
+        title=msg("Event receiver {number}", number=receiver.id),
+        message=gone if because is DisabledBecause.GONE else failing,
+        remedy=msg(
+            "It is sent nothing more. Once it answers, enable it on its page, and replay there what failed."
+        ),
+        recipients=tuple(session.scalars(administrators.order_by(UserRow.email))),
+    )
+    queue_alert(session, None, alert, job_id=None, now=now)

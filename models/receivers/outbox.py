@@ -1,0 +1,90 @@
+"""Events for receivers, written in the transaction of the change that they tell of (transactional outbox).
+
+What nobody has asked for is not written. Each receiver gets its own delivery, which a worker sends later.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import uuid4
+
+from sqlalchemy import exists, insert, or_, select
+from sqlalchemy.orm import Session
+
+from models.receivers.states import DeliveryState
+from models.schema.receiver_tables import EventDeliveryRow, EventReceiverRow, EventRow, ReceiverConnectionRow
+
+
+class EventType(StrEnum):
+    """What receivers are told of, by its name in the body."""
+
+    JOB_DONE = "job.done"
+    JOB_NEEDS_ATTENTION = "job.needs_attention"
+    JOB_RECOVERED = "job.recovered"
+    JOB_DISMISSED = "job.dismissed"
+    CONNECTION_PAUSED = "connection.paused"
+    CONNECTION_DOWN = "connection.down"
+    CONNECTION_RECOVERED = "connection.recovered"
+    RECONCILIATION_FINISHED = "reconciliation.finished"
+    RECEIVER_TEST = "receiver.test"
+
+
+EVENT_TYPES = tuple(each for each in EventType if each is not EventType.RECEIVER_TEST)
+"""What a receiver may ask for; a test comes when a person asks for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutgoingEvent:
+    """What has happened. ``data`` holds what JSON can, and neither secrets nor what only a person's name tells."""
+
+    type: EventType
+    data: dict[str, Any] = field(default_factory=dict)
+
+
+def record(session: Session, connection_id: int, events: Sequence[OutgoingEvent], *, now: datetime) -> None:
+    """Write events of a connection for those who have asked for them; last of what the transaction locks."""
+    if not events:
+        return
+    listed = exists().where(
+        ReceiverConnectionRow.receiver_id == EventReceiverRow.id,
+        ReceiverConnectionRow.connection_id == connection_id,
+    )
+    asked = select(EventReceiverRow.id, EventReceiverRow.event_types).where(
+        EventReceiverRow.disabled_at.is_(None), or_(EventReceiverRow.everywhere, listed)
+    )
+    # Locked, so that none is removed before this is committed: its deliveries would refer to nothing.
+    receivers = session.execute(asked.with_for_update(read=True, key_share=True, of=EventReceiverRow)).all()
+    wanted = [(event, [each for each, types in receivers if event.type in types]) for event in events]
+    _write(session, connection_id, [(event, to) for event, to in wanted if to], now=now)
+
+
+def record_test(session: Session, receiver_id: int, *, now: datetime) -> None:
+    """Write an event that says nothing, for one receiver, whatever it has asked for."""
+    _write(session, None, [(OutgoingEvent(EventType.RECEIVER_TEST), [receiver_id])], now=now)
+
+
+def _write(
+    session: Session,
+    connection_id: int | None,
+    events: Sequence[tuple[OutgoingEvent, Sequence[int]]],
+    *,
+    now: datetime,
+) -> None:
+    """Write events with a delivery for each receiver, by its id, that gets them."""
+    if not events:
+        return
+    ids = [uuid4() for _ in events]
+    written = [
+        {"id": event_id, "type": event.type, "connection_id": connection_id, "created_at": now, "data": event.data}
+        for event_id, (event, _) in zip(ids, events, strict=True)
+    ]
+    waiting = {"state": DeliveryState.PENDING, "due_at": now}
+    deliveries = [
+        {"event_id": event_id, "receiver_id": each, **waiting}
+        for event_id, (_, receiver_ids) in zip(ids, events, strict=True)
+        for each in receiver_ids
+    ]
+    session.execute(insert(EventRow), written)
+    session.execute(insert(EventDeliveryRow), deliveries)

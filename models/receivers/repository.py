@@ -1,0 +1,329 @@
+"""Event receivers: who they are, what they are told of, and the secrets that sign what is sent to them."""
+
+import secrets
+from base64 import b64encode
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from urllib.parse import urlsplit
+
+from cryptography.fernet import InvalidToken
+from sqlalchemy import ColumnElement, and_, delete, exists, insert, not_, or_, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from i18n.messages import Message, msg
+from models.connections.vault import Vault
+from models.database import Database
+from models.enums import Scope
+from models.receivers import outbox
+from models.receivers.outbox import EVENT_TYPES, EventType
+from models.receivers.states import DeliveryState, DisabledBecause, Problem
+from models.schema.audit_entries import add_entry
+from models.schema.locks import FOR_NO_KEY_UPDATE
+from models.schema.receiver_tables import EventDeliveryRow, EventReceiverRow, EventRow, ReceiverConnectionRow
+from models.schema.statements import made_of
+from models.users.passwords import InvalidInputError
+from models.users.proofs import expect_session
+
+PURPOSE, FORMER_PURPOSE = "event_receivers.secret", "event_receivers.former_secret"
+"""What the secrets of a receiver are encrypted for, with its id."""
+
+FORMER_SECRET_SIGNS_FOR = timedelta(hours=24)
+"""How long a secret signs beside the one that has replaced it."""
+
+SECRET_BYTES = 32
+MAX_URL_LENGTH = 1000
+
+
+class UnknownReceiverError(LookupError):
+    """There is no such receiver."""
+
+
+@dataclass(frozen=True, slots=True)
+class Receiver:
+    """A program that gets events of the connections of its ``scope``, without its secrets; instants in UTC.
+
+    ``failing_since`` is when the first of the deliveries failed that have failed in a row.
+    """
+
+    id: int
+    url: str
+    event_types: Sequence[EventType]
+    scope: Scope
+    created_at: datetime
+    disabled_at: datetime | None = None
+    disabled_because: DisabledBecause | None = None
+    failing_since: datetime | None = None
+    former_secret_until: datetime | None = None
+
+
+class Receivers:
+    """The receivers of an installation.
+
+    What somebody changes on a page is done in their session, ``session_id``: it raises OutdatedProofError where
+    that has ended. The command line has none.
+
+    Args:
+        database: where they are kept.
+        vault: encrypts their secrets.
+        private_networks: whether they may be on private networks, and without TLS.
+    """
+
+    def __init__(self, database: Database, vault: Vault, *, private_networks: bool) -> None:
+        self._database, self._vault, self._private_networks = database, vault, private_networks
+
+    def add(
+        self,
+        url: str,
+        event_types: Collection[EventType],
+        scope: Scope,
+        *,
+        actor: str,
+        session_id: int | None = None,
+        now: datetime,
+    ) -> tuple[Receiver, str]:
+        """Add a receiver, and return it with its secret, which is told only here. Raises InvalidInputError."""
+        row = EventReceiverRow(secret="", created_at=now)
+        secret = _new_secret()
+        with self._database.transaction() as session:
+            expect_session(session, session_id)
+            self._set(row, url, event_types, scope)
+            session.add(row)
+            session.flush()
+            row.secret = self._vault.encrypt(secret, PURPOSE, row.id)
+            _list_connections(session, row.id, scope)
+            _audit(session, row, msg("added"), actor=actor, now=now)
+        return _receiver(row, scope), secret
+
+    def get(self, receiver_id: int) -> Receiver:
+        """Read one receiver. Raises :class:`UnknownReceiverError`."""
+        with self._database.transaction() as session:
+            row = _row(session, receiver_id)
+            return _receiver(row, _scope(session, row))
+
+    def all(self) -> Sequence[Receiver]:
+        listed = defaultdict[int, set[int]](set)
+        with self._database.transaction() as session:
+            for each in session.scalars(select(ReceiverConnectionRow)):
+                listed[each.receiver_id].add(each.connection_id)
+            rows = session.scalars(select(EventReceiverRow).order_by(EventReceiverRow.id)).all()
+        return [_receiver(row, Scope(None if row.everywhere else frozenset(listed[row.id]))) for row in rows]
+
+    def update(  # noqa: PLR0913 - what is new about it, and who says so
+        self,
+        receiver_id: int,
+        url: str,
+        event_types: Collection[EventType],
+        scope: Scope,
+        *,
+        actor: str,
+        session_id: int | None = None,
+        now: datetime,
+    ) -> None:
+        """Change where a receiver is and what it is told of; what waits and is not for it any more is given up.
+
+        Raises InvalidInputError, UnknownReceiverError.
+        """
+        with self._database.transaction() as session:
+            expect_session(session, session_id)
+            row = _row(session, receiver_id, lock=True)
+            self._set(row, url, event_types, scope)
+            session.execute(delete(ReceiverConnectionRow).where(ReceiverConnectionRow.receiver_id == receiver_id))
+            _list_connections(session, receiver_id, scope)
+            session.flush()
+            give_up_not_wanted(session, receiver_id)
+            _audit(session, row, msg("changed"), actor=actor, now=now)
+
+    def rotate(self, receiver_id: int, *, actor: str, session_id: int | None = None, now: datetime) -> str:
+        """Give a receiver another secret and return it; the former one signs too, for a day.
+
+        Raises :class:`UnknownReceiverError`.
+        """
+        secret = _new_secret()
+        with self._database.transaction() as session:
+            expect_session(session, session_id)
+            row = _row(session, receiver_id, lock=True)
+            row.former_secret = row.former_secret_until = None
+            with suppress(InvalidToken):  # of one that cannot be opened there is nothing to keep
+                former = self._vault.decrypt(row.secret, PURPOSE, row.id)
+                row.former_secret = self._vault.encrypt(former, FORMER_PURPOSE, row.id)
+                row.former_secret_until = now + FORMER_SECRET_SIGNS_FOR
+            row.secret = self._vault.encrypt(secret, PURPOSE, row.id)
+            _audit(session, row, msg("given a new secret"), actor=actor, now=now)
+        return secret
+
+    def secrets(self, receiver_id: int, *, now: datetime) -> Sequence[str]:
+        """Return what signs at this instant, the newest first.
+
+        Raises UnknownReceiverError, and InvalidToken where they cannot be opened.
+        """
+        with self._database.transaction() as session:
+            row = _row(session, receiver_id)
+        signing = [self._vault.decrypt(row.secret, PURPOSE, row.id)]
+        if row.former_secret and row.former_secret_until and now < row.former_secret_until:
+            signing.append(self._vault.decrypt(row.former_secret, FORMER_PURPOSE, row.id))
+        return signing
+
+    def test(self, receiver_id: int, *, now: datetime) -> bool:
+        """Have a receiver sent an event that says nothing; False where it is disabled.
+
+        Raises :class:`UnknownReceiverError`.
+        """
+        with self._database.transaction() as session:
+            if _row(session, receiver_id, lock=True).disabled_at:
+                return False
+            outbox.record_test(session, receiver_id, now=now)
+            return True
+
+    def disable(self, receiver_id: int, *, actor: str, session_id: int | None = None, now: datetime) -> None:
+        """Send a receiver nothing more until it is enabled. Raises :class:`UnknownReceiverError`."""
+        with self._database.transaction() as session:
+            expect_session(session, session_id)
+            row = _row(session, receiver_id, lock=True)
+            disable(session, row, DisabledBecause.BY_HAND, actor=actor, now=now)
+
+    def enable(self, receiver_id: int, *, actor: str, session_id: int | None = None, now: datetime) -> None:
+        """Send a receiver what happens from now on; what failed before can be replayed.
+
+        Raises :class:`UnknownReceiverError`.
+        """
+        with self._database.transaction() as session:
+            expect_session(session, session_id)
+            row = _row(session, receiver_id, lock=True)
+            if row.disabled_at:
+                row.disabled_at = row.disabled_because = row.failing_since = row.retry_at = None
+                row.failures = 0
+                _audit(session, row, msg("switched on"), actor=actor, now=now)
+
+    def remove(self, receiver_id: int, *, actor: str, session_id: int | None = None, now: datetime) -> None:
+        """Forget a receiver with its deliveries. Raises :class:`UnknownReceiverError`."""
+        with self._database.transaction() as session:
+            expect_session(session, session_id)
+            row = _row(session, receiver_id, lock=True)
+            _audit(session, row, msg("removed"), actor=actor, now=now)
+            session.delete(row)
+
+    def rotate_keys(self) -> Sequence[int]:
+        """Encrypt all secrets anew with the newest key; returns the receivers whose secret no key opens."""
+        unreadable = []
+        with self._database.transaction() as session:
+            for row in session.scalars(select(EventReceiverRow).order_by(EventReceiverRow.id).with_for_update()):
+                try:
+                    secret = self._vault.decrypt(row.secret, PURPOSE, row.id)
+                except InvalidToken:
+                    unreadable.append(row.id)
+                    continue
+                row.secret = self._vault.encrypt(secret, PURPOSE, row.id)
+                if row.former_secret:
+                    former = self._vault.decrypt(row.former_secret, FORMER_PURPOSE, row.id)
+                    row.former_secret = self._vault.encrypt(former, FORMER_PURPOSE, row.id)
+        return unreadable
+
+    def _set(self, row: EventReceiverRow, url: str, event_types: Collection[EventType], scope: Scope) -> None:
+        if not event_types:
+            raise InvalidInputError("event_types", msg("Choose at least one event."))
+        if scope.connections == frozenset():
+            raise InvalidInputError("connections", msg("Choose at least one connection, or all."))
+        row.url = self._checked(url.strip())
+        row.event_types = [each for each in EVENT_TYPES if each in event_types]
+        row.everywhere = scope.connections is None
+
+    def _checked(self, url: str) -> str:
+        """Return a URL whose form is right; where it leads is seen each time it is used."""
+        try:
+            parts = urlsplit(url)
+            named = bool(parts.hostname) and parts.port != 0 and url.isprintable() and " " not in url
+        except ValueError:
+            named = False
+        if not named or len(url) > MAX_URL_LENGTH:
+            raise InvalidInputError("url", msg("Enter an address such as https://example.com/events."))
+        if parts.username is not None or parts.fragment:
+            raise InvalidInputError("url", msg("The address has no user name, password or #."))
+        if parts.scheme != "https" and not (self._private_networks and parts.scheme == "http"):
+            raise InvalidInputError(
+                "url", msg("The address begins with https://, unless RECEIVER_PRIVATE_NETWORKS is set.")
+            )
+        return url
+
+
+def disable(
+    session: Session, row: EventReceiverRow, because: DisabledBecause, *, actor: str, now: datetime
+) -> bool:
+    """Send a receiver, whose row is locked, nothing more; what waits is given up, and may be replayed."""
+    if row.disabled_at:
+        return False
+    row.disabled_at, row.disabled_because = now, because
+    waiting = EventDeliveryRow.receiver_id == row.id, EventDeliveryRow.due_at.is_not(None)
+    given_up = {"state": DeliveryState.FAILED, "due_at": None}
+    session.execute(update(EventDeliveryRow).where(*waiting).values(**given_up))
+    _audit(session, row, msg("switched off"), actor=actor, now=now)
+    return True
+
+
+def is_wanted() -> ColumnElement[bool]:
+    """Whether a receiver is for an event now: joins rows of both, and of the connections that are listed."""
+    listed = exists().where(
+        ReceiverConnectionRow.receiver_id == EventReceiverRow.id,
+        ReceiverConnectionRow.connection_id == EventRow.connection_id,
+    )
+    asked_for = EventRow.type == EventReceiverRow.event_types.any_()
+    return or_(EventRow.type == EventType.RECEIVER_TEST, and_(asked_for, or_(EventReceiverRow.everywhere, listed)))
+
+
+def give_up_not_wanted(session: Session, receiver_id: int) -> None:
+    """Give up what waits at a receiver that is not for it any more; it may be replayed once it is again."""
+    not_wanted = (
+        EventDeliveryRow.receiver_id == receiver_id,
+        EventDeliveryRow.due_at.is_not(None),
+        EventDeliveryRow.event_id == EventRow.id,
+        EventReceiverRow.id == receiver_id,
+        not_(is_wanted()),
+    )
+    given_up = {"state": DeliveryState.FAILED, "due_at": None, "problem": Problem.NOT_WANTED}
+    session.execute(update(EventDeliveryRow).where(*not_wanted).values(**given_up))
+
+
+def host_of(url: str) -> str:
+    """Return what may be shown of an address everywhere: its path may hold a secret of the receiver's."""
+    return urlsplit(url).hostname or ""
+
+
+def _new_secret() -> str:
+    return f"whsec_{b64encode(secrets.token_bytes(SECRET_BYTES)).decode()}"
+
+
+def _row(session: Session, receiver_id: int, *, lock: bool = False) -> EventReceiverRow:
+    row = session.get(EventReceiverRow, receiver_id, with_for_update=FOR_NO_KEY_UPDATE if lock else None)
+    if row is None:
+        raise UnknownReceiverError(f"There is no event receiver with the number {receiver_id}.")
+    return row
+
+
+def _scope(session: Session, row: EventReceiverRow) -> Scope:
+    if row.everywhere:
+        return Scope()
+    listed = select(ReceiverConnectionRow.connection_id).where(ReceiverConnectionRow.receiver_id == row.id)
+    return Scope(frozenset(session.scalars(listed)))
+
+
+def _list_connections(session: Session, receiver_id: int, scope: Scope) -> None:
+    rows = [{"receiver_id": receiver_id, "connection_id": each} for each in sorted(scope.connections or ())]
+    try:
+        if rows:
+            session.execute(insert(ReceiverConnectionRow), rows)
+    except IntegrityError as error:
+        raise InvalidInputError("connections", msg("There is no such connection.")) from error
+
+
+def _receiver(row: EventReceiverRow, scope: Scope) -> Receiver:
+    types = [EventType(each) for each in row.event_types]
+    because = DisabledBecause(row.disabled_because) if row.disabled_because else None
+    return made_of(Receiver, row, event_types=types, scope=scope, disabled_because=because)
+
+
+def _audit(session: Session, row: EventReceiverRow, what: Message, *, actor: str, now: datetime) -> None:
+    action = msg("event receiver {number} ({host}): {what}", number=row.id, host=host_of(row.url), what=what)
+    add_entry(session, at=now, actor=actor, action=action)

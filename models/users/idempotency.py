@@ -1,0 +1,134 @@
+"""Requests that are done once, however often they are sent: known by a key that the program chooses."""
+
+import hashlib
+import json
+from collections.abc import Collection
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from cryptography.fernet import InvalidToken
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from models.connections.vault import Vault
+from models.database import Database
+from models.schema.api_tables import IdempotencyKeyRow
+
+KEPT_FOR = timedelta(hours=24)
+"""How long the answer to a request is repeated."""
+
+MAX_KEYS = 10_000
+"""Requests of a token whose answers are kept."""
+
+ABANDONED_AFTER = timedelta(minutes=2)
+"""When a request without an answer is taken to have died with its process: longer than any takes."""
+
+BATCH_SIZE = 500
+
+PURPOSE = "idempotency_keys.response"
+"""What an answer is encrypted for, with its token and key: it may hold a secret that is shown once."""
+
+
+class KeyReusedError(Exception):
+    """The key came with another request before."""
+
+
+class KeyInUseError(Exception):
+    """The same request is still being answered."""
+
+
+class TooManyKeysError(Exception):
+    """Answers to ``MAX_KEYS`` requests of the token are kept already."""
+
+
+@dataclass(frozen=True, slots=True)
+class RequestKey:
+    """A request as a program names it: by its token, and hashes of a key of its own and of what it asks."""
+
+    token_id: int
+    key: str
+    fingerprint: str
+
+    @classmethod
+    def of(cls, token_id: int, key: str, *asked: bytes) -> "RequestKey":
+        digest = hashlib.sha256()
+        for part in asked:
+            digest.update(len(part).to_bytes(8) + part)
+        return cls(token_id, hashlib.sha256(key.encode()).hexdigest(), digest.hexdigest())
+
+
+class IdempotencyKeys:
+    def __init__(self, database: Database, vault: Vault) -> None:
+        self._database = database
+        self._vault = vault
+
+    def begin(self, request: RequestKey, *, now: datetime) -> str | None:
+        """Note that a request is being worked on; where it was answered before, return that answer.
+
+        Raises KeyReusedError, KeyInUseError or TooManyKeysError.
+        """
+        row, mine = IdempotencyKeyRow, self._of(request)
+        begun = {"fingerprint": request.fingerprint, "started_at": now, "response": None}
+        put = insert(row).values(token_id=request.token_id, key=request.key, **begun)
+        old = (row.started_at <= now - KEPT_FOR) | (
+            row.response.is_(None) & (row.started_at <= now - ABANDONED_AFTER)
+        )
+        put = put.on_conflict_do_update(index_elements=["token_id", "key"], set_=begun, where=old)
+        with self._database.transaction() as session:
+            if session.scalar(put.returning(row.key)):
+                kept = select(func.count()).where(row.token_id == request.token_id)
+                if session.scalars(kept).one() > MAX_KEYS:
+                    raise TooManyKeysError  # which undoes this one
+                return None
+            known = session.execute(select(row.fingerprint, row.response).where(*mine)).one_or_none()
+        if known is None:  # it failed just now, and may be sent again
+            raise KeyInUseError
+        if known.fingerprint != request.fingerprint:
+            raise KeyReusedError
+        try:
+            return str(json.loads(self._opened(request.token_id, request.key, known.response))["response"])
+        except InvalidToken:
+            raise KeyInUseError from None
+
+    def complete(self, request: RequestKey, response: str, connections: Collection[int] = ()) -> None:
+        """Keep the answer to a request, with the ids of the connections that it tells of."""
+        response = json.dumps({"response": response, "connections": sorted(connections)})
+        locked = self._vault.encrypt(response, PURPOSE, request.token_id, request.key)
+        self._database.execute(update(IdempotencyKeyRow).where(*self._of(request)).values(response=locked))
+
+    def forget(self, request: RequestKey) -> None:
+        """Let a request that came to nothing be sent again."""
+        self._database.execute(delete(IdempotencyKeyRow).where(*self._of(request)))
+
+    def delete_old(self, *, now: datetime) -> None:
+        self._database.execute(delete(IdempotencyKeyRow).where(IdempotencyKeyRow.started_at <= now - KEPT_FOR))
+
+    def forget_connection(self, connection_id: int) -> None:
+        """Forget the answers about a connection: what they name is erased. What no key opens goes after a day."""
+        row = IdempotencyKeyRow
+        answered = select(row.token_id, row.key, row.response).where(row.response.is_not(None))
+        with self._database.transaction() as session:
+            for token_id, key, response in session.execute(answered.execution_options(yield_per=BATCH_SIZE)):
+                with suppress(InvalidToken):
+                    if connection_id in json.loads(self._opened(token_id, key, response))["connections"]:
+                        session.execute(delete(row).where(row.token_id == token_id, row.key == key))
+
+    def rotate_keys(self) -> None:
+        """Encrypt the answers anew; what no key opens stays as it is until it is deleted a day later."""
+        answered = select(IdempotencyKeyRow).where(IdempotencyKeyRow.response.is_not(None))
+        with self._database.transaction() as session:
+            for row in session.scalars(answered.with_for_update()):
+                place = PURPOSE, row.token_id, row.key
+                with suppress(InvalidToken):
+                    row.response = self._vault.encrypt(self._vault.decrypt(row.response or "", *place), *place)
+
+    def _opened(self, token_id: int, key: str, response: str | None) -> str:
+        if response is None:
+            raise KeyInUseError
+        return self._vault.decrypt(response, PURPOSE, token_id, key)
+
+    @staticmethod
+    def _of(request: RequestKey) -> tuple[Any, ...]:
+        return IdempotencyKeyRow.token_id == request.token_id, IdempotencyKeyRow.key == request.key

@@ -1,0 +1,244 @@
+"""API tokens: what a program sends to use the API, bound to scopes and to connections.
+
+A token is shown once, when it is created; the database has its SHA-256 only. As it is 32 random bytes, nobody
+finds it by trying.
+"""
+
+import re
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Row, Select, func, or_, select, update
+from sqlalchemy.orm import Session
+
+from i18n.messages import Message, msg
+from models.connections.vault import hash_token
+from models.database import Database
+from models.enums import Role, Scope
+from models.schema.api_tables import ApiTokenGrantRow, ApiTokenRow
+from models.schema.audit_entries import add_entry
+from models.schema.locks import FOR_NO_KEY_UPDATE
+from models.schema.statements import made_of
+from models.schema.tables import ConnectionRow
+from models.users import repository as users
+from models.users.passwords import InvalidInputError
+from models.users.proofs import expect_session
+from models.users.repository import Rights
+
+PREFIX = "m24_"
+"""What every token begins with, so that tools that look for leaked secrets know one."""
+
+WRITTEN = re.compile(rf"{PREFIX}[A-Za-z0-9_-]{{43}}")
+MAX_NAME_LENGTH = 100
+DEFAULT_DAYS, MAX_DAYS = 90, 366
+"""How long a token is valid unless somebody says otherwise, and how long it is at most."""
+
+USED_RESOLUTION = timedelta(minutes=1)
+"""How exactly the last use is known, so that not every request writes to the database."""
+
+_ACTOR = re.compile(r"API token (\d{1,9}) \(.*\)", re.DOTALL)
+
+
+class TokenScope(StrEnum):
+    """What a token may do. A scope that writes does not include the one that reads."""
+
+    CONNECTIONS_READ = "connections:read"
+    CONNECTIONS_WRITE = "connections:write"
+    CONNECTIONS_ERASE = "connections:erase"
+    JOBS_READ = "jobs:read"
+    JOBS_WRITE = "jobs:write"
+    OPERATIONS_READ = "operations:read"
+    OPERATIONS_WRITE = "operations:write"
+    AUDIT_READ = "audit:read"
+    HEALTH_READ = "health:read"
+
+
+SCOPE_NAMES = {
+    TokenScope.CONNECTIONS_READ: msg("See connections and their settings"),
+    TokenScope.CONNECTIONS_WRITE: msg("Add connections, change settings, pause and resume"),
+    TokenScope.CONNECTIONS_ERASE: msg("Erase connections with all that is kept of them"),
+    TokenScope.JOBS_READ: msg("See records, their attempts and questions"),
+    TokenScope.JOBS_WRITE: msg("Try records again, set them aside and answer questions"),
+    TokenScope.OPERATIONS_READ: msg("See tests, comparisons and backfills, and what they found"),
+    TokenScope.OPERATIONS_WRITE: msg("Start and cancel tests, comparisons and backfills"),
+    TokenScope.AUDIT_READ: msg("See the audit log"),
+    TokenScope.HEALTH_READ: msg("See whether the integration works, and the request budget"),
+}
+
+
+class UnknownTokenError(LookupError):
+    """There is no such token."""
+
+
+class TokenRefusedError(Exception):
+    """A token is not valid; ``code`` says why: unknown, expired or revoked."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A token without its text; instants in UTC. ``scope`` is the connections that it is bound to."""
+
+    id: int
+    name: str
+    scopes: frozenset[TokenScope]
+    scope: Scope
+    created_at: datetime
+    expires_at: datetime
+    last_used_at: datetime | None
+    revoked_at: datetime | None
+
+    @property
+    def actor(self) -> Message:
+        """Name the token as the audit log does."""
+        return msg("API token {number} ({name})", number=self.id, name=self.name)
+
+    @property
+    def administers_all(self) -> bool:
+        """Whether it may do to every connection what an administrator of all connections may."""
+        return self.scope.connections is None and TokenScope.CONNECTIONS_WRITE in self.scopes
+
+    def refusal(self, now: datetime) -> str:
+        """Return why it is not valid at ``now`` (UTC); empty where it is."""
+        if self.revoked_at is not None:
+            return "token_revoked"
+        return "token_expired" if self.expires_at <= now else ""
+
+
+def create(  # noqa: PLR0913 - what is new about it, and who says so
+    database: Database,
+    name: str,
+    *,
+    scopes: frozenset[TokenScope],
+    scope: Scope,
+    days: int = DEFAULT_DAYS,
+    actor: str,
+    session_id: int | None = None,
+    now: datetime,
+) -> tuple[Token, str]:
+    """Create a token, and return it with its text, which is shown only here.
+
+    ``session_id`` is the session in which somebody does that.
+
+    Raises:
+        InvalidInputError: it has no name or no scope, is valid for too long, or a connection is unknown.
+        OutdatedProofError: the session has ended.
+    """
+    _check(name, scopes, days)
+    text = PREFIX + secrets.token_urlsafe(32)
+    row = ApiTokenRow(
+        name=name,
+        token_hash=hash_token(text),
+        scopes=" ".join(sorted(scopes)),
+        everywhere=scope.connections is None,
+        created_at=now,
+        expires_at=now + timedelta(days=days),
+    )
+    with database.transaction() as session:
+        expect_session(session, session_id)
+        session.add(row)
+        session.flush()
+        names = _grant(session, row, scope)
+        token = _token(row, sorted(scope.connections or ()))
+        what = msg(
+            "created {token}: {scopes} for {connections}, until {day}",
+            token=token.actor,
+            scopes=", ".join(sorted(scopes)),
+            connections=names,
+            day=f"{row.expires_at:%Y-%m-%d}",
+        )
+        add_entry(session, at=now, actor=actor, action=what)
+    return token, text
+
+
+def find(database: Database, text: str, *, now: datetime) -> Token:
+    """Return the valid token with this text, and note that it was used. Raises TokenRefusedError."""
+    if not WRITTEN.fullmatch(text):
+        raise TokenRefusedError("token_unknown")
+    found = database.row(_tokens().where(ApiTokenRow.token_hash == hash_token(text)))
+    if found is None:
+        raise TokenRefusedError("token_unknown")
+    token = _token(found, found.connections)
+    if refusal := token.refusal(now):
+        raise TokenRefusedError(refusal)
+    if token.last_used_at is None or token.last_used_at <= now - USED_RESOLUTION:
+        longer_ago = or_(ApiTokenRow.last_used_at.is_(None), ApiTokenRow.last_used_at <= now - USED_RESOLUTION)
+        used = update(ApiTokenRow).where(ApiTokenRow.id == token.id, longer_ago).values(last_used_at=now)
+        database.execute(used)
+    return token
+
+
+def all_tokens(database: Database) -> Sequence[Token]:
+    """List the tokens, the newest first, also those that are not valid any more."""
+    return [_token(row, row.connections) for row in database.rows(_tokens().order_by(ApiTokenRow.id.desc()))]
+
+
+def revoke(database: Database, token_id: int, *, actor: str, session_id: int | None = None, now: datetime) -> None:
+    """End a token at once; nothing happens where it has been revoked.
+
+    ``session_id`` is the session in which somebody does that. Raises UnknownTokenError or OutdatedProofError.
+    """
+    with database.transaction() as session:
+        expect_session(session, session_id)
+        row = session.get(ApiTokenRow, token_id, with_for_update=FOR_NO_KEY_UPDATE)
+        if row is None:
+            raise UnknownTokenError(f"There is no API token {token_id}.")
+        if row.revoked_at is None:
+            row.revoked_at = now
+            what = msg("revoked {token}", token=_token(row, None).actor)
+            add_entry(session, at=now, actor=actor, action=what)
+
+
+def rights_of(database: Database, actor: str, *, now: datetime) -> Rights | None:
+    """Return what an actor of the audit log may do now: a user, or a token; None for nobody who may anything."""
+    if (named := _ACTOR.fullmatch(actor)) is None:
+        try:
+            user = users.get_by_email(database, actor)
+        except users.UnknownUserError:
+            return None
+        return None if user.disabled else user.rights
+    row = database.row(_tokens().where(ApiTokenRow.id == int(named[1])))
+    token = _token(row, row.connections) if row else None
+    if token is None or token.refusal(now) or TokenScope.CONNECTIONS_WRITE not in token.scopes:
+        return None
+    return Rights(Role.ADMINISTRATOR, token.scope)
+
+
+def _check(name: str, scopes: frozenset[TokenScope], days: int) -> None:
+    if not name or len(name) > MAX_NAME_LENGTH:
+        raise InvalidInputError("name", msg("Enter a name of at most {most} characters.", most=MAX_NAME_LENGTH))
+    if not scopes:
+        raise InvalidInputError("scopes", msg("Choose at least one."))
+    if not 1 <= days <= MAX_DAYS:
+        raise InvalidInputError("days", msg("Enter a number from 1 to {most}.", most=MAX_DAYS))
+
+
+def _grant(session: Session, row: ApiTokenRow, scope: Scope) -> str:
+    """Bind a token to its connections, and return their names."""
+    if scope.connections is None:
+        return msg("all connections")
+    named = select(ConnectionRow.id, ConnectionRow.name).where(ConnectionRow.id.in_(scope.connections))
+    known = session.execute(named.order_by(ConnectionRow.name)).all()
+    if not known or {each.id for each in known} != scope.connections:
+        raise InvalidInputError("connections", msg("Choose all connections, or at least one that is there."))
+    session.add_all(ApiTokenGrantRow(token_id=row.id, connection_id=each.id) for each in known)
+    return ", ".join(each.name for each in known)
+
+
+def _tokens() -> Select[*tuple[Any, ...]]:
+    granted = select(func.array_agg(ApiTokenGrantRow.connection_id)).where(
+        ApiTokenGrantRow.token_id == ApiTokenRow.id
+    )
+    return select(*ApiTokenRow.__table__.c, granted.scalar_subquery().label("connections"))
+
+
+def _token(row: ApiTokenRow | Row[*tuple[Any, ...]], connections: Sequence[int] | None) -> Token:
+    scope = Scope(None if row.everywhere else frozenset(connections or ()))
+    return made_of(Token, row, scopes=frozenset(map(TokenScope, row.scopes.split())), scope=scope)

@@ -1,0 +1,61 @@
+"""Runs the backup script on this machine, with the programs of the PostgreSQL that the tests use."""
+
+import os
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+from sqlalchemy import make_url
+
+from local.processes import ROOT, unprivileged
+from local.servers import postgres_binaries
+
+SCRIPT = ROOT / "deploy" / "backup" / "backup.sh"
+
+
+def folder_for_programs(folder: Path) -> Path:
+    """Make a folder that the account of the servers may write into."""
+    folder.mkdir(exist_ok=True)
+    if account := unprivileged():
+        os.chown(folder, account.pw_uid, account.pw_gid)
+    return folder
+
+
+def postgres_environment(database_url: str) -> dict[str, str]:
+    """Return what libpq is told of a database, and where PostgreSQL's programs are."""
+    url = make_url(database_url)
+    return {
+        "PATH": f"{postgres_binaries(os.environ)}:{os.defpath}",
+        "PGHOST": str(url.host),
+        "PGPORT": str(url.port),
+        "PGUSER": str(url.username),
+        "PGPASSWORD": str(url.password),
+        "PGDATABASE": str(url.database),
+    }
+
+
+def run(
+    *command: str, cwd: Path, env: Mapping[str, str], script: Path | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run a command as the account of the servers, which may not be able to enter the folder of a ``script``."""
+    account = unprivileged()
+    with (script or Path(os.devnull)).open() as stdin:
+        return subprocess.run(
+            command,
+            stdin=stdin,
+            cwd=cwd,
+            env=dict(env),
+            user=account and account.pw_uid,
+            group=account and account.pw_gid,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+
+def back_up(
+    database_url: str, *, folder: Path, more: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Make a backup in a folder. The script is read by us, as the account may not enter the folder that it lies in."""
+    env = postgres_environment(database_url) | {"BACKUP_FOLDER": str(folder)} | dict(more or {})
+    return run("bash", "-s", "once", cwd=folder, env=env, script=SCRIPT)

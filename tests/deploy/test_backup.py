@@ -1,0 +1,101 @@
+"""The nightly backup, on a real PostgreSQL: a file is kept only where it was restored and holds the same."""
+
+import os
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+from sqlalchemy import select, text
+
+from local.servers import postgres_binaries
+from models.database import Database
+from models.schema.tables import BackupRow
+from tests.deploy.backups import back_up, folder_for_programs, postgres_environment
+
+DAY = 86400
+
+
+@dataclass(frozen=True, kw_only=True)
+class Backups:
+    """A folder for backups of a database, and the programs that make them."""
+
+    folder: Path
+    database_url: str
+
+    def run(self, **environ: str) -> subprocess.CompletedProcess[str]:
+        path = f"{self.folder / 'bin'}:{postgres_environment(self.database_url)['PATH']}"
+        return back_up(self.database_url, folder=self.folder / "kept", more={"PATH": path, **environ})
+
+    def wrap(self, program: str, script: str) -> None:
+        """Have a program of PostgreSQL replaced by a script, which finds the real one in ``$real``."""
+        wrapper = self.folder / "bin" / program
+        wrapper.write_text(f"#!/bin/bash\nreal={postgres_binaries(os.environ) / program}\n{script}\n")
+        wrapper.chmod(0o755)
+
+    def kept(self) -> list[str]:
+        return sorted(path.name for path in (self.folder / "kept").iterdir())
+
+
+@pytest.fixture
+def backups(database_url: str) -> Iterator[Backups]:
+    with tempfile.TemporaryDirectory() as folder:
+        made = folder_for_programs(Path(folder))
+        for name in ("bin", "kept"):
+            folder_for_programs(made / name)
+        yield Backups(folder=made, database_url=database_url)
+
+
+def noted(database_url: str) -> list[int]:
+    with closing(Database(SecretStr(database_url), pool_size=1)) as database:
+        return list(database.scalars(select(BackupRow.bytes)))
+
+
+@pytest.mark.slow
+def test_a_backup_is_kept_and_noted_where_its_copy_holds_the_same(backups: Backups, database_url: str) -> None:
+    """What is written while it is made is neither in it nor counted."""
+    old, recent = (backups.folder / "kept" / f"moment24-{name}.dump" for name in ("old", "recent"))
+    for path, days in ((old, 31), (recent, 29)):
+        path.touch()
+        os.utime(path, (time.time() - days * DAY,) * 2)
+    backups.wrap("pg_dump", 'psql -qc "insert into backups (bytes) values (7)" && exec $real "$@"')
+    done = backups.run()
+    assert done.returncode == 0, done.stdout + done.stderr
+    made, still = backups.kept()
+    assert still == "moment24-recent.dump"
+    size = (backups.folder / "kept" / made).stat().st_size
+    assert noted(database_url) == [7, size]
+    listed = subprocess.run(
+        (postgres_binaries(os.environ) / "pg_restore", "--list", backups.folder / "kept" / made),
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert "TABLE DATA public sync_jobs" in listed
+    assert "counts agree" in done.stdout
+
+
+@pytest.mark.slow
+def test_a_backup_that_cannot_be_restored_whole_is_not_kept(backups: Backups, database_url: str) -> None:
+    with closing(Database(SecretStr(database_url), pool_size=1)) as database:
+        database.execute(text("insert into backups (bytes) values (1), (2)"))
+    loses = '"$real" "$@" && psql -q "$1" --port=5432 --username=postgres restored -c "delete from backups where bytes = 1"'
+    backups.wrap("pg_restore", loses)
+    done = backups.run()
+    assert done.returncode == 1
+    assert "< backups 2" in done.stdout
+    assert "The backup FAILED" in done.stdout
+    assert backups.kept() == []
+    assert noted(database_url) == [1, 2]
+
+
+def test_a_backup_that_postgresql_refuses_says_why(backups: Backups) -> None:
+    done = backups.run(PGPASSWORD="wrong")
+    assert done.returncode != 0
+    assert "password authentication failed" in done.stderr
+    assert backups.kept() == []

@@ -1,0 +1,83 @@
+"""Each process gets the secrets that it reads, from Compose and on Kubernetes, and no other."""
+
+import re
+from collections.abc import Mapping
+
+import pytest
+
+from config.settings import BeatSettings, MigrationSettings, Settings
+from local.processes import ROOT
+from tests.deploy.recipe import SERVICES
+from tests.deploy.test_kubernetes import LISTED, container
+
+SECRETS = {name.upper() for name, field in Settings.model_fields.items() if "Secret" in str(field.annotation)}
+ALONE = {"web": {"OPENID_CLIENT_SECRET"}, "worker": {"SMTP_URL"}}
+"""What is read by one of the two that read the whole of Settings."""
+
+READ_AS = {"OPENID_CLIENT_SECRET": r"\.openid\b", "SMTP_URL": r"\.mailer\b"}
+"""How the other one would come to read it."""
+
+
+def of(settings: type) -> set[str]:
+    return SECRETS & {name.upper() for name in settings.model_fields}  # type: ignore[attr-defined]  # pydantic's
+
+
+READ: Mapping[str, set[str]] = {
+    "web": SECRETS - ALONE["worker"],
+    "worker": SECRETS - ALONE["web"],
+    "beat": of(BeatSettings),
+    "migrate": of(MigrationSettings),
+    "flower": {"REDIS_URL", "FLOWER_BASIC_AUTH"},
+}
+EVERY_SECRET = SECRETS | READ["flower"]
+
+
+@pytest.mark.parametrize("name", READ)
+def test_compose_gives_a_process_the_secrets_that_it_reads(name: str) -> None:
+    assert "env_file" not in SERVICES[name]
+    assert SERVICES[name]["environment"].keys() & EVERY_SECRET == READ[name]
+
+
+@pytest.mark.parametrize("name", READ)
+def test_kubernetes_gives_a_process_the_secrets_that_it_reads(name: str) -> None:
+    told = {each["name"] for each in container(name).get("env", ())}
+    assert told - {"APPLICATION_ID"} == READ[name]
+
+
+def test_the_page_for_operators_says_who_gets_which_secret() -> None:
+    page = (ROOT / "docs" / "production.md").read_text()
+    heading, *rows = re.findall(
+        r"^\| (.*) \|$", page.partition("| secret |")[1] + page.partition("| secret |")[2], re.MULTILINE
+    )
+    names = [each.strip() for each in heading.split("|")][1:]
+    told: dict[str, set[str]] = {name: set() for name in names}
+    for row in rows:
+        secret, *cells = (each.strip() for each in row.split("|"))
+        if not re.fullmatch(r"`\w+`", secret):
+            break
+        for name, cell in zip(names, cells, strict=True):
+            if cell:
+                told[name].add(secret.strip("`"))
+    assert told == READ
+
+
+@pytest.mark.parametrize(("other", "secret"), [("worker", "OPENID_CLIENT_SECRET"), ("web", "SMTP_URL")])
+def test_what_one_process_alone_gets_is_read_by_no_other(other: str, secret: str) -> None:
+    files = [path for path in (ROOT / other).rglob("*.py") if path.name != "container.py"]
+    assert files
+    assert [path for path in files if re.search(READ_AS[secret], path.read_text())] == []
+
+
+PROXY = {"HTTPS_PROXY", "NO_PROXY"}
+"""What requests reads by itself, as docs/settings.md says."""
+
+
+def test_every_setting_that_is_no_secret_reaches_the_containers() -> None:
+    """Else what stands in .env would have no effect; Compose passes on what is named."""
+    plain = {name.upper() for name in Settings.model_fields} - SECRETS
+    for name in ("web", "worker", "beat"):
+        told = SERVICES[name]["environment"]
+        assert {each for each in told if told[each] is None} == plain | PROXY
+    assert {each["configMapRef"]["name"] for each in container("web").get("envFrom", ())} <= {
+        LISTED["configMapGenerator"][0]["name"]
+    }

@@ -1,0 +1,148 @@
+"""``make drill``: the runbook played on this machine against the sandbox, and a report of what became of each drill."""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import click
+
+from config.settings import Settings
+from local.demo import SALES
+from local.processes import ROOT, Log, end_on_signals
+from local.stack import Plan
+from tests.chaos.processes import environment
+from tests.drill import databases, parts, releases, remotes
+from tests.drill.report import FAILED, HEADING, LEFT_OUT, OK, Line, is_green, report_of, told
+from tests.drill.scene import WITHOUT_VAT, NotHereError, Outcome, Scene
+from tests.drill.stack import DrillStack
+
+FOLDER = ROOT / "var" / "drill"
+SILENCE_SECONDS = 2
+
+Drill = Callable[[Scene], Outcome]
+
+OF_THIS_RELEASE: Sequence[Drill] = (
+    parts.worker,
+    parts.hung_worker,
+    parts.beat,
+    parts.web,
+    parts.redis,
+    parts.postgresql,
+    parts.disk,
+    parts.clock,
+    remotes.remote,
+    remotes.credentials,
+    remotes.budget,
+    remotes.mail,
+    remotes.notifications,
+    databases.keys,
+    databases.restore,
+    databases.failover,
+    remotes.doubled,
+)
+OF_FORMER_RELEASES: Sequence[Drill] = (releases.upgrade, releases.rollback, releases.previous)
+
+
+def name_of(drill: Drill) -> str:
+    return drill.__name__.replace("_", "-")
+
+
+DRILLS: Mapping[str, Drill] = {name_of(each): each for each in (*OF_THIS_RELEASE, *OF_FORMER_RELEASES)}
+
+
+@click.command()
+@click.option("--only", default="", help="Play these alone, comma separated [all]")
+def main(only: str) -> None:
+    """Play the drills, and fail unless each record is there once afterwards and right to the øre."""
+    end_on_signals()
+    asked = list(filter(None, only.split(",")))
+    if unknown := [name for name in asked if name not in DRILLS]:
+        raise click.BadParameter(f"{', '.join(unknown)}: there are {', '.join(DRILLS)}", param_hint="--only")
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    click.echo(HEADING)
+    lines: list[Line] = []
+    with (FOLDER / "log").open("w") as output:
+
+        def log(name: str, line: str) -> None:
+            print(f"{name:<8} | {line}", file=output, flush=True)
+
+        for line in played(asked or list(DRILLS), log=log):
+            lines.append(line)
+            click.echo(told(line))
+            (FOLDER / "report.json").write_text(json.dumps(report_of(lines), indent=2, ensure_ascii=False) + "\n")
+    click.echo(
+        f"{len(lines)} drills in {sum(line.seconds for line in lines):.0f} s. What the processes said: {FOLDER / 'log'}"
+    )
+    sys.exit(0 if is_green(lines) else 1)
+
+
+def played(names: Sequence[str], *, log: Log) -> Iterator[Line]:
+    """Play drills one after the other on one stack; after one that failed the next ones get a new one."""
+    yield from _played([each for each in OF_THIS_RELEASE if name_of(each) in names], _this_release, log)
+    yield from _played([each for each in OF_FORMER_RELEASES if name_of(each) in names], _former_release, log)
+
+
+def _played(drills: Sequence[Drill], source: Callable[[ExitStack], Path], log: Log) -> Iterator[Line]:
+    left = list(drills)
+    while left:
+        with ExitStack() as until_the_end:
+            began, scene = time.monotonic(), None
+            while left:
+                drill = left.pop(0)
+                log("drill", f"== {name_of(drill)}")
+                try:
+                    scene = scene or until_the_end.enter_context(_scene(source(until_the_end), log))
+                    outcome = drill(scene)
+                except NotHereError as why:
+                    yield _line(drill, LEFT_OUT, str(why), began)
+                except Exception as error:  # noqa: BLE001 - whatever it is, the others are still to be played
+                    yield _line(drill, FAILED, f"{type(error).__name__}: {error}", began)
+                    break
+                else:
+                    died = (
+                        f"; ended by itself and was restarted: {', '.join(scene.restarted)}"
+                        if scene.restarted
+                        else ""
+                    )
+                    scene.restarted.clear()
+                    yield _line(drill, OK, outcome.asserted + died, began, well=outcome.seconds)
+                began = time.monotonic()
+
+
+def _line(drill: Drill, ended: str, asserted: str, began: float, *, well: float | None = None) -> Line:
+    return Line(
+        drill=name_of(drill),
+        ended=ended,
+        did=(drill.__doc__ or "").strip(),
+        asserted=asserted,
+        seconds_until_well=well if well is None else round(well, 2),
+        seconds=round(time.monotonic() - began, 1),
+    )
+
+
+@contextmanager
+def _scene(release: Path, log: Log) -> Iterator[Scene]:
+    others = {name: value for name, value in os.environ.items() if name.lower() not in Settings.model_fields}
+    with TemporaryDirectory() as folder:
+        Path(folder).chmod(0o711)  # the servers' account makes backups in a folder of its own in it
+        environ = others | environment(Path(folder), (), silence=SILENCE_SECONDS)
+        stack = DrillStack(Plan(state=Path(folder), environ=environ, temporary=True), log=log, release=release)
+        with stack.running():
+            yield Scene(stack, sales=SALES if release == ROOT else WITHOUT_VAT)
+
+
+def _this_release(_: ExitStack) -> Path:
+    return ROOT
+
+
+def _former_release(until_the_end: ExitStack) -> Path:
+    return until_the_end.enter_context(releases.checked_out(releases.former_release()))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,80 @@
+"""Drills about the database itself: a backup that is restored, a standby that was behind, a new key."""
+
+import shutil
+import time
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from i18n.formatting import OSLO
+from local.demo_user import expect
+from tests.deploy import backups
+from tests.drill.scene import Outcome, Scene
+
+
+def restore(scene: Scene) -> Outcome:
+    """Back up, work on, lose the database, restore it as the runbook says, and start all."""
+    stack, url = scene.stack, scene.stack.environment["DATABASE_URL"]
+    folder = backups.folder_for_programs(stack.postgres_folder / "backups")
+    made = backups.back_up(url, folder=folder)
+    expect("the backup's end", made.returncode, 0)
+    (dump,) = folder.glob("*.dump")
+    scene.write()
+    scene.until_well()
+    stack.stop()
+    scene.write(1)
+    restoring = ("pg_restore", "--dbname=postgres", "--clean", "--if-exists", "--single-transaction", str(dump))
+    restored = backups.run(*restoring, cwd=folder, env=backups.postgres_environment(url))
+    expect("what pg_restore says", (restored.returncode, restored.stderr), (0, ""))
+    stack.command("migrate")
+    told = stack.command("restore", "--at-work")
+    stack.replace()
+    seconds = scene.until_well()
+    shutil.rmtree(folder)
+    counts = made.stdout.rpartition(", ")[2].strip().rstrip(".")
+    expect("what restore says", "to be looked for first" in told, expected=True)
+    return Outcome(
+        seconds=seconds, asserted=f"the backup was restored for a try ({counts}); links lost since are found again"
+    )
+
+
+def failover(scene: Scene) -> Outcome:
+    """Lose the primary and what it committed last, and go on with a standby that was behind."""
+    stack, url = scene.stack, scene.stack.environment["DATABASE_URL"]
+    state, data = stack.postgres_folder, stack.postgres_folder / "data"
+    env = backups.postgres_environment(url)
+    behind_since = datetime.now(OSLO) - timedelta(minutes=5)
+    copied = backups.run("pg_basebackup", "--pgdata=standby", "--checkpoint=fast", cwd=state, env=env)
+    expect("what pg_basebackup says", (copied.returncode, copied.stderr), (0, ""))
+    scene.write()
+    scene.until_well()  # committed, and lost with the primary
+    stack.stop()
+    stack.postgres.kill()
+    _put_in_place(state / "standby", data)
+    stack.postgres.start()
+    stack.command("restore", "--at-work", f"--since={behind_since:%Y-%m-%d %H:%M}")
+    stack.replace()
+    scene.write(1)
+    return Outcome(
+        seconds=scene.until_well(), asserted="what the standby did not know of is found, not posted again"
+    )
+
+
+def keys(scene: Scene) -> Outcome:
+    """Put a new key first, encrypt all anew, take the old key out, and work on."""
+    stack = scene.stack
+    old, new = stack.environment["SECRET_KEYS"], stack.command("keys", "new").strip()
+    stack.environment["SECRET_KEYS"] = f"{new},{old}"
+    stack.replace()
+    rotated = stack.command("keys", "rotate")
+    expect("connections rotated", rotated.strip().rpartition(" ")[2], "1.")
+    stack.environment["SECRET_KEYS"] = new
+    began = time.monotonic()
+    stack.replace()
+    scene.write()
+    scene.until_well()
+    return Outcome(seconds=time.monotonic() - began, asserted="all is opened by the new key alone")
+
+
+def _put_in_place(standby: Path, data: Path) -> None:
+    shutil.rmtree(data)
+    standby.rename(data)

@@ -1,0 +1,104 @@
+"""Drills about what is around the installation: both systems, their logins and limits, mails, webhooks, the ledger."""
+
+import time
+from datetime import date
+
+from local import demo_company
+from local.demo import SALES, write_invoice
+from local.demo_user import DemoUser, expect
+from local.stack import NotRunningError
+from tests.drill.scene import Outcome, Scene, until
+
+AWAY_SECONDS = 5
+OUTGOING_INVOICE = 11
+"""The number of the voucher type that a person enters an invoice by."""
+
+WEBHOOKS = ("customers", "projects", "invoices")
+
+
+def remote(scene: Scene) -> Outcome:
+    """Have 24SevenOffice answer 503 to everything for some seconds while invoices come."""
+    before = scene.invoices
+    scene.go_wrong("twentyfour", kind="error_503", lasts=AWAY_SECONDS)
+    scene.write()
+    scene.expect_posted(before)
+    time.sleep(AWAY_SECONDS)
+    return Outcome(seconds=scene.until_well(), asserted="it all waits, and goes on by itself")
+
+
+def credentials(scene: Scene) -> Outcome:
+    """Work with a password that 24SevenOffice refuses, and enter the right one."""
+    before = scene.invoices
+    scene.stack.command("connections", "set", demo_company.NAME, "--password=not-this-one", "--no-check")
+    scene.write(2)
+    until("paused", lambda: "refused" in scene.stack.command("connections", "list"))
+    scene.expect_posted(before)
+    scene.stack.command("connections", "set", demo_company.NAME, f"--password={PASSWORD}")
+    return Outcome(seconds=scene.until_well(), asserted="the connection pauses, says why, and resumes by itself")
+
+
+PASSWORD = demo_company.SECRETS["CONNECTION_PASSWORD"]
+
+
+def budget(scene: Scene) -> Outcome:
+    """Have 24SevenOffice answer 429 to everything for some seconds while invoices come."""
+    scene.go_wrong("twentyfour", kind="too_many", lasts=AWAY_SECONDS, seconds=1)
+    scene.write()
+    time.sleep(AWAY_SECONDS)
+    return Outcome(seconds=scene.until_well(), asserted="no invoice counts as failed for it")
+
+
+def mail(scene: Scene) -> Outcome:
+    """Have the mail server refuse three mails while an invoice of a locked year needs attention."""
+    locked = next(year for year in scene.user.twentyfour("years") if year["locked"])
+    scene.go_wrong("mail", kind="refuse", times=3)
+    project, day = scene.user.moment("projects")[0], f"{locked['year']}-06-30"
+    written = write_invoice(scene.user, SALES[0], project, invoiceDate=day)
+    title = f"Invoice {scene.user.press('finalize', written)['invoiceNumber']}"
+    began = time.monotonic()
+    until("the mail is there", lambda: bool(_mails_about(scene, title)))
+    seconds = time.monotonic() - began
+    time.sleep(AWAY_SECONDS)
+    expect("mails about it", len(_mails_about(scene, title)), 1)
+    return Outcome(seconds=seconds, asserted="the mail waits, and arrives once")
+
+
+def notifications(scene: Scene) -> Outcome:
+    """Have Moment notify a wrong address, and give the webhook a new one."""
+    wrong = f"{scene.stack.environment['PUBLIC_URL']}/webhooks/moment/not-this-one"
+    scene.control("moment", "PUT", f"webhooks/{demo_company.MOMENT_COMPANY}", dict.fromkeys(WEBHOOKS, wrong))
+    scene.write()
+    by_poll = scene.until_well()
+    address = scene.stack.command("connections", "token", demo_company.NAME).split()[-1]
+    scene.user = DemoUser(scene.stack, webhook_url=demo_company.connect(scene.stack, address=address))
+    scene.write(1)
+    return Outcome(seconds=scene.until_well(), asserted=f"the poll brings them meanwhile, after {by_poll:.1f} s")
+
+
+def doubled(scene: Scene) -> Outcome:
+    """Enter a second voucher for an invoice by hand, and compare the books."""
+    voucher = scene.user.synced("vouchers")[-1]
+    invoice = voucher["lines"][0]["invoice"]
+    lines = [
+        {name: line[name] for name in ("account", "amount", "customer", "project", "tax")}
+        for line in voucher["lines"]
+    ]
+    day = date.today().isoformat()  # noqa: DTZ011 - the sandbox's day is the machine's
+    entered = {"date": day, "due": day, "invoice": invoice, "posted": True, "lines": lines}
+    second = scene.user.book("vouchers", type=OUTGOING_INVOICE, **entered)
+    began = time.monotonic()
+    try:
+        told = scene.stack.command("reconcile", demo_company.NAME, f"--month={day[:7]}")
+    except NotRunningError as ended:  # with status 1, as the books differ
+        told = str(ended)
+    seconds = time.monotonic() - began
+    expect("invoice named", invoice in told, expected=True)
+    expect("more than once", "More than once in the ledger" in told, expected=True)
+    scene.until_well()
+    return Outcome(
+        seconds=seconds, asserted=f"comparing the books names invoice {invoice} and voucher {second['number']}"
+    )
+
+
+def _mails_about(scene: Scene, title: str) -> list[str]:
+    return [mail["subject"] for mail in scene.user.mails() if title in mail["text"]]

@@ -1,0 +1,222 @@
+import socket
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from standardwebhooks import Webhook, WebhookVerificationError
+
+from integrations.receivers.client import MAX_ANSWER_BYTES, ReceiverClient, signed
+from integrations.receivers.public_addresses import is_public
+from models.receivers.deliveries import Attempt
+from models.receivers.states import Problem
+from tests.event_receiver import Program, program
+from tests.integrations import certificate
+from tests.integrations.hostile_server import OK, TOO_LARGE, TOO_SLOW, Answer, sends, serving
+
+SECRET, OTHER = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"
+PRIVATE = (
+    *("127.0.0.1", "127.1.2.3", "0.0.0.0", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254"),  # noqa: S104 - to be refused
+    *("100.64.0.1", "198.18.0.1", "224.0.0.1", "240.0.0.1", "255.255.255.255", "192.0.2.1"),
+    *("::1", "::", "fe80::1", "fe80::1%1", "fc00::1", "fd12:3456::1", "fec0::1", "ff02::1", "2001:db8::1"),
+    *("::ffff:127.0.0.1", "::ffff:10.0.0.1", "::ffff:a9fe:a9fe", "64:ff9b::127.0.0.1", "64:ff9b::a00:1"),
+    *("2002:7f00:1::", "2002:a00:1::1", "2001:0:4136:e378:8000:63bf:3fff:fdd2"),
+)
+PUBLIC = (
+    "93.184.216.34",
+    "1.1.1.1",
+    "2606:4700:4700::1111",
+    "::ffff:1.1.1.1",
+    "64:ff9b::101:101",
+    "2002:101:101::",
+)
+WRITTEN = (
+    *("127.0.0.1", "2130706433", "0x7f000001", "0177.0.0.1", "127.1", "localhost", "[::1]", "[::ffff:127.0.0.1]"),
+    *("0", "[::]"),
+)
+"""Ways of writing this machine."""
+
+
+@pytest.fixture
+def listener() -> Iterator[Program]:
+    with program() as told:
+        told.secret = SECRET
+        yield told
+
+
+def client(*, private_networks: bool = False, answer_seconds: float = 1) -> ReceiverClient:
+    return ReceiverClient(private_networks=private_networks, connections=1, answer_seconds=answer_seconds)
+
+
+def sent(to: ReceiverClient, url: str, *secrets: str) -> Attempt:
+    body = '{"type":"receiver.test"}'
+    return to.send(url, body, signed(secrets or (SECRET,), message_id="msg_1", at=datetime.now(UTC), body=body))
+
+
+@pytest.mark.parametrize("address", PRIVATE)
+def test_an_address_that_is_not_of_one_machine_in_the_internet_is_not_public(address: str) -> None:
+    assert not is_public(address)
+
+
+@pytest.mark.parametrize("address", PUBLIC)
+def test_an_address_of_the_internet_is_public(address: str) -> None:
+    assert is_public(address)
+
+
+@pytest.mark.parametrize("host", WRITTEN)
+def test_this_machine_is_not_reached_however_its_address_is_written(listener: Program, host: str) -> None:
+    port = listener.url.rpartition(":")[2]
+    assert sent(client(), f"http://{host}:{port}") == Attempt(problem=Problem.PRIVATE_ADDRESS)
+    assert listener.headers == []
+
+
+def names(monkeypatch: pytest.MonkeyPatch, *answers: list[str]) -> list[str]:
+    """Have the DNS answer these addresses, one list after the other; the log tells what was asked for."""
+    asked, left = [], list(answers)
+    real = socket.getaddrinfo
+
+    def resolve(host: Any, port: Any, *args: Any, **kwargs: Any) -> Any:
+        if not str(host).endswith(".example"):
+            return real(host, port, *args, **kwargs)
+        asked.append(host)
+        addresses = left.pop(0) if len(left) > 1 else left[0]
+        return [found for each in addresses for found in real(each, port, type=socket.SOCK_STREAM)]
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    return asked
+
+
+@pytest.mark.parametrize(
+    "addresses", [["127.0.0.1"], ["93.184.216.34", "127.0.0.1"], ["::1"], ["169.254.169.254"]]
+)
+def test_a_name_that_leads_to_a_private_address_is_not_connected_to(
+    listener: Program, monkeypatch: pytest.MonkeyPatch, addresses: list[str]
+) -> None:
+    names(monkeypatch, addresses)
+    port = listener.url.rpartition(":")[2]
+    assert sent(client(), f"http://rebound.example:{port}") == Attempt(problem=Problem.PRIVATE_ADDRESS)
+    assert listener.headers == []
+
+
+def test_a_name_that_changes_after_it_was_checked_leads_to_the_address_that_was_checked(
+    listener: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connected = []
+
+    def connect(address: tuple[str, int], *_: Any, **__: Any) -> socket.socket:
+        connected.append(address[0])
+        raise ConnectionRefusedError
+
+    names(monkeypatch, ["93.184.216.34"], ["127.0.0.1"])
+    monkeypatch.setattr("urllib3.util.connection.create_connection", connect)
+    port = listener.url.rpartition(":")[2]
+    assert sent(client(), f"http://rebound.example:{port}") == Attempt(problem=Problem.NO_CONNECTION)
+    assert connected == ["93.184.216.34"]
+    assert listener.headers == []
+
+
+def test_the_certificate_must_be_that_of_the_name_and_not_of_the_address(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("integrations.receivers.public_addresses.is_public", lambda _address: True)
+    pem = certificate.made_in(tmp_path)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(pem))
+    names(monkeypatch, ["127.0.0.1"])
+    with serving(sends(OK + b"Content-Length: 0\r\n\r\n"), tls=certificate.of_server(pem)) as url:
+        port = url.rpartition(":")[2]
+        assert sent(client(answer_seconds=5), f"https://127.0.0.1:{port}").http_status == 200
+        other = sent(client(answer_seconds=5), f"https://other.example:{port}")
+    assert other == Attempt(problem=Problem.TLS)
+
+
+@pytest.fixture
+def proxy(listener: Program, monkeypatch: pytest.MonkeyPatch) -> Program:
+    """A proxy that counts as one in the internet; it is asked for ``https`` by CONNECT, and for ``http`` by GET."""
+    names(monkeypatch, ["127.0.0.2"])
+    monkeypatch.setattr(
+        "integrations.receivers.public_addresses.is_public",
+        lambda address: address == "127.0.0.1" or is_public(address),
+    )
+    for scheme in ("http_proxy", "https_proxy"):
+        monkeypatch.setenv(scheme, listener.url.removesuffix("/events"))
+    return listener
+
+
+@pytest.mark.parametrize(
+    "host", ["169.254.169.254", "10.1.2.3", "127.0.0.2", "127.0.0.2.", "2130706434", "[::1]", "rebound.example"]
+)
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_no_proxy_is_asked_for_a_private_address(proxy: Program, scheme: str, host: str) -> None:
+    assert sent(client(), f"{scheme}://{host}/events") == Attempt(problem=Problem.PRIVATE_ADDRESS)
+    assert (proxy.headers, proxy.received) == ([], [])
+
+
+def test_a_name_that_only_the_proxy_knows_is_left_to_it(proxy: Program) -> None:
+    assert sent(client(), "http://crm.invalid/events") == Attempt(http_status=204)
+    assert len(proxy.received) == 1
+
+
+def test_the_setting_lets_private_networks_be_reached(listener: Program) -> None:
+    assert sent(client(private_networks=True), listener.url) == Attempt(http_status=204)
+    assert listener.received == [("msg_1", {"type": "receiver.test"})]
+
+
+def test_a_message_is_signed_by_each_secret(listener: Program) -> None:
+    to = client(private_networks=True)
+    for secret in (SECRET, OTHER):
+        listener.secret = secret
+        assert sent(to, listener.url, OTHER, SECRET).is_success
+    assert len(listener.received) == 2
+    with pytest.raises(WebhookVerificationError):
+        Webhook(OTHER).verify("{}", signed([SECRET], message_id="msg_1", at=datetime.now(UTC), body="{}"))
+
+
+def test_a_redirect_is_not_followed(listener: Program) -> None:
+    with program() as elsewhere:
+        listener.status, listener.answer_headers = 307, {"Location": elsewhere.url}
+        attempt = sent(client(private_networks=True), listener.url)
+    assert (attempt.http_status, attempt.is_success) == (307, False)
+    assert elsewhere.headers == []
+
+
+def test_of_an_answer_the_first_kib_is_read_and_how_long_it_asks_to_wait(listener: Program) -> None:
+    listener.status, listener.answer, listener.answer_headers = 503, b"\0ab" * 5000, {"Retry-After": "120"}
+    attempt = sent(client(private_networks=True), listener.url)
+    assert (attempt.http_status, attempt.retry_after) == (503, timedelta(minutes=2))
+    assert len(attempt.answer) == MAX_ANSWER_BYTES
+    assert "\0" not in attempt.answer
+
+
+@pytest.mark.parametrize(
+    "answer", [TOO_SLOW["status"], TOO_SLOW["header"], TOO_SLOW["body"], TOO_SLOW["continue"]]
+)
+def test_an_answer_that_drips_is_given_up(answer: Answer) -> None:
+    began = time.monotonic()
+    with serving(answer) as url:
+        assert sent(client(private_networks=True, answer_seconds=0.3), url) == Attempt(problem=Problem.TIMEOUT)
+    assert time.monotonic() - began < 5
+
+
+@pytest.mark.parametrize("name", ["body without length", "chunks"])
+def test_an_answer_without_end_counts_by_its_status(name: str) -> None:
+    with serving(TOO_LARGE[name]) as url:
+        assert sent(client(private_networks=True, answer_seconds=5), url).is_success
+
+
+@pytest.mark.parametrize("name", ["continue", "headers"])
+def test_headers_without_end_are_no_answer(name: str) -> None:
+    with serving(TOO_LARGE[name]) as url:
+        assert sent(client(private_networks=True, answer_seconds=5), url).http_status is None
+
+
+def test_a_packed_answer_is_not_unpacked_beyond_its_first_kib() -> None:
+    with serving(TOO_LARGE["packed"]) as url:
+        attempt = sent(client(private_networks=True, answer_seconds=10), url)
+    assert (attempt.http_status, len(attempt.answer)) == (200, MAX_ANSWER_BYTES)
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:1/", "http://nowhere.invalid/", "http://a..b/", "http://[::1/"])
+def test_what_cannot_be_reached_is_a_failure_and_no_error_of_ours(url: str) -> None:
+    assert sent(client(private_networks=True), url).problem in {Problem.NO_CONNECTION, Problem.UNREADABLE}

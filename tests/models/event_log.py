@@ -1,0 +1,45 @@
+"""What was written down for receivers, so that a test says in a line what they are told."""
+
+from collections.abc import Collection
+from typing import Any
+
+from sqlalchemy import select
+
+from models.database import Database
+from models.enums import Scope
+from models.receivers.outbox import EVENT_TYPES, EventType
+from models.receivers.repository import Receiver, Receivers
+from models.schema.receiver_tables import EventDeliveryRow, EventRow
+from tests.factories import NOW
+
+URL = "https://program.example/events"
+
+
+def added(
+    receivers: Receivers,
+    *,
+    url: str = URL,
+    types: Collection[EventType] = EVENT_TYPES,
+    connections: Collection[int] | None = None,
+) -> Receiver:
+    scope = Scope(None if connections is None else frozenset(connections))
+    receiver, _ = receivers.add(url, types, scope, actor="test", now=NOW)
+    return receiver
+
+
+def events(database: Database) -> list[tuple[str, dict[str, Any]]]:
+    """Return the events that are written, by their types and data, in no order."""
+    with database.transaction() as session:
+        rows = session.execute(select(EventRow.type, EventRow.data)).all()
+    return sorted(((each.type, each.data) for each in rows), key=str)
+
+
+def types(database: Database) -> list[str]:
+    return [type_ for type_, _ in events(database)]
+
+
+def told(database: Database, receiver: Receiver) -> list[str]:
+    """Return which events are on their way to a receiver, or were."""
+    of_receiver = EventDeliveryRow.receiver_id == receiver.id
+    query = select(EventRow.type).join(EventDeliveryRow, EventDeliveryRow.event_id == EventRow.id)
+    return sorted(database.scalars(query.where(of_receiver)))

@@ -1,0 +1,355 @@
+from datetime import datetime, timedelta
+
+import pytest
+from sqlalchemy import select, update
+
+from models.admin import audit_log, metrics_snapshot
+from models.connections import alert_outbox
+from models.connections.repository import Connection, Connections
+from models.database import Database
+from models.enums import Role, Scope
+from models.inbox import retention
+from models.receivers import deliveries, outbox
+from models.receivers.deliveries import MAX_RETRY_AFTER, WAITS, Attempt, DeliveryView
+from models.receivers.outbox import EVENT_TYPES, EventType, OutgoingEvent
+from models.receivers.repository import Receiver, Receivers
+from models.receivers.states import DISABLED_AFTER, DeliveryState, DisabledBecause, Problem
+from models.schema.receiver_tables import EventDeliveryRow, EventReceiverRow
+from models.users import repository as users
+from models.users.repository import Rights
+from tests.factories import NOW, settings
+from tests.models.event_log import URL, added, events
+
+SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
+TAKEN, BROKEN = Attempt(http_status=204), Attempt(http_status=500, answer="Oh no")
+
+
+@pytest.fixture
+def receiver(receivers: Receivers) -> Receiver:
+    return added(receivers)
+
+
+def attempted(
+    database: Database, receiver: Receiver, attempt: Attempt, *, now: datetime, jitter: float = 0
+) -> DisabledBecause | None:
+    """Have the first event that is due end so."""
+    lease = deliveries.acquire(database, receiver.id, now=now, until=now + MINUTE)
+    assert lease
+    (first, *_) = deliveries.due(database, lease, now=now, limit=10)
+    because = deliveries.complete(database, lease, first.id, attempt, now=now, jitter=jitter)
+    deliveries.release(database, lease)
+    return because
+
+
+def log(database: Database, receiver: Receiver) -> list[DeliveryView]:
+    return list(deliveries.log_page(database, receiver.id, key=None).lines)
+
+
+def is_due(database: Database, *, now: datetime) -> list[int]:
+    return list(deliveries.due_receivers(database, now=now))
+
+
+def test_a_failed_delivery_is_tried_again_after_the_waits_of_the_specification_and_given_up(
+    database: Database, receivers: Receivers, receiver: Receiver
+) -> None:
+    receivers.test(receiver.id, now=NOW)
+    now, waits = NOW, []
+    for _ in WAITS:
+        attempted(database, receiver, BROKEN, now=now)
+        (line,) = log(database, receiver)
+        assert line.due_at
+        waits.append(line.due_at - now)
+        now = line.due_at
+        if now - NOW > DISABLED_AFTER:
+            break
+    assert waits == list(WAITS)
+    assert sum(WAITS, timedelta()) > DISABLED_AFTER
+    assert attempted(database, receiver, BROKEN, now=now) is DisabledBecause.FAILING
+    (line,) = log(database, receiver)
+    assert (line.state, line.due_at, line.attempts) == (DeliveryState.FAILED, None, len(WAITS) + 1)
+
+
+def test_a_wait_is_up_to_a_fifth_longer_by_chance(
+    database: Database, receivers: Receivers, receiver: Receiver
+) -> None:
+    receivers.test(receiver.id, now=NOW)
+    attempted(database, receiver, BROKEN, now=NOW, jitter=1)
+    assert [line.due_at for line in log(database, receiver)] == [NOW + 6 * SECOND]
+
+
+@pytest.mark.parametrize(
+    ("asked_for", "wait"),
+    [(2 * SECOND, 5 * SECOND), (10 * MINUTE, 10 * MINUTE), (timedelta(days=30), MAX_RETRY_AFTER)],
+)
+def test_an_answer_may_ask_for_a_wait_of_an_hour_at_most(
+    database: Database, receivers: Receivers, receiver: Receiver, asked_for: timedelta, wait: timedelta
+) -> None:
+    for _ in range(2):
+        receivers.test(receiver.id, now=NOW)
+    attempted(database, receiver, Attempt(http_status=429, retry_after=asked_for), now=NOW)
+    assert is_due(database, now=NOW + wait - SECOND) == []  # the other one waits too
+    assert is_due(database, now=NOW + wait) == [receiver.id]
+
+
+def test_a_receiver_that_is_down_is_tried_at_longer_and_longer_intervals_however_much_waits(
+    database: Database, receivers: Receivers, receiver: Receiver
+) -> None:
+    for _ in range(30):
+        receivers.test(receiver.id, now=NOW)
+    now, pauses = NOW, []
+    for _ in range(6):
+        attempted(database, receiver, BROKEN, now=now)
+        pause = next(each for each in range(1, 400) if is_due(database, now=now + each * SECOND))
+        pauses.append(pause)
+        now += pause * SECOND
+    assert pauses == [5, 15, 45, 135, 300, 300]
+
+
+def test_when_a_receiver_is_back_everything_that_waits_is_due(
+    database: Database, receivers: Receivers, receiver: Receiver
+) -> None:
+    now = NOW
+    for _ in range(4):
+        receivers.test(receiver.id, now=now)
+        attempted(database, receiver, BROKEN, now=now)
+        now += 10 * MINUTE
+    attempted(database, receiver, TAKEN, now=now)
+    waiting = [line.due_at for line in log(database, receiver) if line.state is DeliveryState.PENDING]
+    assert len(waiting) == 3
+    assert [at for at in waiting if at is None or at > now] == []
+
+
+def test_an_event_that_is_always_refused_keeps_its_own_waits_while_others_are_taken(
+    database: Database, receivers: Receivers, receiver: Receiver
+) -> None:
+    for number in range(3):
+        receivers.test(receiver.id, now=NOW + number * SECOND)
+    attempted(database, receiver, BROKEN, now=NOW + 10 * SECOND)
+    attempted(database, receiver, TAKEN, now=NOW + 15 * SECOND)
+    refused = next(
+        line for line in log(database, receiver) if line.attempts and line.state is DeliveryState.PENDING
+    )
+    assert refused.due_at == NOW + 15 * SECOND
+    attempted(database, receiver, TAKEN, now=NOW + 16 * SECOND)
+    attempted(database, receiver, BROKEN, now=NOW + 17 * SECOND)
+    receivers.test(receiver.id, now=NOW + MINUTE)
+    attempted(database, receiver, TAKEN, now=NOW + MINUTE)
+    lines = [line for line in log(database, receiver) if line.state is DeliveryState.PENDING]
+    assert [line.due_at for line in lines] == [NOW + 17 * SECOND + WAITS[1]]
+
+
+def test_a_receiver_is_with_one_worker_until_its_lease_expires(
+    database: Database, receivers: Receivers, receiver: Receiver
+) -> None:
+    receivers.test(receiver.id, now=NOW)
+    vanished = deliveries.acquire(database, receiver.id, now=NOW, until=NOW + MINUTE)
+    assert vanished
+    assert deliveries.acquire(database, receiver.id, now=NOW, until=NOW + MINUTE) is None
+    assert is_due(database, now=NOW) == []
+    assert is_due(database, now=NOW + MINUTE) == [receiver.id]
+    assert deliveries.acquire(database, receiver.id, now=NOW + MINUTE, until=NOW + HOUR)
+    assert deliveries.due(database, vanished, now=NOW + MINUTE, limit=10) == []
+
+
+def test_one_dead_receiver_does_not_hold_up_another(
+    database: Database, receivers: Receivers, receiver: Receiver
+) -> None:
+    other = added(receivers)
+    for each in (receiver, other):
+        receivers.test(each.id, now=NOW)
+    assert deliveries.acquire(database, receiver.id, now=NOW, until=NOW + MINUTE)  # and it hangs
+    assert is_due(database, now=NOW) == [other.id]
+    attempted(database, other, TAKEN, now=NOW)
+
+
+@pytest.mark.parametrize(("role", "mailed"), [(Role.ADMINISTRATOR, True), (Role.OPERATOR, False)])
+def test_one_that_is_gone_is_disabled_at_once_with_an_entry_in_the_audit_and_a_mail(
+    database: Database, receivers: Receivers, receiver: Receiver, role: Role, *, mailed: bool
+) -> None:
+    email = "anna@example.com"
+    users.add(database, email, Rights(role, Scope()), password=None, actor="test", now=NOW)
+    for _ in range(2):
+        receivers.test(receiver.id, now=NOW)
+    assert attempted(database, receiver, Attempt(http_status=410), now=NOW) is DisabledBecause.GONE
+    assert receivers.get(receiver.id).disabled_because is DisabledBecause.GONE
+    assert [line.state for line in log(database, receiver)] == [DeliveryState.FAILED] * 2
+    audited = [(each.actor, each.action) for each in audit_log.page(database, Scope(), users=True).lines]
+    assert ("the integration", f"event receiver {receiver.id} (program.example): switched off") in audited
+    alerts = [(each.type, each.title) for each in alert_outbox.pending_alerts(database, email)]
+    assert alerts == ([("receiver", f"Event receiver {receiver.id}")] if mailed else [])
+
+
+def test_one_that_has_failed_for_five_days_is_disabled_and_one_success_begins_anew(
+    database: Database, receivers: Receivers, receiver: Receiver
+) -> None:
+    receivers.test(receiver.id, now=NOW)
+    attempted(database, receiver, BROKEN, now=NOW)
+    assert attempted(database, receiver, BROKEN, now=NOW + DISABLED_AFTER - SECOND) is None
+    attempted(database, receiver, TAKEN, now=NOW + DISABLED_AFTER + HOUR)
+    begin = NOW + 2 * DISABLED_AFTER
+    for day in range(5):
+        receivers.test(receiver.id, now=begin)
+        now = begin + timedelta(days=day)
+        assert attempted(database, receiver, Attempt(problem=Problem.TIMEOUT), now=now) is None
+    assert attempted(database, receiver, BROKEN, now=begin + DISABLED_AFTER) is DisabledBecause.FAILING
+    assert is_due(database, now=begin + 2 * DISABLED_AFTER) == []
+
+
+def test_what_was_given_up_is_replayed_under_the_same_id_once_the_receiver_is_enabled(
+    database: Database, receivers: Receivers, receiver: Receiver
+) -> None:
+    for number in range(3):
+        receivers.test(receiver.id, now=NOW + number * HOUR)
+    before = {line.event_id for line in log(database, receiver)}
+    receivers.disable(receiver.id, actor="test", now=NOW + 4 * HOUR)
+    assert deliveries.replay(database, receiver.id, since=NOW, now=NOW + 5 * HOUR) == 0
+    receivers.enable(receiver.id, actor="test", now=NOW + 5 * HOUR)
+    assert deliveries.replay(database, receiver.id, since=NOW + HOUR, now=NOW + 5 * HOUR) == 2
+    states = [line.state for line in log(database, receiver)]
+    assert states == [DeliveryState.PENDING, DeliveryState.PENDING, DeliveryState.FAILED]
+    assert {line.event_id for line in log(database, receiver)} == before
+
+
+def test_one_delivery_is_replayed_also_where_it_was_taken_but_not_another_receivers(
+    database: Database, receivers: Receivers, receiver: Receiver
+) -> None:
+    other = added(receivers)
+    receivers.test(receiver.id, now=NOW)
+    attempted(database, receiver, TAKEN, now=NOW)
+    (line,) = log(database, receiver)
+    assert deliveries.replay(database, other.id, delivery_id=line.id, now=NOW) == 0
+    assert deliveries.replay(database, receiver.id, delivery_id=line.id, now=NOW) == 1
+    assert deliveries.replay(database, receiver.id, delivery_id=line.id, now=NOW) == 0  # it is on its way
+    assert [(each.state, each.attempts) for each in log(database, receiver)] == [(DeliveryState.PENDING, 0)]
+
+
+def test_the_log_tells_the_last_attempt(database: Database, receivers: Receivers, receiver: Receiver) -> None:
+    receivers.test(receiver.id, now=NOW)
+    attempted(database, receiver, BROKEN, now=NOW)
+    (line,) = log(database, receiver)
+    assert (line.http_status, line.answer, line.problem, line.attempts) == (500, "Oh no", None, 1)
+    attempted(database, receiver, Attempt(problem=Problem.PRIVATE_ADDRESS), now=NOW + HOUR)
+    (line,) = log(database, receiver)
+    assert (line.http_status, line.answer, line.problem) == (None, "", Problem.PRIVATE_ADDRESS)
+
+
+@pytest.mark.usefixtures("connection")
+def test_events_are_dropped_with_their_deliveries_after_their_days(
+    database: Database, receivers: Receivers, receiver: Receiver
+) -> None:
+    receivers.test(receiver.id, now=NOW)
+    receivers.test(receiver.id, now=NOW + HOUR)
+    assert retention.delete_events(database, before=NOW + HOUR) == 1
+    assert len(events(database)) == len(log(database, receiver)) == 1
+
+
+def test_a_receiver_that_is_removed_takes_its_deliveries_along(
+    database: Database, receivers: Receivers, receiver: Receiver, connection: Connection
+) -> None:
+    kept = added(receivers, url=f"{URL}/{connection.id}", connections=[connection.id])
+    for each in (receiver, kept):
+        receivers.test(each.id, now=NOW)
+    receivers.remove(receiver.id, actor="test", now=NOW)
+    assert [each.id for each in receivers.all()] == [kept.id]
+    assert list(database.scalars(select(EventDeliveryRow.receiver_id))) == [kept.id]
+
+
+@pytest.fixture
+def other(connections: Connections) -> Connection:
+    connection, _ = connections.add("Beta AS", settings(moment_company="beta"), actor="test", now=NOW)
+    return connection
+
+
+def happens(database: Database, connection: Connection, type_: EventType = EventType.JOB_DONE) -> None:
+    with database.transaction() as session:
+        outbox.record(session, connection.id, [OutgoingEvent(type_)], now=NOW)
+
+
+def narrow(receivers: Receivers, receiver: Receiver, connection: Connection) -> None:
+    """Change a receiver to one that is elsewhere, for one event of one connection."""
+    only, where = [EventType.JOB_DONE], Scope(frozenset({connection.id}))
+    receivers.update(receiver.id, f"{URL}/2", only, where, actor="test", now=NOW)
+
+
+def due_at(database: Database, receiver: Receiver) -> list[tuple[int | None, EventType]]:
+    lease = deliveries.acquire(database, receiver.id, now=NOW, until=NOW + MINUTE)
+    assert lease
+    due = deliveries.due(database, lease, now=NOW, limit=10)
+    deliveries.release(database, lease)
+    return [(each.connection_id, each.type) for each in due]
+
+
+def test_a_receiver_that_is_changed_gets_of_what_waits_only_what_it_is_for_now(
+    database: Database, receivers: Receivers, receiver: Receiver, connection: Connection, other: Connection
+) -> None:
+    for type_ in (EventType.JOB_DONE, EventType.CONNECTION_DOWN):
+        happens(database, connection, type_)
+        happens(database, other, type_)
+    receivers.test(receiver.id, now=NOW)
+    narrow(receivers, receiver, connection)
+    shown = [
+        (line.type, line.connection_id, line.state, line.problem) for line in reversed(log(database, receiver))
+    ]
+    given_up = (DeliveryState.FAILED, Problem.NOT_WANTED)
+    assert shown == [
+        ("job.done", connection.id, DeliveryState.PENDING, None),
+        ("job.done", other.id, *given_up),
+        ("connection.down", connection.id, *given_up),
+        ("connection.down", other.id, *given_up),
+        ("receiver.test", None, DeliveryState.PENDING, None),
+    ]
+    assert due_at(database, receiver) == [(connection.id, "job.done"), (None, "receiver.test")]
+
+
+def test_what_a_receiver_is_not_for_any_more_is_replayed_once_it_is_again(
+    database: Database, receivers: Receivers, receiver: Receiver, connection: Connection, other: Connection
+) -> None:
+    for each in (connection, other):
+        happens(database, each)
+        attempted(database, receiver, TAKEN, now=NOW)
+    happens(database, other)
+    narrow(receivers, receiver, connection)
+    (waits, *_), taken = log(database, receiver), DeliveryState.DELIVERED
+    delivered = {line.connection_id: line for line in log(database, receiver) if line.state is taken}
+    for line, count in ((delivered[connection.id], 1), (delivered[other.id], 0), (waits, 0)):
+        assert deliveries.replay(database, receiver.id, delivery_id=line.id, now=NOW) == count
+    assert deliveries.replay(database, receiver.id, since=NOW, now=NOW) == 0
+    receivers.update(receiver.id, URL, EVENT_TYPES, Scope(), actor="test", now=NOW)
+    assert deliveries.replay(database, receiver.id, since=NOW, now=NOW) == 1
+    again = next(line for line in log(database, receiver) if line.id == waits.id)
+    assert (again.state, again.problem) == (DeliveryState.PENDING, None)
+
+
+def test_an_event_that_was_written_while_a_receiver_was_changed_is_not_sent_either(
+    database: Database, receivers: Receivers, receiver: Receiver, connection: Connection, other: Connection
+) -> None:
+    with database.transaction() as session:
+        outbox.record(session, other.id, [OutgoingEvent(EventType.JOB_DONE)], now=NOW)
+        narrow(receivers, receiver, connection)
+    lease = deliveries.acquire(database, receiver.id, now=NOW, until=NOW + MINUTE)
+    assert lease
+    assert deliveries.due(database, lease, now=NOW, limit=10) == []
+    assert is_due(database, now=NOW + HOUR) == []
+    assert [line.problem for line in log(database, receiver)] == [Problem.NOT_WANTED]
+
+
+def test_a_turn_ends_where_the_receiver_is_changed_meanwhile(
+    database: Database, receivers: Receivers, receiver: Receiver, connection: Connection
+) -> None:
+    happens(database, connection)
+    lease = deliveries.acquire(database, receiver.id, now=NOW, until=NOW + MINUTE)
+    assert lease
+    receivers.update(receiver.id, f"{URL}/2", EVENT_TYPES, Scope(), actor="test", now=NOW)
+    assert deliveries.due(database, lease, now=NOW, limit=10) == []
+
+
+def test_what_waits_at_a_receiver_that_is_disabled_does_not_count_as_late(
+    database: Database, receivers: Receivers, receiver: Receiver
+) -> None:
+    receivers.test(receiver.id, now=NOW)
+    snapshot = metrics_snapshot.read(database, now=NOW + HOUR)
+    assert (snapshot.deliveries, snapshot.deliveries_seconds) == (1, 3600)
+    # As where an event is committed just after the receiver was disabled.
+    database.execute(update(EventReceiverRow).values(disabled_at=NOW))
+    snapshot = metrics_snapshot.read(database, now=NOW + HOUR)
+    assert (snapshot.deliveries, snapshot.deliveries_seconds) == (0, 0)

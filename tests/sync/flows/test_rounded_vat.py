@@ -1,0 +1,128 @@
+"""Invoices whose VAT is off its rate by rounding, against the sandbox: what is charged is what is booked."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from models.enums import EntityType, JobState
+from models.inbox import vat_checks
+from models.inbox.vat_checks import VatStatus
+from sync.records import InvoiceLine
+from tests import factories
+from tests.contracts.stage_twentyfour import Stranger, serving_twentyfour
+from tests.sync.conftest import World
+
+EUR: dict[str, Any] = {"currency": "EUR", "rate": Decimal("11.7455")}
+
+
+def line(net: str, gross: str) -> InvoiceLine:
+    return InvoiceLine(Decimal(gross), 3000, vat=Decimal(25), net=Decimal(net))
+
+
+FIVE_LINES: dict[str, Any] = {"lines": (line("10.02", "12.53"),) * 5}
+"""Lines that are each rounded, and a total that is their sum: 2.5 øre of VAT more than 25 % of it."""
+
+INVOICES = [
+    ({**EUR, "lines": (line("1000.01", "1250.01"),)}, [1468199, -1174561, -293638]),
+    ({**EUR, "lines": (line("999.98", "1249.98"),)}, [1468164, -1174526, -293638]),
+    ({**EUR, "lines": (line("1234.56", "1543.20"),)}, [1812566, -1450053, -362513]),
+    ({**EUR, "lines": (line("845.50", "1056.88"),)}, [1241358, -993082, -248276]),
+    ({**EUR, "lines": (line("100.01", "125.01"),)}, [146830, -117466, -29364]),
+    (FIVE_LINES, [6265, -5010, -1255]),
+]
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    with serving_twentyfour() as url:
+        yield url
+
+
+@pytest.fixture
+def stranger(url: str, redis_url: str) -> Iterator[Stranger]:
+    with Stranger.arriving(url, redis_url) as stranger:
+        yield stranger
+
+
+@pytest.fixture
+def world(world: World, stranger: Stranger) -> World:
+    """Have 24SevenOffice played by the sandbox."""
+    world.erp = stranger.gateway(voucher_vat="net")  # type: ignore[assignment]  # the real gateway in place of the fake
+    world.moment.put(factories.customer("7"))
+    world.moment.put(factories.project("8"))
+    return world
+
+
+def sync(world: World, *invoices: dict[str, Any]) -> None:
+    numbers = range(1, len(invoices) + 1)
+    for number, values in zip(numbers, invoices, strict=True):
+        world.moment.put(factories.invoice(str(number), number=number, **values))
+    world.receive(EntityType.INVOICE, *map(str, numbers))
+    world.run()
+
+
+def held(stranger: Stranger) -> list[list[int]]:
+    return [[int(Decimal(each["amount"]) * 100) for each in it["lines"]] for it in stranger.records("vouchers")]
+
+
+def paused(world: World) -> str:
+    return world.connections.get(world.connection.id).paused_because
+
+
+def test_vat_that_rounding_puts_off_its_rate_is_posted_as_it_is_charged(world: World, stranger: Stranger) -> None:
+    world.prove_vat()
+    sync(world, *(invoice for invoice, _ in INVOICES))
+    assert held(stranger) == [amounts for _, amounts in INVOICES]
+
+
+@pytest.mark.parametrize(("invoice", "amounts"), INVOICES[-2:])
+def test_rounded_vat_is_read_back_as_right_from_the_first_voucher(
+    world: World, stranger: Stranger, invoice: dict[str, Any], amounts: list[int]
+) -> None:
+    sync(world, invoice)
+    assert (held(stranger), paused(world)) == ([amounts], "")
+    [check] = vat_checks.find(world.database, world.connection.id, "net")
+    assert (check.vat_code, check.status) == ("3", VatStatus.RIGHT)
+
+
+@pytest.mark.parametrize("is_proven", [False, True])
+def test_where_vat_is_compared_to_the_ore_only_the_rounded_invoice_needs_attention(
+    world: World,
+    stranger: Stranger,
+    is_proven: bool,  # noqa: FBT001 - a case
+) -> None:
+    if is_proven:
+        world.prove_vat()
+    stranger.control("PUT", "/books/1/vat", {"exact_vat": True})
+    sync(world, FIVE_LINES, {"lines": (line("100", "125"),)}, INVOICES[0][0])
+    rounded, exact, foreign = (world.job(EntityType.INVOICE, number) for number in ("1", "2", "3"))
+    assert (exact.state, held(stranger), paused(world)) == (JobState.DONE, [[12500, -10000, -2500]], "")
+    for job in (rounded, foreign):
+        assert (job.state, job.error_code) == (JobState.NEEDS_ATTENTION, "vat_rounding")
+    assert rounded.message == (
+        "24SevenOffice does not take the VAT of invoice 1. With VAT code 3 it is 12,55 kroner, which is 3 øre off "
+        "the rate through rounding."
+    )
+    assert rounded.remedy.startswith(
+        "Post the invoice by hand with the VAT that it shows, and mark it as handled."
+    )
+    assert "2 936,38 kroner, which is 2 øre off" in foreign.message
+
+
+def test_vat_that_is_missing_still_pauses_however_the_amounts_are_rounded(
+    world: World, stranger: Stranger
+) -> None:
+    world.change_settings(voucher_vat="gross")
+    world.erp = stranger.gateway(voucher_vat="gross")  # type: ignore[assignment]  # the real gateway in place of the fake
+    sync(world, FIVE_LINES, {"lines": (line("100", "125"),)})
+    assert (held(stranger), world.job(EntityType.INVOICE, "1").error_code) == ([], "vat_not_balanced")
+    assert paused(world)
+
+
+def test_another_rate_than_the_ledgers_still_pauses(world: World, stranger: Stranger) -> None:
+    world.change_settings(check_vat=False)
+    sync(world, {"lines": (InvoiceLine(Decimal(115), 3000, vat=Decimal(15), net=Decimal(100)),)})
+    assert (held(stranger), world.job(EntityType.INVOICE, "1").error_code) == ([], "vat_not_balanced")
+    assert paused(world)

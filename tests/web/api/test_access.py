@@ -1,0 +1,128 @@
+"""Every route of the API with every token that might ask for it."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import requests
+from pydantic import SecretStr
+
+from models.enums import Scope
+from models.users import tokens as models
+from models.users.tokens import TokenScope
+from tests.factories import NOW, settings
+from tests.web.api.program import EVERYTHING, Program, Tokens
+from tests.web.conftest import Web
+from tests.web.security.test_auth import MARKS, OF_CONNECTIONS, SECRETS, Customer, customer, held
+from web.api.app import Api, scopes_of
+from worker.container import Container, clock
+
+READING = {TokenScope.CONNECTIONS_READ, TokenScope.JOBS_READ, TokenScope.OPERATIONS_READ, TokenScope.AUDIT_READ}
+
+
+@dataclass(frozen=True)
+class Route:
+    path: str
+    method: str
+    scope: TokenScope
+    everywhere: bool
+
+    def ask(self, program: Program, of: Customer) -> requests.Response:
+        """Send what the route needs least: an empty object where it may take a body."""
+        path = re.sub(r"\{(\w+)\}", lambda found: str(of.ids[found[1]]), self.path)
+        body: dict[str, Any] = {"json": {}} if self.method in {"post", "patch"} else {}
+        return program.ask(self.method.upper(), path, **body)
+
+    @property
+    def is_of_connection(self) -> bool:
+        return any(f"{{{name}}}" in self.path for name in OF_CONNECTIONS)
+
+
+def routes() -> Iterator[Route]:
+    for (path, method), needs in scopes_of(Api()):
+        yield Route(path, method, needs.scope, needs.everywhere)
+
+
+@pytest.fixture
+def ours(web: Web, container: Container) -> Customer:
+    return customer(container, web.connection, web.hook.rpartition("/")[2], title="Invoice 1024")
+
+
+@pytest.fixture
+def rival(container: Container) -> Customer:
+    key, password = map(SecretStr, SECRETS)
+    own = {"moment_company": "rival", "username": "bridge@rival.example", "error_emails": ("books@rival.example",)}
+    connection, token = container.connections.add(
+        "Rival Holding", settings(moment_api_key=key, password=password, **own), actor="eva@rival.example", now=NOW
+    )
+    return customer(container, connection, token, title="Invoice 777123")
+
+
+def test_no_route_answers_without_a_valid_token(
+    web: Web, container: Container, tokens: Tokens, ours: Customer
+) -> None:
+    revoked, revoked_text = tokens.create()
+    models.revoke(container.database, revoked.id, actor="test", now=clock())
+    long_ago = clock() - timedelta(days=2)
+    _, expired_text = models.create(
+        container.database, "old", scopes=EVERYTHING, scope=Scope(), days=1, actor="test", now=long_ago
+    )
+    before = held(container)
+    for route in routes():
+        for text in (None, "m24_" + "x" * 43, revoked_text, expired_text):
+            assert route.ask(Program(web.url, text), ours).status_code == 401, route
+    assert held(container) == before
+
+
+def test_a_token_may_do_what_its_scopes_say(web: Web, tokens: Tokens, ours: Customer) -> None:
+    number = ours.connection.id
+    for route in routes():
+        without = tokens.program(web.url, *(EVERYTHING - {route.scope}), connections=[number])
+        refused = route.ask(without, ours)
+        assert (refused.status_code, refused.json()["code"]) == (403, "scope_missing"), route
+        bound = route.ask(tokens.program(web.url, route.scope, connections=[number]), ours)
+        everywhere = route.ask(tokens.program(web.url, route.scope), ours)
+        assert bound.status_code == 403 if route.everywhere else bound.status_code not in {401, 403}, route
+        assert everywhere.status_code not in {401, 403}, route
+        assert {bound.status_code, everywhere.status_code} & set(range(500, 600)) == set(), route
+
+
+def test_what_another_connection_has_is_like_what_is_not_there(
+    web: Web, container: Container, tokens: Tokens, ours: Customer, rival: Customer
+) -> None:
+    program = tokens.program(web.url, connections=[ours.connection.id])
+    program.get("/connections")  # so that its use is noted
+    before = held(container)
+    nobodys = replace(rival, ids={**rival.ids, **dict.fromkeys(OF_CONNECTIONS, 999_999)})
+    for route in (each for each in routes() if each.is_of_connection):
+        there, nowhere = route.ask(program, rival), route.ask(program, nobodys)
+        if there.status_code != 422:  # what does not fit is told before anybody looks whose it is
+            assert (there.status_code, there.text) == (404, nowhere.text), route
+        assert there.status_code == nowhere.status_code, route
+    assert held(container) == before
+
+
+def test_no_answer_tells_of_another_connection(web: Web, tokens: Tokens, ours: Customer, rival: Customer) -> None:
+    program, number = tokens.program(web.url, connections=[ours.connection.id]), rival.connection.id
+    for route in (each for each in routes() if each.method == "get"):
+        for query in ("", f"?connection_id={number}", "?connection_name=Rival", "?name=Rival"):
+            answer = program.ask("GET", re.sub(r"\{(\w+)\}", lambda at: str(ours.ids[at[1]]), route.path) + query)
+            assert [mark for mark in MARKS if mark in answer.text] == [], (route, query)
+
+
+def test_no_answer_tells_a_secret(web: Web, tokens: Tokens, rival: Customer) -> None:
+    program = tokens.program(web.url, *READING)
+    for route in (each for each in routes() if each.method == "get"):
+        assert [secret for secret in SECRETS if secret in route.ask(program, rival).text] == [], route
+
+
+def test_reading_changes_nothing(web: Web, container: Container, tokens: Tokens, ours: Customer) -> None:
+    program = tokens.program(web.url)
+    program.get("/connections")
+    before = held(container)
+    for route in (each for each in routes() if each.method == "get"):
+        route.ask(program, ours)
+    assert held(container) == before

@@ -1,0 +1,90 @@
+"""The API under whatever its document allows and forbids: ``make fuzz-api`` sends 5,000 requests."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from schemathesis import Case, GenerationMode
+from schemathesis.specs.openapi.checks import positive_data_acceptance
+
+from models.admin.operations import OperationType
+from tests.installation import environment, failed_job, installed
+from tests.web.api.program import Program, Tokens
+from tests.web.conftest import Web
+from web.api.app import Api
+from worker.container import Container, clock
+
+FEW, MANY = 5, 1250
+"""Requests of each test, as often as all others and by ``make fuzz-api``."""
+
+
+@pytest.fixture
+def container(database_url: str, redis_url: str) -> Iterator[Container]:
+    with installed(environment(database_url, redis_url) | {"API_REQUESTS_PER_MINUTE": "1000000"}) as container:
+        yield container
+
+
+@pytest.fixture
+def program(web: Web, tokens: Tokens) -> Program:
+    return tokens.program(web.url)
+
+
+@pytest.fixture
+def known(web: Web, container: Container) -> dict[str, int]:
+    """What addresses name that is there."""
+    number = web.connection.id
+    asked = container.operations.request(OperationType.DIAGNOSTICS, number, actor="test", now=clock())
+    return {"connection_id": number, "job_id": failed_job(container, web.connection), "operation_id": asked}
+
+
+@pytest.mark.parametrize("examples", [FEW, pytest.param(MANY, marks=pytest.mark.thousands)])
+@pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE])
+def test_every_answer_is_as_the_document_says(
+    program: Program, known: dict[str, int], mode: GenerationMode, examples: int
+) -> None:
+    schema = schemathesis.openapi.from_dict(described())
+    operations: list[Any] = [each.ok() for each in schema.get_all_operations()]  # type: ignore[union-attr]  # all are
+    cases = st.one_of([each.as_strategy(generation_mode=mode) for each in operations])
+
+    @settings(max_examples=examples)
+    @given(cases, st.booleans())
+    def send(case: Case[Any], there: bool) -> None:  # noqa: FBT001 - Hypothesis gives them by their places
+        if there and mode is GenerationMode.POSITIVE:
+            case.path_parameters |= {name: known[name] for name in case.path_parameters if name in known}
+        _validate(case, program)
+
+    send()
+
+
+@pytest.mark.parametrize("examples", [1, pytest.param(MANY // 5, marks=pytest.mark.thousands)])
+@pytest.mark.usefixtures("known")
+def test_what_was_created_can_be_used(program: Program, examples: int) -> None:
+    schema = schemathesis.openapi.from_dict(described())
+
+    class Steps(schema.as_state_machine()):  # type: ignore[misc]  # made for this document
+        def get_call_kwargs(self, case: Case[Any]) -> dict[str, Any]:  # noqa: ARG002 - as it is called
+            return {"base_url": f"{program.url}/api/v1", "headers": {"Authorization": f"Bearer {program.token}"}}
+
+        def validate_response(self, response: Any, case: Case[Any], **_: Any) -> None:
+            case.validate_response(response, excluded_checks=[positive_data_acceptance])
+
+    Steps.run(settings=settings(max_examples=examples, stateful_step_count=10))
+
+
+def described() -> dict[str, Any]:
+    """Return the document without what it says of tokens, of which every request has a valid one here."""
+    told: dict[str, Any] = Api().openapi()
+    for methods in told["paths"].values():
+        for operation in methods.values():
+            del operation["security"]
+    return told
+
+
+# Some values fit the document and not each other, or are too long ago: that is 422, as the document says too.
+def _validate(case: Case[Any], program: Program) -> None:
+    headers = {"Authorization": f"Bearer {program.token}"}
+    url = f"{program.url}/api/v1"
+    case.call_and_validate(base_url=url, headers=headers, excluded_checks=[positive_data_acceptance])

@@ -1,0 +1,243 @@
+"""What every request to the API has in common: its token, its limit, its errors and their language."""
+
+import json
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import requests
+
+from i18n.catalog import Language
+from models.enums import Role
+from models.users import tokens as models
+from models.users.tokens import TokenScope
+from tests.web.api.program import Program, Tokens
+from tests.web.conftest import Web
+from web.api.app import written
+from web.api.gate import MAX_PARAMETERS
+from web.api.problems import MAX_NAMED, accepted_language
+from web.security.headers import MAX_BODY_BYTES
+from worker.container import Container, clock
+
+DOCUMENT = Path(__file__).parents[3] / "docs" / "openapi.json"
+
+
+def problem(answer: requests.Response) -> tuple[int, str]:
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    told = answer.json()
+    assert told["status"] == answer.status_code
+    assert told["type"] == f"urn:moment24:problem:{told['code']}"
+    return answer.status_code, told["code"]
+
+
+def test_the_document_in_docs_is_the_one_that_is_served(web: Web) -> None:
+    assert DOCUMENT.read_text() == written(), "run make openapi"
+    assert requests.get(f"{web.url}/api/v1/openapi.json", timeout=10).json() == json.loads(written())
+
+
+@pytest.mark.parametrize(
+    ("authorization", "code"),
+    [
+        ({}, "token_missing"),
+        ({"Authorization": "Basic bTI0OmFiYw=="}, "token_missing"),
+        ({"Authorization": "Bearer "}, "token_missing"),
+        ({"Authorization": "Bearer m24_" + "x" * 43}, "token_unknown"),
+        ({"Authorization": "Bearer nonsense"}, "token_unknown"),
+    ],
+)
+@pytest.mark.parametrize("path", ["/connections", "/nowhere"])
+def test_without_a_token_nothing_is_answered(
+    web: Web, authorization: dict[str, str], code: str, path: str
+) -> None:
+    refused = Program(web.url).ask("GET", path, headers=authorization)
+    assert problem(refused) == (401, code)
+    assert refused.headers["WWW-Authenticate"].startswith("Bearer")
+
+
+def test_an_expired_or_revoked_token_says_so(web: Web, tokens: Tokens, container: Container) -> None:
+    token, text = tokens.create()
+    assert Program(web.url, text).get("/connections").status_code == 200
+    models.revoke(container.database, token.id, actor="test", now=clock())
+    assert problem(Program(web.url, text).get("/connections")) == (401, "token_revoked")
+    _, old_text = models.create(
+        container.database,
+        "old",
+        scopes=frozenset(TokenScope),
+        scope=token.scope,
+        days=1,
+        actor="test",
+        now=clock() - timedelta(days=2),
+    )
+    assert problem(Program(web.url, old_text).get("/connections")) == (401, "token_expired")
+
+
+def test_sessions_open_no_api_and_tokens_no_page(web: Web, tokens: Tokens) -> None:
+    person = web.as_(Role.ADMINISTRATOR)
+    assert problem(person.get("/api/v1/connections")) == (401, "token_missing")
+    program = tokens.program(web.url)
+    page = requests.get(
+        f"{web.url}/connections",
+        headers={"Authorization": f"Bearer {program.token}"},
+        allow_redirects=False,
+        timeout=10,
+    )
+    assert page.status_code == 303
+    answer = program.get("/connections")
+    assert "Set-Cookie" not in answer.headers
+
+
+def test_a_token_may_do_so_much_in_a_minute(
+    web: Web, tokens: Tokens, container: Container, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few = container.settings.model_copy(update={"api_requests_per_minute": 2})
+    monkeypatch.setattr(container, "settings", few)
+    at = clock().replace(second=10)
+    monkeypatch.setattr(container, "clock", lambda: at)
+    one, other = tokens.program(web.url), tokens.program(web.url)
+    first, second, third = (one.get("/connections") for _ in range(3))
+    assert (first.status_code, second.status_code) == (200, 200)
+    assert first.headers["RateLimit-Policy"] == '"token";q=2;w=60'
+    assert [each.headers["RateLimit"] for each in (first, second, third)] == [
+        '"token";r=1;t=50',
+        '"token";r=0;t=50',
+        '"token";r=0;t=50',
+    ]
+    assert problem(third) == (429, "rate_limited")
+    assert third.headers["Retry-After"] == "50"
+    assert other.get("/connections").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "options", "expected"),
+    [
+        ("GET", "/nowhere", {}, (404, "not_found")),
+        ("GET", "/connections/abc", {}, (404, "not_found")),
+        ("GET", "/connections/99999999999999999999", {}, (404, "not_found")),
+        ("GET", "/connections/999999", {}, (404, "not_found")),
+        ("PUT", "/connections", {}, (405, "method_not_allowed")),
+        ("GET", "/connections?limit=0", {}, (422, "invalid")),
+        ("GET", "/jobs?cursor=nonsense", {}, (422, "invalid")),
+        ("GET", "/jobs?sate=done", {}, (422, "invalid")),
+        ("POST", "/job-actions/previews", {"json": {"action": "retry", "filter": {"sate": []}}}, (422, "invalid")),
+        ("GET", "/jobs?text=%00", {}, (422, "invalid")),
+        (
+            "POST",
+            "/connections",
+            {"data": "{", "headers": {"Content-Type": "application/json"}},
+            (400, "unreadable"),
+        ),
+        ("POST", "/connections", {"data": "name=x"}, (415, "media_type")),
+        ("POST", "/connections", {"data": "{}", "headers": {"Content-Type": "text/plain"}}, (415, "media_type")),
+        ("POST", "/connections", {"json": {}}, (422, "invalid")),
+        ("POST", "/connections", {"json": {"name": "x" * MAX_BODY_BYTES}}, (413, "too_large")),
+        ("POST", "/job-actions", {"json": {"preview": "v2:forged"}}, (422, "invalid")),
+        ("POST", "/connections/1/resume", {"json": {"because": "?"}}, (422, "invalid")),
+        ("POST", "/jobs/1/retry", {"json": ["?"]}, (422, "invalid")),
+        ("POST", "/jobs/1/retry", {"json": {}}, (404, "not_found")),
+        ("POST", "/connections", {}, (422, "invalid")),
+        ("POST", "/connections", {"headers": {"Idempotency-Key": "æ".encode("latin-1")}}, (422, "invalid")),
+    ],
+)
+def test_every_refusal_is_a_problem(
+    web: Web, tokens: Tokens, method: str, path: str, options: dict[str, object], expected: tuple[int, str]
+) -> None:
+    refused = tokens.program(web.url).ask(method, path, **options)
+    assert problem(refused) == expected
+    assert all(each["field"] and each["detail"] for each in refused.json()["errors"])
+
+
+MANY = b",".join([b"1"] * 25_000)
+WRONG_KEYS = b",".join(b'"%x":1' % number for number in range(5_000))
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", "/job-actions/previews", b'{"action":"retry","filter":{"state":[' + MANY + b"]}}"),
+        ("POST", "/job-actions/previews", b'{"action":"retry","filter":{' + WRONG_KEYS + b"}}"),
+        ("POST", "/job-actions/previews", b"{" + WRONG_KEYS + b"}"),
+        ("POST", "/connections", b'{"settings":{"error_emails":[' + MANY + b"]}}"),
+        ("PATCH", "/connections/{}/settings", b'{"entity_types":[' + MANY + b"]}"),
+        ("PATCH", "/connections/{}/settings", b'{"accounts":{' + WRONG_KEYS + b"}}"),
+        ("POST", "/connections/{}/backfills", b'{"entity_types":[' + MANY + b"]}"),
+    ],
+)
+def test_of_very_many_errors_few_are_named(web: Web, tokens: Tokens, method: str, path: str, body: bytes) -> None:
+    headers = {"Content-Type": "application/json", "If-Match": "*"}
+    program = tokens.program(web.url)
+    answer = program.ask(method, path.format(web.connection.id), data=body, headers=headers)
+    assert problem(answer) == (422, "invalid")
+    told = answer.json()["errors"]
+    assert (len(told) <= MAX_NAMED + 1, told[-1]["detail"]) == (True, "More does not fit than is named here.")
+
+
+def test_some_errors_are_named_and_the_rest_is_mentioned(web: Web, tokens: Tokens) -> None:
+    body = {"action": "retry", "filter": {"state": [f"x{number}" for number in range(MAX_NAMED + 5)]}}
+    told = tokens.program(web.url).post("/job-actions/previews", body).json()["errors"]
+    assert [each["location"] for each in told] == ["body"] * (MAX_NAMED + 1)
+    assert told[-1] == {"location": "body", "field": "", "detail": "More does not fit than is named here."}
+
+
+def test_a_query_of_very_many_parameters_is_refused(web: Web, tokens: Tokens) -> None:
+    program = tokens.program(web.url)
+    assert program.get("/jobs?" + "&".join(["state=done"] * MAX_PARAMETERS)).status_code == 200
+    refused = program.get("/jobs?" + "&".join(["state=done"] * (MAX_PARAMETERS + 1)))
+    assert (problem(refused), len(refused.json()["errors"])) == ((422, "invalid"), 1)
+    wrong = program.get("/jobs?" + "&".join(["state=1"] * MAX_PARAMETERS))
+    assert (problem(wrong), len(wrong.json()["errors"])) == ((422, "invalid"), MAX_NAMED + 1)
+
+
+def test_what_is_open_takes_no_key(web: Web) -> None:
+    refused = Program(web.url).ask("POST", "/openapi.json", headers={"Idempotency-Key": "k"})
+    assert problem(refused) == (405, "method_not_allowed")
+
+
+def test_a_body_without_a_length_is_limited_too(web: Web, tokens: Tokens) -> None:
+    chunks = (b"x" * 1024 for _ in range(2 * MAX_BODY_BYTES // 1024))
+    headers = {"Content-Type": "application/json"}
+    answer = tokens.program(web.url).ask("POST", "/connections", data=chunks, headers=headers)
+    assert problem(answer) == (413, "too_large")
+
+
+def test_a_fault_of_ours_is_a_problem_too(
+    web: Web, tokens: Tokens, container: Container, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(container, "is_alive", lambda: 1 / 0)
+    assert problem(tokens.program(web.url).get("/health")) == (500, "internal")
+
+
+def test_problems_are_told_in_the_language_asked_for(web: Web, tokens: Tokens) -> None:
+    program = tokens.program(web.url, TokenScope.JOBS_READ)
+    english = program.get("/connections")
+    norwegian = program.ask("GET", "/connections", headers={"Accept-Language": "nb-NO,nb;q=0.9,en;q=0.8"})
+    assert english.json()["title"] == "The API token does not have the scope that this needs."
+    assert norwegian.json()["title"] == "API-tokenet har ikke rettigheten som kreves for dette."
+    assert (english.headers["Content-Language"], norwegian.headers["Content-Language"]) == ("en", "nb")
+    assert norwegian.headers["Vary"] == "Accept-Language"
+
+
+@pytest.mark.parametrize(
+    ("accept", "language"),
+    [
+        ("", Language.ENGLISH),
+        ("*", Language.ENGLISH),
+        ("de", Language.ENGLISH),
+        ("no", Language.NORWEGIAN),
+        ("nb-NO", Language.NORWEGIAN),
+        ("en;q=0.5, nb", Language.NORWEGIAN),
+        ("nb;q=0.5, en-GB;q=0.9", Language.ENGLISH),
+        ("nb;q=x, en;q=0", Language.ENGLISH),
+    ],
+)
+def test_the_language_that_is_preferred_is_chosen(accept: str, language: Language) -> None:
+    assert accepted_language(accept) is language
+
+
+def test_the_last_use_of_a_token_is_known_to_the_minute(container: Container, tokens: Tokens) -> None:
+    token, text = tokens.create()
+    database, start = container.database, clock()
+    for seconds, expected in ((0, 0), (59, 0), (61, 61)):
+        models.find(database, text, now=start + timedelta(seconds=seconds))
+        (known,) = models.all_tokens(database)
+        assert known.last_used_at == start + timedelta(seconds=expected)
+    assert token.last_used_at is None

@@ -1,0 +1,215 @@
+"""Jobs through the API: found, looked at, acted on one by one or many after a preview, and asked about."""
+
+from datetime import timedelta
+
+import pytest
+
+from models.admin import job_actions
+from models.enums import EntityType, JobState, Record
+from models.inbox import links
+from models.inbox.links import Link
+from models.inbox.transitions import Event
+from tests.factories import NOW, settings
+from tests.installation import failed_job, messages
+from tests.models.completed_jobs import completed_job
+from tests.web.api.program import Program, Tokens
+from tests.web.api.test_frame import problem
+from tests.web.conftest import Web
+from tests.web.match_questions import CANDIDATES, asked
+from web.api.job_actions import VALID_FOR
+from worker.container import Container, clock
+
+ALL_RETRIED = {"action": "retry", "filter": {"state": ["needs_attention"]}}
+
+
+@pytest.fixture
+def program(web: Web, tokens: Tokens) -> Program:
+    return tokens.program(web.url, connections=[web.connection.id])
+
+
+def state(container: Container, job_id: int) -> JobState:
+    job = job_actions.show(container.database, job_id)
+    assert job
+    return job.state
+
+
+def test_jobs_are_found_by_what_is_asked(web: Web, container: Container, program: Program) -> None:
+    failed = failed_job(container, web.connection, record_id="1", title="Invoice 1024")
+    done = completed_job(
+        container.database, web.connection.id, Record(EntityType.EXPENSE, "2"), title="Voucher 7"
+    ).id
+    for query, found in (
+        ({}, {failed, done}),
+        ({"state": "needs_attention"}, {failed}),
+        ({"state": ["needs_attention", "done"]}, {failed, done}),
+        ({"outcome": "synced"}, {done}),
+        ({"entity_type": "invoice"}, {failed}),
+        ({"error_code": "account"}, {failed}),
+        ({"text": "1024"}, {failed}),
+        ({"connection_id": web.connection.id}, {failed, done}),
+        ({"connection_id": web.connection.id + 1}, set()),
+        ({"connection_name": "demo"}, {failed, done}),
+        ({"connection_name": "fjell"}, set()),
+    ):
+        assert {each["id"] for each in program.get("/jobs", **query).json()["items"]} == found, query
+    assert [each["id"] for each in program.get("/expenses").json()["items"]] == [done]
+
+
+def test_a_list_goes_on_where_its_page_ended(web: Web, container: Container, program: Program) -> None:
+    start, numbers = clock() - timedelta(hours=1), []
+    for place in range(5):
+        at = start + timedelta(minutes=place)
+        numbers.append(failed_job(container, web.connection, record_id=str(place), now=at))
+    seen: list[int] = []
+    cursor: dict[str, str] | None = {}
+    while cursor is not None:
+        page = program.get("/jobs", limit=2, **cursor).json()
+        seen += [each["id"] for each in page["items"]]
+        cursor = {"cursor": page["next"]} if page["next"] else None
+        failed_job(
+            container, web.connection, record_id=f"new-{len(seen)}"
+        )  # what comes in meanwhile moves nothing
+    assert seen == numbers[::-1]
+
+
+def test_a_job_tells_its_attempts_in_the_language_asked_for(
+    web: Web, container: Container, program: Program
+) -> None:
+    job_id = failed_job(container, web.connection)
+    job = program.get(f"/jobs/{job_id}").json()
+    assert (job["title"], job["error_code"], job["revision"]) == ("Invoice 1024", "account", 1)
+    assert [each["message"] for each in job["attempts"]] == ["The account 3999 is unknown."]
+    assert job["more_attempts"] is None
+    assert program.get(f"/jobs/{job_id}/attempts").json() == {"items": job["attempts"], "next": None}
+    program.post(f"/jobs/{job_id}/resolve")
+    norwegian = program.ask("GET", f"/jobs/{job_id}", headers={"Accept-Language": "nb"}).json()
+    assert norwegian["dismissal_reason"] == "Håndtert manuelt (API-token 1 (Partner ERP))"
+
+
+@pytest.mark.parametrize(
+    ("action", "becomes"),
+    [("retry", JobState.QUEUED), ("dismiss", JobState.DISMISSED), ("resolve", JobState.DISMISSED)],
+)
+def test_something_is_done_about_a_job(
+    web: Web, container: Container, program: Program, action: str, becomes: JobState
+) -> None:
+    job_id = failed_job(container, web.connection)
+    assert program.post(f"/jobs/{job_id}/{action}").json()["state"] == becomes
+    assert state(container, job_id) is becomes
+    assert ("sync_invoices", web.connection.id) in messages(container)
+    if becomes is JobState.DISMISSED:
+        assert problem(program.post(f"/jobs/{job_id}/dismiss")) == (409, "not_applicable")
+
+
+def test_what_was_set_aside_is_opened_again(web: Web, container: Container, program: Program) -> None:
+    job_id = failed_job(container, web.connection)
+    assert problem(program.post(f"/jobs/{job_id}/reopen")) == (409, "not_applicable")
+    program.post(f"/jobs/{job_id}/dismiss")
+    assert program.post(f"/jobs/{job_id}/reopen").json()["state"] == "needs_attention"
+
+
+def test_many_are_acted_on_after_a_preview(web: Web, container: Container, program: Program) -> None:
+    first, second = (failed_job(container, web.connection, record_id=each) for each in "12")
+    selection = {"action": "resolve", "filter": {"error_code": "account"}}
+    preview = program.post("/job-actions/previews", selection).json()
+    assert (preview["count"], {each["id"] for each in preview["jobs"]}) == (2, {first, second})
+    assert state(container, first) is JobState.NEEDS_ATTENTION
+    late = failed_job(container, web.connection, record_id="3", now=clock() + timedelta(minutes=1))
+    done = program.post("/job-actions", {"preview": preview["preview"]}).json()
+    assert done == {"action": "resolve", "count": 2}
+    assert [state(container, each) for each in (first, second, late)] == [
+        JobState.DISMISSED,
+        JobState.DISMISSED,
+        JobState.NEEDS_ATTENTION,
+    ]
+    chosen = program.post("/job-actions/previews", {"action": "retry", "ids": [late]}).json()
+    assert program.post("/job-actions", {"preview": chosen["preview"]}).json()["count"] == 1
+
+
+def test_a_preview_says_which_of_the_chosen_jobs_are_left_out(
+    web: Web, container: Container, tokens: Tokens, program: Program
+) -> None:
+    failed = failed_job(container, web.connection, record_id="1")
+    done = completed_job(container.database, web.connection.id, Record(EntityType.CUSTOMER, "2")).id
+    chosen = {"action": "dismiss", "ids": [failed, done, 999_999]}
+    preview = program.post("/job-actions/previews", chosen).json()
+    assert (preview["count"], preview["left_out"]) == (1, [done, 999_999])
+    other, _ = container.connections.add("Fjell AS", settings(moment_company="9"), actor="test", now=clock())
+    bound = tokens.program(web.url, connections=[other.id])
+    preview = bound.post("/job-actions/previews", {"action": "retry", "ids": [failed]}).json()
+    assert (preview["count"], preview["left_out"]) == (0, [failed])
+
+
+@pytest.mark.parametrize("rest", [{}, {"filter": {}}, {"filter": {"state": []}}])
+def test_an_action_is_for_no_jobs_that_were_not_named(program: Program, rest: dict[str, object]) -> None:
+    assert problem(program.post("/job-actions/previews", {"action": "retry"} | rest)) == (422, "invalid")
+
+
+def test_a_job_says_where_its_record_is_in_both_systems(web: Web, container: Container, program: Program) -> None:
+    number = web.connection.id
+    job_id = completed_job(container.database, number, Record(EntityType.INVOICE, "4711")).id
+    links.save(container.database, number, Record(EntityType.INVOICE, "4711"), Link("2026/1024"), now=NOW)
+    completed_job(container.database, number, Record(EntityType.EXPENSE, "2026-4-40001"))
+    linked = Record(EntityType.EXPENSE, "2026-4-40001/1/abc")
+    links.save(container.database, number, linked, Link("2026-4-40001/1/abc"), now=NOW)
+    moment = {"id": "4711", "url": "https://moment.example/1001/invoices/4711"}
+    records = {"moment": [moment], "twentyfour": [{"id": "2026/1024", "url": None}]}
+    assert program.get(f"/jobs/{job_id}").json()["records"] == records
+    listed = {each["record_id"]: each["records"] for each in program.get("/jobs").json()["items"]}
+    assert listed["4711"] == records
+    assert [each["id"] for each in listed["2026-4-40001"]["twentyfour"]] == ["2026-4-40001"]
+    assert [each["id"] for each in listed["2026-4-40001"]["moment"]] == ["2026-4-40001/1/abc"]
+
+
+def test_who_sets_a_job_aside_may_say_why(web: Web, container: Container, program: Program) -> None:
+    for number, action in (("1", "dismiss"), ("2", "resolve")):
+        job_id = failed_job(container, web.connection, record_id=number)
+        told = program.post(f"/jobs/{job_id}/{action}", {"because": "Entered on paper"}).json()
+        assert told["dismissal_reason"] == "Entered on paper (API token 1 (Partner ERP))"
+
+
+def test_a_preview_is_that_of_its_token_and_for_an_hour(
+    web: Web, container: Container, tokens: Tokens, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program, other = tokens.program(web.url), tokens.program(web.url)
+    failed_job(container, web.connection)
+    sealed = {"preview": program.post("/job-actions/previews", ALL_RETRIED).json()["preview"]}
+    assert problem(other.post("/job-actions", sealed)) == (422, "invalid")
+    later = clock() + VALID_FOR + timedelta(minutes=1)
+    monkeypatch.setattr(container, "clock", lambda: later)
+    assert problem(program.post("/job-actions", sealed)) == (409, "preview_expired")
+
+
+def test_a_question_is_read_and_answered(web: Web, container: Container, program: Program) -> None:
+    job_id = asked(web, container)
+    question = program.get(f"/jobs/{job_id}/match-question").json()
+    assert [each["number"] for each in question["candidates"]] == [each.number for each in CANDIDATES]
+    assert question["may_be_new"]
+    answer = f"/jobs/{job_id}/match-question/answer"
+    other = program.post(answer, {"choice": "999"})
+    assert (problem(other), other.json()["errors"][0]["field"]) == ((422, "invalid"), "choice")
+    assert program.post(answer, {"choice": "10234"}).json()["state"] == "queued"
+    assert problem(program.get(f"/jobs/{job_id}/match-question")) == (404, "not_found")
+    assert problem(program.post(answer, {"choice": "10234"})) == (409, "not_applicable")
+
+
+def test_the_health_counts_what_the_token_is_for(web: Web, container: Container, program: Program) -> None:
+    failed_job(container, web.connection)
+    completed_job(container.database, web.connection.id, Record(EntityType.CUSTOMER, "8"), event=Event.SYNCED)
+    told = program.get("/health").json()
+    assert (told["connections"], told["needs_attention"], told["redis"], told["workers"]) == (1, 1, True, False)
+    budget = program.get("/request-budget").json()
+    assert (budget["known"], budget["allowed"], budget["remaining"]) == (True, 7000, 7000)
+
+
+def test_the_audit_log_is_read_page_by_page(web: Web, tokens: Tokens, program: Program) -> None:
+    everywhere = tokens.program(web.url)
+    own = program.get("/audit-log").json()["items"]
+    assert [each["action"] for each in own] == ["added"]
+    every = everywhere.get("/audit-log", limit=2).json()
+    assert [each["action"].partition(":")[0] for each in every["items"]] == [
+        "created API token 2 (Partner ERP)",
+        "created API token 1 (Partner ERP)",
+    ]
+    rest = everywhere.get("/audit-log", limit=2, cursor=every["next"]).json()
+    assert ([each["action"] for each in rest["items"]], rest["next"]) == (["added"], None)

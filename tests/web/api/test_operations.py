@@ -1,0 +1,307 @@
+"""Operations through the API, with the sandbox as both systems; this process is also the worker."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import requests
+
+from i18n.catalog import Language
+from i18n.messages import translate
+from models.admin import audit_log
+from models.admin.operations import MAX_LOGINS, MAX_PENDING, OperationType
+from models.enums import EntityType, Record, Scope
+from models.inbox import links
+from models.inbox.links import Link
+from models.users.tokens import TokenScope
+from tests.factories import NOW, settings
+from tests.installation import compared, environment, installed, messages
+from tests.sandbox.serving import sandbox
+from tests.web.api.program import Program, Tokens
+from tests.web.api.test_frame import problem
+from tests.web.conftest import Web
+from worker import tasks
+from worker.container import Container, clock
+from worker.jobs import backfill
+from worker.queues import QUEUE_OF
+
+CUSTOMER = "62788973"
+
+
+@pytest.fixture(scope="module")
+def systems() -> Iterator[dict[str, str]]:
+    with sandbox() as (addresses, _):
+        yield addresses
+
+
+@pytest.fixture
+def container(database_url: str, redis_url: str, systems: dict[str, str]) -> Iterator[Container]:
+    for system in ("moment", "twentyfour"):
+        requests.post(f"{systems[system]}/reset", timeout=10).raise_for_status()
+    with installed(environment(database_url, redis_url, systems)) as container:
+        yield container
+
+
+@pytest.fixture
+def program(web: Web, tokens: Tokens) -> Program:
+    return tokens.program(web.url)
+
+
+@pytest.fixture
+def address(web: Web) -> str:
+    return f"/connections/{web.connection.id}"
+
+
+def work_off(container: Container) -> None:
+    """Run the operations that wait, as a worker does."""
+    waiting = messages(container)
+    container.redis.delete(QUEUE_OF["run_operation"])
+    for task, number in waiting:
+        if task == "run_operation":
+            tasks.run_operation(number)
+
+
+def result(program: Program, asked: requests.Response) -> dict[str, Any]:
+    assert asked.status_code == 202, asked.text
+    assert asked.headers["Location"] == f"/api/v1/operations/{asked.json()['id']}"
+    operation: dict[str, Any] = program.get(f"/operations/{asked.json()['id']}").json()
+    return operation
+
+
+def test_credentials_are_verified(web: Web, container: Container, program: Program, address: str) -> None:
+    asked = program.post(f"{address}/verifications")
+    assert (asked.json()["status"], asked.json()["result"]) == ("waiting", None)
+    work_off(container)
+    told = result(program, asked)
+    assert (told["status"], told["result"]["succeeded"]) == ("finished", True)
+    assert "leads to Demo AS" in told["result"]["findings"][0]["message"]
+    assert container.connections.get(web.connection.id).client_number is not None
+
+
+def test_credentials_that_are_wrong_are_told_with_their_setting(container: Container, program: Program) -> None:
+    wrong = settings(moment_company="1002", moment_api_key="wrong").model_dump(mode="json")
+    body = {"name": "Wrong", "settings": wrong | {"moment_api_key": "wrong", "password": "wrong"}}
+    added = program.post("/connections", body)
+    work_off(container)
+    told = program.get(f"/operations/{added.json()['verification_id']}").json()
+    assert not told["result"]["succeeded"]
+    assert told["result"]["findings"][0]["setting"] == "moment_api_key"
+
+
+def test_a_connection_is_tested(container: Container, program: Program, address: str) -> None:
+    asked = program.post(f"{address}/diagnostics")
+    assert program.post(f"{address}/diagnostics").json()["id"] == asked.json()["id"]
+    work_off(container)
+    told = result(program, asked)["result"]
+    assert {each["status"] for each in told["findings"]} >= {"good"}
+    assert [each["name"] for each in told["clients"]] == ["Demo AS"]
+
+
+def test_the_clients_of_a_login_are_for_who_has_its_password(
+    web: Web, container: Container, tokens: Tokens, program: Program, address: str
+) -> None:
+    bound = tokens.program(web.url, connections=[web.connection.id])
+    assert problem(bound.post(f"{address}/clients", {"username": "many@example.com"})) == (422, "invalid")
+    login = {"username": "many@example.com", "password": "many-password"}
+    asked = bound.post(f"{address}/clients", login)
+    assert "many-password" not in asked.text
+    work_off(container)
+    assert "Fjord Prosjekt AS" in {each["name"] for each in result(bound, asked)["result"]["clients"]}
+    other = tokens.program(web.url, connections=[web.connection.id])
+    assert result(other, asked)["result"]["clients"] == []
+    known = program.post(f"{address}/clients", {"username": "demo@example.com"})
+    work_off(container)
+    assert [each["name"] for each in result(program, known)["result"]["clients"]] == ["Demo AS"]
+
+
+def test_after_a_few_logins_the_answer_says_when_the_next_may_be_tried(
+    program: Program, address: str, container: Container, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began = clock()
+    for number in range(MAX_LOGINS + 1):
+        at = began + timedelta(minutes=number)
+        monkeypatch.setattr(container, "clock", lambda at=at: at)
+        login = {"username": "demo@example.com", "password": f"guess {number}"}
+        answer = program.post(f"{address}/clients", login)
+        work_off(container)
+    assert problem(answer) == (429, "login_tries")
+    assert answer.headers["Retry-After"] == str((60 - MAX_LOGINS) * 60)
+
+
+def test_ledgers_are_compared(web: Web, container: Container, program: Program, address: str) -> None:
+    period = {"first": "2026-01-01", "last": "2026-01-31"}
+    asked = program.post(f"{address}/reconciliations", period)
+    work_off(container)
+    told = result(program, asked)["result"]["reconciliation"]
+    assert (told["first"], told["invoices"]["agree"], told["expenses"]) == ("2026-01-01", True, None)
+    assert result(program, asked)["result"]["succeeded"]
+    found = program.get(f"/operations/{compared(container, web.connection, with_expenses=True)}").json()
+    assert not found["result"]["succeeded"]
+    discrepancies = found["result"]["reconciliation"]["invoices"]["discrepancies"]
+    assert [(each["type"], each["amount"]) for each in discrepancies] == [
+        ("missing", 240000),
+        ("only_in_the_ledger", 100),
+    ]
+    expense = found["result"]["reconciliation"]["expenses"]["discrepancies"][0]
+    assert (expense["key"].partition("/")[0], expense["type"]) == ("expense", "not_in_moment")
+    assert problem(program.post(f"{address}/reconciliations", period | {"last": "2025-01-01"})) == (422, "invalid")
+
+
+def test_several_periods_may_wait_and_not_too_many(
+    web: Web, container: Container, program: Program, address: str
+) -> None:
+    months = [{"first": f"2026-{month:02}-01", "last": f"2026-{month:02}-28"} for month in (1, 2)]
+    numbers = {program.post(f"{address}/reconciliations", month).json()["id"] for month in months}
+    assert len(numbers) == 2
+    for place in range(MAX_PENDING - 2):
+        container.operations.request(
+            OperationType.RECONCILIATION,
+            web.connection.id,
+            input_={"first": str(place), "last": ""},
+            actor="x",
+            now=clock(),
+            by_program=True,
+        )
+    month = {"first": "2026-03-01", "last": "2026-03-28"}
+    assert problem(program.post(f"{address}/reconciliations", month)) == (429, "too_many_operations")
+
+
+def test_what_both_systems_have_is_matched(web: Web, container: Container, program: Program, address: str) -> None:
+    dry = program.post(f"{address}/initial-matchings", {"dry_run": True})
+    work_off(container)
+    planned = result(program, dry)["result"]["matching"]
+    assert {each["record_id"] for each in planned["records"]} >= {CUSTOMER}
+    assert sum(planned["counts"].values()) == len(planned["records"])
+    jobs = program.get("/jobs").json()["items"]
+    assert jobs == []
+    real = program.post(f"{address}/initial-matchings", {"create": True})
+    work_off(container)
+    assert result(program, real)["status"] == "finished"
+    assert {each["record_id"] for each in program.get("/jobs").json()["items"]} >= {CUSTOMER}
+    assert ("sync_customers", web.connection.id) in messages(container)
+
+
+def test_a_backfill_goes_on_in_turns_until_all_is_brought(
+    web: Web, container: Container, program: Program, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    year = clock().year
+    asked = program.post(f"{address}/backfills", {"first": f"{year - 1}-01-01", "last": f"{year + 1}-12-31"})
+    number = asked.json()["id"]
+    monkeypatch.setattr(backfill, "BATCH_SIZE", 1)
+    work_off(container)
+    halfway = result(program, asked)
+    assert (halfway["status"], halfway["progress"]) == ("waiting", {"done": 1, "total": 1})
+    assert [each["record_id"] for each in program.get("/jobs").json()["items"]] == [CUSTOMER]
+    tasks.dispatch_due()
+    assert ("run_operation", number) in messages(container)
+    for _ in range(20):
+        for task in (tasks.sync_customers, tasks.sync_projects, tasks.sync_invoices):
+            task(web.connection.id)
+        tasks.run_operation(number)
+    told = result(program, asked)
+    assert told["status"] == "finished"
+    assert [(each["entity_type"], each["synced"]) for each in told["result"]["backfill"]] == [
+        ("customer", 1),
+        ("project", 1),
+        ("invoice", 0),
+    ]
+
+
+def test_a_backfill_that_is_cancelled_brings_no_more(container: Container, program: Program, address: str) -> None:
+    asked = program.post(f"{address}/backfills", {"first": "2020-01-01", "last": "2027-12-31"})
+    cancelled = program.post(f"/operations/{asked.json()['id']}/cancel").json()
+    assert (cancelled["status"], cancelled["result"]) == ("cancelled", None)
+    work_off(container)
+    assert program.get("/jobs").json()["items"] == []
+    assert problem(program.post(f"/operations/{asked.json()['id']}/cancel")) == (409, "operation_ended")
+
+
+def test_a_backfill_of_a_paused_connection_says_so(container: Container, program: Program, address: str) -> None:
+    program.post(f"{address}/pause", {"because": "Year end"})
+    asked = program.post(f"{address}/backfills", {"first": "2020-01-01", "last": "2027-12-31"})
+    work_off(container)
+    told = result(program, asked)["result"]
+    assert [each["message"] for each in told["findings"]] == ["The connection is paused: Year end"]
+    assert not told["succeeded"]
+
+
+def test_settings_that_a_token_sends_are_saved_once_they_are_accepted(
+    web: Web, container: Container, tokens: Tokens, address: str
+) -> None:
+    links.save(container.database, web.connection.id, Record(EntityType.CUSTOMER, "7"), Link("1"), now=NOW)
+    bound = tokens.program(web.url, connections=[web.connection.id])
+    (client,) = container.erp(web.connection.settings).identities()
+    for password, saved in (("wrong", False), ("demo-password", True)):
+        change = {"identity_id": client.id, "password": password, "client_id": "7"}
+        waits = bound.ask("PATCH", f"{address}/settings", json=change, headers={"If-Match": "*"})
+        work_off(container)
+        told = bound.get(f"/operations/{waits.json()['operation_id']}").json()["result"]
+        assert told["succeeded"] is saved
+        assert container.connections.get(web.connection.id).settings.client_id == ("7" if saved else "")
+        assert (told["diagnostics_id"] is not None) is saved
+
+
+def test_secrets_that_are_saved_at_once_are_tried_logins(program: Program, address: str) -> None:
+    def change(**values: str) -> requests.Response:
+        return program.ask("PATCH", f"{address}/settings", json=values, headers={"If-Match": "*"})
+
+    for number in range(MAX_LOGINS):
+        secret = "password" if number % 2 else "moment_api_key"
+        assert change(**{secret: f"guess {number}"}).status_code == 200
+    refused = change(password="once more")
+    assert (problem(refused), "Retry-After" in refused.headers) == ((429, "login_tries"), True)
+    assert change(client_id="7").status_code == 200
+    login = {"username": "demo@example.com", "password": "demo-password"}
+    assert problem(program.post(f"{address}/clients", login)) == (429, "too_many_operations")
+
+
+def test_settings_that_could_not_be_saved_are_no_tried_login(
+    web: Web, container: Container, program: Program, address: str
+) -> None:
+    links.save(container.database, web.connection.id, Record(EntityType.CUSTOMER, "7"), Link("1"), now=NOW)
+    change = {"moment_company": "4711", "moment_api_key": "key"}
+    for _ in range(MAX_LOGINS + 1):
+        refused = program.ask("PATCH", f"{address}/settings", json=change, headers={"If-Match": "*"})
+        assert problem(refused) == (409, "setting_refused")
+    assert program.get("/operations").json()["items"] == []
+
+
+def test_what_an_administrator_saves_is_cancelled_by_who_may_save(
+    web: Web, container: Container, tokens: Tokens, address: str
+) -> None:
+    change = {"username": "new@example.com", "password": "typed"}
+    bound = tokens.program(web.url, connections=[web.connection.id])
+    waits = bound.ask("PATCH", f"{address}/settings", json=change, headers={"If-Match": "*"}).json()[
+        "operation_id"
+    ]
+    starter = tokens.program(web.url, TokenScope.OPERATIONS_WRITE, connections=[web.connection.id])
+    assert problem(starter.post(f"/operations/{waits}/cancel")) == (403, "scope_missing")
+    other = tokens.program(web.url, connections=[web.connection.id])
+    assert other.post(f"/operations/{waits}/cancel").json()["status"] == "cancelled"
+    entry = audit_log.page(container.database, Scope(frozenset({web.connection.id}))).lines[0]
+    assert translate(entry.action, Language.ENGLISH) == f"cancelled operation {waits} (saving)"
+
+
+def test_no_other_connection_waits_behind_all_that_one_asks_for(
+    container: Container, program: Program, address: str
+) -> None:
+    for month in range(1, 5):
+        program.post(f"{address}/reconciliations", {"first": f"2026-0{month}-01", "last": f"2026-0{month}-28"})
+    other, _ = container.connections.add("Other AS", settings(moment_company="9"), actor="test", now=NOW)
+    last = program.post(f"/connections/{other.id}/verifications").json()["id"]
+    first, *_ = waiting = [number for task, number in messages(container) if task == "run_operation"]
+    assert waiting == [last - 4, last - 3, last]
+    container.redis.delete(QUEUE_OF["run_operation"])
+    tasks.run_operation(first)
+    assert messages(container) == [("run_operation", last - 2)]
+
+
+def test_operations_are_listed_by_type_and_connection(web: Web, program: Program, address: str) -> None:
+    one = program.post(f"{address}/diagnostics").json()["id"]
+    two = program.post(f"{address}/verifications").json()["id"]
+    assert [each["id"] for each in program.get("/operations").json()["items"]] == [two, one]
+    assert [each["id"] for each in program.get("/operations", type="diagnostics").json()["items"]] == [one]
+    first = program.get("/operations", limit=1, connection_id=web.connection.id).json()
+    second = program.get("/operations", limit=1, cursor=first["next"]).json()
+    assert ([each["id"] for each in second["items"]], second["next"]) == ([one], None)

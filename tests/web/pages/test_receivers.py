@@ -1,0 +1,180 @@
+import re
+
+import pytest
+import requests
+
+from models.enums import Role, Scope
+from models.receivers import deliveries
+from models.receivers.deliveries import Attempt
+from models.receivers.outbox import EVENT_TYPES, EventType
+from models.receivers.repository import Receiver
+from models.receivers.states import DeliveryState
+from tests.factories import NOW
+from tests.installation import failed_job, messages
+from tests.web.conftest import Person, Web
+from worker.container import Container, clock
+
+URL = "https://crm.example/events"
+FIELDS: dict[str, str | list[str]] = {
+    "url": URL,
+    "event_types": ["job.done", "connection.down"],
+    "everywhere": "yes",
+}
+
+
+@pytest.fixture
+def anna(web: Web) -> Person:
+    return web.as_(Role.ADMINISTRATOR)
+
+
+@pytest.fixture
+def receiver(container: Container) -> Receiver:
+    receiver, _ = container.receivers.add(URL, EVENT_TYPES, Scope(), actor="test", now=NOW)
+    return receiver
+
+
+def fail(container: Container, receiver: Receiver, attempt: Attempt) -> None:
+    lease = deliveries.acquire(container.database, receiver.id, now=clock(), until=clock())
+    assert lease
+    (due, *_) = deliveries.due(container.database, lease, now=clock(), limit=1)
+    deliveries.complete(container.database, lease, due.id, attempt, now=clock(), jitter=0)
+    deliveries.release(container.database, lease)
+
+
+def secret_in(page: requests.Response) -> str:
+    found = re.search(r'<code id="secret">([^<]+)</code>', page.text)
+    assert found, page.text
+    return found[1]
+
+
+def log(container: Container, receiver: Receiver) -> list[DeliveryState]:
+    return [line.state for line in deliveries.log_page(container.database, receiver.id, key=None).lines]
+
+
+def test_a_new_receiver_is_shown_its_secret_once(container: Container, anna: Person) -> None:
+    secret = secret_in(anna.post("/receivers/new", **FIELDS))
+    (added,) = container.receivers.all()
+    assert (added.url, added.scope) == (URL, Scope())
+    assert list(added.event_types) == [EventType.JOB_DONE, EventType.CONNECTION_DOWN]
+    assert container.receivers.secrets(added.id, now=clock()) == [secret]
+    for path in ("/receivers", f"/receivers/{added.id}"):
+        page = anna.get(path).text
+        assert URL in page
+        assert secret not in page
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        (
+            {"url": "http://crm.example/events"},
+            "The address begins with https://, unless RECEIVER_PRIVATE_NETWORKS is set.",
+        ),
+        ({"url": ""}, "Enter an address such as"),
+        ({"event_types": []}, "Choose at least one event."),
+        ({"everywhere": ""}, "Choose at least one connection, or all."),
+    ],
+)
+def test_what_is_wrong_is_said_beside_what_was_entered(
+    container: Container, anna: Person, receiver: Receiver, wrong: dict[str, str], told: str
+) -> None:
+    for path in ("/receivers/new", f"/receivers/{receiver.id}"):
+        page = anna.post(path, **{**FIELDS, **wrong})
+        assert (page.status_code, told in page.text) == (422, True)
+    assert container.receivers.all() == [receiver]
+
+
+def test_what_our_page_cannot_have_offered_is_refused(anna: Person, receiver: Receiver) -> None:
+    assert anna.post("/receivers/new", **{**FIELDS, "event_types": "receiver.hacked"}).status_code == 400
+    for each in ("x", "-1", "2147483648", "9" * 30, "9" * 5000, "\N{ARABIC-INDIC DIGIT ONE}"):
+        for path in ("/receivers/new", f"/receivers/{receiver.id}"):
+            refused = anna.post(path, **{**FIELDS, "everywhere": "", "connections": each})
+            assert (each, refused.status_code) == (each, 400)
+
+
+def test_a_receiver_is_changed(container: Container, web: Web, anna: Person, receiver: Receiver) -> None:
+    chosen = {"everywhere": "", "connections": str(web.connection.id)}
+    assert anna.post(f"/receivers/{receiver.id}", **{**FIELDS, **chosen}).status_code == 303
+    after = container.receivers.get(receiver.id)
+    assert after.scope == Scope(frozenset({web.connection.id}))
+    assert len(after.event_types) == 2
+
+
+def test_a_new_secret_is_shown_once(container: Container, anna: Person, receiver: Receiver) -> None:
+    (former,) = container.receivers.secrets(receiver.id, now=clock())
+    secret = secret_in(anna.post(f"/receivers/{receiver.id}/rotate"))
+    assert container.receivers.secrets(receiver.id, now=clock()) == [secret, former]
+    assert "Both sign until" in anna.get(f"/receivers/{receiver.id}").text
+
+
+def test_a_test_is_sent_by_a_worker_at_once(container: Container, anna: Person, receiver: Receiver) -> None:
+    assert anna.post(f"/receivers/{receiver.id}/test").status_code == 303
+    assert messages(container) == [("deliver_events", receiver.id)]
+    assert log(container, receiver) == [DeliveryState.PENDING]
+
+
+def test_the_log_shows_each_delivery_and_what_was_answered(
+    container: Container, web: Web, anna: Person, receiver: Receiver
+) -> None:
+    failed_job(container, web.connection)
+    fail(container, receiver, Attempt(http_status=500, answer="<b>Oh no</b>"))
+    page = anna.get(f"/receivers/{receiver.id}").text
+    for words in ("A record needs attention", "Demo AS", "500", "&lt;b&gt;Oh no&lt;/b&gt;", "on its way"):
+        assert words in page
+    assert "Every delivery has failed since" in page
+
+
+def test_what_was_given_up_is_sent_again_one_by_one_or_all_of_a_time(
+    container: Container, web: Web, anna: Person, receiver: Receiver
+) -> None:
+    for number in range(3):
+        failed_job(container, web.connection, record_id=str(number))
+    assert anna.post(f"/receivers/{receiver.id}/disable").status_code == 303
+    assert log(container, receiver) == [DeliveryState.FAILED] * 3
+    page = anna.get(f"/receivers/{receiver.id}").text
+    assert "It was disabled by hand." in page
+    assert "Send again" not in page
+    anna.post(f"/receivers/{receiver.id}/enable")
+    (form, *_) = re.findall(r'action="([^"]+/deliveries/\d+/replay)"', anna.get(f"/receivers/{receiver.id}").text)
+    assert anna.post(form).headers["Location"].endswith("?done=replayed")
+    assert sorted(log(container, receiver)) == ["failed", "failed", "pending"]
+    assert anna.post(f"/receivers/{receiver.id}/replay", since="yesterday").status_code == 422
+    anna.post(f"/receivers/{receiver.id}/replay", since=f"{clock():%Y-%m-%d}")
+    assert log(container, receiver) == [DeliveryState.PENDING] * 3
+    assert messages(container) == [("deliver_events", receiver.id)]
+    answer = anna.post(f"/receivers/{receiver.id}/replay", since="2026-01-01")
+    assert answer.headers["Location"].endswith("?done=nothing")
+
+
+def test_another_receivers_delivery_is_not_sent_again(
+    container: Container, anna: Person, receiver: Receiver
+) -> None:
+    other, _ = container.receivers.add(f"{URL}/2", EVENT_TYPES, Scope(), actor="test", now=NOW)
+    container.receivers.test(receiver.id, now=NOW)
+    container.receivers.disable(receiver.id, actor="test", now=NOW)
+    container.receivers.enable(receiver.id, actor="test", now=NOW)
+    (line,) = deliveries.log_page(container.database, receiver.id, key=None).lines
+    anna.post(f"/receivers/{other.id}/deliveries/{line.id}/replay")
+    assert log(container, receiver) == [DeliveryState.FAILED]
+
+
+def test_a_receiver_is_removed(container: Container, anna: Person, receiver: Receiver) -> None:
+    assert anna.post(f"/receivers/{receiver.id}/remove").headers["Location"] == "/receivers"
+    assert container.receivers.all() == []
+    assert anna.get(f"/receivers/{receiver.id}").status_code == 404
+    assert anna.post(f"/receivers/{receiver.id}/test").status_code == 404
+
+
+def test_the_menu_has_receivers_for_administrators_of_all_connections(web: Web, anna: Person) -> None:
+    assert 'href="/receivers"' in anna.get("/").text
+    for person in (web.as_(Role.OPERATOR), web.as_(Role.ADMINISTRATOR, connections=[web.connection.id])):
+        assert 'href="/receivers"' not in person.get("/").text
+
+
+def test_a_log_of_many_deliveries_has_pages(container: Container, anna: Person, receiver: Receiver) -> None:
+    for _ in range(51):
+        container.receivers.test(receiver.id, now=clock())
+    first = anna.get(f"/receivers/{receiver.id}").text
+    (older,) = re.findall(r'rel="next" href="([^"]+)"', first)
+    second = anna.get(older).text
+    assert [page.count('<code class="quiet">') for page in (first, second)] == [50, 1]

@@ -1,0 +1,143 @@
+"""The frame of the command line: what it imports, its exit codes, its version and its completion."""
+
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator, Sequence
+from importlib import import_module
+from pathlib import Path
+from threading import Thread
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from models.connections.repository import Connection
+from models.enums import EntityType, Lane
+from models.inbox import due
+from tests.installation import eventually, installed
+from tests.worker.cli.test_commands import run
+from tests.worker.test_imports import imported_by
+from worker import __main__ as command_line
+from worker.__main__ import main
+from worker.container import Container
+from worker.lazy_command import LazyCommand
+
+ROOT = Path(__file__).parents[3]
+HEAVY = ("zeep", "sqlalchemy", "celery", "fastapi", "pydantic")
+
+
+def exit_code(*arguments: str, typed: str = "") -> int:
+    return CliRunner().invoke(main, arguments, input=typed).exit_code
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["nonsense"]])
+def test_help_imports_no_library_that_it_does_not_need(arguments: Sequence[str]) -> None:
+    code = f"from worker.__main__ import main\nmain({list(arguments)}, standalone_mode=False)"
+    imported = imported_by(f"try:\n    exec({code!r})\nexcept Exception:\n    pass")
+    assert "click" in imported
+    assert [name for name in HEAVY if name in imported] == []
+
+
+@pytest.mark.parametrize("group", ["", "connections"])
+def test_every_listed_command_is_there_and_explains_itself(group: str) -> None:
+    listing = main.commands[group] if group else main
+    group_ = listing.load() if isinstance(listing, LazyCommand) else listing
+    assert isinstance(group_, click.Group)
+    listed = {name: each.load() for name, each in group_.commands.items() if isinstance(each, LazyCommand)}
+    assert listed
+    assert [name for name, each in listed.items() if each.name != name or not each.help] == []
+
+
+def test_the_installed_command_leads_here() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    module, _, name = project["project"]["scripts"]["moment24"].partition(":")
+    assert getattr(import_module(module), name) is command_line.run
+    assert run("--version") == f"moment24 {project['project']['version']}\n"
+
+
+@pytest.mark.usefixtures("container")
+def test_a_command_that_is_done_ends_with_0_and_one_that_is_refused_with_2(connection: Connection) -> None:
+    assert exit_code("connections", "show", connection.name) == 0
+    assert exit_code("connections", "show", "Nobody AS") == 2
+    assert exit_code("connections", "show") == 2
+    assert exit_code("nonsense") == 2
+
+
+@pytest.mark.usefixtures("container")
+def test_what_was_found_ends_with_1() -> None:
+    assert exit_code("alive") == 1
+
+
+def test_what_cannot_be_reached_ends_with_3(environ: dict[str, str], connection: Connection) -> None:
+    with installed({**environ, "REDIS_URL": "redis://127.0.0.1:1/0"}):
+        assert exit_code("alive") == 3
+    with installed({**environ, "DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none"}):
+        assert exit_code("connections", "list") == 3
+    with installed({**environ, "TWENTYFOUR_API_URL": "http://127.0.0.1:1"}):
+        assert exit_code("connections", "check", connection.name) == 3
+
+
+def test_a_crash_ends_with_a_stack_and_a_code_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def crash() -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setitem(main.commands, "crash", click.Command("crash", callback=crash))
+    monkeypatch.setattr(sys, "argv", ["moment24", "crash"])
+    monkeypatch.setattr(main, "callback", None)
+    with pytest.raises(SystemExit) as ended:
+        command_line.run()
+    assert ended.value.code == 70
+    assert "ZeroDivisionError" in capsys.readouterr().err
+
+
+def test_who_says_no_ends_with_130(container: Container) -> None:
+    assert exit_code("migrate", "--back-to=0010", typed="n\n") == 130
+    assert container.connections.all() == []
+
+
+def examples(group: click.Group) -> Iterator[str]:
+    for listed in group.commands.values():
+        command = listed.load() if isinstance(listed, LazyCommand) else listed
+        yield from re.findall(r"^  moment24 (.+)$", command.epilog or "", re.MULTILINE)
+        if isinstance(command, click.Group):
+            yield from examples(command)
+
+
+def test_every_example_of_help_is_understood() -> None:
+    found = list(examples(main))
+    assert len(found) > 5
+    assert [each for each in found if exit_code(*shlex.split(each.partition(" > ")[0]), "--help")] == []
+
+
+def test_a_stopped_command_says_how_to_go_on(container: Container, connection: Connection) -> None:
+    def stop() -> None:
+        lane = Lane(connection.id, EntityType.CUSTOMER)
+        eventually(lambda: due.count(container.database, lane, now=container.clock()))
+        os.kill(os.getpid(), signal.SIGINT)
+
+    stopping = Thread(target=stop)
+    stopping.start()
+    days = ("--from=2020-01-01", "--to=2030-12-31", "--entity-type=customer")
+    told = CliRunner().invoke(main, ["connections", "backfill", connection.name, *days])
+    stopping.join()
+    assert told.exit_code == 130
+    assert "Stopped. Workers finish what they have been given. Run the same command again" in told.stderr
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_a_shell_completes_commands_without_importing_them(shell: str, tmp_path: Path) -> None:
+    script = tmp_path / "moment24"
+    script.write_text(f"#!{sys.executable}\nfrom worker.__main__ import run\nrun()\n")
+    script.chmod(0o755)
+    words = {"COMP_WORDS": "moment24 rec", "COMP_CWORD": "rec" if shell == "fish" else "1"}
+    environ = {**os.environ, **words, "_MOMENT24_COMPLETE": f"{shell}_complete", "PYTHONPATH": str(ROOT)}
+    told = subprocess.run([str(script)], env=environ, capture_output=True, text=True, check=True).stdout
+    assert "reconcile" in told
+    assert "restore" not in told

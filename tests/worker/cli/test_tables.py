@@ -1,0 +1,106 @@
+"""What commands list, for people and for programs."""
+
+import csv
+import json
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pytest
+
+from models.connections.repository import Connection
+from models.enums import Role, Scope
+from models.users import repository as users
+from models.users.repository import Rights
+from tests.factories import NOW
+from tests.installation import failed_job
+from tests.worker.cli.test_commands import run
+from worker.cli.tables import Shown, Table
+from worker.container import Container
+
+TABLE = Table(
+    columns={
+        "name": "name",
+        "amount": "kroner",
+        "at": "at",
+        "day": None,
+        "types": "types",
+        "on": "on",
+        "none": "none",
+    },
+    amounts=frozenset({"amount"}),
+)
+ROW = {
+    "name": "=Fjord",
+    "amount": -1234550,
+    "at": datetime(2026, 6, 1, 12, tzinfo=UTC),
+    "day": date(2026, 6, 1),
+    "types": frozenset({"project", "customer"}),
+    "on": False,
+    "none": None,
+}
+
+
+def test_people_read_kroner_and_their_own_time_and_no_empty_column(capsys: pytest.CaptureFixture[str]) -> None:
+    TABLE.print([ROW], "table")
+    headings, row = capsys.readouterr().out.splitlines()
+    assert headings.split() == ["name", "kroner", "at", "types"]
+    assert row.split("  ") == ["=Fjord", "-12 345,50", "2026-06-01 14:00:00", "customer, project"]
+
+
+def test_programs_read_whole_ore_and_instants_in_utc(capsys: pytest.CaptureFixture[str]) -> None:
+    TABLE.print([ROW], "json")
+    assert json.loads(capsys.readouterr().out) == [
+        {
+            "name": "=Fjord",
+            "amount": -1234550,
+            "at": "2026-06-01T12:00:00+00:00",
+            "day": "2026-06-01",
+            "types": ["customer", "project"],
+            "on": False,
+            "none": None,
+        }
+    ]
+
+
+def test_csv_has_dots_for_programs_and_no_formulas_for_spreadsheets(capsys: pytest.CaptureFixture[str]) -> None:
+    TABLE.print([ROW], "csv")
+    (row,) = csv.DictReader(capsys.readouterr().out.splitlines())
+    assert row["name"] == "'=Fjord"
+    assert (row["amount"], row["on"], row["none"]) == ("-12345.50", "false", "")
+    assert row["at"] == "2026-06-01T12:00:00+00:00"
+
+
+def test_a_value_may_have_a_text_for_people(capsys: pytest.CaptureFixture[str]) -> None:
+    table = Table(columns={"status": "status"})
+    for output, said in (("table", "status\nBAD\n"), ("csv", "status\r\nbad\r\n")):
+        table.print([{"status": Shown("bad", "BAD")}], output)
+        assert capsys.readouterr().out == said
+    table.print([], "table")
+    assert capsys.readouterr().out == "Nothing.\n"
+
+
+def listed(*command: str) -> list[Mapping[str, Any]]:
+    rows = list(csv.DictReader(run(*command, "--output", "csv").splitlines()))
+    told: list[Mapping[str, Any]] = json.loads(run(*command, "--output=json"))
+    assert [list(each) for each in rows] == [list(each) for each in told]
+    return told
+
+
+def test_connections_jobs_and_users_are_listed_for_programs(container: Container, connection: Connection) -> None:
+    job = failed_job(container, connection)
+    rights = Rights(Role.VIEWER, Scope(frozenset({connection.id})))
+    users.add(container.database, "kari@example.com", rights, password=None, actor="test", now=NOW)
+    (found,) = listed("connections", "list")
+    assert (found["id"], found["name"], found["state"]) == (connection.id, "Demo AS", "works")
+    assert found["entity_types"] == ["customer", "invoice", "project"]
+    (found,) = listed("jobs", "list")
+    assert (found["id"], found["state"], found["entity_type"]) == (job, "needs_attention", "invoice")
+    assert found["received_at"].endswith("+00:00")
+    (found,) = listed("users", "list")
+    assert (found["email"], found["connections"], found["disabled"]) == ("kari@example.com", ["Demo AS"], False)
+    settings = {each["setting"]: each["value"] for each in listed("connections", "show", "Demo AS")}
+    assert settings["receivables_account"] == 1500
+    assert settings["password"] != "demo-password"
+    shown = json.loads(run("jobs", "show", str(job), "--output=json"))
+    assert (shown["id"], len(shown["attempts"]), shown["candidates"]) == (job, 1, [])

@@ -1,0 +1,8 @@
+"""``python -m web.api`` writes the document of the API to ``docs/openapi.json``."""
+
+from pathlib import Path
+
+from web.api.app import written
+
+if __name__ == "__main__":
+    Path("docs/openapi.json").write_text(written(), encoding="utf-8")

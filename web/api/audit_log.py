@@ -1,0 +1,57 @@
+"""The audit log: who changed what, and who did what."""
+
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query
+from pydantic import BaseModel, Field
+
+from models.admin import audit_log
+from models.enums import Scope
+from models.users.tokens import TokenScope
+from web.api.caller import MAX_CONNECTION_ID, Caller, RequireScope
+from web.api.values import SIZE, Cursor, Limit, Page, key_of
+
+router = APIRouter(tags=["Audit log"])
+
+Reading = Annotated[Caller, Depends(RequireScope(TokenScope.AUDIT_READ))]
+
+
+class AuditEntry(BaseModel):
+    """What somebody did and when."""
+
+    id: int
+    at: datetime
+    actor: str
+    action: str
+    connection_id: int | None = Field(description="null where it was done to users or tokens")
+    connection: str | None
+    job_id: int | None
+
+
+@router.get("/audit-log", operation_id="listAuditEntries")
+def list_audit_entries(
+    caller: Reading,
+    connection_id: Annotated[int | None, Query(ge=1, le=MAX_CONNECTION_ID)] = None,
+    cursor: Cursor = None,
+    limit: Limit = SIZE,
+) -> Page[AuditEntry]:
+    """List what was done, the latest first; to users and tokens too where the token is for all connections."""
+    scope, users = caller.scope, caller.scope.connections is None and connection_id is None
+    if connection_id is not None:
+        caller.expect_allowed(connection_id)
+        scope = Scope(frozenset({connection_id}))
+    found = audit_log.page(caller.database, scope, users=users, key=key_of(cursor), size=limit)
+    items = [
+        AuditEntry(
+            id=each.id,
+            at=each.at,
+            actor=caller.say(each.actor),
+            action=caller.say(each.action),
+            connection_id=each.connection_id,
+            connection=each.connection,
+            job_id=each.job_id,
+        )
+        for each in found.lines
+    ]
+    return Page(items=items, next=str(found.older) if found.older else None)

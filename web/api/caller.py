@@ -1,0 +1,117 @@
+"""Who calls the API: a token with its scopes and its connections."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from fastapi import Request, Response
+
+from i18n.catalog import Language
+from i18n.messages import msg, translate
+from models.admin.operations import OperationType
+from models.connections.repository import Connection
+from models.database import Database
+from models.enums import Scope
+from models.users.tokens import Token, TokenScope
+from web.api.problems import ProblemError, invalid, language_of
+from worker import dispatch
+from worker.container import Container
+
+MAX_CONNECTION_ID, MAX_ID = 2**31 - 1, 2**63 - 1
+"""What PostgreSQL's integer and bigint hold."""
+
+UNKNOWN, MAX_NAMED = msg("There is no such parameter."), 10
+
+
+@dataclass(frozen=True)
+class Caller:
+    token: Token
+    container: Container
+    language: Language
+
+    @property
+    def database(self) -> Database:
+        return self.container.database
+
+    @property
+    def now(self) -> datetime:
+        return self.container.clock()
+
+    @property
+    def scope(self) -> Scope:
+        return self.token.scope
+
+    @property
+    def actor(self) -> str:
+        return self.token.actor
+
+    def connection(self, connection_id: int) -> Connection:
+        """Read a connection that may be unreadable. Raises UnknownConnectionError."""
+        return self.container.connections.get_shown(connection_id)
+
+    def say(self, text: str) -> str:
+        """Put a sentence into the language that was asked for."""
+        return translate(text, self.language)
+
+    def request_operation(
+        self, type_: OperationType, connection_id: int, *, input_: Mapping[str, str] | None = None
+    ) -> int:
+        """Have a worker do something, and return the number of the operation."""
+        operation_id = self.container.operations.request(
+            type_, connection_id, input_=input_, actor=str(self.actor), now=self.now, by_program=True
+        )
+        dispatch.dispatch_operations([operation_id])
+        return operation_id
+
+    def expect_allowed(self, connection_id: int) -> None:
+        """Raise ProblemError where the token is not for a connection: it is like one that is not there."""
+        if not self.scope.allows(connection_id):
+            raise ProblemError("not_found")
+
+
+@dataclass(frozen=True)
+class RequireScope:
+    """Lets tokens through that have ``scope``, for all connections (``everywhere``) or the one of the address."""
+
+    scope: TokenScope
+    everywhere: bool = False
+
+    async def __call__(self, request: Request) -> Caller:
+        token: Token = request.state.token
+        caller = Caller(token, request.app.state.container, language_of(request))
+        if self.scope not in token.scopes:
+            challenge = f'Bearer realm="api", error="insufficient_scope", scope="{self.scope}"'
+            detail = msg("The API token does not have the scope {scope}.", scope=self.scope)
+            raise ProblemError("scope_missing", detail, headers={"WWW-Authenticate": challenge})
+        if self.everywhere and token.scope.connections is not None:
+            raise ProblemError("all_connections_needed")
+        if "connection_id" in request.path_params:
+            caller.expect_allowed(_number(request.path_params["connection_id"]))
+        _expect_known(request)
+        await _expect_no_body(request)
+        return caller
+
+
+def _expect_known(request: Request) -> None:
+    """Raise ProblemError for a parameter that is not known: a misspelt filter would let everything through."""
+    known: Mapping[tuple[str, str], set[str]] = request.app.query_names
+    allowed = known[request.scope["route"].path, request.method.lower()]
+    if unknown := sorted(set(request.query_params) - allowed):
+        raise ProblemError("invalid", fields={("query", name): UNKNOWN for name in unknown[:MAX_NAMED]})
+
+
+async def _expect_no_body(request: Request) -> None:
+    """Raise ProblemError for a body where none is read: what it asks for would not be done."""
+    if request.scope["route"].body_field is None and (await request.body()).strip() not in (b"", b"{}"):
+        raise invalid("body", msg("This request takes no body."))
+
+
+def _number(text: str) -> int:
+    if text.isascii() and text.isdecimal() and len(text) <= len(str(MAX_ID)):
+        return int(text)
+    raise ProblemError("not_found")
+
+
+def accepted(response: Response, operation_id: int) -> None:
+    """Say where the operation is that was asked for."""
+    response.headers["Location"] = f"/api/v1/operations/{operation_id}"

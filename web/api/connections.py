@@ -1,0 +1,213 @@
+"""Connections: added, looked at, paused, resumed and erased. Their settings are in :mod:`.settings`."""
+
+import binascii
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Response, status
+from pydantic import BaseModel, Field, StringConstraints
+
+from i18n.messages import msg
+from models.admin.operations import OperationType
+from models.connections import repository
+from models.connections.repository import MAX_NAME_LENGTH, MAX_REASON_LENGTH, NOT_STARTED, ConnectionSummary
+from models.connections.settings import ConnectionSettings, contradictions
+from models.enums import EntityType, Scope
+from models.users.tokens import TokenScope
+from sync.rules.normalization import clean
+from web.api.caller import Caller, RequireScope
+from web.api.problems import NO_CURSOR, ProblemError, invalid
+from web.api.values import PLAIN, SIZE, Body, ConnectionId, Limit, Page
+from worker import dispatch
+
+router = APIRouter(tags=["Connections"])
+
+Reading = Annotated[Caller, Depends(RequireScope(TokenScope.CONNECTIONS_READ))]
+Writing = Annotated[Caller, Depends(RequireScope(TokenScope.CONNECTIONS_WRITE))]
+Adding = Annotated[Caller, Depends(RequireScope(TokenScope.CONNECTIONS_WRITE, everywhere=True))]
+Erasing = Annotated[Caller, Depends(RequireScope(TokenScope.CONNECTIONS_ERASE))]
+NameCursor = Annotated[
+    str | None,
+    Query(pattern=r"^[A-Za-z0-9_=-]{1,800}$", description="The `next` of the page before this one"),
+]
+
+
+class ConnectionState(StrEnum):
+    """How a connection stands.
+
+    One that is not started waits for its first resume, and the systems of one in outage do not answer, or the
+    requests are used up.
+    """
+
+    NOT_STARTED = "not_started"
+    WORKING = "working"
+    PAUSED = "paused"
+    OUTAGE = "outage"
+
+
+class ConnectionItem(BaseModel):
+    """A connection without what is secret."""
+
+    id: int
+    name: str
+    state: ConnectionState
+    paused_because: str = Field(description="Why it is paused; empty where it is not")
+    outage_since: datetime | None
+    moment_company: str = Field(description="Id of the company in Moment")
+    username: str = Field(description="User name in 24SevenOffice")
+    entity_types: list[EntityType] = Field(description="What is synced")
+
+
+class NewConnection(Body):
+    """A connection to be added. It is not started: resume it once it is verified."""
+
+    name: Annotated[
+        str,
+        StringConstraints(pattern=r"^[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$", max_length=MAX_NAME_LENGTH),
+    ] = Field(description="What it is called here and in mails")
+    settings: ConnectionSettings
+
+
+class AddedConnection(ConnectionItem):
+    webhook_url: str = Field(description="The address to enter in Moment. It is shown only now")
+    verification_id: int = Field(description="The operation that tries its credentials out")
+
+
+class Pause(Body):
+    because: Annotated[str, StringConstraints(pattern=PLAIN, max_length=MAX_REASON_LENGTH)] = Field(
+        default="", description="Shown to those who ask why"
+    )
+
+
+class WebhookUrl(BaseModel):
+    webhook_url: str = Field(description="The new address, which ends the former one. It is shown only now")
+
+
+@router.get("/connections", operation_id="listConnections")
+def list_connections(
+    caller: Reading,
+    name: Annotated[str, Query(pattern=PLAIN, max_length=MAX_NAME_LENGTH, description="A part of the name")] = "",
+    cursor: NameCursor = None,
+    limit: Limit = SIZE,
+) -> Page[ConnectionItem]:
+    """List the connections that the token is for, by name."""
+    found = repository.summaries(caller.database, caller.scope, like=name, after=_name_of(cursor), limit=limit + 1)
+    further = urlsafe_b64encode(found[limit - 1].name.encode()).decode() if len(found) > limit else None
+    return Page(items=[_item(caller, each) for each in found[:limit]], next=further)
+
+
+@router.post(
+    "/connections", operation_id="addConnection", status_code=status.HTTP_201_CREATED, responses={409: {}}
+)
+def add_connection(caller: Adding, new: NewConnection, response: Response) -> AddedConnection:
+    """Add a connection that is not started yet, and have its credentials tried out."""
+    name = clean(new.name, max_length=MAX_NAME_LENGTH)
+    if not name:
+        raise invalid("name", msg("Fill this in."))
+    expect_consistent(new.settings)
+    added, token = caller.container.connections.add(
+        name, new.settings, actor=caller.actor, now=caller.now, started=False
+    )
+    verification = caller.request_operation(OperationType.VERIFICATION, added.id)
+    response.headers["Location"] = f"/api/v1/connections/{added.id}"
+    return AddedConnection(
+        **shown(caller, added.id).model_dump(),
+        webhook_url=_webhook_url(caller, token),
+        verification_id=verification,
+    )
+
+
+@router.get("/connections/{connection_id}", operation_id="getConnection")
+def get_connection(caller: Reading, connection_id: ConnectionId) -> ConnectionItem:
+    """Read a connection."""
+    return shown(caller, connection_id)
+
+
+@router.delete(
+    "/connections/{connection_id}",
+    operation_id="eraseConnection",
+    status_code=status.HTTP_204_NO_CONTENT,
+    responses={409: {}},
+)
+def erase_connection(
+    caller: Erasing,
+    connection_id: ConnectionId,
+    name: Annotated[
+        str, Query(pattern=PLAIN, max_length=MAX_NAME_LENGTH, description="Its name, so that no other is erased")
+    ],
+) -> None:
+    """Erase a connection with all that is kept of it. What is in Moment and 24SevenOffice stays there."""
+    connection = caller.connection(connection_id)
+    if name != connection.name:
+        raise invalid("name", msg("That is not its name. Nothing was erased."), location="query")
+    dispatch.forget(connection_id)
+    caller.container.erase_connection(connection, actor=caller.actor)
+
+
+@router.post("/connections/{connection_id}/pause", operation_id="pauseConnection")
+def pause_connection(caller: Writing, connection_id: ConnectionId, pause: Pause) -> ConnectionItem:
+    """Stop the work of a connection until it is resumed. What comes in meanwhile waits."""
+    because = clean(pause.because, max_length=MAX_REASON_LENGTH) or msg("It was paused by hand.")
+    caller.container.connections.pause(connection_id, because, actor=caller.actor, now=caller.now)
+    return shown(caller, connection_id)
+
+
+@router.post("/connections/{connection_id}/resume", operation_id="resumeConnection", responses={409: {}})
+def resume_connection(caller: Writing, connection_id: ConnectionId) -> ConnectionItem:
+    """Let a connection work again, or for the first time. What waited goes through."""
+    caller.container.connections.resume(connection_id, actor=caller.actor, now=caller.now)
+    return shown(caller, connection_id)
+
+
+@router.post("/connections/{connection_id}/webhook-url", operation_id="replaceWebhookUrl")
+def replace_webhook_url(caller: Writing, connection_id: ConnectionId) -> WebhookUrl:
+    """Give the webhook a new address, to be entered in Moment. The former one ends at once."""
+    token = caller.container.connections.new_token(connection_id, actor=caller.actor, now=caller.now)
+    return WebhookUrl(webhook_url=_webhook_url(caller, token))
+
+
+def shown(caller: Caller, connection_id: int) -> ConnectionItem:
+    """Return a connection as it is now. Raises ProblemError where it is not there."""
+    found = repository.summaries(caller.database, Scope(frozenset({connection_id})))
+    if not found:
+        raise ProblemError("not_found")
+    return _item(caller, found[0])
+
+
+def expect_consistent(settings: ConnectionSettings) -> None:
+    """Raise ProblemError where settings do not go together."""
+    if wrong := contradictions(settings):
+        raise ProblemError("invalid", fields={("body", f"settings.{name}"): text for name, text in wrong.items()})
+
+
+def _item(caller: Caller, each: ConnectionSummary) -> ConnectionItem:
+    state = ConnectionState.OUTAGE if each.breaker_open_since else ConnectionState.WORKING
+    if each.paused_because:
+        started = each.paused_because != NOT_STARTED
+        state = ConnectionState.PAUSED if started else ConnectionState.NOT_STARTED
+    return ConnectionItem(
+        id=each.id,
+        name=each.name,
+        state=state,
+        paused_because=caller.say(each.paused_because) if state is ConnectionState.PAUSED else "",
+        outage_since=each.breaker_open_since,
+        moment_company=each.moment_company,
+        username=each.username,
+        entity_types=[EntityType(name) for name in each.entity_types],
+    )
+
+
+def _webhook_url(caller: Caller, token: str) -> str:
+    return f"{caller.container.settings.public_url}/webhooks/moment/{token}"
+
+
+def _name_of(cursor: str | None) -> str:
+    try:
+        name = urlsafe_b64decode(cursor or "").decode()
+    except (binascii.Error, UnicodeDecodeError):
+        raise invalid("cursor", NO_CURSOR, location="query") from None
+    if "\0" in name:
+        raise invalid("cursor", NO_CURSOR, location="query")
+    return name

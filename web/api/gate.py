@@ -1,0 +1,234 @@
+"""What every request to the API passes first: its token, the limit, its body, and its Idempotency-Key."""
+
+import json
+import re
+from base64 import b64decode, b64encode
+from collections.abc import Iterator, MutableMapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+from fastapi import HTTPException, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from i18n.messages import msg
+from models.database import DatabaseUnavailableError
+from models.users import tokens
+from models.users.idempotency import KeyInUseError, KeyReusedError, RequestKey, TooManyKeysError
+from models.users.tokens import Token, TokenRefusedError
+from web.api import rate_limit
+from web.api.problems import ProblemError, failure, invalid, language_of, respond
+from web.api.rate_limit import Allowance
+from web.dependencies import body_deadline
+from web.security.headers import MAX_BODY_BYTES
+from worker.container import Container
+
+log = structlog.get_logger()
+
+OPEN_PATHS = {"/api/v1/openapi.json"}
+"""What is answered without a token."""
+
+MAX_PARAMETERS = 100
+"""Parameters of a query: more than any request needs, and few enough to be wrong in each."""
+
+WITH_BODY = {"POST", "PUT", "PATCH", "DELETE"}
+KEY_HEADER = "Idempotency-Key"
+MAX_KEY_LENGTH = 255
+CONNECTION_ADDRESS = re.compile(r"/api/v1/connections/(\d+)")
+REPEATED = {"Idempotency-Replayed": "true"}
+"""What the second answer to the same request says of itself."""
+
+UNFIT_KEY = msg("The key has 1 to 255 printable characters of ASCII.")
+DOING_NOTHING = {"/api/v1/job-actions/previews"}
+"""What may be asked again without a key: no answer is kept, as it may be long."""
+
+MAX_VALUES = 5000
+"""Values in a body, of which bulk actions have most."""
+
+TOO_MANY_KEYS = msg(
+    "Too many keys of the last 24 hours are kept for this API token. Send the request without one."
+)
+TOO_MANY_PARAMETERS = msg("There are too many parameters.")
+
+_State = MutableMapping[str, Any]
+
+
+@dataclass
+class _Answer:
+    """An answer as it is sent, kept until it is known whether it is to be repeated."""
+
+    status: int = 0
+    headers: list[tuple[str, str]] = field(default_factory=list)
+    body: bytes = b""
+
+    def take(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            self.headers = [
+                (name.decode("latin-1"), value.decode("latin-1")) for name, value in message["headers"]
+            ]
+        else:
+            self.body += message.get("body", b"")
+
+    def connections(self, path: str) -> set[int]:
+        """Return the connections that it tells of: in the addresses or in its body."""
+        addresses = path, *(value for name, value in self.headers if name.lower() == "location")
+        named = (CONNECTION_ADDRESS.match(each) for each in addresses)
+        return {int(each[1]) for each in named if each} | set(_connection_ids(json.loads(self.body or b"null")))
+
+    def as_text(self) -> str:
+        body = b64encode(self.body).decode()
+        return json.dumps({"status": self.status, "headers": self.headers, "body": body})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gate:
+    app: ASGIApp
+    container: Container
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        told = {"Content-Language": language_of(request), "Vary": "Accept-Language"}
+
+        async def sending(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                added = [(name.lower().encode(), value.encode()) for name, value in told.items()]
+                message["headers"] = [*message["headers"], *added]
+            await send(message)
+
+        try:
+            if scope["path"] in OPEN_PATHS:
+                await self.app(scope, receive, sending)
+                return
+            scope.setdefault("state", {})["token"] = await self._admit(request, told)
+            if scope["query_string"].count(b"&") >= MAX_PARAMETERS:
+                raise invalid("", TOO_MANY_PARAMETERS, location="query")
+            await self._pass(request, sending)
+        except (ProblemError, DatabaseUnavailableError) as error:
+            problem = error if isinstance(error, ProblemError) else failure(error)
+            await respond(problem, language_of(request))(scope, receive, sending)
+
+    async def _admit(self, request: Request, told: dict[str, str]) -> Token:
+        """Return whose token it is. Raises ProblemError where there is none, or it has sent too much."""
+        scheme, _, text = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not text.strip():
+            raise ProblemError("token_missing", headers={"WWW-Authenticate": 'Bearer realm="api"'})
+        token = await run_in_threadpool(self._find, text.strip())
+        if allowance := await run_in_threadpool(self._count, token):
+            told.update(allowance.headers)
+            if allowance.exceeded:
+                raise ProblemError("rate_limited", headers={"Retry-After": str(allowance.reset_seconds)})
+        return token
+
+    def _find(self, text: str) -> Token:
+        try:
+            return tokens.find(self.container.database, text, now=self.container.clock())
+        except TokenRefusedError as error:
+            challenge = 'Bearer realm="api", error="invalid_token"'
+            raise ProblemError(error.code, headers={"WWW-Authenticate": challenge}) from None
+
+    def _count(self, token: Token) -> Allowance | None:
+        container = self.container
+        limit = container.settings.api_requests_per_minute
+        return rate_limit.count(container.redis, token.id, limit=limit, now=container.clock())
+
+    async def _pass(self, request: Request, send: Send) -> None:
+        """Hand a request on with its body, at most once where it has a key."""
+        body = await _body(request) if request.method in WITH_BODY else b""
+        if body:  # it may have taken seconds, in which the token was revoked
+            text = request.headers["Authorization"].partition(" ")[2].strip()
+            request.state.token = await run_in_threadpool(self._find, text)
+        key = request.headers.get(KEY_HEADER)
+        if key is None or request.method != "POST" or request.url.path in DOING_NOTHING:
+            await self.app(request.scope, _replaying(body, request.receive), send)
+            return
+        if not (0 < len(key) <= MAX_KEY_LENGTH and key.isascii() and key.isprintable()):
+            raise invalid(KEY_HEADER, UNFIT_KEY, location="header")
+        asked = request.method, request.url.path, request.url.query
+        known = RequestKey.of(request.state.token.id, key, *(each.encode() for each in asked), body)
+        try:
+            before = await run_in_threadpool(self.container.idempotency.begin, known, now=self.container.clock())
+        except KeyInUseError:
+            raise ProblemError("key_in_use", headers={"Retry-After": "1"}) from None
+        except KeyReusedError:
+            raise ProblemError("key_reused") from None
+        except TooManyKeysError:
+            raise ProblemError("rate_limited", TOO_MANY_KEYS) from None
+        if before is not None:
+            await _repeated(before)(request.scope, request.receive, send)
+            return
+        await self._once(request, known, _replaying(body, request.receive), send)
+
+    async def _once(self, request: Request, known: RequestKey, receive: Receive, send: Send) -> None:
+        """Answer a request and keep the answer before it is sent; what created nothing may be sent again."""
+        answer, messages = _Answer(), list[Message]()
+
+        async def keep(message: Message) -> None:
+            answer.take(message)
+            messages.append(message)
+
+        try:
+            await self.app(request.scope, receive, keep)
+        finally:
+            if 200 <= answer.status < 300:  # noqa: PLR2004 - the statuses of success
+                connections = answer.connections(request.url.path)
+                await run_in_threadpool(self.container.idempotency.complete, known, answer.as_text(), connections)
+            else:
+                await run_in_threadpool(self.container.idempotency.forget, known)
+            for message in messages:
+                await send(message)
+
+
+def _connection_ids(told: object) -> Iterator[int]:
+    """Yield every ``connection_id`` in an answer."""
+    if isinstance(told, list):
+        for each in told:
+            yield from _connection_ids(each)
+    elif isinstance(told, dict):
+        for name, value in told.items():
+            if name == "connection_id":
+                yield value
+            yield from _connection_ids(value)
+
+
+async def _body(request: Request) -> bytes:
+    """Read a body that is JSON or empty, within the limits of size and time."""
+    body = b""
+    try:
+        async with body_deadline():
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > MAX_BODY_BYTES:
+                    raise ProblemError("too_large", headers={"Connection": "close"})
+    except HTTPException:
+        raise ProblemError("too_slow", headers={"Connection": "close"}) from None
+    if body.count(b",") > MAX_VALUES:  # each may be an error of its own, which takes time to make
+        raise ProblemError("too_large")
+    media_type = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    if body and media_type != "application/json":
+        raise ProblemError("media_type", headers={"Accept": "application/json"})
+    return body
+
+
+def _replaying(body: bytes, receive: Receive) -> Receive:
+    """Give a body that was read as if it came now."""
+    given = False
+
+    async def replay() -> Message:
+        nonlocal given
+        if given:
+            return await receive()
+        given = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return replay
+
+
+def _repeated(text: str) -> Response:
+    kept = json.loads(text)
+    response = Response(b64decode(kept["body"]), kept["status"])
+    response.raw_headers = [
+        (name.encode("latin-1"), value.encode("latin-1")) for name, value in (*kept["headers"], *REPEATED.items())
+    ]
+    return response

@@ -1,0 +1,184 @@
+"""What is done about jobs: about one at once, about many after a preview."""
+
+import json
+from dataclasses import replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Annotated
+
+from cryptography.fernet import InvalidToken
+from fastapi import APIRouter, Depends
+from pydantic import BaseModel, Field, StringConstraints, model_validator
+
+from i18n.messages import msg
+from models.admin import bulk_actions, job_actions, job_list
+from models.admin.job_filter import JobFilter
+from models.connections.repository import MAX_REASON_LENGTH
+from models.users.tokens import TokenScope
+from sync.rules.normalization import clean
+from web.api.caller import MAX_ID, Caller, RequireScope
+from web.api.jobs import JobItem, JobQuery, Writing, item, items, visible_job
+from web.api.problems import ProblemError, invalid
+from web.api.values import PLAIN, Body, JobId
+from worker import dispatch
+
+router = APIRouter(tags=["Jobs"])
+
+PURPOSE = "api.preview"
+"""What a preview is sealed for, with the number of the token that it was made for."""
+
+VALID_FOR = timedelta(hours=1)
+MAX_SHOWN, MAX_SELECTED = 20, 1000
+Previewing = Annotated[Caller, Depends(RequireScope(TokenScope.JOBS_READ))]
+
+
+class JobActionName(StrEnum):
+    RETRY = "retry"
+    DISMISS = "dismiss"
+    RESOLVE = "resolve"
+    REOPEN = "reopen"
+
+
+ACTIONS = {
+    JobActionName.RETRY: "retry",
+    JobActionName.DISMISS: "unwanted",
+    JobActionName.RESOLVE: "handled",
+    JobActionName.REOPEN: "reopen",
+}
+"""The actions by the words of the API, each with that of the pages."""
+
+
+class JobCriteria(JobQuery, Body):
+    """Which jobs are meant: those that fulfil all that is given."""
+
+
+class JobSelection(Body):
+    """What is to be done, and to which jobs: those with these ids that fulfil the filter, or all that do."""
+
+    action: JobActionName
+    ids: Annotated[
+        list[Annotated[int, Field(ge=1, le=MAX_ID)]] | None, Field(max_length=MAX_SELECTED, min_length=1)
+    ] = None
+    filter: JobCriteria = JobCriteria()
+
+    @model_validator(mode="after")
+    def _names_jobs(self) -> "JobSelection":
+        if self.ids is None and self.filter == JobCriteria():
+            raise ValueError(msg("Say which jobs are meant: by their ids, or by a filter."))
+        return self
+
+
+class JobPreview(BaseModel):
+    """What an action would be done to. Nothing has been done yet."""
+
+    preview: str = Field(description="What commits it, within an hour")
+    count: int = Field(description="Jobs that the action would be done to")
+    jobs: list[JobItem] = Field(description=f"The first {MAX_SHOWN} of them")
+    left_out: list[int] = Field(
+        description="Those of `ids` that it would not be done to: the token sees no such job, it does not fulfil "
+        "the filter, or the action does not apply to its state"
+    )
+
+
+class Commit(Body):
+    preview: Annotated[str, Field(min_length=1, max_length=60_000)] = Field(
+        description="That of the preview, of the same token"
+    )
+
+
+class Why(Body):
+    """Why a job is set aside."""
+
+    because: Annotated[str, StringConstraints(pattern=PLAIN, max_length=MAX_REASON_LENGTH)] = Field(
+        default="", description="Kept as its `dismissal_reason`; empty for the usual one"
+    )
+
+
+NO_REASON = Why()
+
+
+class ActionDone(BaseModel):
+    action: JobActionName
+    count: int = Field(description="Jobs that it was done to; others have changed since the preview")
+
+
+@router.post("/jobs/{job_id}/retry", operation_id="retryJob")
+def retry_job(caller: Writing, job_id: JobId) -> JobItem:
+    """Try a job again now, also one that was set aside."""
+    return _act(caller, job_id, JobActionName.RETRY)
+
+
+@router.post("/jobs/{job_id}/dismiss", operation_id="dismissJob")
+def dismiss_job(caller: Writing, job_id: JobId, why: Why = NO_REASON) -> JobItem:
+    """Set a job aside, as its record is not to be transferred. It stays as it is, whatever is received."""
+    return _act(caller, job_id, JobActionName.DISMISS, because=_plain(why))
+
+
+@router.post("/jobs/{job_id}/resolve", operation_id="resolveJob")
+def resolve_job(caller: Writing, job_id: JobId, why: Why = NO_REASON) -> JobItem:
+    """Set a job aside, as a person has handled its record by hand."""
+    return _act(caller, job_id, JobActionName.RESOLVE, because=_plain(why))
+
+
+@router.post("/jobs/{job_id}/reopen", operation_id="reopenJob")
+def reopen_job(caller: Writing, job_id: JobId) -> JobItem:
+    """Open a job again that was set aside."""
+    return _act(caller, job_id, JobActionName.REOPEN)
+
+
+@router.post("/job-actions/previews", operation_id="previewJobAction")
+def preview_job_action(caller: Previewing, selection: JobSelection) -> JobPreview:
+    """See which jobs an action would be done to. Nothing is done before the preview is committed."""
+    until = caller.now
+    job_filter = _filter(caller, selection, until=until)
+    found = job_actions.matching(caller.database, job_filter) if selection.ids is not None else frozenset[int]()
+    sealed = json.dumps({"selection": selection.model_dump_json(), "until": until.isoformat()})
+    return JobPreview(
+        preview=caller.container.vault.encrypt(sealed, PURPOSE, caller.token.id),
+        count=job_actions.count(caller.database, job_filter),
+        jobs=items(caller, job_list.latest(caller.database, job_filter, limit=MAX_SHOWN)),
+        left_out=sorted(set(selection.ids or ()) - found),
+    )
+
+
+@router.post("/job-actions", operation_id="commitJobAction")
+def commit_job_action(caller: Writing, commit: Commit) -> ActionDone:
+    """Do what was previewed, to those jobs that it still applies to. What came in since then is left alone."""
+    try:
+        sealed = json.loads(caller.container.vault.decrypt(commit.preview, PURPOSE, caller.token.id))
+    except InvalidToken:
+        raise invalid("preview", msg("Send the preview that this token was given, unchanged.")) from None
+    selection = JobSelection.model_validate_json(sealed["selection"])
+    until = datetime.fromisoformat(sealed["until"])
+    if until < caller.now - VALID_FOR:
+        raise ProblemError("preview_expired")
+    job_filter = _filter(caller, selection, until=until)
+    acted = bulk_actions.act(
+        caller.database, ACTIONS[selection.action], job_filter, actor=caller.actor, now=caller.now
+    )
+    dispatch.dispatch_lanes(acted.lanes)
+    return ActionDone(action=selection.action, count=acted.count)
+
+
+def _plain(why: Why) -> str:
+    return clean(why.because, max_length=MAX_REASON_LENGTH)
+
+
+def _act(caller: Caller, job_id: int, action: JobActionName, *, because: str = "") -> JobItem:
+    visible_job(caller, job_id)
+    name = ACTIONS[action]
+    one = bulk_actions.selected(name, JobFilter(scope=caller.scope, ids=frozenset({job_id})))
+    acted = bulk_actions.act(caller.database, name, one, because=because, actor=caller.actor, now=caller.now)
+    if not acted.count:
+        raise ProblemError("not_applicable")
+    dispatch.dispatch_lanes(acted.lanes)
+    return item(caller, visible_job(caller, job_id))
+
+
+def _filter(caller: Caller, selection: JobSelection, *, until: datetime) -> JobFilter:
+    """Return the jobs that are meant, of the connections that the token is for by now."""
+    job_filter = selection.filter.job_filter(caller)
+    if selection.ids is not None:
+        job_filter = replace(job_filter, ids=frozenset(selection.ids))
+        return bulk_actions.selected(ACTIONS[selection.action], job_filter)
+    return replace(bulk_actions.everything(ACTIONS[selection.action], job_filter), until=until)

@@ -1,0 +1,289 @@
+"""Jobs: the records that need a sync, how each of them stands, what was tried, and what is asked about it."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query
+from pydantic import BaseModel, Field, StringConstraints
+
+from i18n.messages import msg
+from models.admin import job_actions, job_list, match_questions
+from models.admin.dashboard import find_by_name
+from models.admin.job_actions import AttemptView
+from models.admin.job_filter import JobFilter
+from models.admin.job_list import JobView
+from models.admin.match_questions import NEW
+from models.connections.repository import MAX_NAME_LENGTH
+from models.enums import EntityType, JobState, Outcome, Scope
+from models.users.tokens import TokenScope
+from web.api.caller import MAX_CONNECTION_ID, Caller, RequireScope
+from web.api.problems import ProblemError, invalid
+from web.api.values import PLAIN, SIZE, Body, Cursor, JobId, Limit, Page, key_of
+from worker import dispatch
+
+router = APIRouter(tags=["Jobs"])
+
+MAX_TEXT_LENGTH = 100
+
+Reading = Annotated[Caller, Depends(RequireScope(TokenScope.JOBS_READ))]
+Writing = Annotated[Caller, Depends(RequireScope(TokenScope.JOBS_WRITE))]
+Text = Annotated[str, StringConstraints(pattern=PLAIN, max_length=MAX_TEXT_LENGTH)]
+
+
+class RecordReference(BaseModel):
+    """A record in one of the systems."""
+
+    id: str
+    url: str | None = Field(description="Where a person opens it; null where the installation knows no address")
+
+
+class Records(BaseModel):
+    """A job's record in both systems, as events have it; in each none, one, or the many expenses of a voucher."""
+
+    moment: list[RecordReference]
+    twentyfour: list[RecordReference]
+
+
+class JobItem(BaseModel):
+    """A record that needs or had a sync. There is one job for each record, reopened when the record changes."""
+
+    id: int
+    connection_id: int
+    connection: str = Field(description="Name of the connection")
+    entity_type: EntityType
+    record_id: str = Field(description="Id of the record: in Moment, or of an expense's voucher in 24SevenOffice")
+    revision: int = Field(description="Counts how often the record was received; no order of what happened since")
+    title: str = Field(description="What a person calls the record")
+    records: Records
+    state: JobState
+    outcome: Outcome | None = Field(
+        description="How the last attempt ended, even if the record has changed since; null before the first"
+    )
+    error_code: str = Field(description="Why it failed or was skipped; empty where neither is so")
+    message: str = Field(description="What the last attempt said, for people; empty where there was none")
+    remedy: str = Field(description="What a person can do; empty where nothing is to be done")
+    warnings: list[str]
+    dismissal_reason: str = Field(description="What was said by who set it aside; empty where nobody did")
+    failed_attempts: int = Field(description="Failed attempts in a row")
+    due_at: datetime | None = Field(
+        description="When it is tried next; null where it is not. After an attempt whose outcome is unknown, "
+        "this is at least a minute later, even if it is retried: the call may still be running"
+    )
+    received_at: datetime = Field(description="When the record was last received")
+    completed_at: datetime | None = Field(
+        description="When the last attempt ended, or the job was dismissed; null where neither is so"
+    )
+
+
+class Call(BaseModel):
+    """A call to Moment or 24SevenOffice."""
+
+    operation: str
+    request: str
+    response: str
+
+
+class Attempt(BaseModel):
+    """One try at a job."""
+
+    id: int
+    at: datetime
+    seconds: float
+    outcome: Outcome
+    error_code: str
+    message: str
+    warnings: list[str]
+    calls: list[Call]
+
+
+class JobDetail(JobItem):
+    attempts: list[Attempt] = Field(description="The latest attempts, the last one first")
+    more_attempts: str | None = Field(
+        description="The cursor of the attempts before these; null where there are none"
+    )
+
+
+class Candidate(BaseModel):
+    """A record of 24SevenOffice that may be meant."""
+
+    number: str
+    name: str
+    organization_number: str
+    email: str
+    customer_number: str
+    note: str = Field(description="What speaks against it: supplier, inactive, closed or taken")
+
+
+class MatchQuestion(BaseModel):
+    """Which record of 24SevenOffice is this one of Moment?"""
+
+    job_id: int
+    entity_type: EntityType
+    title: str
+    candidates: list[Candidate]
+    may_be_new: bool = Field(description="Whether the answer may be that it is none of them")
+
+
+class Answer(Body):
+    choice: Text = Field(description=f'The number of a candidate, or "{NEW}" for none of them')
+
+
+class JobQuery(BaseModel):
+    """Which jobs are meant: those that fulfil all that is given."""
+
+    connection_id: int | None = Field(default=None, ge=1, le=MAX_CONNECTION_ID)
+    connection_name: Annotated[str, StringConstraints(pattern=PLAIN, max_length=MAX_NAME_LENGTH)] = Field(
+        default="", description="The name of a connection, or a part of it"
+    )
+    entity_type: EntityType | None = None
+    state: set[JobState] = Field(default=set(), description="In one of these states")
+    outcome: set[Outcome] = Field(default=set(), description="Whose last attempt ended so")
+    error_code: Text = ""
+    text: Text = Field(default="", description="Beginnings of words in the name, or of numbers in either system")
+
+    def job_filter(self, caller: Caller) -> JobFilter:
+        """Return what is asked for, of the connections that the token is for."""
+        scope = caller.scope
+        if self.connection_name:
+            scope = Scope(find_by_name(caller.database, scope, self.connection_name))
+        return JobFilter(
+            scope=scope,
+            connection_id=self.connection_id,
+            entity_type=self.entity_type,
+            states=frozenset(self.state),
+            outcomes=frozenset(self.outcome),
+            error_code=self.error_code,
+            text=self.text,
+        )
+
+
+@router.get("/jobs", operation_id="listJobs")
+def list_jobs(
+    caller: Reading, query: Annotated[JobQuery, Query()], cursor: Cursor = None, limit: Limit = SIZE
+) -> Page[JobItem]:
+    """List jobs, those received last first."""
+    return _page(caller, query.job_filter(caller), cursor, limit)
+
+
+@router.get("/expenses", operation_id="listExpenses")
+def list_expenses(
+    caller: Reading, query: Annotated[JobQuery, Query()], cursor: Cursor = None, limit: Limit = SIZE
+) -> Page[JobItem]:
+    """List the vouchers of 24SevenOffice whose costs become expenses in Moment, with the filters of jobs."""
+    job_filter = replace(query.job_filter(caller), entity_type=EntityType.EXPENSE)
+    return _page(caller, job_filter, cursor, limit)
+
+
+@router.get("/jobs/{job_id}", operation_id="getJob")
+def get_job(caller: Reading, job_id: JobId) -> JobDetail:
+    """Read a job with its latest attempts."""
+    view = visible_job(caller, job_id)
+    attempts = job_actions.attempts_page(caller.database, job_id, key=None)
+    older = str(attempts.older) if attempts.older else None
+    return JobDetail(
+        **item(caller, view).model_dump(), attempts=_attempts(caller, attempts.lines), more_attempts=older
+    )
+
+
+@router.get("/jobs/{job_id}/attempts", operation_id="listAttempts")
+def list_attempts(caller: Reading, job_id: JobId, cursor: Cursor = None) -> Page[Attempt]:
+    """List the attempts at a job, the last one first."""
+    visible_job(caller, job_id)
+    found = job_actions.attempts_page(caller.database, job_id, key=key_of(cursor))
+    return Page(items=_attempts(caller, found.lines), next=str(found.older) if found.older else None)
+
+
+@router.get("/jobs/{job_id}/match-question", operation_id="getMatchQuestion", tags=["Match questions"])
+def get_match_question(caller: Reading, job_id: JobId) -> MatchQuestion:
+    """Read what is asked about a record that may be in 24SevenOffice already; 404 where nothing is asked."""
+    view = visible_job(caller, job_id)
+    candidates = match_questions.candidates_of(caller.database, job_id)
+    if not candidates:
+        raise ProblemError("not_found")
+    return MatchQuestion(
+        job_id=job_id,
+        entity_type=view.record.entity_type,
+        title=caller.say(view.title),
+        candidates=[Candidate.model_validate(each, from_attributes=True) for each in candidates],
+        may_be_new=view.record.entity_type is EntityType.CUSTOMER,
+    )
+
+
+@router.post("/jobs/{job_id}/match-question/answer", operation_id="answerMatchQuestion", tags=["Match questions"])
+def answer_match_question(caller: Writing, job_id: JobId, answer: Answer) -> JobItem:
+    """Say which record it is. The job is tried again with it."""
+    visible_job(caller, job_id)
+    acted = match_questions.answer(caller.database, job_id, answer.choice, actor=caller.actor, now=caller.now)
+    if not acted.count:
+        if match_questions.candidates_of(caller.database, job_id):
+            raise invalid("choice", msg("Choose one of the candidates."))
+        raise ProblemError("not_applicable")
+    dispatch.dispatch_lanes(acted.lanes)
+    return item(caller, visible_job(caller, job_id))
+
+
+def visible_job(caller: Caller, job_id: int) -> JobView:
+    """Return a job of a connection that the token is for. Raises ProblemError."""
+    view = job_actions.show(caller.database, job_id)
+    if view is None:
+        raise ProblemError("not_found")
+    caller.expect_allowed(view.connection_id)
+    return view
+
+
+def item(caller: Caller, view: JobView) -> JobItem:
+    return items(caller, [view])[0]
+
+
+def items(caller: Caller, views: Sequence[JobView]) -> list[JobItem]:
+    records = [(view.connection_id, view.record) for view in views]
+    found = caller.container.record_references(records)
+    return [_item(caller, view, Records.model_validate(each)) for view, each in zip(views, found, strict=True)]
+
+
+def _item(caller: Caller, view: JobView, records: Records) -> JobItem:
+    return JobItem(
+        id=view.id,
+        connection_id=view.connection_id,
+        connection=view.connection,
+        entity_type=view.record.entity_type,
+        record_id=view.record.id,
+        revision=view.revision,
+        title=caller.say(view.title),
+        records=records,
+        state=view.state,
+        outcome=view.outcome,
+        error_code=view.error_code,
+        message=caller.say(view.message),
+        remedy=caller.say(view.remedy),
+        warnings=list(map(caller.say, view.warnings)),
+        dismissal_reason=caller.say(view.dismissal_reason),
+        failed_attempts=view.failed_attempts,
+        due_at=view.due_at,
+        received_at=view.received_at,
+        completed_at=view.completed_at,
+    )
+
+
+def _page(caller: Caller, job_filter: JobFilter, cursor: str | None, limit: int) -> Page[JobItem]:
+    found = job_list.page(caller.database, job_filter, key=key_of(cursor), size=limit)
+    older = str(found.older) if found.older else None
+    return Page(items=items(caller, found.lines), next=older)
+
+
+def _attempts(caller: Caller, views: Sequence[AttemptView]) -> list[Attempt]:
+    return [
+        Attempt(
+            id=each.id,
+            at=each.at,
+            seconds=each.seconds,
+            outcome=each.outcome,
+            error_code=each.error_code,
+            message=caller.say(each.message),
+            warnings=list(map(caller.say, each.warnings)),
+            calls=[Call.model_validate(call) for call in each.calls],
+        )
+        for each in views
+    ]

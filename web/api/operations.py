@@ -1,0 +1,445 @@
+"""Operations: what a worker does in the background, how far it has come, and what it found."""
+
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query, Response, status
+from pydantic import BaseModel, Field, SecretStr, StringConstraints, model_validator
+
+from i18n.messages import from_json, msg
+from models.admin.operations import (
+    CANCELLED,
+    Operation,
+    OperationEndedError,
+    OperationRunningError,
+    OperationType,
+)
+from models.connections.settings import FIRST_DAY, ConnectionSettings
+from models.enums import EntityType, Scope
+from models.users.tokens import TokenScope
+from sync.diagnostics.findings import CheckStatus, Finding
+from sync.onboarding.backfill import ENTITY_TYPES
+from sync.onboarding.preview import PlannedAction
+from sync.reconciliation.compare import without_accepted
+from sync.reconciliation.report import DiscrepancyType, ReconciliationReport
+from web.api.caller import MAX_CONNECTION_ID, Caller, RequireScope, accepted
+from web.api.problems import ProblemError, invalid
+from web.api.values import PLAIN, SIZE, Body, ConnectionId, Cursor, Limit, OperationId, Page, key_of
+
+router = APIRouter(tags=["Operations"])
+
+MAX_LOGIN_LENGTH = 500
+SAVED_BY_OTHERS = msg("Settings that somebody else saves are cancelled with the scope connections:write.")
+Reading = Annotated[Caller, Depends(RequireScope(TokenScope.OPERATIONS_READ))]
+Starting = Annotated[Caller, Depends(RequireScope(TokenScope.OPERATIONS_WRITE))]
+Login = Annotated[str, StringConstraints(pattern=PLAIN, max_length=MAX_LOGIN_LENGTH, min_length=1)]
+Day = Annotated[date, Field(ge=FIRST_DAY, le=date(2100, 12, 31))]
+BackfillType = StrEnum("BackfillType", {each.name: each.value for each in ENTITY_TYPES})  # type: ignore[misc]  # from one list
+
+
+def as_name(value: str) -> str:
+    """Return a value that has spaces where it is kept, as the API has it."""
+    return value.lower().replace(" ", "_")
+
+
+FindingStatus = StrEnum("FindingStatus", {each.name: as_name(each) for each in CheckStatus})  # type: ignore[misc]  # the same
+ReportedType = StrEnum("ReportedType", {each.name: as_name(each) for each in DiscrepancyType})  # type: ignore[misc]  # the same
+
+
+class OperationStatus(StrEnum):
+    """Where an operation stands: at a worker is what is running, and finished says nothing of what it found."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    FINISHED = "finished"
+    CANCELLED = "cancelled"
+
+
+class Progress(BaseModel):
+    done: int
+    total: int
+
+
+class FindingItem(BaseModel):
+    """One thing that was looked at."""
+
+    status: FindingStatus
+    message: str
+    remedy: str = Field(description="What to do; empty where nothing is to be done")
+    setting: str = Field(description="The setting by which it is corrected; empty where there is none")
+
+
+class Client(BaseModel):
+    """A client of 24SevenOffice that a login reaches."""
+
+    id: str = Field(description="What to set as identity_id")
+    name: str
+
+
+class AccountTotal(BaseModel):
+    """What an account has under a VAT code in all: øre, VAT included, in credit below zero."""
+
+    account: int
+    vat_code: str
+    rate: str = Field(description="The VAT rate of the code in percent; empty where there is none")
+    moment: int
+    ledger: int
+
+
+class DiscrepancyItem(BaseModel):
+    """An invoice, voucher or expense that differs."""
+
+    key: str = Field(description="What names the discrepancy, the same each time the period is compared")
+    type: ReportedType
+    description: str
+    number: str
+    day: date
+    amount: int = Field(description="In øre")
+    moment_id: str = Field(description="Id of the invoice in Moment; empty for what Moment lacks")
+    vouchers: list[str] = Field(description="By fiscal year, type and number: 2026-101-17")
+    details: list[str]
+    remedy: str
+
+
+class Report(BaseModel):
+    """Whether the ledgers agree in some days, but for what somebody has accepted as known."""
+
+    agree: bool
+    equal: int
+    discrepancies: list[DiscrepancyItem]
+    accepted: int = Field(description="Discrepancies that somebody has accepted as known")
+    totals: list[AccountTotal]
+
+
+class Reconciliation(BaseModel):
+    first: date
+    last: date
+    invoices: Report
+    expenses: Report | None = Field(description="null where no expenses are synced")
+
+
+class MatchItem(BaseModel):
+    """What becomes of a customer or project of Moment."""
+
+    entity_type: EntityType
+    record_id: str
+    title: str
+    action: PlannedAction
+    remote_id: str = Field(description="Its number in 24SevenOffice, as far as it is known")
+    why: str
+
+
+class Matching(BaseModel):
+    counts: dict[PlannedAction, int] = Field(description="How many records each action is for, of all records")
+    records: list[MatchItem] = Field(description="The first 500")
+
+
+class BackfilledType(BaseModel):
+    """How the records of a type stand that a period has."""
+
+    entity_type: EntityType
+    records: int
+    synced: int
+    needs_attention: int
+    pending: int
+
+
+class Result(BaseModel):
+    """What an operation found. What is not of its type is empty or null."""
+
+    succeeded: bool = Field(
+        description="Whether nothing that was looked at is wrong: no finding is bad, and what was compared agrees"
+    )
+    findings: list[FindingItem]
+    clients: list[Client] = Field(description="For the token that sent the login, or one for all connections")
+    reconciliation: Reconciliation | None
+    matching: Matching | None
+    backfill: list[BackfilledType] | None
+    outdated: bool = Field(description="Whether settings were not saved as they had been changed meanwhile")
+    diagnostics_id: int | None = Field(description="The operation that tests settings that were saved")
+
+
+class OperationItem(BaseModel):
+    """Work that is done in the background."""
+
+    id: int
+    connection_id: int
+    type: OperationType
+    status: OperationStatus
+    requested_at: datetime
+    completed_at: datetime | None
+    progress: Progress | None = Field(description="How far a backfill has come; else null")
+    result: Result | None = Field(description="null until it is finished")
+
+
+class Period(Body):
+    """Days in Oslo, both included."""
+
+    first: Day
+    last: Day
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "Period":
+        if self.first > self.last:
+            raise ValueError(msg("The period ends before it begins."))
+        return self
+
+
+class Backfill(Period):
+    entity_types: set[BackfillType] = Field(
+        default=set(), description="What is brought; empty for all that is synced"
+    )
+
+
+class InitialMatching(Body):
+    dry_run: bool = Field(default=False, description="Only see what would be linked, created and asked")
+    create: bool = Field(default=False, description="Also create what is new at once, not when it changes next")
+
+
+class LoginToTry(Body):
+    """A login of 24SevenOffice. It is not saved."""
+
+    username: Login
+    password: Annotated[SecretStr, Field(min_length=1, max_length=MAX_LOGIN_LENGTH)] | None = Field(
+        default=None, description="Only a token for all connections may leave it out: then it is the saved one"
+    )
+
+
+@router.get("/operations", operation_id="listOperations")
+def list_operations(
+    caller: Reading,
+    connection_id: Annotated[int | None, Query(ge=1, le=MAX_CONNECTION_ID)] = None,
+    type: Annotated[set[OperationType] | None, Query()] = None,  # noqa: A002 - the name in the address
+    cursor: Cursor = None,
+    limit: Limit = SIZE,
+) -> Page[OperationItem]:
+    """List operations, those requested last first."""
+    scope = caller.scope
+    if connection_id is not None:
+        caller.expect_allowed(connection_id)
+        scope = Scope(frozenset({connection_id}))
+    operations = caller.container.operations
+    found = operations.page(scope, types=type or (), key=key_of(cursor), size=limit)
+    items = [_item(caller, each) for each in found.lines]
+    return Page(items=items, next=str(found.older) if found.older else None)
+
+
+@router.get("/operations/{operation_id}", operation_id="getOperation")
+def get_operation(caller: Reading, operation_id: OperationId) -> OperationItem:
+    """Read an operation: how far it has come, and what it found."""
+    return _item(caller, _visible(caller, operation_id))
+
+
+@router.post("/operations/{operation_id}/cancel", operation_id="cancelOperation")
+def cancel_operation(caller: Starting, operation_id: OperationId) -> OperationItem:
+    """Cancel an operation. What it has done so far stays, and a worker that runs it stops where it can.
+
+    Settings to be saved are cancelled by who sent them, or with the scope `connections:write`; the monthly
+    reconciliation is not.
+    """
+    operation = _visible(caller, operation_id)
+    others = operation.type is OperationType.SAVING and operation.actor != str(caller.actor)
+    if others and TokenScope.CONNECTIONS_WRITE not in caller.token.scopes:
+        raise ProblemError("scope_missing", SAVED_BY_OTHERS)
+    try:
+        caller.container.operations.cancel(operation_id, actor=str(caller.actor), now=caller.now)
+    except OperationEndedError:
+        raise ProblemError("operation_ended") from None
+    except OperationRunningError:
+        raise ProblemError("operation_running") from None
+    return _item(caller, _visible(caller, operation_id))
+
+
+@router.post(
+    "/connections/{connection_id}/verifications",
+    operation_id="verifyCredentials",
+    status_code=status.HTTP_202_ACCEPTED,
+)
+def verify_credentials(caller: Starting, connection_id: ConnectionId, response: Response) -> OperationItem:
+    """Try the credentials of a connection out in both systems."""
+    return _requested(caller, OperationType.VERIFICATION, connection_id, response)
+
+
+@router.post(
+    "/connections/{connection_id}/diagnostics",
+    operation_id="testConnection",
+    status_code=status.HTTP_202_ACCEPTED,
+)
+def run_diagnostics(caller: Starting, connection_id: ConnectionId, response: Response) -> OperationItem:
+    """Test a connection: its credentials, its settings and what they need in both systems. Nothing is written."""
+    return _requested(caller, OperationType.DIAGNOSTICS, connection_id, response)
+
+
+@router.post(
+    "/connections/{connection_id}/clients", operation_id="findClients", status_code=status.HTTP_202_ACCEPTED
+)
+def find_clients(
+    caller: Starting, connection_id: ConnectionId, login: LoginToTry, response: Response
+) -> OperationItem:
+    """Ask which clients of 24SevenOffice a login reaches. At most 5 logins an hour are tried on a connection."""
+    password = login.password.get_secret_value() if login.password else ""
+    if not password and caller.token.administers_all:
+        password = caller.connection(connection_id).settings.password.get_secret_value()
+    if not password:
+        raise invalid("password", msg("Fill this in."))
+    typed = {"username": login.username, "password": password}
+    for name, value in typed.items():
+        _expect_legible(name, value)
+    return _requested(caller, OperationType.CLIENTS, connection_id, response, typed)
+
+
+@router.post(
+    "/connections/{connection_id}/reconciliations",
+    operation_id="reconcile",
+    status_code=status.HTTP_202_ACCEPTED,
+)
+def reconcile(caller: Starting, connection_id: ConnectionId, period: Period, response: Response) -> OperationItem:
+    """Compare invoices and expenses in Moment with the ledger of 24SevenOffice. Nothing is written."""
+    days = {"first": period.first.isoformat(), "last": period.last.isoformat()}
+    return _requested(caller, OperationType.RECONCILIATION, connection_id, response, days)
+
+
+@router.post(
+    "/connections/{connection_id}/initial-matchings",
+    operation_id="matchInitially",
+    status_code=status.HTTP_202_ACCEPTED,
+)
+def match_initially(
+    caller: Starting, connection_id: ConnectionId, matching: InitialMatching, response: Response
+) -> OperationItem:
+    """Link the customers and projects that both systems have. What is not certain is asked."""
+    asked = {name: "yes" if yes else "" for name, yes in matching.model_dump().items()}
+    return _requested(caller, OperationType.INITIAL_MATCHING, connection_id, response, asked)
+
+
+@router.post(
+    "/connections/{connection_id}/backfills", operation_id="backfill", status_code=status.HTTP_202_ACCEPTED
+)
+def start_backfill(
+    caller: Starting, connection_id: ConnectionId, backfill: Backfill, response: Response
+) -> OperationItem:
+    """Bring the customers, projects and invoices of a period, a few at a time, so that nothing else waits."""
+    asked = {"first": backfill.first.isoformat(), "last": backfill.last.isoformat()}
+    asked["entity_types"] = ",".join(sorted(backfill.entity_types))
+    return _requested(caller, OperationType.BACKFILL, connection_id, response, asked)
+
+
+def _requested(
+    caller: Caller,
+    type_: OperationType,
+    connection_id: int,
+    response: Response,
+    input_: dict[str, str] | None = None,
+) -> OperationItem:
+    caller.connection(connection_id)  # 404 for one that is not there
+    operation_id = caller.request_operation(type_, connection_id, input_=input_)
+    accepted(response, operation_id)
+    return _item(caller, _visible(caller, operation_id))
+
+
+def _visible(caller: Caller, operation_id: int) -> Operation:
+    operation = caller.container.operations.get(operation_id)
+    if operation is None:
+        raise ProblemError("not_found")
+    caller.expect_allowed(operation.connection_id)
+    return operation
+
+
+def _expect_legible(name: str, value: str) -> None:
+    """Raise ProblemError for signs that XML cannot hold."""
+    try:
+        ConnectionSettings.expect_legible(value)
+    except ValueError as error:
+        raise invalid(name, error.args[0]) from None
+
+
+def _item(caller: Caller, operation: Operation) -> OperationItem:
+    result, running = operation.result, False
+    if result is None and operation.lease_expires_at is not None:
+        running = operation.lease_expires_at > caller.now
+    standing = OperationStatus.RUNNING if running else OperationStatus.WAITING
+    if result is not None:
+        standing = OperationStatus.CANCELLED if CANCELLED in result else OperationStatus.FINISHED
+    return OperationItem(
+        id=operation.id,
+        connection_id=operation.connection_id,
+        type=operation.type,
+        status=standing,
+        requested_at=operation.requested_at,
+        completed_at=operation.completed_at,
+        progress=Progress.model_validate(operation.progress) if operation.progress else None,
+        result=_result(caller, operation, result) if standing is OperationStatus.FINISHED and result else None,
+    )
+
+
+def _result(caller: Caller, operation: Operation, result: dict[str, Any]) -> Result:
+    findings = [Finding.from_json(each) for each in result.get("findings", [])]
+    own_login = operation.type is OperationType.CLIENTS and operation.actor == str(caller.actor)
+    sees_clients = own_login or caller.token.scope.connections is None
+    compared = _reconciliation(caller, operation, result.get("report"))
+    agree = compared is None or all(each.agree for each in (compared.invoices, compared.expenses) if each)
+    wrong = any(each.status is CheckStatus.BAD for each in findings) or bool(result.get("outdated"))
+    return Result(
+        succeeded=agree and not wrong,
+        findings=[
+            FindingItem(
+                status=FindingStatus(as_name(each.status)),
+                message=caller.say(each.message),
+                remedy=caller.say(each.remedy),
+                setting=each.setting,
+            )
+            for each in findings
+        ],
+        clients=[Client.model_validate(each) for each in result.get("clients", [])] if sees_clients else [],
+        reconciliation=compared,
+        matching=_matching(caller, result.get("matching")),
+        backfill=result.get("backfill"),
+        outdated=bool(result.get("outdated")),
+        diagnostics_id=result.get("diagnostics"),
+    )
+
+
+def _reconciliation(caller: Caller, operation: Operation, told: dict[str, Any] | None) -> Reconciliation | None:
+    if told is None:
+        return None
+    report = without_accepted(caller.database, operation.connection_id, ReconciliationReport.from_json(told))
+    expenses = _report(caller, report.expenses) if report.expenses else None
+    return Reconciliation(
+        first=report.first, last=report.last, invoices=_report(caller, report), expenses=expenses
+    )
+
+
+def _report(caller: Caller, report: ReconciliationReport) -> Report:
+    return Report(
+        agree=not report.discrepancies,
+        equal=report.count("equal"),
+        discrepancies=[
+            DiscrepancyItem(
+                key=each.key,
+                type=ReportedType(as_name(each.type)),
+                description=caller.say(each.description),
+                number=each.number,
+                day=each.day,
+                amount=each.amount,
+                moment_id=each.moment_id,
+                vouchers=list(each.vouchers),
+                details=list(map(caller.say, each.details)),
+                remedy=caller.say(each.remedy),
+            )
+            for each in report.discrepancies
+        ],
+        accepted=len(report.accepted),
+        totals=[AccountTotal.model_validate(each, from_attributes=True) for each in report.totals],
+    )
+
+
+def _matching(caller: Caller, told: dict[str, Any] | None) -> Matching | None:
+    if told is None:
+        return None
+    said = {"title", "why"}
+    records = [
+        {name: caller.say(from_json(value)) if name in said else value for name, value in each.items()}
+        for each in told["records"]
+    ]
+    return Matching.model_validate({"counts": told["counts"], "records": records})

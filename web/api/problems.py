@@ -1,0 +1,235 @@
+"""Errors of the API: problems as RFC 9457 has them, each with a code for programs and words for people."""
+
+from collections.abc import Mapping, Sequence
+from math import ceil
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
+from pydantic_core import ErrorDetails
+from starlette.exceptions import HTTPException
+
+from i18n.catalog import Language
+from i18n.messages import Message, msg, translate
+from models.admin.erasure import JobsRunningError
+from models.admin.operations import LoginTriesError, OperationPendingError, TooManyOperationsError
+from models.connections.repository import (
+    ConcurrentUpdateError,
+    NameTakenError,
+    SettingRefusedError,
+    UnknownConnectionError,
+)
+from models.database import DatabaseUnavailableError
+from web.views.settings_form import message_of
+
+MEDIA_TYPE = "application/problem+json"
+TOO_MANY_ERRORS = "too_many_errors"
+"""The type of the error that stands for very many."""
+
+MAX_NAMED = 20
+"""Errors of single values that an answer names."""
+
+MORE = msg("More does not fit than is named here.")
+RETRY_SECONDS = 30
+NO_CURSOR = msg("Send the `next` of a page of this list.")
+
+TITLES: Mapping[str, tuple[int, Message]] = {
+    "unreadable": (400, msg("The body is not JSON that can be read.")),
+    "token_missing": (401, msg("Send an API token: Authorization: Bearer m24_…")),
+    "token_unknown": (401, msg("There is no such API token.")),
+    "token_expired": (401, msg("The API token has expired.")),
+    "token_revoked": (401, msg("The API token has been revoked.")),
+    "scope_missing": (403, msg("The API token does not have the scope that this needs.")),
+    "all_connections_needed": (403, msg("This needs an API token for all connections.")),
+    "not_found": (404, msg("There is nothing here, or the API token is not for it.")),
+    "method_not_allowed": (405, msg("This address does not take this method.")),
+    "too_slow": (408, msg("The body took too long to arrive.")),
+    "refused": (409, msg("It cannot be done as it stands.")),
+    "setting_refused": (409, msg("A setting cannot be that of this connection.")),
+    "name_taken": (409, msg("Another connection has this name.")),
+    "not_applicable": (409, msg("It cannot be done to a record in this state.")),
+    "operation_pending": (409, msg("Somebody else has asked for the same, and it has not begun.")),
+    "operation_running": (409, msg("A worker is saving the settings. It cannot be cancelled now.")),
+    "operation_ended": (409, msg("It has ended and cannot be cancelled any more.")),
+    "jobs_running": (409, msg("A worker is still at work on this connection. Try again in a few minutes.")),
+    "key_in_use": (409, msg("A request with this Idempotency-Key is still being answered.")),
+    "preview_expired": (409, msg("The preview is too old. Ask for another one.")),
+    "outdated": (412, msg("The settings have been changed since they were read. Read them again.")),
+    "too_large": (413, msg("The body is too large.")),
+    "media_type": (415, msg("The body must be JSON: Content-Type: application/json.")),
+    "invalid": (422, msg("Something does not fit.")),
+    "key_reused": (422, msg("This Idempotency-Key came with another request before.")),
+    "etag_missing": (428, msg("Send the ETag of the settings that you have read in If-Match.")),
+    "rate_limited": (429, msg("There were too many requests with this API token.")),
+    "too_many_operations": (429, msg("Too many operations are waiting for this connection.")),
+    "login_tries": (429, msg("Too many logins were tried on this connection within an hour.")),
+    "internal": (500, msg("Something went wrong here. It has been noted.")),
+    "database_unavailable": (503, msg("The database cannot be reached. Try again in half a minute.")),
+}
+"""The codes, each with its status and what it says."""
+
+BY_STATUS = {
+    400: "unreadable",
+    404: "not_found",
+    405: "method_not_allowed",
+    408: "too_slow",
+    413: "too_large",
+}
+"""The codes of what FastAPI and Starlette refuse by themselves."""
+
+BY_ERROR: Mapping[type[Exception], str] = {
+    UnknownConnectionError: "not_found",
+    NameTakenError: "name_taken",
+    ConcurrentUpdateError: "outdated",
+    OperationPendingError: "operation_pending",
+    LoginTriesError: "login_tries",
+    TooManyOperationsError: "too_many_operations",
+    JobsRunningError: "jobs_running",
+    DatabaseUnavailableError: "database_unavailable",
+    Exception: "internal",
+}
+"""The codes of errors that no endpoint handles."""
+
+
+class FieldProblem(BaseModel):
+    """What is wrong with one value of a request."""
+
+    location: str = Field(description="Where it stands: body, query or header", examples=["body"])
+    field: str = Field(
+        description="Its name, with dots between the levels; `body` for the body as a whole",
+        examples=["settings.error_emails"],
+    )
+    detail: str = Field(description="What is wrong, in the language asked for")
+
+
+class Problem(BaseModel):
+    """Why a request was refused (RFC 9457)."""
+
+    type: str = Field(description="A URN that ends with the code", examples=["urn:moment24:problem:not_found"])
+    title: str = Field(description="What kind of problem it is, in the language asked for")
+    status: int = Field(description="The status of the response", examples=[404])
+    detail: str = Field(description="What is wrong with this request, in the language asked for")
+    code: str = Field(description="The error code, for programs", examples=["not_found"])
+    errors: list[FieldProblem] = Field(description="What is wrong with single values")
+
+
+class ProblemError(Exception):
+    """A request is refused; ``code`` is one of :data:`TITLES`, and ``detail`` says more than its title."""
+
+    def __init__(
+        self,
+        code: str,
+        detail: str = "",
+        *,
+        fields: Mapping[tuple[str, str], str] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(code)
+        self.code, self.detail, self.fields, self.headers = code, detail, fields or {}, dict(headers or {})
+
+
+def invalid(field: str, detail: str, *, location: str = "body") -> ProblemError:
+    return ProblemError("invalid", fields={(location, field): detail})
+
+
+def respond(error: ProblemError, language: Language) -> Response:
+    status, title = TITLES[error.code]
+    retry = {"Retry-After": str(RETRY_SECONDS)} if status in {429, 503} else {}
+    problem = Problem(
+        type=f"urn:moment24:problem:{error.code}",
+        title=translate(title, language),
+        status=status,
+        detail=translate(error.detail or title, language),
+        code=error.code,
+        errors=[
+            FieldProblem(location=location, field=name, detail=translate(detail, language))
+            for (location, name), detail in error.fields.items()
+        ],
+    )
+    return JSONResponse(problem.model_dump(), status, retry | error.headers, media_type=MEDIA_TYPE)
+
+
+def accepted_language(accept: str) -> Language:
+    """Return the language that an Accept-Language header prefers; English where it names none."""
+    ranked: list[tuple[float, int, Language]] = []
+    for place, part in enumerate(accept.split(",")[:20]):
+        tag, _, quality = part.strip().lower().partition(";q=")
+        language = {"en": Language.ENGLISH, "nb": Language.NORWEGIAN, "no": Language.NORWEGIAN}.get(tag[:2])
+        try:
+            weight = float(quality or 1)
+        except ValueError:
+            continue
+        if language and weight > 0:
+            ranked.append((-weight, place, language))
+    return min(ranked)[2] if ranked else Language.ENGLISH
+
+
+def language_of(request: Request) -> Language:
+    return accepted_language(request.headers.get("Accept-Language", ""))
+
+
+def add_handlers(app: FastAPI) -> None:
+    app.exception_handlers |= dict.fromkeys(BY_ERROR, _failed) | {
+        ProblemError: _refused,
+        SettingRefusedError: _setting_refused,
+        HTTPException: _by_status,
+        RequestValidationError: _unfit,
+    }
+
+
+def failure(error: Exception) -> ProblemError:
+    """Return the problem that an error is which no endpoint has handled."""
+    wait = {"Retry-After": str(ceil(error.wait.total_seconds()))} if isinstance(error, LoginTriesError) else {}
+    return ProblemError(next(code for kind, code in BY_ERROR.items() if isinstance(error, kind)), headers=wait)
+
+
+async def _failed(request: Request, error: Exception) -> Response:
+    return respond(failure(error), language_of(request))
+
+
+async def _refused(request: Request, error: ProblemError) -> Response:
+    return respond(error, language_of(request))
+
+
+async def _setting_refused(request: Request, error: SettingRefusedError) -> Response:
+    detail = error.args[0]
+    problem = ProblemError("setting_refused", detail, fields={("body", f"settings.{error.setting}"): detail})
+    return respond(problem, language_of(request))
+
+
+async def _by_status(request: Request, error: HTTPException) -> Response:
+    code = BY_STATUS.get(error.status_code, "refused")
+    return respond(ProblemError(code, headers=error.headers), language_of(request))
+
+
+async def _unfit(request: Request, error: RequestValidationError) -> Response:
+    """Take an address that cannot be one for something that is not there, and what is no JSON for unreadable."""
+    errors: Sequence[Any] = error.errors()
+    if any(each["loc"][0] == "path" for each in errors):
+        return respond(ProblemError("not_found"), language_of(request))
+    if any(each["type"] == "json_invalid" for each in errors):
+        return respond(ProblemError("unreadable"), language_of(request))
+    return respond(ProblemError("invalid", fields=field_errors(errors)), language_of(request))
+
+
+def field_errors(errors: Sequence[ErrorDetails], *, prefix: tuple[str, ...] = ()) -> dict[tuple[str, str], str]:
+    """Return where the first errors of pydantic are, what is wrong there, and whether there are more."""
+    fields = dict(field_error(each, prefix=prefix) for each in errors[:MAX_NAMED])
+    if len(errors) > MAX_NAMED:
+        fields["body", ""] = MORE
+    return fields
+
+
+def field_error(error: ErrorDetails, *, prefix: tuple[str, ...] = ()) -> tuple[tuple[str, str], str]:
+    """Return where an error of pydantic is, and what is wrong there."""
+    location, *names = (*prefix, *map(str, error["loc"]))
+    if error["type"] == TOO_MANY_ERRORS:
+        return (location, ".".join(names)), MORE
+    if not names:
+        missing = msg("Send a body: JSON, as the document of the API describes it.")
+        return (location, location), missing if error["type"] == "missing" else message_of(error)
+    if error["type"] == "string_pattern_mismatch" and names[-1:] != ["identity_id"]:
+        return (location, ".".join(names)), msg("This does not fit.")
+    return (location, ".".join(names)), message_of(error)

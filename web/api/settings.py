@@ -1,0 +1,140 @@
+"""The settings of a connection, with an ETag so that nobody overwrites what somebody else has changed."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Header, Response, status
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
+
+from i18n.messages import msg
+from models.connections.repository import SECRET_FIELDS, Connection
+from models.connections.settings import ConnectionSettings, first_days_to_ask, unproven
+from models.users.tokens import TokenScope
+from web.api.caller import Caller, RequireScope, accepted
+from web.api.connections import expect_consistent
+from web.api.problems import ProblemError, field_errors
+from web.api.values import Body, ConnectionId
+from worker import dispatch
+
+router = APIRouter(tags=["Connections"])
+
+Reading = Annotated[Caller, Depends(RequireScope(TokenScope.CONNECTIONS_READ))]
+Writing = Annotated[Caller, Depends(RequireScope(TokenScope.CONNECTIONS_WRITE))]
+ETAG = {"ETag": {"description": "The version of the settings, for If-Match", "schema": {"type": "string"}}}
+FIRST_DAY = msg("From which day on? Send it too. What is dated before is left alone.")
+
+
+def _fields(*, optional: bool) -> dict[str, Any]:
+    """Return the settings as fields of a model: all but the secrets, or all and each of them optional."""
+    fields: dict[str, Any] = {}
+    for name, setting in ConnectionSettings.model_fields.items():
+        info: dict[str, Any] = {"title": str(setting.title), "description": setting.description}
+        if optional:
+            limits = Field(default_factory=lambda: None, **info)
+            limited = Annotated[setting.annotation, *setting.metadata] if setting.metadata else setting.annotation
+            fields[name] = (limited, limits)
+        elif name not in SECRET_FIELDS:
+            fields[name] = (setting.annotation, Field(**info))
+    return fields
+
+
+Settings: Any = create_model(
+    "Settings", __doc__="The settings of a connection, without its secrets.", **_fields(optional=False)
+)
+
+
+class _Change(Body):
+    model_config = ConfigDict(str_strip_whitespace=True)
+
+
+SettingsChange: Any = create_model(
+    "SettingsChange",
+    __doc__="The settings to change; what is left out stays as it is.",
+    __base__=_Change,
+    **_fields(optional=True),
+)
+
+
+class PendingChange(BaseModel):
+    """A change that takes effect once both systems accept it."""
+
+    operation_id: int = Field(description="The operation that tries the settings out and then saves them")
+
+
+@router.get(
+    "/connections/{connection_id}/settings",
+    operation_id="getSettings",
+    response_model=Settings,
+    responses={200: {"headers": ETAG}},
+)
+def get_settings(caller: Reading, connection_id: ConnectionId, response: Response) -> Any:  # noqa: ANN401 - made above
+    """Read the settings of a connection. Passwords and keys are never shown."""
+    connection = caller.connection(connection_id)
+    response.headers["ETag"] = _etag(connection.updated_at)
+    return _public(connection)
+
+
+@router.patch(
+    "/connections/{connection_id}/settings",
+    operation_id="changeSettings",
+    response_model=Settings | PendingChange,
+    responses={
+        200: {"headers": ETAG, "model": Settings},
+        202: {"model": PendingChange, "description": "A worker saves them once both systems accept them"},
+        409: {},
+        412: {},
+        428: {},
+    },
+)
+def change_settings(
+    caller: Writing,
+    connection_id: ConnectionId,
+    change: SettingsChange,
+    response: Response,
+    if_match: Annotated[str | None, Header(description="The ETag of the settings that you have read")] = None,
+) -> Any:  # noqa: ANN401 - made above
+    """Change settings. A connection that paused itself works again.
+
+    Settings that may open another company's books are tried out by a worker first, and saved once both systems
+    accept them (202), unless the token is for all connections. Then the secret must be sent too.
+    """
+    connection = caller.connection(connection_id)
+    if if_match is None:
+        raise ProblemError("etag_missing")
+    if if_match.strip() not in ("*", _etag(connection.updated_at)):
+        raise ProblemError("outdated")
+    values = _checked(caller, connection, change)
+    operation_id = caller.container.save_settings(
+        connection, values, actor=str(caller.actor), administers_all=caller.token.administers_all
+    )
+    if operation_id is not None:
+        dispatch.dispatch_operations([operation_id])
+        response.status_code = status.HTTP_202_ACCEPTED
+        accepted(response, operation_id)
+        return PendingChange(operation_id=operation_id)
+    return get_settings(caller, connection_id, response)
+
+
+def _checked(caller: Caller, connection: Connection, change: BaseModel) -> dict[str, Any]:
+    """Return the settings that a change gives, each as it fits. Raises ProblemError."""
+    values = {name: getattr(change, name) for name in change.model_fields_set}
+    before = connection.settings
+    try:
+        after = ConnectionSettings.model_validate({**dict(before), **values})
+    except ValidationError as error:
+        raise ProblemError("invalid", fields=field_errors(error.errors(), prefix=("body",))) from None
+    expect_consistent(after)
+    values = {name: getattr(after, name) for name in values}
+    wrong = {} if caller.token.administers_all else dict(unproven(before, values))
+    wrong |= {name: FIRST_DAY for name in first_days_to_ask(before, values) if name not in values}
+    if wrong:
+        raise ProblemError("invalid", fields={("body", name): why for name, why in wrong.items()})
+    return values
+
+
+def _public(connection: Connection) -> dict[str, Any]:
+    return connection.settings.model_dump(exclude=set(SECRET_FIELDS))
+
+
+def _etag(updated_at: datetime) -> str:
+    return f'"{round(updated_at.timestamp() * 1_000_000)}"'

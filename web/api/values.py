@@ -1,0 +1,74 @@
+"""The values that several endpoints take and give: numbers, texts and pages."""
+
+from typing import Annotated, Generic, Self, TypeVar
+
+from fastapi import Path, Query
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
+
+from models.connections.repository import MAX_NAME_LENGTH
+from models.pagination import Key
+from web.api.caller import MAX_CONNECTION_ID, MAX_ID
+from web.api.problems import NO_CURSOR, TOO_MANY_ERRORS, invalid
+
+T = TypeVar("T")
+
+PLAIN = r"^[^\x00-\x1f\x7f-\x9f]*$"
+"""Text without signs that neither PostgreSQL nor XML can hold."""
+
+MAX_ERRORS = 100
+"""Errors of a body that are looked at: each costs more than the value that it is about."""
+
+MAX_SIZE, SIZE = 200, 50
+"""Items of a page, at most and unless asked for otherwise."""
+
+ConnectionId = Annotated[int, Path(ge=1, le=MAX_CONNECTION_ID, description="Number of the connection")]
+JobId = Annotated[int, Path(ge=1, le=MAX_ID, description="Number of the job")]
+OperationId = Annotated[int, Path(ge=1, le=MAX_ID, description="Number of the operation")]
+Name = Annotated[str, StringConstraints(pattern=PLAIN, max_length=MAX_NAME_LENGTH, strip_whitespace=True)]
+Limit = Annotated[int, Query(ge=1, le=MAX_SIZE, description="Items of a page at most")]
+Cursor = Annotated[
+    str | None, Query(pattern=r"^o\d{1,16}-\d{1,18}$", description="The `next` of the page before this one")
+]
+
+
+class Body(BaseModel):
+    """What a request is sent with; a name that is not known is refused, as it may be a misspelt one."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _limit_errors(cls, value: object, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        """Put one error in the place of very many, before anything is made of each of them."""
+        try:
+            return handler(value)
+        except ValidationError as error:
+            if error.error_count() > MAX_ERRORS:
+                raise PydanticCustomError(TOO_MANY_ERRORS, "too many errors") from None
+            raise
+
+
+class Page(BaseModel, Generic[T]):
+    """A page of a list, the newest first."""
+
+    items: list[T]
+    next: str | None = Field(description="The cursor of the next page; null on the last one")
+
+
+def key_of(cursor: str | None) -> Key | None:
+    """Return where a page begins. Raises ProblemError for a cursor that none of our pages has given."""
+    if cursor is None:
+        return None
+    key = Key.parse(cursor)
+    if key is None:
+        raise invalid("cursor", NO_CURSOR, location="query")
+    return key

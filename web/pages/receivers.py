@@ -1,0 +1,267 @@
+"""The programs that get events: for administrators of all connections only, since data go where they say."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time
+
+from fastapi import APIRouter, HTTPException, Response, status
+from fastapi.responses import RedirectResponse
+from starlette.datastructures import FormData
+
+from i18n.formatting import OSLO
+from i18n.messages import Message, msg
+from models.connections import repository as connections
+from models.enums import Scope
+from models.pagination import Key
+from models.receivers import deliveries
+from models.receivers.outbox import EVENT_TYPES, EventType
+from models.receivers.repository import Receiver, UnknownReceiverError
+from models.receivers.states import DeliveryState, DisabledBecause, Problem
+from models.users.passwords import InvalidInputError
+from web.dependencies import Form, chosen_connections, text
+from web.pages.confirmation import confirm_identity
+from web.security.auth import AdministratorEverywhere, UserContext
+from worker import dispatch
+
+router = APIRouter(prefix="/receivers")
+
+
+@dataclass(frozen=True)
+class Entered:
+    """What a form says of a receiver."""
+
+    url: str
+    event_types: Sequence[EventType]
+    scope: Scope
+
+
+NEW = Entered("", EVENT_TYPES, Scope())
+
+DONE = {
+    "changed": msg("Saved."),
+    "tested": msg("The test is on its way. What becomes of it is in the log below."),
+    "replayed": msg("What failed is sent again. What becomes of it is in the log below."),
+    "nothing": msg("There is nothing to send again."),
+    "enabled": msg("The receiver gets what happens from now on. Send again what failed before, if it is wanted."),
+    "disabled": msg("The receiver is sent nothing more."),
+}
+EVENTS = {
+    EventType.JOB_DONE: msg("A record is done"),
+    EventType.JOB_NEEDS_ATTENTION: msg("A record needs attention"),
+    EventType.JOB_RECOVERED: msg("A record is in order again"),
+    EventType.JOB_DISMISSED: msg("A record was dismissed"),
+    EventType.CONNECTION_PAUSED: msg("A connection is paused"),
+    EventType.CONNECTION_DOWN: msg("A connection is interrupted"),
+    EventType.CONNECTION_RECOVERED: msg("A connection works again"),
+    EventType.RECONCILIATION_FINISHED: msg("A comparison of the books is finished"),
+    EventType.RECEIVER_TEST: msg("Test"),
+}
+PROBLEMS = {
+    Problem.TIMEOUT: msg("No answer within 15 seconds"),
+    Problem.NO_CONNECTION: msg("Cannot be reached"),
+    Problem.PRIVATE_ADDRESS: msg(
+        "Its name leads to an address that is not public, and RECEIVER_PRIVATE_NETWORKS is not set"
+    ),
+    Problem.TLS: msg("Its certificate is not valid"),
+    Problem.UNREADABLE: msg("The answer cannot be read"),
+    Problem.SECRET_UNREADABLE: msg("The secret cannot be opened: make a new one"),
+    Problem.NOT_WANTED: msg("The receiver was changed and does not get this any more"),
+}
+STATES: dict[DeliveryState, tuple[str, Message]] = {
+    DeliveryState.PENDING: ("waits", msg("on its way")),
+    DeliveryState.DELIVERED: ("good", msg("delivered")),
+    DeliveryState.FAILED: ("bad", msg("given up")),
+}
+BECAUSE = {
+    DisabledBecause.BY_HAND: msg("It was disabled by hand."),
+    DisabledBecause.GONE: msg("It answered that it no longer exists (410 Gone)."),
+    DisabledBecause.FAILING: msg("Every delivery had failed for five days."),
+}
+
+
+@router.get("")
+def show_all(context: AdministratorEverywhere) -> Response:
+    names = _connection_names(context)
+    return context.render(
+        "receivers.html", receivers=context.container.receivers.all(), names=names, total=len(EVENT_TYPES)
+    )
+
+
+@router.get("/new")
+def new_form(context: AdministratorEverywhere) -> Response:
+    return _form(context, "receiver-new.html", NEW)
+
+
+@router.post("/new")
+def add(context: AdministratorEverywhere, form: Form) -> Response:
+    """Add a receiver and show its secret: now or never, hence no redirect."""
+    confirm_identity(context, form)
+    entered = _entered(form)
+    try:
+        receiver, secret = context.container.receivers.add(
+            entered.url,
+            entered.event_types,
+            entered.scope,
+            actor=context.actor,
+            session_id=context.session.id,
+            now=context.now,
+        )
+    except InvalidInputError as error:
+        return _form(context, "receiver-new.html", entered, error)
+    return context.render("receiver-secret.html", receiver=receiver, secret=secret)
+
+
+@router.get("/{receiver_id}")
+def show(context: AdministratorEverywhere, receiver_id: int, done: str = "", page: str = "") -> Response:
+    return _one(context, _receiver(context, receiver_id), done=done, page=page)
+
+
+@router.post("/{receiver_id}")
+def update(context: AdministratorEverywhere, receiver_id: int, form: Form) -> Response:
+    confirm_identity(context, form)
+    before, entered = _receiver(context, receiver_id), _entered(form)
+    try:
+        context.container.receivers.update(
+            receiver_id,
+            entered.url,
+            entered.event_types,
+            entered.scope,
+            actor=context.actor,
+            session_id=context.session.id,
+            now=context.now,
+        )
+    except InvalidInputError as error:
+        return _one(context, before, entered=entered, error=error)
+    return _done(receiver_id, "changed")
+
+
+@router.post("/{receiver_id}/rotate")
+def rotate(context: AdministratorEverywhere, receiver_id: int, form: Form) -> Response:
+    """Give a receiver another secret and show it, as for a new one."""
+    receiver = _receiver(context, receiver_id)
+    confirm_identity(context, form)
+    secret = context.container.receivers.rotate(
+        receiver_id, actor=context.actor, session_id=context.session.id, now=context.now
+    )
+    return context.render("receiver-secret.html", receiver=receiver, secret=secret)
+
+
+@router.post("/{receiver_id}/test")
+def test(context: AdministratorEverywhere, receiver_id: int) -> Response:
+    _receiver(context, receiver_id)
+    if not context.container.receivers.test(receiver_id, now=context.now):
+        return _done(receiver_id, "disabled")
+    dispatch.dispatch_receivers([receiver_id])
+    return _done(receiver_id, "tested")
+
+
+@router.post("/{receiver_id}/replay")
+def replay(context: AdministratorEverywhere, receiver_id: int, form: Form) -> Response:
+    """Send again what failed since the beginning of a day of Oslo."""
+    receiver = _receiver(context, receiver_id)
+    try:
+        since = datetime.combine(date.fromisoformat(text(form, "since")), time(), OSLO)
+    except ValueError:
+        error = InvalidInputError("since", msg("Enter a day."))
+        return _one(context, receiver, error=error)
+    count = deliveries.replay(context.database, receiver_id, since=since, now=context.now)
+    return _replayed(receiver_id, count)
+
+
+@router.post("/{receiver_id}/deliveries/{delivery_id}/replay")
+def replay_one(context: AdministratorEverywhere, receiver_id: int, delivery_id: int) -> Response:
+    _receiver(context, receiver_id)
+    count = deliveries.replay(context.database, receiver_id, delivery_id=delivery_id, now=context.now)
+    return _replayed(receiver_id, count)
+
+
+@router.post("/{receiver_id}/enable")
+def enable(context: AdministratorEverywhere, receiver_id: int) -> Response:
+    _receiver(context, receiver_id)
+    context.container.receivers.enable(
+        receiver_id, actor=context.actor, session_id=context.session.id, now=context.now
+    )
+    return _done(receiver_id, "enabled")
+
+
+@router.post("/{receiver_id}/disable")
+def disable(context: AdministratorEverywhere, receiver_id: int) -> Response:
+    _receiver(context, receiver_id)
+    context.container.receivers.disable(
+        receiver_id, actor=context.actor, session_id=context.session.id, now=context.now
+    )
+    return _done(receiver_id, "disabled")
+
+
+@router.post("/{receiver_id}/remove")
+def remove(context: AdministratorEverywhere, receiver_id: int, form: Form) -> Response:
+    _receiver(context, receiver_id)
+    confirm_identity(context, form)
+    context.container.receivers.remove(
+        receiver_id, actor=context.actor, session_id=context.session.id, now=context.now
+    )
+    return RedirectResponse("/receivers", status.HTTP_303_SEE_OTHER)
+
+
+def _receiver(context: UserContext, receiver_id: int) -> Receiver:
+    try:
+        return context.container.receivers.get(receiver_id)
+    except UnknownReceiverError:
+        raise HTTPException(status.HTTP_404_NOT_FOUND) from None
+
+
+def _entered(form: FormData) -> Entered:
+    """Read what a form says of a receiver. What our own page cannot have offered is refused: 400."""
+    try:
+        types = [EventType(str(each)) for each in form.getlist("event_types")]
+    except ValueError:
+        raise HTTPException(status.HTTP_400_BAD_REQUEST) from None
+    return Entered(text(form, "url"), types, chosen_connections(form))
+
+
+def _one(
+    context: UserContext,
+    receiver: Receiver,
+    *,
+    entered: Entered | None = None,
+    error: InvalidInputError | None = None,
+    done: str = "",
+    page: str = "",
+) -> Response:
+    log = deliveries.log_page(context.database, receiver.id, key=Key.parse(page))
+    values = {"receiver": receiver, "page": log, "done": DONE.get(done), "because": BECAUSE}
+    shown = {"problems": PROBLEMS, "states": STATES, "today": context.now.astimezone(OSLO).date()}
+    return _form(context, "receiver.html", entered or receiver, error, **values, **shown)
+
+
+def _form(
+    context: UserContext,
+    template: str,
+    entered: Entered | Receiver,
+    error: InvalidInputError | None = None,
+    **values: object,
+) -> Response:
+    code = status.HTTP_422_UNPROCESSABLE_CONTENT if error else status.HTTP_200_OK
+    return context.render(
+        template,
+        status=code,
+        entered=entered,
+        errors={error.field: error.message} if error else {},
+        events=EVENTS,
+        event_types=EVENT_TYPES,
+        names=_connection_names(context),
+        **values,
+    )
+
+
+def _connection_names(context: UserContext) -> dict[int, str]:
+    return {each.id: each.name for each in connections.summaries(context.database, Scope())}
+
+
+def _replayed(receiver_id: int, count: int) -> Response:
+    dispatch.dispatch_receivers([receiver_id] if count else [])
+    return _done(receiver_id, "replayed" if count else "nothing")
+
+
+def _done(receiver_id: int, what: str) -> Response:
+    return RedirectResponse(f"/receivers/{receiver_id}?done={what}", status.HTTP_303_SEE_OTHER)

@@ -1,0 +1,92 @@
+"""The tokens of the API: for administrators of all connections only, as what a token may do is theirs to give."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, HTTPException, Path, Response, status
+from fastapi.responses import RedirectResponse
+from starlette.datastructures import FormData
+
+from i18n.messages import msg
+from models.connections import repository as connections
+from models.enums import Scope
+from models.users import tokens
+from models.users.passwords import InvalidInputError
+from models.users.tokens import DEFAULT_DAYS, MAX_DAYS, SCOPE_NAMES, TokenScope, UnknownTokenError
+from sync.rules.normalization import clean
+from web.dependencies import Form, chosen_connections, text
+from web.pages.confirmation import confirm_identity
+from web.security.auth import AdministratorEverywhere, UserContext
+
+router = APIRouter(prefix="/tokens")
+
+MAX_DIGITS = 6
+DONE = {"revoked": msg("The token is revoked. Programs that use it are refused from now on.")}
+REFUSALS = {"token_revoked": msg("revoked"), "token_expired": msg("expired")}
+TokenId = Annotated[int, Path(le=2**31 - 1)]
+
+
+@router.get("")
+def show_all(context: AdministratorEverywhere, done: str = "") -> Response:
+    return _page(context, done=done)
+
+
+@router.post("")
+def create(context: AdministratorEverywhere, form: Form) -> Response:
+    """Create a token and show it: now or never, since only its hash is kept, hence no redirect."""
+    confirm_identity(context, form)
+    scopes, scope = _scopes(form), chosen_connections(form)
+    days = text(form, "days")
+    try:
+        token, token_text = tokens.create(
+            context.database,
+            clean(text(form, "name"), max_length=tokens.MAX_NAME_LENGTH),
+            scopes=scopes,
+            scope=scope,
+            days=int(days) if days.isascii() and days.isdecimal() and len(days) <= MAX_DIGITS else 0,
+            actor=context.actor,
+            session_id=context.session.id,
+            now=context.now,
+        )
+    except InvalidInputError as error:
+        return _page(context, form, {error.field: error.message})
+    return context.render("token.html", token=token, text=token_text)
+
+
+@router.post("/{token_id}/revoke")
+def revoke(context: AdministratorEverywhere, token_id: TokenId) -> Response:
+    try:
+        tokens.revoke(
+            context.database, token_id, actor=context.actor, session_id=context.session.id, now=context.now
+        )
+    except UnknownTokenError:
+        raise HTTPException(status.HTTP_404_NOT_FOUND) from None
+    return RedirectResponse("/tokens?done=revoked", status.HTTP_303_SEE_OTHER)
+
+
+def _scopes(form: FormData) -> frozenset[TokenScope]:
+    try:
+        return frozenset(TokenScope(str(each)) for each in form.getlist("scopes"))
+    except ValueError:
+        raise HTTPException(status.HTTP_400_BAD_REQUEST) from None
+
+
+def _page(
+    context: UserContext, form: FormData | None = None, errors: dict[str, str] | None = None, *, done: str = ""
+) -> Response:
+    entered = form if form is not None else FormData({"days": str(DEFAULT_DAYS)})
+    names = {each.id: each.name for each in connections.summaries(context.database, Scope())}
+    return context.render(
+        "tokens.html",
+        status=status.HTTP_422_UNPROCESSABLE_CONTENT if errors else status.HTTP_200_OK,
+        tokens=[(each, REFUSALS.get(each.refusal(context.now))) for each in tokens.all_tokens(context.database)],
+        names=names,
+        scope_names=SCOPE_NAMES,
+        name=text(entered, "name"),
+        days=text(entered, "days"),
+        max_days=MAX_DAYS,
+        chosen_scopes=set(entered.getlist("scopes")),
+        chosen_connections=set(entered.getlist("connections")),
+        everywhere=bool(text(entered, "everywhere")),
+        errors=errors or {},
+        done=DONE.get(done),
+    )

@@ -1,0 +1,278 @@
+"""``moment24 connections apply`` and ``export``: connections as a file says, and the file that says so."""
+
+import os
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+from pydantic import ValidationError
+
+from i18n.formatting import OSLO
+from i18n.messages import msg
+from models.connections.repository import (
+    SECRET_FIELDS,
+    CompanyTakenError,
+    ConcurrentUpdateError,
+    Connection,
+    LinksExistError,
+    NameTakenError,
+    SettingRefusedError,
+)
+from models.connections.settings import ConnectionSettings, contradictions, first_days_to_ask, leads_elsewhere
+from models.enums import EntityType
+from models.inbox import links
+from sync.errors import SyncError, UnavailableError
+from worker.cli import ACTOR, connections_option, examples, webhook_url
+from worker.cli.connection_file import ConnectionFile, Entry, WrongFileError, written
+from worker.cli.errors import FOUND, UnreachableError, if_stopped
+from worker.cli.tables import Shown, Table, as_json, output_option, progress_bar
+from worker.container import get_container
+from worker.jobs import diagnostics
+
+DIFFERENCES = Table(
+    columns={name: name for name in ("connection", "change", "setting", "old", "new")},
+    empty="Everything is as the file says.",
+)
+CREATED = Table(columns={"connection": "connection", "webhook_url": "webhook address"})
+LOGINS = frozenset({"moment_company", "moment_api_key", "username", "password", "identity_id"})
+"""The settings that both systems are to take."""
+
+
+@dataclass(kw_only=True)
+class Plan:
+    """What becomes of a connection: the settings that it gets, and the ``values`` among them that are new.
+
+    ``before`` is None of one that is added. ``starts`` is None where it stays started or paused.
+    """
+
+    name: str
+    settings: ConnectionSettings
+    values: dict[str, Any]
+    starts: bool | None
+    before: Connection | None = None
+    client_number: int | None = None
+
+    @property
+    def is_login_new(self) -> bool:
+        """Whether it has to be seen that both systems take it."""
+        return not LOGINS.isdisjoint(self.values) or self.before is None
+
+    def differences(self) -> Iterator[Mapping[str, Any]]:
+        row = {
+            "connection": self.name,
+            "change": "change" if self.before else "add",
+            "setting": "",
+            "old": "",
+            "new": "",
+        }
+        old = self.before.settings.model_dump(mode="json") if self.before else {}
+        new = self.settings.model_dump(mode="json")
+        for name in self.values:
+            if name in SECRET_FIELDS:
+                yield row | {"setting": name, "new": "changed" if self.before else "set"}
+            else:
+                yield row | {"setting": name, "old": _shown(old[name]) if old else "", "new": _shown(new[name])}
+        if self.starts is not None:
+            yield row | {"change": "start" if self.starts else "pause"}
+
+
+@click.command(
+    epilog=examples(
+        "moment24 connections apply companies.toml --dry-run", "moment24 connections export > companies.toml"
+    )
+)
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False, exists=True))
+@click.option("--dry-run", is_flag=True, help="Only show what would change; ends with 1 if anything would")
+@click.option("--yes", is_flag=True, help="Do not ask")
+@click.option(
+    "--check/--no-check",
+    default=True,
+    show_default=True,
+    help="Whether new companies and logins are tried out in both systems before anything is changed",
+)
+@output_option
+@if_stopped("What is done stays. Run the same command again: it does the rest.")
+def apply(file: Path, *, dry_run: bool, yes: bool, check: bool, output: str) -> None:
+    """Make connections what a file says; it may be run as often as one likes.
+
+    The file has a table for each connection, such as [connections."Our company"], with its settings, and started =
+    true or false. A secret is named by where it is: "env:NAME" or "file:PATH". What a table leaves out stays as it
+    is. A connection that the file does not name is reported and left alone. All errors are told at once, before
+    anything is changed.
+    """
+    try:
+        told = ConnectionFile(file, os.environ)
+    except WrongFileError as error:
+        raise click.ClickException(str(error)) from None
+    container = get_container()
+    known = {each.name: each for each in container.connections.all_shown()}
+    plans = [plan for entry in told.entries if (plan := _plan(told, entry, known.get(entry.name)))]
+    _refuse_shared_companies(told, plans, known)
+    _stop_on(told.errors, "Nothing was changed.")
+    plans = [each for each in plans if any(each.differences())]
+    left_alone = sorted(known.keys() - {each.name for each in told.entries})
+    if output == "table":
+        _print_plan(plans, left_alone)
+    created: list[Mapping[str, str]] = []
+    if plans and not dry_run:
+        if check:
+            _try_out(told, plans)
+        if not yes:
+            click.confirm("Make these changes?", abort=True, err=True)
+        created = [made for each in plans if (made := _make_so(told, each))]
+    if output == "table":
+        _print_done(created)
+    elif output == "csv":
+        DIFFERENCES.print(_rows(plans), output)
+    else:
+        differences = DIFFERENCES.records(_rows(plans))
+        click.echo(as_json({"differences": differences, "not_in_file": left_alone, "created": created}))
+    _stop_on(told.errors, "The rest was done.")
+    if dry_run and plans:
+        raise click.exceptions.Exit(FOUND)
+
+
+@click.command()
+@connections_option("Only this one; may be repeated  [default: all]")
+def export(connections: Sequence[Connection]) -> None:
+    """Print connections as a file for `connections apply`, without their secrets."""
+    click.echo(written(connections or get_container().connections.all_shown()), nl=False)
+
+
+def _plan(told: ConnectionFile, entry: Entry, before: Connection | None) -> Plan | None:
+    """Compare what the file says with what there is; None where it makes no sense, which is noted."""
+    if before is None:
+        if (settings := _settings(told, entry, {})) is None:
+            return None
+        values = {name: getattr(settings, name) for name in entry.values}
+        return Plan(name=entry.name, settings=settings, values=values, starts=entry.started or None)
+    known = before.settings.model_dump(exclude=set(SECRET_FIELDS) if before.unreadable else None)
+    settings = _settings(told, entry, known)
+    if settings is None:
+        return None
+    new = ((name, getattr(settings, name)) for name in entry.values)
+    values = {name: value for name, value in new if value != getattr(before.settings, name)}
+    asked = [name for name in first_days_to_ask(before.settings, values) if name not in entry.values]
+    values |= dict.fromkeys(asked, get_container().clock().astimezone(OSLO).date())
+    settings = settings.model_copy(update=values)
+    if leads_elsewhere(before.settings, settings, same_client=True) and _has_links(before):
+        told.complain(entry.name, "moment_company", str(LinksExistError("moment_company")))
+    return Plan(name=entry.name, before=before, settings=settings, values=values, starts=_starts(entry, before))
+
+
+def _settings(told: ConnectionFile, entry: Entry, known: Mapping[str, Any]) -> ConnectionSettings | None:
+    try:
+        settings = ConnectionSettings.model_validate({**known, **entry.values})
+    except ValidationError as error:
+        for each in error.errors(include_input=False):
+            key = str(each["loc"][0])
+            if not told.has_complained(entry.name, key):
+                told.complain(entry.name, key, each["msg"])
+        return None
+    for name, what in contradictions(settings).items():
+        told.complain(entry.name, name, what)
+    return settings
+
+
+def _starts(entry: Entry, before: Connection) -> bool | None:
+    """Return whether a connection is to be started or paused, None where it stays.
+
+    One that paused itself stays so: a person has to correct something first.
+    """
+    if entry.started and before.paused_by:
+        return True
+    return False if entry.started is False and not before.paused_because else None
+
+
+def _has_links(connection: Connection) -> bool:
+    return any(links.latest(get_container().database, connection.id, each) for each in EntityType)
+
+
+def _refuse_shared_companies(told: ConnectionFile, plans: Sequence[Plan], known: Mapping[str, Connection]) -> None:
+    companies = {name: each.settings.moment_company.lower() for name, each in known.items()}
+    companies |= {each.name: each.settings.moment_company.lower() for each in plans}
+    count = Counter(companies.values())
+    for each in plans:
+        if "moment_company" in each.values and count[companies[each.name]] > 1:
+            told.complain(each.name, "moment_company", str(CompanyTakenError()))
+
+
+def _stop_on(errors: Sequence[str], consequence: str) -> None:
+    if errors:
+        raise click.ClickException("\n".join((*errors, consequence)))
+
+
+def _rows(plans: Sequence[Plan]) -> Iterator[Mapping[str, Any]]:
+    for each in plans:
+        yield from each.differences()
+
+
+def _print_plan(plans: Sequence[Plan], left_alone: Sequence[str]) -> None:
+    click.echo(DIFFERENCES.text(_rows(plans)))
+    if left_alone:
+        click.echo(f"Not in the file, left alone: {', '.join(left_alone)}.")
+
+
+def _print_done(created: Sequence[Mapping[str, str]]) -> None:
+    if created:
+        click.echo("Webhook addresses for Moment's settings (customers, projects, invoices), shown only now:")
+        CREATED.print(created, "table")
+
+
+def _try_out(told: ConnectionFile, plans: Sequence[Plan]) -> None:
+    """See that both systems take what is new, and complete it with the client that a login leads to."""
+    tried, unreachable = [each for each in plans if each.is_login_new], False
+    with progress_bar(len(tried), "Trying out") as advance:
+        for each in tried:
+            try:
+                identity = diagnostics.check(get_container(), each.settings)
+            except SyncError as error:
+                unreachable = unreachable or isinstance(error, UnavailableError)
+                told.complain(each.name, "", " ".join(filter(None, (error.message, error.remedy))))
+            else:
+                each.client_number = identity.client_number or None
+                if each.settings.identity_id != identity.id:
+                    each.values["identity_id"] = identity.id
+            advance(1)
+    if unreachable:
+        raise UnreachableError("\n".join((*told.errors, "Nothing was changed.")))
+    _stop_on(told.errors, "Nothing was changed.")
+
+
+def _make_so(told: ConnectionFile, plan: Plan) -> Mapping[str, str] | None:
+    """Make a connection what it is to become; returns the webhook address of one that is added."""
+    container, now = get_container(), get_container().clock()
+    try:
+        if plan.before is None:
+            _, token = container.connections.add(
+                plan.name,
+                plan.settings.model_copy(update=plan.values),
+                actor=ACTOR,
+                now=now,
+                started=bool(plan.starts),
+                client_number=plan.client_number,
+            )
+            return {"connection": plan.name, "webhook_url": webhook_url(token)}
+        if plan.values:
+            seen, client_number = plan.before.updated_at, plan.client_number
+            container.update_settings(
+                plan.before.id, plan.values, actor=ACTOR, seen=seen, client_number=client_number
+            )
+        if plan.starts:
+            container.connections.resume(plan.before.id, actor=ACTOR, now=now)
+        elif plan.starts is False:
+            container.connections.pause(plan.before.id, msg("It was paused by hand."), actor=ACTOR, now=now)
+    except (NameTakenError, SettingRefusedError) as error:
+        told.complain(plan.name, getattr(error, "setting", ""), str(error))
+    except ConcurrentUpdateError:
+        told.complain(plan.name, "", "somebody else has changed its settings just now")
+    return None
+
+
+def _shown(value: object) -> object:
+    if isinstance(value, bool):
+        return Shown(value, "yes" if value else "no")
+    return Shown(value, "nothing") if value in (None, "", [], {}) else value

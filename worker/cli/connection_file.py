@@ -1,0 +1,165 @@
+"""A file of connections in TOML: a table for each, which names secrets by where they are, never themselves.
+
+What a table leaves out stays as it is, or is the default of a new connection. "" sets a value back to its default.
+"""
+
+import json
+import re
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from models.connections.repository import MAX_NAME_LENGTH, SECRET_FIELDS, Connection
+from models.connections.settings import ConnectionSettings
+from sync.rules.normalization import clean
+
+TABLE = "connections"
+STARTED = "started"
+HOW_SECRETS = "name it as env:NAME or file:PATH, never in the file itself"
+FIELDS = ConnectionSettings.model_fields
+
+
+class WrongFileError(ValueError):
+    """The file cannot be read as TOML; the message names the line."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """What the file says of a connection. ``started`` is None where it does not say; secrets are opened."""
+
+    name: str
+    values: Mapping[str, Any]
+    started: bool | None
+
+
+class ConnectionFile:
+    """A file, with secrets from ``environ`` or from other files; ``errors`` are all that is wrong with it.
+
+    Raises:
+        WrongFileError: it is no TOML.
+        OSError: it cannot be read.
+    """
+
+    def __init__(self, path: Path, environ: Mapping[str, str]) -> None:
+        self._path, self._environ = path, environ
+        self.errors: list[str] = []
+        self._wrong: set[tuple[str, str]] = set()
+        try:
+            text = path.read_bytes().decode()
+            told = tomllib.loads(text)
+        except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise WrongFileError(f"{path}: {error}") from error
+        self._lines = dict(_lines(text))
+        self.errors += [f"{path}: {key}: only {TABLE} may be here" for key in told if key != TABLE]
+        tables = told.get(TABLE, {})
+        if not isinstance(tables, dict):
+            self.errors.append(f"{path}: {TABLE}: a table for each connection is expected")
+            tables = {}
+        self.entries = [self._entry(name, table) for name, table in tables.items()]
+
+    def complain(self, name: str, key: str, what: str) -> None:
+        """Note an error, with the line and the key that it is about."""
+        line = self._lines.get((name, key)) or self._lines.get((name, ""))
+        place = f"{self._path}:{line}" if line else str(self._path)
+        self._wrong.add((name, key))
+        self.errors.append(f"{place}: {'.'.join(filter(None, (TABLE, _toml(name), key)))}: {what}")
+
+    def has_complained(self, name: str, key: str) -> bool:
+        return (name, key) in self._wrong
+
+    def _entry(self, name: str, table: object) -> Entry:
+        if not isinstance(table, dict):
+            self.complain(name, "", "a table of settings is expected")
+            table = {}
+        if clean(name, max_length=MAX_NAME_LENGTH) != name or not name:
+            self.complain(name, "", f"a name has 1 to {MAX_NAME_LENGTH} characters and no spaces at its ends")
+        started = table.get(STARTED)
+        if started not in (None, True, False):
+            self.complain(name, STARTED, "true or false is expected")
+            started = None
+        values: dict[str, Any] = {}
+        for key, value in table.items():
+            if key in SECRET_FIELDS:
+                values |= self._secret(name, key, value)
+            elif key in FIELDS:
+                values |= _value(key, value)
+            elif key != STARTED:
+                self.complain(name, key, "there is no such setting")
+        return Entry(name=name, values=values, started=started)
+
+    def _secret(self, name: str, key: str, value: object) -> Mapping[str, str]:
+        how, _, where = value.partition(":") if isinstance(value, str) else ("", "", "")
+        secret = None
+        if how == "env":
+            secret = self._environ.get(where)
+        elif how == "file":
+            with suppress(OSError, UnicodeDecodeError):
+                secret = (self._path.parent / where).read_text().strip()
+        else:
+            self.complain(name, key, HOW_SECRETS)
+            return {}
+        if not secret:
+            self.complain(name, key, f"there is nothing at {value}")
+            return {}
+        return {key: secret}
+
+
+def written(connections: Iterable[Connection]) -> str:
+    """Write connections into such a file, without their secrets."""
+    return "\n".join("\n".join(_table(each)) for each in connections)
+
+
+def _table(connection: Connection) -> Iterator[str]:
+    yield f"[{TABLE}.{_toml(connection.name)}]"
+    yield f"{STARTED} = {_toml(not connection.paused_by)}"
+    for key, value in connection.settings.model_dump(exclude=set(SECRET_FIELDS)).items():
+        yield f"{key} = {_toml(value)}"
+    for key in sorted(SECRET_FIELDS):
+        yield f'# {key} = "env:NAME" or "file:PATH"; left out, it stays as it is'
+    yield ""
+
+
+def _toml(value: Any) -> str:  # noqa: ANN401 (any kind of setting)
+    match value:
+        case bool():
+            return str(value).lower()
+        case int() | date():
+            return str(value)
+        case dict():
+            return "{" + ", ".join(f"{_toml(str(key))} = {_toml(each)}" for key, each in value.items()) + "}"
+        case tuple() | list():
+            return "[" + ", ".join(map(_toml, value)) + "]"
+        case frozenset():
+            return _toml(sorted(value))
+    return json.dumps(value or "", ensure_ascii=False)
+
+
+def _value(key: str, value: object) -> Mapping[str, Any]:
+    """Return a setting as the file has it; an identity that is left open stays the one that was found."""
+    field = FIELDS[key]
+    if value == "" and not field.is_required():
+        return {} if key == "identity_id" else {key: field.get_default(call_default_factory=True)}
+    return {key: value}
+
+
+def _lines(text: str) -> Iterator[tuple[tuple[str, str], int]]:
+    """Find the line of each connection and setting, of those that stand in a table of their own."""
+    name = ""
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.lstrip().startswith("["):
+            name = _header(line)
+            yield (name, ""), number
+        elif found := re.match(r"""\s*["']?(\w+)["']?\s*=""", line):
+            yield (name, found[1]), number
+
+
+def _header(line: str) -> str:
+    with suppress(tomllib.TOMLDecodeError):
+        match tomllib.loads(line):
+            case {"connections": dict(tables)}:
+                return next(iter(tables), "")
+    return ""

@@ -1,0 +1,127 @@
+"""``moment24 connections add``, ``set``, ``check`` and ``unlink``: what a connection is told, tried out first."""
+
+from typing import Any
+
+import click
+from pydantic import ValidationError
+
+from i18n.formatting import OSLO
+from models.admin import unlinking
+from models.connections.repository import MAX_NAME_LENGTH, ConcurrentUpdateError, Connection
+from models.connections.settings import FIRST_DAYS, ConnectionSettings, first_days_to_ask
+from sync.errors import MisconfiguredError
+from sync.rules.normalization import clean
+from worker import dispatch
+from worker.cli import ACTOR, connection_argument, examples, print_webhook_url
+from worker.cli.setting_options import complaints, given, setting_options
+from worker.cli.tables import aligned
+from worker.container import get_container
+from worker.jobs.diagnostics import check
+
+checking = click.option(
+    "--check/--no-check", default=True, show_default=True, help="Whether both systems are tried out first"
+)
+
+
+@click.command(
+    epilog=examples(
+        "moment24 connections add --name 'Our company' --moment-company 1001 --username api@example.com"
+    )
+)
+@click.option("--name", required=True, help="What the connection is called here and in mails")
+@setting_options(asking=True)
+@checking
+def add(name: str, *, check: bool, **options: Any) -> None:  # noqa: ANN401 (the settings check them)
+    """Add a connection, and print the address of its webhook."""
+    if not (name := clean(name, max_length=MAX_NAME_LENGTH)):
+        raise click.UsageError("A connection needs a name.")
+    settings, client_number = _valid(given(options)), None
+    if check:
+        settings, client_number = _tested(settings)
+    container = get_container()
+    connection, token = container.connections.add(
+        name, settings, actor=ACTOR, now=container.clock(), client_number=client_number
+    )
+    click.echo(f"{name} is connection {connection.id}.")
+    print_webhook_url(token)
+
+
+@click.command("set")
+@connection_argument
+@setting_options(asking=False)
+@checking
+def set_(connection: Connection, *, check: bool, **options: Any) -> None:  # noqa: ANN401 (the settings check them)
+    """Change settings; an empty value is the default. A connection that paused itself works again."""
+    values = given(options)
+    if not values:
+        raise click.UsageError("Name a setting to change.")
+    settings = _valid({**dict(connection.settings), **values})
+    today = get_container().clock().astimezone(OSLO).date()
+    values |= {name: today for name in first_days_to_ask(connection.settings, values) if name not in values}
+    client_number = None
+    if check:
+        tried, client_number = _tested(settings)
+        values |= {"identity_id": tried.identity_id} if tried != settings else {}
+    try:
+        updated = get_container().update_settings(connection.id, values, actor=ACTOR, client_number=client_number)
+    except ConcurrentUpdateError:
+        raise click.ClickException("Somebody else has changed the settings just now. Try again.") from None
+    for name in FIRST_DAYS.values():
+        if values.get(name):
+            click.echo(f"What is dated before {getattr(updated.settings, name)} is left alone ({name}).")
+    click.echo(f"{updated.name} {'is still paused' if updated.paused_because else 'works'} with its new settings.")
+
+
+@click.command("check")
+@connection_argument
+def check_(connection: Connection) -> None:
+    """Try a connection's settings out in both systems."""
+    _tested(connection.settings)
+
+
+@click.command()
+@connection_argument
+@click.option("--yes", is_flag=True, help="Do not ask")
+def unlink(connection: Connection, *, yes: bool) -> None:
+    """Set a paused connection's links aside, before it is led to another company or client.
+
+    Nothing is changed in Moment or 24SevenOffice. All records are identified anew, and what was not finished is
+    verified before it is sent. An invoice that was posted before, or an expense that was brought, is sent again
+    only after a person has looked.
+    """
+    container = get_container()
+    if not connection.paused_because:
+        raise click.ClickException("Pause the connection first.")
+    if not yes:
+        click.confirm(f"Set all links of {connection.name} aside? This cannot be undone.", abort=True)
+    count = unlinking.unlink(container.database, connection.id, actor=ACTOR, now=container.clock())
+    dispatch.forget(connection.id)
+    click.echo(f"Links set aside: {count}. Change the settings (connections set), then resume the connection.")
+
+
+def _valid(values: dict[str, Any]) -> ConnectionSettings:
+    try:
+        return ConnectionSettings.model_validate(values)
+    except ValidationError as error:
+        raise click.UsageError(complaints(error)) from None  # its own text shows what was entered
+
+
+def _tested(settings: ConnectionSettings) -> tuple[ConnectionSettings, int | None]:
+    """Try settings out, and complete them with the identity where they leave it open; also the client's number.
+
+    Where none or a wrong one is chosen, it prints those there are: who runs commands may know them all.
+    """
+    try:
+        identity = check(get_container(), settings)
+    except MisconfiguredError as error:
+        if error.error_code == "identity":
+            _print_clients(settings)
+        raise
+    click.echo(f"Moment answers, and the login leads to {identity.client} in 24SevenOffice ({identity.id}).")
+    return settings.model_copy(update={"identity_id": identity.id}), identity.client_number or None
+
+
+def _print_clients(settings: ConnectionSettings) -> None:
+    usable = [each for each in get_container().erp(settings).identities() if each.usable]
+    click.echo("Clients that the login reaches, each with its identity id:")
+    click.echo(aligned([(f"  {each.client}", each.id) for each in usable]))

@@ -1,0 +1,87 @@
+"""Commands for the installation itself: its database, its keys and its signs of life."""
+
+from functools import partial
+
+import click
+from cryptography.fernet import Fernet
+
+from config.settings import MigrationSettings, read_settings
+from models.connections.vault import Vault
+from models.database import downgrade, migrate
+from models.users import second_factor
+from worker import heartbeat
+from worker.alive import NO_SWEEP, SILENT
+from worker.cli.errors import FOUND
+from worker.container import get_container
+
+
+@click.command("migrate")
+@click.option("--back-to", metavar="VERSION", help="Take it back to the version of an older release, such as 0010")
+def migrate_(back_to: str | None) -> None:
+    """Bring the database to the newest version; harmless where it is."""
+    settings = read_settings(MigrationSettings)
+    database_url, vault = settings.database_url, Vault(settings.secret_keys)
+    waits = partial(click.echo, "Another session holds a lock, perhaps a backup: waiting for it.", err=True)
+    if back_to:
+        click.confirm("What only newer versions hold is lost. Is there a backup?", abort=True)
+        downgrade(database_url, vault, to=back_to, on_wait=waits)
+        click.echo(f"The database is back at version {back_to}: start the older release.")
+    else:
+        migrate(database_url, vault, on_wait=waits)
+        click.echo("The database is up to date.")
+
+
+@click.command()
+@click.option(
+    "--here", is_flag=True, help="Fail instead if the worker on this host does not answer, whatever else is away"
+)
+def alive(*, here: bool) -> None:
+    """Fail unless beat, Redis and a worker have been at work within the last minute."""
+    container = get_container()
+    silent = heartbeat.is_unresponsive(container.redis) if here else not container.is_alive()
+    if silent:
+        click.echo(SILENT if here else NO_SWEEP, err=True)
+        raise click.exceptions.Exit(FOUND)
+
+
+@click.group()
+def keys() -> None:
+    """The keys that passwords are encrypted with."""
+
+
+@keys.command()
+def new() -> None:
+    """Make a key, to be put first in SECRET_KEYS."""
+    click.echo(Fernet.generate_key().decode())
+
+
+@keys.command()
+def rotate() -> None:
+    """Encrypt all secrets anew with the first of SECRET_KEYS, so that older keys may be taken out.
+
+    What none of them opens is named and stays as it is; the status is 1 then.
+    """
+    container = get_container()
+    container.operations.rotate_keys()
+    users = second_factor.rotate_keys(container.database, container.vault)
+    receiver_ids = container.receivers.rotate_keys()
+    count, names = container.connections.rotate_keys()
+    container.idempotency.rotate_keys()
+    click.echo(f"Connections under the first key now: {count}.")
+    problems = [
+        *(
+            f"None of the SECRET_KEYS opens the password and the API key of {name}: enter both again."
+            for name in names
+        ),
+        *(
+            f"None of the SECRET_KEYS opens the second factor of {email}: see `users reset-factor`."
+            for email in users
+        ),
+        *(
+            f"None of the SECRET_KEYS opens the secret of event receiver {number}: see `receivers rotate`."
+            for number in receiver_ids
+        ),
+    ]
+    if problems:
+        click.echo("\n".join(problems), err=True)
+        raise click.exceptions.Exit(FOUND)

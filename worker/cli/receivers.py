@@ -1,0 +1,151 @@
+"""``moment24 receivers``: the programs of others that get events."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import click
+
+from i18n.formatting import OSLO
+from models.connections.repository import Connection
+from models.enums import Scope
+from models.receivers import deliveries
+from models.receivers.outbox import EVENT_TYPES, EventType
+from models.receivers.repository import Receiver
+from worker import dispatch
+from worker.cli import ACTOR, connections_option
+from worker.cli.tables import Shown, Table, output_option
+from worker.container import get_container
+
+RECEIVERS = Table(
+    columns={
+        "id": "id",
+        "url": "address",
+        "event_types": "events",
+        "connections": "connections",
+        "disabled_because": "disabled because",
+        "failing_since": "failing since",
+    },
+    empty="There are no event receivers yet.",
+)
+receiver_argument = click.argument("receiver_id", metavar="RECEIVER", type=click.IntRange(1, 10**18))
+
+
+@click.group()
+def receivers() -> None:
+    """The programs that get events, by their numbers."""
+
+
+@receivers.command("list")
+@output_option
+def list_(output: str) -> None:
+    """List all receivers."""
+    names = {each.id: each.name for each in get_container().connections.all_shown()}
+    RECEIVERS.print((_row(each, names) for each in get_container().receivers.all()), output)
+
+
+@receivers.command()
+@click.argument("url")
+@click.option(
+    "--event",
+    "event_types",
+    type=click.Choice([each.value for each in EVENT_TYPES]),
+    multiple=True,
+    help="Only this event (may be repeated)  [default: all]",
+)
+@connections_option("Only of this connection (may be repeated)  [default: all]")
+def add(url: str, event_types: Sequence[str], connections: Sequence[Connection]) -> None:
+    """Add a receiver at URL, which begins with https://, and print its secret."""
+    container = get_container()
+    chosen = [EventType(each) for each in event_types] or EVENT_TYPES
+    scope = Scope(frozenset(each.id for each in connections) or None)
+    receiver, secret = container.receivers.add(url, chosen, scope, actor=ACTOR, now=container.clock())
+    click.echo(f"{receiver.url} is event receiver {receiver.id}.")
+    _print_secret(secret)
+
+
+@receivers.command()
+@receiver_argument
+def test(receiver_id: int) -> None:
+    """Send a receiver the event receiver.test, in the background."""
+    container = get_container()
+    if not container.receivers.test(receiver_id, now=container.clock()):
+        raise click.ClickException("It is disabled: enable it first.")
+    dispatch.dispatch_receivers([receiver_id])
+    click.echo("The test is on its way. Its page shows what becomes of it.")
+
+
+@receivers.command()
+@receiver_argument
+def rotate(receiver_id: int) -> None:
+    """Give a receiver a new secret; the old one signs too for 24 hours."""
+    container = get_container()
+    _print_secret(container.receivers.rotate(receiver_id, actor=ACTOR, now=container.clock()))
+
+
+@receivers.command()
+@receiver_argument
+@click.option(
+    "--delivery", "delivery_id", type=click.IntRange(1, 10**18), help="Only this delivery, by its number"
+)
+@click.option(
+    "--since",
+    type=click.DateTime(["%Y-%m-%d", "%Y-%m-%d %H:%M"]),
+    help="All that failed of what has happened since then, a time of Oslo",
+)
+def replay(receiver_id: int, delivery_id: int | None, since: datetime | None) -> None:
+    """Send again what a receiver has not taken, under the same webhook-ids."""
+    if (delivery_id is None) == (since is None):
+        raise click.UsageError("Name either --delivery or --since.")
+    container = get_container()
+    container.receivers.get(receiver_id)
+    instant = since.replace(tzinfo=OSLO) if since else None
+    count = deliveries.replay(
+        container.database, receiver_id, delivery_id=delivery_id, since=instant, now=container.clock()
+    )
+    dispatch.dispatch_receivers([receiver_id] if count else [])
+    click.echo(f"Events sent again: {count}.")
+
+
+@receivers.command()
+@receiver_argument
+def enable(receiver_id: int) -> None:
+    """Send a disabled receiver events again, from now on; `replay` brings what failed before."""
+    container = get_container()
+    container.receivers.enable(receiver_id, actor=ACTOR, now=container.clock())
+    click.echo(f"Event receiver {receiver_id} is enabled.")
+
+
+@receivers.command()
+@receiver_argument
+def disable(receiver_id: int) -> None:
+    """Send a receiver nothing more."""
+    container = get_container()
+    container.receivers.disable(receiver_id, actor=ACTOR, now=container.clock())
+    click.echo(f"Event receiver {receiver_id} is disabled.")
+
+
+@receivers.command()
+@receiver_argument
+def remove(receiver_id: int) -> None:
+    """Forget a receiver with the log of its deliveries."""
+    container = get_container()
+    container.receivers.remove(receiver_id, actor=ACTOR, now=container.clock())
+    click.echo(f"Event receiver {receiver_id} is removed.")
+
+
+def _print_secret(secret: str) -> None:
+    click.echo(f"Secret, shown only now: {secret}")
+
+
+def _row(receiver: Receiver, names: Mapping[int, str]) -> Mapping[str, Any]:
+    ids = receiver.scope.connections
+    types = list(receiver.event_types)
+    return {
+        "id": receiver.id,
+        "url": receiver.url,
+        "event_types": Shown(types, "all") if len(types) == len(EVENT_TYPES) else types,
+        "connections": Shown(None, "all") if ids is None else sorted(names[each] for each in ids),
+        "disabled_because": Shown(receiver.disabled_because, (receiver.disabled_because or "").replace("_", " ")),
+        "failing_since": receiver.failing_since,
+    }

@@ -1,0 +1,100 @@
+"""``moment24 tokens``: what programs send to use the API."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import click
+
+from models.connections.repository import Connection
+from models.enums import Scope
+from models.users import tokens as models
+from models.users.tokens import DEFAULT_DAYS, MAX_DAYS, Token, TokenScope
+from worker.cli import ACTOR, connections_option
+from worker.cli.tables import Shown, Table, output_option
+from worker.container import get_container
+
+TOKENS = Table(
+    columns={
+        "id": "id",
+        "name": "name",
+        "scopes": "scopes",
+        "connections": "connections",
+        "expires_at": "valid until",
+        "last_used_at": "last used",
+        "state": "state",
+    },
+    empty="There are no API tokens yet.",
+)
+
+
+@click.group()
+def tokens() -> None:
+    """The tokens of programs that use the API."""
+
+
+@tokens.command()
+@click.argument("name")
+@click.option(
+    "--scope",
+    "scopes",
+    multiple=True,
+    required=True,
+    type=click.Choice([scope.value for scope in TokenScope]),
+    help="What it may do; may be repeated",
+)
+@connections_option("Only for this one (may be repeated)  [default: all]")
+@click.option(
+    "--days",
+    type=click.IntRange(1, MAX_DAYS),
+    default=DEFAULT_DAYS,
+    show_default=True,
+    help="How long it is valid",
+)
+def create(name: str, scopes: Sequence[str], connections: Sequence[Connection], days: int) -> None:
+    """Create a token and print it; it is shown only now."""
+    container = get_container()
+    token, text = models.create(
+        container.database,
+        name.strip(),
+        scopes=frozenset(map(TokenScope, scopes)),
+        scope=Scope(frozenset(each.id for each in connections) or None),
+        days=days,
+        actor=ACTOR,
+        now=container.clock(),
+    )
+    click.echo(
+        f"API token {token.id} ({token.name}) is valid until {token.expires_at:%Y-%m-%d}. It is shown only now:"
+    )
+    click.echo(text)
+
+
+@tokens.command("list")
+@output_option
+def list_(output: str) -> None:
+    """List all tokens, also those that are not valid any more."""
+    container = get_container()
+    names = {each.id: each.name for each in container.connections.all_shown()}
+    TOKENS.print((_row(token, names) for token in models.all_tokens(container.database)), output)
+
+
+@tokens.command()
+@click.argument("token_id", type=click.IntRange(1, 2**31 - 1))
+def revoke(token_id: int) -> None:
+    """End a token at once."""
+    container = get_container()
+    models.revoke(container.database, token_id, actor=ACTOR, now=container.clock())
+    click.echo(f"API token {token_id} is revoked.")
+
+
+def _row(token: Token, names: Mapping[int, str]) -> Mapping[str, Any]:
+    ids = token.scope.connections
+    used = token.last_used_at
+    return {
+        "id": token.id,
+        "name": token.name,
+        "scopes": token.scopes,
+        "connections": Shown(None, "all") if ids is None else sorted(names[each] for each in ids if each in names),
+        "expires_at": Shown(token.expires_at, f"{token.expires_at:%Y-%m-%d}"),
+        "last_used_at": Shown(used, f"{used:%Y-%m-%d}" if used else "never"),
+        "state": token.refusal(get_container().clock()).removeprefix("token_") or "valid",
+    }

@@ -1,0 +1,172 @@
+"""What only a worker has: its tasks, the threads and channels that they share, and its sign of life."""
+
+import gc
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from functools import partial
+from importlib import import_module
+from typing import Any, Literal, TypeAlias
+
+import structlog
+from celery import Celery, Task, signals
+from celery.bootsteps import StartStopStep
+from celery.concurrency.base import apply_target
+from celery.concurrency.thread import ApplyResult  # type: ignore[attr-defined]  # not in its types
+from celery.concurrency.thread import TaskPool as ThreadsPool
+from celery.worker.request import Request
+from celery.worker.state import revoked
+from kombu.common import ignore_errors
+
+from worker import heartbeat
+from worker.celery_app import EXPECTED_ERRORS
+from worker.container import get_container
+from worker.observability.metrics import serve
+from worker.queues import LANES, QUEUE_OF, threads_beside
+
+log = structlog.get_logger()
+
+Function: TypeAlias = Callable[..., Any]
+Worker: TypeAlias = Any  # celery.worker.consumer.Consumer, of which there are no types
+
+
+class TaskPool(ThreadsPool):
+    """Celery's pool of threads for lanes, and further threads for each of the other queues."""
+
+    def __init__(self, limit: int, **options: object) -> None:
+        super().__init__(limit, **options)
+        self._beside = {
+            queue: ThreadPoolExecutor(threads, queue) for queue, threads in threads_beside(limit).items()
+        }
+
+    def on_apply(
+        self,
+        target: Function,
+        args: tuple[Any, ...] | None = None,
+        kwargs: dict[str, Any] | None = None,
+        callback: Function | None = None,
+        accept_callback: Function | None = None,
+        **options: object,
+    ) -> ApplyResult:
+        """Hand a task, whose name comes first in ``args``, to the threads of its queue."""
+        executor = self._beside.get(QUEUE_OF.get(args[0], LANES)) if args else None
+        if executor is None:
+            return super().on_apply(target, args, kwargs, callback, accept_callback, **options)
+        return ApplyResult(executor.submit(apply_target, target, args, kwargs, callback, accept_callback))
+
+    def on_stop(self) -> None:
+        """Let the tasks that run end; what has not begun goes back into its queue."""
+        for executor in self._beside.values():
+            executor.shutdown(wait=False, cancel_futures=True)
+        super().on_stop()
+        for executor in self._beside.values():
+            executor.shutdown()
+
+
+class ChannelsBeside(StartStopStep):
+    """Has a worker take the lanes' messages on its own channel, and those of each other queue on one beside it."""
+
+    requires = ("celery.worker.consumer.tasks:Tasks",)
+
+    def __init__(self, worker: Worker, **options: object) -> None:
+        worker.app.amqp.queues.select(LANES)
+        self._consumers: list[Any] = []
+        super().__init__(worker, **options)
+
+    def start(self, worker: Worker) -> None:
+        """Begin to take messages, at most as many as there are threads."""
+        self._consumers = []
+        for queue, threads in threads_beside(worker.pool.num_processes).items():
+            channel = worker.connection.channel()
+            channel.basic_qos(0, threads, False)  # noqa: FBT003 - as AMQP has it
+            consumer = worker.app.amqp.TaskConsumer(
+                channel, queues=[worker.app.amqp.queues[queue]], on_decode_error=worker.on_decode_error
+            )
+            consumer.on_message = worker.create_task_handler()
+            consumer.consume()
+            self._consumers.append(consumer)
+
+    def stop(self, worker: Worker) -> None:
+        """Take no more messages; those of tasks that run may still be acknowledged."""
+        for consumer in self._consumers:
+            ignore_errors(worker, consumer.cancel)
+
+    def shutdown(self, worker: Worker) -> None:
+        """Give back what was not acknowledged."""
+        for consumer in self._consumers:
+            if consumer.channel:
+                ignore_errors(worker, consumer.channel.close)
+
+
+class SharedClockRequest(Request):
+    """A message in a worker's hands, which expires by the clock that hosts share."""
+
+    def maybe_expire(self) -> Literal[True] | None:
+        """Return whether it came too late; PostgreSQL is asked only if it seems so, in Celery's own thread."""
+        shared_clock, expires = get_container().shared_clock, self.expires
+        if expires is None or shared_clock.at_hand() <= expires or shared_clock() <= expires:
+            return None
+        revoked.add(self.id)
+        return True
+
+
+class SignOfLife(StartStopStep):
+    """Gives the worker's sign of life in the loop that takes messages: there is none where that stands still.
+
+    A worker that is to end leaves the loop, and gives one that lasts while it finishes what it has in hand.
+    """
+
+    requires = ("celery.worker.consumer.tasks:Tasks",)
+    _repeated: Any = None
+
+    def start(self, worker: Any) -> None:  # noqa: ANN401 - celery.worker.consumer.Consumer, of which there are no types
+        record = partial(heartbeat.record_worker, get_container().redis)
+        record()
+        self._repeated = worker.timer.call_repeatedly(heartbeat.WORKER_SECONDS, record)
+
+    def stop(self, worker: Any) -> None:  # noqa: ANN401, ARG002 - as above
+        if self._repeated:
+            self._repeated.cancel()
+        container = get_container()
+        heartbeat.record_worker(container.redis, seconds=container.settings.lease_seconds)
+
+
+_running: dict[str, ExitStack] = {}
+"""What surrounds each task that runs, by its id: Celery tells when one begins and when it ends."""
+
+
+def prepare(app: Celery) -> None:
+    """Make this process a worker: load its tasks and all that they need, before there are threads."""
+    import_module("worker.tasks")
+    app.steps["consumer"] |= {ChannelsBeside, SignOfLife}
+    get_container().load(remote=True)
+    settings = get_container().settings
+    get_container().warn_of_lax_settings()
+    gc.freeze()  # what is loaded stays; to look through it for garbage would stop all threads
+    if settings.worker_metrics_port:
+        try:
+            serve(get_container().metrics, port=settings.worker_metrics_port)
+        except OSError as error:
+            log.error("metrics_not_served", port=settings.worker_metrics_port, because=str(error))  # noqa: TRY400 - no bug of ours
+
+
+@signals.task_prerun.connect
+def _task_started(task_id: str, task: Task[..., None], **_: object) -> None:
+    surrounding = _running[task_id] = ExitStack()
+    traceparent = task.request.get("traceparent")
+    after = {"traceparent": str(traceparent)} if traceparent else {}
+    surrounding.enter_context(
+        get_container().instrumentation.running(str(task.name), task_id=task_id, after=after)
+    )
+
+
+@signals.task_postrun.connect
+def _task_finished(task_id: str, **_: object) -> None:
+    _running.pop(task_id, ExitStack()).close()
+
+
+@signals.task_failure.connect
+def _log_failure(sender: Task[..., None], exception: Exception, args: list[object], **_: object) -> None:
+    if isinstance(exception, EXPECTED_ERRORS):  # Celery reports the others
+        cause = str(exception.__cause__ or exception).partition("\n")[0]
+        log.warning("task_aborted", task=sender.name, args=args, because=str(exception), cause=cause)

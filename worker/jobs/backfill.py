@@ -1,0 +1,145 @@
+"""A backfill as it runs: a few records at a time, with spare requests only, so that no event waits behind it.
+
+As an operation it goes on for hours, so it is done in turns: each ends where there is no room for more, and the
+next sweep begins the next one. What a turn has read is kept by the process, so that the same worker goes on with
+it; another one begins anew and passes over what has a link or is in the inbox.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
+
+import structlog
+from cachetools import TTLCache
+
+from i18n.messages import msg
+from models.admin.operations import Operation, OperationResult
+from models.connections.repository import Connection
+from models.enums import EntityType, Lane, Record
+from models.inbox import due
+from sync.errors import MisconfiguredError, UnavailableError
+from sync.onboarding.backfill import ENTITY_TYPES, Backfill
+from worker import dispatch
+from worker.container import Container
+
+log = structlog.get_logger()
+
+BATCH_SIZE = 20
+"""Changes that are put into the inbox at a time, while fewer are due: no event waits behind twice as many."""
+
+TURN = timedelta(seconds=10)
+"""How long a turn takes at most, so that other operations have theirs."""
+
+
+@dataclass
+class _Run:
+    """A backfill in the hands of this process, and how many of the records of each type it has passed."""
+
+    period: Backfill
+    records: dict[EntityType, Sequence[Record]] = field(default_factory=dict)
+    passed: dict[EntityType, int] = field(default_factory=dict)
+
+
+_runs: TTLCache[int, _Run] = TTLCache(maxsize=100, ttl=1800)
+
+
+def backfill_of(container: Container, connection: Connection, *, first: date, last: date) -> Backfill:
+    """Make the backfill of a period; what it asks 24SevenOffice itself counts as polls do."""
+    context = container.open_context(connection, renew_lease=lambda: None)
+    return Backfill(replace(context, erp=container.cached_erp(connection).for_polls()), first, last)
+
+
+def has_room(container: Container, lane: Lane) -> bool:
+    """Return whether a lane may have more now: few jobs are due, the connection works, and requests are left.
+
+    To spare are those beyond the reserve for events, also where that has been used: what is brought over counts as
+    events do. Raises MisconfiguredError where the connection is paused.
+    """
+    return (
+        is_available(container, lane)
+        and due.count(container.database, lane, now=container.clock()) < BATCH_SIZE
+        and has_spare_requests(container)
+    )
+
+
+def has_spare_requests(container: Container) -> bool:
+    """Return whether there are requests to 24SevenOffice beyond the reserve for events; no if Redis is away."""
+    usage = container.budget.usage()
+    if usage is None or not usage.available_for_polls:
+        return False
+    return usage.remaining > usage.allowed * container.settings.twentyfour_reserve_percent // 100
+
+
+def is_available(container: Container, lane: Lane) -> bool:
+    """Return whether a connection works now. Raises MisconfiguredError where it is paused."""
+    connection = container.connections.get(lane.connection_id)
+    if connection.paused_because:
+        raise MisconfiguredError(
+            msg("The connection is paused: {because}", because=connection.paused_because),
+            error_code="connection_paused",
+        )
+    return connection.is_available(container.clock())
+
+
+def take_turn(container: Container, operation: Operation, connection: Connection) -> OperationResult | None:
+    """Go on with the backfill that an operation asks for; None where it is not finished.
+
+    Raises MisconfiguredError where the connection is paused.
+    """
+    ends, run = container.clock() + TURN, _run_of(container, operation, connection)
+    try:
+        for entity_type in _entity_types(operation, connection):
+            lane = Lane(connection.id, entity_type)
+            if not _has_passed(container, operation, run, lane, ends=ends):
+                return None
+    except UnavailableError as error:
+        log.warning("backfill_paused", because=error.message, operation=operation.id)
+        return None
+    _runs.pop(operation.id, None)
+    progress = [run.period.progress(each, run.records[each]) for each in run.records]
+    told = [
+        {
+            "entity_type": each.entity_type,
+            "records": each.all,
+            "synced": each.synced,
+            "needs_attention": each.needs_attention,
+            "pending": each.pending,
+        }
+        for each in progress
+    ]
+    return {"findings": [], "backfill": told}
+
+
+def _run_of(container: Container, operation: Operation, connection: Connection) -> _Run:
+    if operation.id not in _runs:
+        first, last = (date.fromisoformat(operation.input[name]) for name in ("first", "last"))
+        _runs[operation.id] = _Run(backfill_of(container, connection, first=first, last=last))
+    return _runs[operation.id]
+
+
+def _entity_types(operation: Operation, connection: Connection) -> Sequence[EntityType]:
+    wanted = set(filter(None, operation.input["entity_types"].split(","))) or connection.settings.entity_types
+    return [each for each in ENTITY_TYPES if each in wanted and each in connection.settings.entity_types]
+
+
+def _has_passed(container: Container, operation: Operation, run: _Run, lane: Lane, *, ends: datetime) -> bool:
+    """Put records of a type into the inbox as long as there is room; True once none of them is due any more."""
+    entity_type, database = lane.entity_type, container.database
+    if entity_type not in run.records:
+        run.records[entity_type] = run.period.records(entity_type)
+    records, passed = run.records[entity_type], run.passed.get(entity_type, 0)
+    while passed < len(records):
+        if container.clock() >= ends or not has_room(container, lane) or is_cancelled(container, operation):
+            return False
+        some = records[passed : passed + BATCH_SIZE]
+        run.period.enqueue(entity_type, some)
+        dispatch.dispatch_lanes([lane])
+        passed = run.passed[entity_type] = passed + len(some)
+        done, total = sum(run.passed.values()), sum(map(len, run.records.values()))
+        container.operations.report_progress(operation.id, done=done, total=total)
+    return is_available(container, lane) and not due.count(database, lane, now=container.clock())
+
+
+def is_cancelled(container: Container, operation: Operation) -> bool:
+    known = container.operations.get(operation.id)
+    return known is None or known.result is not None

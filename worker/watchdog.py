@@ -1,0 +1,138 @@
+"""The health check of a container that ends a process which answers no more, so that Docker starts it again.
+
+``python -S -m worker.watchdog web 8000 --end-after=6`` fails while the process is not healthy. Healthy is more
+than alive: a web process without PostgreSQL is unhealthy, and a new one would be no better. Only where the process
+itself is silent, so many times in a row, is it killed; then the init of the container ends, and the container
+with it. It imports nothing but the standard library, see :mod:`worker.alive`.
+"""
+
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+
+from worker import alive
+
+INITS = {"docker-init", "tini", "catatonit"}
+"""Programs whose children may be ended: nowhere but in a container do they have the number 1."""
+
+START_SECONDS = 120
+"""How long a process may take to start, on a machine that is busy with something else too."""
+
+PAGE_SECONDS = 3
+TIMETABLE_SECONDS = 600
+"""How old beat's timetable may be: it is written every three minutes, also while Redis is away."""
+
+
+def page_problem(port: str, path: str) -> str:
+    """Return what is wrong with a page of this container, "" where it answers 200.
+
+    By a bare socket: to load http.client takes longer than all else here.
+    """
+    try:
+        with socket.create_connection(("127.0.0.1", int(port)), timeout=PAGE_SECONDS) as connection:
+            connection.sendall(f"GET {path} HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n".encode())
+            answer = b"".join(iter(partial(connection.recv, 4096), b"")).decode(errors="replace")
+    except OSError as error:
+        return f"{path} does not answer: {error}"
+    head, _, body = answer.partition("\r\n\r\n")
+    status = head.partition("\r\n")[0].partition(" ")[2]
+    return "" if status.startswith("200") else f"{path} answers {status}: {body}"
+
+
+def timetable_problem(schedule: Path) -> str:
+    """Return what is wrong with the file that beat keeps, or the files that begin with its name."""
+    changed = max((each.stat().st_mtime for each in schedule.parent.glob(f"{schedule.name}*")), default=0.0)
+    return "" if time.time() - changed < TIMETABLE_SECONDS else "Beat does not write its timetable."
+
+
+def sweep_problem() -> str:
+    return alive.main((), os.environ)
+
+
+def worker_problem() -> str:
+    return alive.main(("--here",), os.environ)
+
+
+Question = Callable[[str], str]
+"""Takes the port or the file of a process, "" where it has none, and returns what is wrong."""
+
+CHECKS: Mapping[str, tuple[Question, Question]] = {
+    "web": (lambda port: page_problem(port, "/health/ready"), lambda port: page_problem(port, "/health/live")),
+    "worker": (lambda _: sweep_problem(), lambda _: worker_problem()),
+    "beat": (lambda _: sweep_problem(), lambda schedule: timetable_problem(Path(schedule))),
+    "flower": (lambda port: page_problem(port, "/healthcheck"), lambda port: page_problem(port, "/healthcheck")),
+}
+"""Of each process, what tells whether it is healthy and what tells whether it is alive."""
+
+
+def children_of(parent: int) -> list[int]:
+    """Return the processes that a process started; what a health check runs in a container is none of them."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it has ended meanwhile
+            if int((folder / "stat").read_text().rpartition(")")[2].split()[1]) == parent:
+                found.append(int(folder.name))
+    return found
+
+
+def seconds_since_start(process: int) -> float:
+    """Return how old a process is."""
+    began = int(Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[19])
+    return float(Path("/proc/uptime").read_text().split()[0]) - began / os.sysconf("SC_CLK_TCK")
+
+
+def count_silence(counter: Path, *, silent: bool) -> int:
+    """Count in a file how often in a row a process was silent."""
+    times = int(counter.read_text()) + 1 if counter.exists() else 1
+    if silent:
+        counter.write_text(str(times))
+        return times
+    counter.unlink(missing_ok=True)
+    return 0
+
+
+def may_be_ended(init: int, *, start_seconds: float) -> bool:
+    """Return whether this is the init of a container, and what it runs has had the time to start."""
+    name = Path(f"/proc/{init}/comm").read_text().strip()
+    return name in INITS and seconds_since_start(init) >= start_seconds
+
+
+def main(
+    process: str,
+    place: str,
+    *,
+    end_after: int,
+    counter: Path,
+    init: int = 1,
+    start_seconds: float = START_SECONDS,
+) -> str:
+    """Return what is wrong, "" where all is well; end a process that was silent ``end_after`` times in a row.
+
+    SIGKILL ends also a process that is stopped.
+    """
+    health, life = (partial(question, place) for question in CHECKS[process])
+    problem, silence = health(), life()
+    if not may_be_ended(init, start_seconds=start_seconds):
+        return problem or silence
+    if count_silence(counter, silent=bool(silence)) < end_after:
+        return problem or silence
+    for child in children_of(init):
+        os.kill(child, signal.SIGKILL)
+    return f"Ended, after {end_after} times: {silence}"
+
+
+def parse(arguments: Sequence[str]) -> tuple[str, str, int]:
+    """Read the process, its port or file, and ``--end-after``."""
+    process, *places, option = arguments
+    return process, "".join(places), int(option.removeprefix("--end-after="))
+
+
+if __name__ == "__main__":
+    asked, where, times = parse(sys.argv[1:])
+    sys.exit(main(asked, where, end_after=times, counter=Path("/tmp/silent")) or None)  # noqa: S108 - within a container
