@@ -60,7 +60,7 @@ class Office:
 
     def unfinished(self) -> list[str]:
         """Return what is still going to happen by itself: changes, and mails."""
-        views = [view for state in PENDING for view in self._jobs(state)]
+        views = self._jobs(*PENDING)
         in_hand = [
             f"{view.title} is {view.state}: {view.message}"
             for view in views
@@ -147,8 +147,9 @@ class Office:
         for lane in self._lanes():
             cursors.move(self._database, lane, to=since)
 
-    def _jobs(self, state: JobState) -> Sequence[JobView]:
-        return job_list.latest(self._database, JobFilter(states=frozenset({state})), limit=MAX_JOBS)
+    def _jobs(self, *states: JobState) -> Sequence[JobView]:
+        """Return them as they are at one moment: a job that changes its state is neither missed nor there twice."""
+        return job_list.latest(self._database, JobFilter(states=frozenset(states)), limit=MAX_JOBS)
 
     def _lanes(self) -> list[Lane]:
         return [Lane(self._connection.id, entity_type) for entity_type in EntityType]

@@ -12,7 +12,7 @@ from local.stack import Stack
 from tests.chaos.clocks import CLOCK_OF
 from tests.chaos.hosts import NAME, NETWORK, Host, NoHostsError, hosts
 
-OURS = {"worker.celery_app": "tests.chaos.worker"}
+OURS = {"worker.celery_app": "tests.chaos.worker", "worker.beat": "tests.chaos.beat"}
 WORKERS = ("worker", "worker 2")
 
 

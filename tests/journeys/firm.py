@@ -230,7 +230,7 @@ class Firm:
     def in_hand(self) -> list[str]:
         """Return the changes that something is soon to happen to."""
         soon = clock() + timedelta(minutes=10)
-        views = [view for state in PENDING for view in self._jobs(state)]
+        views = self._jobs(*PENDING)
         return [
             f"{view.record.entity_type} {view.record.id} {view.state}: {view.message}"
             for view in views
@@ -260,8 +260,9 @@ class Firm:
         lines = [line for voucher in self.records("vouchers") for line in voucher["lines"]]
         return sorted((int(each["invoice"]), each["amount"]) for each in lines if each["account"] == 1500)
 
-    def _jobs(self, state: JobState) -> Iterable[JobView]:
-        job_filter = JobFilter(connection_id=self.connection.id, states=frozenset({state}))
+    def _jobs(self, *states: JobState) -> Iterable[JobView]:
+        """Return them as they are at one moment: a job that changes its state is neither missed nor there twice."""
+        job_filter = JobFilter(connection_id=self.connection.id, states=frozenset(states))
         return job_list.latest(self.container.database, job_filter, limit=1000)
 
     def _api(self, resource: str) -> str:

@@ -1,6 +1,6 @@
 """Going live on a client of 24SevenOffice that has 200 customers and 50 projects already."""
 
-import re
+import json
 from collections.abc import Callable
 
 import pytest
@@ -111,8 +111,10 @@ def test_going_live_doubles_nobody_and_asks_where_it_is_not_clear(live: Live) ->
 
     waiting = needing_attention(firm)
     choose_on_the_page(firm, waiting["Customer Tvilling AS"], str(TWINS + 1))
-    offered = firm.stack.command("jobs", "show", str(waiting["Customer Dobbel AS"].id))
-    assert re.findall(r"^  (\d+)", offered, re.MULTILINE) == [str(TWINS + 2), str(TWINS + 3)]
+    shown = json.loads(
+        firm.stack.command("jobs", "show", str(waiting["Customer Dobbel AS"].id), "--output", "json")
+    )
+    assert [offered["number"] for offered in shown["candidates"]] == [str(TWINS + 2), str(TWINS + 3)]
     firm.stack.command("jobs", "choose", str(waiting["Customer Dobbel AS"].id), "--new")
     firm.stack.command("jobs", "choose", str(waiting[f"Project {PROJECTS}"].id), str(PROJECTS))
     expect_quiet(firm, asked=set())
