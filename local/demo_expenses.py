@@ -134,7 +134,7 @@ def four_are_skipped_each_with_its_reason(demo_user: DemoUser) -> None:
 
     def are_listed() -> None:
         vouchers = [each for each in demo_user.jobs("done") if each["title"].startswith("Voucher ")]
-        skipped = [each for each in vouchers if each["why"] not in {"synced", "unchanged"}]
+        skipped = [each for each in vouchers if each["outcome"] not in {"synced", "unchanged"}]
         reasons = {(_number(each["title"]), each["message"]) for each in skipped}
         expect("what is skipped", reasons, {(bill.number, bill.why_not) for bill in BILLS if bill.why_not})
 

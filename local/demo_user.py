@@ -1,10 +1,9 @@
 """A user of both systems, seen from outside: enters records, sends notifications, reads what each system holds."""
 
-import re
+import json
 import time
 from collections.abc import Callable
 from decimal import Decimal
-from itertools import zip_longest
 from typing import Any
 
 import requests
@@ -15,7 +14,6 @@ from local.demo_company import System
 Record = dict[str, Any]
 
 WAIT_SECONDS = 60
-JOB_COLUMNS = ("id", "connection", "title", "state", "due", "why", "message")
 API = f"api/1.0/companies/{demo_company.MOMENT_COMPANY}"
 MOMENT_KEY = ("apikey", demo_company.SECRETS["CONNECTION_MOMENT_API_KEY"])
 
@@ -92,11 +90,11 @@ class DemoUser:
     def notify(self, body: object) -> None:
         self._session.post(self._webhook_url, json=body, timeout=10).raise_for_status()
 
-    def jobs(self, *states: str) -> list[dict[str, str]]:
-        """Read the lines of ``worker jobs list``, whose last cells are missing where they are empty."""
-        listed = self.command("jobs", "list", *(f"--state={state}" for state in states))
-        lines = (re.split("  +", line) for line in listed.splitlines()[1:])  # the first names the columns
-        return [dict(zip_longest(JOB_COLUMNS, line, fillvalue="")) for line in lines]
+    def jobs(self, *states: str) -> list[Record]:
+        """Read what ``worker jobs list`` has of jobs in these states."""
+        listed = self.command("jobs", "list", "--output", "json", *(f"--state={state}" for state in states))
+        jobs: list[Record] = json.loads(listed)
+        return jobs
 
     def mails(self) -> list[Record]:
         return self._read("mail", "mails")
@@ -109,8 +107,8 @@ class DemoUser:
         records: list[Record] = self._ask("GET", system, path)
         return records
 
-    def _ask(self, method: str, system: str, path: str, json: object = None) -> Any:  # noqa: ANN401 - JSON is anything
+    def _ask(self, method: str, system: str, path: str, values: object = None) -> Any:  # noqa: ANN401 - JSON is anything
         url = f"{self._addresses[system]}/{path}"
-        answer = self._session.request(method, url, json=json, auth=MOMENT_KEY, timeout=10)
+        answer = self._session.request(method, url, json=values, auth=MOMENT_KEY, timeout=10)
         answer.raise_for_status()
         return answer.json(parse_float=Decimal)

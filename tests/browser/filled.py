@@ -82,7 +82,7 @@ def correct(running_system: RunningSystem, number: int, lines: Iterable[Mapping[
 
 
 def _asked(demo_user: DemoUser) -> list[str]:
-    return [job["title"] for job in demo_user.jobs("needs_attention") if job["why"] == "which_customer"]
+    return [job["title"] for job in demo_user.jobs("needs_attention") if job["error_code"] == "which_customer"]
 
 
 def look_back(running_system: RunningSystem, name: str) -> None:

@@ -149,6 +149,17 @@ class WithFactor(Stranger):
         return surfer
 
 
+def received(container: Container) -> None:
+    """Add a receiver with a delivery that was given up, and one that is disabled."""
+    add, now = container.receivers.add, clock()
+    for url, enabled in (("https://crm.example", True), ("https://erp.example", False)):
+        receiver, _ = add(url, EVENT_TYPES, Scope(), actor="test", now=now)
+        container.receivers.test(receiver.id, now=now)
+        container.receivers.disable(receiver.id, actor="test", now=now)
+        if enabled:
+            container.receivers.enable(receiver.id, actor="test", now=now)
+
+
 @pytest.fixture
 def people(web: Web, container: Container) -> Sequence[Stranger]:
     """A stranger and an administrator at an installation where every form is called for somewhere."""
@@ -161,7 +172,7 @@ def people(web: Web, container: Container) -> Sequence[Stranger]:
     container.connections.pause(resting.id, "The password is wrong.", now=clock())
     gone = users.add(container.database, "gone@example.com", EVERYTHING, password=None, actor="test", now=clock())
     scope = Scope()
-    container.receivers.add("https://crm.example", EVENT_TYPES, scope, actor="test", now=clock())
+    received(container)
     tokens.create(container.database, "ERP", scopes=frozenset(TokenScope), scope=scope, actor="test", now=clock())
     administrator = Administrator(web, container)
     users.disable(container.database, gone.id, actor="test", now=clock())

@@ -108,7 +108,7 @@ KEPT_OUT: list[Sickness] = [
     (
         "the requests of the hour used up",
         lambda ill: ill.control("twentyfour", "PUT", "limits", {"per_hour": 0}),
-        "24SevenOffice takes no requests for a while, as there were too many",
+        "The hour's requests to 24SevenOffice are used up",
         "There is nothing to correct here",
         "",
     ),

@@ -179,7 +179,7 @@ def test_a_connection_on_which_the_doctor_itself_fails_ends_the_look_at_no_other
     monkeypatch.setattr(diagnostics, "run_diagnostics", odd)
     told = CliRunner().invoke(main, ["doctor", "--all"])
     *lines, total = told.stdout.splitlines()
-    assert "BAD   Demo AS: The bridge itself failed (TypeError); the log says more." in lines
+    assert "BAD   Demo AS: The integration itself failed (TypeError); the log says more." in lines
     assert any("24SevenOffice refused the user name or password" in line for line in lines)
     assert (told.exit_code, total) == (1, "Connections: 2, of which something is wrong with 2.")
 
