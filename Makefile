@@ -48,7 +48,7 @@ test-thousands: $(VENV)/installed-dev ## Run the tests that count in thousands o
 .PHONY: test-browser
 test-browser: $(VENV)/installed-dev ## Run the tests that use the pages in a browser; ARGS as for `make test`
 	@$(BIN)/python -m tests.browser.chromium
-	@$(BIN)/python -m pytest tests/browser $(PARALLEL) $(ARGS)
+	@$(BIN)/python -m pytest tests/browser -n 2 --dist loadfile $(ARGS)
 
 .PHONY: fuzz
 fuzz: $(VENV)/installed-dev ## Send 10,000 requests to the endpoints, and thousands of forms, that mean harm

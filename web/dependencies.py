@@ -32,7 +32,7 @@ async def get_container(request: Request) -> Container:
 
 
 def container_of(request: Request) -> Container:
-    container: Container = request.app.state.container
+    container: Container = request.state.container
     return container
 
 

@@ -17,6 +17,7 @@ from local.demo_user import DemoUser, eventually, expect
 from local.processes import Log
 from models.enums import Outcome, Role, Scope
 from models.inbox import statistics
+from models.receivers.outbox import EVENT_TYPES
 from models.users import repository as users
 from models.users.repository import Rights
 from tests.browser.person import Person
@@ -53,13 +54,19 @@ def filled_system(state: Path, *, log: Log) -> Iterator[RunningSystem]:
 
 
 def fill(running_system: RunningSystem) -> None:
-    """Play the day at the demo company, after a month of others, and let another company wait for its password."""
+    """Play the day at the demo company, after a month of others; another company waits for its password.
+
+    Events go to a receiver that cannot be reached.
+    """
     demo_user = DemoUser(running_system.stack, webhook_url=demo_company.connect(running_system.stack))
     for act in STEPS:
         act(demo_user)
     leave_discrepancies(running_system, demo_user)
     look_back(running_system, demo_company.NAME)
     wait_for_a_password(running_system, "Fjord Prosjekt AS")
+    running_system.container.receivers.add(
+        "https://crm.invalid/events", EVENT_TYPES, Scope(), actor="test", now=clock()
+    )
 
 
 def leave_discrepancies(running_system: RunningSystem, demo_user: DemoUser) -> None:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 from fastapi import APIRouter, FastAPI, Response
@@ -77,7 +77,7 @@ LIMITS = {
 class Api(FastAPI):
     """The API without its gate; its document says of every operation which problems it may answer with."""
 
-    def __init__(self, container: Container | None = None) -> None:
+    def __init__(self) -> None:
         super().__init__(
             title=TITLE,
             version="1",
@@ -89,7 +89,6 @@ class Api(FastAPI):
             root_path_in_servers=False,
             servers=[{"url": PREFIX}],
         )
-        self.state.container = container
         for router in ROUTERS:
             self.include_router(router)
         self.include_router(document)
@@ -121,12 +120,18 @@ async def openapi_json() -> Response:
 
 
 def create_api(container: Container) -> ASGIApp:
-    return Gate(app=Api(container), container=container)
+    return Gate(app=described_api(), container=container)
+
+
+@cache
+def described_api() -> Api:
+    """Return the API of this process, with its routes and document, which the first request makes."""
+    return Api()
 
 
 def written() -> str:
     """Return the document as ``docs/openapi.json`` has it."""
-    return json.dumps(Api().openapi(), indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(described_api().openapi(), indent=2, ensure_ascii=False) + "\n"
 
 
 def scopes_of(api: FastAPI) -> Iterator[tuple[tuple[str, str], RequireScope]]:

@@ -78,7 +78,7 @@ class RequireScope:
 
     async def __call__(self, request: Request) -> Caller:
         token: Token = request.state.token
-        caller = Caller(token, request.app.state.container, language_of(request))
+        caller = Caller(token, request.state.container, language_of(request))
         if self.scope not in token.scopes:
             challenge = f'Bearer realm="api", error="insufficient_scope", scope="{self.scope}"'
             detail = msg("The API token does not have the scope {scope}.", scope=self.scope)

@@ -101,7 +101,7 @@ class Gate:
             if scope["path"] in OPEN_PATHS:
                 await self.app(scope, receive, sending)
                 return
-            scope.setdefault("state", {})["token"] = await self._admit(request, told)
+            scope["state"]["token"] = await self._admit(request, told)
             if scope["query_string"].count(b"&") >= MAX_PARAMETERS:
                 raise invalid("", TOO_MANY_PARAMETERS, location="query")
             await self._pass(request, sending)

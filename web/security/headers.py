@@ -29,28 +29,32 @@ class SecureApp(FastAPI):
         super().__init__(
             docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False, max_body_size=MAX_BODY_BYTES
         )
-        self.state.container = container
-        self._api = api
+        self._container, self._api = container, api
 
     def build_middleware_stack(self) -> ASGIApp:
         """Put the headers around everything, the last resort for errors too, and count what is answered."""
-        container: Container = self.state.container
+        pages, container = super().build_middleware_stack(), self._container
         protected = _SecurityHeaders(
-            app=_ApiBeside(pages=super().build_middleware_stack(), api=self._api), https=is_https(container)
+            app=_ApiBeside(pages=pages, api=self._api, container=container), https=is_https(container)
         )
         return RequestMetrics(app=ProxyCheck(app=protected), container=container)
 
 
 @dataclass(frozen=True, kw_only=True)
 class _ApiBeside:
-    """Hands what is for the API to it, past all that is for pages: it answers every error itself."""
+    """Hands what is for the API to it, past all that is for pages: it answers every error itself.
+
+    Both find the container in the state of the request.
+    """
 
     pages: ASGIApp
     api: ASGIApp
+    container: Container
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope = {**scope, "state": {"container": self.container}}
         if scope["type"] == "http" and scope["path"].startswith("/api/"):
-            await self.api({**scope, "root_path": "/api/v1", "state": {}}, receive, send)
+            await self.api({**scope, "root_path": "/api/v1"}, receive, send)
         else:
             await self.pages(scope, receive, send)
 
