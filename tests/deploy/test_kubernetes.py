@@ -47,6 +47,11 @@ def of_kind(kind: str) -> dict[str, Manifest]:
     return {each["metadata"]["name"]: each for each in MANIFESTS if each["kind"] == kind}
 
 
+BACKUP: Manifest = next(
+    each
+    for each in yaml.safe_load_all((ROOT / "deploy" / "backup" / "backup.yaml").read_text())
+    if each["kind"] == "CronJob"
+)
 PODS = {name: each["spec"]["template"] for name, each in (of_kind("Deployment") | of_kind("Job")).items()}
 EVERY_POD: Manifest = yaml.safe_load((BASE / "pod.yaml").read_text())["spec"]["template"]["spec"]
 
@@ -243,6 +248,19 @@ def test_a_pod_reaches_what_it_has_an_address_of_and_nothing_else() -> None:
         name: {53}.union(*(ports for secret, ports in ports_of.items() if secret in given[name])) for name in PODS
     }
     assert reached() == expected
+
+
+def test_the_backup_reaches_postgresql_and_nothing_else() -> None:
+    labels = BACKUP["spec"]["jobTemplate"]["spec"]["template"]["metadata"]["labels"]
+    every = of_kind("NetworkPolicy")["moment24"]["spec"]["podSelector"]["matchLabels"]
+    assert every.items() <= labels.items()
+    chosen = {
+        name
+        for name, policy in of_kind("NetworkPolicy").items()
+        for each in policy["spec"]["podSelector"].get("matchExpressions", ())
+        if labels[each["key"]] in each["values"]
+    }
+    assert chosen == {"to-postgresql"}
 
 
 def test_the_internet_is_reached_and_no_private_network() -> None:
