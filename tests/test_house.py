@@ -4,7 +4,8 @@ import ast
 import re
 import tokenize
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -63,7 +64,7 @@ def test_no_test_is_skipped() -> None:
     attributes = {
         (path.name, node.attr)
         for path in (ROOT / "tests").rglob("*.py")
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in ast.walk(parsed(path))
         if isinstance(node, ast.Attribute)
     }
     assert [hit for hit in attributes if hit[1] in {"skip", "skipif", "xfail", "importorskip", "skipTest"}] == []
@@ -82,6 +83,11 @@ def test_every_setting_is_explained(settings: type[BaseModel]) -> None:
     assert [name for name in settings.model_fields if not re.search(rf"`{name}`", page, re.IGNORECASE)] == []
 
 
+@cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
 def dotted(path: Path) -> str:
     return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
 
@@ -90,12 +96,12 @@ def imports(path: Path, modules: dict[str, Path]) -> set[str]:
     """Return the modules of ours that a module imports when the program runs."""
     types = {
         inner
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in ast.walk(parsed(path))
         if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
         for inner in map(ast.unparse, node.body)
     }
     found = set()
-    for node in ast.parse(path.read_text()).body:
+    for node in parsed(path).body:
         if isinstance(node, ast.ImportFrom) and node.module and ast.unparse(node) not in types:
             found |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
     return found & set(modules)
@@ -112,15 +118,17 @@ def cycles(imported: dict[str, set[str]]) -> list[str]:
 
 def functions(path: Path) -> Iterator[tuple[str, int]]:
     """Return the name of each function with the number of lines after its docstring."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(parsed(path)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             body = node.body[1:] if ast.get_docstring(node) else node.body
             yield node.name, (body[-1].end_lineno or 0) - body[0].lineno + 1 if body else 0
 
 
-def all_comments() -> Iterator[str]:
+@cache
+def all_comments() -> Sequence[str]:
+    comments: list[str] = []
     for path in SOURCES:
         with path.open("rb") as source:
-            yield from (
-                token.string for token in tokenize.tokenize(source.readline) if token.type == tokenize.COMMENT
-            )
+            tokens = tokenize.tokenize(source.readline)
+            comments += (token.string for token in tokens if token.type == tokenize.COMMENT)
+    return comments

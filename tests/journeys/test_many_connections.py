@@ -9,7 +9,7 @@ from worker.container import clock
 from worker.jobs import polls
 from worker.queues import QUEUE_OF
 
-MANY = 100
+MANY = 30
 
 
 @pytest.fixture

@@ -160,7 +160,7 @@ def test_the_mail_says_that_nothing_need_be_done(world: World) -> None:
     assert alert.remedy.startswith("Nothing. Everything waits")
 
 
-@pytest.mark.slow
+@pytest.mark.thousands
 @pytest.mark.parametrize("error", [DOWN, OutcomeUnknownError("No answer.")])
 def test_an_outage_of_six_hours_ends_when_it_is_over(world: World, error: SyncError) -> None:
     world.receive(EntityType.INVOICE, *map(str, range(1, 41)))
@@ -330,7 +330,7 @@ def test_a_long_want_of_requests_is_mailed_once_and_when_it_is_over(world: World
     assert world.mails() == [("rate_limited", "Demo AS"), ("recovered", "Demo AS")]
 
 
-@pytest.mark.slow
+@pytest.mark.thousands
 def test_however_long_requests_are_short_no_record_is_given_up(world: World) -> None:
     world.receive(EntityType.INVOICE, "1")
     starve(world, minutes=2 * UNAVAILABLE.max_attempts)

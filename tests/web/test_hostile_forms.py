@@ -193,7 +193,7 @@ def test_no_form_fails_or_repeats_unescaped_what_was_filled_in(people: Sequence[
 
 
 def fill_in_often(person: Stranger, form: Form) -> None:
-    @hypothesis.settings(max_examples=hypothesis.settings().max_examples // 20)
+    @hypothesis.settings(max_examples=hypothesis.settings().max_examples // 50)
     @given(filled(form.fields), st.sampled_from([FORM_MEDIA_TYPE] * 15 + WRONG_TYPES))
     def fill_in(pairs: Pairs, content_type: str) -> None:
         send(person.surfer(), form, pairs, content_type)

@@ -108,7 +108,7 @@ KEPT_OUT: list[Sickness] = [
     (
         "the requests of the hour used up",
         lambda ill: ill.control("twentyfour", "PUT", "limits", {"per_hour": 0}),
-        "The hour's requests to 24SevenOffice are used up",
+        "requests to 24SevenOffice are used up|24SevenOffice takes no more requests",  # whichever lasts longer
         "There is nothing to correct here",
         "",
     ),

@@ -473,7 +473,7 @@ def test_no_job_is_lost_doubled_spun_or_forgotten(
     database: Database, connections: Connections, connection: Connection
 ) -> None:
     checks = settings(
-        max_examples=10,
+        max_examples=5,
         phases=[Phase.explicit, Phase.reuse, Phase.generate],  # making a failure smaller takes minutes
         stateful_step_count=40,
         deadline=None,

@@ -150,7 +150,7 @@ class Inbox(RuleBasedStateMachine):
 @pytest.mark.slow
 def test_no_job_is_ever_lost_or_in_two_hands(database: Database, connection: Connection) -> None:
     checks = settings(
-        max_examples=60,
+        max_examples=30,
         phases=[Phase.explicit, Phase.reuse, Phase.generate],  # making a failure smaller takes minutes
         stateful_step_count=30,
         deadline=None,

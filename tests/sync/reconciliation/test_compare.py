@@ -48,6 +48,7 @@ def post(world: World, *invoices: Invoice, way: str = "net", rounding: int | Non
         world.erp.vouchers[each.day.year, voucher.number] = voucher
 
 
+@pytest.mark.thousands
 def test_five_thousand_invoices_are_compared_in_a_few_calls(world: World) -> None:
     invoices = known(world, 5000)
     post(world, *invoices)
@@ -57,7 +58,7 @@ def test_five_thousand_invoices_are_compared_in_a_few_calls(world: World) -> Non
     assert dict(world.moment.calls) == {"invoices_of": 1, "customer": 1, "project": 1}
 
 
-@pytest.mark.slow
+@pytest.mark.thousands
 def test_those_that_are_missing_take_two_calls_more_however_many_they_are(world: World) -> None:
     post(world, *known(world, 5000)[:4000])
     report = compared(world)
