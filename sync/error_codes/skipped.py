@@ -10,7 +10,7 @@ SKIPPED = {
         msg("Nothing."),
     ),
     "do_not_transfer": ErrorCode(
-        msg("Do not transfer"),
+        msg("Skip permanently"),
         msg("Somebody has said that the invoice is not to be transferred to accounting."),
         msg("Nothing. If it is to be transferred after all, change its export status in Moment."),
     ),

@@ -113,7 +113,7 @@ def special(person: Person, connection: str) -> dict[str, str]:
     person.open(connection)
     person.page.get_by_label("Month", exact=True).fill(f"{clock():%Y-%m}")
     with person.page.expect_navigation():
-        person.page.get_by_role("button", name="Compare the books").click()
+        person.page.get_by_role("button", name="Reconcile").click()
     person.page.get_by_role("heading", name="Differences").wait_for()
     return {**told, "comparison": person.page.url.removeprefix(person.url)}
 

@@ -35,10 +35,8 @@ def test_a_sentence_is_english_until_another_language_is_asked_for() -> None:
 
 
 def test_a_sentence_in_a_sentence_is_translated_with_the_whole() -> None:
-    whole = msg("{problem} Nothing is lost: what comes in meanwhile waits.", problem=ACCOUNT)
-    assert (
-        translate(whole, Language.NORWEGIAN) == f"{NORWEGIAN} Ingenting er tapt: Det som kommer inn imens, venter."
-    )
+    whole = msg("{problem} No data is lost: new records are queued.", problem=ACCOUNT)
+    assert translate(whole, Language.NORWEGIAN) == f"{NORWEGIAN} Ingenting er tapt: Nye poster legges i kø."
 
 
 def test_a_list_is_translated_sentence_by_sentence() -> None:

@@ -100,14 +100,14 @@ IN_THE_LEDGER: list[Sickness] = [
     (
         "a client id that does not fit its field",
         lambda ill: ill.set(client_id_field="DepartmentId"),
-        "The field DepartmentId of projects takes whole numbers only, and “1001-M” is none.",
+        "The project field DepartmentId only takes whole numbers, and “1001-M” isn't one.",
         "Correct it in the connection's settings.",
         "client_id",
     ),
     (
         "expenses without accounts",
         lambda ill: ill.set(expense_accounts=""),
-        "Expenses are on, but no account is named whose costs would come.",
+        "Expenses are on, but no expense accounts are set.",
         "Correct it in the connection's settings.",
         "expense_accounts",
     ),

@@ -11,7 +11,7 @@ from worker.container import get_container
 
 Command = TypeVar("Command", bound="Callable[..., Any]")
 
-ACTOR = msg("the command line")
+ACTOR = msg("CLI")
 """Who did it, as the audit log has it."""
 
 

@@ -264,7 +264,7 @@ def _make_so(told: ConnectionFile, plan: Plan) -> Mapping[str, str] | None:
         if plan.starts:
             container.connections.resume(plan.before.id, actor=ACTOR, now=now)
         elif plan.starts is False:
-            container.connections.pause(plan.before.id, msg("It was paused by hand."), actor=ACTOR, now=now)
+            container.connections.pause(plan.before.id, msg("No reason given."), actor=ACTOR, now=now)
     except (NameTakenError, SettingRefusedError) as error:
         told.complain(plan.name, getattr(error, "setting", ""), str(error))
     except ConcurrentUpdateError:

@@ -70,7 +70,7 @@ def show(connection: Connection, output: str) -> None:
 @click.option("--because", default="", help="Shown to those who ask why")
 def pause(connection: Connection, because: str) -> None:
     """Stop a connection's work until it is resumed; what comes in meanwhile waits."""
-    why = clean(because, max_length=MAX_REASON_LENGTH) or msg("It was paused by hand.")
+    why = clean(because, max_length=MAX_REASON_LENGTH) or msg("No reason given.")
     container = get_container()
     container.connections.pause(connection.id, why, actor=ACTOR, now=container.clock())
     click.echo(f"{connection.name} is paused.")

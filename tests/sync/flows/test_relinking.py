@@ -203,7 +203,7 @@ def test_a_person_says_which_customer_it_is_instead(world: World) -> None:
     assert booked_on(world) == [10300]
     assert [deed for actor, deed in deeds(world, "7") if actor == "kari"] == [
         f"{RELEASED} It is to be Customer 10300.",
-        "Customer Nordlys Arkitekter AS is to be number 10300 in 24SevenOffice",
+        "Relinked Customer Nordlys Arkitekter AS to number 10300 in 24SevenOffice",
         "Try again: Customer Nordlys Arkitekter AS",
     ]
 

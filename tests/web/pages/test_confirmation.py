@@ -25,7 +25,7 @@ from web.security.auth import RequireRole
 from worker.container import Container, clock
 
 EMAIL, PASSWORD, TYPED = "anna@example.com", "correct horse battery", "typed-secret-4711"
-ASKED = "Is it you?"
+ASKED = "Confirm it's you"
 CONFIRMED = {
     "/connections/new",
     "/connections/{connection_id}/token",
@@ -108,7 +108,7 @@ def test_what_was_entered_goes_on_after_the_password(anna: Person, container: Co
     assert NEW_USER["password"] not in asked.text
     assert users.all_users(container.database) == [users.get_by_email(container.database, EMAIL)]
     wrong = go_on(anna, asked, "guess")
-    assert "The password is not right." in wrong.text
+    assert "Incorrect password." in wrong.text
     assert go_on(anna, wrong, PASSWORD).status_code == 303
     eva = users.get_by_email(container.database, "eva@example.com")
     assert eva.rights == Rights(Role.OPERATOR, Scope())

@@ -54,7 +54,7 @@ def test_a_test_says_what_works_and_what_does_not(person: Person, container: Con
     place = fill_in(person, address, receivables_account="1501").headers["Location"]
     waiting = person.get(place).text
     assert "Both systems are being tested." in waiting
-    assert "The settings are saved." in waiting
+    assert "Settings saved." in waiting
     assert "being tested" in person.get(address).text
     work_off(container)
     answered = person.get(place)
@@ -186,7 +186,7 @@ def test_an_error_of_our_own_is_an_answer_too(
     monkeypatch.setattr(Container, "moment", None)
     place = person.post(f"{address}/test").headers["Location"]
     work_off(container)
-    assert "The bridge itself failed on this." in person.get(place).text
+    assert "An internal error occurred in the integration." in person.get(place).text
 
 
 def _clients(container: Container) -> list[dict[str, str]]:

@@ -68,7 +68,7 @@ def test_a_new_receiver_is_shown_its_secret_once(container: Container, anna: Per
     [
         (
             {"url": "http://crm.example/events"},
-            "The address begins with https://, unless RECEIVER_PRIVATE_NETWORKS is set.",
+            "The URL must start with https:// unless RECEIVER_PRIVATE_NETWORKS is set.",
         ),
         ({"url": ""}, "Enter an address such as"),
         ({"event_types": []}, "Choose at least one event."),
@@ -119,7 +119,7 @@ def test_the_log_shows_each_delivery_and_what_was_answered(
     failed_job(container, web.connection)
     fail(container, receiver, Attempt(http_status=500, answer="<b>Oh no</b>"))
     page = anna.get(f"/receivers/{receiver.id}").text
-    for words in ("A record needs attention", "Demo AS", "500", "&lt;b&gt;Oh no&lt;/b&gt;", "on its way"):
+    for words in ("Record needs attention", "Demo AS", "500", "&lt;b&gt;Oh no&lt;/b&gt;", "Queued"):
         assert words in page
     assert "Every delivery has failed since" in page
 
@@ -132,8 +132,8 @@ def test_what_was_given_up_is_sent_again_one_by_one_or_all_of_a_time(
     assert anna.post(f"/receivers/{receiver.id}/disable").status_code == 303
     assert log(container, receiver) == [DeliveryState.FAILED] * 3
     page = anna.get(f"/receivers/{receiver.id}").text
-    assert "It was disabled by hand." in page
-    assert "Send again" not in page
+    assert "Disabled manually." in page
+    assert "Resend" not in page
     anna.post(f"/receivers/{receiver.id}/enable")
     (form, *_) = re.findall(r'action="([^"]+/deliveries/\d+/replay)"', anna.get(f"/receivers/{receiver.id}").text)
     assert anna.post(form).headers["Location"].endswith("?done=replayed")

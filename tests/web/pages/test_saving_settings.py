@@ -107,7 +107,7 @@ def test_what_the_systems_accept_is_saved_in_the_name_of_who_entered_it(page: Pa
     assert (page.saved.identity_id.lower(), page.saved.client_id) == (page.rivals, "77")
     noted = audit_log.page(page.container.database, Scope(frozenset({page.number}))).lines[0]
     assert noted.actor == page.email
-    assert "The settings are saved." in page.person.get(place).text
+    assert "Settings saved." in page.person.get(place).text
     examination = page.container.operations.latest(page.number, OperationType.DIAGNOSTICS)
     assert examination
     assert f'href="/operations/{examination.id}"' in page.person.get(place).text
@@ -187,7 +187,7 @@ def test_a_system_that_does_not_answer_has_accepted_nothing(page: Page, systems:
     mishap = {"operation": "GetIdentitiesWithCredential", "kind": "error_503"}
     requests.post(f"{systems['twentyfour']}/faults", json=mishap, timeout=10).raise_for_status()
     form = page.refused(identity_id=page.rivals, password="many-password")
-    assert "Save the settings again in a while." in error_at(form, "password")
+    assert "Save the settings again shortly." in error_at(form, "password")
 
 
 def test_of_two_tabs_the_one_that_is_checked_first_is_saved(page: Page) -> None:
@@ -270,7 +270,7 @@ def test_a_worker_that_is_killed_before_it_answers_does_it_again(
     assert saved.settings.identity_id == page.rivals
     operations.run(page.container, number)
     assert page.connection == saved
-    assert "The settings are saved." in page.person.get(place).text
+    assert "Settings saved." in page.person.get(place).text
 
 
 def test_what_was_typed_is_kept_without_secrets_and_shown_to_who_typed_it_only(page: Page) -> None:

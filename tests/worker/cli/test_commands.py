@@ -170,7 +170,7 @@ def test_a_connection_is_paused_and_resumed(container: Container, connection: Co
     run("connections", "resume", connection.name)
     assert not container.connections.get(connection.id).paused_because
     run("connections", "pause", connection.name, "--because=")
-    assert container.connections.get(connection.id).paused_because == "It was paused by hand."
+    assert container.connections.get(connection.id).paused_because == "No reason given."
 
 
 def test_a_new_address_ends_the_old_one(container: Container, connection: Connection) -> None:
@@ -228,7 +228,7 @@ def test_what_a_person_has_handled_is_closed_for_good(container: Container, conn
     change_id = str(failed_job(container, connection))
     assert run("jobs", "dismiss", change_id) == "Changes closed: 1.\n"
     assert set(states(container).values()) == {JobState.DISMISSED}
-    assert "Handled by hand (the command line)" in run("jobs", "show", change_id)
+    assert "Resolved manually (CLI)" in run("jobs", "show", change_id)
 
 
 def test_what_shall_not_be_transferred_is_closed_by_error_code_or_connection(
@@ -241,7 +241,7 @@ def test_what_shall_not_be_transferred_is_closed_by_error_code_or_connection(
     assert (
         run("jobs", "dismiss", "--connection=Demo AS", "--error-code=account", unwanted) == "Changes closed: 2.\n"
     )
-    assert run("jobs", "list", "--state=dismissed").count("Do not transfer (the command line)") == 2
+    assert run("jobs", "list", "--state=dismissed").count("Do not transfer (CLI)") == 2
     assert "either" in refused("jobs", "dismiss", "1", "--connection=Demo AS")
 
 
