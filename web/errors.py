@@ -30,7 +30,7 @@ MESSAGES: dict[int, tuple[Message, Message]] = {
     ),
     404: (msg("Page not found"), msg("It may have moved, or you may not have access.")),
     413: (msg("Too much data"), msg("Nothing was changed. Shorten your input and try again.")),
-    409: (msg("Someone else is already doing this"), msg("Nothing was changed. Please try again in a minute.")),
+    409: (msg("Someone else is already doing this"), msg("Nothing was changed. Please retry in a minute.")),
     429: (msg("Too many requests"), msg("Nothing was changed. Please try again shortly.")),
     500: (msg("Something went wrong on our side"), msg("We've logged it. Please try again shortly.")),
     503: (msg("Database unavailable"), msg("No data is lost. Please try again in half a minute.")),

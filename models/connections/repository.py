@@ -37,7 +37,7 @@ SECRET_FIELDS = frozenset(
 PURPOSE = "connections.secrets"
 """What the secrets of a connection are encrypted for, with its id."""
 
-NOT_STARTED = msg("It has not been started yet.")
+NOT_STARTED = msg("It hasn't been started yet.")
 """Why a connection is paused that was added to be looked through before anything travels."""
 
 ONE_COMPANY, ONE_CLIENT = "connections_moment_company", "connections_client_number"

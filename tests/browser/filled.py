@@ -102,7 +102,7 @@ def wait_for_a_password(running_system: RunningSystem, name: str) -> None:
     """Have a connection that is paused until somebody corrects its settings."""
     told = settings(moment_company="1002", username="many@example.com")
     connection, _ = running_system.container.connections.add(name, told, actor="test", now=clock())
-    refused = msg("24SevenOffice refused the user name or password.")
+    refused = msg("24SevenOffice rejected the user name or password.")
     running_system.container.connections.pause(connection.id, refused, now=clock())
 
 

@@ -29,7 +29,7 @@ def test_a_failed_invoice_says_why_and_is_posted_once_corrected_and_tried_again(
     page.get_by_text("GET invoices").first.click()
     expect(page.locator("pre").first).to_contain_text(f'"id": {invoice["id"]}')
     expect(page.locator("pre").first).to_be_visible()
-    page.get_by_role("link", name="The fiscal year is not open").click()
+    page.get_by_role("link", name="The fiscal year isn't open").click()
     expect(page.get_by_role("heading", name="What to do")).to_be_visible()
     page.go_back()
 

@@ -15,7 +15,7 @@ from models.connections.repository import Connections
 from models.database import Database
 from tests.factories import NOW, settings
 
-ACCOUNT = msg("Account {account} is not in the chart of accounts of 24SevenOffice.", account=3999)
+ACCOUNT = msg("Account {account} isn't in the chart of accounts of 24SevenOffice.", account=3999)
 NORWEGIAN = "Konto 3999 finnes ikke i kontoplanen i 24SevenOffice."
 
 
@@ -29,7 +29,7 @@ def kept(said: str) -> str:
 
 
 def test_a_sentence_is_english_until_another_language_is_asked_for() -> None:
-    assert ACCOUNT == "Account 3999 is not in the chart of accounts of 24SevenOffice."
+    assert ACCOUNT == "Account 3999 isn't in the chart of accounts of 24SevenOffice."
     assert translate(ACCOUNT, Language.ENGLISH) == ACCOUNT
     assert translate(ACCOUNT, Language.NORWEGIAN) == NORWEGIAN
 

@@ -81,7 +81,7 @@ class RequireScope:
         caller = Caller(token, request.app.state.container, language_of(request))
         if self.scope not in token.scopes:
             challenge = f'Bearer realm="api", error="insufficient_scope", scope="{self.scope}"'
-            detail = msg("The API token does not have the scope {scope}.", scope=self.scope)
+            detail = msg("The API token doesn't have the scope {scope}.", scope=self.scope)
             raise ProblemError("scope_missing", detail, headers={"WWW-Authenticate": challenge})
         if self.everywhere and token.scope.connections is not None:
             raise ProblemError("all_connections_needed")

@@ -66,7 +66,7 @@ TITLES: Mapping[str, tuple[int, Message]] = {
     "too_many_operations": (429, msg("Too many operations are queued for this connection.")),
     "login_tries": (429, msg("Too many sign-ins were attempted on this connection in the past hour.")),
     "internal": (500, msg("Something went wrong on our side. We've logged it.")),
-    "database_unavailable": (503, msg("The database cannot be reached. Try again in half a minute.")),
+    "database_unavailable": (503, msg("The database can't be reached. Retry in half a minute.")),
 }
 """The codes, each with its status and what it says."""
 

@@ -160,7 +160,7 @@ def _reachable_clients(container: Container, operation: Operation, connection: C
     erp = container.erp(settings, charged_to=connection.id)
     usable = [identity for identity in erp.identities() if identity.usable]
     wrong_login = bad(
-        msg("24SevenOffice refused the user name or password, or the login reaches no client that can be used."),
+        msg("24SevenOffice rejected the user name or password, or the user has no access to a usable client."),
         msg("Correct the user name and password."),
         setting="password",
     )

@@ -150,7 +150,7 @@ def test_whoever_has_a_factor_gives_a_code(web: Web, container: Container, user:
     asked = fill_in(anna, "/users/new", **NEW_USER)
     for wrong in (PASSWORD, TOTP(key).at(now)):
         asked = go_on(anna, asked, wrong)
-        assert "The code is not right" in asked.text
+        assert "Incorrect or already used code" in asked.text
     assert go_on(anna, asked, TOTP(key).at(now + timedelta(seconds=30))).status_code == 303
 
 
@@ -171,7 +171,7 @@ def test_whoever_came_by_their_organization_signs_in_there_again(
     )
     assert 'href="/sign-in/openid?fresh=yes&amp;next=/users/new"' in asked.text
     assert 'type="password"' not in asked.text
-    assert "does not say when you signed in" in asked.text
+    assert "doesn't report when you signed in" in asked.text
     proved = Beginning(by_openid=True, proved_at=clock())
     back = returning(web, container, user, how=proved)
     assert fill_in(back, "/users/new", **NEW_USER).status_code == 303

@@ -111,14 +111,14 @@ def test_a_connection_whose_secrets_cannot_be_opened_is_shown_and_mended(
     container, person = settings_page.container, settings_page.web.as_(Role.ADMINISTRATOR)
     container.database.execute(update(ConnectionRow).values(secrets="v2:damaged"))
     polls.pause_unreadable(container)
-    assert "cannot be opened as they are kept" in person.get(settings_page.address).text
+    assert "can't be decrypted" in person.get(settings_page.address).text
     assert "Demo AS" in person.get("/connections").text
     refused = fill_in(person, settings_page.address, password="demo-password")
     assert refused.status_code == 422
     assert error_at(refused, "moment_api_key") == "This field is required."
     assert person.post(f"{settings_page.address}/test").status_code == 303
     tasks.run_operation(settings_page.tested.id if settings_page.tested else 0)
-    assert "cannot be opened as they are kept" in person.get(settings_page.address).text
+    assert "can't be decrypted" in person.get(settings_page.address).text
     both = {"password": "demo-password", "moment_api_key": "moment-demo-key"}
     assert fill_in(person, settings_page.address, **both).status_code == 303
     assert settings_page.saved.password.get_secret_value() == "demo-password"
@@ -224,7 +224,7 @@ def test_settings_that_do_not_go_together_are_shown_at_the_one_to_correct(settin
     page = settings_page.save(client_id="1001-M", client_id_field="DepartmentId")
     assert "takes whole numbers only" in error_at(page, "client_id")
     page = settings_page.save(entity_types=["invoice", "expense"], expense_accounts="")
-    assert "no account is named" in error_at(page, "expense_accounts")
+    assert "no expense accounts are set" in error_at(page, "expense_accounts")
     page = settings_page.save(billable_projects="7", not_billable_projects="7")
     assert error_at(page, "not_billable_projects") == "Project 7 is in both fields."
 
@@ -258,7 +258,7 @@ def test_of_two_who_save_the_second_is_warned(settings_page: SettingsPage) -> No
     fill_in(settings_page.web.as_(Role.ADMINISTRATOR), settings_page.address, client_id="first")
     late = settings_page.person.ask("POST", settings_page.address, data={**seen, "client_id": "second"})
     assert late.status_code == 409
-    assert "somebody else has changed these settings" in late.text
+    assert "someone else changed these settings" in late.text
     assert 'value="second"' in late.text
     assert settings_page.saved.client_id == "first"
     again = settings_page.person.ask(
@@ -332,7 +332,7 @@ def test_a_connection_with_links_is_not_led_to_another_company_on_its_page(web: 
     address = f"/connections/{web.connection.id}"
     answer = fill_in(web.as_(Role.ADMINISTRATOR), address, moment_company="1002")
     assert answer.status_code == 422
-    assert "its links name customers" in error_at(answer, "moment_company")
+    assert "links refer to customers" in error_at(answer, "moment_company")
     assert container.connections.get(web.connection.id).settings.moment_company == "1001"
 
 
@@ -344,7 +344,7 @@ def test_a_type_that_is_switched_on_again_asks_from_which_day(web: Web, containe
     asked = fill_in(administrator, address, entity_types=types)
     today = clock().astimezone(OSLO).date().isoformat()
     assert (asked.status_code, fields_of(asked, address)["invoice_from"]) == (422, today)
-    assert "From which day on?" in error_at(asked, "invoice_from")
+    assert "From which date?" in error_at(asked, "invoice_from")
     assert EntityType.INVOICE not in container.connections.get(number).settings.entity_types
     answered = administrator.ask("POST", address, data=fields_of(asked, address))
     assert answered.status_code == 303

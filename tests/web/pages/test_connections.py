@@ -78,7 +78,7 @@ def test_a_connection_is_added_tested_and_not_started(web: Web, container: Conta
     assert answer.headers["Location"] == f"/operations/{operation.id}?done=added"
     assert ("run_operation", operation.id) in messages(container)
     page = administrator.get(answer.headers["Location"]).text
-    assert "Nothing travels before you start it." in page
+    assert "Nothing is synced until you start it." in page
     assert f'data-awaits="/operations/{operation.id}"' in page
     assert '<meta http-equiv="refresh"' in page
 

@@ -30,7 +30,7 @@ def test_a_connection_whose_systems_do_not_answer_says_since_when_and_why(web: W
     outages.fail(container.database, web.connection.id, now=now, retry_after=now - NOW)
     page = web.as_(Role.VIEWER).get("/").text
     assert "24SevenOffice is away." in page
-    assert "goes on by itself" in page
+    assert "resumes automatically" in page
 
 
 def test_the_charts_count_what_was_synced(web: Web, container: Container) -> None:
@@ -65,4 +65,4 @@ def test_the_budget_is_shown_to_those_who_see_all_and_unknown_without_redis(
     finally:
         redis_server.start()
     assert page.status_code == 200
-    assert "is unknown, since Redis does not answer" in page.text
+    assert "is unknown because Redis isn't responding" in page.text

@@ -32,7 +32,7 @@ def test_a_reconciliation_is_asked_for_and_says_why_it_could_not_be_made(
 ) -> None:
     asked = person.post(f"/connections/{web.connection.id}/compare", month="2026-02")
     place = asked.headers["Location"]
-    assert "The books are being compared." in person.get(place).text
+    assert "Reconciling." in person.get(place).text
     ((task, number),) = messages(container)
     operation = container.operations.get(number)
     assert operation
@@ -55,7 +55,7 @@ def test_a_month_that_cannot_be_read_is_the_last_one(
 
 def test_the_page_shows_what_differs_and_the_totals(person: Person, place: str) -> None:
     page = person.get(place).text
-    for text in ("The books differ", "Not in the ledger", "1024", "2 400,00", "17/2026", "-2 400,00"):
+    for text in ("Differences found", "Not in the ledger", "1024", "2 400,00", "17/2026", "-2 400,00"):
         assert text in page
 
 
@@ -86,7 +86,7 @@ def test_an_invoice_in_a_workers_hands_is_left_there(
     enqueue(database, number, [INVOICE], now=clock())
     assert leases.acquire(database, Lane(number, EntityType.INVOICE), limit=1, now=clock(), until=clock())
     busy = person.post(f"{place}/resolve", key="invoice/9", action="send").headers["Location"]
-    assert "A worker has this invoice in hand" in person.get(busy).text
+    assert "This invoice is being processed right now" in person.get(busy).text
     assert links.find(database, number, INVOICE)
 
 
@@ -99,19 +99,17 @@ def test_what_is_accepted_is_known_with_who_and_why_until_it_changes(
         assert "Accepted differences" in page
         assert "Entered by the accountant. (operator-" in page
         assert 'value="voucher/2026-101-17"' not in page
-    assert (
-        "Accepted a difference in the books: Voucher 17/2026" in web.as_(Role.ADMINISTRATOR).get("/audit-log").text
-    )
+    assert "Accepted a difference: Voucher 17/2026" in web.as_(Role.ADMINISTRATOR).get("/audit-log").text
     person.post(f"{place}/resolve", key="invoice/9", action="accept", why="Paid in cash.")
     assert "Reconciled – no differences" in person.get(place).text
     changed = f"/operations/{compared(container, web.connection, amount=1)}"
-    assert "The books differ" in person.get(changed).text
+    assert "Differences found" in person.get(changed).text
 
 
 def test_nothing_is_accepted_without_saying_why(person: Person, place: str) -> None:
     done = person.post(f"{place}/resolve", key="invoice/9", action="accept", why=" ").headers["Location"]
     page = person.get(done).text
-    assert "say why it is accepted" in page
+    assert "Enter a reason to accept" in page
     assert "Accepted differences" not in page
 
 
@@ -127,7 +125,7 @@ def test_expenses_have_a_part_of_their_own_and_are_synced_again(
     for moment_id, key in (("701", EXPENSE_KEY), ("702", "2026-104-40001/2/4300")):
         links.save(database, number, Record(EntityType.EXPENSE, moment_id), Link(key), now=clock())
     done = person.post(f"{page}/resolve", key=f"expense/{EXPENSE_KEY}", action="send").headers["Location"]
-    assert "Moment is looked at first" in person.get(done).text
+    assert "We check Moment first" in person.get(done).text
     assert messages(container) == [("sync_expenses", number)]
     job = job_actions.find(database, number, voucher)
     assert job

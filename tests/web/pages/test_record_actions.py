@@ -84,7 +84,10 @@ def test_no_filter_lets_what_is_done_or_closed_be_tried_again_by_the_million(
     for state in ("done", "running"):
         answer = person.post("/records/act", action="retry", all="yes", state=state)
         assert answer.headers["Location"].endswith("done=retry-0")
-    assert "Nothing is chosen" in person.get("/records/confirm", action="retry", all="yes", state="done").text
+    assert (
+        "Select at least one record"
+        in person.get("/records/confirm", action="retry", all="yes", state="done").text
+    )
     assert see(container, done.id).state is JobState.DONE
 
 
@@ -146,7 +149,7 @@ def test_an_answer_is_taken_and_the_worker_woken(web: Web, container: Container)
     assert messages(container) == [("sync_customers", web.connection.id)]
     page = person.get(answer.headers["Location"]).text
     assert "Matched with Customer 10235 in 24SevenOffice: It" in page
-    assert "Which one is it" not in page
+    assert "Which 24SevenOffice record is this" not in page
     job = job_actions.show(container.database, job_id)
     assert job
     assert job.state is JobState.QUEUED

@@ -187,7 +187,7 @@ def test_expenses_are_listed_by_what_became_of_them(web: Web, container: Contain
     left: dict[str, Any] = {
         "outcome": "skipped",
         "error_code": "no_project",
-        "message": "The cost is on no project.",
+        "message": "The cost has no project.",
     }
     completed_job(database, connection_id, Record(EntityType.EXPENSE, "2026-4-2"), title="Voucher 2", **left)
     completed_job(database, connection_id, Record(EntityType.INVOICE, "3"), title="Invoice 3")
@@ -198,4 +198,4 @@ def test_expenses_are_listed_by_what_became_of_them(web: Web, container: Contain
     assert "Invoice 3" not in everything
     skipped = person.get("/expenses", outcome="skipped", error_code="no_project").text
     assert "Voucher 1" not in skipped
-    assert "The cost is on no project." in skipped
+    assert "The cost has no project." in skipped

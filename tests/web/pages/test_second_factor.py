@@ -62,7 +62,7 @@ def browser(web: Web, container: Container) -> Browser:
 
 def test_a_factor_is_set_up_and_asked_for_from_then_on(browser: Browser) -> None:
     wrong, _ = set_up(browser, code="000000")
-    assert (wrong.status_code, "The app does not show this code now." in wrong.text) == (422, True)
+    assert (wrong.status_code, "Incorrect code." in wrong.text) == (422, True)
     answer, secret = set_up(browser)
     codes = re.findall(r"<code>([a-z2-7-]{27})</code>", answer.text)
     assert len(codes) == 10
@@ -125,7 +125,7 @@ def test_new_recovery_codes_end_the_old_ones_and_a_factor_is_removed(
     first, second = (re.findall(r"<code>([a-z2-7-]{27})</code>", page.text) for page in (old, new))
     assert not {*first} & {*second}
     assert browser.ask("POST", f"{PAGE}/remove", data=data).status_code == 303
-    assert "with the password alone" in browser.ask("GET", f"{PAGE}?done=removed").text
+    assert "with your password only" in browser.ask("GET", f"{PAGE}?done=removed").text
     assert browser.ask("POST", f"{PAGE}/recovery-codes", data=data).status_code == 404
     assert Browser(browser.url).sign_in(EMAIL, PASSWORD).headers["Location"] == "/"
     assert not users.get_by_email(container.database, EMAIL).has_factor

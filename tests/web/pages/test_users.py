@@ -48,7 +48,7 @@ def test_a_user_is_added_and_signs_in(administrator: Person, web: Web, container
         connections=str(web.connection.id),
     )
     assert answer.status_code == 303
-    assert "Give them their password" in administrator.get(answer.headers["Location"]).text
+    assert "Share the password" in administrator.get(answer.headers["Location"]).text
     eva = users.get_by_email(container.database, "eva@example.com")
     assert eva.rights == Rights(Role.OPERATOR, Scope(frozenset({web.connection.id})))
     assert knows(container, "eva@example.com", PASSWORD)
@@ -118,7 +118,10 @@ def test_the_last_administrator_stays_one(administrator: Person, container: Cont
         fill_in(administrator, f"/users/{anna.id}", role="viewer"),
         fill_in(administrator, f"/users/{anna.id}", to=f"/users/{anna.id}/disable"),
     ):
-        assert (page.status_code, "There must be an administrator of all connections" in page.text) == (422, True)
+        assert (
+            page.status_code,
+            "At least one administrator must have access to all connections" in page.text,
+        ) == (422, True)
     assert users.all_users(container.database) == [anna]
 
 

@@ -143,7 +143,7 @@ entity_types = []
         ("[connections", "at end of document"),
         ('[connection."Demo AS"]', "only connections may be here"),
         ('[connections."Demo AS"]\n[connections."Demo AS"]', "line 2"),
-        (FJORD.replace("1002", "1001"), "There is a connection for this company in Moment already."),
+        (FJORD.replace("1002", "1001"), "There is already a connection for this Moment company."),
         (FJORD + "entity_types = []", "Nothing travels"),
     ],
 )

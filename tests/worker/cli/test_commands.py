@@ -96,7 +96,7 @@ def test_an_identity_that_the_login_does_not_reach_is_refused(container: Contain
     ("wrong", "said"),
     [
         ("--password=wrong", "password"),
-        ("--moment-api-key=wrong", "Moment does not accept the API key"),
+        ("--moment-api-key=wrong", "Moment rejects the API key"),
         ("--moment-company=9999", "company 9999"),
         ("--receivables-account=x", "--receivables-account: Input should be a valid integer"),
         ("--entity-type=invoices", "--entity-type: Input should be 'customer', 'project', 'invoice' or 'expense'"),
@@ -452,8 +452,8 @@ def test_a_type_that_is_switched_on_again_begins_today_unless_a_day_is_named(
 
 def test_a_company_in_moment_is_connected_once(container: Container, connection: Connection) -> None:
     said = refused("connections", "add", "--name=Again AS", *COMPANY, *ONE)
-    assert "There is a connection for this company in Moment already." in said
+    assert "There is already a connection for this Moment company." in said
     assert connection.name not in said.partition("Error:")[2]
     other, _ = container.connections.add("Fjord", settings(moment_company="1002"), actor="test", now=NOW)
     said = refused("connections", "set", other.name, "--moment-company=1001", "--no-check")
-    assert "There is a connection for this company in Moment already." in said
+    assert "There is already a connection for this Moment company." in said

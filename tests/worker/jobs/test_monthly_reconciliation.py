@@ -77,7 +77,7 @@ def test_a_mail_says_why_the_ledger_could_not_be_compared(container: Container, 
     (number,) = monthly_reconciliation.due(container)
     operations.run(container, number)
     (told,) = alert_outbox.pending_alerts(container.database, "books@example.com")
-    assert told.message.startswith("The books could not be compared. Moment")
+    assert told.message.startswith("The reconciliation couldn't be run. Moment")
 
 
 def test_one_that_a_system_was_down_for_is_made_again_every_hour_and_mailed_once(
@@ -96,7 +96,7 @@ def test_one_that_a_system_was_down_for_is_made_again_every_hour_and_mailed_once
     (number,) = monthly_reconciliation.due(container)
     operations.run(container, number)
     failed, made = alert_outbox.pending_alerts(container.database, "books@example.com")
-    assert failed.message.endswith("It is tried again every hour.")
+    assert failed.message.endswith("It is retried every hour.")
     assert made.message.startswith("01.10.2026 to 31.10.2026: 0 invoices")
     at(container, LATE + timedelta(days=2))
     assert list(monthly_reconciliation.due(container)) == []
