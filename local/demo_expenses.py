@@ -118,7 +118,7 @@ def ten_vouchers_of_suppliers_are_entered_and_a_dry_run_tells_what_would_come(de
     _, *rows, total = demo_user.import_expenses("--dry-run").splitlines()
     listed = {(_number(title), last) for title, *_, last in (re.split("  +", row) for row in rows)}
     expect("the dry run", listed, {(bill.number, bill.why_not or str(len(bill.scans))) for bill in BILLS})
-    expect("the total", total, f"Expenses that would come: {len(SYNCED_BILLS)}, with files: {FILES}.")
+    expect("the total", total, f"Expenses that would be imported: {len(SYNCED_BILLS)}, with files: {FILES}.")
     expect("expenses in Moment", demo_user.moment("projectExpenses"), [])
     demo_user.command("connections", "resume", demo_company.NAME)
 

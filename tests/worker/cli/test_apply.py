@@ -169,7 +169,7 @@ def test_what_the_file_does_not_name_is_reported_and_left_alone(
 ) -> None:
     told = apply(file, "", "--yes")
     assert told.exit_code == 0
-    assert "Not in the file, left alone: Demo AS." in told.output
+    assert "Not in the file, unchanged: Demo AS." in told.output
     assert container.connections.all() == [connection]
 
 

@@ -109,9 +109,9 @@ def test_a_dry_run_tells_what_would_not_be_posted_and_why(
     requests.patch(address, json=change, auth=("apikey", "moment-demo-key"), timeout=10).raise_for_status()
     _, line, _, brought, _ = backfill("--dry-run", "--kinds=invoice")
     assert line == "Invoice 1  Set to “do not transfer” to accounting in Moment."
-    assert brought == "Brought before, or on their way: 0."
+    assert brought == "Already synced or in progress: 0."
     links.save(container.database, lane.connection_id, Record(EntityType.INVOICE, DRAFT), Link("2026/1"), now=NOW)
-    assert backfill("--dry-run", "--kinds=invoice")[0] == "Brought before, or on their way: 1."
+    assert backfill("--dry-run", "--kinds=invoice")[0] == "Already synced or in progress: 1."
 
 
 def work(lane: Lane) -> Callable[[float], None]:

@@ -203,10 +203,10 @@ def test_jobs_are_tried_again_by_number_or_error_code(container: Container, conn
         failed_job(container, connection, record_id="1"),
         failed_job(container, connection, record_id="2"),
     )
-    assert run("jobs", "retry", str(first)) == "Changes due now: 1.\n"
+    assert run("jobs", "retry", str(first)) == "Retrying: 1.\n"
     assert states(container) == {first: JobState.QUEUED, second: JobState.NEEDS_ATTENTION}
-    assert run("jobs", "retry", "--connection=Demo AS", "--error-code=other") == "Changes due now: 0.\n"
-    assert run("jobs", "retry", "--connection=Demo AS", "--error-code=account") == "Changes due now: 1.\n"
+    assert run("jobs", "retry", "--connection=Demo AS", "--error-code=other") == "Retrying: 0.\n"
+    assert run("jobs", "retry", "--connection=Demo AS", "--error-code=account") == "Retrying: 1.\n"
     assert states(container) == {first: JobState.QUEUED, second: JobState.QUEUED}
     assert container.redis.llen("sync") == 1
     assert "either" in refused("jobs", "retry")
@@ -220,7 +220,7 @@ def test_all_with_an_error_code_are_tried_again_whatever_their_connection(
     )
     for each in (connection, other):
         failed_job(container, each)
-    assert run("jobs", "retry", "--error-code=account") == "Changes due now: 2.\n"
+    assert run("jobs", "retry", "--error-code=account") == "Retrying: 2.\n"
     assert set(states(container).values()) == {JobState.QUEUED}
 
 

@@ -191,7 +191,7 @@ def test_all_connections_wait_for_requests_that_nothing_else_needs(
     monkeypatch.setattr(all_connections, "has_spare_requests", lambda _: next(spare))
     monkeypatch.setattr(all_connections, "RETRY_SECONDS", 0)
     told = CliRunner().invoke(main, ["doctor", "--all"])
-    assert told.stderr == "Waiting for requests to 24SevenOffice that nothing else needs.\n"
+    assert told.stderr == "Waiting for spare 24SevenOffice API quota.\n"
     assert told.stdout.startswith(f"ok    {practice.connection.name}: ")
 
 

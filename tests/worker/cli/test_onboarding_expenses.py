@@ -82,7 +82,7 @@ def test_a_dry_run_tells_what_would_come_and_why_the_rest_would_not(
     assert second.endswith("  Account 4500 isn't listed for expenses")
     assert third.startswith(f"Voucher {nowhere} ")
     assert third.endswith("  The cost on account 4300 has no project")
-    assert total == "Expenses that would come: 1, with files: 1."
+    assert total == "Expenses that would be imported: 1, with files: 1."
     assert expenses(fresh_systems) == []
     assert job_list.latest(container.database, JobFilter()) == []
     assert messages(container) == []
@@ -128,7 +128,7 @@ def test_a_dry_run_is_for_those_too_that_have_not_gone_live(
 ) -> None:
     enter(fresh_systems)
     container.connections.update(connection.id, {"entity_types": ["invoice"]}, actor="test", now=clock())
-    assert dry_run()[-1] == "Expenses that would come: 1, with files: 1."
+    assert dry_run()[-1] == "Expenses that would be imported: 1, with files: 1."
     assert "brings no expenses" in refused("expenses", "import", "Demo AS", "--days=3")
     container.connections.update(connection.id, {"expense_accounts": ""}, actor="test", now=clock())
     assert "lists no accounts" in refused("expenses", "import", "Demo AS", "--days=3", "--dry-run")
