@@ -83,7 +83,7 @@ RECORD_ERRORS = {
     "currency_rate": ErrorCode(
         msg("The exchange rate is missing or wrong"),
         msg(
-            "The invoice is in another currency. Moment doesn't tell its rate in kroner, 24SevenOffice has none "
+            "The invoice is in another currency. Moment provides no rate in kroner, 24SevenOffice has none "
             "to compare it with, or one is more than three times the other."
         ),
         msg(
@@ -132,7 +132,7 @@ RECORD_ERRORS = {
             "its currency are rounded, and 24SevenOffice rejects that (the warning vatisnotinbalance)."
         ),
         msg(
-            "Post the invoice manually with the VAT that it shows, and mark it as resolved. Tell your system "
+            "Post the invoice manually with the VAT shown on it, and mark it as resolved. Tell your system "
             "administrator."
         ),
     ),

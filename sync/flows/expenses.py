@@ -289,7 +289,8 @@ def _vat_unclear(cost: SkippedLine) -> RejectedError:
         cost.why,
         error_code=cost.error_code,
         remedy=msg(
-            "Correct the VAT of the voucher in 24SevenOffice, and its expenses come automatically. If it is "
+            "Correct the VAT of the voucher in 24SevenOffice, and its expenses are imported automatically. If "
+            "it is "
             "right as it is, enter them in Moment manually and mark this as resolved."
         ),
     )
@@ -297,7 +298,7 @@ def _vat_unclear(cost: SkippedLine) -> RejectedError:
 
 def _voucher_gone() -> RejectedError:
     return RejectedError(
-        msg("24SevenOffice shows no line of this voucher any more. Its expenses stay in Moment."),
+        msg("24SevenOffice no longer shows any line of this voucher. Its expenses stay in Moment."),
         error_code="voucher_gone",
         remedy=msg("Look for it in 24SevenOffice: retry if it is there, else delete its expenses in Moment."),
     )

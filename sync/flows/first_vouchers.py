@@ -253,7 +253,7 @@ def _rounded(voucher: Voucher, vat: OutputVat) -> SyncError:
         ),
         error_code=VAT_ROUNDING,
         remedy=msg(
-            "Post the invoice manually with the VAT that it shows, and mark it as resolved. Tell your system "
+            "Post the invoice manually with the VAT shown on it, and mark it as resolved. Tell your system "
             "administrator: more invoices may be rejected for it."
         ),
     )

@@ -19,7 +19,7 @@ HEADINGS = ("", "tests", "what was found")
 STATUS_LABELS = {
     CheckStatus.GOOD: "ok",
     CheckStatus.BAD: "BAD",
-    CheckStatus.UNKNOWN: "look",
+    CheckStatus.UNKNOWN: "warn",
     CheckStatus.NOT_NEEDED: "-",
 }
 
@@ -35,8 +35,9 @@ FINDINGS = Table(columns=dict.fromkeys(("status", "tests", "message", "remedy", 
 def doctor(connection: str | None, *, everywhere: bool, write: bool, yes: bool, output: str) -> None:
     """Test a connection in both systems without writing anything; exits with 1 on errors.
 
-    “look” is for a person, as no call tells it. The second column names the assumptions that a line tests. With
-    --write, some records are made as well, after you have typed the name of the client: see docs/assumptions.md.
+    “warn” is for you to check, as no call can tell. The second column names the assumptions that a line tests.
+    With --write, some records are made as well, after you have typed the name of the client: see
+    docs/assumptions.md.
     """
     if yes and not write:
         raise click.UsageError("--yes is for --write.")
@@ -65,7 +66,7 @@ def _summary(connection: Connection) -> tuple[bool, str]:
     report = diagnostics.run_diagnostics(get_container(), connection)
     if report.healthy:
         looks = sum(finding.status is CheckStatus.UNKNOWN for finding in report.findings)
-        return True, f"{looks} warnings"
+        return True, f"warnings: {looks}"
     return False, " ".join(finding.message for finding in report.findings if finding.status is CheckStatus.BAD)
 
 

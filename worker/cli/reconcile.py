@@ -36,13 +36,13 @@ DISCREPANCIES = Table(
 INVOICE_LABELS = {"unwanted": "excluded", "done": "transferred elsewhere"}
 SKIPPED_LABELS = {
     "removed": "removed in Moment",
-    "kept": "in Moment though the settings leave them out by now",
-    "not_approved": "vouchers that wait for approval",
-    "not_listed": "vouchers with costs on accounts that are not listed",
+    "kept": "in Moment, but excluded by the current settings",
+    "not_approved": "vouchers awaiting approval",
+    "not_listed": "vouchers with costs on unlisted accounts",
     "no_project": "vouchers without a project",
-    "unknown_project": "vouchers with costs on projects that Moment does not have",
-    "before_first_day": "vouchers from before the first day",
-    "vat_unclear": "vouchers whose VAT does not add up",
+    "unknown_project": "vouchers with costs on projects not in Moment",
+    "before_first_day": "vouchers before the start date",
+    "vat_unclear": "vouchers with inconsistent VAT",
 }
 """What was left alone on purpose, by the name of its count."""
 

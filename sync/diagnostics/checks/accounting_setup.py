@@ -27,10 +27,10 @@ def fiscal_years(target: Target) -> Iterator[Finding]:
     day = f"{target.today:%d.%m.%Y}"
     ours = [year for year in years if year.starts <= target.today <= year.ends]
     if any(not year.locked for year in ours):
-        yield good(msg("The fiscal year of today ({day}) is open.", day=day))
+        yield good(msg("Today's fiscal year ({day}) is open.", day=day))
     elif ours:
         yield bad(
-            msg("The fiscal year of today ({day}) is locked in 24SevenOffice.", day=day),
+            msg("Today's fiscal year ({day}) is locked in 24SevenOffice.", day=day),
             msg("Open the fiscal year in 24SevenOffice."),
         )
     else:

@@ -106,7 +106,7 @@ def test_where_vat_is_compared_to_the_ore_only_the_rounded_invoice_needs_attenti
         "off the rate through rounding."
     )
     assert rounded.remedy.startswith(
-        "Post the invoice manually with the VAT that it shows, and mark it as resolved."
+        "Post the invoice manually with the VAT shown on it, and mark it as resolved."
     )
     assert "2 936,38 kroner, which is 2 øre off" in foreign.message
 

@@ -226,7 +226,7 @@ def test_all_with_an_error_code_are_tried_again_whatever_their_connection(
 
 def test_what_a_person_has_handled_is_closed_for_good(container: Container, connection: Connection) -> None:
     change_id = str(failed_job(container, connection))
-    assert run("jobs", "dismiss", change_id) == "Changes closed: 1.\n"
+    assert run("jobs", "dismiss", change_id) == "Closed: 1.\n"
     assert set(states(container).values()) == {JobState.DISMISSED}
     assert "Resolved manually (CLI)" in run("jobs", "show", change_id)
 
@@ -237,10 +237,8 @@ def test_what_shall_not_be_transferred_is_closed_by_error_code_or_connection(
     for record_id in ("1", "2"):
         failed_job(container, connection, record_id=record_id)
     unwanted = "--because=Do not transfer"
-    assert run("jobs", "dismiss", "--error-code=other", unwanted) == "Changes closed: 0.\n"
-    assert (
-        run("jobs", "dismiss", "--connection=Demo AS", "--error-code=account", unwanted) == "Changes closed: 2.\n"
-    )
+    assert run("jobs", "dismiss", "--error-code=other", unwanted) == "Closed: 0.\n"
+    assert run("jobs", "dismiss", "--connection=Demo AS", "--error-code=account", unwanted) == "Closed: 2.\n"
     assert run("jobs", "list", "--state=dismissed").count("Do not transfer (CLI)") == 2
     assert "either" in refused("jobs", "dismiss", "1", "--connection=Demo AS")
 
@@ -385,8 +383,8 @@ def test_a_customer_is_linked_anew(container: Container, connection: Connection)
     assert links.find(container.database, connection.id, customers[0]) is None
     assert match_questions.answers(container.database, job_ids) == {job_ids[0]: "10300"}
     assert "relink that one first" in refused("jobs", "relink", str(job_ids[0]), "10002")
-    assert "no customer number" in refused("jobs", "relink", str(job_ids[0]), "A-1")
-    assert run("jobs", "relink", str(job_ids[0])) == "Customer 7: identified anew.\n"
+    assert "isn't a customer number" in refused("jobs", "relink", str(job_ids[0]), "A-1")
+    assert run("jobs", "relink", str(job_ids[0])) == "Customer 7: being matched again.\n"
     assert match_questions.answers(container.database, job_ids) == {}
     invoice = completed_job(
         container.database, connection.id, Record(EntityType.INVOICE, "9"), title="Invoice 9"
@@ -443,7 +441,7 @@ def test_a_type_that_is_switched_on_again_begins_today_unless_a_day_is_named(
     set_ = ("connections", "set", connection.name)
     run(*set_, *off)
     today = container.clock().astimezone(OSLO).date()
-    assert f"What is dated before {today} is left alone (invoice_from)." in run(*set_, *on, "--no-check")
+    assert f"Anything dated before {today} is skipped (invoice_from)." in run(*set_, *on, "--no-check")
     assert container.connections.get(connection.id).settings.invoice_from == today
     run(*set_, *off)
     run(*set_, *on, "--no-check", "--invoice-from=2026-01-01")

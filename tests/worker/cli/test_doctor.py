@@ -162,7 +162,7 @@ def test_all_connections_that_are_started_are_looked_at_in_one_go_with_a_line_fo
     *lines, total = ill.output.splitlines()
     assert [line.split(":")[0] for line in lines] == ["ok    Demo AS", "BAD   Fjord AS"]
     assert "24SevenOffice rejected the user name or password" in lines[1]
-    assert (ill.exit_code, total) == (1, "Connections: 2, of which something is wrong with 1.")
+    assert (ill.exit_code, total) == (1, "Connections: 2, with problems: 1.")
 
 
 def test_a_connection_on_which_the_doctor_itself_fails_ends_the_look_at_no_other(
@@ -181,7 +181,7 @@ def test_a_connection_on_which_the_doctor_itself_fails_ends_the_look_at_no_other
     *lines, total = told.stdout.splitlines()
     assert "BAD   Demo AS: The integration itself failed (TypeError); the log says more." in lines
     assert any("24SevenOffice rejected the user name or password" in line for line in lines)
-    assert (told.exit_code, total) == (1, "Connections: 2, of which something is wrong with 2.")
+    assert (told.exit_code, total) == (1, "Connections: 2, with problems: 2.")
 
 
 def test_all_connections_wait_for_requests_that_nothing_else_needs(
