@@ -363,7 +363,7 @@ class Operations:
             if row.type == OperationType.MONTHLY_RECONCILIATION:
                 raise OperationRunningError
             _end(row, {"findings": [], CANCELLED: True}, self._shown(row).input, now=now)
-            action = msg("cancelled operation {number} ({type})", number=row.id, type=row.type)
+            action = msg("Cancelled operation {number} ({type})", number=row.id, type=row.type)
             add_entry(session, at=now, actor=actor, action=action, connection_id=row.connection_id)
 
     def page(

@@ -37,7 +37,7 @@ SECRET_FIELDS = frozenset(
 PURPOSE = "connections.secrets"
 """What the secrets of a connection are encrypted for, with its id."""
 
-NOT_STARTED = msg("It has not been started yet.")
+NOT_STARTED = msg("It hasn't been started yet.")
 """Why a connection is paused that was added to be looked through before anything travels."""
 
 ONE_COMPANY, ONE_CLIENT = "connections_moment_company", "connections_client_number"
@@ -68,7 +68,7 @@ class CompanyTakenError(SettingRefusedError):
     def __init__(self) -> None:
         super().__init__(
             "moment_company",
-            msg("There is a connection for this company in Moment already. Ask those who run the integration."),
+            msg("There is already a connection for this Moment company. Contact your system administrator."),
         )
 
 
@@ -78,7 +78,7 @@ class ClientTakenError(SettingRefusedError):
     def __init__(self) -> None:
         super().__init__(
             "identity_id",
-            msg("Another connection is for this client of 24SevenOffice. Ask those who run the integration."),
+            msg("Another connection uses this 24SevenOffice client. Contact your system administrator."),
         )
 
 
@@ -93,9 +93,9 @@ class LinksExistError(SettingRefusedError):
         super().__init__(
             setting,
             msg(
-                "With this, the connection may lead to another company, and its links name customers, projects "
-                "and vouchers of the former one. Nothing was saved. Those who run the integration set the links "
-                "aside first (connections unlink)."
+                "These credentials may lead to another company, but this connection's links refer to customers, "
+                "projects and vouchers of the previous one. Nothing was saved. Your system administrator must "
+                "first set the links aside (connections unlink)."
             ),
         )
 
@@ -184,7 +184,7 @@ class Connections:
         except IntegrityError as error:
             if taken := _taken(error):
                 raise taken from error
-            raise NameTakenError(msg("There is a connection called {name} already.", name=name)) from error
+            raise NameTakenError(msg("A connection named {name} already exists.", name=name)) from error
         return self._from_row(row), token
 
     def get(self, connection_id: int) -> Connection:
@@ -287,7 +287,7 @@ class Connections:
             row.token_hash, row.webhook_token_at, row.webhook_limited_until = hash_token(token), now, None
             told = WebhookActivityRow.connection_id == connection_id
             session.execute(delete(WebhookActivityRow).where(told))
-            _audit(session, connection_id, actor=actor, what=msg("gave the webhook a new address"), now=now)
+            _audit(session, connection_id, actor=actor, what=msg("Regenerated the webhook URL"), now=now)
         return token
 
     def pause(self, connection_id: int, because: str, *, actor: str = "", now: datetime) -> bool:
@@ -306,7 +306,7 @@ class Connections:
             _refuse_taken(session)
             if row.breaker_open_until:
                 row.breaker_open_until = min(row.breaker_open_until, now)
-            _audit(session, connection_id, actor=actor, what=msg("resumed"), now=now)
+            _audit(session, connection_id, actor=actor, what=msg("Resumed"), now=now)
 
     def rotate_keys(self) -> tuple[int, Sequence[str]]:
         """Encrypt all secrets anew with the newest key.
@@ -374,8 +374,8 @@ def pause(
         row.consecutive_failures, row.outage_since, row.outage_alerted = 0, None, False
         row.rate_limited_since, row.rate_limit_alerted, row.breaker_open_until = None, False, None
         queue_alert(session, row.id, alert, job_id=None, now=now)
-    what = msg("paused: {because}", because=because)
-    _audit(session, row.id, actor=actor or msg("the bridge"), what=what, now=now)
+    what = msg("Paused: {because}", because=because)
+    _audit(session, row.id, actor=actor or msg("the integration"), what=what, now=now)
     data = {
         "by": "person" if actor else "integration",
         "error_code": (alert.error_code or None) if alert else None,
@@ -487,9 +487,9 @@ def _display(value: object) -> str:
             return msg("yes") if value else msg("no")
         case dict():
             pairs = (joined(str(key), _display(each), between="=") for key, each in value.items())
-            return joined(*pairs, between=", ") or msg("nothing")
+            return joined(*pairs, between=", ") or msg("(empty)")
         case tuple() | frozenset():
-            return ", ".join(sorted(map(str, value))) or msg("nothing")
+            return ", ".join(sorted(map(str, value))) or msg("(empty)")
         case None | "":
-            return msg("nothing")
+            return msg("(empty)")
     return str(value)

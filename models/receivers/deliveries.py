@@ -298,14 +298,17 @@ def _queue_alert(session: Session, receiver: EventReceiverRow, because: Disabled
     administrators = select(UserRow.email).where(
         UserRow.role == Role.ADMINISTRATOR, UserRow.everywhere, UserRow.disabled_at.is_(None)
     )
-    gone = msg("The receiver at {host} answered that it no longer exists (410 Gone).", host=host_of(receiver.url))
-    failing = msg("Every delivery to the receiver at {host} has failed for five days.", host=host_of(receiver.url))
+    gone = msg("The receiver at {host} responded that it no longer exists (410 Gone).", host=host_of(receiver.url))
+    failing = msg(
+        "All deliveries to the receiver at {host} have failed for five days.", host=host_of(receiver.url)
+    )
     alert = Alert(
         type=AlertType.RECEIVER,
         title=msg("Event receiver {number}", number=receiver.id),
         message=gone if because is DisabledBecause.GONE else failing,
         remedy=msg(
-            "It is sent nothing more. Once it answers, enable it on its page, and replay there what failed."
+            "It no longer gets events. Once it responds again, enable it on its page and resend the failed "
+            "events there."
         ),
         recipients=tuple(session.scalars(administrators.order_by(UserRow.email))),
     )

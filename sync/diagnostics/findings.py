@@ -98,14 +98,14 @@ def bad(what: str, remedy: str, *, setting: str = "", tests: str = "") -> Findin
 def failed(error: SyncError, *, tests: str = "") -> Finding:
     remedy = error.remedy
     if isinstance(error, UnavailableError):
-        remedy = msg("There is nothing to correct here: test the connection again in a while.")
+        remedy = msg("There's nothing to correct. Test the connection again shortly.")
     return bad(error.message, remedy, setting=SETTING_OF.get(error.error_code, ""), tests=tests)
 
 
 def crashed(check: str, error: Exception) -> Finding:
     return bad(
         msg("The check “{check}” itself failed ({error}).", check=check, error=type(error).__name__),
-        msg("Please pass this on to whoever runs the bridge; the log says more."),
+        msg("Forward this to your system administrator. The log has the details."),
     )
 
 

@@ -106,14 +106,14 @@ def organization_number_warning(text: str, *, country: str) -> Message | None:
     shown, sent = clean(text, max_length=40), organization_number(text, country=country)
     if _is_identity_number(text, country=country):
         return msg(
-            "Moment has an identity number in place of the organization number. It was not sent: remove it in "
+            "Moment has an identity number in place of the organization number. It wasn't sent: remove it in "
             "Moment."
         )
     if organization_key(text) and not sent:
-        return msg("The organization number “{text}” is too long, and was not sent.", text=shown)
+        return msg("The organization number “{text}” is too long, and wasn't sent.", text=shown)
     if sent and is_norwegian(country) and not norwegian_number(text):
         return msg(
-            "“{text}” is not a Norwegian organization number. It was sent all the same: correct it in Moment, or "
+            "“{text}” isn't a Norwegian organization number. It was sent all the same: correct it in Moment, or "
             "set the customer's country.",
             text=shown,
         )

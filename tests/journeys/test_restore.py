@@ -18,7 +18,7 @@ from tests.journeys.purchasing import ACCOUNTS, Purchasing
 from tests.journeys.running_system import running_system
 
 COST = {"account": 4300, "tax": "1", "comment": "Gips", "amount": "1250.00"}
-RESTORED = "told the bridge that a backup was restored"
+RESTORED = "Reported that a backup was restored"
 AT_WORK = ("web", "worker", "beat", "flower")
 
 

@@ -105,7 +105,7 @@ def add_connection(caller: Adding, new: NewConnection, response: Response) -> Ad
     """Add a connection that is not started yet, and have its credentials tried out."""
     name = clean(new.name, max_length=MAX_NAME_LENGTH)
     if not name:
-        raise invalid("name", msg("Fill this in."))
+        raise invalid("name", msg("This field is required."))
     expect_consistent(new.settings)
     added, token = caller.container.connections.add(
         name, new.settings, actor=caller.actor, now=caller.now, started=False
@@ -141,7 +141,7 @@ def erase_connection(
     """Erase a connection with all that is kept of it. What is in Moment and 24SevenOffice stays there."""
     connection = caller.connection(connection_id)
     if name != connection.name:
-        raise invalid("name", msg("That is not its name. Nothing was erased."), location="query")
+        raise invalid("name", msg("The name doesn't match. Nothing was erased."), location="query")
     dispatch.forget(connection_id)
     caller.container.erase_connection(connection, actor=caller.actor)
 
@@ -149,7 +149,7 @@ def erase_connection(
 @router.post("/connections/{connection_id}/pause", operation_id="pauseConnection")
 def pause_connection(caller: Writing, connection_id: ConnectionId, pause: Pause) -> ConnectionItem:
     """Stop the work of a connection until it is resumed. What comes in meanwhile waits."""
-    because = clean(pause.because, max_length=MAX_REASON_LENGTH) or msg("It was paused by hand.")
+    because = clean(pause.because, max_length=MAX_REASON_LENGTH) or msg("No reason given.")
     caller.container.connections.pause(connection_id, because, actor=caller.actor, now=caller.now)
     return shown(caller, connection_id)
 

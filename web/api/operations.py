@@ -30,7 +30,7 @@ from web.api.values import PLAIN, SIZE, Body, ConnectionId, Cursor, Limit, Opera
 router = APIRouter(tags=["Operations"])
 
 MAX_LOGIN_LENGTH = 500
-SAVED_BY_OTHERS = msg("Settings that somebody else saves are cancelled with the scope connections:write.")
+SAVED_BY_OTHERS = msg("Cancelling someone else's settings requires the scope connections:write.")
 Reading = Annotated[Caller, Depends(RequireScope(TokenScope.OPERATIONS_READ))]
 Starting = Annotated[Caller, Depends(RequireScope(TokenScope.OPERATIONS_WRITE))]
 Login = Annotated[str, StringConstraints(pattern=PLAIN, max_length=MAX_LOGIN_LENGTH, min_length=1)]
@@ -182,7 +182,7 @@ class Period(Body):
     @model_validator(mode="after")
     def _ordered(self) -> "Period":
         if self.first > self.last:
-            raise ValueError(msg("The period ends before it begins."))
+            raise ValueError(msg("The period ends before it starts."))
         return self
 
 
@@ -282,7 +282,7 @@ def find_clients(
     if not password and caller.token.administers_all:
         password = caller.connection(connection_id).settings.password.get_secret_value()
     if not password:
-        raise invalid("password", msg("Fill this in."))
+        raise invalid("password", msg("This field is required."))
     typed = {"username": login.username, "password": password}
     for name, value in typed.items():
         _expect_legible(name, value)

@@ -21,7 +21,7 @@ router = APIRouter(tags=["Connections"])
 Reading = Annotated[Caller, Depends(RequireScope(TokenScope.CONNECTIONS_READ))]
 Writing = Annotated[Caller, Depends(RequireScope(TokenScope.CONNECTIONS_WRITE))]
 ETAG = {"ETag": {"description": "The version of the settings, for If-Match", "schema": {"type": "string"}}}
-FIRST_DAY = msg("From which day on? Send it too. What is dated before is left alone.")
+FIRST_DAY = msg("From which date? Send it too. Anything dated earlier is skipped.")
 
 
 def _fields(*, optional: bool) -> dict[str, Any]:

@@ -22,14 +22,14 @@ router = APIRouter(prefix="/account")
 
 LANGUAGES = ((Language.NORWEGIAN, "Norsk bokmål"), (Language.ENGLISH, "English"))
 DONE = {
-    "password": msg("The new password holds from now on. You are signed out everywhere else."),
-    "language": msg("The pages are in this language now."),
-    "ended": msg("That session has ended."),
-    "others": msg("You are signed out everywhere else."),
+    "password": msg("Password changed. You've been signed out everywhere else."),
+    "language": msg("Language changed."),
+    "ended": msg("Session ended."),
+    "others": msg("You've been signed out everywhere else."),
 }
-WRONG_PASSWORD = msg("This is not your present password.")
-PASSWORDS_DIFFER = msg("This is not the same password as above.")
-SAME_PASSWORD = msg("Choose another one than the present password.")
+WRONG_PASSWORD = msg("Incorrect current password.")
+PASSWORDS_DIFFER = msg("The passwords don't match.")
+SAME_PASSWORD = msg("Choose a password different from your current one.")
 MAX_DIGITS = 18
 """What PostgreSQL's bigint holds in any case."""
 

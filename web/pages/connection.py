@@ -36,9 +36,9 @@ from worker import dispatch
 router = APIRouter(prefix="/connections")
 
 DONE = {
-    "paused": msg("The connection is paused. What comes in meanwhile waits."),
-    "resumed": msg("The connection works. What waited goes through now."),
-    "taken": msg("There is a connection for this company in Moment already. Ask those who run the integration."),
+    "paused": msg("Connection paused. New records are queued."),
+    "resumed": msg("Connection resumed. Queued records are being processed."),
+    "taken": msg("There is already a connection for this Moment company. Contact your system administrator."),
 }
 CHART_CACHED_FOR = timedelta(days=1)
 """How long a chart of accounts that was read is held against what is entered."""
@@ -47,8 +47,10 @@ WEBHOOK_TYPES = (EntityType.CUSTOMER, EntityType.PROJECT, EntityType.INVOICE)
 """What Moment has a webhook for."""
 
 LOGIN = ("username", "password")
-UNPROVEN = msg("Enter the password again: only those who know it are shown which clients its login reaches.")
-FROM_WHICH_DAY = msg("From which day on? What is dated before is left alone. Save again if this day is right.")
+UNPROVEN = msg(
+    "Enter the password again. For security, the available clients are only shown to people who know it."
+)
+FROM_WHICH_DAY = msg("From which date? Anything dated earlier is skipped. Save again to confirm this date.")
 MAX_ID = 2**63 - 1
 OperationId = Annotated[int, Query(ge=0, le=MAX_ID)]
 

@@ -85,7 +85,7 @@ def test(context: Operator, connection_id: int) -> Response:
 
 @router.post("/{connection_id}/pause")
 def pause(context: Operator, connection_id: int, form: Form) -> Response:
-    because = clean(text(form, "because"), max_length=MAX_REASON_LENGTH) or msg("It was paused by hand.")
+    because = clean(text(form, "because"), max_length=MAX_REASON_LENGTH) or msg("No reason given.")
     context.connections.pause(connection_id, because, actor=context.actor, now=context.now)
     return _back(connection_id, "paused")
 

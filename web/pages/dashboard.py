@@ -18,7 +18,7 @@ from web.views.templates import duration
 
 router = APIRouter()
 
-PERIODS = ((Granularity.HOUR, 24, msg("The last 24 hours")), (Granularity.DAY, 30, msg("The last 30 days")))
+PERIODS = ((Granularity.HOUR, 24, msg("Last 24 hours")), (Granularity.DAY, 30, msg("Last 30 days")))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,11 +39,11 @@ class ChartPeriod:
     def description(self) -> Message:
         """What the chart shows, for those who do not see it."""
         good, bad = sum(each.synced for each in self.statistics), sum(each.failed for each in self.statistics)
-        counts = msg("Came across: {good}. Failed attempts: {bad}.", good=good, bad=bad)
+        counts = msg("Synced: {good}. Failed attempts: {bad}.", good=good, bad=bad)
         if not good:
             return counts
         times = msg(
-            "From event to outcome it took {mean} on the average, {longest} at the longest.",
+            "Average sync time: {mean}; maximum: {longest}.",
             mean=duration(sum(each.total_seconds for each in self.statistics) / good),
             longest=duration(self.max_seconds),
         )

@@ -23,15 +23,15 @@ from worker import dispatch
 router = APIRouter()
 
 DONE = {
-    "saved": msg("The settings are saved."),
-    "added": msg("The connection is added. Nothing travels before you start it."),
-    "sent": msg("It is on its way. What is in the ledger already is not posted again."),
-    "busy": msg("A worker has this invoice in hand just now: nothing was done. Try again in a minute."),
-    "brought": msg("It is on its way. Moment is looked at first, so that nothing is made twice."),
-    "voucher-busy": msg("A worker has this voucher in hand just now: nothing was done. Try again in a minute."),
-    "accepted": msg("It is known from now on, and no difference as long as it stays as it is."),
-    "unexplained": msg("Nothing was done: say why it is accepted as known."),
-    "gone": msg("Nothing was done: this is no difference any more, or it cannot be sent."),
+    "saved": msg("Settings saved."),
+    "added": msg("Connection added. Nothing is synced until you start it."),
+    "sent": msg("Queued for syncing. Anything already in the ledger isn't posted again."),
+    "busy": msg("This invoice is being processed right now, so nothing was done. Try again in a minute."),
+    "brought": msg("Queued for syncing. We check Moment first, so nothing is created twice."),
+    "voucher-busy": msg("This voucher is being processed right now, so nothing was done. Try again in a minute."),
+    "accepted": msg("Accepted. We'll flag it again if it changes."),
+    "unexplained": msg("Enter a reason to accept this difference."),
+    "gone": msg("Nothing was done: this is no longer a difference, or it can't be sent."),
 }
 MAX_ID = 2**63 - 1
 MAX_REASON_LENGTH = 200

@@ -39,43 +39,43 @@ NEW = Entered("", EVENT_TYPES, Scope())
 
 DONE = {
     "changed": msg("Saved."),
-    "tested": msg("The test is on its way. What becomes of it is in the log below."),
-    "replayed": msg("What failed is sent again. What becomes of it is in the log below."),
-    "nothing": msg("There is nothing to send again."),
-    "enabled": msg("The receiver gets what happens from now on. Send again what failed before, if it is wanted."),
-    "disabled": msg("The receiver is sent nothing more."),
+    "tested": msg("Test event queued. The result appears in the log below."),
+    "replayed": msg("Resending failed events. The results appear in the log below."),
+    "nothing": msg("There's nothing to resend."),
+    "enabled": msg("Receiver enabled. It gets new events from now on. You can resend events that failed earlier."),
+    "disabled": msg("Receiver disabled. It no longer gets events."),
 }
 EVENTS = {
-    EventType.JOB_DONE: msg("A record is done"),
-    EventType.JOB_NEEDS_ATTENTION: msg("A record needs attention"),
-    EventType.JOB_RECOVERED: msg("A record is in order again"),
-    EventType.JOB_DISMISSED: msg("A record was dismissed"),
-    EventType.CONNECTION_PAUSED: msg("A connection is paused"),
-    EventType.CONNECTION_DOWN: msg("A connection is interrupted"),
-    EventType.CONNECTION_RECOVERED: msg("A connection works again"),
-    EventType.RECONCILIATION_FINISHED: msg("A comparison of the books is finished"),
+    EventType.JOB_DONE: msg("Record synced"),
+    EventType.JOB_NEEDS_ATTENTION: msg("Record needs attention"),
+    EventType.JOB_RECOVERED: msg("Record resolved"),
+    EventType.JOB_DISMISSED: msg("Record closed"),
+    EventType.CONNECTION_PAUSED: msg("Connection paused"),
+    EventType.CONNECTION_DOWN: msg("Connection interrupted"),
+    EventType.CONNECTION_RECOVERED: msg("Connection recovered"),
+    EventType.RECONCILIATION_FINISHED: msg("Reconciliation finished"),
     EventType.RECEIVER_TEST: msg("Test"),
 }
 PROBLEMS = {
-    Problem.TIMEOUT: msg("No answer within 15 seconds"),
-    Problem.NO_CONNECTION: msg("Cannot be reached"),
+    Problem.TIMEOUT: msg("No response within 15 seconds"),
+    Problem.NO_CONNECTION: msg("Unreachable"),
     Problem.PRIVATE_ADDRESS: msg(
-        "Its name leads to an address that is not public, and RECEIVER_PRIVATE_NETWORKS is not set"
+        "The host name resolves to a non-public address, and RECEIVER_PRIVATE_NETWORKS is not set"
     ),
-    Problem.TLS: msg("Its certificate is not valid"),
-    Problem.UNREADABLE: msg("The answer cannot be read"),
-    Problem.SECRET_UNREADABLE: msg("The secret cannot be opened: make a new one"),
-    Problem.NOT_WANTED: msg("The receiver was changed and does not get this any more"),
+    Problem.TLS: msg("Invalid certificate"),
+    Problem.UNREADABLE: msg("Unreadable response"),
+    Problem.SECRET_UNREADABLE: msg("The secret can't be decrypted. Generate a new one"),
+    Problem.NOT_WANTED: msg("The receiver no longer subscribes to this event"),
 }
 STATES: dict[DeliveryState, tuple[str, Message]] = {
-    DeliveryState.PENDING: ("waits", msg("on its way")),
-    DeliveryState.DELIVERED: ("good", msg("delivered")),
-    DeliveryState.FAILED: ("bad", msg("given up")),
+    DeliveryState.PENDING: ("waits", msg("Queued")),
+    DeliveryState.DELIVERED: ("good", msg("Delivered")),
+    DeliveryState.FAILED: ("bad", msg("Failed permanently")),
 }
 BECAUSE = {
-    DisabledBecause.BY_HAND: msg("It was disabled by hand."),
-    DisabledBecause.GONE: msg("It answered that it no longer exists (410 Gone)."),
-    DisabledBecause.FAILING: msg("Every delivery had failed for five days."),
+    DisabledBecause.BY_HAND: msg("Disabled manually."),
+    DisabledBecause.GONE: msg("The receiver responded that it no longer exists (410 Gone)."),
+    DisabledBecause.FAILING: msg("All deliveries failed for five days."),
 }
 
 
@@ -162,7 +162,7 @@ def replay(context: AdministratorEverywhere, receiver_id: int, form: Form) -> Re
     try:
         since = datetime.combine(date.fromisoformat(text(form, "since")), time(), OSLO)
     except ValueError:
-        error = InvalidInputError("since", msg("Enter a day."))
+        error = InvalidInputError("since", msg("Enter a date."))
         return _one(context, receiver, error=error)
     count = deliveries.replay(context.database, receiver_id, since=since, now=context.now)
     return _replayed(receiver_id, count)

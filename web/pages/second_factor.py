@@ -17,8 +17,8 @@ from web.security.auth import SET_UP_FACTOR, Reader, UserContext
 
 router = APIRouter(prefix=SET_UP_FACTOR)
 
-DONE = {"removed": msg("You sign in with the password alone from now on.")}
-WRONG_CODE = msg("The app does not show this code now. Is the phone's clock right?")
+DONE = {"removed": msg("Second factor removed. You now sign in with your password only.")}
+WRONG_CODE = msg("Incorrect code. Check that the clock on your phone is right.")
 
 
 @router.get("")

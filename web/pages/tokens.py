@@ -20,8 +20,8 @@ from web.security.auth import AdministratorEverywhere, UserContext
 router = APIRouter(prefix="/tokens")
 
 MAX_DIGITS = 6
-DONE = {"revoked": msg("The token is revoked. Programs that use it are refused from now on.")}
-REFUSALS = {"token_revoked": msg("revoked"), "token_expired": msg("expired")}
+DONE = {"revoked": msg("Token revoked. Programs using it are now rejected.")}
+REFUSALS = {"token_revoked": msg("Revoked"), "token_expired": msg("Expired")}
 TokenId = Annotated[int, Path(le=2**31 - 1)]
 
 

@@ -18,15 +18,15 @@ from web.security.auth import AdministratorEverywhere, UserContext
 router = APIRouter()
 
 DONE = {
-    "added": msg("The user is added. Give them their password by telephone or in person."),
+    "added": msg("User added. Share the password by phone or in person."),
     "changed": msg("Saved."),
     "password": msg(
-        "The new password holds until the user signs in and chooses another. They are signed out everywhere."
+        "Password set. The user has been signed out everywhere and must choose a new password at the next sign-in."
     ),
-    "reset-factor": msg("The second factor is taken away, and the user is signed out everywhere."),
-    "signed-out": msg("The user is signed out everywhere."),
-    "disabled": msg("The user is signed out everywhere and cannot sign in any more."),
-    "enabled": msg("The user can sign in again."),
+    "reset-factor": msg("Second factor removed. The user has been signed out everywhere."),
+    "signed-out": msg("The user has been signed out everywhere."),
+    "disabled": msg("User disabled and signed out everywhere."),
+    "enabled": msg("User enabled."),
 }
 NEW = Rights(Role.OPERATOR, Scope(frozenset()))
 """What the form for a new user begins with."""

@@ -44,7 +44,7 @@ UNREADABLE = "its secrets cannot be opened"
 
 @click.group(cls=CommandGroup, later=COMMANDS)
 def connections() -> None:
-    """The companies whose systems are kept in step."""
+    """Manage company connections."""
 
 
 @connections.command("list")
@@ -58,7 +58,7 @@ def list_(output: str) -> None:
 @connection_argument
 @output_option
 def show(connection: Connection, output: str) -> None:
-    """Show a connection's settings; secrets stay hidden."""
+    """Show a connection's settings without secrets."""
     if output == "table":
         click.echo(f"{connection.name} (connection {connection.id}): {_row(connection)['state']}")
     values = connection.settings.model_dump(mode="json")
@@ -67,10 +67,10 @@ def show(connection: Connection, output: str) -> None:
 
 @connections.command()
 @connection_argument
-@click.option("--because", default="", help="Shown to those who ask why")
+@click.option("--because", default="", help="Reason, shown to other users")
 def pause(connection: Connection, because: str) -> None:
-    """Stop a connection's work until it is resumed; what comes in meanwhile waits."""
-    why = clean(because, max_length=MAX_REASON_LENGTH) or msg("It was paused by hand.")
+    """Pause a connection; new records are queued until it is resumed."""
+    why = clean(because, max_length=MAX_REASON_LENGTH) or msg("No reason given.")
     container = get_container()
     container.connections.pause(connection.id, why, actor=ACTOR, now=container.clock())
     click.echo(f"{connection.name} is paused.")
@@ -79,16 +79,16 @@ def pause(connection: Connection, because: str) -> None:
 @connections.command()
 @connection_argument
 def resume(connection: Connection) -> None:
-    """Let a connection work again; what waited goes through."""
+    """Resume a connection and process its queued records."""
     container = get_container()
     container.connections.resume(connection.id, actor=ACTOR, now=container.clock())
-    click.echo(f"{connection.name} works again.")
+    click.echo(f"{connection.name} is resumed.")
 
 
 @connections.command()
 @connection_argument
 def token(connection: Connection) -> None:
-    """Give the webhook a new address; the old one ends at once."""
+    """Regenerate the webhook URL; the old one stops working immediately."""
     container = get_container()
     print_webhook_url(container.connections.new_token(connection.id, actor=ACTOR, now=container.clock()))
 

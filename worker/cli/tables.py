@@ -104,7 +104,7 @@ def output_option_of(default: str) -> Callable[[Command], Command]:
         type=click.Choice(["table", "json", "csv"]),
         default=default,
         show_default=True,
-        help="A table for people, JSON or CSV for programs",
+        help="Output format",
     )
 
 

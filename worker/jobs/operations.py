@@ -148,7 +148,7 @@ def _verified(container: Container, _operation: Operation, connection: Connectio
     identity = diagnostics.check(container, connection.settings)
     if identity.client_number:
         verify_client(container.connections, connection.id, connection.settings, identity.client_number)
-    found = msg("Moment answers, and the login leads to {client} in 24SevenOffice.", client=identity.client)
+    found = msg("Signed in to both systems (24SevenOffice client: {client}).", client=identity.client)
     return as_result(DiagnosticsReport([good(found)]))
 
 
@@ -160,8 +160,8 @@ def _reachable_clients(container: Container, operation: Operation, connection: C
     erp = container.erp(settings, charged_to=connection.id)
     usable = [identity for identity in erp.identities() if identity.usable]
     wrong_login = bad(
-        msg("24SevenOffice refused the user name or password, or the login reaches no client that can be used."),
-        msg("Correct user name and password."),
+        msg("24SevenOffice rejected the user name or password, or the user has no access to a usable client."),
+        msg("Correct the user name and password."),
         setting="password",
     )
     return as_result(DiagnosticsReport([] if usable else [wrong_login], clients=usable))
@@ -169,7 +169,8 @@ def _reachable_clients(container: Container, operation: Operation, connection: C
 
 def _crashed() -> Finding:
     return bad(
-        msg("The bridge itself failed on this."), msg("Please tell whoever runs the bridge; the log says more.")
+        msg("An internal error occurred in the integration."),
+        msg("Contact your system administrator. The log has the details."),
     )
 
 

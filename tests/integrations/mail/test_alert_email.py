@@ -75,19 +75,19 @@ digest = alert("Demo AS", alert_type=AlertType.DIGEST)
             [alert("Voucher 40001 of 2026", entity_type=EntityType.EXPENSE)],
             "Voucher 40001 of 2026 did not reach Moment",
         ),
-        ([better], "Invoice 7 is in order now"),
-        ([reminder], "Invoice 5 still needs you after 7 days"),
+        ([better], "Resolved: Invoice 7"),
+        ([reminder], "Reminder: Invoice 5 has needed action for 7 days"),
         (
             [alert(alert_type=AlertType.REMINDER, since=AT - timedelta(days=1))],
-            "Invoice 1024 still needs you after 1 day",
+            "Reminder: Invoice 1024 has needed action for 1 day",
         ),
         ([paused], "The connection is paused"),
-        ([down], "The connection is interrupted"),
-        ([works], "The connection works again"),
-        ([digest], "The week in short"),
-        ([alert()] * 12, "12 records need you"),
-        ([reminder] * 3, "3 records still need you"),
-        ([better] * 2, "2 records are in order now"),
+        ([down], "Connection interrupted"),
+        ([works], "Connection recovered"),
+        ([digest], "Weekly summary"),
+        ([alert()] * 12, "Action needed: 12 records"),
+        ([reminder] * 3, "Reminder: 3 records need action"),
+        ([better] * 2, "Resolved: 2 records"),
         ([digest, better, works, down, reminder, alert()], "Invoice 1024 did not reach 24SevenOffice"),
         ([alert(), paused, alert()], "The connection is paused"),
     ],
@@ -98,7 +98,7 @@ def test_the_subject_tells_the_most_urgent_news(alerts: list[PendingAlert], subj
 
 def test_a_subject_counts_the_companies_where_it_is_about_several() -> None:
     elsewhere = alert(connection="Fjord AS")
-    assert mail(alert(), elsewhere)["Subject"] == "2 records need you \N{EN DASH} 2 companies"
+    assert mail(alert(), elsewhere)["Subject"] == "Action needed: 2 records – 2 companies"
     assert mail(better, elsewhere)["Subject"].endswith("24SevenOffice \N{EN DASH} Fjord AS")
 
 
@@ -120,27 +120,13 @@ def test_the_text_reads_like_this() -> None:
         "Fjord AS", alert_type=AlertType.RECOVERED, connection="Fjord AS", message="It works again.", remedy=""
     )
     assert text(mail(ended, alert())) == (
-        "Invoice 1024 did not reach 24SevenOffice \N{EN DASH} Demo AS\n"
-        "\n"
-        "Demo AS\n"
-        "------------------------------------------------------------\n"
-        "\n"
-        "Invoice 1024 did not reach 24SevenOffice\n"
-        "22.11.2026 13:05\n"
-        "Account 3999 is not in the chart of accounts.\n"
-        "What to do: Choose another account, then try again.\n"
-        "Look here: https://bridge.example.com/records/7\n"
-        "\n"
-        "Fjord AS\n"
-        "------------------------------------------------------------\n"
-        "\n"
-        "The connection works again\n"
-        "22.11.2026 13:05\n"
-        "It works again.\n"
-        "\n"
-        "-- \n"
-        "Sent by the bridge between Moment and 24SevenOffice, as your address is one of those that hear of errors.\n"
-        "Times are Oslo time.\n"
+        "Invoice 1024 did not reach 24SevenOffice – Demo AS\n\nDemo AS\n"
+        "------------------------------------------------------------\n\nInvoice 1024 did not reach "
+        "24SevenOffice\n22.11.2026 13:05\nAccount 3999 is not in the chart of accounts.\nWhat to do: Choose "
+        "another account, then try again.\nLook here: https://bridge.example.com/records/7\n\nFjord AS\n"
+        "------------------------------------------------------------\n\nConnection recovered\n22.11.2026 "
+        "13:05\nIt works again.\n\n-- \nYou receive this because you're an alert recipient of the integration "
+        "between Moment and 24SevenOffice.\nTimes are Oslo time.\n"
     )
 
 
@@ -216,8 +202,8 @@ def norwegian(*alerts: PendingAlert) -> EmailMessage:
 TITLE = titled(EntityType.INVOICE, "1024")
 UNKNOWN_ACCOUNT = alert(
     TITLE,
-    message=msg("Account {account} is not in the chart of accounts of 24SevenOffice.", account=3999),
-    remedy=msg("Open account {account} in 24SevenOffice, then try again.", account=3999),
+    message=msg("Account {account} isn't in the chart of accounts of 24SevenOffice.", account=3999),
+    remedy=msg("Open account {account} in 24SevenOffice, then retry.", account=3999),
     error_code="unknown_account",
 )
 
@@ -225,19 +211,19 @@ UNKNOWN_ACCOUNT = alert(
 @pytest.mark.parametrize(
     ("alerts", "subject"),
     [
-        ([UNKNOWN_ACCOUNT], "Faktura 1024 ble ikke overført til 24SevenOffice"),
+        ([UNKNOWN_ACCOUNT], "Må følges opp: Faktura 1024 ble ikke overført til 24SevenOffice"),
         ([alert(TITLE, alert_type=AlertType.RESOLVED)], "Faktura 1024 er nå i orden"),
         (
             [alert(TITLE, alert_type=AlertType.REMINDER, since=WEEK)],
-            "Faktura 1024 må fortsatt følges opp etter 7 dager",
+            "Påminnelse: Faktura 1024 må fortsatt følges opp etter 7 dager",
         ),
         (
             [alert(TITLE, alert_type=AlertType.REMINDER, since=AT - timedelta(days=1))],
-            "Faktura 1024 må fortsatt følges opp etter 1 dag",
+            "Påminnelse: Faktura 1024 må fortsatt følges opp etter 1 dag",
         ),
         ([paused], "Tilkoblingen er satt på pause"),
         ([alert()] * 12, "12 poster må følges opp"),
-        ([digest], "Uken i korte trekk"),
+        ([digest], "Ukesrapport"),
     ],
 )
 def test_a_mail_is_in_the_language_of_the_connection(alerts: list[PendingAlert], subject: str) -> None:
@@ -246,17 +232,12 @@ def test_a_mail_is_in_the_language_of_the_connection(alerts: list[PendingAlert],
 
 def test_the_norwegian_text_reads_like_this() -> None:
     assert text(norwegian(UNKNOWN_ACCOUNT)) == (
-        "Faktura 1024 ble ikke overført til 24SevenOffice \N{EN DASH} Demo AS\n"
-        "\n"
-        "22.11.2026 13:05\n"
-        "Konto 3999 finnes ikke i kontoplanen i 24SevenOffice.\n"
-        "Dette gjør du: Opprett konto 3999 i 24SevenOffice, og prøv igjen.\n"
-        "Se her: https://bridge.example.com/records/7\n"
-        "Mer om dette: https://bridge.example.com/error-codes/unknown_account?language=nb\n"
-        "\n"
-        "-- \n"
-        "Sendt av integrasjonen mellom Moment og 24SevenOffice, fordi adressen din er en av dem som får beskjed om feil.\n"
-        "Klokkeslett er norsk tid.\n"
+        "Må følges opp: Faktura 1024 ble ikke overført til 24SevenOffice – Demo AS\n\n22.11.2026 13:05\nKonto "
+        "3999 finnes ikke i kontoplanen i 24SevenOffice.\nDette gjør du: Opprett konto 3999 i 24SevenOffice, og "
+        "prøv igjen.\nSe her: https://bridge.example.com/records/7\nMer om dette: "
+        "https://bridge.example.com/error-codes/unknown_account?language=nb\n\n-- \nDu får denne e-posten fordi "
+        "du er mottaker av feilvarsler fra integrasjonen mellom Moment og 24SevenOffice.\nKlokkeslett er norsk "
+        "tid.\n"
     )
 
 
@@ -267,7 +248,7 @@ def test_the_html_is_marked_with_its_language() -> None:
 
 
 def test_what_a_remote_system_said_stays_in_its_own_words() -> None:
-    refused = msg("{what}: “{said}”.", what=msg("24SevenOffice refused the voucher"), said="Period is locked")
+    refused = msg("{what}: “{said}”.", what=msg("24SevenOffice rejected the voucher"), said="Period is locked")
     assert "24SevenOffice avviste bilaget: «Period is locked»" in text(norwegian(alert(message=refused)))
 
 

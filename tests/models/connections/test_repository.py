@@ -227,10 +227,10 @@ def test_who_changed_what_is_kept_but_neither_secrets_nor_which_client_it_is(
         ("ola", "Factoring id: nothing → 10042"),
         ("ola", "Receivables account: 1500 → 1501"),
         ("ola", "VAT codes: nothing → 3000=3"),
-        ("ola", "Billable on single projects: nothing → 7=no"),
+        ("ola", "Billable on individual projects: (empty) → 7=no"),
         ("ola", "Weekly digest: no → yes"),
         ("ola", "paused: Year end."),
-        ("kari", "resumed"),
+        ("kari", "Resumed"),
     ]
 
 

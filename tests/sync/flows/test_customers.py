@@ -121,7 +121,7 @@ def test_several_e_mail_addresses_in_one_field_are_warned_of(world: World) -> No
     world.moment.put(factories.customer("7", email="post@x.example", invoice_email="a@x.example; b@x.example"))
     sync(world)
     (warning,) = world.job(EntityType.CUSTOMER, "7").warnings
-    assert warning.startswith("The e-mail address for invoices holds several addresses.")
+    assert warning.startswith("The email address for invoices holds several addresses.")
     assert "a@x.example; b@x.example" in world.erp.emails[10001].values()
 
 

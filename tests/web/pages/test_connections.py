@@ -32,7 +32,7 @@ def test_everybody_sees_the_connections_that_are_theirs(web: Web, container: Con
     )
     everywhere = web.as_(Role.VIEWER).get("/connections").text
     assert (everywhere.count("Demo AS"), everywhere.count("Fjord AS")) == (1, 1)
-    assert "not started" in everywhere
+    assert "Not started" in everywhere
     theirs = web.as_(Role.VIEWER, connections=[other.id])
     assert "Demo AS" not in theirs.get("/connections").text
     assert theirs.get(f"/connections/{web.connection.id}").status_code == 404
@@ -54,15 +54,15 @@ def test_many_connections_are_found_by_name_and_page_by_page(web: Web, container
     second = viewer.ask("GET", "/connections" + further[1].replace("&amp;", "&")).text
     shown = [first.count(">Firma"), second.count(">Firma")]
     assert (sum(shown), "Demo AS" in first, 'rel="next"' in second) == (PAGE_SIZE + 1, True, False)
-    assert "There is none." in viewer.get("/connections", name="a\x00%_").text
+    assert "No connections found." in viewer.get("/connections", name="a\x00%_").text
 
 
 def test_a_connection_says_how_it_does(web: Web, container: Container) -> None:
     viewer = web.as_(Role.VIEWER)
-    assert "working" in viewer.get(f"/connections/{web.connection.id}").text
+    assert "Active" in viewer.get(f"/connections/{web.connection.id}").text
     container.connections.pause(web.connection.id, "The password is <wrong>.", now=clock())
     page = viewer.get(f"/connections/{web.connection.id}").text
-    assert "paused" in page
+    assert "Paused" in page
     assert "The password is &lt;wrong&gt;." in page
 
 
@@ -78,7 +78,7 @@ def test_a_connection_is_added_tested_and_not_started(web: Web, container: Conta
     assert answer.headers["Location"] == f"/operations/{operation.id}?done=added"
     assert ("run_operation", operation.id) in messages(container)
     page = administrator.get(answer.headers["Location"]).text
-    assert "Nothing travels before you start it." in page
+    assert "Nothing is synced until you start it." in page
     assert f'data-awaits="/operations/{operation.id}"' in page
     assert '<meta http-equiv="refresh"' in page
 
@@ -86,15 +86,15 @@ def test_a_connection_is_added_tested_and_not_started(web: Web, container: Conta
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        ({"name": " "}, "Fill this in."),
-        ({"name": "Demo AS"}, "There is a connection called Demo AS already."),
-        ({"moment_company": ""}, "Fill this in."),
+        ({"name": " "}, "This field is required."),
+        ({"name": "Demo AS"}, "A connection named Demo AS already exists."),
+        ({"moment_company": ""}, "This field is required."),
         (
             {"moment_company": "1001"},
-            "There is a connection for this company in Moment already. Ask those who run the integration.",
+            "There is already a connection for this Moment company. Contact your system administrator.",
         ),
-        ({"password": ""}, "Fill this in."),
-        ({"username": "a\x1bb"}, "There are signs in it that cannot be read."),
+        ({"password": ""}, "This field is required."),
+        ({"username": "a\x1bb"}, "This contains unreadable characters."),
     ],
 )
 def test_what_does_not_fit_is_shown_at_its_field_and_nothing_is_added(
@@ -130,7 +130,7 @@ def test_operators_pause_resume_and_test_but_do_not_see_the_settings(web: Web, c
     connection = container.connections.get(number)
     assert connection.paused_because == "Year end."
     assert connection.paused_by.startswith("operator-")
-    assert "The connection is paused." in operator.get(f"{address}?done=paused").text
+    assert "Connection paused." in operator.get(f"{address}?done=paused").text
     operator.post(f"{address}/resume")
     assert container.connections.get(number).is_available(clock())
     tested = operator.post(f"{address}/test")
@@ -152,7 +152,7 @@ def test_a_new_webhook_address_is_shown_once_and_ends_the_old_one(web: Web, cont
     administrator, address = web.as_(Role.ADMINISTRATOR), f"/connections/{web.connection.id}"
     body = b'{"event": "UPDATE", "customer": {"id": 7}}'
     assert web.notify(body).status_code == 202
-    assert "none yet" in administrator.get(address).text
+    assert "None yet" in administrator.get(address).text
     made = administrator.post(f"{address}/token")
     assert made.headers["Cache-Control"] == "no-store"
     token = re.search(r"https://bridge\.example/webhooks/moment/([\w-]+)", made.text)
@@ -163,7 +163,7 @@ def test_a_new_webhook_address_is_shown_once_and_ends_the_old_one(web: Web, cont
     assert web.notify(body).status_code == 404
     page = administrator.get(address).text
     assert token[1] not in page
-    assert page.count("none yet") == len(set(EntityType) - {EntityType.EXPENSE})
+    assert page.count("None yet") == len(set(EntityType) - {EntityType.EXPENSE})
 
 
 def test_the_pages_are_norwegian_for_norwegians(web: Web) -> None:

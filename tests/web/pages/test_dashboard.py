@@ -13,7 +13,7 @@ from worker.container import Container, clock
 
 def test_what_needs_attention_comes_first_and_leads_to_it(web: Web, container: Container) -> None:
     person = web.as_(Role.VIEWER)
-    assert "Everything is in order." in person.get("/").text
+    assert "All good" in person.get("/").text
     failed_job(container, web.connection)
     container.connections.pause(web.connection.id, "The password is wrong.", now=NOW)
     page = person.get("/").text
@@ -30,7 +30,7 @@ def test_a_connection_whose_systems_do_not_answer_says_since_when_and_why(web: W
     outages.fail(container.database, web.connection.id, now=now, retry_after=now - NOW)
     page = web.as_(Role.VIEWER).get("/").text
     assert "24SevenOffice is away." in page
-    assert "goes on by itself" in page
+    assert "resumes automatically" in page
 
 
 def test_the_charts_count_what_was_synced(web: Web, container: Container) -> None:
@@ -38,10 +38,10 @@ def test_the_charts_count_what_was_synced(web: Web, container: Container) -> Non
         completed_job(container.database, web.connection.id, Record(EntityType.INVOICE, str(n)), at=clock())
     page = web.as_(Role.VIEWER).get("/").text
     assert page.count("<svg") == 2
-    assert page.count("Came across: 3. Failed attempts: 0.") == 2
+    assert page.count("Synced: 3. Failed attempts: 0.") == 2
     other, _ = container.connections.add("Fjord AS", settings(moment_company="fjord-as"), actor="test", now=NOW)
     nobody = web.as_(Role.VIEWER, connections=[other.id]).get("/").text
-    assert nobody.count("Came across: 0. Failed attempts: 0.") == 2
+    assert nobody.count("Synced: 0. Failed attempts: 0.") == 2
 
 
 def test_connections_are_found_by_their_name(web: Web, container: Container) -> None:
@@ -65,4 +65,4 @@ def test_the_budget_is_shown_to_those_who_see_all_and_unknown_without_redis(
     finally:
         redis_server.start()
     assert page.status_code == 200
-    assert "is unknown, since Redis does not answer" in page.text
+    assert "is unknown because Redis isn't responding" in page.text

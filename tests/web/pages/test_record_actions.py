@@ -31,18 +31,18 @@ def test_a_job_that_is_tried_again_is_due_and_the_worker_is_woken(web: Web, cont
     assert see(container, job_id).state is JobState.QUEUED
     assert messages(container) == [("sync_invoices", web.connection.id)]
     page = person.get(answer.headers["Location"]).text
-    assert "1 change is tried again now." in page
-    assert "Try again: Invoice 1024" in page
+    assert "Retrying 1 record." in page
+    assert "Retry: Invoice 1024" in page
 
 
-@pytest.mark.parametrize(("action", "said"), [("handled", "Handled by hand"), ("unwanted", "Do not transfer")])
+@pytest.mark.parametrize(("action", "said"), [("handled", "Resolved manually"), ("unwanted", "Skip permanently")])
 def test_a_job_is_dismissed_after_a_question_and_opened_again_by_one_press(
     web: Web, container: Container, action: str, said: str
 ) -> None:
     job_id = failed_job(container, web.connection)
     person = web.as_(Role.OPERATOR)
     question = person.get("/records/confirm", action=action, job=str(job_id)).text
-    assert "1 change is closed" in question
+    assert "1 record permanently skipped" in question
     assert "Invoice 1024" in question
     assert see(container, job_id).state is JobState.NEEDS_ATTENTION
     answer = person.post("/records/act", action=action, job=str(job_id))
@@ -66,7 +66,7 @@ def test_all_that_match_a_filter_are_counted_named_and_then_done(web: Web, conta
     person = web.as_(Role.OPERATOR)
     filter_ = {"all": "yes", "state": "needs_attention", "error_code": "", "type": "invoice", "from": "records"}
     question = person.get("/records/confirm", action="unwanted", **filter_).text
-    assert "25 changes are closed and not transferred" in question
+    assert "25 records will be skipped permanently" in question
     assert "and 5 more" in question
     until = question.split('name="until" value="')[1].split('"')[0]
     late = failed_job(container, web.connection, record_id="late")
@@ -84,7 +84,10 @@ def test_no_filter_lets_what_is_done_or_closed_be_tried_again_by_the_million(
     for state in ("done", "running"):
         answer = person.post("/records/act", action="retry", all="yes", state=state)
         assert answer.headers["Location"].endswith("done=retry-0")
-    assert "Nothing is chosen" in person.get("/records/confirm", action="retry", all="yes", state="done").text
+    assert (
+        "Select at least one record"
+        in person.get("/records/confirm", action="retry", all="yes", state="done").text
+    )
     assert see(container, done.id).state is JobState.DONE
 
 
@@ -131,7 +134,7 @@ def test_the_page_of_a_customer_offers_the_candidates_and_a_new_one(web: Web, co
         "923609016",
         "oslo@nordlys.example",
         "Nordlys &lt;Bergen&gt;",
-        "not in use",
+        "inactive",
     ):
         assert told in page.text
     assert forms_to(page, f"/records/{job_id}/answer") == ["10234", "10235", "new"]
@@ -145,8 +148,8 @@ def test_an_answer_is_taken_and_the_worker_woken(web: Web, container: Container)
     assert answers(container, job_id) == "10235"
     assert messages(container) == [("sync_customers", web.connection.id)]
     page = person.get(answer.headers["Location"]).text
-    assert "This is Customer 10235 in 24SevenOffice: It" in page
-    assert "Which one is it" not in page
+    assert "Matched with Customer 10235 in 24SevenOffice: It" in page
+    assert "Which 24SevenOffice record is this" not in page
     job = job_actions.show(container.database, job_id)
     assert job
     assert job.state is JobState.QUEUED
@@ -187,7 +190,7 @@ def test_a_person_links_a_customer_to_another_number_and_the_audit_log_says_who(
 ) -> None:
     job_id = linked(web, container)
     person = web.as_(Role.OPERATOR)
-    assert "Link anew" in person.get(f"/records/{job_id}").text
+    assert "Relink" in person.get(f"/records/{job_id}").text
     answer = person.post(f"/records/{job_id}/link", number=" 10300 ")
     assert (answer.status_code, answer.headers["Location"]) == (303, f"/records/{job_id}?done=retry-1")
     assert answers(container, job_id) == "10300"
@@ -198,7 +201,7 @@ def test_a_person_links_a_customer_to_another_number_and_the_audit_log_says_who(
 
 @pytest.mark.parametrize(
     ("number", "told"),
-    [("A-1", "That is no customer number."), ("10235", "That customer is linked to another record in Moment.")],
+    [("A-1", "Invalid customer number."), ("10235", "That customer is linked to another record in Moment.")],
 )
 def test_a_number_that_cannot_be_linked_changes_nothing(
     web: Web, container: Container, number: str, told: str
@@ -218,7 +221,7 @@ def test_only_an_operator_of_the_company_ends_a_link(web: Web, container: Contai
     other, _ = container.connections.add("Fjord AS", settings(moment_company="fjord-as"), actor="test", now=NOW)
     assert web.as_(Role.OPERATOR, connections=[other.id]).post(f"/records/{job_id}/link").status_code == 404
     viewer = web.as_(Role.VIEWER)
-    assert "Link anew" not in viewer.get(f"/records/{job_id}").text
+    assert "Relink" not in viewer.get(f"/records/{job_id}").text
     assert viewer.post(f"/records/{job_id}/link").status_code == 404
     forged = web.as_(Role.OPERATOR).post(f"/records/{job_id}/link", csrf="")
     assert forged.status_code == 403
@@ -228,5 +231,5 @@ def test_only_an_operator_of_the_company_ends_a_link(web: Web, container: Contai
 def test_a_customer_that_24sevenoffice_lost_can_be_said_to_be_new_only(web: Web, container: Container) -> None:
     job_id = asked(web, container, EntityType.CUSTOMER, Candidate("10234", "Nordlys", note="gone"))
     page = web.as_(Role.OPERATOR).get(f"/records/{job_id}")
-    assert "not there any more" in page.text
+    assert "no longer exists" in page.text
     assert forms_to(page, f"/records/{job_id}/answer") == ["new"]

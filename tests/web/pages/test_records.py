@@ -34,10 +34,16 @@ def other(container: Container) -> Connection:
 def test_a_record_shows_all_that_is_known_of_it(web: Web, container: Container) -> None:
     job_id = failed_job(container, web.connection)
     page = web.as_(Role.VIEWER).get(f"/records/{job_id}").text
-    for words in ("Invoice 1024", "Demo AS", "needs a person", "The account 3999 is unknown.", "Open the account"):
+    for words in (
+        "Invoice 1024",
+        "Demo AS",
+        "Needs attention",
+        "The account 3999 is unknown.",
+        "Open the account",
+    ):
         assert words in page
     assert 'href="https://moment.example/1001/invoices/9"' in page
-    assert "not there yet" in page
+    assert "Not created yet" in page
     assert "books@example.com" in page
 
 
@@ -51,8 +57,8 @@ def test_a_synced_record_names_its_voucher(web: Web, container: Container) -> No
 @pytest.mark.parametrize(
     ("language", "words"),
     [
-        (Language.ENGLISH, ("in order, with a warning", "The name is longer than the 100 characters")),
-        (Language.NORWEGIAN, ("i orden, med advarsel", "Navnet er lengre enn de 100 tegnene")),
+        (Language.ENGLISH, ("Synced with warnings", "The name is longer than the 100 characters")),
+        (Language.NORWEGIAN, ("Overført med advarsel", "Navnet er lengre enn de 100 tegnene")),
     ],
 )
 def test_warnings_stand_on_the_records_page_and_in_the_lists(
@@ -181,7 +187,7 @@ def test_expenses_are_listed_by_what_became_of_them(web: Web, container: Contain
     left: dict[str, Any] = {
         "outcome": "skipped",
         "error_code": "no_project",
-        "message": "The cost is on no project.",
+        "message": "The cost has no project.",
     }
     completed_job(database, connection_id, Record(EntityType.EXPENSE, "2026-4-2"), title="Voucher 2", **left)
     completed_job(database, connection_id, Record(EntityType.INVOICE, "3"), title="Invoice 3")
@@ -192,4 +198,4 @@ def test_expenses_are_listed_by_what_became_of_them(web: Web, container: Contain
     assert "Invoice 3" not in everything
     skipped = person.get("/expenses", outcome="skipped", error_code="no_project").text
     assert "Voucher 1" not in skipped
-    assert "The cost is on no project." in skipped
+    assert "The cost has no project." in skipped

@@ -143,7 +143,7 @@ entity_types = []
         ("[connections", "at end of document"),
         ('[connection."Demo AS"]', "only connections may be here"),
         ('[connections."Demo AS"]\n[connections."Demo AS"]', "line 2"),
-        (FJORD.replace("1002", "1001"), "There is a connection for this company in Moment already."),
+        (FJORD.replace("1002", "1001"), "There is already a connection for this Moment company."),
         (FJORD + "entity_types = []", "Nothing travels"),
     ],
 )
@@ -169,7 +169,7 @@ def test_what_the_file_does_not_name_is_reported_and_left_alone(
 ) -> None:
     told = apply(file, "", "--yes")
     assert told.exit_code == 0
-    assert "Not in the file, left alone: Demo AS." in told.output
+    assert "Not in the file, unchanged: Demo AS." in told.output
     assert container.connections.all() == [connection]
 
 
