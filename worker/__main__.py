@@ -75,7 +75,7 @@ def main(ctx: click.Context) -> None:
     cannot be reached, 130 stopped.
     """
     if ctx.obj is run:
-        import_module("worker.cli.errors").configure_log()
+        import_module("worker.cli.command_log").configure_log()
 
 
 def run(prog_name: str = "moment24") -> None:
