@@ -53,6 +53,8 @@ class TokenScope(StrEnum):
     JOBS_WRITE = "jobs:write"
     OPERATIONS_READ = "operations:read"
     OPERATIONS_WRITE = "operations:write"
+    RECEIVERS_READ = "receivers:read"
+    RECEIVERS_WRITE = "receivers:write"
     AUDIT_READ = "audit:read"
     HEALTH_READ = "health:read"
 
@@ -65,6 +67,8 @@ SCOPE_NAMES = {
     TokenScope.JOBS_WRITE: msg("Try records again, set them aside and answer questions"),
     TokenScope.OPERATIONS_READ: msg("See tests, comparisons and backfills, and what they found"),
     TokenScope.OPERATIONS_WRITE: msg("Start and cancel tests, comparisons and backfills"),
+    TokenScope.RECEIVERS_READ: msg("See event receivers and what was sent to them"),
+    TokenScope.RECEIVERS_WRITE: msg("Add, change, test and remove event receivers"),
     TokenScope.AUDIT_READ: msg("See the audit log"),
     TokenScope.HEALTH_READ: msg("See whether the integration works, and the request budget"),
 }
