@@ -67,7 +67,7 @@ def main(ctx: click.Context) -> None:
     130 stopped.
     """
     if ctx.obj is run:
-        import_module("worker.cli.errors").configure_log()
+        import_module("worker.cli.command_log").configure_log()
 
 
 def run(prog_name: str = "moment24") -> None:

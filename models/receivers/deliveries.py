@@ -16,7 +16,7 @@ from i18n.messages import msg
 from models.connections.alert_outbox import Alert, AlertType, queue_alert
 from models.database import Database
 from models.enums import Role
-from models.pagination import Key, Page, following, paged
+from models.pagination import SIZE, Key, Page, following, paged
 from models.receivers.outbox import EventType
 from models.receivers.repository import disable, give_up_not_wanted, host_of, is_wanted
 from models.receivers.states import DISABLED_AFTER, DeliveryState, DisabledBecause, Problem
@@ -205,7 +205,7 @@ def replay(
         return len(session.scalars(changed).all())
 
 
-def log_page(database: Database, receiver_id: int, *, key: Key | None) -> Page[DeliveryView]:
+def log_page(database: Database, receiver_id: int, *, key: Key | None, size: int = SIZE) -> Page[DeliveryView]:
     """Return a page of a receiver's deliveries, the latest first."""
     query = _events(*EventDeliveryRow.__table__.c).where(EventDeliveryRow.receiver_id == receiver_id)
 
@@ -222,7 +222,7 @@ def log_page(database: Database, receiver_id: int, *, key: Key | None) -> Page[D
             for row in rows
         ]
 
-    return paged(fetch, key=key, at=lambda line: (line.created_at, line.id))
+    return paged(fetch, key=key, at=lambda line: (line.created_at, line.id), size=size)
 
 
 def pending(database: Database) -> tuple[int, datetime | None]:

@@ -156,7 +156,8 @@ class SyncJobRow(Base):
     ``reminders`` counts the mails since ``needs_attention_since``, when it began to need a person.
     ``search_terms`` are what it is found by: its name and its numbers in both systems.
     ``dismissal_reason`` is what the person said who closed it; what was wrong stays beside it. ``warnings`` are
-    those of the last attempt that said anything of them.
+    those of the last attempt that said anything of them. ``updated_at`` is when an event last happened to the job;
+    None where none has since it is noted, and then it is the later of ``received_at`` and ``completed_at``.
     """
 
     __tablename__ = "sync_jobs"
@@ -182,6 +183,7 @@ class SyncJobRow(Base):
             "sync_jobs_not_done", "state", "connection_id", "error_code", postgresql_where=text("state <> 'done'")
         ),
         Index("sync_jobs_error_code", "error_code", postgresql_where=text("error_code <> ''")),
+        Index("sync_jobs_updated", text("coalesce(updated_at, greatest(received_at, completed_at))")),
         Index("sync_jobs_with_warning", "connection_id", postgresql_where=text("warnings <> '[]'::jsonb")),
         *(
             Index(
@@ -221,6 +223,7 @@ class SyncJobRow(Base):
     warnings: Mapped[Warnings]
     received_at: Mapped[datetime]
     completed_at: Mapped[datetime | None]
+    updated_at: Mapped[datetime | None]
     dismissal_reason: Mapped[LocalizedOrEmpty]
     needs_attention_since: Mapped[datetime | None]
     reminders: Mapped[int] = mapped_column(server_default="0")

@@ -53,6 +53,8 @@ class TokenScope(StrEnum):
     JOBS_WRITE = "jobs:write"
     OPERATIONS_READ = "operations:read"
     OPERATIONS_WRITE = "operations:write"
+    RECEIVERS_READ = "receivers:read"
+    RECEIVERS_WRITE = "receivers:write"
     AUDIT_READ = "audit:read"
     HEALTH_READ = "health:read"
 
@@ -65,6 +67,8 @@ SCOPE_NAMES = {
     TokenScope.JOBS_WRITE: msg("Retry and close records, and answer match questions"),
     TokenScope.OPERATIONS_READ: msg("See tests, reconciliations and backfills, and their results"),
     TokenScope.OPERATIONS_WRITE: msg("Start and cancel tests, reconciliations and backfills"),
+    TokenScope.RECEIVERS_READ: msg("See event receivers and their deliveries"),
+    TokenScope.RECEIVERS_WRITE: msg("Add, change, test and remove event receivers"),
     TokenScope.AUDIT_READ: msg("See the audit log"),
     TokenScope.HEALTH_READ: msg("See the integration's health and the API quota"),
 }

@@ -18,6 +18,7 @@ from models.enums import EntityType, Scope
 from models.users.tokens import TokenScope
 from sync.rules.normalization import clean
 from web.api.caller import Caller, RequireScope
+from web.api.login_limit import expect_few_logins
 from web.api.problems import NO_CURSOR, ProblemError, invalid
 from web.api.values import PLAIN, SIZE, Body, ConnectionId, Limit, Page
 from worker import dispatch
@@ -102,11 +103,16 @@ def list_connections(
     "/connections", operation_id="addConnection", status_code=status.HTTP_201_CREATED, responses={409: {}}
 )
 def add_connection(caller: Adding, new: NewConnection, response: Response) -> AddedConnection:
-    """Add a connection that is not started yet, and have its credentials tried out."""
+    """Add a connection that is not started yet, and have its credentials tried out.
+
+    At most 5 passwords of a user name an hour are tried.
+    """
     name = clean(new.name, max_length=MAX_NAME_LENGTH)
     if not name:
         raise invalid("name", msg("This field is required."))
     expect_consistent(new.settings)
+    container = caller.container
+    expect_few_logins(container.redis, container.vault, caller.token.id, new.settings, now=caller.now)
     added, token = caller.container.connections.add(
         name, new.settings, actor=caller.actor, now=caller.now, started=False
     )

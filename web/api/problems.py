@@ -22,6 +22,8 @@ from models.connections.repository import (
     UnknownConnectionError,
 )
 from models.database import DatabaseUnavailableError
+from models.receivers.repository import UnknownReceiverError
+from models.users.passwords import InvalidInputError
 from web.views.settings_form import message_of
 
 MEDIA_TYPE = "application/problem+json"
@@ -54,6 +56,7 @@ TITLES: Mapping[str, tuple[int, Message]] = {
     "operation_running": (409, msg("The settings are being saved and can no longer be cancelled.")),
     "operation_ended": (409, msg("It has finished and can no longer be cancelled.")),
     "jobs_running": (409, msg("This connection is still being processed. Try again in a few minutes.")),
+    "receiver_disabled": (409, msg("The event receiver is disabled. Enable it first.")),
     "key_in_use": (409, msg("A request with this Idempotency-Key is still being processed.")),
     "preview_expired": (409, msg("The preview has expired. Request a new one.")),
     "outdated": (412, msg("The settings have changed since you read them. Read them again.")),
@@ -81,6 +84,7 @@ BY_STATUS = {
 
 BY_ERROR: Mapping[type[Exception], str] = {
     UnknownConnectionError: "not_found",
+    UnknownReceiverError: "not_found",
     NameTakenError: "name_taken",
     ConcurrentUpdateError: "outdated",
     OperationPendingError: "operation_pending",
@@ -174,6 +178,7 @@ def add_handlers(app: FastAPI) -> None:
     app.exception_handlers |= dict.fromkeys(BY_ERROR, _failed) | {
         ProblemError: _refused,
         SettingRefusedError: _setting_refused,
+        InvalidInputError: _input_refused,
         HTTPException: _by_status,
         RequestValidationError: _unfit,
     }
@@ -181,7 +186,9 @@ def add_handlers(app: FastAPI) -> None:
 
 def failure(error: Exception) -> ProblemError:
     """Return the problem that an error is which no endpoint has handled."""
-    wait = {"Retry-After": str(ceil(error.wait.total_seconds()))} if isinstance(error, LoginTriesError) else {}
+    wait = (
+        {"Retry-After": str(ceil(error.wait.total_seconds()))} if isinstance(error, TooManyOperationsError) else {}
+    )
     return ProblemError(next(code for kind, code in BY_ERROR.items() if isinstance(error, kind)), headers=wait)
 
 
@@ -197,6 +204,10 @@ async def _setting_refused(request: Request, error: SettingRefusedError) -> Resp
     detail = error.args[0]
     problem = ProblemError("setting_refused", detail, fields={("body", f"settings.{error.setting}"): detail})
     return respond(problem, language_of(request))
+
+
+async def _input_refused(request: Request, error: InvalidInputError) -> Response:
+    return respond(invalid(error.field, error.message), language_of(request))
 
 
 async def _by_status(request: Request, error: HTTPException) -> Response:

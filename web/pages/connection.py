@@ -1,7 +1,6 @@
 """One connection: how it does, what a test has found, and its settings for those who may change them."""
 
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
 from functools import partial
 from typing import Annotated, Any
 
@@ -29,7 +28,7 @@ from web.pages.confirmation import confirm_identity
 from web.pages.operations import request_diagnostics, request_operation
 from web.security.auth import Administrator, Reader, UserContext
 from web.views import settings_form
-from web.views.diagnostics import OperationView
+from web.views.diagnostics import OperationView, known_accounts
 from web.views.settings_form import Errors, Typed
 from worker import dispatch
 
@@ -40,9 +39,6 @@ DONE = {
     "resumed": msg("Connection resumed. Queued records are being processed."),
     "taken": msg("There is already a connection for this Moment company. Contact your system administrator."),
 }
-CHART_CACHED_FOR = timedelta(days=1)
-"""How long a chart of accounts that was read is held against what is entered."""
-
 WEBHOOK_TYPES = (EntityType.CUSTOMER, EntityType.PROJECT, EntityType.INVOICE)
 """What Moment has a webhook for."""
 
@@ -216,18 +212,8 @@ def _entered(context: UserContext, connection: Connection, typed: Typed) -> tupl
     if errors:
         return entered, errors
     after = ConnectionSettings.model_validate({**known, **entered})
-    return entered, settings_form.unknown_accounts(connection.settings, after, _chart(context, connection, after))
-
-
-def _chart(context: UserContext, connection: Connection, entered: ConnectionSettings) -> list[int]:
-    """Return the accounts that the last test found; none where it did not get there, or at another client."""
-    last = context.operations.latest(connection.id, OperationType.DIAGNOSTICS)
-    if last is None or last.completed_at is None or last.completed_at < context.now - CHART_CACHED_FOR:
-        return []
-    before, told = connection.settings, OperationView(last)
-    identity_id = before.identity_id or next((each["id"] for each in told.clients), "")
-    seen, wanted = (before.username, before.password, identity_id), (entered.username, entered.password)
-    return told.accounts if seen == (*wanted, entered.identity_id or identity_id) else []
+    chart = known_accounts(context.operations, connection, after, now=context.now)
+    return entered, settings_form.unknown_accounts(connection.settings, after, chart)
 
 
 def _version(connection: Connection) -> str:

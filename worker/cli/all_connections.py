@@ -10,7 +10,7 @@ from redis.exceptions import RedisError
 from models.connections.repository import NOT_STARTED, Connection
 from models.database import DatabaseUnavailableError
 from sync.errors import SyncError
-from worker.cli.errors import UnreachableError
+from worker.cli.exit_codes import UnreachableError
 from worker.cli.tables import Table
 from worker.container import get_container
 from worker.jobs.backfill import has_spare_requests

@@ -27,7 +27,7 @@ from models.inbox import links
 from sync.errors import SyncError, UnavailableError
 from worker.cli import ACTOR, connections_option, examples, webhook_url
 from worker.cli.connection_file import ConnectionFile, Entry, WrongFileError, written
-from worker.cli.errors import FOUND, UnreachableError, if_stopped
+from worker.cli.exit_codes import FOUND, UnreachableError, if_stopped
 from worker.cli.tables import Shown, Table, as_json, output_option, progress_bar
 from worker.container import get_container
 from worker.jobs import diagnostics

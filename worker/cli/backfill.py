@@ -18,7 +18,7 @@ from sync.onboarding.backfill import ENTITY_TYPES, Backfill
 from sync.onboarding.preview import PlannedRecord
 from worker import dispatch
 from worker.cli import connection_argument, examples
-from worker.cli.errors import if_stopped
+from worker.cli.exit_codes import if_stopped
 from worker.cli.tables import Shown, Table, output_option, progress_bar
 from worker.container import get_container
 from worker.jobs.backfill import BATCH_SIZE, backfill_of, has_room, is_available

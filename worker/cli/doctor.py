@@ -23,7 +23,7 @@ STATUS_LABELS = {
     CheckStatus.NOT_NEEDED: "-",
 }
 
-FINDINGS = Table(columns=dict.fromkeys(("status", "tests", "message", "remedy", "setting")))
+FINDINGS = Table(columns=dict.fromkeys(("status", "check", "error_code", "tests", "message", "remedy", "setting")))
 
 
 @click.command(epilog=examples("moment24 doctor 'Our company'", "moment24 doctor --all --output json"))

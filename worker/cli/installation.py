@@ -11,7 +11,7 @@ from models.database import downgrade, migrate
 from models.users import second_factor
 from worker import heartbeat
 from worker.alive import NO_SWEEP, SILENT
-from worker.cli.errors import FOUND
+from worker.cli.exit_codes import FOUND
 from worker.container import get_container
 
 

@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
 import click
 
+from i18n.messages import code_of
 from models.admin import job_actions, job_list, match_questions
 from models.admin.job_actions import DO_NOT_TRANSFER, RESOLVED_BY_HAND, AttemptView
 from models.admin.job_filter import JobFilter
@@ -17,7 +19,7 @@ from models.inbox.links import LinkTakenError
 from sync.engine.context import is_int32
 from worker import dispatch
 from worker.cli import ACTOR, Command, ConnectionName, examples
-from worker.cli.tables import Table, as_json, oslo, output_option
+from worker.cli.tables import Instant, Table, as_json, oslo, output_option
 from worker.container import get_container
 
 JOBS = Table(
@@ -31,16 +33,25 @@ JOBS = Table(
         "due_at": "due",
         "received_at": None,
         "completed_at": "completed",
+        "updated_at": None,
         "outcome": "outcome",
         "error_code": "error code",
         "dismissal_reason": "closed because",
         "message": "message",
         "remedy": None,
         "warnings": "warnings",
+        "warning_codes": None,
     }
 )
 ATTEMPTS = Table(
-    columns={"at": "at", "outcome": "outcome", "error_code": "error code", "message": "message", "warnings": None},
+    columns={
+        "at": "at",
+        "outcome": "outcome",
+        "error_code": "error code",
+        "message": "message",
+        "warnings": None,
+        "warning_codes": None,
+    },
     empty="No attempts yet.",
 )
 CANDIDATES = Table(
@@ -71,21 +82,32 @@ def jobs() -> None:
     "states",
     multiple=True,
     type=click.Choice([state.value for state in JobState]),
-    help=f"Repeatable  [default: {', '.join(UNFINISHED)}; with --with-warning all]",
+    help=f"Repeatable  [default: {', '.join(UNFINISHED)}; with --with-warning or --updated-since all]",
 )
 @click.option("--with-warning", is_flag=True, help="Only those with a warning")
+@click.option("--updated-since", type=Instant(), help="Only those changed since, such as 2026-11-30T12:00Z")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="Maximum per state")
 @output_option
 def list_(
-    connection: Connection | None, states: Sequence[str], *, with_warning: bool, limit: int, output: str
+    connection: Connection | None,
+    states: Sequence[str],
+    *,
+    with_warning: bool,
+    updated_since: datetime | None,
+    limit: int,
+    output: str,
 ) -> None:
-    """List unfinished jobs, those that need attention first; with --with-warning, jobs in any state."""
+    """List unfinished jobs, those that need attention first.
+
+    With --with-warning or --updated-since, jobs in any state.
+    """
     rows: list[Mapping[str, Any]] = []
-    for state in states or (JobState if with_warning else UNFINISHED):
+    for state in states or (JobState if with_warning or updated_since else UNFINISHED):
         only = JobFilter(
             connection_id=connection.id if connection else None,
             states=frozenset({JobState(state)}),
             with_warning=with_warning,
+            updated_since=updated_since,
         )
         rows += map(_row, job_list.latest(get_container().database, only, limit=limit))
     JOBS.print(rows, output)
@@ -100,7 +122,7 @@ def show(job_id: int, *, calls: bool, output: str) -> None:
     view, database = _view(job_id), get_container().database
     attempts = job_actions.attempts(database, job_id)
     candidates = list(map(asdict, match_questions.candidates_of(database, job_id)))
-    tried = [{name: getattr(each, name) for name in ATTEMPTS.columns} for each in attempts]
+    tried = [_told(each, ATTEMPTS) for each in attempts]
     if output == "json":
         listed = ATTEMPTS.records(tried)
         for told, attempt in zip(listed, attempts if calls else (), strict=False):
@@ -231,4 +253,9 @@ def _view(job_id: int) -> JobView:
 
 def _row(view: JobView) -> Mapping[str, Any]:
     record = {"entity_type": view.record.entity_type, "record_id": view.record.id}
-    return record | {name: getattr(view, name) for name in JOBS.columns if name not in record}
+    return _told(view, JOBS, **record)
+
+
+def _told(view: JobView | AttemptView, table: Table, **given: object) -> dict[str, Any]:
+    given["warning_codes"] = list(map(code_of, view.warnings))
+    return given | {name: getattr(view, name) for name in table.columns if name not in given}

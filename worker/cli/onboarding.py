@@ -14,7 +14,7 @@ from sync.onboarding.preview import PlannedAction, PlannedRecord, preview_expens
 from sync.polling import polls
 from worker import dispatch
 from worker.cli import connection_argument, examples
-from worker.cli.errors import if_stopped
+from worker.cli.exit_codes import if_stopped
 from worker.cli.tables import Shown, Table, output_option
 from worker.container import get_container
 

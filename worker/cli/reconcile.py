@@ -16,7 +16,7 @@ from sync.reconciliation.compare import last_month, month_of, without_accepted
 from sync.reconciliation.report import Discrepancy, ReconciliationReport
 from worker.cli import examples
 from worker.cli.all_connections import check_each, one_or_all
-from worker.cli.errors import if_stopped
+from worker.cli.exit_codes import if_stopped
 from worker.cli.tables import Shown, Table, aligned, as_json, output_option
 from worker.container import get_container
 

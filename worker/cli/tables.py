@@ -116,6 +116,23 @@ def progress_bar(length: int, label: str) -> Iterator[Callable[[int], None]]:
         yield bar.update
 
 
+class Instant(click.ParamType[datetime]):
+    """An instant as these lists have it: ``2026-11-30T12:00:00Z``, or a day or time of Oslo without a zone."""
+
+    name = "instant"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        try:
+            instant = datetime.fromisoformat(value)
+        except ValueError:
+            self.fail(
+                f"{value!r} is no instant such as 2026-11-30T12:00:00Z, 2026-11-30 or 2026-11-30T12:00.",
+                param,
+                ctx,
+            )
+        return instant if instant.tzinfo else instant.replace(tzinfo=OSLO)
+
+
 def as_json(told: object) -> str:
     return json.dumps(told, ensure_ascii=False, indent=2)
 

@@ -149,7 +149,7 @@ def _verified(container: Container, _operation: Operation, connection: Connectio
     if identity.client_number:
         verify_client(container.connections, connection.id, connection.settings, identity.client_number)
     found = msg("Signed in to both systems (24SevenOffice client: {client}).", client=identity.client)
-    return as_result(DiagnosticsReport([good(found)]))
+    return as_result(DiagnosticsReport([good(found, check="login.login")]))
 
 
 def _reachable_clients(container: Container, operation: Operation, connection: Connection) -> OperationResult:
@@ -183,4 +183,5 @@ DONE_BY: Mapping[OperationType, Callable[[Container, Operation, Connection], Ope
     OperationType.MONTHLY_RECONCILIATION: _reconciled,
     OperationType.INITIAL_MATCHING: initial_matching.run,
     OperationType.BACKFILL: backfill.take_turn,
+    OperationType.BACKFILL_PREVIEW: backfill.preview,
 }

@@ -1,4 +1,5 @@
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -129,12 +130,15 @@ def test_records_are_filtered_and_the_filter_survives_paging(web: Web, container
     further = person.get(address).text
     assert further.count('data-label="Record"') == 10
     assert "Customer Nordlys" not in further
+    changed = person.get("/records", updated_since=(clock() - timedelta(minutes=1)).isoformat()).text
+    assert changed.count('data-label="Record"') == 1
+    assert "Customer Nordlys" in changed
 
 
 @pytest.mark.parametrize(
     "query",
     [
-        "state=no&type=no&error_code=no",
+        "state=no&type=no&error_code=no&updated_since=no",
         "page=x",
         "company=%00",
         "text=%F0%9F%98%80%27%00",

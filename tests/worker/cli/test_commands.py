@@ -328,6 +328,9 @@ def test_records_with_a_warning_are_listed_whatever_their_state(
     assert "The street was cut." in said
     assert "Customer 2" not in said
     assert run("jobs", "list").strip() == "Nothing."
+    assert "Customer 2" in run("jobs", "list", "--updated-since=2026-01-01")
+    assert run("jobs", "list", "--updated-since=2126-01-01T00:00:00Z").strip() == "Nothing."
+    assert "no instant such as" in refused("jobs", "list", "--updated-since=yesterday")
 
 
 def test_missing_settings_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
