@@ -9,7 +9,7 @@ IN_THE_LEDGER: list[Sickness] = [
     (
         "a locked fiscal year",
         lambda ill: ill.control("twentyfour", "PUT", f"books/1/years/{clock().year}", {"locked": True}),
-        "The fiscal year of today (",
+        "Today's fiscal year (",
         "Open the fiscal year",
         "",
     ),
@@ -115,7 +115,7 @@ IN_THE_LEDGER: list[Sickness] = [
         "nobody who hears of errors",
         lambda ill: ill.set(error_emails=()),
         "No alert recipients.",
-        "Enter an email address",
+        "Enter at least one alert recipient",
         "error_emails",
     ),
 ]

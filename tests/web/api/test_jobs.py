@@ -224,8 +224,8 @@ def test_the_audit_log_is_read_page_by_page(web: Web, tokens: Tokens, program: P
     assert [each["action"] for each in own] == ["added"]
     every = everywhere.get("/audit-log", limit=2).json()
     assert [each["action"].partition(":")[0] for each in every["items"]] == [
-        "created API token 2 (Partner ERP)",
-        "created API token 1 (Partner ERP)",
+        "Created API token 2 (Partner ERP)",
+        "Created API token 1 (Partner ERP)",
     ]
     rest = everywhere.get("/audit-log", limit=2, cursor=every["next"]).json()
     assert ([each["action"] for each in rest["items"]], rest["next"]) == (["added"], None)

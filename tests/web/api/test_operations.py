@@ -75,7 +75,7 @@ def test_credentials_are_verified(web: Web, container: Container, program: Progr
     work_off(container)
     told = result(program, asked)
     assert (told["status"], told["result"]["succeeded"]) == ("finished", True)
-    assert "leads to Demo AS" in told["result"]["findings"][0]["message"]
+    assert "24SevenOffice client: Demo AS" in told["result"]["findings"][0]["message"]
     assert container.connections.get(web.connection.id).client_number is not None
 
 

@@ -88,7 +88,7 @@ def test_of_several_clients_one_is_to_be_chosen_by_its_name(container: Container
 
 def test_an_identity_that_the_login_does_not_reach_is_refused(container: Container) -> None:
     nowhere = "--identity-id=00000000-0000-0000-0000-00000000abcd"
-    assert "it reaches 1" in refused("connections", "add", "--name=Demo AS", *COMPANY, *ONE, nowhere)
+    assert "but to 1 others" in refused("connections", "add", "--name=Demo AS", *COMPANY, *ONE, nowhere)
     assert container.connections.all() == []
 
 
@@ -97,7 +97,7 @@ def test_an_identity_that_the_login_does_not_reach_is_refused(container: Contain
     [
         ("--password=wrong", "password"),
         ("--moment-api-key=wrong", "Moment rejects the API key"),
-        ("--moment-company=9999", "company 9999"),
+        ("--moment-company=9999", "Company 9999"),
         ("--receivables-account=x", "--receivables-account: Input should be a valid integer"),
         ("--entity-type=invoices", "--entity-type: Input should be 'customer', 'project', 'invoice' or 'expense'"),
         ("--error-email=nobody", "--error-email: value is not a valid email address"),
@@ -126,7 +126,7 @@ def test_secrets_need_not_stand_on_the_command_line(container: Container) -> Non
 
 def test_a_connection_has_a_name_and_shares_it_with_none(connection: Connection) -> None:
     assert "needs a name" in refused("connections", "add", "--name= ", *COMPANY, *ONE)
-    assert "called Demo AS already" in refused("connections", "add", f"--name={connection.name}", *COMPANY, *ONE)
+    assert "named Demo AS already" in refused("connections", "add", f"--name={connection.name}", *COMPANY, *ONE)
 
 
 def test_connections_are_shown_without_their_secrets(container: Container, connection: Connection) -> None:
@@ -182,7 +182,7 @@ def test_a_new_address_ends_the_old_one(container: Container, connection: Connec
 
 
 def test_a_connection_is_tried_out(connection: Connection) -> None:
-    assert "leads to Demo AS" in run("connections", "check", connection.name)
+    assert "24SevenOffice client: Demo AS" in run("connections", "check", connection.name)
     assert "no connection called Nobody" in refused("connections", "check", "Nobody")
 
 

@@ -26,7 +26,7 @@ def practice(container: Container, fresh_systems: dict[str, str]) -> Practice:
     return healthy(container, fresh_systems)
 
 
-FOR_A_PERSON = ("whether customer numbers can be edited in Moment", "Moment's API key was entered on ")
+FOR_A_PERSON = ("We can't check whether customer numbers can be edited in Moment", "Moment's API key was entered on ")
 """What nobody can see from outside, however healthy a connection is."""
 
 
@@ -37,7 +37,7 @@ def test_of_a_healthy_connection_only_what_no_call_tells_is_left_to_a_person(pra
     told = "\n".join(each.message for each in findings if each.status is CheckStatus.GOOD)
     for words in (
         "has the company 1001",
-        "leads to Demo AS",
+        "Signed in to 24SevenOffice",
         "shows us documents",
         "Moment's next invoice and 24SevenOffice's next voucher both get number 2",
         "receivables account 1500",
