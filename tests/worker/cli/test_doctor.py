@@ -26,7 +26,10 @@ def practice(container: Container, fresh_systems: dict[str, str]) -> Practice:
     return healthy(container, fresh_systems)
 
 
-FOR_A_PERSON = ("We can't check whether customer numbers can be edited in Moment", "Moment's API key was entered on ")
+FOR_A_PERSON = (
+    "We can't check whether customer numbers can be edited in Moment",
+    "Moment's API key was entered on ",
+)
 """What nobody can see from outside, however healthy a connection is."""
 
 
