@@ -242,7 +242,7 @@ def test_an_invoiced_expense_is_not_touched(moment: ProjectExpenses, office: Off
         lambda: moment.delete_expense(expense_id),
         lambda: attach(moment, expense_id),
     ):
-        with pytest.raises(RejectedError, match="is invoiced") as refusal:
+        with pytest.raises(RejectedError, match="has been invoiced") as refusal:
             touch()
         assert refusal.value.error_code == "invoiced"
     assert office.records("projectExpenses") == books

@@ -112,7 +112,7 @@ def found(reader: Reader, verdict: CheckStatus) -> list[str]:
 def test_the_doctor_looks_it_over(reader: Reader) -> None:
     assert found(reader, CheckStatus.BAD) == []
     good = "\n".join(found(reader, CheckStatus.GOOD))
-    assert "leads to The file" in good
+    assert "Signed in to 24SevenOffice (The file" in good
     assert "both get number 2" in good
     assert "The latest cost vouchers are complete: 2026-4-40001." in good
 

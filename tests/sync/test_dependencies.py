@@ -14,7 +14,7 @@ from sync.records import Company, Customer, Invoice
 from tests import factories
 from tests.sync.conftest import World
 
-GONE = "Moment does not have this {} any more."
+GONE = "This {} no longer exists in Moment."
 
 
 def put_invoices(world: World, *record_ids: str) -> None:

@@ -110,7 +110,7 @@ def test_a_mail_that_the_server_does_not_take_is_sent_later(postbox: Postbox, po
 
 def test_an_address_that_does_not_exist_is_reported(postbox: Postbox, port: int) -> None:
     postbox.answers["kari@example.com"] = "550 No such user"
-    with pytest.raises(RejectedError, match=r"for kari@example\.com \(550 No such user\)\.") as refusal:
+    with pytest.raises(RejectedError, match=r"email to kari@example\.com \(550 No such user\)\.") as refusal:
         send(f"smtp://127.0.0.1:{port}")
     assert refusal.value.remedy == "Correct the alert recipients in the connection's settings."
 
@@ -179,7 +179,7 @@ def test_a_user_name_and_a_password_may_have_any_letters(
 def test_an_address_that_the_server_cannot_spell_is_refused_and_not_tried_for_ever(postbox: Postbox) -> None:
     with (
         listening(postbox, enable_SMTPUTF8=False) as port,
-        pytest.raises(RejectedError, match=r"no address with letters but a to z: bjørn@example\.com"),
+        pytest.raises(RejectedError, match=r"only accepts addresses with the letters a–z: bjørn@example\.com"),
     ):
         send(f"smtp://127.0.0.1:{port}", mail("bjørn@example.com"))
 

@@ -219,7 +219,7 @@ def test_a_record_is_not_gone_because_something_cannot_be_included(
     remote.answers["GET customers/7/include/base+fax"] = [says({"detail": "no"}, status=status)]
     assert client.record("customers", "7", includes="base+fax") is None
     remote.answers["GET customers/7"] = [says(RECORD)]
-    with pytest.raises(MisconfiguredError, match="does not include “base\\+fax”") as error:
+    with pytest.raises(MisconfiguredError, match="doesn't include “base\\+fax”") as error:
         client.record("customers", "7", includes="base+fax")
     assert error.value.error_code == "moment_includes"
 
