@@ -61,8 +61,8 @@ def test_vat_codes_that_are_not_listed_are_for_a_person_to_look_at() -> None:
     ("unasked", "never", "verdict", "says"),
     [
         ([], [], CheckStatus.GOOD, "on request"),
-        ([msg("phone")], [], CheckStatus.GOOD, "without being asked to: phone"),
-        ([msg("phone")], [msg("addresses")], CheckStatus.UNKNOWN, "though it is asked to: addresses"),
+        ([msg("phone")], [], CheckStatus.GOOD, "without a request: phone"),
+        ([msg("phone")], [msg("addresses")], CheckStatus.UNKNOWN, "even though we request them: addresses"),
     ],
 )
 def test_what_moment_tells_of_customers_unasked_and_asked_is_compared(
@@ -113,7 +113,7 @@ def test_customers_out_of_use_that_are_listed_are_shown_as_such() -> None:
     erp = OpenFakeErp()
     erp.companies = {1: Company(1, "Nordlys AS"), 2: Company(2, "Gammel AS", active=False)}
     (told,) = [each for each in found(erp)[CheckStatus.GOOD] if each.tests == "S30"]
-    assert told.message.endswith("out of use: 1.")
+    assert told.message.endswith("inactive customers and suppliers: 1.")
     del erp.companies[2]
     (unsure,) = [each for each in found(erp)[CheckStatus.UNKNOWN] if each.tests == "S30"]
     assert "may be created again" in unsure.remedy

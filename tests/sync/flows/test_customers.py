@@ -149,8 +149,8 @@ def test_a_customer_without_a_name_needs_a_person(world: World) -> None:
 @pytest.mark.parametrize(
     ("number", "sent", "warning"),
     [
-        ("923609017", "923609017", "“923609017” is not a Norwegian organization number."),
-        ("12345", "12345", "“12345” is not a Norwegian organization number."),
+        ("923609017", "923609017", "“923609017” isn't a Norwegian organization number."),
+        ("12345", "12345", "“12345” isn't a Norwegian organization number."),
         ("010190 12345", "", "Moment has an identity number in place of the organization number."),
     ],
 )

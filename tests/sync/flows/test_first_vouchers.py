@@ -206,7 +206,7 @@ def test_the_mail_about_a_wrong_voucher_names_both_ways_out(world: World) -> Non
     stopped(world)
     remedy = remedy_of_pause(world)
     assert "choose the other option for Voucher VAT" in remedy
-    assert "mark invoice 1 as handled before you resume: it is not looked at again" in remedy
+    assert "mark invoice 1 as resolved before you resume: it isn't checked again" in remedy
 
 
 def remedy_of_pause(world: World) -> str:

@@ -26,8 +26,8 @@ def test_the_chosen_client_is_found_or_the_only_one_there_is(
 @pytest.mark.parametrize(
     ("identities", "chosen", "error_code", "part"),
     [
-        ([OURS, OTHER], "", "identity", "reaches 2 clients"),
-        ([OURS, OTHER, BLOCKED], "d4", "identity", "it reaches 2 in 24SevenOffice"),
+        ([OURS, OTHER], "", "identity", "has access to 2 clients"),
+        ([OURS, OTHER, BLOCKED], "d4", "identity", "but to 2 others in 24SevenOffice"),
         ([OURS, BLOCKED], "c3", "identity_blocked", "blocked"),
         ([BLOCKED], "", "login_refused", "no access to a usable client"),
         ([], "a1", "login_refused", "no access to a usable client"),

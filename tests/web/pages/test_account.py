@@ -99,7 +99,9 @@ def test_sessions_are_listed_with_their_device_and_ended_one_or_all(browser: Bro
     page = browser.ask("GET", "/account").text
     assert [device in page for device in ("Firefox, Windows", "Safari, iPhone", "Unknown device")] == [True] * 3
     assert page.count(">this device<") == 1
-    ((number, _),) = re.findall(r'name="session" value="(\d+)">End<span class="hidden"> (Firefox, Windows)', page)
+    ((number, _),) = re.findall(
+        r'name="session" value="(\d+)">End session<span class="hidden"> (Firefox, Windows)', page
+    )
     data = {"csrf": browser.form("/account"), "session": number}
     assert browser.ask("POST", "/account/sessions/end", data=data).status_code == 303
     assert [each.ask("GET", "/account").status_code for each in (browser, elsewhere, phone)] == [200, 303, 200]

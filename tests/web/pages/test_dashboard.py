@@ -17,7 +17,7 @@ def test_what_needs_attention_comes_first_and_leads_to_it(web: Web, container: C
     failed_job(container, web.connection)
     container.connections.pause(web.connection.id, "The password is wrong.", now=NOW)
     page = person.get("/").text
-    assert '<a href="/records?state=needs_attention&amp;error_code=account">1 change</a>' in page
+    assert '<a href="/records?state=needs_attention&amp;error_code=account">1 record</a>' in page
     assert "1 connection is paused" in page
     assert "The password is wrong." in page
 

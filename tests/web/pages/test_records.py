@@ -52,7 +52,7 @@ def test_a_synced_record_names_its_voucher(web: Web, container: Container) -> No
     record = Record(EntityType.INVOICE, "9")
     links.save(container.database, web.connection.id, record, Link("2026/40017"), now=NOW)
     job = completed_job(container.database, web.connection.id, record)
-    assert "Voucher 40017 of 2026" in web.as_(Role.VIEWER).get(f"/records/{job.id}").text
+    assert "Voucher 40017/2026" in web.as_(Role.VIEWER).get(f"/records/{job.id}").text
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_an_expense_names_its_voucher_and_each_expense_that_it_became(web: Web, 
         links.save(container.database, web.connection.id, Record(EntityType.EXPENSE, expense), key, now=NOW)
     job = completed_job(container.database, web.connection.id, Record(EntityType.EXPENSE, "2026-4-40001"))
     page = web.as_(Role.VIEWER).get(f"/records/{job.id}").text
-    assert "Voucher 40001 of 2026" in page
+    assert "Voucher 40001/2026" in page
     for expense in ("501", "502"):
         assert f'href="https://moment.example/1001/projectExpenses/{expense}"' in page
 

@@ -82,7 +82,7 @@ class Page:
         before, place = self.connection, self.save(**entered)
         self.work_off()
         assert self.connection == before
-        assert "Nothing was saved" in self.person.get(place).text
+        assert "Your changes weren't saved" in self.person.get(place).text
         return self.person.get(self.address, operation=place.rpartition("/")[2])
 
 
