@@ -71,6 +71,17 @@ def test_csv_has_dots_for_programs_and_no_formulas_for_spreadsheets(capsys: pyte
     assert row["at"] == "2026-06-01T12:00:00+00:00"
 
 
+def test_norwegian_excel_gets_semicolons_decimal_commas_and_its_own_time(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    TABLE.print([ROW], "excel")
+    told = capsys.readouterr().out
+    assert told.startswith("\ufeffname;amount;")
+    (row,) = csv.DictReader(told[1:].splitlines(), delimiter=";")
+    assert (row["name"], row["amount"], row["day"]) == ("'=Fjord", "-12345,50", "01.06.2026")
+    assert row["at"] == "01.06.2026 14:00:00"
+
+
 def test_a_value_may_have_a_text_for_people(capsys: pytest.CaptureFixture[str]) -> None:
     table = Table(columns={"status": "status"})
     for output, said in (("table", "status\nBAD\n"), ("csv", "status\r\nbad\r\n")):
