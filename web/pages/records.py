@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from itertools import chain
+from itertools import chain, groupby
 from typing import Self
 
 from fastapi import APIRouter, HTTPException, Response, status
@@ -13,10 +13,10 @@ from starlette.datastructures import ImmutableMultiDict
 
 from models.admin import bulk_actions, email_log, job_actions, job_list, match_questions, relink
 from models.admin.bulk_actions import ACTIONS, DISMISSAL_REASONS
-from models.admin.job_actions import ActionResult
+from models.admin.job_actions import ActionResult, AttemptView
 from models.admin.job_filter import JobFilter
 from models.admin.job_list import JobView
-from models.enums import EntityType, JobState
+from models.enums import EntityType, JobState, Outcome
 from models.inbox.links import LinkTakenError
 from models.pagination import Key, Page
 from sync.engine.context import is_int32
@@ -28,7 +28,19 @@ from worker import dispatch
 
 router = APIRouter()
 
-Timeline = list[job_actions.AttemptView | job_actions.JobAction]
+
+@dataclass(frozen=True, slots=True)
+class Repeats:
+    """Attempts in a row that found no changes, the latest first."""
+
+    attempts: list[AttemptView]
+
+    @property
+    def at(self) -> datetime:
+        return self.attempts[0].at
+
+
+Timeline = list[AttemptView | job_actions.JobAction | Repeats]
 
 MAX_SHOWN = 20
 """Records that are named before something is done about them; the others are counted."""
@@ -147,13 +159,29 @@ def _list(
     return context.render(template, filter=asked, page=found, done=Done.read(done), groups=GROUPS)
 
 
-def _timeline(attempts: Page[job_actions.AttemptView], actions: Sequence[job_actions.JobAction]) -> Timeline:
+def _timeline(attempts: Page[AttemptView], actions: Sequence[job_actions.JobAction]) -> Timeline:
     """Put what people did in between the attempts of a page, the latest first."""
     lines = attempts.lines
     first = lines[-1].at if attempts.older else None
     last = lines[0].at if attempts.newer else None
     between = (each for each in actions if (not first or each.at >= first) and (not last or each.at <= last))
-    return sorted(chain(lines, between), key=lambda each: each.at, reverse=True)
+    return _folded(sorted(chain(lines, between), key=lambda each: each.at, reverse=True))
+
+
+def _folded(events: Sequence[AttemptView | job_actions.JobAction]) -> Timeline:
+    """Put attempts in a row that found no changes, and say nothing else, into one line."""
+    timeline: Timeline = []
+    for repeats, group in groupby(events, key=_finds_no_changes):
+        some = list(group)
+        attempts = [each for each in some if isinstance(each, AttemptView)]
+        timeline += [Repeats(attempts)] if repeats and len(some) > 1 else some
+    return timeline
+
+
+def _finds_no_changes(event: AttemptView | job_actions.JobAction) -> bool:
+    if not isinstance(event, AttemptView):
+        return False
+    return event.outcome is Outcome.UNCHANGED and not (event.message or event.warnings)
 
 
 def _visible_job(context: UserContext, job_id: int) -> JobView:
