@@ -262,7 +262,7 @@ def _make_so(told: ConnectionFile, plan: Plan) -> Mapping[str, str] | None:
                 plan.before.id, plan.values, actor=ACTOR, seen=seen, client_number=client_number
             )
         if plan.starts:
-            container.connections.resume(plan.before.id, actor=ACTOR, now=now)
+            container.connections.resume(plan.before.id, actor=ACTOR, now=now, despite_failed_test=True)
         elif plan.starts is False:
             container.connections.pause(plan.before.id, msg("No reason given."), actor=ACTOR, now=now)
     except (NameTakenError, SettingRefusedError) as error:

@@ -89,6 +89,8 @@ def _summary(first: date, last: date, connection: Connection) -> tuple[bool, str
         return True, "brings neither invoices nor expenses"
     report = _reconciled(connection, first, last)
     told = _equal_and_different(report)
+    if report.is_empty:
+        return True, "nothing to compare"
     if report.expenses:
         told += f"; expenses: {_equal_and_different(report.expenses)}"
     return report.agree, told

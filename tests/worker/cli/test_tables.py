@@ -103,7 +103,7 @@ def test_connections_jobs_and_users_are_listed_for_programs(container: Container
     rights = Rights(Role.VIEWER, Scope(frozenset({connection.id})))
     users.add(container.database, "kari@example.com", rights, password=None, actor="test", now=NOW)
     (found,) = listed("connections", "list")
-    assert (found["id"], found["name"], found["state"]) == (connection.id, "Demo AS", "works")
+    assert (found["id"], found["name"], found["state"]) == (connection.id, "Demo AS", "working")
     assert found["entity_types"] == ["customer", "invoice", "project"]
     (found,) = listed("jobs", "list")
     assert (found["id"], found["state"], found["entity_type"]) == (job, "needs_attention", "invoice")
