@@ -86,6 +86,9 @@ MAX_DISPATCHED = 2
 CANCELLED = "cancelled"
 """What the result of an operation has that somebody has cancelled."""
 
+TESTS = (OperationType.DIAGNOSTICS, OperationType.VERIFICATION)
+"""What shows whether a connection works."""
+
 RECONCILIATIONS = (OperationType.RECONCILIATION, OperationType.MONTHLY_RECONCILIATION)
 
 

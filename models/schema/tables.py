@@ -89,7 +89,8 @@ class ConnectionRow(Base):
     in Moment had one connection, and may not be resumed as long as another one has it. ``client_number`` names the
     client in 24SevenOffice, which no other connection has; None until a login has shown it.
     Until ``webhook_limited_until`` what is new here is left to the polls. The webhook has its address since
-    ``webhook_token_at``, None where that is from before it was noted.
+    ``webhook_token_at``, None where that is from before it was noted. The last test began at ``tested_at`` and
+    found ``failed_checks`` errors. Moment's key was entered at ``api_key_saved_at``, None where that is not known.
     """
 
     __tablename__ = "connections"
@@ -122,6 +123,9 @@ class ConnectionRow(Base):
     digest_at: Mapped[datetime | None]
     webhook_limited_until: Mapped[datetime | None]
     webhook_token_at: Mapped[datetime | None]
+    tested_at: Mapped[datetime | None]
+    failed_checks: Mapped[int] = mapped_column(server_default="0")
+    api_key_saved_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
 
@@ -541,6 +545,7 @@ class SessionRow(Base):
     """Somebody who is signed in, or who ``awaits_code``: they have given the password and not the second factor.
 
     ``device`` says in a few words what they use, and ``confirmed_at`` is when they last proved who they are.
+    ``notice`` is what the next page tells them once.
     """
 
     __tablename__ = "sessions"
@@ -554,6 +559,7 @@ class SessionRow(Base):
     by_openid: Mapped[bool] = mapped_column(server_default=false())
     awaits_code: Mapped[bool] = mapped_column(server_default=false())
     confirmed_at: Mapped[datetime | None]
+    notice: Mapped[dict[str, Any] | None]
 
 
 class FailedSignInRow(Base):

@@ -17,9 +17,6 @@ from models.inbox.cursors import FailingPoll
 STALLED_AFTER = timedelta(hours=3)
 """How long no poll goes through before anybody is told."""
 
-SHOWN_AFTER = timedelta(hours=1)
-"""How long before the connection's page shows it."""
-
 UNPOLLED_AFTER = timedelta(days=2)
 """How long nobody polls before that counts as failing: twice the longest interval that can be set."""
 

@@ -226,6 +226,12 @@ class ReconciliationReport:
         return not self.all_discrepancies
 
     @property
+    def is_empty(self) -> bool:
+        """Whether there was nothing to compare, which is no agreement."""
+        something = any(self.counts.values()) or self.discrepancies or self.accepted or self.totals
+        return not something and (self.expenses is None or self.expenses.is_empty)
+
+    @property
     def all_discrepancies(self) -> Sequence[Discrepancy]:
         return (*self.discrepancies, *(self.expenses.discrepancies if self.expenses else ()))
 

@@ -3,16 +3,16 @@
 import binascii
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from datetime import datetime
-from enum import StrEnum
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Response, status
 from pydantic import BaseModel, Field, StringConstraints
 
 from i18n.messages import msg
+from models.admin import connection_list
+from models.admin.connection_list import ConnectionFilter, ConnectionState, ConnectionSummary, HealthProblem
 from models.admin.operations import OperationType
-from models.connections import repository
-from models.connections.repository import MAX_NAME_LENGTH, MAX_REASON_LENGTH, NOT_STARTED, ConnectionSummary
+from models.connections.repository import MAX_NAME_LENGTH, MAX_REASON_LENGTH
 from models.connections.settings import ConnectionSettings, contradictions
 from models.enums import EntityType, Scope
 from models.users.tokens import TokenScope
@@ -35,25 +35,13 @@ NameCursor = Annotated[
 ]
 
 
-class ConnectionState(StrEnum):
-    """How a connection stands.
-
-    One that is not started waits for its first resume, and the systems of one in outage do not answer, or the
-    requests are used up.
-    """
-
-    NOT_STARTED = "not_started"
-    WORKING = "working"
-    PAUSED = "paused"
-    OUTAGE = "outage"
-
-
 class ConnectionItem(BaseModel):
     """A connection without what is secret."""
 
     id: int
     name: str
     state: ConnectionState
+    problems: list[HealthProblem] = Field(description="What should be looked at; empty while it is paused")
     paused_because: str = Field(description="Why it is paused; empty where it is not")
     outage_since: datetime | None
     moment_company: str = Field(description="Id of the company in Moment")
@@ -90,11 +78,20 @@ class WebhookUrl(BaseModel):
 def list_connections(
     caller: Reading,
     name: Annotated[str, Query(pattern=PLAIN, max_length=MAX_NAME_LENGTH, description="A part of the name")] = "",
+    state: Annotated[ConnectionState | None, Query(description="How they stand")] = None,
+    problem: Annotated[HealthProblem | None, Query(description="A problem that they have")] = None,
     cursor: NameCursor = None,
     limit: Limit = SIZE,
 ) -> Page[ConnectionItem]:
     """List the connections that the token is for, by name."""
-    found = repository.summaries(caller.database, caller.scope, like=name, after=_name_of(cursor), limit=limit + 1)
+    found = connection_list.summaries(
+        caller.database,
+        caller.scope,
+        now=caller.now,
+        wanted=ConnectionFilter(name=name, state=state, problem=problem),
+        after=_name_of(cursor),
+        limit=limit + 1,
+    )
     further = urlsafe_b64encode(found[limit - 1].name.encode()).decode() if len(found) > limit else None
     return Page(items=[_item(caller, each) for each in found[:limit]], next=further)
 
@@ -161,9 +158,18 @@ def pause_connection(caller: Writing, connection_id: ConnectionId, pause: Pause)
 
 
 @router.post("/connections/{connection_id}/resume", operation_id="resumeConnection", responses={409: {}})
-def resume_connection(caller: Writing, connection_id: ConnectionId) -> ConnectionItem:
+def resume_connection(
+    caller: Writing,
+    connection_id: ConnectionId,
+    *,
+    despite_failed_test: Annotated[
+        bool, Query(description="Also where the last test found errors, which is refused otherwise")
+    ] = False,
+) -> ConnectionItem:
     """Let a connection work again, or for the first time. What waited goes through."""
-    caller.container.connections.resume(connection_id, actor=caller.actor, now=caller.now)
+    caller.container.connections.resume(
+        connection_id, actor=caller.actor, now=caller.now, despite_failed_test=despite_failed_test
+    )
     return shown(caller, connection_id)
 
 
@@ -176,7 +182,7 @@ def replace_webhook_url(caller: Writing, connection_id: ConnectionId) -> Webhook
 
 def shown(caller: Caller, connection_id: int) -> ConnectionItem:
     """Return a connection as it is now. Raises ProblemError where it is not there."""
-    found = repository.summaries(caller.database, Scope(frozenset({connection_id})))
+    found = connection_list.summaries(caller.database, Scope(frozenset({connection_id})), now=caller.now)
     if not found:
         raise ProblemError("not_found")
     return _item(caller, found[0])
@@ -189,16 +195,13 @@ def expect_consistent(settings: ConnectionSettings) -> None:
 
 
 def _item(caller: Caller, each: ConnectionSummary) -> ConnectionItem:
-    state = ConnectionState.OUTAGE if each.breaker_open_since else ConnectionState.WORKING
-    if each.paused_because:
-        started = each.paused_because != NOT_STARTED
-        state = ConnectionState.PAUSED if started else ConnectionState.NOT_STARTED
     return ConnectionItem(
         id=each.id,
         name=each.name,
-        state=state,
-        paused_because=caller.say(each.paused_because) if state is ConnectionState.PAUSED else "",
-        outage_since=each.breaker_open_since,
+        state=each.state,
+        problems=list(each.problems),
+        paused_because=caller.say(each.paused_because) if each.state is ConnectionState.PAUSED else "",
+        outage_since=each.outage_since,
         moment_company=each.moment_company,
         username=each.username,
         entity_types=[EntityType(name) for name in each.entity_types],

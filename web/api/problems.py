@@ -17,6 +17,7 @@ from models.admin.erasure import JobsRunningError
 from models.admin.operations import LoginTriesError, OperationPendingError, TooManyOperationsError
 from models.connections.repository import (
     ConcurrentUpdateError,
+    FailedTestError,
     NameTakenError,
     SettingRefusedError,
     UnknownConnectionError,
@@ -51,6 +52,7 @@ TITLES: Mapping[str, tuple[int, Message]] = {
     "refused": (409, msg("This can't be done in the current state.")),
     "setting_refused": (409, msg("A setting isn't valid for this connection.")),
     "name_taken": (409, msg("Another connection already has this name.")),
+    "test_failed": (409, msg("The last test of this connection found errors.")),
     "not_applicable": (409, msg("This can't be done to a record with this status.")),
     "operation_pending": (409, msg("Someone else has requested the same, and it hasn't started yet.")),
     "operation_running": (409, msg("The settings are being saved and can no longer be cancelled.")),
@@ -86,6 +88,7 @@ BY_ERROR: Mapping[type[Exception], str] = {
     UnknownConnectionError: "not_found",
     UnknownReceiverError: "not_found",
     NameTakenError: "name_taken",
+    FailedTestError: "test_failed",
     ConcurrentUpdateError: "outdated",
     OperationPendingError: "operation_pending",
     LoginTriesError: "login_tries",

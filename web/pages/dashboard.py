@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fastapi import APIRouter, Response
 
 from i18n.messages import Message, msg
-from models.admin import dashboard
+from models.admin import connection_list, dashboard
 from models.admin.dashboard import SIZE
 from models.inbox import statistics as inbox_statistics
 from models.inbox.statistics import Granularity, PeriodStatistics
@@ -54,10 +54,11 @@ class ChartPeriod:
 def show(context: Reader, company: str = "", page: str = "") -> Response:
     database, name = context.database, Filter.read({"company": company}).company
     number = int(page) if page.isdecimal() and len(page) < 5 and int(page) else 1  # noqa: PLR2004 - digits
-    statuses = dashboard.connection_statuses(database, context.scope, name=name, page=number)
+    statuses = dashboard.connection_statuses(database, context.scope, now=context.now, name=name, page=number)
     return context.render(
         "dashboard.html",
         totals=dashboard.totals(database, context.scope),
+        problems=connection_list.problem_counts(database, context.scope, now=context.now),
         error_code_counts=dashboard.error_code_counts(database, context.scope),
         error_codes=ERROR_CODES,
         statuses=statuses[:SIZE],

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Annotated
 
 from fastapi import APIRouter, HTTPException, Path, Response, status
-from fastapi.responses import RedirectResponse
 
 from i18n.messages import msg
 from models.admin import discrepancies
@@ -50,7 +49,7 @@ OperationId = Annotated[int, Path(le=MAX_ID)]
 
 
 @router.get("/operations/{operation_id}")
-def show(context: Operator, operation_id: OperationId, done: str = "") -> Response:
+def show(context: Operator, operation_id: OperationId) -> Response:
     operation = _operation(context, operation_id, *TEMPLATES)
     if operation.type is OperationType.SAVING and operation.actor != context.actor:
         raise HTTPException(status.HTTP_404_NOT_FOUND)
@@ -59,7 +58,7 @@ def show(context: Operator, operation_id: OperationId, done: str = "") -> Respon
         view=OperationView(operation),
         connection=context.connections.get_shown(operation.connection_id),
         titles=TITLES,
-        done=DONE.get(done),
+        done=DONE.get(context.take_notice(keep=operation.result is None).code),
         report=_report(context, operation),
         accepted=discrepancies.accepted(context.database, operation.connection_id),
         max_shown=MAX_SHOWN,
@@ -79,7 +78,7 @@ def resolve(context: Operator, operation_id: OperationId, form: Form) -> Respons
     else:
         why = clean(text(form, "why"), max_length=MAX_REASON_LENGTH)
         done = _accept(context, operation, discrepancy, why=why)
-    return RedirectResponse(f"/operations/{operation_id}?done={done}", status.HTTP_303_SEE_OTHER)
+    return context.redirect(f"/operations/{operation_id}", done)
 
 
 def request_operation(
@@ -95,8 +94,7 @@ def request_operation(
 
 def request_diagnostics(context: UserContext, connection_id: int, *, done: str = "") -> Response:
     operation_id = request_operation(context, OperationType.DIAGNOSTICS, connection_id)
-    query = f"?done={done}" if done else ""
-    return RedirectResponse(f"/operations/{operation_id}{query}", status.HTTP_303_SEE_OTHER)
+    return context.redirect(f"/operations/{operation_id}", done)
 
 
 def _report(context: UserContext, operation: Operation) -> ReconciliationReport | None:

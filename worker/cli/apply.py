@@ -28,7 +28,7 @@ from sync.errors import SyncError, UnavailableError
 from worker.cli import ACTOR, connections_option, examples, webhook_url
 from worker.cli.connection_file import ConnectionFile, Entry, WrongFileError, written
 from worker.cli.exit_codes import FOUND, UnreachableError, if_stopped
-from worker.cli.tables import Shown, Table, as_json, output_option, progress_bar
+from worker.cli.tables import SHEETS, Shown, Table, as_json, output_option, progress_bar
 from worker.container import get_container
 from worker.jobs import diagnostics
 
@@ -125,7 +125,7 @@ def apply(file: Path, *, dry_run: bool, yes: bool, check: bool, output: str) -> 
         created = [made for each in plans if (made := _make_so(told, each))]
     if output == "table":
         _print_done(created)
-    elif output == "csv":
+    elif output in SHEETS:
         DIFFERENCES.print(_rows(plans), output)
     else:
         differences = DIFFERENCES.records(_rows(plans))
@@ -262,7 +262,7 @@ def _make_so(told: ConnectionFile, plan: Plan) -> Mapping[str, str] | None:
                 plan.before.id, plan.values, actor=ACTOR, seen=seen, client_number=client_number
             )
         if plan.starts:
-            container.connections.resume(plan.before.id, actor=ACTOR, now=now)
+            container.connections.resume(plan.before.id, actor=ACTOR, now=now, despite_failed_test=True)
         elif plan.starts is False:
             container.connections.pause(plan.before.id, msg("No reason given."), actor=ACTOR, now=now)
     except (NameTakenError, SettingRefusedError) as error:

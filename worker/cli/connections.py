@@ -6,7 +6,10 @@ from typing import Any
 import click
 
 from i18n.messages import msg
-from models.connections.repository import MAX_REASON_LENGTH, Connection
+from models.admin import connection_list
+from models.admin.connection_list import ConnectionSummary
+from models.connections.repository import MAX_REASON_LENGTH, Connection, FailedTestError
+from models.enums import Scope
 from sync.rules.normalization import clean
 from worker.cli import ACTOR, connection_argument, print_webhook_url
 from worker.cli.tables import Table, output_option
@@ -34,6 +37,7 @@ CONNECTIONS = Table(
         "client_number": None,
         "entity_types": None,
         "state": "state",
+        "problems": "problems",
         "paused_because": "because",
     },
     empty="There are no connections yet.",
@@ -51,7 +55,8 @@ def connections() -> None:
 @output_option
 def list_(output: str) -> None:
     """List all connections."""
-    CONNECTIONS.print(map(_row, get_container().connections.all_shown()), output)
+    statuses = _statuses(Scope())
+    CONNECTIONS.print((_row(each, statuses[each.id]) for each in get_container().connections.all_shown()), output)
 
 
 @connections.command()
@@ -60,7 +65,8 @@ def list_(output: str) -> None:
 def show(connection: Connection, output: str) -> None:
     """Show a connection's settings without secrets."""
     if output == "table":
-        click.echo(f"{connection.name} (connection {connection.id}): {_row(connection)['state']}")
+        row = _row(connection, _statuses(Scope(frozenset({connection.id})))[connection.id])
+        click.echo(f"{connection.name} (connection {connection.id}): {' '.join([row['state'], *row['problems']])}")
     values = connection.settings.model_dump(mode="json")
     SETTINGS.print(({"setting": name, "value": value} for name, value in values.items()), output)
 
@@ -78,10 +84,17 @@ def pause(connection: Connection, because: str) -> None:
 
 @connections.command()
 @connection_argument
-def resume(connection: Connection) -> None:
-    """Resume a connection and process its queued records."""
+@click.option("--despite-failed-test", is_flag=True, help="Also where its last test found errors")
+def resume(connection: Connection, *, despite_failed_test: bool) -> None:
+    """Start or resume a connection and process its queued records."""
     container = get_container()
-    container.connections.resume(connection.id, actor=ACTOR, now=container.clock())
+    try:
+        container.connections.resume(
+            connection.id, actor=ACTOR, now=container.clock(), despite_failed_test=despite_failed_test
+        )
+    except FailedTestError as error:
+        found = f"The last test of {connection.name} found {error.failed_checks} errors."
+        raise click.ClickException(f"{found} Run `doctor`, or give --despite-failed-test.") from error
     click.echo(f"{connection.name} is resumed.")
 
 
@@ -93,8 +106,13 @@ def token(connection: Connection) -> None:
     print_webhook_url(container.connections.new_token(connection.id, actor=ACTOR, now=container.clock()))
 
 
-def _row(connection: Connection) -> Mapping[str, Any]:
-    state = "paused" if connection.paused_because else "works"
+def _statuses(scope: Scope) -> Mapping[int, ConnectionSummary]:
+    container = get_container()
+    found = connection_list.summaries(container.database, scope, now=container.clock())
+    return {each.id: each for each in found}
+
+
+def _row(connection: Connection, status: ConnectionSummary) -> Mapping[str, Any]:
     return {
         "id": connection.id,
         "name": connection.name,
@@ -102,6 +120,7 @@ def _row(connection: Connection) -> Mapping[str, Any]:
         "username": connection.settings.username,
         "client_number": connection.client_number,
         "entity_types": connection.settings.entity_types,
-        "state": "unreadable" if connection.unreadable else state,
+        "state": "unreadable" if connection.unreadable else status.state,
+        "problems": status.problems,
         "paused_because": UNREADABLE if connection.unreadable else connection.paused_because,
     }

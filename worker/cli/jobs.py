@@ -19,7 +19,7 @@ from models.inbox.links import LinkTakenError
 from sync.engine.context import is_int32
 from worker import dispatch
 from worker.cli import ACTOR, Command, ConnectionName, examples
-from worker.cli.tables import Instant, Table, as_json, oslo, output_option
+from worker.cli.tables import SHEETS, Instant, Table, as_json, oslo, output_option
 from worker.container import get_container
 
 JOBS = Table(
@@ -129,7 +129,7 @@ def show(job_id: int, *, calls: bool, output: str) -> None:
             told["calls"] = list(attempt.calls)
         (job,) = JOBS.records([_row(view)])
         click.echo(as_json({**job, "candidates": CANDIDATES.records(candidates), "attempts": listed}))
-    elif output == "csv":
+    elif output in SHEETS:
         ATTEMPTS.print(tried, output)
     else:
         _print_job(view, candidates, tried)

@@ -17,7 +17,7 @@ from sync.reconciliation.report import Discrepancy, ReconciliationReport
 from worker.cli import examples
 from worker.cli.all_connections import check_each, one_or_all
 from worker.cli.exit_codes import if_stopped
-from worker.cli.tables import Shown, Table, aligned, as_json, output_option
+from worker.cli.tables import SHEETS, Shown, Table, aligned, as_json, output_option
 from worker.container import get_container
 
 DISCREPANCIES = Table(
@@ -71,7 +71,7 @@ def reconcile(connection: str | None, *, everywhere: bool, output: str, **days: 
         check_each(partial(_summary, *_days(**days)), output)
         return
     report = _reconciled(get_container().connections.get_by_name(connection), *_days(**days))
-    if output == "csv":
+    if output in SHEETS:
         DISCREPANCIES.print(map(_row, report.all_discrepancies), output)
     else:
         click.echo(_as_json(report) if output == "json" else _as_table(report))
@@ -89,6 +89,8 @@ def _summary(first: date, last: date, connection: Connection) -> tuple[bool, str
         return True, "brings neither invoices nor expenses"
     report = _reconciled(connection, first, last)
     told = _equal_and_different(report)
+    if report.is_empty:
+        return True, "nothing to compare"
     if report.expenses:
         told += f"; expenses: {_equal_and_different(report.expenses)}"
     return report.agree, told

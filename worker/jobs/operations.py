@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from threading import Event, Thread
 from typing import Any
 from uuid import UUID
@@ -11,7 +11,7 @@ import structlog
 from pydantic import SecretStr
 
 from i18n.messages import msg
-from models.admin.operations import RECONCILIATIONS, Operation, OperationResult, OperationType
+from models.admin.operations import RECONCILIATIONS, TESTS, Operation, OperationResult, OperationType
 from models.connections.repository import Connection
 from models.database import DatabaseUnavailableError
 from models.receivers.outbox import EventType, OutgoingEvent
@@ -78,23 +78,30 @@ def _kept(container: Container, operation_id: int, lease_id: UUID) -> Iterator[N
 
 
 def _run(container: Container, operation: Operation) -> bool:
+    began = container.clock()
     try:
         result = _result(container, operation)
         if result is None:
             return False
     except SyncError as error:
-        result = as_result(DiagnosticsReport([failed(error)]))
+        result = _failed(container, operation, failed(error), began=began)
     except DatabaseUnavailableError:
         raise  # no result could be saved; the next sweep has it run again
     except Exception:
         log.exception("operation_crashed", operation=operation.id)
-        result = as_result(DiagnosticsReport([_crashed()]))
+        result = _failed(container, operation, _crashed(), began=began)
     alert = None
     if operation.type is OperationType.MONTHLY_RECONCILIATION:
         alert = monthly_reconciliation.report_alert(container, operation, result)
     event = finished_event(container, operation, result) if operation.type in RECONCILIATIONS else None
     container.operations.complete(operation.id, result, now=container.clock(), alert=alert, event=event)
     return True
+
+
+def _failed(container: Container, operation: Operation, finding: Finding, *, began: datetime) -> OperationResult:
+    if operation.type in TESTS:
+        container.connections.note_test(operation.connection_id, failed_checks=1, at=began)
+    return as_result(DiagnosticsReport([finding]))
 
 
 def finished_event(container: Container, operation: Operation, result: OperationResult) -> OutgoingEvent:

@@ -7,15 +7,13 @@ from itertools import islice
 
 from i18n.formatting import OSLO
 from i18n.messages import Message, joined, msg
+from models.connections.repository import API_KEY_LIFETIME, RENEWAL_NOTICE
 from models.enums import EntityType, plural_of
 from sync.diagnostics.findings import Finding, Target, bad, blocks_system, failed, good, not_needed, unknown
 from sync.errors import MisconfiguredError, RejectedError, SyncError
 from sync.records import Customer, Invoice, Project
 
 A_YEAR = timedelta(days=365)
-API_KEY_LIFETIME = 2 * A_YEAR
-RENEWAL_NOTICE = timedelta(days=60)
-"""How long before its end a key is to be renewed."""
 UNKNOWN_RECORD_ID = "0"
 """An id that no record has."""
 UNKNOWN_EXPENSE_ID = "24so:0/0/0"

@@ -132,7 +132,7 @@ def test_the_text_reads_like_this() -> None:
         "24SevenOffice\n22.11.2026 13:05\nAccount 3999 is not in the chart of accounts.\nWhat to do: Choose "
         "another account, then try again.\nOpen the record: https://bridge.example.com/records/7\n\nFjord AS\n"
         "------------------------------------------------------------\n\nConnection recovered\n22.11.2026 "
-        "13:05\nIt works again.\n\n-- \nYou receive this because you're an alert recipient of the integration "
+        "13:05\nIt works again.\nOpen the connection: https://bridge.example.com/connections/1\n\n-- \nYou receive this because you're an alert recipient of the integration "
         "between Moment and 24SevenOffice.\nTimes are Oslo time.\n"
     )
 
@@ -278,3 +278,10 @@ def test_a_mail_leads_to_what_is_known_of_its_error_code(kind: Literal["plain", 
     address = "https://bridge.example.com/error-codes/unknown_account?language=en"
     assert address in text(mail(UNKNOWN_ACCOUNT), kind)
     assert "/error-codes/" not in text(mail(alert(error_code="of long ago")), kind)
+
+
+def test_a_mail_about_a_connection_links_to_it() -> None:
+    paused = mail(alert("Demo AS", alert_type=AlertType.PAUSED))
+    for kind in ("plain", "html"):
+        assert "https://bridge.example.com/connections/1" in text(paused, kind)
+    assert "/connections/" not in text(mail(alert()))

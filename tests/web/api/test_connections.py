@@ -300,6 +300,21 @@ def test_a_connection_is_paused_and_resumed(web: Web, container: Container, boun
     assert bound.post(f"{address}/resume").json()["state"] == "working"
 
 
+def test_a_connection_whose_last_test_failed_is_only_resumed_despite_that(
+    web: Web, container: Container, bound: Program
+) -> None:
+    address = f"/connections/{web.connection.id}"
+    bound.post(f"{address}/pause", {})
+    container.connections.note_test(web.connection.id, failed_checks=1, at=clock())
+    assert problem(bound.post(f"{address}/resume")) == (409, "test_failed")
+    resumed = bound.post(f"{address}/resume?despite_failed_test=true").json()
+    assert (resumed["state"], resumed["problems"]) == ("needs_attention", ["test_failed"])
+    assert [each["id"] for each in bound.get("/connections?problem=test_failed").json()["items"]] == [
+        web.connection.id
+    ]
+    assert bound.get("/connections?state=working").json()["items"] == []
+
+
 def test_the_webhook_gets_another_address(web: Web, bound: Program) -> None:
     answer = bound.post(f"/connections/{web.connection.id}/webhook-url").json()
     assert web.notify(b"{}").status_code == 404

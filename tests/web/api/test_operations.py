@@ -88,6 +88,8 @@ def test_credentials_that_are_wrong_are_told_with_their_setting(container: Conta
     assert not told["result"]["succeeded"]
     assert told["result"]["findings"][0]["setting"] == "moment_api_key"
     assert told["result"]["findings"][0]["error_code"] == "moment_key"
+    started = program.post(f"/connections/{added.json()['id']}/resume")
+    assert (started.status_code, started.json()["code"]) == (409, "test_failed")
 
 
 def test_a_connection_is_tested(container: Container, program: Program, address: str) -> None:

@@ -138,7 +138,7 @@ def test_a_bookkeeper_fills_in_the_settings_of_the_owners_document(settings_page
     answer = settings_page.save(**OWNERS_DOCUMENT)
     operation = settings_page.tested
     assert operation
-    assert answer.headers["Location"] == f"/operations/{operation.id}?done=saved"
+    assert answer.headers["Location"] == f"/operations/{operation.id}"
     assert ("run_operation", operation.id) in messages(settings_page.container)
     now = settings_page.saved
     assert now.password.get_secret_value() == "typed-password"

@@ -75,10 +75,13 @@ def test_a_connection_is_added_tested_and_not_started(web: Web, container: Conta
     assert added.paused_because == NOT_STARTED
     operation = container.operations.latest(added.id, OperationType.DIAGNOSTICS)
     assert operation
-    assert answer.headers["Location"] == f"/operations/{operation.id}?done=added"
+    assert answer.headers["Location"] == f"/operations/{operation.id}"
     assert ("run_operation", operation.id) in messages(container)
     page = administrator.get(answer.headers["Location"]).text
     assert "Nothing is synced until you start it." in page
+    assert (
+        "Nothing is synced until you start it." in administrator.get(answer.headers["Location"]).text
+    )  # until then
     assert f'data-awaits="/operations/{operation.id}"' in page
     assert '<meta http-equiv="refresh"' in page
 
@@ -126,11 +129,11 @@ def test_operators_pause_resume_and_test_but_do_not_see_the_settings(web: Web, c
     assert "receivables_account" not in page
     assert f"{address}/token" not in page
     paused = operator.post(f"{address}/pause", because="Year\x1b end. ")
-    assert paused.headers["Location"] == f"{address}?done=paused"
+    assert paused.headers["Location"] == address
     connection = container.connections.get(number)
     assert connection.paused_because == "Year end."
     assert connection.paused_by.startswith("operator-")
-    assert "Connection paused." in operator.get(f"{address}?done=paused").text
+    assert "Connection paused." in operator.get(address).text
     operator.post(f"{address}/resume")
     assert container.connections.get(number).is_available(clock())
     tested = operator.post(f"{address}/test")
@@ -169,3 +172,52 @@ def test_a_new_webhook_address_is_shown_once_and_ends_the_old_one(web: Web, cont
 def test_the_pages_are_norwegian_for_norwegians(web: Web) -> None:
     page = web.as_(Role.ADMINISTRATOR, language=Language.NORWEGIAN).get(f"/connections/{web.connection.id}")
     assert '<html lang="nb">' in page.text
+
+
+def test_starting_a_connection_whose_last_test_failed_asks_first(web: Web, container: Container) -> None:
+    new, _ = container.connections.add(
+        "Fjord AS", settings(moment_company="fjord-as"), actor="test", now=clock(), started=False
+    )
+    operator, address = web.as_(Role.OPERATOR), f"/connections/{new.id}/resume"
+    container.connections.note_test(new.id, failed_checks=2, at=clock())
+    asked = operator.post(address)
+    assert asked.status_code == 409
+    assert "The last test found 2 errors." in asked.text
+    assert container.connections.get(new.id).paused_because == NOT_STARTED
+    assert operator.post(address, despite_failed_test="yes").status_code == 303
+    assert container.connections.get(new.id).paused_because == ""
+
+
+def test_the_state_of_a_connection_is_the_same_wherever_it_is_shown(web: Web, container: Container) -> None:
+    viewer, number = web.as_(Role.VIEWER), web.connection.id
+    container.connections.note_test(number, failed_checks=2, at=clock())
+    for page in ("/", "/connections", f"/connections/{number}"):
+        shown = viewer.get(page).text
+        assert '<span class="state state-bad">Needs attention</span>' in shown
+        assert "The last test failed." in shown
+
+
+def test_what_was_done_is_told_once_and_by_no_address(web: Web) -> None:
+    operator, address = web.as_(Role.OPERATOR), f"/connections/{web.connection.id}"
+    operator.post(f"{address}/pause")
+    assert "Connection paused." in operator.get(address).text
+    assert "Connection resumed." not in operator.get(address, done="resumed").text
+    operator.post(f"{address}/resume")
+    elsewhere = operator.get("/connections").text
+    told, later = operator.get(address).text, operator.get(address).text
+    assert [("Connection resumed." in page) for page in (elsewhere, told, later)] == [False, True, False]
+
+
+def test_all_errors_of_the_form_are_summed_up_with_links_and_take_the_focus(web: Web) -> None:
+    page = fill_in(
+        web.as_(Role.ADMINISTRATOR), "/connections/new", **NEW | {"name": "", "username": "", "password": ""}
+    )
+    summary = re.search(
+        r'<div class="notice notice-bad" role="alert" tabindex="-1" autofocus>(.*?)</div>', page.text, re.DOTALL
+    )
+    assert summary
+    assert re.findall(r'<a href="#(\w+)">([^<]+)</a>', summary[1]) == [
+        ("name", "Name: This field is required."),
+        ("username", "User name: This field is required."),
+        ("password", "Password: This field is required."),
+    ]

@@ -13,6 +13,7 @@ from worker.container import Container, clock
 
 def test_what_needs_attention_comes_first_and_leads_to_it(web: Web, container: Container) -> None:
     person = web.as_(Role.VIEWER)
+    container.connections.note_test(web.connection.id, failed_checks=0, at=clock())
     assert "All good" in person.get("/").text
     failed_job(container, web.connection)
     container.connections.pause(web.connection.id, "The password is wrong.", now=NOW)
@@ -66,3 +67,16 @@ def test_the_budget_is_shown_to_those_who_see_all_and_unknown_without_redis(
         redis_server.start()
     assert page.status_code == 200
     assert "is unknown because Redis isn't responding" in page.text
+
+
+def test_the_overview_counts_connections_with_a_problem_and_leads_to_them(web: Web, container: Container) -> None:
+    person = web.as_(Role.VIEWER)
+    assert '<a href="/connections?status=test_outdated">1 connection</a>' in person.get("/").text
+    container.connections.note_test(web.connection.id, failed_checks=1, at=clock())
+    page = person.get("/").text
+    assert '<a href="/connections?status=test_failed">1 connection</a>' in page
+    assert "All good" not in page
+    found = person.get("/connections", status="test_failed").text
+    assert '<span class="state state-bad">Needs attention</span>' in found
+    assert "No connections found." in person.get("/connections", status="working").text
+    assert '<span class="state state-bad">Needs attention</span>' in page

@@ -1,5 +1,7 @@
 """The comparison of the books on the pages: asked for, answered, and its differences mended."""
 
+from datetime import date
+
 import pytest
 
 from models.admin import job_actions
@@ -8,6 +10,7 @@ from models.enums import EntityType, JobState, Lane, Record, Role
 from models.inbox import leases, links
 from models.inbox.enqueue import enqueue
 from models.inbox.links import Link
+from sync.reconciliation.report import ReconciliationReport
 from tests.installation import EXPENSE_KEY, compared, messages
 from tests.web.conftest import Person, Web
 from worker import tasks
@@ -51,6 +54,23 @@ def test_a_month_that_cannot_be_read_is_the_last_one(
     operation = container.operations.latest(web.connection.id, OperationType.RECONCILIATION)
     assert operation
     assert operation.input["last"] < clock().date().isoformat()
+
+
+def test_a_month_in_the_future_is_not_compared(web: Web, person: Person, container: Container) -> None:
+    answer = person.post(f"/connections/{web.connection.id}/compare", month="2099-01")
+    assert container.operations.latest(web.connection.id, OperationType.RECONCILIATION) is None
+    page = person.get(answer.headers["Location"].partition("#")[0]).text
+    assert '<p class="error" id="month-error">Choose a month that has begun.</p>' in page
+
+
+def test_a_month_without_invoices_does_not_agree(web: Web, person: Person, container: Container) -> None:
+    asked = person.post(f"/connections/{web.connection.id}/compare", month="2026-02").headers["Location"]
+    empty = ReconciliationReport(first=date(2026, 2, 1), last=date(2026, 2, 28))
+    result = {"findings": [], "report": empty.as_json()}
+    container.operations.complete(int(asked.rpartition("/")[2]), result, now=clock())
+    page = person.get(asked).text
+    assert "there is nothing to compare" in page
+    assert "no differences" not in page
 
 
 def test_the_page_shows_what_differs_and_the_totals(person: Person, place: str) -> None:

@@ -6,15 +6,17 @@ import pytest
 
 from i18n.catalog import Language
 from i18n.messages import msg
+from models.admin.job_list import JobView
 from models.connections.repository import Connection
-from models.enums import EntityType, Record, Role
+from models.enums import EntityType, Outcome, Record, Role
 from models.inbox import links
 from models.inbox.links import Link
+from models.inbox.transitions import Event
 from sync.engine.call_log import RemoteCall
 from sync.rules.normalization import cut_warning
 from tests.factories import NOW, settings
 from tests.installation import failed_job
-from tests.models.completed_jobs import completed_job
+from tests.models.completed_jobs import INVOICE, completed_job
 from tests.web.conftest import Web
 from worker.container import Container, clock
 
@@ -142,7 +144,6 @@ def test_records_are_filtered_and_the_filter_survives_paging(web: Web, container
         "page=x",
         "company=%00",
         "text=%F0%9F%98%80%27%00",
-        "done=retry-x",
         "page=o1-1",
     ],
 )
@@ -203,3 +204,31 @@ def test_expenses_are_listed_by_what_became_of_them(web: Web, container: Contain
     skipped = person.get("/expenses", outcome="skipped", error_code="no_project").text
     assert "Voucher 1" not in skipped
     assert "The cost has no project." in skipped
+
+
+def test_looking_again_without_changes_keeps_the_last_result_and_is_one_line(
+    web: Web, container: Container
+) -> None:
+    def attempted(minutes: int, outcome: Outcome, **values: Any) -> JobView:
+        at = NOW + timedelta(minutes=minutes)
+        return completed_job(container.database, web.connection.id, INVOICE, at=at, outcome=outcome, **values)
+
+    attempted(0, Outcome.SYNCED, message="Voucher 40003 of 2026, 48 000,00 kroner.")
+    for minutes in range(1, 9):
+        job = attempted(minutes, Outcome.UNCHANGED)
+    assert job.message == "Voucher 40003 of 2026, 48 000,00 kroner."
+    page = web.as_(Role.VIEWER).get(f"/records/{job.id}").text
+    assert "8 times since" in page
+    assert page.count("<li>") == 2
+
+
+def test_the_result_from_before_a_failure_is_back_once_nothing_has_changed(container: Container, web: Web) -> None:
+    for event, outcome, message in (
+        (Event.SYNCED, Outcome.SYNCED, "Voucher 40003 of 2026."),
+        (Event.REJECTED, Outcome.FAILED, "Account 3999 is closed."),
+        (Event.SYNCED, Outcome.UNCHANGED, ""),
+    ):
+        job = completed_job(
+            container.database, web.connection.id, INVOICE, event=event, outcome=outcome, message=message
+        )
+    assert job.message == "Voucher 40003 of 2026."

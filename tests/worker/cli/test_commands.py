@@ -173,6 +173,16 @@ def test_a_connection_is_paused_and_resumed(container: Container, connection: Co
     assert container.connections.get(connection.id).paused_because == "No reason given."
 
 
+def test_a_connection_whose_last_test_failed_is_only_resumed_despite_that(
+    container: Container, connection: Connection
+) -> None:
+    container.connections.pause(connection.id, "Year end.", actor="kari", now=clock())
+    container.connections.note_test(connection.id, failed_checks=2, at=clock())
+    assert "The last test of Demo AS found 2 errors." in refused("connections", "resume", connection.name)
+    run("connections", "resume", connection.name, "--despite-failed-test")
+    assert "needs_attention test_failed" in run("connections", "show", connection.name)
+
+
 def test_a_new_address_ends_the_old_one(container: Container, connection: Connection) -> None:
     first, second = (run("connections", "token", connection.name).split()[-1] for _ in range(2))
     assert webhook_intake.find_target(container.database, first.rpartition("/")[2]) is None
