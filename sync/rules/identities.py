@@ -35,7 +35,7 @@ def choose_identity(identities: Sequence[Identity], chosen: str) -> Identity:
     number = len(usable)
     raise MisconfiguredError(
         msg(
-            "The user has no access to the selected client, but to {number} others in 24SevenOffice.",
+            "The user has no access to the selected client. Available clients in 24SevenOffice: {number}.",
             number=number,
         )
         if chosen

@@ -80,7 +80,7 @@ KEPT_OUT: list[Sickness] = [
     (
         "an identity of somebody else",
         lambda ill: ill.set(identity_id="00000000-0000-0000-0000-00000000abcd"),
-        "The user has no access to the selected client, but to 1 others in 24SevenOffice.",
+        "The user has no access to the selected client. Available clients in 24SevenOffice: 1.",
         "Load the available clients in the connection's settings",
         "identity_id",
     ),

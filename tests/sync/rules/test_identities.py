@@ -27,7 +27,7 @@ def test_the_chosen_client_is_found_or_the_only_one_there_is(
     ("identities", "chosen", "error_code", "part"),
     [
         ([OURS, OTHER], "", "identity", "has access to 2 clients"),
-        ([OURS, OTHER, BLOCKED], "d4", "identity", "but to 2 others in 24SevenOffice"),
+        ([OURS, OTHER, BLOCKED], "d4", "identity", "Available clients in 24SevenOffice: 2."),
         ([OURS, BLOCKED], "c3", "identity_blocked", "blocked"),
         ([BLOCKED], "", "login_refused", "no access to a usable client"),
         ([], "a1", "login_refused", "no access to a usable client"),
