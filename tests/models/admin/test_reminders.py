@@ -195,7 +195,7 @@ def test_the_week_tells_what_polls_found_without_a_webhook(database: Database, w
     attempt(database, weekly, Outcome.SYNCED, now=NOW + 3 * DAY)
     reminders.queue_digests(database, now=NOW + 7 * DAY)
     (told,) = [each.message for each in alert_outbox.pending_alerts(database, "books@example.com")]
-    assert told.endswith("since Moment had sent no notification of them: 1.")
+    assert told.endswith("Changes found by polling because Moment sent no webhook: 1.")
 
 
 def test_the_week_counts_the_records_that_came_across_with_a_warning(

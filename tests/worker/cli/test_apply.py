@@ -144,7 +144,7 @@ entity_types = []
         ('[connection."Demo AS"]', "only connections may be here"),
         ('[connections."Demo AS"]\n[connections."Demo AS"]', "line 2"),
         (FJORD.replace("1002", "1001"), "There is already a connection for this Moment company."),
-        (FJORD + "entity_types = []", "Nothing travels"),
+        (FJORD + "entity_types = []", "Choose at least one type of record to sync."),
     ],
 )
 def test_a_file_that_makes_no_sense_is_refused(

@@ -163,7 +163,7 @@ def test_all_connections_are_compared_in_one_go_with_a_line_for_each(kept: Bookk
     done = CliRunner().invoke(main, run_all)
     demo, fjord, without, total = done.output.splitlines()
     assert demo == "BAD   Demo AS: 3 equal, 1 different"
-    assert fjord.startswith("BAD   Fjord AS: 24SevenOffice refused the user name or password")
+    assert fjord.startswith("BAD   Fjord AS: 24SevenOffice rejected the user name or password")
     assert without == "ok    Ås AS: brings neither invoices nor expenses"
     assert (done.exit_code, total) == (1, "Connections: 3, with problems: 2.")
     rows = list(csv.DictReader(CliRunner().invoke(main, [*run_all, "--output=csv"]).stdout.splitlines()))
