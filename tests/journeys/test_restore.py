@@ -59,7 +59,7 @@ def test_a_copy_that_was_put_back_is_restored_before_anything_works_on_it(tmp_pa
     told: list[str] = []
     again = {**PACE, "RESTORED": "1"}
     with running_system(tmp_path, settings=again, log=lambda _, line: told.append(line)) as running:
-        assert any("looked for first: 0." in line for line in told)
+        assert any("to be verified first: 0." in line for line in told)
         assert audit_log.page(running.container.database, Scope(), users=True).lines[0].action == RESTORED
 
 

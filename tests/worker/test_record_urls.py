@@ -42,7 +42,7 @@ def container(database_url: str, redis_url: str) -> Iterator[Container]:
             EntityType.INVOICE,
             "2026/17",
             "invoices/9",
-            RecordUrl("Voucher 17 of 2026", "https://24so.example/vouchers/2026/17"),
+            RecordUrl("Voucher 17/2026", "https://24so.example/vouchers/2026/17"),
         ),
     ],
 )

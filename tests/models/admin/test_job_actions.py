@@ -161,8 +161,8 @@ def test_who_did_what_to_a_record_is_in_the_audit_log_and_its_timeline(
     job_actions.reopen(database, only(failed_job), actor="ola", now=LATER)
     job_actions.retry(database, only(failed_job), actor="ola", now=LATER)
     done = [
-        ("ola", "Try again: Invoice 1024"),
-        ("ola", "Opened again: Invoice 1024"),
+        ("ola", "Retry: Invoice 1024"),
+        ("ola", "Reopened: Invoice 1024"),
         ("kari", "Resolved manually: Invoice 1024"),
     ]
     assert [(deed.actor, deed.action) for deed in job_actions.actions(database, failed_job.id)] == done

@@ -223,13 +223,13 @@ def test_who_changed_what_is_kept_but_neither_secrets_nor_which_client_it_is(
     assert told == [
         ("kari", "added"),
         ("ola", "Password: changed"),
-        ("ola", "Identity id: changed"),
-        ("ola", "Factoring id: nothing → 10042"),
+        ("ola", "24SevenOffice client: changed"),
+        ("ola", "Factoring id: (empty) → 10042"),
         ("ola", "Receivables account: 1500 → 1501"),
-        ("ola", "VAT codes: nothing → 3000=3"),
+        ("ola", "VAT codes: (empty) → 3000=3"),
         ("ola", "Billable on individual projects: (empty) → 7=no"),
-        ("ola", "Weekly digest: no → yes"),
-        ("ola", "paused: Year end."),
+        ("ola", "Weekly summary: no → yes"),
+        ("ola", "Paused: Year end."),
         ("kari", "Resumed"),
     ]
 

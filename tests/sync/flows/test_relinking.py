@@ -202,9 +202,9 @@ def test_a_person_says_which_customer_it_is_instead(world: World) -> None:
     post(world)
     assert booked_on(world) == [10300]
     assert [deed for actor, deed in deeds(world, "7") if actor == "kari"] == [
-        f"{RELEASED} It is to be Customer 10300.",
+        f"{RELEASED} It is being linked to Customer 10300.",
         "Relinked Customer Nordlys Arkitekter AS to number 10300 in 24SevenOffice",
-        "Try again: Customer Nordlys Arkitekter AS",
+        "Retry: Customer Nordlys Arkitekter AS",
     ]
 
 

@@ -78,7 +78,7 @@ def test_new_connections_are_tried_out_before_anything_is_changed(
     wrong = FJORD.replace("demo@example.com", "nobody@example.com").replace("1002", "9999")
     told = apply(file, DEMO + wrong + FJORD.replace("Fjord", "Fjell"), "--yes")
     assert told.exit_code == 2
-    assert '"Fjord AS": Moment' in told.output
+    assert '"Fjord AS": Company 9999 doesn\'t exist in Moment.' in told.output
     assert "Nothing was changed." in told.output
     assert container.connections.all() == [connection]
 

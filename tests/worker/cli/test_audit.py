@@ -26,7 +26,7 @@ def test_what_is_done_at_the_command_line_is_logged_beside_what_it_prints(
     assert (logged["event"], logged["actor"], logged["action"], logged["connection"]) == (
         "audit_entry",
         "CLI",
-        "paused: Summer.",
+        "Paused: Summer.",
         connection.id,
     )
     assert "audit_entry" not in ran.stdout

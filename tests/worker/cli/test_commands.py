@@ -88,7 +88,9 @@ def test_of_several_clients_one_is_to_be_chosen_by_its_name(container: Container
 
 def test_an_identity_that_the_login_does_not_reach_is_refused(container: Container) -> None:
     nowhere = "--identity-id=00000000-0000-0000-0000-00000000abcd"
-    assert "Available clients in 24SevenOffice: 1" in refused("connections", "add", "--name=Demo AS", *COMPANY, *ONE, nowhere)
+    assert "Available clients in 24SevenOffice: 1" in refused(
+        "connections", "add", "--name=Demo AS", *COMPANY, *ONE, nowhere
+    )
     assert container.connections.all() == []
 
 

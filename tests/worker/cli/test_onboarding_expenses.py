@@ -78,9 +78,9 @@ def test_a_dry_run_tells_what_would_come_and_why_the_rest_would_not(
     assert headings.split() == ["voucher", "project", "account", "kroner", "files", "why", "not"]
     assert first.startswith(f"Voucher {good}/{year} (Nordre Trelast AS F-77)")
     assert first.split()[-5:] == ["1", "4300", "1", "250,50", "1"]
-    assert second.startswith(f"Voucher {unlisted} ")
+    assert second.startswith(f"Voucher {unlisted}/{year} ")
     assert second.endswith("  Account 4500 isn't listed for expenses")
-    assert third.startswith(f"Voucher {nowhere} ")
+    assert third.startswith(f"Voucher {nowhere}/{year} ")
     assert third.endswith("  The cost on account 4300 has no project")
     assert total == "Expenses that would be imported: 1, with files: 1."
     assert expenses(fresh_systems) == []

@@ -171,6 +171,6 @@ def test_which_clients_a_login_reaches_is_written_nowhere_only_how_many(
     login = {"username": "demo@example.com", "identity_id": ""}
     container.connections.update(rival.connection.id, login, actor="test", now=clock(), client_number=number)
     told = dump(container)
-    assert "The login reaches {number} clients" in told
+    assert "The user has access to {number} clients" in told
     assert [each.id for each in reached if each.id in told] == []
     assert [each.client for each in reached if each.client in told] == []

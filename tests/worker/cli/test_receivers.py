@@ -77,7 +77,7 @@ def test_what_is_wrong_is_said_in_a_sentence(container: Container) -> None:
 
 def test_a_receiver_is_tested_and_what_failed_is_replayed(container: Container) -> None:
     run("add", URL)
-    assert "Queued" in run("test", "1").output
+    assert "Test event queued." in run("test", "1").output
     assert messages(container) == [("deliver_events", 1)]
     assert "by hand" in (run("disable", "1"), run("list"))[1].output
     assert run("replay", "1", "--since=2026-01-01").output == "Events resent: 0.\n"

@@ -53,7 +53,7 @@ def test_a_mail_tells_what_was_found_once(container: Container, connection: Conn
     for _ in range(2):
         operations.run(container, number)
     (told,) = alert_outbox.pending_alerts(container.database, "books@example.com")
-    assert told.title == "The books of Demo AS"
+    assert told.title == "Reconciliation of Demo AS"
     assert told.message.startswith("01.10.2026 to 31.10.2026: 0 invoices")
     assert told.remedy == f"View the reconciliation: https://bridge.example/operations/{number}"
     operation = container.operations.latest(connection.id, OperationType.MONTHLY_RECONCILIATION)
@@ -77,7 +77,7 @@ def test_a_mail_says_why_the_ledger_could_not_be_compared(container: Container, 
     (number,) = monthly_reconciliation.due(container)
     operations.run(container, number)
     (told,) = alert_outbox.pending_alerts(container.database, "books@example.com")
-    assert told.message.startswith("The reconciliation couldn't be run. Moment")
+    assert told.message.startswith("The reconciliation couldn't be run. Company 9999 doesn't exist in Moment.")
 
 
 def test_one_that_a_system_was_down_for_is_made_again_every_hour_and_mailed_once(

@@ -73,7 +73,7 @@ def test_a_mail_leads_to_the_record(container: Container, connection: Connection
     job_id = failed_job(container, connection)
     send_due_alerts(container)
     (mail,) = mailbox.mails()
-    assert mail["subject"] == "Invoice 1024 did not reach 24SevenOffice \N{EN DASH} Demo AS"
+    assert mail["subject"] == "Action needed: Invoice 1024 wasn't synced to 24SevenOffice \N{EN DASH} Demo AS"
     assert f"https://bridge.example/records/{job_id}" in mail["text"]
 
 
@@ -180,8 +180,8 @@ def test_a_user_hears_of_each_thing_about_their_account_in_their_language(
     assert mail["to"] == [email]
     assert mail["subject"] == "Security notice about your account – Moment ⇄ 24SevenOffice"
     for words in (
-        "with Firefox, Windows.",
-        "with Safari, iPhone.",
+        "from Firefox, Windows.",
+        "from Safari, iPhone.",
         "If this wasn't you",
         "because you have an account",
     ):
