@@ -34,6 +34,11 @@ CORES = os.cpu_count() or 1
 PYTEST = f"-m pytest -n {CORES + (CORES + 1) // 2} --dist worksteal"
 
 
+def _without_make() -> dict[str, str]:
+    """Leave out what the `make` that runs the tests passes on to every other: its ARGS are not for these."""
+    return {name: value for name, value in os.environ.items() if name not in {"MAKEFLAGS", "MAKEOVERRIDES"}}
+
+
 class Clone:
     """A folder with the Makefile, the lock files and that Python."""
 
@@ -49,7 +54,7 @@ class Clone:
     def make(self, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
         command = ["make", f"PYTHON={self.python}", *arguments]
         return subprocess.run(
-            command, cwd=self.folder, env=os.environ | environ, capture_output=True, text=True, check=False
+            command, cwd=self.folder, env=_without_make() | environ, capture_output=True, text=True, check=False
         )
 
     def asked(self, *arguments: str) -> list[str]:
