@@ -11,28 +11,40 @@ class Message(str):
     """An English sentence, with the ``template`` and the ``values`` that it was made of.
 
     Values are whatever JSON can hold; one that is itself ``Message`` is translated with the whole.
+    ``code`` is what programs know the sentence by, however it is worded; empty where they need not.
     """
 
-    __slots__ = ("template", "values")
+    __slots__ = ("code", "template", "values")
 
     template: str
     values: Mapping[str, Any]
+    code: str
 
-    def __new__(cls, template: str, values: Mapping[str, Any]) -> Self:
+    def __new__(cls, template: str, values: Mapping[str, Any], code: str = "") -> Self:
         """Make the sentence. Raises KeyError where the template names a value that is missing."""
         said = super().__new__(cls, template.format(**values))
-        said.template, said.values = template, values
+        said.template, said.values, said.code = template, values, code
         return said
 
-    def __getnewargs__(self) -> tuple[str, Mapping[str, Any]]:  # type: ignore[override]  # a str's own has one
+    def __getnewargs__(self) -> tuple[str, Mapping[str, Any], str]:  # type: ignore[override]  # a str's own has one
         """Return what a copy is made of."""
-        return self.template, self.values
+        return self.template, self.values, self.code
 
 
 def msg(template: str, /, **values: object) -> Message:
     """Make a sentence; the template is what ``messages.po`` translates, with its values in braces."""
     kept = {name: value if isinstance(value, str | int) else str(value) for name, value in values.items()}
     return Message(template, kept)
+
+
+def with_code(code: str, message: Message) -> Message:
+    """Return a sentence that programs know by a code."""
+    return Message(message.template, message.values, code)
+
+
+def code_of(text: str) -> str:
+    """Return what programs know a sentence by, "" where it has no code."""
+    return text.code if isinstance(text, Message) else ""
 
 
 def joined(*texts: str, between: str = "; ") -> Message:
@@ -53,13 +65,14 @@ def as_json(text: str) -> str | dict[str, Any]:
     """Put a text into what JSON can hold, without losing how it was made."""
     if not isinstance(text, Message):
         return str(text)
-    return {"said": text.template, "with": _changed(text.values, as_json)}
+    told = {"said": text.template, "with": _changed(text.values, as_json)}
+    return {**told, "code": text.code} if text.code else told
 
 
 def from_json(told: str | dict[str, Any]) -> str:
     if isinstance(told, str):
         return told
-    return Message(told["said"], _changed(told["with"], from_json))
+    return Message(told["said"], _changed(told["with"], from_json), told.get("code", ""))
 
 
 def _changed(values: Mapping[str, Any], change: Callable[[Any], Any]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ INCOMING_VAT, SUPPLIERS = 2711, 2400
 INTERNAL = 77
 """A project that is in 24SevenOffice only."""
 
-NOT_APPROVED = "Its document waits for approval"
+NOT_APPROVED = "The document is awaiting approval"
 SCANS = {"Pdf": (".pdf", b"%PDF-1.4\n"), "Png": (".png", b"\x89PNG\r\n\x1a\n")}
 """The ending of a file's name and the first bytes of its content, by type."""
 
@@ -83,14 +83,14 @@ BILLS = (
         number="F-7705",
         text="Gloves",
         costs=((6590, "250.00"),),
-        why_not="Account 6590 is not listed for expenses",
+        why_not="Account 6590 isn't listed for expenses",
     ),
     Bill(
         number="F-7706",
         text="Stock",
         costs=((4300, "5000.00"),),
         project=None,
-        why_not="The cost on account 4300 is on no project",
+        why_not="The cost on account 4300 has no project",
     ),
     Bill(
         number="F-7707",
@@ -118,7 +118,7 @@ def ten_vouchers_of_suppliers_are_entered_and_a_dry_run_tells_what_would_come(de
     _, *rows, total = demo_user.import_expenses("--dry-run").splitlines()
     listed = {(_number(title), last) for title, *_, last in (re.split("  +", row) for row in rows)}
     expect("the dry run", listed, {(bill.number, bill.why_not or str(len(bill.scans))) for bill in BILLS})
-    expect("the total", total, f"Expenses that would come: {len(SYNCED_BILLS)}, with files: {FILES}.")
+    expect("the total", total, f"Expenses that would be imported: {len(SYNCED_BILLS)}, with files: {FILES}.")
     expect("expenses in Moment", demo_user.moment("projectExpenses"), [])
     demo_user.command("connections", "resume", demo_company.NAME)
 

@@ -15,9 +15,9 @@ def to_ore(kroner: Decimal) -> int:
     """Raise RejectedError for an amount that is beyond what the books can hold, such as 1E30 or NaN."""
     if not (kroner.is_finite() and -MAX_KRONER < kroner < MAX_KRONER):
         raise RejectedError(
-            msg("The amount {amount} is beyond what the books can hold.", amount=str(kroner)[:40]),
+            msg("The amount {amount} is larger than any ledger can hold.", amount=str(kroner)[:40]),
             error_code="amount",
-            remedy=msg("Correct it where it was entered, then try again."),
+            remedy=msg("Correct it where it was entered, then retry."),
         )
     return int((kroner * 100).quantize(Decimal(1), ROUND_HALF_UP))
 

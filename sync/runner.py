@@ -263,11 +263,11 @@ class _Batch:
         if job.worker_crashes >= MAX_WORKER_CRASHES:
             raise RejectedError(
                 msg(
-                    "The bridge broke down {times} times while it had this record in hand.",
+                    "The integration crashed {times} times while processing this record.",
                     times=job.worker_crashes,
                 ),
                 error_code="worker_crashes",
-                remedy=msg("Please pass this on to whoever runs the bridge."),
+                remedy=msg("Forward this to your system administrator."),
             )
         prepared: Prepared | Success = self.flow.prepare(job)
         return prepared
@@ -315,12 +315,12 @@ class _Batch:
 
 def _broken_off(error: DatabaseUnavailableError) -> BrokenOffError:
     log.warning("batch_broke_off", because=str(error))
-    return BrokenOffError(msg("The database of the integration went away while this record was being synced."))
+    return BrokenOffError(msg("The integration's database became unavailable while this record was being synced."))
 
 
 def _crash(error: Exception) -> CrashError:
     return CrashError(
-        msg("The bridge itself failed on this record ({error}).", error=type(error).__name__),
+        msg("An internal error occurred while processing this record ({error}).", error=type(error).__name__),
         error_code=CRASHED,
-        remedy=msg("Please pass this on to whoever runs the bridge; the log says more."),
+        remedy=msg("Forward this to your system administrator. The log has the details."),
     )

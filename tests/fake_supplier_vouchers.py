@@ -52,5 +52,5 @@ class FakeSupplierVouchers(Remote):
         with self.call("fetch"):
             renew_lease()
             if file.id not in self.contents:
-                raise RejectedError("It is not there any more.")
+                raise RejectedError("It is no longer exists.")
             yield BytesIO(self.contents[file.id])

@@ -37,6 +37,7 @@ OTHER_NAMES = {
     *("cause", "disk_full", "read_only"),  # and more
     *("prompt=login", "max_age", "auth_time"),  # what OpenID Connect calls it
     *("ledger", "draft", "series"),  # choices of settings
+    "warn",  # what the doctor prints
     *(
         "worker.alive",
         "options",

@@ -26,16 +26,16 @@ API_PREFIXES = ("/webhooks/", "/health/", "/metrics")
 MESSAGES: dict[int, tuple[Message, Message]] = {
     403: (
         msg("Nothing was changed"),
-        msg("The page was open for too long. Go back, load it again and try once more."),
+        msg("Your session expired. Go back, reload the page and try again."),
     ),
-    404: (msg("There is no such page"), msg("Perhaps it has moved, or it is not for this user.")),
-    413: (msg("That is too much"), msg("Nothing was changed. Enter less, and try again.")),
-    409: (msg("Somebody else has asked for this"), msg("Nothing was changed. Please try again in a minute.")),
-    429: (msg("Too much at once"), msg("Nothing was changed. Please try again in a while.")),
-    500: (msg("Something went wrong here"), msg("It has been noted. Please try again in a while.")),
-    503: (msg("The database is away"), msg("Nothing is lost. Please try again in half a minute.")),
+    404: (msg("Page not found"), msg("It may have moved, or you may not have access.")),
+    413: (msg("Too much data"), msg("Nothing was changed. Shorten your input and try again.")),
+    409: (msg("Someone else is already doing this"), msg("Nothing was changed. Please retry in a minute.")),
+    429: (msg("Too many requests"), msg("Nothing was changed. Please try again shortly.")),
+    500: (msg("Something went wrong on our side"), msg("We've logged it. Please try again shortly.")),
+    503: (msg("Database unavailable"), msg("No data is lost. Please try again in half a minute.")),
 }
-DEFAULT_MESSAGE = (msg("That cannot be read"), msg("Something in the address or the form is not as it should be."))
+DEFAULT_MESSAGE = (msg("Invalid request"), msg("The address or the form contains something we can't read."))
 
 
 FAILURES: dict[type[Exception], tuple[int, str]] = {

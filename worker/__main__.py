@@ -17,28 +17,20 @@ from worker.lazy_command import CommandGroup, LazyCommand
 REFUSED, STOPPED, CRASHED = 2, 130, 70
 
 COMMANDS = (
-    LazyCommand(
-        "alive", "worker.cli.installation:alive", "Fail unless beat, Redis and a worker have been at work."
-    ),
-    LazyCommand("audit", "worker.cli.audit:audit", "Who did what."),
-    LazyCommand(
-        "connections", "worker.cli.connections:connections", "The companies whose systems are kept in step."
-    ),
-    LazyCommand("doctor", "worker.cli.doctor:doctor", "Look a connection over in both systems, without writing."),
-    LazyCommand("expenses", "worker.cli.onboarding:expenses", "The costs in 24SevenOffice that become expenses."),
-    LazyCommand("jobs", "worker.cli.jobs:jobs", "The records that have changed, and their states."),
-    LazyCommand("keys", "worker.cli.installation:keys", "The keys that passwords are encrypted with."),
-    LazyCommand("migrate", "worker.cli.installation:migrate_", "Bring the database to the newest version."),
-    LazyCommand("people", "worker.cli.erasure:people", "What the database knows of a person."),
-    LazyCommand("receivers", "worker.cli.receivers:receivers", "The programs that get events, by their numbers."),
-    LazyCommand(
-        "reconcile", "worker.cli.reconcile:reconcile", "Compare invoices and expenses in Moment with the ledger."
-    ),
-    LazyCommand(
-        "restore", "worker.cli.restore:restore", "Prepare a restored database before anything works on it."
-    ),
-    LazyCommand("tokens", "worker.cli.tokens:tokens", "The tokens of programs that use the API."),
-    LazyCommand("users", "worker.cli.users:users", "The people who may see the pages."),
+    LazyCommand("alive", "worker.cli.installation:alive", "Check that beat, Redis and a worker are running."),
+    LazyCommand("audit", "worker.cli.audit:audit", "Export the audit log."),
+    LazyCommand("connections", "worker.cli.connections:connections", "Manage company connections."),
+    LazyCommand("doctor", "worker.cli.doctor:doctor", "Test a connection in both systems without writing."),
+    LazyCommand("expenses", "worker.cli.onboarding:expenses", "Import costs from 24SevenOffice as expenses."),
+    LazyCommand("jobs", "worker.cli.jobs:jobs", "List and manage records and their sync status."),
+    LazyCommand("keys", "worker.cli.installation:keys", "Manage the keys that encrypt passwords."),
+    LazyCommand("migrate", "worker.cli.installation:migrate_", "Migrate the database to the latest version."),
+    LazyCommand("people", "worker.cli.erasure:people", "Find or erase a person's data."),
+    LazyCommand("receivers", "worker.cli.receivers:receivers", "Manage event receivers."),
+    LazyCommand("reconcile", "worker.cli.reconcile:reconcile", "Reconcile Moment with the ledger."),
+    LazyCommand("restore", "worker.cli.restore:restore", "Prepare a restored database before use."),
+    LazyCommand("tokens", "worker.cli.tokens:tokens", "Manage API tokens."),
+    LazyCommand("users", "worker.cli.users:users", "Manage users."),
 )
 """What is added here needs a line in docs/commands.md too."""
 
@@ -69,13 +61,13 @@ class CommandLine(CommandGroup):
 @click.version_option(__version__, message="moment24 %(version)s")
 @click.pass_context
 def main(ctx: click.Context) -> None:
-    """Look after the integration of Moment and 24SevenOffice.
+    """Manage the integration between Moment and 24SevenOffice.
 
-    Exit codes: 0 done, 1 something was found, 2 refused or not understood, 3 PostgreSQL, Redis or a remote system
-    cannot be reached, 130 stopped.
+    Exit codes: 0 success, 1 findings, 2 invalid or rejected, 3 PostgreSQL, Redis or a remote system unreachable,
+    130 stopped.
     """
     if ctx.obj is run:
-        import_module("worker.cli.errors").configure_log()
+        import_module("worker.cli.command_log").configure_log()
 
 
 def run(prog_name: str = "moment24") -> None:

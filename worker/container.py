@@ -346,7 +346,9 @@ class Container:
         """
         from models.admin import erasure
 
-        self.connections.pause(connection.id, msg("It is being erased."), actor=actor, now=self.clock())
+        self.connections.pause(
+            connection.id, msg("The connection is being erased."), actor=actor, now=self.clock()
+        )
         self.connections.new_token(connection.id, actor=actor, now=self.clock())
         self.budget.for_connection(connection.id).forget()
         self.erp(connection.settings).log_out()

@@ -79,6 +79,6 @@ def _moment_url(settings: Settings, found: RecordReferences, record: Record, *, 
 def _twentyfour_url(template: str, entity_type: EntityType, remote_id: str) -> RecordUrl:
     """Read a number, or a voucher such as "2026/1024" or "2026-4-40001"."""
     *year, number = re.split("[/-]", remote_id)
-    name = msg("Voucher {number} of {year}", number=number, year=year[0]) if year else titled(entity_type, number)
+    name = msg("Voucher {number}/{year}", number=number, year=year[0]) if year else titled(entity_type, number)
     url = twentyfour.record_url(template, entity_type, number, year=year[0] if year else "")
     return RecordUrl(name=name, url=url)

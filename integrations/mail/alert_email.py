@@ -26,30 +26,32 @@ _MAX_COMPANY = 40
 _MAX_BODY = 1000
 _URGENCY = {alert_type: place for place, alert_type in enumerate(AlertType)}
 
-FOR_A_USER = msg("Sent by the integration between Moment and 24SevenOffice, as you are a user of it.")
+FOR_A_USER = msg(
+    "You receive this because you have an account with the integration between Moment and 24SevenOffice."
+)
 FOR_THE_LISTED = msg(
-    "Sent by the bridge between Moment and 24SevenOffice, as your address is one of those that hear of errors."
+    "You receive this because you're an alert recipient of the integration between Moment and 24SevenOffice."
 )
 
 _SINGULAR = {
     AlertType.PAUSED: msg("The connection is paused"),
-    AlertType.CLOCK: msg("The clock of a server is wrong"),
-    AlertType.OUTAGE: msg("The connection is interrupted"),
-    AlertType.STALLED: msg("Changes are not received"),
-    AlertType.WEBHOOK: msg("The webhook names records that do not exist"),
-    AlertType.RECEIVER: msg("An event receiver is disabled"),
-    AlertType.RATE_LIMITED: msg("The connection waits for requests"),
-    AlertType.RECOVERED: msg("The connection works again"),
-    AlertType.RECONCILIATION: msg("The books of the month"),
-    AlertType.DIGEST: msg("The week in short"),
+    AlertType.CLOCK: msg("Server clock is wrong"),
+    AlertType.OUTAGE: msg("Connection interrupted"),
+    AlertType.STALLED: msg("Changes aren't being received"),
+    AlertType.WEBHOOK: msg("Webhooks name records that don't exist"),
+    AlertType.RECEIVER: msg("Event receiver disabled"),
+    AlertType.RATE_LIMITED: msg("Connection waiting for API quota"),
+    AlertType.RECOVERED: msg("Connection recovered"),
+    AlertType.RECONCILIATION: msg("Monthly reconciliation"),
+    AlertType.DIGEST: msg("Weekly summary"),
 }
 _PLURAL = _SINGULAR | {
-    AlertType.ACCOUNT: msg("News of your account"),
-    AlertType.PAUSED: msg("Connections are paused"),
-    AlertType.OUTAGE: msg("Connections are interrupted"),
-    AlertType.RECEIVER: msg("Event receivers are disabled"),
-    AlertType.RATE_LIMITED: msg("Connections wait for requests"),
-    AlertType.RECOVERED: msg("Connections work again"),
+    AlertType.ACCOUNT: msg("Security notice about your account"),
+    AlertType.PAUSED: msg("Connections paused"),
+    AlertType.OUTAGE: msg("Connections interrupted"),
+    AlertType.RECEIVER: msg("Event receivers disabled"),
+    AlertType.RATE_LIMITED: msg("Connections waiting for API quota"),
+    AlertType.RECOVERED: msg("Connections recovered"),
 }
 
 
@@ -133,20 +135,24 @@ def headline(alert: PendingAlert, *, language: Language) -> str:
     match alert.type:
         case AlertType.NEEDS_ATTENTION:
             system = "Moment" if alert.entity_type is EntityType.EXPENSE else "24SevenOffice"
-            return translate(msg("{title} did not reach {system}", title=title, system=system), language)
+            return translate(
+                msg("Action needed: {title} wasn't synced to {system}", title=title, system=system), language
+            )
         case AlertType.REMINDER:
             days = (alert.at - (alert.since or alert.at)).days
             words = translations(language)
             still = words.ngettext(
-                "{title} still needs you after {days} day", "{title} still needs you after {days} days", days
+                "Reminder: {title} has needed action for {days} day",
+                "Reminder: {title} has needed action for {days} days",
+                days,
             )
             return still.format(title=title, days=days)
         case AlertType.ACCOUNT:
             return title
         case AlertType.OVERDUE:
-            return translate(msg("{title} has not been synced yet", title=title), language)
+            return translate(msg("{title} hasn't synced yet", title=title), language)
         case AlertType.RESOLVED:
-            return translate(msg("{title} is in order now", title=title), language)
+            return translate(msg("Resolved: {title}", title=title), language)
         case alert_type:
             return translate(_SINGULAR[alert_type], language)
 
@@ -155,15 +161,15 @@ def _plural_headline(alert_type: AlertType, count: int, *, language: Language) -
     words = translations(language)
     match alert_type:
         case AlertType.NEEDS_ATTENTION:
-            news = words.ngettext("{count} record needs you", "{count} records need you", count)
+            news = words.ngettext("Action needed: {count} record", "Action needed: {count} records", count)
         case AlertType.REMINDER:
-            news = words.ngettext("{count} record still needs you", "{count} records still need you", count)
-        case AlertType.OVERDUE:
             news = words.ngettext(
-                "{count} record has not been synced yet", "{count} records have not been synced yet", count
+                "Reminder: {count} record needs action", "Reminder: {count} records need action", count
             )
+        case AlertType.OVERDUE:
+            news = words.ngettext("{count} record hasn't synced yet", "{count} records haven't synced yet", count)
         case AlertType.RESOLVED:
-            news = words.ngettext("{count} record is in order now", "{count} records are in order now", count)
+            news = words.ngettext("Resolved: {count} record", "Resolved: {count} records", count)
         case _:
             news = translate(_PLURAL[alert_type], language)
     return news.format(count=count)

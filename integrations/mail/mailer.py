@@ -74,7 +74,7 @@ class Mailer:
             refused = error.recipients
         except (smtplib.SMTPException, OSError) as error:
             down = msg(
-                "The mail server {server} did not take a mail: {cause}", server=self._host, cause=_cause(error)
+                "The mail server {server} rejected an email: {cause}", server=self._host, cause=_cause(error)
             )
             raise UnavailableError(down, error_code="mail") from error
         if refused:
@@ -110,11 +110,11 @@ def _send(server: smtplib.SMTP, message: EmailMessage) -> dict[str, tuple[int, b
     except smtplib.SMTPNotSupportedError as error:
         raise RejectedError(
             msg(
-                "The mail server takes no address with letters but a to z: {address}.",
+                "The mail server only accepts addresses with the letters a–z: {address}.",
                 address=message["To"],
             ),
             error_code="mail_address",
-            remedy=msg("Correct the e-mail addresses in the settings of the connection."),
+            remedy=msg("Correct the alert recipients in the connection's settings."),
         ) from error
 
 
@@ -130,10 +130,10 @@ def _refusal(refused: dict[str, tuple[int, bytes]]) -> RejectedError | Unavailab
     whom = ", ".join(answers)
     if all(code in _NO_SUCH_ADDRESS and not said.startswith(_POLICY) for code, said in refused.values()):
         return RejectedError(
-            msg("The mail server does not take mails for {addresses}.", addresses=whom),
+            msg("The mail server rejects email to {addresses}.", addresses=whom),
             error_code="mail_address",
-            remedy=msg("Correct the e-mail addresses in the settings of the connection."),
+            remedy=msg("Correct the alert recipients in the connection's settings."),
         )
     return UnavailableError(
-        msg("The mail server does not take mails for {addresses} now.", addresses=whom), error_code="mail"
+        msg("The mail server doesn't accept email to {addresses} right now.", addresses=whom), error_code="mail"
     )

@@ -169,7 +169,7 @@ class MomentClient:
     def _one(self, call: Call, path: str, record_id: str) -> Values | None:
         values = self._send(call, "GET", path)
         if values is not None and str(values.get("id")) != record_id:
-            raise call.no_answer(msg("answered with something else than the record"))
+            raise call.no_answer(msg("responded with something other than the record"))
         return values
 
     def sublist(self, path: str) -> Sequence[Values] | None:
@@ -216,7 +216,7 @@ class MomentClient:
         made = id_of(self.write("POST", resource, values, repeatable=False).get("id"))
         if not made:
             call = self._write_call(resource, repeatable=False)
-            raise call.no_answer(msg("did not tell the id of what it saved"))
+            raise call.no_answer(msg("didn't return the id of what it saved"))
         return made
 
     def update(self, path: str, values: Values) -> bool:
@@ -323,14 +323,14 @@ def _read(call: Call, body: bytes) -> Values:
     try:
         values = parse(body)
     except TooManyValuesError as error:
-        many = msg("sent an answer with more than {count} values", count=MAX_VALUES)
+        many = msg("sent a response with more than {count} values", count=MAX_VALUES)
         raise call.too_large(many, error_code="too_many_rows") from error
     except TooDeepError as error:
-        raise call.no_answer(msg("sent an answer that is nested too deeply"), error_code="too_deep") from error
+        raise call.no_answer(msg("sent a response that is nested too deeply"), error_code="too_deep") from error
     except ValueError as error:
-        raise call.no_answer(msg("sent an answer that could not be read")) from error
+        raise call.no_answer(msg("sent a response that couldn't be read")) from error
     if not isinstance(values, dict):
-        raise call.no_answer(msg("sent an answer that could not be read"))
+        raise call.no_answer(msg("sent a response that couldn't be read"))
     return values
 
 

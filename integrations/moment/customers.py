@@ -10,7 +10,7 @@ from sync.rules.normalization import clean, country_code, is_norwegian
 
 MAX_LENGTH = 1000
 MAX_NUMBER = 10**20
-_REMEDY = msg("Correct the customer in Moment; it then comes across by itself.")
+_REMEDY = msg("Correct the customer in Moment. It then syncs automatically.")
 
 
 def translate(values: Mapping[str, object]) -> Customer:

@@ -64,9 +64,7 @@ class Call:
     def _unless_saved(self, away: UnavailableError, what: Message, *, answered: bool) -> SyncError:
         if self.repeatable:
             return away
-        unsure = msg(
-            "Moment {what} ({doing}), so that nobody knows whether it was saved.", what=what, doing=self.doing
-        )
+        unsure = msg("Moment {what} ({doing}), so it's unclear whether it was saved.", what=what, doing=self.doing)
         return OutcomeUnknownError(
             unsure,
             error_code="moment_uncertain" if away.error_code == _UNAVAILABLE else away.error_code,
@@ -75,59 +73,59 @@ class Call:
 
     def held_back(self) -> SyncError:
         """Return the consequence where the call was not made, as Moment answers no connection."""
-        silent = msg("Moment answers none of the connections at the moment ({doing}).", doing=self.doing)
+        silent = msg("Moment isn't responding to any connection right now ({doing}).", doing=self.doing)
         return HeldBackError(silent, error_code=_UNAVAILABLE)
 
     def connection_failed(self, error: requests.RequestException) -> SyncError:
         if not was_sent(error):
             return UnavailableError(
-                msg("Moment could not be reached ({doing}).", doing=self.doing), error_code=_UNAVAILABLE
+                msg("Couldn't reach Moment ({doing}).", doing=self.doing), error_code=_UNAVAILABLE
             )
         if isinstance(error, requests.Timeout):
-            return self.no_answer(msg("did not answer in time"), answered=False, error_code="too_slow")
-        return self.no_answer(msg("broke off the connection"), answered=False)
+            return self.no_answer(msg("didn't respond in time"), answered=False, error_code="too_slow")
+        return self.no_answer(msg("closed the connection"), answered=False)
 
     def error_status(self, status: int, body: bytes, headers: Mapping[str, str]) -> SyncError:
         match status:
             case HTTPStatus.UNAUTHORIZED | HTTPStatus.FORBIDDEN:
                 return MisconfiguredError(
-                    msg("Moment does not accept the API key for company {company}.", company=self.company),
+                    msg("Moment rejects the API key for company {company}.", company=self.company),
                     error_code="moment_key",
                     remedy=msg(
-                        "Make a new API key in Moment and enter it in the settings of the connection. "
-                        "A key lives for two years at most."
+                        "Create a new API key in Moment and enter it in the connection's settings. Keys expire "
+                        "after at most two years."
                     ),
                 )
             case status if status in _RETRYABLE:
-                pause = msg("Moment asks for a pause ({doing}).", doing=self.doing)
+                pause = msg("Moment asked us to wait ({doing}).", doing=self.doing)
                 return UnavailableError(pause, error_code=_UNAVAILABLE, retry_after=wait_asked_for(headers))
             case status if HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR:
                 said = _message_of(body) or msg("status {status}", status=status)
-                refused = msg("Moment refused this ({doing}): {said}", doing=self.doing, said=said)
+                refused = msg("Moment rejected this ({doing}): {said}", doing=self.doing, said=said)
                 return RejectedError(refused, error_code="moment_refused")
             case _:
                 return self.no_answer(
-                    msg("answered with status {status}", status=status), retry_after=wait_asked_for(headers)
+                    msg("responded with status {status}", status=status), retry_after=wait_asked_for(headers)
                 )
 
     def record_gone(self) -> SyncError:
-        gone = msg("Moment does not have this record any more ({doing}).", doing=self.doing)
+        gone = msg("This record no longer exists in Moment ({doing}).", doing=self.doing)
         return RejectedError(gone, error_code="moment_gone")
 
     def not_included(self, includes: str) -> SyncError:
         """Return the consequence where a record can be read, but not with this included."""
         return MisconfiguredError(
-            msg("Moment does not include “{includes}” ({doing}).", includes=includes, doing=self.doing),
+            msg("Moment doesn't include “{includes}” ({doing}).", includes=includes, doing=self.doing),
             error_code="moment_includes",
-            remedy=msg("Have whoever runs the integration correct MOMENT_CUSTOMER_INCLUDES."),
+            remedy=msg("Ask your system administrator to correct MOMENT_CUSTOMER_INCLUDES."),
         )
 
     def no_such_company(self) -> SyncError:
         """Return the consequence where even a list is not found."""
         return MisconfiguredError(
-            msg("Moment has no company {company}.", company=self.company),
+            msg("Company {company} doesn't exist in Moment.", company=self.company),
             error_code="moment_company",
-            remedy=msg("Correct the company's id in the settings of the connection."),
+            remedy=msg("Correct the Moment company id in the connection's settings."),
         )
 
 

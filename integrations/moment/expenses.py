@@ -60,7 +60,7 @@ class ExpenseGateway:
                 msg("The activity “{name}” of {project} is closed in Moment.", name=name, project=project),
                 error_code="activity",
                 remedy=msg(
-                    "Open the activity “{name}” of {project} in Moment, or make another one with that name.",
+                    "Open the activity “{name}” of {project} in Moment, or create another one with that name.",
                     name=name,
                     project=project,
                 ),
@@ -128,7 +128,7 @@ class ExpenseGateway:
                 refusal.message,
                 error_code="activity",
                 remedy=msg(
-                    "Make an activity called “{name}” in {project} in Moment.",
+                    "Create an activity called “{name}” in {project} in Moment.",
                     name=name,
                     project=self._project_name(project_id),
                 ),
@@ -148,9 +148,9 @@ class ExpenseGateway:
             if not expense or expense.get("invoiced") is not True:
                 raise
             raise RejectedError(
-                msg("The expense is invoiced in Moment and cannot be changed any more."),
+                msg("The expense has been invoiced in Moment and can no longer be changed."),
                 error_code="invoiced",
-                remedy=msg("Correct it by hand where it was invoiced."),
+                remedy=msg("Correct it manually where it was invoiced."),
             ) from refusal
 
 

@@ -105,7 +105,7 @@ class Fields:
             return None
         if isinstance(value, int | Decimal) and not isinstance(value, bool) and -_MAX_AMOUNT < value < _MAX_AMOUNT:
             return Decimal(value)
-        raise self._wrong(name, msg("a number of usual size"))
+        raise self._wrong(name, msg("a number within the usual range"))
 
     def money(self, name: str) -> Decimal | None:
         """Read an amount in units of its currency, with exactly two decimals."""
@@ -126,7 +126,7 @@ class Fields:
             # Python also reads other ISO forms, such as week dates, which Moment never writes.
             return date.fromisoformat(text if _DAY.fullmatch(text) else "")
         except ValueError:
-            raise self._wrong(name, msg("a day written as year-month-day")) from None
+            raise self._wrong(name, msg("a date in the format year-month-day")) from None
 
     def enum_value(self, name: str, table: Mapping[str, T], *, missing: T) -> T:
         """Read one of Moment's words. One that is not in the table is for a person to judge, never guessed."""
@@ -149,7 +149,7 @@ class Fields:
         shown = _display(self.values.get(name))
         return self.refused(
             msg(
-                "The {field} is “{value}”, which is not {wanted}",
+                "The {field} is “{value}” instead of {wanted}",
                 field=FIELD_LABELS[name],
                 value=shown,
                 wanted=expected,

@@ -25,10 +25,10 @@ MAX_DIGITS = 18
 """Digits before the decimal point of an amount that is believed."""
 
 _REMEDY = msg(
-    "A finalized invoice cannot be corrected in Moment. Credit it and write it anew, or enter its voucher in "
-    "the accounts by hand and set the invoice to “do not transfer”."
+    "A finalized invoice can't be corrected in Moment. Credit it and create a new one, or post its voucher "
+    "manually and set the invoice to “do not transfer”."
 )
-_ACCOUNT_REMEDY = msg("Correct the financial account in Moment, then try again.")
+_ACCOUNT_REMEDY = msg("Correct the financial account in Moment, then retry.")
 
 
 def is_finalized(values: Mapping[str, object]) -> bool:
@@ -162,7 +162,7 @@ def _lines(fields: Fields, account: Chart) -> Iterator[InvoiceLine]:
         account_id = row.required(row.key, "financialAccountId")
         booked_on = account(account_id)
         if booked_on is None:
-            raise row.refused(msg("Financial account {id} is not in Moment", id=account_id))
+            raise row.refused(msg("Financial account {id} doesn't exist in Moment", id=account_id))
         yield InvoiceLine(
             amount=amount,
             account=booked_on.required(booked_on.whole, "accountNumber"),

@@ -166,7 +166,7 @@ class ListReader:
     def _rows(self, answer: Values) -> Sequence[Values]:
         rows = answer.get("content")
         if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-            raise self._call.no_answer(msg("answered with something else than a list"))
+            raise self._call.no_answer(msg("responded with something other than a list"))
         if len(rows) > MAX_ROWS:
             raise self._call.too_large(
                 msg("sent more than {count} rows", count=MAX_ROWS), error_code="too_many_rows"
@@ -184,15 +184,15 @@ class ListReader:
     def _check_length(self, page: _Page, idle: int) -> None:
         if idle == _MAX_IDLE_PAGES or max(page.total_pages, page.place + 1) * page.size > MAX_ROWS:
             raise self._call.too_large(
-                msg("claims to have a list of {count} pages", count=page.total_pages), error_code="too_many_pages"
+                msg("claims its list has {count} pages", count=page.total_pages), error_code="too_many_pages"
             )
 
     def _another_page(self) -> Exception:
-        return self._call.no_answer(msg("answered with another page than the one asked for"))
+        return self._call.no_answer(msg("responded with a different page than requested"))
 
     def _incomplete(self, told: int, elements: int) -> Exception:
         return self._call.no_answer(
-            msg("told {told} of the {count} rows that its list has", told=told, count=elements),
+            msg("returned {told} of the {count} rows in its list", told=told, count=elements),
             error_code="incomplete_list",
         )
 

@@ -6,7 +6,7 @@ from i18n.messages import msg
 from integrations.moment.fields import Fields
 from sync.records import Project
 
-_REMEDY = msg("Correct the project in Moment; it then comes across by itself.")
+_REMEDY = msg("Correct the project in Moment. It then syncs automatically.")
 
 
 def translate(values: Mapping[str, object]) -> Project:

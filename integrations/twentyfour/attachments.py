@@ -59,9 +59,9 @@ def fetched(
             checksum = session.call("Attachment", "GetChecksum", file=file.handle)
         if not _agrees(checksum, digest):
             raise RejectedError(
-                msg("A document ({type}, id {id}) is broken in 24SevenOffice.", type=file.type, id=file.id),
+                msg("A document ({type}, id {id}) is corrupt in 24SevenOffice.", type=file.type, id=file.id),
                 error_code="file_broken",
-                remedy=msg("Attach it to the voucher in 24SevenOffice anew."),
+                remedy=msg("Attach it to the voucher in 24SevenOffice again."),
             )
         content.seek(0)
         yield content
@@ -75,13 +75,15 @@ def _download(
     if size > MAX_FILE_BYTES:
         raise RejectedError(
             msg(
-                "A document ({type}, id {id}) has {size} MiB, more than is brought to Moment.",
+                "A document ({type}, id {id}) has {size} MiB, which is too large to copy to Moment.",
                 type=file.type,
                 id=file.id,
                 size=size // 1024**2,
             ),
             error_code="file_too_large",
-            remedy=msg("Attach a smaller one to the voucher in 24SevenOffice, or add it to the expense by hand."),
+            remedy=msg(
+                "Attach a smaller document to the voucher in 24SevenOffice, or add it to the expense manually."
+            ),
         )
     checksum = md5(usedforsecurity=False)
     for _ in range(2 * (size // chunk + 1)):  # where each chunk is but a part of what was asked for, it is broken
@@ -113,7 +115,7 @@ def _explaining_if_gone(session: Session, file: VoucherFile) -> Iterator[None]:
     except UnavailableError as error:
         if error.error_code != "fault" or _search(session, FileId={"int": [int(file.id)]}):
             raise
-        gone = msg("A document ({type}, id {id}) is no longer in 24SevenOffice.", type=file.type, id=file.id)
+        gone = msg("A document ({type}, id {id}) no longer exists in 24SevenOffice.", type=file.type, id=file.id)
         raise RejectedError(gone, error_code="file_gone") from error
 
 

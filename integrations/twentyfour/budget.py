@@ -192,28 +192,25 @@ class Budget:
         try:
             answer, milliseconds = self._take(keys=keys, args=[self._ticks(), *self._hour(), *rest])
         except RedisError as error:
-            raise UnavailableError(
-                msg("The budget of requests in Redis cannot be reached."), error_code="redis"
-            ) from error
+            raise UnavailableError(msg("The API quota in Redis can't be reached."), error_code="redis") from error
         return answer, milliseconds * MILLISECOND
 
     def _refusal(self, answer: int, wait: timedelta) -> RateLimitedError:
         until = f"{(self._clock() + wait + MINUTE).astimezone(OSLO):%H:%M}"  # by then in any case
         if answer == scripts.BLOCKED_BY_REMOTE:
-            message = msg("24SevenOffice takes no more requests until {time}.", time=until)
+            message = msg("24SevenOffice accepts no more requests until {time}.", time=until)
             return RateLimitedError(message, error_code="quarantine", retry_after=wait)
         if answer == scripts.QUEUE_TOO_LONG:
-            message = msg("Too many requests to 24SevenOffice wait for their turn just now.")
+            message = msg("Too many requests to 24SevenOffice are queued right now.")
             return RateLimitedError(message, error_code="too_many_requests", retry_after=wait)
         if answer == scripts.SHARE_EXHAUSTED:
             message = msg(
-                "This connection has used its share of the hour's requests to 24SevenOffice; more come at {time}.",
+                "This connection has used its share of this hour's 24SevenOffice API quota. It continues at "
+                "{time}.",
                 time=until,
             )
             return RateLimitedError(message, error_code="share", retry_after=wait)
-        message = msg(
-            "The hour's requests to 24SevenOffice are used up. The next ones come at {time}.", time=until
-        )
+        message = msg("This hour's 24SevenOffice API quota is used up. Syncing continues at {time}.", time=until)
         return RateLimitedError(message, error_code="budget", retry_after=wait)
 
     def _hour(self) -> tuple[int, int]:

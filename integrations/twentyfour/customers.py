@@ -155,7 +155,7 @@ class CustomerIndex(CachedReader):
             page = self._page({**since, "Page": number})
             if page.CurrentPage != number:
                 raise UnavailableError(
-                    msg("24SevenOffice answered with another page of customers than the one asked for."),
+                    msg("24SevenOffice responded with a different page of customers than requested."),
                     error_code="unreadable",
                 )
             yield page
@@ -254,7 +254,7 @@ def _number_or_error(answer: SoapValue) -> int | SyncError:
         return error_mapping.error_of(heard, saves=True)
     if answer is None or not answer.Id:
         return OutcomeUnknownError(
-            msg("24SevenOffice did not tell what became of the customer."), error_code="no_number"
+            msg("24SevenOffice didn't report whether the customer was saved."), error_code="no_number"
         )
     number: int = answer.Id
     return number

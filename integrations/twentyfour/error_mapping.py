@@ -70,34 +70,34 @@ RULES = (
         r"^company ",
         RejectedError,
         error_code="refused",
-        message=msg("24SevenOffice refused the customer"),
+        message=msg("24SevenOffice rejected the customer"),
         remedy=msg("Correct the customer in Moment."),
     ),
     Rule(
         rf"{ITS_OWN}(session is not authenticated|client is not authenticated on)|^result NotAuthenticated",
         SessionRefusedError,
         error_code="session",
-        message=msg("24SevenOffice does not accept the session"),
+        message=msg("24SevenOffice rejected the session"),
     ),
     Rule(
         QUARANTINE,
         RateLimitedError,
         error_code="quarantine",
-        message=msg("24SevenOffice takes no requests for a while, as there were too many"),
+        message=msg("24SevenOffice is temporarily blocking requests because there were too many"),
     ),
     Rule(
         rf"{ITS_OWN}the provided identity\w* is (blocked|disabled)",
         MisconfiguredError,
         error_code="identity_blocked",
-        message=msg("The login has no access to this client of 24SevenOffice"),
-        remedy=msg("Unblock it in 24SevenOffice, or enter another identity id in the connection's settings."),
+        message=msg("The sign-in has no access to this 24SevenOffice client"),
+        remedy=msg("Unblock it in 24SevenOffice, or choose another client in the connection's settings."),
     ),
     Rule(
         rf"{ITS_OWN}the provided identity\w* does not (belong|exist)",
         MisconfiguredError,
         error_code="identity",
-        message=msg("The login does not reach this client of 24SevenOffice"),
-        remedy=msg("Fetch the clients in the connection's settings, and choose the right one."),
+        message=msg("The sign-in doesn't include this 24SevenOffice client"),
+        remedy=msg("Load the available clients in the connection's settings and choose one."),
     ),
     Rule(
         r"DepartmentIsRequired",
@@ -105,8 +105,8 @@ RULES = (
         error_code="department_required",
         message=msg("24SevenOffice requires a department"),
         remedy=msg(
-            "Enter a department in the connection's settings, or let 24SevenOffice do without it for projects and "
-            "for the accounts of invoices."
+            "Enter a department in the connection's settings, or turn off the requirement in 24SevenOffice for "
+            "projects and for the invoice accounts."
         ),
     ),
     Rule(
@@ -120,8 +120,8 @@ RULES = (
         r"^fault \S*Client:|instance validation error",  # in SOAP 1.1 a fault of the sender, not to be repeated
         RejectedError,
         error_code="not_understood",
-        message=msg("24SevenOffice could not read what it was sent"),
-        remedy=msg("Look for unusual signs or values in the record in Moment."),
+        message=msg("24SevenOffice couldn't read the request"),
+        remedy=msg("Look for unusual characters or values in the record in Moment."),
     ),
     Rule(
         r"^result SystemError",
@@ -134,26 +134,26 @@ RULES = (
         r"^result \w+: (.*: )?regnskapsåret \d+ er (låst|ikke opprettet)",
         RejectedError,
         error_code="fiscal_year",
-        message=msg("24SevenOffice refused the voucher"),
-        remedy=msg("Open the fiscal year in 24SevenOffice and try again, or post the invoice by hand."),
+        message=msg("24SevenOffice rejected the voucher"),
+        remedy=msg("Open the fiscal year in 24SevenOffice and retry, or post the invoice manually."),
         open=True,
     ),
     Rule(
         r"^result \w+: (.*: )?konto \d+ finnes ikke",
         RejectedError,
         error_code="unknown_account",
-        message=msg("24SevenOffice refused the voucher"),
-        remedy=msg("Open the account in 24SevenOffice or correct it where it is named, then try again."),
+        message=msg("24SevenOffice rejected the voucher"),
+        remedy=msg("Open the account in 24SevenOffice or correct it where it is named, then retry."),
         open=True,
     ),
     Rule(
         r"^result .*vat ?is ?not ?in ?balance",
         RejectedError,
         error_code="vat_not_balanced",
-        message=msg("24SevenOffice misses the VAT of the voucher in lines of its own"),
+        message=msg("24SevenOffice expects the voucher's VAT on separate lines"),
         remedy=msg(
-            "Choose the other way for the VAT of vouchers in the connection's settings. If it is chosen already, "
-            "compare the rate of the VAT code in 24SevenOffice with that of the invoice. Then try again."
+            "Choose the other option for Voucher VAT in the connection's settings. If it's already chosen, "
+            "compare the VAT code's rate in 24SevenOffice with the invoice's rate. Then retry."
         ),
         open=True,
     ),
@@ -161,10 +161,10 @@ RULES = (
         r"^result .*vat ?is ?missing ?foundation",
         RejectedError,
         error_code="vat_without_base",
-        message=msg("24SevenOffice finds VAT in the voucher without what it is the VAT of"),
+        message=msg("24SevenOffice found VAT in the voucher without a base amount"),
         remedy=msg(
-            "See that the VAT code of the account has the account of its own VAT in 24SevenOffice, or choose the "
-            "other way for the VAT of vouchers in the connection's settings. Then try again."
+            "Make sure the account's VAT code has its own VAT account in 24SevenOffice, or choose the other "
+            "option for Voucher VAT in the connection's settings. Then retry."
         ),
         open=True,
     ),
@@ -172,10 +172,10 @@ RULES = (
         r"^result .*invoice ?already ?exists",
         RejectedError,
         error_code="invoice_exists",
-        message=msg("24SevenOffice has an invoice with this number already"),
+        message=msg("24SevenOffice already has an invoice with this number"),
         remedy=msg(
-            "Look for the invoice number in the customer's ledger in 24SevenOffice. If it is this invoice, mark "
-            "it as handled; otherwise post it by hand."
+            "Look for the invoice number in the customer ledger in 24SevenOffice. If it's this invoice, mark it "
+            "as resolved. Otherwise, post it manually."
         ),
         open=True,
     ),
@@ -184,15 +184,15 @@ RULES = (
         RejectedError,
         error_code="bank_account",
         message=msg("24SevenOffice has another bank account on the customer"),
-        remedy=msg("Correct the bank account of the customer in 24SevenOffice, then try again."),
+        remedy=msg("Correct the bank account of the customer in 24SevenOffice, then retry."),
         open=True,
     ),
     Rule(
         r"^result ",
         RejectedError,
         error_code="refused",
-        message=msg("24SevenOffice refused the voucher"),
-        remedy=msg("Correct what it names, in Moment or in 24SevenOffice, then try again."),
+        message=msg("24SevenOffice rejected the voucher"),
+        remedy=msg("Correct what it names, in Moment or in 24SevenOffice, then retry."),
         open=True,
     ),
     Rule(
@@ -206,13 +206,13 @@ RULES = (
         r"^http 429",
         RateLimitedError,
         error_code="too_many_requests",
-        message=msg("24SevenOffice gets too many requests just now"),
+        message=msg("24SevenOffice gets too many requests right now"),
     ),
     Rule(
         r"^http 4",
         UnavailableError,
         error_code="http_error",
-        message=msg("24SevenOffice did not take the request"),
+        message=msg("24SevenOffice didn't accept the request"),
     ),
     Rule(
         r"^http ",
@@ -225,56 +225,56 @@ RULES = (
         r"^held back",
         HeldBackError,
         error_code="no_connection",
-        message=msg("24SevenOffice answers none of the connections at the moment"),
+        message=msg("24SevenOffice isn't responding to any connection right now"),
     ),
-    Rule(r"^unsent", UnavailableError, error_code="no_connection", message=msg("24SevenOffice cannot be reached")),
+    Rule(r"^unsent", UnavailableError, error_code="no_connection", message=msg("24SevenOffice can't be reached")),
     Rule(
         r"^silent",
         UnavailableError,
         error_code="no_answer",
-        message=msg("24SevenOffice gave no answer"),
+        message=msg("24SevenOffice didn't respond"),
         open=True,
     ),
     Rule(
         r"^late",
         UnavailableError,
         error_code="too_slow",
-        message=msg("24SevenOffice did not answer in time"),
+        message=msg("24SevenOffice didn't respond in time"),
         open=True,
     ),
     Rule(
         r"^too large",
         AnswerTooLargeError,
         error_code="too_large",
-        message=msg("24SevenOffice gave an answer that is too large"),
+        message=msg("24SevenOffice sent a response that is too large"),
         open=True,
     ),
     Rule(
         r"^too many",
         AnswerTooLargeError,
         error_code="too_many_rows",
-        message=msg("24SevenOffice gave an answer with too many rows"),
+        message=msg("24SevenOffice sent a response with too many rows"),
         open=True,
     ),
     Rule(
         r"^too deep",
         UnavailableError,
         error_code="too_deep",
-        message=msg("24SevenOffice gave an answer that is nested too deeply"),
+        message=msg("24SevenOffice sent a response that is nested too deeply"),
         open=True,
     ),
     Rule(
         r"^multipart",
         UnavailableError,
         error_code="unreadable",
-        message=msg("24SevenOffice gave an answer of several parts, which the integration does not read"),
+        message=msg("24SevenOffice sent a multi-part response, which the integration doesn't support"),
         open=True,
     ),
     Rule(
         r"^unreadable",
         UnavailableError,
         error_code="unreadable",
-        message=msg("24SevenOffice gave an answer that cannot be read"),
+        message=msg("24SevenOffice sent an unreadable response"),
         open=True,
     ),
 )

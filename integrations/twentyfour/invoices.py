@@ -51,12 +51,12 @@ def next_number(session: Session, day: date, *, voucher_type: VoucherType) -> in
     if number < 1:  # -1, and -100 where the fiscal year is not set up
         raise RejectedError(
             msg(
-                "24SevenOffice has no voucher number for an invoice of {day} (it answered {number}).",
+                "24SevenOffice has no voucher number for an invoice dated {day} (it responded {number}).",
                 day=f"{day:%d.%m.%Y}",
                 number=number,
             ),
             error_code="no_voucher_number",
-            remedy=msg("See that 24SevenOffice has the fiscal year, and a number series for outgoing invoices."),
+            remedy=msg("Make sure 24SevenOffice has the fiscal year and a number series for outgoing invoices."),
         )
     return number
 

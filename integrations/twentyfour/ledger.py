@@ -151,14 +151,14 @@ def _day(line: SoapValue) -> date:
             account=line.AccountNo or 0,
         ),
         error_code="no_date",
-        remedy=msg("Look at the voucher in 24SevenOffice, and try again once its lines have dates."),
+        remedy=msg("Check the voucher in 24SevenOffice, and retry once all lines have a date."),
     )
 
 
 def _amount(line: SoapValue) -> int:
     """Return the amount, in kroner whatever the currency. Raises RejectedError, which names the voucher."""
     number = line.TransactionNo or 0
-    with naming_record(msg("Voucher {number} of {year}", number=number, year=_day(line).year)):
+    with naming_record(msg("Voucher {number}/{year}", number=number, year=_day(line).year)):
         if line.Amount is None:
             raise RejectedError(
                 msg(
@@ -167,7 +167,7 @@ def _amount(line: SoapValue) -> int:
                     account=line.AccountNo or 0,
                 ),
                 error_code="no_amount",
-                remedy=msg("Look at the voucher in 24SevenOffice, and try again once its lines have amounts."),
+                remedy=msg("Check the voucher in 24SevenOffice, and retry once all lines have an amount."),
             )
         return to_ore(line.Amount)
 

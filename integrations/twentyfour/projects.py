@@ -52,9 +52,7 @@ def save(session: Session, draft: ProjectDraft, *, client_id: str, field: Client
     saved = session.call("Project", "SaveProject", project=project)
     if saved != draft.number:
         raise RejectedError(
-            msg(
-                "24SevenOffice saved project {number} under the number {other}.", number=draft.number, other=saved
-            ),
+            msg("24SevenOffice saved project {number} with the number {other}.", number=draft.number, other=saved),
             error_code="project_number",
             remedy=msg("Give one of them another number."),
         )
@@ -140,7 +138,7 @@ def _client_id(client_id: str, field: ClientIdField) -> str | int | None:
         return int(client_id)
     raise MisconfiguredError(
         msg(
-            "The client id “{client_id}” is no number, but {field} of projects takes only numbers.",
+            "The client id “{client_id}” isn't a number, but the project field {field} only takes numbers.",
             client_id=client_id,
             field=field,
         ),

@@ -52,7 +52,7 @@ def _redis_needed() -> Iterator[None]:
         yield
     except RedisError as error:
         raise UnavailableError(
-            msg("The sessions of 24SevenOffice in Redis cannot be reached."), error_code="redis"
+            msg("The 24SevenOffice sessions in Redis can't be reached."), error_code="redis"
         ) from error
 
 
@@ -136,7 +136,7 @@ class SessionStore:
         except InvalidToken:
             return  # nothing there, or encrypted with a key that is gone
         again = msg(
-            "It is tried again in {minutes} minutes; at once when it is changed, or the connection tested.",
+            "It's retried in {minutes} minutes, or immediately if you change it or test the connection.",
             minutes=max(1, -(-int(seconds) // 60)),
         )
         message, error_code = joined(from_json(told["message"]), again, between=" "), told["error_code"]
@@ -222,9 +222,9 @@ class Session:
             return self._client.call(service, operation, session_id=session_id, **arguments)
         except SessionRefusedError as error:
             raise MisconfiguredError(
-                msg("24SevenOffice accepts the login, but not what is done with it. {said}", said=error.message),
+                msg("24SevenOffice accepts the sign-in but not the request. {said}", said=error.message),
                 error_code="session_refused",
-                remedy=msg("See that the user may use web services in this client of 24SevenOffice."),
+                remedy=msg("Make sure the user may use web services for this client in 24SevenOffice."),
             ) from error
 
     def identities(self) -> Sequence[Identity]:
@@ -297,9 +297,7 @@ class Session:
         if not session_id:
             raise _refused()
         if not SESSION_ID.fullmatch(session_id):
-            raise UnavailableError(
-                msg("24SevenOffice gave a session that cannot be used."), error_code="unreadable"
-            )
+            raise UnavailableError(msg("24SevenOffice returned an unusable session."), error_code="unreadable")
         return session_id
 
     def _authenticate(self, operation: str, **identity: str) -> SoapValue:
@@ -313,9 +311,9 @@ class Session:
             return self._client.call("Authenticate", operation, credential=credential)
         except (RejectedError, SessionRefusedError) as error:
             raise MisconfiguredError(
-                msg("24SevenOffice does not accept the login. {said}", said=error.message),
+                msg("24SevenOffice rejected the sign-in. {said}", said=error.message),
                 error_code="login_refused",
-                remedy=msg("Correct user name, password and identity in the connection's settings."),
+                remedy=msg("Correct the user name, password and client in the connection's settings."),
             ) from error
 
 
@@ -345,7 +343,7 @@ def _identity(told: SoapValue) -> Identity:
 
 def _refused() -> MisconfiguredError:
     return MisconfiguredError(
-        msg("24SevenOffice refused the user name or password."),
+        msg("24SevenOffice rejected the user name or password."),
         error_code="login_refused",
         remedy=msg("Enter them again in the connection's settings."),
     )

@@ -6,10 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy import Select, select
 
-from i18n.messages import msg
-from models.connections.settings import ConnectionSettings
 from models.database import Database
 from models.enums import Scope
 from models.pagination import SIZE, Key, Page, following, paged
@@ -57,29 +55,6 @@ def export(database: Database, scope: Scope, *, users: bool = False) -> Iterator
             entry = row._asdict() | {"at": row.at.isoformat()}
             yield f"{json.dumps(entry, ensure_ascii=False)}\n"
         last = rows[-1].id
-
-
-def secret_saved_at(database: Database, connection_id: int, setting: str) -> datetime | None:
-    """Return when a secret setting of a connection got its present value (UTC); None where it is not noted."""
-    query = select(AuditRow.at).where(AuditRow.connection_id == connection_id, _saves(setting))
-    return database.scalar(query.order_by(AuditRow.id.desc()).limit(1))
-
-
-def oldest_secret_saved_at(database: Database, setting: str) -> datetime | None:
-    """Return the earliest of these of all connections that are not paused; it reads the log, so ask seldom."""
-    saved = (
-        select(func.max(AuditRow.at).label("at"))
-        .join(ConnectionRow, ConnectionRow.id == AuditRow.connection_id)
-        .where(ConnectionRow.paused_because == "", _saves(setting))
-        .group_by(AuditRow.connection_id)
-        .subquery()
-    )
-    return database.scalar(select(func.min(saved.c.at)))
-
-
-def _saves(setting: str) -> ColumnElement[bool]:
-    title = ConnectionSettings.model_fields[setting].title
-    return AuditRow.action.in_([msg("added"), msg("{setting}: changed", setting=title)])
 
 
 def _visible(scope: Scope, *, users: bool) -> Select[*tuple[Any, ...]]:

@@ -3,11 +3,20 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Select, case, func, select
+from sqlalchemy import Select, case, func, or_, select
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
+from models.admin.connection_list import (
+    ConnectionState,
+    HealthProblem,
+    is_in,
+    read_status,
+    status_columns,
+)
+from models.connections.repository import NOT_STARTED
 from models.database import Database
 from models.enums import PENDING, UNFINISHED, EntityType, JobState, Scope
 from models.schema.statements import made_of, within
@@ -21,19 +30,21 @@ SIZE = 50
 class ConnectionStatus:
     """How a connection stands; instants in UTC.
 
-    It is paused where ``paused_because`` says why. Where ``breaker_open_since`` is told, its systems have not
-    answered since then or there were no requests for it, and ``problem`` is what was last said of that.
-    ``pending`` and ``needs_attention`` count changes on their way and those that need a person; ``synced`` tells
-    of each kind when one came across last.
+    State, problems and outage are those of :mod:`.connection_list`; ``outage_cause`` is what was last said of the
+    outage. ``pending`` and ``needs_attention`` count changes on their way and those that need a person; ``synced``
+    tells of each kind when one came across last.
     """
 
     id: int
     name: str
+    state: ConnectionState
+    problems: Sequence[HealthProblem]
     paused_because: str
-    breaker_open_since: datetime | None
+    paused_by: str
+    outage_since: datetime | None
     pending: int
     needs_attention: int
-    problem: str = ""
+    outage_cause: str = ""
     synced: Mapping[EntityType, datetime] = field(default_factory=dict)
 
 
@@ -47,10 +58,12 @@ class ErrorCodeCount:
 class Totals:
     """How many connections there are, and how many changes wait and need a person.
 
-    Of the connections some are paused, some rest as their systems are ``in_outage`` or requests ``rate_limited``.
+    Of the connections some are not started yet, some paused, and some rest as their systems are ``in_outage`` or
+    requests ``rate_limited``.
     """
 
     connections: int
+    not_started: int
     paused: int
     in_outage: int
     rate_limited: int
@@ -61,8 +74,13 @@ class Totals:
 def totals(database: Database, scope: Scope) -> Totals:
     count = func.count()
     paused, rests = ConnectionRow.paused_because != "", ConnectionRow.breaker_open_until.is_not(None)
-    short = ConnectionRow.rate_limited_since.is_not(None)
-    kinds = (count.filter(paused), count.filter(rests, ~paused, ~short), count.filter(rests, ~paused, short))
+    new, short = ConnectionRow.paused_because == NOT_STARTED, ConnectionRow.rate_limited_since.is_not(None)
+    kinds = (
+        count.filter(new),
+        count.filter(paused, ~new),
+        count.filter(rests, ~paused, ~short),
+        count.filter(rests, ~paused, short),
+    )
     connections = select(count, *kinds).where(within(scope, ConnectionRow.id))
     changes = select(SyncJobRow.state, count).where(
         SyncJobRow.state.in_(UNFINISHED), within(scope, SyncJobRow.connection_id)
@@ -90,21 +108,27 @@ def error_code_counts(database: Database, scope: Scope) -> Sequence[ErrorCodeCou
 
 
 def connection_statuses(
-    database: Database, scope: Scope, *, name: str = "", page: int = 1
+    database: Database, scope: Scope, *, now: datetime, name: str = "", page: int = 1
 ) -> Sequence[ConnectionStatus]:
     """Return a page of the connections whose name holds a text, and one more where there is another page."""
-    query = _status_query(scope, name).offset((page - 1) * SIZE).limit(SIZE + 1)
+    query = _status_query(scope, name, now).offset((page - 1) * SIZE).limit(SIZE + 1)
     with database.transaction() as session:
         rows = session.execute(query).all()
         synced = _synced(session, [row.id for row in rows])
-        problems = _problems(session, [row.id for row in rows if row.breaker_open_since])
+        causes = _outage_causes(session, [row.id for row in rows if row.state == ConnectionState.OUTAGE])
     return [
-        made_of(ConnectionStatus, row, problem=problems.get(row.id, ""), synced=synced.get(row.id, {}))
+        made_of(
+            ConnectionStatus,
+            row,
+            **read_status(row),
+            outage_cause=causes.get(row.id, ""),
+            synced=synced.get(row.id, {}),
+        )
         for row in rows
     ]
 
 
-def _status_query(scope: Scope, name: str) -> Select[int, str, str, datetime | None, int, int]:
+def _status_query(scope: Scope, name: str, now: datetime) -> Select[*tuple[Any, ...]]:
     """Paused ones first, then what needs a person, then what rests, each by name."""
     of_state = func.count().filter
     counts = (
@@ -120,11 +144,13 @@ def _status_query(scope: Scope, name: str) -> Select[int, str, str, datetime | N
     waits, stuck = (
         func.coalesce(each, 0).label(each.name) for each in (counts.c.pending, counts.c.needs_attention)
     )
-    rests = ConnectionRow.breaker_open_until.is_not(None)
-    trouble = case((ConnectionRow.paused_because != "", 0), (stuck > 0, 1), (rests, 2), else_=3)
-    since = case((rests, func.coalesce(ConnectionRow.rate_limited_since, ConnectionRow.outage_since)))
-    name_and_state = (ConnectionRow.id, ConnectionRow.name, ConnectionRow.paused_because)
-    shown = select(*name_and_state, since.label("breaker_open_since"), waits, stuck)
+    paused, attention, rests = (
+        is_in(state, now)
+        for state in (ConnectionState.PAUSED, ConnectionState.NEEDS_ATTENTION, ConnectionState.OUTAGE)
+    )
+    trouble = case((paused, 0), (or_(attention, stuck > 0), 1), (rests, 2), else_=3)
+    known = (ConnectionRow.id, ConnectionRow.name, ConnectionRow.paused_because, ConnectionRow.paused_by)
+    shown = select(*known, *status_columns(now), waits, stuck)
     shown = shown.outerjoin(counts, counts.c.connection_id == ConnectionRow.id)
     shown = shown.where(within(scope, ConnectionRow.id), ConnectionRow.name.icontains(name, autoescape=True))
     return shown.order_by(trouble, func.lower(ConnectionRow.name), ConnectionRow.id)
@@ -138,7 +164,7 @@ def _synced(session: Session, ids: Iterable[int]) -> dict[int, dict[EntityType, 
     return found
 
 
-def _problems(session: Session, ids: Iterable[int]) -> dict[int, str]:
+def _outage_causes(session: Session, ids: Iterable[int]) -> dict[int, str]:
     """Return what the systems of connections that rest were last heard to say."""
     query = (
         select(SyncJobRow.connection_id, SyncJobRow.message)

@@ -58,7 +58,7 @@ def resend(  # noqa: PLR0913 - all by name
         if job_id is None:
             return ActionResult(0)
         session.execute(delete(LinkRow).where(linked))
-        what = msg("Sent by the comparison of the books: {record}", record=name)
+        what = msg("Sent from the reconciliation: {record}", record=name)
         add_entry(session, connection_id=connection_id, job_id=job_id, at=now, actor=actor, action=what)
     return ActionResult(1, frozenset({lane}))
 
@@ -66,7 +66,7 @@ def resend(  # noqa: PLR0913 - all by name
 def accept(database: Database, connection_id: int, key: str, acceptance: Acceptance, *, name: str) -> None:
     """Note that a difference is known, as it is now; it is one again when it changes."""
     put = upsert(AcceptanceRow, {"connection_id": connection_id, "key": key}, asdict(acceptance))
-    what = msg("Accepted a difference in the books: {record} ({why})", record=name, why=acceptance.why)
+    what = msg("Accepted a difference: {record} ({why})", record=name, why=acceptance.why)
     with database.transaction() as session:
         session.execute(put)
         add_entry(session, connection_id=connection_id, at=acceptance.at, actor=acceptance.actor, action=what)

@@ -78,7 +78,7 @@ def erase_connection(database: Database, connection_id: int, *, actor: str, now:
         blind = session.scalars(_users_of_only(connection_id)).all()
         session.delete(row)
         _forget_name(session, row.name)
-        what = msg("erased connection {number} and all that was kept of it", number=connection_id)
+        what = msg("Erased connection {number} and all its data", number=connection_id)
         add_entry(session, at=now, actor=actor, action=what)
     return blind
 
@@ -95,7 +95,7 @@ def erase_person(database: Database, person: Person, *, actor: str, now: datetim
         else:
             _redact(database, trace, person)
             count += 1
-    what = msg("erased a person from {count} texts", count=count)
+    what = msg("Erased a person's data from {count} texts", count=count)
     with database.transaction() as session:
         add_entry(session, at=now, actor=actor, action=what)
     return ErasureResult(count, left)

@@ -37,7 +37,7 @@ RESET = {"dismissal_reason": ""}
 ATTEMPTS_PER_PAGE = 20
 """Attempts on a page; each may hold many long exchanges."""
 
-RESOLVED_BY_HAND = msg("Handled by hand")
+RESOLVED_BY_HAND = msg("Resolved manually")
 DO_NOT_TRANSFER = msg("Do not transfer")
 """What people say when they close a change."""
 
@@ -142,7 +142,7 @@ def retry(database: Database, job_filter: JobFilter, *, actor: str, now: datetim
     that they have looked for it. A project that
     was saved under another number may be saved once more. An open circuit breaker lets one job through at once.
     """
-    action = JobAction(now, actor, msg("Try again"))
+    action = JobAction(now, actor, msg("Retry"))
     looked_for = job_filter.ids is not None and len(job_filter.ids) == 1
     unseen = SyncJobRow.error_code.in_((UNSEEN_DRAFT, SET_ASIDE)) if looked_for else false()
     expense = SyncJobRow.entity_type == EntityType.EXPENSE
@@ -195,7 +195,7 @@ def reopen(database: Database, job_filter: JobFilter, *, actor: str, now: dateti
 
     What somebody may have done by hand meanwhile is looked for before anything is sent.
     """
-    action = JobAction(now, actor, msg("Opened again"))
+    action = JobAction(now, actor, msg("Reopened"))
     unsolved = SyncJobRow.needs_attention_since.is_not(None)
     listed = _apply(database, job_filter, Event.REOPENED_UNSOLVED, action, RESET, only=unsolved)
     due = _apply(database, job_filter, Event.REOPENED, action, RESET, only=~unsolved)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, text
+from sqlalchemy import ColumnElement, and_, func, text
 
 from models.enums import EntityType, JobState, Outcome, Scope
 from models.schema.search_terms import matches
@@ -17,7 +17,8 @@ class JobFilter:
     """Changes that fulfil all that is given; what is left empty asks for nothing. Instants are in UTC.
 
     ``text`` are beginnings of words in a name, or of numbers in either system. They were received ``until`` then
-    at the latest, and a person closed them at the instant ``dismissed_at``.
+    at the latest, have changed at ``updated_since`` or later, and a person closed them at the instant
+    ``dismissed_at``.
     """
 
     scope: Scope = field(default_factory=Scope)
@@ -30,6 +31,7 @@ class JobFilter:
     with_warning: bool = False
     text: str = ""
     until: datetime | None = None
+    updated_since: datetime | None = None
     dismissed_at: datetime | None = None
 
     def conditions(self, jobs: Any) -> Iterator[ColumnElement[bool]]:  # noqa: ANN401 - the table, or some of its rows
@@ -53,6 +55,12 @@ class JobFilter:
             yield matches(jobs.search_terms, self.text)
         if self.until:
             yield jobs.received_at <= self.until
+        if self.updated_since:
+            # as the index has it
+            yield (
+                func.coalesce(jobs.updated_at, func.greatest(jobs.received_at, jobs.completed_at))
+                >= self.updated_since
+            )
         if self.dismissed_at:
             yield jobs.completed_at == self.dismissed_at
 

@@ -27,6 +27,7 @@ COLUMNS = (
     SyncJobRow.entity_type,
     SyncJobRow.received_at,
     SyncJobRow.completed_at,
+    SyncJobRow.updated_at,
     SyncJobRow.state,
     SyncJobRow.outcome,
     SyncJobRow.error_code,
@@ -63,6 +64,7 @@ class JobView:
     due_at: datetime | None
     received_at: datetime
     completed_at: datetime | None
+    updated_at: datetime
 
 
 def page(database: Database, job_filter: JobFilter, *, key: Key | None = None, size: int = SIZE) -> Page[JobView]:
@@ -134,6 +136,7 @@ def _by_rarest_condition(job_filter: JobFilter, key: Key | None) -> Select[int]:
     few = (
         job_filter.error_code
         or job_filter.with_warning
+        or job_filter.updated_since
         or (job_filter.states and JobState.DONE not in job_filter.states)
     )
     if job_filter.text and not few:  # each kind has an index of its own of the words
@@ -171,4 +174,5 @@ def _view(row: SyncJobRow, connection: str) -> JobView:
         state=JobState(row.state),
         title=row.title or titled(record.entity_type, record.id),
         outcome=Outcome(row.outcome) if row.outcome else None,
+        updated_at=row.updated_at or max(row.received_at, row.completed_at or row.received_at),
     )

@@ -95,8 +95,8 @@ def withdraw(session: Session, connection_id: int, record: Record) -> None:
 
 def answer_text(entity_type: EntityType, choice: str) -> Message:
     if choice == NEW:
-        return msg("None of these: make a new one")
-    return msg("This is {record} in 24SevenOffice", record=titled(entity_type, choice))
+        return msg("None of these – create new")
+    return msg("Matched with {record} in 24SevenOffice", record=titled(entity_type, choice))
 
 
 def _choices(entity_type: EntityType, question: MatchQuestionRow) -> set[str]:

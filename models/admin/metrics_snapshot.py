@@ -23,7 +23,8 @@ class MetricsSnapshot:
     has been so. ``alerts`` have not been sent, the first of them for ``alerts_seconds``, and receivers have
     not taken so many events (``deliveries``), the first of them for ``deliveries_seconds``. ``polls_failing`` is
     how long the polls of the worst lane have not gone through, ``nightly_polls`` is the age of the oldest nightly
-    poll of those that are made. ``backup_seconds`` is the age of the last verified backup, None without one.
+    poll of those that are made. ``backup_seconds`` is the age of the last verified backup, None without one, and
+    ``api_key_seconds`` that of the oldest key of Moment, of connections that are not paused.
     """
 
     totals: dashboard.Totals
@@ -37,6 +38,7 @@ class MetricsSnapshot:
     polls_failing: Mapping[EntityType, float]
     nightly_polls: Mapping[EntityType, float]
     backup_seconds: float | None
+    api_key_seconds: float
 
 
 def read(database: Database, *, now: datetime) -> MetricsSnapshot:
@@ -47,6 +49,9 @@ def read(database: Database, *, now: datetime) -> MetricsSnapshot:
     waiting, since = deliveries.pending(database)
     failing, nights = _polls_failing(database), _nightly_polls(database, now=now)
     verified_at = database.scalar(select(func.max(BackupRow.verified_at)))
+    saved_at = database.scalar(
+        select(func.min(ConnectionRow.api_key_saved_at)).where(ConnectionRow.paused_because == "")
+    )
     ages = {key: _age(at, now=now) for key, (_, at) in counted.items() if key[1] is not JobState.NEEDS_ATTENTION}
     return MetricsSnapshot(
         totals,
@@ -67,6 +72,7 @@ def read(database: Database, *, now: datetime) -> MetricsSnapshot:
         polls_failing={each: _age(failing.get(each), now=now) for each in EntityType},
         nightly_polls={each: _age(nights.get(each), now=now) for each in EntityType},
         backup_seconds=_age(verified_at, now=now) if verified_at else None,
+        api_key_seconds=_age(saved_at, now=now),
     )
 
 

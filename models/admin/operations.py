@@ -52,7 +52,7 @@ class OperationType(StrEnum):
     A saving asks that typed settings take effect once the systems accept them with the secrets typed along.
     A comparison asks whether the books agree in some days, and so does the one that beat asks for once a month.
     A verification tries the credentials out. An initial matching links what both systems have, and a backfill
-    brings the records of a period.
+    brings the records of a period, of which a preview says what would become.
     """
 
     DIAGNOSTICS = "diagnostics"
@@ -63,6 +63,7 @@ class OperationType(StrEnum):
     VERIFICATION = "verification"
     INITIAL_MATCHING = "initial_matching"
     BACKFILL = "backfill"
+    BACKFILL_PREVIEW = "backfill_preview"
 
 
 LOGINS = (OperationType.CLIENTS, OperationType.SAVING)
@@ -73,6 +74,9 @@ LONG = (OperationType.BACKFILL,)
 
 LONG_WORTHWHILE = timedelta(days=30)
 
+SHORT_WAIT, LONG_WAIT = timedelta(seconds=30), timedelta(hours=1)
+"""When there may be room again for another operation: one of those that wait has ended, or one that is long."""
+
 MAX_PENDING = 20
 """Operations of a connection that may be without a result at a time; a program may ask for many."""
 
@@ -81,6 +85,9 @@ MAX_DISPATCHED = 2
 
 CANCELLED = "cancelled"
 """What the result of an operation has that somebody has cancelled."""
+
+TESTS = (OperationType.DIAGNOSTICS, OperationType.VERIFICATION)
+"""What shows whether a connection works."""
 
 RECONCILIATIONS = (OperationType.RECONCILIATION, OperationType.MONTHLY_RECONCILIATION)
 
@@ -119,15 +126,15 @@ class OperationPendingError(Exception):
 
 
 class TooManyOperationsError(Exception):
-    """Too many operations of the connection wait."""
-
-
-class LoginTriesError(TooManyOperationsError):
-    """Typed logins were tried too often on the connection within an hour; ``wait`` is until the next may be."""
+    """Too many operations of the connection wait; ``wait`` is until it is worth while to ask again."""
 
     def __init__(self, wait: timedelta) -> None:
         super().__init__()
         self.wait = wait
+
+
+class LoginTriesError(TooManyOperationsError):
+    """Typed logins were tried too often within an hour; ``wait`` is until the next may be."""
 
 
 class Operations:
@@ -176,8 +183,9 @@ class Operations:
             if row is None:
                 unfinished = OperationRow.connection_id == connection_id, *_unfinished(since=now - WORTHWHILE)
                 # What has no input is not limited: only one of its type waits anyway.
-                if asked and session.scalars(select(func.count()).where(*unfinished)).one() >= MAX_PENDING:
-                    raise TooManyOperationsError
+                pending = session.scalars(select(OperationRow.type).where(*unfinished)).all() if asked else ()
+                if len(pending) >= MAX_PENDING:
+                    raise TooManyOperationsError(LONG_WAIT if set(pending) <= set(LONG) else SHORT_WAIT)
                 row = OperationRow(connection_id=connection_id, type=type_, actor=actor)
                 session.add(row)
             row.requested_at = now
@@ -363,7 +371,7 @@ class Operations:
             if row.type == OperationType.MONTHLY_RECONCILIATION:
                 raise OperationRunningError
             _end(row, {"findings": [], CANCELLED: True}, self._shown(row).input, now=now)
-            action = msg("cancelled operation {number} ({type})", number=row.id, type=row.type)
+            action = msg("Cancelled operation {number} ({type})", number=row.id, type=row.type)
             add_entry(session, at=now, actor=actor, action=action, connection_id=row.connection_id)
 
     def page(

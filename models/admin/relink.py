@@ -45,10 +45,10 @@ def relink(database: Database, job_id: int, number: str, *, actor: str, now: dat
             said = {"job_id": job_id, "asked_at": now, "candidates": [], "answer": number}
             session.execute(insert(MatchQuestionRow).values(said))
             name = job.title or record.name
-            deed = msg("{record} is to be number {number} in 24SevenOffice", record=name, number=number)
+            deed = msg("Relinked {record} to number {number} in 24SevenOffice", record=name, number=number)
             of_job = {"connection_id": job.connection_id, "job_id": job_id}
             add_entry(session, **of_job, at=now, actor=actor, action=deed)
-        again = JobAction(now, actor, msg("Try again"))
+        again = JobAction(now, actor, msg("Retry"))
         retried = job_actions.apply_event(session, free, Event.RETRIED, again, {"dismissal_reason": ""})
     circuit_breaker.end_open_period(database, {job.connection_id}, now=now)
     return retried
@@ -66,5 +66,5 @@ def _refuse_taken(session: Session, job: SyncJobRow, record: Record, number: str
 
 def _why(number: str) -> Message:
     if not number:
-        return msg("It is identified anew.")
-    return msg("It is to be {record}.", record=titled(EntityType.CUSTOMER, number))
+        return msg("The record is being matched again.")
+    return msg("It is being linked to {record}.", record=titled(EntityType.CUSTOMER, number))

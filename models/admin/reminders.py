@@ -23,7 +23,9 @@ OVERDUE_AFTER = timedelta(days=1)
 
 WEEK = timedelta(days=7)
 
-_OVERDUE_REMEDY = msg("It is retried automatically. The record's page shows what it waits for and what was tried.")
+_OVERDUE_REMEDY = msg(
+    "It is retried automatically. See the record's page for what it is waiting for and what has been tried."
+)
 
 
 def queue_reminders(database: Database, *, now: datetime) -> int:
@@ -83,7 +85,7 @@ def queue_overdue(database: Database, *, now: datetime) -> int:
 
 def _overdue(job: SyncJobRow) -> Message:
     since = job.unfinished_since.astimezone(OSLO) if job.unfinished_since else job.received_at
-    sentence = msg("It has been waiting to be synced since {time}.", time=f"{since:%d.%m.%Y %H:%M}")
+    sentence = msg("It has been waiting to sync since {time}.", time=f"{since:%d.%m.%Y %H:%M}")
     return joined(sentence, job.message, between=" ") if job.message else sentence
 
 
@@ -98,7 +100,7 @@ def queue_digests(database: Database, *, now: datetime) -> int:
         rows = session.scalars(query).all()
         for connection in rows:
             connection.digest_at = now
-            title = msg("The week at {connection}", connection=connection.name)
+            title = msg("Weekly summary for {connection}", connection=connection.name)
             week, addresses = _week(session, connection.id, now), tuple(connection.settings["error_emails"])
             alert = Alert(AlertType.DIGEST, title, week, remedy="", recipients=addresses)
             queue_alert(session, connection.id, alert, job_id=None, now=now)
@@ -120,8 +122,8 @@ def _week(session: Session, connection_id: int, now: datetime) -> Message:
     rows = session.execute(came).all()
     counts = {EntityType(entity_type): count for entity_type, count, _ in rows}
     week = msg(
-        "Came across: customers {customers}, projects {projects}, invoices {invoices}, vouchers with costs "
-        "{expenses}. Records that need a person: {waiting}.",
+        "Synced: {customers} customers, {projects} projects, {invoices} invoices and {expenses} cost vouchers. "
+        "Records that need attention: {waiting}.",
         customers=counts.get(EntityType.CUSTOMER, 0),
         projects=counts.get(EntityType.PROJECT, 0),
         invoices=counts.get(EntityType.INVOICE, 0),
@@ -129,12 +131,12 @@ def _week(session: Session, connection_id: int, now: datetime) -> Message:
         waiting=session.scalar(stuck),
     )
     if warned := sum(count for *_, count in rows):
-        week = msg("{week} Of those that came across, with a warning: {warned}.", week=week, warned=warned)
+        week = msg("{week} Synced with warnings: {warned}.", week=week, warned=warned)
     missed = sum(missed_webhooks.count_last_week(session, connection_id, now=now).values())
     if not missed:
         return week
     return msg(
-        "{week} Changes that a poll found, since Moment had sent no notification of them: {missed}.",
+        "{week} Changes found by polling because Moment sent no webhook: {missed}.",
         week=week,
         missed=missed,
     )

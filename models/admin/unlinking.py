@@ -32,6 +32,6 @@ def unlink(database: Database, connection_id: int, *, actor: str, now: datetime)
         questions.void_all(session, connection_id, now=now)
         vat_checks.forget(session, connection_id)
         row.client_number = None
-        what = msg("set {count} links aside", count=count)
+        what = msg("Set {count} links aside", count=count)
         add_entry(session, connection_id=connection_id, at=now, actor=actor, action=what)
     return count

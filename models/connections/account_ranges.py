@@ -41,10 +41,10 @@ class AccountRanges:
 def _interval(part: str) -> range:
     match = _PART.fullmatch(part)
     if match is None:
-        raise ValueError(msg("“{part}” is neither an account nor an interval like 4300-4399.", part=part))
+        raise ValueError(msg("“{part}” is neither an account nor a range like 4300-4399.", part=part))
     first, last = int(match[1]), int(match[2] or match[1])
     if not 1 <= first <= last <= MAX_ACCOUNT_NUMBER:
         raise ValueError(
-            msg("“{part}” must run upwards, from 1 to {highest} at most.", part=part, highest=MAX_ACCOUNT_NUMBER)
+            msg("“{part}” must be an ascending range within 1–{highest}.", part=part, highest=MAX_ACCOUNT_NUMBER)
         )
     return range(first, last + 1)

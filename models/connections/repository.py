@@ -3,13 +3,13 @@
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
 from cryptography.fernet import InvalidToken
 from pydantic import SecretStr
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -18,14 +18,14 @@ from models.connections.alert_outbox import Alert, queue_alert
 from models.connections.settings import ConnectionSettings, leads_elsewhere
 from models.connections.vault import Vault, hash_token
 from models.database import Database
-from models.enums import EntityType, Scope
+from models.enums import EntityType
 from models.inbox import questions, vat_checks
 from models.inbox.job_updates import count_unfinished_from
 from models.receivers import outbox
 from models.receivers.outbox import EventType, OutgoingEvent
 from models.schema.audit_entries import add_entry
 from models.schema.locks import FOR_NO_KEY_UPDATE
-from models.schema.statements import made_of, within
+from models.schema.statements import made_of
 from models.schema.tables import ConnectionRow, LinkRow, WebhookActivityRow
 
 log = structlog.get_logger()
@@ -37,13 +37,19 @@ SECRET_FIELDS = frozenset(
 PURPOSE = "connections.secrets"
 """What the secrets of a connection are encrypted for, with its id."""
 
-NOT_STARTED = msg("It has not been started yet.")
+NOT_STARTED = msg("It hasn't been started yet.")
 """Why a connection is paused that was added to be looked through before anything travels."""
 
 ONE_COMPANY, ONE_CLIENT = "connections_moment_company", "connections_client_number"
 """The indexes by which no two connections are for one company in Moment, or one client of 24SevenOffice."""
 
 MAX_NAME_LENGTH, MAX_REASON_LENGTH = 100, 200
+
+API_KEY_LIFETIME = timedelta(days=730)
+"""How long a key of Moment is valid at most."""
+
+RENEWAL_NOTICE = timedelta(days=60)
+"""How long before its end a key is to be renewed."""
 
 
 class UnknownConnectionError(LookupError):
@@ -68,7 +74,7 @@ class CompanyTakenError(SettingRefusedError):
     def __init__(self) -> None:
         super().__init__(
             "moment_company",
-            msg("There is a connection for this company in Moment already. Ask those who run the integration."),
+            msg("There is already a connection for this Moment company. Contact your system administrator."),
         )
 
 
@@ -78,7 +84,7 @@ class ClientTakenError(SettingRefusedError):
     def __init__(self) -> None:
         super().__init__(
             "identity_id",
-            msg("Another connection is for this client of 24SevenOffice. Ask those who run the integration."),
+            msg("Another connection uses this 24SevenOffice client. Contact your system administrator."),
         )
 
 
@@ -93,28 +99,23 @@ class LinksExistError(SettingRefusedError):
         super().__init__(
             setting,
             msg(
-                "With this, the connection may lead to another company, and its links name customers, projects "
-                "and vouchers of the former one. Nothing was saved. Those who run the integration set the links "
-                "aside first (connections unlink)."
+                "These credentials may lead to another company, but this connection's links refer to customers, "
+                "projects and vouchers of the previous one. Nothing was saved. Your system administrator must "
+                "first set the links aside (connections unlink)."
             ),
         )
 
 
+class FailedTestError(Exception):
+    """The last test of a connection found errors; ``failed_checks`` is how many."""
+
+    def __init__(self, failed_checks: int) -> None:
+        super().__init__()
+        self.failed_checks = failed_checks
+
+
 class ConcurrentUpdateError(Exception):
     """Somebody else has changed the settings since they were read."""
-
-
-@dataclass(frozen=True, slots=True)
-class ConnectionSummary:
-    """A connection in a list, without what is secret. ``breaker_open_since`` (UTC) as in the overview."""
-
-    id: int
-    name: str
-    moment_company: str
-    username: str
-    entity_types: Sequence[EntityType]
-    paused_because: str
-    breaker_open_since: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +126,8 @@ class Connection:
     until ``breaker_open_until`` while its systems do not answer; what limits its webhook is said in
     :mod:`models.inbox.webhook_limit`. Its settings were changed last at ``updated_at``.
     ``client_number`` is None until a login has shown which client of 24SevenOffice it is. One whose secrets cannot
-    be opened is ``unreadable``, its secrets are empty, and it is only to be shown and mended.
+    be opened is ``unreadable``, its secrets are empty, and it is only to be shown and mended. Moment's key was
+    entered at ``api_key_saved_at``, None where that is not known.
     """
 
     id: int
@@ -137,6 +139,7 @@ class Connection:
     breaker_open_until: datetime | None = None
     webhook_limited_until: datetime | None = None
     client_number: int | None = None
+    api_key_saved_at: datetime | None = None
     unreadable: bool = False
 
     def is_available(self, now: datetime) -> bool:
@@ -172,7 +175,7 @@ class Connections:
         """
         token = secrets.token_urlsafe(24)
         row = ConnectionRow(name=name, token_hash=hash_token(token), created_at=now, updated_at=now)
-        row.client_number = client_number
+        row.client_number, row.api_key_saved_at = client_number, now
         row.paused_because, row.paused_by = ("", "") if started else (NOT_STARTED, actor)
         row.settings, row.secrets = _plain(settings), ""
         try:
@@ -184,7 +187,7 @@ class Connections:
         except IntegrityError as error:
             if taken := _taken(error):
                 raise taken from error
-            raise NameTakenError(msg("There is a connection called {name} already.", name=name)) from error
+            raise NameTakenError(msg("A connection named {name} already exists.", name=name)) from error
         return self._from_row(row), token
 
     def get(self, connection_id: int) -> Connection:
@@ -249,6 +252,8 @@ class Connections:
             row.shares_company = row.shares_company and before.settings.moment_company == after.moment_company
             _refuse_taken(session)
             row.updated_at = now
+            if before.settings.moment_api_key != after.moment_api_key:
+                row.api_key_saved_at = now
             switched_on = after.entity_types - before.settings.entity_types
             goes_on = row.paused_because and not row.paused_by
             count_unfinished_from(session, row.id, after.entity_types if goes_on else switched_on, now=now)
@@ -287,7 +292,7 @@ class Connections:
             row.token_hash, row.webhook_token_at, row.webhook_limited_until = hash_token(token), now, None
             told = WebhookActivityRow.connection_id == connection_id
             session.execute(delete(WebhookActivityRow).where(told))
-            _audit(session, connection_id, actor=actor, what=msg("gave the webhook a new address"), now=now)
+            _audit(session, connection_id, actor=actor, what=msg("Regenerated the webhook URL"), now=now)
         return token
 
     def pause(self, connection_id: int, because: str, *, actor: str = "", now: datetime) -> bool:
@@ -295,18 +300,31 @@ class Connections:
         with self._database.transaction() as session:
             return pause(session, _row(session, connection_id, lock=True), because, actor=actor, now=now)
 
-    def resume(self, connection_id: int, *, actor: str, now: datetime) -> None:
-        """Let the connection work again; what waited goes through. Raises :class:`CompanyTakenError`."""
+    def resume(self, connection_id: int, *, actor: str, now: datetime, despite_failed_test: bool = False) -> None:
+        """Start a connection, or let it work again; what waited goes through.
+
+        Raises:
+            FailedTestError: it is paused, and its last test found errors, unless ``despite_failed_test``.
+            CompanyTakenError: another connection is for its company in Moment.
+        """
         with self._database.transaction() as session:
             row = _row(session, connection_id, lock=True)
             if row.paused_because:
+                if row.failed_checks and not despite_failed_test:
+                    raise FailedTestError(row.failed_checks)
                 count_unfinished_from(session, connection_id, [*EntityType], now=now)
                 _record_resumed(session, row, now=now)
             row.paused_because, row.paused_by, row.shares_company = "", "", False
             _refuse_taken(session)
             if row.breaker_open_until:
                 row.breaker_open_until = min(row.breaker_open_until, now)
-            _audit(session, connection_id, actor=actor, what=msg("resumed"), now=now)
+            _audit(session, connection_id, actor=actor, what=msg("Resumed"), now=now)
+
+    def note_test(self, connection_id: int, *, failed_checks: int, at: datetime) -> None:
+        """Note what a test found that began ``at`` an instant (UTC), unless a later one is noted."""
+        later = ConnectionRow.tested_at > at
+        noted = update(ConnectionRow).where(ConnectionRow.id == connection_id, or_(later.is_(None), ~later))
+        self._database.execute(noted.values(tested_at=at, failed_checks=failed_checks))
 
     def rotate_keys(self) -> tuple[int, Sequence[str]]:
         """Encrypt all secrets anew with the newest key.
@@ -374,8 +392,8 @@ def pause(
         row.consecutive_failures, row.outage_since, row.outage_alerted = 0, None, False
         row.rate_limited_since, row.rate_limit_alerted, row.breaker_open_until = None, False, None
         queue_alert(session, row.id, alert, job_id=None, now=now)
-    what = msg("paused: {because}", because=because)
-    _audit(session, row.id, actor=actor or msg("the bridge"), what=what, now=now)
+    what = msg("Paused: {because}", because=because)
+    _audit(session, row.id, actor=actor or msg("the integration"), what=what, now=now)
     data = {
         "by": "person" if actor else "integration",
         "error_code": (alert.error_code or None) if alert else None,
@@ -388,23 +406,6 @@ def _record_resumed(session: Session, row: ConnectionRow, *, now: datetime) -> N
     """Tell receivers that a pause is over; where an alert told of it, that waits for a record that is synced."""
     if row.paused_because != NOT_STARTED and not row.pause_alerted:
         outbox.record(session, row.id, [OutgoingEvent(EventType.CONNECTION_RECOVERED)], now=now)
-
-
-def summaries(
-    database: Database, scope: Scope, *, like: str = "", after: str = "", limit: int | None = None
-) -> Sequence[ConnectionSummary]:
-    """List connections with a text in their name, whatever its case, by name from ``after`` one on."""
-    known, name = ConnectionRow.settings, ConnectionRow.name
-    query = select(
-        ConnectionRow.id,
-        name,
-        known["moment_company"].astext,
-        known["username"].astext,
-        known["entity_types"],
-        ConnectionRow.paused_because,
-        func.coalesce(ConnectionRow.rate_limited_since, ConnectionRow.outage_since),
-    ).where(within(scope, ConnectionRow.id), name > after, name.icontains(like, autoescape=True))
-    return [ConnectionSummary(*row) for row in database.rows(query.order_by(name).limit(limit))]
 
 
 def _refuse_taken(session: Session) -> None:
@@ -487,9 +488,9 @@ def _display(value: object) -> str:
             return msg("yes") if value else msg("no")
         case dict():
             pairs = (joined(str(key), _display(each), between="=") for key, each in value.items())
-            return joined(*pairs, between=", ") or msg("nothing")
+            return joined(*pairs, between=", ") or msg("(empty)")
         case tuple() | frozenset():
-            return ", ".join(sorted(map(str, value))) or msg("nothing")
+            return ", ".join(sorted(map(str, value))) or msg("(empty)")
         case None | "":
-            return msg("nothing")
+            return msg("(empty)")
     return str(value)

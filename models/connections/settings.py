@@ -25,11 +25,11 @@ WHOLE_NUMBERS = frozenset({"DepartmentId", "TypeId"})
 PROOFS: Mapping[str, tuple[Collection[str], Message]] = {
     "moment_api_key": (
         {"moment_company"},
-        msg("Enter the key again: the company id is a new one, which may be that of another company."),
+        msg("Enter the key again: the new company id may belong to another company."),
     ),
     "password": (
         {"username", "identity_id"},
-        msg("Enter the password again: with a new user name or identity id it may open another company's books."),
+        msg("Enter the password again: a new user name or client may lead to another company's ledger."),
     ),
 }
 """The secrets, each with the settings that say whose books it opens, and why it must be typed again with them."""
@@ -49,7 +49,7 @@ class ConnectionSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True, hide_input_in_errors=True)
 
     moment_company: str = Field(
-        title=msg("Company id in Moment"), min_length=1, description="Id of the company in Moment's address"
+        title=msg("Moment company id"), min_length=1, description="Id of the company in Moment's address"
     )
     moment_api_key: SecretStr = Field(
         title=msg("API key from Moment"),
@@ -60,7 +60,7 @@ class ConnectionSettings(BaseModel):
     username: str = Field(title=msg("User name"), min_length=1, description="User name in 24SevenOffice")
     password: SecretStr = Field(title=msg("Password"), min_length=1, description="Password in 24SevenOffice")
     identity_id: str = Field(
-        title=msg("Identity id"),
+        title=msg("24SevenOffice client"),
         default="",
         pattern=GUID,
         description="Which client of 24SevenOffice the login is for; found by itself where the login reaches one",
@@ -75,7 +75,7 @@ class ConnectionSettings(BaseModel):
         title=msg("Client id"), default="", description="Fixed number that is added on all projects"
     )
     client_id_field: ClientIdField = Field(
-        title=msg("Field of the client id"),
+        title=msg("Client id field"),
         default="OrderReferenceNumber",
         description="Field of the project that takes the client id",
     )
@@ -88,7 +88,7 @@ class ConnectionSettings(BaseModel):
         title=msg("Receivables account"), default=1500, description="Account that invoices are debited on"
     )
     rounding_account: AccountNumber | None = Field(
-        title=msg("Account for rounding"),
+        title=msg("Rounding account"),
         default=None,
         description="Account of what an invoice is rounded by to a whole krone; empty where none is rounded",
     )
@@ -98,7 +98,7 @@ class ConnectionSettings(BaseModel):
         description="ledger: vouchers are posted at once; draft: a person posts them in 24SevenOffice",
     )
     voucher_vat: Literal["net", "gross"] = Field(
-        title=msg("VAT of vouchers"),
+        title=msg("Voucher VAT"),
         default="net",
         description="net: revenue without VAT, VAT in lines of its own; gross: 24SevenOffice splits the VAT off",
     )
@@ -119,7 +119,7 @@ class ConnectionSettings(BaseModel):
         description="VAT code of a revenue account, where it is not the chart of accounts' own",
     )
     accounts: dict[MomentId, Booking] = Field(
-        title=msg("Accounts of Moment"),
+        title=msg("Moment accounts"),
         default={},
         description="Account and VAT code in 24SevenOffice of the financial account with this id in Moment",
     )
@@ -134,18 +134,18 @@ class ConnectionSettings(BaseModel):
         description="Number of the department that every line of a voucher is on",
     )
     voucher_references: bool = Field(
-        title=msg("References in the voucher"),
+        title=msg("References on vouchers"),
         default=True,
         description="Whether a voucher's comment tells the customer's reference and the invoice's description",
     )
 
     expense_accounts: str = Field(
-        title=msg("Accounts of expenses"),
+        title=msg("Expense accounts"),
         default="",
         description="Accounts whose posted costs become expenses in Moment, such as 4000, 4300-4399, 6590",
     )
     expense_activity: str = Field(
-        title=msg("Activity of expenses"),
+        title=msg("Expense activity"),
         default="Expenses",
         min_length=1,
         description="Activity of a project that expenses go to",
@@ -154,7 +154,7 @@ class ConnectionSettings(BaseModel):
         title=msg("Expenses are billable"), default=True, description="Whether expenses are billable"
     )
     expense_billable_projects: dict[Int32, bool] = Field(
-        title=msg("Billable on single projects"),
+        title=msg("Billable on individual projects"),
         default={},
         description="Whether expenses are billable on a project of this number",
     )
@@ -165,7 +165,7 @@ class ConnectionSettings(BaseModel):
         description="Vouchers dated before this day are left alone, for going live",
     )
     expense_poll_minutes: int = Field(
-        title=msg("Minutes between two looks for expenses"),
+        title=msg("Expense polling interval (minutes)"),
         default=15,
         ge=1,
         le=1440,
@@ -173,23 +173,23 @@ class ConnectionSettings(BaseModel):
     )
 
     entity_types: frozenset[EntityType] = Field(
-        title=msg("What travels"),
+        title=msg("Records to sync"),
         default=frozenset({EntityType.CUSTOMER, EntityType.PROJECT, EntityType.INVOICE}),
         description="Kinds of records that travel",
     )
     error_emails: tuple[EmailStr, ...] = Field(
-        title=msg("E-mail addresses for errors"),
+        title=msg("Alert recipients"),
         default=(),
         max_length=MAX_ERROR_EMAILS,
         description="Addresses that hear of errors, 20 at most",
     )
     weekly_digest: bool = Field(
-        title=msg("Weekly digest"),
+        title=msg("Weekly summary"),
         default=False,
         description="Whether they also hear once a week how it went",
     )
     monthly_reconciliation: bool = Field(
-        title=msg("Monthly comparison of the books"),
+        title=msg("Monthly reconciliation"),
         default=False,
         description="Whether they also hear each month whether the books of the month before agree",
     )
@@ -207,7 +207,7 @@ class ConnectionSettings(BaseModel):
     def expect_legible(cls, value: object) -> object:
         """Refuse signs that neither JSON in PostgreSQL nor XML can hold."""
         if isinstance(value, str) and any(unicodedata.category(sign) in ("Cc", "Cs") for sign in value):
-            raise ValueError(msg("There are signs in it that cannot be read."))
+            raise ValueError(msg("This contains unreadable characters."))
         return value
 
     @field_validator("expense_accounts")
@@ -220,16 +220,17 @@ def contradictions(settings: ConnectionSettings) -> Mapping[str, Message]:
     """Return which settings do not go together, under the name of the one to correct."""
     found: dict[str, Message] = {}
     if not settings.entity_types:
-        found["entity_types"] = msg("Nothing travels: choose at least one kind of record.")
+        found["entity_types"] = msg("Choose at least one type of record to sync.")
     if EntityType.EXPENSE in settings.entity_types and not settings.expense_accounts:
-        found["expense_accounts"] = msg("Expenses are on, but no account is named whose costs would come.")
+        found["expense_accounts"] = msg("Expenses are on, but no expense accounts are set.")
     if foreign := [each for each in settings.error_emails if not each.rpartition("@")[0].isascii()]:
         found["error_emails"] = msg(
-            "Many mail servers take no letters but a to z before the @: {addresses}.", addresses=", ".join(foreign)
+            "Many mail servers only accept the letters a–z before the @: {addresses}.",
+            addresses=", ".join(foreign),
         )
     if settings.client_id_field in WHOLE_NUMBERS and settings.client_id and not settings.client_id.isdecimal():
         found["client_id"] = msg(
-            "The field {field} of projects takes whole numbers only, and “{client_id}” is none.",
+            "The project field {field} only takes whole numbers, and “{client_id}” isn't one.",
             field=settings.client_id_field,
             client_id=settings.client_id,
         )

@@ -237,7 +237,7 @@ def _has_met_job(session: Session, row: ConnectionRow, entity_types: Collection[
 
 
 def _pause(session: Session, row: ConnectionRow, problem: ConnectionProblem, *, now: datetime) -> bool:
-    message = msg("{problem} Nothing is lost: what comes in meanwhile waits.", problem=problem.message)
+    message = msg("{problem} No data is lost: new records are queued.", problem=problem.message)
     alert = _alert(row, problem, message=message, remedy=problem.remedy)
     return repository.pause(session, row, problem.message, now=now, alert=alert)
 
@@ -260,7 +260,7 @@ def _record_failure(
     is_long = row.consecutive_failures >= FAILURE_THRESHOLD and now - since >= OUTAGE_ALERT_AFTER
     if is_long and not (row.outage_alerted or row.paused_because):  # of a pause people know already
         row.outage_alerted = True
-        remedy = msg("Nothing. Everything waits, and is tried again by itself until it has come across.")
+        remedy = msg("No action needed. Records are queued and retried automatically until they sync.")
         alert = _alert(row, problem, message=_nothing_since(since, problem), remedy=remedy)
         queue_alert(session, row.id, alert, job_id=None, now=now)
         data = {"since": since.isoformat(), "error_code": problem.error_code or None}
@@ -285,7 +285,7 @@ def _record_recovery(session: Session, row: ConnectionRow, *, now: datetime) -> 
         alert = Alert(
             type=AlertType.RECOVERED,
             title=row.name,
-            message=msg("It works again, and everything that waited is on its way."),
+            message=msg("The connection has recovered, and queued records are being processed."),
             remedy="",
             recipients=_recipients(row),
         )
@@ -300,7 +300,7 @@ def _record_recovery(session: Session, row: ConnectionRow, *, now: datetime) -> 
 
 def _nothing_since(since: datetime, problem: ConnectionProblem) -> Message:
     time = f"{since.astimezone(OSLO):%H:%M}"
-    return msg("Nothing has come across since {time}. {problem}", time=time, problem=problem.message)
+    return msg("Nothing has synced since {time}. {problem}", time=time, problem=problem.message)
 
 
 def _alert(row: ConnectionRow, problem: ConnectionProblem, *, message: Message, remedy: str) -> Alert:

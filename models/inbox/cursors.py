@@ -150,6 +150,13 @@ def failing(database: Database, connection_id: int, *, before: datetime) -> Sequ
         return [_failing(row) for row in session.scalars(query.order_by(CursorRow.entity_type))]
 
 
+def has_failing(*, before: datetime) -> ColumnElement[bool]:
+    """Say in SQL that polls of a connection have failed since before an instant (UTC)."""
+    return exists().where(
+        CursorRow.connection_id == ConnectionRow.id, CursorRow.failing_since < before, is_on(CursorRow.entity_type)
+    )
+
+
 def last_received(database: Database) -> Mapping[int, datetime]:
     """Return when (UTC) a change of each connection was last received, by its number, where any was.
 

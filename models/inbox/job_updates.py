@@ -55,6 +55,7 @@ def fresh(event: Event, *, now: datetime | Sql, outcome_unknown: bool | Sql = Fa
         "due_at": now,
         "unfinished_since": now,
         "outcome_unknown": outcome_unknown,
+        "updated_at": now,
     }
 
 
@@ -115,6 +116,7 @@ def changed_by(
         "dependency_id": depends_on(SyncJobRow.dependency_id, dependency.id if dependency else None),
         "alerted": lambda cell: alerted[cell.alert],
         "unfinished_since": since,
+        "updated_at": lambda _: at,
     }
     return {name: _by_state(TABLE[event], name, become) for name, become in columns.items()}
 
@@ -149,7 +151,7 @@ def play(row: SyncJobRow, *events: Occurrence) -> None:
     """Let events happen to one job, whose row is locked."""
     standing = standing_of(row)
     for event in events:
-        standing = apply(standing, event) or standing
+        standing, row.updated_at = apply(standing, event) or standing, event.now
     dependency = standing.dependency
     row.state, row.due_at, row.alerted = standing.state, standing.due_at, standing.alerted
     row.failed_attempts, row.worker_crashes = standing.failed_attempts, standing.worker_crashes

@@ -381,12 +381,21 @@ def _complete_one(session: Session, row: SyncJobRow, result: AttemptResult, numb
     if result.title or not row.title:
         row.title = result.title
         row.search_terms = search_terms(row.title, row.record_id, number, *result.search_aliases)
+    message = result.message or (_last_effect(session, row) if result.outcome is Outcome.UNCHANGED else "")
     row.outcome = result.outcome
-    row.error_code, row.message, row.remedy = result.error_code, result.message, result.remedy
+    row.error_code, row.message, row.remedy = result.error_code, message, result.remedy
     row.warnings = row.warnings if result.warnings is None else result.warnings
     session.add(_attempt(result, now=now))
     if alert:
         queue_alert(session, row.connection_id, alert, job_id=row.id, now=now)
+
+
+def _last_effect(session: Session, row: SyncJobRow) -> str:
+    """Return what the last attempt said that changed anything: one that finds no changes leaves that in place."""
+    if row.outcome in (Outcome.SYNCED, Outcome.UNCHANGED):
+        return row.message
+    query = select(AttemptRow.message).where(AttemptRow.job_id == row.id, AttemptRow.outcome == Outcome.SYNCED)
+    return session.scalar(query.order_by(AttemptRow.id.desc()).limit(1)) or ""
 
 
 def _attempt(result: AttemptResult, *, now: datetime) -> AttemptRow:

@@ -179,7 +179,7 @@ def release(  # noqa: PLR0913 - all by name
     named = select(SyncJobRow.id, SyncJobRow.title).where(job_of(connection_id, record))
     job = session.execute(named).one_or_none()
     deed = msg(
-        "{record}: the link to number {number} in 24SevenOffice is released. {why}",
+        "{record}: unlinked from number {number} in 24SevenOffice. {why}",
         record=(job and job.title) or record.name,
         number=remote_id,
         why=because,

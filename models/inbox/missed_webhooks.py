@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, delete, func, select
+from sqlalchemy import ColumnElement, and_, delete, exists, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -12,7 +12,14 @@ from models.database import Database
 from models.enums import EntityType, Lane, Outcome
 from models.inbox import cursors
 from models.schema.statements import of_lane
-from models.schema.tables import AttemptRow, MissedWebhookRow, NightlyPollRow, SyncJobRow
+from models.schema.tables import (
+    AttemptRow,
+    ConnectionRow,
+    MissedWebhookRow,
+    NightlyPollRow,
+    SyncJobRow,
+    WebhookActivityRow,
+)
 
 DELIVERY_GRACE = timedelta(minutes=1)
 """How long a notification may be under way, so that a poll is ahead of it, and how far clocks may differ."""
@@ -67,24 +74,33 @@ def count(database: Database, connection_id: int, *, now: datetime) -> Mapping[E
 
 
 def count_last_week(session: Session, connection_id: int, *, now: datetime) -> Mapping[EntityType, int]:
-    first_look = (
-        select(AttemptRow.outcome)
-        .join(SyncJobRow, SyncJobRow.id == AttemptRow.job_id)
-        .where(_same_record(), AttemptRow.at >= MissedWebhookRow.detected_at)
-        .order_by(AttemptRow.id)
-        .limit(1)
-        .scalar_subquery()
-    )
     query = (
         select(MissedWebhookRow.entity_type, func.count())
         .where(
             MissedWebhookRow.connection_id == connection_id,
             MissedWebhookRow.detected_at > now - WEEK,
-            first_look.in_(RELEVANT_OUTCOMES),
+            _was_relevant(),
         )
         .group_by(MissedWebhookRow.entity_type)
     )
     return {EntityType(kind): number for kind, number in session.execute(query)}
+
+
+def has_silent(*, now: datetime) -> ColumnElement[bool]:
+    """Say in SQL that a connection had no webhook since a poll was the first to find a change of that type.
+
+    Only the last seven days count.
+    """
+    of_type = and_(
+        WebhookActivityRow.connection_id == MissedWebhookRow.connection_id,
+        WebhookActivityRow.entity_type == MissedWebhookRow.entity_type,
+    )
+    return exists().where(
+        MissedWebhookRow.connection_id == ConnectionRow.id,
+        MissedWebhookRow.detected_at > now - WEEK,
+        ~exists().where(of_type, WebhookActivityRow.at > MissedWebhookRow.detected_at).correlate(MissedWebhookRow),
+        _was_relevant(),
+    )
 
 
 def delete_old(database: Database, *, before: datetime) -> None:
@@ -98,6 +114,19 @@ def nightly_position(database: Database, lane: Lane, *, at: datetime) -> datetim
 
 def complete_nightly_poll(database: Database, lane: Lane, *, now: datetime) -> None:
     cursors.move(database, lane, to=now, table=NightlyPollRow)
+
+
+def _was_relevant() -> ColumnElement[bool]:
+    first_look = (
+        select(AttemptRow.outcome)
+        .join(SyncJobRow, SyncJobRow.id == AttemptRow.job_id)
+        .where(_same_record(), AttemptRow.at >= MissedWebhookRow.detected_at)
+        .order_by(AttemptRow.id)
+        .limit(1)
+        .correlate(MissedWebhookRow)
+        .scalar_subquery()
+    )
+    return first_look.in_(RELEVANT_OUTCOMES)
 
 
 def _same_record() -> ColumnElement[bool]:

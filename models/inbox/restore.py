@@ -84,7 +84,7 @@ def mark_restored(
         if connection_ids is None:
             _end_sessions_and_skip_ids(session)
         marked = doubt(session, found, now=now)
-        add_entry(session, at=now, actor=actor, action=msg("told the bridge that a backup was restored"))
+        add_entry(session, at=now, actor=actor, action=msg("Reported that a backup was restored"))
     return marked
 
 

@@ -68,12 +68,12 @@ def _limit(session: Session, connection_id: int, *, until: datetime, alert: bool
             type=AlertType.WEBHOOK,
             title=row.name,
             message=msg(
-                "In one day {number} records were announced to the webhook that Moment does not have. Somebody "
-                "else may know its address. For a day, new records are synced when Moment is asked for them, "
-                "which may take some minutes longer.",
+                "In one day, the webhook received {number} records that don't exist in Moment. Someone else may "
+                "know its URL. For a day, new records are only picked up by polling, which may take a few "
+                "minutes longer.",
                 number=MAX_MADE_UP,
             ),
-            remedy=msg("Make a new address on the connection's page, and enter it in Moment."),
+            remedy=msg("Generate a new webhook URL on the connection's page and enter it in Moment."),
             recipients=tuple(row.settings["error_emails"]),
         )
         queue_alert(session, connection_id, flooded, job_id=None, now=now)

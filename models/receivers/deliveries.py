@@ -16,7 +16,7 @@ from i18n.messages import msg
 from models.connections.alert_outbox import Alert, AlertType, queue_alert
 from models.database import Database
 from models.enums import Role
-from models.pagination import Key, Page, following, paged
+from models.pagination import SIZE, Key, Page, following, paged
 from models.receivers.outbox import EventType
 from models.receivers.repository import disable, give_up_not_wanted, host_of, is_wanted
 from models.receivers.states import DISABLED_AFTER, DeliveryState, DisabledBecause, Problem
@@ -205,7 +205,7 @@ def replay(
         return len(session.scalars(changed).all())
 
 
-def log_page(database: Database, receiver_id: int, *, key: Key | None) -> Page[DeliveryView]:
+def log_page(database: Database, receiver_id: int, *, key: Key | None, size: int = SIZE) -> Page[DeliveryView]:
     """Return a page of a receiver's deliveries, the latest first."""
     query = _events(*EventDeliveryRow.__table__.c).where(EventDeliveryRow.receiver_id == receiver_id)
 
@@ -222,7 +222,7 @@ def log_page(database: Database, receiver_id: int, *, key: Key | None) -> Page[D
             for row in rows
         ]
 
-    return paged(fetch, key=key, at=lambda line: (line.created_at, line.id))
+    return paged(fetch, key=key, at=lambda line: (line.created_at, line.id), size=size)
 
 
 def pending(database: Database) -> tuple[int, datetime | None]:
@@ -298,14 +298,17 @@ def _queue_alert(session: Session, receiver: EventReceiverRow, because: Disabled
     administrators = select(UserRow.email).where(
         UserRow.role == Role.ADMINISTRATOR, UserRow.everywhere, UserRow.disabled_at.is_(None)
     )
-    gone = msg("The receiver at {host} answered that it no longer exists (410 Gone).", host=host_of(receiver.url))
-    failing = msg("Every delivery to the receiver at {host} has failed for five days.", host=host_of(receiver.url))
+    gone = msg("The receiver at {host} responded that it no longer exists (410 Gone).", host=host_of(receiver.url))
+    failing = msg(
+        "All deliveries to the receiver at {host} have failed for five days.", host=host_of(receiver.url)
+    )
     alert = Alert(
         type=AlertType.RECEIVER,
         title=msg("Event receiver {number}", number=receiver.id),
         message=gone if because is DisabledBecause.GONE else failing,
         remedy=msg(
-            "It is sent nothing more. Once it answers, enable it on its page, and replay there what failed."
+            "It no longer gets events. Once it responds again, enable it on its page and resend the failed "
+            "events there."
         ),
         recipients=tuple(session.scalars(administrators.order_by(UserRow.email))),
     )

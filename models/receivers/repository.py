@@ -152,7 +152,7 @@ class Receivers:
                 row.former_secret = self._vault.encrypt(former, FORMER_PURPOSE, row.id)
                 row.former_secret_until = now + FORMER_SECRET_SIGNS_FOR
             row.secret = self._vault.encrypt(secret, PURPOSE, row.id)
-            _audit(session, row, msg("given a new secret"), actor=actor, now=now)
+            _audit(session, row, msg("new secret generated"), actor=actor, now=now)
         return secret
 
     def secrets(self, receiver_id: int, *, now: datetime) -> Sequence[str]:
@@ -196,7 +196,7 @@ class Receivers:
             if row.disabled_at:
                 row.disabled_at = row.disabled_because = row.failing_since = row.retry_at = None
                 row.failures = 0
-                _audit(session, row, msg("switched on"), actor=actor, now=now)
+                _audit(session, row, msg("Enabled"), actor=actor, now=now)
 
     def remove(self, receiver_id: int, *, actor: str, session_id: int | None = None, now: datetime) -> None:
         """Forget a receiver with its deliveries. Raises :class:`UnknownReceiverError`."""
@@ -239,12 +239,12 @@ class Receivers:
         except ValueError:
             named = False
         if not named or len(url) > MAX_URL_LENGTH:
-            raise InvalidInputError("url", msg("Enter an address such as https://example.com/events."))
+            raise InvalidInputError("url", msg("Enter a URL such as https://example.com/events."))
         if parts.username is not None or parts.fragment:
-            raise InvalidInputError("url", msg("The address has no user name, password or #."))
+            raise InvalidInputError("url", msg("The URL must not contain a user name, password or #."))
         if parts.scheme != "https" and not (self._private_networks and parts.scheme == "http"):
             raise InvalidInputError(
-                "url", msg("The address begins with https://, unless RECEIVER_PRIVATE_NETWORKS is set.")
+                "url", msg("The URL must start with https:// unless RECEIVER_PRIVATE_NETWORKS is set.")
             )
         return url
 
@@ -259,7 +259,7 @@ def disable(
     waiting = EventDeliveryRow.receiver_id == row.id, EventDeliveryRow.due_at.is_not(None)
     given_up = {"state": DeliveryState.FAILED, "due_at": None}
     session.execute(update(EventDeliveryRow).where(*waiting).values(**given_up))
-    _audit(session, row, msg("switched off"), actor=actor, now=now)
+    _audit(session, row, msg("Disabled"), actor=actor, now=now)
     return True
 
 
@@ -315,7 +315,7 @@ def _list_connections(session: Session, receiver_id: int, scope: Scope) -> None:
         if rows:
             session.execute(insert(ReceiverConnectionRow), rows)
     except IntegrityError as error:
-        raise InvalidInputError("connections", msg("There is no such connection.")) from error
+        raise InvalidInputError("connections", msg("Connection not found.")) from error
 
 
 def _receiver(row: EventReceiverRow, scope: Scope) -> Receiver:
@@ -325,5 +325,5 @@ def _receiver(row: EventReceiverRow, scope: Scope) -> Receiver:
 
 
 def _audit(session: Session, row: EventReceiverRow, what: Message, *, actor: str, now: datetime) -> None:
-    action = msg("event receiver {number} ({host}): {what}", number=row.id, host=host_of(row.url), what=what)
+    action = msg("Event receiver {number} ({host}): {what}", number=row.id, host=host_of(row.url), what=what)
     add_entry(session, at=now, actor=actor, action=action)

@@ -89,7 +89,8 @@ class ConnectionRow(Base):
     in Moment had one connection, and may not be resumed as long as another one has it. ``client_number`` names the
     client in 24SevenOffice, which no other connection has; None until a login has shown it.
     Until ``webhook_limited_until`` what is new here is left to the polls. The webhook has its address since
-    ``webhook_token_at``, None where that is from before it was noted.
+    ``webhook_token_at``, None where that is from before it was noted. The last test began at ``tested_at`` and
+    found ``failed_checks`` errors. Moment's key was entered at ``api_key_saved_at``, None where that is not known.
     """
 
     __tablename__ = "connections"
@@ -122,6 +123,9 @@ class ConnectionRow(Base):
     digest_at: Mapped[datetime | None]
     webhook_limited_until: Mapped[datetime | None]
     webhook_token_at: Mapped[datetime | None]
+    tested_at: Mapped[datetime | None]
+    failed_checks: Mapped[int] = mapped_column(server_default="0")
+    api_key_saved_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
 
@@ -156,7 +160,8 @@ class SyncJobRow(Base):
     ``reminders`` counts the mails since ``needs_attention_since``, when it began to need a person.
     ``search_terms`` are what it is found by: its name and its numbers in both systems.
     ``dismissal_reason`` is what the person said who closed it; what was wrong stays beside it. ``warnings`` are
-    those of the last attempt that said anything of them.
+    those of the last attempt that said anything of them. ``updated_at`` is when an event last happened to the job;
+    None where none has since it is noted, and then it is the later of ``received_at`` and ``completed_at``.
     """
 
     __tablename__ = "sync_jobs"
@@ -182,6 +187,7 @@ class SyncJobRow(Base):
             "sync_jobs_not_done", "state", "connection_id", "error_code", postgresql_where=text("state <> 'done'")
         ),
         Index("sync_jobs_error_code", "error_code", postgresql_where=text("error_code <> ''")),
+        Index("sync_jobs_updated", text("coalesce(updated_at, greatest(received_at, completed_at))")),
         Index("sync_jobs_with_warning", "connection_id", postgresql_where=text("warnings <> '[]'::jsonb")),
         *(
             Index(
@@ -221,6 +227,7 @@ class SyncJobRow(Base):
     warnings: Mapped[Warnings]
     received_at: Mapped[datetime]
     completed_at: Mapped[datetime | None]
+    updated_at: Mapped[datetime | None]
     dismissal_reason: Mapped[LocalizedOrEmpty]
     needs_attention_since: Mapped[datetime | None]
     reminders: Mapped[int] = mapped_column(server_default="0")
@@ -538,6 +545,7 @@ class SessionRow(Base):
     """Somebody who is signed in, or who ``awaits_code``: they have given the password and not the second factor.
 
     ``device`` says in a few words what they use, and ``confirmed_at`` is when they last proved who they are.
+    ``notice`` is what the next page tells them once.
     """
 
     __tablename__ = "sessions"
@@ -551,6 +559,7 @@ class SessionRow(Base):
     by_openid: Mapped[bool] = mapped_column(server_default=false())
     awaits_code: Mapped[bool] = mapped_column(server_default=false())
     confirmed_at: Mapped[datetime | None]
+    notice: Mapped[dict[str, Any] | None]
 
 
 class FailedSignInRow(Base):

@@ -8,8 +8,8 @@ from i18n.messages import msg
 from models.connections.alert_outbox import Alert, AlertType, queue_alert
 
 NOT_YOU = msg(
-    "If it was not you: sign in, sign out everywhere else under “Your account”, change the password, and tell an "
-    "administrator."
+    "If this wasn't you, sign in, sign out everywhere else under “Your account”, change your password and tell "
+    "an administrator."
 )
 
 
@@ -17,18 +17,18 @@ UNKNOWN_DEVICE = msg("an unknown device")
 
 
 def queue_new_device(session: Session, email: str, device: str, *, now: datetime) -> None:
-    message = msg("Somebody signed in as {email} with {device}.", email=email, device=device)
-    _queue(session, email, msg("Your account was used on a new device"), message, now=now)
+    message = msg("New sign-in to {email} from {device}.", email=email, device=device)
+    _queue(session, email, msg("New sign-in to your account"), message, now=now)
 
 
 def queue_factor_added(session: Session, email: str, *, now: datetime) -> None:
-    message = msg("From now on the account {email} is signed in to with a code of an app too.", email=email)
-    _queue(session, email, msg("Your account has a second factor"), message, now=now)
+    message = msg("Signing in to {email} now also requires a code from an app.", email=email)
+    _queue(session, email, msg("Second factor added to your account"), message, now=now)
 
 
 def queue_factor_removed(session: Session, email: str, *, now: datetime) -> None:
-    message = msg("From now on the account {email} is signed in to with the password alone.", email=email)
-    _queue(session, email, msg("Your account has no second factor any more"), message, now=now)
+    message = msg("Signing in to {email} now only requires the password.", email=email)
+    _queue(session, email, msg("Second factor removed from your account"), message, now=now)
 
 
 def _queue(session: Session, email: str, title: str, message: str, *, now: datetime) -> None:

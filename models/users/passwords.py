@@ -31,7 +31,7 @@ AT_ONCE, IN_LINE = 2, 12
 """Passwords that a process hashes at once, at 64 MiB each, and threads that it lets work at or wait for one."""
 
 EASILY_GUESSED = msg(
-    "This password would be guessed early: it is a common one, a simple pattern, or made from the e-mail address."
+    "This password is too easy to guess: it is common, follows a simple pattern or is based on the email address."
 )
 
 _hasher = PasswordHasher()
@@ -58,7 +58,8 @@ def hash_new(password: str, *, email: str) -> str:
     """
     if not MIN_LENGTH <= len(password) <= MAX_LENGTH:
         raise InvalidInputError(
-            "password", msg("A password has {fewest} to {most} characters.", fewest=MIN_LENGTH, most=MAX_LENGTH)
+            "password",
+            msg("Passwords must have {fewest} to {most} characters.", fewest=MIN_LENGTH, most=MAX_LENGTH),
         )
     with _turn():
         if _is_easily_guessed(_plain(password), email):

@@ -33,7 +33,11 @@ class LastAdministratorError(InvalidInputError):
 
     def __init__(self) -> None:
         super().__init__(
-            "role", msg("There must be an administrator of all connections. Make somebody else one first.")
+            "role",
+            msg(
+                "At least one administrator must have access to all connections. Give someone else that role "
+                "first."
+            ),
         )
 
 
@@ -116,11 +120,11 @@ def add(  # noqa: PLR0913 - what is new about them, and who says so
             session.add(row)
             session.flush()
             _grant(session, row, rights.scope)
-            what = msg("added the user {email}: {rights}", email=row.email, rights=_described(session, rights))
+            what = msg("Added the user {email}: {rights}", email=row.email, rights=_described(session, rights))
             note(session, what, actor=actor, now=now)
             return _user(row, rights.scope)
     except IntegrityError as error:
-        raise InvalidInputError("email", msg("There is a user with this e-mail address already.")) from error
+        raise InvalidInputError("email", msg("A user with this email address already exists.")) from error
 
 
 def get(database: Database, user_id: int) -> User:
@@ -173,7 +177,7 @@ def update(
         session.execute(delete(GrantRow).where(GrantRow.user_id == user_id))
         _grant(session, row, rights.scope)
         _expect_administrator(session)
-        what = msg("changed the user {email}: {rights}", email=row.email, rights=_described(session, rights))
+        what = msg("Changed the user {email}: {rights}", email=row.email, rights=_described(session, rights))
         note(session, what, actor=actor, now=now)
 
 
@@ -190,7 +194,7 @@ def disable(database: Database, user_id: int, *, actor: str, session_id: int | N
         row.disabled_at = now
         _end_sessions(session, user_id)
         _expect_administrator(session)
-        note(session, msg("disabled the user {email}", email=row.email), actor=actor, now=now)
+        note(session, msg("Disabled the user {email}", email=row.email), actor=actor, now=now)
 
 
 def enable(database: Database, user_id: int, *, actor: str, session_id: int | None = None, now: datetime) -> None:
@@ -201,7 +205,7 @@ def enable(database: Database, user_id: int, *, actor: str, session_id: int | No
         if row.disabled_at is None:
             return
         row.disabled_at = None
-        note(session, msg("enabled the user {email}", email=row.email), actor=actor, now=now)
+        note(session, msg("Enabled the user {email}", email=row.email), actor=actor, now=now)
 
 
 def sign_out(
@@ -212,7 +216,7 @@ def sign_out(
         row = _row(session, user_id)
         expect_session(session, session_id)
         _end_sessions(session, user_id)
-        note(session, msg("signed out the user {email} everywhere", email=row.email), actor=actor, now=now)
+        note(session, msg("Signed the user {email} out everywhere", email=row.email), actor=actor, now=now)
 
 
 def set_password(
@@ -229,7 +233,7 @@ def set_password(
         expect_session(session, session_id)
         row.password_hash, row.password_is_temporary = password_hash, True
         _end_sessions(session, user_id)
-        note(session, msg("set a new password for the user {email}", email=row.email), actor=actor, now=now)
+        note(session, msg("Set a new password for the user {email}", email=row.email), actor=actor, now=now)
 
 
 def choose_password(
@@ -245,7 +249,7 @@ def choose_password(
         row = expect_proof(session, replace(proof, session_id=session_id))
         row.password_hash, row.password_is_temporary = password_hash, False
         _end_sessions(session, user.id, but=session_id)
-        note(session, msg("changed their own password"), actor=user.email, now=now)
+        note(session, msg("Changed their own password"), actor=user.email, now=now)
 
 
 def keep_password(database: Database, user_id: int) -> None:
@@ -275,7 +279,7 @@ def _address(email: str) -> str:
     try:
         return validate_email(email.strip(), check_deliverability=False).normalized.lower()
     except EmailNotValidError as error:
-        raise InvalidInputError("email", msg("This is not an e-mail address.")) from error
+        raise InvalidInputError("email", msg("Enter a valid email address.")) from error
 
 
 def _row(session: Session, user_id: int) -> UserRow:
@@ -292,7 +296,7 @@ def _grant(session: Session, row: UserRow, scope: Scope) -> None:
         return
     known = set(session.scalars(select(ConnectionRow.id).where(ConnectionRow.id.in_(scope.connections))))
     if not known or known != scope.connections:
-        raise InvalidInputError("connections", msg("Choose all connections, or at least one that is there."))
+        raise InvalidInputError("connections", msg("Choose all connections or at least one existing connection."))
     session.add_all(GrantRow(user_id=row.id, connection_id=each) for each in known)
 
 

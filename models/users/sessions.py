@@ -4,11 +4,12 @@ A session is found by the hash of the token in a cookie, so that nobody who read
 """
 
 import secrets
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import ColumnElement, and_, delete, not_, or_, select, update
+from sqlalchemy import ColumnElement, and_, delete, not_, null, or_, select, update
 
 from models.connections.vault import hash_token
 from models.database import Database
@@ -52,6 +53,16 @@ class Beginning:
 
 
 @dataclass(frozen=True, slots=True)
+class Notice:
+    """What the page at ``path`` tells once: by its ``code`` what was done, to how many, and how to undo it."""
+
+    path: str
+    code: str
+    count: int = 0
+    undo: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class UserSession:
     """A session of somebody who is signed in; instants in UTC."""
 
@@ -62,6 +73,7 @@ class UserSession:
     created_at: datetime
     seen_at: datetime
     confirmed_at: datetime | None
+    notice: Mapping[str, Any] | None
 
     def is_confirmed(self, now: datetime) -> bool:
         """Return whether they have lately proved who they are."""
@@ -136,6 +148,23 @@ def confirm(database: Database, session_id: int, proof: Proof, *, now: datetime)
     with database.transaction() as session:
         expect(session, replace(proof, session_id=session_id))
         session.execute(update(SessionRow).where(SessionRow.id == session_id).values(confirmed_at=now))
+
+
+def leave_notice(database: Database, session_id: int, notice: Notice) -> None:
+    """Leave what is to be told, in place of what was left before."""
+    left = update(SessionRow).where(SessionRow.id == session_id).values(notice=asdict(notice))
+    database.execute(left)
+
+
+def take_notice(database: Database, session_id: int, *, path: str) -> Notice | None:
+    """Return what is to be told on the page at ``path``, once."""
+    query = select(SessionRow).where(SessionRow.id == session_id, SessionRow.notice["path"].astext == path)
+    with database.transaction() as session:
+        row = session.scalar(query.with_for_update(key_share=True))
+        if row is None:
+            return None
+        notice, row.notice = Notice(**(row.notice or {})), null()
+    return notice
 
 
 def end(database: Database, token: str) -> None:

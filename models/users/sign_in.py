@@ -21,10 +21,10 @@ from models.users.sessions import Beginning
 DEVICE_KNOWN_FOR = timedelta(days=365)
 """How long a browser that is not used is known."""
 
-WRONG_PASSWORD = msg("was refused: the password was not right")
-WRONG_CODE = msg("was refused: the code was not right")
-DISABLED = msg("was refused: the user is disabled")
-OUTDATED = msg("was refused: the account was changed meanwhile")
+WRONG_PASSWORD = msg("Sign-in rejected: incorrect password")
+WRONG_CODE = msg("Sign-in rejected: incorrect code")
+DISABLED = msg("Sign-in rejected: the user is disabled")
+OUTDATED = msg("Sign-in rejected: the account was changed in the meantime")
 
 
 class SignInRefusedError(Exception):
@@ -121,9 +121,9 @@ def enter(
     user_id, token = proof.user_id, begin(database, proof, how=how, instead_of=instead_of, now=now)
     with database.transaction() as session:
         email, device = session.get_one(UserRow, user_id).email, how.device or account_alerts.UNKNOWN_DEVICE
-        what = msg("signed in with {device}", device=device)
+        what = msg("Signed in with {device}", device=device)
         if how.by_openid:
-            what = msg("signed in through their organization, with {device}", device=device)
+            what = msg("Signed in through their organization with {device}", device=device)
         users.note(session, what, actor=email, now=now)
         key = {"user_id": user_id, "token_hash": hash_token(device_token)}
         if session.get(DeviceRow, key) is None:

@@ -53,6 +53,8 @@ class TokenScope(StrEnum):
     JOBS_WRITE = "jobs:write"
     OPERATIONS_READ = "operations:read"
     OPERATIONS_WRITE = "operations:write"
+    RECEIVERS_READ = "receivers:read"
+    RECEIVERS_WRITE = "receivers:write"
     AUDIT_READ = "audit:read"
     HEALTH_READ = "health:read"
 
@@ -60,13 +62,15 @@ class TokenScope(StrEnum):
 SCOPE_NAMES = {
     TokenScope.CONNECTIONS_READ: msg("See connections and their settings"),
     TokenScope.CONNECTIONS_WRITE: msg("Add connections, change settings, pause and resume"),
-    TokenScope.CONNECTIONS_ERASE: msg("Erase connections with all that is kept of them"),
-    TokenScope.JOBS_READ: msg("See records, their attempts and questions"),
-    TokenScope.JOBS_WRITE: msg("Try records again, set them aside and answer questions"),
-    TokenScope.OPERATIONS_READ: msg("See tests, comparisons and backfills, and what they found"),
-    TokenScope.OPERATIONS_WRITE: msg("Start and cancel tests, comparisons and backfills"),
+    TokenScope.CONNECTIONS_ERASE: msg("Erase connections and all their data"),
+    TokenScope.JOBS_READ: msg("See records, their attempts and match questions"),
+    TokenScope.JOBS_WRITE: msg("Retry and close records, and answer match questions"),
+    TokenScope.OPERATIONS_READ: msg("See tests, reconciliations and backfills, and their results"),
+    TokenScope.OPERATIONS_WRITE: msg("Start and cancel tests, reconciliations and backfills"),
+    TokenScope.RECEIVERS_READ: msg("See event receivers and their deliveries"),
+    TokenScope.RECEIVERS_WRITE: msg("Add, change, test and remove event receivers"),
     TokenScope.AUDIT_READ: msg("See the audit log"),
-    TokenScope.HEALTH_READ: msg("See whether the integration works, and the request budget"),
+    TokenScope.HEALTH_READ: msg("See the integration's health and the API quota"),
 }
 
 
@@ -148,7 +152,7 @@ def create(  # noqa: PLR0913 - what is new about it, and who says so
         names = _grant(session, row, scope)
         token = _token(row, sorted(scope.connections or ()))
         what = msg(
-            "created {token}: {scopes} for {connections}, until {day}",
+            "Created {token}: {scopes} for {connections}, until {day}",
             token=token.actor,
             scopes=", ".join(sorted(scopes)),
             connections=names,
@@ -192,7 +196,7 @@ def revoke(database: Database, token_id: int, *, actor: str, session_id: int | N
             raise UnknownTokenError(f"There is no API token {token_id}.")
         if row.revoked_at is None:
             row.revoked_at = now
-            what = msg("revoked {token}", token=_token(row, None).actor)
+            what = msg("Revoked {token}", token=_token(row, None).actor)
             add_entry(session, at=now, actor=actor, action=what)
 
 
@@ -227,7 +231,7 @@ def _grant(session: Session, row: ApiTokenRow, scope: Scope) -> str:
     named = select(ConnectionRow.id, ConnectionRow.name).where(ConnectionRow.id.in_(scope.connections))
     known = session.execute(named.order_by(ConnectionRow.name)).all()
     if not known or {each.id for each in known} != scope.connections:
-        raise InvalidInputError("connections", msg("Choose all connections, or at least one that is there."))
+        raise InvalidInputError("connections", msg("Choose all connections or at least one existing connection."))
     session.add_all(ApiTokenGrantRow(token_id=row.id, connection_id=each.id) for each in known)
     return ", ".join(each.name for each in known)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from enum import StrEnum
 from functools import partial
@@ -34,8 +34,10 @@ class CheckStatus(StrEnum):
 class Finding:
     """One thing that was looked at.
 
-    ``remedy`` is empty where nothing is to be done. ``setting`` names the one by which it is mended, if there is
-    one, and ``tests`` the assumptions that it tests, such as "S1", as docs/assumptions.md numbers them.
+    Programs know it by ``check``, what was looked at, such as "accounting_setup.vat_codes", and by the
+    ``error_code`` of the error that it met. ``remedy`` is empty where nothing is to be done. ``setting`` names the
+    one by which it is mended, if there is one, and ``tests`` the assumptions that it tests, such as "S1", as
+    docs/assumptions.md numbers them.
     """
 
     status: CheckStatus
@@ -43,6 +45,8 @@ class Finding:
     remedy: str = ""
     setting: str = ""
     tests: str = ""
+    check: str = ""
+    error_code: str = ""
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -51,12 +55,15 @@ class Finding:
             "remedy": as_json(self.remedy),
             "setting": self.setting,
             "tests": self.tests,
+            "check": self.check,
+            "error_code": self.error_code,
         }
 
     @classmethod
     def from_json(cls, told: Mapping[str, Any]) -> Finding:
         sentences = {name: from_json(told[name]) for name in ("message", "remedy")}
-        return cls(CheckStatus(told["status"]), **sentences, setting=told["setting"], tests=told["tests"])
+        rest = {name: told.get(name, "") for name in ("setting", "tests", "check", "error_code")}
+        return cls(CheckStatus(told["status"]), **sentences, **rest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,14 +105,15 @@ def bad(what: str, remedy: str, *, setting: str = "", tests: str = "") -> Findin
 def failed(error: SyncError, *, tests: str = "") -> Finding:
     remedy = error.remedy
     if isinstance(error, UnavailableError):
-        remedy = msg("There is nothing to correct here: test the connection again in a while.")
-    return bad(error.message, remedy, setting=SETTING_OF.get(error.error_code, ""), tests=tests)
+        remedy = msg("There's nothing to correct. Test the connection again shortly.")
+    found = bad(error.message, remedy, setting=SETTING_OF.get(error.error_code, ""), tests=tests)
+    return replace(found, error_code=error.error_code)
 
 
 def crashed(check: str, error: Exception) -> Finding:
     return bad(
         msg("The check “{check}” itself failed ({error}).", check=check, error=type(error).__name__),
-        msg("Please pass this on to whoever runs the bridge; the log says more."),
+        msg("Forward this to your system administrator. The log has the details."),
     )
 
 

@@ -5,7 +5,7 @@ further is then left out.
 """
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import TypeVar
 
@@ -37,7 +37,7 @@ class Check:
 
     @property
     def name(self) -> str:
-        """What it is called where it fails itself, such as "accounting_setup.vat_codes"."""
+        """What it is called by programs and where it fails itself, such as "accounting_setup.vat_codes"."""
         return f"{self.run.__module__.rpartition('.')[2]}.{self.run.__name__}"
 
 
@@ -94,7 +94,8 @@ def run_checks(target: Target) -> DiagnosticsReport:
     for check in CHECKS:
         matters = check.entity_type is None or target.syncs(check.entity_type)
         if matters and closed.keys().isdisjoint(check.needs):
-            findings += _run_check(check, target, closed=closed, findings=findings)
+            found = _run_check(check, target, closed=closed, findings=findings)
+            findings += (replace(each, check=check.name) for each in found)
     refusal = closed.get(System.TWENTYFOUR)
     undecided = refusal is not None and refusal.error_code == "identity"
     clients = _known(target.erp.identities) if refusal is None or undecided else ()

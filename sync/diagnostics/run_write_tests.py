@@ -23,14 +23,14 @@ def plan(target: Target) -> Iterator[Message]:
         number=customers_and_projects.PROJECT,
     )
     if target.syncs(EntityType.INVOICE) and target.settings.posting == "draft":
-        yield msg("In 24SevenOffice, a voucher of 1 krone in a journal, which a person is to delete there.")
+        yield msg("In 24SevenOffice, a voucher of 1 krone in a journal, which you must delete there.")
     elif target.syncs(EntityType.INVOICE):
         yield msg(
             "In 24SevenOffice, a voucher of 1 krone and its reversal, posted; both stay, and the series of "
             "outgoing invoices goes on after them."
         )
     if target.syncs(EntityType.CUSTOMER):
-        yield msg("In Moment, a customer is given the number that it has already.")
+        yield msg("In Moment, one customer is sent the number it already has.")
     if target.syncs(EntityType.EXPENSE):
         yield msg(
             "In Moment, an activity in some project, which stays, and an expense of 1 krone, which is removed."

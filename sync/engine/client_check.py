@@ -23,18 +23,23 @@ def verify_client(
         connections.note_client(connection_id, settings, client_number)
     except OtherClientError as error:
         raise MisconfiguredError(
-            msg("The login leads to another client of 24SevenOffice than before, so nothing was done there."),
+            msg(
+                "The user name and password now lead to a different 24SevenOffice client than before, so "
+                "nothing was done there."
+            ),
             error_code="other_client",
             remedy=msg(
-                "Enter a login for the former client in the connection's settings. If the new one is right, those "
-                "who run the integration set the links aside first."
+                "Enter credentials for the previous client in the connection's settings. If the new client is "
+                "correct, your system administrator must first set the links aside."
             ),
         ) from error
     except ClientTakenError as error:
         raise MisconfiguredError(
-            msg("There is another connection for this client of 24SevenOffice, so nothing was done there."),
+            msg("Another connection uses this 24SevenOffice client, so nothing was done there."),
             error_code="client_taken",
-            remedy=msg("Enter a login for another client, or ask those who run the integration which one stays."),
+            remedy=msg(
+                "Enter credentials for another client, or ask your system administrator which connection to keep."
+            ),
         ) from error
     except UnknownConnectionError:
         return  # erased meanwhile

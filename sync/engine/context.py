@@ -25,11 +25,11 @@ MAX_INT32 = 2**31 - 1
 ITSELF = msg("the integration")
 """Who did what no person did, in the audit log."""
 
-LOST = msg("24SevenOffice does not have it any more.")
+LOST = msg("It no longer exists in 24SevenOffice.")
 GONE_THERE = "gone"
 """Notes with a candidate that 24SevenOffice had this one and does not have it any more."""
 
-GONE = msg("Moment does not have the record any more.")
+GONE = msg("Moment no longer has the record.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +230,7 @@ class SyncContext:
         """
         if not moment_id:
             raise RejectedError(
-                msg("It has no customer."), error_code="no_customer", remedy=msg("Give it a customer in Moment.")
+                msg("The customer is missing."), error_code="no_customer", remedy=msg("Add a customer in Moment.")
             )
         return self._number_of(EntityType.CUSTOMER, moment_id, read=self.moment.customer)
 
@@ -289,13 +289,13 @@ class SyncContext:
 
 
 def _pending(record: Record) -> DependencyPendingError:
-    return DependencyPendingError(msg("{record} must come across first.", record=record.name), dependency=record)
+    return DependencyPendingError(msg("{record} must sync first.", record=record.name), dependency=record)
 
 
 def _taken(record: Record, remote_id: str) -> RejectedError:
     return RejectedError(
         msg(
-            "{record} of 24SevenOffice belongs to another record in Moment already.",
+            "{record} in 24SevenOffice already belongs to another record in Moment.",
             record=titled(record.entity_type, remote_id),
         ),
         error_code="taken",
@@ -318,7 +318,7 @@ def whole_number(text: str, *, what: EntityType) -> int:
         else msg("{number} is missing.", number=number)
     )
     raise RejectedError(
-        msg("{problem} 24SevenOffice takes only whole numbers from 1 to {most}.", problem=problem, most=MAX_INT32),
+        msg("{problem} 24SevenOffice only takes whole numbers from 1 to {most}.", problem=problem, most=MAX_INT32),
         error_code="customer_number" if what is EntityType.CUSTOMER else "project_number",
         remedy=msg("Correct the number in Moment; it must be a whole number."),
     )

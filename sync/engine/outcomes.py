@@ -243,7 +243,7 @@ def _with_alert(job: SyncJob, result: AttemptResult, recipients: tuple[str, ...]
             error_code=result.error_code,
         )
     else:
-        message = result.message or msg("It has come across by now; there is nothing left to do.")
+        message = result.message or msg("It has synced in the meantime. No action needed.")
         alert = Alert(type=AlertType.RESOLVED, title=title, message=message, remedy="", recipients=recipients)
     return replace(result, alert=alert)
 
@@ -278,12 +278,12 @@ def _failing_alone(
 def _alone(error: SyncError) -> RejectedError:
     alone = RejectedError(
         msg(
-            "{problem} Others are synced meanwhile, so something about this record causes it.",
+            "{problem} Other records sync, so the cause is something about this record.",
             problem=error.message,
         ),
         error_code="fails_alone",
         remedy=msg(
-            "Compare the record with others in the system that does not answer for it, correct it, and retry it."
+            "Compare the record with others in the system that doesn't respond for it, correct it and retry."
         ),
     )
     return alone.replace(title=error.title, outcome_unknown=error.outcome_unknown)
@@ -317,21 +317,21 @@ def _ended(error: DependencyPendingError, dependency: Dependency) -> DependencyE
     if dependency.state is JobState.DISMISSED:
         ended = DependencyEndedError(
             msg(
-                "{record} must come across first, and somebody has closed it: {why}.",
+                "{record} must sync first but has been closed: {why}.",
                 record=name,
                 why=dependency.closed_because,
             ),
             error_code="dependency_dismissed",
-            remedy=msg("Try that one again, and this one follows. Or handle this one by hand, and close it too."),
+            remedy=msg("Retry that record, and this one follows. Or enter this one manually and close it too."),
             dependency=error.dependency,
         )
     else:
         ended = DependencyEndedError(
-            msg("{record} must come across first, and cannot: {why}", record=name, why=dependency.message),
+            msg("{record} must sync first but can't: {why}", record=name, why=dependency.message),
             error_code="dependency_gone",
             remedy=msg(
-                "Choose another one in Moment. A finalized invoice must be credited and made anew, or posted by "
-                "hand."
+                "Choose another one in Moment. A finalized invoice must be credited and reissued, or posted "
+                "manually."
             ),
             dependency=error.dependency,
         )

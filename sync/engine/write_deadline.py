@@ -58,4 +58,6 @@ def check() -> None:
     """Raise UnavailableError where it is too late to send what writes: the call has not gone out then."""
     deadline = _enforced.get()
     if deadline is not None and deadline.has_passed():
-        raise UnavailableError(msg("The bridge stood still for too long to send it."), error_code="stood_still")
+        raise UnavailableError(
+            msg("The integration was suspended for too long to send this."), error_code="stood_still"
+        )

@@ -17,10 +17,10 @@ __all__ = ["ERROR_CODES", "GROUPS", "ErrorCode"]
 
 GROUPS: Mapping[Message, Mapping[str, ErrorCode]] = MappingProxyType(
     {
-        msg("Somebody corrects the record"): RECORD_ERRORS,
-        msg("Somebody corrects the settings"): SETTINGS_ERRORS,
-        msg("It passes by itself"): TEMPORARY,
-        msg("Nothing is wrong: it was left alone"): SKIPPED,
+        msg("Fix the record"): RECORD_ERRORS,
+        msg("Fix the settings"): SETTINGS_ERRORS,
+        msg("Resolves automatically"): TEMPORARY,
+        msg("Skipped on purpose"): SKIPPED,
     }
 )
 """The reasons by what follows from them."""

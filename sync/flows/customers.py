@@ -102,11 +102,11 @@ class Customers:
         if number.isdecimal() and not self._is_taken_or_lost(job.record, number):
             self._context.save_link(job.record, remote_id=number, fingerprint=SAID)
             told = msg(
-                "Moment does not have this customer any more. What is left of it goes to {number}.", number=number
+                "This customer no longer exists in Moment. Remaining records go to {number}.", number=number
             )
             return Success(Outcome.SYNCED, message=told)
         self._context.release_link(job.record, because=GONE)
-        return skipped(msg("Moment does not have this customer any more."), error_code="gone")
+        return skipped(msg("This customer no longer exists in Moment."), error_code="gone")
 
     def _is_taken_or_lost(self, record: Record, number: str) -> bool:
         return self._context.is_taken(record, number) or self._context.is_lost(EntityType.CUSTOMER, int(number))
@@ -169,15 +169,17 @@ class Customers:
         """
         if answer:
             raise RejectedError(
-                msg("24SevenOffice has no customer {number}, as somebody said.", number=answer),
+                msg(
+                    "Customer {number}, which was entered manually, doesn't exist in 24SevenOffice.", number=answer
+                ),
                 error_code="customer_number",
-                remedy=msg("Open the record and enter the number of a customer that 24SevenOffice has."),
+                remedy=msg("Open the record and enter the number of an existing 24SevenOffice customer."),
             )
         if lost := self._context.noted(job, GONE_THERE):
             raise RejectedError(
-                msg("24SevenOffice had this customer under number {number}, and has not any more.", number=lost),
+                msg("This customer had number {number} in 24SevenOffice but no longer exists there.", number=lost),
                 error_code="which_customer",
-                remedy=msg("Open the record and say which customer it is now, or that it is a new one."),
+                remedy=msg("Open the record and choose the matching customer, or create a new one."),
             )
 
     def _ask_for_match(self, item: PreparedCustomer, companies: Sequence[Company], given: set[int]) -> None:
@@ -190,9 +192,9 @@ class Customers:
         self._context.ask_for_match(item.job, [_candidate(each, taken=each.number in taken) for each in companies])
         names = [f"{company.number} {company.name}" for company in companies[:MAX_NAMES_SHOWN]]
         raise RejectedError(
-            msg("24SevenOffice has customers that this one may be: {names}.", names=joined(*names)),
+            msg("Possible matches in 24SevenOffice: {names}.", names=joined(*names)),
             error_code="which_customer",
-            remedy=msg("Open the record in the bridge and say which customer it is, or that it is a new one."),
+            remedy=msg("Open the record here and choose the matching customer, or create a new one."),
         )
 
     def _saved(self, batch: Sequence[PreparedCustomer]) -> Sequence[Success | SyncError]:
@@ -243,15 +245,14 @@ class Customers:
         self._context.renew_lease()
         self._context.moment.write_customer_number(customer.id, number)
         self._context.note_replaced(record, link, customer.number)
-        returned = msg("Customer number {number} returned to Moment.", number=number)
+        returned = msg("Customer number {number} sent to Moment.", number=number)
         return Success(Outcome.SYNCED, title(customer), returned)
 
 
 def _number_kept(customer: Customer, number: int) -> RejectedError:
     return RejectedError(
         msg(
-            "24SevenOffice has this customer under number {number}. That was returned to Moment, which keeps "
-            "“{own}” all the same.",
+            "This customer has number {number} in 24SevenOffice. It was sent to Moment, which still has “{own}”.",
             number=number,
             own=customer.number,
         ),
@@ -302,8 +303,8 @@ def warnings_of(customer: Customer, *, details: bool) -> tuple[Message, ...]:
     found = [
         organization_number_warning(customer.organization_number, country=customer.country),
         cut_warning(msg("The name"), customer.name, max_length=MAX_NAME_LENGTH),
-        several_addresses_warning(msg("The e-mail address"), customer.email),
-        several_addresses_warning(msg("The e-mail address for invoices"), customer.invoice_email),
+        several_addresses_warning(msg("The email address"), customer.email),
+        several_addresses_warning(msg("The email address for invoices"), customer.invoice_email),
     ]
     for each in customer.addresses if details else ():
         found += (

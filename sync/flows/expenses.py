@@ -68,7 +68,7 @@ class PreparedVoucher:
             )
             for draft in self.drafts.values()
         ]
-        stays = [msg("What was brought before stays in Moment")] if self.kept else []
+        stays = [msg("Earlier imports stay in Moment")] if self.kept else []
         return joined(*brought, *stays, *(each.why for each in self.skipped))
 
 
@@ -96,7 +96,7 @@ class Expenses:
             files = self._files(lines) if found.costs else VoucherFiles()
             again = self._recheck_after(supplier_invoice_of(lines).day) if files.pending else None
             if files.held_back and not known:
-                waits = skipped(msg("Its document waits for approval"), error_code="not_approved", title=name)
+                waits = skipped(msg("The document is awaiting approval"), error_code="not_approved", title=name)
                 return replace(waits, recheck_after=again)
             supply = self._supplier_invoice(lines, files) if found.costs else None
             drafts = drafts_of(voucher, found.costs, supply, settings=self._context.settings) if supply else {}
@@ -116,8 +116,8 @@ class Expenses:
                 ),
                 error_code=SET_ASIDE,
                 remedy=msg(
-                    "If it is the same voucher, try it again by itself: the expense is put right. If not, enter "
-                    "its costs in Moment by hand and mark it as handled."
+                    "If it is the same voucher, retry it on its own: the expense is put right. If not, enter "
+                    "its costs in Moment manually and mark it as resolved."
                 ),
             )
 
@@ -206,7 +206,7 @@ class Expenses:
         try:
             return known, sent if moment.update_expense(known, draft, activity=name) else MISSING
         except RejectedError as error:
-            now = msg("In the ledger it is now {amount} kroner.", amount=format_kroner(draft.amount))
+            now = msg("The ledger now shows {amount} kroner.", amount=format_kroner(draft.amount))
             raise _too_late(error, now) from error
 
     def _remove(self, expense_id: str, link: Link) -> bool:
@@ -222,7 +222,7 @@ class Expenses:
         try:
             self._context.moment.delete_expense(expense_id)
         except RejectedError as error:
-            raise _too_late(error, msg("In the ledger it is no longer there.")) from error
+            raise _too_late(error, msg("It is no longer in the ledger.")) from error
         self._context.remove_link(record)
         return True
 
@@ -271,7 +271,7 @@ def _success(item: PreparedVoucher, *, changed: bool) -> Success:
 def _nothing_to_sync(left_alone: Sequence[SkippedLine]) -> Success:
     """Return why a voucher becomes nothing; in short, what comes nearest to becoming an expense."""
     if not left_alone:
-        return skipped(msg("It has no costs, or is not in the ledger"), error_code="no_costs")
+        return skipped(msg("It has no costs or isn't in the ledger"), error_code="no_costs")
     error_code = max((each.error_code for each in left_alone), key=CLOSEST_FIRST.index)
     return skipped(joined(*(each.why for each in left_alone)), error_code=error_code)
 
@@ -280,7 +280,7 @@ def _too_late(error: RejectedError, now: Message) -> RejectedError:
     return RejectedError(
         msg("{now} {problem}", now=now, problem=error.message),
         error_code=error.error_code,
-        remedy=msg("Correct it by hand where it was invoiced, then mark this as handled."),
+        remedy=msg("Correct it manually where it was invoiced, then mark this as resolved."),
     )
 
 
@@ -289,15 +289,16 @@ def _vat_unclear(cost: SkippedLine) -> RejectedError:
         cost.why,
         error_code=cost.error_code,
         remedy=msg(
-            "Correct the VAT of the voucher in 24SevenOffice, and its expenses come by themselves. If it is right "
-            "as it is, enter them in Moment by hand and mark this as handled."
+            "Correct the VAT of the voucher in 24SevenOffice, and its expenses are imported automatically. If "
+            "it is "
+            "right as it is, enter them in Moment manually and mark this as resolved."
         ),
     )
 
 
 def _voucher_gone() -> RejectedError:
     return RejectedError(
-        msg("24SevenOffice shows no line of this voucher any more. Its expenses stay in Moment."),
+        msg("24SevenOffice no longer shows any line of this voucher. Its expenses stay in Moment."),
         error_code="voucher_gone",
-        remedy=msg("Look for it in 24SevenOffice: try again if it is there, else delete its expenses in Moment."),
+        remedy=msg("Look for it in 24SevenOffice: retry if it is there, else delete its expenses in Moment."),
     )

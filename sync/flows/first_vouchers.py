@@ -217,7 +217,7 @@ def _not_seen(voucher: Voucher, *, is_late: bool) -> SyncError:
     if not is_late:
         return UnavailableError(
             msg(
-                "The voucher of invoice {number} is the first with its VAT code, and the ledger does not show it "
+                "The voucher of invoice {number} is the first with its VAT code, and the ledger doesn't show it "
                 "yet.",
                 number=voucher.invoice_number,
             ),
@@ -225,17 +225,17 @@ def _not_seen(voucher: Voucher, *, is_late: bool) -> SyncError:
         )
     return MisconfiguredError(
         msg(
-            "The voucher of invoice {number} is the first with its VAT code. 24SevenOffice accepted it more than "
-            "{hours} hours ago, and the ledger does not show it. Nothing more is posted.",
+            "The voucher of invoice {number} is the first with its VAT code. 24SevenOffice accepted it more "
+            "than {hours} hours ago, and the ledger doesn't show it. Nothing more is posted.",
             number=voucher.invoice_number,
             hours=MAX_WAIT // timedelta(hours=1),
         ),
         error_code=NEVER_SEEN,
         remedy=msg(
             "Look for the voucher in 24SevenOffice. If it waits in a journal, post it there. If it is in the "
-            "ledger, see that the user of the connection may read the ledger. If it was deleted, or is right as "
-            "it stands, mark invoice {number} as handled: it is not looked at again, and the next voucher is the "
-            "first to be read back. Then resume the connection.",
+            "ledger, make sure the user of the connection may read the ledger. If it was deleted, or is right "
+            "as it stands, mark invoice {number} as resolved: it isn't checked again, and the next voucher is "
+            "the first to be read back. Then resume the connection.",
             number=voucher.invoice_number,
         ),
     )
@@ -244,8 +244,8 @@ def _not_seen(voucher: Voucher, *, is_late: bool) -> SyncError:
 def _rounded(voucher: Voucher, vat: OutputVat) -> SyncError:
     return RejectedError(
         msg(
-            "24SevenOffice does not take the VAT of invoice {number}. With VAT code {code} it is {amount} kroner, "
-            "which is {off} øre off the rate through rounding.",
+            "24SevenOffice doesn't take the VAT of invoice {number}. With VAT code {code} it is {amount} "
+            "kroner, which is {off} øre off the rate through rounding.",
             number=voucher.invoice_number,
             code=vat.tax_code,
             amount=format_kroner(-vat.amount),
@@ -253,8 +253,8 @@ def _rounded(voucher: Voucher, vat: OutputVat) -> SyncError:
         ),
         error_code=VAT_ROUNDING,
         remedy=msg(
-            "Post the invoice by hand with the VAT that it shows, and mark it as handled. Tell whoever runs the "
-            "integration: more invoices may be refused for it."
+            "Post the invoice manually with the VAT shown on it, and mark it as resolved. Tell your system "
+            "administrator: more invoices may be rejected for it."
         ),
     )
 
@@ -269,9 +269,9 @@ def _stopped(voucher: Voucher, wrong: Sequence[Message]) -> SyncError:
         ),
         error_code=VAT_DIFFERS,
         remedy=msg(
-            "Correct this voucher in 24SevenOffice. Then choose the other way for the VAT of vouchers in the "
+            "Correct this voucher in 24SevenOffice. Then choose the other option for Voucher VAT in the "
             "connection's settings, and resume the connection. If the voucher is to stay as it is, mark invoice "
-            "{number} as handled before you resume: it is not looked at again, and the next voucher is the first "
+            "{number} as resolved before you resume: it isn't checked again, and the next voucher is the first "
             "to be read back.",
             number=voucher.invoice_number,
         ),
@@ -286,5 +286,5 @@ def _still_differs(voucher: Voucher, wrong: Sequence[Message]) -> SyncError:
             differences=joined(*wrong),
         ),
         error_code=VAT_DIFFERS,
-        remedy=msg("Correct the voucher in 24SevenOffice, then try again. Or mark the invoice as handled."),
+        remedy=msg("Correct the voucher in 24SevenOffice, then retry. Or mark the invoice as resolved."),
     )

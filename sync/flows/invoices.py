@@ -35,7 +35,7 @@ from sync.rules.vouchers import check_bookings, check_rate, find_posted, may_be_
 T = TypeVar("T")
 
 NOTHING_TO_POST = skipped(
-    msg("Nothing falls on any account, so that there is nothing to post."), error_code="nothing_to_post"
+    msg("All accounts come to zero, so there is nothing to post."), error_code="nothing_to_post"
 )
 
 OUTDATED = {
@@ -75,7 +75,7 @@ class Invoices:
             return self._read_back_again(job)
         invoice = self._context.moment.invoice(job.record.id)
         if invoice is None:
-            return skipped(msg("Moment does not have this invoice any more."), error_code="gone")
+            return skipped(msg("This invoice no longer exists in Moment."), error_code="gone")
         self._context.add_search_alias(Record(EntityType.CUSTOMER, invoice.customer_id))
         name = title(invoice)
         if left := skip_reason(invoice, first_day=self._context.settings.invoice_from):
@@ -254,7 +254,7 @@ class Invoices:
     def _save(self, item: PreparedInvoice, number: int) -> Success:
         self._context.save_link(item.job.record, remote_id=f"{item.year}/{number}")
         amount = format_kroner(item.voucher.entries[0].amount)
-        told = msg("Voucher {number} of {year}, {amount} kroner.", number=number, year=item.year, amount=amount)
+        told = msg("Voucher {number}/{year}, {amount} kroner.", number=number, year=item.year, amount=amount)
         return Success(Outcome.SYNCED, item.title, told)
 
     def voucher(self, invoice: Invoice) -> Voucher:
@@ -314,11 +314,11 @@ class Invoices:
                 return self._unambiguous(year)
         raise RejectedError(
             msg(
-                "The invoice date is {day}, and 24SevenOffice has no open fiscal year with that day.",
+                "The invoice date is {day}, but 24SevenOffice has no open fiscal year for that date.",
                 day=f"{day:%d.%m.%Y}",
             ),
             error_code="fiscal_year",
-            remedy=msg("Open the fiscal year in 24SevenOffice and try again, or post the invoice by hand."),
+            remedy=msg("Open the fiscal year in 24SevenOffice and retry, or post the invoice manually."),
         )
 
     def _unambiguous(self, year: FiscalYear) -> FiscalYear:
@@ -331,7 +331,7 @@ class Invoices:
                 number=year.number,
             ),
             error_code="fiscal_year",
-            remedy=msg("Post the invoice by hand, and mark it as handled."),
+            remedy=msg("Post the invoice manually, and mark it as resolved."),
         )
 
     def _numbered(self, batch: Sequence[PreparedInvoice]) -> Sequence[PreparedInvoice]:
@@ -349,14 +349,14 @@ def title(invoice: Invoice) -> Message:
 
 def skip_reason(invoice: Invoice, *, first_day: date | None) -> Success | None:
     if not invoice.finalized:
-        return skipped(msg("The invoice is not finalized yet."), error_code="not_finalized")
+        return skipped(msg("The invoice isn't finalized yet."), error_code="not_finalized")
     if invoice.export_status is ExportStatus.DO_NOT_TRANSFER:
-        return skipped(msg("Moment says: do not transfer to accounting."), error_code="do_not_transfer")
+        return skipped(msg("Set to “do not transfer” to accounting in Moment."), error_code="do_not_transfer")
     if invoice.export_status is ExportStatus.TRANSFERRED:
-        return skipped(msg("Moment says that it has been transferred already."), error_code="transferred")
+        return skipped(msg("Already marked as transferred in Moment."), error_code="transferred")
     if first_day and invoice.day < first_day:
         day = f"{first_day:%d.%m.%Y}"
-        return skipped(msg("It is dated before {day}", day=day), error_code="before_first_day")
+        return skipped(msg("Dated before {day}", day=day), error_code="before_first_day")
     return None
 
 
@@ -386,12 +386,12 @@ def _marked_unknown(answer: T | SyncError) -> T | SyncError:
 def _unseen(item: PreparedInvoice) -> RejectedError:
     return RejectedError(
         msg(
-            "A call broke off, and from outside it cannot be seen whether voucher {number} waits as a draft in "
-            "the journal of 24SevenOffice.",
+            "A call was interrupted, and we can't check whether voucher {number} is a draft in the journal of "
+            "24SevenOffice.",
             number=item.voucher.number,
         ),
         error_code=UNSEEN_DRAFT,
-        remedy=msg("Look for it in the journal: mark the invoice as handled if it is there, else try it again."),
+        remedy=msg("Look for it in the journal: mark the invoice as resolved if it is there, else retry it."),
     )
 
 
@@ -399,13 +399,13 @@ def _set_aside(former: str) -> RejectedError:
     return RejectedError(
         msg(
             "The invoice was posted as voucher {former} before the links of this connection were set aside, and "
-            "the ledger of 24SevenOffice does not have it.",
+            "the ledger of 24SevenOffice doesn't have it.",
             former=former,
         ),
         error_code=SET_ASIDE,
         remedy=msg(
-            "If it belongs in this ledger and is no draft in its journal, try it again by itself, and it is "
-            "posted. Otherwise mark it as handled."
+            "If it belongs in this ledger and is no draft in its journal, retry it on its own, and it is "
+            "posted. Otherwise mark it as resolved."
         ),
     )
 
@@ -414,11 +414,11 @@ def _differs(item: PreparedInvoice) -> RejectedError:
     return RejectedError(
         msg(
             "The ledger has another voucher with invoice number {number}: its account, amount, date or customer "
-            "is not that of Moment's invoice ({amount} kroner, {day}).",
+            "isn't that of Moment's invoice ({amount} kroner, {day}).",
             number=item.voucher.invoice_number,
             amount=format_kroner(item.voucher.entries[0].amount),
             day=f"{item.voucher.day:%d.%m.%Y}",
         ),
         error_code="differs",
-        remedy=msg("Compare the two. Correct the voucher in 24SevenOffice and try again, or mark it as handled."),
+        remedy=msg("Compare the two. Correct the voucher in 24SevenOffice and retry, or mark it as resolved."),
     )

@@ -19,7 +19,7 @@ from sync.rules.normalization import clean, cut_warning
 
 MAX_NAME_LENGTH = 200
 
-DISPUTED = msg("The project has another number in Moment by now, which another project has in 24SevenOffice.")
+DISPUTED = msg("The project now has another number in Moment, which belongs to another project in 24SevenOffice.")
 """Why a project that got another number has no link: its invoices and costs wait until its number is clear."""
 
 
@@ -55,7 +55,7 @@ class Projects:
         project = self._context.moment.project(job.record.id)
         if project is None:
             self._context.release_link(job.record, because=GONE)
-            return skipped(msg("Moment does not have this project any more."), error_code="gone")
+            return skipped(msg("This project no longer exists in Moment."), error_code="gone")
         self._context.add_search_alias(Record(EntityType.CUSTOMER, project.customer_id))
         with naming_record(title(project)):
             of = project.customer_id
@@ -134,7 +134,7 @@ class Projects:
             taken,
             error_code="project_taken",
             remedy=msg(
-                "Give the project another number in Moment, or open it in the bridge and say that it is the same."
+                "Give the project another number in Moment, or open it here and confirm it is the same project."
             ),
         )
 
@@ -142,14 +142,12 @@ class Projects:
 def _saved_elsewhere(number: str) -> RejectedError:
     return RejectedError(
         msg(
-            "24SevenOffice saved project {number} under another number the last time. Another try would make one "
-            "more project, so it is left alone.",
+            "24SevenOffice saved project {number} under another number last time. Retrying would create another "
+            "project, so it is skipped.",
             number=number,
         ),
         error_code="project_number",
-        remedy=msg(
-            "Remove the wrong project from 24SevenOffice and try again here, or take its number in Moment."
-        ),
+        remedy=msg("Remove the wrong project from 24SevenOffice and retry here, or use its number in Moment."),
     )
 
 

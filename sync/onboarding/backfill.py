@@ -214,13 +214,13 @@ class Backfill:
     def _customer_explained(self, planned: PlannedRecord) -> PlannedRecord:
         customer = self.context.moment.customer(planned.record.id)
         if customer is None:
-            return _gone(planned, msg("Moment does not have this customer any more."))
+            return _gone(planned, msg("This customer no longer exists in Moment."))
         return _checked(planned, customers.title(customer), partial(customers.draft_of, customer))
 
     def _project_explained(self, planned: PlannedRecord) -> PlannedRecord:
         project = self.context.moment.project(planned.record.id)
         if project is None:
-            return _gone(planned, msg("Moment does not have this project any more."))
+            return _gone(planned, msg("This project no longer exists in Moment."))
         draft_of = partial(projects.draft_of, project, customer_number=None)
         return _checked(planned, projects.title(project), draft_of)
 
@@ -247,7 +247,9 @@ def _explained(planned: PlannedRecord) -> str:
     if planned.action is PlannedAction.LINK:
         return msg("{why} It would be linked.", why=planned.why)
     if planned.action is PlannedAction.ASK:
-        return msg("{why} It would be looked at once more, and left to a person if it differs.", why=planned.why)
+        return msg(
+            "{why} It would be checked once more, and marked as needing attention if it differs.", why=planned.why
+        )
     return planned.why
 
 
@@ -258,5 +260,5 @@ def _compared(
     if number is None:
         why = msg("The ledger has another voucher with this invoice number, or of another customer.")
         return PlannedRecord(record, PlannedAction.ASK, name, why=why)
-    why = msg("The ledger has it as voucher {number} of {year}.", number=number, year=year.number)
+    why = msg("It is in the ledger as voucher {number}/{year}.", number=number, year=year.number)
     return PlannedRecord(record, PlannedAction.LINK, name, remote_id=f"{year.number}/{number}", why=why)

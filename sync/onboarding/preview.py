@@ -73,13 +73,13 @@ def _planned(flow: Expenses, voucher: Record) -> Iterator[PlannedRecord]:
     for key, draft in prepared.drafts.items():
         expense = replace(left_alone, remote_id=key, amount=draft.amount, files=len(prepared.files.approved))
         if key in prepared.known:
-            yield replace(expense, action=PlannedAction.LINKED, why=msg("It was brought before"))
+            yield replace(expense, action=PlannedAction.LINKED, why=msg("Already imported"))
         else:
             yield replace(expense, action=PlannedAction.SYNC)
     for key in prepared.kept:
-        yield replace(left_alone, remote_id=key, why=msg("It was brought before and stays"))
+        yield replace(left_alone, remote_id=key, why=msg("Already imported; stays"))
     for key in prepared.known.keys() - prepared.drafts.keys() - set(prepared.kept):
-        yield replace(left_alone, action=PlannedAction.REMOVE, remote_id=key, why=msg("It would be taken away"))
+        yield replace(left_alone, action=PlannedAction.REMOVE, remote_id=key, why=msg("It would be removed"))
     for each in prepared.skipped:
         yield replace(left_alone, why=each.why)
 

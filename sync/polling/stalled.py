@@ -17,9 +17,6 @@ from models.inbox.cursors import FailingPoll
 STALLED_AFTER = timedelta(hours=3)
 """How long no poll goes through before anybody is told."""
 
-SHOWN_AFTER = timedelta(hours=1)
-"""How long before the connection's page shows it."""
-
 UNPOLLED_AFTER = timedelta(days=2)
 """How long nobody polls before that counts as failing: twice the longest interval that can be set."""
 
@@ -43,7 +40,7 @@ def told(poll: FailingPoll) -> Message:
     """Say since when an entity type has not been asked for, and why."""
     since = poll.since.astimezone(OSLO)
     sentence = msg(
-        "The integration has not been able to ask for changed {records} since {time}.",
+        "Changed {records} couldn't be read since {time}.",
         records=plural_of(poll.lane.entity_type),
         time=f"{since:%d.%m.%Y %H:%M}",
     )
@@ -55,9 +52,7 @@ def _stalled_alert(connection: Connection, polls: list[FailingPoll]) -> Alert:
         type=AlertType.STALLED,
         title=connection.name,
         message=joined(*map(told, polls), between=" "),
-        remedy=msg(
-            "What changes there is missing until it works. Test the connection: that tells more about the cause."
-        ),
+        remedy=msg("Changes there are missing until this works. Test the connection to see the cause."),
         recipients=connection.settings.error_emails,
     )
 
@@ -66,7 +61,7 @@ def _recovered_alert(connection: Connection) -> Alert:
     return Alert(
         type=AlertType.RECOVERED,
         title=connection.name,
-        message=msg("All changes are asked for again, and those of the time between have been received."),
+        message=msg("Changes are being received again, including those made in the meantime."),
         remedy="",
         recipients=connection.settings.error_emails,
     )

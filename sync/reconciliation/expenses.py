@@ -55,8 +55,8 @@ OURS = external_id("")
 KEY = re.compile(r"(([1-9][0-9]{3})-[0-9]{1,9}-[0-9]{1,9})/[0-9]{1,10}/([0-9]{1,5})")
 """Voucher with its year, project and account; who writes an external id by hand may write anything."""
 
-INVOICED = msg("It is invoiced in Moment, and cannot be changed any more.")
-UNLINKED = msg("The bridge has no link to it: if it does not belong there, delete it in Moment.")
+INVOICED = msg("It is invoiced in Moment, and can no longer be changed.")
+UNLINKED = msg("The integration has no link to it: if it doesn't belong there, delete it in Moment.")
 
 
 class ExpenseSources:

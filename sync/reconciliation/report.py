@@ -32,35 +32,33 @@ class DiscrepancyType(StrEnum):
 DESCRIPTIONS: Mapping[DiscrepancyType, Message] = {
     DiscrepancyType.MISSING: msg("Not in the ledger"),
     DiscrepancyType.HIDDEN: msg("Hidden in the ledger"),
-    DiscrepancyType.REVERSED: msg("Taken back in the ledger"),
+    DiscrepancyType.REVERSED: msg("Reversed in the ledger"),
     DiscrepancyType.DUPLICATED: msg("More than once in the ledger"),
-    DiscrepancyType.DIFFERENT: msg("Another in the ledger than in Moment"),
+    DiscrepancyType.DIFFERENT: msg("Ledger entry differs from Moment"),
     DiscrepancyType.LEDGER_ONLY: msg("Only in the ledger"),
     DiscrepancyType.UNREADABLE: msg("Cannot be compared"),
     DiscrepancyType.NOT_IN_MOMENT: msg("Not in Moment"),
-    DiscrepancyType.DIFFERENT_IN_MOMENT: msg("Another in Moment than in the ledger"),
-    DiscrepancyType.MOMENT_ONLY: msg("Only in Moment: its cost is not in the ledger, or no longer there"),
+    DiscrepancyType.DIFFERENT_IN_MOMENT: msg("Expense in Moment differs from the ledger"),
+    DiscrepancyType.MOMENT_ONLY: msg("Only in Moment: its cost isn't in the ledger, or no longer there"),
     DiscrepancyType.DUPLICATED_IN_MOMENT: msg("More than once in Moment"),
 }
 
 REMEDIES: Mapping[DiscrepancyType, Message] = {
-    DiscrepancyType.MISSING: msg("Send it. The ledger is looked at first, so that nothing is posted twice."),
+    DiscrepancyType.MISSING: msg("Send it. The ledger is checked first, so nothing is posted twice."),
     DiscrepancyType.HIDDEN: msg("If it was hidden by mistake, show it again in 24SevenOffice."),
-    DiscrepancyType.REVERSED: msg("If it was taken back by mistake, enter its voucher anew in 24SevenOffice."),
-    DiscrepancyType.DUPLICATED: msg("Take back all but the right one in 24SevenOffice."),
+    DiscrepancyType.REVERSED: msg("If it was reversed by mistake, enter its voucher again in 24SevenOffice."),
+    DiscrepancyType.DUPLICATED: msg("Reverse all but the correct one in 24SevenOffice."),
     DiscrepancyType.DIFFERENT: msg(
         "Correct the voucher in 24SevenOffice. Or delete it there, then send the invoice again: nothing is "
         "posted as long as it is there."
     ),
-    DiscrepancyType.LEDGER_ONLY: msg("See whether it belongs there: Moment has no such invoice."),
-    DiscrepancyType.UNREADABLE: msg("Compare it by hand."),
-    DiscrepancyType.NOT_IN_MOMENT: msg("Bring it. Moment is looked at first, so that nothing is made twice."),
+    DiscrepancyType.LEDGER_ONLY: msg("Check whether it belongs there: this invoice doesn't exist in Moment."),
+    DiscrepancyType.UNREADABLE: msg("Compare it manually."),
+    DiscrepancyType.NOT_IN_MOMENT: msg("Import it. Moment is checked first, so nothing is created twice."),
     DiscrepancyType.DIFFERENT_IN_MOMENT: msg(
-        "Bring it again, and it becomes what the ledger says. If the ledger is wrong, correct it there."
+        "Import it again to match the ledger. If the ledger is wrong, correct it there."
     ),
-    DiscrepancyType.MOMENT_ONLY: msg(
-        "Bring its voucher again, and the expense is removed, if the ledger is right."
-    ),
+    DiscrepancyType.MOMENT_ONLY: msg("If the ledger is right, import its voucher again to remove the expense."),
     DiscrepancyType.DUPLICATED_IN_MOMENT: msg("Delete all but one in Moment."),
 }
 
@@ -226,6 +224,12 @@ class ReconciliationReport:
     def agree(self) -> bool:
         """Whether the books agree, but for what is known."""
         return not self.all_discrepancies
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there was nothing to compare, which is no agreement."""
+        something = any(self.counts.values()) or self.discrepancies or self.accepted or self.totals
+        return not something and (self.expenses is None or self.expenses.is_empty)
 
     @property
     def all_discrepancies(self) -> Sequence[Discrepancy]:

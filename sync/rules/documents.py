@@ -118,7 +118,7 @@ def _not_brought(name: str, error: RejectedError) -> OutcomeUnknownError:
     """It is tried again, and in the end a person is asked."""
     return OutcomeUnknownError(
         msg(
-            "The expense is in Moment, but its document “{name}” could not be brought: {problem}",
+            "The expense is in Moment, but its document “{name}” couldn't be copied: {problem}",
             name=name,
             problem=error.message,
         ),

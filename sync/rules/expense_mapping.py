@@ -173,22 +173,22 @@ def title_of(voucher: str, lines: Sequence[LedgerLine]) -> Message:
     year, _, number = voucher.split("-")
     name = supplier_invoice_of(lines).name if lines else ""
     if not name:
-        return msg("Voucher {number} of {year}", number=number, year=year)
-    return msg("Voucher {number} of {year} ({name})", number=number, year=year, name=name)
+        return msg("Voucher {number}/{year}", number=number, year=year)
+    return msg("Voucher {number}/{year} ({name})", number=number, year=year, name=name)
 
 
 def _skip_reason(line: LedgerLine, listed: AccountRanges, first_day: date | None) -> SkippedLine | None:
     if line.account not in listed:
         return SkippedLine(
-            error_code="not_listed", why=msg("Account {account} is not listed for expenses", account=line.account)
+            error_code="not_listed", why=msg("Account {account} isn't listed for expenses", account=line.account)
         )
     if first_day and line.day < first_day:
         day = f"{first_day:%d.%m.%Y}"
-        return SkippedLine(error_code="before_first_day", why=msg("It is dated before {day}", day=day))
+        return SkippedLine(error_code="before_first_day", why=msg("Dated before {day}", day=day))
     if not line.project_number:
         return SkippedLine(
             error_code="no_project",
-            why=msg("The cost on account {account} is on no project", account=line.account),
+            why=msg("The cost on account {account} has no project", account=line.account),
         )
     return None
 

@@ -22,23 +22,24 @@ def choose_identity(identities: Sequence[Identity], chosen: str) -> Identity:
         return found
     if found:
         raise MisconfiguredError(
-            msg("The login is blocked for the chosen client in 24SevenOffice."),
+            msg("The sign-in is blocked for the chosen client in 24SevenOffice."),
             error_code="identity_blocked",
             remedy=msg("Unblock it in 24SevenOffice, or choose another client in the connection's settings."),
         )
     if not usable:
         raise MisconfiguredError(
-            msg(
-                "24SevenOffice refused the user name or password, or the login reaches no client that can be used."
-            ),
+            msg("24SevenOffice rejected the user name or password, or the user has no access to a usable client."),
             error_code="login_refused",
             remedy=msg("Correct user name and password in the connection's settings."),
         )
     number = len(usable)
     raise MisconfiguredError(
-        msg("The login does not reach the chosen client; it reaches {number} in 24SevenOffice.", number=number)
+        msg(
+            "The user has no access to the selected client. Available clients in 24SevenOffice: {number}.",
+            number=number,
+        )
         if chosen
-        else msg("The login reaches {number} clients of 24SevenOffice, and none is chosen.", number=number),
+        else msg("The user has access to {number} clients in 24SevenOffice, and none is selected.", number=number),
         error_code="identity",
-        remedy=msg("Fetch the clients in the connection's settings, and choose the right one."),
+        remedy=msg("Load the available clients in the connection's settings and choose one."),
     )

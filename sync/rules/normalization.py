@@ -4,7 +4,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
-from i18n.messages import Message, msg
+from i18n.messages import Message, msg, with_code
 
 NORWEGIAN = ("", "NO", "NOR", "NORGE", "NORWAY", "SJ")
 """Countries of a customer whose organization number has to be a Norwegian one."""
@@ -71,22 +71,24 @@ def cut_warning(what: str, text: str, *, max_length: int) -> Message | None:
     """Warn that a text, ``what``, is cut at ``max_length`` characters for 24SevenOffice; None where it fits."""
     if utf16_length(_cleaned(text[: _MAX_FACTOR * max_length])) <= max_length:
         return None
-    return msg(
+    warning = msg(
         "{what} is longer than the {most} characters that 24SevenOffice takes, and is cut there.",
         what=what,
         most=max_length,
     )
+    return with_code("text_cut", warning)
 
 
 def several_addresses_warning(what: str, text: str) -> Message | None:
     """Warn of a field, ``what``, with more than one e-mail address: it is sent as it is, not cut to the first."""
     if text.count("@") <= 1:
         return None
-    return msg(
+    warning = msg(
         "{what} holds several addresses. They are sent as one, which 24SevenOffice may refuse: enter one only in "
         "Moment.",
         what=what,
     )
+    return with_code("several_addresses", warning)
 
 
 def organization_number(text: str, *, country: str) -> str:
@@ -105,18 +107,21 @@ def organization_number_warning(text: str, *, country: str) -> Message | None:
     """Say what a person should look at in an organization number, without quoting an identity number."""
     shown, sent = clean(text, max_length=40), organization_number(text, country=country)
     if _is_identity_number(text, country=country):
-        return msg(
-            "Moment has an identity number in place of the organization number. It was not sent: remove it in "
+        warning = msg(
+            "Moment has an identity number in place of the organization number. It wasn't sent: remove it in "
             "Moment."
         )
+        return with_code("identity_number", warning)
     if organization_key(text) and not sent:
-        return msg("The organization number “{text}” is too long, and was not sent.", text=shown)
+        warning = msg("The organization number “{text}” is too long, and wasn't sent.", text=shown)
+        return with_code("organization_number_too_long", warning)
     if sent and is_norwegian(country) and not norwegian_number(text):
-        return msg(
-            "“{text}” is not a Norwegian organization number. It was sent all the same: correct it in Moment, or "
+        warning = msg(
+            "“{text}” isn't a Norwegian organization number. It was sent all the same: correct it in Moment, or "
             "set the customer's country.",
             text=shown,
         )
+        return with_code("organization_number_invalid", warning)
     return None
 
 

@@ -281,7 +281,7 @@ class _Voucher:
         ways = [[_of(net, rate) for net in nets if net] for nets in nets_by_way]
         if all(abs(each) <= slack for each in ways[0]) or any(self._are_shown(each, slack) for each in ways):
             return None
-        told = msg("Lines with VAT code {code} cancel out, and no VAT line tells whether they are net.", code=code)
+        told = msg("Lines with VAT code {code} cancel out, and no VAT line shows whether they are net.", code=code)
         return _Part(0, self._places[code], unclear=told)
 
     def _are_shown(self, exact: Collection[Fraction], slack: int) -> bool:
@@ -300,7 +300,7 @@ class _Voucher:
         net, found = format_kroner(self._net(code)), format_kroner(vat)
         if rate is None:
             return msg(
-                "VAT code {code} is not among those of 24SevenOffice: {vat} kroner of VAT on {net} kroner.",
+                "VAT code {code} isn't among those of 24SevenOffice: {vat} kroner of VAT on {net} kroner.",
                 code=code,
                 vat=found,
                 net=net,
@@ -333,8 +333,8 @@ def _code(line: LedgerLine) -> str:
 
 def _on_both_sides(code: str, rate: Decimal) -> Message:
     return msg(
-        "Lines with VAT code {code} are in debit and in credit, and their VAT does not show "
-        "that {rate} % is right.",
+        "Lines with VAT code {code} are in debit and in credit, and their VAT doesn't show that {rate} % is "
+        "right.",
         code=code,
         rate=format_rate(rate),
     )

@@ -30,7 +30,7 @@ MAX_KID_DIGITS, MAX_KID_LENGTH = 25, 32
 MAX_RATE_FACTOR = 3
 """By how much a rate may be off the one that 24SevenOffice lists, which may be some years old."""
 
-_BY_HAND = msg("Credit it in Moment and make it anew, or post it by hand and mark it as handled.")
+_BY_HAND = msg("Credit it in Moment and issue a new one, or post it manually and mark it as resolved.")
 
 
 def voucher_of(
@@ -122,9 +122,9 @@ def check_bookings(
     for number in (settings.receivables_account, *(each.place[0] for each in lines)):
         if number not in chart.accounts:
             raise RejectedError(
-                msg("Account {account} is not in the chart of accounts of 24SevenOffice.", account=number),
+                msg("Account {account} isn't in the chart of accounts of 24SevenOffice.", account=number),
                 error_code="unknown_account",
-                remedy=msg("Open account {account} in 24SevenOffice, then try again.", account=number),
+                remedy=msg("Open account {account} in 24SevenOffice, then retry.", account=number),
             )
     for each in lines:
         charged, code, rate = each.line.vat, each.code, each.rate
@@ -173,8 +173,8 @@ def check_rate(invoice: Invoice, *, listed: Mapping[str, Decimal]) -> None:
             ),
             error_code="rate_of_one",
             remedy=msg(
-                "If no rate was entered, credit the invoice in Moment and make it anew with its rate. If it is "
-                "right, post it by hand and mark it as handled."
+                "If no rate was entered, credit the invoice in Moment and issue it again with its rate. If it "
+                "is right, post it manually and mark it as resolved."
             ),
         )
     if known is None or known == 1:
@@ -186,8 +186,8 @@ def check_rate(invoice: Invoice, *, listed: Mapping[str, Decimal]) -> None:
             ),
             error_code="currency_rate",
             remedy=msg(
-                "Enter the rate of the currency in 24SevenOffice, test the connection and try again. Or post the "
-                "invoice by hand and mark it as handled."
+                "Enter the rate of the currency in 24SevenOffice, test the connection and retry. Or post the "
+                "invoice manually and mark it as resolved."
             ),
         )
     if not known / MAX_RATE_FACTOR <= rate <= known * MAX_RATE_FACTOR:
@@ -339,8 +339,8 @@ def _unbalanced(invoice: Invoice) -> RejectedError:
         ),
         error_code="unbalanced",
         remedy=msg(
-            "Credit the invoice in Moment and make a new one, or post it by hand and mark it as handled. If its "
-            "total is rounded to a whole krone, enter the account for rounding in the connection's settings."
+            "Credit the invoice in Moment and create a new one, or post it manually and mark it as resolved. If "
+            "its total is rounded to a whole krone, enter the account for rounding in the connection's settings."
         ),
     )
 
@@ -353,7 +353,7 @@ def _rate(invoice: Invoice) -> Decimal:
             msg("The invoice is in {currency} and has no rate in kroner.", currency=invoice.currency),
             error_code="currency_rate",
             remedy=msg(
-                "Credit it in Moment and make it anew with a rate, or post it by hand and mark it as handled."
+                "Credit it in Moment and issue it again with a rate, or post it manually and mark it as resolved."
             ),
         )
     return invoice.rate
@@ -376,14 +376,14 @@ def _references(invoice: Invoice) -> Iterator[str]:
 def _no_vat_account(account: int, code: str) -> RejectedError:
     return RejectedError(
         msg(
-            "A line on account {account} has VAT code {code}, and 24SevenOffice tells no account for its VAT.",
+            "A line on account {account} has VAT code {code}, but 24SevenOffice has no account for its VAT.",
             account=account,
             code=code,
         ),
         error_code="vat_account",
         remedy=msg(
             "Set the account of the VAT code in 24SevenOffice, or name another VAT code for the account in the "
-            "connection's settings. Then try again."
+            "connection's settings. Then retry."
         ),
     )
 
@@ -401,6 +401,6 @@ def _wrong_vat(charged: Decimal, account: int, code: str, rate: Decimal) -> Reje
         error_code="vat_rate",
         remedy=msg(
             "Name the right VAT code for the account in the connection's settings, or in Moment; or correct the "
-            "account in 24SevenOffice. Then try again."
+            "account in 24SevenOffice. Then retry."
         ),
     )

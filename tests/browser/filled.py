@@ -109,7 +109,7 @@ def wait_for_a_password(running_system: RunningSystem, name: str) -> None:
     """Have a connection that is paused until somebody corrects its settings."""
     told = settings(moment_company="1002", username="many@example.com")
     connection, _ = running_system.container.connections.add(name, told, actor="test", now=clock())
-    refused = msg("24SevenOffice refused the user name or password.")
+    refused = msg("24SevenOffice rejected the user name or password.")
     running_system.container.connections.pause(connection.id, refused, now=clock())
 
 
@@ -120,7 +120,7 @@ def special(person: Person, connection: str) -> dict[str, str]:
     person.open(connection)
     person.page.get_by_label("Month", exact=True).fill(f"{clock():%Y-%m}")
     with person.page.expect_navigation():
-        person.page.get_by_role("button", name="Compare the books").click()
+        person.page.get_by_role("button", name="Reconcile").click()
     person.page.get_by_role("heading", name="Differences").wait_for()
     return {**told, "comparison": person.page.url.removeprefix(person.url)}
 

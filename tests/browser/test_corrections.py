@@ -21,7 +21,7 @@ def test_a_failed_invoice_says_why_and_is_posted_once_corrected_and_tried_again(
     add_user(one_system, f"mends-{firm.company}@example.com")
     person.sign_in(f"mends-{firm.company}@example.com", PASSWORD, path=f"/records?company=Firm+{firm.company}")
     page = person.page
-    person.reload_until(page.get_by_role("row").filter(has_text="needs a person"))
+    person.reload_until(page.get_by_role("row").filter(has_text="Needs attention"))
 
     page.get_by_role("link", name=f"Invoice {invoice['invoiceNumber']}").click()
     expect(page.get_by_text(f"30.06.{locked}").first).to_be_visible()
@@ -29,16 +29,16 @@ def test_a_failed_invoice_says_why_and_is_posted_once_corrected_and_tried_again(
     page.get_by_text("GET invoices").first.click()
     expect(page.locator("pre").first).to_contain_text(f'"id": {invoice["id"]}')
     expect(page.locator("pre").first).to_be_visible()
-    page.get_by_role("link", name="The fiscal year is not open").click()
+    page.get_by_role("link", name="The fiscal year isn't open").click()
     expect(page.get_by_role("heading", name="What to do")).to_be_visible()
     page.go_back()
 
     firm.control("twentyfour", "PUT", f"books/{firm.client}/years/{locked}", {"locked": False})
-    page.get_by_role("button", name="Try again").click()
-    expect(page.get_by_role("status")).to_contain_text("1 change is tried again now.")
+    page.get_by_role("button", name="Retry").click()
+    expect(page.get_by_role("status")).to_contain_text("Retrying 1 record.")
     firm.expect_vouchers([invoice])
-    person.reload_until(page.get_by_text("in order", exact=True))
-    expect(page.get_by_role("listitem").filter(has_text="came across")).to_be_visible()
+    person.reload_until(page.get_by_text("Synced", exact=True))
+    expect(page.get_by_role("listitem").filter(has_text="Synced")).to_be_visible()
     expect(page.get_by_role("link", name=re.compile("Voucher 1"))).to_be_visible()
 
 
@@ -57,12 +57,12 @@ def test_many_are_closed_at_once_after_a_question_and_opened_again(
     page = person.page
     person.reload_until(page.get_by_role("checkbox", name=re.compile("Invoice")).nth(2))
 
-    page.get_by_role("checkbox", name="All on this page").check()
-    page.get_by_role("button", name="Do not transfer").click()
-    expect(page.get_by_role("main")).to_contain_text("3 changes are closed and not transferred")
-    page.get_by_role("main").get_by_role("button", name="Do not transfer").click()
-    expect(page.get_by_role("status")).to_contain_text("3 changes are closed")
+    page.get_by_role("checkbox", name="Select all on this page").check()
+    page.get_by_role("button", name="Skip permanently").click()
+    expect(page.get_by_role("main")).to_contain_text("3 records will be skipped permanently")
+    page.get_by_role("main").get_by_role("button", name="Skip permanently").click()
+    expect(page.get_by_role("status")).to_contain_text("3 records permanently skipped")
     assert firm.records("vouchers") == []
     page.get_by_role("button", name="Undo").click()
-    expect(page.get_by_role("status")).to_contain_text("3 changes are open again.")
+    expect(page.get_by_role("status")).to_contain_text("3 records reopened.")
     expect(page.get_by_role("checkbox", name=re.compile("Invoice"))).to_have_count(3)

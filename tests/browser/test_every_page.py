@@ -115,11 +115,11 @@ def test_what_only_comes_of_a_form_is_in_order(
     person.sign_in(ANNE, PASSWORD, path=the_connection(one_system))
     page = person.page
     page.get_by_label("Receivables account").fill("a lot")
-    page.get_by_label("E-mail addresses for errors").fill("nobody")
+    page.get_by_label("Alert recipients").fill("nobody")
     page.get_by_role("button", name="Save and test").last.click()
     page.locator("[aria-invalid=true]").first.wait_for()
     found = list(faults(person))
-    page.get_by_role("button", name="Make a new address").click()
+    page.get_by_role("button", name="Generate new webhook URL").click()
     page.locator("#address").wait_for()
     found += faults(person)
     comparison = compared(one_system.container, one_system.container.connections.get_by_name("Demo AS"))
@@ -143,7 +143,7 @@ def test_the_pages_of_an_account_that_follow_on_a_form_are_in_order(
     send(person, "Change password", present=GIVEN, password=PASSWORD, again=PASSWORD)
     person.open("/account/second-factor")
     key = page.locator("code").inner_text().replace(" ", "")
-    send(person, "Set up the second factor", code=TOTP(key).at(clock()))
+    send(person, "Set up second factor", code=TOTP(key).at(clock()))
     found += faults(person)
     recovery_code = page.locator("code").first.inner_text()
     person.open("/account/second-factor")
@@ -155,8 +155,8 @@ def test_the_pages_of_an_account_that_follow_on_a_form_are_in_order(
     (session, *_) = sessions.of_user(database, user, now=clock())
     sessions.confirm(database, session.id, Proof(user.id), now=clock() - sessions.CONFIRMED_FOR)
     person.open("/account/second-factor")
-    send(person, "Make new recovery codes")
-    assert page.get_by_role("heading", name="Is it you?").is_visible()
+    send(person, "Generate new recovery codes")
+    assert page.get_by_role("heading", name="Confirm it's you").is_visible()
     assert [*found, *faults(person)] == []
 
 

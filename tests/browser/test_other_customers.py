@@ -29,7 +29,7 @@ def test_the_bookkeeper_of_another_customer_sees_nothing_of_it(
     assert change
     for address in (change, f"/connections/{firm.connection.id}"):
         assert (anne.open(address).status, ola.open(address).status) == (200, 404)
-        expect(ola.page.get_by_role("heading", level=1)).to_have_text("There is no such page")
+        expect(ola.page.get_by_role("heading", level=1)).to_have_text("Page not found")
     lists = ("/", "/connections", "/records", "/expenses", "/email-log", "/audit-log")
     searches = (
         f"/records?text=Nordlys+{firm.company}",

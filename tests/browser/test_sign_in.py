@@ -17,7 +17,7 @@ def test_whoever_signs_in_comes_to_the_page_that_they_asked_for(
     add_user(one_system, "asks@example.com")
     person = sit_down()
     person.sign_in("asks@example.com", PASSWORD, path="/records?state=needs_attention")
-    expect(person.page.get_by_role("heading", level=1)).to_have_text("Changes")
+    expect(person.page.get_by_role("heading", level=1)).to_have_text("Activity")
     assert person.page.url == f"{person.url}/records?state=needs_attention"
 
 
@@ -25,8 +25,8 @@ def test_a_wrong_password_is_refused_in_words(one_system: RunningSystem, sit_dow
     add_user(one_system, "errs@example.com")
     person = sit_down()
     person.sign_in("errs@example.com", "wrong horse battery")
-    expect(person.page.get_by_role("alert")).to_have_text("The e-mail address or the password is not right.")
-    expect(person.page.get_by_label("E-mail address")).to_have_value("errs@example.com")
+    expect(person.page.get_by_role("alert")).to_have_text("Incorrect email or password.")
+    expect(person.page.get_by_label("Email")).to_have_value("errs@example.com")
     expect(person.page.get_by_label("Password")).to_have_value("")
     person.open("/records")
     expect(person.page.get_by_role("heading", level=1)).to_have_text(SIGN_IN)

@@ -191,7 +191,7 @@ def test_an_amount_with_three_decimals_is_refused_by_record_field_and_value(
     office.change(f"invoices/{INVOICE.id}", invoiceLines=[{"financialAccountId": 501, "amountInclVat": 99.995}])
     office.finalize()
     with pytest.raises(
-        RejectedError, match=rf"is “99\.995”, .* two decimals \(Moment record {INVOICE.id}\)"
+        RejectedError, match=rf"is “99\.995” instead of .* two decimals \(Moment record {INVOICE.id}\)"
     ) as refusal:
         gateway.invoice(INVOICE.id)
     assert refusal.value.title == "Invoice 1"

@@ -104,7 +104,7 @@ def test_an_activity_that_cannot_be_made_is_refused_with_what_to_do(
     office.change(f"projects/{SOLBAKKEN.id}", projectState="closed")
     with pytest.raises(RejectedError, match="Project 1 is closed") as refusal:
         moment.activity(SOLBAKKEN.id, "Expenses")
-    assert refusal.value.remedy == "Make an activity called “Expenses” in project 1 in Moment."
+    assert refusal.value.remedy == "Create an activity called “Expenses” in project 1 in Moment."
 
 
 @pytest.mark.parametrize("amount", [125050, -99, 0, 7, 123456789012])
@@ -242,7 +242,7 @@ def test_an_invoiced_expense_is_not_touched(moment: ProjectExpenses, office: Off
         lambda: moment.delete_expense(expense_id),
         lambda: attach(moment, expense_id),
     ):
-        with pytest.raises(RejectedError, match="is invoiced") as refusal:
+        with pytest.raises(RejectedError, match="has been invoiced") as refusal:
             touch()
         assert refusal.value.error_code == "invoiced"
     assert office.records("projectExpenses") == books

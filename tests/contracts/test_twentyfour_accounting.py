@@ -121,7 +121,7 @@ def test_vat_codes_without_their_vat_are_refused_by_the_warnings_own_name(strang
         erp.post([GROSS], year=2026)
     assert refused.value.otherwise
     assert refused.value.otherwise.error_code == "vat_not_balanced"
-    assert "Choose the other way" in refused.value.otherwise.remedy
+    assert "Choose the other option" in refused.value.otherwise.remedy
 
 
 def test_a_vat_code_is_named_by_its_number_and_not_by_its_id(stranger: Stranger) -> None:

@@ -31,7 +31,7 @@ def restore(scene: Scene) -> Outcome:
     seconds = scene.until_well()
     shutil.rmtree(folder)
     counts = made.stdout.rpartition(", ")[2].strip().rstrip(".")
-    expect("what restore says", "to be looked for first" in told, expected=True)
+    expect("what restore says", "to be verified first" in told, expected=True)
     return Outcome(
         seconds=seconds, asserted=f"the backup was restored for a try ({counts}); links lost since are found again"
     )

@@ -112,16 +112,16 @@ def found(reader: Reader, verdict: CheckStatus) -> list[str]:
 def test_the_doctor_looks_it_over(reader: Reader) -> None:
     assert found(reader, CheckStatus.BAD) == []
     good = "\n".join(found(reader, CheckStatus.GOOD))
-    assert "leads to The file" in good
+    assert "Signed in to 24SevenOffice (The file" in good
     assert "both get number 2" in good
-    assert "The latest vouchers with costs are whole: 2026-4-40001." in good
+    assert "The latest cost vouchers are complete: 2026-4-40001." in good
 
 
 def test_the_doctor_names_what_its_ledger_lacks(reader: Reader) -> None:
     reader.connection = reader.connections.update(
         reader.connection.id, {"receivables_account": 1510}, actor="test", now=NOW
     )
-    assert found(reader, CheckStatus.BAD) == ["The receivables account 1510 is not in the chart of accounts."]
+    assert found(reader, CheckStatus.BAD) == ["The receivables account 1510 isn't in the chart of accounts."]
 
 
 def test_an_invoice_that_it_holds_is_linked(reader: Reader) -> None:

@@ -16,7 +16,7 @@ def test_a_wrong_password_pauses_with_one_mail_and_all_is_synced_once_corrected(
     firm.expect_vouchers(invoices)
     firm.let_pass(PAUSE_BETWEEN_EMAILS)
     firm.beat("send_alerts")
-    assert "works again" in firm.expect_mails(2)[1]["text"]
+    assert "recovered" in firm.expect_mails(2)[1]["text"]
 
 
 def test_a_refused_invoice_holds_up_no_other_and_a_mail_says_when_it_is_corrected(firm: Firm) -> None:

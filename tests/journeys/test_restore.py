@@ -18,7 +18,7 @@ from tests.journeys.purchasing import ACCOUNTS, Purchasing
 from tests.journeys.running_system import running_system
 
 COST = {"account": 4300, "tax": "1", "comment": "Gips", "amount": "1250.00"}
-RESTORED = "told the bridge that a backup was restored"
+RESTORED = "Reported that a backup was restored"
 AT_WORK = ("web", "worker", "beat", "flower")
 
 
@@ -59,7 +59,7 @@ def test_a_copy_that_was_put_back_is_restored_before_anything_works_on_it(tmp_pa
     told: list[str] = []
     again = {**PACE, "RESTORED": "1"}
     with running_system(tmp_path, settings=again, log=lambda _, line: told.append(line)) as running:
-        assert any("looked for first: 0." in line for line in told)
+        assert any("to be verified first: 0." in line for line in told)
         assert audit_log.page(running.container.database, Scope(), users=True).lines[0].action == RESTORED
 
 

@@ -156,8 +156,8 @@ def test_the_mail_says_that_nothing_need_be_done(world: World) -> None:
     world.run()
     (alert,) = alert_outbox.pending_alerts(world.database, "books@example.com")
     assert alert.type is AlertType.OUTAGE
-    assert alert.message.startswith("Nothing has come across since 10:")
-    assert alert.remedy.startswith("Nothing. Everything waits")
+    assert alert.message.startswith("Nothing has synced since 10:")
+    assert alert.remedy.startswith("No action needed. Records are queued")
 
 
 @pytest.mark.thousands
@@ -322,7 +322,7 @@ def test_a_long_want_of_requests_is_mailed_once_and_when_it_is_over(world: World
     (alert,) = alert_outbox.pending_alerts(world.database, "books@example.com")
     assert (alert.type, alert.error_code) == (AlertType.RATE_LIMITED, "budget")
     assert alert.at - RATE_LIMIT_ALERT_AFTER >= factories.NOW
-    assert alert.message.startswith("Nothing has come across since 10:")
+    assert alert.message.startswith("Nothing has synced since 10:")
     assert alert.message.endswith("The hour's requests are used up.")
     assert alert.remedy == ERROR_CODES["budget"].remedy
     world.later(minutes=2)

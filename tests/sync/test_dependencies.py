@@ -14,7 +14,7 @@ from sync.records import Company, Customer, Invoice
 from tests import factories
 from tests.sync.conftest import World
 
-GONE = "Moment does not have this {} any more."
+GONE = "This {} no longer exists in Moment."
 
 
 def put_invoices(world: World, *record_ids: str) -> None:
@@ -66,7 +66,7 @@ def test_an_invoice_whose_customer_or_project_is_gone_needs_a_person_at_once(
     world.run()
     invoice = world.job(EntityType.INVOICE, "9")
     assert (invoice.state, invoice.error_code) == (JobState.NEEDS_ATTENTION, "dependency_gone")
-    assert invoice.message == f"{gone} in Moment must come across first, and cannot: {what}"
+    assert invoice.message == f"{gone} in Moment must sync first but can't: {what}"
     assert world.mails() == [("needs_attention", "Invoice 1")]
 
 
@@ -111,9 +111,7 @@ def test_an_invoice_whose_customer_a_person_closes_needs_one_too(world: World) -
     pass_by(world, hours=1)
     invoice = world.job(EntityType.INVOICE, "9")
     assert (invoice.state, invoice.error_code) == (JobState.NEEDS_ATTENTION, "dependency_dismissed")
-    assert invoice.message == (
-        "Customer Refused AS must come across first, and somebody has closed it: Do not transfer (kari)."
-    )
+    assert invoice.message == ("Customer Refused AS must sync first but has been closed: Do not transfer (kari).")
     tried = attempts(world, EntityType.INVOICE, "9")
     pass_by(world, hours=24)
     assert attempts(world, EntityType.INVOICE, "9") == tried

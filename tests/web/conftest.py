@@ -16,6 +16,7 @@ from models.users.repository import Rights
 from tests.factories import NOW, settings
 from tests.installation import environment, installed, own_logging
 from tests.sandbox.serving import Host, serving
+from tests.web.http_browser import legible
 from web.app import create_app
 from web.security.cookies import SESSION
 from web.security.csrf import csrf_token
@@ -42,7 +43,9 @@ class Person:
     def ask(self, method: str, path: str, **options: Any) -> requests.Response:
         headers = self.cookies | options.pop("headers", {})
         url = f"{self.url}{path}"
-        return requests.request(method, url, headers=headers, allow_redirects=False, timeout=10, **options)
+        return legible(
+            requests.request(method, url, headers=headers, allow_redirects=False, timeout=10, **options)
+        )
 
     def session(self) -> requests.Session:
         """Look at the pages with what keeps cookies by itself."""

@@ -33,7 +33,7 @@ class Host:
 
     def server_time(self) -> datetime:
         if self.is_cut_off:
-            raise DatabaseUnavailableError("The database cannot be reached.")
+            raise DatabaseUnavailableError("The database can't be reached.")
         return self.true()
 
 

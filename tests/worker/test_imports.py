@@ -39,6 +39,13 @@ assert app.conf.beat_schedule and shared_now()
 """
 
 
+COMMAND = """
+import worker.cli.command_log, worker.cli.connections
+worker.cli.command_log.configure_log()
+worker.cli.connections.get_container()
+"""
+
+
 @pytest.mark.parametrize(
     ("code", "needed", "others"),
     [
@@ -53,8 +60,13 @@ assert app.conf.beat_schedule and shared_now()
             "flower",
             (*FLOWS, "sqlalchemy", "pydantic", "integrations", "models", "worker.container"),
         ),
+        (
+            COMMAND,
+            "sqlalchemy",
+            (*FLOWS, "redis", "celery", "fastapi", "argon2", "integrations", "models.admin", "worker.cli.errors"),
+        ),
     ],
-    ids=["web", "beat", "Flower"],
+    ids=["web", "beat", "Flower", "command"],
 )
 def test_a_process_imports_nothing_of_what_others_do(code: str, needed: str, others: tuple[str, ...]) -> None:
     imported = imported_by(code)

@@ -42,7 +42,7 @@ def container(database_url: str, redis_url: str) -> Iterator[Container]:
             EntityType.INVOICE,
             "2026/17",
             "invoices/9",
-            RecordUrl("Voucher 17 of 2026", "https://24so.example/vouchers/2026/17"),
+            RecordUrl("Voucher 17/2026", "https://24so.example/vouchers/2026/17"),
         ),
     ],
 )
@@ -65,7 +65,7 @@ def test_what_is_not_synced_is_in_its_own_system_only(container: Container) -> N
         completed_job(container.database, connection.id, Record(EntityType.EXPENSE, "2026-4-40001"))
     )
     assert voucher.moment == []
-    assert voucher.twentyfour == [RecordUrl("Voucher 40001 of 2026", "https://24so.example/vouchers/2026/40001")]
+    assert voucher.twentyfour == [RecordUrl("Voucher 40001/2026", "https://24so.example/vouchers/2026/40001")]
 
 
 def test_what_nobody_knows_has_no_address_and_a_project_opens_by_its_number(

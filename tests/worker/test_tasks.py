@@ -98,7 +98,7 @@ def test_secrets_that_cannot_be_opened_hold_up_no_other_connection(
     for sweep in (tasks.poll_all, tasks.poll_all_expenses, tasks.send_reminders, tasks.poll_all):
         sweep()
     assert ("poll_moment", connection.id) in messages(container)
-    assert "cannot be opened" in container.connections.get_shown(other.id).paused_because
+    assert "can't be decrypted" in container.connections.get_shown(other.id).paused_because
     told = alert_outbox.pending_alerts(container.database, "books@example.com")
     assert [(each.connection, each.type, each.error_code) for each in told] == [
         ("Fjord AS", "paused", "secrets_unreadable")
@@ -161,7 +161,7 @@ def test_what_a_poll_found_is_reported_by_the_doctor_where_webhooks_arrive(
     tasks.poll_moment(connection.id)
     tasks.sync_customers(connection.id)
     assert missed_webhooks.count(container.database, connection.id, now=clock()) == {EntityType.CUSTOMER: 1}
-    told = "of which Moment had sent no notification: customers 1."
+    told = "without a webhook from Moment: customers 1."
     assert told not in findings(container, connection)
     webhook_intake.record_activity(container.database, Lane(connection.id, EntityType.CUSTOMER), now=clock())
     assert told in findings(container, connection)

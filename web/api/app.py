@@ -9,9 +9,9 @@ from fastapi import APIRouter, FastAPI, Response
 from fastapi.routing import APIRoute, iter_route_contexts
 from starlette.types import ASGIApp
 
-from web.api import audit_log, connections, health, job_actions, jobs, operations, settings
+from web.api import audit_log, connections, health, job_actions, jobs, operations, receivers, settings
 from web.api.caller import RequireScope
-from web.api.gate import KEY_HEADER, MAX_KEY_LENGTH, REPEATED, Gate
+from web.api.gate import DOING_NOTHING, KEY_HEADER, MAX_KEY_LENGTH, REPEATED, Gate
 from web.api.problems import MEDIA_TYPE, TITLES, FieldProblem, Problem, add_handlers
 from worker.container import Container
 
@@ -30,6 +30,7 @@ ROUTERS = (
     jobs.router,
     job_actions.router,
     operations.router,
+    receivers.router,
     audit_log.router,
     health.router,
 )
@@ -47,6 +48,9 @@ CONFLICTS = {
     "reopenJob": ("not_applicable",),
     "answerMatchQuestion": ("not_applicable",),
     "commitJobAction": ("preview_expired",),
+    "testReceiver": ("receiver_disabled",),
+    "replayDelivery": ("receiver_disabled",),
+    "replayDeliveries": ("receiver_disabled",),
     "cancelOperation": ("operation_running", "operation_ended"),
 }
 """The codes of 409 that an operation has beside that of its key."""
@@ -161,30 +165,31 @@ def _describe(told: dict[str, Any], scopes: dict[tuple[str, str], RequireScope])
             bound = ", by a token for all connections" if scope.everywhere else ""
             operation["summary"] = operation["description"].strip().partition(".")[0].replace("\n", " ")
             operation["description"] = f"{operation['description'].strip()}\n\nScope: `{scope.scope}`{bound}."
-            _describe_operation(operation, method)
+            takes_key = method == "post" and PREFIX + path not in DOING_NOTHING
+            _describe_operation(operation, method, takes_key=takes_key)
 
 
-def _describe_operation(operation: dict[str, Any], method: str) -> None:
+def _describe_operation(operation: dict[str, Any], method: str, *, takes_key: bool) -> None:
     parameters = operation.setdefault("parameters", [])
     named = {each["in"] for each in parameters}
-    if method == "post":
+    if takes_key:
         parameters.append(KEY_PARAMETER)
     statuses = [*ALWAYS, *(OF_ONE if "path" in named else ())]
     statuses += OF_BODY if "requestBody" in operation or method in {"post", "patch", "delete"} else ()
-    statuses += OF_KEY if method == "post" else ()
+    statuses += OF_KEY if takes_key else ()
     responses = operation["responses"]
     responses.pop("422", None)
     for status in sorted({*statuses, *(int(each) for each in responses if int(each) >= 400)}):  # noqa: PLR2004 - errors
         codes = [code for code, (its, _) in TITLES.items() if its == status]
         if status == 409:  # noqa: PLR2004 - a conflict
-            codes = [*CONFLICTS.get(operation["operationId"], ()), *(["key_in_use"] if method == "post" else ())]
+            codes = [*CONFLICTS.get(operation["operationId"], ()), *(["key_in_use"] if takes_key else ())]
         responses[str(status)] = _problem_response(status, codes)
     for status_text, response in responses.items():
         headers = response.setdefault("headers", {})
         if status_text in ("201", "202"):
             headers["Location"] = LOCATION
         headers |= {name: {"$ref": f"#/components/headers/{name}"} for name in LIMITS}
-    if method == "post":
+    if takes_key:
         success = next(response for status, response in responses.items() if int(status) < 300)  # noqa: PLR2004 - success
         name = next(iter(REPEATED))
         success["headers"][name] = {
@@ -200,7 +205,7 @@ def _problem_response(status: int, codes: Sequence[str]) -> dict[str, Any]:
 
 
 LOCATION = {
-    "description": "Address of the connection that was added, or of the operation that was started",
+    "description": "Address of what was added, or of the operation that was started",
     "schema": {"type": "string"},
 }
 KEY_PARAMETER = {

@@ -20,7 +20,7 @@ from worker.container import Container
 MAX_CONNECTION_ID, MAX_ID = 2**31 - 1, 2**63 - 1
 """What PostgreSQL's integer and bigint hold."""
 
-UNKNOWN, MAX_NAMED = msg("There is no such parameter."), 10
+UNKNOWN, MAX_NAMED = msg("Unknown parameter."), 10
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class RequireScope:
         caller = Caller(token, request.state.container, language_of(request))
         if self.scope not in token.scopes:
             challenge = f'Bearer realm="api", error="insufficient_scope", scope="{self.scope}"'
-            detail = msg("The API token does not have the scope {scope}.", scope=self.scope)
+            detail = msg("The API token doesn't have the scope {scope}.", scope=self.scope)
             raise ProblemError("scope_missing", detail, headers={"WWW-Authenticate": challenge})
         if self.everywhere and token.scope.connections is not None:
             raise ProblemError("all_connections_needed")
@@ -103,7 +103,7 @@ def _expect_known(request: Request) -> None:
 async def _expect_no_body(request: Request) -> None:
     """Raise ProblemError for a body where none is read: what it asks for would not be done."""
     if request.scope["route"].body_field is None and (await request.body()).strip() not in (b"", b"{}"):
-        raise invalid("body", msg("This request takes no body."))
+        raise invalid("body", msg("This request doesn't take a body."))
 
 
 def _number(text: str) -> int:

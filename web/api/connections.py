@@ -3,21 +3,22 @@
 import binascii
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from datetime import datetime
-from enum import StrEnum
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Response, status
 from pydantic import BaseModel, Field, StringConstraints
 
 from i18n.messages import msg
+from models.admin import connection_list
+from models.admin.connection_list import ConnectionFilter, ConnectionState, ConnectionSummary, HealthProblem
 from models.admin.operations import OperationType
-from models.connections import repository
-from models.connections.repository import MAX_NAME_LENGTH, MAX_REASON_LENGTH, NOT_STARTED, ConnectionSummary
+from models.connections.repository import MAX_NAME_LENGTH, MAX_REASON_LENGTH
 from models.connections.settings import ConnectionSettings, contradictions
 from models.enums import EntityType, Scope
 from models.users.tokens import TokenScope
 from sync.rules.normalization import clean
 from web.api.caller import Caller, RequireScope
+from web.api.login_limit import expect_few_logins
 from web.api.problems import NO_CURSOR, ProblemError, invalid
 from web.api.values import PLAIN, SIZE, Body, ConnectionId, Limit, Page
 from worker import dispatch
@@ -34,25 +35,13 @@ NameCursor = Annotated[
 ]
 
 
-class ConnectionState(StrEnum):
-    """How a connection stands.
-
-    One that is not started waits for its first resume, and the systems of one in outage do not answer, or the
-    requests are used up.
-    """
-
-    NOT_STARTED = "not_started"
-    WORKING = "working"
-    PAUSED = "paused"
-    OUTAGE = "outage"
-
-
 class ConnectionItem(BaseModel):
     """A connection without what is secret."""
 
     id: int
     name: str
     state: ConnectionState
+    problems: list[HealthProblem] = Field(description="What should be looked at; empty while it is paused")
     paused_because: str = Field(description="Why it is paused; empty where it is not")
     outage_since: datetime | None
     moment_company: str = Field(description="Id of the company in Moment")
@@ -89,11 +78,20 @@ class WebhookUrl(BaseModel):
 def list_connections(
     caller: Reading,
     name: Annotated[str, Query(pattern=PLAIN, max_length=MAX_NAME_LENGTH, description="A part of the name")] = "",
+    state: Annotated[ConnectionState | None, Query(description="How they stand")] = None,
+    problem: Annotated[HealthProblem | None, Query(description="A problem that they have")] = None,
     cursor: NameCursor = None,
     limit: Limit = SIZE,
 ) -> Page[ConnectionItem]:
     """List the connections that the token is for, by name."""
-    found = repository.summaries(caller.database, caller.scope, like=name, after=_name_of(cursor), limit=limit + 1)
+    found = connection_list.summaries(
+        caller.database,
+        caller.scope,
+        now=caller.now,
+        wanted=ConnectionFilter(name=name, state=state, problem=problem),
+        after=_name_of(cursor),
+        limit=limit + 1,
+    )
     further = urlsafe_b64encode(found[limit - 1].name.encode()).decode() if len(found) > limit else None
     return Page(items=[_item(caller, each) for each in found[:limit]], next=further)
 
@@ -102,11 +100,16 @@ def list_connections(
     "/connections", operation_id="addConnection", status_code=status.HTTP_201_CREATED, responses={409: {}}
 )
 def add_connection(caller: Adding, new: NewConnection, response: Response) -> AddedConnection:
-    """Add a connection that is not started yet, and have its credentials tried out."""
+    """Add a connection that is not started yet, and have its credentials tried out.
+
+    At most 5 passwords of a user name an hour are tried.
+    """
     name = clean(new.name, max_length=MAX_NAME_LENGTH)
     if not name:
-        raise invalid("name", msg("Fill this in."))
+        raise invalid("name", msg("This field is required."))
     expect_consistent(new.settings)
+    container = caller.container
+    expect_few_logins(container.redis, container.vault, caller.token.id, new.settings, now=caller.now)
     added, token = caller.container.connections.add(
         name, new.settings, actor=caller.actor, now=caller.now, started=False
     )
@@ -141,7 +144,7 @@ def erase_connection(
     """Erase a connection with all that is kept of it. What is in Moment and 24SevenOffice stays there."""
     connection = caller.connection(connection_id)
     if name != connection.name:
-        raise invalid("name", msg("That is not its name. Nothing was erased."), location="query")
+        raise invalid("name", msg("The name doesn't match. Nothing was erased."), location="query")
     dispatch.forget(connection_id)
     caller.container.erase_connection(connection, actor=caller.actor)
 
@@ -149,15 +152,24 @@ def erase_connection(
 @router.post("/connections/{connection_id}/pause", operation_id="pauseConnection")
 def pause_connection(caller: Writing, connection_id: ConnectionId, pause: Pause) -> ConnectionItem:
     """Stop the work of a connection until it is resumed. What comes in meanwhile waits."""
-    because = clean(pause.because, max_length=MAX_REASON_LENGTH) or msg("It was paused by hand.")
+    because = clean(pause.because, max_length=MAX_REASON_LENGTH) or msg("No reason given.")
     caller.container.connections.pause(connection_id, because, actor=caller.actor, now=caller.now)
     return shown(caller, connection_id)
 
 
 @router.post("/connections/{connection_id}/resume", operation_id="resumeConnection", responses={409: {}})
-def resume_connection(caller: Writing, connection_id: ConnectionId) -> ConnectionItem:
+def resume_connection(
+    caller: Writing,
+    connection_id: ConnectionId,
+    *,
+    despite_failed_test: Annotated[
+        bool, Query(description="Also where the last test found errors, which is refused otherwise")
+    ] = False,
+) -> ConnectionItem:
     """Let a connection work again, or for the first time. What waited goes through."""
-    caller.container.connections.resume(connection_id, actor=caller.actor, now=caller.now)
+    caller.container.connections.resume(
+        connection_id, actor=caller.actor, now=caller.now, despite_failed_test=despite_failed_test
+    )
     return shown(caller, connection_id)
 
 
@@ -170,7 +182,7 @@ def replace_webhook_url(caller: Writing, connection_id: ConnectionId) -> Webhook
 
 def shown(caller: Caller, connection_id: int) -> ConnectionItem:
     """Return a connection as it is now. Raises ProblemError where it is not there."""
-    found = repository.summaries(caller.database, Scope(frozenset({connection_id})))
+    found = connection_list.summaries(caller.database, Scope(frozenset({connection_id})), now=caller.now)
     if not found:
         raise ProblemError("not_found")
     return _item(caller, found[0])
@@ -183,16 +195,13 @@ def expect_consistent(settings: ConnectionSettings) -> None:
 
 
 def _item(caller: Caller, each: ConnectionSummary) -> ConnectionItem:
-    state = ConnectionState.OUTAGE if each.breaker_open_since else ConnectionState.WORKING
-    if each.paused_because:
-        started = each.paused_because != NOT_STARTED
-        state = ConnectionState.PAUSED if started else ConnectionState.NOT_STARTED
     return ConnectionItem(
         id=each.id,
         name=each.name,
-        state=state,
-        paused_because=caller.say(each.paused_because) if state is ConnectionState.PAUSED else "",
-        outage_since=each.breaker_open_since,
+        state=each.state,
+        problems=list(each.problems),
+        paused_because=caller.say(each.paused_because) if each.state is ConnectionState.PAUSED else "",
+        outage_since=each.outage_since,
         moment_company=each.moment_company,
         username=each.username,
         entity_types=[EntityType(name) for name in each.entity_types],

@@ -39,7 +39,7 @@ CONNECTION_ADDRESS = re.compile(r"/api/v1/connections/(\d+)")
 REPEATED = {"Idempotency-Replayed": "true"}
 """What the second answer to the same request says of itself."""
 
-UNFIT_KEY = msg("The key has 1 to 255 printable characters of ASCII.")
+UNFIT_KEY = msg("The key must have 1 to 255 printable ASCII characters.")
 DOING_NOTHING = {"/api/v1/job-actions/previews"}
 """What may be asked again without a key: no answer is kept, as it may be long."""
 
@@ -47,9 +47,9 @@ MAX_VALUES = 5000
 """Values in a body, of which bulk actions have most."""
 
 TOO_MANY_KEYS = msg(
-    "Too many keys of the last 24 hours are kept for this API token. Send the request without one."
+    "Too many keys from the last 24 hours are stored for this API token. Send the request without a key."
 )
-TOO_MANY_PARAMETERS = msg("There are too many parameters.")
+TOO_MANY_PARAMETERS = msg("Too many parameters.")
 
 _State = MutableMapping[str, Any]
 

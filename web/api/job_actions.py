@@ -64,7 +64,7 @@ class JobSelection(Body):
     @model_validator(mode="after")
     def _names_jobs(self) -> "JobSelection":
         if self.ids is None and self.filter == JobCriteria():
-            raise ValueError(msg("Say which jobs are meant: by their ids, or by a filter."))
+            raise ValueError(msg("Specify the jobs by their ids or by a filter."))
         return self
 
 
@@ -147,7 +147,7 @@ def commit_job_action(caller: Writing, commit: Commit) -> ActionDone:
     try:
         sealed = json.loads(caller.container.vault.decrypt(commit.preview, PURPOSE, caller.token.id))
     except InvalidToken:
-        raise invalid("preview", msg("Send the preview that this token was given, unchanged.")) from None
+        raise invalid("preview", msg("Send the preview that was issued with this token, unchanged.")) from None
     selection = JobSelection.model_validate_json(sealed["selection"])
     until = datetime.fromisoformat(sealed["until"])
     if until < caller.now - VALID_FOR:

@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
-from pydantic import BaseModel, Field, StringConstraints
+from pydantic import AwareDatetime, BaseModel, Field, StringConstraints
 
-from i18n.messages import msg
+from i18n.messages import code_of, msg
 from models.admin import job_actions, job_list, match_questions
 from models.admin.dashboard import find_by_name
 from models.admin.job_actions import AttemptView
@@ -26,6 +26,7 @@ from worker import dispatch
 router = APIRouter(tags=["Jobs"])
 
 MAX_TEXT_LENGTH = 100
+WARNING_CODES = "What programs know the warnings by, in the same order; empty for one from before it had a code"
 
 Reading = Annotated[Caller, Depends(RequireScope(TokenScope.JOBS_READ))]
 Writing = Annotated[Caller, Depends(RequireScope(TokenScope.JOBS_WRITE))]
@@ -65,6 +66,7 @@ class JobItem(BaseModel):
     message: str = Field(description="What the last attempt said, for people; empty where there was none")
     remedy: str = Field(description="What a person can do; empty where nothing is to be done")
     warnings: list[str]
+    warning_codes: list[str] = Field(description=WARNING_CODES)
     dismissal_reason: str = Field(description="What was said by who set it aside; empty where nobody did")
     failed_attempts: int = Field(description="Failed attempts in a row")
     due_at: datetime | None = Field(
@@ -75,6 +77,7 @@ class JobItem(BaseModel):
     completed_at: datetime | None = Field(
         description="When the last attempt ended, or the job was dismissed; null where neither is so"
     )
+    updated_at: datetime = Field(description="When anything of it last changed, such as its state")
 
 
 class Call(BaseModel):
@@ -95,6 +98,7 @@ class Attempt(BaseModel):
     error_code: str
     message: str
     warnings: list[str]
+    warning_codes: list[str] = Field(description=WARNING_CODES)
     calls: list[Call]
 
 
@@ -141,6 +145,11 @@ class JobQuery(BaseModel):
     state: set[JobState] = Field(default=set(), description="In one of these states")
     outcome: set[Outcome] = Field(default=set(), description="Whose last attempt ended so")
     error_code: Text = ""
+    updated_since: AwareDatetime | None = Field(
+        default=None,
+        description="Anything of which has changed at this instant or later. To follow changes, send the time at "
+        "which you began the last list, less a minute",
+    )
     text: Text = Field(default="", description="Beginnings of words in the name, or of numbers in either system")
 
     def job_filter(self, caller: Caller) -> JobFilter:
@@ -155,6 +164,7 @@ class JobQuery(BaseModel):
             states=frozenset(self.state),
             outcomes=frozenset(self.outcome),
             error_code=self.error_code,
+            updated_since=self.updated_since,
             text=self.text,
         )
 
@@ -259,11 +269,13 @@ def _item(caller: Caller, view: JobView, records: Records) -> JobItem:
         message=caller.say(view.message),
         remedy=caller.say(view.remedy),
         warnings=list(map(caller.say, view.warnings)),
+        warning_codes=list(map(code_of, view.warnings)),
         dismissal_reason=caller.say(view.dismissal_reason),
         failed_attempts=view.failed_attempts,
         due_at=view.due_at,
         received_at=view.received_at,
         completed_at=view.completed_at,
+        updated_at=view.updated_at,
     )
 
 
@@ -283,6 +295,7 @@ def _attempts(caller: Caller, views: Sequence[AttemptView]) -> list[Attempt]:
             error_code=each.error_code,
             message=caller.say(each.message),
             warnings=list(map(caller.say, each.warnings)),
+            warning_codes=list(map(code_of, each.warnings)),
             calls=[Call.model_validate(call) for call in each.calls],
         )
         for each in views

@@ -1,5 +1,6 @@
 """Operations: what a worker does in the background, how far it has come, and what it found."""
 
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Annotated, Any
@@ -30,7 +31,7 @@ from web.api.values import PLAIN, SIZE, Body, ConnectionId, Cursor, Limit, Opera
 router = APIRouter(tags=["Operations"])
 
 MAX_LOGIN_LENGTH = 500
-SAVED_BY_OTHERS = msg("Settings that somebody else saves are cancelled with the scope connections:write.")
+SAVED_BY_OTHERS = msg("Cancelling someone else's settings requires the scope connections:write.")
 Reading = Annotated[Caller, Depends(RequireScope(TokenScope.OPERATIONS_READ))]
 Starting = Annotated[Caller, Depends(RequireScope(TokenScope.OPERATIONS_WRITE))]
 Login = Annotated[str, StringConstraints(pattern=PLAIN, max_length=MAX_LOGIN_LENGTH, min_length=1)]
@@ -65,6 +66,10 @@ class FindingItem(BaseModel):
     """One thing that was looked at."""
 
     status: FindingStatus
+    check: str = Field(
+        description="What was looked at, for programs; empty where it is none of the checks of a test"
+    )
+    error_code: str = Field(description="The code of the error that it met; empty where it met none")
     message: str
     remedy: str = Field(description="What to do; empty where nothing is to be done")
     setting: str = Field(description="The setting by which it is corrected; empty where there is none")
@@ -145,6 +150,39 @@ class BackfilledType(BaseModel):
     pending: int
 
 
+class PlannedEntry(BaseModel):
+    """A line of a voucher."""
+
+    account: int
+    project_number: int | None
+    vat_code: str
+    amount: int = Field(description="In øre, above zero in debit and below in credit")
+
+
+class PlannedItem(BaseModel):
+    """What would become of a record."""
+
+    entity_type: EntityType
+    record_id: str
+    title: str
+    action: PlannedAction
+    remote_id: str = Field(description="What it is in 24SevenOffice or would be linked to, as far as it is known")
+    why: str
+    customer: str = Field(description="The customer of the voucher; empty where none would be posted")
+    day: date | None = Field(description="The day of the voucher; null where none would be posted")
+    entries: list[PlannedEntry] = Field(description="The lines of the voucher, the receivable first")
+
+
+class BackfillPreview(BaseModel):
+    """What a backfill would do. Nothing has been written."""
+
+    known: int = Field(description="Records that are synced, on their way, or need attention, and would be left")
+    vouchers: int = Field(description="Vouchers that would be posted")
+    amount: int = Field(description="What customers would owe by them in all, in øre")
+    counts: dict[PlannedAction, int] = Field(description="How many records each action is for, of all records")
+    records: list[PlannedItem] = Field(description="The first 500")
+
+
 class Result(BaseModel):
     """What an operation found. What is not of its type is empty or null."""
 
@@ -156,6 +194,7 @@ class Result(BaseModel):
     reconciliation: Reconciliation | None
     matching: Matching | None
     backfill: list[BackfilledType] | None
+    backfill_preview: BackfillPreview | None
     outdated: bool = Field(description="Whether settings were not saved as they had been changed meanwhile")
     diagnostics_id: int | None = Field(description="The operation that tests settings that were saved")
 
@@ -182,7 +221,7 @@ class Period(Body):
     @model_validator(mode="after")
     def _ordered(self) -> "Period":
         if self.first > self.last:
-            raise ValueError(msg("The period ends before it begins."))
+            raise ValueError(msg("The period ends before it starts."))
         return self
 
 
@@ -282,7 +321,7 @@ def find_clients(
     if not password and caller.token.administers_all:
         password = caller.connection(connection_id).settings.password.get_secret_value()
     if not password:
-        raise invalid("password", msg("Fill this in."))
+        raise invalid("password", msg("This field is required."))
     typed = {"username": login.username, "password": password}
     for name, value in typed.items():
         _expect_legible(name, value)
@@ -320,9 +359,24 @@ def start_backfill(
     caller: Starting, connection_id: ConnectionId, backfill: Backfill, response: Response
 ) -> OperationItem:
     """Bring the customers, projects and invoices of a period, a few at a time, so that nothing else waits."""
-    asked = {"first": backfill.first.isoformat(), "last": backfill.last.isoformat()}
-    asked["entity_types"] = ",".join(sorted(backfill.entity_types))
-    return _requested(caller, OperationType.BACKFILL, connection_id, response, asked)
+    return _requested(caller, OperationType.BACKFILL, connection_id, response, _asked(backfill))
+
+
+@router.post(
+    "/connections/{connection_id}/backfill-previews",
+    operation_id="previewBackfill",
+    status_code=status.HTTP_202_ACCEPTED,
+)
+def preview_backfill(
+    caller: Starting, connection_id: ConnectionId, backfill: Backfill, response: Response
+) -> OperationItem:
+    """See what a backfill would bring, and what not and why. Nothing is written."""
+    return _requested(caller, OperationType.BACKFILL_PREVIEW, connection_id, response, _asked(backfill))
+
+
+def _asked(backfill: Backfill) -> dict[str, str]:
+    days = {"first": backfill.first.isoformat(), "last": backfill.last.isoformat()}
+    return {**days, "entity_types": ",".join(sorted(backfill.entity_types))}
 
 
 def _requested(
@@ -385,6 +439,8 @@ def _result(caller: Caller, operation: Operation, result: dict[str, Any]) -> Res
         findings=[
             FindingItem(
                 status=FindingStatus(as_name(each.status)),
+                check=each.check,
+                error_code=each.error_code,
                 message=caller.say(each.message),
                 remedy=caller.say(each.remedy),
                 setting=each.setting,
@@ -395,6 +451,7 @@ def _result(caller: Caller, operation: Operation, result: dict[str, Any]) -> Res
         reconciliation=compared,
         matching=_matching(caller, result.get("matching")),
         backfill=result.get("backfill"),
+        backfill_preview=_backfill_preview(caller, result.get("backfill_preview")),
         outdated=bool(result.get("outdated")),
         diagnostics_id=result.get("diagnostics"),
     )
@@ -437,9 +494,19 @@ def _report(caller: Caller, report: ReconciliationReport) -> Report:
 def _matching(caller: Caller, told: dict[str, Any] | None) -> Matching | None:
     if told is None:
         return None
-    said = {"title", "why"}
-    records = [
-        {name: caller.say(from_json(value)) if name in said else value for name, value in each.items()}
-        for each in told["records"]
+    return Matching.model_validate({**told, "records": _said(caller, told["records"])})
+
+
+def _backfill_preview(caller: Caller, told: dict[str, Any] | None) -> BackfillPreview | None:
+    if told is None:
+        return None
+    return BackfillPreview.model_validate({**told, "records": _said(caller, told["records"])})
+
+
+def _said(caller: Caller, records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return planned records with their sentences in the language asked for."""
+    sentences = {"title", "why"}
+    return [
+        {name: caller.say(from_json(value)) if name in sentences else value for name, value in each.items()}
+        for each in records
     ]
-    return Matching.model_validate({"counts": told["counts"], "records": records})

@@ -17,11 +17,14 @@ from models.admin.erasure import JobsRunningError
 from models.admin.operations import LoginTriesError, OperationPendingError, TooManyOperationsError
 from models.connections.repository import (
     ConcurrentUpdateError,
+    FailedTestError,
     NameTakenError,
     SettingRefusedError,
     UnknownConnectionError,
 )
 from models.database import DatabaseUnavailableError
+from models.receivers.repository import UnknownReceiverError
+from models.users.passwords import InvalidInputError
 from web.views.settings_form import message_of
 
 MEDIA_TYPE = "application/problem+json"
@@ -31,42 +34,44 @@ TOO_MANY_ERRORS = "too_many_errors"
 MAX_NAMED = 20
 """Errors of single values that an answer names."""
 
-MORE = msg("More does not fit than is named here.")
+MORE = msg("There are more errors than those listed here.")
 RETRY_SECONDS = 30
-NO_CURSOR = msg("Send the `next` of a page of this list.")
+NO_CURSOR = msg("Use the `next` value from a page of this list.")
 
 TITLES: Mapping[str, tuple[int, Message]] = {
-    "unreadable": (400, msg("The body is not JSON that can be read.")),
+    "unreadable": (400, msg("The body is not valid JSON.")),
     "token_missing": (401, msg("Send an API token: Authorization: Bearer m24_…")),
-    "token_unknown": (401, msg("There is no such API token.")),
+    "token_unknown": (401, msg("Unknown API token.")),
     "token_expired": (401, msg("The API token has expired.")),
     "token_revoked": (401, msg("The API token has been revoked.")),
-    "scope_missing": (403, msg("The API token does not have the scope that this needs.")),
-    "all_connections_needed": (403, msg("This needs an API token for all connections.")),
-    "not_found": (404, msg("There is nothing here, or the API token is not for it.")),
-    "method_not_allowed": (405, msg("This address does not take this method.")),
+    "scope_missing": (403, msg("The API token doesn't have the scope required for this.")),
+    "all_connections_needed": (403, msg("This requires an API token for all connections.")),
+    "not_found": (404, msg("Not found, or the API token has no access to it.")),
+    "method_not_allowed": (405, msg("This endpoint doesn't support this method.")),
     "too_slow": (408, msg("The body took too long to arrive.")),
-    "refused": (409, msg("It cannot be done as it stands.")),
-    "setting_refused": (409, msg("A setting cannot be that of this connection.")),
-    "name_taken": (409, msg("Another connection has this name.")),
-    "not_applicable": (409, msg("It cannot be done to a record in this state.")),
-    "operation_pending": (409, msg("Somebody else has asked for the same, and it has not begun.")),
-    "operation_running": (409, msg("A worker is saving the settings. It cannot be cancelled now.")),
-    "operation_ended": (409, msg("It has ended and cannot be cancelled any more.")),
-    "jobs_running": (409, msg("A worker is still at work on this connection. Try again in a few minutes.")),
-    "key_in_use": (409, msg("A request with this Idempotency-Key is still being answered.")),
-    "preview_expired": (409, msg("The preview is too old. Ask for another one.")),
-    "outdated": (412, msg("The settings have been changed since they were read. Read them again.")),
+    "refused": (409, msg("This can't be done in the current state.")),
+    "setting_refused": (409, msg("A setting isn't valid for this connection.")),
+    "name_taken": (409, msg("Another connection already has this name.")),
+    "test_failed": (409, msg("The last test of this connection found errors.")),
+    "not_applicable": (409, msg("This can't be done to a record with this status.")),
+    "operation_pending": (409, msg("Someone else has requested the same, and it hasn't started yet.")),
+    "operation_running": (409, msg("The settings are being saved and can no longer be cancelled.")),
+    "operation_ended": (409, msg("It has finished and can no longer be cancelled.")),
+    "jobs_running": (409, msg("This connection is still being processed. Try again in a few minutes.")),
+    "receiver_disabled": (409, msg("The event receiver is disabled. Enable it first.")),
+    "key_in_use": (409, msg("A request with this Idempotency-Key is still being processed.")),
+    "preview_expired": (409, msg("The preview has expired. Request a new one.")),
+    "outdated": (412, msg("The settings have changed since you read them. Read them again.")),
     "too_large": (413, msg("The body is too large.")),
     "media_type": (415, msg("The body must be JSON: Content-Type: application/json.")),
-    "invalid": (422, msg("Something does not fit.")),
-    "key_reused": (422, msg("This Idempotency-Key came with another request before.")),
-    "etag_missing": (428, msg("Send the ETag of the settings that you have read in If-Match.")),
-    "rate_limited": (429, msg("There were too many requests with this API token.")),
-    "too_many_operations": (429, msg("Too many operations are waiting for this connection.")),
-    "login_tries": (429, msg("Too many logins were tried on this connection within an hour.")),
-    "internal": (500, msg("Something went wrong here. It has been noted.")),
-    "database_unavailable": (503, msg("The database cannot be reached. Try again in half a minute.")),
+    "invalid": (422, msg("Some values are invalid.")),
+    "key_reused": (422, msg("This Idempotency-Key was already used with a different request.")),
+    "etag_missing": (428, msg("Send the ETag of the settings you read in If-Match.")),
+    "rate_limited": (429, msg("Too many requests with this API token.")),
+    "too_many_operations": (429, msg("Too many operations are queued for this connection.")),
+    "login_tries": (429, msg("Too many sign-ins were attempted on this connection in the past hour.")),
+    "internal": (500, msg("Something went wrong on our side. We've logged it.")),
+    "database_unavailable": (503, msg("The database can't be reached. Retry in half a minute.")),
 }
 """The codes, each with its status and what it says."""
 
@@ -81,7 +86,9 @@ BY_STATUS = {
 
 BY_ERROR: Mapping[type[Exception], str] = {
     UnknownConnectionError: "not_found",
+    UnknownReceiverError: "not_found",
     NameTakenError: "name_taken",
+    FailedTestError: "test_failed",
     ConcurrentUpdateError: "outdated",
     OperationPendingError: "operation_pending",
     LoginTriesError: "login_tries",
@@ -174,6 +181,7 @@ def add_handlers(app: FastAPI) -> None:
     app.exception_handlers |= dict.fromkeys(BY_ERROR, _failed) | {
         ProblemError: _refused,
         SettingRefusedError: _setting_refused,
+        InvalidInputError: _input_refused,
         HTTPException: _by_status,
         RequestValidationError: _unfit,
     }
@@ -181,7 +189,9 @@ def add_handlers(app: FastAPI) -> None:
 
 def failure(error: Exception) -> ProblemError:
     """Return the problem that an error is which no endpoint has handled."""
-    wait = {"Retry-After": str(ceil(error.wait.total_seconds()))} if isinstance(error, LoginTriesError) else {}
+    wait = (
+        {"Retry-After": str(ceil(error.wait.total_seconds()))} if isinstance(error, TooManyOperationsError) else {}
+    )
     return ProblemError(next(code for kind, code in BY_ERROR.items() if isinstance(error, kind)), headers=wait)
 
 
@@ -197,6 +207,10 @@ async def _setting_refused(request: Request, error: SettingRefusedError) -> Resp
     detail = error.args[0]
     problem = ProblemError("setting_refused", detail, fields={("body", f"settings.{error.setting}"): detail})
     return respond(problem, language_of(request))
+
+
+async def _input_refused(request: Request, error: InvalidInputError) -> Response:
+    return respond(invalid(error.field, error.message), language_of(request))
 
 
 async def _by_status(request: Request, error: HTTPException) -> Response:
@@ -228,8 +242,8 @@ def field_error(error: ErrorDetails, *, prefix: tuple[str, ...] = ()) -> tuple[t
     if error["type"] == TOO_MANY_ERRORS:
         return (location, ".".join(names)), MORE
     if not names:
-        missing = msg("Send a body: JSON, as the document of the API describes it.")
+        missing = msg("Send a JSON body as described in the API reference.")
         return (location, location), missing if error["type"] == "missing" else message_of(error)
     if error["type"] == "string_pattern_mismatch" and names[-1:] != ["identity_id"]:
-        return (location, ".".join(names)), msg("This does not fit.")
+        return (location, ".".join(names)), msg("Invalid value.")
     return (location, ".".join(names)), message_of(error)

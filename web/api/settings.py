@@ -14,6 +14,8 @@ from web.api.caller import Caller, RequireScope, accepted
 from web.api.connections import expect_consistent
 from web.api.problems import ProblemError, field_errors
 from web.api.values import Body, ConnectionId
+from web.views.diagnostics import known_accounts
+from web.views.settings_form import unknown_accounts
 from worker import dispatch
 
 router = APIRouter(tags=["Connections"])
@@ -21,7 +23,7 @@ router = APIRouter(tags=["Connections"])
 Reading = Annotated[Caller, Depends(RequireScope(TokenScope.CONNECTIONS_READ))]
 Writing = Annotated[Caller, Depends(RequireScope(TokenScope.CONNECTIONS_WRITE))]
 ETAG = {"ETag": {"description": "The version of the settings, for If-Match", "schema": {"type": "string"}}}
-FIRST_DAY = msg("From which day on? Send it too. What is dated before is left alone.")
+FIRST_DAY = msg("From which date? Send it too. Anything dated earlier is skipped.")
 
 
 def _fields(*, optional: bool) -> dict[str, Any]:
@@ -125,7 +127,9 @@ def _checked(caller: Caller, connection: Connection, change: BaseModel) -> dict[
         raise ProblemError("invalid", fields=field_errors(error.errors(), prefix=("body",))) from None
     expect_consistent(after)
     values = {name: getattr(after, name) for name in values}
-    wrong = {} if caller.token.administers_all else dict(unproven(before, values))
+    wrong: dict[str, str] = {} if caller.token.administers_all else dict(unproven(before, values))
+    chart = known_accounts(caller.container.operations, connection, after, now=caller.now)
+    wrong |= unknown_accounts(before, after, chart)
     wrong |= {name: FIRST_DAY for name in first_days_to_ask(before, values) if name not in values}
     if wrong:
         raise ProblemError("invalid", fields={("body", name): why for name, why in wrong.items()})

@@ -32,6 +32,8 @@ MAX_SIZE, SIZE = 200, 50
 
 ConnectionId = Annotated[int, Path(ge=1, le=MAX_CONNECTION_ID, description="Number of the connection")]
 JobId = Annotated[int, Path(ge=1, le=MAX_ID, description="Number of the job")]
+ReceiverId = Annotated[int, Path(ge=1, le=MAX_ID, description="Number of the event receiver")]
+DeliveryId = Annotated[int, Path(ge=1, le=MAX_ID, description="Number of the delivery")]
 OperationId = Annotated[int, Path(ge=1, le=MAX_ID, description="Number of the operation")]
 Name = Annotated[str, StringConstraints(pattern=PLAIN, max_length=MAX_NAME_LENGTH, strip_whitespace=True)]
 Limit = Annotated[int, Query(ge=1, le=MAX_SIZE, description="Items of a page at most")]

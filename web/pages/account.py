@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from functools import partial
 
 from fastapi import APIRouter, HTTPException, Response, status
-from fastapi.responses import RedirectResponse
 
 from i18n.catalog import Language
 from i18n.messages import msg
@@ -22,27 +21,27 @@ router = APIRouter(prefix="/account")
 
 LANGUAGES = ((Language.NORWEGIAN, "Norsk bokmål"), (Language.ENGLISH, "English"))
 DONE = {
-    "password": msg("The new password holds from now on. You are signed out everywhere else."),
-    "language": msg("The pages are in this language now."),
-    "ended": msg("That session has ended."),
-    "others": msg("You are signed out everywhere else."),
+    "password": msg("Password changed. You've been signed out everywhere else."),
+    "language": msg("Language changed."),
+    "ended": msg("Session ended."),
+    "others": msg("You've been signed out everywhere else."),
 }
-WRONG_PASSWORD = msg("This is not your present password.")
-PASSWORDS_DIFFER = msg("This is not the same password as above.")
-SAME_PASSWORD = msg("Choose another one than the present password.")
+WRONG_PASSWORD = msg("Incorrect current password.")
+PASSWORDS_DIFFER = msg("The passwords don't match.")
+SAME_PASSWORD = msg("Choose a password different from your current one.")
 MAX_DIGITS = 18
 """What PostgreSQL's bigint holds in any case."""
 
 
 @router.get("")
-def show(context: Reader, done: str = "") -> Response:
+def show(context: Reader) -> Response:
     signed_in = sessions.of_user(context.database, context.current_user, now=context.now)
     return context.render(
         "account.html",
         languages=LANGUAGES,
         sessions=signed_in,
         this_session=context.session.id,
-        done=DONE.get(done),
+        done=DONE.get(context.take_notice().code),
     )
 
 
@@ -71,15 +70,15 @@ def change_password(context: Reader, form: Form) -> Response:
         return answer(errors={"present": WRONG_PASSWORD})
     except TooManySignInsError:
         return answer(errors={"present": TOO_MANY})
-    done = requested_url(context.request) if user.password_is_temporary else "/account?done=password"
-    return RedirectResponse(done, status.HTTP_303_SEE_OTHER)
+    temporary = user.password_is_temporary
+    return context.redirect(requested_url(context.request)) if temporary else _done(context, "password")
 
 
 @router.post("/language")
 def change_language(context: Reader, form: Form) -> Response:
     if (language := text(form, "language")) in set(Language):
         users.set_language(context.database, context.current_user.id, Language(language))
-    return _done("language")
+    return _done(context, "language")
 
 
 @router.post("/sessions/end")
@@ -89,13 +88,13 @@ def end_session(context: Reader, form: Form) -> Response:
     if not (number.isascii() and number.isdecimal() and len(number) <= MAX_DIGITS):
         raise HTTPException(status.HTTP_400_BAD_REQUEST)
     sessions.end_one(context.database, context.current_user.id, int(number))
-    return _done("ended")
+    return _done(context, "ended")
 
 
 @router.post("/sessions/end-others")
 def end_other_sessions(context: Reader) -> Response:
     sessions.end_others(context.database, context.current_user.id, but=context.session.id)
-    return _done("others")
+    return _done(context, "others")
 
 
 def _password_form(context: UserContext, *, errors: Mapping[str, str] | None = None) -> Response:
@@ -103,5 +102,5 @@ def _password_form(context: UserContext, *, errors: Mapping[str, str] | None = N
     return context.render("account-password.html", status=code, errors=errors or {})
 
 
-def _done(what: str) -> Response:
-    return RedirectResponse(f"/account?done={what}", status.HTTP_303_SEE_OTHER)
+def _done(context: UserContext, what: str) -> Response:
+    return context.redirect("/account", what)

@@ -20,7 +20,7 @@ from web.security.proxy import client_address
 PROOF = "proof"
 """The field with the password or code, of a name that no other form uses."""
 
-WRONG_PASSWORD = msg("The password is not right.")
+WRONG_PASSWORD = msg("Incorrect password.")
 
 
 class ConfirmationNeededError(Exception):

@@ -1,7 +1,6 @@
 """One connection: how it does, what a test has found, and its settings for those who may change them."""
 
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
 from functools import partial
 from typing import Annotated, Any
 
@@ -10,8 +9,9 @@ from fastapi.responses import RedirectResponse
 
 from i18n.formatting import OSLO
 from i18n.messages import joined, msg
+from models.admin import connection_list
+from models.admin.connection_list import POLLS_SHOWN_AFTER
 from models.admin.operations import RECONCILIATIONS, WORTHWHILE, Operation, OperationType
-from models.connections import repository as connections
 from models.connections.repository import (
     NOT_STARTED,
     SECRET_FIELDS,
@@ -29,26 +29,26 @@ from web.pages.confirmation import confirm_identity
 from web.pages.operations import request_diagnostics, request_operation
 from web.security.auth import Administrator, Reader, UserContext
 from web.views import settings_form
-from web.views.diagnostics import OperationView
+from web.views.diagnostics import OperationView, known_accounts
 from web.views.settings_form import Errors, Typed
 from worker import dispatch
 
 router = APIRouter(prefix="/connections")
 
 DONE = {
-    "paused": msg("The connection is paused. What comes in meanwhile waits."),
-    "resumed": msg("The connection works. What waited goes through now."),
-    "taken": msg("There is a connection for this company in Moment already. Ask those who run the integration."),
+    "paused": msg("Connection paused. New records are queued."),
+    "resumed": msg("Connection resumed. Queued records are being processed."),
+    "taken": msg("There is already a connection for this Moment company. Contact your system administrator."),
 }
-CHART_CACHED_FOR = timedelta(days=1)
-"""How long a chart of accounts that was read is held against what is entered."""
-
 WEBHOOK_TYPES = (EntityType.CUSTOMER, EntityType.PROJECT, EntityType.INVOICE)
 """What Moment has a webhook for."""
 
 LOGIN = ("username", "password")
-UNPROVEN = msg("Enter the password again: only those who know it are shown which clients its login reaches.")
-FROM_WHICH_DAY = msg("From which day on? What is dated before is left alone. Save again if this day is right.")
+UNPROVEN = msg(
+    "Enter the password again. For security, the available clients are only shown to people who know it."
+)
+FROM_WHICH_DAY = msg("From which date? Anything dated earlier is skipped. Save again to confirm this date.")
+FUTURE_MONTH = msg("Choose a month that has begun.")
 MAX_ID = 2**63 - 1
 OperationId = Annotated[int, Query(ge=0, le=MAX_ID)]
 
@@ -76,13 +76,13 @@ class Draft:
 
 
 @router.get("/{connection_id}")
-def show(context: Reader, connection_id: int, done: str = "", operation: OperationId = 0) -> Response:
+def show(context: Reader, connection_id: int, operation: OperationId = 0) -> Response:
     """Show a connection; ``operation`` is what a worker is asked about what somebody has typed here."""
     connection = context.connections.get_shown(connection_id)
     draft = _draft_of_operation(context, connection_id, operation)
     if draft is None:
         draft = Draft(settings_form.as_form(connection.settings), _version(connection))
-    return _page(context, connection, draft, done=done)
+    return _page(context, connection, draft)
 
 
 @router.post("/{connection_id}")
@@ -149,26 +149,25 @@ def fetch_clients(context: Administrator, connection_id: int, form: Form) -> Res
     )
 
 
-def _page(
-    context: UserContext, connection: Connection, draft: Draft, *, posted: bool = False, done: str = ""
-) -> Response:
+def _page(context: UserContext, connection: Connection, draft: Draft, *, posted: bool = False) -> Response:
     last = context.operations.latest(connection.id, OperationType.DIAGNOSTICS)
-    (standing,) = connections.summaries(context.database, Scope(frozenset({connection.id})))
-    failing = cursors.failing(context.database, connection.id, before=context.now - stalled.SHOWN_AFTER)
+    (summary,) = connection_list.summaries(context.database, Scope(frozenset({connection.id})), now=context.now)
+    failing = cursors.failing(context.database, connection.id, before=context.now - POLLS_SHOWN_AFTER)
     limited = connection.webhook_limited_until
     notified = webhook_intake.latest_activity(context.database, connection.id)
     missed = missed_webhooks.count(context.database, connection.id, now=context.now)
     tested = OperationView(last).clients if last and last.requested_at >= connection.updated_at else []
     # Which clients the saved login reaches is for administrators of all connections to know.
     clients = tested if context.current_user.administers_all else []
+    notice, today = context.take_notice(), context.now.astimezone(OSLO).date()
     return context.render(
         "connection.html",
         status=draft.status if posted else status.HTTP_200_OK,
         connection=connection,
-        summary=standing,
+        summary=summary,
         failing_polls=[stalled.told(poll) for poll in failing] if not connection.paused_because else [],
         reconciliation=context.operations.latest(connection.id, *RECONCILIATIONS),
-        month=last_month(context.now.date()).strftime("%Y-%m"),
+        month=last_month(today).strftime("%Y-%m"),
         last=OperationView(last) if last else None,
         saving=_saving(context, connection),
         clients=draft.clients.clients if draft.clients else clients,
@@ -181,7 +180,8 @@ def _page(
         ),
         titles=settings_form.TITLES,
         not_started=NOT_STARTED,
-        done=DONE.get(done),
+        done=DONE.get(notice.code),
+        month_errors={"month": FUTURE_MONTH} if notice.code == "future-month" else {},
     )
 
 
@@ -214,18 +214,8 @@ def _entered(context: UserContext, connection: Connection, typed: Typed) -> tupl
     if errors:
         return entered, errors
     after = ConnectionSettings.model_validate({**known, **entered})
-    return entered, settings_form.unknown_accounts(connection.settings, after, _chart(context, connection, after))
-
-
-def _chart(context: UserContext, connection: Connection, entered: ConnectionSettings) -> list[int]:
-    """Return the accounts that the last test found; none where it did not get there, or at another client."""
-    last = context.operations.latest(connection.id, OperationType.DIAGNOSTICS)
-    if last is None or last.completed_at is None or last.completed_at < context.now - CHART_CACHED_FOR:
-        return []
-    before, told = connection.settings, OperationView(last)
-    identity_id = before.identity_id or next((each["id"] for each in told.clients), "")
-    seen, wanted = (before.username, before.password, identity_id), (entered.username, entered.password)
-    return told.accounts if seen == (*wanted, entered.identity_id or identity_id) else []
+    chart = known_accounts(context.operations, connection, after, now=context.now)
+    return entered, settings_form.unknown_accounts(connection.settings, after, chart)
 
 
 def _version(connection: Connection) -> str:

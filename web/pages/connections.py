@@ -7,14 +7,17 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Response, status
 from fastapi.responses import RedirectResponse
 
+from i18n.formatting import OSLO
 from i18n.messages import msg
-from models.admin.operations import OperationType
-from models.connections import repository as connections
+from models.admin import connection_list
+from models.admin.connection_list import ConnectionFilter, ConnectionState, HealthProblem
+from models.admin.operations import TESTS, OperationType
 from models.connections.repository import (
     MAX_NAME_LENGTH,
     MAX_REASON_LENGTH,
     NOT_STARTED,
     CompanyTakenError,
+    FailedTestError,
     NameTakenError,
 )
 from models.connections.settings import ConnectionSettings
@@ -25,29 +28,46 @@ from web.pages.confirmation import confirm_identity
 from web.pages.operations import request_diagnostics, request_operation
 from web.security.auth import Administrator, AdministratorEverywhere, Operator, Reader, UserContext
 from web.views import settings_form
+from web.views.diagnostics import OperationView
 from web.views.settings_form import Errors, Typed
 
 router = APIRouter(prefix="/connections")
 
 MONTH = re.compile(r"20[0-9]{2}-[0-9]{2}")
+STATES, PROBLEMS = set(ConnectionState), set(HealthProblem)
+"""What the list is filtered by, in one field."""
+
 PAGE_SIZE = 50
 """Connections of a page."""
 
 
 @router.get("")
-def show_all(context: Reader, name: str = "", after: str = "") -> Response:
+def show_all(context: Reader, name: str = "", status: str = "", after: str = "") -> Response:
     name, after = (clean(text, max_length=MAX_NAME_LENGTH) for text in (name, after))
-    found = connections.summaries(context.database, context.scope, like=name, after=after, limit=PAGE_SIZE + 1)
+    found = connection_list.summaries(
+        context.database,
+        context.scope,
+        now=context.now,
+        wanted=ConnectionFilter(
+            name=name,
+            state=ConnectionState(status) if status in STATES else None,
+            problem=HealthProblem(status) if status in PROBLEMS else None,
+        ),
+        after=after,
+        limit=PAGE_SIZE + 1,
+    )
+    status = status if status in STATES | PROBLEMS else ""
+    filters = {"name": name, "status": status}
     further = None
     if len(found) > PAGE_SIZE:
-        further = f"?{urlencode({'name': name, 'after': found[PAGE_SIZE - 1].name})}"
+        further = f"?{urlencode({**filters, 'after': found[PAGE_SIZE - 1].name})}"
     return context.render(
         "connections.html",
         connections=found[:PAGE_SIZE],
         name=name,
-        first=f"?{urlencode({'name': name})}" if after else None,
+        status_filter=status,
+        first=f"?{urlencode(filters)}" if after else None,
         further=further,
-        not_started=NOT_STARTED,
     )
 
 
@@ -64,7 +84,7 @@ def add(context: AdministratorEverywhere, form: Form) -> Response:
     typed = settings_form.typed(form) | {"name": name}
     entered, errors = settings_form.read(typed, known={}, names=settings_form.REQUIRED)
     if not name:
-        errors["name"] = settings_form.REQUIRED_MESSAGE
+        errors = {"name": settings_form.REQUIRED_MESSAGE, **errors}  # in the order of the form
     if errors:
         return _new(context, typed, errors)
     settings = ConnectionSettings.model_validate(entered)
@@ -85,19 +105,26 @@ def test(context: Operator, connection_id: int) -> Response:
 
 @router.post("/{connection_id}/pause")
 def pause(context: Operator, connection_id: int, form: Form) -> Response:
-    because = clean(text(form, "because"), max_length=MAX_REASON_LENGTH) or msg("It was paused by hand.")
+    because = clean(text(form, "because"), max_length=MAX_REASON_LENGTH) or msg("No reason given.")
     context.connections.pause(connection_id, because, actor=context.actor, now=context.now)
-    return _back(connection_id, "paused")
+    return _back(context, connection_id, "paused")
 
 
 @router.post("/{connection_id}/resume")
-def resume(context: Operator, connection_id: int) -> Response:
-    """Let the connection work again, or for the first time."""
+def resume(context: Operator, connection_id: int, form: Form) -> Response:
+    """Let the connection work again, or for the first time; where its last test failed, ask first."""
     try:
-        context.connections.resume(connection_id, actor=context.actor, now=context.now)
+        context.connections.resume(
+            connection_id,
+            actor=context.actor,
+            now=context.now,
+            despite_failed_test=bool(text(form, "despite_failed_test")),
+        )
+    except FailedTestError as error:
+        return _ask_before_resume(context, connection_id, error.failed_checks)
     except CompanyTakenError:
-        return _back(connection_id, "taken")
-    return _back(connection_id, "resumed")
+        return _back(context, connection_id, "taken")
+    return _back(context, connection_id, "resumed")
 
 
 @router.post("/{connection_id}/token")
@@ -114,10 +141,26 @@ def token(context: Administrator, connection_id: int, form: Form) -> Response:
 def reconcile(context: Operator, connection_id: int, form: Form) -> Response:
     """Have the ledgers of a month compared, of the last one where the month cannot be read."""
     context.connections.get_shown(connection_id)
-    first, last = month_of(_day_of(text(form, "month")) or last_month(context.now.date()))
+    today = context.now.astimezone(OSLO).date()
+    first, last = month_of(_day_of(text(form, "month")) or last_month(today))
+    if first > today:
+        return context.redirect(f"/connections/{connection_id}#reconciliation", "future-month")
     days = {"first": first.isoformat(), "last": last.isoformat()}
     operation_id = request_operation(context, OperationType.RECONCILIATION, connection_id, input_=days)
     return RedirectResponse(f"/operations/{operation_id}", status.HTTP_303_SEE_OTHER)
+
+
+def _ask_before_resume(context: UserContext, connection_id: int, failed_checks: int) -> Response:
+    last = context.operations.latest(connection_id, *TESTS)
+    return context.render(
+        "resume-anyway.html",
+        status=status.HTTP_409_CONFLICT,
+        connection=context.connections.get_shown(connection_id),
+        failed_checks=failed_checks,
+        last=OperationView(last) if last else None,
+        titles=settings_form.TITLES,
+        not_started=NOT_STARTED,
+    )
 
 
 def _day_of(month: str) -> date | None:
@@ -137,5 +180,5 @@ def _new(context: UserContext, typed: Typed, errors: Errors) -> Response:
     )
 
 
-def _back(connection_id: int, done: str) -> Response:
-    return RedirectResponse(f"/connections/{connection_id}?done={done}", status.HTTP_303_SEE_OTHER)
+def _back(context: UserContext, connection_id: int, done: str) -> Response:
+    return context.redirect(f"/connections/{connection_id}", done)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fastapi import APIRouter, Response
 
 from i18n.messages import Message, msg
-from models.admin import dashboard
+from models.admin import connection_list, dashboard
 from models.admin.dashboard import SIZE
 from models.inbox import statistics as inbox_statistics
 from models.inbox.statistics import Granularity, PeriodStatistics
@@ -18,7 +18,7 @@ from web.views.templates import duration
 
 router = APIRouter()
 
-PERIODS = ((Granularity.HOUR, 24, msg("The last 24 hours")), (Granularity.DAY, 30, msg("The last 30 days")))
+PERIODS = ((Granularity.HOUR, 24, msg("Last 24 hours")), (Granularity.DAY, 30, msg("Last 30 days")))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,11 +39,11 @@ class ChartPeriod:
     def description(self) -> Message:
         """What the chart shows, for those who do not see it."""
         good, bad = sum(each.synced for each in self.statistics), sum(each.failed for each in self.statistics)
-        counts = msg("Came across: {good}. Failed attempts: {bad}.", good=good, bad=bad)
+        counts = msg("Synced: {good}. Failed attempts: {bad}.", good=good, bad=bad)
         if not good:
             return counts
         times = msg(
-            "From event to outcome it took {mean} on the average, {longest} at the longest.",
+            "Average sync time: {mean}; maximum: {longest}.",
             mean=duration(sum(each.total_seconds for each in self.statistics) / good),
             longest=duration(self.max_seconds),
         )
@@ -54,10 +54,11 @@ class ChartPeriod:
 def show(context: Reader, company: str = "", page: str = "") -> Response:
     database, name = context.database, Filter.read({"company": company}).company
     number = int(page) if page.isdecimal() and len(page) < 5 and int(page) else 1  # noqa: PLR2004 - digits
-    statuses = dashboard.connection_statuses(database, context.scope, name=name, page=number)
+    statuses = dashboard.connection_statuses(database, context.scope, now=context.now, name=name, page=number)
     return context.render(
         "dashboard.html",
         totals=dashboard.totals(database, context.scope),
+        problems=connection_list.problem_counts(database, context.scope, now=context.now),
         error_code_counts=dashboard.error_code_counts(database, context.scope),
         error_codes=ERROR_CODES,
         statuses=statuses[:SIZE],

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Annotated
 
 from fastapi import APIRouter, HTTPException, Path, Response, status
-from fastapi.responses import RedirectResponse
 
 from i18n.messages import msg
 from models.admin import discrepancies
@@ -23,15 +22,15 @@ from worker import dispatch
 router = APIRouter()
 
 DONE = {
-    "saved": msg("The settings are saved."),
-    "added": msg("The connection is added. Nothing travels before you start it."),
-    "sent": msg("It is on its way. What is in the ledger already is not posted again."),
-    "busy": msg("A worker has this invoice in hand just now: nothing was done. Try again in a minute."),
-    "brought": msg("It is on its way. Moment is looked at first, so that nothing is made twice."),
-    "voucher-busy": msg("A worker has this voucher in hand just now: nothing was done. Try again in a minute."),
-    "accepted": msg("It is known from now on, and no difference as long as it stays as it is."),
-    "unexplained": msg("Nothing was done: say why it is accepted as known."),
-    "gone": msg("Nothing was done: this is no difference any more, or it cannot be sent."),
+    "saved": msg("Settings saved."),
+    "added": msg("Connection added. Nothing is synced until you start it."),
+    "sent": msg("Queued for syncing. Anything already in the ledger isn't posted again."),
+    "busy": msg("This invoice is being processed right now, so nothing was done. Try again in a minute."),
+    "brought": msg("Queued for syncing. We check Moment first, so nothing is created twice."),
+    "voucher-busy": msg("This voucher is being processed right now, so nothing was done. Try again in a minute."),
+    "accepted": msg("Accepted. We'll flag it again if it changes."),
+    "unexplained": msg("Enter a reason to accept this difference."),
+    "gone": msg("Nothing was done: this is no longer a difference, or it can't be sent."),
 }
 MAX_ID = 2**63 - 1
 MAX_REASON_LENGTH = 200
@@ -50,7 +49,7 @@ OperationId = Annotated[int, Path(le=MAX_ID)]
 
 
 @router.get("/operations/{operation_id}")
-def show(context: Operator, operation_id: OperationId, done: str = "") -> Response:
+def show(context: Operator, operation_id: OperationId) -> Response:
     operation = _operation(context, operation_id, *TEMPLATES)
     if operation.type is OperationType.SAVING and operation.actor != context.actor:
         raise HTTPException(status.HTTP_404_NOT_FOUND)
@@ -59,7 +58,7 @@ def show(context: Operator, operation_id: OperationId, done: str = "") -> Respon
         view=OperationView(operation),
         connection=context.connections.get_shown(operation.connection_id),
         titles=TITLES,
-        done=DONE.get(done),
+        done=DONE.get(context.take_notice(keep=operation.result is None).code),
         report=_report(context, operation),
         accepted=discrepancies.accepted(context.database, operation.connection_id),
         max_shown=MAX_SHOWN,
@@ -79,7 +78,7 @@ def resolve(context: Operator, operation_id: OperationId, form: Form) -> Respons
     else:
         why = clean(text(form, "why"), max_length=MAX_REASON_LENGTH)
         done = _accept(context, operation, discrepancy, why=why)
-    return RedirectResponse(f"/operations/{operation_id}?done={done}", status.HTTP_303_SEE_OTHER)
+    return context.redirect(f"/operations/{operation_id}", done)
 
 
 def request_operation(
@@ -95,8 +94,7 @@ def request_operation(
 
 def request_diagnostics(context: UserContext, connection_id: int, *, done: str = "") -> Response:
     operation_id = request_operation(context, OperationType.DIAGNOSTICS, connection_id)
-    query = f"?done={done}" if done else ""
-    return RedirectResponse(f"/operations/{operation_id}{query}", status.HTTP_303_SEE_OTHER)
+    return context.redirect(f"/operations/{operation_id}", done)
 
 
 def _report(context: UserContext, operation: Operation) -> ReconciliationReport | None:

@@ -1,6 +1,6 @@
 """The programs that get events: for administrators of all connections only, since data go where they say."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
 
@@ -10,7 +10,7 @@ from starlette.datastructures import FormData
 
 from i18n.formatting import OSLO
 from i18n.messages import Message, msg
-from models.connections import repository as connections
+from models.admin import connection_list
 from models.enums import Scope
 from models.pagination import Key
 from models.receivers import deliveries
@@ -39,43 +39,43 @@ NEW = Entered("", EVENT_TYPES, Scope())
 
 DONE = {
     "changed": msg("Saved."),
-    "tested": msg("The test is on its way. What becomes of it is in the log below."),
-    "replayed": msg("What failed is sent again. What becomes of it is in the log below."),
-    "nothing": msg("There is nothing to send again."),
-    "enabled": msg("The receiver gets what happens from now on. Send again what failed before, if it is wanted."),
-    "disabled": msg("The receiver is sent nothing more."),
+    "tested": msg("Test event queued. The result appears in the log below."),
+    "replayed": msg("Resending failed events. The results appear in the log below."),
+    "nothing": msg("There's nothing to resend."),
+    "enabled": msg("Receiver enabled. It gets new events from now on. You can resend events that failed earlier."),
+    "disabled": msg("Receiver disabled. It no longer gets events."),
 }
 EVENTS = {
-    EventType.JOB_DONE: msg("A record is done"),
-    EventType.JOB_NEEDS_ATTENTION: msg("A record needs attention"),
-    EventType.JOB_RECOVERED: msg("A record is in order again"),
-    EventType.JOB_DISMISSED: msg("A record was dismissed"),
-    EventType.CONNECTION_PAUSED: msg("A connection is paused"),
-    EventType.CONNECTION_DOWN: msg("A connection is interrupted"),
-    EventType.CONNECTION_RECOVERED: msg("A connection works again"),
-    EventType.RECONCILIATION_FINISHED: msg("A comparison of the books is finished"),
+    EventType.JOB_DONE: msg("Record synced"),
+    EventType.JOB_NEEDS_ATTENTION: msg("Record needs attention"),
+    EventType.JOB_RECOVERED: msg("Record resolved"),
+    EventType.JOB_DISMISSED: msg("Record closed"),
+    EventType.CONNECTION_PAUSED: msg("Connection paused"),
+    EventType.CONNECTION_DOWN: msg("Connection interrupted"),
+    EventType.CONNECTION_RECOVERED: msg("Connection recovered"),
+    EventType.RECONCILIATION_FINISHED: msg("Reconciliation finished"),
     EventType.RECEIVER_TEST: msg("Test"),
 }
 PROBLEMS = {
-    Problem.TIMEOUT: msg("No answer within 15 seconds"),
-    Problem.NO_CONNECTION: msg("Cannot be reached"),
+    Problem.TIMEOUT: msg("No response within 15 seconds"),
+    Problem.NO_CONNECTION: msg("Unreachable"),
     Problem.PRIVATE_ADDRESS: msg(
-        "Its name leads to an address that is not public, and RECEIVER_PRIVATE_NETWORKS is not set"
+        "The host name resolves to a non-public address, and RECEIVER_PRIVATE_NETWORKS is not set"
     ),
-    Problem.TLS: msg("Its certificate is not valid"),
-    Problem.UNREADABLE: msg("The answer cannot be read"),
-    Problem.SECRET_UNREADABLE: msg("The secret cannot be opened: make a new one"),
-    Problem.NOT_WANTED: msg("The receiver was changed and does not get this any more"),
+    Problem.TLS: msg("Invalid certificate"),
+    Problem.UNREADABLE: msg("Unreadable response"),
+    Problem.SECRET_UNREADABLE: msg("The secret can't be decrypted. Generate a new one"),
+    Problem.NOT_WANTED: msg("The receiver no longer subscribes to this event"),
 }
 STATES: dict[DeliveryState, tuple[str, Message]] = {
-    DeliveryState.PENDING: ("waits", msg("on its way")),
-    DeliveryState.DELIVERED: ("good", msg("delivered")),
-    DeliveryState.FAILED: ("bad", msg("given up")),
+    DeliveryState.PENDING: ("waits", msg("Queued")),
+    DeliveryState.DELIVERED: ("good", msg("Delivered")),
+    DeliveryState.FAILED: ("bad", msg("Failed permanently")),
 }
 BECAUSE = {
-    DisabledBecause.BY_HAND: msg("It was disabled by hand."),
-    DisabledBecause.GONE: msg("It answered that it no longer exists (410 Gone)."),
-    DisabledBecause.FAILING: msg("Every delivery had failed for five days."),
+    DisabledBecause.BY_HAND: msg("Disabled manually."),
+    DisabledBecause.GONE: msg("The receiver responded that it no longer exists (410 Gone)."),
+    DisabledBecause.FAILING: msg("All deliveries failed for five days."),
 }
 
 
@@ -112,8 +112,8 @@ def add(context: AdministratorEverywhere, form: Form) -> Response:
 
 
 @router.get("/{receiver_id}")
-def show(context: AdministratorEverywhere, receiver_id: int, done: str = "", page: str = "") -> Response:
-    return _one(context, _receiver(context, receiver_id), done=done, page=page)
+def show(context: AdministratorEverywhere, receiver_id: int, page: str = "") -> Response:
+    return _one(context, _receiver(context, receiver_id), page=page)
 
 
 @router.post("/{receiver_id}")
@@ -132,7 +132,7 @@ def update(context: AdministratorEverywhere, receiver_id: int, form: Form) -> Re
         )
     except InvalidInputError as error:
         return _one(context, before, entered=entered, error=error)
-    return _done(receiver_id, "changed")
+    return _done(context, receiver_id, "changed")
 
 
 @router.post("/{receiver_id}/rotate")
@@ -150,9 +150,9 @@ def rotate(context: AdministratorEverywhere, receiver_id: int, form: Form) -> Re
 def test(context: AdministratorEverywhere, receiver_id: int) -> Response:
     _receiver(context, receiver_id)
     if not context.container.receivers.test(receiver_id, now=context.now):
-        return _done(receiver_id, "disabled")
+        return _done(context, receiver_id, "disabled")
     dispatch.dispatch_receivers([receiver_id])
-    return _done(receiver_id, "tested")
+    return _done(context, receiver_id, "tested")
 
 
 @router.post("/{receiver_id}/replay")
@@ -162,17 +162,17 @@ def replay(context: AdministratorEverywhere, receiver_id: int, form: Form) -> Re
     try:
         since = datetime.combine(date.fromisoformat(text(form, "since")), time(), OSLO)
     except ValueError:
-        error = InvalidInputError("since", msg("Enter a day."))
+        error = InvalidInputError("since", msg("Enter a date."))
         return _one(context, receiver, error=error)
     count = deliveries.replay(context.database, receiver_id, since=since, now=context.now)
-    return _replayed(receiver_id, count)
+    return _replayed(context, receiver_id, count)
 
 
 @router.post("/{receiver_id}/deliveries/{delivery_id}/replay")
 def replay_one(context: AdministratorEverywhere, receiver_id: int, delivery_id: int) -> Response:
     _receiver(context, receiver_id)
     count = deliveries.replay(context.database, receiver_id, delivery_id=delivery_id, now=context.now)
-    return _replayed(receiver_id, count)
+    return _replayed(context, receiver_id, count)
 
 
 @router.post("/{receiver_id}/enable")
@@ -181,7 +181,7 @@ def enable(context: AdministratorEverywhere, receiver_id: int) -> Response:
     context.container.receivers.enable(
         receiver_id, actor=context.actor, session_id=context.session.id, now=context.now
     )
-    return _done(receiver_id, "enabled")
+    return _done(context, receiver_id, "enabled")
 
 
 @router.post("/{receiver_id}/disable")
@@ -190,7 +190,7 @@ def disable(context: AdministratorEverywhere, receiver_id: int) -> Response:
     context.container.receivers.disable(
         receiver_id, actor=context.actor, session_id=context.session.id, now=context.now
     )
-    return _done(receiver_id, "disabled")
+    return _done(context, receiver_id, "disabled")
 
 
 @router.post("/{receiver_id}/remove")
@@ -225,11 +225,10 @@ def _one(
     *,
     entered: Entered | None = None,
     error: InvalidInputError | None = None,
-    done: str = "",
     page: str = "",
 ) -> Response:
     log = deliveries.log_page(context.database, receiver.id, key=Key.parse(page))
-    values = {"receiver": receiver, "page": log, "done": DONE.get(done), "because": BECAUSE}
+    values = {"receiver": receiver, "page": log, "done": DONE.get(context.take_notice().code), "because": BECAUSE}
     shown = {"problems": PROBLEMS, "states": STATES, "today": context.now.astimezone(OSLO).date()}
     return _form(context, "receiver.html", entered or receiver, error, **values, **shown)
 
@@ -254,14 +253,14 @@ def _form(
     )
 
 
-def _connection_names(context: UserContext) -> dict[int, str]:
-    return {each.id: each.name for each in connections.summaries(context.database, Scope())}
+def _connection_names(context: UserContext) -> Mapping[int, str]:
+    return connection_list.names(context.database, Scope())
 
 
-def _replayed(receiver_id: int, count: int) -> Response:
+def _replayed(context: UserContext, receiver_id: int, count: int) -> Response:
     dispatch.dispatch_receivers([receiver_id] if count else [])
-    return _done(receiver_id, "replayed" if count else "nothing")
+    return _done(context, receiver_id, "replayed" if count else "nothing")
 
 
-def _done(receiver_id: int, what: str) -> Response:
-    return RedirectResponse(f"/receivers/{receiver_id}?done={what}", status.HTTP_303_SEE_OTHER)
+def _done(context: UserContext, receiver_id: int, what: str) -> Response:
+    return context.redirect(f"/receivers/{receiver_id}", what)

@@ -4,19 +4,17 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from itertools import chain
-from typing import Self
+from itertools import chain, groupby
 
 from fastapi import APIRouter, HTTPException, Response, status
-from fastapi.responses import RedirectResponse
 from starlette.datastructures import ImmutableMultiDict
 
 from models.admin import bulk_actions, email_log, job_actions, job_list, match_questions, relink
 from models.admin.bulk_actions import ACTIONS, DISMISSAL_REASONS
-from models.admin.job_actions import ActionResult
+from models.admin.job_actions import ActionResult, AttemptView
 from models.admin.job_filter import JobFilter
 from models.admin.job_list import JobView
-from models.enums import EntityType, JobState
+from models.enums import EntityType, JobState, Outcome
 from models.inbox.links import LinkTakenError
 from models.pagination import Key, Page
 from sync.engine.context import is_int32
@@ -28,7 +26,19 @@ from worker import dispatch
 
 router = APIRouter()
 
-Timeline = list[job_actions.AttemptView | job_actions.JobAction]
+
+@dataclass(frozen=True, slots=True)
+class Repeats:
+    """Attempts in a row that found no changes, the latest first."""
+
+    attempts: list[AttemptView]
+
+    @property
+    def at(self) -> datetime:
+        return self.attempts[0].at
+
+
+Timeline = list[AttemptView | job_actions.JobAction | Repeats]
 
 MAX_SHOWN = 20
 """Records that are named before something is done about them; the others are counted."""
@@ -37,31 +47,16 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 INSTANT = re.compile(r"\d{1,16}")
 NUMBER = re.compile(r"\d{1,18}")
-DONE = re.compile(r"(retry|unwanted|handled|reopen)-(\d{1,9})(?:-(\d{1,16}))?")
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    """What has been done, as the address of the next page tells it; ``dismissed_at`` is by what it is undone."""
-
-    action: str
-    count: int
-    dismissed_at: str
-
-    @classmethod
-    def read(cls, code: str) -> Self | None:
-        told = DONE.fullmatch(code)
-        return cls(told[1], int(told[2]), told[3] or "") if told else None
 
 
 @router.get("/records")
-def show_all(context: Reader, page: str = "", done: str = "") -> Response:
-    return _list(context, "records.html", page=page, done=done)
+def show_all(context: Reader, page: str = "") -> Response:
+    return _list(context, "records.html", page=page)
 
 
 @router.get("/expenses")
-def show_expenses(context: Reader, page: str = "", done: str = "") -> Response:
-    return _list(context, "expenses.html", page=page, done=done, entity_type=EntityType.EXPENSE)
+def show_expenses(context: Reader, page: str = "") -> Response:
+    return _list(context, "expenses.html", page=page, entity_type=EntityType.EXPENSE)
 
 
 @router.get("/records/confirm")
@@ -87,15 +82,15 @@ def act(context: Operator, form: Form) -> Response:
         context.database, name, _filter_of(context, name, given), actor=context.actor, now=now
     )
     dispatch.dispatch_lanes(acted.lanes)
-    by = f"-{(now - EPOCH) // MICROSECOND}" if name in DISMISSAL_REASONS else ""
-    return RedirectResponse(_back(given, done=f"{name}-{acted.count}{by}"), status.HTTP_303_SEE_OTHER)
+    undo = str((now - EPOCH) // MICROSECOND) if name in DISMISSAL_REASONS else ""
+    return context.redirect(_back(given), name, count=acted.count, undo=undo)
 
 
 @router.get("/records/{job_id}")
-def show(context: Reader, job_id: int, page: str = "", done: str = "", link: str = "") -> Response:
+def show(context: Reader, job_id: int, page: str = "") -> Response:
     database = context.database
     job = _visible_job(context, job_id)
-    attempts = job_actions.attempts_page(database, job_id, key=Key.parse(page))
+    notice, attempts = context.take_notice(), job_actions.attempts_page(database, job_id, key=Key.parse(page))
     return context.render(
         "record.html",
         job=job,
@@ -104,10 +99,10 @@ def show(context: Reader, job_id: int, page: str = "", done: str = "", link: str
         attempts=attempts,
         timeline=_timeline(attempts, job_actions.actions(database, job_id)),
         emails=email_log.of_job(database, job_id),
-        done=Done.read(done),
+        done=notice if notice.code in ACTIONS else None,
         candidates=match_questions.candidates_of(database, job_id),
         relinks=job.record.entity_type in relink.TYPES and job.state is not JobState.RUNNING,
-        link_problem=link,
+        link_problem=notice.code.removeprefix("link-"),
         actions=[name for name, action in ACTIONS.items() if job.state in action.for_selected],
     )
 
@@ -119,7 +114,7 @@ def answer(context: Operator, job_id: int, form: Form) -> Response:
     acted = match_questions.answer(
         context.database, job_id, text(form, "choice"), actor=context.actor, now=context.now
     )
-    return _retried(job_id, acted)
+    return _retried(context, job_id, acted)
 
 
 @router.post("/records/{job_id}/link")
@@ -128,32 +123,49 @@ def link(context: Operator, job_id: int, form: Form) -> Response:
     _visible_job(context, job_id)
     number = text(form, "number").strip()
     if number and not is_int32(number):
-        return _not_linked(job_id, "invalid")
+        return _not_linked(context, job_id, "invalid")
     try:
         acted = relink.relink(context.database, job_id, number, actor=context.actor, now=context.now)
     except LinkTakenError:
-        return _not_linked(job_id, "taken")
-    return _retried(job_id, acted)
+        return _not_linked(context, job_id, "taken")
+    return _retried(context, job_id, acted)
 
 
-def _list(
-    context: UserContext, template: str, *, page: str, done: str, entity_type: EntityType | None = None
-) -> Response:
+def _list(context: UserContext, template: str, *, page: str, entity_type: EntityType | None = None) -> Response:
     asked = Filter.read(context.request.query_params)
     job_filter = asked.job_filter(context.database, context.scope)
     if entity_type:
         job_filter = replace(job_filter, entity_type=entity_type)
     found = job_list.page(context.database, job_filter, key=Key.parse(page))
-    return context.render(template, filter=asked, page=found, done=Done.read(done), groups=GROUPS)
+    notice = context.take_notice()
+    return context.render(
+        template, filter=asked, page=found, done=notice if notice.code in ACTIONS else None, groups=GROUPS
+    )
 
 
-def _timeline(attempts: Page[job_actions.AttemptView], actions: Sequence[job_actions.JobAction]) -> Timeline:
+def _timeline(attempts: Page[AttemptView], actions: Sequence[job_actions.JobAction]) -> Timeline:
     """Put what people did in between the attempts of a page, the latest first."""
     lines = attempts.lines
     first = lines[-1].at if attempts.older else None
     last = lines[0].at if attempts.newer else None
     between = (each for each in actions if (not first or each.at >= first) and (not last or each.at <= last))
-    return sorted(chain(lines, between), key=lambda each: each.at, reverse=True)
+    return _folded(sorted(chain(lines, between), key=lambda each: each.at, reverse=True))
+
+
+def _folded(events: Sequence[AttemptView | job_actions.JobAction]) -> Timeline:
+    """Put attempts in a row that found no changes, and say nothing else, into one line."""
+    timeline: Timeline = []
+    for repeats, group in groupby(events, key=_finds_no_changes):
+        some = list(group)
+        attempts = [each for each in some if isinstance(each, AttemptView)]
+        timeline += [Repeats(attempts)] if repeats and len(some) > 1 else some
+    return timeline
+
+
+def _finds_no_changes(event: AttemptView | job_actions.JobAction) -> bool:
+    if not isinstance(event, AttemptView):
+        return False
+    return event.outcome is Outcome.UNCHANGED and not (event.message or event.warnings)
 
 
 def _visible_job(context: UserContext, job_id: int) -> JobView:
@@ -164,13 +176,13 @@ def _visible_job(context: UserContext, job_id: int) -> JobView:
     return job
 
 
-def _retried(job_id: int, acted: ActionResult) -> Response:
+def _retried(context: UserContext, job_id: int, acted: ActionResult) -> Response:
     dispatch.dispatch_lanes(acted.lanes)
-    return RedirectResponse(f"/records/{job_id}?done=retry-{acted.count}", status.HTTP_303_SEE_OTHER)
+    return context.redirect(f"/records/{job_id}", "retry", count=acted.count)
 
 
-def _not_linked(job_id: int, problem: str) -> Response:
-    return RedirectResponse(f"/records/{job_id}?link={problem}#link", status.HTTP_303_SEE_OTHER)
+def _not_linked(context: UserContext, job_id: int, problem: str) -> Response:
+    return context.redirect(f"/records/{job_id}#link", f"link-{problem}")
 
 
 def _action(given: ImmutableMultiDict[str, str]) -> str:
@@ -205,10 +217,10 @@ def _hidden_fields(given: ImmutableMultiDict[str, str]) -> list[tuple[str, str]]
     return [*fields, ("from", given.get("from", "")), *Filter.read(given).as_params.items()]
 
 
-def _back(given: ImmutableMultiDict[str, str], *, done: str = "") -> str:
+def _back(given: ImmutableMultiDict[str, str]) -> str:
     """Return where somebody came from: one record, the expenses, or the list of records as it was filtered."""
     ticked = _selected_ids(given)
     if given.get("from") == "record" and ticked:
-        return f"/records/{int(ticked[0])}" + (f"?done={done}" if done else "")
+        return f"/records/{int(ticked[0])}"
     path = "/expenses" if given.get("from") == "expenses" else "/records"
-    return Filter.read(given).url(path, done=done)
+    return Filter.read(given).url(path)

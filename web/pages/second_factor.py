@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import segno
 from cryptography.fernet import InvalidToken
 from fastapi import APIRouter, HTTPException, Response, status
-from fastapi.responses import RedirectResponse
 from markupsafe import Markup
 
 from i18n.messages import msg
@@ -17,13 +16,13 @@ from web.security.auth import SET_UP_FACTOR, Reader, UserContext
 
 router = APIRouter(prefix=SET_UP_FACTOR)
 
-DONE = {"removed": msg("You sign in with the password alone from now on.")}
-WRONG_CODE = msg("The app does not show this code now. Is the phone's clock right?")
+DONE = {"removed": msg("Second factor removed. You now sign in with your password only.")}
+WRONG_CODE = msg("Incorrect code. Check that the clock on your phone is right.")
 
 
 @router.get("")
-def show(context: Reader, done: str = "") -> Response:
-    return _page(context, second_factor.offer(context.container.vault, context.current_user), done=done)
+def show(context: Reader) -> Response:
+    return _page(context, second_factor.offer(context.container.vault, context.current_user))
 
 
 @router.post("")
@@ -63,7 +62,7 @@ def remove(context: Reader, form: Form) -> Response:
     _confirm_with_factor(context, form)
     user, session_id = context.current_user, context.session.id
     second_factor.remove(context.database, user, session_id=session_id, now=context.now)
-    return RedirectResponse(f"{SET_UP_FACTOR}?done=removed", status.HTTP_303_SEE_OTHER)
+    return context.redirect(SET_UP_FACTOR, "removed")
 
 
 def _confirm_with_factor(context: UserContext, form: Form) -> None:
@@ -73,7 +72,7 @@ def _confirm_with_factor(context: UserContext, form: Form) -> None:
         raise HTTPException(status.HTTP_404_NOT_FOUND)
 
 
-def _page(context: UserContext, offered: str, *, done: str = "", error: str = "") -> Response:
+def _page(context: UserContext, offered: str, *, error: str = "") -> Response:
     user = context.current_user
     key, address = second_factor.app_key(context.container.vault, user, offered)
     return context.render(
@@ -84,7 +83,7 @@ def _page(context: UserContext, offered: str, *, done: str = "", error: str = ""
         picture=Markup(segno.make(address, micro=False).svg_inline(scale=4, dark="#000", light="#fff")),  # noqa: S704 - drawn here
         codes_left=second_factor.recovery_codes_left(context.database, user.id),
         errors={"code": error} if error else {},
-        done=DONE.get(done),
+        done=DONE.get(context.take_notice().code),
     )
 
 

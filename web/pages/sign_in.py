@@ -36,9 +36,9 @@ router = APIRouter()
 MAX_URL_LENGTH = 1000
 """So that it fits into a cookie."""
 
-REFUSED = msg("The e-mail address or the password is not right.")
-TOO_MANY = msg("Too many attempts. Wait a quarter of an hour, then try again.")
-PAGE_EXPIRED = msg("The page was open for too long. Please try again.")
+REFUSED = msg("Incorrect email or password.")
+TOO_MANY = msg("Too many attempts. Wait 15 minutes, then try again.")
+PAGE_EXPIRED = msg("Your session expired. Please try again.")
 
 OPENID_CONCURRENCY = CapacityLimiter(4)
 """Questions to the provider at once: should it be silent, notifications must not wait behind them."""
@@ -49,11 +49,9 @@ COOKIE = "cookie.openid"
 OPENID_MAX_AGE = timedelta(seconds=600)
 """How long somebody may take at the provider."""
 
-UNKNOWN = msg(
-    "You are not a user here, or your organization did not say who you are. An administrator can add you."
-)
-WRONG_CODE = msg("The code is not right, or was used already. Take the one that the app shows now.")
-NO_ANSWER = msg("Your organization's sign-in does not answer. Please try again in a while.")
+UNKNOWN = msg("You don't have access, or your organization didn't identify you. Ask an administrator to add you.")
+WRONG_CODE = msg("Incorrect or already used code. Enter the code the app shows now.")
+NO_ANSWER = msg("Your organization's sign-in isn't responding. Please try again shortly.")
 
 
 @router.get("/sign-in", dependencies=[Open])

@@ -3,11 +3,10 @@
 from typing import Annotated
 
 from fastapi import APIRouter, HTTPException, Path, Response, status
-from fastapi.responses import RedirectResponse
 from starlette.datastructures import FormData
 
 from i18n.messages import msg
-from models.connections import repository as connections
+from models.admin import connection_list
 from models.enums import Scope
 from models.users import tokens
 from models.users.passwords import InvalidInputError
@@ -20,14 +19,14 @@ from web.security.auth import AdministratorEverywhere, UserContext
 router = APIRouter(prefix="/tokens")
 
 MAX_DIGITS = 6
-DONE = {"revoked": msg("The token is revoked. Programs that use it are refused from now on.")}
-REFUSALS = {"token_revoked": msg("revoked"), "token_expired": msg("expired")}
+DONE = {"revoked": msg("Token revoked. Programs using it are now rejected.")}
+REFUSALS = {"token_revoked": msg("Revoked"), "token_expired": msg("Expired")}
 TokenId = Annotated[int, Path(le=2**31 - 1)]
 
 
 @router.get("")
-def show_all(context: AdministratorEverywhere, done: str = "") -> Response:
-    return _page(context, done=done)
+def show_all(context: AdministratorEverywhere) -> Response:
+    return _page(context)
 
 
 @router.post("")
@@ -60,7 +59,7 @@ def revoke(context: AdministratorEverywhere, token_id: TokenId) -> Response:
         )
     except UnknownTokenError:
         raise HTTPException(status.HTTP_404_NOT_FOUND) from None
-    return RedirectResponse("/tokens?done=revoked", status.HTTP_303_SEE_OTHER)
+    return context.redirect("/tokens", "revoked")
 
 
 def _scopes(form: FormData) -> frozenset[TokenScope]:
@@ -70,11 +69,9 @@ def _scopes(form: FormData) -> frozenset[TokenScope]:
         raise HTTPException(status.HTTP_400_BAD_REQUEST) from None
 
 
-def _page(
-    context: UserContext, form: FormData | None = None, errors: dict[str, str] | None = None, *, done: str = ""
-) -> Response:
+def _page(context: UserContext, form: FormData | None = None, errors: dict[str, str] | None = None) -> Response:
     entered = form if form is not None else FormData({"days": str(DEFAULT_DAYS)})
-    names = {each.id: each.name for each in connections.summaries(context.database, Scope())}
+    names = connection_list.names(context.database, Scope())
     return context.render(
         "tokens.html",
         status=status.HTTP_422_UNPROCESSABLE_CONTENT if errors else status.HTTP_200_OK,
@@ -88,5 +85,5 @@ def _page(
         chosen_connections=set(entered.getlist("connections")),
         everywhere=bool(text(entered, "everywhere")),
         errors=errors or {},
-        done=DONE.get(done),
+        done=DONE.get(context.take_notice().code),
     )

@@ -1,11 +1,12 @@
 """The users: for administrators of all connections only, since they give others what they have themselves."""
 
+from collections.abc import Mapping
+
 from fastapi import APIRouter, HTTPException, Response, status
-from fastapi.responses import RedirectResponse
 from starlette.datastructures import FormData
 
 from i18n.messages import msg
-from models.connections import repository as connections
+from models.admin import connection_list
 from models.enums import Role, Scope
 from models.users import repository as users
 from models.users import second_factor, sessions
@@ -18,15 +19,15 @@ from web.security.auth import AdministratorEverywhere, UserContext
 router = APIRouter()
 
 DONE = {
-    "added": msg("The user is added. Give them their password by telephone or in person."),
+    "added": msg("User added. Share the password by phone or in person."),
     "changed": msg("Saved."),
     "password": msg(
-        "The new password holds until the user signs in and chooses another. They are signed out everywhere."
+        "Password set. The user has been signed out everywhere and must choose a new password at the next sign-in."
     ),
-    "reset-factor": msg("The second factor is taken away, and the user is signed out everywhere."),
-    "signed-out": msg("The user is signed out everywhere."),
-    "disabled": msg("The user is signed out everywhere and cannot sign in any more."),
-    "enabled": msg("The user can sign in again."),
+    "reset-factor": msg("Second factor removed. The user has been signed out everywhere."),
+    "signed-out": msg("The user has been signed out everywhere."),
+    "disabled": msg("User disabled and signed out everywhere."),
+    "enabled": msg("User enabled."),
 }
 NEW = Rights(Role.OPERATOR, Scope(frozenset()))
 """What the form for a new user begins with."""
@@ -61,12 +62,12 @@ def add(context: AdministratorEverywhere, form: Form) -> Response:
         )
     except InvalidInputError as error:
         return _new(context, rights, email=email, error=error)
-    return _done(user.id, "added")
+    return _done(context, user.id, "added")
 
 
 @router.get("/users/{user_id}")
-def show(context: AdministratorEverywhere, user_id: int, done: str = "") -> Response:
-    return _one(context, user_id, done=done)
+def show(context: AdministratorEverywhere, user_id: int) -> Response:
+    return _one(context, user_id)
 
 
 @router.post("/users/{user_id}")
@@ -79,7 +80,7 @@ def update(context: AdministratorEverywhere, user_id: int, form: Form) -> Respon
         )
     except InvalidInputError as error:
         return _one(context, user_id, error, entered=rights)
-    return _done(user_id, "changed")
+    return _done(context, user_id, "changed")
 
 
 @router.post("/users/{user_id}/password")
@@ -96,7 +97,7 @@ def set_password(context: AdministratorEverywhere, user_id: int, form: Form) -> 
         )
     except InvalidInputError as error:
         return _one(context, user_id, error)
-    return _done(user_id, "password")
+    return _done(context, user_id, "password")
 
 
 @router.post("/users/{user_id}/reset-factor")
@@ -107,13 +108,13 @@ def reset_factor(context: AdministratorEverywhere, user_id: int, form: Form) -> 
     second_factor.reset(
         context.database, user_id, actor=context.actor, session_id=context.session.id, now=context.now
     )
-    return _done(user_id, "reset-factor")
+    return _done(context, user_id, "reset-factor")
 
 
 @router.post("/users/{user_id}/sign-out")
 def sign_out(context: AdministratorEverywhere, user_id: int) -> Response:
     users.sign_out(context.database, user_id, actor=context.actor, session_id=context.session.id, now=context.now)
-    return _done(user_id, "signed-out")
+    return _done(context, user_id, "signed-out")
 
 
 @router.post("/users/{user_id}/disable")
@@ -125,14 +126,14 @@ def disable(context: AdministratorEverywhere, user_id: int, form: Form) -> Respo
         )
     except InvalidInputError as error:
         return _one(context, user_id, error)
-    return _done(user_id, "disabled")
+    return _done(context, user_id, "disabled")
 
 
 @router.post("/users/{user_id}/enable")
 def enable(context: AdministratorEverywhere, user_id: int, form: Form) -> Response:
     confirm_identity(context, form)
     users.enable(context.database, user_id, actor=context.actor, session_id=context.session.id, now=context.now)
-    return _done(user_id, "enabled")
+    return _done(context, user_id, "enabled")
 
 
 def _rights(form: FormData) -> Rights:
@@ -157,11 +158,15 @@ def _one(
     error: InvalidInputError | None = None,
     *,
     entered: Rights | None = None,
-    done: str = "",
 ) -> Response:
     user = users.get(context.database, user_id)
     signed_in = sessions.of_user(context.database, user, now=context.now)
-    values = {"user": user, "sessions": signed_in, "this_session": None, "done": DONE.get(done)}
+    values = {
+        "user": user,
+        "sessions": signed_in,
+        "this_session": None,
+        "done": DONE.get(context.take_notice().code),
+    }
     return _form(context, "user.html", error, rights=entered or user.rights, **values)
 
 
@@ -171,9 +176,9 @@ def _form(context: UserContext, template: str, error: InvalidInputError | None, 
     return context.render(template, status=code, errors=errors, roles=ROLES.items(), names=names, **values)
 
 
-def _connection_names(context: UserContext) -> dict[int, str]:
-    return {each.id: each.name for each in connections.summaries(context.database, Scope())}
+def _connection_names(context: UserContext) -> Mapping[int, str]:
+    return connection_list.names(context.database, Scope())
 
 
-def _done(user_id: int, what: str) -> Response:
-    return RedirectResponse(f"/users/{user_id}?done={what}", status.HTTP_303_SEE_OTHER)
+def _done(context: UserContext, user_id: int, what: str) -> Response:
+    return context.redirect(f"/users/{user_id}", what)

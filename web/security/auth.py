@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from fastapi import Depends, HTTPException, Request, status
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, RedirectResponse
 
 from models.admin.operations import Operations
 from models.connections.repository import Connections
@@ -15,13 +15,15 @@ from models.database import Database
 from models.enums import Role, Scope
 from models.users import sessions
 from models.users.repository import User
-from models.users.sessions import UserSession
+from models.users.sessions import Notice, UserSession
 from web.dependencies import ContainerDep, Form
 from web.security.cookies import SESSION
 from web.security.csrf import csrf_token, has_valid_token
 from web.views.templates import preferred_language, render
 
 READING = {"GET", "HEAD"}
+PART = "X-Part"
+"""The header by which a page looks again for a part of itself."""
 CHOOSE_PASSWORD = "/account/password"  # noqa: S105 - a path
 SET_UP_FACTOR = "/account/second-factor"
 SIGN_OUT = "/sign-out"
@@ -102,6 +104,24 @@ class UserContext(GuestContext):
     @property
     def scope(self) -> Scope:
         return self.current_user.scope
+
+    def redirect(self, url: str, code: str = "", *, count: int = 0, undo: str = "") -> RedirectResponse:
+        """Lead on to a page of ours, which tells once what was done: ``code`` is one that it knows."""
+        if code:
+            notice = Notice(path=urlsplit(url).path, code=code, count=count, undo=undo)
+            sessions.leave_notice(self.database, self.session.id, notice)
+        return RedirectResponse(url, status.HTTP_303_SEE_OTHER)
+
+    def take_notice(self, *, keep: bool = False) -> Notice:
+        """Return what this page is to tell once, with an empty code where there is nothing.
+
+        A page that loads itself again until something is done has to ``keep`` it until then.
+        """
+        path, left = self.request.url.path, self.session.notice
+        taken = None
+        if left and left["path"] == path and PART not in self.request.headers:
+            taken = Notice(**left) if keep else sessions.take_notice(self.database, self.session.id, path=path)
+        return taken or Notice(path=path, code="")
 
 
 Guest = Annotated[GuestContext, Depends()]

@@ -41,11 +41,6 @@ for (const all of document.querySelectorAll("[data-ticks]")) {
   });
 }
 
-// Sends filters as soon as one is chosen.
-for (const form of document.querySelectorAll("form.filters")) {
-  form.addEventListener("change", (event) => event.target.matches("select") && form.requestSubmit());
-}
-
 // Copies an address: <button data-copies="#id" hidden>.
 for (const button of document.querySelectorAll("[data-copies]")) {
   button.hidden = !navigator.clipboard;

@@ -1,11 +1,17 @@
 """What a worker has answered to an operation, as the pages show it."""
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from functools import cached_property
 
 from i18n.messages import joined
-from models.admin.operations import Operation, OperationResult
+from models.admin.operations import Operation, OperationResult, Operations, OperationType
+from models.connections.repository import Connection
+from models.connections.settings import ConnectionSettings
 from sync.diagnostics.findings import CheckStatus, Finding
+
+CHART_CACHED_FOR = timedelta(days=1)
+"""How long a chart of accounts that was read is held against what is entered."""
 
 
 @dataclass(frozen=True)
@@ -58,3 +64,16 @@ class OperationView:
     @property
     def accounts(self) -> list[int]:
         return list(self.result.get("accounts", []))
+
+
+def known_accounts(
+    operations: Operations, connection: Connection, entered: ConnectionSettings, *, now: datetime
+) -> list[int]:
+    """Return the accounts that the last test found; none where it did not get there, or at another client."""
+    last = operations.latest(connection.id, OperationType.DIAGNOSTICS)
+    if last is None or last.completed_at is None or last.completed_at < now - CHART_CACHED_FOR:
+        return []
+    before, told = connection.settings, OperationView(last)
+    identity_id = before.identity_id or next((each["id"] for each in told.clients), "")
+    seen, wanted = (before.username, before.password, identity_id), (entered.username, entered.password)
+    return told.accounts if seen == (*wanted, entered.identity_id or identity_id) else []

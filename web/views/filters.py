@@ -1,7 +1,9 @@
 """What a person filters a list of records by, as it stands in the address and survives from page to page."""
 
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import Self
 from urllib.parse import urlencode
 
@@ -31,7 +33,10 @@ ALLOWED: Mapping[str, Collection[str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """All fields are as in the address; what means nothing there is empty, and asks for nothing."""
+    """All fields are as in the address; what means nothing there is empty, and asks for nothing.
+
+    ``updated_since`` is an instant with its zone, as the API has it.
+    """
 
     state: str = ""
     outcome: str = ""
@@ -40,12 +45,15 @@ class Filter:
     error_code: str = ""
     warning: str = ""
     text: str = ""
+    updated_since: str = ""
 
     @classmethod
     def read(cls, given: Mapping[str, str]) -> Self:
         """Take what an address or a form holds, and leave what makes no sense."""
         said = {name: clean(str(given.get(name, "")), max_length=MAX_LENGTH) for name in cls.__slots__}
         known = {name: value for name, value in said.items() if name not in ALLOWED or value in ALLOWED[name]}
+        if _instant(said["updated_since"]) is None:
+            known["updated_since"] = ""
         return cls(**known)
 
     @property
@@ -68,4 +76,12 @@ class Filter:
             error_code=self.error_code,
             with_warning=bool(self.warning),
             text=self.text,
+            updated_since=_instant(self.updated_since),
         )
+
+
+def _instant(text: str) -> datetime | None:
+    with suppress(ValueError):
+        instant = datetime.fromisoformat(text)
+        return instant if instant.tzinfo else None
+    return None

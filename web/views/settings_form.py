@@ -24,12 +24,12 @@ Errors = dict[str, str]
 """What is wrong, in a sentence, by the names of the fields."""
 
 MAX_SHOWN_LENGTH = 80
-REQUIRED_MESSAGE, CHOOSE = msg("Fill this in."), msg("Choose one of the list.")
-A_NUMBER, A_DAY = msg("Enter a whole number."), msg("Enter a day, such as 2026-01-31.")
+REQUIRED_MESSAGE, CHOOSE = msg("This field is required."), msg("Choose an option from the list.")
+A_NUMBER, A_DAY = msg("Enter a whole number."), msg("Enter a date, e.g. 2026-01-31.")
 MESSAGES = {
     "missing": REQUIRED_MESSAGE,
     "string_too_short": REQUIRED_MESSAGE,
-    "too_long": msg("Enter {number} addresses at most.", number=MAX_ERROR_EMAILS),
+    "too_long": msg("Enter at most {number} addresses.", number=MAX_ERROR_EMAILS),
     "too_short": REQUIRED_MESSAGE,  # a secret
     "int_parsing": A_NUMBER,
     "int_parsing_size": A_NUMBER,
@@ -38,7 +38,7 @@ MESSAGES = {
     "date_from_datetime_inexact": A_DAY,
     "literal_error": CHOOSE,
     "enum": CHOOSE,
-    "string_pattern_mismatch": msg("An identity id looks like 3d0c54c8-e786-58cf-8fe5-bcfdde9d4a67."),
+    "string_pattern_mismatch": msg("Enter a client id like 3d0c54c8-e786-58cf-8fe5-bcfdde9d4a67."),
 }
 """What would fit, by pydantic's name of what does not."""
 
@@ -60,7 +60,9 @@ def _pairs(text: str) -> dict[str, str]:
     for part in _parts(re.sub(r"\s*=\s*", "=", text)):
         found = re.fullmatch(r"([0-9]{1,5})=(\w{1,10})", part)
         if found is None:
-            raise ValueError(msg("“{part}” is not an account and a VAT code, such as 3000=3.", part=_cut(part)))
+            raise ValueError(
+                msg("“{part}” is not an account and a VAT code. Use the format 3000=3.", part=_cut(part))
+            )
         pairs[found[1]] = found[2]
     return pairs
 
@@ -72,7 +74,7 @@ def _bookings(text: str) -> dict[str, str]:
         if found is None:
             raise ValueError(
                 msg(
-                    "“{part}” is not an account of Moment and what it is here, such as 501=3000/3.",
+                    "“{part}” is not a Moment account id and a 24SevenOffice account. Use the format 501=3000/3.",
                     part=_cut(part),
                 )
             )
@@ -83,7 +85,7 @@ def _bookings(text: str) -> dict[str, str]:
 def _numbers(text: str) -> Sequence[int]:
     for part in _parts(text):
         if not re.fullmatch(r"[0-9]{1,10}", part):
-            raise ValueError(msg("“{part}” is no project number.", part=_cut(part)))
+            raise ValueError(msg("“{part}” is not a project number.", part=_cut(part)))
     return [int(part) for part in _parts(text)]
 
 
@@ -183,8 +185,8 @@ def unknown_accounts(before: ConnectionSettings, entered: ConnectionSettings, ch
         changed = getattr(before, name) != getattr(entered, name)
         if chart and changed and (missing := missing_accounts(listed, chart)):
             errors[name] = msg(
-                "The chart of accounts in 24SevenOffice has nothing for {accounts}. If it was opened just now, "
-                "test the connection, then save.",
+                "These accounts don't exist in 24SevenOffice: {accounts}. If you've just created them, run Test "
+                "connection, then save again.",
                 accounts=missing,
             )
     return errors
@@ -200,7 +202,7 @@ def _merge_billable(entered: dict[str, Any], errors: Errors) -> None:
         entered["expense_billable_projects"] = special
         for number in entered.pop(name):
             if special.setdefault(number, BILLABLE[name]) is not BILLABLE[name]:
-                errors["not_billable_projects"] = msg("Project {number} stands in both fields.", number=number)
+                errors["not_billable_projects"] = msg("Project {number} is in both fields.", number=number)
 
 
 def _field(error: ErrorDetails) -> str:
@@ -220,8 +222,8 @@ def message_of(error: ErrorDetails) -> str:
             complaint: str = context["error"].args[0]
             return complaint
         case "value_error":
-            return msg("“{address}” is not an e-mail address.", address=_cut(str(error["input"])))
-    return MESSAGES.get(error["type"], msg("This does not fit."))
+            return msg("“{address}” is not an email address.", address=_cut(str(error["input"])))
+    return MESSAGES.get(error["type"], msg("Invalid value."))
 
 
 def _cut(text: str) -> str:

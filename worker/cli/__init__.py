@@ -11,7 +11,7 @@ from worker.container import get_container
 
 Command = TypeVar("Command", bound="Callable[..., Any]")
 
-ACTOR = msg("the command line")
+ACTOR = msg("CLI")
 """Who did it, as the audit log has it."""
 
 
@@ -41,5 +41,5 @@ def webhook_url(token: str) -> str:
 
 
 def print_webhook_url(token: str) -> None:
-    click.echo("Webhook address for Moment's settings (customers, projects, invoices), shown only now:")
+    click.echo("Webhook URL for Moment's settings (customers, projects, invoices), shown only once:")
     click.echo(webhook_url(token))

@@ -10,7 +10,7 @@ from redis.exceptions import RedisError
 from models.connections.repository import NOT_STARTED, Connection
 from models.database import DatabaseUnavailableError
 from sync.errors import SyncError
-from worker.cli.errors import UnreachableError
+from worker.cli.exit_codes import UnreachableError
 from worker.cli.tables import Table
 from worker.container import get_container
 from worker.jobs.backfill import has_spare_requests
@@ -29,7 +29,7 @@ RETRY_SECONDS = 5
 def one_or_all(connection: str | None, *, everywhere: bool) -> None:
     """Raise UsageError unless either a connection or ``--all`` was given."""
     if bool(connection) == everywhere:
-        raise click.UsageError("Name a connection, or give --all.")
+        raise click.UsageError("Specify a connection or --all.")
 
 
 def check_each(look: Check, output: str) -> None:
@@ -49,7 +49,7 @@ def check_each(look: Check, output: str) -> None:
         found.append({"connection": connection.name, "status": "good" if well else "bad", "message": what})
     bad = sum(each["status"] == "bad" for each in found)
     if output == "table":
-        click.echo(f"Connections: {len(connections)}, of which something is wrong with {bad}.")
+        click.echo(f"Connections: {len(connections)}, with problems: {bad}.")
     else:
         CHECKED.print(found, output)
     if bad:
@@ -72,8 +72,8 @@ def _wait_for_requests() -> None:
     told = False
     while not has_spare_requests(get_container()):
         if get_container().budget.usage() is None:
-            raise UnreachableError("Redis cannot be reached.")
+            raise UnreachableError("Redis can't be reached.")
         if not told:
-            click.echo("Waiting for requests to 24SevenOffice that nothing else needs.", err=True)
+            click.echo("Waiting for spare 24SevenOffice API quota.", err=True)
         told = True
         time.sleep(RETRY_SECONDS)

@@ -27,8 +27,8 @@ from models.inbox import links
 from sync.errors import SyncError, UnavailableError
 from worker.cli import ACTOR, connections_option, examples, webhook_url
 from worker.cli.connection_file import ConnectionFile, Entry, WrongFileError, written
-from worker.cli.errors import FOUND, UnreachableError, if_stopped
-from worker.cli.tables import Shown, Table, as_json, output_option, progress_bar
+from worker.cli.exit_codes import FOUND, UnreachableError, if_stopped
+from worker.cli.tables import SHEETS, Shown, Table, as_json, output_option, progress_bar
 from worker.container import get_container
 from worker.jobs import diagnostics
 
@@ -85,13 +85,13 @@ class Plan:
     )
 )
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False, exists=True))
-@click.option("--dry-run", is_flag=True, help="Only show what would change; ends with 1 if anything would")
+@click.option("--dry-run", is_flag=True, help="Only show what would change; exits with 1 if anything would")
 @click.option("--yes", is_flag=True, help="Do not ask")
 @click.option(
     "--check/--no-check",
     default=True,
     show_default=True,
-    help="Whether new companies and logins are tried out in both systems before anything is changed",
+    help="Whether to test new companies and credentials in both systems before changing anything",
 )
 @output_option
 @if_stopped("What is done stays. Run the same command again: it does the rest.")
@@ -125,7 +125,7 @@ def apply(file: Path, *, dry_run: bool, yes: bool, check: bool, output: str) -> 
         created = [made for each in plans if (made := _make_so(told, each))]
     if output == "table":
         _print_done(created)
-    elif output == "csv":
+    elif output in SHEETS:
         DIFFERENCES.print(_rows(plans), output)
     else:
         differences = DIFFERENCES.records(_rows(plans))
@@ -136,7 +136,7 @@ def apply(file: Path, *, dry_run: bool, yes: bool, check: bool, output: str) -> 
 
 
 @click.command()
-@connections_option("Only this one; may be repeated  [default: all]")
+@connections_option("Only this one; repeatable  [default: all]")
 def export(connections: Sequence[Connection]) -> None:
     """Print connections as a file for `connections apply`, without their secrets."""
     click.echo(written(connections or get_container().connections.all_shown()), nl=False)
@@ -213,12 +213,12 @@ def _rows(plans: Sequence[Plan]) -> Iterator[Mapping[str, Any]]:
 def _print_plan(plans: Sequence[Plan], left_alone: Sequence[str]) -> None:
     click.echo(DIFFERENCES.text(_rows(plans)))
     if left_alone:
-        click.echo(f"Not in the file, left alone: {', '.join(left_alone)}.")
+        click.echo(f"Not in the file, unchanged: {', '.join(left_alone)}.")
 
 
 def _print_done(created: Sequence[Mapping[str, str]]) -> None:
     if created:
-        click.echo("Webhook addresses for Moment's settings (customers, projects, invoices), shown only now:")
+        click.echo("Webhook URLs for Moment's settings (customers, projects, invoices), shown only once:")
         CREATED.print(created, "table")
 
 
@@ -262,13 +262,13 @@ def _make_so(told: ConnectionFile, plan: Plan) -> Mapping[str, str] | None:
                 plan.before.id, plan.values, actor=ACTOR, seen=seen, client_number=client_number
             )
         if plan.starts:
-            container.connections.resume(plan.before.id, actor=ACTOR, now=now)
+            container.connections.resume(plan.before.id, actor=ACTOR, now=now, despite_failed_test=True)
         elif plan.starts is False:
-            container.connections.pause(plan.before.id, msg("It was paused by hand."), actor=ACTOR, now=now)
+            container.connections.pause(plan.before.id, msg("No reason given."), actor=ACTOR, now=now)
     except (NameTakenError, SettingRefusedError) as error:
         told.complain(plan.name, getattr(error, "setting", ""), str(error))
     except ConcurrentUpdateError:
-        told.complain(plan.name, "", "somebody else has changed its settings just now")
+        told.complain(plan.name, "", "someone else has just changed its settings")
     return None
 
 

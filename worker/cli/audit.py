@@ -13,11 +13,11 @@ from worker.container import get_container
 
 @click.group()
 def audit() -> None:
-    """Who did what."""
+    """Export the audit log."""
 
 
 @audit.command()
-@connections_option("Only what was done to this connection; may be repeated")
+@connections_option("Only this connection; repeatable")
 def export(connections: Sequence[Connection]) -> None:
     """Print the audit log as JSON lines, the oldest entry first."""
     scope = Scope(frozenset(each.id for each in connections) if connections else None)

@@ -18,7 +18,7 @@ from sync.onboarding.backfill import ENTITY_TYPES, Backfill
 from sync.onboarding.preview import PlannedRecord
 from worker import dispatch
 from worker.cli import connection_argument, examples
-from worker.cli.errors import if_stopped
+from worker.cli.exit_codes import if_stopped
 from worker.cli.tables import Shown, Table, output_option, progress_bar
 from worker.container import get_container
 from worker.jobs.backfill import BATCH_SIZE, backfill_of, has_room, is_available
@@ -79,10 +79,10 @@ day = click.DateTime(["%Y-%m-%d"])
     "type_names",
     multiple=True,
     type=click.Choice([entity_type.value for entity_type in ENTITY_TYPES]),
-    help="May be repeated  [default: all that the connection syncs]",
+    help="Repeatable  [default: all that the connection syncs]",
 )
 @click.option(
-    "--dry-run", is_flag=True, help="Only show what would be posted, and what not and why; writes nothing"
+    "--dry-run", is_flag=True, help="Only show what would be posted, and why the rest wouldn't; writes nothing"
 )
 @output_option
 @if_stopped("Workers finish what they have been given. Run the same command again: it goes on where it was.")
@@ -95,13 +95,13 @@ def backfill(
     dry_run: bool,
     output: str,
 ) -> None:
-    """Bring the customers, projects and invoices of a period, a few at a time, so that nothing else waits.
+    """Sync the customers, projects and invoices of a period, a few at a time, without delaying other records.
 
     Invoices that the ledger has are linked, not posted. It may be stopped at any moment: begun again, it goes
     on where it was. Workers do the work, so they must be running.
     """
     if first > last:
-        raise click.UsageError("The period ends before it begins.")
+        raise click.UsageError("The period ends before it starts.")
     name, synced = connection.name, connection.settings.entity_types
     entity_types = [each for each in ENTITY_TYPES if each in (type_names or synced)]
     if not entity_types:
@@ -145,7 +145,7 @@ def _preview_backfill(period: Backfill, entity_types: Sequence[EntityType], outp
     if rest := [each for each in planned if not each.voucher]:
         click.echo(REMAINING.text(row for each in rest for row in _preview_rows(each)) + "\n")
     total = format_kroner(sum(voucher.entries[0].amount for _, voucher in posted))
-    click.echo(f"Brought before, or on their way: {brought}.")
+    click.echo(f"Already synced or in progress: {brought}.")
     click.echo(f"Vouchers that would be posted: {len(posted)}, {total} kroner in all. Nothing was written.")
 
 

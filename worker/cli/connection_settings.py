@@ -19,7 +19,7 @@ from worker.container import get_container
 from worker.jobs.diagnostics import check
 
 checking = click.option(
-    "--check/--no-check", default=True, show_default=True, help="Whether both systems are tried out first"
+    "--check/--no-check", default=True, show_default=True, help="Whether to test both systems first"
 )
 
 
@@ -28,11 +28,11 @@ checking = click.option(
         "moment24 connections add --name 'Our company' --moment-company 1001 --username api@example.com"
     )
 )
-@click.option("--name", required=True, help="What the connection is called here and in mails")
+@click.option("--name", required=True, help="The connection's name, here and in emails")
 @setting_options(asking=True)
 @checking
 def add(name: str, *, check: bool, **options: Any) -> None:  # noqa: ANN401 (the settings check them)
-    """Add a connection, and print the address of its webhook."""
+    """Add a connection and print its webhook URL."""
     if not (name := clean(name, max_length=MAX_NAME_LENGTH)):
         raise click.UsageError("A connection needs a name.")
     settings, client_number = _valid(given(options)), None
@@ -51,10 +51,10 @@ def add(name: str, *, check: bool, **options: Any) -> None:  # noqa: ANN401 (the
 @setting_options(asking=False)
 @checking
 def set_(connection: Connection, *, check: bool, **options: Any) -> None:  # noqa: ANN401 (the settings check them)
-    """Change settings; an empty value is the default. A connection that paused itself works again."""
+    """Change settings; an empty value restores the default. A connection that paused itself is resumed."""
     values = given(options)
     if not values:
-        raise click.UsageError("Name a setting to change.")
+        raise click.UsageError("Specify a setting to change.")
     settings = _valid({**dict(connection.settings), **values})
     today = get_container().clock().astimezone(OSLO).date()
     values |= {name: today for name in first_days_to_ask(connection.settings, values) if name not in values}
@@ -68,14 +68,14 @@ def set_(connection: Connection, *, check: bool, **options: Any) -> None:  # noq
         raise click.ClickException("Somebody else has changed the settings just now. Try again.") from None
     for name in FIRST_DAYS.values():
         if values.get(name):
-            click.echo(f"What is dated before {getattr(updated.settings, name)} is left alone ({name}).")
+            click.echo(f"Anything dated before {getattr(updated.settings, name)} is skipped ({name}).")
     click.echo(f"{updated.name} {'is still paused' if updated.paused_because else 'works'} with its new settings.")
 
 
 @click.command("check")
 @connection_argument
 def check_(connection: Connection) -> None:
-    """Try a connection's settings out in both systems."""
+    """Test a connection's settings in both systems."""
     _tested(connection.settings)
 
 
@@ -83,7 +83,7 @@ def check_(connection: Connection) -> None:
 @connection_argument
 @click.option("--yes", is_flag=True, help="Do not ask")
 def unlink(connection: Connection, *, yes: bool) -> None:
-    """Set a paused connection's links aside, before it is led to another company or client.
+    """Set a paused connection's links aside before switching to another company or client.
 
     Nothing is changed in Moment or 24SevenOffice. All records are identified anew, and what was not finished is
     verified before it is sent. An invoice that was posted before, or an expense that was brought, is sent again
@@ -93,7 +93,7 @@ def unlink(connection: Connection, *, yes: bool) -> None:
     if not connection.paused_because:
         raise click.ClickException("Pause the connection first.")
     if not yes:
-        click.confirm(f"Set all links of {connection.name} aside? This cannot be undone.", abort=True)
+        click.confirm(f"Set all links of {connection.name} aside? This can't be undone.", abort=True)
     count = unlinking.unlink(container.database, connection.id, actor=ACTOR, now=container.clock())
     dispatch.forget(connection.id)
     click.echo(f"Links set aside: {count}. Change the settings (connections set), then resume the connection.")
@@ -117,11 +117,11 @@ def _tested(settings: ConnectionSettings) -> tuple[ConnectionSettings, int | Non
         if error.error_code == "identity":
             _print_clients(settings)
         raise
-    click.echo(f"Moment answers, and the login leads to {identity.client} in 24SevenOffice ({identity.id}).")
+    click.echo(f"Signed in to both systems (24SevenOffice client: {identity.client}, {identity.id}).")
     return settings.model_copy(update={"identity_id": identity.id}), identity.client_number or None
 
 
 def _print_clients(settings: ConnectionSettings) -> None:
     usable = [each for each in get_container().erp(settings).identities() if each.usable]
-    click.echo("Clients that the login reaches, each with its identity id:")
+    click.echo("Available clients and their ids:")
     click.echo(aligned([(f"  {each.client}", each.id) for each in usable]))

@@ -6,7 +6,10 @@ from typing import Any
 import click
 
 from i18n.messages import msg
-from models.connections.repository import MAX_REASON_LENGTH, Connection
+from models.admin import connection_list
+from models.admin.connection_list import ConnectionSummary
+from models.connections.repository import MAX_REASON_LENGTH, Connection, FailedTestError
+from models.enums import Scope
 from sync.rules.normalization import clean
 from worker.cli import ACTOR, connection_argument, print_webhook_url
 from worker.cli.tables import Table, output_option
@@ -34,6 +37,7 @@ CONNECTIONS = Table(
         "client_number": None,
         "entity_types": None,
         "state": "state",
+        "problems": "problems",
         "paused_because": "because",
     },
     empty="There are no connections yet.",
@@ -44,33 +48,35 @@ UNREADABLE = "its secrets cannot be opened"
 
 @click.group(cls=CommandGroup, later=COMMANDS)
 def connections() -> None:
-    """The companies whose systems are kept in step."""
+    """Manage company connections."""
 
 
 @connections.command("list")
 @output_option
 def list_(output: str) -> None:
     """List all connections."""
-    CONNECTIONS.print(map(_row, get_container().connections.all_shown()), output)
+    statuses = _statuses(Scope())
+    CONNECTIONS.print((_row(each, statuses[each.id]) for each in get_container().connections.all_shown()), output)
 
 
 @connections.command()
 @connection_argument
 @output_option
 def show(connection: Connection, output: str) -> None:
-    """Show a connection's settings; secrets stay hidden."""
+    """Show a connection's settings without secrets."""
     if output == "table":
-        click.echo(f"{connection.name} (connection {connection.id}): {_row(connection)['state']}")
+        row = _row(connection, _statuses(Scope(frozenset({connection.id})))[connection.id])
+        click.echo(f"{connection.name} (connection {connection.id}): {' '.join([row['state'], *row['problems']])}")
     values = connection.settings.model_dump(mode="json")
     SETTINGS.print(({"setting": name, "value": value} for name, value in values.items()), output)
 
 
 @connections.command()
 @connection_argument
-@click.option("--because", default="", help="Shown to those who ask why")
+@click.option("--because", default="", help="Reason, shown to other users")
 def pause(connection: Connection, because: str) -> None:
-    """Stop a connection's work until it is resumed; what comes in meanwhile waits."""
-    why = clean(because, max_length=MAX_REASON_LENGTH) or msg("It was paused by hand.")
+    """Pause a connection; new records are queued until it is resumed."""
+    why = clean(because, max_length=MAX_REASON_LENGTH) or msg("No reason given.")
     container = get_container()
     container.connections.pause(connection.id, why, actor=ACTOR, now=container.clock())
     click.echo(f"{connection.name} is paused.")
@@ -78,23 +84,35 @@ def pause(connection: Connection, because: str) -> None:
 
 @connections.command()
 @connection_argument
-def resume(connection: Connection) -> None:
-    """Let a connection work again; what waited goes through."""
+@click.option("--despite-failed-test", is_flag=True, help="Also where its last test found errors")
+def resume(connection: Connection, *, despite_failed_test: bool) -> None:
+    """Start or resume a connection and process its queued records."""
     container = get_container()
-    container.connections.resume(connection.id, actor=ACTOR, now=container.clock())
-    click.echo(f"{connection.name} works again.")
+    try:
+        container.connections.resume(
+            connection.id, actor=ACTOR, now=container.clock(), despite_failed_test=despite_failed_test
+        )
+    except FailedTestError as error:
+        found = f"The last test of {connection.name} found {error.failed_checks} errors."
+        raise click.ClickException(f"{found} Run `doctor`, or give --despite-failed-test.") from error
+    click.echo(f"{connection.name} is resumed.")
 
 
 @connections.command()
 @connection_argument
 def token(connection: Connection) -> None:
-    """Give the webhook a new address; the old one ends at once."""
+    """Regenerate the webhook URL; the old one stops working immediately."""
     container = get_container()
     print_webhook_url(container.connections.new_token(connection.id, actor=ACTOR, now=container.clock()))
 
 
-def _row(connection: Connection) -> Mapping[str, Any]:
-    state = "paused" if connection.paused_because else "works"
+def _statuses(scope: Scope) -> Mapping[int, ConnectionSummary]:
+    container = get_container()
+    found = connection_list.summaries(container.database, scope, now=container.clock())
+    return {each.id: each for each in found}
+
+
+def _row(connection: Connection, status: ConnectionSummary) -> Mapping[str, Any]:
     return {
         "id": connection.id,
         "name": connection.name,
@@ -102,6 +120,7 @@ def _row(connection: Connection) -> Mapping[str, Any]:
         "username": connection.settings.username,
         "client_number": connection.client_number,
         "entity_types": connection.settings.entity_types,
-        "state": "unreadable" if connection.unreadable else state,
+        "state": "unreadable" if connection.unreadable else status.state,
+        "problems": status.problems,
         "paused_because": UNREADABLE if connection.unreadable else connection.paused_because,
     }

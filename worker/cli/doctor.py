@@ -19,26 +19,25 @@ HEADINGS = ("", "tests", "what was found")
 STATUS_LABELS = {
     CheckStatus.GOOD: "ok",
     CheckStatus.BAD: "BAD",
-    CheckStatus.UNKNOWN: "look",
+    CheckStatus.UNKNOWN: "warn",
     CheckStatus.NOT_NEEDED: "-",
 }
 
-FINDINGS = Table(columns=dict.fromkeys(("status", "tests", "message", "remedy", "setting")))
+FINDINGS = Table(columns=dict.fromkeys(("status", "check", "error_code", "tests", "message", "remedy", "setting")))
 
 
 @click.command(epilog=examples("moment24 doctor 'Our company'", "moment24 doctor --all --output json"))
 @click.argument("connection", metavar="[CONNECTION]", required=False)
-@click.option(
-    "--all", "everywhere", is_flag=True, help="Look at every connection that is started, a line for each"
-)
-@click.option("--write", is_flag=True, help="Also try out what only writing shows, in a client to test with")
+@click.option("--all", "everywhere", is_flag=True, help="Check every started connection, one line each")
+@click.option("--write", is_flag=True, help="Also run tests that write, in a test client")
 @click.option("--yes", is_flag=True, help="With --write: do not ask first")
 @output_option
 def doctor(connection: str | None, *, everywhere: bool, write: bool, yes: bool, output: str) -> None:
-    """Look a connection over in both systems, without writing anything; ends with 1 where anything is bad.
+    """Test a connection in both systems without writing anything; exits with 1 on errors.
 
-    “look” is for a person, as no call tells it. The second column names the assumptions that a line tests. With
-    --write, some records are made as well, after you have typed the name of the client: see docs/assumptions.md.
+    “warn” is for you to check, as no call can tell. The second column names the assumptions that a line tests.
+    With --write, some records are made as well, after you have typed the name of the client: see
+    docs/assumptions.md.
     """
     if yes and not write:
         raise click.UsageError("--yes is for --write.")
@@ -67,7 +66,7 @@ def _summary(connection: Connection) -> tuple[bool, str]:
     report = diagnostics.run_diagnostics(get_container(), connection)
     if report.healthy:
         looks = sum(finding.status is CheckStatus.UNKNOWN for finding in report.findings)
-        return True, f"{looks} for a person to look at"
+        return True, f"warnings: {looks}"
     return False, " ".join(finding.message for finding in report.findings if finding.status is CheckStatus.BAD)
 
 

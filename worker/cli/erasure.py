@@ -53,7 +53,7 @@ person_argument = click.argument("person", metavar="NAMES...", nargs=-1, require
 @person_argument
 @output_option_of("json")
 def show(person: Person, output: str) -> None:
-    """List each text that holds one of these names or e-mail addresses."""
+    """List each text that contains one of these names or email addresses."""
     found = personal_data.find(get_container().database, person)
     rows = ([each.table, [*map(str, each.key)], each.column, each.value] for each in found)
     TEXTS.print((dict(zip(TEXTS.columns, row, strict=True)) for row in rows), output)
@@ -65,7 +65,7 @@ def show(person: Person, output: str) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask")
 @output_option
 def erase_person(person: Person, *, dry_run: bool, yes: bool, output: str) -> None:
-    """Take a person out of every text that holds one of these names or e-mail addresses.
+    """Erase a person from every text that contains one of these names or email addresses.
 
     Ids, amounts, and that something happened, stay. Erase them in Moment and 24SevenOffice first, as far as the
     bookkeeping allows: what changes there comes here again.
@@ -78,8 +78,8 @@ def erase_person(person: Person, *, dry_run: bool, yes: bool, output: str) -> No
     if dry_run or not found:
         return
     if not yes:
-        click.confirm("Erase them? This cannot be undone.", abort=True)
+        click.confirm("Erase them? This can't be undone.", abort=True)
     erased = erasure.erase_person(container.database, person, actor=ACTOR, now=container.clock())
     click.echo(f"Texts without them now: {erased.count}.")
     for match in erased.remaining:
-        click.echo(f"To be mended by hand, see connections set: {match.column} of connection {match.key[0]}.")
+        click.echo(f"Correct manually (see connections set): {match.column} of connection {match.key[0]}.")

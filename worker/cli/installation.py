@@ -11,14 +11,14 @@ from models.database import downgrade, migrate
 from models.users import second_factor
 from worker import heartbeat
 from worker.alive import NO_SWEEP, SILENT
-from worker.cli.errors import FOUND
+from worker.cli.exit_codes import FOUND
 from worker.container import get_container
 
 
 @click.command("migrate")
 @click.option("--back-to", metavar="VERSION", help="Take it back to the version of an older release, such as 0010")
 def migrate_(back_to: str | None) -> None:
-    """Bring the database to the newest version; harmless where it is."""
+    """Migrate the database to the latest version. Safe to repeat."""
     settings = read_settings(MigrationSettings)
     database_url, vault = settings.database_url, Vault(settings.secret_keys)
     waits = partial(click.echo, "Another session holds a lock, perhaps a backup: waiting for it.", err=True)
@@ -32,11 +32,9 @@ def migrate_(back_to: str | None) -> None:
 
 
 @click.command()
-@click.option(
-    "--here", is_flag=True, help="Fail instead if the worker on this host does not answer, whatever else is away"
-)
+@click.option("--here", is_flag=True, help="Only check that the worker on this host responds")
 def alive(*, here: bool) -> None:
-    """Fail unless beat, Redis and a worker have been at work within the last minute."""
+    """Check that beat, Redis and a worker have run within the last minute."""
     container = get_container()
     silent = heartbeat.is_unresponsive(container.redis) if here else not container.is_alive()
     if silent:
@@ -46,18 +44,18 @@ def alive(*, here: bool) -> None:
 
 @click.group()
 def keys() -> None:
-    """The keys that passwords are encrypted with."""
+    """Manage the keys that encrypt passwords."""
 
 
 @keys.command()
 def new() -> None:
-    """Make a key, to be put first in SECRET_KEYS."""
+    """Generate a key, to be put first in SECRET_KEYS."""
     click.echo(Fernet.generate_key().decode())
 
 
 @keys.command()
 def rotate() -> None:
-    """Encrypt all secrets anew with the first of SECRET_KEYS, so that older keys may be taken out.
+    """Re-encrypt all secrets with the first of SECRET_KEYS, so older keys can be removed.
 
     What none of them opens is named and stays as it is; the status is 1 then.
     """

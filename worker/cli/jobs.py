@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
 import click
 
+from i18n.messages import code_of
 from models.admin import job_actions, job_list, match_questions
 from models.admin.job_actions import DO_NOT_TRANSFER, RESOLVED_BY_HAND, AttemptView
 from models.admin.job_filter import JobFilter
@@ -17,7 +19,7 @@ from models.inbox.links import LinkTakenError
 from sync.engine.context import is_int32
 from worker import dispatch
 from worker.cli import ACTOR, Command, ConnectionName, examples
-from worker.cli.tables import Table, as_json, oslo, output_option
+from worker.cli.tables import SHEETS, Instant, Table, as_json, oslo, output_option
 from worker.container import get_container
 
 JOBS = Table(
@@ -31,17 +33,26 @@ JOBS = Table(
         "due_at": "due",
         "received_at": None,
         "completed_at": "completed",
+        "updated_at": None,
         "outcome": "outcome",
         "error_code": "error code",
         "dismissal_reason": "closed because",
         "message": "message",
         "remedy": None,
         "warnings": "warnings",
+        "warning_codes": None,
     }
 )
 ATTEMPTS = Table(
-    columns={"at": "at", "outcome": "outcome", "error_code": "error code", "message": "message", "warnings": None},
-    empty="It has not been tried yet.",
+    columns={
+        "at": "at",
+        "outcome": "outcome",
+        "error_code": "error code",
+        "message": "message",
+        "warnings": None,
+        "warning_codes": None,
+    },
+    empty="No attempts yet.",
 )
 CANDIDATES = Table(
     columns={
@@ -49,7 +60,7 @@ CANDIDATES = Table(
         "name": "name",
         "organization_number": "organization number",
         "customer_number": "customer",
-        "email": "e-mail",
+        "email": "email",
         "note": "but",
     }
 )
@@ -58,7 +69,7 @@ UNFINISHED = (JobState.NEEDS_ATTENTION, *PENDING)
 
 @click.group()
 def jobs() -> None:
-    """The records that have changed, and their states."""
+    """List and manage records and their sync status."""
 
 
 @jobs.command(
@@ -71,23 +82,32 @@ def jobs() -> None:
     "states",
     multiple=True,
     type=click.Choice([state.value for state in JobState]),
-    help=f"May be repeated  [default: {', '.join(UNFINISHED)}; with --with-warning all]",
+    help=f"Repeatable  [default: {', '.join(UNFINISHED)}; with --with-warning or --updated-since all]",
 )
 @click.option("--with-warning", is_flag=True, help="Only those with a warning")
-@click.option(
-    "--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="How many of a state are shown"
-)
+@click.option("--updated-since", type=Instant(), help="Only those changed since, such as 2026-11-30T12:00Z")
+@click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="Maximum per state")
 @output_option
 def list_(
-    connection: Connection | None, states: Sequence[str], *, with_warning: bool, limit: int, output: str
+    connection: Connection | None,
+    states: Sequence[str],
+    *,
+    with_warning: bool,
+    updated_since: datetime | None,
+    limit: int,
+    output: str,
 ) -> None:
-    """List the jobs that are not done, those that need attention first; with a warning those of any state."""
+    """List unfinished jobs, those that need attention first.
+
+    With --with-warning or --updated-since, jobs in any state.
+    """
     rows: list[Mapping[str, Any]] = []
-    for state in states or (JobState if with_warning else UNFINISHED):
+    for state in states or (JobState if with_warning or updated_since else UNFINISHED):
         only = JobFilter(
             connection_id=connection.id if connection else None,
             states=frozenset({JobState(state)}),
             with_warning=with_warning,
+            updated_since=updated_since,
         )
         rows += map(_row, job_list.latest(get_container().database, only, limit=limit))
     JOBS.print(rows, output)
@@ -95,21 +115,21 @@ def list_(
 
 @jobs.command()
 @click.argument("job_id", type=int)
-@click.option("--calls", is_flag=True, help="Also show what was said to both systems in each attempt")
+@click.option("--calls", is_flag=True, help="Also show the calls of each attempt")
 @output_option
 def show(job_id: int, *, calls: bool, output: str) -> None:
     """Show one job with all its attempts; CSV has the attempts only."""
     view, database = _view(job_id), get_container().database
     attempts = job_actions.attempts(database, job_id)
     candidates = list(map(asdict, match_questions.candidates_of(database, job_id)))
-    tried = [{name: getattr(each, name) for name in ATTEMPTS.columns} for each in attempts]
+    tried = [_told(each, ATTEMPTS) for each in attempts]
     if output == "json":
         listed = ATTEMPTS.records(tried)
         for told, attempt in zip(listed, attempts if calls else (), strict=False):
             told["calls"] = list(attempt.calls)
         (job,) = JOBS.records([_row(view)])
         click.echo(as_json({**job, "candidates": CANDIDATES.records(candidates), "attempts": listed}))
-    elif output == "csv":
+    elif output in SHEETS:
         ATTEMPTS.print(tried, output)
     else:
         _print_job(view, candidates, tried)
@@ -133,7 +153,9 @@ def _print_calls(attempt: AttemptView) -> None:
 
 def selection(command: Command) -> Command:
     """Let a command be told which jobs it is about: by their numbers, or all of a connection or error code."""
-    command = click.option("--error-code", default="", help="All that need a person for this reason")(command)
+    command = click.option("--error-code", default="", help="All that need attention with this error code")(
+        command
+    )
     of_connection = "All of this connection that need a person"
     command = click.option("--connection", type=ConnectionName(), help=of_connection)(command)
     return click.argument("job_ids", nargs=-1, type=int)(command)
@@ -142,11 +164,11 @@ def selection(command: Command) -> Command:
 @jobs.command()
 @selection
 def retry(job_ids: Sequence[int], connection: Connection | None, error_code: str) -> None:
-    """Try changes again now: those with these numbers, or all of a connection, a reason or both."""
+    """Retry jobs now: by number, or all of a connection, an error code or both."""
     container, chosen = get_container(), _filter_of(job_ids, connection, error_code)
     acted = job_actions.retry(container.database, chosen, actor=ACTOR, now=container.clock())
     dispatch.dispatch_lanes(acted.lanes)
-    click.echo(f"Changes due now: {acted.count}.")
+    click.echo(f"Retrying: {acted.count}.")
 
 
 @jobs.command()
@@ -155,10 +177,10 @@ def retry(job_ids: Sequence[int], connection: Connection | None, error_code: str
     "--because",
     default=str(RESOLVED_BY_HAND),
     show_default=True,
-    help=f"What is to be said of them; or “{DO_NOT_TRANSFER}”",
+    help=f"The reason to record, or “{DO_NOT_TRANSFER}”",
 )
 def dismiss(job_ids: Sequence[int], connection: Connection | None, error_code: str, because: str) -> None:
-    """Take changes off the list for good, chosen as for retry: they stay as they are, whatever is received."""
+    """Close jobs permanently, selected as for retry: they aren't synced, whatever is received."""
     reason = next((known for known in (RESOLVED_BY_HAND, DO_NOT_TRANSFER) if known == because), because)
     container, chosen = get_container(), _filter_of(job_ids, connection, error_code)
     acted = job_actions.dismiss(
@@ -169,17 +191,17 @@ def dismiss(job_ids: Sequence[int], connection: Connection | None, error_code: s
         actor=ACTOR,
         now=container.clock(),
     )
-    click.echo(f"Changes closed: {acted.count}.")
+    click.echo(f"Closed: {acted.count}.")
 
 
 @jobs.command()
 @click.argument("job_id", type=int)
 @click.argument("number", required=False, default="")
-@click.option("--new", is_flag=True, help="It is none of them: make a new one")
+@click.option("--new", is_flag=True, help="None of these: create a new one")
 def choose(job_id: int, number: str, *, new: bool) -> None:
-    """Say which customer or project of 24SevenOffice it is, by a number that `jobs show` offers."""
+    """Match a customer or project in 24SevenOffice, by a number from `jobs show`."""
     if bool(number) == new:
-        raise click.UsageError("Name either a number or --new.")
+        raise click.UsageError("Specify either a number or --new.")
     job = _view(job_id)
     container, choice = get_container(), match_questions.NEW if new else number
     acted = match_questions.answer(container.database, job_id, choice, actor=ACTOR, now=container.clock())
@@ -193,26 +215,26 @@ def choose(job_id: int, number: str, *, new: bool) -> None:
 @click.argument("job_id", type=int)
 @click.argument("number", required=False, default="")
 def relink(job_id: int, number: str) -> None:
-    """End the link of a customer or project, and have it identified anew, or as the customer with NUMBER.
+    """Unlink a customer or project and match it again, or with the customer NUMBER.
 
     For one that was merged or deleted in 24SevenOffice, or linked to the wrong one. What is booked stays as it is.
     """
     job, container = _view(job_id), get_container()
     if number and not is_int32(number):
-        raise click.UsageError(f"{number} is no customer number.")
+        raise click.UsageError(f"{number} isn't a customer number.")
     try:
         acted = relink_record(container.database, job_id, number, actor=ACTOR, now=container.clock())
     except LinkTakenError as error:
         raise click.ClickException(f"Customer {number} is linked to {error}: relink that one first.") from error
     if not acted.count:
-        raise click.ClickException("Only a customer, or a project without a number, that no worker has in hand.")
+        raise click.ClickException("Only a customer, or a project without a number, that isn't in progress.")
     dispatch.dispatch_lanes(acted.lanes)
-    click.echo(f"{job.title}: identified as {number}." if number else f"{job.title}: identified anew.")
+    click.echo(f"{job.title}: relinked to {number}." if number else f"{job.title}: being matched again.")
 
 
 def _filter_of(job_ids: Sequence[int], connection: Connection | None, error_code: str) -> JobFilter:
     if bool(job_ids) == bool(connection or error_code):
-        raise click.UsageError("Name either changes by their numbers, or a connection or a reason.")
+        raise click.UsageError("Specify either job numbers, or a connection or an error code.")
     if job_ids:
         return JobFilter(ids=frozenset(_view(job_id).id for job_id in job_ids))
     return JobFilter(
@@ -231,4 +253,9 @@ def _view(job_id: int) -> JobView:
 
 def _row(view: JobView) -> Mapping[str, Any]:
     record = {"entity_type": view.record.entity_type, "record_id": view.record.id}
-    return record | {name: getattr(view, name) for name in JOBS.columns if name not in record}
+    return _told(view, JOBS, **record)
+
+
+def _told(view: JobView | AttemptView, table: Table, **given: object) -> dict[str, Any]:
+    given["warning_codes"] = list(map(code_of, view.warnings))
+    return given | {name: getattr(view, name) for name in table.columns if name not in given}

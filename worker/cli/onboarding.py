@@ -14,7 +14,7 @@ from sync.onboarding.preview import PlannedAction, PlannedRecord, preview_expens
 from sync.polling import polls
 from worker import dispatch
 from worker.cli import connection_argument, examples
-from worker.cli.errors import if_stopped
+from worker.cli.exit_codes import if_stopped
 from worker.cli.tables import Shown, Table, output_option
 from worker.container import get_container
 
@@ -51,12 +51,12 @@ EXPENSES = Table(
 
 @click.command("match", epilog=examples("moment24 connections match 'Our company' --dry-run"))
 @connection_argument
-@click.option("--dry-run", is_flag=True, help="Only tell what would be linked, created and asked")
-@click.option("--create", is_flag=True, help="Also bring what is new at once, not when it changes next")
+@click.option("--dry-run", is_flag=True, help="Only show what would be linked, created and asked")
+@click.option("--create", is_flag=True, help="Also sync new records now, not on their next change")
 @output_option
 @if_stopped("The links that were saved stay. Run the same command again: it goes on where it was.")
 def match_(connection: Connection, *, dry_run: bool, create: bool, output: str) -> None:
-    """Find the customers and projects of Moment that 24SevenOffice has already, and link those that are certain.
+    """Match Moment's customers and projects with 24SevenOffice, and link certain matches.
 
     What is not certain is asked: see `jobs list` and `jobs choose`. It may be run again at any time.
     """
@@ -71,7 +71,7 @@ def match_(connection: Connection, *, dry_run: bool, create: bool, output: str) 
     counts = Counter(each.action for each in planned)
     click.echo(", ".join(f"{label}: {counts[action]}" for action, label in MATCH_LABELS.items()))
     if counts[PlannedAction.SYNC] and not create:
-        click.echo("What is new is brought when it changes next in Moment or is needed; at once with --create.")
+        click.echo("New records sync on their next change in Moment or when needed; with --create, now.")
 
 
 def _match_row(each: PlannedRecord) -> Mapping[str, Any]:
@@ -87,18 +87,18 @@ def _match_row(each: PlannedRecord) -> Mapping[str, Any]:
 
 @click.group()
 def expenses() -> None:
-    """The costs in 24SevenOffice that become expenses on projects in Moment."""
+    """Import costs from 24SevenOffice as project expenses in Moment."""
 
 
 @expenses.command("import")
 @connection_argument
 @click.option(
-    "--days", type=click.IntRange(1, 3660), required=True, help="How many days back vouchers have changed"
+    "--days", type=click.IntRange(1, 3660), required=True, help="Include vouchers changed in this many past days"
 )
-@click.option("--dry-run", is_flag=True, help="Only tell what would come, and why the rest would not")
+@click.option("--dry-run", is_flag=True, help="Only show what would be imported, and why the rest wouldn't")
 @output_option
 def import_(connection: Connection, *, days: int, dry_run: bool, output: str) -> None:
-    """Look at the vouchers changed in the last days once more; what has been brought is not brought twice."""
+    """Check recently changed vouchers again; nothing is imported twice."""
     if not connection.settings.expense_accounts:
         raise click.ClickException(f"{connection.name} lists no accounts for expenses: see connections set.")
     if output != "table" and not dry_run:
@@ -129,7 +129,7 @@ def _preview_expenses(connection: Connection, days: int, output: str) -> None:
     if output != "table":
         return
     come = [each for each in planned if each.action is PlannedAction.SYNC]
-    click.echo(f"Expenses that would come: {len(come)}, with files: {sum(each.files for each in come)}.")
+    click.echo(f"Expenses that would be imported: {len(come)}, with files: {sum(each.files for each in come)}.")
 
 
 def _expense_row(planned: PlannedRecord) -> Mapping[str, Any]:

@@ -26,14 +26,14 @@ RECEIVERS = Table(
         "disabled_because": "disabled because",
         "failing_since": "failing since",
     },
-    empty="There are no event receivers yet.",
+    empty="No event receivers yet.",
 )
 receiver_argument = click.argument("receiver_id", metavar="RECEIVER", type=click.IntRange(1, 10**18))
 
 
 @click.group()
 def receivers() -> None:
-    """The programs that get events, by their numbers."""
+    """Manage event receivers."""
 
 
 @receivers.command("list")
@@ -51,9 +51,9 @@ def list_(output: str) -> None:
     "event_types",
     type=click.Choice([each.value for each in EVENT_TYPES]),
     multiple=True,
-    help="Only this event (may be repeated)  [default: all]",
+    help="Only this event (repeatable)  [default: all]",
 )
-@connections_option("Only of this connection (may be repeated)  [default: all]")
+@connections_option("Only of this connection (repeatable)  [default: all]")
 def add(url: str, event_types: Sequence[str], connections: Sequence[Connection]) -> None:
     """Add a receiver at URL, which begins with https://, and print its secret."""
     container = get_container()
@@ -72,13 +72,13 @@ def test(receiver_id: int) -> None:
     if not container.receivers.test(receiver_id, now=container.clock()):
         raise click.ClickException("It is disabled: enable it first.")
     dispatch.dispatch_receivers([receiver_id])
-    click.echo("The test is on its way. Its page shows what becomes of it.")
+    click.echo("Test event queued. See the receiver's page for the result.")
 
 
 @receivers.command()
 @receiver_argument
 def rotate(receiver_id: int) -> None:
-    """Give a receiver a new secret; the old one signs too for 24 hours."""
+    """Generate a new secret; the old one stays valid for 24 hours."""
     container = get_container()
     _print_secret(container.receivers.rotate(receiver_id, actor=ACTOR, now=container.clock()))
 
@@ -91,12 +91,12 @@ def rotate(receiver_id: int) -> None:
 @click.option(
     "--since",
     type=click.DateTime(["%Y-%m-%d", "%Y-%m-%d %H:%M"]),
-    help="All that failed of what has happened since then, a time of Oslo",
+    help="All failed events since then, in Oslo time",
 )
 def replay(receiver_id: int, delivery_id: int | None, since: datetime | None) -> None:
-    """Send again what a receiver has not taken, under the same webhook-ids."""
+    """Resend failed events with the same webhook-ids."""
     if (delivery_id is None) == (since is None):
-        raise click.UsageError("Name either --delivery or --since.")
+        raise click.UsageError("Specify either --delivery or --since.")
     container = get_container()
     container.receivers.get(receiver_id)
     instant = since.replace(tzinfo=OSLO) if since else None
@@ -104,13 +104,13 @@ def replay(receiver_id: int, delivery_id: int | None, since: datetime | None) ->
         container.database, receiver_id, delivery_id=delivery_id, since=instant, now=container.clock()
     )
     dispatch.dispatch_receivers([receiver_id] if count else [])
-    click.echo(f"Events sent again: {count}.")
+    click.echo(f"Events resent: {count}.")
 
 
 @receivers.command()
 @receiver_argument
 def enable(receiver_id: int) -> None:
-    """Send a disabled receiver events again, from now on; `replay` brings what failed before."""
+    """Enable a receiver for new events; use `replay` for events that failed before."""
     container = get_container()
     container.receivers.enable(receiver_id, actor=ACTOR, now=container.clock())
     click.echo(f"Event receiver {receiver_id} is enabled.")
@@ -119,7 +119,7 @@ def enable(receiver_id: int) -> None:
 @receivers.command()
 @receiver_argument
 def disable(receiver_id: int) -> None:
-    """Send a receiver nothing more."""
+    """Disable a receiver."""
     container = get_container()
     container.receivers.disable(receiver_id, actor=ACTOR, now=container.clock())
     click.echo(f"Event receiver {receiver_id} is disabled.")
@@ -128,14 +128,14 @@ def disable(receiver_id: int) -> None:
 @receivers.command()
 @receiver_argument
 def remove(receiver_id: int) -> None:
-    """Forget a receiver with the log of its deliveries."""
+    """Remove a receiver and its delivery log."""
     container = get_container()
     container.receivers.remove(receiver_id, actor=ACTOR, now=container.clock())
     click.echo(f"Event receiver {receiver_id} is removed.")
 
 
 def _print_secret(secret: str) -> None:
-    click.echo(f"Secret, shown only now: {secret}")
+    click.echo(f"Secret, shown only once: {secret}")
 
 
 def _row(receiver: Receiver, names: Mapping[int, str]) -> Mapping[str, Any]:

@@ -16,8 +16,8 @@ from sync.reconciliation.compare import last_month, month_of, without_accepted
 from sync.reconciliation.report import Discrepancy, ReconciliationReport
 from worker.cli import examples
 from worker.cli.all_connections import check_each, one_or_all
-from worker.cli.errors import if_stopped
-from worker.cli.tables import Shown, Table, aligned, as_json, output_option
+from worker.cli.exit_codes import if_stopped
+from worker.cli.tables import SHEETS, Shown, Table, aligned, as_json, output_option
 from worker.container import get_container
 
 DISCREPANCIES = Table(
@@ -33,16 +33,16 @@ DISCREPANCIES = Table(
     },
     amounts=frozenset({"amount"}),
 )
-INVOICE_LABELS = {"unwanted": "not to be transferred", "done": "transferred by somebody else"}
+INVOICE_LABELS = {"unwanted": "excluded", "done": "transferred elsewhere"}
 SKIPPED_LABELS = {
-    "removed": "removed in Moment by somebody",
-    "kept": "in Moment though the settings leave them out by now",
-    "not_approved": "vouchers that wait for approval",
-    "not_listed": "vouchers with costs on accounts that are not listed",
-    "no_project": "vouchers with costs on no project",
-    "unknown_project": "vouchers with costs on projects that Moment does not have",
-    "before_first_day": "vouchers from before the first day",
-    "vat_unclear": "vouchers whose VAT does not add up",
+    "removed": "removed in Moment",
+    "kept": "in Moment, but excluded by the current settings",
+    "not_approved": "vouchers awaiting approval",
+    "not_listed": "vouchers with costs on unlisted accounts",
+    "no_project": "vouchers without a project",
+    "unknown_project": "vouchers with costs on projects not in Moment",
+    "before_first_day": "vouchers before the start date",
+    "vat_unclear": "vouchers with inconsistent VAT",
 }
 """What was left alone on purpose, by the name of its count."""
 
@@ -53,9 +53,7 @@ MONTH, YEAR, DAY = (click.DateTime([form]) for form in ("%Y-%m", "%Y", "%Y-%m-%d
     epilog=examples("moment24 reconcile 'Our company' --month 2026-10", "moment24 reconcile --all --output json")
 )
 @click.argument("connection", metavar="[CONNECTION]", required=False)
-@click.option(
-    "--all", "everywhere", is_flag=True, help="Compare every connection that is started, a line for each"
-)
+@click.option("--all", "everywhere", is_flag=True, help="Reconcile every started connection, one line each")
 @click.option("--month", type=MONTH, help="A month, such as 2026-10  [default: last month]")
 @click.option("--year", type=YEAR, help="A calendar year")
 @click.option("--from", "first", type=DAY, help="The first day")
@@ -63,9 +61,9 @@ MONTH, YEAR, DAY = (click.DateTime([form]) for form in ("%Y-%m", "%Y", "%Y-%m-%d
 @output_option
 @if_stopped("Nothing was changed. Run the command again, for a shorter period if it takes too long.")
 def reconcile(connection: str | None, *, everywhere: bool, output: str, **days: datetime | None) -> None:
-    """Compare invoices and expenses in Moment with the ledger, writing nothing; ends with 1 where they differ.
+    """Reconcile Moment with the ledger without writing anything; exits with 1 on differences.
 
-    What somebody has accepted as known is counted, and is no difference. CSV lists the discrepancies, JSON tells
+    Accepted differences are counted but aren't differences. CSV lists the discrepancies, JSON tells
     the whole report.
     """
     one_or_all(connection, everywhere=everywhere)
@@ -73,7 +71,7 @@ def reconcile(connection: str | None, *, everywhere: bool, output: str, **days: 
         check_each(partial(_summary, *_days(**days)), output)
         return
     report = _reconciled(get_container().connections.get_by_name(connection), *_days(**days))
-    if output == "csv":
+    if output in SHEETS:
         DISCREPANCIES.print(map(_row, report.all_discrepancies), output)
     else:
         click.echo(_as_json(report) if output == "json" else _as_table(report))
@@ -91,6 +89,8 @@ def _summary(first: date, last: date, connection: Connection) -> tuple[bool, str
         return True, "brings neither invoices nor expenses"
     report = _reconciled(connection, first, last)
     told = _equal_and_different(report)
+    if report.is_empty:
+        return True, "nothing to compare"
     if report.expenses:
         told += f"; expenses: {_equal_and_different(report.expenses)}"
     return report.agree, told
@@ -104,14 +104,14 @@ def _days(
     *, month: datetime | None, year: datetime | None, first: datetime | None, last: datetime | None
 ) -> tuple[date, date]:
     if sum(map(bool, (month, year, first))) > 1 or (last and not first):
-        raise click.UsageError("Give a month, a year, or a first day with or without a last one.")
+        raise click.UsageError("Specify a month, a year, or a first day with or without a last day.")
     today = get_container().clock().date()
     if year:
         return date(year.year, 1, 1), date(year.year, 12, 31)
     if first:
         period = first.date(), last.date() if last else today
         if period[0] > period[1]:
-            raise click.UsageError("The period ends before it begins.")
+            raise click.UsageError("The period ends before it starts.")
         return period
     return month_of(month.date() if month else last_month(today))
 

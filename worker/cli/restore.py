@@ -14,15 +14,15 @@ from worker.container import get_container
 
 
 @click.command()
-@connections_option("Only this one, made anew (may be repeated)  [default: all]")
+@connections_option("Only this connection (repeatable)  [default: all]")
 @click.option(
     "--since",
     type=click.DateTime(["%Y-%m-%d %H:%M", "%Y-%m-%d"]),
-    help="Ask both systems again from this time of Oslo on [default: where the backup left off]",
+    help="Read both systems again from this time (Oslo) [default: where the backup left off]",
 )
-@click.option("--at-work", is_flag=True, help="Even if a worker was at work within the last minute")
+@click.option("--at-work", is_flag=True, help="Even if a worker ran within the last minute")
 def restore(connections: Sequence[Connection], since: datetime | None, *, at_work: bool) -> None:
-    """Prepare a restored database before anything works on it: what may have been sent is verified first.
+    """Prepare a restored database before use: anything that may have been sent is verified first.
 
     To be run once after the database was restored, while worker and beat are stopped. Everybody is signed out.
     """
@@ -37,5 +37,5 @@ def restore(connections: Sequence[Connection], since: datetime | None, *, at_wor
         now=container.clock(),
     )
     dispatch.forget()
-    click.echo(f"Changes not settled in the backup, to be looked for first: {marked}.")
-    click.echo("So is all that the next polls bring. Start worker, beat and web.")
+    click.echo(f"Unfinished jobs in the backup, to be verified first: {marked}.")
+    click.echo("Jobs from the next polls are verified too. Start worker, beat and web.")

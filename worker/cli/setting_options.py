@@ -56,7 +56,7 @@ def _option(name: str, field: FieldInfo, *, asking: bool) -> Callable[[Command],
 
 
 def _help(field: FieldInfo, *, asking: bool) -> str:
-    notes = ["may be repeated"] if _is_repeated(field) else []
+    notes = ["repeatable"] if _is_repeated(field) else []
     if field.is_required():
         notes += ["required"] if asking else []
     elif usual := field.get_default(call_default_factory=True):

@@ -29,7 +29,7 @@ TOKENS = Table(
 
 @click.group()
 def tokens() -> None:
-    """The tokens of programs that use the API."""
+    """Manage API tokens."""
 
 
 @tokens.command()
@@ -40,18 +40,18 @@ def tokens() -> None:
     multiple=True,
     required=True,
     type=click.Choice([scope.value for scope in TokenScope]),
-    help="What it may do; may be repeated",
+    help="Scope; repeatable",
 )
-@connections_option("Only for this one (may be repeated)  [default: all]")
+@connections_option("Only for this connection (repeatable)  [default: all]")
 @click.option(
     "--days",
     type=click.IntRange(1, MAX_DAYS),
     default=DEFAULT_DAYS,
     show_default=True,
-    help="How long it is valid",
+    help="Validity",
 )
 def create(name: str, scopes: Sequence[str], connections: Sequence[Connection], days: int) -> None:
-    """Create a token and print it; it is shown only now."""
+    """Create a token and print it; it is shown only once."""
     container = get_container()
     token, text = models.create(
         container.database,
@@ -71,7 +71,7 @@ def create(name: str, scopes: Sequence[str], connections: Sequence[Connection], 
 @tokens.command("list")
 @output_option
 def list_(output: str) -> None:
-    """List all tokens, also those that are not valid any more."""
+    """List all tokens, including expired and revoked ones."""
     container = get_container()
     names = {each.id: each.name for each in container.connections.all_shown()}
     TOKENS.print((_row(token, names) for token in models.all_tokens(container.database)), output)
@@ -80,7 +80,7 @@ def list_(output: str) -> None:
 @tokens.command()
 @click.argument("token_id", type=click.IntRange(1, 2**31 - 1))
 def revoke(token_id: int) -> None:
-    """End a token at once."""
+    """Revoke a token."""
     container = get_container()
     models.revoke(container.database, token_id, actor=ACTOR, now=container.clock())
     click.echo(f"API token {token_id} is revoked.")

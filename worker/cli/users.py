@@ -21,12 +21,12 @@ password_option = click.option(
     prompt=True,
     prompt_required=False,
     hide_input=True,
-    help="Asked for where it has no value; made up and shown where it is left out",
+    help="Prompted for if given without a value; generated and shown if omitted",
 )
 
 USERS = Table(
     columns={
-        "email": "e-mail",
+        "email": "email",
         "role": "role",
         "connections": "connections",
         "disabled": "disabled",
@@ -38,20 +38,20 @@ USERS = Table(
 
 @click.group()
 def users() -> None:
-    """The people who may see the pages."""
+    """Manage users."""
 
 
 @users.command()
 @click.argument("email")
 @click.option("--role", type=click.Choice([role.value for role in Role]), required=True)
-@connections_option("Only for this one (may be repeated)  [default: all]")
+@connections_option("Only for this connection (repeatable)  [default: all]")
 @password_option
 def add(email: str, role: str, connections: Sequence[Connection], password: str | None) -> None:
-    """Add a user, who chooses another password at the first sign-in."""
+    """Add a user, who chooses a new password at the first sign-in."""
     container, given = get_container(), password or passwords.generate()
     rights = Rights(Role(role), Scope(frozenset(each.id for each in connections) or None))
     user = models.add(container.database, email, rights, password=given, actor=ACTOR, now=container.clock())
-    click.echo(f"{user.email} may sign in at {container.settings.public_url}/sign-in")
+    click.echo(f"{user.email} can sign in at {container.settings.public_url}/sign-in")
     _print_password(given, made_up=not password)
 
 
@@ -67,7 +67,7 @@ def list_(output: str) -> None:
 @click.argument("email")
 @password_option
 def password_(email: str, password: str | None) -> None:
-    """Give a user a new password until they sign in and choose another, and sign them out everywhere."""
+    """Set a temporary password and sign the user out everywhere."""
     container, given = get_container(), password or passwords.generate()
     models.set_password(container.database, _id(email), given, actor=ACTOR, now=container.clock())
     click.echo(f"{email} has a new password.")
@@ -77,16 +77,16 @@ def password_(email: str, password: str | None) -> None:
 @users.command()
 @click.argument("email")
 def disable(email: str) -> None:
-    """Shut a user out, at once."""
+    """Disable a user immediately."""
     container = get_container()
     models.disable(container.database, _id(email), actor=ACTOR, now=container.clock())
-    click.echo(f"{email} cannot sign in any more.")
+    click.echo(f"{email} can no longer sign in.")
 
 
 @users.command()
 @click.argument("email")
 def enable(email: str) -> None:
-    """Let a user in again."""
+    """Enable a user again."""
     container = get_container()
     models.enable(container.database, _id(email), actor=ACTOR, now=container.clock())
     click.echo(f"{email} can sign in again.")
@@ -95,10 +95,10 @@ def enable(email: str) -> None:
 @users.command()
 @click.argument("email")
 def reset_factor(email: str) -> None:
-    """Take the second factor from a user who has lost it, and sign them out everywhere."""
+    """Remove a user's second factor and sign them out everywhere."""
     container = get_container()
     second_factor.reset(container.database, _id(email), actor=ACTOR, now=container.clock())
-    click.echo(f"{email} signs in with the password alone, until they set up a second factor.")
+    click.echo(f"{email} now signs in with the password only, until they set up a second factor.")
 
 
 def _id(email: str) -> int:
@@ -107,7 +107,7 @@ def _id(email: str) -> int:
 
 def _print_password(password: str, *, made_up: bool) -> None:
     if made_up:
-        click.echo(f"Password, shown only now: {password}")
+        click.echo(f"Password, shown only once: {password}")
 
 
 def _row(user: User, names: Mapping[int, str]) -> Mapping[str, Any]:

@@ -5,20 +5,23 @@ next sweep begins the next one. What a turn has read is kept by the process, so 
 it; another one begins anew and passes over what has a link or is in the inbox.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
+from typing import Any
 
 import structlog
 from cachetools import TTLCache
 
-from i18n.messages import msg
+from i18n.messages import as_json, msg
 from models.admin.operations import Operation, OperationResult
 from models.connections.repository import Connection
 from models.enums import EntityType, Lane, Record
 from models.inbox import due
 from sync.errors import MisconfiguredError, UnavailableError
 from sync.onboarding.backfill import ENTITY_TYPES, Backfill
+from sync.onboarding.preview import PlannedRecord
 from worker import dispatch
 from worker.container import Container
 
@@ -26,6 +29,9 @@ log = structlog.get_logger()
 
 BATCH_SIZE = 20
 """Changes that are put into the inbox at a time, while fewer are due: no event waits behind twice as many."""
+
+MAX_TOLD = 500
+"""Records that a preview names; the others are counted."""
 
 TURN = timedelta(seconds=10)
 """How long a turn takes at most, so that other operations have theirs."""
@@ -110,10 +116,57 @@ def take_turn(container: Container, operation: Operation, connection: Connection
     return {"findings": [], "backfill": told}
 
 
+def preview(container: Container, operation: Operation, connection: Connection) -> OperationResult:
+    """Say what would become of the records of a period; nothing is written. Raises SyncError.
+
+    ``known`` counts those that are linked, on their way or left to a person; amounts are in øre.
+    """
+    period, known, planned = _period(container, operation, connection), 0, list[PlannedRecord]()
+    for entity_type in _entity_types(operation, connection):
+        records = period.records(entity_type)
+        found = list(period.preview(entity_type, records))
+        planned, known = [*planned, *found], known + len(records) - len(found)
+    vouchers = [each.voucher for each in planned if each.voucher]
+    told = {
+        "known": known,
+        "vouchers": len(vouchers),
+        "amount": sum(voucher.entries[0].amount for voucher in vouchers),
+        "counts": dict(Counter(str(each.action) for each in planned)),
+        "records": list(map(_planned, planned[:MAX_TOLD])),
+    }
+    return {"findings": [], "backfill_preview": told}
+
+
+def _planned(each: PlannedRecord) -> dict[str, Any]:
+    return {
+        "entity_type": each.record.entity_type,
+        "record_id": each.record.id,
+        "title": as_json(each.title),
+        "action": each.action,
+        "remote_id": each.remote_id,
+        "why": as_json(each.why),
+        "customer": each.customer,
+        "day": each.voucher.day.isoformat() if each.voucher else None,
+        "entries": [
+            {
+                "account": entry.account,
+                "project_number": entry.project_number or None,
+                "vat_code": entry.tax_code,
+                "amount": entry.amount,
+            }
+            for entry in (each.voucher.entries if each.voucher else ())
+        ],
+    }
+
+
+def _period(container: Container, operation: Operation, connection: Connection) -> Backfill:
+    first, last = (date.fromisoformat(operation.input[name]) for name in ("first", "last"))
+    return backfill_of(container, connection, first=first, last=last)
+
+
 def _run_of(container: Container, operation: Operation, connection: Connection) -> _Run:
     if operation.id not in _runs:
-        first, last = (date.fromisoformat(operation.input[name]) for name in ("first", "last"))
-        _runs[operation.id] = _Run(backfill_of(container, connection, first=first, last=last))
+        _runs[operation.id] = _Run(_period(container, operation, connection))
     return _runs[operation.id]
 
 

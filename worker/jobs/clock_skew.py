@@ -42,10 +42,10 @@ def _alert(connection: Connection, *, minutes: int) -> Alert:
         type=AlertType.CLOCK,
         title=connection.name,
         message=msg(
-            "The clock of a server of the integration is {minutes} minutes off, so that server syncs nothing. "
-            "Nothing is lost: other servers go on, and without them everything waits.",
+            "The clock on one of the integration's servers is {minutes} minutes off, so that server doesn't "
+            "sync anything. No data is lost: other servers continue, and without them records are queued.",
             minutes=minutes,
         ),
-        remedy=msg("Tell whoever runs the integration to set the server's clock."),
+        remedy=msg("Ask your system administrator to set the server's clock."),
         recipients=connection.settings.error_emails,
     )

@@ -1,12 +1,11 @@
 """The doctor's visits: what it looks at is gathered here, and its findings are made ready to be kept."""
 
-from models.admin import audit_log
 from models.connections.repository import Connection
 from models.connections.settings import ConnectionSettings
 from models.enums import EntityType, Lane
 from models.inbox import due, links, missed_webhooks, webhook_intake
 from sync.diagnostics.checks.login import log_in
-from sync.diagnostics.findings import Target
+from sync.diagnostics.findings import CheckStatus, Target
 from sync.diagnostics.run_checks import DiagnosticsReport, run_checks
 from sync.records import Identity
 from worker.container import Container
@@ -29,12 +28,16 @@ def check(container: Container, settings: ConnectionSettings) -> Identity:
 
 
 def run_diagnostics(container: Container, connection: Connection) -> DiagnosticsReport:
-    """Have the doctor look at a connection as it is; nothing is written anywhere.
+    """Have the doctor look at a connection as it is, and note how many errors it finds; no system is written to.
 
     What was cached of it is read anew from then on, since a person tests what they have just corrected.
     """
     container.cache.for_connection(connection.id).clear()
-    return run_checks(target_of(container, connection))
+    began = container.clock()
+    report = run_checks(target_of(container, connection))
+    failed_checks = sum(finding.status is CheckStatus.BAD for finding in report.findings)
+    container.connections.note_test(connection.id, failed_checks=failed_checks, at=began)
+    return report
 
 
 def target_of(container: Container, connection: Connection) -> Target:
@@ -49,5 +52,5 @@ def target_of(container: Container, connection: Connection) -> Target:
         missed_webhooks=missed_webhooks.count(database, connection.id, now=container.clock()),
         pending_invoices=due.count_unfinished(database, invoices),
         last_invoice=links.latest(database, connection.id, EntityType.INVOICE),
-        api_key_saved_at=audit_log.secret_saved_at(database, connection.id, "moment_api_key"),
+        api_key_saved_at=connection.api_key_saved_at,
     )

@@ -52,9 +52,12 @@ def report_alert(container: Container, operation: Operation, answer: OperationRe
     connection = container.connections.get_shown(operation.connection_id)
     return Alert(
         AlertType.RECONCILIATION,
-        msg("The books of {connection}", connection=connection.name),
+        msg("Reconciliation of {connection}", connection=connection.name),
         _summary(container, operation, answer),
-        msg("See the comparison: {address}", address=f"{container.settings.public_url}/operations/{operation.id}"),
+        msg(
+            "View the reconciliation: {address}",
+            address=f"{container.settings.public_url}/operations/{operation.id}",
+        ),
         connection.settings.error_emails,
     )
 
@@ -62,12 +65,12 @@ def report_alert(container: Container, operation: Operation, answer: OperationRe
 def _summary(container: Container, operation: Operation, answer: OperationResult) -> Message:
     if "report" not in answer:
         why = joined(*(from_json(each["message"]) for each in answer["findings"]))
-        return msg("The books could not be compared. {why} It is tried again every hour.", why=why)
+        return msg("The reconciliation couldn't be run. {why} It is retried every hour.", why=why)
     report = without_accepted(
         container.database, operation.connection_id, ReconciliationReport.from_json(answer["report"])
     )
     of_invoices = msg(
-        "{first} to {last}: {equal} invoices are in the ledger as they are in Moment, {different} differ.",
+        "{first} to {last}: {equal} invoices match the ledger, {different} differ.",
         first=written(report.first),
         last=written(report.last),
         equal=report.count("equal"),
@@ -76,7 +79,7 @@ def _summary(container: Container, operation: Operation, answer: OperationResult
     if report.expenses is None:
         return of_invoices
     of_expenses = msg(
-        "Of the expenses {equal} are in Moment as they are in the ledger, {different} differ.",
+        "Expenses: {equal} match the ledger, {different} differ.",
         equal=report.expenses.count("equal"),
         different=len(report.expenses.discrepancies),
     )

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from threading import Event, Thread
 from typing import Any
 from uuid import UUID
@@ -11,7 +11,7 @@ import structlog
 from pydantic import SecretStr
 
 from i18n.messages import msg
-from models.admin.operations import RECONCILIATIONS, Operation, OperationResult, OperationType
+from models.admin.operations import RECONCILIATIONS, TESTS, Operation, OperationResult, OperationType
 from models.connections.repository import Connection
 from models.database import DatabaseUnavailableError
 from models.receivers.outbox import EventType, OutgoingEvent
@@ -78,23 +78,30 @@ def _kept(container: Container, operation_id: int, lease_id: UUID) -> Iterator[N
 
 
 def _run(container: Container, operation: Operation) -> bool:
+    began = container.clock()
     try:
         result = _result(container, operation)
         if result is None:
             return False
     except SyncError as error:
-        result = as_result(DiagnosticsReport([failed(error)]))
+        result = _failed(container, operation, failed(error), began=began)
     except DatabaseUnavailableError:
         raise  # no result could be saved; the next sweep has it run again
     except Exception:
         log.exception("operation_crashed", operation=operation.id)
-        result = as_result(DiagnosticsReport([_crashed()]))
+        result = _failed(container, operation, _crashed(), began=began)
     alert = None
     if operation.type is OperationType.MONTHLY_RECONCILIATION:
         alert = monthly_reconciliation.report_alert(container, operation, result)
     event = finished_event(container, operation, result) if operation.type in RECONCILIATIONS else None
     container.operations.complete(operation.id, result, now=container.clock(), alert=alert, event=event)
     return True
+
+
+def _failed(container: Container, operation: Operation, finding: Finding, *, began: datetime) -> OperationResult:
+    if operation.type in TESTS:
+        container.connections.note_test(operation.connection_id, failed_checks=1, at=began)
+    return as_result(DiagnosticsReport([finding]))
 
 
 def finished_event(container: Container, operation: Operation, result: OperationResult) -> OutgoingEvent:
@@ -148,8 +155,8 @@ def _verified(container: Container, _operation: Operation, connection: Connectio
     identity = diagnostics.check(container, connection.settings)
     if identity.client_number:
         verify_client(container.connections, connection.id, connection.settings, identity.client_number)
-    found = msg("Moment answers, and the login leads to {client} in 24SevenOffice.", client=identity.client)
-    return as_result(DiagnosticsReport([good(found)]))
+    found = msg("Signed in to both systems (24SevenOffice client: {client}).", client=identity.client)
+    return as_result(DiagnosticsReport([good(found, check="login.login")]))
 
 
 def _reachable_clients(container: Container, operation: Operation, connection: Connection) -> OperationResult:
@@ -160,8 +167,8 @@ def _reachable_clients(container: Container, operation: Operation, connection: C
     erp = container.erp(settings, charged_to=connection.id)
     usable = [identity for identity in erp.identities() if identity.usable]
     wrong_login = bad(
-        msg("24SevenOffice refused the user name or password, or the login reaches no client that can be used."),
-        msg("Correct user name and password."),
+        msg("24SevenOffice rejected the user name or password, or the user has no access to a usable client."),
+        msg("Correct the user name and password."),
         setting="password",
     )
     return as_result(DiagnosticsReport([] if usable else [wrong_login], clients=usable))
@@ -169,7 +176,8 @@ def _reachable_clients(container: Container, operation: Operation, connection: C
 
 def _crashed() -> Finding:
     return bad(
-        msg("The bridge itself failed on this."), msg("Please tell whoever runs the bridge; the log says more.")
+        msg("An internal error occurred in the integration."),
+        msg("Contact your system administrator. The log has the details."),
     )
 
 
@@ -182,4 +190,5 @@ DONE_BY: Mapping[OperationType, Callable[[Container, Operation, Connection], Ope
     OperationType.MONTHLY_RECONCILIATION: _reconciled,
     OperationType.INITIAL_MATCHING: initial_matching.run,
     OperationType.BACKFILL: backfill.take_turn,
+    OperationType.BACKFILL_PREVIEW: backfill.preview,
 }

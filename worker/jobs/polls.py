@@ -18,11 +18,11 @@ from worker.container import Container
 log = structlog.get_logger()
 
 SECRETS_UNREADABLE = MisconfiguredError(
-    msg("The API key of Moment and the password of 24SevenOffice cannot be opened as they are kept."),
+    msg("The stored Moment API key and 24SevenOffice password can't be decrypted."),
     error_code="secrets_unreadable",
     remedy=msg(
-        "Enter both again in the settings. If they cannot be opened for several connections, those who run the "
-        "integration first see to SECRET_KEYS."
+        "Enter both again in the settings. If this affects several connections, your system administrator must "
+        "first check SECRET_KEYS."
     ),
 )
 """Why a connection is paused whose secrets were damaged, moved or encrypted with a key that is gone."""

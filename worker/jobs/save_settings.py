@@ -70,10 +70,10 @@ def _with(settings: ConnectionSettings, values: dict[str, object]) -> Connection
 
 def _expired(container: Container, operation: Operation) -> Iterator[Finding]:
     if operation.requested_at < container.clock() - WORTHWHILE:
-        yield bad(msg("It took too long until the settings were checked."), msg("Save them again."))
+        yield bad(msg("Verifying the settings took too long."), msg("Save them again."))
     rights = _rights(container, operation)
     if not (rights and rights.role.covers(Role.ADMINISTRATOR) and rights.scope.allows(operation.connection_id)):
-        yield bad(msg("Whoever entered the settings may not change them any more."), "")
+        yield bad(msg("The person who entered the settings no longer has permission to change them."), "")
 
 
 def _rights(container: Container, operation: Operation) -> Rights | None:
@@ -104,6 +104,6 @@ def _check(
 
 def _failed(error: SyncError, *, setting: str) -> Finding:
     if isinstance(error, UnavailableError):
-        return bad(error.message, msg("Save the settings again in a while."), setting=setting)
+        return bad(error.message, msg("Save the settings again shortly."), setting=setting)
     found = failed(error)
     return bad(found.message, found.remedy, setting=found.setting or setting)

@@ -14,7 +14,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from integrations.twentyfour.budget import Budget
-from models.admin import audit_log, metrics_snapshot
+from models.admin import metrics_snapshot
 from models.admin.metrics_snapshot import MetricsSnapshot
 from models.database import Database, DatabaseUnavailableError
 from worker import heartbeat
@@ -22,9 +22,6 @@ from worker.queues import QUEUES
 
 CACHE_SECONDS = 5
 """How long an answer is given again, so that no number of questions is a burden."""
-
-KEYS_SECONDS = 3600.0
-"""How long it is believed when the oldest key was saved: to find out reads the audit log."""
 
 TRIED_SECONDS = 10.0
 """How long it is believed that a webhook can be written."""
@@ -65,8 +62,6 @@ class InstallationMetrics(Collector):
         self._reading = Lock()
         self._read: Sequence[Metric] = ()
         self._read_at = 0.0
-        self._oldest_key: datetime | None = None
-        self._keys_read_at = -KEYS_SECONDS
 
     def collect(self) -> Iterable[Metric]:
         """Read it, or tell what was read just now; what cannot be read is left out."""
@@ -82,21 +77,13 @@ class InstallationMetrics(Collector):
     def _of_postgresql(self) -> Sequence[Metric]:
         inbox: Sequence[Metric] = ()
         with suppress(DatabaseUnavailableError):
-            now = self._clock()
-            inbox = [*_inbox_metrics(metrics_snapshot.read(self._database, now=now)), self._of_keys(now)]
+            inbox = _inbox_metrics(metrics_snapshot.read(self._database, now=self._clock()))
         takes = int(not self._intake.refusal())
         return [
             Gauge("moment24_postgresql_up", "Whether PostgreSQL answers", int(bool(inbox))),
             Gauge("moment24_postgresql_takes_webhooks", "Whether a webhook could be written", takes),
             *inbox,
         ]
-
-    def _of_keys(self, now: datetime) -> Metric:
-        if time.monotonic() - self._keys_read_at >= KEYS_SECONDS:
-            self._oldest_key = audit_log.oldest_secret_saved_at(self._database, "moment_api_key")
-            self._keys_read_at = time.monotonic()
-        age = max((now - self._oldest_key).total_seconds(), 0) if self._oldest_key else 0
-        return Gauge("moment24_api_key_oldest_seconds", "Age of the oldest API key of Moment", age)
 
     def _of_redis(self) -> Sequence[Metric]:
         told: Sequence[Metric] = ()
@@ -126,7 +113,8 @@ class InstallationMetrics(Collector):
 
 def _inbox_metrics(read: MetricsSnapshot) -> Sequence[Metric]:
     totals = read.totals
-    idle = {"paused": totals.paused, "in_outage": totals.in_outage, "rate_limited": totals.rate_limited}
+    paused = totals.not_started + totals.paused
+    idle = {"paused": paused, "in_outage": totals.in_outage, "rate_limited": totals.rate_limited}
     connections = {"available": totals.connections - sum(idle.values()), **idle}
     return [
         _by("moment24_jobs", "Jobs that are not done", ("entity_type", "state"), read.jobs),
@@ -141,6 +129,7 @@ def _inbox_metrics(read: MetricsSnapshot) -> Sequence[Metric]:
         _by(
             "moment24_nightly_poll_seconds", "Age of the oldest nightly poll", ("entity_type",), read.nightly_polls
         ),
+        Gauge("moment24_api_key_oldest_seconds", "Age of the oldest API key of Moment", read.api_key_seconds),
         _backup_metric(read.backup_seconds),
     ]
 

@@ -27,21 +27,21 @@ def fiscal_years(target: Target) -> Iterator[Finding]:
     day = f"{target.today:%d.%m.%Y}"
     ours = [year for year in years if year.starts <= target.today <= year.ends]
     if any(not year.locked for year in ours):
-        yield good(msg("The fiscal year of today ({day}) is open.", day=day))
+        yield good(msg("Today's fiscal year ({day}) is open.", day=day))
     elif ours:
         yield bad(
-            msg("The fiscal year of today ({day}) is locked in 24SevenOffice.", day=day),
+            msg("Today's fiscal year ({day}) is locked in 24SevenOffice.", day=day),
             msg("Open the fiscal year in 24SevenOffice."),
         )
     else:
         yield bad(
-            msg("24SevenOffice has no fiscal year with today ({day}) in it.", day=day),
+            msg("24SevenOffice has no open fiscal year for today ({day}).", day=day),
             msg("Set up the fiscal year in 24SevenOffice."),
         )
     if any(earlier.ends + DAY != later.starts for earlier, later in pairwise(years)):
         spans = "; ".join(f"{year.starts:%d.%m.%Y}-{year.ends:%d.%m.%Y}" for year in years)
         yield unknown(
-            msg("The fiscal years do not follow each other day by day: {years}.", years=spans),
+            msg("The fiscal years don't follow each other day by day: {years}.", years=spans),
             msg("Compare them with those in 24SevenOffice."),
             tests="S11, S57",
         )
@@ -77,7 +77,7 @@ def series(target: Target) -> Iterator[Finding]:
         yield unknown(
             msg("The series of outgoing invoices goes on with {number}; Moment has no invoice yet.", number=here),
             msg(
-                "See that Moment's first invoice gets this number too, or set the series' start number (StartNo)."
+                "Make sure Moment's first invoice gets this number too, or set the series' start number (StartNo)."
             ),
             setting="voucher_number",
             tests="S1",
@@ -98,11 +98,11 @@ def receivables(target: Target) -> Iterator[Finding]:
     account = target.settings.receivables_account
     if account in target.erp.tax_codes():
         yield good(
-            msg("The receivables account {account} is there.", account=account), setting="receivables_account"
+            msg("The receivables account {account} exists.", account=account), setting="receivables_account"
         )
     else:
         yield bad(
-            msg("The receivables account {account} is not in the chart of accounts.", account=account),
+            msg("The receivables account {account} isn't in the chart of accounts.", account=account),
             msg("Open it in 24SevenOffice, or enter another one."),
             setting="receivables_account",
         )
@@ -116,23 +116,23 @@ def expense_accounts(target: Target) -> Iterator[Finding]:
     missing = missing_accounts(target.settings.expense_accounts, chart)
     if missing:
         yield bad(
-            msg("The chart of accounts has nothing for {accounts}.", accounts=missing),
-            msg("Open the accounts in 24SevenOffice, or take them out of the accounts of expenses."),
+            msg("These accounts don't exist in 24SevenOffice: {accounts}.", accounts=missing),
+            msg("Create the accounts in 24SevenOffice, or remove them from the expense accounts."),
             setting="expense_accounts",
         )
     else:
         yield good(
-            msg("The accounts of expenses are there: {accounts}.", accounts=target.settings.expense_accounts),
+            msg("The expense accounts exist: {accounts}.", accounts=target.settings.expense_accounts),
             setting="expense_accounts",
         )
-    for what, span in ((msg("what is owed to suppliers"), SUPPLIER_ACCOUNTS), (msg("VAT"), VAT_ACCOUNTS)):
+    for what, span in ((msg("supplier debt"), SUPPLIER_ACCOUNTS), (msg("VAT"), VAT_ACCOUNTS)):
         where = {"what": what, "first": span[0], "last": span[-1]}
         if any(account in chart for account in span):
             yield good(msg("There are accounts for {what} from {first} to {last}.", **where), tests="S20")
         else:
             yield unknown(
                 msg("There is no account for {what} from {first} to {last}.", **where),
-                msg("Expenses are right only where the chart of accounts is the Norwegian standard one."),
+                msg("Expenses are only correct if the chart of accounts follows the Norwegian standard."),
                 tests="S20",
             )
 
@@ -140,16 +140,18 @@ def expense_accounts(target: Target) -> Iterator[Finding]:
 def factoring(target: Target) -> Iterator[Finding]:
     number = target.settings.factoring_id
     if number is None:
-        yield not_needed(msg("No factoring id is set, so that vouchers carry the customer's own number."))
+        yield not_needed(msg("No factoring id is set, so vouchers use the customer's own number."))
         return
     company = target.erp.company(number)
     if company:
-        what = msg("All vouchers carry customer {number}, {name}.", number=number, name=company.name)
+        what = msg("All vouchers use customer {number}, {name}.", number=number, name=company.name)
         yield good(what, setting="factoring_id")
     else:
         yield bad(
-            msg("24SevenOffice has no customer {number}, which all vouchers are to carry.", number=number),
-            msg("Enter the customer number of the factoring company, or leave the factoring id empty."),
+            msg(
+                "Customer {number}, which all vouchers should use, doesn't exist in 24SevenOffice.", number=number
+            ),
+            msg("Enter the customer number of the factoring company, or leave the factoring id blank."),
             setting="factoring_id",
         )
 
@@ -161,7 +163,7 @@ def vat_codes(target: Target) -> Iterator[Finding]:
     wrong = [f"{account}={code}" for account, code in wanted.items() if account not in chart or code not in codes]
     if wrong:
         yield bad(
-            msg("24SevenOffice does not have these accounts or VAT codes: {pairs}.", pairs=_some(wrong)),
+            msg("24SevenOffice doesn't have these accounts or VAT codes: {pairs}.", pairs=_some(wrong)),
             msg("Correct them in the connection's settings, each as account=code."),
             setting="vat_codes",
         )
@@ -169,14 +171,14 @@ def vat_codes(target: Target) -> Iterator[Finding]:
     if odd:
         yield unknown(
             msg(
-                "The chart of accounts names VAT codes that 24SevenOffice does not list: {codes}.",
+                "The chart of accounts names VAT codes that 24SevenOffice doesn't list: {codes}.",
                 codes=_some(odd),
             ),
-            msg("Look at the VAT of the first vouchers."),
+            msg("Check the VAT of the first vouchers."),
             tests="S4, S13",
         )
     if not wrong and not odd:
-        yield good(msg("The VAT codes of the accounts are there."), setting="vat_codes", tests="S4, S13")
+        yield good(msg("The accounts' VAT codes exist."), setting="vat_codes", tests="S4, S13")
 
 
 def mapped_accounts(target: Target) -> Iterator[Finding]:
@@ -194,7 +196,7 @@ def mapped_accounts(target: Target) -> Iterator[Finding]:
         return
     if wrong:
         yield bad(
-            msg("24SevenOffice does not have these accounts or VAT codes: {pairs}.", pairs=_some(wrong)),
+            msg("24SevenOffice doesn't have these accounts or VAT codes: {pairs}.", pairs=_some(wrong)),
             msg("Correct them in the connection's settings, each as id=account or id=account/code."),
             setting="accounts",
         )
@@ -205,7 +207,7 @@ def mapped_accounts(target: Target) -> Iterator[Finding]:
             setting="accounts",
         )
     if not wrong and not strange:
-        yield good(msg("The accounts that stand for Moment's are there."), setting="accounts")
+        yield good(msg("The accounts that replace Moment's exist."), setting="accounts")
 
 
 def revenue_accounts(target: Target) -> Iterator[Finding]:
@@ -222,18 +224,18 @@ def revenue_accounts(target: Target) -> Iterator[Finding]:
     odd = [f"{account}={code}" for account, code in sorted(theirs.items()) if code and code not in codes]
     if missing:
         yield unknown(
-            msg("Moment has accounts that are not in the chart of accounts: {accounts}.", accounts=_some(missing)),
-            msg("Open those in 24SevenOffice that invoices use; an invoice on another one is refused."),
+            msg("Moment has accounts that aren't in the chart of accounts: {accounts}.", accounts=_some(missing)),
+            msg("Create the ones that invoices use in 24SevenOffice. Invoices on any other account are rejected."),
         )
     if odd:
         yield bad(
-            msg("Moment's accounts name VAT codes that 24SevenOffice does not have: {pairs}.", pairs=_some(odd)),
+            msg("Moment's accounts name VAT codes that 24SevenOffice doesn't have: {pairs}.", pairs=_some(odd)),
             msg("Correct the accounts in Moment, or enter the VAT codes of these accounts here."),
             setting="vat_codes",
             tests="M13",
         )
     if not missing and not odd:
-        yield good(msg("The accounts that Moment books invoices on are there."), tests="M13")
+        yield good(msg("The accounts Moment books invoices on exist."), tests="M13")
 
 
 def missing_accounts(listed: str, chart: Collection[int]) -> str:
@@ -253,16 +255,16 @@ def _looked_for(target: Target, invoice: Invoice | None) -> Iterator[Finding]:
     lines = target.erp.posted(invoice.number, day=invoice.day)
     if any(line.customer_number and line.day == invoice.day for line in lines):
         yield good(
-            msg("Invoice {number} is found in the ledger by its number, on its day.", number=invoice.number),
+            msg("Invoice {number} was found in the ledger by its number and date.", number=invoice.number),
             tests="S12, S18",
         )
     else:
         yield unknown(
             msg(
-                "Invoice {number} came across, and is not found in the ledger by its number.",
+                "Invoice {number} was synced but can't be found in the ledger by its number.",
                 number=invoice.number,
             ),
-            msg("See whether its voucher is still there, with invoice number, customer and day."),
+            msg("Check that its voucher still exists, with the same invoice number, customer and date."),
             tests="S12, S18",
         )
 
@@ -274,12 +276,13 @@ def _compared(target: Target, *, here: int, there: int) -> Finding:
     what = msg("Moment's next invoice gets {there}, 24SevenOffice's next voucher {here}.", there=there, here=here)
     if here > there:
         remedy = msg(
-            "Moment's number is taken. Let 24SevenOffice number the vouchers, by the setting “voucher number”."
+            "Moment's number is already in use. Let 24SevenOffice number the vouchers with the setting “Voucher "
+            "number”."
         )
         return bad(what, remedy, setting="voucher_number", tests="S1")
     if target.pending_invoices:
         on_their_way = msg(
-            "Invoices on their way: {count}. Compare again when they have come across.",
+            "Invoices in progress: {count}. Compare again once they have synced.",
             count=target.pending_invoices,
         )
         return unknown(what, on_their_way, setting="voucher_number", tests="S1")

@@ -20,17 +20,17 @@ def settings(target: Target) -> Iterator[Finding]:
     if "entity_types" not in wrong:
         travelling = (plural_of(entity_type) for entity_type in EntityType if target.syncs(entity_type))
         yield good(
-            msg("What travels: {records}.", records=joined(*travelling, between=", ")), setting="entity_types"
+            msg("Records to sync: {records}.", records=joined(*travelling, between=", ")), setting="entity_types"
         )
 
 
 def client_id(target: Target) -> Iterator[Finding]:
     known = target.settings
     if not known.client_id:
-        yield not_needed(msg("No client id is set, so that projects carry none."))
+        yield not_needed(msg("No client id is set, so projects have none."))
     elif "client_id" not in contradictions(known):
         what = msg(
-            "Projects carry the client id {id} in {field}.", id=known.client_id, field=known.client_id_field
+            "Projects store the client id {id} in {field}.", id=known.client_id, field=known.client_id_field
         )
         yield good(what, setting="client_id")
 
@@ -38,10 +38,10 @@ def client_id(target: Target) -> Iterator[Finding]:
 def recipients(target: Target) -> Iterator[Finding]:
     addresses = target.settings.error_emails
     if addresses:
-        yield good(msg("Mails about errors go to {addresses}.", addresses=", ".join(addresses)))
+        yield good(msg("Alerts are sent to {addresses}.", addresses=", ".join(addresses)))
     else:
-        remedy = msg("Enter an e-mail address for errors in the connection's settings.")
-        yield bad(msg("Nobody hears of errors."), remedy, setting="error_emails")
+        remedy = msg("Enter at least one alert recipient in the connection's settings.")
+        yield bad(msg("No alert recipients."), remedy, setting="error_emails")
 
 
 def webhooks(target: Target) -> Iterator[Finding]:
@@ -58,10 +58,10 @@ def webhooks(target: Target) -> Iterator[Finding]:
     silent = [plural_of(entity_type) for entity_type in wanted if entity_type not in target.last_webhooks]
     if silent:
         yield unknown(
-            msg("Moment has not told of these yet: {records}.", records=joined(*silent, between=", ")),
+            msg("No webhooks received yet for {records}.", records=joined(*silent, between=", ")),
             msg(
-                "Enter the webhook's address for them in Moment (Setup > Settings > Integrations). Without it "
-                "they come all the same, a few minutes later."
+                "Enter the webhook URL for them in Moment (Setup > Settings > Integrations). Without it, "
+                "changes still sync, a few minutes later."
             ),
             tests="M6",
         )
@@ -76,12 +76,12 @@ def _missed(target: Target) -> Iterator[Finding]:
     if missed:
         yield unknown(
             msg(
-                "Changes in the last seven days of which Moment had sent no notification: {changes}.",
+                "Changes in the past seven days without a webhook from Moment: {changes}.",
                 changes=joined(*missed, between=", "),
             ),
             msg(
-                "A poll found them, so nothing is missing. If they become many, see that the webhook's address in "
-                "Moment is the present one, and that Moment can always reach it."
+                "Polling found them, so nothing is missing. If there are many, check that the current webhook "
+                "URL is entered in Moment and that Moment can always reach it."
             ),
             tests="M6",
         )
@@ -89,11 +89,11 @@ def _missed(target: Target) -> Iterator[Finding]:
 
 def _webhook_finding(entity_type: EntityType, at: datetime, *, lately: bool) -> Finding:
     when = f"{at.astimezone(OSLO):%d.%m.%Y %H:%M}"
-    what = msg("Moment last told of {records} at {when}.", records=plural_of(entity_type), when=when)
+    what = msg("Last webhook for {records}: {when}.", records=plural_of(entity_type), when=when)
     if lately:
         return good(what, tests="M6")
     remedy = msg(
-        "If any have changed since, see that the webhook's address still stands in Moment (Setup > Settings > "
+        "If any have changed since, check that the webhook URL is still entered in Moment (Setup > Settings > "
         "Integrations)."
     )
     return unknown(what, remedy, tests="M6")

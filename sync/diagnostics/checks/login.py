@@ -23,9 +23,7 @@ def log_in(erp: InspectableErp) -> Identity:
 
 def login(target: Target) -> Iterator[Finding]:
     client = log_in(target.erp).client
-    yield good(
-        msg("24SevenOffice accepts the login, which leads to {client}.", client=client), setting="identity_id"
-    )
+    yield good(msg("Signed in to 24SevenOffice ({client}).", client=client), setting="identity_id")
 
 
 def services(target: Target) -> Iterator[Finding]:
@@ -38,14 +36,14 @@ def services(target: Target) -> Iterator[Finding]:
                 raise
             yield not_visible(name, error, tests=tests)
         else:
-            yield good(msg("24SevenOffice shows us {what}.", what=name), tests=tests)
+            yield good(msg("We can read {what} in 24SevenOffice.", what=name), tests=tests)
 
 
 def not_visible(what: Message, error: SyncError, *, tests: str = "") -> Finding:
     """Report something that 24SevenOffice does not show us, though the login is accepted."""
     return bad(
-        msg("24SevenOffice does not show us {what}: {error}", what=what, error=error.message),
-        msg("If it stays so, give the user the right to {what} in 24SevenOffice.", what=what),
+        msg("We can't read {what} in 24SevenOffice: {error}", what=what, error=error.message),
+        msg("If this persists, give the user access to {what} in 24SevenOffice.", what=what),
         tests=tests,
     )
 

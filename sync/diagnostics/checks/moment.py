@@ -7,15 +7,13 @@ from itertools import islice
 
 from i18n.formatting import OSLO
 from i18n.messages import Message, joined, msg
+from models.connections.repository import API_KEY_LIFETIME, RENEWAL_NOTICE
 from models.enums import EntityType, plural_of
 from sync.diagnostics.findings import Finding, Target, bad, blocks_system, failed, good, not_needed, unknown
 from sync.errors import MisconfiguredError, RejectedError, SyncError
 from sync.records import Customer, Invoice, Project
 
 A_YEAR = timedelta(days=365)
-API_KEY_LIFETIME = 2 * A_YEAR
-RENEWAL_NOTICE = timedelta(days=60)
-"""How long before its end a key is to be renewed."""
 UNKNOWN_RECORD_ID = "0"
 """An id that no record has."""
 UNKNOWN_EXPENSE_ID = "24so:0/0/0"
@@ -25,7 +23,7 @@ UNKNOWN_EXPENSE_ID = "24so:0/0/0"
 def company(target: Target) -> Iterator[Finding]:
     next(iter(target.moment.changed(EntityType.CUSTOMER, since=target.now)), None)
     number = target.settings.moment_company
-    yield good(msg("Moment accepts the API key, and has the company {company}.", company=number), tests="M16")
+    yield good(msg("Moment accepts the API key for company {company}.", company=number), tests="M16")
 
 
 def lists(target: Target) -> Iterator[Finding]:
@@ -35,9 +33,7 @@ def lists(target: Target) -> Iterator[Finding]:
     except MisconfiguredError:
         yield not_shown(msg("financial accounts"), tests="M19")
     else:
-        yield good(
-            msg("Moment tells the whole list of its financial accounts: {count}.", count=count), tests="M19"
-        )
+        yield good(msg("Moment returns its full list of financial accounts: {count}.", count=count), tests="M19")
 
 
 def records(target: Target) -> Iterator[Finding]:
@@ -58,18 +54,17 @@ def contact_fields(target: Target) -> Iterator[Finding]:
     if missing:
         yield unknown(
             msg(
-                "Moment does not tell this of customers, though it is asked to: {fields}.", fields=joined(*missing)
+                "Moment doesn't return these customer fields even though we request them: {fields}.",
+                fields=joined(*missing),
             ),
-            msg("What is not told stays in 24SevenOffice as it is, and is missing on new customers."),
+            msg("These fields stay unchanged in 24SevenOffice and are missing on new customers."),
             tests="M20",
         )
     elif unasked:
-        what = msg(
-            "Moment tells this of customers, also without being asked to: {fields}.", fields=joined(*unasked)
-        )
+        what = msg("Moment returns these customer fields without a request: {fields}.", fields=joined(*unasked))
         yield good(what, tests="M20")
     else:
-        yield good(msg("Moment tells e-mail, phone and addresses of customers when it is asked to."), tests="M20")
+        yield good(msg("Moment returns email, phone and addresses of customers on request."), tests="M20")
 
 
 def latest(target: Target, entity_type: EntityType, *, limit: int) -> Iterator[Customer | Project | Invoice]:
@@ -86,7 +81,7 @@ def latest(target: Target, entity_type: EntityType, *, limit: int) -> Iterator[C
 
 def expenses(target: Target) -> Iterator[Finding]:
     if not target.syncs(EntityType.EXPENSE):
-        yield not_needed(msg("Expenses are off, so that nothing is brought to Moment."))
+        yield not_needed(msg("Expenses are off, so nothing is imported to Moment."))
         return
     yield read_finding(EntityType.EXPENSE, lambda: target.moment.find_expense(UNKNOWN_EXPENSE_ID), "M4")
     name = target.settings.expense_activity
@@ -95,36 +90,36 @@ def expenses(target: Target) -> Iterator[Finding]:
     else:
         yield bad(
             msg("No project in Moment has an open activity called “{name}”.", name=name),
-            msg("Make or open it in the projects that expenses go to, or enter another name."),
+            msg("Create or open it in the projects that expenses go to, or enter another name."),
             setting="expense_activity",
         )
 
 
 def api_key(target: Target) -> Iterator[Finding]:
-    remedy = msg("A key lives for two years at most: put a note in the calendar to make a new one.")
+    remedy = msg("Keys expire after at most two years. Set a reminder to renew it.")
     if target.api_key_saved_at is None:
-        what = msg("Until when Moment's API key is valid cannot be seen from outside.")
+        what = msg("We can't check when Moment's API key expires.")
         yield unknown(what, remedy, setting="moment_api_key")
         return
     saved, ends = (
         at.astimezone(OSLO) for at in (target.api_key_saved_at, target.api_key_saved_at + API_KEY_LIFETIME)
     )
     what = msg(
-        "Moment's API key was entered on {saved}, so that it ends on {ends} at the latest.",
+        "Moment's API key was entered on {saved} and expires on {ends} at the latest.",
         saved=f"{saved:%d.%m.%Y}",
         ends=f"{ends:%d.%m.%Y}",
     )
     if ends - target.now > RENEWAL_NOTICE:
         yield unknown(what, remedy, setting="moment_api_key")
     else:
-        renew = msg("Make a new API key in Moment, and enter it in the connection's settings.")
+        renew = msg("Create a new API key in Moment, and enter it in the connection's settings.")
         yield bad(what, renew, setting="moment_api_key")
 
 
 def manual_checks(_: Target) -> Iterator[Finding]:
     yield unknown(
-        msg("Whether people can enter customer numbers in Moment cannot be seen from outside."),
-        msg("See that the field for the customer number is disabled there: 24SevenOffice gives the numbers."),
+        msg("We can't check whether customer numbers can be edited in Moment."),
+        msg("Make sure the customer number field is disabled there: 24SevenOffice assigns the numbers."),
     )
 
 
@@ -134,20 +129,20 @@ def _absent(target: Target) -> Finding:
         there = target.moment.customer(UNKNOWN_RECORD_ID)
     except (MisconfiguredError, RejectedError) as error:
         what = msg(
-            "Moment answers otherwise than assumed for a record that it does not have: {error}",
+            "Moment responds unexpectedly for missing records: {error}",
             error=error.message,
         )
-        return unknown(what, msg("A record that is deleted in Moment may then look like an error."), tests="M5")
+        return unknown(what, msg("Records deleted in Moment may then look like errors."), tests="M5")
     if there is None:
-        return good(msg("Moment answers as assumed for a record that it does not have."), tests="M5")
+        return good(msg("Moment responds as expected for missing records."), tests="M5")
     return not_needed(msg("Moment has a customer {id}.", id=UNKNOWN_RECORD_ID))
 
 
 def not_shown(what: Message, *, tests: str = "") -> Finding:
     """Report something that the key may not read, though it may read the company."""
     return bad(
-        msg("Moment's API key does not let us read {what}.", what=what),
-        msg("Give the key the right to {what} in Moment, or make a new one.", what=what),
+        msg("Moment's API key has no read access to {what}.", what=what),
+        msg("Give the key access to {what} in Moment, or create a new one.", what=what),
         setting="moment_api_key",
         tests=tests,
     )
@@ -167,8 +162,8 @@ def read_finding(
         return failed(error, tests=tests)
     if seen == []:
         what = msg(
-            "Moment has no {records} of the last year, so that it is not seen how they look.",
+            "Moment has no {records} from the past year, so we couldn't check the data format.",
             records=plural_of(entity_type),
         )
         return unknown(what, msg("Test the connection again when there are some."), tests=tests)
-    return good(msg("Moment shows us {records}.", records=plural_of(entity_type)), tests=tests)
+    return good(msg("We can read {records} in Moment.", records=plural_of(entity_type)), tests=tests)

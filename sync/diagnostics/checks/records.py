@@ -30,20 +30,20 @@ def customers(target: Target) -> Iterator[Finding]:
     except SyncError as error:
         if blocks_system(error):
             raise
-        yield not_visible(msg("the register of customers"), error, tests="S30")
+        yield not_visible(msg("the customer register"), error, tests="S30")
         return
     if out_of_use:
         yield good(
             msg(
-                "24SevenOffice also lists the customers and suppliers that are out of use: {out_of_use}.",
+                "24SevenOffice also lists inactive customers and suppliers: {out_of_use}.",
                 out_of_use=out_of_use,
             ),
             tests="S30",
         )
     elif in_use:
         yield unknown(
-            msg("All customers and suppliers that 24SevenOffice lists are in use."),
-            msg("If some are out of use there, they are not found, and may be made a second time."),
+            msg("All customers and suppliers listed by 24SevenOffice are active."),
+            msg("Inactive ones, if any, aren't found and may be created again."),
             tests="S30",
         )
 
@@ -56,16 +56,19 @@ def projects(target: Target) -> Iterator[Finding]:
     listed = {each.number for each in target.erp.existing_projects(numbers)} if numbers else set()
     if left_out := [number for number in sorted(numbers - listed) if target.erp.project(number)]:
         yield bad(
-            msg("24SevenOffice has projects that its list leaves out: {numbers}.", numbers=_listed(left_out)),
             msg(
-                "See whether they are closed there. If Moment has another project of such a number, give that one "
-                "another number: it would overwrite the one that is there."
+                "24SevenOffice has projects that are missing from its project list: {numbers}.",
+                numbers=_listed(left_out),
+            ),
+            msg(
+                "Check whether they are closed there. If Moment has another project with such a number, change "
+                "that number: it would overwrite the existing project."
             ),
             tests="S31",
         )
     elif listed:
         yield good(
-            msg("24SevenOffice lists projects that Moment has too: {numbers}.", numbers=_listed(listed)),
+            msg("24SevenOffice lists projects that also exist in Moment: {numbers}.", numbers=_listed(listed)),
             tests="S31",
         )
 
@@ -104,7 +107,7 @@ def supplier_vouchers(target: Target) -> Iterator[Finding]:
     }
     if not vouchers:
         yield unknown(
-            msg("There are no vouchers with costs of the last 30 days, so that it is not seen how they look."),
+            msg("There are no cost vouchers from the past 30 days, so we couldn't check the data format."),
             msg("Test the connection again when there are some."),
             tests="S5, S6, S7, S21",
         )
@@ -135,7 +138,7 @@ def _added_up(invoice: Invoice, target: Target, chart: Chart) -> Iterator[Findin
                 lines=lines,
                 total=invoice.total,
             ),
-            msg("Compare with the invoice in Moment: as it is, it would be refused."),
+            msg("Compare it with the invoice in Moment: it would be rejected as it is."),
             tests="M1",
         )
 
@@ -147,7 +150,7 @@ def _signed(credit_note: Invoice) -> Finding:
         return good(msg("Credit note {number} is below zero in Moment: {total}.", **named), tests="M1")
     return bad(
         msg("Credit note {number} is above zero in Moment: {total}.", **named),
-        msg("Please pass this on to whoever runs the integration: such credit notes are refused."),
+        msg("Forward this to your system administrator: such credit notes are rejected."),
         tests="M1",
     )
 
@@ -161,7 +164,7 @@ def _rated(invoice: Invoice, listed: Mapping[str, Decimal]) -> Finding:
     }
     return unknown(
         msg("Invoice {number} is in {currency}, at {rate} kroner for one; 24SevenOffice has {known}.", **named),
-        msg("See that this is the rate, and for one unit."),
+        msg("Check that this is the rate for one unit of the currency."),
         tests="M8, S40",
     )
 
@@ -171,13 +174,13 @@ def _whole(vouchers: Mapping[str, Sequence[LedgerLine]]) -> Finding:
         if sum(line.amount for line in lines) or len({line.day for line in lines}) > 1:
             return unknown(
                 msg(
-                    "The lines of voucher {name} in the ledger do not balance, or are of several days.",
+                    "The lines of voucher {name} in the ledger don't balance or have different dates.",
                     name=name,
                 ),
                 msg("Look for a voucher number that is used twice in a year."),
                 tests="S21",
             )
-    return good(msg("The latest vouchers with costs are whole: {names}.", names=", ".join(vouchers)), tests="S21")
+    return good(msg("The latest cost vouchers are complete: {names}.", names=", ".join(vouchers)), tests="S21")
 
 
 def _vat(vouchers: Mapping[str, Sequence[LedgerLine]], rates: Mapping[str, Decimal]) -> Finding:
@@ -189,20 +192,20 @@ def _vat(vouchers: Mapping[str, Sequence[LedgerLine]], rates: Mapping[str, Decim
     if odd:
         return unknown(
             msg(
-                "The VAT of these vouchers is not what the rates of their VAT codes make: {names}.",
+                "The VAT of these vouchers doesn't match the rates of their VAT codes: {names}.",
                 names=", ".join(odd),
             ),
-            msg("Correct it in 24SevenOffice: expenses of such a voucher wait for a person."),
+            msg("Correct it in 24SevenOffice: expenses from such vouchers need attention."),
             tests="S5",
         )
     if not any(line.account in VAT_ACCOUNTS for lines in vouchers.values() for line in lines):
         return unknown(
-            msg("The latest vouchers with costs have no VAT of their own: costs are taken to include it."),
+            msg("The latest cost vouchers have no VAT lines, so costs are assumed to include VAT."),
             msg("Compare the first expenses with the invoices."),
             tests="S5",
         )
     return good(
-        msg("The VAT of the latest vouchers stands on lines of its own, by the VAT codes of the costs."),
+        msg("The VAT of the latest vouchers is on separate lines, by the VAT codes of the costs."),
         tests="S5",
     )
 
@@ -213,11 +216,11 @@ def _suppliers(vouchers: Mapping[str, Sequence[LedgerLine]]) -> Finding:
         for name, lines in vouchers.items()
     }
     if all(named.values()):
-        return good(msg("The supplier's name stands on what is owed to the supplier."), tests="S7")
+        return good(msg("Supplier names are on the supplier debt lines."), tests="S7")
     nameless = ", ".join(name for name, known in named.items() if not known)
     return unknown(
-        msg("No supplier's name stands on what is owed of these vouchers: {names}.", names=nameless),
-        msg("It is taken from the document or the register then: look at the supplier of the first expenses."),
+        msg("These vouchers have no supplier name on the supplier debt line: {names}.", names=nameless),
+        msg("The name is then taken from the document or the register: check the supplier on the first expenses."),
         tests="S7",
     )
 
@@ -230,7 +233,7 @@ def _documents(target: Target, vouchers: Mapping[str, Sequence[LedgerLine]]) -> 
         yield good(msg("The latest vouchers have approved documents: {count}.", count=approved), tests="S6")
     elif found:
         yield unknown(
-            msg("All documents of the latest vouchers wait for approval."),
-            msg("See in 24SevenOffice that they do; until they are approved their costs stay away."),
+            msg("All documents of the latest vouchers are awaiting approval."),
+            msg("Check this in 24SevenOffice. Their costs aren't imported until the documents are approved."),
             tests="S6",
         )

@@ -7,7 +7,7 @@ from i18n.messages import msg, translate
 from sync.diagnostics.findings import Finding, Target, failed
 from sync.errors import OutcomeUnknownError, SyncError
 
-NAME = msg("Test of the bridge, not real")
+NAME = msg("Test of the integration, not real")
 """What everything is called that a rehearsal makes."""
 
 TEST_ID = "bridge-test"
@@ -28,7 +28,7 @@ class WriteTestArtifacts:
 
     def creating(self, key: str, what: str) -> None:
         """Note what the next call makes, which may be there from now on."""
-        self._left[key] = msg("perhaps {what}", what=what)
+        self._left[key] = msg("possibly {what}", what=what)
         self._announce(what)
 
     def created(self, key: str, what: str) -> None:

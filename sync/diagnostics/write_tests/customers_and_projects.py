@@ -48,9 +48,9 @@ def project(context: WriteTestContext, customer_number: int) -> Generator[Findin
     held = erp.project(PROJECT)
     if held and held.name != context.name:
         what = msg(
-            "24SevenOffice has a project {number} already, called “{name}”.", number=PROJECT, name=held.name
+            "24SevenOffice already has a project {number}, called “{name}”.", number=PROJECT, name=held.name
         )
-        yield unknown(what, msg("Saving a project is not tried out here."), tests="S2")
+        yield unknown(what, msg("Saving a project isn't tested here."), tests="S2")
         return None
     told = msg("project {number} “{name}” in 24SevenOffice", number=PROJECT, name=context.name)
     context.artifacts.creating("project", told)
@@ -58,7 +58,7 @@ def project(context: WriteTestContext, customer_number: int) -> Generator[Findin
     held = erp.project(PROJECT)
     if held is None:
         yield bad(
-            msg("Project {number} was saved, and 24SevenOffice does not have it.", number=PROJECT),
+            msg("Project {number} was saved but doesn't exist in 24SevenOffice.", number=PROJECT),
             msg("Look for it in 24SevenOffice under its name."),
             tests="S2",
         )
@@ -71,7 +71,7 @@ def project(context: WriteTestContext, customer_number: int) -> Generator[Findin
     else:
         yield bad(
             msg(
-                "A project was saved with “{id}” in {field}, where “{held}” stands now.",
+                "A project was saved with “{id}” in {field}, which now contains “{held}”.",
                 id=known.client_id,
                 field=field,
                 held=held.client_id,
@@ -93,18 +93,18 @@ def customer_number(context: WriteTestContext) -> Iterator[Finding]:
             after = moment.customer(record_id)
             if after == before:
                 what = msg(
-                    "Moment takes a customer number: customer {number} was given its own again.",
+                    "Moment accepts a customer number: customer {number} was sent its own again.",
                     number=before.number,
                 )
                 yield good(what, tests="M2")
             else:
                 what = msg(
-                    "Giving customer {number} its own number again has changed it in Moment.", number=before.number
+                    "Customer {number} changed in Moment when sent its own number again.", number=before.number
                 )
-                yield bad(what, msg("Look at the customer in Moment."), tests="M2")
+                yield bad(what, msg("Check the customer in Moment."), tests="M2")
             return
-    what = msg("No customer in Moment has a number yet, so that setting one is not tried out.")
-    yield unknown(what, msg("Test again when one has come across."), tests="M2")
+    what = msg("No customer in Moment has a number yet, so setting one wasn't tested.")
+    yield unknown(what, msg("Test again once one has synced."), tests="M2")
 
 
 def _saved(
@@ -129,10 +129,13 @@ def _saved(
 def _found(context: WriteTestContext, number: int) -> Finding:
     found = context.target.erp.find_company(TEST_ID)
     if found and found.number == number:
-        return good(msg("A customer is found again by Moment's id: {number}.", number=number))
+        return good(msg("A customer can be found by its Moment id: {number}.", number=number))
     return bad(
-        msg("Customer {number} was saved, and is not found by Moment's id (ExternalId).", number=number),
-        msg("After a call without an answer a customer may be made twice: watch the customers of 24SevenOffice."),
+        msg("Customer {number} was saved but can't be found by its Moment id (ExternalId).", number=number),
+        msg(
+            "A customer may be created twice after a call without a response: keep an eye on the customers in "
+            "24SevenOffice."
+        ),
     )
 
 
@@ -144,15 +147,15 @@ def _overwritten(context: WriteTestContext, number: int) -> Finding:
     held = context.target.erp.company(number)
     if answer != number or held is None or held.name != context.name:
         return bad(
-            msg("Customer {number} was saved again under its number, and did not change.", number=number),
-            msg("Look at it in 24SevenOffice: changes in Moment may not arrive."),
+            msg("Customer {number} was saved again under its number but didn't change.", number=number),
+            msg("Check it in 24SevenOffice: changes in Moment may not arrive."),
             tests="S14",
         )
     if held.organization_number == ORGANIZATION_NUMBER:
-        return good(msg("Saving a customer again leaves alone what is not sent."), tests="S14")
+        return good(msg("Saving a customer again keeps fields that aren't sent."), tests="S14")
     return unknown(
-        msg("Saving a customer again empties what is not sent: its organization number is gone."),
-        msg("Let addresses and phone numbers travel always, or those in 24SevenOffice are lost."),
+        msg("Saving a customer again clears fields that aren't sent: its organization number is gone."),
+        msg("Set addresses and phone numbers to sync on every change, or those in 24SevenOffice are lost."),
         setting="customer_details",
         tests="S14",
     )

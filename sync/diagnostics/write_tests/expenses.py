@@ -20,8 +20,8 @@ def expense(context: WriteTestContext) -> Iterator[Finding]:
     project_id = next(iter(moment.changed(EntityType.PROJECT, since=target.now - A_YEAR)), None)
     if project_id is None:
         yield unknown(
-            msg("No expense was tried out: Moment has no project of the last year."),
-            msg("Make a project in Moment, and try again."),
+            msg("No expense was tested: Moment has no project from the past year."),
+            msg("Create a project in Moment, and retry."),
             tests="M4, M11, M14, M15",
         )
         return
@@ -43,7 +43,7 @@ def _activity(context: WriteTestContext, project_id: str) -> Generator[Finding, 
         yield write_failed(error, tests="M14")
         return ""
     context.artifacts.created("activity", told)
-    yield good(msg("Moment takes an activity that the bridge makes."), tests="M14")
+    yield good(msg("Moment accepts an activity created by the integration."), tests="M14")
     return activity_id
 
 
@@ -87,11 +87,14 @@ def _cleared(context: WriteTestContext) -> None:
 
 def _found(context: WriteTestContext, expense_id: str) -> Iterator[Finding]:
     if context.target.moment.find_expense(TEST_ID) == expense_id:
-        yield good(msg("An expense in kroner is taken, and found by our key."), tests="M4, M15")
+        yield good(msg("An expense in kroner is accepted and can be found by our key."), tests="M4, M15")
     else:
         yield bad(
-            msg("An expense was made, and is not found by our key."),
-            msg("After a call without an answer an expense may be made twice: watch the first ones in Moment."),
+            msg("An expense was created but can't be found by our key."),
+            msg(
+                "An expense may be created twice after a call without a response: keep an eye on the first ones "
+                "in Moment."
+            ),
             tests="M4",
         )
 
@@ -101,11 +104,11 @@ def _attached(context: WriteTestContext, expense_id: str) -> Iterator[Finding]:
     moment.attach(expense_id, name=FILE_NAME, media_type="text/plain", content=content)
     names = moment.attachments(expense_id) or ()
     if FILE_NAME in names:
-        yield good(msg("A file of an expense is taken, and listed by its name."), tests="M4, M11")
+        yield good(msg("A file on an expense is accepted and listed by name."), tests="M4, M11")
     else:
         yield bad(
-            msg("A file of an expense was taken, and is not listed by its name."),
-            msg("After a crash a document may be there twice: look at the documents of the first expenses."),
+            msg("A file on an expense was accepted but isn't listed by name."),
+            msg("A document may be attached twice after a crash: check the documents on the first expenses."),
             tests="M11",
         )
 
@@ -114,8 +117,8 @@ def _removed(context: WriteTestContext, expense_id: str) -> Iterator[Finding]:
     context.target.moment.delete_expense(expense_id)
     if context.target.moment.find_expense(TEST_ID) is None:
         context.artifacts.removed("expense")
-        yield good(msg("An expense is removed, and not found any more."), tests="M5")
+        yield good(msg("An expense can be removed."), tests="M5")
     else:
         yield bad(
-            msg("An expense was removed, and is still found."), msg("Remove it by hand in Moment."), tests="M5"
+            msg("An expense was removed but still exists."), msg("Remove it manually in Moment."), tests="M5"
         )

@@ -67,8 +67,8 @@ def voucher(context: WriteTestContext, *, customer_number: int, project_number: 
     account = _account(target)
     if year is None or account is None:
         yield unknown(
-            msg("No voucher was tried out: it takes an open fiscal year and a revenue account."),
-            msg("Mend what the lines above name first."),
+            msg("No voucher was tested: this requires an open fiscal year and a revenue account."),
+            msg("Fix the problems listed above first."),
             tests="S1, S10, S18",
         )
         return
@@ -153,10 +153,10 @@ def _rounded(voucher: Voucher) -> Voucher:
 
 def _not_rounded(off: int) -> Finding:
     return bad(
-        msg("24SevenOffice does not keep VAT that is {off} øre off its rate through rounding.", off=off),
+        msg("24SevenOffice doesn't keep VAT that is {off} øre off its rate due to rounding.", off=off),
         msg(
-            "Please pass this on to whoever runs the integration. Long invoices and those in another currency may "
-            "have to be posted by hand."
+            "Forward this to your system administrator. Long invoices and those in another currency may have to "
+            "be posted manually."
         ),
         tests="S58",
     )
@@ -165,14 +165,14 @@ def _not_rounded(off: int) -> Finding:
 def _right_way(way: Literal["net", "gross"], *, is_right: bool) -> Finding:
     if is_right:
         return bad(
-            msg("The right way for the VAT of vouchers is “{way}”, and the other one is set.", way=way),
-            msg("Choose “{way}” for the VAT of vouchers.", way=way),
+            msg("The correct option for Voucher VAT is “{way}”, but the other one is selected.", way=way),
+            msg("Choose “{way}” for Voucher VAT.", way=way),
             setting="voucher_vat",
             tests="S24",
         )
     return bad(
-        msg("In neither way does 24SevenOffice keep the VAT of a voucher."),
-        msg("Look at the VAT codes in 24SevenOffice, and at the vouchers of this test, before invoices travel."),
+        msg("24SevenOffice doesn't keep a voucher's VAT with either option."),
+        msg("Check the VAT codes in 24SevenOffice and the vouchers of this test before you sync invoices."),
         setting="voucher_vat",
         tests="S24",
     )
@@ -255,7 +255,9 @@ class _VoucherTest:
             return error
         except Exception as error:
             log.exception("check_crashed", check="vouchers.post")
-            told = msg("The bridge itself failed on this record ({error}).", error=type(error).__name__)
+            told = msg(
+                "An internal error occurred while processing this record ({error}).", error=type(error).__name__
+            )
             return OutcomeUnknownError(told, error_code=CRASHED)
         return None
 
@@ -269,7 +271,7 @@ class _VoucherTest:
 
     def _stands(self) -> None:
         self._left(
-            msg("voucher {number} of {year} over 1 krone in 24SevenOffice, which is not reversed", **self.named)
+            msg("voucher {number} of {year} over 1 krone in 24SevenOffice, which isn't reversed", **self.named)
         )
 
     def _not_posted(self, error: SyncError) -> Finding:
@@ -279,7 +281,7 @@ class _VoucherTest:
         if (answered and self.settings.posting == "ledger") or not error.outcome_unknown:
             self.context.artifacts.removed(self.key)
         if self.vat_is_wrong and self.off_rate:
-            what = msg("24SevenOffice refuses VAT that is {off} øre off its rate.", off=self.off_rate)
+            what = msg("24SevenOffice rejects VAT that is {off} øre off its rate.", off=self.off_rate)
             return unknown(what, EXACT_NEXT, tests="S58")
         return write_failed(error, tests="S1, S10")
 
@@ -292,11 +294,11 @@ class _VoucherTest:
         )
         return bad(
             msg(
-                "24SevenOffice took voucher {number}, and the ledger does not have its invoice number.",
+                "24SevenOffice accepted voucher {number}, but the ledger doesn't have its invoice number.",
                 number=self.number,
             ),
             msg(
-                "Look for it in 24SevenOffice. If it waits in a journal, vouchers are not posted at once; if it "
+                "Look for it in 24SevenOffice. If it waits in a journal, vouchers aren't posted at once; if it "
                 "has no invoice number, an invoice may be posted twice after an outage."
             ),
             tests="S9, S18",
@@ -308,15 +310,16 @@ class _VoucherTest:
                 msg("voucher {number} of {year} over 1 krone in 24SevenOffice: reverse it there", **self.named)
             )
             return bad(
-                msg("Voucher {number} was to wait in a journal, and stands in the ledger.", number=self.number),
+                msg("Voucher {number} should be in a journal but is in the ledger.", number=self.number),
                 msg(
-                    "Invoices are posted at once, whatever is set. Post them to the ledger, or ask 24SevenOffice."
+                    "Invoices are posted immediately regardless of the setting. Choose immediate posting, or "
+                    "ask 24SevenOffice."
                 ),
                 setting="posting",
                 tests="S9",
             )
         self._left(msg("voucher {number} of {year} in a journal of 24SevenOffice: delete it there", **self.named))
-        what = msg("The ledger does not show voucher {number}: it waits in a journal.", number=self.number)
+        what = msg("The ledger doesn't show voucher {number}: it waits in a journal.", number=self.number)
         return good(what, setting="posting", tests="S9")
 
     def _reversed(self) -> Iterator[Finding]:
@@ -360,15 +363,15 @@ class _VoucherTest:
     def _measured(self, back: Voucher) -> Iterator[Finding]:
         """Compare the comment of the reversal with what the ledger has; the short one says it was refused."""
         held = max((line.text for line in self.erp.posted(back.number, day=back.day)), key=len, default="")
-        remedy = msg("Please pass this on to whoever runs the integration: vouchers' comments must be shorter.")
+        remedy = msg("Forward this to your system administrator: vouchers' comments must be shorter.")
         if held == LONG_COMMENT:
-            yield good(msg("A comment of {count} characters is kept whole.", count=len(held)), tests="S26")
+            yield good(msg("A comment of {count} characters is kept in full.", count=len(held)), tests="S26")
         elif held == back.comment:
-            problem = msg("A comment of {count} characters is refused.", count=len(LONG_COMMENT))
+            problem = msg("A comment of {count} characters is rejected.", count=len(LONG_COMMENT))
             yield bad(problem, remedy, tests="S26")
         else:
             problem = msg(
-                "Of a comment of {count} characters, {held} are kept.", count=len(LONG_COMMENT), held=len(held)
+                "Only {held} of a comment's {count} characters are kept.", count=len(LONG_COMMENT), held=len(held)
             )
             yield bad(problem, remedy, tests="S26")
 
@@ -381,29 +384,29 @@ class _VoucherTest:
         if find_posted(self.voucher, self.lines) is None:
             yield bad(
                 msg(
-                    "The ledger has voucher {number} otherwise than it was sent: {amount} kroner of customer "
-                    "{customer} on {day}.",
+                    "Voucher {number} in the ledger differs from what was sent: {amount} kroner, customer "
+                    "{customer}, {day}.",
                     number=owed.voucher_number,
                     amount=format_kroner(owed.amount),
                     customer=owed.customer_number or "?",
                     day=f"{owed.day:%d.%m.%Y}",
                 ),
-                msg("After an outage such a voucher is left to a person. Compare it with what was sent."),
+                msg("After an outage, such a voucher needs attention. Compare it with what was sent."),
                 tests="S12, S18",
             )
         else:
-            what = msg("A voucher is posted at once, and found by its invoice number on its day.")
+            what = msg("A voucher is posted immediately and can be found by its invoice number and date.")
             yield good(what, tests="S9, S12, S18")
         yield _numbered(self.number, owed.voucher_number)
         factoring = self.settings.factoring_id
         if (owed.customer_number, owed.project_number) != (wanted.customer_number, wanted.project_number):
             yield unknown(
-                msg("The ledger does not show customer and project on what is owed, as they were sent."),
-                msg("Look at the voucher in 24SevenOffice."),
+                msg("The ledger doesn't show the customer and project on the receivable as sent."),
+                msg("Check the voucher in 24SevenOffice."),
                 tests="S3" if factoring else "S18",
             )
         elif factoring:
-            what = msg("The voucher stands on the factoring company, customer {number}.", number=factoring)
+            what = msg("The voucher is on the factoring company, customer {number}.", number=factoring)
             yield good(what, setting="factoring_id", tests="S3")
 
     def _whole(self) -> Iterator[Finding]:
@@ -416,12 +419,14 @@ class _VoucherTest:
         lines = [line for name in ours for line in self.erp.supplier_voucher(name)]
         if sum(line.amount for line in lines) or not lines:
             yield unknown(
-                msg("The voucher is not found whole in the ledger by year, type and number."),
-                msg("Look for its number: it may be used twice in a year."),
+                msg("The complete voucher can't be found in the ledger by year, type and number."),
+                msg("Look for its number: it may be used twice in one year."),
                 tests="S21, S56",
             )
             return
-        yield good(msg("The voucher is found whole in the ledger by year, type and number."), tests="S21, S56")
+        yield good(
+            msg("The complete voucher can be found in the ledger by year, type and number."), tests="S21, S56"
+        )
         yield from self._taxed(lines)
 
     def _taxed(self, lines: Sequence[LedgerLine]) -> Iterator[Finding]:
@@ -429,7 +434,7 @@ class _VoucherTest:
         revenue = self.voucher.revenue[0]
         if not revenue.tax_code:
             yield not_needed(
-                msg("Account {account} has no VAT code, so that VAT is not tried out.", account=revenue.account)
+                msg("Account {account} has no VAT code, so VAT isn't tested.", account=revenue.account)
             )
             return
         yield _coded(revenue, lines)
@@ -437,17 +442,19 @@ class _VoucherTest:
         self.vat_is_wrong, self.vat_is_known = bool(off), True
         yield _kept(self.voucher, off, lines, next_=EXACT_NEXT if self.off_rate else OTHER_NEXT)
         if self.off_rate and not off:
-            what = msg("VAT that is {off} øre off its rate through rounding is taken and kept.", off=self.off_rate)
+            what = msg(
+                "VAT that is {off} øre off its rate due to rounding is accepted and kept.", off=self.off_rate
+            )
             yield good(what, tests="S58")
 
 
 def _numbered(sent: int, got: int) -> Finding:
     if sent == got:
-        what = msg("A voucher keeps the number that it is sent with: {number}.", number=sent)
+        what = msg("A voucher keeps the number it is sent with: {number}.", number=sent)
         return good(what, setting="voucher_number", tests="S1, S10")
     return bad(
-        msg("A voucher was sent with number {sent}, and stands under {got}.", sent=sent, got=got),
-        msg("Let 24SevenOffice number the vouchers, by the setting “voucher number”."),
+        msg("A voucher was sent with number {sent} but got {got}.", sent=sent, got=got),
+        msg("Let 24SevenOffice number the vouchers with the setting “Voucher number”."),
         setting="voucher_number",
         tests="S1, S10",
     )
@@ -459,8 +466,8 @@ def _coded(revenue: Revenue, lines: Sequence[LedgerLine]) -> Finding:
     if any(line.vat_code == revenue.tax_code for line in booked):
         return good(msg("The line on {account} has VAT code {code}.", **named), tests="S4")
     return unknown(
-        msg("The line on {account} was sent with VAT code {code}, and does not show it.", **named),
-        msg("Look at the VAT of the voucher in 24SevenOffice."),
+        msg("The line on {account} was sent with VAT code {code} but doesn't show it.", **named),
+        msg("Check the VAT of the voucher in 24SevenOffice."),
         tests="S4",
     )
 
@@ -472,19 +479,19 @@ def _kept(
     vat = format_kroner(-sum(line.amount for line in lines if line.account in VAT_ACCOUNTS))
     if not off and voucher.splits_vat:
         return good(
-            msg("24SevenOffice splits the VAT off: {amount} of 1 krone.", amount=vat),
+            msg("24SevenOffice separates the VAT: {amount} of 1 krone.", amount=vat),
             setting="voucher_vat",
             tests="S24, S27",
         )
     if not off:
         return good(
-            msg("The VAT stands in the ledger as it was sent: {amount} of 1 krone.", amount=vat),
+            msg("The VAT is in the ledger as sent: {amount} of 1 krone.", amount=vat),
             setting="voucher_vat",
             tests="S24, S27, S41",
         )
     wanted = format_kroner(-sum(each.amount for each in voucher.vat))
     if voucher.splits_vat:
-        what = msg("24SevenOffice splits {amount} off 1 krone, where VAT is {wanted}.", amount=vat, wanted=wanted)
+        what = msg("24SevenOffice separates {amount} of 1 krone, but VAT is {wanted}.", amount=vat, wanted=wanted)
         return unknown(what, next_, setting="voucher_vat", tests="S24, S27")
-    what = msg("The ledger has {amount} of VAT of 1 krone, and {wanted} was sent.", amount=vat, wanted=wanted)
+    what = msg("The ledger has {amount} VAT of 1 krone, but {wanted} was sent.", amount=vat, wanted=wanted)
     return unknown(what, next_, setting="voucher_vat", tests="S24, S41")

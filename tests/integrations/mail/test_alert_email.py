@@ -4,6 +4,7 @@ import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
+from html import unescape
 from typing import Any, Literal
 
 import pytest
@@ -69,26 +70,32 @@ digest = alert("Demo AS", alert_type=AlertType.DIGEST)
 @pytest.mark.parametrize(
     ("alerts", "subject"),
     [
-        ([alert()], "Invoice 1024 did not reach 24SevenOffice"),
-        ([alert("Customer Ås AS", entity_type=EntityType.CUSTOMER)], "Customer Ås AS did not reach 24SevenOffice"),
+        ([alert()], "Action needed: Invoice 1024 wasn't synced to 24SevenOffice"),
+        (
+            [alert("Customer Ås AS", entity_type=EntityType.CUSTOMER)],
+            "Action needed: Customer Ås AS wasn't synced to 24SevenOffice",
+        ),
         (
             [alert("Voucher 40001 of 2026", entity_type=EntityType.EXPENSE)],
-            "Voucher 40001 of 2026 did not reach Moment",
+            "Action needed: Voucher 40001 of 2026 wasn't synced to Moment",
         ),
-        ([better], "Invoice 7 is in order now"),
-        ([reminder], "Invoice 5 still needs you after 7 days"),
+        ([better], "Resolved: Invoice 7"),
+        ([reminder], "Reminder: Invoice 5 has needed action for 7 days"),
         (
             [alert(alert_type=AlertType.REMINDER, since=AT - timedelta(days=1))],
-            "Invoice 1024 still needs you after 1 day",
+            "Reminder: Invoice 1024 has needed action for 1 day",
         ),
         ([paused], "The connection is paused"),
-        ([down], "The connection is interrupted"),
-        ([works], "The connection works again"),
-        ([digest], "The week in short"),
-        ([alert()] * 12, "12 records need you"),
-        ([reminder] * 3, "3 records still need you"),
-        ([better] * 2, "2 records are in order now"),
-        ([digest, better, works, down, reminder, alert()], "Invoice 1024 did not reach 24SevenOffice"),
+        ([down], "Connection interrupted"),
+        ([works], "Connection recovered"),
+        ([digest], "Weekly summary"),
+        ([alert()] * 12, "Action needed: 12 records"),
+        ([reminder] * 3, "Reminder: 3 records need action"),
+        ([better] * 2, "Resolved: 2 records"),
+        (
+            [digest, better, works, down, reminder, alert()],
+            "Action needed: Invoice 1024 wasn't synced to 24SevenOffice",
+        ),
         ([alert(), paused, alert()], "The connection is paused"),
     ],
 )
@@ -98,15 +105,15 @@ def test_the_subject_tells_the_most_urgent_news(alerts: list[PendingAlert], subj
 
 def test_a_subject_counts_the_companies_where_it_is_about_several() -> None:
     elsewhere = alert(connection="Fjord AS")
-    assert mail(alert(), elsewhere)["Subject"] == "2 records need you \N{EN DASH} 2 companies"
+    assert mail(alert(), elsewhere)["Subject"] == "Action needed: 2 records – 2 companies"
     assert mail(better, elsewhere)["Subject"].endswith("24SevenOffice \N{EN DASH} Fjord AS")
 
 
 @pytest.mark.parametrize("kind", ["plain", "html"])
 def test_a_mail_says_what_is_wrong_what_to_do_and_where(kind: Literal["plain", "html"]) -> None:
-    body = text(mail(alert()), kind)
+    body = unescape(text(mail(alert()), kind))
     for told in (
-        "Invoice 1024 did not reach 24SevenOffice",
+        "Action needed: Invoice 1024 wasn't synced to 24SevenOffice",
         "Account 3999 is not in the chart of accounts.",
         "Choose another account, then try again.",
         "https://bridge.example.com/records/7",
@@ -120,27 +127,13 @@ def test_the_text_reads_like_this() -> None:
         "Fjord AS", alert_type=AlertType.RECOVERED, connection="Fjord AS", message="It works again.", remedy=""
     )
     assert text(mail(ended, alert())) == (
-        "Invoice 1024 did not reach 24SevenOffice \N{EN DASH} Demo AS\n"
-        "\n"
-        "Demo AS\n"
-        "------------------------------------------------------------\n"
-        "\n"
-        "Invoice 1024 did not reach 24SevenOffice\n"
-        "22.11.2026 13:05\n"
-        "Account 3999 is not in the chart of accounts.\n"
-        "What to do: Choose another account, then try again.\n"
-        "Look here: https://bridge.example.com/records/7\n"
-        "\n"
-        "Fjord AS\n"
-        "------------------------------------------------------------\n"
-        "\n"
-        "The connection works again\n"
-        "22.11.2026 13:05\n"
-        "It works again.\n"
-        "\n"
-        "-- \n"
-        "Sent by the bridge between Moment and 24SevenOffice, as your address is one of those that hear of errors.\n"
-        "Times are Oslo time.\n"
+        "Action needed: Invoice 1024 wasn't synced to 24SevenOffice – Demo AS\n\nDemo AS\n"
+        "------------------------------------------------------------\n\nAction needed: Invoice 1024 wasn't synced to "
+        "24SevenOffice\n22.11.2026 13:05\nAccount 3999 is not in the chart of accounts.\nWhat to do: Choose "
+        "another account, then try again.\nOpen the record: https://bridge.example.com/records/7\n\nFjord AS\n"
+        "------------------------------------------------------------\n\nConnection recovered\n22.11.2026 "
+        "13:05\nIt works again.\nOpen the connection: https://bridge.example.com/connections/1\n\n-- \nYou receive this because you're an alert recipient of the integration "
+        "between Moment and 24SevenOffice.\nTimes are Oslo time.\n"
     )
 
 
@@ -148,7 +141,7 @@ def test_the_text_reads_like_this() -> None:
 def test_the_most_urgent_comes_first_and_companies_stay_together(kind: Literal["plain", "html"]) -> None:
     elsewhere = alert("Invoice 9", connection="Fjord AS", at=AT - timedelta(hours=1))
     body = text(mail(better, alert(), elsewhere, digest), kind)
-    order = ["Fjord AS", "Invoice 9", "Demo AS", "Invoice 1024", "Invoice 7", "The week"]
+    order = ["Fjord AS", "Invoice 9", "Demo AS", "Invoice 1024", "Invoice 7", "Weekly summary"]
     places = [body.rindex(each) for each in order]
     assert places == sorted(places)
 
@@ -160,8 +153,8 @@ def test_times_are_oslo_time_in_winter_and_summer(month: int, shown: str) -> Non
 
 def test_of_many_records_fifty_are_shown_and_a_list_has_the_others() -> None:
     message = mail(*(alert(f"Invoice {number}") for number in range(1, 63)))
-    for body in (text(message), text(message, "html")):
-        assert len(re.findall(r"Invoice \d+ did not reach", body)) == 50
+    for body in (text(message), unescape(text(message, "html"))):
+        assert len(re.findall(r"Invoice \d+ wasn't synced", body)) == 50
         assert "12 more" in body
         assert re.search(r"https://bridge\.example\.com/records\b(?!/)", body)
 
@@ -171,7 +164,8 @@ def test_a_name_cannot_add_a_header_or_turn_the_line() -> None:
     assert "Bcc" not in message
     assert message.get_all("To") == ["kari@example.com"]
     assert message["Subject"] == (
-        "Invoice 1024 Bcc: all@example.com did not reach 24SevenOffice \N{EN DASH} Demo To: x@example.com"
+        "Action needed: Invoice 1024 Bcc: all@example.com wasn't synced to 24SevenOffice \N{EN DASH} "
+        "Demo To: x@example.com"
     )
 
 
@@ -184,14 +178,14 @@ def test_html_in_a_message_is_only_text() -> None:
 def test_names_of_any_letters_and_length_arrive() -> None:
     title = "Kunde Æøå 株 {0} " + "x" * 10_000
     message = mail(alert(title, message="Ø" * 10_000 + "\ud800\x00", connection="Ås " * 1000))
-    assert message["Subject"].startswith("Kunde Æøå 株 {0} xxx")
+    assert message["Subject"].startswith("Action needed: Kunde Æøå 株 {0} xxx")
     assert len(message["Subject"]) < 150
     assert len(text(message)) < 3000
     assert b"Bridge <bridge@example.com>" in message.as_bytes()
 
 
 def test_a_title_of_emoji_that_is_cut_shows_so() -> None:
-    assert "🎉… did not reach 24SevenOffice" in mail(alert("🎉" * 1000))["Subject"]
+    assert "🎉… wasn't synced to 24SevenOffice" in mail(alert("🎉" * 1000))["Subject"]
 
 
 def test_a_domain_with_norwegian_letters_is_spelt_for_every_server() -> None:
@@ -216,8 +210,8 @@ def norwegian(*alerts: PendingAlert) -> EmailMessage:
 TITLE = titled(EntityType.INVOICE, "1024")
 UNKNOWN_ACCOUNT = alert(
     TITLE,
-    message=msg("Account {account} is not in the chart of accounts of 24SevenOffice.", account=3999),
-    remedy=msg("Open account {account} in 24SevenOffice, then try again.", account=3999),
+    message=msg("Account {account} isn't in the chart of accounts of 24SevenOffice.", account=3999),
+    remedy=msg("Open account {account} in 24SevenOffice, then retry.", account=3999),
     error_code="unknown_account",
 )
 
@@ -225,19 +219,19 @@ UNKNOWN_ACCOUNT = alert(
 @pytest.mark.parametrize(
     ("alerts", "subject"),
     [
-        ([UNKNOWN_ACCOUNT], "Faktura 1024 ble ikke overført til 24SevenOffice"),
-        ([alert(TITLE, alert_type=AlertType.RESOLVED)], "Faktura 1024 er nå i orden"),
+        ([UNKNOWN_ACCOUNT], "Må følges opp: Faktura 1024 ble ikke overført til 24SevenOffice"),
+        ([alert(TITLE, alert_type=AlertType.RESOLVED)], "Løst: Faktura 1024"),
         (
             [alert(TITLE, alert_type=AlertType.REMINDER, since=WEEK)],
-            "Faktura 1024 må fortsatt følges opp etter 7 dager",
+            "Påminnelse: Faktura 1024 må fortsatt følges opp etter 7 dager",
         ),
         (
             [alert(TITLE, alert_type=AlertType.REMINDER, since=AT - timedelta(days=1))],
-            "Faktura 1024 må fortsatt følges opp etter 1 dag",
+            "Påminnelse: Faktura 1024 må fortsatt følges opp etter 1 dag",
         ),
         ([paused], "Tilkoblingen er satt på pause"),
         ([alert()] * 12, "12 poster må følges opp"),
-        ([digest], "Uken i korte trekk"),
+        ([digest], "Ukesrapport"),
     ],
 )
 def test_a_mail_is_in_the_language_of_the_connection(alerts: list[PendingAlert], subject: str) -> None:
@@ -246,17 +240,12 @@ def test_a_mail_is_in_the_language_of_the_connection(alerts: list[PendingAlert],
 
 def test_the_norwegian_text_reads_like_this() -> None:
     assert text(norwegian(UNKNOWN_ACCOUNT)) == (
-        "Faktura 1024 ble ikke overført til 24SevenOffice \N{EN DASH} Demo AS\n"
-        "\n"
-        "22.11.2026 13:05\n"
-        "Konto 3999 finnes ikke i kontoplanen i 24SevenOffice.\n"
-        "Dette gjør du: Opprett konto 3999 i 24SevenOffice, og prøv igjen.\n"
-        "Se her: https://bridge.example.com/records/7\n"
-        "Mer om dette: https://bridge.example.com/error-codes/unknown_account?language=nb\n"
-        "\n"
-        "-- \n"
-        "Sendt av integrasjonen mellom Moment og 24SevenOffice, fordi adressen din er en av dem som får beskjed om feil.\n"
-        "Klokkeslett er norsk tid.\n"
+        "Må følges opp: Faktura 1024 ble ikke overført til 24SevenOffice – Demo AS\n\n22.11.2026 13:05\nKonto "
+        "3999 finnes ikke i kontoplanen i 24SevenOffice.\nDette gjør du: Opprett konto 3999 i 24SevenOffice, og "
+        "prøv igjen.\nÅpne posten: https://bridge.example.com/records/7\nMer om dette: "
+        "https://bridge.example.com/error-codes/unknown_account?language=nb\n\n-- \nDu får denne e-posten fordi "
+        "du er mottaker av feilvarsler fra integrasjonen mellom Moment og 24SevenOffice.\nKlokkeslett er norsk "
+        "tid.\n"
     )
 
 
@@ -267,7 +256,7 @@ def test_the_html_is_marked_with_its_language() -> None:
 
 
 def test_what_a_remote_system_said_stays_in_its_own_words() -> None:
-    refused = msg("{what}: “{said}”.", what=msg("24SevenOffice refused the voucher"), said="Period is locked")
+    refused = msg("{what}: “{said}”.", what=msg("24SevenOffice rejected the voucher"), said="Period is locked")
     assert "24SevenOffice avviste bilaget: «Period is locked»" in text(norwegian(alert(message=refused)))
 
 
@@ -289,3 +278,10 @@ def test_a_mail_leads_to_what_is_known_of_its_error_code(kind: Literal["plain", 
     address = "https://bridge.example.com/error-codes/unknown_account?language=en"
     assert address in text(mail(UNKNOWN_ACCOUNT), kind)
     assert "/error-codes/" not in text(mail(alert(error_code="of long ago")), kind)
+
+
+def test_a_mail_about_a_connection_links_to_it() -> None:
+    paused = mail(alert("Demo AS", alert_type=AlertType.PAUSED))
+    for kind in ("plain", "html"):
+        assert "https://bridge.example.com/connections/1" in text(paused, kind)
+    assert "/connections/" not in text(mail(alert()))

@@ -84,7 +84,7 @@ def test_a_write_may_be_repeated_only_where_the_caller_says_so(
     remote: Remote, client: MomentClient, failure: Answer
 ) -> None:
     remote.answers["POST projectExpenses"] = [failure]
-    with pytest.raises(OutcomeUnknownError, match="nobody knows whether it was saved"):
+    with pytest.raises(OutcomeUnknownError, match="it's unclear whether it was saved"):
         client.write("POST", "projectExpenses", {}, repeatable=False)
     with pytest.raises(UnavailableError):
         client.write("POST", "projectExpenses", {}, repeatable=True)
@@ -93,7 +93,7 @@ def test_a_write_may_be_repeated_only_where_the_caller_says_so(
 def test_a_write_that_never_left_has_a_known_outcome(site: MomentSite) -> None:
     nowhere = replace(site, url="http://127.0.0.1:1")
     client = MomentClient(nowhere, company="1001", api_key=SecretStr("moment-key"))
-    with pytest.raises(UnavailableError, match="could not be reached"):
+    with pytest.raises(UnavailableError, match="Couldn't reach Moment"):
         client.write("POST", "projectExpenses", {}, repeatable=False)
 
 
@@ -140,7 +140,7 @@ def test_a_refusal_is_reported_in_moments_own_words(
     remote.answers["PATCH customers/7"] = [answer]
     with pytest.raises(RejectedError) as refusal:
         client.write("PATCH", "customers/7", {}, repeatable=True)
-    assert refusal.value.message == f"Moment refused this (saving customers): {said}"
+    assert refusal.value.message == f"Moment rejected this (saving customers): {said}"
 
 
 @pytest.mark.parametrize(
@@ -176,11 +176,11 @@ def test_a_key_that_is_refused_pauses_the_connection_and_says_what_to_do(
     remote.answers["GET customers/7"] = [says({}, status=401)]
     with pytest.raises(MisconfiguredError, match="API key for company 1001") as error:
         client.record("customers", "7")
-    assert error.value.remedy.startswith("Make a new API key in Moment")
+    assert error.value.remedy.startswith("Create a new API key in Moment")
 
 
 def test_a_list_that_is_not_found_means_that_the_company_is_wrong(client: MomentClient) -> None:
-    with pytest.raises(MisconfiguredError, match="Moment has no company 1001"):
+    with pytest.raises(MisconfiguredError, match="Company 1001 doesn't exist in Moment"):
         list(client.pages("financialAccounts"))
 
 
@@ -219,7 +219,7 @@ def test_a_record_is_not_gone_because_something_cannot_be_included(
     remote.answers["GET customers/7/include/base+fax"] = [says({"detail": "no"}, status=status)]
     assert client.record("customers", "7", includes="base+fax") is None
     remote.answers["GET customers/7"] = [says(RECORD)]
-    with pytest.raises(MisconfiguredError, match="does not include “base\\+fax”") as error:
+    with pytest.raises(MisconfiguredError, match="doesn't include “base\\+fax”") as error:
         client.record("customers", "7", includes="base+fax")
     assert error.value.error_code == "moment_includes"
 
@@ -289,7 +289,7 @@ def test_all_rows_are_read_wherever_pages_begin(
 def test_a_list_that_stays_shorter_than_it_says_is_an_error(remote: Remote, client: MomentClient) -> None:
     page = {"number": 0, "size": 500, "totalPages": 1, "totalElements": 230}
     remote.answers["GET customers"] = [says({"content": rows_of(25), "page": page})]
-    with pytest.raises(UnavailableError, match="told 25 of the 230 rows that its list has") as error:
+    with pytest.raises(UnavailableError, match="returned 25 of the 230 rows in its list") as error:
         list(client.pages("customers"))
     assert (error.value.error_code, remote.times("GET customers")) == ("incomplete_list", 4)
 

@@ -124,7 +124,7 @@ def test_an_activity_that_moment_does_not_let_us_make_is_for_a_person(
     remote.answers["POST projectExtensions"] = [says({"detail": "Only Kari may do that"}, status=422)]
     with pytest.raises(RejectedError, match=r"\(saving activities\): Only Kari may do that") as refusal:
         gateway.activity("7", "Expenses")
-    assert refusal.value.remedy == "Make an activity called “Expenses” in project 7 in Moment."
+    assert refusal.value.remedy == "Create an activity called “Expenses” in project 7 in Moment."
 
 
 def test_an_expense_is_found_by_its_external_id_whether_moment_filters_or_not(
@@ -212,14 +212,14 @@ def test_an_expense_that_is_gone_is_not_touched(gateway: MomentGateway) -> None:
     assert not gateway.update_expense("9", DRAFT, activity="Expenses")
     assert not gateway.delete_expense("9")
     assert gateway.attachments("9") is None
-    with pytest.raises(RejectedError, match="does not have this record any more"):
+    with pytest.raises(RejectedError, match="This record no longer exists"):
         attach(gateway)
 
 
 @pytest.mark.parametrize("touch", TOUCHING)
 def test_a_refusal_of_what_is_invoiced_says_so(remote: Remote, gateway: MomentGateway, touch: str) -> None:
     remote.answers |= {touch: [REFUSED], "GET projectExpenses/9": [INVOICED]}
-    with pytest.raises(RejectedError, match="is invoiced in Moment and cannot be changed") as refusal:
+    with pytest.raises(RejectedError, match="has been invoiced in Moment and can no longer be changed") as refusal:
         TOUCHING[touch](gateway)
     assert refusal.value.error_code == "invoiced"
 

@@ -56,9 +56,9 @@ def test_what_moment_leaves_out_of_customers_is_asked_for(remote: Remote, site: 
     with asking.reading_ahead(EntityType.CUSTOMER, ["7"]):
         customers = [asking.customer("7"), asking.customer("7")]
     assert [customer.email for customer in customers if customer] == ["kari@example.com"] * 2
-    assert asking.contact_fields("7") == ([], ["e-mail address for invoices", "addresses"])
+    assert asking.contact_fields("7") == ([], ["email address for invoices", "addresses"])
     remote.answers["GET customers/7"] = [says(whole)]
-    assert asking.contact_fields("7")[0] == ["e-mail address", "phone"]
+    assert asking.contact_fields("7")[0] == ["email address", "phone"]
 
 
 def test_an_amount_is_read_from_its_text(remote: Remote, gateway: MomentGateway) -> None:
@@ -123,7 +123,7 @@ def test_an_invoice_whose_lines_are_left_out_is_not_one_without_lines(
     told = invoice()
     del told["invoiceLines"]
     remote.answers["GET invoices/7"] = [says(told)]
-    with pytest.raises(RejectedError, match="list of invoice lines is missing"):
+    with pytest.raises(RejectedError, match="invoice lines is missing"):
         gateway.invoice("7")
 
 
@@ -145,7 +145,7 @@ def test_an_account_that_was_made_since_is_found(remote: Remote, gateway: Moment
 def test_an_account_that_is_nowhere_is_looked_for_once_more_only(remote: Remote, gateway: MomentGateway) -> None:
     remote.answers["GET invoices/7"] = [says(invoice())]
     remote.answers["GET financialAccounts"] = pages([])
-    with pytest.raises(RejectedError, match="Financial account 501 is not in Moment") as refusal:
+    with pytest.raises(RejectedError, match="Financial account 501 doesn't exist in Moment") as refusal:
         gateway.invoice("7")
     assert remote.times("GET financialAccounts") == 1
     assert refusal.value.title == "Invoice 1024"
@@ -168,7 +168,7 @@ def test_the_customer_number_is_sent_as_text(remote: Remote, gateway: MomentGate
 
 
 def test_the_number_of_a_customer_that_is_gone_cannot_be_returned(gateway: MomentGateway) -> None:
-    with pytest.raises(RejectedError, match="does not have this record any more"):
+    with pytest.raises(RejectedError, match="This record no longer exists"):
         gateway.write_customer_number("7", 10001)
 
 

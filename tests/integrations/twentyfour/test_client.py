@@ -67,7 +67,10 @@ def test_an_answer_of_several_parts_is_a_clear_error(remote: Remote, client: Soa
     read, saved = error_of(client, READ), error_of(client, SAVE)
     assert (type(read), type(saved)) == (UnavailableError, OutcomeUnknownError)
     assert (read.error_code, saved.error_code) == ("unreadable", "unreadable")
-    assert f"several parts, which the integration does not read: “{kind.lower().split(';')[0]}”" in read.message
+    assert (
+        f"multi-part response, which the integration doesn't support: “{kind.lower().split(';')[0]}”"
+        in read.message
+    )
 
 
 def test_the_session_goes_along_as_a_cookie_and_never_stays(remote: Remote, client: SoapClient) -> None:

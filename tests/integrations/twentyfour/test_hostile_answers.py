@@ -197,7 +197,7 @@ def test_a_document_that_claims_five_gigabytes_is_not_fetched(remote: Remote, se
     error = download(remote, session, size=5 * 1024**3, part=bytes(1024))
     assert (error.error_code, error.message) == (
         "file_too_large",
-        "A document (pdf, id 7) has 5120 MiB, more than is brought to Moment.",
+        "A document (pdf, id 7) has 5120 MiB, which is too large to copy to Moment.",
     )
     assert remote.times("DownloadChunk") == 0
 
@@ -210,6 +210,6 @@ def test_a_document_that_comes_byte_by_byte_is_broken(remote: Remote, session: S
 @pytest.mark.parametrize("told", ["x" * 10_000, "a b", "a;b", "a\nb"])
 def test_a_session_that_is_no_cookie_is_not_kept(remote: Remote, session: Session, told: str) -> None:
     remote.answers["Login"] = [says("Login", told)]
-    with pytest.raises(UnavailableError, match="a session that cannot be used"):
+    with pytest.raises(UnavailableError, match="an unusable session"):
         session.call("Account", READ)
     assert remote.times(READ) == 0

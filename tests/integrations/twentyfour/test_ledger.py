@@ -207,7 +207,7 @@ def test_a_line_whose_amount_is_none_is_an_error_of_its_voucher(
     ledger(remote, line("2026-03-01", number=40017) + amount)
     with pytest.raises(RejectedError) as refusal:
         gateway.supplier_voucher("2026-104-40017")
-    assert (refusal.value.title, refusal.value.error_code) == ("Voucher 40017 of 2026", "amount")
+    assert (refusal.value.title, refusal.value.error_code) == ("Voucher 40017/2026", "amount")
 
 
 def test_a_number_of_a_customer_that_no_database_holds_is_none(remote: Remote, gateway: LedgerGateway) -> None:

@@ -159,7 +159,7 @@ def test_a_login_that_was_refused_is_tried_again_after_half_an_hour(
 ) -> None:
     remote.answers = {"Login": lets_in("", "first"), "GetTypeList": [knows("first")]}
     error_of(session)
-    assert "It is tried again in 30 minutes" in error_of(session).message
+    assert "It's retried in 30 minutes" in error_of(session).message
     (refusal,) = redis.keys("twentyfour:session:*:refused")
     assert 29 * 60 < redis.ttl(refusal) <= 30 * 60
     redis.delete(refusal)
@@ -244,7 +244,7 @@ def test_of_several_clients_only_the_number_is_shown_to_those_who_did_not_ask(
     ]
     session = Session(replace(login, identity_id=""), client=client, store=store)
     error = error_of(session)
-    assert "The login reaches 2 clients of 24SevenOffice" in error.message
+    assert "The user has access to 2 clients in 24SevenOffice" in error.message
     assert not [told for told in (DEMO, FJORD, "Demo AS", "Fjord AS") if told in error.message + error.remedy]
     assert session.identities() == [
         Identity(DEMO, "Demo AS", client_number=1),

@@ -105,7 +105,7 @@ def test_a_search_that_is_refused_finds_nothing_out(remote: Remote, session: Ses
 
 def test_a_project_saved_under_another_number_is_for_a_person(remote: Remote, session: Session) -> None:
     remote.answers["SaveProject"] = [says("SaveProject", "8")]
-    with pytest.raises(RejectedError, match="7 under the number 8"):
+    with pytest.raises(RejectedError, match="7 with the number 8"):
         projects.save(session, ProjectDraft(7, "Kulturhuset"), client_id="", field="OrderReferenceNumber")
 
 

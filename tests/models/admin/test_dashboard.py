@@ -26,7 +26,7 @@ def ids(connections: Connections) -> dict[str, int]:
 
 
 def names(database: Database, scope: Scope = EVERYTHING, *, name: str = "") -> list[str]:
-    return [status.name for status in dashboard.connection_statuses(database, scope, name=name)]
+    return [status.name for status in dashboard.connection_statuses(database, scope, now=NOW, name=name)]
 
 
 def interrupt(database: Database, connection_id: int) -> None:
@@ -51,9 +51,9 @@ def test_a_connection_tells_how_it_stands(database: Database, ids: dict[str, int
         database, there, Record(EntityType.INVOICE, "11"), event=Event.FAILED, message="24SevenOffice is away."
     )
     interrupt(database, there)
-    (status,) = dashboard.connection_statuses(database, Scope(frozenset({there})))
-    assert (status.pending, status.needs_attention, status.breaker_open_since) == (1, 1, NOW)
-    assert status.problem == "24SevenOffice is away."
+    (status,) = dashboard.connection_statuses(database, Scope(frozenset({there})), now=NOW)
+    assert (status.pending, status.needs_attention, status.outage_since) == (1, 1, NOW)
+    assert status.outage_cause == "24SevenOffice is away."
     assert status.synced == {EntityType.INVOICE: NOW, EntityType.CUSTOMER: NOW + OPEN_FOR}
 
 
@@ -61,8 +61,8 @@ def test_an_outage_that_is_over_is_not_shown(database: Database, ids: dict[str, 
     there = ids["Fjord AS"]
     interrupt(database, there)
     outages.recover(database, there, now=NOW)
-    (status,) = dashboard.connection_statuses(database, Scope(frozenset({there})))
-    assert status.breaker_open_since is None
+    (status,) = dashboard.connection_statuses(database, Scope(frozenset({there})), now=NOW)
+    assert status.outage_since is None
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_nobody_sees_more_than_their_connections(database: Database, ids: dict[s
     theirs = Scope(frozenset({ids["Fjord AS"]}))
     assert names(database, theirs) == ["Fjord AS"]
     assert dashboard.totals(database, theirs) == Totals(
-        connections=1, paused=0, in_outage=0, rate_limited=0, pending=1, needs_attention=0
+        connections=1, not_started=0, paused=0, in_outage=0, rate_limited=0, pending=1, needs_attention=0
     )
     assert dashboard.error_code_counts(database, theirs) == []
 
@@ -125,13 +125,13 @@ def test_what_needs_attention_is_listed_by_its_error_code_the_most_frequent_firs
         ErrorCodeCount("other", 1),
     ]
     assert dashboard.totals(database, EVERYTHING) == Totals(
-        connections=4, paused=1, in_outage=1, rate_limited=0, pending=0, needs_attention=5
+        connections=4, not_started=0, paused=1, in_outage=1, rate_limited=0, pending=0, needs_attention=5
     )
 
 
 def test_many_connections_are_shown_a_page_at_a_time(database: Database, connections: Connections) -> None:
     for n in range(SIZE + 3):
         connections.add(f"Company {n:03}", settings(moment_company=f"c{n}"), actor="test", now=NOW)
-    first, second = (dashboard.connection_statuses(database, EVERYTHING, page=page) for page in (1, 2))
+    first, second = (dashboard.connection_statuses(database, EVERYTHING, now=NOW, page=page) for page in (1, 2))
     assert (len(first), len(second)) == (SIZE + 1, 3)
     assert first[-1] == second[0]

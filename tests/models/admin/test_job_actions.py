@@ -73,7 +73,7 @@ def test_a_dismissed_job_says_who_closed_it_and_keeps_what_was_wrong(
 ) -> None:
     close(database, only(failed_job))
     closed = see(database, failed_job)
-    assert (closed.state, closed.dismissal_reason) == (JobState.DISMISSED, "Handled by hand (kari)")
+    assert (closed.state, closed.dismissal_reason) == (JobState.DISMISSED, "Resolved manually (kari)")
     assert (closed.error_code, closed.message, closed.remedy) == (
         failed_job.error_code,
         failed_job.message,
@@ -161,9 +161,9 @@ def test_who_did_what_to_a_record_is_in_the_audit_log_and_its_timeline(
     job_actions.reopen(database, only(failed_job), actor="ola", now=LATER)
     job_actions.retry(database, only(failed_job), actor="ola", now=LATER)
     done = [
-        ("ola", "Try again: Invoice 1024"),
-        ("ola", "Opened again: Invoice 1024"),
-        ("kari", "Handled by hand: Invoice 1024"),
+        ("ola", "Retry: Invoice 1024"),
+        ("ola", "Reopened: Invoice 1024"),
+        ("kari", "Resolved manually: Invoice 1024"),
     ]
     assert [(deed.actor, deed.action) for deed in job_actions.actions(database, failed_job.id)] == done
     lines = audit_log.page(database, Scope(frozenset({failed_job.connection_id}))).lines

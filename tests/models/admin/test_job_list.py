@@ -5,9 +5,11 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import update
 
 from i18n.messages import msg
 from models.admin import job_list
+from models.admin.job_actions import retry
 from models.admin.job_filter import JobFilter
 from models.admin.job_list import JobView
 from models.connections.repository import Connections
@@ -18,6 +20,7 @@ from models.inbox.enqueue import enqueue
 from models.inbox.leases import AttemptResult
 from models.inbox.transitions import Event
 from models.pagination import SIZE, Key, Page
+from models.schema.tables import SyncJobRow
 from tests.factories import NOW, settings
 
 ENDS = (
@@ -28,6 +31,7 @@ ENDS = (
 )
 NAMES = ("Nordlys AS", "Fjord AS", "Granitt")
 MANY = 2 * SIZE + 20
+LATER, LATEST = NOW + timedelta(minutes=1), NOW + timedelta(days=1)
 
 
 @pytest.fixture
@@ -46,6 +50,8 @@ def everything(database: Database, connections: Connections) -> Sequence[JobView
         ends = zip(lease.jobs, itertools.cycle(ENDS))
         leases.complete(database, lease, [_ended(job, *end) for job, end in ends], clock=lambda: NOW)
     enqueue(database, ids[0], [Record(EntityType.PROJECT, "1")], now=NOW)
+    retry(database, JobFilter(connection_id=ids[2], error_code="account"), actor="test", now=LATER)
+    database.execute(update(SyncJobRow).where(SyncJobRow.id % 3 == 0).values(updated_at=None))  # from before
     return job_list.latest(database, JobFilter(), limit=1000)
 
 
@@ -79,6 +85,7 @@ def is_wanted(view: JobView, job_filter: JobFilter) -> bool:
         and (not job_filter.outcomes or view.outcome in job_filter.outcomes)
         and job_filter.error_code in ("", view.error_code)
         and (view.warnings or not job_filter.with_warning)
+        and (job_filter.updated_since is None or view.updated_at >= job_filter.updated_since)
         and (view.outcome is not None or not job_filter.text)
         and all(any(word.startswith(part) for word in words) for part in job_filter.text.split())
     )
@@ -95,7 +102,9 @@ def every_filter(ids: Sequence[int]) -> list[JobFilter]:
         JobFilter(states=frozenset({JobState.DISMISSED})),
     )
     warned = (JobFilter(scope=scope, with_warning=True, text=text) for scope in scopes for text in texts)
-    return [*itertools.starmap(_wanted, some), JobFilter(outcomes=frozenset({Outcome.SKIPPED})), *warned, *none]
+    changed = (JobFilter(scope=scope, updated_since=since) for scope in scopes for since in (NOW, LATER, LATEST))
+    skipped = JobFilter(outcomes=frozenset({Outcome.SKIPPED}))
+    return [*itertools.starmap(_wanted, some), skipped, *warned, *changed, *none]
 
 
 def _wanted(

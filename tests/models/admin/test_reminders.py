@@ -67,7 +67,7 @@ def test_what_is_unfinished_for_a_day_is_alerted_once(database: Database, connec
     assert hours == [24]
     (alert,) = alert_outbox.pending_alerts(database, "books@example.com")
     assert (alert.type, alert.title) == (AlertType.OVERDUE, "Invoice 1")
-    assert alert.message == "It has been waiting to be synced since 02.03.2026 10:00. It is away."
+    assert alert.message == "It has been waiting to sync since 02.03.2026 10:00. It is away."
 
 
 def test_what_is_off_paused_or_in_an_alerted_outage_is_not_overdue(
@@ -195,7 +195,7 @@ def test_the_week_tells_what_polls_found_without_a_webhook(database: Database, w
     attempt(database, weekly, Outcome.SYNCED, now=NOW + 3 * DAY)
     reminders.queue_digests(database, now=NOW + 7 * DAY)
     (told,) = [each.message for each in alert_outbox.pending_alerts(database, "books@example.com")]
-    assert told.endswith("since Moment had sent no notification of them: 1.")
+    assert told.endswith("Changes found by polling because Moment sent no webhook: 1.")
 
 
 def test_the_week_counts_the_records_that_came_across_with_a_warning(
@@ -207,8 +207,8 @@ def test_the_week_counts_the_records_that_came_across_with_a_warning(
         )
     reminders.queue_digests(database, now=NOW + 7 * DAY)
     (told,) = [each.message for each in alert_outbox.pending_alerts(database, "books@example.com")]
-    assert told.startswith("Came across: customers 2,")
-    assert told.endswith("Of those that came across, with a warning: 1.")
+    assert told.startswith("Synced: 2 customers,")
+    assert told.endswith("Synced with warnings: 1.")
 
 
 def test_who_wants_it_hears_once_a_week_how_it_went(
@@ -220,6 +220,6 @@ def test_who_wants_it_hears_once_a_week_how_it_went(
     assert days == [7, 14]
     messages = [each.message for each in alert_outbox.pending_alerts(database, "books@example.com")]
     assert messages == [
-        f"Came across: customers 0, projects 0, invoices {n}, vouchers with costs 0. Records that need a person: 0."
+        f"Synced: 0 customers, 0 projects, {n} invoices and 0 cost vouchers. Records that need attention: 0."
         for n in (1, 0)
     ]

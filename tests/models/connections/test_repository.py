@@ -5,6 +5,7 @@ from cryptography.fernet import Fernet, InvalidToken
 from pydantic import SecretStr, ValidationError
 from sqlalchemy import select, text, update
 
+from models.admin.connection_list import summaries
 from models.connections.repository import (
     NOT_STARTED,
     ClientTakenError,
@@ -15,7 +16,6 @@ from models.connections.repository import (
     NameTakenError,
     OtherClientError,
     UnknownConnectionError,
-    summaries,
 )
 from models.connections.settings import contradictions
 from models.connections.vault import Vault
@@ -223,14 +223,14 @@ def test_who_changed_what_is_kept_but_neither_secrets_nor_which_client_it_is(
     assert told == [
         ("kari", "added"),
         ("ola", "Password: changed"),
-        ("ola", "Identity id: changed"),
-        ("ola", "Factoring id: nothing → 10042"),
+        ("ola", "24SevenOffice client: changed"),
+        ("ola", "Factoring id: (empty) → 10042"),
         ("ola", "Receivables account: 1500 → 1501"),
-        ("ola", "VAT codes: nothing → 3000=3"),
-        ("ola", "Billable on single projects: nothing → 7=no"),
-        ("ola", "Weekly digest: no → yes"),
-        ("ola", "paused: Year end."),
-        ("kari", "resumed"),
+        ("ola", "VAT codes: (empty) → 3000=3"),
+        ("ola", "Billable on individual projects: (empty) → 7=no"),
+        ("ola", "Weekly summary: no → yes"),
+        ("ola", "Paused: Year end."),
+        ("kari", "Resumed"),
     ]
 
 
@@ -269,10 +269,10 @@ def test_connections_are_listed_by_name_to_those_who_may_see_them(
     other, _ = connections.add(
         "Byggmester AS", settings(moment_company="byggmester-as"), actor="kari", now=NOW, started=False
     )
-    assert [each.name for each in summaries(database, Scope())] == ["Byggmester AS", "Demo AS"]
-    (seen,) = summaries(database, Scope(frozenset({other.id})))
+    assert [each.name for each in summaries(database, Scope(), now=NOW)] == ["Byggmester AS", "Demo AS"]
+    (seen,) = summaries(database, Scope(frozenset({other.id})), now=NOW)
     assert (seen.id, seen.moment_company, seen.paused_because) == (other.id, "byggmester-as", NOT_STARTED)
-    assert summaries(database, Scope(frozenset())) == []
+    assert summaries(database, Scope(frozenset()), now=NOW) == []
     assert connection.name == "Demo AS"
 
 

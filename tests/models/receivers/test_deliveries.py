@@ -174,7 +174,7 @@ def test_one_that_is_gone_is_disabled_at_once_with_an_entry_in_the_audit_and_a_m
     assert receivers.get(receiver.id).disabled_because is DisabledBecause.GONE
     assert [line.state for line in log(database, receiver)] == [DeliveryState.FAILED] * 2
     audited = [(each.actor, each.action) for each in audit_log.page(database, Scope(), users=True).lines]
-    assert ("the integration", f"event receiver {receiver.id} (program.example): switched off") in audited
+    assert ("the integration", f"Event receiver {receiver.id} (program.example): Disabled") in audited
     alerts = [(each.type, each.title) for each in alert_outbox.pending_alerts(database, email)]
     assert alerts == ([("receiver", f"Event receiver {receiver.id}")] if mailed else [])
 

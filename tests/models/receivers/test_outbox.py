@@ -251,7 +251,7 @@ def test_erasing_a_connection_removes_its_events(
     receiver = added(receivers, connections=[connection.id, other.id])
     for each in (connection, other):
         completed_job(database, each.id, outcome=Outcome.SYNCED)
-    connections.pause(connection.id, msg("It is being erased."), actor="test", now=NOW)
+    connections.pause(connection.id, msg("The connection is being erased."), actor="test", now=NOW)
     erasure.erase_connection(database, connection.id, actor="test", now=NOW)
     assert types(database) == told(database, receiver) == [DONE]
     assert receivers.get(receiver.id).scope == Scope(frozenset({other.id}))

@@ -48,8 +48,8 @@ def test_who_is_disabled_already_or_not_at_all_is_not_told_to_be_it_anew(databas
     for _ in range(2):
         users.enable(database, user.id, actor="eva", now=NOW)
     assert audit(database)[2:] == [
-        "eva disabled the user anna@example.com",
-        "eva enabled the user anna@example.com",
+        "eva Disabled the user anna@example.com",
+        "eva Enabled the user anna@example.com",
     ]
 
 
@@ -96,12 +96,12 @@ def test_what_becomes_of_users_stands_in_the_audit(database: Database, connectio
     users.disable(database, user.id, actor="anna", now=NOW)
     users.enable(database, user.id, actor="anna", now=NOW)
     assert audit(database) == [
-        "test added the user anna@example.com: administrator of all connections",
-        "test added the user per@example.com: viewer of Demo AS",
-        "anna changed the user per@example.com: operator of all connections",
-        "anna set a new password for the user per@example.com",
-        "anna disabled the user per@example.com",
-        "anna enabled the user per@example.com",
+        "test Added the user anna@example.com: administrator of all connections",
+        "test Added the user per@example.com: viewer of Demo AS",
+        "anna Changed the user per@example.com: operator of all connections",
+        "anna Set a new password for the user per@example.com",
+        "anna Disabled the user per@example.com",
+        "anna Enabled the user per@example.com",
     ]
 
 

@@ -121,7 +121,7 @@ def test_several_e_mail_addresses_in_one_field_are_warned_of(world: World) -> No
     world.moment.put(factories.customer("7", email="post@x.example", invoice_email="a@x.example; b@x.example"))
     sync(world)
     (warning,) = world.job(EntityType.CUSTOMER, "7").warnings
-    assert warning.startswith("The e-mail address for invoices holds several addresses.")
+    assert warning.startswith("The email address for invoices holds several addresses.")
     assert "a@x.example; b@x.example" in world.erp.emails[10001].values()
 
 
@@ -149,8 +149,8 @@ def test_a_customer_without_a_name_needs_a_person(world: World) -> None:
 @pytest.mark.parametrize(
     ("number", "sent", "warning"),
     [
-        ("923609017", "923609017", "“923609017” is not a Norwegian organization number."),
-        ("12345", "12345", "“12345” is not a Norwegian organization number."),
+        ("923609017", "923609017", "“923609017” isn't a Norwegian organization number."),
+        ("12345", "12345", "“12345” isn't a Norwegian organization number."),
         ("010190 12345", "", "Moment has an identity number in place of the organization number."),
     ],
 )

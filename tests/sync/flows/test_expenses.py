@@ -16,7 +16,7 @@ from tests.fakes import FakeErp
 from tests.sync.conftest import World
 from tests.sync.flows.supplier_vouchers import DAY, PDF, PNG, VOUCHER, amounts, cost, enter, prepare, sync_voucher
 
-NOT_LISTED, ON_NO_PROJECT = "Account 4000 is not listed for expenses", "The cost on account 4300 is on no project"
+NOT_LISTED, ON_NO_PROJECT = "Account 4000 isn't listed for expenses", "The cost on account 4300 has no project"
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def test_a_foreign_invoice_stays_in_kroner_and_names_its_currency(world: World) 
     [
         ([cost(1000, 4000)], ("not_listed", NOT_LISTED)),
         ([cost(1000, project_number=77)], ("unknown_project", "Moment has no project 77")),
-        ([cost(1000, hidden=True)], ("no_costs", "It has no costs, or is not in the ledger")),
+        ([cost(1000, hidden=True)], ("no_costs", "It has no costs or isn't in the ledger")),
         ([cost(1, project_number=None), cost(1, 4000)], ("no_project", f"{ON_NO_PROJECT}; {NOT_LISTED}")),
     ],
 )
@@ -91,14 +91,14 @@ def test_what_is_older_than_the_first_day_is_left_alone(world: World) -> None:
     world.change_settings(expense_from=DAY + timedelta(days=1))
     enter(world, cost(1000))
     sync_voucher(world)
-    assert world.job(EntityType.EXPENSE, VOUCHER).message == "It is dated before 21.02.2026"
+    assert world.job(EntityType.EXPENSE, VOUCHER).message == "Dated before 21.02.2026"
 
 
 def test_a_document_that_waits_for_approval_holds_the_expense_back_until_it_has_it(world: World) -> None:
     world.erp.stamps[55] = VoucherFiles(pending=True)
     enter(world, cost(125000))
     sync_voucher(world)
-    assert world.job(EntityType.EXPENSE, VOUCHER).message == "Its document waits for approval"
+    assert world.job(EntityType.EXPENSE, VOUCHER).message == "The document is awaiting approval"
     world.erp.stamps[55] = VoucherFiles((PDF,))
     world.later(days=1)
     world.run()
@@ -152,7 +152,7 @@ def test_a_document_that_stays_away_is_shown_to_a_person_in_the_end(world: World
     for _ in range(10):
         world.later(hours=2)
         world.run()
-    assert world.mails() == [("needs_attention", "Voucher 40001 of 2026 (Byggmaker Øst AS F-77)")]
+    assert world.mails() == [("needs_attention", "Voucher 40001/2026 (Byggmaker Øst AS F-77)")]
 
 
 def test_a_lost_answer_to_an_upload_brings_no_second_file(world: World) -> None:
@@ -392,7 +392,7 @@ def test_all_that_needs_a_person_is_reported_at_once(world: World) -> None:
     world.moment.invoiced |= {"700", "701"}
     enter(world, cost(1100), cost(2200, 6590))
     sync_voucher(world)
-    told = [f"In the ledger it is now {amount} kroner. The expense is invoiced." for amount in ("11,00", "22,00")]
+    told = [f"The ledger now shows {amount} kroner. The expense is invoiced." for amount in ("11,00", "22,00")]
     assert world.job(EntityType.EXPENSE, VOUCHER).message == " ".join(told)
 
 
@@ -429,8 +429,8 @@ def test_24sevenoffice_that_is_down_is_asked_for_a_document_once(world: World) -
 @pytest.mark.parametrize(
     ("settings", "why"),
     [
-        ({"expense_from": DAY + timedelta(days=1)}, "It is dated before 21.02.2026"),
-        ({"expense_accounts": "6590"}, "Account 4300 is not listed for expenses"),
+        ({"expense_from": DAY + timedelta(days=1)}, "Dated before 21.02.2026"),
+        ({"expense_accounts": "6590"}, "Account 4300 isn't listed for expenses"),
     ],
 )
 def test_what_the_settings_exclude_by_now_stays_in_moment_and_is_reported(
@@ -443,7 +443,7 @@ def test_what_the_settings_exclude_by_now_stays_in_moment_and_is_reported(
     sync_voucher(world)
     assert amounts(world) == [125000]
     job = world.job(EntityType.EXPENSE, VOUCHER)
-    assert (job.error_code, job.message) == ("kept", f"What was brought before stays in Moment; {why}")
+    assert (job.error_code, job.message) == ("kept", f"Earlier imports stay in Moment; {why}")
     enter(world, cost(125000, hidden=True))
     sync_voucher(world)
     assert amounts(world) == []
@@ -458,7 +458,7 @@ def test_an_expense_stays_when_its_project_gets_another_number(world: World) -> 
     assert amounts(world) == [125000, 2000]
     job = world.job(EntityType.EXPENSE, VOUCHER)
     assert job.outcome is Outcome.SYNCED
-    assert "What was brought before stays in Moment; Moment has no project 1" in job.message
+    assert "Earlier imports stay in Moment; Moment has no project 1" in job.message
 
 
 def test_an_expense_that_someone_deleted_is_not_reported_as_staying(world: World) -> None:

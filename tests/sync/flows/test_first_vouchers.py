@@ -205,8 +205,8 @@ def test_vouchers_of_others_under_the_same_number_are_not_counted(world: World) 
 def test_the_mail_about_a_wrong_voucher_names_both_ways_out(world: World) -> None:
     stopped(world)
     remedy = remedy_of_pause(world)
-    assert "choose the other way for the VAT of vouchers" in remedy
-    assert "mark invoice 1 as handled before you resume: it is not looked at again" in remedy
+    assert "choose the other option for Voucher VAT" in remedy
+    assert "mark invoice 1 as resolved before you resume: it isn't checked again" in remedy
 
 
 def remedy_of_pause(world: World) -> str:
@@ -270,8 +270,8 @@ def test_a_voucher_that_the_ledger_does_not_show_for_hours_pauses_the_connection
     world.later(hours=2)
     world.run()
     assert world.connections.get(world.connection.id).paused_because == (
-        "The voucher of invoice 1 is the first with its VAT code. 24SevenOffice accepted it more than 6 hours ago, "
-        "and the ledger does not show it. Nothing more is posted."
+        "The voucher of invoice 1 is the first with its VAT code. 24SevenOffice accepted it more than 6 hours "
+        "ago, and the ledger doesn't show it. Nothing more is posted."
     )
     assert "Look for the voucher in 24SevenOffice" in remedy_of_pause(world)
     dismiss(world, "1")

@@ -127,7 +127,7 @@ def test_invoices_of_before_the_day_they_were_switched_on_again_are_left_alone(w
     assert (job.outcome, job.error_code, job.message) == (
         Outcome.SKIPPED,
         "before_first_day",
-        "It is dated before 02.03.2026",
+        "Dated before 02.03.2026",
     )
 
 

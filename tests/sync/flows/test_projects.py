@@ -285,7 +285,7 @@ def test_the_number_of_a_project_that_moment_deleted_is_free_for_another(world: 
     world.run()
     assert (link_of(world, "8"), link_of(world, "28")) == (None, "1")
     deeds = job_actions.actions(world.database, world.job(EntityType.PROJECT, "8").id)
-    assert [(each.actor, "number 1 in 24SevenOffice is released" in each.action) for each in deeds] == [
+    assert [(each.actor, "unlinked from number 1 in 24SevenOffice" in each.action) for each in deeds] == [
         ("the integration", True)
     ]
 

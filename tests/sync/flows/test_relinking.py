@@ -16,7 +16,7 @@ from tests.sync.conftest import World
 
 CUSTOMER, INVOICE, PROJECT = EntityType.CUSTOMER, EntityType.INVOICE, EntityType.PROJECT
 
-RELEASED = "Customer Nordlys Arkitekter AS: the link to number 10001 in 24SevenOffice is released."
+RELEASED = "Customer Nordlys Arkitekter AS: unlinked from number 10001 in 24SevenOffice."
 
 
 def link_of(world: World, record_id: str, entity_type: EntityType = CUSTOMER) -> str | None:
@@ -52,7 +52,7 @@ def test_an_invoice_goes_to_the_customer_that_its_own_was_merged_into_in_24seven
     post(world)
     assert booked_on(world) == [10300]
     assert (link_of(world, "7"), world.moment.customers["7"].number) == ("10300", "10300")
-    assert deeds(world, "7")[0] == ("the integration", f"{RELEASED} 24SevenOffice does not have it any more.")
+    assert deeds(world, "7")[0] == ("the integration", f"{RELEASED} It no longer exists in 24SevenOffice.")
 
 
 @pytest.mark.parametrize("renamed", [False, True])
@@ -202,9 +202,9 @@ def test_a_person_says_which_customer_it_is_instead(world: World) -> None:
     post(world)
     assert booked_on(world) == [10300]
     assert [deed for actor, deed in deeds(world, "7") if actor == "kari"] == [
-        f"{RELEASED} It is to be Customer 10300.",
-        "Customer Nordlys Arkitekter AS is to be number 10300 in 24SevenOffice",
-        "Try again: Customer Nordlys Arkitekter AS",
+        f"{RELEASED} It is being linked to Customer 10300.",
+        "Relinked Customer Nordlys Arkitekter AS to number 10300 in 24SevenOffice",
+        "Retry: Customer Nordlys Arkitekter AS",
     ]
 
 

@@ -210,7 +210,7 @@ def test_a_forecast_shows_the_very_vouchers_and_writes_nothing(world: World) -> 
     before = job_list.latest(world.database, JobFilter())
     backfill = period(world)
     first, second, left = backfill.preview(EntityType.INVOICE, backfill.records(EntityType.INVOICE))
-    assert left.why == "Moment says that it has been transferred already."
+    assert left.why == "Already marked as transferred in Moment."
     assert (first.remote_id, first.customer) == ("1", "10001 Nordlys Arkitekter AS")
     assert second.customer == "Fjord AS (new)"
     assert second.voucher

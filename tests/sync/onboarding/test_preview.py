@@ -31,7 +31,7 @@ def prospects(world: World, *, days: int = 3) -> list[PlannedRecord]:
 
 
 def test_a_preview_shows_what_would_come_and_writes_nothing(world: World) -> None:
-    title, key = "Voucher 40001 of 2026", f"{VOUCHER}/1/4300"
+    title, key = "Voucher 40001/2026", f"{VOUCHER}/1/4300"
     assert prospects(world) == [PlannedRecord(RECORD, PlannedAction.SYNC, title, remote_id=key, amount=1000)]
     assert world.moment.expenses == {}
     assert job_list.latest(world.database, JobFilter()) == []

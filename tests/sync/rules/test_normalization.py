@@ -88,7 +88,7 @@ def test_a_norwegian_organization_number_is_brought_to_nine_digits(text: str) ->
 def test_a_norwegian_number_that_is_none_is_sent_as_it_is_with_a_warning(text: str) -> None:
     assert organization_number(text, country="") == text
     assert organization_number_warning(text, country="") == (
-        f"“{text}” is not a Norwegian organization number. It was sent all the same: correct it in Moment, or set "
+        f"“{text}” isn't a Norwegian organization number. It was sent all the same: correct it in Moment, or set "
         "the customer's country."
     )
 
@@ -99,7 +99,7 @@ def test_a_norwegian_number_that_is_none_is_sent_as_it_is_with_a_warning(text: s
 def test_a_number_that_is_too_long_is_not_cut_but_left_out_with_a_warning(text: str, country: str) -> None:
     assert organization_number(text, country=country) == ""
     assert organization_number_warning(text, country=country) == (
-        f"The organization number “{text}” is too long, and was not sent."
+        f"The organization number “{text}” is too long, and wasn't sent."
     )
 
 
@@ -124,7 +124,7 @@ def test_an_identity_number_is_neither_sent_nor_quoted(text: str, country: str) 
     assert organization_number(text, country=country) == ""
     warning = organization_number_warning(text, country=country)
     assert warning == (
-        "Moment has an identity number in place of the organization number. It was not sent: remove it in Moment."
+        "Moment has an identity number in place of the organization number. It wasn't sent: remove it in Moment."
     )
 
 
@@ -140,7 +140,7 @@ def test_a_number_with_a_foreign_prefix_is_no_identity_number(text: str) -> None
     assert organization_number(text, country="") == text
     warning = organization_number_warning(text, country="")
     assert warning
-    assert warning.startswith(f"“{text}” is not a Norwegian organization number. It was sent all the same")
+    assert warning.startswith(f"“{text}” isn't a Norwegian organization number. It was sent all the same")
 
 
 @pytest.mark.parametrize(

@@ -84,7 +84,7 @@ def test_lines_on_both_sides_whose_rate_is_not_shown_are_told_apart_from_wrong_v
     lines = [*costs, LedgerLine(2711, 250000, DAY, "11"), LedgerLine(2711, -250000, DAY, "11")]
     (_, why), *_ = gross_amounts(lines, rates=RATES)
     assert why == (
-        "Lines with VAT code 11 are in debit and in credit, and their VAT does not show that 15 % is right."
+        "Lines with VAT code 11 are in debit and in credit, and their VAT doesn't show that 15 % is right."
     )
 
 

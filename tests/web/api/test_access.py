@@ -20,7 +20,7 @@ from tests.web.security.test_auth import MARKS, OF_CONNECTIONS, SECRETS, Custome
 from web.api.app import described_api, scopes_of
 from worker.container import Container, clock
 
-READING = {TokenScope.CONNECTIONS_READ, TokenScope.JOBS_READ, TokenScope.OPERATIONS_READ, TokenScope.AUDIT_READ}
+READING = {each for each in TokenScope if each.endswith(":read")}
 
 
 @dataclass(frozen=True)

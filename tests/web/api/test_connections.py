@@ -14,7 +14,7 @@ from sqlalchemy import text as sql
 from i18n.catalog import Language
 from i18n.messages import translate
 from models.admin import audit_log
-from models.admin.operations import OperationType
+from models.admin.operations import MAX_LOGINS, OperationType
 from models.enums import EntityType, Lane, Record, Role, Scope
 from models.inbox import leases, links
 from models.inbox.enqueue import enqueue
@@ -82,6 +82,25 @@ def test_a_connection_is_added_paused_and_verified(web: Web, container: Containe
     taken = program.post("/connections", {**NEW, "name": "Other"})
     assert problem(taken) == (409, "setting_refused")
     assert taken.json()["errors"][0]["field"] == "settings.moment_company"
+
+
+def test_so_many_passwords_of_a_user_name_are_tried_by_adding_connections(
+    web: Web, tokens: Tokens, program: Program
+) -> None:
+    def add(number: int, password: str, *, by: Program = program, username: str = "Bridge@fjell.example") -> int:
+        login = {"username": username, "password": password, "moment_company": f"limit-{number}"}
+        new = {"name": f"Limit {number}", "settings": NEW["settings"] | login}
+        answer = by.post("/connections", new)
+        if answer.status_code == 429:
+            assert problem(answer) == (429, "login_tries")
+            assert 3500 < int(answer.headers["Retry-After"]) <= 3600
+        return answer.status_code
+
+    assert [add(number, f"guess-{number}") for number in range(MAX_LOGINS)] == [201] * MAX_LOGINS
+    assert add(11, "guess-11") == add(12, "guess-12", username=" bridge@FJELL.example") == 429
+    assert add(13, "guess-0") == 201  # a partner's own login, once more
+    assert add(14, "guess-14", username="other@fjell.example") == 201
+    assert add(15, "guess-15", by=tokens.program(web.url)) == 201
 
 
 @pytest.mark.parametrize(
@@ -279,6 +298,21 @@ def test_a_connection_is_paused_and_resumed(web: Web, container: Container, boun
     assert (paused["state"], paused["paused_because"]) == ("paused", "Year end")
     assert container.connections.get(web.connection.id).paused_by == "API token 1 (Partner ERP)"
     assert bound.post(f"{address}/resume").json()["state"] == "working"
+
+
+def test_a_connection_whose_last_test_failed_is_only_resumed_despite_that(
+    web: Web, container: Container, bound: Program
+) -> None:
+    address = f"/connections/{web.connection.id}"
+    bound.post(f"{address}/pause", {})
+    container.connections.note_test(web.connection.id, failed_checks=1, at=clock())
+    assert problem(bound.post(f"{address}/resume")) == (409, "test_failed")
+    resumed = bound.post(f"{address}/resume?despite_failed_test=true").json()
+    assert (resumed["state"], resumed["problems"]) == ("needs_attention", ["test_failed"])
+    assert [each["id"] for each in bound.get("/connections?problem=test_failed").json()["items"]] == [
+        web.connection.id
+    ]
+    assert bound.get("/connections?state=working").json()["items"] == []
 
 
 def test_the_webhook_gets_another_address(web: Web, bound: Program) -> None:

@@ -15,6 +15,7 @@ from models.admin.operations import OperationType
 from tests.installation import environment, failed_job, installed
 from tests.web.api.program import Program, Tokens
 from tests.web.conftest import Web
+from tests.web.security.test_auth import receiver_of
 from web.api.app import described_api
 from worker.container import Container, clock
 
@@ -34,17 +35,18 @@ def program(web: Web, tokens: Tokens) -> Program:
 
 
 @pytest.fixture
-def known(web: Web, container: Container) -> dict[str, int]:
+def known(web: Web, container: Container) -> dict[str, object]:
     """What addresses name that is there."""
     number = web.connection.id
     asked = container.operations.request(OperationType.DIAGNOSTICS, number, actor="test", now=clock())
-    return {"connection_id": number, "job_id": failed_job(container, web.connection), "operation_id": asked}
+    ids = {"connection_id": number, "job_id": failed_job(container, web.connection), "operation_id": asked}
+    return ids | receiver_of(container, web.connection)
 
 
 @pytest.mark.parametrize("examples", [FEW, pytest.param(MANY, marks=pytest.mark.thousands)])
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE])
 def test_every_answer_is_as_the_document_says(
-    program: Program, known: dict[str, int], mode: GenerationMode, examples: int
+    program: Program, known: dict[str, object], mode: GenerationMode, examples: int
 ) -> None:
     schema = schemathesis.openapi.from_dict(described())
     operations: list[Any] = [each.ok() for each in schema.get_all_operations()]  # type: ignore[union-attr]  # all are

@@ -169,14 +169,17 @@ def test_of_very_many_errors_few_are_named(web: Web, tokens: Tokens, method: str
     answer = program.ask(method, path.format(web.connection.id), data=body, headers=headers)
     assert problem(answer) == (422, "invalid")
     told = answer.json()["errors"]
-    assert (len(told) <= MAX_NAMED + 1, told[-1]["detail"]) == (True, "More does not fit than is named here.")
+    assert (len(told) <= MAX_NAMED + 1, told[-1]["detail"]) == (
+        True,
+        "There are more errors than those listed here.",
+    )
 
 
 def test_some_errors_are_named_and_the_rest_is_mentioned(web: Web, tokens: Tokens) -> None:
     body = {"action": "retry", "filter": {"state": [f"x{number}" for number in range(MAX_NAMED + 5)]}}
     told = tokens.program(web.url).post("/job-actions/previews", body).json()["errors"]
     assert [each["location"] for each in told] == ["body"] * (MAX_NAMED + 1)
-    assert told[-1] == {"location": "body", "field": "", "detail": "More does not fit than is named here."}
+    assert told[-1] == {"location": "body", "field": "", "detail": "There are more errors than those listed here."}
 
 
 def test_a_query_of_very_many_parameters_is_refused(web: Web, tokens: Tokens) -> None:
@@ -211,7 +214,7 @@ def test_problems_are_told_in_the_language_asked_for(web: Web, tokens: Tokens) -
     program = tokens.program(web.url, TokenScope.JOBS_READ)
     english = program.get("/connections")
     norwegian = program.ask("GET", "/connections", headers={"Accept-Language": "nb-NO,nb;q=0.9,en;q=0.8"})
-    assert english.json()["title"] == "The API token does not have the scope that this needs."
+    assert english.json()["title"] == "The API token doesn't have the scope required for this."
     assert norwegian.json()["title"] == "API-tokenet har ikke rettigheten som kreves for dette."
     assert (english.headers["Content-Language"], norwegian.headers["Content-Language"]) == ("en", "nb")
     assert norwegian.headers["Vary"] == "Accept-Language"

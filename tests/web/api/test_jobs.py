@@ -1,14 +1,16 @@
 """Jobs through the API: found, looked at, acted on one by one or many after a preview, and asked about."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
+from i18n.messages import msg
 from models.admin import job_actions
 from models.enums import EntityType, JobState, Record
 from models.inbox import links
 from models.inbox.links import Link
 from models.inbox.transitions import Event
+from sync.rules.normalization import cut_warning
 from tests.factories import NOW, settings
 from tests.installation import failed_job, messages
 from tests.models.completed_jobs import completed_job
@@ -53,6 +55,13 @@ def test_jobs_are_found_by_what_is_asked(web: Web, container: Container, program
     ):
         assert {each["id"] for each in program.get("/jobs", **query).json()["items"]} == found, query
     assert [each["id"] for each in program.get("/expenses").json()["items"]] == [done]
+    since = clock()
+    assert program.get("/jobs", updated_since=since.isoformat()).json()["items"] == []
+    program.post(f"/jobs/{failed}/retry")
+    (changed,) = program.get("/jobs", updated_since=since.isoformat()).json()["items"]
+    assert changed["id"] == failed
+    assert datetime.fromisoformat(changed["updated_at"]) >= since
+    assert problem(program.get("/jobs", updated_since="2026-11-30T12:00:00")) == (422, "invalid")
 
 
 def test_a_list_goes_on_where_its_page_ended(web: Web, container: Container, program: Program) -> None:
@@ -161,6 +170,13 @@ def test_a_job_says_where_its_record_is_in_both_systems(web: Web, container: Con
     assert [each["id"] for each in listed["2026-4-40001"]["moment"]] == ["2026-4-40001/1/abc"]
 
 
+def test_warnings_have_codes_for_programs(web: Web, container: Container, program: Program) -> None:
+    warnings = cut_warning(msg("The town"), "A" * 99, max_length=9), msg("From before it had a code.")
+    warned = completed_job(container.database, web.connection.id, warnings=warnings)
+    job = program.get(f"/jobs/{warned.id}").json()
+    assert job["warning_codes"] == job["attempts"][0]["warning_codes"] == ["text_cut", ""]
+
+
 def test_who_sets_a_job_aside_may_say_why(web: Web, container: Container, program: Program) -> None:
     for number, action in (("1", "dismiss"), ("2", "resolve")):
         job_id = failed_job(container, web.connection, record_id=number)
@@ -208,8 +224,8 @@ def test_the_audit_log_is_read_page_by_page(web: Web, tokens: Tokens, program: P
     assert [each["action"] for each in own] == ["added"]
     every = everywhere.get("/audit-log", limit=2).json()
     assert [each["action"].partition(":")[0] for each in every["items"]] == [
-        "created API token 2 (Partner ERP)",
-        "created API token 1 (Partner ERP)",
+        "Created API token 2 (Partner ERP)",
+        "Created API token 1 (Partner ERP)",
     ]
     rest = everywhere.get("/audit-log", limit=2, cursor=every["next"]).json()
     assert ([each["action"] for each in rest["items"]], rest["next"]) == (["added"], None)

@@ -75,7 +75,7 @@ def test_credentials_are_verified(web: Web, container: Container, program: Progr
     work_off(container)
     told = result(program, asked)
     assert (told["status"], told["result"]["succeeded"]) == ("finished", True)
-    assert "leads to Demo AS" in told["result"]["findings"][0]["message"]
+    assert "24SevenOffice client: Demo AS" in told["result"]["findings"][0]["message"]
     assert container.connections.get(web.connection.id).client_number is not None
 
 
@@ -87,6 +87,9 @@ def test_credentials_that_are_wrong_are_told_with_their_setting(container: Conta
     told = program.get(f"/operations/{added.json()['verification_id']}").json()
     assert not told["result"]["succeeded"]
     assert told["result"]["findings"][0]["setting"] == "moment_api_key"
+    assert told["result"]["findings"][0]["error_code"] == "moment_key"
+    started = program.post(f"/connections/{added.json()['id']}/resume")
+    assert (started.status_code, started.json()["code"]) == (409, "test_failed")
 
 
 def test_a_connection_is_tested(container: Container, program: Program, address: str) -> None:
@@ -95,6 +98,11 @@ def test_a_connection_is_tested(container: Container, program: Program, address:
     work_off(container)
     told = result(program, asked)["result"]
     assert {each["status"] for each in told["findings"]} >= {"good"}
+    assert {each["check"] for each in told["findings"]} >= {"login.login", "accounting_setup.vat_codes"}
+    change = {"receivables_account": 1999}
+    refused = program.ask("PATCH", f"{address}/settings", json=change, headers={"If-Match": "*"})
+    assert problem(refused) == (422, "invalid")
+    assert [each["field"] for each in refused.json()["errors"]] == ["receivables_account"]
     assert [each["name"] for each in told["clients"]] == ["Demo AS"]
 
 
@@ -164,7 +172,9 @@ def test_several_periods_may_wait_and_not_too_many(
             by_program=True,
         )
     month = {"first": "2026-03-01", "last": "2026-03-28"}
-    assert problem(program.post(f"{address}/reconciliations", month)) == (429, "too_many_operations")
+    refused = program.post(f"{address}/reconciliations", month)
+    assert problem(refused) == (429, "too_many_operations")
+    assert refused.headers["Retry-After"] == "30"
 
 
 def test_what_both_systems_have_is_matched(web: Web, container: Container, program: Program, address: str) -> None:
@@ -180,6 +190,20 @@ def test_what_both_systems_have_is_matched(web: Web, container: Container, progr
     assert result(program, real)["status"] == "finished"
     assert {each["record_id"] for each in program.get("/jobs").json()["items"]} >= {CUSTOMER}
     assert ("sync_customers", web.connection.id) in messages(container)
+
+
+def test_what_a_backfill_would_bring_is_said_first(container: Container, program: Program, address: str) -> None:
+    year = clock().year
+    asked = program.post(
+        f"{address}/backfill-previews", {"first": f"{year - 1}-01-01", "last": f"{year + 1}-12-31"}
+    )
+    work_off(container)
+    told = result(program, asked)
+    assert (told["type"], told["status"], told["result"]["findings"]) == ("backfill_preview", "finished", [])
+    planned = told["result"]["backfill_preview"]
+    assert {each["record_id"]: each["action"] for each in planned["records"]}[CUSTOMER] == "sync"
+    assert sum(planned["counts"].values()) == len(planned["records"])
+    assert program.get("/jobs").json()["items"] == []
 
 
 def test_a_backfill_goes_on_in_turns_until_all_is_brought(
@@ -280,7 +304,7 @@ def test_what_an_administrator_saves_is_cancelled_by_who_may_save(
     other = tokens.program(web.url, connections=[web.connection.id])
     assert other.post(f"/operations/{waits}/cancel").json()["status"] == "cancelled"
     entry = audit_log.page(container.database, Scope(frozenset({web.connection.id}))).lines[0]
-    assert translate(entry.action, Language.ENGLISH) == f"cancelled operation {waits} (saving)"
+    assert translate(entry.action, Language.ENGLISH) == f"Cancelled operation {waits} (saving)"
 
 
 def test_no_other_connection_waits_behind_all_that_one_asks_for(

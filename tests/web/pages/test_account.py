@@ -45,21 +45,23 @@ def change(browser: Browser, *, present: str = PASSWORD, password: str = ANOTHER
 def test_the_own_password_is_changed_by_whoever_knows_the_present_one(browser: Browser) -> None:
     elsewhere = Browser(browser.url)
     elsewhere.sign_in(EMAIL, PASSWORD)
-    assert "The new password holds from now on." in change(browser)
+    assert "Password changed." in change(browser)
     assert elsewhere.ask("GET", "/account").status_code == 303
     assert elsewhere.sign_in(EMAIL, PASSWORD).status_code == 403
     assert elsewhere.sign_in(EMAIL, ANOTHER).status_code == 303
 
 
 def test_what_does_not_fit_is_shown_and_changes_nothing(browser: Browser) -> None:
-    assert "This is not your present password." in change(browser, present="guess")
-    assert "This is not the same password as above." in change(browser, again="typed wrong")
-    assert "A password has 15 to 200 characters." in change(browser, password="short", again="short")
+    assert "Incorrect current password." in change(browser, present="guess")
+    assert "The passwords don't match." in change(browser, again="typed wrong")
+    assert "Passwords must have 15 to 200 characters." in change(browser, password="short", again="short")
     assert Browser(browser.url).sign_in(EMAIL, PASSWORD).status_code == 303
 
 
 def test_the_present_password_is_not_chosen_again(browser: Browser) -> None:
-    assert "Choose another one than the present password." in change(browser, password=PASSWORD, again=PASSWORD)
+    assert "Choose a password different from your current one." in change(
+        browser, password=PASSWORD, again=PASSWORD
+    )
 
 
 def test_a_password_of_somebody_else_is_changed_before_anything_else(
@@ -96,8 +98,10 @@ def test_sessions_are_listed_with_their_device_and_ended_one_or_all(browser: Bro
         other.sign_in(EMAIL, PASSWORD)
     page = browser.ask("GET", "/account").text
     assert [device in page for device in ("Firefox, Windows", "Safari, iPhone", "Unknown device")] == [True] * 3
-    assert page.count(">this one<") == 1
-    ((number, _),) = re.findall(r'name="session" value="(\d+)">End<span class="hidden"> (Firefox, Windows)', page)
+    assert page.count(">this device<") == 1
+    ((number, _),) = re.findall(
+        r'name="session" value="(\d+)">End session<span class="hidden"> (Firefox, Windows)', page
+    )
     data = {"csrf": browser.form("/account"), "session": number}
     assert browser.ask("POST", "/account/sessions/end", data=data).status_code == 303
     assert [each.ask("GET", "/account").status_code for each in (browser, elsewhere, phone)] == [200, 303, 200]
@@ -131,7 +135,7 @@ def test_the_pages_speak_the_language_that_was_chosen(browser: Browser) -> None:
 def test_whoever_signs_in_by_their_organization_has_no_password_to_change(web: Web) -> None:
     for address in ("/account", "/account/password"):
         page = web.as_(Role.VIEWER).get(address).text
-        assert "and have no password here" in page
+        assert "so you don't have a password here" in page
         assert 'type="password"' not in page
 
 
@@ -146,6 +150,6 @@ def test_too_many_passwords_at_once_are_turned_away_and_change_nothing(
         )
         refused = Browser(browser.url).sign_in(EMAIL, PASSWORD)
     assert (answer.status_code, answer.headers["Retry-After"]) == (429, "30")
-    assert "Too much at once" in answer.text
+    assert "Too many requests" in answer.text
     assert refused.status_code == 429
     assert Browser(browser.url).sign_in(EMAIL, PASSWORD).status_code == 303

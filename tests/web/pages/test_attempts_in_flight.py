@@ -114,7 +114,10 @@ def test_a_sign_in_is_refused_where_the_account_has_changed_meanwhile(
     browser = Browser(web.url)
     assert browser.sign_in(EMAIL, PASSWORD).status_code == 403
     assert sessions.of_user(container.database, anna, now=clock()) == []
-    assert "was refused: the account was changed meanwhile" in web.as_(Role.ADMINISTRATOR).get("/audit-log").text
+    assert (
+        "Sign-in rejected: the account was changed in the meantime"
+        in web.as_(Role.ADMINISTRATOR).get("/audit-log").text
+    )
 
 
 def test_a_code_is_refused_where_the_password_has_changed_meanwhile(

@@ -9,7 +9,7 @@ from tests.factories import NOW
 from web.pages.dashboard import ChartPeriod
 from web.views.templates import render
 
-TITLE = msg("The last 24 hours")
+TITLE = msg("Last 24 hours")
 
 
 def span(good: int = 0, bad: int = 0, *, mean: float = 0, longest: float = 0) -> PeriodStatistics:
@@ -45,7 +45,7 @@ def test_the_line_passes_over_spans_in_which_nothing_was_synced() -> None:
 def test_each_span_says_its_numbers() -> None:
     svg = drawn(span(4, 2), span(0, 1))
     told = [group.find("title").text for group in svg.iter("g")]
-    assert told == [f"{NOW:%H}:00: 4 came across, 2 did not", f"{NOW:%H}:00: 0 came across, 1 did not"]
+    assert told == [f"{NOW:%H}:00: 4 synced, 2 failed", f"{NOW:%H}:00: 0 synced, 1 failed"]
 
 
 def test_without_numbers_there_is_a_chart_without_a_line() -> None:
@@ -60,8 +60,8 @@ def test_it_is_explained_to_those_who_do_not_see_it() -> None:
     assert (svg.get("role"), told) == (
         "img",
         [
-            "The last 24 hours",
-            "Came across: 1. Failed attempts: 0. From event to outcome it took 5 s on the average, 9 s at the longest.",
+            "Last 24 hours",
+            "Synced: 1. Failed attempts: 0. Average sync time: 5 s; maximum: 9 s.",
         ],
     )
     assert svg.get("aria-labelledby").split() == [svg.find("title").get("id"), svg.find("desc").get("id")]

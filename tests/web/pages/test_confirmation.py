@@ -25,7 +25,7 @@ from web.security.auth import RequireRole
 from worker.container import Container, clock
 
 EMAIL, PASSWORD, TYPED = "anna@example.com", "correct horse battery", "typed-secret-4711"
-ASKED = "Is it you?"
+ASKED = "Confirm it's you"
 CONFIRMED = {
     "/connections/new",
     "/connections/{connection_id}/token",
@@ -108,7 +108,7 @@ def test_what_was_entered_goes_on_after_the_password(anna: Person, container: Co
     assert NEW_USER["password"] not in asked.text
     assert users.all_users(container.database) == [users.get_by_email(container.database, EMAIL)]
     wrong = go_on(anna, asked, "guess")
-    assert "The password is not right." in wrong.text
+    assert "Incorrect password." in wrong.text
     assert go_on(anna, wrong, PASSWORD).status_code == 303
     eva = users.get_by_email(container.database, "eva@example.com")
     assert eva.rights == Rights(Role.OPERATOR, Scope())
@@ -150,7 +150,7 @@ def test_whoever_has_a_factor_gives_a_code(web: Web, container: Container, user:
     asked = fill_in(anna, "/users/new", **NEW_USER)
     for wrong in (PASSWORD, TOTP(key).at(now)):
         asked = go_on(anna, asked, wrong)
-        assert "The code is not right" in asked.text
+        assert "Incorrect or already used code" in asked.text
     assert go_on(anna, asked, TOTP(key).at(now + timedelta(seconds=30))).status_code == 303
 
 
@@ -171,7 +171,7 @@ def test_whoever_came_by_their_organization_signs_in_there_again(
     )
     assert 'href="/sign-in/openid?fresh=yes&amp;next=/users/new"' in asked.text
     assert 'type="password"' not in asked.text
-    assert "does not say when you signed in" in asked.text
+    assert "doesn't report when you signed in" in asked.text
     proved = Beginning(by_openid=True, proved_at=clock())
     back = returning(web, container, user, how=proved)
     assert fill_in(back, "/users/new", **NEW_USER).status_code == 303

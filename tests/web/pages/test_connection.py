@@ -102,7 +102,7 @@ def test_polls_that_have_failed_for_hours_show_on_the_page(web: Web, container: 
         )
         text = person.get(page).text
         assert ("Moment sent more than 16 MiB." in text) is shown
-        assert ("has not been able to ask for changed invoices" in text) is shown
+        assert ("Changed invoices couldn't be read since" in text) is shown
 
 
 def test_a_connection_whose_secrets_cannot_be_opened_is_shown_and_mended(
@@ -111,14 +111,14 @@ def test_a_connection_whose_secrets_cannot_be_opened_is_shown_and_mended(
     container, person = settings_page.container, settings_page.web.as_(Role.ADMINISTRATOR)
     container.database.execute(update(ConnectionRow).values(secrets="v2:damaged"))
     polls.pause_unreadable(container)
-    assert "cannot be opened as they are kept" in person.get(settings_page.address).text
+    assert "can't be decrypted" in person.get(settings_page.address).text
     assert "Demo AS" in person.get("/connections").text
     refused = fill_in(person, settings_page.address, password="demo-password")
     assert refused.status_code == 422
-    assert error_at(refused, "moment_api_key") == "Fill this in."
+    assert error_at(refused, "moment_api_key") == "This field is required."
     assert person.post(f"{settings_page.address}/test").status_code == 303
     tasks.run_operation(settings_page.tested.id if settings_page.tested else 0)
-    assert "cannot be opened as they are kept" in person.get(settings_page.address).text
+    assert "can't be decrypted" in person.get(settings_page.address).text
     both = {"password": "demo-password", "moment_api_key": "moment-demo-key"}
     assert fill_in(person, settings_page.address, **both).status_code == 303
     assert settings_page.saved.password.get_secret_value() == "demo-password"
@@ -138,7 +138,7 @@ def test_a_bookkeeper_fills_in_the_settings_of_the_owners_document(settings_page
     answer = settings_page.save(**OWNERS_DOCUMENT)
     operation = settings_page.tested
     assert operation
-    assert answer.headers["Location"] == f"/operations/{operation.id}?done=saved"
+    assert answer.headers["Location"] == f"/operations/{operation.id}"
     assert ("run_operation", operation.id) in messages(settings_page.container)
     now = settings_page.saved
     assert now.password.get_secret_value() == "typed-password"
@@ -166,30 +166,34 @@ def test_a_bookkeeper_fills_in_the_settings_of_the_owners_document(settings_page
 @pytest.mark.parametrize(
     ("name", "entered", "said"),
     [
-        ("moment_company", "", "Fill this in."),
-        ("username", "  ", "Fill this in."),
-        ("username", "anna\x1b", "There are signs in it that cannot be read."),
-        ("identity_id", "Demo AS", "An identity id looks like 3d0c54c8-e786-58cf-8fe5-bcfdde9d4a67."),
+        ("moment_company", "", "This field is required."),
+        ("username", "  ", "This field is required."),
+        ("username", "anna\x1b", "This contains unreadable characters."),
+        ("identity_id", "Demo AS", "Enter a client id like 3d0c54c8-e786-58cf-8fe5-bcfdde9d4a67."),
         ("factoring_id", "ten", "Enter a whole number."),
         ("factoring_id", "0", "Enter 1 or more."),
         ("receivables_account", "", "Enter a whole number."),
         ("receivables_account", "40000", "Enter 32767 or less."),
         ("receivables_account", "9" * 4000, "Enter 32767 or less."),
-        ("voucher_number", "other", "Choose one of the list."),
-        ("vat_codes", "3000", "“3000” is not an account and a VAT code, such as 3000=3."),
-        ("accounts", "501=kr", "“501=kr” is not an account of Moment and what it is here, such as 501=3000/3."),
+        ("voucher_number", "other", "Choose an option from the list."),
+        ("vat_codes", "3000", "“3000” is not an account and a VAT code. Use the format 3000=3."),
+        (
+            "accounts",
+            "501=kr",
+            "“501=kr” is not a Moment account id and a 24SevenOffice account. Use the format 501=3000/3.",
+        ),
         ("department", "Oslo", "Enter a whole number."),
-        ("entity_types", "offer", "Choose one of the list."),
-        ("entity_types", [], "Nothing travels: choose at least one kind of record."),
-        ("expense_accounts", "4000, abc", "“abc” is neither an account nor an interval like 4300-4399."),
-        ("expense_accounts", "4399-4300", "“4399-4300” must run upwards, from 1 to 32767 at most."),
-        ("billable_projects", "Kulturhuset", "“Kulturhuset” is no project number."),
-        ("expense_activity", "", "Fill this in."),
-        ("expense_from", "31.01.2026", "Enter a day, such as 2026-01-31."),
+        ("entity_types", "offer", "Choose an option from the list."),
+        ("entity_types", [], "Choose at least one type of record to sync."),
+        ("expense_accounts", "4000, abc", "“abc” is neither an account nor a range like 4300-4399."),
+        ("expense_accounts", "4399-4300", "“4399-4300” must be an ascending range within 1–32767."),
+        ("billable_projects", "Kulturhuset", "“Kulturhuset” is not a project number."),
+        ("expense_activity", "", "This field is required."),
+        ("expense_from", "31.01.2026", "Enter a date, e.g. 2026-01-31."),
         ("expense_from", "1999-12-31", "Enter 2000-01-01 or more."),
         ("expense_poll_minutes", "1441", "Enter 1440 or less."),
-        ("error_emails", "anna@example.com per", "“per” is not an e-mail address."),
-        ("language", "sv", "Choose one of the list."),
+        ("error_emails", "anna@example.com per", "“per” is not an email address."),
+        ("language", "sv", "Choose an option from the list."),
     ],
 )
 def test_what_does_not_fit_is_shown_at_its_field_and_nothing_is_saved(
@@ -211,18 +215,18 @@ def test_what_does_not_fit_is_shown_at_its_field_and_nothing_is_saved(
 def test_so_many_addresses_hear_of_errors_and_no_more(settings_page: SettingsPage) -> None:
     addresses = [f"{number}@example.com" for number in range(MAX_ERROR_EMAILS + 1)]
     refused = settings_page.save(error_emails="\n".join(addresses))
-    assert (refused.status_code, error_at(refused, "error_emails")) == (422, "Enter 20 addresses at most.")
+    assert (refused.status_code, error_at(refused, "error_emails")) == (422, "Enter at most 20 addresses.")
     assert settings_page.save(error_emails="\n".join(addresses[1:])).status_code == 303
     assert settings_page.saved.error_emails == tuple(addresses[1:])
 
 
 def test_settings_that_do_not_go_together_are_shown_at_the_one_to_correct(settings_page: SettingsPage) -> None:
     page = settings_page.save(client_id="1001-M", client_id_field="DepartmentId")
-    assert "takes whole numbers only" in error_at(page, "client_id")
+    assert "only takes whole numbers" in error_at(page, "client_id")
     page = settings_page.save(entity_types=["invoice", "expense"], expense_accounts="")
-    assert "no account is named" in error_at(page, "expense_accounts")
+    assert "no expense accounts are set" in error_at(page, "expense_accounts")
     page = settings_page.save(billable_projects="7", not_billable_projects="7")
-    assert error_at(page, "not_billable_projects") == "Project 7 stands in both fields."
+    assert error_at(page, "not_billable_projects") == "Project 7 is in both fields."
 
 
 def test_the_page_tells_how_many_changes_came_without_a_webhook(settings_page: SettingsPage) -> None:
@@ -235,14 +239,14 @@ def test_the_page_tells_how_many_changes_came_without_a_webhook(settings_page: S
     )
     failed_job(settings_page.container, connection, record_id="9")
     cells = re.findall(
-        r'data-label="Missing in 7 days">(\d+)<', settings_page.person.get(settings_page.address).text
+        r'data-label="Missed \(7 days\)">(\d+)<', settings_page.person.get(settings_page.address).text
     )
     assert cells == ["0", "0", "1"]
 
 
 def test_secrets_are_on_no_page(settings_page: SettingsPage) -> None:
     page = settings_page.person.get(settings_page.address).text
-    assert "It is set. Leave this empty to keep it." in page
+    assert "Saved. Leave blank to keep the current value." in page
     for secret in ("demo-password", "moment-demo-key"):
         assert secret not in page
     assert "Demo AS" in page
@@ -254,7 +258,7 @@ def test_of_two_who_save_the_second_is_warned(settings_page: SettingsPage) -> No
     fill_in(settings_page.web.as_(Role.ADMINISTRATOR), settings_page.address, client_id="first")
     late = settings_page.person.ask("POST", settings_page.address, data={**seen, "client_id": "second"})
     assert late.status_code == 409
-    assert "somebody else has changed these settings" in late.text
+    assert "someone else changed these settings" in late.text
     assert 'value="second"' in late.text
     assert settings_page.saved.client_id == "first"
     again = settings_page.person.ask(
@@ -294,10 +298,10 @@ def test_an_account_that_the_last_test_did_not_see_is_refused(settings_page: Set
         accounts="501=3998/3",
     )
     assert page.status_code == 422
-    assert "has nothing for 1501." in error_at(page, "receivables_account")
-    assert "has nothing for 6590." in error_at(page, "expense_accounts")
-    assert "has nothing for 3999." in error_at(page, "vat_codes")
-    assert "has nothing for 3998." in error_at(page, "accounts")
+    assert "These accounts don't exist in 24SevenOffice: 1501." in error_at(page, "receivables_account")
+    assert "These accounts don't exist in 24SevenOffice: 6590." in error_at(page, "expense_accounts")
+    assert "These accounts don't exist in 24SevenOffice: 3999." in error_at(page, "vat_codes")
+    assert "These accounts don't exist in 24SevenOffice: 3998." in error_at(page, "accounts")
     elsewhere = settings_page.save(
         receivables_account="1501", username="other@example.com", password="typed-password"
     )
@@ -318,7 +322,7 @@ def test_a_login_that_cannot_be_one_is_not_tried(settings_page: SettingsPage) ->
         client_id="typed",
     )
     assert asked.status_code == 422
-    assert error_at(asked, "username") == "Fill this in."
+    assert error_at(asked, "username") == "This field is required."
     assert 'value="typed"' in asked.text
     assert messages(settings_page.container) == []
 
@@ -328,7 +332,7 @@ def test_a_connection_with_links_is_not_led_to_another_company_on_its_page(web: 
     address = f"/connections/{web.connection.id}"
     answer = fill_in(web.as_(Role.ADMINISTRATOR), address, moment_company="1002")
     assert answer.status_code == 422
-    assert "its links name customers" in error_at(answer, "moment_company")
+    assert "links refer to customers" in error_at(answer, "moment_company")
     assert container.connections.get(web.connection.id).settings.moment_company == "1001"
 
 
@@ -340,7 +344,7 @@ def test_a_type_that_is_switched_on_again_asks_from_which_day(web: Web, containe
     asked = fill_in(administrator, address, entity_types=types)
     today = clock().astimezone(OSLO).date().isoformat()
     assert (asked.status_code, fields_of(asked, address)["invoice_from"]) == (422, today)
-    assert "From which day on?" in error_at(asked, "invoice_from")
+    assert "From which date?" in error_at(asked, "invoice_from")
     assert EntityType.INVOICE not in container.connections.get(number).settings.entity_types
     answered = administrator.ask("POST", address, data=fields_of(asked, address))
     assert answered.status_code == 303

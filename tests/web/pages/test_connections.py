@@ -32,7 +32,7 @@ def test_everybody_sees_the_connections_that_are_theirs(web: Web, container: Con
     )
     everywhere = web.as_(Role.VIEWER).get("/connections").text
     assert (everywhere.count("Demo AS"), everywhere.count("Fjord AS")) == (1, 1)
-    assert "not started" in everywhere
+    assert "Not started" in everywhere
     theirs = web.as_(Role.VIEWER, connections=[other.id])
     assert "Demo AS" not in theirs.get("/connections").text
     assert theirs.get(f"/connections/{web.connection.id}").status_code == 404
@@ -54,15 +54,15 @@ def test_many_connections_are_found_by_name_and_page_by_page(web: Web, container
     second = viewer.ask("GET", "/connections" + further[1].replace("&amp;", "&")).text
     shown = [first.count(">Firma"), second.count(">Firma")]
     assert (sum(shown), "Demo AS" in first, 'rel="next"' in second) == (PAGE_SIZE + 1, True, False)
-    assert "There is none." in viewer.get("/connections", name="a\x00%_").text
+    assert "No connections found." in viewer.get("/connections", name="a\x00%_").text
 
 
 def test_a_connection_says_how_it_does(web: Web, container: Container) -> None:
     viewer = web.as_(Role.VIEWER)
-    assert "working" in viewer.get(f"/connections/{web.connection.id}").text
+    assert "Active" in viewer.get(f"/connections/{web.connection.id}").text
     container.connections.pause(web.connection.id, "The password is <wrong>.", now=clock())
     page = viewer.get(f"/connections/{web.connection.id}").text
-    assert "paused" in page
+    assert "Paused" in page
     assert "The password is &lt;wrong&gt;." in page
 
 
@@ -75,10 +75,13 @@ def test_a_connection_is_added_tested_and_not_started(web: Web, container: Conta
     assert added.paused_because == NOT_STARTED
     operation = container.operations.latest(added.id, OperationType.DIAGNOSTICS)
     assert operation
-    assert answer.headers["Location"] == f"/operations/{operation.id}?done=added"
+    assert answer.headers["Location"] == f"/operations/{operation.id}"
     assert ("run_operation", operation.id) in messages(container)
     page = administrator.get(answer.headers["Location"]).text
-    assert "Nothing travels before you start it." in page
+    assert "Nothing is synced until you start it." in page
+    assert (
+        "Nothing is synced until you start it." in administrator.get(answer.headers["Location"]).text
+    )  # until then
     assert f'data-awaits="/operations/{operation.id}"' in page
     assert '<meta http-equiv="refresh"' in page
 
@@ -86,15 +89,15 @@ def test_a_connection_is_added_tested_and_not_started(web: Web, container: Conta
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        ({"name": " "}, "Fill this in."),
-        ({"name": "Demo AS"}, "There is a connection called Demo AS already."),
-        ({"moment_company": ""}, "Fill this in."),
+        ({"name": " "}, "This field is required."),
+        ({"name": "Demo AS"}, "A connection named Demo AS already exists."),
+        ({"moment_company": ""}, "This field is required."),
         (
             {"moment_company": "1001"},
-            "There is a connection for this company in Moment already. Ask those who run the integration.",
+            "There is already a connection for this Moment company. Contact your system administrator.",
         ),
-        ({"password": ""}, "Fill this in."),
-        ({"username": "a\x1bb"}, "There are signs in it that cannot be read."),
+        ({"password": ""}, "This field is required."),
+        ({"username": "a\x1bb"}, "This contains unreadable characters."),
     ],
 )
 def test_what_does_not_fit_is_shown_at_its_field_and_nothing_is_added(
@@ -126,11 +129,11 @@ def test_operators_pause_resume_and_test_but_do_not_see_the_settings(web: Web, c
     assert "receivables_account" not in page
     assert f"{address}/token" not in page
     paused = operator.post(f"{address}/pause", because="Year\x1b end. ")
-    assert paused.headers["Location"] == f"{address}?done=paused"
+    assert paused.headers["Location"] == address
     connection = container.connections.get(number)
     assert connection.paused_because == "Year end."
     assert connection.paused_by.startswith("operator-")
-    assert "The connection is paused." in operator.get(f"{address}?done=paused").text
+    assert "Connection paused." in operator.get(address).text
     operator.post(f"{address}/resume")
     assert container.connections.get(number).is_available(clock())
     tested = operator.post(f"{address}/test")
@@ -152,7 +155,7 @@ def test_a_new_webhook_address_is_shown_once_and_ends_the_old_one(web: Web, cont
     administrator, address = web.as_(Role.ADMINISTRATOR), f"/connections/{web.connection.id}"
     body = b'{"event": "UPDATE", "customer": {"id": 7}}'
     assert web.notify(body).status_code == 202
-    assert "none yet" in administrator.get(address).text
+    assert "None yet" in administrator.get(address).text
     made = administrator.post(f"{address}/token")
     assert made.headers["Cache-Control"] == "no-store"
     token = re.search(r"https://bridge\.example/webhooks/moment/([\w-]+)", made.text)
@@ -163,9 +166,58 @@ def test_a_new_webhook_address_is_shown_once_and_ends_the_old_one(web: Web, cont
     assert web.notify(body).status_code == 404
     page = administrator.get(address).text
     assert token[1] not in page
-    assert page.count("none yet") == len(set(EntityType) - {EntityType.EXPENSE})
+    assert page.count("None yet") == len(set(EntityType) - {EntityType.EXPENSE})
 
 
 def test_the_pages_are_norwegian_for_norwegians(web: Web) -> None:
     page = web.as_(Role.ADMINISTRATOR, language=Language.NORWEGIAN).get(f"/connections/{web.connection.id}")
     assert '<html lang="nb">' in page.text
+
+
+def test_starting_a_connection_whose_last_test_failed_asks_first(web: Web, container: Container) -> None:
+    new, _ = container.connections.add(
+        "Fjord AS", settings(moment_company="fjord-as"), actor="test", now=clock(), started=False
+    )
+    operator, address = web.as_(Role.OPERATOR), f"/connections/{new.id}/resume"
+    container.connections.note_test(new.id, failed_checks=2, at=clock())
+    asked = operator.post(address)
+    assert asked.status_code == 409
+    assert "The last test found 2 errors." in asked.text
+    assert container.connections.get(new.id).paused_because == NOT_STARTED
+    assert operator.post(address, despite_failed_test="yes").status_code == 303
+    assert container.connections.get(new.id).paused_because == ""
+
+
+def test_the_state_of_a_connection_is_the_same_wherever_it_is_shown(web: Web, container: Container) -> None:
+    viewer, number = web.as_(Role.VIEWER), web.connection.id
+    container.connections.note_test(number, failed_checks=2, at=clock())
+    for page in ("/", "/connections", f"/connections/{number}"):
+        shown = viewer.get(page).text
+        assert '<span class="state state-bad">Needs attention</span>' in shown
+        assert "The last test failed." in shown
+
+
+def test_what_was_done_is_told_once_and_by_no_address(web: Web) -> None:
+    operator, address = web.as_(Role.OPERATOR), f"/connections/{web.connection.id}"
+    operator.post(f"{address}/pause")
+    assert "Connection paused." in operator.get(address).text
+    assert "Connection resumed." not in operator.get(address, done="resumed").text
+    operator.post(f"{address}/resume")
+    elsewhere = operator.get("/connections").text
+    told, later = operator.get(address).text, operator.get(address).text
+    assert [("Connection resumed." in page) for page in (elsewhere, told, later)] == [False, True, False]
+
+
+def test_all_errors_of_the_form_are_summed_up_with_links_and_take_the_focus(web: Web) -> None:
+    page = fill_in(
+        web.as_(Role.ADMINISTRATOR), "/connections/new", **NEW | {"name": "", "username": "", "password": ""}
+    )
+    summary = re.search(
+        r'<div class="notice notice-bad" role="alert" tabindex="-1" autofocus>(.*?)</div>', page.text, re.DOTALL
+    )
+    assert summary
+    assert re.findall(r'<a href="#(\w+)">([^<]+)</a>', summary[1]) == [
+        ("name", "Name: This field is required."),
+        ("username", "User name: This field is required."),
+        ("password", "Password: This field is required."),
+    ]

@@ -13,11 +13,12 @@ from worker.container import Container, clock
 
 def test_what_needs_attention_comes_first_and_leads_to_it(web: Web, container: Container) -> None:
     person = web.as_(Role.VIEWER)
-    assert "Everything is in order." in person.get("/").text
+    container.connections.note_test(web.connection.id, failed_checks=0, at=clock())
+    assert "All good" in person.get("/").text
     failed_job(container, web.connection)
     container.connections.pause(web.connection.id, "The password is wrong.", now=NOW)
     page = person.get("/").text
-    assert '<a href="/records?state=needs_attention&amp;error_code=account">1 change</a>' in page
+    assert '<a href="/records?state=needs_attention&amp;error_code=account">1 record</a>' in page
     assert "1 connection is paused" in page
     assert "The password is wrong." in page
 
@@ -30,7 +31,7 @@ def test_a_connection_whose_systems_do_not_answer_says_since_when_and_why(web: W
     outages.fail(container.database, web.connection.id, now=now, retry_after=now - NOW)
     page = web.as_(Role.VIEWER).get("/").text
     assert "24SevenOffice is away." in page
-    assert "goes on by itself" in page
+    assert "resumes automatically" in page
 
 
 def test_the_charts_count_what_was_synced(web: Web, container: Container) -> None:
@@ -38,10 +39,10 @@ def test_the_charts_count_what_was_synced(web: Web, container: Container) -> Non
         completed_job(container.database, web.connection.id, Record(EntityType.INVOICE, str(n)), at=clock())
     page = web.as_(Role.VIEWER).get("/").text
     assert page.count("<svg") == 2
-    assert page.count("Came across: 3. Failed attempts: 0.") == 2
+    assert page.count("Synced: 3. Failed attempts: 0.") == 2
     other, _ = container.connections.add("Fjord AS", settings(moment_company="fjord-as"), actor="test", now=NOW)
     nobody = web.as_(Role.VIEWER, connections=[other.id]).get("/").text
-    assert nobody.count("Came across: 0. Failed attempts: 0.") == 2
+    assert nobody.count("Synced: 0. Failed attempts: 0.") == 2
 
 
 def test_connections_are_found_by_their_name(web: Web, container: Container) -> None:
@@ -65,4 +66,17 @@ def test_the_budget_is_shown_to_those_who_see_all_and_unknown_without_redis(
     finally:
         redis_server.start()
     assert page.status_code == 200
-    assert "is unknown, since Redis does not answer" in page.text
+    assert "is unknown because Redis isn't responding" in page.text
+
+
+def test_the_overview_counts_connections_with_a_problem_and_leads_to_them(web: Web, container: Container) -> None:
+    person = web.as_(Role.VIEWER)
+    assert '<a href="/connections?status=test_outdated">1 connection</a>' in person.get("/").text
+    container.connections.note_test(web.connection.id, failed_checks=1, at=clock())
+    page = person.get("/").text
+    assert '<a href="/connections?status=test_failed">1 connection</a>' in page
+    assert "All good" not in page
+    found = person.get("/connections", status="test_failed").text
+    assert '<span class="state state-bad">Needs attention</span>' in found
+    assert "No connections found." in person.get("/connections", status="working").text
+    assert '<span class="state state-bad">Needs attention</span>' in page

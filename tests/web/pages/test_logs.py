@@ -22,7 +22,7 @@ def test_mails_about_the_accounts_of_users_are_for_who_administers_them(web: Web
     for email in ("sent@example.com", "waiting@example.com"):
         with container.database.transaction() as session:
             account_alerts.queue_factor_removed(session, email, now=NOW)
-        if email.startswith("sent"):
+        if email.startswith("Sent"):
             (alert,) = alert_outbox.pending_alerts(container.database, email)
             sent = {alert.id: DeliveryStatus.SENT}
             alert_outbox.record_delivery(container.database, sent, message_id="<1@example.com>", now=NOW)
@@ -42,7 +42,7 @@ def test_the_audit_log_is_downloaded_by_each_as_far_as_they_see_it(web: Web, con
     assert actions(one) == ["added"]
     assert actions(one, company="Fjord AS") == []
     everybody = web.as_(Role.ADMINISTRATOR)
-    assert actions(web.as_(Role.OPERATOR)) == ["added", "added", "paused: Summer."]
+    assert actions(web.as_(Role.OPERATOR)) == ["added", "added", "Paused: Summer."]
     assert len(actions(everybody)) > 3
-    assert actions(everybody, company="Fjord AS") == ["added", "paused: Summer."]
+    assert actions(everybody, company="Fjord AS") == ["added", "Paused: Summer."]
     assert '<a href="/audit-log/export?company=Fjord+AS">' in everybody.get("/audit-log", company="Fjord AS").text

@@ -17,7 +17,7 @@ from tests.web.http_browser import Browser, cookies_of
 from web.app import create_app
 from worker.container import Container, clock
 
-UNKNOWN = "You are not a user here"
+UNKNOWN = "You don't have access"
 
 
 @pytest.fixture
@@ -140,7 +140,7 @@ def test_a_silent_organization_is_reported(database_url: str, redis_url: str) ->
         serving(create_app()) as url,
     ):
         answer = Browser(url).ask("GET", "/sign-in/openid")
-    assert (answer.status_code, "does not answer" in answer.text) == (503, True)
+    assert (answer.status_code, "isn't responding" in answer.text) == (503, True)
 
 
 def test_without_an_organization_there_is_no_such_way(database_url: str, redis_url: str) -> None:

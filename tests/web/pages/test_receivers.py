@@ -68,9 +68,9 @@ def test_a_new_receiver_is_shown_its_secret_once(container: Container, anna: Per
     [
         (
             {"url": "http://crm.example/events"},
-            "The address begins with https://, unless RECEIVER_PRIVATE_NETWORKS is set.",
+            "The URL must start with https:// unless RECEIVER_PRIVATE_NETWORKS is set.",
         ),
-        ({"url": ""}, "Enter an address such as"),
+        ({"url": ""}, "Enter a URL such as"),
         ({"event_types": []}, "Choose at least one event."),
         ({"everywhere": ""}, "Choose at least one connection, or all."),
     ],
@@ -104,7 +104,7 @@ def test_a_new_secret_is_shown_once(container: Container, anna: Person, receiver
     (former,) = container.receivers.secrets(receiver.id, now=clock())
     secret = secret_in(anna.post(f"/receivers/{receiver.id}/rotate"))
     assert container.receivers.secrets(receiver.id, now=clock()) == [secret, former]
-    assert "Both sign until" in anna.get(f"/receivers/{receiver.id}").text
+    assert "Events are signed with both until" in anna.get(f"/receivers/{receiver.id}").text
 
 
 def test_a_test_is_sent_by_a_worker_at_once(container: Container, anna: Person, receiver: Receiver) -> None:
@@ -119,9 +119,9 @@ def test_the_log_shows_each_delivery_and_what_was_answered(
     failed_job(container, web.connection)
     fail(container, receiver, Attempt(http_status=500, answer="<b>Oh no</b>"))
     page = anna.get(f"/receivers/{receiver.id}").text
-    for words in ("A record needs attention", "Demo AS", "500", "&lt;b&gt;Oh no&lt;/b&gt;", "on its way"):
+    for words in ("Record needs attention", "Demo AS", "500", "&lt;b&gt;Oh no&lt;/b&gt;", "Queued"):
         assert words in page
-    assert "Every delivery has failed since" in page
+    assert "All deliveries have failed since" in page
 
 
 def test_what_was_given_up_is_sent_again_one_by_one_or_all_of_a_time(
@@ -132,18 +132,19 @@ def test_what_was_given_up_is_sent_again_one_by_one_or_all_of_a_time(
     assert anna.post(f"/receivers/{receiver.id}/disable").status_code == 303
     assert log(container, receiver) == [DeliveryState.FAILED] * 3
     page = anna.get(f"/receivers/{receiver.id}").text
-    assert "It was disabled by hand." in page
-    assert "Send again" not in page
+    assert "Disabled manually." in page
+    assert "Resend" not in page
     anna.post(f"/receivers/{receiver.id}/enable")
     (form, *_) = re.findall(r'action="([^"]+/deliveries/\d+/replay)"', anna.get(f"/receivers/{receiver.id}").text)
-    assert anna.post(form).headers["Location"].endswith("?done=replayed")
+    again = anna.get(anna.post(form).headers["Location"]).text
+    assert "Resending failed events." in again
     assert sorted(log(container, receiver)) == ["failed", "failed", "pending"]
     assert anna.post(f"/receivers/{receiver.id}/replay", since="yesterday").status_code == 422
     anna.post(f"/receivers/{receiver.id}/replay", since=f"{clock():%Y-%m-%d}")
     assert log(container, receiver) == [DeliveryState.PENDING] * 3
     assert messages(container) == [("deliver_events", receiver.id)]
     answer = anna.post(f"/receivers/{receiver.id}/replay", since="2026-01-01")
-    assert answer.headers["Location"].endswith("?done=nothing")
+    assert "There&#39;s nothing to resend." in anna.get(answer.headers["Location"]).text
 
 
 def test_another_receivers_delivery_is_not_sent_again(

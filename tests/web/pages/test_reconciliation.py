@@ -1,5 +1,7 @@
 """The comparison of the books on the pages: asked for, answered, and its differences mended."""
 
+from datetime import date
+
 import pytest
 
 from models.admin import job_actions
@@ -8,6 +10,7 @@ from models.enums import EntityType, JobState, Lane, Record, Role
 from models.inbox import leases, links
 from models.inbox.enqueue import enqueue
 from models.inbox.links import Link
+from sync.reconciliation.report import ReconciliationReport
 from tests.installation import EXPENSE_KEY, compared, messages
 from tests.web.conftest import Person, Web
 from worker import tasks
@@ -32,7 +35,7 @@ def test_a_reconciliation_is_asked_for_and_says_why_it_could_not_be_made(
 ) -> None:
     asked = person.post(f"/connections/{web.connection.id}/compare", month="2026-02")
     place = asked.headers["Location"]
-    assert "The books are being compared." in person.get(place).text
+    assert "Reconciling." in person.get(place).text
     ((task, number),) = messages(container)
     operation = container.operations.get(number)
     assert operation
@@ -53,9 +56,26 @@ def test_a_month_that_cannot_be_read_is_the_last_one(
     assert operation.input["last"] < clock().date().isoformat()
 
 
+def test_a_month_in_the_future_is_not_compared(web: Web, person: Person, container: Container) -> None:
+    answer = person.post(f"/connections/{web.connection.id}/compare", month="2099-01")
+    assert container.operations.latest(web.connection.id, OperationType.RECONCILIATION) is None
+    page = person.get(answer.headers["Location"].partition("#")[0]).text
+    assert '<p class="error" id="month-error">Choose a month that has begun.</p>' in page
+
+
+def test_a_month_without_invoices_does_not_agree(web: Web, person: Person, container: Container) -> None:
+    asked = person.post(f"/connections/{web.connection.id}/compare", month="2026-02").headers["Location"]
+    empty = ReconciliationReport(first=date(2026, 2, 1), last=date(2026, 2, 28))
+    result = {"findings": [], "report": empty.as_json()}
+    container.operations.complete(int(asked.rpartition("/")[2]), result, now=clock())
+    page = person.get(asked).text
+    assert "there is nothing to compare" in page
+    assert "no differences" not in page
+
+
 def test_the_page_shows_what_differs_and_the_totals(person: Person, place: str) -> None:
     page = person.get(place).text
-    for text in ("The books differ", "Not in the ledger", "1024", "2 400,00", "17/2026", "-2 400,00"):
+    for text in ("Differences found", "Not in the ledger", "1024", "2 400,00", "17/2026", "-2 400,00"):
         assert text in page
 
 
@@ -68,16 +88,14 @@ def test_a_missing_invoice_is_sent_also_where_its_job_is_dismissed_and_linked(
     person.post("/records/act", action="handled", job="1")
     assert _state(container, web) is JobState.DISMISSED
     sent = person.post(f"{place}/resolve", key="invoice/9", action="send")
-    assert "It is on its way." in person.get(sent.headers["Location"]).text
+    assert "Queued for syncing." in person.get(sent.headers["Location"]).text
     assert _state(container, web) is JobState.QUEUED
     assert links.find(database, number, INVOICE) is None
     assert messages(container) == [("sync_invoices", number)]
     lease = leases.acquire(database, Lane(number, EntityType.INVOICE), limit=1, now=clock(), until=clock())
     assert lease
     assert [job.outcome_unknown for job in lease.jobs] == [True]
-    assert (
-        "Sent by the comparison of the books: Invoice 1024" in web.as_(Role.ADMINISTRATOR).get("/audit-log").text
-    )
+    assert "Sent from the reconciliation: Invoice 1024" in web.as_(Role.ADMINISTRATOR).get("/audit-log").text
 
 
 def test_an_invoice_in_a_workers_hands_is_left_there(
@@ -88,7 +106,7 @@ def test_an_invoice_in_a_workers_hands_is_left_there(
     enqueue(database, number, [INVOICE], now=clock())
     assert leases.acquire(database, Lane(number, EntityType.INVOICE), limit=1, now=clock(), until=clock())
     busy = person.post(f"{place}/resolve", key="invoice/9", action="send").headers["Location"]
-    assert "A worker has this invoice in hand" in person.get(busy).text
+    assert "This invoice is being processed right now" in person.get(busy).text
     assert links.find(database, number, INVOICE)
 
 
@@ -98,23 +116,21 @@ def test_what_is_accepted_is_known_with_who_and_why_until_it_changes(
     person.post(f"{place}/resolve", key="voucher/2026-101-17", action="accept", why="Entered by the accountant.")
     for where in (place, f"/operations/{compared(container, web.connection)}"):
         page = person.get(where).text
-        assert "Known differences" in page
+        assert "Accepted differences" in page
         assert "Entered by the accountant. (operator-" in page
         assert 'value="voucher/2026-101-17"' not in page
-    assert (
-        "Accepted a difference in the books: Voucher 17/2026" in web.as_(Role.ADMINISTRATOR).get("/audit-log").text
-    )
+    assert "Accepted a difference: Voucher 17/2026" in web.as_(Role.ADMINISTRATOR).get("/audit-log").text
     person.post(f"{place}/resolve", key="invoice/9", action="accept", why="Paid in cash.")
-    assert "The books agree." in person.get(place).text
+    assert "Reconciled – no differences" in person.get(place).text
     changed = f"/operations/{compared(container, web.connection, amount=1)}"
-    assert "The books differ" in person.get(changed).text
+    assert "Differences found" in person.get(changed).text
 
 
 def test_nothing_is_accepted_without_saying_why(person: Person, place: str) -> None:
     done = person.post(f"{place}/resolve", key="invoice/9", action="accept", why=" ").headers["Location"]
     page = person.get(done).text
-    assert "say why it is accepted" in page
-    assert "Known differences" not in page
+    assert "Enter a reason to accept" in page
+    assert "Accepted differences" not in page
 
 
 def test_expenses_have_a_part_of_their_own_and_are_synced_again(
@@ -123,17 +139,13 @@ def test_expenses_have_a_part_of_their_own_and_are_synced_again(
     database, number = container.database, web.connection.id
     page = f"/operations/{compared(container, web.connection, with_expenses=True)}"
     text = person.get(page).text
-    assert (
-        text.index("<h2>Invoices")
-        < text.index('<h2 id="expenses">Expenses')
-        < text.index("Removed in Moment by somebody")
-    )
+    assert text.index("<h2>Invoices") < text.index('<h2 id="expenses">Expenses') < text.index("Removed in Moment")
     assert "25 %" in text
     voucher = Record(EntityType.EXPENSE, "2026-104-40001")
     for moment_id, key in (("701", EXPENSE_KEY), ("702", "2026-104-40001/2/4300")):
         links.save(database, number, Record(EntityType.EXPENSE, moment_id), Link(key), now=clock())
     done = person.post(f"{page}/resolve", key=f"expense/{EXPENSE_KEY}", action="send").headers["Location"]
-    assert "Moment is looked at first" in person.get(done).text
+    assert "We check Moment first" in person.get(done).text
     assert messages(container) == [("sync_expenses", number)]
     job = job_actions.find(database, number, voucher)
     assert job
@@ -141,10 +153,7 @@ def test_expenses_have_a_part_of_their_own_and_are_synced_again(
     assert list(links.find_by_prefix(database, number, EntityType.EXPENSE, "2026-104-40001/")) == [
         "2026-104-40001/2/4300"
     ]
-    assert (
-        "Sent by the comparison of the books: Voucher 40001/2026"
-        in web.as_(Role.ADMINISTRATOR).get("/audit-log").text
-    )
+    assert "Sent from the reconciliation: Voucher 40001/2026" in web.as_(Role.ADMINISTRATOR).get("/audit-log").text
     person.post(f"{page}/resolve", key=f"expense/{EXPENSE_KEY}", action="accept", why="Paid by Ola.")
     assert "Paid by Ola." in person.get(page).text
 
@@ -159,7 +168,7 @@ def test_a_viewer_sees_no_reconciliation(web: Web, place: str) -> None:
     viewer = web.as_(Role.VIEWER)
     assert viewer.get(place).status_code == 404
     assert viewer.post(f"{place}/resolve", key="invoice/9", action="send").status_code == 404
-    assert "Compare the books" not in viewer.get(f"/connections/{web.connection.id}").text
+    assert "Reconcile" not in viewer.get(f"/connections/{web.connection.id}").text
 
 
 def _state(container: Container, web: Web) -> JobState:

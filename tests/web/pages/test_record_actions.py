@@ -27,22 +27,22 @@ def test_a_job_that_is_tried_again_is_due_and_the_worker_is_woken(web: Web, cont
     person = web.as_(Role.OPERATOR)
     fields = {"action": "retry", "job": str(job_id), "from": "record"}
     answer = person.post("/records/act", **fields)
-    assert (answer.status_code, answer.headers["Location"]) == (303, f"/records/{job_id}?done=retry-1")
+    assert (answer.status_code, answer.headers["Location"]) == (303, f"/records/{job_id}")
     assert see(container, job_id).state is JobState.QUEUED
     assert messages(container) == [("sync_invoices", web.connection.id)]
     page = person.get(answer.headers["Location"]).text
-    assert "1 change is tried again now." in page
-    assert "Try again: Invoice 1024" in page
+    assert "Retrying 1 record." in page
+    assert "Retry: Invoice 1024" in page
 
 
-@pytest.mark.parametrize(("action", "said"), [("handled", "Handled by hand"), ("unwanted", "Do not transfer")])
+@pytest.mark.parametrize(("action", "said"), [("handled", "Resolved manually"), ("unwanted", "Skip permanently")])
 def test_a_job_is_dismissed_after_a_question_and_opened_again_by_one_press(
     web: Web, container: Container, action: str, said: str
 ) -> None:
     job_id = failed_job(container, web.connection)
     person = web.as_(Role.OPERATOR)
     question = person.get("/records/confirm", action=action, job=str(job_id)).text
-    assert "1 change is closed" in question
+    assert "1 record will be " in question
     assert "Invoice 1024" in question
     assert see(container, job_id).state is JobState.NEEDS_ATTENTION
     answer = person.post("/records/act", action=action, job=str(job_id))
@@ -66,14 +66,15 @@ def test_all_that_match_a_filter_are_counted_named_and_then_done(web: Web, conta
     person = web.as_(Role.OPERATOR)
     filter_ = {"all": "yes", "state": "needs_attention", "error_code": "", "type": "invoice", "from": "records"}
     question = person.get("/records/confirm", action="unwanted", **filter_).text
-    assert "25 changes are closed and not transferred" in question
+    assert "25 records will be skipped permanently" in question
     assert "and 5 more" in question
     until = question.split('name="until" value="')[1].split('"')[0]
     late = failed_job(container, web.connection, record_id="late")
     answer = person.post("/records/act", action="unwanted", until=until, **filter_)
     assert {see(container, each).state for each in wrong} == {JobState.DISMISSED}
     assert see(container, fine.id).state is see(container, late).state is JobState.NEEDS_ATTENTION
-    assert answer.headers["Location"].startswith("/records?state=needs_attention&type=invoice&done=unwanted-25-")
+    assert answer.headers["Location"] == "/records?state=needs_attention&type=invoice"
+    assert "25 records permanently skipped" in person.get(answer.headers["Location"]).text
 
 
 def test_no_filter_lets_what_is_done_or_closed_be_tried_again_by_the_million(
@@ -83,8 +84,11 @@ def test_no_filter_lets_what_is_done_or_closed_be_tried_again_by_the_million(
     person = web.as_(Role.OPERATOR)
     for state in ("done", "running"):
         answer = person.post("/records/act", action="retry", all="yes", state=state)
-        assert answer.headers["Location"].endswith("done=retry-0")
-    assert "Nothing is chosen" in person.get("/records/confirm", action="retry", all="yes", state="done").text
+        assert "Retrying 0 records." in person.get(answer.headers["Location"]).text
+    assert (
+        "Select at least one record"
+        in person.get("/records/confirm", action="retry", all="yes", state="done").text
+    )
     assert see(container, done.id).state is JobState.DONE
 
 
@@ -94,9 +98,8 @@ def test_what_is_ticked_and_not_ours_stays_as_it_is(web: Web, container: Contain
     theirs = web.as_(Role.OPERATOR, connections=[other.id])
     for fields in ({"job": str(job_id)}, {"all": "yes"}, {"all": "yes", "company": "Demo AS"}):
         assert "Invoice" not in theirs.get("/records/confirm", action="handled", **fields).text.split("<main")[1]
-        assert (
-            theirs.post("/records/act", action="handled", **fields).headers["Location"].partition("handled-0")[1]
-        )
+        acted = theirs.post("/records/act", action="handled", **fields)
+        assert "0 records marked as resolved" in theirs.get(acted.headers["Location"]).text
     assert see(container, job_id).state is JobState.NEEDS_ATTENTION
 
 
@@ -115,7 +118,7 @@ def test_what_nobody_offers_is_not_done(web: Web, container: Container) -> None:
 def test_the_way_back_leads_nowhere_else(web: Web) -> None:
     fields = {"action": "retry", "from": "https://evil.example", "text": "//evil"}
     answer = web.as_(Role.OPERATOR).post("/records/act", **fields)
-    assert answer.headers["Location"] == "/records?text=%2F%2Fevil&done=retry-0"
+    assert answer.headers["Location"] == "/records?text=%2F%2Fevil"
 
 
 def answers(container: Container, job_id: int) -> str:
@@ -131,7 +134,7 @@ def test_the_page_of_a_customer_offers_the_candidates_and_a_new_one(web: Web, co
         "923609016",
         "oslo@nordlys.example",
         "Nordlys &lt;Bergen&gt;",
-        "not in use",
+        "inactive",
     ):
         assert told in page.text
     assert forms_to(page, f"/records/{job_id}/answer") == ["10234", "10235", "new"]
@@ -141,12 +144,12 @@ def test_an_answer_is_taken_and_the_worker_woken(web: Web, container: Container)
     job_id = asked(web, container)
     person = web.as_(Role.OPERATOR)
     answer = person.post(f"/records/{job_id}/answer", choice="10235")
-    assert (answer.status_code, answer.headers["Location"]) == (303, f"/records/{job_id}?done=retry-1")
+    assert (answer.status_code, answer.headers["Location"]) == (303, f"/records/{job_id}")
     assert answers(container, job_id) == "10235"
     assert messages(container) == [("sync_customers", web.connection.id)]
     page = person.get(answer.headers["Location"]).text
-    assert "This is Customer 10235 in 24SevenOffice: It" in page
-    assert "Which one is it" not in page
+    assert "Matched with Customer 10235 in 24SevenOffice: It" in page
+    assert "Which 24SevenOffice record is this" not in page
     job = job_actions.show(container.database, job_id)
     assert job
     assert job.state is JobState.QUEUED
@@ -155,8 +158,9 @@ def test_an_answer_is_taken_and_the_worker_woken(web: Web, container: Container)
 @pytest.mark.parametrize("choice", ["10001", "", "new; drop table", "٣"])
 def test_what_is_not_offered_changes_nothing(web: Web, container: Container, choice: str) -> None:
     job_id = asked(web, container)
-    answer = web.as_(Role.OPERATOR).post(f"/records/{job_id}/answer", choice=choice)
-    assert answer.headers["Location"].endswith("done=retry-0")
+    person = web.as_(Role.OPERATOR)
+    person.post(f"/records/{job_id}/answer", choice=choice)
+    assert "Retrying 0 records" in person.get(f"/records/{job_id}").text
     assert (answers(container, job_id), messages(container)) == ("", [])
 
 
@@ -187,18 +191,18 @@ def test_a_person_links_a_customer_to_another_number_and_the_audit_log_says_who(
 ) -> None:
     job_id = linked(web, container)
     person = web.as_(Role.OPERATOR)
-    assert "Link anew" in person.get(f"/records/{job_id}").text
+    assert "Relink" in person.get(f"/records/{job_id}").text
     answer = person.post(f"/records/{job_id}/link", number=" 10300 ")
-    assert (answer.status_code, answer.headers["Location"]) == (303, f"/records/{job_id}?done=retry-1")
+    assert (answer.status_code, answer.headers["Location"]) == (303, f"/records/{job_id}")
     assert answers(container, job_id) == "10300"
     assert links.find(container.database, web.connection.id, Record(EntityType.CUSTOMER, "8")) is None
     assert messages(container) == [("sync_customers", web.connection.id)]
-    assert "the link to number 10234 in 24SevenOffice is released" in person.get("/audit-log").text
+    assert "unlinked from number 10234 in 24SevenOffice" in person.get("/audit-log").text
 
 
 @pytest.mark.parametrize(
     ("number", "told"),
-    [("A-1", "That is no customer number."), ("10235", "That customer is linked to another record in Moment.")],
+    [("A-1", "Invalid customer number."), ("10235", "That customer is linked to another record in Moment.")],
 )
 def test_a_number_that_cannot_be_linked_changes_nothing(
     web: Web, container: Container, number: str, told: str
@@ -218,7 +222,7 @@ def test_only_an_operator_of_the_company_ends_a_link(web: Web, container: Contai
     other, _ = container.connections.add("Fjord AS", settings(moment_company="fjord-as"), actor="test", now=NOW)
     assert web.as_(Role.OPERATOR, connections=[other.id]).post(f"/records/{job_id}/link").status_code == 404
     viewer = web.as_(Role.VIEWER)
-    assert "Link anew" not in viewer.get(f"/records/{job_id}").text
+    assert "Relink" not in viewer.get(f"/records/{job_id}").text
     assert viewer.post(f"/records/{job_id}/link").status_code == 404
     forged = web.as_(Role.OPERATOR).post(f"/records/{job_id}/link", csrf="")
     assert forged.status_code == 403
@@ -228,5 +232,5 @@ def test_only_an_operator_of_the_company_ends_a_link(web: Web, container: Contai
 def test_a_customer_that_24sevenoffice_lost_can_be_said_to_be_new_only(web: Web, container: Container) -> None:
     job_id = asked(web, container, EntityType.CUSTOMER, Candidate("10234", "Nordlys", note="gone"))
     page = web.as_(Role.OPERATOR).get(f"/records/{job_id}")
-    assert "not there any more" in page.text
+    assert "no longer exists" in page.text
     assert forms_to(page, f"/records/{job_id}/answer") == ["new"]

@@ -1,19 +1,22 @@
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from i18n.catalog import Language
 from i18n.messages import msg
+from models.admin.job_list import JobView
 from models.connections.repository import Connection
-from models.enums import EntityType, Record, Role
+from models.enums import EntityType, Outcome, Record, Role
 from models.inbox import links
 from models.inbox.links import Link
+from models.inbox.transitions import Event
 from sync.engine.call_log import RemoteCall
 from sync.rules.normalization import cut_warning
 from tests.factories import NOW, settings
 from tests.installation import failed_job
-from tests.models.completed_jobs import completed_job
+from tests.models.completed_jobs import INVOICE, completed_job
 from tests.web.conftest import Web
 from worker.container import Container, clock
 
@@ -34,10 +37,16 @@ def other(container: Container) -> Connection:
 def test_a_record_shows_all_that_is_known_of_it(web: Web, container: Container) -> None:
     job_id = failed_job(container, web.connection)
     page = web.as_(Role.VIEWER).get(f"/records/{job_id}").text
-    for words in ("Invoice 1024", "Demo AS", "needs a person", "The account 3999 is unknown.", "Open the account"):
+    for words in (
+        "Invoice 1024",
+        "Demo AS",
+        "Needs attention",
+        "The account 3999 is unknown.",
+        "Open the account",
+    ):
         assert words in page
     assert 'href="https://moment.example/1001/invoices/9"' in page
-    assert "not there yet" in page
+    assert "Not created yet" in page
     assert "books@example.com" in page
 
 
@@ -45,14 +54,14 @@ def test_a_synced_record_names_its_voucher(web: Web, container: Container) -> No
     record = Record(EntityType.INVOICE, "9")
     links.save(container.database, web.connection.id, record, Link("2026/40017"), now=NOW)
     job = completed_job(container.database, web.connection.id, record)
-    assert "Voucher 40017 of 2026" in web.as_(Role.VIEWER).get(f"/records/{job.id}").text
+    assert "Voucher 40017/2026" in web.as_(Role.VIEWER).get(f"/records/{job.id}").text
 
 
 @pytest.mark.parametrize(
     ("language", "words"),
     [
-        (Language.ENGLISH, ("in order, with a warning", "The name is longer than the 100 characters")),
-        (Language.NORWEGIAN, ("i orden, med advarsel", "Navnet er lengre enn de 100 tegnene")),
+        (Language.ENGLISH, ("Synced with warnings", "The name is longer than the 100 characters")),
+        (Language.NORWEGIAN, ("Overført med advarsel", "Navnet er lengre enn de 100 tegnene")),
     ],
 )
 def test_warnings_stand_on_the_records_page_and_in_the_lists(
@@ -73,7 +82,7 @@ def test_an_expense_names_its_voucher_and_each_expense_that_it_became(web: Web, 
         links.save(container.database, web.connection.id, Record(EntityType.EXPENSE, expense), key, now=NOW)
     job = completed_job(container.database, web.connection.id, Record(EntityType.EXPENSE, "2026-4-40001"))
     page = web.as_(Role.VIEWER).get(f"/records/{job.id}").text
-    assert "Voucher 40001 of 2026" in page
+    assert "Voucher 40001/2026" in page
     for expense in ("501", "502"):
         assert f'href="https://moment.example/1001/projectExpenses/{expense}"' in page
 
@@ -123,16 +132,18 @@ def test_records_are_filtered_and_the_filter_survives_paging(web: Web, container
     further = person.get(address).text
     assert further.count('data-label="Record"') == 10
     assert "Customer Nordlys" not in further
+    changed = person.get("/records", updated_since=(clock() - timedelta(minutes=1)).isoformat()).text
+    assert changed.count('data-label="Record"') == 1
+    assert "Customer Nordlys" in changed
 
 
 @pytest.mark.parametrize(
     "query",
     [
-        "state=no&type=no&error_code=no",
+        "state=no&type=no&error_code=no&updated_since=no",
         "page=x",
         "company=%00",
         "text=%F0%9F%98%80%27%00",
-        "done=retry-x",
         "page=o1-1",
     ],
 )
@@ -181,7 +192,7 @@ def test_expenses_are_listed_by_what_became_of_them(web: Web, container: Contain
     left: dict[str, Any] = {
         "outcome": "skipped",
         "error_code": "no_project",
-        "message": "The cost is on no project.",
+        "message": "The cost has no project.",
     }
     completed_job(database, connection_id, Record(EntityType.EXPENSE, "2026-4-2"), title="Voucher 2", **left)
     completed_job(database, connection_id, Record(EntityType.INVOICE, "3"), title="Invoice 3")
@@ -192,4 +203,32 @@ def test_expenses_are_listed_by_what_became_of_them(web: Web, container: Contain
     assert "Invoice 3" not in everything
     skipped = person.get("/expenses", outcome="skipped", error_code="no_project").text
     assert "Voucher 1" not in skipped
-    assert "The cost is on no project." in skipped
+    assert "The cost has no project." in skipped
+
+
+def test_looking_again_without_changes_keeps_the_last_result_and_is_one_line(
+    web: Web, container: Container
+) -> None:
+    def attempted(minutes: int, outcome: Outcome, **values: Any) -> JobView:
+        at = NOW + timedelta(minutes=minutes)
+        return completed_job(container.database, web.connection.id, INVOICE, at=at, outcome=outcome, **values)
+
+    attempted(0, Outcome.SYNCED, message="Voucher 40003 of 2026, 48 000,00 kroner.")
+    for minutes in range(1, 9):
+        job = attempted(minutes, Outcome.UNCHANGED)
+    assert job.message == "Voucher 40003 of 2026, 48 000,00 kroner."
+    page = web.as_(Role.VIEWER).get(f"/records/{job.id}").text
+    assert "8 times since" in page
+    assert page.count("<li>") == 2
+
+
+def test_the_result_from_before_a_failure_is_back_once_nothing_has_changed(container: Container, web: Web) -> None:
+    for event, outcome, message in (
+        (Event.SYNCED, Outcome.SYNCED, "Voucher 40003 of 2026."),
+        (Event.REJECTED, Outcome.FAILED, "Account 3999 is closed."),
+        (Event.SYNCED, Outcome.UNCHANGED, ""),
+    ):
+        job = completed_job(
+            container.database, web.connection.id, INVOICE, event=event, outcome=outcome, message=message
+        )
+    assert job.message == "Voucher 40003 of 2026."

@@ -62,11 +62,11 @@ def browser(web: Web, container: Container) -> Browser:
 
 def test_a_factor_is_set_up_and_asked_for_from_then_on(browser: Browser) -> None:
     wrong, _ = set_up(browser, code="000000")
-    assert (wrong.status_code, "The app does not show this code now." in wrong.text) == (422, True)
+    assert (wrong.status_code, "Incorrect code." in wrong.text) == (422, True)
     answer, secret = set_up(browser)
     codes = re.findall(r"<code>([a-z2-7-]{27})</code>", answer.text)
     assert len(codes) == 10
-    assert "10 recovery codes are left." in browser.ask("GET", PAGE).text
+    assert "10 recovery codes left." in browser.ask("GET", PAGE).text
     elsewhere = Browser(browser.url)
     asked = elsewhere.sign_in(EMAIL, PASSWORD, path="/sign-in?next=/records")
     assert asked.headers["Location"] == "/sign-in/code?next=/records"
@@ -95,17 +95,17 @@ def test_what_becomes_of_a_factor_stands_in_the_audit_log_and_is_mailed(
     browser.ask("POST", f"{PAGE}/remove", data=data)
     noted = audit_log.page(container.database, Scope(), users=True).lines
     assert [translate(entry.action, Language.ENGLISH) for entry in noted if entry.actor == EMAIL] == [
-        "removed their second factor",
-        "made new recovery codes",
-        "was refused: the code was not right",
-        "set up a second factor",
-        "signed in with an unknown device",
+        "Removed their second factor",
+        "Generated new recovery codes",
+        "Sign-in rejected: incorrect code",
+        "Set up a second factor",
+        "Signed in with an unknown device",
     ]
     told = alert_outbox.pending_alerts(container.database, EMAIL)
     assert [str(alert.title) for alert in told] == [
-        "Your account was used on a new device",
-        "Your account has a second factor",
-        "Your account has no second factor any more",
+        "New sign-in to your account",
+        "Second factor added to your account",
+        "Second factor removed from your account",
     ]
 
 
@@ -125,7 +125,7 @@ def test_new_recovery_codes_end_the_old_ones_and_a_factor_is_removed(
     first, second = (re.findall(r"<code>([a-z2-7-]{27})</code>", page.text) for page in (old, new))
     assert not {*first} & {*second}
     assert browser.ask("POST", f"{PAGE}/remove", data=data).status_code == 303
-    assert "with the password alone" in browser.ask("GET", f"{PAGE}?done=removed").text
+    assert "with your password only" in browser.ask("GET", PAGE).text
     assert browser.ask("POST", f"{PAGE}/recovery-codes", data=data).status_code == 404
     assert Browser(browser.url).sign_in(EMAIL, PASSWORD).headers["Location"] == "/"
     assert not users.get_by_email(container.database, EMAIL).has_factor
@@ -143,7 +143,7 @@ def test_a_factor_that_is_not_there_is_neither_removed_nor_told_to_be(
     second_factor.remove(container.database, anna, session_id=session.id, now=NOW)
     assert audit_log.page(container.database, Scope(), users=True) == entries
     told = alert_outbox.pending_alerts(container.database, EMAIL)
-    assert [str(alert.title) for alert in told] == ["Your account was used on a new device"]
+    assert [str(alert.title) for alert in told] == ["New sign-in to your account"]
     with pytest.raises(OutdatedProofError):
         second_factor.new_recovery_codes(container.database, anna, session_id=session.id, now=NOW)
 
@@ -166,9 +166,9 @@ def test_an_administrator_takes_the_factor_of_a_lost_phone_away(
 ) -> None:
     set_up(browser)
     eva, anna = web.as_(Role.ADMINISTRATOR), users.get_by_email(container.database, EMAIL)
-    assert "Take the second factor away" in eva.get(f"/users/{anna.id}").text
+    assert "Remove second factor" in eva.get(f"/users/{anna.id}").text
     assert eva.post(f"/users/{anna.id}/reset-factor").status_code == 303
-    assert "took the second factor from the user anna@example.com" in eva.get("/audit-log").text
+    assert "Removed the second factor of the user anna@example.com" in eva.get("/audit-log").text
     assert browser.ask("GET", PAGE).status_code == 303
     assert Browser(web.url).sign_in(EMAIL, PASSWORD).headers["Location"] == "/"
 
@@ -199,7 +199,7 @@ def test_an_administrator_who_must_have_a_factor_can_do_nothing_before(database_
         led = browser.ask("GET", "/users").headers["Location"]
         assert 'href="/users"' not in browser.ask("GET", led).text
         answer, _ = set_up(browser, path=led)
-        assert 'href="/users">I have kept them' in answer.text
+        assert 'href="/users">I\'ve stored them' in answer.text
         assert browser.ask("GET", "/users").status_code == 200
         by_openid = sessions.Beginning(by_openid=True)
         eva = add(container, email="eva@example.com")

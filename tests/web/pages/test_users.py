@@ -34,7 +34,7 @@ def knows(container: Container, email: str, password: str) -> bool:
 def test_users_are_listed_with_what_they_may_do(administrator: Person, per: User) -> None:
     page = administrator.get("/users").text
     assert f'<a href="/users/{per.id}">per@example.com</a>' in page
-    for words in ("viewer", "Demo AS", "administrator", "all", "can sign in"):
+    for words in ("viewer", "Demo AS", "administrator", "All", "Active"):
         assert f">{words}<" in page
 
 
@@ -48,7 +48,7 @@ def test_a_user_is_added_and_signs_in(administrator: Person, web: Web, container
         connections=str(web.connection.id),
     )
     assert answer.status_code == 303
-    assert "Give them their password" in administrator.get(answer.headers["Location"]).text
+    assert "Share the password" in administrator.get(answer.headers["Location"]).text
     eva = users.get_by_email(container.database, "eva@example.com")
     assert eva.rights == Rights(Role.OPERATOR, Scope(frozenset({web.connection.id})))
     assert knows(container, "eva@example.com", PASSWORD)
@@ -58,11 +58,11 @@ def test_a_user_is_added_and_signs_in(administrator: Person, web: Web, container
 @pytest.mark.parametrize(
     ("entered", "words"),
     [
-        ({"email": "eva"}, "This is not an e-mail address."),
-        ({"email": "per@example.com"}, "There is a user with this e-mail address already."),
+        ({"email": "eva"}, "Enter a valid email address."),
+        ({"email": "per@example.com"}, "A user with this email address already exists."),
         ({"password": "short"}, "15 to 200 characters"),
         ({"password": ""}, "15 to 200 characters"),
-        ({"everywhere": []}, "Choose all connections, or at least one"),
+        ({"everywhere": []}, "Choose all connections or at least one"),
     ],
 )
 def test_what_cannot_be_taken_is_shown_at_its_field(
@@ -80,7 +80,7 @@ def test_what_cannot_be_taken_is_shown_at_its_field(
 
 def test_a_user_gets_other_rights(administrator: Person, container: Container, per: User) -> None:
     answer = fill_in(administrator, f"/users/{per.id}", role="administrator", everywhere="yes")
-    assert answer.headers["Location"] == f"/users/{per.id}?done=changed"
+    assert answer.headers["Location"] == f"/users/{per.id}"
     assert users.get(container.database, per.id).rights == Rights(Role.ADMINISTRATOR, Scope())
 
 
@@ -96,7 +96,7 @@ def test_a_user_gets_a_new_password(administrator: Person, container: Container,
 def test_a_user_is_shut_out_and_let_in_again(administrator: Person, container: Container, per: User) -> None:
     fill_in(administrator, f"/users/{per.id}", to=f"/users/{per.id}/disable")
     assert not knows(container, per.email, PASSWORD)
-    assert "disabled" in administrator.get("/users").text
+    assert "Sign-in disabled" in administrator.get("/users").text
     fill_in(administrator, f"/users/{per.id}", to=f"/users/{per.id}/enable")
     assert knows(container, per.email, PASSWORD)
 
@@ -109,7 +109,7 @@ def test_a_user_is_signed_out_everywhere(administrator: Person, container: Conta
     assert "Firefox, Windows" in administrator.get(f"/users/{per.id}").text
     fill_in(administrator, f"/users/{per.id}", to=f"/users/{per.id}/sign-out")
     assert thief.get("/account").status_code == 303
-    assert "signed out the user per@example.com everywhere" in administrator.get("/audit-log").text
+    assert "Signed the user per@example.com out everywhere" in administrator.get("/audit-log").text
 
 
 def test_the_last_administrator_stays_one(administrator: Person, container: Container) -> None:
@@ -118,7 +118,10 @@ def test_the_last_administrator_stays_one(administrator: Person, container: Cont
         fill_in(administrator, f"/users/{anna.id}", role="viewer"),
         fill_in(administrator, f"/users/{anna.id}", to=f"/users/{anna.id}/disable"),
     ):
-        assert (page.status_code, "There must be an administrator of all connections" in page.text) == (422, True)
+        assert (
+            page.status_code,
+            "At least one administrator must have access to all connections" in page.text,
+        ) == (422, True)
     assert users.all_users(container.database) == [anna]
 
 

@@ -60,7 +60,7 @@ def test_a_body_that_is_too_long_is_refused_also_when_it_does_not_say_so(web: We
 
 def test_what_is_not_there_is_shown_in_the_visitors_language(web: Web) -> None:
     page = web.as_(Role.VIEWER).get("/nowhere")
-    assert (page.status_code, "There is no such page" in page.text) == (404, True)
+    assert (page.status_code, "Page not found" in page.text) == (404, True)
     assert 'lang="en"' in page.text
     assert web.nobody().get("/nowhere").status_code == 404
 
@@ -97,7 +97,7 @@ def test_a_crash_tells_nothing_of_our_inside(web: Web) -> None:
 
     with serving(app) as url:
         page = requests.get(f"{url}/crash", headers={"Accept-Language": "en"}, timeout=10)
-    assert (page.status_code, "Something went wrong here" in page.text) == (500, True)
+    assert (page.status_code, "Something went wrong on our side" in page.text) == (500, True)
     assert "secret" not in page.text
     assert page.headers["X-Frame-Options"] == web.get("/sign-in").headers["X-Frame-Options"] == "DENY"
 

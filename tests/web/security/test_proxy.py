@@ -22,7 +22,7 @@ from worker.container import clock, get_container
 EMAIL, PASSWORD = "anna@example.com", "correct horse battery"
 PROOF = "of-the-form"
 BELIEVED, STRANGE = "127.0.0.1", "192.0.2.1"
-NOT_BELIEVED = "FORWARDED_ALLOW_IPS to the address of the proxy"
+NOT_BELIEVED = "FORWARDED_ALLOW_IPS to the proxy's address"
 
 
 @pytest.fixture

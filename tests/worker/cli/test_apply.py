@@ -78,7 +78,7 @@ def test_new_connections_are_tried_out_before_anything_is_changed(
     wrong = FJORD.replace("demo@example.com", "nobody@example.com").replace("1002", "9999")
     told = apply(file, DEMO + wrong + FJORD.replace("Fjord", "Fjell"), "--yes")
     assert told.exit_code == 2
-    assert '"Fjord AS": Moment' in told.output
+    assert '"Fjord AS": Company 9999 doesn\'t exist in Moment.' in told.output
     assert "Nothing was changed." in told.output
     assert container.connections.all() == [connection]
 
@@ -143,8 +143,8 @@ entity_types = []
         ("[connections", "at end of document"),
         ('[connection."Demo AS"]', "only connections may be here"),
         ('[connections."Demo AS"]\n[connections."Demo AS"]', "line 2"),
-        (FJORD.replace("1002", "1001"), "There is a connection for this company in Moment already."),
-        (FJORD + "entity_types = []", "Nothing travels"),
+        (FJORD.replace("1002", "1001"), "There is already a connection for this Moment company."),
+        (FJORD + "entity_types = []", "Choose at least one type of record to sync."),
     ],
 )
 def test_a_file_that_makes_no_sense_is_refused(
@@ -169,7 +169,7 @@ def test_what_the_file_does_not_name_is_reported_and_left_alone(
 ) -> None:
     told = apply(file, "", "--yes")
     assert told.exit_code == 0
-    assert "Not in the file, left alone: Demo AS." in told.output
+    assert "Not in the file, unchanged: Demo AS." in told.output
     assert container.connections.all() == [connection]
 
 

@@ -25,8 +25,8 @@ def test_what_is_done_at_the_command_line_is_logged_beside_what_it_prints(
     (logged,) = map(json.loads, ran.stderr.splitlines())
     assert (logged["event"], logged["actor"], logged["action"], logged["connection"]) == (
         "audit_entry",
-        "the command line",
-        "paused: Summer.",
+        "CLI",
+        "Paused: Summer.",
         connection.id,
     )
     assert "audit_entry" not in ran.stdout

@@ -108,10 +108,10 @@ def test_a_dry_run_tells_what_would_not_be_posted_and_why(
     change = {"exportState": "doNotTransfer"}
     requests.patch(address, json=change, auth=("apikey", "moment-demo-key"), timeout=10).raise_for_status()
     _, line, _, brought, _ = backfill("--dry-run", "--kinds=invoice")
-    assert line == "Invoice 1  Moment says: do not transfer to accounting."
-    assert brought == "Brought before, or on their way: 0."
+    assert line == "Invoice 1  Set to “do not transfer” to accounting in Moment."
+    assert brought == "Already synced or in progress: 0."
     links.save(container.database, lane.connection_id, Record(EntityType.INVOICE, DRAFT), Link("2026/1"), now=NOW)
-    assert backfill("--dry-run", "--kinds=invoice")[0] == "Brought before, or on their way: 1."
+    assert backfill("--dry-run", "--kinds=invoice")[0] == "Already synced or in progress: 1."
 
 
 def work(lane: Lane) -> Callable[[float], None]:
@@ -197,4 +197,4 @@ def test_what_is_not_synced_is_left_out_and_no_period_ends_before_it_begins(
 ) -> None:
     container.connections.update(lane.connection_id, {"entity_types": ["customer"]}, actor="test", now=clock())
     assert "does not bring invoices" in refused(*command("--kinds=invoice"))
-    assert "ends before it begins" in refused(*command("--to=2000-01-01"))
+    assert "ends before it starts" in refused(*command("--to=2000-01-01"))

@@ -88,7 +88,9 @@ def test_of_several_clients_one_is_to_be_chosen_by_its_name(container: Container
 
 def test_an_identity_that_the_login_does_not_reach_is_refused(container: Container) -> None:
     nowhere = "--identity-id=00000000-0000-0000-0000-00000000abcd"
-    assert "it reaches 1" in refused("connections", "add", "--name=Demo AS", *COMPANY, *ONE, nowhere)
+    assert "Available clients in 24SevenOffice: 1" in refused(
+        "connections", "add", "--name=Demo AS", *COMPANY, *ONE, nowhere
+    )
     assert container.connections.all() == []
 
 
@@ -96,8 +98,8 @@ def test_an_identity_that_the_login_does_not_reach_is_refused(container: Contain
     ("wrong", "said"),
     [
         ("--password=wrong", "password"),
-        ("--moment-api-key=wrong", "Moment does not accept the API key"),
-        ("--moment-company=9999", "company 9999"),
+        ("--moment-api-key=wrong", "Moment rejects the API key"),
+        ("--moment-company=9999", "Company 9999"),
         ("--receivables-account=x", "--receivables-account: Input should be a valid integer"),
         ("--entity-type=invoices", "--entity-type: Input should be 'customer', 'project', 'invoice' or 'expense'"),
         ("--error-email=nobody", "--error-email: value is not a valid email address"),
@@ -126,7 +128,7 @@ def test_secrets_need_not_stand_on_the_command_line(container: Container) -> Non
 
 def test_a_connection_has_a_name_and_shares_it_with_none(connection: Connection) -> None:
     assert "needs a name" in refused("connections", "add", "--name= ", *COMPANY, *ONE)
-    assert "called Demo AS already" in refused("connections", "add", f"--name={connection.name}", *COMPANY, *ONE)
+    assert "named Demo AS already" in refused("connections", "add", f"--name={connection.name}", *COMPANY, *ONE)
 
 
 def test_connections_are_shown_without_their_secrets(container: Container, connection: Connection) -> None:
@@ -170,7 +172,17 @@ def test_a_connection_is_paused_and_resumed(container: Container, connection: Co
     run("connections", "resume", connection.name)
     assert not container.connections.get(connection.id).paused_because
     run("connections", "pause", connection.name, "--because=")
-    assert container.connections.get(connection.id).paused_because == "It was paused by hand."
+    assert container.connections.get(connection.id).paused_because == "No reason given."
+
+
+def test_a_connection_whose_last_test_failed_is_only_resumed_despite_that(
+    container: Container, connection: Connection
+) -> None:
+    container.connections.pause(connection.id, "Year end.", actor="kari", now=clock())
+    container.connections.note_test(connection.id, failed_checks=2, at=clock())
+    assert "The last test of Demo AS found 2 errors." in refused("connections", "resume", connection.name)
+    run("connections", "resume", connection.name, "--despite-failed-test")
+    assert "needs_attention test_failed" in run("connections", "show", connection.name)
 
 
 def test_a_new_address_ends_the_old_one(container: Container, connection: Connection) -> None:
@@ -182,7 +194,7 @@ def test_a_new_address_ends_the_old_one(container: Container, connection: Connec
 
 
 def test_a_connection_is_tried_out(connection: Connection) -> None:
-    assert "leads to Demo AS" in run("connections", "check", connection.name)
+    assert "24SevenOffice client: Demo AS" in run("connections", "check", connection.name)
     assert "no connection called Nobody" in refused("connections", "check", "Nobody")
 
 
@@ -203,10 +215,10 @@ def test_jobs_are_tried_again_by_number_or_error_code(container: Container, conn
         failed_job(container, connection, record_id="1"),
         failed_job(container, connection, record_id="2"),
     )
-    assert run("jobs", "retry", str(first)) == "Changes due now: 1.\n"
+    assert run("jobs", "retry", str(first)) == "Retrying: 1.\n"
     assert states(container) == {first: JobState.QUEUED, second: JobState.NEEDS_ATTENTION}
-    assert run("jobs", "retry", "--connection=Demo AS", "--error-code=other") == "Changes due now: 0.\n"
-    assert run("jobs", "retry", "--connection=Demo AS", "--error-code=account") == "Changes due now: 1.\n"
+    assert run("jobs", "retry", "--connection=Demo AS", "--error-code=other") == "Retrying: 0.\n"
+    assert run("jobs", "retry", "--connection=Demo AS", "--error-code=account") == "Retrying: 1.\n"
     assert states(container) == {first: JobState.QUEUED, second: JobState.QUEUED}
     assert container.redis.llen("sync") == 1
     assert "either" in refused("jobs", "retry")
@@ -220,15 +232,15 @@ def test_all_with_an_error_code_are_tried_again_whatever_their_connection(
     )
     for each in (connection, other):
         failed_job(container, each)
-    assert run("jobs", "retry", "--error-code=account") == "Changes due now: 2.\n"
+    assert run("jobs", "retry", "--error-code=account") == "Retrying: 2.\n"
     assert set(states(container).values()) == {JobState.QUEUED}
 
 
 def test_what_a_person_has_handled_is_closed_for_good(container: Container, connection: Connection) -> None:
     change_id = str(failed_job(container, connection))
-    assert run("jobs", "dismiss", change_id) == "Changes closed: 1.\n"
+    assert run("jobs", "dismiss", change_id) == "Closed: 1.\n"
     assert set(states(container).values()) == {JobState.DISMISSED}
-    assert "Handled by hand (the command line)" in run("jobs", "show", change_id)
+    assert "Resolved manually (CLI)" in run("jobs", "show", change_id)
 
 
 def test_what_shall_not_be_transferred_is_closed_by_error_code_or_connection(
@@ -237,11 +249,9 @@ def test_what_shall_not_be_transferred_is_closed_by_error_code_or_connection(
     for record_id in ("1", "2"):
         failed_job(container, connection, record_id=record_id)
     unwanted = "--because=Do not transfer"
-    assert run("jobs", "dismiss", "--error-code=other", unwanted) == "Changes closed: 0.\n"
-    assert (
-        run("jobs", "dismiss", "--connection=Demo AS", "--error-code=account", unwanted) == "Changes closed: 2.\n"
-    )
-    assert run("jobs", "list", "--state=dismissed").count("Do not transfer (the command line)") == 2
+    assert run("jobs", "dismiss", "--error-code=other", unwanted) == "Closed: 0.\n"
+    assert run("jobs", "dismiss", "--connection=Demo AS", "--error-code=account", unwanted) == "Closed: 2.\n"
+    assert run("jobs", "list", "--state=dismissed").count("Do not transfer (CLI)") == 2
     assert "either" in refused("jobs", "dismiss", "1", "--connection=Demo AS")
 
 
@@ -330,6 +340,9 @@ def test_records_with_a_warning_are_listed_whatever_their_state(
     assert "The street was cut." in said
     assert "Customer 2" not in said
     assert run("jobs", "list").strip() == "Nothing."
+    assert "Customer 2" in run("jobs", "list", "--updated-since=2026-01-01")
+    assert run("jobs", "list", "--updated-since=2126-01-01T00:00:00Z").strip() == "Nothing."
+    assert "no instant such as" in refused("jobs", "list", "--updated-since=yesterday")
 
 
 def test_missing_settings_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -385,8 +398,8 @@ def test_a_customer_is_linked_anew(container: Container, connection: Connection)
     assert links.find(container.database, connection.id, customers[0]) is None
     assert match_questions.answers(container.database, job_ids) == {job_ids[0]: "10300"}
     assert "relink that one first" in refused("jobs", "relink", str(job_ids[0]), "10002")
-    assert "no customer number" in refused("jobs", "relink", str(job_ids[0]), "A-1")
-    assert run("jobs", "relink", str(job_ids[0])) == "Customer 7: identified anew.\n"
+    assert "isn't a customer number" in refused("jobs", "relink", str(job_ids[0]), "A-1")
+    assert run("jobs", "relink", str(job_ids[0])) == "Customer 7: being matched again.\n"
     assert match_questions.answers(container.database, job_ids) == {}
     invoice = completed_job(
         container.database, connection.id, Record(EntityType.INVOICE, "9"), title="Invoice 9"
@@ -443,7 +456,7 @@ def test_a_type_that_is_switched_on_again_begins_today_unless_a_day_is_named(
     set_ = ("connections", "set", connection.name)
     run(*set_, *off)
     today = container.clock().astimezone(OSLO).date()
-    assert f"What is dated before {today} is left alone (invoice_from)." in run(*set_, *on, "--no-check")
+    assert f"Anything dated before {today} is skipped (invoice_from)." in run(*set_, *on, "--no-check")
     assert container.connections.get(connection.id).settings.invoice_from == today
     run(*set_, *off)
     run(*set_, *on, "--no-check", "--invoice-from=2026-01-01")
@@ -452,8 +465,8 @@ def test_a_type_that_is_switched_on_again_begins_today_unless_a_day_is_named(
 
 def test_a_company_in_moment_is_connected_once(container: Container, connection: Connection) -> None:
     said = refused("connections", "add", "--name=Again AS", *COMPANY, *ONE)
-    assert "There is a connection for this company in Moment already." in said
+    assert "There is already a connection for this Moment company." in said
     assert connection.name not in said.partition("Error:")[2]
     other, _ = container.connections.add("Fjord", settings(moment_company="1002"), actor="test", now=NOW)
     said = refused("connections", "set", other.name, "--moment-company=1001", "--no-check")
-    assert "There is a connection for this company in Moment already." in said
+    assert "There is already a connection for this Moment company." in said

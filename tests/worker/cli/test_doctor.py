@@ -26,7 +26,10 @@ def practice(container: Container, fresh_systems: dict[str, str]) -> Practice:
     return healthy(container, fresh_systems)
 
 
-FOR_A_PERSON = ("Whether people can enter customer numbers in Moment", "Moment's API key was entered on ")
+FOR_A_PERSON = (
+    "We can't check whether customer numbers can be edited in Moment",
+    "Moment's API key was entered on ",
+)
 """What nobody can see from outside, however healthy a connection is."""
 
 
@@ -36,18 +39,18 @@ def test_of_a_healthy_connection_only_what_no_call_tells_is_left_to_a_person(pra
     assert all(each.message.startswith(FOR_A_PERSON) for each in findings if each.status is CheckStatus.UNKNOWN)
     told = "\n".join(each.message for each in findings if each.status is CheckStatus.GOOD)
     for words in (
-        "has the company 1001",
-        "leads to Demo AS",
-        "shows us documents",
+        "accepts the API key for company 1001",
+        "Signed in to 24SevenOffice",
+        "We can read documents in 24SevenOffice",
         "Moment's next invoice and 24SevenOffice's next voucher both get number 2",
         "receivables account 1500",
         "4000, 4300-4599",
         "an activity called “Expenses”",
         "client id 1001-M",
         "books@example.com",
-        "Moment last told of invoices",
+        "Last webhook for invoices",
     ):
-        assert words in told
+        assert words in told, told
 
 
 def test_the_doctor_writes_nothing(practice: Practice) -> None:
@@ -101,7 +104,7 @@ def test_a_series_lags_behind_while_invoices_are_on_their_way(practice: Practice
     (found,) = [each for each in practice.findings() if each.setting == "voucher_number"]
     assert (found.status, found.remedy) == (
         CheckStatus.UNKNOWN,
-        "Invoices on their way: 1. Compare again when they have come across.",
+        "Invoices in progress: 1. Compare again once they have synced.",
     )
 
 
@@ -115,7 +118,7 @@ def test_the_invoice_that_was_synced_last_is_looked_for_by_its_number(practice: 
     enqueue(practice.container.database, practice.connection.id, records, now=clock())
     for task in (tasks.sync_customers, tasks.sync_projects, tasks.sync_invoices):
         task(practice.connection.id)
-    assert "Invoice 1 is found in the ledger by its number, on its day." in [
+    assert "Invoice 1 was found in the ledger by its number and date." in [
         each.message for each in practice.findings()
     ]
     practice.set(posting="draft")
@@ -127,7 +130,7 @@ def test_an_invoice_that_is_not_found_again_is_for_a_person_to_look_at(practice:
     links.save(practice.container.database, practice.connection.id, record, link, now=clock())
     (found,) = [each for each in practice.findings() if each.tests == "S12, S18"]
     assert found.status is CheckStatus.UNKNOWN
-    assert found.message == "Invoice 1 came across, and is not found in the ledger by its number."
+    assert found.message == "Invoice 1 was synced but can't be found in the ledger by its number."
 
 
 def test_the_series_needs_no_reconciliation_where_24sevenoffice_numbers_the_vouchers(practice: Practice) -> None:
@@ -161,8 +164,8 @@ def test_all_connections_that_are_started_are_looked_at_in_one_go_with_a_line_fo
     ill = CliRunner().invoke(main, ["doctor", "--all"])
     *lines, total = ill.output.splitlines()
     assert [line.split(":")[0] for line in lines] == ["ok    Demo AS", "BAD   Fjord AS"]
-    assert "24SevenOffice refused the user name or password" in lines[1]
-    assert (ill.exit_code, total) == (1, "Connections: 2, of which something is wrong with 1.")
+    assert "24SevenOffice rejected the user name or password" in lines[1]
+    assert (ill.exit_code, total) == (1, "Connections: 2, with problems: 1.")
 
 
 def test_a_connection_on_which_the_doctor_itself_fails_ends_the_look_at_no_other(
@@ -180,8 +183,8 @@ def test_a_connection_on_which_the_doctor_itself_fails_ends_the_look_at_no_other
     told = CliRunner().invoke(main, ["doctor", "--all"])
     *lines, total = told.stdout.splitlines()
     assert "BAD   Demo AS: The integration itself failed (TypeError); the log says more." in lines
-    assert any("24SevenOffice refused the user name or password" in line for line in lines)
-    assert (told.exit_code, total) == (1, "Connections: 2, of which something is wrong with 2.")
+    assert any("24SevenOffice rejected the user name or password" in line for line in lines)
+    assert (told.exit_code, total) == (1, "Connections: 2, with problems: 2.")
 
 
 def test_all_connections_wait_for_requests_that_nothing_else_needs(
@@ -191,7 +194,7 @@ def test_all_connections_wait_for_requests_that_nothing_else_needs(
     monkeypatch.setattr(all_connections, "has_spare_requests", lambda _: next(spare))
     monkeypatch.setattr(all_connections, "RETRY_SECONDS", 0)
     told = CliRunner().invoke(main, ["doctor", "--all"])
-    assert told.stderr == "Waiting for requests to 24SevenOffice that nothing else needs.\n"
+    assert told.stderr == "Waiting for spare 24SevenOffice API quota.\n"
     assert told.stdout.startswith(f"ok    {practice.connection.name}: ")
 
 

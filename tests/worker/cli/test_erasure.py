@@ -187,7 +187,7 @@ def test_a_person_who_was_erased_is_named_nowhere(
 
 def test_who_is_mailed_about_errors_is_left_to_a_person(container: Container, connection: Connection) -> None:
     said = run("people", "erase", "books@example.com", "--yes")
-    assert f"To be mended by hand, see connections set: settings of connection {connection.id}." in said
+    assert f"Correct manually (see connections set): settings of connection {connection.id}." in said
     assert container.connections.get(connection.id).settings == connection.settings
 
 

@@ -76,13 +76,13 @@ def test_a_dry_run_tells_what_would_come_and_why_the_rest_would_not(
     headings, first, second, third, total = dry_run()
     year = clock().year
     assert headings.split() == ["voucher", "project", "account", "kroner", "files", "why", "not"]
-    assert first.startswith(f"Voucher {good} of {year} (Nordre Trelast AS F-77)")
+    assert first.startswith(f"Voucher {good}/{year} (Nordre Trelast AS F-77)")
     assert first.split()[-5:] == ["1", "4300", "1", "250,50", "1"]
-    assert second.startswith(f"Voucher {unlisted} ")
-    assert second.endswith("  Account 4500 is not listed for expenses")
-    assert third.startswith(f"Voucher {nowhere} ")
-    assert third.endswith("  The cost on account 4300 is on no project")
-    assert total == "Expenses that would come: 1, with files: 1."
+    assert second.startswith(f"Voucher {unlisted}/{year} ")
+    assert second.endswith("  Account 4500 isn't listed for expenses")
+    assert third.startswith(f"Voucher {nowhere}/{year} ")
+    assert third.endswith("  The cost on account 4300 has no project")
+    assert total == "Expenses that would be imported: 1, with files: 1."
     assert expenses(fresh_systems) == []
     assert job_list.latest(container.database, JobFilter()) == []
     assert messages(container) == []
@@ -107,7 +107,7 @@ def test_what_was_imported_is_not_imported_twice(
     enter(fresh_systems)
     sync_now(connection)
     before = expenses(fresh_systems)
-    assert dry_run()[1].endswith("  It was brought before")
+    assert dry_run()[1].endswith("  Already imported")
     sync_now(connection)
     assert expenses(fresh_systems) == before
     assert [each.state for each in job_list.latest(container.database, JobFilter())] == [JobState.DONE]
@@ -118,7 +118,7 @@ def test_a_dry_run_tells_what_would_be_taken_away(connection: Connection, fresh_
     sync_now(connection)
     reversal = f"{fresh_systems['twentyfour']}/books/1/vouchers/{number}/reverse"
     requests.post(reversal, json={"way": "hide"}, timeout=10).raise_for_status()
-    assert dry_run()[1].endswith("  It would be taken away")
+    assert dry_run()[1].endswith("  It would be removed")
     sync_now(connection)
     assert expenses(fresh_systems) == []
 
@@ -128,7 +128,7 @@ def test_a_dry_run_is_for_those_too_that_have_not_gone_live(
 ) -> None:
     enter(fresh_systems)
     container.connections.update(connection.id, {"entity_types": ["invoice"]}, actor="test", now=clock())
-    assert dry_run()[-1] == "Expenses that would come: 1, with files: 1."
+    assert dry_run()[-1] == "Expenses that would be imported: 1, with files: 1."
     assert "brings no expenses" in refused("expenses", "import", "Demo AS", "--days=3")
     container.connections.update(connection.id, {"expense_accounts": ""}, actor="test", now=clock())
     assert "lists no accounts" in refused("expenses", "import", "Demo AS", "--days=3", "--dry-run")

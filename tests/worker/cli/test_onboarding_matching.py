@@ -61,9 +61,9 @@ def test_a_choice_is_offered_and_taken(
     assert (job.state, job.error_code) == (JobState.NEEDS_ATTENTION, "which_customer")
     assert "10236" in run("jobs", "show", str(job.id))
     assert "does not offer that" in refused("jobs", "choose", str(job.id), "10001")
-    assert "Name either" in refused("jobs", "choose", str(job.id))
-    assert "Name either" in refused("jobs", "choose", str(job.id), "10235", "--new")
-    assert "This is Customer 10236" in run("jobs", "choose", str(job.id), "10236")
+    assert "Specify either" in refused("jobs", "choose", str(job.id))
+    assert "Specify either" in refused("jobs", "choose", str(job.id), "10235", "--new")
+    assert "Matched with Customer 10236" in run("jobs", "choose", str(job.id), "10236")
     tasks.sync_customers(connection.id)
     assert {each["number"]: each["external_id"] for each in customers(fresh_systems)} == {
         10235: "",

@@ -94,7 +94,7 @@ def test_with_a_wrong_password_nothing_gets_into_the_ledger_of_another_company(
     rival.connect(username=first.settings.username, password="wrong", identity_id=identity)
     rival.sync()
     assert names(fresh_systems) == theirs
-    assert rival.paused_because == "24SevenOffice refused the user name or password."
+    assert rival.paused_because == "24SevenOffice rejected the user name or password."
     assert rival.mails() == ["login_refused"]
     assert container.connections.get(first.id).is_available(clock())
     sync_now(container, first, CUSTOMER)
@@ -108,7 +108,7 @@ def test_with_a_login_of_its_own_nothing_gets_into_the_ledger_of_another_company
     rival.connect(username="many@example.com", password="many-password", identity_id=identity)
     rival.sync()
     assert (names(fresh_systems), rival.mails()) == (theirs, ["identity"])
-    assert "does not reach this client" in rival.paused_because
+    assert "doesn't include this 24SevenOffice client" in rival.paused_because
     assert first.settings.username != rival.connection.settings.username
 
 
@@ -121,7 +121,7 @@ def test_two_companies_do_not_work_in_one_client_whoever_logs_in(
     rival.connect(**login, identity_id=next(each.id for each in reached if each.client == "Demo AS"))
     rival.sync()
     assert (names(fresh_systems), rival.mails()) == (theirs, ["client_taken"])
-    assert "another connection for this client" in rival.paused_because
+    assert "Another connection uses this 24SevenOffice client" in rival.paused_because
     assert first.name not in rival.paused_because
     container.connections.resume(rival.connection.id, actor="test", now=clock())
     rival.sync()
@@ -140,7 +140,7 @@ def test_a_user_who_is_moved_to_another_client_takes_no_connection_along(
         rival.container = started_anew
         rival.sync()
     assert (names(fresh_systems, 2), rival.mails()) == ([], ["other_client"])
-    assert "another client of 24SevenOffice than before" in rival.paused_because
+    assert "a different 24SevenOffice client than before" in rival.paused_because
 
 
 def test_a_password_may_be_changed_to_a_wrong_one_and_back(
@@ -171,6 +171,6 @@ def test_which_clients_a_login_reaches_is_written_nowhere_only_how_many(
     login = {"username": "demo@example.com", "identity_id": ""}
     container.connections.update(rival.connection.id, login, actor="test", now=clock(), client_number=number)
     told = dump(container)
-    assert "The login reaches {number} clients" in told
+    assert "The user has access to {number} clients" in told
     assert [each.id for each in reached if each.id in told] == []
     assert [each.client for each in reached if each.client in told] == []

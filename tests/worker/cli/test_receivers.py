@@ -66,7 +66,7 @@ def test_a_receiver_is_added_for_some_events_of_some_connections(
 
 def test_what_is_wrong_is_said_in_a_sentence(container: Container) -> None:
     refused = run("add", "http://crm.example")
-    assert (refused.exit_code, "begins with https://" in refused.output) == (2, True)
+    assert (refused.exit_code, "must start with https://" in refused.output) == (2, True)
     for command in ("test", "rotate", "enable", "disable", "remove"):
         missing = run(command, "4711")
         assert (missing.exit_code, "no event receiver with the number 4711" in missing.output) == (2, True)
@@ -77,13 +77,13 @@ def test_what_is_wrong_is_said_in_a_sentence(container: Container) -> None:
 
 def test_a_receiver_is_tested_and_what_failed_is_replayed(container: Container) -> None:
     run("add", URL)
-    assert "on its way" in run("test", "1").output
+    assert "Test event queued." in run("test", "1").output
     assert messages(container) == [("deliver_events", 1)]
     assert "by hand" in (run("disable", "1"), run("list"))[1].output
-    assert run("replay", "1", "--since=2026-01-01").output == "Events sent again: 0.\n"
+    assert run("replay", "1", "--since=2026-01-01").output == "Events resent: 0.\n"
     assert "It is disabled: enable it first." in run("test", "1").output
     run("enable", "1")
-    assert run("replay", "1", "--since=2026-01-01 08:00").output == "Events sent again: 1.\n"
+    assert run("replay", "1", "--since=2026-01-01 08:00").output == "Events resent: 1.\n"
     (line,) = deliveries.log_page(container.database, 1, key=None).lines
     assert line.state is DeliveryState.PENDING
 
@@ -93,7 +93,7 @@ def test_a_secret_is_rotated_and_a_receiver_removed(container: Container) -> Non
     second = secret_in(run("rotate", "1").output)
     assert container.receivers.secrets(1, now=clock()) == [second, first]
     assert "removed" in run("remove", "1").output
-    assert run("list").output == "There are no event receivers yet.\n"
+    assert run("list").output == "No event receivers yet.\n"
 
 
 def test_keys_rotate_encrypts_the_secrets_of_receivers_anew(container: Container) -> None:

@@ -163,9 +163,9 @@ def test_all_connections_are_compared_in_one_go_with_a_line_for_each(kept: Bookk
     done = CliRunner().invoke(main, run_all)
     demo, fjord, without, total = done.output.splitlines()
     assert demo == "BAD   Demo AS: 3 equal, 1 different"
-    assert fjord.startswith("BAD   Fjord AS: 24SevenOffice refused the user name or password")
+    assert fjord.startswith("BAD   Fjord AS: 24SevenOffice rejected the user name or password")
     assert without == "ok    Ås AS: brings neither invoices nor expenses"
-    assert (done.exit_code, total) == (1, "Connections: 3, of which something is wrong with 2.")
+    assert (done.exit_code, total) == (1, "Connections: 3, with problems: 2.")
     rows = list(csv.DictReader(CliRunner().invoke(main, [*run_all, "--output=csv"]).stdout.splitlines()))
     assert [(each["connection"], each["status"]) for each in rows[::2]] == [("Demo AS", "bad"), ("Ås AS", "good")]
 
@@ -173,7 +173,7 @@ def test_all_connections_are_compared_in_one_go_with_a_line_for_each(kept: Bookk
 def test_days_that_contradict_each_other_are_refused(kept: Bookkeeping) -> None:
     assert run("--month", "2026-10", "--year", "2026").exit_code == 2
     assert run("--to", "2026-10-01").exit_code == 2
-    assert "ends before it begins" in run("--from", "2026-10-02", "--to", "2026-10-01").output
+    assert "ends before it starts" in run("--from", "2026-10-02", "--to", "2026-10-01").output
     assert kept.ids
 
 

@@ -157,7 +157,7 @@ def test_an_invoiced_expense_is_not_offered_to_be_synced_again(kept: Outlays) ->
     (found,) = kept.compared().discrepancies
     assert (found.can_be_sent, found.details[-1]) == (
         False,
-        "It is invoiced in Moment, and cannot be changed any more.",
+        "It is invoiced in Moment, and can no longer be changed.",
     )
 
 

@@ -43,7 +43,7 @@ def test_a_restored_database_is_reported_before_anything_works_on_it(
     dispatch.dispatch_lanes([lane])
     heartbeat.record(container.redis, every=10)
     assert "stop them first" in run("restore", code=2)
-    assert "looked for first: 1." in run("restore", "--at-work")
+    assert "verified first: 1." in run("restore", "--at-work")
     assert not container.redis.keys("dispatched:*")
     run("restore", f"--connection={connection.name}", "--since=2026-11-20 03:00")
     assert cursors.position(container.database, lane) == datetime(2026, 11, 20, 2, tzinfo=UTC)

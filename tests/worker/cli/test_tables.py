@@ -71,6 +71,17 @@ def test_csv_has_dots_for_programs_and_no_formulas_for_spreadsheets(capsys: pyte
     assert row["at"] == "2026-06-01T12:00:00+00:00"
 
 
+def test_norwegian_excel_gets_semicolons_decimal_commas_and_its_own_time(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    TABLE.print([ROW], "excel")
+    told = capsys.readouterr().out
+    assert told.startswith("\ufeffname;amount;")
+    (row,) = csv.DictReader(told[1:].splitlines(), delimiter=";")
+    assert (row["name"], row["amount"], row["day"]) == ("'=Fjord", "-12345,50", "01.06.2026")
+    assert row["at"] == "01.06.2026 14:00:00"
+
+
 def test_a_value_may_have_a_text_for_people(capsys: pytest.CaptureFixture[str]) -> None:
     table = Table(columns={"status": "status"})
     for output, said in (("table", "status\nBAD\n"), ("csv", "status\r\nbad\r\n")):
@@ -92,7 +103,7 @@ def test_connections_jobs_and_users_are_listed_for_programs(container: Container
     rights = Rights(Role.VIEWER, Scope(frozenset({connection.id})))
     users.add(container.database, "kari@example.com", rights, password=None, actor="test", now=NOW)
     (found,) = listed("connections", "list")
-    assert (found["id"], found["name"], found["state"]) == (connection.id, "Demo AS", "works")
+    assert (found["id"], found["name"], found["state"]) == (connection.id, "Demo AS", "working")
     assert found["entity_types"] == ["customer", "invoice", "project"]
     (found,) = listed("jobs", "list")
     assert (found["id"], found["state"], found["entity_type"]) == (job, "needs_attention", "invoice")

@@ -37,8 +37,8 @@ def test_a_token_is_created_listed_and_revoked(container: Container, connection:
     noted = audit_log.page(container.database, Scope(), users=True).lines
     day = f"{token.expires_at:%Y-%m-%d}"
     assert [translate(each.action, Language.ENGLISH) for each in noted][:2] == [
-        "revoked API token 1 (ERP)",
-        f"created API token 1 (ERP): jobs:read for Demo AS, until {day}",
+        "Revoked API token 1 (ERP)",
+        f"Created API token 1 (ERP): jobs:read for Demo AS, until {day}",
     ]
 
 

@@ -84,7 +84,7 @@ def test_the_right_way_for_the_vat_of_vouchers_is_named_where_the_other_one_is_s
     practice.set(voucher_vat="net" if splits else "gross")
     told = rehearsed("--yes").output
     right = "gross" if splits else "net"
-    assert f"The right way for the VAT of vouchers is “{right}”, and the other one is set." in told
+    assert f"The correct option for Voucher VAT is “{right}”, but the other one is selected." in told
     lines = [line for voucher in ours(practice) for line in voucher["lines"]]
     assert sum(Decimal(line["amount"]) for line in lines if line["account"] in (2701, 3000)) == 0
 

@@ -245,7 +245,7 @@ def test_what_happened_to_an_erased_connection_is_not_sent(
     lease = deliveries.acquire(container.database, receiver.id, now=clock(), until=clock() + HOUR)
     assert lease
     (due,) = deliveries.due(container.database, lease, now=clock(), limit=1)
-    container.connections.pause(connection.id, "It is being erased.", actor="test", now=clock())
+    container.connections.pause(connection.id, "The connection is being erased.", actor="test", now=clock())
     job_actions.dismiss(container.database, JobFilter(), because="Never.", actor="test", now=clock())
     erasure.erase_connection(container.database, connection.id, actor="test", now=clock())
     with pytest.raises(UnknownConnectionError):

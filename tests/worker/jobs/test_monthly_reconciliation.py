@@ -53,9 +53,9 @@ def test_a_mail_tells_what_was_found_once(container: Container, connection: Conn
     for _ in range(2):
         operations.run(container, number)
     (told,) = alert_outbox.pending_alerts(container.database, "books@example.com")
-    assert told.title == "The books of Demo AS"
+    assert told.title == "Reconciliation of Demo AS"
     assert told.message.startswith("01.10.2026 to 31.10.2026: 0 invoices")
-    assert told.remedy == f"See the comparison: https://bridge.example/operations/{number}"
+    assert told.remedy == f"View the reconciliation: https://bridge.example/operations/{number}"
     operation = container.operations.latest(connection.id, OperationType.MONTHLY_RECONCILIATION)
     assert operation
     assert operation.result
@@ -68,7 +68,7 @@ def test_a_mail_tells_of_expenses_where_they_travel(container: Container, connec
     (number,) = monthly_reconciliation.due(container)
     operations.run(container, number)
     (told,) = alert_outbox.pending_alerts(container.database, "books@example.com")
-    assert told.message.endswith("Of the expenses 0 are in Moment as they are in the ledger, 0 differ.")
+    assert told.message.endswith("Expenses: 0 match the ledger, 0 differ.")
 
 
 def test_a_mail_says_why_the_ledger_could_not_be_compared(container: Container, connection: Connection) -> None:
@@ -77,7 +77,7 @@ def test_a_mail_says_why_the_ledger_could_not_be_compared(container: Container, 
     (number,) = monthly_reconciliation.due(container)
     operations.run(container, number)
     (told,) = alert_outbox.pending_alerts(container.database, "books@example.com")
-    assert told.message.startswith("The books could not be compared. Moment")
+    assert told.message.startswith("The reconciliation couldn't be run. Company 9999 doesn't exist in Moment.")
 
 
 def test_one_that_a_system_was_down_for_is_made_again_every_hour_and_mailed_once(
@@ -96,7 +96,7 @@ def test_one_that_a_system_was_down_for_is_made_again_every_hour_and_mailed_once
     (number,) = monthly_reconciliation.due(container)
     operations.run(container, number)
     failed, made = alert_outbox.pending_alerts(container.database, "books@example.com")
-    assert failed.message.endswith("It is tried again every hour.")
+    assert failed.message.endswith("It is retried every hour.")
     assert made.message.startswith("01.10.2026 to 31.10.2026: 0 invoices")
     at(container, LATE + timedelta(days=2))
     assert list(monthly_reconciliation.due(container)) == []

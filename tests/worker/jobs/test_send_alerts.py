@@ -73,7 +73,7 @@ def test_a_mail_leads_to_the_record(container: Container, connection: Connection
     job_id = failed_job(container, connection)
     send_due_alerts(container)
     (mail,) = mailbox.mails()
-    assert mail["subject"] == "Invoice 1024 did not reach 24SevenOffice \N{EN DASH} Demo AS"
+    assert mail["subject"] == "Action needed: Invoice 1024 wasn't synced to 24SevenOffice \N{EN DASH} Demo AS"
     assert f"https://bridge.example/records/{job_id}" in mail["text"]
 
 
@@ -84,7 +84,7 @@ def test_a_reminder_says_for_how_long_a_record_has_needed_a_person(
     reminders.queue_reminders(container.database, now=clock())
     send_due_alerts(container)
     (mail,) = mailbox.mails()
-    assert mail["subject"] == "Invoice 1024 still needs you after 1 day \N{EN DASH} Demo AS"
+    assert mail["subject"] == "Reminder: Invoice 1024 has needed action for 1 day – Demo AS"
 
 
 def test_a_mail_about_several_connections_names_each(
@@ -97,7 +97,7 @@ def test_a_mail_about_several_connections_names_each(
         queue_alert(container, each)
     send_due_alerts(container)
     (mail,) = mailbox.mails()
-    assert mail["subject"] == "Connections are paused \N{EN DASH} 2 companies"
+    assert mail["subject"] == "Connections paused – 2 companies"
     assert mail["text"].index("\nDemo AS\n") < mail["text"].index("\nÅs Prosjekt AS\n")
 
 
@@ -178,12 +178,12 @@ def test_a_user_hears_of_each_thing_about_their_account_in_their_language(
     send_due_alerts(container)
     (mail,) = mailbox.mails()
     assert mail["to"] == [email]
-    assert mail["subject"] == "News of your account \N{EN DASH} Moment ⇄ 24SevenOffice"
+    assert mail["subject"] == "Security notice about your account – Moment ⇄ 24SevenOffice"
     for words in (
-        "with Firefox, Windows.",
-        "with Safari, iPhone.",
-        "If it was not you",
-        "as you are a user of it",
+        "from Firefox, Windows.",
+        "from Safari, iPhone.",
+        "If this wasn't you",
+        "because you have an account",
     ):
         assert words in mail["text"]
     (told,) = email_log.page(container.database, Scope(), users=True).lines

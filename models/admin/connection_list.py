@@ -1,0 +1,176 @@
+"""The list of connections with their status: the same for pages, filters, commands and the API."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, and_, case, func, or_, select
+
+from models.connections.repository import API_KEY_LIFETIME, NOT_STARTED, RENEWAL_NOTICE
+from models.database import Database
+from models.enums import EntityType, Scope
+from models.inbox import cursors, missed_webhooks
+from models.schema.statements import made_of, within
+from models.schema.tables import ConnectionRow
+
+TEST_VALID_FOR = timedelta(days=30)
+"""How long a test says how a connection stands."""
+
+POLLS_SHOWN_AFTER = timedelta(hours=1)
+"""How long no poll goes through before it is shown."""
+
+
+class ConnectionState(StrEnum):
+    """How a connection stands.
+
+    One that is not started waits for its first start. The systems of one in outage do not answer, or the requests
+    are used up. One that needs attention has a problem that a person corrects.
+    """
+
+    NOT_STARTED = "not_started"
+    WORKING = "working"
+    NEEDS_ATTENTION = "needs_attention"
+    PAUSED = "paused"
+    OUTAGE = "outage"
+
+
+class HealthProblem(StrEnum):
+    """What should be looked at, the most urgent first.
+
+    The last test found an error, polls do not go through, Moment's key ends soon, webhooks are missing since a
+    poll was the first to find a change, or there is no test of the present settings from the last 30 days.
+    """
+
+    TEST_FAILED = "test_failed"
+    POLLS_FAILING = "polls_failing"
+    KEY_EXPIRES = "key_expires"
+    WEBHOOKS_SILENT = "webhooks_silent"
+    TEST_OUTDATED = "test_outdated"
+
+
+BLOCKING = (HealthProblem.TEST_FAILED, HealthProblem.POLLS_FAILING, HealthProblem.KEY_EXPIRES)
+"""The problems that stop a connection or soon will; with the others everything is still synced."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionFilter:
+    """Connections with a text in their ``name``, whatever its case, that have this state and this problem."""
+
+    name: str = ""
+    state: ConnectionState | None = None
+    problem: HealthProblem | None = None
+
+
+ALL = ConnectionFilter()
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionSummary:
+    """A connection in a list, without what is secret; instants in UTC.
+
+    It is in ``outage_since`` then where its state says so, else that is None.
+    """
+
+    id: int
+    name: str
+    moment_company: str
+    username: str
+    entity_types: Sequence[EntityType]
+    state: ConnectionState
+    problems: Sequence[HealthProblem]
+    paused_because: str
+    paused_by: str
+    outage_since: datetime | None
+
+
+def summaries(
+    database: Database,
+    scope: Scope,
+    *,
+    now: datetime,
+    wanted: ConnectionFilter = ALL,
+    after: str = "",
+    limit: int | None = None,
+) -> Sequence[ConnectionSummary]:
+    """List connections by name, from ``after`` one on."""
+    known, name = ConnectionRow.settings, ConnectionRow.name
+    query = select(
+        ConnectionRow.id,
+        name,
+        known["moment_company"].astext.label("moment_company"),
+        known["username"].astext.label("username"),
+        known["entity_types"].label("entity_types"),
+        ConnectionRow.paused_because,
+        ConnectionRow.paused_by,
+        *status_columns(now),
+    ).where(within(scope, ConnectionRow.id), name > after, name.icontains(wanted.name, autoescape=True))
+    if wanted.state:
+        query = query.where(is_in(wanted.state, now))
+    if wanted.problem:
+        query = query.where(_problems(now)[wanted.problem])
+    rows = database.rows(query.order_by(name).limit(limit))
+    return [made_of(ConnectionSummary, row, **read_status(row)) for row in rows]
+
+
+def names(database: Database, scope: Scope) -> Mapping[int, str]:
+    """Return the names of connections by their numbers, in the order of the names."""
+    query = select(ConnectionRow.id, ConnectionRow.name).where(within(scope, ConnectionRow.id))
+    return dict(database.rows(query.order_by(ConnectionRow.name)))
+
+
+def problem_counts(database: Database, scope: Scope, *, now: datetime) -> Mapping[HealthProblem, int]:
+    """Count the connections with each problem, the most urgent first."""
+    counts = [func.count().filter(each).label(name) for name, each in _problems(now).items()]
+    row = database.rows(select(*counts).where(within(scope, ConnectionRow.id)))[0]
+    return {problem: count for problem, count in zip(HealthProblem, row, strict=True) if count}
+
+
+def is_in(state: ConnectionState, now: datetime) -> ColumnElement[bool]:
+    return _state(now) == state
+
+
+def status_columns(now: datetime) -> Sequence[ColumnElement[Any]]:
+    """Return what :func:`read_status` reads of a row of connections."""
+    since = func.coalesce(ConnectionRow.rate_limited_since, ConnectionRow.outage_since)
+    return (
+        _state(now).label("state"),
+        since.label("since"),
+        *(each.label(problem) for problem, each in _problems(now).items()),
+    )
+
+
+def read_status(row: Row[*tuple[Any, ...]]) -> dict[str, Any]:
+    """Return the state, problems and outage of a row that has :func:`status_columns`."""
+    state = ConnectionState(row.state)
+    return {
+        "state": state,
+        "problems": [each for each in HealthProblem if getattr(row, each)],
+        "outage_since": row.since if state is ConnectionState.OUTAGE else None,
+    }
+
+
+def _state(now: datetime) -> ColumnElement[str]:
+    problems = _problems(now)
+    return case(
+        (ConnectionRow.paused_because == NOT_STARTED, ConnectionState.NOT_STARTED),
+        (ConnectionRow.paused_because != "", ConnectionState.PAUSED),
+        (ConnectionRow.breaker_open_until.is_not(None), ConnectionState.OUTAGE),
+        (or_(*(problems[each] for each in BLOCKING)), ConnectionState.NEEDS_ATTENTION),
+        else_=ConnectionState.WORKING,
+    )
+
+
+def _problems(now: datetime) -> Mapping[HealthProblem, ColumnElement[bool]]:
+    """Say in SQL which problems a connection has; one that is paused has none, as it is known to stand still."""
+    tested = func.coalesce(ConnectionRow.tested_at, "-infinity")
+    outdated = or_(tested <= now - TEST_VALID_FOR, tested < ConnectionRow.updated_at)
+    found = {
+        HealthProblem.TEST_FAILED: ConnectionRow.failed_checks > 0,
+        HealthProblem.POLLS_FAILING: cursors.has_failing(before=now - POLLS_SHOWN_AFTER),
+        HealthProblem.KEY_EXPIRES: ConnectionRow.api_key_saved_at <= now - API_KEY_LIFETIME + RENEWAL_NOTICE,
+        HealthProblem.WEBHOOKS_SILENT: missed_webhooks.has_silent(now=now),
+        HealthProblem.TEST_OUTDATED: and_(ConnectionRow.failed_checks == 0, outdated),
+    }
+    return {name: and_(ConnectionRow.paused_because == "", each) for name, each in found.items()}

@@ -1,0 +1,59 @@
+"""A connection notes its last test and when Moment's key was entered; a session what the next page tells once."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects import postgresql
+
+revision = "0039"
+down_revision = "0038"
+
+NOTE_TESTS = """
+    UPDATE connections SET tested_at = last.requested_at, failed_checks = last.failed
+    FROM (
+        SELECT DISTINCT ON (connection_id) connection_id, requested_at, (
+            SELECT count(*) FROM jsonb_array_elements(result -> 'findings') AS finding
+            WHERE finding ->> 'status' = 'bad'
+        ) AS failed
+        FROM operations WHERE type = 'diagnostics' AND result -> 'findings' <> '[]'
+        ORDER BY connection_id, id DESC
+    ) AS last
+    WHERE last.connection_id = connections.id
+"""
+
+NOTE_KEYS = """
+    UPDATE connections SET api_key_saved_at = (
+        SELECT max(at) FROM audit_log
+        WHERE audit_log.connection_id = connections.id AND (
+            action ->> 'said' = 'added'
+            OR action ->> 'said' = '{setting}: changed'
+            AND action -> 'with' -> 'setting' ->> 'said' = 'API key from Moment'
+        )
+    )
+"""
+
+NOT_STARTED = """
+    UPDATE connections
+    SET paused_because = jsonb_set(paused_because, '{said}', to_jsonb('It hasn''t been started yet.'::text))
+    WHERE paused_because ->> 'said' = 'It has not been started yet.'
+"""
+"""By this sentence a connection that was never started is known, and it has another wording now."""
+
+
+def upgrade() -> None:
+    """Go one version up."""
+    op.add_column("sessions", sa.Column("notice", postgresql.JSONB()))
+    op.add_column("connections", sa.Column("tested_at", sa.DateTime(timezone=True)))
+    op.add_column("connections", sa.Column("failed_checks", sa.Integer(), server_default="0", nullable=False))
+    op.add_column("connections", sa.Column("api_key_saved_at", sa.DateTime(timezone=True)))
+    op.execute(NOT_STARTED)
+    op.execute(NOTE_TESTS)
+    op.execute(NOTE_KEYS)
+
+
+def downgrade() -> None:
+    """Go one version down."""
+    for name in ("api_key_saved_at", "failed_checks", "tested_at"):
+        op.drop_column("connections", name)
+    op.drop_column("sessions", "notice")

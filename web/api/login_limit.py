@@ -1,0 +1,46 @@
+"""How many logins a token may try by adding connections: each is verified, and so tells whether it is right.
+
+Counted in Redis by user name. The same login counts once, however many connections have it.
+"""
+
+from datetime import datetime, timedelta
+
+from redis import Redis
+from redis.exceptions import RedisError
+
+from models.admin.operations import MAX_LOGINS, WORTHWHILE, LoginTriesError
+from models.connections.settings import ConnectionSettings
+from models.connections.vault import Vault
+
+
+def expect_few_logins(
+    redis: Redis, vault: Vault, token_id: int, settings: ConnectionSettings, *, now: datetime
+) -> None:
+    """Count a login. Raises LoginTriesError after ``MAX_LOGINS`` others of its user name within an hour.
+
+    Nothing is limited while Redis is away, when no worker tries a login either.
+    """
+    username, password = settings.username.strip().casefold(), settings.password.get_secret_value()
+    key = f"api_logins:{token_id}:{vault.keyed_hash(username)}"
+    try:
+        wait = _wait(redis, key, vault.keyed_hash(username, password), now=now)
+    except RedisError:
+        return
+    if wait is not None:
+        raise LoginTriesError(wait)
+
+
+def _wait(redis: Redis, key: str, login: str, *, now: datetime) -> timedelta | None:
+    """Count a login before it is known whether it may be tried, so that many at once do not slip through."""
+    at, since = now.timestamp(), (now - WORTHWHILE).timestamp()
+    with redis.pipeline() as pipeline:
+        pipeline.zremrangebyscore(key, "-inf", since)
+        pipeline.zadd(key, {login: at}, nx=True)
+        pipeline.expire(key, WORTHWHILE)
+        pipeline.zrank(key, login)
+        pipeline.zrange(key, 0, 0, withscores=True)
+        *_, place, ((_, first),) = pipeline.execute()
+    if place < MAX_LOGINS:
+        return None
+    redis.zrem(key, login)
+    return timedelta(seconds=first - since)

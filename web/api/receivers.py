@@ -1,0 +1,252 @@
+"""Event receivers: programs that are told what happens, what they were sent, and what is sent to them again.
+
+A token for all connections is needed, as data go where it says. On the pages that is an administrator of all.
+"""
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Response, status
+from pydantic import AwareDatetime, BaseModel, Field, StringConstraints
+
+from i18n.messages import msg
+from models.enums import Scope
+from models.receivers import deliveries
+from models.receivers.outbox import EVENT_TYPES, EventType
+from models.receivers.repository import MAX_URL_LENGTH, Receiver
+from models.receivers.states import DeliveryState, DisabledBecause, Problem
+from models.users.tokens import TokenScope
+from web.api.caller import MAX_CONNECTION_ID, Caller, RequireScope
+from web.api.problems import ProblemError, invalid
+from web.api.values import PLAIN, SIZE, Body, Cursor, DeliveryId, Limit, Page, ReceiverId, key_of
+from worker import dispatch
+
+router = APIRouter(tags=["Event receivers"])
+
+MAX_CONNECTIONS = 5000
+Reading = Annotated[Caller, Depends(RequireScope(TokenScope.RECEIVERS_READ, everywhere=True))]
+Writing = Annotated[Caller, Depends(RequireScope(TokenScope.RECEIVERS_WRITE, everywhere=True))]
+Url = Annotated[str, StringConstraints(pattern=PLAIN, max_length=MAX_URL_LENGTH)]
+Connections = Annotated[set[Annotated[int, Field(ge=1, le=MAX_CONNECTION_ID)]], Field(max_length=MAX_CONNECTIONS)]
+ALL_CONNECTIONS = "Of which connections it is told; null for all, also those to come"
+
+
+class ReceiverItem(BaseModel):
+    """A program that is told of events, without its secret."""
+
+    id: int
+    url: str
+    event_types: list[EventType]
+    connections: list[int] | None = Field(description=ALL_CONNECTIONS)
+    created_at: datetime
+    disabled_at: datetime | None
+    disabled_because: DisabledBecause | None
+    failing_since: datetime | None = Field(description="When the first failed of those that have failed in a row")
+    former_secret_until: datetime | None = Field(description="Until when its former secret signs too")
+
+
+class AddedReceiver(ReceiverItem):
+    secret: str = Field(description="What signs its events. It is shown only now")
+
+
+class NewSecret(BaseModel):
+    secret: str = Field(description="What signs its events from now on. It is shown only now")
+    former_secret_until: datetime | None = Field(description="Until when its former secret signs too")
+
+
+class NewReceiver(Body):
+    url: Url
+    event_types: set[EventType] | None = Field(default=None, description="What it is told of; null for all")
+    connections: Connections | None = Field(default=None, description=ALL_CONNECTIONS)
+
+
+class ReceiverChange(Body):
+    """What is to change; what is left out stays as it is."""
+
+    url: Url = ""
+    event_types: set[EventType] | None = Field(default=None, description="What it is told of; null for all")
+    connections: Connections | None = Field(default=None, description=ALL_CONNECTIONS)
+
+
+class Delivery(BaseModel):
+    """An event on its way to a receiver."""
+
+    id: int
+    webhook_id: UUID = Field(description="The webhook-id that it is sent with, the same each time")
+    type: EventType
+    connection_id: int | None
+    created_at: datetime
+    state: DeliveryState
+    due_at: datetime | None = Field(description="When it is tried next; null where it is not")
+    attempts: int
+    attempted_at: datetime | None
+    http_status: int | None = Field(description="What the last attempt was answered with")
+    answer: str = Field(description="The beginning of that answer")
+    problem: Problem | None = Field(description="Why there was no answer")
+
+
+class Replay(Body):
+    since: AwareDatetime = Field(description="All that failed of what has happened since then")
+
+
+class Replayed(BaseModel):
+    count: int = Field(description="Events that are sent again, under the same webhook-ids")
+
+
+@router.get("/receivers", operation_id="listReceivers")
+def list_receivers(caller: Reading) -> Page[ReceiverItem]:
+    """List all event receivers, the oldest first."""
+    return Page(items=list(map(_item, caller.container.receivers.all())), next=None)
+
+
+@router.post("/receivers", operation_id="addReceiver", status_code=status.HTTP_201_CREATED)
+def add_receiver(caller: Writing, new: NewReceiver, response: Response) -> AddedReceiver:
+    """Add an event receiver. It is told of what happens from now on."""
+    receiver, secret = caller.container.receivers.add(
+        new.url, _asked_for(new.event_types), _scope(new.connections), actor=caller.actor, now=caller.now
+    )
+    response.headers["Location"] = f"/api/v1/receivers/{receiver.id}"
+    return AddedReceiver(**_item(receiver).model_dump(), secret=secret)
+
+
+@router.get("/receivers/{receiver_id}", operation_id="getReceiver")
+def get_receiver(caller: Reading, receiver_id: ReceiverId) -> ReceiverItem:
+    """Read an event receiver."""
+    return _shown(caller, receiver_id)
+
+
+@router.patch("/receivers/{receiver_id}", operation_id="changeReceiver")
+def change_receiver(caller: Writing, receiver_id: ReceiverId, change: ReceiverChange) -> ReceiverItem:
+    """Change where an event receiver is and what it is told of.
+
+    What waits and is not for it any more is given up.
+    """
+    before, given = caller.container.receivers.get(receiver_id), change.model_fields_set
+    caller.container.receivers.update(
+        receiver_id,
+        change.url if "url" in given else before.url,
+        _asked_for(change.event_types) if "event_types" in given else before.event_types,
+        _scope(change.connections) if "connections" in given else before.scope,
+        actor=caller.actor,
+        now=caller.now,
+    )
+    return _shown(caller, receiver_id)
+
+
+@router.delete("/receivers/{receiver_id}", operation_id="removeReceiver", status_code=status.HTTP_204_NO_CONTENT)
+def remove_receiver(caller: Writing, receiver_id: ReceiverId) -> None:
+    """Remove an event receiver with the log of its deliveries."""
+    caller.container.receivers.remove(receiver_id, actor=caller.actor, now=caller.now)
+
+
+@router.post("/receivers/{receiver_id}/secret", operation_id="rotateReceiverSecret")
+def rotate_secret(caller: Writing, receiver_id: ReceiverId) -> NewSecret:
+    """Give an event receiver another secret. The former one signs too for 24 hours."""
+    secret = caller.container.receivers.rotate(receiver_id, actor=caller.actor, now=caller.now)
+    return NewSecret(secret=secret, former_secret_until=_shown(caller, receiver_id).former_secret_until)
+
+
+@router.post("/receivers/{receiver_id}/test", operation_id="testReceiver")
+def test_receiver(caller: Writing, receiver_id: ReceiverId) -> ReceiverItem:
+    """Send an event receiver `receiver.test`, in the background. Its deliveries say what becomes of it."""
+    if not caller.container.receivers.test(receiver_id, now=caller.now):
+        raise ProblemError("receiver_disabled")
+    dispatch.dispatch_receivers([receiver_id])
+    return _shown(caller, receiver_id)
+
+
+@router.post("/receivers/{receiver_id}/disable", operation_id="disableReceiver")
+def disable_receiver(caller: Writing, receiver_id: ReceiverId) -> ReceiverItem:
+    """Send an event receiver nothing more until it is enabled."""
+    caller.container.receivers.disable(receiver_id, actor=caller.actor, now=caller.now)
+    return _shown(caller, receiver_id)
+
+
+@router.post("/receivers/{receiver_id}/enable", operation_id="enableReceiver")
+def enable_receiver(caller: Writing, receiver_id: ReceiverId) -> ReceiverItem:
+    """Send an event receiver what happens from now on. What failed before can be replayed."""
+    caller.container.receivers.enable(receiver_id, actor=caller.actor, now=caller.now)
+    return _shown(caller, receiver_id)
+
+
+@router.get("/receivers/{receiver_id}/deliveries", operation_id="listDeliveries")
+def list_deliveries(
+    caller: Reading, receiver_id: ReceiverId, cursor: Cursor = None, limit: Limit = SIZE
+) -> Page[Delivery]:
+    """List what was sent to an event receiver or waits to be, the last event first."""
+    caller.container.receivers.get(receiver_id)
+    found = deliveries.log_page(caller.database, receiver_id, key=key_of(cursor), size=limit)
+    items = [
+        Delivery(
+            id=each.id,
+            webhook_id=each.event_id,
+            type=each.type,
+            connection_id=each.connection_id,
+            created_at=each.created_at,
+            state=each.state,
+            due_at=each.due_at,
+            attempts=each.attempts,
+            attempted_at=each.attempted_at,
+            http_status=each.http_status,
+            answer=each.answer,
+            problem=each.problem,
+        )
+        for each in found.lines
+    ]
+    return Page(items=items, next=str(found.older) if found.older else None)
+
+
+@router.post("/receivers/{receiver_id}/replays", operation_id="replayDeliveries")
+def replay_deliveries(caller: Writing, receiver_id: ReceiverId, replay: Replay) -> Replayed:
+    """Send again all that failed since an instant."""
+    return _replayed(caller, receiver_id, since=replay.since)
+
+
+@router.post("/receivers/{receiver_id}/deliveries/{delivery_id}/replay", operation_id="replayDelivery")
+def replay_delivery(caller: Writing, receiver_id: ReceiverId, delivery_id: DeliveryId) -> Replayed:
+    """Send one event again, delivered or not; none where it waits already."""
+    return _replayed(caller, receiver_id, delivery_id=delivery_id)
+
+
+def _replayed(
+    caller: Caller, receiver_id: int, *, delivery_id: int | None = None, since: datetime | None = None
+) -> Replayed:
+    if caller.container.receivers.get(receiver_id).disabled_at:
+        raise ProblemError("receiver_disabled")
+    count = deliveries.replay(caller.database, receiver_id, delivery_id=delivery_id, since=since, now=caller.now)
+    dispatch.dispatch_receivers([receiver_id] if count else [])
+    return Replayed(count=count)
+
+
+def _asked_for(event_types: Collection[EventType] | None) -> Collection[EventType]:
+    """Return what a receiver may ask for. Raises ProblemError for a test, which comes when it is asked for."""
+    if event_types is None:
+        return EVENT_TYPES
+    if EventType.RECEIVER_TEST in event_types:
+        raise invalid("event_types", msg("receiver.test is sent whatever a receiver has asked for: leave it out."))
+    return event_types
+
+
+def _scope(connections: set[int] | None) -> Scope:
+    return Scope(None if connections is None else frozenset(connections))
+
+
+def _shown(caller: Caller, receiver_id: int) -> ReceiverItem:
+    return _item(caller.container.receivers.get(receiver_id))
+
+
+def _item(receiver: Receiver) -> ReceiverItem:
+    connections = receiver.scope.connections
+    return ReceiverItem(
+        id=receiver.id,
+        url=receiver.url,
+        event_types=list(receiver.event_types),
+        connections=None if connections is None else sorted(connections),
+        created_at=receiver.created_at,
+        disabled_at=receiver.disabled_at,
+        disabled_because=receiver.disabled_because,
+        failing_since=receiver.failing_since,
+        former_secret_until=receiver.former_secret_until,
+    )
