@@ -16,7 +16,7 @@ from celery.worker import request
 from kombu.transport import redis
 
 from tests.chaos.crashes import Crashes
-from worker import container
+from worker import clock, container
 from worker.jobs import clock_skew
 
 CLOCK_OF = "CHAOS_CLOCK"
@@ -55,6 +55,7 @@ class HostClock:
                 return self.now().astimezone(tz)
 
         misread: tuple[tuple[Any, str, Any], ...] = (
+            (clock, "host_clock", self.now),
             (container, "clock", self.now),
             (request, "datetime", Datetime),
             (Celery, "now", lambda app: self.now().astimezone(app.timezone)),

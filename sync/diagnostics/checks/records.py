@@ -84,11 +84,9 @@ def invoices(target: Target) -> Iterator[Finding]:
         return seen
 
     yield read_finding(EntityType.INVOICE, look, "M1, M7, M22")
-    if seen:
-        with suppress(SyncError):  # what is wrong with the chart is found where that is looked at
-            chart = Chart(target.erp.tax_codes(), target.erp.vat_codes())
-            for invoice in seen:
-                yield from _added_up(invoice, target, chart)
+    if seen and (chart := _chart(target)):
+        for invoice in seen:
+            yield from _added_up(invoice, target, chart)
     if credit_note := next((each for each in seen if each.credit_note), None):
         yield _signed(credit_note)
     if foreign := next((each for each in seen if each.currency != NOK), None):
@@ -121,6 +119,13 @@ def _numbers(target: Target) -> Iterator[int]:
         with suppress(RejectedError):
             if isinstance(each, Project):
                 yield whole_number(each.number, what=EntityType.PROJECT)
+
+
+def _chart(target: Target) -> Chart | None:
+    try:
+        return Chart(target.erp.tax_codes(), target.erp.vat_codes())
+    except SyncError:
+        return None  # another check finds what is wrong with it
 
 
 def _listed(numbers: Iterable[int]) -> str:
