@@ -38,7 +38,7 @@ ATTEMPTS_PER_PAGE = 20
 """Attempts on a page; each may hold many long exchanges."""
 
 RESOLVED_BY_HAND = msg("Resolved manually")
-DO_NOT_TRANSFER = msg("Do not transfer")
+SKIPPED_PERMANENTLY = msg("Skipped permanently")
 """What people say when they close a change."""
 
 NAMED_BY = (

@@ -10,9 +10,9 @@ SKIPPED = {
         msg("No action needed."),
     ),
     "do_not_transfer": ErrorCode(
-        msg("Skip permanently"),
+        msg("Excluded in Moment"),
         msg("The invoice is set to “do not transfer” to accounting."),
-        msg("No action needed. If it is to be transferred after all, change its export status in Moment."),
+        msg("No action needed. To sync it after all, change its export status in Moment."),
     ),
     "transferred": ErrorCode(
         msg("Already transferred"),

@@ -30,7 +30,7 @@ def chosen(world: World, entity_type: EntityType, record_id: str) -> JobFilter:
 def close(world: World, entity_type: EntityType, record_id: str) -> None:
     job_filter = chosen(world, entity_type, record_id)
     job_actions.dismiss(
-        world.database, job_filter, because=job_actions.DO_NOT_TRANSFER, actor="kari", now=world.now
+        world.database, job_filter, because=job_actions.SKIPPED_PERMANENTLY, actor="kari", now=world.now
     )
 
 
@@ -111,7 +111,9 @@ def test_an_invoice_whose_customer_a_person_closes_needs_one_too(world: World) -
     pass_by(world, hours=1)
     invoice = world.job(EntityType.INVOICE, "9")
     assert (invoice.state, invoice.error_code) == (JobState.NEEDS_ATTENTION, "dependency_dismissed")
-    assert invoice.message == ("Customer Refused AS must sync first but has been closed: Do not transfer (kari).")
+    assert invoice.message == (
+        "Customer Refused AS must sync first but has been closed: Skipped permanently (kari)."
+    )
     tried = attempts(world, EntityType.INVOICE, "9")
     pass_by(world, hours=24)
     assert attempts(world, EntityType.INVOICE, "9") == tried
@@ -246,7 +248,7 @@ def test_where_customers_do_not_travel_any_more_what_waited_uses_moments_number(
     assert voucher.entries[0].customer_number == 555
 
 
-@pytest.mark.parametrize("because", [job_actions.RESOLVED_BY_HAND, job_actions.DO_NOT_TRANSFER])
+@pytest.mark.parametrize("because", [job_actions.RESOLVED_BY_HAND, job_actions.SKIPPED_PERMANENTLY])
 def test_what_a_person_opened_again_is_not_sent_by_a_link_that_came_meanwhile(world: World, because: str) -> None:
     put_invoices(world, "9")
     world.receive(EntityType.INVOICE, "9")

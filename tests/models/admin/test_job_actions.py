@@ -4,7 +4,7 @@ import pytest
 
 from i18n.messages import msg
 from models.admin import audit_log, job_actions, job_list
-from models.admin.job_actions import DO_NOT_TRANSFER, RESOLVED_BY_HAND, ActionResult
+from models.admin.job_actions import RESOLVED_BY_HAND, SKIPPED_PERMANENTLY, ActionResult
 from models.admin.job_filter import JobFilter
 from models.admin.job_list import JobView
 from models.connections.repository import Connection, Connections
@@ -103,7 +103,7 @@ def test_what_was_closed_together_is_opened_together_and_nothing_else(
     database: Database, connection: Connection, failed_job: JobView
 ) -> None:
     other = completed_job(database, connection.id, Record(EntityType.INVOICE, "10"), event=Event.REJECTED)
-    job_actions.dismiss(database, only(other), because=DO_NOT_TRANSFER, actor="kari", now=NOW)
+    job_actions.dismiss(database, only(other), because=SKIPPED_PERMANENTLY, actor="kari", now=NOW)
     close(database, only(failed_job))
     assert job_actions.reopen(database, JobFilter(dismissed_at=LATER), actor="kari", now=LATER).count == 1
     assert (see(database, failed_job).state, see(database, other).state) == (

@@ -35,7 +35,9 @@ def test_a_job_that_is_tried_again_is_due_and_the_worker_is_woken(web: Web, cont
     assert "Retry: Invoice 1024" in page
 
 
-@pytest.mark.parametrize(("action", "said"), [("handled", "Resolved manually"), ("unwanted", "Skip permanently")])
+@pytest.mark.parametrize(
+    ("action", "said"), [("handled", "Resolved manually"), ("unwanted", "Skipped permanently")]
+)
 def test_a_job_is_dismissed_after_a_question_and_opened_again_by_one_press(
     web: Web, container: Container, action: str, said: str
 ) -> None:

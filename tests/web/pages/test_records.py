@@ -167,11 +167,15 @@ def test_nobody_sees_anything_of_another_customer(web: Web, container: Container
 
 def test_a_viewer_has_no_buttons(web: Web, container: Container) -> None:
     job_id = failed_job(container, web.connection)
-    viewer = web.as_(Role.VIEWER)
+    completed_job(container.database, web.connection.id, Record(EntityType.EXPENSE, "2026-4-1"), title="Voucher 1")
+    viewer, operator = web.as_(Role.VIEWER), web.as_(Role.OPERATOR)
     for path in ("/records", "/expenses", f"/records/{job_id}"):
         page = viewer.get(path).text
         assert 'name="action"' not in page
         assert 'type="checkbox" name="job"' not in page
+        assert 'name="action"' in operator.get(path).text
+    for path in ("/records", "/expenses"):
+        assert 'type="checkbox" name="job"' in operator.get(path).text
     confirm = viewer.get("/records/confirm", action="retry", job=str(job_id))
     assert confirm.status_code == viewer.post("/records/act", action="retry", job=str(job_id)).status_code == 404
 

@@ -155,10 +155,18 @@ def test_who_saves_a_new_password_ends_the_session_of_the_former_one(page: Page,
 @pytest.mark.parametrize(
     ("entered", "field", "said"),
     [
-        ({"identity_id": "00000000-0000-0000-0000-00000000abcd"}, "identity_id", "doesn't include"),
-        ({"identity_id": ""}, "identity_id", "reaches 2 clients"),
+        (
+            {"identity_id": "00000000-0000-0000-0000-00000000abcd"},
+            "identity_id",
+            "has no access to the selected client",
+        ),
+        ({"identity_id": ""}, "identity_id", "has access to 2 clients in 24SevenOffice, and none is selected"),
         ({"username": "nobody@example.com"}, "password", "rejected the user name or password"),
-        ({"username": "demo@example.com", "password": "demo-password"}, "identity_id", "doesn't include"),
+        (
+            {"username": "demo@example.com", "password": "demo-password"},
+            "identity_id",
+            "has no access to the selected client",
+        ),
     ],
 )
 def test_a_login_that_does_not_lead_there_is_refused_at_its_field(

@@ -248,10 +248,10 @@ def test_what_shall_not_be_transferred_is_closed_by_error_code_or_connection(
 ) -> None:
     for record_id in ("1", "2"):
         failed_job(container, connection, record_id=record_id)
-    unwanted = "--because=Do not transfer"
+    unwanted = "--because=Skipped permanently"
     assert run("jobs", "dismiss", "--error-code=other", unwanted) == "Closed: 0.\n"
     assert run("jobs", "dismiss", "--connection=Demo AS", "--error-code=account", unwanted) == "Closed: 2.\n"
-    assert run("jobs", "list", "--state=dismissed").count("Do not transfer (CLI)") == 2
+    assert run("jobs", "list", "--state=dismissed").count("Skipped permanently (CLI)") == 2
     assert "either" in refused("jobs", "dismiss", "1", "--connection=Demo AS")
 
 
