@@ -37,13 +37,13 @@ def test_from_signing_in_to_a_job_that_is_tried_again_the_keyboard_is_enough(
     person.press_enter()
     person.tab_to("Company")
     keyboard.type(firm.name)
-    person.tab_to("State")
+    person.tab_to("Status")
     keyboard.press("ArrowDown")  # chooses, and sends nothing: WCAG 3.2.2
     person.page.wait_for_timeout(200)
     expect(person.page.locator("#state")).to_be_focused()
     assert "state=" not in person.page.url
     keyboard.press("Home")
-    person.tab_to("Show")
+    person.tab_to("Apply")
     person.press_enter()
     person.reload_until(person.page.get_by_role("row").filter(has_text="Needs attention"))
     person.tab_to(title, role="checkbox")

@@ -183,8 +183,8 @@ def test_the_page_of_a_connection_says_that_its_webhook_is_limited(
 ) -> None:
     page = f"/connections/{web.connection.id}"
     person = web.as_(Role.ADMINISTRATOR)
-    assert "Generate new webhook URL, as somebody else" not in person.get(page).text
+    assert "so someone else may know the URL" not in person.get(page).text
     monkeypatch.setattr(webhook_limit, "MAX_UNTRIED", 1)
     web.notify(DOCUMENTED)
     assert webhook_limit.limit_where_flooded(container.database, web.connection.id, now=clock())
-    assert "Generate new webhook URL, as somebody else" in person.get(page).text
+    assert "so someone else may know the URL" in person.get(page).text

@@ -63,8 +63,12 @@ def test_a_test_says_what_works_and_what_does_not(person: Person, container: Con
     assert "The receivables account 1501 isn't in the chart of accounts." in answered.text
     assert f'<a href="{address}#receivables_account">Receivables account</a>' in answered.text
     assert "The receivables account 1501 isn't in the chart of accounts." in person.get(address).text
+    assert "Settings saved." in answered.text
+    loaded_again = person.get(place).text
+    assert "Settings saved." not in loaded_again
+    assert "The receivables account 1501 isn't in the chart of accounts." in loaded_again
     tasks.run_operation(int(place.partition("?")[0].rpartition("/")[2]))
-    assert person.get(place).text == answered.text
+    assert person.get(place).text == loaded_again
 
 
 def test_an_account_is_refused_once_a_test_has_read_the_chart(
