@@ -3,6 +3,8 @@
 Without a compiled file that could be forgotten.
 """
 
+import json
+from collections.abc import Mapping
 from enum import StrEnum
 from functools import cache
 from io import BytesIO
@@ -12,6 +14,8 @@ from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.support import NullTranslations, Translations
+
+_FORMER_WORDINGS = Path(__file__).parent / "former_wordings.json"
 
 
 class Language(StrEnum):
@@ -37,3 +41,10 @@ def translations(language: Language) -> NullTranslations:
     write_mo(compiled, catalog(language))
     compiled.seek(0)
     return Translations(compiled)
+
+
+@cache
+def former_wordings() -> Mapping[str, str]:
+    """Return what stored sentences are called today, by what an earlier release called them."""
+    wordings: Mapping[str, str] = json.loads(_FORMER_WORDINGS.read_text())
+    return wordings

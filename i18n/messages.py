@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Self
 
-from i18n.catalog import Language, translations
+from i18n.catalog import Language, former_wordings, translations
 
 
 class Message(str):
@@ -70,9 +70,11 @@ def as_json(text: str) -> str | dict[str, Any]:
 
 
 def from_json(told: str | dict[str, Any]) -> str:
+    """Return the text that was put into JSON; what an earlier release worded differently is in today's words."""
     if isinstance(told, str):
         return told
-    return Message(told["said"], _changed(told["with"], from_json), told.get("code", ""))
+    template = former_wordings().get(told["said"], told["said"])
+    return Message(template, _changed(told["with"], from_json), told.get("code", ""))
 
 
 def _changed(values: Mapping[str, Any], change: Callable[[Any], Any]) -> dict[str, Any]:

@@ -3,7 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from email.header import Header
+from email.headerregistry import HeaderRegistry, UniqueUnstructuredHeader
 from email.message import EmailMessage
+from email.policy import Policy, default
 from email.utils import format_datetime, formataddr, parseaddr
 from functools import cache, partial
 from pathlib import Path
@@ -53,6 +56,18 @@ _PLURAL = _SINGULAR | {
     AlertType.RATE_LIMITED: msg("Connections waiting for API quota"),
     AlertType.RECOVERED: msg("Connections recovered"),
 }
+
+
+class _Subject(UniqueUnstructuredHeader):
+    """Is encoded as a whole, as otherwise a line may end at a space and the next begin with one: two are read."""
+
+    def fold(self, *, policy: Policy) -> str:
+        encoded = Header(str(self), "utf-8", header_name="Subject").encode(linesep=policy.linesep)
+        return f"Subject: {encoded}{policy.linesep}"
+
+
+_HEADERS = HeaderRegistry()
+_HEADERS.map_to_type("subject", _Subject)  # type: ignore[arg-type]  # it makes a class of this and BaseHeader
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +131,7 @@ def compose(
     known as the same.
     """
     email = AlertEmail(sorted(alerts, key=lambda alert: (_URGENCY[alert.type], alert.at)), public_url)
-    mail = EmailMessage()
+    mail = EmailMessage(policy=default.clone(header_factory=_HEADERS))
     mail["Subject"] = email.subject
     name, address = parseaddr(sender)
     mail["From"] = formataddr((name, in_ascii(address)))

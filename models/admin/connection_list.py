@@ -12,7 +12,7 @@ from models.connections.repository import API_KEY_LIFETIME, NOT_STARTED, RENEWAL
 from models.database import Database
 from models.enums import EntityType, Scope
 from models.inbox import cursors, missed_webhooks
-from models.schema.statements import made_of, within
+from models.schema.statements import D, made_of, within
 from models.schema.tables import ConnectionRow
 
 TEST_VALID_FOR = timedelta(days=30)
@@ -111,7 +111,7 @@ def summaries(
     if wanted.problem:
         query = query.where(_problems(now)[wanted.problem])
     rows = database.rows(query.order_by(name).limit(limit))
-    return [made_of(ConnectionSummary, row, **read_status(row)) for row in rows]
+    return [with_status(ConnectionSummary, row) for row in rows]
 
 
 def names(database: Database, scope: Scope) -> Mapping[int, str]:
@@ -132,7 +132,7 @@ def is_in(state: ConnectionState, now: datetime) -> ColumnElement[bool]:
 
 
 def status_columns(now: datetime) -> Sequence[ColumnElement[Any]]:
-    """Return what :func:`read_status` reads of a row of connections."""
+    """Return what :func:`with_status` reads of a row of connections."""
     since = func.coalesce(ConnectionRow.rate_limited_since, ConnectionRow.outage_since)
     return (
         _state(now).label("state"),
@@ -141,14 +141,12 @@ def status_columns(now: datetime) -> Sequence[ColumnElement[Any]]:
     )
 
 
-def read_status(row: Row[*tuple[Any, ...]]) -> dict[str, Any]:
-    """Return the state, problems and outage of a row that has :func:`status_columns`."""
+def with_status(wanted: type[D], row: Row[*tuple[Any, ...]], **more: object) -> D:
+    """Make a data class of a row that has :func:`status_columns`: with state, problems and outage_since."""
     state = ConnectionState(row.state)
-    return {
-        "state": state,
-        "problems": [each for each in HealthProblem if getattr(row, each)],
-        "outage_since": row.since if state is ConnectionState.OUTAGE else None,
-    }
+    problems = [each for each in HealthProblem if getattr(row, each)]
+    since = row.since if state is ConnectionState.OUTAGE else None
+    return made_of(wanted, row, state=state, problems=problems, outage_since=since, **more)
 
 
 def _state(now: datetime) -> ColumnElement[str]:

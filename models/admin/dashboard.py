@@ -13,13 +13,13 @@ from models.admin.connection_list import (
     ConnectionState,
     HealthProblem,
     is_in,
-    read_status,
     status_columns,
+    with_status,
 )
 from models.connections.repository import NOT_STARTED
 from models.database import Database
 from models.enums import PENDING, UNFINISHED, EntityType, JobState, Scope
-from models.schema.statements import made_of, within
+from models.schema.statements import within
 from models.schema.tables import ConnectionRow, LaneRow, SyncJobRow
 
 SIZE = 50
@@ -117,13 +117,7 @@ def connection_statuses(
         synced = _synced(session, [row.id for row in rows])
         causes = _outage_causes(session, [row.id for row in rows if row.state == ConnectionState.OUTAGE])
     return [
-        made_of(
-            ConnectionStatus,
-            row,
-            **read_status(row),
-            outage_cause=causes.get(row.id, ""),
-            synced=synced.get(row.id, {}),
-        )
+        with_status(ConnectionStatus, row, outage_cause=causes.get(row.id, ""), synced=synced.get(row.id, {}))
         for row in rows
     ]
 

@@ -122,7 +122,7 @@ def _week(session: Session, connection_id: int, now: datetime) -> Message:
     rows = session.execute(came).all()
     counts = {EntityType(entity_type): count for entity_type, count, _ in rows}
     week = msg(
-        "Synced: {customers} customers, {projects} projects, {invoices} invoices and {expenses} cost vouchers. "
+        "Synced customers: {customers}, projects: {projects}, invoices: {invoices}, cost vouchers: {expenses}. "
         "Records that need attention: {waiting}.",
         customers=counts.get(EntityType.CUSTOMER, 0),
         projects=counts.get(EntityType.PROJECT, 0),

@@ -13,7 +13,7 @@ from babel.messages.catalog import Message
 from babel.messages.extract import extract
 from jinja2 import Environment
 
-from i18n.catalog import Language, catalog
+from i18n.catalog import Language, catalog, former_wordings
 from i18n.extraction import KEYWORDS, PACKAGES, ROOT, extract_all, is_translated, updated
 
 Token = tuple[int, str, str]
@@ -50,6 +50,16 @@ def test_all_that_is_shown_stands_in_the_catalog_and_nothing_else_does() -> None
 
 def test_everything_is_translated() -> None:
     assert [message.id for message in messages() if message.fuzzy or not is_translated(message)] == []
+
+
+def test_a_former_wording_leads_to_one_of_today_with_the_same_values() -> None:
+    said = {message.id for message in messages()}
+    formers = former_wordings()
+    assert len(formers) > 400
+    assert [new for new in formers.values() if new not in said] == []
+    assert [old for old in formers if old in said] == []
+    values = {old: [set(PLACEHOLDERS.findall(each)) for each in (old, new)] for old, new in formers.items()}
+    assert [old for old, (before, now) in values.items() if before != now] == []
 
 
 def test_a_translation_has_the_same_values_in_it() -> None:

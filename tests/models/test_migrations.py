@@ -51,9 +51,9 @@ def test_what_earlier_versions_stored_of_the_clients_of_a_login_is_taken_out(
     with database.transaction() as session:
         noted = [str(each) for each in session.scalars(select(AuditRow.action).order_by(AuditRow.id))]
     assert noted == [
-        "paused: The login reaches several clients of 24SevenOffice: ….",
-        "Identity id: changed",
-        "Identity id: changed",
+        "Paused: The login reaches several clients of 24SevenOffice: ….",
+        "24SevenOffice client: changed",
+        "24SevenOffice client: changed",
         "Client id: 1 → 2",
     ]
     downgrade(SecretStr(database_url), to="0014")

@@ -60,7 +60,7 @@ class NewConnection(Body):
 
 
 class AddedConnection(ConnectionItem):
-    webhook_url: str = Field(description="The address to enter in Moment. It is shown only now")
+    webhook_url: str = Field(description="The address to enter in Moment. This is the only time it is shown")
     verification_id: int = Field(description="The operation that tries its credentials out")
 
 
@@ -71,7 +71,9 @@ class Pause(Body):
 
 
 class WebhookUrl(BaseModel):
-    webhook_url: str = Field(description="The new address, which ends the former one. It is shown only now")
+    webhook_url: str = Field(
+        description="The new address, which ends the former one. This is the only time it is shown"
+    )
 
 
 @router.get("/connections", operation_id="listConnections")

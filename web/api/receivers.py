@@ -48,11 +48,11 @@ class ReceiverItem(BaseModel):
 
 
 class AddedReceiver(ReceiverItem):
-    secret: str = Field(description="What signs its events. It is shown only now")
+    secret: str = Field(description="What signs its events. This is the only time it is shown")
 
 
 class NewSecret(BaseModel):
-    secret: str = Field(description="What signs its events from now on. It is shown only now")
+    secret: str = Field(description="What signs its events from now on. This is the only time it is shown")
     former_secret_until: datetime | None = Field(description="Until when its former secret signs too")
 
 

@@ -1,18 +1,11 @@
-"""``moment24 connections``: showing, pausing and resuming connections, and the address of their webhooks."""
-
-from collections.abc import Mapping
-from typing import Any
+"""``moment24 connections``: pausing and resuming connections, and the address of their webhooks."""
 
 import click
 
 from i18n.messages import msg
-from models.admin import connection_list
-from models.admin.connection_list import ConnectionSummary
 from models.connections.repository import MAX_REASON_LENGTH, Connection, FailedTestError
-from models.enums import Scope
 from sync.rules.normalization import clean
 from worker.cli import ACTOR, connection_argument, print_webhook_url
-from worker.cli.tables import Table, output_option
 from worker.container import get_container
 from worker.lazy_command import CommandGroup, LazyCommand
 
@@ -23,52 +16,17 @@ COMMANDS = (
     LazyCommand("check", "worker.cli.connection_settings:check_", "Try settings out in both systems."),
     LazyCommand("erase", "worker.cli.erasure:erase", "Erase a connection with all that is kept of it."),
     LazyCommand("export", "worker.cli.apply:export", "Print connections as a file for `connections apply`."),
+    LazyCommand("list", "worker.cli.connection_status:list_", "List all connections."),
     LazyCommand("match", "worker.cli.onboarding:match_", "Link the records that 24SevenOffice has already."),
     LazyCommand("set", "worker.cli.connection_settings:set_", "Change settings."),
+    LazyCommand("show", "worker.cli.connection_status:show", "Show a connection's settings without secrets."),
     LazyCommand("unlink", "worker.cli.connection_settings:unlink", "Set a paused connection's links aside."),
 )
-
-CONNECTIONS = Table(
-    columns={
-        "id": "id",
-        "name": "name",
-        "moment_company": "in Moment",
-        "username": "user in 24SevenOffice",
-        "client_number": None,
-        "entity_types": None,
-        "state": "state",
-        "problems": "problems",
-        "paused_because": "because",
-    },
-    empty="There are no connections yet.",
-)
-SETTINGS = Table(columns={"setting": "setting", "value": "value"})
-UNREADABLE = "its secrets cannot be opened"
 
 
 @click.group(cls=CommandGroup, later=COMMANDS)
 def connections() -> None:
     """Manage company connections."""
-
-
-@connections.command("list")
-@output_option
-def list_(output: str) -> None:
-    """List all connections."""
-    statuses = _statuses(Scope())
-    CONNECTIONS.print((_row(each, statuses[each.id]) for each in get_container().connections.all_shown()), output)
-
-
-@connections.command()
-@connection_argument
-@output_option
-def show(connection: Connection, output: str) -> None:
-    """Show a connection's settings without secrets."""
-    if output == "table":
-        row = _row(connection, _statuses(Scope(frozenset({connection.id})))[connection.id])
-        click.echo(f"{connection.name} (connection {connection.id}): {' '.join([row['state'], *row['problems']])}")
-    values = connection.settings.model_dump(mode="json")
-    SETTINGS.print(({"setting": name, "value": value} for name, value in values.items()), output)
 
 
 @connections.command()
@@ -104,23 +62,3 @@ def token(connection: Connection) -> None:
     """Regenerate the webhook URL; the old one stops working immediately."""
     container = get_container()
     print_webhook_url(container.connections.new_token(connection.id, actor=ACTOR, now=container.clock()))
-
-
-def _statuses(scope: Scope) -> Mapping[int, ConnectionSummary]:
-    container = get_container()
-    found = connection_list.summaries(container.database, scope, now=container.clock())
-    return {each.id: each for each in found}
-
-
-def _row(connection: Connection, status: ConnectionSummary) -> Mapping[str, Any]:
-    return {
-        "id": connection.id,
-        "name": connection.name,
-        "moment_company": connection.settings.moment_company,
-        "username": connection.settings.username,
-        "client_number": connection.client_number,
-        "entity_types": connection.settings.entity_types,
-        "state": "unreadable" if connection.unreadable else status.state,
-        "problems": status.problems,
-        "paused_because": UNREADABLE if connection.unreadable else connection.paused_because,
-    }

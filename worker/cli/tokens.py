@@ -63,7 +63,8 @@ def create(name: str, scopes: Sequence[str], connections: Sequence[Connection], 
         now=container.clock(),
     )
     click.echo(
-        f"API token {token.id} ({token.name}) is valid until {token.expires_at:%Y-%m-%d}. It is shown only now:"
+        f"API token {token.id} ({token.name}) is valid until {token.expires_at:%Y-%m-%d}. "
+        "This is the only time it is shown:"
     )
     click.echo(text)
 

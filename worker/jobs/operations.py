@@ -152,9 +152,11 @@ def _saved(container: Container, operation: Operation, _connection: Connection) 
 
 def _verified(container: Container, _operation: Operation, connection: Connection) -> OperationResult:
     """Try the credentials out in both systems, and note which client they lead to. Raises SyncError."""
+    began = container.clock()
     identity = diagnostics.check(container, connection.settings)
     if identity.client_number:
         verify_client(container.connections, connection.id, connection.settings, identity.client_number)
+    container.connections.note_test(connection.id, failed_checks=0, at=began)
     found = msg("Signed in to both systems (24SevenOffice client: {client}).", client=identity.client)
     return as_result(DiagnosticsReport([good(found, check="login.login")]))
 

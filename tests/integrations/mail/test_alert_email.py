@@ -3,7 +3,9 @@
 import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from email import message_from_bytes
 from email.message import EmailMessage
+from email.policy import default
 from html import unescape
 from typing import Any, Literal
 
@@ -107,6 +109,15 @@ def test_a_subject_counts_the_companies_where_it_is_about_several() -> None:
     elsewhere = alert(connection="Fjord AS")
     assert mail(alert(), elsewhere)["Subject"] == "Action needed: 2 records – 2 companies"
     assert mail(better, elsewhere)["Subject"].endswith("24SevenOffice \N{EN DASH} Fjord AS")
+
+
+@pytest.mark.parametrize("title", ["Customer x", "Ærlig Øl og Bringebær AS"])
+def test_a_subject_arrives_as_it_was_written_wherever_it_is_folded(title: str) -> None:
+    for length in range(60):
+        sent = mail(alert(title.ljust(length, "x")))
+        head = sent.as_bytes().partition(b"\n\n")[0]
+        assert message_from_bytes(head, policy=default)["Subject"] == sent["Subject"]
+        assert max(map(len, head.splitlines())) <= 78
 
 
 @pytest.mark.parametrize("kind", ["plain", "html"])

@@ -207,7 +207,7 @@ def test_the_week_counts_the_records_that_came_across_with_a_warning(
         )
     reminders.queue_digests(database, now=NOW + 7 * DAY)
     (told,) = [each.message for each in alert_outbox.pending_alerts(database, "books@example.com")]
-    assert told.startswith("Synced: 2 customers,")
+    assert told.startswith("Synced customers: 2,")
     assert told.endswith("Synced with warnings: 1.")
 
 
@@ -220,6 +220,6 @@ def test_who_wants_it_hears_once_a_week_how_it_went(
     assert days == [7, 14]
     messages = [each.message for each in alert_outbox.pending_alerts(database, "books@example.com")]
     assert messages == [
-        f"Synced: 0 customers, 0 projects, {n} invoices and 0 cost vouchers. Records that need attention: 0."
+        f"Synced customers: 0, projects: 0, invoices: {n}, cost vouchers: 0. Records that need attention: 0."
         for n in (1, 0)
     ]

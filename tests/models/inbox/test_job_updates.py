@@ -1,6 +1,7 @@
 """PostgreSQL and Python read the same table of transitions alike."""
 
 import ast
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from itertools import product
@@ -110,6 +111,13 @@ def test_nothing_else_writes_what_the_table_decides() -> None:
     others = [path for path in sources if path not in WRITERS and elsewhere.isdisjoint(path.parts)]
     assert len(others) > 40
     assert [(path.name, found) for path in others for found in writes(path.read_text())] == []
+
+
+def test_receivers_name_no_job_whose_state_they_could_write() -> None:
+    sources = list((ROOT / "models" / "receivers").glob("*.py"))
+    assert len(sources) > 3
+    named = re.compile(r"SyncJobRow|sync_jobs")
+    assert [(path.name, found) for path in sources for found in named.findall(path.read_text())] == []
 
 
 @pytest.mark.parametrize(
