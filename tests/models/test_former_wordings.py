@@ -28,7 +28,7 @@ from sync.reconciliation.report import Discrepancy
 from tests.factories import NOW
 
 OLD = {"said": "paused: {because}", "with": {"because": {"said": "It was paused by hand.", "with": {}}}}
-NORWEGIAN = "Satt på pause: Satt på pause manuelt."
+NORWEGIAN = "Satt på pause: Ingen årsak oppgitt."
 LOCALIZED: list[Column[Any]] = [
     column
     for table in Base.metadata.sorted_tables

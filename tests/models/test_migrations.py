@@ -53,7 +53,7 @@ def test_what_earlier_versions_stored_of_the_clients_of_a_login_is_taken_out(
     assert noted == [
         "Paused: The login reaches several clients of 24SevenOffice: ….",
         "24SevenOffice client: changed",
-        "24SevenOffice client: changed",
+        "Identity id: changed",
         "Client id: 1 → 2",
     ]
     downgrade(SecretStr(database_url), to="0014")
