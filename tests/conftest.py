@@ -60,12 +60,14 @@ def redis_url(redis_server: servers.Server) -> str:
 
 
 @pytest.fixture(scope="session")
-def databases(postgres: servers.Server) -> Databases:
+def databases(postgres: servers.Server) -> Iterator[Databases]:
     """Where the databases of the tests come from."""
     databases = Databases(postgres, "template")
+    databases.hash_password_once()
     databases.execute("CREATE DATABASE template")
     migrate(SecretStr(databases.address("template")))
-    return databases
+    yield databases
+    databases.close()
 
 
 @pytest.fixture

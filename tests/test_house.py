@@ -4,8 +4,7 @@ import ast
 import re
 import tokenize
 import tomllib
-from collections.abc import Iterator, Sequence
-from functools import cache
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,6 +20,8 @@ SOURCES = sorted(path for room in (*ROOMS, "tests") for path in (ROOT / room).rg
 LAYERS = ["local", "web", "worker", "integrations", "sync", "models", "i18n"]
 LINES_OF_A_FILE = 600
 LINES_OF_A_FUNCTION = 60
+SKIPS = re.compile(r"\b(skip|skipif|xfail|importorskip|skipTest)\b")
+LEFT = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b")
 EXEMPTION = re.compile(r"# (noqa|type: ignore|pragma)")
 REASONED = re.compile(r"# (noqa: [A-Z]+\d+(, [A-Z]+\d+)*|type: ignore\[[a-z-]+\]|pragma: [a-z ]+)\W+\w+")
 
@@ -42,7 +43,8 @@ def test_no_file_is_too_long() -> None:
 
 def test_no_function_is_too_long() -> None:
     written = [path for path in SOURCES if "versions" not in path.parts]  # what a migration does is one long list
-    assert [name for path in written for name, lines in functions(path) if lines > LINES_OF_A_FUNCTION] == []
+    roomy = [path for path in written if len(path.read_text().splitlines()) > LINES_OF_A_FUNCTION]
+    assert [name for path in roomy for name, lines in functions(path) if lines > LINES_OF_A_FUNCTION] == []
 
 
 def test_whatever_is_written_into_the_audit_log_is_logged_too() -> None:
@@ -52,22 +54,23 @@ def test_whatever_is_written_into_the_audit_log_is_logged_too() -> None:
 
 
 def test_nothing_is_left_for_later() -> None:
-    assert [comment for comment in all_comments() if re.search(r"\b(TODO|FIXME|XXX|HACK)\b", comment)] == []
+    assert [comment for comment in comments(LEFT) if LEFT.search(comment)] == []
 
 
 def test_an_exemption_names_its_rule_and_its_reason() -> None:
-    exemptions = [comment for comment in all_comments() if EXEMPTION.match(comment)]
+    exemptions = [comment for comment in comments(EXEMPTION) if EXEMPTION.match(comment)]
     assert [exemption for exemption in exemptions if not REASONED.match(exemption)] == []
 
 
 def test_no_test_is_skipped() -> None:
+    named = [path for path in (ROOT / "tests").rglob("*.py") if SKIPS.search(path.read_text())]
     attributes = {
         (path.name, node.attr)
-        for path in (ROOT / "tests").rglob("*.py")
+        for path in named
         for node in ast.walk(parsed(path))
         if isinstance(node, ast.Attribute)
     }
-    assert [hit for hit in attributes if hit[1] in {"skip", "skipif", "xfail", "importorskip", "skipTest"}] == []
+    assert [hit for hit in attributes if SKIPS.fullmatch(hit[1])] == []
 
 
 @pytest.mark.parametrize("lock", ["requirements.lock", "requirements-dev.lock"])
@@ -83,7 +86,6 @@ def test_every_setting_is_explained(settings: type[BaseModel]) -> None:
     assert [name for name in settings.model_fields if not re.search(rf"`{name}`", page, re.IGNORECASE)] == []
 
 
-@cache
 def parsed(path: Path) -> ast.Module:
     return ast.parse(path.read_text())
 
@@ -94,14 +96,15 @@ def dotted(path: Path) -> str:
 
 def imports(path: Path, modules: dict[str, Path]) -> set[str]:
     """Return the modules of ours that a module imports when the program runs."""
+    tree = parsed(path)
     types = {
         inner
-        for node in ast.walk(parsed(path))
+        for node in ast.walk(tree)
         if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
         for inner in map(ast.unparse, node.body)
     }
     found = set()
-    for node in parsed(path).body:
+    for node in tree.body:
         if isinstance(node, ast.ImportFrom) and node.module and ast.unparse(node) not in types:
             found |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
     return found & set(modules)
@@ -118,17 +121,27 @@ def cycles(imported: dict[str, set[str]]) -> list[str]:
 
 def functions(path: Path) -> Iterator[tuple[str, int]]:
     """Return the name of each function with the number of lines after its docstring."""
-    for node in ast.walk(parsed(path)):
+    for node in statements(parsed(path)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             body = node.body[1:] if ast.get_docstring(node) else node.body
             yield node.name, (body[-1].end_lineno or 0) - body[0].lineno + 1 if body else 0
 
 
-@cache
-def all_comments() -> Sequence[str]:
-    comments: list[str] = []
+def statements(tree: ast.Module) -> Iterator[ast.AST]:
+    """Return the statements at every depth: a tenth of the nodes, as there are no functions in expressions."""
+    ahead: list[ast.AST] = [tree]
+    while ahead:
+        node = ahead.pop()
+        yield node
+        for field in ("body", "orelse", "finalbody", "handlers", "cases"):
+            inner = getattr(node, field, ())
+            ahead += inner if isinstance(inner, list) else ()
+
+
+def comments(fitting: re.Pattern[str]) -> Iterator[str]:
+    """Return the comments of the files with such a text anywhere; the others are not taken apart."""
     for path in SOURCES:
-        with path.open("rb") as source:
-            tokens = tokenize.tokenize(source.readline)
-            comments += (token.string for token in tokens if token.type == tokenize.COMMENT)
-    return comments
+        if fitting.search(path.read_text()):
+            with path.open("rb") as source:
+                tokens = tokenize.tokenize(source.readline)
+                yield from (token.string for token in tokens if token.type == tokenize.COMMENT)

@@ -9,11 +9,9 @@ from worker.container import clock
 from worker.jobs import polls
 from worker.queues import QUEUE_OF
 
-MANY = 30
 
-
-@pytest.fixture
-def branches(firm: Firm) -> Iterator[list[int]]:
+@pytest.fixture(params=[30, pytest.param(100, marks=pytest.mark.thousands)])
+def branches(firm: Firm, request: pytest.FixtureRequest) -> Iterator[list[int]]:
     """Many connections that take costs, each from a client of its own."""
     connections = firm.container.connections
     settings = firm.connection.settings.model_copy(
@@ -27,7 +25,7 @@ def branches(firm: Firm) -> Iterator[list[int]]:
         own = {"moment_company": name, "username": name, **login}
         return connections.add(name, settings.model_copy(update=own), actor="test", now=clock())[0].id
 
-    added = [add(number) for number in range(MANY)]
+    added = [add(number) for number in range(request.param)]
     yield added
     for branch in added:
         connections.pause(branch, "The journey is over.", now=clock())
@@ -39,7 +37,7 @@ def test_a_poll_without_news_is_one_call_for_each_of_many_connections(firm: Firm
         expect("still to be polled", polls.expenses_due(firm.container, every=1).due.keys() & set(branches), set())
         expect("messages", firm.container.redis.llen(QUEUE_OF["poll_expenses"]), 0)
         calls = firm.calls()
-        expect("polls", calls.pop("GetTransactions", 0), MANY)
+        expect("polls", calls.pop("GetTransactions", 0), len(branches))
         expect("calls besides", calls.keys() - LOGGING_IN, set())
 
     eventually(all_polled)

@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -11,19 +12,6 @@ from i18n.messages import translate
 from sync.error_codes import ERROR_CODES, GROUPS, ErrorCode
 
 ROOT = Path(__file__).parents[2]
-MODULES = {
-    path: ast.parse(path.read_text())
-    for room in ("models", "sync", "integrations", "worker")
-    for path in sorted((ROOT / room).rglob("*.py"))
-}
-CONSTANTS = {
-    target.id: node.value.value
-    for module in MODULES.values()
-    for node in module.body
-    if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
-    for target in node.targets
-    if isinstance(target, ast.Name)
-}
 ERRORS = {
     "SyncError",
     "UnavailableError",
@@ -35,6 +23,29 @@ ERRORS = {
 }
 
 
+@cache
+def modules() -> dict[Path, ast.Module]:
+    """Read the sources when a test asks for them: every process that runs tests imports this file."""
+    return {
+        path: ast.parse(path.read_text())
+        for room in ("models", "sync", "integrations", "worker")
+        for path in sorted((ROOT / room).rglob("*.py"))
+    }
+
+
+@cache
+def constants() -> dict[str, str]:
+    return {
+        target.id: node.value.value
+        for module in modules().values()
+        for node in module.body
+        if isinstance(node, ast.Assign)
+        if isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+
+
 def error_codes(given: ast.expr) -> Iterator[str]:
     """Return the reasons that an argument may be; one that is passed on from elsewhere is seen there."""
     match given:
@@ -43,7 +54,7 @@ def error_codes(given: ast.expr) -> Iterator[str]:
         case ast.IfExp(body=one, orelse=other):
             yield from (*error_codes(one), *error_codes(other))
         case ast.Name(id=name) if name.strip("_").isupper():
-            yield CONSTANTS[name]
+            yield constants()[name]
         case ast.Name() | ast.Attribute():
             pass
         case _:
@@ -51,7 +62,7 @@ def error_codes(given: ast.expr) -> Iterator[str]:
 
 
 def used() -> Iterator[str]:
-    for module in MODULES.values():
+    for module in modules().values():
         for node in ast.walk(module):
             if isinstance(node, ast.keyword) and node.arg == "error_code":
                 yield from error_codes(node.value)
@@ -73,7 +84,7 @@ def test_every_error_code_is_explained_and_each_is_given_somewhere() -> None:
 
 
 def test_every_error_gives_an_error_code() -> None:
-    of_records = {path: module for path, module in MODULES.items() if path.parent.name != "openid"}
+    of_records = {path: module for path, module in modules().items() if path.parent.name != "openid"}
     without = [
         f"{path.relative_to(ROOT)}:{node.lineno}"
         for path, module in of_records.items()

@@ -469,11 +469,12 @@ class Lives(RuleBasedStateMachine):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("examples", [5, pytest.param(10, marks=pytest.mark.thousands)])
 def test_no_job_is_lost_doubled_spun_or_forgotten(
-    database: Database, connections: Connections, connection: Connection
+    database: Database, connections: Connections, connection: Connection, examples: int
 ) -> None:
     checks = settings(
-        max_examples=5,
+        max_examples=examples,
         phases=[Phase.explicit, Phase.reuse, Phase.generate],  # making a failure smaller takes minutes
         stateful_step_count=40,
         deadline=None,

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import Row, insert, select, update
 
 from models.connections.repository import Connection
 from models.database import Database
@@ -71,7 +71,7 @@ def row(number: int, standing: Standing, connection_id: int) -> dict[str, Any]:
     }
 
 
-def read(row: SyncJobRow) -> Standing:
+def read(row: Row[Any]) -> Standing:
     dependency = Record(EntityType(row.dependency_type), row.dependency_id or "") if row.dependency_type else None
     return Standing(
         state=JobState(row.state),
@@ -90,19 +90,22 @@ def read(row: SyncJobRow) -> Standing:
 def test_postgresql_plays_each_cell_as_python_does(
     database: Database, connection: Connection, event: Event
 ) -> None:
-    for due_at, unknown in product((None, NOW + timedelta(minutes=7)), (False, True)):
-        what = Occurrence(event=event, now=NOW, due_at=due_at, outcome_unknown=unknown, dependency=PROJECT)
-        rows = [row(number, standing, connection.id) for number, standing in enumerate(STANDINGS)]
-        with database.transaction() as session:
-            session.execute(delete(SyncJobRow))
-            session.execute(insert(SyncJobRow), rows)
+    with database.transaction() as session:
+        session.execute(
+            insert(SyncJobRow),
+            [row(number, standing, connection.id) for number, standing in enumerate(STANDINGS)],
+        )
+        for due_at, unknown in product((None, NOW + timedelta(minutes=7)), (False, True)):
+            what = Occurrence(event=event, now=NOW, due_at=due_at, outcome_unknown=unknown, dependency=PROJECT)
             become = changed_by(event, now=NOW, due_at=due_at, outcome_unknown=unknown, dependency=PROJECT)
-            session.execute(update(SyncJobRow).where(concerns(event)).values(**become))
-            found = session.scalars(select(SyncJobRow)).all()
+            with session.begin_nested() as once:
+                session.execute(update(SyncJobRow).where(concerns(event)).values(**become))
+                found = session.execute(select(*SyncJobRow.__table__.columns)).all()
+                once.rollback()
             after = {int(each.record_id): read(each) for each in found}
             noted = {STANDINGS[int(each.record_id)].state for each in found if each.updated_at == NOW}
             assert noted == set(TABLE[event])
-        assert after == {number: apply(standing, what) for number, standing in enumerate(STANDINGS)}
+            assert after == {number: apply(standing, what) for number, standing in enumerate(STANDINGS)}
 
 
 def test_nothing_else_writes_what_the_table_decides() -> None:

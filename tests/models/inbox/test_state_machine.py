@@ -148,9 +148,10 @@ class Inbox(RuleBasedStateMachine):
 
 
 @pytest.mark.slow
-def test_no_job_is_ever_lost_or_in_two_hands(database: Database, connection: Connection) -> None:
+@pytest.mark.parametrize("examples", [30, pytest.param(60, marks=pytest.mark.thousands)])
+def test_no_job_is_ever_lost_or_in_two_hands(database: Database, connection: Connection, examples: int) -> None:
     checks = settings(
-        max_examples=30,
+        max_examples=examples,
         phases=[Phase.explicit, Phase.reuse, Phase.generate],  # making a failure smaller takes minutes
         stateful_step_count=30,
         deadline=None,
