@@ -6,6 +6,7 @@ small connections, and put in order after that. PostgreSQL by itself would have 
 a wrong guess takes seconds.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,8 +19,9 @@ from models.admin.job_filter import JobFilter
 from models.database import Database
 from models.enums import EntityType, JobState, Outcome, Record, titled
 from models.pagination import SIZE, Key, OrderColumns, Page, beyond, following, nearest_first, paged
-from models.schema.statements import made_of
-from models.schema.tables import ConnectionRow, SyncJobRow
+from models.schema.record_summary import RecordSummary
+from models.schema.statements import IS_LINK_OF_JOB, made_of
+from models.schema.tables import ConnectionRow, LinkRow, SyncJobRow
 
 COLUMNS = (
     SyncJobRow.id,
@@ -45,6 +47,7 @@ class JobView:
     """A change as it stands; instants in UTC. ``title`` names the record as a person does, once it was read.
 
     ``dismissal_reason`` is what the person said who closed it; message and remedy are then about what it was like.
+    ``remote_id`` is what an invoice, customer or project is linked to, "" where it is not.
     """
 
     id: int
@@ -65,6 +68,21 @@ class JobView:
     received_at: datetime
     completed_at: datetime | None
     updated_at: datetime
+    summary: RecordSummary
+    remote_id: str
+
+    @property
+    def number(self) -> str:
+        """The number of the record: of a customer or project that of 24SevenOffice, if it has one."""
+        own = self.record.entity_type in (EntityType.CUSTOMER, EntityType.PROJECT)
+        return (self.remote_id if own else "") or self.summary.record_number
+
+    @property
+    def voucher(self) -> str:
+        """Its voucher in 24SevenOffice with the fiscal year, such as "40003/2026"; "" where there is none."""
+        named = {EntityType.INVOICE: self.remote_id, EntityType.EXPENSE: self.record.id}
+        parts = re.split("[/-]", named.get(self.record.entity_type, ""))
+        return f"{parts[-1]}/{parts[0]}" if len(parts) > 1 else ""
 
 
 def page(database: Database, job_filter: JobFilter, *, key: Key | None = None, size: int = SIZE) -> Page[JobView]:
@@ -83,11 +101,13 @@ def latest(database: Database, job_filter: JobFilter, *, limit: int = 100) -> Se
 
 def views(session: Session, which: ColumnElement[bool], *, key: Key | None = None) -> Sequence[JobView]:
     """Read changes, the nearest to the key first, without one the latest received."""
-    query = select(SyncJobRow, ConnectionRow.name).join(
-        ConnectionRow, ConnectionRow.id == SyncJobRow.connection_id
+    query = (
+        select(SyncJobRow, ConnectionRow.name, LinkRow.remote_id)
+        .join(ConnectionRow, ConnectionRow.id == SyncJobRow.connection_id)
+        .outerjoin(LinkRow, IS_LINK_OF_JOB)
     )
     rows = session.execute(query.where(which).order_by(*nearest_first(_place(SyncJobRow), key)))
-    return [_view(row, name) for row, name in rows]
+    return [_view(*row) for row in rows]
 
 
 def _ids(session: Session, job_filter: JobFilter, key: Key | None, *, limit: int) -> Sequence[int]:
@@ -164,7 +184,7 @@ def _place(rows: Any) -> OrderColumns:  # noqa: ANN401 - the table, or some of i
     return (rows.received_at, rows.id)
 
 
-def _view(row: SyncJobRow, connection: str) -> JobView:
+def _view(row: SyncJobRow, connection: str, remote_id: str | None) -> JobView:
     record = Record(EntityType(row.entity_type), row.record_id)
     return made_of(
         JobView,
@@ -174,5 +194,7 @@ def _view(row: SyncJobRow, connection: str) -> JobView:
         state=JobState(row.state),
         title=row.title or titled(record.entity_type, record.id),
         outcome=Outcome(row.outcome) if row.outcome else None,
+        summary=made_of(RecordSummary, row),
+        remote_id=remote_id or "",
         updated_at=row.updated_at or max(row.received_at, row.completed_at or row.received_at),
     )

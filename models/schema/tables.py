@@ -24,6 +24,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from i18n.messages import as_json, from_json
 from models.enums import EntityType
+from models.schema.record_summary import RecordSummaryColumns
 from models.schema.search_terms import SearchTerms
 
 
@@ -148,7 +149,7 @@ class WebhookActivityRow(KeyedByLane, Base):
     at: Mapped[datetime]
 
 
-class SyncJobRow(Base):
+class SyncJobRow(RecordSummaryColumns, Base):
     """The inbox: one row for a record, however often it changes.
 
     ``revision`` counts what was received and ``leased_revision`` what the last worker saw of it: where they

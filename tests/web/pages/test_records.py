@@ -1,5 +1,5 @@
 import re
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -12,6 +12,7 @@ from models.enums import EntityType, Outcome, Record, Role
 from models.inbox import links
 from models.inbox.links import Link
 from models.inbox.transitions import Event
+from models.schema.record_summary import RecordSummary
 from sync.engine.call_log import RemoteCall
 from sync.rules.normalization import cut_warning
 from tests.factories import NOW, settings
@@ -232,3 +233,49 @@ def test_the_result_from_before_a_failure_is_back_once_nothing_has_changed(conta
             container.database, web.connection.id, INVOICE, event=event, outcome=outcome, message=message
         )
     assert job.message == "Voucher 40003 of 2026."
+
+
+SUMMARY = RecordSummary(
+    record_number="1024",
+    party="Nordlys Arkitekter AS",
+    party_number="10001",
+    amount=1250050,
+    currency="NOK",
+    record_date=date(2026, 3, 2),
+    due_date=date(2026, 3, 16),
+)
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        (Language.ENGLISH, ("Customer", "12,500.50\xa0NOK", "2 Mar 2026", "Due date", "16 Mar 2026")),
+        (Language.NORWEGIAN, ("Kunde", "12\xa0500,50\xa0NOK", "2. mars 2026", "Forfallsdato", "16. mars 2026")),
+    ],
+)
+def test_a_record_that_needs_attention_shows_customer_amount_and_dates(
+    web: Web, container: Container, language: Language, words: tuple[str, ...]
+) -> None:
+    job = completed_job(container.database, web.connection.id, event=Event.REJECTED, summary=SUMMARY)
+    person = web.as_(Role.OPERATOR, language=language)
+    page = person.get(f"/records/{job.id}").text
+    assert [word for word in (*words, "Nordlys Arkitekter AS (10001)") if word not in page] == []
+    listed = person.get("/records").text
+    assert [word for word in ("Nordlys Arkitekter AS", *words[:3]) if word not in listed] == []
+    asked = person.get("/records/confirm", action="handled", job=str(job.id)).text
+    assert [word for word in ("Nordlys Arkitekter AS", *words[1:3]) if word not in asked] == []
+
+
+def test_a_customer_shows_its_number_and_an_expense_its_supplier(web: Web, container: Container) -> None:
+    customer = Record(EntityType.CUSTOMER, "7")
+    links.save(container.database, web.connection.id, customer, Link("10001"), now=NOW)
+    known = RecordSummary(record_name="Nordlys Arkitekter AS")
+    job = completed_job(container.database, web.connection.id, customer, summary=known)
+    page = web.as_(Role.VIEWER).get(f"/records/{job.id}").text
+    assert re.search(r"<dt>Name</dt>\s*<dd>Nordlys Arkitekter AS</dd>", page)
+    assert re.search(r"<dt>Number</dt>\s*<dd>10001</dd>", page)
+    voucher, known = Record(EntityType.EXPENSE, "2026-4-40001"), RecordSummary(party="Byggmaker", amount=125000)
+    completed_job(container.database, web.connection.id, voucher, summary=known)
+    page = web.as_(Role.VIEWER).get("/expenses").text
+    assert 'data-label="Supplier">Byggmaker<' in page
+    assert "1,250.00" in page
