@@ -13,7 +13,7 @@ from models.admin import bulk_actions, email_log, job_actions, job_list, match_q
 from models.admin.bulk_actions import ACTIONS, DISMISSAL_REASONS
 from models.admin.job_actions import ActionResult, AttemptView
 from models.admin.job_filter import JobFilter
-from models.admin.job_list import JobView
+from models.admin.job_list import JobView, Sort
 from models.enums import EntityType, JobState, Outcome
 from models.inbox.links import LinkTakenError
 from models.pagination import Key, Page
@@ -136,10 +136,18 @@ def _list(context: UserContext, template: str, *, page: str, entity_type: Entity
     job_filter = asked.job_filter(context.database, context.scope)
     if entity_type:
         job_filter = replace(job_filter, entity_type=entity_type)
-    found = job_list.page(context.database, job_filter, key=Key.parse(page))
+    found = job_list.page(
+        context.database, job_filter, key=Key.parse(page), sort=Sort(asked.sort or Sort.RECEIVED)
+    )
     notice = context.take_notice()
     return context.render(
-        template, filter=asked, page=found, done=notice if notice.code in ACTIONS else None, groups=GROUPS
+        template,
+        filter=asked,
+        page=found,
+        done=notice if notice.code in ACTIONS else None,
+        groups=GROUPS,
+        totals=job_list.totals(context.database, job_filter) if asked.is_narrow and found.lines else None,
+        max_totaled=job_list.MAX_TOTALED_ROWS,
     )
 
 

@@ -1,11 +1,13 @@
 import re
 from datetime import date, timedelta
+from html import unescape
 from typing import Any
 
 import pytest
 
 from i18n.catalog import Language
 from i18n.messages import msg
+from models.admin import job_list
 from models.admin.job_list import JobView
 from models.connections.repository import Connection
 from models.enums import EntityType, Outcome, Record, Role
@@ -279,3 +281,44 @@ def test_a_customer_shows_its_number_and_an_expense_its_supplier(web: Web, conta
     page = web.as_(Role.VIEWER).get("/expenses").text
     assert 'data-label="Supplier">Byggmaker<' in page
     assert "1,250.00" in page
+
+
+@pytest.fixture
+def invoices(web: Web, container: Container) -> None:
+    """Sixty invoices of sixty days and amounts, the latest for the least."""
+    for n in range(60):
+        known = RecordSummary(amount=100 * (60 - n), currency="NOK", record_date=date(2026, 1, 1) + timedelta(n))
+        record = Record(EntityType.INVOICE, str(n))
+        completed_job(container.database, web.connection.id, record, title=f"Invoice {n}", summary=known)
+
+
+def listed(page: str) -> list[int]:
+    return [int(number) for number in re.findall(r">Invoice (\d+)</a>", page)]
+
+
+@pytest.mark.usefixtures("invoices")
+def test_a_date_range_is_added_up_and_survives_paging_and_sorting_by_links(web: Web) -> None:
+    person = web.as_(Role.VIEWER)
+    page = person.get("/records", date_from="2026-01-03", date_to="2026-02-28", sort="date_asc").text
+    assert listed(page) == list(range(2, 52))
+    assert re.search(r"57 records\. Invoices: <span class=\"number\">1,710\.00\xa0NOK</span>", page)
+    assert 'aria-sort="ascending"' in page
+    (older,) = re.findall(r'rel="next" href="([^"]+)"', page)
+    assert listed(person.get(unescape(older)).text) == list(range(52, 59))
+    (by_amount,) = re.findall(r'<a href="([^"]+)">Amount</a>', page)
+    assert listed(person.get(unescape(by_amount)).text)[:2] == [2, 3]
+    (turned,) = re.findall(r'<a href="([^"]+)">Date</a>', page)
+    assert listed(person.get(unescape(turned)).text)[:2] == [58, 57]
+
+
+@pytest.mark.usefixtures("invoices")
+def test_a_filter_that_makes_no_sense_asks_for_nothing(web: Web) -> None:
+    page = web.as_(Role.VIEWER).get("/records", date_from="soon", sort="colour", page="i5-1").text
+    assert len(listed(page)) == 50
+    assert "60 records" not in page
+
+
+@pytest.mark.usefixtures("invoices")
+def test_what_is_too_much_to_add_up_is_said(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(job_list, "MAX_TOTALED_ROWS", 10)
+    assert "More than 10 records." in web.as_(Role.VIEWER).get("/records", type="invoice").text
