@@ -46,6 +46,7 @@ COLUMNS = (
 MAX_SCANNED_ROWS = 20_000
 """Rows that the first look goes through at most: some ten milliseconds' worth."""
 
+EXPORT_BATCH_SIZE = 1000
 MAX_TOTALED_ROWS = 10_000
 """Rows that are counted and added up at most."""
 
@@ -170,6 +171,17 @@ def page(
             return views(session, SyncJobRow.id.in_(_ids(session, job_filter, order, limit=limit)), order)
 
         return paged(fetch, key=_fitting(key, sort), at=Order(sort).at, size=size)
+
+
+def every(database: Database, job_filter: JobFilter, *, sort: Sort = Sort.RECEIVED) -> Iterator[JobView]:
+    """Yield all of a list; each batch is read when it is wanted, so that a slow reader holds no transaction."""
+    key = None
+    while True:
+        some = page(database, job_filter, key=key, sort=sort, size=EXPORT_BATCH_SIZE)
+        yield from some.lines
+        if some.older is None:
+            return
+        key = Key.parse(str(some.older))
 
 
 def latest(database: Database, job_filter: JobFilter, *, limit: int = 100) -> Sequence[JobView]:

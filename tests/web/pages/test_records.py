@@ -1,9 +1,11 @@
+import csv
 import re
 from datetime import date, timedelta
 from html import unescape
 from typing import Any
 
 import pytest
+import requests
 
 from i18n.catalog import Language
 from i18n.messages import msg
@@ -322,3 +324,52 @@ def test_a_filter_that_makes_no_sense_asks_for_nothing(web: Web) -> None:
 def test_what_is_too_much_to_add_up_is_said(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(job_list, "MAX_TOTALED_ROWS", 10)
     assert "More than 10 records." in web.as_(Role.VIEWER).get("/records", type="invoice").text
+
+
+def sheet(answer: requests.Response, delimiter: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(answer.content.decode().removeprefix("\ufeff").splitlines(), delimiter=delimiter))
+
+
+@pytest.mark.usefixtures("invoices")
+def test_what_is_filtered_is_downloaded_whole_for_programs_and_for_norwegian_excel(
+    web: Web, container: Container, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(job_list, "EXPORT_BATCH_SIZE", 7)
+    hostile = RecordSummary(party="=HYPERLINK(1)", amount=-4800000, currency="NOK", record_date=date(2026, 2, 1))
+    completed_job(container.database, web.connection.id, title="Invoice 77", summary=hostile)
+    person = web.as_(Role.VIEWER, language=Language.NORWEGIAN)
+    page = person.get("/records", date_from="2026-02-01", sort="amount_asc").text
+    for_excel, for_programs = re.findall(r'href="([^"]+/export[^"]+)"', page)
+    answer = person.get(unescape(for_programs))
+    assert answer.headers["Content-Type"] == "text/csv; charset=utf-8"
+    assert "attachment" in answer.headers["Content-Disposition"]
+    rows = sheet(answer, ",")
+    assert len(rows) == 30
+    assert {key: rows[0][key] for key in ("party", "amount", "record_date", "state", "entity_type")} == {
+        "party": "'=HYPERLINK(1)",
+        "amount": "-48000.00",
+        "record_date": "2026-02-01",
+        "state": "done",
+        "entity_type": "invoice",
+    }
+    answer = person.get(unescape(for_excel))
+    assert answer.content.startswith(b"\xef\xbb\xbf")
+    rows = sheet(answer, ";")
+    assert len(rows) == 30
+    assert {rows[0][key] for key in ("Kunde eller leverandør", "Beløp inkl. mva", "Dato", "Status")} == {
+        "'=HYPERLINK(1)",
+        "-48000,00",
+        "01.02.2026",
+        "Ferdig",
+    }
+
+
+@pytest.mark.usefixtures("other")
+def test_nobody_downloads_what_they_do_not_see(web: Web, container: Container) -> None:
+    completed_job(container.database, web.connection.id, Record(EntityType.EXPENSE, "2026-4-40001"))
+    one = web.as_(Role.VIEWER, connections=[web.connection.id])
+    assert [row["connection"] for row in sheet(one.get("/records/export"), ",")] == ["Demo AS"]
+    everybody = web.as_(Role.VIEWER)
+    assert [row["connection"] for row in sheet(everybody.get("/records/export"), ",")] == ["Fjord AS", "Demo AS"]
+    assert [row["entity_type"] for row in sheet(everybody.get("/expenses/export"), ",")] == ["expense"]
+    assert web.nobody().get("/records/export").status_code == 303
