@@ -1,6 +1,7 @@
-"""Instants, days and counts as a reader of a language writes them; instants in Oslo's time."""
+"""Instants, days, counts and amounts as a reader of a language writes them; instants in Oslo's time."""
 
 from datetime import date, datetime
+from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from babel import Locale
@@ -26,3 +27,10 @@ def day(which: date, language: Language) -> str:
 def count(number: int, language: Language) -> str:
     """Write a count with its thousands apart."""
     return format_decimal(number, locale=_LOCALES[language])
+
+
+def amount(hundredths: int, currency: str, language: Language) -> str:
+    """Write an amount with its currency, such as "12 500,00 NOK", which no line breaks."""
+    number = Decimal(hundredths) / 100
+    written = format_decimal(number, "#,##0.00", locale=_LOCALES[language])
+    return f"{written}\N{NO-BREAK SPACE}{currency}" if currency else written

@@ -3,14 +3,14 @@
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, Generic, Self, TypeVar, TypeVarTuple
 
 from sqlalchemy import ColumnElement, Select, true, tuple_
 from sqlalchemy.orm import InstrumentedAttribute
 
 OrderColumns = Sequence[InstrumentedAttribute[Any] | ColumnElement[Any]]
-"""A line's instant and its id, or the id alone where ids follow the order of time."""
+"""What lines are in order of, mostly an instant, and the id; or the id, where ids follow the order of time."""
 
 T = TypeVar("T")
 Columns = TypeVarTuple("Columns")
@@ -20,19 +20,29 @@ SIZE = 50
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-_WRITTEN = re.compile(r"([on])(\d{1,16})-(\d{1,18})")
+_WRITTEN = re.compile(r"([on])(?:i(-?\d{1,16})|(\d{1,16}))-(\d{1,18})", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A line of a list, by its instant and its id, from which to go on: to what is older, or newer."""
+    """A line of a list, by its instant and its id, from which to go on: to what is older, or newer.
 
-    at: datetime
+    In a list that is in order of something else, ``at`` is that. Of a day an address holds the number.
+    """
+
+    at: datetime | date | int
     id: int
     newer: bool = False
 
     def __str__(self) -> str:
-        return f"{'n' if self.newer else 'o'}{(self.at - _EPOCH) // _MICROSECOND}-{self.id}"
+        match self.at:
+            case datetime():
+                at = str((self.at - _EPOCH) // _MICROSECOND)
+            case date():
+                at = f"i{self.at.toordinal()}"
+            case int():
+                at = f"i{self.at}"
+        return f"{'n' if self.newer else 'o'}{at}-{self.id}"
 
     @classmethod
     def parse(cls, text: str) -> Self | None:
@@ -40,12 +50,16 @@ class Key:
         written = _WRITTEN.fullmatch(text)
         if written is None:
             return None
-        return cls(_EPOCH + int(written[2]) * _MICROSECOND, int(written[3]), newer=written[1] == "n")
+        at = int(written[2]) if written[2] else _EPOCH + int(written[3]) * _MICROSECOND
+        return cls(at, int(written[4]), newer=written[1] == "n")
 
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
-    """Some lines of a list, the newest first, and the keys of the pages beside it; None where there is none."""
+    """Some lines of a list, the newest first, and the keys of the pages beside it; None where there is none.
+
+    In a list that is ``ascending``, or in order of something else, ``newer`` leads to the page before.
+    """
 
     lines: Sequence[T]
     newer: Key | None = None
@@ -56,22 +70,23 @@ def following(query: Select[*Columns], place: OrderColumns, *, key: Key | None) 
     return query.where(beyond(place, key)).order_by(*nearest_first(place, key))
 
 
-def beyond(place: OrderColumns, key: Key | None) -> ColumnElement[bool]:
+def beyond(place: OrderColumns, key: Key | None, *, ascending: bool = False) -> ColumnElement[bool]:
     if key is None:
         return true()
     there = (key.at, key.id)[-len(place) :]
-    return tuple_(*place) > there if key.newer else tuple_(*place) < there
+    return tuple_(*place) > there if key.newer != ascending else tuple_(*place) < there
 
 
-def nearest_first(place: OrderColumns, key: Key | None) -> OrderColumns:
-    return place if key and key.newer else [column.desc() for column in place]
+def nearest_first(place: OrderColumns, key: Key | None, *, ascending: bool = False) -> OrderColumns:
+    upwards = (key is not None and key.newer) != ascending
+    return place if upwards else [column.desc() for column in place]
 
 
 def paged(
     fetch: Callable[[Key | None, int], Sequence[T]],
     *,
     key: Key | None,
-    at: Callable[[T], tuple[datetime, int]],
+    at: Callable[[T], tuple[datetime | date | int, int]],
     size: int = SIZE,
 ) -> Page[T]:
     """Put the page together that begins at a key; ``at`` tells the instant and the id of a line.

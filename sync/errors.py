@@ -3,9 +3,12 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import ParamSpec, Self, TypeVar
+from typing import TYPE_CHECKING, ParamSpec, Self, TypeVar
 
 from models.enums import Record
+
+if TYPE_CHECKING:
+    from sync.records import Invoice  # which imports this
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -21,13 +24,15 @@ class SyncError(Exception):
     ``title`` names the record as a person does. ``outcome_unknown`` says that something may have been saved all
     the same, so that whoever tries next looks before it writes. ``retry_after`` is the least wait that the other
     system asks for, if it says. Failures of the same ``error_code`` are listed and tried again together; what it
-    means stands in :mod:`sync.error_codes`. ``remedy`` is empty where nothing is needed.
+    means stands in :mod:`sync.error_codes`. ``remedy`` is empty where nothing is needed. ``invoice`` is what
+    could be read of an invoice that is refused.
     """
 
     error_code = ""
     title = ""
     outcome_unknown = False
     retry_after: timedelta | None = None
+    invoice: "Invoice | None" = None
 
     def __init__(self, message: str, *, error_code: str = "", remedy: str = "") -> None:
         super().__init__(message)
@@ -36,13 +41,19 @@ class SyncError(Exception):
         self.remedy = remedy
 
     def replace(
-        self, *, title: str = "", message: str = "", remedy: str = "", outcome_unknown: bool = False
+        self,
+        *,
+        title: str = "",
+        message: str = "",
+        remedy: str = "",
+        outcome_unknown: bool = False,
+        invoice: "Invoice | None" = None,
     ) -> Self:
         """Make a copy that says what is given, or that something may have been saved."""
         changed = type(self).__new__(type(self), *self.args)
         vars(changed).update(vars(self))
         changed.title, changed.message = title or self.title, message or self.message
-        changed.remedy = remedy or self.remedy
+        changed.remedy, changed.invoice = remedy or self.remedy, invoice or self.invoice
         changed.outcome_unknown = outcome_unknown or self.outcome_unknown
         return changed
 

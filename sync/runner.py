@@ -309,8 +309,8 @@ class _Batch:
                 log.exception("flow_crashed")
                 answer = _crash(error)
         seconds = (self.context.clock() - began).total_seconds()
-        aliases = self.context.take_search_aliases()
-        return answer, Trace(calls=tuple(calls), seconds=seconds, search_aliases=aliases)
+        aliases, summary = self.context.take_search_aliases(), self.context.take_summary()
+        return answer, Trace(calls=tuple(calls), seconds=seconds, search_aliases=aliases, summary=summary)
 
 
 def _broken_off(error: DatabaseUnavailableError) -> BrokenOffError:

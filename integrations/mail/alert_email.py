@@ -21,6 +21,7 @@ from models.connections.alert_outbox import AlertType, PendingAlert
 from models.enums import EntityType
 from sync.error_codes import ERROR_CODES
 from sync.rules.normalization import clean, utf16_length
+from sync.rules.record_summaries import facts
 
 MAX_ALERTS_SHOWN = 50
 
@@ -196,6 +197,14 @@ def in_ascii(address: str) -> str:
     return f"{local}@{domain if domain.isascii() else idna.encode(domain, uts46=True).decode()}"
 
 
+def _facts(alert: PendingAlert, *, language: Language) -> list[str]:
+    """Tell what the record of an alert is known by, a line for each thing."""
+    if alert.entity_type is None:
+        return []
+    known = facts(alert.entity_type, alert.summary, language)
+    return [f"{translate(label, language)}: {_line(value, language=language)}" for label, value in known]
+
+
 def _oslo(at: datetime) -> str:
     return f"{at.astimezone(OSLO):%d.%m.%Y %H:%M}"
 
@@ -223,5 +232,6 @@ def _templates(language: Language) -> Environment:
         "line": partial(_line, language=language),
         "oslo": _oslo,
     }
+    templates.filters["facts"] = partial(_facts, language=language)
     templates.tests["explained"] = ERROR_CODES.__contains__
     return templates

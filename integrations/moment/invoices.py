@@ -48,30 +48,31 @@ def translate(values: Mapping[str, object], *, account: Chart, number: Callable[
     """Read an invoice as the API gives it.
 
     Only one that shall travel is read whole. A draft, or one that a person took out of the transfer, has no lines
-    and no day of its own here, so that nothing in it can be refused.
+    here, and otherwise what could be read, so that nothing in it can be refused.
 
     ``account`` finds the record of a financial account by its Moment id, ``number`` the number of another invoice.
 
-    Raises RejectedError where something is missing or of a wrong kind, an account is not there, or the export
-    status is a word that we do not know: posting such an invoice could post what somebody wants kept out, leaving
-    it out could lose it, so a person decides. For the same reason the state must be told, even of a draft.
+    Raises RejectedError, with what could be read, where something is missing or of a wrong kind, an account is not
+    there, or the export status is a word that we do not know: posting such an invoice could post what somebody
+    wants kept out, leaving it out could lose it, so a person decides. For the same reason the state must be told,
+    even of a draft.
     """
     fields = Fields(values, _REMEDY, record=values.get("id"))
-    finalized = fields.told(fields.text, "invoiceState") == FINALIZED
-    transfer = _export_status(fields, finalized=finalized)
-    if finalized and transfer is ExportStatus.TO_TRANSFER:
-        return _whole(fields, account, number)
-    return Invoice(
-        id=fields.required(fields.key, "id"),
-        number=fields.whole("invoiceNumber"),
-        day=date.min,
-        due=None,
-        total=Decimal(0),
-        lines=(),
-        customer_id=fields.key("customerId"),
-        finalized=finalized,
-        export_status=transfer,
-    )
+    try:
+        finalized = fields.told(fields.text, "invoiceState") == FINALIZED
+        transfer = _export_status(fields, finalized=finalized)
+        if finalized and transfer is ExportStatus.TO_TRANSFER:
+            return _whole(fields, account, number)
+        return replace(
+            _readable(values),
+            id=fields.required(fields.key, "id"),
+            number=fields.whole("invoiceNumber"),
+            customer_id=fields.key("customerId"),
+            finalized=finalized,
+            export_status=transfer,
+        )
+    except RejectedError as refusal:
+        raise refusal.replace(invoice=_readable(values)) from refusal
 
 
 def dated(rows: Iterable[Mapping[str, object]], *, first: date, last: date) -> Iterator[Mapping[str, object]]:
@@ -99,17 +100,22 @@ def translate_listed(values: Mapping[str, object], *, account: Chart) -> Invoice
         whole = _whole(fields, account, lambda _: None)
         return replace(whole, export_status=_export_status(fields, finalized=True))
     except RejectedError as refusal:
-        return Invoice(
-            id=record_id(values.get("id")),
-            number=_known(Fields.whole, values, "invoiceNumber"),
-            day=_known(Fields.day, values, "invoiceDate") or date.min,
-            due=None,
-            total=Decimal(0),
-            lines=(),
-            customer_id=_known(Fields.key, values, "customerId") or "",
-            export_status=EXPORT_STATUSES.get(str(values.get("exportState")), ExportStatus.TO_TRANSFER),
-            unreadable=refusal.message,
-        )
+        return replace(_readable(values), unreadable=refusal.message)
+
+
+def _readable(values: Mapping[str, object]) -> Invoice:
+    """Read of an invoice what can be read, and no lines; without a date it is of the first day there is."""
+    return Invoice(
+        id=record_id(values.get("id")),
+        number=_known(Fields.whole, values, "invoiceNumber"),
+        day=_known(Fields.day, values, "invoiceDate") or date.min,
+        due=_known(Fields.day, values, "dueDate"),
+        total=_known(Fields.money, values, "totalAmountInclVat") or Decimal(0),
+        lines=(),
+        customer_id=_known(Fields.key, values, "customerId") or "",
+        export_status=EXPORT_STATUSES.get(str(values.get("exportState")), ExportStatus.TO_TRANSFER),
+        currency=(_known(Fields.text, values, "currencyCode") or NOK).upper(),
+    )
 
 
 def _known(read: Callable[[Fields, str], T | None], values: Mapping[str, object], name: str) -> T | None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, func, text
@@ -18,7 +18,7 @@ class JobFilter:
 
     ``text`` are beginnings of words in a name, or of numbers in either system. They were received ``until`` then
     at the latest, have changed at ``updated_since`` or later, and a person closed them at the instant
-    ``dismissed_at``.
+    ``dismissed_at``. Their documents are dated ``date_from`` to ``date_to``, both included.
     """
 
     scope: Scope = field(default_factory=Scope)
@@ -33,6 +33,8 @@ class JobFilter:
     until: datetime | None = None
     updated_since: datetime | None = None
     dismissed_at: datetime | None = None
+    date_from: date | None = None
+    date_to: date | None = None
 
     def conditions(self, jobs: Any) -> Iterator[ColumnElement[bool]]:  # noqa: ANN401 - the table, or some of its rows
         if self.entity_type:
@@ -63,6 +65,13 @@ class JobFilter:
             )
         if self.dismissed_at:
             yield jobs.completed_at == self.dismissed_at
+        yield from self.dated(jobs)
+
+    def dated(self, jobs: Any) -> Iterator[ColumnElement[bool]]:  # noqa: ANN401 - the same
+        if self.date_from:
+            yield jobs.record_date >= self.date_from
+        if self.date_to:
+            yield jobs.record_date <= self.date_to
 
     def at_connections(self, jobs: Any) -> ColumnElement[bool]:  # noqa: ANN401 - the same
         seen = within(self.scope, jobs.connection_id)

@@ -1,4 +1,4 @@
-"""The list of changes, newest first: as fast with a million rows as with ten, whatever is asked for.
+"""The list of changes, mostly newest first: as fast with a million rows as with ten, whatever is asked for.
 
 Two looks make it so. The first goes through the newest rows in their order and stops when the page is full, which
 is soon where what is asked for is common. What is rare is then found by an index of its own, or among the rows of
@@ -6,20 +6,25 @@ small connections, and put in order after that. PostgreSQL by itself would have 
 a wrong guess takes seconds.
 """
 
+import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any, TypeVarTuple
 
-from sqlalchemy import ColumnElement, Select, func, select, union_all
+from sqlalchemy import ColumnElement, CompoundSelect, Select, and_, func, select, union_all
 from sqlalchemy.orm import Session
 
 from models.admin.job_filter import JobFilter
 from models.database import Database
 from models.enums import EntityType, JobState, Outcome, Record, titled
-from models.pagination import SIZE, Key, OrderColumns, Page, beyond, following, nearest_first, paged
-from models.schema.statements import made_of
-from models.schema.tables import ConnectionRow, SyncJobRow
+from models.pagination import SIZE, Key, OrderColumns, Page, beyond, nearest_first, paged
+from models.schema.record_summary import RecordSummary
+from models.schema.statements import IS_LINK_OF_JOB, made_of
+from models.schema.tables import ConnectionRow, LinkRow, SyncJobRow
+
+Columns = TypeVarTuple("Columns")
 
 COLUMNS = (
     SyncJobRow.id,
@@ -33,11 +38,17 @@ COLUMNS = (
     SyncJobRow.error_code,
     SyncJobRow.warnings,
     SyncJobRow.search_terms,
+    SyncJobRow.record_date,
+    SyncJobRow.amount,
 )
 """What changes are filtered and put in order by."""
 
 MAX_SCANNED_ROWS = 20_000
 """Rows that the first look goes through at most: some ten milliseconds' worth."""
+
+EXPORT_BATCH_SIZE = 1000
+MAX_TOTALED_ROWS = 10_000
+"""Rows that are counted and added up at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +56,7 @@ class JobView:
     """A change as it stands; instants in UTC. ``title`` names the record as a person does, once it was read.
 
     ``dismissal_reason`` is what the person said who closed it; message and remedy are then about what it was like.
+    ``remote_id`` is what an invoice, customer or project is linked to, "" where it is not.
     """
 
     id: int
@@ -65,91 +77,220 @@ class JobView:
     received_at: datetime
     completed_at: datetime | None
     updated_at: datetime
+    summary: RecordSummary
+    remote_id: str
+
+    @property
+    def number(self) -> str:
+        """The number of the record: of a customer or project that of 24SevenOffice, if it has one."""
+        own = self.record.entity_type in (EntityType.CUSTOMER, EntityType.PROJECT)
+        return (self.remote_id if own else "") or self.summary.record_number
+
+    @property
+    def voucher(self) -> str:
+        """Its voucher in 24SevenOffice with the fiscal year, such as "40003/2026"; "" where there is none."""
+        named = {EntityType.INVOICE: self.remote_id, EntityType.EXPENSE: self.record.id}
+        parts = re.split("[/-]", named.get(self.record.entity_type, ""))
+        return f"{parts[-1]}/{parts[0]}" if len(parts) > 1 else ""
 
 
-def page(database: Database, job_filter: JobFilter, *, key: Key | None = None, size: int = SIZE) -> Page[JobView]:
+class Sort(StrEnum):
+    """What a list is in order of. In order of date or amount it has only the records that have one."""
+
+    RECEIVED = "received"
+    RECEIVED_ASCENDING = "received_asc"
+    DATE = "date"
+    DATE_ASCENDING = "date_asc"
+    AMOUNT = "amount"
+    AMOUNT_ASCENDING = "amount_asc"
+
+    @property
+    def ascending(self) -> bool:
+        return self.endswith("_asc")
+
+    @property
+    def column(self) -> str:
+        return {"received": "received_at", "date": "record_date", "amount": "amount"}[self.removesuffix("_asc")]
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Which lines of a list come next: those beyond a key, without one the first, the nearest first."""
+
+    sort: Sort = Sort.RECEIVED
+    key: Key | None = None
+
+    def beyond(self, rows: Any) -> ColumnElement[bool]:  # noqa: ANN401 - the table, or some of its rows
+        there = beyond(self._place(rows), self.key, ascending=self.sort.ascending)
+        return and_(there, getattr(rows, self.sort.column).is_not(None))  # as the indexes have it
+
+    def nearest_first(self, rows: Any) -> OrderColumns:  # noqa: ANN401 - the same
+        return nearest_first(self._place(rows), self.key, ascending=self.sort.ascending)
+
+    def at(self, view: JobView) -> tuple[datetime | date | int, int]:
+        """Tell where a line stands that the list has."""
+        known = view.summary
+        places = {"received_at": view.received_at, "record_date": known.record_date, "amount": known.amount}
+        return places[self.sort.column] or 0, view.id
+
+    def _place(self, rows: Any) -> OrderColumns:  # noqa: ANN401 - the same
+        return (getattr(rows, self.sort.column), rows.id)
+
+
+NEWEST_FIRST = Order()
+
+
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """What records of a type come to in a currency, in hundredths of it."""
+
+    entity_type: EntityType
+    currency: str
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    count: int
+    amounts: Sequence[Amount]
+
+
+def page(
+    database: Database,
+    job_filter: JobFilter,
+    *,
+    key: Key | None = None,
+    sort: Sort = Sort.RECEIVED,
+    size: int = SIZE,
+) -> Page[JobView]:
+    """Read a page of a list; a key from a list in order of something else is that of the first page."""
     with database.transaction() as session:
 
         def fetch(key: Key | None, limit: int) -> Sequence[JobView]:
-            return views(session, SyncJobRow.id.in_(_ids(session, job_filter, key, limit=limit)), key=key)
+            order = Order(sort, key)
+            return views(session, SyncJobRow.id.in_(_ids(session, job_filter, order, limit=limit)), order)
 
-        return paged(fetch, key=key, at=lambda view: (view.received_at, view.id), size=size)
+        return paged(fetch, key=_fitting(key, sort), at=Order(sort).at, size=size)
+
+
+def every(database: Database, job_filter: JobFilter, *, sort: Sort = Sort.RECEIVED) -> Iterator[JobView]:
+    """Yield all of a list; each batch is read when it is wanted, so that a slow reader holds no transaction."""
+    key = None
+    while True:
+        some = page(database, job_filter, key=key, sort=sort, size=EXPORT_BATCH_SIZE)
+        yield from some.lines
+        if some.older is None:
+            return
+        key = Key.parse(str(some.older))
 
 
 def latest(database: Database, job_filter: JobFilter, *, limit: int = 100) -> Sequence[JobView]:
     with database.transaction() as session:
-        return views(session, SyncJobRow.id.in_(_ids(session, job_filter, None, limit=limit)))
+        return views(session, SyncJobRow.id.in_(_ids(session, job_filter, NEWEST_FIRST, limit=limit)))
 
 
-def views(session: Session, which: ColumnElement[bool], *, key: Key | None = None) -> Sequence[JobView]:
-    """Read changes, the nearest to the key first, without one the latest received."""
-    query = select(SyncJobRow, ConnectionRow.name).join(
-        ConnectionRow, ConnectionRow.id == SyncJobRow.connection_id
+def totals(database: Database, job_filter: JobFilter) -> Totals | None:
+    """Count what a filter lets through, and add up its amounts; None where that is more than is added up."""
+    rows = _gathered(job_filter, select(SyncJobRow.entity_type, SyncJobRow.currency, SyncJobRow.amount))
+    some = rows.limit(MAX_TOTALED_ROWS + 1).subquery().c
+    count, total = func.count(), func.sum(some.amount)
+    query = select(some.entity_type, some.currency, count, total).group_by(some.entity_type, some.currency)
+    found = database.rows(query.order_by(count.desc(), some.currency))
+    counted = sum(row[2] for row in found)
+    if counted > MAX_TOTALED_ROWS:
+        return None
+    amounts = [Amount(EntityType(row[0]), row[1], int(row[3])) for row in found if row[3] is not None]
+    return Totals(count=counted, amounts=amounts)
+
+
+def views(session: Session, which: ColumnElement[bool], order: Order = NEWEST_FIRST) -> Sequence[JobView]:
+    """Read changes in an order."""
+    query = (
+        select(SyncJobRow, ConnectionRow.name, LinkRow.remote_id)
+        .join(ConnectionRow, ConnectionRow.id == SyncJobRow.connection_id)
+        .outerjoin(LinkRow, IS_LINK_OF_JOB)
     )
-    rows = session.execute(query.where(which).order_by(*nearest_first(_place(SyncJobRow), key)))
-    return [_view(row, name) for row, name in rows]
+    rows = session.execute(query.where(which).order_by(*order.nearest_first(SyncJobRow)))
+    return [_view(*row) for row in rows]
 
 
-def _ids(session: Session, job_filter: JobFilter, key: Key | None, *, limit: int) -> Sequence[int]:
-    found = session.scalars(_among_newest(job_filter, key).limit(limit)).all()
+def _ids(session: Session, job_filter: JobFilter, order: Order, *, limit: int) -> Sequence[int]:
+    found = session.scalars(_among_first(job_filter, order).limit(limit)).all()
     if len(found) == limit:
         return found
-    few = job_filter.text and (session.scalar(_count_at_connections(job_filter, key)) or 0) <= MAX_SCANNED_ROWS
-    return session.scalars((_at_connections if few else _by_rarest_condition)(job_filter, key).limit(limit)).all()
+    few = job_filter.text and (session.scalar(_count_at_connections(job_filter, order)) or 0) <= MAX_SCANNED_ROWS
+    return session.scalars(
+        (_at_connections if few else _by_rarest_condition)(job_filter, order).limit(limit)
+    ).all()
 
 
-def _among_newest(job_filter: JobFilter, key: Key | None) -> Select[int]:
-    """Look through the newest rows, or those nearest to the key, in the order of an index."""
-    of_connection = following(
-        select(*COLUMNS).where(*_only_connection(job_filter)), _place(SyncJobRow), key=key
-    ).limit(MAX_SCANNED_ROWS)
-    entity_types = [job_filter.entity_type] if job_filter.entity_type else EntityType
-    every = union_all(*(of_connection.where(SyncJobRow.entity_type == each) for each in entity_types)).subquery()
-    in_order = select(every).order_by(*nearest_first(_place(every.c), key))
-    nearest = in_order.limit(MAX_SCANNED_ROWS).subquery().c
-    wanted = select(nearest.id).where(*job_filter.conditions_but_type(nearest))
-    return wanted.order_by(*nearest_first(_place(nearest), key))
+def _among_first(job_filter: JobFilter, order: Order) -> Select[int]:
+    """Look through the first rows of the list, or those nearest to the key, in the order of an index."""
+    # in any other order than that of time they lie apart, and take longer
+    depth = MAX_SCANNED_ROWS if order.sort.column == "received_at" else MAX_SCANNED_ROWS // 4
+    of_connection = (
+        select(*COLUMNS)
+        .where(*_only_connection(job_filter), order.beyond(SyncJobRow))
+        .order_by(*order.nearest_first(SyncJobRow))
+        .limit(depth)
+    )
+    if order.sort.column == "received_at":  # each type has its part of the index
+        entity_types = [job_filter.entity_type] if job_filter.entity_type else EntityType
+        parts = (of_connection.where(SyncJobRow.entity_type == each) for each in entity_types)
+        every = union_all(*parts).subquery()
+    else:
+        every = of_connection.where(*job_filter.dated(SyncJobRow)).subquery()
+    in_order = select(every).order_by(*order.nearest_first(every.c))
+    nearest = in_order.limit(depth).subquery().c
+    wanted = select(nearest.id).where(*job_filter.conditions(nearest))
+    return wanted.order_by(*order.nearest_first(nearest))
 
 
-def _count_at_connections(job_filter: JobFilter, key: Key | None) -> Select[int]:
+def _count_at_connections(job_filter: JobFilter, order: Order) -> Select[int]:
     """Count the rows of the connections that are seen, as far as it matters."""
     rows = (
         select(SyncJobRow.id)
-        .where(job_filter.at_connections(SyncJobRow), beyond(_place(SyncJobRow), key))
+        .where(job_filter.at_connections(SyncJobRow), order.beyond(SyncJobRow))
         .limit(MAX_SCANNED_ROWS + 1)
         .subquery()
     )
     return select(func.count()).select_from(rows)
 
 
-def _at_connections(job_filter: JobFilter, key: Key | None) -> Select[int]:
+def _at_connections(job_filter: JobFilter, order: Order) -> Select[int]:
     """Go through all rows of the connections that are seen, where they are few."""
-    there = select(*COLUMNS).where(job_filter.at_connections(SyncJobRow), beyond(_place(SyncJobRow), key))
+    there = select(*COLUMNS).where(job_filter.at_connections(SyncJobRow), order.beyond(SyncJobRow))
     rows = there.cte().prefix_with("MATERIALIZED").c
     wanted = select(rows.id).where(*job_filter.conditions(rows))
-    return wanted.order_by(*nearest_first(_place(rows), key))
+    return wanted.order_by(*order.nearest_first(rows))
 
 
-def _by_rarest_condition(job_filter: JobFilter, key: Key | None) -> Select[int]:
+def _by_rarest_condition(job_filter: JobFilter, order: Order) -> Select[int]:
     """Gather all that is wanted by what is rare about it, then put it in order."""
-    gathered = select(SyncJobRow.id, SyncJobRow.received_at).where(beyond(_place(SyncJobRow), key))
+    place = (SyncJobRow.id, getattr(SyncJobRow, order.sort.column))
+    found = _gathered(job_filter, select(*place).where(order.beyond(SyncJobRow))).cte()
+    found = found.prefix_with("MATERIALIZED")
+    return select(found.c.id).order_by(*order.nearest_first(found.c))
+
+
+def _gathered(job_filter: JobFilter, query: Select[*Columns]) -> Select[*Columns] | CompoundSelect[*Columns]:
+    """Have a query be about what is wanted, so that the index of what is rare about it can be used."""
     few = (
         job_filter.error_code
         or job_filter.with_warning
         or job_filter.updated_since
         or (job_filter.states and JobState.DONE not in job_filter.states)
     )
-    if job_filter.text and not few:  # each kind has an index of its own of the words
-        entity_types = [job_filter.entity_type] if job_filter.entity_type else EntityType
-        of_kinds = [
-            gathered.where(SyncJobRow.entity_type == entity_type, *job_filter.conditions_but_type(SyncJobRow))
+    if not job_filter.text or few:
+        return query.where(*job_filter.conditions(SyncJobRow))
+    # each kind has an index of its own of the words
+    entity_types = [job_filter.entity_type] if job_filter.entity_type else EntityType
+    return union_all(
+        *(
+            query.where(SyncJobRow.entity_type == entity_type, *job_filter.conditions_but_type(SyncJobRow))
             for entity_type in entity_types
-        ]
-        found = union_all(*of_kinds).cte()
-    else:
-        found = gathered.where(*job_filter.conditions(SyncJobRow)).cte()
-    found = found.prefix_with("MATERIALIZED")
-    return select(found.c.id).order_by(*nearest_first(_place(found.c), key))
+        )
+    )
 
 
 def _only_connection(job_filter: JobFilter) -> Iterator[ColumnElement[bool]]:
@@ -160,11 +301,19 @@ def _only_connection(job_filter: JobFilter) -> Iterator[ColumnElement[bool]]:
         yield SyncJobRow.connection_id == only[0]
 
 
-def _place(rows: Any) -> OrderColumns:  # noqa: ANN401 - the table, or some of its rows
-    return (rows.received_at, rows.id)
+def _fitting(key: Key | None, sort: Sort) -> Key | None:
+    """Return a key of a list in this order as its column has it; None where it is none."""
+    match key and key.at, sort.column:
+        case datetime(), "received_at":
+            return key
+        case int(), "amount":
+            return key
+        case int() as number, "record_date" if key and date.min.toordinal() <= number <= date.max.toordinal():
+            return replace(key, at=date.fromordinal(number))
+    return None
 
 
-def _view(row: SyncJobRow, connection: str) -> JobView:
+def _view(row: SyncJobRow, connection: str, remote_id: str | None) -> JobView:
     record = Record(EntityType(row.entity_type), row.record_id)
     return made_of(
         JobView,
@@ -174,5 +323,7 @@ def _view(row: SyncJobRow, connection: str) -> JobView:
         state=JobState(row.state),
         title=row.title or titled(record.entity_type, record.id),
         outcome=Outcome(row.outcome) if row.outcome else None,
+        summary=made_of(RecordSummary, row),
+        remote_id=remote_id or "",
         updated_at=row.updated_at or max(row.received_at, row.completed_at or row.received_at),
     )

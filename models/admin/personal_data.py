@@ -28,6 +28,9 @@ NAMING_COLUMNS = frozenset(
         "operations.actor",
         "files.name",
         "failed_sign_ins.email",
+        "sync_jobs.party",
+        "sync_jobs.record_name",
+        "sync_jobs.record_number",
         "users.email",
     }
 )

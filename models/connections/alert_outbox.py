@@ -1,7 +1,7 @@
 """Alerts: what each address is to be told, and what became of telling it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from i18n.catalog import Language
 from models.database import Database
 from models.enums import EntityType, JobState
+from models.schema.record_summary import RecordSummary
 from models.schema.statements import made_of
 from models.schema.tables import AlertRow, ConnectionRow, SyncJobRow, UserRow
 
@@ -77,7 +78,8 @@ class PendingAlert:
     """An alert that waits for its mail, in the language of its connection's mails or of its user; instants in UTC.
 
     ``connection_id`` is None where it is about an account, ``job_id`` and ``entity_type`` where it is about the
-    whole connection, and ``since`` where its record needs nobody by now.
+    whole connection, and ``since`` where its record needs nobody by now. ``summary`` is what its
+    record is known by.
     """
 
     id: int
@@ -93,6 +95,7 @@ class PendingAlert:
     since: datetime | None = None
     error_code: str = ""
     language: Language = Language.NORWEGIAN
+    summary: RecordSummary = field(default_factory=RecordSummary)
 
 
 def queue_alert(
@@ -148,7 +151,7 @@ def pending_alerts(database: Database, recipient: str) -> Sequence[PendingAlert]
     language = func.coalesce(ConnectionRow.settings["language"].astext, UserRow.language)
     name = func.coalesce(ConnectionRow.name, ALL_CONNECTIONS)
     query = (
-        select(AlertRow, name, language, SyncJobRow.entity_type, since)
+        select(AlertRow, name, language, SyncJobRow, since)
         .outerjoin(ConnectionRow, ConnectionRow.id == AlertRow.connection_id)
         .outerjoin(UserRow, and_(UserRow.email == AlertRow.recipient, AlertRow.connection_id.is_(None)))
         .outerjoin(SyncJobRow, SyncJobRow.id == AlertRow.job_id)
@@ -163,11 +166,12 @@ def pending_alerts(database: Database, recipient: str) -> Sequence[PendingAlert]
                 connection=connection,
                 type=AlertType(alert.type),
                 at=alert.created_at,
-                entity_type=EntityType(entity_type) if entity_type else None,
+                entity_type=EntityType(job.entity_type) if job else None,
                 since=since,
                 language=Language(language or Language.NORWEGIAN),
+                summary=made_of(RecordSummary, job) if job else RecordSummary(),
             )
-            for alert, connection, language, entity_type, since in session.execute(query)
+            for alert, connection, language, job, since in session.execute(query)
         ]
 
 

@@ -25,8 +25,9 @@ from models.inbox.transitions import Event, Occurrence, transition
 from models.receivers import outbox
 from models.receivers.outbox import EventType, OutgoingEvent
 from models.schema.locks import locked
+from models.schema.record_summary import RecordSummary
 from models.schema.search_terms import search_terms
-from models.schema.statements import of_lane
+from models.schema.statements import IS_LINK_OF_JOB, of_lane
 from models.schema.tables import AttemptRow, ConnectionRow, LaneRow, LinkRow, SyncJobRow
 
 CRASHED = "crashed"
@@ -83,6 +84,7 @@ class AttemptResult:
     should be looked at though it stopped nothing; None leaves those of before. ``problem`` is what the
     attempt shows to be wrong with the whole connection, ``calls`` are dataclasses that tell what was said to the
     remote systems in ``seconds``, and ``search_aliases`` the names of others that the record is found by.
+    ``summary`` is what the record was known by when it was read, None where it was not.
     """
 
     job_id: int
@@ -100,6 +102,7 @@ class AttemptResult:
     seconds: float = 0
     calls: tuple[Any, ...] = ()
     search_aliases: tuple[str, ...] = ()
+    summary: RecordSummary | None = None
     alert: Alert | None = None
 
     @property
@@ -244,13 +247,8 @@ def _release_held_up(session: Session, lease: Lease, *, now: datetime) -> None:
 
 
 def _complete_jobs(session: Session, lease: Lease, results: Sequence[AttemptResult], *, now: datetime) -> None:
-    linked = and_(
-        LinkRow.connection_id == SyncJobRow.connection_id,
-        LinkRow.entity_type == SyncJobRow.entity_type,
-        LinkRow.moment_id == SyncJobRow.record_id,
-    )
     ids = [result.job_id for result in results]
-    leased = select(SyncJobRow, LinkRow.remote_id).outerjoin(LinkRow, linked)
+    leased = select(SyncJobRow, LinkRow.remote_id).outerjoin(LinkRow, IS_LINK_OF_JOB)
     leased = leased.where(SyncJobRow.id.in_(ids), SyncJobRow.lease_id == lease.id)
     rows = {row.id: (row, number or "") for row, number in session.execute(locked(leased))}
     ended: list[tuple[Outcome, timedelta]] = []
@@ -381,6 +379,8 @@ def _complete_one(session: Session, row: SyncJobRow, result: AttemptResult, numb
     if result.title or not row.title:
         row.title = result.title
         row.search_terms = search_terms(row.title, row.record_id, number, *result.search_aliases)
+    if result.summary:
+        row.summarize(result.summary)
     message = result.message or (_last_effect(session, row) if result.outcome is Outcome.UNCHANGED else "")
     row.outcome = result.outcome
     row.error_code, row.message, row.remedy = result.error_code, message, result.remedy

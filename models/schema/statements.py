@@ -45,6 +45,14 @@ def link_of(connection_id: int, record: Record) -> ColumnElement[bool]:
     return and_(of_lane(LinkRow, Lane(connection_id, record.entity_type)), LinkRow.moment_id == record.id)
 
 
+IS_LINK_OF_JOB = and_(
+    LinkRow.connection_id == SyncJobRow.connection_id,
+    LinkRow.entity_type == SyncJobRow.entity_type,
+    LinkRow.moment_id == SyncJobRow.record_id,
+)
+"""In SQL, that a link is that of a job's record."""
+
+
 def upsert(
     table: type[Base],
     key: Mapping[str, Any],

@@ -24,6 +24,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from i18n.messages import as_json, from_json
 from models.enums import EntityType
+from models.schema.record_summary import RecordSummaryColumns
 from models.schema.search_terms import SearchTerms
 
 
@@ -148,7 +149,7 @@ class WebhookActivityRow(KeyedByLane, Base):
     at: Mapped[datetime]
 
 
-class SyncJobRow(Base):
+class SyncJobRow(RecordSummaryColumns, Base):
     """The inbox: one row for a record, however often it changes.
 
     ``revision`` counts what was received and ``leased_revision`` what the last worker saw of it: where they
@@ -188,6 +189,8 @@ class SyncJobRow(Base):
         ),
         Index("sync_jobs_error_code", "error_code", postgresql_where=text("error_code <> ''")),
         Index("sync_jobs_updated", text("coalesce(updated_at, greatest(received_at, completed_at))")),
+        Index("sync_jobs_by_date", "record_date", "id", postgresql_where=text("record_date is not null")),
+        Index("sync_jobs_by_amount", "amount", "id", postgresql_where=text("amount is not null")),
         Index("sync_jobs_with_warning", "connection_id", postgresql_where=text("warnings <> '[]'::jsonb")),
         *(
             Index(

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -16,7 +16,8 @@ from models.enums import EntityType, Lane, Record, titled
 from models.inbox import leases, links
 from models.inbox.leases import SyncJob
 from models.inbox.links import Link, LinkTakenError, Origin
-from sync.errors import DependencyPendingError, RejectedError
+from models.schema.record_summary import RecordSummary
+from sync.errors import DependencyPendingError, RejectedError, SyncError
 from sync.ports import Erp, Moment
 from sync.records import Customer, Project
 
@@ -50,6 +51,8 @@ class SyncContext:
     _numbered: dict[tuple[EntityType, int], Record] = field(default_factory=dict, init=False, repr=False)
     _names: dict[Record, str] = field(default_factory=dict, init=False, repr=False)
     _search_aliases: list[str] = field(default_factory=list, init=False, repr=False)
+    _customers: dict[str, Customer | None] = field(default_factory=dict, init=False, repr=False)
+    _summaries: list[RecordSummary] = field(default_factory=list, init=False, repr=False)
 
     @property
     def settings(self) -> ConnectionSettings:
@@ -148,11 +151,40 @@ class SyncContext:
         """Return what persons answered about those jobs of which something was asked, by the job's id."""
         return match_questions.answers(self.database, [job.id for job in jobs])
 
-    def add_search_alias(self, record: Record) -> None:
-        """Have the job be found by the name of another record too, as far as that has been read."""
+    def note_summary(self, summary: RecordSummary) -> None:
+        """Note what the record of the job is known by, in place of what was noted before."""
+        self._summaries[:] = [summary]
+
+    def take_summary(self) -> RecordSummary | None:
+        """Return what has been noted since this was asked last."""
+        return self._summaries.pop() if self._summaries else None
+
+    def party(self, customer_id: str) -> tuple[str, str]:
+        """Return name and customer number of a record's customer, each "" where it is not known.
+
+        The job is found by the name too. Moment is asked where no job tells them. A customer who cannot be read is
+        no reason to hold the record up.
+        """
+        if not customer_id:
+            return "", ""
+        record, customer = Record(EntityType.CUSTOMER, customer_id), None
+        synced = EntityType.CUSTOMER in self.settings.entity_types
         name = self._names.get(record) or job_actions.record_name(self.database, self.connection.id, record)
-        self._names[record] = name
+        if not (name and synced):
+            with suppress(SyncError):
+                customer = self._customer(customer_id)
+        self._names[record] = name = name or (customer.name if customer else "")
         self._search_aliases.append(name)
+        if not synced:
+            return name, customer.number if customer else ""
+        link = self.link(record)
+        return name, link.remote_id if link else ""
+
+    def _customer(self, moment_id: str) -> Customer | None:
+        """Read a customer of Moment's, once for a batch."""
+        if moment_id not in self._customers:
+            self._customers[moment_id] = self.moment.customer(moment_id)
+        return self._customers[moment_id]
 
     def take_search_aliases(self) -> tuple[str, ...]:
         """Return what has been added since this was asked last."""
@@ -232,7 +264,7 @@ class SyncContext:
             raise RejectedError(
                 msg("The customer is missing."), error_code="no_customer", remedy=msg("Add a customer in Moment.")
             )
-        return self._number_of(EntityType.CUSTOMER, moment_id, read=self.moment.customer)
+        return self._number_of(EntityType.CUSTOMER, moment_id, read=self._customer)
 
     def project_of_costs(self, number: int) -> str | None:
         """Return the Moment project whose costs are those on a project number, None where there is none.

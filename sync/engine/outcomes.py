@@ -13,6 +13,7 @@ from models.inbox.circuit_breaker import ConnectionProblem, ProblemType
 from models.inbox.dependencies import Dependency, Wait
 from models.inbox.leases import AttemptResult, Lease, SyncJob
 from models.inbox.transitions import AlertDue, Event, Standing, alert_due
+from models.schema.record_summary import RecordSummary
 from sync.engine.backoff import delay, policy_of
 from sync.engine.call_log import RemoteCall
 from sync.error_codes import ERROR_CODES
@@ -66,12 +67,14 @@ def skipped(message: str, *, error_code: str, title: str = "") -> Success:
 class Trace:
     """What was said to the remote systems in the course of an attempt, and how long it took.
 
-    ``search_aliases`` are the names of others that the record is found by too.
+    ``search_aliases`` are the names of others that the record is found by too, and ``summary`` is what it is known
+    by, if it was read.
     """
 
     calls: tuple[RemoteCall, ...]
     seconds: float
     search_aliases: tuple[str, ...]
+    summary: RecordSummary | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,7 +156,13 @@ def _attempted(
         result = _success_result(job, answer, now=now)
     else:
         result = _error_result(job, answer, probing=probing, now=now, random=random)
-    return replace(result, calls=trace.calls, seconds=trace.seconds, search_aliases=trace.search_aliases)
+    return replace(
+        result,
+        calls=trace.calls,
+        seconds=trace.seconds,
+        search_aliases=trace.search_aliases,
+        summary=trace.summary,
+    )
 
 
 def _success_result(job: SyncJob, success: Success, *, now: datetime) -> AttemptResult:

@@ -21,6 +21,7 @@ from sync.rules.normalization import (
     organization_number_warning,
     several_addresses_warning,
 )
+from sync.rules.record_summaries import customer_summary
 
 MAX_NAME_LENGTH = MAX_CITY_LENGTH = 100
 MAX_STREET_LENGTH = 250
@@ -65,6 +66,7 @@ class Customers:
         customer = self._context.moment.customer(job.record.id)
         if customer is None:
             return self._gone(job)
+        self._context.note_summary(customer_summary(customer))
         with naming_record(title(customer)):
             draft = draft_of(customer, details=self._context.settings.customer_details == "always")
             link = self._context.link(job.record)

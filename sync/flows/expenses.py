@@ -34,6 +34,7 @@ from sync.rules.expense_mapping import (
     supplier_invoice_of,
     title_of,
 )
+from sync.rules.record_summaries import voucher_summary
 from sync.rules.vat_allocation import SUPPLIER_ACCOUNTS, needs_rates, stamps_of
 
 CLOSEST_FIRST = ("not_listed", "before_first_day", "no_project", "unknown_project")
@@ -87,6 +88,8 @@ class Expenses:
         voucher = job.record.id
         lines = self._context.erp.supplier_voucher(voucher)
         name = title_of(voucher, lines)
+        if lines:
+            self._context.note_summary(voucher_summary(lines, supplier_invoice_of(lines)))
         with naming_record(name):
             self._refuse_set_aside(job.record)
             known = self._known(voucher, lines, outcome_unknown=job.outcome_unknown)
@@ -99,6 +102,8 @@ class Expenses:
                 waits = skipped(msg("The document is awaiting approval"), error_code="not_approved", title=name)
                 return replace(waits, recheck_after=again)
             supply = self._supplier_invoice(lines, files) if found.costs else None
+            if supply:  # it may be named by its documents only
+                self._context.note_summary(voucher_summary(lines, supply))
             drafts = drafts_of(voucher, found.costs, supply, settings=self._context.settings) if supply else {}
             stem = stem_of(supply.name if supply else "", voucher)
             excluded = {key_of(voucher, *place) for place in found.excluded}

@@ -13,7 +13,7 @@ from typing import TypeGuard, TypeVar
 from i18n.messages import Message, msg
 from models.admin.job_actions import SET_ASIDE, UNSEEN_DRAFT
 from models.connections.account_ranges import AccountRanges
-from models.enums import EntityType, Outcome, Record, titled
+from models.enums import EntityType, Outcome, titled
 from models.inbox.leases import SyncJob
 from sync.engine.context import SyncContext
 from sync.engine.outcomes import UNCHANGED, Success, skipped
@@ -30,6 +30,7 @@ from sync.errors import (
 from sync.flows.first_vouchers import FirstVouchers
 from sync.money import NOK, format_kroner
 from sync.records import Chart, ExportStatus, FiscalYear, Invoice, LedgerLine, SetupPart, Voucher, is_ambiguous
+from sync.rules.record_summaries import invoice_summary
 from sync.rules.vouchers import check_bookings, check_rate, find_posted, may_be_posted, voucher_comment, voucher_of
 
 T = TypeVar("T")
@@ -73,10 +74,15 @@ class Invoices:
         """Read an invoice and make its voucher, or find that there is nothing to post."""
         if self._context.link(job.record):
             return self._read_back_again(job)
-        invoice = self._context.moment.invoice(job.record.id)
+        try:
+            invoice = self._context.moment.invoice(job.record.id)
+        except RejectedError as refusal:
+            if refusal.invoice:
+                self._note_summary(refusal.invoice)
+            raise
         if invoice is None:
             return skipped(msg("This invoice no longer exists in Moment."), error_code="gone")
-        self._context.add_search_alias(Record(EntityType.CUSTOMER, invoice.customer_id))
+        self._note_summary(invoice)
         name = title(invoice)
         if left := skip_reason(invoice, first_day=self._context.settings.invoice_from):
             return replace(left, title=name)
@@ -89,6 +95,10 @@ class Invoices:
             if former := self._context.former_link(job.record):
                 return self._verify_set_aside(item, former)
             return (self._verify_earlier(item) if job.outcome_unknown else None) or item
+
+    def _note_summary(self, invoice: Invoice) -> None:
+        name, number = self._context.party(invoice.customer_id)
+        self._context.note_summary(invoice_summary(invoice, customer=name, customer_number=number))
 
     def send(self, batch: Sequence[PreparedInvoice]) -> Sequence[Success | SyncError]:
         """Post vouchers, a call for each fiscal year; a refused call is followed by a look and single calls.

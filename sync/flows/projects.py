@@ -7,7 +7,7 @@ from itertools import chain
 
 from i18n.messages import Message, msg
 from models.admin.match_questions import Candidate
-from models.enums import EntityType, Outcome, Record, titled
+from models.enums import EntityType, Outcome, titled
 from models.inbox.leases import SyncJob
 from models.inbox.questions import SAVED_ELSEWHERE
 from sync.engine.context import GONE, SyncContext, fingerprint, whole_number
@@ -16,6 +16,7 @@ from sync.errors import RejectedError, SyncError, error_as_value, naming_record
 from sync.records import ExistingProject, Project, ProjectDraft
 from sync.rules.matching import same_project
 from sync.rules.normalization import clean, cut_warning
+from sync.rules.record_summaries import project_summary
 
 MAX_NAME_LENGTH = 200
 
@@ -56,7 +57,8 @@ class Projects:
         if project is None:
             self._context.release_link(job.record, because=GONE)
             return skipped(msg("This project no longer exists in Moment."), error_code="gone")
-        self._context.add_search_alias(Record(EntityType.CUSTOMER, project.customer_id))
+        name, number = self._context.party(project.customer_id)
+        self._context.note_summary(project_summary(project, customer=name, customer_number=number))
         with naming_record(title(project)):
             of = project.customer_id
             draft = draft_of(project, customer_number=self._context.customer_number(of) if of else None)

@@ -16,7 +16,7 @@ FROM generate_series(1, 1000) AS n,
     LATERAL (SELECT (ARRAY['Nordlys', 'Fjord', 'Granitt', 'Havn', 'Skog'])[1 + n % 5] AS name) AS word;
 
 INSERT INTO sync_jobs (connection_id, entity_type, record_id, state, due_at, title, search_terms, outcome, error_code, message, remedy,
-    received_at, completed_at, needs_attention_since)
+    received_at, completed_at, needs_attention_since, party, record_number, amount, currency, record_date, due_date)
 SELECT connection_id, entity_type, CASE entity_type WHEN 'expense' THEN '2026-4-' || n ELSE (100000000 + n)::text END, state,
     CASE WHEN state = 'queued' THEN at END,
     jsonb_build_object('said', template, 'with', jsonb_build_object('name', name, 'number', n::text, 'year', '2026')),
@@ -26,7 +26,12 @@ SELECT connection_id, entity_type, CASE entity_type WHEN 'expense' THEN '2026-4-
     jsonb_build_object('said', 'Voucher {number} of {year}, {amount} kroner.',
         'with', jsonb_build_object('number', n::text, 'year', '2026', 'amount', '12 500,00')),
     CASE WHEN state = 'needs_attention' THEN to_jsonb('Open the account in 24SevenOffice.'::text) ELSE '""' END,
-    at, at + interval '3 seconds', CASE WHEN state = 'needs_attention' THEN at END
+    at, at + interval '3 seconds', CASE WHEN state = 'needs_attention' THEN at END,
+    CASE WHEN entity_type <> 'customer' THEN name ELSE '' END, number,
+    CASE WHEN entity_type IN ('invoice', 'expense') THEN 100 * dice(n + 9, 50000) END,
+    CASE WHEN entity_type IN ('invoice', 'expense') THEN 'NOK' ELSE '' END,
+    CASE WHEN entity_type IN ('invoice', 'expense') THEN at::date - dice(n + 10, 5) END,
+    CASE WHEN entity_type = 'invoice' THEN at::date + 14 END
 FROM (
     SELECT n, connection_id, entity_type, state, at, number, told, template,
         CASE entity_type WHEN 'project' THEN number WHEN 'invoice' THEN number ELSE name END AS name,

@@ -50,6 +50,7 @@ FILTERS = {
 }
 """What changes are filtered by, all with all: words that most have, many, few and none."""
 
+MONTH = tuple(datetime.now(UTC).date() - timedelta(days=days) for days in (20, 10))
 HALFWAY = Key(datetime.now(UTC) - timedelta(days=15), 0)
 PAGES = {
     "overview": ("/", "/?company=nordlys", "/?page=9"),
@@ -59,6 +60,12 @@ PAGES = {
         for values in itertools.product(*FILTERS.values())
     ),
     "changes, halfway": (f"/records?page={HALFWAY}", f"/records?page={HALFWAY}&text=skog"),
+    "changes, in order of date or amount": tuple(
+        f"/records?{month}&sort={sort}&{more}"
+        for month in ("", f"date_from={MONTH[0]}&date_to={MONTH[1]}")
+        for sort in ("received_asc", "date", "amount", "amount_asc")
+        for more in ("", "type=invoice&company=nordlys", "state=needs_attention", "text=nordlys12")
+    ),
     "changes, confirmation": (
         "/records/confirm?action=retry&all=yes",
         "/records/confirm?action=retry&all=yes&text=as",

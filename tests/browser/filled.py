@@ -36,7 +36,15 @@ NAMESAKES = "Bakkehaugen Borettslag"
 
 PASSWORD = "correct horse battery"
 WORKING_DAYS, WORKING_HOURS, FAILING = 5, range(6, 16), 0.04
-NO_PAGES = ("/health/", "/metrics", "/static/", "/sign-in/openid", "/audit-log/export")
+NO_PAGES = (
+    "/health/",
+    "/metrics",
+    "/static/",
+    "/sign-in/openid",
+    "/audit-log/export",
+    "/records/export",
+    "/expenses/export",
+)
 """What is for programs, and the way to a provider of identities, which nobody has set up here."""
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
@@ -47,6 +47,22 @@ class Records(BaseModel):
     twentyfour: list[RecordReference]
 
 
+class Summary(BaseModel):
+    """What a bookkeeper knows a record by, as it was read last; what is empty or null is not known."""
+
+    number: str = Field(description="Number of the record; of a cost voucher, that of the supplier's invoice")
+    name: str = Field(description="Name of a customer or project")
+    party: str = Field(description="Customer of an invoice or project, or supplier of a voucher")
+    party_number: str = Field(description="Number of that customer or supplier in 24SevenOffice")
+    amount: int | None = Field(
+        description="Total including VAT, in hundredths of the currency; below zero for a credit note"
+    )
+    currency: str
+    record_date: date | None = Field(description="Date of the invoice")
+    due_date: date | None
+    voucher: str = Field(description='Voucher in 24SevenOffice and its fiscal year, such as "40003/2026"')
+
+
 class JobItem(BaseModel):
     """A record that needs or had a sync. There is one job for each record, reopened when the record changes."""
 
@@ -57,6 +73,7 @@ class JobItem(BaseModel):
     record_id: str = Field(description="Id of the record: in Moment, or of an expense's voucher in 24SevenOffice")
     revision: int = Field(description="Counts how often the record was received; no order of what happened since")
     title: str = Field(description="What a person calls the record")
+    summary: Summary
     records: Records
     state: JobState
     outcome: Outcome | None = Field(
@@ -262,6 +279,7 @@ def _item(caller: Caller, view: JobView, records: Records) -> JobItem:
         record_id=view.record.id,
         revision=view.revision,
         title=caller.say(view.title),
+        summary=_summary(view),
         records=records,
         state=view.state,
         outcome=view.outcome,
@@ -276,6 +294,21 @@ def _item(caller: Caller, view: JobView, records: Records) -> JobItem:
         received_at=view.received_at,
         completed_at=view.completed_at,
         updated_at=view.updated_at,
+    )
+
+
+def _summary(view: JobView) -> Summary:
+    known = view.summary
+    return Summary(
+        number=view.number,
+        name=known.record_name,
+        party=known.party,
+        party_number=known.party_number,
+        amount=known.amount,
+        currency=known.currency,
+        record_date=known.record_date,
+        due_date=known.due_date,
+        voucher=view.voucher,
     )
 
 

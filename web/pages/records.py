@@ -7,13 +7,15 @@ from datetime import UTC, datetime, timedelta
 from itertools import chain, groupby
 
 from fastapi import APIRouter, HTTPException, Response, status
+from fastapi.responses import StreamingResponse
 from starlette.datastructures import ImmutableMultiDict
 
+from i18n.formatting import OSLO
 from models.admin import bulk_actions, email_log, job_actions, job_list, match_questions, relink
 from models.admin.bulk_actions import ACTIONS, DISMISSAL_REASONS
 from models.admin.job_actions import ActionResult, AttemptView
 from models.admin.job_filter import JobFilter
-from models.admin.job_list import JobView
+from models.admin.job_list import JobView, Sort
 from models.enums import EntityType, JobState, Outcome
 from models.inbox.links import LinkTakenError
 from models.pagination import Key, Page
@@ -22,6 +24,7 @@ from sync.error_codes import ERROR_CODES, GROUPS
 from web.dependencies import Form, text
 from web.security.auth import Operator, Reader, UserContext
 from web.views.filters import Filter
+from web.views.record_sheet import record_sheet
 from worker import dispatch
 
 router = APIRouter()
@@ -57,6 +60,16 @@ def show_all(context: Reader, page: str = "") -> Response:
 @router.get("/expenses")
 def show_expenses(context: Reader, page: str = "") -> Response:
     return _list(context, "expenses.html", page=page, entity_type=EntityType.EXPENSE)
+
+
+@router.get("/records/export")
+def export(context: Reader, form: str = "") -> Response:
+    return _export(context, form)
+
+
+@router.get("/expenses/export")
+def export_expenses(context: Reader, form: str = "") -> Response:
+    return _export(context, form, entity_type=EntityType.EXPENSE)
 
 
 @router.get("/records/confirm")
@@ -132,15 +145,37 @@ def link(context: Operator, job_id: int, form: Form) -> Response:
 
 
 def _list(context: UserContext, template: str, *, page: str, entity_type: EntityType | None = None) -> Response:
+    asked, job_filter, sort = _asked(context, entity_type)
+    found = job_list.page(context.database, job_filter, key=Key.parse(page), sort=sort)
+    notice = context.take_notice()
+    return context.render(
+        template,
+        filter=asked,
+        page=found,
+        done=notice if notice.code in ACTIONS else None,
+        groups=GROUPS,
+        totals=job_list.totals(context.database, job_filter) if asked.is_narrow and found.lines else None,
+        max_totaled=job_list.MAX_TOTALED_ROWS,
+    )
+
+
+def _export(context: UserContext, form: str, *, entity_type: EntityType | None = None) -> Response:
+    """Send all that a list shows, on its later pages too, as CSV for programs or for Norwegian Excel."""
+    _, job_filter, sort = _asked(context, entity_type)
+    views = job_list.every(context.database, job_filter, sort=sort)
+    lines = record_sheet(views, for_excel=form == "excel", language=context.current_user.language)
+    name = "expenses" if entity_type else "records"
+    headers = {"Content-Disposition": f'attachment; filename="{name}-{context.now.astimezone(OSLO):%Y-%m-%d}.csv"'}
+    return StreamingResponse(lines, media_type="text/csv; charset=utf-8", headers=headers)
+
+
+def _asked(context: UserContext, entity_type: EntityType | None) -> tuple[Filter, JobFilter, Sort]:
+    """Return what of a list is asked for, in which order."""
     asked = Filter.read(context.request.query_params)
     job_filter = asked.job_filter(context.database, context.scope)
     if entity_type:
         job_filter = replace(job_filter, entity_type=entity_type)
-    found = job_list.page(context.database, job_filter, key=Key.parse(page))
-    notice = context.take_notice()
-    return context.render(
-        template, filter=asked, page=found, done=notice if notice.code in ACTIONS else None, groups=GROUPS
-    )
+    return asked, job_filter, Sort(asked.sort or Sort.RECEIVED)
 
 
 def _timeline(attempts: Page[AttemptView], actions: Sequence[job_actions.JobAction]) -> Timeline:

@@ -3,12 +3,13 @@
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Self
 from urllib.parse import urlencode
 
 from models.admin.dashboard import find_by_name
 from models.admin.job_filter import JobFilter
+from models.admin.job_list import Sort
 from models.database import Database
 from models.enums import EntityType, JobState, Outcome, Scope
 from sync.rules.normalization import clean
@@ -27,6 +28,7 @@ ALLOWED: Mapping[str, Collection[str]] = {
     "outcome": OUTCOMES,
     "type": set(EntityType),
     "warning": {"yes"},
+    "sort": set(Sort),
 }
 """What may stand in the fields that take only certain words."""
 
@@ -35,7 +37,7 @@ ALLOWED: Mapping[str, Collection[str]] = {
 class Filter:
     """All fields are as in the address; what means nothing there is empty, and asks for nothing.
 
-    ``updated_since`` is an instant with its zone, as the API has it.
+    ``updated_since`` is an instant with its zone, as the API has it. Days are as in 2026-11-30.
     """
 
     state: str = ""
@@ -46,6 +48,9 @@ class Filter:
     warning: str = ""
     text: str = ""
     updated_since: str = ""
+    date_from: str = ""
+    date_to: str = ""
+    sort: str = ""
 
     @classmethod
     def read(cls, given: Mapping[str, str]) -> Self:
@@ -54,15 +59,22 @@ class Filter:
         known = {name: value for name, value in said.items() if name not in ALLOWED or value in ALLOWED[name]}
         if _instant(said["updated_since"]) is None:
             known["updated_since"] = ""
+        known |= {name: "" for name in ("date_from", "date_to") if _day(said[name]) is None}
         return cls(**known)
 
     @property
     def as_params(self) -> dict[str, str]:
         return {name: value for name, value in asdict(self).items() if value}
 
+    @property
+    def is_narrow(self) -> bool:
+        """Whether it leaves anything out."""
+        return bool(self.as_params.keys() - {"sort"})
+
     def url(self, path: str, **more: object) -> str:
         """Return the address of a list that is filtered so; what is empty in ``more`` is left out."""
-        query = self.as_params | {name: str(value) for name, value in more.items() if value}
+        query = self.as_params | {name: str(value or "") for name, value in more.items()}
+        query = {name: value for name, value in query.items() if value}
         return f"{path}?{urlencode(query)}" if query else path
 
     def job_filter(self, database: Database, scope: Scope) -> JobFilter:
@@ -77,7 +89,15 @@ class Filter:
             with_warning=bool(self.warning),
             text=self.text,
             updated_since=_instant(self.updated_since),
+            date_from=_day(self.date_from),
+            date_to=_day(self.date_to),
         )
+
+
+def _day(text: str) -> date | None:
+    with suppress(ValueError):
+        return date.fromisoformat(text)
+    return None
 
 
 def _instant(text: str) -> datetime | None:

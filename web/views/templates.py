@@ -1,5 +1,6 @@
 """Pages from templates, in the language of whoever reads them."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from functools import cache, partial
 from pathlib import Path
@@ -11,7 +12,9 @@ from markupsafe import Markup
 from i18n import formatting
 from i18n.catalog import Language, translations
 from i18n.messages import Message, msg, translate
+from models.admin.job_list import JobView
 from sync.money import format_kroner
+from sync.rules.record_summaries import facts
 from web.views.call_log import formatted
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
@@ -57,10 +60,16 @@ def _environment(language: Language) -> Environment:
         "day": partial(formatting.day, language=language),
         "count": partial(formatting.count, language=language),
         "kroner": format_kroner,
+        "amount": partial(formatting.amount, language=language),
+        "facts": partial(_facts, language=language),
         "duration": duration,
         "formatted": formatted,
     }
     return environment
+
+
+def _facts(job: JobView, *, language: Language) -> Iterable[tuple[Message, str]]:
+    return facts(job.record.entity_type, job.summary, language)
 
 
 def _oslo(at: datetime, *, language: Language) -> Markup:

@@ -1,26 +1,21 @@
 """Lists: a table for people, JSON or CSV for programs. docs/commands.md says what each of them holds."""
 
-import csv
 import json
-import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
-from decimal import Decimal
-from io import StringIO
+from datetime import datetime
+from functools import partial
 from itertools import zip_longest
 from typing import Any
 
 import click
 
 from i18n.formatting import OSLO
+from i18n.sheets import Sheet, as_text, plain
 from sync.money import format_kroner
 from worker.cli import Command
-
-FORMULA = re.compile(r"[=+@\t\r-]")
-"""What a spreadsheet would take a text for that begins so."""
 
 SHEETS = ("csv", "excel")
 """The forms with a line for each row: for programs, and as Norwegian Excel opens them."""
@@ -47,50 +42,24 @@ class Table:
 
     def print(self, rows: Iterable[Mapping[str, Any]], output: str) -> None:
         """Print rows in the form that ``--output`` names."""
-        forms = {"json": self._json, "csv": self._csv, "excel": self._excel, "table": self.text}
+        forms: dict[str, Callable[[Sequence[Mapping[str, Any]]], str]] = {
+            "json": self._json,
+            "csv": partial(self._sheet, for_excel=False),
+            "excel": partial(self._sheet, for_excel=True),
+            "table": self.text,
+        }
         click.echo(forms[output](list(rows)), nl=output not in SHEETS)
 
     def records(self, rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """Return the rows as JSON has them."""
-        return [{key: _plain(row[key]) for key in self.columns} for row in rows]
+        return [{key: plain(_bare(row[key])) for key in self.columns} for row in rows]
 
     def _json(self, rows: Sequence[Mapping[str, Any]]) -> str:
         return as_json(self.records(rows))
 
-    def _csv(self, rows: Sequence[Mapping[str, Any]]) -> str:
-        text = StringIO()
-        writer = csv.writer(text)
-        writer.writerow(self.columns)
-        writer.writerows(
-            [self._csv_cell(key, value) for key, value in each.items()] for each in self.records(rows)
-        )
-        return text.getvalue()
-
-    def _excel(self, rows: Sequence[Mapping[str, Any]]) -> str:
-        """Return what Excel set to Norwegian opens as a sheet: it takes semicolons, decimal commas and a BOM."""
-        text = StringIO("\ufeff", newline="")
-        text.seek(1)
-        writer = csv.writer(text, delimiter=";")
-        writer.writerow(self.columns)
-        writer.writerows([self._excel_cell(key, each[key]) for key in self.columns] for each in rows)
-        return text.getvalue()
-
-    def _excel_cell(self, key: str, value: object) -> str:
-        match value:
-            case datetime():
-                return f"{value.astimezone(OSLO):%d.%m.%Y %H:%M:%S}"
-            case date():
-                return f"{value:%d.%m.%Y}"
-        cell = self._csv_cell(key, _plain(value))
-        return cell.replace(".", ",") if key in self.amounts and isinstance(value, int) else cell
-
-    def _csv_cell(self, key: str, value: object) -> str:
-        if key in self.amounts and isinstance(value, int):
-            return f"{Decimal(value) / 100:.2f}"
-        if isinstance(value, bool):
-            return str(value).lower()
-        text = _text(value)
-        return f"'{text}" if isinstance(value, str) and FORMULA.match(text) else text
+    def _sheet(self, rows: Sequence[Mapping[str, Any]], *, for_excel: bool) -> str:
+        sheet = Sheet(columns={key: key for key in self.columns}, amounts=self.amounts, for_excel=for_excel)
+        return "".join(sheet.lines({key: _bare(row[key]) for key in self.columns} for row in rows))
 
     def text(self, rows: Iterable[Mapping[str, Any]]) -> str:
         """Return a table of the columns that hold anything."""
@@ -112,7 +81,7 @@ class Table:
                 return "yes" if value else ""
             case datetime():
                 return oslo(value)
-        return " ".join(_text(value).split())
+        return " ".join(as_text(value).split())
 
 
 def output_option(command: Command) -> Command:
@@ -175,29 +144,5 @@ def _right(cells: Sequence[str], numbers: bool) -> Sequence[str]:  # noqa: FBT00
     return [each.rjust(width) for each in cells]
 
 
-def _plain(value: Any) -> Any:  # noqa: ANN401 (whatever a row holds)
-    match value:
-        case Shown():
-            return _plain(value.value)
-        case datetime():
-            return value.astimezone(UTC).isoformat()
-        case date():
-            return value.isoformat()
-        case frozenset() | set():
-            return sorted(value)
-        case tuple():
-            return list(value)
-    return value
-
-
-def _text(value: object) -> str:
-    match value:
-        case None:
-            return ""
-        case dict():
-            return ", ".join(f"{key}={_text(each)}" for key, each in value.items())
-        case list() | tuple():
-            return ", ".join(map(_text, value))
-        case set() | frozenset():
-            return ", ".join(sorted(map(str, value)))
-    return str(value)
+def _bare(value: Any) -> Any:  # noqa: ANN401 (whatever a row holds)
+    return value.value if isinstance(value, Shown) else value

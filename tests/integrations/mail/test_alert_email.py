@@ -16,6 +16,7 @@ from i18n.messages import msg
 from integrations.mail.alert_email import compose
 from models.connections.alert_outbox import AlertType, PendingAlert
 from models.enums import EntityType, titled
+from models.schema.record_summary import RecordSummary
 
 AT = datetime(2026, 11, 22, 12, 5, tzinfo=UTC)
 
@@ -296,3 +297,19 @@ def test_a_mail_about_a_connection_links_to_it() -> None:
     for kind in ("plain", "html"):
         assert "https://bridge.example.com/connections/1" in text(paused, kind)
     assert "/connections/" not in text(mail(alert()))
+
+
+@pytest.mark.parametrize("kind", ["plain", "html"])
+def test_a_mail_about_a_record_says_whose_it_is_what_it_comes_to_and_of_which_day(
+    kind: Literal["plain", "html"],
+) -> None:
+    known = RecordSummary(
+        party="Nordlys\nArkitekter AS", party_number="10001", amount=1250050, currency="NOK", record_date=AT.date()
+    )
+    body = unescape(text(mail(alert(summary=known)), kind))
+    for told in (
+        "Customer: Nordlys Arkitekter AS (10001)",
+        "Amount incl. VAT: 12,500.50 NOK",
+        "Invoice date: 22 Nov 2026",
+    ):
+        assert told in body

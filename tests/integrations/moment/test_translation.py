@@ -340,3 +340,18 @@ def test_what_a_line_comes_to_without_vat_is_read_where_it_is_told_to_the_ore(
         invoiceLines=[{"amountInclVat": 1250, "financialAccountId": 501, "amountExclVat": told}]
     ).lines
     assert line.net == (Decimal(net) if net else None)
+
+
+def test_a_refused_invoice_tells_what_could_be_read_of_it() -> None:
+    with pytest.raises(RejectedError) as refused:
+        invoice(invoiceLines=line(financialAccountId=999), dueDate="soon")
+    read = refused.value.invoice
+    assert read
+    whole = invoice()
+    assert (read.number, read.day, read.total) == (whole.number, whole.day, whole.total)
+    assert (read.customer_id, read.currency, read.due, read.lines) == (whole.customer_id, whole.currency, None, ())
+
+
+def test_an_invoice_that_was_taken_out_of_the_transfer_tells_its_date_and_total() -> None:
+    read, whole = invoice(exportState="doNotTransfer"), invoice()
+    assert (read.day, read.total, read.due) == (whole.day, whole.total, whole.due)

@@ -2,7 +2,8 @@
 
 import itertools
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import date, timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import update
@@ -11,7 +12,7 @@ from i18n.messages import msg
 from models.admin import job_list
 from models.admin.job_actions import retry
 from models.admin.job_filter import JobFilter
-from models.admin.job_list import JobView
+from models.admin.job_list import JobView, Sort
 from models.connections.repository import Connections
 from models.database import Database
 from models.enums import EntityType, JobState, Lane, Outcome, Record, Scope
@@ -20,6 +21,7 @@ from models.inbox.enqueue import enqueue
 from models.inbox.leases import AttemptResult
 from models.inbox.transitions import Event
 from models.pagination import SIZE, Key, Page
+from models.schema.record_summary import RecordSummary
 from models.schema.tables import SyncJobRow
 from tests.factories import NOW, settings
 
@@ -29,6 +31,7 @@ ENDS = (
     (Event.REJECTED, Outcome.FAILED, "account"),
     (Event.FAILED, Outcome.FAILED, "unavailable"),
 )
+DAY = date(2026, 3, 2)
 NAMES = ("Nordlys AS", "Fjord AS", "Granitt")
 MANY = 2 * SIZE + 20
 LATER, LATEST = NOW + timedelta(minutes=1), NOW + timedelta(days=1)
@@ -62,17 +65,28 @@ def _ended(job: leases.SyncJob, event: Event, outcome: Outcome, error_code: str)
         if job.record.entity_type is EntityType.CUSTOMER
         else f"Invoice {job.record.id}"
     )
-    warnings = (msg("The street was cut."),) if int(job.record.id) % 5 == 0 else ()
+    number = int(job.record.id)
+    warnings = (msg("The street was cut."),) if number % 5 == 0 else ()
+    is_dated = job.record.entity_type is EntityType.INVOICE and number % 4
+    known = RecordSummary(
+        amount=100 * (number % 7 - 2), currency=("NOK", "EUR")[number % 2], record_date=DAY - timedelta(number % 9)
+    )
     return AttemptResult(
-        job_id=job.id, event=event, outcome=outcome, error_code=error_code, title=title, warnings=warnings
+        job_id=job.id,
+        event=event,
+        outcome=outcome,
+        error_code=error_code,
+        title=title,
+        warnings=warnings,
+        summary=known if is_dated else None,
     )
 
 
-def walked(database: Database, job_filter: JobFilter) -> list[Page[JobView]]:
-    """Go from the newest page to the oldest."""
-    pages = [job_list.page(database, job_filter)]
+def walked(database: Database, job_filter: JobFilter, sort: Sort = Sort.RECEIVED) -> list[Page[JobView]]:
+    """Go from the first page to the last."""
+    pages = [job_list.page(database, job_filter, sort=sort)]
     while key := pages[-1].older:
-        pages.append(job_list.page(database, job_filter, key=Key.parse(str(key))))
+        pages.append(job_list.page(database, job_filter, key=Key.parse(str(key)), sort=sort))
     return pages
 
 
@@ -87,8 +101,14 @@ def is_wanted(view: JobView, job_filter: JobFilter) -> bool:
         and (view.warnings or not job_filter.with_warning)
         and (job_filter.updated_since is None or view.updated_at >= job_filter.updated_since)
         and (view.outcome is not None or not job_filter.text)
+        and _is_dated(view.summary.record_date, job_filter)
         and all(any(word.startswith(part) for word in words) for part in job_filter.text.split())
     )
+
+
+def _is_dated(day: date | None, job_filter: JobFilter) -> bool:
+    first, last = job_filter.date_from, job_filter.date_to
+    return not (first or last) or (day is not None and (first or day) <= day <= (last or day))
 
 
 def every_filter(ids: Sequence[int]) -> list[JobFilter]:
@@ -104,7 +124,10 @@ def every_filter(ids: Sequence[int]) -> list[JobFilter]:
     warned = (JobFilter(scope=scope, with_warning=True, text=text) for scope in scopes for text in texts)
     changed = (JobFilter(scope=scope, updated_since=since) for scope in scopes for since in (NOW, LATER, LATEST))
     skipped = JobFilter(outcomes=frozenset({Outcome.SKIPPED}))
-    return [*itertools.starmap(_wanted, some), skipped, *warned, *changed, *none]
+    days = (
+        JobFilter(scope=scope, date_from=DAY - timedelta(6), date_to=to) for scope in scopes for to in (None, DAY)
+    )
+    return [*itertools.starmap(_wanted, some), skipped, *warned, *changed, *days, *none]
 
 
 def _wanted(
@@ -123,6 +146,62 @@ def test_every_filter_finds_what_fits_it_and_nothing_else_newest_first(
     for job_filter in every_filter(sorted({view.connection_id for view in everything})):
         found = [view.id for page in walked(database, job_filter) for view in page.lines]
         assert found == [view.id for view in in_order if is_wanted(view, job_filter)], job_filter
+
+
+def _stands(view: JobView, sort: Sort) -> Any:
+    return {
+        "received_at": view.received_at,
+        "amount": view.summary.amount,
+        "record_date": view.summary.record_date,
+    }[sort.column]
+
+
+@pytest.mark.parametrize("depth", [job_list.MAX_SCANNED_ROWS, 7])
+@pytest.mark.parametrize("sort", Sort)
+def test_every_order_has_what_has_a_place_in_it_and_nothing_else(
+    database: Database, everything: Sequence[JobView], monkeypatch: pytest.MonkeyPatch, depth: int, sort: Sort
+) -> None:
+    monkeypatch.setattr(job_list, "MAX_SCANNED_ROWS", depth)
+    ids = sorted({view.connection_id for view in everything})
+    for job_filter in (
+        JobFilter(),
+        JobFilter(scope=Scope(frozenset(ids[:1])), entity_type=EntityType.INVOICE),
+        JobFilter(date_to=DAY - timedelta(3), text="invoice"),
+        JobFilter(error_code="account", date_from=DAY - timedelta(3)),
+    ):
+        there = [view for view in everything if is_wanted(view, job_filter) and _stands(view, sort) is not None]
+        in_order = sorted(there, key=lambda view: (_stands(view, sort), view.id), reverse=not sort.ascending)
+        pages = walked(database, job_filter, sort)
+        assert [view.id for page in pages for view in page.lines] == [view.id for view in in_order], job_filter
+        if len(pages) > 1:
+            assert pages[1].newer
+            back = job_list.page(database, job_filter, key=Key.parse(str(pages[1].newer)), sort=sort)
+            assert back.lines == pages[0].lines
+
+
+def test_a_key_of_a_list_in_another_order_shows_the_first_page(
+    database: Database, everything: Sequence[JobView]
+) -> None:
+    assert everything
+    first = job_list.page(database, JobFilter(), sort=Sort.DATE)
+    for key in (Key(NOW, 1), Key(10**15, 1), Key(-5, 1)):
+        assert job_list.page(database, JobFilter(), key=key, sort=Sort.DATE).lines == first.lines
+
+
+def test_what_a_filter_lets_through_is_counted_and_added_up_by_currency(
+    database: Database, everything: Sequence[JobView], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for job_filter in (JobFilter(date_from=DAY - timedelta(3)), JobFilter(text="invoice", error_code="")):
+        wanted = [view for view in everything if is_wanted(view, job_filter)]
+        told = job_list.totals(database, job_filter)
+        assert told
+        assert told.count == len(wanted)
+        for each in told.amounts:
+            of_currency = [view.summary.amount or 0 for view in wanted if view.summary.currency == each.currency]
+            assert (each.entity_type, each.total) == (EntityType.INVOICE, sum(of_currency))
+        assert {each.currency for each in told.amounts} == {"NOK", "EUR"}
+    monkeypatch.setattr(job_list, "MAX_TOTALED_ROWS", len(everything) - 1)
+    assert job_list.totals(database, JobFilter()) is None
 
 
 def test_pages_lead_both_ways(database: Database, everything: Sequence[JobView]) -> None:

@@ -1,6 +1,7 @@
 """Jobs through the API: found, looked at, acted on one by one or many after a preview, and asked about."""
 
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import date, datetime, timedelta
 
 import pytest
 
@@ -10,6 +11,7 @@ from models.enums import EntityType, JobState, Record
 from models.inbox import links
 from models.inbox.links import Link
 from models.inbox.transitions import Event
+from models.schema.record_summary import RecordSummary
 from sync.rules.normalization import cut_warning
 from tests.factories import NOW, settings
 from tests.installation import failed_job, messages
@@ -229,3 +231,27 @@ def test_the_audit_log_is_read_page_by_page(web: Web, tokens: Tokens, program: P
     ]
     rest = everywhere.get("/audit-log", limit=2, cursor=every["next"]).json()
     assert ([each["action"] for each in rest["items"]], rest["next"]) == (["added"], None)
+
+
+def test_a_job_tells_what_a_bookkeeper_knows_its_record_by(
+    web: Web, container: Container, program: Program
+) -> None:
+    known = RecordSummary(
+        record_number="1024", party="Nordlys AS", party_number="10001", amount=125000, currency="NOK"
+    )
+    known = replace(known, record_date=date(2026, 3, 2))
+    job = completed_job(container.database, web.connection.id, event=Event.REJECTED, summary=known)
+    links.save(container.database, web.connection.id, job.record, Link("2026/40003"), now=NOW)
+    told = {
+        "number": "1024",
+        "name": "",
+        "party": "Nordlys AS",
+        "party_number": "10001",
+        "amount": 125000,
+        "currency": "NOK",
+        "record_date": "2026-03-02",
+        "due_date": None,
+        "voucher": "40003/2026",
+    }
+    assert program.get(f"/jobs/{job.id}").json()["summary"] == told
+    assert [each["summary"] for each in program.get("/jobs").json()["items"]] == [told]

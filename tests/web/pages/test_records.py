@@ -1,17 +1,22 @@
+import csv
 import re
-from datetime import timedelta
+from datetime import date, timedelta
+from html import unescape
 from typing import Any
 
 import pytest
+import requests
 
 from i18n.catalog import Language
 from i18n.messages import msg
+from models.admin import job_list
 from models.admin.job_list import JobView
 from models.connections.repository import Connection
 from models.enums import EntityType, Outcome, Record, Role
 from models.inbox import links
 from models.inbox.links import Link
 from models.inbox.transitions import Event
+from models.schema.record_summary import RecordSummary
 from sync.engine.call_log import RemoteCall
 from sync.rules.normalization import cut_warning
 from tests.factories import NOW, settings
@@ -236,3 +241,139 @@ def test_the_result_from_before_a_failure_is_back_once_nothing_has_changed(conta
             container.database, web.connection.id, INVOICE, event=event, outcome=outcome, message=message
         )
     assert job.message == "Voucher 40003 of 2026."
+
+
+SUMMARY = RecordSummary(
+    record_number="1024",
+    party="Nordlys Arkitekter AS",
+    party_number="10001",
+    amount=1250050,
+    currency="NOK",
+    record_date=date(2026, 3, 2),
+    due_date=date(2026, 3, 16),
+)
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        (Language.ENGLISH, ("Customer", "12,500.50\xa0NOK", "2 Mar 2026", "Due date", "16 Mar 2026")),
+        (Language.NORWEGIAN, ("Kunde", "12\xa0500,50\xa0NOK", "2. mars 2026", "Forfallsdato", "16. mars 2026")),
+    ],
+)
+def test_a_record_that_needs_attention_shows_customer_amount_and_dates(
+    web: Web, container: Container, language: Language, words: tuple[str, ...]
+) -> None:
+    job = completed_job(container.database, web.connection.id, event=Event.REJECTED, summary=SUMMARY)
+    person = web.as_(Role.OPERATOR, language=language)
+    page = person.get(f"/records/{job.id}").text
+    assert [word for word in (*words, "Nordlys Arkitekter AS (10001)") if word not in page] == []
+    listed = person.get("/records").text
+    assert [word for word in ("Nordlys Arkitekter AS", *words[:3]) if word not in listed] == []
+    asked = person.get("/records/confirm", action="handled", job=str(job.id)).text
+    assert [word for word in ("Nordlys Arkitekter AS", *words[1:3]) if word not in asked] == []
+
+
+def test_a_customer_shows_its_number_and_an_expense_its_supplier(web: Web, container: Container) -> None:
+    customer = Record(EntityType.CUSTOMER, "7")
+    links.save(container.database, web.connection.id, customer, Link("10001"), now=NOW)
+    known = RecordSummary(record_name="Nordlys Arkitekter AS")
+    job = completed_job(container.database, web.connection.id, customer, summary=known)
+    page = web.as_(Role.VIEWER).get(f"/records/{job.id}").text
+    assert re.search(r"<dt>Name</dt>\s*<dd>Nordlys Arkitekter AS</dd>", page)
+    assert re.search(r"<dt>Number</dt>\s*<dd>10001</dd>", page)
+    voucher, known = Record(EntityType.EXPENSE, "2026-4-40001"), RecordSummary(party="Byggmaker", amount=125000)
+    completed_job(container.database, web.connection.id, voucher, summary=known)
+    page = web.as_(Role.VIEWER).get("/expenses").text
+    assert 'data-label="Supplier">Byggmaker<' in page
+    assert "1,250.00" in page
+
+
+@pytest.fixture
+def invoices(web: Web, container: Container) -> None:
+    """Sixty invoices of sixty days and amounts, the latest for the least."""
+    for n in range(60):
+        known = RecordSummary(amount=100 * (60 - n), currency="NOK", record_date=date(2026, 1, 1) + timedelta(n))
+        record = Record(EntityType.INVOICE, str(n))
+        completed_job(container.database, web.connection.id, record, title=f"Invoice {n}", summary=known)
+
+
+def listed(page: str) -> list[int]:
+    return [int(number) for number in re.findall(r">Invoice (\d+)</a>", page)]
+
+
+@pytest.mark.usefixtures("invoices")
+def test_a_date_range_is_added_up_and_survives_paging_and_sorting_by_links(web: Web) -> None:
+    person = web.as_(Role.VIEWER)
+    page = person.get("/records", date_from="2026-01-03", date_to="2026-02-28", sort="date_asc").text
+    assert listed(page) == list(range(2, 52))
+    assert re.search(r"57 records\. Invoices: <span class=\"number\">1,710\.00\xa0NOK</span>", page)
+    assert 'aria-sort="ascending"' in page
+    (older,) = re.findall(r'rel="next" href="([^"]+)"', page)
+    assert listed(person.get(unescape(older)).text) == list(range(52, 59))
+    (by_amount,) = re.findall(r'<a href="([^"]+)">Amount</a>', page)
+    assert listed(person.get(unescape(by_amount)).text)[:2] == [2, 3]
+    (turned,) = re.findall(r'<a href="([^"]+)">Date</a>', page)
+    assert listed(person.get(unescape(turned)).text)[:2] == [58, 57]
+
+
+@pytest.mark.usefixtures("invoices")
+def test_a_filter_that_makes_no_sense_asks_for_nothing(web: Web) -> None:
+    page = web.as_(Role.VIEWER).get("/records", date_from="soon", sort="colour", page="i5-1").text
+    assert len(listed(page)) == 50
+    assert "60 records" not in page
+
+
+@pytest.mark.usefixtures("invoices")
+def test_what_is_too_much_to_add_up_is_said(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(job_list, "MAX_TOTALED_ROWS", 10)
+    assert "More than 10 records." in web.as_(Role.VIEWER).get("/records", type="invoice").text
+
+
+def sheet(answer: requests.Response, delimiter: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(answer.content.decode().removeprefix("\ufeff").splitlines(), delimiter=delimiter))
+
+
+@pytest.mark.usefixtures("invoices")
+def test_what_is_filtered_is_downloaded_whole_for_programs_and_for_norwegian_excel(
+    web: Web, container: Container, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(job_list, "EXPORT_BATCH_SIZE", 7)
+    hostile = RecordSummary(party="=HYPERLINK(1)", amount=-4800000, currency="NOK", record_date=date(2026, 2, 1))
+    completed_job(container.database, web.connection.id, title="Invoice 77", summary=hostile)
+    person = web.as_(Role.VIEWER, language=Language.NORWEGIAN)
+    page = person.get("/records", date_from="2026-02-01", sort="amount_asc").text
+    for_excel, for_programs = re.findall(r'href="([^"]+/export[^"]+)"', page)
+    answer = person.get(unescape(for_programs))
+    assert answer.headers["Content-Type"] == "text/csv; charset=utf-8"
+    assert "attachment" in answer.headers["Content-Disposition"]
+    rows = sheet(answer, ",")
+    assert len(rows) == 30
+    assert {key: rows[0][key] for key in ("party", "amount", "record_date", "state", "entity_type")} == {
+        "party": "'=HYPERLINK(1)",
+        "amount": "-48000.00",
+        "record_date": "2026-02-01",
+        "state": "done",
+        "entity_type": "invoice",
+    }
+    answer = person.get(unescape(for_excel))
+    assert answer.content.startswith(b"\xef\xbb\xbf")
+    rows = sheet(answer, ";")
+    assert len(rows) == 30
+    assert {rows[0][key] for key in ("Kunde eller leverandør", "Beløp inkl. mva", "Dato", "Status")} == {
+        "'=HYPERLINK(1)",
+        "-48000,00",
+        "01.02.2026",
+        "Ferdig",
+    }
+
+
+@pytest.mark.usefixtures("other")
+def test_nobody_downloads_what_they_do_not_see(web: Web, container: Container) -> None:
+    completed_job(container.database, web.connection.id, Record(EntityType.EXPENSE, "2026-4-40001"))
+    one = web.as_(Role.VIEWER, connections=[web.connection.id])
+    assert [row["connection"] for row in sheet(one.get("/records/export"), ",")] == ["Demo AS"]
+    everybody = web.as_(Role.VIEWER)
+    assert [row["connection"] for row in sheet(everybody.get("/records/export"), ",")] == ["Fjord AS", "Demo AS"]
+    assert [row["entity_type"] for row in sheet(everybody.get("/expenses/export"), ",")] == ["expense"]
+    assert web.nobody().get("/records/export").status_code == 303

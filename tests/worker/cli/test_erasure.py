@@ -38,7 +38,8 @@ WRITTEN = ("østby", "ostby", "stby", "kåre", "kare.")
 
 OTHERS = {
     "accepted_discrepancies": "key fingerprint",
-    "sync_jobs": "entity_type record_id state dependency_type dependency_id outcome error_code sent_as sent_vat",
+    "sync_jobs": "entity_type record_id state dependency_type dependency_id outcome error_code sent_as sent_vat party_number "
+    "currency",
     "connections": "token_hash secrets",
     "cursors": "entity_type",
     "restored_lanes": "entity_type",
@@ -152,6 +153,8 @@ def test_what_is_known_of_a_person_is_shown(container: Container) -> None:
         ("audit_log", "action"),
         ("sync_jobs", "title"),
         ("sync_jobs", "search_terms"),
+        ("sync_jobs", "record_name"),
+        ("sync_jobs", "party"),
         ("connections", "paused_because"),
         ("operations", "result"),
         ("event_deliveries", "answer"),

@@ -1,0 +1,85 @@
+"""Sheets: rows as CSV for programs, or as Norwegian Excel opens them."""
+
+import csv
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from io import StringIO
+from typing import Any
+
+from i18n.formatting import OSLO
+
+FORMULA = re.compile(r"[=+@\t\r-]")
+"""What a spreadsheet would take a text for that begins so."""
+
+BYTE_ORDER_MARK = "\ufeff"
+"""What Excel knows UTF-8 by."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sheet:
+    """What each column holds, by its key in a row, and the heading above it.
+
+    Instants in a row are in UTC and ``amounts`` in hundredths. As CSV, programs get commas, dots and ISO 8601.
+    ``for_excel`` is what Excel set to Norwegian opens: semicolons, decimal commas, Oslo time, a byte order mark.
+    """
+
+    columns: Mapping[str, str]
+    amounts: frozenset[str] = frozenset()
+    for_excel: bool = False
+
+    def lines(self, rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+        """Yield the headings and then each row, with the end of its line."""
+        yield (BYTE_ORDER_MARK if self.for_excel else "") + self._line([*self.columns.values()])
+        for row in rows:
+            yield self._line([self._cell(key, row[key]) for key in self.columns])
+
+    def _line(self, cells: Sequence[str]) -> str:
+        text = StringIO(newline="")
+        csv.writer(text, delimiter=";" if self.for_excel else ",").writerow(cells)
+        return text.getvalue()
+
+    def _cell(self, key: str, value: object) -> str:
+        match value:
+            case bool():
+                return str(value).lower()
+            case int() if key in self.amounts:
+                kroner = f"{Decimal(value) / 100:.2f}"
+                return kroner.replace(".", ",") if self.for_excel else kroner
+            case datetime() if self.for_excel:
+                return f"{value.astimezone(OSLO):%d.%m.%Y %H:%M:%S}"
+            case date() if self.for_excel:
+                return f"{value:%d.%m.%Y}"
+            case str():
+                return f"'{value}" if FORMULA.match(value) else value
+        return as_text(plain(value))
+
+
+def plain(value: Any) -> Any:  # noqa: ANN401 - whatever a row holds
+    """Return a value as JSON has it."""
+    match value:
+        case datetime():
+            return value.astimezone(UTC).isoformat()
+        case date():
+            return value.isoformat()
+        case frozenset() | set():
+            return sorted(value)
+        case tuple():
+            return list(value)
+    return value
+
+
+def as_text(value: object) -> str:
+    """Write a value in a cell."""
+    match value:
+        case None:
+            return ""
+        case dict():
+            return ", ".join(f"{key}={as_text(each)}" for key, each in value.items())
+        case list() | tuple():
+            return ", ".join(map(as_text, value))
+        case set() | frozenset():
+            return ", ".join(sorted(map(str, value)))
+    return str(value)
