@@ -9,7 +9,7 @@ from typing import Any
 import structlog
 from cryptography.fernet import InvalidToken
 from pydantic import SecretStr
-from sqlalchemy import delete, or_, select, update
+from sqlalchemy import Update, delete, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -322,9 +322,21 @@ class Connections:
 
     def note_test(self, connection_id: int, *, failed_checks: int, at: datetime) -> None:
         """Note what a test found that began ``at`` an instant (UTC), unless a later one is noted."""
-        later = ConnectionRow.tested_at > at
-        noted = update(ConnectionRow).where(ConnectionRow.id == connection_id, or_(later.is_(None), ~later))
-        self._database.execute(noted.values(tested_at=at, failed_checks=failed_checks))
+        noted = _not_tested_after(connection_id, at)
+        self._database.execute(noted.values(tested_at=at, failed_checks=failed_checks, failed_login=False))
+
+    def note_login(self, connection_id: int, *, works: bool, at: datetime) -> None:
+        """Note whether the credentials worked that were tried out at an instant (UTC), unless a test began later.
+
+        They look at less than a test, so where they work they clear only what credentials that failed have left.
+        """
+        noted, row = _not_tested_after(connection_id, at), ConnectionRow
+        if works:
+            change = noted.where(row.failed_login).values(failed_checks=0, failed_login=False)
+        else:
+            alone = or_(row.failed_login, row.failed_checks == 0)
+            change = noted.values(failed_checks=func.greatest(row.failed_checks, 1), failed_login=alone)
+        self._database.execute(change)
 
     def rotate_keys(self) -> tuple[int, Sequence[str]]:
         """Encrypt all secrets anew with the newest key.
@@ -444,6 +456,11 @@ def _lead_elsewhere(
     questions.void_all(session, row.id, now=now)
     vat_checks.forget(session, row.id)
     row.client_number = client_number
+
+
+def _not_tested_after(connection_id: int, at: datetime) -> Update:
+    later = ConnectionRow.tested_at > at
+    return update(ConnectionRow).where(ConnectionRow.id == connection_id, or_(later.is_(None), ~later))
 
 
 def _plain(settings: ConnectionSettings) -> dict[str, Any]:

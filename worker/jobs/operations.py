@@ -11,7 +11,7 @@ import structlog
 from pydantic import SecretStr
 
 from i18n.messages import msg
-from models.admin.operations import RECONCILIATIONS, TESTS, Operation, OperationResult, OperationType
+from models.admin.operations import RECONCILIATIONS, Operation, OperationResult, OperationType
 from models.connections.repository import Connection
 from models.database import DatabaseUnavailableError
 from models.receivers.outbox import EventType, OutgoingEvent
@@ -99,8 +99,10 @@ def _run(container: Container, operation: Operation) -> bool:
 
 
 def _failed(container: Container, operation: Operation, finding: Finding, *, began: datetime) -> OperationResult:
-    if operation.type in TESTS:
+    if operation.type is OperationType.DIAGNOSTICS:
         container.connections.note_test(operation.connection_id, failed_checks=1, at=began)
+    if operation.type is OperationType.VERIFICATION:
+        container.connections.note_login(operation.connection_id, works=False, at=began)
     return as_result(DiagnosticsReport([finding]))
 
 
@@ -156,7 +158,7 @@ def _verified(container: Container, _operation: Operation, connection: Connectio
     identity = diagnostics.check(container, connection.settings)
     if identity.client_number:
         verify_client(container.connections, connection.id, connection.settings, identity.client_number)
-    container.connections.note_test(connection.id, failed_checks=0, at=began)
+    container.connections.note_login(connection.id, works=True, at=began)
     found = msg("Signed in to both systems (24SevenOffice client: {client}).", client=identity.client)
     return as_result(DiagnosticsReport([good(found, check="login.login")]))
 

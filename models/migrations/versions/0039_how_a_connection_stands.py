@@ -46,6 +46,7 @@ def upgrade() -> None:
     op.add_column("sessions", sa.Column("notice", postgresql.JSONB()))
     op.add_column("connections", sa.Column("tested_at", sa.DateTime(timezone=True)))
     op.add_column("connections", sa.Column("failed_checks", sa.Integer(), server_default="0", nullable=False))
+    op.add_column("connections", sa.Column("failed_login", sa.Boolean(), server_default="false", nullable=False))
     op.add_column("connections", sa.Column("api_key_saved_at", sa.DateTime(timezone=True)))
     op.execute(NOT_STARTED)
     op.execute(NOTE_TESTS)
@@ -54,6 +55,6 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Go one version down."""
-    for name in ("api_key_saved_at", "failed_checks", "tested_at"):
+    for name in ("api_key_saved_at", "failed_login", "failed_checks", "tested_at"):
         op.drop_column("connections", name)
     op.drop_column("sessions", "notice")

@@ -119,6 +119,23 @@ def test_an_older_test_that_ends_later_does_not_replace_a_newer_one(
     assert only(database).problems == []
 
 
+def test_credentials_that_work_clear_what_failed_ones_left_and_no_error_of_a_test(
+    database: Database, connections: Connections, tested: Connection
+) -> None:
+    connections.note_login(tested.id, works=False, at=NOW)
+    connections.note_login(tested.id, works=False, at=NOW)
+    assert only(database).problems == [HealthProblem.TEST_FAILED]
+    connections.note_login(tested.id, works=True, at=NOW)
+    assert only(database).problems == []
+    connections.note_test(tested.id, failed_checks=1, at=NOW)
+    for works in (True, False, True):
+        connections.note_login(tested.id, works=works, at=NOW)
+        assert only(database).problems == [HealthProblem.TEST_FAILED]
+    connections.note_test(tested.id, failed_checks=0, at=NOW)
+    connections.note_login(tested.id, works=False, at=NOW - HOUR)
+    assert only(database).problems == []
+
+
 def test_a_connection_whose_last_test_failed_is_only_started_despite_that(
     database: Database, connections: Connections
 ) -> None:
