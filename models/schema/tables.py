@@ -91,8 +91,8 @@ class ConnectionRow(Base):
     client in 24SevenOffice, which no other connection has; None until a login has shown it.
     Until ``webhook_limited_until`` what is new here is left to the polls. The webhook has its address since
     ``webhook_token_at``, None where that is from before it was noted. The last test began at ``tested_at`` and
-    found ``failed_checks`` errors; one of a ``failed_login`` was found by trying the credentials only. Moment's key
-    was entered at ``api_key_saved_at``, None where that is not known.
+    found ``failed_checks`` errors; one of a ``failed_login`` was found by trying the credentials only. Moment's
+    key was entered at ``api_key_saved_at``, None where that is not known.
     """
 
     __tablename__ = "connections"
