@@ -4,6 +4,7 @@ import re
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any
 from urllib.parse import urlencode, urljoin, urlsplit
 
@@ -46,8 +47,7 @@ class Surfer:
         ahead, seen = deque(starts), Counter[str]()
         while ahead:
             address = ahead.popleft()
-            route = self.route(address)
-            if address in self.pages or seen[route] >= ENOUGH:
+            if address in self.pages or seen[route := self.route(address)] >= ENOUGH:
                 continue
             seen[route] += 1
             self.pages[address] = page = self.session.get(self.url + address, timeout=10)
@@ -72,7 +72,7 @@ class Surfer:
     def route(self, address: str) -> str:
         """Return which route answers at an address; where two do, the one that names it more exactly."""
         path = urlsplit(address).path
-        fitting = [each for each in self.routes if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", each), path)]
+        fitting = [each for each in self.routes if _pattern(each).fullmatch(path)]
         return min(fitting, key=lambda each: each.count("{"), default="")
 
     def _ways_on(self, address: str, page: requests.Response) -> Iterator[str]:
@@ -93,6 +93,11 @@ class Surfer:
                 there = urlsplit(urljoin(page.url, action or "")).path
                 fields = _fields(form)
                 yield Form(page=address, route=self.route(there), action=there, method=form.method, fields=fields)
+
+
+@cache
+def _pattern(route: str) -> re.Pattern[str]:
+    return re.compile(re.sub(r"\{\w+\}", "[^/]+", route))
 
 
 def _fields(form: FormElement) -> dict[str, tuple[str, ...]]:
