@@ -119,6 +119,7 @@ class Database:
             pool_timeout=10,
             connect_args=timeouts,
             hide_parameters=True,  # they may be secrets, and errors are logged
+            use_native_hstore=False,  # no column has that type, and each connection would begin by asking for it
             executemany_mode="values_plus_batch",  # the rows of a batch are changed in one round trip
         )
         _ask_where_something_waits(self._engine)
