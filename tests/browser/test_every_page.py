@@ -187,3 +187,22 @@ def faults(person: Person) -> Iterator[str]:
 
 def unfold(person: Person) -> None:
     person.page.evaluate("document.querySelectorAll('details').forEach((folded) => { folded.open = true })")
+
+
+def test_a_list_is_printed_without_what_only_a_screen_needs(
+    one_system: RunningSystem, sit_down: Callable[..., Person]
+) -> None:
+    assert one_system
+    person = sit_down(**WINDOWS["dark phone"])
+    person.sign_in(ANNE, PASSWORD, path="/records?sort=date")
+    page = person.page
+    page.emulate_media(media="print")
+    shown = [
+        place
+        for place in ("nav", ".filters", ".actions", ".exports", "footer")
+        if page.locator(place).first.is_visible()
+    ]
+    assert shown == []
+    assert page.get_by_role("columnheader", name="Amount").is_visible()
+    assert page.evaluate("getComputedStyle(document.querySelector('td[data-label]')).display") == "table-cell"
+    assert page.evaluate("getComputedStyle(document.body).color") == "rgb(28, 35, 33)"
