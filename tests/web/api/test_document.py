@@ -22,6 +22,9 @@ from worker.container import Container, clock
 FEW, MANY = 5, 1250
 """Requests of each test, as often as all others and by ``make fuzz-api``."""
 
+REFUSALS = [400, 401, 403, 404, 405, 409, 413, 415, 422, 428, 429]
+"""What a request may be answered that does not fit the document; one that is also too long, with 413."""
+
 
 @pytest.fixture
 def container(database_url: str, redis_url: str) -> Iterator[Container]:
@@ -48,7 +51,7 @@ def known(web: Web, container: Container) -> dict[str, object]:
 def test_every_answer_is_as_the_document_says(
     program: Program, known: dict[str, object], mode: GenerationMode, examples: int
 ) -> None:
-    schema = schemathesis.openapi.from_dict(described())
+    schema = schemathesis.openapi.from_dict(described(), config=_config())
     operations: list[Any] = [each.ok() for each in schema.get_all_operations()]  # type: ignore[union-attr]  # all are
     cases = st.one_of([each.as_strategy(generation_mode=mode) for each in operations])
 
@@ -65,7 +68,7 @@ def test_every_answer_is_as_the_document_says(
 @pytest.mark.parametrize("examples", [1, pytest.param(MANY // 5, marks=pytest.mark.thousands)])
 @pytest.mark.usefixtures("known")
 def test_what_was_created_can_be_used(program: Program, examples: int) -> None:
-    schema = schemathesis.openapi.from_dict(described())
+    schema = schemathesis.openapi.from_dict(described(), config=_config())
 
     class Steps(schema.as_state_machine()):  # type: ignore[misc]  # made for this document
         def get_call_kwargs(self, case: Case[Any]) -> dict[str, Any]:  # noqa: ARG002 - as it is called
@@ -75,6 +78,10 @@ def test_what_was_created_can_be_used(program: Program, examples: int) -> None:
             case.validate_response(response, excluded_checks=[positive_data_acceptance])
 
     Steps.run(settings=settings(max_examples=examples, stateful_step_count=10))
+
+
+def _config() -> schemathesis.Config:
+    return schemathesis.Config.from_dict({"checks": {"negative_data_rejection": {"expected-statuses": REFUSALS}}})
 
 
 def described() -> dict[str, Any]:
