@@ -10,6 +10,7 @@ from redis.exceptions import LockError
 from integrations.mail.alert_email import compose, in_ascii
 from models.connections import alert_outbox
 from models.connections.alert_outbox import AlertType, DeliveryStatus, PendingAlert
+from models.database import DatabaseUnavailableError
 from sync.errors import RejectedError, UnavailableError
 from worker.container import Container
 
@@ -34,7 +35,13 @@ def send_due_alerts(container: Container) -> None:
                 container.database, now=container.clock(), pause=PAUSE_BETWEEN_EMAILS
             ):
                 lock.reacquire()
-                _send_to(container, address)
+                try:
+                    _send_to(container, address)
+                except DatabaseUnavailableError:
+                    raise
+                except Exception:  # that of one address holds up no other
+                    log.exception("email_crashed")
+                    container.metrics.emails.labels("crashed").inc()
     except LockError:
         log.info("alerts_sent_by_another_worker")
 

@@ -76,7 +76,7 @@ class Metrics:
         self.budget_refusals = counter(
             "moment24_budget_refusals", "Requests to 24SevenOffice that there was none for", ("for", "error_code")
         )
-        self.emails = counter("moment24_emails", "Mails that were sent, refused or delayed", ("status",))
+        self.emails = counter("moment24_emails", "Mails that were sent, refused, delayed or crashed", ("status",))
         self.deliveries = counter("moment24_event_deliveries", "Attempts to deliver an event", ("status",))
         self.task_seconds = histogram("moment24_task_seconds", "How long tasks of workers took", ("task",))
         self.tasks_running = Gauge(

@@ -121,6 +121,16 @@ def test_a_subject_arrives_as_it_was_written_wherever_it_is_folded(title: str) -
         assert max(map(len, head.splitlines())) <= 78
 
 
+@pytest.mark.parametrize("alert_type", AlertType)
+def test_each_type_of_alert_is_a_mail_with_what_it_says(alert_type: AlertType) -> None:
+    one = alert("Demo AS", alert_type=alert_type, since=WEEK)
+    for told in ([one], [one, replace(one, id=2, title="Second AS")]):
+        sent = mail(*told)
+        for kind in ("plain", "html"):
+            assert text(sent, kind).count(one.message) == len(told)
+        assert sent["Subject"]
+
+
 @pytest.mark.parametrize("kind", ["plain", "html"])
 def test_a_mail_says_what_is_wrong_what_to_do_and_where(kind: Literal["plain", "html"]) -> None:
     body = unescape(text(mail(alert()), kind))

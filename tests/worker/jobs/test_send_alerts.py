@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 import requests
 from pydantic import SecretStr
+from sqlalchemy import update
 
 from i18n.catalog import Language
 from integrations.mail.mailer import Mailer
@@ -13,6 +14,7 @@ from models.connections import alert_outbox
 from models.connections.alert_outbox import Alert, AlertType
 from models.connections.repository import Connection
 from models.enums import Role, Scope
+from models.schema.tables import AlertRow
 from models.users import account_alerts
 from models.users import repository as users
 from models.users.repository import Rights
@@ -155,6 +157,17 @@ def test_an_address_that_does_not_exist_is_not_tried_again_and_keeps_no_mail_fro
         )
         == []
     )
+
+
+def test_a_mail_that_cannot_be_written_holds_up_no_other(
+    container: Container, connection: Connection, mailbox: Mailbox
+) -> None:
+    queue_alert(container, connection, addresses=("a@example.com",))
+    container.database.execute(update(AlertRow).values(type="of a later release"))
+    queue_alert(container, connection, addresses=("b@example.com",))
+    send_due_alerts(container)
+    assert [mail["to"] for mail in mailbox.mails()] == [["b@example.com"]]
+    assert b'moment24_emails_total{status="crashed"} 1.0' in container.metrics.text()
 
 
 def test_two_who_send_at_once_send_one_mail(
