@@ -11,8 +11,8 @@ from typing import Any
 
 from i18n.formatting import OSLO
 
-FORMULA = re.compile(r"[=+@\t\r-]")
-"""What a spreadsheet would take a text for that begins so."""
+FORMULA = re.compile(r"(^|[,;\t\r\n])(?=[=+@\t\r\N{FULLWIDTH EQUALS SIGN}-])")
+"""Where a spreadsheet would see a formula, at the separators of the other form too: it may split there."""
 
 BYTE_ORDER_MARK = "\ufeff"
 """What Excel knows UTF-8 by."""
@@ -52,8 +52,8 @@ class Sheet:
                 return f"{value.astimezone(OSLO):%d.%m.%Y %H:%M:%S}"
             case date() if self.for_excel:
                 return f"{value:%d.%m.%Y}"
-            case str():
-                return f"'{value}" if FORMULA.match(value) else value
+            case str() | list() | tuple() | set() | frozenset() | dict():
+                return FORMULA.sub(r"\1'", as_text(plain(value)))
         return as_text(plain(value))
 
 

@@ -12,6 +12,12 @@ folder=${BACKUP_FOLDER:?is where backups are kept}
 days=${BACKUP_DAYS:-30}
 at=${BACKUP_AT:-02:30}
 source=(--dbname="${DATABASE_URL:-}")  # empty where libpq's own variables say it
+if [[ ${DATABASE_URL:-} =~ ^([^:]+://[^:@/]*):([^/?]*)@([^@]*)$ ]]; then  # others see what is on a command line
+    password=${BASH_REMATCH[2]//\\/\\\\}
+    printf -v PGPASSWORD '%b' "${password//%/\\x}"
+    export PGPASSWORD
+    source=(--dbname="${BASH_REMATCH[1]}@${BASH_REMATCH[3]}")
+fi
 retry_seconds=3600
 day_seconds=86400
 
@@ -44,14 +50,19 @@ dump() {
     wait "$pid"
 }
 
-# Restore into a server that is made for it and taken away afterwards.
+# Restore into a server that is made for it and taken away afterwards. An index may run code that whoever owns the tables
+# has written, so the copy belongs to a role that may do nothing else, and no other can connect.
 restore_for_a_try() {
     local from=$1 counted=$2
     initdb --pgdata="$try/data" --username=postgres --auth=trust --encoding=UTF8 --locale=C --no-sync > "$try/log"
     local options="-c port=5432 -c listen_addresses='' -c unix_socket_directories='$sockets'"
     pg_ctl --pgdata="$try/data" --log="$try/log" --wait start --options="$options -c fsync=off" > /dev/null
     local there=(--host="$sockets" --port=5432 --username=postgres)
-    createdb "${there[@]}" --template=template0 restored
+    createuser "${there[@]}" restorer
+    createdb "${there[@]}" --template=template0 --owner=restorer restored
+    echo "local restored restorer trust" > "$try/data/pg_hba.conf"
+    pg_ctl --pgdata="$try/data" reload > /dev/null
+    there=(--host="$sockets" --port=5432 --username=restorer)
     pg_restore "${there[@]}" --dbname=restored --no-owner --no-acl --exit-on-error "$from"
     sql "${there[@]}" --dbname=restored <<< "$count_rows" > "$counted"
 }

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
-from sqlalchemy import select, text
+from sqlalchemy import make_url, select, text
 
 from local.servers import postgres_binaries
 from models.database import Database
@@ -84,7 +84,7 @@ def test_a_backup_is_kept_and_noted_where_its_copy_holds_the_same(backups: Backu
 def test_a_backup_that_cannot_be_restored_whole_is_not_kept(backups: Backups, database_url: str) -> None:
     with closing(Database(SecretStr(database_url), pool_size=1)) as database:
         database.execute(text("insert into backups (bytes) values (1), (2)"))
-    loses = '"$real" "$@" && psql -q "$1" --port=5432 --username=postgres restored -c "delete from backups where bytes = 1"'
+    loses = '"$real" "$@" && psql -q "$1" --port=5432 --username=restorer restored -c "delete from backups where bytes = 1"'
     backups.wrap("pg_restore", loses)
     done = backups.run()
     assert done.returncode == 1
@@ -92,6 +92,50 @@ def test_a_backup_that_cannot_be_restored_whole_is_not_kept(backups: Backups, da
     assert "The backup FAILED" in done.stdout
     assert backups.kept() == []
     assert noted(database_url) == [1, 2]
+
+
+@pytest.mark.slow
+def test_code_that_comes_with_the_tables_can_do_nothing_to_other_backups(
+    backups: Backups, database_url: str
+) -> None:
+    older = backups.folder / "kept" / "moment24-older.dump"
+    older.touch()
+    with closing(Database(SecretStr(database_url), pool_size=1)) as database:
+        for statement in (
+            f"""
+            CREATE FUNCTION does() RETURNS void LANGUAGE plpgsql AS $$
+            BEGIN
+                EXECUTE $do$ COPY (SELECT 1) TO PROGRAM 'rm {older}' $do$;
+            END $$
+            """,
+            """
+            CREATE FUNCTION runs(number int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS $$
+            BEGIN
+                IF current_database() = 'restored' THEN PERFORM public.does(); END IF;
+                RETURN number;
+            END $$
+            """,
+            "CREATE TABLE bait AS SELECT 1 AS number",
+            "CREATE INDEX bait_index ON bait (runs(number))",
+        ):
+            database.execute(text(statement))
+    done = backups.run()
+    assert "permission denied to COPY to or from an external program" in done.stderr
+    assert (done.returncode, backups.kept()) == (1, [older.name])
+
+
+@pytest.mark.slow
+def test_the_password_of_an_address_is_on_no_command_line(backups: Backups, database_url: str) -> None:
+    url = make_url(database_url).set(username="keeper", password="ø\\x41%/s@")
+    backups.wrap("psql", 'echo "$@" >> commands; exec $real "$@"')
+    with closing(Database(SecretStr(database_url), pool_size=1)) as database:
+        database.execute(text("CREATE ROLE keeper SUPERUSER LOGIN PASSWORD 'ø\\x41%/s@'"))
+        done = backups.run(DATABASE_URL=url.render_as_string(hide_password=False), PGPASSWORD="wrong")
+        database.execute(text("DROP ROLE keeper"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    commands = (backups.folder / "kept" / "commands").read_text()
+    assert f"--dbname=postgresql://keeper@{url.host}:{url.port}/" in commands
+    assert "x41" not in commands
 
 
 def test_a_backup_that_postgresql_refuses_says_why(backups: Backups) -> None:

@@ -133,6 +133,7 @@ def described_api() -> Api:
     return Api()
 
 
+@cache
 def written() -> str:
     """Return the document as ``docs/openapi.json`` has it."""
     return json.dumps(described_api().openapi(), indent=2, ensure_ascii=False) + "\n"

@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
-from pydantic import AwareDatetime, BaseModel, Field, StringConstraints
+from pydantic import BaseModel, Field, StringConstraints
 
 from i18n.messages import code_of, msg
 from models.admin import job_actions, job_list, match_questions
@@ -20,7 +20,7 @@ from models.enums import EntityType, JobState, Outcome, Scope
 from models.users.tokens import TokenScope
 from web.api.caller import MAX_CONNECTION_ID, Caller, RequireScope
 from web.api.problems import ProblemError, invalid
-from web.api.values import PLAIN, SIZE, Body, Cursor, JobId, Limit, Page, key_of
+from web.api.values import PLAIN, SIZE, Body, Cursor, Instant, JobId, Limit, Page, key_of
 from worker import dispatch
 
 router = APIRouter(tags=["Jobs"])
@@ -162,7 +162,7 @@ class JobQuery(BaseModel):
     state: set[JobState] = Field(default=set(), description="In one of these states")
     outcome: set[Outcome] = Field(default=set(), description="Whose last attempt ended so")
     error_code: Text = ""
-    updated_since: AwareDatetime | None = Field(
+    updated_since: Instant | None = Field(
         default=None,
         description="Anything of which has changed at this instant or later. To follow changes, send the time at "
         "which you began the last list, less a minute",

@@ -9,7 +9,7 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Response, status
-from pydantic import AwareDatetime, BaseModel, Field, StringConstraints
+from pydantic import BaseModel, Field, StringConstraints
 
 from i18n.messages import msg
 from models.enums import Scope
@@ -20,7 +20,7 @@ from models.receivers.states import DeliveryState, DisabledBecause, Problem
 from models.users.tokens import TokenScope
 from web.api.caller import MAX_CONNECTION_ID, Caller, RequireScope
 from web.api.problems import ProblemError, invalid
-from web.api.values import PLAIN, SIZE, Body, Cursor, DeliveryId, Limit, Page, ReceiverId, key_of
+from web.api.values import PLAIN, SIZE, Body, Cursor, DeliveryId, Instant, Limit, Page, ReceiverId, key_of
 from worker import dispatch
 
 router = APIRouter(tags=["Event receivers"])
@@ -88,7 +88,7 @@ class Delivery(BaseModel):
 
 
 class Replay(Body):
-    since: AwareDatetime = Field(description="All that failed of what has happened since then")
+    since: Instant = Field(description="All that failed of what has happened since then")
 
 
 class Replayed(BaseModel):

@@ -1,9 +1,12 @@
 """The values that several endpoints take and give: numbers, texts and pages."""
 
+from datetime import UTC, datetime
 from typing import Annotated, Generic, Self, TypeVar
 
 from fastapi import Path, Query
 from pydantic import (
+    AfterValidator,
+    AwareDatetime,
     BaseModel,
     ConfigDict,
     Field,
@@ -14,6 +17,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from i18n.messages import msg
 from models.connections.repository import MAX_NAME_LENGTH
 from models.pagination import Key
 from web.api.caller import MAX_CONNECTION_ID, MAX_ID
@@ -30,6 +34,16 @@ MAX_ERRORS = 100
 MAX_SIZE, SIZE = 200, 50
 """Items of a page, at most and unless asked for otherwise."""
 
+
+def _in_utc(instant: datetime) -> datetime:
+    """PostgreSQL takes no offset of 16 hours or more."""
+    try:
+        return instant.astimezone(UTC)
+    except OverflowError:
+        raise ValueError(msg("Invalid value.")) from None
+
+
+Instant = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 ConnectionId = Annotated[int, Path(ge=1, le=MAX_CONNECTION_ID, description="Number of the connection")]
 JobId = Annotated[int, Path(ge=1, le=MAX_ID, description="Number of the job")]
 ReceiverId = Annotated[int, Path(ge=1, le=MAX_ID, description="Number of the event receiver")]

@@ -1,11 +1,11 @@
 """The audit log: who changed which setting and pressed what; and the email log: who was told what and when."""
 
 from fastapi import APIRouter, Response
-from fastapi.responses import StreamingResponse
 
 from models.admin import audit_log, email_log
 from models.enums import Scope
 from models.pagination import Key
+from web.exports import send_file
 from web.security.auth import Reader, UserContext
 from web.views.filters import Filter
 
@@ -24,8 +24,7 @@ def export_audit_log(context: Reader) -> Response:
     """Send all that the page shows, on its later pages too, as JSON lines."""
     _, scope, users = _asked(context)
     lines = audit_log.export(context.database, scope, users=users)
-    headers = {"Content-Disposition": 'attachment; filename="audit-log.jsonl"'}
-    return StreamingResponse(lines, media_type="application/jsonl", headers=headers)
+    return send_file(context, lines, name="audit-log.jsonl", media_type="application/jsonl")
 
 
 @router.get("/email-log")

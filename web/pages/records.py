@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 from itertools import chain, groupby
 
 from fastapi import APIRouter, HTTPException, Response, status
-from fastapi.responses import StreamingResponse
 from starlette.datastructures import ImmutableMultiDict
 
 from i18n.formatting import OSLO
@@ -22,6 +21,7 @@ from models.pagination import Key, Page
 from sync.engine.context import is_int32
 from sync.error_codes import ERROR_CODES, GROUPS
 from web.dependencies import Form, text
+from web.exports import send_file
 from web.security.auth import Operator, Reader, UserContext
 from web.views.filters import Filter
 from web.views.record_sheet import record_sheet
@@ -164,9 +164,8 @@ def _export(context: UserContext, form: str, *, entity_type: EntityType | None =
     _, job_filter, sort = _asked(context, entity_type)
     views = job_list.every(context.database, job_filter, sort=sort)
     lines = record_sheet(views, for_excel=form == "excel", language=context.current_user.language)
-    name = "expenses" if entity_type else "records"
-    headers = {"Content-Disposition": f'attachment; filename="{name}-{context.now.astimezone(OSLO):%Y-%m-%d}.csv"'}
-    return StreamingResponse(lines, media_type="text/csv; charset=utf-8", headers=headers)
+    name = f"{'expenses' if entity_type else 'records'}-{context.now.astimezone(OSLO):%Y-%m-%d}.csv"
+    return send_file(context, lines, name=name, media_type="text/csv; charset=utf-8")
 
 
 def _asked(context: UserContext, entity_type: EntityType | None) -> tuple[Filter, JobFilter, Sort]:

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Self
 from urllib.parse import urlencode
 
@@ -101,7 +101,7 @@ def _day(text: str) -> date | None:
 
 
 def _instant(text: str) -> datetime | None:
-    with suppress(ValueError):
+    with suppress(ValueError, OverflowError):
         instant = datetime.fromisoformat(text)
-        return instant if instant.tzinfo else None
+        return instant.astimezone(UTC) if instant.tzinfo else None
     return None

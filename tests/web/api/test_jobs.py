@@ -63,7 +63,10 @@ def test_jobs_are_found_by_what_is_asked(web: Web, container: Container, program
     (changed,) = program.get("/jobs", updated_since=since.isoformat()).json()["items"]
     assert changed["id"] == failed
     assert datetime.fromisoformat(changed["updated_at"]) >= since
-    assert problem(program.get("/jobs", updated_since="2026-11-30T12:00:00")) == (422, "invalid")
+    far = program.get("/jobs", updated_since="2026-01-01T00:00:00+16:30").json()["items"]
+    assert {each["id"] for each in far} == {failed, done}
+    for unfit in ("2026-11-30T12:00:00", "0001-01-01T00:00:00+16:30"):
+        assert problem(program.get("/jobs", updated_since=unfit)) == (422, "invalid")
 
 
 def test_a_list_goes_on_where_its_page_ended(web: Web, container: Container, program: Program) -> None:

@@ -146,6 +146,7 @@ def test_records_are_filtered_and_the_filter_survives_paging(web: Web, container
     "query",
     [
         "state=no&type=no&error_code=no&updated_since=no",
+        "updated_since=0001-01-01T00:00:00%2B16:30",
         "page=x",
         "company=%00",
         "text=%F0%9F%98%80%27%00",

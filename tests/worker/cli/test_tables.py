@@ -4,10 +4,12 @@ import csv
 import json
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
+from io import StringIO
 from typing import Any
 
 import pytest
 
+from i18n.sheets import Sheet
 from models.connections.repository import Connection
 from models.enums import Role, Scope
 from models.users import repository as users
@@ -69,6 +71,24 @@ def test_csv_has_dots_for_programs_and_no_formulas_for_spreadsheets(capsys: pyte
     assert row["name"] == "'=Fjord"
     assert (row["amount"], row["on"], row["none"]) == ("-12345.50", "false", "")
     assert row["at"] == "2026-06-01T12:00:00+00:00"
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        ("Ola;=2+5;x", "Ola;'=2+5;x"),
+        ("Ola,-2+5", "Ola,'-2+5"),
+        ("a\r\n@b", "a\r\n'@b"),
+        ("\N{FULLWIDTH EQUALS SIGN}2+5", "'\N{FULLWIDTH EQUALS SIGN}2+5"),
+        (["=2+5"], "'=2+5"),
+        ("Voucher 9, -7 kroner; paid", "Voucher 9, -7 kroner; paid"),
+    ],
+)
+@pytest.mark.parametrize("for_excel", [False, True])
+def test_no_formula_hides_behind_a_separator(value: object, written: str, *, for_excel: bool) -> None:
+    _, line = Sheet(columns={"name": "name"}, for_excel=for_excel).lines([{"name": value}])
+    ((cell,),) = csv.reader(StringIO(line, newline=""), delimiter=";" if for_excel else ",")
+    assert cell == written
 
 
 def test_norwegian_excel_gets_semicolons_decimal_commas_and_its_own_time(

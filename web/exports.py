@@ -1,0 +1,52 @@
+"""Lists that are sent as files: in blocks, a few at a time to each user, and only while they may have them."""
+
+import weakref
+from collections import Counter
+from collections.abc import Callable, Iterator
+from itertools import islice
+
+from fastapi import HTTPException, status
+from fastapi.responses import StreamingResponse
+
+from web.security.auth import UserContext, current_session
+
+LINES_OF_A_BLOCK = 500
+MAX_AT_ONCE = 3
+"""Files that one user is sent at the same time by a process."""
+
+_sending: Counter[int] = Counter()
+"""How many files are being sent to a user."""
+
+
+class ExportEndedError(Exception):
+    """The user may no longer have what is being sent; the file breaks off, so that it does not look whole."""
+
+
+def send_file(context: UserContext, lines: Iterator[str], *, name: str, media_type: str) -> StreamingResponse:
+    """Send lines as a file. Raises HTTPException where the user is being sent enough others."""
+    user_id = context.current_user.id
+    if _sending[user_id] >= MAX_AT_ONCE:
+        raise HTTPException(status.HTTP_429_TOO_MANY_REQUESTS)
+    _sending[user_id] += 1
+    slot = _Slot()
+    release = weakref.finalize(slot, _sending.subtract, [user_id])  # also where it was never begun
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return StreamingResponse(_blocks(context, lines, slot, release), media_type=media_type, headers=headers)
+
+
+class _Slot:
+    """What a file holds as long as it is being sent."""
+
+
+def _blocks(
+    context: UserContext, lines: Iterator[str], _slot: _Slot, release: Callable[[], object]
+) -> Iterator[str]:
+    """Yield many lines at a time, as each block is a turn of its own in the thread pool."""
+    try:
+        while block := "".join(islice(lines, LINES_OF_A_BLOCK)):
+            session = current_session(context.request, context.container)
+            if session is None or session.user.rights != context.current_user.rights:
+                raise ExportEndedError
+            yield block
+    finally:
+        release()
