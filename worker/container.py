@@ -323,7 +323,7 @@ class Container:
         if administers_all or not opens_others(connection.settings, values):
             login = None
             if not SECRET_FIELDS.isdisjoint(values):
-                login = self.operations.record_login(connection.id, actor=actor, now=self.clock())
+                login = self.operations.record_login(connection.id, values, actor=actor, now=self.clock())
             try:
                 self.update_settings(connection.id, values, actor=actor, seen=connection.updated_at)
             except Exception as error:

@@ -11,7 +11,7 @@ from integrations.receivers.public_addresses import PrivateAddressError, PublicA
 from integrations.retry_after import wait_asked_for
 from integrations.transport import BoundedAdapter, OnCall, OversizedAnswerError, ignore_call, open_session
 from models.receivers.deliveries import Attempt
-from models.receivers.states import Problem
+from models.receivers.states import DeliveryProblem
 
 CONNECT_SECONDS, ANSWER_SECONDS = 5.0, 15.0
 """How long connecting may take, and all of an attempt; the specification has 15 to 30 seconds."""
@@ -19,16 +19,16 @@ CONNECT_SECONDS, ANSWER_SECONDS = 5.0, 15.0
 MAX_ANSWER_BYTES = 1024
 """What is read of an answer; for the rest nobody waits."""
 
-PROBLEMS: Mapping[type[Exception], Problem] = {
-    PrivateAddressError: Problem.PRIVATE_ADDRESS,
-    requests.exceptions.SSLError: Problem.TLS,
-    requests.Timeout: Problem.TIMEOUT,
-    TimeoutError: Problem.TIMEOUT,
-    requests.exceptions.ChunkedEncodingError: Problem.UNREADABLE,
-    requests.ConnectionError: Problem.NO_CONNECTION,
-    OversizedAnswerError: Problem.UNREADABLE,
-    OSError: Problem.UNREADABLE,
-    ValueError: Problem.UNREADABLE,
+PROBLEMS: Mapping[type[Exception], DeliveryProblem] = {
+    PrivateAddressError: DeliveryProblem.PRIVATE_ADDRESS,
+    requests.exceptions.SSLError: DeliveryProblem.TLS,
+    requests.Timeout: DeliveryProblem.TIMEOUT,
+    TimeoutError: DeliveryProblem.TIMEOUT,
+    requests.exceptions.ChunkedEncodingError: DeliveryProblem.UNREADABLE,
+    requests.ConnectionError: DeliveryProblem.NO_CONNECTION,
+    OversizedAnswerError: DeliveryProblem.UNREADABLE,
+    OSError: DeliveryProblem.UNREADABLE,
+    ValueError: DeliveryProblem.UNREADABLE,
 }
 """What an error is, the first that it is one of."""
 

@@ -1,5 +1,6 @@
 """Errands: what a page asks of the remote systems, to which only workers talk, and what they answered."""
 
+import json
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -9,13 +10,14 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from cryptography.fernet import InvalidToken
+from pydantic import SecretStr
 from sqlalchemy import ColumnElement, delete, exists, func, select, update
 from sqlalchemy.orm import Session, aliased
 
 from i18n.messages import msg
 from models.connections.alert_outbox import Alert, queue_alert
 from models.connections.repository import SECRET_FIELDS, Connection
-from models.connections.settings import ConnectionSettings
+from models.connections.settings import LOGIN_FIELDS, ConnectionSettings
 from models.connections.vault import Vault
 from models.database import Database
 from models.enums import Scope
@@ -40,7 +42,7 @@ MAX_LOGINS = 5
 """How often typed logins may be tried on a connection within that time, or its clients would tell a password."""
 
 LOGIN_TRIED = "login_tried"
-"""What the result of a saving has along with which a secret was typed, of which nothing else is kept."""
+"""What the result of a saving has along with which a secret was typed, of which at most a keyed hash is kept."""
 
 AGAIN = "again"
 """What an errand is typed with that was asked before and came to nothing."""
@@ -193,16 +195,29 @@ class Operations:
             row.secrets = self._locked(row, asked) if asked else None
             return row.id
 
-    def record_login(self, connection_id: int, *, actor: str, now: datetime) -> int:
-        """Count a login that was typed and is saved at once, and return the number to :meth:`forget` it by.
+    def record_login(
+        self, connection_id: int, values: Mapping[str, object], *, actor: str, now: datetime
+    ) -> int | None:
+        """Count a login that is among settings saved at once, and return the number to :meth:`forget` it by.
 
-        Raises LoginTriesError where logins were tried ``MAX_LOGINS`` times in the last hour.
+        None where the actor has saved the same within the hour, which counts once. Another actor's counts anew:
+        not to count it would say that it is right. Raises LoginTriesError where logins were tried ``MAX_LOGINS``
+        times in the last hour.
         """
+        login = self._vault.keyed_hash(LOGIN_TRIED, str(connection_id), actor, _login_in(values))
         row = OperationRow(connection_id=connection_id, type=OperationType.SAVING, actor=actor)
         row.requested_at = row.completed_at = now
-        row.result = {"findings": [], LOGIN_TRIED: True, "input": {}}
+        row.result = {"findings": [], LOGIN_TRIED: login, "input": {}}
+        known = exists().where(
+            OperationRow.connection_id == connection_id,
+            OperationRow.type == OperationType.SAVING,
+            OperationRow.requested_at >= now - WORTHWHILE,
+            OperationRow.result[LOGIN_TRIED].astext == login,
+        )
         with self._database.transaction() as session:
             session.get(ConnectionRow, connection_id, with_for_update=FOR_NO_KEY_UPDATE)
+            if session.scalar(select(known)):
+                return None
             self._expect_few_logins(session, connection_id, now=now)
             session.add(row)
             session.flush()
@@ -442,6 +457,13 @@ class Operations:
 
     def _opened(self, row: OperationRow) -> dict[str, str]:
         return self._vault.decrypt_values(row.secrets or "", PURPOSE, row.connection_id, row.id)
+
+
+def _login_in(values: Mapping[str, object]) -> str:
+    told = {name: values[name] for name in sorted(LOGIN_FIELDS) if name in values}
+    return json.dumps(
+        {name: each.get_secret_value() if isinstance(each, SecretStr) else each for name, each in told.items()}
+    )
 
 
 def _has_secret(typed: Mapping[str, str]) -> bool:

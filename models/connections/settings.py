@@ -34,6 +34,9 @@ PROOFS: Mapping[str, tuple[Collection[str], Message]] = {
 }
 """The secrets, each with the settings that say whose books it opens, and why it must be typed again with them."""
 
+LOGIN_FIELDS = frozenset(PROOFS).union(*(names for names, _ in PROOFS.values()))
+"""The settings by which both systems are entered."""
+
 MAX_ERROR_EMAILS = 20
 
 FIRST_DAY = date(2000, 1, 1)

@@ -19,7 +19,7 @@ from models.enums import Role
 from models.pagination import SIZE, Key, Page, following, paged
 from models.receivers.outbox import EventType
 from models.receivers.repository import disable, give_up_not_wanted, host_of, is_wanted
-from models.receivers.states import DISABLED_AFTER, DeliveryState, DisabledBecause, Problem
+from models.receivers.states import DISABLED_AFTER, DeliveryProblem, DeliveryState, DisabledBecause
 from models.schema.locks import FOR_NO_KEY_UPDATE
 from models.schema.receiver_tables import EventDeliveryRow, EventReceiverRow, EventRow
 from models.schema.statements import made_of
@@ -80,7 +80,7 @@ class Attempt:
 
     http_status: int | None = None
     answer: str = ""
-    problem: Problem | None = None
+    problem: DeliveryProblem | None = None
     retry_after: timedelta | None = None
 
     @property
@@ -103,7 +103,7 @@ class DeliveryView:
     attempted_at: datetime | None
     http_status: int | None
     answer: str
-    problem: Problem | None
+    problem: DeliveryProblem | None
 
 
 def due_receivers(database: Database, *, now: datetime) -> Sequence[int]:
@@ -217,7 +217,7 @@ def log_page(database: Database, receiver_id: int, *, key: Key | None, size: int
                 row,
                 type=EventType(row.type),
                 state=DeliveryState(row.state),
-                problem=Problem(row.problem) if row.problem else None,
+                problem=DeliveryProblem(row.problem) if row.problem else None,
             )
             for row in rows
         ]

@@ -20,7 +20,7 @@ from models.database import Database
 from models.enums import Scope
 from models.receivers import outbox
 from models.receivers.outbox import EVENT_TYPES, EventType
-from models.receivers.states import DeliveryState, DisabledBecause, Problem
+from models.receivers.states import DeliveryProblem, DeliveryState, DisabledBecause
 from models.schema.audit_entries import add_entry
 from models.schema.locks import FOR_NO_KEY_UPDATE
 from models.schema.receiver_tables import EventDeliveryRow, EventReceiverRow, EventRow, ReceiverConnectionRow
@@ -282,7 +282,7 @@ def give_up_not_wanted(session: Session, receiver_id: int) -> None:
         EventReceiverRow.id == receiver_id,
         not_(is_wanted()),
     )
-    given_up = {"state": DeliveryState.FAILED, "due_at": None, "problem": Problem.NOT_WANTED}
+    given_up = {"state": DeliveryState.FAILED, "due_at": None, "problem": DeliveryProblem.NOT_WANTED}
     session.execute(update(EventDeliveryRow).where(*not_wanted).values(**given_up))
 
 

@@ -12,7 +12,7 @@ class DeliveryState(StrEnum):
     FAILED = "failed"
 
 
-class Problem(StrEnum):
+class DeliveryProblem(StrEnum):
     """Why an attempt got no answer that can be read, or was not made.
 
     That is where the secret cannot be opened, or where a changed receiver is not for the event any more.

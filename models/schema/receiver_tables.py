@@ -64,7 +64,7 @@ class EventDeliveryRow(Base):
     """An event on its way to a receiver; ``due_at`` is None once it has ended.
 
     ``http_status`` and ``answer`` (its first KiB) are those of the last attempt, ``problem`` is what kept it from
-    any: one of :class:`models.receivers.states.Problem`.
+    any: one of :class:`models.receivers.states.DeliveryProblem`.
     """
 
     __tablename__ = "event_deliveries"

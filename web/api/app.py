@@ -151,6 +151,8 @@ def scopes_of(api: FastAPI) -> Iterator[tuple[tuple[str, str], RequireScope]]:
 def _describe(told: dict[str, Any], scopes: dict[tuple[str, str], RequireScope]) -> None:
     schemas = told["components"].setdefault("schemas", {})
     for model in (FieldProblem, Problem):
+        if model.__name__ in schemas:
+            raise ValueError(f"another schema has the name {model.__name__} of one of the errors")
         schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
         schemas[model.__name__] = {name: value for name, value in schema.items() if name != "$defs"}
     for unused in ("HTTPValidationError", "ValidationError"):

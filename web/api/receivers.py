@@ -16,7 +16,7 @@ from models.enums import Scope
 from models.receivers import deliveries
 from models.receivers.outbox import EVENT_TYPES, EventType
 from models.receivers.repository import MAX_URL_LENGTH, Receiver
-from models.receivers.states import DeliveryState, DisabledBecause, Problem
+from models.receivers.states import DeliveryProblem, DeliveryState, DisabledBecause
 from models.users.tokens import TokenScope
 from web.api.caller import MAX_CONNECTION_ID, Caller, RequireScope
 from web.api.problems import ProblemError, invalid
@@ -84,7 +84,7 @@ class Delivery(BaseModel):
     attempted_at: datetime | None
     http_status: int | None = Field(description="What the last attempt was answered with")
     answer: str = Field(description="The beginning of that answer")
-    problem: Problem | None = Field(description="Why there was no answer")
+    problem: DeliveryProblem | None = Field(description="Why there was no answer")
 
 
 class Replay(Body):

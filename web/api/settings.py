@@ -97,8 +97,8 @@ def change_settings(
 ) -> Any:  # noqa: ANN401 - made above
     """Change settings. A connection that paused itself works again.
 
-    Settings that may open another company's books are tried out by a worker first, and saved once both systems
-    accept them (202), unless the token is for all connections. Then the secret must be sent too.
+    A token for some connections that changes the user name, the identity id or the company sends the secret too:
+    a worker saves them once both systems accept them (202). All else is saved at once.
     """
     connection = caller.connection(connection_id)
     if if_match is None:

@@ -16,7 +16,7 @@ from models.pagination import Key
 from models.receivers import deliveries
 from models.receivers.outbox import EVENT_TYPES, EventType
 from models.receivers.repository import Receiver, UnknownReceiverError
-from models.receivers.states import DeliveryState, DisabledBecause, Problem
+from models.receivers.states import DeliveryProblem, DeliveryState, DisabledBecause
 from models.users.passwords import InvalidInputError
 from web.dependencies import Form, chosen_connections, text
 from web.pages.confirmation import confirm_identity
@@ -57,15 +57,15 @@ EVENTS = {
     EventType.RECEIVER_TEST: msg("Test"),
 }
 PROBLEMS = {
-    Problem.TIMEOUT: msg("No response within 15 seconds"),
-    Problem.NO_CONNECTION: msg("Unreachable"),
-    Problem.PRIVATE_ADDRESS: msg(
+    DeliveryProblem.TIMEOUT: msg("No response within 15 seconds"),
+    DeliveryProblem.NO_CONNECTION: msg("Unreachable"),
+    DeliveryProblem.PRIVATE_ADDRESS: msg(
         "The host name resolves to a non-public address, and RECEIVER_PRIVATE_NETWORKS is not set"
     ),
-    Problem.TLS: msg("Invalid certificate"),
-    Problem.UNREADABLE: msg("Unreadable response"),
-    Problem.SECRET_UNREADABLE: msg("The secret can't be decrypted. Generate a new one"),
-    Problem.NOT_WANTED: msg("The receiver no longer subscribes to this event"),
+    DeliveryProblem.TLS: msg("Invalid certificate"),
+    DeliveryProblem.UNREADABLE: msg("Unreadable response"),
+    DeliveryProblem.SECRET_UNREADABLE: msg("The secret can't be decrypted. Generate a new one"),
+    DeliveryProblem.NOT_WANTED: msg("The receiver no longer subscribes to this event"),
 }
 STATES: dict[DeliveryState, tuple[str, Message]] = {
     DeliveryState.PENDING: ("waits", msg("Queued")),

@@ -15,7 +15,7 @@ from models.receivers import deliveries
 from models.receivers.deliveries import Attempt, Delivery, ReceiverLease
 from models.receivers.outbox import EventType
 from models.receivers.repository import UnknownReceiverError
-from models.receivers.states import Problem
+from models.receivers.states import DeliveryProblem
 from worker.container import Container
 
 log = structlog.get_logger()
@@ -85,7 +85,7 @@ def _send(container: Container, lease: ReceiverLease, delivery: Delivery) -> Att
         secrets = container.receivers.secrets(lease.receiver_id, now=now)
     except InvalidToken:
         log.error("receiver_secret_unreadable", receiver=lease.receiver_id)  # noqa: TRY400 - no bug of ours
-        return Attempt(problem=Problem.SECRET_UNREADABLE)
+        return Attempt(problem=DeliveryProblem.SECRET_UNREADABLE)
     headers = signed(secrets, message_id=str(delivery.event_id), at=now, body=body)
     return container.receiver_client.send(lease.url, body, headers)
 

@@ -11,7 +11,7 @@ from standardwebhooks import Webhook, WebhookVerificationError
 from integrations.receivers.client import MAX_ANSWER_BYTES, ReceiverClient, signed
 from integrations.receivers.public_addresses import is_public
 from models.receivers.deliveries import Attempt
-from models.receivers.states import Problem
+from models.receivers.states import DeliveryProblem
 from tests.event_receiver import Program, program
 from tests.integrations import certificate
 from tests.integrations.hostile_server import OK, TOO_LARGE, TOO_SLOW, Answer, sends, serving
@@ -68,7 +68,7 @@ def test_an_address_of_the_internet_is_public(address: str) -> None:
 @pytest.mark.parametrize("host", WRITTEN)
 def test_this_machine_is_not_reached_however_its_address_is_written(listener: Program, host: str) -> None:
     port = listener.url.rpartition(":")[2]
-    assert sent(client(), f"http://{host}:{port}") == Attempt(problem=Problem.PRIVATE_ADDRESS)
+    assert sent(client(), f"http://{host}:{port}") == Attempt(problem=DeliveryProblem.PRIVATE_ADDRESS)
     assert listener.headers == []
 
 
@@ -96,7 +96,7 @@ def test_a_name_that_leads_to_a_private_address_is_not_connected_to(
 ) -> None:
     names(monkeypatch, addresses)
     port = listener.url.rpartition(":")[2]
-    assert sent(client(), f"http://rebound.example:{port}") == Attempt(problem=Problem.PRIVATE_ADDRESS)
+    assert sent(client(), f"http://rebound.example:{port}") == Attempt(problem=DeliveryProblem.PRIVATE_ADDRESS)
     assert listener.headers == []
 
 
@@ -112,7 +112,7 @@ def test_a_name_that_changes_after_it_was_checked_leads_to_the_address_that_was_
     names(monkeypatch, ["93.184.216.34"], ["127.0.0.1"])
     monkeypatch.setattr("urllib3.util.connection.create_connection", connect)
     port = listener.url.rpartition(":")[2]
-    assert sent(client(), f"http://rebound.example:{port}") == Attempt(problem=Problem.NO_CONNECTION)
+    assert sent(client(), f"http://rebound.example:{port}") == Attempt(problem=DeliveryProblem.NO_CONNECTION)
     assert connected == ["93.184.216.34"]
     assert listener.headers == []
 
@@ -128,7 +128,7 @@ def test_the_certificate_must_be_that_of_the_name_and_not_of_the_address(
         port = url.rpartition(":")[2]
         assert sent(client(answer_seconds=5), f"https://127.0.0.1:{port}").http_status == 200
         other = sent(client(answer_seconds=5), f"https://other.example:{port}")
-    assert other == Attempt(problem=Problem.TLS)
+    assert other == Attempt(problem=DeliveryProblem.TLS)
 
 
 @pytest.fixture
@@ -149,7 +149,7 @@ def proxy(listener: Program, monkeypatch: pytest.MonkeyPatch) -> Program:
 )
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_no_proxy_is_asked_for_a_private_address(proxy: Program, scheme: str, host: str) -> None:
-    assert sent(client(), f"{scheme}://{host}/events") == Attempt(problem=Problem.PRIVATE_ADDRESS)
+    assert sent(client(), f"{scheme}://{host}/events") == Attempt(problem=DeliveryProblem.PRIVATE_ADDRESS)
     assert (proxy.headers, proxy.received) == ([], [])
 
 
@@ -195,7 +195,9 @@ def test_of_an_answer_the_first_kib_is_read_and_how_long_it_asks_to_wait(listene
 def test_an_answer_that_drips_is_given_up(answer: Answer) -> None:
     began = time.monotonic()
     with serving(answer) as url:
-        assert sent(client(private_networks=True, answer_seconds=0.3), url) == Attempt(problem=Problem.TIMEOUT)
+        assert sent(client(private_networks=True, answer_seconds=0.3), url) == Attempt(
+            problem=DeliveryProblem.TIMEOUT
+        )
     assert time.monotonic() - began < 5
 
 
@@ -219,4 +221,7 @@ def test_a_packed_answer_is_not_unpacked_beyond_its_first_kib() -> None:
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1/", "http://nowhere.invalid/", "http://a..b/", "http://[::1/"])
 def test_what_cannot_be_reached_is_a_failure_and_no_error_of_ours(url: str) -> None:
-    assert sent(client(private_networks=True), url).problem in {Problem.NO_CONNECTION, Problem.UNREADABLE}
+    assert sent(client(private_networks=True), url).problem in {
+        DeliveryProblem.NO_CONNECTION,
+        DeliveryProblem.UNREADABLE,
+    }

@@ -156,7 +156,7 @@ def test_a_key_of_moment_is_a_typed_login_too(operations: Operations, connection
     with pytest.raises(TooManyOperationsError):
         ask(operations, connection, type_=saving, input_={"moment_api_key": "once more"})
     with pytest.raises(TooManyOperationsError):
-        operations.record_login(connection.id, actor="kari", now=NOW)
+        operations.record_login(connection.id, {"password": "once more"}, actor="kari", now=NOW)
 
 
 def test_a_login_whose_saving_is_cancelled_counts(operations: Operations, connection: Connection) -> None:

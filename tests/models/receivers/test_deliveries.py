@@ -13,7 +13,7 @@ from models.receivers import deliveries, outbox
 from models.receivers.deliveries import MAX_RETRY_AFTER, WAITS, Attempt, DeliveryView
 from models.receivers.outbox import EVENT_TYPES, EventType, OutgoingEvent
 from models.receivers.repository import Receiver, Receivers
-from models.receivers.states import DISABLED_AFTER, DeliveryState, DisabledBecause, Problem
+from models.receivers.states import DISABLED_AFTER, DeliveryProblem, DeliveryState, DisabledBecause
 from models.schema.receiver_tables import EventDeliveryRow, EventReceiverRow
 from models.users import repository as users
 from models.users.repository import Rights
@@ -190,7 +190,7 @@ def test_one_that_has_failed_for_five_days_is_disabled_and_one_success_begins_an
     for day in range(5):
         receivers.test(receiver.id, now=begin)
         now = begin + timedelta(days=day)
-        assert attempted(database, receiver, Attempt(problem=Problem.TIMEOUT), now=now) is None
+        assert attempted(database, receiver, Attempt(problem=DeliveryProblem.TIMEOUT), now=now) is None
     assert attempted(database, receiver, BROKEN, now=begin + DISABLED_AFTER) is DisabledBecause.FAILING
     assert is_due(database, now=begin + 2 * DISABLED_AFTER) == []
 
@@ -228,9 +228,9 @@ def test_the_log_tells_the_last_attempt(database: Database, receivers: Receivers
     attempted(database, receiver, BROKEN, now=NOW)
     (line,) = log(database, receiver)
     assert (line.http_status, line.answer, line.problem, line.attempts) == (500, "Oh no", None, 1)
-    attempted(database, receiver, Attempt(problem=Problem.PRIVATE_ADDRESS), now=NOW + HOUR)
+    attempted(database, receiver, Attempt(problem=DeliveryProblem.PRIVATE_ADDRESS), now=NOW + HOUR)
     (line,) = log(database, receiver)
-    assert (line.http_status, line.answer, line.problem) == (None, "", Problem.PRIVATE_ADDRESS)
+    assert (line.http_status, line.answer, line.problem) == (None, "", DeliveryProblem.PRIVATE_ADDRESS)
 
 
 @pytest.mark.usefixtures("connection")
@@ -290,7 +290,7 @@ def test_a_receiver_that_is_changed_gets_of_what_waits_only_what_it_is_for_now(
     shown = [
         (line.type, line.connection_id, line.state, line.problem) for line in reversed(log(database, receiver))
     ]
-    given_up = (DeliveryState.FAILED, Problem.NOT_WANTED)
+    given_up = (DeliveryState.FAILED, DeliveryProblem.NOT_WANTED)
     assert shown == [
         ("job.done", connection.id, DeliveryState.PENDING, None),
         ("job.done", other.id, *given_up),
@@ -330,7 +330,7 @@ def test_an_event_that_was_written_while_a_receiver_was_changed_is_not_sent_eith
     assert lease
     assert deliveries.due(database, lease, now=NOW, limit=10) == []
     assert is_due(database, now=NOW + HOUR) == []
-    assert [line.problem for line in log(database, receiver)] == [Problem.NOT_WANTED]
+    assert [line.problem for line in log(database, receiver)] == [DeliveryProblem.NOT_WANTED]
 
 
 def test_a_turn_ends_where_the_receiver_is_changed_meanwhile(

@@ -12,6 +12,9 @@ from schemathesis import Case, GenerationMode
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from models.admin.operations import OperationType
+from models.receivers import deliveries
+from models.receivers.deliveries import Attempt
+from models.receivers.states import DeliveryProblem
 from tests.installation import environment, failed_job, installed
 from tests.web.api.program import Program, Tokens
 from tests.web.conftest import Web
@@ -42,8 +45,14 @@ def known(web: Web, container: Container) -> dict[str, object]:
     """What addresses name that is there."""
     number = web.connection.id
     asked = container.operations.request(OperationType.DIAGNOSTICS, number, actor="test", now=clock())
-    ids = {"connection_id": number, "job_id": failed_job(container, web.connection), "operation_id": asked}
-    return ids | receiver_of(container, web.connection)
+    ids: dict[str, object] = {
+        "connection_id": number,
+        "job_id": failed_job(container, web.connection),
+        "operation_id": asked,
+    }
+    ids |= receiver_of(container, web.connection)
+    fail_deliveries(container)
+    return ids
 
 
 @pytest.mark.parametrize("examples", [FEW, pytest.param(MANY, marks=pytest.mark.thousands)])
@@ -65,6 +74,14 @@ def test_every_answer_is_as_the_document_says(
     send()
 
 
+def test_what_is_there_is_answered_as_the_document_says(program: Program, known: dict[str, object]) -> None:
+    schema = schemathesis.openapi.from_dict(described(), config=_config())
+    for operation in (each.ok() for each in schema.get_all_operations()):  # type: ignore[union-attr]  # all are
+        if operation.method == "get":
+            names = [each.name for each in operation.path_parameters]
+            _validate(operation.Case(path_parameters={name: known[name] for name in names}), program)
+
+
 @pytest.mark.parametrize("examples", [1, pytest.param(MANY // 5, marks=pytest.mark.thousands)])
 @pytest.mark.usefixtures("known")
 def test_what_was_created_can_be_used(program: Program, examples: int) -> None:
@@ -78,6 +95,16 @@ def test_what_was_created_can_be_used(program: Program, examples: int) -> None:
             case.validate_response(response, excluded_checks=[positive_data_acceptance])
 
     Steps.run(settings=settings(max_examples=examples, stateful_step_count=10))
+
+
+def fail_deliveries(container: Container) -> None:
+    """Make one attempt at every delivery that is due, which no receiver answers."""
+    now, unanswered = clock(), Attempt(problem=DeliveryProblem.NO_CONNECTION)
+    for receiver_id in deliveries.due_receivers(container.database, now=now):
+        lease = deliveries.acquire(container.database, receiver_id, now=now, until=now)
+        assert lease
+        for each in deliveries.due(container.database, lease, now=now, limit=100):
+            deliveries.complete(container.database, lease, each.id, unanswered, now=now, jitter=0)
 
 
 def _config() -> schemathesis.Config:

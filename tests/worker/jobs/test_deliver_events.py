@@ -17,7 +17,7 @@ from models.inbox.links import Link
 from models.receivers import deliveries
 from models.receivers.outbox import EVENT_TYPES
 from models.receivers.repository import Receiver
-from models.receivers.states import DeliveryState, Problem
+from models.receivers.states import DeliveryProblem, DeliveryState
 from models.schema.receiver_tables import EventReceiverRow
 from tests.event_receiver import Program, program
 from tests.factories import NOW, settings
@@ -263,7 +263,7 @@ def test_an_event_waits_while_the_secret_cannot_be_opened(
     sweep(container)
     assert listener.headers == []
     (line,) = deliveries.log_page(container.database, receiver.id, key=None).lines
-    assert (line.state, line.problem) == (DeliveryState.PENDING, Problem.SECRET_UNREADABLE)
+    assert (line.state, line.problem) == (DeliveryState.PENDING, DeliveryProblem.SECRET_UNREADABLE)
 
 
 def test_attempts_are_counted_and_what_waits_is_told(
