@@ -78,6 +78,7 @@ class Filter:
         return f"{path}?{urlencode(query)}" if query else path
 
     def job_filter(self, database: Database, scope: Scope) -> JobFilter:
+        """Return exactly what the list shows, for its count, sheet and actions too; it depends on the order."""
         if self.company:
             scope = Scope(find_by_name(database, scope, self.company))
         return JobFilter(
@@ -91,6 +92,7 @@ class Filter:
             updated_since=_instant(self.updated_since),
             date_from=_day(self.date_from),
             date_to=_day(self.date_to),
+            known=Sort(self.sort).known if self.sort else "",
         )
 
 

@@ -368,6 +368,27 @@ def test_what_is_filtered_is_downloaded_whole_for_programs_and_for_norwegian_exc
     }
 
 
+@pytest.mark.usefixtures("invoices")
+@pytest.mark.parametrize(("sort", "number"), [("", 61), ("date", 60), ("amount_asc", 60)])
+def test_the_count_the_sheet_and_the_actions_take_exactly_what_the_list_shows(
+    web: Web, container: Container, sort: str, number: int
+) -> None:
+    completed_job(container.database, web.connection.id, Record(EntityType.CUSTOMER, "7"), event=Event.REJECTED)
+    dated = RecordSummary(amount=100, currency="NOK", record_date=date(2026, 1, 1))
+    completed_job(container.database, web.connection.id, event=Event.REJECTED, summary=dated)  # of the sixty
+    person, asked = web.as_(Role.OPERATOR), {"text": "", "sort": sort, "company": "Demo AS"}
+    page = person.get("/records", **asked).text
+    assert f"{number} records" in page
+    assert ("are left out" in page) is bool(sort)
+    assert len(sheet(person.get("/records/export", form="csv", **asked), ",")) == number
+    asked |= {"state": "needs_attention", "all": "yes"}
+    question = person.get("/records/confirm", action="unwanted", **asked).text
+    wrong = 1 if sort else 2
+    assert f"{wrong} record{'s' if wrong > 1 else ''} will be skipped permanently" in question
+    answer = person.post("/records/act", action="unwanted", **asked)
+    assert re.search(rf"\b{wrong} records? permanently skipped", person.get(answer.headers["Location"]).text)
+
+
 @pytest.mark.usefixtures("other")
 def test_nobody_downloads_what_they_do_not_see(web: Web, container: Container) -> None:
     completed_job(container.database, web.connection.id, Record(EntityType.EXPENSE, "2026-4-40001"))
