@@ -19,6 +19,7 @@ class JobFilter:
     ``text`` are beginnings of words in a name, or of numbers in either system. They were received ``until`` then
     at the latest, have changed at ``updated_since`` or later, and a person closed them at the instant
     ``dismissed_at``. Their documents are dated ``date_from`` to ``date_to``, both included.
+    ``known`` names the column, date or amount, that they must have.
     """
 
     scope: Scope = field(default_factory=Scope)
@@ -35,6 +36,7 @@ class JobFilter:
     dismissed_at: datetime | None = None
     date_from: date | None = None
     date_to: date | None = None
+    known: str = ""
 
     def conditions(self, jobs: Any) -> Iterator[ColumnElement[bool]]:  # noqa: ANN401 - the table, or some of its rows
         if self.entity_type:
@@ -68,6 +70,8 @@ class JobFilter:
         yield from self.dated(jobs)
 
     def dated(self, jobs: Any) -> Iterator[ColumnElement[bool]]:  # noqa: ANN401 - the same
+        if self.known:
+            yield getattr(jobs, self.known).is_not(None)
         if self.date_from:
             yield jobs.record_date >= self.date_from
         if self.date_to:

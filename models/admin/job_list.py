@@ -112,6 +112,11 @@ class Sort(StrEnum):
     def column(self) -> str:
         return {"received": "received_at", "date": "record_date", "amount": "amount"}[self.removesuffix("_asc")]
 
+    @property
+    def known(self) -> str:
+        """The column without which a record is not in a list in this order; "" where all records are."""
+        return "" if self.column == "received_at" else self.column
+
 
 @dataclass(frozen=True, slots=True)
 class Order:

@@ -331,7 +331,9 @@ def _ended(error: DependencyPendingError, dependency: Dependency) -> DependencyE
                 why=dependency.closed_because,
             ),
             error_code="dependency_dismissed",
-            remedy=msg("Retry that record, and this one follows. Or enter this one manually and close it too."),
+            remedy=msg(
+                "Reopen and retry that record, and this one follows. Or enter this one manually and close it too."
+            ),
             dependency=error.dependency,
         )
     else:

@@ -104,7 +104,7 @@ class ActionDone(BaseModel):
 
 @router.post("/jobs/{job_id}/retry", operation_id="retryJob")
 def retry_job(caller: Writing, job_id: JobId) -> JobItem:
-    """Try a job again now, also one that was set aside."""
+    """Try a job again now. One that was set aside stays so: reopen it."""
     return _act(caller, job_id, JobActionName.RETRY)
 
 

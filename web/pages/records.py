@@ -11,13 +11,14 @@ from starlette.datastructures import ImmutableMultiDict
 
 from i18n.formatting import OSLO
 from models.admin import bulk_actions, email_log, job_actions, job_list, match_questions, relink
-from models.admin.bulk_actions import ACTIONS, DISMISSAL_REASONS
+from models.admin.bulk_actions import ACTIONS, CLOSED, DISMISSAL_REASONS
 from models.admin.job_actions import ActionResult, AttemptView
 from models.admin.job_filter import JobFilter
 from models.admin.job_list import JobView, Sort
 from models.enums import EntityType, JobState, Outcome
 from models.inbox.links import LinkTakenError
 from models.pagination import Key, Page
+from models.users.sessions import Notice
 from sync.engine.context import is_int32
 from sync.error_codes import ERROR_CODES, GROUPS
 from web.dependencies import Form, text
@@ -42,6 +43,9 @@ class Repeats:
 
 
 Timeline = list[AttemptView | job_actions.JobAction | Repeats]
+
+LEFT_CLOSED = "retry_left_closed"
+"""What a notice says besides, where some of what was to be retried had been closed meanwhile."""
 
 MAX_SHOWN = 20
 """Records that are named before something is done about them; the others are counted."""
@@ -95,6 +99,8 @@ def act(context: Operator, form: Form) -> Response:
         context.database, name, _filter_of(context, name, given), actor=context.actor, now=now
     )
     dispatch.dispatch_lanes(acted.lanes)
+    if name == "retry" and job_actions.count(context.database, _closed_among_selected(context, given)):
+        return context.redirect(_back(given), LEFT_CLOSED, count=acted.count)
     undo = str((now - EPOCH) // MICROSECOND) if name in DISMISSAL_REASONS else ""
     return context.redirect(_back(given), name, count=acted.count, undo=undo)
 
@@ -112,7 +118,7 @@ def show(context: Reader, job_id: int, page: str = "") -> Response:
         attempts=attempts,
         timeline=_timeline(attempts, job_actions.actions(database, job_id)),
         emails=email_log.of_job(database, job_id),
-        done=notice if notice.code in ACTIONS else None,
+        done=_done(notice),
         candidates=match_questions.candidates_of(database, job_id),
         relinks=job.record.entity_type in relink.TYPES and job.state is not JobState.RUNNING,
         link_problem=notice.code.removeprefix("link-"),
@@ -152,7 +158,7 @@ def _list(context: UserContext, template: str, *, page: str, entity_type: Entity
         template,
         filter=asked,
         page=found,
-        done=notice if notice.code in ACTIONS else None,
+        done=_done(notice),
         groups=GROUPS,
         totals=job_list.totals(context.database, job_filter) if asked.is_narrow and found.lines else None,
         max_totaled=job_list.MAX_TOTALED_ROWS,
@@ -175,6 +181,10 @@ def _asked(context: UserContext, entity_type: EntityType | None) -> tuple[Filter
     if entity_type:
         job_filter = replace(job_filter, entity_type=entity_type)
     return asked, job_filter, Sort(asked.sort or Sort.RECEIVED)
+
+
+def _done(notice: Notice) -> Notice | None:
+    return notice if notice.code in (*ACTIONS, LEFT_CLOSED) else None
 
 
 def _timeline(attempts: Page[AttemptView], actions: Sequence[job_actions.JobAction]) -> Timeline:
@@ -235,6 +245,10 @@ def _filter_of(context: UserContext, name: str, given: ImmutableMultiDict[str, s
         return bulk_actions.selected(name, JobFilter(scope=scope, ids=frozenset(map(int, _selected_ids(given)))))
     job_filter = Filter.read(given).job_filter(context.database, scope)
     return replace(bulk_actions.everything(name, job_filter), until=until)
+
+
+def _closed_among_selected(context: UserContext, given: ImmutableMultiDict[str, str]) -> JobFilter:
+    return JobFilter(scope=context.scope, ids=frozenset(map(int, _selected_ids(given))), states=CLOSED)
 
 
 def _selected_ids(given: ImmutableMultiDict[str, str]) -> list[str]:

@@ -11,21 +11,14 @@ from models.admin.dashboard import find_by_name
 from models.admin.job_filter import JobFilter
 from models.admin.job_list import Sort
 from models.database import Database
-from models.enums import EntityType, JobState, Outcome, Scope
+from models.enums import EntityType, Scope
 from sync.rules.normalization import clean
+from web.views.record_status import MEANT
 
 MAX_LENGTH = 100
 
-OUTCOMES = {
-    "imported": frozenset({Outcome.SYNCED, Outcome.UNCHANGED}),
-    "skipped": frozenset({Outcome.SKIPPED}),
-    "failed": frozenset({Outcome.FAILED}),
-}
-"""How the last attempt ended, in the words of an address."""
-
 ALLOWED: Mapping[str, Collection[str]] = {
-    "state": set(JobState),
-    "outcome": OUTCOMES,
+    "state": MEANT,
     "type": set(EntityType),
     "warning": {"yes"},
     "sort": set(Sort),
@@ -41,7 +34,6 @@ class Filter:
     """
 
     state: str = ""
-    outcome: str = ""
     type: str = ""
     company: str = ""
     error_code: str = ""
@@ -78,19 +70,22 @@ class Filter:
         return f"{path}?{urlencode(query)}" if query else path
 
     def job_filter(self, database: Database, scope: Scope) -> JobFilter:
+        """Return exactly what the list shows, for its count, sheet and actions too; it depends on the order."""
         if self.company:
             scope = Scope(find_by_name(database, scope, self.company))
+        states, outcomes = MEANT.get(self.state, (frozenset(), frozenset()))
         return JobFilter(
             scope=scope,
             entity_type=EntityType(self.type) if self.type else None,
-            states=frozenset({JobState(self.state)} if self.state else ()),
-            outcomes=OUTCOMES.get(self.outcome, frozenset()),
+            states=states,
+            outcomes=outcomes,
             error_code=self.error_code,
             with_warning=bool(self.warning),
             text=self.text,
             updated_since=_instant(self.updated_since),
             date_from=_day(self.date_from),
             date_to=_day(self.date_to),
+            known=Sort(self.sort).known if self.sort else "",
         )
 
 

@@ -7,9 +7,10 @@ from i18n.catalog import Language
 from i18n.messages import Message, msg, translate
 from i18n.sheets import Sheet
 from models.admin.job_list import JobView
-from models.enums import EntityType, JobState, Outcome
+from models.enums import EntityType
+from web.views.record_status import status_of
 
-COLUMNS = {
+COLUMNS: Mapping[str, Message | None] = {
     "title": msg("Record"),
     "entity_type": msg("Type"),
     "number": msg("Number"),
@@ -22,51 +23,42 @@ COLUMNS = {
     "voucher": msg("Voucher"),
     "connection": msg("Company"),
     "state": msg("Status"),
-    "outcome": msg("Result"),
+    "outcome": None,
     "error_code": msg("Error code"),
-    "message": msg("Message"),
+    "message": msg("Result"),
     "received_at": msg("Received"),
     "id": msg("Record ID"),
 }
+"""What people read above each column; those without it are for programs only."""
 
 NAMES: Mapping[str, Message] = {
     EntityType.CUSTOMER: msg("Customer"),
     EntityType.PROJECT: msg("Project"),
     EntityType.INVOICE: msg("Invoice"),
     EntityType.EXPENSE: msg("Expense"),
-    JobState.QUEUED: msg("Queued"),
-    JobState.RUNNING: msg("In progress"),
-    JobState.WAITING: msg("Waiting"),
-    JobState.RETRYING: msg("Retrying"),
-    JobState.DONE: msg("Done"),
-    JobState.NEEDS_ATTENTION: msg("Needs attention"),
-    JobState.DISMISSED: msg("Closed"),
-    Outcome.SYNCED: msg("Synced"),
-    Outcome.UNCHANGED: msg("No changes"),
-    Outcome.SKIPPED: msg("Skipped"),
-    Outcome.FAILED: msg("Failed"),
 }
 """What people read in place of our words."""
 
 
 def record_sheet(views: Iterable[JobView], *, for_excel: bool, language: Language) -> Iterator[str]:
     """Yield the lines of a sheet. Programs get our words, in Excel people get theirs."""
-    headings = {key: translate(title, language) if for_excel else key for key, title in COLUMNS.items()}
+    named = {key: translate(title, language) for key, title in COLUMNS.items() if title}
+    headings = named if for_excel else {key: key for key in COLUMNS}
     sheet = Sheet(columns=headings, amounts=frozenset({"amount"}), for_excel=for_excel)
     return sheet.lines(_row(view, named=for_excel, language=language) for view in views)
 
 
 def _row(view: JobView, *, named: bool, language: Language) -> dict[str, Any]:
-    words = {
-        "entity_type": str(view.record.entity_type),
-        "state": str(view.state),
-        "outcome": view.outcome or "",
-    }
+    entity_type, state = str(view.record.entity_type), str(view.state)
     if named:
-        words = {key: translate(NAMES[word], language) if word else "" for key, word in words.items()}
+        entity_type = translate(NAMES[entity_type], language)
+        state = translate(status_of(view), language)
     known = view.summary
-    return words | {
+    return {
         "id": view.id,
+        "entity_type": entity_type,
+        "state": state,
+        "outcome": view.outcome or "",
         "title": translate(view.title, language),
         "number": view.number,
         "party": known.party or known.record_name,

@@ -16,6 +16,7 @@ from models.admin.job_list import JobView
 from sync.money import format_kroner
 from sync.rules.record_summaries import facts
 from web.views.call_log import formatted
+from web.views.record_status import STATUSES, status_of, tone_of
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
 
@@ -54,6 +55,7 @@ def _environment(language: Language) -> Environment:
     )
     environment.policies["ext.i18n.trimmed"] = True
     environment.install_gettext_translations(translations(language), newstyle=True)  # type: ignore[attr-defined] # added by it
+    environment.globals["STATUSES"] = STATUSES
     environment.filters |= {
         "translate": partial(translate, language=language),
         "oslo": partial(_oslo, language=language),
@@ -61,6 +63,8 @@ def _environment(language: Language) -> Environment:
         "count": partial(formatting.count, language=language),
         "kroner": format_kroner,
         "amount": partial(formatting.amount, language=language),
+        "status": status_of,
+        "tone": tone_of,
         "facts": partial(_facts, language=language),
         "duration": duration,
         "formatted": formatted,

@@ -119,6 +119,7 @@ def test_what_was_set_aside_is_opened_again(web: Web, container: Container, prog
     job_id = failed_job(container, web.connection)
     assert problem(program.post(f"/jobs/{job_id}/reopen")) == (409, "not_applicable")
     program.post(f"/jobs/{job_id}/dismiss")
+    assert problem(program.post(f"/jobs/{job_id}/retry")) == (409, "not_applicable")
     assert program.post(f"/jobs/{job_id}/reopen").json()["state"] == "needs_attention"
 
 

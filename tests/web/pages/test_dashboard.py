@@ -1,8 +1,13 @@
+import re
+from html import unescape
+
 import pytest
+from sqlalchemy import update
 
 from local.servers import Server
-from models.enums import EntityType, Record, Role
+from models.enums import PENDING, EntityType, JobState, Record, Role
 from models.inbox.transitions import Event
+from models.schema.tables import SyncJobRow
 from tests.factories import NOW, settings
 from tests.installation import failed_job
 from tests.models import outages
@@ -32,6 +37,21 @@ def test_a_connection_whose_systems_do_not_answer_says_since_when_and_why(web: W
     page = web.as_(Role.VIEWER).get("/").text
     assert "24SevenOffice is away." in page
     assert "resumes automatically" in page
+
+
+def test_what_is_pending_leads_to_exactly_what_was_counted(web: Web, container: Container) -> None:
+    other, _ = container.connections.add("Fjord AS", settings(moment_company="fjord-as"), actor="test", now=NOW)
+    for connection_id, states in ((web.connection.id, JobState), (other.id, PENDING)):
+        for number, state in enumerate(states):
+            job = completed_job(container.database, connection_id, Record(EntityType.INVOICE, str(number)))
+            container.database.execute(update(SyncJobRow).where(SyncJobRow.id == job.id).values(state=state))
+    person = web.as_(Role.VIEWER)
+    page = person.get("/").text
+    ((number, address),) = re.findall(r'class="figure">(\d+)</span> <a href="([^"]+)">records pending', page)
+    assert (number, person.get(unescape(address)).text.count('data-label="Record"')) == ("8", 8)
+    counted = re.findall(r'data-label="Pending" class="number"><a href="([^"]+)">(\d+)', page)
+    shown = [person.get(unescape(address)).text.count('data-label="Record"') for address, _ in counted]
+    assert ([number for _, number in counted], shown) == (["4", "4"], [4, 4])
 
 
 def test_the_charts_count_what_was_synced(web: Web, container: Container) -> None:

@@ -94,6 +94,25 @@ def test_no_filter_lets_what_is_done_or_closed_be_tried_again_by_the_million(
     assert see(container, done.id).state is JobState.DONE
 
 
+@pytest.mark.parametrize("page", ["record", "records"])
+def test_a_retry_from_a_page_from_before_leaves_closed_what_somebody_closed(
+    web: Web, container: Container, page: str
+) -> None:
+    job_id = failed_job(container, web.connection)
+    person = web.as_(Role.OPERATOR)
+    person.post("/records/act", action="unwanted", job=str(job_id))
+    assert "Reopen them first" in person.get("/records/confirm", action="retry", job=str(job_id)).text
+    answer = person.post("/records/act", **{"action": "retry", "job": str(job_id), "from": page})
+    told = person.get(answer.headers["Location"]).text
+    assert "Retrying 0 records. Closed records stay closed. Reopen them first." in " ".join(told.split())
+    person.post("/records/act", action="retry", all="yes", state="dismissed")
+    assert see(container, job_id).state is JobState.DISMISSED
+    offered = person.get(f"/records/{job_id}").text
+    assert ('value="reopen"' in offered, 'value="retry"' in offered) == (True, False)
+    person.post("/records/act", action="reopen", job=str(job_id))
+    assert see(container, job_id).state is JobState.NEEDS_ATTENTION
+
+
 def test_what_is_ticked_and_not_ours_stays_as_it_is(web: Web, container: Container) -> None:
     other, _ = container.connections.add("Fjord AS", settings(moment_company="fjord-as"), actor="test", now=NOW)
     job_id = failed_job(container, web.connection)

@@ -6,17 +6,19 @@ from typing import Any
 
 import pytest
 import requests
+from sqlalchemy import update
 
 from i18n.catalog import Language
 from i18n.messages import msg
 from models.admin import job_list
 from models.admin.job_list import JobView
 from models.connections.repository import Connection
-from models.enums import EntityType, Outcome, Record, Role
+from models.enums import EntityType, JobState, Outcome, Record, Role
 from models.inbox import links
 from models.inbox.links import Link
 from models.inbox.transitions import Event
 from models.schema.record_summary import RecordSummary
+from models.schema.tables import SyncJobRow
 from sync.engine.call_log import RemoteCall
 from sync.rules.normalization import cut_warning
 from tests.factories import NOW, settings
@@ -116,6 +118,37 @@ def test_records_with_a_warning_are_shown_alone(web: Web, container: Container) 
     assert "Customer 2" in web.as_(Role.VIEWER).get("/records", warning="no").text
 
 
+@pytest.mark.parametrize(
+    "state", ["needs_attention", "queued", "running", "waiting", "retrying", "synced", "skipped", "dismissed"]
+)
+def test_the_filter_offers_each_status_of_the_rows_and_shows_exactly_those(
+    web: Web, container: Container, state: str
+) -> None:
+    stand_in_every_state(web, container)
+    person = web.as_(Role.VIEWER)
+    page = person.get("/records", state=state).text
+    (chosen,) = re.findall(rf'<option value="{state}" selected>([^<]+)<', page)
+    rows = re.findall(r'class="state[^"]*">([^<]+)<', page)
+    assert set(rows) - {"Synced with warnings"} == {chosen}
+    (for_excel,) = re.findall(r'href="([^"]+/export[^"]+excel[^"]*)"', page)
+    named = [row["Status"] for row in sheet(person.get(unescape(for_excel)), ";")]
+    assert named == rows
+    assert f'value="{state}"' in person.get("/expenses").text
+
+
+def stand_in_every_state(web: Web, container: Container) -> None:
+    """Have a record in each state, and one for each outcome that a record may be done with."""
+    for number, state in enumerate(JobState):
+        job = completed_job(container.database, web.connection.id, Record(EntityType.INVOICE, f"1{number}"))
+        container.database.execute(update(SyncJobRow).where(SyncJobRow.id == job.id).values(state=state))
+    for number, outcome in enumerate((Outcome.UNCHANGED, Outcome.SKIPPED)):
+        completed_job(
+            container.database, web.connection.id, Record(EntityType.CUSTOMER, f"2{number}"), outcome=outcome
+        )
+    warnings, customer = (msg("The street was cut."),), Record(EntityType.CUSTOMER, "3")
+    completed_job(container.database, web.connection.id, customer, warnings=warnings)
+
+
 def test_records_are_filtered_and_the_filter_survives_paging(web: Web, container: Container) -> None:
     for n in range(60):
         completed_job(
@@ -211,7 +244,7 @@ def test_expenses_are_listed_by_what_became_of_them(web: Web, container: Contain
     assert "Voucher 1" in everything
     assert "Voucher 2" in everything
     assert "Invoice 3" not in everything
-    skipped = person.get("/expenses", outcome="skipped", error_code="no_project").text
+    skipped = person.get("/expenses", state="skipped", error_code="no_project").text
     assert "Voucher 1" not in skipped
     assert "The cost has no project." in skipped
 
@@ -365,8 +398,30 @@ def test_what_is_filtered_is_downloaded_whole_for_programs_and_for_norwegian_exc
         "'=HYPERLINK(1)",
         "-48000,00",
         "01.02.2026",
-        "Ferdig",
+        "Overført",
     }
+    assert rows[0]["Resultat"] == ""
+
+
+@pytest.mark.usefixtures("invoices")
+@pytest.mark.parametrize(("sort", "number"), [("", 61), ("date", 60), ("amount_asc", 60)])
+def test_the_count_the_sheet_and_the_actions_take_exactly_what_the_list_shows(
+    web: Web, container: Container, sort: str, number: int
+) -> None:
+    completed_job(container.database, web.connection.id, Record(EntityType.CUSTOMER, "7"), event=Event.REJECTED)
+    dated = RecordSummary(amount=100, currency="NOK", record_date=date(2026, 1, 1))
+    completed_job(container.database, web.connection.id, event=Event.REJECTED, summary=dated)  # of the sixty
+    person, asked = web.as_(Role.OPERATOR), {"text": "", "sort": sort, "company": "Demo AS"}
+    page = person.get("/records", **asked).text
+    assert f"{number} records" in page
+    assert ("are left out" in page) is bool(sort)
+    assert len(sheet(person.get("/records/export", form="csv", **asked), ",")) == number
+    asked |= {"state": "needs_attention", "all": "yes"}
+    question = person.get("/records/confirm", action="unwanted", **asked).text
+    wrong = 1 if sort else 2
+    assert f"{wrong} record{'s' if wrong > 1 else ''} will be skipped permanently" in question
+    answer = person.post("/records/act", action="unwanted", **asked)
+    assert re.search(rf"\b{wrong} records? permanently skipped", person.get(answer.headers["Location"]).text)
 
 
 @pytest.mark.usefixtures("other")

@@ -1,0 +1,49 @@
+"""The status of a record in the words of people: the same in the rows of a list, its filter and its sheet."""
+
+from collections.abc import Mapping
+
+from i18n.messages import Message, msg
+from models.admin.job_list import JobView
+from models.enums import PENDING, JobState, Outcome
+
+STATUSES: Mapping[str, Message] = {
+    "pending": msg("Pending"),
+    JobState.NEEDS_ATTENTION: msg("Needs attention"),
+    JobState.QUEUED: msg("Queued"),
+    JobState.RUNNING: msg("In progress"),
+    JobState.WAITING: msg("Waiting"),
+    JobState.RETRYING: msg("Retrying"),
+    "synced": msg("Synced"),
+    "skipped": msg("Skipped"),
+    JobState.DISMISSED: msg("Closed"),
+}
+"""What a list is filtered by, as it stands in the address: a status of its rows, or all that are pending."""
+
+WITH_WARNINGS = msg("Synced with warnings")
+
+TONES = {JobState.NEEDS_ATTENTION: "bad", JobState.DISMISSED: "off", "skipped": "off", "synced": "good"}
+
+DONE = frozenset({JobState.DONE})
+MEANT: Mapping[str, tuple[frozenset[JobState], frozenset[Outcome]]] = {
+    **{state: (frozenset({state}), frozenset()) for state in JobState},
+    "pending": (frozenset(PENDING), frozenset()),
+    "synced": (DONE, frozenset({Outcome.SYNCED, Outcome.UNCHANGED})),
+    "skipped": (DONE, frozenset({Outcome.SKIPPED})),
+}
+"""The states and outcomes of each; ``done`` stands in addresses from before."""
+
+
+def status_of(job: JobView) -> Message:
+    word = _word(job)
+    return WITH_WARNINGS if word == "synced" and job.warnings else STATUSES[word]
+
+
+def tone_of(job: JobView) -> str:
+    word = _word(job)
+    return "waits" if word == "synced" and job.warnings else TONES.get(word, "waits")
+
+
+def _word(job: JobView) -> str:
+    if job.state is not JobState.DONE:
+        return job.state
+    return "skipped" if job.outcome is Outcome.SKIPPED else "synced"
