@@ -1,17 +1,13 @@
 """The connections: which there are, and what people do with one. Its own page is in :mod:`.connection`."""
 
-import re
-from datetime import date
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Response, status
-from fastapi.responses import RedirectResponse
 
-from i18n.formatting import OSLO
 from i18n.messages import msg
 from models.admin import connection_list
 from models.admin.connection_list import ConnectionFilter, ConnectionState, HealthProblem
-from models.admin.operations import TESTS, OperationType
+from models.admin.operations import TESTS
 from models.connections.repository import (
     MAX_NAME_LENGTH,
     MAX_REASON_LENGTH,
@@ -21,11 +17,10 @@ from models.connections.repository import (
     NameTakenError,
 )
 from models.connections.settings import ConnectionSettings
-from sync.reconciliation.compare import last_month, month_of
 from sync.rules.normalization import clean
 from web.dependencies import Form, text
 from web.pages.confirmation import confirm_identity
-from web.pages.operations import request_diagnostics, request_operation
+from web.pages.operations import request_diagnostics
 from web.security.auth import Administrator, AdministratorEverywhere, Operator, Reader, UserContext
 from web.views import settings_form
 from web.views.diagnostics import OperationView
@@ -33,7 +28,6 @@ from web.views.settings_form import Errors, Typed
 
 router = APIRouter(prefix="/connections")
 
-MONTH = re.compile(r"20[0-9]{2}-[0-9]{2}")
 STATES, PROBLEMS = set(ConnectionState), set(HealthProblem)
 """What the list is filtered by, in one field."""
 
@@ -137,19 +131,6 @@ def token(context: Administrator, connection_id: int, form: Form) -> Response:
     return context.render("webhook.html", connection=connection, address=address)
 
 
-@router.post("/{connection_id}/compare")
-def reconcile(context: Operator, connection_id: int, form: Form) -> Response:
-    """Have the ledgers of a month compared, of the last one where the month cannot be read."""
-    context.connections.get_shown(connection_id)
-    today = context.now.astimezone(OSLO).date()
-    first, last = month_of(_day_of(text(form, "month")) or last_month(today))
-    if first > today:
-        return context.redirect(f"/connections/{connection_id}#reconciliation", "future-month")
-    days = {"first": first.isoformat(), "last": last.isoformat()}
-    operation_id = request_operation(context, OperationType.RECONCILIATION, connection_id, input_=days)
-    return RedirectResponse(f"/operations/{operation_id}", status.HTTP_303_SEE_OTHER)
-
-
 def _ask_before_resume(context: UserContext, connection_id: int, failed_checks: int) -> Response:
     last = context.operations.latest(connection_id, *TESTS)
     return context.render(
@@ -161,13 +142,6 @@ def _ask_before_resume(context: UserContext, connection_id: int, failed_checks: 
         titles=settings_form.TITLES,
         not_started=NOT_STARTED,
     )
-
-
-def _day_of(month: str) -> date | None:
-    try:
-        return date.fromisoformat(f"{month}-01") if MONTH.fullmatch(month) else None
-    except ValueError:
-        return None
 
 
 def _new(context: UserContext, typed: Typed, errors: Errors) -> Response:

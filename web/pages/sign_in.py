@@ -70,7 +70,7 @@ def sign_in(request: Request, form: Form) -> Response:
     try:
         return _enter(request, email, text(form, "password"))
     except users_sign_in.SignInRefusedError as error:
-        return refuse(REFUSED, because=str(error), status_code=status.HTTP_403_FORBIDDEN)
+        return refuse(REFUSED, field="password", because=str(error), status_code=status.HTTP_403_FORBIDDEN)
     except TooManySignInsError:
         return refuse(TOO_MANY, because="too many attempts", status_code=status.HTTP_429_TOO_MANY_REQUESTS)
 
@@ -96,7 +96,7 @@ def enter_code(request: Request, form: Form) -> Response:
         proof = users_sign_in.by_code(database, vault, session.user, code, address=address, now=now)
         return start_session(request, replace(proof, session_id=session.id), requested_url(request))
     except users_sign_in.SignInRefusedError as error:
-        return refuse(WRONG_CODE, because=str(error), status_code=status.HTTP_403_FORBIDDEN)
+        return refuse(WRONG_CODE, field="code", because=str(error), status_code=status.HTTP_403_FORBIDDEN)
     except TooManySignInsError:
         return refuse(TOO_MANY, because="too many attempts", status_code=status.HTTP_429_TOO_MANY_REQUESTS)
 
@@ -174,9 +174,18 @@ def start_session(
 
 
 def show_form_again(
-    request: Request, message: str = "", *, email: str = "", because: str | None = None, status_code: int = 200
+    request: Request,
+    message: str = "",
+    *,
+    field: str = "",
+    email: str = "",
+    because: str | None = None,
+    status_code: int = 200,
 ) -> Response:
-    """Show the form, and what was wrong with the last one; why it was refused (``because``) goes to the log."""
+    """Show the form, and what was wrong with the last one, or with a ``field`` of it.
+
+    Why it was refused (``because``) goes to the log.
+    """
     if because is not None:  # the account is not named, as people type passwords into the wrong field
         log.info("sign_in_refused", address=client_address(request), because=because)
     token = SIGN_IN.read(request) or secrets.token_urlsafe(32)
@@ -185,7 +194,8 @@ def show_form_again(
         "sign-in.html",
         status=status_code,
         email=email,
-        message=message,
+        message="" if field else message,
+        errors={field: message} if field else {},
         csrf_token=csrf_token(token),
         openid=context.container.openid is not None,
         next=requested_url(request),
@@ -195,14 +205,25 @@ def show_form_again(
 
 
 def code_form(
-    request: Request, message: str = "", *, because: str | None = None, status_code: int = 200
+    request: Request,
+    message: str = "",
+    *,
+    field: str = "",
+    because: str | None = None,
+    status_code: int = 200,
 ) -> Response:
-    """Ask for the second factor, and say what was wrong with the last code."""
+    """Ask for the second factor, and say what was wrong as :func:`show_form_again` does."""
     if because is not None:
         log.info("sign_in_refused", address=client_address(request), because=because)
     context = GuestContext(request=request, container=container_of(request), session=None)
-    token, address = csrf_token(SESSION.read(request)), requested_url(request)
-    return context.render("sign-in-code.html", status=status_code, message=message, csrf_token=token, next=address)
+    return context.render(
+        "sign-in-code.html",
+        status=status_code,
+        message="" if field else message,
+        errors={field: message} if field else {},
+        csrf_token=csrf_token(SESSION.read(request)),
+        next=requested_url(request),
+    )
 
 
 def _enter(request: Request, email: str, password: str) -> Response:

@@ -61,7 +61,7 @@ def add(context: AdministratorEverywhere, form: Form) -> Response:
             now=context.now,
         )
     except InvalidInputError as error:
-        return _new(context, rights, email=email, error=error)
+        return _new(context, rights, email=email, errors=error.errors)
     return _done(context, user.id, "added")
 
 
@@ -79,7 +79,7 @@ def update(context: AdministratorEverywhere, user_id: int, form: Form) -> Respon
             context.database, user_id, rights, actor=context.actor, session_id=context.session.id, now=context.now
         )
     except InvalidInputError as error:
-        return _one(context, user_id, error, entered=rights)
+        return _one(context, user_id, error.errors, entered=rights)
     return _done(context, user_id, "changed")
 
 
@@ -96,7 +96,7 @@ def set_password(context: AdministratorEverywhere, user_id: int, form: Form) -> 
             now=context.now,
         )
     except InvalidInputError as error:
-        return _one(context, user_id, error)
+        return _one(context, user_id, error.errors)
     return _done(context, user_id, "password")
 
 
@@ -125,7 +125,7 @@ def disable(context: AdministratorEverywhere, user_id: int, form: Form) -> Respo
             context.database, user_id, actor=context.actor, session_id=context.session.id, now=context.now
         )
     except InvalidInputError as error:
-        return _one(context, user_id, error)
+        return _one(context, user_id, error.errors)
     return _done(context, user_id, "disabled")
 
 
@@ -146,16 +146,16 @@ def _rights(form: FormData) -> Rights:
 
 
 def _new(
-    context: UserContext, rights: Rights, *, email: str = "", error: InvalidInputError | None = None
+    context: UserContext, rights: Rights, *, email: str = "", errors: Mapping[str, str] | None = None
 ) -> Response:
     values = {"email": email, "password_needed": context.container.openid is None}
-    return _form(context, "user-new.html", error, rights=rights, **values)
+    return _form(context, "user-new.html", errors, rights=rights, **values)
 
 
 def _one(
     context: UserContext,
     user_id: int,
-    error: InvalidInputError | None = None,
+    errors: Mapping[str, str] | None = None,
     *,
     entered: Rights | None = None,
 ) -> Response:
@@ -167,13 +167,13 @@ def _one(
         "this_session": None,
         "done": DONE.get(context.take_notice().code),
     }
-    return _form(context, "user.html", error, rights=entered or user.rights, **values)
+    return _form(context, "user.html", errors, rights=entered or user.rights, **values)
 
 
-def _form(context: UserContext, template: str, error: InvalidInputError | None, **values: object) -> Response:
-    errors, names = {error.field: error.message} if error else {}, _connection_names(context)
-    code = status.HTTP_422_UNPROCESSABLE_CONTENT if error else status.HTTP_200_OK
-    return context.render(template, status=code, errors=errors, roles=ROLES.items(), names=names, **values)
+def _form(context: UserContext, template: str, errors: Mapping[str, str] | None, **values: object) -> Response:
+    code = status.HTTP_422_UNPROCESSABLE_CONTENT if errors else status.HTTP_200_OK
+    names = _connection_names(context)
+    return context.render(template, status=code, errors=errors or {}, roles=ROLES.items(), names=names, **values)
 
 
 def _connection_names(context: UserContext) -> Mapping[int, str]:
