@@ -98,6 +98,7 @@ def add(  # noqa: PLR0913 - what is new about them, and who says so
     rights: Rights,
     *,
     password: str | None,
+    language: Language = Language.NORWEGIAN,
     actor: str,
     session_id: int | None = None,
     now: datetime,
@@ -112,7 +113,7 @@ def add(  # noqa: PLR0913 - what is new about them, and who says so
         email="",
         role=rights.role,
         everywhere=rights.scope.connections is None,
-        language=Language.NORWEGIAN,
+        language=language,
         password_is_temporary=password is not None,
         created_at=now,
     )

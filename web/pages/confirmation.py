@@ -13,8 +13,8 @@ from i18n.messages import msg
 from models.users import sessions, sign_in
 from models.users.throttle import TooManySignInsError
 from web.dependencies import sealed, text
-from web.pages.sign_in import TOO_MANY, WRONG_CODE, local_url
-from web.security.auth import UserContext
+from web.pages.sign_in import TOO_MANY, WRONG_CODE
+from web.security.auth import UserContext, local_url
 from web.security.proxy import client_address
 from web.views.settings_form import REQUIRED_MESSAGE
 

@@ -39,6 +39,7 @@ router = APIRouter(prefix="/connections")
 
 DONE = {
     "paused": msg("Connection paused. New records are queued."),
+    "renamed": msg("Connection renamed."),
     "resumed": msg("Connection resumed. Queued records are being processed."),
     "taken": msg("There is already a connection for this Moment company. Contact your system administrator."),
 }
@@ -186,6 +187,10 @@ def _page(
     tested = OperationView(last).clients if last and last.requested_at >= connection.updated_at else []
     # Which clients the saved login reaches is for administrators of all connections to know.
     clients = tested if context.current_user.administers_all else []
+    shown, own = draft.clients.clients if draft.clients else clients, connection.settings.identity_id
+    client_name = connection.client_name or next((each["name"] for each in tested if each["id"] == own), "")
+    # Of other clients only those are named that this person is shown.
+    names = {own.lower(): client_name} | {each["id"].lower(): each["name"] for each in shown}
     notice, today = context.take_notice(), context.now.astimezone(OSLO).date()
     return context.render(
         "connection.html",
@@ -197,8 +202,9 @@ def _page(
         month=month or last_month(today).strftime("%Y-%m"),
         last=OperationView(last) if last else None,
         saving=_saving(context, connection),
-        clients=draft.clients.clients if draft.clients else clients,
-        client=next((each["name"] for each in tested if each["id"] == connection.settings.identity_id), ""),
+        clients=shown,
+        client=client_name,
+        chosen_client=names.get(draft.form["identity_id"].lower(), ""),
         webhooks=[(plural_of(each), notified.get(each), missed.get(each, 0)) for each in WEBHOOK_TYPES],
         webhook_limited=bool(limited and limited > context.now),
         draft=draft,
@@ -225,7 +231,7 @@ def _draft_of_operation(context: UserContext, connection_id: int, operation_id: 
     told, typed = OperationView(operation), settings_form.without_secrets(operation.input)
     draft = Draft(typed, typed.pop("version", ""))
     if operation.type is OperationType.CLIENTS:
-        return replace(draft, clients=told)
+        return replace(draft, clients=told, errors=told.errors)
     return replace(draft, errors=told.errors, outdated=told.is_outdated)
 
 

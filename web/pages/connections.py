@@ -7,16 +7,19 @@ from fastapi import APIRouter, Response, status
 from i18n.messages import msg
 from models.admin import connection_list
 from models.admin.connection_list import ConnectionFilter, ConnectionState, HealthProblem
+from models.admin.erasure import JobsRunningError
 from models.admin.operations import TESTS
 from models.connections.repository import (
     MAX_NAME_LENGTH,
     MAX_REASON_LENGTH,
     NOT_STARTED,
     CompanyTakenError,
+    Connection,
     FailedTestError,
     NameTakenError,
 )
 from models.connections.settings import ConnectionSettings
+from sync.errors import UnavailableError
 from sync.rules.normalization import clean
 from web.dependencies import Form, text
 from web.pages.confirmation import confirm_identity
@@ -25,6 +28,7 @@ from web.security.auth import Administrator, AdministratorEverywhere, Operator, 
 from web.views import settings_form
 from web.views.diagnostics import OperationView
 from web.views.settings_form import Errors, Typed
+from worker import dispatch
 
 router = APIRouter(prefix="/connections")
 
@@ -34,22 +38,22 @@ STATES, PROBLEMS = set(ConnectionState), set(HealthProblem)
 PAGE_SIZE = 50
 """Connections of a page."""
 
+DONE = {"erased": msg("Connection erased. Nothing was changed in Moment or 24SevenOffice.")}
+OTHER_NAME = msg("Enter the connection's name exactly as above. Nothing was erased.")
+JOBS_RUNNING = msg("Records of this connection are being processed. It is paused now: try again in a few minutes.")
+
 
 @router.get("")
 def show_all(context: Reader, name: str = "", status: str = "", after: str = "") -> Response:
     name, after = (clean(text, max_length=MAX_NAME_LENGTH) for text in (name, after))
-    found = connection_list.summaries(
-        context.database,
-        context.scope,
-        now=context.now,
-        wanted=ConnectionFilter(
-            name=name,
-            state=ConnectionState(status) if status in STATES else None,
-            problem=HealthProblem(status) if status in PROBLEMS else None,
-        ),
-        after=after,
-        limit=PAGE_SIZE + 1,
+    database, scope, now = context.database, context.scope, context.now
+    wanted = ConnectionFilter(
+        name=name,
+        state=ConnectionState(status) if status in STATES else None,
+        problem=HealthProblem(status) if status in PROBLEMS else None,
     )
+    found = connection_list.summaries(database, scope, now=now, wanted=wanted, after=after, limit=PAGE_SIZE + 1)
+    total, passed = connection_list.count(database, scope, now=now, wanted=wanted, after=after)
     status = status if status in STATES | PROBLEMS else ""
     filters = {"name": name, "status": status}
     further = None
@@ -58,8 +62,11 @@ def show_all(context: Reader, name: str = "", status: str = "", after: str = "")
     return context.render(
         "connections.html",
         connections=found[:PAGE_SIZE],
+        total=total,
+        first_number=passed + 1,
         name=name,
         status_filter=status,
+        done=DONE.get(context.take_notice().code),
         first=f"?{urlencode(filters)}" if after else None,
         further=further,
     )
@@ -89,6 +96,41 @@ def add(context: AdministratorEverywhere, form: Form) -> Response:
     except CompanyTakenError as error:
         return _new(context, typed, {"moment_company": error.args[0]})
     return request_diagnostics(context, added.id, done="added")
+
+
+@router.get("/{connection_id}/manage")
+def manage_form(context: AdministratorEverywhere, connection_id: int) -> Response:
+    return _manage(context, context.connections.get_shown(connection_id))
+
+
+@router.post("/{connection_id}/rename")
+def rename(context: AdministratorEverywhere, connection_id: int, form: Form) -> Response:
+    connection = context.connections.get_shown(connection_id)
+    name = clean(text(form, "name"), max_length=MAX_NAME_LENGTH)
+    if not name:
+        return _manage(context, connection, name=name, errors={"name": settings_form.REQUIRED_MESSAGE})
+    try:
+        context.connections.rename(connection_id, name, actor=context.actor, now=context.now)
+    except NameTakenError as error:
+        return _manage(context, connection, name=name, errors={"name": error.args[0]})
+    return _back(context, connection_id, "renamed")
+
+
+@router.post("/{connection_id}/erase")
+def erase(context: AdministratorEverywhere, connection_id: int, form: Form) -> Response:
+    """Erase a connection with all that is kept of it, for somebody who has typed its name."""
+    connection = context.connections.get_shown(connection_id)
+    confirm_identity(context, form)
+    if clean(text(form, "confirmed_name"), max_length=MAX_NAME_LENGTH) != connection.name:
+        return _manage(context, connection, errors={"confirmed_name": OTHER_NAME})
+    try:
+        context.container.erase_connection(connection, actor=context.actor)
+    except JobsRunningError:
+        return _manage(context, connection, errors={"confirmed_name": JOBS_RUNNING})
+    except UnavailableError as error:
+        return _manage(context, connection, errors={"confirmed_name": error.message})
+    dispatch.forget(connection_id)
+    return context.redirect("/connections", "erased")
 
 
 @router.post("/{connection_id}/test")
@@ -141,6 +183,18 @@ def _ask_before_resume(context: UserContext, connection_id: int, failed_checks: 
         last=OperationView(last) if last else None,
         titles=settings_form.TITLES,
         not_started=NOT_STARTED,
+    )
+
+
+def _manage(
+    context: UserContext, connection: Connection, *, name: str | None = None, errors: Errors | None = None
+) -> Response:
+    return context.render(
+        "connection-manage.html",
+        status=status.HTTP_422_UNPROCESSABLE_CONTENT if errors else status.HTTP_200_OK,
+        connection=connection,
+        name=connection.name if name is None else name,
+        errors=errors or {},
     )
 
 

@@ -23,7 +23,7 @@ from models.users.sessions import Beginning, UserSession
 from models.users.throttle import TooManySignInsError
 from sync.errors import UnavailableError
 from web.dependencies import ContainerDep, Form, container_of, text
-from web.security.auth import Guest, GuestContext, Open, Reader, leading_back
+from web.security.auth import Guest, GuestContext, Open, Reader, leading_back, local_url
 from web.security.cookies import DEVICE, OPENID, SESSION, SIGN_IN
 from web.security.csrf import csrf_token, has_valid_token
 from web.security.devices import device_name
@@ -32,9 +32,6 @@ from worker.container import Container
 
 log = structlog.get_logger()
 router = APIRouter()
-
-MAX_URL_LENGTH = 1000
-"""So that it fits into a cookie."""
 
 REFUSED = msg("Incorrect email or password.")
 TOO_MANY = msg("Too many attempts. Wait 15 minutes, then try again.")
@@ -78,7 +75,7 @@ def sign_in(request: Request, form: Form) -> Response:
 @router.get("/sign-in/code", dependencies=[Open])
 def show_code_form(request: Request) -> Response:
     session = _awaiting_code(request)
-    return code_form(request) if session else _to_sign_in(request)
+    return code_form(request, session) if session else _to_sign_in(request)
 
 
 @router.post("/sign-in/code", dependencies=[Open])
@@ -87,7 +84,7 @@ def enter_code(request: Request, form: Form) -> Response:
     container, session = container_of(request), _awaiting_code(request)
     if session is None:
         return _to_sign_in(request)
-    refuse = partial(code_form, request)
+    refuse = partial(code_form, request, session)
     if not has_valid_token(request, form, SESSION.read(request)):
         return refuse(PAGE_EXPIRED, status_code=status.HTTP_403_FORBIDDEN)
     code, address, now = text(form, "code"), client_address(request), container.clock()
@@ -137,12 +134,6 @@ def sign_out(context: Reader) -> Response:
     response = RedirectResponse("/sign-in", status.HTTP_303_SEE_OTHER)
     SESSION.clear(context.request, response)
     return response
-
-
-def local_url(address: str) -> str:
-    """Return where to go on: within these pages, whatever an address from elsewhere says."""
-    within = address.startswith("/") and not address.startswith("//") and "\\" not in address
-    return address if within and address.isprintable() and len(address) <= MAX_URL_LENGTH else "/"
 
 
 def requested_url(request: Request) -> str:
@@ -206,6 +197,7 @@ def show_form_again(
 
 def code_form(
     request: Request,
+    session: UserSession,
     message: str = "",
     *,
     field: str = "",
@@ -219,6 +211,7 @@ def code_form(
     return context.render(
         "sign-in-code.html",
         status=status_code,
+        language=session.user.language,
         message="" if field else message,
         errors={field: message} if field else {},
         csrf_token=csrf_token(SESSION.read(request)),

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from fastapi import APIRouter, HTTPException, Response, status
 from starlette.datastructures import FormData
 
+from i18n.catalog import Language
 from i18n.messages import msg
 from models.admin import connection_list
 from models.enums import Role, Scope
@@ -13,6 +14,7 @@ from models.users import second_factor, sessions
 from models.users.passwords import InvalidInputError
 from models.users.repository import ROLES, Rights
 from web.dependencies import Form, chosen_connections, text
+from web.pages.account import LANGUAGES
 from web.pages.confirmation import confirm_identity
 from web.security.auth import AdministratorEverywhere, UserContext
 
@@ -49,6 +51,7 @@ def add(context: AdministratorEverywhere, form: Form) -> Response:
     """Add a user with a first password, which may be left out where there is another way to sign in."""
     confirm_identity(context, form)
     email, password, rights = text(form, "email"), text(form, "password"), _rights(form)
+    language = Language(text(form, "language")) if text(form, "language") in set(Language) else None
     given = None if context.container.openid and not password else password
     try:
         user = users.add(
@@ -56,12 +59,13 @@ def add(context: AdministratorEverywhere, form: Form) -> Response:
             email,
             rights,
             password=given,
+            language=language or context.current_user.language,
             actor=context.actor,
             session_id=context.session.id,
             now=context.now,
         )
     except InvalidInputError as error:
-        return _new(context, rights, email=email, errors=error.errors)
+        return _new(context, rights, email=email, language=language, errors=error.errors)
     return _done(context, user.id, "added")
 
 
@@ -146,9 +150,19 @@ def _rights(form: FormData) -> Rights:
 
 
 def _new(
-    context: UserContext, rights: Rights, *, email: str = "", errors: Mapping[str, str] | None = None
+    context: UserContext,
+    rights: Rights,
+    *,
+    email: str = "",
+    language: Language | None = None,
+    errors: Mapping[str, str] | None = None,
 ) -> Response:
-    values = {"email": email, "password_needed": context.container.openid is None}
+    values = {
+        "email": email,
+        "languages": LANGUAGES,
+        "new_language": language or context.current_user.language,
+        "password_needed": context.container.openid is None,
+    }
     return _form(context, "user-new.html", errors, rights=rights, **values)
 
 

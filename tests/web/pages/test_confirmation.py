@@ -28,6 +28,7 @@ EMAIL, PASSWORD, TYPED = "anna@example.com", "correct horse battery", "typed-sec
 ASKED = "Confirm it's you"
 CONFIRMED = {
     "/connections/new",
+    "/connections/{connection_id}/erase",
     "/connections/{connection_id}/token",
     "/account/second-factor",
     "/account/second-factor/recovery-codes",
