@@ -1,11 +1,11 @@
 """Instants, days, counts and amounts as a reader of a language writes them; instants in Oslo's time."""
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from babel import Locale
-from babel.dates import format_date, format_datetime
+from babel.dates import format_date, format_datetime, format_time, format_timedelta
 from babel.numbers import format_decimal
 
 from i18n.catalog import Language
@@ -22,6 +22,17 @@ def instant(at: datetime, language: Language) -> str:
 def day(which: date, language: Language) -> str:
     """Write a day, such as "22. nov. 2026"."""
     return format_date(which, "medium", locale=_LOCALES[language])
+
+
+def ago(at: datetime, language: Language, *, now: datetime) -> str:
+    """Write how long ago an instant was, such as "3 hours ago"."""
+    since = min(at - now, -timedelta(seconds=1))
+    return format_timedelta(since, add_direction=True, threshold=1.5, locale=_LOCALES[language])
+
+
+def clock_time(at: datetime, language: Language) -> str:
+    """Write the time of a day without seconds, such as "16:07"."""
+    return format_time(at, "short", tzinfo=OSLO, locale=_LOCALES[language])
 
 
 def count(number: int, language: Language) -> str:

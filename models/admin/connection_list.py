@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, case, func, or_, select
+from sqlalchemy import ColumnElement, Row, Tuple, and_, case, func, literal, or_, select, tuple_
+from sqlalchemy.orm import InstrumentedAttribute
 
 from models.connections.repository import API_KEY_LIFETIME, NOT_STARTED, RENEWAL_NOTICE
 from models.database import Database
@@ -94,7 +95,7 @@ def summaries(
     after: str = "",
     limit: int | None = None,
 ) -> Sequence[ConnectionSummary]:
-    """List connections by name, from ``after`` one on."""
+    """List connections by name, those after the one called ``after``."""
     known, name = ConnectionRow.settings, ConnectionRow.name
     query = select(
         ConnectionRow.id,
@@ -105,19 +106,42 @@ def summaries(
         ConnectionRow.paused_because,
         ConnectionRow.paused_by,
         *status_columns(now),
-    ).where(within(scope, ConnectionRow.id), name > after, name.icontains(wanted.name, autoescape=True))
-    if wanted.state:
-        query = query.where(is_in(wanted.state, now))
-    if wanted.problem:
-        query = query.where(_problems(now)[wanted.problem])
-    rows = database.rows(query.order_by(name).limit(limit))
+    ).where(*_fits(scope, wanted, now=now), in_order(name) > in_order(literal(after)))
+    rows = database.rows(query.order_by(in_order(name)).limit(limit))
     return [with_status(ConnectionSummary, row) for row in rows]
+
+
+def count(
+    database: Database, scope: Scope, *, now: datetime, wanted: ConnectionFilter = ALL, after: str = ""
+) -> tuple[int, int]:
+    """Count the connections that :func:`summaries` lists without ``after``, and how many of them come up to it."""
+    passed_by = func.count().filter(in_order(ConnectionRow.name) <= in_order(literal(after)))
+    total, passed = database.rows(select(func.count(), passed_by).where(*_fits(scope, wanted, now=now)))[0]
+    return total, passed
+
+
+def _fits(scope: Scope, wanted: ConnectionFilter, *, now: datetime) -> Sequence[ColumnElement[bool]]:
+    fits = [within(scope, ConnectionRow.id), ConnectionRow.name.icontains(wanted.name, autoescape=True)]
+    if wanted.state:
+        fits.append(is_in(wanted.state, now))
+    if wanted.problem:
+        fits.append(_problems(now)[wanted.problem])
+    return fits
 
 
 def names(database: Database, scope: Scope) -> Mapping[int, str]:
     """Return the names of connections by their numbers, in the order of the names."""
     query = select(ConnectionRow.id, ConnectionRow.name).where(within(scope, ConnectionRow.id))
-    return dict(database.rows(query.order_by(ConnectionRow.name)))
+    return dict(database.rows(query.order_by(in_order(ConnectionRow.name))))
+
+
+def in_order(name: ColumnElement[str] | InstrumentedAttribute[str]) -> Tuple:
+    """Return what names are sorted by: Company 2 comes before Company 10, in any case of letters.
+
+    PostgreSQL could do so itself with ICU, which not every build of it has. Numbers have nine digits here.
+    """
+    padded = func.regexp_replace(func.lower(name), r"(\d+)", r"00000000\1", "g")
+    return tuple_(func.regexp_replace(padded, r"\d*(\d{9})(?!\d)", r"\1", "g"), name)
 
 
 def problem_counts(database: Database, scope: Scope, *, now: datetime) -> Mapping[HealthProblem, int]:

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from models.admin.connection_list import (
     ConnectionState,
     HealthProblem,
+    in_order,
     is_in,
     status_columns,
     with_status,
@@ -147,7 +148,7 @@ def _status_query(scope: Scope, name: str, now: datetime) -> Select[*tuple[Any, 
     shown = select(*known, *status_columns(now), waits, stuck)
     shown = shown.outerjoin(counts, counts.c.connection_id == ConnectionRow.id)
     shown = shown.where(within(scope, ConnectionRow.id), ConnectionRow.name.icontains(name, autoescape=True))
-    return shown.order_by(trouble, func.lower(ConnectionRow.name), ConnectionRow.id)
+    return shown.order_by(trouble, in_order(ConnectionRow.name))
 
 
 def _synced(session: Session, ids: Iterable[int]) -> dict[int, dict[EntityType, datetime]]:

@@ -125,9 +125,10 @@ class Connection:
     It is paused where ``paused_because`` says why, by the person ``paused_by`` or by the bridge itself, and rests
     until ``breaker_open_until`` while its systems do not answer; what limits its webhook is said in
     :mod:`models.inbox.webhook_limit`. Its settings were changed last at ``updated_at``.
-    ``client_number`` is None until a login has shown which client of 24SevenOffice it is. One whose secrets cannot
-    be opened is ``unreadable``, its secrets are empty, and it is only to be shown and mended. Moment's key was
-    entered at ``api_key_saved_at``, None where that is not known.
+    ``client_number`` is None until a login has shown which client of 24SevenOffice it is, ``client_name`` empty
+    until a test has shown what it is called. One whose secrets cannot be opened is ``unreadable``, its secrets are
+    empty, and it is only to be shown and mended. Moment's key was entered at ``api_key_saved_at``, None where
+    that is not known.
     """
 
     id: int
@@ -139,6 +140,7 @@ class Connection:
     breaker_open_until: datetime | None = None
     webhook_limited_until: datetime | None = None
     client_number: int | None = None
+    client_name: str = ""
     api_key_saved_at: datetime | None = None
     unreadable: bool = False
 
@@ -252,6 +254,8 @@ class Connections:
             row.shares_company = row.shares_company and before.settings.moment_company == after.moment_company
             _refuse_taken(session)
             row.updated_at = now
+            if _client_of(before.settings) != _client_of(after):
+                row.client_name = ""
             if before.settings.moment_api_key != after.moment_api_key:
                 row.api_key_saved_at = now
             switched_on = after.entity_types - before.settings.entity_types
@@ -283,6 +287,28 @@ class Connections:
                 raise OtherClientError(f"Connection {connection_id} is for another client of 24SevenOffice.")
             row.client_number = client_number
             _refuse_taken(session)
+
+    def rename(self, connection_id: int, name: str, *, actor: str, now: datetime) -> None:
+        """Give a connection another name. Raises NameTakenError or UnknownConnectionError."""
+        try:
+            with self._database.transaction() as session:
+                row = _row(session, connection_id, lock=True)
+                if row.name != name:
+                    what = msg("Renamed: {before} → {after}", before=row.name, after=name)
+                    row.name = name
+                    _audit(session, connection_id, actor=actor, what=what, now=now)
+        except IntegrityError as error:
+            raise NameTakenError(msg("A connection named {name} already exists.", name=name)) from error
+
+    def note_client_name(self, connection_id: int, settings: ConnectionSettings, name: str) -> None:
+        """Note what the client is called that this login leads to, unless the connection has another by now."""
+        known = ConnectionRow.settings
+        same = (
+            ConnectionRow.id == connection_id,
+            known["username"].astext == settings.username,
+            known["identity_id"].astext == settings.identity_id,
+        )
+        self._database.execute(update(ConnectionRow).where(*same).values(client_name=name))
 
     def new_token(self, connection_id: int, *, actor: str, now: datetime) -> str:
         """Give the webhook a new address, for when the old one has become known; the old one ends at once."""
@@ -461,6 +487,10 @@ def _lead_elsewhere(
 def _not_tested_after(connection_id: int, at: datetime) -> Update:
     later = ConnectionRow.tested_at > at
     return update(ConnectionRow).where(ConnectionRow.id == connection_id, or_(later.is_(None), ~later))
+
+
+def _client_of(settings: ConnectionSettings) -> tuple[str, str]:
+    return settings.username, settings.identity_id
 
 
 def _plain(settings: ConnectionSettings) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from models.schema.audit_entries import add_entry
 from models.schema.locks import FOR_NO_KEY_UPDATE
 from models.schema.receiver_tables import EventDeliveryRow, EventReceiverRow, EventRow, ReceiverConnectionRow
 from models.schema.statements import made_of
-from models.users.passwords import InvalidInputError
+from models.users.passwords import InvalidInputError, gather, refuse
 from models.users.proofs import expect_session
 
 PURPOSE, FORMER_PURPOSE = "event_receivers.secret", "event_receivers.former_secret"
@@ -223,11 +223,14 @@ class Receivers:
         return unreadable
 
     def _set(self, row: EventReceiverRow, url: str, event_types: Collection[EventType], scope: Scope) -> None:
+        errors: dict[str, str] = {}
+        with gather(errors):
+            row.url = self._checked(url.strip())
         if not event_types:
-            raise InvalidInputError("event_types", msg("Choose at least one event."))
+            errors["event_types"] = msg("Choose at least one event.")
         if scope.connections == frozenset():
-            raise InvalidInputError("connections", msg("Choose at least one connection, or all."))
-        row.url = self._checked(url.strip())
+            errors["connections"] = msg("Choose at least one connection, or all.")
+        refuse(errors)
         row.event_types = [each for each in EVENT_TYPES if each in event_types]
         row.everywhere = scope.connections is None
 
@@ -239,12 +242,12 @@ class Receivers:
         except ValueError:
             named = False
         if not named or len(url) > MAX_URL_LENGTH:
-            raise InvalidInputError("url", msg("Enter a URL such as https://example.com/events."))
+            raise InvalidInputError(url=msg("Enter a URL such as https://example.com/events."))
         if parts.username is not None or parts.fragment:
-            raise InvalidInputError("url", msg("The URL must not contain a user name, password or #."))
+            raise InvalidInputError(url=msg("The URL must not contain a user name, password or #."))
         if parts.scheme != "https" and not (self._private_networks and parts.scheme == "http"):
             raise InvalidInputError(
-                "url", msg("The URL must start with https:// unless RECEIVER_PRIVATE_NETWORKS is set.")
+                url=msg("The URL must start with https:// unless RECEIVER_PRIVATE_NETWORKS is set.")
             )
         return url
 
@@ -315,7 +318,7 @@ def _list_connections(session: Session, receiver_id: int, scope: Scope) -> None:
         if rows:
             session.execute(insert(ReceiverConnectionRow), rows)
     except IntegrityError as error:
-        raise InvalidInputError("connections", msg("Connection not found.")) from error
+        raise InvalidInputError(connections=msg("Connection not found.")) from error
 
 
 def _receiver(row: EventReceiverRow, scope: Scope) -> Receiver:

@@ -88,7 +88,8 @@ class ConnectionRow(Base):
     ``rate_limit_alerted`` say the same of requests that are used up, and ``pause_alerted`` that the addresses
     have been told of a pause and nothing was synced since. One that ``shares_company`` is from before each company
     in Moment had one connection, and may not be resumed as long as another one has it. ``client_number`` names the
-    client in 24SevenOffice, which no other connection has; None until a login has shown it.
+    client in 24SevenOffice, which no other connection has; None until a login has shown it. ``client_name`` is
+    what it is called there, empty until a test has shown it.
     Until ``webhook_limited_until`` what is new here is left to the polls. The webhook has its address since
     ``webhook_token_at``, None where that is from before it was noted. The last test began at ``tested_at`` and
     found ``failed_checks`` errors; one of a ``failed_login`` was found by trying the credentials only. Moment's
@@ -115,6 +116,7 @@ class ConnectionRow(Base):
     paused_by: Mapped[str] = mapped_column(server_default="")
     shares_company: Mapped[bool] = mapped_column(server_default=false())
     client_number: Mapped[int | None] = mapped_column(BigInteger)
+    client_name: Mapped[str] = mapped_column(server_default="")
     consecutive_failures: Mapped[int] = mapped_column(server_default="0")
     outage_since: Mapped[datetime | None]
     breaker_open_until: Mapped[datetime | None]

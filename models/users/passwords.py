@@ -6,7 +6,7 @@ Older hashes are renewed at sign-in.
 import re
 import secrets
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from threading import BoundedSemaphore
@@ -43,28 +43,45 @@ class TooManyPasswordsError(Exception):
 
 
 class InvalidInputError(ValueError):
-    """What was given cannot be taken; ``field`` names it, and the message says why."""
+    """What was given cannot be taken; ``errors`` says why, by the names of the fields."""
 
-    def __init__(self, field: str, message: str) -> None:
-        super().__init__(message)
-        self.field = field
-        self.message = message
+    def __init__(self, **errors: str) -> None:
+        super().__init__(" ".join(errors.values()))
+        self.errors = errors
+
+
+@contextmanager
+def gather(errors: dict[str, str]) -> Iterator[None]:
+    """Keep what is refused in the block, so that a person learns everything that is wrong at once."""
+    try:
+        yield
+    except InvalidInputError as error:
+        errors |= error.errors
+
+
+def refuse(errors: Mapping[str, str]) -> None:
+    """Raise InvalidInputError where something was gathered."""
+    if errors:
+        raise InvalidInputError(**errors)
 
 
 def hash_new(password: str, *, email: str) -> str:
-    """Hash a password that somebody chose for the user with this address.
+    """Hash a password that somebody chose for the user with this address. Raises as :func:`check` does."""
+    check(password, email=email)
+    return hash_password(password)
+
+
+def check(password: str, *, email: str) -> None:
+    """Refuse what may not be the password of the user with this address.
 
     Raises InvalidInputError where it is too short, too long or easily guessed, and TooManyPasswordsError.
     """
     if not MIN_LENGTH <= len(password) <= MAX_LENGTH:
-        raise InvalidInputError(
-            "password",
-            msg("Passwords must have {fewest} to {most} characters.", fewest=MIN_LENGTH, most=MAX_LENGTH),
-        )
+        wrong = msg("Passwords must have {fewest} to {most} characters.", fewest=MIN_LENGTH, most=MAX_LENGTH)
+        raise InvalidInputError(password=wrong)
     with _turn():
         if _is_easily_guessed(_plain(password), email):
-            raise InvalidInputError("password", EASILY_GUESSED)
-    return hash_password(password)
+            raise InvalidInputError(password=EASILY_GUESSED)
 
 
 def hash_password(password: str) -> str:

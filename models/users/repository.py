@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -17,11 +18,14 @@ from models.enums import Role, Scope
 from models.schema.audit_entries import add_entry
 from models.schema.tables import ConnectionRow, GrantRow, SessionRow, UserRow
 from models.users import passwords
-from models.users.passwords import InvalidInputError
+from models.users.passwords import InvalidInputError, gather, refuse
 from models.users.proofs import Proof, expect_session
 from models.users.proofs import expect as expect_proof
 
 ROLES = {Role.VIEWER: msg("viewer"), Role.OPERATOR: msg("operator"), Role.ADMINISTRATOR: msg("administrator")}
+
+
+EMAIL_TAKEN = msg("A user with this email address already exists.")
 
 
 class UnknownUserError(LookupError):
@@ -33,11 +37,10 @@ class LastAdministratorError(InvalidInputError):
 
     def __init__(self) -> None:
         super().__init__(
-            "role",
-            msg(
+            role=msg(
                 "At least one administrator must have access to all connections. Give someone else that role "
                 "first."
-            ),
+            )
         )
 
 
@@ -95,6 +98,7 @@ def add(  # noqa: PLR0913 - what is new about them, and who says so
     rights: Rights,
     *,
     password: str | None,
+    language: Language = Language.NORWEGIAN,
     actor: str,
     session_id: int | None = None,
     now: datetime,
@@ -104,27 +108,35 @@ def add(  # noqa: PLR0913 - what is new about them, and who says so
     ``session_id`` is the session in which somebody does that. Raises InvalidInputError where the address is none
     or taken, the password too short or too easily guessed, or a connection unknown; or OutdatedProofError.
     """
-    address = _address(email)
+    errors: dict[str, str] = {}
     row = UserRow(
-        email=address,
+        email="",
         role=rights.role,
         everywhere=rights.scope.connections is None,
-        language=Language.NORWEGIAN,
-        password_hash=None if password is None else passwords.hash_new(password, email=address),
+        language=language,
         password_is_temporary=password is not None,
         created_at=now,
     )
+    with gather(errors):
+        row.email = _address(email)
+    with gather(errors):
+        row.password_hash = None if password is None else passwords.hash_new(password, email=row.email or email)
     try:
         with database.transaction() as session:
             expect_session(session, session_id)
+            if session.scalar(select(UserRow.id).where(UserRow.email == row.email)):
+                errors["email"] = EMAIL_TAKEN
+            with gather(errors):
+                known = _known(session, rights.scope)
+            refuse(errors)
             session.add(row)
             session.flush()
-            _grant(session, row, rights.scope)
+            session.add_all(GrantRow(user_id=row.id, connection_id=each) for each in known)
             what = msg("Added the user {email}: {rights}", email=row.email, rights=_described(session, rights))
             note(session, what, actor=actor, now=now)
             return _user(row, rights.scope)
     except IntegrityError as error:
-        raise InvalidInputError("email", msg("A user with this email address already exists.")) from error
+        raise InvalidInputError(email=EMAIL_TAKEN) from error
 
 
 def get(database: Database, user_id: int) -> User:
@@ -170,13 +182,18 @@ def update(
     ``session_id`` is the session in which somebody does that, here and below. Raises UnknownUserError,
     InvalidInputError for an unknown connection, LastAdministratorError or OutdatedProofError.
     """
+    errors: dict[str, str] = {}
     with database.transaction() as session:
         row = _row(session, user_id)
         expect_session(session, session_id)
         row.role, row.everywhere = rights.role, rights.scope.connections is None
         session.execute(delete(GrantRow).where(GrantRow.user_id == user_id))
-        _grant(session, row, rights.scope)
-        _expect_administrator(session)
+        with gather(errors):
+            known = _known(session, rights.scope)
+            session.add_all(GrantRow(user_id=user_id, connection_id=each) for each in known)
+        with gather(errors) if errors else nullcontext():
+            _expect_administrator(session)
+        refuse(errors)
         what = msg("Changed the user {email}: {rights}", email=row.email, rights=_described(session, rights))
         note(session, what, actor=actor, now=now)
 
@@ -279,7 +296,7 @@ def _address(email: str) -> str:
     try:
         return validate_email(email.strip(), check_deliverability=False).normalized.lower()
     except EmailNotValidError as error:
-        raise InvalidInputError("email", msg("Enter a valid email address.")) from error
+        raise InvalidInputError(email=msg("Enter a valid email address.")) from error
 
 
 def _row(session: Session, user_id: int) -> UserRow:
@@ -291,13 +308,14 @@ def _row(session: Session, user_id: int) -> UserRow:
     return row
 
 
-def _grant(session: Session, row: UserRow, scope: Scope) -> None:
+def _known(session: Session, scope: Scope) -> frozenset[int]:
+    """Return the connections that a scope lists, none for all. Raises InvalidInputError where one is unknown."""
     if scope.connections is None:
-        return
-    known = set(session.scalars(select(ConnectionRow.id).where(ConnectionRow.id.in_(scope.connections))))
+        return frozenset()
+    known = frozenset(session.scalars(select(ConnectionRow.id).where(ConnectionRow.id.in_(scope.connections))))
     if not known or known != scope.connections:
-        raise InvalidInputError("connections", msg("Choose all connections or at least one existing connection."))
-    session.add_all(GrantRow(user_id=row.id, connection_id=each) for each in known)
+        raise InvalidInputError(connections=msg("Choose all connections or at least one existing connection."))
+    return known
 
 
 def _expect_administrator(session: Session) -> None:

@@ -6,7 +6,7 @@ finds it by trying.
 
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -25,7 +25,7 @@ from models.schema.locks import FOR_NO_KEY_UPDATE
 from models.schema.statements import made_of
 from models.schema.tables import ConnectionRow
 from models.users import repository as users
-from models.users.passwords import InvalidInputError
+from models.users.passwords import refuse
 from models.users.proofs import expect_session
 from models.users.repository import Rights
 
@@ -135,7 +135,6 @@ def create(  # noqa: PLR0913 - what is new about it, and who says so
         InvalidInputError: it has no name or no scope, is valid for too long, or a connection is unknown.
         OutdatedProofError: the session has ended.
     """
-    _check(name, scopes, days)
     text = PREFIX + secrets.token_urlsafe(32)
     row = ApiTokenRow(
         name=name,
@@ -147,15 +146,17 @@ def create(  # noqa: PLR0913 - what is new about it, and who says so
     )
     with database.transaction() as session:
         expect_session(session, session_id)
+        known = _known(session, scope)
+        _check(name, scopes, days, connections=known)
         session.add(row)
         session.flush()
-        names = _grant(session, row, scope)
+        session.add_all(ApiTokenGrantRow(token_id=row.id, connection_id=each) for each in known or ())
         token = _token(row, sorted(scope.connections or ()))
         what = msg(
             "Created {token}: {scopes} for {connections}, until {day}",
             token=token.actor,
             scopes=", ".join(sorted(scopes)),
-            connections=names,
+            connections=msg("all connections") if known is None else ", ".join(known.values()),
             day=f"{row.expires_at:%Y-%m-%d}",
         )
         add_entry(session, at=now, actor=actor, action=what)
@@ -215,25 +216,26 @@ def rights_of(database: Database, actor: str, *, now: datetime) -> Rights | None
     return Rights(Role.ADMINISTRATOR, token.scope)
 
 
-def _check(name: str, scopes: frozenset[TokenScope], days: int) -> None:
+def _check(name: str, scopes: frozenset[TokenScope], days: int, *, connections: Mapping[int, str] | None) -> None:
+    errors: dict[str, str] = {}
     if not name or len(name) > MAX_NAME_LENGTH:
-        raise InvalidInputError("name", msg("Enter a name of at most {most} characters.", most=MAX_NAME_LENGTH))
+        errors["name"] = msg("Enter a name of at most {most} characters.", most=MAX_NAME_LENGTH)
     if not scopes:
-        raise InvalidInputError("scopes", msg("Choose at least one."))
+        errors["scopes"] = msg("Choose at least one.")
+    if connections == {}:
+        errors["connections"] = msg("Choose all connections or at least one existing connection.")
     if not 1 <= days <= MAX_DAYS:
-        raise InvalidInputError("days", msg("Enter a number from 1 to {most}.", most=MAX_DAYS))
+        errors["days"] = msg("Enter a number from 1 to {most}.", most=MAX_DAYS)
+    refuse(errors)
 
 
-def _grant(session: Session, row: ApiTokenRow, scope: Scope) -> str:
-    """Bind a token to its connections, and return their names."""
+def _known(session: Session, scope: Scope) -> dict[int, str] | None:
+    """Return the names of the connections of a scope, none where one of them is unknown; None for all."""
     if scope.connections is None:
-        return msg("all connections")
+        return None
     named = select(ConnectionRow.id, ConnectionRow.name).where(ConnectionRow.id.in_(scope.connections))
-    known = session.execute(named.order_by(ConnectionRow.name)).all()
-    if not known or {each.id for each in known} != scope.connections:
-        raise InvalidInputError("connections", msg("Choose all connections or at least one existing connection."))
-    session.add_all(ApiTokenGrantRow(token_id=row.id, connection_id=each.id) for each in known)
-    return ", ".join(each.name for each in known)
+    known = {each.id: each.name for each in session.execute(named.order_by(ConnectionRow.name))}
+    return known if known.keys() == scope.connections else {}
 
 
 def _tokens() -> Select[*tuple[Any, ...]]:

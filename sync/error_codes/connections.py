@@ -63,7 +63,7 @@ SETTINGS_ERRORS = {
     ),
     "login_refused": ErrorCode(
         msg("24SevenOffice rejected the sign-in"),
-        msg("The user name, the password or the client is wrong. This often follows a password change."),
+        msg("The user name or the password is wrong. This often follows a password change."),
         msg(
             "Enter user name and password again in the settings. Queued records are then processed automatically."
         ),

@@ -26,11 +26,17 @@ def choose_identity(identities: Sequence[Identity], chosen: str) -> Identity:
             error_code="identity_blocked",
             remedy=msg("Unblock it in 24SevenOffice, or choose another client in the connection's settings."),
         )
+    if not identities:  # whoever signs in reaches one at least, so this is how a wrong password is answered
+        raise MisconfiguredError(
+            msg("24SevenOffice rejected the user name or password."),
+            error_code="login_refused",
+            remedy=msg("Enter them again in the connection's settings."),
+        )
     if not usable:
         raise MisconfiguredError(
-            msg("24SevenOffice rejected the user name or password, or the user has no access to a usable client."),
-            error_code="login_refused",
-            remedy=msg("Correct user name and password in the connection's settings."),
+            msg("The user has no access to any usable client in 24SevenOffice."),
+            error_code="identity_blocked",
+            remedy=msg("Give the user access to the client in 24SevenOffice, or use another user."),
         )
     number = len(usable)
     raise MisconfiguredError(

@@ -41,6 +41,15 @@ def error_at(page: requests.Response, name: str) -> str:
     return said[2]
 
 
+def summary_of(page: requests.Response) -> dict[str, str]:
+    """Return what a refused form says above it, by the ids that it links to; it has the focus."""
+    tree = lxml.html.document_fromstring(page.content)
+    (summary,) = tree.xpath("//*[@role='alert'][@autofocus][@tabindex='-1']")
+    links = {link.get("href").removeprefix("#"): link.text_content() for link in summary.iter("a")}
+    assert [name for name in links if not tree.xpath(f"//*[@id='{name}']")] == []
+    return links
+
+
 def forms_to(page: requests.Response, action: str) -> list[str]:
     """Return what the buttons of all forms to an address would choose."""
     forms = [form for form in lxml.html.document_fromstring(page.content).forms if form.action == action]

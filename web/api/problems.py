@@ -210,7 +210,8 @@ async def _setting_refused(request: Request, error: SettingRefusedError) -> Resp
 
 
 async def _input_refused(request: Request, error: InvalidInputError) -> Response:
-    return respond(invalid(error.field, error.message), language_of(request))
+    problem = ProblemError("invalid", fields={("body", name): text for name, text in error.errors.items()})
+    return respond(problem, language_of(request))
 
 
 async def _by_status(request: Request, error: HTTPException) -> Response:

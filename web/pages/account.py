@@ -9,7 +9,7 @@ from i18n.catalog import Language
 from i18n.messages import msg
 from models.users import repository as users
 from models.users import sessions, sign_in
-from models.users.passwords import InvalidInputError
+from models.users.passwords import check, gather
 from models.users.proofs import OutdatedProofError
 from models.users.throttle import TooManySignInsError
 from web.dependencies import Form, text
@@ -55,21 +55,24 @@ def change_password(context: Reader, form: Form) -> Response:
     """Take a new password from somebody who knows the present one; it ends all sessions but this one."""
     answer = partial(_password_form, context)
     present, password = text(form, "present"), text(form, "password")
-    if password != text(form, "again"):
-        return answer(errors={"again": PASSWORDS_DIFFER})
-    if password == present:
-        return answer(errors={"password": SAME_PASSWORD})
     database, user, now = context.database, context.current_user, context.now
-    address = client_address(context.request)
+    errors: dict[str, str] = {}
+    with gather(errors):
+        check(password, email=user.email)
+    if password == present:
+        errors["password"] = SAME_PASSWORD
+    if password != text(form, "again"):
+        errors["again"] = PASSWORDS_DIFFER
     try:
+        address = client_address(context.request)
         proof = sign_in.by_password(database, user.email, present, address=address, now=now)
+        if errors:
+            return answer(errors=errors)
         users.choose_password(database, user, password, proof, session_id=context.session.id, now=now)
-    except InvalidInputError as error:
-        return answer(errors={error.field: error.message})
     except (sign_in.SignInRefusedError, OutdatedProofError):
-        return answer(errors={"present": WRONG_PASSWORD})
+        return answer(errors={"present": WRONG_PASSWORD, **errors})
     except TooManySignInsError:
-        return answer(errors={"present": TOO_MANY})
+        return answer(errors={"present": TOO_MANY, **errors})
     temporary = user.password_is_temporary
     return context.redirect(requested_url(context.request)) if temporary else _done(context, "password")
 

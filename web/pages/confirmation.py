@@ -13,9 +13,10 @@ from i18n.messages import msg
 from models.users import sessions, sign_in
 from models.users.throttle import TooManySignInsError
 from web.dependencies import sealed, text
-from web.pages.sign_in import TOO_MANY, WRONG_CODE, local_url
-from web.security.auth import UserContext
+from web.pages.sign_in import TOO_MANY, WRONG_CODE
+from web.security.auth import UserContext, local_url
 from web.security.proxy import client_address
+from web.views.settings_form import REQUIRED_MESSAGE
 
 PROOF = "proof"
 """The field with the password or code, of a name that no other form uses."""
@@ -40,7 +41,7 @@ def confirm_identity(context: UserContext, form: FormData) -> None:
         return
     proof = text(form, PROOF)
     if not proof or context.session.by_openid:
-        raise ConfirmationNeededError(context, form)
+        raise ConfirmationNeededError(context, form, REQUIRED_MESSAGE if PROOF in form else "")
     user, address = context.current_user, client_address(context.request)
     database, vault, now = context.database, context.container.vault, context.now
     try:

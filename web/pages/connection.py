@@ -1,6 +1,8 @@
 """One connection: how it does, what a test has found, and its settings for those who may change them."""
 
+import re
 from dataclasses import dataclass, field, replace
+from datetime import date
 from functools import partial
 from typing import Annotated, Any
 
@@ -23,11 +25,11 @@ from models.connections.settings import ConnectionSettings, first_days_to_ask, o
 from models.enums import EntityType, Scope, plural_of
 from models.inbox import cursors, missed_webhooks, webhook_intake
 from sync.polling import stalled
-from sync.reconciliation.compare import last_month
+from sync.reconciliation.compare import last_month, month_of
 from web.dependencies import Form, text
 from web.pages.confirmation import confirm_identity
 from web.pages.operations import request_diagnostics, request_operation
-from web.security.auth import Administrator, Reader, UserContext
+from web.security.auth import Administrator, Operator, Reader, UserContext
 from web.views import settings_form
 from web.views.diagnostics import OperationView, known_accounts
 from web.views.settings_form import Errors, Typed
@@ -37,6 +39,7 @@ router = APIRouter(prefix="/connections")
 
 DONE = {
     "paused": msg("Connection paused. New records are queued."),
+    "renamed": msg("Connection renamed."),
     "resumed": msg("Connection resumed. Queued records are being processed."),
     "taken": msg("There is already a connection for this Moment company. Contact your system administrator."),
 }
@@ -49,6 +52,8 @@ UNPROVEN = msg(
 )
 FROM_WHICH_DAY = msg("From which date? Anything dated earlier is skipped. Save again to confirm this date.")
 FUTURE_MONTH = msg("Choose a month that has begun.")
+A_MONTH = msg("Enter a month, such as 2026-01.")
+MONTH = re.compile(r"20[0-9]{2}-[0-9]{2}")
 MAX_ID = 2**63 - 1
 OperationId = Annotated[int, Query(ge=0, le=MAX_ID)]
 
@@ -149,7 +154,30 @@ def fetch_clients(context: Administrator, connection_id: int, form: Form) -> Res
     )
 
 
-def _page(context: UserContext, connection: Connection, draft: Draft, *, posted: bool = False) -> Response:
+@router.post("/{connection_id}/compare")
+def reconcile(context: Operator, connection_id: int, form: Form) -> Response:
+    """Have the ledgers of a month compared, of the last one where none is named."""
+    connection, month = context.connections.get_shown(connection_id), text(form, "month").strip()
+    today = context.now.astimezone(OSLO).date()
+    day = _day_of(month) if month else last_month(today)
+    if day is None or day > today:
+        draft = Draft(settings_form.as_form(connection.settings), _version(connection))
+        return _page(context, connection, draft, month=month, month_error=FUTURE_MONTH if day else A_MONTH)
+    first, last = month_of(day)
+    days = {"first": first.isoformat(), "last": last.isoformat()}
+    operation_id = request_operation(context, OperationType.RECONCILIATION, connection_id, input_=days)
+    return RedirectResponse(f"/operations/{operation_id}", status.HTTP_303_SEE_OTHER)
+
+
+def _page(
+    context: UserContext,
+    connection: Connection,
+    draft: Draft,
+    *,
+    posted: bool = False,
+    month: str = "",
+    month_error: str = "",
+) -> Response:
     last = context.operations.latest(connection.id, OperationType.DIAGNOSTICS)
     (summary,) = connection_list.summaries(context.database, Scope(frozenset({connection.id})), now=context.now)
     failing = cursors.failing(context.database, connection.id, before=context.now - POLLS_SHOWN_AFTER)
@@ -159,19 +187,24 @@ def _page(context: UserContext, connection: Connection, draft: Draft, *, posted:
     tested = OperationView(last).clients if last and last.requested_at >= connection.updated_at else []
     # Which clients the saved login reaches is for administrators of all connections to know.
     clients = tested if context.current_user.administers_all else []
+    shown, own = draft.clients.clients if draft.clients else clients, connection.settings.identity_id
+    client_name = connection.client_name or next((each["name"] for each in tested if each["id"] == own), "")
+    # Of other clients only those are named that this person is shown.
+    names = {own.lower(): client_name} | {each["id"].lower(): each["name"] for each in shown}
     notice, today = context.take_notice(), context.now.astimezone(OSLO).date()
     return context.render(
         "connection.html",
-        status=draft.status if posted else status.HTTP_200_OK,
+        status=status.HTTP_422_UNPROCESSABLE_CONTENT if month_error else draft.status if posted else 200,
         connection=connection,
         summary=summary,
         failing_polls=[stalled.told(poll) for poll in failing] if not connection.paused_because else [],
         reconciliation=context.operations.latest(connection.id, *RECONCILIATIONS),
-        month=last_month(today).strftime("%Y-%m"),
+        month=month or last_month(today).strftime("%Y-%m"),
         last=OperationView(last) if last else None,
         saving=_saving(context, connection),
-        clients=draft.clients.clients if draft.clients else clients,
-        client=next((each["name"] for each in tested if each["id"] == connection.settings.identity_id), ""),
+        clients=shown,
+        client=client_name,
+        chosen_client=names.get(draft.form["identity_id"].lower(), ""),
         webhooks=[(plural_of(each), notified.get(each), missed.get(each, 0)) for each in WEBHOOK_TYPES],
         webhook_limited=bool(limited and limited > context.now),
         draft=draft,
@@ -181,7 +214,8 @@ def _page(context: UserContext, connection: Connection, draft: Draft, *, posted:
         titles=settings_form.TITLES,
         not_started=NOT_STARTED,
         done=DONE.get(notice.code),
-        month_errors={"month": FUTURE_MONTH} if notice.code == "future-month" else {},
+        refused=notice.code == "taken",
+        month_errors={"month": month_error} if month_error else {},
     )
 
 
@@ -197,7 +231,7 @@ def _draft_of_operation(context: UserContext, connection_id: int, operation_id: 
     told, typed = OperationView(operation), settings_form.without_secrets(operation.input)
     draft = Draft(typed, typed.pop("version", ""))
     if operation.type is OperationType.CLIENTS:
-        return replace(draft, clients=told)
+        return replace(draft, clients=told, errors=told.errors)
     return replace(draft, errors=told.errors, outdated=told.is_outdated)
 
 
@@ -216,6 +250,13 @@ def _entered(context: UserContext, connection: Connection, typed: Typed) -> tupl
     after = ConnectionSettings.model_validate({**known, **entered})
     chart = known_accounts(context.operations, connection, after, now=context.now)
     return entered, settings_form.unknown_accounts(connection.settings, after, chart)
+
+
+def _day_of(month: str) -> date | None:
+    try:
+        return date.fromisoformat(f"{month}-01") if MONTH.fullmatch(month) else None
+    except ValueError:
+        return None
 
 
 def _version(connection: Connection) -> str:

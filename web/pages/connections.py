@@ -1,61 +1,59 @@
 """The connections: which there are, and what people do with one. Its own page is in :mod:`.connection`."""
 
-import re
-from datetime import date
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Response, status
-from fastapi.responses import RedirectResponse
 
-from i18n.formatting import OSLO
 from i18n.messages import msg
 from models.admin import connection_list
 from models.admin.connection_list import ConnectionFilter, ConnectionState, HealthProblem
-from models.admin.operations import TESTS, OperationType
+from models.admin.erasure import JobsRunningError
+from models.admin.operations import TESTS
 from models.connections.repository import (
     MAX_NAME_LENGTH,
     MAX_REASON_LENGTH,
     NOT_STARTED,
     CompanyTakenError,
+    Connection,
     FailedTestError,
     NameTakenError,
 )
 from models.connections.settings import ConnectionSettings
-from sync.reconciliation.compare import last_month, month_of
+from sync.errors import UnavailableError
 from sync.rules.normalization import clean
 from web.dependencies import Form, text
 from web.pages.confirmation import confirm_identity
-from web.pages.operations import request_diagnostics, request_operation
+from web.pages.operations import request_diagnostics
 from web.security.auth import Administrator, AdministratorEverywhere, Operator, Reader, UserContext
 from web.views import settings_form
 from web.views.diagnostics import OperationView
 from web.views.settings_form import Errors, Typed
+from worker import dispatch
 
 router = APIRouter(prefix="/connections")
 
-MONTH = re.compile(r"20[0-9]{2}-[0-9]{2}")
 STATES, PROBLEMS = set(ConnectionState), set(HealthProblem)
 """What the list is filtered by, in one field."""
 
 PAGE_SIZE = 50
 """Connections of a page."""
 
+DONE = {"erased": msg("Connection erased. Nothing was changed in Moment or 24SevenOffice.")}
+OTHER_NAME = msg("Enter the connection's name exactly as above. Nothing was erased.")
+JOBS_RUNNING = msg("Records of this connection are being processed. It is paused now: try again in a few minutes.")
+
 
 @router.get("")
 def show_all(context: Reader, name: str = "", status: str = "", after: str = "") -> Response:
     name, after = (clean(text, max_length=MAX_NAME_LENGTH) for text in (name, after))
-    found = connection_list.summaries(
-        context.database,
-        context.scope,
-        now=context.now,
-        wanted=ConnectionFilter(
-            name=name,
-            state=ConnectionState(status) if status in STATES else None,
-            problem=HealthProblem(status) if status in PROBLEMS else None,
-        ),
-        after=after,
-        limit=PAGE_SIZE + 1,
+    database, scope, now = context.database, context.scope, context.now
+    wanted = ConnectionFilter(
+        name=name,
+        state=ConnectionState(status) if status in STATES else None,
+        problem=HealthProblem(status) if status in PROBLEMS else None,
     )
+    found = connection_list.summaries(database, scope, now=now, wanted=wanted, after=after, limit=PAGE_SIZE + 1)
+    total, passed = connection_list.count(database, scope, now=now, wanted=wanted, after=after)
     status = status if status in STATES | PROBLEMS else ""
     filters = {"name": name, "status": status}
     further = None
@@ -64,8 +62,11 @@ def show_all(context: Reader, name: str = "", status: str = "", after: str = "")
     return context.render(
         "connections.html",
         connections=found[:PAGE_SIZE],
+        total=total,
+        first_number=passed + 1,
         name=name,
         status_filter=status,
+        done=DONE.get(context.take_notice().code),
         first=f"?{urlencode(filters)}" if after else None,
         further=further,
     )
@@ -95,6 +96,41 @@ def add(context: AdministratorEverywhere, form: Form) -> Response:
     except CompanyTakenError as error:
         return _new(context, typed, {"moment_company": error.args[0]})
     return request_diagnostics(context, added.id, done="added")
+
+
+@router.get("/{connection_id}/manage")
+def manage_form(context: AdministratorEverywhere, connection_id: int) -> Response:
+    return _manage(context, context.connections.get_shown(connection_id))
+
+
+@router.post("/{connection_id}/rename")
+def rename(context: AdministratorEverywhere, connection_id: int, form: Form) -> Response:
+    connection = context.connections.get_shown(connection_id)
+    name = clean(text(form, "name"), max_length=MAX_NAME_LENGTH)
+    if not name:
+        return _manage(context, connection, name=name, errors={"name": settings_form.REQUIRED_MESSAGE})
+    try:
+        context.connections.rename(connection_id, name, actor=context.actor, now=context.now)
+    except NameTakenError as error:
+        return _manage(context, connection, name=name, errors={"name": error.args[0]})
+    return _back(context, connection_id, "renamed")
+
+
+@router.post("/{connection_id}/erase")
+def erase(context: AdministratorEverywhere, connection_id: int, form: Form) -> Response:
+    """Erase a connection with all that is kept of it, for somebody who has typed its name."""
+    connection = context.connections.get_shown(connection_id)
+    confirm_identity(context, form)
+    if clean(text(form, "confirmed_name"), max_length=MAX_NAME_LENGTH) != connection.name:
+        return _manage(context, connection, errors={"confirmed_name": OTHER_NAME})
+    try:
+        context.container.erase_connection(connection, actor=context.actor)
+    except JobsRunningError:
+        return _manage(context, connection, errors={"confirmed_name": JOBS_RUNNING})
+    except UnavailableError as error:
+        return _manage(context, connection, errors={"confirmed_name": error.message})
+    dispatch.forget(connection_id)
+    return context.redirect("/connections", "erased")
 
 
 @router.post("/{connection_id}/test")
@@ -137,19 +173,6 @@ def token(context: Administrator, connection_id: int, form: Form) -> Response:
     return context.render("webhook.html", connection=connection, address=address)
 
 
-@router.post("/{connection_id}/compare")
-def reconcile(context: Operator, connection_id: int, form: Form) -> Response:
-    """Have the ledgers of a month compared, of the last one where the month cannot be read."""
-    context.connections.get_shown(connection_id)
-    today = context.now.astimezone(OSLO).date()
-    first, last = month_of(_day_of(text(form, "month")) or last_month(today))
-    if first > today:
-        return context.redirect(f"/connections/{connection_id}#reconciliation", "future-month")
-    days = {"first": first.isoformat(), "last": last.isoformat()}
-    operation_id = request_operation(context, OperationType.RECONCILIATION, connection_id, input_=days)
-    return RedirectResponse(f"/operations/{operation_id}", status.HTTP_303_SEE_OTHER)
-
-
 def _ask_before_resume(context: UserContext, connection_id: int, failed_checks: int) -> Response:
     last = context.operations.latest(connection_id, *TESTS)
     return context.render(
@@ -163,11 +186,16 @@ def _ask_before_resume(context: UserContext, connection_id: int, failed_checks: 
     )
 
 
-def _day_of(month: str) -> date | None:
-    try:
-        return date.fromisoformat(f"{month}-01") if MONTH.fullmatch(month) else None
-    except ValueError:
-        return None
+def _manage(
+    context: UserContext, connection: Connection, *, name: str | None = None, errors: Errors | None = None
+) -> Response:
+    return context.render(
+        "connection-manage.html",
+        status=status.HTTP_422_UNPROCESSABLE_CONTENT if errors else status.HTTP_200_OK,
+        connection=connection,
+        name=connection.name if name is None else name,
+        errors=errors or {},
+    )
 
 
 def _new(context: UserContext, typed: Typed, errors: Errors) -> Response:

@@ -62,7 +62,6 @@ def show(context: Reader, company: str = "", page: str = "") -> Response:
         error_code_counts=dashboard.error_code_counts(database, context.scope),
         error_codes=ERROR_CODES,
         statuses=statuses[:SIZE],
-        now=context.now,
         more=len(statuses) > SIZE,
         number=number,
         company=name,

@@ -29,9 +29,9 @@ DONE = {
     "brought": msg("Queued for syncing. We check Moment first, so nothing is created twice."),
     "voucher-busy": msg("This voucher is being processed right now, so nothing was done. Try again in a minute."),
     "accepted": msg("Accepted. We'll flag it again if it changes."),
-    "unexplained": msg("Enter a reason to accept this difference."),
     "gone": msg("Nothing was done: this is no longer a difference, or it can't be sent."),
 }
+UNEXPLAINED = msg("Enter a reason to accept this difference.")
 MAX_ID = 2**63 - 1
 MAX_REASON_LENGTH = 200
 MAX_SHOWN = 200
@@ -53,8 +53,14 @@ def show(context: Operator, operation_id: OperationId) -> Response:
     operation = _operation(context, operation_id, *TEMPLATES)
     if operation.type is OperationType.SAVING and operation.actor != context.actor:
         raise HTTPException(status.HTTP_404_NOT_FOUND)
+    return _page(context, operation)
+
+
+def _page(context: UserContext, operation: Operation, *, unexplained: str = "") -> Response:
+    """Show an operation; ``unexplained`` is the key of a difference that was to be accepted without a reason."""
     return context.render(
         TEMPLATES[operation.type],
+        status=status.HTTP_422_UNPROCESSABLE_CONTENT if unexplained else status.HTTP_200_OK,
         view=OperationView(operation),
         connection=context.connections.get_shown(operation.connection_id),
         titles=TITLES,
@@ -62,6 +68,8 @@ def show(context: Operator, operation_id: OperationId) -> Response:
         report=_report(context, operation),
         accepted=discrepancies.accepted(context.database, operation.connection_id),
         max_shown=MAX_SHOWN,
+        unexplained=unexplained,
+        errors={"why": UNEXPLAINED} if unexplained else {},
     )
 
 
@@ -75,9 +83,10 @@ def resolve(context: Operator, operation_id: OperationId, form: Form) -> Respons
         done = "gone"
     elif text(form, "action") == "send":
         done = _send(context, operation, discrepancy)
-    else:
-        why = clean(text(form, "why"), max_length=MAX_REASON_LENGTH)
+    elif why := clean(text(form, "why"), max_length=MAX_REASON_LENGTH):
         done = _accept(context, operation, discrepancy, why=why)
+    else:
+        return _page(context, operation, unexplained=key)
     return context.redirect(f"/operations/{operation_id}", done)
 
 
@@ -126,8 +135,6 @@ def _send(context: UserContext, operation: Operation, discrepancy: Discrepancy) 
 
 
 def _accept(context: UserContext, operation: Operation, discrepancy: Discrepancy, *, why: str) -> str:
-    if not why:
-        return "unexplained"
     acceptance = Acceptance(discrepancy.fingerprint, context.actor, why, context.now)
     name = _name(discrepancy)
     discrepancies.accept(context.database, operation.connection_id, discrepancy.key, acceptance, name=name)

@@ -107,7 +107,7 @@ def add(context: AdministratorEverywhere, form: Form) -> Response:
             now=context.now,
         )
     except InvalidInputError as error:
-        return _form(context, "receiver-new.html", entered, error)
+        return _form(context, "receiver-new.html", entered, error.errors)
     return context.render("receiver-secret.html", receiver=receiver, secret=secret)
 
 
@@ -131,7 +131,7 @@ def update(context: AdministratorEverywhere, receiver_id: int, form: Form) -> Re
             now=context.now,
         )
     except InvalidInputError as error:
-        return _one(context, before, entered=entered, error=error)
+        return _one(context, before, entered=entered, errors=error.errors)
     return _done(context, receiver_id, "changed")
 
 
@@ -162,8 +162,7 @@ def replay(context: AdministratorEverywhere, receiver_id: int, form: Form) -> Re
     try:
         since = datetime.combine(date.fromisoformat(text(form, "since")), time(), OSLO)
     except ValueError:
-        error = InvalidInputError("since", msg("Enter a date."))
-        return _one(context, receiver, error=error)
+        return _one(context, receiver, errors={"since": msg("Enter a date.")})
     count = deliveries.replay(context.database, receiver_id, since=since, now=context.now)
     return _replayed(context, receiver_id, count)
 
@@ -224,28 +223,28 @@ def _one(
     receiver: Receiver,
     *,
     entered: Entered | None = None,
-    error: InvalidInputError | None = None,
+    errors: Mapping[str, str] | None = None,
     page: str = "",
 ) -> Response:
     log = deliveries.log_page(context.database, receiver.id, key=Key.parse(page))
     values = {"receiver": receiver, "page": log, "done": DONE.get(context.take_notice().code), "because": BECAUSE}
     shown = {"problems": PROBLEMS, "states": STATES, "today": context.now.astimezone(OSLO).date()}
-    return _form(context, "receiver.html", entered or receiver, error, **values, **shown)
+    return _form(context, "receiver.html", entered or receiver, errors, **values, **shown)
 
 
 def _form(
     context: UserContext,
     template: str,
     entered: Entered | Receiver,
-    error: InvalidInputError | None = None,
+    errors: Mapping[str, str] | None = None,
     **values: object,
 ) -> Response:
-    code = status.HTTP_422_UNPROCESSABLE_CONTENT if error else status.HTTP_200_OK
+    code = status.HTTP_422_UNPROCESSABLE_CONTENT if errors else status.HTTP_200_OK
     return context.render(
         template,
         status=code,
         entered=entered,
-        errors={error.field: error.message} if error else {},
+        errors=errors or {},
         events=EVENTS,
         event_types=EVENT_TYPES,
         names=_connection_names(context),

@@ -23,7 +23,7 @@ from models.users.sessions import Beginning, UserSession
 from models.users.throttle import TooManySignInsError
 from sync.errors import UnavailableError
 from web.dependencies import ContainerDep, Form, container_of, text
-from web.security.auth import Guest, GuestContext, Open, Reader, leading_back
+from web.security.auth import Guest, GuestContext, Open, Reader, leading_back, local_url
 from web.security.cookies import DEVICE, OPENID, SESSION, SIGN_IN
 from web.security.csrf import csrf_token, has_valid_token
 from web.security.devices import device_name
@@ -32,9 +32,6 @@ from worker.container import Container
 
 log = structlog.get_logger()
 router = APIRouter()
-
-MAX_URL_LENGTH = 1000
-"""So that it fits into a cookie."""
 
 REFUSED = msg("Incorrect email or password.")
 TOO_MANY = msg("Too many attempts. Wait 15 minutes, then try again.")
@@ -70,7 +67,7 @@ def sign_in(request: Request, form: Form) -> Response:
     try:
         return _enter(request, email, text(form, "password"))
     except users_sign_in.SignInRefusedError as error:
-        return refuse(REFUSED, because=str(error), status_code=status.HTTP_403_FORBIDDEN)
+        return refuse(REFUSED, field="password", because=str(error), status_code=status.HTTP_403_FORBIDDEN)
     except TooManySignInsError:
         return refuse(TOO_MANY, because="too many attempts", status_code=status.HTTP_429_TOO_MANY_REQUESTS)
 
@@ -78,7 +75,7 @@ def sign_in(request: Request, form: Form) -> Response:
 @router.get("/sign-in/code", dependencies=[Open])
 def show_code_form(request: Request) -> Response:
     session = _awaiting_code(request)
-    return code_form(request) if session else _to_sign_in(request)
+    return code_form(request, session) if session else _to_sign_in(request)
 
 
 @router.post("/sign-in/code", dependencies=[Open])
@@ -87,7 +84,7 @@ def enter_code(request: Request, form: Form) -> Response:
     container, session = container_of(request), _awaiting_code(request)
     if session is None:
         return _to_sign_in(request)
-    refuse = partial(code_form, request)
+    refuse = partial(code_form, request, session)
     if not has_valid_token(request, form, SESSION.read(request)):
         return refuse(PAGE_EXPIRED, status_code=status.HTTP_403_FORBIDDEN)
     code, address, now = text(form, "code"), client_address(request), container.clock()
@@ -96,7 +93,7 @@ def enter_code(request: Request, form: Form) -> Response:
         proof = users_sign_in.by_code(database, vault, session.user, code, address=address, now=now)
         return start_session(request, replace(proof, session_id=session.id), requested_url(request))
     except users_sign_in.SignInRefusedError as error:
-        return refuse(WRONG_CODE, because=str(error), status_code=status.HTTP_403_FORBIDDEN)
+        return refuse(WRONG_CODE, field="code", because=str(error), status_code=status.HTTP_403_FORBIDDEN)
     except TooManySignInsError:
         return refuse(TOO_MANY, because="too many attempts", status_code=status.HTTP_429_TOO_MANY_REQUESTS)
 
@@ -139,12 +136,6 @@ def sign_out(context: Reader) -> Response:
     return response
 
 
-def local_url(address: str) -> str:
-    """Return where to go on: within these pages, whatever an address from elsewhere says."""
-    within = address.startswith("/") and not address.startswith("//") and "\\" not in address
-    return address if within and address.isprintable() and len(address) <= MAX_URL_LENGTH else "/"
-
-
 def requested_url(request: Request) -> str:
     return local_url(request.query_params.get("next", "/"))
 
@@ -174,9 +165,18 @@ def start_session(
 
 
 def show_form_again(
-    request: Request, message: str = "", *, email: str = "", because: str | None = None, status_code: int = 200
+    request: Request,
+    message: str = "",
+    *,
+    field: str = "",
+    email: str = "",
+    because: str | None = None,
+    status_code: int = 200,
 ) -> Response:
-    """Show the form, and what was wrong with the last one; why it was refused (``because``) goes to the log."""
+    """Show the form, and what was wrong with the last one, or with a ``field`` of it.
+
+    Why it was refused (``because``) goes to the log.
+    """
     if because is not None:  # the account is not named, as people type passwords into the wrong field
         log.info("sign_in_refused", address=client_address(request), because=because)
     token = SIGN_IN.read(request) or secrets.token_urlsafe(32)
@@ -185,7 +185,8 @@ def show_form_again(
         "sign-in.html",
         status=status_code,
         email=email,
-        message=message,
+        message="" if field else message,
+        errors={field: message} if field else {},
         csrf_token=csrf_token(token),
         openid=context.container.openid is not None,
         next=requested_url(request),
@@ -195,14 +196,27 @@ def show_form_again(
 
 
 def code_form(
-    request: Request, message: str = "", *, because: str | None = None, status_code: int = 200
+    request: Request,
+    session: UserSession,
+    message: str = "",
+    *,
+    field: str = "",
+    because: str | None = None,
+    status_code: int = 200,
 ) -> Response:
-    """Ask for the second factor, and say what was wrong with the last code."""
+    """Ask for the second factor, and say what was wrong as :func:`show_form_again` does."""
     if because is not None:
         log.info("sign_in_refused", address=client_address(request), because=because)
     context = GuestContext(request=request, container=container_of(request), session=None)
-    token, address = csrf_token(SESSION.read(request)), requested_url(request)
-    return context.render("sign-in-code.html", status=status_code, message=message, csrf_token=token, next=address)
+    return context.render(
+        "sign-in-code.html",
+        status=status_code,
+        language=session.user.language,
+        message="" if field else message,
+        errors={field: message} if field else {},
+        csrf_token=csrf_token(SESSION.read(request)),
+        next=requested_url(request),
+    )
 
 
 def _enter(request: Request, email: str, password: str) -> Response:

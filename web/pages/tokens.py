@@ -47,7 +47,7 @@ def create(context: AdministratorEverywhere, form: Form) -> Response:
             now=context.now,
         )
     except InvalidInputError as error:
-        return _page(context, form, {error.field: error.message})
+        return _page(context, form, error.errors)
     return context.render("token.html", token=token, text=token_text)
 
 
@@ -82,7 +82,7 @@ def _page(context: UserContext, form: FormData | None = None, errors: dict[str, 
         days=text(entered, "days"),
         max_days=MAX_DAYS,
         chosen_scopes=set(entered.getlist("scopes")),
-        chosen_connections=set(entered.getlist("connections")),
+        chosen_connections=chosen_connections(entered).connections or (),
         everywhere=bool(text(entered, "everywhere")),
         errors=errors or {},
         done=DONE.get(context.take_notice().code),

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from fastapi import APIRouter, HTTPException, Response, status
 from starlette.datastructures import FormData
 
+from i18n.catalog import Language
 from i18n.messages import msg
 from models.admin import connection_list
 from models.enums import Role, Scope
@@ -13,6 +14,7 @@ from models.users import second_factor, sessions
 from models.users.passwords import InvalidInputError
 from models.users.repository import ROLES, Rights
 from web.dependencies import Form, chosen_connections, text
+from web.pages.account import LANGUAGES
 from web.pages.confirmation import confirm_identity
 from web.security.auth import AdministratorEverywhere, UserContext
 
@@ -49,6 +51,7 @@ def add(context: AdministratorEverywhere, form: Form) -> Response:
     """Add a user with a first password, which may be left out where there is another way to sign in."""
     confirm_identity(context, form)
     email, password, rights = text(form, "email"), text(form, "password"), _rights(form)
+    language = Language(text(form, "language")) if text(form, "language") in set(Language) else None
     given = None if context.container.openid and not password else password
     try:
         user = users.add(
@@ -56,12 +59,13 @@ def add(context: AdministratorEverywhere, form: Form) -> Response:
             email,
             rights,
             password=given,
+            language=language or context.current_user.language,
             actor=context.actor,
             session_id=context.session.id,
             now=context.now,
         )
     except InvalidInputError as error:
-        return _new(context, rights, email=email, error=error)
+        return _new(context, rights, email=email, language=language, errors=error.errors)
     return _done(context, user.id, "added")
 
 
@@ -79,7 +83,7 @@ def update(context: AdministratorEverywhere, user_id: int, form: Form) -> Respon
             context.database, user_id, rights, actor=context.actor, session_id=context.session.id, now=context.now
         )
     except InvalidInputError as error:
-        return _one(context, user_id, error, entered=rights)
+        return _one(context, user_id, error.errors, entered=rights)
     return _done(context, user_id, "changed")
 
 
@@ -96,7 +100,7 @@ def set_password(context: AdministratorEverywhere, user_id: int, form: Form) -> 
             now=context.now,
         )
     except InvalidInputError as error:
-        return _one(context, user_id, error)
+        return _one(context, user_id, error.errors)
     return _done(context, user_id, "password")
 
 
@@ -125,7 +129,7 @@ def disable(context: AdministratorEverywhere, user_id: int, form: Form) -> Respo
             context.database, user_id, actor=context.actor, session_id=context.session.id, now=context.now
         )
     except InvalidInputError as error:
-        return _one(context, user_id, error)
+        return _one(context, user_id, error.errors)
     return _done(context, user_id, "disabled")
 
 
@@ -146,16 +150,26 @@ def _rights(form: FormData) -> Rights:
 
 
 def _new(
-    context: UserContext, rights: Rights, *, email: str = "", error: InvalidInputError | None = None
+    context: UserContext,
+    rights: Rights,
+    *,
+    email: str = "",
+    language: Language | None = None,
+    errors: Mapping[str, str] | None = None,
 ) -> Response:
-    values = {"email": email, "password_needed": context.container.openid is None}
-    return _form(context, "user-new.html", error, rights=rights, **values)
+    values = {
+        "email": email,
+        "languages": LANGUAGES,
+        "new_language": language or context.current_user.language,
+        "password_needed": context.container.openid is None,
+    }
+    return _form(context, "user-new.html", errors, rights=rights, **values)
 
 
 def _one(
     context: UserContext,
     user_id: int,
-    error: InvalidInputError | None = None,
+    errors: Mapping[str, str] | None = None,
     *,
     entered: Rights | None = None,
 ) -> Response:
@@ -167,13 +181,13 @@ def _one(
         "this_session": None,
         "done": DONE.get(context.take_notice().code),
     }
-    return _form(context, "user.html", error, rights=entered or user.rights, **values)
+    return _form(context, "user.html", errors, rights=entered or user.rights, **values)
 
 
-def _form(context: UserContext, template: str, error: InvalidInputError | None, **values: object) -> Response:
-    errors, names = {error.field: error.message} if error else {}, _connection_names(context)
-    code = status.HTTP_422_UNPROCESSABLE_CONTENT if error else status.HTTP_200_OK
-    return context.render(template, status=code, errors=errors, roles=ROLES.items(), names=names, **values)
+def _form(context: UserContext, template: str, errors: Mapping[str, str] | None, **values: object) -> Response:
+    code = status.HTTP_422_UNPROCESSABLE_CONTENT if errors else status.HTTP_200_OK
+    names = _connection_names(context)
+    return context.render(template, status=code, errors=errors or {}, roles=ROLES.items(), names=names, **values)
 
 
 def _connection_names(context: UserContext) -> Mapping[int, str]:

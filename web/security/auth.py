@@ -1,6 +1,7 @@
 """Who is asking, and what they may: every route either asks for a role or says that it is open to all."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
@@ -8,7 +9,9 @@ from urllib.parse import quote, urlsplit
 
 from fastapi import Depends, HTTPException, Request, status
 from fastapi.responses import HTMLResponse, RedirectResponse
+from starlette.datastructures import URL
 
+from i18n.catalog import Language
 from models.admin.operations import Operations
 from models.connections.repository import Connections
 from models.database import Database
@@ -18,7 +21,7 @@ from models.users.repository import User
 from models.users.sessions import Notice, UserSession
 from web.dependencies import ContainerDep, Form
 from web.security.cookies import SESSION
-from web.security.csrf import csrf_token, has_valid_token
+from web.security.csrf import csrf_token, has_valid_token, is_same_origin
 from web.views.templates import preferred_language, render
 
 READING = {"GET", "HEAD"}
@@ -27,6 +30,8 @@ PART = "X-Part"
 CHOOSE_PASSWORD = "/account/password"  # noqa: S105 - a path
 SET_UP_FACTOR = "/account/second-factor"
 SIGN_OUT = "/sign-out"
+MAX_URL_LENGTH = 1000
+"""So that an address fits into a cookie."""
 SHORT_DIGITS, LONG_DIGITS = 9, 18
 """What PostgreSQL's integer and bigint hold in any case."""
 
@@ -75,14 +80,17 @@ class GuestContext:
         return SET_UP_FACTOR if required and user.is_administrator and not user.has_factor else ""
 
     def render(self, template: str, *, status: int = 200, **values: object) -> HTMLResponse:
-        user = self.current_user
-        language = user.language if user else preferred_language(self.request)
+        """Make a page, in the language of who is signed in; a ``language`` is that of somebody who is not yet."""
+        user, asked = self.current_user, values.pop("language", None)
+        guessed = asked if isinstance(asked, Language) else preferred_language(self.request)
+        language = user.language if user else guessed
         token = csrf_token(SESSION.read(self.request)) if user else ""
         known = {
             "path": self.request.url.path,
             "current_user": user,
             "csrf_token": token,
             "step_due": self.step_due,
+            "now": self.now,
         }
         return HTMLResponse(render(template, language, **(known | values)), status)
 
@@ -184,12 +192,23 @@ def _is_number(name: str, value: str) -> bool:
     return value.isascii() and value.isdecimal() and len(value) <= limit
 
 
+def local_url(address: str) -> str:
+    """Return where to go on: within these pages, whatever an address from elsewhere says."""
+    within = address.startswith("/") and not address.startswith("//") and "\\" not in address
+    return address if within and address.isprintable() and len(address) <= MAX_URL_LENGTH else "/"
+
+
 def leading_back(step: str, address: str) -> str:
     """Return the address of a page that comes first and leads on to ``address`` from there."""
     return step if address == "/" else f"{step}?next={quote(address)}"
 
 
 def _back_from(step: str, request: Request) -> str:
-    """Return the same for the page that is asked for; what was posted is to be filled in again."""
-    query = f"?{request.url.query}" if request.url.query else ""
-    return leading_back(step, request.url.path + query if request.method in READING else "/")
+    """Return the same for the page that is asked for, or whose form was sent: it is to be filled in again."""
+    page = request.url
+    if request.method not in READING:
+        page = URL("/")
+        with suppress(ValueError):  # what a browser does not send
+            page = URL(urlsplit(request.headers.get("Referer", "/")).geturl()) if is_same_origin(request) else page
+    query = f"?{page.query}" if page.query else ""
+    return leading_back(step, local_url(page.path + query))

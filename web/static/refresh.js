@@ -18,6 +18,7 @@ document.querySelectorAll("[data-awaits]").forEach(await_answer);
 // Asks something about a form without leaving it: <button formaction="/connections/4/clients" data-into="#identity">.
 for (const button of document.querySelectorAll("[data-into]")) {
   button.addEventListener("click", async (event) => {
+    if (button.dataset.asked) return;
     event.preventDefault();
     const body = new URLSearchParams(new FormData(button.form));
     const answer = await fetch(button.formAction, { method: "POST", body }).catch(() => null);
@@ -27,10 +28,29 @@ for (const button of document.querySelectorAll("[data-into]")) {
       document.querySelector(button.dataset.into).replaceWith(fresh);
       await_answer(fresh);
     } else {
-      button.form.action = button.formAction;
-      button.form.submit();
+      button.dataset.asked = "yes";
+      button.form.requestSubmit(button);
     }
   });
+}
+
+// Asks before a form is left that is filled in and not saved: <form data-unsaved="no">, or "yes" where it comes filled in.
+for (const form of document.querySelectorAll("[data-unsaved]")) {
+  form.addEventListener("input", () => (form.dataset.unsaved = "yes"));
+  form.addEventListener("submit", () => (form.dataset.unsaved = "no"));
+  addEventListener("beforeunload", (event) => form.dataset.unsaved === "yes" && event.preventDefault());
+}
+
+// Shows of a long list what holds a text: <input type="search" data-filters="#connections">, hidden without this script.
+for (const search of document.querySelectorAll("[data-filters]")) {
+  search.parentElement.hidden = false;
+  search.addEventListener("input", () => {
+    const text = search.value.trim().toLowerCase();
+    for (const line of document.querySelectorAll(`${search.dataset.filters} .tick`)) {
+      line.hidden = !line.textContent.toLowerCase().includes(text) && !line.querySelector(":checked");
+    }
+  });
+  search.addEventListener("keydown", (event) => event.key === "Enter" && event.preventDefault());
 }
 
 // Ticks all boxes of a form at once: <input type="checkbox" data-ticks="change" hidden>.

@@ -59,6 +59,8 @@ def _environment(language: Language) -> Environment:
     environment.filters |= {
         "translate": partial(translate, language=language),
         "oslo": partial(_oslo, language=language),
+        "ago": partial(_ago, language=language),
+        "clock_time": partial(formatting.clock_time, language=language),
         "day": partial(formatting.day, language=language),
         "count": partial(formatting.count, language=language),
         "kroner": format_kroner,
@@ -74,6 +76,12 @@ def _environment(language: Language) -> Environment:
 
 def _facts(job: JobView, *, language: Language) -> Iterable[tuple[Message, str]]:
     return facts(job.record.entity_type, job.summary, language)
+
+
+def _ago(at: datetime, now: datetime, *, language: Language) -> Markup:
+    """Say how long ago something was, with the exact time for those who point at it."""
+    exact, said = formatting.instant(at, language), formatting.ago(at, language, now=now)
+    return Markup('<time datetime="{}" title="{}">{}</time>').format(at.isoformat(), exact, said)
 
 
 def _oslo(at: datetime, *, language: Language) -> Markup:

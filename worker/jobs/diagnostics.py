@@ -1,5 +1,7 @@
 """The doctor's visits: what it looks at is gathered here, and its findings are made ready to be kept."""
 
+from contextlib import suppress
+
 from models.connections.repository import Connection
 from models.connections.settings import ConnectionSettings
 from models.enums import EntityType, Lane
@@ -7,7 +9,9 @@ from models.inbox import due, links, missed_webhooks, webhook_intake
 from sync.diagnostics.checks.login import log_in
 from sync.diagnostics.findings import CheckStatus, Target
 from sync.diagnostics.run_checks import DiagnosticsReport, run_checks
+from sync.errors import MisconfiguredError
 from sync.records import Identity
+from sync.rules.identities import choose_identity
 from worker.container import Container
 
 
@@ -37,6 +41,9 @@ def run_diagnostics(container: Container, connection: Connection) -> Diagnostics
     report = run_checks(target_of(container, connection))
     failed_checks = sum(finding.status is CheckStatus.BAD for finding in report.findings)
     container.connections.note_test(connection.id, failed_checks=failed_checks, at=began)
+    with suppress(MisconfiguredError):  # which client it is, is not clear
+        client = choose_identity(report.clients, connection.settings.identity_id).client
+        container.connections.note_client_name(connection.id, connection.settings, client)
     return report
 
 

@@ -22,6 +22,7 @@ from sync.errors import SyncError
 from sync.onboarding.preview import refuse_writes
 from sync.reconciliation.compare import reconcile, without_accepted
 from sync.reconciliation.report import ReconciliationReport
+from sync.rules.identities import choose_identity
 from worker.container import Container
 from worker.jobs import backfill, diagnostics, initial_matching, monthly_reconciliation, save_settings
 from worker.jobs.polls import SECRETS_UNREADABLE
@@ -169,13 +170,11 @@ def _reachable_clients(container: Container, operation: Operation, connection: C
     login = {"username": typed["username"], "password": SecretStr(typed["password"])}
     settings = connection.settings.model_copy(update={**login, "identity_id": ""})
     erp = container.erp(settings, charged_to=connection.id)
-    usable = [identity for identity in erp.identities() if identity.usable]
-    wrong_login = bad(
-        msg("24SevenOffice rejected the user name or password, or the user has no access to a usable client."),
-        msg("Correct the user name and password."),
-        setting="password",
-    )
-    return as_result(DiagnosticsReport([] if usable else [wrong_login], clients=usable))
+    identities = erp.identities()
+    usable = [identity for identity in identities if identity.usable]
+    if not usable:
+        choose_identity(identities, "")  # raises with what is wrong
+    return as_result(DiagnosticsReport([], clients=usable))
 
 
 def _crashed() -> Finding:

@@ -29,8 +29,8 @@ def test_the_chosen_client_is_found_or_the_only_one_there_is(
         ([OURS, OTHER], "", "identity", "has access to 2 clients"),
         ([OURS, OTHER, BLOCKED], "d4", "identity", "Available clients in 24SevenOffice: 2."),
         ([OURS, BLOCKED], "c3", "identity_blocked", "blocked"),
-        ([BLOCKED], "", "login_refused", "no access to a usable client"),
-        ([], "a1", "login_refused", "no access to a usable client"),
+        ([BLOCKED], "", "identity_blocked", "no access to any usable client"),
+        ([], "a1", "login_refused", "rejected the user name or password."),
     ],
 )
 def test_a_client_that_is_not_clear_is_refused_and_no_other_is_named(

@@ -19,7 +19,7 @@ from models.users.sessions import CONFIRMED_FOR, Beginning
 from models.users.throttle import MAX_FAILURES_PER_ACCOUNT_AND_ADDRESS
 from tests.factories import NOW
 from tests.web.conftest import Person, Web
-from tests.web.form_filling import fields_of, fill_in
+from tests.web.form_filling import fields_of, fill_in, summary_of
 from web.app import create_app
 from web.security.auth import RequireRole
 from worker.container import Container, clock
@@ -28,6 +28,7 @@ EMAIL, PASSWORD, TYPED = "anna@example.com", "correct horse battery", "typed-sec
 ASKED = "Confirm it's you"
 CONFIRMED = {
     "/connections/new",
+    "/connections/{connection_id}/erase",
     "/connections/{connection_id}/token",
     "/account/second-factor",
     "/account/second-factor/recovery-codes",
@@ -107,8 +108,9 @@ def test_what_was_entered_goes_on_after_the_password(anna: Person, container: Co
     asked = fill_in(anna, "/users/new", **NEW_USER)
     assert NEW_USER["password"] not in asked.text
     assert users.all_users(container.database) == [users.get_by_email(container.database, EMAIL)]
-    wrong = go_on(anna, asked, "guess")
-    assert "Incorrect password." in wrong.text
+    wrong = go_on(anna, go_on(anna, asked, ""), "guess")
+    assert summary_of(wrong) == {"proof": "Incorrect password."}
+    assert summary_of(go_on(anna, wrong, "")) == {"proof": "This field is required."}
     assert go_on(anna, wrong, PASSWORD).status_code == 303
     eva = users.get_by_email(container.database, "eva@example.com")
     assert eva.rights == Rights(Role.OPERATOR, Scope())

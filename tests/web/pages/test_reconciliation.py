@@ -13,6 +13,7 @@ from models.inbox.links import Link
 from sync.reconciliation.report import ReconciliationReport
 from tests.installation import EXPENSE_KEY, compared, messages
 from tests.web.conftest import Person, Web
+from tests.web.form_filling import error_at, summary_of
 from worker import tasks
 from worker.container import Container, clock
 
@@ -46,21 +47,30 @@ def test_a_reconciliation_is_asked_for_and_says_why_it_could_not_be_made(
     assert place in person.get(f"/connections/{web.connection.id}").text
 
 
-@pytest.mark.parametrize("month", ["", "2026-13", "202-01", "9999-99", "x"])
-def test_a_month_that_cannot_be_read_is_the_last_one(
-    web: Web, person: Person, container: Container, month: str
-) -> None:
-    person.post(f"/connections/{web.connection.id}/compare", month=month)
+def test_without_a_month_it_is_the_last_one(web: Web, person: Person, container: Container) -> None:
+    person.post(f"/connections/{web.connection.id}/compare", month="")
     operation = container.operations.latest(web.connection.id, OperationType.RECONCILIATION)
     assert operation
     assert operation.input["last"] < clock().date().isoformat()
 
 
-def test_a_month_in_the_future_is_not_compared(web: Web, person: Person, container: Container) -> None:
-    answer = person.post(f"/connections/{web.connection.id}/compare", month="2099-01")
+@pytest.mark.parametrize(
+    ("month", "said"),
+    [
+        ("2099-01", "Choose a month that has begun."),
+        ("2026-13", "Enter a month, such as 2026-01."),
+        ("9999-99", "Enter a month, such as 2026-01."),
+        ("January", "Enter a month, such as 2026-01."),
+    ],
+)
+def test_a_month_that_cannot_be_compared_is_refused_at_its_field(
+    web: Web, person: Person, container: Container, month: str, said: str
+) -> None:
+    page = person.post(f"/connections/{web.connection.id}/compare", month=month)
     assert container.operations.latest(web.connection.id, OperationType.RECONCILIATION) is None
-    page = person.get(answer.headers["Location"].partition("#")[0]).text
-    assert '<p class="error" id="month-error">Choose a month that has begun.</p>' in page
+    assert (page.status_code, error_at(page, "month")) == (422, said)
+    assert summary_of(page) == {"month": f"Month: {said}"}
+    assert f'value="{month}"' in page.text
 
 
 def test_a_month_without_invoices_does_not_agree(web: Web, person: Person, container: Container) -> None:
@@ -127,10 +137,9 @@ def test_what_is_accepted_is_known_with_who_and_why_until_it_changes(
 
 
 def test_nothing_is_accepted_without_saying_why(person: Person, place: str) -> None:
-    done = person.post(f"{place}/resolve", key="invoice/9", action="accept", why=" ").headers["Location"]
-    page = person.get(done).text
-    assert "Enter a reason to accept" in page
-    assert "Accepted differences" not in page
+    page = person.post(f"{place}/resolve", key="invoice/9", action="accept", why=" ")
+    assert (page.status_code, "Accepted differences" in page.text) == (422, False)
+    assert error_at(page, "why") == summary_of(page)["why"] == "Enter a reason to accept this difference."
 
 
 def test_expenses_have_a_part_of_their_own_and_are_synced_again(

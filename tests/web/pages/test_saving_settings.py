@@ -19,7 +19,7 @@ from tests.factories import settings
 from tests.installation import environment, installed, messages
 from tests.sandbox.serving import sandbox
 from tests.web.conftest import Web
-from tests.web.form_filling import error_at, fields_of, fill_in
+from tests.web.form_filling import error_at, fields_of, fill_in, summary_of
 from worker import tasks
 from worker.container import Container, clock
 from worker.jobs import operations
@@ -51,7 +51,8 @@ class Page:
         self.address = f"/connections/{self.number}"
         self.person = web.as_(Role.ADMINISTRATOR, connections=[self.number])
         self.email = users.all_users(container.database)[-1].email
-        self.own, self.rivals, _ = [each.id for each in container.erp(settings(**MANY)).identities()]
+        own, rivals, _ = container.erp(settings(**MANY)).identities()
+        self.own, self.own_name, self.rivals = own.id, own.client, rivals.id
         self.change(**MANY, identity_id=self.own)
 
     @property
@@ -77,11 +78,18 @@ class Page:
         for _, number in waiting:
             tasks.run_operation(number)
 
+    def shown(self) -> str:
+        return self.person.get(self.address).text
+
+    def test(self) -> None:
+        self.person.post(f"{self.address}/test")
+        self.work_off()
+
     def refused(self, **entered: str) -> requests.Response:
         """Have settings refused, and go back to the form as it was entered."""
         before, place = self.connection, self.save(**entered)
         self.work_off()
-        assert self.connection == before
+        assert (self.saved, self.connection.updated_at) == (before.settings, before.updated_at)
         assert "Your changes weren't saved" in self.person.get(place).text
         return self.person.get(self.address, operation=place.rpartition("/")[2])
 
@@ -93,12 +101,36 @@ def page(web: Web, container: Container) -> Page:
 
 def test_with_a_wrong_password_no_client_is_left_for_the_right_one(page: Page) -> None:
     form = page.refused(identity_id=page.rivals, password="guessed", client_id="77")
-    assert "rejected the user name or password" in error_at(form, "password")
+    assert error_at(form, "password").startswith("24SevenOffice rejected the user name or password. Enter")
+    assert "aria-invalid" not in form.text.partition('id="identity"')[2].partition("Load available")[0]
     fields = fields_of(form, page.address)
     assert (fields["identity_id"], fields["client_id"], fields["password"]) == (page.rivals, "77", "")
     assert "guessed" not in form.text
     fill_in(page.web.as_(Role.ADMINISTRATOR), page.address, password="many-password")
     assert page.saved.identity_id == page.own
+
+
+def test_clients_that_are_asked_for_with_a_wrong_password_say_so_at_the_password(page: Page) -> None:
+    address = f"{page.address}/clients"
+    asked = fill_in(page.person, page.address, to=address, password="guessed").headers["Location"]
+    page.work_off()
+    form = page.person.get(asked.partition("#")[0])
+    assert error_at(form, "password").startswith("24SevenOffice rejected the user name or password. Enter")
+    assert list(summary_of(form)) == ["password"]
+    assert f'value="{page.own}" checked' in form.text
+
+
+def test_the_chosen_client_is_shown_by_its_name_whatever_the_last_test_says(page: Page) -> None:
+    radio = f'<label for="identity-{page.own}">{{}} <span'
+    assert radio.format("A client whose name we'll know once the connection is tested") in page.shown()
+    page.test()
+    assert radio.format(page.own_name) in page.shown()
+    page.change(password="changed since")
+    page.test()
+    assert radio.format(page.own_name) in page.shown()
+    assert f"<dd>{page.own_name}</dd>" in page.shown()
+    page.change(identity_id=page.rivals)
+    assert f"<dd>{page.own_name}</dd>" not in page.shown()
 
 
 def test_what_the_systems_accept_is_saved_in_the_name_of_who_entered_it(page: Page) -> None:
@@ -158,14 +190,14 @@ def test_who_saves_a_new_password_ends_the_session_of_the_former_one(page: Page,
         (
             {"identity_id": "00000000-0000-0000-0000-00000000abcd"},
             "identity_id",
-            "has no access to the selected client",
+            "no access to the selected client",
         ),
-        ({"identity_id": ""}, "identity_id", "has access to 2 clients in 24SevenOffice, and none is selected"),
+        ({"identity_id": ""}, "identity_id", "has access to 2 clients"),
         ({"username": "nobody@example.com"}, "password", "rejected the user name or password"),
         (
             {"username": "demo@example.com", "password": "demo-password"},
             "identity_id",
-            "has no access to the selected client",
+            "no access to the selected client",
         ),
     ],
 )

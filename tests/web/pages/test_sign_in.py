@@ -18,7 +18,7 @@ from tests.sandbox.serving import serving
 from tests.web.conftest import Web
 from tests.web.http_browser import Browser, cookies_of
 from web.app import create_app
-from web.pages.sign_in import local_url
+from web.security.auth import local_url
 from web.security.csrf import csrf_token
 from worker.container import Container
 

@@ -1,8 +1,12 @@
+from datetime import timedelta
+
 import pytest
 
+from i18n import formatting
 from i18n.catalog import Language
 from i18n.messages import translate
-from web.views.templates import duration
+from tests.factories import NOW
+from web.views.templates import _environment, duration
 
 
 @pytest.mark.parametrize(
@@ -19,3 +23,19 @@ from web.views.templates import duration
 )
 def test_a_duration_is_shown_in_the_unit_that_suits_it(seconds: float, said: str) -> None:
     assert translate(duration(seconds), Language.ENGLISH) == said
+
+
+@pytest.mark.parametrize(
+    ("language", "before", "said"),
+    [
+        (Language.ENGLISH, timedelta(hours=3), "3 hours ago"),
+        (Language.NORWEGIAN, timedelta(hours=3), "for 3 timer siden"),
+        (Language.ENGLISH, timedelta(0), "1 second ago"),
+        (Language.NORWEGIAN, timedelta(days=2), "for 2 døgn siden"),
+    ],
+)
+def test_how_long_ago_has_the_exact_time_beside_it(language: Language, before: timedelta, said: str) -> None:
+    at = NOW - before
+    page = _environment(language).from_string("{{ at | ago(now) }}").render(at=at, now=NOW)
+    exact = formatting.instant(at, language)
+    assert page == f'<time datetime="{at.isoformat()}" title="{exact}">{said}</time>'

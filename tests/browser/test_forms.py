@@ -1,0 +1,71 @@
+"""Forms that are refused, left unsaved or long, as somebody with a keyboard meets them."""
+
+from collections.abc import Callable
+
+from playwright.sync_api import Dialog, expect
+
+from tests.browser.filled import PASSWORD, add_user
+from tests.browser.person import Person
+from tests.factories import settings
+from tests.journeys.firm import Firm
+from tests.journeys.running_system import RunningSystem
+from worker.container import clock
+
+
+def seated(one_system: RunningSystem, firm: Firm, sit_down: Callable[..., Person], path: str) -> Person:
+    person, email = sit_down(), f"forms-{firm.company}-{path.count('/')}@example.com"
+    add_user(one_system, email)
+    person.sign_in(email, PASSWORD, path=path)
+    return person
+
+
+def test_a_refused_form_has_the_focus_on_what_is_wrong_and_leads_to_the_fields(
+    one_system: RunningSystem, firm: Firm, sit_down: Callable[..., Person]
+) -> None:
+    firm.connect()
+    names = [f"Filtered {number} of {firm.company}" for number in range(11)]
+    for name in names:
+        own = settings(moment_company=name, username=f"{name}@example.com")
+        one_system.container.connections.add(name, own, actor="test", now=clock(), started=False)
+    page = seated(one_system, firm, sit_down, "/users/new").page
+    page.get_by_label("Show only names with").fill("filtered 7")
+    expect(page.get_by_label(names[7])).to_be_visible()
+    expect(page.get_by_label(names[8])).to_be_hidden()
+    page.get_by_label("Email").fill("eva@example.com")
+    page.get_by_label("Temporary password").fill("short")
+    page.get_by_role("button", name="Add user").click()
+    summary = page.get_by_role("alert")
+    expect(summary).to_be_focused()
+    expect(summary.get_by_role("link")).to_have_count(2)
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.get_by_label("Temporary password")).to_be_focused()
+    summary.get_by_role("link").last.click()
+    expect(page.locator("#connections")).to_be_focused()
+    for name in names:
+        connection = one_system.container.connections.get_by_name(name)
+        one_system.container.erase_connection(connection, actor="test")
+
+
+def test_settings_that_are_not_saved_are_not_left_without_a_question(
+    one_system: RunningSystem, firm: Firm, sit_down: Callable[..., Person]
+) -> None:
+    firm.connect()
+    person = seated(one_system, firm, sit_down, f"/connections/{firm.connection.id}")
+    page, asked = person.page, list[str]()
+
+    def stay(dialog: Dialog) -> None:
+        asked.append(dialog.type)
+        dialog.dismiss()
+
+    page.on("dialog", stay)
+    page.get_by_role("link", name="Overview").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Overview")
+    page.go_back()
+    page.get_by_label("Expense activity").fill("Travel")
+    page.get_by_role("link", name="Overview").click()
+    expect(page.get_by_label("Expense activity")).to_have_value("Travel")
+    assert asked == ["beforeunload"]
+    page.get_by_role("button", name="Save and test").first.click()
+    expect(page.get_by_text("Settings saved.")).to_be_visible()
+    assert asked == ["beforeunload"]

@@ -1,0 +1,112 @@
+"""What helps people on: back to where they were, empty lists with the next click, names as people sort them."""
+
+import re
+
+import pytest
+from pyotp import TOTP
+
+from i18n.catalog import Language
+from models.enums import Role, Scope
+from models.users import repository as users
+from models.users import second_factor
+from models.users.repository import Rights
+from tests.factories import NOW, settings
+from tests.web.conftest import Web
+from tests.web.form_filling import fields_of, fill_in
+from tests.web.http_browser import Browser
+from web.pages import connections as pages
+from worker.container import Container, clock
+
+PASSWORD = "correct horse battery"
+
+
+def add_connections(container: Container, *names: str) -> None:
+    for name in names:
+        own = settings(moment_company=name.casefold(), username=f"{len(name)}@example.com")
+        container.connections.add(name, own, actor="test", now=NOW)
+
+
+@pytest.mark.parametrize(
+    ("headers", "back"),
+    [
+        ({"Referer": "{url}/connections/1?operation=7"}, "?next=/connections/1%3Foperation%3D7"),
+        ({"Referer": "{url}/connections/1", "Sec-Fetch-Site": "cross-site"}, ""),
+        ({"Referer": "https://elsewhere.example//evil.example"}, ""),
+        ({"Referer": "http://[::1/"}, ""),
+        ({}, ""),
+    ],
+)
+def test_a_button_pressed_after_the_session_ended_leads_back_to_its_page(
+    web: Web, headers: dict[str, str], back: str
+) -> None:
+    sent = {name: value.format(url=web.url) for name, value in headers.items()}
+    answer = web.nobody().ask("POST", f"/connections/{web.connection.id}/pause", headers=sent)
+    assert (answer.status_code, answer.headers["Location"]) == (303, f"/sign-in{back}")
+
+
+def test_the_code_is_asked_for_in_the_language_of_the_person(web: Web, container: Container) -> None:
+    user = users.add(
+        container.database,
+        "anna@example.com",
+        Rights(Role.VIEWER, Scope()),
+        password=PASSWORD,
+        language=Language.NORWEGIAN,
+        actor="test",
+        now=NOW,
+    )
+    users.keep_password(container.database, user.id)
+    offered = second_factor.offer(container.vault, user)
+    key, _ = second_factor.app_key(container.vault, user, offered)
+    second_factor.set_up(container.database, container.vault, user, offered, TOTP(key).at(clock()), now=clock())
+    browser = Browser(web.url)
+    browser.sign_in(user.email, PASSWORD)
+    assert '<html lang="nb">' in browser.ask("GET", "/sign-in/code").text
+
+
+def test_a_new_user_gets_the_language_that_was_chosen(web: Web, container: Container) -> None:
+    administrator = web.as_(Role.ADMINISTRATOR, language=Language.ENGLISH)
+    assert fields_of(administrator.get("/users/new"), "/users/new")["language"] == "en"
+    for language in Language:
+        entered = {"email": f"{language}@example.com", "password": PASSWORD, "everywhere": "yes"}
+        fill_in(administrator, "/users/new", **entered, language=language)
+        assert users.get_by_email(container.database, entered["email"]).language is language
+
+
+def test_connections_are_listed_as_people_sort_names_on_every_page(
+    web: Web, container: Container, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_connections(container, "Demo 10", "Demo 9", "demo 11 bygg", "Østby AS", "Aaby AS")
+    monkeypatch.setattr(pages, "PAGE_SIZE", 4)
+    person = web.as_(Role.VIEWER)
+    first, second = person.get("/connections"), person.get("/connections", after="demo 11 bygg")
+    assert 'href="?name=&amp;status=&amp;after=demo+11+bygg"' in first.text
+    listed = re.findall(r'href="/connections/\d+">(.*?)</a>', first.text + second.text)
+    assert listed == ["Aaby AS", "Demo 9", "Demo 10", "demo 11 bygg", "Demo AS", "Østby AS"]
+    assert "1–4 of 6" in first.text
+    assert "5–6 of 6" in second.text
+    chooser = web.as_(Role.ADMINISTRATOR).get("/tokens").text
+    assert chooser.index("Demo 9") < chooser.index("Demo 10")
+
+
+def test_what_is_empty_says_what_to_do_next(web: Web, container: Container) -> None:
+    container.erase_connection(web.connection, actor="test")
+    administrator, viewer = web.as_(Role.ADMINISTRATOR), web.as_(Role.VIEWER)
+    assert "Add the first one" in administrator.get("/connections").text
+    assert "Ask an administrator" in viewer.get("/connections").text
+    assert "Ask an administrator" in viewer.get("/").text
+    assert "Clear filters" in viewer.get("/connections", name="nothing").text
+    assert "Go to connections" in viewer.get("/email-log").text
+    assert "Create one below" in administrator.get("/tokens").text
+
+
+def test_a_long_list_of_connections_can_be_filtered(web: Web, container: Container) -> None:
+    administrator = web.as_(Role.ADMINISTRATOR)
+    assert "data-filters" not in administrator.get("/users/new").text
+    add_connections(container, *(f"Company {number}" for number in range(10)))
+    assert "data-filters" in administrator.get("/users/new").text
+
+
+def test_settings_that_are_filled_in_and_not_saved_say_so(web: Web) -> None:
+    administrator, page = web.as_(Role.ADMINISTRATOR), f"/connections/{web.connection.id}"
+    assert 'data-unsaved="no"' in administrator.get(page).text
+    assert 'data-unsaved="yes"' in fill_in(administrator, page, receivables_account="a lot").text
