@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0041"
+revision = "0040"
 down_revision = "0039"
 
 TEXTS = ("record_number", "record_name", "party", "party_number", "currency")
