@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -87,6 +87,7 @@ FILLED_WITH: dict[type, object] = {
     float: 0,
     str: "",
     datetime: NOW,
+    date: NOW.date(),
     dict: {},
     list: [],
     UUID: UUID(int=0),
