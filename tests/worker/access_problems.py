@@ -60,14 +60,14 @@ KEPT_OUT: list[Sickness] = [
         "wrong password",
         lambda ill: ill.set(password="wrong"),
         "24SevenOffice rejected the user name or password",
-        "Correct user name and password",
+        "Enter them again in the connection's settings",
         "password",
     ),
     (
         "wrong password, with an identity",
         lambda ill: ill.set(password="wrong", identity_id=ill.own()),
         "24SevenOffice rejected the user name or password",
-        "Correct user name and password",
+        "Enter them again in the connection's settings",
         "password",
     ),
     (

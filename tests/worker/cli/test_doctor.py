@@ -148,7 +148,7 @@ def test_the_command_prints_a_table_and_fails_where_anything_is_bad(practice: Pr
     ill = CliRunner().invoke(main, ["doctor", "Demo AS"])
     assert ill.exit_code == 1
     assert "BAD" in ill.output
-    assert "-> Correct user name and password" in ill.output
+    assert "-> Enter them again in the connection's settings" in ill.output
     assert "demo-password" not in ill.output
     assert CliRunner().invoke(main, ["doctor", "Nobody"]).exit_code == 2
 
