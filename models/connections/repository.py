@@ -1,7 +1,7 @@
 """Connections: kept with their secrets encrypted, found by the token in the webhook's address."""
 
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -39,6 +39,9 @@ PURPOSE = "connections.secrets"
 
 NOT_STARTED = msg("It hasn't been started yet.")
 """Why a connection is paused that was added to be looked through before anything travels."""
+
+UNREADABLE = msg("The stored Moment API key and 24SevenOffice password can't be decrypted.")
+"""Why a connection does nothing whose secrets no key opens; it is paused for it within minutes."""
 
 ONE_COMPANY, ONE_CLIENT = "connections_moment_company", "connections_client_number"
 """The indexes by which no two connections are for one company in Moment, or one client of 24SevenOffice."""
@@ -213,6 +216,12 @@ class Connections:
     def all(self) -> Sequence[Connection]:
         """List the connections by name, without the unreadable ones: they are logged, and hold up no other."""
         return [each for each in self.all_shown() if not each.unreadable]
+
+    def unreadable(self, connection_ids: Collection[int]) -> Collection[int]:
+        """Return those of these connections whose secrets no key opens."""
+        with self._database.transaction() as session:
+            rows = session.scalars(select(ConnectionRow).where(ConnectionRow.id.in_(connection_ids)))
+            return {each.id for each in map(self._shown, rows) if each.unreadable}
 
     def all_shown(self) -> Sequence[Connection]:
         """List the connections by name, the unreadable ones as well."""

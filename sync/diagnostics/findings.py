@@ -27,7 +27,7 @@ class CheckStatus(StrEnum):
     GOOD = "good"
     BAD = "bad"
     UNKNOWN = "unknown"
-    NOT_NEEDED = "not needed"
+    NOT_NEEDED = "not_needed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,8 @@ class Finding:
     def from_json(cls, told: Mapping[str, Any]) -> Finding:
         sentences = {name: from_json(told[name]) for name in ("message", "remedy")}
         rest = {name: told.get(name, "") for name in ("setting", "tests", "check", "error_code")}
-        return cls(CheckStatus(told["status"]), **sentences, **rest)
+        status = told["status"].replace(" ", "_")  # as earlier versions wrote it
+        return cls(CheckStatus(status), **sentences, **rest)
 
 
 @dataclass(frozen=True, slots=True)

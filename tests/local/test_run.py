@@ -169,3 +169,13 @@ def until(holds: Callable[[], bool]) -> None:
     while not holds():
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+def test_a_command_that_is_stopped_before_it_has_begun_says_so(tmp_path: Path) -> None:
+    command = [sys.executable, "-X", "importtime", "-m", "local", "worker", "--var", str(tmp_path), "jobs", "list"]
+    with subprocess.Popen(command, cwd=ROOT, env=ENVIRON, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr
+        assert any(line.split()[-1] == "dotenv" for line in process.stderr)  # it imports much more
+        process.send_signal(signal.SIGINT)
+        said = process.stderr.read()
+    assert ("Traceback" in said, process.returncode) == (False, 130)

@@ -2,7 +2,9 @@
 
 import binascii
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Sequence
 from datetime import datetime
+from enum import StrEnum
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Response, status
@@ -12,7 +14,7 @@ from i18n.messages import msg
 from models.admin import connection_list
 from models.admin.connection_list import ConnectionFilter, ConnectionState, ConnectionSummary, HealthProblem
 from models.admin.operations import OperationType
-from models.connections.repository import MAX_NAME_LENGTH, MAX_REASON_LENGTH
+from models.connections.repository import MAX_NAME_LENGTH, MAX_REASON_LENGTH, UNREADABLE
 from models.connections.settings import ConnectionSettings, contradictions
 from models.enums import EntityType, Scope
 from models.users.tokens import TokenScope
@@ -35,12 +37,21 @@ NameCursor = Annotated[
 ]
 
 
+UNREADABLE_STATE = "unreadable"
+"""What the database doesn't know of a connection: its secrets can't be decrypted."""
+
+_STATES = {each.name: each.value for each in ConnectionState} | {"UNREADABLE": UNREADABLE_STATE}
+ShownState = StrEnum("ShownState", _STATES)  # type: ignore[misc]  # from one list
+
+
 class ConnectionItem(BaseModel):
     """A connection without what is secret."""
 
     id: int
     name: str
-    state: ConnectionState
+    state: ShownState = Field(
+        description="How it stands; `unreadable` where its secrets can't be decrypted, until both are sent again"
+    )
     problems: list[HealthProblem] = Field(description="What should be looked at; empty while it is paused")
     paused_because: str = Field(description="Why it is paused; empty where it is not")
     outage_since: datetime | None
@@ -80,7 +91,9 @@ class WebhookUrl(BaseModel):
 def list_connections(
     caller: Reading,
     name: Annotated[str, Query(pattern=PLAIN, max_length=MAX_NAME_LENGTH, description="A part of the name")] = "",
-    state: Annotated[ConnectionState | None, Query(description="How they stand")] = None,
+    state: Annotated[
+        ConnectionState | None, Query(description="How they stand; an unreadable one is `paused` here")
+    ] = None,
     problem: Annotated[HealthProblem | None, Query(description="A problem that they have")] = None,
     cursor: NameCursor = None,
     limit: Limit = SIZE,
@@ -95,7 +108,7 @@ def list_connections(
         limit=limit + 1,
     )
     further = urlsafe_b64encode(found[limit - 1].name.encode()).decode() if len(found) > limit else None
-    return Page(items=[_item(caller, each) for each in found[:limit]], next=further)
+    return Page(items=_items(caller, found[:limit]), next=further)
 
 
 @router.post(
@@ -187,7 +200,7 @@ def shown(caller: Caller, connection_id: int) -> ConnectionItem:
     found = connection_list.summaries(caller.database, Scope(frozenset({connection_id})), now=caller.now)
     if not found:
         raise ProblemError("not_found")
-    return _item(caller, found[0])
+    return _items(caller, found)[0]
 
 
 def expect_consistent(settings: ConnectionSettings) -> None:
@@ -196,13 +209,19 @@ def expect_consistent(settings: ConnectionSettings) -> None:
         raise ProblemError("invalid", fields={("body", f"settings.{name}"): text for name, text in wrong.items()})
 
 
-def _item(caller: Caller, each: ConnectionSummary) -> ConnectionItem:
+def _items(caller: Caller, found: Sequence[ConnectionSummary]) -> list[ConnectionItem]:
+    unreadable = caller.container.connections.unreadable([each.id for each in found])
+    return [_item(caller, each, readable=each.id not in unreadable) for each in found]
+
+
+def _item(caller: Caller, each: ConnectionSummary, *, readable: bool) -> ConnectionItem:
+    because = each.paused_because if each.state is ConnectionState.PAUSED else ""
     return ConnectionItem(
         id=each.id,
         name=each.name,
-        state=each.state,
+        state=ShownState(each.state) if readable else ShownState(UNREADABLE_STATE),
         problems=list(each.problems),
-        paused_because=caller.say(each.paused_because) if each.state is ConnectionState.PAUSED else "",
+        paused_because=caller.say(because if readable else UNREADABLE),
         outage_since=each.outage_since,
         moment_company=each.moment_company,
         username=each.username,

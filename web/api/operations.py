@@ -44,7 +44,6 @@ def as_name(value: str) -> str:
     return value.lower().replace(" ", "_")
 
 
-FindingStatus = StrEnum("FindingStatus", {each.name: as_name(each) for each in CheckStatus})  # type: ignore[misc]  # the same
 ReportedType = StrEnum("ReportedType", {each.name: as_name(each) for each in DiscrepancyType})  # type: ignore[misc]  # the same
 
 
@@ -65,7 +64,7 @@ class Progress(BaseModel):
 class FindingItem(BaseModel):
     """One thing that was looked at."""
 
-    status: FindingStatus
+    status: CheckStatus
     check: str = Field(
         description="What was looked at, for programs; empty where it is none of the checks of a test"
     )
@@ -438,7 +437,7 @@ def _result(caller: Caller, operation: Operation, result: dict[str, Any]) -> Res
         succeeded=agree and not wrong,
         findings=[
             FindingItem(
-                status=FindingStatus(as_name(each.status)),
+                status=each.status,
                 check=each.check,
                 error_code=each.error_code,
                 message=caller.say(each.message),

@@ -6,8 +6,8 @@ from typing import Any
 import click
 
 from models.admin import connection_list
-from models.admin.connection_list import ConnectionSummary
-from models.connections.repository import Connection
+from models.admin.connection_list import ConnectionState, ConnectionSummary
+from models.connections.repository import UNREADABLE, Connection
 from models.enums import Scope
 from worker.cli import connection_argument
 from worker.cli.tables import Table, output_option
@@ -28,7 +28,6 @@ CONNECTIONS = Table(
     empty="There are no connections yet.",
 )
 SETTINGS = Table(columns={"setting": "setting", "value": "value"})
-UNREADABLE = "its secrets cannot be opened"
 
 
 @click.command("list")
@@ -58,6 +57,9 @@ def _statuses(scope: Scope) -> Mapping[int, ConnectionSummary]:
 
 
 def _row(connection: Connection, status: ConnectionSummary) -> Mapping[str, Any]:
+    because = "" if status.state is ConnectionState.NOT_STARTED else connection.paused_because
+    if connection.unreadable:
+        because = UNREADABLE
     return {
         "id": connection.id,
         "name": connection.name,
@@ -67,5 +69,5 @@ def _row(connection: Connection, status: ConnectionSummary) -> Mapping[str, Any]
         "entity_types": connection.settings.entity_types,
         "state": "unreadable" if connection.unreadable else status.state,
         "problems": status.problems,
-        "paused_because": UNREADABLE if connection.unreadable else connection.paused_because,
+        "paused_because": because,
     }

@@ -6,7 +6,7 @@ from datetime import timedelta
 import structlog
 
 from i18n.messages import msg
-from models.connections.repository import Connection
+from models.connections.repository import UNREADABLE, Connection
 from models.enums import EntityType, Lane
 from models.inbox import cursors
 from sync.errors import AnswerTooLargeError, MisconfiguredError, RateLimitedError, SyncError, UnavailableError
@@ -18,7 +18,7 @@ from worker.container import Container
 log = structlog.get_logger()
 
 SECRETS_UNREADABLE = MisconfiguredError(
-    msg("The stored Moment API key and 24SevenOffice password can't be decrypted."),
+    UNREADABLE,
     error_code="secrets_unreadable",
     remedy=msg(
         "Enter both again in the settings. If this affects several connections, your system administrator must "

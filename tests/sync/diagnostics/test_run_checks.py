@@ -193,4 +193,8 @@ def test_what_is_offered_to_choose_from_may_be_unreadable(call: str, monkeypatch
 def test_a_finding_is_read_as_it_was_kept() -> None:
     for findings in found(OpenFakeErp(), receivables_account=1501).values():
         for finding in findings:
-            assert Finding.from_json(finding.as_json()) == finding
+            told = finding.as_json()
+            assert Finding.from_json(told) == finding
+            assert (
+                Finding.from_json({**told, "status": told["status"].replace("_", " ")}) == finding
+            )  # former ones

@@ -8,7 +8,7 @@ from threading import Barrier
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy import text as sql
 
 from i18n.catalog import Language
@@ -20,6 +20,7 @@ from models.inbox import leases, links
 from models.inbox.enqueue import enqueue
 from models.inbox.links import Link
 from models.schema.api_tables import IdempotencyKeyRow
+from models.schema.tables import ConnectionRow
 from models.users import idempotency
 from models.users import tokens as models
 from models.users.idempotency import ABANDONED_AFTER, KEPT_FOR, RequestKey
@@ -31,6 +32,7 @@ from tests.web.api.program import Program, Tokens
 from tests.web.api.test_frame import problem
 from tests.web.conftest import Web
 from worker.container import Container, clock
+from worker.jobs import polls
 
 NEW: dict[str, Any] = {
     "name": "Fjell AS",
@@ -366,3 +368,14 @@ def test_a_token_that_is_revoked_meanwhile_saves_nothing(web: Web, container: Co
     models.revoke(container.database, token.id, actor="test", now=clock())
     assert models.rights_of(container.database, actor, now=clock()) is None
     assert Program(web.url, text).get("/connections").status_code == 401
+
+
+def test_a_connection_whose_secrets_cannot_be_decrypted_is_unreadable(
+    web: Web, container: Container, program: Program
+) -> None:
+    container.database.execute(update(ConnectionRow).values(secrets="v2:damaged"))
+    for _ in range(2):
+        shown = program.get(f"/connections/{web.connection.id}").json()
+        assert (shown["state"], "can't be decrypted" in shown["paused_because"]) == ("unreadable", True)
+        assert program.get("/connections").json()["items"] == [shown]
+        polls.pause_unreadable(container)

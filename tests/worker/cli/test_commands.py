@@ -1,3 +1,4 @@
+import json
 import re
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
@@ -129,6 +130,12 @@ def test_secrets_need_not_stand_on_the_command_line(container: Container) -> Non
 def test_a_connection_has_a_name_and_shares_it_with_none(connection: Connection) -> None:
     assert "needs a name" in refused("connections", "add", "--name= ", *COMPANY, *ONE)
     assert "named Demo AS already" in refused("connections", "add", f"--name={connection.name}", *COMPANY, *ONE)
+
+
+def test_a_connection_that_is_not_started_is_not_paused_for_anything(container: Container) -> None:
+    container.connections.add("New AS", settings(), actor="test", now=NOW, started=False)
+    (shown,) = json.loads(run("connections", "list", "--output=json"))
+    assert (shown["state"], shown["paused_because"]) == ("not_started", "")
 
 
 def test_connections_are_shown_without_their_secrets(container: Container, connection: Connection) -> None:
@@ -303,7 +310,7 @@ def test_secrets_move_to_a_new_key(environ: dict[str, str], connection: Connecti
         assert second_factor.accepts(moved.database, moved.vault, user.id, TOTP(key).at(later), now=later)
     with installed({**environ, "SECRET_KEYS": Fernet.generate_key().decode()}):
         assert "None of the SECRET_KEYS" in refused("connections", "show", connection.name)
-        assert "its secrets cannot be opened" in run("connections", "list")
+        assert "password can't be decrypted" in run("connections", "list")
 
 
 def test_secrets_that_no_key_opens_are_named_and_the_others_move(
