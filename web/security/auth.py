@@ -90,7 +90,7 @@ class GuestContext:
             "current_user": user,
             "csrf_token": token,
             "step_due": self.step_due,
-            "now": self.now,
+            "now": self.container.shared_clock.at_hand(),
         }
         return HTMLResponse(render(template, language, **(known | values)), status)
 
