@@ -2,7 +2,7 @@ import pytest
 
 from i18n.catalog import Language
 from i18n.messages import translate
-from web.views.templates import duration
+from web.views.templates import duration, unbroken
 
 
 @pytest.mark.parametrize(
@@ -19,3 +19,11 @@ from web.views.templates import duration
 )
 def test_a_duration_is_shown_in_the_unit_that_suits_it(seconds: float, said: str) -> None:
     assert translate(duration(seconds), Language.ENGLISH) == said
+
+
+def test_an_amount_in_a_sentence_stays_on_one_line() -> None:
+    assert (
+        unbroken("Voucher 40003 of 2026: 1 000 000,03 kroner")
+        == "Voucher 40003 of 2026: 1\xa0000\xa0000,03 kroner"
+    )
+    assert unbroken("Account 4300 12 345 6789") == "Account 4300 12\xa0345 6789"
