@@ -5,11 +5,11 @@ from datetime import datetime
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, case, select
 from sqlalchemy.dialects.postgresql import Insert, insert
 
 from models.database import Database
-from models.enums import Record
+from models.enums import EntityType, Record
 from models.inbox import restore
 from models.inbox.job_updates import changed_by, fresh
 from models.inbox.transitions import Event
@@ -66,13 +66,18 @@ def enqueue(
 
 
 def merge_into_existing(rows: Insert, event: Event) -> Insert:
-    """Say in SQL that rows which an event brings merge into those that are there."""
+    """Say in SQL that rows which an event brings merge into those that are there.
+
+    An expense stays received when it was: the polls that bring it reach back, and only once its voucher is read is
+    it known whether it has changed.
+    """
     given = rows.excluded
+    kept = case((SyncJobRow.entity_type == EntityType.EXPENSE, SyncJobRow.received_at), else_=given.received_at)
     return rows.on_conflict_do_update(
         index_elements=["connection_id", "entity_type", "record_id"],
         set_={
             "revision": SyncJobRow.revision + 1,
-            "received_at": given.received_at,
+            "received_at": kept,
             **changed_by(event, now=given.received_at, outcome_unknown=given.outcome_unknown),
         },
     )

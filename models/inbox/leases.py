@@ -27,7 +27,7 @@ from models.receivers.outbox import EventType, OutgoingEvent
 from models.schema.locks import locked
 from models.schema.record_summary import RecordSummary
 from models.schema.search_terms import search_terms
-from models.schema.statements import IS_LINK_OF_JOB, of_lane
+from models.schema.statements import IS_LINK_OF_JOB, made_of, of_lane
 from models.schema.tables import AttemptRow, ConnectionRow, LaneRow, LinkRow, SyncJobRow
 
 CRASHED = "crashed"
@@ -256,11 +256,12 @@ def _complete_jobs(session: Session, lease: Lease, results: Sequence[AttemptResu
     for result in results:
         if result.job_id in rows:
             row, number = rows[result.job_id]
+            begun = _begun_at(row)
             types = _event_types(row, result)
             _complete_one(session, row, result, number, now=now)
             events += [OutgoingEvent(each, job_data(row, revision=row.leased_revision)) for each in types]
             if result.outcome and row.state != JobState.WAITING:  # which is no failure
-                ended.append((result.outcome, now - row.received_at))
+                ended.append((result.outcome, now - begun))
     statistics.count_attempts(session, lease.lane.connection_id, ended, now=now)
     outbox.record(session, lease.lane.connection_id, events, now=now)
 
@@ -367,6 +368,8 @@ def _complete_one(session: Session, row: SyncJobRow, result: AttemptResult, numb
             dependency=result.dependency,
         )
     ]
+    if result.outcome and not _repeats(row, result):
+        row.received_at = _begun_at(row)
     if row.revision > row.leased_revision:
         events.append(Occurrence(event=Event.RECEIVED, now=now))
     play(row, *events)
@@ -388,6 +391,26 @@ def _complete_one(session: Session, row: SyncJobRow, result: AttemptResult, numb
     session.add(_attempt(result, now=now))
     if alert:
         queue_alert(session, row.connection_id, alert, job_id=row.id, now=now)
+
+
+def _begun_at(row: SyncJobRow) -> datetime:
+    """Return when a record was last received; of an expense, since when its job is on its way if that is later.
+
+    Polls bring a voucher again and again, and keep when it was received until something new is found about it.
+    """
+    if row.entity_type != EntityType.EXPENSE or row.unfinished_since is None:
+        return row.received_at
+    return max(row.received_at, row.unfinished_since)
+
+
+def _repeats(row: SyncJobRow, result: AttemptResult) -> bool:
+    """Say whether an attempt found the record as the one before did, and changed nothing."""
+    if result.summary not in (None, made_of(RecordSummary, row)):
+        return False
+    if result.outcome is Outcome.UNCHANGED:
+        return True
+    found = (result.outcome, result.error_code, result.message)
+    return result.outcome is not Outcome.SYNCED and found == (row.outcome, row.error_code, row.message)
 
 
 def _last_effect(session: Session, row: SyncJobRow) -> str:
@@ -430,7 +453,7 @@ def _job(row: SyncJobRow) -> SyncJob:
         alerted=row.alerted,
         needed_attention=row.needs_attention_since is not None,
         title=row.title,
-        received_at=row.received_at,
+        received_at=_begun_at(row),
         attempted_at=row.completed_at,
         dependency=dependency_of(row),
         sent_as=row.sent_as or "",

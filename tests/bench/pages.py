@@ -70,7 +70,7 @@ PAGES = {
         "/records/confirm?action=retry&all=yes",
         "/records/confirm?action=retry&all=yes&text=as",
     ),
-    "expenses": ("/expenses", "/expenses?outcome=imported", "/expenses?outcome=skipped&error_code=no_project"),
+    "expenses": ("/expenses", "/expenses?state=synced", "/expenses?state=skipped&error_code=no_project"),
     "mails": ("/email-log",),
     "audit": ("/audit-log", "/audit-log?company=nordlys"),
     "error_codes": ("/error-codes", "/error-codes/unknown_account"),

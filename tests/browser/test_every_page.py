@@ -96,6 +96,37 @@ def test_a_word_without_end_makes_no_page_scroll_sideways(
     assert found == []
 
 
+BROKEN_WORDS = r"""() => [...document.querySelectorAll("table.wide :is(th, td)")].flatMap((cell) => {
+    const found = [], texts = document.createTreeWalker(cell, NodeFilter.SHOW_TEXT), range = document.createRange();
+    while (texts.nextNode()) {
+        for (const word of texts.currentNode.data.matchAll(/[\p{L}\p{N}.,:\/\u00a0]+/gu)) {
+            range.setStart(texts.currentNode, word.index);
+            range.setEnd(texts.currentNode, word.index + word[0].length);
+            const lines = new Set([...range.getClientRects()].map((each) => Math.round(each.top)));
+            if (lines.size > 1) found.push(word[0]);
+        }
+    }
+    return found;
+})"""
+"""Words and numbers of a list that stand on two lines."""
+
+
+@pytest.mark.parametrize("actor", [ANNE, KARI], ids=["in English", "in Norwegian"])
+def test_on_a_desktop_no_word_or_number_of_a_list_is_broken(
+    actor: str, one_system: RunningSystem, sit_down: Callable[..., Person]
+) -> None:
+    assert one_system
+    person = sit_down()
+    person.sign_in(actor, PASSWORD)
+    found: list[str] = []
+    for address in ("/records", "/expenses"):
+        person.open(address)
+        for width in (1100, 1280, 1366, 1600):
+            person.page.set_viewport_size({"width": width, "height": 800})
+            found += [f"{word} of {address} at {width}" for word in person.page.evaluate(BROKEN_WORDS)]
+    assert found == []
+
+
 @in_both_windows
 def test_what_a_stranger_sees_is_in_order(window: str, sit_down: Callable[..., Person]) -> None:
     person = sit_down(**WINDOWS[window])

@@ -90,7 +90,9 @@ class JobItem(BaseModel):
         description="When it is tried next; null where it is not. After an attempt whose outcome is unknown, "
         "this is at least a minute later, even if it is retried: the call may still be running"
     )
-    received_at: datetime = Field(description="When the record was last received")
+    received_at: datetime = Field(
+        description="When the record was last received; a cost voucher, when something new was last found about it"
+    )
     completed_at: datetime | None = Field(
         description="When the last attempt ended, or the job was dismissed; null where neither is so"
     )

@@ -33,7 +33,7 @@ router = APIRouter()
 
 @dataclass(frozen=True, slots=True)
 class Repeats:
-    """Attempts in a row that found no changes, the latest first."""
+    """Attempts in a row that changed nothing and ended alike, the latest first."""
 
     attempts: list[AttemptView]
 
@@ -197,19 +197,20 @@ def _timeline(attempts: Page[AttemptView], actions: Sequence[job_actions.JobActi
 
 
 def _folded(events: Sequence[AttemptView | job_actions.JobAction]) -> Timeline:
-    """Put attempts in a row that found no changes, and say nothing else, into one line."""
+    """Put attempts in a row that changed nothing, and ended alike, into one line."""
     timeline: Timeline = []
-    for repeats, group in groupby(events, key=_finds_no_changes):
+    for _, group in groupby(events, key=_how_it_ended):
         some = list(group)
         attempts = [each for each in some if isinstance(each, AttemptView)]
-        timeline += [Repeats(attempts)] if repeats and len(some) > 1 else some
+        timeline += [Repeats(attempts)] if len(attempts) > 1 else some
     return timeline
 
 
-def _finds_no_changes(event: AttemptView | job_actions.JobAction) -> bool:
-    if not isinstance(event, AttemptView):
-        return False
-    return event.outcome is Outcome.UNCHANGED and not (event.message or event.warnings)
+def _how_it_ended(event: AttemptView | job_actions.JobAction) -> object:
+    """Return what is alike of attempts that changed nothing; any other event is like no other."""
+    if not isinstance(event, AttemptView) or event.outcome not in (Outcome.UNCHANGED, Outcome.SKIPPED):
+        return event
+    return event.outcome, event.error_code, event.message, event.warnings
 
 
 def _visible_job(context: UserContext, job_id: int) -> JobView:

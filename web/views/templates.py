@@ -1,5 +1,6 @@
 """Pages from templates, in the language of whoever reads them."""
 
+import re
 from collections.abc import Iterable
 from datetime import datetime
 from functools import cache, partial
@@ -17,6 +18,9 @@ from sync.money import format_kroner
 from sync.rules.record_summaries import facts
 from web.views.call_log import formatted
 from web.views.record_status import STATUSES, status_of, tone_of
+
+GROUPED = re.compile(r"(?<=\d) (?=\d{3}(?!\d))")
+"""What stands between the thousands of an amount."""
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
 
@@ -43,6 +47,11 @@ def duration(seconds: float) -> Message:
     return msg("{number} days", number=round(seconds / DAY))
 
 
+def unbroken(text: str) -> str:
+    """Keep the digits of each amount in a sentence on one line."""
+    return GROUPED.sub("\N{NO-BREAK SPACE}", text)
+
+
 @cache
 def _environment(language: Language) -> Environment:
     environment = Environment(
@@ -65,6 +74,7 @@ def _environment(language: Language) -> Environment:
         "count": partial(formatting.count, language=language),
         "kroner": format_kroner,
         "amount": partial(formatting.amount, language=language),
+        "unbroken": unbroken,
         "status": status_of,
         "tone": tone_of,
         "facts": partial(_facts, language=language),

@@ -8,8 +8,10 @@ import pytest
 
 from models.admin import job_actions, unlinking
 from models.admin.job_filter import JobFilter
-from models.enums import EntityType, JobState, Outcome
+from models.admin.job_list import JobView
+from models.enums import EntityType, JobState, Lane, Outcome
 from sync.errors import OutcomeUnknownError, RejectedError, SyncError, UnavailableError
+from sync.polling.polls import poll_expenses
 from sync.records import Company, LedgerLine, SetupPart, VatCode, VoucherFiles
 from tests import factories
 from tests.fakes import FakeErp
@@ -42,6 +44,28 @@ def test_a_voucher_seen_again_brings_nothing_new(world: World) -> None:
     assert amounts(world) == [125000]
     assert world.moment.calls["attach"] == 1
     assert world.job(EntityType.EXPENSE, VOUCHER).outcome is Outcome.UNCHANGED
+
+
+@pytest.mark.parametrize("project", [1, 77], ids=["synced", "skipped"])
+def test_a_poll_that_brings_a_voucher_again_leaves_it_received_until_it_has_changed(
+    world: World, project: int
+) -> None:
+    world.change_settings(entity_types=["expense"])
+    enter(world, cost(125000, project_number=project))
+    first, again = polled(world), polled(world)
+    assert again.received_at == first.received_at
+    assert (again.revision, again.updated_at > first.updated_at) == (first.revision + 1, True)
+    enter(world, cost(250000, project_number=project))
+    assert polled(world).received_at == world.now
+
+
+def polled(world: World) -> JobView:
+    """Poll the expenses a quarter of an hour later, and sync what that brings."""
+    world.later(minutes=15)
+    lane = Lane(world.connection.id, EntityType.EXPENSE)
+    poll_expenses(world.database, world.erp, lane, settings=world.connection.settings, now=world.now)
+    world.drain(EntityType.EXPENSE)
+    return world.job(EntityType.EXPENSE, VOUCHER)
 
 
 def test_costs_on_several_projects_and_accounts_become_an_expense_for_each(world: World) -> None:

@@ -265,6 +265,18 @@ def test_looking_again_without_changes_keeps_the_last_result_and_is_one_line(
     assert page.count("<li>") == 2
 
 
+def test_attempts_that_skip_a_record_for_the_same_reason_are_one_line(web: Web, container: Container) -> None:
+    for minutes, reason in enumerate(("no project", "approval", "approval", "approval")):
+        message = msg("The document is awaiting {reason}.", reason=reason)
+        at, skipped = NOW + timedelta(minutes=minutes), Event.SKIPPED
+        job = completed_job(
+            container.database, web.connection.id, event=skipped, outcome=Outcome.SKIPPED, at=at, message=message
+        )
+    page = web.as_(Role.VIEWER).get(f"/records/{job.id}").text
+    assert re.search(r"awaiting approval\.\s*<span class=\"quiet\">3 times since", page)
+    assert page.count("<li>") == 2
+
+
 def test_the_result_from_before_a_failure_is_back_once_nothing_has_changed(container: Container, web: Web) -> None:
     for event, outcome, message in (
         (Event.SYNCED, Outcome.SYNCED, "Voucher 40003 of 2026."),
@@ -305,7 +317,15 @@ def test_a_record_that_needs_attention_shows_customer_amount_and_dates(
     listed = person.get("/records").text
     assert [word for word in ("Nordlys Arkitekter AS", *words[:3]) if word not in listed] == []
     asked = person.get("/records/confirm", action="handled", job=str(job.id)).text
-    assert [word for word in ("Nordlys Arkitekter AS", *words[1:3]) if word not in asked] == []
+    label = dict(zip(("Customer", "Kunde"), ("Invoice date", "Fakturadato"), strict=True))[words[0]]
+    told = (f"{words[0]} Nordlys Arkitekter AS (10001)", words[1], f"{label} {words[2]}", f"{words[3]} {words[4]}")
+    assert [word for word in told if word not in asked] == []
+    customer = Record(EntityType.CUSTOMER, "7")
+    named = RecordSummary(record_name="Nordlys")
+    job = completed_job(
+        container.database, web.connection.id, customer, event=Event.REJECTED, title="Kunde Nordlys", summary=named
+    )
+    assert person.get("/records/confirm", action="handled", job=str(job.id)).text.count("Nordlys") == 1
 
 
 def test_a_customer_shows_its_number_and_an_expense_its_supplier(web: Web, container: Container) -> None:

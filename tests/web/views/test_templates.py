@@ -6,7 +6,7 @@ from i18n import formatting
 from i18n.catalog import Language
 from i18n.messages import translate
 from tests.factories import NOW
-from web.views.templates import _environment, duration
+from web.views.templates import _environment, duration, unbroken
 
 
 @pytest.mark.parametrize(
@@ -39,3 +39,11 @@ def test_how_long_ago_has_the_exact_time_beside_it(language: Language, before: t
     page = _environment(language).from_string("{{ at | ago(now) }}").render(at=at, now=NOW)
     exact = formatting.instant(at, language)
     assert page == f'<time datetime="{at.isoformat()}" title="{exact}">{said}</time>'
+
+
+def test_an_amount_in_a_sentence_stays_on_one_line() -> None:
+    assert (
+        unbroken("Voucher 40003 of 2026: 1 000 000,03 kroner")
+        == "Voucher 40003 of 2026: 1\xa0000\xa0000,03 kroner"
+    )
+    assert unbroken("Account 4300 12 345 6789") == "Account 4300 12\xa0345 6789"
