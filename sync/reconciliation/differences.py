@@ -115,14 +115,14 @@ def compare_expense(
 
 def expected_parts(expected: Voucher) -> list[RevenuePart]:
     return [
-        RevenuePart(each.account, _code(each.tax_code), each.project_number, each.gross)
+        RevenuePart(each.account, vat_code_of(each.tax_code), each.project_number, each.gross)
         for each in expected.revenue
     ]
 
 
 def parts_of(lines: Iterable[LedgerLine], *, rates: Mapping[str, Decimal]) -> list[RevenuePart]:
     """Return the revenue of a voucher as it is posted; none of the lines is what the customer owes."""
-    coded = [replace(line, vat_code=_code(line.vat_code)) for line in lines]
+    coded = [replace(line, vat_code=vat_code_of(line.vat_code)) for line in lines]
     return [
         RevenuePart(line.account, line.vat_code, line.project_number, amount)
         for line, amount in gross_revenue(coded, rates=rates)
@@ -219,8 +219,8 @@ def _of_parts(
 
 def _slack(held: Sequence[LedgerLine]) -> int | None:
     """Return by how many øre a sum may be off; None where only what stands there can be compared, not how much."""
-    vat = {_code(line.vat_code) for line in held if line.account in VAT_ACCOUNTS}
-    codes = {_code(line.vat_code) for line in held if line.account not in VAT_ACCOUNTS}
+    vat = {vat_code_of(line.vat_code) for line in held if line.account in VAT_ACCOUNTS}
+    codes = {vat_code_of(line.vat_code) for line in held if line.account not in VAT_ACCOUNTS}
     if not vat:
         return 0
     return len(held) if vat <= codes else None
@@ -249,7 +249,8 @@ def _listed(values: Iterable[object]) -> str:
     return ", ".join(sorted(map(str, values))) or NOTHING
 
 
-def _code(vat_code: str) -> str:
+def vat_code_of(vat_code: str) -> str:
+    """Return the same code for the two ways in which none is written."""
     return "" if vat_code == "0" else vat_code
 
 

@@ -10,7 +10,7 @@ from models.enums import EntityType, JobState, Lane, Record, Role
 from models.inbox import leases, links
 from models.inbox.enqueue import enqueue
 from models.inbox.links import Link
-from sync.reconciliation.report import ReconciliationReport
+from sync.reconciliation.report import ReconciliationReport, Total
 from tests.installation import EXPENSE_KEY, compared, messages
 from tests.web.conftest import Person, Web
 from worker import tasks
@@ -75,8 +75,20 @@ def test_a_month_without_invoices_does_not_agree(web: Web, person: Person, conta
 
 def test_the_page_shows_what_differs_and_the_totals(person: Person, place: str) -> None:
     page = person.get(place).text
-    for text in ("Differences found", "Not in the ledger", "1024", "2 400,00", "17/2026", "-2 400,00"):
+    for text in ("Differences found", "Not in the ledger", "1024", "2 400,00", "17/2026", "-1 920,00", "2701"):
         assert text in page
+    assert "revenue excl. VAT" in page
+
+
+def test_totals_of_an_earlier_release_are_said_to_include_vat(
+    web: Web, person: Person, container: Container
+) -> None:
+    day = date(2026, 10, 1)
+    stored = ReconciliationReport(day, day, totals=[Total(3000, "3", -240000, 0, "25")]).as_json()
+    del stored["vat_included"]
+    asked = person.post(f"/connections/{web.connection.id}/compare", month="2026-10").headers["Location"]
+    container.operations.complete(int(asked.rpartition("/")[2]), {"findings": [], "report": stored}, now=clock())
+    assert "Incl. VAT; credits are negative" in person.get(asked).text
 
 
 def test_a_missing_invoice_is_sent_also_where_its_job_is_dismissed_and_linked(
