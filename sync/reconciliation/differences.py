@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
+from functools import partial
 from typing import TypeAlias
 
 from sync.money import NOK, format_kroner
@@ -205,7 +206,8 @@ def _of_parts(
     ) -> Iterator[FieldDifference]:
         one, other = _sums(ours, key), _sums(theirs, key)
         if not _alike(one, other, slack=slack):
-            yield FieldDifference(point, _display(one, other), _display(other, one))
+            show = _display if point is ComparedField.ACCOUNT else partial(_names, slack=slack)
+            yield FieldDifference(point, show(one, other), show(other, one))
 
     allowed = slack if exact else None
     of_accounts = list(differ(ComparedField.ACCOUNT, lambda part: (str(part.account),), allowed))
@@ -243,6 +245,23 @@ def _display(sums: Sums, other: Sums) -> str:
     """Write what the other side does not have just so, in credit as it is in the ledger."""
     told = [f"{'/'.join(key)}: {format_kroner(sums[key])}" for key in sorted(sums) if sums[key] != other.get(key)]
     return ", ".join(told) or NOTHING
+
+
+def _names(sums: Sums, other: Sums, *, slack: int | None) -> str:
+    """Name the projects or VAT codes that differ; with account and amount only where both sides name the same."""
+
+    def off(one: Sums, another: Sums) -> list[Key]:
+        return [key for key in sorted(one) if not _alike({key: one[key]}, _only(another, key), slack=slack)]
+
+    names = {key[-1] for key in off(sums, other)}
+    if names != {key[-1] for key in off(other, sums)}:
+        return _listed(names)
+    told = [f"{key[-1]} ({': '.join([*key[:-1], format_kroner(sums[key])])})" for key in off(sums, other)]
+    return ", ".join(told) or NOTHING
+
+
+def _only(sums: Sums, key: Key) -> Sums:
+    return {key: sums[key]} if key in sums else {}
 
 
 def _listed(values: Iterable[object]) -> str:

@@ -4,6 +4,7 @@ from collections import defaultdict
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -121,6 +122,26 @@ def test_what_many_lines_are_rounded_by_to_a_whole_krone_is_compared(world: Worl
     (found,) = compared(world).discrepancies
     told = [(each.field.value, each.moment, each.ledger) for each in found.differences]
     assert ("account", "3000: -2 500,20, 7740: 0,20", "3000: -2 500,00") in told
+
+
+@pytest.mark.parametrize(
+    ("field", "change", "told"),
+    [
+        ("project", {"project_number": 3}, ("project", "1", "3")),
+        ("vat code", {"tax_code": "31"}, ("vat", "3", "31")),
+    ],
+    ids=["project", "vat code"],
+)
+def test_another_project_or_vat_code_is_named_and_nothing_else(
+    world: World, field: str, change: dict[str, Any], told: tuple[str, str, str]
+) -> None:
+    (invoice,) = known(world, 1)
+    post(world, invoice)
+    voucher = world.erp.vouchers[2026, 1]
+    entries = [replace(each, **change) if each.account == 3000 else each for each in voucher.entries]
+    world.erp.vouchers[2026, 1] = replace(voucher, entries=tuple(entries))
+    (found,) = compared(world).discrepancies
+    assert told in [(each.field.value, each.moment, each.ledger) for each in found.differences], field
 
 
 def test_the_totals_are_those_that_the_ledger_shows_of_each_account(world: World) -> None:
