@@ -22,11 +22,13 @@ from models.connections.repository import (
 from models.connections.settings import ConnectionSettings, first_days_to_ask, opens_others, unproven
 from models.enums import EntityType, Scope, plural_of
 from models.inbox import cursors, missed_webhooks, webhook_intake
+from models.pagination import Key, Page
 from sync.polling import stalled
 from sync.reconciliation.compare import last_month
+from sync.reconciliation.report import ReconciliationReport
 from web.dependencies import Form, text
 from web.pages.confirmation import confirm_identity
-from web.pages.operations import request_diagnostics, request_operation
+from web.pages.operations import report_of, request_diagnostics, request_operation
 from web.security.auth import Administrator, Reader, UserContext
 from web.views import settings_form
 from web.views.diagnostics import OperationView, known_accounts
@@ -49,6 +51,7 @@ UNPROVEN = msg(
 )
 FROM_WHICH_DAY = msg("From which date? Anything dated earlier is skipped. Save again to confirm this date.")
 FUTURE_MONTH = msg("Choose a month that has begun.")
+RECONCILIATIONS_SHOWN = 12
 MAX_ID = 2**63 - 1
 OperationId = Annotated[int, Query(ge=0, le=MAX_ID)]
 
@@ -76,13 +79,13 @@ class Draft:
 
 
 @router.get("/{connection_id}")
-def show(context: Reader, connection_id: int, operation: OperationId = 0) -> Response:
+def show(context: Reader, connection_id: int, operation: OperationId = 0, page: str = "") -> Response:
     """Show a connection; ``operation`` is what a worker is asked about what somebody has typed here."""
     connection = context.connections.get_shown(connection_id)
     draft = _draft_of_operation(context, connection_id, operation)
     if draft is None:
         draft = Draft(settings_form.as_form(connection.settings), _version(connection))
-    return _page(context, connection, draft)
+    return _page(context, connection, draft, page=page)
 
 
 @router.post("/{connection_id}")
@@ -149,7 +152,9 @@ def fetch_clients(context: Administrator, connection_id: int, form: Form) -> Res
     )
 
 
-def _page(context: UserContext, connection: Connection, draft: Draft, *, posted: bool = False) -> Response:
+def _page(
+    context: UserContext, connection: Connection, draft: Draft, *, posted: bool = False, page: str = ""
+) -> Response:
     last = context.operations.latest(connection.id, OperationType.DIAGNOSTICS)
     (summary,) = connection_list.summaries(context.database, Scope(frozenset({connection.id})), now=context.now)
     failing = cursors.failing(context.database, connection.id, before=context.now - POLLS_SHOWN_AFTER)
@@ -166,7 +171,7 @@ def _page(context: UserContext, connection: Connection, draft: Draft, *, posted:
         connection=connection,
         summary=summary,
         failing_polls=[stalled.told(poll) for poll in failing] if not connection.paused_because else [],
-        reconciliation=context.operations.latest(connection.id, *RECONCILIATIONS),
+        reconciliations=_reconciliations(context, connection, page=page),
         month=last_month(today).strftime("%Y-%m"),
         last=OperationView(last) if last else None,
         saving=_saving(context, connection),
@@ -199,6 +204,14 @@ def _draft_of_operation(context: UserContext, connection_id: int, operation_id: 
     if operation.type is OperationType.CLIENTS:
         return replace(draft, clients=told)
     return replace(draft, errors=told.errors, outdated=told.is_outdated)
+
+
+def _reconciliations(
+    context: UserContext, connection: Connection, *, page: str
+) -> Page[tuple[Operation, ReconciliationReport | None]]:
+    scope, key = Scope(frozenset({connection.id})), Key.parse(page)
+    found = context.operations.page(scope, types=RECONCILIATIONS, key=key, size=RECONCILIATIONS_SHOWN)
+    return Page([(each, report_of(context, each)) for each in found.lines], newer=found.newer, older=found.older)
 
 
 def _saving(context: UserContext, connection: Connection) -> Operation | None:

@@ -1,5 +1,7 @@
 """The comparison of the books on the pages: asked for, answered, and its differences mended."""
 
+import html
+import re
 from datetime import date
 
 import pytest
@@ -13,6 +15,7 @@ from models.inbox.links import Link
 from sync.reconciliation.report import ReconciliationReport, Total
 from tests.installation import EXPENSE_KEY, compared, messages
 from tests.web.conftest import Person, Web
+from web.pages.connection import RECONCILIATIONS_SHOWN
 from worker import tasks
 from worker.container import Container, clock
 
@@ -176,11 +179,26 @@ def test_what_is_no_difference_or_only_in_the_ledger_is_not_sent(person: Person,
     assert "Nothing was done" in person.get(done).text
 
 
-def test_a_viewer_sees_no_reconciliation(web: Web, place: str) -> None:
+def test_a_viewer_reads_reconciliations_and_does_nothing_with_them(web: Web, place: str) -> None:
     viewer = web.as_(Role.VIEWER)
-    assert viewer.get(place).status_code == 404
+    page = viewer.get(place)
+    assert (page.status_code, "Differences found" in page.text) == (200, True)
+    assert "/resolve" not in page.text
     assert viewer.post(f"{place}/resolve", key="invoice/9", action="send").status_code == 404
-    assert "Reconcile" not in viewer.get(f"/connections/{web.connection.id}").text
+    shown = viewer.get(f"/connections/{web.connection.id}").text
+    assert f'href="{place}"' in shown
+    assert "/compare" not in shown
+
+
+def test_earlier_reconciliations_are_listed_with_their_results(
+    web: Web, container: Container, person: Person
+) -> None:
+    made = [compared(container, web.connection) for _ in range(RECONCILIATIONS_SHOWN + 1)]
+    page = person.get(f"/connections/{web.connection.id}").text
+    assert [f'"/operations/{each}"' in page for each in made] == [False] + [True] * RECONCILIATIONS_SHOWN
+    assert "2 differences" in page
+    (older,) = re.findall(r'rel="next" href="([^"]+)"', page)
+    assert f'"/operations/{made[0]}"' in person.get(html.unescape(older).partition("#")[0]).text
 
 
 def _state(container: Container, web: Web) -> JobState:
