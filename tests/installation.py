@@ -157,7 +157,7 @@ def compared(
         Discrepancy(DiscrepancyType.MISSING, "1024", day, record_id, amount=amount),
         Discrepancy(DiscrepancyType.LEDGER_ONLY, "77", day, vouchers=("2026-101-17",), amount=100),
     ]
-    totals = [Total(3000, "3", -240000, 0, "25")]
+    totals = [Total(2701, "", -48000, 0), Total(3000, "3", -192000, 0, "25")]
     expense = Discrepancy(
         DiscrepancyType.NOT_IN_MOMENT,
         "F-77",
@@ -169,7 +169,13 @@ def compared(
     expenses = ReconciliationReport(day, day, {"equal": 5, "removed": 1}, [Total(4300, "", 0, 125000)], [expense])
     first, last = day.replace(day=1), day.replace(day=31)
     report = ReconciliationReport(
-        first, last, {"equal": 2}, totals, discrepancies, expenses=expenses if with_expenses else None
+        first,
+        last,
+        {"equal": 2},
+        totals,
+        discrepancies,
+        expenses=expenses if with_expenses else None,
+        vat_included=False,
     )
     container.operations.complete(errand, {"findings": [], "report": report.as_json()}, now=now)
     return errand

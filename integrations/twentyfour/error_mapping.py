@@ -114,7 +114,9 @@ RULES = (
         RejectedError,
         error_code="project_required",
         message=msg("24SevenOffice requires a project"),
-        remedy=msg("Put the record on a project in Moment, or let 24SevenOffice do without it for the account."),
+        remedy=msg(
+            "Put the record on a project in Moment, or turn off the requirement for the account in 24SevenOffice."
+        ),
     ),
     Rule(
         r"^fault \S*Client:|instance validation error",  # in SOAP 1.1 a fault of the sender, not to be repeated

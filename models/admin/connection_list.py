@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Tuple, and_, case, func, literal, or_, select, tuple_
+from sqlalchemy import ColumnElement, Row, Tuple, and_, case, func, literal, not_, or_, select, tuple_
 from sqlalchemy.orm import InstrumentedAttribute
 
 from models.connections.repository import API_KEY_LIFETIME, NOT_STARTED, RENEWAL_NOTICE
@@ -41,13 +41,15 @@ class HealthProblem(StrEnum):
     """What should be looked at, the most urgent first.
 
     The last test found an error, polls do not go through, Moment's key ends soon, webhooks are missing since a
-    poll was the first to find a change, or there is no test of the present settings from the last 30 days.
+    poll was the first to find a change, the settings have changed since the last test, or there is none from the
+    last 30 days.
     """
 
     TEST_FAILED = "test_failed"
     POLLS_FAILING = "polls_failing"
     KEY_EXPIRES = "key_expires"
     WEBHOOKS_SILENT = "webhooks_silent"
+    SETTINGS_UNTESTED = "settings_untested"
     TEST_OUTDATED = "test_outdated"
 
 
@@ -187,12 +189,14 @@ def _state(now: datetime) -> ColumnElement[str]:
 def _problems(now: datetime) -> Mapping[HealthProblem, ColumnElement[bool]]:
     """Say in SQL which problems a connection has; one that is paused has none, as it is known to stand still."""
     tested = func.coalesce(ConnectionRow.tested_at, "-infinity")
-    outdated = or_(tested <= now - TEST_VALID_FOR, tested < ConnectionRow.updated_at)
+    is_of_others = func.coalesce(ConnectionRow.tested_at < ConnectionRow.updated_at, False)
+    outdated = and_(tested <= now - TEST_VALID_FOR, not_(is_of_others))
     found = {
         HealthProblem.TEST_FAILED: ConnectionRow.failed_checks > 0,
         HealthProblem.POLLS_FAILING: cursors.has_failing(before=now - POLLS_SHOWN_AFTER),
         HealthProblem.KEY_EXPIRES: ConnectionRow.api_key_saved_at <= now - API_KEY_LIFETIME + RENEWAL_NOTICE,
         HealthProblem.WEBHOOKS_SILENT: missed_webhooks.has_silent(now=now),
+        HealthProblem.SETTINGS_UNTESTED: and_(ConnectionRow.failed_checks == 0, is_of_others),
         HealthProblem.TEST_OUTDATED: and_(ConnectionRow.failed_checks == 0, outdated),
     }
     return {name: and_(ConnectionRow.paused_because == "", each) for name, each in found.items()}

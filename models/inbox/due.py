@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from models.connections.settings import ConnectionSettings
 from models.database import Database
-from models.enums import UNFINISHED, EntityType, JobState, Lane
+from models.enums import EntityType, JobState, Lane
 from models.inbox import circuit_breaker
 from models.schema.tables import ConnectionRow, LaneRow, SyncJobRow
 
@@ -100,12 +100,12 @@ def _probing_lanes(session: Session, *, now: datetime) -> Iterator[Lane]:
             yield Lane(connection_id, EntityType(entity_type))
 
 
-def count_unfinished(database: Database, lane: Lane) -> int:
-    """Count the jobs of a lane that are still to be synced, those included that need attention."""
+def count_in(database: Database, lane: Lane, *states: JobState) -> int:
+    """Count the jobs of a lane that are in one of these states."""
     query = select(func.count()).where(
         SyncJobRow.connection_id == lane.connection_id,
         SyncJobRow.entity_type == lane.entity_type,
-        SyncJobRow.state.in_(UNFINISHED),
+        SyncJobRow.state.in_(states),
     )
     with database.transaction() as session:
         return session.scalar(query) or 0

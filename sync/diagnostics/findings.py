@@ -82,6 +82,7 @@ class Target:
     last_webhooks: Mapping[EntityType, datetime] = field(default_factory=dict)
     missed_webhooks: Mapping[EntityType, int] = field(default_factory=dict)
     pending_invoices: int = 0
+    refused_invoices: int = 0
     last_invoice: Record | None = None
     api_key_saved_at: datetime | None = None
 

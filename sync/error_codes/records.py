@@ -117,7 +117,10 @@ RECORD_ERRORS = {
     ),
     "vat_account": ErrorCode(
         msg("The VAT code has no account for its VAT"),
-        msg("24SevenOffice names none for it, and a voucher has its VAT on lines of its own."),
+        msg(
+            "24SevenOffice has no account for the VAT of this VAT code, and vouchers have their VAT on "
+            "separate lines."
+        ),
         msg("Set the account of the VAT code in 24SevenOffice, or name another VAT code for the revenue account."),
     ),
     "vat_not_balanced": ErrorCode(
@@ -126,7 +129,7 @@ RECORD_ERRORS = {
         msg("Choose the other option for Voucher VAT in the settings, or compare the rate of the VAT code."),
     ),
     "vat_rounding": ErrorCode(
-        msg("24SevenOffice doesn't take rounded VAT"),
+        msg("24SevenOffice doesn't accept rounded VAT"),
         msg(
             "The VAT of the invoice is some øre off what the rate makes of its revenue, because its lines or "
             "its currency are rounded, and 24SevenOffice rejects that (the warning vatisnotinbalance)."
@@ -154,7 +157,7 @@ RECORD_ERRORS = {
         ),
     ),
     "invoice_exists": ErrorCode(
-        msg("24SevenOffice has the invoice number already"),
+        msg("24SevenOffice already has the invoice number"),
         msg(
             "The customer already has an invoice with this number (invoicealreadyexists), but the ledger shows "
             "none that matches."
@@ -200,7 +203,7 @@ RECORD_ERRORS = {
         msg("Compare the two. Correct the voucher in 24SevenOffice and retry, or mark the invoice as resolved."),
     ),
     "unseen_draft": ErrorCode(
-        msg("The draft may be in the journal already"),
+        msg("The draft may already be in the journal"),
         msg("A call was interrupted, and we can't check whether the draft is in the journal."),
         msg("Look for it in the journal: mark the invoice as resolved if it is there, else retry it."),
     ),
@@ -268,14 +271,16 @@ RECORD_ERRORS = {
         msg("24SevenOffice requires a department"),
         msg("An account or project is set up so every line needs a department, which Moment doesn't have."),
         msg(
-            "Enter the number of a department in the connection's settings, or let 24SevenOffice do without it "
-            "for projects and for the accounts of invoices. Then retry."
+            "Enter the number of a department in the connection's settings, or turn off the requirement in "
+            "24SevenOffice for projects and for the accounts of invoices. Then retry."
         ),
     ),
     "project_required": ErrorCode(
         msg("24SevenOffice requires a project"),
         msg("An account is set up so every line needs a project, and the invoice is on none."),
-        msg("Put the record on a project in Moment, or let 24SevenOffice do without it for the account."),
+        msg(
+            "Put the record on a project in Moment, or turn off the requirement for the account in 24SevenOffice."
+        ),
     ),
     "activity": ErrorCode(
         msg("The activity can't take expenses"),
@@ -286,7 +291,7 @@ RECORD_ERRORS = {
         msg("Open or create the activity with the name in the message, or choose another one in the settings."),
     ),
     "invoiced": ErrorCode(
-        msg("The expense is invoiced already"),
+        msg("The expense is already invoiced"),
         msg("The voucher was changed in 24SevenOffice after its expense had been invoiced in Moment."),
         msg("Correct it manually where it was invoiced, then mark it as resolved."),
     ),

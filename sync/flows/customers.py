@@ -196,7 +196,7 @@ class Customers:
         raise RejectedError(
             msg("Possible matches in 24SevenOffice: {names}.", names=joined(*names)),
             error_code="which_customer",
-            remedy=msg("Open the record here and choose the matching customer, or create a new one."),
+            remedy=msg("Open the record and choose the matching customer, or create a new one."),
         )
 
     def _saved(self, batch: Sequence[PreparedCustomer]) -> Sequence[Success | SyncError]:

@@ -121,7 +121,7 @@ class Expenses:
                 ),
                 error_code=SET_ASIDE,
                 remedy=msg(
-                    "If it is the same voucher, retry it on its own: the expense is put right. If not, enter "
+                    "If it is the same voucher, retry it on its own: the expense is corrected. If not, enter "
                     "its costs in Moment manually and mark it as resolved."
                 ),
             )

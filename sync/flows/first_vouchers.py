@@ -244,7 +244,7 @@ def _not_seen(voucher: Voucher, *, is_late: bool) -> SyncError:
 def _rounded(voucher: Voucher, vat: OutputVat) -> SyncError:
     return RejectedError(
         msg(
-            "24SevenOffice doesn't take the VAT of invoice {number}. With VAT code {code} it is {amount} "
+            "24SevenOffice doesn't accept the VAT of invoice {number}. With VAT code {code} it is {amount} "
             "kroner, which is {off} øre off the rate through rounding.",
             number=voucher.invoice_number,
             code=vat.tax_code,

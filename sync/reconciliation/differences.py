@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
+from functools import partial
 from typing import TypeAlias
 
 from sync.money import NOK, format_kroner
@@ -115,14 +116,14 @@ def compare_expense(
 
 def expected_parts(expected: Voucher) -> list[RevenuePart]:
     return [
-        RevenuePart(each.account, _code(each.tax_code), each.project_number, each.gross)
+        RevenuePart(each.account, vat_code_of(each.tax_code), each.project_number, each.gross)
         for each in expected.revenue
     ]
 
 
 def parts_of(lines: Iterable[LedgerLine], *, rates: Mapping[str, Decimal]) -> list[RevenuePart]:
     """Return the revenue of a voucher as it is posted; none of the lines is what the customer owes."""
-    coded = [replace(line, vat_code=_code(line.vat_code)) for line in lines]
+    coded = [replace(line, vat_code=vat_code_of(line.vat_code)) for line in lines]
     return [
         RevenuePart(line.account, line.vat_code, line.project_number, amount)
         for line, amount in gross_revenue(coded, rates=rates)
@@ -205,7 +206,8 @@ def _of_parts(
     ) -> Iterator[FieldDifference]:
         one, other = _sums(ours, key), _sums(theirs, key)
         if not _alike(one, other, slack=slack):
-            yield FieldDifference(point, _display(one, other), _display(other, one))
+            show = _display if point is ComparedField.ACCOUNT else partial(_names, slack=slack)
+            yield FieldDifference(point, show(one, other), show(other, one))
 
     allowed = slack if exact else None
     of_accounts = list(differ(ComparedField.ACCOUNT, lambda part: (str(part.account),), allowed))
@@ -219,8 +221,8 @@ def _of_parts(
 
 def _slack(held: Sequence[LedgerLine]) -> int | None:
     """Return by how many øre a sum may be off; None where only what stands there can be compared, not how much."""
-    vat = {_code(line.vat_code) for line in held if line.account in VAT_ACCOUNTS}
-    codes = {_code(line.vat_code) for line in held if line.account not in VAT_ACCOUNTS}
+    vat = {vat_code_of(line.vat_code) for line in held if line.account in VAT_ACCOUNTS}
+    codes = {vat_code_of(line.vat_code) for line in held if line.account not in VAT_ACCOUNTS}
     if not vat:
         return 0
     return len(held) if vat <= codes else None
@@ -245,11 +247,29 @@ def _display(sums: Sums, other: Sums) -> str:
     return ", ".join(told) or NOTHING
 
 
+def _names(sums: Sums, other: Sums, *, slack: int | None) -> str:
+    """Name the projects or VAT codes that differ; with account and amount only where both sides name the same."""
+
+    def off(one: Sums, another: Sums) -> list[Key]:
+        return [key for key in sorted(one) if not _alike({key: one[key]}, _only(another, key), slack=slack)]
+
+    names = {key[-1] for key in off(sums, other)}
+    if names != {key[-1] for key in off(other, sums)}:
+        return _listed(names)
+    told = [f"{key[-1]} ({': '.join([*key[:-1], format_kroner(sums[key])])})" for key in off(sums, other)]
+    return ", ".join(told) or NOTHING
+
+
+def _only(sums: Sums, key: Key) -> Sums:
+    return {key: sums[key]} if key in sums else {}
+
+
 def _listed(values: Iterable[object]) -> str:
     return ", ".join(sorted(map(str, values))) or NOTHING
 
 
-def _code(vat_code: str) -> str:
+def vat_code_of(vat_code: str) -> str:
+    """Return the same code for the two ways in which none is written."""
     return "" if vat_code == "0" else vat_code
 
 

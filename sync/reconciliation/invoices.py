@@ -15,16 +15,19 @@ from sync.money import format_rate
 from sync.reconciliation.differences import (
     UNKNOWN,
     compare_voucher,
-    expected_parts,
-    parts_of,
+    vat_code_of,
     vat_is_rounded_otherwise,
 )
 from sync.reconciliation.report import Discrepancy, DiscrepancyType, ReconciliationReport, Total
 from sync.records import Chart, ExportStatus, Invoice, LedgerLine, Voucher, rates_of, year_name
+from sync.rules.vat_allocation import VAT_ACCOUNTS
 from sync.rules.vouchers import voucher_of
 
 MARGIN = timedelta(days=31)
 """How far around the days both sides are looked at, to know what is dated otherwise in the other system."""
+
+UNKNOWN_VAT_ACCOUNT = 0
+"""Stands for the account of VAT where 24SevenOffice does not tell it."""
 
 OUTGOING = frozenset({"", "InvoiceCustomer", "CreditnoteCustomer"})
 """Types of what the bridge itself posts; one that is not known may be."""
@@ -43,6 +46,9 @@ class InvoiceSources:
         self.invoices = list(around)
         self._chart = Chart(context.erp.tax_codes(), context.erp.vat_codes())
         self.rates = rates_of(self._chart.vat_codes)
+        self.vat_accounts = {UNKNOWN_VAT_ACCOUNT, *VAT_ACCOUNTS} | {
+            each.account for each in self._chart.vat_codes.values() if each.account
+        }
         self._years = context.erp.fiscal_years()
         self.linked = self._linked(EntityType.INVOICE, [each.id for each in self.invoices])
         self._customers = self._numbers(EntityType.CUSTOMER, {each.customer_id for each in self.invoices})
@@ -115,15 +121,15 @@ class _InvoiceReconciliation:
             self._add_up(name, lines)
             if name not in self.matched and any(map(self._inside, lines)):
                 self.discrepancies.append(self._only_there(name, lines))
-        rates = {code: format_rate(rate) for code, rate in sources.rates.items()}
-        totals = [
-            Total(account, code, moment, ledger, rates.get(code, ""))
-            for (account, code), (moment, ledger) in sorted(self.sums.items())
-            if moment or ledger
-        ]
         counts = {name: count for name, count in self.counts.items() if count}
         return ReconciliationReport(
-            sources.first, sources.last, counts, totals, self.discrepancies, drafts=self.drafts
+            sources.first,
+            sources.last,
+            counts,
+            self._totals(),
+            self.discrepancies,
+            drafts=self.drafts,
+            vat_included=False,
         )
 
     def _vouchers(self) -> dict[str, list[LedgerLine]]:
@@ -223,17 +229,33 @@ class _InvoiceReconciliation:
 
     def _expect(self, expected: Voucher) -> None:
         self.sums[expected.entries[0].account, ""][0] += expected.entries[0].amount
-        for part in expected_parts(expected):
-            self.sums[part.account, part.vat_code][0] += part.amount
+        for part in expected.revenue:
+            self.sums[part.account, vat_code_of(part.tax_code)][0] += part.net
+        for vat in expected.vat:
+            self.sums[vat.account or UNKNOWN_VAT_ACCOUNT, ""][0] += vat.amount
 
     def _add_up(self, name: str, lines: Iterable[LedgerLine]) -> None:
         """Count a voucher of these days, unless its invoice is not to be transferred by us."""
-        inside = [line for line in lines if self._inside(line)]
-        if name not in self.left and inside:
-            self.sums[self.receivables, ""][1] += self._owed(inside)
-            revenue = (line for line in inside if line.account != self.receivables)
-            for part in parts_of(revenue, rates=self.sources.rates):
-                self.sums[part.account, part.vat_code][1] += part.amount
+        if name in self.left:
+            return
+        for line in filter(self._inside, lines):
+            coded = line.account != self.receivables and line.account not in self.sources.vat_accounts
+            self.sums[line.account, vat_code_of(line.vat_code) if coded else ""][1] += line.amount
+
+    def _totals(self) -> list[Total]:
+        """Return the totals by account; those of VAT as one, where 24SevenOffice does not tell its account."""
+        sums, of_vat = self.sums, self.sources.vat_accounts
+        if any(sums.get((UNKNOWN_VAT_ACCOUNT, ""), ())):
+            sums = defaultdict(lambda: [0, 0])
+            for (account, code), sides in self.sums.items():
+                into = sums[UNKNOWN_VAT_ACCOUNT if account in of_vat else account, code]
+                into[:] = map(sum, zip(into, sides, strict=True))
+        rates = {code: format_rate(rate) for code, rate in self.sources.rates.items()}
+        return [
+            Total(account, code, moment, ledger, rates.get(code, ""))
+            for (account, code), (moment, ledger) in sorted(sums.items())
+            if moment or ledger
+        ]
 
 
 def _about(invoice: Invoice) -> partial[Discrepancy]:

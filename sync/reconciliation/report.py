@@ -186,11 +186,16 @@ class Discrepancy:
         )
 
 
+UNKNOWN_ACCOUNT = "?"
+"""What is shown for an account that nobody knows."""
+
+
 @dataclass(frozen=True, slots=True)
 class Total:
-    """What an account has under a VAT code in all: øre, VAT included, in credit below zero.
+    """What an account has under a VAT code in all: øre, in credit below zero.
 
-    ``rate`` is that of the code, in percent as a person writes it; empty where there is none.
+    ``rate`` is that of the code, in percent as a person writes it; empty where there is none. ``account`` is 0
+    where nobody knows it.
     """
 
     account: int
@@ -208,7 +213,8 @@ class ReconciliationReport:
     transferred (done) already, how many may be drafts that the ledger does not show (unseen), and of how many that
     are equal 24SevenOffice has rounded the VAT otherwise (vat_rounded). ``expenses`` is
     the same of the expenses, where they travel; what its counts tell is said in
-    :mod:`sync.reconciliation.expenses`.
+    :mod:`sync.reconciliation.expenses`. ``totals`` are those of the ledger's own accounts, with VAT on
+    accounts of its own, unless ``vat_included``: as for expenses, and in reports of earlier releases.
     """
 
     first: date
@@ -219,6 +225,7 @@ class ReconciliationReport:
     drafts: bool = False
     accepted: Sequence[Discrepancy] = ()
     expenses: ReconciliationReport | None = None
+    vat_included: bool = True
 
     @property
     def agree(self) -> bool:
@@ -256,6 +263,7 @@ class ReconciliationReport:
             "discrepancies": [each.as_json() for each in self.discrepancies],
             "drafts": self.drafts,
             "expenses": self.expenses.as_json() if self.expenses else None,
+            "vat_included": self.vat_included,
         }
 
     @classmethod
@@ -268,4 +276,5 @@ class ReconciliationReport:
             [Discrepancy.from_json(each) for each in told["discrepancies"]],
             told["drafts"],
             expenses=cls.from_json(expenses) if (expenses := told.get("expenses")) else None,
+            vat_included=told.get("vat_included", True),
         )

@@ -323,9 +323,9 @@ def _checked_number(invoice: Invoice) -> int:
 def _wrong_sign(invoice: Invoice) -> RejectedError:
     total = format_kroner(to_ore(invoice.total))
     problem = (
-        msg("The credit note is over {total}, and what it credits must be below zero.", total=total)
+        msg("The credit note is for {total}, and what it credits must be below zero.", total=total)
         if invoice.credit_note
-        else msg("The invoice is over {total}: what credits must be a credit note.", total=total)
+        else msg("The invoice is for {total}: what credits must be a credit note.", total=total)
     )
     return RejectedError(problem, error_code="sign", remedy=_BY_HAND)
 

@@ -82,9 +82,9 @@ class Client(BaseModel):
 
 
 class AccountTotal(BaseModel):
-    """What an account has under a VAT code in all: øre, VAT included, in credit below zero."""
+    """What an account has under a VAT code in all: øre, in credit below zero."""
 
-    account: int
+    account: int = Field(description="0 where nobody knows the account")
     vat_code: str
     rate: str = Field(description="The VAT rate of the code in percent; empty where there is none")
     moment: int
@@ -114,6 +114,10 @@ class Report(BaseModel):
     discrepancies: list[DiscrepancyItem]
     accepted: int = Field(description="Discrepancies that somebody has accepted as known")
     totals: list[AccountTotal]
+    vat_included: bool = Field(
+        description="Whether the totals include VAT, as those of expenses do; false where they are "
+        "those of the ledger's accounts: revenue excluding VAT, and VAT on its own accounts"
+    )
 
 
 class Reconciliation(BaseModel):
@@ -487,6 +491,7 @@ def _report(caller: Caller, report: ReconciliationReport) -> Report:
         ],
         accepted=len(report.accepted),
         totals=[AccountTotal.model_validate(each, from_attributes=True) for each in report.totals],
+        vat_included=report.vat_included,
     )
 
 

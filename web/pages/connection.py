@@ -24,11 +24,13 @@ from models.connections.repository import (
 from models.connections.settings import ConnectionSettings, first_days_to_ask, opens_others, unproven
 from models.enums import EntityType, Scope, plural_of
 from models.inbox import cursors, missed_webhooks, webhook_intake
+from models.pagination import Key, Page
 from sync.polling import stalled
 from sync.reconciliation.compare import last_month, month_of
+from sync.reconciliation.report import ReconciliationReport
 from web.dependencies import Form, text
 from web.pages.confirmation import confirm_identity
-from web.pages.operations import request_diagnostics, request_operation
+from web.pages.operations import report_of, request_diagnostics, request_operation
 from web.security.auth import Administrator, Operator, Reader, UserContext
 from web.views import settings_form
 from web.views.diagnostics import OperationView, known_accounts
@@ -54,6 +56,7 @@ FROM_WHICH_DAY = msg("From which date? Anything dated earlier is skipped. Save a
 FUTURE_MONTH = msg("Choose a month that has begun.")
 A_MONTH = msg("Enter a month, such as 2026-01.")
 MONTH = re.compile(r"20[0-9]{2}-[0-9]{2}")
+RECONCILIATIONS_SHOWN = 12
 MAX_ID = 2**63 - 1
 OperationId = Annotated[int, Query(ge=0, le=MAX_ID)]
 
@@ -198,7 +201,7 @@ def _page(
         connection=connection,
         summary=summary,
         failing_polls=[stalled.told(poll) for poll in failing] if not connection.paused_because else [],
-        reconciliation=context.operations.latest(connection.id, *RECONCILIATIONS),
+        reconciliations=_reconciliations(context, connection),
         month=month or last_month(today).strftime("%Y-%m"),
         last=OperationView(last) if last else None,
         saving=_saving(context, connection),
@@ -233,6 +236,14 @@ def _draft_of_operation(context: UserContext, connection_id: int, operation_id: 
     if operation.type is OperationType.CLIENTS:
         return replace(draft, clients=told, errors=told.errors)
     return replace(draft, errors=told.errors, outdated=told.is_outdated)
+
+
+def _reconciliations(
+    context: UserContext, connection: Connection
+) -> Page[tuple[Operation, ReconciliationReport | None]]:
+    scope, key = Scope(frozenset({connection.id})), Key.parse(context.request.query_params.get("page", ""))
+    found = context.operations.page(scope, types=RECONCILIATIONS, key=key, size=RECONCILIATIONS_SHOWN)
+    return Page([(each, report_of(context, each)) for each in found.lines], newer=found.newer, older=found.older)
 
 
 def _saving(context: UserContext, connection: Connection) -> Operation | None:

@@ -14,7 +14,7 @@ from sync.reconciliation.compare import without_accepted
 from sync.reconciliation.report import Discrepancy, ReconciliationReport
 from sync.rules.normalization import clean
 from web.dependencies import Form, text
-from web.security.auth import Operator, UserContext
+from web.security.auth import Operator, Reader, UserContext
 from web.views.diagnostics import OperationView
 from web.views.settings_form import TITLES
 from worker import dispatch
@@ -49,8 +49,11 @@ OperationId = Annotated[int, Path(le=MAX_ID)]
 
 
 @router.get("/operations/{operation_id}")
-def show(context: Operator, operation_id: OperationId) -> Response:
-    operation = _operation(context, operation_id, *TEMPLATES)
+def show(context: Reader, operation_id: OperationId) -> Response:
+    """Show a result; those who only look, such as an auditor, see reconciliations."""
+    operation = _operation(
+        context, operation_id, *(TEMPLATES if context.current_user.is_operator else RECONCILIATIONS)
+    )
     if operation.type is OperationType.SAVING and operation.actor != context.actor:
         raise HTTPException(status.HTTP_404_NOT_FOUND)
     return _page(context, operation)
@@ -65,7 +68,7 @@ def _page(context: UserContext, operation: Operation, *, unexplained: str = "") 
         connection=context.connections.get_shown(operation.connection_id),
         titles=TITLES,
         done=DONE.get(context.take_notice(keep=operation.result is None).code),
-        report=_report(context, operation),
+        report=report_of(context, operation),
         accepted=discrepancies.accepted(context.database, operation.connection_id),
         max_shown=MAX_SHOWN,
         unexplained=unexplained,
@@ -77,7 +80,7 @@ def _page(context: UserContext, operation: Operation, *, unexplained: str = "") 
 def resolve(context: Operator, operation_id: OperationId, form: Form) -> Response:
     """Send the invoice or voucher of a discrepancy (again), or accept the discrepancy as known."""
     operation = _operation(context, operation_id, *RECONCILIATIONS)
-    report, key = _report(context, operation), text(form, "key")
+    report, key = report_of(context, operation), text(form, "key")
     discrepancy = next((each for each in (report.all_discrepancies if report else ()) if each.key == key), None)
     if discrepancy is None:
         done = "gone"
@@ -106,7 +109,7 @@ def request_diagnostics(context: UserContext, connection_id: int, *, done: str =
     return context.redirect(f"/operations/{operation_id}", done)
 
 
-def _report(context: UserContext, operation: Operation) -> ReconciliationReport | None:
+def report_of(context: UserContext, operation: Operation) -> ReconciliationReport | None:
     """Return what a reconciliation found, without what is accepted by now; None where there is nothing."""
     found = (operation.result or {}).get("report")
     if found is None:

@@ -228,7 +228,12 @@ def _one(
 ) -> Response:
     log = deliveries.log_page(context.database, receiver.id, key=Key.parse(page))
     values = {"receiver": receiver, "page": log, "done": DONE.get(context.take_notice().code), "because": BECAUSE}
-    shown = {"problems": PROBLEMS, "states": STATES, "today": context.now.astimezone(OSLO).date()}
+    shown = {
+        "problems": PROBLEMS,
+        "states": STATES,
+        "today": context.now.astimezone(OSLO).date(),
+        "now": context.now,
+    }
     return _form(context, "receiver.html", entered or receiver, errors, **values, **shown)
 
 

@@ -13,7 +13,7 @@ from sync.money import format_kroner
 from sync.onboarding.preview import refuse_writes
 from sync.reconciliation import compare
 from sync.reconciliation.compare import last_month, month_of, without_accepted
-from sync.reconciliation.report import Discrepancy, ReconciliationReport
+from sync.reconciliation.report import UNKNOWN_ACCOUNT, Discrepancy, ReconciliationReport
 from worker.cli import examples
 from worker.cli.all_connections import check_each, one_or_all
 from worker.cli.exit_codes import if_stopped
@@ -146,8 +146,13 @@ def _totals(report: ReconciliationReport) -> str:
     rows: list[tuple[str, ...]] = [("account", "VAT code", "VAT %", "Moment", "ledger", "difference")]
     for each in report.totals:
         amounts = map(format_kroner, (each.moment, each.ledger, each.ledger - each.moment))
-        rows.append((str(each.account), each.vat_code, each.rate, *amounts))
-    return aligned(rows)
+        rows.append((str(each.account or UNKNOWN_ACCOUNT), each.vat_code, each.rate, *amounts))
+    what = (
+        "Totals including VAT"
+        if report.vat_included
+        else "Totals as the ledger's accounts have them, excluding VAT"
+    )
+    return f"{what}:\n{aligned(rows)}" if report.totals else ""
 
 
 def _as_json(report: ReconciliationReport) -> str:

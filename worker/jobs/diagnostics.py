@@ -4,7 +4,7 @@ from contextlib import suppress
 
 from models.connections.repository import Connection
 from models.connections.settings import ConnectionSettings
-from models.enums import EntityType, Lane
+from models.enums import PENDING, EntityType, JobState, Lane
 from models.inbox import due, links, missed_webhooks, webhook_intake
 from sync.diagnostics.checks.login import log_in
 from sync.diagnostics.findings import CheckStatus, Target
@@ -57,7 +57,8 @@ def target_of(container: Container, connection: Connection) -> Target:
         now=container.clock(),
         last_webhooks=webhook_intake.latest_activity(database, connection.id),
         missed_webhooks=missed_webhooks.count(database, connection.id, now=container.clock()),
-        pending_invoices=due.count_unfinished(database, invoices),
+        pending_invoices=due.count_in(database, invoices, *PENDING),
+        refused_invoices=due.count_in(database, invoices, JobState.NEEDS_ATTENTION),
         last_invoice=links.latest(database, connection.id, EntityType.INVOICE),
         api_key_saved_at=connection.api_key_saved_at,
     )

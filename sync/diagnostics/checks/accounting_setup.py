@@ -286,6 +286,11 @@ def _compared(target: Target, *, here: int, there: int) -> Finding:
             count=target.pending_invoices,
         )
         return unknown(what, on_their_way, setting="voucher_number", tests="S1")
+    if target.refused_invoices:
+        refused = msg(
+            "Invoices that need attention: {count}. Resolve them, then test again.", count=target.refused_invoices
+        )
+        return unknown(what, refused, setting="voucher_number", tests="S1")
     remedy = msg(
         "Set the start number (StartNo) of the series of outgoing invoices in 24SevenOffice to {there}.",
         there=there,

@@ -42,8 +42,10 @@ def customers(target: Target) -> Iterator[Finding]:
         )
     elif in_use:
         yield unknown(
-            msg("All customers and suppliers listed by 24SevenOffice are active."),
-            msg("Inactive ones, if any, aren't found and may be created again."),
+            msg("24SevenOffice may leave out inactive customers and suppliers: all that it listed are active."),
+            msg(
+                "If it leaves them out, they aren't found and may be created again. Search for one that you know."
+            ),
             tests="S30",
         )
 

@@ -105,7 +105,7 @@ def _made(
     customer_number: int,
     project_number: int | None,
 ) -> Voucher:
-    """Make the voucher of an invoice over 1 krone, with its VAT sent in a way."""
+    """Make the voucher of an invoice for 1 krone, with its VAT sent in a way."""
     target, total = context.target, Decimal(1)
     invoice = Invoice(
         id="",
@@ -228,7 +228,7 @@ class _VoucherTest:
         self.lines: list[LedgerLine] = []
 
     def run(self) -> Iterator[Finding]:
-        made = msg("voucher {number} of {year} over 1 krone in 24SevenOffice", **self.named)
+        made = msg("voucher {number} of {year} for 1 krone in 24SevenOffice", **self.named)
         self.context.artifacts.creating(self.key, made)
         error = self._post(self.voucher)
         if failed := list(safely("vouchers.posted", self._look())):
@@ -271,7 +271,7 @@ class _VoucherTest:
 
     def _stands(self) -> None:
         self._left(
-            msg("voucher {number} of {year} over 1 krone in 24SevenOffice, which isn't reversed", **self.named)
+            msg("voucher {number} of {year} for 1 krone in 24SevenOffice, which isn't reversed", **self.named)
         )
 
     def _not_posted(self, error: SyncError) -> Finding:
@@ -288,7 +288,7 @@ class _VoucherTest:
     def _unseen(self) -> Finding:
         self._left(
             msg(
-                "voucher {number} of {year} over 1 krone: look for it in 24SevenOffice and reverse it",
+                "voucher {number} of {year} for 1 krone: look for it in 24SevenOffice and reverse it",
                 **self.named,
             )
         )
@@ -307,7 +307,7 @@ class _VoucherTest:
     def _drafted(self) -> Finding:
         if self.lines:
             self._left(
-                msg("voucher {number} of {year} over 1 krone in 24SevenOffice: reverse it there", **self.named)
+                msg("voucher {number} of {year} for 1 krone in 24SevenOffice: reverse it there", **self.named)
             )
             return bad(
                 msg("Voucher {number} should be in a journal but is in the ledger.", number=self.number),
@@ -332,7 +332,7 @@ class _VoucherTest:
         if error and not self.erp.posted(other, day=back.day):
             self._left(
                 msg(
-                    "voucher {number} of {year} over 1 krone in 24SevenOffice; unless voucher {other} "
+                    "voucher {number} of {year} for 1 krone in 24SevenOffice; unless voucher {other} "
                     "cancels it out, reverse it there",
                     **self.named,
                     other=other,

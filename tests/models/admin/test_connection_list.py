@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import update
 
 from models.admin import connection_list
 from models.admin.connection_list import ConnectionFilter, ConnectionState, ConnectionSummary, HealthProblem
@@ -12,11 +13,12 @@ from models.database import Database
 from models.enums import EntityType, Lane, Record, Scope
 from models.inbox import cursors, missed_webhooks, webhook_intake
 from models.inbox.missed_webhooks import ModifiedRecord
+from models.schema.tables import ConnectionRow
 from tests.factories import NOW, settings
 from tests.models import outages
 from tests.models.completed_jobs import completed_job
 
-HOUR = timedelta(hours=1)
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 CUSTOMER = Record(EntityType.CUSTOMER, "7")
 
 Problem = Callable[[Database, Connections, int], object]
@@ -43,7 +45,12 @@ def missing_webhooks(database: Database, _: Connections, number: int) -> None:
     completed_job(database, number, CUSTOMER, at=NOW - HOUR)
 
 
-def old_test(_: Database, connections: Connections, number: int) -> None:
+def old_test(database: Database, _: Connections, __: int) -> None:
+    with database.transaction() as session:
+        session.execute(update(ConnectionRow).values(updated_at=NOW - 60 * DAY, tested_at=NOW - 31 * DAY))
+
+
+def other_settings(_: Database, connections: Connections, number: int) -> None:
     connections.update(number, {"client_id": "7"}, actor="kari", now=NOW + HOUR)
 
 
@@ -52,6 +59,7 @@ PROBLEMS: dict[HealthProblem, tuple[Problem, ConnectionState]] = {
     HealthProblem.POLLS_FAILING: (failing_polls, ConnectionState.NEEDS_ATTENTION),
     HealthProblem.KEY_EXPIRES: (old_key, ConnectionState.NEEDS_ATTENTION),
     HealthProblem.WEBHOOKS_SILENT: (missing_webhooks, ConnectionState.WORKING),
+    HealthProblem.SETTINGS_UNTESTED: (other_settings, ConnectionState.WORKING),
     HealthProblem.TEST_OUTDATED: (old_test, ConnectionState.WORKING),
 }
 

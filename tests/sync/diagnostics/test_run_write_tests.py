@@ -20,7 +20,7 @@ from tests.sync.inspectable_fakes import OpenFakeErp, OpenFakeMoment
 CUSTOMER = f"customer 10001 “{NAME}” in 24SevenOffice"
 PROJECT = f"project 999999 “{NAME}” in 24SevenOffice"
 VOUCHERS = "vouchers 1001 and 1002 of 2026 in 24SevenOffice, which cancel each other out"
-ALONE = "voucher 1001 of 2026 over 1 krone in 24SevenOffice; unless voucher 1002 cancels it out, reverse it there"
+ALONE = "voucher 1001 of 2026 for 1 krone in 24SevenOffice; unless voucher 1002 cancels it out, reverse it there"
 ACTIVITY = f"the activity “{NAME}” of project 8 in Moment"
 EXPENSE = f"an expense of 1 krone on project 8 in Moment, “{NAME}”"
 AWAY, REFUSED = UnavailableError("It is away."), RejectedError("It is refused.")
@@ -289,7 +289,7 @@ def test_an_assumption_that_does_not_hold_is_named(
         (
             "post",
             [SILENT],
-            [CUSTOMER, PROJECT, "possibly voucher 1001 of 2026 over 1 krone in 24SevenOffice", ACTIVITY],
+            [CUSTOMER, PROJECT, "possibly voucher 1001 of 2026 for 1 krone in 24SevenOffice", ACTIVITY],
         ),
         ("post", [None, AWAY], [CUSTOMER, PROJECT, ALONE, ACTIVITY]),
         ("post", [None, SILENT], [CUSTOMER, PROJECT, ALONE, ACTIVITY]),

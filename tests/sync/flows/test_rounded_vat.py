@@ -102,7 +102,7 @@ def test_where_vat_is_compared_to_the_ore_only_the_rounded_invoice_needs_attenti
     for job in (rounded, foreign):
         assert (job.state, job.error_code) == (JobState.NEEDS_ATTENTION, "vat_rounding")
     assert rounded.message == (
-        "24SevenOffice doesn't take the VAT of invoice 1. With VAT code 3 it is 12,55 kroner, which is 3 øre "
+        "24SevenOffice doesn't accept the VAT of invoice 1. With VAT code 3 it is 12,55 kroner, which is 3 øre "
         "off the rate through rounding."
     )
     assert rounded.remedy.startswith(

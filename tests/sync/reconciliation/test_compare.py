@@ -1,11 +1,14 @@
 """How many calls a comparison takes, and what it makes of records that do not travel."""
 
+from collections import defaultdict
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
+from models.connections.account_ranges import AccountRanges
 from models.enums import EntityType
 from sync.reconciliation.compare import reconcile
 from sync.reconciliation.report import Discrepancy, DiscrepancyType, ReconciliationReport
@@ -119,6 +122,48 @@ def test_what_many_lines_are_rounded_by_to_a_whole_krone_is_compared(world: Worl
     (found,) = compared(world).discrepancies
     told = [(each.field.value, each.moment, each.ledger) for each in found.differences]
     assert ("account", "3000: -2 500,20, 7740: 0,20", "3000: -2 500,00") in told
+
+
+@pytest.mark.parametrize(
+    ("field", "change", "told"),
+    [
+        ("project", {"project_number": 3}, ("project", "1", "3")),
+        ("vat code", {"tax_code": "31"}, ("vat", "3", "31")),
+    ],
+    ids=["project", "vat code"],
+)
+def test_another_project_or_vat_code_is_named_and_nothing_else(
+    world: World, field: str, change: dict[str, Any], told: tuple[str, str, str]
+) -> None:
+    (invoice,) = known(world, 1)
+    post(world, invoice)
+    voucher = world.erp.vouchers[2026, 1]
+    entries = [replace(each, **change) if each.account == 3000 else each for each in voucher.entries]
+    world.erp.vouchers[2026, 1] = replace(voucher, entries=tuple(entries))
+    (found,) = compared(world).discrepancies
+    assert told in [(each.field.value, each.moment, each.ledger) for each in found.differences], field
+
+
+def test_the_totals_are_those_that_the_ledger_shows_of_each_account(world: World) -> None:
+    post(world, *known(world, 2)[:1])
+    report = compared(world)
+    assert not report.vat_included
+    held: dict[int, int] = defaultdict(int)
+    for line in world.erp.booked(FIRST, LAST, costs=AccountRanges(())).sales:
+        held[line.account] += line.amount
+    assert held
+    assert {each.account: each.ledger for each in report.totals} == held
+    assert {each.account: each.moment for each in report.totals} == {key: 2 * held[key] for key in held}
+
+
+def test_vat_whose_account_is_not_known_is_one_total(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    post(world, *known(world, 1), way="gross")
+    world.change_settings(voucher_vat="gross")
+    nameless = {code: replace(each, account=None) for code, each in VAT_CODES.items()}
+    monkeypatch.setattr(world.erp, "vat_codes", lambda: nameless)
+    totals = {each.account: (each.moment, each.ledger) for each in compared(world).totals}
+    assert totals[0] == (-25000, -25000)
+    assert 2701 not in totals
 
 
 def test_an_invoice_that_cannot_become_a_voucher_says_why(world: World) -> None:

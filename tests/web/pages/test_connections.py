@@ -1,6 +1,7 @@
 """The list of connections, adding one, and what operators do with one."""
 
 import re
+from datetime import timedelta
 
 import pytest
 
@@ -221,3 +222,18 @@ def test_all_errors_of_the_form_are_summed_up_with_links_and_take_the_focus(web:
         ("username", "User name: This field is required."),
         ("password", "Password: This field is required."),
     ]
+
+
+def test_a_connection_says_whether_its_test_is_old_or_of_other_settings(web: Web, container: Container) -> None:
+    def shown() -> str:
+        return web.as_(Role.VIEWER).get("/connections").text.partition("<tbody>")[2]
+
+    old, other = "Not tested in the last 30 days.", "The settings have changed since the last test."
+    assert (old in shown(), other in shown()) == (True, False)
+    updated = container.connections.get(web.connection.id).updated_at
+    container.connections.note_test(web.connection.id, failed_checks=0, at=updated - timedelta(seconds=1))
+    assert (old in shown(), other in shown()) == (False, True)
+
+
+def test_the_rounding_account_of_the_standard_chart_is_the_example(web: Web) -> None:
+    assert "e.g. 7740" in web.as_(Role.ADMINISTRATOR).get(f"/connections/{web.connection.id}").text

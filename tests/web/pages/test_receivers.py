@@ -113,6 +113,16 @@ def test_a_test_is_sent_by_a_worker_at_once(container: Container, anna: Person, 
     assert log(container, receiver) == [DeliveryState.PENDING]
 
 
+def test_an_event_that_is_due_is_being_sent_and_has_no_next_attempt_in_the_past(
+    container: Container, anna: Person, receiver: Receiver
+) -> None:
+    container.receivers.test(receiver.id, now=clock())
+    page = anna.get(f"/receivers/{receiver.id}").text
+    assert "being sent" in page
+    assert "next attempt:" not in page
+    assert "stays valid for 24 hours after you generate a new one" in page
+
+
 def test_the_log_shows_each_delivery_and_what_was_answered(
     container: Container, web: Web, anna: Person, receiver: Receiver
 ) -> None:

@@ -1,5 +1,7 @@
 """The comparison of the books on the pages: asked for, answered, and its differences mended."""
 
+import html
+import re
 from datetime import date
 
 import pytest
@@ -10,10 +12,11 @@ from models.enums import EntityType, JobState, Lane, Record, Role
 from models.inbox import leases, links
 from models.inbox.enqueue import enqueue
 from models.inbox.links import Link
-from sync.reconciliation.report import ReconciliationReport
+from sync.reconciliation.report import ReconciliationReport, Total
 from tests.installation import EXPENSE_KEY, compared, messages
 from tests.web.conftest import Person, Web
 from tests.web.form_filling import error_at, summary_of
+from web.pages.connection import RECONCILIATIONS_SHOWN
 from worker import tasks
 from worker.container import Container, clock
 
@@ -85,8 +88,20 @@ def test_a_month_without_invoices_does_not_agree(web: Web, person: Person, conta
 
 def test_the_page_shows_what_differs_and_the_totals(person: Person, place: str) -> None:
     page = person.get(place).text
-    for text in ("Differences found", "Not in the ledger", "1024", "2 400,00", "17/2026", "-2 400,00"):
+    for text in ("Differences found", "Not in the ledger", "1024", "2 400,00", "17/2026", "-1 920,00", "2701"):
         assert text in page
+    assert "revenue excl. VAT" in page
+
+
+def test_totals_of_an_earlier_release_are_said_to_include_vat(
+    web: Web, person: Person, container: Container
+) -> None:
+    day = date(2026, 10, 1)
+    stored = ReconciliationReport(day, day, totals=[Total(3000, "3", -240000, 0, "25")]).as_json()
+    del stored["vat_included"]
+    asked = person.post(f"/connections/{web.connection.id}/compare", month="2026-10").headers["Location"]
+    container.operations.complete(int(asked.rpartition("/")[2]), {"findings": [], "report": stored}, now=clock())
+    assert "Incl. VAT; credits are negative" in person.get(asked).text
 
 
 def test_a_missing_invoice_is_sent_also_where_its_job_is_dismissed_and_linked(
@@ -173,11 +188,26 @@ def test_what_is_no_difference_or_only_in_the_ledger_is_not_sent(person: Person,
     assert "Nothing was done" in person.get(done).text
 
 
-def test_a_viewer_sees_no_reconciliation(web: Web, place: str) -> None:
+def test_a_viewer_reads_reconciliations_and_does_nothing_with_them(web: Web, place: str) -> None:
     viewer = web.as_(Role.VIEWER)
-    assert viewer.get(place).status_code == 404
+    page = viewer.get(place)
+    assert (page.status_code, "Differences found" in page.text) == (200, True)
+    assert "/resolve" not in page.text
     assert viewer.post(f"{place}/resolve", key="invoice/9", action="send").status_code == 404
-    assert "Reconcile" not in viewer.get(f"/connections/{web.connection.id}").text
+    shown = viewer.get(f"/connections/{web.connection.id}").text
+    assert f'href="{place}"' in shown
+    assert "/compare" not in shown
+
+
+def test_earlier_reconciliations_are_listed_with_their_results(
+    web: Web, container: Container, person: Person
+) -> None:
+    made = [compared(container, web.connection) for _ in range(RECONCILIATIONS_SHOWN + 1)]
+    page = person.get(f"/connections/{web.connection.id}").text
+    assert [f'"/operations/{each}"' in page for each in made] == [False] + [True] * RECONCILIATIONS_SHOWN
+    assert "2 differences" in page
+    (older,) = re.findall(r'rel="next" href="([^"]+)"', page)
+    assert f'"/operations/{made[0]}"' in person.get(html.unescape(older).partition("#")[0]).text
 
 
 def _state(container: Container, web: Web) -> JobState:

@@ -170,7 +170,7 @@ def test_an_answer_is_taken_and_the_worker_woken(web: Web, container: Container)
     assert messages(container) == [("sync_customers", web.connection.id)]
     page = person.get(answer.headers["Location"]).text
     assert "Matched with Customer 10235 in 24SevenOffice: It" in page
-    assert "Which 24SevenOffice record is this" not in page
+    assert "in 24SevenOffice is this?" not in page
     job = job_actions.show(container.database, job_id)
     assert job
     assert job.state is JobState.QUEUED

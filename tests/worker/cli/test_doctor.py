@@ -11,6 +11,7 @@ from models.inbox.links import Link
 from sync.diagnostics.findings import CheckStatus
 from sync.diagnostics.run_checks import DiagnosticsReport
 from tests.factories import settings
+from tests.installation import failed_job
 from tests.worker.access_problems import KEPT_OUT, Sickness
 from tests.worker.accounting_problems import IN_THE_LEDGER, LOOKS
 from tests.worker.broken_connection import CUSTOMER, DRAFT, OUTGOING, PROJECT, Practice, healthy
@@ -105,6 +106,16 @@ def test_a_series_lags_behind_while_invoices_are_on_their_way(practice: Practice
     assert (found.status, found.remedy) == (
         CheckStatus.UNKNOWN,
         "Invoices in progress: 1. Compare again once they have synced.",
+    )
+
+
+def test_a_series_may_lag_behind_an_invoice_that_needs_attention_and_is_not_on_its_way(practice: Practice) -> None:
+    practice.control("twentyfour", "PUT", f"books/1/series/{OUTGOING}", {"start": 1})
+    failed_job(practice.container, practice.connection)
+    (found,) = [each for each in practice.findings() if each.setting == "voucher_number"]
+    assert (found.status, found.remedy) == (
+        CheckStatus.UNKNOWN,
+        "Invoices that need attention: 1. Resolve them, then test again.",
     )
 
 
