@@ -205,6 +205,11 @@ def replay(
         return len(session.scalars(changed).all())
 
 
+def is_known(database: Database, receiver_id: int, delivery_id: int) -> bool:
+    wanted = EventDeliveryRow.id == delivery_id, EventDeliveryRow.receiver_id == receiver_id
+    return bool(database.scalars(select(EventDeliveryRow.id).where(*wanted)))
+
+
 def log_page(database: Database, receiver_id: int, *, key: Key | None, size: int = SIZE) -> Page[DeliveryView]:
     """Return a page of a receiver's deliveries, the latest first."""
     query = _events(*EventDeliveryRow.__table__.c).where(EventDeliveryRow.receiver_id == receiver_id)

@@ -122,7 +122,7 @@ def add_connection(caller: Adding, new: NewConnection, response: Response) -> Ad
     name = clean(new.name, max_length=MAX_NAME_LENGTH)
     if not name:
         raise invalid("name", msg("This field is required."))
-    expect_consistent(new.settings)
+    expect_consistent(new.settings, prefix="settings.")
     container = caller.container
     expect_few_logins(container.redis, container.vault, caller.token.id, new.settings, now=caller.now)
     added, token = caller.container.connections.add(
@@ -147,6 +147,7 @@ def get_connection(caller: Reading, connection_id: ConnectionId) -> ConnectionIt
     "/connections/{connection_id}",
     operation_id="eraseConnection",
     status_code=status.HTTP_204_NO_CONTENT,
+    response_class=Response,
     responses={409: {}},
 )
 def erase_connection(
@@ -203,10 +204,10 @@ def shown(caller: Caller, connection_id: int) -> ConnectionItem:
     return _items(caller, found)[0]
 
 
-def expect_consistent(settings: ConnectionSettings) -> None:
-    """Raise ProblemError where settings do not go together."""
+def expect_consistent(settings: ConnectionSettings, *, prefix: str = "") -> None:
+    """Raise ProblemError where settings do not go together; their names in the body begin with ``prefix``."""
     if wrong := contradictions(settings):
-        raise ProblemError("invalid", fields={("body", f"settings.{name}"): text for name, text in wrong.items()})
+        raise ProblemError("invalid", fields={("body", f"{prefix}{name}"): text for name, text in wrong.items()})
 
 
 def _items(caller: Caller, found: Sequence[ConnectionSummary]) -> list[ConnectionItem]:

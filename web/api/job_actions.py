@@ -8,7 +8,7 @@ from typing import Annotated
 
 from cryptography.fernet import InvalidToken
 from fastapi import APIRouter, Depends
-from pydantic import BaseModel, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from i18n.messages import msg
 from models.admin import bulk_actions, job_actions, job_list
@@ -53,7 +53,12 @@ class JobCriteria(JobQuery, Body):
 
 
 class JobSelection(Body):
-    """What is to be done, and to which jobs: those with these ids that fulfil the filter, or all that do."""
+    """What is to be done, and to which jobs: those with these ids that fulfil the filter, or all that do.
+
+    Without `ids`, the filter says something.
+    """
+
+    model_config = ConfigDict(json_schema_extra={"anyOf": [{"required": ["ids"]}, {"required": ["filter"]}]})
 
     action: JobActionName
     ids: Annotated[

@@ -348,10 +348,10 @@ def reconcile(caller: Starting, connection_id: ConnectionId, period: Period, res
     status_code=status.HTTP_202_ACCEPTED,
 )
 def match_initially(
-    caller: Starting, connection_id: ConnectionId, matching: InitialMatching, response: Response
+    caller: Starting, connection_id: ConnectionId, response: Response, matching: InitialMatching | None = None
 ) -> OperationItem:
     """Link the customers and projects that both systems have. What is not certain is asked."""
-    asked = {name: "yes" if yes else "" for name, yes in matching.model_dump().items()}
+    asked = {name: "yes" if yes else "" for name, yes in (matching or InitialMatching()).model_dump().items()}
     return _requested(caller, OperationType.INITIAL_MATCHING, connection_id, response, asked)
 
 

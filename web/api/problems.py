@@ -36,6 +36,12 @@ MAX_NAMED = 20
 
 MORE = msg("There are more errors than those listed here.")
 RETRY_SECONDS = 30
+MESSAGES = {
+    "extra_forbidden": msg("Unknown field."),
+    "timezone_aware": msg("Enter a time with its time zone, e.g. 2026-01-31T08:00:00Z."),
+}
+"""What would fit, by pydantic's name of what no form sends."""
+
 NO_CURSOR = msg("Use the `next` value from a page of this list.")
 
 TITLES: Mapping[str, tuple[int, Message]] = {
@@ -205,7 +211,8 @@ async def _refused(request: Request, error: ProblemError) -> Response:
 
 async def _setting_refused(request: Request, error: SettingRefusedError) -> Response:
     detail = error.args[0]
-    problem = ProblemError("setting_refused", detail, fields={("body", f"settings.{error.setting}"): detail})
+    field = f"settings.{error.setting}" if request.method == "POST" else error.setting  # as in the body
+    problem = ProblemError("setting_refused", detail, fields={("body", field): detail})
     return respond(problem, language_of(request))
 
 
@@ -247,4 +254,9 @@ def field_error(error: ErrorDetails, *, prefix: tuple[str, ...] = ()) -> tuple[t
         return (location, location), missing if error["type"] == "missing" else message_of(error)
     if error["type"] == "string_pattern_mismatch" and names[-1:] != ["identity_id"]:
         return (location, ".".join(names)), msg("Invalid value.")
+    if error["type"] in ("enum", "literal_error"):
+        choices = error["ctx"]["expected"].replace("'", "").replace(" or ", ", ")
+        return (location, ".".join(names)), msg("Choose one of these: {choices}.", choices=choices)
+    if error["type"] in MESSAGES:
+        return (location, ".".join(names)), MESSAGES[error["type"]]
     return (location, ".".join(names)), message_of(error)

@@ -135,7 +135,12 @@ def change_receiver(caller: Writing, receiver_id: ReceiverId, change: ReceiverCh
     return _shown(caller, receiver_id)
 
 
-@router.delete("/receivers/{receiver_id}", operation_id="removeReceiver", status_code=status.HTTP_204_NO_CONTENT)
+@router.delete(
+    "/receivers/{receiver_id}",
+    operation_id="removeReceiver",
+    status_code=status.HTTP_204_NO_CONTENT,
+    response_class=Response,
+)
 def remove_receiver(caller: Writing, receiver_id: ReceiverId) -> None:
     """Remove an event receiver with the log of its deliveries."""
     caller.container.receivers.remove(receiver_id, actor=caller.actor, now=caller.now)
@@ -207,6 +212,8 @@ def replay_deliveries(caller: Writing, receiver_id: ReceiverId, replay: Replay) 
 @router.post("/receivers/{receiver_id}/deliveries/{delivery_id}/replay", operation_id="replayDelivery")
 def replay_delivery(caller: Writing, receiver_id: ReceiverId, delivery_id: DeliveryId) -> Replayed:
     """Send one event again, delivered or not; none where it waits already."""
+    if not deliveries.is_known(caller.database, receiver_id, delivery_id):
+        raise ProblemError("not_found")
     return _replayed(caller, receiver_id, delivery_id=delivery_id)
 
 

@@ -245,3 +245,36 @@ def test_the_last_use_of_a_token_is_known_to_the_minute(container: Container, to
         (known,) = models.all_tokens(database)
         assert known.last_used_at == start + timedelta(seconds=expected)
     assert token.last_used_at is None
+
+
+@pytest.mark.parametrize(
+    ("method", "address", "body", "said"),
+    [
+        ("POST", "/job-actions/previews", {"action": "retry", "job": 1}, "Unknown field."),
+        ("GET", "/jobs?updated_since=2026-01-31T08:00:00", None, "time zone"),
+        ("GET", "/jobs?state=open", None, "queued, running"),
+        ("GET", "/jobs?updated_since=0001-01-01T00:00:00%2B20:00", None, "Invalid value."),
+    ],
+)
+def test_what_would_fit_is_said(
+    web: Web, tokens: Tokens, method: str, address: str, body: object, said: str
+) -> None:
+    refused = tokens.program(web.url).ask(method, address, json=body)
+    assert problem(refused) == (422, "invalid")
+    assert said in refused.json()["errors"][0]["detail"]
+
+
+def test_an_instant_may_have_any_time_zone(web: Web, tokens: Tokens) -> None:
+    assert tokens.program(web.url).get("/jobs?updated_since=0332-05-30T11:46:08-19:37").status_code == 200
+
+
+def test_what_the_document_leaves_open_is_answered(web: Web, tokens: Tokens) -> None:
+    program = tokens.program(web.url)
+    address = f"/connections/{web.connection.id}"
+    wrong = program.ask("PATCH", f"{address}/settings", json={"entity_types": []}, headers={"If-Match": "*"})
+    assert wrong.json()["errors"][0]["field"] == "entity_types"
+    assert program.ask("POST", f"{address}/initial-matchings").status_code == 202
+    receiver = program.post("/receivers", {"url": "https://erp.example/events"}).json()["id"]
+    assert problem(program.post(f"/receivers/{receiver}/deliveries/999/replay")) == (404, "not_found")
+    removed = program.ask("DELETE", f"/receivers/{receiver}")
+    assert (removed.status_code, removed.headers.get("Content-Type")) == (204, None)
