@@ -91,7 +91,10 @@ class Customer:
 
 def customer(container: Container, connection: Connection, token: str, *, title: str) -> Customer:
     job_id = failed_job(container, connection, title=title)
-    operation_id = container.operations.request(OperationType.DIAGNOSTICS, connection.id, actor="test", now=NOW)
+    days = {"first": "2026-10-01", "last": "2026-10-31"}
+    operation_id = container.operations.request(
+        OperationType.RECONCILIATION, connection.id, input_=days, actor="test", now=NOW
+    )
     rights = Rights(Role.VIEWER, Scope(frozenset({connection.id})))
     email = f"per@{connection.name.split()[0].lower()}.example"
     user = users.add(container.database, email, rights, password=None, actor=email, now=NOW)
@@ -177,17 +180,21 @@ def test_no_page_tells_which_other_clients_a_login_reaches(
     web: Web, container: Container, ours: Customer, role: Role
 ) -> None:
     own, other = {"id": "4711-own", "name": "Own AS"}, {"id": "4711-rival", "name": "Rival Holding"}
-    operation_id = int(str(ours.ids["operation_id"]))
-    container.operations.complete(operation_id, {"findings": [], "clients": [own, other], "accounts": []}, now=NOW)
-    asked = container.operations.request(
-        OperationType.CLIENTS, ours.connection.id, input_={"username": "u"}, actor="test", now=NOW
-    )
-    container.operations.complete(asked, {"findings": [], "clients": [own, other], "accounts": []}, now=NOW)
+    asked = []
+    for operation_type in (OperationType.DIAGNOSTICS, OperationType.CLIENTS):
+        asked.append(
+            container.operations.request(
+                operation_type, ours.connection.id, input_={"username": "u"}, actor="test", now=NOW
+            )
+        )
+        told = {"findings": [], "clients": [own, other], "accounts": []}
+        container.operations.complete(asked[-1], told, now=NOW)
     one = person(web, role, ours)
     for rule in rules():
-        for address in (rule.address(ours), rule.address(replace(ours, ids={**ours.ids, "operation_id": asked}))):
-            page = one.ask("GET", f"{address}?operation={asked}")
-            assert [told for told in other.values() if told in page.text] == [], (rule, address)
+        for number in asked:
+            address = rule.address(replace(ours, ids={**ours.ids, "operation_id": number}))
+            page = one.ask("GET", f"{address}?operation={number}")
+            assert [each for each in other.values() if each in page.text] == [], (rule, address)
 
 
 def test_no_page_tells_a_secret(web: Web, rival: Customer) -> None:
