@@ -22,6 +22,7 @@ NAMING_COLUMNS = frozenset(
         "accepted_discrepancies.why",
         "alerts.recipient",
         "api_tokens.name",
+        "connections.client_name",
         "connections.name",
         "connections.paused_by",
         "event_deliveries.answer",
