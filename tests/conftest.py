@@ -1,5 +1,6 @@
 """Real servers for the tests: one PostgreSQL and one Redis for all, an empty database for each."""
 
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -20,6 +21,9 @@ from tests.databases import Databases, compiling_once
 settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("fuzz", settings.get_profile("house"), max_examples=2500)
 settings.load_profile("house")
+
+# A shell that runs something in the background has it ignore Ctrl-C, and all that it starts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -36,7 +36,9 @@ PYTEST = f"-m pytest -n {CORES + (CORES + 1) // 2} --dist worksteal"
 
 def _without_make() -> dict[str, str]:
     """Leave out what the `make` that runs the tests passes on to every other: its ARGS are not for these."""
-    return {name: value for name, value in os.environ.items() if name not in {"MAKEFLAGS", "MAKEOVERRIDES"}}
+    return {
+        name: value for name, value in os.environ.items() if name not in {"MAKEFLAGS", "MAKEOVERRIDES", "ARGS"}
+    }
 
 
 class Clone:

@@ -21,8 +21,9 @@ SENTINEL = "sentinel monitor one 127.0.0.1 1 1"
 @contextmanager
 def lone_redis(folder: Path, *, told: str) -> Iterator[int]:
     """Run a Redis without a password that is told to be something else than a server."""
-    (port,) = free_ports(0)
-    (folder / "conf").write_text(f'bind 127.0.0.1\nport {port}\nsave ""\n{told}\n')
+    port, bus = free_ports(0, 0)
+    told_first = f'bind 127.0.0.1\nport {port}\nsave ""\ncluster-port {bus}\n'
+    (folder / "conf").write_text(f"{told_first}{told}\n")
     command = [str(redis_binary({})), "conf", *(["--sentinel"] if told == SENTINEL else [])]
     with subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL) as server:
         try:
