@@ -25,7 +25,7 @@ def test_a_wrong_password_is_refused_in_words(one_system: RunningSystem, sit_dow
     add_user(one_system, "errs@example.com")
     person = sit_down()
     person.sign_in("errs@example.com", "wrong horse battery")
-    expect(person.page.get_by_role("alert")).to_have_text("Incorrect email or password.")
+    expect(person.page.get_by_role("alert").get_by_role("link")).to_have_text("Incorrect email or password.")
     expect(person.page.get_by_label("Email")).to_have_value("errs@example.com")
     expect(person.page.get_by_label("Password")).to_have_value("")
     person.open("/records")
