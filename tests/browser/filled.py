@@ -123,14 +123,14 @@ def wait_for_a_password(running_system: RunningSystem, name: str) -> None:
 
 def special(person: Person, connection: str) -> dict[str, str]:
     """Return the addresses of pages that show more than the plainest of their route, by a name for each."""
-    stuck = {"change": "fiscal_year", "question": "which_customer"}
+    stuck = {"record": "fiscal_year", "question": "which_customer"}
     told = {name: _first_record(person, error_code) for name, error_code in stuck.items()}
     person.open(connection)
     person.page.get_by_label("Month", exact=True).fill(f"{clock():%Y-%m}")
     with person.page.expect_navigation():
         person.page.get_by_role("button", name="Reconcile").click()
     person.page.get_by_role("heading", name="Differences").wait_for()
-    return {**told, "comparison": person.page.url.removeprefix(person.url)}
+    return {**told, "reconciliation": person.page.url.removeprefix(person.url)}
 
 
 def _first_record(person: Person, error_code: str) -> str:

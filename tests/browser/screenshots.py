@@ -21,7 +21,7 @@ SHOWN = ("light", "dark", "phone")
 WHO = "anne@example.com"
 COLOURS = 64
 CONNECTION, RECORD = "/connections/{connection_id}", "/records/{job_id}"
-PARAMETER = re.compile(r"/\w+/\{(\w+?)(?:_id)?\}")
+PARAMETER = re.compile(r"/[\w-]+/\{(\w+?)(?:_id)?\}")
 
 
 def main() -> None:
@@ -69,7 +69,7 @@ def keep(person: Person, called: str) -> None:
 
 def name(route: str) -> str:
     """Name the page of a route: ``/changes`` is changes, ``/changes/{change_id}`` is change."""
-    return PARAMETER.sub(r"/\1", route).strip("/").replace("/", "-") or "overview"
+    return re.sub("[/_]", "-", PARAMETER.sub(r"/\1", route).strip("/")) or "overview"
 
 
 if __name__ == "__main__":
