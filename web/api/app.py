@@ -170,6 +170,15 @@ def _describe(told: dict[str, Any], scopes: dict[tuple[str, str], RequireScope])
             operation["description"] = f"{operation['description'].strip()}\n\nScope: `{scope.scope}`{bound}."
             takes_key = method == "post" and PREFIX + path not in DOING_NOTHING
             _describe_operation(operation, method, takes_key=takes_key)
+    _allow_repeats(told)
+
+
+def _allow_repeats(part: object) -> None:
+    """Promise nothing of values that come twice: as in any query, they are taken, and count once."""
+    if isinstance(part, dict):
+        part.pop("uniqueItems", None)
+    for each in part.values() if isinstance(part, dict) else part if isinstance(part, list) else ():
+        _allow_repeats(each)
 
 
 def _describe_operation(operation: dict[str, Any], method: str, *, takes_key: bool) -> None:

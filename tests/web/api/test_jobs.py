@@ -20,6 +20,7 @@ from tests.web.api.program import Program, Tokens
 from tests.web.api.test_frame import problem
 from tests.web.conftest import Web
 from tests.web.match_questions import CANDIDATES, asked
+from web.api.app import written
 from web.api.job_actions import VALID_FOR
 from worker.container import Container, clock
 
@@ -57,6 +58,8 @@ def test_jobs_are_found_by_what_is_asked(web: Web, container: Container, program
     ):
         assert {each["id"] for each in program.get("/jobs", **query).json()["items"]} == found, query
     assert [each["id"] for each in program.get("/expenses").json()["items"]] == [done]
+    assert len(program.get("/jobs?state=done&state=done").json()["items"]) == 1
+    assert "uniqueItems" not in written()
     since = clock()
     assert program.get("/jobs", updated_since=since.isoformat()).json()["items"] == []
     program.post(f"/jobs/{failed}/retry")
