@@ -21,7 +21,7 @@ class Action:
 
 CLOSED = frozenset({JobState.DISMISSED})
 ACTIONS: Mapping[str, Action] = {
-    "retry": Action(RETRIABLE - CLOSED, OPEN),  # a page from before undoes nobody's word: that is for "reopen"
+    "retry": Action(RETRIABLE - CLOSED, OPEN),  # an outdated page must not reopen what was closed
     "unwanted": Action(OPEN, OPEN),
     "handled": Action(OPEN, OPEN),
     "reopen": Action(CLOSED, CLOSED),

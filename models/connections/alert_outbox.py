@@ -78,7 +78,7 @@ class PendingAlert:
     """An alert that waits for its mail, in the language of its connection's mails or of its user; instants in UTC.
 
     ``connection_id`` is None where it is about an account, ``job_id`` and ``entity_type`` where it is about the
-    whole connection, and ``since`` where its record needs nobody by now. ``summary`` is what its
+    whole connection, and ``since`` where its record no longer needs attention. ``summary`` is what its
     record is known by.
     """
 

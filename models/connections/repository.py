@@ -130,7 +130,7 @@ class Connection:
     :mod:`models.inbox.webhook_limit`. Its settings were changed last at ``updated_at``.
     ``client_number`` is None until a login has shown which client of 24SevenOffice it is, ``client_name`` empty
     until a test has shown what it is called. One whose secrets cannot be opened is ``unreadable``, its secrets are
-    empty, and it is only to be shown and mended. Moment's key was entered at ``api_key_saved_at``, None where
+    empty, and it can only be shown and corrected. Moment's key was entered at ``api_key_saved_at``, None where
     that is not known.
     """
 
