@@ -17,7 +17,7 @@ from models.inbox.links import RecordReferences
 
 @dataclass(frozen=True, slots=True)
 class RecordUrl:
-    """A record in one of the systems; ``url`` is empty where nobody knows it."""
+    """A record in one of the systems; ``url`` is empty where it is unknown."""
 
     name: str
     url: str

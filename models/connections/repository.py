@@ -310,7 +310,7 @@ class Connections:
             raise NameTakenError(msg("A connection named {name} already exists.", name=name)) from error
 
     def note_client_name(self, connection_id: int, settings: ConnectionSettings, name: str) -> None:
-        """Note what the client is called that this login leads to, unless the connection has another by now."""
+        """Note what the client is called that this login leads to, unless the connection has changed since."""
         known = ConnectionRow.settings
         same = (
             ConnectionRow.id == connection_id,

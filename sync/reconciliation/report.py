@@ -187,7 +187,7 @@ class Discrepancy:
 
 
 UNKNOWN_ACCOUNT = "?"
-"""What is shown for an account that nobody knows."""
+"""What is shown for an unknown account."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +195,7 @@ class Total:
     """What an account has under a VAT code in all: øre, in credit below zero.
 
     ``rate`` is that of the code, in percent as a person writes it; empty where there is none. ``account`` is 0
-    where nobody knows it.
+    where it is unknown.
     """
 
     account: int

@@ -26,7 +26,7 @@ def choose_identity(identities: Sequence[Identity], chosen: str) -> Identity:
             error_code="identity_blocked",
             remedy=msg("Unblock it in 24SevenOffice, or choose another client in the connection's settings."),
         )
-    if not identities:  # whoever signs in reaches one at least, so this is how a wrong password is answered
+    if not identities:  # every user has at least one, so this is the answer to a wrong password
         raise MisconfiguredError(
             msg("24SevenOffice rejected the user name or password."),
             error_code="login_refused",

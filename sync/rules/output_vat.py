@@ -41,7 +41,7 @@ Category = tuple[str, Decimal | None]
 
 @dataclass(frozen=True, slots=True)
 class BookedLine:
-    """A line of an invoice with the place that it is booked on; ``rate`` is None where nobody knows it."""
+    """A line of an invoice with the place that it is booked on; ``rate`` is None where it is unknown."""
 
     line: InvoiceLine
     place: Place

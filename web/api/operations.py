@@ -84,7 +84,7 @@ class Client(BaseModel):
 class AccountTotal(BaseModel):
     """What an account has under a VAT code in all: øre, in credit below zero."""
 
-    account: int = Field(description="0 where nobody knows the account")
+    account: int = Field(description="0 where the account is unknown")
     vat_code: str
     rate: str = Field(description="The VAT rate of the code in percent; empty where there is none")
     moment: int
