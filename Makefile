@@ -43,7 +43,7 @@ test-fast: $(VENV)/installed-dev ## Run the tests of the rules, the flows and wh
 
 .PHONY: test-thousands
 test-thousands: $(VENV)/installed-dev ## Run the tests that count in thousands or play whole days
-	@$(BIN)/python -m pytest -m thousands $(ARGS)
+	@$(BIN)/python -m pytest -m thousands --hypothesis-profile=thousands $(ARGS)
 
 .PHONY: test-browser
 test-browser: $(VENV)/installed-dev ## Run the tests that use the pages in a browser; ARGS as for `make test`
@@ -56,7 +56,7 @@ fuzz: $(VENV)/installed-dev ## Send 10,000 requests to the endpoints, and thousa
 
 .PHONY: fuzz-api
 fuzz-api: $(VENV)/installed-dev ## Send 5,000 requests to the API, whatever its document allows and what it does not
-	@$(BIN)/python -m pytest tests/web/api/test_document.py -m thousands --timeout=3600 $(ARGS)
+	@$(BIN)/python -m pytest tests/web/api/test_document.py -m thousands --hypothesis-profile=thousands --timeout=3600 $(ARGS)
 
 .PHONY: openapi
 openapi: $(VENV)/installed-dev ## Write docs/openapi.json, which describes the API

@@ -31,6 +31,8 @@ class Child(ABC):
     name: str
     stop_signal: ClassVar[signal.Signals] = signal.SIGTERM
     stop_seconds: float
+    last_line = ""
+    """The last that it printed, where its lines are read."""
     _process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -51,7 +53,7 @@ class Child(ABC):
 
 
 class Process(Child):
-    """A Python program of ours; each line that it prints is logged under its name.
+    """A Python program of ours; each line that it prints is logged under its name, and the last one kept.
 
     ``via`` is what starts it, and ``source`` the folder of the release that it belongs to.
     """
@@ -87,7 +89,8 @@ class Process(Child):
     def _copy(self, output: IO[bytes]) -> None:
         with output:
             for line in output:
-                self._log(self.name, line.decode(errors="replace").rstrip())
+                self.last_line = line.decode(errors="replace").rstrip()
+                self._log(self.name, self.last_line)
 
 
 def commands(*, host: str, web_port: int, flower_port: int, schedule: Path) -> dict[str, tuple[str, ...]]:

@@ -35,6 +35,10 @@ REDIS_PORT = 6379
 START_SECONDS = 60
 # Below the ports that systems give to outgoing connections, which could take one before its server does.
 LOWEST_PORT, HIGHEST_PORT = 20000, 32000
+MOST_RESERVED = 100
+_reserved: dict[int, int] = {}
+"""The descriptor of a socket for datagrams on each port that was given, oldest first."""
+
 COPIES = Path("/var/tmp")  # noqa: S108 - a copy found there is used only if it is ours
 
 
@@ -303,7 +307,10 @@ def lock_folder(state: Path, refusal: str) -> Iterator[None]:
 
 
 def free_ports(*preferred: int) -> list[int]:
-    """Find a port of 127.0.0.1 for each that is preferred: that one where it is free, else any; 0 prefers none."""
+    """Find a port of 127.0.0.1 for each that is preferred: that one where it is free, else any; 0 prefers none.
+
+    A server may take a minute to start. Until this process has asked for many more, no other process gets these.
+    """
     with ExitStack() as held:
         return [_bind(held, port) for port in preferred]
 
@@ -316,8 +323,19 @@ def _bind(held: ExitStack, port: int) -> int:
             if port:
                 candidate.bind(("127.0.0.1", port))
                 candidate.listen()  # or the next one could be bound to it as well
+                if port not in _reserved:
+                    _reserve(port)
                 return port
         port = LOWEST_PORT + secrets.randbelow(HIGHEST_PORT - LOWEST_PORT)
+
+
+def _reserve(port: int) -> None:
+    """Hold the port's number, where no server of ours listens. Raises OSError if another holds it."""
+    with socket.socket(type=socket.SOCK_DGRAM) as mark:
+        mark.bind(("127.0.0.1", port))
+        _reserved[port] = mark.detach()
+    if len(_reserved) > MOST_RESERVED:
+        os.close(_reserved.pop(next(iter(_reserved))))
 
 
 def postgres_binaries(environ: Mapping[str, str]) -> Path:

@@ -160,9 +160,12 @@ class Stack:
         now = time.monotonic()
         deadline, next_line = now + START_SECONDS, now + PROGRESS_SECONDS
         while pages := [page for page in pages if not _answers(self.addresses[page])]:
-            dead = [name for name, part in self.parts.items() if not part.alive]
-            if dead or time.monotonic() > deadline:
-                raise NotRunningError(f"{', '.join(dead or pages)} did not start; the lines above may say why.")
+            for name, part in self.parts.items():
+                if not part.alive:
+                    part.stop()  # or its last line may not have been read
+                    raise NotRunningError(f"{name} ended while it started: {part.last_line}")
+            if time.monotonic() > deadline:
+                raise NotRunningError(f"{', '.join(pages)} did not start; the lines above may say why.")
             if time.monotonic() > next_line:
                 self._log("local", f"Waiting for {', '.join(pages)} ...")
                 next_line += PROGRESS_SECONDS

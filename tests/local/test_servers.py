@@ -211,3 +211,10 @@ def test_a_taken_port_is_passed_over() -> None:
 
 def test_a_port_is_given_once() -> None:
     assert len(set(servers.free_ports(*[8000] * 20))) == 20
+
+
+def test_a_port_is_not_given_to_another_process_before_its_server_has_started() -> None:
+    (port,) = servers.free_ports(0)
+    asks = f"from local.servers import free_ports; print(*free_ports({port}))"
+    given = subprocess.run([sys.executable, "-c", asks], capture_output=True, text=True, check=True).stdout
+    assert int(given) != port

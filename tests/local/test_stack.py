@@ -1,9 +1,11 @@
 from pathlib import Path
 
+import pytest
 from pydantic import SecretStr
 
 from config.settings import Settings
-from local.stack import kept_secrets, sandbox_settings, write_values
+from local.processes import Process
+from local.stack import NotRunningError, Plan, Stack, kept_secrets, sandbox_settings, write_values
 from models.connections.vault import Vault
 
 ADDRESSES = dict.fromkeys(("web", "moment", "twentyfour", "smtp"), "http://127.0.0.1:1")
@@ -32,3 +34,13 @@ def test_the_key_fits_the_vault(tmp_path: Path) -> None:
 
 def test_only_settings_that_exist_are_given() -> None:
     assert {name.lower() for name in sandbox_settings(ADDRESSES)} <= set(Settings.model_fields)
+
+
+def test_what_ends_while_it_starts_is_reported_with_the_last_line_that_it_printed(tmp_path: Path) -> None:
+    lines: list[tuple[str, str]] = []
+    stack = Stack(Plan(state=tmp_path, environ={}, temporary=True), log=lambda *line: lines.append(line))
+    stack.parts["web"] = Process("web", ("no_such_module",), env={}, log=lambda *line: lines.append(line))
+    stack.parts["web"].start()
+    with pytest.raises(NotRunningError, match=r"^web ended while it started: .*No module named no_such_module$"):
+        stack.wait_until_ready()
+    assert lines

@@ -11,7 +11,7 @@ from starlette.types import ASGIApp
 
 from web.api import audit_log, connections, health, job_actions, jobs, operations, receivers, settings
 from web.api.caller import RequireScope
-from web.api.gate import DOING_NOTHING, KEY_HEADER, MAX_KEY_LENGTH, REPEATED, Gate
+from web.api.gate import DOING_NOTHING, KEY_HEADER, KEY_PATTERN, MAX_KEY_LENGTH, REPEATED, Gate
 from web.api.problems import MEDIA_TYPE, TITLES, FieldProblem, Problem, add_handlers
 from worker.container import Container
 
@@ -226,5 +226,5 @@ KEY_PARAMETER = {
     "required": False,
     "description": "A text of your own, such as a UUID. The same request with the same key is done once in 24 "
     "hours, and answered alike each time",
-    "schema": {"type": "string", "minLength": 1, "maxLength": MAX_KEY_LENGTH, "pattern": "^[!-~]+$"},
+    "schema": {"type": "string", "minLength": 1, "maxLength": MAX_KEY_LENGTH, "pattern": KEY_PATTERN},
 }

@@ -35,11 +35,12 @@ MAX_PARAMETERS = 100
 WITH_BODY = {"POST", "PUT", "PATCH", "DELETE"}
 KEY_HEADER = "Idempotency-Key"
 MAX_KEY_LENGTH = 255
+KEY_PATTERN = "^[!-~]+$"
 CONNECTION_ADDRESS = re.compile(r"/api/v1/connections/(\d+)")
 REPEATED = {"Idempotency-Replayed": "true"}
 """What the second answer to the same request says of itself."""
 
-UNFIT_KEY = msg("The key must have 1 to 255 printable ASCII characters.")
+UNFIT_KEY = msg("The key must have 1 to 255 printable ASCII characters, without spaces.")
 DOING_NOTHING = {"/api/v1/job-actions/previews"}
 """What may be asked again without a key: no answer is kept, as it may be long."""
 
@@ -143,7 +144,7 @@ class Gate:
         if key is None or request.method != "POST" or request.url.path in DOING_NOTHING:
             await self.app(request.scope, _replaying(body, request.receive), send)
             return
-        if not (0 < len(key) <= MAX_KEY_LENGTH and key.isascii() and key.isprintable()):
+        if len(key) > MAX_KEY_LENGTH or not re.fullmatch(KEY_PATTERN, key):
             raise invalid(KEY_HEADER, UNFIT_KEY, location="header")
         asked = request.method, request.url.path, request.url.query
         known = RequestKey.of(request.state.token.id, key, *(each.encode() for each in asked), body)

@@ -207,7 +207,7 @@ def test_a_key_is_that_of_its_token_and_for_a_day(
         assert (one.post(address, **key).json() == first) is same
 
 
-@pytest.mark.parametrize("key", ["", "x" * 256, "æ"])
+@pytest.mark.parametrize("key", ["", "x" * 256, "æ", "a b"])
 def test_a_key_that_cannot_be_one_is_refused(program: Program, key: str) -> None:
     headers = {"Idempotency-Key": key.encode("latin-1")}
     assert problem(program.ask("POST", "/connections", json=NEW, headers=headers)) == (422, "invalid")
