@@ -1,10 +1,15 @@
 """The web process: ``python -m web --host 127.0.0.1 --port 8000``."""
 
+import sys
+
 import click
 import uvicorn
 
 from config.settings import Settings, WrongSettingsError, read_settings
 from web.server import OPTIONS
+
+SWITCH_SECONDS = 0.001
+"""How long a page that is computed may keep a webhook waiting, each time that one goes from thread to thread."""
 
 
 @click.command()
@@ -17,6 +22,7 @@ def serve(host: str, port: int, app: str) -> None:
         read_settings(Settings)
     except WrongSettingsError as error:
         raise click.ClickException(str(error)) from None
+    sys.setswitchinterval(SWITCH_SECONDS)
     uvicorn.run(app, host=host, port=port, **OPTIONS)
 
 

@@ -1,3 +1,5 @@
+import os
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -70,6 +72,15 @@ def test_a_password_that_nobody_can_have_is_refused_after_as_long_as_any(hasher:
     hasher.may_end.set()
     assert not passwords.verify("hash", "x" * MAX_LENGTH + "x")
     assert hasher.asked == 1
+
+
+def test_what_hashes_lets_everything_else_go_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Hasher:
+        def hash(self, _password: str) -> str:
+            return str(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
+
+    monkeypatch.setattr(passwords, "_hasher", Hasher())
+    assert int(passwords.hash_password("correct horse battery")) > os.getpriority(os.PRIO_PROCESS, 0)
 
 
 @pytest.mark.parametrize(
