@@ -13,6 +13,7 @@ from models.connections.repository import Connection
 from models.database import Database
 from models.enums import Scope
 from models.users.tokens import Token, TokenScope
+from web.api import login_limit
 from web.api.problems import ProblemError, invalid, language_of
 from worker import dispatch
 from worker.container import Container
@@ -62,6 +63,13 @@ class Caller:
         )
         dispatch.dispatch_operations([operation_id])
         return operation_id
+
+    def expect_few_logins(self, username: str, password: str) -> None:
+        """Raise LoginTriesError where too many passwords of a user name were tried, on whatever connections."""
+        container = self.container
+        login_limit.expect_few_logins(
+            container.redis, container.vault, self.token.id, username, password, now=self.now
+        )
 
     def expect_allowed(self, connection_id: int) -> None:
         """Raise ProblemError where the token is not for a connection: it is like one that is not there."""

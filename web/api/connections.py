@@ -20,7 +20,6 @@ from models.enums import EntityType, Scope
 from models.users.tokens import TokenScope
 from sync.rules.normalization import clean
 from web.api.caller import Caller, RequireScope
-from web.api.login_limit import expect_few_logins
 from web.api.problems import NO_CURSOR, ProblemError, invalid
 from web.api.values import PLAIN, SIZE, Body, ConnectionId, Limit, Page
 from worker import dispatch
@@ -123,8 +122,7 @@ def add_connection(caller: Adding, new: NewConnection, response: Response) -> Ad
     if not name:
         raise invalid("name", msg("This field is required."))
     expect_consistent(new.settings, prefix="settings.")
-    container = caller.container
-    expect_few_logins(container.redis, container.vault, caller.token.id, new.settings, now=caller.now)
+    caller.expect_few_logins(new.settings.username, new.settings.password.get_secret_value())
     added, token = caller.container.connections.add(
         name, new.settings, actor=caller.actor, now=caller.now, started=False
     )

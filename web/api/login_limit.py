@@ -1,6 +1,6 @@
-"""How many logins a token may try by adding connections: each is verified, and so tells whether it is right.
+"""How many logins of a user name a token may try, on whatever connections: each trial tells whether it is right.
 
-Counted in Redis by user name. The same login counts once, however many connections have it.
+Counted in Redis. The same login counts once, however many connections have it.
 """
 
 from datetime import datetime, timedelta
@@ -9,18 +9,17 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from models.admin.operations import MAX_LOGINS, WORTHWHILE, LoginTriesError
-from models.connections.settings import ConnectionSettings
 from models.connections.vault import Vault
 
 
 def expect_few_logins(
-    redis: Redis, vault: Vault, token_id: int, settings: ConnectionSettings, *, now: datetime
+    redis: Redis, vault: Vault, token_id: int, username: str, password: str, *, now: datetime
 ) -> None:
     """Count a login. Raises LoginTriesError after ``MAX_LOGINS`` others of its user name within an hour.
 
     Nothing is limited while Redis is away, when no worker tries a login either.
     """
-    username, password = settings.username.strip().casefold(), settings.password.get_secret_value()
+    username = username.strip().casefold()
     key = f"api_logins:{token_id}:{vault.keyed_hash(username)}"
     try:
         wait = _wait(redis, key, vault.keyed_hash(username, password), now=now)

@@ -328,6 +328,8 @@ def find_clients(
     typed = {"username": login.username, "password": password}
     for name, value in typed.items():
         _expect_legible(name, value)
+    if login.password:
+        caller.expect_few_logins(login.username, password)
     return _requested(caller, OperationType.CLIENTS, connection_id, response, typed)
 
 

@@ -106,6 +106,9 @@ def change_settings(
     if if_match.strip() not in ("*", _etag(connection.updated_at)):
         raise ProblemError("outdated")
     values = _checked(caller, connection, change)
+    if "password" in values:
+        username = values.get("username", connection.settings.username)
+        caller.expect_few_logins(username, values["password"].get_secret_value())
     operation_id = caller.container.save_settings(
         connection, values, actor=str(caller.actor), administers_all=caller.token.administers_all
     )

@@ -137,6 +137,34 @@ def test_after_a_few_logins_the_answer_says_when_the_next_may_be_tried(
     assert answer.headers["Retry-After"] == str((60 - MAX_LOGINS) * 60)
 
 
+def test_other_connections_are_no_further_tries_of_a_user_name(
+    web: Web, container: Container, program: Program
+) -> None:
+    others = [added(container, f"Firm {number}") for number in range(MAX_LOGINS)]
+    for number, other in enumerate(others):
+        if number % 2:
+            tried = program.post(f"/connections/{other}/clients", login(number))
+        else:
+            tried = program.ask(
+                "PATCH", f"/connections/{other}/settings", json=login(number), headers={"If-Match": "*"}
+            )
+        assert tried.ok, tried.text
+    address = f"/connections/{web.connection.id}"
+    assert problem(program.post(f"{address}/clients", login(-1))) == (429, "login_tries")
+    refused = program.ask("PATCH", f"{address}/settings", json=login(-2), headers={"If-Match": "*"})
+    assert problem(refused) == (429, "login_tries")
+    assert program.post(f"{address}/clients", login(0)).ok  # it was counted already
+
+
+def login(number: int) -> dict[str, str]:
+    return {"username": "demo@example.com", "password": f"guess {number}"}
+
+
+def added(container: Container, name: str) -> int:
+    connection, _ = container.connections.add(name, settings(moment_company=name), actor="test", now=clock())
+    return connection.id
+
+
 def test_ledgers_are_compared(web: Web, container: Container, program: Program, address: str) -> None:
     period = {"first": "2026-01-01", "last": "2026-01-31"}
     asked = program.post(f"{address}/reconciliations", period)
