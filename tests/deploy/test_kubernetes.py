@@ -1,3 +1,4 @@
+import re
 import tomllib
 from collections.abc import Iterator
 from datetime import timedelta
@@ -41,6 +42,9 @@ OTHERS = {"FLOWER_BASIC_AUTH": "flower"}
 HERE = commands(host="0.0.0.0", web_port=8000, flower_port=5555, schedule=Path("/tmp/beat"))  # noqa: S104, S108 - within a container
 PROCESSES = {name: ["python", "-m", *arguments] for name, arguments in HERE.items()}
 PROCESSES["migrate"] = ["python", "-m", "worker", "migrate"]
+
+
+PATCH = re.compile(r"target: \{kind: NetworkPolicy, name: (.+)\}\n +patch: \|\n +- (.+)")
 
 
 def of_kind(kind: str) -> dict[str, Manifest]:
@@ -360,3 +364,16 @@ def test_the_autoscaler_reads_only_what_is_due(database: Database, connections: 
 def count(database: Database) -> int:
     with database.transaction() as session:
         return int(session.scalar(text(scaler()["query"])) or 0)
+
+
+def test_the_patches_of_the_guide_fit_the_network_rules() -> None:
+    patches = PATCH.findall((ROOT / "docs" / "production.md").read_text())
+    assert len(patches) == 3
+    for name, patch in patches:
+        change = yaml.safe_load(patch)
+        *parents, last = change["path"].strip("/").split("/")
+        found: Any = of_kind("NetworkPolicy")[name]
+        for step in parents:
+            found = found[int(step) if isinstance(found, list) else step]
+        there = int(last) < len(found) if isinstance(found, list) else last in found
+        assert there == (change["op"] == "replace"), name
