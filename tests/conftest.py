@@ -4,6 +4,7 @@ import signal
 from collections.abc import Iterator
 
 import pytest
+import requests
 from argon2 import PasswordHasher
 from cryptography.fernet import Fernet
 from hypothesis import HealthCheck, settings
@@ -16,6 +17,7 @@ from models.connections.vault import Vault
 from models.database import Database, migrate
 from models.users import passwords
 from tests.databases import Databases, compiling_once
+from tests.sandbox.serving import sandbox
 
 # How fast a machine makes examples says nothing of what they find. They are the same each time, so that a test fails
 # for the change that broke it; those that count in thousands look for new ones.
@@ -96,3 +98,21 @@ def database(database_url: str) -> Iterator[Database]:
 def connections(database: Database) -> Connections:
     """The connections of that database, their secrets under a key of this test."""
     return Connections(database, Vault([SecretStr(Fernet.generate_key().decode())]))
+
+
+@pytest.fixture(scope="session")
+def systems() -> Iterator[dict[str, str]]:
+    """Addresses of Moment, 24SevenOffice and the mail server, for the whole run."""
+    with sandbox() as (addresses, _):
+        yield addresses
+
+
+@pytest.fixture
+def fresh_systems(systems: dict[str, str]) -> dict[str, str]:
+    """The same addresses, with the books as they were seeded."""
+    for system in ("moment", "twentyfour"):
+        requests.post(f"{systems[system]}/reset", timeout=10).raise_for_status()
+    often = {"per_second": 1000}  # or most tests would wait for a second to be over
+    requests.put(f"{systems['twentyfour']}/limits", json=often, timeout=10).raise_for_status()
+    requests.delete(f"{systems['mail']}/mails", timeout=10).raise_for_status()
+    return systems

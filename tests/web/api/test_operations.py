@@ -17,7 +17,6 @@ from models.inbox.links import Link
 from models.users.tokens import TokenScope
 from tests.factories import NOW, settings
 from tests.installation import compared, environment, installed, messages
-from tests.sandbox.serving import sandbox
 from tests.web.api.program import Program, Tokens
 from tests.web.api.test_frame import problem
 from tests.web.conftest import Web
@@ -29,17 +28,9 @@ from worker.queues import QUEUE_OF
 CUSTOMER = "62788973"
 
 
-@pytest.fixture(scope="module")
-def systems() -> Iterator[dict[str, str]]:
-    with sandbox() as (addresses, _):
-        yield addresses
-
-
 @pytest.fixture
-def container(database_url: str, redis_url: str, systems: dict[str, str]) -> Iterator[Container]:
-    for system in ("moment", "twentyfour"):
-        requests.post(f"{systems[system]}/reset", timeout=10).raise_for_status()
-    with installed(environment(database_url, redis_url, systems)) as container:
+def container(database_url: str, redis_url: str, fresh_systems: dict[str, str]) -> Iterator[Container]:
+    with installed(environment(database_url, redis_url, fresh_systems)) as container:
         yield container
 
 

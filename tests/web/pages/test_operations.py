@@ -3,13 +3,11 @@
 from collections.abc import Iterator
 
 import pytest
-import requests
 
 from models.admin.operations import OperationType
 from models.enums import Role
 from tests.factories import settings
 from tests.installation import environment, installed, messages
-from tests.sandbox.serving import sandbox
 from tests.web.conftest import Person, Web
 from tests.web.form_filling import fields_of, fill_in
 from worker import tasks
@@ -17,17 +15,9 @@ from worker.container import Container, clock
 from worker.queues import QUEUE_OF
 
 
-@pytest.fixture(scope="module")
-def systems() -> Iterator[dict[str, str]]:
-    with sandbox() as (addresses, _):
-        yield addresses
-
-
 @pytest.fixture
-def container(database_url: str, redis_url: str, systems: dict[str, str]) -> Iterator[Container]:
-    for system in ("moment", "twentyfour"):
-        requests.post(f"{systems[system]}/reset", timeout=10).raise_for_status()
-    with installed(environment(database_url, redis_url, systems)) as container:
+def container(database_url: str, redis_url: str, fresh_systems: dict[str, str]) -> Iterator[Container]:
+    with installed(environment(database_url, redis_url, fresh_systems)) as container:
         yield container
 
 

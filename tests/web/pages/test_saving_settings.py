@@ -17,7 +17,6 @@ from models.users import repository as users
 from models.users.repository import Rights
 from tests.factories import settings
 from tests.installation import environment, installed, messages
-from tests.sandbox.serving import sandbox
 from tests.web.conftest import Web
 from tests.web.form_filling import error_at, fields_of, fill_in, summary_of
 from worker import tasks
@@ -29,17 +28,9 @@ MANY = {"username": "many@example.com", "password": "many-password"}
 OTHER_KEY = "moment-other-key"
 
 
-@pytest.fixture(scope="module")
-def systems() -> Iterator[dict[str, str]]:
-    with sandbox() as (addresses, _):
-        yield addresses
-
-
 @pytest.fixture
-def container(database_url: str, redis_url: str, systems: dict[str, str]) -> Iterator[Container]:
-    for system in ("moment", "twentyfour"):
-        requests.post(f"{systems[system]}/reset", timeout=10).raise_for_status()
-    with installed(environment(database_url, redis_url, systems)) as container:
+def container(database_url: str, redis_url: str, fresh_systems: dict[str, str]) -> Iterator[Container]:
+    with installed(environment(database_url, redis_url, fresh_systems)) as container:
         yield container
 
 
@@ -222,10 +213,10 @@ def test_both_new_are_saved_only_if_both_are_accepted(page: Page) -> None:
     assert error_at(form, "password")
 
 
-def test_a_system_that_does_not_answer_has_accepted_nothing(page: Page, systems: dict[str, str]) -> None:
+def test_a_system_that_does_not_answer_has_accepted_nothing(page: Page, fresh_systems: dict[str, str]) -> None:
     page.container.erp(page.saved).identities()
     mishap = {"operation": "GetIdentitiesWithCredential", "kind": "error_503"}
-    requests.post(f"{systems['twentyfour']}/faults", json=mishap, timeout=10).raise_for_status()
+    requests.post(f"{fresh_systems['twentyfour']}/faults", json=mishap, timeout=10).raise_for_status()
     form = page.refused(identity_id=page.rivals, password="many-password")
     assert "Save the settings again shortly." in error_at(form, "password")
 
