@@ -171,7 +171,7 @@ def _installation(folder: Path) -> Iterator[Container]:
         migrate(SecretStr(postgres.url))
         sys.stderr.write("A million changes ...\n")
         _fill(postgres.url)
-        container.connections.add("Demo AS", settings(), actor="bench", now=clock())
+        container.connections.add("Demo AS", settings(moment_company="demo"), actor="bench", now=clock())
         yield container
 
 
