@@ -14,6 +14,7 @@ from web.errors import add_error_pages
 from web.pages import (
     account,
     connection,
+    connection_actions,
     connections,
     dashboard,
     error_codes,
@@ -39,6 +40,7 @@ ROUTERS = (
     dashboard.router,
     records.router,
     logs.router,
+    connection_actions.router,  # before the two that follow, which have /connections/{connection_id}
     connections.router,
     connection.router,  # after the one before, which has /connections/new
     operations.router,

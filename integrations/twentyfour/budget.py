@@ -140,6 +140,18 @@ class Budget:
     def forget(self) -> None:
         """Forget what the connection took of its share; what all took together stays. Raises RedisError."""
         self._redis.delete(f"{scripts.OF_CONNECTION}{self._connection_id}")
+        self._redis.hdel(self._day(), str(self._connection_id))
+
+    def requests_today(self) -> Mapping[int, int] | None:
+        """Return how many requests each connection has sent since midnight in Oslo, 0 for those on no account.
+
+        Connections that have sent none are left out. None while Redis is away.
+        """
+        try:
+            counts = self._redis.hgetall(self._day())
+        except RedisError:
+            return None
+        return {int(connection_id): int(number) for connection_id, number in counts.items()}
 
     def usage(self) -> Usage | None:
         """Return how the budget stands; None while Redis is away."""
@@ -187,8 +199,8 @@ class Budget:
         limits = self._limits
         heard = self._heard[0] if self._heard else ("", "")
         turns = (-(-1000 // limits.per_second), BURST, MAX_WAIT // MILLISECOND)
-        keys = [*scripts.KEYS, f"{scripts.OF_CONNECTION}{self._connection_id}"]
-        rest = (limits.connection_percent, *turns, int(self._polls), *heard)
+        keys = [*scripts.KEYS, f"{scripts.OF_CONNECTION}{self._connection_id}", self._day()]
+        rest = (limits.connection_percent, *turns, int(self._polls), *heard, self._connection_id)
         try:
             answer, milliseconds = self._take(keys=keys, args=[self._ticks(), *self._hour(), *rest])
         except RedisError as error:
@@ -217,6 +229,9 @@ class Budget:
         """Return the limit of an hour and how many of it are reserved."""
         limit = self._limits.per_hour
         return limit, limit * self._limits.reserve_percent // 100
+
+    def _day(self) -> str:
+        return f"{scripts.OF_DAY}{self._clock().astimezone(OSLO).date()}"
 
     def _with(self, **changes: object) -> Self:
         twin = copy.copy(self)

@@ -24,6 +24,8 @@ poll takes a turn only from so far back that no event could have it any more. So
 BLOCKED, REPORTED, NEXT_SLOT = "twentyfour:budget:blocked", "twentyfour:budget:told", "twentyfour:budget:turn"
 EVENTS, POLLS, OF_CONNECTION = "twentyfour:budget:events", "twentyfour:budget:polls", "twentyfour:budget:of:"
 KEYS = (BLOCKED, REPORTED, EVENTS, POLLS, NEXT_SLOT)
+OF_DAY = "twentyfour:budget:day:"
+"""What each connection has taken on a day of Oslo, by its number; kept for a day and decides nothing."""
 
 GRANTED, WAIT, EXHAUSTED, SHARE_EXHAUSTED, BLOCKED_BY_REMOTE, QUEUE_TOO_LONG = range(6)
 """What a request hears: go after a wait, its turn taken; ask again after a wait (polls); and not for so long, as
@@ -118,13 +120,15 @@ for _, key in ipairs({polling and KEYS[4] or KEYS[3], KEYS[6]}) do
   redis.call('HINCRBY', key, string.format('%.0f', minute), 1)
   redis.call('PEXPIRE', key, (minutes + 1) * 60000)
 end
+redis.call('HINCRBY', KEYS[7], ARGV[11], 1)
+redis.call('PEXPIRE', KEYS[7], 86400000)
 if told_left then redis.call('HINCRBY', KEYS[2], 'left', -1) end
 if feels then redis.call('HSET', KEYS[2], 'probe', string.format('%.0f', now + 5000)) end
 return {0, math.max(turn - now, 0)}
 """
 )
-"""KEYS: those above, and the connection's. ARGV: now, limit and reserve in requests, share in
-percent, gap in ms, burst, patience in ms, 1 for a poll, and what 24SevenOffice said: what is left, until when."""
+"""KEYS: those above, the connection's and the day's. ARGV: now, limit and reserve in requests, share in percent,
+gap in ms, burst, patience in ms, 1 for a poll, what 24SevenOffice said is left, until when, and the connection."""
 
 LOOK = _NOW + _REPORTED + _STATE + "return {hour, events, polls, left, reserved, blocked, now}"
 """KEYS: the first four. ARGV: the first three."""

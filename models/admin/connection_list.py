@@ -6,15 +6,15 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Tuple, and_, case, func, literal, not_, or_, select, tuple_
+from sqlalchemy import ColumnElement, Row, Tuple, and_, case, exists, func, literal, not_, or_, select, tuple_
 from sqlalchemy.orm import InstrumentedAttribute
 
 from models.connections.repository import API_KEY_LIFETIME, NOT_STARTED, RENEWAL_NOTICE
 from models.database import Database
-from models.enums import EntityType, Scope
+from models.enums import EntityType, JobState, Scope
 from models.inbox import cursors, missed_webhooks
 from models.schema.statements import D, made_of, within
-from models.schema.tables import ConnectionRow
+from models.schema.tables import ConnectionRow, LaneRow, SyncJobRow
 
 TEST_VALID_FOR = timedelta(days=30)
 """How long a test says how a connection stands."""
@@ -59,11 +59,17 @@ BLOCKING = (HealthProblem.TEST_FAILED, HealthProblem.POLLS_FAILING, HealthProble
 
 @dataclass(frozen=True, slots=True)
 class ConnectionFilter:
-    """Connections with a text in their ``name``, whatever its case, that have this state and this problem."""
+    """Connections with a text in their ``name``, whatever its case, that have this state and this problem.
+
+    Those ``with_records`` have records that need attention; those ``idle_for`` so long have synced none.
+    """
 
     name: str = ""
     state: ConnectionState | None = None
     problem: HealthProblem | None = None
+    with_records: bool = False
+    idle_for: timedelta | None = None
+    ids: frozenset[int] | None = None
 
 
 ALL = ConnectionFilter()
@@ -108,7 +114,7 @@ def summaries(
         ConnectionRow.paused_because,
         ConnectionRow.paused_by,
         *status_columns(now),
-    ).where(*_fits(scope, wanted, now=now), in_order(name) > in_order(literal(after)))
+    ).where(*fits(scope, wanted, now=now), in_order(name) > in_order(literal(after)))
     rows = database.rows(query.order_by(in_order(name)).limit(limit))
     return [with_status(ConnectionSummary, row) for row in rows]
 
@@ -118,17 +124,26 @@ def count(
 ) -> tuple[int, int]:
     """Count the connections that :func:`summaries` lists without ``after``, and how many of them come up to it."""
     passed_by = func.count().filter(in_order(ConnectionRow.name) <= in_order(literal(after)))
-    total, passed = database.rows(select(func.count(), passed_by).where(*_fits(scope, wanted, now=now)))[0]
+    total, passed = database.rows(select(func.count(), passed_by).where(*fits(scope, wanted, now=now)))[0]
     return total, passed
 
 
-def _fits(scope: Scope, wanted: ConnectionFilter, *, now: datetime) -> Sequence[ColumnElement[bool]]:
-    fits = [within(scope, ConnectionRow.id), ConnectionRow.name.icontains(wanted.name, autoescape=True)]
+def fits(scope: Scope, wanted: ConnectionFilter, *, now: datetime) -> Sequence[ColumnElement[bool]]:
+    """Say in SQL which connections a filter lets through, of those that somebody sees."""
+    conditions = [within(scope, ConnectionRow.id), ConnectionRow.name.icontains(wanted.name, autoescape=True)]
     if wanted.state:
-        fits.append(is_in(wanted.state, now))
+        conditions.append(is_in(wanted.state, now))
     if wanted.problem:
-        fits.append(_problems(now)[wanted.problem])
-    return fits
+        conditions.append(_problems(now)[wanted.problem])
+    if wanted.with_records:
+        stuck = SyncJobRow.state == JobState.NEEDS_ATTENTION
+        conditions.append(exists().where(SyncJobRow.connection_id == ConnectionRow.id, stuck))
+    if wanted.idle_for:
+        synced = LaneRow.synced_at > now - wanted.idle_for
+        conditions.append(~exists().where(LaneRow.connection_id == ConnectionRow.id, synced))
+    if wanted.ids is not None:
+        conditions.append(ConnectionRow.id.in_(wanted.ids))
+    return conditions
 
 
 def names(database: Database, scope: Scope) -> Mapping[int, str]:

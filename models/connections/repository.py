@@ -46,6 +46,9 @@ UNREADABLE = msg("The stored Moment API key and 24SevenOffice password can't be 
 ONE_COMPANY, ONE_CLIENT = "connections_moment_company", "connections_client_number"
 """The indexes by which no two connections are for one company in Moment, or one client of 24SevenOffice."""
 
+MAIL_SETTINGS = frozenset({"error_emails", "weekly_digest", "monthly_reconciliation", "language"})
+"""The settings by which nothing is synced otherwise."""
+
 MAX_NAME_LENGTH, MAX_REASON_LENGTH = 100, 200
 
 API_KEY_LIFETIME = timedelta(days=730)
@@ -229,7 +232,7 @@ class Connections:
             rows = session.scalars(select(ConnectionRow).order_by(ConnectionRow.name))
             return [self._shown(row) for row in rows]
 
-    def update(
+    def update(  # noqa: PLR0913 - all by name
         self,
         connection_id: int,
         values: Mapping[str, Any],
@@ -238,9 +241,11 @@ class Connections:
         now: datetime,
         seen: datetime | None = None,
         client_number: int | None = None,
+        resumes: bool = True,
     ) -> Connection:
         """Change some settings, and let a connection that paused itself work again, since someone has mended it.
 
+        It stays paused where it does not ``resumes``: what is changed has nothing to do with why it paused.
         ``seen`` is the ``updated_at`` of the settings before their eyes, None for whatever there is.
         ``client_number`` is what the login was seen to lead to with these settings, None where nobody has looked.
 
@@ -262,17 +267,19 @@ class Connections:
             row.settings, row.secrets = _plain(after), self._locked(row.id, after)
             row.shares_company = row.shares_company and before.settings.moment_company == after.moment_company
             _refuse_taken(session)
-            row.updated_at = now
+            # The smallest step makes another version of the settings, of which the last test still holds.
+            mails_only = _changed(before.settings, after) <= MAIL_SETTINGS
+            row.updated_at = before.updated_at + timedelta(microseconds=1) if mails_only else now
             if _client_of(before.settings) != _client_of(after):
                 row.client_name = ""
             if before.settings.moment_api_key != after.moment_api_key:
                 row.api_key_saved_at = now
             switched_on = after.entity_types - before.settings.entity_types
-            goes_on = row.paused_because and not row.paused_by
+            goes_on = resumes and row.paused_because and not row.paused_by
             count_unfinished_from(session, row.id, after.entity_types if goes_on else switched_on, now=now)
             if goes_on:
                 _record_resumed(session, row, now=now)
-            row.paused_because = row.paused_because if row.paused_by else ""
+            row.paused_because = "" if goes_on else row.paused_because
             for what in _differences(before.settings, after):
                 _audit(session, row.id, actor=actor, what=what, now=now)
         return self._from_row(row)
@@ -524,6 +531,10 @@ def _row(session: Session, connection_id: int, *, lock: bool = False) -> Connect
 
 def _audit(session: Session, connection_id: int, *, actor: str, what: str, now: datetime) -> None:
     add_entry(session, connection_id=connection_id, at=now, actor=actor, action=what)
+
+
+def _changed(before: ConnectionSettings, after: ConnectionSettings) -> set[str]:
+    return {name for name in ConnectionSettings.model_fields if getattr(before, name) != getattr(after, name)}
 
 
 def _differences(before: ConnectionSettings, after: ConnectionSettings) -> Iterator[Message]:

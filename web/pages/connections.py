@@ -1,12 +1,12 @@
 """The connections: which there are, and what people do with one. Its own page is in :mod:`.connection`."""
 
-from urllib.parse import urlencode
-
 from fastapi import APIRouter, Response, status
 
 from i18n.messages import msg
-from models.admin import connection_list
-from models.admin.connection_list import ConnectionFilter, ConnectionState, HealthProblem
+from models.admin import connection_health
+from models.admin.connection_actions import ConnectionAction
+from models.admin.connection_health import SIZE as PAGE_SIZE
+from models.admin.connection_health import HealthColumn
 from models.admin.erasure import JobsRunningError
 from models.admin.operations import TESTS
 from models.connections.repository import (
@@ -26,17 +26,12 @@ from web.pages.confirmation import confirm_identity
 from web.pages.operations import request_diagnostics
 from web.security.auth import Administrator, AdministratorEverywhere, Operator, Reader, UserContext
 from web.views import settings_form
+from web.views.connection_filter import IDLE_DAYS, ShownConnections
 from web.views.diagnostics import OperationView
 from web.views.settings_form import Errors, Typed
 from worker import dispatch
 
 router = APIRouter(prefix="/connections")
-
-STATES, PROBLEMS = set(ConnectionState), set(HealthProblem)
-"""What the list is filtered by, in one field."""
-
-PAGE_SIZE = 50
-"""Connections of a page."""
 
 DONE = {"erased": msg("Connection erased. Nothing was changed in Moment or 24SevenOffice.")}
 OTHER_NAME = msg("Enter the connection's name exactly as above. Nothing was erased.")
@@ -44,31 +39,36 @@ JOBS_RUNNING = msg("Records of this connection are being processed. It is paused
 
 
 @router.get("")
-def show_all(context: Reader, name: str = "", status: str = "", after: str = "") -> Response:
-    name, after = (clean(text, max_length=MAX_NAME_LENGTH) for text in (name, after))
-    database, scope, now = context.database, context.scope, context.now
-    wanted = ConnectionFilter(
-        name=name,
-        state=ConnectionState(status) if status in STATES else None,
-        problem=HealthProblem(status) if status in PROBLEMS else None,
+def show_all(context: Reader, page: str = "") -> Response:
+    """List the connections with what an operator of many steers by."""
+    asked, budget = ShownConnections.read(context.request.query_params), context.container.budget
+    number = int(page) if page.isdecimal() and len(page) < 5 and int(page) else 1  # noqa: PLR2004 - digits
+    # What all connections have sent together is for those to know who see all.
+    requests = budget.requests_today() if context.scope.connections is None else None
+    lines, total = connection_health.page(
+        context.database,
+        context.scope,
+        now=context.now,
+        wanted=asked.wanted,
+        sort=asked.order,
+        number=number,
+        requests=requests,
     )
-    found = connection_list.summaries(database, scope, now=now, wanted=wanted, after=after, limit=PAGE_SIZE + 1)
-    total, passed = connection_list.count(database, scope, now=now, wanted=wanted, after=after)
-    status = status if status in STATES | PROBLEMS else ""
-    filters = {"name": name, "status": status}
-    further = None
-    if len(found) > PAGE_SIZE:
-        further = f"?{urlencode({**filters, 'after': found[PAGE_SIZE - 1].name})}"
+    notice = context.take_notice()
     return context.render(
         "connections.html",
-        connections=found[:PAGE_SIZE],
+        connections=lines,
         total=total,
-        first_number=passed + 1,
-        name=name,
-        status_filter=status,
-        done=DONE.get(context.take_notice().code),
-        first=f"?{urlencode(filters)}" if after else None,
-        further=further,
+        first_number=(number - 1) * PAGE_SIZE + 1,
+        number=number,
+        more=number * PAGE_SIZE < total,
+        filter=asked,
+        requests=requests,
+        all_requests=sum(requests.values()) if requests else 0,
+        done=DONE.get(notice.code),
+        acted=notice if notice.code in set(ConnectionAction) else None,
+        columns=HealthColumn,
+        idle_days=IDLE_DAYS,
     )
 
 

@@ -171,6 +171,15 @@ def read(
     return entered, {**contradictions(settings), **errors}
 
 
+def read_alone(name: str, typed: str) -> tuple[Any, Errors]:
+    """Return the value of a setting that is entered for several connections, and what is wrong with it."""
+    any_connection = dict.fromkeys(REQUIRED, "0")
+    entered, errors = read({name: typed}, known=any_connection, names=(name,))
+    if error := errors.get(name):
+        return None, {name: error}
+    return getattr(ConnectionSettings.model_validate({**any_connection, **entered}), name), {}
+
+
 def unknown_accounts(before: ConnectionSettings, entered: ConnectionSettings, chart: Collection[int]) -> Errors:
     """Return which newly entered accounts are not in the chart of accounts, as far as that is known."""
     accounts = {

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from redis import Redis
 
 from integrations.twentyfour.budget import BURST, Budget, Limits, Usage
+from integrations.twentyfour.budget_scripts import OF_DAY
 from sync.errors import UnavailableError
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -72,6 +73,18 @@ def max_within(left: list[int], span: int) -> int:
             start += 1
         limit = max(limit, end - start + 1)
     return limit
+
+
+def test_requests_of_a_connection_are_counted_by_days_of_oslo(redis: Redis) -> None:
+    day = Day(redis)
+    day.at += 11 * HOUR - MINUTE  # a minute before midnight in Oslo
+    day.take(2), day.take(1, OTHER, poll=True)
+    assert day.budget.requests_today() == {1: 2, OTHER: 1}
+    day.at += MINUTE
+    assert day.budget.requests_today() == {}
+    day.take(3), day.take(1, OTHER)
+    day.budget.for_connection(1).forget()
+    assert day.budget.requests_today() == {OTHER: 1}
 
 
 REQUESTS = st.tuples(
@@ -322,10 +335,12 @@ def test_memory_is_bounded_and_goes_by_itself(redis: Redis) -> None:
             day.ask(connection_id)
             day.at += 90 * SECOND
     keys = redis.keys("*")
+    days = [key for key in keys if OF_DAY in str(key)]
     hashes = [key for key in keys if redis.type(key) == b"hash"]
-    assert len(keys) == 5
+    assert len(keys) == 5 + len(days)
+    assert len(days) == 2
     assert all(redis.hlen(key) <= 62 for key in hashes)
-    assert all(0 < redis.ttl(key) <= 63 * 60 for key in keys)
+    assert all(0 < redis.ttl(key) <= (24 * 3600 if key in days else 63 * 60) for key in keys)
 
 
 @pytest.mark.parametrize("text", ["", "soon", "-1"])

@@ -1,0 +1,142 @@
+"""What a person does about many connections at once, and of which of them it cannot be done.
+
+Each connection is changed by the verb that changes a single one, so that the same holds of both, and the audit log
+names each.
+"""
+
+from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import select
+
+from models.admin.connection_list import ConnectionFilter, fits, in_order
+from models.admin.operations import OperationPendingError, Operations, OperationType, TooManyOperationsError
+from models.connections.repository import (
+    CompanyTakenError,
+    ConcurrentUpdateError,
+    Connections,
+    FailedTestError,
+    UnknownConnectionError,
+)
+from models.connections.settings import MAX_ERROR_EMAILS
+from models.database import Database
+from models.enums import Role, Scope
+from models.schema.tables import ConnectionRow
+
+
+class ConnectionAction(StrEnum):
+    TEST = "test"
+    PAUSE = "pause"
+    RESUME = "resume"
+    ADD_RECIPIENTS = "add_recipients"
+
+    @property
+    def role(self) -> Role:
+        """Who may do it to a single connection."""
+        return Role.ADMINISTRATOR if self is ConnectionAction.ADD_RECIPIENTS else Role.OPERATOR
+
+
+class Obstacle(StrEnum):
+    """Why a connection is left out."""
+
+    PAUSED = "paused"
+    NOT_PAUSED = "not_paused"
+    TEST_FAILED = "test_failed"
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedConnection:
+    """A connection that was chosen, and what is in the way; None where it is changed."""
+
+    id: int
+    name: str
+    obstacle: Obstacle | None = None
+
+
+def plan(
+    database: Database, scope: Scope, action: ConnectionAction, wanted: ConnectionFilter, *, now: datetime
+) -> Sequence[PlannedConnection]:
+    """Return what would become of the connections that a filter lets through, by name; one statement."""
+    row = ConnectionRow
+    query = select(row.id, row.name, row.paused_because, row.failed_checks).where(*fits(scope, wanted, now=now))
+    return [
+        PlannedConnection(each.id, each.name, _obstacle(action, bool(each.paused_because), each.failed_checks))
+        for each in database.rows(query.order_by(in_order(row.name)))
+    ]
+
+
+def test(operations: Operations, connection_ids: Collection[int], *, actor: str, now: datetime) -> Sequence[int]:
+    """Have connections tested, and return the operations; those of which one waits already have that one."""
+    requested = []
+    for connection_id in connection_ids:
+        with suppress(OperationPendingError, TooManyOperationsError):
+            requested.append(operations.request(OperationType.DIAGNOSTICS, connection_id, actor=actor, now=now))
+    return requested
+
+
+def pause(
+    connections: Connections, connection_ids: Collection[int], *, because: str, actor: str, now: datetime
+) -> int:
+    """Pause connections, and count those that were not paused already."""
+    return _each(connection_ids, lambda each: connections.pause(each, because, actor=actor, now=now))
+
+
+def resume(connections: Connections, connection_ids: Collection[int], *, actor: str, now: datetime) -> int:
+    """Start or resume connections, and count them: none whose last test failed, nor one that works."""
+
+    def resume_one(connection_id: int) -> bool:
+        if not connections.get_shown(connection_id).paused_because:
+            return False
+        connections.resume(connection_id, actor=actor, now=now)
+        return True
+
+    return _each(connection_ids, resume_one)
+
+
+def add_recipients(
+    connections: Connections,
+    connection_ids: Collection[int],
+    addresses: Sequence[str],
+    *,
+    actor: str,
+    now: datetime,
+) -> int:
+    """Send alerts to more addresses, and count the connections where that is new.
+
+    One that would have too many, or whose secrets no key opens, stays as it is; what is paused stays paused.
+    Raises pydantic.ValidationError where an address is none.
+    """
+
+    def add_to(connection_id: int) -> bool:
+        before = connections.get_shown(connection_id)
+        known = before.settings.error_emails
+        after = tuple(dict.fromkeys([*known, *addresses]))
+        if after == known or len(after) > MAX_ERROR_EMAILS or before.unreadable:
+            return False
+        change = {"error_emails": after}
+        connections.update(connection_id, change, actor=actor, now=now, seen=before.updated_at, resumes=False)
+        return True
+
+    return _each(connection_ids, add_to)
+
+
+def _each(connection_ids: Collection[int], change: Callable[[int], bool]) -> int:
+    changed = 0
+    for connection_id in connection_ids:
+        with suppress(CompanyTakenError, ConcurrentUpdateError, FailedTestError, UnknownConnectionError):
+            changed += change(connection_id)
+    return changed
+
+
+def _obstacle(action: ConnectionAction, paused: bool, failed_checks: int) -> Obstacle | None:  # noqa: FBT001 - private
+    match action:
+        case ConnectionAction.PAUSE if paused:
+            return Obstacle.PAUSED
+        case ConnectionAction.RESUME if not paused:
+            return Obstacle.NOT_PAUSED
+        case ConnectionAction.RESUME if failed_checks:
+            return Obstacle.TEST_FAILED
+    return None

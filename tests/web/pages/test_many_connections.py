@@ -1,0 +1,244 @@
+"""The list of connections for those who look after many, and what they do about some or all of them at once."""
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import event, update
+
+from models.admin import audit_log, connection_health
+from models.admin.connection_health import HealthColumn, HealthSort
+from models.admin.connection_list import ALL, ConnectionFilter
+from models.admin.operations import OperationType
+from models.connections.repository import API_KEY_LIFETIME, NOT_STARTED, Connection
+from models.enums import EntityType, Lane, Role, Scope
+from models.inbox import webhook_intake
+from models.schema.tables import ConnectionRow, LaneRow
+from tests.factories import settings
+from tests.installation import failed_job, messages
+from tests.web.conftest import Web
+from tests.web.form_filling import error_at, fields_of, summary_of
+from worker.container import Container, clock
+
+DAY = timedelta(days=1)
+
+
+def add(container: Container, name: str, *, started: bool = True) -> Connection:
+    key = name.lower().replace(" ", "-")
+    told = settings(moment_company=key)
+    return container.connections.add(name, told, actor="test", now=clock(), started=started)[0]
+
+
+def names(
+    container: Container, *, sort: str = "name", wanted: ConnectionFilter = ALL, **more: object
+) -> list[str]:
+    order = HealthSort.parse(sort)
+    assert order
+    lines, _ = connection_health.page(
+        container.database,
+        Scope(),
+        now=clock(),
+        wanted=wanted,
+        sort=order,
+        **more,  # type: ignore[arg-type] # requests
+    )
+    return [each.name for each in lines]
+
+
+@pytest.fixture
+def three(web: Web, container: Container) -> list[Connection]:
+    """One that is well, one that is idle and whose test failed, and one that has never done anything."""
+    well, ill = web.connection, add(container, "Berg AS")
+    add(container, "Celle AS")
+    now, database = clock(), container.database
+    container.connections.note_test(well.id, failed_checks=0, at=now)
+    container.connections.note_test(ill.id, failed_checks=2, at=now - DAY)
+    failed_job(container, ill)
+    for each, at in ((well, now), (ill, now - 8 * DAY)):
+        webhook_intake.record_activity(database, Lane(each.id, EntityType.INVOICE), now=at)
+    with database.transaction() as session:
+        lanes = {well.id: now, ill.id: now - 8 * DAY}
+        for connection_id, at in lanes.items():
+            lane = Lane(connection_id, EntityType.INVOICE)
+            session.merge(LaneRow(connection_id=connection_id, entity_type=lane.entity_type, synced_at=at))
+        saved = now - API_KEY_LIFETIME + 10 * DAY
+        session.execute(update(ConnectionRow).where(ConnectionRow.id == ill.id).values(api_key_saved_at=saved))
+    return [well, ill]
+
+
+def test_the_list_says_how_each_connection_is_and_puts_what_is_worst_first(
+    container: Container, three: list[Connection]
+) -> None:
+    _, ill = three
+    assert names(container) == ["Berg AS", "Celle AS", "Demo AS"]
+    assert names(container, sort="-name") == ["Demo AS", "Celle AS", "Berg AS"]
+    for column in (HealthColumn.TESTED, HealthColumn.SYNCED, HealthColumn.WEBHOOK):
+        assert names(container, sort=column) == ["Celle AS", "Berg AS", "Demo AS"]
+        assert names(container, sort=f"-{column}") == ["Demo AS", "Berg AS", "Celle AS"]
+    assert names(container, sort="key")[0] == names(container, sort="records")[0] == "Berg AS"
+    assert names(container, sort="requests", requests={ill.id: 2})[0] == "Berg AS"
+    assert names(container, sort="-requests", requests={ill.id: 2})[-1] == "Berg AS"
+    (line, *_), total = connection_health.page(
+        container.database, Scope(), now=clock(), wanted=ALL, sort=HealthSort(), requests={ill.id: 2}
+    )
+    assert (total, line.failed_checks, line.needs_attention, line.requests) == (3, 2, 1, 2)
+    assert line.key_ends_on
+    assert abs(line.key_ends_on - (clock() + 10 * DAY).date()) <= DAY
+
+
+def test_connections_are_found_by_their_records_and_by_when_they_synced_last(
+    container: Container, three: list[Connection]
+) -> None:
+    assert three
+    assert names(container, wanted=ConnectionFilter(with_records=True)) == ["Berg AS"]
+    assert names(container, wanted=ConnectionFilter(idle_for=7 * DAY)) == ["Berg AS", "Celle AS"]
+
+
+def test_the_page_sorts_filters_and_says_what_each_has_sent_today(
+    web: Web, container: Container, three: list[Connection]
+) -> None:
+    _, ill = three
+    for _ in range(3):
+        container.budget.for_connection(ill.id).acquire()
+    container.budget.acquire()
+    operator = web.as_(Role.OPERATOR)
+    page = operator.get("/connections", sort="-name").text
+    assert page.index("Demo AS</a>") < page.index("Berg AS</a>")
+    assert "3 (75 %)" in page
+    assert 'aria-sort="descending"' in page
+    assert "2 errors" in page
+    found = operator.get("/connections", records="yes", idle="7", status="test_failed").text
+    assert ("Berg AS</a>" in found, "Demo AS</a>" in found, "1–1 of 1" in found) == (True, False, True)
+    theirs = web.as_(Role.OPERATOR, connections=[ill.id]).get("/connections").text
+    assert "Requests today" not in theirs  # what others send is none of their business
+
+
+def test_the_number_of_statements_and_the_size_of_a_page_do_not_grow_with_the_connections(
+    web: Web, container: Container
+) -> None:
+    operator, statements = web.as_(Role.OPERATOR), list[str]()
+
+    def hear(_: object, __: object, statement: str, *___: object) -> None:
+        statements.append(statement)
+
+    def asked() -> int:
+        before = len(statements)
+        assert operator.get("/connections").status_code == 200
+        return len(statements) - before
+
+    engine = container.database._engine  # noqa: SLF001 - there is no other way to hear of each
+    event.listen(engine, "before_cursor_execute", hear)
+    try:
+        asked()  # the first one opens what is kept open
+        few = asked()
+        for number in range(60):
+            add(container, f"Firma {number:03} med et ganske langt navn AS")
+        assert (few, asked()) == (few, few)
+    finally:
+        event.remove(engine, "before_cursor_execute", hear)
+    page = operator.get("/connections")
+    assert page.text.count('name="connection"') == connection_health.SIZE
+    assert len(page.content) < 200 * 1024
+
+
+def test_a_page_says_what_is_changed_and_what_is_left_out_and_then_it_is_done(
+    web: Web, container: Container, three: list[Connection]
+) -> None:
+    well, ill = three
+    operator = web.as_(Role.OPERATOR)
+    for each in (well, ill):
+        container.connections.pause(each.id, "Holiday", actor="kari", now=clock())
+    asked = operator.get("/connections/confirm", action="resume", all="yes", sort="tested")
+    assert "1 connection will be resumed." in asked.text
+    left_out = asked.text.partition("Left out (2)")[2]
+    assert left_out.index("Berg AS</a>: The last test failed.") < left_out.index("Celle AS</a>: Not paused.")
+    done = operator.post("/connections/act", **fields_of(asked, "/connections/act"), action="resume")
+    assert done.headers["Location"] == "/connections?sort=tested"
+    assert "1 connection resumed." in operator.get(done.headers["Location"]).text
+    assert "1 connection resumed." not in operator.get(done.headers["Location"]).text
+    assert container.connections.get(well.id).paused_because == ""
+    assert container.connections.get(ill.id).paused_because == "Holiday"
+    # What is named all the same is left out too.
+    operator.post("/connections/act", ids=f"{ill.id},999999,x", action="resume")
+    assert container.connections.get(ill.id).paused_because == "Holiday"
+
+
+def test_chosen_connections_are_paused_for_a_reason_and_the_audit_log_hears_of_each(
+    web: Web, container: Container, three: list[Connection]
+) -> None:
+    operator, ids = web.as_(Role.OPERATOR), [str(each.id) for each in three]
+    asked = operator.ask("GET", f"/connections/confirm?action=pause&connection={ids[0]}&connection={ids[1]}")
+    assert "2 connections will be paused." in asked.text
+    fields = fields_of(asked, "/connections/act")
+    operator.post("/connections/act", **fields | {"because": "Year end"}, action="pause")
+    assert {container.connections.get(each.id).paused_because for each in three} == {"Year end"}
+    for each in three:
+        newest = audit_log.page(container.database, Scope(frozenset({each.id}))).lines[0]
+        assert (newest.action, newest.actor[:8]) == ("Paused: Year end", "operator")
+
+
+def test_all_that_match_a_filter_are_tested(web: Web, container: Container, three: list[Connection]) -> None:
+    _, ill = three
+    operator = web.as_(Role.OPERATOR)
+    asked = operator.get("/connections/confirm", action="test", all="yes", status="test_failed")
+    done = operator.post("/connections/act", **fields_of(asked, "/connections/act"), action="test")
+    assert "Testing 1 connection." in operator.get(done.headers["Location"]).text
+    operation = container.operations.latest(ill.id, OperationType.DIAGNOSTICS)
+    assert operation
+    assert messages(container) == [("run_operation", operation.id)]
+
+
+def test_recipients_are_added_to_many_and_nothing_else_changes(
+    web: Web, container: Container, three: list[Connection]
+) -> None:
+    well, ill = three
+    administrator = web.as_(Role.ADMINISTRATOR)
+    container.connections.pause(ill.id, "The password is wrong.", now=clock())
+    tested = clock()
+    container.connections.note_test(well.id, failed_checks=0, at=tested)
+    asked = administrator.get("/connections/confirm", action="add_recipients", all="yes")
+    fields = fields_of(asked, "/connections/act")
+    for typed, said in (("", "This field is required."), ("nobody", "“nobody” is not an email address.")):
+        refused = administrator.post(
+            "/connections/act", **fields | {"error_emails": typed}, action="add_recipients"
+        )
+        assert (refused.status_code, error_at(refused, "error_emails")) == (422, said)
+        assert list(summary_of(refused)) == ["error_emails"]
+    right = {"error_emails": "drift@example.com\nbooks@example.com"}
+    done = administrator.post("/connections/act", **fields | right, action="add_recipients")
+    assert "Alert recipients added to 3 connections." in administrator.get(done.headers["Location"]).text
+    for each in three:
+        after = container.connections.get(each.id)
+        assert after.settings.error_emails == ("books@example.com", "drift@example.com")
+    assert container.connections.get(ill.id).paused_because == "The password is wrong."
+    page = administrator.get("/connections", status="settings_untested").text
+    assert "Demo AS</a>" not in page  # the test still holds: it has nothing to do with mails
+    again = administrator.post("/connections/act", **fields | right, action="add_recipients")
+    assert "Alert recipients added to 0 connections." in administrator.get(again.headers["Location"]).text
+
+
+def test_people_change_only_what_they_may_change(web: Web, container: Container, three: list[Connection]) -> None:
+    well, ill = three
+    theirs = web.as_(Role.OPERATOR, connections=[well.id])
+    page = theirs.ask("GET", f"/connections/confirm?action=pause&connection={well.id}&connection={ill.id}").text
+    assert ("Demo AS" in page, "Berg AS" in page) == (True, False)
+    theirs.post("/connections/act", ids=f"{well.id},{ill.id}", action="pause")
+    assert [bool(container.connections.get(each.id).paused_because) for each in three] == [True, False]
+    for role in (Role.VIEWER, Role.OPERATOR):
+        person = web.as_(role)
+        assert person.get("/connections/confirm", action="add_recipients", all="yes").status_code == 404
+        added = person.post(
+            "/connections/act", ids=str(ill.id), error_emails="a@example.com", action="add_recipients"
+        )
+        assert added.status_code == 404
+    assert web.as_(Role.VIEWER).get("/connections/confirm", action="pause", all="yes").status_code == 404
+    assert web.as_(Role.OPERATOR).get("/connections/confirm", action="erase").status_code == 400
+    assert container.connections.get(ill.id).settings.error_emails == ("books@example.com",)
+
+
+def test_one_that_was_never_started_is_started_with_others(web: Web, container: Container) -> None:
+    new = add(container, "Ny AS", started=False)
+    assert new.paused_because == NOT_STARTED
+    operator = web.as_(Role.OPERATOR)
+    asked = operator.get("/connections/confirm", action="resume", all="yes")
+    operator.post("/connections/act", **fields_of(asked, "/connections/act"), action="resume")
+    assert container.connections.get(new.id).paused_because == ""
