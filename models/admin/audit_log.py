@@ -1,26 +1,69 @@
 """The audit: who changed what, and who pressed which button."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, time, timedelta
+from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import ColumnElement, Select, Text, cast, or_, select, type_coerce
+from sqlalchemy.dialects.postgresql import JSONB
 
+from i18n.catalog import former_wordings
+from i18n.formatting import OSLO
 from models.database import Database
 from models.enums import Scope
 from models.pagination import SIZE, Key, Page, following, paged
 from models.schema.statements import made_of, within
-from models.schema.tables import AuditRow, ConnectionRow
+from models.schema.tables import AuditRow, ConnectionRow, SyncJobRow
 
 BATCH_SIZE = 1000
 """Entries that an export reads at a time."""
 
 
+class AuditTopic(StrEnum):
+    """What was done: to records, pauses, reconciliations or else to connections, to users, and who signed in."""
+
+    RECORDS = "records"
+    PAUSES = "pauses"
+    RECONCILIATION = "reconciliation"
+    CONNECTIONS = "connections"
+    USERS = "users"
+    SIGN_INS = "sign_ins"
+
+    @property
+    def is_of_connections(self) -> bool:
+        return self not in (AuditTopic.USERS, AuditTopic.SIGN_INS)
+
+
+TEMPLATES: Mapping[AuditTopic, Sequence[str]] = {
+    AuditTopic.PAUSES: ("Paused: {", "Resumed"),
+    AuditTopic.RECONCILIATION: ("Sent from the reconciliation: {", "Accepted a difference: {"),
+    AuditTopic.SIGN_INS: ("Signed in ", "Sign-in rejected: "),
+}
+"""How the sentences of a topic begin, where nothing else tells them."""
+
+
+@dataclass(frozen=True, slots=True)
+class AuditFilter:
+    """Entries of a topic, by an ``actor`` whose name holds a text, from a day to a day of Oslo, both included."""
+
+    topic: AuditTopic | None = None
+    actor: str = ""
+    date_from: date | None = None
+    date_to: date | None = None
+
+
+EVERYTHING = AuditFilter()
+
+
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
-    """What somebody did and when (UTC): to a connection, one of its changes, or the users where both are None."""
+    """What somebody did and when (UTC): to a connection, one of its changes, or the users where both are None.
+
+    ``record`` is what the change is called now.
+    """
 
     id: int
     at: datetime
@@ -29,13 +72,20 @@ class AuditEntry:
     connection_id: int | None
     connection: str | None
     job_id: int | None
+    record: str | None
 
 
 def page(
-    database: Database, scope: Scope, *, users: bool = False, key: Key | None = None, size: int = SIZE
+    database: Database,
+    scope: Scope,
+    *,
+    users: bool = False,
+    wanted: AuditFilter = EVERYTHING,
+    key: Key | None = None,
+    size: int = SIZE,
 ) -> Page[AuditEntry]:
     """Return a page of what was done to the connections of a scope; to ``users`` too where it is all of them."""
-    query = _visible(scope, users=users)
+    query = _visible(scope, users=users, wanted=wanted)
 
     def fetch(key: Key | None, limit: int) -> Sequence[AuditEntry]:
         rows = database.rows(following(query, (AuditRow.id,), key=key).limit(limit))
@@ -44,21 +94,62 @@ def page(
     return paged(fetch, key=key, at=lambda line: (line.at, line.id), size=size)
 
 
-def export(database: Database, scope: Scope, *, users: bool = False) -> Iterator[str]:
-    """Yield what a page shows as JSON, a line for each entry, the oldest first; in English, as it is for programs.
+def every(
+    database: Database, scope: Scope, *, users: bool = False, wanted: AuditFilter = EVERYTHING
+) -> Iterator[AuditEntry]:
+    """Yield what all pages show, the oldest first.
 
     Each batch is read when it is wanted, so that a slow reader holds neither a transaction nor many entries.
     """
-    last, some = 0, _visible(scope, users=users).order_by(AuditRow.id).limit(BATCH_SIZE)
+    last, some = 0, _visible(scope, users=users, wanted=wanted).order_by(AuditRow.id).limit(BATCH_SIZE)
     while rows := database.rows(some.where(AuditRow.id > last)):
-        for row in rows:
-            entry = row._asdict() | {"at": row.at.isoformat()}
-            yield f"{json.dumps(entry, ensure_ascii=False)}\n"
+        yield from (made_of(AuditEntry, row) for row in rows)
         last = rows[-1].id
 
 
-def _visible(scope: Scope, *, users: bool) -> Select[*tuple[Any, ...]]:
-    query = select(*AuditRow.__table__.c, ConnectionRow.name.label("connection"))
+def export(
+    database: Database, scope: Scope, *, users: bool = False, wanted: AuditFilter = EVERYTHING
+) -> Iterator[str]:
+    """Yield the same as JSON, a line for each entry; in English, as it is for programs."""
+    for each in every(database, scope, users=users, wanted=wanted):
+        entry = {name: getattr(each, name) for name in AuditEntry.__slots__} | {"at": each.at.isoformat()}
+        yield f"{json.dumps(entry, ensure_ascii=False)}\n"
+
+
+def _visible(scope: Scope, *, users: bool, wanted: AuditFilter) -> Select[*tuple[Any, ...]]:
+    query = select(*AuditRow.__table__.c, ConnectionRow.name.label("connection"), SyncJobRow.title.label("record"))
     query = query.outerjoin(ConnectionRow, ConnectionRow.id == AuditRow.connection_id)
-    query = query.where(within(scope, AuditRow.connection_id))
+    query = query.outerjoin(SyncJobRow, SyncJobRow.id == AuditRow.job_id)
+    query = query.where(within(scope, AuditRow.connection_id), *_fits(wanted))
     return query if users else query.where(AuditRow.connection_id.is_not(None))
+
+
+def _fits(wanted: AuditFilter) -> Iterator[ColumnElement[bool]]:
+    if wanted.actor:
+        yield cast(AuditRow.actor, Text).icontains(wanted.actor, autoescape=True)
+    if wanted.date_from:
+        yield AuditRow.at >= _midnight(wanted.date_from)
+    if wanted.date_to and wanted.date_to < date.max:
+        yield AuditRow.at < _midnight(wanted.date_to + timedelta(days=1))
+    of_connection, of_job = AuditRow.connection_id.is_not(None), AuditRow.job_id.is_not(None)
+    match wanted.topic:
+        case AuditTopic.RECORDS:
+            yield of_job
+        case AuditTopic.CONNECTIONS:
+            yield of_connection & ~of_job
+            yield ~or_(_begins(AuditTopic.PAUSES), _begins(AuditTopic.RECONCILIATION))
+        case AuditTopic.USERS:
+            yield ~of_connection & ~_begins(AuditTopic.SIGN_INS)
+        case AuditTopic():
+            yield _begins(wanted.topic)
+
+
+def _begins(topic: AuditTopic) -> ColumnElement[bool]:
+    """Say in SQL that an entry is about a topic, as its sentence begins so, in today's words or in former ones."""
+    said, begins = type_coerce(AuditRow.action, JSONB)["said"].astext, TEMPLATES[topic]
+    former = [old for old, new in former_wordings().items() if new.startswith(tuple(begins))]
+    return or_(*(said.startswith(each, autoescape=True) for each in begins), said.in_(former)).is_(True)
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), OSLO)

@@ -191,7 +191,7 @@ class Connections:
                 session.add(row)
                 session.flush()
                 row.secrets = self._locked(row.id, settings)
-                _audit(session, row.id, actor=actor, what=msg("added"), now=now)
+                _audit(session, row.id, actor=actor, what=msg("Added the connection"), now=now)
         except IntegrityError as error:
             if taken := _taken(error):
                 raise taken from error

@@ -2,28 +2,38 @@
 
 from fastapi import APIRouter, Response
 
+from i18n.formatting import OSLO
 from models.admin import audit_log, email_log
-from models.enums import Scope
+from models.admin.audit_log import AuditTopic
 from models.pagination import Key
 from web.exports import send_file
-from web.security.auth import Reader, UserContext
-from web.views.filters import Filter
+from web.security.auth import Reader
+from web.views.audit_filter import ShownEntries
+from web.views.audit_sheet import audit_sheet
 
 router = APIRouter()
 
 
 @router.get("/audit-log")
 def show_audit_log(context: Reader, page: str = "") -> Response:
-    asked, scope, users = _asked(context)
-    found = audit_log.page(context.database, scope, users=users, key=Key.parse(page))
-    return context.render("audit-log.html", filter=asked, page=found)
+    asked = ShownEntries.read(context.request.query_params)
+    scope, users = asked.scope(context.database, context.current_user)
+    found = audit_log.page(context.database, scope, users=users, wanted=asked.wanted, key=Key.parse(page))
+    shown = [each for each in AuditTopic if context.current_user.administers_all or each.is_of_connections]
+    return context.render("audit-log.html", filter=asked, page=found, topics=shown)
 
 
 @router.get("/audit-log/export")
-def export_audit_log(context: Reader) -> Response:
-    """Send all that the page shows, on its later pages too, as JSON lines."""
-    _, scope, users = _asked(context)
-    lines = audit_log.export(context.database, scope, users=users)
+def export_audit_log(context: Reader, form: str = "") -> Response:
+    """Send all that the page shows, on its later pages too, for Excel or as JSON lines."""
+    asked = ShownEntries.read(context.request.query_params)
+    scope, users = asked.scope(context.database, context.current_user)
+    if form == "excel":
+        entries = audit_log.every(context.database, scope, users=users, wanted=asked.wanted)
+        lines = audit_sheet(entries, language=context.current_user.language)
+        name = f"audit-log-{context.now.astimezone(OSLO):%Y-%m-%d}.csv"
+        return send_file(context, lines, name=name, media_type="text/csv; charset=utf-8")
+    lines = audit_log.export(context.database, scope, users=users, wanted=asked.wanted)
     return send_file(context, lines, name="audit-log.jsonl", media_type="application/jsonl")
 
 
@@ -34,10 +44,3 @@ def show_email_log(context: Reader, page: str = "") -> Response:
     found = email_log.page(database, scope, users=users, key=Key.parse(page))
     waiting = () if found.newer else email_log.pending(database, scope, users=users)
     return context.render("email-log.html", page=found, pending=waiting)
-
-
-def _asked(context: UserContext) -> tuple[Filter, Scope, bool]:
-    """Return what of the audit log is asked for: which connections, and whether what was done to users too."""
-    asked = Filter(company=Filter.read(context.request.query_params).company)
-    users = context.current_user.administers_all and not asked.company
-    return asked, asked.job_filter(context.database, context.scope).scope, users

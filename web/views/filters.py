@@ -51,7 +51,7 @@ class Filter:
         known = {name: value for name, value in said.items() if name not in ALLOWED or value in ALLOWED[name]}
         if _instant(said["updated_since"]) is None:
             known["updated_since"] = ""
-        known |= {name: "" for name in ("date_from", "date_to") if _day(said[name]) is None}
+        known |= {name: "" for name in ("date_from", "date_to") if day_of(said[name]) is None}
         return cls(**known)
 
     @property
@@ -83,13 +83,14 @@ class Filter:
             with_warning=bool(self.warning),
             text=self.text,
             updated_since=_instant(self.updated_since),
-            date_from=_day(self.date_from),
-            date_to=_day(self.date_to),
+            date_from=day_of(self.date_from),
+            date_to=day_of(self.date_to),
             known=Sort(self.sort).known if self.sort else "",
         )
 
 
-def _day(text: str) -> date | None:
+def day_of(text: str) -> date | None:
+    """Read a day as an address holds it; None where that is none."""
     with suppress(ValueError):
         return date.fromisoformat(text)
     return None

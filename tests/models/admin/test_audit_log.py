@@ -45,8 +45,12 @@ def test_what_was_done_to_users_is_shown_to_those_who_manage_them(
 ) -> None:
     note(database, "paused", connection)
     note(database, "ola@example.com: added")
-    assert told(database, Scope(), users=True) == ["ola@example.com: added", "paused", "added"]
-    assert told(database, Scope()) == told(database, Scope(frozenset({connection.id}))) == ["paused", "added"]
+    assert told(database, Scope(), users=True) == ["ola@example.com: added", "paused", "Added the connection"]
+    assert (
+        told(database, Scope())
+        == told(database, Scope(frozenset({connection.id})))
+        == ["paused", "Added the connection"]
+    )
     assert told(database, Scope(frozenset({connection.id + 1}))) == []
 
 
@@ -55,7 +59,7 @@ def test_the_audit_is_paged_both_ways(database: Database, connection: Connection
         note(database, str(n), connection)
     first = audit_log.page(database, Scope())
     second = audit_log.page(database, Scope(), key=first.older)
-    assert [line.action for line in second.lines] == ["4", "3", "2", "1", "0", "added"]
+    assert [line.action for line in second.lines] == ["4", "3", "2", "1", "0", "Added the connection"]
     assert audit_log.page(database, Scope(), key=second.newer) == first
 
 
@@ -72,7 +76,7 @@ def test_what_is_in_the_audit_log_is_neither_changed_nor_deleted(
     database: Database, connection: Connection, statement: str
 ) -> None:
     refused(database, statement)
-    assert told(database, Scope(frozenset({connection.id}))) == ["added"]
+    assert told(database, Scope(frozenset({connection.id}))) == ["Added the connection"]
 
 
 def test_retention_deletes_no_entry_that_is_not_old_enough(database: Database, connection: Connection) -> None:
@@ -128,7 +132,7 @@ def test_erasing_a_connection_spares_the_entries_of_others(
     refused(database, "delete from audit_log", allow=partial(allow_erasure, connection_id=other.id))
     erase = partial(allow_erasure, connection_id=other.id)
     run(database, "delete from connections where name = 'Fjord AS'", allow=erase)
-    assert told(database, Scope()) == ["added"]
+    assert told(database, Scope()) == ["Added the connection"]
     assert audit_log.page(database, Scope()).lines[0].connection_id == connection.id
 
 
@@ -180,7 +184,11 @@ def test_the_export_is_a_line_of_json_for_each_entry_that_one_sees(
     lines = list(audit_log.export(database, Scope(), users=True))
     assert all(line.endswith("}\n") and line.count("\n") == 1 for line in lines)
     entries = [json.loads(line) for line in lines]
-    assert [entry["action"] for entry in entries] == ["added", "blåbær\n“paused”", "ola@example.com: added"]
+    assert [entry["action"] for entry in entries] == [
+        "Added the connection",
+        "blåbær\n“paused”",
+        "ola@example.com: added",
+    ]
     assert entries[1] == {
         "id": entries[0]["id"] + 1,
         "at": "2026-03-02T09:00:00+00:00",
@@ -189,6 +197,7 @@ def test_the_export_is_a_line_of_json_for_each_entry_that_one_sees(
         "connection_id": connection.id,
         "connection": connection.name,
         "job_id": None,
+        "record": None,
     }
     assert list(audit_log.export(database, Scope(frozenset({connection.id})))) == lines[:2]
     assert list(audit_log.export(database, Scope(frozenset({connection.id + 1})))) == []

@@ -221,7 +221,7 @@ def test_who_changed_what_is_kept_but_neither_secrets_nor_which_client_it_is(
     with database.transaction() as session:
         told = [(row.actor, str(row.action)) for row in session.scalars(select(AuditRow).order_by(AuditRow.id))]
     assert told == [
-        ("kari", "added"),
+        ("kari", "Added the connection"),
         ("ola", "Password: changed"),
         ("ola", "24SevenOffice client: changed"),
         ("ola", "Factoring id: (empty) → 10042"),

@@ -230,14 +230,14 @@ def test_the_health_counts_what_the_token_is_for(web: Web, container: Container,
 def test_the_audit_log_is_read_page_by_page(web: Web, tokens: Tokens, program: Program) -> None:
     everywhere = tokens.program(web.url)
     own = program.get("/audit-log").json()["items"]
-    assert [each["action"] for each in own] == ["added"]
+    assert [each["action"] for each in own] == ["Added the connection"]
     every = everywhere.get("/audit-log", limit=2).json()
     assert [each["action"].partition(":")[0] for each in every["items"]] == [
         "Created API token 2 (Partner ERP)",
         "Created API token 1 (Partner ERP)",
     ]
     rest = everywhere.get("/audit-log", limit=2, cursor=every["next"]).json()
-    assert ([each["action"] for each in rest["items"]], rest["next"]) == (["added"], None)
+    assert ([each["action"] for each in rest["items"]], rest["next"]) == (["Added the connection"], None)
 
 
 def test_a_job_tells_what_a_bookkeeper_knows_its_record_by(

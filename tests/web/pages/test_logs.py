@@ -1,11 +1,14 @@
 import json
+from datetime import timedelta
 
 from i18n.catalog import Language
+from i18n.formatting import OSLO
 from models.connections import alert_outbox
 from models.connections.alert_outbox import Alert, AlertType, DeliveryStatus
 from models.enums import Role
 from models.users import account_alerts
 from tests.factories import NOW, settings
+from tests.installation import failed_job
 from tests.web.conftest import Person, Web
 from worker.container import Container
 
@@ -39,10 +42,48 @@ def test_the_audit_log_is_downloaded_by_each_as_far_as_they_see_it(web: Web, con
     container.connections.pause(fjord.id, "Summer.", actor="test", now=NOW)
     one = web.as_(Role.VIEWER, connections=[web.connection.id], language=Language.NORWEGIAN)
     assert '<a href="/audit-log/export">' in one.get("/audit-log").text
-    assert actions(one) == ["added"]
+    assert actions(one) == ["Added the connection"]
     assert actions(one, company="Fjord AS") == []
     everybody = web.as_(Role.ADMINISTRATOR)
-    assert actions(web.as_(Role.OPERATOR)) == ["added", "added", "Paused: Summer."]
+    assert actions(web.as_(Role.OPERATOR)) == ["Added the connection", "Added the connection", "Paused: Summer."]
     assert len(actions(everybody)) > 3
-    assert actions(everybody, company="Fjord AS") == ["added", "Paused: Summer."]
+    assert actions(everybody, company="Fjord AS") == ["Added the connection", "Paused: Summer."]
     assert '<a href="/audit-log/export?company=Fjord+AS">' in everybody.get("/audit-log", company="Fjord AS").text
+
+
+def test_the_audit_log_is_filtered_by_who_what_and_when_and_names_the_record(
+    web: Web, container: Container
+) -> None:
+    job_id = failed_job(container, web.connection)
+    operator, administrator = web.as_(Role.OPERATOR), web.as_(Role.ADMINISTRATOR)
+    operator.post("/records/act", action="retry", job=str(job_id))
+    container.connections.pause(web.connection.id, "Summer.", actor="Kari@example.com", now=NOW)
+    page = administrator.get("/audit-log").text
+    assert f'<a href="/records/{job_id}">Invoice 1024</a>' in page
+    assert actions(administrator, topic="records") == ["Retry: Invoice 1024"]
+    assert actions(administrator, topic="pauses") == ["Paused: Summer."]
+    assert actions(administrator, topic="connections") == ["Added the connection"]
+    assert actions(administrator, topic="users", actor="test") == actions(administrator, topic="users")
+    assert len(actions(administrator, topic="users")) == 2
+    assert actions(operator, topic="users") == []
+    assert actions(administrator, actor="KARI@") == ["Paused: Summer."]
+    day = NOW.astimezone(OSLO).date()
+    before, after = (str(day + timedelta(days=each)) for each in (-1, 1))
+    assert actions(administrator, actor="kari", date_from=str(day), date_to=str(day)) == ["Paused: Summer."]
+    assert actions(administrator, actor="kari", date_to=before) == []
+    assert actions(administrator, actor="kari", date_from=after) == []
+    shown = administrator.get("/audit-log", topic="pauses").text.partition("<tbody>")[2]
+    assert ("Summer." in shown, "Retry" in shown) == (True, False)
+    assert "Sign-ins" not in operator.get("/audit-log").text
+
+
+def test_the_audit_log_is_downloaded_for_excel_in_the_words_of_its_reader(web: Web, container: Container) -> None:
+    failed_job(container, web.connection)
+    container.connections.pause(web.connection.id, "=1+1", actor="kari@example.com", now=NOW)
+    person = web.as_(Role.VIEWER, language=Language.NORWEGIAN)
+    answer = person.get("/audit-log/export", form="excel", topic="pauses")
+    assert answer.headers["Content-Type"] == "text/csv; charset=utf-8"
+    heading, line = answer.content.decode("utf-8-sig").splitlines()
+    assert heading == "Tidspunkt;Bruker;Firma;Post;Handling;Innførsel"
+    at = f"{NOW.astimezone(OSLO):%d.%m.%Y %H:%M:%S}"
+    assert line.rpartition(";")[0] == f"{at};kari@example.com;Demo AS;;Satt på pause: =1+1"
