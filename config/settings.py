@@ -156,6 +156,8 @@ class Settings(BeatSettings, MigrationSettings):
     """Days that it is kept what was told in mails"""
     audit_days: int = Field(1825, ge=30)
     """Days that it is kept who did what"""
+    reconciliation_days: int = Field(2192, ge=1)
+    """Days that reconciliations are kept, with what was accepted in them and why"""
     event_days: int = Field(30, ge=6)
     """Days that events for receivers are kept, with their deliveries"""
     receiver_private_networks: bool = False

@@ -39,7 +39,11 @@ class AuditTopic(StrEnum):
 
 TEMPLATES: Mapping[AuditTopic, Sequence[str]] = {
     AuditTopic.PAUSES: ("Paused: {", "Resumed"),
-    AuditTopic.RECONCILIATION: ("Sent from the reconciliation: {", "Accepted a difference: {"),
+    AuditTopic.RECONCILIATION: (
+        "Sent from the reconciliation: {",
+        "Accepted a difference: {",
+        "No longer accepted as a difference: {",
+    ),
     AuditTopic.SIGN_INS: ("Signed in ", "Sign-in rejected: "),
 }
 """How the sentences of a topic begin, where nothing else tells them."""

@@ -1,21 +1,26 @@
 """What a person does about a difference in the books: sends the invoice (again), or accepts it as known."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from sqlalchemy import and_, delete, select
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
 
 from i18n.messages import msg
 from models.admin.job_actions import ActionResult
+from models.admin.operations import Operation
 from models.database import Database
 from models.enums import EntityType, Lane, Record
 from models.inbox.job_updates import changed_by, concerns, fresh
 from models.inbox.transitions import Event
 from models.schema.audit_entries import add_entry
 from models.schema.statements import link_of, made_of, of_lane, upsert
-from models.schema.tables import AcceptanceRow, LinkRow, SyncJobRow
+from models.schema.tables import AcceptanceRow, LinkRow, OperationRow, SyncJobRow
+
+ACCEPTED = "accepted"
+"""Under which name the result of a reconciliation has what was accepted before it or in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,16 +68,78 @@ def resend(  # noqa: PLR0913 - all by name
     return ActionResult(1, frozenset({lane}))
 
 
-def accept(database: Database, connection_id: int, key: str, acceptance: Acceptance, *, name: str) -> None:
-    """Note that a difference is known, as it is now; it is one again when it changes."""
-    put = upsert(AcceptanceRow, {"connection_id": connection_id, "key": key}, asdict(acceptance))
+def accept(database: Database, operation: Operation, key: str, acceptance: Acceptance, *, name: str) -> None:
+    """Note that a difference is known, as it is now; it is one again when it changes.
+
+    It stands with the reconciliation in which it was accepted too, and stays there whatever becomes of it later.
+    """
+    put = upsert(AcceptanceRow, {"connection_id": operation.connection_id, "key": key}, asdict(acceptance))
     what = msg("Accepted a difference: {record} ({why})", record=name, why=acceptance.why)
     with database.transaction() as session:
+        kept = _kept(session, operation)
         session.execute(put)
-        add_entry(session, connection_id=connection_id, at=acceptance.at, actor=acceptance.actor, action=what)
+        _keep(session, operation, kept | {key: acceptance})
+        _audit(session, operation, what, actor=acceptance.actor, now=acceptance.at)
+
+
+def withdraw(database: Database, operation: Operation, key: str, *, name: str, actor: str, now: datetime) -> bool:
+    """Take back that a difference is known, here and in what is compared later; False where it is not."""
+    with database.transaction() as session:
+        kept = dict(_kept(session, operation))
+        before = kept.pop(key, None)
+        if before is None:
+            return False
+        row = AcceptanceRow
+        same = row.connection_id == operation.connection_id, row.key == key, row.fingerprint == before.fingerprint
+        session.execute(delete(row).where(*same))
+        _keep(session, operation, kept)
+        what = msg("No longer accepted as a difference: {record} ({why})", record=name, why=before.why)
+        _audit(session, operation, what, actor=actor, now=now)
+    return True
 
 
 def accepted(database: Database, connection_id: int) -> Mapping[str, Acceptance]:
-    query = select(AcceptanceRow).where(AcceptanceRow.connection_id == connection_id)
+    """Return what is known of a connection's books today, by the keys of the differences."""
     with database.transaction() as session:
-        return {row.key: made_of(Acceptance, row) for row in session.scalars(query)}
+        return _accepted(session, connection_id)
+
+
+def recorded(database: Database, operation: Operation) -> Mapping[str, Acceptance]:
+    """Return what was accepted in a reconciliation or before it; of an earlier release, what is today."""
+    kept = (operation.result or {}).get(ACCEPTED)
+    return accepted(database, operation.connection_id) if kept is None else from_json(kept)
+
+
+def as_json(acceptances: Mapping[str, Acceptance]) -> list[dict[str, str]]:
+    """Put acceptances into what the result of a reconciliation can hold."""
+    return [{"key": key, **asdict(each), "at": each.at.isoformat()} for key, each in acceptances.items()]
+
+
+def from_json(told: Iterable[Mapping[str, str]]) -> Mapping[str, Acceptance]:
+    return {
+        each["key"]: Acceptance(
+            each["fingerprint"], each["actor"], each["why"], datetime.fromisoformat(each["at"])
+        )
+        for each in told
+    }
+
+
+def _accepted(session: Session, connection_id: int) -> Mapping[str, Acceptance]:
+    query = select(AcceptanceRow).where(AcceptanceRow.connection_id == connection_id)
+    return {row.key: made_of(Acceptance, row) for row in session.scalars(query)}
+
+
+def _kept(session: Session, operation: Operation) -> dict[str, Acceptance]:
+    """Lock a reconciliation and return what is accepted in it."""
+    row = session.get_one(OperationRow, operation.id, with_for_update=True)
+    kept = (row.result or {}).get(ACCEPTED)
+    return dict(_accepted(session, operation.connection_id) if kept is None else from_json(kept))
+
+
+def _keep(session: Session, operation: Operation, acceptances: Mapping[str, Acceptance]) -> None:
+    row = session.get_one(OperationRow, operation.id)
+    row.result = {**(row.result or {}), ACCEPTED: as_json(acceptances)}
+
+
+def _audit(session: Session, operation: Operation, what: str, *, actor: str, now: datetime) -> None:
+    add_entry(session, connection_id=operation.connection_id, at=now, actor=actor, action=what)

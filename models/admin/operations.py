@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 
 from cryptography.fernet import InvalidToken
 from pydantic import SecretStr
-from sqlalchemy import ColumnElement, delete, exists, func, select, update
+from sqlalchemy import ColumnElement, and_, delete, exists, func, select, update
 from sqlalchemy.orm import Session, aliased
 
 from i18n.messages import msg
@@ -417,8 +417,12 @@ class Operations:
                 with suppress(InvalidToken):
                     row.secrets = self._locked(row, self._opened(row))
 
-    def delete_old(self, *, before: datetime) -> None:
-        self._database.execute(delete(OperationRow).where(OperationRow.requested_at < before))
+    def delete_old(self, *, before: datetime, reconciliations_before: datetime) -> None:
+        """Drop what was asked before an instant (UTC), and reconciliations with a report before another one."""
+        kept = OperationRow.type.in_(RECONCILIATIONS) & OperationRow.result.has_key("report")
+        old = and_(~func.coalesce(kept, False), OperationRow.requested_at < before)
+        old |= OperationRow.requested_at < min(before, reconciliations_before)
+        self._database.execute(delete(OperationRow).where(old))
 
     def _expect_few_logins(
         self, session: Session, connection_id: int, *, now: datetime, without: OperationRow | None = None

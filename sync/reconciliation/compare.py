@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 
 from models.admin import discrepancies
+from models.admin.operations import Operation
 from models.connections.account_ranges import AccountRanges
 from models.database import Database
 from models.enums import EntityType
@@ -53,6 +54,19 @@ def reconcile(context: SyncContext, first: date, last: date) -> ReconciliationRe
 def without_accepted(database: Database, connection_id: int, report: ReconciliationReport) -> ReconciliationReport:
     accepted = discrepancies.accepted(database, connection_id)
     return report.without_accepted({(key, each.fingerprint) for key, each in accepted.items()})
+
+
+def recorded_report(database: Database, operation: Operation) -> ReconciliationReport | None:
+    """Return what a reconciliation found, without what was accepted in it; None where it found nothing.
+
+    It stays as it is, whatever is compared and accepted elsewhere later.
+    """
+    found = (operation.result or {}).get("report")
+    if found is None:
+        return None
+    known = discrepancies.recorded(database, operation)
+    report = ReconciliationReport.from_json(found)
+    return report.without_accepted({(key, each.fingerprint) for key, each in known.items()})
 
 
 def month_of(day: date) -> tuple[date, date]:

@@ -242,6 +242,10 @@ class ReconciliationReport:
     def all_discrepancies(self) -> Sequence[Discrepancy]:
         return (*self.discrepancies, *(self.expenses.discrepancies if self.expenses else ()))
 
+    @property
+    def all_accepted(self) -> Sequence[Discrepancy]:
+        return (*self.accepted, *(self.expenses.accepted if self.expenses else ()))
+
     def without_accepted(self, known: Collection[tuple[str, str]]) -> ReconciliationReport:
         """Set apart what somebody has accepted: the pairs of key and fingerprint."""
         sides: tuple[list[Discrepancy], list[Discrepancy]] = ([], [])

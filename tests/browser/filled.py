@@ -44,6 +44,7 @@ NO_PAGES = (
     "/audit-log/export",
     "/records/export",
     "/expenses/export",
+    "/reconciliations/",
 )
 """What is for programs, and the way to a provider of identities, which nobody has set up here."""
 

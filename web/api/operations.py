@@ -22,7 +22,7 @@ from models.users.tokens import TokenScope
 from sync.diagnostics.findings import CheckStatus, Finding
 from sync.onboarding.backfill import ENTITY_TYPES
 from sync.onboarding.preview import PlannedAction
-from sync.reconciliation.compare import without_accepted
+from sync.reconciliation.compare import recorded_report
 from sync.reconciliation.report import DiscrepancyType, ReconciliationReport
 from web.api.caller import MAX_CONNECTION_ID, Caller, RequireScope, accepted
 from web.api.problems import ProblemError, invalid
@@ -436,7 +436,7 @@ def _result(caller: Caller, operation: Operation, result: dict[str, Any]) -> Res
     findings = [Finding.from_json(each) for each in result.get("findings", [])]
     own_login = operation.type is OperationType.CLIENTS and operation.actor == str(caller.actor)
     sees_clients = own_login or caller.token.scope.connections is None
-    compared = _reconciliation(caller, operation, result.get("report"))
+    compared = _reconciliation(caller, operation)
     agree = compared is None or all(each.agree for each in (compared.invoices, compared.expenses) if each)
     wrong = any(each.status is CheckStatus.BAD for each in findings) or bool(result.get("outdated"))
     return Result(
@@ -462,10 +462,10 @@ def _result(caller: Caller, operation: Operation, result: dict[str, Any]) -> Res
     )
 
 
-def _reconciliation(caller: Caller, operation: Operation, told: dict[str, Any] | None) -> Reconciliation | None:
-    if told is None:
+def _reconciliation(caller: Caller, operation: Operation) -> Reconciliation | None:
+    report = recorded_report(caller.database, operation)
+    if report is None:
         return None
-    report = without_accepted(caller.database, operation.connection_id, ReconciliationReport.from_json(told))
     expenses = _report(caller, report.expenses) if report.expenses else None
     return Reconciliation(
         first=report.first, last=report.last, invoices=_report(caller, report), expenses=expenses

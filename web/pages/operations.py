@@ -10,12 +10,14 @@ from models.admin import discrepancies
 from models.admin.discrepancies import Acceptance
 from models.admin.operations import RECONCILIATIONS, Operation, OperationType
 from models.enums import EntityType, Record, titled
-from sync.reconciliation.compare import without_accepted
+from sync.reconciliation.compare import recorded_report
 from sync.reconciliation.report import Discrepancy, ReconciliationReport
 from sync.rules.normalization import clean
 from web.dependencies import Form, text
+from web.exports import send_file
 from web.security.auth import Operator, Reader, UserContext
 from web.views.diagnostics import OperationView
+from web.views.reconciliation_sheet import reconciliation_sheet
 from web.views.settings_form import TITLES
 from worker import dispatch
 
@@ -29,6 +31,7 @@ DONE = {
     "brought": msg("Queued for syncing. We check Moment first, so nothing is created twice."),
     "voucher-busy": msg("This voucher is being processed right now, so nothing was done. Try again in a minute."),
     "accepted": msg("Accepted. We'll flag it again if it changes."),
+    "withdrawn": msg("No longer accepted. It is shown as a difference again."),
     "gone": msg("Nothing was done: this is no longer a difference, or it can't be sent."),
 }
 UNEXPLAINED = msg("Enter a reason to accept this difference.")
@@ -69,7 +72,7 @@ def _page(context: UserContext, operation: Operation, *, unexplained: str = "") 
         titles=TITLES,
         done=DONE.get(context.take_notice(keep=operation.result is None).code),
         report=report_of(context, operation),
-        accepted=discrepancies.accepted(context.database, operation.connection_id),
+        accepted=discrepancies.recorded(context.database, operation),
         max_shown=MAX_SHOWN,
         unexplained=unexplained,
         errors={"why": UNEXPLAINED} if unexplained else {},
@@ -78,9 +81,11 @@ def _page(context: UserContext, operation: Operation, *, unexplained: str = "") 
 
 @router.post("/operations/{operation_id}/resolve")
 def resolve(context: Operator, operation_id: OperationId, form: Form) -> Response:
-    """Send the invoice or voucher of a discrepancy (again), or accept the discrepancy as known."""
+    """Send the invoice or voucher of a discrepancy (again), accept the discrepancy as known, or take that back."""
     operation = _operation(context, operation_id, *RECONCILIATIONS)
     report, key = report_of(context, operation), text(form, "key")
+    if text(form, "action") == "withdraw":
+        return context.redirect(f"/operations/{operation_id}", _withdraw(context, operation, report, key))
     discrepancy = next((each for each in (report.all_discrepancies if report else ()) if each.key == key), None)
     if discrepancy is None:
         done = "gone"
@@ -91,6 +96,22 @@ def resolve(context: Operator, operation_id: OperationId, form: Form) -> Respons
     else:
         return _page(context, operation, unexplained=key)
     return context.redirect(f"/operations/{operation_id}", done)
+
+
+@router.get("/reconciliations/{operation_id}/export")
+def export(context: Reader, operation_id: OperationId) -> Response:
+    """Send a reconciliation for Excel, as it was made and with what was accepted in it."""
+    operation = _operation(context, operation_id, *RECONCILIATIONS)
+    report = report_of(context, operation)
+    if report is None:
+        raise HTTPException(status.HTTP_400_BAD_REQUEST)
+    name = context.connections.get_shown(operation.connection_id).name
+    accepted = discrepancies.recorded(context.database, operation)
+    lines = reconciliation_sheet(
+        report, operation, accepted, connection=name, language=context.current_user.language
+    )
+    file_name = f"reconciliation-{operation_id}-{report.first}-{report.last}.csv"
+    return send_file(context, lines, name=file_name, media_type="text/csv; charset=utf-8")
 
 
 def request_operation(
@@ -111,10 +132,7 @@ def request_diagnostics(context: UserContext, connection_id: int, *, done: str =
 
 def report_of(context: UserContext, operation: Operation) -> ReconciliationReport | None:
     """Return what a reconciliation found, without what is accepted by now; None where there is nothing."""
-    found = (operation.result or {}).get("report")
-    if found is None:
-        return None
-    return without_accepted(context.database, operation.connection_id, ReconciliationReport.from_json(found))
+    return recorded_report(context.database, operation)
 
 
 def _send(context: UserContext, operation: Operation, discrepancy: Discrepancy) -> str:
@@ -140,8 +158,19 @@ def _send(context: UserContext, operation: Operation, discrepancy: Discrepancy) 
 def _accept(context: UserContext, operation: Operation, discrepancy: Discrepancy, *, why: str) -> str:
     acceptance = Acceptance(discrepancy.fingerprint, context.actor, why, context.now)
     name = _name(discrepancy)
-    discrepancies.accept(context.database, operation.connection_id, discrepancy.key, acceptance, name=name)
+    discrepancies.accept(context.database, operation, discrepancy.key, acceptance, name=name)
     return "accepted"
+
+
+def _withdraw(context: UserContext, operation: Operation, report: ReconciliationReport | None, key: str) -> str:
+    known = report.all_accepted if report else ()
+    discrepancy = next((each for each in known if each.key == key), None)
+    if discrepancy is None:
+        return "gone"
+    withdrawn = discrepancies.withdraw(
+        context.database, operation, key, name=_name(discrepancy), actor=context.actor, now=context.now
+    )
+    return "withdrawn" if withdrawn else "gone"
 
 
 def _name(discrepancy: Discrepancy) -> str:

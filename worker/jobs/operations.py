@@ -11,6 +11,8 @@ import structlog
 from pydantic import SecretStr
 
 from i18n.messages import msg
+from models.admin import discrepancies
+from models.admin.discrepancies import ACCEPTED
 from models.admin.operations import RECONCILIATIONS, Operation, OperationResult, OperationType
 from models.connections.repository import Connection
 from models.database import DatabaseUnavailableError
@@ -146,7 +148,8 @@ def _diagnosed(container: Container, _operation: Operation, connection: Connecti
 def _reconciled(container: Container, operation: Operation, connection: Connection) -> OperationResult:
     first, last = (date.fromisoformat(operation.input[name]) for name in ("first", "last"))
     report = reconcile(container.open_context(connection, refuse_writes), first, last)
-    return {"findings": [], "report": report.as_json()}
+    known = discrepancies.accepted(container.database, connection.id)
+    return {"findings": [], "report": report.as_json(), ACCEPTED: discrepancies.as_json(known)}
 
 
 def _saved(container: Container, operation: Operation, _connection: Connection) -> OperationResult:

@@ -290,11 +290,27 @@ def test_the_last_operation_of_a_type_is_found(operations: Operations, connectio
 def test_old_operations_are_neither_run_nor_kept(operations: Operations, connection: Connection) -> None:
     number = operations.request(OperationType.DIAGNOSTICS, connection.id, actor="kari", now=NOW)
     assert operations.pending(since=NOW + timedelta(seconds=1)) == []
-    operations.delete_old(before=NOW)
+    operations.delete_old(before=NOW, reconciliations_before=NOW)
     assert operations.get(number)
-    operations.delete_old(before=NOW + timedelta(seconds=1))
+    operations.delete_old(before=NOW + timedelta(seconds=1), reconciliations_before=NOW)
     assert operations.get(number) is None
     operations.complete(number, {}, now=NOW)
+
+
+def test_a_reconciliation_with_a_report_is_kept_longer(operations: Operations, connection: Connection) -> None:
+    kinds = (OperationType.RECONCILIATION, OperationType.MONTHLY_RECONCILIATION, OperationType.DIAGNOSTICS)
+    made, failed = {}, {}
+    for kind in kinds:
+        made[kind] = operations.request(kind, connection.id, actor="kari", now=NOW)
+        operations.complete(made[kind], {"findings": [], "report": {}}, now=NOW)
+        failed[kind] = operations.request(kind, connection.id, actor="kari", now=NOW)
+        operations.complete(failed[kind], {"findings": []}, now=NOW)
+    later = NOW + timedelta(seconds=1)
+    operations.delete_old(before=later, reconciliations_before=NOW)
+    assert [bool(operations.get(each)) for each in made.values()] == [True, True, False]
+    assert not any(map(operations.get, failed.values()))
+    operations.delete_old(before=later, reconciliations_before=later)
+    assert not any(map(operations.get, made.values()))
 
 
 def acquire(operations: Operations, number: int, *, now: datetime = NOW) -> UUID | None:

@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from models.admin import job_actions
+from models.admin import discrepancies, job_actions
 from models.admin.operations import OperationType
 from models.enums import EntityType, JobState, Lane, Record, Role
 from models.inbox import leases, links
@@ -15,7 +15,7 @@ from models.inbox.links import Link
 from sync.reconciliation.report import ReconciliationReport, Total
 from tests.installation import EXPENSE_KEY, compared, messages
 from tests.web.conftest import Person, Web
-from tests.web.form_filling import error_at, summary_of
+from tests.web.form_filling import error_at, forms_to, summary_of
 from web.pages.connection import RECONCILIATIONS_SHOWN
 from worker import tasks
 from worker.container import Container, clock
@@ -143,7 +143,7 @@ def test_what_is_accepted_is_known_with_who_and_why_until_it_changes(
         page = person.get(where).text
         assert "Accepted differences" in page
         assert "Entered by the accountant. (operator-" in page
-        assert 'value="voucher/2026-101-17"' not in page
+        assert page.count('value="voucher/2026-101-17"') == 1  # to undo it
     assert "Accepted a difference: Voucher 17/2026" in web.as_(Role.ADMINISTRATOR).get("/audit-log").text
     person.post(f"{place}/resolve", key="invoice/9", action="accept", why="Paid in cash.")
     assert "Reconciled – no differences" in person.get(place).text
@@ -214,3 +214,74 @@ def _state(container: Container, web: Web) -> JobState:
     job = job_actions.find(container.database, web.connection.id, INVOICE)
     assert job
     return job.state
+
+
+def test_a_reconciliation_stays_as_it_is_whatever_is_accepted_elsewhere_later(
+    web: Web, person: Person, container: Container, place: str
+) -> None:
+    accept = {"key": "voucher/2026-101-17", "action": "accept"}
+    person.post(f"{place}/resolve", **accept, why="Entered by the accountant.")
+    later = f"/operations/{compared(container, web.connection)}"
+    person.post(f"{later}/resolve", **accept, why="Another reason.")
+    assert "Entered by the accountant." in person.get(place).text
+    person.post(f"{later}/resolve", key="voucher/2026-101-17", action="withdraw")
+    assert "Accepted differences" not in person.get(later).text
+    page = person.get(place).text
+    assert "Entered by the accountant." in page
+    assert "Another reason." not in page
+
+
+def test_what_was_accepted_before_stands_in_a_reconciliation_too(
+    web: Web, person: Person, container: Container, place: str
+) -> None:
+    person.post(f"{place}/resolve", key="voucher/2026-101-17", action="accept", why="By the accountant.")
+    later = compared(container, web.connection)
+    operation = container.operations.get(later)
+    assert operation
+    assert discrepancies.recorded(container.database, operation)["voucher/2026-101-17"].why == "By the accountant."
+    assert "By the accountant." in person.get(f"/operations/{later}").text
+
+
+def test_an_acceptance_is_taken_back_and_the_audit_log_says_so(
+    web: Web, person: Person, container: Container, place: str
+) -> None:
+    person.post(f"{place}/resolve", key="invoice/9", action="accept", why="Paid in cash.")
+    page = person.get(place)
+    assert "withdraw" in forms_to(page, f"{place}/resolve")
+    undone = person.post(f"{place}/resolve", key="invoice/9", action="withdraw")
+    page = person.get(undone.headers["Location"])
+    assert "No longer accepted." in page.text
+    assert "Accepted differences" not in page.text
+    assert discrepancies.accepted(container.database, web.connection.id) == {}
+    said = web.as_(Role.ADMINISTRATOR).get("/audit-log", topic="reconciliation").text
+    assert "No longer accepted as a difference: Invoice 1024 (Paid in cash.)" in said
+    again = person.post(f"{place}/resolve", key="invoice/9", action="withdraw")
+    assert "Nothing was done" in person.get(again.headers["Location"]).text
+    assert "withdraw" not in forms_to(web.as_(Role.VIEWER).get(place), f"{place}/resolve")
+
+
+def test_a_reconciliation_is_downloaded_for_excel_as_it_was(
+    web: Web, person: Person, container: Container
+) -> None:
+    number = compared(container, web.connection, with_expenses=True)
+    person.post(f"/operations/{number}/resolve", key="invoice/9", action="accept", why="Paid in cash.")
+    viewer = web.as_(Role.VIEWER)
+    address = f"/reconciliations/{number}/export"
+    assert f'href="{address}"' in viewer.get(f"/operations/{number}").text
+    answer = viewer.get(address)
+    assert answer.headers["Content-Type"] == "text/csv; charset=utf-8"
+    name = f'filename="reconciliation-{number}-2026-10-01-2026-10-31.csv"'
+    assert name in answer.headers["Content-Disposition"]
+    lines = [line.split(";") for line in answer.content.decode("utf-8-sig").splitlines()]
+    rows = {(line[0], line[1]): dict(zip(lines[0], line, strict=True)) for line in lines[1:]}
+    assert rows["Reconciliation", "Company"]["Description"] == "Demo AS"
+    assert rows["Reconciliation", "Reconciled by"]["Description"] == "kari@example.com"
+    assert rows["Reconciliation", "Result"]["Description"] == "2 differences"
+    known = rows["Accepted difference", "Invoice 1024"]
+    assert (known["Reason"], known["Difference (NOK)"]) == ("Paid in cash.", "2400,00")
+    assert known["Accepted by"].startswith("operator-")
+    assert rows["Difference", "Invoice 77"]["Voucher"] == "17/2026"
+    assert rows["Difference", "Expense F-77"]["Difference (NOK)"] == "1250,00"
+    assert rows["Total", "Expense"]["24SevenOffice (NOK)"] == "1250,00"
+    asked = person.post(f"/connections/{web.connection.id}/compare", month="2026-02").headers["Location"]
+    assert viewer.get(f"/reconciliations/{asked.rpartition('/')[2]}/export").status_code == 400
