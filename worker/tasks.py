@@ -103,6 +103,7 @@ def send_reminders() -> None:
     stalled.queue_alerts(container.database, container.connections.all(), now=container.clock())
     reminders.queue_overdue(container.database, now=container.clock())
     reminders.queue_reminders(container.database, now=container.clock())
+    reminders.queue_key_reminders(container.database, now=container.clock())
     reminders.queue_digests(container.database, now=container.clock())
     dispatch.dispatch_operations(monthly_reconciliation.due(container))
 

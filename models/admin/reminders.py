@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from i18n.formatting import OSLO
 from i18n.messages import Message, joined, msg
 from models.connections.alert_outbox import Alert, AlertType, queue_alert
+from models.connections.repository import API_KEY_LIFETIME, NOT_STARTED
 from models.database import Database
 from models.enums import EntityType, JobState, Outcome, Record
 from models.inbox import due, missed_webhooks
@@ -17,6 +18,9 @@ from models.schema.tables import AlertRow, AttemptRow, ConnectionRow, SyncJobRow
 
 REMINDER_DELAYS = (timedelta(days=1), timedelta(days=7), timedelta(days=14))
 """How long after a change began to need a person each reminder of it is sent."""
+
+KEY_NOTICES = tuple(timedelta(days=days) for days in (30, 14, 3))
+"""How long before Moment's key ends each mail about it is sent."""
 
 OVERDUE_AFTER = timedelta(days=1)
 """How long a job is unfinished before somebody is told: longer than any wait that ends by itself."""
@@ -87,6 +91,46 @@ def _overdue(job: SyncJobRow) -> Message:
     since = job.unfinished_since.astimezone(OSLO) if job.unfinished_since else job.received_at
     sentence = msg("It has been waiting to sync since {time}.", time=f"{since:%d.%m.%Y %H:%M}")
     return joined(sentence, job.message, between=" ") if job.message else sentence
+
+
+def queue_key_reminders(database: Database, *, now: datetime) -> int:
+    """Queue an alert 30, 14 and 3 days before Moment's key ends at a connection, and return how many there are.
+
+    Each is queued once, and one that was missed by more than the time to the next is not.
+    """
+    ends = ConnectionRow.api_key_saved_at + API_KEY_LIFETIME
+    query = (
+        select(ConnectionRow)
+        .where(ConnectionRow.paused_because != NOT_STARTED, ends > now, ends <= now + max(KEY_NOTICES))
+        .order_by(ConnectionRow.id)
+        .with_for_update(skip_locked=True, key_share=True)
+    )
+    with database.transaction() as session:
+        return sum(_remind_of_key(session, connection, now) for connection in session.scalars(query).all())
+
+
+def _remind_of_key(session: Session, connection: ConnectionRow, now: datetime) -> bool:
+    assert connection.api_key_saved_at  # noqa: S101 - by the query
+    ends = connection.api_key_saved_at + API_KEY_LIFETIME
+    begun = max(ends - notice for notice in KEY_NOTICES if ends - notice <= now)
+    told = exists().where(
+        AlertRow.connection_id == connection.id, AlertRow.type == AlertType.API_KEY, AlertRow.created_at >= begun
+    )
+    if session.scalar(select(told)):
+        return False
+    alert = Alert(
+        AlertType.API_KEY,
+        msg("API key of {connection}", connection=connection.name),
+        msg(
+            "The Moment API key of {connection} expires on {day} at the latest. Nothing is synced after that.",
+            connection=connection.name,
+            day=f"{ends.astimezone(OSLO):%d.%m.%Y}",
+        ),
+        msg("Create a new API key in Moment, and enter it in the connection's settings."),
+        tuple(connection.settings["error_emails"]),
+    )
+    queue_alert(session, connection.id, alert, job_id=None, now=now)
+    return True
 
 
 def queue_digests(database: Database, *, now: datetime) -> int:

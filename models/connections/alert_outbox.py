@@ -28,6 +28,7 @@ class AlertType(StrEnum):
     ``PAUSED``, ``OUTAGE``, ``STALLED``, ``RATE_LIMITED`` and ``RECOVERED`` are about a connection:
     its settings must be mended, its systems do not answer, no poll goes through, their requests are used up, it
     works again. ``WEBHOOK`` says that its webhook names what is not there.
+    ``API_KEY`` says that Moment's key ends soon.
     ``RECEIVER`` is about an event receiver that is sent nothing more.
     ``CLOCK`` is about a server of the integration whose clock is wrong. ``DIGEST`` tells of the
     connection's week, ``RECONCILIATION`` whether the books of its month agree.
@@ -40,6 +41,7 @@ class AlertType(StrEnum):
     REMINDER = "reminder"
     OVERDUE = "overdue"
     WEBHOOK = "webhook"
+    API_KEY = "api_key"
     RECEIVER = "receiver"
     OUTAGE = "outage"
     STALLED = "stalled"

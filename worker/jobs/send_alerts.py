@@ -16,7 +16,13 @@ from worker.container import Container
 
 log = structlog.get_logger()
 
-OF_THEIR_OWN = {AlertType.CLOCK, AlertType.WEBHOOK, AlertType.DIGEST, AlertType.RECONCILIATION}
+OF_THEIR_OWN = {
+    AlertType.CLOCK,
+    AlertType.WEBHOOK,
+    AlertType.API_KEY,
+    AlertType.DIGEST,
+    AlertType.RECONCILIATION,
+}
 """Alerts about a connection that say nothing of whether it works."""
 
 PAUSE_BETWEEN_EMAILS = timedelta(minutes=5)

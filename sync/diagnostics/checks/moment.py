@@ -110,7 +110,8 @@ def api_key(target: Target) -> Iterator[Finding]:
         ends=f"{ends:%d.%m.%Y}",
     )
     if ends - target.now > RENEWAL_NOTICE:
-        yield unknown(what, remedy, setting="moment_api_key")
+        reminded = msg("The alert recipients get an email 30, 14 and 3 days before.")
+        yield unknown(what, reminded, setting="moment_api_key")
     else:
         renew = msg("Create a new API key in Moment, and enter it in the connection's settings.")
         yield bad(what, renew, setting="moment_api_key")

@@ -2,12 +2,13 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from i18n.formatting import OSLO
 from models.admin import job_actions, reminders
 from models.admin.job_filter import JobFilter
 from models.admin.job_list import JobView
 from models.connections import alert_outbox
 from models.connections.alert_outbox import AlertType
-from models.connections.repository import Connection, Connections
+from models.connections.repository import API_KEY_LIFETIME, Connection, Connections
 from models.database import Database
 from models.enums import EntityType, JobState, Lane, Outcome, Record
 from models.inbox import due, leases, missed_webhooks
@@ -223,3 +224,29 @@ def test_who_wants_it_hears_once_a_week_how_it_went(
         f"Synced customers: 0, projects: 0, invoices: {n}, cost vouchers: 0. Records that need attention: 0."
         for n in (1, 0)
     ]
+
+
+def test_a_key_of_moment_that_ends_is_mailed_of_thirty_fourteen_and_three_days_before(
+    database: Database, connections: Connections, connection: Connection
+) -> None:
+    ends = NOW + API_KEY_LIFETIME
+
+    def mailed(since: datetime) -> list[int]:
+        return [n for n in range(40, -3, -1) if reminders.queue_key_reminders(database, now=since - n * DAY)]
+
+    connections.update(connection.id, {"moment_api_key": "another"}, actor="kari", now=NOW)
+    assert mailed(ends) == [30, 14, 3]
+    (alert, *_) = alert_outbox.pending_alerts(database, "books@example.com")
+    assert alert.type is AlertType.API_KEY
+    assert f"{ends.astimezone(OSLO):%d.%m.%Y}" in alert.message
+    connections.update(connection.id, {"moment_api_key": "a third"}, actor="kari", now=ends)
+    assert mailed(ends + API_KEY_LIFETIME) == [30, 14, 3]
+    assert len(told(database)) == 6
+
+
+def test_after_a_standstill_a_key_that_ends_is_mailed_of_once(
+    database: Database, connections: Connections, connection: Connection
+) -> None:
+    connections.update(connection.id, {"moment_api_key": "another"}, actor="kari", now=NOW)
+    late = NOW + API_KEY_LIFETIME - 2 * DAY
+    assert [reminders.queue_key_reminders(database, now=late) for _ in range(3)] == [1, 0, 0]
