@@ -20,6 +20,7 @@ from models.enums import EntityType
 from models.inbox.missed_webhooks import ModifiedRecord
 from sync.errors import SyncError
 from sync.records import (
+    Address,
     BookedVouchers,
     Company,
     CompanyDraft,
@@ -158,6 +159,9 @@ class Erp(SupplierVouchers, Protocol):
 
     def existing_companies(self, numbers: Collection[int]) -> Collection[int]:
         """Return which of these customers and suppliers there are, in one call; what is gone is in no register."""
+
+    def addresses(self, numbers: Collection[int]) -> Mapping[int, Address]:
+        """Read the postal addresses of those of these customers that have one, in one call."""
 
     def all_companies(self) -> Collection[Company]:
         """Return all customers and suppliers that there are at this moment.

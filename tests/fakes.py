@@ -14,6 +14,7 @@ from models.inbox.leases import AttemptResult, Lease, SyncJob
 from models.inbox.missed_webhooks import ModifiedRecord
 from sync.errors import OutcomeUnknownError, RejectedError, SyncError
 from sync.records import (
+    Address,
     BookedVouchers,
     Company,
     CompanyDraft,
@@ -237,6 +238,11 @@ class FakeErp(FakeSupplierVouchers):
     def existing_companies(self, numbers: Collection[int]) -> Collection[int]:
         with self.call("existing_companies"):
             return self.companies.keys() & set(numbers)
+
+    def addresses(self, numbers: Collection[int]) -> Mapping[int, Address]:
+        with self.call("addresses"):
+            saved = {number: each[-1] for number in numbers if (each := self.details.get(number))}
+            return {number: each.addresses[0] for number, each in saved.items() if each and each.addresses}
 
     def all_companies(self) -> Collection[Company]:
         with self.call("all_companies"):

@@ -9,7 +9,7 @@ anything.
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import TypeAdapter
 from zeep.helpers import serialize_object
@@ -65,6 +65,13 @@ def read(session: Session, number: int) -> Company | None:
 def detailed(session: Session, numbers: Sequence[int]) -> list[Company]:
     """Read the customers and suppliers with these numbers, with all that they are recognized by (GetCompanies)."""
     return _search(session, MORE_PROPERTIES, CompanyIds={"int": list(numbers)})
+
+
+def addresses(session: Session, numbers: Sequence[int]) -> dict[int, Address]:
+    """Read an address of each of these customers that has one: where post goes, else visitors (GetCompanies)."""
+    found = _answers(session, ("Id", "Addresses"), CompanyIds={"int": list(numbers)})
+    first = {each.Id: _first_address(each.Addresses) for each in found if each.Id}
+    return {number: address for number, address in first.items() if address}
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,6 +245,17 @@ def _address(address: Address) -> dict[str, str | None]:
         "PostalArea": address.city or None,  # assumption S29
         "Country": address.country or None,
     }
+
+
+def _first_address(there: SoapValue) -> Address | None:
+    uses: tuple[Literal["post", "visit", "invoice", "delivery"], ...] = ("post", "visit", "invoice", "delivery")
+    for use in uses:
+        if told := getattr(there, use.capitalize(), None):
+            parts = [(each or "")[:MAX_NAME_LENGTH] for each in (told.Street, told.PostalCode, told.PostalArea)]
+            if any(parts):
+                street, postal_code, city = parts
+                return Address(use, street, postal_code, city, (told.Country or "")[:MAX_NAME_LENGTH])
+    return None
 
 
 def _answer(answers: Sequence[SoapValue], draft: CompanyDraft, place: int) -> SoapValue:

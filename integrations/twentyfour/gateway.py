@@ -17,6 +17,7 @@ from integrations.twentyfour.session import Login, Session, SessionStore
 from models.connections.settings import ConnectionSettings
 from sync.errors import SyncError
 from sync.records import (
+    Address,
     Company,
     CompanyDraft,
     ExistingProject,
@@ -105,6 +106,9 @@ class TwentyFourGateway(LedgerGateway):
         found = {company.number for company in customers.detailed(self._session, list(numbers))}
         self._customers.drop(set(numbers) - found)
         return found
+
+    def addresses(self, numbers: Collection[int]) -> Mapping[int, Address]:
+        return customers.addresses(self._session, list(numbers))
 
     def save_project(self, draft: ProjectDraft) -> None:
         settings = self._settings

@@ -240,7 +240,7 @@ def apply_event(
         session.execute(delete(MatchQuestionRow).where(*noted))
     for row in rows:
         add_entry(session, **audit_entry(row, deed))
-    if event is Event.REOPENED_UNSOLVED:
+    if event in (Event.REOPENED_UNSOLVED, Event.ASKED_AGAIN):
         _record(session, EventType.JOB_NEEDS_ATTENTION, rows, now=deed.at)
     if event is Event.DISMISSED:
         _record(session, EventType.JOB_DISMISSED, rows, now=deed.at, resolved=resolved)

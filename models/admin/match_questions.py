@@ -8,26 +8,33 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from i18n.messages import Message, msg
-from models.admin.job_actions import ActionResult, JobAction, audit_entry
+from models.admin.job_actions import ActionResult, JobAction, apply_event, audit_entry
 from models.database import Database
 from models.enums import EntityType, JobState, Lane, Record, titled
-from models.inbox.job_updates import update_by
+from models.inbox import links
+from models.inbox.job_updates import concerns, update_by
 from models.inbox.transitions import Event
 from models.schema.audit_entries import add_entry
 from models.schema.locks import locked
-from models.schema.statements import job_of, upsert
-from models.schema.tables import MatchQuestionRow, SyncJobRow
+from models.schema.statements import job_of, link_of, upsert
+from models.schema.tables import LinkRow, MatchQuestionRow, SyncJobRow
 
 NEW = "new"
 """The answer that it is none of the candidates."""
 
-ERROR_CODES = frozenset({"which_customer", "project_taken"})
+ERROR_CODE_BY_TYPE = {EntityType.CUSTOMER: "which_customer", EntityType.PROJECT: "project_taken"}
+ERROR_CODES = frozenset(ERROR_CODE_BY_TYPE.values())
 """The reasons of changes that wait for an answer."""
+
+UNDONE = msg("The match was undone.")
+CHOOSE_AGAIN = msg("Open the record and choose the matching record again.")
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A record of 24SevenOffice that may be meant; ``email`` may be several. A project has a customer's number.
+    """A record of 24SevenOffice that may be meant, or the one of Moment that is asked about.
+
+    ``email`` may be several, ``address`` is in one line. A project has a customer's number.
 
     ``note`` says what speaks against it: supplier, inactive, closed or taken (by another record of Moment); or
     what a flow has to keep in mind until a person has acted.
@@ -39,20 +46,59 @@ class Candidate:
     email: str = ""
     customer_number: str = ""
     note: str = ""
+    address: str = ""
 
 
-def ask(session: Session, job_id: int, candidates: Sequence[Candidate], *, now: datetime) -> None:
+@dataclass(frozen=True, slots=True)
+class MatchQuestion:
+    """What is asked about a record. ``moment_record`` is None where an earlier release asked."""
+
+    candidates: Sequence[Candidate] = ()
+    moment_record: Candidate | None = None
+
+    def candidate(self, number: str) -> Candidate | None:
+        return next((each for each in self.candidates if each.number == number), None)
+
+    def choices(self, entity_type: EntityType) -> set[str]:
+        return _choices(entity_type, {each.number for each in self.candidates})
+
+
+def ask(
+    session: Session,
+    job_id: int,
+    candidates: Sequence[Candidate],
+    *,
+    moment_record: Candidate | None = None,
+    now: datetime,
+) -> None:
     """Ask which of the candidates the record of a change is; what was answered before is void."""
-    asked = {"asked_at": now, "candidates": [asdict(each) for each in candidates], "answer": None}
+    asked = {
+        "asked_at": now,
+        "candidates": [_as_json(each) for each in candidates],
+        "addresses": {each.number: each.address for each in candidates if each.address},
+        "moment_record": asdict(moment_record) if moment_record else None,
+        "answer": None,
+    }
     session.execute(upsert(MatchQuestionRow, {"job_id": job_id}, asked))
+
+
+def open_question(database: Database, job_id: int) -> MatchQuestion | None:
+    """Return what is asked about the record of a change; None where it waits for no answer."""
+    columns = MatchQuestionRow.candidates, MatchQuestionRow.addresses, MatchQuestionRow.moment_record
+    query = select(*columns).join(SyncJobRow, SyncJobRow.id == MatchQuestionRow.job_id)
+    open_ = SyncJobRow.state == JobState.NEEDS_ATTENTION, SyncJobRow.error_code.in_(ERROR_CODES)
+    row = next(iter(database.rows(query.where(MatchQuestionRow.job_id == job_id, *open_))), None)
+    if row is None or not row.candidates:
+        return None
+    addresses = row.addresses or {}
+    candidates = [Candidate(**each, address=addresses.get(each["number"], "")) for each in row.candidates]
+    return MatchQuestion(candidates, Candidate(**row.moment_record) if row.moment_record else None)
 
 
 def candidates_of(database: Database, job_id: int) -> Sequence[Candidate]:
     """Return the candidates of a change whose question is open; none where it waits for no answer."""
-    query = select(MatchQuestionRow.candidates).join(SyncJobRow, SyncJobRow.id == MatchQuestionRow.job_id)
-    open_ = SyncJobRow.state == JobState.NEEDS_ATTENTION, SyncJobRow.error_code.in_(ERROR_CODES)
-    found = database.scalar(query.where(MatchQuestionRow.job_id == job_id, *open_))
-    return [Candidate(**each) for each in found or ()]
+    found = open_question(database, job_id)
+    return found.candidates if found else ()
 
 
 def unanswered(database: Database, job_id: int) -> Sequence[Candidate]:
@@ -67,6 +113,12 @@ def answers(database: Database, job_ids: Collection[int]) -> Mapping[int, str]:
     return {job_id: answer for job_id, answer in database.rows(query) if answer}
 
 
+def undone(database: Database, job_ids: Collection[int]) -> Mapping[int, frozenset[int]]:
+    """Return the numbers in 24SevenOffice that persons have said records are not, after all."""
+    query = select(MatchQuestionRow.job_id, MatchQuestionRow.undone).where(MatchQuestionRow.job_id.in_(job_ids))
+    return {job_id: frozenset(map(int, numbers)) for job_id, numbers in database.rows(query) if numbers}
+
+
 def answer(database: Database, job_id: int, choice: str, *, actor: str, now: datetime) -> ActionResult:
     """Answer the open question of a change with the number of a candidate or :data:`NEW`, and make it due.
 
@@ -77,14 +129,62 @@ def answer(database: Database, job_id: int, choice: str, *, actor: str, now: dat
     with database.transaction() as session:
         job = session.scalar(locked(row.where(SyncJobRow.error_code.in_(ERROR_CODES))))
         question = job and session.get(MatchQuestionRow, job_id)
-        if not job or not question or choice not in _choices(EntityType(job.entity_type), question):
+        if (
+            not job
+            or not question
+            or choice
+            not in _choices(EntityType(job.entity_type), {each["number"] for each in question.candidates})
+        ):
             return ActionResult(0)
         question.answer = choice
+        question.undone = [each for each in question.undone if each != choice]
         session.execute(update_by(Event.ANSWERED, now=now).where(SyncJobRow.id == job_id))
         entity_type = EntityType(job.entity_type)
         deed = JobAction(at=now, actor=actor, action=answer_text(entity_type, choice))
         add_entry(session, **audit_entry(job, deed))
         return ActionResult(1, frozenset({Lane(job.connection_id, entity_type)}))
+
+
+def choice_of(database: Database, job_id: int) -> str:
+    """Return a choice that may be undone: the number of a candidate or :data:`NEW`; "" where there is none."""
+    with database.transaction() as session:
+        found = _undoable(session, job_id)
+        return found[1].answer or "" if found else ""
+
+
+def undo(database: Database, job_id: int, *, actor: str, now: datetime) -> ActionResult:
+    """Take the choice of a person back and ask again: the link that came of it ends.
+
+    What was saved or booked in 24SevenOffice for it stays. Nothing is done where a worker has the record in hand,
+    or nothing was chosen that still holds.
+    """
+    with database.transaction() as session:
+        found = _undoable(session, job_id)
+        if found is None:
+            return ActionResult(0)
+        job, question, number = found
+        entity_type, choice = EntityType(job.entity_type), question.answer or ""
+        record = Record(entity_type, job.record_id)
+        links.release(session, job.connection_id, record, because=UNDONE, actor=actor, now=now)
+        question.answer = None
+        question.undone = sorted({*question.undone, *filter(str.isdecimal, (number, choice))})
+        job.error_code, job.message, job.remedy = ERROR_CODE_BY_TYPE[entity_type], UNDONE, CHOOSE_AGAIN
+        job.needs_attention_since = now
+        session.flush()
+        deed = JobAction(now, actor, msg("Undo: {choice}", choice=answer_text(entity_type, choice)))
+        return apply_event(session, [SyncJobRow.id == job_id], Event.ASKED_AGAIN, deed, {})
+
+
+def _undoable(session: Session, job_id: int) -> tuple[SyncJobRow, MatchQuestionRow, str] | None:
+    """Lock a job of which a person has chosen what it is, and return it with the number of its link, if any."""
+    may_be = SyncJobRow.id == job_id, concerns(Event.ASKED_AGAIN)
+    job = session.scalar(locked(select(SyncJobRow).where(*may_be)))
+    question = session.get(MatchQuestionRow, job_id) if job else None
+    if job is None or question is None or not question.answer or not question.candidates:
+        return None
+    record = Record(EntityType(job.entity_type), job.record_id)
+    linked = session.scalar(select(LinkRow.remote_id).where(link_of(job.connection_id, record)))
+    return (job, question, linked or "") if linked in (None, question.answer) or question.answer == NEW else None
 
 
 def withdraw(session: Session, connection_id: int, record: Record) -> None:
@@ -99,6 +199,10 @@ def answer_text(entity_type: EntityType, choice: str) -> Message:
     return msg("Matched with {record} in 24SevenOffice", record=titled(entity_type, choice))
 
 
-def _choices(entity_type: EntityType, question: MatchQuestionRow) -> set[str]:
-    numbers = {each["number"] for each in question.candidates}
+def _as_json(candidate: Candidate) -> dict[str, str]:
+    """Return what the release before reads too: it knows of no address."""
+    return {name: value for name, value in asdict(candidate).items() if name != "address"}
+
+
+def _choices(entity_type: EntityType, numbers: set[str]) -> set[str]:
     return numbers | {NEW} if entity_type is EntityType.CUSTOMER else numbers

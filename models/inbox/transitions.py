@@ -46,6 +46,7 @@ class Event(StrEnum):
     RETRIED = "retried"
     RULED_OUT = "ruled_out"  # retried by a person who looked: the last call took no effect
     ANSWERED = "answered"  # which record of the other system it is
+    ASKED_AGAIN = "asked_again"  # that answer is taken back
     SENT_AGAIN = "sent_again"  # by the reconciliation
     OVERDUE = "overdue"  # it has been unfinished for too long, whatever the reason
     DISMISSED = "dismissed"
@@ -242,6 +243,17 @@ TABLE: Mapping[Event, Mapping[JobState, Transition]] = {
     Event.RETRIED: _each((*_AHEAD, _DONE, _ATTENTION, _DISMISSED), _AFRESH),
     Event.RULED_OUT: {_ATTENTION: replace(_AFRESH, due=Due.NOW, unknown=Unknown.CLEAR)},
     Event.ANSWERED: {_ATTENTION: _AFRESH},
+    Event.ASKED_AGAIN: _each(
+        (*_AHEAD, _DONE, _ATTENTION),
+        Transition(
+            state=_ATTENTION,
+            due=Due.NEVER,
+            tries=Tries.RESET,
+            crashes=Tries.RESET,
+            dependency=DependencyEffect.CLEAR,
+            alert=AlertDue.TROUBLE,
+        ),
+    ),
     Event.SENT_AGAIN: _each((*_AHEAD, _DONE, _ATTENTION, _DISMISSED), replace(_AFRESH, unknown=Unknown.SET)),
     Event.OVERDUE: _each((*_AHEAD, _RUNNING), Transition(alert=AlertDue.TROUBLE)),
     Event.DISMISSED: _each(

@@ -473,7 +473,11 @@ class BackupRow(Base):
 
 
 class MatchQuestionRow(Base):
-    """What a change waits to be told: ``candidates`` are to choose from, ``answer`` is a number or :data:`NEW`."""
+    """What a change waits to be told: ``candidates`` are to choose from, ``answer`` is a number or :data:`NEW`.
+
+    ``moment_record`` is the record as Moment had it when it was asked, and ``addresses`` are those of candidates
+    by their numbers; None where an earlier release asked. ``undone`` are the numbers that were chosen and undone.
+    """
 
     __tablename__ = "match_questions"
 
@@ -481,6 +485,9 @@ class MatchQuestionRow(Base):
     asked_at: Mapped[datetime]
     candidates: Mapped[list[dict[str, str]]]
     answer: Mapped[str | None]
+    moment_record: Mapped[dict[str, Any] | None]
+    addresses: Mapped[dict[str, Any] | None]
+    undone: Mapped[list[str]] = mapped_column(JSONB, server_default="[]")
 
 
 class AcceptanceRow(Base):

@@ -133,14 +133,16 @@ class SyncContext:
         holder = self.moment_id(record.entity_type, remote_id)
         return holder not in (None, record.id) and self._is_in_moment(Record(record.entity_type, holder or ""))
 
-    def ask_for_match(self, job: SyncJob, candidates: Sequence[Candidate]) -> None:
+    def ask_for_match(
+        self, job: SyncJob, candidates: Sequence[Candidate], moment_record: Candidate | None = None
+    ) -> None:
         """Ask a person which of these the record of a job is; whoever calls tells them so by an error.
 
         A worker that has taken over asks by itself, and may have been answered.
         """
         self.renew_lease()
         with links.noting(self.database, self._origin()) as session:
-            match_questions.ask(session, job.id, candidates, now=self.clock())
+            match_questions.ask(session, job.id, candidates, moment_record=moment_record, now=self.clock())
 
     def noted(self, job: SyncJob, note: str) -> str:
         """Return the number for which this was noted as long as no person has acted; "" where of none."""
@@ -150,6 +152,10 @@ class SyncContext:
     def answers(self, jobs: Sequence[SyncJob]) -> Mapping[int, str]:
         """Return what persons answered about those jobs of which something was asked, by the job's id."""
         return match_questions.answers(self.database, [job.id for job in jobs])
+
+    def undone(self, jobs: Sequence[SyncJob]) -> Mapping[int, frozenset[int]]:
+        """Return the numbers that persons have said these jobs' records are not, after all, by the job's id."""
+        return match_questions.undone(self.database, [job.id for job in jobs])
 
     def note_summary(self, summary: RecordSummary) -> None:
         """Note what the record of the job is known by, in place of what was noted before."""

@@ -12,8 +12,10 @@ from sync.engine.context import GONE, GONE_THERE, SyncContext, fingerprint
 from sync.engine.outcomes import UNCHANGED, Success, skipped
 from sync.errors import RejectedError, SyncError, error_as_value, naming_record
 from sync.records import Address, Company, CompanyDraft, Customer, CustomerDetails
+from sync.rules.match_comparison import one_line
 from sync.rules.matching import CustomerMatcher, Match, is_business
 from sync.rules.normalization import (
+    NATIONAL_ID,
     clean,
     country_code,
     cut_warning,
@@ -21,7 +23,7 @@ from sync.rules.normalization import (
     organization_number_warning,
     several_addresses_warning,
 )
-from sync.rules.record_summaries import customer_summary
+from sync.rules.record_summaries import MAX_NUMBER_LENGTH, customer_summary
 
 MAX_NAME_LENGTH = MAX_CITY_LENGTH = 100
 MAX_STREET_LENGTH = 250
@@ -33,6 +35,17 @@ SAID = "said"
 
 MAX_NAMES_SHOWN = 5
 """Candidates that a mail names; the page tells them all."""
+
+MAX_ADDRESSES = 50
+"""Candidates whose addresses are read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What a person said: a candidate's number, :data:`NEW` or nothing; ``undone`` it is not, after all."""
+
+    answer: str
+    undone: frozenset[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,10 +128,13 @@ class Customers:
 
     def _existing(self, job: SyncJob, customer: Customer) -> int | None:
         """Find the customer that an attempt which broke off may have saved, unless a person says who it is."""
-        if not job.outcome_unknown or self._context.answers([job]).get(job.id, NEW) != NEW:
+        if not job.outcome_unknown:
+            return None
+        choice = self._choices([job])[job.id]
+        if choice.answer not in ("", NEW):
             return None
         found = self._context.erp.find_company(customer.id)
-        return found.number if found else None
+        return found.number if found and found.number not in choice.undone else None
 
     def _without_lost(self, batch: Sequence[PreparedCustomer]) -> Sequence[PreparedCustomer]:
         """Take the numbers off those whom 24SevenOffice does not have any more: to save one would make it anew."""
@@ -137,22 +153,25 @@ class Customers:
         strangers = [item.job for item in batch if item.draft.number is None]
         if not strangers:
             return {item.job: item for item in batch}
-        answers = self._context.answers(strangers)
+        choices = self._choices(strangers)
         matcher = CustomerMatcher(self._context.erp.all_companies())
         given = {item.draft.number for item in batch if item.draft.number is not None}
         return {
-            item.job: error_as_value(
-                item.title, self._identify, item, matcher, answers.get(item.job.id, ""), given
-            )
+            item.job: error_as_value(item.title, self._identify, item, matcher, choices[item.job.id], given)
             if item.draft.number is None
             else item
             for item in batch
         }
 
+    def _choices(self, jobs: Sequence[SyncJob]) -> Mapping[int, Choice]:
+        answers, undone = self._context.answers(jobs), self._context.undone(jobs)
+        return {job.id: Choice(answers.get(job.id, ""), undone.get(job.id, frozenset())) for job in jobs}
+
     def _identify(
-        self, item: PreparedCustomer, matcher: CustomerMatcher, answer: str, given: set[int]
+        self, item: PreparedCustomer, matcher: CustomerMatcher, choice: Choice, given: set[int]
     ) -> PreparedCustomer:
-        match, number = _answered(matcher, item.customer, answer), None
+        answer = choice.answer
+        match, number = _chosen(matcher, item.customer, choice), None
         if match.number is not None:
             taken = match.number in given or self._context.is_taken(item.job.record, str(match.number))
             number = None if taken else match.number
@@ -191,7 +210,11 @@ class Customers:
             for company in companies
             if company.number in given or self._context.is_taken(item.job.record, str(company.number))
         }
-        self._context.ask_for_match(item.job, [_candidate(each, taken=each.number in taken) for each in companies])
+        addresses = self._context.erp.addresses([each.number for each in companies[:MAX_ADDRESSES]])
+        candidates = [
+            _candidate(each, taken=each.number in taken, address=addresses.get(each.number)) for each in companies
+        ]
+        self._context.ask_for_match(item.job, candidates, _as_candidate(item))
         names = [f"{company.number} {company.name}" for company in companies[:MAX_NAMES_SHOWN]]
         raise RejectedError(
             msg("Possible matches in 24SevenOffice: {names}.", names=joined(*names)),
@@ -338,16 +361,32 @@ def _without_twins(batch: Sequence[PreparedCustomer]) -> Sequence[PreparedCustom
     return left
 
 
-def _answered(matcher: CustomerMatcher, customer: Customer, answer: str) -> Match:
-    """Take a person's word, unless what they chose is gone by now."""
-    if answer == NEW:
-        return Match(matcher.known(customer))
-    if answer and int(answer) in matcher.by_number:
-        return Match(int(answer))
-    return matcher.match(customer)
+def _chosen(matcher: CustomerMatcher, customer: Customer, choice: Choice) -> Match:
+    """Take a person's word, unless what they chose is gone by now; what they took back is never certain."""
+    if choice.answer == NEW:
+        return Match(matcher.known(customer, but=choice.undone))
+    if choice.answer and int(choice.answer) in matcher.by_number:
+        return Match(int(choice.answer))
+    match = matcher.match(customer)
+    if match.number in choice.undone:
+        return Match(candidates=(matcher.by_number[match.number],))
+    return match
 
 
-def _candidate(company: Company, *, taken: bool) -> Candidate:
+def _as_candidate(item: PreparedCustomer) -> Candidate:
+    """Return the customer as Moment has it, without what is an identity number."""
+    customer, draft = item.customer, item.draft
+    emails = dict.fromkeys(filter(None, (draft.email, draft.invoice_email)))
+    return Candidate(
+        number=clean(customer.number, max_length=MAX_NUMBER_LENGTH),
+        name=NATIONAL_ID.sub("*" * 11, draft.name),
+        organization_number=draft.organization_number,
+        email=", ".join(emails),
+        address=one_line(next(iter(customer.addresses), None)),
+    )
+
+
+def _candidate(company: Company, *, taken: bool, address: Address | None) -> Candidate:
     against = {"taken": taken, "supplier": company.supplier, "inactive": not company.active}
     return Candidate(
         number=str(company.number),
@@ -355,4 +394,5 @@ def _candidate(company: Company, *, taken: bool) -> Candidate:
         organization_number=company.organization_number,
         email=", ".join(company.emails),
         note=next((note for note, speaks in against.items() if speaks), ""),
+        address=one_line(address),
     )

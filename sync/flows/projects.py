@@ -50,6 +50,7 @@ class Projects:
         self._strangers: dict[int, list[SyncJob]] = defaultdict(list)
         self._held: Mapping[int, ExistingProject] | None = None
         self._answers: Mapping[int, str] = {}
+        self._undone: Mapping[int, frozenset[int]] = {}
 
     def prepare(self, job: SyncJob) -> PreparedProject | Success:
         """Read a project and see whether anything in it has to be saved."""
@@ -109,24 +110,26 @@ class Projects:
         self._context.refuse_taken(job.record, str(number))
         if self._held is None:
             held = self._context.erp.existing_projects(self._strangers.keys())
-            self._answers = self._context.answers([*chain.from_iterable(self._strangers.values())])
+            strangers = [*chain.from_iterable(self._strangers.values())]
+            self._answers, self._undone = self._context.answers(strangers), self._context.undone(strangers)
             self._held = {each.number: each for each in held}
         there = self._held.get(number)
-        if there is None or same_project(item.draft, there) or self._may_have_saved(job, there):
+        is_same = there and (same_project(item.draft, there) or self._may_have_saved(job, there))
+        if there is None or (is_same and number not in self._undone.get(job.id, ())):
             return
         if self._answers.get(job.id) != str(number):
-            self._ask_for_match(job, there)
+            self._ask_for_match(item, there)
 
     def _may_have_saved(self, job: SyncJob, held: ExistingProject) -> bool:
         """Return whether it is what a call of ours saved that lost its answer, and was renamed in Moment since."""
         ours = self._context.settings.client_id
         return job.outcome_unknown and ours != "" and held.client_id == ours
 
-    def _ask_for_match(self, job: SyncJob, held: ExistingProject) -> None:
-        customer = str(held.customer_number or "")
-        note = "closed" if held.closed else ""
-        asked = Candidate(str(held.number), held.name, customer_number=customer, note=note)
-        self._context.ask_for_match(job, [asked])
+    def _ask_for_match(self, item: PreparedProject, held: ExistingProject) -> None:
+        note, draft = "closed" if held.closed else "", item.draft
+        asked = Candidate(str(held.number), held.name, customer_number=str(held.customer_number or ""), note=note)
+        own = Candidate(str(draft.number), draft.name, customer_number=str(draft.customer_number or ""))
+        self._context.ask_for_match(item.job, [asked], own)
         taken = (
             msg("24SevenOffice has a closed project {number}: “{name}”.", number=held.number, name=held.name)
             if held.closed

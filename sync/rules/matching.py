@@ -6,7 +6,7 @@ what is certain is linked, and what is neither certain nor strange is asked of a
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
@@ -73,17 +73,20 @@ class CustomerMatcher:
         by_email = [each for email in _emails(customer) for each in self._by_email.get(email, [])]
         return Match(candidates=tuple(dict.fromkeys(found or _compatible(customer, by_email))))
 
-    def known(self, customer: Customer) -> int | None:
-        """Return the number of the customer in use that either system names as this one, if nothing denies it."""
+    def known(self, customer: Customer, *, but: Collection[int] = ()) -> int | None:
+        """Return the number of the customer in use that either system names as this one, if nothing denies it.
+
+        It is none of those ``but`` which it may be.
+        """
         named = [
             each for each in self._by_moment_id.get(customer.id, []) if each.active and _agrees(customer, each)
         ]
-        named = named or [
+        named = [each for each in named if each.number not in but] or [
             each
             for each in self._numbered(customer)
             if each.active and not each.supplier and is_same(customer, each)
         ]
-        return min((each.number for each in named), default=None)
+        return min((each.number for each in named if each.number not in but), default=None)
 
     def has_namesake(self, customer: Customer) -> bool:
         """Return whether somebody has its organization number, or its name in any spelling and no other number."""

@@ -10,7 +10,7 @@ import pytest
 from models.connections.account_ranges import AccountRanges
 from sync.errors import OutcomeUnknownError, RejectedError
 from sync.ports import Erp
-from sync.records import BookedVouchers, Company, ExistingProject, FiscalYear, Voucher
+from sync.records import Address, BookedVouchers, Company, CustomerDetails, ExistingProject, FiscalYear, Voucher
 from tests.contracts.stage_twentyfour import AROUND, KULTURHUSET, NORDLYS, VOUCHER, Stranger
 from tests.fakes import FakeErp, lines_of
 
@@ -169,3 +169,17 @@ def test_a_refused_voucher_says_what_it_means_if_a_look_shows_that_nothing_was_s
 
 def test_the_login_reaches_its_client(erp: Erp) -> None:
     assert [identity.client for identity in erp.identities() if identity.usable] == ["Demo AS"]
+
+
+def test_the_addresses_of_those_customers_are_read_that_have_one(erp: Erp) -> None:
+    visit = Address("visit", "Kaia 1", "5003", "Bergen", "NO")
+    post = Address("post", "Kaia 2", "5003", "Bergen", "NO")
+    erp.save_companies(
+        [
+            replace(NORDLYS, details=CustomerDetails(addresses=(post, visit))),
+            replace(NORDLYS, moment_id="2", details=CustomerDetails(addresses=(visit,))),
+            replace(NORDLYS, moment_id="3", details=None),
+        ]
+    )
+    assert erp.addresses([10001, 10002, 10003, 4711]) == {10001: post, 10002: visit}
+    assert erp.addresses([4711]) == {}

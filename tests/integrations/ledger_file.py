@@ -16,6 +16,7 @@ from typing import BinaryIO
 from models.connections.account_ranges import AccountRanges
 from sync.errors import RejectedError, SyncError
 from sync.records import (
+    Address,
     BookedVouchers,
     Company,
     CompanyDraft,
@@ -96,6 +97,10 @@ class LedgerFile:
     def existing_companies(self, numbers: Collection[int]) -> Collection[int]:
         """Return which of these lines are on."""
         return [number for number in numbers if self.company(number)]
+
+    def addresses(self, numbers: Collection[int]) -> Mapping[int, Address]:  # noqa: ARG002 - the port's
+        """Return none: the file has no addresses."""
+        return {}
 
     def all_companies(self) -> Collection[Company]:
         """Return the customers and suppliers that lines are on."""

@@ -10,10 +10,12 @@ from tests.web.conftest import Web
 from worker.container import Container
 
 CANDIDATES = (
-    Candidate("10234", "Nordlys Oslo", "923609016", "oslo@nordlys.example"),
+    Candidate("10234", "Nordlys Oslo", "923609016", "oslo@nordlys.example", address="Storgata 1, 0155 Oslo"),
     Candidate("10235", "Nordlys <Bergen>", "923609016", note="inactive"),
     Candidate("10236", "Nordlys Tromsø", "923609016", note="taken"),
 )
+OWN = Candidate("", "NORDLYS OSLO", "923609016", "bergen@nordlys.example", address="Kaia 2, 5003 Bergen")
+"""The record of Moment that these are asked about."""
 
 
 def asked(
@@ -30,5 +32,5 @@ def asked(
         error_code=error_code,
     ).id
     with container.database.transaction() as session:
-        match_questions.ask(session, job_id, candidates or CANDIDATES, now=NOW)
+        match_questions.ask(session, job_id, candidates or CANDIDATES, moment_record=OWN, now=NOW)
     return job_id

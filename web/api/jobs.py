@@ -1,7 +1,7 @@
 """Jobs: the records that need a sync, how each of them stands, what was tried, and what is asked about it."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import date, datetime
 from typing import Annotated
 
@@ -18,6 +18,7 @@ from models.admin.match_questions import NEW
 from models.connections.repository import MAX_NAME_LENGTH
 from models.enums import EntityType, JobState, Outcome, Scope
 from models.users.tokens import TokenScope
+from sync.rules.match_comparison import Comparison, compare
 from web.api.caller import MAX_CONNECTION_ID, Caller, RequireScope
 from web.api.problems import ProblemError, invalid
 from web.api.values import PLAIN, SIZE, Body, Cursor, Instant, JobId, Limit, Page, key_of
@@ -136,7 +137,22 @@ class Candidate(BaseModel):
     organization_number: str
     email: str
     customer_number: str
+    address: str
     note: str = Field(description="What speaks against it: supplier, inactive, closed or taken")
+    comparison: dict[str, Comparison] = Field(
+        description="How its fields compare with Moment's record; a field that neither has is left out"
+    )
+
+
+class MomentRecord(BaseModel):
+    """The record as Moment had it when the question was asked."""
+
+    number: str
+    name: str
+    organization_number: str
+    email: str
+    customer_number: str
+    address: str
 
 
 class MatchQuestion(BaseModel):
@@ -145,6 +161,7 @@ class MatchQuestion(BaseModel):
     job_id: int
     entity_type: EntityType
     title: str
+    moment_record: MomentRecord | None = Field(description="Null where a release before asked, or Moment has none")
     candidates: list[Candidate]
     may_be_new: bool = Field(description="Whether the answer may be that it is none of them")
 
@@ -228,14 +245,18 @@ def list_attempts(caller: Reading, job_id: JobId, cursor: Cursor = None) -> Page
 def get_match_question(caller: Reading, job_id: JobId) -> MatchQuestion:
     """Read what is asked about a record that may be in 24SevenOffice already; 404 where nothing is asked."""
     view = visible_job(caller, job_id)
-    candidates = match_questions.candidates_of(caller.database, job_id)
-    if not candidates:
+    question = match_questions.open_question(caller.database, job_id)
+    if question is None:
         raise ProblemError("not_found")
+    own = question.moment_record
     return MatchQuestion(
         job_id=job_id,
         entity_type=view.record.entity_type,
         title=caller.say(view.title),
-        candidates=[Candidate.model_validate(each, from_attributes=True) for each in candidates],
+        moment_record=MomentRecord.model_validate(own, from_attributes=True) if own else None,
+        candidates=[
+            Candidate(**asdict(each), comparison=dict(compare(own, each))) for each in question.candidates
+        ],
         may_be_new=view.record.entity_type is EntityType.CUSTOMER,
     )
 
@@ -250,6 +271,20 @@ def answer_match_question(caller: Writing, job_id: JobId, answer: Answer) -> Job
             raise invalid("choice", msg("Choose one of the candidates."))
         raise ProblemError("not_applicable")
     dispatch.dispatch_lanes(acted.lanes)
+    return item(caller, visible_job(caller, job_id))
+
+
+@router.post("/jobs/{job_id}/match-question/undo", operation_id="undoMatch", tags=["Match questions"])
+def undo_match(caller: Writing, job_id: JobId) -> JobItem:
+    """Take an answer back: the link ends, and the question is open again.
+
+    What was saved or posted in 24SevenOffice stays. 409 where nothing was answered that still holds, or the job is
+    running.
+    """
+    visible_job(caller, job_id)
+    acted = match_questions.undo(caller.database, job_id, actor=caller.actor, now=caller.now)
+    if not acted.count:
+        raise ProblemError("not_applicable")
     return item(caller, visible_job(caller, job_id))
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import chain, groupby
+from typing import Any
 
 from fastapi import APIRouter, HTTPException, Response, status
 from starlette.datastructures import ImmutableMultiDict
@@ -21,6 +22,7 @@ from models.pagination import Key, Page
 from models.users.sessions import Notice
 from sync.engine.context import is_int32
 from sync.error_codes import ERROR_CODES, GROUPS
+from sync.rules.match_comparison import FIELDS, compare
 from web.dependencies import Form, text
 from web.exports import send_file
 from web.security.auth import Operator, Reader, UserContext
@@ -119,10 +121,29 @@ def show(context: Reader, job_id: int, page: str = "") -> Response:
         timeline=_timeline(attempts, job_actions.actions(database, job_id)),
         emails=email_log.of_job(database, job_id),
         done=_done(notice),
-        candidates=match_questions.candidates_of(database, job_id),
+        **_asked_about(context, job),
+        choice=match_questions.choice_of(database, job_id),
+        match_notice=notice.code,
         relinks=job.record.entity_type in relink.TYPES and job.state is not JobState.RUNNING,
         link_problem=notice.code.removeprefix("link-"),
         actions=[name for name, action in ACTIONS.items() if job.state in action.for_selected],
+    )
+
+
+@router.get("/records/{job_id}/match")
+def confirm_match(context: Operator, job_id: int, choice: str = "") -> Response:
+    """Say what follows from a choice before it is taken; one that is not offered any more can only be left."""
+    job = _visible_job(context, job_id)
+    question = match_questions.open_question(context.database, job_id)
+    offered = question and choice in question.choices(job.record.entity_type)
+    connection = context.container.connections.get_shown(job.connection_id)
+    return context.render(
+        "match-confirm.html",
+        job=job,
+        **_asked_about(context, job, choice=choice),
+        choice=choice if offered else "",
+        candidate=question.candidate(choice) if question else None,
+        saves_details=connection.settings.customer_details == "always",
     )
 
 
@@ -133,7 +154,15 @@ def answer(context: Operator, job_id: int, form: Form) -> Response:
     acted = match_questions.answer(
         context.database, job_id, text(form, "choice"), actor=context.actor, now=context.now
     )
-    return _retried(context, job_id, acted)
+    dispatch.dispatch_lanes(acted.lanes)
+    return context.redirect(f"/records/{job_id}", "match-chosen" if acted.count else "match-void")
+
+
+@router.post("/records/{job_id}/undo-match")
+def undo_match(context: Operator, job_id: int) -> Response:
+    _visible_job(context, job_id)
+    acted = match_questions.undo(context.database, job_id, actor=context.actor, now=context.now)
+    return context.redirect(f"/records/{job_id}", "match-undone" if acted.count else "match-void")
 
 
 @router.post("/records/{job_id}/link")
@@ -219,6 +248,18 @@ def _visible_job(context: UserContext, job_id: int) -> JobView:
     if job is None or not context.scope.allows(job.connection_id):
         raise HTTPException(status.HTTP_404_NOT_FOUND)
     return job
+
+
+def _asked_about(context: UserContext, job: JobView, *, choice: str = "") -> dict[str, Any]:
+    """Return what a page shows of an open question: all its candidates, or the one that somebody chose."""
+    question = match_questions.open_question(context.database, job.id)
+    candidates = question.candidates if question else ()
+    own = question.moment_record if question else None
+    return {
+        "question": question,
+        "match_fields": FIELDS.get(job.record.entity_type, {}),
+        "compared": [(each, compare(own, each)) for each in candidates if choice in ("", each.number)],
+    }
 
 
 def _retried(context: UserContext, job_id: int, acted: ActionResult) -> Response:

@@ -17,6 +17,7 @@ from models.connections.repository import Connection
 from models.enums import PENDING, JobState
 from models.inbox.links import LinkTakenError
 from sync.engine.context import is_int32
+from sync.rules.match_comparison import Comparison, compare
 from worker import dispatch
 from worker.cli import ACTOR, Command, ConnectionName, examples
 from worker.cli.tables import SHEETS, Instant, Table, as_json, oslo, output_option
@@ -56,12 +57,15 @@ ATTEMPTS = Table(
 )
 CANDIDATES = Table(
     columns={
+        "system": "system",
         "number": "number",
         "name": "name",
         "organization_number": "organization number",
         "customer_number": "customer",
         "email": "email",
+        "address": "address",
         "note": "but",
+        "differs": "differs in",
     }
 )
 UNFINISHED = (JobState.NEEDS_ATTENTION, *PENDING)
@@ -121,7 +125,7 @@ def show(job_id: int, *, calls: bool, output: str) -> None:
     """Show one job with all its attempts; CSV has the attempts only."""
     view, database = _view(job_id), get_container().database
     attempts = job_actions.attempts(database, job_id)
-    candidates = list(map(asdict, match_questions.candidates_of(database, job_id)))
+    candidates = _candidates(job_id)
     tried = [_told(each, ATTEMPTS) for each in attempts]
     if output == "json":
         listed = ATTEMPTS.records(tried)
@@ -135,6 +139,19 @@ def show(job_id: int, *, calls: bool, output: str) -> None:
         _print_job(view, candidates, tried)
         for attempt in attempts if calls else ():
             _print_calls(attempt)
+
+
+def _candidates(job_id: int) -> list[dict[str, Any]]:
+    """Return the record of Moment that is asked about, and then those of 24SevenOffice that it may be."""
+    question = match_questions.open_question(get_container().database, job_id)
+    if question is None:
+        return []
+    own = question.moment_record
+    rows = [{**asdict(own), "system": "Moment", "differs": []}] if own else []
+    for each in question.candidates:
+        differs = [name for name, found in compare(own, each).items() if found is not Comparison.SAME]
+        rows.append({**asdict(each), "system": "24SevenOffice", "differs": differs})
+    return rows
 
 
 def _print_job(view: JobView, candidates: Sequence[Mapping[str, Any]], tried: Sequence[Mapping[str, Any]]) -> None:
@@ -198,12 +215,21 @@ def dismiss(job_ids: Sequence[int], connection: Connection | None, error_code: s
 @click.argument("job_id", type=int)
 @click.argument("number", required=False, default="")
 @click.option("--new", is_flag=True, help="None of these: create a new one")
-def choose(job_id: int, number: str, *, new: bool) -> None:
-    """Match a customer or project in 24SevenOffice, by a number from `jobs show`."""
-    if bool(number) == new:
-        raise click.UsageError("Specify either a number or --new.")
-    job = _view(job_id)
-    container, choice = get_container(), match_questions.NEW if new else number
+@click.option("--undo", is_flag=True, help="Undo the choice and open the question again")
+def choose(job_id: int, number: str, *, new: bool, undo: bool) -> None:
+    """Match a customer or project in 24SevenOffice, by a number from `jobs show`.
+
+    With --undo, what was saved or posted in 24SevenOffice stays.
+    """
+    if [bool(number), new, undo].count(True) != 1:
+        raise click.UsageError("Specify a number, --new or --undo.")
+    job, container = _view(job_id), get_container()
+    if undo:
+        if not match_questions.undo(container.database, job_id, actor=ACTOR, now=container.clock()).count:
+            raise click.ClickException(f"Record {job_id} has no choice to undo, or is in progress.")
+        click.echo(f"{job.title}: {match_questions.UNDONE}")
+        return
+    choice = match_questions.NEW if new else number
     acted = match_questions.answer(container.database, job_id, choice, actor=ACTOR, now=container.clock())
     if not acted.count:
         raise click.ClickException(f"Change {job_id} does not offer that: see `jobs show {job_id}`.")

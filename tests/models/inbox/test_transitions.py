@@ -125,6 +125,7 @@ def an_event_leaves_alone_what_it_does_not_concern(before: Standing, what: Occur
         Event.SENT_AGAIN: ALL - {RUNNING},
         Event.RULED_OUT: {NEEDS_ATTENTION},
         Event.ANSWERED: {NEEDS_ATTENTION},
+        Event.ASKED_AGAIN: {*AHEAD, DONE, NEEDS_ATTENTION},
         Event.DISMISSED: {*AHEAD, NEEDS_ATTENTION},
         Event.REOPENED: {DISMISSED},
         Event.REOPENED_UNSOLVED: {DISMISSED},
@@ -176,6 +177,19 @@ def what_is_reopened_unsolved_waits_for_a_person(before: Standing, what: Occurre
     if what.event is not Event.REOPENED_UNSOLVED or before.state is not DISMISSED:
         return True
     return after == replace(before, state=NEEDS_ATTENTION, due_at=None, outcome_unknown=True, alerted=True)
+
+
+@rule
+def what_is_asked_again_waits_for_a_person(before: Standing, what: Occurrence, after: Standing) -> bool:
+    if what.event is not Event.ASKED_AGAIN or before.state in {RUNNING, DISMISSED}:
+        return True
+    return after == Standing(
+        state=NEEDS_ATTENTION,
+        due_at=None,
+        outcome_unknown=before.outcome_unknown,
+        alerted=True,
+        attempted_at=before.attempted_at,
+    )
 
 
 @rule

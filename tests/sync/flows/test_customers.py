@@ -5,7 +5,7 @@ import pytest
 from models.admin import match_questions
 from models.enums import EntityType, JobState, Outcome
 from sync.errors import OutcomeUnknownError, SyncError, UnavailableError
-from sync.records import Company
+from sync.records import Address, Company, CustomerDetails
 from tests import factories
 from tests.sync.conftest import World
 
@@ -425,3 +425,89 @@ def test_a_number_that_moment_does_not_keep_is_returned_once_and_then_asked_abou
     world.moment.put(factories.customer("7", number=own))
     sync(world)
     assert world.moment.customers["7"].number == "10001"
+
+
+def test_who_is_asked_sees_the_customer_as_moment_has_it_beside_the_candidates(world: World) -> None:
+    add_to_ledger(world, *BRANCHES)
+    street = Address("visit", "Storgata 1", "5003", "Bergen", "NO")
+    world.erp.details[10236] = [CustomerDetails(addresses=(street,))]
+    world.moment.put(
+        factories.customer(
+            "7",
+            number="4711",
+            organization_number="923 609 016",
+            addresses=(Address("post", "Kaia 2", "0150", "Oslo"),),
+        )
+    )
+    sync(world)
+    question = match_questions.open_question(world.database, world.job(EntityType.CUSTOMER, "7").id)
+    assert question
+    assert question.moment_record
+    own = question.moment_record
+    assert (own.number, own.name, own.organization_number) == ("4711", "Nordlys Arkitekter AS", "923609016")
+    assert (own.address, question.candidates[1].address) == ("Kaia 2, 0150 Oslo", "Storgata 1, 5003 Bergen")
+
+
+def undo(world: World, record_id: str = "7") -> int:
+    job_id = world.job(EntityType.CUSTOMER, record_id).id
+    return match_questions.undo(world.database, job_id, actor="test", now=world.now).count
+
+
+@pytest.mark.parametrize("written", [False, True])
+def test_a_choice_is_taken_back_and_the_same_is_asked_again(world: World, *, written: bool) -> None:
+    add_to_ledger(world, *BRANCHES)
+    world.moment.put(factories.customer("7"))
+    sync(world)
+    answer(world, "10236")
+    if written:
+        world.run()
+        assert world.job(EntityType.CUSTOMER, "7").outcome is Outcome.SYNCED
+    assert (undo(world), undo(world)) == (1, 0)
+    world.run()
+    job = world.job(EntityType.CUSTOMER, "7")
+    assert (job.state, job.error_code) == (JobState.NEEDS_ATTENTION, "which_customer")
+    assert candidates(world) == ["10235", "10236"]
+    assert answer(world, "10235") == 1
+    world.run()
+    assert world.moment.customers["7"].number == "10235"
+    assert world.erp.companies[10235].moment_id == "7"
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_after_a_choice_is_undone_a_new_customer_is_a_new_one(world: World, *, lost: bool) -> None:
+    add_to_ledger(world, *BRANCHES)
+    world.moment.put(factories.customer("7"))
+    sync(world)
+    answer(world, "10236")
+    world.run()
+    undo(world)
+    answer(world, match_questions.NEW)
+    world.erp.fails_after["save_companies"] = [OutcomeUnknownError("No answer.")] if lost else []
+    world.run()
+    world.later(hours=1)
+    world.run()
+    assert len(world.erp.companies) == 3
+    assert world.moment.customers["7"].number not in ("", "10235", "10236")
+
+
+def test_what_was_undone_is_asked_about_again_and_not_matched_by_itself(world: World) -> None:
+    add_to_ledger(world, *BRANCHES)
+    world.moment.put(factories.customer("7"))
+    sync(world)
+    answer(world, "10236")
+    world.run()
+    undo(world)
+    sync(world)
+    assert world.job(EntityType.CUSTOMER, "7").error_code == "which_customer"
+    assert candidates(world) == ["10236"]
+    answer(world, "10236")
+    world.run()
+    assert world.job(EntityType.CUSTOMER, "7").outcome is Outcome.SYNCED
+
+
+def test_a_link_that_no_choice_made_is_not_undone(world: World) -> None:
+    add_to_ledger(world, NORDLYS)
+    world.moment.put(factories.customer("7"))
+    sync(world)
+    assert undo(world) == 0
+    assert world.moment.customers["7"].number == "10234"

@@ -210,12 +210,19 @@ def test_a_question_is_read_and_answered(web: Web, container: Container, program
     question = program.get(f"/jobs/{job_id}/match-question").json()
     assert [each["number"] for each in question["candidates"]] == [each.number for each in CANDIDATES]
     assert question["may_be_new"]
+    assert question["moment_record"]["email"] == "bergen@nordlys.example"
+    first = question["candidates"][0]
+    assert (first["address"], first["comparison"]["email"]) == ("Storgata 1, 0155 Oslo", "different")
     answer = f"/jobs/{job_id}/match-question/answer"
     other = program.post(answer, {"choice": "999"})
     assert (problem(other), other.json()["errors"][0]["field"]) == ((422, "invalid"), "choice")
     assert program.post(answer, {"choice": "10234"}).json()["state"] == "queued"
     assert problem(program.get(f"/jobs/{job_id}/match-question")) == (404, "not_found")
     assert problem(program.post(answer, {"choice": "10234"})) == (409, "not_applicable")
+    undo = f"/jobs/{job_id}/match-question/undo"
+    assert program.post(undo, {}).json()["state"] == "needs_attention"
+    assert len(program.get(f"/jobs/{job_id}/match-question").json()["candidates"]) == len(CANDIDATES)
+    assert problem(program.post(undo, {})) == (409, "not_applicable")
 
 
 def test_the_health_counts_what_the_token_is_for(web: Web, container: Container, program: Program) -> None:

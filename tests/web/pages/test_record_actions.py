@@ -1,3 +1,5 @@
+import re
+
 import pytest
 
 from models.admin import job_actions, match_questions
@@ -158,7 +160,71 @@ def test_the_page_of_a_customer_offers_the_candidates_and_a_new_one(web: Web, co
         "inactive",
     ):
         assert told in page.text
-    assert forms_to(page, f"/records/{job_id}/answer") == ["10234", "10235", "new"]
+    assert choices_on(page.text, job_id) == ["10234", "10235", "new"]
+
+
+def choices_on(page: str, job_id: int) -> list[str]:
+    return re.findall(rf'href="/records/{job_id}/match\?choice=(\w+)"', page)
+
+
+def test_moments_own_record_stands_beside_the_candidates_with_each_difference_in_words(
+    web: Web, container: Container
+) -> None:
+    job_id = asked(web, container)
+    page = web.as_(Role.VIEWER).get(f"/records/{job_id}").text
+    own, first, second, *_ = [" ".join(re.sub("<.*?>", " ", row).split()) for row in page.split("<tr>")[2:]]
+    assert own == "Moment – NORDLYS OSLO 923609016 bergen@nordlys.example Kaia 2, 5003 Bergen"
+    assert first == (
+        "24SevenOffice 10234 Nordlys Oslo Same as in Moment 923609016 Same as in Moment "
+        "oslo@nordlys.example Differs from Moment Storgata 1, 0155 Oslo Differs from Moment"
+    )
+    assert "Nordlys &lt;Bergen&gt; Differs from Moment" in second
+    assert "– Not in 24SevenOffice – Not in 24SevenOffice" in second
+
+
+def test_a_choice_is_confirmed_on_a_page_that_says_what_follows(web: Web, container: Container) -> None:
+    job_id = asked(web, container)
+    person = web.as_(Role.OPERATOR)
+    page = person.get(f"/records/{job_id}/match", choice="10235")
+    told = " ".join(page.text.split())
+    assert "Match with customer 10235 Nordlys &lt;Bergen&gt; in 24SevenOffice?" in told
+    assert "Moment: the customer gets number 10235." in told
+    assert "gets the name, organization number and email addresses from Moment" in told
+    assert "Nordlys Tromsø" not in told
+    assert forms_to(page, f"/records/{job_id}/answer") == ["10235"]
+    assert answers(container, job_id) == ""
+    created = person.get(f"/records/{job_id}/match", choice="new")
+    assert "a new customer is created" in created.text
+    assert forms_to(created, f"/records/{job_id}/answer") == ["new"]
+    gone = person.get(f"/records/{job_id}/match", choice="10999")
+    assert (gone.status_code, forms_to(gone, f"/records/{job_id}/answer")) == (200, [])
+
+
+@pytest.mark.parametrize("written", [False, True])
+def test_a_choice_is_undone_by_one_press_and_the_question_is_open_again(
+    web: Web, container: Container, *, written: bool
+) -> None:
+    job_id = asked(web, container)
+    person = web.as_(Role.OPERATOR)
+    undo = f"/records/{job_id}/undo-match"
+    assert undo not in person.get(f"/records/{job_id}").text
+    person.post(f"/records/{job_id}/answer", choice="10235")
+    record = Record(EntityType.CUSTOMER, "7")
+    if written:
+        links.save(container.database, web.connection.id, record, Link("10235"), now=NOW)
+    assert undo in person.get(f"/records/{job_id}").text
+    assert undo not in web.as_(Role.VIEWER).get(f"/records/{job_id}").text
+    person.post(undo)
+    page = person.get(f"/records/{job_id}").text
+    assert "The match is undone and the question is open again." in page
+    assert choices_on(page, job_id) == ["10234", "10235", "new"]
+    assert see(container, job_id).state is JobState.NEEDS_ATTENTION
+    assert links.find(container.database, web.connection.id, record) is None
+    log = person.get("/audit-log").text
+    assert "Undo: Matched with Customer 10235 in 24SevenOffice: It" in log
+    assert ("unlinked from number 10235" in log) is written
+    person.post(undo)
+    assert "Nothing was changed" in person.get(f"/records/{job_id}").text
 
 
 def test_an_answer_is_taken_and_the_worker_woken(web: Web, container: Container) -> None:
@@ -181,14 +247,14 @@ def test_what_is_not_offered_changes_nothing(web: Web, container: Container, cho
     job_id = asked(web, container)
     person = web.as_(Role.OPERATOR)
     person.post(f"/records/{job_id}/answer", choice=choice)
-    assert "Retrying 0 records" in person.get(f"/records/{job_id}").text
+    assert "Nothing was changed" in person.get(f"/records/{job_id}").text
     assert (answers(container, job_id), messages(container)) == ("", [])
 
 
 def test_a_project_cannot_be_a_new_one_under_a_number_that_is_taken(web: Web, container: Container) -> None:
     job_id = asked(web, container, EntityType.PROJECT, Candidate("17", "Brannstasjonen", customer_number="10234"))
     person = web.as_(Role.OPERATOR)
-    assert forms_to(person.get(f"/records/{job_id}"), f"/records/{job_id}/answer") == ["17"]
+    assert choices_on(person.get(f"/records/{job_id}").text, job_id) == ["17"]
     person.post(f"/records/{job_id}/answer", choice="new")
     assert answers(container, job_id) == ""
 
@@ -197,7 +263,7 @@ def test_who_only_looks_sees_the_candidates_without_a_choice(web: Web, container
     job_id = asked(web, container)
     page = web.as_(Role.VIEWER).get(f"/records/{job_id}")
     assert "Nordlys Oslo" in page.text
-    assert forms_to(page, f"/records/{job_id}/answer") == []
+    assert choices_on(page.text, job_id) == []
 
 
 def linked(web: Web, container: Container, entity_type: EntityType = EntityType.CUSTOMER) -> int:
@@ -254,4 +320,4 @@ def test_a_customer_that_24sevenoffice_lost_can_be_said_to_be_new_only(web: Web,
     job_id = asked(web, container, EntityType.CUSTOMER, Candidate("10234", "Nordlys", note="gone"))
     page = web.as_(Role.OPERATOR).get(f"/records/{job_id}")
     assert "no longer exists" in page.text
-    assert forms_to(page, f"/records/{job_id}/answer") == ["new"]
+    assert choices_on(page.text, job_id) == ["new"]

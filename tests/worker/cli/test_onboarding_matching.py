@@ -61,8 +61,11 @@ def test_a_choice_is_offered_and_taken(
     assert (job.state, job.error_code) == (JobState.NEEDS_ATTENTION, "which_customer")
     assert "10236" in run("jobs", "show", str(job.id))
     assert "does not offer that" in refused("jobs", "choose", str(job.id), "10001")
-    assert "Specify either" in refused("jobs", "choose", str(job.id))
-    assert "Specify either" in refused("jobs", "choose", str(job.id), "10235", "--new")
+    assert "Specify a number" in refused("jobs", "choose", str(job.id))
+    assert "Specify a number" in refused("jobs", "choose", str(job.id), "10235", "--new")
+    assert "no choice to undo" in refused("jobs", "choose", str(job.id), "--undo")
+    assert "Matched with Customer 10236" in run("jobs", "choose", str(job.id), "10236")
+    assert "The match was undone." in run("jobs", "choose", str(job.id), "--undo")
     assert "Matched with Customer 10236" in run("jobs", "choose", str(job.id), "10236")
     tasks.sync_customers(connection.id)
     assert {each["number"]: each["external_id"] for each in customers(fresh_systems)} == {
