@@ -13,13 +13,14 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, TypeVarTuple
 
-from sqlalchemy import ColumnElement, CompoundSelect, Select, and_, func, select, union_all
+from sqlalchemy import ColumnElement, CompoundSelect, Select, and_, exists, func, select, union_all
 from sqlalchemy.orm import Session
 
 from models.admin.job_filter import JobFilter
 from models.database import Database
 from models.enums import EntityType, JobState, Outcome, Record, titled
 from models.pagination import SIZE, Key, OrderColumns, Page, beyond, nearest_first, paged
+from models.schema.note_table import NoteRow
 from models.schema.record_summary import RecordSummary
 from models.schema.statements import IS_LINK_OF_JOB, made_of
 from models.schema.tables import ConnectionRow, LinkRow, SyncJobRow
@@ -56,7 +57,8 @@ class JobView:
     """A change as it stands; instants in UTC. ``title`` names the record as a person does, once it was read.
 
     ``dismissal_reason`` is what the person said who closed it; message and remedy are then about what it was like.
-    ``remote_id`` is what an invoice, customer or project is linked to, "" where it is not.
+    ``remote_id`` is what an invoice, customer or project is linked to, "" where it is not. ``has_notes`` says that
+    somebody has written a note on it.
     """
 
     id: int
@@ -79,6 +81,7 @@ class JobView:
     updated_at: datetime
     summary: RecordSummary
     remote_id: str
+    has_notes: bool
 
     @property
     def number(self) -> str:
@@ -211,7 +214,7 @@ def totals(database: Database, job_filter: JobFilter) -> Totals | None:
 def views(session: Session, which: ColumnElement[bool], order: Order = NEWEST_FIRST) -> Sequence[JobView]:
     """Read changes in an order."""
     query = (
-        select(SyncJobRow, ConnectionRow.name, LinkRow.remote_id)
+        select(SyncJobRow, ConnectionRow.name, LinkRow.remote_id, exists().where(NoteRow.job_id == SyncJobRow.id))
         .join(ConnectionRow, ConnectionRow.id == SyncJobRow.connection_id)
         .outerjoin(LinkRow, IS_LINK_OF_JOB)
     )
@@ -318,7 +321,7 @@ def _fitting(key: Key | None, sort: Sort) -> Key | None:
     return None
 
 
-def _view(row: SyncJobRow, connection: str, remote_id: str | None) -> JobView:
+def _view(row: SyncJobRow, connection: str, remote_id: str | None, has_notes: bool) -> JobView:  # noqa: FBT001 - a column
     record = Record(EntityType(row.entity_type), row.record_id)
     return made_of(
         JobView,
@@ -330,5 +333,6 @@ def _view(row: SyncJobRow, connection: str, remote_id: str | None) -> JobView:
         outcome=Outcome(row.outcome) if row.outcome else None,
         summary=made_of(RecordSummary, row),
         remote_id=remote_id or "",
+        has_notes=has_notes,
         updated_at=row.updated_at or max(row.received_at, row.completed_at or row.received_at),
     )

@@ -9,12 +9,13 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, Field, StringConstraints
 
 from i18n.messages import code_of, msg
-from models.admin import job_actions, job_list, match_questions
+from models.admin import job_actions, job_list, match_questions, notes
 from models.admin.dashboard import find_by_name
 from models.admin.job_actions import AttemptView
 from models.admin.job_filter import JobFilter
 from models.admin.job_list import JobView
 from models.admin.match_questions import NEW
+from models.admin.notes import MAX_LENGTH, TooManyNotesError
 from models.connections.repository import MAX_NAME_LENGTH
 from models.enums import EntityType, JobState, Outcome, Scope
 from models.users.tokens import TokenScope
@@ -22,11 +23,14 @@ from sync.rules.match_comparison import Comparison, compare
 from web.api.caller import MAX_CONNECTION_ID, Caller, RequireScope
 from web.api.problems import ProblemError, invalid
 from web.api.values import PLAIN, SIZE, Body, Cursor, Instant, JobId, Limit, Page, key_of
+from web.views.note_form import TOO_MANY_NOTES, note_problem
 from worker import dispatch
 
 router = APIRouter(tags=["Jobs"])
 
 MAX_TEXT_LENGTH = 100
+WRITTEN = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*$"
+"""What a note is written in: no control characters but those that end lines."""
 WARNING_CODES = "What programs know the warnings by, in the same order; empty for one from before it had a code"
 
 Reading = Annotated[Caller, Depends(RequireScope(TokenScope.JOBS_READ))]
@@ -122,7 +126,21 @@ class Attempt(BaseModel):
     calls: list[Call]
 
 
+class Note(BaseModel):
+    """What a person or program wrote on a record."""
+
+    id: int
+    at: datetime
+    actor: str
+    text: str
+
+
+class NewNote(Body):
+    text: Annotated[str, StringConstraints(min_length=1, max_length=MAX_LENGTH, pattern=WRITTEN)]
+
+
 class JobDetail(JobItem):
+    notes: list[Note] = Field(description="Newest first")
     attempts: list[Attempt] = Field(description="The latest attempts, the last one first")
     more_attempts: str | None = Field(
         description="The cursor of the attempts before these; null where there are none"
@@ -229,7 +247,10 @@ def get_job(caller: Reading, job_id: JobId) -> JobDetail:
     attempts = job_actions.attempts_page(caller.database, job_id, key=None)
     older = str(attempts.older) if attempts.older else None
     return JobDetail(
-        **item(caller, view).model_dump(), attempts=_attempts(caller, attempts.lines), more_attempts=older
+        **item(caller, view).model_dump(),
+        notes=_notes(caller, job_id),
+        attempts=_attempts(caller, attempts.lines),
+        more_attempts=older,
     )
 
 
@@ -239,6 +260,20 @@ def list_attempts(caller: Reading, job_id: JobId, cursor: Cursor = None) -> Page
     visible_job(caller, job_id)
     found = job_actions.attempts_page(caller.database, job_id, key=key_of(cursor))
     return Page(items=_attempts(caller, found.lines), next=str(found.older) if found.older else None)
+
+
+@router.post("/jobs/{job_id}/notes", operation_id="addNote", status_code=201)
+def add_note(caller: Writing, job_id: JobId, note: NewNote) -> Note:
+    """Write a note on a record."""
+    visible_job(caller, job_id)
+    written = note.text.replace("\r\n", "\n").strip()
+    if problem := note_problem(written):
+        raise invalid("text", problem)
+    try:
+        notes.add(caller.database, job_id, written, actor=caller.actor, now=caller.now)
+    except TooManyNotesError:
+        raise invalid("text", TOO_MANY_NOTES) from None
+    return _notes(caller, job_id)[0]
 
 
 @router.get("/jobs/{job_id}/match-question", operation_id="getMatchQuestion", tags=["Match questions"])
@@ -295,6 +330,10 @@ def visible_job(caller: Caller, job_id: int) -> JobView:
         raise ProblemError("not_found")
     caller.expect_allowed(view.connection_id)
     return view
+
+
+def _notes(caller: Caller, job_id: int) -> list[Note]:
+    return [Note.model_validate(each, from_attributes=True) for each in notes.of_job(caller.database, job_id)]
 
 
 def item(caller: Caller, view: JobView) -> JobItem:

@@ -1,7 +1,7 @@
 """The records: lists of them, one with all that is known of it, and what operators do about one or many."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import chain, groupby
@@ -11,11 +11,12 @@ from fastapi import APIRouter, HTTPException, Response, status
 from starlette.datastructures import ImmutableMultiDict
 
 from i18n.formatting import OSLO
-from models.admin import bulk_actions, email_log, job_actions, job_list, match_questions, relink
+from models.admin import bulk_actions, email_log, job_actions, job_list, match_questions, notes, relink
 from models.admin.bulk_actions import ACTIONS, CLOSED, DISMISSAL_REASONS
 from models.admin.job_actions import ActionResult, AttemptView
 from models.admin.job_filter import JobFilter
 from models.admin.job_list import JobView, Sort
+from models.admin.notes import TooManyNotesError
 from models.enums import EntityType, JobState, Outcome
 from models.inbox.links import LinkTakenError
 from models.pagination import Key, Page
@@ -27,6 +28,7 @@ from web.dependencies import Form, text
 from web.exports import send_file
 from web.security.auth import Operator, Reader, UserContext
 from web.views.filters import Filter
+from web.views.note_form import TOO_MANY_NOTES, note_problem
 from web.views.record_sheet import record_sheet
 from worker import dispatch
 
@@ -109,6 +111,27 @@ def act(context: Operator, form: Form) -> Response:
 
 @router.get("/records/{job_id}")
 def show(context: Reader, job_id: int, page: str = "") -> Response:
+    return _show(context, job_id, page=page)
+
+
+@router.post("/records/{job_id}/notes")
+def add_note(context: Operator, job_id: int, form: Form) -> Response:
+    """Write a note on a record. One that cannot be kept stays in the form."""
+    _visible_job(context, job_id)
+    written = text(form, "note").replace("\r\n", "\n").strip()
+    problem = note_problem(written)
+    if not problem:
+        try:
+            notes.add(context.database, job_id, written, actor=context.actor, now=context.now)
+            return context.redirect(f"/records/{job_id}#notes", "note-added")
+        except TooManyNotesError:
+            problem = TOO_MANY_NOTES
+    return _show(context, job_id, note=written, errors={"note": problem})
+
+
+def _show(
+    context: UserContext, job_id: int, *, page: str = "", note: str = "", errors: Mapping[str, str] | None = None
+) -> Response:
     database = context.database
     job = _visible_job(context, job_id)
     notice, attempts = context.take_notice(), job_actions.attempts_page(database, job_id, key=Key.parse(page))
@@ -124,9 +147,13 @@ def show(context: Reader, job_id: int, page: str = "") -> Response:
         **_asked_about(context, job),
         choice=match_questions.choice_of(database, job_id),
         match_notice=notice.code,
+        notes=notes.of_job(database, job_id),
+        note=note,
+        errors=errors or {},
         relinks=job.record.entity_type in relink.TYPES and job.state is not JobState.RUNNING,
         link_problem=notice.code.removeprefix("link-"),
         actions=[name for name, action in ACTIONS.items() if job.state in action.for_selected],
+        status=status.HTTP_422_UNPROCESSABLE_CONTENT if errors else status.HTTP_200_OK,
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from i18n.messages import code_of
-from models.admin import job_actions, job_list, match_questions
+from models.admin import job_actions, job_list, match_questions, notes
 from models.admin.job_actions import RESOLVED_BY_HAND, SKIPPED_PERMANENTLY, AttemptView
 from models.admin.job_filter import JobFilter
 from models.admin.job_list import JobView
@@ -68,6 +68,7 @@ CANDIDATES = Table(
         "differs": "differs in",
     }
 )
+NOTES = Table(columns={"at": "at", "actor": "who", "text": "note"})
 UNFINISHED = (JobState.NEEDS_ATTENTION, *PENDING)
 
 
@@ -127,16 +128,26 @@ def show(job_id: int, *, calls: bool, output: str) -> None:
     attempts = job_actions.attempts(database, job_id)
     candidates = _candidates(job_id)
     tried = [_told(each, ATTEMPTS) for each in attempts]
+    written = list(map(asdict, notes.of_job(database, job_id)))
     if output == "json":
         listed = ATTEMPTS.records(tried)
         for told, attempt in zip(listed, attempts if calls else (), strict=False):
             told["calls"] = list(attempt.calls)
         (job,) = JOBS.records([_row(view)])
-        click.echo(as_json({**job, "candidates": CANDIDATES.records(candidates), "attempts": listed}))
+        click.echo(
+            as_json(
+                {
+                    **job,
+                    "candidates": CANDIDATES.records(candidates),
+                    "notes": NOTES.records(written),
+                    "attempts": listed,
+                }
+            )
+        )
     elif output in SHEETS:
         ATTEMPTS.print(tried, output)
     else:
-        _print_job(view, candidates, tried)
+        _print_job(view, candidates, tried, written)
         for attempt in attempts if calls else ():
             _print_calls(attempt)
 
@@ -154,11 +165,18 @@ def _candidates(job_id: int) -> list[dict[str, Any]]:
     return rows
 
 
-def _print_job(view: JobView, candidates: Sequence[Mapping[str, Any]], tried: Sequence[Mapping[str, Any]]) -> None:
+def _print_job(
+    view: JobView,
+    candidates: Sequence[Mapping[str, Any]],
+    tried: Sequence[Mapping[str, Any]],
+    written: Sequence[Mapping[str, Any]],
+) -> None:
     click.echo(f"{view.title} of {view.connection} ({view.record.entity_type} {view.record.id}): {view.state}")
     click.echo("\n".join(filter(None, (view.dismissal_reason, view.message, view.remedy, *view.warnings))))
     if candidates:
         CANDIDATES.print(candidates, "table")
+    if written:
+        NOTES.print(written, "table")
     ATTEMPTS.print(tried, "table")
 
 
@@ -256,6 +274,21 @@ def relink(job_id: int, number: str) -> None:
         raise click.ClickException("Only a customer, or a project without a number, that isn't in progress.")
     dispatch.dispatch_lanes(acted.lanes)
     click.echo(f"{job.title}: relinked to {number}." if number else f"{job.title}: being matched again.")
+
+
+@jobs.command()
+@click.argument("job_id", type=int)
+@click.argument("text")
+def note(job_id: int, text: str) -> None:
+    """Write a note on a record, which its page and `jobs show` tell."""
+    job, container, written = _view(job_id), get_container(), text.strip()
+    if not 0 < len(written) <= notes.MAX_LENGTH:
+        raise click.UsageError(f"A note has 1 to {notes.MAX_LENGTH} characters.")
+    try:
+        notes.add(container.database, job_id, written, actor=ACTOR, now=container.clock())
+    except notes.TooManyNotesError as error:
+        raise click.ClickException(f"{job.title} already has {notes.MAX_NOTES} notes.") from error
+    click.echo(f"{job.title}: note added.")
 
 
 def _filter_of(job_ids: Sequence[int], connection: Connection | None, error_code: str) -> JobFilter:

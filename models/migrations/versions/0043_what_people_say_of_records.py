@@ -1,4 +1,4 @@
-"""A question which record this is shows Moment's own record beside the candidates, and an answer is taken back."""
+"""A question which record this is shows Moment's own record, an answer is taken back, and records have notes."""
 
 from __future__ import annotations
 
@@ -15,9 +15,19 @@ def upgrade() -> None:
     op.add_column("match_questions", sa.Column("moment_record", JSONB()))
     op.add_column("match_questions", sa.Column("addresses", JSONB()))
     op.add_column("match_questions", sa.Column("undone", JSONB(), server_default="[]", nullable=False))
+    op.create_table(
+        "notes",
+        sa.Column("id", sa.BigInteger(), sa.Identity(), primary_key=True),
+        sa.Column("job_id", sa.BigInteger(), sa.ForeignKey("sync_jobs.id", ondelete="CASCADE"), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("actor", sa.Text(), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+    )
+    op.create_index("ix_notes_job_id", "notes", ["job_id"])
 
 
 def downgrade() -> None:
     """Go one version down."""
+    op.drop_table("notes")
     for column in ("moment_record", "addresses", "undone"):
         op.drop_column("match_questions", column)
