@@ -9,7 +9,7 @@ from typing import Any
 import structlog
 from cryptography.fernet import InvalidToken
 from pydantic import SecretStr
-from sqlalchemy import Update, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, Update, case, delete, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -118,6 +118,10 @@ class FailedTestError(Exception):
     def __init__(self, failed_checks: int) -> None:
         super().__init__()
         self.failed_checks = failed_checks
+
+
+class UnprovenError(Exception):
+    """A connection paused itself, and no test or login has worked since."""
 
 
 class ConcurrentUpdateError(Exception):
@@ -279,7 +283,7 @@ class Connections:
             count_unfinished_from(session, row.id, after.entity_types if goes_on else switched_on, now=now)
             if goes_on:
                 _record_resumed(session, row, now=now)
-            row.paused_because = "" if goes_on else row.paused_because
+                row.paused_because, row.unproven_since = "", None
             for what in _differences(before.settings, after):
                 _audit(session, row.id, actor=actor, what=what, now=now)
         return self._from_row(row)
@@ -347,6 +351,7 @@ class Connections:
 
         Raises:
             FailedTestError: it is paused, and its last test found errors, unless ``despite_failed_test``.
+            UnprovenError: it paused itself, and no test or login has worked since, unless ``despite_failed_test``.
             CompanyTakenError: another connection is for its company in Moment.
         """
         with self._database.transaction() as session:
@@ -354,9 +359,12 @@ class Connections:
             if row.paused_because:
                 if row.failed_checks and not despite_failed_test:
                     raise FailedTestError(row.failed_checks)
+                if row.unproven_since and not despite_failed_test:
+                    raise UnprovenError
                 count_unfinished_from(session, connection_id, [*EntityType], now=now)
                 _record_resumed(session, row, now=now)
             row.paused_because, row.paused_by, row.shares_company = "", "", False
+            row.unproven_since = None
             _refuse_taken(session)
             if row.breaker_open_until:
                 row.breaker_open_until = min(row.breaker_open_until, now)
@@ -365,7 +373,8 @@ class Connections:
     def note_test(self, connection_id: int, *, failed_checks: int, at: datetime) -> None:
         """Note what a test found that began ``at`` an instant (UTC), unless a later one is noted."""
         noted = _not_tested_after(connection_id, at)
-        self._database.execute(noted.values(tested_at=at, failed_checks=failed_checks, failed_login=False))
+        change = noted.values(tested_at=at, failed_checks=failed_checks, failed_login=False)
+        self._database.execute(change if failed_checks else change.values(unproven_since=_unless_before(at)))
 
     def note_login(self, connection_id: int, *, works: bool, at: datetime) -> None:
         """Note whether the credentials worked that were tried out at an instant (UTC), unless a test began later.
@@ -374,7 +383,11 @@ class Connections:
         """
         noted, row = _not_tested_after(connection_id, at), ConnectionRow
         if works:
-            change = noted.where(row.failed_login).values(failed_checks=0, failed_login=False)
+            change = noted.where(or_(row.failed_login, row.unproven_since <= at)).values(
+                failed_checks=case((row.failed_login, 0), else_=row.failed_checks),
+                failed_login=False,
+                unproven_since=_unless_before(at),
+            )
         else:
             alone = or_(row.failed_login, row.failed_checks == 0)
             change = noted.values(failed_checks=func.greatest(row.failed_checks, 1), failed_login=alone)
@@ -442,7 +455,7 @@ def pause(
         return False
     row.paused_because, row.paused_by = because, actor
     if alert:
-        row.pause_alerted = True
+        row.pause_alerted, row.unproven_since = True, now
         row.consecutive_failures, row.outage_since, row.outage_alerted = 0, None, False
         row.rate_limited_since, row.rate_limit_alerted, row.breaker_open_until = None, False, None
         queue_alert(session, row.id, alert, job_id=None, now=now)
@@ -503,6 +516,11 @@ def _lead_elsewhere(
 def _not_tested_after(connection_id: int, at: datetime) -> Update:
     later = ConnectionRow.tested_at > at
     return update(ConnectionRow).where(ConnectionRow.id == connection_id, or_(later.is_(None), ~later))
+
+
+def _unless_before(at: datetime) -> ColumnElement[datetime | None]:
+    """Return since when a connection is unproven, unless what worked began after that."""
+    return case((ConnectionRow.unproven_since > at, ConnectionRow.unproven_since))
 
 
 def _client_of(settings: ConnectionSettings) -> tuple[str, str]:

@@ -92,8 +92,9 @@ class ConnectionRow(Base):
     what it is called there, empty until a test has shown it.
     Until ``webhook_limited_until`` what is new here is left to the polls. The webhook has its address since
     ``webhook_token_at``, None where that is from before it was noted. The last test began at ``tested_at`` and
-    found ``failed_checks`` errors; one of a ``failed_login`` was found by trying the credentials only. Moment's
-    key was entered at ``api_key_saved_at``, None where that is not known.
+    found ``failed_checks`` errors; one of a ``failed_login`` was found by trying the credentials only. It paused
+    itself at ``unproven_since``, None where it did not, or a test or login has worked since. Moment's key was
+    entered at ``api_key_saved_at``, None where that is not known.
     """
 
     __tablename__ = "connections"
@@ -130,6 +131,7 @@ class ConnectionRow(Base):
     tested_at: Mapped[datetime | None]
     failed_checks: Mapped[int] = mapped_column(server_default="0")
     failed_login: Mapped[bool] = mapped_column(server_default="false")
+    unproven_since: Mapped[datetime | None]
     api_key_saved_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]

@@ -177,7 +177,11 @@ def resume_connection(
     connection_id: ConnectionId,
     *,
     despite_failed_test: Annotated[
-        bool, Query(description="Also where the last test found errors, which is refused otherwise")
+        bool,
+        Query(
+            description="Also where the last test found errors, or the connection paused itself and no test "
+            "has passed since, which is refused otherwise"
+        ),
     ] = False,
 ) -> ConnectionItem:
     """Let a connection work again, or for the first time. What waited goes through."""

@@ -21,6 +21,7 @@ from models.connections.repository import (
     NameTakenError,
     SettingRefusedError,
     UnknownConnectionError,
+    UnprovenError,
 )
 from models.database import DatabaseUnavailableError
 from models.receivers.repository import UnknownReceiverError
@@ -59,6 +60,7 @@ TITLES: Mapping[str, tuple[int, Message]] = {
     "setting_refused": (409, msg("A setting isn't valid for this connection.")),
     "name_taken": (409, msg("Another connection already has this name.")),
     "test_failed": (409, msg("The last test of this connection found errors.")),
+    "not_tested": (409, msg("This connection paused itself, and no test has passed since then.")),
     "not_applicable": (409, msg("This can't be done to a record with this status.")),
     "operation_pending": (409, msg("Someone else has requested the same, and it hasn't started yet.")),
     "operation_running": (409, msg("The settings are being saved and can no longer be cancelled.")),
@@ -95,6 +97,7 @@ BY_ERROR: Mapping[type[Exception], str] = {
     UnknownReceiverError: "not_found",
     NameTakenError: "name_taken",
     FailedTestError: "test_failed",
+    UnprovenError: "not_tested",
     ConcurrentUpdateError: "outdated",
     OperationPendingError: "operation_pending",
     LoginTriesError: "login_tries",

@@ -17,6 +17,7 @@ from models.connections.repository import (
     Connection,
     FailedTestError,
     NameTakenError,
+    UnprovenError,
 )
 from models.connections.settings import ConnectionSettings
 from sync.errors import UnavailableError
@@ -148,7 +149,10 @@ def pause(context: Operator, connection_id: int, form: Form) -> Response:
 
 @router.post("/{connection_id}/resume")
 def resume(context: Operator, connection_id: int, form: Form) -> Response:
-    """Let the connection work again, or for the first time; where its last test failed, ask first."""
+    """Let the connection work again, or for the first time.
+
+    Where its last test failed, or it paused itself and none has passed since, ask first.
+    """
     try:
         context.connections.resume(
             connection_id,
@@ -158,6 +162,8 @@ def resume(context: Operator, connection_id: int, form: Form) -> Response:
         )
     except FailedTestError as error:
         return _ask_before_resume(context, connection_id, error.failed_checks)
+    except UnprovenError:
+        return _ask_before_resume(context, connection_id, 0)
     except CompanyTakenError:
         return _back(context, connection_id, "taken")
     return _back(context, connection_id, "resumed")

@@ -3,7 +3,7 @@
 import click
 
 from i18n.messages import msg
-from models.connections.repository import MAX_REASON_LENGTH, Connection, FailedTestError
+from models.connections.repository import MAX_REASON_LENGTH, Connection, FailedTestError, UnprovenError
 from sync.rules.normalization import clean
 from worker.cli import ACTOR, connection_argument, print_webhook_url
 from worker.container import get_container
@@ -42,7 +42,11 @@ def pause(connection: Connection, because: str) -> None:
 
 @connections.command()
 @connection_argument
-@click.option("--despite-failed-test", is_flag=True, help="Also where its last test found errors")
+@click.option(
+    "--despite-failed-test",
+    is_flag=True,
+    help="Also where its last test found errors, or it paused itself and none has passed since",
+)
 def resume(connection: Connection, *, despite_failed_test: bool) -> None:
     """Start or resume a connection and process its queued records."""
     container = get_container()
@@ -52,6 +56,9 @@ def resume(connection: Connection, *, despite_failed_test: bool) -> None:
         )
     except FailedTestError as error:
         found = f"The last test of {connection.name} found {error.failed_checks} errors."
+        raise click.ClickException(f"{found} Run `doctor`, or give --despite-failed-test.") from error
+    except UnprovenError as error:
+        found = f"{connection.name} paused itself, and no test has passed since then."
         raise click.ClickException(f"{found} Run `doctor`, or give --despite-failed-test.") from error
     click.echo(f"{connection.name} is resumed.")
 

@@ -1,17 +1,18 @@
 """How connections stand: one state for each, and what should be looked at."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy import update
 
 from models.admin import connection_list
 from models.admin.connection_list import ConnectionFilter, ConnectionState, ConnectionSummary, HealthProblem
-from models.connections.repository import API_KEY_LIFETIME, Connection, Connections, FailedTestError
+from models.connections.alert_outbox import AlertType
+from models.connections.repository import API_KEY_LIFETIME, Connection, Connections, FailedTestError, UnprovenError
 from models.database import Database
 from models.enums import EntityType, Lane, Record, Scope
-from models.inbox import cursors, missed_webhooks, webhook_intake
+from models.inbox import circuit_breaker, cursors, missed_webhooks, webhook_intake
 from models.inbox.missed_webhooks import ModifiedRecord
 from models.schema.tables import ConnectionRow
 from tests.factories import NOW, settings
@@ -154,3 +155,29 @@ def test_a_connection_whose_last_test_failed_is_only_started_despite_that(
     assert only(database).state is ConnectionState.NOT_STARTED
     connections.resume(new.id, actor="kari", now=NOW, despite_failed_test=True)
     assert only(database).state is ConnectionState.NEEDS_ATTENTION
+
+
+@pytest.mark.parametrize("proof", ["a test", "a login"])
+def test_what_paused_itself_is_resumed_despite_that_or_once_something_has_worked(
+    database: Database, connections: Connections, tested: Connection, proof: str
+) -> None:
+    def note(*, works: bool, at: datetime) -> None:
+        if proof == "a test":
+            connections.note_test(tested.id, failed_checks=0 if works else 1, at=at)
+        else:
+            connections.note_login(tested.id, works=works, at=at)
+
+    circuit_breaker.pause(database, tested.id, outages.problem(AlertType.PAUSED), now=NOW + HOUR)
+    note(works=True, at=NOW)  # it began before the connection paused
+    with pytest.raises(UnprovenError):
+        connections.resume(tested.id, actor="kari", now=NOW)
+    note(works=False, at=NOW + 2 * HOUR)
+    with pytest.raises(FailedTestError):
+        connections.resume(tested.id, actor="kari", now=NOW)
+    note(works=True, at=NOW + 3 * HOUR)
+    connections.resume(tested.id, actor="kari", now=NOW)
+    circuit_breaker.pause(database, tested.id, outages.problem(AlertType.PAUSED), now=NOW + 4 * HOUR)
+    connections.resume(tested.id, actor="kari", now=NOW, despite_failed_test=True)
+    connections.pause(tested.id, "Year end.", actor="kari", now=NOW)
+    connections.resume(tested.id, actor="kari", now=NOW)
+    assert only(database).state is ConnectionState.WORKING

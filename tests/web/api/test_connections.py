@@ -15,8 +15,9 @@ from i18n.catalog import Language
 from i18n.messages import translate
 from models.admin import audit_log
 from models.admin.operations import MAX_LOGINS, OperationType
+from models.connections.alert_outbox import AlertType
 from models.enums import EntityType, Lane, Record, Role, Scope
-from models.inbox import leases, links
+from models.inbox import circuit_breaker, leases, links
 from models.inbox.enqueue import enqueue
 from models.inbox.links import Link
 from models.schema.api_tables import IdempotencyKeyRow
@@ -28,6 +29,7 @@ from models.users.repository import Rights
 from models.users.tokens import TokenScope
 from tests.factories import NOW
 from tests.installation import failed_job, messages
+from tests.models import outages
 from tests.web.api.program import Program, Tokens
 from tests.web.api.test_frame import problem
 from tests.web.conftest import Web
@@ -315,6 +317,15 @@ def test_a_connection_whose_last_test_failed_is_only_resumed_despite_that(
         web.connection.id
     ]
     assert bound.get("/connections?state=working").json()["items"] == []
+
+
+def test_what_paused_itself_is_only_resumed_once_a_test_passes_or_despite_that(
+    web: Web, container: Container, bound: Program
+) -> None:
+    address, refused = f"/connections/{web.connection.id}", outages.problem(AlertType.PAUSED)
+    circuit_breaker.pause(container.database, web.connection.id, refused, now=clock())
+    assert problem(bound.post(f"{address}/resume")) == (409, "not_tested")
+    assert bound.post(f"{address}/resume?despite_failed_test=true").json()["state"] == "working"
 
 
 def test_the_webhook_gets_another_address(web: Web, bound: Program) -> None:

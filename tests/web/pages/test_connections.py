@@ -8,12 +8,14 @@ import pytest
 from i18n.catalog import Language
 from models.admin.connection_health import SIZE
 from models.admin.operations import OperationType
+from models.connections.alert_outbox import AlertType
 from models.connections.repository import NOT_STARTED
 from models.enums import EntityType, Role
-from models.inbox import webhook_intake
+from models.inbox import circuit_breaker, webhook_intake
 from models.inbox.webhook_intake import WebhookTarget
 from tests.factories import settings
 from tests.installation import messages
+from tests.models import outages
 from tests.web.conftest import Web
 from tests.web.form_filling import fill_in
 from worker.container import Container, clock
@@ -187,6 +189,19 @@ def test_starting_a_connection_whose_last_test_failed_asks_first(web: Web, conta
     assert container.connections.get(new.id).paused_because == NOT_STARTED
     assert operator.post(address, despite_failed_test="yes").status_code == 303
     assert container.connections.get(new.id).paused_because == ""
+
+
+def test_resuming_what_paused_itself_asks_until_a_test_has_passed(web: Web, container: Container) -> None:
+    operator, address = web.as_(Role.OPERATOR), f"/connections/{web.connection.id}/resume"
+    refused = outages.problem(AlertType.PAUSED)
+    circuit_breaker.pause(container.database, web.connection.id, refused, now=clock())
+    asked = operator.post(address)
+    assert asked.status_code == 409
+    assert "The connection paused itself, and no test has passed since then. It is away." in asked.text
+    assert container.connections.get(web.connection.id).paused_because == "It is away."
+    container.connections.note_test(web.connection.id, failed_checks=0, at=clock())
+    assert operator.post(address).status_code == 303
+    assert container.connections.get(web.connection.id).paused_because == ""
 
 
 def test_the_state_of_a_connection_is_the_same_wherever_it_is_shown(web: Web, container: Container) -> None:

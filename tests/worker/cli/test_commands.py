@@ -15,9 +15,10 @@ from i18n.messages import msg
 from models.admin import job_list, match_questions
 from models.admin.job_filter import JobFilter
 from models.admin.operations import OperationType
+from models.connections.alert_outbox import AlertType
 from models.connections.repository import Connection
 from models.enums import EntityType, JobState, Record, Role, Scope
-from models.inbox import links, webhook_intake
+from models.inbox import circuit_breaker, links, webhook_intake
 from models.inbox.enqueue import enqueue
 from models.inbox.links import Link
 from models.inbox.webhook_intake import WebhookTarget
@@ -26,6 +27,7 @@ from models.users import second_factor
 from models.users.repository import Rights
 from tests.factories import NOW, settings
 from tests.installation import failed_job, installed
+from tests.models import outages
 from tests.models.completed_jobs import completed_job
 from worker import container as worker_container
 from worker import tasks
@@ -190,6 +192,17 @@ def test_a_connection_whose_last_test_failed_is_only_resumed_despite_that(
     assert "The last test of Demo AS found 2 errors." in refused("connections", "resume", connection.name)
     run("connections", "resume", connection.name, "--despite-failed-test")
     assert "needs_attention test_failed" in run("connections", "show", connection.name)
+
+
+def test_what_paused_itself_is_only_resumed_once_a_test_passes_or_despite_that(
+    container: Container, connection: Connection
+) -> None:
+    refused_login = outages.problem(AlertType.PAUSED)
+    circuit_breaker.pause(container.database, connection.id, refused_login, now=clock())
+    told = refused("connections", "resume", connection.name)
+    assert "Demo AS paused itself, and no test has passed since then." in told
+    run("connections", "resume", connection.name, "--despite-failed-test")
+    assert container.connections.get(connection.id).paused_because == ""
 
 
 def test_a_new_address_ends_the_old_one(container: Container, connection: Connection) -> None:
