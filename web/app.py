@@ -15,12 +15,14 @@ from web.pages import (
     account,
     connection,
     connection_actions,
+    connection_settings,
     connections,
     dashboard,
     error_codes,
     logs,
     operations,
     receivers,
+    reconciliation,
     records,
     second_factor,
     sign_in,
@@ -43,6 +45,8 @@ ROUTERS = (
     connection_actions.router,  # before the two that follow, which have /connections/{connection_id}
     connections.router,
     connection.router,  # after the one before, which has /connections/new
+    connection_settings.router,
+    reconciliation.router,
     operations.router,
     account.router,
     second_factor.router,

@@ -126,7 +126,7 @@ def special(person: Person, connection: str) -> dict[str, str]:
     """Return the addresses of pages that show more than the plainest of their route, by a name for each."""
     stuck = {"record": "fiscal_year", "question": "which_customer"}
     told = {name: _first_record(person, error_code) for name, error_code in stuck.items()}
-    person.open(connection)
+    person.open(f"{connection}/reconciliation")
     person.page.get_by_label("Month", exact=True).fill(f"{clock():%Y-%m}")
     with person.page.expect_navigation():
         person.page.get_by_role("button", name="Reconcile").click()

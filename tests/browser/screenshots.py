@@ -52,7 +52,7 @@ def take(running_system: RunningSystem, browser: Browser, window: str) -> None:
         for route in tour.keys() - {"/sign-in", RECORD}:
             person.open(tour[route])
             keep(person, f"{name(route)}-{window}")
-        person.open(f"{tour[CONNECTION]}#settings")
+        person.open(f"{tour[CONNECTION]}/settings")
         keep(person, f"settings-{window}")
         for called, address in special(person, tour[CONNECTION]).items():
             person.open(address)

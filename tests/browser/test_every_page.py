@@ -143,13 +143,15 @@ def test_what_only_comes_of_a_form_is_in_order(
     window: str, one_system: RunningSystem, sit_down: Callable[..., Person]
 ) -> None:
     person = sit_down(**WINDOWS[window])
-    person.sign_in(ANNE, PASSWORD, path=the_connection(one_system))
+    person.sign_in(ANNE, PASSWORD, path=f"{the_connection(one_system)}/settings")
     page = person.page
     page.get_by_label("Receivables account").fill("a lot")
     page.get_by_label("Alert recipients").fill("nobody")
     page.get_by_role("button", name="Save and test").last.click()
     page.locator("[aria-invalid=true]").first.wait_for()
     found = list(faults(person))
+    person.open(f"{the_connection(one_system)}/webhooks")
+    unfold(person)
     page.get_by_role("button", name="Generate new webhook URL").click()
     page.locator("#address").wait_for()
     found += faults(person)

@@ -51,7 +51,7 @@ def test_settings_that_are_not_saved_are_not_left_without_a_question(
     one_system: RunningSystem, firm: Firm, sit_down: Callable[..., Person]
 ) -> None:
     firm.connect()
-    person = seated(one_system, firm, sit_down, f"/connections/{firm.connection.id}")
+    person = seated(one_system, firm, sit_down, f"/connections/{firm.connection.id}/settings")
     page, asked = person.page, list[str]()
 
     def stay(dialog: Dialog) -> None:
@@ -59,11 +59,11 @@ def test_settings_that_are_not_saved_are_not_left_without_a_question(
         dialog.dismiss()
 
     page.on("dialog", stay)
-    page.get_by_role("link", name="Overview").click()
+    page.get_by_role("link", name="Overview").first.click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Overview")
     page.go_back()
     page.get_by_label("Expense activity").fill("Travel")
-    page.get_by_role("link", name="Overview").click()
+    page.get_by_role("link", name="Overview").first.click()
     expect(page.get_by_label("Expense activity")).to_have_value("Travel")
     assert asked == ["beforeunload"]
     page.get_by_role("button", name="Save and test").first.click()

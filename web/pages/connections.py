@@ -12,7 +12,6 @@ from models.admin.operations import TESTS
 from models.connections.repository import (
     MAX_NAME_LENGTH,
     MAX_REASON_LENGTH,
-    NOT_STARTED,
     CompanyTakenError,
     Connection,
     FailedTestError,
@@ -188,7 +187,6 @@ def _ask_before_resume(context: UserContext, connection_id: int, failed_checks: 
         failed_checks=failed_checks,
         last=OperationView(last) if last else None,
         titles=settings_form.TITLES,
-        not_started=NOT_STARTED,
     )
 
 

@@ -14,6 +14,7 @@ from i18n import formatting
 from i18n.catalog import Language, translations
 from i18n.messages import Message, msg, translate
 from models.admin.job_list import JobView
+from models.connections.repository import NOT_STARTED
 from sync.money import format_kroner
 from sync.rules.record_summaries import facts
 from web.views.call_log import formatted
@@ -64,7 +65,7 @@ def _environment(language: Language) -> Environment:
     )
     environment.policies["ext.i18n.trimmed"] = True
     environment.install_gettext_translations(translations(language), newstyle=True)  # type: ignore[attr-defined] # added by it
-    environment.globals["STATUSES"] = STATUSES
+    environment.globals |= {"STATUSES": STATUSES, "not_started": NOT_STARTED}
     environment.filters |= {
         "translate": partial(translate, language=language),
         "oslo": partial(_oslo, language=language),

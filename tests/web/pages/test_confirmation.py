@@ -126,7 +126,7 @@ def test_several_boxes_of_a_form_go_on_too(anna: Person, container: Container, w
 
 
 def test_a_new_secret_of_a_connection_waits_encrypted(anna: Person, container: Container, web: Web) -> None:
-    address = f"/connections/{web.connection.id}"
+    address = f"/connections/{web.connection.id}/settings"
     harmless = fill_in(anna, address, receivables_account="1501")
     assert harmless.status_code == 303
     asked = fill_in(anna, address, password=TYPED, receivables_account="1502")
@@ -140,7 +140,7 @@ def test_a_new_secret_of_a_connection_waits_encrypted(anna: Person, container: C
 
 def test_other_books_need_it_as_a_secret_does(anna: Person, web: Web) -> None:
     for entered in ({"username": "other@example.com"}, {"moment_company": "1002"}, {"moment_api_key": TYPED}):
-        assert ASKED in fill_in(anna, f"/connections/{web.connection.id}", **entered).text
+        assert ASKED in fill_in(anna, f"/connections/{web.connection.id}/settings", **entered).text
 
 
 def test_whoever_has_a_factor_gives_a_code(web: Web, container: Container, user: User) -> None:

@@ -63,7 +63,8 @@ class SettingsPage:
         self.container = container
         self.web = web
         self.number = web.connection.id
-        self.address = f"/connections/{self.number}"
+        self.overview = f"/connections/{self.number}"
+        self.address = f"{self.overview}/settings"
         self.person = web.as_(Role.ADMINISTRATOR, connections=[self.number])
 
     @property
@@ -111,14 +112,14 @@ def test_a_connection_whose_secrets_cannot_be_opened_is_shown_and_mended(
     container, person = settings_page.container, settings_page.web.as_(Role.ADMINISTRATOR)
     container.database.execute(update(ConnectionRow).values(secrets="v2:damaged"))
     polls.pause_unreadable(container)
-    assert "can't be decrypted" in person.get(settings_page.address).text
+    assert "can't be decrypted" in person.get(settings_page.overview).text
     assert "Demo AS" in person.get("/connections").text
     refused = fill_in(person, settings_page.address, password="demo-password")
     assert refused.status_code == 422
     assert error_at(refused, "moment_api_key") == "This field is required."
-    assert person.post(f"{settings_page.address}/test").status_code == 303
+    assert person.post(f"{settings_page.overview}/test").status_code == 303
     tasks.run_operation(settings_page.tested.id if settings_page.tested else 0)
-    assert "can't be decrypted" in person.get(settings_page.address).text
+    assert "can't be decrypted" in person.get(settings_page.overview).text
     both = {"password": "demo-password", "moment_api_key": "moment-demo-key"}
     assert fill_in(person, settings_page.address, **both).status_code == 303
     assert settings_page.saved.password.get_secret_value() == "demo-password"
@@ -239,7 +240,8 @@ def test_the_page_tells_how_many_changes_came_without_a_webhook(settings_page: S
     )
     failed_job(settings_page.container, connection, record_id="9")
     cells = re.findall(
-        r'data-label="Missed \(7 days\)">(\d+)<', settings_page.person.get(settings_page.address).text
+        r'data-label="Missed \(7 days\)">(\d+)<',
+        settings_page.person.get(f"{settings_page.overview}/webhooks").text,
     )
     assert cells == ["0", "0", "1"]
 
@@ -317,7 +319,7 @@ def test_a_login_that_cannot_be_one_is_not_tried(settings_page: SettingsPage) ->
     asked = fill_in(
         settings_page.person,
         settings_page.address,
-        to=f"{settings_page.address}/clients",
+        to=f"{settings_page.overview}/clients",
         username="",
         client_id="typed",
     )
@@ -329,7 +331,7 @@ def test_a_login_that_cannot_be_one_is_not_tried(settings_page: SettingsPage) ->
 
 def test_a_connection_with_links_is_not_led_to_another_company_on_its_page(web: Web, container: Container) -> None:
     links.save(container.database, web.connection.id, Record(EntityType.CUSTOMER, "7"), Link("10001"), now=clock())
-    address = f"/connections/{web.connection.id}"
+    address = f"/connections/{web.connection.id}/settings"
     answer = fill_in(web.as_(Role.ADMINISTRATOR), address, moment_company="1002")
     assert answer.status_code == 422
     assert "links refer to customers" in error_at(answer, "moment_company")
@@ -338,7 +340,7 @@ def test_a_connection_with_links_is_not_led_to_another_company_on_its_page(web: 
 
 def test_a_type_that_is_switched_on_again_asks_from_which_day(web: Web, container: Container) -> None:
     number, administrator = web.connection.id, web.as_(Role.ADMINISTRATOR)
-    address, now = f"/connections/{number}", clock()
+    address, now = f"/connections/{number}/settings", clock()
     types = ["customer", "project", "invoice"]
     container.connections.update(number, {"entity_types": types[:2]}, actor="test", now=now)
     asked = fill_in(administrator, address, entity_types=types)

@@ -142,7 +142,7 @@ def test_operators_pause_resume_and_test_but_do_not_see_the_settings(web: Web, c
     tested = operator.post(f"{address}/test")
     assert re.fullmatch(r"/operations/\d+", tested.headers["Location"])
     assert operator.post(f"{address}/token").status_code == 404
-    assert operator.post(address, client_id="7").status_code == 404
+    assert operator.post(f"{address}/settings", client_id="7").status_code == 404
 
 
 def test_viewers_only_look(web: Web, container: Container) -> None:
@@ -158,7 +158,7 @@ def test_a_new_webhook_address_is_shown_once_and_ends_the_old_one(web: Web, cont
     administrator, address = web.as_(Role.ADMINISTRATOR), f"/connections/{web.connection.id}"
     body = b'{"event": "UPDATE", "customer": {"id": 7}}'
     assert web.notify(body).status_code == 202
-    assert "None yet" in administrator.get(address).text
+    assert "None yet" in administrator.get(f"{address}/webhooks").text
     made = administrator.post(f"{address}/token")
     assert made.headers["Cache-Control"] == "no-store"
     token = re.search(r"https://bridge\.example/webhooks/moment/([\w-]+)", made.text)
@@ -167,7 +167,7 @@ def test_a_new_webhook_address_is_shown_once_and_ends_the_old_one(web: Web, cont
         web.connection.id, web.connection.settings.entity_types
     )
     assert web.notify(body).status_code == 404
-    page = administrator.get(address).text
+    page = administrator.get(f"{address}/webhooks").text
     assert token[1] not in page
     assert page.count("None yet") == len(set(EntityType) - {EntityType.EXPENSE})
 
@@ -251,4 +251,4 @@ def test_a_connection_says_whether_its_test_is_old_or_of_other_settings(web: Web
 
 
 def test_the_rounding_account_of_the_standard_chart_is_the_example(web: Web) -> None:
-    assert "e.g. 7740" in web.as_(Role.ADMINISTRATOR).get(f"/connections/{web.connection.id}").text
+    assert "e.g. 7740" in web.as_(Role.ADMINISTRATOR).get(f"/connections/{web.connection.id}/settings").text

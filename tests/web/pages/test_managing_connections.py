@@ -30,7 +30,7 @@ def post(person: Person, web: Web, action: str, **entered: str) -> requests.Resp
 def test_a_connection_gets_another_name(administrator: Person, web: Web, container: Container) -> None:
     assert (
         f'href="/connections/{web.connection.id}/manage"'
-        in administrator.get(f"/connections/{web.connection.id}").text
+        in administrator.get(f"/connections/{web.connection.id}/settings").text
     )
     answer = post(administrator, web, "rename", name="  Demo   Holding AS ")
     assert "Connection renamed." in administrator.get(answer.headers["Location"]).text

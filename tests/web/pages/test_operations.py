@@ -41,18 +41,18 @@ def work_off(container: Container) -> None:
 
 
 def test_a_test_says_what_works_and_what_does_not(person: Person, container: Container, address: str) -> None:
-    place = fill_in(person, address, receivables_account="1501").headers["Location"]
+    place = fill_in(person, f"{address}/settings", receivables_account="1501").headers["Location"]
     waiting = person.get(place).text
     assert "Testing both systems." in waiting
     assert "Settings saved." in waiting
-    assert "Testing the connection" in person.get(address).text
+    assert "Testing the connection" in person.get(f"{address}/test").text
     work_off(container)
     answered = person.get(place)
     assert "data-awaits" not in answered.text
     assert "http-equiv" not in answered.text
     assert "The receivables account 1501 isn't in the chart of accounts." in answered.text
-    assert f'<a href="{address}#receivables_account">Receivables account</a>' in answered.text
-    assert "The receivables account 1501 isn't in the chart of accounts." in person.get(address).text
+    assert f'<a href="{address}/settings#receivables_account">Receivables account</a>' in answered.text
+    assert "The receivables account 1501 isn't in the chart of accounts." in person.get(f"{address}/test").text
     assert "Settings saved." in answered.text
     loaded_again = person.get(place).text
     assert "Settings saved." not in loaded_again
@@ -66,17 +66,17 @@ def test_an_account_is_refused_once_a_test_has_read_the_chart(
 ) -> None:
     person.post(f"{address}/test")
     work_off(container)
-    refused = fill_in(person, address, receivables_account="1501")
+    refused = fill_in(person, f"{address}/settings", receivables_account="1501")
     assert refused.status_code == 422
     assert "These accounts don't exist in 24SevenOffice: 1501." in refused.text
-    assert fill_in(person, address, receivables_account="1920").status_code == 303
+    assert fill_in(person, f"{address}/settings", receivables_account="1920").status_code == 303
 
 
 def test_of_several_clients_one_is_chosen_by_its_name(
     person: Person, container: Container, web: Web, address: str
 ) -> None:
     many = {"username": "many@example.com", "password": "many-password", "client_id": "typed"}
-    asked = fill_in(person, address, to=f"{address}/clients", **many)
+    asked = fill_in(person, f"{address}/settings", to=f"{address}/clients", **many)
     place = asked.headers["Location"].partition("#")[0]
     waiting = person.get(place)
     assert "Checking with 24SevenOffice." in waiting.text
@@ -92,8 +92,8 @@ def test_of_several_clients_one_is_chosen_by_its_name(
         assert 'value="typed"' in seen.text
     assert container.connections.get(web.connection.id).settings.username == "demo@example.com"
     (fjord,) = [each["id"] for each in _clients(container) if each["name"] == "Fjord Prosjekt AS"]
-    fields = fields_of(page, address) | {"identity_id": fjord, "password": "many-password"}
-    assert person.ask("POST", address, data=fields).status_code == 303
+    fields = fields_of(page, f"{address}/settings") | {"identity_id": fjord, "password": "many-password"}
+    assert person.ask("POST", f"{address}/settings", data=fields).status_code == 303
     work_off(container)
     now = container.connections.get(web.connection.id).settings
     assert (now.username, now.identity_id, now.client_id) == ("many@example.com", fjord, "typed")
@@ -102,11 +102,11 @@ def test_of_several_clients_one_is_chosen_by_its_name(
         (person, f'value="{fjord}"'),
         (web.as_(Role.ADMINISTRATOR), f'value="{fjord}" checked'),
     ):
-        assert chosen in chooses.get(address).text
+        assert chosen in chooses.get(f"{address}/settings").text
 
 
 def test_a_login_that_is_refused_says_so_at_the_field(person: Person, container: Container, address: str) -> None:
-    asked = fill_in(person, address, to=f"{address}/clients", password="wrong")
+    asked = fill_in(person, f"{address}/settings", to=f"{address}/clients", password="wrong")
     work_off(container)
     assert "rejected the user name or password" in person.get(asked.headers["Location"]).text
 
@@ -115,7 +115,7 @@ def test_for_administrators_of_all_an_empty_password_is_the_one_that_is_known(
     web: Web, container: Container, address: str
 ) -> None:
     administrator = web.as_(Role.ADMINISTRATOR)
-    asked = fill_in(administrator, address, to=f"{address}/clients")
+    asked = fill_in(administrator, f"{address}/settings", to=f"{address}/clients")
     work_off(container)
     assert "Demo AS <span" in administrator.get(asked.headers["Location"]).text
 
@@ -135,7 +135,9 @@ def test_a_worker_asks_for_clients_with_the_password_that_was_typed_only(contain
 def test_what_somebody_typed_is_shown_to_nobody_else(
     person: Person, container: Container, web: Web, address: str
 ) -> None:
-    asked = fill_in(person, address, to=f"{address}/clients", client_id="typed", password="demo-password")
+    asked = fill_in(
+        person, f"{address}/settings", to=f"{address}/clients", client_id="typed", password="demo-password"
+    )
     place = asked.headers["Location"]
     work_off(container)
     assert 'value="typed"' in person.get(place).text
@@ -158,20 +160,22 @@ def test_a_test_of_another_customers_connection_is_not_there(container: Containe
     assert web.as_(Role.VIEWER).get(place).status_code == 404
     for nowhere in ("/operations/4711", "/operations/0", f"/operations/{2**63}", "/operations/x"):
         assert operator.get(nowhere).status_code == 404
-    asked = fill_in(web.as_(Role.ADMINISTRATOR), address, to=f"{address}/clients").headers["Location"]
+    asked = fill_in(web.as_(Role.ADMINISTRATOR), f"{address}/settings", to=f"{address}/clients").headers[
+        "Location"
+    ]
     number = asked.partition("#")[0].rpartition("=")[2]
     assert operator.get(f"/operations/{number}").status_code == 404
 
 
 def test_a_reconciliation_stands_in_no_form_of_settings(person: Person, address: str) -> None:
     number = person.post(f"{address}/compare").headers["Location"].rpartition("/")[2]
-    seen = person.get(address, operation=number)
-    assert (seen.status_code, fields_of(seen, address)["username"]) == (200, "demo@example.com")
+    seen = person.get(f"{address}/settings", operation=number)
+    assert (seen.status_code, fields_of(seen, f"{address}/settings")["username"]) == (200, "demo@example.com")
 
 
 @pytest.mark.parametrize("number", ["-1", "x", str(2**63)])
 def test_an_operation_that_cannot_be_is_an_unreadable_address(person: Person, address: str, number: str) -> None:
-    assert person.get(address, operation=number).status_code == 400
+    assert person.get(f"{address}/settings", operation=number).status_code == 400
 
 
 def test_an_error_of_our_own_is_an_answer_too(

@@ -16,7 +16,7 @@ from sync.reconciliation.report import ReconciliationReport, Total
 from tests.installation import EXPENSE_KEY, compared, messages
 from tests.web.conftest import Person, Web
 from tests.web.form_filling import error_at, forms_to, summary_of
-from web.pages.connection import RECONCILIATIONS_SHOWN
+from web.pages.reconciliation import RECONCILIATIONS_SHOWN
 from worker import tasks
 from worker.container import Container, clock
 
@@ -47,7 +47,7 @@ def test_a_reconciliation_is_asked_for_and_says_why_it_could_not_be_made(
     tasks.run_operation(number)
     assert "data-awaits" not in person.get(place).text
     assert "Moment" in person.get(place).text
-    assert place in person.get(f"/connections/{web.connection.id}").text
+    assert place in person.get(f"/connections/{web.connection.id}/reconciliation").text
 
 
 def test_without_a_month_it_is_the_last_one(web: Web, person: Person, container: Container) -> None:
@@ -194,7 +194,7 @@ def test_a_viewer_reads_reconciliations_and_does_nothing_with_them(web: Web, pla
     assert (page.status_code, "Differences found" in page.text) == (200, True)
     assert "/resolve" not in page.text
     assert viewer.post(f"{place}/resolve", key="invoice/9", action="send").status_code == 404
-    shown = viewer.get(f"/connections/{web.connection.id}").text
+    shown = viewer.get(f"/connections/{web.connection.id}/reconciliation").text
     assert f'href="{place}"' in shown
     assert "/compare" not in shown
 
@@ -203,7 +203,7 @@ def test_earlier_reconciliations_are_listed_with_their_results(
     web: Web, container: Container, person: Person
 ) -> None:
     made = [compared(container, web.connection) for _ in range(RECONCILIATIONS_SHOWN + 1)]
-    page = person.get(f"/connections/{web.connection.id}").text
+    page = person.get(f"/connections/{web.connection.id}/reconciliation").text
     assert [f'"/operations/{each}"' in page for each in made] == [False] + [True] * RECONCILIATIONS_SHOWN
     assert "2 differences" in page
     (older,) = re.findall(r'rel="next" href="([^"]+)"', page)

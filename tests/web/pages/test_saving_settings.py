@@ -39,7 +39,8 @@ class Page:
 
     def __init__(self, web: Web, container: Container) -> None:
         self.web, self.container, self.number = web, container, web.connection.id
-        self.address = f"/connections/{self.number}"
+        self.overview = f"/connections/{self.number}"
+        self.address = f"{self.overview}/settings"
         self.person = web.as_(Role.ADMINISTRATOR, connections=[self.number])
         self.email = users.all_users(container.database)[-1].email
         own, rivals, _ = container.erp(settings(**MANY)).identities()
@@ -73,7 +74,7 @@ class Page:
         return self.person.get(self.address).text
 
     def test(self) -> None:
-        self.person.post(f"{self.address}/test")
+        self.person.post(f"{self.overview}/test")
         self.work_off()
 
     def refused(self, **entered: str) -> requests.Response:
@@ -102,7 +103,7 @@ def test_with_a_wrong_password_no_client_is_left_for_the_right_one(page: Page) -
 
 
 def test_clients_that_are_asked_for_with_a_wrong_password_say_so_at_the_password(page: Page) -> None:
-    address = f"{page.address}/clients"
+    address = f"{page.overview}/clients"
     asked = fill_in(page.person, page.address, to=address, password="guessed").headers["Location"]
     page.work_off()
     form = page.person.get(asked.partition("#")[0])
@@ -119,9 +120,9 @@ def test_the_chosen_client_is_shown_by_its_name_whatever_the_last_test_says(page
     page.change(password="changed since")
     page.test()
     assert radio.format(page.own_name) in page.shown()
-    assert f"<dd>{page.own_name}</dd>" in page.shown()
+    assert f"<dd>{page.own_name}</dd>" in page.person.get(page.overview).text
     page.change(identity_id=page.rivals)
-    assert f"<dd>{page.own_name}</dd>" not in page.shown()
+    assert f"<dd>{page.own_name}</dd>" not in page.person.get(page.overview).text
 
 
 def test_what_the_systems_accept_is_saved_in_the_name_of_who_entered_it(page: Page) -> None:

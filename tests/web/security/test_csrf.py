@@ -27,7 +27,8 @@ class Page:
 
     def __init__(self, web: Web, container: Container) -> None:
         self.container, self.number = container, web.connection.id
-        self.address = f"/connections/{self.number}"
+        self.overview = f"/connections/{self.number}"
+        self.address = f"{self.overview}/settings"
         self.person = web.as_(Role.ADMINISTRATOR, connections=[self.number])
         self.everywhere = web.as_(Role.ADMINISTRATOR)
         container.connections.update(self.number, {"identity_id": OWN}, actor="test", now=clock())
@@ -87,7 +88,7 @@ def test_who_administers_all_connections_chooses_without_a_secret(page: Page) ->
 
 
 def test_clients_are_asked_for_with_a_typed_password_only(page: Page) -> None:
-    to, typed = f"{page.address}/clients", {"client_id": "77", "moment_api_key": "typed-secret"}
+    to, typed = f"{page.overview}/clients", {"client_id": "77", "moment_api_key": "typed-secret"}
     refused = fill_in(page.person, page.address, to=to, **typed)
     assert refused.status_code == 422
     assert "Enter the password again" in error_at(refused, "password")

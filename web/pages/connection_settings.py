@@ -1,0 +1,192 @@
+"""The settings of a connection, for those who may change them: filled in, saved and tested."""
+
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Response, status
+from fastapi.responses import RedirectResponse
+
+from i18n.formatting import OSLO
+from i18n.messages import msg
+from models.admin.operations import WORTHWHILE, Operation, OperationType
+from models.connections.repository import (
+    SECRET_FIELDS,
+    ConcurrentUpdateError,
+    Connection,
+    SettingRefusedError,
+)
+from models.connections.settings import ConnectionSettings, first_days_to_ask, opens_others, unproven
+from web.dependencies import Form, text
+from web.pages.confirmation import confirm_identity
+from web.pages.connection import known_clients, tab
+from web.pages.operations import request_diagnostics, request_operation
+from web.security.auth import Administrator, UserContext
+from web.views import settings_form
+from web.views.diagnostics import OperationView, known_accounts
+from web.views.settings_form import Errors, Typed
+from worker import dispatch
+
+router = APIRouter(prefix="/connections")
+
+LOGIN = ("username", "password")
+UNPROVEN = msg(
+    "Enter the password again. For security, the available clients are only shown to people who know it."
+)
+FROM_WHICH_DAY = msg("From which date? Anything dated earlier is skipped. Save again to confirm this date.")
+MAX_ID = 2**63 - 1
+OperationId = Annotated[int, Query(ge=0, le=MAX_ID)]
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What stands in the form, which version of the settings it was made from, and what is wrong with it.
+
+    ``clients`` is what was asked about a login that is typed but not saved. What a worker did not save stands here
+    with what is wrong, under the address that names its operation. It ``asks_first_day`` of types switched on.
+    """
+
+    form: Typed
+    version: str
+    errors: Errors = field(default_factory=dict)
+    outdated: bool = False
+    clients: OperationView | None = None
+    asks_first_day: bool = False
+
+    @property
+    def status(self) -> int:
+        if self.outdated:
+            return status.HTTP_409_CONFLICT
+        return status.HTTP_422_UNPROCESSABLE_CONTENT if self.errors else status.HTTP_200_OK
+
+
+@router.get("/{connection_id}/settings")
+def show(context: Administrator, connection_id: int, operation: OperationId = 0) -> Response:
+    """Show the settings; ``operation`` is what a worker is asked about what somebody has typed here."""
+    connection = context.connections.get_shown(connection_id)
+    draft = _draft_of_operation(context, connection_id, operation)
+    if draft is None:
+        draft = Draft(settings_form.as_form(connection.settings), _version(connection))
+    return _page(context, connection, draft)
+
+
+@router.post("/{connection_id}/settings")
+def save(context: Administrator, connection_id: int, form: Form) -> Response:
+    """Save the settings and have them tested, unless something does not fit or somebody else was faster.
+
+    Those that may open another client a worker saves, once it has tried them; administrators of all connections
+    need not wait for it, unless there are links, which another login for the same client keeps.
+    """
+    connection, typed = context.connections.get_shown(connection_id), settings_form.typed(form)
+    draft = Draft(settings_form.without_secrets(typed), text(form, "version"))
+    again = partial(_page, context, connection)
+    if draft.version != _version(connection):
+        return again(replace(draft, outdated=True), posted=True)
+    entered, errors = _entered(context, connection, typed)
+    if not errors and text(form, "first_day") != "confirmed":
+        days = first_days_to_ask(connection.settings, entered)
+        today = context.now.astimezone(OSLO).date().isoformat()
+        draft = replace(draft, form=draft.form | dict.fromkeys(days, today), asks_first_day=bool(days))
+        errors = dict.fromkeys(days, FROM_WHICH_DAY)
+    if errors:
+        return again(replace(draft, errors=errors), posted=True)
+    if opens_others(connection.settings, entered) or not SECRET_FIELDS.isdisjoint(entered):
+        confirm_identity(context, form)
+    try:
+        saving = context.container.save_settings(
+            connection,
+            entered,
+            actor=context.actor,
+            administers_all=context.current_user.administers_all,
+            typed=typed,
+        )
+    except ConcurrentUpdateError:
+        return again(replace(draft, outdated=True), posted=True)
+    except SettingRefusedError as error:
+        return again(replace(draft, errors={error.setting: error.args[0]}), posted=True)
+    if saving is None:
+        return request_diagnostics(context, connection_id, done="saved")
+    dispatch.dispatch_operations([saving])
+    return RedirectResponse(f"/operations/{saving}", status.HTTP_303_SEE_OTHER)
+
+
+@router.post("/{connection_id}/clients")
+def fetch_clients(context: Administrator, connection_id: int, form: Form) -> Response:
+    """Ask which clients the login reaches that is typed in the form, and lead back to the form as it stands.
+
+    The password that is known is tried for administrators of all connections only.
+    """
+    connection, typed = context.connections.get_shown(connection_id), settings_form.typed(form)
+    version, password = text(form, "version"), typed["password"]
+    if not password and context.current_user.administers_all:
+        password = connection.settings.password.get_secret_value()
+    _, errors = settings_form.read(typed, known=dict(connection.settings), names=LOGIN)
+    wrong = {name: error for name, error in errors.items() if name in LOGIN}
+    if not password:
+        wrong["password"] = UNPROVEN
+    if wrong:
+        draft = Draft(settings_form.without_secrets(typed), version, wrong)
+        return _page(context, connection, draft, posted=True)
+    asked = typed | {"version": version, "password": password}
+    operation_id = request_operation(context, OperationType.CLIENTS, connection_id, input_=asked)
+    return RedirectResponse(
+        f"/connections/{connection_id}/settings?operation={operation_id}#identity", status.HTTP_303_SEE_OTHER
+    )
+
+
+def _page(context: UserContext, connection: Connection, draft: Draft, *, posted: bool = False) -> Response:
+    known = known_clients(context, connection)
+    # Which clients the saved login reaches is for administrators of all connections to know.
+    clients = known.reached if context.current_user.administers_all else []
+    shown = draft.clients.clients if draft.clients else clients
+    # Of other clients only those are named that this person is shown.
+    names = {connection.settings.identity_id.lower(): known.own_name}
+    names |= {each["id"].lower(): each["name"] for each in shown}
+    return tab(
+        context,
+        connection,
+        "settings",
+        status=draft.status if posted else status.HTTP_200_OK,
+        saving=_saving(context, connection),
+        clients=shown,
+        chosen_client=names.get(draft.form["identity_id"].lower(), ""),
+        draft=draft,
+        titles=settings_form.TITLES,
+    )
+
+
+def _draft_of_operation(context: UserContext, connection_id: int, operation_id: int) -> Draft | None:
+    """Return what somebody had typed when they asked for clients, or had it saved; None where they did not."""
+    if not operation_id:
+        return None
+    operation = context.operations.get(operation_id)
+    if operation is None or (operation.connection_id, operation.actor) != (connection_id, context.actor):
+        return None
+    if operation.type not in (OperationType.CLIENTS, OperationType.SAVING) or not operation.input:
+        return None
+    told, typed = OperationView(operation), settings_form.without_secrets(operation.input)
+    draft = Draft(typed, typed.pop("version", ""))
+    if operation.type is OperationType.CLIENTS:
+        return replace(draft, clients=told, errors=told.errors)
+    return replace(draft, errors=told.errors, outdated=told.is_outdated)
+
+
+def _saving(context: UserContext, connection: Connection) -> Operation | None:
+    last = context.operations.latest(connection.id, OperationType.SAVING)
+    return last if last and last.result is None and last.requested_at > context.now - WORTHWHILE else None
+
+
+def _entered(context: UserContext, connection: Connection, typed: Typed) -> tuple[dict[str, Any], Errors]:
+    known = dict(connection.settings)
+    entered, errors = settings_form.read(typed, known=known)
+    if not context.current_user.administers_all:
+        errors |= unproven(connection.settings, entered)
+    if errors:
+        return entered, errors
+    after = ConnectionSettings.model_validate({**known, **entered})
+    chart = known_accounts(context.operations, connection, after, now=context.now)
+    return entered, settings_form.unknown_accounts(connection.settings, after, chart)
+
+
+def _version(connection: Connection) -> str:
+    return connection.updated_at.isoformat()
