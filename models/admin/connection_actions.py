@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import select
+from sqlalchemy import Row, select
 
 from models.admin.connection_list import ConnectionFilter, fits, in_order
 from models.admin.operations import OperationPendingError, Operations, OperationType, TooManyOperationsError
@@ -20,11 +20,15 @@ from models.connections.repository import (
     Connections,
     FailedTestError,
     UnknownConnectionError,
+    UnprovenError,
 )
 from models.connections.settings import MAX_ERROR_EMAILS
 from models.database import Database
 from models.enums import Role, Scope
 from models.schema.tables import ConnectionRow
+
+LEFT_OUT = CompanyTakenError, ConcurrentUpdateError, FailedTestError, UnknownConnectionError, UnprovenError
+"""What keeps one connection as it is, and none of the others."""
 
 
 class ConnectionAction(StrEnum):
@@ -45,6 +49,7 @@ class Obstacle(StrEnum):
     PAUSED = "paused"
     NOT_PAUSED = "not_paused"
     TEST_FAILED = "test_failed"
+    UNPROVEN = "unproven"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +66,9 @@ def plan(
 ) -> Sequence[PlannedConnection]:
     """Return what would become of the connections that a filter lets through, by name; one statement."""
     row = ConnectionRow
-    query = select(row.id, row.name, row.paused_because, row.failed_checks).where(*fits(scope, wanted, now=now))
-    return [
-        PlannedConnection(each.id, each.name, _obstacle(action, bool(each.paused_because), each.failed_checks))
-        for each in database.rows(query.order_by(in_order(row.name)))
-    ]
+    query = select(row.id, row.name, row.paused_because, row.failed_checks, row.unproven_since)
+    found = database.rows(query.where(*fits(scope, wanted, now=now)).order_by(in_order(row.name)))
+    return [PlannedConnection(each.id, each.name, _obstacle(action, each)) for each in found]
 
 
 def test(operations: Operations, connection_ids: Collection[int], *, actor: str, now: datetime) -> Sequence[int]:
@@ -85,7 +88,7 @@ def pause(
 
 
 def resume(connections: Connections, connection_ids: Collection[int], *, actor: str, now: datetime) -> int:
-    """Start or resume connections, and count them: none whose last test failed, nor one that works."""
+    """Start or resume connections, and count them: those that one click would resume without a question."""
 
     def resume_one(connection_id: int) -> bool:
         if not connections.get_shown(connection_id).paused_because:
@@ -126,17 +129,19 @@ def add_recipients(
 def _each(connection_ids: Collection[int], change: Callable[[int], bool]) -> int:
     changed = 0
     for connection_id in connection_ids:
-        with suppress(CompanyTakenError, ConcurrentUpdateError, FailedTestError, UnknownConnectionError):
+        with suppress(*LEFT_OUT):
             changed += change(connection_id)
     return changed
 
 
-def _obstacle(action: ConnectionAction, paused: bool, failed_checks: int) -> Obstacle | None:  # noqa: FBT001 - private
+def _obstacle(action: ConnectionAction, connection: Row[int, str, str, int, datetime | None]) -> Obstacle | None:
     match action:
-        case ConnectionAction.PAUSE if paused:
+        case ConnectionAction.PAUSE if connection.paused_because:
             return Obstacle.PAUSED
-        case ConnectionAction.RESUME if not paused:
+        case ConnectionAction.RESUME if not connection.paused_because:
             return Obstacle.NOT_PAUSED
-        case ConnectionAction.RESUME if failed_checks:
+        case ConnectionAction.RESUME if connection.failed_checks:
             return Obstacle.TEST_FAILED
+        case ConnectionAction.RESUME if connection.unproven_since:
+            return Obstacle.UNPROVEN
     return None

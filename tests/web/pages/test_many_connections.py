@@ -9,12 +9,14 @@ from models.admin import audit_log, connection_health
 from models.admin.connection_health import HealthColumn, HealthSort
 from models.admin.connection_list import ALL, ConnectionFilter
 from models.admin.operations import OperationType
+from models.connections.alert_outbox import AlertType
 from models.connections.repository import API_KEY_LIFETIME, NOT_STARTED, Connection
 from models.enums import EntityType, Lane, Role, Scope
-from models.inbox import webhook_intake
+from models.inbox import circuit_breaker, webhook_intake
 from models.schema.tables import ConnectionRow, LaneRow
 from tests.factories import settings
 from tests.installation import failed_job, messages
+from tests.models import outages
 from tests.web.conftest import Web
 from tests.web.form_filling import error_at, fields_of, summary_of
 from worker.container import Container, clock
@@ -160,6 +162,21 @@ def test_a_page_says_what_is_changed_and_what_is_left_out_and_then_it_is_done(
     # What is named all the same is left out too.
     operator.post("/connections/act", ids=f"{ill.id},999999,x", action="resume")
     assert container.connections.get(ill.id).paused_because == "Holiday"
+
+
+def test_one_that_paused_itself_is_resumed_with_others_once_a_test_has_passed(
+    web: Web, container: Container, three: list[Connection]
+) -> None:
+    well, _ = three
+    operator = web.as_(Role.OPERATOR)
+    circuit_breaker.pause(container.database, well.id, outages.problem(AlertType.PAUSED), now=clock())
+    asked = operator.get("/connections/confirm", action="resume", all="yes")
+    assert "Demo AS</a>: It paused itself, and no test has passed since then." in asked.text
+    operator.post("/connections/act", ids=str(well.id), action="resume")
+    assert container.connections.get(well.id).paused_because
+    container.connections.note_test(well.id, failed_checks=0, at=clock())
+    operator.post("/connections/act", ids=str(well.id), action="resume")
+    assert not container.connections.get(well.id).paused_because
 
 
 def test_chosen_connections_are_paused_for_a_reason_and_the_audit_log_hears_of_each(
