@@ -1,1 +1,1 @@
-"""What an installation is told by its environment; read by the processes and passed on as values."""
+"""The settings of an installation, read from its environment by each process and passed on as values."""

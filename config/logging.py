@@ -1,4 +1,4 @@
-"""The log of every process: events with fields, as aligned text or as JSON, and never a secret in it."""
+"""The log of every process: events with fields, as aligned text or as JSON, with secrets masked."""
 
 import logging.config
 import re
@@ -17,9 +17,9 @@ _SECRET_NAMES = re.compile(
 _SECRET_VALUES = (
     re.compile(r"gAAAA[\w-]{40,}=*"),  # what Fernet encrypted
     re.compile(r"(?<=://)[^\s/@]*:[^\s/@]+(?=@)"),  # user and password in an address
-    re.compile(r"(?<=/webhooks/moment/)[\w-]+"),  # who knows a webhook's address may use it
+    re.compile(r"(?<=/webhooks/moment/)[\w-]+"),  # a webhook's address is a secret: it is enough to use it
     re.compile(r"\$argon2\w*\$[^\s'\",)]+"),
-    re.compile(r"(?s)(?<=Failing row contains \().*(?=\))"),  # PostgreSQL's own words on what it refuses
+    re.compile(r"(?s)(?<=Failing row contains \().*(?=\))"),  # PostgreSQL quotes the row that it refuses
     re.compile(r"(?<=Key \()[^)]*\)=\(.*(?=\))"),
 )
 
@@ -36,9 +36,10 @@ _QUIETED = (
 
 
 def configure(shape: Literal["text", "json"], *, level: str) -> None:
-    """Send the events of this process, and whatever its libraries log, to stderr: as text for people, or JSON.
+    """Write the events of this process and of its libraries to stderr, as text for people or as JSON.
 
-    ``level`` is the least that is logged; what libraries say of each task and request starts at WARNING.
+    ``level`` is the lowest level that is logged. Libraries that log each task and request are logged from WARNING
+    up.
     """
     structlog.configure(
         processors=[
@@ -66,7 +67,7 @@ def configure(shape: Literal["text", "json"], *, level: str) -> None:
 
 
 def redact(_logger: object, _method: str, event: EventDict) -> EventDict:
-    """Mask what may be secret: by the name of its field, by its type, or by its looks."""
+    """Mask values that may be secret, recognized by the name of their field, their type or their form."""
     return {name: _masked(name, value) for name, value in event.items()}
 
 
@@ -99,7 +100,7 @@ def _formatter(shape: str) -> logging.Formatter:
 
 
 def _first(shape: str) -> Sequence[Processor]:
-    """What is done to our own events and to those of libraries alike; people read the time of their own clock."""
+    """Return the processors for our events and those of libraries. Text has local time, JSON has UTC."""
     json = shape == "json"
     return (
         structlog.contextvars.merge_contextvars,

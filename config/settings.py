@@ -1,4 +1,4 @@
-"""The settings of an installation, from its environment, with production defaults; secrets show as asterisks."""
+"""The settings of an installation, from its environment, with production defaults. Secrets print as asterisks."""
 
 import binascii
 import re
@@ -17,24 +17,24 @@ Kind = TypeVar("Kind", bound=BaseSettings)
 
 
 class WrongSettingsError(Exception):
-    """Some settings are missing or wrong; the message says which, and why."""
+    """Settings are missing or wrong; the message names each and says why."""
 
 
 class LogSettings(BaseSettings):
-    """What each process knows of its log."""
+    """The log settings of every process."""
 
     model_config = SettingsConfigDict(
         frozen=True, extra="ignore", hide_input_in_errors=True, use_attribute_docstrings=True
     )
 
     log_format: Literal["text", "json"] = "json"
-    """Shape of the log"""
+    """Format of the log"""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
-    """Least level logged"""
+    """Lowest level that is logged"""
 
 
 class DatabaseSettings(LogSettings):
-    """The address of PostgreSQL, with the log."""
+    """The address of PostgreSQL, and the log settings."""
 
     database_url: SecretStr
     """PostgreSQL, as postgresql://user:password@host:port/name"""
@@ -48,10 +48,10 @@ class DatabaseSettings(LogSettings):
 
 
 class MigrationSettings(DatabaseSettings):
-    """What `worker migrate` reads: it encrypts anew where a release encrypts otherwise."""
+    """The settings of `worker migrate`, which needs the keys as some releases change how secrets are encrypted."""
 
     secret_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(min_length=1)
-    """Fernet keys for passwords at rest, newest first, comma separated; older ones still open"""
+    """Fernet keys for secrets at rest, newest first, comma separated; older keys only decrypt"""
 
     @field_validator("secret_keys")
     @classmethod
@@ -74,14 +74,14 @@ class MigrationSettings(DatabaseSettings):
 
 
 class BeatSettings(DatabaseSettings):
-    """What beat reads: no key, so it opens no password in the database."""
+    """The settings of beat. It has no encryption key, so it cannot decrypt secrets in the database."""
 
     redis_url: SecretStr
     """Redis with noeviction, as redis://:password@host:port/0; a single server, no Sentinel and no Cluster"""
     dispatch_seconds: float = Field(5, gt=0)
-    """How often beat looks for what is due"""
+    """How often beat looks for due jobs"""
     poll_seconds: float = Field(300, gt=0)
-    """How often Moment is asked for what changed"""
+    """How often Moment is polled for changes"""
 
     @field_validator("redis_url")
     @classmethod
@@ -98,80 +98,80 @@ class BeatSettings(DatabaseSettings):
 
 
 class Settings(BeatSettings, MigrationSettings):
-    """What web, workers and the command line read."""
+    """The settings of the web, the workers and the command line."""
 
     application_id: str = "00000000-0000-0000-0000-000000000000"
     """The ApplicationId that 24SevenOffice gave this integration"""
     moment_url: str = "https://app.moment.team/api/1.0"
-    """Base address of Moment's API"""
+    """Base URL of Moment's API"""
     moment_customer_includes: str = Field("base+email+phone+addresses", pattern=r"[A-Za-z0-9+,]*")
-    """What Moment includes where a customer is read; it leaves the e-mail address out unless asked for"""
+    """What Moment includes when a customer is read; the e-mail address is left out unless asked for"""
     moment_project_url: str = "https://app.moment.team/{company}/projects/entries/{number:07}"
-    """Where a person opens a project in Moment"""
+    """URL of a project's page in Moment"""
     moment_record_url: str = ""
-    """Where a person opens another record in Moment"""
+    """URL of another record's page in Moment"""
     twentyfour_api_url: str = "https://api.24sevenoffice.com"
-    """Base address of 24SevenOffice's api host"""
+    """Base URL of 24SevenOffice's api host"""
     twentyfour_web_url: str = "https://webservices.24sevenoffice.com"
-    """Base address of 24SevenOffice's webservices host"""
+    """Base URL of 24SevenOffice's webservices host"""
     twentyfour_record_url: str = ""
-    """Where a person opens a record in 24SevenOffice"""
+    """URL of a record's page in 24SevenOffice"""
     twentyfour_requests_per_hour: int = Field(7000, ge=1)
-    """Requests in any hour for all connections; 24SevenOffice blocks at 7200"""
+    """Requests an hour for all connections together; 24SevenOffice blocks at 7200"""
     twentyfour_requests_per_second: int = Field(20, ge=1)
-    """Requests a second for all connections; 24SevenOffice answers 429 above 25"""
+    """Requests a second for all connections together; 24SevenOffice answers 429 above 25"""
     twentyfour_reserve_percent: int = Field(50, ge=0, le=90)
-    """Part of the requests of an hour that polls leave to events"""
+    """Share of the hourly requests that polls leave to webhooks"""
     twentyfour_connection_percent: int = Field(75, ge=1, le=99)
-    """Part of the requests of an hour that one connection may take while no other takes any"""
+    """Share of the hourly requests that one connection may use while no other uses any"""
     connect_seconds: float = Field(10, gt=0)
-    """Time-out for reaching a remote system, and for a request to arrive there"""
+    """Time-out for connecting to a remote system, and for an incoming request to arrive"""
     answer_seconds: float = Field(60, gt=0)
-    """How long a call to a remote system may take, up to the last byte of its answer"""
+    """Time-out for a call to a remote system, up to the last byte of its answer"""
 
     public_url: str = "http://127.0.0.1:8000"
-    """Where this installation is reached: webhooks, links in mails"""
+    """Public URL of this installation, for webhooks and links in mails"""
     forwarded_allow_ips: str = ""
-    """Proxies that are believed for whom they ask: addresses or networks, comma separated; as it is for uvicorn"""
+    """Proxies whose forwarded client address is trusted: addresses or networks, comma separated, as in uvicorn"""
     openid_issuer: str = ""
-    """OpenID provider that people may sign in by, as its issuer writes its address"""
+    """OpenID provider for sign-in, written as its issuer writes it"""
     openid_client_id: str = ""
-    """What the OpenID provider calls this installation"""
+    """Client id of this installation at the OpenID provider"""
     openid_client_secret: SecretStr = SecretStr("")
-    """What the OpenID provider gave this installation to prove itself"""
+    """Client secret of this installation at the OpenID provider"""
     require_second_factor: bool = False
     """Whether administrators who sign in by password must have a second factor"""
     smtp_url: SecretStr = SecretStr("smtp://127.0.0.1:25")
-    """Mail server: smtp://, smtp+starttls:// or smtps://, with user:password@ where it asks"""
+    """Mail server: smtp://, smtp+starttls:// or smtps://, with user:password@ if it needs a login"""
     mail_from: str = "bridge@localhost"
-    """Sender of the mails"""
+    """Sender of mails"""
 
     lease_seconds: int = Field(300, ge=5)
-    """How long a silent worker keeps a lane before another takes it over"""
+    """How long a silent worker keeps a lane before another worker takes it over"""
     attempt_days: int = Field(180, ge=1)
-    """Days that attempts are kept, with what was said in them"""
+    """Days that attempts and their recorded calls are kept"""
     job_days: int = Field(730, ge=1)
-    """Days that settled changes are kept, unless heard of"""
+    """Days that finished jobs are kept after they last changed"""
     alert_days: int = Field(365, ge=1)
-    """Days that it is kept what was told in mails"""
+    """Days that the email log is kept"""
     audit_days: int = Field(1825, ge=30)
     """Days that it is kept who did what"""
     reconciliation_days: int = Field(2192, ge=1)
     """Days that reconciliations are kept, with what was accepted in them and why"""
     event_days: int = Field(30, ge=6)
-    """Days that events for receivers are kept, with their deliveries"""
+    """Days that events for receivers and their deliveries are kept"""
     receiver_private_networks: bool = False
-    """Whether event receivers may be at private addresses, and be reached without TLS"""
+    """Whether event receivers may have private addresses and use HTTP without TLS"""
     worker_threads: int = Field(8, ge=1)
     """Lanes that one worker process drains at a time"""
     api_requests_per_minute: int = Field(600, ge=1)
-    """Requests that an API token may make in a minute"""
+    """Requests a minute for each API token"""
     metrics_token: SecretStr = SecretStr("")
     """Token that Prometheus sends to read the metrics; without one, they are not served"""
     worker_metrics_port: int = Field(0, ge=0, le=65535)
-    """Port at which a worker tells its metrics; 0 for none"""
+    """Port where a worker serves its metrics; 0 for none"""
     otel_exporter_otlp_endpoint: str = ""
-    """Where traces are sent, by OTLP over HTTP; without it there are none"""
+    """Where traces are sent, by OTLP over HTTP; empty for no traces"""
 
     @field_validator("public_url", "moment_url", "otel_exporter_otlp_endpoint")
     @classmethod
@@ -198,7 +198,7 @@ class Settings(BeatSettings, MigrationSettings):
 
 
 def read_settings(kind: type[Kind]) -> Kind:
-    """Read one process's from the environment. Raises WrongSettingsError."""
+    """Read the settings of one process from the environment. Raises WrongSettingsError."""
     try:
         return kind()
     except ValidationError as error:
@@ -206,7 +206,7 @@ def read_settings(kind: type[Kind]) -> Kind:
 
 
 def problems(error: ValidationError) -> Iterator[str]:
-    """Say which settings are missing or wrong and why, a line for all that are missing and one for each other."""
+    """Describe the missing and wrong settings: one line for all that are missing, and one for each wrong one."""
     found = error.errors(include_input=False, include_url=False)
     missing = [str(each["loc"][0]).upper() for each in found if each["type"] == "missing"]
     if missing:

@@ -1,6 +1,6 @@
-"""The translations: read from ``messages.po`` once in a process.
+"""The translations, read from ``messages.po`` once in a process.
 
-Without a compiled file that could be forgotten.
+There is no compiled file that could be out of date.
 """
 
 import json
@@ -34,7 +34,7 @@ def catalog(language: Language) -> Catalog:
 
 @cache
 def translations(language: Language) -> NullTranslations:
-    """Return the translations into a language; those into English change nothing."""
+    """Return the translations into a language; English returns each text as it is."""
     if language is Language.ENGLISH:
         return NullTranslations()
     compiled = BytesIO()
@@ -45,6 +45,6 @@ def translations(language: Language) -> NullTranslations:
 
 @cache
 def former_wordings() -> Mapping[str, str]:
-    """Return what stored sentences are called today, by what an earlier release called them."""
+    """Return today's wording of stored sentences by the wording of an earlier release."""
     wordings: Mapping[str, str] = json.loads(_FORMER_WORDINGS.read_text())
     return wordings

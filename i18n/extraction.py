@@ -1,4 +1,4 @@
-"""Gathers from the source what people read, so that ``messages.po`` holds all of it and nothing else."""
+"""Extraction of the translatable texts from the source into ``messages.po``."""
 
 from io import BytesIO
 from pathlib import Path
@@ -17,14 +17,14 @@ METHODS = (("**.py", "python"), ("**.html", "jinja2"), ("**.txt", "jinja2"))
 _TEMPLATE_OPTIONS = {"extensions": "jinja2.ext.i18n", "silent": "false"} | dict.fromkeys(
     ("newstyle_gettext", "trim_blocks", "lstrip_blocks", "trimmed"), "true"
 )
-"""As the pages and mails read their templates, or their texts would not be those gathered."""
+"""The template syntax of pages and mails; with another one, texts would be missed."""
 
 _OPTIONS = dict.fromkeys(("**.html", "**.txt"), _TEMPLATE_OPTIONS)
 _WIDTH = 115
 
 
 def extract_all() -> Catalog:
-    """Gather the texts of all sources, none with a translation."""
+    """Extract the texts of all sources, without translations."""
     gathered = Catalog()
     for room in PACKAGES:
         for _, _, text, _, context in extract_from_dir(ROOT / room, METHODS, _OPTIONS, KEYWORDS):
@@ -33,7 +33,7 @@ def extract_all() -> Catalog:
 
 
 def updated(language: Language) -> str:
-    """Return what the file should be: all that is said, what is no longer said left out."""
+    """Return the new contents of the file: all texts in use, without those that are no longer used."""
     known = catalog(language)
     known.update(extract_all(), no_fuzzy_matching=True, update_creation_date=False)
     head = file_of(language).read_text().partition("\n\n")[0].strip()

@@ -1,4 +1,4 @@
-"""Instants, days, counts and amounts as a reader of a language writes them; instants in Oslo's time."""
+"""Instants, days, counts and amounts in the form of a language; instants in Oslo's time."""
 
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -15,33 +15,33 @@ _LOCALES = {Language.NORWEGIAN: Locale("nb", "NO"), Language.ENGLISH: Locale("en
 
 
 def instant(at: datetime, language: Language) -> str:
-    """Write an instant to the second, such as "22. nov. 2026, 16:07:04"."""
+    """Format an instant to the second, such as "22. nov. 2026, 16:07:04"."""
     return format_datetime(at, "medium", tzinfo=OSLO, locale=_LOCALES[language])
 
 
 def day(which: date, language: Language) -> str:
-    """Write a day, such as "22. nov. 2026"."""
+    """Format a day, such as "22. nov. 2026"."""
     return format_date(which, "medium", locale=_LOCALES[language])
 
 
 def ago(at: datetime, language: Language, *, now: datetime) -> str:
-    """Write how long ago an instant was, such as "3 hours ago"."""
+    """Format how long ago an instant was, such as "3 hours ago"."""
     since = min(at - now, -timedelta(seconds=1))
     return format_timedelta(since, add_direction=True, threshold=1.5, locale=_LOCALES[language])
 
 
 def clock_time(at: datetime, language: Language) -> str:
-    """Write the time of a day without seconds, such as "16:07"."""
+    """Format a time of day without seconds, such as "16:07"."""
     return format_time(at, "short", tzinfo=OSLO, locale=_LOCALES[language])
 
 
 def count(number: int, language: Language) -> str:
-    """Write a count with its thousands apart."""
+    """Format a count with a separator between thousands."""
     return format_decimal(number, locale=_LOCALES[language])
 
 
 def amount(hundredths: int, currency: str, language: Language) -> str:
-    """Write an amount with its currency, such as "12 500,00 NOK", which no line breaks."""
+    """Format an amount with its currency and non-breaking spaces, such as "12 500,00 NOK"."""
     number = Decimal(hundredths) / 100
     written = format_decimal(number, "#,##0.00", locale=_LOCALES[language])
     return f"{written}\N{NO-BREAK SPACE}{currency}" if currency else written

@@ -12,18 +12,18 @@ from typing import Any
 from i18n.formatting import OSLO
 
 FORMULA = re.compile(r"(^|[,;\t\r\n])(?=[=+@\t\r\N{FULLWIDTH EQUALS SIGN}-])")
-"""Where a spreadsheet would see a formula, at the separators of the other form too: it may split there."""
+"""Where a spreadsheet would read a formula. It may split cells at the separators of both forms."""
 
 BYTE_ORDER_MARK = "\ufeff"
-"""What Excel knows UTF-8 by."""
+"""The byte order mark by which Excel recognizes UTF-8."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sheet:
-    """What each column holds, by its key in a row, and the heading above it.
+    """The columns of a sheet: the key of each in a row, and its heading.
 
-    Instants in a row are in UTC and ``amounts`` in hundredths. As CSV, programs get commas, dots and ISO 8601.
-    ``for_excel`` is what Excel set to Norwegian opens: semicolons, decimal commas, Oslo time, a byte order mark.
+    Instants in a row are in UTC and ``amounts`` in hundredths. CSV for programs has commas, decimal points and ISO
+    8601. ``for_excel`` is for Excel set to Norwegian: semicolons, decimal commas, Oslo time, a byte order mark.
     """
 
     columns: Mapping[str, str]
@@ -31,7 +31,7 @@ class Sheet:
     for_excel: bool = False
 
     def lines(self, rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
-        """Yield the headings and then each row, with the end of its line."""
+        """Yield the headings and then each row, each with its line ending."""
         yield (BYTE_ORDER_MARK if self.for_excel else "") + self._line([*self.columns.values()])
         for row in rows:
             yield self._line([self._cell(key, row[key]) for key in self.columns])
@@ -58,7 +58,7 @@ class Sheet:
 
 
 def plain(value: Any) -> Any:  # noqa: ANN401 - whatever a row holds
-    """Return a value as JSON has it."""
+    """Return a value in a form that JSON can hold."""
     match value:
         case datetime():
             return value.astimezone(UTC).isoformat()
@@ -72,7 +72,7 @@ def plain(value: Any) -> Any:  # noqa: ANN401 - whatever a row holds
 
 
 def as_text(value: object) -> str:
-    """Write a value in a cell."""
+    """Return a value as the text of a cell."""
     match value:
         case None:
             return ""

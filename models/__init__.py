@@ -1,1 +1,1 @@
-"""Our own database: the only home of SQLAlchemy, where one verb is one transaction."""
+"""Our own database, and the only code that uses SQLAlchemy. Each public function is one transaction."""

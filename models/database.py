@@ -1,4 +1,4 @@
-"""The database itself: its tables' base class, its transactions and its migrations."""
+"""The database: the base class of its tables, its transactions and its migrations."""
 
 import select
 import time
@@ -43,29 +43,29 @@ T = TypeVar("T")
 Columns = TypeVarTuple("Columns")
 
 SERVER_SILENCE_SECONDS = 25
-"""How long the other end may not even acknowledge what it was sent; then one of the two is cut off.
+"""How long the other end may leave data unacknowledged before the connection is dropped, on both sides.
 
-The kernel's own patience is a quarter of an hour with what was sent, and two hours with what is awaited.
+The kernel's defaults are a quarter of an hour for data that was sent, and two hours for an idle peer.
 """
 
 MIGRATIONS = str(Path(__file__).parent / "migrations")
 
 MIGRATION_LOCK_SECONDS, MIGRATION_PAUSE_SECONDS, MIGRATION_TRIES = 2.0, 5.0, 100
-"""How long a migration waits for a lock, with all others behind it; then it lets them pass, and tries again."""
+"""A migration waits this long for a lock, while others queue behind it; then it lets them pass and retries."""
 
 IDLE_SECONDS = 15
 """How long PostgreSQL waits for the next statement of a transaction.
 
-Ours wait for nothing but PostgreSQL, so whoever pauses for longer is cut off, and its locks would hold up others.
+Our transactions wait only for PostgreSQL, so a longer pause means that the process hangs while it holds locks.
 """
 
 
 READ_ONLY = psycopg2.errors.ReadOnlySqlTransaction
-"""What a standby says, or a server that was made read-only: after a failover, or where its disk is full."""
+"""The error of a standby or of a server that was made read-only: after a failover, or when its disk is full."""
 
 
 class DatabaseUnavailableError(Exception):
-    """PostgreSQL cannot be reached or broke off; what was under way is rolled back. ``cause`` says why."""
+    """PostgreSQL cannot be reached or broke off; the transaction is rolled back. ``cause`` is the reason."""
 
     def __init__(self, message: str = UNKNOWN.sentence, *, cause: str = UNKNOWN.name) -> None:
         super().__init__(message)
@@ -77,13 +77,13 @@ class NoDowngradeError(Exception):
 
 
 def _engine_url(url: SecretStr) -> URL:
-    """Name the driver, since SQLAlchemy's own default changes between its releases."""
+    """Name the driver, since SQLAlchemy's default changes between releases."""
     address = make_url(url.get_secret_value().replace("postgres://", "postgresql://", 1))
     return address.set(drivername="postgresql+psycopg2")
 
 
 def _session_settings() -> dict[str, str]:
-    """Return how PostgreSQL is to treat our sessions; behind a pooler it knows that by the role alone."""
+    """Return the settings of our sessions in PostgreSQL; behind a pooler only those of the role apply."""
     return {
         "timezone": "UTC",
         "statement_timeout": "30s",
@@ -93,7 +93,7 @@ def _session_settings() -> dict[str, str]:
 
 
 def _timeouts() -> dict[str, Any]:
-    """Return how patient either end is with the other: ours as libpq's settings, PostgreSQL's as its own."""
+    """Return the time-outs of both ends: ours as libpq's settings, PostgreSQL's as session settings."""
     silence = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
     options = {
         **_session_settings(),
@@ -109,7 +109,7 @@ def _timeouts() -> dict[str, Any]:
 
 
 class Database:
-    """A pool of connections, a few more under load; shared by all threads of a process, made after any fork."""
+    """A pool of connections, with a few more under load, for all threads of a process. Create it after a fork."""
 
     def __init__(self, url: SecretStr, *, pool_size: int = 5) -> None:
         timeouts = _timeouts()
@@ -119,8 +119,8 @@ class Database:
             pool_timeout=10,
             connect_args=timeouts,
             hide_parameters=True,  # they may be secrets, and errors are logged
-            use_native_hstore=False,  # no column has that type, and each connection would begin by asking for it
-            executemany_mode="values_plus_batch",  # the rows of a batch are changed in one round trip
+            use_native_hstore=False,  # no column has that type; looking for it costs each connection a query
+            executemany_mode="values_plus_batch",  # update the rows of a batch in one round trip
         )
         _ask_where_something_waits(self._engine)
         _do_without_options_where_refused(self._engine)
@@ -128,25 +128,25 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:
-        """Open a transaction: committed at the end, rolled back by an error.
+        """Open a transaction that is committed at the end and rolled back on an error.
 
-        Raises DatabaseUnavailableError where PostgreSQL is down, went down, or did not answer in time.
+        Raises DatabaseUnavailableError if PostgreSQL is down, goes down, or does not answer in time.
         """
         with _translating_errors(), Session(self._engine, expire_on_commit=False) as session, session.begin():
             yield session
 
     @contextmanager
     def statement(self) -> Iterator[Connection]:
-        """Lend a connection for one statement, which is a transaction by itself: one round trip instead of three.
+        """Lend a connection for one statement, which is its own transaction: one round trip instead of three.
 
-        It tells rows of columns; the objects that a session would make of them take longer than the statement.
-        Raises as :meth:`transaction` does.
+        It returns rows of columns; creating a session's objects takes longer than the statement. Raises as
+        :meth:`transaction` does.
         """
         with _translating_errors(), self._single.connect() as connection:
             yield connection
 
     def execute(self, statement: Executable) -> None:
-        """Run one statement that tells nothing, as :meth:`statement` does."""
+        """Run one statement that returns nothing, as :meth:`statement` does."""
         with self.statement() as connection:
             connection.execute(statement)
 
@@ -157,7 +157,7 @@ class Database:
     def row(
         self, query: TypedReturnsRows[*Columns], values: Mapping[str, Any] | None = None
     ) -> Row[*Columns] | None:
-        """Read the first row of one statement, None where there is none; ``values`` are its parameters."""
+        """Return the first row of one statement, None if there is none; ``values`` are its parameters."""
         with self.statement() as connection:
             return connection.execute(query, values).first()
 
@@ -166,7 +166,7 @@ class Database:
             return connection.scalars(query).all()
 
     def scalar(self, query: TypedReturnsRows[T]) -> T | None:
-        """Read the only column of one statement's first row, None where there is none."""
+        """Return the only column of one statement's first row, None if there is none."""
         with self.statement() as connection:
             return connection.scalar(query)
 
@@ -177,7 +177,7 @@ class Database:
         return now
 
     def lax_settings(self) -> list[str]:
-        """Return which settings of our sessions do not hold: no pooler passed them on, nor has the role them.
+        """Return which settings of our sessions are not in effect: a pooler dropped them and the role lacks them.
 
         Raises DatabaseUnavailableError.
         """
@@ -210,7 +210,7 @@ def _unavailable(error: Exception) -> DatabaseUnavailableError:
 
 
 def _do_without_options_where_refused(engine: Engine) -> None:
-    """Connect without ``options`` from the first time on that a pooler refuses them: PgBouncer does."""
+    """Connect without ``options`` once a pooler has refused them, as PgBouncer does."""
     refused = False
 
     @event.listens_for(engine, "do_connect")
@@ -229,14 +229,14 @@ def _do_without_options_where_refused(engine: Engine) -> None:
 
 
 def _ask_where_something_waits(engine: Engine) -> None:
-    """Ask a pooled connection that PostgreSQL has said something to whether it still works; else make all anew.
+    """Ping a pooled connection on which PostgreSQL has sent something; if it is dead, replace the whole pool.
 
-    To one that rests it says nothing but that it ends. Asking each time is a round trip, looking is none.
+    PostgreSQL sends to an idle connection only when it ends. A ping is a round trip, a look at the socket is not.
     """
 
     @event.listens_for(engine, "handle_error")
     def leave(context: ExceptionContext) -> None:
-        """Have the next one look for the server that takes writes, which may be another one by now."""
+        """Make the next connection look for the server that takes writes, which may be another one now."""
         if isinstance(context.original_exception, READ_ONLY):
             context.is_disconnect = True
 
@@ -252,11 +252,11 @@ def _ask_where_something_waits(engine: Engine) -> None:
 
 
 def migrate(url: SecretStr, vault: Vault | None = None, *, on_wait: Callable[[], object] = lambda: None) -> None:
-    """Bring the tables to the newest version; harmless where they are, and safe when several processes try.
+    """Upgrade the tables to the newest version. Harmless if they are there, and safe from several processes.
 
-    The vault is what opens the secrets of connections; a database without any needs none. ``on_wait`` is called
-    once where somebody else's lock has to be waited for. Raises InvalidToken where the vault does not open the
-    secrets, and nothing was changed; DatabaseUnavailableError, also where waiting takes too long.
+    The vault opens the secrets of connections; a database without any needs none. ``on_wait`` is called once if
+    the migration has to wait for a lock. Raises InvalidToken if the vault does not open the secrets; nothing is
+    changed then. Raises DatabaseUnavailableError, also if waiting takes too long.
     """
     from alembic import command
 
@@ -266,9 +266,9 @@ def migrate(url: SecretStr, vault: Vault | None = None, *, on_wait: Callable[[],
 def downgrade(
     url: SecretStr, vault: Vault | None = None, *, to: str, on_wait: Callable[[], object] = lambda: None
 ) -> None:
-    """Take the tables back to an older version, such as ``0010``, and forget what only newer ones hold.
+    """Downgrade the tables to an older version, such as ``0010``; data that only newer ones hold is lost.
 
-    Raises NoDowngradeError where there is no such version, or it is not older, and else as :func:`migrate` does.
+    Raises NoDowngradeError if there is no such version or it is not older, otherwise as :func:`migrate` does.
     """
     from alembic import command
     from alembic.util import CommandError
@@ -280,7 +280,7 @@ def downgrade(
 
 
 def _retrying(step: Callable[[], None], on_wait: Callable[[], object]) -> None:
-    """Begin again, after a pause in which others get on, as long as somebody else's lock is in the way."""
+    """Retry as long as another session's lock is in the way, with pauses in which others can go on."""
     for tries in range(MIGRATION_TRIES):
         if tries == 1:
             on_wait()
@@ -296,7 +296,7 @@ def _retrying(step: Callable[[], None], on_wait: Callable[[], object]) -> None:
 
 
 def is_behind(database: Database) -> bool:
-    """Return whether the tables are older than this program, or not there; newer ones are those of an upgrade."""
+    """Return whether the tables are missing or older than this program. Newer ones are normal in an upgrade."""
     try:
         with database.statement() as connection:
             version = connection.scalar(text("select version_num from alembic_version"))
@@ -307,7 +307,7 @@ def is_behind(database: Database) -> bool:
 
 @cache
 def _older_versions() -> frozenset[str]:
-    """Return the versions before the newest, by the names of the files: the web needs nothing else of Alembic."""
+    """Return the versions before the newest from the file names, so that the web does not load Alembic."""
     versions = sorted(path.name.partition("_")[0] for path in Path(MIGRATIONS, "versions").glob("[0-9]*.py"))
     return frozenset(versions[:-1])
 

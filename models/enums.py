@@ -1,4 +1,4 @@
-"""The words that every room shares: it stands on the language only, so that all may import it."""
+"""Enumerations and small values that every package shares. It imports only i18n, so that all may import it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from i18n.messages import Message, msg
 
 
 class EntityType(StrEnum):
-    """A kind of record, hence also the name of a flow, a task and a lane of every connection."""
+    """The type of a record, and also the name of a flow, a task and a lane of every connection."""
 
     CUSTOMER = "customer"
     PROJECT = "project"
@@ -25,15 +25,15 @@ class Outcome(StrEnum):
 
 
 SUCCESSFUL = (Outcome.SYNCED, Outcome.UNCHANGED, Outcome.SKIPPED)
-"""The outcomes that leave or find a record in step."""
+"""The outcomes after which a record is in sync."""
 
 
 class JobState(StrEnum):
-    """Where a job stands.
+    """The state of a job.
 
     ``QUEUED`` for a worker, ``RUNNING`` at one, ``WAITING`` for a dependency, ``RETRYING`` after a failure,
     ``DONE`` with a good outcome (it may be due for another look), ``NEEDS_ATTENTION`` until a person corrects
-    something, and ``DISMISSED`` by a person who said that it stays as it is.
+    something, and ``DISMISSED`` by a person who decided that it stays as it is.
     """
 
     QUEUED = "queued"
@@ -46,7 +46,7 @@ class JobState(StrEnum):
 
 
 PENDING = (JobState.QUEUED, JobState.RUNNING, JobState.WAITING, JobState.RETRYING)
-"""The states of a record that is on its way."""
+"""The states of a job that is pending."""
 
 UNFINISHED = (*PENDING, JobState.NEEDS_ATTENTION)
 
@@ -65,7 +65,7 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """The connections that a person sees, by their ids; None for all of them."""
+    """The connections that a user may see, by id; None for all of them."""
 
     connections: frozenset[int] | None = None
 
@@ -75,7 +75,7 @@ class Scope:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Lane:
-    """The changes of one kind of one connection, drained in order by one worker at a time."""
+    """The jobs of one entity type of one connection, worked on in order by one worker at a time."""
 
     connection_id: int
     entity_type: EntityType
@@ -83,14 +83,14 @@ class Lane:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One record in the system that it comes from: Moment, or for an expense 24SevenOffice."""
+    """A record in its source system: Moment, or 24SevenOffice for an expense."""
 
     entity_type: EntityType
     id: str
 
     @property
     def name(self) -> Message:
-        """What a person calls it as long as nobody has read it."""
+        """The name of a record that has not been read yet."""
         record = titled(self.entity_type, self.id)
         if self.entity_type is EntityType.EXPENSE:
             return msg("{record} in 24SevenOffice", record=record)
@@ -98,7 +98,7 @@ class Record:
 
 
 def titled(entity_type: EntityType, name: str) -> Message:
-    """Say the name or number of a record with what it is; an expense is known by its voucher."""
+    """Return the name or number of a record with its type; an expense goes by its voucher."""
     match entity_type:
         case EntityType.CUSTOMER:
             return msg("Customer {name}", name=name)

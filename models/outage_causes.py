@@ -1,4 +1,4 @@
-"""Why PostgreSQL cannot be had: a word for the metrics and the log, and a sentence with the cure."""
+"""Why PostgreSQL is unavailable: a name for metrics and log, and a sentence with the remedy."""
 
 import re
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """What is wrong, for whoever runs the integration."""
+    """A cause, for the person who runs the integration."""
 
     name: str
     sentence: str
@@ -43,7 +43,7 @@ _BY_SQLSTATE = {
     "57P03": _RESTARTING,
 }
 
-_BY_WORDS = (  # of whom no connection could be made to: libpq tells no code
+_BY_WORDS = (  # for a failed connection, libpq has no error code
     (
         r"password authentication failed|no password supplied|SASL authentication failed|role .* does not exist",
         Cause(
@@ -93,7 +93,7 @@ _BY_WORDS = (  # of whom no connection could be made to: libpq tells no code
 
 
 def cause_of(error: Exception) -> Cause:
-    """Find what an error of the driver or of the pool means."""
+    """Return the cause of an error of the driver or of the pool."""
     if isinstance(error, PoolTimeout):
         return POOL_BUSY
     original = error.orig if isinstance(error, DBAPIError) else error

@@ -1,4 +1,4 @@
-"""Lists by key: each page starts where the one before ended, so that the thousandth is as fast as the first."""
+"""Keyset pagination: each page starts where the one before ended, so the thousandth is as fast as the first."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -10,13 +10,13 @@ from sqlalchemy import ColumnElement, Select, true, tuple_
 from sqlalchemy.orm import InstrumentedAttribute
 
 OrderColumns = Sequence[InstrumentedAttribute[Any] | ColumnElement[Any]]
-"""What lines are in order of, mostly an instant, and the id; or the id, where ids follow the order of time."""
+"""The sort keys of a list: usually an instant and the id, or only the id where ids follow time."""
 
 T = TypeVar("T")
 Columns = TypeVarTuple("Columns")
 
 SIZE = 50
-"""Lines of a page."""
+"""Rows of a page."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -25,9 +25,9 @@ _WRITTEN = re.compile(r"([on])(?:i(-?\d{1,16})|(\d{1,16}))-(\d{1,18})", re.ASCII
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A line of a list, by its instant and its id, from which to go on: to what is older, or newer.
+    """A row of a list, by its instant and id, where a page begins: with what is older, or newer.
 
-    In a list that is in order of something else, ``at`` is that. Of a day an address holds the number.
+    In a list with another order, ``at`` is the value sorted by. In a URL, a day is written as its number.
     """
 
     at: datetime | date | int
@@ -46,7 +46,7 @@ class Key:
 
     @classmethod
     def parse(cls, text: str) -> Self | None:
-        """Read what an address holds; None, for the first page, where that is no key."""
+        """Parse a key from a URL; None, for the first page, if it is no key."""
         written = _WRITTEN.fullmatch(text)
         if written is None:
             return None
@@ -56,9 +56,9 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
-    """Some lines of a list, the newest first, and the keys of the pages beside it; None where there is none.
+    """Some rows of a list, newest first, and the keys of the pages beside it; None if there is none.
 
-    In a list that is ``ascending``, or in order of something else, ``newer`` leads to the page before.
+    In a list that is ``ascending``, or has another order, ``newer`` leads to the previous page.
     """
 
     lines: Sequence[T]
@@ -89,9 +89,9 @@ def paged(
     at: Callable[[T], tuple[datetime | date | int, int]],
     size: int = SIZE,
 ) -> Page[T]:
-    """Put the page together that begins at a key; ``at`` tells the instant and the id of a line.
+    """Build the page that begins at a key; ``at`` returns the instant and the id of a row.
 
-    ``fetch`` tells up to so many lines that follow a key, the nearest to it first; without a key the newest.
+    ``fetch`` returns up to so many rows after a key, the nearest first; without a key the newest.
     """
     lines = fetch(key, size + 1)
     more, lines = len(lines) > size, lines[:size]

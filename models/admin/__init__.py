@@ -1,1 +1,1 @@
-"""What the pages and the command line show and do."""
+"""The queries and actions of the pages and the command line."""

@@ -1,4 +1,4 @@
-"""The audit: who changed what, and who pressed which button."""
+"""The audit log as people read it: who changed what, and who did which action."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,7 +19,7 @@ from models.schema.statements import made_of, within
 from models.schema.tables import AuditRow, ConnectionRow, SyncJobRow
 
 BATCH_SIZE = 1000
-"""Entries that an export reads at a time."""
+"""Entries that an export reads in one batch."""
 
 
 class AuditTopic(StrEnum):
@@ -103,7 +103,8 @@ def every(
 ) -> Iterator[AuditEntry]:
     """Yield what all pages show, the oldest first.
 
-    Each batch is read when it is wanted, so that a slow reader holds neither a transaction nor many entries.
+    Each batch is read only when it is needed, so that a slow reader keeps no transaction open and few entries in
+    memory.
     """
     last, some = 0, _visible(scope, users=users, wanted=wanted).order_by(AuditRow.id).limit(BATCH_SIZE)
     while rows := database.rows(some.where(AuditRow.id > last)):

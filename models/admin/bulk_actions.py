@@ -1,4 +1,4 @@
-"""What a person or a program does about some or many jobs, and in which states each of it can be done."""
+"""Actions of people and programs on many jobs, and the job states in which each is allowed."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -13,7 +13,7 @@ from models.enums import JobState
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """In which states it can be done: for what is selected, and for all that a filter lets through."""
+    """The job states in which an action is allowed: on selected jobs, and on all jobs of a filter."""
 
     for_selected: frozenset[JobState]
     for_all: frozenset[JobState]
@@ -21,7 +21,7 @@ class Action:
 
 CLOSED = frozenset({JobState.DISMISSED})
 ACTIONS: Mapping[str, Action] = {
-    "retry": Action(RETRIABLE - CLOSED, OPEN),  # an outdated page must not reopen what was closed
+    "retry": Action(RETRIABLE - CLOSED, OPEN),  # an outdated page must not reopen dismissed jobs
     "unwanted": Action(OPEN, OPEN),
     "handled": Action(OPEN, OPEN),
     "reopen": Action(CLOSED, CLOSED),
@@ -30,14 +30,14 @@ DISMISSAL_REASONS = {"unwanted": SKIPPED_PERMANENTLY, "handled": RESOLVED_BY_HAN
 
 
 def selected(name: str, job_filter: JobFilter) -> JobFilter:
-    """Keep of selected jobs those that the action can be done to."""
+    """Narrow selected jobs to those in a state in which the action is allowed."""
     states = ACTIONS[name].for_selected
     states = job_filter.states & states if job_filter.states else states
     return replace(job_filter, states=states) if states else JobFilter(ids=frozenset())
 
 
 def everything(name: str, job_filter: JobFilter) -> JobFilter:
-    """Keep of all that a filter lets through what the action is done to; without a state that is what is open."""
+    """Narrow a filter to the states in which the action is allowed; a filter without states means open jobs."""
     states = (job_filter.states or OPEN) & ACTIONS[name].for_all
     return replace(job_filter, states=states) if states else JobFilter(ids=frozenset())
 
@@ -45,9 +45,9 @@ def everything(name: str, job_filter: JobFilter) -> JobFilter:
 def act(
     database: Database, name: str, job_filter: JobFilter, *, because: str = "", actor: str, now: datetime
 ) -> ActionResult:
-    """Do one of :data:`ACTIONS` to jobs; those it cannot be done to stay as they are.
+    """Do one of :data:`ACTIONS` to jobs. Jobs in a state in which it is not allowed stay as they are.
 
-    ``because`` is why they are dismissed, for another reason than the usual one.
+    ``because`` is the reason for dismissing them, empty for the usual one.
     """
     if name == "retry":
         return job_actions.retry(database, job_filter, actor=actor, now=now)

@@ -1,4 +1,4 @@
-"""The list of connections with their status: the same for pages, filters, commands and the API."""
+"""The list of connections with their state and problems, shared by pages, commands and the API."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,17 +17,17 @@ from models.schema.statements import D, made_of, within
 from models.schema.tables import ConnectionRow, LaneRow, SyncJobRow
 
 TEST_VALID_FOR = timedelta(days=30)
-"""How long a test says how a connection stands."""
+"""How long the result of a test counts."""
 
 POLLS_SHOWN_AFTER = timedelta(hours=1)
-"""How long no poll goes through before it is shown."""
+"""How long no poll succeeds before that is shown."""
 
 
 class ConnectionState(StrEnum):
-    """How a connection stands.
+    """The state of a connection.
 
-    One that is not started waits for its first start. The systems of one in outage do not answer, or the requests
-    are used up. One that needs attention has a problem that a person corrects.
+    A connection that is not started waits for its first start. In an outage, its systems do not answer or the
+    request budget is used up. One that needs attention has a problem that a person has to correct.
     """
 
     NOT_STARTED = "not_started"
@@ -38,11 +38,11 @@ class ConnectionState(StrEnum):
 
 
 class HealthProblem(StrEnum):
-    """What should be looked at, the most urgent first.
+    """A problem of a connection, the most urgent first.
 
-    The last test found an error, polls do not go through, Moment's key ends soon, webhooks are missing since a
-    poll was the first to find a change, the settings have changed since the last test, or there is none from the
-    last 30 days.
+    The last test found an error; polls fail; Moment's key expires soon; webhooks are missing, since a poll was the
+    first to find a change; the settings have changed since the last test; or there was no test in the last 30
+    days.
     """
 
     TEST_FAILED = "test_failed"
@@ -54,7 +54,7 @@ class HealthProblem(StrEnum):
 
 
 BLOCKING = (HealthProblem.TEST_FAILED, HealthProblem.POLLS_FAILING, HealthProblem.KEY_EXPIRES)
-"""The problems that stop a connection or soon will; with the others everything is still synced."""
+"""The problems that stop a connection or soon will. With the others, everything is still synced."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +77,9 @@ ALL = ConnectionFilter()
 
 @dataclass(frozen=True, slots=True)
 class ConnectionSummary:
-    """A connection in a list, without what is secret; instants in UTC.
+    """A connection in a list, without its secrets; instants in UTC.
 
-    It is in ``outage_since`` then where its state says so, else that is None.
+    ``outage_since`` is set if its state is outage, otherwise None.
     """
 
     id: int
@@ -103,7 +103,7 @@ def summaries(
     after: str = "",
     limit: int | None = None,
 ) -> Sequence[ConnectionSummary]:
-    """List connections by name, those after the one called ``after``."""
+    """List connections by name, beginning after the one called ``after``."""
     known, name = ConnectionRow.settings, ConnectionRow.name
     query = select(
         ConnectionRow.id,
@@ -122,7 +122,7 @@ def summaries(
 def count(
     database: Database, scope: Scope, *, now: datetime, wanted: ConnectionFilter = ALL, after: str = ""
 ) -> tuple[int, int]:
-    """Count the connections that :func:`summaries` lists without ``after``, and how many of them come up to it."""
+    """Count the connections that :func:`summaries` lists, and those up to and including ``after``."""
     passed_by = func.count().filter(in_order(ConnectionRow.name) <= in_order(literal(after)))
     total, passed = database.rows(select(func.count(), passed_by).where(*fits(scope, wanted, now=now)))[0]
     return total, passed
@@ -147,15 +147,15 @@ def fits(scope: Scope, wanted: ConnectionFilter, *, now: datetime) -> Sequence[C
 
 
 def names(database: Database, scope: Scope) -> Mapping[int, str]:
-    """Return the names of connections by their numbers, in the order of the names."""
+    """Return the names of connections by id, sorted by name."""
     query = select(ConnectionRow.id, ConnectionRow.name).where(within(scope, ConnectionRow.id))
     return dict(database.rows(query.order_by(in_order(ConnectionRow.name))))
 
 
 def in_order(name: ColumnElement[str] | InstrumentedAttribute[str]) -> Tuple:
-    """Return what names are sorted by: Company 2 comes before Company 10, in any case of letters.
+    """Return the sort key of a name: Company 2 comes before Company 10, whatever the case of letters.
 
-    PostgreSQL could do so itself with ICU, which not every build of it has. Numbers have nine digits here.
+    PostgreSQL can do so only with ICU, which some builds lack. Numbers are padded to nine digits.
     """
     padded = func.regexp_replace(func.lower(name), r"(\d+)", r"00000000\1", "g")
     return tuple_(func.regexp_replace(padded, r"\d*(\d{9})(?!\d)", r"\1", "g"), name)
@@ -173,7 +173,7 @@ def is_in(state: ConnectionState, now: datetime) -> ColumnElement[bool]:
 
 
 def status_columns(now: datetime) -> Sequence[ColumnElement[Any]]:
-    """Return what :func:`with_status` reads of a row of connections."""
+    """Return the columns of connections that :func:`with_status` needs."""
     since = func.coalesce(ConnectionRow.rate_limited_since, ConnectionRow.outage_since)
     return (
         _state(now).label("state"),
@@ -183,7 +183,7 @@ def status_columns(now: datetime) -> Sequence[ColumnElement[Any]]:
 
 
 def with_status(wanted: type[D], row: Row[*tuple[Any, ...]], **more: object) -> D:
-    """Make a data class of a row that has :func:`status_columns`: with state, problems and outage_since."""
+    """Make a data class from a row that has the :func:`status_columns`, with its state, problems and outage."""
     state = ConnectionState(row.state)
     problems = [each for each in HealthProblem if getattr(row, each)]
     since = row.since if state is ConnectionState.OUTAGE else None
@@ -202,7 +202,7 @@ def _state(now: datetime) -> ColumnElement[str]:
 
 
 def _problems(now: datetime) -> Mapping[HealthProblem, ColumnElement[bool]]:
-    """Say in SQL which problems a connection has; one that is paused has none, as it is known to stand still."""
+    """Return the SQL for the problems of a connection. A paused one has none, as it is known to do nothing."""
     tested = func.coalesce(ConnectionRow.tested_at, "-infinity")
     is_of_others = func.coalesce(ConnectionRow.tested_at < ConnectionRow.updated_at, False)
     outdated = and_(tested <= now - TEST_VALID_FOR, not_(is_of_others))

@@ -1,4 +1,4 @@
-"""What the overview shows: what needs a person, and how the connections stand, the troubled ones first."""
+"""The overview: the jobs that need attention, and how the connections do, those with problems first."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,16 +24,16 @@ from models.schema.statements import within
 from models.schema.tables import ConnectionRow, LaneRow, SyncJobRow
 
 SIZE = 50
-"""Connections of a page."""
+"""Connections on a page."""
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectionStatus:
-    """How a connection stands; instants in UTC.
+    """The status of a connection; instants in UTC.
 
-    State, problems and outage are those of :mod:`.connection_list`; ``outage_cause`` is what was last said of the
-    outage. ``pending`` and ``needs_attention`` count changes on their way and those that need a person; ``synced``
-    tells of each kind when one came across last.
+    State, problems and outage are those of :mod:`.connection_list`; ``outage_cause`` is the last error of the
+    outage. ``pending`` and ``needs_attention`` count jobs. ``synced`` is when a record of each entity type was
+    last synced.
     """
 
     id: int
@@ -57,10 +57,10 @@ class ErrorCodeCount:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """How many connections there are, and how many changes wait and need a person.
+    """The number of connections, and of the jobs that are pending or need attention.
 
-    Of the connections some are not started yet, some paused, and some rest as their systems are ``in_outage`` or
-    requests ``rate_limited``.
+    Of the connections, some are not started, some are paused, and some have an open circuit breaker: their systems
+    are ``in_outage`` or their requests ``rate_limited``.
     """
 
     connections: int
@@ -97,7 +97,7 @@ def totals(database: Database, scope: Scope) -> Totals:
 
 
 def error_code_counts(database: Database, scope: Scope) -> Sequence[ErrorCodeCount]:
-    """Return for which reasons changes need a person, the most frequent first."""
+    """Return the error codes of the jobs that need attention, the most frequent first."""
     number = func.count()
     query = (
         select(SyncJobRow.error_code, number)
@@ -111,7 +111,7 @@ def error_code_counts(database: Database, scope: Scope) -> Sequence[ErrorCodeCou
 def connection_statuses(
     database: Database, scope: Scope, *, now: datetime, name: str = "", page: int = 1
 ) -> Sequence[ConnectionStatus]:
-    """Return a page of the connections whose name holds a text, and one more where there is another page."""
+    """Return a page of the connections whose name contains a text, plus one if there is another page."""
     query = _status_query(scope, name, now).offset((page - 1) * SIZE).limit(SIZE + 1)
     with database.transaction() as session:
         rows = session.execute(query).all()
@@ -124,7 +124,7 @@ def connection_statuses(
 
 
 def _status_query(scope: Scope, name: str, now: datetime) -> Select[*tuple[Any, ...]]:
-    """Paused ones first, then what needs a person, then what rests, each by name."""
+    """Return the query: paused connections first, then those that need attention, then outages, each by name."""
     of_state = func.count().filter
     counts = (
         select(
@@ -160,7 +160,7 @@ def _synced(session: Session, ids: Iterable[int]) -> dict[int, dict[EntityType, 
 
 
 def _outage_causes(session: Session, ids: Iterable[int]) -> dict[int, str]:
-    """Return what the systems of connections that rest were last heard to say."""
+    """Return the last error of each connection in an outage."""
     query = (
         select(SyncJobRow.connection_id, SyncJobRow.message)
         .where(SyncJobRow.connection_id.in_(ids), SyncJobRow.state == JobState.RETRYING)
@@ -171,7 +171,7 @@ def _outage_causes(session: Session, ids: Iterable[int]) -> dict[int, str]:
 
 
 def find_by_name(database: Database, scope: Scope, name: str) -> frozenset[int]:
-    """Find the connection with this name, whatever its case, else those whose name holds the text."""
+    """Find the connection with this name in any case; otherwise those whose name contains the text."""
     query = select(ConnectionRow.id).where(within(scope, ConnectionRow.id))
     exact = query.where(func.lower(ConnectionRow.name) == name.lower())
     partly = query.where(ConnectionRow.name.icontains(name, autoescape=True))

@@ -1,4 +1,4 @@
-"""What a person does about a difference in the books: sends the invoice (again), or accepts it as known."""
+"""What a person does about a discrepancy: sends the record again, or accepts it as known."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
@@ -41,10 +41,11 @@ def resend(  # noqa: PLR0913 - all by name
     now: datetime,
     expense: str = "",
 ) -> ActionResult:
-    """Have a record sent (again), also one that was closed; nothing is done while it is in a worker's hands.
+    """Send a record (again), even if its job was dismissed. A running job stays as it is.
 
-    Its link is taken away, and its change is uncertain, so that the flow looks over there before it writes. Of a
-    voucher's links, one for each expense, the one by this key is taken away, and none where that is empty.
+    The record's link is deleted and its outcome marked unknown, so that the flow verifies in the other system
+    before it writes. A voucher has a link for each expense: only the one with the key ``expense`` is deleted, none
+    if that is empty.
     """
     lane = Lane(connection_id, record.entity_type)
     key, event = {**asdict(lane), "record_id": record.id}, Event.SENT_AGAIN

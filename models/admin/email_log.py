@@ -1,6 +1,6 @@
-"""The mails as a person sees them: what was sent to whom and when, what became of it, and what waits.
+"""The email log: each mail, its recipient, its time and its status, and the mails that are pending.
 
-A mail is the alerts of an address that ended in the same instant, or that wait.
+A mail is the alerts to one address that ended at the same instant, or that are pending.
 """
 
 from collections import defaultdict
@@ -20,19 +20,19 @@ from models.schema.statements import made_of, within
 from models.schema.tables import AlertRow, ConnectionRow
 
 MAX_ITEMS_SHOWN = 10
-"""What is shown of one mail; the rest is counted."""
+"""Items of a mail that are shown; the rest is counted."""
 
 MAX_PENDING_SHOWN = 100
-"""Mails that wait and are shown at most."""
+"""Pending mails that are shown."""
 
 
 TOGETHER = (AlertRow.ended_at, AlertRow.recipient, AlertRow.status)
-"""What the alerts of a mail have in common."""
+"""The columns that the alerts of one mail share."""
 
 
 @dataclass(frozen=True, slots=True)
 class EmailItem:
-    """One thing that is told in a mail, about a record, a connection, or the account of whom it is sent to."""
+    """One alert of a mail: about a record, a connection or the recipient's own account."""
 
     type: AlertType
     title: str
@@ -43,9 +43,9 @@ class EmailItem:
 
 @dataclass(frozen=True, slots=True)
 class Email:
-    """A mail to an address: it ended ``at`` that instant (UTC) with its ``status``, or waits since then.
+    """A mail to an address. It ended ``at`` that instant (UTC) with its ``status``, or is pending since then.
 
-    ``count`` is how many things it tells of that the reader may see, of which ``items`` are the first.
+    ``count`` is the number of alerts that the reader may see; ``items`` are the first of them.
     """
 
     id: int
@@ -57,7 +57,7 @@ class Email:
 
 
 def page(database: Database, scope: Scope, *, users: bool = False, key: Key | None = None) -> Page[Email]:
-    """Return a page of the mails about connections of a scope; about accounts of ``users`` too where it is all."""
+    """Return a page of the mails about connections in a scope; about accounts too if ``users`` is set."""
     seen = _visible(scope, users=users)
     with database.transaction() as session:
 
@@ -68,7 +68,7 @@ def page(database: Database, scope: Scope, *, users: bool = False, key: Key | No
 
 
 def pending(database: Database, scope: Scope, *, users: bool = False) -> Sequence[Email]:
-    """Return those of them that wait, the oldest first."""
+    """Return the pending mails of the same scope, oldest first."""
     seen = _visible(scope, users=users)
     query = _emails(seen).where(AlertRow.ended_at.is_(None)).order_by(func.min(AlertRow.created_at))
     with database.transaction() as session:
@@ -81,7 +81,7 @@ def of_job(database: Database, job_id: int) -> Sequence[Email]:
 
 
 def _visible(scope: Scope, *, users: bool) -> ColumnElement[bool]:
-    """Say in SQL which alerts somebody may see; one without a connection is about the account of a user."""
+    """Return the SQL for the alerts that a user may see; one without a connection is about a user's account."""
     seen = within(scope, AlertRow.connection_id)
     return seen if users else and_(seen, AlertRow.connection_id.is_not(None))
 

@@ -1,6 +1,6 @@
-"""Erasing: a company that leaves, with all that was kept of it, and a person out of all that names them.
+"""Erasure of a connection with all its data, and of a person from every text that names them.
 
-The bookkeeping is in the two systems and stays there, and so do here ids, amounts, and that something happened.
+The accounting records stay in the two systems. Ids, amounts and the fact that something happened stay here.
 """
 
 from collections.abc import Sequence
@@ -37,31 +37,31 @@ from models.schema.tables import (
 from models.users import repository as users
 
 BATCH_SIZE = 500
-"""Changes that are erased in one transaction, each with its attempts."""
+"""Jobs that are erased in one transaction, with their attempts."""
 
 CORRECTED_BY_HAND = frozenset({"name", "settings"})
-"""Columns of a connection that name whom it is told about or whom it tells: somebody else must take that place."""
+"""Columns of a connection's settings that may name a person; a user has to enter another name there."""
 
 WHOLE_ROWS = frozenset({"users.email", "failed_sign_ins.email", "alerts.recipient"})
-"""Columns whose whole row is about the person that they name."""
+"""Columns whose rows are about the person named in them and are deleted."""
 
 
 class JobsRunningError(Exception):
-    """A worker has some of the connection's records in hand."""
+    """A worker is running jobs of the connection."""
 
 
 @dataclass(frozen=True, slots=True)
 class ErasureResult:
-    """How many texts a person was taken out of, and the traces that a person has to mend elsewhere."""
+    """The number of texts that a person was removed from, and the matches that have to be corrected by hand."""
 
     count: int
     remaining: Sequence[PersonalDataMatch]
 
 
 def erase_connection(database: Database, connection_id: int, *, actor: str, now: datetime) -> Sequence[str]:
-    """Erase a connection that is paused, and return which users see none any more.
+    """Erase a paused connection, and return the users who see no connection any more.
 
-    Raises JobsRunningError where a worker still has records in hand; nothing was erased.
+    Raises JobsRunningError if a worker is running jobs of the connection; nothing is erased then.
     """
     held = (LaneRow.connection_id == connection_id, LaneRow.lease_expires_at > now)
     if database.scalar(select(LaneRow.entity_type).where(*held).limit(1)):
@@ -84,9 +84,9 @@ def erase_connection(database: Database, connection_id: int, *, actor: str, now:
 
 
 def erase_person(database: Database, person: Person, *, actor: str, now: datetime) -> ErasureResult:
-    """Take a person out of every text that names them, and out of all that was said about their own records.
+    """Remove a person from every text that names them, with all recorded calls about their own records.
 
-    Raises LastAdministratorError where they are the last who may manage users.
+    Raises LastAdministratorError if they are the last user who may manage users.
     """
     count, left = 0, []
     for trace in personal_data.find(database, person):
@@ -108,7 +108,7 @@ def _erase_some(database: Database, connection_id: int, statement: ReturningDele
 
 
 def _forget_name(session: Session, name: str) -> None:
-    """Take the name of a company out of what was done to users, which is kept without it."""
+    """Remove a company's name from the audit entries about users, which are kept."""
     if len(name) < personal_data.MIN_NAME_LENGTH:
         return
     company = Person([name])
@@ -124,7 +124,7 @@ def _users_of_only(connection_id: int) -> Select[str]:
 
 
 def _redact(database: Database, trace: PersonalDataMatch, person: Person) -> None:
-    """Blank one column of one row, in a transaction of its own that waits for nothing else."""
+    """Redact one column of one row, in its own transaction, which waits for nothing else."""
     with database.transaction() as session:
         if (trace.table, trace.column) == ("users", "email"):
             users.remove(session, *trace.key)
@@ -154,7 +154,7 @@ def _is(trace: PersonalDataMatch) -> ColumnElement[bool]:
 
 
 def _rename_job(session: Session, job_id: int, *, about: bool) -> None:
-    """Call a change by its record's number, and have it found by that only; blank what was said ``about`` it."""
+    """Name a job by its record's number, the only search term left, and redact messages ``about`` the record."""
     row = session.get_one(SyncJobRow, job_id, with_for_update=FOR_NO_KEY_UPDATE)
     record = Record(EntityType(row.entity_type), row.record_id)
     link = select(LinkRow.remote_id).where(link_of(row.connection_id, record))
@@ -166,7 +166,7 @@ def _rename_job(session: Session, job_id: int, *, about: bool) -> None:
 
 
 def _redacted(call: dict[str, str], person: Person | None = None) -> dict[str, str]:
-    """Keep of a call only that it was made, where it names the person or anything is to be forgotten."""
+    """Keep of a call only that it was made, if it names the person or everything is to be redacted."""
     if person and not person.is_in(call):
         return call
     return {"operation": call["operation"], "request": REDACTED, "response": REDACTED}

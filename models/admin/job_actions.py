@@ -1,4 +1,4 @@
-"""One change as a person sees it, with all its attempts, and what a person may do about some or many."""
+"""A job as a person sees it, with all its attempts, and the actions on one or many jobs."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -26,20 +26,20 @@ from models.schema.statements import job_of, made_of
 from models.schema.tables import AttemptRow, AuditRow, MatchQuestionRow, SyncJobRow
 
 UNSEEN_DRAFT = "unseen_draft"
-"""Reason of a change that may be in the journal, where only a person can look: they have, when they retry it."""
+"""Error code of a job that may be in the journal. Only a person can look there; retrying says that they did."""
 
 SET_ASIDE = "set_aside"
-"""Reason of a change whose link was set aside: a person who retries it says that it is to be sent (again)."""
+"""Error code of a job whose link was set aside. A person who retries it says that it is to be sent (again)."""
 
 RESET = {"dismissal_reason": ""}
-"""What is forgotten of a change that is opened or tried again."""
+"""Columns that are cleared when a job is reopened or retried."""
 
 ATTEMPTS_PER_PAGE = 20
-"""Attempts on a page; each may hold many long exchanges."""
+"""Attempts on a page; each may have many long calls."""
 
 RESOLVED_BY_HAND = msg("Resolved manually")
 SKIPPED_PERMANENTLY = msg("Skipped permanently")
-"""What people say when they close a change."""
+"""Messages that people choose from when they dismiss a job."""
 
 NAMED_BY = (
     SyncJobRow.id,
@@ -51,16 +51,16 @@ NAMED_BY = (
     SyncJobRow.outcome,
     SyncJobRow.error_code,
 )
-"""What the audit and receivers are told of a change."""
+"""What the audit log and receivers learn of a job."""
 
 OPEN = frozenset(TABLE[Event.DISMISSED])
 RETRIABLE = frozenset(TABLE[Event.RETRIED])
-"""States of what a person may close, and of what they may have tried again."""
+"""States in which a person may dismiss a job, and in which they may retry it."""
 
 
 @dataclass(frozen=True, slots=True)
 class AttemptView:
-    """One try: when (UTC), how long in seconds, how it ended, and each call: operation, request and response."""
+    """One attempt: start (UTC), seconds, outcome, and each call with its operation, request and response."""
 
     id: int
     at: datetime
@@ -81,7 +81,7 @@ class JobAction:
 
 @dataclass(frozen=True, slots=True)
 class ActionResult:
-    """How many changes something was done about, and the lanes that have something to do after it."""
+    """The number of jobs that an action changed, and the lanes that have work because of it."""
 
     count: int
     lanes: frozenset[Lane] = frozenset()
@@ -96,7 +96,7 @@ def show(database: Database, job_id: int) -> JobView | None:
 
 
 def record_name(database: Database, connection_id: int, record: Record) -> str:
-    """Return the name of a record without what kind it is, "" where nobody has read it."""
+    """Return the name of a record without its type, "" if it has not been read."""
     return name_in(database.scalar(select(SyncJobRow.title).where(job_of(connection_id, record))) or "")
 
 
@@ -105,7 +105,7 @@ def name_in(title: str) -> str:
 
 
 def attempts(database: Database, job_id: int) -> Sequence[AttemptView]:
-    """Read all attempts of a change, oldest first."""
+    """Return all attempts of a job, oldest first."""
     rows = database.rows(_attempts(job_id).order_by(AttemptRow.id))
     return [made_of(AttemptView, row, outcome=Outcome(row.outcome)) for row in rows]
 
@@ -119,28 +119,28 @@ def attempts_page(database: Database, job_id: int, *, key: Key | None) -> Page[A
 
 
 def actions(database: Database, job_id: int) -> Sequence[JobAction]:
-    """Return what people did about a change, the latest first."""
+    """Return the actions of people on a job, latest first."""
     query = select(AuditRow.at, AuditRow.actor, AuditRow.action).where(AuditRow.job_id == job_id)
     return [made_of(JobAction, row) for row in database.rows(query.order_by(AuditRow.id.desc()))]
 
 
 def count(database: Database, job_filter: JobFilter) -> int:
-    """Return how many jobs are wanted; for what a person may do something about, which is never most of them."""
+    """Count the jobs of a filter. It must name states that few jobs are in, such as those a person can act on."""
     query = select(func.count()).select_from(SyncJobRow).where(*job_filter.conditions(SyncJobRow))
     return database.scalar(query) or 0
 
 
 def matching(database: Database, job_filter: JobFilter) -> frozenset[int]:
-    """Return the ids of the jobs that are wanted, of which the filter names some."""
+    """Return the ids of the jobs of a filter, which lists ids itself."""
     return frozenset(database.scalars(select(SyncJobRow.id).where(*job_filter.conditions(SyncJobRow))))
 
 
 def retry(database: Database, job_filter: JobFilter, *, actor: str, now: datetime) -> ActionResult:
-    """Make changes due, also those that were closed; those in a worker's hands stay as they are.
+    """Make jobs due, including dismissed ones. Running jobs stay as they are.
 
-    Of an unseen draft that is retried by itself, or of a record whose link was set aside, a person says by this
-    that they have looked for it. A project that
-    was saved under another number may be saved once more. An open circuit breaker lets one job through at once.
+    By retrying a possible draft, or a record whose link was set aside, a person says that they have looked for it
+    in the other system. A project that was saved under another number may be saved once more. An open circuit
+    breaker lets one job through at once.
     """
     action = JobAction(now, actor, msg("Retry"))
     looked_for = job_filter.ids is not None and len(job_filter.ids) == 1
@@ -156,7 +156,7 @@ def retry(database: Database, job_filter: JobFilter, *, actor: str, now: datetim
 def _resume(
     database: Database, job_filter: JobFilter, action: JobAction, *, only: ColumnElement[bool]
 ) -> ActionResult:
-    """Retry the expenses of a voucher whose links were set aside: they hold again, so that all are put right."""
+    """Restore the set-aside links of a voucher that is retried, so that all its expenses are updated."""
     with database.transaction() as session:
         which = (*job_filter.conditions(SyncJobRow), only, concerns(Event.RULED_OUT))
         for row in session.execute(locked(select(*NAMED_BY).where(*which))):
@@ -174,10 +174,10 @@ def dismiss(
     actor: str,
     now: datetime,
 ) -> ActionResult:
-    """Take those that wait or need a person off the list: they stay as they are, whatever is received.
+    """Dismiss jobs that are open. They stay dismissed, whatever is received.
 
-    ``because`` is what the person says, ``resolved`` whether they have handled it by hand, and ``now`` (UTC) the
-    instant by which they can be opened again together.
+    ``because`` is the reason that the person gives, ``resolved`` whether they handled the record by hand, and
+    ``now`` (UTC) the instant by which these jobs can be reopened together.
     """
     told = msg("{because} ({who})", because=because, who=actor)
     reason = {"dismissal_reason": told, "completed_at": now}
@@ -191,9 +191,9 @@ def dismiss(
 
 
 def reopen(database: Database, job_filter: JobFilter, *, actor: str, now: datetime) -> ActionResult:
-    """Reopen dismissed jobs: what had needed attention waits for a person to retry it, the rest is due.
+    """Reopen dismissed jobs. Those that had needed attention wait for a person to retry them; the rest is due.
 
-    What somebody may have done by hand meanwhile is looked for before anything is sent.
+    Before anything is sent, the flow looks for what was done by hand meanwhile.
     """
     action = JobAction(now, actor, msg("Reopened"))
     unsolved = SyncJobRow.needs_attention_since.is_not(None)
@@ -225,9 +225,9 @@ def apply_event(
     *,
     resolved: bool = False,
 ) -> ActionResult:
-    """Play an event on those jobs of these that it concerns, and write who asked for it into the audit log.
+    """Apply an event to those of the jobs that it concerns, and write the actor into the audit log.
 
-    Receivers are told of those that are dismissed, with whether a person has ``resolved`` them, or need attention.
+    Receivers get an event for each job that is dismissed (with whether it was ``resolved``) or needs attention.
     """
     rows = session.execute(locked(select(*NAMED_BY).where(*conditions, concerns(event)))).all()
     ids = [row.id for row in rows]
@@ -250,7 +250,7 @@ def apply_event(
 def _record(
     session: Session, type_: EventType, rows: Sequence[Row[*tuple[Any, ...]]], *, now: datetime, **more: bool
 ) -> None:
-    """Tell receivers of an event of each of these jobs, with ``more`` data."""
+    """Record an event for receivers about each of these jobs, with ``more`` data."""
     of_connection = defaultdict[int, list[OutgoingEvent]](list)
     for row in rows:
         data = job_data(row, revision=row.revision) | more
@@ -260,7 +260,7 @@ def _record(
 
 
 def audit_entry(job: SyncJobRow | Row[*tuple[Any, ...]], deed: JobAction) -> dict[str, Any]:
-    """Say what was done about a change, by the name of its record that a person knows."""
+    """Return the audit entry of an action on a job, with the record's name."""
     record = job.title or titled(EntityType(job.entity_type), job.record_id)
     action = msg("{deed}: {record}", deed=deed.action, record=record)
     of_job = {"connection_id": job.connection_id, "job_id": job.id}

@@ -1,4 +1,4 @@
-"""Which changes are meant: what a person filters a list by, ticks in it, or may see at all."""
+"""Which jobs are meant: filtered or selected by a person, or visible to them at all."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -14,12 +14,12 @@ from models.schema.statements import within
 
 @dataclass(frozen=True, slots=True)
 class JobFilter:
-    """Changes that fulfil all that is given; what is left empty asks for nothing. Instants are in UTC.
+    """Jobs that meet every condition that is set; an empty condition matches all. Instants are in UTC.
 
-    ``text`` are beginnings of words in a name, or of numbers in either system. They were received ``until`` then
-    at the latest, have changed at ``updated_since`` or later, and a person closed them at the instant
-    ``dismissed_at``. Their documents are dated ``date_from`` to ``date_to``, both included.
-    ``known`` names the column, date or amount, that they must have.
+    ``text`` holds beginnings of words in a name, or of numbers in either system. Jobs were received at ``until``
+    or before, last changed at ``updated_since`` or later, and dismissed exactly at ``dismissed_at``. Their
+    documents are dated ``date_from`` to ``date_to``, both included. ``known`` names a column, date or amount, that
+    must be set.
     """
 
     scope: Scope = field(default_factory=Scope)

@@ -1,9 +1,9 @@
-"""The list of changes, mostly newest first: as fast with a million rows as with ten, whatever is asked for.
+"""The list of jobs, usually newest first: as fast with a million rows as with ten, whatever the filter.
 
-Two looks make it so. The first goes through the newest rows in their order and stops when the page is full, which
-is soon where what is asked for is common. What is rare is then found by an index of its own, or among the rows of
-small connections, and put in order after that. PostgreSQL by itself would have to guess which of these it is, and
-a wrong guess takes seconds.
+It takes up to two queries. The first reads the newest rows in order and stops when the page is full, which is soon
+if the filter matches many rows. A rare condition is then looked up by its own index, or among the rows of small
+connections, and the result is sorted. Left to itself, PostgreSQL has to guess which of these applies, and a wrong
+guess takes seconds.
 """
 
 import re
@@ -42,10 +42,10 @@ COLUMNS = (
     SyncJobRow.record_date,
     SyncJobRow.amount,
 )
-"""What changes are filtered and put in order by."""
+"""The columns that jobs are filtered and sorted by."""
 
 MAX_SCANNED_ROWS = 20_000
-"""Rows that the first look goes through at most: some ten milliseconds' worth."""
+"""Rows that the first query reads at most, in some ten milliseconds."""
 
 EXPORT_BATCH_SIZE = 1000
 MAX_TOTALED_ROWS = 10_000
@@ -54,7 +54,7 @@ MAX_TOTALED_ROWS = 10_000
 
 @dataclass(frozen=True, slots=True)
 class JobView:
-    """A change as it stands; instants in UTC. ``title`` names the record as a person does, once it was read.
+    """A job as it stands; instants in UTC. ``title`` names the record, once it was read.
 
     ``dismissal_reason`` is what the person said who closed it; message and remedy are then about what it was like.
     ``remote_id`` is what an invoice, customer or project is linked to, "" where it is not. ``has_notes`` says that
@@ -85,20 +85,20 @@ class JobView:
 
     @property
     def number(self) -> str:
-        """The number of the record: of a customer or project that of 24SevenOffice, if it has one."""
+        """The number of the record; for a customer or project, its number in 24SevenOffice if it has one."""
         own = self.record.entity_type in (EntityType.CUSTOMER, EntityType.PROJECT)
         return (self.remote_id if own else "") or self.summary.record_number
 
     @property
     def voucher(self) -> str:
-        """Its voucher in 24SevenOffice with the fiscal year, such as "40003/2026"; "" where there is none."""
+        """The voucher in 24SevenOffice with its fiscal year, such as "40003/2026"; "" if there is none."""
         named = {EntityType.INVOICE: self.remote_id, EntityType.EXPENSE: self.record.id}
         parts = re.split("[/-]", named.get(self.record.entity_type, ""))
         return f"{parts[-1]}/{parts[0]}" if len(parts) > 1 else ""
 
 
 class Sort(StrEnum):
-    """What a list is in order of. In order of date or amount it has only the records that have one."""
+    """The order of a list. Sorted by date or amount, it has only the records with a date or amount."""
 
     RECEIVED = "received"
     RECEIVED_ASCENDING = "received_asc"
@@ -117,13 +117,13 @@ class Sort(StrEnum):
 
     @property
     def known(self) -> str:
-        """The column without which a record is not in a list in this order; "" where all records are."""
+        """The column that a record must have to be in a list of this order; "" if all records are in it."""
         return "" if self.column == "received_at" else self.column
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """Which lines of a list come next: those beyond a key, without one the first, the nearest first."""
+    """Which rows of a list come next: those after a key, or without a key the first, nearest first."""
 
     sort: Sort = Sort.RECEIVED
     key: Key | None = None
@@ -136,7 +136,7 @@ class Order:
         return nearest_first(self._place(rows), self.key, ascending=self.sort.ascending)
 
     def at(self, view: JobView) -> tuple[datetime | date | int, int]:
-        """Tell where a line stands that the list has."""
+        """Return the key of a row in the list."""
         known = view.summary
         places = {"received_at": view.received_at, "record_date": known.record_date, "amount": known.amount}
         return places[self.sort.column] or 0, view.id
@@ -150,7 +150,7 @@ NEWEST_FIRST = Order()
 
 @dataclass(frozen=True, slots=True)
 class Amount:
-    """What records of a type come to in a currency, in hundredths of it."""
+    """The sum of the records of a type in a currency, in hundredths of it."""
 
     entity_type: EntityType
     currency: str
@@ -171,7 +171,7 @@ def page(
     sort: Sort = Sort.RECEIVED,
     size: int = SIZE,
 ) -> Page[JobView]:
-    """Read a page of a list; a key from a list in order of something else is that of the first page."""
+    """Return a page of a list. A key of a list in another order counts as no key."""
     with database.transaction() as session:
 
         def fetch(key: Key | None, limit: int) -> Sequence[JobView]:
@@ -182,7 +182,7 @@ def page(
 
 
 def every(database: Database, job_filter: JobFilter, *, sort: Sort = Sort.RECEIVED) -> Iterator[JobView]:
-    """Yield all of a list; each batch is read when it is wanted, so that a slow reader holds no transaction."""
+    """Yield all rows of a list, in batches read as needed, so that a slow reader keeps no transaction open."""
     key = None
     while True:
         some = page(database, job_filter, key=key, sort=sort, size=EXPORT_BATCH_SIZE)
@@ -198,7 +198,7 @@ def latest(database: Database, job_filter: JobFilter, *, limit: int = 100) -> Se
 
 
 def totals(database: Database, job_filter: JobFilter) -> Totals | None:
-    """Count what a filter lets through, and add up its amounts; None where that is more than is added up."""
+    """Count the jobs of a filter and add up their amounts; None if there are more than are added up."""
     rows = _gathered(job_filter, select(SyncJobRow.entity_type, SyncJobRow.currency, SyncJobRow.amount))
     some = rows.limit(MAX_TOTALED_ROWS + 1).subquery().c
     count, total = func.count(), func.sum(some.amount)
@@ -212,7 +212,7 @@ def totals(database: Database, job_filter: JobFilter) -> Totals | None:
 
 
 def views(session: Session, which: ColumnElement[bool], order: Order = NEWEST_FIRST) -> Sequence[JobView]:
-    """Read changes in an order."""
+    """Return jobs in an order."""
     query = (
         select(SyncJobRow, ConnectionRow.name, LinkRow.remote_id, exists().where(NoteRow.job_id == SyncJobRow.id))
         .join(ConnectionRow, ConnectionRow.id == SyncJobRow.connection_id)
@@ -233,8 +233,8 @@ def _ids(session: Session, job_filter: JobFilter, order: Order, *, limit: int) -
 
 
 def _among_first(job_filter: JobFilter, order: Order) -> Select[int]:
-    """Look through the first rows of the list, or those nearest to the key, in the order of an index."""
-    # in any other order than that of time they lie apart, and take longer
+    """Search the first rows of the list, or those nearest to the key, in the order of an index."""
+    # in any order but that of time, the rows are scattered and take longer
     depth = MAX_SCANNED_ROWS if order.sort.column == "received_at" else MAX_SCANNED_ROWS // 4
     of_connection = (
         select(*COLUMNS)
@@ -255,7 +255,7 @@ def _among_first(job_filter: JobFilter, order: Order) -> Select[int]:
 
 
 def _count_at_connections(job_filter: JobFilter, order: Order) -> Select[int]:
-    """Count the rows of the connections that are seen, as far as it matters."""
+    """Count the rows of the visible connections, up to the number that matters."""
     rows = (
         select(SyncJobRow.id)
         .where(job_filter.at_connections(SyncJobRow), order.beyond(SyncJobRow))
@@ -266,7 +266,7 @@ def _count_at_connections(job_filter: JobFilter, order: Order) -> Select[int]:
 
 
 def _at_connections(job_filter: JobFilter, order: Order) -> Select[int]:
-    """Go through all rows of the connections that are seen, where they are few."""
+    """Read all rows of the visible connections, if they are few."""
     there = select(*COLUMNS).where(job_filter.at_connections(SyncJobRow), order.beyond(SyncJobRow))
     rows = there.cte().prefix_with("MATERIALIZED").c
     wanted = select(rows.id).where(*job_filter.conditions(rows))
@@ -274,7 +274,7 @@ def _at_connections(job_filter: JobFilter, order: Order) -> Select[int]:
 
 
 def _by_rarest_condition(job_filter: JobFilter, order: Order) -> Select[int]:
-    """Gather all that is wanted by what is rare about it, then put it in order."""
+    """Find the jobs of a filter by its rarest condition, then sort them."""
     place = (SyncJobRow.id, getattr(SyncJobRow, order.sort.column))
     found = _gathered(job_filter, select(*place).where(order.beyond(SyncJobRow))).cte()
     found = found.prefix_with("MATERIALIZED")
@@ -282,7 +282,7 @@ def _by_rarest_condition(job_filter: JobFilter, order: Order) -> Select[int]:
 
 
 def _gathered(job_filter: JobFilter, query: Select[*Columns]) -> Select[*Columns] | CompoundSelect[*Columns]:
-    """Have a query be about what is wanted, so that the index of what is rare about it can be used."""
+    """Limit a query to the jobs of the filter, so that the index of its rarest condition is used."""
     few = (
         job_filter.error_code
         or job_filter.with_warning
@@ -291,7 +291,7 @@ def _gathered(job_filter: JobFilter, query: Select[*Columns]) -> Select[*Columns
     )
     if not job_filter.text or few:
         return query.where(*job_filter.conditions(SyncJobRow))
-    # each kind has an index of its own of the words
+    # each entity type has its own index of the words
     entity_types = [job_filter.entity_type] if job_filter.entity_type else EntityType
     return union_all(
         *(
@@ -302,7 +302,7 @@ def _gathered(job_filter: JobFilter, query: Select[*Columns]) -> Select[*Columns
 
 
 def _only_connection(job_filter: JobFilter) -> Iterator[ColumnElement[bool]]:
-    """Where there is but one connection, its rows have an index of their own."""
+    """Return the connection if there is only one: its rows have an index."""
     scope = job_filter.scope.connections
     only = [job_filter.connection_id] if job_filter.connection_id is not None else list(scope or ())
     if len(only) == 1:
@@ -310,7 +310,7 @@ def _only_connection(job_filter: JobFilter) -> Iterator[ColumnElement[bool]]:
 
 
 def _fitting(key: Key | None, sort: Sort) -> Key | None:
-    """Return a key of a list in this order as its column has it; None where it is none."""
+    """Return the value of a key as its column has it; None if the key is not of a list in this order."""
     match key and key.at, sort.column:
         case datetime(), "received_at":
             return key

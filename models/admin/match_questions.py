@@ -1,4 +1,4 @@
-"""Questions to a person: which record of 24SevenOffice is this one of Moment? And what they answered."""
+"""Questions for a person, and their answers: which record of 24SevenOffice is this record of Moment?"""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -20,7 +20,7 @@ from models.schema.statements import job_of, link_of, upsert
 from models.schema.tables import LinkRow, MatchQuestionRow, SyncJobRow
 
 NEW = "new"
-"""The answer that it is none of the candidates."""
+"""The answer "none of the candidates"."""
 
 ERROR_CODE_BY_TYPE = {EntityType.CUSTOMER: "which_customer", EntityType.PROJECT: "project_taken"}
 ERROR_CODES = frozenset(ERROR_CODE_BY_TYPE.values())
@@ -36,8 +36,8 @@ class Candidate:
 
     ``email`` may be several, ``address`` is in one line. A project has a customer's number.
 
-    ``note`` says what speaks against it: supplier, inactive, closed or taken (by another record of Moment); or
-    what a flow has to keep in mind until a person has acted.
+    ``customer_number`` is set for a project. ``note`` says what speaks against the candidate (supplier, inactive,
+    closed, or taken by another record of Moment), or what a flow has to remember until a person has acted.
     """
 
     number: str
@@ -102,7 +102,7 @@ def candidates_of(database: Database, job_id: int) -> Sequence[Candidate]:
 
 
 def unanswered(database: Database, job_id: int) -> Sequence[Candidate]:
-    """Return the candidates of a change of which nobody has said anything since they were asked about."""
+    """Return the candidates of a job whose question has had no answer."""
     query = select(MatchQuestionRow.candidates).where(MatchQuestionRow.job_id == job_id)
     found = database.scalar(query.where(MatchQuestionRow.answer.is_(None)))
     return [Candidate(**each) for each in found or ()]
@@ -120,10 +120,10 @@ def undone(database: Database, job_ids: Collection[int]) -> Mapping[int, frozens
 
 
 def answer(database: Database, job_id: int, choice: str, *, actor: str, now: datetime) -> ActionResult:
-    """Answer the open question of a change with the number of a candidate or :data:`NEW`, and make it due.
+    """Answer the open question of a job with the number of a candidate or :data:`NEW`, and make the job due.
 
-    Nothing is done where no such question is open, or the choice is not offered: a project's number, which is
-    taken, cannot be a new one's too.
+    Nothing happens if no such question is open or the choice is not offered. A project whose number is taken
+    cannot be answered with :data:`NEW`.
     """
     row = select(SyncJobRow).where(SyncJobRow.id == job_id, SyncJobRow.state == JobState.NEEDS_ATTENTION)
     with database.transaction() as session:
@@ -188,7 +188,7 @@ def _undoable(session: Session, job_id: int) -> tuple[SyncJobRow, MatchQuestionR
 
 
 def withdraw(session: Session, connection_id: int, record: Record) -> None:
-    """Delete what was asked and answered about a record."""
+    """Delete the question and the answer about a record."""
     job = select(SyncJobRow.id).where(job_of(connection_id, record)).scalar_subquery()
     session.execute(delete(MatchQuestionRow).where(MatchQuestionRow.job_id == job))
 

@@ -1,4 +1,4 @@
-"""How the installation as a whole stands, in numbers, for those who watch it: a few cheap statements."""
+"""The state of the whole installation in numbers, for the metrics: a few cheap statements."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,15 +16,15 @@ from models.schema.tables import AlertRow, BackupRow, ConnectionRow, CursorRow, 
 
 @dataclass(frozen=True, slots=True)
 class MetricsSnapshot:
-    """What is read of PostgreSQL; ages in seconds, 0 where there is nothing.
+    """The figures that are read from PostgreSQL; ages in seconds, 0 if there is nothing.
 
-    ``jobs`` are those not finished, by kind and state, and ``oldest`` tells how long ago the first of those on
-    their way was received. ``overdue`` tells how long the first of those that are due, of connections that work,
-    has been so. ``alerts`` have not been sent, the first of them for ``alerts_seconds``, and receivers have
-    not taken so many events (``deliveries``), the first of them for ``deliveries_seconds``. ``polls_failing`` is
-    how long the polls of the worst lane have not gone through, ``nightly_polls`` is the age of the oldest nightly
-    poll of those that are made. ``backup_seconds`` is the age of the last verified backup, None without one, and
-    ``api_key_seconds`` that of the oldest key of Moment, of connections that are not paused.
+    ``jobs`` counts the unfinished jobs by entity type and state, and ``oldest`` is how long ago the first pending
+    one was received. ``overdue`` is how long the first due job of a working connection has been due. ``alerts``
+    have not been sent, the first of them for ``alerts_seconds``. ``deliveries`` of events are pending, the first
+    of them for ``deliveries_seconds``. ``polls_failing`` is how long the polls of the worst lane have failed,
+    ``nightly_polls`` the age of the oldest nightly poll. ``backup_seconds`` is the age of the last verified
+    backup, None without one, and ``api_key_seconds`` the age of the oldest key of Moment among connections that
+    are not paused.
     """
 
     totals: dashboard.Totals
@@ -77,7 +77,7 @@ def read(database: Database, *, now: datetime) -> MetricsSnapshot:
 
 
 def _job_counts(database: Database) -> dict[tuple[EntityType, JobState], tuple[int, datetime]]:
-    """Count what is not finished, and tell when the first of it was received."""
+    """Count the unfinished jobs, and return when the first of them was received."""
     query = (
         select(SyncJobRow.entity_type, SyncJobRow.state, func.count(), func.min(SyncJobRow.received_at))
         .where(SyncJobRow.state.in_(UNFINISHED))
@@ -89,7 +89,7 @@ def _job_counts(database: Database) -> dict[tuple[EntityType, JobState], tuple[i
 
 
 def _overdue(database: Database, *, now: datetime) -> dict[EntityType, datetime]:
-    """Return since when the first change of each kind has been due that nothing holds up but us."""
+    """Return since when the first job of each entity type has been due although only we hold it up."""
     query = (
         select(SyncJobRow.entity_type, func.min(SyncJobRow.due_at))
         .join(ConnectionRow, and_(ConnectionRow.id == SyncJobRow.connection_id, circuit_breaker.is_available(now)))
@@ -100,7 +100,7 @@ def _overdue(database: Database, *, now: datetime) -> dict[EntityType, datetime]
 
 
 def _polls_failing(database: Database) -> dict[EntityType, datetime]:
-    """Return since when the polls of each entity type have not gone through that should."""
+    """Return since when the polls of each entity type have failed."""
     query = (
         select(CursorRow.entity_type, func.min(CursorRow.failing_since))
         .join(ConnectionRow, ConnectionRow.id == CursorRow.connection_id)
@@ -111,7 +111,7 @@ def _polls_failing(database: Database) -> dict[EntityType, datetime]:
 
 
 def _nightly_polls(database: Database, *, now: datetime) -> dict[EntityType, datetime]:
-    """Return up to when the oldest nightly poll has looked, of the connections that work now."""
+    """Return the position of the oldest nightly poll among connections that work now."""
     query = (
         select(NightlyPollRow.entity_type, func.min(NightlyPollRow.position))
         .join(

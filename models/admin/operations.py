@@ -1,4 +1,4 @@
-"""Errands: what a page asks of the remote systems, to which only workers talk, and what they answered."""
+"""Operations: what a page or program asks of the remote systems, which only workers call, and the results."""
 
 import json
 from collections.abc import Collection, Mapping, Sequence
@@ -30,31 +30,32 @@ from models.schema.statements import made_of, within
 from models.schema.tables import ConnectionRow, OperationRow
 
 OperationResult = dict[str, Any]
-"""What JSON can hold; sentences are in it as :func:`i18n.messages.as_json` has them."""
+"""What JSON can hold, with sentences as :func:`i18n.messages.as_json` returns them."""
 
 PURPOSE = "operations.secrets"
-"""What is typed is encrypted for, with the ids of the connection and of the operation."""
+"""The encryption purpose of the input, beside the ids of the connection and the operation."""
 
 WORTHWHILE = timedelta(hours=1)
-"""How long somebody may still wait for an answer."""
+"""How long a person may still wait for a result."""
 
 MAX_LOGINS = 5
-"""How often typed logins may be tried on a connection within that time, or its clients would tell a password."""
+"""Logins that may be tried on a connection within that time, so that nobody can guess a password."""
 
 LOGIN_TRIED = "login_tried"
-"""What the result of a saving has along with which a secret was typed, of which at most a keyed hash is kept."""
+"""Key in the result of a saving: which secret was tried, of which at most a keyed hash is kept."""
 
 AGAIN = "again"
-"""What an errand is typed with that was asked before and came to nothing."""
+"""Key in the input of an operation that was requested before and came to no result."""
 
 
 class OperationType(StrEnum):
-    """What is asked: how a connection does with the settings that it has, or which clients a login reaches.
+    """What an operation does.
 
-    A saving asks that typed settings take effect once the systems accept them with the secrets typed along.
-    A comparison asks whether the books agree in some days, and so does the one that beat asks for once a month.
-    A verification tries the credentials out. An initial matching links what both systems have, and a backfill
-    brings the records of a period, of which a preview says what would become.
+    Diagnostics test a connection with its present settings; clients lists the clients that a login reaches. Saving
+    puts entered settings into effect once the systems accept them with the entered secrets. A reconciliation
+    compares the ledgers for some days; beat requests the monthly one. A verification tries out the credentials. An
+    initial matching links the records that both systems have. A backfill syncs the records of a period, and its
+    preview shows what that would do.
     """
 
     DIAGNOSTICS = "diagnostics"
@@ -69,38 +70,38 @@ class OperationType(StrEnum):
 
 
 LOGINS = (OperationType.CLIENTS, OperationType.SAVING)
-"""What is asked with a login that somebody has typed."""
+"""Operations with a login that was entered."""
 
 LONG = (OperationType.BACKFILL,)
-"""What goes on for longer than somebody waits for an answer."""
+"""Operations that take longer than a person waits."""
 
 LONG_WORTHWHILE = timedelta(days=30)
 
 SHORT_WAIT, LONG_WAIT = timedelta(seconds=30), timedelta(hours=1)
-"""When there may be room again for another operation: one of those that wait has ended, or one that is long."""
+"""After how long another operation may be requested: when a pending one has ended, short or long."""
 
 MAX_PENDING = 20
-"""Operations of a connection that may be without a result at a time; a program may ask for many."""
+"""Operations of a connection that may be without a result at a time; a program may request many."""
 
 MAX_DISPATCHED = 2
-"""Operations of a connection at workers at a time, and as many long ones, so that no other stands behind all."""
+"""Operations of a connection that workers run at a time. Long ones count apart, so that they block no others."""
 
 CANCELLED = "cancelled"
-"""What the result of an operation has that somebody has cancelled."""
+"""Key in the result of a cancelled operation."""
 
 TESTS = (OperationType.DIAGNOSTICS, OperationType.VERIFICATION)
-"""What shows whether a connection works."""
+"""Operations that show whether a connection works."""
 
 RECONCILIATIONS = (OperationType.RECONCILIATION, OperationType.MONTHLY_RECONCILIATION)
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One errand; instants in UTC.
+    """An operation; instants in UTC.
 
-    ``input`` is what somebody has entered in a form and not saved: with its secrets until there is an answer, and
-    without them afterwards. ``progress`` tells ``done`` and ``total`` of one that goes on for long. A worker runs
-    it until ``lease_expires_at``, unless it renews the lease.
+    ``input`` holds what was entered in a form and is not saved. Its secrets are kept until there is a result.
+    ``progress`` holds ``done`` and ``total`` of a long operation. A worker runs it until ``lease_expires_at``,
+    unless it renews the lease.
     """
 
     id: int
@@ -116,19 +117,19 @@ class Operation:
 
 
 class OperationRunningError(Exception):
-    """An operation cannot be cancelled now: a worker is saving what it asks."""
+    """The operation cannot be cancelled now: a worker is saving the settings."""
 
 
 class OperationEndedError(Exception):
-    """An operation cannot be cancelled any more: it has a result, or was cancelled before."""
+    """The operation cannot be cancelled any more: it has a result or was cancelled before."""
 
 
 class OperationPendingError(Exception):
-    """Somebody else has asked the same of the connection with other input, and no worker has begun with it."""
+    """Another actor has requested the same operation with other input, and no worker has begun it."""
 
 
 class TooManyOperationsError(Exception):
-    """Too many operations of the connection wait; ``wait`` is until it is worth while to ask again."""
+    """Too many operations of the connection are pending; ``wait`` is how long to wait before asking again."""
 
     def __init__(self, wait: timedelta) -> None:
         super().__init__()
@@ -136,7 +137,7 @@ class TooManyOperationsError(Exception):
 
 
 class LoginTriesError(TooManyOperationsError):
-    """Typed logins were tried too often within an hour; ``wait`` is until the next may be."""
+    """Entered logins were tried too often within an hour; ``wait`` is how long until the next try."""
 
 
 class Operations:
@@ -154,14 +155,14 @@ class Operations:
         now: datetime,
         by_program: bool = False,
     ) -> int:
-        """Request an operation, unless one that asks the same has not begun, and return its number.
+        """Request an operation and return its number; one that asks the same and has not begun is reused.
 
-        So that no number of clicks makes more than one wait. A typed login is the same for its own actor only, or
-        it would tell somebody else that theirs is right. Who asks anew with other input replaces their own,
-        unless it is settings to be saved, or a program asks (``by_program``), which means both.
+        However often a button is clicked, only one operation is pending. An entered login is reused for the same
+        actor only: otherwise another actor would learn that theirs is right. New input of the same actor replaces
+        the old, unless settings are to be saved or a program asks (``by_program``), in which case both are kept.
 
         Raises:
-            OperationPendingError: one with other input, which somebody else has requested, has not begun.
+            OperationPendingError: another actor's operation with other input has not begun.
             LoginTriesError: logins were tried ``MAX_LOGINS`` times in the last hour.
             TooManyOperationsError: ``MAX_PENDING`` operations have no result.
         """
@@ -177,14 +178,14 @@ class Operations:
                 return row.id
             row = waiting[0] if waiting and not by_program else None
             if row and type_ is OperationType.SAVING:
-                row = None  # of two forms the first is saved, and the second one is told so
+                row = None  # of two forms the first is saved, and the second gets an error
             if row and row.actor != actor:
                 raise OperationPendingError
             if type_ in LOGINS and _has_secret(asked):
                 self._expect_few_logins(session, connection_id, now=now, without=row)
             if row is None:
                 unfinished = OperationRow.connection_id == connection_id, *_unfinished(since=now - WORTHWHILE)
-                # What has no input is not limited: only one of its type waits anyway.
+                # Operations without input are not limited: only one of each type is pending anyway.
                 pending = session.scalars(select(OperationRow.type).where(*unfinished)).all() if asked else ()
                 if len(pending) >= MAX_PENDING:
                     raise TooManyOperationsError(LONG_WAIT if set(pending) <= set(LONG) else SHORT_WAIT)
@@ -198,11 +199,11 @@ class Operations:
     def record_login(
         self, connection_id: int, values: Mapping[str, object], *, actor: str, now: datetime
     ) -> int | None:
-        """Count a login that is among settings saved at once, and return the number to :meth:`forget` it by.
+        """Count a login in settings that are saved at once, and return the number by which to :meth:`forget` it.
 
-        None where the actor has saved the same within the hour, which counts once. Another actor's counts anew:
-        not to count it would say that it is right. Raises LoginTriesError where logins were tried ``MAX_LOGINS``
-        times in the last hour.
+        Return None if the actor saved the same login within the hour: it counts once. The same login of another
+        actor counts again, since leaving it out would reveal that it is right. Raises LoginTriesError if logins
+        were tried ``MAX_LOGINS`` times in the last hour.
         """
         login = self._vault.keyed_hash(LOGIN_TRIED, str(connection_id), actor, _login_in(values))
         row = OperationRow(connection_id=connection_id, type=OperationType.SAVING, actor=actor)
@@ -236,10 +237,10 @@ class Operations:
         again: datetime | None = None,
         now: datetime,
     ) -> int | None:
-        """Write down an errand of the bridge's own, unless there is one of an instant from ``since`` (UTC) on.
+        """Request an operation of the integration itself, unless there is one from ``since`` (UTC) or later.
 
-        Its number is told until it is answered. One from before ``again`` (UTC) that came to no report is asked
-        anew; ``input_`` says then that it is.
+        Return its number until it has a result. If one from before ``again`` (UTC) came to no report, it is
+        requested again, and ``input_`` says so.
         """
         known = select(OperationRow).where(
             OperationRow.connection_id == connection_id,
@@ -261,16 +262,16 @@ class Operations:
         return row.id
 
     def get(self, operation_id: int) -> Operation | None:
-        """Read an errand; None for one that is not there, or no longer."""
+        """Read an operation; None if it does not exist (any more)."""
         with self._database.transaction() as session:
             row = session.get(OperationRow, operation_id)
         return self._read(row) if row else None
 
     def acquire(self, operation_id: int, *, now: datetime, until: datetime) -> tuple[Operation, UUID] | None:
-        """Lease an operation to a worker, and return it as it is from now on: nobody replaces what runs.
+        """Lease an operation to a worker and return it; from now on it cannot be replaced.
 
-        None where it is gone, has a result or runs, or another reconciliation of the connection does: of those one
-        runs at a time.
+        Return None if it is gone, has a result or is running, or if another reconciliation of the connection runs:
+        only one runs at a time.
         """
         with self._database.transaction() as session:
             known = session.get(OperationRow, operation_id)
@@ -297,33 +298,33 @@ class Operations:
         return self._read(row), lease_id
 
     def renew(self, operation_id: int, lease_id: UUID, *, until: datetime) -> bool:
-        """Keep the lease of an operation that runs; False where another worker has it, or it has ended."""
+        """Renew the lease of a running operation; False if another worker has it or it has ended."""
         held = OperationRow.id == operation_id, OperationRow.lease_id == lease_id
         kept = update(OperationRow).where(*held).values(lease_expires_at=until).returning(OperationRow.id)
         with self._database.transaction() as session:
             return session.scalar(kept) is not None
 
     def release(self, operation_id: int, lease_id: UUID) -> None:
-        """Give back the lease of an operation that came to no result."""
+        """Give back the lease of an operation that has no result."""
         held = OperationRow.id == operation_id, OperationRow.lease_id == lease_id
         self._database.execute(update(OperationRow).where(*held).values(lease_id=None, lease_expires_at=None))
 
     def latest(self, connection_id: int, *types: OperationType) -> Operation | None:
-        """Read what was asked of a connection last, of these, whether or not there is an answer."""
+        """Return the last operation of these types requested of a connection, with or without a result."""
         asked = (OperationRow.connection_id == connection_id, OperationRow.type.in_(types))
         with self._database.transaction() as session:
             row = session.scalar(select(OperationRow).where(*asked).order_by(OperationRow.id.desc()).limit(1))
         return self._shown(row) if row else None
 
     def pending(self, *, since: datetime) -> Sequence[int]:
-        """Return the errands that were asked from this instant on and have no answer yet."""
+        """Return the operations requested since this instant that have no result."""
         query = select(OperationRow.id).where(*_unfinished(since=since))
         return self._database.scalars(query.order_by(OperationRow.id))
 
     def next_in_turn(self, operation_ids: Collection[int], *, since: datetime) -> Sequence[int]:
-        """Return those of these before which fewer than ``MAX_DISPATCHED`` of their connection stand.
+        """Return those of the operations that fewer than ``MAX_DISPATCHED`` of their connection precede.
 
-        What was asked before ``since`` stands before none, and long ones stand before long ones only.
+        Operations from before ``since`` precede none, and long ones precede only long ones.
         """
         before = aliased(OperationRow)
         standing = select(func.count()).where(
@@ -338,7 +339,7 @@ class Operations:
         return self._database.scalars(query.order_by(OperationRow.id))
 
     def pending_of(self, connection_id: int, *, since: datetime) -> Sequence[int]:
-        """Return the operations of a connection that were asked from this instant on and have no result yet."""
+        """Return the operations of a connection that were requested since this instant and have no result."""
         query = select(OperationRow.id).where(
             OperationRow.connection_id == connection_id, *_unfinished(since=since)
         )
@@ -353,7 +354,7 @@ class Operations:
         alert: Alert | None = None,
         event: OutgoingEvent | None = None,
     ) -> None:
-        """Give an errand its answer, once, and tell of it; the secrets in what was typed are forgotten."""
+        """Save the result of an operation, once, and log it. The secrets in its input are deleted."""
         with self._database.transaction() as session:
             row = session.get(OperationRow, operation_id, with_for_update=True)
             if row is None or row.result is not None:
@@ -366,15 +367,15 @@ class Operations:
                 outbox.record(session, row.connection_id, [event], now=now)
 
     def report_progress(self, operation_id: int, *, done: int, total: int) -> None:
-        """Note how far an operation has come."""
+        """Save the progress of an operation."""
         come = update(OperationRow).where(OperationRow.id == operation_id, OperationRow.result.is_(None))
         self._database.execute(come.values(progress={"done": done, "total": total}))
 
     def cancel(self, operation_id: int, *, actor: str, now: datetime) -> None:
-        """End an operation without a result; a worker that runs it stops where it can, and its result is dropped.
+        """End an operation without a result. A worker that runs it stops when it can, and its result is dropped.
 
-        Raises OperationEndedError, or OperationRunningError where a worker may be saving settings; and for a
-        comparison of the integration's own.
+        Raises OperationEndedError. Raises OperationRunningError if a worker may be saving settings, or if it is a
+        reconciliation that the integration itself requested.
         """
         with self._database.transaction() as session:
             row = session.get(OperationRow, operation_id, with_for_update=True)
@@ -392,7 +393,7 @@ class Operations:
     def page(
         self, scope: Scope, *, types: Collection[OperationType] = (), key: Key | None = None, size: int
     ) -> Page[Operation]:
-        """Return a page of the operations of some connections, those requested last first."""
+        """Return a page of the operations of some connections, latest request first."""
         query = select(OperationRow).where(within(scope, OperationRow.connection_id))
         query = query.where(OperationRow.type.in_(types)) if types else query
 
@@ -404,13 +405,13 @@ class Operations:
         return paged(fetch, key=key, at=lambda each: (each.requested_at, each.id), size=size)
 
     def forget_unanswered(self, *, before: datetime) -> None:
-        """Forget the logins that were typed before an instant and came to no result."""
+        """Delete the logins that were entered before an instant and came to no result."""
         typed = OperationRow.type.in_(LOGINS), OperationRow.secrets.is_not(None)
         old = OperationRow.requested_at < before, *typed
         self._database.execute(update(OperationRow).where(*old).values(secrets=None))
 
     def rotate_keys(self) -> None:
-        """Encrypt what was typed anew with the newest key; what no key opens is forgotten soon anyway."""
+        """Encrypt the input again with the newest key. What no key decrypts is deleted soon anyway."""
         typed = select(OperationRow).where(OperationRow.secrets.is_not(None)).order_by(OperationRow.id)
         with self._database.transaction() as session:
             for row in session.scalars(typed.with_for_update()):
@@ -427,7 +428,7 @@ class Operations:
     def _expect_few_logins(
         self, session: Session, connection_id: int, *, now: datetime, without: OperationRow | None = None
     ) -> None:
-        """Raise LoginTriesError where enough logins were tried lately, ``without`` one that is replaced."""
+        """Raise LoginTriesError if enough logins were tried lately, ``without`` one that is replaced."""
         logins = select(OperationRow).where(
             OperationRow.connection_id == connection_id,
             OperationRow.type.in_(LOGINS),
@@ -450,7 +451,7 @@ class Operations:
         return made_of(Operation, row, type=OperationType(row.type), input=typed)
 
     def _shown(self, row: OperationRow) -> Operation:
-        """Return an operation, without what was typed where that cannot be opened: it holds up no page."""
+        """Return an operation, without its input if that cannot be decrypted, so that the page still works."""
         try:
             return self._read(row)
         except InvalidToken:
@@ -475,20 +476,20 @@ def _has_secret(typed: Mapping[str, str]) -> bool:
 
 
 def _unfinished(row: type[OperationRow] = OperationRow, *, since: datetime) -> tuple[ColumnElement[bool], ...]:
-    """Return the conditions of an operation without a result, asked from an instant on; a long one long before."""
+    """Return the SQL conditions of an operation without a result since an instant; a long one counts longer."""
     long = row.type.in_(LONG) & (row.requested_at >= since - LONG_WORTHWHILE)
     return row.result.is_(None), (row.requested_at >= since) | long
 
 
 def _end(row: OperationRow, result: OperationResult, typed: Mapping[str, str], *, now: datetime) -> None:
-    """Give an operation its result, and keep of its secrets only that there were some."""
+    """Save the result of an operation, and keep of its secrets only that there were some."""
     plain = {name: text for name, text in typed.items() if name not in SECRET_FIELDS}
     tried = {LOGIN_TRIED: True} if row.type == OperationType.SAVING and _has_secret(typed) else {}
     row.result, row.completed_at, row.secrets = {**result, **tried, "input": plain}, now, None
 
 
 def settings_to_try(connection: Connection, values: Mapping[str, Any]) -> dict[str, str]:
-    """Put settings that a program gives into what a saving has as input."""
+    """Convert the settings that a program sends into the input of a saving."""
     after = ConnectionSettings.model_validate({**dict(connection.settings), **values})
     secrets = {name: getattr(after, name).get_secret_value() if name in values else "" for name in SECRET_FIELDS}
     changes = after.model_dump_json(include=set(values) - SECRET_FIELDS)

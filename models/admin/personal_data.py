@@ -1,4 +1,4 @@
-"""The traces of a person: where a name or an e-mail address stands in our database, however it is written."""
+"""Personal data: where a person's name or e-mail address is in our database, in any spelling of it."""
 
 import html
 import re
@@ -37,23 +37,23 @@ NAMING_COLUMNS = frozenset(
         "users.email",
     }
 )
-"""Columns of plain text that may name a person; in all others of that type stand words of ours, ids and hashes."""
+"""Text columns that may name a person; the other text columns hold enum values, ids and hashes."""
 
 MIN_NAME_LENGTH = 3
-"""Letters of a name: a shorter one stands within too many other words."""
+"""Minimum letters of a name; a shorter one is part of too many other words."""
 
 BATCH_SIZE = 200
 """Rows that are read in one transaction."""
 
 REDACTED = "…"
-"""What stands where a person was named."""
+"""The text that replaces a person's name."""
 
 ESCAPED = re.compile(r"\\+u([0-9a-fA-F]{4})")
 
 
 @dataclass(frozen=True, slots=True)
 class PersonalDataMatch:
-    """A column of a row in which a person is named, with all that it holds; of JSON what JSON holds."""
+    """A column of a row that names a person, with its value; JSON as Python objects."""
 
     table: str
     key: tuple[Any, ...]
@@ -62,9 +62,9 @@ class PersonalDataMatch:
 
 
 class Person:
-    """Whom one looks for, by each of their names and addresses, whatever their case.
+    """The person to search for, by all their names and addresses, in any case.
 
-    Raises ValueError where one of them is too short.
+    Raises ValueError if one of them is too short.
     """
 
     def __init__(self, names: Collection[str]) -> None:
@@ -80,11 +80,11 @@ class Person:
         return isinstance(value, str) and any(name in _normalized(value) for name in self._plain)
 
     def finds(self, words: str | None) -> bool:
-        """Return whether what a change is found by, as PostgreSQL writes it, are all words of a name."""
+        """Return whether a job's search terms, as PostgreSQL writes them, are all words of a name."""
         return any(all(f"'{word}'" in (words or "") for word in search_terms(name)) for name in self.names)
 
     def redacted(self, value: Any) -> Any:  # noqa: ANN401 - the same
-        """Take the person out of a text, or of every text in what JSON holds, and leave the rest as it is."""
+        """Remove the person from a text, or from every text in a JSON value, and leave the rest."""
         if isinstance(value, dict):
             return {key: self.redacted(each) for key, each in value.items()}
         if isinstance(value, list):
@@ -96,16 +96,16 @@ class Person:
         return REDACTED if self.is_in(value) else value
 
     def likely(self, column: Column[Any]) -> ColumnElement[bool]:
-        """Say in SQL that a column may name the person; what it holds tells whether it does."""
+        """Return the SQL for a column that may name the person; its value decides."""
         if isinstance(column.type, SearchTerms):
             return or_(*(matches(column, name, whole=True) for name in self.names))
-        # the longest part of each name that is written the same everywhere
+        # the longest part of each name with the same spelling everywhere
         cores = [max(re.findall(r"[a-z0-9]+", name), key=len, default="") for name in self._plain]
         return or_(*(cast(column, Text).icontains(core, autoescape=True) for core in cores))
 
 
 def find(database: Database, person: Person) -> Iterator[PersonalDataMatch]:
-    """Find all traces of a person, table by table, a slice of rows at a time."""
+    """Find all rows that name a person, table by table, in batches."""
     for table in Base.metadata.sorted_tables:
         columns = [each for each in table.c if isinstance(each.type, NAMING_TYPES) or str(each) in NAMING_COLUMNS]
         if columns:
@@ -129,7 +129,7 @@ def _in_table(
 
 
 def _read_batch(database: Database, query: Select[*tuple[Any, ...]]) -> Sequence[Any]:
-    """Read some rows; a large table is looked through for longer than the pages would wait."""
+    """Read a batch of rows. A large table takes longer than the time-out of the pages."""
     with database.transaction() as session:
         session.execute(text("set local statement_timeout = '15min'"))
         return session.execute(query).all()
@@ -140,6 +140,6 @@ def _raw(column: Column[Any]) -> ColumnElement[Any]:
 
 
 def _normalized(text: str) -> str:
-    """Undo how JSON, XML and addresses write a text, and forget about capitals and white space."""
+    """Undo the escapes of JSON, XML and URLs, and ignore case and white space."""
     unescaped = ESCAPED.sub(lambda found: chr(int(found[1], 16)), text)
     return " ".join(unquote_plus(html.unescape(unescaped)).casefold().split())

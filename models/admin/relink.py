@@ -1,4 +1,4 @@
-"""A person ends the link of a customer or project, and may say which customer of 24SevenOffice it is instead."""
+"""A person ends the link of a customer or project, and may choose another customer of 24SevenOffice."""
 
 from datetime import datetime
 
@@ -19,17 +19,17 @@ from models.schema.statements import job_of, of_lane
 from models.schema.tables import LinkRow, MatchQuestionRow, SyncJobRow
 
 TYPES = frozenset({EntityType.CUSTOMER, EntityType.PROJECT})
-"""What can be linked anew; the link of an invoice or an expense keeps it from being brought twice."""
+"""Entity types that can be linked again; the link of an invoice or expense prevents a duplicate."""
 
 
 def relink(database: Database, job_id: int, number: str, *, actor: str, now: datetime) -> ActionResult:
-    """End the link of a record and have it looked at: as the customer ``number``, or identified anew without one.
+    """End the link of a record and make its job due, to be linked to customer ``number`` or, without one, matched.
 
-    Nothing is done where a worker has it in hand, or it is neither a customer nor a project. A project has the
-    number that it has in Moment, so that none is taken for it.
+    Nothing happens if its job is running, or if it is neither a customer nor a project. A project has the same
+    number in both systems, so no number is accepted for it.
 
     Raises:
-        LinkTakenError: another record of Moment is linked to that customer; its name is the message.
+        LinkTakenError: another record of Moment is linked to that customer; the message is its name.
     """
     free = SyncJobRow.id == job_id, SyncJobRow.state != JobState.RUNNING, SyncJobRow.entity_type.in_(TYPES)
     with database.transaction() as session:

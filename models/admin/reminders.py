@@ -1,4 +1,4 @@
-"""Reminders of what still needs a person, and the digest of a week for those who want one."""
+"""Reminders of jobs that still need attention, and the weekly digest of connections that have it on."""
 
 from datetime import datetime, timedelta
 
@@ -17,13 +17,13 @@ from models.inbox.transitions import Event, Occurrence
 from models.schema.tables import AlertRow, AttemptRow, ConnectionRow, SyncJobRow
 
 REMINDER_DELAYS = (timedelta(days=1), timedelta(days=7), timedelta(days=14))
-"""How long after a change began to need a person each reminder of it is sent."""
+"""How long after a job began to need attention each reminder is sent."""
 
 KEY_NOTICES = tuple(timedelta(days=days) for days in (30, 14, 3))
 """How long before Moment's key ends each mail about it is sent."""
 
 OVERDUE_AFTER = timedelta(days=1)
-"""How long a job is unfinished before somebody is told: longer than any wait that ends by itself."""
+"""How long a job is unfinished before an alert is sent: longer than any wait that ends by itself."""
 
 WEEK = timedelta(days=7)
 
@@ -33,7 +33,7 @@ _OVERDUE_REMEDY = msg(
 
 
 def queue_reminders(database: Database, *, now: datetime) -> int:
-    """Queue the reminders that are due, and return how many changes they are about."""
+    """Queue the reminders that are due, and return how many jobs they are about."""
     lengths = enumerate(REMINDER_DELAYS)
     remind_at = case(
         *((SyncJobRow.reminders == n, SyncJobRow.needs_attention_since + after) for n, after in lengths),
@@ -57,10 +57,10 @@ def queue_reminders(database: Database, *, now: datetime) -> int:
 
 
 def queue_overdue(database: Database, *, now: datetime) -> int:
-    """Queue an alert, once, about each job that has been unfinished for too long, and return how many there are.
+    """Queue one alert about each job that has been unfinished for too long, and return how many there are.
 
-    Nothing waits silently, whatever holds it up, nor what a person has tried again. Of an outage and a pause
-    people know already.
+    It covers every unfinished job, including those that a person has retried. Connections in an alerted outage or
+    a pause are left out: people know already.
     """
     told = or_(ConnectionRow.paused_because != "", ConnectionRow.outage_alerted, ConnectionRow.rate_limit_alerted)
     alerted = exists().where(
@@ -134,7 +134,7 @@ def _remind_of_key(session: Session, connection: ConnectionRow, now: datetime) -
 
 
 def queue_digests(database: Database, *, now: datetime) -> int:
-    """Queue the digest of the last seven days for each connection that wants one and had none in that time."""
+    """Queue the digest of the last seven days for each connection that has it on and got none in that time."""
     wanted = ConnectionRow.settings["weekly_digest"].as_boolean()
     last = func.coalesce(ConnectionRow.digest_at, ConnectionRow.created_at)
     query = (

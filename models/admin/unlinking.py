@@ -1,4 +1,4 @@
-"""Links are set aside when a connection is to lead to another company, whose records they do not name."""
+"""Setting links aside when a connection is to use another company, to whose records they do not lead."""
 
 from datetime import datetime
 
@@ -16,11 +16,11 @@ from models.schema.tables import ConnectionRow, LaneRow
 def unlink(database: Database, connection_id: int, *, actor: str, now: datetime) -> int:
     """Set the links of a paused connection aside, and return how many there were.
 
-    What follows is verified before it is sent, as after a restore, and what persons said of matches is void. Which
-    client of 24SevenOffice the connection works in is what its next login leads to.
+    What follows is verified before it is sent, as after a restore, and people's answers about matches are deleted.
+    The next login shows which client of 24SevenOffice the connection uses.
 
     Raises:
-        JobsRunningError: a worker still has records in hand; nothing was done.
+        JobsRunningError: a worker is running jobs of the connection; nothing was changed.
     """
     with database.transaction() as session:
         row = session.get_one(ConnectionRow, connection_id, with_for_update=FOR_NO_KEY_UPDATE)

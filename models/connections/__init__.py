@@ -1,1 +1,1 @@
-"""Connections: settings, encrypted secrets, webhook activity and the alerts of a connection."""
+"""Connections: their settings, encrypted secrets, webhook activity and alerts."""

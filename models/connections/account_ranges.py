@@ -1,4 +1,4 @@
-"""Accounts as the users write them: single numbers and intervals, comma separated ("4000, 4300-4399, 6590")."""
+"""Account numbers as users write them: single numbers and ranges, comma separated ("4000, 4300-4399, 6590")."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from dataclasses import dataclass
 from i18n.messages import msg
 
 MAX_ACCOUNT_NUMBER = 32767
-"""24SevenOffice holds account numbers as a short."""
+"""24SevenOffice stores account numbers as a short."""
 
 _PART = re.compile(r"(\d{1,5})(?:\s*[-\u2013]\s*(\d{1,5}))?")
 
 
 @dataclass(frozen=True, slots=True)
 class AccountRanges:
-    """Intervals of account numbers, in order, none touching another; ``4300 in ranges`` asks for a number."""
+    """Sorted ranges of account numbers that do not touch each other; ``4300 in ranges`` tests a number."""
 
     intervals: tuple[range, ...]
 
     @classmethod
     def parse(cls, text: str) -> AccountRanges:
-        """Read what a user wrote. Raises ``ValueError`` that says which part is no account or interval."""
+        """Parse the text of a user. Raises ``ValueError``, which says which part is no account or range."""
         parts = [part.strip() for part in text.split(",") if part.strip()]
         merged: list[range] = []
         for each in sorted(map(_interval, parts), key=lambda interval: interval.start):

@@ -1,4 +1,4 @@
-"""Alerts: what each address is to be told, and what became of telling it."""
+"""The outbox of alerts: what each address is sent, and how that ended."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,11 +16,11 @@ from models.schema.statements import made_of
 from models.schema.tables import AlertRow, ConnectionRow, SyncJobRow, UserRow
 
 ALL_CONNECTIONS = "Moment ⇄ 24SevenOffice"
-"""What stands in the place of a company's name where an alert is about none."""
+"""The title of an alert that is about no single company."""
 
 
 class AlertType(StrEnum):
-    """What has happened, the most urgent first.
+    """The types of alerts, the most urgent first.
 
     ``ACCOUNT`` is about the own account of a user.
     ``NEEDS_ATTENTION``, ``REMINDER``, ``OVERDUE`` and ``RESOLVED`` are about a record: it needs a person, needs
@@ -53,7 +53,7 @@ class AlertType(StrEnum):
 
 
 class DeliveryStatus(StrEnum):
-    """How an alert ended: in a mail, refused for good by the mail server, or no news any more."""
+    """How an alert ended: sent in a mail, refused by the mail server, or withdrawn as no longer true."""
 
     SENT = "sent"
     REFUSED = "refused"
@@ -62,9 +62,9 @@ class DeliveryStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """What is told: ``title`` names the record or connection, ``message`` what is wrong, ``remedy`` what to do.
+    """An alert: ``title`` names the record or connection, ``message`` the problem, ``remedy`` what to do.
 
-    ``error_code`` is the short name under which the cause is explained; empty where nothing is wrong.
+    ``error_code`` identifies the explanation of the cause; empty if nothing is wrong.
     """
 
     type: AlertType
@@ -77,11 +77,11 @@ class Alert:
 
 @dataclass(frozen=True, slots=True)
 class PendingAlert:
-    """An alert that waits for its mail, in the language of its connection's mails or of its user; instants in UTC.
+    """An alert that has not been sent, in the language of its connection or user; instants in UTC.
 
-    ``connection_id`` is None where it is about an account, ``job_id`` and ``entity_type`` where it is about the
-    whole connection, and ``since`` where its record no longer needs attention. ``summary`` is what its
-    record is known by.
+    ``connection_id`` is None for an alert about an account; ``job_id`` and ``entity_type`` are None for one about
+    a whole connection. ``since`` is None if its record no longer needs attention. ``summary`` describes the
+    record.
     """
 
     id: int
@@ -103,7 +103,7 @@ class PendingAlert:
 def queue_alert(
     session: Session, connection_id: int | None, alert: Alert, *, job_id: int | None, now: datetime
 ) -> None:
-    """Put an alert beside whatever else the transaction writes, once for each address."""
+    """Queue an alert in the transaction of the change that it is about, once for each address."""
     session.add_all(
         AlertRow(
             connection_id=connection_id,
@@ -126,9 +126,9 @@ def queue_connection_alert(database: Database, connection_id: int, alert: Alert,
 
 
 def recipients_due(database: Database, *, now: datetime, pause: timedelta) -> Sequence[str]:
-    """Return the addresses with something unsent to which no mail was sent for ``pause``, nor refused.
+    """Return the addresses with unsent alerts to which no mail was sent or refused within ``pause``.
 
-    The connections take turns: one that tells many holds up no other.
+    Connections take turns, so that one with many alerts does not delay the others.
     """
     lately = select(AlertRow.recipient).where(
         AlertRow.ended_at > now - pause, AlertRow.status != DeliveryStatus.WITHDRAWN
@@ -180,7 +180,7 @@ def pending_alerts(database: Database, recipient: str) -> Sequence[PendingAlert]
 def record_delivery(
     database: Database, statuses: Mapping[int, DeliveryStatus], *, message_id: str, now: datetime
 ) -> None:
-    """Write down how these alerts, by their ids, ended; ``message_id`` names the mail of those not withdrawn."""
+    """Save how these alerts, by id, ended; ``message_id`` is the mail of those that were not withdrawn."""
     with database.transaction() as session:
         for status in DeliveryStatus:
             ended = AlertRow.id.in_([alert_id for alert_id, its in statuses.items() if its is status])

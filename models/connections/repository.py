@@ -1,4 +1,4 @@
-"""Connections: kept with their secrets encrypted, found by the token in the webhook's address."""
+"""Connections, stored with their secrets encrypted, and found by the token in the webhook's address."""
 
 import secrets
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -35,16 +35,16 @@ SECRET_FIELDS = frozenset(
 )
 
 PURPOSE = "connections.secrets"
-"""What the secrets of a connection are encrypted for, with its id."""
+"""The encryption purpose of a connection's secrets, beside its id."""
 
 NOT_STARTED = msg("It hasn't been started yet.")
-"""Why a connection is paused that was added to be looked through before anything travels."""
+"""Why a new connection is paused until a person has checked and started it."""
 
 UNREADABLE = msg("The stored Moment API key and 24SevenOffice password can't be decrypted.")
-"""Why a connection does nothing whose secrets no key opens; it is paused for it within minutes."""
+"""Why a connection whose secrets no key decrypts is paused, within minutes."""
 
 ONE_COMPANY, ONE_CLIENT = "connections_moment_company", "connections_client_number"
-"""The indexes by which no two connections are for one company in Moment, or one client of 24SevenOffice."""
+"""The unique indexes: one connection for each company in Moment and for each client of 24SevenOffice."""
 
 MAIL_SETTINGS = frozenset({"error_emails", "weekly_digest", "monthly_reconciliation", "language"})
 """The settings by which nothing is synced otherwise."""
@@ -52,14 +52,14 @@ MAIL_SETTINGS = frozenset({"error_emails", "weekly_digest", "monthly_reconciliat
 MAX_NAME_LENGTH, MAX_REASON_LENGTH = 100, 200
 
 API_KEY_LIFETIME = timedelta(days=730)
-"""How long a key of Moment is valid at most."""
+"""The longest that a key of Moment is valid."""
 
 RENEWAL_NOTICE = timedelta(days=60)
-"""How long before its end a key is to be renewed."""
+"""How long before its expiry a key should be renewed."""
 
 
 class UnknownConnectionError(LookupError):
-    """There is no such connection."""
+    """The connection does not exist."""
 
 
 class NameTakenError(ValueError):
@@ -67,7 +67,7 @@ class NameTakenError(ValueError):
 
 
 class SettingRefusedError(ValueError):
-    """A value fits, and cannot be that of this connection; ``setting`` is its name."""
+    """A setting has a valid value that this connection cannot have; ``setting`` is its name."""
 
     def __init__(self, setting: str, message: Message) -> None:
         super().__init__(message)
@@ -75,7 +75,7 @@ class SettingRefusedError(ValueError):
 
 
 class CompanyTakenError(SettingRefusedError):
-    """Another connection is for this company in Moment; whose it is is not told."""
+    """Another connection has this company in Moment. Its name is not revealed."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -85,7 +85,7 @@ class CompanyTakenError(SettingRefusedError):
 
 
 class ClientTakenError(SettingRefusedError):
-    """Another connection is for this client of 24SevenOffice; whose it is is not told."""
+    """Another connection has this client of 24SevenOffice. Its name is not revealed."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -95,11 +95,11 @@ class ClientTakenError(SettingRefusedError):
 
 
 class OtherClientError(Exception):
-    """A login leads to another client of 24SevenOffice than the connection's."""
+    """The login is for another client of 24SevenOffice than the connection's."""
 
 
 class LinksExistError(SettingRefusedError):
-    """Settings may lead to another company or client, whose records the connection's links do not name."""
+    """The settings may be for another company or client, to whose records the existing links do not lead."""
 
     def __init__(self, setting: str) -> None:
         super().__init__(
@@ -113,7 +113,7 @@ class LinksExistError(SettingRefusedError):
 
 
 class FailedTestError(Exception):
-    """The last test of a connection found errors; ``failed_checks`` is how many."""
+    """The last test of the connection found errors; ``failed_checks`` is their number."""
 
     def __init__(self, failed_checks: int) -> None:
         super().__init__()
@@ -125,20 +125,19 @@ class UnprovenError(Exception):
 
 
 class ConcurrentUpdateError(Exception):
-    """Somebody else has changed the settings since they were read."""
+    """Another user has changed the settings since they were read."""
 
 
 @dataclass(frozen=True, slots=True)
 class Connection:
     """One company's pair of systems; instants in UTC.
 
-    It is paused where ``paused_because`` says why, by the person ``paused_by`` or by the bridge itself, and rests
-    until ``breaker_open_until`` while its systems do not answer; what limits its webhook is said in
-    :mod:`models.inbox.webhook_limit`. Its settings were changed last at ``updated_at``.
-    ``client_number`` is None until a login has shown which client of 24SevenOffice it is, ``client_name`` empty
-    until a test has shown what it is called. One whose secrets cannot be opened is ``unreadable``, its secrets are
-    empty, and it can only be shown and corrected. Moment's key was entered at ``api_key_saved_at``, None where
-    that is not known.
+    It is paused if ``paused_because`` is set, by the user ``paused_by`` or, if that is empty, by the integration.
+    The circuit breaker is open until ``breaker_open_until``; :mod:`models.inbox.webhook_limit` explains the limit
+    of its webhook. ``updated_at`` is the last change of its settings. ``client_number`` is None until a login has
+    shown which client of 24SevenOffice it is, ``client_name`` is empty until a test has shown the name. If its
+    secrets cannot be decrypted, the connection is ``unreadable``, its secrets are empty, and it can only be shown
+    and corrected. ``api_key_saved_at`` is when Moment's key was entered, None if that is unknown.
     """
 
     id: int
@@ -155,7 +154,7 @@ class Connection:
     unreadable: bool = False
 
     def is_available(self, now: datetime) -> bool:
-        """Return whether anything is to be tried at ``now`` (UTC)."""
+        """Return whether work may be tried at ``now`` (UTC)."""
         return not self.paused_because and (self.breaker_open_until is None or self.breaker_open_until <= now)
 
 
@@ -175,15 +174,15 @@ class Connections:
         started: bool = True,
         client_number: int | None = None,
     ) -> tuple[Connection, str]:
-        """Add a connection; the answer's second part is the token of its webhook address, told only here.
+        """Add a connection. Return it with the token of its webhook address, which is returned only here.
 
-        One that is not ``started`` is paused until somebody resumes it. ``client_number`` is what the login was
-        seen to lead to, None where nobody has looked.
+        A connection that is not ``started`` is paused until a user resumes it. ``client_number`` is the client
+        that the login was seen to reach, None if it was not tried.
 
         Raises:
             NameTakenError: another connection has this name.
-            CompanyTakenError: another connection is for its company in Moment.
-            ClientTakenError: another connection is for its client of 24SevenOffice.
+            CompanyTakenError: another connection has its company in Moment.
+            ClientTakenError: another connection has its client of 24SevenOffice.
         """
         token = secrets.token_urlsafe(24)
         row = ConnectionRow(name=name, token_hash=hash_token(token), created_at=now, updated_at=now)
@@ -203,12 +202,12 @@ class Connections:
         return self._from_row(row), token
 
     def get(self, connection_id: int) -> Connection:
-        """Read one connection. Raises :class:`UnknownConnectionError`, and InvalidToken where it is unreadable."""
+        """Read a connection. Raises :class:`UnknownConnectionError`, and InvalidToken if it is unreadable."""
         with self._database.statement() as connection, Session(connection) as session:
             return self._from_row(_row(session, connection_id))
 
     def get_shown(self, connection_id: int) -> Connection:
-        """Read one connection to show or mend it, unreadable or not. Raises :class:`UnknownConnectionError`."""
+        """Read a connection to show or correct it, even if unreadable. Raises :class:`UnknownConnectionError`."""
         with self._database.statement() as connection, Session(connection) as session:
             return self._shown(_row(session, connection_id))
 
@@ -221,17 +220,17 @@ class Connections:
         return self._from_row(row)
 
     def all(self) -> Sequence[Connection]:
-        """List the connections by name, without the unreadable ones: they are logged, and hold up no other."""
+        """List the readable connections by name. Unreadable ones are logged, and do not stop the others."""
         return [each for each in self.all_shown() if not each.unreadable]
 
     def unreadable(self, connection_ids: Collection[int]) -> Collection[int]:
-        """Return those of these connections whose secrets no key opens."""
+        """Return those of these connections whose secrets no key decrypts."""
         with self._database.transaction() as session:
             rows = session.scalars(select(ConnectionRow).where(ConnectionRow.id.in_(connection_ids)))
             return {each.id for each in map(self._shown, rows) if each.unreadable}
 
     def all_shown(self) -> Sequence[Connection]:
-        """List the connections by name, the unreadable ones as well."""
+        """List the connections by name, including the unreadable ones."""
         with self._database.transaction() as session:
             rows = session.scalars(select(ConnectionRow).order_by(ConnectionRow.name))
             return [self._shown(row) for row in rows]
@@ -247,19 +246,19 @@ class Connections:
         client_number: int | None = None,
         resumes: bool = True,
     ) -> Connection:
-        """Change some settings, and let a connection that paused itself work again, since someone has mended it.
+        """Change some settings. A connection that the integration paused is resumed, as someone has corrected it.
 
         It stays paused where it does not ``resumes``: what is changed has nothing to do with why it paused.
         ``seen`` is the ``updated_at`` of the settings before their eyes, None for whatever there is.
         ``client_number`` is what the login was seen to lead to with these settings, None where nobody has looked.
 
         Raises:
-            CompanyTakenError: another connection is for this company in Moment.
-            ClientTakenError: another connection is for this client of 24SevenOffice.
-            LinksExistError: it may lead to another company or client, and there are links.
-            UnknownConnectionError: there is no such connection.
+            CompanyTakenError: another connection has this company in Moment.
+            ClientTakenError: another connection has this client of 24SevenOffice.
+            LinksExistError: the settings may be for another company or client, and there are links.
+            UnknownConnectionError: the connection does not exist.
             ConcurrentUpdateError: the settings have been changed since they were ``seen``.
-            pydantic.ValidationError: a value does not fit.
+            pydantic.ValidationError: a value is invalid.
         """
         with self._database.transaction() as session:
             row = _row(session, connection_id, lock=True)
@@ -289,11 +288,11 @@ class Connections:
         return self._from_row(row)
 
     def note_client(self, connection_id: int, settings: ConnectionSettings, client_number: int) -> None:
-        """Note the client that the login in ``settings`` leads to, unless the connection has another login by now.
+        """Save the client that the login in ``settings`` reaches, unless the connection has another login now.
 
         Raises:
-            ClientTakenError: another connection is for this client of 24SevenOffice.
-            OtherClientError: the connection is for another client.
+            ClientTakenError: another connection has this client of 24SevenOffice.
+            OtherClientError: the connection has another client.
         """
         with self._database.transaction() as session:
             row = _row(session, connection_id)
@@ -309,7 +308,7 @@ class Connections:
             _refuse_taken(session)
 
     def rename(self, connection_id: int, name: str, *, actor: str, now: datetime) -> None:
-        """Give a connection another name. Raises NameTakenError or UnknownConnectionError."""
+        """Rename a connection. Raises NameTakenError or UnknownConnectionError."""
         try:
             with self._database.transaction() as session:
                 row = _row(session, connection_id, lock=True)
@@ -321,7 +320,7 @@ class Connections:
             raise NameTakenError(msg("A connection named {name} already exists.", name=name)) from error
 
     def note_client_name(self, connection_id: int, settings: ConnectionSettings, name: str) -> None:
-        """Note what the client is called that this login leads to, unless the connection has changed since."""
+        """Save the name of the client that this login reaches, unless the connection has changed since."""
         known = ConnectionRow.settings
         same = (
             ConnectionRow.id == connection_id,
@@ -331,7 +330,7 @@ class Connections:
         self._database.execute(update(ConnectionRow).where(*same).values(client_name=name))
 
     def new_token(self, connection_id: int, *, actor: str, now: datetime) -> str:
-        """Give the webhook a new address, for when the old one has become known; the old one ends at once."""
+        """Give the webhook a new address, as when the old one has leaked. The old one stops working at once."""
         token = secrets.token_urlsafe(24)
         with self._database.transaction() as session:
             row = _row(session, connection_id, lock=True)
@@ -342,12 +341,12 @@ class Connections:
         return token
 
     def pause(self, connection_id: int, because: str, *, actor: str = "", now: datetime) -> bool:
-        """Stop the connection's work until it is resumed; False where it was paused already."""
+        """Pause a connection until it is resumed; False if it was paused already."""
         with self._database.transaction() as session:
             return pause(session, _row(session, connection_id, lock=True), because, actor=actor, now=now)
 
     def resume(self, connection_id: int, *, actor: str, now: datetime, despite_failed_test: bool = False) -> None:
-        """Start a connection, or let it work again; what waited goes through.
+        """Start or resume a connection. Its pending jobs go on.
 
         Raises:
             FailedTestError: it is paused, and its last test found errors, unless ``despite_failed_test``.
@@ -371,15 +370,15 @@ class Connections:
             _audit(session, connection_id, actor=actor, what=msg("Resumed"), now=now)
 
     def note_test(self, connection_id: int, *, failed_checks: int, at: datetime) -> None:
-        """Note what a test found that began ``at`` an instant (UTC), unless a later one is noted."""
+        """Save the result of a test that began ``at`` an instant (UTC), unless a later one is saved."""
         noted = _not_tested_after(connection_id, at)
         change = noted.values(tested_at=at, failed_checks=failed_checks, failed_login=False)
         self._database.execute(change if failed_checks else change.values(unproven_since=_unless_before(at)))
 
     def note_login(self, connection_id: int, *, works: bool, at: datetime) -> None:
-        """Note whether the credentials worked that were tried out at an instant (UTC), unless a test began later.
+        """Save whether the credentials worked at an instant (UTC), unless a test began later.
 
-        They look at less than a test, so where they work they clear only what credentials that failed have left.
+        This checks less than a test does, so a success clears only a failure of the credentials.
         """
         noted, row = _not_tested_after(connection_id, at), ConnectionRow
         if works:
@@ -394,10 +393,11 @@ class Connections:
         self._database.execute(change)
 
     def rotate_keys(self) -> tuple[int, Sequence[str]]:
-        """Encrypt all secrets anew with the newest key.
+        """Encrypt all secrets again with the newest key.
 
         Returns:
-            Of how many connections, and the names of those whose secrets no key opens: they stay as they are.
+            The number of connections done, and the names of those whose secrets no key decrypts: they stay as
+                they are.
         """
         unreadable = []
         with self._database.transaction() as session:
@@ -429,7 +429,7 @@ class Connections:
         return made_of(Connection, row, settings=settings, unreadable=True)
 
     def _settings(self, row: ConnectionRow) -> ConnectionSettings:
-        """Open the settings, once for as long as they stay the same: they are read for every batch."""
+        """Decrypt the settings, once as long as they stay the same: they are read for every batch."""
         known = self._opened.get(row.id)
         if known is None or known[:2] != (row.settings, row.secrets):
             settings = ConnectionSettings.model_validate(_open(self._vault, row))
@@ -446,10 +446,10 @@ def pause(
     now: datetime,
     alert: Alert | None = None,
 ) -> bool:
-    """Stop the work of a connection, whose row is locked; False where it was paused already.
+    """Pause a connection, whose row is locked; False if it was paused already.
 
-    ``actor`` is the person who does it, empty for the bridge itself. Who gets the ``alert`` also hears when it
-    works again. An outage that goes on after that is counted, and alerted, anew.
+    ``actor`` is the user, empty for the integration itself. The recipients of the ``alert`` also get one when the
+    connection works again. An outage after that is counted and alerted from the start.
     """
     if row.paused_because:
         return False
@@ -470,7 +470,7 @@ def pause(
 
 
 def _record_resumed(session: Session, row: ConnectionRow, *, now: datetime) -> None:
-    """Tell receivers that a pause is over; where an alert told of it, that waits for a record that is synced."""
+    """Record the end of a pause for receivers. If the pause was alerted, that waits for a synced record."""
     if row.paused_because != NOT_STARTED and not row.pause_alerted:
         outbox.record(session, row.id, [OutgoingEvent(EventType.CONNECTION_RECOVERED)], now=now)
 
@@ -497,9 +497,9 @@ def _lead_elsewhere(
     client_number: int | None,
     now: datetime,
 ) -> None:
-    """Refuse that other settings lead elsewhere while there are links; else what was asked and said is void.
+    """Refuse settings for another company or client if there are links; without links, delete old answers.
 
-    A client that nobody has looked at is noted at the next login.
+    If the new login's client is unknown, the next login saves it.
     """
     known = None not in (client_number, row.client_number)
     setting = leads_elsewhere(before, after, same_client=client_number == row.client_number if known else None)
@@ -532,7 +532,7 @@ def _plain(settings: ConnectionSettings) -> dict[str, Any]:
 
 
 def _known(connection: Connection) -> dict[str, Any]:
-    """Return the settings that are there, without secrets that cannot be opened: those must be entered."""
+    """Return the stored settings, without secrets that cannot be decrypted: those must be entered again."""
     return connection.settings.model_dump(exclude=set(SECRET_FIELDS) if connection.unreadable else None)
 
 
@@ -556,7 +556,7 @@ def _changed(before: ConnectionSettings, after: ConnectionSettings) -> set[str]:
 
 
 def _differences(before: ConnectionSettings, after: ConnectionSettings) -> Iterator[Message]:
-    """Return what was changed, from what to what; of a secret, and of the client of a login, only that it was."""
+    """Return each change with old and new value; of a secret, and of a login's client, only that it changed."""
     for name, field in ConnectionSettings.model_fields.items():
         old, new = getattr(before, name), getattr(after, name)
         if old == new:

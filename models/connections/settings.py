@@ -1,4 +1,4 @@
-"""What a connection is told: the settings of one company's pair of systems, checked where they are saved."""
+"""The settings of a connection, one company's pair of systems, validated when they are saved."""
 
 import unicodedata
 from collections.abc import Collection, Mapping, Sequence
@@ -20,7 +20,7 @@ MomentId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
 Booking = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,4}(/\w{1,10})?$")]
 
 WHOLE_NUMBERS = frozenset({"DepartmentId", "TypeId"})
-"""The fields of a project that take a client id only if it is a whole number."""
+"""Fields of a project that can take a client id only if it is a whole number."""
 
 PROOFS: Mapping[str, tuple[Collection[str], Message]] = {
     "moment_api_key": (
@@ -32,22 +32,22 @@ PROOFS: Mapping[str, tuple[Collection[str], Message]] = {
         msg("Enter the password again: a new user name or client may lead to another company's ledger."),
     ),
 }
-"""The secrets, each with the settings that say whose books it opens, and why it must be typed again with them."""
+"""Each secret, with the settings that decide whose data it opens, and why it must be entered again with them."""
 
 LOGIN_FIELDS = frozenset(PROOFS).union(*(names for names, _ in PROOFS.values()))
-"""The settings by which both systems are entered."""
+"""The settings for logging in to both systems."""
 
 MAX_ERROR_EMAILS = 20
 
 FIRST_DAY = date(2000, 1, 1)
 FIRST_DAYS = {EntityType.INVOICE: "invoice_from", EntityType.EXPENSE: "expense_from"}
-"""The settings that say from which day on records are synced; customers and projects have no day."""
+"""The first day for each entity type that has one; customers and projects have none."""
 
 GUID = r"^([0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})?$"
 
 
 class ConnectionSettings(BaseModel):
-    """One company's settings: each with its name on the pages and what the command line and the docs say of it."""
+    """The settings of one company, each with its title on the pages and its description for commands and docs."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True, hide_input_in_errors=True)
 
@@ -202,13 +202,13 @@ class ConnectionSettings(BaseModel):
 
     @property
     def login(self) -> tuple[str, SecretStr, str]:
-        """What 24SevenOffice is entered with: user name, password and identity id."""
+        """The login of 24SevenOffice: user name, password and identity id."""
         return self.username, self.password, self.identity_id
 
     @field_validator("*", mode="before")
     @classmethod
     def expect_legible(cls, value: object) -> object:
-        """Refuse signs that neither JSON in PostgreSQL nor XML can hold."""
+        """Refuse characters that JSON in PostgreSQL or XML cannot hold."""
         if isinstance(value, str) and any(unicodedata.category(sign) in ("Cc", "Cs") for sign in value):
             raise ValueError(msg("This contains unreadable characters."))
         return value
@@ -220,7 +220,7 @@ class ConnectionSettings(BaseModel):
 
 
 def contradictions(settings: ConnectionSettings) -> Mapping[str, Message]:
-    """Return which settings do not go together, under the name of the one to correct."""
+    """Return which settings contradict each other, by the name of the one to correct."""
     found: dict[str, Message] = {}
     if not settings.entity_types:
         found["entity_types"] = msg("Choose at least one type of record to sync.")
@@ -241,17 +241,17 @@ def contradictions(settings: ConnectionSettings) -> Mapping[str, Message]:
 
 
 def unproven(before: ConnectionSettings, changes: Mapping[str, object]) -> Mapping[str, Message]:
-    """Return which secrets must be typed again, since with these changes they may open another company's books."""
+    """Return which secrets must be entered again, since these changes may open another company's data."""
     return {secret: why for secret, why in _needed(before, changes).items() if secret not in changes}
 
 
 def opens_others(before: ConnectionSettings, changes: Mapping[str, object]) -> bool:
-    """Return whether settings with these changes may open another company's books."""
+    """Return whether these changes may open another company's data."""
     return bool(_needed(before, changes))
 
 
 def first_days_to_ask(before: ConnectionSettings, changes: Mapping[str, object]) -> Sequence[str]:
-    """Name the first days to ask for: with these changes a type is switched on, and its day stays what it was."""
+    """Name the first days to confirm: these changes switch a type on and leave its first day unchanged."""
     after = ConnectionSettings.model_validate({**dict(before), **changes})
     on = after.entity_types - before.entity_types
     names = [name for entity_type, name in FIRST_DAYS.items() if entity_type in on]
@@ -261,10 +261,10 @@ def first_days_to_ask(before: ConnectionSettings, changes: Mapping[str, object])
 def leads_elsewhere(
     before: ConnectionSettings, after: ConnectionSettings, *, same_client: bool | None = None
 ) -> str | None:
-    """Name the setting by which settings may lead to another company or client than before, None where none does.
+    """Name the setting by which the changes may lead to another company or client; None if none does.
 
-    ``same_client`` is whether 24SevenOffice has shown that the login leads to the same client. Where nobody knows,
-    a new password, or an identity id for the user name that needed none, is taken to lead there.
+    ``same_client`` is whether 24SevenOffice has shown that the login reaches the same client. If that is unknown,
+    a new password counts as the same client, and so does an identity id for a user name that needed none before.
     """
     if after.moment_company.lower() != before.moment_company.lower():
         return "moment_company"

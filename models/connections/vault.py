@@ -1,7 +1,7 @@
-"""Secrets at rest: tokens hashed, the rest encrypted with the newest key and readable with every one still given.
+"""Secrets at rest: tokens are hashed, other secrets encrypted with the newest key and decrypted with any key.
 
-What is encrypted is bound to what it is for and to its row: anywhere else it is refused like something damaged.
-The newest key also hashes what nobody may guess from a name.
+An encrypted value is bound to its purpose and its row: anywhere else it is refused as if it were damaged. The
+newest key also hashes values that could otherwise be guessed.
 """
 
 import hashlib
@@ -17,45 +17,45 @@ from pydantic import SecretStr
 
 
 def hash_token(token: str) -> str:
-    """Hash the token of a webhook's address or of a session, of which only that is kept."""
+    """Hash the token of a webhook's address or of a session. Only the hash is stored."""
     return hashlib.sha256(token.encode()).hexdigest()
 
 
 BOUND = "v2:"
-"""What the encrypted begins with; without it, it was encrypted before version 0026 and could stand anywhere."""
+"""The prefix of encrypted values; those without it are from before version 0026 and not bound to a place."""
 
 
 class Vault:
-    """Encrypts with the first of several Fernet keys, decrypts what any of them did, else raises InvalidToken.
+    """Encryption with the first of several Fernet keys. Any of them decrypts; otherwise InvalidToken is raised.
 
-    ``purpose`` says what a value is, such as its table and column, and ``place`` where, such as the id of its row.
-    They are no secret, and each pair of them has keys of its own.
+    ``purpose`` is what a value is, such as its table and column, and ``place`` where it is, such as the id of its
+    row. Neither is secret. Each pair of them has its own keys.
     """
 
     def __init__(self, keys: Sequence[SecretStr]) -> None:
         self._unbound = MultiFernet([Fernet(key.get_secret_value()) for key in keys])
         self._keys = [urlsafe_b64decode(key.get_secret_value()) for key in keys]
-        self._hash_key = hmac.digest(self._keys[0], b"keyed hash", "sha256")  # apart from what Fernet signs with
+        self._hash_key = hmac.digest(self._keys[0], b"keyed hash", "sha256")  # not the key that Fernet signs with
 
     def encrypt(self, text: str, purpose: str, *place: object) -> str:
         return BOUND + self._fernet(purpose, *place).encrypt(text.encode()).decode()
 
     def decrypt(self, locked: str, purpose: str, *place: object) -> str:
-        """Decrypt what was encrypted for the same purpose and place. Raises InvalidToken."""
+        """Decrypt a value that was encrypted for the same purpose and place. Raises InvalidToken."""
         if not locked.startswith(BOUND):
             raise InvalidToken
         return self._fernet(purpose, *place).decrypt(locked.removeprefix(BOUND).encode()).decode()
 
     def bind(self, locked: str, purpose: str, *place: object) -> str:
-        """Encrypt anew what stood in this place before version 0026. Raises InvalidToken."""
+        """Encrypt a value from before version 0026 for this place. Raises InvalidToken."""
         return self.encrypt(self._unbound.decrypt(locked.encode()).decode(), purpose, *place)
 
     def unbind(self, locked: str, purpose: str, *place: object) -> str:
-        """Encrypt as versions before 0026 read it. Raises InvalidToken."""
+        """Encrypt a value as versions before 0026 read it. Raises InvalidToken."""
         return self._unbound.encrypt(self.decrypt(locked, purpose, *place).encode()).decode()
 
     def keyed_hash(self, *texts: str) -> str:
-        """Hash texts with the newest key: without it nobody can try out what they might be."""
+        """Hash texts with the newest key; without the key, guesses cannot be checked."""
         return hmac.digest(self._hash_key, json.dumps(texts).encode(), "sha256").hex()
 
     def encrypt_values(self, values: Mapping[str, str], purpose: str, *place: object) -> str:

@@ -1,7 +1,7 @@
-"""The circuit breaker of a connection: what opens it, for how long, what closes it, and who hears of it.
+"""The circuit breaker of a connection: what opens and closes it, for how long, and which alerts that sends.
 
-A connection whose systems do not answer is one fact, not a thousand: while the breaker is open nothing of it is
-tried, half-open lets one job through, and there is one mail. Its state is in the connection's row.
+When a connection's systems do not answer, that is one problem, not one for each job. While the breaker is open
+none of its jobs is tried, half-open lets one through, and one mail is sent. The state is in the connection's row.
 """
 
 from collections.abc import Collection, Sequence
@@ -27,16 +27,16 @@ from models.schema.locks import FOR_NO_KEY_UPDATE
 from models.schema.tables import ConnectionRow, SyncJobRow
 
 FAILURE_THRESHOLD = 3
-"""Batches in a row that met a system which does not answer, after which the breaker opens."""
+"""Batches in a row that found a system unavailable before the breaker opens."""
 
 FIRST_DELAY = timedelta(seconds=30)
 MAX_DELAY = timedelta(minutes=5)
 
 OUTAGE_ALERT_AFTER = timedelta(minutes=2)
-"""How long an outage lasts before anybody is told."""
+"""How long an outage lasts before an alert is sent."""
 
 RATE_LIMIT_ALERT_AFTER = timedelta(minutes=15)
-"""How long nothing is synced for want of requests before anybody is told; it often happens for a while."""
+"""How long nothing is synced because requests are used up before an alert is sent; short spells are normal."""
 
 
 ProblemType: TypeAlias = Literal[AlertType.OUTAGE, AlertType.RATE_LIMITED, AlertType.PAUSED]
@@ -44,11 +44,11 @@ ProblemType: TypeAlias = Literal[AlertType.OUTAGE, AlertType.RATE_LIMITED, Alert
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionProblem:
-    """Why an attempt failed that any other record of the connection would meet too.
+    """Why an attempt failed, if any other record of the connection would fail the same way.
 
-    ``alert_type`` says what it is: an outage, a rate limit, or settings for which the connection pauses.
-    ``retry_after`` is the least wait that the other system asks for, if it says. ``held_back`` says that
-    nothing was asked, as the system answers other connections no better.
+    ``alert_type`` is the kind of problem: an outage, a rate limit, or settings for which the connection pauses.
+    ``retry_after`` is the least wait that the other system asks for, if any. ``held_back`` says that nothing was
+    asked, since the system does not answer other connections either.
     """
 
     alert_type: ProblemType
@@ -60,7 +60,7 @@ class ConnectionProblem:
 
 
 def is_available(now: datetime) -> ColumnElement[bool]:
-    """Say in SQL that a connection is not paused and its breaker not open."""
+    """Return the SQL condition that a connection is not paused and its breaker is not open."""
     not_open = or_(ConnectionRow.breaker_open_until.is_(None), ConnectionRow.breaker_open_until <= now)
     return and_(ConnectionRow.paused_because == "", not_open)
 
@@ -82,15 +82,15 @@ def admit(session: Session, connection_id: int, *, now: datetime) -> Admission:
 
 
 def half_open(now: datetime) -> ColumnElement[bool]:
-    """Say in SQL that a connection's next job probes its breaker."""
+    """Return the SQL condition that a connection's next job probes its breaker."""
     return and_(ConnectionRow.paused_because == "", ConnectionRow.breaker_open_until <= now)
 
 
 def probes(now: datetime) -> ColumnElement[bool]:
-    """Say in SQL which jobs of a half-open connection may probe it: what is due, and what the outage holds up.
+    """Return the SQL condition for jobs that may probe a half-open connection: due, or held up by the outage.
 
-    What has probed since the period ended waits until it is due, and an earlier call that may be at work until it
-    must have ended.
+    A job that has probed since the open period ended waits until it is due. One with an unknown outcome waits
+    until its last call must have ended.
     """
     before = SyncJobRow.completed_at < ConnectionRow.breaker_open_until
     ended = or_(~SyncJobRow.outcome_unknown, SyncJobRow.completed_at <= now - VERIFICATION_DELAY)
@@ -101,9 +101,9 @@ def probes(now: datetime) -> ColumnElement[bool]:
 
 
 def begin_probe(session: Session, connection_id: int, *, until: datetime) -> None:
-    """Keep a half-open breaker open while one job is at a worker, so that no other lane probes as well.
+    """Keep a half-open breaker open while a worker has one job, so that no other lane probes as well.
 
-    Call it where :func:`admit` has locked the connection and a job is leased.
+    Call it after :func:`admit` has locked the connection and a job is leased.
     """
     session.get_one(ConnectionRow, connection_id).breaker_open_until = until
 
@@ -119,12 +119,12 @@ def record_batch(  # noqa: PLR0913 - all by name
     now: datetime,
     jitter: float,
 ) -> bool:
-    """Open or close the breaker, or pause the connection, by what a batch met; True where an outage has ended.
+    """Open or close the breaker, or pause the connection, after a batch; True if an outage has ended.
 
-    Only a ``synced`` record proves that both systems answer: others may have needed one of them or none.
-    ``probe_until`` is until when the batch has kept the breaker open, None for one that is no probe.
-    It does not pause where its settings are no longer those that were ``seen`` (their ``updated_at``).
-    ``jitter``, from 0 up to 1, takes up to a quarter off the time that the breaker stays open.
+    Only a ``synced`` record proves that both systems answer: others may have needed only one of them, or none.
+    ``probe_until`` is how long the batch has kept the breaker open, None if it was no probe. The connection is not
+    paused if its settings have changed since they were ``seen`` (their ``updated_at``). ``jitter``, from 0 up to
+    1, takes up to a quarter off the time that the breaker stays open.
     """
     row = _lock_if_concerned(session, connection_id, synced=synced, problems=problems)
     if row is None:
@@ -138,7 +138,7 @@ def record_batch(  # noqa: PLR0913 - all by name
         if row.breaker_open_until == probe_until:
             row.breaker_open_until = None
         _record_failure(session, row, outage, now=now, jitter=jitter)
-        return recovered  # a batch that also synced something is the first of its outage
+        return recovered  # the batch also synced something, so its failure is the first of an outage
     if rate_limit := first.get(AlertType.RATE_LIMITED):
         _record_rate_limit(session, row, rate_limit, now=now)
     elif row.breaker_open_until and row.breaker_open_until == probe_until:
@@ -149,7 +149,7 @@ def record_batch(  # noqa: PLR0913 - all by name
 def record_poll_failure(
     database: Database, connection_id: int, problem: ConnectionProblem, *, now: datetime, jitter: float
 ) -> None:
-    """Count a poll that met a ``problem`` of its connection, as :func:`record_batch` counts a batch."""
+    """Count a poll that failed with a ``problem`` of its connection, as :func:`record_batch` counts a batch."""
     with database.transaction() as session:
         record_batch(session, connection_id, synced=False, problems=[problem], now=now, jitter=jitter)
 
@@ -157,9 +157,9 @@ def record_poll_failure(
 def record_poll_success(
     database: Database, connection_id: int, *, entity_types: Collection[EntityType], now: datetime
 ) -> None:
-    """End an outage, unless a job of these types has met it and waits: that may need the other system, and probes.
+    """End an outage, unless a job of these types met it and is pending: it may need the other system, and probes.
 
-    Nothing is released then, since nothing that waits has met the outage.
+    No jobs are released, since none that is pending has met the outage.
     """
     failing = and_(ConnectionRow.id == connection_id, ConnectionRow.consecutive_failures > 0)
     with database.transaction() as session:
@@ -169,7 +169,7 @@ def record_poll_success(
 
 
 def held_up(connection_id: int, *, now: datetime) -> ColumnElement[bool]:
-    """Say in SQL which jobs an outage holds up that is over now."""
+    """Return the SQL condition for jobs held up by an outage that is now over."""
     return and_(SyncJobRow.connection_id == connection_id, concerns(Event.RECOVERED), SyncJobRow.due_at > now)
 
 
@@ -183,7 +183,7 @@ def pause(
 ) -> bool:
     """Pause a connection whose settings are wrong, with one mail.
 
-    False where it was paused already, or where the settings are no longer those that were ``seen`` at work.
+    Return False if it was paused already, or if its settings have changed since they were ``seen``.
     """
     with database.transaction() as session:
         row = session.get_one(ConnectionRow, connection_id, with_for_update=FOR_NO_KEY_UPDATE)
@@ -191,7 +191,7 @@ def pause(
 
 
 def end_open_period(database: Database, connection_ids: Collection[int], *, now: datetime) -> None:
-    """Let one job through at once where the breaker is open, since a person asks for it."""
+    """Let one job through at once if the breaker is open, as a person asks for it."""
     is_open = and_(ConnectionRow.id.in_(connection_ids), ConnectionRow.breaker_open_until > now)
     rows = select(ConnectionRow).where(is_open).order_by(ConnectionRow.id)
     with database.transaction() as session:
@@ -200,7 +200,7 @@ def end_open_period(database: Database, connection_ids: Collection[int], *, now:
 
 
 def open_for(failures: int, *, jitter: float) -> timedelta:
-    """Return how long to stay open: not at first, then longer and longer, up to a quarter less by chance."""
+    """Return how long the breaker opens: not at first, then longer and longer, up to a quarter less at random."""
     if failures < FAILURE_THRESHOLD:
         return timedelta()
     grown = FIRST_DELAY * 2.0 ** min(failures - FAILURE_THRESHOLD, 10)
@@ -211,7 +211,7 @@ def open_for(failures: int, *, jitter: float) -> timedelta:
 def _lock_if_concerned(
     session: Session, connection_id: int, *, synced: bool, problems: Sequence[ConnectionProblem]
 ) -> ConnectionRow | None:
-    """Lock the connection's row if a batch changes it; mostly none does, and then no other lane is held up."""
+    """Lock the connection's row if the batch changes it. Usually it does not, and no other lane has to wait."""
     troubled = or_(
         ConnectionRow.consecutive_failures > 0,
         ConnectionRow.rate_limited_since.is_not(None),
@@ -224,7 +224,7 @@ def _lock_if_concerned(
 
 
 def _has_met_job(session: Session, row: ConnectionRow, entity_types: Collection[EntityType]) -> bool:
-    """Say whether a job that has failed since the outage began is still to be synced."""
+    """Return whether a job that has failed since the outage began is still pending."""
     ahead = or_(concerns(Event.RECOVERED), SyncJobRow.state == JobState.RUNNING)
     query = select(SyncJobRow.id).where(
         SyncJobRow.connection_id == row.id,
@@ -245,9 +245,9 @@ def _pause(session: Session, row: ConnectionRow, problem: ConnectionProblem, *, 
 def _record_failure(
     session: Session, row: ConnectionRow, problem: ConnectionProblem, *, now: datetime, jitter: float
 ) -> None:
-    """Stay open for longer and longer, and never for less than a rate limit asks for."""
+    """Open the breaker for longer and longer, and never for less than a rate limit asks for."""
     limited_until = row.breaker_open_until if row.rate_limited_since else None
-    # What was held back says nothing new, so the breaker opens for it, but not for longer than before.
+    # A job that was held back proves nothing new: the breaker opens, but for no longer than before.
     if not problem.held_back or row.consecutive_failures < FAILURE_THRESHOLD:
         row.consecutive_failures += 1
     row.outage_since = since = row.outage_since or now
@@ -268,7 +268,7 @@ def _record_failure(
 
 
 def _record_rate_limit(session: Session, row: ConnectionRow, problem: ConnectionProblem, *, now: datetime) -> None:
-    """Stay open until there are requests again, which is no failure of the systems."""
+    """Open the breaker until there are requests again. That is no failure of the systems."""
     row.rate_limited_since = since = row.rate_limited_since or now
     row.breaker_open_until = now + (problem.retry_after or FIRST_DELAY)
     if now - since >= RATE_LIMIT_ALERT_AFTER and not row.rate_limit_alerted:
@@ -278,7 +278,7 @@ def _record_rate_limit(session: Session, row: ConnectionRow, problem: Connection
 
 
 def _record_recovery(session: Session, row: ConnectionRow, *, now: datetime) -> bool:
-    """Close the breaker after an outage, a rate limit or a pause, and tell those who heard of it; else False."""
+    """Close the breaker after an outage, rate limit or pause, with a mail if that was alerted; otherwise False."""
     if not (row.consecutive_failures or row.rate_limited_since or row.pause_alerted):
         return False
     if row.outage_alerted or row.rate_limit_alerted or row.pause_alerted:

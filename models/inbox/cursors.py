@@ -1,4 +1,4 @@
-"""Cursors: how far an entity type of a connection has been polled, how that went, and how soon it is due again."""
+"""Cursors: how far an entity type of a connection has been polled, the result, and when the next poll is due."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -16,15 +16,15 @@ from models.schema.tables import ConnectionRow, CursorRow, NightlyPollRow, SyncJ
 CursorTable = type[CursorRow | NightlyPollRow]
 
 CLOCK_TOLERANCE = timedelta(minutes=1)
-"""How far a cursor may be ahead of a clock that is right enough."""
+"""How far a cursor may be ahead of a clock that is roughly right."""
 
 STEP_BACK = timedelta(days=1)
-"""Where a cursor from the future is set back to, before now: nobody knows what it has passed over since."""
+"""How far before now a cursor from the future is set back: it may have passed over changes since then."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailingPoll:
-    """The polls of a lane that have not gone through since an instant (UTC), with what was wrong last."""
+    """The polls of a lane that have failed since an instant (UTC), with the last problem."""
 
     lane: Lane
     since: datetime
@@ -32,24 +32,24 @@ class FailingPoll:
 
 
 def position(database: Database, lane: Lane) -> datetime | None:
-    """Return up to which instant (UTC) changes have been received; None before the first poll."""
+    """Return the cursor (UTC): changes before it have been received. None before the first poll."""
     return database.scalar(select(CursorRow.position).where(of_lane(CursorRow, lane)))
 
 
 def start(database: Database, lane: Lane, *, at: datetime, table: CursorTable = CursorRow) -> datetime:
-    """Return the same; before the first poll it is ``at``, and stays so until a poll has been through."""
+    """Return the cursor; before the first poll it is set to ``at`` and stays there until a poll succeeds."""
     database.execute(insert(table).values(**asdict(lane), position=at).on_conflict_do_nothing())
     return database.scalar(select(table.position).where(of_lane(table, lane))) or at
 
 
 def set_future_back(database: Database, lane: Lane, *, now: datetime) -> None:
-    """Set a cursor back that a wrong clock has set ahead: nothing would be asked for until then."""
+    """Set back a cursor that a wrong clock has set into the future: until then, nothing would be polled."""
     ahead = and_(of_lane(CursorRow, lane), CursorRow.position > now + CLOCK_TOLERANCE)
     database.execute(update(CursorRow).where(ahead).values(position=now - STEP_BACK))
 
 
 def positions(database: Database, entity_type: EntityType) -> Mapping[int, datetime]:
-    """Return the same of all connections, by their number, where they have been polled for a kind."""
+    """Return the cursors of an entity type by connection id, for connections that have been polled."""
     query = select(CursorRow.connection_id, CursorRow.position).where(CursorRow.entity_type == entity_type)
     return dict(database.rows(query))
 
@@ -62,13 +62,13 @@ def move(
     seen: datetime | None = None,
     table: CursorTable = CursorRow,
 ) -> datetime | None:
-    """Move the cursor, once everything up to ``to`` (UTC) is in the inbox, but not ahead of PostgreSQL's clock.
+    """Move the cursor to ``to`` (UTC), at most to PostgreSQL's time. Everything before must be in the inbox.
 
-    Where ``seen`` is given and the cursor does not stand there any more, it is left alone: a poll that was faster,
-    or whoever wants more to be polled, has moved it meanwhile.
+    If ``seen`` is given and the cursor has moved, it stays: a faster poll, or a request to poll more,
+    has moved it meanwhile.
 
     Returns:
-        Where it stands now; None where it was left alone.
+        The new cursor; None if it stays.
     """
     values = {"position": func.least(to, func.clock_timestamp())}
     moved = upsert(table, asdict(lane), values, where=table.position == seen if seen else None)
@@ -76,14 +76,14 @@ def move(
 
 
 def failures(database: Database, lane: Lane) -> int:
-    """Count the polls of a lane that have failed in a row."""
+    """Return how many polls of a lane have failed in a row."""
     return database.scalar(select(CursorRow.failures).where(of_lane(CursorRow, lane))) or 0
 
 
 def unanswered_since(database: Database, connection_id: int, types: Collection[EntityType]) -> datetime | None:
-    """Read since when (UTC) none of these types could be polled; None where the last poll of one went through.
+    """Return since when (UTC) all polls of these types have failed; None if the last poll of one succeeded.
 
-    A want of requests does not count.
+    Polls that failed because requests were used up do not count.
     """
     failed = func.max(CursorRow.failing_since).filter(CursorRow.failures > 0)
     theirs = and_(CursorRow.connection_id == connection_id, CursorRow.entity_type.in_(types))
@@ -92,9 +92,9 @@ def unanswered_since(database: Database, connection_id: int, types: Collection[E
 
 
 def record_failure(database: Database, lane: Lane, *, problem: str, counts: bool, now: datetime) -> None:
-    """Note that a poll of a lane has failed; ``counts`` says that it was no mere want of requests.
+    """Save that a poll of a lane failed; ``counts`` is False if requests were used up.
 
-    One that got further before has been answered: what fails begins with the next.
+    If the poll made progress before it failed, the failing begins with the next one.
     """
     since = case((CursorRow.polled_at >= now, None), else_=func.coalesce(CursorRow.failing_since, now))
     values = {"failing_since": since, "failures": CursorRow.failures + int(counts), "problem": problem}
@@ -102,14 +102,14 @@ def record_failure(database: Database, lane: Lane, *, problem: str, counts: bool
 
 
 def record_progress(database: Database, lane: Lane, *, now: datetime, finished: bool) -> None:
-    """Note that a poll got further; before one has ``finished``, the next still asks for less at a time."""
+    """Save that a poll made progress. Until one has ``finished``, the next still asks for less at a time."""
     left = 0 if finished else func.least(CursorRow.failures, func.greatest(CursorRow.failures - 1, 1))
     values = {"polled_at": now, "failing_since": None, "failures": left, "problem": ""}
     database.execute(update(CursorRow).where(of_lane(CursorRow, lane)).values(values))
 
 
 def mark_unpolled(database: Database, *, before: datetime, now: datetime) -> None:
-    """Take the polls for failing that nobody has made since ``before`` (UTC), and of paused connections none."""
+    """Mark polls as failing that have not run since ``before`` (UTC); unmark those of paused connections."""
     paused = select(ConnectionRow.id).where(ConnectionRow.paused_because != "")
     failing, unpolled = CursorRow.failing_since.is_not(None), CursorRow.polled_at < before
     with database.transaction() as session:
@@ -126,7 +126,7 @@ def mark_unpolled(database: Database, *, before: datetime, now: datetime) -> Non
 
 
 def take_stalled(database: Database, *, before: datetime) -> Sequence[FailingPoll]:
-    """Return the polls that have failed since before an instant (UTC) and nobody was told of; each once."""
+    """Return the polls that have failed since before an instant (UTC) without an alert, each once."""
     stalled = and_(CursorRow.failing_since < before, ~CursorRow.failure_alerted, _is_synced())
     taken = update(CursorRow).where(stalled).values(failure_alerted=True).returning(CursorRow)
     with database.transaction() as session:
@@ -134,7 +134,7 @@ def take_stalled(database: Database, *, before: datetime) -> Sequence[FailingPol
 
 
 def take_recovered(database: Database) -> Sequence[int]:
-    """Return the connections whose polls go through again after somebody was told otherwise; each once."""
+    """Return the connections whose polls succeed again after an alert, each once."""
     over = and_(CursorRow.failing_since.is_(None), CursorRow.failures == 0, CursorRow.failure_alerted)
     with database.transaction() as session:
         taken = update(CursorRow).where(over).values(failure_alerted=False).returning(CursorRow.connection_id)
@@ -151,16 +151,16 @@ def failing(database: Database, connection_id: int, *, before: datetime) -> Sequ
 
 
 def has_failing(*, before: datetime) -> ColumnElement[bool]:
-    """Say in SQL that polls of a connection have failed since before an instant (UTC)."""
+    """Return the SQL condition that polls of a connection have failed since before an instant (UTC)."""
     return exists().where(
         CursorRow.connection_id == ConnectionRow.id, CursorRow.failing_since < before, is_on(CursorRow.entity_type)
     )
 
 
 def last_received(database: Database) -> Mapping[int, datetime]:
-    """Return when (UTC) a change of each connection was last received, by its number, where any was.
+    """Return when (UTC) a job of each connection was last received, by connection id.
 
-    It takes one look into an index for each lane, however many changes there are, and locks nothing.
+    It takes one index lookup for each lane, whatever the number of jobs, and locks nothing.
     """
     last = func.greatest(*map(_last_of, EntityType))  # of PostgreSQL: NULLs count for nothing
     rows = database.rows(select(ConnectionRow.id, last))
@@ -173,7 +173,7 @@ def _last_of(entity_type: EntityType) -> ScalarSelect[datetime]:
 
 
 def _is_synced() -> ColumnElement[bool]:
-    """Say in SQL that the connection of a cursor brings its entity type; where not, nobody polls it."""
+    """Return the SQL condition that a cursor's connection syncs its entity type; if not, it is not polled."""
     return exists().where(ConnectionRow.id == CursorRow.connection_id, is_on(CursorRow.entity_type))
 
 

@@ -1,4 +1,4 @@
-"""Jobs that wait for another record: woken by its link, and told when it ends without one."""
+"""Jobs that wait for another record: they are woken when it has a link, or when it ended without one."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ LINKED = exists().where(
     LinkRow.entity_type == SyncJobRow.dependency_type,
     LinkRow.moment_id == SyncJobRow.dependency_id,
 )
-"""Says in SQL that what a job waits for has a link."""
+"""The SQL condition that a job's dependency has a link."""
 
 NEEDED = aliased(SyncJobRow)
 UNFINISHED = exists().where(
@@ -29,12 +29,12 @@ UNFINISHED = exists().where(
     NEEDED.record_id == SyncJobRow.dependency_id,
     NEEDED.state != JobState.DONE,
 )
-"""Says in SQL that what a job waits for is not done."""
+"""The SQL condition that a job's dependency is not done."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wait:
-    """A job that is to wait for a record, ``again`` where it has been waiting for that one already."""
+    """A job that is to wait for a record; ``again`` if it has been waiting for the same record."""
 
     job_id: int
     record: Record
@@ -43,7 +43,7 @@ class Wait:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dependency:
-    """How a record stands that others wait for: what its last attempt said, or the person who closed it."""
+    """The state of a record that others wait for, with its last message and the reason for its dismissal."""
 
     state: JobState
     linked: bool
@@ -52,7 +52,7 @@ class Dependency:
     closed_because: str
 
     def is_in_vain(self, wait: Wait) -> bool:
-        """Return whether it has ended: by a person's word, or without a link by an attempt since the job waits."""
+        """Return whether it has ended: dismissed, or attempted without getting a link since the job waits."""
         attempted = self.state is JobState.DONE and wait.again
         return self.state is JobState.DISMISSED or (attempted and not self.linked)
 
@@ -60,9 +60,9 @@ class Dependency:
 def enqueue_dependencies(
     database: Database, connection_id: int, waits: Sequence[Wait], *, now: datetime
 ) -> Mapping[int, Dependency]:
-    """Put into the inbox what jobs are to wait for; tells, by the job's id, what would be waited for in vain.
+    """Enqueue the records that jobs wait for; return, by job id, the dependencies that have ended.
 
-    What had ended before is looked at once more for each job that comes to wait for it.
+    A record that had ended before is tried once more for each job that begins to wait for it.
     """
     if not waits:
         return {}
@@ -80,17 +80,17 @@ def enqueue_dependencies(
 
 
 def wake(database: Database, connection_id: int, records: Collection[Record], *, now: datetime) -> set[Lane]:
-    """Make due what waits for those of these records that have a link; returns the lanes to dispatch.
+    """Make jobs due whose dependency is one of these records and has a link; return the lanes to dispatch.
 
-    What needs attention since such a record had none goes on as well.
+    Jobs that need attention because such a record had no link go on as well.
     """
     return _awaken(database, connection_id, records, Event.DEPENDENCY_SYNCED, LINKED, now=now)
 
 
 def wake_satisfied(database: Database, *, now: datetime) -> None:
-    """Make due what waits for a record that is done and has a link, should nobody have woken it.
+    """Make jobs due whose dependency is done and has a link, in case they were not woken.
 
-    A record that is not done may have a link that does not hold any more, as of a project with another number.
+    A record that is not done may have an outdated link, such as a project whose number has changed.
     """
     event = Event.DEPENDENCY_SYNCED
     depends = SyncJobRow.dependency_type.is_not(None), concerns(event)
@@ -100,12 +100,12 @@ def wake_satisfied(database: Database, *, now: datetime) -> None:
 
 
 def end_wait(database: Database, connection_id: int, records: Collection[Record], *, now: datetime) -> set[Lane]:
-    """Make due what waits for these records, which have ended without a link; returns the lanes to dispatch."""
+    """Make jobs due that wait for these records, which have ended without a link; return the lanes to dispatch."""
     return _awaken(database, connection_id, records, Event.DEPENDENCY_GONE, now=now)
 
 
 def end_dismissed(database: Database, connection_id: int, *, now: datetime) -> set[Lane]:
-    """Make due what waits for records that a person has dismissed; returns the lanes to dispatch."""
+    """Make jobs due that wait for records that a person has dismissed; return the lanes to dispatch."""
     dismissed = aliased(SyncJobRow)
     waits = (
         select(dismissed.entity_type, dismissed.record_id)
@@ -126,7 +126,7 @@ def end_dismissed(database: Database, connection_id: int, *, now: datetime) -> s
 
 
 def _find(database: Database, connection_id: int, records: Collection[Record]) -> Mapping[Record, Dependency]:
-    """Return how those of these records stand that are in the inbox."""
+    """Return the state of those of these records that are in the inbox."""
     linked = exists().where(
         LinkRow.connection_id == SyncJobRow.connection_id,
         LinkRow.entity_type == SyncJobRow.entity_type,
@@ -157,7 +157,7 @@ def _awaken(
     *conditions: ColumnElement[bool],
     now: datetime,
 ) -> set[Lane]:
-    """Play an event on what depends on these records and meets the conditions, and return its lanes."""
+    """Apply an event to the jobs that depend on these records and meet the conditions; return their lanes."""
     if not records:
         return set()
     waits = select(SyncJobRow.id).where(

@@ -1,4 +1,4 @@
-"""What is due, in which lanes nobody does it, and how the jobs of a lane stand."""
+"""Due work: the lanes that have some and no worker, and the jobs of a lane by state."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -14,11 +14,11 @@ from models.inbox import circuit_breaker
 from models.schema.tables import ConnectionRow, LaneRow, SyncJobRow
 
 DEFAULT_ENTITY_TYPES: frozenset[EntityType] = ConnectionSettings.model_fields["entity_types"].default
-"""What is synced where the settings do not say."""
+"""The entity types that are synced if the settings do not say."""
 
 
 def is_on(entity_type: SQLColumnExpression[str] | str) -> ColumnElement[bool]:
-    """Say in SQL that a connection syncs records of this type."""
+    """Return the SQL condition that a connection syncs this entity type."""
     types = func.coalesce(
         ConnectionRow.settings["entity_types"], literal(sorted(DEFAULT_ENTITY_TYPES), JSONB), type_=JSONB
     )
@@ -28,7 +28,7 @@ def is_on(entity_type: SQLColumnExpression[str] | str) -> ColumnElement[bool]:
 
 
 def may_probe(now: datetime) -> ColumnElement[bool]:
-    """Say in SQL that a job may probe its half-open connection: no worker has its lane, and its type is synced."""
+    """Return the SQL condition that a job may probe its half-open connection: no worker in its lane, type on."""
     leased = exists().where(
         LaneRow.connection_id == SyncJobRow.connection_id,
         LaneRow.entity_type == SyncJobRow.entity_type,
@@ -38,7 +38,7 @@ def may_probe(now: datetime) -> ColumnElement[bool]:
 
 
 def lanes(database: Database, *, now: datetime) -> Sequence[Lane]:
-    """Return the lanes with something to do: due jobs and no worker, a vanished worker, or the next probe."""
+    """Return the lanes with work: due jobs without a worker, an expired lease, or the next probe."""
     idle = or_(LaneRow.lease_id.is_(None), LaneRow.lease_expires_at <= now)
     with database.transaction() as session:
         rows = session.execute(
@@ -73,7 +73,7 @@ def lanes(database: Database, *, now: datetime) -> Sequence[Lane]:
 
 
 def count(database: Database, lane: Lane, *, now: datetime) -> int:
-    """Count what is due or running in a lane; where its type is off, nothing is due."""
+    """Count the due and running jobs of a lane; none is due if its entity type is not synced."""
     query = select(func.count()).where(
         SyncJobRow.connection_id == lane.connection_id,
         SyncJobRow.entity_type == lane.entity_type,
@@ -85,7 +85,7 @@ def count(database: Database, lane: Lane, *, now: datetime) -> int:
 
 
 def _probing_lanes(session: Session, *, now: datetime) -> Iterator[Lane]:
-    """Give the lane of the first job that may probe, for each half-open connection; mostly there is none."""
+    """Return the lane of the first job that may probe each half-open connection; usually there is none."""
     first = (
         select(SyncJobRow.entity_type)
         .where(SyncJobRow.connection_id == ConnectionRow.id, may_probe(now))
@@ -112,7 +112,7 @@ def count_in(database: Database, lane: Lane, *states: JobState) -> int:
 
 
 def states(database: Database, lane: Lane, record_ids: Sequence[str]) -> dict[str, JobState]:
-    """Return how those of a lane's records stand of which the inbox knows, by their ids."""
+    """Return the states of those of a lane's records that are in the inbox, by record id."""
     query = select(SyncJobRow.record_id, SyncJobRow.state).where(
         SyncJobRow.connection_id == lane.connection_id,
         SyncJobRow.entity_type == lane.entity_type,

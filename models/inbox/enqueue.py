@@ -1,4 +1,4 @@
-"""What comes into the inbox: a job for each record, merged into the one that is there."""
+"""Enqueueing records: one job for each, merged into an existing one."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -27,10 +27,10 @@ def enqueue(
     as_dependency: bool = False,
     outcome_unknown: bool = False,
 ) -> None:
-    """Note that these records need a sync: a job for each, merged into the one that is there.
+    """Enqueue records that need a sync: one job for each, merged into an existing one.
 
-    Another record waits for these where they come ``as_dependency``. ``outcome_unknown`` says that the other
-    system may have them already, so that the flow looks there first.
+    ``as_dependency`` says that another record waits for them. ``outcome_unknown`` says that the other system may
+    have them already, so that the flow verifies first.
     """
     rows: list[dict[str, Any]] = [
         {
@@ -39,7 +39,9 @@ def enqueue(
             "record_id": record.id,
             "received_at": now,
         }
-        for record in sorted(set(records), key=attrgetter("entity_type", "id"))  # as all lock: no deadlocks
+        for record in sorted(
+            set(records), key=attrgetter("entity_type", "id")
+        )  # the common lock order: no deadlocks
     ]
     if not rows:
         return
@@ -51,7 +53,7 @@ def enqueue(
         for row in rows
     }
     with database.statement() as connection:
-        if len(rows) == 1:  # a single row comes beside the statement, which is then made once and for all
+        if len(rows) == 1:  # a single row's values are parameters, so the statement is compiled once
             made = fresh(event, now=now, outcome_unknown=doubts[rows[0]["entity_type"]])
             doubt = {
                 name: made.pop(name) for name, value in tuple(made.items()) if isinstance(value, ColumnElement)
@@ -66,10 +68,10 @@ def enqueue(
 
 
 def merge_into_existing(rows: Insert, event: Event) -> Insert:
-    """Say in SQL that rows which an event brings merge into those that are there.
+    """Return the SQL that merges inserted jobs into existing ones, as an event has it.
 
-    An expense stays received when it was: the polls that bring it reach back, and only once its voucher is read is
-    it known whether it has changed.
+    An expense keeps its ``received_at``: its polls overlap, and only reading the voucher shows whether it has
+    changed.
     """
     given = rows.excluded
     kept = case((SyncJobRow.entity_type == EntityType.EXPENSE, SyncJobRow.received_at), else_=given.received_at)

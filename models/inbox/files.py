@@ -1,4 +1,4 @@
-"""Files: which documents of a voucher an expense in Moment has been given."""
+"""The files of a voucher that an expense in Moment has been given."""
 
 import hashlib
 from datetime import datetime
@@ -11,19 +11,19 @@ from models.schema.tables import FileRow
 
 
 def synced(database: Database, connection_id: int, expense_id: str) -> dict[str, str]:
-    """Return the files that an expense has: the name in Moment by the id in 24SevenOffice."""
+    """Return the files of an expense: the name in Moment by the id in 24SevenOffice."""
     ours = (FileRow.connection_id == connection_id, FileRow.expense_id == expense_id)
     return dict(database.rows(select(FileRow.file_id, FileRow.name).where(*ours)))
 
 
 def erased_name(name: str) -> str:
-    """Return what stands for a name that was erased: it is still known as taken, and cannot be read."""
+    """Return the placeholder of an erased name: it still counts as used, but cannot be read."""
     return hashlib.sha256(name.encode()).hexdigest()
 
 
 def save(
     database: Database, connection_id: int, expense_id: str, *, file_id: str, name: str, now: datetime
 ) -> None:
-    """Record that a file has been brought; to be done as soon as Moment has it."""
+    """Save that a file was uploaded; call it as soon as Moment has it."""
     row = {"connection_id": connection_id, "expense_id": expense_id, "file_id": file_id, "name": name, "at": now}
     database.execute(insert(FileRow).values(row).on_conflict_do_nothing())

@@ -1,4 +1,4 @@
-"""The table of transitions at work on rows: on one job at hand, or as SQL on many in one statement."""
+"""The table of transitions applied to rows: to one job in Python, or in SQL to many in one statement."""
 
 from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
@@ -44,12 +44,12 @@ Sql = SQLColumnExpression[Any]
 
 
 def concerns(event: Event) -> ColumnElement[bool]:
-    """Say in SQL that an event does something to a job, given the state it is in."""
+    """Return the SQL condition that an event changes a job in its present state."""
     return SyncJobRow.state.in_(TABLE[event])
 
 
 def fresh(event: Event, *, now: datetime | Sql, outcome_unknown: bool | Sql = False) -> dict[str, Any]:
-    """Give what stands in the columns of a record's job that an event brings."""
+    """Return the column values of a new job that an event creates."""
     return {
         "state": NEW[event].state or JobState.QUEUED,
         "due_at": now,
@@ -67,7 +67,7 @@ def changed_by(
     outcome_unknown: bool | Sql = False,
     dependency: Record | None = None,
 ) -> dict[str, Sql]:
-    """Say in SQL what the columns of a job become by an event; a job it does not concern stays as it is."""
+    """Return the SQL values of a job's columns after an event; a job that it does not concern stays as it is."""
     given = literal(outcome_unknown) if isinstance(outcome_unknown, bool) else outcome_unknown
     at = now if isinstance(now, SQLColumnExpression) else literal(now, SyncJobRow.due_at.type)
     proposed = literal(due_at, SyncJobRow.due_at.type)
@@ -122,9 +122,9 @@ def changed_by(
 
 
 def update_by(event: Event, *, now: datetime, **columns: object) -> Update:
-    """Make the update that plays an event, and gives other ``columns`` these values; add which jobs it is about.
+    """Return the update that applies an event and sets other ``columns``. Add a condition for the jobs.
 
-    Rows that the session has loaded keep what they were loaded with.
+    Rows that the session has loaded keep their old values.
     """
     change = update(SyncJobRow).values(**changed_by(event, now=now), **columns)
     return change.execution_options(synchronize_session=False)
@@ -133,9 +133,9 @@ def update_by(event: Event, *, now: datetime, **columns: object) -> Update:
 def count_unfinished_from(
     session: Session, connection_id: int, entity_types: Collection[EntityType], *, now: datetime
 ) -> None:
-    """Count how long jobs of these types are unfinished from now on: before, they could not go on.
+    """Reset since when jobs of these types are unfinished to now: before, they could not go on.
 
-    That is no event of a job: where it stands stays as it is.
+    No event happens to the jobs; their states stay.
     """
     jobs = select(SyncJobRow.id).where(
         SyncJobRow.connection_id == connection_id,
@@ -148,7 +148,7 @@ def count_unfinished_from(
 
 
 def play(row: SyncJobRow, *events: Occurrence) -> None:
-    """Let events happen to one job, whose row is locked."""
+    """Apply events to one job, whose row is locked."""
     standing = standing_of(row)
     for event in events:
         standing, row.updated_at = apply(standing, event) or standing, event.now
@@ -175,7 +175,7 @@ def standing_of(row: SyncJobRow) -> Standing:
 
 
 def job_data(row: SyncJobRow | Row[*tuple[Any, ...]], *, revision: int) -> dict[str, Any]:
-    """Return what receivers are told of a job: ids and codes, no text of its record."""
+    """Return the data of a job for receivers: ids and codes, no text of its record."""
     return {
         "job_id": row.id,
         "revision": revision,
@@ -200,7 +200,7 @@ def _count(column: Sql, effect: Tries) -> Sql:
 
 
 def _by_state(cells: Mapping[JobState, Transition], name: str, become: Callable[[Transition], Sql]) -> Sql:
-    """Choose by the state that a job is in; cells that do the same share a branch, and what stays needs none."""
+    """Return a CASE by state. States with the same value share a branch; those that change nothing need none."""
     groups: dict[Transition, list[JobState]] = {}
     for state, cell in cells.items():
         groups.setdefault(cell, []).append(state)

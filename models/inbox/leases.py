@@ -1,7 +1,7 @@
 """Leases: a worker takes a lane with a batch of its jobs, keeps it, and gives it back with their results.
 
-A lane is leased as a whole, so that a record is worked on by one worker at a time. A lease that expires belonged
-to a worker that vanished: the outcome of what it was running is unknown from then on.
+A lane is leased as a whole, so that only one worker works on a record at a time. If a lease expires, its worker
+has vanished, and the outcome of its running jobs is unknown.
 """
 
 from collections.abc import Callable, Sequence
@@ -31,21 +31,21 @@ from models.schema.statements import IS_LINK_OF_JOB, made_of, of_lane
 from models.schema.tables import AttemptRow, ConnectionRow, LaneRow, LinkRow, SyncJobRow
 
 CRASHED = "crashed"
-"""The error code of a job whose last attempt ended in an error that nobody had foreseen."""
+"""The error code of a job whose last attempt ended in an unexpected error."""
 
 
 class LeaseLostError(Exception):
-    """Another worker has the lane by now: stop, and write nothing."""
+    """Another worker has the lane now. Stop, and write nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class SyncJob:
-    """A job that a worker has leased, with what earlier attempts left behind.
+    """A job that a worker has leased, with what earlier attempts left.
 
-    ``alerted`` says that an alert was sent and it was not synced since, ``needed_attention`` that a person was
-    needed since. ``attempted_at`` is when it was tried last, and ``dependency`` the record that it has been
-    waiting for, unless that has got a link. ``sent_as`` is how an invoice was posted last, ``ledger`` or
-    ``draft``, and ``sent_vat`` how its VAT was sent; "" where it was not, or nobody knows.
+    ``alerted`` is whether an alert was sent since it was last synced, ``needed_attention`` whether it has needed
+    attention since. ``attempted_at`` is the last attempt. ``dependency`` is the record that it has been waiting
+    for, unless that has a link now. ``sent_as`` is how an invoice was last posted, ``ledger`` or ``draft``, and
+    ``sent_vat`` how its VAT was sent; "" if it was not posted or that is unknown.
     """
 
     id: int
@@ -78,13 +78,12 @@ class Lease:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptResult:
-    """How one job ended: by an ``event``, with what it carries. ``outcome`` is None for one that was not tried.
+    """How the attempt at a job ended: an ``event`` and its data. ``outcome`` is None if it was not tried.
 
-    ``due_at`` is when backoff would try it next, or when what is done is looked at again. ``warnings`` are what
-    should be looked at though it stopped nothing; None leaves those of before. ``problem`` is what the
-    attempt shows to be wrong with the whole connection, ``calls`` are dataclasses that tell what was said to the
-    remote systems in ``seconds``, and ``search_aliases`` the names of others that the record is found by.
-    ``summary`` is what the record was known by when it was read, None where it was not.
+    ``due_at`` is the next attempt by backoff, or when a done job is looked at again. ``warnings`` did not stop the
+    sync; None keeps the previous ones. ``problem`` is one of the whole connection. ``calls`` are dataclasses that
+    describe the remote calls, made in ``seconds``. ``search_aliases`` are names of others by which the record is
+    found. ``summary`` describes the record as it was read, None if it was not read.
     """
 
     job_id: int
@@ -107,21 +106,21 @@ class AttemptResult:
 
     @property
     def is_success(self) -> bool:
-        """Whether the attempt found or left the record in step."""
+        """Whether the attempt leaves the record in sync."""
         return self.outcome in SUCCESSFUL
 
     @property
     def state(self) -> JobState:
-        """Where the job stands after it, unless its record was received meanwhile."""
+        """The job's state after it, unless its record was received meanwhile."""
         cell = transition(self.event, JobState.RUNNING)
         return (cell and cell.state) or JobState.RUNNING
 
 
 def acquire(database: Database, lane: Lane, *, limit: int, now: datetime, until: datetime) -> Lease | None:
-    """Lease a lane and up to ``limit`` of its due jobs; None where nothing is due or another worker has it.
+    """Lease a lane and up to ``limit`` of its due jobs; None if nothing is due or another worker has it.
 
-    How many jobs may be taken is for the connection's circuit breaker to say: one that probes it is the oldest of
-    the whole connection, whether it is due or not.
+    The connection's circuit breaker decides how many jobs may be taken. A probe is the oldest job of the whole
+    connection, due or not.
     """
     with database.transaction() as session:
         admission = circuit_breaker.admit(session, lane.connection_id, now=now)
@@ -152,18 +151,18 @@ def renew(database: Database, lease: Lease, *, until: datetime) -> None:
 
 
 def last_synced(database: Database, lane: Lane) -> datetime | None:
-    """Read when a record of a lane was synced last, None for never."""
+    """Return when a record of a lane was last synced, None for never."""
     return database.scalar(select(LaneRow.synced_at).where(of_lane(LaneRow, lane)))
 
 
 def has_synced(database: Database, connection_id: int, *, since: datetime) -> bool:
-    """Say whether a record of a connection was synced after an instant (UTC): both systems answered then."""
+    """Return whether a record of a connection was synced after an instant (UTC): both systems answered then."""
     synced = and_(LaneRow.connection_id == connection_id, LaneRow.synced_at > since)
     return database.scalar(select(LaneRow.synced_at).where(synced).limit(1)) is not None
 
 
 def note_sending(database: Database, job_ids: Sequence[int], *, sent_as: str, sent_vat: str) -> None:
-    """Note how jobs are sent, before they are: whoever verifies them later looks in that place."""
+    """Save how jobs are about to be sent, so that a later verification looks in the right place."""
     jobs = locked(select(SyncJobRow.id).where(SyncJobRow.id.in_(job_ids)))
     database.execute(update(SyncJobRow).where(SyncJobRow.id.in_(jobs)).values(sent_as=sent_as, sent_vat=sent_vat))
 
@@ -177,18 +176,18 @@ def complete(
     jitter: float = 0,
     seen: datetime | None = None,
 ) -> set[Lane]:
-    """Write down what becomes of the jobs and of the connection, give the lane back, and wake what waited.
+    """Save the results of the jobs and of the connection, give the lane back, and wake jobs that waited.
 
-    All that is written of jobs, attempts, alerts, circuit breaker and pause is one transaction. Where the lease
-    was lost, nothing is written, and :class:`LeaseLostError` raised. A job that was received again meanwhile is
-    due again.
+    Jobs, attempts, alerts, circuit breaker and pause are written in one transaction. If the lease was lost,
+    nothing is written and :class:`LeaseLostError` is raised. A job whose record was received meanwhile is due
+    again.
 
-    ``seen`` is the ``updated_at`` of the settings that the jobs were run with: a connection whose settings were
-    saved since does not pause. There is a result for each job; ``jitter``, from 0 up to 1, is for how long the
+    ``seen`` is the ``updated_at`` of the settings that the jobs ran with: if the settings were saved since, the
+    connection is not paused. There is a result for each job. ``jitter``, from 0 up to 1, varies how long the
     circuit breaker stays open.
 
     Returns:
-        The lanes that have something to do now.
+        The lanes that have work now.
     """
     now, lane = clock(), lease.lane
     with database.transaction() as session:
@@ -209,16 +208,16 @@ def complete(
             _release_held_up(session, lease, now=now)
         _complete_jobs(session, lease, results, now=now)
     woken = _wake(database, lease, results, now=now)
-    # Asked once the lane is free, and with the time it is then: whatever is received from now on comes with a
-    # dispatch of its own, which finds the lane free.
+    # Asked after the lane is free, with the time of then: a record that is received from now on has its own
+    # dispatch, which finds the lane free.
     return (woken | {lane}) if _is_due(database, lane, now=clock()) else woken
 
 
 def take_back_crash(database: Database, lease: Lease, *, now: datetime) -> None:
-    """Count a worker as none that vanished over these jobs, where another one had taken it for one.
+    """Take back a crash that another worker counted for these jobs, as this worker had not vanished.
 
-    That is a job with more crashes than when it was leased. Where only the answer of ``complete`` was lost, the
-    lease is gone as well, and no crash was counted.
+    A crash was counted if the job has more crashes than when it was leased. If only the response of ``complete``
+    was lost, the lease is gone as well, and no crash was counted.
     """
     event = Event.WORKER_RETURNED
     counted = [and_(SyncJobRow.id == job.id, SyncJobRow.worker_crashes > job.worker_crashes) for job in lease.jobs]
@@ -235,10 +234,10 @@ def _give_back(session: Session, lease: Lease, results: Sequence[AttemptResult],
 
 
 def _release_held_up(session: Session, lease: Lease, *, now: datetime) -> None:
-    """Make due what an outage held up that is over.
+    """Make jobs due that an outage held up which is now over.
 
-    The lease's own jobs are locked along with them, since nobody may lock jobs in two goes: of two transactions
-    each could wait for the other.
+    The lease's own jobs are locked in the same statement: if jobs were locked in two steps, two transactions could
+    deadlock.
     """
     held_up = circuit_breaker.held_up(lease.lane.connection_id, now=now)
     own = SyncJobRow.id.in_([job.id for job in lease.jobs])
@@ -267,24 +266,24 @@ def _complete_jobs(session: Session, lease: Lease, results: Sequence[AttemptResu
 
 
 def _event_types(row: SyncJobRow, result: AttemptResult) -> Sequence[EventType]:
-    """Say what receivers are told of an attempt, as the job stands before it."""
+    """Return the events for receivers of an attempt, given the job before it."""
     if result.state is JobState.NEEDS_ATTENTION:
         return [EventType.JOB_NEEDS_ATTENTION]
     if result.state is not JobState.DONE:
         return []
     before, found = (row.outcome, row.error_code), (result.outcome, result.error_code)
-    # What is looked at again and again, such as a document that waits for approval, is told of once.
+    # A job that is looked at repeatedly, such as a document waiting for approval, sends its event once.
     repeated = result.due_at and result.outcome is not Outcome.SYNCED and before == found
     recovered = [EventType.JOB_RECOVERED] if row.needs_attention_since else []
     return recovered if repeated else [EventType.JOB_DONE, *recovered]
 
 
 def _wake(database: Database, lease: Lease, results: Sequence[AttemptResult], *, now: datetime) -> set[Lane]:
-    """Wake what waited for records that are synced now or never will be; returns the lanes to dispatch.
+    """Wake the jobs that waited for records that are now synced or never will be; return the lanes to dispatch.
 
-    Those of records that jobs have come to wait for are told too. It is no part of the transaction, since it locks
-    jobs of other lanes, out of the order that the lease's own are locked in. A crash before it costs time and no
-    more: ``wake_satisfied`` does the same for all lanes, and no wait is without end.
+    This includes records that jobs of this lease wait for. It is not part of the transaction, since it locks jobs
+    of other lanes outside the lock order of the lease's own. A crash before it only costs time: ``wake_satisfied``
+    does the same for all lanes, and every wait ends.
     """
     connection_id, records = lease.lane.connection_id, {job.id: job.record for job in lease.jobs}
     done = {records[result.job_id]: result.outcome for result in results if result.is_success}
@@ -302,7 +301,7 @@ def _is_due(database: Database, lane: Lane, *, now: datetime) -> bool:
 
 
 def _lock_lane(session: Session, lane: Lane, *, now: datetime) -> bool:
-    """Lock the lane's row for this transaction; False where a worker has the lane or is just leasing it."""
+    """Lock the lane's row for this transaction; False if a worker has the lane or is just leasing it."""
     free = or_(LaneRow.lease_id.is_(None), LaneRow.lease_expires_at <= now)
     query = select(LaneRow.lease_id).where(of_lane(LaneRow, lane), free)
     found = session.execute(query.with_for_update(skip_locked=True, key_share=True)).one_or_none()
@@ -316,17 +315,16 @@ def _lock_lane(session: Session, lane: Lane, *, now: datetime) -> bool:
 
 
 def _release_expired(session: Session, lane: Lane, *, now: datetime) -> None:
-    """Take back what a vanished worker was running."""
+    """Requeue the jobs that a vanished worker was running."""
     event = Event.LEASE_EXPIRED
     lost = locked(select(SyncJobRow.id).where(of_lane(SyncJobRow, lane), concerns(event)))
     session.execute(update_by(event, now=now, lease_id=None).where(SyncJobRow.id.in_(lost)))
 
 
 def _lock_due(session: Session, lane: Lane, *, limit: int, now: datetime) -> Sequence[SyncJobRow]:
-    """Lock the oldest due jobs; one whose last attempt ended oddly goes alone, to harm no other.
+    """Lock the oldest due jobs. One whose last attempt ended abnormally is taken alone, to harm no other.
 
-    One that is just being written to is left for the next lease: whoever writes to it dispatches the lane
-    afterwards.
+    A job that is being written to is left for the next lease: its writer dispatches the lane afterwards.
     """
     oldest = select(SyncJobRow).where(_due(lane, now=now)).order_by(SyncJobRow.due_at, SyncJobRow.id).limit(limit)
     rows = session.scalars(oldest.with_for_update(skip_locked=True, key_share=True)).all()
@@ -334,9 +332,10 @@ def _lock_due(session: Session, lane: Lane, *, limit: int, now: datetime) -> Seq
 
 
 def _lock_probe(session: Session, lane: Lane, *, now: datetime) -> Sequence[SyncJobRow]:
-    """Lock the job that is to probe the connection, if it is of this lane.
+    """Lock the job that is to probe the connection, if it is in this lane.
 
-    It is the first of all lanes: one that always fails, in a lane of its own, must not be the only one to probe.
+    It is the first of all lanes: otherwise a job that always fails, in its own lane, could be the only one that
+    probes.
     """
     first = (
         select(SyncJobRow)
@@ -354,8 +353,8 @@ def _suspect(row: SyncJobRow) -> bool:
 
 
 def _complete_one(session: Session, row: SyncJobRow, result: AttemptResult, number: str, *, now: datetime) -> None:
-    """Write down what becomes of one job, whose record has this ``number`` in the other system."""
-    # A resolved alert is for trouble that was mailed, perhaps only since the lease began.
+    """Save the result of one job, whose record has this ``number`` in the other system."""
+    # A resolved alert follows an alert that was sent, perhaps only since the lease began.
     alert = result.alert if row.alerted or not result.is_success else None
     row.lease_id = None
     row.completed_at = now if result.outcome else row.completed_at
@@ -394,9 +393,9 @@ def _complete_one(session: Session, row: SyncJobRow, result: AttemptResult, numb
 
 
 def _begun_at(row: SyncJobRow) -> datetime:
-    """Return when a record was last received; of an expense, since when its job is on its way if that is later.
+    """Return when a record was last received; for an expense, since when its job is pending if that is later.
 
-    Polls bring a voucher again and again, and keep when it was received until something new is found about it.
+    Polls enqueue a voucher repeatedly, and ``received_at`` stays until the voucher has changed.
     """
     if row.entity_type != EntityType.EXPENSE or row.unfinished_since is None:
         return row.received_at
@@ -404,7 +403,7 @@ def _begun_at(row: SyncJobRow) -> datetime:
 
 
 def _repeats(row: SyncJobRow, result: AttemptResult) -> bool:
-    """Say whether an attempt found the record as the one before did, and changed nothing."""
+    """Return whether an attempt found the same as the one before and changed nothing."""
     if result.summary not in (None, made_of(RecordSummary, row)):
         return False
     if result.outcome is Outcome.UNCHANGED:
@@ -414,7 +413,7 @@ def _repeats(row: SyncJobRow, result: AttemptResult) -> bool:
 
 
 def _last_effect(session: Session, row: SyncJobRow) -> str:
-    """Return what the last attempt said that changed anything: one that finds no changes leaves that in place."""
+    """Return the message of the last attempt that changed anything; one without changes keeps it."""
     if row.outcome in (Outcome.SYNCED, Outcome.UNCHANGED):
         return row.message
     query = select(AttemptRow.message).where(AttemptRow.job_id == row.id, AttemptRow.outcome == Outcome.SYNCED)

@@ -20,12 +20,12 @@ from models.schema.statements import job_of, link_of, made_of, of_lane, upsert
 from models.schema.tables import ConnectionRow, FormerLinkRow, LinkRow, SyncJobRow
 
 RESUMED = "resumed"
-"""In place of a fingerprint: a former link of another company that holds again, if what it leads to is there."""
+"""Replaces the fingerprint of a former link that is restored, if the record that it leads to still exists."""
 
 
 @dataclass(frozen=True, slots=True)
 class RecordReferences:
-    """The company in Moment, the ids there and the names in 24SevenOffice; an expense's voucher may have many."""
+    """The ids of a record: Moment's company, and its ids in both systems. A voucher may have many expenses."""
 
     company: str
     moment: Sequence[str]
@@ -34,7 +34,7 @@ class RecordReferences:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where something was read: the settings of a connection that lead there, and its client if that was known."""
+    """Where data was read: the connection, the settings that lead there, and the client if it is known."""
 
     connection_id: int
     settings: Mapping[str, str]
@@ -42,18 +42,19 @@ class Origin:
 
 
 class LedElsewhereError(LeaseLostError):
-    """The connection leads to another company or client by now, as a lease has ended unnoticed."""
+    """The connection is for another company or client now, as a lease expired unnoticed."""
 
 
 class LinkTakenError(Exception):
-    """Another Moment record is linked to this record of 24SevenOffice already."""
+    """Another Moment record is linked to this record of 24SevenOffice."""
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """``remote_id`` is the other system's name for the record, ``fingerprint`` the hash of what was sent last.
+    """A link: ``remote_id`` is the id in the other system, ``fingerprint`` the hash of what was last sent.
 
-    ``replaced_number`` is a customer's number in Moment when its own was last returned, until that is seen there.
+    ``replaced_number`` is a customer's number in Moment before its 24SevenOffice number was returned, until Moment
+    shows that number.
     """
 
     remote_id: str
@@ -74,7 +75,7 @@ def find_many(database: Database, lane: Lane, moment_ids: Sequence[str]) -> dict
 def find_by_prefix(
     database: Database, connection_id: int, entity_type: EntityType, prefix: str
 ) -> dict[str, tuple[str, Link]]:
-    """Find the links whose other side starts so: by its name there, the Moment id and the link."""
+    """Return the links whose remote id has this prefix: by remote id, the Moment id and the link."""
     query = select(LinkRow.moment_id, LinkRow.remote_id, LinkRow.fingerprint).where(
         of_lane(LinkRow, Lane(connection_id, entity_type)), LinkRow.remote_id.startswith(prefix, autoescape=True)
     )
@@ -88,20 +89,20 @@ def moment_id(database: Database, connection_id: int, entity_type: EntityType, r
 
 
 def latest(database: Database, connection_id: int, entity_type: EntityType) -> Record | None:
-    """Return the Moment record of a kind that was linked or sent anew last."""
+    """Return the record of an entity type whose link was saved last."""
     query = select(LinkRow.moment_id).where(of_lane(LinkRow, Lane(connection_id, entity_type)))
     moment_id = database.scalar(query.order_by(LinkRow.updated_at.desc()).limit(1))
     return None if moment_id is None else Record(entity_type, moment_id)
 
 
 def references(database: Database, records: Sequence[tuple[int, Record]]) -> Sequence[RecordReferences]:
-    """Return what records, each with the id of its connection, are in both systems, as far as they are in both."""
+    """Return the ids of records in both systems, if linked; each record is given with its connection's id."""
     company = select(ConnectionRow.id, ConnectionRow.settings["moment_company"].astext)
     companies = {
         row[0]: row[1] for row in database.rows(company.where(ConnectionRow.id.in_({each for each, _ in records})))
     }
     found = defaultdict[int, list[tuple[str, str]]](list)
-    # One query for all: each of its parts finds its links by an index.
+    # One query for all; each of its parts finds its links by an index.
     parts = [
         select(literal(place).label("place"), LinkRow.id, LinkRow.moment_id, LinkRow.remote_id).where(
             _refers_to(connection_id, record)
@@ -135,9 +136,9 @@ def _is_expense(record: Record) -> bool:
 
 @contextmanager
 def noting(database: Database, origin: Origin) -> Iterator[Session]:
-    """Open a transaction to note what was read, during which the connection leads there still.
+    """Open a transaction to save what was read, in which the connection cannot be moved elsewhere.
 
-    Raises :class:`LedElsewhereError` where it does not.
+    Raises :class:`LedElsewhereError` if it has been moved.
     """
     with database.transaction() as session:
         _refuse_elsewhere(session, origin)
@@ -168,9 +169,9 @@ def release(  # noqa: PLR0913 - all by name
     now: datetime,
     known: Link | None = None,
 ) -> None:
-    """End a link that does not hold any more, and write into the audit log why.
+    """Delete a link that no longer holds, with the reason in the audit log.
 
-    Where it is ``known`` and leads to something else by now, it stays.
+    A link that is no longer the ``known`` one stays.
     """
     ended = delete(LinkRow).where(link_of(connection_id, record)).returning(LinkRow.remote_id)
     remote_id = session.scalar(ended.where(LinkRow.remote_id == known.remote_id) if known else ended)
@@ -189,7 +190,7 @@ def release(  # noqa: PLR0913 - all by name
 
 
 def set_aside(session: Session, connection_id: int, *, now: datetime) -> int:
-    """End all links of a connection and keep them as former ones; returns how many there were."""
+    """Turn all links of a connection into former links; return how many there were."""
     key = ("connection_id", "entity_type", "moment_id", "remote_id")
     known = {
         "fingerprint": LinkRow.fingerprint,
@@ -207,19 +208,19 @@ def set_aside(session: Session, connection_id: int, *, now: datetime) -> int:
 
 
 def former(database: Database, connection_id: int, record: Record) -> str | None:
-    """Find what a record was linked to before links were set aside."""
+    """Return what a record was linked to before links were set aside."""
     return database.scalar(select(FormerLinkRow.remote_id).where(_was(connection_id, record)).limit(1))
 
 
 def forget_former(session: Session, connection_id: int, record: Record) -> None:
-    """Forget what a record was linked to, as a person has looked."""
+    """Delete a record's former link, as a person has looked."""
     session.execute(delete(FormerLinkRow).where(_was(connection_id, record)))
 
 
 def resume_former(session: Session, connection_id: int, record: Record, *, now: datetime) -> None:
-    """Link a record as it was before links were set aside, as a person says that it is the same.
+    """Restore a record's former link, as a person says that it is the same.
 
-    In the same company in Moment all is known of it that was known, such as that a person has deleted an expense.
+    In the same company in Moment, everything known about it is restored, such as that a person deleted an expense.
     """
     there = func.lower(FormerLinkRow.moment_company) == func.lower(_company_of(connection_id))
     was = select(
@@ -257,10 +258,10 @@ def save(
     now: datetime,
     origin: Origin | None = None,
 ) -> None:
-    """Link a Moment record, or put its link right; ``origin`` is where its number was read.
+    """Link a Moment record or update its link; ``origin`` is where its number was read.
 
     Raises:
-        LedElsewhereError: the connection leads to another client than that by now.
+        LedElsewhereError: the connection is for another client than that now.
         LinkTakenError: another Moment record is linked to it.
     """
     values = {**asdict(link), "updated_at": now}

@@ -1,4 +1,4 @@
-"""Finds: changes of Moment that a poll was the first to tell of, and how far the nightly polls have looked."""
+"""Missed webhooks: changes in Moment that a poll found first, and how far the nightly polls have looked."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -22,24 +22,24 @@ from models.schema.tables import (
 )
 
 DELIVERY_GRACE = timedelta(minutes=1)
-"""How long a notification may be under way, so that a poll is ahead of it, and how far clocks may differ."""
+"""How long a webhook may take, so that a poll is ahead of it, plus the difference of clocks."""
 
 WEEK = timedelta(days=7)
 
 RELEVANT_OUTCOMES = (Outcome.SYNCED, Outcome.FAILED)
-"""Outcomes of a find that was worth telling of: of the others, such as an echo of our own, nothing was missed."""
+"""Outcomes that make a change a missed webhook; others, such as an echo of our own write, are no loss."""
 
 
 @dataclass(frozen=True, slots=True)
 class ModifiedRecord:
-    """A record of Moment and when it was modified last (UTC), None where Moment does not tell."""
+    """A record of Moment and when it was last modified (UTC), None if Moment does not say."""
 
     id: str
     at: datetime | None = None
 
 
 def missed(database: Database, lane: Lane, listed: Sequence[ModifiedRecord]) -> Sequence[ModifiedRecord]:
-    """Choose those of a lane's records of which nothing was received since they were modified."""
+    """Return those of a lane's records that were not received since they were modified."""
     ours = and_(of_lane(SyncJobRow, lane), SyncJobRow.record_id.in_([each.id for each in listed]))
     received = dict(database.rows(select(SyncJobRow.record_id, SyncJobRow.received_at).where(ours)))
     return [
@@ -50,14 +50,14 @@ def missed(database: Database, lane: Lane, listed: Sequence[ModifiedRecord]) -> 
 
 
 def record(database: Database, lane: Lane, found: Iterable[ModifiedRecord], *, now: datetime) -> None:
-    """Write down what a poll was the first to tell of; once for each modification."""
+    """Save the changes that a poll found first, once for each modification."""
     rows = [{**asdict(lane), "record_id": each.id, "modified_at": each.at, "detected_at": now} for each in found]
     if rows:
         database.execute(insert(MissedWebhookRow).values(rows).on_conflict_do_nothing())
 
 
 def withdraw(database: Database, lane: Lane, *, detected_at: datetime) -> None:
-    """Take back what the poll of that instant was only just ahead with: the notification has come after it."""
+    """Delete what the poll of that instant found just before its webhook arrived."""
     told = select(SyncJobRow.id).where(
         _same_record(),
         SyncJobRow.received_at > MissedWebhookRow.detected_at,
@@ -68,7 +68,7 @@ def withdraw(database: Database, lane: Lane, *, detected_at: datetime) -> None:
 
 
 def count(database: Database, connection_id: int, *, now: datetime) -> Mapping[EntityType, int]:
-    """Return how many changes no notification told in the last seven days, where something came of the find."""
+    """Count the missed webhooks of the last seven days, by entity type, whose sync changed something or failed."""
     with database.transaction() as session:
         return count_last_week(session, connection_id, now=now)
 
@@ -87,7 +87,7 @@ def count_last_week(session: Session, connection_id: int, *, now: datetime) -> M
 
 
 def has_silent(*, now: datetime) -> ColumnElement[bool]:
-    """Say in SQL that a connection had no webhook since a poll was the first to find a change of that type.
+    """Return the SQL condition that a connection had no webhook since a poll found a change of that type first.
 
     Only the last seven days count.
     """
@@ -108,7 +108,7 @@ def delete_old(database: Database, *, before: datetime) -> None:
 
 
 def nightly_position(database: Database, lane: Lane, *, at: datetime) -> datetime:
-    """Return up to when (UTC) the nightly polls have looked; before the first one it is ``at``, and stays so."""
+    """Return how far (UTC) the nightly polls have looked; before the first it is set to ``at`` and stays there."""
     return cursors.start(database, lane, at=at, table=NightlyPollRow)
 
 

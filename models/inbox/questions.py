@@ -1,4 +1,4 @@
-"""What was asked and answered about a connection's records names numbers of the client that it led to then."""
+"""Questions and answers about a connection's records, which name ids of the client that it had at the time."""
 
 from datetime import datetime
 
@@ -12,7 +12,7 @@ from models.schema.locks import locked
 from models.schema.tables import MatchQuestionRow, SyncJobRow
 
 SAVED_ELSEWHERE = "saved_elsewhere"
-"""Notes with a number that 24SevenOffice saved the project under another: it is not saved again before a retry."""
+"""Notes about a number under which 24SevenOffice saved a project: it is not saved again before a retry."""
 
 
 def noted_as_saved_elsewhere() -> ColumnElement[bool]:
@@ -20,9 +20,9 @@ def noted_as_saved_elsewhere() -> ColumnElement[bool]:
 
 
 def void_all(session: Session, connection_id: int, *, now: datetime) -> None:
-    """Delete a connection's questions and answers, and have what waits for an answer be identified anew.
+    """Delete a connection's questions and answers, and match the records that wait for an answer again.
 
-    A project that was saved under another number waits for its person all the same: no number is taken from it.
+    A project that was saved under another number keeps waiting for a person, since no number is accepted for it.
     """
     void = and_(SyncJobRow.connection_id == connection_id, ~noted_as_saved_elsewhere())
     of = select(SyncJobRow.id).join(MatchQuestionRow, MatchQuestionRow.job_id == SyncJobRow.id).where(void)

@@ -1,7 +1,7 @@
-"""Doubts: after a backup was restored, what a lane receives may have come across since the backup was made.
+"""Restoring a backup: records that a lane receives may have been synced since the backup was made.
 
-The links of those days are lost. So a lane that was restored doubts what it receives until a poll has caught up
-with them: each such change is uncertain from the start, and looked for in the other system before it is sent.
+The links of those days are lost. So the outcome of every record that a restored lane receives counts as unknown,
+and is verified in the other system before anything is sent, until a poll has caught up with those days.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -30,7 +30,7 @@ from models.schema.tables import (
 )
 
 SEQUENCE_GAP = 1_000_000
-"""Numbers that are left out after a restore: mails sent since the backup name changes and themselves by some."""
+"""Ids that are skipped after a restore, as mails sent since the backup contain ids of jobs and of alerts."""
 
 
 def outcome_unknown(
@@ -40,10 +40,10 @@ def outcome_unknown(
     as_dependency: bool,
     assume_unknown: bool = False,
 ) -> ColumnElement[bool]:
-    """Say in SQL whether a record that a lane receives may have come across already.
+    """Return the SQL condition that a record which a lane receives may have been synced already.
 
-    One that is ``as_dependency`` by another record is in doubt for good, as it may never be polled; one is
-    ``assume_unknown`` where whoever received it says so.
+    If it is received ``as_dependency`` of another record, that never ends, as it may never be polled. With
+    ``assume_unknown`` it is always so.
     """
     if assume_unknown:
         return true()
@@ -68,11 +68,11 @@ def mark_restored(
     actor: str,
     now: datetime,
 ) -> int:
-    """Note that the database, or only what it knows of some connections, was restored from a backup.
+    """Record that the database, or only its data of some connections, was restored from a backup.
 
-    Where it is all of them, everybody is signed out and new mails get new numbers. The sources are asked again
-    ``since`` when (UTC), else from where the backup left off. Tells how many changes that were not settled in the
-    backup are looked for before they are sent.
+    If it is all of them, all users are signed out and ids are skipped. The sources are polled from ``since``
+    (UTC), otherwise from where the backup left off. Return how many jobs that were not done in the backup will be
+    verified before they are sent.
     """
     with database.transaction() as session:
         ours = ConnectionRow.id.in_(connection_ids) if connection_ids is not None else true()
@@ -89,16 +89,16 @@ def mark_restored(
 
 
 def doubt(session: Session, connection_ids: Collection[int], *, now: datetime) -> int:
-    """Have what connections receive, and what is not done, verified before it is sent; their leases are void.
+    """Have every record that these connections receive, and every unfinished job, verified before it is sent.
 
-    The connections' rows are locked. Returns how many jobs that were not done are looked for.
+    Leases are cancelled and the connections' rows are locked. Return how many unfinished jobs there are.
     """
     _mark_lanes(session, _lanes(connection_ids), now=now)
     session.execute(
         update(LaneRow)
         .where(LaneRow.connection_id.in_(connection_ids))
         .values(lease_id=None, lease_expires_at=None)
-    )  # the lease in a backup is nobody's
+    )  # a lease in a backup has no worker
     concerned = and_(SyncJobRow.connection_id.in_(connection_ids), concerns(Event.RESTORED))
     marked = session.scalars(locked(select(SyncJobRow.id).where(concerned))).all()
     session.execute(update_by(Event.RESTORED, now=now, lease_id=None).where(SyncJobRow.id.in_(marked)))
@@ -121,7 +121,7 @@ def _mark_lanes(session: Session, lanes: Sequence[Mapping[str, Any]], *, now: da
 
 
 def _rewind_cursors(session: Session, lanes: Sequence[Mapping[str, Any]], *, since: datetime, start: bool) -> None:
-    """Have lanes polled from ``since`` on, and where asked to ``start`` also those that never were."""
+    """Have lanes polled from ``since`` on; with ``start``, also lanes that were never polled."""
     key = ("connection_id", "entity_type")
     which = tuple_(CursorRow.connection_id, CursorRow.entity_type).in_([tuple(lane.values()) for lane in lanes])
     position = func.least(CursorRow.position, since)
@@ -132,9 +132,9 @@ def _rewind_cursors(session: Session, lanes: Sequence[Mapping[str, Any]], *, sin
 
 
 def _end_sessions_and_skip_ids(session: Session) -> None:
-    """Let nothing of what was in the world since the backup be taken for what is to come.
+    """End all sessions and skip ids, so that nothing from after the backup is taken for something new.
 
-    Who had signed out would be signed in again, and a new mail or change would bear the number of another one.
+    Users who had signed out would be signed in again, and new mails and jobs would reuse ids.
     """
     session.execute(delete(SessionRow))
     for table in (SyncJobRow.__tablename__, AlertRow.__tablename__):

@@ -1,4 +1,4 @@
-"""What has been kept long enough is dropped, a slice at a time, so that the first time takes no lock for long."""
+"""Deletion of data that has been kept long enough, in batches, so that not even the first run locks for long."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -16,36 +16,35 @@ from models.schema.tables import AlertRow, AttemptRow, AuditRow, SyncJobRow
 RetainedRow = type[AlertRow | AttemptRow | AuditRow | EventRow | SyncJobRow]
 
 BATCH_SIZE = 2000
-"""Rows that are dropped in one transaction."""
+"""Rows that are deleted in one transaction."""
 
 
 def delete_attempts(database: Database, *, before: datetime) -> int:
-    """Drop the attempts made before an instant (UTC) with what was said in them; how a change stands is kept."""
+    """Delete the attempts made before an instant (UTC) with their calls; the job's own state is kept."""
     return _delete_in_batches(database, AttemptRow, AttemptRow.at < before)
 
 
 def delete_alerts(database: Database, *, before: datetime) -> int:
-    """Drop what was told in mails, or withdrawn, before an instant (UTC); what is still to be told is kept."""
+    """Delete the alerts that ended before an instant (UTC); unsent ones are kept."""
     return _delete_in_batches(database, AlertRow, AlertRow.ended_at < before)
 
 
 def delete_events(database: Database, *, before: datetime) -> int:
-    """Drop the events for receivers from before an instant (UTC), with their deliveries."""
+    """Delete the events for receivers from before an instant (UTC), with their deliveries."""
     return _delete_in_batches(database, EventRow, EventRow.created_at < before)
 
 
 def delete_audit_entries(database: Database, *, before: datetime) -> int:
-    """Drop the audit entries from before an instant (UTC) that are older than each is kept."""
+    """Delete the audit entries from before an instant (UTC) that are older than their minimum age."""
     allow, old = partial(allow_deletion, before=before), AuditRow.at < func.now() - KEPT_AT_LEAST
     return _delete_in_batches(database, AuditRow, and_(AuditRow.at < before, old), allow=allow)
 
 
 def delete_done_jobs(database: Database, *, before: datetime) -> int:
-    """Drop the changes that were settled before an instant (UTC) and of which nothing was heard since.
+    """Delete the jobs that were done before an instant (UTC) and have not been received since.
 
-    Their links stay, so that a record that changes again is known. One that a person did something about is kept
-    as long as that is, and one that a person closed is kept for good. So is one that a lost call may have
-    saved, as it has no link.
+    Their links stay, so that a record that changes again is known. A job with audit entries is kept as long as
+    these, and a dismissed one is kept forever. So is one with an unknown outcome, as it has no link.
     """
     of_any_kind = SyncJobRow.entity_type.in_(list(EntityType))  # as the index wants it
     old = and_(
@@ -62,13 +61,13 @@ def _delete_in_batches(
     *,
     allow: Callable[[Session], None] = lambda _: None,
 ) -> int:
-    """Drop rows until there are no more, and return how many; one somebody writes to is left to the next time."""
+    """Delete rows in batches and return their number; a row that is being written to is left for the next time."""
     ids, dropped, last = select(table.id).where(old).limit(BATCH_SIZE), 0, BATCH_SIZE
     while last == BATCH_SIZE:
         with database.transaction() as session:
             allow(session)
             found = session.scalars(ids.with_for_update(skip_locked=True)).all()
-            # once more, as somebody may just have done something about a job, which keeps it
+            # checked again, as a person may just have acted on the job, which keeps it
             session.execute(delete(table).where(table.id.in_(found), old))
         last = len(found)
         dropped += last

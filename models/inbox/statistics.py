@@ -1,4 +1,4 @@
-"""Tallies: what became of the attempts of each hour and each day, counted as they are settled, for the charts."""
+"""Statistics for the charts: the attempts of each hour and day by outcome, counted as they are completed."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -25,12 +25,12 @@ class Granularity(StrEnum):
     DAY = "day"
 
     def start_of(self, at: datetime) -> datetime:
-        """Return when the hour or day began that an instant is in, in Oslo's time."""
+        """Return the start of the hour or day of an instant, in Oslo's time."""
         hour = at.astimezone(OSLO).replace(minute=0, second=0, microsecond=0)
         return hour if self is Granularity.HOUR else hour.replace(hour=0, fold=0)
 
     def last(self, number: int, *, now: datetime) -> Sequence[datetime]:
-        """Return when each of the last so many began, the oldest first and the present one last."""
+        """Return the starts of the last hours or days, oldest first, up to the present one."""
         present, back = self.start_of(now), reversed(range(number))
         if self is Granularity.DAY:
             return [present - timedelta(days=n) for n in back]  # by the calendar: a day may have 23 hours
@@ -38,12 +38,12 @@ class Granularity(StrEnum):
 
 
 RETENTION = {Granularity.HOUR: timedelta(days=7), Granularity.DAY: timedelta(days=400)}
-"""How long they are kept."""
+"""How long the statistics are kept."""
 
 
 @dataclass(frozen=True, slots=True)
 class PeriodStatistics:
-    """How many attempts of a span that ``starts_at`` ended how; ``total_seconds`` is what those synced took."""
+    """The attempts of a period from ``starts_at`` by outcome; ``total_seconds`` is the time of those synced."""
 
     starts_at: datetime
     synced: int = 0
@@ -55,14 +55,14 @@ class PeriodStatistics:
 
     @property
     def mean_seconds(self) -> float:
-        """How many seconds passed between an event and its outcome on the average, 0 where nothing was synced."""
+        """The average seconds from event to sync, 0 if nothing was synced."""
         return self.total_seconds / self.synced if self.synced else 0
 
 
 def count_attempts(
     session: Session, connection_id: int, ended: Sequence[tuple[Outcome, timedelta]], *, now: datetime
 ) -> None:
-    """Count how attempts ended, and how long after the event; last in a transaction, since other lanes wait."""
+    """Count how attempts ended, and how long after the event. Call it last in a transaction: other lanes wait."""
     if not ended:
         return
     counts = Counter(outcome for outcome, _ in ended)
@@ -88,7 +88,7 @@ _UPSERT = _upsert()
 def last_periods(
     database: Database, granularity: Granularity, number: int, *, scope: Scope, now: datetime
 ) -> Sequence[PeriodStatistics]:
-    """Return how the last hours or days went at all connections of a scope together, the oldest first."""
+    """Return the statistics of the last hours or days for all connections of a scope together, oldest first."""
     begins = granularity.last(number, now=now)
     sums = [func.sum(STATISTICS.c[name]) for name in (*Outcome, "total_seconds")]
     query = (

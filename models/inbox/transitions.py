@@ -1,7 +1,7 @@
-"""One table for what becomes of a sync job: event x state -> state, due time, tries, doubt, dependency, alert.
+"""A sync job's transitions: event x state -> state, due time, tries, unknown outcome, dependency, alert.
 
-Nothing else decides it. It is pure: :func:`apply` plays a cell in Python where one job is at hand, and
-:mod:`models.inbox.job_updates` makes SQL of the same cells where many jobs change at once.
+Nothing else decides what becomes of a job. The module is pure: :func:`apply` applies a cell to one job in Python,
+and :mod:`models.inbox.job_updates` turns the same cells into SQL for many jobs.
 
 A cell that is not in the table leaves the job as it is.
 """
@@ -14,35 +14,35 @@ from enum import Enum, StrEnum, auto
 from models.enums import PENDING, JobState, Record
 
 VERIFICATION_DELAY = timedelta(seconds=60)
-"""How long after an attempt with an unknown outcome it is verified: its call may still be at work.
+"""How long after an attempt an unknown outcome is verified: its call may still be running.
 
-With the minute that an answer is waited for it is longer than 24SevenOffice lets a call work (assumption S25).
+With the time-out of a minute, it is longer than 24SevenOffice lets a call run (assumption S25).
 """
 
 
 class Event(StrEnum):
-    """What happens to a job: first what brings it, then what workers find, last what people do."""
+    """What happens to a job: first what creates or reopens it, then what workers do, last what people do."""
 
     RECEIVED = "received"  # the record changed, or a poll found it
     NEEDED = "needed"  # another record waits for it
     LEASED = "leased"
-    SYNCED = "synced"  # or found unchanged: it is in step
+    SYNCED = "synced"  # or found unchanged: it is in sync
     SKIPPED = "skipped"
     DEPENDENCY_PENDING = "dependency_pending"
     DEPENDENCY_ENDED = "dependency_ended"  # it will never be synced
     REJECTED = "rejected"
     FAILED = "failed"
-    EXHAUSTED = "exhausted"  # it failed, once too often
-    PROBED = "probed"  # it met the outage that it was to probe, which says nothing of it
+    EXHAUSTED = "exhausted"  # it failed as often as it may
+    PROBED = "probed"  # it met the outage that it was to probe; the job is not at fault
     RATE_LIMITED = "rate_limited"
     MISCONFIGURED = "misconfigured"
-    UNTRIED = "untried"  # the batch ended before it
+    UNTRIED = "untried"  # the batch ended before its turn
     LEASE_EXPIRED = "lease_expired"  # the worker vanished
-    WORKER_RETURNED = "worker_returned"  # it had not vanished: PostgreSQL was away for longer than its lease
+    WORKER_RETURNED = "worker_returned"  # it had not vanished: PostgreSQL was down for longer than its lease
     DEPENDENCY_SYNCED = "dependency_synced"
-    DEPENDENCY_GONE = "dependency_gone"  # what it waits for has ended without a link: see what to do without
+    DEPENDENCY_GONE = "dependency_gone"  # its dependency has ended without a link
     RECOVERED = "recovered"  # an outage is over
-    RESTORED = "restored"  # the database is a backup
+    RESTORED = "restored"  # the database was restored from a backup
     RETRIED = "retried"
     RULED_OUT = "ruled_out"  # retried by a person who looked: the last call took no effect
     ANSWERED = "answered"  # which record of the other system it is
@@ -60,14 +60,14 @@ class Due(Enum):
     KEEP = auto()
     NEVER = auto()
     NOW = auto()
-    SOON = auto()  # now; where its last outcome is unknown, when that call must have ended
+    SOON = auto()  # now; if its last outcome is unknown, when that call must have ended
     SOONER = auto()  # the same, unless it is due earlier
     PROPOSED = auto()  # as the event proposes
-    RECHECK = auto()  # as the event proposes, and never without
+    RECHECK = auto()  # as the event proposes; never if it proposes nothing
 
 
 class Tries(Enum):
-    """What becomes of a count, of failed attempts or of vanished workers."""
+    """The effect on a count, of failed attempts or of worker crashes."""
 
     KEEP = auto()
     COUNT = auto()
@@ -76,7 +76,7 @@ class Tries(Enum):
 
 
 class Unknown(Enum):
-    """What becomes of the mark that an earlier call may have taken effect."""
+    """The effect on the mark that an earlier call may have taken effect."""
 
     KEEP = auto()
     ADD = auto()  # unknown if it was, or if the event says so
@@ -85,7 +85,7 @@ class Unknown(Enum):
 
 
 class DependencyEffect(Enum):
-    """What becomes of the dependency."""
+    """The effect on the dependency."""
 
     KEEP = auto()
     SET = auto()
@@ -93,7 +93,7 @@ class DependencyEffect(Enum):
 
 
 class AlertDue(Enum):
-    """Whether an alert is due: that the job needs attention, or that it is well again after such an alert."""
+    """Which alert is due: that the job needs attention, or that it is in order again after such an alert."""
 
     NOTHING = auto()
     TROUBLE = auto()
@@ -102,7 +102,7 @@ class AlertDue(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transition:
-    """One cell of the table. ``state`` None keeps the state."""
+    """One cell of the table. If ``state`` is None, the job keeps its state."""
 
     state: JobState | None = None
     due: Due = Due.KEEP
@@ -115,12 +115,12 @@ class Transition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Occurrence:
-    """An event with what it carries.
+    """An event with its data.
 
     Args:
         event: what happened.
         now: when, in UTC.
-        due_at: when the job should be tried next, as backoff proposes.
+        due_at: the next attempt, as backoff proposes.
         outcome_unknown: the call may have taken effect, or the other system may have the record already.
         dependency: the record that must be synced first.
     """
@@ -134,9 +134,9 @@ class Occurrence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """Where a job stands: ``due_at`` is None while it is not to be tried, ``attempted_at`` when it was last.
+    """The state of a job. ``due_at`` is None while it is not to be tried, ``attempted_at`` is the last attempt.
 
-    ``unfinished_since`` is when it last became pending, None where it is not.
+    ``unfinished_since`` is when it last became pending, None if it is finished.
     """
 
     state: JobState
@@ -185,10 +185,10 @@ NEW: Mapping[Event, Transition] = dict.fromkeys(
     (Event.RECEIVED, Event.NEEDED, Event.SENT_AGAIN),
     Transition(state=_QUEUED, due=Due.SOON, unknown=Unknown.ADD),
 )
-"""What becomes of a record that has no job yet."""
+"""The effect on a record that has no job yet."""
 
 TABLE: Mapping[Event, Mapping[JobState, Transition]] = {
-    # A storm of notifications neither shortens a wait nor undoes a person's word.
+    # A storm of webhooks neither shortens a wait nor undoes a person's decision.
     Event.RECEIVED: _each((_DONE, _ATTENTION), _AFRESH) | _each((*_AHEAD, _RUNNING, _DISMISSED), _NOTED),
     # What needs attention is not tried again because something else waits for it.
     Event.NEEDED: {_DONE: _AFRESH} | _each((*_AHEAD, _RUNNING, _ATTENTION, _DISMISSED), _NOTED),
@@ -204,7 +204,7 @@ TABLE: Mapping[Event, Mapping[JobState, Transition]] = {
             alert=AlertDue.RECOVERY,
         )
     },
-    # A record that is rightly left alone was not looked for: what was unknown stays so.
+    # A record that is skipped was not looked for: an unknown outcome stays unknown.
     Event.SKIPPED: {
         _RUNNING: Transition(
             state=_DONE,
@@ -216,7 +216,7 @@ TABLE: Mapping[Event, Mapping[JobState, Transition]] = {
         )
     },
     Event.DEPENDENCY_PENDING: {_RUNNING: replace(_PUT_BACK, state=_WAITING, dependency=DependencyEffect.SET)},
-    # It keeps what it waits for, and goes on should that be synced after all.
+    # It keeps its dependency, and goes on if that is synced after all.
     Event.DEPENDENCY_ENDED: {_RUNNING: replace(_TROUBLED, dependency=DependencyEffect.SET)},
     Event.REJECTED: {_RUNNING: replace(_TROUBLED, tries=Tries.COUNT)},
     Event.FAILED: {_RUNNING: replace(_PUT_BACK, tries=Tries.COUNT)},
@@ -224,20 +224,20 @@ TABLE: Mapping[Event, Mapping[JobState, Transition]] = {
     Event.PROBED: {_RUNNING: _PUT_BACK},
     Event.RATE_LIMITED: {_RUNNING: _PUT_BACK},
     Event.MISCONFIGURED: {_RUNNING: replace(_PUT_BACK, state=_QUEUED)},  # due at once; the connection is paused
-    # What was not tried keeps what it had, also what it waits for.
+    # A job that was not tried keeps everything, including its dependency.
     Event.UNTRIED: {_RUNNING: Transition(state=_QUEUED, due=Due.PROPOSED)},
     Event.LEASE_EXPIRED: {
         _RUNNING: Transition(state=_QUEUED, due=Due.SOON, crashes=Tries.COUNT, unknown=Unknown.SET)
     },
     Event.WORKER_RETURNED: _each((*_AHEAD, _RUNNING), Transition(crashes=Tries.TAKE_BACK)),
-    # No call of what waits is at work: its last attempt ended before there was one.
+    # A waiting job has no call under way: its last attempt ended before there was one.
     Event.DEPENDENCY_SYNCED: _each(
         (*_AHEAD, _ATTENTION), Transition(state=_QUEUED, due=Due.NOW, dependency=DependencyEffect.CLEAR)
     ),
-    # It keeps in mind what it waited for, so that it does not wait for it again.
+    # It keeps its dependency, so that it does not wait for it again.
     Event.DEPENDENCY_GONE: _each(_AHEAD, Transition(state=_QUEUED, due=Due.NOW)),
     Event.RECOVERED: _each((_QUEUED, _RETRYING), Transition(due=Due.SOONER)),
-    # The lease in a backup is nobody's. What was done since the backup was made is not known.
+    # A lease in a backup has no worker. What was done since the backup is unknown.
     Event.RESTORED: _each((*_AHEAD, _ATTENTION, _DISMISSED), _UNCERTAIN)
     | {_RUNNING: Transition(state=_QUEUED, due=Due.SOON, unknown=Unknown.SET)},
     Event.RETRIED: _each((*_AHEAD, _DONE, _ATTENTION, _DISMISSED), _AFRESH),
@@ -259,7 +259,7 @@ TABLE: Mapping[Event, Mapping[JobState, Transition]] = {
     Event.DISMISSED: _each(
         (*_AHEAD, _ATTENTION), Transition(state=_DISMISSED, due=Due.NEVER, dependency=DependencyEffect.CLEAR)
     ),
-    # A person may have done it by hand meanwhile.
+    # A person may have entered the record by hand meanwhile.
     Event.REOPENED: {_DISMISSED: replace(_AFRESH, unknown=Unknown.SET)},
     Event.REOPENED_UNSOLVED: {
         _DISMISSED: Transition(state=_ATTENTION, due=Due.NEVER, unknown=Unknown.SET, alert=AlertDue.TROUBLE)
@@ -268,12 +268,12 @@ TABLE: Mapping[Event, Mapping[JobState, Transition]] = {
 
 
 def transition(event: Event, state: JobState | None) -> Transition | None:
-    """Look up what an event does to a job in a state, or to a record without one (None); None for nothing."""
+    """Return the effect of an event on a job in a state, or on a record without one (None); None for no effect."""
     return NEW.get(event) if state is None else TABLE[event].get(state)
 
 
 def apply(standing: Standing | None, what: Occurrence) -> Standing | None:
-    """Return where a job stands after an event; as before where the table has no cell for it."""
+    """Return the state of a job after an event; unchanged if the table has no cell for it."""
     cell = transition(what.event, standing.state if standing else None)
     if cell is None:
         return standing
@@ -302,7 +302,7 @@ def apply(standing: Standing | None, what: Occurrence) -> Standing | None:
 
 
 def alert_due(before: Standing, event: Event) -> AlertDue:
-    """Return which alert an event calls for: trouble once, and its end only after the alert."""
+    """Return the alert that an event causes: a problem once, and its end only after that alert."""
     cell = transition(event, before.state)
     due = cell.alert if cell else AlertDue.NOTHING
     return due if before.alerted is (due is AlertDue.RECOVERY) else AlertDue.NOTHING

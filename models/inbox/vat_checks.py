@@ -1,4 +1,4 @@
-"""Which VAT codes of a connection have been read back from the ledger, each by the first voucher that had it."""
+"""The VAT codes of a connection that were read back from the ledger, each by its first voucher."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from models.schema.tables import VatCheckRow
 
 
 class VatStatus(StrEnum):
-    """What is known of a VAT code: its first voucher is about to be posted, or was read back, right or wrong."""
+    """The status of a VAT code: its first voucher is about to be posted, or was read back as right or wrong."""
 
     PENDING = "pending"
     RIGHT = "right"
@@ -23,9 +23,9 @@ class VatStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class VatCheck:
-    """What is known of a VAT code, and the Moment id of the invoice that its first voucher is of.
+    """The status of a VAT code, and the Moment id of the invoice of its first voucher.
 
-    ``checked_at`` (UTC) is when it was read back, or while it is pending, when it was about to be posted.
+    ``checked_at`` (UTC) is when it was read back; while it is pending, when it was about to be posted.
     """
 
     vat_code: str
@@ -35,7 +35,7 @@ class VatCheck:
 
 
 def find(database: Database, connection_id: int, way: str) -> Sequence[VatCheck]:
-    """Return what is known of the VAT codes of a connection where its VAT is sent in this way."""
+    """Return the status of a connection's VAT codes for this way of sending VAT."""
     of = and_(VatCheckRow.connection_id == connection_id, VatCheckRow.way == way)
     columns = VatCheckRow.vat_code, VatCheckRow.status, VatCheckRow.record_id, VatCheckRow.checked_at
     return [
@@ -47,9 +47,9 @@ def find(database: Database, connection_id: int, way: str) -> Sequence[VatCheck]
 def begin(
     database: Database, connection_id: int, way: str, codes: Collection[str], *, record_id: str, now: datetime
 ) -> None:
-    """Note that the first voucher with these VAT codes is about to be posted; what is known of one stays.
+    """Save that the first voucher with these VAT codes is about to be posted; a known code is left as it is.
 
-    Of an invoice that is posted once more, as the call before saved nothing, the time counts anew.
+    If the invoice is posted again, as the call before saved nothing, the time starts again.
     """
     if codes:
         common = {"connection_id": connection_id, "way": way, "record_id": record_id, "checked_at": now}
@@ -70,7 +70,7 @@ def begin(
 def decide(
     database: Database, connection_id: int, way: str, record_id: str, status: VatStatus, *, now: datetime
 ) -> None:
-    """Note how the voucher of an invoice was read back, for the VAT codes that it is the first of."""
+    """Save how the voucher of an invoice was read back, for the VAT codes that it is the first of."""
     found = update(VatCheckRow).where(_first(connection_id, way, record_id))
     database.execute(found.values(status=status, checked_at=now))
 
@@ -78,13 +78,13 @@ def decide(
 def drop(
     database: Database, connection_id: int, way: str, record_id: str, *, keeping: Collection[str] = ()
 ) -> None:
-    """Forget an invoice as the first of its VAT codes, but for some: the next one is."""
+    """Delete the pending status of an invoice's VAT codes, except some; the next invoice is their first."""
     found = delete(VatCheckRow).where(_first(connection_id, way, record_id), VatCheckRow.vat_code.not_in(keeping))
     database.execute(found)
 
 
 def forget(session: Session, connection_id: int) -> None:
-    """Forget all that is known of a connection's VAT codes, as it leads to another client."""
+    """Delete the status of all VAT codes of a connection, as its client changes."""
     session.execute(delete(VatCheckRow).where(VatCheckRow.connection_id == connection_id))
 
 

@@ -1,4 +1,4 @@
-"""Webhooks: where an address leads, by the hash of the token in it, and when Moment last told of each type."""
+"""Webhook intake: the connection of an address, by the hash of its token, and the last webhook of each type."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -21,14 +21,14 @@ from models.schema.statements import upsert
 from models.schema.tables import ConnectionRow, WebhookActivityRow
 
 ACTIVITY_RESOLUTION = timedelta(minutes=1)
-"""An instant that is newer by less is not written down, for notifications come in storms."""
+"""Times that are newer by less than this are not saved, as webhooks come in storms."""
 
 CONNECTIONS = ConnectionRow.metadata.tables["connections"]
 
 
 @dataclass(frozen=True, slots=True)
 class WebhookTarget:
-    """What an address leads to: a connection, and the kinds of records that travel on it."""
+    """What an address leads to: a connection and the entity types that it syncs."""
 
     connection_id: int
     entity_types: frozenset[EntityType]
@@ -36,10 +36,10 @@ class WebhookTarget:
 
 @dataclass(frozen=True, slots=True)
 class WebhookReceipt:
-    """On which connection a webhook came, and whether its record is in the inbox now.
+    """The connection of a webhook, and whether its record is in the inbox now.
 
-    It is not where its type is not synced, and where the webhook is ``limited`` and the record is new, or was
-    received within the last minute.
+    It is not if its type is not synced, or if the webhook is ``limited`` and the record is new or was received
+    within the last minute.
     """
 
     connection_id: int
@@ -48,7 +48,7 @@ class WebhookReceipt:
 
 
 def find_target(database: Database, token: str) -> WebhookTarget | None:
-    """Find where the address with this token leads, in one round trip and with no secret opened."""
+    """Return what the address with this token leads to, in one round trip, without decrypting any secret."""
     query = select(ConnectionRow.id, ConnectionRow.settings["entity_types"])
     row = database.row(query.where(ConnectionRow.token_hash == hash_token(token)))
     if row is None:
@@ -60,9 +60,9 @@ def find_target(database: Database, token: str) -> WebhookTarget | None:
 
 
 def enqueue_webhook(database: Database, token: str, record: Record, *, now: datetime) -> WebhookReceipt | None:
-    """Note that a record needs a look, as the inbox does it, on the connection that a token leads to if it does.
+    """Enqueue a record on the connection that a token leads to, if it leads to one.
 
-    All of it is one statement and so one round trip, for notifications come in storms.
+    It is one statement and thus one round trip, as webhooks come in storms.
     """
     values = {"entity_type": record.entity_type, "record_id": record.id, "now": now}
     row = database.row(_ENQUEUE, {**values, "token_hash": hash_token(token)})
@@ -70,9 +70,9 @@ def enqueue_webhook(database: Database, token: str, record: Record, *, now: date
 
 
 def try_intake(database: Database, *, now: datetime) -> None:
-    """See whether a webhook could be noted: a job is made of no record, as one makes it, and taken back.
+    """Check that a webhook could be saved: insert a job without a record and roll it back.
 
-    Raises DatabaseUnavailableError where it could not, for example since the disk is full.
+    Raises DatabaseUnavailableError if it could not, for example because the disk is full.
     """
     row = {"entity_type": EntityType.CUSTOMER, "record_id": uuid4().hex, "received_at": now}
     values = [literal(each) for each in (row | fresh(Event.RECEIVED, now=now)).values()]
@@ -128,7 +128,7 @@ def record_activity(database: Database, lane: Lane, *, now: datetime) -> None:
 
 
 def latest_activity(database: Database, connection_id: int) -> Mapping[EntityType, datetime]:
-    """Return when the last one of each type came (UTC, to the minute) to the webhook's present address."""
+    """Return when the last webhook of each type came (UTC, to the minute) to the present address."""
     rows = WebhookActivityRow.entity_type, WebhookActivityRow.at
     ours = WebhookActivityRow.connection_id == connection_id
     return {EntityType(entity_type): at for entity_type, at in database.rows(select(*rows).where(ours))}

@@ -1,6 +1,6 @@
-"""What bounds a webhook whose address has become known, since each made-up record costs a request and a row.
+"""Limits of a webhook whose address has leaked: each made-up record costs a request and a row.
 
-While a webhook is limited, records that are new here are left to the polls of Moment: so nothing is lost.
+While a webhook is limited, records that are new here are left to Moment's polls, so nothing is lost.
 """
 
 from datetime import datetime, timedelta
@@ -19,25 +19,24 @@ GONE = "gone"
 """The error code of a record that Moment does not have."""
 
 MAX_MADE_UP = 100
-"""Records in a day that Moment has never had, after which the webhook is limited and an alert is sent."""
+"""Records in a day that Moment never had, after which the webhook is limited and an alert is sent."""
 
 MAX_UNTRIED = 5000
-"""Records that nobody has tried yet, after which it is limited as well: they may be real, of an import."""
+"""Untried records after which it is limited as well: they may be real, from an import."""
 
 DAY = timedelta(days=1)
 
 KNOWN_EVERY = timedelta(minutes=1)
-"""How often a known record is read again at most while the webhook is limited; the polls find what has changed."""
+"""The least time between two reads of a known record while the webhook is limited; polls find its changes."""
 
 UNTRIED_LIMIT = timedelta(minutes=10)
 """How long untried records keep a webhook limited; it stays limited while there are as many."""
 
 
 def limit_where_flooded(database: Database, connection_id: int, *, now: datetime) -> bool:
-    """Limit the webhook of a connection that names too much which is not there, or too much at once.
+    """Limit the webhook of a connection if it names too many records that do not exist, or too many at once.
 
-    What came before the webhook had its present address does not count. Returns whether that was
-    necessary just now.
+    Records from before the webhook had its present address do not count. Return whether it was limited just now.
     """
     made_up = and_(SyncJobRow.error_code == GONE, SyncJobRow.title == "", SyncJobRow.completed_at > now - DAY)
     untried = and_(SyncJobRow.state == JobState.QUEUED, SyncJobRow.completed_at.is_(None))

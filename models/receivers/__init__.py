@@ -1,1 +1,1 @@
-"""Event receivers: programs of others that are told what happens here, by the Standard Webhooks specification."""
+"""Event receivers: other programs that get events of the integration, by the Standard Webhooks specification."""

@@ -1,6 +1,7 @@
-"""Deliveries: what is due at which receiver, when a failed one is tried again, and the log of them.
+"""Deliveries: what is due at each receiver, the retries of failed ones, and the log.
 
-Each receiver is leased as a whole: one worker sends to it at a time, and one that is dead holds up no other.
+Each receiver is leased as a whole: one worker sends to it at a time, and a dead receiver does not delay the
+others.
 """
 
 from collections.abc import Sequence
@@ -33,19 +34,19 @@ WAITS = (
     30 * _MINUTE,
     *(hours * _HOUR for hours in (2, 5, 10, 14, 20, 24, 24, 24)),
 )
-"""After how long a failed delivery is tried again: as Standard Webhooks has it, and on for five days.
+"""How long after a failure a delivery is retried: the schedule of Standard Webhooks, extended to five days.
 
-Up to a fifth is added by chance.
+Up to a fifth is added at random.
 """
 
 FIRST_PAUSE, MAX_PAUSE = timedelta(seconds=5), 5 * _MINUTE
-"""How long a receiver is left alone after a failure, at first and at most, whatever else is due there."""
+"""How long a receiver is left alone after a failure, at first and at most, even if other deliveries are due."""
 
 MAX_RETRY_AFTER = _HOUR
-"""The longest wait that an answer may ask for."""
+"""The longest wait that a response may ask for."""
 
 DOWN_AFTER = 3
-"""Failures in a row after which a success makes due all that waits: the receiver was down, not one event wrong."""
+"""Failures in a row after which a success makes all pending deliveries due: the receiver itself was down."""
 
 GONE = 410
 
@@ -61,7 +62,7 @@ class ReceiverLease:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """An event that is due at a receiver, with what it is made of; ``created_at`` in UTC."""
+    """An event that is due at a receiver; ``created_at`` in UTC."""
 
     id: int
     event_id: UUID
@@ -73,9 +74,9 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """How sending went: the status and the beginning of the answer, or the ``problem`` that there was none.
+    """The result of sending: the status and the beginning of the response, or the ``problem`` if there was none.
 
-    ``retry_after`` is the wait that the answer asks for.
+    ``retry_after`` is the wait that the response asks for.
     """
 
     http_status: int | None = None
@@ -90,7 +91,7 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryView:
-    """A line of the log; instants in UTC. ``event_id`` is the webhook-id."""
+    """A row of the log; instants in UTC. ``event_id`` is the webhook-id."""
 
     id: int
     event_id: UUID
@@ -107,16 +108,16 @@ class DeliveryView:
 
 
 def due_receivers(database: Database, *, now: datetime) -> Sequence[int]:
-    """Return the receivers that are to be sent something, and that no worker has."""
+    """Return the receivers that have due deliveries and no worker."""
     something = exists().where(EventDeliveryRow.receiver_id == EventReceiverRow.id, EventDeliveryRow.due_at <= now)
     query = select(EventReceiverRow.id).where(_is_free(now), something)
     return database.scalars(query.order_by(EventReceiverRow.id))
 
 
 def acquire(database: Database, receiver_id: int, *, now: datetime, until: datetime) -> ReceiverLease | None:
-    """Lease a receiver; None where another worker has it, it is left alone for now, or it is disabled.
+    """Lease a receiver; None if another worker has it, it is left alone for now, or it is disabled.
 
-    What was written for it while it was changed, and is not for it any more, is given up.
+    Deliveries that it no longer wants, queued while it was changed, are given up.
     """
     query = select(EventReceiverRow).where(EventReceiverRow.id == receiver_id, _is_free(now))
     with database.transaction() as session:
@@ -134,9 +135,9 @@ def release(database: Database, lease: ReceiverLease) -> None:
 
 
 def due(database: Database, lease: ReceiverLease, *, now: datetime, limit: int) -> Sequence[Delivery]:
-    """Return what is due at a leased receiver, the first due first.
+    """Return the due deliveries of a leased receiver, the first due first.
 
-    Nothing is due once the lease is another's, or the receiver somewhere else than when it was leased.
+    Return none if the lease is lost, or if the receiver's URL has changed since it was leased.
     """
     held = and_(
         EventReceiverRow.id == EventDeliveryRow.receiver_id,
@@ -154,7 +155,7 @@ def due(database: Database, lease: ReceiverLease, *, now: datetime, limit: int) 
 def complete(
     database: Database, lease: ReceiverLease, delivery_id: int, attempt: Attempt, *, now: datetime, jitter: float
 ) -> DisabledBecause | None:
-    """Write down an attempt, and when the next one follows; returns why the receiver is disabled, if it is now.
+    """Save an attempt and when the next one follows. Return why the receiver is disabled, if it is now.
 
     ``jitter`` is from 0 up to 1.
     """
@@ -181,9 +182,9 @@ def replay(
     since: datetime | None = None,
     now: datetime,
 ) -> int:
-    """Make due one delivery that has ended, or all that failed since an instant (UTC); returns how many.
+    """Make due one ended delivery, or all that failed since an instant (UTC); return how many.
 
-    A receiver that is disabled is sent nothing, and none is sent what it is not for now.
+    Deliveries to a disabled receiver, and of events that the receiver does not want now, are left out.
     """
     which: list[ColumnElement[bool]] = [
         EventDeliveryRow.receiver_id == receiver_id,
@@ -231,7 +232,7 @@ def log_page(database: Database, receiver_id: int, *, key: Key | None, size: int
 
 
 def pending(database: Database) -> tuple[int, datetime | None]:
-    """Count what waits for an attempt at receivers that are enabled, and return when the first happened (UTC)."""
+    """Count the pending deliveries at enabled receivers, and return when the first event happened (UTC)."""
     query = select(func.count(), func.min(EventRow.created_at)).select_from(EventDeliveryRow)
     query = query.join(EventRow, EventRow.id == EventDeliveryRow.event_id)
     query = query.join(EventReceiverRow, EventReceiverRow.id == EventDeliveryRow.receiver_id)
@@ -299,7 +300,7 @@ def _record_failure(
 
 
 def _queue_alert(session: Session, receiver: EventReceiverRow, because: DisabledBecause, *, now: datetime) -> None:
-    """Tell those by mail who may enable it again."""
+    """Queue an alert to those who may enable the receiver again."""
     administrators = select(UserRow.email).where(
         UserRow.role == Role.ADMINISTRATOR, UserRow.everywhere, UserRow.disabled_at.is_(None)
     )

@@ -1,6 +1,6 @@
-"""Events for receivers, written in the transaction of the change that they tell of (transactional outbox).
+"""The outbox of events for receivers, written in the transaction of the change (transactional outbox).
 
-What nobody has asked for is not written. Each receiver gets its own delivery, which a worker sends later.
+Events that no receiver wants are not written. Each receiver gets its own delivery, which a worker sends later.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from models.schema.receiver_tables import EventDeliveryRow, EventReceiverRow, Ev
 
 
 class EventType(StrEnum):
-    """What receivers are told of, by its name in the body."""
+    """The type of an event, as it is named in the body."""
 
     JOB_DONE = "job.done"
     JOB_NEEDS_ATTENTION = "job.needs_attention"
@@ -32,19 +32,19 @@ class EventType(StrEnum):
 
 
 EVENT_TYPES = tuple(each for each in EventType if each is not EventType.RECEIVER_TEST)
-"""What a receiver may ask for; a test comes when a person asks for it."""
+"""The types that a receiver may choose; a test event is sent when a person asks for it."""
 
 
 @dataclass(frozen=True, slots=True)
 class OutgoingEvent:
-    """What has happened. ``data`` holds what JSON can, and neither secrets nor what only a person's name tells."""
+    """An event. ``data`` holds JSON values, without secrets and without names of persons."""
 
     type: EventType
     data: dict[str, Any] = field(default_factory=dict)
 
 
 def record(session: Session, connection_id: int, events: Sequence[OutgoingEvent], *, now: datetime) -> None:
-    """Write events of a connection for those who have asked for them; last of what the transaction locks."""
+    """Write events of a connection for the receivers that want them. Call it last: it locks rows of receivers."""
     if not events:
         return
     listed = exists().where(
@@ -54,14 +54,14 @@ def record(session: Session, connection_id: int, events: Sequence[OutgoingEvent]
     asked = select(EventReceiverRow.id, EventReceiverRow.event_types).where(
         EventReceiverRow.disabled_at.is_(None), or_(EventReceiverRow.everywhere, listed)
     )
-    # Locked, so that none is removed before this is committed: its deliveries would refer to nothing.
+    # Locked, so that no receiver is removed before the commit: its deliveries would refer to nothing.
     receivers = session.execute(asked.with_for_update(read=True, key_share=True, of=EventReceiverRow)).all()
     wanted = [(event, [each for each, types in receivers if event.type in types]) for event in events]
     _write(session, connection_id, [(event, to) for event, to in wanted if to], now=now)
 
 
 def record_test(session: Session, receiver_id: int, *, now: datetime) -> None:
-    """Write an event that says nothing, for one receiver, whatever it has asked for."""
+    """Write a test event for one receiver, whatever types it has chosen."""
     _write(session, None, [(OutgoingEvent(EventType.RECEIVER_TEST), [receiver_id])], now=now)
 
 
@@ -72,7 +72,7 @@ def _write(
     *,
     now: datetime,
 ) -> None:
-    """Write events with a delivery for each receiver, by its id, that gets them."""
+    """Write events, each with a delivery to these receivers, by id."""
     if not events:
         return
     ids = [uuid4() for _ in events]

@@ -1,4 +1,4 @@
-"""Event receivers: who they are, what they are told of, and the secrets that sign what is sent to them."""
+"""Event receivers: their URLs, the events that they want, and the secrets that sign what is sent to them."""
 
 import secrets
 from base64 import b64encode
@@ -29,24 +29,24 @@ from models.users.passwords import InvalidInputError, gather, refuse
 from models.users.proofs import expect_session
 
 PURPOSE, FORMER_PURPOSE = "event_receivers.secret", "event_receivers.former_secret"
-"""What the secrets of a receiver are encrypted for, with its id."""
+"""The encryption purpose of a receiver's secrets, beside its id."""
 
 FORMER_SECRET_SIGNS_FOR = timedelta(hours=24)
-"""How long a secret signs beside the one that has replaced it."""
+"""How long a replaced secret signs beside the new one."""
 
 SECRET_BYTES = 32
 MAX_URL_LENGTH = 1000
 
 
 class UnknownReceiverError(LookupError):
-    """There is no such receiver."""
+    """The receiver does not exist."""
 
 
 @dataclass(frozen=True, slots=True)
 class Receiver:
-    """A program that gets events of the connections of its ``scope``, without its secrets; instants in UTC.
+    """A program that gets events of the connections in its ``scope``, without its secrets; instants in UTC.
 
-    ``failing_since`` is when the first of the deliveries failed that have failed in a row.
+    ``failing_since`` is when the first of its consecutive failures happened.
     """
 
     id: int
@@ -63,13 +63,13 @@ class Receiver:
 class Receivers:
     """The receivers of an installation.
 
-    What somebody changes on a page is done in their session, ``session_id``: it raises OutdatedProofError where
-    that has ended. The command line has none.
+    A change on a page is made in the user's session ``session_id``, and raises OutdatedProofError if that has
+    ended. The command line has no session.
 
     Args:
-        database: where they are kept.
+        database: where they are stored.
         vault: encrypts their secrets.
-        private_networks: whether they may be on private networks, and without TLS.
+        private_networks: whether they may be on private networks, and use HTTP without TLS.
     """
 
     def __init__(self, database: Database, vault: Vault, *, private_networks: bool) -> None:
@@ -85,7 +85,7 @@ class Receivers:
         session_id: int | None = None,
         now: datetime,
     ) -> tuple[Receiver, str]:
-        """Add a receiver, and return it with its secret, which is told only here. Raises InvalidInputError."""
+        """Add a receiver. Return it with its secret, which is returned only here. Raises InvalidInputError."""
         row = EventReceiverRow(secret="", created_at=now)
         secret = _new_secret()
         with self._database.transaction() as session:
@@ -123,7 +123,7 @@ class Receivers:
         session_id: int | None = None,
         now: datetime,
     ) -> None:
-        """Change where a receiver is and what it is told of; what waits and is not for it any more is given up.
+        """Change the URL and the events of a receiver; pending deliveries that it no longer wants are given up.
 
         Raises InvalidInputError, UnknownReceiverError.
         """
@@ -138,7 +138,7 @@ class Receivers:
             _audit(session, row, msg("changed"), actor=actor, now=now)
 
     def rotate(self, receiver_id: int, *, actor: str, session_id: int | None = None, now: datetime) -> str:
-        """Give a receiver another secret and return it; the former one signs too, for a day.
+        """Give a receiver a new secret and return it. The former one signs too, for a day.
 
         Raises :class:`UnknownReceiverError`.
         """
@@ -147,7 +147,7 @@ class Receivers:
             expect_session(session, session_id)
             row = _row(session, receiver_id, lock=True)
             row.former_secret = row.former_secret_until = None
-            with suppress(InvalidToken):  # of one that cannot be opened there is nothing to keep
+            with suppress(InvalidToken):  # a secret that cannot be decrypted is not worth keeping
                 former = self._vault.decrypt(row.secret, PURPOSE, row.id)
                 row.former_secret = self._vault.encrypt(former, FORMER_PURPOSE, row.id)
                 row.former_secret_until = now + FORMER_SECRET_SIGNS_FOR
@@ -156,9 +156,9 @@ class Receivers:
         return secret
 
     def secrets(self, receiver_id: int, *, now: datetime) -> Sequence[str]:
-        """Return what signs at this instant, the newest first.
+        """Return the secrets that sign at this instant, newest first.
 
-        Raises UnknownReceiverError, and InvalidToken where they cannot be opened.
+        Raises UnknownReceiverError, and InvalidToken if they cannot be decrypted.
         """
         with self._database.transaction() as session:
             row = _row(session, receiver_id)
@@ -168,7 +168,7 @@ class Receivers:
         return signing
 
     def test(self, receiver_id: int, *, now: datetime) -> bool:
-        """Have a receiver sent an event that says nothing; False where it is disabled.
+        """Queue a test event for a receiver; False if it is disabled.
 
         Raises :class:`UnknownReceiverError`.
         """
@@ -179,14 +179,14 @@ class Receivers:
             return True
 
     def disable(self, receiver_id: int, *, actor: str, session_id: int | None = None, now: datetime) -> None:
-        """Send a receiver nothing more until it is enabled. Raises :class:`UnknownReceiverError`."""
+        """Stop sending to a receiver until it is enabled. Raises :class:`UnknownReceiverError`."""
         with self._database.transaction() as session:
             expect_session(session, session_id)
             row = _row(session, receiver_id, lock=True)
             disable(session, row, DisabledBecause.BY_HAND, actor=actor, now=now)
 
     def enable(self, receiver_id: int, *, actor: str, session_id: int | None = None, now: datetime) -> None:
-        """Send a receiver what happens from now on; what failed before can be replayed.
+        """Send a receiver the events from now on. Earlier ones that failed can be replayed.
 
         Raises :class:`UnknownReceiverError`.
         """
@@ -199,7 +199,7 @@ class Receivers:
                 _audit(session, row, msg("Enabled"), actor=actor, now=now)
 
     def remove(self, receiver_id: int, *, actor: str, session_id: int | None = None, now: datetime) -> None:
-        """Forget a receiver with its deliveries. Raises :class:`UnknownReceiverError`."""
+        """Remove a receiver with its deliveries. Raises :class:`UnknownReceiverError`."""
         with self._database.transaction() as session:
             expect_session(session, session_id)
             row = _row(session, receiver_id, lock=True)
@@ -207,7 +207,7 @@ class Receivers:
             session.delete(row)
 
     def rotate_keys(self) -> Sequence[int]:
-        """Encrypt all secrets anew with the newest key; returns the receivers whose secret no key opens."""
+        """Encrypt all secrets again with the newest key; return the receivers whose secret no key decrypts."""
         unreadable = []
         with self._database.transaction() as session:
             for row in session.scalars(select(EventReceiverRow).order_by(EventReceiverRow.id).with_for_update()):
@@ -235,7 +235,7 @@ class Receivers:
         row.everywhere = scope.connections is None
 
     def _checked(self, url: str) -> str:
-        """Return a URL whose form is right; where it leads is seen each time it is used."""
+        """Return a URL whose form is valid. Its address is checked each time it is used."""
         try:
             parts = urlsplit(url)
             named = bool(parts.hostname) and parts.port != 0 and url.isprintable() and " " not in url
@@ -255,7 +255,7 @@ class Receivers:
 def disable(
     session: Session, row: EventReceiverRow, because: DisabledBecause, *, actor: str, now: datetime
 ) -> bool:
-    """Send a receiver, whose row is locked, nothing more; what waits is given up, and may be replayed."""
+    """Disable a receiver, whose row is locked. Pending deliveries are given up and may be replayed."""
     if row.disabled_at:
         return False
     row.disabled_at, row.disabled_because = now, because
@@ -267,7 +267,7 @@ def disable(
 
 
 def is_wanted() -> ColumnElement[bool]:
-    """Whether a receiver is for an event now: joins rows of both, and of the connections that are listed."""
+    """Return the SQL condition that a receiver wants an event, for a query on both tables."""
     listed = exists().where(
         ReceiverConnectionRow.receiver_id == EventReceiverRow.id,
         ReceiverConnectionRow.connection_id == EventRow.connection_id,
@@ -277,7 +277,7 @@ def is_wanted() -> ColumnElement[bool]:
 
 
 def give_up_not_wanted(session: Session, receiver_id: int) -> None:
-    """Give up what waits at a receiver that is not for it any more; it may be replayed once it is again."""
+    """Give up pending deliveries that a receiver no longer wants; they may be replayed if it wants them again."""
     not_wanted = (
         EventDeliveryRow.receiver_id == receiver_id,
         EventDeliveryRow.due_at.is_not(None),
@@ -290,7 +290,7 @@ def give_up_not_wanted(session: Session, receiver_id: int) -> None:
 
 
 def host_of(url: str) -> str:
-    """Return what may be shown of an address everywhere: its path may hold a secret of the receiver's."""
+    """Return the part of a URL that may be shown everywhere: the path may hold a secret of the receiver."""
     return urlsplit(url).hostname or ""
 
 

@@ -1,11 +1,11 @@
-"""How a delivery stands, and why a receiver gets nothing any more."""
+"""The states of a delivery, and the reasons for which a receiver is disabled."""
 
 from datetime import timedelta
 from enum import StrEnum
 
 
 class DeliveryState(StrEnum):
-    """Waits for its next attempt, was taken, or was given up: after the last attempt, or with its receiver."""
+    """A delivery is pending, delivered, or given up: after the last attempt, or when its receiver was disabled."""
 
     PENDING = "pending"
     DELIVERED = "delivered"
@@ -13,9 +13,9 @@ class DeliveryState(StrEnum):
 
 
 class DeliveryProblem(StrEnum):
-    """Why an attempt got no answer that can be read, or was not made.
+    """Why an attempt got no readable response, or was not made.
 
-    That is where the secret cannot be opened, or where a changed receiver is not for the event any more.
+    It is not made if the secret cannot be decrypted, or if the receiver no longer wants the event.
     """
 
     TIMEOUT = "timeout"
@@ -28,7 +28,7 @@ class DeliveryProblem(StrEnum):
 
 
 class DisabledBecause(StrEnum):
-    """A person has said so, it answered 410 Gone, or no delivery succeeded for :data:`DISABLED_AFTER`."""
+    """A person disabled it, it answered 410 Gone, or no delivery succeeded for :data:`DISABLED_AFTER`."""
 
     BY_HAND = "by_hand"
     GONE = "gone"

@@ -1,1 +1,1 @@
-"""The tables and the SQL that they have in common."""
+"""The tables, and the SQL that they share."""

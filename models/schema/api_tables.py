@@ -1,4 +1,4 @@
-"""The tables of the API: its tokens, and the requests that are done once."""
+"""The tables of the API: its tokens and its idempotency keys."""
 
 from datetime import datetime
 from typing import Annotated
@@ -12,10 +12,10 @@ TokenId = Annotated[int, mapped_column(ForeignKey("api_tokens.id", ondelete="CAS
 
 
 class ApiTokenRow(Base):
-    """What a program sends to use the API, of which the hash is kept.
+    """A token by which a program uses the API; only its hash is stored.
 
-    ``scopes`` are the words of :class:`models.users.tokens.TokenScope` with spaces between. It is for all
-    connections where it says ``everywhere``, else for those in :class:`ApiTokenGrantRow`.
+    ``scopes`` are the values of :class:`models.users.tokens.TokenScope`, separated by spaces. It is for all
+    connections if ``everywhere`` is set, otherwise for those in :class:`ApiTokenGrantRow`.
     """
 
     __tablename__ = "api_tokens"
@@ -39,9 +39,9 @@ class ApiTokenGrantRow(Base):
 
 
 class IdempotencyKeyRow(Base):
-    """A request that a program may repeat: ``response`` is its answer, encrypted, and None while it is worked on.
+    """A request that a program may repeat: ``response`` is the encrypted answer, None while it is worked on.
 
-    ``fingerprint`` is the hash of what was asked, so that another request with the same key is known.
+    ``fingerprint`` is the hash of the request, so that another request with the same key is recognized.
     """
 
     __tablename__ = "idempotency_keys"

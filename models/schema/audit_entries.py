@@ -1,6 +1,7 @@
-"""Writing into the audit log, which PostgreSQL only lets grow.
+"""Writing to the audit log, to which PostgreSQL only allows additions.
 
-A trigger refuses to change or delete an entry, but in a transaction that says what for: retention, or erasure.
+A trigger refuses to change or delete an entry, except in a transaction that declares its purpose: retention or
+erasure.
 """
 
 from datetime import datetime, timedelta
@@ -12,7 +13,7 @@ from sqlalchemy.orm import Session
 from models.schema.tables import AuditRow
 
 KEPT_AT_LEAST = timedelta(days=30)
-"""How long PostgreSQL lets no retention delete an entry, by its own clock and whatever it is told."""
+"""The age, by PostgreSQL's own clock, before which it lets no retention delete an entry."""
 
 log = structlog.get_logger()
 
@@ -26,24 +27,24 @@ def add_entry(
     connection_id: int | None = None,
     job_id: int | None = None,
 ) -> None:
-    """Write who did what, and log it once that is committed, so that it is known outside of the database too."""
+    """Write who did what, and log it after the commit, so that it is known outside of the database too."""
     row = AuditRow(at=at, actor=actor, action=action, connection_id=connection_id, job_id=job_id)
     session.add(row)
     event.listen(session, "after_commit", lambda _: _log(row), once=True)
 
 
 def allow_deletion(session: Session, *, before: datetime) -> None:
-    """Let this transaction delete entries from before an instant (UTC) that are old enough by any measure."""
+    """Let this transaction delete entries from before an instant (UTC) that have the minimum age."""
     _set(session, "audit_log.delete_before", before.isoformat())
 
 
 def allow_erasure(session: Session, connection_id: int) -> None:
-    """Let this transaction delete the entries of a connection, which goes as a whole."""
+    """Let this transaction delete the entries of a connection that is being erased."""
     _set(session, "audit_log.erase_connection", str(connection_id))
 
 
 def allow_redaction(session: Session) -> None:
-    """Let this transaction take names out of entries; when and to what it was done stays."""
+    """Let this transaction remove names from entries; their time and subject stay."""
     _set(session, "audit_log.redact", "on")
 
 

@@ -1,4 +1,4 @@
-"""The tables of event receivers: who they are, the events, and how each delivery went."""
+"""The tables of event receivers, their events and deliveries."""
 
 from datetime import datetime
 from typing import Annotated, Any
@@ -15,10 +15,10 @@ EventId = Annotated[UUID, mapped_column(ForeignKey("events.id", ondelete="CASCAD
 
 
 class EventReceiverRow(Base):
-    """A program that gets events; ``everywhere`` is those of all connections, else of those that are listed.
+    """A program that gets events: of all connections if ``everywhere`` is set, otherwise of those listed.
 
-    ``secret`` signs, encrypted, and so does ``former_secret`` until ``former_secret_until``. ``failures`` counts
-    deliveries in a row that failed, ``failing_since`` is when the first of them did, and nothing is sent before
+    ``secret`` signs, and so does ``former_secret`` until ``former_secret_until``; both are encrypted. ``failures``
+    counts failed deliveries in a row, ``failing_since`` is the first of them, and nothing is sent before
     ``retry_at``. ``disabled_because`` is one of :class:`models.receivers.states.DisabledBecause`.
     """
 
@@ -49,7 +49,7 @@ class ReceiverConnectionRow(Base):
 
 
 class EventRow(Base):
-    """What receivers are told; ``data`` has ids and codes only, the rest is looked up when it is sent."""
+    """An event; ``data`` has ids and codes only, the rest is looked up when it is sent."""
 
     __tablename__ = "events"
 
@@ -63,8 +63,8 @@ class EventRow(Base):
 class EventDeliveryRow(Base):
     """An event on its way to a receiver; ``due_at`` is None once it has ended.
 
-    ``http_status`` and ``answer`` (its first KiB) are those of the last attempt, ``problem`` is what kept it from
-    any: one of :class:`models.receivers.states.DeliveryProblem`.
+    ``http_status`` and ``answer`` (its first KiB) are those of the last attempt. ``problem`` is why it got none:
+    one of :class:`models.receivers.states.DeliveryProblem`.
     """
 
     __tablename__ = "event_deliveries"

@@ -1,4 +1,4 @@
-"""What a bookkeeper knows a record by, as it was read last; it stands on its job, whatever the outcome."""
+"""The summary by which a bookkeeper recognizes a record, as it was last read. It is stored with the job."""
 
 from dataclasses import dataclass, fields
 from datetime import date
@@ -9,12 +9,12 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordSummary:
-    """A record in short; what is empty or None is not known.
+    """A record in short; a value that is empty or None is unknown.
 
-    ``record_number`` is the record's own, of a voucher that of the supplier's invoice, and ``record_name`` is the
-    name of a customer or project. ``party`` is the customer of an invoice or project, or the supplier of a
+    ``record_number`` is the record's own number (for a voucher, the supplier's invoice number), ``record_name``
+    the name of a customer or project. ``party`` is the customer of an invoice or project, or the supplier of a
     voucher, and ``party_number`` their number in 24SevenOffice. ``amount`` is the total including VAT in
-    hundredths of ``currency``, of a credit note below zero. Days are those of the document.
+    hundredths of ``currency``, negative for a credit note. Days are those of the document.
     """
 
     record_number: str = ""
@@ -40,7 +40,7 @@ class RecordSummaryColumns:
     due_date: Mapped[date | None]
 
     def summarize(self, summary: RecordSummary) -> None:
-        """Keep what was read. A party whose name was not found this time keeps the one that it had."""
+        """Save what was read. If the party's name was not found this time, the previous name is kept."""
         party = self.party
         for field in fields(RecordSummary):
             setattr(self, field.name, getattr(summary, field.name))

@@ -1,6 +1,6 @@
-"""What a change is found by: the words of its name in every language, and its numbers in both systems.
+"""The search terms of a job: the words of its name in every language, and its numbers in both systems.
 
-They are told apart here and not by PostgreSQL, which takes the 77 of F-77 for a negative number.
+They are split here, since PostgreSQL takes the 77 of F-77 for a negative number.
 """
 
 import re
@@ -13,13 +13,13 @@ from i18n.messages import translate
 
 WORD = re.compile(r"[^\W_]+")
 MAX_TERM_LENGTH = 50
-"""Characters of a word that count."""
+"""Characters of a word that are compared."""
 MAX_SEARCH_TERMS = 8
-"""Words that are looked for at a time."""
+"""Words of a search that are used."""
 
 
 class SearchTerms(TypeDecorator[list[str]]):
-    """A column of the words of :func:`search_terms`, to be indexed; it is looked in, and never read."""
+    """A column for :func:`search_terms`, to be indexed; it is searched and never read."""
 
     impl = TSVECTOR
     cache_ok = True
@@ -29,13 +29,13 @@ class SearchTerms(TypeDecorator[list[str]]):
 
 
 def search_terms(*texts: str) -> list[str]:
-    """Return the different words of texts, in small letters, a sentence of ours in each language."""
+    """Return the distinct words of texts in lower case; translatable sentences in each language."""
     told = " ".join(translate(text, language) for text in texts for language in Language)
     return sorted(set(_split(told)))
 
 
 def matches(column: ColumnElement[list[str]], text: str, *, whole: bool = False) -> ColumnElement[bool]:
-    """Say in SQL that for each word of a text a word begins with it, or is it as a ``whole``."""
+    """Return the SQL condition that each word of a text begins (or, if ``whole``, is) one of the search terms."""
     beginnings = " & ".join(f"'{word}'{'' if whole else ':*'}" for word in _split(text)[:MAX_SEARCH_TERMS])
     return column.bool_op("@@")(cast(beginnings, TSQUERY))
 

@@ -1,4 +1,4 @@
-"""What many verbs share: which rows are meant, a row that is put in or changed, and what is made of one."""
+"""Statements that many modules share: conditions on rows, upserts, and data classes made of rows."""
 
 from collections.abc import Mapping
 from dataclasses import fields
@@ -20,7 +20,7 @@ D = TypeVar("D", bound=DataClass)
 
 
 def made_of(cls: type[D], row: object, **others: object) -> D:
-    """Make a data class of a row: each field of the column with its name, but for those that are given."""
+    """Make a data class from a row: each field from the column of its name, except those given."""
     names = {field.name for field in fields(cls)} - set(others)
     return cls(**{name: getattr(row, name) for name in names}, **others)
 
@@ -28,7 +28,7 @@ def made_of(cls: type[D], row: object, **others: object) -> D:
 def within(
     scope: Scope, connection_id: InstrumentedAttribute[int] | InstrumentedAttribute[int | None]
 ) -> ColumnElement[bool]:
-    """Say in SQL that a connection is one that a person sees."""
+    """Return the SQL condition that a user may see a connection."""
     return true() if scope.connections is None else connection_id.in_(scope.connections)
 
 
@@ -41,7 +41,7 @@ def job_of(connection_id: int, record: Record) -> ColumnElement[bool]:
 
 
 def link_of(connection_id: int, record: Record) -> ColumnElement[bool]:
-    """Say in SQL that a link is that of a record of Moment."""
+    """Return the SQL condition that a link is that of a Moment record."""
     return and_(of_lane(LinkRow, Lane(connection_id, record.entity_type)), LinkRow.moment_id == record.id)
 
 
@@ -50,7 +50,7 @@ IS_LINK_OF_JOB = and_(
     LinkRow.entity_type == SyncJobRow.entity_type,
     LinkRow.moment_id == SyncJobRow.record_id,
 )
-"""In SQL, that a link is that of a job's record."""
+"""The SQL condition that a link is that of a job's record."""
 
 
 def upsert(
@@ -60,6 +60,6 @@ def upsert(
     *,
     where: ColumnElement[bool] | None = None,
 ) -> Insert:
-    """Put a row in, or give the one with this key these values ``where`` it is such a one."""
+    """Return an insert that updates the row with this key if it exists and meets ``where``."""
     row = insert(table).values(**key, **values)
     return row.on_conflict_do_update(index_elements=list(key), set_=dict(values), where=where)

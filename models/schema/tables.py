@@ -1,4 +1,4 @@
-"""The tables. Only the verbs beside this module read and write them."""
+"""The tables. Only the modules of this package read and write them."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -29,7 +29,7 @@ from models.schema.search_terms import SearchTerms
 
 
 class LocalizedText(TypeDecorator[str]):
-    """Text that may be :class:`i18n.messages.Message`: kept with the words it was made of, for each language."""
+    """Text that may be :class:`i18n.messages.Message`: stored with its template and values, for each language."""
 
     impl = JSONB
     cache_ok = True
@@ -42,7 +42,7 @@ class LocalizedText(TypeDecorator[str]):
 
 
 class LocalizedTexts(TypeDecorator[tuple[str, ...]]):
-    """Several of these."""
+    """A list of such texts."""
 
     impl = JSONB
     cache_ok = True
@@ -55,7 +55,7 @@ class LocalizedTexts(TypeDecorator[tuple[str, ...]]):
 
 
 class Base(DeclarativeBase):
-    """The tables. Text needs no length, instants carry a zone, dictionaries are JSON."""
+    """The base of the tables. Text has no length, instants have a time zone, dictionaries are JSON."""
 
     type_annotation_map: ClassVar[dict[Any, Any]] = {
         str: Text,
@@ -80,7 +80,7 @@ class KeyedByLane:
 
 
 class ConnectionRow(Base):
-    """One company's pair of systems. ``secrets`` is encrypted, ``token_hash`` finds the webhook's address.
+    """One company's pair of systems. ``secrets`` is encrypted, ``token_hash`` identifies the webhook's address.
 
     ``paused_by`` is who said so, empty for the bridge itself. ``consecutive_failures`` counts unavailable
     answers in a row, ``outage_since`` is when they began, ``breaker_open_until`` when the next one may be
@@ -138,7 +138,7 @@ class ConnectionRow(Base):
 
 
 class LaneRow(KeyedByLane, Base):
-    """Who has a lane in hand, and until when; ``synced_at`` is when a record of it came across last."""
+    """The lease of a lane; ``synced_at`` is when a record of it was last synced."""
 
     __tablename__ = "lanes"
 
@@ -148,7 +148,7 @@ class LaneRow(KeyedByLane, Base):
 
 
 class WebhookActivityRow(KeyedByLane, Base):
-    """When Moment last told of a record of this kind, to the minute, at the webhook's present address."""
+    """When Moment's last webhook for this entity type came to the present address, to the minute."""
 
     __tablename__ = "webhook_activity"
 
@@ -158,17 +158,16 @@ class WebhookActivityRow(KeyedByLane, Base):
 class SyncJobRow(RecordSummaryColumns, Base):
     """The inbox: one row for a record, however often it changes.
 
-    ``revision`` counts what was received and ``leased_revision`` what the last worker saw of it: where they
-    differ at the end of an attempt, the record is looked at again. It is tried at ``due_at``, whatever its
-    state. ``failed_attempts`` and ``worker_crashes`` count failed attempts and vanished workers in a row;
-    ``outcome_unknown`` says that the last attempt may have saved something, ``unfinished_since`` when it last
-    became pending. :mod:`models.inbox.transitions` says what becomes of these. ``sent_as`` is how an invoice was
-    posted last, ``ledger`` or ``draft``, and ``sent_vat`` how its VAT was sent, both written before the call.
-    ``reminders`` counts the mails since ``needs_attention_since``, when it began to need a person.
-    ``search_terms`` are what it is found by: its name and its numbers in both systems.
-    ``dismissal_reason`` is what the person said who closed it; what was wrong stays beside it. ``warnings`` are
-    those of the last attempt that said anything of them. ``updated_at`` is when an event last happened to the job;
-    None where none has since it is noted, and then it is the later of ``received_at`` and ``completed_at``.
+    ``revision`` counts what was received, and ``leased_revision`` is what the last worker saw: if they differ
+    after an attempt, the record is tried again. It is tried at ``due_at``, whatever its state. ``failed_attempts``
+    and ``worker_crashes`` count in a row. ``outcome_unknown`` says that the last attempt may have saved something,
+    ``unfinished_since`` when the job last became pending; :mod:`models.inbox.transitions` decides on these.
+    ``sent_as`` is how an invoice was last posted, ``ledger`` or ``draft``, and ``sent_vat`` how its VAT was sent;
+    both are written before the call. ``reminders`` counts the mails since ``needs_attention_since``.
+    ``search_terms`` are the words and numbers that find it: its name and its numbers in both systems.
+    ``dismissal_reason`` is what the person wrote who dismissed it; the last message stays beside it. ``warnings``
+    are those of the last attempt that set them. ``updated_at`` is the last event of the job. It is None if that
+    was before it was recorded; then it is the later of ``received_at`` and ``completed_at``.
     """
 
     __tablename__ = "sync_jobs"
@@ -243,7 +242,7 @@ class SyncJobRow(RecordSummaryColumns, Base):
 
 
 class AttemptRow(Base):
-    """One try with its outcome; ``calls`` tells each call: its operation, request and response."""
+    """One attempt with its outcome; ``calls`` holds the operation, request and response of each call."""
 
     __tablename__ = "attempts"
 
@@ -259,9 +258,9 @@ class AttemptRow(Base):
 
 
 class StatisticsRow(Base):
-    """What became of a connection's attempts in an hour or a day of Oslo (``granularity``), which ``starts_at``.
+    """The attempts of a connection in an hour or a day of Oslo (``granularity``) from ``starts_at``, by outcome.
 
-    ``total_seconds`` adds up the time from event to outcome of those synced, ``max_seconds`` is the longest.
+    ``total_seconds`` is the sum of the times from event to outcome of those synced, ``max_seconds`` the longest.
     """
 
     __tablename__ = "statistics"
@@ -279,9 +278,9 @@ class StatisticsRow(Base):
 
 
 class LinkRow(Base):
-    """This Moment record is that 24SevenOffice record; ``fingerprint`` is the hash of what was sent last.
+    """This Moment record is that 24SevenOffice record; ``fingerprint`` is the hash of what was last sent.
 
-    ``replaced_number`` is the customer number that Moment had when the one of 24SevenOffice was returned to it.
+    ``replaced_number`` is the customer number in Moment before the one of 24SevenOffice was returned to it.
     """
 
     __tablename__ = "links"
@@ -301,9 +300,9 @@ class LinkRow(Base):
 
 
 class FormerLinkRow(Base):
-    """A link that was set aside: the connection was for another company or client then, or may have been.
+    """A link that was set aside, as the connection was, or may have been, for another company or client.
 
-    ``moment_company`` is the one that it was for. Of those that an earlier version set aside, neither it nor the
+    ``moment_company`` is that company. For links set aside by an earlier version, neither it nor the
     ``fingerprint`` is known.
     """
 
@@ -319,7 +318,7 @@ class FormerLinkRow(Base):
 
 
 class FileRow(Base):
-    """This document of a voucher has been brought to that expense in Moment, under this name."""
+    """This file of a voucher was uploaded to that expense in Moment, under this name."""
 
     __tablename__ = "files"
 
@@ -333,9 +332,9 @@ class FileRow(Base):
 class CursorRow(KeyedByLane, Base):
     """How far an entity type of a connection has been polled.
 
-    ``polled_at`` is when a poll went through last, ``failing_since`` when one first did not after that,
-    ``failures`` how many did not in a row, ``problem`` what was wrong, and ``failure_alerted`` says that an alert
-    was sent.
+    ``polled_at`` is the last poll that succeeded, ``failing_since`` the first that failed after it, ``failures``
+    the number that failed in a row, ``problem`` the last error, and ``failure_alerted`` says that an alert was
+    sent.
     """
 
     __tablename__ = "cursors"
@@ -349,7 +348,7 @@ class CursorRow(KeyedByLane, Base):
 
 
 class VatCheckRow(Base):
-    """What is known of a VAT code that a connection posts with, by the first voucher that had it.
+    """The status of a VAT code that a connection posts with, by the first voucher that had it.
 
     ``way`` is how the VAT was sent, ``record_id`` the invoice of that voucher.
     """
@@ -365,9 +364,9 @@ class VatCheckRow(Base):
 
 
 class AlertRow(Base):
-    """What one address is told, gathered with others into a mail; ``status`` says how that ended.
+    """An alert to one address, which is sent in a mail with others; ``status`` is how that ended.
 
-    It is about a connection, or about the account of the user with that address where ``connection_id`` is None.
+    It is about a connection, or, if ``connection_id`` is None, about the account of the user with that address.
     """
 
     __tablename__ = "alerts"
@@ -394,10 +393,10 @@ class AlertRow(Base):
 
 
 class OperationRow(Base):
-    """What a page asked of a remote system, which a worker does; ``result`` is None until it is done.
+    """An operation that a page asked for, run by a worker; ``result`` is None until it is done.
 
-    ``secrets`` is what was typed to try it and is not saved, encrypted, kept until then only. ``progress`` tells
-    how far one has come that goes on for long.
+    ``secrets`` holds the encrypted input that is not saved, until there is a result. ``progress`` is how far a
+    long one has come.
     """
 
     __tablename__ = "operations"
@@ -416,7 +415,7 @@ class OperationRow(Base):
 
 
 class AuditRow(Base):
-    """Who did what and when: to a connection or one of its changes, or to the users; never a secret value."""
+    """Who did what and when: to a connection or one of its jobs, or to users; never a secret value."""
 
     __tablename__ = "audit_log"
     __table_args__ = (
@@ -433,7 +432,7 @@ class AuditRow(Base):
 
 
 class MissedWebhookRow(Base):
-    """A poll was the first to tell of what was modified then in this record of Moment."""
+    """A poll was the first to find this modification of this record of Moment."""
 
     __tablename__ = "missed_webhooks"
     __table_args__ = (Index("missed_webhooks_detected", "detected_at"),)
@@ -446,7 +445,7 @@ class MissedWebhookRow(Base):
 
 
 class NightlyPollRow(KeyedByLane, Base):
-    """Up to when the nightly polls of a lane have looked."""
+    """How far the nightly polls of a lane have looked."""
 
     __tablename__ = "nightly_polls"
 
@@ -454,9 +453,9 @@ class NightlyPollRow(KeyedByLane, Base):
 
 
 class RestoredLaneRow(KeyedByLane, Base):
-    """This lane was restored from a backup: what it receives is in doubt until its cursor is past that instant.
+    """This lane was restored from a backup: outcomes are unknown until its cursor is past that instant.
 
-    The row stays: what another record needs may have come across in those days without being polled again.
+    The row stays: a record that another one needs may have been synced in those days without being polled again.
     """
 
     __tablename__ = "restored_lanes"
@@ -465,7 +464,7 @@ class RestoredLaneRow(KeyedByLane, Base):
 
 
 class BackupRow(Base):
-    """A backup that was restored for a try and found whole; deploy/backup/backup.sh writes it."""
+    """A backup that was restored as a test and found complete; deploy/backup/backup.sh writes it."""
 
     __tablename__ = "backups"
 
@@ -493,7 +492,7 @@ class MatchQuestionRow(Base):
 
 
 class AcceptanceRow(Base):
-    """This difference is known: ``key`` tells what it is about, ``fingerprint`` what is wrong with it."""
+    """A discrepancy accepted as known: ``key`` is its subject, ``fingerprint`` its details."""
 
     __tablename__ = "accepted_discrepancies"
 
@@ -506,12 +505,12 @@ class AcceptanceRow(Base):
 
 
 class UserRow(Base):
-    """Who may see the pages; ``everywhere`` gives all connections, else they are in :class:`GrantRow`.
+    """A user of the pages. ``everywhere`` gives all connections, otherwise they are in :class:`GrantRow`.
 
-    ``subject`` is who they are to the OpenID provider, ``password_hash`` argon2's; a user has one or both.
-    One whose ``password_is_temporary`` must choose another before anything else. ``factor_secret`` is encrypted,
-    and None where there is no second factor; ``factor_used`` is the period of the last code that was taken, and
-    ``wrong_codes`` counts those that were refused since then.
+    ``subject`` identifies them at the OpenID provider, ``password_hash`` is argon2's; a user has one or both. If
+    ``password_is_temporary``, they must choose another before anything else. ``factor_secret`` is encrypted, None
+    without a second factor; ``factor_used`` is the period of the last accepted code, and ``wrong_codes`` counts
+    the refused ones since then.
     """
 
     __tablename__ = "users"
@@ -539,7 +538,7 @@ class GrantRow(Base):
 
 
 class RecoveryCodeRow(Base):
-    """A code that stands in for the second factor, once."""
+    """A code that replaces the second factor, once."""
 
     __tablename__ = "recovery_codes"
 
@@ -548,7 +547,7 @@ class RecoveryCodeRow(Base):
 
 
 class DeviceRow(Base):
-    """A browser that a user has signed in from, known by the hash of what a cookie holds."""
+    """A browser that a user has signed in from, identified by the hash of its cookie."""
 
     __tablename__ = "devices"
 
@@ -558,10 +557,10 @@ class DeviceRow(Base):
 
 
 class SessionRow(Base):
-    """Somebody who is signed in, or who ``awaits_code``: they have given the password and not the second factor.
+    """The session of a user who is signed in, or who ``awaits_code``: the second factor, after the password.
 
-    ``device`` says in a few words what they use, and ``confirmed_at`` is when they last proved who they are.
-    ``notice`` is what the next page tells them once.
+    ``device`` describes their browser in a few words, and ``confirmed_at`` is when they last proved who they are.
+    ``notice`` is shown once, on the next page.
     """
 
     __tablename__ = "sessions"
@@ -581,7 +580,7 @@ class SessionRow(Base):
 class FailedSignInRow(Base):
     """A sign-in to the account with this ``email`` that was refused or is being tried.
 
-    Those that were right are counted here too, under the number of their user in place of the ``email``.
+    Successful ones are counted here too, under the id of their user in place of the ``email``.
     """
 
     __tablename__ = "failed_sign_ins"

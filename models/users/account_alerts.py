@@ -1,4 +1,4 @@
-"""What users are told by mail of their own account: what somebody might do who has got into it."""
+"""Mails to users about their own account, about actions that an intruder might take."""
 
 from datetime import datetime
 

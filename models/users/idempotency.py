@@ -1,4 +1,4 @@
-"""Requests that are done once, however often they are sent: known by a key that the program chooses."""
+"""Idempotent requests: repeated by a program with the same key, they are done once."""
 
 import hashlib
 import json
@@ -17,18 +17,18 @@ from models.database import Database
 from models.schema.api_tables import IdempotencyKeyRow
 
 KEPT_FOR = timedelta(hours=24)
-"""How long the answer to a request is repeated."""
+"""How long the response to a request is repeated."""
 
 MAX_KEYS = 10_000
-"""Requests of a token whose answers are kept."""
+"""Requests of a token whose responses are kept."""
 
 ABANDONED_AFTER = timedelta(minutes=2)
-"""When a request without an answer is taken to have died with its process: longer than any takes."""
+"""When a request without a response counts as lost with its process: longer than any takes."""
 
 BATCH_SIZE = 500
 
 PURPOSE = "idempotency_keys.response"
-"""What an answer is encrypted for, with its token and key: it may hold a secret that is shown once."""
+"""The encryption purpose of a response, beside its token and key: it may hold a secret that is shown once."""
 
 
 class KeyReusedError(Exception):
@@ -36,16 +36,16 @@ class KeyReusedError(Exception):
 
 
 class KeyInUseError(Exception):
-    """The same request is still being answered."""
+    """The same request is still being worked on."""
 
 
 class TooManyKeysError(Exception):
-    """Answers to ``MAX_KEYS`` requests of the token are kept already."""
+    """Responses to ``MAX_KEYS`` requests of the token are kept already."""
 
 
 @dataclass(frozen=True, slots=True)
 class RequestKey:
-    """A request as a program names it: by its token, and hashes of a key of its own and of what it asks."""
+    """A request, identified by its token and the hashes of its key and its content."""
 
     token_id: int
     key: str
@@ -65,7 +65,7 @@ class IdempotencyKeys:
         self._vault = vault
 
     def begin(self, request: RequestKey, *, now: datetime) -> str | None:
-        """Note that a request is being worked on; where it was answered before, return that answer.
+        """Save that a request is being worked on; if it was answered before, return that response.
 
         Raises KeyReusedError, KeyInUseError or TooManyKeysError.
         """
@@ -80,7 +80,7 @@ class IdempotencyKeys:
             if session.scalar(put.returning(row.key)):
                 kept = select(func.count()).where(row.token_id == request.token_id)
                 if session.scalars(kept).one() > MAX_KEYS:
-                    raise TooManyKeysError  # which undoes this one
+                    raise TooManyKeysError  # rolls back the insert
                 return None
             known = session.execute(select(row.fingerprint, row.response).where(*mine)).one_or_none()
         if known is None:  # it failed just now, and may be sent again
@@ -93,20 +93,20 @@ class IdempotencyKeys:
             raise KeyInUseError from None
 
     def complete(self, request: RequestKey, response: str, connections: Collection[int] = ()) -> None:
-        """Keep the answer to a request, with the ids of the connections that it tells of."""
+        """Save the response to a request, with the ids of the connections that it is about."""
         response = json.dumps({"response": response, "connections": sorted(connections)})
         locked = self._vault.encrypt(response, PURPOSE, request.token_id, request.key)
         self._database.execute(update(IdempotencyKeyRow).where(*self._of(request)).values(response=locked))
 
     def forget(self, request: RequestKey) -> None:
-        """Let a request that came to nothing be sent again."""
+        """Delete a request that came to nothing, so that it may be repeated."""
         self._database.execute(delete(IdempotencyKeyRow).where(*self._of(request)))
 
     def delete_old(self, *, now: datetime) -> None:
         self._database.execute(delete(IdempotencyKeyRow).where(IdempotencyKeyRow.started_at <= now - KEPT_FOR))
 
     def forget_connection(self, connection_id: int) -> None:
-        """Forget the answers about a connection: what they name is erased. What no key opens goes after a day."""
+        """Delete the responses about an erased connection. Those that no key decrypts are deleted after a day."""
         row = IdempotencyKeyRow
         answered = select(row.token_id, row.key, row.response).where(row.response.is_not(None))
         with self._database.transaction() as session:
@@ -116,7 +116,7 @@ class IdempotencyKeys:
                         session.execute(delete(row).where(row.token_id == token_id, row.key == key))
 
     def rotate_keys(self) -> None:
-        """Encrypt the answers anew; what no key opens stays as it is until it is deleted a day later."""
+        """Encrypt the responses again; those that no key decrypts stay until they are deleted a day later."""
         answered = select(IdempotencyKeyRow).where(IdempotencyKeyRow.response.is_not(None))
         with self._database.transaction() as session:
             for row in session.scalars(answered.with_for_update()):

@@ -1,4 +1,4 @@
-"""Passwords: chosen as NIST SP 800-63B advises, hashed by argon2 with the library's present parameters.
+"""Passwords: checked as NIST SP 800-63B advises, hashed by argon2 with the library's current parameters.
 
 Older hashes are renewed at sign-in.
 """
@@ -20,21 +20,21 @@ from argon2.exceptions import VerifyMismatchError
 from i18n.messages import msg
 
 MIN_LENGTH, MAX_LENGTH = 15, 200
-"""Characters of a password; which ones is for people to say."""
+"""The length of a password, in characters; which characters is up to people."""
 
 MIN_GUESSES = 10**8
-"""Tries that it must take somebody who begins with the commonest passwords, and with what is known of the user."""
+"""Guesses that it must take an attacker who starts with common passwords and what is known of the user."""
 
 JUDGED_LENGTH = 20
-"""Characters of which that is judged: of more, a hostile mixture would take seconds."""
+"""Characters of a password whose strength is estimated: a longer hostile one would take seconds."""
 
 OWN_WORDS = ("moment", "24sevenoffice")
 
 AT_ONCE, IN_LINE = 2, 12
-"""Passwords that a process hashes at once, at 64 MiB each, and threads that it lets work at or wait for one."""
+"""Passwords that a process hashes at once, at 64 MiB each, and threads that may hash or wait to."""
 
 NICENESS = 10
-"""Of the threads that hash: each hash keeps every core busy for a tenth of a second, and webhooks go first."""
+"""Nice value of the hashing threads: a hash uses every core for a tenth of a second, and webhooks go first."""
 
 EASILY_GUESSED = msg(
     "This password is too easy to guess: it is common, follows a simple pattern or is based on the email address."
@@ -45,7 +45,7 @@ _at_once, _in_line = BoundedSemaphore(AT_ONCE), BoundedSemaphore(IN_LINE)
 
 
 def _stand_back() -> None:
-    with suppress(OSError):  # elsewhere than on Linux a thread has no priority of its own
+    with suppress(OSError):  # only on Linux a thread has its own priority
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
 
 
@@ -53,11 +53,11 @@ _threads = ThreadPoolExecutor(AT_ONCE, "passwords", _stand_back)
 
 
 class TooManyPasswordsError(Exception):
-    """More passwords are to be hashed than a process can; nothing was looked at or changed."""
+    """Too many passwords are being hashed already; nothing was checked or changed."""
 
 
 class InvalidInputError(ValueError):
-    """What was given cannot be taken; ``errors`` says why, by the names of the fields."""
+    """The input is invalid; ``errors`` says why, by field."""
 
     def __init__(self, **errors: str) -> None:
         super().__init__(" ".join(errors.values()))
@@ -66,7 +66,7 @@ class InvalidInputError(ValueError):
 
 @contextmanager
 def gather(errors: dict[str, str]) -> Iterator[None]:
-    """Keep what is refused in the block, so that a person learns everything that is wrong at once."""
+    """Collect the errors that are raised in the block, so that a person sees all of them at once."""
     try:
         yield
     except InvalidInputError as error:
@@ -74,21 +74,21 @@ def gather(errors: dict[str, str]) -> Iterator[None]:
 
 
 def refuse(errors: Mapping[str, str]) -> None:
-    """Raise InvalidInputError where something was gathered."""
+    """Raise InvalidInputError if there are errors."""
     if errors:
         raise InvalidInputError(**errors)
 
 
 def hash_new(password: str, *, email: str) -> str:
-    """Hash a password that somebody chose for the user with this address. Raises as :func:`check` does."""
+    """Hash a password chosen for the user with this address. Raises as :func:`check` does."""
     check(password, email=email)
     return hash_password(password)
 
 
 def check(password: str, *, email: str) -> None:
-    """Refuse what may not be the password of the user with this address.
+    """Refuse a password that the user with this address may not have.
 
-    Raises InvalidInputError where it is too short, too long or easily guessed, and TooManyPasswordsError.
+    Raises InvalidInputError if it is too short, too long or easily guessed, and TooManyPasswordsError.
     """
     if not MIN_LENGTH <= len(password) <= MAX_LENGTH:
         wrong = msg("Passwords must have {fewest} to {most} characters.", fewest=MIN_LENGTH, most=MAX_LENGTH)
@@ -105,8 +105,8 @@ def hash_password(password: str) -> str:
 
 
 def verify(password_hash: str | None, password: str) -> bool:
-    """Return whether this is the password; it takes as long where there is none. Raises TooManyPasswordsError."""
-    if len(password) > MAX_LENGTH:  # nobody has one; it takes as long nonetheless
+    """Return whether this is the password, in the same time if there is none. Raises TooManyPasswordsError."""
+    if len(password) > MAX_LENGTH:  # never a valid one; take the same time anyway
         password_hash, password = None, password[:MAX_LENGTH]
     expected = password_hash or _dummy_hash()
     try:
@@ -127,7 +127,7 @@ def generate() -> str:
 
 @contextmanager
 def _turn() -> Iterator[None]:
-    """Wait for a turn to hash, in a line that is short enough to leave threads for everything else."""
+    """Wait for a turn to hash, in a queue short enough to leave threads for everything else."""
     if not _in_line.acquire(blocking=False):
         raise TooManyPasswordsError
     try:
@@ -146,7 +146,7 @@ def _is_easily_guessed(password: str, email: str) -> bool:
 
 
 def _plain(password: str) -> str:
-    """Make one of the ways in which keyboards write the same letter."""
+    """Unify the ways in which keyboards write the same letter."""
     return unicodedata.normalize("NFKC", password)
 
 

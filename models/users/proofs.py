@@ -1,6 +1,6 @@
-"""What somebody has shown to be themselves, and whether it still holds where something is written because of it.
+"""The proof of a user's identity, and whether it still holds when something is written because of it.
 
-Checking a password takes a while, and meanwhile it may be changed, its user disabled or their session ended.
+Checking a password takes a while. Meanwhile the password may be changed, the user disabled or the session ended.
 """
 
 from dataclasses import dataclass, field
@@ -14,9 +14,9 @@ from models.schema.tables import SessionRow, UserRow
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """What a user has shown: the password with this hash, or the session that they are in, or both.
+    """The proof of a user: the password with this hash, or their session, or both.
 
-    ``has_factor`` is whether a second factor was asked of them when they gave the password.
+    ``has_factor`` is whether they had a second factor when they gave the password.
     """
 
     user_id: int
@@ -26,11 +26,11 @@ class Proof:
 
 
 class OutdatedProofError(Exception):
-    """What was shown holds no more; nothing was changed."""
+    """The proof no longer holds; nothing was changed."""
 
 
 def expect(session: Session, proof: Proof) -> UserRow:
-    """Lock the user whose proof this is until the transaction ends, so that it holds as long.
+    """Lock the user of this proof until the transaction ends, so that the proof holds as long.
 
     Raises OutdatedProofError.
     """
@@ -45,9 +45,9 @@ def expect(session: Session, proof: Proof) -> UserRow:
 
 
 def expect_session(session: Session, session_id: int | None) -> None:
-    """Keep a session from ending until the transaction does; None is that of the command line.
+    """Keep a session from ending before the transaction does; None stands for the command line.
 
-    Raises OutdatedProofError where it has ended. Users are locked before sessions.
+    Raises OutdatedProofError if it has ended. Users are locked before sessions.
     """
     if session_id is None:
         return

@@ -1,4 +1,4 @@
-"""Who may see the pages: added, changed and disabled, each of it noted in the audit."""
+"""Users of the pages: adding, changing and disabling them, each with an audit entry."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -29,11 +29,11 @@ EMAIL_TAKEN = msg("A user with this email address already exists.")
 
 
 class UnknownUserError(LookupError):
-    """There is no such user."""
+    """The user does not exist."""
 
 
 class LastAdministratorError(InvalidInputError):
-    """Nobody would be left who may manage users."""
+    """No user would be left who may manage users."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -52,10 +52,9 @@ class Rights:
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """Somebody who may sign in unless they are ``disabled``; without a password they do by OpenID Connect only.
+    """A user, who may sign in unless ``disabled``; without a password, by OpenID Connect only.
 
-    One whose ``password_is_temporary`` has it from somebody else. ``has_factor`` says that the password alone does
-    not let them in.
+    If ``password_is_temporary``, somebody else has set it. If ``has_factor``, the password alone is not enough.
     """
 
     id: int
@@ -73,22 +72,22 @@ class User:
 
     @property
     def is_operator(self) -> bool:
-        """Whether they may try again, close, pause and resume."""
+        """Whether they may retry, dismiss, pause and resume."""
         return self.rights.role.covers(Role.OPERATOR)
 
     @property
     def is_administrator(self) -> bool:
-        """Whether they may change the settings of the connections that they see."""
+        """Whether they may change the settings of the connections in their scope."""
         return self.rights.role.covers(Role.ADMINISTRATOR)
 
     @property
     def sees_many(self) -> bool:
-        """Whether they see more connections than one, so that lists must say which."""
+        """Whether they see more than one connection, so that lists have to name it."""
         return self.scope.connections is None or len(self.scope.connections) > 1
 
     @property
     def administers_all(self) -> bool:
-        """Whether they may also change users, add connections, and choose other books without the secret."""
+        """Whether they may also manage users, add connections, and change company without its secret."""
         return self.is_administrator and self.scope.connections is None
 
 
@@ -103,10 +102,10 @@ def add(  # noqa: PLR0913 - what is new about them, and who says so
     session_id: int | None = None,
     now: datetime,
 ) -> User:
-    """Add a user, who changes the password at the first sign-in; one without signs in by OpenID Connect only.
+    """Add a user. They change the password at the first sign-in; without one, they use OpenID Connect.
 
-    ``session_id`` is the session in which somebody does that. Raises InvalidInputError where the address is none
-    or taken, the password too short or too easily guessed, or a connection unknown; or OutdatedProofError.
+    ``session_id`` is the session of the actor. Raises InvalidInputError if the address is invalid or taken, the
+    password too short or easily guessed, or a connection unknown. Raises OutdatedProofError.
     """
     errors: dict[str, str] = {}
     row = UserRow(
@@ -158,7 +157,7 @@ def get_by_email(database: Database, email: str) -> User:
 
 
 def read(session: Session, row: UserRow) -> User:
-    """Read a user with what they may do, in the transaction that has found them."""
+    """Read a user with their rights, in the transaction that found them."""
     granted = None
     if not row.everywhere:
         granted = frozenset(session.scalars(select(GrantRow.connection_id).where(GrantRow.user_id == row.id)))
@@ -177,10 +176,10 @@ def all_users(database: Database) -> Sequence[User]:
 def update(
     database: Database, user_id: int, rights: Rights, *, actor: str, session_id: int | None = None, now: datetime
 ) -> None:
-    """Give a user another role or other connections.
+    """Change the role or the connections of a user.
 
-    ``session_id`` is the session in which somebody does that, here and below. Raises UnknownUserError,
-    InvalidInputError for an unknown connection, LastAdministratorError or OutdatedProofError.
+    ``session_id`` is the session of the actor, here and below. Raises UnknownUserError, InvalidInputError for an
+    unknown connection, LastAdministratorError or OutdatedProofError.
     """
     errors: dict[str, str] = {}
     with database.transaction() as session:
@@ -199,9 +198,9 @@ def update(
 
 
 def disable(database: Database, user_id: int, *, actor: str, session_id: int | None = None, now: datetime) -> None:
-    """Shut a user out, at once.
+    """Disable a user and end their sessions.
 
-    Raises UnknownUserError, OutdatedProofError, or LastAdministratorError where nobody would be left.
+    Raises UnknownUserError, OutdatedProofError, or LastAdministratorError if no administrator would be left.
     """
     with database.transaction() as session:
         row = _row(session, user_id)
@@ -215,7 +214,7 @@ def disable(database: Database, user_id: int, *, actor: str, session_id: int | N
 
 
 def enable(database: Database, user_id: int, *, actor: str, session_id: int | None = None, now: datetime) -> None:
-    """Let a user in again. Raises UnknownUserError or OutdatedProofError."""
+    """Enable a user again. Raises UnknownUserError or OutdatedProofError."""
     with database.transaction() as session:
         row = _row(session, user_id)
         expect_session(session, session_id)
@@ -239,10 +238,9 @@ def sign_out(
 def set_password(
     database: Database, user_id: int, password: str, *, actor: str, session_id: int | None = None, now: datetime
 ) -> None:
-    """Give a user another password, to be changed at the next sign-in, and end their sessions.
+    """Set a user's password, to be changed at the next sign-in, and end their sessions.
 
-    ``session_id`` is the session in which somebody does that.
-    Raises UnknownUserError, InvalidInputError or OutdatedProofError.
+    ``session_id`` is the session of the actor. Raises UnknownUserError, InvalidInputError or OutdatedProofError.
     """
     password_hash = passwords.hash_new(password, email=get(database, user_id).email)
     with database.transaction() as session:
@@ -256,7 +254,7 @@ def set_password(
 def choose_password(
     database: Database, user: User, password: str, proof: Proof, *, session_id: int, now: datetime
 ) -> None:
-    """Give a user the password that they chose, having proved that they know the present one; end other sessions.
+    """Set the password that a user chose, having proved that they know the present one; end their other sessions.
 
     Raises InvalidInputError or OutdatedProofError.
     """
@@ -270,25 +268,25 @@ def choose_password(
 
 
 def keep_password(database: Database, user_id: int) -> None:
-    """Let a user keep the password that they were given. Raises :class:`UnknownUserError`."""
+    """Let a user keep the temporary password. Raises :class:`UnknownUserError`."""
     with database.transaction() as session:
         _row(session, user_id).password_is_temporary = False
 
 
 def remove(session: Session, user_id: int) -> None:
-    """Remove a user, in the transaction of whoever erases them. Raises as :func:`disable` does."""
+    """Remove a user in the caller's transaction, which erases them. Raises as :func:`disable` does."""
     session.delete(_row(session, user_id))
     _expect_administrator(session)
 
 
 def set_language(database: Database, user_id: int, language: Language) -> None:
-    """Show a user the pages in a language. Raises :class:`UnknownUserError`."""
+    """Set the language in which a user sees the pages. Raises :class:`UnknownUserError`."""
     with database.transaction() as session:
         _row(session, user_id).language = language
 
 
 def note(session: Session, what: str, *, actor: str, now: datetime) -> None:
-    """Note in the audit log what somebody did to users, or about their own account."""
+    """Write an audit entry about users or the actor's own account."""
     add_entry(session, at=now, actor=actor, action=what)
 
 
@@ -300,7 +298,7 @@ def _address(email: str) -> str:
 
 
 def _row(session: Session, user_id: int) -> UserRow:
-    """Read a user for a change; all are locked, so that two cannot take each other's rights away at once."""
+    """Read a user for a change, and lock all users, so that two administrators cannot remove each other."""
     rows = session.scalars(select(UserRow).order_by(UserRow.id).with_for_update())
     row = next((each for each in rows if each.id == user_id), None)
     if row is None:
@@ -309,7 +307,7 @@ def _row(session: Session, user_id: int) -> UserRow:
 
 
 def _known(session: Session, scope: Scope) -> frozenset[int]:
-    """Return the connections that a scope lists, none for all. Raises InvalidInputError where one is unknown."""
+    """Return the connections of a scope, none if it is all. Raises InvalidInputError if one is unknown."""
     if scope.connections is None:
         return frozenset()
     known = frozenset(session.scalars(select(ConnectionRow.id).where(ConnectionRow.id.in_(scope.connections))))

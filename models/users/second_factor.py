@@ -1,4 +1,4 @@
-"""The second factor: the codes of an app (TOTP, RFC 6238), and recovery codes that stand in for it, each once."""
+"""The second factor: codes of an app (TOTP, RFC 6238), and recovery codes that replace them, each once."""
 
 import secrets
 from base64 import b32encode
@@ -22,15 +22,15 @@ from models.users.proofs import OutdatedProofError, Proof, expect, expect_sessio
 from models.users.repository import User
 
 ISSUER = "Moment - 24SevenOffice"
-"""What the app calls this installation."""
+"""The name of this installation in the app."""
 
 NEIGHBOURS = 1
-"""Periods of half a minute by which the clock of a phone may be wrong."""
+"""Periods of half a minute by which a phone's clock may be wrong."""
 
 PURPOSE = "users.factor_secret"
 
 MAX_WRONG_CODES = 50
-"""Codes in a row that are refused; then the app's count no more, so that they cannot be guessed with patience."""
+"""Wrong codes in a row after which the app's codes are refused, so that they cannot be guessed."""
 
 RECOVERY_CODES, RECOVERY_BYTES, GROUP = 10, 15, 6
 
@@ -40,14 +40,14 @@ class WrongCodeError(Exception):
 
 
 def offer(vault: Vault, user: User) -> str:
-    """Make the secret of a second factor that nobody has yet, encrypted for a form of this user."""
+    """Return a new secret, encrypted for a form of this user; it is not in use yet."""
     return _seal(vault, user.id, random_base32())
 
 
 def app_key(vault: Vault, user: User, offered: str) -> tuple[str, str]:
-    """Return an offered secret as a person types it into the app, and as the address that a QR code holds.
+    """Return an offered secret as a person types it into the app, and as the URI of a QR code.
 
-    Raises InvalidToken where it was not offered to this user.
+    Raises InvalidToken if it was not offered to this user.
     """
     secret = _open(vault, user.id, offered)
     return secret, TOTP(secret, name=user.email, issuer=ISSUER).provisioning_uri()
@@ -63,10 +63,10 @@ def set_up(  # noqa: PLR0913 - what their app shows, and where they show it
     session_id: int | None = None,
     now: datetime,
 ) -> Sequence[str]:
-    """Ask this user for a second factor from now on, and return the recovery codes, known to nobody else.
+    """Require a second factor of this user from now on. Return the recovery codes, which are not stored in clear.
 
-    ``session_id`` is the session in which they wish it. Raises OutdatedProofError where that has ended,
-    WrongCodeError where the code does not show that their app knows the offered secret, or InvalidToken.
+    ``session_id`` is the user's session. Raises OutdatedProofError if it has ended, WrongCodeError if the code
+    does not show that the app has the offered secret, or InvalidToken.
     """
     period = _period(_open(vault, user.id, offered), code, now)
     with database.transaction() as session:
@@ -80,7 +80,7 @@ def set_up(  # noqa: PLR0913 - what their app shows, and where they show it
 
 
 def accepts(database: Database, vault: Vault, user_id: int, code: str, *, now: datetime) -> bool:
-    """Return whether this is a code of the user's app or a recovery code; it counts from now on as used."""
+    """Return whether this is a valid code of the user's app or a recovery code, and mark it as used."""
     with database.transaction() as session:
         row = session.get(UserRow, user_id, with_for_update=FOR_NO_KEY_UPDATE)
         if row is None or row.factor_secret is None:
@@ -93,9 +93,9 @@ def accepts(database: Database, vault: Vault, user_id: int, code: str, *, now: d
 def new_recovery_codes(
     database: Database, user: User, *, session_id: int | None = None, now: datetime
 ) -> Sequence[str]:
-    """Return recovery codes in the place of those that there were.
+    """Replace the recovery codes and return the new ones.
 
-    Raises OutdatedProofError, also where there is no second factor any more.
+    Raises OutdatedProofError, also if there is no second factor any more.
     """
     with database.transaction() as session:
         if expect(session, Proof(user.id, session_id=session_id)).factor_secret is None:
@@ -110,7 +110,7 @@ def recovery_codes_left(database: Database, user_id: int) -> int:
 
 
 def remove(database: Database, user: User, *, session_id: int, now: datetime) -> None:
-    """Ask a user for no second factor any more, as they wish; nothing is done or told where there is none.
+    """Remove the user's own second factor; without one, nothing happens.
 
     Raises OutdatedProofError.
     """
@@ -124,9 +124,9 @@ def remove(database: Database, user: User, *, session_id: int, now: datetime) ->
 
 
 def reset(database: Database, user_id: int, *, actor: str, session_id: int | None = None, now: datetime) -> None:
-    """Take the second factor from a user who has lost it, and sign them out; nothing is done where there is none.
+    """Remove the second factor of a user who has lost it, and end their sessions; without one, nothing happens.
 
-    ``session_id`` is the session in which somebody does that. Raises users.UnknownUserError or OutdatedProofError.
+    ``session_id`` is the session of the actor. Raises users.UnknownUserError or OutdatedProofError.
     """
     user = users.get(database, user_id)
     with database.transaction() as session:
@@ -142,7 +142,7 @@ def reset(database: Database, user_id: int, *, actor: str, session_id: int | Non
 
 
 def rotate_keys(database: Database, vault: Vault) -> Sequence[str]:
-    """Encrypt all secrets anew with the newest key; returns the e-mail addresses of those that no key opens."""
+    """Encrypt all secrets again with the newest key; return the e-mail addresses of those that no key decrypts."""
     unreadable = []
     with database.transaction() as session:
         known = select(UserRow).where(UserRow.factor_secret.is_not(None)).order_by(UserRow.id)
@@ -187,7 +187,7 @@ def _remove(session: Session, row: UserRow) -> None:
 
 
 def _period(secret: str, code: str, now: datetime) -> int:
-    """Return which half a minute a code is for. Raises WrongCodeError for one of another time."""
+    """Return the period, of half a minute, of a code. Raises WrongCodeError for a code of another time."""
     try:
         digits, at = "".join(code.split()), int(now.timestamp())
         return TOTP(secret).verify_and_get_timecode(digits, for_time=at, valid_window=NEIGHBOURS)
@@ -200,5 +200,5 @@ def _seal(vault: Vault, user_id: int, secret: str) -> str:
 
 
 def _open(vault: Vault, user_id: int, sealed: str) -> str:
-    """Return a secret. Raises InvalidToken where it is that of another user, or none."""
+    """Decrypt a secret. Raises InvalidToken if it is another user's or none."""
     return vault.decrypt(sealed, PURPOSE, user_id)

@@ -1,6 +1,6 @@
-"""Who is signed in: sessions that end by themselves, and at once when their user changes.
+"""Sessions of signed-in users, which end by themselves, and at once when their user changes.
 
-A session is found by the hash of the token in a cookie, so that nobody who reads the database can use one.
+A session is found by the hash of the token in a cookie, so a reader of the database cannot use one.
 """
 
 import secrets
@@ -21,29 +21,29 @@ from models.users.proofs import Proof, expect
 from models.users.repository import User
 
 IDLE_TIMEOUT = timedelta(hours=12)
-"""A working day with its breaks; who comes back the next morning signs in again."""
+"""A working day with its breaks; the next morning, users sign in again."""
 
 MAX_SESSION_AGE = timedelta(days=7)
-"""However busy it was: a cookie that was stolen is of no use for longer."""
+"""The longest session, however busy: a stolen cookie is useless after that."""
 
 MAX_OPENID_SESSION_AGE = timedelta(days=1)
-"""Then the organization is asked anew whether they are still one of its own."""
+"""After this, the OpenID provider is asked again whether it still knows the user."""
 
 MAX_CODE_WAIT = timedelta(minutes=10)
 """How long after the password the second factor may be given."""
 
 CONFIRMED_FOR = timedelta(minutes=15)
-"""How long somebody who has proved who they are need not do so again."""
+"""How long a user who has proved who they are need not do so again."""
 
 SEEN_RESOLUTION = timedelta(minutes=1)
-"""How exactly it is known when somebody was seen, so that not every page writes to the database."""
+"""Precision of the time when a user was last seen, so that not every page writes to the database."""
 
 
 @dataclass(frozen=True, slots=True)
 class Beginning:
-    """How somebody signs in: from which ``device``, by their organization or by a password, as far as they are.
+    """How a user signs in: the ``device``, and whether by OpenID or by a password, as far as they have come.
 
-    ``proved_at`` is when the organization says that they have proved who they are; None where it does not.
+    ``proved_at`` is when the provider says that they proved who they are; None if it does not say.
     """
 
     device: str = ""
@@ -54,7 +54,7 @@ class Beginning:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """What the page at ``path`` tells once: by its ``code`` what was done, to how many, and how to undo it."""
+    """A notice that the page at ``path`` shows once: the ``code`` of what was done, the count, and its undo."""
 
     path: str
     code: str
@@ -64,7 +64,7 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class UserSession:
-    """A session of somebody who is signed in; instants in UTC."""
+    """A session of a signed-in user; instants in UTC."""
 
     id: int
     user: User
@@ -76,7 +76,7 @@ class UserSession:
     notice: Mapping[str, Any] | None
 
     def is_confirmed(self, now: datetime) -> bool:
-        """Return whether they have lately proved who they are."""
+        """Return whether they proved who they are lately."""
         return self.confirmed_at is not None and self.confirmed_at > now - CONFIRMED_FOR
 
 
@@ -89,10 +89,10 @@ def start(
     instead_of: str = "",
     proof: Proof | None = None,
 ) -> str:
-    """Sign a user in, and return the token of the new session, known to nobody else.
+    """Sign a user in, and return the token of the new session, of which only the hash is stored.
 
-    ``instead_of`` is the token of the session that they had before, which ends.
-    Raises OutdatedProofError where the ``proof`` for it holds no more.
+    ``instead_of`` is the token of their previous session, which ends. Raises OutdatedProofError if the ``proof``
+    no longer holds.
     """
     token, how = secrets.token_urlsafe(32), how or Beginning()
     row = SessionRow(
@@ -113,9 +113,9 @@ def start(
 
 
 def find(database: Database, token: str, *, now: datetime, awaiting_code: bool = False) -> UserSession | None:
-    """Return the session with this token; None where there is none, or it has ended.
+    """Return the session with this token; None if there is none or it has ended.
 
-    Somebody whose session is ``awaiting_code`` is not signed in, and only found as such.
+    A session that is ``awaiting_code`` is not signed in, and is found only if that is asked for.
     """
     with database.transaction() as session:
         found = session.execute(
@@ -134,7 +134,7 @@ def find(database: Database, token: str, *, now: datetime, awaiting_code: bool =
 
 
 def of_user(database: Database, user: User, *, now: datetime) -> Sequence[UserSession]:
-    """Return where somebody is signed in, the one that was seen last first."""
+    """Return the sessions of a user, last seen first."""
     query = (
         select(*SessionRow.__table__.c)
         .where(SessionRow.user_id == user.id, _holds(now), not_(SessionRow.awaits_code))
@@ -144,20 +144,20 @@ def of_user(database: Database, user: User, *, now: datetime) -> Sequence[UserSe
 
 
 def confirm(database: Database, session_id: int, proof: Proof, *, now: datetime) -> None:
-    """Note that somebody has just proved who they are. Raises OutdatedProofError."""
+    """Save that a user has just proved who they are. Raises OutdatedProofError."""
     with database.transaction() as session:
         expect(session, replace(proof, session_id=session_id))
         session.execute(update(SessionRow).where(SessionRow.id == session_id).values(confirmed_at=now))
 
 
 def leave_notice(database: Database, session_id: int, notice: Notice) -> None:
-    """Leave what is to be told, in place of what was left before."""
+    """Save a notice to be shown once, in place of an earlier one."""
     left = update(SessionRow).where(SessionRow.id == session_id).values(notice=asdict(notice))
     database.execute(left)
 
 
 def take_notice(database: Database, session_id: int, *, path: str) -> Notice | None:
-    """Return what is to be told on the page at ``path``, once."""
+    """Return the notice for the page at ``path``, once."""
     query = select(SessionRow).where(SessionRow.id == session_id, SessionRow.notice["path"].astext == path)
     with database.transaction() as session:
         row = session.scalar(query.with_for_update(key_share=True))
@@ -178,7 +178,9 @@ def end_one(database: Database, user_id: int, session_id: int) -> None:
 def end_others(database: Database, user_id: int, *, but: int) -> None:
     """End all sessions of a user but one."""
     with database.transaction() as session:
-        session.get(UserRow, user_id, with_for_update=FOR_NO_KEY_UPDATE)  # as whoever else ends more than one
+        session.get(
+            UserRow, user_id, with_for_update=FOR_NO_KEY_UPDATE
+        )  # as everything does that ends more than one
         session.execute(delete(SessionRow).where(SessionRow.user_id == user_id, SessionRow.id != but))
 
 
@@ -187,7 +189,7 @@ def delete_ended(database: Database, *, now: datetime) -> None:
 
 
 def _holds(now: datetime) -> ColumnElement[bool]:
-    """Say in SQL that a session has not ended by itself."""
+    """Return the SQL condition that a session has not expired."""
     return and_(
         SessionRow.seen_at > now - IDLE_TIMEOUT,
         SessionRow.created_at > now - MAX_SESSION_AGE,

@@ -1,4 +1,4 @@
-"""Signing in: by a password, or by what an OpenID provider says."""
+"""Sign-in by password or by an OpenID provider."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -19,7 +19,7 @@ from models.users.repository import User
 from models.users.sessions import Beginning
 
 DEVICE_KNOWN_FOR = timedelta(days=365)
-"""How long a browser that is not used is known."""
+"""How long an unused browser is remembered."""
 
 WRONG_PASSWORD = msg("Sign-in rejected: incorrect password")
 WRONG_CODE = msg("Sign-in rejected: incorrect code")
@@ -28,14 +28,14 @@ OUTDATED = msg("Sign-in rejected: the account was changed in the meantime")
 
 
 class SignInRefusedError(Exception):
-    """They may not come in; they are not told why, so that nobody learns who the users are."""
+    """The sign-in is refused, without a reason, so that it does not reveal who the users are."""
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who an OpenID provider says that somebody is: its name for them, and their address if it vouches for it.
+    """A person as an OpenID provider identifies them: its id, and their address if it vouches for that.
 
-    ``proved_at`` is when they proved that to it (UTC), None where it does not say.
+    ``proved_at`` is when they last proved who they are (UTC), None if it does not say.
     """
 
     issuer: str
@@ -45,25 +45,23 @@ class Identity:
 
 
 class OpenIdProvider(Protocol):
-    """An OpenID provider; both verbs raise SignInRefusedError, or UnavailableError where it does not answer."""
+    """An OpenID provider; both methods raise SignInRefusedError, or UnavailableError if it does not answer."""
 
     def begin(self, *, fresh: bool = False) -> tuple[str, dict[str, str]]:
-        """Return where to send somebody, and what to keep until they are back.
+        """Return where to redirect the user, and what to keep until they return.
 
-        ``fresh`` asks that they prove who they are, also where the provider knows them already.
+        ``fresh`` makes them prove who they are, even if the provider has a session.
         """
 
     def finish(self, code: str, *, kept: Mapping[str, str]) -> Identity:
-        """Return who has come back with this code, having begun with what was kept."""
+        """Return the person who returned with this code; ``kept`` is what :meth:`begin` returned."""
 
 
 def by_password(database: Database, email: str, password: str, *, address: str, now: datetime) -> Proof:
-    """Return the proof that this is a user's password; it takes as long for one whom nobody knows.
+    """Return the proof that this is a user's password, in the same time if there is no such user.
 
-    What is refused to a user stands in the audit log.
-
-    Where they have a second factor too, the attempt counts as refused until that is given.
-    Raises SignInRefusedError, throttle.TooManySignInsError where it was tried too often from ``address``, or
+    A refusal is written into the user's audit log. With a second factor, the attempt counts as refused until that
+    is given. Raises SignInRefusedError, throttle.TooManySignInsError after too many attempts from ``address``, or
     TooManyPasswordsError, which does not count.
     """
     caller = throttle.caller(email, address)
@@ -79,7 +77,7 @@ def by_password(database: Database, email: str, password: str, *, address: str, 
         raise
     if not (right and enabled) or user_id is None or password_hash is None:
         with database.transaction() as session:
-            throttle.keep(session, attempt)  # so that there is something to write for whoever is no user too
+            throttle.keep(session, attempt)  # so that an unknown user costs a write as well
             if user_id is not None:
                 users.note(session, WRONG_PASSWORD if enabled else DISABLED, actor=caller.email, now=now)
         raise SignInRefusedError("The password is not right.")
@@ -89,9 +87,9 @@ def by_password(database: Database, email: str, password: str, *, address: str, 
 
 
 def by_code(database: Database, vault: Vault, user: User, code: str, *, address: str, now: datetime) -> Proof:
-    """Take the second factor of a user whose password was right, or who is to confirm who they are.
+    """Accept the second factor of a user whose password was right, or who is to confirm who they are.
 
-    Raises SignInRefusedError, or throttle.TooManySignInsError where it was tried too often from ``address``.
+    Raises SignInRefusedError, or throttle.TooManySignInsError after too many attempts from ``address``.
     """
     caller = throttle.caller(user.email, address, user_id=user.id)
     attempt = throttle.record_attempt(database, caller, now=now)
@@ -103,7 +101,7 @@ def by_code(database: Database, vault: Vault, user: User, code: str, *, address:
 
 
 def begin(database: Database, proof: Proof, *, how: Beginning, instead_of: str, now: datetime) -> str:
-    """Begin a session as :func:`sessions.start` does. Raises SignInRefusedError where the proof holds no more."""
+    """Begin a session as :func:`sessions.start` does. Raises SignInRefusedError if the proof no longer holds."""
     try:
         return sessions.start(database, proof.user_id, now=now, how=how, instead_of=instead_of, proof=proof)
     except OutdatedProofError:
@@ -114,9 +112,9 @@ def begin(database: Database, proof: Proof, *, how: Beginning, instead_of: str, 
 def enter(
     database: Database, proof: Proof, *, how: Beginning, device_token: str, instead_of: str, now: datetime
 ) -> str:
-    """Sign a user in as :func:`begin` does, note it in the audit log, and mail them of a new device.
+    """Sign a user in as :func:`begin` does, with an audit entry, and a mail if the device is new.
 
-    ``device_token`` is what the browser has kept since it was used here first.
+    ``device_token`` is what the browser has kept since its first sign-in.
     """
     user_id, token = proof.user_id, begin(database, proof, how=how, instead_of=instead_of, now=now)
     with database.transaction() as session:
@@ -133,14 +131,14 @@ def enter(
 
 
 def forget_devices(database: Database, *, before: datetime) -> None:
-    """Forget the browsers that nobody has used since then."""
+    """Delete the browsers that were not used since then."""
     database.execute(delete(DeviceRow).where(DeviceRow.seen_at < before))
 
 
 def by_openid(database: Database, identity: Identity, *, now: datetime) -> int:
-    """Return the id of the user whom a provider names: by its own name for them, at first by their address.
+    """Return the id of the user that a provider names: by its id for them, the first time by their address.
 
-    Nobody becomes a user by signing in. Raises SignInRefusedError.
+    Signing in creates no user. Raises SignInRefusedError.
     """
     issuer, subject = f"{identity.issuer} ", f"{identity.issuer} {identity.subject}"
     known_here = UserRow.subject.startswith(issuer, autoescape=True)  # known elsewhere: the provider was changed
@@ -160,7 +158,7 @@ def by_openid(database: Database, identity: Identity, *, now: datetime) -> int:
 
 
 def _verify(database: Database, password_hash: str | None, password: str) -> tuple[bool, str | None]:
-    """Return whether this is the password, and its hash, anew where it was hashed in an older way."""
+    """Return whether this is the password, and its hash, renewed if it was made with older parameters."""
     if not passwords.verify(password_hash, password) or password_hash is None:
         return False, password_hash
     if not passwords.needs_rehash(password_hash):

@@ -1,4 +1,4 @@
-"""Guessing passwords is slow: sign-ins are counted, and too many, mostly refused, close the door for a while."""
+"""Throttling of sign-ins: after too many, mostly refused ones, no more are tried for a while."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,22 +12,22 @@ from models.schema.tables import FailedSignInRow
 
 WINDOW = timedelta(minutes=15)
 MAX_FAILURES_PER_ACCOUNT_AND_ADDRESS = 5
-"""More than a person needs to find the right one; others sign in to the same account from elsewhere."""
+"""More than a person needs to find the right password; sign-ins to the account from elsewhere go on."""
 MAX_FAILURES_PER_ADDRESS = 20
 """An office shares an address."""
 MAX_FAILURES_PER_ACCOUNT = 100
-"""From all addresses together, so that many of them do not guess many times more."""
+"""From all addresses together, so that guesses from many addresses are limited too."""
 MAX_SIGN_INS = 30
-"""Of an account from an address, with the right password: each takes a turn to hash, and stands in the audit."""
+"""To an account from an address with the right password: each takes a turn to hash and an audit entry."""
 SUBNET_BITS = 64
-"""What one subscriber of IPv6 has to choose from counts as one address."""
+"""All addresses that one IPv6 subscriber has count as one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who tries to sign in: the account that they name, and the address that they come from; empty if unknown.
+    """Who tries to sign in: the account and the address, empty if unknown.
 
-    ``user_id`` is whose account that is, 0 where it is nobody's.
+    ``user_id`` is that account's user, 0 if there is none.
     """
 
     email: str
@@ -36,24 +36,24 @@ class Caller:
 
     @property
     def signed_in(self) -> str:
-        """Name what the sign-ins are counted under that were not refused; nobody can enter it as an account."""
+        """The key under which successful sign-ins are counted; it cannot be entered as an account."""
         return f"user {self.user_id} from {self.address or 'anywhere'}"
 
 
 class TooManySignInsError(Exception):
-    """There were so many sign-ins that no more are tried for up to WINDOW."""
+    """After so many sign-ins, no more are tried for up to WINDOW."""
 
 
 def caller(email: str, address: str, *, user_id: int = 0) -> Caller:
-    """Return who tries, as it is counted. What is no e-mail address may be a password, and is not kept."""
+    """Return the caller as it is counted. Input that is no e-mail address may be a password, and is not stored."""
     return Caller(email.strip().lower() if "@" in email else "", _subscriber(address), user_id)
 
 
 def record_attempt(database: Database, caller: Caller, *, now: datetime) -> int:
-    """Count a sign-in as refused before it is tried, so that many at once do not slip through, and return its id.
+    """Count a sign-in as refused before it is tried, so that many at once cannot slip through; return its id.
 
-    All whose address is unknown are not kept out together, but only of one account.
-    Raises TooManySignInsError for one that is not to be tried. It does not count: the door opens again by itself.
+    Callers with an unknown address are limited by account only. Raises TooManySignInsError if the sign-in is not
+    to be tried. That does not count, so the limit ends by itself.
     """
     of_account, of_address = FailedSignInRow.email == caller.email, FailedSignInRow.address == caller.address
     signed_in = FailedSignInRow.email == caller.signed_in
@@ -64,7 +64,7 @@ def record_attempt(database: Database, caller: Caller, *, now: datetime) -> int:
         func.count().filter(signed_in),
     ).where(of_account | of_address | signed_in, FailedSignInRow.at > now - WINDOW)
     with database.transaction() as session:
-        for one in sorted({caller.email, caller.address}):  # in one order, so that two never wait for each other
+        for one in sorted({caller.email, caller.address}):  # in one order, so that two never deadlock
             session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"sign-in {one}", 0))))
         both, address, account, right = session.execute(counts).one()
         if (
@@ -80,17 +80,17 @@ def record_attempt(database: Database, caller: Caller, *, now: datetime) -> int:
 
 
 def keep(session: Session, attempt: int) -> None:
-    """Let an attempt count as refused, as it does already; this is to take as long as a note about one."""
+    """Leave an attempt counted as refused; this takes as long as writing about one."""
     session.execute(update(FailedSignInRow).where(FailedSignInRow.id == attempt).values(at=FailedSignInRow.at))
 
 
 def take_back(database: Database, attempt: int) -> None:
-    """Count an attempt no more that was turned away before anybody looked at it."""
+    """Uncount an attempt that was turned away before it was checked."""
     database.execute(delete(FailedSignInRow).where(FailedSignInRow.id == attempt))
 
 
 def accept(database: Database, caller: Caller, attempt: int, *, now: datetime) -> None:
-    """Count an attempt as one that was right, and those before it no more; those that are still tried do."""
+    """Count an attempt as successful and forget the refused ones before it; those still being tried stay."""
     theirs = (FailedSignInRow.email == caller.email, FailedSignInRow.address == caller.address)
     with database.transaction() as session:
         session.execute(delete(FailedSignInRow).where(*theirs, FailedSignInRow.id <= attempt))

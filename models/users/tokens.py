@@ -1,7 +1,7 @@
-"""API tokens: what a program sends to use the API, bound to scopes and to connections.
+"""API tokens, with which programs use the API, bound to scopes and connections.
 
-A token is shown once, when it is created; the database has its SHA-256 only. As it is 32 random bytes, nobody
-finds it by trying.
+A token is shown once, when it is created; the database has only its SHA-256. It is 32 random bytes, so it cannot
+be guessed.
 """
 
 import re
@@ -30,21 +30,21 @@ from models.users.proofs import expect_session
 from models.users.repository import Rights
 
 PREFIX = "m24_"
-"""What every token begins with, so that tools that look for leaked secrets know one."""
+"""The prefix of every token, by which tools for leaked secrets recognize one."""
 
 WRITTEN = re.compile(rf"{PREFIX}[A-Za-z0-9_-]{{43}}")
 MAX_NAME_LENGTH = 100
 DEFAULT_DAYS, MAX_DAYS = 90, 366
-"""How long a token is valid unless somebody says otherwise, and how long it is at most."""
+"""The default and the longest validity of a token."""
 
 USED_RESOLUTION = timedelta(minutes=1)
-"""How exactly the last use is known, so that not every request writes to the database."""
+"""Precision of the last use, so that not every request writes to the database."""
 
 _ACTOR = re.compile(r"API token (\d{1,9}) \(.*\)", re.DOTALL)
 
 
 class TokenScope(StrEnum):
-    """What a token may do. A scope that writes does not include the one that reads."""
+    """What a token may do. A scope for writing does not include reading."""
 
     CONNECTIONS_READ = "connections:read"
     CONNECTIONS_WRITE = "connections:write"
@@ -75,11 +75,11 @@ SCOPE_NAMES = {
 
 
 class UnknownTokenError(LookupError):
-    """There is no such token."""
+    """The token does not exist."""
 
 
 class TokenRefusedError(Exception):
-    """A token is not valid; ``code`` says why: unknown, expired or revoked."""
+    """The token is not valid; ``code`` says why: unknown, expired or revoked."""
 
     def __init__(self, code: str) -> None:
         super().__init__(code)
@@ -101,7 +101,7 @@ class Token:
 
     @property
     def actor(self) -> Message:
-        """Name the token as the audit log does."""
+        """The name of the token in the audit log."""
         return msg("API token {number} ({name})", number=self.id, name=self.name)
 
     @property
@@ -110,7 +110,7 @@ class Token:
         return self.scope.connections is None and TokenScope.CONNECTIONS_WRITE in self.scopes
 
     def refusal(self, now: datetime) -> str:
-        """Return why it is not valid at ``now`` (UTC); empty where it is."""
+        """Return why it is not valid at ``now`` (UTC), "" if it is valid."""
         if self.revoked_at is not None:
             return "token_revoked"
         return "token_expired" if self.expires_at <= now else ""
@@ -127,9 +127,9 @@ def create(  # noqa: PLR0913 - what is new about it, and who says so
     session_id: int | None = None,
     now: datetime,
 ) -> tuple[Token, str]:
-    """Create a token, and return it with its text, which is shown only here.
+    """Create a token. Return it with its text, which is returned only here.
 
-    ``session_id`` is the session in which somebody does that.
+    ``session_id`` is the session of the actor.
 
     Raises:
         InvalidInputError: it has no name or no scope, is valid for too long, or a connection is unknown.
@@ -164,7 +164,7 @@ def create(  # noqa: PLR0913 - what is new about it, and who says so
 
 
 def find(database: Database, text: str, *, now: datetime) -> Token:
-    """Return the valid token with this text, and note that it was used. Raises TokenRefusedError."""
+    """Return the valid token with this text, and save that it was used. Raises TokenRefusedError."""
     if not WRITTEN.fullmatch(text):
         raise TokenRefusedError("token_unknown")
     found = database.row(_tokens().where(ApiTokenRow.token_hash == hash_token(text)))
@@ -181,14 +181,14 @@ def find(database: Database, text: str, *, now: datetime) -> Token:
 
 
 def all_tokens(database: Database) -> Sequence[Token]:
-    """List the tokens, the newest first, also those that are not valid any more."""
+    """List the tokens, newest first, including those that are no longer valid."""
     return [_token(row, row.connections) for row in database.rows(_tokens().order_by(ApiTokenRow.id.desc()))]
 
 
 def revoke(database: Database, token_id: int, *, actor: str, session_id: int | None = None, now: datetime) -> None:
-    """End a token at once; nothing happens where it has been revoked.
+    """Revoke a token, which stops working at once; one that was revoked before stays as it is.
 
-    ``session_id`` is the session in which somebody does that. Raises UnknownTokenError or OutdatedProofError.
+    ``session_id`` is the session of the actor. Raises UnknownTokenError or OutdatedProofError.
     """
     with database.transaction() as session:
         expect_session(session, session_id)
@@ -202,7 +202,7 @@ def revoke(database: Database, token_id: int, *, actor: str, session_id: int | N
 
 
 def rights_of(database: Database, actor: str, *, now: datetime) -> Rights | None:
-    """Return what an actor of the audit log may do now: a user, or a token; None for nobody who may anything."""
+    """Return the present rights of an actor in the audit log, a user or a token; None if they have none."""
     if (named := _ACTOR.fullmatch(actor)) is None:
         try:
             user = users.get_by_email(database, actor)
@@ -230,7 +230,7 @@ def _check(name: str, scopes: frozenset[TokenScope], days: int, *, connections: 
 
 
 def _known(session: Session, scope: Scope) -> dict[int, str] | None:
-    """Return the names of the connections of a scope, none where one of them is unknown; None for all."""
+    """Return the names of the connections of a scope, none if one is unknown; None if it is all."""
     if scope.connections is None:
         return None
     named = select(ConnectionRow.id, ConnectionRow.name).where(ConnectionRow.id.in_(scope.connections))
