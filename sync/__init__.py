@@ -1,1 +1,1 @@
-"""What the product is: flows, the runner that drives them, and the rules for failure."""
+"""The core of the product: flows, the runner that drives them, and the handling of failures."""

@@ -8,24 +8,24 @@ from typing import TYPE_CHECKING, ParamSpec, Self, TypeVar
 from models.enums import Record
 
 if TYPE_CHECKING:
-    from sync.records import Invoice  # which imports this
+    from sync.records import Invoice  # it imports this module
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
 MAX_RETRY_AFTER = timedelta(hours=1)
-"""What is believed of a wait that a remote system asks for."""
+"""The bounds of a wait that a remote system asks for."""
 
 
 class SyncError(Exception):
-    """A record was not synced, and ``message`` tells the person who gets the mail why.
+    """A record was not synced; ``message`` says why, for the recipient of the mail.
 
-    ``title`` names the record as a person does. ``outcome_unknown`` says that something may have been saved all
-    the same, so that whoever tries next looks before it writes. ``retry_after`` is the least wait that the other
-    system asks for, if it says. Failures of the same ``error_code`` are listed and tried again together; what it
-    means stands in :mod:`sync.error_codes`. ``remedy`` is empty where nothing is needed. ``invoice`` is what
-    could be read of an invoice that is refused.
+    ``title`` is the record's name. ``outcome_unknown`` says that something may have been saved, so that the next
+    attempt verifies before it writes. ``retry_after`` is the least wait that the other system asks for, if any.
+    Failures with the same ``error_code`` are listed and retried together; :mod:`sync.error_codes` explains it.
+    ``remedy`` is empty if nothing has to be done. ``invoice`` is what could be read of an invoice that is
+    rejected.
     """
 
     error_code = ""
@@ -49,7 +49,7 @@ class SyncError(Exception):
         outcome_unknown: bool = False,
         invoice: "Invoice | None" = None,
     ) -> Self:
-        """Make a copy that says what is given, or that something may have been saved."""
+        """Return a copy with these values, or with ``outcome_unknown``."""
         changed = type(self).__new__(type(self), *self.args)
         vars(changed).update(vars(self))
         changed.title, changed.message = title or self.title, message or self.message
@@ -59,7 +59,7 @@ class SyncError(Exception):
 
 
 class UnavailableError(SyncError):
-    """The other system did not do it now and will later: nothing was saved, and it is tried again by itself."""
+    """The other system could not do it now. Nothing was saved, and it is retried automatically."""
 
     max_retry_after = MAX_RETRY_AFTER
 
@@ -69,28 +69,28 @@ class UnavailableError(SyncError):
 
 
 class RateLimitedError(UnavailableError):
-    """The other system allows only so many requests, and they are used up: tried again when there are more.
+    """The requests that the other system allows are used up; it is retried when there are more.
 
-    No outage, and no fault of the record: however often it happens, nobody has to look at the record for it.
-    ``error_code`` tells whose limit it is, and ``retry_after`` when it is worth another try.
+    This is no outage and no fault of the record: however often it happens, the record does not need attention.
+    ``error_code`` says whose limit it is, and ``retry_after`` when to try again.
     """
 
-    max_retry_after = timedelta(hours=2)  # our own count of an hour ends a little later than that
+    max_retry_after = timedelta(hours=2)  # more than an hour, as our own hourly budget ends a little later
 
 
 class HeldBackError(UnavailableError):
-    """The call was not made, as the other system answers other connections no better: no attempt is counted."""
+    """The call was not made, as the other system does not answer other connections; no attempt is counted."""
 
 
 class AnswerTooLargeError(UnavailableError):
-    """The answer holds more than is read at a time: whoever asks for less at a time gets it."""
+    """The response is larger than may be read at once; ask for less at a time."""
 
 
 class OutcomeUnknownError(SyncError):
-    """It may have been saved or not: whoever tries next looks before it writes.
+    """It may or may not have been saved; the next attempt verifies before it writes.
 
-    ``otherwise`` is given where the other system has answered, hence is done with it: what the answer means
-    if a look shows that nothing was saved. Without it (no answer came) looking at once may be too early.
+    ``otherwise`` is set if the other system has responded and so has finished: it is what the response means if
+    nothing turns out to be saved. Without it (no response), verifying at once may be too early.
     """
 
     outcome_unknown = True
@@ -101,12 +101,12 @@ class OutcomeUnknownError(SyncError):
 
     @property
     def no_answer(self) -> bool:
-        """Whether the other system gave no answer that means anything."""
+        """Whether the other system gave no meaningful response."""
         return self.otherwise is None
 
 
 class DependencyPendingError(SyncError):
-    """Another record must be synced first, and this one is taken up again when it is."""
+    """Another record must be synced first; this one continues after that."""
 
     error_code = "dependency_pending"
 
@@ -116,11 +116,11 @@ class DependencyPendingError(SyncError):
 
 
 class RejectedError(SyncError):
-    """The record cannot be synced as it is: a person corrects it."""
+    """The record cannot be synced as it is; a person has to correct it."""
 
 
 class DependencyEndedError(RejectedError):
-    """The record that must be synced first ended without a link: taken up again should it get one after all."""
+    """The record that must be synced first ended without a link; this one continues if it gets a link later."""
 
     def __init__(self, message: str, *, error_code: str, remedy: str, dependency: Record) -> None:
         super().__init__(message, error_code=error_code, remedy=remedy)
@@ -128,28 +128,28 @@ class DependencyEndedError(RejectedError):
 
 
 class MisconfiguredError(SyncError):
-    """The connection cannot work as it is set up: it pauses until a person corrects its settings."""
+    """The connection cannot work with its settings; it is paused until a person corrects them."""
 
 
 class CrashError(SyncError):
-    """A bug of ours, so that nobody knows what was saved: tried a few times, alone, then shown to a person."""
+    """A bug of ours; what was saved is unknown. It is tried a few times, alone, then shown to a person."""
 
     outcome_unknown = True
 
 
 class BrokenOffError(SyncError):
-    """Our own database went away in the middle of it: no fault of the record, nor of its connection."""
+    """Our own database went away during the attempt; neither the record nor its connection is at fault."""
 
     error_code = "broken_off"
 
 
 CONNECTION_ERRORS = (UnavailableError, MisconfiguredError, BrokenOffError)
-"""After these no further record is prepared. What is ready is still sent, unless the settings are wrong."""
+"""After these, no further record is prepared. Prepared ones are still sent, unless the settings are wrong."""
 
 
 @contextmanager
 def naming_record(title: str) -> Iterator[None]:
-    """Name the record that an error inside is about."""
+    """Set the record's name on an error raised inside."""
     try:
         yield
     except SyncError as error:
@@ -159,7 +159,7 @@ def naming_record(title: str) -> Iterator[None]:
 
 
 def error_as_value(title: str, step: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | SyncError:
-    """Take a step for one of several records; its error is the answer, named, and harms no other record."""
+    """Run a step for one of several records. Its error is returned with the record's name, so the others go on."""
     try:
         with naming_record(title):
             return step(*args, **kwargs)

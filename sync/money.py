@@ -1,4 +1,4 @@
-"""Amounts: kroner in Decimal as the systems write them, øre in int as we count."""
+"""Amounts: kroner as Decimal, as the systems write them, and øre as int, as we count."""
 
 from decimal import ROUND_HALF_UP, Decimal
 
@@ -8,11 +8,11 @@ from sync.errors import RejectedError
 NOK = "NOK"
 
 MAX_KRONER = Decimal(10) ** 12
-"""More than any amount in the books; below it a Decimal is right to the øre."""
+"""More than any amount in a ledger; below it, a Decimal is exact to the øre."""
 
 
 def to_ore(kroner: Decimal) -> int:
-    """Raise RejectedError for an amount that is beyond what the books can hold, such as 1E30 or NaN."""
+    """Return an amount in øre. Raises RejectedError if no ledger can hold it, such as 1E30 or NaN."""
     if not (kroner.is_finite() and -MAX_KRONER < kroner < MAX_KRONER):
         raise RejectedError(
             msg("The amount {amount} is larger than any ledger can hold.", amount=str(kroner)[:40]),
@@ -23,10 +23,10 @@ def to_ore(kroner: Decimal) -> int:
 
 
 def format_kroner(ore: int) -> str:
-    """Write øre as a person reads kroner, such as "1 250,00"."""
+    """Format øre as kroner, such as "1 250,00"."""
     return f"{Decimal(ore) / 100:,.2f}".replace(",", " ").replace(".", ",")
 
 
 def format_rate(number: Decimal) -> str:
-    """Write a rate as a person does: without zeros at its end."""
+    """Format a rate without trailing zeros."""
     return f"{number.normalize():f}".replace(".", ",")

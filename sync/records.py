@@ -1,4 +1,4 @@
-"""The records that travel, as neither system words them: plain, frozen values."""
+"""The records that are synced, independent of both systems: plain, frozen values."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sync.money import NOK
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """One of a customer's addresses (M9); ``country`` is its code of two letters."""
+    """An address of a customer (M9); ``country`` is a two-letter code."""
 
     use: Literal["post", "visit", "delivery", "invoice"] = "post"
     street: str = ""
@@ -27,10 +27,10 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class Customer:
-    """A customer as Moment holds it (M2). ``number`` is the customer number of 24SevenOffice, if known.
+    """A customer in Moment (M2). ``number`` is the customer number of 24SevenOffice, if known.
 
-    An e-mail address is empty where Moment does not tell it (M20), which is not to say that there is none, and
-    ``is_company`` is None where it does not tell that (M22).
+    An e-mail address is empty if Moment does not return it (M20), even though there may be one. ``is_company`` is
+    None if Moment does not return it (M22).
     """
 
     id: str
@@ -47,7 +47,7 @@ class Customer:
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """A project as Moment holds it (M3). ``number`` is text in Moment and must be a whole number in 24SO."""
+    """A project in Moment (M3). ``number`` is text in Moment and must be a whole number in 24SevenOffice."""
 
     id: str
     name: str
@@ -58,7 +58,7 @@ class Project:
 
 
 class ExportStatus(StrEnum):
-    """What Moment says of an invoice's way to the accounts (M7)."""
+    """Moment's export status of an invoice (M7)."""
 
     TO_TRANSFER = "wanted"
     TRANSFERRED = "done"
@@ -67,10 +67,10 @@ class ExportStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class InvoiceLine:
-    """What one line adds to a revenue account: ``amount`` including VAT, in the invoice's own currency.
+    """The amount of a line on a revenue account: ``amount`` including VAT, in the invoice's currency.
 
-    ``account_id`` is Moment's id of the account, as two may share a number; ``vat`` is the rate in percent that
-    Moment charged and ``net`` the amount without VAT, None where it does not tell.
+    ``account_id`` is Moment's id of the account, as two may share a number. ``vat`` is the rate in percent that
+    Moment charged and ``net`` the amount without VAT, None if Moment does not return it.
     """
 
     amount: Decimal
@@ -84,12 +84,12 @@ class InvoiceLine:
 
 @dataclass(frozen=True, slots=True)
 class Invoice:
-    """An invoice or credit note as Moment holds it (M1); a credit note's amounts are negative.
+    """An invoice or credit note in Moment (M1); a credit note's amounts are negative.
 
-    ``total`` includes VAT and is in ``currency``; ``rate`` is the price of one unit of it in kroner (M8).
-    Days are days of the Oslo calendar. ``credited`` is the number of the invoice that a credit note takes back,
-    where it names one; a list does not tell it. ``unreadable`` says of one in a list why it could not be read: it
-    has no lines then, and no day or number but those that could.
+    ``total`` includes VAT and is in ``currency``; ``rate`` is the price of one unit of it in kroner (M8). Days are
+    days of the Oslo calendar. ``credited`` is the number of the invoice that a credit note reverses, if it names
+    one; lists lack it. ``unreadable`` says why an invoice in a list could not be read: it has no lines then, and a
+    day and a number only if those could be read.
     """
 
     id: str
@@ -114,7 +114,7 @@ class Invoice:
 
 @dataclass(frozen=True, slots=True)
 class CustomerDetails:
-    """What accountants may keep by hand on a customer in 24SevenOffice (S14)."""
+    """Details of a customer that accountants may edit by hand in 24SevenOffice (S14)."""
 
     phone: str = ""
     country: str = ""
@@ -123,10 +123,10 @@ class CustomerDetails:
 
 @dataclass(frozen=True, slots=True)
 class CompanyDraft:
-    """A customer as 24SevenOffice shall hold it. ``number`` is None for one that 24SO has yet to number.
+    """A customer to be saved in 24SevenOffice. ``number`` is None if 24SevenOffice has yet to give it one.
 
-    ``details`` are None where they shall be left as they are; an e-mail address is then empty. ``is_company`` is
-    None where one that 24SO has shall stay a business or a person as it is; a new one is then a business.
+    ``details`` are None to leave them as they are; an e-mail address is then empty. ``is_company`` is None to
+    leave an existing customer as it is; a new one is then a business.
     """
 
     moment_id: str
@@ -151,10 +151,10 @@ class CompanyDraft:
 
 @dataclass(frozen=True, slots=True)
 class Company:
-    """A customer as 24SevenOffice holds it; ``moment_id`` is its ExternalId, empty where it has none.
+    """A customer in 24SevenOffice; ``moment_id`` is its ExternalId, empty if it has none.
 
-    The others are told of those in the register only. A supplier stands there too. ``person`` says that it is a
-    private one.
+    The other fields are set only in the customer list, which includes suppliers. ``person`` says that it is a
+    private person.
     """
 
     number: int
@@ -169,7 +169,7 @@ class Company:
 
 @dataclass(frozen=True, slots=True)
 class ProjectDraft:
-    """A project as 24SevenOffice shall hold it; the client id is added by the gateway."""
+    """A project to be saved in 24SevenOffice; the gateway adds the client id."""
 
     number: int
     name: str
@@ -180,9 +180,9 @@ class ProjectDraft:
 
 @dataclass(frozen=True, slots=True)
 class ExistingProject:
-    """A project as 24SevenOffice holds it; ``client_id`` is what stands in the field for that.
+    """A project in 24SevenOffice; ``client_id`` is the value of the field for it.
 
-    Of one that is ``closed`` a list tells number and name only.
+    A list has only number and name of a ``closed`` one.
     """
 
     number: int
@@ -194,7 +194,7 @@ class ExistingProject:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line of a voucher as it is sent: ``amount`` in øre, above zero in debit and below in credit."""
+    """A line of a voucher as it is sent: ``amount`` in øre, positive in debit and negative in credit."""
 
     account: int
     amount: int
@@ -206,7 +206,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Revenue:
-    """What an account, VAT code and project get of an invoice: øre with and without VAT, in credit below zero."""
+    """An invoice's revenue on an account, VAT code and project: øre with and without VAT, negative in credit."""
 
     account: int
     tax_code: str
@@ -217,12 +217,12 @@ class Revenue:
 
 @dataclass(frozen=True, slots=True)
 class OutputVat:
-    """The VAT that an invoice charges by a VAT code: øre, in credit below zero, on the code's account.
+    """The VAT of an invoice under a VAT code: øre, negative in credit, on the code's account.
 
-    ``account`` is None where 24SevenOffice tells none. By up to ``slack`` øre 24SevenOffice rounds it otherwise
-    where it splits the VAT off line by line. A code that is ``untaxed`` is at 0 %, so that it never has any.
-    ``off_rate`` is by how many øre it differs from what the code's rate makes of its revenue, None where that is
-    more than rounding explains.
+    ``account`` is None if 24SevenOffice does not say it. 24SevenOffice may round by up to ``slack`` øre
+    differently when it splits VAT off line by line. A code that is ``untaxed`` is at 0 % and never has any.
+    ``off_rate`` is by how many øre it differs from the code's rate on its revenue, None if that is more than
+    rounding explains.
     """
 
     tax_code: str
@@ -235,11 +235,11 @@ class OutputVat:
 
 @dataclass(frozen=True, slots=True)
 class Voucher:
-    """What one invoice becomes in the journal of 24SevenOffice; the first entry is the receivable.
+    """The voucher of one invoice in the journal of 24SevenOffice; the first entry is the receivable.
 
-    ``currency`` names what the invoice was written in. The amounts are kroner (in øre) whatever it is. ``revenue``
-    and ``vat`` tell what is to stand in the ledger, however it is sent: with VAT in entries of its own, or, where
-    ``splits_vat``, in entries that 24SevenOffice splits the VAT off.
+    ``currency`` is that of the invoice; the amounts are in kroner (as øre) in any case. ``revenue`` and ``vat``
+    are what the ledger should have, however they are sent: with VAT in its own entries or, if ``splits_vat``, in
+    entries from which 24SevenOffice splits the VAT off.
     """
 
     number: int
@@ -256,7 +256,7 @@ class Voucher:
 
 
 class SetupPart(StrEnum):
-    """A part of the ERP's accounting setup, which hardly ever changes and is cached."""
+    """A part of the ERP's accounting setup, which rarely changes and is cached."""
 
     CHART = "chart"
     VAT_CODES = "vat_codes"
@@ -267,9 +267,9 @@ class SetupPart(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class VatCode:
-    """A VAT code of 24SevenOffice: its rate in percent, and the account of its VAT, None where it tells none.
+    """A VAT code of 24SevenOffice: its rate in percent, and the account of its VAT, None if not returned.
 
-    ``id`` is 24SevenOffice's own of it, which no voucher names.
+    ``id`` is 24SevenOffice's internal id, which no voucher uses.
     """
 
     rate: Decimal
@@ -279,7 +279,7 @@ class VatCode:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """The chart of accounts: the VAT code of each, empty where it has none, and what stands behind the codes."""
+    """The chart of accounts: the VAT code of each account, empty if it has none, and the codes' details."""
 
     accounts: Mapping[int, str]
     vat_codes: Mapping[str, VatCode]
@@ -310,7 +310,7 @@ def is_ambiguous(year: FiscalYear, years: Iterable[FiscalYear]) -> bool:
 
 
 def year_name(day: date, years: Sequence[FiscalYear]) -> str:
-    """Name the fiscal year around a day, or the calendar year where none is set up: "2026".
+    """Return the name of a day's fiscal year, or the calendar year if none is set up: "2026".
 
     Of two that begin in one calendar year, the later one is named by its first day: "20260701".
     """
@@ -323,9 +323,9 @@ def year_name(day: date, years: Sequence[FiscalYear]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """One client (a company's books) that a login of 24SevenOffice reaches.
+    """One client (a company's ledger) that a login of 24SevenOffice reaches.
 
-    ``client_number`` is the same for all who reach the client, 0 where it is not told; ``id`` is this user's own.
+    ``client_number`` is the same for all users of the client, 0 if it is not returned; ``id`` is this user's own.
     """
 
     id: str
@@ -336,9 +336,9 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class ExpenseDraft:
-    """A project expense as Moment shall hold it (M4): ``amount`` in øre including VAT, negative for a credit note.
+    """A project expense to be saved in Moment (M4): ``amount`` in øre including VAT, negative for a credit note.
 
-    ``external_id`` is our key of it, by which it is found again. ``day`` is the supplier's invoice date.
+    ``external_id`` is our key, by which it is found again. ``day`` is the supplier's invoice date.
     """
 
     external_id: str
@@ -354,10 +354,10 @@ class ExpenseDraft:
 
 @dataclass(frozen=True, slots=True)
 class VoucherFile:
-    """A document behind a voucher in 24SevenOffice, as GetFileInfo tells of it; ``handle`` is the gateway's own.
+    """A document of a voucher in 24SevenOffice, as GetFileInfo returns it; ``handle`` is the gateway's own.
 
     ``type`` is the vendor's word in lower case (pdf, png, tiff, jpeg, ...); ``supplier`` and ``invoice_number``
-    are what was read off it, if anything was.
+    are what was read from the document, if anything.
     """
 
     id: str
@@ -369,24 +369,24 @@ class VoucherFile:
 
 @dataclass(frozen=True, slots=True)
 class VoucherFiles:
-    """The documents of a stamp that are approved, and whether others still wait for approval (S6)."""
+    """The approved documents of a stamp, and whether others still wait for approval (S6)."""
 
     approved: tuple[VoucherFile, ...] = ()
     pending: bool = False
 
     @property
     def held_back(self) -> bool:
-        """Whether there are some, and none is approved."""
+        """Whether there are documents and none is approved."""
         return self.pending and not self.approved
 
 
 @dataclass(frozen=True, slots=True)
 class LedgerLine:
-    """One line of a voucher in the ledger: ``amount`` in øre, above zero in debit and below in credit.
+    """A line of a voucher in the ledger: ``amount`` in øre, positive in debit and negative in credit.
 
     Fiscal year, ``type`` and ``voucher_number`` together name its voucher (S21). ``system_type`` is the vendor's
-    word for the type, empty where it has none. A supplier is a customer too. ``due`` and ``department`` are None
-    where the line does not tell them (S35, S36).
+    word for the type, empty if it has none. Suppliers are customers too. ``due`` and ``department`` are None if
+    the line does not have them (S35, S36).
     """
 
     account: int
@@ -410,9 +410,9 @@ class LedgerLine:
 
 @dataclass(frozen=True, slots=True)
 class ExistingExpense:
-    """An expense with an external id as Moment holds it (M18): ``amount`` in øre including VAT.
+    """An expense with an external id in Moment (M18): ``amount`` in øre including VAT.
 
-    ``unreadable`` says why one could not be read: it has nothing but its names then.
+    ``unreadable`` says why it could not be read; it has only its ids then.
     """
 
     id: str
@@ -430,11 +430,11 @@ class ExistingExpense:
 
 @dataclass(frozen=True, slots=True)
 class BookedVouchers:
-    """What the ledger has of some days, hidden lines too.
+    """The ledger's lines of some days, including hidden ones.
 
-    ``sales`` are the lines of outgoing invoices' vouchers. ``supplier_vouchers`` are, by name, the vouchers with
-    a line on the accounts asked for, and those of which other days have a part, as their lines of these days do
-    not balance. ``numbered`` are all lines with an invoice number, whatever their voucher is.
+    ``sales`` are the lines of outgoing invoices' vouchers. ``supplier_vouchers`` are, by name, the vouchers with a
+    line on the accounts asked for, and those whose lines of these days do not balance, as other days have the
+    rest. ``numbered`` are all lines with an invoice number, whatever their voucher.
     """
 
     sales: Sequence[LedgerLine] = ()
@@ -442,7 +442,7 @@ class BookedVouchers:
     numbered: Sequence[LedgerLine] = ()
 
     def within(self, before: BookedVouchers, after: BookedVouchers) -> BookedVouchers:
-        """Put what other days have of it around it."""
+        """Add the lines of other days around these."""
         purchases: dict[str, list[LedgerLine]] = defaultdict(list)
         for name, lines in chain.from_iterable(each.supplier_vouchers.items() for each in (before, self, after)):
             purchases[name] += lines
@@ -450,5 +450,5 @@ class BookedVouchers:
 
 
 def is_partial(lines: Sequence[LedgerLine]) -> bool:
-    """Return whether lines are a part of a voucher only: a whole one balances, counting what is hidden."""
+    """Return whether lines are only part of a voucher: a whole one balances, including hidden lines."""
     return sum(line.amount for line in lines) != 0

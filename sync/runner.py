@@ -1,4 +1,4 @@
-"""Drains a lane, a batch at a time: lease its jobs, execute them with no transaction open, complete them."""
+"""The runner: it drains a lane in batches: lease jobs, execute them outside of a transaction, complete them."""
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -42,68 +42,69 @@ FLOWS: Mapping[EntityType, type[Customers | Projects | Invoices | Expenses]] = {
 }
 
 MAX_WORKER_CRASHES = 3
-"""Workers that may vanish over one record before it is set aside, for it may be what kills them."""
+"""Workers that may vanish at one record before it is set aside, as it may be what kills them."""
 
 OUTAGE_RETRY_SECONDS = 1
-"""Between two looks at PostgreSQL while a worker has a lease to give back."""
+"""Seconds between two tries to reach PostgreSQL while a worker has a lease to give back."""
 
 W = TypeVar("W", bound="Prepared")
 T = TypeVar("T")
 
 
 class Prepared(Protocol):
-    """What a flow has prepared for sending."""
+    """A record that a flow has prepared for sending."""
 
     @property
     def job(self) -> SyncJob:
-        """The job that it is about."""
+        """The job that it is for."""
         ...
 
 
 class Flow(Protocol[W]):
-    """What is done for one entity type; safe to run twice over the same job.
+    """What is done for one entity type; safe to run twice for the same job.
 
-    ``batch_size`` is how many jobs are leased at a time. ``sends_together`` says that they share the calls that
-    send them; what is said in sending then belongs to each of them.
+    ``batch_size`` is how many jobs are leased at a time. ``sends_together`` says that they are sent in shared
+    calls; the calls of sending are then recorded for each of them.
     """
 
     batch_size: int
     sends_together: bool
 
     def prepare(self, job: SyncJob) -> W | Success:
-        """Read the record and see what is to be sent; raises ``SyncError``."""
+        """Read the record and decide what is to be sent; raises ``SyncError``."""
         ...
 
     def send(self, works: Sequence[W]) -> Sequence[Success | SyncError]:
-        """Send what was prepared: an answer for each in the same order.
+        """Send prepared records; return an answer for each, in order.
 
-        A ``SyncError`` raised is the answer of them all, so only where nothing else is known of any.
+        A raised ``SyncError`` is the answer for all of them; raise it only if nothing else is known about any.
         """
         ...
 
 
 class Instrumentation(Protocol):
-    """Counts, traces and gives the log its fields, and changes nothing."""
+    """Counts, traces and adds log fields, without changing anything."""
 
     def draining(self, lease: Lease, /) -> AbstractContextManager[None]:
-        """Surround all that is done for a lease."""
+        """Wrap everything that is done for a lease."""
         ...
 
     def attempting(self, lease: Lease, step: str, jobs: Sequence[SyncJob], /) -> AbstractContextManager[None]:
-        """Surround a step of an attempt, ``prepare`` or ``send``, at one job or at several that go together."""
+        """Wrap a step of an attempt, ``prepare`` or ``send``, at one job or several that go together."""
         ...
 
     def completed(self, lease: Lease, results: Sequence[AttemptResult], *, now: datetime) -> None:
-        """Count and log what became of jobs, once that is written down."""
+        """Count and log the results of jobs, once they are committed."""
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Runner:
-    """Takes lanes through their stations.
+    """Runs lanes.
 
-    ``open_context`` gives a flow the two systems of a connection, and gets what renews the lease. ``monotonic``
-    counts seconds, also while the machine sleeps; ``random`` gives a number from 0 up to 1, and ``sleep`` waits.
+    ``open_context`` gives a flow the two systems of a connection, and is passed the function that renews the
+    lease. ``monotonic`` counts seconds, also while the machine sleeps. ``random`` returns a number from 0 up to 1,
+    and ``sleep`` waits.
     """
 
     database: Database
@@ -117,8 +118,8 @@ class Runner:
     instrumentation: Instrumentation
 
     def drain(self, lane: Lane) -> set[Lane]:
-        """Work one batch of a lane off, and return which lanes have something to do after it."""
-        connection = self.connections.get(lane.connection_id)  # before the lease, should it not be readable
+        """Work off one batch of a lane; return the lanes that have work after it."""
+        connection = self.connections.get(lane.connection_id)  # before the lease, in case it is unreadable
         deadline = WriteDeadline(clock=self.clock, monotonic=self.monotonic, lease_ttl=self.lease_ttl)
         now, limit = self.clock(), FLOWS[lane.entity_type].batch_size
         lease = leases.acquire(self.database, lane, limit=limit, now=now, until=now + self.lease_ttl)
@@ -133,7 +134,7 @@ class Runner:
                 return set()
 
     def pause(self, connection: Connection, error: MisconfiguredError) -> None:
-        """Stop a connection whose settings are wrong, with one mail however often that is met."""
+        """Pause a connection whose settings are wrong, with a single mail."""
         problem = connection_problem(error)
         if problem and circuit_breaker.pause(
             self.database, connection.id, problem, seen=connection.updated_at, now=self.clock()
@@ -143,7 +144,7 @@ class Runner:
     def _execute(
         self, lease: Lease, connection: Connection, deadline: WriteDeadline
     ) -> Mapping[int, Attempt | NotAttempted]:
-        """Run the flow over the jobs of a lease; returns by its id how each ended."""
+        """Run the flow for the jobs of a lease; return by job id how each ended."""
         held = _HeldLease(self.database, lease, deadline, clock=self.clock, ttl=self.lease_ttl)
         context = self.open_context(connection, held.renew_to_write)
         batch = _Batch(
@@ -160,7 +161,7 @@ class Runner:
             return {job.id: NotAttempted(because=_broken_off(error)) for job in lease.jobs}
 
     def _outlasting(self, lease: Lease, complete: Callable[[], set[Lane]]) -> set[Lane]:
-        """Complete a lease, however long PostgreSQL is away: nobody else may say that this worker has vanished."""
+        """Complete a lease, however long PostgreSQL is down: otherwise this worker would count as vanished."""
         outage = False
         while True:
             try:
@@ -178,7 +179,7 @@ class Runner:
     def _complete(
         self, lease: Lease, connection: Connection, attempts: Mapping[int, Attempt | NotAttempted]
     ) -> set[Lane]:
-        """Decide what becomes of each job, and write it down."""
+        """Decide the result of each job, and save it."""
         results = attempt_results(
             self.database,
             lease,
@@ -201,7 +202,7 @@ class Runner:
 
 @dataclass(slots=True)
 class _HeldLease:
-    """A lease with its write deadline; ``writes`` counts how often something may have been written since."""
+    """A lease with its write deadline; ``writes`` counts how often something may have been written."""
 
     database: Database
     lease: Lease
@@ -211,12 +212,12 @@ class _HeldLease:
     writes: int = field(default=0, init=False)
 
     def renew_to_write(self) -> None:
-        """Renew it; called before each remote write."""
+        """Renew the lease; called before each remote write."""
         self._renew()
         self.writes += 1
 
     def keep(self) -> None:
-        """Renew it where a tenth of its time is over; called while records are read."""
+        """Renew the lease if a tenth of its time has passed; called while records are read."""
         if self.clock() - self.deadline.renewed_at >= self.ttl / 10:
             self._renew()
 
@@ -227,7 +228,7 @@ class _HeldLease:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Batch:
-    """The jobs of a lease on their way through a flow: each prepared, what is ready sent, and every end caught."""
+    """The jobs of a lease in a flow: each is prepared, the ready ones are sent, and every error is caught."""
 
     flow: Flow[Any]
     lease: Lease
@@ -236,10 +237,10 @@ class _Batch:
     instrumentation: Instrumentation
 
     def run(self) -> dict[int, Attempt | NotAttempted]:
-        """Prepare each job and send what is ready; returns by its id how it ended.
+        """Prepare each job and send the ready ones; return by job id how it ended.
 
-        Once a system is unavailable or refuses the connection, no further record is tried on it. Where settings
-        are wrong nothing is sent either: what is ready was made with them.
+        Once a system is unavailable or refuses the connection, no further record is tried there. If settings are
+        wrong, nothing is sent either, as it was prepared with them.
         """
         attempts: dict[int, Attempt | NotAttempted] = {}
         ready: list[tuple[Prepared, Trace]] = []
@@ -259,7 +260,7 @@ class _Batch:
         return attempts | self._send(ready)
 
     def _prepare(self, job: SyncJob) -> Prepared | Success:
-        self.held.keep()  # since many slow reads take longer than it holds by itself
+        self.held.keep()  # many slow reads take longer than the lease lasts
         if job.worker_crashes >= MAX_WORKER_CRASHES:
             raise RejectedError(
                 msg(
@@ -273,7 +274,7 @@ class _Batch:
         return prepared
 
     def _send(self, ready: Sequence[tuple[Prepared, Trace]]) -> dict[int, Attempt | NotAttempted]:
-        """Send what is ready, in one go or each by itself; returns as :meth:`run` does."""
+        """Send the ready records, together or one by one; return as :meth:`run` does."""
         attempts: dict[int, Attempt | NotAttempted] = {}
         groups = [ready] if ready and self.flow.sends_together else [[each] for each in ready]
         for place, group in enumerate(groups, 1):
@@ -293,7 +294,7 @@ class _Batch:
         return attempts
 
     def _try(self, step: Callable[[], T]) -> tuple[T | SyncError, Trace]:
-        """Take a step and catch how it ends, unless another worker has the lane."""
+        """Run a step and catch its error, unless another worker has the lane."""
         began, writes = self.context.clock(), self.held.writes
         answer: T | SyncError
         with recording_calls() as calls:

@@ -1,1 +1,1 @@
-"""The doctor: whether a connection can work, seen without writing anything, or by what it writes and removes."""
+"""Diagnostics: whether a connection works, by checks that only read, and by write tests that clean up."""

@@ -1,4 +1,4 @@
-"""What the doctor finds: whether something works, in words that say what to do where it does not."""
+"""The findings of the diagnostics: whether something works, and what to do if not."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ log = structlog.get_logger()
 
 
 class CheckStatus(StrEnum):
-    """How something was found: ``UNKNOWN`` is for a person to look at, as no call tells it."""
+    """The result of a check. ``UNKNOWN`` asks a person to look, as no call shows it."""
 
     GOOD = "good"
     BAD = "bad"
@@ -32,12 +32,11 @@ class CheckStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at.
+    """The result of one check.
 
-    Programs know it by ``check``, what was looked at, such as "accounting_setup.vat_codes", and by the
-    ``error_code`` of the error that it met. ``remedy`` is empty where nothing is to be done. ``setting`` names the
-    one by which it is mended, if there is one, and ``tests`` the assumptions that it tests, such as "S1", as
-    docs/assumptions.md numbers them.
+    Programs identify it by ``check``, such as "accounting_setup.vat_codes", and by the ``error_code`` of the
+    error, if any. ``remedy`` is empty if nothing has to be done. ``setting`` is the one that corrects it, if there
+    is one, and ``tests`` the assumptions that it tests, such as "S1", as numbered in docs/assumptions.md.
     """
 
     status: CheckStatus
@@ -69,10 +68,10 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A connection as the doctor sees it; instants in UTC.
+    """The connection to be checked; instants in UTC.
 
-    ``last_webhooks`` tells when Moment last told of each kind of record, ``missed_webhooks`` how many changes of
-    the last seven days Moment sent no notification of, and ``last_invoice`` the invoice that came across last.
+    ``last_webhooks`` is when the last webhook of each entity type came, ``missed_webhooks`` the number of changes
+    in the last seven days without a webhook, and ``last_invoice`` the invoice that was last synced.
     """
 
     settings: ConnectionSettings
@@ -88,7 +87,7 @@ class Target:
 
     @property
     def today(self) -> date:
-        """The day in Oslo."""
+        """Today in Oslo."""
         return self.now.astimezone(OSLO).date()
 
     def syncs(self, entity_type: EntityType) -> bool:
@@ -120,7 +119,7 @@ def crashed(check: str, error: Exception) -> Finding:
 
 
 def safely(check: str, steps: Iterator[Finding]) -> Iterator[Finding]:
-    """Return what steps find; an error ends them and is a finding too, so that what follows them is done too."""
+    """Yield the findings of the steps. An error ends them and is a finding too, so that other steps can follow."""
     try:
         yield from steps
     except SyncError as error:
@@ -143,7 +142,7 @@ SETTING_OF = {
     "vat_not_balanced": "voucher_vat",
     "vat_without_base": "voucher_vat",
 }
-"""The setting that a person looks at first, by the reason of an error."""
+"""The setting that a person should look at first, by error code."""
 
 ACCESS_ERRORS = {
     "login_refused",
@@ -156,7 +155,7 @@ ACCESS_ERRORS = {
     "moment_company",
 }
 FAULT = "fault"
-"""The reason of an error that answers one call of 24SevenOffice; the next call may well go better."""
+"""The error code of a failure of one call of 24SevenOffice; the next call may succeed."""
 
 
 def blocks_system(error: SyncError) -> bool:

@@ -1,7 +1,7 @@
-"""The doctor: looks at a connection without writing anything, and says what works, what does not, and what to do.
+"""The diagnostics of a connection, which only read: what works, what does not, and what to do.
 
-What is looked at is a list of checks. A system that nobody gets into is told of once; what it would take to look
-further is then left out.
+The checks are a list. If a system cannot be entered, that is reported once, and the checks that need it are left
+out.
 """
 
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -29,7 +29,7 @@ class System(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """Something to look at, the systems that it takes, and the records that must travel for it to matter."""
+    """A check, the systems that it needs, and the entity types that must be synced for it to matter."""
 
     run: Callable[[Target], Iterator[Finding]]
     needs: Sequence[System] = ()
@@ -37,7 +37,7 @@ class Check:
 
     @property
     def name(self) -> str:
-        """What it is called by programs and where it fails itself, such as "accounting_setup.vat_codes"."""
+        """Its name for programs and in reports of its own failure, such as "accounting_setup.vat_codes"."""
         return f"{self.run.__module__.rpartition('.')[2]}.{self.run.__name__}"
 
 
@@ -76,7 +76,7 @@ CHECKS = (
 
 @dataclass(frozen=True, slots=True)
 class DiagnosticsReport:
-    """What was found, the clients that the login reaches, and the accounts of the one it leads to, if read."""
+    """The findings, the clients that the login reaches, and the accounts of the connection's client, if read."""
 
     findings: Sequence[Finding]
     clients: Sequence[Identity] = ()
@@ -88,7 +88,7 @@ class DiagnosticsReport:
 
 
 def run_checks(target: Target) -> DiagnosticsReport:
-    """Look at everything, and return what was found; a check that fails itself is found to, and ends no other."""
+    """Run all checks and return the findings; a check that crashes is a finding and ends no other."""
     closed: dict[System, SyncError] = {}
     findings: list[Finding] = []
     for check in CHECKS:
@@ -106,7 +106,7 @@ def run_checks(target: Target) -> DiagnosticsReport:
 def _run_check(
     check: Check, target: Target, *, closed: dict[System, SyncError], findings: Sequence[Finding]
 ) -> Iterator[Finding]:
-    """Look at one thing; what was told of before, such as a service that refuses us, is not told of again."""
+    """Run one check; a problem that was reported before, such as a service that refuses us, is not repeated."""
     try:
         yield from check.run(target)
     except SyncError as error:

@@ -1,9 +1,8 @@
-"""The rehearsal: tries out by writing what the doctor cannot see by reading, on records that it makes for it.
+"""The write tests: they try by writing what the checks cannot see by reading, on records made for the purpose.
 
-Only for a client and a company that are there to be tested with, and only after a person has said so. Everything
-it makes carries a name that says what it is. An expense is removed again. A customer that vouchers carry, a
-project and a voucher cannot be, so the voucher is followed by its reversal, and the others are taken again the
-next time.
+They are only for a client and a company meant for testing, and only after a person has agreed. Everything that
+they make has a name that says so. An expense is removed again. A customer with vouchers, a project and a voucher
+cannot be removed: the voucher is reversed, and the others are reused the next time.
 """
 
 from collections.abc import Iterator
@@ -16,7 +15,7 @@ from sync.diagnostics.write_tests.artifacts import NAME, WriteTestArtifacts, Wri
 
 
 def plan(target: Target) -> Iterator[Message]:
-    """Return what a rehearsal makes, and what of it stays."""
+    """Return what the write tests make, and what of it stays."""
     yield msg(
         "In 24SevenOffice, called “{name}”: a customer, and project {number}; both stay.",
         name=NAME,
@@ -38,9 +37,9 @@ def plan(target: Target) -> Iterator[Message]:
 
 
 def run_write_tests(target: Target, artifacts: WriteTestArtifacts) -> Iterator[Finding]:
-    """Try out one thing after the other, and tell of each as soon as it is known; what fails ends nothing else.
+    """Run the write tests one by one and yield each finding at once; a failure ends no other test.
 
-    ``artifacts`` knows at every moment what is left behind.
+    ``artifacts`` knows at every moment what is left in the systems.
     """
     context = WriteTestContext(target, artifacts)
     yield from safely("write_tests.accounting", _accounting(context))

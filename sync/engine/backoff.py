@@ -1,4 +1,4 @@
-"""When a failed attempt is retried, and after how many failures the job needs attention: exponential backoff."""
+"""Exponential backoff: when a failed attempt is retried, and after how many failures a job needs attention."""
 
 import sys
 from collections.abc import Callable
@@ -11,9 +11,10 @@ from sync.errors import BrokenOffError, OutcomeUnknownError, RateLimitedError, S
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """Waits that grow by ``factor`` from ``initial_delay`` to ``max_delay``, for at most ``max_attempts``.
+    """Delays that grow by ``factor`` from ``initial_delay`` to ``max_delay``, for at most ``max_attempts``.
 
-    ``min_delay`` is waited whatever the dice say: a call that was given up may still be at work over there.
+    ``min_delay`` applies whatever the random part is: a call that timed out may still be running in the other
+    system.
     """
 
     initial_delay: timedelta
@@ -35,7 +36,7 @@ CRASH = RetryPolicy(timedelta(seconds=20), factor=6, max_delay=timedelta(hours=1
 
 
 def policy_of(error: SyncError) -> RetryPolicy:
-    """Choose the policy by what the error means for the record."""
+    """Choose the policy by the meaning of the error."""
     if isinstance(error, RateLimitedError):
         return RATE_LIMITED
     if isinstance(error, BrokenOffError) and error.outcome_unknown:
@@ -48,8 +49,8 @@ def policy_of(error: SyncError) -> RetryPolicy:
 def delay(error: SyncError, failed_attempts: int, *, random: Callable[[], float]) -> timedelta:
     """Return how long to wait after an error, with ``failed_attempts`` before it.
 
-    Full jitter, but never less than was asked for: a random part of the whole wait (and not of its end only)
-    spreads a crowd that failed together.
+    It uses full jitter, but never less than the error asks for: a random part of the whole delay spreads jobs that
+    failed together.
     """
     policy = policy_of(error)
     try:

@@ -1,7 +1,7 @@
-"""What was said to a remote system and what it answered, kept with the attempt that it belongs to.
+"""The log of remote calls, kept with the attempt that made them.
 
-The gateways tell, whoever works on a record listens; where nobody listens, nothing is kept. What holds a password
-or a session is never told.
+Gateways record their calls, and code that works on a record collects them; otherwise they are dropped. Passwords
+and sessions are never recorded.
 """
 
 from collections.abc import Iterable, Iterator
@@ -15,12 +15,12 @@ MAX_TEXT_LENGTH = 8000
 """Characters of a request or a response that are kept."""
 
 MAX_CALLS = 20
-"""Exchanges that are kept of one attempt, the last ones: a long file is hundreds of chunks."""
+"""Calls that are kept of an attempt, the last ones: a long file is hundreds of chunks."""
 
 
 @dataclass(frozen=True, slots=True)
 class RemoteCall:
-    """One call: its operation in the other system's words, what was sent, and what came back if anything did."""
+    """A call: its operation as the other system names it, the request, and the response if there was one."""
 
     operation: str
     request: str
@@ -32,7 +32,7 @@ _calls: ContextVar[list[RemoteCall] | None] = ContextVar("heard", default=None)
 
 @contextmanager
 def recording_calls() -> Iterator[list[RemoteCall]]:
-    """Hear what is told inside, in this thread."""
+    """Collect the calls recorded inside, in this thread."""
     heard: list[RemoteCall] = []
     token = _calls.set(heard)
     try:
@@ -42,7 +42,7 @@ def recording_calls() -> Iterator[list[RemoteCall]]:
 
 
 def record_call(operation: str, *, request: bytes | str, response: bytes | str) -> None:
-    """Keep a call; long texts are cut, and national identity numbers masked."""
+    """Record a call. Long texts are cut, and national identity numbers masked."""
     heard = _calls.get()
     if heard is not None:
         heard.append(RemoteCall(operation, _text(request), _text(response)))
@@ -50,7 +50,7 @@ def record_call(operation: str, *, request: bytes | str, response: bytes | str) 
 
 
 def replay(calls: Iterable[RemoteCall]) -> None:
-    """Return what was heard elsewhere, in the thread of whoever it was for."""
+    """Record calls that were collected in another thread."""
     listener = _calls.get()
     if listener is not None:
         listener += calls

@@ -1,4 +1,4 @@
-"""Which client of the ERP a connection works in: its own, and that of no other connection."""
+"""The check that a connection works in its own client of the ERP, and in no other connection's."""
 
 from i18n.messages import msg
 from models.connections.repository import (
@@ -14,10 +14,10 @@ from sync.errors import MisconfiguredError
 def verify_client(
     connections: Connections, connection_id: int, settings: ConnectionSettings, client_number: int
 ) -> None:
-    """See that a login leads to the connection's client; one that has none yet has this one from now on.
+    """Check that a login reaches the connection's client; a connection without one gets this client.
 
     Raises:
-        MisconfiguredError: it is another client than the connection's, or that of another connection.
+        MisconfiguredError: it is another client than the connection's, or another connection has it.
     """
     try:
         connections.note_client(connection_id, settings, client_number)

@@ -1,4 +1,4 @@
-"""What a flow has at hand while it works on one connection's lease."""
+"""The context of a flow while it works on one connection's lease."""
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
@@ -24,20 +24,20 @@ from sync.records import Customer, Project
 MAX_INT32 = 2**31 - 1
 
 ITSELF = msg("the integration")
-"""Who did what no person did, in the audit log."""
+"""The actor in the audit log of what the integration does by itself."""
 
 LOST = msg("It no longer exists in 24SevenOffice.")
 GONE_THERE = "gone"
-"""Notes with a candidate that 24SevenOffice had this one and does not have it any more."""
+"""Note of a candidate that this record was linked to and that 24SevenOffice no longer has."""
 
 GONE = msg("Moment no longer has the record.")
 
 
 @dataclass(frozen=True, slots=True)
 class SyncContext:
-    """One connection's two systems, its links, and the hold on the lease.
+    """One connection's two systems, its links, and its lease.
 
-    ``renew_lease`` is called before each remote write; it raises ``LeaseLostError`` where another worker has taken
+    ``renew_lease`` is called before each remote write. It raises ``LeaseLostError`` if another worker has taken
     over.
     """
 
@@ -59,9 +59,9 @@ class SyncContext:
         return self.connection.settings
 
     def reading_ahead(self, lane: Lane, records: Sequence[Record]) -> AbstractContextManager[None]:
-        """Read a lane's records in Moment ahead that are looked at one by one inside the block, and their links.
+        """Read records of a lane and their links ahead, which the block uses one by one.
 
-        Of a lane's records nobody else makes links while it is leased. One alone gains nothing by it.
+        While the lane is leased, no other worker changes its links. With a single record, nothing is read ahead.
         """
         if lane.entity_type is EntityType.EXPENSE or len(records) == 1:
             return nullcontext()
@@ -71,7 +71,7 @@ class SyncContext:
         return self.moment.reading_ahead(lane.entity_type, ids)
 
     def link(self, record: Record) -> Link | None:
-        """Find what a record is linked to; what was found is remembered, as it stays so for a batch."""
+        """Return a record's link; it is cached, as it does not change during a batch."""
         if record not in self._known:
             found = links.find(self.database, self.connection.id, record)
             if found is None:
@@ -80,9 +80,9 @@ class SyncContext:
         return self._known[record]
 
     def save_link(self, record: Record, *, remote_id: str, fingerprint: str = "") -> None:
-        """Link a record; to be done as soon as the other system has it.
+        """Link a record; call it as soon as the other system has it.
 
-        Raises :class:`RejectedError` where taken.
+        Raises :class:`RejectedError` if the other record is linked already.
         """
         known = self._known.get(record)
         replaced = known.replaced_number if known and known.remote_id == remote_id else None
@@ -98,12 +98,12 @@ class SyncContext:
         self._known[record] = link
 
     def note_replaced(self, record: Record, link: Link, number: str | None) -> None:
-        """Note which number Moment had when that of a link was returned to it; None once that has been seen."""
+        """Save the number that Moment had before a link's number was returned to it; None once that is seen."""
         self._known[record] = noted = replace(link, replaced_number=number)
         self._write(record, noted)
 
     def _write(self, record: Record, link: Link) -> None:
-        """Write a link, unless the connection leads to another client since its lease ended, unnoticed here."""
+        """Write a link, unless the connection has changed its client since the lease expired unnoticed."""
         links.save(self.database, self.connection.id, record, link, now=self.clock(), origin=self._origin())
 
     def _origin(self) -> Origin:
@@ -111,11 +111,11 @@ class SyncContext:
         return Origin(self.connection.id, named, self.connection.client_number)
 
     def former_link(self, record: Record) -> str | None:
-        """Find what a record was linked to before the connection's links were set aside."""
+        """Return what the record was linked to before the connection's links were set aside."""
         return links.former(self.database, self.connection.id, record)
 
     def note_sending(self, jobs: Sequence[SyncJob]) -> None:
-        """Note how the vouchers of jobs are about to be posted: in the ledger or a journal, and their VAT."""
+        """Save how vouchers are about to be posted: to the ledger or a journal, and how their VAT is sent."""
         leases.note_sending(
             self.database,
             [job.id for job in jobs],
@@ -124,12 +124,12 @@ class SyncContext:
         )
 
     def refuse_taken(self, record: Record, remote_id: str) -> None:
-        """Raise :class:`RejectedError` where a record of 24SevenOffice is linked to another one of Moment's."""
+        """Raise :class:`RejectedError` if a record of 24SevenOffice is linked to another one of Moment."""
         if self.is_taken(record, remote_id):
             raise _taken(record, remote_id)
 
     def is_taken(self, record: Record, remote_id: str) -> bool:
-        """Return whether a record of 24SevenOffice is linked to another one that Moment still has."""
+        """Return whether a record of 24SevenOffice is linked to another one that still exists in Moment."""
         holder = self.moment_id(record.entity_type, remote_id)
         return holder not in (None, record.id) and self._is_in_moment(Record(record.entity_type, holder or ""))
 
@@ -138,19 +138,19 @@ class SyncContext:
     ) -> None:
         """Ask a person which of these the record of a job is; whoever calls tells them so by an error.
 
-        A worker that has taken over asks by itself, and may have been answered.
+        If another worker has taken over, nothing is asked: it asks by itself, and may have an answer.
         """
         self.renew_lease()
         with links.noting(self.database, self._origin()) as session:
             match_questions.ask(session, job.id, candidates, moment_record=moment_record, now=self.clock())
 
     def noted(self, job: SyncJob, note: str) -> str:
-        """Return the number for which this was noted as long as no person has acted; "" where of none."""
+        """Return the number of the candidate with this note, until a person has acted; "" if there is none."""
         asked = match_questions.unanswered(self.database, job.id)
         return next((each.number for each in asked if each.note == note), "")
 
     def answers(self, jobs: Sequence[SyncJob]) -> Mapping[int, str]:
-        """Return what persons answered about those jobs of which something was asked, by the job's id."""
+        """Return people's answers about those of the jobs with a question, by job id."""
         return match_questions.answers(self.database, [job.id for job in jobs])
 
     def undone(self, jobs: Sequence[SyncJob]) -> Mapping[int, frozenset[int]]:
@@ -158,18 +158,18 @@ class SyncContext:
         return match_questions.undone(self.database, [job.id for job in jobs])
 
     def note_summary(self, summary: RecordSummary) -> None:
-        """Note what the record of the job is known by, in place of what was noted before."""
+        """Save the summary of the job's record, in place of an earlier one."""
         self._summaries[:] = [summary]
 
     def take_summary(self) -> RecordSummary | None:
-        """Return what has been noted since this was asked last."""
+        """Return the summary saved since the last call."""
         return self._summaries.pop() if self._summaries else None
 
     def party(self, customer_id: str) -> tuple[str, str]:
-        """Return name and customer number of a record's customer, each "" where it is not known.
+        """Return the name and customer number of a record's customer, each "" if unknown.
 
-        The job is found by the name too. Moment is asked where no job tells them. A customer who cannot be read is
-        no reason to hold the record up.
+        The name becomes a search term of the job. Moment is asked if no job has them. If the customer cannot be
+        read, the record is not delayed.
         """
         if not customer_id:
             return "", ""
@@ -187,35 +187,35 @@ class SyncContext:
         return name, link.remote_id if link else ""
 
     def _customer(self, moment_id: str) -> Customer | None:
-        """Read a customer of Moment's, once for a batch."""
+        """Read a customer from Moment, once for a batch."""
         if moment_id not in self._customers:
             self._customers[moment_id] = self.moment.customer(moment_id)
         return self._customers[moment_id]
 
     def take_search_aliases(self) -> tuple[str, ...]:
-        """Return what has been added since this was asked last."""
+        """Return the search aliases added since the last call."""
         aliases = tuple(self._search_aliases)
         self._search_aliases.clear()
         return aliases
 
     def links_by_prefix(self, entity_type: EntityType, prefix: str) -> dict[str, tuple[str, Link]]:
-        """Find links by how the other side's name starts: the Moment id and the link by that name."""
+        """Return the links whose remote id has this prefix: the Moment id and the link, by remote id."""
         return links.find_by_prefix(self.database, self.connection.id, entity_type, prefix)
 
     def moment_id(self, entity_type: EntityType, remote_id: str) -> str | None:
-        """Find which Moment record is linked to a record of 24SevenOffice."""
+        """Return the id of the Moment record that is linked to a record of 24SevenOffice."""
         return links.moment_id(self.database, self.connection.id, entity_type, remote_id)
 
     def remove_link(self, record: Record) -> None:
-        """Take a link away, after what it led to was taken away."""
+        """Delete a link after its record in Moment was deleted."""
         self._known.pop(record, None)
         with links.noting(self.database, self._origin()) as session:
             links.remove(session, self.connection.id, record)
 
     def release_link(self, record: Record, *, because: Message) -> None:
-        """End a link that does not hold any more: the record is identified anew, and what needs it waits.
+        """Release a link that no longer holds: the record is matched again, and records that need it wait.
 
-        What a person said of one that Moment has lost was said of one that it had.
+        If Moment no longer has the record, people's answers about it are deleted.
         """
         known, now = self._known.pop(record, None), self.clock()
         self.renew_lease()
@@ -225,16 +225,16 @@ class SyncContext:
                 match_questions.withdraw(session, self.connection.id, record)
 
     def is_lost(self, entity_type: EntityType, number: int) -> bool:
-        """Return whether 24SevenOffice does not have a customer or project any more.
+        """Return whether 24SevenOffice no longer has a customer or project.
 
-        A project is read by itself: of those looked for together, it is remembered for a while which are free.
+        A project is read by its own number, since lists cache for a while which numbers are free.
         """
         if entity_type is EntityType.CUSTOMER:
             return not self.erp.existing_companies([number])
         return self.erp.project(number) is None
 
     def release_lost(self, record: Record, number: int) -> None:
-        """End the link to what 24SevenOffice does not have any more, and note that for the one who is asked."""
+        """Release the link to a record that 24SevenOffice no longer has, and note that for a person."""
         self.release_link(record, because=LOST)
         job = job_actions.find(self.database, self.connection.id, record)
         if job and record.entity_type is EntityType.CUSTOMER:
@@ -245,9 +245,9 @@ class SyncContext:
                 match_questions.ask(session, job.id, [lost], now=self.clock())
 
     def lost_dependency(self, entity_type: EntityType, number: int | None) -> DependencyPendingError | None:
-        """Release the link to a customer or project, if that is why 24SevenOffice refused what names it.
+        """Release the link to a customer or project if its absence is why 24SevenOffice refused a record.
 
-        The answer is then what is to be waited for, also where the link has ended since its number was taken.
+        Return the dependency to wait for, also if the link has been released since its number was used.
         """
         record = self._numbered.get((entity_type, number or 0))
         if record is None or number is None:
@@ -262,9 +262,9 @@ class SyncContext:
         """Return the customer number of a Moment customer.
 
         Raises:
-            DependencyPendingError: the customer has yet to be synced.
-            RejectedError: there is no customer, or customers are not synced on this connection and it has no
-                number.
+            DependencyPendingError: the customer has not been synced yet.
+            RejectedError: the customer does not exist, or customers are not synced on this connection and it
+                has no number.
         """
         if not moment_id:
             raise RejectedError(
@@ -273,9 +273,9 @@ class SyncContext:
         return self._number_of(EntityType.CUSTOMER, moment_id, read=self._customer)
 
     def project_of_costs(self, number: int) -> str | None:
-        """Return the Moment project whose costs are those on a project number, None where there is none.
+        """Return the Moment project that has the costs of a project number, None if there is none.
 
-        Raises :class:`DependencyPendingError` while it is not clear that the number is that project's.
+        Raises :class:`DependencyPendingError` while it is not certain that the number is that project's.
         """
         if linked := self.moment_id(EntityType.PROJECT, str(number)):
             return linked
@@ -283,7 +283,7 @@ class SyncContext:
         if found is None or EntityType.PROJECT not in self.settings.entity_types:
             return found
         record = Record(EntityType.PROJECT, found)
-        if self.link(record):  # to another number, which it has perhaps had since: what was found is minutes old
+        if self.link(record):  # with another number, perhaps a newer one: the list is minutes old
             project = self.moment.project(found)
             if project is None or project.number.lstrip("0") != str(number):
                 return None
@@ -294,23 +294,23 @@ class SyncContext:
         return found
 
     def project_number(self, moment_id: str) -> int:
-        """Return the project number of a Moment project; raises as :meth:`customer_number` does."""
+        """Return the project number of a Moment project. Raises as :meth:`customer_number` does."""
         return self._number_of(EntityType.PROJECT, moment_id, read=self.moment.project)
 
     def _is_in_moment(self, record: Record) -> bool:
-        """Ask Moment whether it still has a customer or project; nothing else is asked about."""
+        """Return whether Moment still has a customer or project; no other types are asked about."""
         if record.entity_type is EntityType.CUSTOMER:
             return self.moment.customer(record.id) is not None
         return record.entity_type is not EntityType.PROJECT or self.moment.project(record.id) is not None
 
     def _is_read_from_moment(self, record: Record) -> bool:
-        """Return whether Moment will be asked: an invoice that is linked never changes."""
+        """Return whether Moment will be read: a linked invoice never changes, so it is not."""
         return record.entity_type is not EntityType.INVOICE or self._known[record] is None
 
     def _number_of(
         self, entity_type: EntityType, moment_id: str, *, read: Callable[[str], Customer | Project | None]
     ) -> int:
-        """Take the number from the link, or from Moment's record where such records are not synced."""
+        """Return the number from the link, or from Moment's record if such records are not synced."""
         if entity_type in self.settings.entity_types:
             linked = Record(entity_type, moment_id)
             number = int(self._remote_id(linked))
@@ -342,10 +342,10 @@ def _taken(record: Record, remote_id: str) -> RejectedError:
 
 
 def whole_number(text: str, *, what: EntityType) -> int:
-    """Read the number of a customer or project, which 24SevenOffice takes as an int32 above zero.
+    """Return the number of a customer or project, which is an int32 above zero in 24SevenOffice.
 
     Raises:
-        RejectedError: it is none.
+        RejectedError: it is no such number.
     """
     if is_int32(text):
         return int(text)
@@ -363,10 +363,10 @@ def whole_number(text: str, *, what: EntityType) -> int:
 
 
 def is_int32(text: str) -> bool:
-    """Return whether a text is a whole number from 1 on that fits into 32 bits."""
+    """Return whether a text is a whole number above zero that fits into 32 bits."""
     return text.isascii() and text.isdecimal() and len(text) <= len(str(MAX_INT32)) and 0 < int(text) <= MAX_INT32
 
 
 def fingerprint(*sent: object) -> str:
-    """Hash what is sent, to tell later whether anything has changed."""
+    """Hash what is sent, so that a later change can be detected."""
     return hashlib.sha256(repr(sent).encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""What becomes of a job after an attempt: done, retried, waiting, or needing attention."""
+"""The outcome of an attempt: the job is done, retried, waiting, or in need of attention."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -31,20 +31,20 @@ from sync.errors import (
 )
 
 DEPENDENCY_TIMEOUT = timedelta(minutes=10)
-"""How long a job waits for another record before it looks for itself, should it not be woken."""
+"""How long a job waits for another record before it checks by itself, in case it is not woken."""
 
 MAX_FAILURES_ALONE = 5
-"""Failed attempts of a job that looks like an outage, after which it is the record, as others are synced."""
+"""Failed attempts of a job that look like an outage, after which the record is to blame if others are synced."""
 
 
 @dataclass(frozen=True, slots=True)
 class Success:
-    """A good end: the record is in step, or rightly left alone for an ``error_code`` that ``message`` explains.
+    """A success: the record is in sync, or skipped for an ``error_code`` that ``message`` explains.
 
-    ``warnings`` are sentences (``msg``) about what stopped nothing and should be looked at, such as a text that
-    was cut: they stand on the record's page and in the lists until an attempt gives others, and are counted in the
-    weekly digest, but mailed to nobody. None leaves those of before: nothing was sent. ``recheck_after`` is given
-    where something is still to come of which nobody will tell.
+    ``warnings`` are sentences (``msg``) about what did not stop the sync but should be looked at, such as a text
+    that was cut. They are shown on the record's page and in lists until an attempt sets others, and counted in the
+    weekly digest, but not mailed. None keeps the earlier ones, as nothing was sent. ``recheck_after`` is set if
+    something is still to come without a webhook.
     """
 
     outcome: Outcome
@@ -59,16 +59,16 @@ UNCHANGED = Success(Outcome.UNCHANGED, warnings=None)
 
 
 def skipped(message: str, *, error_code: str, title: str = "") -> Success:
-    """Leave a record alone, and say why, also in short; no error."""
+    """Return a success that skips the record, with the reason as a sentence and as a code."""
     return Success(outcome=Outcome.SKIPPED, title=title, message=message, error_code=error_code)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trace:
-    """What was said to the remote systems in the course of an attempt, and how long it took.
+    """The remote calls of an attempt, and its duration.
 
-    ``search_aliases`` are the names of others that the record is found by too, and ``summary`` is what it is known
-    by, if it was read.
+    ``search_aliases`` are names of others by which the record is found. ``summary`` describes the record, if it
+    was read.
     """
 
     calls: tuple[RemoteCall, ...]
@@ -79,7 +79,7 @@ class Trace:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """How an attempt at a job ended; what it met that nobody had foreseen is a ``CrashError``."""
+    """The end of an attempt at a job; an unexpected error is a ``CrashError``."""
 
     answer: Success | SyncError
     trace: Trace
@@ -87,7 +87,7 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotAttempted:
-    """A job that was left alone since the attempt at another one showed that its connection does not work."""
+    """A job that was not tried, since the attempt at another showed that their connection does not work."""
 
     because: SyncError
 
@@ -101,15 +101,15 @@ def attempt_results(
     random: Callable[[], float],
     recipients: tuple[str, ...],
 ) -> list[AttemptResult]:
-    """Decide what becomes of the jobs of a lease by how they ended, and put into the inbox what they wait for.
+    """Decide the results of a lease's jobs, and enqueue the records that they wait for.
 
-    ``random`` gives a number from 0 up to 1, and ``recipients`` get the alerts about records.
+    ``random`` returns a number from 0 up to 1. ``recipients`` get the alerts about records.
     """
     ended: dict[int, SyncError] = {
         **_ended_dependencies(database, lease, attempts, now=now),
         **_failing_alone(database, lease, attempts),
     }
-    next_try: dict[SyncError, datetime] = {}  # of all that one error kept from being tried: they stay together
+    next_try: dict[SyncError, datetime] = {}  # jobs not tried because of the same error stay together
     results = []
     for job in lease.jobs:
         attempt = attempts[job.id]
@@ -127,7 +127,7 @@ def attempt_results(
 
 
 def connection_problem(error: SyncError) -> ConnectionProblem | None:
-    """Return what an error shows to be wrong with the whole connection; None where it is about its record."""
+    """Return the problem of the whole connection that an error shows; None if the error is about its record."""
     alert_type: ProblemType
     match error:
         case MisconfiguredError():
@@ -200,7 +200,7 @@ def _error_result(
 def _meaning(
     job: SyncJob, error: SyncError, *, probing: bool, random: Callable[[], float]
 ) -> tuple[Event, timedelta | None, Record | None]:
-    """Return which event an error is, how long the job then waits, and for which record."""
+    """Return the event of an error, how long the job then waits, and for which record."""
     match error:
         case DependencyEndedError():
             return Event.DEPENDENCY_ENDED, None, error.dependency
@@ -225,9 +225,9 @@ def _failure_event(job: SyncJob, error: SyncError, *, probing: bool) -> Event:
 
 
 def _next_try(error: SyncError, *, now: datetime, random: Callable[[], float]) -> datetime:
-    """Return when those are due that an error at another record kept from being tried: as after a first failure.
+    """Return when jobs are due that an error at another record kept from being tried: as after a first failure.
 
-    How often that other record has failed before says nothing of them.
+    How often that other record has failed before says nothing about them.
     """
     if isinstance(error, MisconfiguredError | BrokenOffError):
         return now  # the connection pauses, or PostgreSQL is back
@@ -235,11 +235,11 @@ def _next_try(error: SyncError, *, now: datetime, random: Callable[[], float]) -
 
 
 def _with_alert(job: SyncJob, result: AttemptResult, recipients: tuple[str, ...]) -> AttemptResult:
-    """Add the alert that the result calls for; of a success it is sent only if there was trouble before."""
+    """Add the alert of the result; a success has one only if there was an alert about a problem before."""
     standing = Standing(state=JobState.RUNNING, due_at=None, alerted=job.alerted or result.is_success)
     due, title = alert_due(standing, result.event), result.title or job.title or job.record.name
     if result.state is JobState.NEEDS_ATTENTION and not job.needed_attention:
-        due = AlertDue.TROUBLE  # also where an alert has said that it is overdue, which is less
+        due = AlertDue.TROUBLE  # even after an alert that it is overdue, which is less serious
     if due is AlertDue.NOTHING:
         return result
     if due is AlertDue.TROUBLE:
@@ -260,9 +260,10 @@ def _with_alert(job: SyncJob, result: AttemptResult, recipients: tuple[str, ...]
 def _failing_alone(
     database: Database, lease: Lease, attempts: Mapping[int, Attempt | NotAttempted]
 ) -> Mapping[int, SyncError]:
-    """Give the errors of jobs that no system does, while others of their lane are synced: it is the record.
+    """Return errors for jobs that seem to meet an outage while others are synced: their records are to blame.
 
-    An outage looks the same to the first few attempts. It ends no wait of others, and is none of the connection.
+    The first few attempts still count as an outage. This error ends no wait of others, and is no problem of the
+    connection.
     """
     answers = {job_id: each.answer for job_id, each in attempts.items() if isinstance(each, Attempt)}
     suspects = {
@@ -306,7 +307,7 @@ def _is_outage(error: SyncError) -> bool:
 def _ended_dependencies(
     database: Database, lease: Lease, attempts: Mapping[int, Attempt | NotAttempted], *, now: datetime
 ) -> Mapping[int, DependencyEndedError]:
-    """Have what jobs come to wait for looked at; returns the errors of those that would wait in vain."""
+    """Enqueue the records that jobs begin to wait for; return an error for each job whose dependency has ended."""
     pending = {
         job_id: attempt.answer
         for job_id, attempt in attempts.items()

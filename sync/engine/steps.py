@@ -1,4 +1,4 @@
-"""Several steps for one record, of which one that fails harms no other."""
+"""Several steps for one record; a step that fails does not stop the others."""
 
 from collections.abc import Callable, Sequence
 from typing import ParamSpec, TypeVar
@@ -11,14 +11,14 @@ T = TypeVar("T")
 
 
 class Steps:
-    """Takes the steps for the record called ``title``, and remembers what went wrong."""
+    """Runs the steps for the record called ``title`` and collects their errors."""
 
     def __init__(self, title: str) -> None:
         self._title = title
         self._errors: list[SyncError] = []
 
     def take(self, step: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | None:
-        """Take a step; None where it fails. Raises what concerns the connection: the next step would fail too."""
+        """Run a step; None if it fails. Raises errors of the connection: the next step would fail too."""
         result = error_as_value(self._title, step, *args, **kwargs)
         if not isinstance(result, SyncError):
             return result
@@ -28,15 +28,16 @@ class Steps:
         return None
 
     def raise_errors(self) -> None:
-        """Raise one error for all that went wrong, if anything did."""
+        """Raise one error for all that were collected, if any."""
         if self._errors:
             raise _combined(self._errors)
 
 
 def _combined(errors: Sequence[SyncError]) -> SyncError:
-    """Return several errors as one.
+    """Combine several errors into one.
 
-    What is tried again by itself comes before what a person corrects, who is asked when only that is left.
+    An error that is retried automatically comes before one that needs a person, who is asked when no other is
+    left.
     """
     error = min(errors, key=_rank).replace(outcome_unknown=any(each.outcome_unknown for each in errors))
     if isinstance(error, CONNECTION_ERRORS):

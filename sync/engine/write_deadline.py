@@ -1,7 +1,7 @@
-"""Until when a worker may send what writes: renewed with its lease, checked where the bytes go out.
+"""The deadline until which a worker may send writes, renewed with its lease and checked where the bytes go out.
 
-A worker that stood still (a stopped process, a paused machine) does not know it. What it was about to send would
-go out when it goes on, after another one has taken over, has looked in vain and has done the work.
+A worker that stood still (a stopped process, a paused machine) does not notice it. When it goes on, it could send
+a write after another worker has taken over, verified that nothing was saved, and done the work.
 """
 
 from collections.abc import Callable, Iterator
@@ -13,16 +13,16 @@ from i18n.messages import msg
 from sync.errors import UnavailableError
 
 LEASE_FRACTION = 3
-"""Writes may start in this part of a lease: in the rest a call arrives and ends, before another one looks."""
+"""The part of a lease in which writes may start; in the rest, a call ends before another worker verifies."""
 
 
 class WriteDeadline:
-    """Until when writes may start, from when it was renewed last, by whichever of two clocks says so first.
+    """The deadline for writes since it was last renewed, by whichever of two clocks is ahead.
 
     Args:
-        clock: gives the present instant in UTC; it may be set back.
+        clock: returns the present instant in UTC; it may be set back.
         monotonic: counts seconds, also while the machine sleeps.
-        lease_ttl: how long a lease holds unless renewed.
+        lease_ttl: how long a lease lasts unless renewed.
     """
 
     def __init__(
@@ -32,11 +32,11 @@ class WriteDeadline:
         self.renew()
 
     def renew(self) -> None:
-        """Let it begin anew; called just before the lease itself is renewed."""
+        """Restart the deadline; called just before the lease itself is renewed."""
         self.renewed_at, self._tick = self._clock(), self._monotonic()
 
     def has_passed(self) -> bool:
-        """Return whether nothing may be sent any more."""
+        """Return whether writes may no longer be sent."""
         seconds = max((self._clock() - self.renewed_at).total_seconds(), self._monotonic() - self._tick)
         return seconds >= self._longest.total_seconds()
 
@@ -46,7 +46,7 @@ _enforced: ContextVar[WriteDeadline | None] = ContextVar("write_deadline", defau
 
 @contextmanager
 def enforced(deadline: WriteDeadline) -> Iterator[None]:
-    """Hold what is sent inside, in this thread, to this deadline; without a lease there is none."""
+    """Apply this deadline to writes sent inside, in this thread; without a lease there is none."""
     token = _enforced.set(deadline)
     try:
         yield
@@ -55,7 +55,7 @@ def enforced(deadline: WriteDeadline) -> Iterator[None]:
 
 
 def check() -> None:
-    """Raise UnavailableError where it is too late to send what writes: the call has not gone out then."""
+    """Raise UnavailableError if it is too late to send a write; the call has not gone out then."""
     deadline = _enforced.get()
     if deadline is not None and deadline.has_passed():
         raise UnavailableError(

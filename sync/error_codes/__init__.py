@@ -1,7 +1,7 @@
-"""Every reason why a record did not come across or was left alone, explained to a bookkeeper.
+"""Every error code, with an explanation for a bookkeeper.
 
-A reason is the short name that errors and skipped outcomes carry. Changes are listed and tried again by it, and
-the pages, mails and docs lead to what is said of it here. A test holds these to be the reasons that the code uses.
+Errors and skipped outcomes carry the code. Jobs are listed and retried by it, and pages, mails and docs link to
+its explanation here. A test checks that these are exactly the codes in use.
 """
 
 from collections.abc import Mapping
@@ -23,6 +23,6 @@ GROUPS: Mapping[Message, Mapping[str, ErrorCode]] = MappingProxyType(
         msg("Skipped on purpose"): SKIPPED,
     }
 )
-"""The reasons by what follows from them."""
+"""The error codes by what follows from them."""
 
 ERROR_CODES: Mapping[str, ErrorCode] = MappingProxyType(RECORD_ERRORS | SETTINGS_ERRORS | TEMPORARY | SKIPPED)

@@ -1,4 +1,4 @@
-"""Errors of a whole connection: its settings, and what is temporary."""
+"""Errors of a whole connection: its settings, and temporary problems."""
 
 from i18n.messages import msg
 from sync.error_codes.error_code import ErrorCode

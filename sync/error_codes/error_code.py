@@ -1,4 +1,4 @@
-"""What is said of one reason."""
+"""The explanation of an error code."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from i18n.messages import Message
 
 @dataclass(frozen=True, slots=True)
 class ErrorCode:
-    """A reason for a bookkeeper: its ``title``, where it comes from, and what to do about it."""
+    """An error code for a bookkeeper: its ``title``, its cause, and what to do about it."""
 
     title: Message
     cause: Message

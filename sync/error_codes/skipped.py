@@ -1,4 +1,4 @@
-"""Why a record was left alone, which is no error."""
+"""Codes of records that are skipped, which is no error."""
 
 from i18n.messages import msg
 from sync.error_codes.error_code import ErrorCode

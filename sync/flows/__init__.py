@@ -1,1 +1,1 @@
-"""What is done for one kind of record, a module for each kind."""
+"""The flows: what is done for each entity type."""

@@ -1,4 +1,4 @@
-"""A customer of Moment becomes a customer of 24SevenOffice, and the number made there goes back to Moment."""
+"""Customers: from Moment to 24SevenOffice, whose customer number is returned to Moment."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -28,13 +28,13 @@ from sync.rules.record_summaries import MAX_NUMBER_LENGTH, customer_summary
 MAX_NAME_LENGTH = MAX_CITY_LENGTH = 100
 MAX_STREET_LENGTH = 250
 MAX_POSTAL_CODE_LENGTH = 16
-"""Characters that 24SevenOffice takes (S50)."""
+"""Characters that 24SevenOffice accepts (S50)."""
 
 SAID = "said"
-"""In place of a fingerprint: a person has said which customer one is that Moment does not have any more."""
+"""Replaces a fingerprint if a person chose the customer for one that Moment no longer has."""
 
 MAX_NAMES_SHOWN = 5
-"""Candidates that a mail names; the page tells them all."""
+"""Candidates that a mail names; the page shows all."""
 
 MAX_ADDRESSES = 50
 """Candidates whose addresses are read."""
@@ -50,9 +50,9 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class PreparedCustomer:
-    """A customer that is to be saved; ``draft.number`` is None where 24SevenOffice makes the number.
+    """A customer to be saved. ``draft.number`` is None if 24SevenOffice gives the number.
 
-    ``is_new`` is a person's word that it is nobody who is there.
+    ``is_new`` says that a person answered: it is none of the existing customers.
     """
 
     job: SyncJob
@@ -66,7 +66,7 @@ class PreparedCustomer:
 
 
 class Customers:
-    """Saves new and changed customers, many in one call, and returns their numbers."""
+    """Saves new and changed customers, many in one call, and returns their numbers to Moment."""
 
     batch_size = 50
     sends_together = True
@@ -75,7 +75,7 @@ class Customers:
         self._context = context
 
     def prepare(self, job: SyncJob) -> PreparedCustomer | Success:
-        """Read a customer and see what has to be saved; a number that Moment lacks is returned at once."""
+        """Read a customer and decide whether to save it. A number that Moment lacks is returned at once."""
         customer = self._context.moment.customer(job.record.id)
         if customer is None:
             return self._gone(job)
@@ -91,9 +91,9 @@ class Customers:
             return PreparedCustomer(job, customer, replace(draft, number=int(link.remote_id)))
 
     def send(self, batch: Sequence[PreparedCustomer]) -> Sequence[Success | SyncError]:
-        """Find out who is there already, save customers in one call, link them, and return their numbers.
+        """Match customers with existing ones, save them in one call, link them and return their numbers to Moment.
 
-        Of new ones that may be the same, the first is saved before the others are looked for.
+        If several new ones may be the same, the first is saved before the others are matched.
         """
         ended: dict[int, Success | SyncError] = {}
         batch = self._without_lost(batch)
@@ -110,7 +110,7 @@ class Customers:
         return [ended[item.job.id] for item in batch]
 
     def _gone(self, job: SyncJob) -> Success:
-        """Release the link of a customer that Moment does not have any more, unless a person named it since."""
+        """Release the link of a customer that Moment no longer has, unless a person chose its number since."""
         link = self._context.link(job.record)
         said = self._context.answers([job]).get(job.id, "") if link is None else ""
         number = link.remote_id if link and link.fingerprint == SAID else said
@@ -137,7 +137,7 @@ class Customers:
         return found.number if found and found.number not in choice.undone else None
 
     def _without_lost(self, batch: Sequence[PreparedCustomer]) -> Sequence[PreparedCustomer]:
-        """Take the numbers off those whom 24SevenOffice does not have any more: to save one would make it anew."""
+        """Remove the numbers of customers that 24SevenOffice no longer has: saving one would create it again."""
         linked = {item.draft.number for item in batch if item.draft.number and self._context.link(item.job.record)}
         there = self._context.erp.existing_companies(linked) if linked else ()
         return [
@@ -149,7 +149,7 @@ class Customers:
         return replace(item, draft=replace(item.draft, number=None))
 
     def _identified(self, batch: Sequence[PreparedCustomer]) -> Mapping[SyncJob, PreparedCustomer | SyncError]:
-        """Give those without a number that of a customer who is there already, or ask a person."""
+        """Give customers without a number that of an existing one, or ask a person."""
         strangers = [item.job for item in batch if item.draft.number is None]
         if not strangers:
             return {item.job: item for item in batch}
@@ -184,9 +184,9 @@ class Customers:
         return replace(item, draft=replace(item.draft, number=number), is_new=answer == NEW)
 
     def _refuse_unknown(self, job: SyncJob, answer: str) -> None:
-        """See that it is a new one: no person has named a number, and 24SevenOffice has not had it before.
+        """Check that the customer is new: no person entered its number, and 24SevenOffice did not have it before.
 
-        Raises :class:`RejectedError` where it is not.
+        Raises :class:`RejectedError` if it is not.
         """
         if answer:
             raise RejectedError(
@@ -204,7 +204,7 @@ class Customers:
             )
 
     def _ask_for_match(self, item: PreparedCustomer, companies: Sequence[Company], given: set[int]) -> None:
-        """Put the candidates before a person. Raises :class:`RejectedError`, which tells them."""
+        """Ask a person to choose a candidate. Raises :class:`RejectedError`, which names them."""
         taken = {
             company.number
             for company in companies
@@ -233,7 +233,7 @@ class Customers:
         ]
 
     def _sent(self, item: PreparedCustomer) -> CompanyDraft:
-        """Return what is saved: of one that 24SevenOffice has yet to number, there are no details kept by hand."""
+        """Return the draft to send. A new customer's details are sent too, as none were edited by hand yet."""
         if item.draft.number is None and self._context.settings.customer_details == "new":
             return replace(item.draft, details=customer_details(item.customer))
         return item.draft
@@ -244,7 +244,7 @@ class Customers:
         sent = fingerprint(replace(item.draft, number=None))
         try:
             self._context.save_link(item.job.record, remote_id=str(answer), fingerprint=sent)
-        except SyncError as error:  # it is saved, under a number that no link has
+        except SyncError as error:  # it is saved, but no link has its number
             raise error.replace(outcome_unknown=True) from error
         if link := self._context.link(item.job.record):
             self._return_number(item.job.record, item.customer, link)
@@ -252,13 +252,13 @@ class Customers:
         return Success(Outcome.SYNCED, item.title, told, warnings=self._warnings(item.customer))
 
     def _warnings(self, customer: Customer) -> tuple[Message, ...]:
-        """Return what of a customer should be looked at, as long as it is so in Moment."""
+        """Return warnings about the customer, which last as long as its data in Moment."""
         return warnings_of(customer, details=self._context.settings.customer_details != "never")
 
     def _return_number(self, record: Record, customer: Customer, link: Link) -> Success:
-        """Give Moment the number that 24SevenOffice made, unless it has it; its echo then changes nothing.
+        """Give Moment the number from 24SevenOffice, unless it has it; the webhook that follows changes nothing.
 
-        Raises :class:`RejectedError` where Moment took the number before and kept its own all the same.
+        Raises :class:`RejectedError` if Moment accepted the number before and still kept its own.
         """
         number = int(link.remote_id)
         if customer.number == link.remote_id:
@@ -294,9 +294,9 @@ def title(customer: Customer) -> Message:
 
 
 def draft_of(customer: Customer, *, details: bool = False) -> CompanyDraft:
-    """Put a customer as 24SevenOffice takes it, perhaps with its address, country and phone.
+    """Return the customer as 24SevenOffice takes it, optionally with its address, country and phone.
 
-    Raises :class:`RejectedError` for one without a name.
+    Raises :class:`RejectedError` for a customer without a name.
     """
     name = clean(customer.name, max_length=MAX_NAME_LENGTH)
     if not name:
@@ -317,14 +317,14 @@ def draft_of(customer: Customer, *, details: bool = False) -> CompanyDraft:
 
 
 def customer_details(customer: Customer) -> CustomerDetails | None:
-    """Return address, country and phone of a customer; None where Moment has none of them."""
+    """Return address, country and phone of a customer; None if Moment has none of them."""
     addresses = tuple(map(_cut, customer.addresses))
     details = CustomerDetails(phone=customer.phone, country=country_code(customer.country), addresses=addresses)
     return details if details != CustomerDetails() else None
 
 
 def warnings_of(customer: Customer, *, details: bool) -> tuple[Message, ...]:
-    """Return what is cut, wrong or in doubt of a customer, with its address if ``details`` are sent."""
+    """Return what is cut, wrong or doubtful in a customer, including its address if ``details`` are sent."""
     found = [
         organization_number_warning(customer.organization_number, country=customer.country),
         cut_warning(msg("The name"), customer.name, max_length=MAX_NAME_LENGTH),
@@ -350,7 +350,7 @@ def _cut(address: Address) -> Address:
 
 
 def _without_twins(batch: Sequence[PreparedCustomer]) -> Sequence[PreparedCustomer]:
-    """Leave out new ones who may be the same as a new one before them, unless a person said that they are new."""
+    """Leave out new customers that may be the same as one before them, unless a person said that they are new."""
     new, left = CustomerMatcher([]), list[PreparedCustomer]()
     for item in batch:
         if item.draft.number is None:

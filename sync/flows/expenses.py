@@ -1,7 +1,7 @@
-"""Posted costs of 24SevenOffice become expenses on Moment's projects, with their documents, exactly once.
+"""Expenses: posted costs in 24SevenOffice become expenses on Moment's projects, with documents, exactly once.
 
-A voucher becomes one expense for each project and account that it has costs on. What was brought is known by its
-links; a link whose expense someone deleted in Moment stays, so that it is not brought again.
+A voucher becomes one expense for each project and account on which it has costs. Links record what was created. If
+a person deletes the expense in Moment, its link stays, so that it is not created again.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -38,17 +38,18 @@ from sync.rules.record_summaries import voucher_summary
 from sync.rules.vat_allocation import SUPPLIER_ACCOUNTS, needs_rates, stamps_of
 
 CLOSEST_FIRST = ("not_listed", "before_first_day", "no_project", "unknown_project")
-"""Why a line does not become an expense, the farthest from it first."""
+"""Reasons why a line does not become an expense, from the least to the most relevant."""
 
 APPROVAL_TIMEOUT = timedelta(days=90)
-"""How long a document may wait for its approval and still be looked at again without a change in the ledger."""
+"""How long a voucher is looked at again, without a change in the ledger, while its documents await approval."""
 
 
 @dataclass(frozen=True, slots=True)
 class PreparedVoucher:
-    """A voucher whose expenses are to be brought: what is wanted, by our key, and what is there already.
+    """A voucher with the expenses that it should have, by our key, and those that it has.
 
-    ``kept`` are those that are there, whose cost the ledger still has but settings or Moment's projects leave out.
+    ``kept`` are existing ones whose cost is still in the ledger, but which the settings or Moment's projects leave
+    out.
     """
 
     job: SyncJob
@@ -74,7 +75,7 @@ class PreparedVoucher:
 
 
 class Expenses:
-    """Brings the expenses of changed vouchers, and puts right those brought before."""
+    """Creates the expenses of changed vouchers, and updates earlier ones."""
 
     batch_size = 10
     sends_together = False
@@ -84,7 +85,7 @@ class Expenses:
         self._rates_are_new = False
 
     def prepare(self, job: SyncJob) -> PreparedVoucher | Success:
-        """Read a voucher and see which expenses it should be in Moment."""
+        """Read a voucher and decide which expenses it should have in Moment."""
         voucher = job.record.id
         lines = self._context.erp.supplier_voucher(voucher)
         name = title_of(voucher, lines)
@@ -102,7 +103,7 @@ class Expenses:
                 waits = skipped(msg("The document is awaiting approval"), error_code="not_approved", title=name)
                 return replace(waits, recheck_after=again)
             supply = self._supplier_invoice(lines, files) if found.costs else None
-            if supply:  # it may be named by its documents only
+            if supply:  # only its documents may say who it is
                 self._context.note_summary(voucher_summary(lines, supply))
             drafts = drafts_of(voucher, found.costs, supply, settings=self._context.settings) if supply else {}
             stem = stem_of(supply.name if supply else "", voucher)
@@ -111,7 +112,7 @@ class Expenses:
             return PreparedVoucher(job, name, drafts, known, kept, files, stem, found.left_alone, again)
 
     def _refuse_set_aside(self, voucher: Record) -> None:
-        """See that no other client's voucher is put right: an expense that Moment has may be of a former one."""
+        """Refuse a voucher with former links: an expense in Moment may be that of another client's voucher."""
         if former := self._context.former_link(voucher):
             raise RejectedError(
                 msg(
@@ -132,10 +133,10 @@ class Expenses:
     def _known(
         self, voucher: str, lines: Sequence[LedgerLine], *, outcome_unknown: bool
     ) -> Mapping[str, tuple[str, Link]]:
-        """Return the expenses that the voucher has in Moment, by our key.
+        """Return the expenses of the voucher in Moment, by our key.
 
-        One that an attempt which broke off has made is linked first: its cost may have been taken back since. One
-        that it has removed loses its link: its cost may be back. So does a former one that another company had.
+        An expense that an interrupted attempt created is linked first, as its cost may have been reversed since.
+        One that it removed loses its link, as its cost may be back; so does a former link of another company.
         """
         known = self._context.links_by_prefix(EntityType.EXPENSE, f"{voucher}/")
         unclear = {key for key, (_, link) in known.items() if link.fingerprint in (REMOVING, RESUMED)}
@@ -154,12 +155,12 @@ class Expenses:
     def _costs(self, lines: Sequence[LedgerLine], known: Mapping[str, tuple[str, Link]]) -> VoucherCosts:
         """Return what becomes of the lines.
 
-        Raises :class:`RejectedError` where that is not clear: a person says what becomes of the expenses.
+        Raises :class:`RejectedError` if that is unclear: a person has to decide about the expenses.
         """
         if not lines and _in_moment(known):
             raise _voucher_gone()
         found = self._costs_by_rates(lines)
-        if found.unclear and not self._rates_are_new:  # someone may just have set up a VAT code
+        if found.unclear and not self._rates_are_new:  # a VAT code may just have been set up
             self._context.erp.forget(SetupPart.VAT_CODES)
             self._rates_are_new = True
             found = self._costs_by_rates(lines)
@@ -174,7 +175,7 @@ class Expenses:
         )
 
     def _sync(self, item: PreparedVoucher) -> Success:
-        """Bring, put right or remove each expense; what fails for one is told after the others are done."""
+        """Create, update or remove each expense; the error of one is raised after the others are done."""
         steps, changed = Steps(item.title), False
         expense_ids: list[str] = []
         for key, draft in item.drafts.items():
@@ -189,7 +190,7 @@ class Expenses:
         return _success(item, changed=changed)
 
     def _sync_one(self, item: PreparedVoucher, key: str, draft: ExpenseDraft) -> tuple[str, bool]:
-        """Bring one expense; returns its id, empty where someone deleted it, and whether anything was done."""
+        """Sync one expense. Return its id, empty if it was deleted in Moment, and whether anything was done."""
         expense_id, link = item.known.get(key, ("", None))
         sent = _fingerprint(draft)
         if link and link.fingerprint == MISSING:
@@ -201,7 +202,7 @@ class Expenses:
         return (expense_id if sent != MISSING else ""), True
 
     def _save(self, expense_id: str, draft: ExpenseDraft, sent: str) -> tuple[str, str]:
-        """Create an expense or put it right; the answer is its id, and the fingerprint for its link."""
+        """Create or update an expense. Return its id, and the fingerprint for its link."""
         moment, name = self._context.moment, self._context.settings.expense_activity
         known = expense_id or moment.find_expense(draft.external_id)
         self._context.renew_lease()
@@ -215,9 +216,10 @@ class Expenses:
             raise _too_late(error, now) from error
 
     def _remove(self, expense_id: str, link: Link) -> bool:
-        """Remove an expense whose line is no longer in the ledger, hidden or on another project.
+        """Remove an expense whose line was removed from the ledger, hidden, or moved to another project.
 
-        That it is ours to remove is noted first: should the answer be lost, nobody else has deleted it.
+        The removal is saved beforehand: if the response is lost, the missing expense is known to be our own
+        deletion.
         """
         if link.fingerprint == MISSING:
             return False
@@ -237,7 +239,7 @@ class Expenses:
         return merged(files[stamp] for stamp in stamps)
 
     def _supplier_invoice(self, lines: Sequence[LedgerLine], files: VoucherFiles) -> SupplierInvoice:
-        """Return who the voucher is from: its supplier line, else its documents, else the register (S7)."""
+        """Return the supplier of the voucher: from its supplier line, its documents, or the customer list (S7)."""
         supplier, invoice_number = read_off(files)
         owed = next((line for line in in_force(lines) if line.account in SUPPLIER_ACCOUNTS), None)
         if owed and owed.customer_number and not owed.customer_name and not supplier:
@@ -246,18 +248,18 @@ class Expenses:
         return supplier_invoice_of(lines, supplier=supplier, invoice_number=invoice_number)
 
     def _recheck_after(self, day: date) -> timedelta | None:
-        """Look often at a new voucher and seldom at an old one, until nobody can expect it any more."""
+        """Look often at a new voucher and rarely at an old one, until no document can be expected any more."""
         age = timedelta(days=(self._context.clock().date() - day).days)
         return min(max(timedelta(hours=1), age / 4), timedelta(days=1)) if age <= APPROVAL_TIMEOUT else None
 
 
 def _in_moment(known: Mapping[str, tuple[str, Link]]) -> list[str]:
-    """Return those expenses that nobody has deleted in Moment, as far as is known."""
+    """Return the expenses that, as far as known, were not deleted in Moment."""
     return [key for key, (_, link) in known.items() if link.fingerprint != MISSING]
 
 
 def _fingerprint(draft: ExpenseDraft) -> str:
-    """Hash what the ledger decides of an expense; activity and billing are the project's own."""
+    """Hash what the ledger decides about an expense; activity and billing are up to the project."""
     return fingerprint(replace(draft, activity_id="", billable=False))
 
 
@@ -274,7 +276,7 @@ def _success(item: PreparedVoucher, *, changed: bool) -> Success:
 
 
 def _nothing_to_sync(left_alone: Sequence[SkippedLine]) -> Success:
-    """Return why a voucher becomes nothing; in short, what comes nearest to becoming an expense."""
+    """Return why a voucher becomes nothing, with the code of the line that came closest to an expense."""
     if not left_alone:
         return skipped(msg("It has no costs or isn't in the ledger"), error_code="no_costs")
     error_code = max((each.error_code for each in left_alone), key=CLOSEST_FIRST.index)

@@ -1,7 +1,7 @@
-"""The first voucher of each VAT code is read back from the ledger before another one is posted.
+"""First vouchers: the first voucher of each VAT code is read back from the ledger before another is posted.
 
-What 24SevenOffice makes of a voucher's VAT is not known before (S24). So no more than one voucher with a VAT code
-can be wrong: until it was read back as right to the øre, or a person has seen to it, none follows it.
+What 24SevenOffice makes of a voucher's VAT is unknown before (S24). So at most one voucher with a VAT code can be
+wrong: none follows until it was read back as right to the øre, or a person has corrected it.
 """
 
 from collections import defaultdict
@@ -31,18 +31,18 @@ NOT_SEEN = "vat_not_seen"
 NEVER_SEEN = "vat_never_seen"
 
 MAX_WAIT = timedelta(hours=6)
-"""How long the ledger may take to show a voucher that it has accepted, before a person looks for it.
+"""How long the ledger may take to show a voucher that it has accepted, before a person has to look.
 
-As a rule it shows one at once. Maintenance in the evening or at night is over by then, and the mail comes before
-invoices have waited for a working day.
+Usually it shows one at once. Maintenance in the evening or at night is over by then, and the mail still comes
+before invoices have waited for a working day.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class FirstVouchers:
-    """The VAT codes of a connection whose first voucher is still to be read back.
+    """The VAT codes of a connection whose first voucher has not been read back.
 
-    ``voucher_of`` makes the voucher of an invoice. What is right stays so, and is read once in a batch.
+    ``voucher_of`` makes the voucher of an invoice. A code that is right stays so, and is read once for a batch.
     """
 
     context: SyncContext
@@ -51,11 +51,11 @@ class FirstVouchers:
 
     @property
     def is_needed(self) -> bool:
-        """Whether vouchers are read back: a draft is not in the ledger, and a person looks at it."""
+        """Whether vouchers are read back. Drafts are not: they are not in the ledger, and a person checks them."""
         return self.context.settings.posting == "ledger"
 
     def unproven(self, voucher: Voucher) -> Collection[str]:
-        """Return the VAT codes of a voucher that no voucher sent in its way was read back with."""
+        """Return the VAT codes of a voucher that are not proven for its way of sending VAT."""
         if not self.is_needed:
             return ()
         way, codes = _way(voucher), _codes(voucher)
@@ -64,10 +64,10 @@ class FirstVouchers:
         return {code for code in codes if (way, code) not in self._right}
 
     def begin(self, record: Record, voucher: Voucher) -> None:
-        """Note that a voucher is about to be posted as the first of its VAT codes, once those before it are clear.
+        """Save that a voucher is about to be posted as the first of its VAT codes, after checking earlier ones.
 
-        Raises :class:`MisconfiguredError` where one before it is wrong or does not appear in the ledger,
-        :class:`UnavailableError` where it is not there yet.
+        Raises :class:`MisconfiguredError` if an earlier one is wrong or does not appear in the ledger, and
+        :class:`UnavailableError` if it is not there yet.
         """
         codes = self.unproven(voucher)
         if not codes:
@@ -83,14 +83,14 @@ class FirstVouchers:
         vat_checks.begin(database, connection, _way(voucher), codes, record_id=record.id, now=self.context.clock())
 
     def withdraw(self, record: Record) -> None:
-        """Note that 24SevenOffice did not take a voucher, so that the next one is the first of its VAT codes."""
+        """Save that 24SevenOffice refused a voucher, so that the next one is the first of its VAT codes."""
         self._drop(record, self.context.settings.voucher_vat)
 
     def refusal(self, voucher: Voucher, refusal: SyncError) -> SyncError:
-        """Return what a refusal means: of a first voucher, that its VAT is sent in the wrong way, of any alike.
+        """Return what a refusal means: at a first voucher, that the VAT of all of them is sent the wrong way.
 
-        Where the voucher carries VAT that rounding puts off its rate, that may be all that it is refused for
-        (S58): it says nothing of the next voucher, nor of the way.
+        If rounding puts the voucher's VAT off its rate, that alone may be why it is refused (S58): this says
+        nothing about the next voucher or about the way of sending VAT.
         """
         if refusal.error_code == VAT_NOT_BALANCED and (vat := rounded_vat(voucher)):
             return _rounded(voucher, vat)
@@ -99,11 +99,11 @@ class FirstVouchers:
         return refusal
 
     def read_back(self, record: Record, voucher: Voucher, *, way: str = "") -> None:
-        """Compare a voucher with the ledger, if it is the first of a VAT code; ``way`` is how its VAT was sent.
+        """Compare a voucher with the ledger if it is the first of a VAT code; ``way`` is how its VAT was sent.
 
-        Raises :class:`MisconfiguredError` where the ledger has its VAT otherwise or does not show it for hours,
-        :class:`RejectedError` where it was known to be wrong, and :class:`UnavailableError` where the ledger does
-        not have it yet.
+        Raises :class:`MisconfiguredError` if its VAT in the ledger differs or it does not appear for hours,
+        :class:`RejectedError` if it was known to be wrong, and :class:`UnavailableError` if the ledger does not
+        have it yet.
         """
         voucher = replace(voucher, splits_vat=way == "gross") if way else voucher
         check = self._check(record, _way(voucher)) if self.is_needed else None
@@ -116,11 +116,11 @@ class FirstVouchers:
             raise _stopped(voucher, wrong)
 
     def is_first(self, record: Record, way: str) -> bool:
-        """Return whether an invoice's voucher is the first of a VAT code, and not known to be right."""
+        """Return whether an invoice's voucher is the first of a VAT code and not known to be right."""
         return self._check(record, way) is not None
 
     def _clear(self, record: Record, way: str, *, was: VatCheck) -> None:
-        """See what has become of the first voucher of a VAT code; it is in the way as long as it is wrong."""
+        """Check the first voucher of a VAT code; as long as it is wrong, no other may follow."""
         invoice = self.context.moment.invoice(record.id)
         job = job_actions.find(self.context.database, self.context.connection.id, record)
         if invoice is None or (job and job.state is JobState.DISMISSED):
@@ -128,17 +128,17 @@ class FirstVouchers:
             return
         try:
             voucher = replace(self.voucher_of(invoice), splits_vat=way == "gross")
-        except (RejectedError, DependencyPendingError):  # nobody can tell any more what it was to be
+        except (RejectedError, DependencyPendingError):  # its intended content can no longer be determined
             self._drop(record, way)
             return
         if wrong := self._judge(record, voucher, was=was):
             raise _stopped(voucher, wrong)
 
     def _judge(self, record: Record, voucher: Voucher, *, was: VatCheck) -> list[Message]:
-        """Return what the ledger has otherwise than a voucher, and note whether it is right.
+        """Return how the ledger differs from a voucher, and save whether it is right.
 
-        One that a person has corrected, or that is not there, proves nothing, and no voucher a VAT code whose VAT
-        comes to nothing: the next one is the first then.
+        A voucher that a person corrected, or that is not there, proves nothing, and neither does a VAT code whose
+        VAT comes to zero: the next voucher is the first then.
         """
         posted = self.context.erp.posted(voucher.invoice_number, day=voucher.day)
         vouchers = posted_vouchers(voucher, posted)
@@ -148,7 +148,7 @@ class FirstVouchers:
         held = self._whole(sent) if sent else []
         wrong = self._differences(voucher, held)
         is_proof = bool(held) and not wrong and was.status is VatStatus.PENDING
-        if wrong:  # it may have been taken back or moved, or be right together with what corrects it
+        if wrong:  # it may have been reversed or moved, or be right together with its correction
             held = [*held, *(line for lines in vouchers if lines is not sent for line in self._whole(lines))]
             wrong = self._differences(voucher, held) if any(_sums(held).values()) else []
         if wrong:
@@ -159,7 +159,7 @@ class FirstVouchers:
         return []
 
     def _whole(self, lines: Sequence[LedgerLine]) -> Sequence[LedgerLine]:
-        """Read a voucher with the lines that do not bear its invoice number, as VAT that was split off may not."""
+        """Read a whole voucher, including lines without its invoice number: VAT that was split off may lack it."""
         first = lines[0]
         name = self.context.erp.voucher_name(first.day, type_=first.type, number=first.voucher_number)
         return [line for line in self.context.erp.supplier_voucher(name) if not line.hidden]
@@ -185,7 +185,7 @@ class FirstVouchers:
         return vat_checks.find(self.context.database, self.context.connection.id, way)
 
     def _check(self, record: Record, way: str) -> VatCheck | None:
-        """Return what is known of the VAT codes that an invoice's voucher is the first of; None where of none."""
+        """Return the status of the VAT codes that an invoice's voucher is the first of; None if there are none."""
         found = [each for each in self._known(way) if each.record_id == record.id]
         open_ = [each for each in found if each.status is not VatStatus.RIGHT]
         return next((each for each in open_ if each.status is VatStatus.WRONG), open_[0] if open_ else None)

@@ -1,7 +1,7 @@
-"""A finalized invoice of Moment becomes a voucher in the journal of 24SevenOffice, exactly once.
+"""Invoices: a finalized invoice of Moment becomes a voucher in 24SevenOffice's journal, exactly once.
 
-Nobody knows what a call that went wrong has saved (S8), so the ledger is looked at before anything is posted
-again, and a voucher that is there but differs is left to a person.
+After a call that went wrong, it is unknown what was saved (S8). So the ledger is searched before anything is
+posted again, and a voucher that is there but differs is left to a person.
 """
 
 from collections.abc import Sequence
@@ -46,7 +46,7 @@ OUTDATED = {
     "vat_rounding": (SetupPart.VAT_CODES,),
     "fiscal_year": (SetupPart.FISCAL_YEARS,),
 }
-"""Which part of the cached accounting setup a refusal puts in doubt, by its error code; any other all of them."""
+"""The part of the cached accounting setup that a refusal puts in doubt, by error code; else all parts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,10 +101,10 @@ class Invoices:
         self._context.note_summary(invoice_summary(invoice, customer=name, customer_number=number))
 
     def send(self, batch: Sequence[PreparedInvoice]) -> Sequence[Success | SyncError]:
-        """Post vouchers, a call for each fiscal year; a refused call is followed by a look and single calls.
+        """Post vouchers, one call for each fiscal year. After a refusal, verify and post them one by one.
 
-        What stops one fiscal year stops those after it. Where 24SevenOffice gives the numbers, it refuses none for
-        being there, so the ledger is looked at before.
+        What stops one fiscal year stops those after it. If 24SevenOffice gives the numbers, it does not refuse
+        duplicates, so the ledger is searched first.
         """
         answers: dict[int, Success | SyncError] = {}
         for year, group in groupby(sorted(batch, key=lambda item: item.year), key=lambda item: item.year):
@@ -118,7 +118,7 @@ class Invoices:
         return [answers[item.job.id] for item in batch]
 
     def _post_in_turn(self, batch: Sequence[PreparedInvoice], *, year: int) -> dict[int, Success | SyncError]:
-        """Post the first voucher of each VAT code alone, to read it back, and then the rest together."""
+        """Post the first voucher of each VAT code alone and read it back, then post the rest together."""
         answers: dict[int, Success | SyncError] = {}
         rest = list(batch)
         while first := next((item for item in rest if self._first.unproven(item.voucher)), None):
@@ -130,9 +130,9 @@ class Invoices:
         return answers | (self._post(rest, year=year) if rest else {})
 
     def _found(self, batch: Sequence[PreparedInvoice]) -> dict[int, Success | SyncError]:
-        """Find what is posted already though nobody here knows of it, as after a failover; one look for a batch.
+        """Find vouchers that are posted already without a link, as after a failover; one search for a batch.
 
-        What may have been saved by an earlier attempt has been verified by itself.
+        Jobs with an unknown outcome have been verified before.
         """
         new = [item for item in batch if not item.job.outcome_unknown]
         if not new or self._context.settings.voucher_number == "moment":
@@ -145,7 +145,7 @@ class Invoices:
         return {job_id: answer for job_id, answer in found.items() if answer}
 
     def _lines(self, batch: Sequence[PreparedInvoice]) -> Sequence[LedgerLine]:
-        """Read what the ledger has under these invoice numbers, in one call for each month if those are fewer."""
+        """Read the ledger's lines of these invoice numbers: a call for each, or each month if that is fewer."""
         days = [item.voucher.day for item in batch]
         if len(batch) > len({(day.year, day.month) for day in days}):
             return self._context.erp.booked(min(days), max(days), costs=AccountRanges(())).numbered
@@ -153,7 +153,7 @@ class Invoices:
         return [line for lines in posted for line in lines]
 
     def _post(self, batch: Sequence[PreparedInvoice], *, year: int) -> dict[int, Success | SyncError]:
-        """Post in one call; an answer for each change."""
+        """Post in one call; return an answer for each job."""
         try:
             batch = self._numbered(batch)
         except SyncError as error:
@@ -178,7 +178,7 @@ class Invoices:
     def _resolve_refusal(
         self, batch: Sequence[PreparedInvoice], refusal: SyncError, *, year: int
     ) -> dict[int, Success | SyncError]:
-        """After a refusal, link what was saved all the same and post the rest one by one, to find the bad one."""
+        """After a refusal, link what was saved anyway, and post the rest one by one to find the bad one."""
         answers: dict[int, Success | SyncError] = {}
         for item in batch:
             found = _marked_unknown(
@@ -195,9 +195,10 @@ class Invoices:
         return answers
 
     def _refused(self, item: PreparedInvoice, refusal: SyncError) -> SyncError:
-        """Say why 24SevenOffice took no voucher: it may not have the customer or a project any more.
+        """Return why 24SevenOffice refused a voucher: the customer or a project may no longer exist.
 
-        Where that cannot be seen now, it is said of this invoice alone, since more may be known of the others.
+        If that cannot be checked now, the error counts for this invoice only, as more may be known about the
+        others.
         """
         named = {(EntityType.CUSTOMER, each.customer_number) for each in item.voucher.entries}
         named |= {(EntityType.PROJECT, each.project_number or 0) for each in item.voucher.entries}
@@ -210,21 +211,21 @@ class Invoices:
         return lost[0] if lost else refusal
 
     def _verify_set_aside(self, item: PreparedInvoice, former: str) -> Success:
-        """Find what was posted before links were set aside. Raises :class:`RejectedError` where it is gone."""
-        found = self._verify(item, sent_as="ledger")  # a draft is asked about along with the rest
+        """Find what was posted before links were set aside. Raises :class:`RejectedError` if it is gone."""
+        found = self._verify(item, sent_as="ledger")  # the question to a person covers drafts too
         if found is None:
             raise _set_aside(former)
         return found
 
     def _verify_earlier(self, item: PreparedInvoice) -> Success | None:
-        """Find what an earlier attempt may have saved, also where posting has been changed since."""
+        """Find what an earlier attempt may have saved, even if the posting settings have changed since."""
         return self._verify(item, sent_as=item.job.sent_as or self._context.settings.posting)
 
     def _verify(self, item: PreparedInvoice, *, sent_as: str) -> Success | None:
         """Find a voucher that an earlier call may have saved.
 
-        The ledger also has what was left as a draft and posted by a person since. Raises :class:`RejectedError`
-        where it is another one, or where it may be a draft that nobody has posted.
+        The ledger also has drafts that a person has posted since. Raises :class:`RejectedError` if another voucher
+        is there, or if it may be a draft that is still unposted.
         """
         posted = self._context.erp.posted(item.voucher.invoice_number, day=item.voucher.day)
         found = self._judge(item, posted)
@@ -236,7 +237,7 @@ class Invoices:
         return found
 
     def _judge(self, item: PreparedInvoice, lines: Sequence[LedgerLine]) -> Success | None:
-        """Link the voucher of an invoice if it is among these. Raises :class:`RejectedError` where another is."""
+        """Link the voucher of an invoice if it is among these. Raises :class:`RejectedError` if another one is."""
         posted = [line for line in lines if line.invoice_number == str(item.voucher.invoice_number)]
         number = find_posted(item.voucher, posted)
         if number is None and may_be_posted(item.voucher, posted):
@@ -250,7 +251,7 @@ class Invoices:
         return saved
 
     def _read_back_again(self, job: SyncJob) -> Success:
-        """Look once more at a voucher that was not there yet when it was read back, or whose VAT was another."""
+        """Read back again a voucher that was not in the ledger before, or whose VAT differed."""
         way = job.sent_vat or self._context.settings.voucher_vat
         if not job.outcome_unknown or not self._first.is_first(job.record, way):
             return UNCHANGED
@@ -270,7 +271,7 @@ class Invoices:
     def voucher(self, invoice: Invoice) -> Voucher:
         """Make the voucher of an invoice.
 
-        Raises :class:`RejectedError`, or what its customer and projects raise.
+        Raises :class:`RejectedError`, and what the lookups of its customer and projects raise.
         """
         context, settings = self._context, self._context.settings
         if invoice.currency != NOK:
@@ -286,11 +287,11 @@ class Invoices:
         )
 
     def _chart(self, invoice: Invoice) -> Chart:
-        """Return the chart of accounts, of which those that the invoice needs are there and right."""
+        """Return the chart of accounts, with the accounts that the invoice needs checked."""
         try:
             return self._checked(invoice)
         except RejectedError as error:
-            if not self._forget(error):  # someone may just have opened the account, or put its VAT code right
+            if not self._forget(error):  # the account or its VAT code may just have been corrected
                 raise
             return self._checked(invoice)
 
@@ -300,7 +301,7 @@ class Invoices:
         return chart
 
     def _forget(self, refusal: SyncError) -> bool:
-        """Have read anew what a refusal puts in doubt, once in a batch; False where all of it has been."""
+        """Drop the cached setup that a refusal puts in doubt, once in a batch; False if it was dropped before."""
         parts = [
             each for each in OUTDATED.get(refusal.error_code, tuple(SetupPart)) if each not in self._forgotten
         ]
@@ -310,11 +311,11 @@ class Invoices:
         return bool(parts)
 
     def fiscal_year(self, day: date) -> FiscalYear:
-        """Return the open fiscal year of a day. Raises :class:`RejectedError` where there is none."""
+        """Return the open fiscal year of a day. Raises :class:`RejectedError` if there is none."""
         try:
             return self._open_year(day)
         except RejectedError as error:
-            if not self._forget(error):  # someone may just have opened the year
+            if not self._forget(error):  # the year may just have been opened
                 raise
             return self._open_year(day)
 
@@ -332,7 +333,7 @@ class Invoices:
         )
 
     def _unambiguous(self, year: FiscalYear) -> FiscalYear:
-        """Refuse a fiscal year whose number another one has as well: a voucher names its year by that."""
+        """Refuse a fiscal year whose number another one has as well: vouchers name their year by that number."""
         if not is_ambiguous(year, self._context.erp.fiscal_years()):
             return year
         raise RejectedError(
@@ -345,7 +346,7 @@ class Invoices:
         )
 
     def _numbered(self, batch: Sequence[PreparedInvoice]) -> Sequence[PreparedInvoice]:
-        """Give the vouchers the numbers of the series, where the connection does not keep Moment's (S1)."""
+        """Give the vouchers numbers of the series, unless the connection keeps Moment's (S1)."""
         if self._context.settings.voucher_number == "moment":
             return batch
         first = self._context.erp.next_voucher_number(batch[0].voucher.day)
@@ -371,12 +372,12 @@ def skip_reason(invoice: Invoice, *, first_day: date | None) -> Success | None:
 
 
 def _stops(answer: Success | SyncError) -> TypeGuard[SyncError]:
-    """Return whether an answer is no reason of its record alone, so that nothing is posted after it."""
+    """Return whether an answer is about more than its record, so that nothing is posted after it."""
     return isinstance(answer, SyncError) and not isinstance(answer, RejectedError | DependencyPendingError)
 
 
 def _not_tried(error: SyncError) -> SyncError:
-    """Say of those that were not sent why not: nothing of them can have been saved."""
+    """Return why invoices were not sent; nothing of them can have been saved."""
     if isinstance(error, MisconfiguredError | UnavailableError) and not error.outcome_unknown:
         return error
     if isinstance(error, MisconfiguredError):
@@ -389,7 +390,7 @@ def _all(batch: Sequence[PreparedInvoice], error: SyncError) -> dict[int, Succes
 
 
 def _marked_unknown(answer: T | SyncError) -> T | SyncError:
-    """Remember of what went wrong after a call that it may have saved the voucher."""
+    """Mark an error that occurred after a call: it may have saved the voucher."""
     return answer.replace(outcome_unknown=True) if isinstance(answer, SyncError) else answer
 
 

@@ -1,4 +1,4 @@
-"""A project of Moment becomes a project of 24SevenOffice, under its own number and its customer's."""
+"""Projects: from Moment to 24SevenOffice, under their own number and with their customer."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -21,12 +21,12 @@ from sync.rules.record_summaries import project_summary
 MAX_NAME_LENGTH = 200
 
 DISPUTED = msg("The project now has another number in Moment, which belongs to another project in 24SevenOffice.")
-"""Why a project that got another number has no link: its invoices and costs wait until its number is clear."""
+"""Error code of a project that got another number and no link: its invoices and costs wait for a person."""
 
 
 @dataclass(frozen=True, slots=True)
 class PreparedProject:
-    """A project that is to be saved, the hash of all that is sent, and whether it has this very number already."""
+    """A project to be saved, the hash of what is sent, and whether it exists under this number already."""
 
     job: SyncJob
     draft: ProjectDraft
@@ -40,9 +40,9 @@ class PreparedProject:
 
 
 class Projects:
-    """Saves new and changed projects, each in a call of its own since the vendor has no other."""
+    """Saves new and changed projects, one call each, as the vendor has no other."""
 
-    batch_size = 20  # so many invoices as one call posts have their projects at once
+    batch_size = 20  # as many as the invoices of one call may need
     sends_together = False
 
     def __init__(self, context: SyncContext) -> None:
@@ -53,7 +53,7 @@ class Projects:
         self._undone: Mapping[int, frozenset[int]] = {}
 
     def prepare(self, job: SyncJob) -> PreparedProject | Success:
-        """Read a project and see whether anything in it has to be saved."""
+        """Read a project and decide whether it has to be saved."""
         project = self._context.moment.project(job.record.id)
         if project is None:
             self._context.release_link(job.record, because=GONE)
@@ -91,7 +91,7 @@ class Projects:
         try:
             self._context.erp.save_project(item.draft)
         except RejectedError as error:
-            if error.error_code == "project_number":  # it is saved: another try would make one more
+            if error.error_code == "project_number":  # it is saved; another try would create a duplicate
                 asked = Candidate(number, item.draft.name, note=SAVED_ELSEWHERE)
                 self._context.ask_for_match(item.job, [asked])
             raise (
@@ -102,9 +102,9 @@ class Projects:
         return Success(Outcome.SYNCED, item.title, told, warnings=item.warnings)
 
     def _identify(self, item: PreparedProject) -> None:
-        """See that the number is free, or is this very project's.
+        """Check that the number is free or belongs to this very project.
 
-        Raises :class:`RejectedError` where it is not.
+        Raises :class:`RejectedError` if it does not.
         """
         number, job = item.draft.number, item.job
         self._context.refuse_taken(job.record, str(number))
@@ -121,7 +121,7 @@ class Projects:
             self._ask_for_match(item, there)
 
     def _may_have_saved(self, job: SyncJob, held: ExistingProject) -> bool:
-        """Return whether it is what a call of ours saved that lost its answer, and was renamed in Moment since."""
+        """Return whether our own lost call may have saved it, with a name that changed in Moment since."""
         ours = self._context.settings.client_id
         return job.outcome_unknown and ours != "" and held.client_id == ours
 
@@ -161,7 +161,7 @@ def title(project: Project) -> Message:
 
 
 def draft_of(project: Project, *, customer_number: int | None) -> ProjectDraft:
-    """Put a project as 24SevenOffice takes it. Raises :class:`RejectedError` where name or number do not do."""
+    """Return the project as 24SevenOffice takes it. Raises :class:`RejectedError` for a bad name or number."""
     name = clean(project.name, max_length=MAX_NAME_LENGTH)
     if not name:
         raise RejectedError(

@@ -1,7 +1,7 @@
-"""A backfill: what Moment holds of a period from before, brought a few records at a time.
+"""Backfill: records of an earlier period in Moment are enqueued a few at a time.
 
-What the ledger has is linked and not posted; where that is not clear the flow looks for itself, and a person sees
-what differs. What has a link or is in the inbox is passed over, so a backfill that broke off is just begun again.
+What the ledger has is linked and not posted. If that is unclear, the flow checks by itself, and a person sees
+differences. Records with a link or a job are left out, so an interrupted backfill is simply started again.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from sync.rules.normalization import clean
 from sync.rules.vouchers import find_posted
 
 ENTITY_TYPES = (EntityType.CUSTOMER, EntityType.PROJECT, EntityType.INVOICE)
-"""What can be brought, in the order in which one needs the other."""
+"""The entity types of a backfill, in the order of their dependencies."""
 
 
 @dataclass(frozen=True, slots=True)
 class BackfillProgress:
-    """How many records of a kind the period has, how many came across, need a person, and are on their way."""
+    """The records of an entity type in the period: all, synced, in need of attention, and pending."""
 
     entity_type: EntityType
     all: int
@@ -43,13 +43,13 @@ class BackfillProgress:
 
 
 class PreviewContext(SyncContext):
-    """A desk at which nothing is written, hence a customer without a number yet has :data:`NO_NUMBER`."""
+    """A context in which nothing is written; a customer without a number yet has :data:`NO_NUMBER`."""
 
     @classmethod
     def of(cls, context: SyncContext) -> PreviewContext:
         return cls(context.connection, context.database, context.moment, context.erp, context.clock, refuse_writes)
 
-    def save_link(self, record: Record, *, remote_id: str, fingerprint: str = "") -> None:  # noqa: ARG002 - as a desk has it
+    def save_link(self, record: Record, *, remote_id: str, fingerprint: str = "") -> None:  # noqa: ARG002 - the signature of SyncContext
         refuse_writes()
 
     def _remote_id(self, record: Record) -> str:
@@ -70,10 +70,10 @@ class PreviewContext(SyncContext):
 
 
 class PreviewInvoices(Invoices):
-    """The flow without its second look at books that somebody may just have put right, which costs requests."""
+    """The invoice flow, but it does not refresh the cached accounting setup, which would cost requests."""
 
-    def _forget(self, refusal: SyncError) -> bool:  # noqa: ARG002 - as the flow has it
-        """Keep what is cached: nobody waits for one invoice."""
+    def _forget(self, refusal: SyncError) -> bool:  # noqa: ARG002 - the signature of the flow
+        """Keep the cache; no person waits for a single invoice here."""
         return False
 
 
@@ -90,7 +90,7 @@ class Backfill:
     def records(self, entity_type: EntityType) -> Sequence[Record]:
         """Return the invoices of these days, or the customers or projects that they name or that changed since.
 
-        Moment tells no more than the last change of a record: one changed after the period may be of it as well.
+        Moment only has the last change of a record: one changed after the period may belong to it as well.
         """
         if entity_type is EntityType.INVOICE:
             return [Record(entity_type, record_id) for record_id in self.invoices]
@@ -105,14 +105,14 @@ class Backfill:
 
     @cached_property
     def invoices(self) -> Mapping[str, Invoice]:
-        """The finalized invoices, by their ids, the oldest first."""
+        """The finalized invoices by id, oldest first."""
         listed = self.context.moment.invoices_of(self.first, self.last)
         return {each.id: each for each in sorted(listed, key=lambda each: (each.day, each.number or 0))}
 
     def plan(self, entity_type: EntityType, records: Sequence[Record]) -> Sequence[PlannedRecord]:
-        """Return what becomes of the records of a type that are neither linked nor in the inbox; writes nothing.
+        """Return what would become of the records of a type that have no link and no job; nothing is written.
 
-        The ledger is read once for each fiscal year, a call for each month.
+        The ledger is read once for each fiscal year, with a call for each month.
         """
         flow, known = PreviewInvoices(PreviewContext.of(self.context)), self._known(entity_type, records)
         new = [record for record in records if record.id not in known]
@@ -121,9 +121,9 @@ class Backfill:
         return [self._invoice(flow, record) for record in new]
 
     def preview(self, entity_type: EntityType, records: Sequence[Record]) -> Iterator[PlannedRecord]:
-        """Return the same for a person: a customer or project is read in Moment, and a voucher's customer named.
+        """Return the plan with names for a person: customers and projects are read, and a voucher's customer too.
 
-        Raises ``SyncError`` where a system is away or refuses the connection.
+        Raises ``SyncError`` if a system is unavailable or refuses the connection.
         """
         explain = {
             EntityType.CUSTOMER: self._customer_explained,
@@ -133,7 +133,7 @@ class Backfill:
         yield from map(explain[entity_type], self.plan(entity_type, records))
 
     def enqueue(self, entity_type: EntityType, records: Sequence[Record]) -> None:
-        """Link what the ledger has, and put into the inbox what a worker is to bring or a person is to see."""
+        """Link what the ledger has, and enqueue what a worker has to sync or a person has to see."""
         planned = self.plan(entity_type, records)
         plain = [each.record for each in planned if each.action in (PlannedAction.SYNC, PlannedAction.REJECT)]
         doubted = [each.record for each in planned if each.action is PlannedAction.ASK]
@@ -153,7 +153,7 @@ class Backfill:
         return BackfillProgress(entity_type, len(ids), len(linked), stuck, open_)
 
     def _linked(self, planned: PlannedRecord) -> bool:
-        """Link an invoice with its voucher; False where another one has it, of which the flow tells a person."""
+        """Link an invoice with its voucher; False if another invoice has it, which the flow reports."""
         try:
             self.context.save_link(planned.record, remote_id=planned.remote_id)
         except RejectedError:
@@ -161,7 +161,7 @@ class Backfill:
         return True
 
     def _known(self, entity_type: EntityType, records: Sequence[Record]) -> set[str]:
-        """Return the ids of those that are linked, on their way, or left to a person or by one."""
+        """Return the ids of the records that are linked, pending, in need of attention or dismissed."""
         lane, ids = Lane(self.context.connection.id, entity_type), [record.id for record in records]
         states = due.states(self.context.database, lane, ids)
         held = {record_id for record_id, state in states.items() if state is not JobState.DONE}
@@ -172,7 +172,7 @@ class Backfill:
         name = title(invoice)
         if left := self._skip_reason(invoice):
             return PlannedRecord(record, PlannedAction.SKIP, name, why=left.message)
-        years = self.context.erp.fiscal_years()  # a voucher is looked for in a year that is locked by now as well
+        years = self.context.erp.fiscal_years()  # locked years too: their vouchers are searched as well
         year = next((year for year in years if year.starts <= invoice.day <= year.ends), None)
         posted = self._ledger(year).get(str(invoice.number), ()) if year else ()
         refusal = invoice.unreadable
@@ -191,7 +191,7 @@ class Backfill:
         return skip_reason(invoice, first_day=self.context.settings.invoice_from)
 
     def _ledger(self, year: FiscalYear) -> Mapping[str, Sequence[LedgerLine]]:
-        """Return what a year's ledger holds, by invoice number; an invoice may be posted on any day of it."""
+        """Return the lines of a year's ledger by invoice number; an invoice may be posted on any day of it."""
         if year.starts not in self._ledgers:
             lines: dict[str, list[LedgerLine]] = {}
             booked = self.context.erp.booked(year.starts, year.ends, costs=AccountRanges(()))

@@ -1,4 +1,4 @@
-"""Going live on books that are in use: which customers and projects of Moment are there already."""
+"""Initial matching: which customers and projects of Moment exist in 24SevenOffice already."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -18,7 +18,7 @@ from sync.rules.matching import CustomerMatcher, same_project
 SINCE_EVER = datetime(2000, 1, 1, tzinfo=UTC)
 BATCH_SIZE = 50
 MAX_NUMBERS = 200
-"""Projects that are looked for in one call."""
+"""Projects that are looked up in one call."""
 
 
 def plan(context: SyncContext) -> Sequence[PlannedRecord]:
@@ -30,9 +30,10 @@ def plan(context: SyncContext) -> Sequence[PlannedRecord]:
 
 
 def apply(context: SyncContext, planned: Iterable[PlannedRecord], *, create: bool) -> Sequence[PlannedRecord]:
-    """Link what is certain, and put that, what is unclear and with ``create`` what is new into the inbox.
+    """Link what is certain. Enqueue it, what is unclear and, with ``create``, what is new.
 
-    The flows do the rest: they save what is linked, ask about what is unclear, and create. Safe to do twice.
+    The flows do the rest: they save linked records, ask about unclear ones, and create new ones. It is safe to
+    repeat.
     """
     told = [_linked(context, each) if each.action is PlannedAction.LINK else each for each in planned]
     look = {PlannedAction.LINK, PlannedAction.ASK} | ({PlannedAction.SYNC} if create else set())
@@ -86,7 +87,7 @@ def _projects(context: SyncContext, numbers: Mapping[str, int]) -> Iterator[Plan
 def _project(
     context: SyncContext, record: Record, numbers: Mapping[str, int]
 ) -> tuple[Record, ProjectDraft | RejectedError | None]:
-    """Read a project; a customer who has no number yet has :data:`NO_NUMBER`."""
+    """Read a project; if its customer has no number yet, it is :data:`NO_NUMBER`."""
     project = context.moment.project(record.id)
     if project is None:
         return record, None
@@ -119,7 +120,7 @@ def _existing(context: SyncContext, numbers: Sequence[int]) -> Mapping[int, Exis
 
 
 def _once(planned: PlannedRecord, given: set[str]) -> PlannedRecord:
-    """Of two that are the same record of 24SevenOffice, let the first have it."""
+    """If two match the same record of 24SevenOffice, let the first have it."""
     if planned.action is PlannedAction.LINK and planned.remote_id in given:
         return replace(planned, action=PlannedAction.ASK, remote_id="", why=planned.remote_id)
     given.add(planned.remote_id)
@@ -127,7 +128,7 @@ def _once(planned: PlannedRecord, given: set[str]) -> PlannedRecord:
 
 
 def _records(context: SyncContext, entity_type: EntityType) -> Iterator[Record]:
-    """Name all records of a kind, each read ahead by the time that it is asked for."""
+    """Yield all records of a type, each read ahead."""
     ids = iter(dict.fromkeys(context.moment.changed(entity_type, since=SINCE_EVER)))
     while batch := [Record(entity_type, record_id) for record_id in islice(ids, BATCH_SIZE)]:
         with context.reading_ahead(Lane(context.connection.id, entity_type), batch):

@@ -1,4 +1,4 @@
-"""What would become of records, told before anything is done: the shape of all previews, and that of expenses."""
+"""Previews: what would become of records. The data of all previews, and the preview of expenses."""
 
 from collections.abc import Iterator
 from dataclasses import KW_ONLY, dataclass, replace
@@ -16,11 +16,11 @@ from sync.polling.polls import changed_vouchers
 from sync.records import Voucher
 
 NO_NUMBER = 0
-"""The number of a customer that has yet to come across, where nothing is written."""
+"""The number of a customer that has not been synced, where nothing is written."""
 
 
 class PlannedAction(StrEnum):
-    """What becomes of a record; ``LINKED`` was so before, ``REJECT`` cannot come across as it is."""
+    """What becomes of a record. ``LINKED`` was so before, ``REJECT`` cannot be synced as it is."""
 
     LINKED = "linked"
     LINK = "link"
@@ -33,11 +33,12 @@ class PlannedAction(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PlannedRecord:
-    """A record (of an expense, the voucher that it would come from), what becomes of it, and why.
+    """A record (for an expense, its voucher), what becomes of it, and why.
 
-    ``remote_id`` is what it is linked to in 24SevenOffice or would be, as far as that is known: a number,
-    "2026/17" of a voucher, our key of an expense. ``voucher`` is what would be posted of an invoice, for this
-    ``customer``. ``amount`` is that of an expense, in øre including VAT, and ``files`` how many documents it has.
+    ``remote_id`` is what it is or would be linked to in 24SevenOffice, as far as known: a number, a voucher such
+    as "2026/17", or our key of an expense. ``voucher`` is what would be posted for an invoice, and ``customer``
+    its customer. ``amount`` is that of an expense, in øre including VAT, and ``files`` the number of its
+    documents.
     """
 
     record: Record
@@ -53,7 +54,7 @@ class PlannedRecord:
 
 
 def preview_expenses(context: SyncContext, *, since: datetime, now: datetime) -> Iterator[PlannedRecord]:
-    """Return what would come of each voucher that has changed since an instant (UTC); nothing is written."""
+    """Return what would become of each voucher that has changed since an instant (UTC); nothing is written."""
     flow = Expenses(context)
     slices = changed_vouchers(context.erp, context.settings, since=since, until=now)
     for voucher in dict.fromkeys(voucher for _, vouchers in slices for voucher in vouchers):
@@ -85,5 +86,5 @@ def _planned(flow: Expenses, voucher: Record) -> Iterator[PlannedRecord]:
 
 
 def refuse_writes() -> None:
-    """Stand in a preview where a lease is renewed before each write."""
+    """Raise instead of renewing a lease, so that a preview cannot write."""
     raise PermissionError("A preview writes nothing.")

@@ -1,1 +1,1 @@
-"""Polls: when each connection is polled, and what a poll puts into the inbox."""
+"""Polls: when each connection is polled, and what a poll enqueues."""

@@ -1,7 +1,7 @@
-"""What polls say about an outage: they meet one where nothing else happens, and end one that no job waits for.
+"""What polls say about an outage: they detect one while nothing else happens, and end one that no job waits for.
 
-A list that fails is no outage while its system answers anything else: another list, or a record that is synced.
-That is for :mod:`sync.polling.stalled` to report.
+A failing list is no outage as long as its system answers anything else: another list, or a synced record.
+:mod:`sync.polling.stalled` reports such a list.
 """
 
 from collections.abc import Collection
@@ -16,7 +16,7 @@ from sync.engine.outcomes import connection_problem
 from sync.errors import AnswerTooLargeError, SyncError
 
 QUIET = timedelta(hours=1)
-"""How long nothing is synced before that no longer tells that the systems answer, though a list fails."""
+"""How long after the last synced record a failing list no longer counts as a system that otherwise answers."""
 
 
 def record_failure(
@@ -28,7 +28,7 @@ def record_failure(
     now: datetime,
     jitter: float,
 ) -> None:
-    """Count polls of these types that ended without any answer, where the error says that a system is down."""
+    """Count failed polls of these types, if the error says that a system is down and nothing else was answered."""
     problem = connection_problem(error)
     if not problem or problem.alert_type is not AlertType.OUTAGE or isinstance(error, AnswerTooLargeError):
         return
@@ -48,6 +48,6 @@ def record_success(
 def _is_unanswered(
     database: Database, connection_id: int, types: Collection[EntityType], *, now: datetime
 ) -> bool:
-    """Say whether the last polls of these types have all failed, and nothing was synced meanwhile or lately."""
+    """Return whether the last polls of these types all failed, and nothing was synced meanwhile or lately."""
     since = cursors.unanswered_since(database, connection_id, types)
     return since is not None and not leases.has_synced(database, connection_id, since=max(since, now - QUIET))

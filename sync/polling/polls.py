@@ -1,4 +1,4 @@
-"""Polls: what no notification tells. A webhook is only an early poll, and 24SevenOffice sends none at all."""
+"""Polls: they find changes without a webhook. 24SevenOffice sends none, and Moment's may be lost."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -21,27 +21,27 @@ from sync.ports import Moment, SupplierVouchers
 T = TypeVar("T")
 
 OVERLAP = timedelta(minutes=10)
-"""How far each poll reaches back before the last one, for clocks that differ and records saved late."""
+"""How far a poll reaches back before the last one, for differing clocks and records saved late."""
 
 NIGHTLY_AT = time(3)
-"""From when on (Oslo) the first poll is the nightly one."""
+"""The time (Oslo) after which the first poll is the nightly one."""
 
 WINDOW = timedelta(days=7)
-"""The longest span that one call asks 24SevenOffice for, as it answers with all of it at once."""
+"""The longest period of one call to 24SevenOffice, which returns everything at once."""
 
 MIN_WINDOW = timedelta(minutes=1)
-"""The shortest, to which the span is halved by answers that are too large and by polls that fail."""
+"""The shortest period, to which it is halved after responses that are too large and failed polls."""
 
 MAX_HALVINGS = 16
-"""After so many failures a window is as short as can be."""
+"""After so many failures, a period is as short as can be."""
 
 SLICE = 500
-"""Records that enter the inbox at a time, so that a hundred thousand of them hold up no worker's lease."""
+"""Records that are enqueued at a time, so that a hundred thousand of them do not hold up a worker's lease."""
 
 
 @dataclass(frozen=True, slots=True)
 class PollResult:
-    """How many records a poll received, and of how many of them no notification had told."""
+    """How many records a poll enqueued, and how many of them had no webhook."""
 
     received: int
     missed: int
@@ -56,17 +56,17 @@ def poll_moment(
     now: datetime,
     lag: Callable[[], timedelta] = timedelta,
 ) -> PollResult:
-    """Receive what has changed in Moment since the last poll; the cursor moves only when all is in the inbox.
+    """Enqueue what has changed in Moment since the last poll; the cursor moves only when all is enqueued.
 
-    The first poll after three at night reaches back to the one of the night before. What the others have
-    seen already is not looked at again by it, unless something was modified that nobody told of.
+    The first poll after three at night reaches back to that of the night before. It skips what other polls have
+    seen, unless a modification had no webhook.
 
     Args:
         database: where the inbox and the cursors are.
         moment: the company's Moment.
-        lane: of which connection and entity type.
+        lane: the connection and entity type.
         now: in UTC.
-        lag: tells how far Moment's clock is behind ours; its records are marked by its own.
+        lag: returns how far Moment's clock is behind ours; its records have its own time.
 
     Raises:
         SyncError: Moment did not answer; the next poll starts where this one did.
@@ -103,20 +103,20 @@ def poll_expenses(
     now: datetime,
     lag: Callable[[], timedelta] = timedelta,
 ) -> int:
-    """Receive the vouchers with costs on the listed accounts that changed since the last poll.
+    """Enqueue the vouchers with costs on the listed accounts that changed since the last poll.
 
-    One call where there is little to catch up, else one for each week, after which the cursor moves. Polls that
-    failed make it shorter, as the answer may have been too much. The first poll starts at the first day that the
-    settings name, or now; one of each night reaches back to the night before. Arguments are
-    those of :func:`poll_moment`, and it raises as that does.
+    It takes one call if there is little to catch up with, otherwise one for each week, after which the cursor
+    moves. The period is shorter after failed polls, as the response may have been too large. The first poll starts
+    at the first day in the settings, or now. One poll each night reaches back to the night before. Arguments and
+    errors are those of :func:`poll_moment`.
 
     Returns:
-        How many vouchers were received.
+        How many vouchers were enqueued.
     """
     cursors.set_future_back(database, lane, now=now)
     seen = cursors.start(database, lane, at=_start(settings, now))
     night = _night(database, lane, start=now, now=now)
-    nightly = night < _last_nightly(now) <= seen  # else it has to catch up with that night anyway
+    nightly = night < _last_nightly(now) <= seen  # otherwise it covers that night anyway
     since = (min(night, seen) if nightly else seen) - OVERLAP
     received, window = 0, max(WINDOW / 2 ** min(cursors.failures(database, lane), MAX_HALVINGS), MIN_WINDOW)
     with _noting_failure(database, lane, now=now):
@@ -138,7 +138,7 @@ def poll_expenses(
 def import_expenses(
     database: Database, erp: SupplierVouchers, connection: Connection, *, since: datetime, now: datetime
 ) -> int:
-    """Receive the vouchers that changed since an instant (UTC) once more, whatever the polls have seen.
+    """Enqueue again the vouchers that changed since an instant (UTC), whatever the polls have seen.
 
     Returns:
         How many there are.
@@ -161,9 +161,9 @@ def changed_vouchers(
     until: datetime,
     window: timedelta = WINDOW,
 ) -> Iterator[tuple[datetime, Sequence[Record]]]:
-    """Find the vouchers with costs on the listed accounts, week by week: up to when, and which they are.
+    """Yield, week by week, the end of the period and its vouchers with costs on the listed accounts.
 
-    It begins with a ``window`` that may be shorter; one with too large an answer is asked for by halves.
+    It begins with a ``window`` that may be shorter. If a response is too large, the period is halved.
     """
     accounts = AccountRanges.parse(settings.expense_accounts)
     while accounts.intervals and since < until:
@@ -180,7 +180,7 @@ def changed_vouchers(
 
 
 def poll_states(database: Database, connections: Iterable[Connection], *, now: datetime) -> Sequence[PollState]:
-    """Return what decides when the connections that bring expenses, and work, are polled next."""
+    """Return the data by which :mod:`.schedule` decides when active connections with expenses are polled next."""
     last, news = cursors.positions(database, EntityType.EXPENSE), cursors.last_received(database)
     return [
         PollState(
@@ -196,7 +196,7 @@ def poll_states(database: Database, connections: Iterable[Connection], *, now: d
 
 @contextmanager
 def _noting_failure(database: Database, lane: Lane, *, now: datetime) -> Iterator[None]:
-    """Note on the cursor that a poll has failed, by which the next one asks for less at a time."""
+    """Save on the cursor that a poll failed, so that the next one asks for less at a time."""
     try:
         yield
     except SyncError as error:
@@ -210,18 +210,18 @@ def _slices(found: Sequence[T]) -> Iterator[Sequence[T]]:
 
 
 def _night(database: Database, lane: Lane, *, start: datetime, now: datetime) -> datetime:
-    """Return up to when the nightly polls have looked, also where a wrong clock had said something else."""
+    """Return how far the nightly polls have looked, corrected if a wrong clock had set it ahead."""
     night = missed_webhooks.nightly_position(database, lane, at=start)
     return night if night <= now + cursors.CLOCK_TOLERANCE else now - cursors.STEP_BACK
 
 
 def _past(polled_at: datetime | None, *, now: datetime) -> datetime | None:
-    """Take a poll in the future for none, or nobody would poll before then."""
+    """Treat a poll in the future as none; otherwise nothing would be polled before then."""
     return polled_at if polled_at is None or polled_at <= now + cursors.CLOCK_TOLERANCE else None
 
 
 def _last_nightly(now: datetime) -> datetime:
-    """Return when the last night's polls became due."""
+    """Return when the last nightly polls became due."""
     there = now.astimezone(OSLO)
     tonight = datetime.combine(there.date(), NIGHTLY_AT, OSLO)
     return tonight if tonight <= there else datetime.combine(there.date() - timedelta(days=1), NIGHTLY_AT, OSLO)

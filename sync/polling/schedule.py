@@ -1,8 +1,8 @@
-"""How often 24SevenOffice is asked for costs: as often as is asked for where something happens, less elsewhere.
+"""How often 24SevenOffice is polled for costs: at the configured interval if it is in use, less often if not.
 
-A poll costs a request, and requests are shared by all connections and with the changes that wait. So polls take
-what those leave. Where that is too little, those go first that have waited for most of their intervals: so all get
-slower by the same factor, but for those that are busy, whose waiting counts more.
+A poll costs a request, and all connections share the budget with pending jobs. Polls take what these leave. If
+that is too little, those polls go first that have waited for most of their intervals. So all slow down by the same
+factor, except those of busy connections, whose waiting counts more.
 """
 
 import math
@@ -16,13 +16,13 @@ from i18n.formatting import OSLO
 HOUR = timedelta(hours=1)
 
 FIRST_HOUR, LAST_HOUR, SATURDAY = time(7), time(18), 5
-"""When people work, Monday to Friday in Oslo; on a holiday some polls find nothing."""
+"""Working hours, Monday to Friday in Oslo; on a holiday, some polls find nothing."""
 
 ACTIVE_FOR, RECENT_FOR = timedelta(hours=2), timedelta(days=7)
-"""How long after the last change of a connection it is taken to be at work, and how long to be in use."""
+"""How long after its last change a connection counts as active, and how long as in use."""
 
 MAX_INTERVAL = timedelta(hours=2)
-"""What an interval grows to at most by the table below, unless a longer one is asked for."""
+"""The longest interval that the table below gives, unless a longer one is configured."""
 
 
 class Activity(Enum):
@@ -39,19 +39,19 @@ INTERVAL_FACTORS: Mapping[tuple[Activity, bool], int] = {
     (Activity.IDLE, True): 3,
     (Activity.IDLE, False): 6,
 }
-"""How many times the interval that is asked for goes by between two polls; whether people work is the second."""
+"""Factors of the configured interval, by activity and by whether it is office hours."""
 
 
 OFFICE_HOURS_WEIGHT = 1.5
-"""How much the waiting of a connection that is at work counts, where not all can be polled that are due."""
+"""The weight of an active connection's waiting, if not all due connections can be polled."""
 
 
 @dataclass(frozen=True, slots=True)
 class PollState:
-    """What decides when a connection is polled next.
+    """The data that decides when a connection is polled next.
 
-    ``configured_interval`` is the shortest interval, ``polled_at`` up to when (UTC) it has been polled,
-    ``changed_at`` when a change of it was last received; None for never.
+    ``configured_interval`` is the shortest interval. ``polled_at`` (UTC) is its cursor, and ``changed_at`` is when
+    a change was last received; None for never.
     """
 
     connection_id: int
@@ -62,7 +62,7 @@ class PollState:
 
 @dataclass(frozen=True, slots=True)
 class PollRound:
-    """Whose turn it is, the most urgent first, with their intervals.
+    """The connections that are due, most urgent first, with their intervals.
 
     The first ``limit`` of them are polled now.
     """
@@ -82,9 +82,9 @@ def next_round(
     Args:
         poll_states: of all connections that may be polled.
         now: in UTC.
-        hourly: how many polls there may be in an hour.
-        free: how many there may be now.
-        every: how often is chosen; the polls of an hour are spread evenly over its rounds.
+        hourly: how many polls are allowed in an hour.
+        free: how many polls are allowed now.
+        every: the time between rounds; the polls of an hour are spread evenly over them.
     """
     limit = min(free, math.ceil(hourly * (every / HOUR)))
     if limit < 1:
@@ -99,13 +99,13 @@ def next_round(
 
 
 def interval(poll_state: PollState, *, now: datetime) -> timedelta:
-    """Return how long a connection is left alone while there are requests enough for all."""
+    """Return the interval of a connection while there are enough requests for all."""
     times = INTERVAL_FACTORS[activity(poll_state, now=now), is_office_hours(now)]
     return max(poll_state.configured_interval, min(poll_state.configured_interval * times, MAX_INTERVAL))
 
 
 def activity(poll_state: PollState, *, now: datetime) -> Activity:
-    """Return how much goes on; a connection that has seen nothing yet is new, and somebody looks at it."""
+    """Return how active a connection is; one without any change yet is new, and being watched."""
     if poll_state.changed_at is None:
         return Activity.RECENT
     silence = now - poll_state.changed_at
@@ -120,5 +120,5 @@ def is_office_hours(now: datetime) -> bool:
 
 
 def _lateness(poll_state: PollState, wait: timedelta, *, now: datetime) -> float:
-    """Return how many of its intervals have gone by since its last poll."""
+    """Return how many of its intervals have passed since its last poll."""
     return (now - poll_state.polled_at) / wait if poll_state.polled_at else math.inf

@@ -1,4 +1,4 @@
-"""Polls that have not gone through for hours: one mail for each connection, and one when they do again."""
+"""Stalled polls: one mail for each connection whose polls fail for hours, and one when they succeed again."""
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -15,14 +15,14 @@ from models.inbox import cursors
 from models.inbox.cursors import FailingPoll
 
 STALLED_AFTER = timedelta(hours=3)
-"""How long no poll goes through before anybody is told."""
+"""How long polls fail before an alert is sent."""
 
 UNPOLLED_AFTER = timedelta(days=2)
-"""How long nobody polls before that counts as failing: twice the longest interval that can be set."""
+"""How long without any poll counts as failing: twice the longest interval that can be set."""
 
 
 def queue_alerts(database: Database, connections: Iterable[Connection], *, now: datetime) -> None:
-    """Queue the alerts about polls that stand still, and about those that go through again."""
+    """Queue the alerts about stalled polls, and about those that succeed again."""
     known = {connection.id: connection for connection in connections}
     cursors.mark_unpolled(database, before=now - UNPOLLED_AFTER, now=now)
     stalled = sorted(cursors.take_stalled(database, before=now - STALLED_AFTER), key=lambda each: each.lane)
@@ -37,7 +37,7 @@ def queue_alerts(database: Database, connections: Iterable[Connection], *, now: 
 
 
 def told(poll: FailingPoll) -> Message:
-    """Say since when an entity type has not been asked for, and why."""
+    """Return since when an entity type has not been polled, and why."""
     since = poll.since.astimezone(OSLO)
     sentence = msg(
         "Changed {records} couldn't be read since {time}.",

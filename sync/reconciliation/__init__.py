@@ -1,1 +1,1 @@
-"""Whether the books agree: what Moment has against what the ledger has, without writing anything."""
+"""Reconciliation: whether Moment and the ledger agree, without writing anything."""

@@ -1,4 +1,4 @@
-"""Whether the books agree, in few calls however many records there are."""
+"""The comparison of Moment with the ledger, in few calls however many records there are."""
 
 from calendar import monthrange
 from dataclasses import replace
@@ -18,14 +18,14 @@ from sync.records import BookedVouchers
 A_DAY = timedelta(days=1)
 
 FOUND_OUTSIDE_THE_PERIOD = frozenset({DiscrepancyType.MISSING, DiscrepancyType.MOMENT_ONLY})
-"""What may stand in the ledger under another date."""
+"""How far away the ledger may have a voucher under another date."""
 
 
 def reconcile(context: SyncContext, first: date, last: date) -> ReconciliationReport:
-    """Compare the invoices and the expenses of these days, each where they travel; nothing is written anywhere.
+    """Compare the invoices and expenses of these days, if they are synced; nothing is written.
 
-    24SevenOffice is asked once for each month. Only where an invoice or a cost is missing in the ledger, the rest
-    of its fiscal year is read as well, as it may stand there under another date.
+    24SevenOffice is asked once for each month. Only if an invoice or a cost is missing in the ledger, the rest of
+    its fiscal year is read as well, as it may be there under another date.
     """
     invoices = InvoiceSources(context, first, last)
     expenses = (

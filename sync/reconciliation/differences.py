@@ -1,4 +1,4 @@
-"""Where a voucher is not what its invoice makes of it, or an expense not what its cost does: right to the øre."""
+"""Differences between a voucher and its invoice, or an expense and its cost: exact to the øre."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -18,7 +18,7 @@ Key: TypeAlias = tuple[str, ...]
 Sums: TypeAlias = "Mapping[Key, int]"
 
 UNKNOWN = 0
-"""Stands for a customer or project whose number nobody knows; it is not compared."""
+"""Stands for a customer or project whose number is unknown; it is not compared."""
 
 NOTHING = "-"
 
@@ -42,7 +42,7 @@ class ComparedField(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FieldDifference:
-    """One point that differs, with what each side has, as it is written in every language."""
+    """One field that differs, with the value of each side, formatted for any language."""
 
     field: ComparedField
     moment: str
@@ -51,7 +51,7 @@ class FieldDifference:
 
 @dataclass(frozen=True, slots=True)
 class RevenuePart:
-    """What an account, VAT code and project have of a voucher's revenue: ``amount`` in øre, VAT included."""
+    """The revenue of a voucher on an account, VAT code and project: ``amount`` in øre, VAT included."""
 
     account: int
     vat_code: str
@@ -62,11 +62,11 @@ class RevenuePart:
 def compare_voucher(
     expected: Voucher, lines: Sequence[LedgerLine], *, rates: Mapping[str, Decimal]
 ) -> list[FieldDifference]:
-    """Compare a voucher with its visible lines in the ledger, where revenue stands net with lines of VAT.
+    """Compare a voucher with its visible lines in the ledger, where revenue is net and VAT has its own lines.
 
-    Account by account, net revenue bears its share of the VAT lines (S5, S33), which rounds to the øre on each
-    line. Where that agrees, net revenue and VAT are compared to the øre; what 24SevenOffice splits off may be off
-    by half an øre a line. What the customer owes never may.
+    On each account, net revenue gets its share of the VAT lines (S5, S33), rounded to the øre on each line. If
+    that agrees, net revenue and VAT are compared to the øre; what 24SevenOffice splits off may differ by half an
+    øre a line. What the customer owes must agree exactly.
     """
     held = [line for line in lines if not line.hidden]
     owed = _owed(expected, held)
@@ -81,17 +81,17 @@ def compare_voucher(
 
 
 def vat_is_rounded_otherwise(expected: Voucher, lines: Iterable[LedgerLine]) -> bool:
-    """Return whether the ledger has net revenue or VAT by some øre otherwise than the invoice."""
+    """Return whether net revenue or VAT in the ledger differ from the invoice by some øre."""
     return bool(differences(replace(expected, splits_vat=False), lines))
 
 
 def compare_expense(
     draft: ExpenseDraft, held: ExistingExpense, *, project: Callable[[], FieldDifference], nameless: bool
 ) -> Iterator[FieldDifference]:
-    """Return what is another, but activity and billing: once an expense is there, the project decides of those.
+    """Return what differs, except activity and billing: once an expense exists, those are up to the project.
 
-    ``project`` says what is told where the project is another. Of a supplier who is ``nameless``, as only the
-    register may name it (S7), nothing is said, nor of a description that may be made of that name.
+    ``project`` is the text for a different project. For a supplier who is ``nameless``, as only the customer list
+    may have the name (S7), neither the name nor a description that may contain it is compared.
     """
     currency = "" if held.currency == NOK else f" {held.currency}"
     if held.amount != draft.amount or currency:
@@ -122,7 +122,7 @@ def expected_parts(expected: Voucher) -> list[RevenuePart]:
 
 
 def parts_of(lines: Iterable[LedgerLine], *, rates: Mapping[str, Decimal]) -> list[RevenuePart]:
-    """Return the revenue of a voucher as it is posted; none of the lines is what the customer owes."""
+    """Return the revenue of a voucher as it is posted; none of the lines is the receivable."""
     coded = [replace(line, vat_code=vat_code_of(line.vat_code)) for line in lines]
     return [
         RevenuePart(line.account, line.vat_code, line.project_number, amount)
@@ -131,7 +131,7 @@ def parts_of(lines: Iterable[LedgerLine], *, rates: Mapping[str, Decimal]) -> li
 
 
 def written(day: date) -> str:
-    """Write a day as Norwegians and Englishmen both read it."""
+    """Format a day in a way that Norwegian and English readers understand."""
     return f"{day:%d.%m.%Y}"
 
 
@@ -140,7 +140,7 @@ def day_or_nothing(day: date | None) -> str:
 
 
 def _owed(expected: Voucher, held: Sequence[LedgerLine]) -> list[LedgerLine]:
-    """Return the lines of what the customer owes, also where they are on a wrong account."""
+    """Return the lines of the receivable, even on a wrong account."""
     receivable = expected.entries[0]
     right = [line for line in held if line.account == receivable.account]
     revenue = {entry.account for entry in expected.entries[1:]}
@@ -188,7 +188,7 @@ def _of_names(
 
 
 def _of_vat(expected: Voucher, held: Sequence[LedgerLine]) -> Iterator[FieldDifference]:
-    """Compare net revenue and VAT, which tell whether revenue holds VAT that nobody has split off."""
+    """Compare net revenue and VAT; they show whether revenue contains VAT that was not split off."""
     off = differences(expected, held)
     if off:
         moment = ", ".join(f"{account or '27xx'}: {format_kroner(wanted)}" for account, wanted, _ in off)
@@ -199,7 +199,7 @@ def _of_vat(expected: Voucher, held: Sequence[LedgerLine]) -> Iterator[FieldDiff
 def _of_parts(
     ours: list[RevenuePart], theirs: list[RevenuePart], *, exact: bool, slack: int | None
 ) -> Iterator[FieldDifference]:
-    """Compare account by account, then VAT and project on each; amounts only where the accounts agree."""
+    """Compare by account, then VAT and project on each; amounts only if the accounts agree."""
 
     def differ(
         point: ComparedField, key: Callable[[RevenuePart], Key], slack: int | None
@@ -220,7 +220,7 @@ def _of_parts(
 
 
 def _slack(held: Sequence[LedgerLine]) -> int | None:
-    """Return by how many øre a sum may be off; None where only what stands there can be compared, not how much."""
+    """Return by how many øre a sum may differ; None if only its presence can be compared."""
     vat = {vat_code_of(line.vat_code) for line in held if line.account in VAT_ACCOUNTS}
     codes = {vat_code_of(line.vat_code) for line in held if line.account not in VAT_ACCOUNTS}
     if not vat:
@@ -242,13 +242,13 @@ def _sums(parts: Iterable[RevenuePart], key: Callable[[RevenuePart], Key]) -> Su
 
 
 def _display(sums: Sums, other: Sums) -> str:
-    """Write what the other side does not have just so, in credit as it is in the ledger."""
+    """Format what the other side lacks; revenue has the sign of the ledger, negative in credit."""
     told = [f"{'/'.join(key)}: {format_kroner(sums[key])}" for key in sorted(sums) if sums[key] != other.get(key)]
     return ", ".join(told) or NOTHING
 
 
 def _names(sums: Sums, other: Sums, *, slack: int | None) -> str:
-    """Name the projects or VAT codes that differ; with account and amount only where both sides name the same."""
+    """Name the projects or VAT codes that differ; account and amount only if both sides name the same."""
 
     def off(one: Sums, another: Sums) -> list[Key]:
         return [key for key in sorted(one) if not _alike({key: one[key]}, _only(another, key), slack=slack)]
@@ -269,10 +269,10 @@ def _listed(values: Iterable[object]) -> str:
 
 
 def vat_code_of(vat_code: str) -> str:
-    """Return the same code for the two ways in which none is written."""
+    """Return the same code for the two ways in which no code is written."""
     return "" if vat_code == "0" else vat_code
 
 
 def _parts(description: str) -> list[str]:
-    """Take a description apart, as the lines that it is made of come in any order."""
+    """Split a description into its parts, as the lines that it comes from are in no particular order."""
     return sorted(description.split(", "))

@@ -1,12 +1,10 @@
-"""Whether the expenses agree: the costs in the ledger against what Moment has of them.
+"""Reconciliation of expenses: the costs in the ledger against Moment's expenses.
 
-What is a cost, and what its expense is to be, says the code that the flow brings them by
-(:mod:`sync.rules.expense_mapping`).
+:mod:`sync.rules.expense_mapping`, which the flow uses too, decides what a cost is and what its expense should be.
 
-The report counts the expenses that are ``equal``, those ``removed`` in Moment by somebody, those ``kept`` in
-Moment though the settings would leave them out by now, and the vouchers that are ``not_approved``. Vouchers of
-which lines are left alone are counted by the reason of that: ``not_listed``, ``before_first_day``, ``no_project``
-and ``unknown_project``.
+The report counts the expenses that are ``equal``, those ``removed`` in Moment by a person, those ``kept`` in
+Moment although the settings now leave them out, and the vouchers that are ``not_approved``. Vouchers with skipped
+lines are counted by the reason: ``not_listed``, ``before_first_day``, ``no_project`` and ``unknown_project``.
 """
 
 import re
@@ -53,17 +51,17 @@ from sync.rules.vat_allocation import SUPPLIER_ACCOUNTS, stamps_of
 
 OURS = external_id("")
 KEY = re.compile(r"(([1-9][0-9]{3})-[0-9]{1,9}-[0-9]{1,9})/[0-9]{1,10}/([0-9]{1,5})")
-"""Voucher with its year, project and account; who writes an external id by hand may write anything."""
+"""Voucher with its year, project and account; a person may write any external id by hand."""
 
 INVOICED = msg("It is invoiced in Moment, and can no longer be changed.")
 UNLINKED = msg("The integration has no link to it: if it doesn't belong there, delete it in Moment.")
 
 
 class ExpenseSources:
-    """The expenses of some days, in Moment and as they were brought; the ledger is told to it.
+    """The expenses of some days, in Moment and by link. The ledger is passed to :meth:`report`.
 
-    ``expenses`` are Moment's by their external id, ``links`` those that were brought by our key of each, and
-    ``listed`` the accounts whose costs become expenses.
+    ``expenses`` are Moment's by external id, ``links`` those created, by our key of each, and ``listed`` the
+    accounts whose costs become expenses.
     """
 
     def __init__(self, context: SyncContext, first: date, last: date) -> None:
@@ -82,7 +80,7 @@ class ExpenseSources:
         self._files: dict[int, VoucherFiles] = {}
 
     def report(self, supplier_vouchers: Mapping[str, Sequence[LedgerLine]]) -> ReconciliationReport:
-        """Yield what differs, voucher by voucher; expenses whose cost is not in the ledger come last.
+        """Yield the discrepancies, voucher by voucher; expenses without a cost in the ledger come last.
 
         ``supplier_vouchers`` are the lines of vouchers with costs, of these days and perhaps of others, by name.
         """
@@ -91,14 +89,14 @@ class ExpenseSources:
         return _ExpenseReconciliation(self, supplier_vouchers, complete).report()
 
     def in_part(self, booked: BookedVouchers) -> bool:
-        """Return whether other days have a part of some voucher with costs."""
+        """Return whether some voucher with costs also has lines on other days."""
         return any(
             is_partial(lines) and any(line.account in self.listed for line in lines)
             for lines in booked.supplier_vouchers.values()
         )
 
     def concerns(self, day: date | None) -> bool:
-        """Return whether a day is one of these; one that could not be read may be."""
+        """Return whether a day is one of these; an unreadable one counts."""
         return day is None or self.first <= day <= self.last
 
     def project_number(self, project_id: str) -> str:
@@ -111,7 +109,7 @@ class ExpenseSources:
         return costs_of(lines, settings=self.settings, project_id=self.project_id, rates=self._rates)
 
     def files_of(self, stamps: Collection[int]) -> Mapping[int, VoucherFiles]:
-        """Ask for the documents behind stamps that have not been asked for yet."""
+        """Read the documents of stamps that have not been read yet."""
         unknown = set(stamps) - self._files.keys()
         if unknown:
             self._files |= self._context.erp.files_of(unknown)
@@ -131,7 +129,7 @@ class _SupplierVoucher:
 
 @dataclass(frozen=True, slots=True)
 class _Drafted:
-    """An expense as the ledger says that it is to be: our key of it, and the cost that it is made of."""
+    """An expense as the ledger says it should be: our key, and the cost that it comes from."""
 
     supplier_voucher: _SupplierVoucher
     key: str
@@ -188,7 +186,7 @@ class _ExpenseReconciliation:
         )
 
     def _purchase(self, name: str, lines: Sequence[LedgerLine]) -> _SupplierVoucher | None:
-        """Return a voucher's costs, where it or an expense of it is of these days, and which documents matter."""
+        """Return a voucher's costs, if it or one of its expenses is of these days, and which documents matter."""
         sources, visible = self.sources, [line for line in lines if not line.hidden]
         supply = supplier_invoice_of(lines)
         inside = sources.concerns(supply.day)
@@ -207,7 +205,7 @@ class _ExpenseReconciliation:
         return _SupplierVoucher(name, lines, found.costs, stamps) if found.costs else None
 
     def _is_synced(self, name: str, costs: Sequence[Cost]) -> bool:
-        """Return whether all of a voucher's costs are in Moment, so that it need not be approved any more."""
+        """Return whether all costs of a voucher are in Moment, so that it need not be approved any more."""
         keys = [key_of(name, cost.project_number, cost.account) for cost in costs]
         return all(external_id(key) in self.sources.expenses for key in keys)
 
@@ -258,7 +256,7 @@ class _ExpenseReconciliation:
             yield drafted.about(DiscrepancyType.NOT_IN_MOMENT, moment_id=expense_id)
 
     def _only_in_moment(self, key: str, held: Sequence[ExistingExpense]) -> Iterator[Discrepancy]:
-        """Report an expense that no cost of the ledger is to become, unless other days are about it."""
+        """Report an expense to which no cost of the ledger belongs, unless it is about other days."""
         expense = next((each for each in held if self.sources.concerns(each.day)), None)
         if expense is None:
             return
@@ -267,7 +265,7 @@ class _ExpenseReconciliation:
             return
         named = KEY.fullmatch(key)
         self._add_up(int(named[3]) if named else 0, held)
-        unread = named and int(named[2]) not in self.years  # so at least its date is another
+        unread = named and int(named[2]) not in self.years  # at least its date differs then
         found = (
             (FieldDifference(ComparedField.DATE, day_or_nothing(expense.day), named[2]),)
             if named and unread
@@ -287,7 +285,7 @@ class _ExpenseReconciliation:
         )
 
     def _kept(self, key: str) -> bool:
-        """Return whether the cost of an expense is in the ledger, and it would only be left out by now."""
+        """Return whether the cost of an expense is in the ledger and only the present settings leave it out."""
         name = key.partition("/")[0]
         lines = self.supplier_vouchers.get(name, ())
         return key in {key_of(name, *place) for place in self.sources.costs_of(lines).excluded}
@@ -304,7 +302,7 @@ class _ExpenseReconciliation:
         return tuple(compare_expense(drafted.draft, held, project=project, nameless=nameless))
 
     def _add_up(self, account: int, held: Sequence[ExistingExpense], *, draft: ExpenseDraft | None = None) -> None:
-        """Count an expense on both sides, as far as it is of these days."""
+        """Add an expense to the totals of both sides, if it is of these days."""
         self.sums[account][0] += sum(each.amount for each in held if self.sources.concerns(each.day))
         if draft and self.sources.concerns(draft.day):
             self.sums[account][1] += draft.amount

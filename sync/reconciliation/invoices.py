@@ -1,4 +1,4 @@
-"""Whether the invoices agree: each one of Moment against the ledger of 24SevenOffice."""
+"""Reconciliation of invoices: those of Moment against the ledger of 24SevenOffice."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -24,19 +24,19 @@ from sync.rules.vat_allocation import VAT_ACCOUNTS
 from sync.rules.vouchers import voucher_of
 
 MARGIN = timedelta(days=31)
-"""How far around the days both sides are looked at, to know what is dated otherwise in the other system."""
+"""How far around the days both sides are read, to find vouchers with another date in the other system."""
 
 UNKNOWN_VAT_ACCOUNT = 0
-"""Stands for the account of VAT where 24SevenOffice does not tell it."""
+"""Stands for the account of VAT if 24SevenOffice does not say it."""
 
 OUTGOING = frozenset({"", "InvoiceCustomer", "CreditnoteCustomer"})
-"""Types of what the bridge itself posts; one that is not known may be."""
+"""Voucher types that the integration posts; an unknown type may be one of them."""
 
 
 class InvoiceSources:
-    """Moment's finalized invoices of some days, and what their vouchers are made of; the ledger is told to it.
+    """Moment's finalized invoices of some days, and what their vouchers need. :meth:`report` takes the ledger.
 
-    ``linked`` tells the voucher that each invoice was posted as, "2026/17", by the invoice's Moment id.
+    ``linked`` is the voucher that each invoice was posted as, "2026/17", by the invoice's Moment id.
     """
 
     def __init__(self, context: SyncContext, first: date, last: date) -> None:
@@ -58,14 +58,14 @@ class InvoiceSources:
         )
 
     def report(self, sales: Sequence[LedgerLine]) -> ReconciliationReport:
-        """Compare, and return what differs, by invoice number; vouchers that no invoice has come last.
+        """Yield the discrepancies by invoice number; vouchers without an invoice come last.
 
-        ``sales`` are the outgoing invoices' lines in the ledger, of these days and of as many others.
+        ``sales`` are the outgoing invoices' lines in the ledger, of these days and of the days around them.
         """
         return _InvoiceReconciliation(self, sales if self.synced else ()).report()
 
     def expected(self, invoice: Invoice) -> Voucher:
-        """Make the voucher that an invoice is to have. Raises :class:`RejectedError`."""
+        """Make the voucher that an invoice should have. Raises :class:`RejectedError`."""
         settings = self.context.settings
         return voucher_of(
             invoice,
@@ -77,11 +77,11 @@ class InvoiceSources:
         )
 
     def year_of(self, day: date) -> str:
-        """Return the name of the fiscal year around a day."""
+        """Return the name of the fiscal year of a day."""
         return year_name(day, self._years)
 
     def _numbers(self, entity_type: EntityType, ids: Collection[str]) -> Mapping[str, int]:
-        """Return the numbers of customers or projects by their Moment ids, of those that have one."""
+        """Return the numbers of customers or projects by Moment id, for those that have one."""
         known = sorted(filter(None, ids))
         if entity_type in self.context.settings.entity_types:
             return {key: int(number) for key, number in self._linked(entity_type, known).items()}
@@ -151,12 +151,12 @@ class _InvoiceReconciliation:
         return by_number, by_link
 
     def _names(self, invoice: Invoice) -> tuple[str, ...]:
-        """Return the vouchers of an invoice: those with its number, else the one that it was posted as."""
+        """Return the vouchers of an invoice: those with its number, otherwise the one that it was posted as."""
         numbered = tuple(self.by_number.get(str(invoice.number), ()))
         return numbered or tuple(self.by_link.get(self.sources.linked.get(invoice.id, ""), ()))
 
     def _concerned(self, day: date, names: Iterable[str]) -> bool:
-        """Return whether an invoice or its voucher is of these days; one whose day cannot be read may be."""
+        """Return whether an invoice or its voucher is of these days; one with an unreadable day may be."""
         nearby = chain.from_iterable(self.vouchers[name] for name in names)
         own = day == day.min or self.sources.first <= day <= self.sources.last
         return own or any(map(self._inside, nearby))
@@ -185,20 +185,20 @@ class _InvoiceReconciliation:
         yield from self._compare(invoice, expected, names)
 
     def _is_early(self, invoice: Invoice) -> bool:
-        """Say whether the settings leave an invoice alone for its date."""
+        """Return whether the settings leave an invoice out because of its date."""
         first_day = self.sources.context.settings.invoice_from
         return (
             first_day is not None and date.min < invoice.day < first_day and invoice.id not in self.sources.linked
         )
 
     def _compare(self, invoice: Invoice, expected: Voucher, names: tuple[str, ...]) -> Iterator[Discrepancy]:
-        """Hold what an invoice is to be in the ledger against what it is."""
+        """Compare an invoice's expected voucher with the ledger."""
         standing = tuple(name for name in names if any(not line.hidden for line in self.vouchers[name]))
         lines = [line for name in standing for line in self.vouchers[name]]
         amount = expected.entries[0].amount
         about = partial(_about(invoice), amount=amount)
         if not lines and len(expected.entries) == 1:
-            self.counts["equal"] += 1  # nothing is to be posted
+            self.counts["equal"] += 1  # there is nothing to post
             return
         if not lines:
             unseen = self.drafts and invoice.id in self.sources.linked
@@ -235,7 +235,7 @@ class _InvoiceReconciliation:
             self.sums[vat.account or UNKNOWN_VAT_ACCOUNT, ""][0] += vat.amount
 
     def _add_up(self, name: str, lines: Iterable[LedgerLine]) -> None:
-        """Count a voucher of these days, unless its invoice is not to be transferred by us."""
+        """Add a voucher of these days to the totals, unless its invoice is not ours to sync."""
         if name in self.left:
             return
         for line in filter(self._inside, lines):
@@ -243,7 +243,7 @@ class _InvoiceReconciliation:
             self.sums[line.account, vat_code_of(line.vat_code) if coded else ""][1] += line.amount
 
     def _totals(self) -> list[Total]:
-        """Return the totals by account; those of VAT as one, where 24SevenOffice does not tell its account."""
+        """Return the totals by account; VAT as one total if 24SevenOffice does not say its account."""
         sums, of_vat = self.sums, self.sources.vat_accounts
         if any(sums.get((UNKNOWN_VAT_ACCOUNT, ""), ())):
             sums = defaultdict(lambda: [0, 0])

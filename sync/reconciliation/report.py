@@ -1,4 +1,4 @@
-"""What a comparison of the books comes to: what differs, in words and in what JSON can hold."""
+"""The report of a reconciliation: the discrepancies, in words and as JSON."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sync.reconciliation.differences import ComparedField, FieldDifference
 
 
 class DiscrepancyType(StrEnum):
-    """How an invoice stands in the ledger, or an expense in Moment, where it does not stand there as it should."""
+    """How an invoice is in the ledger, or an expense in Moment, if not as it should be."""
 
     MISSING = "missing"
     HIDDEN = "hidden"
@@ -87,7 +87,7 @@ SYNCABLE_EXPENSES = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Discrepancy:
-    """An invoice, voucher or expense that differs: ``amount`` in øre, ``moment_id`` empty for what Moment lacks.
+    """An invoice, voucher or expense with a discrepancy; ``amount`` in øre, ``moment_id`` empty if not in Moment.
 
     ``vouchers`` are named by fiscal year, type and number: "2026-101-17". ``expense`` is our key of an expense.
     """
@@ -104,14 +104,14 @@ class Discrepancy:
 
     @property
     def key(self) -> str:
-        """What it is about, whatever is wrong with it."""
+        """What the discrepancy is about, whatever differs."""
         if self.expense:
             return f"expense/{self.expense}"
         return f"invoice/{self.moment_id}" if self.moment_id else f"voucher/{self.vouchers[0]}"
 
     @property
     def fingerprint(self) -> str:
-        """What is wrong with it: accepted as known, it is no news until this changes."""
+        """What differs: if it was accepted as known, it is not reported until this changes."""
         return hashlib.sha256(repr((*self.as_json().items(),)).encode()).hexdigest()
 
     @property
@@ -137,9 +137,9 @@ class Discrepancy:
 
     @property
     def can_be_sent(self) -> bool:
-        """Whether it may be sent (again): a look by number and fiscal year would find what is there.
+        """Whether it may be sent (again): a search by number and fiscal year would find an existing one.
 
-        An expense may be, unless there is a reason why that would be in vain.
+        An expense may be sent, unless there is a reason why that would not help.
         """
         if self.expense:
             return self.type in SYNCABLE_EXPENSES and not self.because
@@ -149,12 +149,12 @@ class Discrepancy:
 
     @property
     def expense_to_unlink(self) -> str:
-        """Return our key of the expense whose link is in the way of bringing it again, empty where none is."""
+        """Return our key of the expense whose link prevents it from being created again, empty if none does."""
         return self.expense if self.type is not DiscrepancyType.MOMENT_ONLY else ""
 
     @property
     def voucher_names(self) -> str:
-        """The vouchers as a person reads them: number and fiscal year."""
+        """The vouchers as people name them: number and fiscal year."""
         parts = (name.split("-") for name in self.vouchers)
         return ", ".join(f"{number}/{year}" for year, _, number in parts)
 
@@ -187,15 +187,14 @@ class Discrepancy:
 
 
 UNKNOWN_ACCOUNT = "?"
-"""What is shown for an unknown account."""
+"""Shown for an unknown account."""
 
 
 @dataclass(frozen=True, slots=True)
 class Total:
-    """What an account has under a VAT code in all: øre, in credit below zero.
+    """The total of an account under a VAT code, in øre, negative in credit.
 
-    ``rate`` is that of the code, in percent as a person writes it; empty where there is none. ``account`` is 0
-    where it is unknown.
+    ``rate`` is that of the code, in percent, formatted; empty if there is none. ``account`` is 0 if unknown.
     """
 
     account: int
@@ -209,12 +208,12 @@ class Total:
 class ReconciliationReport:
     """What was found in the days from ``first`` to ``last``, both included.
 
-    ``counts`` tells how many invoices are equal, how many Moment says not to transfer (unwanted) or to have been
-    transferred (done) already, how many may be drafts that the ledger does not show (unseen), and of how many that
-    are equal 24SevenOffice has rounded the VAT otherwise (vat_rounded). ``expenses`` is
-    the same of the expenses, where they travel; what its counts tell is said in
-    :mod:`sync.reconciliation.expenses`. ``totals`` are those of the ledger's own accounts, with VAT on
-    accounts of its own, unless ``vat_included``: as for expenses, and in reports of earlier releases.
+    ``counts`` is how many invoices are equal, how many Moment says are not to be transferred (unwanted) or have
+    been already (done), how many may be drafts that the ledger does not show (unseen), and how many of the equal
+    ones have VAT that 24SevenOffice rounded differently (vat_rounded). ``expenses`` is the same for expenses, if
+    they are synced; :mod:`sync.reconciliation.expenses` explains its counts. ``totals`` are those of the ledger's
+    accounts, with VAT on its own accounts unless ``vat_included``, as for expenses and in reports of earlier
+    releases.
     """
 
     first: date
@@ -229,7 +228,7 @@ class ReconciliationReport:
 
     @property
     def agree(self) -> bool:
-        """Whether the books agree, but for what is known."""
+        """Whether both sides agree, apart from accepted discrepancies."""
         return not self.all_discrepancies
 
     @property
@@ -247,7 +246,7 @@ class ReconciliationReport:
         return (*self.accepted, *(self.expenses.accepted if self.expenses else ()))
 
     def without_accepted(self, known: Collection[tuple[str, str]]) -> ReconciliationReport:
-        """Set apart what somebody has accepted: the pairs of key and fingerprint."""
+        """Separate the accepted discrepancies, given as pairs of key and fingerprint."""
         sides: tuple[list[Discrepancy], list[Discrepancy]] = ([], [])
         for each in self.discrepancies:
             sides[(each.key, each.fingerprint) in known].append(each)
@@ -258,7 +257,7 @@ class ReconciliationReport:
         return self.counts.get(name, 0)
 
     def as_json(self) -> dict[str, Any]:
-        """Put it into what JSON can hold; amounts stay øre."""
+        """Return the report as JSON values; amounts stay in øre."""
         return {
             "first": self.first.isoformat(),
             "last": self.last.isoformat(),

@@ -1,1 +1,1 @@
-"""Rules of bookkeeping and of text: from a record of one system to a record of the other."""
+"""The rules of bookkeeping and of text, which turn a record of one system into one of the other."""

@@ -1,4 +1,4 @@
-"""The documents of a voucher, brought to an expense under names that a person understands."""
+"""The documents of a voucher, uploaded to an expense under names that people understand."""
 
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
@@ -24,7 +24,7 @@ TYPES = {
     "wmf": (".wmf", "image/wmf"),
 }
 INVOICED = "invoiced"
-"""Reason of Moment's refusal to touch an expense that has been invoiced."""
+"""Error code of Moment's refusal to change an expense that has been invoiced."""
 
 UNKNOWN = (".bin", "application/octet-stream")
 
@@ -36,14 +36,14 @@ def merged(several: Iterable[VoucherFiles]) -> VoucherFiles:
 
 
 def read_off(files: VoucherFiles) -> tuple[str, str]:
-    """Return the supplier and the invoice number that were read off the first document that has either (S7)."""
+    """Return the supplier and the invoice number that were read from the first document with either (S7)."""
     read = (file for file in files.approved if file.supplier or file.invoice_number)
     return next(((file.supplier, file.invoice_number) for file in read), ("", ""))
 
 
 @dataclass(frozen=True, slots=True)
 class _Expense:
-    """An expense that lacks documents: the names of its files in Moment, and those ``brought`` by document."""
+    """An expense that lacks documents: the names of its files in Moment, and those ``brought``, by document."""
 
     id: str
     there: Sequence[str]
@@ -58,11 +58,11 @@ def sync_files(
     stem: str,
     steps: Steps,
 ) -> bool:
-    """Bring what a voucher's expenses lack of its documents, in their order; returns whether they lacked any.
+    """Upload the documents that a voucher's expenses lack, in order. Return whether they lacked any.
 
-    Each document is downloaded once. One that an attempt which broke off has brought is known by its name in
-    Moment; so an expense that does not get one gets none of those after it, whose names would be others. An
-    expense that was deleted is given none. ``steps`` remembers what went wrong.
+    Each document is downloaded once. One that an interrupted attempt uploaded is recognized by its name in Moment.
+    So if a document fails for an expense, the ones after it are not uploaded, as their names would change. A
+    deleted expense gets none. ``steps`` collects the errors.
     """
     expenses = [found for each in expense_ids if (found := steps.take(_lacking, context, each, documents))]
     lacked = bool(expenses)
@@ -97,7 +97,7 @@ def _fetch(context: SyncContext, stack: ExitStack, document: VoucherFile, name: 
 def _give(
     context: SyncContext, expense: _Expense, document: VoucherFile, stem: str, content: BinaryIO | None
 ) -> bool:
-    """Upload a document that is not there yet, and remember that it was brought."""
+    """Upload a document unless it exists, and save that it was uploaded."""
     name = _name(document, stem, expense)
     if content and name not in expense.there:
         content.seek(0)
@@ -115,7 +115,7 @@ def _give(
 
 
 def _not_brought(name: str, error: RejectedError) -> OutcomeUnknownError:
-    """It is tried again, and in the end a person is asked."""
+    """Return the error for a document that could not be uploaded: retried, and finally shown to a person."""
     return OutcomeUnknownError(
         msg(
             "The expense is in Moment, but its document “{name}” couldn't be copied: {problem}",
@@ -128,7 +128,7 @@ def _not_brought(name: str, error: RejectedError) -> OutcomeUnknownError:
 
 
 def _name(document: VoucherFile, stem: str, expense: _Expense) -> str:
-    """Name a document as none before it of the expense."""
+    """Return a name for a document that no earlier one of the expense has."""
     suffix, taken = _media_type(document)[0], expense.brought.values()
     names = (f"{stem}{suffix}" if n == 1 else f"{stem} ({n}){suffix}" for n in count(1))
     return next(name for name in names if name not in taken and files.erased_name(name) not in taken)
@@ -139,6 +139,6 @@ def _media_type(document: VoucherFile) -> tuple[str, str]:
 
 
 def stem_of(name: str, voucher: str) -> str:
-    """Make a file's name, without its ending, from what a person calls the invoice."""
+    """Make a file's name, without its extension, from the name of the invoice."""
     plain = "".join(c if c.isalnum() or c in " -_.,&()+" else "-" for c in clean(name, max_length=100))
     return plain.strip(" .") or f"voucher {voucher}"

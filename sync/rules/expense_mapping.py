@@ -1,4 +1,4 @@
-"""From a supplier's voucher to the costs that projects in Moment bear, and why the rest is left alone."""
+"""The mapping of a supplier's voucher to the costs of projects in Moment, and why other lines are skipped."""
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -21,15 +21,15 @@ MISSING = "gone"
 """Fingerprint of a link whose expense was deleted in Moment."""
 
 REMOVING = "removing"
-"""Fingerprint of a link whose expense the integration is removing, as the ledger has its cost no more."""
+"""Fingerprint of a link whose expense the integration is removing, as the ledger no longer has its cost."""
 
 VAT_UNCLEAR = "vat_unclear"
-"""Error code of a cost whose VAT does not agree with its rate."""
+"""Error code of a cost whose VAT does not match its rate."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What one project bears of a voucher on one account: ``amount`` in øre including VAT."""
+    """The cost of a voucher for a project on an account: ``amount`` in øre including VAT."""
 
     account: int
     project_number: int
@@ -40,7 +40,7 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class SkippedLine:
-    """Why a line of a voucher does not become an expense: ``error_code`` in short, ``why`` for a person."""
+    """Why a line of a voucher does not become an expense: ``error_code`` for programs, ``why`` for people."""
 
     error_code: str
     why: Message
@@ -48,7 +48,7 @@ class SkippedLine:
 
 @dataclass(frozen=True, slots=True)
 class SupplierInvoice:
-    """Who sent the invoice behind a voucher, its number and its day; ``currency`` is what it was written in."""
+    """The invoice of a voucher: its supplier, number, day and ``currency``."""
 
     supplier: str
     invoice_number: str
@@ -64,8 +64,8 @@ class SupplierInvoice:
 class VoucherCosts:
     """What becomes of a voucher's lines.
 
-    ``costs`` become expenses, and ``left_alone`` says why other lines do not. ``excluded`` are costs of a project,
-    by number and account, that the ledger has and that become no expense: one brought of them before stays.
+    ``costs`` become expenses, and ``left_alone`` says why other lines do not. ``excluded`` are costs in the
+    ledger, by project number and account, that become no expense; an expense made of one before stays.
     """
 
     costs: Sequence[Cost]
@@ -74,7 +74,7 @@ class VoucherCosts:
 
     @property
     def unclear(self) -> SkippedLine | None:
-        """Why nobody can tell the VAT of a cost that would become an expense."""
+        """Why the VAT of a cost that would become an expense cannot be determined."""
         return next((each for each in self.left_alone if each.error_code == VAT_UNCLEAR), None)
 
 
@@ -87,8 +87,8 @@ def costs_of(
 ) -> VoucherCosts:
     """Return the costs that become expenses, and the reasons why other lines do not.
 
-    ``lines`` are all of the voucher, and ``project_id`` finds the Moment project with a project number. ``rates``
-    are those of the VAT codes in percent, where the lines need them (``needs_rates``).
+    ``lines`` are all of the voucher, and ``project_id`` returns the Moment project of a project number. ``rates``
+    are those of the VAT codes in percent, if the lines need them (``needs_rates``).
     """
     amounts: dict[tuple[int, int, str], int] = defaultdict(int)
     texts: dict[tuple[int, int, str], dict[str, None]] = defaultdict(dict)
@@ -117,9 +117,9 @@ def costs_of(
 
 
 def in_force(lines: Sequence[LedgerLine]) -> Sequence[LedgerLine]:
-    """Leave out what was corrected: 24SevenOffice hides it, and books anew under the same number.
+    """Leave out lines that were corrected: 24SevenOffice hides them and books new ones under the same number.
 
-    Of a voucher that is hidden altogether, all lines are left to tell what it was.
+    If a voucher is hidden altogether, all lines are kept to show what it was.
     """
     return [line for line in lines if not line.hidden] or lines
 
@@ -127,7 +127,7 @@ def in_force(lines: Sequence[LedgerLine]) -> Sequence[LedgerLine]:
 def supplier_invoice_of(
     lines: Sequence[LedgerLine], *, supplier: str = "", invoice_number: str = ""
 ) -> SupplierInvoice:
-    """Read who a voucher is from off its supplier line (S7), else off what is known besides."""
+    """Return the invoice of a voucher: from its supplier line (S7), otherwise from other sources."""
     lines = in_force(lines)
     owed = next((line for line in lines if line.account in SUPPLIER_ACCOUNTS), lines[0])
     numbers = (line.invoice_number for line in (owed, *lines) if line.invoice_number)
@@ -142,7 +142,7 @@ def supplier_invoice_of(
 def drafts_of(
     voucher: str, costs: Sequence[Cost], supplier_invoice: SupplierInvoice, *, settings: ConnectionSettings
 ) -> Mapping[str, ExpenseDraft]:
-    """Put costs as Moment takes them, by our key of each; the activity is filled in when they are sent."""
+    """Return costs as Moment takes them, by our key of each; the activity is added when they are sent."""
     return {
         key_of(voucher, cost.project_number, cost.account): ExpenseDraft(
             external_id=external_id(key_of(voucher, cost.project_number, cost.account)),
@@ -160,12 +160,12 @@ def drafts_of(
 
 
 def key_of(voucher: str, project_number: int, account: int) -> str:
-    """Name an expense by where its cost stands in 24SevenOffice; it is linked by this name."""
+    """Return the key of an expense, the place of its cost in 24SevenOffice; its link has this name."""
     return f"{voucher}/{project_number}/{account}"
 
 
 def external_id(key: str) -> str:
-    """Return the name under which Moment keeps an expense for us."""
+    """Return the external id under which Moment stores an expense."""
     return f"24so:{key}"
 
 
@@ -202,7 +202,7 @@ def _project(line: LedgerLine, project_id: Callable[[int], str | None]) -> tuple
 
 
 def _description(cost: Cost, supplier_invoice: SupplierInvoice, language: Language) -> str:
-    """Say what the cost is; an amount in another currency stays in kroner and names the currency."""
+    """Describe the cost; an amount in another currency stays in kroner, and the currency is named."""
     text = (
         cost.text or supplier_invoice.name or translate(msg("Account {account}", account=cost.account), language)
     )

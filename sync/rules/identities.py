@@ -1,4 +1,4 @@
-"""Which client of the ERP a login leads to, where it reaches one or several."""
+"""The choice of the ERP's client, if a login reaches several."""
 
 from collections.abc import Sequence
 
@@ -8,10 +8,10 @@ from sync.records import Identity
 
 
 def choose_identity(identities: Sequence[Identity], chosen: str) -> Identity:
-    """Find the client with this id, or where none is chosen the only one that can be used.
+    """Return the client with this id, or if none is chosen, the only usable one.
 
-    Raises MisconfiguredError where that is not clear, which says how many clients the login reaches and not which:
-    whoever sees it may know of one of them only.
+    Raises MisconfiguredError if that is ambiguous. It says how many clients the login reaches but not which, since
+    the reader may know of only one of them.
     """
     usable = [identity for identity in identities if identity.usable]
     if chosen:

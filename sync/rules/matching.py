@@ -1,7 +1,7 @@
-"""Which customer of 24SevenOffice a customer of Moment is, and whether a project there is the same: match, or ask.
+"""Matching: which customer of 24SevenOffice is this one of Moment, and is a project there the same? Match, or ask.
 
-To link the wrong one sends invoices to a stranger, and to make a second one splits a customer's ledger. So only
-what is certain is linked, and what is neither certain nor strange is asked of a person.
+A wrong link sends invoices to a stranger, and a duplicate splits a customer's ledger. So only certain matches are
+linked, and a person is asked about possible ones.
 """
 
 import re
@@ -14,30 +14,30 @@ from sync.records import Company, Customer, ExistingProject, ProjectDraft
 from sync.rules.normalization import clean, is_norwegian, norwegian_number, organization_key
 
 MAX_NAME_LENGTH = 100
-"""Characters that 24SevenOffice keeps of a customer's name (S50); a longer one is the same as what is kept."""
+"""Characters that 24SevenOffice keeps of a customer's name (S50); longer names are compared up to there."""
 
 MAX_PROJECT_NAME_LENGTH = 200
 
 NAME_SIMILARITY = 0.6
-"""From here on two names under the same number may be one customer's; the measure is that of difflib."""
+"""Similarity (difflib's ratio) from which two names under the same number may be the same customer."""
 
 LEGAL_FORMS = re.compile(
     r"as|asa|ans|da|enk|sa|ba|nuf|ks|iks|kf|sf|se|sti|brl|bbl|aksjeselskap"
     r"|ab|aps|oy|oyj|gmbh|ag|kg|ltd|limited|plc|inc|llc|bv|nv|sarl|srl|spa|sl"
 )
-"""What a firm's name may begin or end with or lack, and still be the same name."""
+"""Words at the start or end of a firm's name that make no difference."""
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """``number`` is that of the one that it is, if that is certain; ``candidates`` are those to choose from."""
+    """``number`` is the match, if it is certain; ``candidates`` are those to choose from."""
 
     number: int | None = None
     candidates: tuple[Company, ...] = ()
 
 
 class CustomerMatcher:
-    """All customers of 24SevenOffice, found by what they may have in common with one of Moment."""
+    """All customers of 24SevenOffice, indexed by what they may have in common with one of Moment."""
 
     def __init__(self, companies: Iterable[Company]) -> None:
         self.by_number: dict[int, Company] = {}
@@ -50,14 +50,14 @@ class CustomerMatcher:
             self.add(company)
 
     def match(self, customer: Customer) -> Match:
-        """Find a customer by Moment's id, its number, organization number, name or e-mail, in this order.
+        """Match a customer by Moment's id, number, organization number, name or e-mail, in this order.
 
-        By its organization number alone it is only certain where that is Norwegian: another country may have given
-        out the same. Two with different Norwegian ones are never the same, and a private person is never for
-        certain one who has such a number. A supplier is only certain by Moment's id, as a person chose it then. A
-        name alone tells a business from another unless there are several of it, but not a person; the same name
-        in another spelling is asked about. An e-mail address alone tells nobody: bookkeepers and families share
-        theirs.
+        An organization number alone is certain only if it is Norwegian, as another country may use the same one.
+        Two customers with different Norwegian numbers are never the same, and a private person is never a certain
+        match for a customer with such a number. A supplier is certain only by Moment's id, since a person chose it
+        then. A name alone is certain for a business, unless several have it, but not for a person; the same name
+        in another spelling leads to a question. An e-mail address alone is never certain: bookkeepers and families
+        share theirs.
         """
         if known := self.known(customer):
             return Match(known)
@@ -89,16 +89,16 @@ class CustomerMatcher:
         return min((each.number for each in named if each.number not in but), default=None)
 
     def has_namesake(self, customer: Customer) -> bool:
-        """Return whether somebody has its organization number, or its name in any spelling and no other number."""
+        """Return whether another has its organization number, or its name in any spelling and no other number."""
         named = _compatible(customer, self._spelled_otherwise(customer))
         return bool(named or self._by_organization.get(organization_key(customer.organization_number)))
 
     def _spelled_otherwise(self, customer: Customer) -> list[Company]:
-        """Find those of its name, whatever their legal form and punctuation."""
+        """Return those with its name, whatever the legal form and punctuation."""
         return self._by_firm.get(_firm(customer.name), [])
 
     def _numbered(self, customer: Customer) -> list[Company]:
-        """Find the customer that has the number which Moment knows, if it is no stranger to whom it fell."""
+        """Return the customer with the number that Moment has, unless the number now belongs to a stranger."""
         number = customer.number
         held = self.by_number.get(int(number)) if number.isascii() and number.isdecimal() else None
         return [held] if held and held.moment_id in ("", customer.id) and _alike(customer, held) else []
@@ -118,12 +118,12 @@ class CustomerMatcher:
 
 
 def is_same(customer: Customer, company: Company) -> bool:
-    """Return whether a customer that 24SevenOffice has under the same number is the same, by number or name."""
+    """Return whether 24SevenOffice's customer with this number is the same, by organization number or name."""
     return company.moment_id in ("", customer.id) and _agrees(customer, company)
 
 
 def same_project(draft: ProjectDraft, held: ExistingProject) -> bool:
-    """Return whether the project that has the number is the same one: of its name, and of no other customer."""
+    """Return whether the project with the number is the same: same name, and not of another customer."""
     of_another = held.customer_number and draft.customer_number not in (None, held.customer_number)
     theirs, ours = (clean(each.name, max_length=MAX_PROJECT_NAME_LENGTH).casefold() for each in (held, draft))
     return theirs == ours and not of_another
@@ -134,7 +134,7 @@ def folded(name: str) -> str:
 
 
 def _firm(name: str) -> str:
-    """Bring a firm's name to what is left without spaces, punctuation and legal form."""
+    """Reduce a firm's name to a key without spaces, punctuation and legal form."""
     words = re.findall(r"\w+", re.sub(r"[/.']", "", folded(name)))
     while len(words) > 1 and LEGAL_FORMS.fullmatch(words[-1]):
         words.pop()
@@ -144,7 +144,7 @@ def _firm(name: str) -> str:
 
 
 def _only_one(customer: Customer, found: Sequence[Company], *, narrowed: Sequence[Company]) -> Company | None:
-    """Take the only one that is in use as a customer, or the only one of these that has more in common."""
+    """Return the only active customer, or the only one of these that has more in common."""
     usable = [each for each in found if each.active and not each.supplier]
     left = usable if len(usable) == 1 else [each for each in usable if each in narrowed]
     if len(left) != 1 or left[0].moment_id not in ("", customer.id):
@@ -153,7 +153,7 @@ def _only_one(customer: Customer, found: Sequence[Company], *, narrowed: Sequenc
 
 
 def _may_be_namesakes(customer: Customer, company: Company) -> bool:
-    """Return whether two may only share a name: not both are businesses, and they share no e-mail address."""
+    """Return whether two may only share a name: not both are businesses, and no e-mail address is the same."""
     if _is_person_and_business(customer, company):
         return True
     businesses = is_business(customer) and (
@@ -163,13 +163,13 @@ def _may_be_namesakes(customer: Customer, company: Company) -> bool:
 
 
 def is_business(customer: Customer) -> bool:
-    """Return whether it has an organization number, which if Norwegian is valid, or Moment calls it no person."""
+    """Return whether it has a valid organization number (checked if Norwegian), or Moment calls it a company."""
     read = norwegian_number if is_norwegian(customer.country) else organization_key
     return customer.is_company is not False or bool(read(customer.organization_number))
 
 
 def _is_person_and_business(customer: Customer, company: Company) -> bool:
-    """Return whether the one is a private person, and the other has an organization number."""
+    """Return whether one is a private person and the other has an organization number."""
     return not is_business(customer) and bool(organization_key(company.organization_number))
 
 
@@ -180,7 +180,7 @@ def _compatible(customer: Customer, companies: Iterable[Company]) -> list[Compan
 def _agrees(customer: Customer, company: Company) -> bool:
     """Return whether two have the same Norwegian organization number, or the same name and no other number.
 
-    A person's name is never a business's.
+    A person's name never equals a business's.
     """
     if _is_person_and_business(customer, company):
         return False
@@ -191,19 +191,19 @@ def _agrees(customer: Customer, company: Company) -> bool:
 
 
 def _alike(customer: Customer, company: Company) -> bool:
-    """Return whether two may be one by their organization numbers or, nearly, by their names."""
+    """Return whether two may be the same by their organization numbers or by similar names."""
     names = SequenceMatcher(None, folded(customer.name), folded(company.name))
     return _agrees(customer, company) or names.ratio() >= NAME_SIMILARITY
 
 
 def _another_company(customer: Customer, company: Company) -> bool:
-    """Return whether two have different Norwegian numbers; any others may be one that is written in two ways."""
+    """Return whether two have different Norwegian numbers; other numbers may be one written in two ways."""
     ours, theirs = _norwegian(customer), _norwegian(company)
     return bool(ours and theirs and ours != theirs)
 
 
 def _norwegian(either: Customer | Company) -> str:
-    """Return a Norwegian number, but for one digit nine times: it stands for none, though it passes modulus 11."""
+    """Return a Norwegian number, except nine equal digits: a placeholder, though it passes modulus 11."""
     number = norwegian_number(either.organization_number)
     is_foreign = isinstance(either, Customer) and not is_norwegian(either.country)
     return "" if is_foreign or len(set(number)) == 1 else number

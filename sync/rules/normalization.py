@@ -1,4 +1,4 @@
-"""What is made of text that 24SevenOffice would not take; the rules stand in docs/architecture.md."""
+"""Normalization of text that 24SevenOffice would not accept; docs/architecture.md has the rules."""
 
 import re
 import unicodedata
@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from i18n.messages import Message, msg, with_code
 
 NORWEGIAN = ("", "NO", "NOR", "NORGE", "NORWAY", "SJ")
-"""Countries of a customer whose organization number has to be a Norwegian one."""
+"""Countries of a customer whose organization number must be Norwegian."""
 
 MAX_ORGANIZATION_NUMBER_LENGTH = 20
-"""Characters that 24SevenOffice takes, whatever they are (S51)."""
+"""Lengths, in characters, that 24SevenOffice accepts (S51)."""
 
 _BETWEEN = r"[ .\-\u00a0\u2010-\u2015\u2212]?"
 NATIONAL_ID = re.compile(
@@ -19,12 +19,12 @@ NATIONAL_ID = re.compile(
     ),
     re.ASCII,
 )
-"""A Norwegian national identity number, also a D, H or test number: eleven digits, first a day and a month."""
+"""A Norwegian national identity number, or a D, H or test number: eleven digits, first day and month."""
 
 NATIONAL_ID_LENGTH = 11
 
 MAX_READ_LENGTH = 200
-"""Characters in which an organization number is looked for."""
+"""Characters in which an organization number is searched."""
 
 _WEIGHTS = (3, 2, 7, 6, 5, 4, 3, 2)
 _ID_WEIGHTS = ((3, 7, 6, 1, 8, 9, 4, 5, 2, 1), (5, 4, 3, 2, 7, 6, 5, 4, 3, 2, 1))
@@ -36,39 +36,39 @@ _WORDS_BESIDE = re.compile(_LABELS)
 
 _BARE = re.compile(f"(?:{_LABEL}|CVR|YTUNNUS)*(.*?){_LABELS}")
 _VAT_NUMBER = re.compile(r"SE([0-9]{10})(?:01)?|([0-9]{2}[2-9][0-9]{7})01|(?:DK|FI)([0-9]{8})")
-"""A VAT number that is the organization number with something around it (Sweden, Denmark, Finland)."""
+"""A VAT number that contains the organization number (Sweden, Denmark, Finland)."""
 
 _COUNTRY_CODE = re.compile(r"[A-Z]{2}")
 
 _PEPPOL_SCHEME = re.compile(r"^\s*(?:[a-z0-9-]+::)?[0-9]{4}:", re.IGNORECASE)
-"""What an address of Peppol has before the number, such as ``0192:``."""
+"""The prefix of a Peppol address before the number, such as ``0192:``."""
 
 _FOREIGN_PREFIX = re.compile(
     "(?:AT|AU|BE|BG|CH|CY|CZ|DE|DK|EE|EL|ES|EU|FI|FR|GB|GR|HR|HU|IE|IS|IT|LI|LT|LU|LV|MT|NL|PL|PT|RO|SE|SI|SK|XI)"
     "[0-9]"
 )
-"""What the VAT number of another country begins with."""
+"""The prefix of another country's VAT number."""
 
 _MAX_FACTOR = 20
-"""How much longer than what is kept a text may be to be looked at as a whole."""
+"""How much longer than its limit a text may be to be normalized as a whole."""
 
 
 def clean(text: str, *, max_length: int) -> str:
-    """Take out control characters and surrogates, fold white space (NFC), and cut at ``max_length`` UTF-16 units.
+    """Remove control characters and surrogates, fold white space (NFC), and cut at ``max_length`` UTF-16 units.
 
-    .NET, Java and SQL Server count so. A pair of units is never split.
+    .NET, Java and SQL Server count in these units. A surrogate pair is never split.
     """
     units = _cleaned(text[: _MAX_FACTOR * max_length]).encode("utf-16-le")[: 2 * max_length]
     return units.decode("utf-16-le", errors="ignore").rstrip()
 
 
 def utf16_length(text: str) -> int:
-    """Count the UTF-16 units of a text: a character beyond U+FFFF, such as an emoji, is two."""
+    """Count the UTF-16 units of a text: a character beyond U+FFFF, such as an emoji, counts as two."""
     return len(text.encode("utf-16-le", errors="surrogatepass")) // 2
 
 
 def cut_warning(what: str, text: str, *, max_length: int) -> Message | None:
-    """Warn that a text, ``what``, is cut at ``max_length`` characters for 24SevenOffice; None where it fits."""
+    """Return a warning that a text, ``what``, is cut at ``max_length`` characters; None if it fits."""
     if utf16_length(_cleaned(text[: _MAX_FACTOR * max_length])) <= max_length:
         return None
     warning = msg(
@@ -80,7 +80,7 @@ def cut_warning(what: str, text: str, *, max_length: int) -> Message | None:
 
 
 def several_addresses_warning(what: str, text: str) -> Message | None:
-    """Warn of a field, ``what``, with more than one e-mail address: it is sent as it is, not cut to the first."""
+    """Return a warning about a field, ``what``, with several e-mail addresses: it is sent as it is, not cut."""
     if text.count("@") <= 1:
         return None
     warning = msg(
@@ -92,9 +92,9 @@ def several_addresses_warning(what: str, text: str) -> Message | None:
 
 
 def organization_number(text: str, *, country: str) -> str:
-    """Bring an organization number to what is sent; empty where there is none, or none that may be sent.
+    """Normalize an organization number; empty if there is none or it may not be sent.
 
-    A Norwegian one is brought to its nine digits. Any other stays as it is written.
+    A Norwegian number becomes its nine digits. Any other stays as it is written.
     """
     if not organization_key(text) or _is_identity_number(text, country=country):
         return ""
@@ -104,7 +104,7 @@ def organization_number(text: str, *, country: str) -> str:
 
 
 def organization_number_warning(text: str, *, country: str) -> Message | None:
-    """Say what a person should look at in an organization number, without quoting an identity number."""
+    """Return a warning about an organization number, without quoting an identity number."""
     shown, sent = clean(text, max_length=40), organization_number(text, country=country)
     if _is_identity_number(text, country=country):
         warning = msg(
@@ -130,7 +130,7 @@ def is_norwegian(country: str) -> bool:
 
 
 def country_code(text: str) -> str:
-    """Return a country by its code of two letters, or nothing where that is not known."""
+    """Return the two-letter code of a country, empty if unknown."""
     code = text.strip().upper()
     if code in ("NOR", "NORGE", "NORWAY"):
         return "NO"
@@ -138,12 +138,12 @@ def country_code(text: str) -> str:
 
 
 def holds_identity_number(text: str) -> bool:
-    """Return whether a Norwegian national identity number stands in a text, however it is written."""
+    """Return whether a text contains a Norwegian national identity number, in any spelling."""
     return any(map(_is_checked, _like_identity_numbers(text)))
 
 
 def norwegian_number(text: str) -> str:
-    """Read a Norwegian organization number, however it is written; empty where it is none."""
+    """Return a Norwegian organization number, in any spelling; empty if it is none."""
     plain = _letters_and_digits(text)
     digits = "".join(filter(str.isdigit, plain))
     beside = "".join(c for c in plain if not c.isdigit())
@@ -151,7 +151,7 @@ def norwegian_number(text: str) -> str:
 
 
 def organization_key(text: str) -> str:
-    """Return what an organization number of any country is compared by; empty where it is none, as N/A or 0."""
+    """Return the key that organization numbers of any country are compared by; empty for none, as N/A or 0."""
     plain = _letters_and_digits(text)
     digits = "".join(filter(str.isdigit, plain))
     if not digits.strip("0") or holds_identity_number(text):
@@ -165,7 +165,7 @@ def organization_key(text: str) -> str:
 
 
 def _is_identity_number(text: str, *, country: str) -> bool:
-    """Return whether it is one, or may be one with a wrong digit: no organization number of Norway has eleven."""
+    """Return whether it may be an identity number, even with a typo: organization numbers never have 11 digits."""
     if not is_norwegian(country) or _FOREIGN_PREFIX.match(_letters_and_digits(text)):
         return holds_identity_number(text)
     return sum(map(str.isdigit, text)) == NATIONAL_ID_LENGTH or any(_like_identity_numbers(text))
@@ -178,7 +178,7 @@ def _like_identity_numbers(text: str) -> Iterator[str]:
 
 
 def _is_checked(number: str) -> bool:
-    """Return whether the last two of eleven digits check the others (modulus 11)."""
+    """Return whether the last two of eleven digits are the check digits of the others (modulus 11)."""
     digits = [int(each) for each in number if each.isdigit()]
     return not any(
         sum(weight * digit for weight, digit in zip(weights, digits, strict=False)) % 11 for weights in _ID_WEIGHTS

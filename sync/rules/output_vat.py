@@ -1,16 +1,16 @@
-"""The VAT that an invoice charges, by its VAT codes, and what of each amount is revenue: right to the øre.
+"""The VAT that an invoice charges, by VAT code, and how much of each amount is revenue: exact to the øre.
 
 As a bookkeeper would say it:
 
 1. The customer owes the total of the invoice, whatever its lines add up to.
-2. VAT is worked out and rounded once for each rate of a VAT code, of the sum of its lines (EN 16931, BR-CO-17),
-   where the total of the invoice is what that makes.
-3. Where the total is the sum of its lines instead, each of which was rounded, VAT is what they have more than
-   their net amounts; and where Moment tells none of these, it is what the rate makes of the sum.
-4. What lies between either and a total in whole kroner, half a krone at most, is rounding and no VAT: it goes on
-   an account of its own, where the connection names one.
-5. Otherwise up to half an øre a line may lie between the lines and the total. The largest line bears it.
-6. An invoice in another currency is turned into kroner last; what that rounds falls on the largest account.
+2. VAT is calculated and rounded once for each rate of a VAT code, on the sum of its lines (EN 16931, BR-CO-17), if
+   the total of the invoice comes from that.
+3. If the total is the sum of its lines instead, each of which was rounded, VAT is the difference between the lines
+   and their net amounts. If Moment does not return net amounts, VAT is the rate applied to the sum.
+4. A difference between either and a total in whole kroner, of half a krone at most, is rounding and not VAT: it
+   goes on its own account, if the connection names one.
+5. Otherwise, lines and total may differ by up to half an øre a line. The largest line bears the difference.
+6. An invoice in another currency is converted to kroner last; the largest account bears the rounding.
 """
 
 from collections import defaultdict
@@ -27,7 +27,7 @@ CENT = Decimal("0.01")
 HALF_A_KRONE = Decimal("0.5")
 
 NO_VAT = VatCode(Decimal())
-"""What the VAT code of an account without one is."""
+"""Stands for the VAT code of an account without one."""
 HUNDRED = Decimal(100)
 
 K = TypeVar("K", bound=Hashable)
@@ -41,7 +41,7 @@ Category = tuple[str, Decimal | None]
 
 @dataclass(frozen=True, slots=True)
 class BookedLine:
-    """A line of an invoice with the place that it is booked on; ``rate`` is None where it is unknown."""
+    """A line of an invoice with the place where it is booked; ``rate`` is None if unknown."""
 
     line: InvoiceLine
     place: Place
@@ -54,9 +54,9 @@ class BookedLine:
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """An invoice in øre, revenue above zero: ``gross`` and ``net`` by place, ``vat`` and ``slack`` by VAT code.
+    """An invoice in øre, revenue positive: ``gross`` and ``net`` by place, ``vat`` and ``slack`` by VAT code.
 
-    ``slack`` is by how much a code's VAT may be another where each line of a voucher is split by itself.
+    ``slack`` is by how much a code's VAT may differ if VAT is split off each line of a voucher by itself.
     ``rounding`` is by how much rounding may put any code's VAT off its rate.
     """
 
@@ -69,10 +69,10 @@ class Split:
 
 
 def rounding(lines: Sequence[BookedLine], *, total: Decimal, to_krone: bool) -> Decimal | None:
-    """Return what a total has more than its lines because it is rounded to a whole krone, or zero.
+    """Return by how much a total exceeds its lines because it is rounded to a whole krone, or zero.
 
-    It is None where the lines do not come to the total. ``to_krone`` says whether the total may be so rounded. One
-    that may have been worked out in both ways (M21) is taken to be net and VAT, rounded once for each rate.
+    Return None if the lines do not come to the total. ``to_krone`` says whether the total may be rounded like
+    that. If it may have been calculated in both ways (M21), net and VAT, rounded once for each rate, are assumed.
     """
     once = _vat_once(lines)
     sums = [] if once is None else [_net_of(lines) + sum(once.values())]
@@ -85,9 +85,9 @@ def rounding(lines: Sequence[BookedLine], *, total: Decimal, to_krone: bool) -> 
 
 
 def split(lines: Sequence[BookedLine], *, total: Decimal, rate: Decimal) -> Split:
-    """Split an invoice whose lines come to its total, as :func:`rounding` has it, which is a line of its own.
+    """Split an invoice whose lines come to its total, with the result of :func:`rounding` as its own line.
 
-    ``rate`` is kroner for its currency.
+    ``rate`` is the value in kroner of its currency.
     """
     vat = _vat_by_category(lines, total=total)
     amounts = _by_place(lines, vat, total=total)
@@ -106,10 +106,10 @@ def split(lines: Sequence[BookedLine], *, total: Decimal, rate: Decimal) -> Spli
 
 
 def differences(voucher: Voucher, lines: Iterable[LedgerLine]) -> list[tuple[int, int, int]]:
-    """Compare net revenue and VAT with the visible lines of a whole voucher in the ledger, account by account.
+    """Compare net revenue and VAT with the visible lines of a whole voucher in the ledger, by account.
 
-    Each difference is an account (0 for VAT whose account is not known) with what it should hold and what it
-    holds, in øre. What 24SevenOffice is to split off may be off by what rounding line by line makes.
+    Each difference is an account (0 for VAT on an unknown account) with the expected and the actual sum, in øre.
+    Sums that 24SevenOffice splits off may differ by what rounding line by line makes.
     """
     held = [line for line in lines if not line.hidden]
     slack = {each.tax_code: each.slack if voucher.splits_vat else 0 for each in voucher.vat}
@@ -137,10 +137,10 @@ def differences(voucher: Voucher, lines: Iterable[LedgerLine]) -> list[tuple[int
 
 
 def proven_codes(voucher: Voucher) -> set[str]:
-    """Return the VAT codes that a voucher proves where the ledger has it without a difference.
+    """Return the VAT codes that a voucher proves if the ledger has it without a difference.
 
-    A code at 0 % is right by its rate. Any other needs VAT, more than its slack, and none with VAT the other way
-    beside it, which may make up for it.
+    A code at 0 % is right by its rate. Any other needs VAT that exceeds its slack, and no code with VAT of the
+    opposite sign, which could compensate for it.
     """
     amounts = [each.amount for each in voucher.vat]
     is_one_way = min(amounts, default=0) >= 0 or max(amounts) <= 0
@@ -154,8 +154,8 @@ def proven_codes(voucher: Voucher) -> set[str]:
 def rounded_vat(voucher: Voucher) -> OutputVat | None:
     """Return the VAT of a voucher that rounding puts furthest off its rate.
 
-    It is None where none is off, where any is off by more than rounding explains, and where 24SevenOffice is to
-    split it off.
+    Return None if none is off, if any is off by more than rounding explains, or if 24SevenOffice splits the VAT
+    off.
     """
     if voucher.splits_vat or any(each.off_rate is None for each in voucher.vat):
         return None
@@ -182,9 +182,9 @@ def other_codes(voucher: Voucher, lines: Iterable[LedgerLine]) -> list[tuple[int
 def as_records(
     invoice: Split, *, codes: Mapping[str, VatCode], numbers: Mapping[str, int]
 ) -> tuple[tuple[Revenue, ...], tuple[OutputVat, ...]]:
-    """Turn a split around to how the ledger holds it, in credit below zero.
+    """Convert a split to the signs of the ledger, negative in credit.
 
-    ``codes`` are the VAT codes of 24SevenOffice, ``numbers`` those of the projects by their Moment ids.
+    ``codes`` are the VAT codes of 24SevenOffice, ``numbers`` the project numbers by Moment id.
     """
     revenue = tuple(
         Revenue(account, code, numbers.get(project_id), gross=-gross, net=-invoice.net[account, code, project_id])
@@ -206,7 +206,7 @@ def as_records(
 
 
 def _vat_by_category(lines: Sequence[BookedLine], *, total: Decimal) -> dict[Category, Decimal]:
-    """Return the VAT of each rate of each VAT code, in the invoice's own currency."""
+    """Return the VAT of each rate of each VAT code, in the invoice's currency."""
     gross = _summed(((each.code, each.rate), each.line.amount) for each in lines)
     largest = max(lines, key=lambda each: abs(each.line.amount), default=None)
     if largest:
@@ -221,7 +221,7 @@ def _vat_by_category(lines: Sequence[BookedLine], *, total: Decimal) -> dict[Cat
 
 
 def _vat_once(lines: Sequence[BookedLine]) -> dict[Category, Decimal] | None:
-    """Return the VAT of each category, rounded once; None where Moment does not tell the net of each line."""
+    """Return the VAT of each category, rounded once; None if Moment does not return the net of each line."""
     if not all(map(_tells_net, lines)):
         return None
     net = _net_by_category(lines)
@@ -239,7 +239,7 @@ def _net_of(lines: Iterable[BookedLine]) -> Decimal:
 def _by_place(
     lines: Sequence[BookedLine], vat: Mapping[Category, Decimal], *, total: Decimal
 ) -> dict[Place, Decimal]:
-    """Return what falls on each place with VAT; together that is the total."""
+    """Return the amount of each place including VAT; together that is the total."""
     places = _summed((each.place, each.line.amount) for each in lines)
     if all(map(_tells_net, lines)):
         net = _summed((each.code, each.line.net or Decimal()) for each in lines)
@@ -256,7 +256,7 @@ def _by_place(
 def _net(
     lines: Sequence[BookedLine], gross: Mapping[Place, int], vat: Mapping[str, int], *, rate: Decimal
 ) -> dict[Place, int]:
-    """Return what each place has without VAT; on a code together what its VAT leaves of it."""
+    """Return the amount of each place without VAT; the places of a code together have the code's net."""
     exact: dict[Place, Decimal] = defaultdict(Decimal)
     known = all(map(_tells_net, lines))
     for each in lines:
@@ -274,13 +274,13 @@ def _net(
 
 
 def _tells_net(each: BookedLine) -> bool:
-    """Return whether a line's net amount is there and makes, with its rate, what the line comes to."""
+    """Return whether a line has a net amount that, with its rate, comes to the line's amount."""
     net, rate = each.line.net, each.rate
     return net is not None and rate is not None and abs(net * (1 + rate / HUNDRED) - each.line.amount) < CENT
 
 
 def _slack(code: str, lines: Sequence[BookedLine], gross: Mapping[Place, int], *, rate: Decimal) -> int:
-    """Return half an øre for each line of the invoice and, but for one, each of the voucher (of its currency)."""
+    """Return half an øre for each line of the invoice and for all but one of the voucher (in its currency)."""
     own = [each for each in lines if each.code == code]
     if any(each.rate is None for each in own):
         return sum(abs(amount) for place, amount in gross.items() if place[1] == code)
@@ -291,10 +291,10 @@ def _slack(code: str, lines: Sequence[BookedLine], gross: Mapping[Place, int], *
 
 
 def _rounding(lines: Sequence[BookedLine], gross: Mapping[Place, int], *, rate: Decimal) -> int:
-    """Return how many øre rounding may put between a code's VAT and its rate.
+    """Return by how many øre rounding may put a code's VAT off its rate.
 
-    A line that Moment rounds is up to a cent off its rate, and the total half a cent a line off the lines, which
-    its largest line bears. Turning into kroner rounds each place and the VAT.
+    A line that Moment rounds is up to a cent off its rate. The total may be half a cent a line off the lines,
+    which its largest line bears. Conversion to kroner rounds each place and the VAT.
     """
     return int(len(lines) * max(rate, Decimal(1)) * Decimal("1.5")) + len(gross) + 1
 
@@ -321,7 +321,7 @@ def _summed(amounts: Iterable[tuple[K, Decimal]]) -> dict[K, Decimal]:
 
 
 def _settle(amounts: dict[Place, int], total: int) -> None:
-    """Have the largest amount bear what is left to the total."""
+    """Add the difference to the total to the largest amount."""
     if amounts:
         amounts[max(amounts, key=lambda each: abs(amounts[each]))] += total - sum(amounts.values())
 

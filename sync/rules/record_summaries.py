@@ -1,4 +1,4 @@
-"""What a bookkeeper knows a record by: whose it is, what it comes to and of which day, and how that is written."""
+"""The summary by which a bookkeeper recognizes a record: party, amount and day, and their format."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -22,9 +22,9 @@ CURRENCY_LENGTH = 3
 
 
 def invoice_summary(invoice: Invoice, *, customer: str, customer_number: str) -> RecordSummary:
-    """Tell an invoice by its customer, total and dates, as far as they could be read."""
+    """Summarize an invoice by its customer, total and dates, as far as they could be read."""
     total = None
-    with suppress(RejectedError):  # no ledger can hold it
+    with suppress(RejectedError):  # an amount that no ledger can hold
         total = to_ore(invoice.total) if invoice.total or invoice.lines else None
     return RecordSummary(
         record_number=str(invoice.number or ""),
@@ -51,7 +51,7 @@ def project_summary(project: Project, *, customer: str, customer_number: str) ->
 
 
 def voucher_summary(lines: Sequence[LedgerLine], supplier_invoice: SupplierInvoice) -> RecordSummary:
-    """Tell a voucher by its supplier, its date, and what is owed by it; without a supplier, what is in debit."""
+    """Summarize a voucher by its supplier, its date and what is owed; without a supplier, by its debit sum."""
     lines = in_force(lines)
     owed = [line for line in lines if line.account in SUPPLIER_ACCOUNTS]
     number = next((line.customer_number for line in owed if line.customer_number), "")
@@ -67,7 +67,7 @@ def voucher_summary(lines: Sequence[LedgerLine], supplier_invoice: SupplierInvoi
 
 
 def facts(entity_type: EntityType, summary: RecordSummary, language: Language) -> Iterator[tuple[Message, str]]:
-    """Give each thing that is known of a record, with what to call it."""
+    """Yield each known fact of a record with its label."""
     is_expense = entity_type is EntityType.EXPENSE
     party = f"{summary.party} ({summary.party_number})" if summary.party_number else summary.party
     if summary.record_name:
@@ -85,7 +85,7 @@ def facts(entity_type: EntityType, summary: RecordSummary, language: Language) -
 
 
 def _name(text: str) -> str:
-    """Take a name as calls are kept: without national identity numbers."""
+    """Mask national identity numbers in a name, as in recorded calls."""
     return NATIONAL_ID.sub("*" * 11, clean(text, max_length=MAX_NAME_LENGTH))
 
 

@@ -1,20 +1,20 @@
-"""From the lines of a supplier's voucher to what each project bears of it, VAT included and right to the øre (S5).
+"""The allocation of VAT: what each project bears of a supplier's voucher, VAT included, exact to the øre (S5).
 
 As a bookkeeper would say it:
 
-1. Money (19xx), what is owed to suppliers (24xx) and VAT itself (27xx) bear no VAT. Any other line bears it if its
-   own VAT code has a rate.
-2. Where a VAT code has VAT lines in the voucher, its lines are net: rate times net comes on top of each.
-3. VAT lines without a code, or with one that no other line has, are for the lines with a rate that have no VAT
+1. Money (19xx), debts to suppliers (24xx) and VAT itself (27xx) bear no VAT. Any other line bears it if its own
+   VAT code has a rate.
+2. If a VAT code has VAT lines in the voucher, its lines are net: rate times net is added to each.
+3. VAT lines without a code, or with one that no other line has, belong to the lines with a rate that have no VAT
    lines of their own.
 4. A code without VAT lines leaves its lines as they are: they include VAT already.
-5. Output VAT (2700-2709, 2720-2729) is what the buyer works out himself (reverse charge), and never the
-   supplier's: lines of its code are left as they are.
-6. Rate times net agrees with the VAT lines, but for rounding: an øre a line, and where a code has VAT lines of its
-   own up to a krone, or two per cent in another currency, unless another rate comes as near. Else nobody can tell
-   what a line bears, and a person looks.
-7. Where accounts or projects are on both sides, it agrees in debit and in credit; or there is VAT of what they
-   come to together, and no other rate comes near it.
+5. Output VAT (2700-2709, 2720-2729) is what the buyer calculates (reverse charge), and never the supplier's: lines
+   of its code are left as they are.
+6. Rate times net agrees with the VAT lines, except for rounding: an øre a line, and if a code has its own VAT
+   lines, up to a krone, or two per cent in another currency, unless another rate comes as near. Otherwise it is
+   unclear what a line bears, and a person decides.
+7. If accounts or projects are on both sides, it agrees in debit and in credit; or there is VAT on their sum, and
+   no other rate comes near it.
 """
 
 from collections import defaultdict
@@ -38,16 +38,16 @@ VAT_ACCOUNTS = range(2700, 2800)
 """Accounts of the Norwegian standard chart that hold VAT."""
 
 OUTPUT_VAT_ACCOUNTS = (*range(2700, 2710), *range(2720, 2730))
-"""Those that hold output VAT: of sales, and in a supplier's voucher of reverse charge, 272x without deduction."""
+"""Accounts of output VAT: of sales, and in a supplier's voucher of reverse charge, 272x without deduction."""
 
 FOREIGN_SLACK = 10
-"""By how many øre a line may be off that was rounded in another currency; one in kroner by an øre."""
+"""By how many øre a line may be off if it was rounded in another currency; in kroner it is one øre."""
 
 ROUNDED_VAT = 100
-"""By how many øre the VAT of a code may be off altogether: suppliers round it on each line of their invoices."""
+"""By how many øre the VAT of a code may be off in total: suppliers round it on each line of their invoices."""
 
 FOREIGN_VAT = Fraction(2, 100)
-"""By how much of it in another currency: suppliers state it in kroner, and not at the rate of the books."""
+"""By which part of it in another currency: suppliers state VAT in kroner, not at the ledger's rate."""
 
 
 _Sides = Sequence[tuple[int, int]]
@@ -60,7 +60,7 @@ def stamps_of(lines: Sequence[LedgerLine]) -> set[int]:
 
 
 def needs_rates(lines: Sequence[LedgerLine]) -> bool:
-    """Return whether what lines bear depends on the rates of VAT codes: there are VAT lines, or some cancel."""
+    """Return whether the result depends on the rates of VAT codes: there are VAT lines, or lines cancel out."""
     signs = {line.amount > 0 for line in lines if _code(line)}
     return len(signs) > 1 or any(line.account in VAT_ACCOUNTS for line in lines)
 
@@ -68,9 +68,9 @@ def needs_rates(lines: Sequence[LedgerLine]) -> bool:
 def gross_amounts(
     lines: Sequence[LedgerLine], *, rates: Mapping[str, Decimal]
 ) -> list[tuple[LedgerLine, int | Message]]:
-    """Return what each line but money, debt and VAT comes to with its VAT, in øre, or why nobody can tell.
+    """Return what each line, except money, debt and VAT, comes to with its VAT, in øre, or why that is unclear.
 
-    All together agree with what is owed to the supplier or was paid, to the øre.
+    Together they agree with what is owed to the supplier or was paid, to the øre.
     """
     foreign = any(line.currency != NOK for line in lines)
     voucher = _Voucher(lines, rates=rates, foreign=foreign, output=OUTPUT_VAT_ACCOUNTS)
@@ -83,7 +83,7 @@ def gross_amounts(
 
 
 def gross_revenue(lines: Sequence[LedgerLine], *, rates: Mapping[str, Decimal]) -> list[tuple[LedgerLine, int]]:
-    """Return the same of an outgoing invoice's voucher; VAT that is not clear is shared by the amounts."""
+    """Return the same for an outgoing invoice's voucher; unclear VAT is shared by the amounts."""
     voucher = _Voucher(lines, rates=rates, foreign=False, output=())
     amounts = [line.amount for line in voucher.costs]
     for part in voucher.parts():
@@ -94,9 +94,9 @@ def gross_revenue(lines: Sequence[LedgerLine], *, rates: Mapping[str, Decimal]) 
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """``vat`` in øre, and by their places the lines that bear it, each with its ``exact`` share by its rate.
+    """``vat`` in øre, and by place the lines that bear it, each with its ``exact`` share by its rate.
 
-    ``unclear`` says why those are not known.
+    ``unclear`` says why those are unknown.
     """
 
     vat: int
@@ -106,10 +106,10 @@ class _Part:
 
 
 class _Voucher:
-    """The lines of a voucher by what they are: those that may bear VAT, and the VAT lines by their code.
+    """The lines of a voucher by kind: those that may bear VAT, and the VAT lines by code.
 
-    VAT lines whose code none of the others has are ``strays``. Those without any code are of the only code that
-    they can be of, where there is just one.
+    VAT lines whose code no other line has are ``strays``. If only one code can be that of VAT lines without any,
+    they get it.
     """
 
     def __init__(
@@ -145,7 +145,7 @@ class _Voucher:
             yield self._of_strays([code for code in left if code not in moved])
 
     def shares(self, part: _Part) -> list[int]:
-        """Divide VAT to the øre: by the exact shares, else by the amounts."""
+        """Divide VAT to the øre: by the exact shares, otherwise by the amounts."""
         amounts = [Fraction(abs(self.costs[n].amount) or 1) for n in part.places]
         sizes = [abs(each) for each in part.exact]
         return _share(part.vat, part.exact or [Fraction()] * len(amounts), sizes if any(sizes) else amounts)
@@ -165,10 +165,10 @@ class _Voucher:
         return _Part(amount, places, exact, unclear=_on_both_sides(code, rate))
 
     def _agrees(self, rate: Decimal, places: Sequence[int], vat: Sequence[int]) -> bool:
-        """Return whether a rate makes these VAT lines.
+        """Return whether a rate explains these VAT lines.
 
-        Where accounts or projects are on both sides, it makes those of debit and of credit, each apart; or there
-        is VAT of what they come to together, and no other rate makes that.
+        If accounts or projects are on both sides, it explains debit and credit separately; or there is VAT on
+        their sum, and no other rate explains that.
         """
         lines = len(places) + len(vat)
         sums, amounts = self._sums(places), [self.costs[n].amount for n in places]
@@ -182,11 +182,11 @@ class _Voucher:
         )
 
     def _makes(self, rate: Decimal, sides: _Sides, lines: int) -> bool:
-        """Return whether a rate makes the VAT of each side but for an øre a line."""
+        """Return whether a rate explains the VAT of each side, up to an øre a line."""
         return all(abs(vat - _of(net, rate)) <= lines for net, vat in sides)
 
     def _alone_is_near(self, rate: Decimal, sides: _Sides, lines: int) -> bool:
-        """Return whether a rate nearly makes the VAT of each side, and no other rate does."""
+        """Return whether a rate nearly explains the VAT of each side, and no other rate does."""
         rates = {Decimal(), rate, *self._rates.values()}
         near = [each for each in rates if all(self._is_near(_of(net, each), vat, lines) for net, vat in sides)]
         return rate > 0 and near == [rate]
@@ -196,14 +196,14 @@ class _Voucher:
         return abs(vat - exact) <= max(rounding, abs(exact) * self._inexact)
 
     def _sums(self, places: Sequence[int]) -> Collection[int]:
-        """Return what lines come to on each account and project."""
+        """Return the sums of lines by account and project."""
         sums = defaultdict[tuple[int, int | None], int](int)
         for line in (self.costs[n] for n in places):
             sums[line.account, line.project_number] += line.amount
         return sums.values()
 
     def _rate(self, code: str, vat: int, *, slack: int) -> Decimal | None:
-        """Return a code's rate; of one that is no longer in use, the only rate that makes just this VAT."""
+        """Return a code's rate; for one that is no longer in use, the only rate that gives exactly this VAT."""
         if code in self._rates:
             return self._rates[code]
         net = self._net(code)
@@ -213,8 +213,8 @@ class _Voucher:
     def _reversed(self, code: str, vat: Sequence[LedgerLine]) -> _Part:
         """Leave the lines of a code with reverse charge as they are.
 
-        Its rate is 0 (S27), or agrees, or all of it is deducted: then it may be import VAT, which is of the
-        customs value. More is never deducted.
+        Its rate is 0 (S27), or agrees, or all of it is deducted: then it may be import VAT, which is calculated on
+        the customs value. More is never deducted.
         """
         reckoned = sum(line.amount for line in vat if line.account in self._output)
         amount, places, rate = sum(line.amount for line in vat), self._places[code], self._rates.get(code)
@@ -223,7 +223,7 @@ class _Voucher:
         return _Part(0, places, unclear=None if agrees else self._disagreeing(code, rate, -reckoned))
 
     def _of_strays(self, codes: Sequence[str]) -> _Part:
-        """Divide VAT lines without a code, or with one of their own, among the lines of codes without any."""
+        """Divide VAT lines without a code, or with their own, among the lines of codes without any."""
         vat = sum(line.amount for line in self._strays)
         places = [n for code in codes for n in self._places[code]]
         exact = [_of(self.costs[n].amount, self._rates.get(_code(self.costs[n]), Decimal())) for n in places]
@@ -243,10 +243,10 @@ class _Voucher:
         return _Part(vat, places or range(len(self.costs)), unclear=_stray(vat, round(expected)))
 
     def _doubt(self, codes: Sequence[str], slack: int) -> Message | None:
-        """Return why VAT lines without a code do not tell that the rates of lines on both sides are right.
+        """Return why VAT lines without a code do not prove the rates of lines on both sides.
 
-        They do where debit and credit agree apart, of each line, account and project, or code. What a code comes
-        to must be so much that no other rate makes its VAT.
+        They do if debit and credit agree separately, by line, by account and project, or by code. The sum of a
+        code must be so large that no other rate gives its VAT.
         """
         rates = {code: rate for code in codes if (rate := self._rates.get(code))}
         mixed = [code for code in rates if all(_sides(self._sums(self._places[code])))]
@@ -266,13 +266,13 @@ class _Voucher:
         return _on_both_sides(mixed[0], rates[mixed[0]]) if mixed else None
 
     def _is_of_any_rate(self, code: str, slack: int) -> bool:
-        """Return whether another rate than a code's makes the same VAT of what its lines come to."""
+        """Return whether another rate than a code's gives the same VAT on its lines."""
         own = self._rates[code]
         others = {Decimal(), *self._rates.values()} - {own}
         return any(abs(_of(self._net(code), own - each)) <= slack for each in others)
 
     def _cancelling(self, code: str) -> _Part | None:
-        """Find lines of several accounts or projects that cancel out, with no VAT line to tell if they are net."""
+        """Return lines of several accounts or projects that cancel out without a VAT line that shows if they are net."""
         rate, amounts = self._rates.get(code), [self.costs[n].amount for n in self._places[code]]
         slack = self._slack * len(amounts)
         if not rate or abs(_of(self._net(code), rate)) > slack:
@@ -285,7 +285,7 @@ class _Voucher:
         return _Part(0, self._places[code], unclear=told)
 
     def _are_shown(self, exact: Collection[Fraction], slack: int) -> bool:
-        """Return whether VAT lines without a code tell each of these."""
+        """Return whether VAT lines without a code prove each of these."""
         shown = [line.amount for line in self._strays if line.account not in self._output]
         return all(any(abs(vat - each) <= slack for vat in shown) for each in exact)
 
@@ -341,7 +341,7 @@ def _on_both_sides(code: str, rate: Decimal) -> Message:
 
 
 def _sides(amounts: Collection[int]) -> tuple[int, int]:
-    """Return what is in debit and what in credit."""
+    """Return the sum in debit and the sum in credit."""
     return sum(each for each in amounts if each > 0), sum(each for each in amounts if each < 0)
 
 
@@ -350,10 +350,10 @@ def _of(net: int, rate: Decimal) -> Fraction:
 
 
 def _share(vat: int, exact: Sequence[Fraction], sizes: Sequence[Fraction]) -> list[int]:
-    """Divide VAT into øre by exact shares; what these lack or have too much goes to each by its size.
+    """Divide VAT into øre by exact shares; what these lack or exceed is divided by size.
 
-    The øre left over go one each to the largest remainders, the larger share first. What takes all of it back
-    takes back the same of each.
+    The remaining øre go one each to the largest remainders, the larger share first. A full reversal reverses the
+    same amounts.
     """
     if (vat or next(filter(None, exact), 0)) < 0:
         return [-each for each in _share(-vat, [-each for each in exact], sizes)]

@@ -1,4 +1,4 @@
-"""From an invoice to its voucher: the receivable in debit, the revenue of each account in credit, zero in all."""
+"""The voucher of an invoice: the receivable in debit, the revenue of each account in credit, zero in total."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,19 +16,19 @@ from sync.rules.output_vat import NO_VAT, BookedLine, as_records, rounding, spli
 from sync.rules.vat_allocation import MONEY_ACCOUNTS, SUPPLIER_ACCOUNTS, VAT_ACCOUNTS
 
 REVENUE_ACCOUNTS = range(3000, 4000)
-"""Accounts of the Norwegian standard chart that hold revenue (S32)."""
+"""Revenue accounts of the Norwegian standard chart (S32)."""
 
 MAX_COMMENT_LENGTH = 75
-"""What ``Entry.Comment`` holds by the contract of 24SevenOffice's REST API (assumption S26)."""
+"""The length of ``Entry.Comment`` by the contract of 24SevenOffice's REST API (assumption S26)."""
 
 MAX_INVOICE_NUMBER = 2**31 - 1
-"""The highest number that a voucher can have (``Voucher.TransactionNo``)."""
+"""The highest number of a voucher (``Voucher.TransactionNo``)."""
 
 MAX_KID_DIGITS, MAX_KID_LENGTH = 25, 32
-"""What a KID has at most in Norway, and what 24SevenOffice holds of one."""
+"""The longest KID in Norway, and what 24SevenOffice holds of one."""
 
 MAX_RATE_FACTOR = 3
-"""By how much a rate may be off the one that 24SevenOffice lists, which may be some years old."""
+"""By what factor a rate may differ from the one that 24SevenOffice lists, which may be some years old."""
 
 _BY_HAND = msg("Credit it in Moment and issue a new one, or post it manually and mark it as resolved.")
 
@@ -42,13 +42,13 @@ def voucher_of(
     settings: ConnectionSettings,
     comment: str,
 ) -> Voucher:
-    """Make the voucher of a finalized invoice; a credit note's amounts are negative, hence turned around.
+    """Make the voucher of a finalized invoice; a credit note has negative amounts and so opposite sides.
 
-    Every entry carries ``customer_number``: the customer's own number, or the factoring id (S3). ``chart``
-    tells the TaxNo of every account (S4), and ``project_number`` the number of a Moment project. The receivable
-    carries ``comment``. Where nothing falls on any account, the receivable is the only entry.
+    Every entry has ``customer_number``: the customer's own number, or the factoring id (S3). ``chart`` has the
+    TaxNo of every account (S4), and ``project_number`` returns the number of a Moment project. The receivable has
+    ``comment``. If no account has an amount, the receivable is the only entry.
 
-    Raises RejectedError where it does not balance, or an account is not in the chart of accounts.
+    Raises RejectedError if it does not balance, or an account is not in the chart of accounts.
     """
     number = _checked_number(invoice)
     check_bookings(invoice, chart=chart, settings=settings, only_accounts=True)
@@ -92,10 +92,10 @@ def voucher_of(
 def account_and_vat_code(
     line: InvoiceLine, accounts: Mapping[int, str], settings: ConnectionSettings
 ) -> tuple[int, str]:
-    """Return the account that a line is booked on, and its VAT code (S4).
+    """Return the account on which a line is booked, and its VAT code (S4).
 
-    The code is the one that the settings name for Moment's account, else for the account, else the one that Moment
-    names (M13), else that of the chart of accounts, empty where that has none.
+    The code is that of the settings for Moment's account, otherwise for the account, otherwise the one that Moment
+    names (M13), otherwise that of the chart of accounts, empty if it has none.
     """
     text, _, code = settings.accounts.get(line.account_id, str(line.account)).partition("/")
     account = int(text)
@@ -109,14 +109,14 @@ def check_bookings(
     settings: ConnectionSettings,
     only_accounts: bool = False,
 ) -> None:
-    """See that the accounts are there, and that no line is booked with another VAT than it was charged with.
+    """Check that the accounts exist, and that no line is booked with another VAT rate than it was charged with.
 
-    The VAT in the ledger is that of the VAT code's rate (S27): one at 0 takes all lines without VAT, whatever the
-    reason, and no others. Where the VAT has entries of its own, its code names their account; where it has not, a
-    code that is not listed is left to 24SevenOffice. ``only_accounts`` leaves the rates out.
+    The VAT in the ledger is that of the VAT code's rate (S27): a code at 0 takes all lines without VAT, whatever
+    the reason, and no others. If VAT has its own entries, its code names their account; if not, a code that is not
+    listed is left to 24SevenOffice. ``only_accounts`` skips the rates.
 
-    Raises RejectedError for an account that is not there, for a line whose rate is not that of its VAT code, and
-    for a VAT code without an account for its VAT.
+    Raises RejectedError for a missing account, for a line whose rate is not that of its VAT code, and for a VAT
+    code without an account for its VAT.
     """
     lines = booked_lines(invoice, chart=chart, settings=settings)
     for number in (settings.receivables_account, *(each.place[0] for each in lines)):
@@ -136,7 +136,7 @@ def check_bookings(
 
 
 def booked_lines(invoice: Invoice, *, chart: Chart, settings: ConnectionSettings) -> list[BookedLine]:
-    """Return where the lines are booked; what the total is rounded by to a whole krone is the last line."""
+    """Return where the lines are booked; the rounding of the total to a whole krone is the last line."""
     booked = []
     for line in invoice.lines:
         account, code = account_and_vat_code(line, chart.accounts, settings)
@@ -150,17 +150,17 @@ def booked_lines(invoice: Invoice, *, chart: Chart, settings: ConnectionSettings
 
 
 def comes_to_total(invoice: Invoice, lines: Sequence[BookedLine]) -> bool:
-    """Return whether the lines of :func:`booked_lines` come to the invoice's total, but for half an øre a line."""
+    """Return whether the lines of :func:`booked_lines` come to the invoice's total, up to half an øre a line."""
     return rounding(lines, total=invoice.total, to_krone=False) is not None
 
 
 def check_rate(invoice: Invoice, *, listed: Mapping[str, Decimal]) -> None:
-    """See that a rate is kroner for one unit of another currency, as 24SevenOffice lists it (S40).
+    """Check that a rate is kroner for one unit of another currency, as 24SevenOffice lists it (S40).
 
-    Raises :class:`RejectedError` for one that is more than three times as much, or less than a third: a rate for
-    a hundred units, such as banks quote for SEK, DKK and JPY, or a slip. So it does where nothing is listed to
-    compare with, and for exactly 1, which stands where no rate was entered, in either system, and would book the
-    amounts as if they were kroner (S53).
+    Raises :class:`RejectedError` for one that is more than three times as much, or less than a third: a rate for a
+    hundred units, such as banks quote for SEK, DKK and JPY, or a typing error. It also raises it if no rate is
+    listed to compare with, and for exactly 1, which both systems have if no rate was entered, and which would book
+    the amounts as if they were kroner (S53).
     """
     rate, known = invoice.rate, listed.get(invoice.currency)
     if invoice.currency == NOK or not rate:
@@ -204,10 +204,10 @@ def check_rate(invoice: Invoice, *, listed: Mapping[str, Decimal]) -> None:
 
 
 def find_posted(voucher: Voucher, posted: Sequence[LedgerLine]) -> int | None:
-    """Find the voucher among what the ledger holds under its invoice number; the answer is its voucher number.
+    """Find the voucher in the ledger's lines under its invoice number; return its voucher number.
 
-    The receivable decides: account, amount, day and customer. The revenue side is not compared, since the
-    ledger may show it net with the VAT on lines of its own.
+    The receivable decides: account, amount, day and customer. The revenue side is not compared, since the ledger
+    may show it net, with VAT on separate lines.
     """
     for line in chain.from_iterable(_outgoing(voucher, posted)):
         if _is_receivable(line, voucher) and not line.hidden and _is_customers([line], voucher):
@@ -216,14 +216,14 @@ def find_posted(voucher: Voucher, posted: Sequence[LedgerLine]) -> int | None:
 
 
 def may_be_posted(voucher: Voucher, posted: Sequence[LedgerLine]) -> bool:
-    """Return whether the ledger has a voucher that may be this one, changed since: a person compares them."""
+    """Return whether the ledger has a voucher that may be this one, changed since; a person compares them."""
     return bool(posted_vouchers(voucher, posted))
 
 
 def posted_vouchers(voucher: Voucher, posted: Sequence[LedgerLine]) -> Sequence[Sequence[LedgerLine]]:
-    """Return the lines, by voucher, of those under its invoice number that may be this one, changed since.
+    """Return, by voucher, the lines under its invoice number that may be this one, changed since.
 
-    Each is one of the same customer, or one of which only the customer is another.
+    Each is one of the same customer, or one that differs only in its customer.
     """
     return [
         lines
@@ -233,10 +233,10 @@ def posted_vouchers(voucher: Voucher, posted: Sequence[LedgerLine]) -> Sequence[
 
 
 def _outgoing(voucher: Voucher, posted: Sequence[LedgerLine]) -> Iterator[Sequence[LedgerLine]]:
-    """Leave out whole vouchers under the same number that are no outgoing invoice: suppliers' and payments.
+    """Leave out whole vouchers under the same number that are no outgoing invoices: suppliers' and payments.
 
-    What is not certain counts, for an invoice must not be posted twice: the ledger may show only its receivable,
-    and a person may have moved its revenue.
+    Uncertain ones count, as an invoice must not be posted twice: the ledger may show only the receivable, and a
+    person may have moved the revenue.
     """
     receivable, *credited = voucher.entries
     own = {entry.account for entry in credited} - {*VAT_ACCOUNTS}
@@ -258,16 +258,16 @@ def _is_receivable(line: LedgerLine, voucher: Voucher) -> bool:
 
 
 def _is_customers(lines: Sequence[LedgerLine], voucher: Voucher) -> bool:
-    """Return whether lines are of the voucher's customer, or of nobody that the ledger names."""
+    """Return whether lines are of the voucher's customer, or of no customer that the ledger names."""
     customers = {line.customer_number for line in lines} - {None}
     return not customers or voucher.entries[0].customer_number in customers
 
 
 def voucher_comment(invoice: Invoice, *, title: str, address: str, settings: ConnectionSettings) -> str:
-    """Say in the connection's language which invoice this is, what the amounts do not tell, and where it opens.
+    """Return a comment in the connection's language: the invoice, what the amounts do not show, and its URL.
 
-    Facts come first, each whole or not at all, for half a rate is a false one. References fill what room there is,
-    and the address, which is never cut, stands last or not at all.
+    Facts come first, each complete or left out, as half a rate is a wrong one. References fill the remaining
+    space, and the URL, which is never cut, comes last or is left out.
     """
     told = clean(f"Moment: {translate(title, settings.language)}", max_length=MAX_COMMENT_LENGTH)
     for fact in _facts(invoice):
@@ -280,7 +280,7 @@ def voucher_comment(invoice: Invoice, *, title: str, address: str, settings: Con
 
 
 def _rate_of(line: InvoiceLine, code: str, chart: Chart) -> Decimal | None:
-    """Return the rate of VAT that a line was charged with, by Moment, else by its VAT code; None where unknown."""
+    """Return the VAT rate that a line was charged with, by Moment, otherwise by its VAT code; None if unknown."""
     if not code or code == "0":
         return Decimal()
     if line.vat is not None and line.vat >= 0:
@@ -289,7 +289,7 @@ def _rate_of(line: InvoiceLine, code: str, chart: Chart) -> Decimal | None:
 
 
 def _checked_number(invoice: Invoice) -> int:
-    """Return the invoice's number. Raises RejectedError for what no voucher can tell, or only falsely."""
+    """Return the invoice's number. Raises RejectedError if no voucher can hold it, or not correctly."""
     if invoice.number is None:
         raise RejectedError(msg("The invoice has no invoice number."), error_code="invoice_number")
     if invoice.number > MAX_INVOICE_NUMBER:

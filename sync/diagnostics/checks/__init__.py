@@ -1,1 +1,1 @@
-"""What the doctor looks at, a module for each place; nothing here writes anything anywhere."""
+"""The checks of the diagnostics, by what they look at. None of them writes anything."""

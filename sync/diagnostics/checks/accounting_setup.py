@@ -1,4 +1,4 @@
-"""Whether the books of 24SevenOffice are set up for what is to come: years, voucher numbers, accounts and VAT."""
+"""Whether 24SevenOffice is set up for posting: fiscal years, voucher numbers, accounts and VAT."""
 
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
@@ -18,11 +18,11 @@ DAY = timedelta(days=1)
 MAX_NAMES_SHOWN = 10
 
 LOOKBACK = (timedelta(days=35), timedelta(days=400))
-"""How far back the last invoice is looked for: numbers are given in order of time, so the near past will do."""
+"""How far back the last invoice is searched. Numbers ascend with time, so the recent ones are enough."""
 
 
 def fiscal_years(target: Target) -> Iterator[Finding]:
-    """See that today can be posted on, and that the years follow each other."""
+    """Check that today can be posted on, and that the fiscal years are consecutive."""
     years = sorted(target.erp.fiscal_years(), key=lambda year: year.starts)
     day = f"{target.today:%d.%m.%Y}"
     ours = [year for year in years if year.starts <= target.today <= year.ends]
@@ -54,9 +54,9 @@ def fiscal_years(target: Target) -> Iterator[Finding]:
 
 
 def series(target: Target) -> Iterator[Finding]:
-    """Compare the series of outgoing invoices with Moment's next invoice number, if vouchers take that (S1)."""
+    """Compare the series of outgoing invoices with Moment's next invoice number, if vouchers use that (S1)."""
     if not any(year.starts <= target.today <= year.ends for year in target.erp.fiscal_years()):
-        return  # told of where years are looked at
+        return  # fiscal_years reports it
     try:
         here = target.erp.next_voucher_number(target.today)
     except UnavailableError as error:
@@ -72,7 +72,7 @@ def series(target: Target) -> Iterator[Finding]:
     try:
         last = _last_number(target)
     except MisconfiguredError:
-        return  # that Moment does not show us invoices is told of where one is read
+        return  # the check that reads an invoice reports that Moment does not show any
     if last is None:
         yield unknown(
             msg("The series of outgoing invoices goes on with {number}; Moment has no invoice yet.", number=here),
@@ -87,10 +87,10 @@ def series(target: Target) -> Iterator[Finding]:
 
 
 def found_again(target: Target) -> Iterator[Finding]:
-    """Look in the ledger for the invoice that came across last, by its number (S18)."""
+    """Find the last synced invoice in the ledger by its number (S18)."""
     if target.last_invoice is None or target.settings.posting == "draft":
         return
-    with suppress(MisconfiguredError, RejectedError):  # told of where an invoice is read
+    with suppress(MisconfiguredError, RejectedError):  # the check that reads an invoice reports it
         yield from _looked_for(target, target.moment.invoice(target.last_invoice.id))
 
 
@@ -109,7 +109,7 @@ def receivables(target: Target) -> Iterator[Finding]:
 
 
 def expense_accounts(target: Target) -> Iterator[Finding]:
-    """See that the accounts of expenses are there: each single one, and one at least of each interval."""
+    """Check that the accounts of expenses exist: each single one, and at least one of each range."""
     if not target.settings.expense_accounts:
         return
     chart = target.erp.tax_codes()
@@ -157,7 +157,7 @@ def factoring(target: Target) -> Iterator[Finding]:
 
 
 def vat_codes(target: Target) -> Iterator[Finding]:
-    """See that every VAT code that a voucher may carry is there: the chart's, the settings', and Moment's."""
+    """Check that every VAT code that a voucher may have exists: the chart's, the settings' and Moment's."""
     chart, codes = target.erp.tax_codes(), target.erp.vat_codes()
     wanted = target.settings.vat_codes
     wrong = [f"{account}={code}" for account, code in wanted.items() if account not in chart or code not in codes]
@@ -182,7 +182,7 @@ def vat_codes(target: Target) -> Iterator[Finding]:
 
 
 def mapped_accounts(target: Target) -> Iterator[Finding]:
-    """See that what the settings make of Moment's accounts is there on both sides."""
+    """Check that the accounts which the settings map exist in both systems."""
     wanted = target.settings.accounts
     if not wanted:
         return
@@ -211,7 +211,7 @@ def mapped_accounts(target: Target) -> Iterator[Finding]:
 
 
 def revenue_accounts(target: Target) -> Iterator[Finding]:
-    """See that the accounts that Moment books invoices on are there, with their VAT codes."""
+    """Check that the accounts on which Moment books invoices exist, with their VAT codes."""
     try:
         theirs = target.moment.account_codes()
     except MisconfiguredError:
@@ -239,13 +239,13 @@ def revenue_accounts(target: Target) -> Iterator[Finding]:
 
 
 def missing_accounts(listed: str, chart: Collection[int]) -> str:
-    """Return the accounts and intervals that somebody listed and the chart has nothing for."""
+    """Return the listed accounts and ranges for which the chart has no account."""
     intervals = AccountRanges.parse(listed).intervals
     return str(AccountRanges(tuple(each for each in intervals if not any(account in each for account in chart))))
 
 
 def _some(names: Sequence[str]) -> str:
-    """Name the first of what may be many."""
+    """Name the first of what may be many items."""
     return ", ".join([*names[:MAX_NAMES_SHOWN], *(["…"] if len(names) > MAX_NAMES_SHOWN else [])])
 
 

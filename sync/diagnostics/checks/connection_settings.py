@@ -1,4 +1,4 @@
-"""What the connection itself says: its settings, who hears of errors, and whether Moment notifies it."""
+"""The connection itself: its settings, the recipients of its alerts, and its webhooks from Moment."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -10,7 +10,7 @@ from models.enums import EntityType, plural_of
 from sync.diagnostics.findings import Finding, Target, bad, good, not_needed, unknown
 
 RECENT = timedelta(days=30)
-"""How old the last notification of a kind may be before a person is asked to look."""
+"""Age of a type's last webhook after which a person is asked to look."""
 
 
 def settings(target: Target) -> Iterator[Finding]:

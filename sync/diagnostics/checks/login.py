@@ -1,4 +1,4 @@
-"""Whether the login of 24SevenOffice is accepted, where it leads, and what it may see there."""
+"""Whether 24SevenOffice accepts the login, which client it reaches, and what it may see there."""
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -17,7 +17,7 @@ A_MINUTE = timedelta(minutes=1)
 
 
 def log_in(erp: InspectableErp) -> Identity:
-    """Find the client of 24SevenOffice that the login leads to. Raises as :func:`choose_identity` does."""
+    """Find the client of 24SevenOffice that the login reaches. Raises as :func:`choose_identity` does."""
     return choose_identity(erp.identities(), erp.identity_id())
 
 
@@ -27,7 +27,7 @@ def login(target: Target) -> Iterator[Finding]:
 
 
 def services(target: Target) -> Iterator[Finding]:
-    """Read a little of each service that is needed."""
+    """Read a little from each service that is needed."""
     for name, read, tests in _reads(target):
         try:
             read()
@@ -40,7 +40,7 @@ def services(target: Target) -> Iterator[Finding]:
 
 
 def not_visible(what: Message, error: SyncError, *, tests: str = "") -> Finding:
-    """Report something that 24SevenOffice does not show us, though the login is accepted."""
+    """Report something that 24SevenOffice does not show us although it accepts the login."""
     return bad(
         msg("We can't read {what} in 24SevenOffice: {error}", what=what, error=error.message),
         msg("If this persists, give the user access to {what} in 24SevenOffice.", what=what),
@@ -49,7 +49,7 @@ def not_visible(what: Message, error: SyncError, *, tests: str = "") -> Finding:
 
 
 def _reads(target: Target) -> Iterator[tuple[Message, Callable[[], object], str]]:
-    """Return what the services are about, and something cheap to read of each."""
+    """Return the name of each service with a cheap call that reads from it."""
     erp = target.erp
     yield msg("the company's own data"), erp.client_name, ""
     yield msg("the chart of accounts"), erp.tax_codes, ""

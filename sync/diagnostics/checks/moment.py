@@ -17,7 +17,7 @@ A_YEAR = timedelta(days=365)
 UNKNOWN_RECORD_ID = "0"
 """An id that no record has."""
 UNKNOWN_EXPENSE_ID = "24so:0/0/0"
-"""A key that no expense carries; looking for it shows whether the key may read expenses."""
+"""An external id that no expense has; searching for it shows whether the key may read expenses."""
 
 
 def company(target: Target) -> Iterator[Finding]:
@@ -27,7 +27,7 @@ def company(target: Target) -> Iterator[Finding]:
 
 
 def lists(target: Target) -> Iterator[Finding]:
-    """Read the list of accounts, which is an error where it does not come whole."""
+    """Read the list of accounts; it is an error if it is incomplete."""
     try:
         count = len(target.moment.account_numbers())
     except MisconfiguredError:
@@ -37,7 +37,7 @@ def lists(target: Target) -> Iterator[Finding]:
 
 
 def records(target: Target) -> Iterator[Finding]:
-    """Read one customer and one project, as far as they travel and there is one, and one that is not there."""
+    """Read a customer and a project, if they are synced and exist, and one that does not exist."""
     for entity_type, tests in ((EntityType.CUSTOMER, "M2, M5"), (EntityType.PROJECT, "M3, M5")):
         if target.syncs(entity_type):
             yield read_finding(entity_type, partial(list, latest(target, entity_type, limit=1)), tests)
@@ -46,7 +46,7 @@ def records(target: Target) -> Iterator[Finding]:
 
 
 def contact_fields(target: Target) -> Iterator[Finding]:
-    """Compare what Moment tells of a customer with and without being asked for e-mail, phone and addresses."""
+    """Compare what Moment returns of a customer with and without asking for e-mail, phone and addresses."""
     latest_id = next(iter(target.moment.changed(EntityType.CUSTOMER, since=target.now - A_YEAR)), None)
     if latest_id is None:
         return
@@ -68,7 +68,7 @@ def contact_fields(target: Target) -> Iterator[Finding]:
 
 
 def latest(target: Target, entity_type: EntityType, *, limit: int) -> Iterator[Customer | Project | Invoice]:
-    """Read some of the records of a kind that changed within a year."""
+    """Read some of the records of a type that changed within a year."""
     read: dict[EntityType, Callable[[str], Customer | Project | Invoice | None]] = {
         EntityType.CUSTOMER: target.moment.customer,
         EntityType.PROJECT: target.moment.project,
@@ -125,7 +125,7 @@ def manual_checks(_: Target) -> Iterator[Finding]:
 
 
 def _absent(target: Target) -> Finding:
-    """See that a record that is not there is told from one that is, as deletions are seen by that."""
+    """Check that a missing record differs from an existing one in the response: deletions are detected by that."""
     try:
         there = target.moment.customer(UNKNOWN_RECORD_ID)
     except (MisconfiguredError, RejectedError) as error:
@@ -140,7 +140,7 @@ def _absent(target: Target) -> Finding:
 
 
 def not_shown(what: Message, *, tests: str = "") -> Finding:
-    """Report something that the key may not read, though it may read the company."""
+    """Report something that the key may not read although it may read the company."""
     return bad(
         msg("Moment's API key has no read access to {what}.", what=what),
         msg("Give the key access to {what} in Moment, or create a new one.", what=what),
@@ -152,7 +152,7 @@ def not_shown(what: Message, *, tests: str = "") -> Finding:
 def read_finding(
     entity_type: EntityType, look: Callable[[], Collection[object] | str | None], tests: str
 ) -> Finding:
-    """Return whether records of a kind can be read, going by whether ``look`` does; its answer is what it saw."""
+    """Return whether records of a type can be read, by trying ``look``, which returns what it saw."""
     try:
         seen = look()
     except SyncError as error:

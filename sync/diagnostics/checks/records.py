@@ -1,4 +1,4 @@
-"""Whether records are told as assumed: who is there already, and how the latest invoices and vouchers look."""
+"""Whether records look as assumed: existing ones, and the latest invoices and vouchers."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -24,7 +24,7 @@ LOOKBACK = timedelta(days=30)
 
 
 def customers(target: Target) -> Iterator[Finding]:
-    """See that the register tells customers that are out of use, and what has changed since an instant (S30)."""
+    """Check that the customer list includes inactive customers, and what has changed since an instant (S30)."""
     try:
         in_use, out_of_use = target.erp.count_companies()
     except SyncError as error:
@@ -51,9 +51,9 @@ def customers(target: Target) -> Iterator[Finding]:
 
 
 def projects(target: Target) -> Iterator[Finding]:
-    """See that the list of projects leaves out none that is there, of Moment's latest (S31)."""
+    """Check that the list of projects lacks none of Moment's latest ones that exist (S31)."""
     numbers: set[int] = set()
-    with suppress(MisconfiguredError, RejectedError):  # told of where a project is read
+    with suppress(MisconfiguredError, RejectedError):  # the check that reads a project reports it
         numbers.update(_numbers(target))
     listed = {each.number for each in target.erp.existing_projects(numbers)} if numbers else set()
     if left_out := [number for number in sorted(numbers - listed) if target.erp.project(number)]:
@@ -76,7 +76,7 @@ def projects(target: Target) -> Iterator[Finding]:
 
 
 def invoices(target: Target) -> Iterator[Finding]:
-    """See that the latest invoices are read, add up, and have a rate where they are not in kroner."""
+    """Check that the latest invoices are readable, add up, and have a rate if they are not in kroner."""
     seen: list[Invoice] = []
 
     def look() -> Sequence[object]:
@@ -96,7 +96,7 @@ def invoices(target: Target) -> Iterator[Finding]:
 
 
 def supplier_vouchers(target: Target) -> Iterator[Finding]:
-    """See that the latest vouchers with costs on the listed accounts look as they are taken to."""
+    """Check that the latest vouchers with costs on the listed accounts look as assumed."""
     if not target.settings.expense_accounts:
         return
     accounts = AccountRanges.parse(target.settings.expense_accounts)
@@ -127,7 +127,7 @@ def _chart(target: Target) -> Chart | None:
     try:
         return Chart(target.erp.tax_codes(), target.erp.vat_codes())
     except SyncError:
-        return None  # another check finds what is wrong with it
+        return None  # another check reports it
 
 
 def _listed(numbers: Iterable[int]) -> str:
@@ -151,7 +151,7 @@ def _added_up(invoice: Invoice, target: Target, chart: Chart) -> Iterator[Findin
 
 
 def _signed(credit_note: Invoice) -> Finding:
-    """See that a credit note is below zero in Moment, as it would be refused else."""
+    """Check that a credit note is negative in Moment; otherwise it would be rejected."""
     named = {"number": credit_note.number or credit_note.id, "total": credit_note.total}
     if credit_note.total <= 0:
         return good(msg("Credit note {number} is below zero in Moment: {total}.", **named), tests="M1")

@@ -1,1 +1,1 @@
-"""What a rehearsal tries out by writing, a module for each kind of record; each tells beforehand what it makes."""
+"""The write tests by entity type; each announces what it makes before it does."""

@@ -1,4 +1,4 @@
-"""What a rehearsal may have left behind, known at every moment, since it may break off at any of them."""
+"""What the write tests may have left behind, known at every moment, since they may break off at any."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -8,14 +8,14 @@ from sync.diagnostics.findings import Finding, Target, failed
 from sync.errors import OutcomeUnknownError, SyncError
 
 NAME = msg("Test of the integration, not real")
-"""What everything is called that a rehearsal makes."""
+"""The name of everything that a write test makes."""
 
 TEST_ID = "bridge-test"
-"""By what it is found again, in place of an id of Moment's."""
+"""The external id by which it is found again, in place of an id of Moment."""
 
 
 class WriteTestArtifacts:
-    """What is left in the two systems; ``announce`` hears of it before the call that makes it."""
+    """What is left in the two systems; ``announce`` is called with it before the call that makes it."""
 
     def __init__(self, announce: Callable[[str], None]) -> None:
         self._announce = announce
@@ -23,11 +23,11 @@ class WriteTestArtifacts:
 
     @property
     def remaining(self) -> Sequence[str]:
-        """What is there now, or may be."""
+        """What exists now, or may exist."""
         return list(self._left.values())
 
     def creating(self, key: str, what: str) -> None:
-        """Note what the next call makes, which may be there from now on."""
+        """Note what the next call makes, as it may exist from now on."""
         self._left[key] = msg("possibly {what}", what=what)
         self._announce(what)
 
@@ -45,11 +45,11 @@ class WriteTestContext:
 
     @property
     def name(self) -> str:
-        """What everything is called that it makes, in the connection's language."""
+        """The name of everything that the tests make, in the connection's language."""
         return translate(NAME, self.target.settings.language)
 
 
 def write_failed(error: SyncError, *, tests: str) -> Finding:
-    """Report a call that saves and failed; where the other system answered, by what its answer means."""
+    """Report a write that failed, by the meaning of the other system's response if there was one."""
     answered = error.otherwise if isinstance(error, OutcomeUnknownError) else None
     return failed(answered or error, tests=tests)

@@ -1,4 +1,4 @@
-"""Tries out how 24SevenOffice keeps customers and projects, and whether Moment takes a customer number."""
+"""Write tests of customers and projects in 24SevenOffice, and of a customer number in Moment."""
 
 from collections.abc import Generator, Iterator
 from itertools import islice
@@ -13,18 +13,18 @@ from sync.errors import SyncError
 from sync.records import CompanyDraft, ProjectDraft
 
 ORGANIZATION_NUMBER = "310987654"
-"""Right by its check digit, and nobody's: real ones begin with 8 or 9."""
+"""An organization number with a valid check digit that no company has: real ones begin with 8 or 9."""
 
 PROJECT = 999_999
-"""The number of the project, out of the way of those that a company gives; no call deletes one."""
+"""A project number far from those that companies use; no call deletes a project."""
 
 MAX_CUSTOMERS_READ = 20
 
 
 def customer(context: WriteTestContext) -> Generator[Finding, None, int | None]:
-    """Save a customer, find it, and save less of it under its number; the answer is the number, if it got one.
+    """Save a customer, find it, and save it again with fewer fields. Return its number, if it got one.
 
-    One that an earlier rehearsal made is taken again: it cannot be deleted, as vouchers carry it.
+    A customer from an earlier test is reused: it has vouchers and cannot be deleted.
     """
     erp = context.target.erp
     known = erp.find_company(TEST_ID)
@@ -43,7 +43,7 @@ def customer(context: WriteTestContext) -> Generator[Finding, None, int | None]:
 
 
 def project(context: WriteTestContext, customer_number: int) -> Generator[Finding, None, int | None]:
-    """Save a project with the client id and read it again; the answer is its number, if it is there."""
+    """Save a project with the client id and read it again. Return its number, if it exists."""
     erp, known = context.target.erp, context.target.settings
     held = erp.project(PROJECT)
     if held and held.name != context.name:
@@ -84,7 +84,7 @@ def project(context: WriteTestContext, customer_number: int) -> Generator[Findin
 
 
 def customer_number(context: WriteTestContext) -> Iterator[Finding]:
-    """Give a customer of Moment the number that it has, and see that it still has it (M2)."""
+    """Give a customer of Moment the number that it has, and check that it keeps it (M2)."""
     moment, since = context.target.moment, context.target.now - A_YEAR
     for record_id in islice(moment.changed(EntityType.CUSTOMER, since=since), MAX_CUSTOMERS_READ):
         before = moment.customer(record_id)

@@ -1,4 +1,4 @@
-"""Tries out how Moment keeps an expense: makes one of 1 krone with a file, finds it, and removes it."""
+"""Write test of expenses in Moment: make one of 1 krone with a file, find it, and remove it."""
 
 from collections.abc import Generator, Iterator
 from io import BytesIO
@@ -15,7 +15,7 @@ FILE_NAME = "bridge-test.txt"
 
 
 def expense(context: WriteTestContext) -> Iterator[Finding]:
-    """Make an activity and an expense with a file in some project, and remove the expense again."""
+    """Make an activity and an expense with a file in a project, and remove the expense again."""
     moment, target = context.target.moment, context.target
     project_id = next(iter(moment.changed(EntityType.PROJECT, since=target.now - A_YEAR)), None)
     if project_id is None:
@@ -32,7 +32,7 @@ def expense(context: WriteTestContext) -> Iterator[Finding]:
 
 
 def _activity(context: WriteTestContext, project_id: str) -> Generator[Finding, None, str]:
-    """Make the activity, which cannot be removed; the answer is its id, empty where there is none."""
+    """Make the activity, which cannot be removed. Return its id, empty if there is none."""
     told = msg("the activity “{name}” of project {id} in Moment", name=context.name, id=project_id)
     context.artifacts.creating("activity", told)
     try:
@@ -48,7 +48,7 @@ def _activity(context: WriteTestContext, project_id: str) -> Generator[Finding, 
 
 
 def _made(context: WriteTestContext, project_id: str, activity_id: str) -> Iterator[Finding]:
-    """Make an expense, look at it and give it a file; it is removed again whatever comes of that."""
+    """Make an expense, check it and give it a file. It is removed in any case."""
     told = msg("an expense of 1 krone on project {id} in Moment, “{name}”", id=project_id, name=context.name)
     context.artifacts.creating("expense", told)
     try:
@@ -79,7 +79,7 @@ def _draft(context: WriteTestContext, project_id: str, activity_id: str) -> Expe
 
 
 def _cleared(context: WriteTestContext) -> None:
-    """Remove what a rehearsal that broke off has left."""
+    """Remove what an interrupted test has left."""
     while left := context.target.moment.find_expense(TEST_ID):
         if not context.target.moment.delete_expense(left):
             return

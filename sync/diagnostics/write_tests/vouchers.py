@@ -1,4 +1,4 @@
-"""Tries out how 24SevenOffice keeps a voucher: posts one of 1 krone, looks it up, and posts its exact reversal."""
+"""Write test of vouchers in 24SevenOffice: post one of 1 krone, look it up, and post its exact reversal."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -45,19 +45,24 @@ LONG_COMMENT = " ".join(str(each) for each in range(100, 200))[:MAX_COMMENT_LENG
 """A text that shows how much of it is kept (S26)."""
 
 NUMBER_OFFSET = 1000
-"""How far above the next number of the series the voucher is numbered, where numbers are Moment's: its next
-invoices keep theirs, and a number that 24SevenOffice would not have given shows whether ours are kept (S1)."""
+"""How far above the next number of the series the voucher is numbered if numbers are Moment's.
+
+So the next invoices keep their numbers, and the number, which 24SevenOffice would not have given, shows whether
+ours are kept (S1).
+"""
 
 
 ROUNDED_ORE = 4
-"""How many øre of revenue stand as VAT instead, about as much as rounding does to a line in EUR (S58): with a rate
-of 25 % the VAT of 1 krone is 5 øre off it."""
+"""How many øre of revenue are moved to VAT, about as much as rounding of a line in EUR does (S58).
+
+At a rate of 25 %, the VAT of 1 krone is then 5 øre off its rate.
+"""
 
 
 def voucher(context: WriteTestContext, *, customer_number: int, project_number: int | None) -> Iterator[Finding]:
-    """Post a voucher of 1 krone as those of invoices, look at it in the ledger, and take it back.
+    """Post a voucher of 1 krone like those of invoices, check it in the ledger, and reverse it.
 
-    Its VAT is some øre off its rate, as rounding makes it (S58). Where 24SevenOffice does not take or keep that,
+    Its VAT is some øre off its rate, as rounding makes it (S58). If 24SevenOffice does not accept or keep that,
     one with exact VAT is tried, and then the other way of sending it (S24).
     """
     target = context.target
@@ -105,7 +110,7 @@ def _made(
     customer_number: int,
     project_number: int | None,
 ) -> Voucher:
-    """Make the voucher of an invoice for 1 krone, with its VAT sent in a way."""
+    """Return the voucher of an invoice for 1 krone, with its VAT sent in this way."""
     target, total = context.target, Decimal(1)
     invoice = Invoice(
         id="",
@@ -128,7 +133,7 @@ def _made(
 
 
 def _off_rate(target: Target, voucher: Voucher) -> int:
-    """Return by how many øre the VAT of a voucher of 1 krone may be off; 0 where no VAT is sent to the ledger."""
+    """Return how many øre the VAT of the voucher may be off its rate; 0 if no VAT is sent to the ledger."""
     if voucher.splits_vat or target.settings.posting == "draft" or not any(each.amount for each in voucher.vat):
         return 0
     [revenue], [vat] = voucher.revenue, voucher.vat
@@ -137,7 +142,7 @@ def _off_rate(target: Target, voucher: Voucher) -> int:
 
 
 def _rounded(voucher: Voucher) -> Voucher:
-    """Move some øre from revenue to VAT, in what is sent and in what is to stand in the ledger."""
+    """Move some øre from revenue to VAT, both in the entries and in the expected ledger."""
     (receivable, credit, of_vat), [revenue], [vat] = voucher.entries, voucher.revenue, voucher.vat
     return replace(
         voucher,
@@ -179,9 +184,10 @@ def _right_way(way: Literal["net", "gross"], *, is_right: bool) -> Finding:
 
 
 def _account(target: Target) -> tuple[int, str] | None:
-    """Return a revenue account with its VAT code: one with VAT before others, then one of Moment's.
+    """Return a revenue account with its VAT code: preferably one with VAT, then one of Moment's.
 
-    Of those, one whose VAT code has a number that is not 24SevenOffice's id of it, so that a mix-up shows (S4).
+    Of these, one is preferred whose VAT code differs from 24SevenOffice's id of the code, so that a mix-up shows
+    (S4).
     """
     chart = target.erp.tax_codes()
     try:
@@ -208,9 +214,9 @@ def _ranked(code: VatCode | None, number: str, is_theirs: bool) -> tuple[bool, b
 
 @dataclass
 class _VoucherTest:
-    """A voucher that is tried out; ``vat_is_wrong`` says that 24SevenOffice does not take or keep its VAT so.
+    """A test voucher. ``vat_is_wrong`` says that 24SevenOffice does not accept or keep its VAT like this.
 
-    ``off_rate`` is by how many øre that VAT is off its rate.
+    ``off_rate`` is how many øre that VAT is off its rate.
     """
 
     context: WriteTestContext
@@ -262,7 +268,7 @@ class _VoucherTest:
         return None
 
     def _look(self) -> Iterator[Finding]:
-        """Remember the lines of the voucher in the ledger; finds nothing by itself."""
+        """Read the lines of the voucher in the ledger; this yields no finding."""
         self.lines += self.erp.posted(self.number, day=self.voucher.day)
         yield from ()
 
@@ -275,7 +281,7 @@ class _VoucherTest:
         )
 
     def _not_posted(self, error: SyncError) -> Finding:
-        """Report a refusal; the voucher is not there where the answer was clear, or the ledger would show it."""
+        """Report a refusal. After a clear response there is no voucher; otherwise the ledger would show it."""
         answered = isinstance(error, OutcomeUnknownError) and not error.no_answer
         self.vat_is_wrong = error.error_code in VAT_WARNINGS
         if (answered and self.settings.posting == "ledger") or not error.outcome_unknown:
@@ -323,7 +329,7 @@ class _VoucherTest:
         return good(what, setting="posting", tests="S9")
 
     def _reversed(self) -> Iterator[Finding]:
-        """Post the same turned around, as a credit note is."""
+        """Post the reversal, as a credit note would be."""
         entries = tuple(replace(entry, amount=-entry.amount) for entry in self.voucher.entries)
         other = self.number + 1
         back = replace(self.voucher, number=other, invoice_number=other, entries=entries)
@@ -353,7 +359,7 @@ class _VoucherTest:
         yield from safely("ledger.comment", self._measured(back))
 
     def _commented(self, back: Voucher) -> SyncError | None:
-        """Post a voucher with as long a comment as is sent; where that is refused, once more with a short one."""
+        """Post a voucher with the longest comment; if it is refused, post it again with a short one."""
         error = self._post(replace(back, comment=LONG_COMMENT))
         refused = isinstance(error, RejectedError) or (isinstance(error, OutcomeUnknownError) and error.otherwise)
         if not refused or self.erp.posted(back.number, day=back.day):
@@ -361,7 +367,7 @@ class _VoucherTest:
         return self._post(back)
 
     def _measured(self, back: Voucher) -> Iterator[Finding]:
-        """Compare the comment of the reversal with what the ledger has; the short one says it was refused."""
+        """Compare the reversal's comment with the ledger's; a short one means that the long one was refused."""
         held = max((line.text for line in self.erp.posted(back.number, day=back.day)), key=len, default="")
         remedy = msg("Forward this to your system administrator: vouchers' comments must be shorter.")
         if held == LONG_COMMENT:
@@ -376,7 +382,7 @@ class _VoucherTest:
             yield bad(problem, remedy, tests="S26")
 
     def _compared(self) -> Iterator[Finding]:
-        """Compare what is found by the invoice number with what was sent."""
+        """Compare what the ledger has under the invoice number with what was sent."""
         owed = next(
             (line for line in self.lines if line.account == self.settings.receivables_account), self.lines[0]
         )
@@ -410,7 +416,7 @@ class _VoucherTest:
             yield good(what, setting="factoring_id", tests="S3")
 
     def _whole(self) -> Iterator[Finding]:
-        """Read the whole voucher by its name, and see what has become of the VAT."""
+        """Read the whole voucher by its name, and check its VAT."""
         now = self.context.target.now
         receivables = AccountRanges.parse(str(self.voucher.entries[0].account))
         names = self.erp.changed_vouchers(receivables, since=now - AN_HOUR, until=now + AN_HOUR)
@@ -430,7 +436,7 @@ class _VoucherTest:
         yield from self._taxed(lines)
 
     def _taxed(self, lines: Sequence[LedgerLine]) -> Iterator[Finding]:
-        """See that the ledger has revenue and VAT as they were sent, to the øre."""
+        """Check that the ledger has revenue and VAT as sent, to the øre."""
         revenue = self.voucher.revenue[0]
         if not revenue.tax_code:
             yield not_needed(
@@ -475,7 +481,7 @@ def _coded(revenue: Revenue, lines: Sequence[LedgerLine]) -> Finding:
 def _kept(
     voucher: Voucher, off: Sequence[tuple[int, int, int]], lines: Sequence[LedgerLine], *, next_: Message
 ) -> Finding:
-    """Say what has become of the VAT of 1 krone."""
+    """Report what the ledger has of the VAT of 1 krone."""
     vat = format_kroner(-sum(line.amount for line in lines if line.account in VAT_ACCOUNTS))
     if not off and voucher.splits_vat:
         return good(
