@@ -1,1 +1,1 @@
-"""The remote systems: a folder for each, their words inside, ours outside."""
+"""The remote systems, a package for each: their terms are used inside, ours outside."""

@@ -1,7 +1,7 @@
-"""Which hosts answer no connection: a call or two find out whether they do again, and the others are not made.
+"""A guard against silent hosts: a call or two test whether a host answers again, and other calls are not made.
 
-A call that gets no answer holds its thread until the time-out. A connection notices an outage by its own calls, so
-where a host hangs for all of them they would wait one after another, and the mails about it come as late.
+A call without a response holds its thread until the time-out. A connection detects an outage by its own calls.
+Without this guard, if a host hangs, all connections would wait one after another and their alerts would be late.
 """
 
 import time
@@ -19,13 +19,13 @@ from integrations.transport import OversizedAnswerError, was_sent
 log = structlog.get_logger()
 
 SILENT_CALLERS = 3
-"""Connections that got no answer from a host, with no answer of it to any in between, after which it is silent."""
+"""Connections in a row without a response from a host, after which it counts as silent."""
 
 LOOK_SECONDS = 5
-"""How often a read looks whether a silent host answers, and how long it waits for that."""
+"""How often a read tests whether a silent host answers, and how long it waits for that."""
 
 Timeout = tuple[float, float]
-"""Seconds for reaching a host, and for a call as a whole."""
+"""Seconds for connecting to a host, and for a call as a whole."""
 
 
 class HostSilentError(Exception):
@@ -34,7 +34,7 @@ class HostSilentError(Exception):
 
 @dataclass(slots=True)
 class _Host:
-    """What is known of a host; times are monotonic. ``trying``: a call with its whole time is under way."""
+    """The state of a host; times are monotonic. ``trying``: a call with the full time-out is under way."""
 
     answered_at: float = 0
     unanswered: set[str] = field(default_factory=set)
@@ -47,7 +47,7 @@ class _Host:
 
 
 class HostGuard:
-    """What a process knows of the hosts of a remote system, shared by its threads."""
+    """What a process knows of the hosts of a remote system; shared by its threads."""
 
     def __init__(self, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
@@ -56,11 +56,11 @@ class HostGuard:
 
     @contextmanager
     def call(self, url: str, *, caller: str, writes: bool, timeout: Timeout) -> Iterator[Timeout]:
-        """Give the time-out that a call is to be made with, and note whether the host answered.
+        """Yield the time-out for a call, and note whether the host answered.
 
-        ``caller`` names the connection. A silent host gets one call at a time with its whole time-out, so that one
-        that is only slow is found to answer, and beside it a read every few seconds that waits no longer than so.
-        Raises HostSilentError for all others, before anything is sent.
+        ``caller`` names the connection. A silent host gets one call at a time with the full time-out, so that a
+        slow one is found to answer. Beside it, every few seconds a read with a short time-out is allowed. All
+        others raise HostSilentError before anything is sent.
         """
         name, began = urlsplit(url).netloc, self._monotonic()
         with self._lock:
@@ -82,7 +82,7 @@ class HostGuard:
                 host.trying = False
 
     def _admit(self, host: _Host, *, writes: bool, timeout: Timeout, now: float) -> tuple[bool, Timeout]:
-        """Return whether a call is the one with its whole time-out at a silent host, and its time-out."""
+        """Return whether a call is the one with the full time-out at a silent host, and its time-out."""
         if not host.is_silent:
             return False, timeout
         if not host.trying:
@@ -94,7 +94,7 @@ class HostGuard:
         return False, (min(timeout[0], LOOK_SECONDS), min(timeout[1], LOOK_SECONDS))
 
     def _note_silence(self, name: str, caller: str, *, began: float) -> None:
-        """Note a call without an answer, unless the host has answered another one since that began."""
+        """Note a call without a response, unless the host has answered another one since that began."""
         with self._lock:
             host = self._hosts[name]
             if began < host.answered_at or host.is_silent:

@@ -1,7 +1,7 @@
-"""How far a remote system's clock is behind ours, by the ``Date`` of its answers.
+"""How far a remote system's clock is behind ours, by the ``Date`` of its responses.
 
-Polls ask for what has changed since an instant by the remote system's clock. Were the cursor moved to an instant
-that is still to come there, what changes until then would be passed over.
+Polls ask for changes since an instant of the remote system's clock. If the cursor moved to an instant in the
+future of that clock, changes until then would be missed.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,24 +13,24 @@ import structlog
 log = structlog.get_logger()
 
 TOLERANCE = timedelta(minutes=2)
-"""What the overlap of polls covers many times over; so a slow answer makes no difference."""
+"""A lag that the overlap of polls covers many times over, so that slow responses make no difference."""
 
 MAX_LAG = timedelta(hours=1)
-"""How much a remote system is believed: polls reach back so much further, at the most."""
+"""The largest lag that is believed; polls reach back no further than that."""
 
 
 class RemoteClock:
-    """What the answers of a system said of its clock last; threads may share it. ``clock`` is ours, in UTC."""
+    """The clock of a system by its last responses; threads may share it. ``clock`` is ours, in UTC."""
 
     def __init__(self, system: str, clock: Callable[[], datetime]) -> None:
         self._system, self._clock, self._lag = system, clock, timedelta()
 
     def lag(self) -> timedelta:
-        """Return how far it is behind ours; zero where that is little, or it is ahead, or it has not said."""
+        """Return the lag behind our clock; zero if it is small, negative or unknown."""
         return self._lag
 
     def hear(self, headers: Mapping[str, str]) -> None:
-        """Take note of an answer's ``Date``, unless it is none or of an answer that was stored on its way."""
+        """Read a response's ``Date``, unless it is missing or from a cached response."""
         try:
             said = parsedate_to_datetime(headers["Date"])
             behind = self._clock() - said

@@ -1,4 +1,4 @@
-"""How long an answer asks us to wait, in seconds or until a date (RFC 9110, 10.2.3)."""
+"""The wait that a response asks for, in seconds or until a date (RFC 9110, 10.2.3)."""
 
 import re
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ _SECONDS = re.compile(r"[0-9]{1,9}")
 
 
 def wait_asked_for(headers: Mapping[str, str]) -> timedelta | None:
-    """Read the wait that an answer asks for; a date counts from the answer's own, as clocks need not agree."""
+    """Return the wait that a response asks for; a date counts from the response's own, as clocks may differ."""
     wanted = headers.get("Retry-After", "").strip()
     if _SECONDS.fullmatch(wanted):
         return timedelta(seconds=int(wanted))

@@ -1,7 +1,7 @@
-"""What was read from a remote system and hardly ever changes, kept in Redis for all workers.
+"""A cache in Redis, shared by all workers, of what rarely changes in a remote system.
 
-To lose any of it costs requests only: what is not there, damaged, of another version or out of reach is read anew.
-Values are encrypted, as they name customers, and a value that somebody else has written is damaged.
+Losing any of it costs only requests: a value that is missing, damaged, of another version or out of reach is read
+again. Values are encrypted, as they contain customers, and a value that another program wrote counts as damaged.
 """
 
 import copy
@@ -20,18 +20,18 @@ from models.connections.vault import Vault
 T = TypeVar("T")
 
 VERSION = 2
-"""To be raised where a value changes its shape."""
+"""To be raised when the shape of a value changes."""
 
 PURPOSE = "cache"
-"""What values are encrypted for, with their key and the number of a member."""
+"""The encryption purpose of values, beside their key and the number of a member."""
 
 DROPPED_SECONDS = 900
-"""How long it is known that a value was dropped, for those who were reading it then; no reading lasts longer."""
+"""How long a dropped value is remembered, for readers that had begun before; no reading takes longer."""
 
 PRIVATE_SECONDS = 600
 
 COMPLETE = "complete"
-"""The member of a collection that says that all others were stored."""
+"""The member of a collection that marks it as complete."""
 
 CHUNK = 1000
 
@@ -49,11 +49,11 @@ return 1
 
 
 class SharedCache:
-    """Values and collections by their names: those of one connection, or of nobody else.
+    """Values and collections by name, of one connection or private.
 
-    A value is stored only where nobody has stored or dropped it since it was looked for, so that what was read
-    before a change never replaces what was read after it. Collections are updated member by member. Nothing is
-    raised where Redis is away.
+    A value is stored only if no other worker has stored or dropped it since it was looked up, so that an older
+    reading never replaces a newer one. Collections are updated member by member. Nothing is raised while Redis is
+    down.
     """
 
     def __init__(self, redis: Redis, vault: Vault) -> None:
@@ -64,17 +64,17 @@ class SharedCache:
 
     def for_connection(self, connection_id: int, *, max_seconds: int = 7 * 24 * 3600) -> Self:
         twin = copy.copy(self)
-        twin._scope, twin._max_seconds = f"cache:{connection_id}", max_seconds  # noqa: SLF001 - its own
+        twin._scope, twin._max_seconds = f"cache:{connection_id}", max_seconds  # noqa: SLF001 - a copy of itself
         return twin
 
     def private(self) -> Self:
-        """Give an empty cache that nobody else sees."""
+        """Return an empty cache that no other reader shares."""
         twin = copy.copy(self)
-        twin._scope = f"cache:private:{uuid4()}"  # noqa: SLF001 - its own
+        twin._scope = f"cache:private:{uuid4()}"  # noqa: SLF001 - a copy of itself
         return twin
 
     def load(self, name: str, type_: TypeAdapter[T]) -> tuple[T | None, bytes]:
-        """Return a value, or None, and what to store another one with."""
+        """Return a value or None, and a token for storing another one."""
         try:
             stored = self._bytes(self._redis.get(self._key(name)))
         except RedisError:
@@ -87,13 +87,13 @@ class SharedCache:
             self._store(keys=[key], args=[seen, self._encoded(value, type_, key), self._ttl(seconds)])
 
     def drop(self, *names: str) -> None:
-        """Have values be read anew by all workers; their processes may recall them for some seconds."""
+        """Have all workers read values again; a process may use its own copy for some more seconds."""
         with suppress(RedisError):
             for name in names:
                 self._redis.set(self._key(name), f"dropped {uuid4()}", ex=DROPPED_SECONDS)
 
     def load_members(self, name: str, type_: TypeAdapter[T]) -> dict[int, T] | None:
-        """Return a whole collection by the numbers of its members; None where one of them is damaged."""
+        """Return a complete collection by the numbers of its members; None if a member is damaged."""
         try:
             stored = {
                 self._bytes(each): self._bytes(v) for each, v in self._redis.hgetall(self._key(name)).items()
@@ -107,7 +107,7 @@ class SharedCache:
         return whole if len(whole) == len(members) else None
 
     def store_members(self, name: str, members: Mapping[int, T], type_: TypeAdapter[T], *, seconds: int) -> None:
-        """Store a whole collection, also an empty one."""
+        """Store a complete collection, even an empty one."""
         key = self._key(name)
         encoded = [(str(n), self._encoded(each, type_, key, n)) for n, each in members.items()]
         with suppress(RedisError), self._redis.pipeline(transaction=True) as pipeline:
@@ -119,7 +119,7 @@ class SharedCache:
             pipeline.execute()
 
     def update_members(self, name: str, members: Mapping[int, T], type_: TypeAdapter[T]) -> None:
-        """Store some members of a collection, if that is there."""
+        """Store some members of a collection, if it exists."""
         key = self._key(name)
         flat = [part for n, each in members.items() for part in (str(n), self._encoded(each, type_, key, n))]
         with suppress(RedisError):
@@ -136,7 +136,7 @@ class SharedCache:
             self._redis.delete(self._key(name))
 
     def clear(self) -> None:
-        """Drop all that there is of the connection, whatever client or login it was read with."""
+        """Drop everything of the connection, whatever client or login it was read with."""
         with suppress(RedisError):
             for key in self._redis.scan_iter(f"{self._scope}:*", count=CHUNK):
                 self._redis.delete(key)
@@ -151,7 +151,7 @@ class SharedCache:
         return self._vault.encrypt(type_.dump_json(value).decode(), PURPOSE, *place)
 
     def _decoded(self, stored: bytes, type_: TypeAdapter[T], *place: object) -> T | None:
-        """Read a value that was stored in this place; None for one that stood in another."""
+        """Decode a value that was stored in this place; None for one from another place."""
         try:
             return type_.validate_json(self._vault.decrypt(stored.decode(), PURPOSE, *place))
         except (InvalidToken, ValueError):  # of pydantic too

@@ -1,10 +1,11 @@
-"""How long a call may take and how much it may answer, for all remote systems that are reached by HTTP.
+"""Limits on the time of a call and the size of its response, for all remote systems that use HTTP.
 
-A call has one deadline, from connecting to the last byte of its answer: a time-out of the socket bounds only the
-gap between two bytes. An answer has one limit, on the wire and unpacked.
+A call has one deadline, from connecting to the last byte of its response: a time-out of the socket limits only the
+gap between two bytes. A response has one size limit, both on the wire and decompressed.
 
-A call that is given up is not called back: while the network is cut, the kernel goes on sending it for a minute
-or two, even after its socket is closed. It could arrive when another worker has looked in vain and done the work.
+A call that is given up is not undone: while the network is cut, the kernel keeps sending it for a minute or two,
+even after its socket is closed. It could arrive after another worker has verified that nothing was saved, and done
+the work.
 """
 
 import socket
@@ -30,21 +31,21 @@ from integrations.remote_clock import RemoteClock
 from sync.engine import write_deadline
 
 MAX_HEADER_BYTES = 256 * 1024
-"""Bytes before the body of an answer, those of each "100 Continue" included."""
+"""Bytes before the body of a response, including those of each "100 Continue"."""
 
 UPLOAD_BYTES_PER_SECOND = 1024 * 1024
-"""A file that is sent has more time by its size: so little more that a call still ends within its lease."""
+"""A file upload has more time by its size, but so little that a call still ends within its lease."""
 
 USER_AGENT = "moment-24sevenoffice"
-"""What this integration calls itself."""
+"""The User-Agent of this integration."""
 
 _CHUNK = 64 * 1024
 _PIECE = 16 * 1024
-"""Bytes that are sent at a time: the most that TLS sends without another time-out."""
+"""Bytes that are sent at a time: as many as TLS sends with one time-out."""
 
 
 class OversizedAnswerError(Exception):
-    """An answer is larger than ``limit`` bytes."""
+    """A response is larger than ``limit`` bytes."""
 
     def __init__(self, limit: int) -> None:
         super().__init__(f"more than {limit} bytes")
@@ -52,7 +53,7 @@ class OversizedAnswerError(Exception):
 
 
 class OnCall(Protocol):
-    """Is told of each call: its operation, the status of the answer (``none`` without one), the seconds to it."""
+    """Called after each call with its operation, the response's status (``none`` without one) and the seconds."""
 
     def __call__(self, operation: str, *, status: str, seconds: float) -> None: ...
 
@@ -63,7 +64,7 @@ def ignore_call(operation: str, *, status: str, seconds: float) -> None:
 
 @dataclass(slots=True)
 class _Call:
-    """A call on its way: until when (monotonic), and how many bytes may still come in."""
+    """A call under way: its deadline (monotonic), and how many bytes may still be received."""
 
     deadline: float
     max_bytes: int
@@ -72,7 +73,7 @@ class _Call:
     bytes_left: int = MAX_HEADER_BYTES
 
     def seconds_left(self) -> float:
-        """Raises TimeoutError where there are none."""
+        """Return the seconds left. Raises TimeoutError if there are none."""
         seconds = self.deadline - time.monotonic()
         if seconds <= 0:
             raise TimeoutError("the deadline of the call has passed")
@@ -89,7 +90,7 @@ _call: ContextVar[_Call | None] = ContextVar("call", default=None)
 
 
 class _Wire(RawIOBase):
-    """What comes in over a socket, each part of it by the deadline of the call."""
+    """Reads from a socket, each part by the deadline of the call."""
 
     def __init__(self, raw: RawIOBase, sock: socket.socket, call: _Call) -> None:
         super().__init__()
@@ -98,7 +99,7 @@ class _Wire(RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: Any) -> int | None:  # noqa: ANN401 - as io has it
+    def readinto(self, buffer: Any) -> int | None:  # noqa: ANN401 - io's signature
         self._sock.settimeout(self._call.seconds_left())
         received = self._raw.readinto(buffer)
         self._call.count(received or 0)
@@ -110,9 +111,9 @@ class _Wire(RawIOBase):
 
 
 class _BoundedResponse(HTTPResponse):
-    """Reads headers and body within the bounds of the call."""
+    """A response whose headers and body are read within the limits of the call."""
 
-    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - as http.client has it
+    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - http.client's signature
         super().__init__(sock, *args, **kwargs)
         self._bounds = _call.get()
         if self._bounds:
@@ -125,7 +126,7 @@ class _BoundedResponse(HTTPResponse):
 
 
 class _GuardedConnection:
-    """Put before a class of connections: once connected, it asks before each piece whether it may go out."""
+    """A mixin for connection classes: once connected, it checks before each piece whether it may be sent."""
 
     response_class = _BoundedResponse
 
@@ -147,7 +148,7 @@ class _GuardedConnection:
             sock.settimeout(call.seconds_left())
         return sock
 
-    def send(self: Any, data: Any) -> None:  # noqa: ANN401 - as http.client has it
+    def send(self: Any, data: Any) -> None:  # noqa: ANN401 - http.client's signature
         if self.sock is None and self.auto_open:
             self.connect()
         for piece in _pieces(data):
@@ -162,38 +163,37 @@ def _number_of_addresses(host: str, port: int) -> int:
     try:
         return len(socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)) or 1
     except (OSError, UnicodeError):
-        return 1  # connecting says what is wrong
+        return 1  # connecting raises the error
 
 
-def _pieces(data: Any) -> Any:  # noqa: ANN401 - as http.client has it
+def _pieces(data: Any) -> Any:  # noqa: ANN401 - http.client's signature
     if not isinstance(data, bytes):
         return [data]
     return (data[start : start + _PIECE] for start in range(0, len(data), _PIECE))
 
 
 @cache
-def _guarded(connection_class: type) -> Any:  # noqa: ANN401 - as urllib3 has it
+def _guarded(connection_class: type) -> Any:  # noqa: ANN401 - urllib3's type
     if issubclass(connection_class, _GuardedConnection):
         return connection_class
     return type(connection_class.__name__, (_GuardedConnection, connection_class), {})
 
 
 class BoundedAdapter(HTTPAdapter):
-    """Sends requests that arrive within ``seconds`` or never, where the system can do that (Linux).
+    """Sends requests that arrive within ``seconds`` or never, if the system supports that (Linux).
 
-    The answer is there as a whole, and no larger than ``max_bytes``, within the time-out for reading, which counts
-    from the beginning of the call; a file that is sent has more time, by its size.
+    The response is read whole, with at most ``max_bytes``, within the read time-out, which counts from the
+    beginning of the call. A file upload has more time, by its size.
 
-    One that writes is not sent to its end when the worker has no leave any more
-    (:mod:`sync.engine.write_deadline`); for a file, which takes its time, it counts whether there was leave when
-    it began.
+    A write stops when the worker's write deadline has passed (:mod:`sync.engine.write_deadline`); for a file
+    upload, which takes longer, the deadline is checked only at the beginning.
 
-    After ``seconds`` without acknowledgement of what was sent the connection is given up. ``name`` tells the
-    operation that a request is, one of a few and without an id in it, and ``writes`` whether it saves something.
-    One that ``truncates`` reads of a larger answer no more than the limit, and raises nothing.
+    A connection whose peer acknowledges nothing for ``seconds`` is dropped. ``name`` returns the operation of a
+    request, one of a few and without ids, and ``writes`` whether it saves something. With ``truncates``, a larger
+    response is cut at the limit without an error.
     """
 
-    def __init__(  # noqa: PLR0913 - all by name
+    def __init__(  # noqa: PLR0913 - keyword-only
         self,
         *,
         seconds: float,
@@ -213,8 +213,8 @@ class BoundedAdapter(HTTPAdapter):
         self._remote_clock, self._truncates = remote_clock, truncates
         super().__init__(pool_maxsize=pool_maxsize)
 
-    def send(self, request: PreparedRequest, *args: Any, **kwargs: Any) -> Response:  # noqa: ANN401 - as requests has it
-        """Raise UnavailableError where a request writes and it is too late to, and OversizedAnswerError."""
+    def send(self, request: PreparedRequest, *args: Any, **kwargs: Any) -> Response:  # noqa: ANN401 - requests' signature
+        """Raise UnavailableError if a request writes and it is too late, and OversizedAnswerError."""
         began, status = time.perf_counter(), "none"
         call = self._begin(request, *args, **kwargs)
         token = _call.set(call)
@@ -236,8 +236,8 @@ class BoundedAdapter(HTTPAdapter):
     def _begin(
         self,
         request: PreparedRequest,
-        stream: bool = False,  # noqa: FBT001, FBT002, ARG002 - as requests has it
-        timeout: Any = None,  # noqa: ANN401 - as requests has it
+        stream: bool = False,  # noqa: FBT001, FBT002, ARG002 - requests' signature
+        timeout: Any = None,  # noqa: ANN401 - requests' signature
         **_others: object,
     ) -> _Call:
         seconds = timeout[1] if isinstance(timeout, tuple) else timeout
@@ -248,24 +248,24 @@ class BoundedAdapter(HTTPAdapter):
             may_send = _asking(request)
         return _Call(time.monotonic() + seconds, self._max_bytes, may_send, truncates=self._truncates)
 
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - as requests has it
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - requests' signature
         super().init_poolmanager(*args, **kwargs, socket_options=self._options)
 
-    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - as requests has it
+    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - requests' signature
         return super().proxy_manager_for(*args, **kwargs, socket_options=self._options)
 
-    def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - as requests has it
-        """Have the pool of a host make guarded connections only."""
+    def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - requests' signature
+        """Make the pool of a host use guarded connections only."""
         pool: Any = super().get_connection_with_tls_context(*args, **kwargs)
         pool.ConnectionCls = _guarded(pool.ConnectionCls)
         return pool
 
 
 def open_session(make_adapter: Callable[[], BoundedAdapter]) -> requests.Session:
-    """Make a session that threads may share, and that is the same for all remote systems.
+    """Make a session that threads may share, the same for all remote systems.
 
-    It keeps connections, but no cookies. Of the environment it takes the proxy and the certificates to trust; the
-    passwords of a ``.netrc`` are sent to nobody.
+    It keeps connections but no cookies. It takes the proxy and the trusted certificates from the environment, and
+    never sends passwords of a ``.netrc``.
     """
     session = requests.Session()
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
@@ -277,12 +277,12 @@ def open_session(make_adapter: Callable[[], BoundedAdapter]) -> requests.Session
 
 
 def without_netrc(request: PreparedRequest) -> PreparedRequest:
-    """Sign nothing; put as ``auth``, as requests looks into ``.netrc`` where there is none."""
+    """Add no authentication; passed as ``auth``, since requests otherwise reads ``.netrc``."""
     return request
 
 
 def _asking(request: PreparedRequest) -> Callable[[], None] | None:
-    """Return what is asked before each piece of a request that writes; of a file only now."""
+    """Return the check before each piece of a write; for a file upload, check now and return None."""
     if isinstance(request.body, bytes | str | None):
         return write_deadline.check
     write_deadline.check()
@@ -290,13 +290,13 @@ def _asking(request: PreparedRequest) -> Callable[[], None] | None:
 
 
 def was_sent(error: requests.RequestException) -> bool:
-    """Return whether a connection was made, so that the other system may have heard something."""
+    """Return whether a connection was made, so that the other system may have received something."""
     cause = getattr(error.args[0], "reason", None) if error.args else None
     return not isinstance(cause, NewConnectionError | ConnectTimeoutError)
 
 
 def _body(response: Response, call: _Call) -> bytes:
-    """Read an answer as it arrives, so that one that is endless, unpacks for ever or drips is given up."""
+    """Read a response as it arrives, so that one that is endless, drips or decompresses endlessly is given up."""
     raw, body = response.raw, bytearray()
     raw.decode_content = True
     try:
@@ -313,6 +313,6 @@ def _body(response: Response, call: _Call) -> bytes:
     except HTTPError as error:
         raise requests.ConnectionError(error, request=response.request) from error
     finally:
-        raw.close()  # what is left is not read, and the connection not used again
+        raw.close()  # the rest is not read, and the connection is not reused
         raw.release_conn()
     return bytes(body[: call.max_bytes])

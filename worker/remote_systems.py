@@ -35,7 +35,7 @@ from worker.queues import threads_beside
 class RemoteSystems:
     """Both systems, for all connections; threads share it. ``clock`` is the hosts' own, in UTC."""
 
-    def __init__(  # noqa: PLR0913 - all by name
+    def __init__(  # noqa: PLR0913 - keyword-only
         self,
         settings: Settings,
         *,

@@ -1,1 +1,1 @@
-"""The mails that tell a person what to mend."""
+"""The mails that ask people to correct something."""

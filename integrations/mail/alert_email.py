@@ -1,4 +1,4 @@
-"""What a bookkeeper reads: which record, what is wrong, what to do, and where to look, as text and as HTML."""
+"""The alert mail: which record, what is wrong, what to do and where to look, as text and as HTML."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -62,7 +62,7 @@ _PLURAL = _SINGULAR | {
 
 
 class _Subject(UniqueUnstructuredHeader):
-    """Is encoded as a whole, as otherwise a line may end at a space and the next begin with one: two are read."""
+    """A subject that is encoded as a whole: folded at a space, it could be read with two spaces."""
 
     def fold(self, *, policy: Policy) -> str:
         encoded = Header(str(self), "utf-8", header_name="Subject").encode(linesep=policy.linesep)
@@ -75,7 +75,7 @@ _HEADERS.map_to_type("subject", _Subject)  # type: ignore[arg-type]  # it makes 
 
 @dataclass(frozen=True, slots=True)
 class AlertEmail:
-    """All that one address is told at a time, the most urgent first, and in the language of that connection."""
+    """All alerts to one address, the most urgent first, in the language of their connection."""
 
     alerts: Sequence[PendingAlert]
     public_url: str
@@ -115,7 +115,7 @@ class AlertEmail:
         return max(0, len(self.alerts) - MAX_ALERTS_SHOWN)
 
     def by_company(self) -> dict[str, list[PendingAlert]]:
-        """Return what is shown under the name of each company, the one with the most urgent first."""
+        """Return the items under the name of each company, the one with the most urgent first."""
         shown: dict[str, list[PendingAlert]] = {}
         for alert in self.alerts[:MAX_ALERTS_SHOWN]:
             shown.setdefault(alert.connection, []).append(alert)
@@ -128,10 +128,10 @@ class AlertEmail:
 def compose(
     alerts: Sequence[PendingAlert], *, public_url: str, sender: str, to: str, message_id: str, sent: datetime
 ) -> EmailMessage:
-    """Write the mail that tells one address of these alerts, at least one; 50 are shown, the others are counted.
+    """Compose the mail about these alerts to one address, at least one; 50 are shown, the others are counted.
 
-    ``public_url`` is where the links lead to. By its ``message_id``, ``<...@...>``, a mail that is sent again is
-    known as the same.
+    The links begin with ``public_url``. By its ``message_id``, ``<...@...>``, a mail that is sent again is
+    recognized.
     """
     email = AlertEmail(sorted(alerts, key=lambda alert: (_URGENCY[alert.type], alert.at)), public_url)
     mail = EmailMessage(policy=default.clone(header_factory=_HEADERS))
@@ -194,13 +194,13 @@ def _plural_headline(alert_type: AlertType, count: int, *, language: Language) -
 
 
 def in_ascii(address: str) -> str:
-    """Spell a domain such as blåbær.no as every mail server knows it."""
+    """Return a domain such as blåbær.no in the ASCII form that every mail server accepts."""
     local, _, domain = address.rpartition("@")
     return f"{local}@{domain if domain.isascii() else idna.encode(domain, uts46=True).decode()}"
 
 
 def _facts(alert: PendingAlert, *, language: Language) -> list[str]:
-    """Tell what the record of an alert is known by, a line for each thing."""
+    """Return what is known about the record of an alert, a line for each fact."""
     if alert.entity_type is None:
         return []
     known = facts(alert.entity_type, alert.summary, language)
@@ -212,7 +212,7 @@ def _oslo(at: datetime) -> str:
 
 
 def _line(text: str, *, language: Language, limit: int = _MAX_BODY) -> str:
-    """Make a sentence or a text from outside one line of so many characters, with nothing that does not show."""
+    """Reduce a sentence or an external text to one line of limited length without invisible characters."""
     line = clean(translate(text, language), max_length=limit + 2)  # a pair of UTF-16 units is cut as a whole
     return line if utf16_length(line) <= limit else f"{clean(line, max_length=limit - 1)}…"
 

@@ -1,4 +1,4 @@
-"""The way out for mails: one SMTP server, every failure in our errors."""
+"""The SMTP client, which turns every failure into one of our errors."""
 
 import smtplib
 import ssl
@@ -15,7 +15,7 @@ from sync.errors import RejectedError, UnavailableError
 
 _PORTS = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
 _NO_SUCH_ADDRESS = (550, 551, 553)
-_POLICY = b"5.7."  # such an answer is about us or our server: the same address may be taken tomorrow
+_POLICY = b"5.7."  # this status is about us or our server: the address may be accepted tomorrow
 
 _GOODBYE_SECONDS = 2
 
@@ -30,10 +30,10 @@ class _Utf8(str):
 
 
 class _Smtp(smtplib.SMTP):
-    """Takes user names and passwords of any letters."""
+    """An SMTP client that accepts user names and passwords with any characters."""
 
-    def auth(self, mechanism: str, authobject: Any, *, initial_response_ok: bool = True) -> tuple[int, bytes]:  # noqa: ANN401 - as smtplib has it
-        def answer(challenge: bytes | None = None) -> Any:  # noqa: ANN401 - as smtplib has it
+    def auth(self, mechanism: str, authobject: Any, *, initial_response_ok: bool = True) -> tuple[int, bytes]:  # noqa: ANN401 - smtplib's signature
+        def answer(challenge: bytes | None = None) -> Any:  # noqa: ANN401 - smtplib's signature
             said = authobject(challenge)
             return None if said is None else _Utf8(said)
 
@@ -41,14 +41,14 @@ class _Smtp(smtplib.SMTP):
 
 
 class _SmtpOverTls(_Smtp, smtplib.SMTP_SSL):
-    """The same over TLS from the start."""
+    """The same client over TLS from the start."""
 
 
 class Mailer:
-    """Sends mails, each on a connection of its own; ``timeout`` are seconds for each answer of the server.
+    """Sends mails, each on its own connection; ``timeout`` is in seconds for each response of the server.
 
-    ``smtp_url`` is ``smtp://``, ``smtp+starttls://`` or ``smtps://``, with ``user:password@`` where the server
-    asks for it (percent-encoded). Raises ValueError for any other.
+    ``smtp_url`` is ``smtp://``, ``smtp+starttls://`` or ``smtps://``, with ``user:password@`` (percent-encoded) if
+    the server needs a login. Raises ValueError for any other.
     """
 
     def __init__(self, smtp_url: SecretStr, *, timeout: float) -> None:
@@ -62,10 +62,10 @@ class Mailer:
         self._timeout = timeout
 
     def send(self, message: EmailMessage) -> None:
-        """Hand a mail over to the server.
+        """Send a mail to the server.
 
-        Raises UnavailableError where the server did not take it now; sent again later, it may arrive twice with
-        one Message-ID. Raises RejectedError where one of its addresses does not exist; all others have it.
+        Raises UnavailableError if the server did not accept it now; if it is sent again, it may arrive twice with
+        one Message-ID. Raises RejectedError if one of its addresses does not exist; all others have received it.
         """
         try:
             with self._connected() as server:
@@ -82,7 +82,7 @@ class Mailer:
 
     @contextmanager
     def _connected(self) -> Iterator[smtplib.SMTP]:
-        """Connect and log in. How the server says goodbye does not matter: what it has taken is on its way."""
+        """Connect and log in. An error when closing does not matter: accepted mails are on their way."""
         server = self._connect()
         try:
             if self._scheme == "smtp+starttls":

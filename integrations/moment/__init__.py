@@ -1,1 +1,1 @@
-"""Moment over REST."""
+"""The Moment REST API."""

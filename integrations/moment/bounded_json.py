@@ -1,20 +1,20 @@
-"""JSON as Moment sends it, read within limits: in memory a value takes up to a hundred times its bytes."""
+"""A JSON parser with limits: in memory, a value takes up to a hundred times its bytes."""
 
 import json
 from decimal import Decimal, InvalidOperation
 
 MAX_VALUES = 500_000
-"""Values of an answer; a page of a hundred invoices with a hundred lines each has fewer."""
+"""Maximum values in a response; a page of a hundred invoices with a hundred lines each has fewer."""
 
 MAX_DIGITS = 100
-"""Digits of a whole number, and decimals of another; one with more is read as text, which no amount is."""
+"""Maximum digits of a whole number, and decimals of another; a longer one is read as text, which is no amount."""
 
 MAX_DEPTH = 50
-"""Lists and objects within each other."""
+"""Maximum depth of lists and objects."""
 
 
 class TooManyValuesError(ValueError):
-    """There are more than :data:`MAX_VALUES`."""
+    """There are more values than :data:`MAX_VALUES`."""
 
 
 class TooDeepError(ValueError):
@@ -22,11 +22,11 @@ class TooDeepError(ValueError):
 
 
 def parse(body: bytes) -> object:
-    """Read numbers exactly, and one beyond all measure as text.
+    """Parse JSON with exact numbers; a number beyond the limits becomes text.
 
-    Raises ValueError for what is not JSON, or beyond a limit.
+    Raises ValueError for invalid JSON or JSON beyond a limit.
     """
-    if sum(map(body.count, (b",", b"[", b"{"))) > MAX_VALUES:  # each value comes after one of these
+    if sum(map(body.count, (b",", b"[", b"{"))) > MAX_VALUES:  # one of these precedes each value
         raise TooManyValuesError
     try:
         value = json.loads(body, parse_float=_decimal, parse_int=_whole, parse_constant=_refuse)

@@ -1,4 +1,4 @@
-"""HTTP to Moment: every call has a time-out and a size limit, is made once, and ends in JSON or in our errors."""
+"""The HTTP client for Moment: time-out and size limit for each call, one try, and our errors."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -35,7 +35,7 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 Access = tuple[str, SecretStr]
-"""A company with the key that opens it: what one key has read is shown only to who has that key."""
+"""A company with its key: what was read with a key is shown only to holders of that key."""
 
 MAX_RESPONSE_BYTES = 16 * 1024 * 1024
 _CHUNK = 64 * 1024
@@ -51,7 +51,7 @@ def pooled_session(
     on_call: OnCall = ignore_call,
     remote_clock: RemoteClock | None = None,
 ) -> requests.Session:
-    """Make the one session of a process. A request arrives within ``connect_seconds`` or never."""
+    """Make the session of a process. A request arrives within ``connect_seconds`` or never."""
     session = open_session(
         lambda: BoundedAdapter(
             seconds=connect_seconds,
@@ -68,14 +68,14 @@ def pooled_session(
 
 
 class ReadCache(Generic[K, V]):
-    """What a process has read in the last five minutes; threads may share it."""
+    """A cache of what a process has read in the last five minutes; threads may share it."""
 
     def __init__(self, maxsize: int) -> None:
         self._values: TTLCache[K, V] = TTLCache(maxsize, ttl=300)
         self._lock = Lock()
 
     def get(self, key: K, *, read: Callable[[], V | None], suffices: Callable[[V], bool] = bool) -> V | None:
-        """Return what was read, or read it anew where that does not suffice; what is missing is not remembered."""
+        """Return the cached value, or read it again if it is not ``enough``; missing records are not cached."""
         with self._lock:
             value = self._values.get(key)
         if value is None or not suffices(value):
@@ -88,12 +88,12 @@ class ReadCache(Generic[K, V]):
 
 @dataclass(frozen=True, kw_only=True)
 class MomentSite:
-    """Moment as all connections of a process reach it.
+    """Moment as all connections of a process share it.
 
-    ``record_url`` is where a person opens a record, with ``{company}``, ``{kind}`` and ``{id}``.
-    ``customer_includes`` is what is included where a customer is read (M20).
-    ``answer_seconds`` is how long a call may take in all, the connection and the last byte of its answer included.
-    ``charts`` are the financial accounts of companies by id; a changed tax code takes effect that much later.
+    ``record_url`` is the URL of a record's page, with ``{company}``, ``{kind}`` and ``{id}``.
+    ``customer_includes`` is included when a customer is read (M20). ``answer_seconds`` is the time-out of a whole
+    call, from connecting to the last byte of the response. ``charts`` caches the financial accounts of companies
+    by id, so a changed tax code takes effect later.
     """
 
     url: str
@@ -113,10 +113,10 @@ class _NotThereError(Exception):
 
 
 class Upload:
-    """A form with one file (assumption M4), sent once and a piece at a time, so that no file is ever held whole.
+    """A form with one file (assumption M4), sent once and in pieces, so that no file is ever held whole.
 
-    ``content`` is read from where it stands to its end. Of the ``name``, what is neither a letter, a digit nor one
-    of ``-_.,&()+`` and space becomes a hyphen.
+    ``content`` is read from its position to its end. Characters of ``name`` other than letters, digits, space and
+    ``-_.,&()+`` become hyphens.
     """
 
     def __init__(self, content: BinaryIO, *, name: str, media_type: str) -> None:
@@ -142,7 +142,7 @@ class Upload:
 
 
 class MomentClient:
-    """The API of one company. Every call may raise the errors of :mod:`integrations.moment.error_mapping`."""
+    """The API for one company. Every call may raise the errors of :mod:`integrations.moment.error_mapping`."""
 
     def __init__(self, site: MomentSite, *, company: str, api_key: SecretStr) -> None:
         self._site = site
@@ -150,10 +150,11 @@ class MomentClient:
         self._auth = HTTPBasicAuth(b"apikey", api_key.get_secret_value().encode())
 
     def record(self, resource: str, record_id: str, *, includes: str = "") -> Values | None:
-        """Read one record, None where Moment has none of this id (assumption M5).
+        """Read a record; None if Moment has none with this id (assumption M5).
 
-        ``includes`` names what Moment else leaves out, such as "base+email" (M20). Raises MisconfiguredError where
-        Moment has the record but does not include that, so that no record seems to be gone because of it.
+        ``includes`` names fields that Moment otherwise leaves out, such as "base+email" (M20). Raises
+        MisconfiguredError if Moment has the record but does not include them, so that the record does not seem to
+        be missing.
         """
         call, path = self._read_call(resource), f"{resource}/{quote(record_id, safe='')}"
         if not includes:
@@ -173,7 +174,7 @@ class MomentClient:
         return values
 
     def sublist(self, path: str) -> Sequence[Values] | None:
-        """Read the list that belongs to a record, None where Moment has no such record."""
+        """Read a list that belongs to a record; None if Moment has no such record."""
         call = self._read_call(path)
         try:
             return list(ListReader(call, partial(self._page, call, path, {}), paged=False).rows())
@@ -181,7 +182,7 @@ class MomentClient:
             return None
 
     def matching(self, resource: str, name: str, value: str) -> Iterator[Values]:
-        """Read the records in which the field ``name`` is ``value``, whether Moment filters by it or not."""
+        """Return the records whose field ``name`` is ``value``, whether Moment filters by it or not."""
         for row in self.pages(resource, {name: value}):
             if str(row.get(name)) == value and id_of(row.get("id")):
                 yield row
@@ -204,15 +205,15 @@ class MomentClient:
         return answer
 
     def write(self, method: Literal["PATCH", "POST"], path: str, values: Values, *, repeatable: bool) -> Values:
-        """Save something and read what Moment made of it; a Decimal keeps its decimals.
+        """Save something and return what Moment made of it; a Decimal keeps its decimals.
 
-        ``repeatable`` says that saving it twice does no harm; else a lost answer raises OutcomeUnknownError.
+        ``repeatable`` says that saving it twice is harmless; otherwise a lost response raises OutcomeUnknownError.
         """
         call = self._write_call(path, repeatable=repeatable)
         return _found(call, self._send(call, method, path, body=_written(values)))
 
     def create(self, resource: str, values: Values) -> str:
-        """Make a record and tell its id; not safe to repeat."""
+        """Create a record and return its id; not safe to repeat."""
         made = id_of(self.write("POST", resource, values, repeatable=False).get("id"))
         if not made:
             call = self._write_call(resource, repeatable=False)
@@ -220,17 +221,17 @@ class MomentClient:
         return made
 
     def update(self, path: str, values: Values) -> bool:
-        """Save some fields of a record, False where Moment has none of this id; safe to repeat."""
+        """Update some fields of a record; False if Moment has none with this id. Safe to repeat."""
         answer = self._send(self._write_call(path, repeatable=True), "PATCH", path, body=_written(values))
         return answer is not None
 
     def delete(self, path: str) -> bool:
-        """Remove a record, False where Moment has none of this id; safe to repeat."""
+        """Delete a record; False if Moment has none with this id. Safe to repeat."""
         call = Call(msg("removing {what}", what=_list_of(path)), self._company)
         return self._send(call, "DELETE", path) is not None
 
     def upload(self, path: str, file: Upload) -> None:
-        """Send a file, a piece at a time; not safe to repeat."""
+        """Send a file in pieces; not safe to repeat."""
         call = Call(msg("saving a file of {what}", what=_list_of(path)), self._company, repeatable=False)
         _found(call, self._send(call, "POST", path, body=file))
 
@@ -249,7 +250,7 @@ class MomentClient:
         filters: Mapping[str, str] | None = None,
         body: bytes | Upload | None = None,
     ) -> Values | None:
-        """Make a call and read its answer; None is the 404 that means something else to every kind of call."""
+        """Make a call and return its response; None is a 404, whose meaning depends on the call."""
         said = "" if body is None else body if isinstance(body, bytes) else "a file"
         site, usual = self._site, (self._site.connect_seconds, self._site.answer_seconds)
         guarded = site.host_guard.call(site.url, caller=self._company, writes=method != "GET", timeout=usual)
@@ -264,7 +265,7 @@ class MomentClient:
                     headers=_describing(body),
                     auth=self._auth,
                     timeout=timeout,
-                    allow_redirects=False,  # the key is for this host only, and a redirected write becomes a read
+                    allow_redirects=False,  # the key is for this host only; a redirect turns a write into a read
                 ) as response,
             ):
                 answer = response.content
@@ -288,7 +289,7 @@ class MomentClient:
 
 
 def _operation(request: requests.PreparedRequest) -> str:
-    """Name a request by its method and what it is about, without ids and includes: "PATCH customers"."""
+    """Name a request by its method and resource, without ids and includes: "PATCH customers"."""
     path = urlsplit(request.url or "").path.rpartition("/companies/")[2]
     parts = path.partition("/include/")[0].split("/")
     return f"{request.method} {'/'.join(map(str, parts[1::2]))}"
@@ -311,7 +312,7 @@ def _describing(body: bytes | Upload | None) -> dict[str, str]:
 
 
 def _written(values: Values) -> bytes:
-    """Write JSON in which a Decimal is a number with the same digits; of a record's fields none is nested."""
+    """Write JSON in which a Decimal is a number with the same digits; the fields of a record are not nested."""
     members = (
         f"{json.dumps(name)}: {f'{value:f}' if isinstance(value, Decimal) else json.dumps(value)}"
         for name, value in values.items()

@@ -1,4 +1,4 @@
-"""A customer of Moment in our words (assumptions M2 and M20)."""
+"""Customers of Moment as our records (assumptions M2 and M20)."""
 
 from collections.abc import Iterator, Mapping
 
@@ -14,7 +14,7 @@ _REMEDY = msg("Correct the customer in Moment. It then syncs automatically.")
 
 
 def translate(values: Mapping[str, object]) -> Customer:
-    """Read a customer. Raises RejectedError where the name is missing or a value does not fit."""
+    """Read a customer. Raises RejectedError if the name is missing or a value is invalid."""
     fields = Fields(values, _REMEDY, record=values.get("id"))
     return Customer(
         id=fields.required(fields.key, "id"),
@@ -31,11 +31,11 @@ def translate(values: Mapping[str, object]) -> Customer:
 
 
 def _addresses(rows: object) -> Iterator[Address]:
-    """Read what can be read, so that an address which looks otherwise (assumption M9) holds no customer up."""
+    """Read addresses as far as possible: an unexpected form (assumption M9) must not stop the customer."""
     for row in rows if isinstance(rows, list) else ():
         if isinstance(row, dict) and any(_text(row, name) for name in ("street", "postalCode", "city")):
             country = country_code(_text(row, "countryCode"))
-            # A number has lost the zeros that a Norwegian code of four digits begins with.
+            # As a number, a Norwegian four-digit code has lost its leading zeros.
             digits = 4 if isinstance(row.get("postalCode"), int) and is_norwegian(country) else 0
             yield Address(
                 use=ADDRESSES.get(_text(row, "type"), "post"),

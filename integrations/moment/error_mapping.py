@@ -1,4 +1,4 @@
-"""What becomes of a call to Moment that did not go well: one table from what was seen to its consequence."""
+"""The mapping of failed calls to Moment: one table from what was seen to its consequence."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ _RETRYABLE = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPSt
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A call as its errors tell of it: ``doing`` says what it is for, such as "reading customers".
+    """A call, for its error messages: ``doing`` is its purpose, such as "reading customers".
 
     ``repeatable`` says that doing it twice is the same as doing it once.
     """
@@ -46,16 +46,16 @@ class Call:
         retry_after: timedelta | None = None,
         error_code: str = _UNAVAILABLE,
     ) -> SyncError:
-        """Return the consequence where no readable answer came: ``what`` says what Moment did instead.
+        """Return the error if there was no readable response: ``what`` says what Moment did instead.
 
-        ``answered`` says that Moment is done with the call, however badly.
+        ``answered`` says that Moment has finished the call, however badly.
         """
         down = msg("Moment {what} ({doing}).", what=what, doing=self.doing)
         away = UnavailableError(down, error_code=error_code, retry_after=retry_after)
         return self._unless_saved(away, what, answered=answered)
 
     def too_large(self, what: Message, *, error_code: str) -> SyncError:
-        """Return the consequence where an answer went beyond a limit: ``what`` says which."""
+        """Return the error if a response exceeded a limit: ``what`` says which."""
         away = AnswerTooLargeError(
             msg("Moment {what} ({doing}).", what=what, doing=self.doing), error_code=error_code
         )
@@ -72,7 +72,7 @@ class Call:
         )
 
     def held_back(self) -> SyncError:
-        """Return the consequence where the call was not made, as Moment answers no connection."""
+        """Return the error if the call was not made, as Moment answers no connection."""
         silent = msg("Moment isn't responding to any connection right now ({doing}).", doing=self.doing)
         return HeldBackError(silent, error_code=_UNAVAILABLE)
 
@@ -113,7 +113,7 @@ class Call:
         return RejectedError(gone, error_code="moment_gone")
 
     def not_included(self, includes: str) -> SyncError:
-        """Return the consequence where a record can be read, but not with this included."""
+        """Return the error if a record can be read, but not with this included."""
         return MisconfiguredError(
             msg("Moment doesn't include “{includes}” ({doing}).", includes=includes, doing=self.doing),
             error_code="moment_includes",
@@ -121,7 +121,7 @@ class Call:
         )
 
     def no_such_company(self) -> SyncError:
-        """Return the consequence where even a list is not found."""
+        """Return the error if even a list is not found."""
         return MisconfiguredError(
             msg("Company {company} doesn't exist in Moment.", company=self.company),
             error_code="moment_company",
@@ -130,7 +130,7 @@ class Call:
 
 
 def _message_of(body: bytes) -> str:
-    """Return what Moment says of a refusal. How it says it is not documented, hence every text in the JSON."""
+    """Return what Moment says about a refusal. The format is not documented, so every text in the JSON is used."""
     try:
         answer = parse(body)
     except ValueError:

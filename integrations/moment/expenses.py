@@ -25,7 +25,7 @@ _REMEDY = msg("Correct the expense in Moment.")
 
 
 class ExpenseGateway:
-    """The expenses on one company's projects; fulfils :class:`sync.ports.ProjectExpenses`."""
+    """The expenses on one company's projects; implements :class:`sync.ports.ProjectExpenses`."""
 
     def __init__(self, settings: ConnectionSettings, *, site: MomentSite) -> None:
         self._site = site
@@ -33,11 +33,11 @@ class ExpenseGateway:
         self._client = MomentClient(site, company=settings.moment_company, api_key=settings.moment_api_key)
 
     def project_numbered(self, number: int) -> str | None:
-        """Find a project by its number; one that moves to another project is found there five minutes later."""
+        """Find a project by its number; if another project gets the number, that is seen within five minutes."""
         return self._site.project_ids.get((self._access, number), read=partial(self._project_numbered, number))
 
     def _project_numbered(self, number: int) -> str | None:
-        """Find a project by its number as it is, and as Moment's addresses have it, with zeros before it."""
+        """Find a project by its number as given, and with leading zeros, as Moment may store it."""
         for text in (str(number), f"{number:07}"):
             for row in self._client.pages("projects", {"projectNumber": text}):
                 if str(row.get("projectNumber") or "").lstrip("0") == str(number):
@@ -45,7 +45,7 @@ class ExpenseGateway:
         return None
 
     def activity(self, project_id: str, name: str) -> str:
-        """Find a project's activity, or make it; of several with this name the first that is open."""
+        """Find a project's activity or create it; of several with this name, the first open one."""
         named = [
             values
             for values in self._client.matching(ACTIVITIES, "projectId", project_id)
@@ -68,9 +68,9 @@ class ExpenseGateway:
         return self._make_activity(project_id, name)
 
     def has_activity(self, name: str) -> bool:
-        """Return whether some project has an open activity of this name.
+        """Return whether some project has an open activity with this name.
 
-        One written with other capitals may not pass Moment's filter, so some of all activities are looked at too.
+        Moment's filter may be case-sensitive, so some of all activities are looked at too.
         """
         exact = self._client.pages(ACTIVITIES, {"name": name})
         some = islice(self._client.pages(ACTIVITIES), MAX_PROJECTS_READ)
@@ -83,7 +83,7 @@ class ExpenseGateway:
         return self._client.find(EXPENSES, "externalId", external_id)
 
     def expenses_from(self, first: date) -> Iterator[ExistingExpense]:
-        """Read the list of expenses; those that carry no external id are not ours."""
+        """Read the list of expenses; those without an external id are not ours."""
         since = {"lastModifiedDateFrom": f"{first - MAX_DAYS_AHEAD:%Y-%m-%d}"}
         return existing(self._client.pages(EXPENSES, since))
 
@@ -91,9 +91,9 @@ class ExpenseGateway:
         return self._client.create(EXPENSES, _values(draft))
 
     def update_expense(self, expense_id: str, draft: ExpenseDraft, *, activity: str) -> bool:
-        """Send what the ledger decides and differs, so that an invoiced expense is not refused for what agrees.
+        """Send only what the ledger decides and differs, so that an unchanged invoiced expense is not refused.
 
-        An expense that moves to another project needs an activity of that one.
+        An expense that moves to another project needs an activity of that project.
         """
         there = self._client.record(EXPENSES, expense_id)
         if there is None:
@@ -115,7 +115,7 @@ class ExpenseGateway:
         return None if files is None else [str(file.get("name") or "") for file in files]
 
     def attach(self, expense_id: str, *, name: str, media_type: str, content: BinaryIO) -> None:
-        """Upload a file; a name that no header can hold is made plain (see :class:`Upload`)."""
+        """Upload a file; characters that no header can hold are replaced (see :class:`Upload`)."""
         with self._explaining_if_invoiced(expense_id):
             file = Upload(content, name=name, media_type=media_type)
             self._client.upload(f"{_path(expense_id)}/attachments", file)
@@ -140,7 +140,7 @@ class ExpenseGateway:
 
     @contextmanager
     def _explaining_if_invoiced(self, expense_id: str) -> Iterator[None]:
-        """Look whether Moment refuses to touch an expense because it is invoiced (assumption M10)."""
+        """Check whether Moment refuses to change an expense because it is invoiced (assumption M10)."""
         try:
             yield
         except RejectedError as refusal:
@@ -155,9 +155,9 @@ class ExpenseGateway:
 
 
 def existing(rows: Iterable[Mapping[str, object]]) -> Iterator[ExistingExpense]:
-    """Read the expenses of a list that carry an external id, each once (assumption M18).
+    """Yield the expenses of a list with an external id, each once (assumption M18).
 
-    A list that changes while its pages are read may tell a record twice.
+    A list that changes while its pages are read may return a record twice.
     """
     seen = set()
     for values in rows:
@@ -177,7 +177,7 @@ def _values(draft: ExpenseDraft) -> dict[str, object]:
 
 
 def _ledger_values(draft: ExpenseDraft) -> dict[str, object]:
-    """Return what the ledger decides of an expense, for as long as it is there."""
+    """Return the values that the ledger decides, as long as the expense exists."""
     return {
         "projectId": _reference(draft.project_id),
         "description": draft.description,
@@ -190,7 +190,7 @@ def _ledger_values(draft: ExpenseDraft) -> dict[str, object]:
 
 
 def _agrees(there: object, wanted: object) -> bool:
-    """Compare a value of Moment's, where a text that is empty may be left out."""
+    """Compare a value with Moment's, where an empty text may be left out."""
     if isinstance(wanted, Decimal):
         return isinstance(there, int | Decimal) and there == wanted
     return str(there or "") == str(wanted or "")
@@ -219,7 +219,7 @@ def _path(expense_id: str) -> str:
 
 
 def _reference(record_id: str) -> int | str:
-    """Name another record as Moment itself does, whose ids are numbers."""
+    """Reference another record as Moment does, with a number as its id."""
     return int(record_id) if record_id.isdecimal() else record_id
 
 

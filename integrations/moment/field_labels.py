@@ -1,4 +1,4 @@
-"""Moment's own words in tables (assumption M7), and the names that a reader is told."""
+"""Moment's values in tables (assumption M7), and the field names that people see."""
 
 from collections.abc import Mapping
 from typing import Literal
@@ -7,7 +7,7 @@ from i18n.messages import Message, msg
 from models.enums import EntityType
 from sync.records import ExportStatus
 
-# The record that needs the others stands first.
+# The record that depends on the others comes first.
 RESOURCES: Mapping[EntityType, str] = {
     EntityType.INVOICE: "invoices",
     EntityType.PROJECT: "projects",
@@ -17,7 +17,7 @@ RESOURCES: Mapping[EntityType, str] = {
 EXPENSES = "projectExpenses"
 ACTIVITIES = "projectExtensions"
 
-FINALIZED = "finalized"  # an invoice in any other state may still change, hence is none yet
+FINALIZED = "finalized"  # in any other state, an invoice may still change
 PERSON = "person"  # a customer of any other type is a company
 
 # An address of any other type is the postal one.
@@ -30,7 +30,7 @@ ADDRESSES: Mapping[str, Literal["post", "visit", "delivery", "invoice"]] = {
 CLOSED = "closed"  # an activity takes expenses unless it is closed
 ACCEPTED = "accepted"  # an expense must be accepted before it can be invoiced
 
-# A word that is missing or unknown here decides nothing by itself: see Fields.word.
+# A value that is missing or unknown here decides nothing by itself: see Fields.enum_value.
 CREDIT_NOTE: Mapping[str, bool] = {"invoice": False, "creditNote": True}
 EXPORT_STATUSES: Mapping[str, ExportStatus] = {
     "toTransfer": ExportStatus.TO_TRANSFER,

@@ -1,4 +1,4 @@
-"""What every record of Moment is read through: a value that does not fit is refused by record and field."""
+"""The reader of all records of Moment; an invalid value is rejected by record and field."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -25,7 +25,7 @@ _MAX_SHOWN_LENGTH = 80
 
 
 def record_id(value: object) -> str:
-    """Return an id as text, empty for what cannot be one; the text is safe in a path."""
+    """Return an id as text that is safe in a path, empty for an invalid one."""
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value) if 0 < value < _MAX_ID else ""
     return value if isinstance(value, str) and _ID.fullmatch(value) else ""
@@ -33,10 +33,10 @@ def record_id(value: object) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Fields:
-    """The fields of one record. Reading one raises RejectedError where its value is not what it should be.
+    """The fields of one record. Reading one raises RejectedError if its value is invalid.
 
-    ``remedy`` is what the reader of that can do about it. ``record`` is Moment's id of the record, and ``part``
-    where in it these fields are, such as "invoice line 2"; None for the record itself.
+    ``remedy`` is what a person can do about that. ``record`` is Moment's id of the record, and ``part`` the part
+    of it that has these fields, such as "invoice line 2"; None for the record itself.
     """
 
     values: Mapping[str, object]
@@ -62,7 +62,7 @@ class Fields:
         return value
 
     def told(self, read: Callable[[str], T], name: str) -> T:
-        """Read a field that must be there, though it may be empty: one that is left out says nothing (M22)."""
+        """Read a field that must be present but may be empty: its absence says nothing (M22)."""
         if name not in self.values:
             raise self.missing(name)
         return read(name)
@@ -71,7 +71,7 @@ class Fields:
         return self.refused(msg("The {field} is missing", field=FIELD_LABELS[name]))
 
     def text(self, name: str) -> str:
-        """Read a text as one clean line, or a number as text; empty where there is none."""
+        """Read a text as one clean line, or a number as text; empty if there is none."""
         match self.values.get(name):
             case None:
                 return ""
@@ -82,7 +82,7 @@ class Fields:
         raise self._wrong(name, msg("a text"))
 
     def key(self, name: str) -> str:
-        """Read the id of another record; empty where there is none."""
+        """Read the id of another record; empty if there is none."""
         if self.values.get(name) is None:
             return ""
         key = record_id(self.values[name])
@@ -91,7 +91,7 @@ class Fields:
         return key
 
     def whole(self, name: str) -> int | None:
-        """Read a whole number above zero, which may come as text."""
+        """Read a whole number above zero, which may be text."""
         text = self.text(name)
         if not text:
             return None
@@ -123,20 +123,20 @@ class Fields:
         if not text:
             return None
         try:
-            # Python also reads other ISO forms, such as week dates, which Moment never writes.
+            # Python also accepts other ISO forms, such as week dates, which Moment never writes.
             return date.fromisoformat(text if _DAY.fullmatch(text) else "")
         except ValueError:
             raise self._wrong(name, msg("a date in the format year-month-day")) from None
 
     def enum_value(self, name: str, table: Mapping[str, T], *, missing: T) -> T:
-        """Read one of Moment's words. One that is not in the table is for a person to judge, never guessed."""
+        """Read one of Moment's enum values. An unknown one is left to a person, never guessed."""
         word = self.text(name)
         if word and word not in table:
             raise self._wrong(name, msg("one of {words}", words=", ".join(table)))
         return table.get(word, missing)
 
     def lines(self, name: str) -> list[Self]:
-        """Read a list that must be told, though it may be empty: one that is left out is not one without lines."""
+        """Read a list that must be present but may be empty: an absent list is not an empty one."""
         rows = self.told(self.values.get, name) or []
         if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
             raise self._wrong(name, msg("a list"))

@@ -1,4 +1,4 @@
-"""Moment behind our words: what the flows see of it, for one connection."""
+"""The gateway to Moment: what the flows use of it, for one connection."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
@@ -34,16 +34,16 @@ _MAX_NUMBER_LENGTH = 70
 
 @dataclass(frozen=True, slots=True)
 class _ReadAhead:
-    """A record that is read ahead, and what is said for it meanwhile."""
+    """A record that is read ahead, with the calls recorded meanwhile."""
 
     values: Future[Mapping[str, object] | None]
     calls: Sequence[RemoteCall]
 
 
 class MomentGateway(ExpenseGateway):
-    """One company of Moment; fulfils :class:`sync.ports.InspectableMoment`, which says what each call does.
+    """One company in Moment; implements :class:`sync.ports.InspectableMoment`, which describes each call.
 
-    Cheap to make: what is worth keeping is kept by the site.
+    It is cheap to make: the site keeps what is worth keeping.
     """
 
     def __init__(self, settings: ConnectionSettings, *, site: MomentSite) -> None:
@@ -53,7 +53,7 @@ class MomentGateway(ExpenseGateway):
 
     @contextmanager
     def reading_ahead(self, entity_type: EntityType, record_ids: Sequence[str]) -> Iterator[None]:
-        """Read records on the site's readers, as far as there are free ones."""
+        """Read records with the site's reader threads, as far as some are free."""
         self._ahead = {
             (entity_type, record_id): self._read_ahead(entity_type, record_id) for record_id in record_ids
         }
@@ -75,7 +75,7 @@ class MomentGateway(ExpenseGateway):
         return self._read(EntityType.INVOICE, record_id, translate)
 
     def invoices_of(self, first: date, last: date) -> Iterator[Invoice]:
-        """Read the list of invoices page by page, and choose by date on our side."""
+        """Read the list of invoices page by page, and filter by date here."""
         since = {"lastModifiedDateFrom": f"{first - MAX_DAYS_AHEAD:%Y-%m-%d}"}
         rows = invoices.dated(self._client.pages(RESOURCES[EntityType.INVOICE], since), first=first, last=last)
         for values in rows:
@@ -120,7 +120,7 @@ class MomentGateway(ExpenseGateway):
         return invoices.number_of(values) if values else None
 
     def _account(self, account_id: str) -> Fields | None:
-        """Find an account by its id; the list is read anew for one that is not in it."""
+        """Return an account by its id; for an unknown id, the list is read again."""
         chart = self._site.charts.get(
             self._access,
             read=lambda: invoices.chart(self._client.pages("financialAccounts")),
@@ -129,7 +129,7 @@ class MomentGateway(ExpenseGateway):
         return chart.get(account_id) if chart else None
 
     def _changed(self, entity_type: EntityType, since: datetime) -> Iterator[Mapping[str, object]]:
-        # Moment's filter is asked for a whole day (assumption M5), which it may even ignore.
+        # Moment's filter has the resolution of a day (assumption M5), and Moment may even ignore it.
         for values in self._client.pages(
             RESOURCES[entity_type], {"lastModifiedDateFrom": f"{since.astimezone(UTC):%Y-%m-%d}"}
         ):
@@ -148,7 +148,7 @@ class MomentGateway(ExpenseGateway):
             return translate(values)
 
     def _values(self, entity_type: EntityType, record_id: str) -> Mapping[str, object] | None:
-        """Take what was read ahead, once; read here what was not, or whose turn comes before a reader was free."""
+        """Take a record that was read ahead, once; read it now if it was not or no reader was free yet."""
         reading = self._ahead.pop((entity_type, record_id), None)
         if reading is None or reading.values.cancel():
             return self._record(entity_type, record_id)
@@ -162,7 +162,7 @@ class MomentGateway(ExpenseGateway):
         return self._client.record(RESOURCES[entity_type], record_id, includes=includes)
 
     def _read_ahead(self, entity_type: EntityType, record_id: str) -> _ReadAhead:
-        """Have a reader read a record, with what this thread's log and traces say of the work."""
+        """Have a reader thread read a record, with this thread's log and trace context."""
 
         def read() -> Mapping[str, object] | None:
             with recording_calls() as heard:
@@ -176,13 +176,13 @@ class MomentGateway(ExpenseGateway):
 
 
 def _may_have_changed(values: Mapping[str, object], since: datetime) -> bool:
-    """Compare in whole seconds, as Moment may round; what tells no instant may well have changed."""
+    """Compare in whole seconds, as Moment may round; a record without an instant may have changed."""
     changed = _instant(values)
     return changed is None or changed >= since.replace(microsecond=0)
 
 
 def _instant(values: Mapping[str, object]) -> datetime | None:
-    """Return when a record was modified last; None where it says no more than a day, or no zone."""
+    """Return when a record was last modified; None if only a day or no zone is given."""
     try:
         changed = datetime.fromisoformat(str(values.get("lastModifiedDate")))
     except ValueError:

@@ -1,4 +1,4 @@
-"""Invoices and credit notes of Moment in our words (assumptions M1, M7, M8, M22), with the accounts of lines."""
+"""Invoices and credit notes of Moment as our records (assumptions M1, M7, M8, M22), with the accounts of lines."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -19,10 +19,10 @@ Chart = Callable[[str], Fields | None]
 T = TypeVar("T")
 
 MAX_DAYS_AHEAD = timedelta(days=366)
-"""How long before its date an invoice may have been touched last: none is written more than a year ahead."""
+"""How long before its date an invoice may last have been changed: none is written more than a year ahead."""
 
 MAX_DIGITS = 18
-"""Digits before the decimal point of an amount that is believed."""
+"""Maximum digits of an amount before the decimal point."""
 
 _REMEDY = msg(
     "A finalized invoice can't be corrected in Moment. Credit it and create a new one, or post its voucher "
@@ -32,30 +32,31 @@ _ACCOUNT_REMEDY = msg("Correct the financial account in Moment, then retry.")
 
 
 def is_finalized(values: Mapping[str, object]) -> bool:
-    """Return whether an invoice is past changing, or may be so as its state is left out (M22).
+    """Return whether an invoice can no longer change, or may be so since its state is left out (M22).
 
-    One in a state that we do not know is not: it may still become so.
+    An unknown state counts as not finalized: the invoice may still become so.
     """
     return values.get("invoiceState", FINALIZED) == FINALIZED
 
 
 def number_of(values: Mapping[str, object]) -> int | None:
-    """Return an invoice's number, if it has one. Raises RejectedError for one that is no number."""
+    """Return an invoice's number, if it has one. Raises RejectedError for an invalid one."""
     return Fields(values, _REMEDY, record=values.get("id")).whole("invoiceNumber")
 
 
 def translate(values: Mapping[str, object], *, account: Chart, number: Callable[[str], int | None]) -> Invoice:
-    """Read an invoice as the API gives it.
+    """Read an invoice as the API returns it.
 
-    Only one that shall travel is read whole. A draft, or one that a person took out of the transfer, has no lines
-    here, and otherwise what could be read, so that nothing in it can be refused.
+    Only an invoice to be synced is read whole. For a draft, or one that a person excluded from the transfer, no
+    lines are read, and other fields as far as possible, so that nothing in it can be rejected.
 
-    ``account`` finds the record of a financial account by its Moment id, ``number`` the number of another invoice.
+    ``account`` returns the record of a financial account by its Moment id, ``number`` the number of another
+    invoice.
 
-    Raises RejectedError, with what could be read, where something is missing or of a wrong kind, an account is not
-    there, or the export status is a word that we do not know: posting such an invoice could post what somebody
-    wants kept out, leaving it out could lose it, so a person decides. For the same reason the state must be told,
-    even of a draft.
+    Raises RejectedError, with what could be read, if something is missing or invalid, an account does not exist,
+    or the export status is unknown. With an unknown status, posting could post what a person wants to keep out,
+    and skipping could lose an invoice, so a person decides. For the same reason the state must be present, even
+    for a draft.
     """
     fields = Fields(values, _REMEDY, record=values.get("id"))
     try:
@@ -76,9 +77,9 @@ def translate(values: Mapping[str, object], *, account: Chart, number: Callable[
 
 
 def dated(rows: Iterable[Mapping[str, object]], *, first: date, last: date) -> Iterator[Mapping[str, object]]:
-    """Choose from a list the finalized invoices dated in these days, each once; one without a readable date too.
+    """Yield from a list the finalized invoices dated in these days or without a readable date, each once.
 
-    A list that changes while its pages are read may tell a record twice.
+    A list that changes while its pages are read may return a record twice.
     """
     seen = set()
     for values in rows:
@@ -90,9 +91,9 @@ def dated(rows: Iterable[Mapping[str, object]], *, first: date, last: date) -> I
 
 
 def translate_listed(values: Mapping[str, object], *, account: Chart) -> Invoice:
-    """Read a finalized invoice of a list whole, whatever its transfer; one that is refused is unreadable.
+    """Read a finalized invoice of a list whole, whatever its export status; a rejected one is unreadable.
 
-    Which invoice a credit note takes back is not told, as that would take a call for each.
+    The invoice that a credit note reverses is left out, as it would take a call for each.
     """
     fields = Fields(values, _REMEDY, record=values.get("id"))
     try:
@@ -104,7 +105,7 @@ def translate_listed(values: Mapping[str, object], *, account: Chart) -> Invoice
 
 
 def _readable(values: Mapping[str, object]) -> Invoice:
-    """Read of an invoice what can be read, and no lines; without a date it is of the first day there is."""
+    """Read of an invoice what can be read, without lines; an unreadable date becomes the first day there is."""
     return Invoice(
         id=record_id(values.get("id")),
         number=_known(Fields.whole, values, "invoiceNumber"),
@@ -137,7 +138,7 @@ def _whole(fields: Fields, account: Chart, number: Callable[[str], int | None]) 
         customer_id=fields.required(fields.key, "customerId"),
         project_id=fields.key("projectId"),
         credit_note=fields.enum_value("invoiceType", CREDIT_NOTE, missing=False),
-        kid=fields.text("kid").replace(" ", ""),  # people write it in groups; the bank knows it without
+        kid=fields.text("kid").replace(" ", ""),  # people write it in groups; banks do not
         currency=_currency(fields),
         rate=fields.number("currencyRate"),
         description=fields.text("description"),
@@ -147,13 +148,13 @@ def _whole(fields: Fields, account: Chart, number: Callable[[str], int | None]) 
 
 
 def _export_status(fields: Fields, *, finalized: bool) -> ExportStatus:
-    """Read the export status; where it is told as empty, nobody has transferred the invoice or kept it out."""
+    """Read the export status; if it is empty, the invoice was neither transferred nor excluded."""
     read = partial(fields.enum_value, table=EXPORT_STATUSES, missing=ExportStatus.TO_TRANSFER)
     return fields.told(read, "exportState") if finalized else read("exportState")
 
 
 def _currency(fields: Fields) -> str:
-    """Read the currency; one that is told as empty is kroner, unless there is a rate for it."""
+    """Read the currency; if it is empty, it is kroner, unless there is a rate."""
     code = fields.told(fields.text, "currencyCode").upper()
     if not code and fields.number("currencyRate") not in {None, 0, 1}:
         raise fields.missing("currencyCode")
@@ -164,7 +165,7 @@ def _lines(fields: Fields, account: Chart) -> Iterator[InvoiceLine]:
     for row in fields.lines("invoiceLines"):
         amount = row.required(row.money, "amountInclVat")
         if not amount:
-            continue  # a line of text moves no money and names no account
+            continue  # a text line has no amount and no account
         account_id = row.required(row.key, "financialAccountId")
         booked_on = account(account_id)
         if booked_on is None:
@@ -181,7 +182,7 @@ def _lines(fields: Fields, account: Chart) -> Iterator[InvoiceLine]:
 
 
 def _net(value: object) -> Decimal | None:
-    """Read what a line comes to without VAT, where Moment tells it to the øre; no invoice is refused for it."""
+    """Read a line's amount without VAT, if Moment returns it to the øre; no invoice is rejected because of it."""
     if not isinstance(value, int | Decimal) or isinstance(value, bool):
         return None
     net = Decimal(value)
@@ -189,15 +190,15 @@ def _net(value: object) -> Decimal | None:
 
 
 def chart(rows: Iterable[Mapping[str, object]]) -> dict[str, Fields]:
-    """Return the financial accounts by their ids, as two may share a number."""
+    """Return the financial accounts by id, as two may share a number."""
     return {record_id(values.get("id")): _account(values) for values in rows}
 
 
 def account_codes(rows: Iterable[Mapping[str, object]]) -> dict[int, str]:
-    """Return the numbers of accounts with their VAT codes, empty text where they have none (assumption M13).
+    """Return the numbers of accounts with their VAT codes, empty if they have none (assumption M13).
 
-    One without a number is left out, as no invoice can be booked on it. Raises RejectedError for a value that
-    does not fit.
+    Accounts without a number are left out, as no invoice can be booked on them. Raises RejectedError for an
+    invalid value.
     """
     found = map(_account, rows)
     return {number: each.text("externalTaxCode") for each in found if (number := each.whole("accountNumber"))}

@@ -1,10 +1,10 @@
-"""A list of Moment, read page by page until it is whole (assumption M19).
+"""A reader for Moment's lists, page by page until they are complete (assumption M19).
 
-Moment ignores ``noLimit``, and tells 25 rows where nothing is asked for. So a list is read by pages, and one that
-ends with fewer rows than it says to have is an error, never a shorter truth.
+Moment ignores ``noLimit`` and returns 25 rows by default. So lists are read in pages, and a list that ends with
+fewer rows than it claims is an error, not a shorter list.
 
-Rows come and go between two pages. Each page but the first therefore begins with a row that was told already: what
-stands behind that row stands on this page, so that nothing can have moved past it (decision 55).
+Rows appear and disappear between two pages. So each page but the first begins with a row that was already read: as
+that row is still there, the rows after it are on this page, and none has moved past it (decision 55).
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,25 +17,25 @@ from sync.errors import AnswerTooLargeError
 
 Values = Mapping[str, object]
 Fetch = Callable[[Mapping[str, str]], Values]
-"""Asks for the page that these parameters name."""
+"""Fetches the page that these parameters name."""
 
 MAX_ROWS = 200_000
-"""Rows of a list that are read, and that it may claim to have."""
+"""Maximum rows of a list, read or claimed."""
 PAGE_SIZES = (500, 100, 50, 25, 5, 1)
-"""What is asked for first, and in its place where a page is too large."""
+"""The page size asked for first, and smaller ones for pages that are too large."""
 _MAX_IDLE_PAGES = 10
-"""Pages in a row that may bring nothing new."""
+"""Maximum pages in a row without a new record."""
 _MAX_RESTARTS = 3
-"""How often a list is read from its beginning again."""
+"""How often a list is read again from its beginning."""
 _MAX_GAPS = 50
-"""How often a page may begin with a row that was not told, so that one before it is read again."""
+"""How often a page may begin with a row that was not read before, so that the page before is read again."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Page:
-    """Some rows of a list, of how many pages it is, and of how many records (0 where Moment does not say).
+    """Some rows of a list, with the number of its pages and of its records (0 if Moment does not say).
 
-    ``place`` counts from 0, and ``size`` is how many rows a full page has.
+    ``place`` is its index from 0, and ``size`` the rows of a full page.
     """
 
     rows: Sequence[Values]
@@ -47,28 +47,28 @@ class _Page:
 
     @property
     def begins(self) -> int:
-        """Where in the list it begins."""
+        """The index of its first row in the list."""
         return self.place * self.size
 
     @property
     def ends(self) -> int:
-        """Where in the list the next row would be."""
+        """The index after its last row in the list."""
         return self.begins + len(self.rows)
 
     @property
     def is_last(self) -> bool:
-        """Whether no page comes after it."""
+        """Whether it is the last page."""
         return self.place + 1 >= self.total_pages
 
 
 class ListReader:
     """Reads one list.
 
-    Pages are asked for from 0, and counted on from the number that the first one bears, 0 or 1. Where the second
-    is the first once more, Moment counts from 1 what it is asked for, and all others are asked for by one more.
+    Pages are requested from 0, and counted from the number in the first response, 0 or 1. If the second page
+    equals the first, Moment counts requested pages from 1, and all further requests are raised by one.
 
-    ``fetch`` asks for a page. ``paged`` says that each answer tells which page it is; else one that does not is
-    the whole list.
+    ``fetch`` requests a page. ``paged`` says that each response has its page number; otherwise, one without is the
+    whole list.
     """
 
     def __init__(self, call: Call, fetch: Fetch, *, paged: bool = True) -> None:
@@ -79,11 +79,11 @@ class ListReader:
         self._passed = set[str]()
 
     def rows(self) -> Iterator[Values]:
-        """Read the rows, each record once, in the order of their ids but for what is found late.
+        """Yield the rows, each record once, in the order of ids except for those found late.
 
-        A record that is there all the while is told; one that is made or deleted meanwhile may be. Where a page
-        is too large, smaller ones are asked for from there on. Where the list ends too soon, it is read once more.
-        One that is longer than any, goes on without anything new, or does not become whole, is given up.
+        Records that exist throughout are returned; those created or deleted meanwhile may be. If a page is too
+        large, smaller ones are requested from there on. If the list ends too soon, it is read again. It is given
+        up if it is too long, goes on without new records, or does not become complete.
         """
         reach, limit, elements, told = 0, PAGE_SIZES[0], 0, 0
         restarts = gaps = idle = 0
@@ -95,7 +95,7 @@ class ListReader:
                 smaller = next((each for each in PAGE_SIZES if each < limit), None)
                 if smaller is None:
                     raise
-                # The second page shows how they are counted (see the class), so that it is not skipped.
+                # The second page shows how pages are counted (see the class), so it is not skipped.
                 reach, limit = (reach if self._is_counted else 0), smaller
                 continue
             limit = page.size if page.size < size else limit  # Moment may give no more at a time
@@ -112,7 +112,7 @@ class ListReader:
             yield from fresh
             told += len(fresh)
             if not page.is_last:
-                # What is read once more is nothing new.
+                # Rows of a repeated reading are not new.
                 idle = 0 if fresh or (restarts and page.ends > reach) else idle + 1
                 self._check_length(page, idle)
                 reach = page.ends
@@ -125,16 +125,16 @@ class ListReader:
                 reach, restarts = 0, restarts + 1
 
     def _has_gap(self, page: _Page, reach: int, *, lost: int) -> bool:
-        """Return whether records may stand between what was told and this page.
+        """Return whether records may be missing between those already read and this page.
 
-        Pages too small to begin before ``reach`` show that by nothing but a list that is shorter than before.
+        Pages too small to begin before ``reach`` show that only by a list that has become shorter.
         """
         if page.place == 0:
             return False
         if page.begins >= reach:
             return lost > 0
         first = id_of(page.rows[0].get("id")) if page.rows else None
-        return first != "" and first not in self._passed  # without an id nobody can tell
+        return first != "" and first not in self._passed  # a row without an id proves nothing
 
     def _page(self, place: int, size: int) -> _Page:
         page = self._read(place, size)
@@ -174,7 +174,7 @@ class ListReader:
         return rows
 
     def _is_new(self, row: Values) -> bool:
-        """Note a record, and return whether it was not told yet, as far as it has an id."""
+        """Note a record, and return whether it was not returned yet; one without an id counts as new."""
         record_id = id_of(row.get("id"))
         known = bool(record_id) and record_id in self._seen
         self._seen.add(record_id)
@@ -198,10 +198,10 @@ class ListReader:
 
 
 def _next_page(reach: int, limit: int) -> tuple[int, int]:
-    """Return place and size of the page that goes on from row ``reach``, and begins with a row before that.
+    """Return index and size of the page that continues from row ``reach`` and begins with a row before that.
 
-    Of all sizes up to ``limit``, it is the one by which most rows are new. Where there is none, as for pages of
-    one row, the page begins at ``reach``.
+    Of all sizes up to ``limit``, it is the one with the most new rows. If there is none, as for pages of one row,
+    the page begins at ``reach``.
     """
     if reach == 0:
         return 0, limit

@@ -1,4 +1,4 @@
-"""A project of Moment in our words (assumption M3)."""
+"""Projects of Moment as our records (assumption M3)."""
 
 from collections.abc import Mapping
 
@@ -10,7 +10,7 @@ _REMEDY = msg("Correct the project in Moment. It then syncs automatically.")
 
 
 def translate(values: Mapping[str, object]) -> Project:
-    """Read a project. Raises RejectedError where the name is missing or a value does not fit."""
+    """Read a project. Raises RejectedError if the name is missing or a value is invalid."""
     fields = Fields(values, _REMEDY, record=values.get("id"))
     return Project(
         id=fields.required(fields.key, "id"),

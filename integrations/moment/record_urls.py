@@ -1,4 +1,4 @@
-"""Where a person opens a record in Moment."""
+"""URLs of records in Moment."""
 
 from urllib.parse import quote
 
@@ -9,7 +9,7 @@ from models.enums import EntityType, Record
 def record_url(template: str, company: str, record: Record) -> str:
     """Fill in the setting ``moment_record_url`` (assumption M12); an expense goes by its own id in Moment.
 
-    Where nothing is known it is empty.
+    Without an id it is empty.
     """
     pages = {**RESOURCES, EntityType.EXPENSE: EXPENSES}
     return template.format(

@@ -1,7 +1,7 @@
-"""What a notification of Moment tells: where to look, never what is there.
+"""Webhooks of Moment, of which only the record that they name is believed.
 
-The body is thin (the one documented is sent when an invoice is finalized; those for customers and projects are
-assumption M6) and anyone may have sent it. So the key that names the record and its id are all that is read.
+The body is thin (the documented one is sent when an invoice is finalized; those for customers and projects are
+assumption M6), and anyone may have sent it. So only the key that names the record and its id are read.
 """
 
 import json
@@ -12,7 +12,7 @@ from models.enums import Record
 
 
 def read(body: bytes) -> Record | None:
-    """Return which record a notification is about, None where it names none. Raises ValueError for no JSON."""
+    """Return the record that a webhook names, None if it names none. Raises ValueError for invalid JSON."""
     try:
         notification = json.loads(body)
     except RecursionError as error:

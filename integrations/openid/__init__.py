@@ -1,1 +1,1 @@
-"""The OpenID provider of an organization, by which its people may sign in."""
+"""Sign-in with an organization's OpenID provider."""

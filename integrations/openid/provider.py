@@ -1,6 +1,6 @@
-"""Signing in by an organization's own OpenID provider: the code flow with PKCE, and an ID token that is checked.
+"""Sign-in with OpenID Connect: the code flow with PKCE, and a verified ID token.
 
-Nothing of what the provider gives is kept but who it is: no access token, no refresh token.
+Only the person's identity is kept: no access token, no refresh token.
 """
 
 import secrets
@@ -26,10 +26,10 @@ from models.users.sign_in import Identity, SignInRefusedError
 from sync.errors import UnavailableError
 
 ALGORITHMS = ("RS256", "PS256", "ES256", "EdDSA")
-"""Signatures that only the provider can make; a shared secret or none at all proves nothing."""
+"""Signatures that only the provider can make; a shared secret, or no signature, proves nothing."""
 
-LEEWAY_SECONDS = 60  # by which two clocks may differ
-CACHE_SECONDS = 600  # it is remembered where the provider's parts are; its keys are asked for each time
+LEEWAY_SECONDS = 60  # tolerated difference of two clocks
+CACHE_SECONDS = 600  # for the provider's metadata; its keys are fetched each time
 
 VERIFIED_CLAIMS = ("email_verified", "xms_edov")
 """The claims by which a provider vouches for an address: the standard's, and Microsoft's."""
@@ -41,12 +41,11 @@ LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
 class OpenIdConnectProvider:
-    """An OpenID provider, found by its issuer; fulfils :class:`~models.users.sign_in.OpenIdProvider`.
+    """An OpenID provider, found by its issuer; implements :class:`~models.users.sign_in.OpenIdProvider`.
 
-    ``issuer`` is its address as it writes it itself, ``client`` what it calls this installation and the secret
-    that it gave it, and ``callback_url`` where it sends people back to. ``timeout`` are seconds for reaching it
-    and for a call as a whole. Raises ValueError where the issuer's address is not an https one, or what it gave us
-    is missing.
+    ``issuer`` is its URL as it writes it itself, ``client`` our client id and secret, and ``callback_url`` where
+    it sends people back to. ``timeout`` is in seconds, for connecting and for a call as a whole. Raises ValueError
+    if the issuer is no https URL, or client id or secret is missing.
     """
 
     def __init__(
@@ -96,7 +95,7 @@ class OpenIdConnectProvider:
             claims = self._proven(token["id_token"], nonce=kept["nonce"], keys=self._get(where["jwks_uri"]))
             if "email" not in claims and "userinfo_endpoint" in where:
                 told = session.get(where["userinfo_endpoint"]).json()
-                claims |= told if told.get("sub") == claims["sub"] else {}  # of somebody else it says nothing
+                claims |= told if told.get("sub") == claims["sub"] else {}  # ignored if about another person
         verified = any(claims.get(name) in TRUE_VALUES for name in VERIFIED_CLAIMS)
         email, proved_at = str(claims.get("email", "")) if verified else "", claims.get("auth_time")
         return Identity(
@@ -129,7 +128,7 @@ class OpenIdConnectProvider:
 
     @cachedmethod(attrgetter("_known"), lock=attrgetter("_lock"))
     def _description(self) -> Mapping[str, Any]:
-        """Ask where the provider's parts are, as its issuer's own page tells."""
+        """Fetch the provider's metadata from its issuer."""
         told = self._get(f"{self._issuer.rstrip('/')}/.well-known/openid-configuration")
         if told["issuer"] != self._issuer:
             raise ValueError("The provider calls itself otherwise.")
@@ -143,8 +142,8 @@ class OpenIdConnectProvider:
         told: dict[str, Any] = answer.json()
         return told
 
-    def _proven(self, id_token: str, *, nonce: str, keys: Any) -> dict[str, Any]:  # noqa: ANN401 - as JSON has it
-        """Return what an ID token claims, once it is proven: by the provider, for us, now, for this sign-in."""
+    def _proven(self, id_token: str, *, nonce: str, keys: Any) -> dict[str, Any]:  # noqa: ANN401 - a JSON value
+        """Return the claims of an ID token, verified: from the provider, for us, valid now, for this sign-in."""
         claims = jwt.decode(id_token, KeySet.import_key_set(keys), algorithms=ALGORITHMS).claims
         jwt.JWTClaimsRegistry(
             now=int(self._clock().timestamp()),

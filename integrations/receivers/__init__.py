@@ -1,1 +1,1 @@
-"""Sending events to the programs of others."""
+"""Sending events to event receivers."""

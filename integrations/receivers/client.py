@@ -14,10 +14,10 @@ from models.receivers.deliveries import Attempt
 from models.receivers.states import DeliveryProblem
 
 CONNECT_SECONDS, ANSWER_SECONDS = 5.0, 15.0
-"""How long connecting may take, and all of an attempt; the specification has 15 to 30 seconds."""
+"""Time-outs for connecting and for a whole attempt; the specification has 15 to 30 seconds."""
 
 MAX_ANSWER_BYTES = 1024
-"""What is read of an answer; for the rest nobody waits."""
+"""The bytes that are read of a response; the rest is dropped."""
 
 PROBLEMS: Mapping[type[Exception], DeliveryProblem] = {
     PrivateAddressError: DeliveryProblem.PRIVATE_ADDRESS,
@@ -30,7 +30,7 @@ PROBLEMS: Mapping[type[Exception], DeliveryProblem] = {
     OSError: DeliveryProblem.UNREADABLE,
     ValueError: DeliveryProblem.UNREADABLE,
 }
-"""What an error is, the first that it is one of."""
+"""The problem of an error: the first class that matches."""
 
 
 class ReceiverClient:
@@ -39,8 +39,8 @@ class ReceiverClient:
     Args:
         private_networks: whether receivers may have addresses that are not public.
         connections: how many connections are kept for each host.
-        on_call: is told of each call.
-        answer_seconds: how long an attempt may take.
+        on_call: called after each call.
+        answer_seconds: the time-out of an attempt.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class ReceiverClient:
         )
 
     def send(self, url: str, body: str, headers: Mapping[str, str]) -> Attempt:
-        """Send a message once; a redirect is an answer like any other, and not followed."""
+        """Send a message once; a redirect is not followed and counts as any other response."""
         content = {"Content-Type": "application/json", **headers}
         try:
             response = self._session.post(

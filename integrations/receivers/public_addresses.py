@@ -1,7 +1,7 @@
-"""Connections to public addresses only: a receiver's name must not lead into the network that we run in.
+"""Connections to public addresses only: a receiver's name must not lead into our own network.
 
-The name is resolved once. If any of its addresses is not public, nothing is connected to; otherwise the connection
-is made to an address that was checked, so that another answer of the DNS in between makes no difference.
+The name is resolved once. If any of its addresses is not public, no connection is made. Otherwise the connection
+is made to a checked address, so that a different DNS response in between makes no difference.
 """
 
 import socket
@@ -19,7 +19,7 @@ from urllib3.util import parse_url
 from integrations.transport import BoundedAdapter
 
 NAT64 = IPv6Network("64:ff9b::/96")
-"""Addresses that a gateway turns into the IPv4 address in their last 32 bits (RFC 6052)."""
+"""Prefixes whose addresses a gateway translates to the IPv4 address in the last 32 bits (RFC 6052)."""
 
 MAX_ADDRESSES = 4
 """Addresses of a name that are tried."""
@@ -30,10 +30,10 @@ class PrivateAddressError(Exception):
 
 
 def is_public(address: str) -> bool:
-    """Return whether an address, as getaddrinfo writes it, is one of the internet, and of one machine there."""
+    """Return whether an address, as getaddrinfo writes it, is a public unicast address."""
     ip: IPv4Address | IPv6Address = ip_address(address)
     if isinstance(ip, IPv6Address):
-        if ip.is_site_local:  # once what fc00::/7 is now
+        if ip.is_site_local:  # the predecessor of fc00::/7
             return False
         embedded = ip.ipv4_mapped or ip.sixtofour
         if ip in NAT64:
@@ -43,7 +43,7 @@ def is_public(address: str) -> bool:
 
 
 def public_addresses(host: str, port: int) -> list[str]:
-    """Resolve a name. Raises PrivateAddressError where any of its addresses is not public, and OSError."""
+    """Resolve a name. Raises PrivateAddressError if any of its addresses is not public, and OSError."""
     found = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)
     addresses = list(dict.fromkeys(str(address[0]) for *_, address in found))
     if not all(map(is_public, addresses)):
@@ -52,19 +52,19 @@ def public_addresses(host: str, port: int) -> list[str]:
 
 
 class PublicAdapter(BoundedAdapter):
-    """Sends requests to public addresses only. Through a proxy, the proxy's must be public too.
+    """Sends requests to public addresses only. A proxy must have a public address, too.
 
-    The proxy resolves a name by itself and may find another address, so that what is found here is refused only
-    where it is not public. A name that cannot be resolved here is left to the proxy.
+    The proxy resolves names itself and may find another address, so an address resolved here is refused only if it
+    is not public. A name that cannot be resolved here is left to the proxy.
     """
 
     def get_connection_with_tls_context(
         self,
         request: PreparedRequest,
-        verify: Any,  # noqa: ANN401 - as requests has it
+        verify: Any,  # noqa: ANN401 - requests' signature
         proxies: Mapping[str, str] | None = None,
-        cert: Any = None,  # noqa: ANN401 - as requests has it
-    ) -> Any:  # noqa: ANN401 - as requests has it
+        cert: Any = None,  # noqa: ANN401 - requests' signature
+    ) -> Any:  # noqa: ANN401 - requests' signature
         """Raises PrivateAddressError."""
         url = request.url or ""
         if select_proxy(url, proxies):
@@ -77,7 +77,7 @@ class PublicAdapter(BoundedAdapter):
 
 
 class _PublicConnection:
-    """Put before a class of connections: it connects to an address that it has checked."""
+    """A mixin for connection classes: it connects to an address that it has checked."""
 
     def _new_conn(self: Any) -> socket.socket:
         host = self.host
@@ -87,7 +87,7 @@ class _PublicConnection:
             raise NewConnectionError(self, f"{host} cannot be resolved: {error}") from error
         try:
             for place, address in enumerate(addresses, start=1):
-                self.host = address  # TLS asks for the name: it is put back before it begins
+                self.host = address  # TLS needs the name: it is restored before the handshake
                 try:
                     sock: socket.socket = super()._new_conn()  # type: ignore[misc]  # of the class it is put before
                 except (NewConnectionError, ConnectTimeoutError):
@@ -101,7 +101,7 @@ class _PublicConnection:
 
 
 @cache
-def _public(connection_class: type) -> Any:  # noqa: ANN401 - as urllib3 has it
+def _public(connection_class: type) -> Any:  # noqa: ANN401 - urllib3's type
     if issubclass(connection_class, _PublicConnection):
         return connection_class
     return type(connection_class.__name__, (_PublicConnection, connection_class), {})

@@ -1,1 +1,1 @@
-"""24SevenOffice over SOAP."""
+"""The 24SevenOffice SOAP API."""

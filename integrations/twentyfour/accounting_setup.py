@@ -1,6 +1,6 @@
-"""What one client's books look like: chart of accounts, fiscal years, the type of outgoing invoices.
+"""The accounting setup of one client: chart of accounts, fiscal years, and the type of outgoing invoices.
 
-They hardly ever change and requests are scarce, so all workers share what one of them has read.
+It rarely changes and requests are limited, so all workers share what one of them has read.
 """
 
 import calendar
@@ -32,19 +32,19 @@ SECONDS = {
     SetupPart.VOUCHER_TYPE: 7 * DAY,
     SetupPart.CURRENCIES: 7 * DAY,
 }
-"""How long a part is cached that no refusal casts doubt on. A year or type that has changed is refused."""
+"""How long a part is cached unless a refusal puts it in doubt. A changed year or type leads to a refusal."""
 
 RECALL_SECONDS = 5
-"""How long a process does not ask Redis again: a batch asks for each of its records, a poll for each line."""
+"""How long a process keeps its own copy: a batch needs it for each record, a poll for each line."""
 
 MAX_RATE = 100  # percent
 
-OUTGOING_INVOICE = "utgående faktura"  # part of the title of their type
+OUTGOING_INVOICE = "utgående faktura"  # part of the title of the voucher type
 
 
 @dataclass(frozen=True, slots=True)
 class VoucherType:
-    """A type of voucher: ``number`` is what vouchers name it by (assumption S10), ``series`` numbers them."""
+    """A type of voucher: ``number`` is its number in vouchers (assumption S10), ``series`` numbers them."""
 
     number: int
     series: int
@@ -83,7 +83,7 @@ class AccountingSetup(CachedReader):
         self._recalled: TTLCache[SetupPart, Any] = TTLCache(len(SetupPart), ttl=RECALL_SECONDS)
 
     def forget(self, *parts: SetupPart) -> None:
-        """Have parts be read anew, by all workers."""
+        """Have all workers read parts again."""
         with self._reading:
             for part in parts:
                 self._recalled.pop(part, None)
@@ -91,15 +91,15 @@ class AccountingSetup(CachedReader):
 
     @_cached(SetupPart.CHART)
     def tax_codes(self) -> Mapping[int, str]:
-        """Return the TaxNo of every account, empty text where it has none (GetAccountList)."""
+        """Return the TaxNo of every account, empty if it has none (GetAccountList)."""
         accounts = self._session.call("Account", "GetAccountList") or []
         return {account.AccountNo: str(account.TaxNo or "") for account in accounts}
 
     @_cached(SetupPart.VAT_CODES)
     def vat_codes(self) -> Mapping[str, VatCode]:
-        """Return the VAT codes that there are by their TaxNo, which is not their TaxId (GetTaxCodeList).
+        """Return the VAT codes by TaxNo, which is not their TaxId (GetTaxCodeList).
 
-        One whose rate can be none, such as NaN, is left out.
+        One with an invalid rate, such as NaN, is left out.
         """
         codes = self._session.call("Account", "GetTaxCodeList") or []
         return {
@@ -110,7 +110,7 @@ class AccountingSetup(CachedReader):
 
     @_cached(SetupPart.CURRENCIES)
     def currency_rates(self) -> Mapping[str, Decimal]:
-        """Return kroner for one unit of each currency, however many its rate is for (GetCurrencyList)."""
+        """Return the value in kroner of one unit of each currency, whatever its rate is for (GetCurrencyList)."""
         listed = self._session.call("Client", "GetCurrencyList") or []
         return {
             each.Symbol.upper(): each.Rate / each.Unit
@@ -120,10 +120,10 @@ class AccountingSetup(CachedReader):
 
     @_cached(SetupPart.FISCAL_YEARS)
     def fiscal_years(self) -> Sequence[FiscalYear]:
-        """Return the fiscal years that are set up (GetFiscalYears).
+        """Return the fiscal years (GetFiscalYears).
 
-        A locked one without dates is left out, as nothing is posted into it. Raises :class:`MisconfiguredError`
-        where an open one has none.
+        A locked one without dates is left out, as nothing is posted to it. Raises :class:`MisconfiguredError` if
+        an open one has none.
         """
         years = self._session.call("Transaction", "GetFiscalYears") or []
         dated = [year for year in years if _is_dated(year)]
@@ -142,25 +142,25 @@ class AccountingSetup(CachedReader):
         ]
 
     def year_of(self, day: date) -> FiscalYear:
-        """Return the fiscal year around a day, or the calendar year where none is set up."""
+        """Return the fiscal year of a day, or the calendar year if none is set up."""
         around = (year for year in self.fiscal_years() if year.starts <= day <= year.ends)
         return next(around, _calendar_year(day.year))
 
     def year_name(self, day: date) -> str:
-        """Name the fiscal year around a day, or the calendar year where none is set up."""
+        """Return the name of a day's fiscal year, or the calendar year if none is set up."""
         return year_name(day, self.fiscal_years())
 
     def year_named(self, name: str) -> FiscalYear:
-        """Return the fiscal year of this name, or the calendar year where none is set up."""
+        """Return the fiscal year with this name, or the calendar year if none is set up."""
         years = self.fiscal_years()
         named = (year for year in years if year_name(year.starts, years) == name)
         return next(named, _calendar_year(int(name[:4])))
 
     @_cached(SetupPart.VOUCHER_TYPE)
     def outgoing_invoice(self) -> VoucherType:
-        """Return the type of outgoing invoices (GetTypeList). Raises MisconfiguredError where there is none.
+        """Return the type of outgoing invoices (GetTypeList). Raises MisconfiguredError if there is none.
 
-        Types with a TypeNo below 1 are the system's own, and no voucher may be of one (assumption S10).
+        Types with a TypeNo below 1 are the system's own and cannot be used in vouchers (assumption S10).
         """
         types = self._session.call("Account", "GetTypeList") or []
         named = [each for each in types if OUTGOING_INVOICE in (each.Title or "").lower()]
@@ -175,7 +175,7 @@ class AccountingSetup(CachedReader):
         return VoucherType(number=plain.TypeNo, series=plain.EntrySeriesId)
 
     def _load_or_read(self, part: SetupPart, read: Read[T]) -> T:
-        """Find a part in the cache, or read it; an empty one, which no client has, is not kept."""
+        """Return a part from the cache, or read it; an empty one, which no client has, is not cached."""
         name = self._name(part)
         value: T | None
         value, seen = self._cache.load(name, TYPES[part])
@@ -194,7 +194,7 @@ def _is_rate(rate: Decimal) -> bool:
 
 
 def _percent(rate: Decimal) -> Decimal:
-    """Read a rate in percent, also one told as a share of one (assumption S27): no country has one below 1 %."""
+    """Return a rate in percent, even if it is a fraction (assumption S27): no country has a rate below 1 %."""
     return rate * 100 if 0 < rate < 1 else rate
 
 
@@ -203,12 +203,12 @@ def _calendar_year(number: int) -> FiscalYear:
 
 
 def _is_dated(year: SoapValue) -> bool:
-    """Return whether a fiscal year has its days: .NET writes the year 1 where a date was never set."""
+    """Return whether a fiscal year has dates: .NET writes the year 1 for a date that was never set."""
     days = year.StartingDate, year.EndingDate
     return all(day is not None and day.year > MINYEAR for day in days)
 
 
 def _last_day(end: datetime) -> date:
-    """Return the last day of a year: it comes before ``end``, and is the last of its month in any case."""
+    """Return the last day of a year: it is before ``end``, and always the last of its month."""
     last = day_of(end - timedelta(seconds=1))
     return last.replace(day=calendar.monthrange(last.year, last.month)[1])

@@ -1,4 +1,4 @@
-"""Suppliers' documents as 24SevenOffice words them: the Attachment service, which gives a file in chunks."""
+"""Suppliers' documents in 24SevenOffice: the Attachment service, which returns files in chunks."""
 
 from base64 import b64encode
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -15,25 +15,25 @@ from integrations.twentyfour.session import Session
 from sync.errors import RejectedError, UnavailableError
 from sync.records import VoucherFile, VoucherFiles
 
-ENVELOPE_BYTES = 4096  # bytes of an answer that are not the chunk's, at the most
+ENVELOPE_BYTES = 4096  # maximum bytes of a response beside the chunk
 MAX_CHUNK = 3 * 1024 * 1024  # bytes; lxml takes no text over 10 MB, and each thread holds copies of one
-MAX_STAMPS = 500  # that a call asks for: a megabyte of documents' names, or two
+MAX_STAMPS = 500  # in one call: a megabyte or two of documents' names
 MAX_FILE_BYTES = 100 * 1024 * 1024  # bytes of a document; a scanned invoice has a hundredth of that
-MIN_CHUNK = 1024  # bytes, should 24SevenOffice tell no sensible length
+MIN_CHUNK = 1024  # bytes, if 24SevenOffice returns no sensible length
 
 
 def chunk_size(session: Session) -> int:
-    """Return how many bytes of a file fit into one answer, base64 adding a third (GetMaxRequestLength)."""
+    """Return how many bytes of a file fit into one response, as base64 adds a third (GetMaxRequestLength)."""
     kilobytes: int = session.call("Attachment", "GetMaxRequestLength")
     fitting = (kilobytes * 1024 - ENVELOPE_BYTES) // 4 * 3
     return min(max(fitting, MIN_CHUNK), MAX_CHUNK)
 
 
 def of_stamps(session: Session, stamps: Collection[int]) -> dict[int, VoucherFiles]:
-    """Return the documents behind stamps, in the order of their ids (GetFileInfo, assumption S34).
+    """Return the documents of stamps, in the order of their ids (GetFileInfo, assumption S34).
 
-    What is found does not say whether it is approved. So it takes two calls, one of them for those that are, but
-    only one where there are no documents.
+    The result does not say whether a document is approved. So it takes two calls, one of them for the approved
+    ones, or one if there are no documents.
     """
     told: dict[int, VoucherFiles] = {}
     wanted = sorted(stamps)
@@ -49,9 +49,9 @@ def of_stamps(session: Session, stamps: Collection[int]) -> dict[int, VoucherFil
 def fetched(
     session: Session, file: VoucherFile, *, chunk: int, renew_lease: Callable[[], None]
 ) -> Iterator[BinaryIO]:
-    """Bring a document to a temporary file, in chunks of so many bytes (GetSize, DownloadChunk, GetChecksum).
+    """Download a document to a temporary file, in chunks of so many bytes (GetSize, DownloadChunk, GetChecksum).
 
-    All its pages are in it, as the type of the document has them. Raises RejectedError where it is gone or broken.
+    It contains all pages, in the document's file type. Raises RejectedError if it is missing or corrupt.
     """
     with TemporaryFile() as content:
         with _explaining_if_gone(session, file):
@@ -70,7 +70,7 @@ def fetched(
 def _download(
     session: Session, file: VoucherFile, content: BinaryIO, *, chunk: int, renew_lease: Callable[[], None]
 ) -> bytes:
-    """Write a document to ``content``, and return its md5; one that ends before its size is told by that."""
+    """Write a document to ``content``, and return its md5, which also shows if it ended before its size."""
     size: int = session.call("Attachment", "GetSize", file=file.handle)
     if size > MAX_FILE_BYTES:
         raise RejectedError(
@@ -86,7 +86,7 @@ def _download(
             ),
         )
     checksum = md5(usedforsecurity=False)
-    for _ in range(2 * (size // chunk + 1)):  # where each chunk is but a part of what was asked for, it is broken
+    for _ in range(2 * (size // chunk + 1)):  # if every chunk is much too short, the document is broken
         offset = content.tell()
         if offset >= size:
             break
@@ -97,19 +97,19 @@ def _download(
             break
         content.write(part)
         checksum.update(part)
-        del part  # or it would be kept while the next one is made
+        del part  # otherwise it is kept while the next one is made
     return checksum.digest()
 
 
 def _agrees(checksum: str | None, digest: bytes) -> bool:
-    """Compare an md5 that is written in hexadecimals, with or without dashes, or in base64."""
+    """Compare an md5 written in hexadecimal, with or without dashes, or in base64."""
     written = (checksum or "").strip()
     return written.replace("-", "").lower() == digest.hex() or written == b64encode(digest).decode()
 
 
 @contextmanager
 def _explaining_if_gone(session: Session, file: VoucherFile) -> Iterator[None]:
-    """Distinguish a document that is gone from a service that fails: no fault says which, the register does."""
+    """Distinguish a missing document from a failing service: the fault does not say, but the file list does."""
     try:
         yield
     except UnavailableError as error:
@@ -129,7 +129,7 @@ def _files(stamp: int, found: Sequence[SoapValue], approved: Sequence[SoapValue]
 
 
 def _page_and_id(file: SoapValue) -> tuple[int, int]:
-    """Return the page that a file is of its document, if it says so (PageNo), and its id."""
+    """Return the page of its document that a file is, if it says so (PageNo), and its id."""
     page = _read_off(file).get("PageNo", "")
     return (int(page) if page.isdecimal() else 0, int(file.Id))
 
@@ -146,12 +146,12 @@ def _file(file: SoapValue) -> VoucherFile:
         type=file.Type.lower(),
         supplier=seen.get("CustomerName", ""),
         invoice_number=seen.get("InvoiceNo", ""),
-        handle=serialize_object(file, dict),  # to be handed back as it came
+        handle=serialize_object(file, dict),  # to be sent back unchanged
     )
 
 
 def _read_off(file: SoapValue) -> dict[str, str]:
-    """Gather what was read off a document: of the whole, and else of its first page that says it."""
+    """Return what was read from a document: from the whole, otherwise from the first page that has it."""
     pages = file.FrameInfo.ImageFrameInfo if file.FrameInfo else ()
     sources = [file.StampMeta, *(page.MetaData for page in pages)]
     return {

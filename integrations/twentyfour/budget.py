@@ -1,8 +1,8 @@
-"""How many requests we may send to 24SevenOffice: one budget for the whole installation, kept in Redis.
+"""The request budget for 24SevenOffice: one for the whole installation, kept in Redis.
 
-24SevenOffice counts the requests of an integration, whichever customer they are for, and locks it out when they
-are too many. So all workers ask here first, and all of them stop when one of them is told to. What is counted how,
-and who gives way to whom, stands in :mod:`~integrations.twentyfour.budget_scripts`.
+24SevenOffice counts the requests of an integration, whichever customer they are for, and locks it out if there are
+too many. So all workers ask here first, and all of them stop when one of them is told to.
+:mod:`~integrations.twentyfour.budget_scripts` explains how requests are counted and which have priority.
 """
 
 import copy
@@ -26,19 +26,19 @@ from integrations.twentyfour.error_mapping import QUARANTINE
 from integrations.twentyfour.instants import instant_of
 from sync.errors import RateLimitedError, UnavailableError
 
-MAX_WAIT = timedelta(seconds=5)  # a turn that comes sooner is waited for; that is cheaper than to come again
-BURST = 3  # so many may go at once after a pause: with 20 a second, no second sees more than 23
-MAX_BLOCK = timedelta(hours=1)  # whatever 24SevenOffice is understood to say
+MAX_WAIT = timedelta(seconds=5)  # for a turn; waiting is cheaper than retrying
+BURST = 3  # sent at once after a pause: with 20 a second, no second has more than 23
+MAX_BLOCK = timedelta(hours=1)  # whatever 24SevenOffice asks for
 DEFAULT_BLOCK = timedelta(minutes=15)  # for a quarantine whose end cannot be read
 MILLISECOND, MINUTE = timedelta(milliseconds=1), timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What the installation may take.
+    """The limits of the installation.
 
-    ``per_hour`` counts in any hour, ``per_second`` is spread evenly, ``reserve_percent`` of the hour are for
-    events only, and ``connection_percent`` of it are for one connection while no other takes any.
+    ``per_hour`` holds for any 60 minutes, and ``per_second`` is spread evenly. ``reserve_percent`` of the hour is
+    for webhooks only, and one connection may use ``connection_percent`` of it while no other uses any.
     """
 
     per_hour: int
@@ -49,11 +49,11 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """How the budget stands, in requests. Those of the last hour are counted by whole minutes, rounded up.
+    """The state of the budget, in requests. Those of the last hour are counted by whole minutes, rounded up.
 
-    ``allowed`` is what may be sent in an hour, fewer than the settings say where 24SevenOffice said so, and
-    ``remaining`` what may be sent now; ``reserved`` of it is for events. ``events`` and ``polls`` were sent in
-    the last hour. All stand still until ``blocked_until`` (UTC).
+    ``allowed`` is the hourly limit, lower than in the settings if 24SevenOffice said so. ``remaining`` may be sent
+    now, and ``reserved`` of it are for webhooks. ``events`` and ``polls`` were sent in the last hour. Nothing is
+    sent until ``blocked_until`` (UTC).
     """
 
     allowed: int
@@ -65,7 +65,7 @@ class Usage:
 
     @property
     def used(self) -> int:
-        """How many of those allowed cannot be sent any more."""
+        """The requests of the hour that can no longer be sent."""
         return self.allowed - self.remaining
 
     @property
@@ -74,15 +74,15 @@ class Usage:
 
     @property
     def polls_per_hour(self) -> int:
-        """How many polls may be made in an hour like the last one, however many were."""
+        """How many polls an hour like the last one would allow, however many were made."""
         return max(0, self.allowed - self.events - self.reserved)
 
 
 class Budget:
-    """Hands out requests to all workers of an installation: for events on no connection's account by itself.
+    """Gives requests to all workers of an installation: by default for webhooks, on no connection's account.
 
-    ``milliseconds`` tells those of a simulation; by default Redis tells the time. ``on_refused`` hears of each
-    request that there was none for: whether it was a poll's, and the reason.
+    ``milliseconds`` returns the time of a simulation; by default it is Redis' time. ``on_refused`` is called for
+    each refused request: whether it was a poll's, and the reason.
     """
 
     def __init__(
@@ -103,26 +103,26 @@ class Budget:
         self._sleep = sleep
         self._ticks: Callable[[], int | str] = milliseconds or (lambda: "")
         self._refused = on_refused
-        self._heard: list[tuple[int, int]] = []  # the last that was said of the limit; shared by the copies
+        self._heard: list[tuple[int, int]] = []  # the last report of the limit; shared by the copies
         self._connection_id, self._polls = 0, False
 
     @property
     def connection_id(self) -> int:
-        """The connection on whose account the requests are, 0 for none."""
+        """The connection whose account the requests are on, 0 for none."""
         return self._connection_id
 
     def for_connection(self, connection_id: int) -> Self:
         return self._with(_connection_id=connection_id)
 
     def for_polls(self) -> Self:
-        """Give the same budget, to be used for polls: they get what events leave."""
+        """Return the same budget for polls, which get what webhooks leave."""
         return self._with(_polls=True)
 
     def acquire(self) -> None:
-        """Take one request, after a wait for its turn of at most ``MAX_WAIT``.
+        """Take one request, after waiting at most ``MAX_WAIT`` for its turn.
 
-        Raises RateLimitedError where there is none for a while, and UnavailableError where Redis is away: to go
-        on without it would risk the lock-out of all customers, and the queue is down then anyway.
+        Raises RateLimitedError if there is none for a while. Raises UnavailableError if Redis is down: going on
+        without it would risk a lock-out of all customers, and the queue is down then anyway.
         """
         patience = MAX_WAIT
         answer, wait = self._ask()
@@ -138,7 +138,7 @@ class Budget:
             self._sleep(wait.total_seconds())
 
     def forget(self) -> None:
-        """Forget what the connection took of its share; what all took together stays. Raises RedisError."""
+        """Reset the connection's own count; the common count stays. Raises RedisError."""
         self._redis.delete(f"{scripts.OF_CONNECTION}{self._connection_id}")
         self._redis.hdel(self._day(), str(self._connection_id))
 
@@ -154,7 +154,7 @@ class Budget:
         return {int(connection_id): int(number) for connection_id, number in counts.items()}
 
     def usage(self) -> Usage | None:
-        """Return how the budget stands; None while Redis is away."""
+        """Return the state of the budget; None while Redis is down."""
         try:
             hour, events, polls, left, reserved, blocked, now = self._look(
                 keys=scripts.KEYS[:4], args=[self._ticks(), *self._hour()]
@@ -165,9 +165,9 @@ class Budget:
         return Usage(hour, max(0, left), events, polls, reserved, until)
 
     def record_response(self, status: int, headers: Mapping[str, str]) -> timedelta | None:
-        """Obey what an answer says of the limit, and return how long to wait if it was refused for it.
+        """Follow what a response says about the limit; if it refused the call, return how long to wait.
 
-        How many requests are left goes along with the next one that is asked for, as it costs no time there.
+        The number of requests left is passed on with the next request, where it costs no extra round trip.
         """
         if status == HTTPStatus.TOO_MANY_REQUESTS:
             asked = wait_asked_for(headers)
@@ -181,14 +181,14 @@ class Budget:
         return None
 
     def record_quarantine(self, message: str) -> timedelta | None:
-        """Obey a fault that says when a quarantine ends; None where the message is about something else."""
+        """Follow a fault that says when a quarantine ends; None if the message is about something else."""
         told = re.search(QUARANTINE, message, re.IGNORECASE)
         return self.block(self._until(told["end"].rstrip(" ."))) if told else None
 
     def block(self, wait: timedelta, *, why: int = scripts.BLOCKED_BY_REMOTE) -> timedelta:
-        """Stop all workers for so long, or for longer where they are stopped already.
+        """Stop all workers for so long, or longer if they are stopped already.
 
-        Never raises: the answer that asked for it may be that of a call that has saved something.
+        Never raises: the response that asked for it may be that of a call that saved something.
         """
         wait = min(wait, MAX_BLOCK)
         with suppress(RedisError):
@@ -208,7 +208,7 @@ class Budget:
         return answer, milliseconds * MILLISECOND
 
     def _refusal(self, answer: int, wait: timedelta) -> RateLimitedError:
-        until = f"{(self._clock() + wait + MINUTE).astimezone(OSLO):%H:%M}"  # by then in any case
+        until = f"{(self._clock() + wait + MINUTE).astimezone(OSLO):%H:%M}"  # rounded up
         if answer == scripts.BLOCKED_BY_REMOTE:
             message = msg("24SevenOffice accepts no more requests until {time}.", time=until)
             return RateLimitedError(message, error_code="quarantine", retry_after=wait)
@@ -226,7 +226,7 @@ class Budget:
         return RateLimitedError(message, error_code="budget", retry_after=wait)
 
     def _hour(self) -> tuple[int, int]:
-        """Return the limit of an hour and how many of it are reserved."""
+        """Return the limit of an hour and how much of it is reserved."""
         limit = self._limits.per_hour
         return limit, limit * self._limits.reserve_percent // 100
 

@@ -1,24 +1,26 @@
-"""How requests are counted and given out: scripts that Redis runs, so that all workers share one count.
+"""The Redis scripts that count and grant requests, so that all workers share one count.
 
-Each takes the time from Redis, whose clock all workers share; a simulation tells another (ARGV[1]).
+Each takes the time from Redis, whose clock all workers share; a simulation passes another (ARGV[1]).
 
-*The window.* Requests are counted by minutes, and the last 62 count, the present one included. They reach back 61
-minutes at least: an hour, and a minute for those that wait for their turn or for a connection before they leave.
+*The window.* Requests are counted by minute, and the last 62 minutes count, including the present one. They
+cover at least 61 minutes: an hour, and a minute for requests that still wait for their turn or for a connection.
 
-*The hour that counts.* Ours, or that of 24SevenOffice where it says that fewer are left: these and what was given
-since its hour began. The reserve shrinks with it, or polls would wait for a reserve that is not there.
+*The hour that counts.* It is ours, or 24SevenOffice's if that says that fewer are left: then those, and what was
+granted since its hour began. The reserve shrinks with it; otherwise polls would wait for a reserve that is not
+there.
 
-*The next hour.* It begins when 24SevenOffice says, or each request counts for an hour of its own (S22). Where
-fewer were left than we believed, one request goes every five seconds from then on until an answer tells.
+*The next hour.* It begins when 24SevenOffice says, or each request counts for its own hour (S22). If fewer were
+left than we believed, from then on one request is granted every five seconds until a response says more.
 
-*What polls leave alone.* The reserve as far as events have not used it yet, and always a tenth of the hour.
+*What polls leave.* The reserve that webhooks have not used yet, and always a tenth of the hour.
 
-*A connection's share.* So many times of what is left that it comes to the given part of the hour while nobody
-else takes anything. The more others take, the less is left, and the smaller it is; none takes what the next one
-begins on.
+*A connection's share.* It is a multiple of what is left, chosen so that it comes to the given part of the hour
+while no other connection takes anything. The more others take, the smaller it is; none takes what the next one
+starts with.
 
-*Turns.* Each request takes the next one, a gap after the last, and after a pause some events may go at once. A
-poll takes a turn only from so far back that no event could have it any more. So no event goes later for a poll.
+*Turns.* Each request takes the next turn, a gap after the last one, and after a pause some webhooks may go at
+once. A poll only takes a turn that is too far in the past for a webhook. So no webhook is later because of a
+poll.
 """
 
 BLOCKED, REPORTED, NEXT_SLOT = "twentyfour:budget:blocked", "twentyfour:budget:told", "twentyfour:budget:turn"
@@ -28,8 +30,8 @@ OF_DAY = "twentyfour:budget:day:"
 """What each connection has taken on a day of Oslo, by its number; kept for a day and decides nothing."""
 
 GRANTED, WAIT, EXHAUSTED, SHARE_EXHAUSTED, BLOCKED_BY_REMOTE, QUEUE_TOO_LONG = range(6)
-"""What a request hears: go after a wait, its turn taken; ask again after a wait (polls); and not for so long, as
-the hour's requests are used up, or the connection's share of them, or all must stop, or turns are too far off."""
+"""The answers to a request: go after a wait, with a turn; ask again after a wait (polls). Or wait for so long, as
+the hour is used up, the connection's share is used up, all must stop, or turns are too far in the future."""
 
 _NOW = """
 local now = tonumber(ARGV[1])
@@ -140,4 +142,4 @@ local ends = now + ARGV[2]
 if ends > blocked then redis.call('SET', KEYS[1], string.format('%.0f %s', ends, ARGV[3]), 'PX', ARGV[2]) end
 """
 )
-"""KEYS: the first. ARGV: now, for how many ms, and what requests hear meanwhile."""
+"""KEYS: the first. ARGV: now, for how many ms, and the answer to requests meanwhile."""

@@ -1,8 +1,8 @@
-"""The wire to 24SevenOffice: one SOAP client per process, shared by all its threads and connections.
+"""The SOAP client for 24SevenOffice: one for each process, shared by its threads and connections.
 
-zeep writes the envelopes and reads the answers, by the WSDLs that lie beside this file. The sending between is
-ours, because what a failure means depends on where it happens: until the request is out nothing can have been
-saved, after that it may have been.
+zeep writes the envelopes and reads the responses, by the WSDLs beside this file. We send the requests ourselves,
+because the meaning of a failure depends on when it happens: until the request is out, nothing can have been saved;
+after that, it may have been.
 """
 
 import copy
@@ -43,24 +43,24 @@ from sync.errors import SyncError
 
 log = structlog.get_logger()
 
-SoapValue: TypeAlias = Any  # zeep makes the types of what it reads from the WSDL, when it is loaded
+SoapValue: TypeAlias = Any  # zeep makes the types from the WSDL when it loads it
 
 WSDLS = Path(__file__).parent / "wsdl"
 WRITE_OPERATIONS = frozenset({"SaveCompanies", "SaveProject", "SaveBundleList"})
 MAX_RESPONSE_BYTES = 16 * 1024 * 1024  # bytes; a year of a busy ledger is a fifth of that
 MAX_TAGS = 1_000_000
-"""Tags of an answer: 22,000 lines of the ledger, which take 8 s to read and 200 MB."""
+"""Maximum tags of a response: 22,000 lines of the ledger, which take 8 s to read and 200 MB."""
 LARGE_BYTES = 1024 * 1024
 _reading_large = threading.Lock()
-"""Held while a large answer is read: one at a time takes its memory, and several would be no faster."""
-_TOO_DEEP = "Excessive depth"  # as libxml2 words it, beyond 256 elements
+"""Held while a large response is read: several at a time would take more memory and be no faster."""
+_TOO_DEEP = "Excessive depth"  # libxml2's error beyond 256 elements
 _CONTROL_CHARACTERS = re.compile(
     rb"[\x00-\x08\x0b\x0c\x0e-\x1f]"
     rb"|&#x0*([0-8bcef]|1[0-9a-f]|d[89a-f][0-9a-f]{2}|fff[ef]);"
     rb"|&#0*([0-8]|1[124-9]|2[0-9]|3[01]);",
     re.IGNORECASE,
 )
-"""What .NET writes of a text that somebody pasted, though no reader of XML takes it."""
+"""Characters in pasted text that .NET writes although no XML parser accepts them."""
 SETTINGS = zeep.Settings(strict=True, forbid_dtd=True, forbid_entities=True, forbid_external=True)
 
 
@@ -73,7 +73,7 @@ class _Service:
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    """What came back, as far as zeep looks at it."""
+    """A response, as far as zeep looks at it."""
 
     status_code: int
     headers: Mapping[str, str]
@@ -83,11 +83,11 @@ class _Answer:
 class SoapClient:
     """Calls operations of 24SevenOffice's services.
 
-    ``connect_seconds`` is the time-out for reaching a host and for a request to arrive there, ``answer_seconds``
-    that for a call as a whole. ``threads`` may call at a time without waiting for a connection.
+    ``connect_seconds`` is the time-out for connecting and for a request to arrive, ``answer_seconds`` that of a
+    whole call. ``threads`` may call at a time without waiting for a connection.
     """
 
-    def __init__(  # noqa: PLR0913 - all by name
+    def __init__(  # noqa: PLR0913 - keyword-only
         self,
         *,
         api_url: str,
@@ -100,7 +100,7 @@ class SoapClient:
         remote_clock: RemoteClock | None = None,
     ) -> None:
         self.api_url = api_url.rstrip("/")
-        self.noted: dict[str, int] = {}  # what holds for all connections; by whoever asked for it first
+        self.noted: dict[str, int] = {}  # values for all connections, set by the first that asks
         self._hosts = {"api.invalid": self.api_url, "webservices.invalid": web_url.rstrip("/")}
         self._budget = budget
         self._timeout = (connect_seconds, answer_seconds)
@@ -109,7 +109,7 @@ class SoapClient:
         self._services: dict[str, _Service] = {}
         self._loading = threading.Lock()
         self._cleaned: set[str] = set()
-        # Sessions of 24SevenOffice belong to a login, so no cookie may stay on what all connections share.
+        # 24SevenOffice's sessions belong to a login, so the shared HTTP session must not keep cookies.
         self._session = open_session(
             lambda: BoundedAdapter(
                 seconds=connect_seconds,
@@ -123,20 +123,20 @@ class SoapClient:
         )
 
     def with_budget(self, budget: Budget) -> Self:
-        """Give the same client, all of it shared, whose requests go to this account of the budget."""
+        """Return the same client, with everything shared, whose requests are on this account of the budget."""
         twin = copy.copy(self)
-        twin._budget = budget  # noqa: SLF001 - its own
+        twin._budget = budget  # noqa: SLF001 - a copy of itself
         return twin
 
     def for_polls(self) -> Self:
         return self.with_budget(self._budget.for_polls())
 
     def call(self, service: str, operation: str, /, *, session_id: str = "", **arguments: object) -> SoapValue:
-        """Call one operation; an array comes back as a list, and as None when it is empty.
+        """Call an operation; an array is returned as a list, and as None when it is empty.
 
-        Raises SessionRefusedError where the session is not (or no longer) good, and a SyncError by the table of
-        :mod:`~integrations.twentyfour.error_mapping` for all else. Arguments that the WSDL does not know are an
-        error of ours and raise what zeep raises.
+        Raises SessionRefusedError if the session is not (or no longer) valid, and otherwise a SyncError by the
+        table of :mod:`~integrations.twentyfour.error_mapping`. Arguments that the WSDL does not know are our
+        mistake and raise zeep's errors.
         """
         called = self._service(service)
         envelope = called.client.create_message(called.client.service, operation, **arguments)
@@ -194,13 +194,13 @@ class SoapClient:
         except zeep.exceptions.Fault as fault:
             heard = error_mapping.of_fault(fault.code, fault.message)
             raise _error_of(heard, operation, retry_after=self._budget.record_quarantine(heard)) from fault
-        except Exception as error:  # however an answer breaks the reader, it cannot be read
+        except Exception as error:  # whatever breaks the parser, the response is unreadable
             too_deep = _TOO_DEEP in str(error.__context__)
             way = "too deep" if too_deep else f"unreadable: HTTP {answer.status_code}"
             raise _error_of(way, operation) from error
 
     def _without_control_characters(self, operation: str, content: bytes) -> bytes:
-        """Drop what no XML may hold, and note once for each operation that 24SevenOffice sends it."""
+        """Drop characters that XML cannot hold; log once for each operation that 24SevenOffice sends them."""
         if content.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
             return content
         kept = _CONTROL_CHARACTERS.sub(b"", content)
@@ -224,7 +224,7 @@ class SoapClient:
 
 @cache
 def _wsdl(name: str) -> Document:
-    transport: Any = zeep.Transport()  # zeep's own hint asks for the class, and its code for one of them
+    transport: Any = zeep.Transport()  # zeep's type hint says the class, but its code needs an instance
     return Document(str(WSDLS / f"{name}.wsdl"), transport, settings=SETTINGS)
 
 
@@ -233,7 +233,7 @@ def _operation(request: requests.PreparedRequest) -> str:
 
 
 def _record(operation: str, message: bytes, answer: bytes | str) -> None:
-    """Return what was said, save where it is a password or a document."""
+    """Record a call, except where it has a password or a document."""
     if operation not in {"Login", "GetIdentitiesWithCredential"}:
         call_log.record_call(
             operation, request=message, response="a chunk" if operation == "DownloadChunk" else answer

@@ -1,9 +1,8 @@
-"""Customers as 24SevenOffice words them: the Company service, and an index of all of them.
+"""Customers in 24SevenOffice: the Company service, and an index of all of them.
 
-The index is read once as a whole, and then only what has changed. Searching for each new customer by itself would
-take up to three calls, and would find an organization number only as it happens to be written there. Read as a
-whole it takes two calls for a thousand, and one more for each batch of new customers as long as nobody changes
-anything.
+The index is read whole once, and then only what has changed. Searching for each new customer would take up to
+three calls each, and would find an organization number only in its exact spelling. Reading everything takes two
+calls for a thousand, and one more for each batch of new customers as long as nothing changes.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -24,26 +23,26 @@ from sync.errors import AnswerTooLargeError, OutcomeUnknownError, SyncError, Una
 from sync.records import Address, Company, CompanyDraft, CustomerDetails
 from sync.rules.normalization import holds_identity_number
 
-MAX_NAME_LENGTH = 200  # of a name that is kept; 24SevenOffice takes half as many characters
+MAX_NAME_LENGTH = 200  # of a cached name; 24SevenOffice accepts half as many characters
 PROPERTIES = ("Id", "ExternalId", "Name", "OrganizationNumber")
 MORE_PROPERTIES = (*PROPERTIES, "Type", "EmailAddresses")
 HELD_PROPERTIES = ("Id", "Type", "EmailAddresses", "PhoneNumbers", "Addresses", "Country")
 
 CACHE_SECONDS = 3600
-"""After so long all of it is read again, since what was deleted is in no list of changes."""
+"""When the whole index is read again, since deletions are in no list of changes."""
 
 MAX_PAGES = 500
-"""Pages of a thousand customers that a list may claim to have."""
+"""Maximum pages of a thousand customers in a list."""
 
 OVERLAP = timedelta(minutes=10)
-"""So far back changes are looked for once more, should one have been saved after a later one."""
+"""How far back changes are read again, in case one was saved after a later one."""
 
 
 def save(session: Session, drafts: Sequence[CompanyDraft]) -> list[int | SyncError]:
-    """Create or overwrite customers in one call (SaveCompanies); each answer is a number or its own refusal.
+    """Create or overwrite customers in one call (SaveCompanies); return a number or an error for each.
 
-    24SevenOffice takes e-mail addresses, phone numbers and addresses as a whole, and perhaps the customer too
-    (S14). What it has beside what is sent is handed back, which takes a call (GetCompanies).
+    24SevenOffice replaces e-mail addresses, phone numbers and addresses as a whole, and perhaps the whole customer
+    (S14). So what it has beside what is sent is read first, which takes a call (GetCompanies), and sent back.
     """
     held = _held(session, [each.number for each in drafts if each.number])
     companies = {"Company": [_company(draft, held.get(draft.number or 0)) for draft in drafts]}
@@ -52,18 +51,18 @@ def save(session: Session, drafts: Sequence[CompanyDraft]) -> list[int | SyncErr
 
 
 def find(session: Session, moment_id: str) -> Company | None:
-    """Find the customer with this ExternalId (GetCompanies); the oldest, should there be several."""
+    """Return the customer with this ExternalId (GetCompanies); the oldest, if there are several."""
     found = [company for company in _search(session, ExternalId=moment_id) if company.moment_id == moment_id]
     return min(found, key=lambda company: company.number, default=None)
 
 
 def read(session: Session, number: int) -> Company | None:
-    """Read the customer with this number (GetCompanies)."""
+    """Return the customer with this number (GetCompanies)."""
     return next((each for each in _search(session, CompanyId=number) if each.number == number), None)
 
 
 def detailed(session: Session, numbers: Sequence[int]) -> list[Company]:
-    """Read the customers and suppliers with these numbers, with all that they are recognized by (GetCompanies)."""
+    """Return the customers and suppliers with these numbers, with everything used for matching (GetCompanies)."""
     return _search(session, MORE_PROPERTIES, CompanyIds={"int": list(numbers)})
 
 
@@ -76,7 +75,7 @@ def addresses(session: Session, numbers: Sequence[int]) -> dict[int, Address]:
 
 @dataclass(frozen=True, slots=True)
 class _CachedCompany:
-    """A customer as it was read, and 24SevenOffice's own instant of its last change; None for what we saved."""
+    """A customer as read, with 24SevenOffice's time of its last change; None if we saved it ourselves."""
 
     company: Company
     changed: datetime | None
@@ -86,14 +85,14 @@ _TYPE = TypeAdapter(_CachedCompany)
 
 
 class CustomerIndex(CachedReader):
-    """One client's customers and suppliers, of whom all workers share what one of them has read."""
+    """One client's customers and suppliers; all workers share what one of them has read."""
 
     def __init__(self, session: Session, cache: SharedCache) -> None:
         super().__init__(session)
         self._cache = cache
 
     def companies(self) -> Collection[Company]:
-        """Return all that there are (GetCompanySyncList, and GetCompanies for those that are new or changed)."""
+        """Return all of them (GetCompanySyncList, and GetCompanies for new or changed ones)."""
         with self._reading:
             name = self._name()
             held = self._cache.load_members(name, _TYPE)
@@ -107,7 +106,7 @@ class CustomerIndex(CachedReader):
             return [each.company for each in held.values()]
 
     def count(self) -> tuple[int, int]:
-        """Count those in use and out of use on the first page, and hand back its latest instant (S30)."""
+        """Count the active and inactive ones on the first page, and return its latest instant (S30)."""
         page = self._page({})
         items = page.Items.SyncCompany if page.Items else ()
         if latest := max(filter(None, map(_changed, items)), default=None):
@@ -116,7 +115,7 @@ class CustomerIndex(CachedReader):
         return in_use, len(items) - in_use
 
     def record_saved(self, drafts: Sequence[CompanyDraft], answers: Sequence[int | SyncError]) -> None:
-        """Remember what we saved, so that it is not read again because it has changed."""
+        """Cache what we saved, so that it is not read again as a change."""
         saved = {
             answer: _CachedCompany(draft.as_company(answer), None)
             for draft, answer in zip(drafts, answers, strict=True)
@@ -125,7 +124,7 @@ class CustomerIndex(CachedReader):
         self._cache.update_members(self._name(), saved, _TYPE)
 
     def drop(self, numbers: Collection[int]) -> None:
-        """Take out what turned out to be deleted, which no list of changes tells."""
+        """Remove what was found to be deleted, which is in no list of changes."""
         self._cache.drop_members(self._name(), numbers)
 
     def forget(self) -> None:
@@ -135,7 +134,7 @@ class CustomerIndex(CachedReader):
         return f"{self._session.client_hash()}:customers"
 
     def _fresh(self, held: Mapping[int, _CachedCompany]) -> dict[int, _CachedCompany]:
-        """Read what is not held, or not as it is now."""
+        """Read what is not cached or out of date."""
         latest = max((each.changed for each in held.values() if each.changed), default=None)
         since = {"ChangedAfter": without_zone(latest - OVERLAP)} if latest else {}
         fresh: dict[int, _CachedCompany] = {}
@@ -174,7 +173,7 @@ class CustomerIndex(CachedReader):
 
 
 def _is_current(item: SoapValue, held: _CachedCompany | None) -> bool:
-    """Return whether nothing has to be read: what we saved is not what anybody will be matched with again."""
+    """Return whether nothing has to be read: a customer that we saved ourselves is never matched again."""
     if held is None:
         return False
     ours = bool(item.ExternalId) and item.ExternalId == held.company.moment_id
@@ -193,7 +192,7 @@ def _held(session: Session, numbers: Sequence[int]) -> dict[int, SoapValue]:
 
 
 def _with_held(held: SoapValue, name: str, told: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Put what is told, use by use, over what a customer has."""
+    """Merge what is sent, use by use, into what a customer has."""
     there = serialize_object(getattr(held, name, None), target_cls=dict) or {}
     return {**{use: each for use, each in there.items() if each}, **told} or None
 
@@ -215,7 +214,7 @@ def _company(draft: CompanyDraft, held: SoapValue) -> dict[str, Any]:
 
 
 def _type(draft: CompanyDraft, held: SoapValue) -> str:
-    """Return the type to save: a supplier stays one, and so does each of which Moment does not tell what it is."""
+    """Return the type to save: a supplier stays one, and so does a customer whose type Moment does not return."""
     there: str = getattr(held, "Type", None) or "None"
     if there == "Supplier" or (draft.is_company is None and there != "None"):
         return there
@@ -223,12 +222,12 @@ def _type(draft: CompanyDraft, held: SoapValue) -> str:
 
 
 def _main_use(type_: str) -> str:
-    """Return under what e-mail and phone are shown: “Primary” is not in use for businesses (assumption S44)."""
+    """Return the use under which e-mail and phone are shown: businesses have no “Primary” (assumption S44)."""
     return "Primary" if type_ == "Consumer" else "Work"
 
 
 def _details(details: CustomerDetails, held: SoapValue, *, phone_use: str) -> dict[str, Any]:
-    """Put what there is; of several addresses for one use the first."""
+    """Return the details that exist; of several addresses for one use, the first."""
     addresses = {each.use.capitalize(): _address(each) for each in reversed(details.addresses)}
     phones = {phone_use: {"Value": details.phone}} if details.phone else {}
     return {
@@ -259,7 +258,7 @@ def _first_address(there: SoapValue) -> Address | None:
 
 
 def _answer(answers: Sequence[SoapValue], draft: CompanyDraft, place: int) -> SoapValue:
-    """Pick the answer to one draft: the one with its ExternalId, else the one in its place if that names none."""
+    """Return the response to one draft: the one with its ExternalId, or the one at its place if that has none."""
     for answer in answers:
         if answer.ExternalId == draft.moment_id:
             return answer
@@ -304,12 +303,12 @@ def _search(session: Session, properties: Sequence[str] = PROPERTIES, **paramete
 
 
 def _organization_number(text: str) -> str:
-    """Leave out an identity number: it is not to be cached, nor offered with a candidate."""
+    """Leave out an identity number: it must be neither cached nor shown with a candidate."""
     return "" if holds_identity_number(text) else text
 
 
 def _emails_by_use(addresses: SoapValue) -> dict[str, str]:
-    """Return the e-mail addresses that there are."""
+    """Return the e-mail addresses by use."""
     uses = ("Work", "Primary", "Invoice", "Home", "Alternative")
     given = {use: getattr(addresses, use) for use in uses} if addresses else {}
     return {use: each.Value for use, each in given.items() if each and each.Value}

@@ -1,8 +1,8 @@
-"""What an error of 24SevenOffice means for us: one table in which every failed call is looked up.
+"""The mapping of 24SevenOffice's errors: one table in which every failed call is looked up.
 
-Errors come back in four ways: a SOAP fault, an ``APIException`` inside a company, a ``SaveResponse`` that is not
-Ok, and no usable answer at all. Each is first put into one line, ``<way>: <what it said>``, and the first rule
-that fits the line decides, so their order matters.
+Errors have four forms: a SOAP fault, an ``APIException`` inside a company, a ``SaveResponse`` that is not Ok, and
+no usable response at all. Each is first written as one line, ``<form>: <message>``. The first rule that matches
+the line decides, so their order matters.
 """
 
 import re
@@ -24,19 +24,19 @@ from sync.errors import (
 
 
 class SessionRefusedError(UnavailableError):
-    """24SevenOffice did not know the session of a call, and did nothing: a new login mends it."""
+    """24SevenOffice did not accept the session of a call and did nothing; log in again."""
 
 
 class UnreadableError(Exception):
-    """What came back is no answer that the operation could have given."""
+    """The response is none that the operation could have returned."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What a line that matches ``pattern`` means; ``message`` and ``remedy`` are for the reader of the mail.
+    """The meaning of a line that matches ``pattern``; ``message`` and ``remedy`` are for the reader of the mail.
 
-    ``error`` is what to raise where nothing was saved; ``open`` says that a call that saves may have saved all the
-    same (assumption S8).
+    ``error`` is raised if nothing was saved; ``open`` says that a call that saves may still have saved something
+    (assumption S8).
     """
 
     pattern: str
@@ -48,19 +48,19 @@ class Rule:
 
 
 MAX_TEXT_LENGTH = 1000
-"""Characters that are kept of what 24SevenOffice says."""
+"""Characters that are kept of 24SevenOffice's message."""
 
 ITS_OWN = r"^fault \S*: (.*[:.] )?"
-"""What comes before a sentence of 24SevenOffice's own; a text of a record that it repeats stands in quotes."""
+"""The beginning of a message of 24SevenOffice's own; repeated text of a record is in quotes."""
 
 QUARANTINE = (
     r"^(fault \S*: )?([\w.]+: )?(Limit exceeded by \d+\. Request is blocked\. )?Quarantine ends at (?P<end>.*)"
 )
-"""It stops all connections, so nothing else may come before it."""
+"""It stops all connections, so it must be first."""
 
 RULES = (
     Rule(
-        r"^company \S*\.(DataBaseServer|Sql)Exception",  # an Id beside it tells that the row may be there
+        r"^company \S*\.(DataBaseServer|Sql)Exception",  # with an Id beside it, the row may exist
         UnavailableError,
         error_code="system_error",
         message=msg("24SevenOffice has a technical problem"),
@@ -119,7 +119,7 @@ RULES = (
         ),
     ),
     Rule(
-        r"^fault \S*Client:|instance validation error",  # in SOAP 1.1 a fault of the sender, not to be repeated
+        r"^fault \S*Client:|instance validation error",  # in SOAP 1.1, a fault of the sender: do not repeat
         RejectedError,
         error_code="not_understood",
         message=msg("24SevenOffice couldn't read the request"),
@@ -283,9 +283,9 @@ RULES = (
 
 
 def error_of(text: str, *, saves: bool, retry_after: timedelta | None = None) -> SyncError:
-    """Look up a line as the functions below make it; the answer is the error to raise.
+    """Look up a line made by the functions below; return the error to raise.
 
-    ``saves`` says that the call would have saved something, so that an error may leave that open.
+    ``saves`` says that the call would have saved something, so that its outcome may be unknown.
     """
     rule = next(rule for rule in RULES if re.search(rule.pattern, text, re.IGNORECASE))
     way, _, said = text.partition(": ")
@@ -306,7 +306,7 @@ def of_fault(code: str | None, message: str | None) -> str:
 
 
 def of_exception(exception: Any) -> str:  # noqa: ANN401 - what zeep makes of an APIException, or None
-    """Put the ``APIException`` of a company into a line; empty where it says nothing."""
+    """Write the ``APIException`` of a company as a line; empty if it says nothing."""
     if exception is None or not (exception.Type or exception.Message):
         return ""
     type_ = innermost(exception.Type)
@@ -314,13 +314,13 @@ def of_exception(exception: Any) -> str:  # noqa: ANN401 - what zeep makes of an
 
 
 def of_result(result: Any) -> str:  # noqa: ANN401 - what zeep makes of a SaveResponse, or None
-    """Put the ``SaveResponse`` of ``SaveBundleList`` into a line; empty where it is Ok."""
+    """Write the ``SaveResponse`` of ``SaveBundleList`` as a line; empty if it is Ok."""
     if result is None:
         return "unreadable: no result"
     return "" if result.Type == "Ok" else f"result {result.Type}: {innermost(result.Description) or result.Type}"
 
 
 def innermost(message: str | None) -> str:
-    """Take the last of messages nested with `` ---> ``, which is the one that says it, without its stack trace."""
+    """Return the last of messages nested with `` ---> ``, the cause, without its stack trace."""
     last = (message or "").rpartition(" ---> ")[2]
     return last.strip().partition("\n")[0][:MAX_TEXT_LENGTH].strip()

@@ -1,4 +1,4 @@
-"""24SevenOffice behind our words: what the flows call, for one connection."""
+"""The gateway to 24SevenOffice: what the flows use of it, for one connection."""
 
 import copy
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -33,17 +33,18 @@ from sync.records import (
 
 
 class TwentyFourGateway(LedgerGateway):
-    """One client of 24SevenOffice; fulfils :class:`sync.ports.InspectableErp`, which says what each call does.
+    """One client of 24SevenOffice; implements :class:`sync.ports.InspectableErp`, which describes each call.
 
-    It is light, but recalls what it has read for seconds: keep it for as long as the settings stay the same.
-    Threads may share it.
+    It is light, but caches what it has read for seconds: keep it as long as the settings stay the same. Threads
+    may share it.
 
     ``client`` is the process's, on the connection's account. ``cache`` is the connection's, or private.
-    ``is_current`` tells whether the login is still the connection's, so that its session is kept, and
-    ``verify_client`` raises where the login leads to another client than the connection's, whose number it gets.
+    ``is_current`` returns whether the login is still the connection's, so that its session is kept.
+    ``verify_client`` is called with the number of the client that the login reaches, and raises if it is not the
+    connection's.
     """
 
-    def __init__(  # noqa: PLR0913 - all by name
+    def __init__(  # noqa: PLR0913 - keyword-only
         self,
         settings: ConnectionSettings,
         *,
@@ -62,12 +63,12 @@ class TwentyFourGateway(LedgerGateway):
         self._numbers = ProjectNumbers(self._session, field=settings.client_id_field)
 
     def for_polls(self) -> Self:
-        """Give the same client of 24SevenOffice, with the same memory, to be polled."""
+        """Return the same gateway, with the same cache, for polls."""
         twin = copy.copy(self)
-        twin._session = session = self._session.for_polls()  # noqa: SLF001 - its own
-        twin._setup = self._setup.with_session(session)  # noqa: SLF001 - its own
-        twin._customers = self._customers.with_session(session)  # noqa: SLF001 - its own
-        twin._numbers = self._numbers.with_session(session)  # noqa: SLF001 - its own
+        twin._session = session = self._session.for_polls()  # noqa: SLF001 - a copy of itself
+        twin._setup = self._setup.with_session(session)  # noqa: SLF001 - a copy of itself
+        twin._customers = self._customers.with_session(session)  # noqa: SLF001 - a copy of itself
+        twin._numbers = self._numbers.with_session(session)  # noqa: SLF001 - a copy of itself
         return twin
 
     def identities(self) -> Sequence[Identity]:
@@ -77,7 +78,7 @@ class TwentyFourGateway(LedgerGateway):
         return self._session.identity_id()
 
     def log_out(self) -> None:
-        """Forget the session that the calls were made in. Raises UnavailableError without Redis."""
+        """Forget the session of the calls. Raises UnavailableError if Redis is down."""
         self._session.log_out()
 
     def client_name(self) -> str:
@@ -102,7 +103,7 @@ class TwentyFourGateway(LedgerGateway):
         return customers.read(self._session, number)
 
     def existing_companies(self, numbers: Collection[int]) -> Collection[int]:
-        """Return which of these customers there are; what is not there is taken out of the customer index."""
+        """Return which of these customers exist; missing ones are removed from the customer index."""
         found = {company.number for company in customers.detailed(self._session, list(numbers))}
         self._customers.drop(set(numbers) - found)
         return found

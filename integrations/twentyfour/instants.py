@@ -1,6 +1,6 @@
-"""What 24SevenOffice writes as a date with a time: an instant, or a day of which the time says nothing.
+"""Dates with a time in 24SevenOffice: an instant, or a day whose time means nothing.
 
-Either may come with a zone or without, also in one answer. All that is compared goes through here first.
+Either may have a zone or not, even within one response. Everything that is compared is converted here first.
 """
 
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
@@ -10,27 +10,27 @@ from i18n.formatting import OSLO
 
 
 def instant_of(written: datetime) -> datetime:
-    """Read an instant, in UTC where it names no zone."""
+    """Read an instant, in UTC if it has no zone."""
     return _at(written, UTC) if written.tzinfo else written.replace(tzinfo=UTC)
 
 
 MIDNIGHT = time()
 
 CLOCKS = (OSLO, ZoneInfo("Europe/Helsinki"))
-"""By which 24SevenOffice may read what comes without a zone (S52); it fails on an hour that they skip."""
+"""The zone in which 24SevenOffice may read an instant without a zone (S52); it fails in the hour that it skips."""
 
 
 def day_of(written: datetime) -> date:
-    """Read a day: as it is written where it names no zone or is midnight there, else that of Oslo."""
-    if written.tzinfo is None or written.time() == MIDNIGHT:  # at any offset: 24SevenOffice runs on Helsinki's
+    """Read a day: as written if it has no zone or is midnight, otherwise the day in Oslo."""
+    if written.tzinfo is None or written.time() == MIDNIGHT:  # at any offset: 24SevenOffice uses Helsinki's
         return written.date()
     return _at(written, OSLO).date()
 
 
 def without_zone(instant: datetime, *, ends: bool = False) -> datetime:
-    """Write an instant as requests have it: in UTC, without a zone.
+    """Write an instant as requests need it: in UTC, without a zone.
 
-    One that no clock shows is moved by two hours, earlier or, where a span of time ``ends``, later.
+    One in a skipped hour is moved by two hours, back or, if it ``ends`` a period, forward.
     """
     written = instant.astimezone(UTC).replace(tzinfo=None)
     if any(_is_skipped(written, clock) for clock in CLOCKS):
@@ -46,5 +46,5 @@ def _is_skipped(written: datetime, clock: tzinfo) -> bool:
 def _at(written: datetime, zone: tzinfo) -> datetime:
     try:
         return written.astimezone(zone)
-    except (OverflowError, ValueError):  # an end of the calendar, or an offset that no place has
+    except (OverflowError, ValueError):  # an end of the calendar, or an impossible offset
         return written.replace(tzinfo=zone)

@@ -1,4 +1,4 @@
-"""Invoices as 24SevenOffice words them: vouchers, written by the Account service."""
+"""Invoices in 24SevenOffice: vouchers, written with the Account service."""
 
 from collections.abc import Sequence
 from datetime import date, datetime, time
@@ -24,8 +24,8 @@ def post(
 ) -> None:
     """Save vouchers of one fiscal year in one call (SaveBundleList): all, or OutcomeUnknownError says why not.
 
-    No warning is ignored. BundleDirectAccounting says whether 24SevenOffice works out the VAT of drafts; by the
-    vendor's pages it says nothing of what is posted at once.
+    No warning is ignored. BundleDirectAccounting says whether 24SevenOffice calculates the VAT of drafts; by the
+    vendor's pages it has no effect on what is posted at once.
     """
     bundle = {
         "YearId": year,
@@ -74,12 +74,12 @@ def _voucher(voucher: Voucher, voucher_type: VoucherType) -> dict[str, Any]:
 
 def _entry(entry: Entry, voucher: Voucher) -> dict[str, Any]:
     return {
-        "CustomerId": entry.customer_number,  # the factoring company's where there is one (assumption S3)
+        "CustomerId": entry.customer_number,  # the factoring company's if there is one (assumption S3)
         "AccountNo": entry.account,
         "Date": datetime.combine(voucher.day, time()),
         "Amount": Decimal(entry.amount).scaleb(-2),
         "DepartmentId": entry.department,
         "ProjectId": entry.project_number,
         "InvoiceReferenceNo": str(voucher.invoice_number),
-        "TaxNo": entry.tax_code or "0",  # none would be that of the account, perhaps
+        "TaxNo": entry.tax_code or "0",  # without one, the account's might be used
     }

@@ -1,4 +1,4 @@
-"""The ledger as the Transaction service shows it: lines of posted invoices, and of suppliers' vouchers."""
+"""The ledger through the Transaction service: lines of posted invoices and of suppliers' vouchers."""
 
 from calendar import monthrange
 from collections import defaultdict
@@ -20,12 +20,12 @@ from sync.rules.vouchers import REVENUE_ACCOUNTS
 
 END_OF_DAY = time(23, 59, 59)
 MAX_DIGITS = 18
-"""Digits of a number that a database can hold."""
+"""Maximum digits of a number that a database can hold."""
 OUTGOING = frozenset({"InvoiceCustomer", "CreditnoteCustomer"})
 
 
 class LedgerGateway:
-    """One client's ledger, which is only read; :mod:`sync.ports` says what each call does."""
+    """One client's ledger, read only; :mod:`sync.ports` describes each call."""
 
     def __init__(self, settings: ConnectionSettings, *, session: Session, cache: SharedCache) -> None:
         self._settings = settings
@@ -37,9 +37,9 @@ class LedgerGateway:
         return list(map(_ledger_line, self._dated(year.starts, year.ends, InvoiceNo=str(invoice_number))))
 
     def booked(self, first: date, last: date, *, costs: AccountRanges) -> BookedVouchers:
-        """Return outgoing invoices, whoever entered them (S32), costs, and what :meth:`posted` finds: one reading.
+        """Return outgoing invoices from any source (S32), costs, and what :meth:`posted` finds, in one reading.
 
-        Where no account is named, nobody wants to know of costs.
+        Without accounts, no costs are returned.
         """
         vouchers: dict[str, list[LedgerLine]] = defaultdict(list)
         for line in self._between(first, last):
@@ -55,11 +55,11 @@ class LedgerGateway:
         )
 
     def changed_vouchers(self, accounts: AccountRanges, *, since: datetime, until: datetime) -> Sequence[str]:
-        """Name the vouchers with a line on these accounts created or changed in a span of time.
+        """Return the names of vouchers with a line on these accounts that was created or changed in a period.
 
-        One call takes one interval of accounts only, so it asks for the lowest to the highest of them all, and
-        what lies between comes along: a line may have been moved there from one of them. Hidden lines count:
-        hiding is how a line is taken back.
+        A call takes only one range of accounts, so it asks from the lowest to the highest, and lines between are
+        returned too: a line may have been moved there from one of them. Hidden lines count, as hiding is how a
+        line is reversed.
         """
         if not accounts.intervals:
             return []
@@ -78,11 +78,11 @@ class LedgerGateway:
         return f"{self._setup.year_name(day)}-{type_}-{number}"
 
     def _voucher_of(self, line: SoapValue) -> str:
-        """Name the voucher that a line is of, by fiscal year, type and number (S21)."""
+        """Return the name of a line's voucher: fiscal year, type and number (S21)."""
         return self.voucher_name(_day(line), type_=line.TransactionTypeId, number=line.TransactionNo)
 
     def _is_outgoing(self, lines: Sequence[LedgerLine]) -> bool:
-        """Return an outgoing invoice's voucher by its type, or because it lets someone owe for revenue (S32)."""
+        """Return whether a voucher is an outgoing invoice: by its type, or by a debt for revenue (S32)."""
         accounts = {line.account for line in lines}
         invoiced = any(line.system_type in OUTGOING for line in lines)
         return invoiced or (
@@ -90,7 +90,7 @@ class LedgerGateway:
         )
 
     def _between(self, first: date, last: date) -> Iterator[SoapValue]:
-        """Find all lines of these days, a call for each month, and by halves where an answer is too large."""
+        """Return all lines of these days, a call for each month, and for half of it if a response is too large."""
         while first <= last:
             end = min(last, first.replace(day=monthrange(first.year, first.month)[1]))
             yield from self._halved(first, end)
@@ -110,7 +110,7 @@ class LedgerGateway:
         return self._search("EntryDate", start, end, **parameters)
 
     def _search(self, by: str, start: datetime, end: datetime, **parameters: str | int) -> Sequence[SoapValue]:
-        """Find the lines with a date in this span that have all these values (GetTransactions)."""
+        """Return the lines with a date in this period that have all these values (GetTransactions)."""
         wanted = {"DateSearchParameters": by, "DateStart": start, "DateEnd": end, **parameters}
         return self._session.call("Transaction", "GetTransactions", searchParams=wanted) or []
 
@@ -156,7 +156,7 @@ def _day(line: SoapValue) -> date:
 
 
 def _amount(line: SoapValue) -> int:
-    """Return the amount, in kroner whatever the currency. Raises RejectedError, which names the voucher."""
+    """Return the amount in kroner, whatever the currency. Raises RejectedError, which names the voucher."""
     number = line.TransactionNo or 0
     with naming_record(msg("Voucher {number}/{year}", number=number, year=_day(line).year)):
         if line.Amount is None:
@@ -173,7 +173,7 @@ def _amount(line: SoapValue) -> int:
 
 
 def _dimension(line: SoapValue, type_: str) -> tuple[int | None, str]:
-    """Return number and name of the customer, supplier or project that a line is on."""
+    """Return number and name of a line's customer, supplier or project."""
     for each in line.Dimensions.Dimension if line.Dimensions else ():
         if each.Type == type_ and (each.Value or "").isdecimal() and len(each.Value) <= MAX_DIGITS:
             return int(each.Value), each.Name or ""

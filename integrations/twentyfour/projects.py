@@ -1,7 +1,7 @@
-"""Projects as 24SevenOffice words them: the Project service, and which of their numbers are free.
+"""Projects in 24SevenOffice: the Project service, and which of their numbers are free.
 
-Each project takes a call to be saved, since the vendor has no other, so that looking whether its number is free
-must cost next to nothing: numbers are looked for with their neighbours, as the next projects have those.
+Saving takes a call for each project, as the vendor has no other. So checking whether its number is free must cost
+next to nothing: numbers are looked up with their neighbours, as the next projects have those.
 """
 
 from collections.abc import Collection, Sequence
@@ -17,18 +17,19 @@ from sync.errors import MisconfiguredError, RejectedError
 from sync.records import ExistingProject, ProjectDraft
 
 UNSET = (None, "", 0, -(2**31))
-"""What .NET says of a field that holds nothing."""
+""".NET's value for an empty field."""
 
 CACHE_SECONDS = 60
-"""How long a number that was free is taken to be so, and a project that was open not to be closed.
+"""How long a free number counts as free, and an open project as not closed.
 
-Who enters projects in both systems seldom is that fast.
+People who enter projects in both systems are rarely that fast.
 """
 
 BLOCK, MAX_NUMBERS = 100, 1000
-"""Neighbours share all digits but two, or but three where one project follows the other, as on a first day.
+"""Neighbours share all digits but two, or but three if projects follow each other, as on a first day.
 
-``MAX_NUMBERS`` is of a call (assumption S37): where neighbours would be more, fewer are looked for, or none.
+``MAX_NUMBERS`` is the limit of a call (assumption S37): if there are more, fewer neighbours are looked up, or
+none.
 """
 
 MAX_NUMBER = 2**31 - 1
@@ -37,7 +38,7 @@ MAX_NUMBER = 2**31 - 1
 def save(session: Session, draft: ProjectDraft, *, client_id: str, field: ClientIdField) -> None:
     """Create or overwrite a project, whose number is its Id (SaveProject).
 
-    ``client_id`` goes into this ``field`` of every project (assumption S2), unless it is empty.
+    ``client_id`` is saved in this ``field`` of every project (assumption S2), unless it is empty.
     """
     project = {
         "Id": draft.number,
@@ -59,7 +60,7 @@ def save(session: Session, draft: ProjectDraft, *, client_id: str, field: Client
 
 
 def read(session: Session, number: int, *, field: ClientIdField) -> ExistingProject | None:
-    """Read the project with this number (GetSingleProject), and what stands in one of its fields."""
+    """Return the project with this number (GetSingleProject), with the value of one of its fields."""
     found = session.call("Project", "GetSingleProject", projectId=number)
     if found is None or found.Id != number:
         return None
@@ -74,7 +75,7 @@ class ProjectNumbers(CachedReader):
         self._field = field
 
     def existing(self, numbers: Collection[int]) -> Sequence[ExistingProject]:
-        """Read those of the projects with these numbers that there are, open or closed (assumption S31)."""
+        """Return those of the projects with these numbers that exist, open or closed (assumption S31)."""
         with self._reading:
             unknown = {number for number in numbers if number not in self._free}
             if not unknown:
@@ -86,12 +87,12 @@ class ProjectNumbers(CachedReader):
             return [each for each in found if each.number in unknown]
 
     def mark_taken(self, number: int) -> None:
-        """Note that a number is not free any more, or may not be."""
+        """Save that a number is no longer free, or may not be."""
         with self._reading:
             self._free.pop(number, None)
 
     def _read(self, numbers: Collection[int]) -> Sequence[ExistingProject]:
-        """Read the open ones with these numbers (GetProjectList), then all that are closed."""
+        """Read the open projects with these numbers (GetProjectList), then all closed ones."""
         search = {"ProjectIds": {"int": sorted(numbers)}}
         found = [
             ExistingProject(
@@ -105,7 +106,7 @@ class ProjectNumbers(CachedReader):
         return [*found, *self._read_closed(besides={each.number for each in found})]
 
     def _read_closed(self, *, besides: Collection[int]) -> Sequence[ExistingProject]:
-        """Read number and name of the projects that are closed (GetDeactivatedProjectNameList)."""
+        """Read number and name of the closed projects (GetDeactivatedProjectNameList)."""
         closed = self._closed.get("closed")
         if closed is None:
             answer = self._session.call("Project", "GetDeactivatedProjectNameList") or []
@@ -115,7 +116,7 @@ class ProjectNumbers(CachedReader):
 
 
 def _with_neighbours(numbers: set[int], *, far: bool) -> set[int]:
-    """Add the neighbours to numbers: the thousand around each for ``far`` ones, else the hundred."""
+    """Add the neighbours of numbers: the thousand around each for ``far`` ones, otherwise the hundred."""
     for block in (MAX_NUMBERS, BLOCK) if far else (BLOCK,):
         starts = {number // block * block for number in numbers}
         if len(starts) * block <= MAX_NUMBERS:
@@ -126,7 +127,7 @@ def _with_neighbours(numbers: set[int], *, far: bool) -> set[int]:
 
 
 def _held_client_id(project: Any, field: ClientIdField) -> str:  # noqa: ANN401 - what zeep makes of a Project
-    """Return what a project of 24SevenOffice holds in the field for the client id, empty text where nothing."""
+    """Return the value of a project in the field for the client id, empty if there is none."""
     held = project[field]
     return "" if held in UNSET else str(held)
 

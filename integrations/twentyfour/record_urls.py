@@ -1,4 +1,4 @@
-"""Where a person opens a record in 24SevenOffice."""
+"""URLs of records in 24SevenOffice."""
 
 from urllib.parse import quote
 

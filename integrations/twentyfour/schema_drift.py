@@ -1,9 +1,9 @@
-"""Makes an answer fit our WSDL before zeep reads it, since 24SevenOffice adds elements without a new version.
+"""Adapts responses to our WSDL before zeep reads them, as 24SevenOffice adds elements without a new version.
 
 zeep either fails on an element that the WSDL does not know or loses all that follow it. So unknown elements are
-taken out and known ones put in the order of the schema, and each is reported once, since the WSDL should then be
-brought up to date; of very many only some a day, and that there are more. On the same walk the values that .NET
-writes for "not set" are emptied, to be read as None, and texts longer than any are cut.
+removed and known ones put in the order of the schema. Each is logged once, so that the WSDL can be updated; of
+very many, only some a day, and that there are more. The same pass empties values that .NET writes for "not set",
+which are then read as None, and cuts texts that are too long.
 """
 
 import time
@@ -29,7 +29,7 @@ MAX_WARNINGS_PER_DAY = 20
 DAY = 24 * 3600.0  # seconds
 MAX_NAME_LENGTH = 100
 XSI_NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
-MAX_TEXT_LENGTH = 4000  # of a field; the longest that 24SevenOffice takes has a few hundred
+MAX_TEXT_LENGTH = 4000  # of a field; the longest in 24SevenOffice has a few hundred
 NOT_SET = {
     "int": "-2147483648",
     "short": "-32768",
@@ -40,7 +40,7 @@ NOT_SET = {
 
 
 class SchemaDrift(Plugin):
-    """Mends answers on their way to zeep, which calls it for every answer that is XML."""
+    """A zeep plugin that repairs responses; zeep calls it for every response that is XML."""
 
     def __init__(self) -> None:
         self._reported: set[tuple[str, str]] = set()
@@ -49,9 +49,9 @@ class SchemaDrift(Plugin):
     def ingress(
         self, envelope: etree._Element, http_headers: object, operation: Definition
     ) -> tuple[etree._Element, object]:
-        """Mend one answer in place.
+        """Repair one response in place.
 
-        Raises UnreadableError where it is not an answer of this operation, or an item of a list says nothing.
+        Raises UnreadableError if it is not a response of this operation, or if an item of a list is nil.
         """
         answer = next(envelope.iterfind(f"{{{ENVELOPE}}}Body/{{*}}*"), None)
         expected = operation.output.body
@@ -67,7 +67,7 @@ class SchemaDrift(Plugin):
             if text.startswith(NOT_SET.get(kind, "\0")):
                 node.text = None
             elif kind == "string" and len(text) > MAX_TEXT_LENGTH:
-                node.text = text[:MAX_TEXT_LENGTH]  # or a name of megabytes would be stored and shown
+                node.text = text[:MAX_TEXT_LENGTH]  # otherwise a name of megabytes is stored and shown
             return
         node.attrib.pop(XSI_TYPE, None)  # no type of our WSDLs is derived from another
         known, seen = _known(definition), set[object]()
@@ -88,7 +88,7 @@ class SchemaDrift(Plugin):
             self._fit(child, known[child.tag][1].type, operation)
 
     def _see_that_it_says_something(self, child: etree._Element, element: Definition, operation: str) -> None:
-        """Raise UnreadableError for an item of a list that is nil: what it stands for is not known."""
+        """Raise UnreadableError for a list item that is nil: its meaning is unknown."""
         is_item = element.accepts_multiple and isinstance(element.type, ComplexType)
         if is_item and child.get(XSI_NIL, "").strip() in {"true", "1"}:
             name = etree.QName(child).localname
@@ -103,7 +103,7 @@ class SchemaDrift(Plugin):
             log.warning("schema_drift", operation=operation, element=drift[1])
 
     def _may_warn(self, operation: str) -> bool:
-        """Count a warning; the first that is one too many of its day says that there are more."""
+        """Count a warning; the first one above the daily limit says that there are more."""
         now = time.monotonic()
         if now - self._day >= DAY:
             self._day, self._warnings = now, 0

@@ -1,9 +1,9 @@
-"""One session per login, shared by all workers: 24SevenOffice throttles those who log in again and again.
+"""One session for each login, shared by all workers: 24SevenOffice throttles repeated logins.
 
 The session id is in Redis, encrypted, under a keyed hash of all credentials: with a wrong password no session is
-found, and 24SevenOffice itself refuses the login. A session is used until 24SevenOffice refuses it, and renewed
-by whoever meets the refusal first while the others wait. ``HasSession`` is not asked, as it would cost a request
-per call.
+found, and 24SevenOffice itself refuses the login. A session is used until 24SevenOffice refuses it. The first
+worker to meet the refusal renews it while the others wait. ``HasSession`` is not used, as it would cost a request
+for each call.
 """
 
 import copy
@@ -29,16 +29,16 @@ from sync.errors import MisconfiguredError, RejectedError, UnavailableError
 from sync.records import Identity
 from sync.rules.identities import choose_identity
 
-SESSION_ID = re.compile(r"[!-:<-~]{1,500}")  # what may stand in a cookie; it goes along with each call
-PREFIX = "twentyfour:session:2"  # to be raised where values change, as two versions may run beside each other
-SESSION_SECONDS = 24 * 3600  # longer than a session lives; for those whose connection is gone
-FORGETTING_SECONDS = 2  # so long a page waits for a login in flight, which is looked at again when it is made
-REFUSAL_SECONDS = 1800  # so long a login that was refused is not tried again, or 24SevenOffice may block the user
+SESSION_ID = re.compile(r"[!-:<-~]{1,500}")  # valid in a cookie, which is sent with each call
+PREFIX = "twentyfour:session:2"  # to be raised when values change, as two versions may run side by side
+SESSION_SECONDS = 24 * 3600  # longer than a session lives; removes those of deleted connections
+FORGETTING_SECONDS = 2  # a page waits so long for a login in flight, which is checked again when it is made
+REFUSAL_SECONDS = 1800  # a refused login is not tried again for so long: 24SevenOffice may block the user
 
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """Who calls: ``identity_id`` is the client of 24SevenOffice, empty where the login reaches only one."""
+    """A login: ``identity_id`` is the client of 24SevenOffice, empty if the login reaches only one."""
 
     application_id: str
     username: str
@@ -57,11 +57,11 @@ def _redis_needed() -> Iterator[None]:
 
 
 class SessionStore:
-    """Session ids of all logins, one login being made at a time however many workers need it.
+    """Session ids of all logins; one login is made at a time, however many workers need it.
 
-    Nothing is called without Redis (every call raises UnavailableError then): with sessions of its own each
-    process would have to log in, and the queue is down then anyway. ``login_seconds`` is how long a login may take
-    before another worker makes its own.
+    Without Redis, nothing is called (every call raises UnavailableError): each process would have to log in with
+    its own session, and the queue is down then anyway. ``login_seconds`` is how long a login may take before
+    another worker makes its own.
     """
 
     def __init__(self, redis: Redis, vault: Vault, *, login_seconds: float) -> None:
@@ -74,7 +74,7 @@ class SessionStore:
 
     @_redis_needed()
     def get(self, name: str) -> str:
-        """Read a session id, empty where there is none."""
+        """Return a session id, empty if there is none."""
         stored = self._redis.get(name)
         try:
             return self._vault.decrypt(stored.decode() if isinstance(stored, bytes) else "", PREFIX, name)
@@ -83,20 +83,21 @@ class SessionStore:
 
     @_redis_needed()
     def put(self, name: str, value: str) -> None:
-        """Keep a session id, or another value, encrypted."""
+        """Store a session id, or another value, encrypted."""
         self._redis.set(name, self._vault.encrypt(value, PREFIX, name), ex=SESSION_SECONDS)
 
     @_redis_needed()
     def renew(self, name: str, *, expired: str, log_in: Callable[[], str], keeps: Callable[[str], bool]) -> str:
-        """Replace the session id ``expired``, by that of another worker where one was faster.
+        """Replace the session id ``expired``, by another worker's if that was faster.
 
         Args:
-            name: whose session it is.
-            expired: the session id that was refused, empty where there was none; it is forgotten.
-            log_in: gives a session id; not called again for a while once it has raised MisconfiguredError.
-            keeps: tells of the new session id whether it may be kept, or was left while the login was made.
+            name: identifies the login.
+            expired: the refused session id, empty if there was none; it is deleted.
+            log_in: returns a session id; after a MisconfiguredError it is not called again for a while.
+            keeps: returns whether the new session id may be stored; False if the connection has left it
+                meanwhile.
 
-        Raises what ``log_in`` raises, or has raised lately.
+        Raises what ``log_in`` raises, or raised lately.
         """
         with self._lock(name, wait=self._login_seconds):
             current = self.get(name)
@@ -111,7 +112,7 @@ class SessionStore:
 
     @contextmanager
     def remembering_refusal(self, name: str) -> Iterator[None]:
-        """Make a login inside, unless it was refused lately: that is raised once more instead.
+        """Make a login inside, unless it was refused lately: then that error is raised again.
 
         A changed login has another name, and is tried at once.
         """
@@ -144,13 +145,13 @@ class SessionStore:
 
     @_redis_needed()
     def forget(self, name: str) -> None:
-        """Forget a session, and that its login was refused, after a login in flight if that is made soon."""
+        """Delete a session and the refusal of its login, waiting briefly for a login in flight."""
         with suppress(LockError), self._lock(name, wait=FORGETTING_SECONDS):
             pass  # what the login in flight has stored is there now
         self._redis.delete(name, _refusal(name), _client(name))
 
     def client_number(self, name: str, session_id: str, *, ask: Callable[[], int]) -> int:
-        """Return which client a session works in, asked for once for all who share the session."""
+        """Return the client that a session works in, asked for once for all who share the session."""
         asked_for, _, number = self.get(_client(name)).partition(" ")
         if asked_for == session_id:
             return int(number)
@@ -161,7 +162,7 @@ class SessionStore:
 
     @_redis_needed()
     def forget_refusals(self, names: Sequence[str]) -> None:
-        """Forget that logins were refused, as they are right by now."""
+        """Delete the refusals of logins, which are right now."""
         self._redis.delete(*map(_refusal, names))
 
     def _lock(self, name: str, *, wait: float) -> Lock:
@@ -173,11 +174,11 @@ class SessionStore:
 
 
 class Session:
-    """One login's way to call 24SevenOffice.
+    """Calls to 24SevenOffice with one login.
 
-    ``is_current`` tells whether it is still the login of whom it was made for; else its session is its own alone.
-    ``verify_client`` gets the number of the client that a session works in, before anything is called in it, and
-    raises where it is another than it should be. It is left out where 24SevenOffice does not tell the number.
+    ``is_current`` returns whether it is still the connection's login; if not, its session is not shared.
+    ``verify_client`` is called with the number of the session's client before anything else is, and raises if it
+    is the wrong one. It is skipped if 24SevenOffice does not return the number.
     """
 
     def __init__(
@@ -201,13 +202,13 @@ class Session:
 
     def for_polls(self) -> Self:
         twin = copy.copy(self)
-        twin._client = self._client.for_polls()  # noqa: SLF001 - its own
+        twin._client = self._client.for_polls()  # noqa: SLF001 - a copy of itself
         return twin
 
     def call(self, service: str, operation: str, /, **arguments: object) -> SoapValue:
-        """Call an operation in a session, after a login where there is none or it is refused.
+        """Call an operation in a session, after a login if there is none or it is refused.
 
-        Raises what :meth:`~integrations.twentyfour.client.SoapClient.call` raises, but MisconfiguredError for a
+        Raises what :meth:`~integrations.twentyfour.client.SoapClient.call` raises, except MisconfiguredError for a
         session that is refused right after a login, and what ``verify_client`` raises.
         """
         name = self._name(self.identity_id())
@@ -228,16 +229,16 @@ class Session:
             ) from error
 
     def identities(self) -> Sequence[Identity]:
-        """Return which clients the login reaches (GetIdentitiesWithCredential); needs no session."""
+        """Return the clients that the login reaches (GetIdentitiesWithCredential); needs no session."""
         found = self._authenticate("GetIdentitiesWithCredential") or []
         if found:
             self._store.forget_refusals([self._name(each) for each in ("", *(each.Id for each in found))])
         return [_identity(each) for each in found]
 
     def identity_id(self) -> str:
-        """Return which client the calls are made in: the login's own, or the only one that it reaches.
+        """Return the client that calls are made in: the login's own, or the only one that it reaches.
 
-        Raises MisconfiguredError where that is not clear.
+        Raises MisconfiguredError if that is ambiguous.
         """
         with self._choosing:
             if not self._noted["identity_id"]:
@@ -248,9 +249,9 @@ class Session:
             return self._noted["identity_id"]
 
     def log_out(self) -> None:
-        """Forget the session, also that of a client which another process has found; asks Redis only.
+        """Delete the session, even of a client that another process has chosen; asks Redis only.
 
-        Whoever else has this login logs in anew. Raises UnavailableError without Redis.
+        Others with this login log in again. Raises UnavailableError if Redis is down.
         """
         opened, identity_id = self._name(""), self._noted["identity_id"]
         if name := self._name(identity_id) if identity_id else self._store.get(opened):
@@ -258,7 +259,7 @@ class Session:
         self._store.forget(opened)
 
     def client_hash(self) -> str:
-        """Hash the client and the login: what is cached is found by nobody who has another one."""
+        """Hash the client and the login, so that cached data is found only with both."""
         return self._name(self.identity_id()).rpartition(":")[2]
 
     def _name(self, identity_id: str) -> str:
@@ -279,7 +280,7 @@ class Session:
         return kept
 
     def _verify(self, name: str, session_id: str) -> None:
-        """See once for each session that it works in the right client; nothing is called in it before."""
+        """Verify once for each session that it works in the right client, before anything is called in it."""
         if self._verify_client is None or self._noted["verified"] == session_id:
             return
         with self._verifying:
@@ -318,16 +319,16 @@ class Session:
 
 
 class CachedReader:
-    """Reads what is cached; one thread at a time, so that none reads what another is reading."""
+    """Reads cached data; one thread at a time, so that none reads what another is reading."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
         self._reading = threading.Lock()
 
     def with_session(self, session: Session) -> Self:
-        """Give the same with the same cache, read by another session."""
+        """Return the same reader with the same cache and another session."""
         twin = copy.copy(self)
-        twin._session = session  # noqa: SLF001 - its own
+        twin._session = session  # noqa: SLF001 - a copy of itself
         return twin
 
 

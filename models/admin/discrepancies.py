@@ -31,7 +31,7 @@ class Acceptance:
     at: datetime
 
 
-def resend(  # noqa: PLR0913 - all by name
+def resend(  # noqa: PLR0913 - keyword-only
     database: Database,
     connection_id: int,
     record: Record,

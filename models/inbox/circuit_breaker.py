@@ -108,7 +108,7 @@ def begin_probe(session: Session, connection_id: int, *, until: datetime) -> Non
     session.get_one(ConnectionRow, connection_id).breaker_open_until = until
 
 
-def record_batch(  # noqa: PLR0913 - all by name
+def record_batch(  # noqa: PLR0913 - keyword-only
     session: Session,
     connection_id: int,
     *,

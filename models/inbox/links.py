@@ -159,7 +159,7 @@ def remove(session: Session, connection_id: int, record: Record) -> None:
     session.execute(delete(LinkRow).where(link_of(connection_id, record)))
 
 
-def release(  # noqa: PLR0913 - all by name
+def release(  # noqa: PLR0913 - keyword-only
     session: Session,
     connection_id: int,
     record: Record,

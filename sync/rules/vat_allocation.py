@@ -272,7 +272,7 @@ class _Voucher:
         return any(abs(_of(self._net(code), own - each)) <= slack for each in others)
 
     def _cancelling(self, code: str) -> _Part | None:
-        """Return lines of several accounts or projects that cancel out without a VAT line that shows if they are net."""
+        """Return lines of several accounts or projects that cancel out, if no VAT line shows that they are net."""
         rate, amounts = self._rates.get(code), [self.costs[n].amount for n in self._places[code]]
         slack = self._slack * len(amounts)
         if not rate or abs(_of(self._net(code), rate)) > slack:
