@@ -20,6 +20,7 @@ from web.pages import (
     dashboard,
     error_codes,
     logs,
+    onboarding,
     operations,
     receivers,
     reconciliation,
@@ -47,6 +48,7 @@ ROUTERS = (
     connection.router,  # after the one before, which has /connections/new
     connection_settings.router,
     reconciliation.router,
+    onboarding.router,
     operations.router,
     account.router,
     second_factor.router,

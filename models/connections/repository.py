@@ -137,7 +137,8 @@ class Connection:
     of its webhook. ``updated_at`` is the last change of its settings. ``client_number`` is None until a login has
     shown which client of 24SevenOffice it is, ``client_name`` is empty until a test has shown the name. If its
     secrets cannot be decrypted, the connection is ``unreadable``, its secrets are empty, and it can only be shown
-    and corrected. ``api_key_saved_at`` is when Moment's key was entered, None if that is unknown.
+    and corrected. ``api_key_saved_at`` is when Moment's key was entered, and ``webhook_token_at``
+    when the webhook's address was last regenerated; None if that is unknown or has not happened.
     """
 
     id: int
@@ -151,6 +152,7 @@ class Connection:
     client_number: int | None = None
     client_name: str = ""
     api_key_saved_at: datetime | None = None
+    webhook_token_at: datetime | None = None
     unreadable: bool = False
 
     def is_available(self, now: datetime) -> bool:

@@ -1,13 +1,18 @@
-from collections.abc import Callable
+"""A company is connected from nothing, by those who have never done it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
+from i18n.catalog import Language, translations
 from local.demo_user import eventually
 from local.demo_user import expect as expect_equal
 from models.schema.tables import ConnectionRow
 from tests.browser.filled import PASSWORD, add_user
-from tests.browser.person import Person
+from tests.browser.person import REPORT_FOCUS, WINDOWS, Person
 from tests.journeys.firm import API_KEY, Firm
 from tests.journeys.running_system import RunningSystem
 from worker.container import clock
@@ -17,28 +22,69 @@ LEDGER = "books/2"
 """Those of the client that is chosen."""
 
 
-@pytest.mark.parametrize("script", [True, False], ids=["with JavaScript", "without JavaScript"])
-def test_a_company_is_connected_from_nothing_and_its_first_invoice_is_in_the_ledger(
-    one_system: RunningSystem, firm: Firm, sit_down: Callable[..., Person], *, script: bool
+WAYS: Mapping[str, tuple[Language, Mapping[str, Any]]] = {
+    "wide, in English, by keyboard": (Language.ENGLISH, WINDOWS["light"]),
+    "on a phone, in Norwegian, without JavaScript": (
+        Language.NORWEGIAN,
+        {**WINDOWS["phone"], "java_script_enabled": False},
+    ),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_company_is_set_up_step_by_step_and_its_first_invoice_is_in_the_ledger(
+    one_system: RunningSystem, firm: Firm, sit_down: Callable[..., Person], way: str
 ) -> None:
+    language, window = WAYS[way]
     project = firm.project()
     firm.enter("projectExtensions", name="Detail design", projectId=project["id"])
-    person = sit_down(java_script_enabled=script)
-    add_user(one_system, f"connects-{firm.company}@example.com")
-    person.sign_in(f"connects-{firm.company}@example.com", PASSWORD)
-    add(person.page, firm)
-    fill_in(person.page, firm)
-    paste_the_address(person.page, firm)
-    person.page.get_by_role("button", name="Start", exact=True).click()
-    expect(person.page.get_by_text("Active", exact=True)).to_be_visible()
+    email = f"connects-{firm.company}@example.com"
+    add_user(one_system, email, language=language)
+    visitor = Visitor(sit_down(**window), translations(language).gettext, by_keyboard="keyboard" in way)
+    visitor.person.sign_in(email, PASSWORD, path="/connections")
+    add(visitor, firm)
+    choose_client(visitor, firm)
+    match(visitor)
+    paste_the_address(visitor, firm)
+    page, say = visitor.page, visitor.say
+    expect(page.get_by_text(say("To do"), exact=True)).to_have_count(0)
+    visitor.press(page.get_by_role("button", name=say("Start"), exact=True))
+    expect(page.get_by_text(say("Active"), exact=True)).to_be_visible()
+    expect(page.locator("#set-up")).to_have_count(0)
 
     firm.connection = one_system.container.connections.get_by_name(firm.name)
     invoice = firm.invoice(project)
     eventually(lambda: expect_equal("vouchers", owed(firm), [f"{invoice['totalAmountInclVat']:.2f}"]))
     assert projects(firm) == ["1001-M"]
-    person.page.get_by_role("link", name="View this connection's records").click()
-    person.reload_until(person.page.get_by_role("row").filter(has_text="Invoice 1").filter(has_text="Synced"))
+    visitor.press(page.get_by_role("link", name=say("View this connection's records")))
+    visitor.person.reload_until(page.get_by_role("row").filter(has_text=say("Synced")))
     leave_client(one_system, firm)
+
+
+@dataclass(frozen=True)
+class Visitor:
+    """Somebody who reads the pages in a language, and presses what they show with the mouse or Enter."""
+
+    person: Person
+    say: Callable[[str], str]
+    by_keyboard: bool
+
+    @property
+    def page(self) -> Page:
+        return self.person.page
+
+    def press(self, shown: Locator) -> None:
+        if not self.by_keyboard:
+            shown.click()
+            return
+        shown.focus()
+        assert self.page.evaluate(REPORT_FOCUS)["name"], "what has the focus has no name"
+        self.page.keyboard.press("Enter")
+
+    def step(self, name: str) -> None:
+        """Open a step of the set-up, once the test that runs has an answer."""
+        expect(self.page.locator("#set-up:not([data-awaits])")).to_be_visible()
+        self.press(self.page.locator("#set-up").get_by_role("link", name=self.say(name), exact=True).first)
 
 
 def leave_client(one_system: RunningSystem, firm: Firm) -> None:
@@ -52,51 +98,63 @@ def leave_client(one_system: RunningSystem, firm: Firm) -> None:
         row.settings, row.client_number = {**row.settings, "username": "nobody@example.com"}, None
 
 
-def add(page: Page, firm: Firm) -> None:
-    """Enter what it takes to get into both systems, and read what the test says of it."""
-    page.get_by_role("link", name="Connections", exact=True).click()
-    page.get_by_role("link", name="Add connection").click()
-    page.get_by_label("Name", exact=True).fill(firm.name)
-    page.get_by_label("Moment company id").fill(firm.company)
-    page.get_by_label("API key from Moment").fill(API_KEY)
-    page.get_by_label("User name").fill("many@example.com")
-    page.get_by_label("Password").fill("many-password")
-    page.get_by_role("button", name="Add and test").click()
-    expect(page.get_by_role("heading", name="Errors")).to_be_visible()
-    page.get_by_role("link", name="Back to connection").click()
+def add(visitor: Visitor, firm: Firm) -> None:
+    """Enter what it takes to get into both systems."""
+    page, say = visitor.page, visitor.say
+    visitor.press(page.get_by_role("link", name=say("Add connection")))
+    login = {"username": "many@example.com", "password": "many-password"}
+    entered = {"name": firm.name, "moment_company": firm.company, "moment_api_key": API_KEY, **login}
+    for name, value in entered.items():
+        page.locator(f"[name={name}]").fill(value)
+    visitor.press(page.get_by_role("button", name=say("Add and test")))
 
 
-def fill_in(page: Page, firm: Firm) -> None:
+def choose_client(visitor: Visitor, firm: Firm) -> None:
     """Fill in the settings of the owner's document, and have them tested."""
+    page, say = visitor.page, visitor.say
+    visitor.step("24SevenOffice client")
     page.get_by_label(CHOSEN).check()
-    page.get_by_label("Client id", exact=True).fill("1001-M")
-    page.get_by_label("Receivables account").fill("1500")
-    page.get_by_label("Voucher number").select_option("Moment's invoice number")
-    page.get_by_label("Expenses", exact=True).check()
-    page.get_by_label("Expense accounts").fill("4000, 4300-4599")
-    page.get_by_label("Expense activity").fill("Detail design")
-    page.get_by_label("Never billable on projects").fill("3, 4")
-    page.get_by_label("Expenses from").fill("2026-01-01")
-    page.get_by_label("Alert recipients").fill(firm.address)
-    page.get_by_label("Language").select_option("English")
-    page.get_by_role("button", name="Save and test").first.click()
-    expect(page.get_by_text("Settings saved.")).to_be_visible()
-    expect(page.get_by_text("All automated checks passed.")).to_be_visible()
-    page.get_by_role("link", name="Back to connection").click()
+    page.locator("[name=entity_types][value=expense]").check()
+    page.locator("[name=voucher_number]").select_option("moment")
+    entered = {
+        "client_id": "1001-M",
+        "receivables_account": "1500",
+        "expense_accounts": "4000, 4300-4599",
+        "expense_activity": "Detail design",
+        "not_billable_projects": "3, 4",
+        "expense_from": "2026-01-01",
+        "error_emails": firm.address,
+    }
+    for name, value in entered.items():
+        page.locator(f"[name={name}]").fill(value)
+    visitor.press(page.get_by_role("button", name=say("Save and test")).first)
+    visitor.step("Accounts, VAT and alerts")
     expect(page.get_by_label(CHOSEN)).to_be_checked()
-    expect(page.get_by_label("Expense accounts")).to_have_value("4000, 4300-4599")
-    expect(page.get_by_label("Password")).to_have_value("")
+    expect(page.locator("[name=expense_accounts]")).to_have_value("4000, 4300-4599")
+    expect(page.locator("[name=password]")).to_have_value("")
+    visitor.press(page.locator(".tabs").get_by_role("link", name=say("Overview")))
 
 
-def paste_the_address(page: Page, firm: Firm) -> None:
+def match(visitor: Visitor) -> None:
+    """See what both systems have, and match it."""
+    page, say = visitor.page, visitor.say
+    visitor.step("Existing customers and projects")
+    visitor.press(page.get_by_role("button", name=say("Preview matches")))
+    visitor.press(page.get_by_role("button", name=say("Match now")))
+    expect(page.get_by_text(say("Customers and projects are matched."))).to_be_visible()
+    visitor.press(page.get_by_role("link", name=say("Back to connection")))
+
+
+def paste_the_address(visitor: Visitor, firm: Firm) -> None:
     """Have the address of the webhook made, and enter it in Moment."""
-    page.get_by_text("Generate webhook URL", exact=True).click()
-    page.get_by_role("button", name="Generate new webhook URL").click()
+    page, say = visitor.page, visitor.say
+    visitor.step("Webhook URL")
+    visitor.press(page.get_by_role("button", name=say("Generate new webhook URL")))
     address = page.locator("#address").inner_text()
     firm.control(
         "moment", "PUT", f"webhooks/{firm.company}", dict.fromkeys(("customers", "projects", "invoices"), address)
     )
-    page.get_by_role("link", name="Back to connection").click()
+    visitor.press(page.get_by_role("link", name=say("Back to connection")))
 
 
 def owed(firm: Firm) -> list[str]:

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 from pyotp import TOTP
 
+from models.admin.operations import OperationType
 from models.enums import Role, Scope
 from models.receivers.outbox import EVENT_TYPES
 from models.users import repository as users
@@ -80,6 +81,7 @@ ORDINARY = ("", "1", "2026-01-01", "kari@example.com", "correct horse battery")
 """What makes a form fit that asks for something and offers nothing."""
 
 WEBHOOKS = "/webhooks/"
+PREVIEW = {"dry_run": "yes", "create": ""}
 CSRF_FIELD = "csrf"
 ENTER_CODE = "/sign-in/code"
 EVERYTHING, VIEWING = (Rights(role, Scope()) for role in (Role.ADMINISTRATOR, Role.VIEWER))
@@ -170,6 +172,9 @@ def people(web: Web, container: Container) -> Sequence[Stranger]:
         "Fjord Prosjekt AS", settings(moment_company="fjord-prosjekt-as"), actor="test", now=clock()
     )
     container.connections.pause(resting.id, "The password is wrong.", now=clock())
+    container.operations.request(
+        OperationType.INITIAL_MATCHING, web.connection.id, input_=PREVIEW, actor="test", now=clock()
+    )
     gone = users.add(container.database, "gone@example.com", EVERYTHING, password=None, actor="test", now=clock())
     scope = Scope()
     received(container)

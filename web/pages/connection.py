@@ -14,21 +14,24 @@ from i18n.messages import Message, joined, msg
 from models.admin import audit_log, connection_list
 from models.admin.connection_list import POLLS_SHOWN_AFTER
 from models.admin.operations import CANCELLED, RECONCILIATIONS, Operation, OperationType
-from models.connections.repository import Connection
+from models.connections.repository import NOT_STARTED, Connection
 from models.enums import EntityType, Scope, plural_of
 from models.inbox import cursors, missed_webhooks, webhook_intake
 from models.pagination import Key
 from sync.polling import stalled
-from web.pages.operations import TEMPLATES
+from web.pages.operations import TEMPLATES, request_diagnostics, request_operation
 from web.security.auth import Administrator, Operator, Reader, UserContext
 from web.views import settings_form
 from web.views.diagnostics import OperationView
+from web.views.set_up import SetUp
 
 router = APIRouter(prefix="/connections")
 
 DONE = {
     "paused": msg("Connection paused. New records are queued."),
     "renamed": msg("Connection renamed."),
+    "added": msg("Connection added. Nothing is synced until you start it."),
+    "saved": msg("Settings saved."),
     "resumed": msg("Connection resumed. Queued records are being processed."),
     "taken": msg("There is already a connection for this Moment company. Contact your system administrator."),
 }
@@ -73,11 +76,12 @@ def tab(
     name: str,
     *,
     template: str = "",
+    keep_notice: bool = False,
     status: int = status.HTTP_200_OK,
     **values: object,
 ) -> Response:
     """Make the page of a tab, or of what belongs to it and has a template of its own."""
-    notice = context.take_notice()
+    notice = context.take_notice(keep=keep_notice)
     links = [(key, _tab_url(connection, key), TAB_NAMES[key]) for key in _tabs(context)]
     return context.render(
         template or f"connection-{name}.html",
@@ -101,6 +105,10 @@ def show(context: Reader, connection_id: int) -> Response:
             return RedirectResponse(url, status.HTTP_303_SEE_OTHER)
     connection = context.connections.get_shown(connection_id)
     (summary,) = connection_list.summaries(context.database, Scope(frozenset({connection.id})), now=context.now)
+    last, is_new = last_test(context, connection), connection.paused_because == NOT_STARTED
+    is_testing = bool(is_new and last and last.operation.result is None)
+    current = last if last and last.operation.requested_at >= connection.updated_at else None
+    set_up = SetUp(context.database, context.operations, connection, current)
     failing = cursors.failing(context.database, connection.id, before=context.now - POLLS_SHOWN_AFTER)
     return tab(
         context,
@@ -108,7 +116,10 @@ def show(context: Reader, connection_id: int) -> Response:
         "overview",
         summary=summary,
         failing_polls=[stalled.told(poll) for poll in failing] if not connection.paused_because else [],
-        last=last_test(context, connection),
+        keep_notice=is_testing,
+        is_testing=is_testing,
+        steps=[*set_up.steps()] if is_new and context.current_user.is_operator else [],
+        last=last,
         client=known_clients(context, connection).own_name,
         entity_types=joined(
             *(plural_of(each) for each in EntityType if each in connection.settings.entity_types), between=", "
@@ -166,6 +177,14 @@ def known_clients(context: UserContext, connection: Connection) -> KnownClients:
     reached = last.clients if last and last.operation.requested_at >= connection.updated_at else []
     name = connection.client_name or next((each["name"] for each in reached if each["id"] == own), "")
     return KnownClients(reached, name)
+
+
+def start_test(context: UserContext, connection: Connection, *, done: str) -> Response:
+    """Have a connection tested, and lead to the result, or to what is to be set up before it is started."""
+    if connection.paused_because != NOT_STARTED:
+        return request_diagnostics(context, connection.id, done=done)
+    request_operation(context, OperationType.DIAGNOSTICS, connection.id)
+    return context.redirect(f"/connections/{connection.id}", done)
 
 
 def _tabs(context: UserContext) -> Iterator[str]:

@@ -19,8 +19,8 @@ from models.connections.repository import (
 from models.connections.settings import ConnectionSettings, first_days_to_ask, opens_others, unproven
 from web.dependencies import Form, text
 from web.pages.confirmation import confirm_identity
-from web.pages.connection import known_clients, tab
-from web.pages.operations import request_diagnostics, request_operation
+from web.pages.connection import known_clients, start_test, tab
+from web.pages.operations import request_operation
 from web.security.auth import Administrator, UserContext
 from web.views import settings_form
 from web.views.diagnostics import OperationView, known_accounts
@@ -105,7 +105,7 @@ def save(context: Administrator, connection_id: int, form: Form) -> Response:
     except SettingRefusedError as error:
         return again(replace(draft, errors={error.setting: error.args[0]}), posted=True)
     if saving is None:
-        return request_diagnostics(context, connection_id, done="saved")
+        return start_test(context, connection, done="saved")
     dispatch.dispatch_operations([saving])
     return RedirectResponse(f"/operations/{saving}", status.HTTP_303_SEE_OTHER)
 

@@ -23,6 +23,7 @@ from sync.errors import UnavailableError
 from sync.rules.normalization import clean
 from web.dependencies import Form, text
 from web.pages.confirmation import confirm_identity
+from web.pages.connection import start_test
 from web.pages.operations import request_diagnostics
 from web.security.auth import Administrator, AdministratorEverywhere, Operator, Reader, UserContext
 from web.views import settings_form
@@ -95,7 +96,7 @@ def add(context: AdministratorEverywhere, form: Form) -> Response:
         return _new(context, typed, {"name": error.args[0]})
     except CompanyTakenError as error:
         return _new(context, typed, {"moment_company": error.args[0]})
-    return request_diagnostics(context, added.id, done="added")
+    return start_test(context, added, done="added")
 
 
 @router.get("/{connection_id}/manage")

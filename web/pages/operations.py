@@ -1,6 +1,8 @@
 """What became of a test, a comparison or settings to be saved; the page asks again until a worker has answered."""
 
 from collections.abc import Mapping
+from contextlib import suppress
+from datetime import date
 from typing import Annotated
 
 from fastapi import APIRouter, HTTPException, Path, Response, status
@@ -8,7 +10,7 @@ from fastapi import APIRouter, HTTPException, Path, Response, status
 from i18n.messages import msg
 from models.admin import discrepancies
 from models.admin.discrepancies import Acceptance
-from models.admin.operations import RECONCILIATIONS, Operation, OperationType
+from models.admin.operations import RECONCILIATIONS, Operation, OperationEndedError, OperationType
 from models.enums import EntityType, Record, titled
 from sync.reconciliation.compare import recorded_report
 from sync.reconciliation.report import Discrepancy, ReconciliationReport
@@ -45,8 +47,14 @@ TEMPLATES = {
     OperationType.SAVING: "save-settings.html",
     OperationType.RECONCILIATION: "reconciliation.html",
     OperationType.MONTHLY_RECONCILIATION: "reconciliation.html",
+    OperationType.INITIAL_MATCHING: "matching.html",
+    OperationType.BACKFILL: "backfill.html",
+    OperationType.BACKFILL_PREVIEW: "backfill.html",
 }
 """The types that have a page, and what it is made from."""
+
+ONBOARDING = (OperationType.INITIAL_MATCHING, OperationType.BACKFILL, OperationType.BACKFILL_PREVIEW)
+"""Those that somebody may cancel here."""
 
 OperationId = Annotated[int, Path(le=MAX_ID)]
 
@@ -68,6 +76,8 @@ def _page(context: UserContext, operation: Operation, *, unexplained: str = "") 
         TEMPLATES[operation.type],
         status=status.HTTP_422_UNPROCESSABLE_CONTENT if unexplained else status.HTTP_200_OK,
         view=OperationView(operation),
+        is_running=operation.result is None,
+        period=_period(operation),
         connection=context.connections.get_shown(operation.connection_id),
         titles=TITLES,
         done=DONE.get(context.take_notice(keep=operation.result is None).code),
@@ -77,6 +87,15 @@ def _page(context: UserContext, operation: Operation, *, unexplained: str = "") 
         unexplained=unexplained,
         errors={"why": UNEXPLAINED} if unexplained else {},
     )
+
+
+@router.post("/operations/{operation_id}/cancel")
+def cancel(context: Operator, operation_id: OperationId) -> Response:
+    """End an operation that matches or brings records. What it has done so far stays."""
+    _operation(context, operation_id, *ONBOARDING)
+    with suppress(OperationEndedError):  # then its page shows what it came to
+        context.operations.cancel(operation_id, actor=context.actor, now=context.now)
+    return context.redirect(f"/operations/{operation_id}")
 
 
 @router.post("/operations/{operation_id}/resolve")
@@ -133,6 +152,11 @@ def request_diagnostics(context: UserContext, connection_id: int, *, done: str =
 def report_of(context: UserContext, operation: Operation) -> ReconciliationReport | None:
     """Return what a reconciliation found, without what is accepted by now; None where there is nothing."""
     return recorded_report(context.database, operation)
+
+
+def _period(operation: Operation) -> tuple[date, date] | None:
+    days = [operation.input.get(name) for name in ("first", "last")]
+    return (date.fromisoformat(days[0]), date.fromisoformat(days[1])) if days[0] and days[1] else None
 
 
 def _send(context: UserContext, operation: Operation, discrepancy: Discrepancy) -> str:

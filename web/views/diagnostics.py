@@ -1,11 +1,13 @@
 """What a worker has answered to an operation, as the pages show it."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
+from typing import Any
 
 from i18n.messages import joined
-from models.admin.operations import Operation, OperationResult, Operations, OperationType
+from models.admin.operations import CANCELLED, Operation, OperationResult, Operations, OperationType
 from models.connections.repository import Connection
 from models.connections.settings import ConnectionSettings
 from sync.diagnostics.findings import CheckStatus, Finding
@@ -55,6 +57,24 @@ class OperationView:
     def follow_up(self) -> int | None:
         """The number of the test that follows settings that were saved; None where they were not."""
         return self.result.get("diagnostics")
+
+    @property
+    def is_cancelled(self) -> bool:
+        return CANCELLED in self.result
+
+    @property
+    def matching(self) -> Mapping[str, Any] | None:
+        """What an initial matching did or would do, as :mod:`worker.jobs.initial_matching` has it."""
+        return self.result.get("matching")
+
+    @property
+    def backfill(self) -> Sequence[Mapping[str, Any]] | None:
+        """How a backfill went, by types, as :mod:`worker.jobs.backfill` has it."""
+        return self.result.get("backfill")
+
+    @property
+    def backfill_preview(self) -> Mapping[str, Any] | None:
+        return self.result.get("backfill_preview")
 
     @property
     def clients(self) -> list[dict[str, str]]:

@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from i18n import formatting
 from i18n.catalog import Language, translations
-from i18n.messages import Message, msg, translate
+from i18n.messages import Message, from_json, msg, translate
 from models.admin.job_list import JobView
 from models.connections.repository import NOT_STARTED
 from sync.money import format_kroner
@@ -67,6 +67,7 @@ def _environment(language: Language) -> Environment:
     environment.install_gettext_translations(translations(language), newstyle=True)  # type: ignore[attr-defined] # added by it
     environment.globals |= {"STATUSES": STATUSES, "not_started": NOT_STARTED}
     environment.filters |= {
+        "from_json": from_json,
         "translate": partial(translate, language=language),
         "oslo": partial(_oslo, language=language),
         "ago": partial(_ago, language=language),

@@ -78,14 +78,14 @@ def test_a_connection_is_added_tested_and_not_started(web: Web, container: Conta
     assert added.paused_because == NOT_STARTED
     operation = container.operations.latest(added.id, OperationType.DIAGNOSTICS)
     assert operation
-    assert answer.headers["Location"] == f"/operations/{operation.id}"
+    assert answer.headers["Location"] == f"/connections/{added.id}"
     assert ("run_operation", operation.id) in messages(container)
     page = administrator.get(answer.headers["Location"]).text
     assert "Nothing is synced until you start it." in page
     assert (
         "Nothing is synced until you start it." in administrator.get(answer.headers["Location"]).text
     )  # until then
-    assert f'data-awaits="/operations/{operation.id}"' in page
+    assert f'data-awaits="/connections/{added.id}"' in page
     assert '<meta http-equiv="refresh"' in page
 
 

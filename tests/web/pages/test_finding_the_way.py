@@ -107,6 +107,6 @@ def test_a_long_list_of_connections_can_be_filtered(web: Web, container: Contain
 
 
 def test_settings_that_are_filled_in_and_not_saved_say_so(web: Web) -> None:
-    administrator, page = web.as_(Role.ADMINISTRATOR), f"/connections/{web.connection.id}"
+    administrator, page = web.as_(Role.ADMINISTRATOR), f"/connections/{web.connection.id}/settings"
     assert 'data-unsaved="no"' in administrator.get(page).text
     assert 'data-unsaved="yes"' in fill_in(administrator, page, receivables_account="a lot").text

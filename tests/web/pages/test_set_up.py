@@ -1,0 +1,181 @@
+"""A connection is set up step by step; the systems are the sandbox, and this process is also the worker."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import lxml.html
+import pytest
+import requests
+
+from models.admin.operations import OperationType
+from models.enums import EntityType, Role, Scope
+from models.inbox import links
+from tests.factories import settings
+from tests.installation import environment, installed, messages
+from tests.sandbox.serving import sandbox
+from tests.web.conftest import Person, Web
+from tests.web.form_filling import fill_in, form_of, summary_of
+from worker import tasks
+from worker.container import Container, clock
+from worker.queues import QUEUE_OF
+
+NEW = {
+    "name": "Fjord Prosjekt AS",
+    "moment_company": "1001",
+    "moment_api_key": "moment-demo-key",
+    "username": "many@example.com",
+    "password": "many-password",
+}
+
+
+@pytest.fixture(scope="module")
+def systems() -> Iterator[dict[str, str]]:
+    with sandbox() as (addresses, _):
+        yield addresses
+
+
+@pytest.fixture
+def container(database_url: str, redis_url: str, systems: dict[str, str]) -> Iterator[Container]:
+    for system in ("moment", "twentyfour"):
+        requests.post(f"{systems[system]}/reset", timeout=10).raise_for_status()
+    with installed(environment(database_url, redis_url, systems)) as container:
+        yield container
+
+
+@pytest.fixture
+def person(web: Web) -> Person:
+    return web.as_(Role.ADMINISTRATOR)
+
+
+def work_off(container: Container) -> None:
+    """Do what waits in the queue, as a worker does."""
+    waiting = messages(container)
+    container.redis.delete(QUEUE_OF["run_operation"])
+    for task, number in waiting:
+        if task == "run_operation":
+            tasks.run_operation(number)
+
+
+def to_do(page: requests.Response) -> list[str]:
+    """Return the steps that are not done."""
+    steps = lxml.html.document_fromstring(page.content).xpath("//ol[@class='steps']/li")
+    return [step.xpath("string(div/a)") for step in steps if "To do" in step.text_content()]
+
+
+def test_each_step_is_ticked_by_what_is_in_the_database(web: Web, person: Person, container: Container) -> None:
+    container.erase_connection(web.connection, actor="test")
+    assert '<a class="button" href="/connections/new">Connect a company</a>' in person.get("/").text
+    address = fill_in(person, "/connections/new", **NEW).headers["Location"]
+    waits = person.get(address)
+    assert f'data-awaits="{address}"' in waits.text
+    assert "Connection added. Nothing is synced until you start it." in waits.text
+    work_off(container)
+    page = person.get(address)
+    rest = ["Existing customers and projects", "Webhook URL", "Test"]
+    assert to_do(page) == ["24SevenOffice client", "Accounts, VAT and alerts", *rest]
+    assert "none is selected" in page.text
+    number = int(address.rpartition("/")[2])
+    (tested,) = container.operations.page(Scope(), types=[OperationType.DIAGNOSTICS], size=1).lines
+    fjord = next(each["id"] for each in (tested.result or {})["clients"] if each["name"] == "Fjord Prosjekt AS")
+    saved = fill_in(person, f"{address}/settings", identity_id=fjord, error_emails="kari@example.com")
+    assert saved.headers["Location"] == address
+    work_off(container)
+    assert to_do(person.get(address)) == rest[:2]
+    person.post(f"{address}/token")
+    assert to_do(person.get(address)) == rest[:1]
+    preview = person.post(f"{address}/matching", action="preview").headers["Location"]
+    work_off(container)
+    assert "Nothing has been changed yet." in person.get(preview).text
+    assert to_do(person.get(address)) == rest[:1]
+    person.post(f"{address}/matching", action="match")
+    work_off(container)
+    assert to_do(person.get(address)) == []
+    assert person.post(f"{address}/resume").status_code == 303
+    assert to_do(person.get(address)) == []
+    assert "Set up this connection" not in person.get(address).text
+    assert container.connections.get(number).paused_because == ""
+
+
+def test_what_both_systems_have_is_previewed_and_then_matched(
+    web: Web, container: Container, systems: dict[str, str]
+) -> None:
+    for url in (f"{systems['moment']}/companies/1001/customers", f"{systems['twentyfour']}/books/1/customers"):
+        requests.post(url, json={"name": "Havn AS", "organizationNumber": "923609016"}, timeout=10)
+    operator, address = web.as_(Role.OPERATOR), f"/connections/{web.connection.id}/matching"
+    preview = operator.post(address, action="preview").headers["Location"]
+    assert f'data-awaits="{preview}"' in operator.get(preview).text
+    work_off(container)
+    told = operator.get(preview)
+    assert links.latest(container.database, web.connection.id, EntityType.CUSTOMER) is None
+    assert [button.get("value") for button in form_of(told, address).iter("button")] == ["match"]
+    done = operator.post(address, action="match", create="yes").headers["Location"]
+    work_off(container)
+    assert "Customers and projects are matched." in operator.get(done).text
+    assert f'href="{done}"' in operator.get(address).text
+    assert web.as_(Role.VIEWER).get(done).status_code == 404
+    assert web.as_(Role.VIEWER).post(address, action="match").status_code == 404
+
+
+def test_an_operation_is_cancelled_on_its_page_and_the_audit_hears_of_it(web: Web, container: Container) -> None:
+    operator, address = web.as_(Role.OPERATOR), f"/connections/{web.connection.id}"
+    place = operator.post(f"{address}/matching", action="match").headers["Location"]
+    assert operator.post(f"{place}/cancel").headers["Location"] == place
+    work_off(container)
+    assert "Cancelled. What was done before that stays." in operator.get(place).text
+    assert operator.post(f"{place}/cancel").status_code == 303
+    number = place.rpartition("/")[2]
+    assert f"Cancelled operation {number} (initial_matching)" in operator.get(f"{address}/history").text
+    tested = operator.post(f"{address}/test").headers["Location"]
+    assert operator.post(f"{tested}/cancel").status_code == 404
+    own, _ = container.connections.add(
+        "Fjord AS", settings(moment_company="1002"), actor="test", now=clock(), started=False
+    )
+    assert web.as_(Role.OPERATOR, connections=[own.id]).post(f"{place}/cancel").status_code == 404
+
+
+def test_earlier_records_are_previewed_and_then_brought_with_their_progress(
+    web: Web, container: Container
+) -> None:
+    operator, address = web.as_(Role.OPERATOR), f"/connections/{web.connection.id}/backfill"
+    days = {"first": "2026-01-01", "last": f"{clock():%Y-%m-%d}"}
+    previewed = fill_in(operator, address, action="preview", **days)
+    work_off(container)
+    preview = operator.get(previewed.headers["Location"])
+    assert "Nothing has been changed yet." in preview.text
+    offered = form_of(preview, address).form_values()
+    place = operator.ask("POST", address, data=[*offered, ("action", "start")]).headers["Location"]
+    number = int(place.rpartition("/")[2])
+    container.operations.report_progress(number, done=20, total=50)
+    running = operator.get(place).text
+    assert "20 of 50 records queued" in running
+    assert 'data-refreshes="15"' in running
+    assert f'href="{place}">Refresh' in running
+    container.operations.complete(
+        number,
+        {
+            "findings": [],
+            "backfill": [
+                {"entity_type": "invoice", "records": 50, "synced": 48, "needs_attention": 2, "pending": 0}
+            ],
+        },
+        now=clock(),
+    )
+    assert ">48<" in operator.get(place).text
+    assert "data-refreshes" not in operator.get(place).text
+
+
+@pytest.mark.parametrize(
+    ("entered", "wrong"),
+    [
+        ({"first": "", "last": "soon", "entity_types": []}, ["first", "last", "entity_types"]),
+        ({"first": "2026-02-01", "last": "2026-01-31"}, ["last"]),
+        ({"first": "0001-01-01", "last": "2026-01-31"}, ["first"]),
+    ],
+)
+def test_a_period_that_cannot_be_is_shown_at_its_fields_all_at_once(
+    web: Web, container: Container, entered: dict[str, Any], wrong: list[str]
+) -> None:
+    operator, address = web.as_(Role.OPERATOR), f"/connections/{web.connection.id}/backfill"
+    refused = fill_in(operator, address, action="preview", **entered)
+    assert (refused.status_code, [*summary_of(refused)]) == (422, wrong)
+    assert container.operations.latest(web.connection.id, OperationType.BACKFILL_PREVIEW) is None

@@ -1,0 +1,119 @@
+"""What there is to do before a connection is started: each tick is read off the database, and none is kept."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from i18n.messages import Message, msg
+from models.admin.operations import Operations, OperationType
+from models.connections.repository import Connection
+from models.database import Database
+from models.enums import EntityType, Scope
+from models.inbox import links, webhook_intake
+from sync.diagnostics.findings import Finding
+from web.views.diagnostics import OperationView
+
+MOMENT, LOGIN, CREDENTIALS = "moment.company", "login.login", ("moment_company", "moment_api_key")
+"""Checks of a test, and settings that are Moment's credentials."""
+
+ACCOUNTS = "accounting_setup."
+"""What the names of the checks begin with that read accounts and VAT."""
+
+MATCHINGS_READ = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One thing to do, where, and what a test says is wrong with it; ``path`` is that of a tab, with its field."""
+
+    title: Message
+    help: Message
+    path: str
+    done: bool
+    errors: Sequence[Finding] = ()
+    for_administrators: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SetUp:
+    """A connection that is not started, and its last test, None where there is none of its settings."""
+
+    database: Database
+    operations: Operations
+    connection: Connection
+    last: OperationView | None
+
+    def steps(self) -> Iterator[Step]:
+        reached = bool(self.last and self.last.clients)
+        yield Step(
+            title=msg("Credentials"),
+            help=msg("The Moment API key and the 24SevenOffice user both work."),
+            path="settings#moment_company",
+            done=reached and self._has_passed(MOMENT),
+            errors=self._errors(lambda each: _is_of_moment(each) or (each.check == LOGIN and not reached)),
+            for_administrators=True,
+        )
+        yield Step(
+            title=msg("24SevenOffice client"),
+            help=msg("Choose the client if the user has access to more than one."),
+            path="settings#identity_id",
+            done=self._has_passed(LOGIN),
+            errors=self._errors(lambda each: each.check == LOGIN and reached),
+            for_administrators=True,
+        )
+        others = self._errors(lambda each: not _is_of_moment(each) and each.check != LOGIN)
+        yield Step(
+            title=msg("Accounts, VAT and alerts"),
+            help=msg("The accounts and VAT codes exist in 24SevenOffice, and someone gets the alerts."),
+            path="settings#receivables_account",
+            done=not others and self._has_read_accounts(),
+            errors=others,
+            for_administrators=True,
+        )
+        yield Step(
+            title=msg("Existing customers and projects"),
+            help=msg("Match those that both systems already have. Preview it first; nothing is duplicated."),
+            path="matching",
+            done=self._is_matched(),
+        )
+        yield Step(
+            title=msg("Webhook URL"),
+            help=msg("Generate it and paste it into Moment, so that changes arrive within seconds."),
+            path="webhooks",
+            done=self._has_webhook(),
+            for_administrators=True,
+        )
+        yield Step(
+            title=msg("Test"),
+            help=msg("Everything that can be checked automatically passes."),
+            path="test",
+            done=bool(self.last and self.last.operation.completed_at and not self.last.failed),
+        )
+
+    def _errors(self, concerns: Callable[[Finding], bool]) -> list[Finding]:
+        return [each for each in (self.last.failed if self.last else ()) if concerns(each)]
+
+    def _has_passed(self, check: str) -> bool:
+        return any(each.check == check for each in (self.last.passed if self.last else ()))
+
+    def _has_read_accounts(self) -> bool:
+        return any(each.check.startswith(ACCOUNTS) for each in (self.last.passed if self.last else ()))
+
+    def _is_matched(self) -> bool:
+        """Return whether a matching was carried out here, or left links where the command line did it."""
+        types, scope = [OperationType.INITIAL_MATCHING], Scope(frozenset({self.connection.id}))
+        found = self.operations.page(scope, types=types, size=MATCHINGS_READ).lines
+        results = [each.result for each in found if each.result]
+        if any("matching" in each and not each["input"].get("dry_run") for each in results):
+            return True
+        of_parties = EntityType.CUSTOMER, EntityType.PROJECT
+        return any(links.latest(self.database, self.connection.id, each) for each in of_parties)
+
+    def _has_webhook(self) -> bool:
+        """Return whether somebody has had its address made, or Moment uses the one it was added with."""
+        if self.connection.webhook_token_at:
+            return True
+        return bool(webhook_intake.latest_activity(self.database, self.connection.id))
+
+
+def _is_of_moment(finding: Finding) -> bool:
+    return finding.check == MOMENT or finding.setting in CREDENTIALS
