@@ -112,10 +112,13 @@ def start(
     return token
 
 
-def find(database: Database, token: str, *, now: datetime, awaiting_code: bool = False) -> UserSession | None:
+def find(
+    database: Database, token: str, *, now: datetime, awaiting_code: bool = False, by_itself: bool = False
+) -> UserSession | None:
     """Return the session with this token; None if there is none or it has ended.
 
-    A session that is ``awaiting_code`` is not signed in, and is found only if that is asked for.
+    A session that is ``awaiting_code`` is not signed in, and is found only if that is asked for. A request that a
+    page makes ``by_itself`` is no sign of activity, so it does not prolong the session.
     """
     with database.transaction() as session:
         found = session.execute(
@@ -127,7 +130,7 @@ def find(database: Database, token: str, *, now: datetime, awaiting_code: bool =
         if found is None:
             return None
         row, user = found
-        if row.seen_at <= now - SEEN_RESOLUTION:
+        if row.seen_at <= now - SEEN_RESOLUTION and not by_itself:
             seen = update(SessionRow).where(SessionRow.token_hash == row.token_hash).values(seen_at=now)
             session.execute(seen)  # harmless where it has just ended
         return made_of(UserSession, row, user=users.read(session, user))

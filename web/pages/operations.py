@@ -27,7 +27,6 @@ router = APIRouter()
 
 DONE = {
     "saved": msg("Settings saved."),
-    "added": msg("Connection added. Nothing is synced until you start it."),
     "sent": msg("Queued for syncing. Anything already in the ledger isn't posted again."),
     "busy": msg("This invoice is being processed right now, so nothing was done. Try again in a minute."),
     "brought": msg("Queued for syncing. We check Moment first, so nothing is created twice."),

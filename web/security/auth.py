@@ -38,7 +38,10 @@ SHORT_DIGITS, LONG_DIGITS = 9, 18
 
 def current_session(request: Request, container: ContainerDep) -> UserSession | None:
     token = SESSION.read(request)
-    return sessions.find(container.database, token, now=container.clock()) if token else None
+    if not token:
+        return None
+    by_itself = PART in request.headers
+    return sessions.find(container.database, token, now=container.clock(), by_itself=by_itself)
 
 
 @dataclass(frozen=True)

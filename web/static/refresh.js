@@ -15,6 +15,22 @@ async function await_answer(section) {
 }
 document.querySelectorAll("[data-awaits]").forEach(await_answer);
 
+// Shows from time to time how something stands by now: <section id="now" data-refreshes="15">, in seconds, until that
+// attribute is gone. It waits while nobody looks, and while somebody works within it, has unfolded something or types.
+for (const { id, dataset } of document.querySelectorAll("[data-refreshes]")) {
+  const timer = setInterval(async () => {
+    const section = document.getElementById(id), at = document.activeElement;
+    const typing = at?.matches("input:not([type=checkbox]), textarea, select");
+    if (document.hidden || typing || section.contains(at) || section.querySelector("details[open]")) return;
+    const answer = await fetch(location.href, { headers: { "X-Part": "1" } }).catch(() => null);
+    if (!answer?.ok || answer.redirected) return;
+    const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById(id);
+    if (!fresh || section.contains(document.activeElement)) return;
+    if (fresh.innerHTML !== section.innerHTML) section.replaceWith(fresh);
+    if (!fresh.dataset.refreshes) clearInterval(timer);
+  }, dataset.refreshes * 1000);
+}
+
 // Asks something about a form without leaving it: <button formaction="/connections/4/clients" data-into="#identity">.
 for (const button of document.querySelectorAll("[data-into]")) {
   button.addEventListener("click", async (event) => {

@@ -31,6 +31,12 @@ def test_a_session_ends_when_nobody_comes_back_and_when_it_has_lasted_long_enoug
     assert sessions.find(database, idle, now=NOW + sessions.IDLE_TIMEOUT) is None
 
 
+def test_a_page_that_refreshes_itself_keeps_nobody_signed_in(database: Database) -> None:
+    token = sessions.start(database, add(database).id, now=NOW)
+    assert sessions.find(database, token, now=NOW + sessions.IDLE_TIMEOUT / 2, by_itself=True)
+    assert sessions.find(database, token, now=NOW + sessions.IDLE_TIMEOUT, by_itself=True) is None
+
+
 def test_an_organization_is_asked_each_day_whether_somebody_is_still_one_of_its_own(database: Database) -> None:
     user = add(database)
     token = sessions.start(database, user.id, now=NOW, how=Beginning(by_openid=True))
