@@ -304,8 +304,10 @@ def test_a_mail_leads_to_what_is_known_of_its_error_code(kind: Literal["plain", 
 
 def test_a_mail_about_a_connection_links_to_it() -> None:
     paused = mail(alert("Demo AS", alert_type=AlertType.PAUSED))
+    compared = mail(alert("Demo AS", alert_type=AlertType.RECONCILIATION, job_id=None))
     for kind in ("plain", "html"):
         assert "https://bridge.example.com/connections/1" in text(paused, kind)
+        assert "https://bridge.example.com/connections/1/reconciliation" in text(compared, kind)
     assert "/connections/" not in text(mail(alert()))
 
 
