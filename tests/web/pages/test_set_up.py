@@ -143,6 +143,9 @@ def test_earlier_records_are_previewed_and_then_brought_with_their_progress(
     preview = operator.get(previewed.headers["Location"])
     assert "Nothing has been changed yet." in preview.text
     offered = form_of(preview, address).form_values()
+    container.connections.pause(web.connection.id, "Year end.", actor="test", now=clock())
+    assert "Resume or start it before you sync these records." in operator.get(previewed.headers["Location"]).text
+    container.connections.resume(web.connection.id, actor="test", now=clock())
     place = operator.ask("POST", address, data=[*offered, ("action", "start")]).headers["Location"]
     number = int(place.rpartition("/")[2])
     container.operations.report_progress(number, done=20, total=50)
