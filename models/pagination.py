@@ -1,12 +1,14 @@
 """Keyset pagination: each page starts where the one before ended, so the thousandth is as fast as the first."""
 
+from __future__ import annotations
+
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Generic, Self, TypeVar, TypeVarTuple
 
-from sqlalchemy import ColumnElement, Select, true, tuple_
+from sqlalchemy import ColumnElement, CompoundSelect, Select, func, select, true, tuple_
 from sqlalchemy.orm import InstrumentedAttribute
 
 OrderColumns = Sequence[InstrumentedAttribute[Any] | ColumnElement[Any]]
@@ -14,9 +16,13 @@ OrderColumns = Sequence[InstrumentedAttribute[Any] | ColumnElement[Any]]
 
 T = TypeVar("T")
 Columns = TypeVarTuple("Columns")
+Scalar = Callable[[Select[int]], Any]
 
 SIZE = 50
 """Rows of a page."""
+
+MAX_COUNTED = 10_000
+"""Lines of a list that are counted at most, so that a long one is as fast as a short one."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -55,6 +61,17 @@ class Key:
 
 
 @dataclass(frozen=True, slots=True)
+class PagePlace:
+    """Which lines of how many a page has: ``first`` counts from 1.
+
+    More than :data:`MAX_COUNTED` lines are not counted: ``total`` is None then, and ``first`` after so many.
+    """
+
+    first: int | None
+    total: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
     """Some rows of a list, newest first, and the keys of the pages beside it; None if there is none.
 
@@ -64,6 +81,34 @@ class Page(Generic[T]):
     lines: Sequence[T]
     newer: Key | None = None
     older: Key | None = None
+    place: PagePlace | None = None
+
+
+def placed(
+    page: Page[T], count: Callable[[Key | None], Select[Any] | CompoundSelect[Any]], scalar: Scalar
+) -> Page[T]:
+    """Say which lines of how many a page has.
+
+    ``count`` makes the query of all lines, or of those that a key leads to; ``scalar`` reads one value.
+    """
+
+    def counted(key: Key | None) -> int | None:
+        some = count(key).limit(MAX_COUNTED + 1).subquery()
+        number: int = scalar(select(func.count()).select_from(some))
+        return number if number <= MAX_COUNTED else None
+
+    before = counted(page.newer) if page.newer else 0
+    alone = not page.newer and not page.older
+    total = len(page.lines) if alone else counted(None)
+    return replace(page, place=PagePlace(None if before is None else before + 1, total))
+
+
+def placed_by_id(
+    page: Page[T], query: Select[*tuple[Any, ...]], id_: InstrumentedAttribute[int], scalar: Scalar
+) -> Page[T]:
+    """Say the same of a list that is in order of its ids."""
+    ids = query.with_only_columns(id_)
+    return placed(page, lambda key: ids.where(beyond((id_,), key)), scalar)
 
 
 def following(query: Select[*Columns], place: OrderColumns, *, key: Key | None) -> Select[*Columns]:

@@ -14,7 +14,7 @@ from i18n.catalog import former_wordings
 from i18n.formatting import OSLO
 from models.database import Database
 from models.enums import Scope
-from models.pagination import SIZE, Key, Page, following, paged
+from models.pagination import SIZE, Key, Page, following, paged, placed_by_id
 from models.schema.statements import made_of, within
 from models.schema.tables import AuditRow, ConnectionRow, SyncJobRow
 
@@ -87,6 +87,7 @@ def page(
     wanted: AuditFilter = EVERYTHING,
     key: Key | None = None,
     size: int = SIZE,
+    with_place: bool = False,
 ) -> Page[AuditEntry]:
     """Return a page of what was done to the connections of a scope; to ``users`` too where it is all of them."""
     query = _visible(scope, users=users, wanted=wanted)
@@ -95,7 +96,8 @@ def page(
         rows = database.rows(following(query, (AuditRow.id,), key=key).limit(limit))
         return [made_of(AuditEntry, row) for row in rows]
 
-    return paged(fetch, key=key, at=lambda line: (line.at, line.id), size=size)
+    found = paged(fetch, key=key, at=lambda line: (line.at, line.id), size=size)
+    return placed_by_id(found, query, AuditRow.id, database.scalar) if with_place else found
 
 
 def every(

@@ -123,6 +123,12 @@ def connection_statuses(
     ]
 
 
+def count_connections(database: Database, scope: Scope, *, name: str = "") -> int:
+    """Count the connections whose name holds a text."""
+    named = ConnectionRow.name.icontains(name, autoescape=True)
+    return database.scalar(select(func.count()).where(within(scope, ConnectionRow.id), named)) or 0
+
+
 def _status_query(scope: Scope, name: str, now: datetime) -> Select[*tuple[Any, ...]]:
     """Return the query: paused connections first, then those that need attention, then outages, each by name."""
     of_state = func.count().filter

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from models.connections.alert_outbox import AlertType, DeliveryStatus
 from models.database import Database
 from models.enums import Scope
-from models.pagination import Key, Page, beyond, nearest_first, paged
+from models.pagination import Key, Page, beyond, nearest_first, paged, placed
 from models.schema.statements import made_of, within
 from models.schema.tables import AlertRow, ConnectionRow
 
@@ -64,7 +64,8 @@ def page(database: Database, scope: Scope, *, users: bool = False, key: Key | No
         def fetch(key: Key | None, limit: int) -> Sequence[Email]:
             return _read(session, _ended(seen, key).limit(limit), seen)
 
-        return paged(fetch, key=key, at=lambda mail: (mail.at, mail.id))
+        found = paged(fetch, key=key, at=lambda mail: (mail.at, mail.id))
+        return placed(found, lambda key: _ended(seen, key), session.scalar)
 
 
 def pending(database: Database, scope: Scope, *, users: bool = False) -> Sequence[Email]:

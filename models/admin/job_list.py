@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from models.admin.job_filter import JobFilter
 from models.database import Database
 from models.enums import EntityType, JobState, Outcome, Record, titled
-from models.pagination import SIZE, Key, OrderColumns, Page, beyond, nearest_first, paged
+from models.pagination import SIZE, Key, OrderColumns, Page, beyond, nearest_first, paged, placed
 from models.schema.note_table import NoteRow
 from models.schema.record_summary import RecordSummary
 from models.schema.statements import IS_LINK_OF_JOB, made_of
@@ -179,6 +179,15 @@ def page(
             return views(session, SyncJobRow.id.in_(_ids(session, job_filter, order, limit=limit)), order)
 
         return paged(fetch, key=_fitting(key, sort), at=Order(sort).at, size=size)
+
+
+def page_with_place(database: Database, job_filter: JobFilter, *, key: Key | None, sort: Sort) -> Page[JobView]:
+    """Read a page of a list, with which lines of how many it has."""
+
+    def count(key: Key | None) -> Select[int] | CompoundSelect[int]:
+        return _gathered(job_filter, select(SyncJobRow.id).where(Order(sort, key).beyond(SyncJobRow)))
+
+    return placed(page(database, job_filter, key=key, sort=sort), count, database.scalar)
 
 
 def every(database: Database, job_filter: JobFilter, *, sort: Sort = Sort.RECEIVED) -> Iterator[JobView]:

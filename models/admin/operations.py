@@ -21,7 +21,7 @@ from models.connections.settings import LOGIN_FIELDS, ConnectionSettings
 from models.connections.vault import Vault
 from models.database import Database
 from models.enums import Scope
-from models.pagination import Key, Page, following, paged
+from models.pagination import Key, Page, following, paged, placed_by_id
 from models.receivers import outbox
 from models.receivers.outbox import OutgoingEvent
 from models.schema.audit_entries import add_entry
@@ -391,7 +391,13 @@ class Operations:
             add_entry(session, at=now, actor=actor, action=action, connection_id=row.connection_id)
 
     def page(
-        self, scope: Scope, *, types: Collection[OperationType] = (), key: Key | None = None, size: int
+        self,
+        scope: Scope,
+        *,
+        types: Collection[OperationType] = (),
+        key: Key | None = None,
+        size: int,
+        with_place: bool = False,
     ) -> Page[Operation]:
         """Return a page of the operations of some connections, latest request first."""
         query = select(OperationRow).where(within(scope, OperationRow.connection_id))
@@ -402,7 +408,8 @@ class Operations:
                 rows = session.scalars(following(query, (OperationRow.id,), key=key).limit(limit)).all()
             return [self._shown(row) for row in rows]
 
-        return paged(fetch, key=key, at=lambda each: (each.requested_at, each.id), size=size)
+        found = paged(fetch, key=key, at=lambda each: (each.requested_at, each.id), size=size)
+        return placed_by_id(found, query, OperationRow.id, self._database.scalar) if with_place else found
 
     def forget_unanswered(self, *, before: datetime) -> None:
         """Delete the logins that were entered before an instant and came to no result."""

@@ -17,7 +17,7 @@ from i18n.messages import msg
 from models.connections.alert_outbox import Alert, AlertType, queue_alert
 from models.database import Database
 from models.enums import Role
-from models.pagination import SIZE, Key, Page, following, paged
+from models.pagination import SIZE, Key, Page, following, paged, placed_by_id
 from models.receivers.outbox import EventType
 from models.receivers.repository import disable, give_up_not_wanted, host_of, is_wanted
 from models.receivers.states import DISABLED_AFTER, DeliveryProblem, DeliveryState, DisabledBecause
@@ -211,7 +211,9 @@ def is_known(database: Database, receiver_id: int, delivery_id: int) -> bool:
     return bool(database.scalars(select(EventDeliveryRow.id).where(*wanted)))
 
 
-def log_page(database: Database, receiver_id: int, *, key: Key | None, size: int = SIZE) -> Page[DeliveryView]:
+def log_page(
+    database: Database, receiver_id: int, *, key: Key | None, size: int = SIZE, with_place: bool = False
+) -> Page[DeliveryView]:
     """Return a page of a receiver's deliveries, the latest first."""
     query = _events(*EventDeliveryRow.__table__.c).where(EventDeliveryRow.receiver_id == receiver_id)
 
@@ -228,7 +230,8 @@ def log_page(database: Database, receiver_id: int, *, key: Key | None, size: int
             for row in rows
         ]
 
-    return paged(fetch, key=key, at=lambda line: (line.created_at, line.id), size=size)
+    found = paged(fetch, key=key, at=lambda line: (line.created_at, line.id), size=size)
+    return placed_by_id(found, query, EventDeliveryRow.id, database.scalar) if with_place else found
 
 
 def pending(database: Database) -> tuple[int, datetime | None]:

@@ -14,7 +14,8 @@ class RecordSummary:
     ``record_number`` is the record's own number (for a voucher, the supplier's invoice number), ``record_name``
     the name of a customer or project. ``party`` is the customer of an invoice or project, or the supplier of a
     voucher, and ``party_number`` their number in 24SevenOffice. ``amount`` is the total including VAT in
-    hundredths of ``currency``, negative for a credit note. Days are those of the document.
+    hundredths of ``currency``, negative for a credit note. Days are those of the document. ``project_id`` is
+    Moment's id of an invoice's project.
     """
 
     record_number: str = ""
@@ -25,6 +26,7 @@ class RecordSummary:
     currency: str = ""
     record_date: date | None = None
     due_date: date | None = None
+    project_id: str = ""
 
 
 class RecordSummaryColumns:
@@ -38,6 +40,7 @@ class RecordSummaryColumns:
     currency: Mapped[str] = mapped_column(server_default="")
     record_date: Mapped[date | None]
     due_date: Mapped[date | None]
+    project_id: Mapped[str] = mapped_column(server_default="")
 
     def summarize(self, summary: RecordSummary) -> None:
         """Save what was read. If the party's name was not found this time, the previous name is kept."""

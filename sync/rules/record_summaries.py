@@ -34,6 +34,7 @@ def invoice_summary(invoice: Invoice, *, customer: str, customer_number: str) ->
         currency="" if total is None else clean(invoice.currency, max_length=CURRENCY_LENGTH),
         record_date=None if invoice.day == date.min else invoice.day,
         due_date=invoice.due,
+        project_id=_number(invoice.project_id),
     )
 
 

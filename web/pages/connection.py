@@ -154,12 +154,12 @@ def show_test(context: Operator, connection_id: int) -> Response:
 def show_history(context: Reader, connection_id: int, page: str = "", operations: str = "") -> Response:
     """Show what people have done to a connection, and what workers have done for them."""
     connection, scope = context.connections.get_shown(connection_id), Scope(frozenset({connection_id}))
-    found = context.operations.page(scope, key=Key.parse(operations), size=OPERATIONS_SHOWN)
+    found = context.operations.page(scope, key=Key.parse(operations), size=OPERATIONS_SHOWN, with_place=True)
     return tab(
         context,
         connection,
         "history",
-        page=audit_log.page(context.database, scope, key=Key.parse(page)),
+        page=audit_log.page(context.database, scope, key=Key.parse(page), with_place=True),
         operations=found,
         operation_names=OPERATION_NAMES,
         linked={each.id for each in found.lines if _may_open(context, each)},

@@ -64,6 +64,8 @@ def show(context: Reader, company: str = "", page: str = "") -> Response:
         statuses=statuses[:SIZE],
         more=len(statuses) > SIZE,
         number=number,
+        first_number=(number - 1) * SIZE + 1,
+        matching=dashboard.count_connections(database, context.scope, name=name),
         company=name,
         records_url=lambda **given: Filter(**given).url("/records"),
         page_url=lambda number: Filter(company=name).url("/", page=number) + "#connections",

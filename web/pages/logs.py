@@ -18,7 +18,9 @@ router = APIRouter()
 def show_audit_log(context: Reader, page: str = "") -> Response:
     asked = ShownEntries.read(context.request.query_params)
     scope, users = asked.scope(context.database, context.current_user)
-    found = audit_log.page(context.database, scope, users=users, wanted=asked.wanted, key=Key.parse(page))
+    found = audit_log.page(
+        context.database, scope, users=users, wanted=asked.wanted, key=Key.parse(page), with_place=True
+    )
     shown = [each for each in AuditTopic if context.current_user.administers_all or each.is_of_connections]
     return context.render("audit-log.html", filter=asked, page=found, topics=shown)
 

@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, HTTPException, Path, Response, status
 
 from i18n.messages import msg
-from models.admin import discrepancies
+from models.admin import discrepancies, related_records
 from models.admin.discrepancies import Acceptance
 from models.admin.operations import RECONCILIATIONS, Operation, OperationEndedError, OperationType
 from models.enums import EntityType, Record, titled
@@ -71,6 +71,7 @@ def show(context: Reader, operation_id: OperationId) -> Response:
 
 def _page(context: UserContext, operation: Operation, *, unexplained: str = "") -> Response:
     """Show an operation; ``unexplained`` is the key of a difference that was to be accepted without a reason."""
+    report = report_of(context, operation)
     return context.render(
         TEMPLATES[operation.type],
         status=status.HTTP_422_UNPROCESSABLE_CONTENT if unexplained else status.HTTP_200_OK,
@@ -80,7 +81,8 @@ def _page(context: UserContext, operation: Operation, *, unexplained: str = "") 
         connection=context.connections.get_shown(operation.connection_id),
         titles=TITLES,
         done=DONE.get(context.take_notice(keep=operation.result is None).code),
-        report=report_of(context, operation),
+        report=report,
+        job_ids=_job_ids(context, operation, report),
         accepted=discrepancies.recorded(context.database, operation),
         max_shown=MAX_SHOWN,
         unexplained=unexplained,
@@ -161,10 +163,9 @@ def _period(operation: Operation) -> tuple[date, date] | None:
 def _send(context: UserContext, operation: Operation, discrepancy: Discrepancy) -> str:
     if not discrepancy.can_be_sent:
         return "gone"
-    if discrepancy.expense:
-        record, sent, busy = Record(EntityType.EXPENSE, discrepancy.vouchers[0]), "brought", "voucher-busy"
-    else:
-        record, sent, busy = Record(EntityType.INVOICE, discrepancy.moment_id), "sent", "busy"
+    record = _record(discrepancy)
+    assert record  # noqa: S101 - what can be sent is a record
+    sent, busy = ("brought", "voucher-busy") if discrepancy.expense else ("sent", "busy")
     acted = discrepancies.resend(
         context.database,
         operation.connection_id,
@@ -176,6 +177,22 @@ def _send(context: UserContext, operation: Operation, discrepancy: Discrepancy) 
     )
     dispatch.dispatch_lanes(acted.lanes)
     return sent if acted.count else busy
+
+
+def _record(discrepancy: Discrepancy) -> Record | None:
+    """Return the record that a discrepancy is about, None for what is in the ledger only."""
+    if discrepancy.expense:
+        return Record(EntityType.EXPENSE, discrepancy.vouchers[0]) if discrepancy.vouchers else None
+    return Record(EntityType.INVOICE, discrepancy.moment_id) if discrepancy.moment_id else None
+
+
+def _job_ids(context: UserContext, operation: Operation, report: ReconciliationReport | None) -> Mapping[str, int]:
+    """Return the jobs of the records that differ, by the key of the discrepancy."""
+    parts = [each for each in (report, report.expenses if report else None) if each]
+    shown = [each for part in parts for each in (*part.discrepancies[:MAX_SHOWN], *part.accepted)]
+    records = {each.key: record for each in shown if (record := _record(each))}
+    found = related_records.job_ids(context.database, operation.connection_id, set(records.values()))
+    return {key: found[record] for key, record in records.items() if record in found}
 
 
 def _accept(context: UserContext, operation: Operation, discrepancy: Discrepancy, *, why: str) -> str:

@@ -226,7 +226,7 @@ def _one(
     errors: Mapping[str, str] | None = None,
     page: str = "",
 ) -> Response:
-    log = deliveries.log_page(context.database, receiver.id, key=Key.parse(page))
+    log = deliveries.log_page(context.database, receiver.id, key=Key.parse(page), with_place=True)
     values = {"receiver": receiver, "page": log, "done": DONE.get(context.take_notice().code), "because": BECAUSE}
     shown = {
         "problems": PROBLEMS,

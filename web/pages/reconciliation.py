@@ -66,8 +66,15 @@ def _reconciliations(
     context: UserContext, connection: Connection
 ) -> Page[tuple[Operation, ReconciliationReport | None]]:
     scope, key = Scope(frozenset({connection.id})), Key.parse(context.request.query_params.get("page", ""))
-    found = context.operations.page(scope, types=RECONCILIATIONS, key=key, size=RECONCILIATIONS_SHOWN)
-    return Page([(each, report_of(context, each)) for each in found.lines], newer=found.newer, older=found.older)
+    found = context.operations.page(
+        scope, types=RECONCILIATIONS, key=key, size=RECONCILIATIONS_SHOWN, with_place=True
+    )
+    return Page(
+        [(each, report_of(context, each)) for each in found.lines],
+        newer=found.newer,
+        older=found.older,
+        place=found.place,
+    )
 
 
 def _day_of(month: str) -> date | None:

@@ -17,6 +17,7 @@ from models.admin.job_actions import ActionResult, AttemptView
 from models.admin.job_filter import JobFilter
 from models.admin.job_list import JobView, Sort
 from models.admin.notes import TooManyNotesError
+from models.admin.related_records import related_records
 from models.enums import EntityType, JobState, Outcome
 from models.inbox.links import LinkTakenError
 from models.pagination import Key, Page
@@ -149,6 +150,7 @@ def _show(
         match_notice=notice.code,
         notes=notes.of_job(database, job_id),
         note=note,
+        related=related_records(database, job),
         errors=errors or {},
         relinks=job.record.entity_type in relink.TYPES and job.state is not JobState.RUNNING,
         link_problem=notice.code.removeprefix("link-"),
@@ -208,7 +210,7 @@ def link(context: Operator, job_id: int, form: Form) -> Response:
 
 def _list(context: UserContext, template: str, *, page: str, entity_type: EntityType | None = None) -> Response:
     asked, job_filter, sort = _asked(context, entity_type)
-    found = job_list.page(context.database, job_filter, key=Key.parse(page), sort=sort)
+    found = job_list.page_with_place(context.database, job_filter, key=Key.parse(page), sort=sort)
     notice = context.take_notice()
     return context.render(
         template,

@@ -1,4 +1,7 @@
-"""A question which record this is shows Moment's own record, an answer is taken back, and records have notes."""
+"""A question which record this is shows Moment's own record, an answer is taken back; records have notes.
+
+An invoice keeps the id of its project.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,7 @@ def upgrade() -> None:
     op.add_column("match_questions", sa.Column("moment_record", JSONB()))
     op.add_column("match_questions", sa.Column("addresses", JSONB()))
     op.add_column("match_questions", sa.Column("undone", JSONB(), server_default="[]", nullable=False))
+    op.add_column("sync_jobs", sa.Column("project_id", sa.Text(), server_default="", nullable=False))
     op.create_table(
         "notes",
         sa.Column("id", sa.BigInteger(), sa.Identity(), primary_key=True),
@@ -29,5 +33,6 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Go one version down."""
     op.drop_table("notes")
+    op.drop_column("sync_jobs", "project_id")
     for column in ("moment_record", "addresses", "undone"):
         op.drop_column("match_questions", column)
