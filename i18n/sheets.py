@@ -14,6 +14,20 @@ from i18n.formatting import OSLO
 FORMULA = re.compile(r"(^|[,;\t\r\n])(?=[=+@\t\r\N{FULLWIDTH EQUALS SIGN}-])")
 """Where a spreadsheet would read a formula. It may split cells at the separators of both forms."""
 
+MONTHS = "jan|feb|mar|apr|ma[iy]|jun|jul|aug|sep|o[kc]t|nov|de[sc]"
+AS_WRITTEN = re.compile(r"0|[1-9]\d{0,14}")
+SPACES = "\N{SPACE}\N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}"
+CONVERTED = re.compile(
+    rf"[{SPACES}]*\d[\d{SPACES}./,:%e+-]*"
+    rf"|\d{{1,4}}[ ./-]*(?:{MONTHS})[a-z]*\.?[ ./-]*\d{{0,4}}"
+    rf"|(?:{MONTHS})[a-z]*\.?[ ./-]*\d{{1,4}}",
+    re.IGNORECASE,
+)
+"""Text that Excel turns into a number, date or time, and so displays differently, such as 9/2026, 1.10 or 007.
+
+It contains no quotation mark and nothing else that could form a formula. A plain whole number stays as it is.
+"""
+
 BYTE_ORDER_MARK = "\ufeff"
 """The byte order mark by which Excel recognizes UTF-8."""
 
@@ -24,6 +38,7 @@ class Sheet:
 
     Instants in a row are in UTC and ``amounts`` in hundredths. CSV for programs has commas, decimal points and ISO
     8601. ``for_excel`` is for Excel set to Norwegian: semicolons, decimal commas, Oslo time, a byte order mark.
+    Text that Excel would turn into a number or date is written as a formula that returns it (="9/2026").
     """
 
     columns: Mapping[str, str]
@@ -53,8 +68,13 @@ class Sheet:
             case date() if self.for_excel:
                 return f"{value:%d.%m.%Y}"
             case str() | list() | tuple() | set() | frozenset() | dict():
-                return FORMULA.sub(r"\1'", as_text(plain(value)))
+                return self._text(as_text(plain(value)))
         return as_text(plain(value))
+
+    def _text(self, text: str) -> str:
+        if self.for_excel and CONVERTED.fullmatch(text) and not AS_WRITTEN.fullmatch(text):
+            return f'="{text}"'
+        return FORMULA.sub(r"\1'", text)
 
 
 def plain(value: Any) -> Any:  # noqa: ANN401 - whatever a row holds
