@@ -79,7 +79,7 @@ class AuditEntry:
     record: str | None
 
 
-def page(
+def page(  # noqa: PLR0913 - all by name
     database: Database,
     scope: Scope,
     *,

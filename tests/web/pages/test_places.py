@@ -57,8 +57,9 @@ def test_the_audit_log_and_the_overview_say_the_same(
 def test_the_reconciliations_of_a_connection_say_it_too(web: Web, container: Container) -> None:
     for month in range(1, 13):
         days = {"first": f"2025-{month:02}-01", "last": f"2025-{month:02}-28"}
-        container.operations.request(
+        requested = container.operations.request(
             OperationType.RECONCILIATION, web.connection.id, input_=days, actor="test", now=NOW
         )
+        container.operations.complete(requested, {"findings": []}, now=NOW)
     page = web.as_(Role.VIEWER).get(f"/connections/{web.connection.id}/reconciliation").text
     assert str(place_on(page)).endswith(" of 12")
