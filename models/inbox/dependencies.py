@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, exists, select, tuple_
+from sqlalchemy import ColumnElement, and_, exists, select, tuple_, update
 from sqlalchemy.orm import aliased
 
 from models.database import Database
@@ -85,6 +85,20 @@ def wake(database: Database, connection_id: int, records: Collection[Record], *,
     Jobs that need attention because such a record had no link go on as well.
     """
     return _awaken(database, connection_id, records, Event.DEPENDENCY_SYNCED, LINKED, now=now)
+
+
+def count_from_now(database: Database, connection_id: int, records: Collection[Record], *, now: datetime) -> None:
+    """Count how long jobs that wait for these records are unfinished from now on: a person held those up."""
+    if not records:
+        return
+    waits = locked(
+        select(SyncJobRow.id).where(
+            SyncJobRow.connection_id == connection_id,
+            tuple_(SyncJobRow.dependency_type, SyncJobRow.dependency_id).in_(_keys(records)),
+            SyncJobRow.unfinished_since < now,
+        )
+    )
+    database.execute(update(SyncJobRow).where(SyncJobRow.id.in_(waits)).values(unfinished_since=now))
 
 
 def wake_satisfied(database: Database, *, now: datetime) -> None:

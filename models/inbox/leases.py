@@ -45,7 +45,8 @@ class SyncJob:
     ``alerted`` is whether an alert was sent since it was last synced, ``needed_attention`` whether it has needed
     attention since. ``attempted_at`` is the last attempt. ``dependency`` is the record that it has been waiting
     for, unless that has a link now. ``sent_as`` is how an invoice was last posted, ``ledger`` or ``draft``, and
-    ``sent_vat`` how its VAT was sent; "" if it was not posted or that is unknown.
+    ``sent_vat`` how its VAT was sent; "" if it was not posted or that is unknown. ``on_its_way_since`` is
+    when it was received, or when the last wait for a person ended.
     """
 
     id: int
@@ -56,7 +57,7 @@ class SyncJob:
     alerted: bool = False
     needed_attention: bool = False
     title: str = ""
-    received_at: datetime | None = None
+    on_its_way_since: datetime | None = None
     attempted_at: datetime | None = None
     dependency: Record | None = None
     sent_as: str = ""
@@ -255,7 +256,7 @@ def _complete_jobs(session: Session, lease: Lease, results: Sequence[AttemptResu
     for result in results:
         if result.job_id in rows:
             row, number = rows[result.job_id]
-            begun = _begun_at(row)
+            begun = _on_its_way_since(row)
             types = _event_types(row, result)
             _complete_one(session, row, result, number, now=now)
             events += [OutgoingEvent(each, job_data(row, revision=row.leased_revision)) for each in types]
@@ -288,6 +289,8 @@ def _wake(database: Database, lease: Lease, results: Sequence[AttemptResult], *,
     connection_id, records = lease.lane.connection_id, {job.id: job.record for job in lease.jobs}
     done = {records[result.job_id]: result.outcome for result in results if result.is_success}
     skipped = [record for record, outcome in done.items() if outcome is Outcome.SKIPPED]
+    decided = {job.record for job in lease.jobs if job.needed_attention}
+    dependencies.count_from_now(database, connection_id, decided & done.keys(), now=now)
     woken = dependencies.wake(database, connection_id, done.keys(), now=now)
     woken |= dependencies.end_wait(database, connection_id, skipped, now=now)
     waiting = (each for each in results if each.event is Event.DEPENDENCY_PENDING)
@@ -402,6 +405,11 @@ def _begun_at(row: SyncJobRow) -> datetime:
     return max(row.received_at, row.unfinished_since)
 
 
+def _on_its_way_since(row: SyncJobRow) -> datetime:
+    """Return since when it is up to the integration: a wait for a person ended when it was tried again."""
+    return max(row.received_at, row.unfinished_since or row.received_at)
+
+
 def _repeats(row: SyncJobRow, result: AttemptResult) -> bool:
     """Return whether an attempt found the same as the one before and changed nothing."""
     if result.summary not in (None, made_of(RecordSummary, row)):
@@ -452,7 +460,7 @@ def _job(row: SyncJobRow) -> SyncJob:
         alerted=row.alerted,
         needed_attention=row.needs_attention_since is not None,
         title=row.title,
-        received_at=_begun_at(row),
+        on_its_way_since=_on_its_way_since(row),
         attempted_at=row.completed_at,
         dependency=dependency_of(row),
         sent_as=row.sent_as or "",

@@ -3,12 +3,15 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from models.admin import job_actions
+from models.admin.job_filter import JobFilter
 from models.connections.repository import Connection, Connections
 from models.database import Database
 from models.enums import EntityType, Lane, Outcome, Record, Scope
-from models.inbox import leases, statistics
+from models.inbox import leases, links, statistics
 from models.inbox.enqueue import enqueue
 from models.inbox.leases import AttemptResult
+from models.inbox.links import Link
 from models.inbox.statistics import Granularity, PeriodStatistics
 from models.inbox.transitions import Event
 from tests.factories import NOW, settings
@@ -116,3 +119,36 @@ def test_old_statistics_are_forgotten_hours_sooner_than_days(database: Database,
     assert (now_of(database, Granularity.HOUR).synced, now_of(database, Granularity.DAY).synced) == (0, 1)
     statistics.delete_old(database, now=NOW + timedelta(days=402))
     assert now_of(database, Granularity.DAY).synced == 0
+
+
+def test_the_time_that_a_person_takes_is_none_of_the_integrations(
+    database: Database, connection: Connection
+) -> None:
+    asked = completed_job(database, connection.id, event=Event.REJECTED)
+    decided = NOW + timedelta(days=3)
+    job_actions.retry(database, JobFilter(ids=frozenset({asked.id})), actor="kari", now=decided)
+    done = decided + MINUTE
+    lane = Lane(connection.id, EntityType.INVOICE)
+    lease = leases.acquire(database, lane, limit=1, now=done, until=done + MINUTE)
+    assert lease
+    assert lease.jobs[0].on_its_way_since == decided
+    synced = [AttemptResult(job_id=asked.id, event=Event.SYNCED, outcome=Outcome.SYNCED)]
+    leases.complete(database, lease, synced, clock=lambda: done)
+    assert now_of(database, now=done).max_seconds == 60
+
+
+def test_nor_is_the_time_that_a_person_takes_for_what_a_record_waits_for(
+    database: Database, connection: Connection
+) -> None:
+    customer, decided = Record(EntityType.CUSTOMER, "7"), NOW + timedelta(days=3)
+    asked = completed_job(database, connection.id, customer, event=Event.REJECTED)
+    waiting = completed_job(database, connection.id, event=Event.DEPENDENCY_PENDING, dependency=customer)
+    job_actions.retry(database, JobFilter(ids=frozenset({asked.id})), actor="kari", now=decided)
+    links.save(database, connection.id, customer, Link("10001"), now=decided)
+    for entity_type, job_id in ((EntityType.CUSTOMER, asked.id), (EntityType.INVOICE, waiting.id)):
+        lane = Lane(connection.id, entity_type)
+        lease = leases.acquire(database, lane, limit=1, now=decided, until=decided + MINUTE)
+        assert lease
+        synced = [AttemptResult(job_id=job_id, event=Event.SYNCED, outcome=Outcome.SYNCED)]
+        leases.complete(database, lease, synced, clock=lambda: decided)
+    assert (now_of(database, now=decided).synced, now_of(database, now=decided).max_seconds) == (2, 0)
