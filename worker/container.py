@@ -10,6 +10,7 @@ from contextlib import suppress
 from datetime import datetime
 from functools import cache, cached_property, partial
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import structlog
 
@@ -20,6 +21,7 @@ from models.connections.settings import opens_others
 from models.connections.vault import Vault
 from models.database import Database, DatabaseUnavailableError
 from sync.errors import UnavailableError
+from worker import __version__
 from worker.alive import SWEEP
 from worker.clock import Clock, host_clock, monotonic
 
@@ -64,6 +66,8 @@ class Container:
     Raises:
         ValueError: a setting does not make sense, such as a key or the address of the mail server.
     """
+
+    version = __version__
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -357,6 +361,16 @@ class Container:
         self.erp(connection.settings).log_out()  # once more, as a login may have been on its way
         self.cache.for_connection(connection.id).clear()
         return blind
+
+    @cached_property
+    def sandbox(self) -> Mapping[str, str]:
+        """Where a sandbox of the two systems is, by their names; nothing where they are the real ones.
+
+        Those are reached by TLS only.
+        """
+        addresses = {"Moment": self.settings.moment_url, "24SevenOffice": self.settings.twentyfour_api_url}
+        roots = {name: urlsplit(address)._replace(path="/").geturl() for name, address in addresses.items()}
+        return {name: address for name, address in roots.items() if address.startswith("http://")}
 
     def close(self) -> None:
         made = vars(self)

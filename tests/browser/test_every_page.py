@@ -239,3 +239,31 @@ def test_a_list_is_printed_without_what_only_a_screen_needs(
     assert page.get_by_role("columnheader", name="Amount").is_visible()
     assert page.evaluate("getComputedStyle(document.querySelector('td[data-label]')).display") == "table-cell"
     assert page.evaluate("getComputedStyle(document.body).color") == "rgb(28, 35, 33)"
+
+
+IN_ONE_ROW = """() => {
+    const centers = [...document.querySelectorAll(".top > .brand, .top nav a, .top .me > *")]
+        .map((each) => each.getBoundingClientRect()).map((box) => box.top + box.height / 2);
+    return Math.max(...centers) - Math.min(...centers);
+}"""
+"""How far apart in height what stands in the head of a page is."""
+
+UNALIGNED = """() => [...document.querySelectorAll(".filters")].map((form) => {
+    const centers = [...form.querySelectorAll("input:not([type=hidden]), select, button, .button, .tick label")]
+        .map((each) => each.getBoundingClientRect()).map((box) => box.top + box.height / 2).sort((a, b) => a - b);
+    return centers.filter((each, place) => each - centers[place - 1] > 1.5 && each - centers[place - 1] < 30).length;
+})"""
+"""For each form of filters, how many of its fields stand a little off a row of others."""
+
+
+@pytest.mark.parametrize("actor", [ANNE, KARI], ids=["in English", "in Norwegian"])
+def test_the_menu_is_one_row_and_filters_stand_in_rows_on_a_desktop(
+    actor: str, one_system: RunningSystem, sit_down: Callable[..., Person]
+) -> None:
+    assert one_system
+    person = sit_down(viewport={"width": 1280, "height": 800})
+    person.sign_in(actor, PASSWORD)
+    assert person.page.evaluate(IN_ONE_ROW) <= HARDLY
+    for address in ("/connections", "/records", "/expenses", "/audit-log"):
+        person.open(address)
+        assert sum(person.page.evaluate(UNALIGNED)) == 0, address

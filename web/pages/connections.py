@@ -5,7 +5,6 @@ from fastapi import APIRouter, Response, status
 from i18n.messages import msg
 from models.admin import connection_health
 from models.admin.connection_actions import ConnectionAction
-from models.admin.connection_health import SIZE as PAGE_SIZE
 from models.admin.connection_health import HealthColumn
 from models.admin.erasure import JobsRunningError
 from models.admin.operations import TESTS
@@ -60,9 +59,9 @@ def show_all(context: Reader, page: str = "") -> Response:
         "connections.html",
         connections=lines,
         total=total,
-        first_number=(number - 1) * PAGE_SIZE + 1,
+        first_number=(number - 1) * connection_health.SIZE + 1,
         number=number,
-        more=number * PAGE_SIZE < total,
+        more=number * connection_health.SIZE < total,
         filter=asked,
         requests=requests,
         all_requests=sum(requests.values()) if requests else 0,

@@ -94,6 +94,8 @@ class GuestContext:
             "csrf_token": token,
             "step_due": self.step_due,
             "now": self.container.shared_clock.at_hand(),
+            "version": self.container.version,
+            "sandbox": self.container.sandbox,
         }
         return HTMLResponse(render(template, language, **(known | values)), status)
 

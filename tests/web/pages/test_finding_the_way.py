@@ -6,6 +6,7 @@ import pytest
 from pyotp import TOTP
 
 from i18n.catalog import Language
+from models.admin import connection_health
 from models.enums import Role, Scope
 from models.users import repository as users
 from models.users import second_factor
@@ -14,7 +15,7 @@ from tests.factories import NOW, settings
 from tests.web.conftest import Web
 from tests.web.form_filling import fields_of, fill_in
 from tests.web.http_browser import Browser
-from web.pages import connections as pages
+from worker import __version__
 from worker.container import Container, clock
 
 PASSWORD = "correct horse battery"
@@ -76,10 +77,10 @@ def test_connections_are_listed_as_people_sort_names_on_every_page(
     web: Web, container: Container, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     add_connections(container, "Demo 10", "Demo 9", "demo 11 bygg", "Østby AS", "Aaby AS")
-    monkeypatch.setattr(pages, "PAGE_SIZE", 4)
+    monkeypatch.setattr(connection_health, "SIZE", 4)
     person = web.as_(Role.VIEWER)
-    first, second = person.get("/connections"), person.get("/connections", after="demo 11 bygg")
-    assert 'href="?name=&amp;status=&amp;after=demo+11+bygg"' in first.text
+    first, second = person.get("/connections"), person.get("/connections", page="2")
+    assert 'href="/connections?page=2"' in first.text
     listed = re.findall(r'href="/connections/\d+">(.*?)</a>', first.text + second.text)
     assert listed == ["Aaby AS", "Demo 9", "Demo 10", "demo 11 bygg", "Demo AS", "Østby AS"]
     assert "1–4 of 6" in first.text
@@ -110,3 +111,17 @@ def test_settings_that_are_filled_in_and_not_saved_say_so(web: Web) -> None:
     administrator, page = web.as_(Role.ADMINISTRATOR), f"/connections/{web.connection.id}/settings"
     assert 'data-unsaved="no"' in administrator.get(page).text
     assert 'data-unsaved="yes"' in fill_in(administrator, page, receivables_account="a lot").text
+
+
+def test_pages_name_the_version_and_the_sandbox_where_there_is_one(web: Web, container: Container) -> None:
+    viewer = web.as_(Role.VIEWER)
+    page = viewer.get("/").text
+    assert (f"Version {__version__}" in page, "sandbox" in page) == (True, False)
+    assert "Version" not in web.nobody().get("/sign-in").text
+    del vars(container)["sandbox"]  # which is looked at once
+    container.settings = container.settings.model_copy(
+        update={"moment_url": "http://127.0.0.1:8001/api/1.0", "twentyfour_api_url": "http://127.0.0.1:8002"}
+    )
+    page = viewer.get("/").text
+    assert '<a href="http://127.0.0.1:8001/">Moment</a>' in page
+    assert '<a href="http://127.0.0.1:8002/">24SevenOffice</a>' in page
