@@ -125,7 +125,7 @@ class Settings(BeatSettings, MigrationSettings):
     twentyfour_connection_percent: int = Field(75, ge=1, le=99)
     """Share of the hourly requests that one connection may use while no other uses any"""
     connect_seconds: float = Field(10, gt=0)
-    """Time-out for connecting to a remote system, and for an incoming request to arrive"""
+    """Time-out for connecting to a remote system, and for a request to arrive there"""
     answer_seconds: float = Field(60, gt=0)
     """Time-out for a call to a remote system, up to the last byte of its answer"""
 
@@ -155,7 +155,7 @@ class Settings(BeatSettings, MigrationSettings):
     alert_days: int = Field(365, ge=1)
     """Days that the email log is kept"""
     audit_days: int = Field(1825, ge=30)
-    """Days that it is kept who did what"""
+    """Days that the audit log is kept"""
     reconciliation_days: int = Field(2192, ge=1)
     """Days that reconciliations are kept, with what was accepted in them and why"""
     event_days: int = Field(30, ge=6)
