@@ -37,7 +37,7 @@ class NothingRuns(click.ClickException):
 class Commands(click.Group):
     """Ends with 130 on Ctrl-C, as the integration's own commands do."""
 
-    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - as click has it
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's signature
         try:
             return super().invoke(ctx)
         except (KeyboardInterrupt, click.Abort):

@@ -1,3 +1,3 @@
-"""The Celery shell and the command line: what starts the work, with nothing of the work itself in it."""
+"""The Celery apps and the command line: they start the work and contain none of it."""
 
 __version__ = "0.1.0"

@@ -32,13 +32,13 @@ COMMANDS = (
     LazyCommand("tokens", "worker.cli.tokens:tokens", "Manage API tokens."),
     LazyCommand("users", "worker.cli.users:users", "Manage users."),
 )
-"""What is added here needs a line in docs/commands.md too."""
+"""A command added here needs a line in docs/commands.md."""
 
 
 class CommandLine(CommandGroup):
-    """Tells foreseen errors in a few words. What was refused ends with 2, what cannot be reached with 3."""
+    """Prints expected errors in a few words. A refusal ends with 2, an unreachable system with 3."""
 
-    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 (as click has it)
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 (click's signature)
         try:
             return super().invoke(ctx)
         except click.ClickException as error:
@@ -71,7 +71,7 @@ def main(ctx: click.Context) -> None:
 
 
 def run(prog_name: str = "moment24") -> None:
-    """Run a command as a process of its own. A crash ends with 70, as 1 means that something was found."""
+    """Run a command as a process. A crash ends with 70, as 1 means findings."""
     try:
         main(prog_name=prog_name, obj=run)
     except Exception:  # noqa: BLE001 (told with its stack, as Python would, but for the code)

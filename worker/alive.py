@@ -1,8 +1,8 @@
-"""The health check of the containers: ``python -S -m worker.alive`` fails unless there is a sign of life in Redis.
+"""The health check of the containers: ``python -S -m worker.alive`` fails unless there is a heartbeat in Redis.
 
-It runs twice a minute beside each process, so it imports nothing but the standard library: what the processes
-import takes a hundred times as long as the question. ``--here`` asks for the worker on this host, and blames it
-for nothing else. :mod:`worker.heartbeat` gives the signs.
+It runs twice a minute beside each process, so it imports only the standard library: importing the processes'
+modules takes a hundred times as long as the check. ``--here`` checks the worker on this host and blames it for
+nothing else. :mod:`worker.heartbeat` records the heartbeats.
 """
 
 import os
@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 SWEEP = "heartbeat"
-"""The key in Redis of what beat, Redis and a worker did together."""
+"""The Redis key of the heartbeat that beat, Redis and a worker make together."""
 
 NO_SWEEP = "There has been no sweep within the last minute."
 SILENT = "The worker on this host does not answer."
@@ -22,12 +22,12 @@ SECONDS = 2
 
 
 def worker_key() -> str:
-    """Return the key of the worker on this host."""
+    """Return the Redis key of the worker on this host."""
     return f"worker:{socket.gethostname()}"
 
 
 def is_there(redis_url: str, key: str) -> bool:
-    """Return whether a key is in Redis. Raises OSError where that cannot be asked."""
+    """Return whether a key is in Redis. Raises OSError if Redis cannot be asked."""
     url = urlsplit(redis_url)
     questions = [["EXISTS", key]]
     if url.path.strip("/0"):
@@ -50,8 +50,8 @@ def _connected(url: SplitResult) -> socket.socket:
 
 
 def _encrypted(connection: socket.socket, host: str, options: Mapping[str, str]) -> socket.socket:
-    """Speak TLS, with the options that redis-py takes in its address."""
-    import ssl  # noqa: PLC0415 - nobody else waits for it
+    """Wrap a socket in TLS, with the options of redis-py's URLs."""
+    import ssl  # noqa: PLC0415 - only needed here
 
     context = ssl.create_default_context(cafile=options.get("ssl_ca_certs"), capath=options.get("ssl_ca_path"))
     context.check_hostname = options.get("ssl_check_hostname", "true").lower() in {"true", "yes", "1"}
@@ -70,7 +70,7 @@ def _encoded(words: Sequence[str]) -> bytes:
 
 
 def main(arguments: Sequence[str], environ: Mapping[str, str]) -> str:
-    """Return what is wrong, "" where all is well."""
+    """Return what is wrong, "" if all is well."""
     here = "--here" in arguments
     try:
         found = is_there(environ["REDIS_URL"], worker_key() if here else SWEEP)

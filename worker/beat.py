@@ -1,6 +1,6 @@
-"""The Celery app of beat: it knows the timetable, the broker and PostgreSQL's clock, and no key to a password.
+"""The Celery app of beat: it has the schedule, the broker and PostgreSQL's clock, and no encryption key.
 
-It sends messages by their names, so it loads neither the tasks nor what they need.
+It sends messages by task name, so it loads neither the tasks nor what they need.
 """
 
 import logging
@@ -19,7 +19,7 @@ from worker.schedule import beat_schedule
 
 @cache
 def _settings() -> BeatSettings:
-    """Read the settings, or end with a sentence: Celery would tell a stack, or start without them."""
+    """Read the settings, or exit with a sentence: Celery would print a traceback, or start without them."""
     try:
         return read_settings(BeatSettings)
     except WrongSettingsError as error:
@@ -33,15 +33,15 @@ def _shared_clock() -> Clock:
 
 
 def shared_now() -> datetime:
-    """Return the instant by the clock that hosts share."""
+    """Return the present instant of the clock that hosts share."""
     return _shared_clock()()
 
 
 class Beat(Celery):
-    """Tells when messages expire by the clock that hosts share: a wrong one ends no sweep."""
+    """Lets messages expire by the clock that hosts share, so that a wrong host clock stops no sweep."""
 
     def now(self) -> datetime:
-        """Return the present instant; Celery's own is that of the host."""
+        """Return the present instant; Celery would use the host's clock."""
         return shared_now()
 
 
@@ -62,7 +62,7 @@ def _log(**_: object) -> None:
 
 
 def _briefly(record: logging.LogRecord) -> bool:
-    """Log in a line what beat logs with its whole stack, whenever Redis is not there to take a message."""
+    """Shorten to one line what beat logs with a traceback whenever Redis is down."""
     if record.exc_info and isinstance(record.args, tuple):
         record.msg, record.args, record.exc_info = "%s", record.args[:1], None
     return True

@@ -1,9 +1,9 @@
-"""The Celery app. Messages are wake-ups: what is to be done, and when, stands in PostgreSQL.
+"""The Celery app. Messages are wake-ups: what is to be done, and when, is in PostgreSQL.
 
-So there are no results, and no ETA, countdown or retry of Celery's own, which Redis would repeat. Tasks run on
-threads, since they wait for remote systems most of the time. Celery sets no limits to threads, so every call has a
-time-out of its own; nor can it cut them short, so its soft shutdown would only sleep. SIGTERM ends a worker when
-the batches in hand are done; one that is killed before that has its lanes taken over when its leases run out.
+So there are no results, and no ETA, countdown or retry of Celery, which Redis would repeat. Tasks run on threads,
+since they mostly wait for remote systems. Celery cannot limit threads, so every call has its own time-out, and a
+soft shutdown would only sleep. After SIGTERM, a worker ends when its running batches are done. If it is killed
+before, other workers take over its lanes when the leases expire.
 """
 
 import logging
@@ -25,7 +25,7 @@ from worker.queues import QUEUE_OF, broker_configuration
 log = structlog.get_logger()
 
 EXPECTED_ERRORS = (DatabaseUnavailableError, RedisError, UnknownConnectionError)
-"""Troubles of a task that are a line in the log and no more: beat comes round again, so nothing is lost."""
+"""Errors of a task that are only logged: beat dispatches again, so nothing is lost."""
 
 
 def configuration(settings: Settings) -> dict[str, Any]:
@@ -44,7 +44,7 @@ def configuration(settings: Settings) -> dict[str, Any]:
 
 
 def _settings() -> Settings:
-    """Read the settings, or end with a sentence: Celery would tell a stack, or start without them."""
+    """Read the settings, or exit with a sentence: Celery would print a traceback, or start without them."""
     try:
         return read_settings(Settings)
     except WrongSettingsError as error:
@@ -52,36 +52,36 @@ def _settings() -> Settings:
 
 
 def shared_now() -> datetime:
-    """Return the instant by the clock that hosts share."""
+    """Return the present instant of the clock that hosts share."""
     return get_container().shared_clock()
 
 
 class App(Celery):
-    """Tells when messages expire by the clock that hosts share: a wrong one ends no sweep."""
+    """Lets messages expire by the clock that hosts share, so that a wrong host clock stops no sweep."""
 
     def now(self) -> datetime:
-        """Return the present instant; Celery's own is that of the host."""
+        """Return the present instant; Celery would use the host's clock."""
         return shared_now()
 
 
 class SharedClockTask(Task[..., None]):
-    """A task whose messages are taken as such."""
+    """A task whose messages are handled as :class:`~worker.consumer.SharedClockRequest`."""
 
     Request = "worker.consumer:SharedClockRequest"
 
 
 app = App("moment24", task_cls=SharedClockTask, set_as_current=False)
-app.add_defaults(lambda: configuration(_settings()))  # read when it is first needed, not when this is imported
+app.add_defaults(lambda: configuration(_settings()))  # read when first needed, not on import
 
 
 @signals.setup_logging.connect
 def _log(**_: object) -> None:
     settings = _settings()
     configure(settings.log_format, level=settings.log_level)
-    # Celery warns of what its next version will do whenever it loses its connection.
+    # Whenever it loses its connection, Celery warns about its next version.
     logging.getLogger("py.warnings").setLevel(logging.ERROR)
 
 
 @signals.worker_init.connect
 def _worker_started(**_: object) -> None:
-    import_module("worker.consumer").prepare(app)  # beat and those who send messages do without
+    import_module("worker.consumer").prepare(app)  # not needed by beat and by senders

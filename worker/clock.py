@@ -1,4 +1,4 @@
-"""The one clock by which hosts agree on leases, due times and cursors: PostgreSQL's, kept between looks at it."""
+"""The clock by which hosts agree on leases, due times and cursors: PostgreSQL's, extrapolated between queries."""
 
 import time
 from collections.abc import Callable
@@ -24,20 +24,20 @@ MEASURED_EVERY = 60
 """Seconds after which PostgreSQL is asked again."""
 
 RETRIED_EVERY = 5
-"""Seconds after which it is asked again where it gave no answer."""
+"""Seconds after which it is asked again if it did not answer."""
 
 MAX_SKEW = timedelta(minutes=1)
-"""How far a host's own clock may be off before it takes no lease."""
+"""How wrong a host's own clock may be before it takes no lease."""
 
 SAMPLES = 3
-"""How often it is asked at a time: the fastest answer is the most exact."""
+"""Queries for one measurement: the fastest response is the most exact."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Measurement:
-    """That it was an instant, in UTC, at a count of seconds.
+    """An instant, in UTC, at a count of seconds.
 
-    ``skew`` is how far the host was ahead, None where that is not known: the instant is by its own clock then.
+    ``skew`` is how far the host's clock was ahead, None if unknown: then the instant is from the host's clock.
     """
 
     instant: datetime
@@ -47,14 +47,14 @@ class _Measurement:
 
 
 class Clock:
-    """Tells the present instant in UTC by PostgreSQL's clock; threads share it.
+    """Returns the present instant in UTC by PostgreSQL's clock; threads share it.
 
-    Between two looks at it the process's own count of seconds goes on, which nobody sets. Where PostgreSQL does
-    not answer, it goes on for longer, before the first answer from what the host's clock said.
+    Between queries, it adds the process's monotonic seconds. If PostgreSQL does not answer, it goes on like that;
+    before the first answer it uses the host's clock.
 
     Args:
         server_time: asks PostgreSQL for the instant; may raise DatabaseUnavailableError.
-        wall: tells the instant by the host's clock.
+        wall: returns the instant by the host's clock.
         monotonic: counts seconds, also while the machine sleeps.
     """
 
@@ -71,7 +71,7 @@ class Clock:
 
     def __call__(self) -> datetime:
         last = self._last
-        unknown = last.skew is None  # so every other thread waits for the answer
+        unknown = last.skew is None  # then every other thread waits for the answer
         if self._monotonic() - last.seconds >= last.due_after and self._measuring.acquire(blocking=unknown):
             try:
                 if self._last is last:
@@ -81,33 +81,33 @@ class Clock:
         return self.at_hand()
 
     def measured(self) -> datetime:
-        """Return the instant for what is stored; raises DatabaseUnavailableError until PostgreSQL has told it."""
+        """Return the instant for stored data; raises DatabaseUnavailableError before PostgreSQL's first answer."""
         now = self()
         if self._last.skew is None:
             raise DatabaseUnavailableError("The database has not told the time yet.")
         return now
 
     def at_hand(self) -> datetime:
-        """Return the instant by what is known already, without asking PostgreSQL."""
+        """Return the instant without asking PostgreSQL."""
         return self._at(self._last)
 
     @property
     def skew(self) -> timedelta | None:
-        """How far the host's own clock was ahead of PostgreSQL's when that was asked last; below zero: behind.
+        """How far the host's clock was ahead of PostgreSQL's at the last query; negative if behind.
 
-        None where it has not answered yet.
+        None if PostgreSQL has not answered yet.
         """
         self()
         return self._last.skew
 
     def skew_at_hand(self) -> float:
-        """Return the same in seconds without asking PostgreSQL; NaN where it has not answered yet."""
+        """Return the skew in seconds without asking PostgreSQL; NaN if it has not answered yet."""
         skew = self._last.skew
         return nan if skew is None else skew.total_seconds()
 
     @property
     def is_off(self) -> bool:
-        """Whether the host's own clock is so wrong that nothing should be trusted to it, or may be."""
+        """Whether the host's own clock is so wrong that it should not be trusted, or may be."""
         skew = self.skew
         return skew is None or abs(skew) > MAX_SKEW
 
@@ -126,7 +126,7 @@ class Clock:
         return last.instant + timedelta(seconds=self._monotonic() - last.seconds)
 
     def _sample(self) -> tuple[float, datetime, float]:
-        """Ask once: how long it took, and which instant it was at the end of that."""
+        """Ask once; return how long it took, and the instant at its end."""
         began = self._monotonic()
         said = self._server_time()
         ended = self._monotonic()

@@ -1,4 +1,4 @@
-"""What only a worker has: its tasks, the threads and channels that they share, and its sign of life."""
+"""The parts that only a worker has: its tasks, their threads and channels, and its heartbeat."""
 
 import gc
 from collections.abc import Callable
@@ -48,14 +48,14 @@ class TaskPool(ThreadsPool):
         accept_callback: Function | None = None,
         **options: object,
     ) -> ApplyResult:
-        """Hand a task, whose name comes first in ``args``, to the threads of its queue."""
+        """Give a task, whose name is first in ``args``, to the threads of its queue."""
         executor = self._beside.get(QUEUE_OF.get(args[0], LANES)) if args else None
         if executor is None:
             return super().on_apply(target, args, kwargs, callback, accept_callback, **options)
         return ApplyResult(executor.submit(apply_target, target, args, kwargs, callback, accept_callback))
 
     def on_stop(self) -> None:
-        """Let the tasks that run end; what has not begun goes back into its queue."""
+        """Let the running tasks end; those that have not begun return to their queue."""
         for executor in self._beside.values():
             executor.shutdown(wait=False, cancel_futures=True)
         super().on_stop()
@@ -64,7 +64,7 @@ class TaskPool(ThreadsPool):
 
 
 class ChannelsBeside(StartStopStep):
-    """Has a worker take the lanes' messages on its own channel, and those of each other queue on one beside it."""
+    """Takes the lanes' messages on the worker's own channel, and those of each other queue on its own channel."""
 
     requires = ("celery.worker.consumer.tasks:Tasks",)
 
@@ -78,7 +78,7 @@ class ChannelsBeside(StartStopStep):
         self._consumers = []
         for queue, threads in threads_beside(worker.pool.num_processes).items():
             channel = worker.connection.channel()
-            channel.basic_qos(0, threads, False)  # noqa: FBT003 - as AMQP has it
+            channel.basic_qos(0, threads, False)  # noqa: FBT003 - AMQP's arguments
             consumer = worker.app.amqp.TaskConsumer(
                 channel, queues=[worker.app.amqp.queues[queue]], on_decode_error=worker.on_decode_error
             )
@@ -87,22 +87,22 @@ class ChannelsBeside(StartStopStep):
             self._consumers.append(consumer)
 
     def stop(self, worker: Worker) -> None:
-        """Take no more messages; those of tasks that run may still be acknowledged."""
+        """Take no more messages; those of running tasks may still be acknowledged."""
         for consumer in self._consumers:
             ignore_errors(worker, consumer.cancel)
 
     def shutdown(self, worker: Worker) -> None:
-        """Give back what was not acknowledged."""
+        """Return the messages that were not acknowledged."""
         for consumer in self._consumers:
             if consumer.channel:
                 ignore_errors(worker, consumer.channel.close)
 
 
 class SharedClockRequest(Request):
-    """A message in a worker's hands, which expires by the clock that hosts share."""
+    """A message at a worker, which expires by the clock that hosts share."""
 
     def maybe_expire(self) -> Literal[True] | None:
-        """Return whether it came too late; PostgreSQL is asked only if it seems so, in Celery's own thread."""
+        """Return whether it has expired; PostgreSQL is asked only if it seems so, in Celery's own thread."""
         shared_clock, expires = get_container().shared_clock, self.expires
         if expires is None or shared_clock.at_hand() <= expires or shared_clock() <= expires:
             return None
@@ -111,9 +111,10 @@ class SharedClockRequest(Request):
 
 
 class SignOfLife(StartStopStep):
-    """Gives the worker's sign of life in the loop that takes messages: there is none where that stands still.
+    """Records the worker's heartbeat in the loop that takes messages: if that stands still, there is none.
 
-    A worker that is to end leaves the loop, and gives one that lasts while it finishes what it has in hand.
+    A worker that is ending leaves the loop; it records one heartbeat that lasts until its running batches are
+    done.
     """
 
     requires = ("celery.worker.consumer.tasks:Tasks",)
@@ -132,17 +133,17 @@ class SignOfLife(StartStopStep):
 
 
 _running: dict[str, ExitStack] = {}
-"""What surrounds each task that runs, by its id: Celery tells when one begins and when it ends."""
+"""The context of each running task, by its id: Celery signals when one begins and ends."""
 
 
 def prepare(app: Celery) -> None:
-    """Make this process a worker: load its tasks and all that they need, before there are threads."""
+    """Make this process a worker: load its tasks and what they need, before there are threads."""
     import_module("worker.tasks")
     app.steps["consumer"] |= {ChannelsBeside, SignOfLife}
     get_container().load(remote=True)
     settings = get_container().settings
     get_container().warn_of_lax_settings()
-    gc.freeze()  # what is loaded stays; to look through it for garbage would stop all threads
+    gc.freeze()  # loaded modules stay; collecting them would only stop all threads
     if settings.worker_metrics_port:
         try:
             serve(get_container().metrics, port=settings.worker_metrics_port)

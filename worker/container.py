@@ -1,6 +1,6 @@
-"""From settings to all that a process works with; the one place that knows which class fulfils which port.
+"""The container: it builds the parts of a process from the settings, and alone chooses implementations.
 
-Each part is imported when it is first asked for: beat, the web and most commands need few of them.
+Each part is imported when it is first used: beat, the web and most commands need only a few.
 """
 
 from __future__ import annotations
@@ -54,17 +54,17 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 REDIS_SECONDS = 2
-"""Patience with Redis: what is not said to it now is said again by beat."""
+"""Time-outs of Redis: whatever cannot be sent now is sent again by beat."""
 
 clock = host_clock
-"""This host's own clock: for what no other host compares."""
+"""This host's own clock, for times that no other host compares."""
 
 
 class Container:
-    """What one process needs, shared by its threads. Nothing is connected to before it is used.
+    """The parts of one process, shared by its threads. Nothing is connected to before it is used.
 
     Raises:
-        ValueError: a setting does not make sense, such as a key or the address of the mail server.
+        ValueError: a setting is invalid, such as a key or the address of the mail server.
     """
 
     version = __version__
@@ -196,7 +196,7 @@ class Container:
 
     @cached_property
     def remote(self) -> RemoteSystems:
-        """What reaches Moment and 24SevenOffice, and the flows."""
+        """The access to Moment and 24SevenOffice, and the flows."""
         from worker.remote_systems import RemoteSystems
 
         return RemoteSystems(
@@ -246,18 +246,18 @@ class Container:
         return self.remote.erp(settings, connection_id=connection_id, charged_to=charged_to, login_of=login_of)
 
     def load(self, *, remote: bool) -> None:
-        """Make the parts that a process needs, before it has threads; ``remote`` for one that syncs."""
+        """Build the parts that a process needs before it has threads; ``remote`` for one that syncs."""
         _ = self.operations, self.intake, self.installation_metrics, self.instrumentation, self.mailer, self.openid
         _ = self.idempotency, self.receivers
         if remote:
             _ = self.remote, self.receiver_client
 
     def is_alive(self) -> bool:
-        """Return whether beat, Redis and a worker have swept lately. Raises RedisError."""
+        """Return whether beat, Redis and a worker have completed a sweep lately. Raises RedisError."""
         return bool(self.redis.exists(SWEEP))
 
     def warn_of_lax_settings(self) -> None:
-        """Log which settings PostgreSQL does not know of our sessions, as behind a pooler; called at the start."""
+        """Log which session settings PostgreSQL does not apply, as behind a pooler; called at the start."""
         with suppress(DatabaseUnavailableError):
             if lax := self.database.lax_settings():
                 log.warning("session_settings_missing", settings=lax)
@@ -270,7 +270,7 @@ class Container:
     def record_references(
         self, records: Sequence[tuple[int, Record]]
     ) -> list[dict[str, list[dict[str, str | None]]]]:
-        """Return what ``find_references`` of record_urls finds of records, each with its connection's id."""
+        """Return what ``find_references`` of record_urls finds for records, each with its connection's id."""
         from worker.record_urls import find_references
 
         return find_references(self.database, self.settings, records)
@@ -289,7 +289,7 @@ class Container:
         seen: datetime | None = None,
         client_number: int | None = None,
     ) -> Connection:
-        """Give some settings of a connection new values, and log out of a login that it no longer has.
+        """Change settings of a connection, and log out of a login that it no longer has.
 
         Raises what :meth:`~models.connections.repository.Connections.update` raises.
         """
@@ -300,7 +300,7 @@ class Container:
         )
         self.cache.for_connection(connection_id).clear()
         if after.settings.login != before.settings.login and not before.unreadable:
-            with suppress(UnavailableError):  # without Redis nobody gets at the session either
+            with suppress(UnavailableError):  # without Redis, the session cannot be used either
                 self.erp(before.settings).log_out()
         return after
 
@@ -315,12 +315,12 @@ class Container:
     ) -> int | None:
         """Save settings, or return the number of the operation that saves them once both systems accept them.
 
-        That is so for those that may open another client, unless it is somebody who ``administers_all``; and for
-        another login where there are links, which it keeps if it leads to the same client. The operation is to be
-        dispatched. ``connection`` is as whoever changes it has seen it, and ``typed`` what stands in a form.
+        It takes an operation if they may open another client, unless the actor ``administers_all``, and if the
+        login changes while there are links, which are kept if it reaches the same client. The caller dispatches
+        the operation. ``connection`` is as the actor saw it, and ``typed`` is the input of the form.
 
-        Raises what :meth:`~models.connections.repository.Connections.update` raises, and LoginTriesError
-        where secrets were typed too often: whoever saves one may have it verified, and so try it.
+        Raises what :meth:`~models.connections.repository.Connections.update` raises, and LoginTriesError if
+        secrets were entered too often: saving a secret allows verifying it, which is a guess.
         """
         from models.admin.operations import OperationType, settings_to_try
 
@@ -343,10 +343,10 @@ class Container:
         )
 
     def erase_connection(self, connection: Connection, *, actor: str) -> Sequence[str]:
-        """Erase a connection with all that is kept of it, and return which users see none any more.
+        """Erase a connection with all its data, and return the users who see no connection any more.
 
-        It is paused, and its webhook has no address any more, whatever follows. Raises JobsRunningError, and
-        UnavailableError without Redis.
+        It is paused and its webhook loses its address in any case. Raises JobsRunningError, and UnavailableError
+        without Redis.
         """
         from models.admin import erasure
 
@@ -358,7 +358,7 @@ class Container:
         self.erp(connection.settings).log_out()
         blind = erasure.erase_connection(self.database, connection.id, actor=actor, now=self.clock())
         self.idempotency.forget_connection(connection.id)
-        self.erp(connection.settings).log_out()  # once more, as a login may have been on its way
+        self.erp(connection.settings).log_out()  # again, as a login may have been in flight
         self.cache.for_connection(connection.id).clear()
         return blind
 
@@ -381,7 +381,7 @@ class Container:
 
 @cache
 def get_container() -> Container:
-    """Return this process's own, made from the environment; to be asked for once before there are threads.
+    """Return the container of this process, made from the environment; call it once before there are threads.
 
     Raises WrongSettingsError.
     """

@@ -1,7 +1,7 @@
-"""The Celery app of Flower, which only looks: it knows the broker and no secret, and can run or stop nothing.
+"""The Celery app of Flower, which is read only: it has the broker and no secret, and cannot run or stop anything.
 
-Flower has no mode of this kind, so what writes is taken out of its addresses. Its metrics are behind the password
-like all but its health, and guesses are limited.
+Flower has no read-only mode, so its URLs that change something are removed. All but its health check needs the
+password, and guesses are limited.
 """
 
 import os
@@ -18,10 +18,10 @@ from flower.views import BaseHandler, monitor
 from worker.queues import broker_configuration
 
 MAX_GUESSES, GUESS_SECONDS = 10, 900
-"""Wrong passwords, of all who try, before everybody has to wait, and how long each of them counts."""
+"""Wrong passwords, of all clients together, before everyone has to wait, and how long each counts."""
 
 READS = {workers.ListWorkers, tasks.ListTasks, tasks.ListTaskTypes, tasks.TaskInfo, tasks.GetQueueLengths}
-"""What is kept of Flower's API; all else there changes something, or tells what we do not keep."""
+"""The part of Flower's API that is kept; the rest changes something or shows what we do not store."""
 
 _refused: deque[float] = deque(maxlen=MAX_GUESSES)
 _get_current_user = BaseHandler.get_current_user

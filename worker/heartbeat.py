@@ -1,4 +1,4 @@
-"""Signs of life: beat, Redis and a worker have all taken part in a sweep lately; and that of one worker."""
+"""Heartbeats: that of a sweep in which beat, Redis and a worker took part, and that of one worker."""
 
 from contextlib import suppress
 
@@ -8,14 +8,14 @@ from redis.exceptions import RedisError
 from worker.alive import SWEEP, worker_key
 
 TTL_SECONDS = 60
-"""How long a sign lasts, or three sweeps where these are rare."""
+"""How long a heartbeat lasts, at least; it is three sweeps if these are rare."""
 
 WORKER_SECONDS = 15
-"""How often a worker gives its own."""
+"""How often a worker records its own."""
 
 
 def record(redis: Redis, *, every: float) -> None:
-    """Give a sign that lasts a minute, or longer where a sweep comes ``every`` so many seconds only."""
+    """Record a heartbeat that lasts a minute, or longer if a sweep comes only ``every`` so many seconds."""
     redis.set(SWEEP, "", ex=max(TTL_SECONDS, int(3 * every)))
 
 
@@ -24,13 +24,13 @@ def is_alive(redis: Redis) -> bool:
 
 
 def record_worker(redis: Redis, *, seconds: int = TTL_SECONDS) -> None:
-    """Give the sign of the worker on this host; without Redis nobody misses it."""
+    """Record the heartbeat of the worker on this host; without Redis it is not needed."""
     with suppress(RedisError):
         redis.set(worker_key(), "", ex=seconds)
 
 
 def is_unresponsive(redis: Redis) -> bool:
-    """Return whether the worker on this host gives no sign, although Redis is there to keep it."""
+    """Return whether the worker on this host has no heartbeat although Redis could hold it."""
     try:
         return not redis.exists(worker_key())
     except RedisError:

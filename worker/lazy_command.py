@@ -1,4 +1,4 @@
-"""Commands that are imported when they are called, so that help and completion wait for none."""
+"""Commands that are imported when they are called, so that help and completion are fast."""
 
 from collections.abc import Sequence
 from importlib import import_module
@@ -24,7 +24,7 @@ class LazyCommand(click.Command):
         info_name: str | None,
         args: list[str],
         parent: click.Context | None = None,
-        **extra: Any,  # noqa: ANN401 (as click has it)
+        **extra: Any,  # noqa: ANN401 (click's signature)
     ) -> click.Context:
         """Return the context of the command itself, which click then calls."""
         return self.load().make_context(info_name, args, parent, **extra)
@@ -33,7 +33,7 @@ class LazyCommand(click.Command):
 class CommandGroup(click.Group):
     """A group that lists some commands without importing them."""
 
-    def __init__(self, *args: Any, later: Sequence[LazyCommand] = (), **extra: Any) -> None:  # noqa: ANN401 (as click has it)
+    def __init__(self, *args: Any, later: Sequence[LazyCommand] = (), **extra: Any) -> None:  # noqa: ANN401 (click's signature)
         super().__init__(*args, **extra)
         for command in later:
             self.add_command(command)

@@ -1,8 +1,8 @@
-"""Which tasks share threads: what waits for one remote system holds up neither the other one nor beat's own tasks.
+"""Which tasks share threads: those that wait for one remote system must not delay the other or beat's tasks.
 
-The threads that ``worker_threads`` names drain lanes. Polls and operations have half as many beside them, event
-receivers have as many again, and the sweep and the mails one each. Every queue has a channel of its own to Redis,
-which takes no more messages than the queue has threads: what is over stays in Redis, for another worker or later.
+The threads set by ``worker_threads`` drain lanes. Beside them, polls and operations have half as many each, event
+receivers have as many again, and the sweep and the mails one each. Every queue has its own channel to Redis, which
+takes no more messages than the queue has threads: the rest stays in Redis, for another worker or later.
 """
 
 import ssl
@@ -13,7 +13,7 @@ from kombu import Queue
 from kombu.utils.url import parse_url
 
 LANES = "sync"
-"""The queue of the tasks that drain a lane, and of any that none of the others names."""
+"""The queue of the tasks that drain a lane, and of any task that no other queue names."""
 
 TASKS: Mapping[str, Sequence[str]] = {
     "moment_polls": ("poll_moment",),
@@ -31,7 +31,7 @@ QUEUE_OF = {task: queue for queue, tasks in TASKS.items() for task in tasks}
 
 
 def threads_beside(lane_threads: int) -> Mapping[str, int]:
-    """Return how many threads each queue but that of the lanes has."""
+    """Return how many threads each queue has, except that of the lanes."""
     half = lane_threads // 2
     polls_of_moment, others = half // 2, half // 4
     return {
@@ -45,7 +45,7 @@ def threads_beside(lane_threads: int) -> Mapping[str, int]:
 
 
 def broker_configuration(redis_url: str) -> dict[str, Any]:
-    """Make the settings of Celery by which messages go through Redis."""
+    """Return Celery's settings for sending messages through Redis."""
     return {
         "broker_url": redis_url,
         "broker_use_ssl": _tls(redis_url),
@@ -61,7 +61,7 @@ def broker_configuration(redis_url: str) -> dict[str, Any]:
             "socket_timeout": 30,
             "socket_connect_timeout": 5,
             "socket_keepalive": True,
-            "max_retries": 1,  # of a sender who finds Redis away; by default there is no end to them
+            "max_retries": 1,  # for a sender while Redis is down; the default is endless
         },
         "accept_content": ["json"],
         "task_serializer": "json",
@@ -72,9 +72,9 @@ def broker_configuration(redis_url: str) -> dict[str, Any]:
 
 
 def _tls(redis_url: str) -> dict[str, Any] | None:
-    """Return how Celery and Flower verify Redis: as the address says (Flower reads no more of it), else strictly.
+    """Return how Celery and Flower verify Redis: as the URL says (Flower reads only that), otherwise strictly.
 
-    Celery by itself takes every certificate where the address does not say.
+    By default, Celery accepts every certificate if the URL does not say.
     """
     if not redis_url.startswith("rediss:"):
         return None

@@ -1,4 +1,4 @@
-"""What a job's record is called in both systems, and where a person opens it there."""
+"""The ids and URLs of a job's record in both systems."""
 
 import re
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from models.inbox.links import RecordReferences
 
 @dataclass(frozen=True, slots=True)
 class RecordUrl:
-    """A record in one of the systems; ``url`` is empty where it is unknown."""
+    """A record in one of the systems; ``url`` is empty if unknown."""
 
     name: str
     url: str
@@ -25,7 +25,7 @@ class RecordUrl:
 
 @dataclass(frozen=True, slots=True)
 class RecordUrls:
-    """A job's record in both systems: in each nothing yet, one, or the many expenses of a voucher."""
+    """A job's record in both systems: in each none yet, one, or the many expenses of a voucher."""
 
     moment: Sequence[RecordUrl]
     twentyfour: Sequence[RecordUrl]
@@ -43,9 +43,9 @@ def find_record_urls(database: Database, settings: Settings, job: JobView) -> Re
 def find_references(
     database: Database, settings: Settings, records: Sequence[tuple[int, Record]]
 ) -> list[dict[str, list[dict[str, str | None]]]]:
-    """Return the ids of records, each with its connection's, in each system with their addresses.
+    """Return the ids of records, each given with its connection's id, in each system with their URLs.
 
-    An address is None where nobody knows one.
+    A URL is None if it is unknown.
     """
     found = links.references(database, records)
     return [_references(settings, each, record) for each, (_, record) in zip(found, records, strict=True)]
@@ -67,7 +67,7 @@ def _references(
 
 
 def _moment_url(settings: Settings, found: RecordReferences, record: Record, *, title: str) -> RecordUrl:
-    """Name a record, and where it opens; a project opens by its number, which both systems share."""
+    """Return a record's id and URL; a project opens by its number, which both systems share."""
     if record.entity_type is EntityType.PROJECT and settings.moment_project_url:
         numbers = [int(each) for each in found.remote if each.isdecimal()]
         urls = [moment.project_url(settings.moment_project_url, found.company, number) for number in numbers]
@@ -77,7 +77,7 @@ def _moment_url(settings: Settings, found: RecordReferences, record: Record, *, 
 
 
 def _twentyfour_url(template: str, entity_type: EntityType, remote_id: str) -> RecordUrl:
-    """Read a number, or a voucher such as "2026/1024" or "2026-4-40001"."""
+    """Parse a number, or a voucher such as "2026/1024" or "2026-4-40001"."""
     *year, number = re.split("[/-]", remote_id)
     name = msg("Voucher {number}/{year}", number=number, year=year[0]) if year else titled(entity_type, number)
     url = twentyfour.record_url(template, entity_type, number, year=year[0] if year else "")

@@ -1,4 +1,4 @@
-"""What is wrong with Redis, in a sentence with the cure, for whoever runs the integration."""
+"""What is wrong with Redis, in a sentence with the remedy, for the person who runs the integration."""
 
 import re
 
@@ -45,7 +45,7 @@ _BY_WORDS = (
 
 
 def sentence(error: RedisError) -> str:
-    """Say what is wrong."""
+    """Return what is wrong."""
     for types, said in _BY_TYPE:
         if isinstance(error, types):
             return said

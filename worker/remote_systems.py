@@ -1,4 +1,4 @@
-"""What reaches Moment and 24SevenOffice, and the runner with its flows; the web and most commands do without."""
+"""The access to Moment and 24SevenOffice, and the runner with its flows; the web and most commands do without."""
 
 import time
 from collections.abc import Callable
@@ -33,7 +33,7 @@ from worker.queues import threads_beside
 
 
 class RemoteSystems:
-    """Both systems, for all connections; threads share it. ``clock`` is the hosts' own, in UTC."""
+    """Both systems, for all connections; threads share it. ``clock`` is the host's own, in UTC."""
 
     def __init__(  # noqa: PLR0913 - keyword-only
         self,
@@ -72,7 +72,7 @@ class RemoteSystems:
         self._erps_lock = Lock()
 
     def open_context(self, connection: Connection, renew_lease: Callable[[], None]) -> SyncContext:
-        """Give a flow both systems of a connection; ``renew_lease`` renews the lease that it works under."""
+        """Open both systems of a connection for a flow; ``renew_lease`` renews the lease that it works under."""
         moment, erp = self.moment(connection.settings), self.cached_erp(connection)
         return SyncContext(
             connection, self._database, moment=moment, erp=erp, clock=self._clock, renew_lease=renew_lease
@@ -89,11 +89,11 @@ class RemoteSystems:
         charged_to: int = 0,
         login_of: int | None = None,
     ) -> TwentyFourGateway:
-        """Reach a client in 24SevenOffice, on a connection's account and with its cache, or on none with its own.
+        """Return a gateway to a client in 24SevenOffice, with a connection's account and cache, or with neither.
 
-        Settings that were only typed are ``charged_to`` their connection, and have a cache of their own.
-        ``login_of`` is the connection whose login it is: a session is kept only as long as that is so, and nothing
-        is called in one that works in another client than the connection's.
+        For settings that were only entered, the requests are ``charged_to`` their connection and the cache is
+        private. ``login_of`` is the connection that has the login: its session is kept only as long as that is so,
+        and nothing is called in a session of another client than the connection's.
         """
         verify = partial(verify_client, self._connections, login_of, settings) if login_of is not None else None
         return TwentyFourGateway(
@@ -107,9 +107,9 @@ class RemoteSystems:
         )
 
     def cached_erp(self, connection: Connection) -> TwentyFourGateway:
-        """Keep one for each connection until its settings or client change, for what it recalls of the client.
+        """Return a gateway that is kept for each connection, with its cache, until settings or client change.
 
-        The session of a former login is forgotten: a password that was changed opens nothing any more.
+        The session of a former login is deleted, so that a changed password opens nothing any more.
         """
         with self._erps_lock:
             known, former = self._erps.get(connection.id, (None, None))
@@ -119,7 +119,7 @@ class RemoteSystems:
             erp = self.erp(connection.settings, connection_id=connection.id, login_of=connection.id)
             self._erps[connection.id] = (connection, erp)
         if former and known and known.settings.login != connection.settings.login:
-            with suppress(UnavailableError):  # without Redis nobody gets at the session either
+            with suppress(UnavailableError):  # without Redis, the session cannot be used either
                 former.log_out()
         return erp
 
@@ -131,7 +131,7 @@ class RemoteSystems:
 
 
 def _works_alike(former: Connection, connection: Connection) -> bool:
-    """Return whether a connection has its settings still, and its client or has learned which it is."""
+    """Return whether a connection has the same settings, and the same client or has just learned it."""
     return former.settings == connection.settings and former.client_number in (None, connection.client_number)
 
 

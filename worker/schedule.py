@@ -1,4 +1,4 @@
-"""The timetable of beat, as data. Two beats at once only ask twice for what is done once."""
+"""The schedule of beat, as data. Two beats at once only dispatch twice what is done once."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -11,16 +11,16 @@ from config.settings import BeatSettings
 ALERT_SECONDS = 15
 HOUR = 3600
 GRACE_SECONDS = 60
-"""How long a message of beat may be late: the clocks of two hosts differ by less, or no lane is drained."""
+"""How late a message of beat may be: if the clocks of two hosts differ by more, no lane is drained."""
 
 EXPENSE_SECONDS = 10
-"""How often beat looks whose interval has passed: often, so that polls come a few at a time and hold nobody up."""
+"""How often beat looks which polls are due: often, so that they come a few at a time."""
 
 
 def beat_schedule(settings: BeatSettings, *, now: Callable[[], datetime]) -> dict[str, dict[str, Any]]:
-    """Return which task comes round how often; one that was not run long after its next turn is dropped.
+    """Return the interval of each task; a message that is too late for its turn is dropped.
 
-    ``now`` tells the instant by which that is: a function of a module, as beat keeps its timetable in a file.
+    ``now`` returns the instant for that. It must be a module's function, as beat stores its schedule in a file.
     """
     seconds = {
         "dispatch_due": settings.dispatch_seconds,

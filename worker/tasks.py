@@ -1,4 +1,4 @@
-"""The tasks: each hands over to what does the work. Their arguments are numbers, for Flower shows them."""
+"""The tasks: each calls the code that does the work. Their arguments are ids only, as Flower shows them."""
 
 from datetime import timedelta
 
@@ -40,7 +40,7 @@ def sync_expenses(connection_id: int) -> None:
 
 @app.task(name="dispatch_due")
 def dispatch_due() -> None:
-    """Dispatch lanes with something due, also after a worker has vanished, operations and event receivers."""
+    """Dispatch lanes with work (also of vanished workers), operations and event receivers."""
     container = get_container()
     now = container.clock()
     dependencies.wake_satisfied(container.database, now=now)
@@ -48,7 +48,7 @@ def dispatch_due() -> None:
     container.operations.forget_unanswered(before=now - WORTHWHILE)
     dispatch.dispatch_operations(container.operations.pending(since=now - WORTHWHILE))
     dispatch.dispatch_receivers(deliveries.due_receivers(container.database, now=now))
-    heartbeat.record(  # last: there is none without PostgreSQL
+    heartbeat.record(  # last: without PostgreSQL there is no heartbeat
         container.redis, every=container.settings.dispatch_seconds
     )
 
@@ -98,7 +98,7 @@ def send_alerts() -> None:
 
 @app.task(name="send_reminders")
 def send_reminders() -> None:
-    """Remind of what still needs a person, and send the weekly and monthly mails where they are wanted."""
+    """Queue reminders of jobs that still need attention, and the weekly and monthly mails that are wanted."""
     container = get_container()
     stalled.queue_alerts(container.database, container.connections.all(), now=container.clock())
     reminders.queue_overdue(container.database, now=container.clock())
@@ -110,7 +110,7 @@ def send_reminders() -> None:
 
 @app.task(name="delete_old")
 def delete_old() -> None:
-    """Delete what has been kept long enough, the jobs last, which what was done about them keeps."""
+    """Delete old data, jobs last, as audit entries about a job keep it."""
     container = get_container()
     database, settings, now = container.database, container.settings, container.clock()
     attempts_before = now - timedelta(days=settings.attempt_days)
@@ -130,7 +130,7 @@ def delete_old() -> None:
 
 
 def _drain(lane: Lane) -> None:
-    """Work on a batch, then dispatch what has something to do after it: at the end of the queue, to be fair."""
+    """Work on a batch, then dispatch the lanes that have work after it: at the end of the queue, to be fair."""
     dispatch.clear_pending(lane)
     if clock_skew.is_off(get_container()):
         return

@@ -1,9 +1,9 @@
-"""The health check of a container that ends a process which answers no more, so that Docker starts it again.
+"""The health check of a container that kills a process which no longer responds, so that Docker restarts it.
 
 ``python -S -m worker.watchdog web 8000 --end-after=6`` fails while the process is not healthy. Healthy is more
-than alive: a web process without PostgreSQL is unhealthy, and a new one would be no better. Only where the process
-itself is silent, so many times in a row, is it killed; then the init of the container ends, and the container
-with it. It imports nothing but the standard library, see :mod:`worker.alive`.
+than alive: a web process without PostgreSQL is unhealthy, and a new one would be no better. Only a process that
+itself does not respond, so many times in a row, is killed. Then the init of the container ends, and the container
+with it. Only the standard library is imported, see :mod:`worker.alive`.
 """
 
 import os
@@ -19,20 +19,20 @@ from pathlib import Path
 from worker import alive
 
 INITS = {"docker-init", "tini", "catatonit"}
-"""Programs whose children may be ended: nowhere but in a container do they have the number 1."""
+"""Init programs whose children may be killed; only in a container do they have process id 1."""
 
 START_SECONDS = 120
-"""How long a process may take to start, on a machine that is busy with something else too."""
+"""How long a process may take to start, even on a busy machine."""
 
 PAGE_SECONDS = 3
 TIMETABLE_SECONDS = 600
-"""How old beat's timetable may be: it is written every three minutes, also while Redis is away."""
+"""How old beat's schedule file may be: it is written every three minutes, even while Redis is down."""
 
 
 def page_problem(port: str, path: str) -> str:
-    """Return what is wrong with a page of this container, "" where it answers 200.
+    """Return what is wrong with a page of this container, "" if it answers 200.
 
-    By a bare socket: to load http.client takes longer than all else here.
+    It uses a bare socket: importing http.client takes longer than everything else here.
     """
     try:
         with socket.create_connection(("127.0.0.1", int(port)), timeout=PAGE_SECONDS) as connection:
@@ -46,7 +46,7 @@ def page_problem(port: str, path: str) -> str:
 
 
 def timetable_problem(schedule: Path) -> str:
-    """Return what is wrong with the file that beat keeps, or the files that begin with its name."""
+    """Return what is wrong with the file that beat writes, or the files whose names begin like it."""
     changed = max((each.stat().st_mtime for each in schedule.parent.glob(f"{schedule.name}*")), default=0.0)
     return "" if time.time() - changed < TIMETABLE_SECONDS else "Beat does not write its timetable."
 
@@ -60,7 +60,7 @@ def worker_problem() -> str:
 
 
 Question = Callable[[str], str]
-"""Takes the port or the file of a process, "" where it has none, and returns what is wrong."""
+"""Takes the port or the file of a process, "" if it has none, and returns what is wrong."""
 
 CHECKS: Mapping[str, tuple[Question, Question]] = {
     "web": (lambda port: page_problem(port, "/health/ready"), lambda port: page_problem(port, "/health/live")),
@@ -68,27 +68,27 @@ CHECKS: Mapping[str, tuple[Question, Question]] = {
     "beat": (lambda _: sweep_problem(), lambda schedule: timetable_problem(Path(schedule))),
     "flower": (lambda port: page_problem(port, "/healthcheck"), lambda port: page_problem(port, "/healthcheck")),
 }
-"""Of each process, what tells whether it is healthy and what tells whether it is alive."""
+"""For each process, the check of its health and the check that it is alive."""
 
 
 def children_of(parent: int) -> list[int]:
-    """Return the processes that a process started; what a health check runs in a container is none of them."""
+    """Return the processes that a process started; the health check of a container is not one of them."""
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):  # it has ended meanwhile
+        with suppress(OSError):  # the process has just ended
             if int((folder / "stat").read_text().rpartition(")")[2].split()[1]) == parent:
                 found.append(int(folder.name))
     return found
 
 
 def seconds_since_start(process: int) -> float:
-    """Return how old a process is."""
+    """Return the age of a process."""
     began = int(Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[19])
     return float(Path("/proc/uptime").read_text().split()[0]) - began / os.sysconf("SC_CLK_TCK")
 
 
 def count_silence(counter: Path, *, silent: bool) -> int:
-    """Count in a file how often in a row a process was silent."""
+    """Count in a file how often in a row a process did not respond."""
     times = int(counter.read_text()) + 1 if counter.exists() else 1
     if silent:
         counter.write_text(str(times))
@@ -98,7 +98,7 @@ def count_silence(counter: Path, *, silent: bool) -> int:
 
 
 def may_be_ended(init: int, *, start_seconds: float) -> bool:
-    """Return whether this is the init of a container, and what it runs has had the time to start."""
+    """Return whether this is the init of a container, and its process has had time to start."""
     name = Path(f"/proc/{init}/comm").read_text().strip()
     return name in INITS and seconds_since_start(init) >= start_seconds
 
@@ -112,9 +112,9 @@ def main(
     init: int = 1,
     start_seconds: float = START_SECONDS,
 ) -> str:
-    """Return what is wrong, "" where all is well; end a process that was silent ``end_after`` times in a row.
+    """Return what is wrong, "" if all is well; kill a process that was silent ``end_after`` times in a row.
 
-    SIGKILL ends also a process that is stopped.
+    SIGKILL also ends a stopped process.
     """
     health, life = (partial(question, place) for question in CHECKS[process])
     problem, silence = health(), life()
@@ -128,7 +128,7 @@ def main(
 
 
 def parse(arguments: Sequence[str]) -> tuple[str, str, int]:
-    """Read the process, its port or file, and ``--end-after``."""
+    """Parse the process, its port or file, and ``--end-after``."""
     process, *places, option = arguments
     return process, "".join(places), int(option.removeprefix("--end-after="))
 

@@ -1,4 +1,4 @@
-"""One look at every connection: a line for each, and one exit code for all."""
+"""Checks of every connection: one line for each, and one exit code for all."""
 
 import time
 from collections.abc import Callable, Mapping

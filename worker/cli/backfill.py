@@ -1,4 +1,4 @@
-"""Bringing what was there before: a few records at a time, with spare requests only, so that no event waits."""
+"""Backfills of earlier records: a few at a time, with spare requests only, so that webhooks do not wait."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence

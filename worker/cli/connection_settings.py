@@ -1,4 +1,4 @@
-"""``moment24 connections add``, ``set``, ``check`` and ``unlink``: what a connection is told, tried out first."""
+"""``moment24 connections add``, ``set``, ``check`` and ``unlink``: settings, tested before they are saved."""
 
 from typing import Any
 

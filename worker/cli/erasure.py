@@ -1,4 +1,4 @@
-"""Commands that erase: a company that leaves, and a person who asks to be forgotten or what is known of them."""
+"""Commands that erase a connection, or a person's data, and that list what is stored about a person."""
 
 from collections import Counter
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""``moment24 jobs``: what waits, what needs a person and why, and what a person does about it."""
+"""``moment24 jobs``: the pending jobs, those that need attention and why, and what a person does about them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict

@@ -1,4 +1,4 @@
-"""Going live: matching what both systems have, and importing expenses, or only seeing what would come."""
+"""Initial matching of both systems' records, and importing expenses, also as a preview."""
 
 from collections import Counter
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""``moment24 receivers``: the programs of others that get events."""
+"""``moment24 receivers``: the programs that get events."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""``moment24 tokens``: what programs send to use the API."""
+"""``moment24 tokens``: the tokens with which programs use the API."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -1,1 +1,1 @@
-"""What the tasks do, one module for each."""
+"""The work of the tasks, a module for each."""

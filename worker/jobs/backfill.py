@@ -1,8 +1,8 @@
-"""A backfill as it runs: a few records at a time, with spare requests only, so that no event waits behind it.
+"""A backfill in progress: a few records at a time, with spare requests only, so that no webhook waits behind it.
 
-As an operation it goes on for hours, so it is done in turns: each ends where there is no room for more, and the
-next sweep begins the next one. What a turn has read is kept by the process, so that the same worker goes on with
-it; another one begins anew and passes over what has a link or is in the inbox.
+An operation of this type takes hours, so it is done in turns. A turn ends when there is no room for more, and the
+next sweep begins the next one. The process keeps what a turn has read, so that the same worker continues with it;
+another worker starts again and skips records with a link or a job.
 """
 
 from collections import Counter
@@ -28,18 +28,18 @@ from worker.container import Container
 log = structlog.get_logger()
 
 BATCH_SIZE = 20
-"""Changes that are put into the inbox at a time, while fewer are due: no event waits behind twice as many."""
+"""Jobs that are enqueued at a time while fewer are due: no webhook waits behind twice as many."""
 
 MAX_TOLD = 500
-"""Records that a preview names; the others are counted."""
+"""Records that a preview lists; the others are counted."""
 
 TURN = timedelta(seconds=10)
-"""How long a turn takes at most, so that other operations have theirs."""
+"""How long a turn takes at most, so that other operations get theirs."""
 
 
 @dataclass
 class _Run:
-    """A backfill in the hands of this process, and how many of the records of each type it has passed."""
+    """A backfill of this process, with the number of records of each type that it has passed."""
 
     period: Backfill
     records: dict[EntityType, Sequence[Record]] = field(default_factory=dict)
@@ -50,16 +50,16 @@ _runs: TTLCache[int, _Run] = TTLCache(maxsize=100, ttl=1800)
 
 
 def backfill_of(container: Container, connection: Connection, *, first: date, last: date) -> Backfill:
-    """Make the backfill of a period; what it asks 24SevenOffice itself counts as polls do."""
+    """Make the backfill of a period; its own requests to 24SevenOffice count as polls."""
     context = container.open_context(connection, renew_lease=lambda: None)
     return Backfill(replace(context, erp=container.cached_erp(connection).for_polls()), first, last)
 
 
 def has_room(container: Container, lane: Lane) -> bool:
-    """Return whether a lane may have more now: few jobs are due, the connection works, and requests are left.
+    """Return whether a lane has room for more: few jobs are due, the connection works, and requests are left.
 
-    To spare are those beyond the reserve for events, also where that has been used: what is brought over counts as
-    events do. Raises MisconfiguredError where the connection is paused.
+    Requests are left if there are more than the webhooks' reserve, even if that has been used: a backfill's jobs
+    count as webhooks do. Raises MisconfiguredError if the connection is paused.
     """
     return (
         is_available(container, lane)
@@ -69,7 +69,7 @@ def has_room(container: Container, lane: Lane) -> bool:
 
 
 def has_spare_requests(container: Container) -> bool:
-    """Return whether there are requests to 24SevenOffice beyond the reserve for events; no if Redis is away."""
+    """Return whether there are requests to 24SevenOffice beyond the webhooks' reserve; False if Redis is down."""
     usage = container.budget.usage()
     if usage is None or not usage.available_for_polls:
         return False
@@ -77,7 +77,7 @@ def has_spare_requests(container: Container) -> bool:
 
 
 def is_available(container: Container, lane: Lane) -> bool:
-    """Return whether a connection works now. Raises MisconfiguredError where it is paused."""
+    """Return whether a connection works now. Raises MisconfiguredError if it is paused."""
     connection = container.connections.get(lane.connection_id)
     if connection.paused_because:
         raise MisconfiguredError(
@@ -88,9 +88,9 @@ def is_available(container: Container, lane: Lane) -> bool:
 
 
 def take_turn(container: Container, operation: Operation, connection: Connection) -> OperationResult | None:
-    """Go on with the backfill that an operation asks for; None where it is not finished.
+    """Continue the backfill of an operation; None if it is not finished.
 
-    Raises MisconfiguredError where the connection is paused.
+    Raises MisconfiguredError if the connection is paused.
     """
     ends, run = container.clock() + TURN, _run_of(container, operation, connection)
     try:
@@ -117,9 +117,9 @@ def take_turn(container: Container, operation: Operation, connection: Connection
 
 
 def preview(container: Container, operation: Operation, connection: Connection) -> OperationResult:
-    """Say what would become of the records of a period; nothing is written. Raises SyncError.
+    """Return what would become of the records of a period; nothing is written. Raises SyncError.
 
-    ``known`` counts those that are linked, on their way or left to a person; amounts are in øre.
+    ``known`` counts those that are linked, pending, in need of attention or dismissed; amounts are in øre.
     """
     period, known, planned = _period(container, operation, connection), 0, list[PlannedRecord]()
     for entity_type in _entity_types(operation, connection):
@@ -176,7 +176,7 @@ def _entity_types(operation: Operation, connection: Connection) -> Sequence[Enti
 
 
 def _has_passed(container: Container, operation: Operation, run: _Run, lane: Lane, *, ends: datetime) -> bool:
-    """Put records of a type into the inbox as long as there is room; True once none of them is due any more."""
+    """Enqueue records of a type as long as there is room; True once none of them is due any more."""
     entity_type, database = lane.entity_type, container.database
     if entity_type not in run.records:
         run.records[entity_type] = run.period.records(entity_type)

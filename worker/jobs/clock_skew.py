@@ -1,4 +1,4 @@
-"""What becomes of a host whose clock is wrong: it drains no lane, and the error addresses are told."""
+"""The response to a host whose clock is wrong: it drains no lane, and an alert is sent."""
 
 import structlog
 from redis.exceptions import RedisError
@@ -13,11 +13,11 @@ log = structlog.get_logger()
 
 ALERTED = "clock_alerted"
 ALERT_SECONDS = 24 * 3600
-"""How long after an alert about a clock there is no other one."""
+"""How long after an alert about a clock no other is sent."""
 
 
 def is_off(container: Container) -> bool:
-    """Return whether this host is to leave lanes to others, and see to it that somebody is told why."""
+    """Return whether this host has to leave lanes to others, and make sure that an alert is sent."""
     if not container.shared_clock.is_off:
         return False
     skew = container.shared_clock.skew
@@ -29,7 +29,7 @@ def is_off(container: Container) -> bool:
     try:
         first = container.redis.set(ALERTED, "", nx=True, ex=ALERT_SECONDS)
     except RedisError:
-        first = False  # the next message, which Redis brings, tries again
+        first = False  # the next message tries again, once Redis is back
     if first:
         for connection in container.connections.all():
             alert = _alert(connection, minutes=round(abs(seconds) / 60))

@@ -1,4 +1,4 @@
-"""Sends a receiver the events that are due there, one after the other, for as long as its turn lasts."""
+"""Delivery of events: sends a receiver its due events, one after the other, as long as its turn lasts."""
 
 import json
 from collections.abc import Mapping
@@ -32,8 +32,8 @@ BATCH_SIZE = 20
 def deliver(container: Container, receiver_id: int) -> None:
     """Send what is due, oldest first, to the end of the turn or to the first attempt that fails.
 
-    A worker that is killed after an attempt and before writing it down leaves the delivery due: the event is sent
-    again, under the same webhook-id.
+    If a worker is killed after an attempt and before saving it, the delivery stays due: the event is sent again,
+    with the same webhook-id.
     """
     began = container.clock()
     lease = deliveries.acquire(container.database, receiver_id, now=began, until=began + LEASE)
@@ -47,7 +47,7 @@ def deliver(container: Container, receiver_id: int) -> None:
 
 
 def _deliver_some(container: Container, lease: ReceiverLease, *, until: datetime) -> bool:
-    """Send a few; returns whether there may be more to send in this turn."""
+    """Send a few; return whether there may be more to send in this turn."""
     due = deliveries.due(container.database, lease, now=container.clock(), limit=BATCH_SIZE)
     for delivery in due:
         if container.clock() >= until or not _deliver_one(container, lease, delivery):
@@ -56,11 +56,11 @@ def _deliver_some(container: Container, lease: ReceiverLease, *, until: datetime
 
 
 def _deliver_one(container: Container, lease: ReceiverLease, delivery: Delivery) -> bool:
-    """Send one and write down how it went; returns whether the receiver took it."""
+    """Send one and save the result; return whether the receiver accepted it."""
     try:
         attempt = _send(container, lease, delivery)
     except (UnknownConnectionError, UnknownReceiverError):
-        return False  # erased or removed meanwhile
+        return False  # the connection or the receiver is gone
     disabled = deliveries.complete(
         container.database,
         lease,
@@ -91,9 +91,9 @@ def _send(container: Container, lease: ReceiverLease, delivery: Delivery) -> Att
 
 
 def body_of(container: Container, delivery: Delivery) -> Mapping[str, Any]:
-    """Return the message: ids, codes and addresses, as docs/events.md describes them.
+    """Return the message: ids, codes and URLs, as docs/events.md describes them.
 
-    Raises UnknownConnectionError where the connection has been erased.
+    Raises UnknownConnectionError if the connection has been erased.
     """
     data: dict[str, Any] = {}
     if delivery.connection_id is not None:

@@ -1,4 +1,4 @@
-"""The doctor's visits: what it looks at is gathered here, and its findings are made ready to be kept."""
+"""Diagnostics of a connection: collects what they need, and stores the findings."""
 
 from contextlib import suppress
 
@@ -16,12 +16,13 @@ from worker.container import Container
 
 
 def check(container: Container, settings: ConnectionSettings) -> Identity:
-    """Ask Moment something, log in to 24SevenOffice, and return which client of it the settings lead to.
+    """Call Moment, log in to 24SevenOffice, and return the id of the client that the settings lead to.
 
-    Where they name none, it is the only one that the login reaches.
+    If they name none, it is the only one that the login reaches.
 
     Raises:
-        MisconfiguredError: Moment's key, the login or the identity is wrong, or there are several to choose from.
+        MisconfiguredError: Moment's key, the login or the identity is wrong, or there are several to choose
+            from.
         UnavailableError: a system does not answer now.
     """
     next(iter(container.moment(settings).changed(EntityType.CUSTOMER, since=container.clock())), None)
@@ -32,23 +33,23 @@ def check(container: Container, settings: ConnectionSettings) -> Identity:
 
 
 def run_diagnostics(container: Container, connection: Connection) -> DiagnosticsReport:
-    """Have the doctor look at a connection as it is, and note how many errors it finds; no system is written to.
+    """Run the checks of a connection and save how many errors they find; nothing is written to the systems.
 
-    What was cached of it is read anew from then on, since a person tests what they have just corrected.
+    Its caches are dropped, since a person tests what they have just corrected.
     """
     container.cache.for_connection(connection.id).clear()
     began = container.clock()
     report = run_checks(target_of(container, connection))
     failed_checks = sum(finding.status is CheckStatus.BAD for finding in report.findings)
     container.connections.note_test(connection.id, failed_checks=failed_checks, at=began)
-    with suppress(MisconfiguredError):  # which client it is, is not clear
+    with suppress(MisconfiguredError):  # the client is ambiguous
         client = choose_identity(report.clients, connection.settings.identity_id).client
         container.connections.note_client_name(connection.id, connection.settings, client)
     return report
 
 
 def target_of(container: Container, connection: Connection) -> Target:
-    """Gather what the doctor looks at, with nothing remembered of either system."""
+    """Collect what the checks need, without cached data of either system."""
     database, invoices = container.database, Lane(connection.id, EntityType.INVOICE)
     return Target(
         connection.settings,

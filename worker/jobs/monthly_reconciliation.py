@@ -1,4 +1,4 @@
-"""The reconciliation that beat asks for once a month, and the mail that tells what it found."""
+"""The monthly reconciliation that beat requests, and the mail with its result."""
 
 from collections.abc import Iterator
 from datetime import datetime, time, timedelta
@@ -13,16 +13,16 @@ from sync.reconciliation.report import ReconciliationReport
 from worker.container import Container
 
 RETRY_AFTER = timedelta(minutes=45)
-"""After one that could not be made, less than the hour until it is asked for again."""
+"""How soon after a failed one it is requested again: less than the hour between two tries."""
 
 FIRST_DAY = 3
-"""Day of the month from which on the month before is compared: the last invoices have come across by then."""
+"""Day of the month from which the previous month is compared: the last invoices have been synced by then."""
 
 
 def due(container: Container) -> Iterator[int]:
-    """Ask for the reconciliations of the month before that are wanted; yield the operations without a result.
+    """Request the reconciliations of the previous month that are wanted; yield the operations without a result.
 
-    One that could not be made is asked for anew at the next turn, where the connection works.
+    A failed one is requested again at the next turn, if the connection works.
     """
     today = container.clock().astimezone(OSLO).date()
     if today.day < FIRST_DAY:
@@ -46,7 +46,7 @@ def due(container: Container) -> Iterator[int]:
 
 
 def report_alert(container: Container, operation: Operation, answer: OperationResult) -> Alert | None:
-    """Say in a mail what a comparison found, and where all of it stands; once only that it could not be made."""
+    """Make the mail about a reconciliation, with a link to its report; a failure is mailed only once."""
     if "report" not in answer and AGAIN in operation.input:
         return None
     connection = container.connections.get_shown(operation.connection_id)

@@ -1,4 +1,4 @@
-"""Runs operations: what the pages ask of the remote systems, such as diagnostics or a reconciliation."""
+"""Operations: what pages and programs ask of the remote systems, such as diagnostics or a reconciliation."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -32,16 +32,16 @@ from worker.jobs.polls import SECRETS_UNREADABLE
 log = structlog.get_logger()
 
 LEASE = timedelta(seconds=90)
-"""How long an operation is taken to run whose worker has gone silent."""
+"""How long an operation counts as running after its worker went silent."""
 
 RENEW_SECONDS = 20
 
 
 def run(container: Container, operation_id: int) -> bool:
-    """Run one operation and save its result; nothing where it is gone or has one.
+    """Run one operation and save its result; nothing happens if it is gone or has one.
 
-    Returns False where it is to be dispatched again: another worker runs it, or a comparison of its connection, or
-    it goes on in another turn.
+    Return False if it has to be dispatched again: another worker runs it or a reconciliation of its connection, or
+    it continues in another turn.
     """
     operation = container.operations.get(operation_id)
     if operation is None or operation.result is not None:
@@ -57,7 +57,7 @@ def run(container: Container, operation_id: int) -> bool:
 
 @contextmanager
 def _kept(container: Container, operation_id: int, lease_id: UUID) -> Iterator[None]:
-    """Renew the lease of an operation while it runs; what comes to no result may be run again at once.
+    """Renew the lease of an operation while it runs; without a result, it may be run again at once.
 
     A worker that hangs or is killed renews nothing.
     """
@@ -89,7 +89,7 @@ def _run(container: Container, operation: Operation) -> bool:
     except SyncError as error:
         result = _failed(container, operation, failed(error), began=began)
     except DatabaseUnavailableError:
-        raise  # no result could be saved; the next sweep has it run again
+        raise  # no result could be saved; the next sweep dispatches it again
     except Exception:
         log.exception("operation_crashed", operation=operation.id)
         result = _failed(container, operation, _crashed(), began=began)
@@ -110,7 +110,7 @@ def _failed(container: Container, operation: Operation, finding: Finding, *, beg
 
 
 def finished_event(container: Container, operation: Operation, result: OperationResult) -> OutgoingEvent:
-    """Say what receivers are told of a reconciliation: its days and counts, or that it could not be made."""
+    """Return the event of a reconciliation for receivers: its days and counts, or that it failed."""
     days = {name: operation.input.get(name) for name in ("first", "last")}
     data: dict[str, Any] = {"id": operation.id, **days, "compared": False, "invoices": None, "expenses": None}
     if "report" in result:
@@ -134,7 +134,7 @@ def as_result(report: DiagnosticsReport) -> OperationResult:
 
 
 def _result(container: Container, operation: Operation) -> OperationResult | None:
-    """Do what is asked; None where there is more to do in another turn. Raises SyncError."""
+    """Do what is asked; None if there is more to do in another turn. Raises SyncError."""
     connection = container.connections.get_shown(operation.connection_id)
     if connection.unreadable and operation.type is not OperationType.SAVING:
         raise SECRETS_UNREADABLE
@@ -157,7 +157,7 @@ def _saved(container: Container, operation: Operation, _connection: Connection) 
 
 
 def _verified(container: Container, _operation: Operation, connection: Connection) -> OperationResult:
-    """Try the credentials out in both systems, and note which client they lead to. Raises SyncError."""
+    """Try the credentials in both systems, and save which client they reach. Raises SyncError."""
     began = container.clock()
     identity = diagnostics.check(container, connection.settings)
     if identity.client_number:
@@ -168,7 +168,7 @@ def _verified(container: Container, _operation: Operation, connection: Connectio
 
 
 def _reachable_clients(container: Container, operation: Operation, connection: Connection) -> OperationResult:
-    """Ask which clients the login reaches that was typed; never with the saved password. Raises SyncError."""
+    """Return the clients that the entered login reaches; the saved password is never used. Raises SyncError."""
     typed = operation.input
     login = {"username": typed["username"], "password": SecretStr(typed["password"])}
     settings = connection.settings.model_copy(update={**login, "identity_id": ""})
@@ -176,7 +176,7 @@ def _reachable_clients(container: Container, operation: Operation, connection: C
     identities = erp.identities()
     usable = [identity for identity in identities if identity.usable]
     if not usable:
-        choose_identity(identities, "")  # raises with what is wrong
+        choose_identity(identities, "")  # raises what is wrong
     return as_result(DiagnosticsReport([], clients=usable))
 
 

@@ -1,4 +1,4 @@
-"""The polls of one connection; what goes wrong waits for the next one."""
+"""The polls of one connection; after an error, the next poll tries again."""
 
 from collections.abc import Collection, Mapping
 from datetime import timedelta
@@ -25,13 +25,13 @@ SECRETS_UNREADABLE = MisconfiguredError(
         "first check SECRET_KEYS."
     ),
 )
-"""Why a connection is paused whose secrets were damaged, moved or encrypted with a key that is gone."""
+"""Why a connection is paused whose secrets were damaged, moved or encrypted with a missing key."""
 
 
 def pause_unreadable(container: Container) -> None:
-    """Pause the connections whose secrets cannot be opened, and tell their addresses; all others go on.
+    """Pause connections whose secrets cannot be decrypted, with an alert; all others go on.
 
-    Where not one of several can be opened, the keys of this process are wrong, and the log says so.
+    If there are several and none can be decrypted, the keys of this process are wrong, which is logged.
     """
     shown = container.connections.all_shown()
     unreadable = [each for each in shown if each.unreadable]
@@ -52,7 +52,7 @@ def moment_due(container: Container) -> Mapping[int, timedelta]:
 
 
 def expenses_due(container: Container, *, every: float) -> PollRound:
-    """Return the connections that are to ask 24SevenOffice for costs, where that is asked so often, in seconds."""
+    """Return the connections that should poll 24SevenOffice for costs now; it is called ``every`` so many seconds."""
     now, usage = container.clock(), container.budget.usage()
     if usage is None:
         return schedule.NO_POLLS
@@ -66,13 +66,13 @@ def expenses_due(container: Container, *, every: float) -> PollRound:
 
 
 def poll_moment(container: Container, connection_id: int) -> set[Lane]:
-    """Enqueue what has changed in Moment, and return the lanes that have something to do.
+    """Enqueue what has changed in Moment, and return the lanes that have work.
 
-    It ends where Moment gives no answer before it has given one: the other types would only wait for it as well.
-    Those whose polls fail go last, so that a list that is broken holds up no other.
+    It ends if Moment does not answer the first list: the other types would only wait as well. Types whose polls
+    fail go last, so that a broken list does not stop the others.
     """
     connection = container.connections.get(connection_id)
-    if not connection.is_available(container.clock()):  # it was when the poll was sent
+    if not connection.is_available(container.clock()):  # it was available when the poll was sent
         return set()
     types = sorted(connection.settings.entity_types - {EntityType.EXPENSE})
     lanes = [Lane(connection_id, each) for each in types]
@@ -97,7 +97,7 @@ def poll_moment(container: Container, connection_id: int) -> set[Lane]:
 
 
 def poll_expenses(container: Container, connection_id: int) -> set[Lane]:
-    """Receive the vouchers with costs that have changed in 24SevenOffice; returns as :func:`poll_moment` does."""
+    """Enqueue the changed vouchers with costs of 24SevenOffice; return as :func:`poll_moment` does."""
     connection = container.connections.get(connection_id)
     if not connection.is_available(container.clock()):
         return set()
@@ -119,14 +119,14 @@ def poll_expenses(container: Container, connection_id: int) -> set[Lane]:
 
 
 def _concerns_all(error: SyncError, *, answered: bool) -> bool:
-    """Say whether an error would meet the next poll too: no answer is about one list where another was given."""
+    """Return whether the next poll would fail too: no answer to one list is no outage if another was answered."""
     if answered or isinstance(error, AnswerTooLargeError):
         return isinstance(error, MisconfiguredError | RateLimitedError)
     return isinstance(error, UnavailableError | MisconfiguredError)
 
 
 def _log_missed(lane: Lane, polled: PollResult) -> None:
-    if polled.missed or polled.nightly:  # every night also that it was none
+    if polled.missed or polled.nightly:  # a night without any is logged too
         log.info(
             "missed_webhooks",
             connection=lane.connection_id,
@@ -144,7 +144,7 @@ def _failed(
     *,
     answered: bool,
 ) -> None:
-    """Leave it to the next poll, unless nothing can work before a person has corrected the settings."""
+    """Leave the error to the next poll, unless a person has to correct the settings first."""
     log.warning("poll_failed", connection=connection.id, because=error.message)
     now, random = container.clock(), container.runner.random
     if isinstance(error, MisconfiguredError):

@@ -1,9 +1,9 @@
-"""Has settings that may open another client take effect, once both systems have accepted them.
+"""Saves settings that may open another client, once both systems have accepted them.
 
-They are those of an administrator of some connections, who must not leave a client of somebody else behind with a
-wrong password: whoever corrected the password alone would have that client written to. And those of anybody where
-there are links, which another login keeps if it leads to the same client. Until then, and where a system refuses
-them, the connection stays as it is.
+They come from an administrator of some connections only, or from anyone if there are links, which a new login
+keeps if it reaches the same client. Otherwise such an administrator could leave another company's client with a
+wrong password behind, and whoever later corrects only the password would have that client written to. Until then,
+and if a system refuses them, the connection stays as it is.
 """
 
 import json
@@ -27,18 +27,19 @@ from worker.container import Container
 
 @dataclass(frozen=True, slots=True)
 class CheckedSettings:
-    """What the systems do not accept, and the client of 24SevenOffice that the login leads to, if it was tried."""
+    """What the systems refuse, and the client of 24SevenOffice that the login reaches, if it was tried."""
 
     refused: Sequence[Finding]
     client_number: int | None
 
 
 def save(container: Container, operation: Operation) -> OperationResult:
-    """Save what was typed if the systems accept it, and have it tested; safe to run twice.
+    """Save the entered settings if the systems accept them, and request a test; safe to run twice.
 
-    The answer tells the ``diagnostics`` that follows, or that somebody else was faster, or what is wrong.
+    The result has the id of the ``diagnostics`` that follow, or says that another user was faster, or what is
+    wrong.
     """
-    if wrong := [*_expired(container, operation)]:  # then what was typed may be forgotten already
+    if wrong := [*_expired(container, operation)]:  # the input may have been deleted already
         return {"findings": [finding.as_json() for finding in wrong]}
     secrets = {name: operation.input[name] for name in SECRET_FIELDS if operation.input[name]}
     values = {**json.loads(operation.input["changes"]), **secrets}
@@ -53,7 +54,7 @@ def save(container: Container, operation: Operation) -> OperationResult:
         )
     except ConcurrentUpdateError:
         now = container.connections.get_shown(operation.connection_id).settings
-        if now != _with(now, values):  # else it was this operation, whose worker was killed before it had answered
+        if now != _with(now, values):  # if equal, this operation saved them before its worker was killed
             return {"findings": [], "outdated": True}
     except SettingRefusedError as error:
         return {"findings": [bad(error.args[0], "", setting=error.setting).as_json()]}
@@ -77,14 +78,14 @@ def _expired(container: Container, operation: Operation) -> Iterator[Finding]:
 
 
 def _rights(container: Container, operation: Operation) -> Rights | None:
-    """Return what the user or the API token may do now that asks for this."""
+    """Return what the actor, a user or an API token, may do now."""
     return tokens.rights_of(container.database, operation.actor, now=container.clock())
 
 
 def _check(
     container: Container, operation: Operation, connection: Connection, values: dict[str, object]
 ) -> CheckedSettings:
-    """Try each system whose secret was typed or whose login is another one."""
+    """Try each system whose secret was entered or whose login changes."""
     before, refused, client_number = connection.settings, [], None
     rights, settings = _rights(container, operation), _with(before, values)
     if rights and rights.scope.connections is not None:

@@ -1,4 +1,4 @@
-"""Brings alerts to the people: one mail to an address for all that it is to be told, and not too often."""
+"""Sends alerts: one mail to an address for all of its alerts, and not too often."""
 
 from collections.abc import Hashable, Sequence
 from datetime import timedelta
@@ -26,14 +26,14 @@ OF_THEIR_OWN = {
 """Alerts about a connection that say nothing of whether it works."""
 
 PAUSE_BETWEEN_EMAILS = timedelta(minutes=5)
-"""Between two mails to an address: what happens meanwhile is told in one."""
+"""Between two mails to an address; alerts from this time are sent together."""
 
 LOCK_SECONDS = 300
-"""More than one mail takes; so long nobody sends after the one who did has vanished."""
+"""Longer than one mail takes: if a sender vanishes, no other sends for so long."""
 
 
 def send_due_alerts(container: Container) -> None:
-    """Send a mail to each address that is due; where another worker does so already, leave it to that one."""
+    """Send a mail to each address that is due, unless another worker is doing so."""
     lock = container.redis.lock("mailing", timeout=LOCK_SECONDS, blocking=False)
     try:
         with lock:
@@ -45,7 +45,7 @@ def send_due_alerts(container: Container) -> None:
                     _send_to(container, address)
                 except DatabaseUnavailableError:
                     raise
-                except Exception:  # that of one address holds up no other
+                except Exception:  # one address must not stop the others
                     log.exception("email_crashed")
                     container.metrics.emails.labels("crashed").inc()
     except LockError:
@@ -53,9 +53,9 @@ def send_due_alerts(container: Container) -> None:
 
 
 def latest_per_subject(pending: Sequence[PendingAlert]) -> list[PendingAlert]:
-    """Return which of an address's alerts, given oldest first, are worth a mail: of each matter the latest.
+    """Return which of an address's alerts, oldest first, are worth a mail: the latest of each subject.
 
-    What mended itself before anybody heard of it is not told at all, nor what a person has closed meanwhile.
+    Problems that ended before any mail are left out, and so are jobs that a person has dismissed meanwhile.
     """
     matters: dict[Hashable, list[PendingAlert]] = {}
     for alert in pending:
@@ -64,7 +64,7 @@ def latest_per_subject(pending: Sequence[PendingAlert]) -> list[PendingAlert]:
 
 
 def _send_to(container: Container, address: str) -> None:
-    """Send one mail with all that still holds, and write down what became of each alert."""
+    """Send one mail with all alerts that still hold, and save the status of each."""
     pending = alert_outbox.pending_alerts(container.database, address)
     told = latest_per_subject(pending)
     message_id = _message_id(pending, sender=container.settings.mail_from)
@@ -83,7 +83,7 @@ def _send_to(container: Container, address: str) -> None:
 def _send(
     container: Container, address: str, pending: Sequence[PendingAlert], *, message_id: str
 ) -> DeliveryStatus:
-    """Send a mail and tell its fate; raises :class:`UnavailableError` where the server does not take it now."""
+    """Send a mail and return its status. Raises :class:`UnavailableError` if the server does not accept it now."""
     mail = compose(
         pending,
         public_url=container.settings.public_url,
@@ -101,13 +101,13 @@ def _send(
 
 
 def _message_id(pending: Sequence[PendingAlert], *, sender: str) -> str:
-    """Name a mail by the alerts behind it, so that one sent twice after a crash is known as the same."""
+    """Return an id made from the alerts, so that a mail sent twice after a crash is recognized."""
     host = in_ascii(parseaddr(sender)[1]).rpartition("@")[2]
     return f"<alerts-{pending[0].id}-{pending[-1].id}@{host}>"
 
 
 def _subject(alert: PendingAlert) -> Hashable:
-    """Return what an alert is about: a record, whether a connection works, another matter of it, or none of it."""
+    """Return the subject of an alert: a record, whether a connection works, another matter of it, or none."""
     if alert.connection_id is None:
         return (alert.type, alert.id)
     return alert.job_id or (

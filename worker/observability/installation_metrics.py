@@ -1,4 +1,4 @@
-"""What is told of the installation as a whole when Prometheus asks the web: read then, but not too often."""
+"""Metrics of the whole installation, collected when Prometheus scrapes the web, but not too often."""
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -21,17 +21,17 @@ from worker import heartbeat
 from worker.queues import QUEUES
 
 CACHE_SECONDS = 5
-"""How long an answer is given again, so that no number of questions is a burden."""
+"""How long a result is reused, so that frequent scrapes are no burden."""
 
 TRIED_SECONDS = 10.0
-"""How long it is believed that a webhook can be written."""
+"""How long a successful test counts that a webhook can be saved."""
 
 UNACKED = "unacked"
-"""Where Celery keeps in Redis the messages that a worker has taken; those of a queue stand under its name."""
+"""Celery's Redis key for messages that a worker has taken; those of a queue are under its name."""
 
 
 class Intake:
-    """Tells why PostgreSQL would refuse a webhook now; ``attempt`` finds out, seldom while all is well."""
+    """Whether PostgreSQL would accept a webhook now; ``attempt`` tests it, rarely while all is well."""
 
     def __init__(self, attempt: Callable[[], None]) -> None:
         self._attempt = attempt
@@ -39,7 +39,7 @@ class Intake:
         self._refusal, self._attempted_at = "", -TRIED_SECONDS
 
     def refusal(self) -> str:
-        """Return the cause, "" where a webhook would be taken."""
+        """Return the cause of a refusal, "" if a webhook would be accepted."""
         with self._attempting:
             if self._refusal or time.monotonic() - self._attempted_at >= TRIED_SECONDS:
                 try:
@@ -52,7 +52,7 @@ class Intake:
 
 
 class InstallationMetrics(Collector):
-    """Reads how the installation stands: the inbox in PostgreSQL, the queue and the request budget in Redis."""
+    """Collects the state of the installation: the inbox in PostgreSQL, the queue and request budget in Redis."""
 
     def __init__(
         self, database: Database, redis: Redis, *, budget: Budget, clock: Callable[[], datetime], intake: Intake
@@ -64,7 +64,7 @@ class InstallationMetrics(Collector):
         self._read_at = 0.0
 
     def collect(self) -> Iterable[Metric]:
-        """Read it, or tell what was read just now; what cannot be read is left out."""
+        """Collect the metrics, or return recent ones; what cannot be read is left out."""
         with self._reading:
             if not self._read or time.monotonic() - self._read_at > CACHE_SECONDS:
                 self._read = [*self._of_postgresql(), *self._of_redis()]

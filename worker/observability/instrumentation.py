@@ -1,4 +1,4 @@
-"""Looks on at the work of a process: gives its log the fields of every line, counts, and traces where wanted."""
+"""The instrumentation of a process: log fields, counters and traces of its work."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,14 +19,14 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True)
 class Instrumentation:
-    """Looks on for the log, the metrics and the traces; ``lease_id`` with ``job`` names one attempt."""
+    """Adds log fields, metrics and traces; ``lease_id`` and ``job`` together identify an attempt."""
 
     metrics: Metrics
     tracer: Tracer
 
     @contextmanager
     def running(self, task: str, *, task_id: str, after: Mapping[str, str]) -> Iterator[None]:
-        """Have the task in every line, below the span of whoever sent its message."""
+        """Add the task to every log line, and open a span below that of the message's sender."""
         fields: Fields = {"task": task, "task_id": task_id}
         with (
             self.metrics.tasks_running.track_inprogress(),
@@ -74,7 +74,7 @@ class Instrumentation:
                 log.warning("connection_paused", error_code=result.error_code)
 
     def _count_record(self, entity_type: EntityType, job: SyncJob, result: AttemptResult) -> None:
-        """Count a record once: when it is synced and needed no person, or when it begins to need one."""
+        """Count a record once: when it is synced without needing a person, or when it begins to need one."""
         if job.needed_attention:
             return
         if result.state is JobState.NEEDS_ATTENTION:

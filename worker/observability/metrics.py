@@ -1,6 +1,6 @@
-"""What a process counts of its own work, for Prometheus; docs/metrics.md explains each metric.
+"""The counters of a process for Prometheus; docs/metrics.md explains each metric.
 
-No label names a connection or a record: with hundreds of companies there would be more series than anybody reads.
+No label names a connection or a record: with hundreds of companies there would be too many series.
 """
 
 from collections.abc import Iterable
@@ -24,21 +24,21 @@ from pydantic import SecretStr
 
 from models.enums import EntityType, Outcome
 
-disable_created_metrics()  # they double the series, and nobody reads them
+disable_created_metrics()  # they double the series without any use
 
 CALL_SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 LATENCY_SECONDS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 14400, 86400)
 
 BUG_CODES = ("crashed", "worker_crashes")
-"""Error codes that are bugs of ours, which somebody is woken for."""
+"""Error codes of our own bugs, for which somebody is woken up."""
 
 
 SYNCED_ALONE, NEEDS_ATTENTION = "synced_alone", "needs_attention"
-"""What is counted of a record: it was synced and no person was needed, or it began to need one."""
+"""Whether a record was synced without needing a person, or began to need one."""
 
 
 class Metrics:
-    """The counters of one process, in a registry of their own, for whoever has ``token``."""
+    """The counters of one process, in their own registry, for clients with the ``token``."""
 
     content_type = CONTENT_TYPE_PLAIN_0_0_4
 
@@ -52,7 +52,7 @@ class Metrics:
             "moment24_attempts", "Attempts that were completed", ("entity_type", "outcome", "error_code")
         )
         for entity_type in EntityType:
-            for error_code in BUG_CODES:  # told from the start: Prometheus sees no increase in what was never 0
+            for error_code in BUG_CODES:  # shown from the start: Prometheus sees no increase from nothing to 1
                 self.attempts.labels(entity_type, Outcome.FAILED, error_code)
         self.records = counter(
             "moment24_records", "Records that were synced, or began to need a person", ("entity_type", "result")
@@ -95,19 +95,19 @@ class Metrics:
         )
         self.requests = counter("moment24_http_requests", "Answers of the web", ("part", "status"))
 
-    def request_refused(self, poll: bool, error_code: str) -> None:  # noqa: FBT001 - as the budget tells it
+    def request_refused(self, poll: bool, error_code: str) -> None:  # noqa: FBT001 - the budget's callback
         self.budget_refusals.labels("polls" if poll else "events", error_code).inc()
 
     def text(self) -> bytes:
         return generate_latest(self.registry)
 
     def is_authorized(self, authorization: str) -> bool:
-        """Return whether a request's ``Authorization`` names our token; nothing does, where there is none."""
+        """Return whether a request's ``Authorization`` has our token; never if there is no token."""
         return bool(self._token) and compare_digest(f"Bearer {self._token}".encode(), authorization.encode())
 
 
 def serve(metrics: Metrics, *, port: int) -> WSGIServer:
-    """Serve the metrics at a port of all addresses until shut down. Raises OSError where the port is taken."""
+    """Serve the metrics at a port on all addresses until shut down. Raises OSError if the port is taken."""
 
     def answer(environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
         if not metrics.is_authorized(environ.get("HTTP_AUTHORIZATION", "")):
@@ -122,7 +122,7 @@ def serve(metrics: Metrics, *, port: int) -> WSGIServer:
 
 
 class _SilentHandler(WSGIRequestHandler):
-    timeout = 10  # seconds for whoever says nothing
+    timeout = 10  # seconds, for silent clients
 
     def log_message(self, *_: object) -> None:
-        """Say nothing of a request."""
+        """Do not log requests."""

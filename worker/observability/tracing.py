@@ -1,8 +1,8 @@
-"""Traces from webhook to voucher, sent by OTLP where an endpoint is set.
+"""Traces from webhook to voucher, sent by OTLP if an endpoint is set.
 
-Rows carry the work, not messages: a wake-up brings the span of whoever sent it along, and stands for many jobs.
-So the span in which a record was received is remembered in Redis, and the spans in which its job is worked on are
-linked to it. Like all in Redis that may be lost: then a link is missing.
+Rows carry the work, not messages: a wake-up stands for many jobs and has the span of its sender. So the span in
+which a record was received is stored in Redis, and the spans of its job are linked to it. If Redis loses it, the
+link is missing.
 """
 
 import time
@@ -26,9 +26,9 @@ _BILLION = 1_000_000_000
 
 
 class Tracer:
-    """Sends spans to ``endpoint``, which ends before ``/v1/traces``; nowhere where it is empty.
+    """Sends spans to ``endpoint``, without ``/v1/traces``; nothing is sent if it is empty.
 
-    What else OpenTelemetry's own variables say (headers, sampler, service name) holds too.
+    OpenTelemetry's other variables (headers, sampler, service name) apply too.
     """
 
     def __init__(self, endpoint: str, redis: Redis) -> None:
@@ -40,7 +40,7 @@ class Tracer:
         self._redis = redis
 
     def remember(self, connection_id: int, record: Record) -> None:
-        """Remember the present span for those who will work on the record; none where Redis is away."""
+        """Store the present span for those who will work on the record; not while Redis is down."""
         if not self._enabled:
             return
         trace.get_current_span().set_attributes(
@@ -58,14 +58,14 @@ class Tracer:
         of: Iterable[tuple[int, Record]] = (),
         after: Mapping[str, str] | None = None,
     ) -> Iterator[None]:
-        """Surround something by a span: linked to those that received what it is ``of``, and below ``after``."""
+        """Open a span, linked to those that received the records it is ``of``, and below the span ``after``."""
         context = self._headers.extract(dict(after)) if after else None
         links = self._links(list(of))
         with self._tracer.start_as_current_span(name, context=context, attributes=fields, links=links):
             yield
 
     def headers(self) -> dict[str, str]:
-        """Make the headers that bring the present span to whoever gets a message."""
+        """Return the headers that carry the present span to the receiver of a message."""
         headers: dict[str, str] = {}
         self._headers.inject(headers)
         return headers
@@ -94,7 +94,7 @@ class Tracer:
 
 
 def _provider(endpoint: str, closing: ExitStack) -> trace.TracerProvider:
-    """Make what sends spans; without an endpoint it is not even loaded."""
+    """Return the exporter of spans; without an endpoint, it is not even loaded."""
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415 - see above
     from opentelemetry.sdk.resources import OTELResourceDetector, Resource  # noqa: PLC0415 - see above
     from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415 - see above
