@@ -1,1 +1,1 @@
-"""The whole system on one machine: the servers it stands on, its processes, and a day played on them."""
+"""The whole system on one machine: its servers, its processes, and a demo day."""

@@ -1,15 +1,15 @@
-"""The command line of this machine: ``python -m local``."""
+"""The command line for this machine: ``python -m local``."""
 
 import sys
 from importlib import import_module
 
 
 def start() -> None:
-    """Run a command. Importing them takes a second or two, in which Ctrl-C ends with 130 as later on."""
+    """Run a command. The imports take a second or two, in which Ctrl-C also exits with 130."""
     try:
         import_module("local.commands").main(prog_name="python -m local")
     except KeyboardInterrupt:
-        print("\nStopped.", file=sys.stderr)  # noqa: T201 - there may be no click yet
+        print("\nStopped.", file=sys.stderr)  # noqa: T201 - click may not be imported yet
         sys.exit(130)
 
 

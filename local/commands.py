@@ -29,13 +29,13 @@ folder = click.option(
 
 
 class NothingRuns(click.ClickException):
-    """There is nothing for a command to work beside."""
+    """No running system was found."""
 
     exit_code = 3
 
 
 class Commands(click.Group):
-    """Ends with 130 on Ctrl-C, as the integration's own commands do."""
+    """Exits with 130 on Ctrl-C, as the integration's own commands do."""
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's signature
         try:
@@ -90,7 +90,7 @@ def worker(var: Path, arguments: tuple[str, ...]) -> None:
 
 
 def _environ() -> dict[str, str]:
-    """The environment, with what ``.env`` adds to it."""
+    """Return the environment, with the values of ``.env``."""
     added = dotenv_values(ROOT / ".env")
     return {name: value for name, value in added.items() if value is not None} | dict(os.environ)
 
@@ -100,7 +100,7 @@ def _sandbox(environ: dict[str, str]) -> bool:
 
 
 def _state(var: Path, environ: dict[str, str]) -> Path:
-    """The folder with the data; what is real and what is not are kept apart."""
+    """The folder with the data; sandbox and real data are separate."""
     return var / ("sandbox" if _sandbox(environ) else "live")
 
 

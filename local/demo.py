@@ -1,4 +1,4 @@
-"""``make demo``: one working day on the whole system in a temporary folder, and a report of what arrived where."""
+"""``make demo``: one working day on the whole system in a temporary folder, and a report of what was synced."""
 
 import json
 import time
@@ -24,7 +24,7 @@ from worker.cli.tables import aligned
 Echo = Callable[[str], None]
 Sale = tuple[tuple[int, int, float], ...]
 Totals = tuple[dict[int, Decimal], set[tuple[int, int]]]
-"""Kroner by account, debit above zero; and the customer and project of the lines."""
+"""Kroner by account, positive in debit, with the customer and project of the lines."""
 
 SEED = 24
 LEDGER_RESOURCES = ("customers", "projects", "vouchers")
@@ -47,7 +47,7 @@ SALES: tuple[Sale, ...] = (
     ((SALE_15, 1, 0.03), (SALE_0, 1, 1000000.00)),
     ((SALE_25, 40, 1125.75),),
 )
-"""The invoices written today, line by line: financial account, quantity, price before VAT as JSON's number."""
+"""The day's invoices, line by line: financial account, quantity, price before VAT as a JSON number."""
 
 
 @dataclass
@@ -59,7 +59,7 @@ class Step:
 
 @dataclass
 class Report:
-    """What came of the day: ``synced`` counts records, ``duplicates`` those of them that were synced twice."""
+    """The result of the day: ``synced`` counts records, ``duplicates`` those that were synced twice."""
 
     ok: bool = False
     steps: list[Step] = field(default_factory=list)
@@ -73,9 +73,9 @@ class StepFailedError(Exception):
 
 
 def play(var: Path, *, environ: Mapping[str, str], echo: Echo) -> bool:
-    """Play the day, and write ``demo/report.json`` and ``demo/log``; returns whether every step succeeded.
+    """Play the day, and write ``demo/report.json`` and ``demo/log``; return whether every step succeeded.
 
-    The settings of the environment are left out: the day is the same wherever it is played.
+    Settings of the environment are ignored: the day is the same everywhere.
     """
     end_on_signals()
     folder = var / "demo"
@@ -113,7 +113,7 @@ def _play(report: Report, stack: Stack, echo: Echo) -> None:
 
 @contextmanager
 def timed(step: Step, echo: Echo) -> Iterator[None]:
-    """Note whether what is done within succeeded, and how long it took. Raises StepFailedError where it failed."""
+    """Record whether the block succeeded, and how long it took. Raises StepFailedError if it failed."""
     start = time.monotonic()
     try:
         yield
@@ -140,7 +140,7 @@ def _count(report: Report, demo_user: DemoUser) -> None:
 
 
 def _arrivals(demo_user: DemoUser) -> Iterator[tuple[str, str, str, str]]:
-    """Each record of Moment beside what 24SevenOffice holds of it; amounts in kroner including VAT."""
+    """Yield each record of Moment with its counterpart in 24SevenOffice; amounts in kroner including VAT."""
     customers = {each["external_id"]: f"customer {each['number']}" for each in demo_user.twentyfour("customers")}
     projects = {str(each["number"]): f"project {each['number']}" for each in demo_user.twentyfour("projects")}
     vouchers = {each["lines"][0]["invoice"]: _voucher(each) for each in demo_user.twentyfour("vouchers")}
@@ -168,7 +168,7 @@ def _voucher(voucher: Record) -> str:
 
 
 def three_customers_get_their_numbers(demo_user: DemoUser) -> None:
-    """An old one and two new ones; the numbers are returned to Moment."""
+    """One old and two new customers; their numbers are returned to Moment."""
     demo_user.change("customers", demo_company.CUSTOMER, phone="77 00 00 00")
     eventually(lambda: expect("first number", demo_user.moment("customers")[0]["customerNumber"], "10001"))
     for customer in CUSTOMERS:
@@ -177,7 +177,7 @@ def three_customers_get_their_numbers(demo_user: DemoUser) -> None:
 
 
 def three_projects_follow(demo_user: DemoUser) -> None:
-    """Under the numbers that they have in Moment, each with its customer and the client id."""
+    """They keep their numbers in Moment, each with its customer and the client id."""
     newest = [customer["id"] for customer in demo_user.moment("customers")[1:]]
     demo_user.change("projects", demo_company.PROJECT, name="Villa Solbakken, byggetrinn 2")
     for project, customer_id in zip(PROJECTS, newest, strict=True):
@@ -186,7 +186,7 @@ def three_projects_follow(demo_user: DemoUser) -> None:
 
 
 def the_documented_notification_leads_to_its_voucher(demo_user: DemoUser) -> None:
-    """The one that Moment's help page shows: invoice 1 of customer 10001 and project 1."""
+    """The webhook on Moment's help page: invoice 1 of customer 10001 and project 1."""
     demo_user.press("finalize", demo_company.DRAFT)
     documented = {
         "id": demo_company.DRAFT,
@@ -200,7 +200,7 @@ def the_documented_notification_leads_to_its_voucher(demo_user: DemoUser) -> Non
 
 
 def ten_invoices_are_in_the_ledger_to_the_ore(demo_user: DemoUser) -> None:
-    """Eight more and a credit note, while notifications come doubled and out of order."""
+    """Eight more and a credit note, while webhooks are doubled and out of order."""
     demo_user.disturb_webhooks(seed=SEED)
     projects = demo_user.moment("projects")
     written = [write_invoice(demo_user, sale, projects[each % len(projects)]) for each, sale in enumerate(SALES)]
@@ -239,11 +239,11 @@ def the_bookkeeper_gets_one_mail_about_it(demo_user: DemoUser) -> None:
 
 
 def all_notifications_and_vouchers_again_and_a_forged_one_change_nothing(demo_user: DemoUser) -> None:
-    """Each notification three times more, in any order, and the import once more."""
+    """Each webhook three times more, in any order, and the import once more."""
     before = _all_records(demo_user)
     again = [each["body"] for each in demo_user.notifications()] * 3
     again.append({"event": "CREATE_NEW", "invoice": {"id": 404, "invoiceNumber": 404}})
-    Random(SEED).shuffle(again)  # noqa: S311 - an order that can be repeated
+    Random(SEED).shuffle(again)  # noqa: S311 - a reproducible order
     demo_user.import_expenses()
     for body in again:
         demo_user.notify(body)
@@ -302,7 +302,7 @@ def _projects_agree(demo_user: DemoUser) -> None:
 
 
 def ledger_agrees(demo_user: DemoUser, *, invoices: int) -> None:
-    """Expect so many invoices of Moment in the ledger, each once and right to the øre."""
+    """Check that the ledger has so many invoices of Moment, each once and exact to the øre."""
     vouchers = demo_user.synced("vouchers")
     posted = {each["lines"][0]["invoice"]: _totals(each["lines"]) for each in vouchers if each["posted"]}
     expected = _expected_totals(demo_user)

@@ -1,4 +1,4 @@
-"""The company that the sandbox has books for in both systems, as a connection of the integration."""
+"""The sandbox company, which exists in both systems, as a connection of the integration."""
 
 from collections.abc import Mapping
 from contextlib import closing
@@ -16,14 +16,14 @@ NAME = "Demo AS"
 MOMENT_COMPANY = "1001"
 CLIENT = 1
 CUSTOMER, PROJECT, DRAFT = 62788973, 62788980, 106939080
-"""The records that Moment holds of it from the start; the invoice becomes number 1 when it is finalized."""
+"""The records that Moment has from the start; the invoice becomes number 1 when it is finalized."""
 CLIENT_ID = "1001-M"
 RECEIVABLES = 1500
 
 OUTPUT_VAT = {25: 2701, 15: 2702}
-"""The accounts of VAT by its rate; VAT is on no project."""
+"""The accounts of VAT by rate; VAT is on no project."""
 NOT_BILLABLE = 3
-"""The project whose expenses nobody is charged for."""
+"""The project whose expenses are not billed."""
 BOOKKEEPER = "bookkeeper@example.com"
 SECRETS = {"CONNECTION_MOMENT_API_KEY": "moment-demo-key", "CONNECTION_PASSWORD": "demo-password"}
 SETTINGS = (
@@ -40,7 +40,7 @@ SETTINGS = (
 
 
 class System(Protocol):
-    """The whole system with the sandbox, wherever it runs, as those who use it reach it."""
+    """The whole system with the sandbox, wherever it runs, as its users reach it."""
 
     @property
     def addresses(self) -> Mapping[str, str]: ...
@@ -50,7 +50,7 @@ class System(Protocol):
 
 
 def connect(system: System, *, address: str = "") -> str:
-    """Connect the company, unless its webhook has an address, enter that in Moment and return it."""
+    """Connect the company, unless its webhook has an address; enter that in Moment and return it."""
     if not address:
         address = system.command("connections", "add", f"--name={NAME}", *SETTINGS, more=SECRETS).split()[-1]
     webhooks = dict.fromkeys(("customers", "projects", "invoices"), address)
@@ -60,7 +60,7 @@ def connect(system: System, *, address: str = "") -> str:
 
 
 def new_address(stack: Stack, *, now: datetime) -> str:
-    """Give the webhook a new address, as nobody knows the one of an earlier start; empty where there is none."""
+    """Give the webhook a new address, as an earlier one is unknown; empty if there is no connection."""
     with closing(stack.database()) as database:
         connections = Connections(database, stack.vault())
         try:

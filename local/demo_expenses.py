@@ -1,4 +1,4 @@
-"""The day's vouchers of suppliers, as a bookkeeper enters them in 24SevenOffice, and what becomes of each."""
+"""The day's suppliers' vouchers, as a bookkeeper enters them in 24SevenOffice, and what becomes of each."""
 
 import re
 from base64 import b64encode
@@ -15,23 +15,23 @@ from local.demo_user import DemoUser, Record, eventually, expect
 INVOICE, CREDIT_NOTE = 14, 15
 INCOMING_VAT, SUPPLIERS = 2711, 2400
 INTERNAL = 77
-"""A project that is in 24SevenOffice only."""
+"""A project that is only in 24SevenOffice."""
 
 NOT_APPROVED = "The document is awaiting approval"
 SCANS = {"Pdf": (".pdf", b"%PDF-1.4\n"), "Png": (".png", b"\x89PNG\r\n\x1a\n")}
-"""The ending of a file's name and the first bytes of its content, by type."""
+"""The extension of a file's name and the first bytes of its content, by type."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Bill:
-    """An invoice or credit note of a supplier, booked in kroner: above zero in debit.
+    """An invoice or credit note of a supplier, booked in kroner: positive in debit.
 
     Args:
-        number: what the supplier calls it.
+        number: the supplier's number of it.
         text: what was bought.
-        costs: account and amount of each line; without VAT where ``vat`` has it on a line of its own.
+        costs: account and amount of each line; without VAT if ``vat`` has it on its own line.
         tax: the VAT code of its lines.
-        why_not: why it does not become an expense; empty where it does.
+        why_not: why it does not become an expense; empty if it does.
     """
 
     number: str
@@ -49,7 +49,7 @@ class Bill:
 
     @property
     def owed(self) -> Decimal:
-        """What the supplier gets, VAT included."""
+        """What is owed to the supplier, VAT included."""
         return sum((Decimal(amount) for _, amount in self.costs), Decimal(self.vat))
 
 
@@ -101,14 +101,14 @@ BILLS = (
     ),
     Bill(number="F-7708", text="Windows", costs=((4300, "87500.00"),), why_not=NOT_APPROVED),
 )
-"""Net with its VAT apart, gross, a credit note, another currency, two documents, no VAT; and four to skip."""
+"""Net with separate VAT, gross, a credit note, another currency, two documents, no VAT; and four to skip."""
 
 SYNCED_BILLS = tuple(bill for bill in BILLS if not bill.why_not)
 FILES = sum(len(bill.scans) for bill in SYNCED_BILLS)
 
 
 def ten_vouchers_of_suppliers_are_entered_and_a_dry_run_tells_what_would_come(demo_user: DemoUser) -> None:
-    """It writes nothing; the connection is paused meanwhile, so that no poll is faster."""
+    """The dry run writes nothing; the connection is paused meanwhile, so that no poll is faster."""
     demo_user.command("connections", "pause", demo_company.NAME)
     names = dict.fromkeys(bill.supplier for bill in BILLS)
     suppliers = {name: demo_user.book("customers", name=name, type="Supplier")["number"] for name in names}
@@ -124,13 +124,13 @@ def ten_vouchers_of_suppliers_are_entered_and_a_dry_run_tells_what_would_come(de
 
 
 def six_of_them_become_expenses_with_seven_files(demo_user: DemoUser) -> None:
-    """Right to the øre, and the files byte for byte."""
+    """Exact to the øre, and the files byte for byte."""
     demo_user.import_expenses()
     eventually(lambda: _expenses_agree(demo_user))
 
 
 def four_are_skipped_each_with_its_reason(demo_user: DemoUser) -> None:
-    """Which is no error, hence no mail."""
+    """That is no error, so there is no mail."""
 
     def are_listed() -> None:
         vouchers = [each for each in demo_user.jobs("done") if each["title"].startswith("Voucher ")]

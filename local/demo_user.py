@@ -1,4 +1,4 @@
-"""A user of both systems, seen from outside: enters records, sends notifications, reads what each system holds."""
+"""A user of both systems from outside: enters records, sends webhooks, reads what each system has."""
 
 import json
 import time
@@ -19,7 +19,7 @@ MOMENT_KEY = ("apikey", demo_company.SECRETS["CONNECTION_MOMENT_API_KEY"])
 
 
 class ExpectationError(Exception):
-    """Something is not as it should be; the message says how it is."""
+    """Something is not as expected; the message says how it is."""
 
 
 def expect(what: str, seen: object, expected: object) -> None:
@@ -40,7 +40,7 @@ def eventually(holds: Callable[[], None], *, seconds: float = WAIT_SECONDS) -> N
 
 
 class DemoUser:
-    """Works at the demo company; ``webhook_url`` is the address of its webhook."""
+    """Works in the demo company; ``webhook_url`` is the address of its webhook."""
 
     def __init__(self, system: System, *, webhook_url: str) -> None:
         self.command = system.command
@@ -57,7 +57,7 @@ class DemoUser:
         return self._send("PATCH", "moment", f"{API}/{resource}/{record_id}", values)
 
     def press(self, button: str, invoice_id: int) -> Record:
-        """Finalize or credit an invoice in Moment; returns the invoice or the credit note."""
+        """Finalize or credit an invoice in Moment; return the invoice or the credit note."""
         invoice = f"companies/{demo_company.MOMENT_COMPANY}/invoices/{invoice_id}"
         return self._send("POST", "moment", f"{invoice}/{button}")
 
@@ -68,7 +68,7 @@ class DemoUser:
         return self._read("twentyfour", f"books/{demo_company.CLIENT}/{resource}")
 
     def synced(self, resource: str) -> list[Record]:
-        """Read what 24SevenOffice holds, without what was entered there by hand."""
+        """Return what 24SevenOffice has, without records that were entered there by hand."""
         by_hand = self._entered_in_twentyfour
         return [each for each in self.twentyfour(resource) if (resource, each["number"]) not in by_hand]
 
@@ -84,14 +84,14 @@ class DemoUser:
         return self._read("moment", "deliveries")
 
     def disturb_webhooks(self, *, seed: int) -> None:
-        """Have Moment double half of its notifications and mix up their order."""
+        """Make Moment double half of its webhooks and change their order."""
         self._ask("PUT", "moment", "deliveries", {"double": 0.5, "delay_seconds": [0, 0.5], "seed": seed})
 
     def notify(self, body: object) -> None:
         self._session.post(self._webhook_url, json=body, timeout=10).raise_for_status()
 
     def jobs(self, *states: str) -> list[Record]:
-        """Read what ``worker jobs list`` has of jobs in these states."""
+        """Return the jobs in these states, as ``worker jobs list`` prints them."""
         listed = self.command("jobs", "list", "--output", "json", *(f"--state={state}" for state in states))
         jobs: list[Record] = json.loads(listed)
         return jobs

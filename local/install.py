@@ -1,6 +1,6 @@
-"""``python -m local.install``: make ``.venv``, or bring it up to date with a lock file.
+"""``python -m local.install``: make ``.venv``, or update it to a lock file.
 
-It runs before anything is installed, so the standard library is all that it uses.
+It runs before anything is installed, so it uses only the standard library.
 """
 
 import argparse
@@ -28,7 +28,7 @@ LOCK = ".installing"
 PIP = (
     *("pip", "install", "--disable-pip-version-check", "--no-input", "--progress-bar=off", "--require-hashes"),
     "--no-deps",  # a lock names everything, so there is nothing to resolve
-    "--no-compile",  # pip would do it on one core
+    "--no-compile",  # pip would compile on one core
 )
 STEPS = "Collecting|Downloading|Using cached|Processing|Building|Requirement already satisfied:"
 REMEDIES = {
@@ -46,9 +46,9 @@ class NotInstalledError(Exception):
 
 
 def install(lock: Path, venv: Path, *, report: Report) -> None:
-    """Have in ``venv`` all that the lock file names, and a stamp that says so.
+    """Install everything in the lock file into ``venv``, and a stamp that says so.
 
-    What was broken off is repaired, and an environment whose Python has gone is made anew. Raises
+    An interrupted installation is repaired, and an environment without its Python is created again. Raises
     NotInstalledError.
     """
     stamp = venv / f"installed-{lock.stem.removeprefix('requirements-')}"
@@ -62,7 +62,7 @@ def install(lock: Path, venv: Path, *, report: Report) -> None:
 
 
 def _works(venv: Path) -> bool:
-    """Whether there is a Python with a complete pip: the record is the last that an installation writes."""
+    """Return whether there is a Python with a complete pip: its record is what an installation writes last."""
     python, record = venv / "bin" / "python", "lib/python*/site-packages/pip-*.dist-info/RECORD"
     if not python.exists() or not any(venv.glob(record)):
         return False
@@ -71,7 +71,7 @@ def _works(venv: Path) -> bool:
 
 def _make(venv: Path, report: Report) -> None:
     report(f"Making {venv.name} with Python {platform.python_version()} ...")
-    for old in venv.iterdir():  # as --clear does, but for the lock, which others wait for
+    for old in venv.iterdir():  # as --clear does, except the lock, which others wait for
         if old.is_dir() and not old.is_symlink():
             shutil.rmtree(old)
         elif old.name != LOCK:
@@ -79,7 +79,7 @@ def _make(venv: Path, report: Report) -> None:
     create = (sys.executable, "-m", "venv", "--without-pip", str(venv))
     add_pip = (str(venv / "bin" / "python"), "-Im", "ensurepip", "--default-pip")
     for command in (create, add_pip):
-        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - what Python brings along
+        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - a module of Python itself
         if done.returncode:
             raise NotInstalledError(_with_remedy(done.stdout + done.stderr))
 
@@ -99,14 +99,14 @@ def _install(lock: Path, venv: Path, report: Report) -> None:
 
 
 def _remove_incomplete(site: Path) -> None:
-    """Remove the names of packages whose installation was broken off, or pip would take them for complete."""
+    """Remove the metadata of packages whose installation was interrupted; pip would count them as complete."""
     incomplete = (info for info in site.glob("*.dist-info") if not (info / "RECORD").exists())
     for path in (*incomplete, *site.glob("~*")):
         shutil.rmtree(path, ignore_errors=True)
 
 
 def _run(command: list[str], log: Path, report: Report, *, step: Callable[[], str]) -> int:
-    """Run a command, reporting every few seconds at which step it is; returns its exit code."""
+    """Run a command, reporting its step every few seconds; return its exit code."""
     start = time.monotonic()
     with log.open("w") as output:
         process = subprocess.Popen(  # noqa: S603 - the environment's own Python
@@ -132,7 +132,7 @@ def _step(log: str, site: Path) -> str:
 
 
 def _with_remedy(output: str) -> str:
-    """The errors in the output of a command, and what to do about them."""
+    """Return the errors in the output of a command, and what to do about them."""
     errors = re.findall(r"^ *ERROR: (.+)", output, re.MULTILINE) or output.strip().splitlines()
     remedies = [remedy for sign, remedy in REMEDIES.items() if sign in output]
     return "\n".join(("It could not be installed:", *errors[-3:], *remedies))
@@ -140,7 +140,7 @@ def _with_remedy(output: str) -> str:
 
 @contextmanager
 def _locked(venv: Path, report: Report) -> Iterator[None]:
-    """Wait for others who install into the same environment, as two terminals may on the first day."""
+    """Wait for other processes that install into the same environment, such as a second terminal."""
     venv.mkdir(exist_ok=True)
     file = os.open(venv / LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     try:

@@ -1,4 +1,4 @@
-"""Child processes that cannot outlive us, and the command lines of the processes of the integration."""
+"""Child processes that cannot outlive us, and the command lines of the integration's processes."""
 
 import ctypes
 import os
@@ -16,7 +16,7 @@ from typing import IO, ClassVar
 import psutil
 
 Log = Callable[[str, str], None]
-"""Takes the name of a process and the lines that it prints."""
+"""Called with the name of a process and the lines that it prints."""
 
 ROOT = Path(__file__).parents[1]
 STOP_SECONDS, WORKER_STOP_SECONDS = 10.0, 60.0
@@ -26,13 +26,13 @@ libc = ctypes.CDLL(None)
 
 
 class Child(ABC):
-    """A program that can be stopped, killed and started again; from the main thread, see :func:`spawn`."""
+    """A program that can be stopped, killed and restarted; only from the main thread, see :func:`spawn`."""
 
     name: str
     stop_signal: ClassVar[signal.Signals] = signal.SIGTERM
     stop_seconds: float
     last_line = ""
-    """The last that it printed, where its lines are read."""
+    """The last lines that it printed, if they are read."""
     _process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -53,9 +53,9 @@ class Child(ABC):
 
 
 class Process(Child):
-    """A Python program of ours; each line that it prints is logged under its name, and the last one kept.
+    """A Python process of ours; each line that it prints is logged under its name, and the last one is kept.
 
-    ``via`` is what starts it, and ``source`` the folder of the release that it belongs to.
+    ``via`` starts it, and ``source`` is the folder of its release.
     """
 
     def __init__(
@@ -94,9 +94,9 @@ class Process(Child):
 
 
 def commands(*, host: str, web_port: int, flower_port: int, schedule: Path) -> dict[str, tuple[str, ...]]:
-    """What follows ``python -m`` for each process; the last to start is the first to stop.
+    """The arguments after ``python -m`` of each process; the last one started is stopped first.
 
-    Workers need not know of each other, and start a second sooner without asking around.
+    Workers need not know of each other; without that exchange they start a second sooner.
     """
 
     def celery(app: str, command: str) -> tuple[str, ...]:
@@ -112,14 +112,14 @@ def commands(*, host: str, web_port: int, flower_port: int, schedule: Path) -> d
 
 
 def unprivileged() -> pwd.struct_passwd | None:
-    """The account that servers run under: nobody where we are root, else our own (None).
+    """Return the account that servers run under: nobody if we are root, otherwise our own (None).
 
-    PostgreSQL refuses to run as root, and Valkey has no need to.
+    PostgreSQL refuses to run as root, and Valkey does not need to.
     """
     return pwd.getpwnam("nobody") if os.geteuid() == 0 else None
 
 
-def spawn(  # noqa: PLR0913 - the few of Popen's own that its callers need
+def spawn(  # noqa: PLR0913 - the few arguments of Popen that callers need
     command: Sequence[str],
     *,
     cwd: Path,
@@ -129,10 +129,10 @@ def spawn(  # noqa: PLR0913 - the few of Popen's own that its callers need
     stdin: int | IO[bytes] = subprocess.DEVNULL,
     output: int | IO[bytes] = subprocess.PIPE,
 ) -> subprocess.Popen[bytes]:
-    """Start a child in a session of its own, so that Ctrl-C reaches only us and we stop the children in order.
+    """Start a child in its own session, so that Ctrl-C reaches only us and we stop the children in order.
 
-    On Linux the kernel sends ``stop_signal`` to the child when the thread that started it ends, even by SIGKILL:
-    call it from the main thread. macOS has nothing of the kind.
+    On Linux, the kernel sends ``stop_signal`` to the child when the thread that started it ends, even by SIGKILL:
+    call it from the main thread. macOS has no such signal.
     """
     return subprocess.Popen(  # noqa: S603 - commands are our own, not a user's
         command,
@@ -156,14 +156,14 @@ def _bound_to_parent(stop_signal: signal.Signals) -> Callable[[], None] | None:
 
     def bind() -> None:
         libc.prctl(PR_SET_PDEATHSIG, stop_signal)
-        if os.getppid() != parent:  # it died before the line above
+        if os.getppid() != parent:  # the parent died before the line above
             os._exit(1)
 
     return bind
 
 
 def end(process: subprocess.Popen[bytes], stop_signal: signal.Signals, *, seconds: float) -> None:
-    """Ask a child to end, and kill it if it has not after so many seconds."""
+    """Ask a child to end, and kill it if it has not ended after so many seconds."""
     if process.poll() is None:
         process.send_signal(stop_signal)
         try:
@@ -173,7 +173,7 @@ def end(process: subprocess.Popen[bytes], stop_signal: signal.Signals, *, second
 
 
 def kill(process: subprocess.Popen[bytes]) -> None:
-    """SIGKILL a child and all that it forked."""
+    """Kill a child and all its descendants with SIGKILL."""
     if process.poll() is None:
         for grandchild in psutil.Process(process.pid).children(recursive=True):
             with suppress(psutil.NoSuchProcess):
@@ -183,7 +183,7 @@ def kill(process: subprocess.Popen[bytes]) -> None:
 
 
 def end_on_signals() -> None:
-    """Turn the first signal to end into KeyboardInterrupt, and ignore the others while we stop."""
+    """Turn the first signal to end into KeyboardInterrupt, and ignore further ones while we stop."""
     signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
     def end_once(*_: object) -> None:

@@ -1,4 +1,4 @@
-"""``make run``: the whole system until Ctrl-C, with one log, and a supervisor that starts again what has died."""
+"""``make run``: the whole system until Ctrl-C, with one log and a supervisor that restarts dead processes."""
 
 import secrets
 import time
@@ -36,9 +36,9 @@ printing = Lock()
 
 
 def run(plan: Plan) -> None:
-    """Start everything, print where it is, and keep it running until SIGINT, SIGTERM or SIGHUP.
+    """Start everything, print the URLs, and keep it running until SIGINT, SIGTERM or SIGHUP.
 
-    Raises NoServerError or NotRunningError where a part cannot start; what had started is stopped again.
+    Raises NoServerError or NotRunningError if a part cannot start; started parts are stopped again.
     """
     end_on_signals()
     stack = Stack(plan, log=log)
@@ -77,7 +77,7 @@ def log(name: str, text: str) -> None:
 
 
 def _create_administrator(stack: Stack, *, now: datetime) -> str:
-    """Create the first administrator where there are no users yet, and return how to sign in."""
+    """Create the first administrator if there are no users, and return how to sign in."""
     maker = {ADMIN_PASSWORD: lambda: secrets.token_urlsafe(12)}
     password = kept_secrets(stack.plan.state / "secrets.env", maker)[ADMIN_PASSWORD]
     with closing(stack.database()) as database:
@@ -85,7 +85,7 @@ def _create_administrator(stack: Stack, *, now: datetime) -> str:
             return f"Sign in as {ADMIN_EMAIL} or another user."
         rights = Rights(Role.ADMINISTRATOR, Scope())
         user = users.add(database, ADMIN_EMAIL, rights, password=password, actor=ACTOR, now=now)
-        users.keep_password(database, user.id)  # nobody else has given it: it is this installation's own secret
+        users.keep_password(database, user.id)  # no person chose it: it is this installation's own secret
     return f"Sign in as {ADMIN_EMAIL} with the password {password}."
 
 
@@ -105,7 +105,7 @@ class _Restarts:
 
 
 class Supervisor:
-    """Looks after what has been started; ``clock`` counts seconds and never goes back."""
+    """Supervises what has been started; ``clock`` counts seconds and never goes back."""
 
     def __init__(self, children: Iterable[Child], *, log: Log, clock: Callable[[], float]) -> None:
         self._log = log
@@ -113,7 +113,7 @@ class Supervisor:
         self._restarts = [_Restarts(child=child, started_at=clock()) for child in children]
 
     def check(self) -> None:
-        """Start again what is dead and has waited for its pause; call it several times a second."""
+        """Restart dead processes after their pause; call it several times a second."""
         for restarts in self._restarts:
             if restarts.child.alive:
                 if self._clock() - restarts.started_at > STEADY_SECONDS:

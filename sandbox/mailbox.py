@@ -1,4 +1,4 @@
-"""The mailbox: it takes every mail for everybody by SMTP, and shows them over HTTP."""
+"""The mailbox: it accepts all mail by SMTP, and shows it over HTTP."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -16,7 +16,7 @@ TEMPLATES = Jinja2Templates(Path(__file__).parent / "templates")
 
 
 class Mail(BaseModel):
-    """A mail as it came: whom the envelope names, and what can be read."""
+    """A mail: the recipients of its envelope, and its readable parts."""
 
     to: list[str]
     sender: str = Field(serialization_alias="from")
@@ -27,14 +27,14 @@ class Mail(BaseModel):
 
 
 class Fault(BaseModel):
-    """What goes wrong with the next mails: they are refused for now."""
+    """How many of the next mails are refused for now."""
 
     kind: Literal["refuse"]
     times: int = Field(default=1, ge=1)
 
 
 class Mailbox:
-    """The mails that came, oldest first, and how many of those to come are refused."""
+    """The received mails, oldest first, and how many of the next are refused."""
 
     def __init__(self, *, clock: Callable[[], datetime]) -> None:
         self._clock = clock
@@ -46,7 +46,7 @@ class Mailbox:
         return SMTP(self, hostname="localhost", enable_SMTPUTF8=True)
 
     async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802 - the name is aiosmtpd's
-        """Take a mail, or refuse it for now; the answer is SMTP's."""
+        """Accept a mail, or refuse it for now; return SMTP's response."""
         if self.refusals:
             self.refusals -= 1
             return "451 Try again later"
@@ -55,7 +55,7 @@ class Mailbox:
 
 
 def create_pages(mailbox: Mailbox) -> FastAPI:
-    """Make the pages of the mailbox, and the routes by which a test reads and misleads it."""
+    """Make the pages of the mailbox, and the routes by which a test reads and controls it."""
     app = FastAPI(title="Mailbox", openapi_url=None)
 
     @app.get("/")

@@ -1,4 +1,4 @@
-"""HTTP servers, several in one event loop."""
+"""Several HTTP servers in one event loop."""
 
 import contextlib
 import socket
@@ -30,7 +30,7 @@ class Server(uvicorn.Server):
         )
         super().__init__(config)
         self._listener = socket.create_server((host, port))
-        # asyncio does this by itself only where it makes the socket; without, answers wait for delayed ACKs
+        # asyncio only does this for its own sockets; without it, responses wait for delayed ACKs
         self._listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.url = f"http://{address(self._listener)}"
 
@@ -45,6 +45,6 @@ class Server(uvicorn.Server):
 
 
 def address(listener: socket.socket) -> str:
-    """Return ``host:port`` of what listens."""
+    """Return the ``host:port`` that it listens on."""
     host, port = listener.getsockname()[:2]
     return f"{host}:{port}"

@@ -1,6 +1,6 @@
-"""How the data outlive the process: a snapshot of both systems in one file, soon after each change.
+"""Snapshots of both systems' data in one file, soon after each change, so that they survive the process.
 
-The file is read by the version of the sandbox that wrote it, and by no other.
+The file can be read only by the version of the sandbox that wrote it.
 """
 
 import asyncio
@@ -16,15 +16,15 @@ SAFE_METHODS = {"GET", "HEAD"}
 
 
 class SnapshotStore:
-    """Keeps in ``path`` what ``snapshot`` gives, which is anything that pickle takes; without a path, nothing."""
+    """Stores in ``path`` what ``snapshot`` returns, anything that pickle accepts; without a path, nothing."""
 
     def __init__(self, path: Path | None, *, snapshot: Callable[[], object]) -> None:
         self._path = path
         self._snapshot = snapshot
         self._changed = asyncio.Event()
 
-    def load(self) -> Any | None:  # noqa: ANN401 - what was kept is known by who kept it
-        """Read what was kept, None where nothing was yet; ends the process where it cannot be read any more."""
+    def load(self) -> Any | None:  # noqa: ANN401 - the caller knows what it stored
+        """Return what was stored, None if nothing was; ends the process if the file cannot be read any more."""
         if self._path is None or not self._path.exists():
             return None
         try:
@@ -35,7 +35,7 @@ class SnapshotStore:
             ) from error
 
     def save(self) -> None:
-        """Write the snapshot, whole or not at all."""
+        """Write the snapshot, completely or not at all."""
         if self._path is None:
             return
         fresh = self._path.with_suffix(".new")
@@ -44,7 +44,7 @@ class SnapshotStore:
         fresh.replace(self._path)
 
     def tracking(self, app: ASGIApp) -> ASGIApp:
-        """Let an app through, and take note of requests that may have changed something."""
+        """Wrap an app, and note requests that may have changed something."""
 
         async def watched(scope: Scope, receive: Receive, send: Send) -> None:
             try:
@@ -56,7 +56,7 @@ class SnapshotStore:
         return watched
 
     async def keep(self) -> None:
-        """Save after each change, with a breath in between, until cancelled."""
+        """Save after each change, with a short pause in between, until cancelled."""
         while True:
             await self._changed.wait()
             self._changed.clear()

@@ -1,1 +1,1 @@
-"""What is reached from outside: notifications come in, pages go out. It never talks to a remote system."""
+"""The web process: it receives webhooks and serves pages and the API. It never calls a remote system."""

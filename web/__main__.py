@@ -9,7 +9,7 @@ from config.settings import Settings, WrongSettingsError, read_settings
 from web.server import OPTIONS
 
 SWITCH_SECONDS = 0.001
-"""How long a page that is computed may keep a webhook waiting, each time that one goes from thread to thread."""
+"""The longest wait of a webhook for a page's computation, at each switch between threads."""
 
 
 @click.command()

@@ -72,5 +72,5 @@ def create_app() -> FastAPI:
         app.include_router(router)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"))
     add_error_pages(app)
-    gc.freeze()  # what is loaded stays; to look through it for garbage would stop all requests for a while
+    gc.freeze()  # loaded modules stay; collecting them would only stop all requests for a while
     return app

@@ -1,4 +1,4 @@
-"""What FastAPI passes to endpoints: the container of this process, and the fields of a posted form."""
+"""Dependencies of endpoints: the container of this process, and the fields of a posted form."""
 
 import asyncio
 import json
@@ -18,16 +18,16 @@ MAX_BODY_SECONDS = 10
 """How long a body may take to arrive."""
 
 MAX_ID_DIGITS = 9
-"""What PostgreSQL's integer holds in any case."""
+"""Digits that always fit into PostgreSQL's integer."""
 
 FORM_MEDIA_TYPE = "application/x-www-form-urlencoded"
 
 CSRF, SEALED = "csrf", "sealed"
-"""The fields with the proof that a form is ours, and with what was posted before and waits."""
+"""The fields with the CSRF token, and with an earlier form that waits."""
 
 
 async def get_container(request: Request) -> Container:
-    """Return what :func:`web.app.create_app` was given; async, so that no thread is taken for it."""
+    """Return the container of :func:`web.app.create_app`; async, so that it needs no thread."""
     return container_of(request)
 
 
@@ -38,7 +38,7 @@ def container_of(request: Request) -> Container:
 
 @asynccontextmanager
 async def body_deadline() -> AsyncIterator[None]:
-    """Give up a body that takes too long or breaks off: 408. One that is too long the app refuses by itself."""
+    """Give up a body that takes too long or breaks off: 408. The app itself refuses one that is too long."""
     try:
         async with asyncio.timeout(MAX_BODY_SECONDS):
             yield
@@ -47,9 +47,9 @@ async def body_deadline() -> AsyncIterator[None]:
 
 
 async def read_form(request: Request) -> FormData:
-    """Read the fields of a posted form, none for a page that is only read; files are not taken.
+    """Read the fields of a posted form, none for a page that is only read; files are not accepted.
 
-    NUL is what PostgreSQL cannot keep and nobody can type: whoever sends it is told that it cannot be read, 400.
+    NUL cannot be stored by PostgreSQL or typed by a person, so it is refused as unreadable: 400.
     """
     if request.headers.get("Content-Type", "").partition(";")[0].strip().lower() != FORM_MEDIA_TYPE:
         return FormData()
@@ -61,13 +61,13 @@ async def read_form(request: Request) -> FormData:
 
 
 def sealed(request: Request, form: FormData, *, but: str) -> str:
-    """Encrypt what was posted here ``but`` for one field, for a page from which it is posted once more."""
+    """Encrypt the posted fields ``but`` one, for a page from which they are posted again."""
     fields = [pair for pair in form.multi_items() if pair[0] not in (but, CSRF)]
     return container_of(request).vault.encrypt(json.dumps(fields), SEALED, request.url.path)
 
 
 def _unsealed(request: Request, form: FormData) -> FormData:
-    """Return what was posted before with what is posted now. What was not sealed here is refused: 400."""
+    """Return the sealed fields together with those posted now. Fields not sealed here are refused: 400."""
     try:
         kept = container_of(request).vault.decrypt(text(form, SEALED), SEALED, request.url.path)
     except InvalidToken:
@@ -77,7 +77,7 @@ def _unsealed(request: Request, form: FormData) -> FormData:
 
 
 def chosen_connections(form: FormData) -> Scope:
-    """Read for which connections something is to be. One that our own page cannot have offered is refused: 400."""
+    """Read the chosen connections. One that our page cannot have offered is refused: 400."""
     given = [str(each) for each in form.getlist("connections")]
     if not all(each.isascii() and each.isdecimal() and len(each) <= MAX_ID_DIGITS for each in given):
         raise HTTPException(status.HTTP_400_BAD_REQUEST)

@@ -1,4 +1,4 @@
-"""What is answered when something cannot be: a page in the reader's language that tells nothing of our inside."""
+"""Error responses: a page in the reader's language that reveals nothing about our internals."""
 
 from fastapi import FastAPI, HTTPException, Request, Response, status
 from fastapi.concurrency import run_in_threadpool
@@ -21,7 +21,7 @@ RETRY_AFTER = {"Retry-After": "30"}
 """Seconds."""
 
 API_PREFIXES = ("/webhooks/", "/health/", "/metrics")
-"""What is below here is answered in JSON, as it asks."""
+"""Errors below this path are answered as JSON."""
 
 MESSAGES: dict[int, tuple[Message, Message]] = {
     403: (
@@ -48,7 +48,7 @@ FAILURES: dict[type[Exception], tuple[int, str]] = {
     DatabaseUnavailableError: (503, "The database is away. Please try again."),
     Exception: (500, "Something went wrong."),
 }
-"""The status of what nobody has handled, and what those who ask in JSON are told."""
+"""The status of unhandled errors, and their text in JSON."""
 
 
 def add_error_pages(app: FastAPI) -> None:
@@ -67,7 +67,7 @@ async def _refused(request: Request, error: StarletteHTTPException) -> Response:
 
 
 async def _unreadable(request: Request, error: RequestValidationError) -> Response:
-    """Take an address that cannot be one for a page that is not there."""
+    """Treat an impossible URL as a page that does not exist."""
     in_path = any(each["loc"][0] == "path" for each in error.errors())
     return await _refused(request, HTTPException(404 if in_path else 400))
 

@@ -1,4 +1,4 @@
-"""Lists that are sent as files: in blocks, a few at a time to each user, and only while they may have them."""
+"""Lists sent as files: in blocks, a few at a time for each user, and only while the user may have them."""
 
 import weakref
 from collections import Counter
@@ -12,36 +12,36 @@ from web.security.auth import UserContext, current_session
 
 LINES_OF_A_BLOCK = 500
 MAX_AT_ONCE = 3
-"""Files that one user is sent at the same time by a process."""
+"""Files that a process sends to one user at the same time."""
 
 _sending: Counter[int] = Counter()
-"""How many files are being sent to a user."""
+"""How many files are being sent, by user."""
 
 
 class ExportEndedError(Exception):
-    """The user may no longer have what is being sent; the file breaks off, so that it does not look whole."""
+    """The user may no longer have the list; the file breaks off, so that it does not look complete."""
 
 
 def send_file(context: UserContext, lines: Iterator[str], *, name: str, media_type: str) -> StreamingResponse:
-    """Send lines as a file. Raises HTTPException where the user is being sent enough others."""
+    """Send lines as a file. Raises HTTPException if enough other files are being sent to the user."""
     user_id = context.current_user.id
     if _sending[user_id] >= MAX_AT_ONCE:
         raise HTTPException(status.HTTP_429_TOO_MANY_REQUESTS)
     _sending[user_id] += 1
     slot = _Slot()
-    release = weakref.finalize(slot, _sending.subtract, [user_id])  # also where it was never begun
+    release = weakref.finalize(slot, _sending.subtract, [user_id])  # even if sending never begins
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return StreamingResponse(_blocks(context, lines, slot, release), media_type=media_type, headers=headers)
 
 
 class _Slot:
-    """What a file holds as long as it is being sent."""
+    """Held by a file as long as it is being sent."""
 
 
 def _blocks(
     context: UserContext, lines: Iterator[str], _slot: _Slot, release: Callable[[], object]
 ) -> Iterator[str]:
-    """Yield many lines at a time, as each block is a turn of its own in the thread pool."""
+    """Yield many lines at a time, as each block is a turn in the thread pool."""
     try:
         while block := "".join(islice(lines, LINES_OF_A_BLOCK)):
             session = current_session(context.request, context.container)

@@ -1,4 +1,4 @@
-"""Whether this process lives, whether it can take notifications, and whether anybody works on them."""
+"""Health checks: whether this process lives, whether it can accept webhooks, and whether workers run."""
 
 from contextlib import suppress
 
@@ -14,15 +14,15 @@ router = APIRouter(prefix="/health", dependencies=[Open])
 
 @router.get("/live")
 async def live() -> dict[str, str]:
-    """Answer; that is all that is asked. Not by a thread: all of them may be waiting for PostgreSQL."""
+    """Return at once, without a thread: all of them may be waiting for PostgreSQL."""
     return {"web": "up"}
 
 
 @router.get("/ready")
 def ready(container: ContainerDep, response: Response) -> dict[str, str]:
-    """Return what is up; 503 without PostgreSQL, where it takes no webhooks, and while its tables are too old.
+    """Return what is up; 503 without PostgreSQL, which webhooks need, and while its tables are too old.
 
-    Without Redis or workers notifications are taken all the same, so that is told and no more.
+    Without Redis or workers, webhooks are still accepted, so that is only reported.
     """
     told = {"web": "up", "postgresql": "up", "tables": "up", "redis": "down", "workers": "silent"}
     if is_behind(container.database):

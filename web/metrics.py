@@ -1,4 +1,4 @@
-"""The metrics, for Prometheus: those of this process, and how the installation stands as a whole."""
+"""The metrics for Prometheus: those of this process and those of the whole installation."""
 
 import time
 from dataclasses import dataclass
@@ -14,12 +14,12 @@ from worker.container import Container
 router = APIRouter(dependencies=[Open])
 
 PARTS = {"webhooks": "webhook", "health": "health", "static": "static", "metrics": "metrics", "api": "api"}
-"""The parts by the beginning of their paths, which may hold a secret; all else are pages."""
+"""The parts of the web by the first path segment, as the rest may be secret; all others are pages."""
 
 
 @router.get("/metrics")
 def metrics(container: ContainerDep, authorization: Annotated[str, Header()] = "") -> Response:
-    """Answer whoever sends METRICS_TOKEN; 404 where there is none, 401 for whoever does not know it."""
+    """Return the metrics for METRICS_TOKEN; 404 if no token is set, 401 for a wrong one."""
     if not container.settings.metrics_token.get_secret_value():
         raise HTTPException(status.HTTP_404_NOT_FOUND)
     if not container.metrics.is_authorized(authorization):
@@ -30,7 +30,7 @@ def metrics(container: ContainerDep, authorization: Annotated[str, Header()] = "
 
 @dataclass(frozen=True, kw_only=True)
 class RequestMetrics:
-    """Counts and traces each answer; one that never came counts as 500."""
+    """Counts and traces each response; a missing one counts as 500."""
 
     app: ASGIApp
     container: Container
@@ -52,6 +52,6 @@ class RequestMetrics:
             with self.container.tracer.span(f"web {part}", {"method": scope["method"]}):
                 await self.app(scope, receive, noting)
         finally:
-            seconds = (answered or time.perf_counter()) - began  # what is done after the answer is not counted
+            seconds = (answered or time.perf_counter()) - began  # work after the response is not counted
             self.container.metrics.requests.labels(part, status_code).inc()
             self.container.metrics.request_seconds.labels(part).observe(seconds)

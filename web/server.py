@@ -1,4 +1,4 @@
-"""How the web process reads HTTP: by uvicorn, with an end to headers that never end."""
+"""The HTTP server: uvicorn, with limits on the headers of a request."""
 
 import asyncio
 from typing import Any
@@ -9,13 +9,13 @@ from web.security.headers import MAX_BODY_BYTES
 
 MAX_HEADER_BYTES = 64 * 1024
 MAX_MESSAGE_BYTES = MAX_HEADER_BYTES + 8 * MAX_BODY_BYTES
-"""Of a request as it comes over the wire, where chunks of a body have headers of their own."""
+"""Size of a request's headers on the wire, where chunks of a body have their own."""
 
 MAX_HEADER_SECONDS = 10
-"""How long headers may take to arrive, those of the first request from connecting on."""
+"""How long headers may take to arrive; for the first request, from the connection on."""
 
 MAX_CONNECTIONS = 500
-"""Open at a time; requests on more of them are answered 503."""
+"""Open connections; requests on more of them are answered 503."""
 
 TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
 
@@ -23,7 +23,7 @@ TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\
 class BoundedProtocol(HttpToolsProtocol):
     """Gives up a request whose headers are too long or take too long; httptools itself has no limit.
 
-    The bodies have theirs in the app. What follows a body in chunks is bounded here too.
+    Bodies are limited in the app. Trailers after a chunked body are limited here too.
     """
 
     _received = 0
@@ -74,4 +74,4 @@ OPTIONS: dict[str, Any] = {
     "limit_concurrency": MAX_CONNECTIONS,
     "timeout_graceful_shutdown": 5,
 }
-"""What uvicorn is told."""
+"""uvicorn's settings."""

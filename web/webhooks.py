@@ -1,4 +1,4 @@
-"""Webhooks of Moment: noted in the inbox, answered, and only then dispatched."""
+"""Webhooks of Moment: saved in the inbox, answered, and only then dispatched."""
 
 import asyncio
 import time
@@ -23,23 +23,23 @@ log = structlog.get_logger()
 router = APIRouter(dependencies=[Open])
 
 DISPATCH_DEBOUNCE_SECONDS = 0.05
-"""Between two wake-ups of a lane: what comes meanwhile waits for the second, so that a storm costs no more."""
+"""Between two wake-ups of a lane: webhooks from this time wait for the second, so that a storm costs no more."""
 
 LIMITED_POLL_INTERVAL = timedelta(minutes=2)
-"""Half of it is the least time between two polls that a limited webhook brings about."""
+"""Half of it is the least time between two polls that a limited webhook triggers."""
 
 WATCHED_EVERY = 100
-"""Webhooks of a connection to a process, after which it is asked whether they are too many."""
+"""Webhooks of a connection at one process after which it is checked whether they are too many."""
 
 _received: Counter[int] = Counter()
 _recorded: dict[tuple[str, Lane], datetime] = {}
 _dispatched_at: dict[Lane, float] = {}
-"""When the last wake-up of each lane was sent, or is going to be."""
+"""When the last wake-up of each lane was sent, or will be."""
 
 
 @router.post("/webhooks/moment/{token}")
 async def moment(token: str, request: Request, container: ContainerDep) -> JSONResponse:
-    """Note which record of Moment needs a look. 202 once that is committed, whether or not Redis is there."""
+    """Enqueue the record that a webhook names. 202 once that is committed, with or without Redis."""
     async with body_deadline():
         body = await request.body()
     try:
@@ -53,7 +53,7 @@ async def moment(token: str, request: Request, container: ContainerDep) -> JSONR
 
 
 async def _dispatch(lane: Lane) -> None:
-    """Dispatch a lane whose job is committed: at once, or together with all that come within a breath."""
+    """Dispatch a lane whose job is committed: at once, or together with others shortly after."""
     now, last = time.monotonic(), _dispatched_at.get(lane, 0)
     if last > now:
         return
@@ -63,7 +63,7 @@ async def _dispatch(lane: Lane) -> None:
 
 
 def _enqueue(container: Container, token: str, body: bytes) -> Lane | None:
-    """Put the record that a webhook names into the inbox; None where it names none that is synced."""
+    """Enqueue the record that a webhook names; None if it names none that is synced."""
     record = _record(container, token, body)
     if record is None:
         log.info("webhook_ignored", connection=_connection(container, token), bytes=len(body))
@@ -88,19 +88,19 @@ def _record(container: Container, token: str, body: bytes) -> Record | None:
     try:
         return container.read_webhook(body)
     except ValueError:
-        _connection(container, token)  # to a stranger no more is told than that there is nothing here
+        _connection(container, token)  # strangers learn only that nothing is here
         raise HTTPException(status.HTTP_400_BAD_REQUEST, "The body is not JSON.") from None
 
 
 def _connection(container: Container, token: str) -> int:
-    """Return the connection that a token leads to; 404 where it leads nowhere."""
+    """Return the connection of a token; 404 if there is none."""
     if hook := webhook_intake.find_target(container.database, token):
         return hook.connection_id
     raise HTTPException(status.HTTP_404_NOT_FOUND)
 
 
 def _record_activity(container: Container, token: str, lane: Lane) -> None:
-    """Note that a webhook came, unless this process has just done so: the instant is kept to the minute."""
+    """Record that a webhook came, unless this process has just done so: the time is stored to the minute."""
     now, last = container.clock(), _recorded.get((token, lane))
     if last is None or now - last >= webhook_intake.ACTIVITY_RESOLUTION:
         webhook_intake.record_activity(container.database, lane, now=now)
@@ -108,7 +108,7 @@ def _record_activity(container: Container, token: str, lane: Lane) -> None:
 
 
 def _watch(container: Container, connection_id: int) -> None:
-    """Have a webhook limited in the middle of a flood: a paused connection finds out nothing of its records."""
+    """Limit a webhook in the middle of a flood, as workers do not notice it for a paused connection."""
     _received[connection_id] += 1
     if _received[connection_id] % WATCHED_EVERY:
         return

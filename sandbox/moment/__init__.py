@@ -1,1 +1,1 @@
-"""Moment on localhost: its REST API, its webhooks, and what its users do there."""
+"""Moment on localhost: its REST API, its webhooks, and the actions of its users."""

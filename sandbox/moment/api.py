@@ -20,7 +20,7 @@ Credentials = Annotated[HTTPBasicCredentials, Depends(HTTPBasic())]
 
 
 def the_store(request: Request) -> RecordStore:
-    """Find the records that the running app keeps."""
+    """Return the record store of the running app."""
     store: RecordStore = request.app.state.data
     return store
 
@@ -29,7 +29,7 @@ TheStore = Annotated[RecordStore, Depends(the_store)]
 
 
 async def check_key(company_id: str, credentials: Credentials, store: TheStore) -> None:
-    """Let in who has the company's key: 401 for a key of nobody, 403 for another company's."""
+    """Accept the company's key: 401 for an unknown key, 403 for another company's."""
     companies = store.state.companies.values()
     if credentials.username != "apikey" or credentials.password not in {company.api_key for company in companies}:
         raise Refused(401, "Unknown API key", {"WWW-Authenticate": "Basic"})
@@ -55,19 +55,19 @@ async def read_list(
 async def read_one(
     company_id: str, resource: str, record_id: int, store: TheStore, includes: str = ""
 ) -> Response:
-    """Read one record, of which some fields come only where they are included."""
+    """Read one record; some fields are returned only if they are included."""
     return Answer(read(find(store.state.company(company_id).shelf(resource), record_id), includes))
 
 
 @router.post("/{resource}")
 async def create(company_id: str, resource: str, request: Request, store: TheStore) -> Response:
-    """Make a record; an invoice is a draft."""
+    """Create a record; an invoice is a draft."""
     return Answer(read(store.create(company_id, resource, await _values(request))), 201)
 
 
 @router.api_route("/{resource}/{record_id:int}", methods=["PUT", "PATCH"])
 async def change(company_id: str, resource: str, record_id: int, request: Request, store: TheStore) -> Response:
-    """Change the fields that are given, with either verb."""
+    """Change the given fields, with either verb."""
     return Answer(read(store.change(company_id, resource, record_id, await _values(request))))
 
 
@@ -80,7 +80,7 @@ async def delete(company_id: str, resource: str, record_id: int, store: TheStore
 
 @router.post("/projectExpenses/{expense_id:int}/attachments")
 async def attach(company_id: str, expense_id: int, file: UploadFile, store: TheStore) -> Response:
-    """Take a file, of which its description is kept."""
+    """Accept a file, of which only the description is kept."""
     checksum = hashlib.md5(usedforsecurity=False)
     while chunk := await file.read(CHUNK_BYTES):
         checksum.update(chunk)

@@ -1,4 +1,4 @@
-"""Moment as one ASGI app: its API, what its users do, and its faults."""
+"""Moment as one ASGI app: its API, the actions of its users, and its faults."""
 
 import re
 
@@ -16,7 +16,7 @@ CALL = re.compile(r"/api/1\.0/companies/[^/]+/(?P<resource>\w+)(?:/\d+(?P<part>/
 
 
 def create_app(store: RecordStore, *, webhook_sender: WebhookSender, faults: Faults) -> ASGIApp:
-    """Make Moment over these records; the webhook sender delivers their webhooks, and faults go wrong as asked."""
+    """Make Moment with these records; the webhook sender delivers its webhooks, and ``faults`` go wrong."""
     app = FastAPI(title="Moment", openapi_url=None)
     app.state.data, app.state.webhook_sender = store, webhook_sender
 
@@ -31,7 +31,7 @@ def create_app(store: RecordStore, *, webhook_sender: WebhookSender, faults: Fau
 
 
 def operation_of(request: Request) -> str:
-    """Name an API call: ``GET invoices``, ``POST projectExpenses/attachments``; empty for what is no API call."""
+    """Name an API call: ``GET invoices``, ``POST projectExpenses/attachments``; empty for any other request."""
     call = CALL.match(request.url.path)
     return f"{request.method} {call['resource']}{call['part'] or ''}" if call else ""
 

@@ -1,4 +1,4 @@
-"""JSON whose numbers keep their decimals: money is never a float, neither on its way in nor out."""
+"""JSON with exact decimals: amounts are never floats, in requests or responses."""
 
 import json
 from datetime import UTC, date, datetime
@@ -9,7 +9,7 @@ from fastapi import Response
 
 
 def read(text: bytes) -> Any:  # noqa: ANN401 - JSON may hold anything
-    """Read JSON with its fractions as Decimal; raises ValueError for what is no JSON, as NaN and Infinity."""
+    """Read JSON with fractions as Decimal; raises ValueError for invalid JSON, including NaN and Infinity."""
     return json.loads(text, parse_float=Decimal, parse_constant=_refuse)
 
 
@@ -31,7 +31,7 @@ def write(value: object) -> str:
 
 
 class Answer(Response):
-    """An HTTP answer in such JSON."""
+    """An HTTP response in such JSON."""
 
     media_type = "application/json"
 

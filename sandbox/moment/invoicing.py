@@ -1,4 +1,4 @@
-"""How an invoice is finalized, credited, and takes an expense along: what Moment's users do, outside its API."""
+"""How invoices are finalized and credited, and take expenses: actions of Moment's users, outside its API."""
 
 from datetime import date, timedelta
 
@@ -9,7 +9,7 @@ CREDIT = timedelta(days=14)
 
 
 def finalized(draft: Invoice, company: Company, *, today: date) -> Invoice:
-    """Give a draft the company's next invoice number, and ``today`` as its date where it has none."""
+    """Give a draft the company's next invoice number, and ``today`` as its date if it has none."""
     if draft.invoice_state == "finalized":
         raise Refused(409, f"Invoice {draft.invoice_number} is finalized already")
     if draft.customer_id not in company.customers or not draft.invoice_lines:
@@ -26,7 +26,7 @@ def finalized(draft: Invoice, company: Company, *, today: date) -> Invoice:
 
 
 def credit_note(invoice: Invoice) -> Invoice:
-    """Draft the credit note that takes a whole invoice back."""
+    """Draft the credit note that reverses a whole invoice."""
     if invoice.invoice_state != "finalized":
         raise Refused(409, "A draft is changed, not credited")
     return invoice.model_copy(
@@ -45,7 +45,7 @@ def credit_note(invoice: Invoice) -> Invoice:
 
 
 def invoiced(expense: ProjectExpense) -> ProjectExpense:
-    """Put an expense on an invoice, which only an accepted and billable one can come on."""
+    """Put an expense on an invoice, which requires that it is accepted and billable."""
     if expense.approval_state != "accepted" or not expense.billable:
         raise Refused(409, "An expense must be accepted and billable to be invoiced")
     return expense.model_copy(update={"invoiced": True})

@@ -16,10 +16,10 @@ PAGING = {"page", "size", "sort"}
 
 
 def listed(records: Iterable[Record], query: Mapping[str, str], includes: str = "") -> dict[str, Any]:
-    """List records by id, upwards unless ``sort=id,desc``; raises Refused for a query that cannot be read.
+    """Return records by id, ascending unless ``sort=id,desc``; raises Refused for an unreadable query.
 
-    A field's own name filters by equality, ``lastModifiedDateFrom`` by the UTC day only and so gives more than was
-    asked for. What is neither is ignored without a word, ``noLimit`` too.
+    A field's own name filters by equality. ``lastModifiedDateFrom`` has the resolution of a UTC day, so more is
+    returned than asked for. Other parameters, including ``noLimit``, are ignored silently.
     """
     since = _day(query.get("lastModifiedDateFrom", date.min.isoformat()))
     recent = (record for record in records if record.last_modified_date.date() >= since)
@@ -36,12 +36,12 @@ def listed(records: Iterable[Record], query: Mapping[str, str], includes: str = 
 
 
 def dump(record: Record) -> dict[str, Any]:
-    """Return a record in the API's words, with all that there is of it."""
+    """Return a record with the API's field names, with all of its fields."""
     return record.model_dump(by_alias=True)
 
 
 def read(record: Record, includes: str = "") -> dict[str, Any]:
-    """Return a record as it is read; raises Refused where it has nothing of that name to include."""
+    """Return a record as it is read; raises Refused for an include that it does not have."""
     wanted = set(filter(None, re.split("[+,]", includes)))
     if unknown := sorted(wanted - record.INCLUDES.keys()):
         raise Refused(400, f"Cannot include {', '.join(unknown)}")

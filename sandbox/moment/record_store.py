@@ -1,4 +1,4 @@
-"""What may be done with Moment's records, by its API and by its users alike."""
+"""The operations on Moment's records, both by its API and by its users."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -18,11 +18,12 @@ R = TypeVar("R", bound=Record)
 
 
 class RecordStore:
-    """Moment's records, kept by its rules; every method raises Refused for what Moment would not do.
+    """Moment's records and their rules; every method raises Refused for what Moment would not do.
 
     Args:
         clock: returns the UTC instant, to the millisecond.
-        notify: takes what has a webhook: the company, the event (``CREATE_NEW`` or ``UPDATE``) and the record.
+        notify: called for each record with a webhook: the company, the event (``CREATE_NEW`` or ``UPDATE``)
+            and the record.
     """
 
     def __init__(
@@ -36,7 +37,7 @@ class RecordStore:
         self.reset()
 
     def reset(self) -> None:
-        """Bring back the companies that Moment starts with."""
+        """Restore the companies that Moment starts with."""
         self.state: State = seeded(self._clock())
 
     def create(self, company_id: str, resource: str, values: Mapping[str, Any]) -> Record:
@@ -49,7 +50,7 @@ class RecordStore:
         return record
 
     def change(self, company_id: str, resource: str, record_id: int, values: Mapping[str, Any]) -> Record:
-        """Change the given fields of a record, and only them."""
+        """Change only the given fields of a record."""
         company = self.state.company(company_id)
         shelf = company.shelf(resource)
         old = find(shelf, record_id)
@@ -61,7 +62,7 @@ class RecordStore:
         return record
 
     def delete(self, company_id: str, resource: str, record_id: int) -> None:
-        """Forget a record, and the files of an expense with it."""
+        """Delete a record, and the files of an expense with it."""
         company = self.state.company(company_id)
         shelf = company.shelf(resource)
         rules.check_unchangeable(find(shelf, record_id), None)
@@ -76,17 +77,17 @@ class RecordStore:
         return self._save(company, company.attachments, attachment)
 
     def finalize(self, company_id: str, invoice_id: int) -> Invoice:
-        """Give a draft its number; from now on it never changes."""
+        """Give a draft its number; after that it never changes."""
         company = self.state.company(company_id)
         return self._finalize(company, find(company.invoices, invoice_id))
 
     def credit(self, company_id: str, invoice_id: int) -> Invoice:
-        """Take an invoice back with a finalized credit note."""
+        """Reverse an invoice with a finalized credit note."""
         company = self.state.company(company_id)
         return self._finalize(company, invoicing.credit_note(find(company.invoices, invoice_id)))
 
     def invoice_expense(self, company_id: str, expense_id: int) -> ProjectExpense:
-        """Put an expense on an invoice; from now on it never changes."""
+        """Put an expense on an invoice; after that it never changes."""
         company = self.state.company(company_id)
         expense = find(company.project_expenses, expense_id)
         rules.check_unchangeable(expense, None)
@@ -109,7 +110,7 @@ class RecordStore:
 
 
 def _changed(record: R, values: Mapping[str, Any]) -> R:
-    """Put values, in the API's words, into a copy of a record."""
+    """Return a copy of a record with values given by the API's field names."""
     try:
         new = type(record).model_validate(
             {**record.model_dump(by_alias=True), **values}, by_name=False, by_alias=True

@@ -1,7 +1,7 @@
-"""The records that Moment holds, in the words of its API (assumptions M1 to M4, M7, M9 to M11, M20).
+"""Moment's records, with its API's field names (assumptions M1 to M4, M7, M9 to M11, M20).
 
-Moment wants little and complains late, so that nearly every field may be empty. What nobody knows of Moment, the
-sandbox reads strictly: a field that is not listed here is refused, since it is most likely a slip.
+Moment requires little and complains late, so nearly every field may be empty. What is unknown about Moment, the
+sandbox treats strictly: a field that is not listed here is refused, since it is most likely a mistake.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ NOTHING = Decimal("0.00")
 
 
 def _to_the_ore(amount: Decimal) -> Decimal:
-    """Give an amount at least two decimals; one that came with more keeps them."""
+    """Give an amount at least two decimals; extra ones are kept."""
     return amount + NOTHING
 
 
@@ -24,16 +24,16 @@ Money = Annotated[Decimal, AfterValidator(_to_the_ore)]
 
 
 class Part(BaseModel):
-    """Fields in camel case, as they stand in the API."""
+    """An object with the API's camel-case field names."""
 
     model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True, extra="forbid")
 
 
 class Record(Part):
-    """What every record has.
+    """A record with the fields that all have.
 
-    ``READ_ONLY`` are the fields that only Moment itself writes, ``INCLUDES`` what may be included and which fields
-    are left out unless it is.
+    ``READ_ONLY`` are the fields that only Moment itself writes. ``INCLUDES`` are the possible includes, each with
+    the fields that are left out without it.
     """
 
     READ_ONLY: ClassVar[frozenset[str]] = frozenset({"id", "last_modified_date"})
@@ -54,7 +54,7 @@ class Address(Part):
 
 
 class Customer(Record):
-    """A customer; its number stays empty until somebody sets it."""
+    """A customer; its number is empty until a user or the API sets it."""
 
     INCLUDES: ClassVar[Mapping[str, frozenset[str]]] = {
         **Record.INCLUDES,
@@ -75,7 +75,7 @@ class Customer(Record):
 
 
 class Project(Record):
-    """A project; Moment numbers one that comes without a number."""
+    """A project; Moment gives it a number if it comes without one."""
 
     name: str = ""
     project_number: str = ""
@@ -104,7 +104,7 @@ class FinancialAccount(Record):
 
 
 class InvoiceLine(Part):
-    """A line of an invoice; amounts and VAT that are not given are worked out."""
+    """A line of an invoice; missing amounts and VAT are calculated."""
 
     description: str = ""
     quantity: Decimal = Decimal(1)
@@ -141,7 +141,7 @@ class Invoice(Record):
 
 
 class ProjectExpense(Record):
-    """A cost that a project's customer may be charged for; once it is invoiced it never changes."""
+    """A cost that a project's customer may be billed for; once it is invoiced it never changes."""
 
     READ_ONLY = Record.READ_ONLY | {"invoiced"}
 
@@ -160,7 +160,7 @@ class ProjectExpense(Record):
 
 
 class Attachment(Record):
-    """A file of a project expense, known by its size in bytes and its checksum; its content is not kept."""
+    """A file of a project expense: its size in bytes and its checksum; its content is not kept."""
 
     project_expense_id: int
     name: str

@@ -1,4 +1,4 @@
-"""What Moment demands of a record before it is saved, and what it works out by itself."""
+"""What Moment requires of a record before it is saved, and what it calculates."""
 
 from collections.abc import Mapping
 from decimal import ROUND_HALF_UP, Decimal
@@ -21,7 +21,7 @@ HUNDRED = Decimal(100)
 
 
 def check_unchangeable(old: Record, new: Record | None) -> None:
-    """Refuse to touch what has been invoiced, except an invoice's export state; deleting has no ``new``."""
+    """Refuse to change what has been invoiced, except an invoice's export state; a deletion has no ``new``."""
     match old:
         case ProjectExpense(invoiced=True):
             raise Refused(409, f"Project expense {old.id} is invoiced and cannot be changed")
@@ -30,7 +30,7 @@ def check_unchangeable(old: Record, new: Record | None) -> None:
 
 
 def complete(record: Record, company: Company) -> None:
-    """Fill in what Moment works out by itself; raises Refused for what cannot be saved."""
+    """Fill in what Moment calculates; raises Refused for what cannot be saved."""
     match record:
         case Project():
             _complete_project(record, company)
@@ -48,7 +48,7 @@ def _only_export_state_differs(old: Invoice, new: Record | None) -> bool:
 
 
 def _named(shelf: Mapping[int, R], record_id: int | None, field: str) -> R:
-    """Find the record that another one names in this field; raises Refused where there is none."""
+    """Return the record that another one references in this field; raises Refused if it does not exist."""
     if record_id is None or record_id not in shelf:
         raise Refused(400, f"{field}: there is no {record_id}")
     return shelf[record_id]

@@ -1,4 +1,4 @@
-"""The companies that Moment starts with; their ids are those of the one notification that Moment documents."""
+"""The companies that Moment starts with; their ids are those of the one webhook that Moment documents."""
 
 from datetime import datetime
 from decimal import Decimal

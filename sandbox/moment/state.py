@@ -1,4 +1,4 @@
-"""What Moment remembers: companies, each with its records by kind and id, and the last id that was given out."""
+"""Moment's data: companies, each with its records by type and id, and the last id given out."""
 
 from collections.abc import Mapping
 from typing import TypeVar
@@ -32,11 +32,11 @@ RESOURCES: dict[str, type[Record]] = {
 
 
 class Refused(HTTPException):
-    """Moment does not do what it was asked, and answers with a status and the reason."""
+    """Moment refuses a request with a status and a reason."""
 
 
 class Company(BaseModel):
-    """One company: who may use its API, where its notifications go, and its records by id."""
+    """One company: the key of its API, the addresses of its webhooks, and its records by id."""
 
     name: str
     api_key: str
@@ -52,32 +52,32 @@ class Company(BaseModel):
     user_accounts: dict[int, UserAccount] = {}
 
     def shelf(self, resource: str) -> dict[int, Record]:
-        """Return the records of a resource as the API names it; raises Refused for what Moment does not have."""
+        """Return the records of a resource by its API name; raises Refused for an unknown one."""
         if resource not in RESOURCES:
             raise Refused(404, f"There is no resource {resource}")
         shelf: dict[int, Record] = getattr(self, to_snake(resource))
         return shelf
 
     def attachments_of(self, expense_id: int) -> list[Attachment]:
-        """Return the files of an expense, in the order that they came in."""
+        """Return the files of an expense, in order of arrival."""
         return [one for one in self.attachments.values() if one.project_expense_id == expense_id]
 
 
 class State(BaseModel):
-    """All that Moment remembers."""
+    """All data of Moment."""
 
     companies: dict[str, Company]
     last_id: int
 
     def company(self, company_id: str) -> Company:
-        """Find a company; raises Refused with 404 where there is none."""
+        """Return a company; raises Refused with 404 if it does not exist."""
         if company_id not in self.companies:
             raise Refused(404, f"There is no company {company_id}")
         return self.companies[company_id]
 
 
 def find(shelf: Mapping[int, R], record_id: int) -> R:
-    """Find the record that a request is about; raises Refused with 404 where it is not, or no longer."""
+    """Return the record of a request; raises Refused with 404 if it does not exist (any more)."""
     if record_id not in shelf:
         raise Refused(404, f"There is no record {record_id}")
     return shelf[record_id]

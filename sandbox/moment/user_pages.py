@@ -1,6 +1,6 @@
-"""What Moment's users do on its pages, and what its API does not show: for tests, the demo and by hand.
+"""What Moment's users do on its pages, and what its API does not show: for tests, the demo and manual use.
 
-A browser that does something is led back to the page of the company, anything else gets the record as JSON.
+A browser is redirected to the page of the company after an action; any other client gets the record as JSON.
 """
 
 from pathlib import Path
@@ -23,14 +23,14 @@ TEMPLATES = Jinja2Templates(Path(__file__).parents[1] / "templates")
 
 
 class Access(BaseModel):
-    """A company and the key that its API takes."""
+    """A company and its API key."""
 
     name: str
     api_key: str
 
 
 async def the_webhook_sender(request: Request) -> WebhookSender:
-    """Find the webhook sender of the running app."""
+    """Return the webhook sender of the running app."""
     webhook_sender: WebhookSender = request.app.state.webhook_sender
     return webhook_sender
 
@@ -43,7 +43,7 @@ router = APIRouter()
 async def page(
     request: Request, store: TheStore, webhook_sender: TheWebhookSender, company: str = "1001"
 ) -> Response:
-    """Show a company's records, with what its users may do."""
+    """Show a company's records, with the actions of its users."""
     shown = {
         "companies": store.state.companies,
         "company_id": company,
@@ -55,7 +55,7 @@ async def page(
 
 @router.put("/companies/{company_id}")
 async def put_company(company_id: str, access: Access, store: TheStore) -> Access:
-    """Open a company, or rename it and change its key."""
+    """Create a company, or rename it and change its key."""
     known = store.state.companies.setdefault(company_id, Company(name=access.name, api_key=access.api_key))
     known.name, known.api_key = access.name, access.api_key
     return access
@@ -63,7 +63,7 @@ async def put_company(company_id: str, access: Access, store: TheStore) -> Acces
 
 @router.post("/companies/{company_id}/{resource}")
 async def enter(company_id: str, resource: str, request: Request, store: TheStore) -> Response:
-    """Take a form that a user filled in; an invoice's has one line."""
+    """Accept a form filled in by a user; an invoice's has one line."""
     async with request.form() as form:
         values: dict[str, Any] = {name: value for name, value in form.items() if value}
     if not values:
@@ -93,20 +93,20 @@ async def invoice_expense(company_id: str, expense_id: int, request: Request, st
 
 @router.put("/webhooks/{company_id}")
 async def put_webhooks(company_id: str, addresses: Addresses, store: TheStore) -> Addresses:
-    """Enter where a company's notifications go."""
+    """Set the addresses of a company's webhooks."""
     store.state.company(company_id).webhooks = addresses.model_dump()
     return addresses
 
 
 @router.get("/deliveries")
 async def deliveries(webhook_sender: TheWebhookSender) -> list[Delivery]:
-    """Return the notifications and what became of them, oldest first."""
+    """Return the sent webhooks and their results, oldest first."""
     return list(webhook_sender.deliveries)
 
 
 @router.put("/deliveries")
 async def put_delivery_faults(delivery_faults: DeliveryFaults, webhook_sender: TheWebhookSender) -> DeliveryFaults:
-    """Lose, double and delay the notifications that follow."""
+    """Lose, double and delay the webhooks that follow."""
     webhook_sender.set_faults(delivery_faults)
     return delivery_faults
 

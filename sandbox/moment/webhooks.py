@@ -1,7 +1,7 @@
-"""Moment's webhooks: thin notifications, sent at once and never again, whether they arrive or not.
+"""Moment's webhooks: thin, sent at once and never again, whether they arrive or not.
 
-What the documented one does not say (retries, signatures, event ids) is not there. From outside, notifications can
-be lost, doubled, delayed and thereby shuffled, at random with a seed.
+Features that the documented webhook does not mention (retries, signatures, event ids) do not exist. For tests,
+webhooks can be lost, doubled and delayed, and so reordered, at random with a seed.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ TIMEOUT_SECONDS = 10
 
 
 class Addresses(BaseModel):
-    """Where the notifications of each kind go; nowhere is fine."""
+    """The webhook addresses by type of record; each may be empty."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -36,7 +36,7 @@ class Addresses(BaseModel):
 
 
 class DeliveryFaults(BaseModel):
-    """How notifications fare on their way: two probabilities, and the least and most seconds that they take."""
+    """The faults of delivery: two probabilities, and the least and most seconds that it takes."""
 
     lose: float = Field(default=0, ge=0, le=1)
     double: float = Field(default=0, ge=0, le=1)
@@ -45,7 +45,7 @@ class DeliveryFaults(BaseModel):
 
 
 class Delivery(BaseModel):
-    """One notification on its way: ``status`` is the HTTP status of the receiver, if it answered."""
+    """One webhook on its way: ``status`` is the HTTP status of the receiver, if it answered."""
 
     kind: str
     url: str
@@ -57,7 +57,7 @@ class Delivery(BaseModel):
 
 
 class WebhookSender:
-    """Brings notifications to their addresses; called from the event loop only, sends on threads of its own."""
+    """Sends webhooks to their addresses; called only from the event loop, sends on its own threads."""
 
     def __init__(self, *, clock: Callable[[], datetime]) -> None:
         self._clock = clock
@@ -68,19 +68,19 @@ class WebhookSender:
             Thread(target=self._send_all, daemon=True).start()
 
     def set_faults(self, delivery_faults: DeliveryFaults) -> None:
-        """Let the notifications that follow fare like this."""
+        """Set the faults of the webhooks that follow."""
         self._delivery_faults = delivery_faults
         self._random = Random(delivery_faults.seed)  # noqa: S311 - the faults must be the same for the same seed
 
     def reset(self) -> None:
-        """Lose what is still on its way, forget what was sent, and deliver everything again."""
+        """Drop webhooks on their way, forget the sent ones, and remove the faults."""
         for delivery in self.deliveries:
             delivery.state = "lost"
         self.deliveries.clear()
         self.set_faults(DeliveryFaults())
 
     def notify(self, company: Company, event: str, record: Record) -> None:
-        """Send word of a record to the address that its company entered for its kind."""
+        """Send a webhook about a record to the address that its company set for its type."""
         kind, body = notification(event, record, company)
         if not (url := company.webhooks.get(kind)):
             return
@@ -105,7 +105,7 @@ class WebhookSender:
 
 
 def notification(event: str, record: Record, company: Company) -> tuple[str, dict[str, Any]]:
-    """Return the kind of webhook that a record has, and the body that is sent to it (assumption M6)."""
+    """Return the type of webhook of a record, and the body that is sent (assumption M6)."""
     match record:
         case Customer():
             return "customers", {"event": event, "customer": _customer(record)}

@@ -1,1 +1,1 @@
-"""24SevenOffice on localhost: its SOAP services over a ledger that obeys bookkeeping."""
+"""24SevenOffice on localhost: its SOAP services, and a ledger that obeys the rules of bookkeeping."""

@@ -14,10 +14,10 @@ TO_A_JOURNAL = 1
 
 
 def save_bundle_list(call: ServiceCall, request: Fields) -> Fields:
-    """Save vouchers to the ledger or to a journal: all that the call brings, or none of them.
+    """Save vouchers to the ledger or to a journal: all of the call, or none.
 
-    In the ledger lines are kept as they are sent, and a VAT code is warned of that has no VAT lines, unless the
-    client is one whose VAT is split off. In a journal it is, where BundleDirectAccounting does not forbid it.
+    In the ledger, lines are saved as sent, with a warning for a VAT code without VAT lines, unless the client
+    splits VAT off. In a journal, VAT is split off unless BundleDirectAccounting forbids it.
     """
     bundles = needed(request, "BundleList")
     leniency = Allowed(
@@ -85,7 +85,7 @@ def _line(call: ServiceCall, entry: Fields, customer: int | None) -> Line:
 
 
 def get_entry_id(call: ServiceCall, request: Fields) -> Fields:
-    """Return the next number of the series ``SortNo`` in the fiscal year of ``Date``; it is not reserved."""
+    """Return the next number of the series ``SortNo`` in the fiscal year of ``Date``, without reserving it."""
     entry: Fields = needed(request, "argEntryId")
     year, series = day(entry["Date"]).year, entry["SortNo"]
     if year not in call.client.years:

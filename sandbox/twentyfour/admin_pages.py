@@ -1,6 +1,6 @@
-"""What a bookkeeper sees and does on 24SevenOffice's own pages: for tests, the demo and a developer by hand.
+"""What a bookkeeper sees and does on 24SevenOffice's own pages: for tests, the demo and manual use.
 
-Vouchers and their documents are in :mod:`.paperwork`.
+Vouchers and their documents are in :mod:`.voucher_admin`.
 """
 
 from pathlib import Path
@@ -33,7 +33,7 @@ router = APIRouter()
 
 @router.get("/")
 async def page(request: Request, state: TheState, client: int = 1) -> Response:
-    """Show the books of a client."""
+    """Show the data of a client."""
     shown = {"clients": state.clients, "client": found(state.clients, client), "shelves": json_views.SHELVES}
     return TEMPLATES.TemplateResponse(request, "twentyfour.html", shown)
 
@@ -46,7 +46,7 @@ async def list_clients(state: TheState) -> dict[str, list[dict[str, Any]]]:
 
 @router.put("/books/{client_id}")
 async def set_up_client(client_id: int, new: NewClient, state: TheState, now: Now) -> dict[str, str]:
-    """Set up a client with a chart of accounts and no vouchers, and a login that reaches only it."""
+    """Create a client with a chart of accounts and no vouchers, and a login that reaches only it."""
     added = seed.add_client(
         state, client_id, name=new.name, username=new.username, password=new.password, today=now.date()
     )
@@ -55,7 +55,7 @@ async def set_up_client(client_id: int, new: NewClient, state: TheState, now: No
 
 @router.get("/books/{client_id}/{shelf}")
 async def list_records(client_id: int, shelf: str, state: TheState) -> list[dict[str, Any]]:
-    """List the records of a kind."""
+    """List the records of a type."""
     return list(found(json_views.SHELVES, shelf)(found(state.clients, client_id)))
 
 
@@ -92,7 +92,7 @@ async def add_project(client_id: int, new: NewProject, state: TheState, now: Now
 
 @router.put("/books/{client_id}/years/{year}")
 async def change_year(client_id: int, year: int, change: YearChange, state: TheState) -> YearChange:
-    """Lock or unlock a fiscal year, or set up one that is not there yet."""
+    """Lock or unlock a fiscal year, or create a missing one."""
     years = found(state.clients, client_id).years
     years.setdefault(year, Year(str(uuid4()), year)).locked = change.locked
     return change
@@ -100,7 +100,7 @@ async def change_year(client_id: int, year: int, change: YearChange, state: TheS
 
 @router.delete("/books/{client_id}/years/{year}", status_code=204)
 async def remove_year(client_id: int, year: int, state: TheState) -> None:
-    """Take back a fiscal year that was set up."""
+    """Delete a fiscal year."""
     years = found(state.clients, client_id).years
     found(years, year)
     del years[year]
@@ -116,7 +116,7 @@ async def change_vat(client_id: int, change: VatChange, state: TheState) -> VatC
 
 @router.delete("/books/{client_id}/types/{number}", status_code=204)
 async def remove_type(client_id: int, number: int, state: TheState) -> None:
-    """Do without a type of vouchers."""
+    """Delete a type of vouchers."""
     types = found(state.clients, client_id).types
     found(types, number)
     del types[number]
@@ -124,7 +124,7 @@ async def remove_type(client_id: int, number: int, state: TheState) -> None:
 
 @router.put("/books/{client_id}/series/{series_id}")
 async def change_series(client_id: int, series_id: int, change: SeriesChange, state: TheState) -> SeriesChange:
-    """Set what number a series starts on."""
+    """Set the number that a series starts with."""
     found(found(state.clients, client_id).series, series_id).start = change.start
     return change
 
@@ -139,7 +139,7 @@ async def change_login(username: str, change: LoginChange, state: TheState) -> N
 
 @router.put("/logins/{username}/client", status_code=204)
 async def move_login(username: str, move: Move, state: TheState) -> None:
-    """Let a user into another client, and no longer into those of before; open sessions go on."""
+    """Move a user to another client, and remove access to earlier ones; open sessions go on."""
     found(state.logins, username).identities = [
         seed.identity(username, found(state.clients, move.client).id, default=True)
     ]
@@ -147,14 +147,14 @@ async def move_login(username: str, move: Move, state: TheState) -> None:
 
 @router.put("/limits")
 async def change_limits(allowance: Allowance, server: TheServer) -> Allowance:
-    """Let through more or fewer requests."""
+    """Set how many requests are accepted."""
     server.limits.allowance = allowance
     return allowance
 
 
 @router.put("/sessions")
 async def change_sessions(patience: SessionTimeout, server: TheServer) -> SessionTimeout:
-    """Set how long a session lives that nobody uses."""
+    """Set after how long an idle session ends."""
     server.sessions.patience = patience
     return patience
 

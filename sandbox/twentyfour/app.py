@@ -1,4 +1,4 @@
-"""24SevenOffice as one ASGI app: its services, what a bookkeeper does on its pages, and its faults."""
+"""24SevenOffice as one ASGI app: its services, the actions of a bookkeeper on its pages, and its faults."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -20,10 +20,10 @@ PATHS = {service.path for service in SERVICES}
 
 
 def create_app(state: State, *, wsdl: Path, faults: Faults, clock: Callable[[], datetime]) -> ASGIApp:
-    """Make 24SevenOffice over these data, which are plain data and can be pickled between any two requests.
+    """Make 24SevenOffice with these data, which are plain and can be pickled between any two requests.
 
     Args:
-        state: what it holds, see :func:`sandbox.twentyfour.seed.initial_state`.
+        state: its data, see :func:`sandbox.twentyfour.seed.initial_state`.
         wsdl: the folder with the WSDL of each service.
         faults: what goes wrong.
         clock: returns the UTC instant, to the millisecond.
@@ -53,7 +53,7 @@ def create_app(state: State, *, wsdl: Path, faults: Faults, clock: Callable[[], 
 
 
 def operation_of(request: Request) -> str:
-    """Name the operation that a SOAP call is for; empty for what is no SOAP call."""
+    """Return the operation of a SOAP call; empty for any other request."""
     if request.url.path not in PATHS or request.method != "POST":
         return ""
     return soap.action_of(request.headers).rpartition("/")[2] or "?"

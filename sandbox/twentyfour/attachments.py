@@ -1,4 +1,4 @@
-"""The Attachment service: the scanned documents behind vouchers, found by stamp and fetched in chunks."""
+"""The Attachment service: the scanned documents of vouchers, found by stamp and downloaded in chunks."""
 
 from sandbox.twentyfour.dates import instant
 from sandbox.twentyfour.search import Tests, passes
@@ -7,11 +7,11 @@ from sandbox.twentyfour.soap import SoapFaultError
 from sandbox.twentyfour.state import Client, Fields, File
 
 DAMAGE = bytes(255 - byte for byte in range(256))
-"""What a damaged file has in place of each byte."""
+"""Replaces each byte of a damaged file."""
 
 
 def get_file_info(call: ServiceCall, request: Fields) -> list[Fields]:
-    """Find files that pass every search parameter that is given, in the order in which they were scanned."""
+    """Return the files that match every given search parameter, in the order of scanning."""
     wanted = {name: value for name, value in needed(request, "parameters").items() if value != []}
     if not wanted:
         raise SoapFaultError("Please specify at least one search parameter")
@@ -57,7 +57,7 @@ def get_size(call: ServiceCall, request: Fields) -> int:
 
 
 def download_chunk(call: ServiceCall, request: Fields) -> bytes:
-    """Give a part of a file; base64 makes four bytes of three, and the answer must not be too long."""
+    """Return a part of a file; base64 makes four bytes of three, and the response has a maximum length."""
     offset, size = request["offset"], request["bufferSize"]
     if size * 4 // 3 > call.allowance.max_request_kb * 1024:
         raise SoapFaultError("Maximum request length exceeded.")
@@ -72,7 +72,7 @@ def get_checksum(call: ServiceCall, request: Fields) -> str:
 
 
 def get_max_request_length(call: ServiceCall, _request: Fields) -> int:
-    """Return how long a request or an answer may be, in kB."""
+    """Return the maximum length of a request or a response, in kB."""
     return call.allowance.max_request_kb
 
 

@@ -1,4 +1,4 @@
-"""The rules of bookkeeping that every voucher is held to, whoever enters it.
+"""The rules of bookkeeping that every voucher has to obey, from any source.
 
 Refusals are in Norwegian, as 24SevenOffice's users read them.
 """
@@ -16,14 +16,14 @@ ORE = Decimal("0.01")
 VAT_SLACK_KRONER, VAT_SLACK_SHARE = Decimal(1), Decimal("0.01")
 """By how much VAT may be off its rate, whichever is more.
 
-The vendor warns of VAT lines that are missing, and says nothing of amounts. Rounding puts the VAT of an invoice
-off by half an øre a line, or half a cent, and a voucher does not tell the lines: this is enough for ordinary ones.
+The vendor warns about missing VAT lines and says nothing about amounts. Rounding puts the VAT of an invoice off by
+half an øre a line, or half a cent, and a voucher does not show the lines: this is enough for ordinary ones.
 """
 DOTNET_DECIMALS = Context(prec=31)  # 29 digits and two decimals
 
 
 class RefusedError(Exception):
-    """The vouchers are not entered; ``type`` is the answer's word for it."""
+    """The vouchers are not entered; ``type`` is the response's word for it."""
 
     def __init__(self, message: str, *, type_: str = "Exception") -> None:
         super().__init__(message)
@@ -32,7 +32,7 @@ class RefusedError(Exception):
 
 @dataclass(frozen=True)
 class Allowed:
-    """What the one who enters vouchers may leave undone; ``vat`` is to be split off, or a person's own affair."""
+    """What is permitted to the source of the vouchers; ``vat`` is to be split off, or is left to a person."""
 
     vat: bool = True
     difference: bool = False
@@ -71,7 +71,7 @@ def enter(client: Client, vouchers: Sequence[Voucher], *, leniency: Allowed) -> 
 
 
 def split_vat(client: Client, voucher: Voucher) -> None:
-    """Split the VAT off the lines with a VAT code that has a rate, line by line; it goes on the code's account."""
+    """Split the VAT off the lines whose VAT code has a rate, line by line, to the code's account."""
     lines: list[Line] = []
     for line in voucher.lines:
         code = client.tax_codes.get(line.tax)
@@ -84,7 +84,7 @@ def split_vat(client: Client, voucher: Voucher) -> None:
 
 
 def post(client: Client, voucher: Voucher, *, now: datetime) -> None:
-    """Move a voucher from its journal to the ledger, where the API sees it from ``now`` on.
+    """Move a voucher from its journal to the ledger, where the API shows it from ``now`` on.
 
     Raises:
         RefusedError: it is there already, its fiscal year has been locked since, or it does not balance.
@@ -99,7 +99,7 @@ def post(client: Client, voucher: Voucher, *, now: datetime) -> None:
 
 
 def correct(client: Client, voucher: Voucher, lines: Iterable[Line], *, now: datetime) -> None:
-    """Put lines in the place of those with the same ids, all of them or none.
+    """Replace the lines with the same ids, all of them or none.
 
     Raises:
         RefusedError: the voucher would break a rule.
@@ -115,7 +115,7 @@ def correct(client: Client, voucher: Voucher, lines: Iterable[Line], *, now: dat
 
 
 def reverse(client: Client, voucher: Voucher, *, now: datetime) -> Voucher:
-    """Enter a counter-voucher, of the same day and type, but without documents.
+    """Enter a reversing voucher of the same day and type, without documents.
 
     Raises:
         RefusedError: the fiscal year has been locked since.
@@ -223,7 +223,7 @@ def _references(voucher: Voucher) -> set[tuple[int, str]]:
 
 
 def _check_bank_accounts(client: Client, voucher: Voucher) -> None:
-    """Warn of a bank account on a line that is not the one that its customer has in the register."""
+    """Warn about a bank account on a line that is not the one of its customer."""
     for line in voucher.lines:
         known = client.customers.get(line.customer or 0, {}).get("BankAccountNo", "")
         if line.customer is not None and line.bank_account not in ("", known):
@@ -234,7 +234,7 @@ def _check_bank_accounts(client: Client, voucher: Voucher) -> None:
 
 
 def _check_vat(client: Client, voucher: Voucher, *, ignored: Collection[str]) -> None:
-    """Warn of a VAT code without its VAT lines, and of VAT lines without what they are the VAT of."""
+    """Warn about a VAT code without its VAT lines, and about VAT lines without their base."""
     for code in client.tax_codes.values():
         if code.rate and code.account:
             _check_vat_of(voucher, code, ignored, exact=client.exact_vat)
@@ -251,7 +251,7 @@ def _check_vat_of(voucher: Voucher, code: TaxCode, ignored: Collection[str], *, 
 
 
 def _is_of_rate(base: Decimal | int, vat: Sequence[Decimal], rate: Decimal, *, exact: bool) -> bool:
-    """Return whether VAT is there and what its rate makes, but for rounding; ``exact`` leaves less than an øre."""
+    """Return whether VAT exists and matches its rate, except for rounding; ``exact`` allows less than an øre."""
     expected = base * rate / 100
     off = abs(sum(vat) - expected)
     if exact or not vat:

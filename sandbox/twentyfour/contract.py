@@ -1,8 +1,8 @@
-"""What the WSDL of a service says, put to use as .NET does: requests are read and answers written by it.
+"""Reading requests and writing responses by the WSDL of a service, as .NET does.
 
-.NET's serializer is lenient where a schema is not. It takes elements in any order, the first of two, skips those
-that it does not know, and has a value for each that is missing. What it cannot hold, it refuses. An element that
-is equal to its default it does not write.
+.NET's serializer is more lenient than a schema. It accepts elements in any order, takes the first of two, skips
+unknown ones, and has a default for each missing one. It refuses values that it cannot hold. It does not write an
+element that is equal to its default.
 """
 
 import re
@@ -32,7 +32,7 @@ UNSET: dict[str, Value] = {
     "date": date(1, 1, 1),
     "guid": str(UUID(int=0)),
 }
-"""The values that 24SevenOffice has where there is none: so they are sent, and so they are understood."""
+"""24SevenOffice's values for "not set": sent and understood like that."""
 
 ZERO: dict[str, Value] = {
     "int": 0,
@@ -44,11 +44,11 @@ ZERO: dict[str, Value] = {
     "dateTime": UNSET["dateTime"],
     "guid": UNSET["guid"],
 }
-"""The values that .NET has where a request leaves out what must be there."""
+""".NET's values if a request leaves out a required element."""
 
 
 class InvalidRequestError(Exception):
-    """The request holds what .NET cannot read."""
+    """The request has a value that .NET cannot read."""
 
 
 def _whole(lowest: int, highest: int) -> Callable[[str], int]:
@@ -113,7 +113,7 @@ READERS: dict[str, Callable[[str], Value]] = {
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One element in a sequence; ``default`` is what is not written."""
+    """One element in a sequence; ``default`` is the value that is not written."""
 
     name: str
     type: str
@@ -126,7 +126,7 @@ class Field:
 class Contract:
     """One service's WSDL.
 
-    ``actions`` leads from each SOAPAction to the name of its operation.
+    ``actions`` maps each SOAPAction to the name of its operation.
     """
 
     def __init__(self, path: Path) -> None:
@@ -148,7 +148,7 @@ class Contract:
         }
 
     def read(self, name: str, element: etree._Element) -> Fields:
-        """Read the request ``name``; what is unset is left out. Another element is a request without arguments.
+        """Read the request ``name``, without unset values. Any other element is a request without arguments.
 
         Raises:
             InvalidRequestError: .NET cannot hold a value in it.
@@ -173,7 +173,7 @@ class Contract:
         return f"{{{self.namespace}}}{field.name}"
 
     def _read_first(self, found: Sequence[etree._Element], field: Field) -> Value:
-        """Read the first of the elements for a field, and without any what .NET has there then."""
+        """Read the first of the elements for a field, or without any, .NET's default."""
         if found:
             value = self._read_value(found[0], field)
             return None if field.optional and value == UNSET.get(field.type) else value
@@ -182,7 +182,7 @@ class Contract:
         return self._choices[field.type][0] if field.type in self._choices else ZERO.get(field.type)
 
     def _read_value(self, element: etree._Element, field: Field) -> Value:
-        """Read one element; what is equal to its default is None, as what is nil."""
+        """Read one element; a value that is nil or equal to its default is None."""
         empty = not len(element) and not element.text
         is_nil = element.get(NIL) in {"true", "1"}
         if (is_nil and field.nillable) or (empty and field.default is not None):
@@ -202,7 +202,7 @@ class Contract:
         return READERS[field.type](text.strip()) if field.type in READERS else text
 
     def write(self, name: str, value: Mapping[str, Value]) -> etree._Element:
-        """Write the element ``name`` of the contract as .NET does, without what is equal to its default."""
+        """Write the element ``name`` of the contract as .NET does, without values equal to their default."""
         element = etree.Element(f"{{{self.namespace}}}{name}", nsmap={None: self.namespace, "xsi": NIL[1:-4]})
         self._write_type(element, name, value)
         return element

@@ -1,4 +1,4 @@
-"""The Company service: customers and suppliers, in one register."""
+"""The Company service: customers and suppliers, in one list."""
 
 import re
 
@@ -13,9 +13,9 @@ MAX_LENGTHS = {"Name": 200, "OrganizationNumber": 20}
 
 
 def save_companies(call: ServiceCall, request: Fields) -> list[Fields]:
-    """Create or overwrite customers; one that is refused says why in its place and does not stop the others.
+    """Create or overwrite customers; a refused one has its error in its place and does not stop the others.
 
-    A number that is free is taken for the customer that it comes with.
+    A customer that comes with a free number gets it.
     """
     return [_save(call, company) for company in needed(request, "companies")]
 
@@ -46,7 +46,7 @@ def _problem(company: Fields) -> str:
 
 
 def get_companies(call: ServiceCall, request: Fields) -> list[Fields]:
-    """Find customers by every search parameter that is given; number and name come with what is asked for."""
+    """Return customers that match every given search parameter, with number, name and the requested fields."""
     wanted = {name: value for name, value in needed(request, "searchParams").items() if value not in ("", [])}
     if not wanted:
         raise SoapFaultError("Please specify at least one search parameter")
@@ -75,13 +75,13 @@ def _matches(company: Fields, wanted: Fields) -> bool:
 
 
 def _fits(pattern: str, name: str) -> bool:
-    """Compare names, in which ``%`` stands for anything and case does not count."""
+    """Compare names, ignoring case; ``%`` stands for any text."""
     parts = ".*".join(map(re.escape, pattern.split("%")))
     return re.fullmatch(parts, name, re.IGNORECASE | re.DOTALL) is not None
 
 
 def get_company_sync_list(call: ServiceCall, request: Fields) -> Fields:
-    """List a page of all customers and suppliers that pass, with little more than when each has changed."""
+    """Return a page of all matching customers and suppliers, with little more than when each last changed."""
     wanted = request.get("syncSearchParameters", {})
     found = [company for company in call.client.customers.values() if _is_listed(company, wanted)]
     page = wanted.get("Page", 1)

@@ -1,4 +1,4 @@
-"""What 24SevenOffice's own pages work with: the parts of the running app, and the records in an address."""
+"""Dependencies of 24SevenOffice's own pages: the parts of the running app, and the records in a path."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,7 +16,7 @@ V = TypeVar("V")
 
 
 def found(records: Mapping[K, V], key: K) -> V:
-    """Take a record; the answer is 404 where there is none."""
+    """Return the record, or answer 404 if there is none."""
     if key not in records:
         raise HTTPException(404, f"There is no {key}")
     return records[key]
@@ -24,7 +24,7 @@ def found(records: Mapping[K, V], key: K) -> V:
 
 @contextmanager
 def refusals_shown() -> Iterator[None]:
-    """Answer what breaks a rule of bookkeeping with 422 and the reason."""
+    """Answer a broken rule of bookkeeping with 422 and the reason."""
     try:
         yield
     except RefusedError as refusal:
@@ -32,13 +32,13 @@ def refusals_shown() -> Iterator[None]:
 
 
 async def the_state(request: Request) -> State:
-    """Find the data of the running app."""
+    """Return the data of the running app."""
     state: State = request.app.state.data
     return state
 
 
 async def the_server(request: Request) -> SoapServer:
-    """Find the SOAP server of the running app."""
+    """Return the SOAP server of the running app."""
     server: SoapServer = request.app.state.server
     return server
 
@@ -55,7 +55,7 @@ Now = Annotated[datetime, Depends(the_instant)]
 
 
 async def the_client(client_id: int, state: TheState) -> Client:
-    """Find the client in the address."""
+    """Return the client in the path."""
     return found(state.clients, client_id)
 
 
@@ -68,7 +68,7 @@ async def the_voucher(
     kind: Annotated[int | None, Query(alias="type")] = None,
     year: int | None = None,
 ) -> Voucher:
-    """Find the voucher in the address; the answer is 409 where its number alone does not tell which."""
+    """Return the voucher in the path; answers 409 if its number is ambiguous."""
     known = [
         voucher
         for voucher in client.vouchers.values()

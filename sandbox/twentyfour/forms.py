@@ -1,4 +1,4 @@
-"""What is filled in on 24SevenOffice's own pages; :mod:`.voucher_admin` has the meaning of a voucher's fields."""
+"""The forms of 24SevenOffice's own pages; :mod:`.voucher_admin` explains a voucher's fields."""
 
 import datetime as dt
 from decimal import Decimal
@@ -28,7 +28,7 @@ class NewCustomer(BaseModel):
 
 
 class NewProject(BaseModel):
-    """A project, with the number that the bookkeeper gives it."""
+    """A project with a number from the bookkeeper."""
 
     name: str
     number: int
@@ -49,7 +49,7 @@ class NewLine(BaseModel):
 
 
 class NewFile(BaseModel):
-    """A scanned document and what was read off it."""
+    """A scanned document and what was read from it."""
 
     content: Base64Bytes
     type: Literal["Unknown", "Wmf", "Png", "Tiff", "Pdf", "Bmp", "Gif", "Jpeg"] = "Pdf"
@@ -74,7 +74,7 @@ class NewVoucher(BaseModel):
 
 
 class LineChange(BaseModel):
-    """What is set anew in the line with this id; what is not named stays."""
+    """The new values of the line with this id; omitted ones stay."""
 
     id: str
     account: int = 0
@@ -88,13 +88,13 @@ class LineChange(BaseModel):
 
 
 class VoucherChange(BaseModel):
-    """The lines of a voucher that are changed; it must balance afterwards."""
+    """The changed lines of a voucher, which must balance afterwards."""
 
     lines: list[LineChange]
 
 
 class Reversal(BaseModel):
-    """How a voucher is taken back: its lines are hidden, or a counter-voucher is entered."""
+    """How a voucher is reversed: its lines are hidden, or a reversing voucher is entered."""
 
     way: Literal["hide", "counter"] = "hide"
 

@@ -1,4 +1,4 @@
-"""The Authenticate service: letting logins in, and telling which clients they reach."""
+"""The Authenticate service: logging in, and the clients of a login."""
 
 from sandbox.twentyfour.sessions import ServiceCall, needed
 from sandbox.twentyfour.soap import SoapFaultError
@@ -6,7 +6,7 @@ from sandbox.twentyfour.state import Fields, Identity, Login
 
 
 def login(call: ServiceCall, request: Fields) -> str:
-    """Start a session; an empty answer is how a wrong user name or password is refused."""
+    """Start a session; a wrong user name or password is refused with an empty response."""
     found = _checked(call, needed(request, "credential"))
     if found is None:
         return ""
@@ -18,12 +18,12 @@ def login(call: ServiceCall, request: Fields) -> str:
 
 
 def has_session(call: ServiceCall, _request: Fields) -> bool:
-    """Return whether the call came with a good session."""
+    """Return whether the call came with a valid session."""
     return call.session is not None
 
 
 def get_identities_with_credential(call: ServiceCall, request: Fields) -> list[Fields]:
-    """List the clients that a login reaches; none where its user name or password is wrong."""
+    """List the clients that a login reaches; none if its user name or password is wrong."""
     found = _checked(call, needed(request, "credential"))
     return [_shown(call, identity, found.username) for identity in found.identities] if found else []
 

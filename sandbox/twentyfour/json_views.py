@@ -1,4 +1,4 @@
-"""The books as plain JSON, in the words of the page: what a test holds the product's work against."""
+"""The data as plain JSON, in the words of the pages; tests compare the product's work with it."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -101,7 +101,7 @@ def years(client: Client) -> Iterable[Row]:
 
 
 def series(client: Client) -> Iterable[Row]:
-    """Show the number series, with the next number of each in the fiscal years that are there."""
+    """Show the number series, with the next number of each in the existing fiscal years."""
     for one in client.series.values():
         following = {str(year): client.next_voucher(one.id, year) for year in client.years}
         yield {"id": one.id, "name": one.name, "start": one.start, "next": following}
@@ -113,7 +113,7 @@ def files(client: Client) -> Iterable[Row]:
 
 
 def file(shown: File) -> Row:
-    """Show one document, without what is in it."""
+    """Show one document, without its content."""
     return {
         "id": shown.id,
         "stamp": shown.stamp,
@@ -128,4 +128,4 @@ def file(shown: File) -> Row:
 SHELVES: dict[str, Callable[[Client], Iterable[Row]]] = {
     show.__name__: show for show in (customers, projects, vouchers, accounts, years, series, files)
 }
-"""How each kind of record is shown, by the name that it has in an address."""
+"""The view of each type of record, by its name in a path."""

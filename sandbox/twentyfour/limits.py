@@ -1,4 +1,4 @@
-"""How often 24SevenOffice lets itself be called, whoever calls: all that come from one address share it."""
+"""The rate limits of 24SevenOffice, shared by all callers."""
 
 from collections import deque
 from datetime import datetime, timedelta
@@ -9,11 +9,11 @@ from sandbox.twentyfour.soap import SoapFaultError
 
 
 class TooManyRequestsError(Exception):
-    """More requests within a second than are let through."""
+    """There were more requests within a second than are accepted."""
 
 
 class Allowance(BaseModel):
-    """How many requests are let through, and how long one or its answer may be; IIS by itself takes 4 MB."""
+    """The accepted number of requests, and the maximum size of a request or response; IIS' default is 4 MB."""
 
     per_hour: int = Field(default=7200, ge=0)
     per_second: int = Field(default=25, ge=0)
@@ -21,7 +21,7 @@ class Allowance(BaseModel):
 
 
 class Limits:
-    """Counts requests by clock hour and by the second that has just passed."""
+    """Counts requests by clock hour and by the last second."""
 
     def __init__(self) -> None:
         self.allowance = Allowance()
@@ -53,7 +53,7 @@ class Limits:
         self._recent.append(now)
 
     def headers(self, now: datetime) -> dict[str, str]:
-        """Return what is left, as every answer does."""
+        """Return the headers with what is left, which every response has."""
         return {
             "APILimitRemaining": str(max(0, self.allowance.per_hour - self._used)),
             "APILimitReset": _reset(now),

@@ -1,4 +1,4 @@
-"""Which services there are, where they are, and what each operation does."""
+"""The services, their URLs, and the function of each operation."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ Operation = Callable[[ServiceCall, Fields], Value]
 
 @dataclass(frozen=True)
 class Service:
-    """One service: the name that its WSDL begins with, its path on one of the vendor's hosts, its operations."""
+    """A service: the beginning of its WSDL's name, its path on one of the vendor's hosts, and its operations."""
 
     name: str
     path: str
@@ -33,7 +33,7 @@ class Service:
 
 
 def get_client_information(call: ServiceCall, _request: Fields) -> Fields:
-    """Return whose ledger the session is for."""
+    """Return the client of the session."""
     client = call.client
     return {
         "Country": "NO",

@@ -8,7 +8,7 @@ from sandbox.twentyfour.state import Fields
 
 
 def save_project(call: ServiceCall, request: Fields) -> int:
-    """Create a project, with the number that the caller chose or the next, or change the one with that number."""
+    """Create a project, with the caller's number or the next one, or change the one with that number."""
     project = needed(request, "project")
     number: int = project.get("Id", call.client.next_project())
     _check(call, number, project)
@@ -28,20 +28,20 @@ def _check(call: ServiceCall, number: int, project: Fields) -> None:
 
 
 def get_single_project(call: ServiceCall, request: Fields) -> Fields | None:
-    """Read one project, closed or not; the answer is empty where there is none with that number."""
+    """Return one project, closed or not; empty if there is none with that number."""
     project = call.client.projects.get(request["projectId"])
     return project and _shown(call, project)
 
 
 def get_project_list(call: ServiceCall, request: Fields) -> list[Fields]:
-    """Find open projects by every search parameter that is given; without any, list them all."""
+    """Return open projects that match every given search parameter; without any, all of them."""
     wanted = request.get("Ps", {})
     projects = call.client.projects.values()
     return [_shown(call, each) for each in projects if not each.get("Closed") and _matches(each, wanted)]
 
 
 def get_deactivated_project_name_list(call: ServiceCall, _request: Fields) -> list[Fields]:
-    """List the projects that are closed; the contract has a number and a name for each."""
+    """List the closed projects; the contract has a number and a name for each."""
     return [project for project in call.client.projects.values() if project.get("Closed")]
 
 

@@ -1,4 +1,4 @@
-"""How every search of the API works: a record is found if it passes each parameter that the caller gave."""
+"""The search of the API: a record matches if it passes every given parameter."""
 
 from collections.abc import Callable
 
@@ -8,5 +8,5 @@ Tests = dict[str, Callable[[Value], bool]]
 
 
 def passes(tests: Tests, wanted: Fields) -> bool:
-    """Hold a record's tests against the search parameters that are given."""
+    """Return whether a record passes its tests for the given search parameters."""
     return all(test(wanted[name]) for name, test in tests.items() if name in wanted)

@@ -1,4 +1,4 @@
-"""The data as they are on the first day: three clients with the same small Norwegian chart of accounts."""
+"""The seeded data: three clients with the same small Norwegian chart of accounts."""
 
 from datetime import date
 from decimal import Decimal
@@ -36,7 +36,7 @@ TAX_CODES = (
     ("52", "Utførsel, 0 %", "0", True, None),
 )
 
-# Numbers of series, TypeNo and TypeId have none in common, so that one is never taken for another.
+# Series numbers, TypeNo and TypeId are all different, so that a mix-up is noticed.
 SERIES = (
     (1, "Utgående faktura", 1),
     (2, "Innbetaling", 20001),
@@ -59,7 +59,7 @@ DEPARTMENTS = ((7, "Oslo"), (10, "Tromsø"))
 
 
 def initial_state(today: date) -> State:
-    """Make the seeded data; the fiscal year before last is locked, the year after next is not yet there."""
+    """Make the seeded data; the fiscal year before last is locked, and the one after next does not exist yet."""
     clients = (
         _client(1, "Demo AS", "916634326", today.year),
         _client(2, "Fjord Prosjekt AS", "923609016", today.year),
@@ -81,7 +81,7 @@ def initial_state(today: date) -> State:
 
 
 def add_client(state: State, number: int, *, name: str, username: str, password: str, today: date) -> Identity:
-    """Set up one more client with the same chart, or an old one anew, and the login of its only user."""
+    """Create another client with the same chart, or recreate an old one, and the login of its only user."""
     own = identity(username, number, default=True)
     state.clients[number] = _client(number, name, f"{910_000_000 + number}", today.year)
     state.logins[username] = Login(username, password, [own])

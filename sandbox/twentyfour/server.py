@@ -1,4 +1,4 @@
-"""Answers SOAP calls: limits, contract, session, operation, and the contract again, in this order."""
+"""The SOAP server: it applies limits, contract, session, operation, and the contract again, in this order."""
 
 import re
 from collections.abc import Callable
@@ -22,11 +22,11 @@ DATABASE_EXCEPTION: Fields = {
     "Type": "Office24Seven.Library.Data.DataBaseServerException",
     "Message": "SQL Server encountered an error with severity level 14 of 25",
 }
-"""What a company is answered with where the database fails, also after the row was written."""
+"""The error of a company if the database fails, perhaps after the row was written."""
 
 
 class SoapServer:
-    """All services over one set of data. Plain and synchronous: no call is ever in the middle of another.
+    """All services with one set of data. It is plain and synchronous: calls never overlap.
 
     Args:
         state: what the services read and write.
@@ -44,12 +44,12 @@ class SoapServer:
         self._services = {service.path: (service, Contract(paths[service.path])) for service in SERVICES}
 
     def start_over(self) -> None:
-        """Forget who is logged in and how often anybody has called."""
+        """End all sessions and reset the counts of requests."""
         self.sessions = Sessions()
         self.limits = Limits()
 
     def describe(self, request: Request) -> Response:
-        """Give the WSDL of a service to whoever asks for it, with the address that it was asked at."""
+        """Return the WSDL of a service, with the address that it was requested at."""
         if "wsdl" not in {name.lower() for name in request.query_params}:
             return Response(status_code=405, headers={"Allow": "POST"})
         service, _ = self._services[request.url.path]
@@ -57,7 +57,7 @@ class SoapServer:
         return Response(text, media_type="text/xml; charset=utf-8")
 
     def answer(self, request: Request, body: bytes) -> Response:
-        """Answer one call, whatever comes of it."""
+        """Answer one call, whatever happens."""
         now = self._clock()
         try:
             self.limits.spend(now)
@@ -93,18 +93,18 @@ class SoapServer:
         if fault and fault.kind == "lose_session":
             self.sessions.forget(call.session_id)
         if needs_session:
-            _ = call.client  # a fault where there is none
+            _ = call.client  # raises a fault if there is none
         return call
 
 
 def fault_response(request: Request, fault: SoapFaultError) -> Response:
-    """Answer with a fault, which travels with the status of a server's error."""
+    """Return a fault, which has the status of a server error."""
     version = soap.version_of(request.headers)
     return Response(soap.wrap_fault(fault, version=version), 500, media_type=soap.MEDIA_TYPE[version])
 
 
 def _operation(contract: Contract, action: str, element: etree._Element, *, version: str) -> str:
-    """Tell the operation by the SOAPAction, without which SOAP 1.2 goes by the body."""
+    """Return the operation of the SOAPAction; without one, SOAP 1.2 uses the body."""
     name = soap.name_of(element)
     if version == "1.2" and not action and name in contract.actions.values():
         return name
@@ -123,7 +123,7 @@ def _read(contract: Contract, operation: str, element: etree._Element) -> Fields
 
 
 def _played(fault: Fault | None, operation: str, fields: Fields, work: Callable[[], Value]) -> Value:
-    """Do the work, unless an operation that saves is told to refuse it, or to say that it did."""
+    """Do the work, unless a fault makes an operation that saves refuse it, or claim that it did."""
     if fault is None or fault.kind not in {"refuse", "save_then_refuse"}:
         return work()
     saved = (

@@ -1,4 +1,4 @@
-"""Who is calling: sessions, and what an operation is given of the call that it answers."""
+"""The sessions, and what an operation gets of the call that it answers."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,14 +14,14 @@ COOKIE = "ASP.NET_SessionId"
 
 
 class SessionTimeout(BaseModel):
-    """How long a session lives that nobody uses, in seconds; 20 minutes is what ASP.NET takes by itself."""
+    """How long an idle session lives, in seconds; ASP.NET's default is 20 minutes."""
 
     idle: float = Field(default=1200, gt=0)
 
 
 @dataclass
 class Session:
-    """A login that was let in, and when it was last used."""
+    """A login's session, and when it was last used."""
 
     login: Login
     identity: Identity
@@ -29,20 +29,20 @@ class Session:
 
 
 class Sessions:
-    """The sessions that are open."""
+    """The open sessions."""
 
     def __init__(self) -> None:
         self.patience = SessionTimeout()
         self._open: dict[str, Session] = {}
 
     def start(self, login: Login, identity: Identity, *, now: datetime) -> str:
-        """Let a login in and return the id of its session."""
+        """Start a session for a login and return its id."""
         session_id = uuid4().hex[:24]
         self._open[session_id] = Session(login, identity, now)
         return session_id
 
     def find(self, session_id: str, *, now: datetime) -> Session | None:
-        """Find a session that has not been idle for too long."""
+        """Return a session that has not been idle for too long."""
         session = self._open.get(session_id)
         if session is None or now - session.used > timedelta(seconds=self.patience.idle):
             return None
@@ -60,7 +60,7 @@ class Sessions:
 
 @dataclass
 class ServiceCall:
-    """One call, as an operation sees it. ``session_id`` is the one that it came with, or that Login gives it."""
+    """One call, as an operation sees it. ``session_id`` is its own, or the one that Login gives it."""
 
     state: State
     sessions: Sessions
@@ -70,12 +70,12 @@ class ServiceCall:
 
     @property
     def session(self) -> Session | None:
-        """The session that the call came with, if it is a good one."""
+        """The session of the call, if it is valid."""
         return self.sessions.find(self.session_id, now=self.now)
 
     @property
     def client(self) -> Client:
-        """The client that the session is for.
+        """The client of the session.
 
         Raises:
             SoapFaultError: there is no such session, or its user has been blocked since.
@@ -89,10 +89,10 @@ class ServiceCall:
 
 
 def needed(request: Fields, name: str) -> Value:
-    """Take a part of the request that the schema lets out, but the vendor's code does not check for.
+    """Return a part of the request that the schema lets callers omit but the vendor's code requires.
 
     Raises:
-        SoapFaultError: it is not there.
+        SoapFaultError: it is missing.
     """
     if name not in request:
         raise SoapFaultError("Object reference not set to an instance of an object.")

@@ -1,4 +1,4 @@
-"""SOAP 1.1 and 1.2 as ASP.NET speaks them: envelopes, actions and faults."""
+"""SOAP 1.1 and 1.2 as ASP.NET implements them: envelopes, actions and faults."""
 
 from lxml import etree
 from starlette.datastructures import Headers
@@ -8,7 +8,7 @@ MEDIA_TYPE = {"1.1": "text/xml; charset=utf-8", "1.2": "application/soap+xml; ch
 
 
 class SoapFaultError(Exception):
-    """The answer is a fault with this message; ``code`` says whose it is, ``Server`` or ``Client``."""
+    """The response is a fault with this message; ``code`` says whose fault it is, ``Server`` or ``Client``."""
 
     def __init__(self, message: str, *, code: str = "Server") -> None:
         super().__init__(message)
@@ -21,12 +21,12 @@ class SoapFaultError(Exception):
 
 
 def version_of(headers: Headers) -> str:
-    """Return which version of SOAP a request is in, by its media type."""
+    """Return the SOAP version of a request, by its media type."""
     return "1.2" if headers.get("content-type", "").startswith("application/soap+xml") else "1.1"
 
 
 def action_of(headers: Headers) -> str:
-    """Return the SOAPAction of a request, in SOAP 1.2 a parameter of the media type that may be left out."""
+    """Return the SOAPAction of a request; in SOAP 1.2 it is an optional parameter of the media type."""
     if version_of(headers) == "1.1":
         return headers.get("soapaction", "").strip('" ')
     return headers["content-type"].partition("action=")[2].partition(";")[0].strip('" ')
@@ -38,7 +38,7 @@ def name_of(request: etree._Element) -> str:
 
 
 def unwrap(body: bytes, *, version: str) -> etree._Element:
-    """Take the request out of its envelope.
+    """Return the request in an envelope.
 
     Raises:
         SoapFaultError: the body is no envelope with one request in it.
@@ -58,7 +58,7 @@ def unwrap(body: bytes, *, version: str) -> etree._Element:
 
 
 def wrap(answer: etree._Element, *, version: str) -> bytes:
-    """Put an answer into its envelope."""
+    """Put a response into its envelope."""
     envelope = etree.Element(f"{{{ENVELOPE[version]}}}Envelope", nsmap={"soap": ENVELOPE[version]})
     etree.SubElement(envelope, f"{{{ENVELOPE[version]}}}Body").append(answer)
     return etree.tostring(envelope, xml_declaration=True, encoding="utf-8")

@@ -1,7 +1,7 @@
-"""What 24SevenOffice holds: plain data that can be pickled whole, with no rules but how numbers are counted.
+"""The data of 24SevenOffice: plain, so that they can be pickled whole, with no rules but the counting of numbers.
 
-Customers and projects are kept as the API sent them, under the contract's own names; vouchers, which the rules of
-bookkeeping are about, have types of their own. Amounts are kroner, above zero in debit and below in credit.
+Customers and projects are stored as the API sent them, under the contract's own names. Vouchers, which the rules
+of bookkeeping are about, have their own types. Amounts are kroner, positive in debit and negative in credit.
 """
 
 from dataclasses import dataclass, field
@@ -12,10 +12,10 @@ from hashlib import md5
 from typing import Any
 
 Value = Any
-"""What a field of the contract holds: a text, a number, a day, a record, a list, as its type says."""
+"""The value of a field: text, number, day, record or list, as the contract's type says."""
 
 Fields = dict[str, Value]
-"""A record of the contract: field names and values, what is unset left out."""
+"""A record of the contract: field names and values, without unset ones."""
 
 
 @dataclass
@@ -30,7 +30,7 @@ class Account:
 
 @dataclass
 class TaxCode:
-    """A VAT code: outgoing ones go on revenue accounts (3xxx), incoming ones on cost accounts (4xxx and up)."""
+    """A VAT code: outgoing ones are for revenue accounts (3xxx), incoming ones for cost accounts (4xxx and up)."""
 
     id: int
     number: str
@@ -70,7 +70,7 @@ class Series:
 
 @dataclass
 class VoucherType:
-    """A type of voucher: ``number`` is what vouchers name it by, ``system_type`` what the API's own word is."""
+    """A type of voucher: ``number`` is its number in vouchers, ``system_type`` the API's own word for it."""
 
     id: int
     number: int
@@ -81,7 +81,7 @@ class VoucherType:
 
 @dataclass
 class Line:
-    """One line of a voucher. ``customer`` is a supplier's number too; 24SevenOffice has one register for both."""
+    """One line of a voucher. ``customer`` may be a supplier's number: 24SevenOffice has one list for both."""
 
     id: str
     account: int
@@ -117,15 +117,15 @@ class Voucher:
 
     @property
     def key(self) -> tuple[int, int, int]:
-        """What it is known by: series, fiscal year and number."""
+        """What identifies it: series, fiscal year and number."""
         return (self.type.series, self.year, self.number)
 
 
 @dataclass
 class File:
-    """A scanned document; ``meta`` is what was read off it, ``stamp`` leads to the lines of its voucher.
+    """A scanned document; ``meta`` is what was read from it, ``stamp`` links it to the lines of its voucher.
 
-    One that is ``damaged`` is given out as other bytes than those that were scanned.
+    A ``damaged`` one is returned with other bytes than were scanned.
     """
 
     id: int
@@ -141,7 +141,7 @@ class File:
 
     @cached_property
     def md5(self) -> str:
-        """The checksum that the API gives, of what was scanned."""
+        """The API's checksum, of what was scanned."""
         return md5(self.content, usedforsecurity=False).hexdigest()
 
 
@@ -149,8 +149,8 @@ class File:
 class Client:
     """One company's ledger.
 
-    ``splits_vat`` says that VAT is split off what is posted at once; nobody knows whether 24SevenOffice does that.
-    ``exact_vat`` says that VAT is compared with its rate to the øre; nobody knows that either.
+    ``splits_vat`` says that VAT is split off what is posted at once. ``exact_vat`` says that VAT is compared with
+    its rate to the øre. It is unknown whether 24SevenOffice does either.
     """
 
     id: int
@@ -173,12 +173,12 @@ class Client:
     last_file: int = 0
 
     def new_customer(self) -> int:
-        """Use up the next customer number."""
+        """Take the next customer number."""
         self.last_customer += 1
         return self.new_customer() if self.last_customer in self.customers else self.last_customer
 
     def next_project(self) -> int:
-        """Return the project number that the next project without one gets."""
+        """Return the number of the next project without one."""
         return max([0, *self.projects]) + 1
 
     def next_voucher(self, series: int, year: int) -> int:
@@ -187,19 +187,19 @@ class Client:
         return max([self.series[series].start - 1, *used]) + 1
 
     def new_stamp(self) -> int:
-        """Use up the next stamp number."""
+        """Take the next stamp number."""
         self.last_stamp += 1
         return self.last_stamp
 
     def new_file(self) -> int:
-        """Use up the next number of a document."""
+        """Take the next document number."""
         self.last_file += 1
         return self.last_file
 
 
 @dataclass
 class Identity:
-    """A user's way into one client."""
+    """A user's access to one client."""
 
     id: str
     client: int
@@ -219,7 +219,7 @@ class Login:
 
 @dataclass
 class State:
-    """All that 24SevenOffice holds."""
+    """All data of 24SevenOffice."""
 
     clients: dict[int, Client]
     logins: dict[str, Login]

@@ -1,4 +1,4 @@
-"""The Transaction service: the ledger, line by line. What is still in a journal is not in it."""
+"""The Transaction service: the ledger by lines. Vouchers in a journal are not part of it."""
 
 from datetime import timedelta
 
@@ -10,7 +10,7 @@ from sandbox.twentyfour.state import Client, Fields, Line, Voucher
 
 
 def get_transactions(call: ServiceCall, request: Fields) -> list[Fields]:
-    """Find the lines in the ledger that pass every search parameter that is given."""
+    """Return the lines in the ledger that match every given search parameter."""
     wanted = needed(request, "searchParams")
     if "DateStart" not in wanted or "DateEnd" not in wanted:
         raise SoapFaultError("Please specify DateStart and DateEnd")
@@ -25,7 +25,7 @@ def get_transactions(call: ServiceCall, request: Fields) -> list[Fields]:
 
 
 def _in_time(line: Line, wanted: Fields) -> bool:
-    """Compare with the entry's day at midnight, so that an end without a time of day leaves its own day out."""
+    """Compare with the entry's day at midnight, so that an end without a time of day excludes its own day."""
     if wanted.get("DateSearchParameters") == "DateChangedUTC":
         return instant(wanted["DateStart"]) <= line.changed <= instant(wanted["DateEnd"])
     return local(wanted["DateStart"]) <= midnight(line.day) < local(wanted["DateEnd"])
@@ -97,7 +97,7 @@ def _dimensions(client: Client, line: Line) -> list[Fields]:
 
 
 def get_fiscal_years(call: ServiceCall, _request: Fields) -> list[Fields]:
-    """List the fiscal years; the contract says that ``EndingDate`` is the first day that is not in it."""
+    """List the fiscal years; by the contract, ``EndingDate`` is the first day that is not in it."""
     return [
         {
             "Id": year.id,
@@ -110,7 +110,7 @@ def get_fiscal_years(call: ServiceCall, _request: Fields) -> list[Fields]:
 
 
 def get_transaction_types(call: ServiceCall, _request: Fields) -> list[Fields]:
-    """List the types of vouchers as this service words them."""
+    """List the types of vouchers with this service's names."""
     return [
         {
             "Turnover": voucher_type.system_type.endswith("Customer"),

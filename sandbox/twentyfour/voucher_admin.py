@@ -1,4 +1,4 @@
-"""Vouchers and their documents by hand: what a bookkeeper enters, posts, corrects and takes back.
+"""Vouchers and their documents by hand: a bookkeeper enters, posts, corrects and reverses them.
 
 A voucher is entered as::
 
@@ -10,11 +10,11 @@ A voucher is entered as::
                 "meta": {"InvoiceNo": "F-77"}}]}
 
 ``type`` is the number of a voucher type (14 is Inngående faktura, 15 Inngående kreditnota). Without a ``number``
-it gets the next of its series. Amounts are kroner, whatever the currency. What stands outside the lines holds for
-all of them, and where there are files, all lines carry their common stamp. A voucher is held to the same rules as
-one that the API brings, and answered with 422 and the reason where it breaks one.
+it gets the next of its series. Amounts are kroner, whatever the currency. Values outside of the lines apply to all
+of them, and if there are files, all lines have their common stamp. The rules are those of a voucher from the API.
+If it breaks one, the response is 422 with the reason.
 
-Where its number alone does not tell which voucher is meant, ``?type=14&year=2026`` does.
+If its number is ambiguous, ``?type=14&year=2026`` names the voucher.
 """
 
 from dataclasses import replace
@@ -36,7 +36,7 @@ of_voucher = APIRouter(prefix="/vouchers/{number}")
 
 @router.post("/vouchers", status_code=201)
 async def add_voucher(new: NewVoucher, client: TheClient, now: Now) -> dict[str, Any]:
-    """Enter a voucher; that its invoice number was used before is a warning that a person may overrule."""
+    """Enter a voucher. A person may ignore the warning that its invoice number was used before."""
     voucher_type = found(client.types, new.type)
     voucher = Voucher(
         number=new.number or client.next_voucher(voucher_type.series, new.date.year),
@@ -68,7 +68,7 @@ def _line(new: NewVoucher, line: NewLine, *, now: datetime) -> Line:
 
 @of_voucher.post("/post")
 async def post_voucher(client: TheClient, voucher: TheVoucher, now: Now) -> dict[str, Any]:
-    """Post a voucher that waits in a journal."""
+    """Post a voucher from its journal."""
     with refusals_shown():
         post(client, voucher, now=now)
     return json_views.voucher(voucher)
@@ -89,7 +89,7 @@ async def change_voucher(
 
 @of_voucher.post("/reverse")
 async def reverse_voucher(reversal: Reversal, client: TheClient, voucher: TheVoucher, now: Now) -> dict[str, Any]:
-    """Take a voucher back, by hiding its lines or by a counter-voucher, and show the one or the other."""
+    """Reverse a voucher, by hiding its lines or by a reversing voucher, and show the result."""
     with refusals_shown():
         if reversal.way == "counter":
             return json_views.voucher(reverse(client, voucher, now=now))
@@ -99,7 +99,7 @@ async def reverse_voucher(reversal: Reversal, client: TheClient, voucher: TheVou
 
 @of_voucher.post("/files", status_code=201)
 async def add_file(new: NewFile, client: TheClient, voucher: TheVoucher, now: Now) -> dict[str, Any]:
-    """Scan one more document of a voucher; the lines of one without a stamp change, since they get it."""
+    """Scan another document of a voucher; lines without a stamp get one."""
     return json_views.file(_scan(client, voucher, new, now=now))
 
 
@@ -115,7 +115,7 @@ def _scan(client: Client, voucher: Voucher, new: NewFile, *, now: datetime) -> F
 
 @router.patch("/files/{file_id}")
 async def change_file(file_id: int, change: FileChange, client: TheClient, now: Now) -> dict[str, Any]:
-    """Approve a document, or not; damage it, or restore it. The lines of its voucher do not change."""
+    """Approve or unapprove a document, damage or restore it. The lines of its voucher do not change."""
     file = found(client.files, file_id)
     for name, value in change.model_dump(exclude_none=True).items():
         setattr(file, name, value)
@@ -125,7 +125,7 @@ async def change_file(file_id: int, change: FileChange, client: TheClient, now: 
 
 @router.delete("/files/{file_id}", status_code=204)
 async def remove_file(file_id: int, client: TheClient) -> None:
-    """Let a document vanish; the lines of its voucher keep its stamp."""
+    """Delete a document; the lines of its voucher keep its stamp."""
     found(client.files, file_id)
     del client.files[file_id]
 

@@ -1,1 +1,1 @@
-"""The JSON API below ``/api/v1``: each request carries a token, and each error is a problem of RFC 9457."""
+"""The JSON API under ``/api/v1``: requests carry a token, and errors are problems of RFC 9457."""

@@ -1,4 +1,4 @@
-"""``python -m web.api`` writes the document of the API to ``docs/openapi.json``."""
+"""``python -m web.api`` writes the OpenAPI document to ``docs/openapi.json``."""
 
 from pathlib import Path
 

@@ -35,7 +35,7 @@ ROUTERS = (
     health.router,
 )
 ALWAYS, OF_ONE, OF_BODY, OF_KEY = (401, 403, 422, 429, 500, 503), (404,), (400, 408, 413, 415), (409,)
-"""The problems of every request, of one that names something, takes a body, or a key."""
+"""The problems of every request, and of one that names something, has a body, or has a key."""
 
 CONFLICTS = {
     "addConnection": ("name_taken", "setting_refused"),
@@ -53,7 +53,7 @@ CONFLICTS = {
     "replayDeliveries": ("receiver_disabled",),
     "cancelOperation": ("operation_running", "operation_ended"),
 }
-"""The codes of 409 that an operation has beside that of its key."""
+"""The codes of 409 of an operation, beside those of its key."""
 
 PHRASES = {
     400: "The body cannot be read",
@@ -79,7 +79,7 @@ LIMITS = {
 
 
 class Api(FastAPI):
-    """The API without its gate; its document says of every operation which problems it may answer with."""
+    """The API without its gate; its document lists the problems of every operation."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -100,7 +100,7 @@ class Api(FastAPI):
 
     @cached_property
     def query_names(self) -> dict[tuple[str, str], set[str]]:
-        """The parameters that each operation knows, by its path and method."""
+        """The query parameters of each operation, by path and method."""
         return {
             (path, method): {each["name"] for each in operation["parameters"] if each["in"] == "query"}
             for path, methods in self.openapi()["paths"].items()
@@ -129,18 +129,18 @@ def create_api(container: Container) -> ASGIApp:
 
 @cache
 def described_api() -> Api:
-    """Return the API of this process, with its routes and document, which the first request makes."""
+    """Return the API of this process, with routes and document, which are made at the first request."""
     return Api()
 
 
 @cache
 def written() -> str:
-    """Return the document as ``docs/openapi.json`` has it."""
+    """Return the text of ``docs/openapi.json``."""
     return json.dumps(described_api().openapi(), indent=2, ensure_ascii=False) + "\n"
 
 
 def scopes_of(api: FastAPI) -> Iterator[tuple[tuple[str, str], RequireScope]]:
-    """Yield which scope each operation asks for, by its path and method."""
+    """Yield the scope of each operation, by path and method."""
     for route in iter_route_contexts(api.routes):
         if isinstance(route.original_route, APIRoute) and route.original_route.include_in_schema:
             (scope,) = (each.call for each in route.dependant.dependencies if isinstance(each.call, RequireScope))
@@ -174,7 +174,7 @@ def _describe(told: dict[str, Any], scopes: dict[tuple[str, str], RequireScope])
 
 
 def _allow_repeats(part: object) -> None:
-    """Promise nothing of values that come twice: as in any query, they are taken, and count once."""
+    """Declare nothing about repeated values: as in any query, they are accepted and count once."""
     if isinstance(part, dict):
         part.pop("uniqueItems", None)
     for each in part.values() if isinstance(part, dict) else part if isinstance(part, list) else ():

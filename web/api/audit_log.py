@@ -1,4 +1,4 @@
-"""The audit log: who changed what, and who did what."""
+"""The audit log: who changed what, and who did which action."""
 
 from datetime import datetime
 from typing import Annotated
@@ -18,7 +18,7 @@ Reading = Annotated[Caller, Depends(RequireScope(TokenScope.AUDIT_READ))]
 
 
 class AuditEntry(BaseModel):
-    """What somebody did and when."""
+    """What an actor did and when."""
 
     id: int
     at: datetime
@@ -36,7 +36,7 @@ def list_audit_entries(
     cursor: Cursor = None,
     limit: Limit = SIZE,
 ) -> Page[AuditEntry]:
-    """List what was done, the latest first; to users and tokens too where the token is for all connections."""
+    """List the audit entries, latest first; about users and tokens too if the token is for all connections."""
     scope, users = caller.scope, caller.scope.connections is None and connection_id is None
     if connection_id is not None:
         caller.expect_allowed(connection_id)

@@ -1,4 +1,4 @@
-"""Who calls the API: a token with its scopes and its connections."""
+"""The caller of the API: a token with its scopes and its connections."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from worker import dispatch
 from worker.container import Container
 
 MAX_CONNECTION_ID, MAX_ID = 2**31 - 1, 2**63 - 1
-"""What PostgreSQL's integer and bigint hold."""
+"""The digits that fit into PostgreSQL's integer and bigint."""
 
 UNKNOWN, MAX_NAMED = msg("Unknown parameter."), 10
 
@@ -47,17 +47,17 @@ class Caller:
         return self.token.actor
 
     def connection(self, connection_id: int) -> Connection:
-        """Read a connection that may be unreadable. Raises UnknownConnectionError."""
+        """Read a connection, even an unreadable one. Raises UnknownConnectionError."""
         return self.container.connections.get_shown(connection_id)
 
     def say(self, text: str) -> str:
-        """Put a sentence into the language that was asked for."""
+        """Translate a sentence into the requested language."""
         return translate(text, self.language)
 
     def request_operation(
         self, type_: OperationType, connection_id: int, *, input_: Mapping[str, str] | None = None
     ) -> int:
-        """Have a worker do something, and return the number of the operation."""
+        """Request an operation and return its number."""
         operation_id = self.container.operations.request(
             type_, connection_id, input_=input_, actor=str(self.actor), now=self.now, by_program=True
         )
@@ -65,21 +65,21 @@ class Caller:
         return operation_id
 
     def expect_few_logins(self, username: str, password: str) -> None:
-        """Raise LoginTriesError where too many passwords of a user name were tried, on whatever connections."""
+        """Raise LoginTriesError if too many passwords of a user name were tried, on any connections."""
         container = self.container
         login_limit.expect_few_logins(
             container.redis, container.vault, self.token.id, username, password, now=self.now
         )
 
     def expect_allowed(self, connection_id: int) -> None:
-        """Raise ProblemError where the token is not for a connection: it is like one that is not there."""
+        """Raise ProblemError if the token is not for a connection, as if it did not exist."""
         if not self.scope.allows(connection_id):
             raise ProblemError("not_found")
 
 
 @dataclass(frozen=True)
 class RequireScope:
-    """Lets tokens through that have ``scope``, for all connections (``everywhere``) or the one of the address."""
+    """Accepts tokens with ``scope``, for all connections (``everywhere``) or for the one in the path."""
 
     scope: TokenScope
     everywhere: bool = False
@@ -101,7 +101,7 @@ class RequireScope:
 
 
 def _expect_known(request: Request) -> None:
-    """Raise ProblemError for a parameter that is not known: a misspelt filter would let everything through."""
+    """Raise ProblemError for an unknown parameter: a misspelt filter would match everything."""
     known: Mapping[tuple[str, str], set[str]] = request.app.query_names
     allowed = known[request.scope["route"].path, request.method.lower()]
     if unknown := sorted(set(request.query_params) - allowed):
@@ -109,7 +109,7 @@ def _expect_known(request: Request) -> None:
 
 
 async def _expect_no_body(request: Request) -> None:
-    """Raise ProblemError for a body where none is read: what it asks for would not be done."""
+    """Raise ProblemError for a body that is not read: the request for it would be ignored."""
     if request.scope["route"].body_field is None and (await request.body()).strip() not in (b"", b"{}"):
         raise invalid("body", msg("This request doesn't take a body."))
 
@@ -121,5 +121,5 @@ def _number(text: str) -> int:
 
 
 def accepted(response: Response, operation_id: int) -> None:
-    """Say where the operation is that was asked for."""
+    """Return the response 202 with the URL of the operation."""
     response.headers["Location"] = f"/api/v1/operations/{operation_id}"

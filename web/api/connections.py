@@ -1,4 +1,4 @@
-"""Connections: added, looked at, paused, resumed and erased. Their settings are in :mod:`.settings`."""
+"""Connections: adding, reading, pausing, resuming and erasing them. Their settings are in :mod:`.settings`."""
 
 import binascii
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -37,14 +37,14 @@ NameCursor = Annotated[
 
 
 UNREADABLE_STATE = "unreadable"
-"""What the database doesn't know of a connection: its secrets can't be decrypted."""
+"""Values that the database cannot have: the connection's secrets cannot be decrypted."""
 
 _STATES = {each.name: each.value for each in ConnectionState} | {"UNREADABLE": UNREADABLE_STATE}
 ShownState = StrEnum("ShownState", _STATES)  # type: ignore[misc]  # from one list
 
 
 class ConnectionItem(BaseModel):
-    """A connection without what is secret."""
+    """A connection without its secrets."""
 
     id: int
     name: str
@@ -60,7 +60,7 @@ class ConnectionItem(BaseModel):
 
 
 class NewConnection(Body):
-    """A connection to be added. It is not started: resume it once it is verified."""
+    """A connection to be added. It is not started: resume it once its credentials are verified."""
 
     name: Annotated[
         str,
@@ -114,9 +114,9 @@ def list_connections(
     "/connections", operation_id="addConnection", status_code=status.HTTP_201_CREATED, responses={409: {}}
 )
 def add_connection(caller: Adding, new: NewConnection, response: Response) -> AddedConnection:
-    """Add a connection that is not started yet, and have its credentials tried out.
+    """Add a connection that is not started, and verify its credentials.
 
-    At most 5 passwords of a user name an hour are tried.
+    At most 5 passwords of a user name are tried in an hour.
     """
     name = clean(new.name, max_length=MAX_NAME_LENGTH)
     if not name:
@@ -155,7 +155,7 @@ def erase_connection(
         str, Query(pattern=PLAIN, max_length=MAX_NAME_LENGTH, description="Its name, so that no other is erased")
     ],
 ) -> None:
-    """Erase a connection with all that is kept of it. What is in Moment and 24SevenOffice stays there."""
+    """Erase a connection with all its data. What is in Moment and 24SevenOffice stays there."""
     connection = caller.connection(connection_id)
     if name != connection.name:
         raise invalid("name", msg("The name doesn't match. Nothing was erased."), location="query")
@@ -165,7 +165,7 @@ def erase_connection(
 
 @router.post("/connections/{connection_id}/pause", operation_id="pauseConnection")
 def pause_connection(caller: Writing, connection_id: ConnectionId, pause: Pause) -> ConnectionItem:
-    """Stop the work of a connection until it is resumed. What comes in meanwhile waits."""
+    """Pause a connection until it is resumed. Meanwhile, new records are queued."""
     because = clean(pause.because, max_length=MAX_REASON_LENGTH) or msg("No reason given.")
     caller.container.connections.pause(connection_id, because, actor=caller.actor, now=caller.now)
     return shown(caller, connection_id)
@@ -184,7 +184,7 @@ def resume_connection(
         ),
     ] = False,
 ) -> ConnectionItem:
-    """Let a connection work again, or for the first time. What waited goes through."""
+    """Start or resume a connection. Queued records are processed."""
     caller.container.connections.resume(
         connection_id, actor=caller.actor, now=caller.now, despite_failed_test=despite_failed_test
     )
@@ -193,13 +193,13 @@ def resume_connection(
 
 @router.post("/connections/{connection_id}/webhook-url", operation_id="replaceWebhookUrl")
 def replace_webhook_url(caller: Writing, connection_id: ConnectionId) -> WebhookUrl:
-    """Give the webhook a new address, to be entered in Moment. The former one ends at once."""
+    """Replace the webhook URL, which has to be entered in Moment. The former one stops working at once."""
     token = caller.container.connections.new_token(connection_id, actor=caller.actor, now=caller.now)
     return WebhookUrl(webhook_url=_webhook_url(caller, token))
 
 
 def shown(caller: Caller, connection_id: int) -> ConnectionItem:
-    """Return a connection as it is now. Raises ProblemError where it is not there."""
+    """Return a connection as it is now. Raises ProblemError if it does not exist."""
     found = connection_list.summaries(caller.database, Scope(frozenset({connection_id})), now=caller.now)
     if not found:
         raise ProblemError("not_found")
@@ -207,7 +207,7 @@ def shown(caller: Caller, connection_id: int) -> ConnectionItem:
 
 
 def expect_consistent(settings: ConnectionSettings, *, prefix: str = "") -> None:
-    """Raise ProblemError where settings do not go together; their names in the body begin with ``prefix``."""
+    """Raise ProblemError if settings contradict each other; names of fields in the body begin with ``prefix``."""
     if wrong := contradictions(settings):
         raise ProblemError("invalid", fields={("body", f"{prefix}{name}"): text for name, text in wrong.items()})
 

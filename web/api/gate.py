@@ -1,4 +1,4 @@
-"""What every request to the API passes first: its token, the limit, its body, and its Idempotency-Key."""
+"""The gate that every request to the API passes first: its token, rate limit, body and Idempotency-Key."""
 
 import json
 import re
@@ -27,10 +27,10 @@ from worker.container import Container
 log = structlog.get_logger()
 
 OPEN_PATHS = {"/api/v1/openapi.json"}
-"""What is answered without a token."""
+"""The path that needs no token."""
 
 MAX_PARAMETERS = 100
-"""Parameters of a query: more than any request needs, and few enough to be wrong in each."""
+"""Parameters of a query: more than any request needs, and few enough to report an error in each."""
 
 WITH_BODY = {"POST", "PUT", "PATCH", "DELETE"}
 KEY_HEADER = "Idempotency-Key"
@@ -38,14 +38,14 @@ MAX_KEY_LENGTH = 255
 KEY_PATTERN = "^[!-~]+$"
 CONNECTION_ADDRESS = re.compile(r"/api/v1/connections/(\d+)")
 REPEATED = {"Idempotency-Replayed": "true"}
-"""What the second answer to the same request says of itself."""
+"""The header of a repeated response."""
 
 UNFIT_KEY = msg("The key must have 1 to 255 printable ASCII characters, without spaces.")
 DOING_NOTHING = {"/api/v1/job-actions/previews"}
-"""What may be asked again without a key: no answer is kept, as it may be long."""
+"""Requests that may be repeated without a key: their responses may be long and are not kept."""
 
 MAX_VALUES = 5000
-"""Values in a body, of which bulk actions have most."""
+"""Values in a body; bulk actions have the most."""
 
 TOO_MANY_KEYS = msg(
     "Too many keys from the last 24 hours are stored for this API token. Send the request without a key."
@@ -57,7 +57,7 @@ _State = MutableMapping[str, Any]
 
 @dataclass
 class _Answer:
-    """An answer as it is sent, kept until it is known whether it is to be repeated."""
+    """A response, held back until it is known whether it has to be kept."""
 
     status: int = 0
     headers: list[tuple[str, str]] = field(default_factory=list)
@@ -73,7 +73,7 @@ class _Answer:
             self.body += message.get("body", b"")
 
     def connections(self, path: str) -> set[int]:
-        """Return the connections that it tells of: in the addresses or in its body."""
+        """Return the connections that the response is about, from its path or its body."""
         addresses = path, *(value for name, value in self.headers if name.lower() == "location")
         named = (CONNECTION_ADDRESS.match(each) for each in addresses)
         return {int(each[1]) for each in named if each} | set(_connection_ids(json.loads(self.body or b"null")))
@@ -111,7 +111,7 @@ class Gate:
             await respond(problem, language_of(request))(scope, receive, sending)
 
     async def _admit(self, request: Request, told: dict[str, str]) -> Token:
-        """Return whose token it is. Raises ProblemError where there is none, or it has sent too much."""
+        """Return the request's token. Raises ProblemError if there is none, or it has sent too much."""
         scheme, _, text = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not text.strip():
             raise ProblemError("token_missing", headers={"WWW-Authenticate": 'Bearer realm="api"'})
@@ -135,9 +135,9 @@ class Gate:
         return rate_limit.count(container.redis, token.id, limit=limit, now=container.clock())
 
     async def _pass(self, request: Request, send: Send) -> None:
-        """Hand a request on with its body, at most once where it has a key."""
+        """Pass a request on with its body, at most once for each key."""
         body = await _body(request) if request.method in WITH_BODY else b""
-        if body:  # it may have taken seconds, in which the token was revoked
+        if body:  # reading it may have taken seconds, in which the token was revoked
             text = request.headers["Authorization"].partition(" ")[2].strip()
             request.state.token = await run_in_threadpool(self._find, text)
         key = request.headers.get(KEY_HEADER)
@@ -162,7 +162,7 @@ class Gate:
         await self._once(request, known, _replaying(body, request.receive), send)
 
     async def _once(self, request: Request, known: RequestKey, receive: Receive, send: Send) -> None:
-        """Answer a request and keep the answer before it is sent; what created nothing may be sent again."""
+        """Answer a request, and keep the response before it is sent. One that created nothing may be repeated."""
         answer, messages = _Answer(), list[Message]()
 
         async def keep(message: Message) -> None:
@@ -182,7 +182,7 @@ class Gate:
 
 
 def _connection_ids(told: object) -> Iterator[int]:
-    """Yield every ``connection_id`` in an answer."""
+    """Yield every ``connection_id`` in a response."""
     if isinstance(told, list):
         for each in told:
             yield from _connection_ids(each)
@@ -204,7 +204,7 @@ async def _body(request: Request) -> bytes:
                     raise ProblemError("too_large", headers={"Connection": "close"})
     except HTTPException:
         raise ProblemError("too_slow", headers={"Connection": "close"}) from None
-    if body.count(b",") > MAX_VALUES:  # each may be an error of its own, which takes time to make
+    if body.count(b",") > MAX_VALUES:  # each value may cause an error, which takes time to build
         raise ProblemError("too_large")
     media_type = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
     if body and media_type != "application/json":
@@ -213,7 +213,7 @@ async def _body(request: Request) -> bytes:
 
 
 def _replaying(body: bytes, receive: Receive) -> Receive:
-    """Give a body that was read as if it came now."""
+    """Return a ``receive`` that provides a body which has been read."""
     given = False
 
     async def replay() -> Message:

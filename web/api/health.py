@@ -1,4 +1,4 @@
-"""Whether the integration works, and how many requests to 24SevenOffice are left."""
+"""The health of the integration, and the request budget of 24SevenOffice."""
 
 from contextlib import suppress
 from datetime import datetime
@@ -18,7 +18,7 @@ Reading = Annotated[Caller, Depends(RequireScope(TokenScope.HEALTH_READ))]
 
 
 class Health(BaseModel):
-    """What works, and how the connections of the token stand."""
+    """What works, and the status of the token's connections."""
 
     redis: bool
     workers: bool = Field(description="Whether workers have been at work within the last minute")
@@ -44,7 +44,7 @@ class RequestBudget(BaseModel):
 
 @router.get("/health", operation_id="getHealth")
 def get_health(caller: Reading) -> Health:
-    """See what works, and how the connections stand that the token is for."""
+    """Read what works, and the status of the token's connections."""
     totals, redis, workers = dashboard.totals(caller.database, caller.scope), False, False
     with suppress(RedisError):
         workers, redis = caller.container.is_alive(), True
@@ -62,7 +62,7 @@ def get_health(caller: Reading) -> Health:
 
 @router.get("/request-budget", operation_id="getRequestBudget")
 def get_request_budget(caller: Reading) -> RequestBudget:
-    """See how many requests to 24SevenOffice are left."""
+    """Read how many requests to 24SevenOffice are left."""
     usage = caller.container.budget.usage()
     if usage is None:
         return RequestBudget(

@@ -1,4 +1,4 @@
-"""What is done about jobs: about one at once, about many after a preview."""
+"""Actions on jobs: on one at once, on many after a preview."""
 
 import json
 from dataclasses import replace
@@ -25,7 +25,7 @@ from worker import dispatch
 router = APIRouter(tags=["Jobs"])
 
 PURPOSE = "api.preview"
-"""What a preview is sealed for, with the number of the token that it was made for."""
+"""The encryption purpose of a preview, beside the number of its token."""
 
 VALID_FOR = timedelta(hours=1)
 MAX_SHOWN, MAX_SELECTED = 20, 1000
@@ -45,17 +45,17 @@ ACTIONS = {
     JobActionName.RESOLVE: "handled",
     JobActionName.REOPEN: "reopen",
 }
-"""The actions by the words of the API, each with that of the pages."""
+"""The actions by the API's name, with the name that the pages use."""
 
 
 class JobCriteria(JobQuery, Body):
-    """Which jobs are meant: those that fulfil all that is given."""
+    """The jobs that match every condition that is given."""
 
 
 class JobSelection(Body):
-    """What is to be done, and to which jobs: those with these ids that fulfil the filter, or all that do.
+    """An action and its jobs: those with these ids that match the filter, or all that match it.
 
-    Without `ids`, the filter says something.
+    Without `ids`, the filter must not be empty.
     """
 
     model_config = ConfigDict(json_schema_extra={"anyOf": [{"required": ["ids"]}, {"required": ["filter"]}]})
@@ -74,7 +74,7 @@ class JobSelection(Body):
 
 
 class JobPreview(BaseModel):
-    """What an action would be done to. Nothing has been done yet."""
+    """The jobs that an action would change. Nothing is done yet."""
 
     preview: str = Field(description="What commits it, within an hour")
     count: int = Field(description="Jobs that the action would be done to")
@@ -92,7 +92,7 @@ class Commit(Body):
 
 
 class Why(Body):
-    """Why a job is set aside."""
+    """The reason for dismissing a job."""
 
     because: Annotated[str, StringConstraints(pattern=PLAIN, max_length=MAX_REASON_LENGTH)] = Field(
         default="", description="Kept as its `dismissal_reason`; empty for the usual one"
@@ -109,31 +109,31 @@ class ActionDone(BaseModel):
 
 @router.post("/jobs/{job_id}/retry", operation_id="retryJob")
 def retry_job(caller: Writing, job_id: JobId) -> JobItem:
-    """Try a job again now. One that was set aside stays so: reopen it."""
+    """Retry a job now. A dismissed job stays dismissed: reopen it."""
     return _act(caller, job_id, JobActionName.RETRY)
 
 
 @router.post("/jobs/{job_id}/dismiss", operation_id="dismissJob")
 def dismiss_job(caller: Writing, job_id: JobId, why: Why = NO_REASON) -> JobItem:
-    """Set a job aside, as its record is not to be transferred. It stays as it is, whatever is received."""
+    """Dismiss a job, as its record is not to be synced. It stays dismissed, whatever is received."""
     return _act(caller, job_id, JobActionName.DISMISS, because=_plain(why))
 
 
 @router.post("/jobs/{job_id}/resolve", operation_id="resolveJob")
 def resolve_job(caller: Writing, job_id: JobId, why: Why = NO_REASON) -> JobItem:
-    """Set a job aside, as a person has handled its record by hand."""
+    """Dismiss a job, as a person has handled its record manually."""
     return _act(caller, job_id, JobActionName.RESOLVE, because=_plain(why))
 
 
 @router.post("/jobs/{job_id}/reopen", operation_id="reopenJob")
 def reopen_job(caller: Writing, job_id: JobId) -> JobItem:
-    """Open a job again that was set aside."""
+    """Reopen a dismissed job."""
     return _act(caller, job_id, JobActionName.REOPEN)
 
 
 @router.post("/job-actions/previews", operation_id="previewJobAction")
 def preview_job_action(caller: Previewing, selection: JobSelection) -> JobPreview:
-    """See which jobs an action would be done to. Nothing is done before the preview is committed."""
+    """Preview which jobs an action would change. Nothing is done before the preview is committed."""
     until = caller.now
     job_filter = _filter(caller, selection, until=until)
     found = job_actions.matching(caller.database, job_filter) if selection.ids is not None else frozenset[int]()
@@ -148,7 +148,7 @@ def preview_job_action(caller: Previewing, selection: JobSelection) -> JobPrevie
 
 @router.post("/job-actions", operation_id="commitJobAction")
 def commit_job_action(caller: Writing, commit: Commit) -> ActionDone:
-    """Do what was previewed, to those jobs that it still applies to. What came in since then is left alone."""
+    """Carry out a previewed action on the jobs that it still applies to. Jobs received since then are left out."""
     try:
         sealed = json.loads(caller.container.vault.decrypt(commit.preview, PURPOSE, caller.token.id))
     except InvalidToken:
@@ -181,7 +181,7 @@ def _act(caller: Caller, job_id: int, action: JobActionName, *, because: str = "
 
 
 def _filter(caller: Caller, selection: JobSelection, *, until: datetime) -> JobFilter:
-    """Return the jobs that are meant, of the connections that the token is for by now."""
+    """Return the jobs of the filter in the connections that the token is for now."""
     job_filter = selection.filter.job_filter(caller)
     if selection.ids is not None:
         job_filter = replace(job_filter, ids=frozenset(selection.ids))

@@ -1,4 +1,4 @@
-"""Jobs: the records that need a sync, how each of them stands, what was tried, and what is asked about it."""
+"""Jobs: the records that need a sync, with their state, attempts and questions."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -46,14 +46,14 @@ class RecordReference(BaseModel):
 
 
 class Records(BaseModel):
-    """A job's record in both systems, as events have it; in each none, one, or the many expenses of a voucher."""
+    """A job's record in both systems, as in events: in each none, one, or the many expenses of a voucher."""
 
     moment: list[RecordReference]
     twentyfour: list[RecordReference]
 
 
 class Summary(BaseModel):
-    """What a bookkeeper knows a record by, as it was read last; what is empty or null is not known."""
+    """The summary of a record, as it was last read; empty or null values are unknown."""
 
     number: str = Field(description="Number of the record; of a cost voucher, that of the supplier's invoice")
     name: str = Field(description="Name of a customer or project")
@@ -69,7 +69,7 @@ class Summary(BaseModel):
 
 
 class JobItem(BaseModel):
-    """A record that needs or had a sync. There is one job for each record, reopened when the record changes."""
+    """A record that needs or needed a sync. There is one job for each record, reopened when the record changes."""
 
     id: int
     connection_id: int
@@ -113,7 +113,7 @@ class Call(BaseModel):
 
 
 class Attempt(BaseModel):
-    """One try at a job."""
+    """One attempt at a job."""
 
     id: int
     at: datetime
@@ -148,7 +148,7 @@ class JobDetail(JobItem):
 
 
 class Candidate(BaseModel):
-    """A record of 24SevenOffice that may be meant."""
+    """A record of 24SevenOffice that may be the same."""
 
     number: str
     name: str
@@ -189,7 +189,7 @@ class Answer(Body):
 
 
 class JobQuery(BaseModel):
-    """Which jobs are meant: those that fulfil all that is given."""
+    """The jobs that match every condition that is given."""
 
     connection_id: int | None = Field(default=None, ge=1, le=MAX_CONNECTION_ID)
     connection_name: Annotated[str, StringConstraints(pattern=PLAIN, max_length=MAX_NAME_LENGTH)] = Field(
@@ -207,7 +207,7 @@ class JobQuery(BaseModel):
     text: Text = Field(default="", description="Beginnings of words in the name, or of numbers in either system")
 
     def job_filter(self, caller: Caller) -> JobFilter:
-        """Return what is asked for, of the connections that the token is for."""
+        """Return the filter, limited to the connections that the token is for."""
         scope = caller.scope
         if self.connection_name:
             scope = Scope(find_by_name(caller.database, scope, self.connection_name))
@@ -227,7 +227,7 @@ class JobQuery(BaseModel):
 def list_jobs(
     caller: Reading, query: Annotated[JobQuery, Query()], cursor: Cursor = None, limit: Limit = SIZE
 ) -> Page[JobItem]:
-    """List jobs, those received last first."""
+    """List jobs, last received first."""
     return _page(caller, query.job_filter(caller), cursor, limit)
 
 
@@ -235,7 +235,7 @@ def list_jobs(
 def list_expenses(
     caller: Reading, query: Annotated[JobQuery, Query()], cursor: Cursor = None, limit: Limit = SIZE
 ) -> Page[JobItem]:
-    """List the vouchers of 24SevenOffice whose costs become expenses in Moment, with the filters of jobs."""
+    """List the vouchers of 24SevenOffice whose costs become expenses in Moment; it has the filters of jobs."""
     job_filter = replace(query.job_filter(caller), entity_type=EntityType.EXPENSE)
     return _page(caller, job_filter, cursor, limit)
 
@@ -256,7 +256,7 @@ def get_job(caller: Reading, job_id: JobId) -> JobDetail:
 
 @router.get("/jobs/{job_id}/attempts", operation_id="listAttempts")
 def list_attempts(caller: Reading, job_id: JobId, cursor: Cursor = None) -> Page[Attempt]:
-    """List the attempts at a job, the last one first."""
+    """List the attempts at a job, latest first."""
     visible_job(caller, job_id)
     found = job_actions.attempts_page(caller.database, job_id, key=key_of(cursor))
     return Page(items=_attempts(caller, found.lines), next=str(found.older) if found.older else None)
@@ -278,7 +278,7 @@ def add_note(caller: Writing, job_id: JobId, note: NewNote) -> Note:
 
 @router.get("/jobs/{job_id}/match-question", operation_id="getMatchQuestion", tags=["Match questions"])
 def get_match_question(caller: Reading, job_id: JobId) -> MatchQuestion:
-    """Read what is asked about a record that may be in 24SevenOffice already; 404 where nothing is asked."""
+    """Read the question about a record that may exist in 24SevenOffice already; 404 if there is none."""
     view = visible_job(caller, job_id)
     question = match_questions.open_question(caller.database, job_id)
     if question is None:
@@ -298,7 +298,7 @@ def get_match_question(caller: Reading, job_id: JobId) -> MatchQuestion:
 
 @router.post("/jobs/{job_id}/match-question/answer", operation_id="answerMatchQuestion", tags=["Match questions"])
 def answer_match_question(caller: Writing, job_id: JobId, answer: Answer) -> JobItem:
-    """Say which record it is. The job is tried again with it."""
+    """Answer which record it is. The job is retried with it."""
     visible_job(caller, job_id)
     acted = match_questions.answer(caller.database, job_id, answer.choice, actor=caller.actor, now=caller.now)
     if not acted.count:

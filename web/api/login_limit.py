@@ -1,6 +1,6 @@
-"""How many logins of a user name a token may try, on whatever connections: each trial tells whether it is right.
+"""The limit on logins of a user name that a token may try, on any connections: each try shows whether it is right.
 
-Counted in Redis. The same login counts once, however many connections have it.
+It is counted in Redis. The same login counts once, however many connections have it.
 """
 
 from datetime import datetime, timedelta
@@ -17,7 +17,7 @@ def expect_few_logins(
 ) -> None:
     """Count a login. Raises LoginTriesError after ``MAX_LOGINS`` others of its user name within an hour.
 
-    Nothing is limited while Redis is away, when no worker tries a login either.
+    Nothing is limited while Redis is down: then no worker tries a login either.
     """
     username = username.strip().casefold()
     key = f"api_logins:{token_id}:{vault.keyed_hash(username)}"
@@ -30,7 +30,7 @@ def expect_few_logins(
 
 
 def _wait(redis: Redis, key: str, login: str, *, now: datetime) -> timedelta | None:
-    """Count a login before it is known whether it may be tried, so that many at once do not slip through."""
+    """Count a login before deciding whether it may be tried, so that many at once cannot slip through."""
     at, since = now.timestamp(), (now - WORTHWHILE).timestamp()
     with redis.pipeline() as pipeline:
         pipeline.zremrangebyscore(key, "-inf", since)

@@ -1,4 +1,4 @@
-"""Operations: what a worker does in the background, how far it has come, and what it found."""
+"""Operations: background work with its progress and its result."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
@@ -40,7 +40,7 @@ BackfillType = StrEnum("BackfillType", {each.name: each.value for each in ENTITY
 
 
 def as_name(value: str) -> str:
-    """Return a value that has spaces where it is kept, as the API has it."""
+    """Return a value in the API's form, without the spaces in which it is stored."""
     return value.lower().replace(" ", "_")
 
 
@@ -48,7 +48,7 @@ ReportedType = StrEnum("ReportedType", {each.name: as_name(each) for each in Dis
 
 
 class OperationStatus(StrEnum):
-    """Where an operation stands: at a worker is what is running, and finished says nothing of what it found."""
+    """The status of an operation: running means that a worker has it; finished says nothing about its result."""
 
     WAITING = "waiting"
     RUNNING = "running"
@@ -62,7 +62,7 @@ class Progress(BaseModel):
 
 
 class FindingItem(BaseModel):
-    """One thing that was looked at."""
+    """One finding of the diagnostics."""
 
     status: CheckStatus
     check: str = Field(
@@ -82,7 +82,7 @@ class Client(BaseModel):
 
 
 class AccountTotal(BaseModel):
-    """What an account has under a VAT code in all: øre, in credit below zero."""
+    """The total of an account under a VAT code: øre, negative in credit."""
 
     account: int = Field(description="0 where the account is unknown")
     vat_code: str
@@ -92,7 +92,7 @@ class AccountTotal(BaseModel):
 
 
 class DiscrepancyItem(BaseModel):
-    """An invoice, voucher or expense that differs."""
+    """An invoice, voucher or expense with a discrepancy."""
 
     key: str = Field(description="What names the discrepancy, the same each time the period is compared")
     type: ReportedType
@@ -107,7 +107,7 @@ class DiscrepancyItem(BaseModel):
 
 
 class Report(BaseModel):
-    """Whether the ledgers agree in some days, but for what somebody has accepted as known."""
+    """Whether the ledgers agree for a period, apart from accepted discrepancies."""
 
     agree: bool
     equal: int
@@ -144,7 +144,7 @@ class Matching(BaseModel):
 
 
 class BackfilledType(BaseModel):
-    """How the records of a type stand that a period has."""
+    """The records of a type in a backfill's period, counted by status."""
 
     entity_type: EntityType
     records: int
@@ -177,7 +177,7 @@ class PlannedItem(BaseModel):
 
 
 class BackfillPreview(BaseModel):
-    """What a backfill would do. Nothing has been written."""
+    """What a backfill would do. Nothing is written."""
 
     known: int = Field(description="Records that are synced, on their way, or need attention, and would be left")
     vouchers: int = Field(description="Vouchers that would be posted")
@@ -187,7 +187,7 @@ class BackfillPreview(BaseModel):
 
 
 class Result(BaseModel):
-    """What an operation found. What is not of its type is empty or null."""
+    """The result of an operation. Fields of other types are empty or null."""
 
     succeeded: bool = Field(
         description="Whether nothing that was looked at is wrong: no finding is bad, and what was compared agrees"
@@ -240,7 +240,7 @@ class InitialMatching(Body):
 
 
 class LoginToTry(Body):
-    """A login of 24SevenOffice. It is not saved."""
+    """A login of 24SevenOffice, which is not saved."""
 
     username: Login
     password: Annotated[SecretStr, Field(min_length=1, max_length=MAX_LOGIN_LENGTH)] | None = Field(
@@ -252,11 +252,11 @@ class LoginToTry(Body):
 def list_operations(
     caller: Reading,
     connection_id: Annotated[int | None, Query(ge=1, le=MAX_CONNECTION_ID)] = None,
-    type: Annotated[set[OperationType] | None, Query()] = None,  # noqa: A002 - the name in the address
+    type: Annotated[set[OperationType] | None, Query()] = None,  # noqa: A002 - the name in the URL
     cursor: Cursor = None,
     limit: Limit = SIZE,
 ) -> Page[OperationItem]:
-    """List operations, those requested last first."""
+    """List operations, latest request first."""
     scope = caller.scope
     if connection_id is not None:
         caller.expect_allowed(connection_id)
@@ -269,16 +269,16 @@ def list_operations(
 
 @router.get("/operations/{operation_id}", operation_id="getOperation")
 def get_operation(caller: Reading, operation_id: OperationId) -> OperationItem:
-    """Read an operation: how far it has come, and what it found."""
+    """Read an operation: its progress and its result."""
     return _item(caller, _visible(caller, operation_id))
 
 
 @router.post("/operations/{operation_id}/cancel", operation_id="cancelOperation")
 def cancel_operation(caller: Starting, operation_id: OperationId) -> OperationItem:
-    """Cancel an operation. What it has done so far stays, and a worker that runs it stops where it can.
+    """Cancel an operation. What it has done stays, and a worker that runs it stops when it can.
 
-    Settings to be saved are cancelled by who sent them, or with the scope `connections:write`; the monthly
-    reconciliation is not.
+    Saving settings can be cancelled by the actor who requested it, or with the scope `connections:write`. The
+    monthly reconciliation cannot be cancelled.
     """
     operation = _visible(caller, operation_id)
     others = operation.type is OperationType.SAVING and operation.actor != str(caller.actor)
@@ -299,7 +299,7 @@ def cancel_operation(caller: Starting, operation_id: OperationId) -> OperationIt
     status_code=status.HTTP_202_ACCEPTED,
 )
 def verify_credentials(caller: Starting, connection_id: ConnectionId, response: Response) -> OperationItem:
-    """Try the credentials of a connection out in both systems."""
+    """Verify the credentials of a connection in both systems."""
     return _requested(caller, OperationType.VERIFICATION, connection_id, response)
 
 
@@ -319,7 +319,7 @@ def run_diagnostics(caller: Starting, connection_id: ConnectionId, response: Res
 def find_clients(
     caller: Starting, connection_id: ConnectionId, login: LoginToTry, response: Response
 ) -> OperationItem:
-    """Ask which clients of 24SevenOffice a login reaches. At most 5 logins an hour are tried on a connection."""
+    """Find the clients of 24SevenOffice that a login reaches. At most 5 an hour are tried on a connection."""
     password = login.password.get_secret_value() if login.password else ""
     if not password and caller.token.administers_all:
         password = caller.connection(connection_id).settings.password.get_secret_value()
@@ -352,7 +352,7 @@ def reconcile(caller: Starting, connection_id: ConnectionId, period: Period, res
 def match_initially(
     caller: Starting, connection_id: ConnectionId, response: Response, matching: InitialMatching | None = None
 ) -> OperationItem:
-    """Link the customers and projects that both systems have. What is not certain is asked."""
+    """Link the customers and projects that both systems have. Unclear matches lead to questions."""
     asked = {name: "yes" if yes else "" for name, yes in (matching or InitialMatching()).model_dump().items()}
     return _requested(caller, OperationType.INITIAL_MATCHING, connection_id, response, asked)
 
@@ -363,7 +363,7 @@ def match_initially(
 def start_backfill(
     caller: Starting, connection_id: ConnectionId, backfill: Backfill, response: Response
 ) -> OperationItem:
-    """Bring the customers, projects and invoices of a period, a few at a time, so that nothing else waits."""
+    """Sync the customers, projects and invoices of a period, a few at a time, without delaying other records."""
     return _requested(caller, OperationType.BACKFILL, connection_id, response, _asked(backfill))
 
 
@@ -375,7 +375,7 @@ def start_backfill(
 def preview_backfill(
     caller: Starting, connection_id: ConnectionId, backfill: Backfill, response: Response
 ) -> OperationItem:
-    """See what a backfill would bring, and what not and why. Nothing is written."""
+    """Preview what a backfill would sync, and what not and why. Nothing is written."""
     return _requested(caller, OperationType.BACKFILL_PREVIEW, connection_id, response, _asked(backfill))
 
 
@@ -406,7 +406,7 @@ def _visible(caller: Caller, operation_id: int) -> Operation:
 
 
 def _expect_legible(name: str, value: str) -> None:
-    """Raise ProblemError for signs that XML cannot hold."""
+    """Raise ProblemError for characters that XML cannot hold."""
     try:
         ConnectionSettings.expect_legible(value)
     except ValueError as error:
@@ -510,7 +510,7 @@ def _backfill_preview(caller: Caller, told: dict[str, Any] | None) -> BackfillPr
 
 
 def _said(caller: Caller, records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return planned records with their sentences in the language asked for."""
+    """Return planned records with their sentences in the requested language."""
     sentences = {"title", "why"}
     return [
         {name: caller.say(from_json(value)) if name in sentences else value for name, value in each.items()}

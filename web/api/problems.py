@@ -1,4 +1,4 @@
-"""Errors of the API: problems as RFC 9457 has them, each with a code for programs and words for people."""
+"""The errors of the API: problems of RFC 9457, each with a code for programs and a sentence for people."""
 
 from collections.abc import Mapping, Sequence
 from math import ceil
@@ -30,10 +30,10 @@ from web.views.settings_form import message_of
 
 MEDIA_TYPE = "application/problem+json"
 TOO_MANY_ERRORS = "too_many_errors"
-"""The type of the error that stands for very many."""
+"""The type of the error that replaces very many."""
 
 MAX_NAMED = 20
-"""Errors of single values that an answer names."""
+"""Errors of single values that a response lists."""
 
 MORE = msg("There are more errors than those listed here.")
 RETRY_SECONDS = 30
@@ -41,7 +41,7 @@ MESSAGES = {
     "extra_forbidden": msg("Unknown field."),
     "timezone_aware": msg("Enter a time with its time zone, e.g. 2026-01-31T08:00:00Z."),
 }
-"""What would fit, by pydantic's name of what no form sends."""
+"""What would be valid, by pydantic's error type, for values that no form sends."""
 
 NO_CURSOR = msg("Use the `next` value from a page of this list.")
 
@@ -81,7 +81,7 @@ TITLES: Mapping[str, tuple[int, Message]] = {
     "internal": (500, msg("Something went wrong on our side. We've logged it.")),
     "database_unavailable": (503, msg("The database can't be reached. Retry in half a minute.")),
 }
-"""The codes, each with its status and what it says."""
+"""The codes, each with its status and title."""
 
 BY_STATUS = {
     400: "unreadable",
@@ -90,7 +90,7 @@ BY_STATUS = {
     408: "too_slow",
     413: "too_large",
 }
-"""The codes of what FastAPI and Starlette refuse by themselves."""
+"""The codes of refusals by FastAPI and Starlette."""
 
 BY_ERROR: Mapping[type[Exception], str] = {
     UnknownConnectionError: "not_found",
@@ -132,7 +132,7 @@ class Problem(BaseModel):
 
 
 class ProblemError(Exception):
-    """A request is refused; ``code`` is one of :data:`TITLES`, and ``detail`` says more than its title."""
+    """A request is refused; ``code`` is one of :data:`TITLES`, and ``detail`` adds to its title."""
 
     def __init__(
         self,
@@ -168,7 +168,7 @@ def respond(error: ProblemError, language: Language) -> Response:
 
 
 def accepted_language(accept: str) -> Language:
-    """Return the language that an Accept-Language header prefers; English where it names none."""
+    """Return the language that an Accept-Language header prefers; English if it names none."""
     ranked: list[tuple[float, int, Language]] = []
     for place, part in enumerate(accept.split(",")[:20]):
         tag, _, quality = part.strip().lower().partition(";q=")
@@ -197,7 +197,7 @@ def add_handlers(app: FastAPI) -> None:
 
 
 def failure(error: Exception) -> ProblemError:
-    """Return the problem that an error is which no endpoint has handled."""
+    """Return the problem of an error that no endpoint has handled."""
     wait = (
         {"Retry-After": str(ceil(error.wait.total_seconds()))} if isinstance(error, TooManyOperationsError) else {}
     )
@@ -230,7 +230,7 @@ async def _by_status(request: Request, error: HTTPException) -> Response:
 
 
 async def _unfit(request: Request, error: RequestValidationError) -> Response:
-    """Take an address that cannot be one for something that is not there, and what is no JSON for unreadable."""
+    """Treat an impossible id in the path as something that does not exist, and invalid JSON as unreadable."""
     errors: Sequence[Any] = error.errors()
     if any(each["loc"][0] == "path" for each in errors):
         return respond(ProblemError("not_found"), language_of(request))
@@ -240,7 +240,7 @@ async def _unfit(request: Request, error: RequestValidationError) -> Response:
 
 
 def field_errors(errors: Sequence[ErrorDetails], *, prefix: tuple[str, ...] = ()) -> dict[tuple[str, str], str]:
-    """Return where the first errors of pydantic are, what is wrong there, and whether there are more."""
+    """Return the places of pydantic's first errors, what is wrong there, and whether there are more."""
     fields = dict(field_error(each, prefix=prefix) for each in errors[:MAX_NAMED])
     if len(errors) > MAX_NAMED:
         fields["body", ""] = MORE
@@ -248,7 +248,7 @@ def field_errors(errors: Sequence[ErrorDetails], *, prefix: tuple[str, ...] = ()
 
 
 def field_error(error: ErrorDetails, *, prefix: tuple[str, ...] = ()) -> tuple[tuple[str, str], str]:
-    """Return where an error of pydantic is, and what is wrong there."""
+    """Return the place of one of pydantic's errors, and what is wrong there."""
     location, *names = (*prefix, *map(str, error["loc"]))
     if error["type"] == TOO_MANY_ERRORS:
         return (location, ".".join(names)), MORE

@@ -1,4 +1,4 @@
-"""How many requests a token may make in a minute, counted in Redis for all processes together."""
+"""The limit on a token's requests in a minute, counted in Redis for all processes together."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -28,7 +28,7 @@ class Allowance:
 
 
 def count(redis: Redis, token_id: int, *, limit: int, now: datetime) -> Allowance | None:
-    """Count a request; None while Redis is away, when nothing is limited."""
+    """Count a request; None while Redis is down, when nothing is limited."""
     window, second = divmod(int(now.timestamp()), WINDOW_SECONDS)
     key = f"api_requests:{token_id}:{window}"
     try:

@@ -1,6 +1,7 @@
-"""Event receivers: programs that are told what happens, what they were sent, and what is sent to them again.
+"""Event receivers: programs that get events, with their deliveries and replays.
 
-A token for all connections is needed, as data go where it says. On the pages that is an administrator of all.
+They need a token for all connections, as a receiver's URL decides where data go. On the pages, they need an
+administrator of all connections.
 """
 
 from collections.abc import Collection
@@ -34,7 +35,7 @@ ALL_CONNECTIONS = "Of which connections it is told; null for all, also those to 
 
 
 class ReceiverItem(BaseModel):
-    """A program that is told of events, without its secret."""
+    """A program that gets events, without its secret."""
 
     id: int
     url: str
@@ -63,7 +64,7 @@ class NewReceiver(Body):
 
 
 class ReceiverChange(Body):
-    """What is to change; what is left out stays as it is."""
+    """The fields to change; omitted ones stay as they are."""
 
     url: Url = ""
     event_types: set[EventType] | None = Field(default=None, description="What it is told of; null for all")
@@ -97,13 +98,13 @@ class Replayed(BaseModel):
 
 @router.get("/receivers", operation_id="listReceivers")
 def list_receivers(caller: Reading) -> Page[ReceiverItem]:
-    """List all event receivers, the oldest first."""
+    """List all event receivers, oldest first."""
     return Page(items=list(map(_item, caller.container.receivers.all())), next=None)
 
 
 @router.post("/receivers", operation_id="addReceiver", status_code=status.HTTP_201_CREATED)
 def add_receiver(caller: Writing, new: NewReceiver, response: Response) -> AddedReceiver:
-    """Add an event receiver. It is told of what happens from now on."""
+    """Add an event receiver. It gets the events from now on."""
     receiver, secret = caller.container.receivers.add(
         new.url, _asked_for(new.event_types), _scope(new.connections), actor=caller.actor, now=caller.now
     )
@@ -119,9 +120,9 @@ def get_receiver(caller: Reading, receiver_id: ReceiverId) -> ReceiverItem:
 
 @router.patch("/receivers/{receiver_id}", operation_id="changeReceiver")
 def change_receiver(caller: Writing, receiver_id: ReceiverId, change: ReceiverChange) -> ReceiverItem:
-    """Change where an event receiver is and what it is told of.
+    """Change the URL and the events of a receiver.
 
-    What waits and is not for it any more is given up.
+    Pending deliveries that it no longer wants are given up.
     """
     before, given = caller.container.receivers.get(receiver_id), change.model_fields_set
     caller.container.receivers.update(
@@ -148,14 +149,14 @@ def remove_receiver(caller: Writing, receiver_id: ReceiverId) -> None:
 
 @router.post("/receivers/{receiver_id}/secret", operation_id="rotateReceiverSecret")
 def rotate_secret(caller: Writing, receiver_id: ReceiverId) -> NewSecret:
-    """Give an event receiver another secret. The former one signs too for 24 hours."""
+    """Generate a new secret for an event receiver. The former one signs too for 24 hours."""
     secret = caller.container.receivers.rotate(receiver_id, actor=caller.actor, now=caller.now)
     return NewSecret(secret=secret, former_secret_until=_shown(caller, receiver_id).former_secret_until)
 
 
 @router.post("/receivers/{receiver_id}/test", operation_id="testReceiver")
 def test_receiver(caller: Writing, receiver_id: ReceiverId) -> ReceiverItem:
-    """Send an event receiver `receiver.test`, in the background. Its deliveries say what becomes of it."""
+    """Send an event receiver `receiver.test`, in the background. Its deliveries show the result."""
     if not caller.container.receivers.test(receiver_id, now=caller.now):
         raise ProblemError("receiver_disabled")
     dispatch.dispatch_receivers([receiver_id])
@@ -164,14 +165,14 @@ def test_receiver(caller: Writing, receiver_id: ReceiverId) -> ReceiverItem:
 
 @router.post("/receivers/{receiver_id}/disable", operation_id="disableReceiver")
 def disable_receiver(caller: Writing, receiver_id: ReceiverId) -> ReceiverItem:
-    """Send an event receiver nothing more until it is enabled."""
+    """Stop sending to an event receiver until it is enabled."""
     caller.container.receivers.disable(receiver_id, actor=caller.actor, now=caller.now)
     return _shown(caller, receiver_id)
 
 
 @router.post("/receivers/{receiver_id}/enable", operation_id="enableReceiver")
 def enable_receiver(caller: Writing, receiver_id: ReceiverId) -> ReceiverItem:
-    """Send an event receiver what happens from now on. What failed before can be replayed."""
+    """Send an event receiver the events from now on. Earlier ones that failed can be replayed."""
     caller.container.receivers.enable(receiver_id, actor=caller.actor, now=caller.now)
     return _shown(caller, receiver_id)
 
@@ -180,7 +181,7 @@ def enable_receiver(caller: Writing, receiver_id: ReceiverId) -> ReceiverItem:
 def list_deliveries(
     caller: Reading, receiver_id: ReceiverId, cursor: Cursor = None, limit: Limit = SIZE
 ) -> Page[Delivery]:
-    """List what was sent to an event receiver or waits to be, the last event first."""
+    """List the deliveries to an event receiver, sent or pending, latest event first."""
     caller.container.receivers.get(receiver_id)
     found = deliveries.log_page(caller.database, receiver_id, key=key_of(cursor), size=limit)
     items = [
@@ -205,13 +206,13 @@ def list_deliveries(
 
 @router.post("/receivers/{receiver_id}/replays", operation_id="replayDeliveries")
 def replay_deliveries(caller: Writing, receiver_id: ReceiverId, replay: Replay) -> Replayed:
-    """Send again all that failed since an instant."""
+    """Send again all deliveries that failed since an instant."""
     return _replayed(caller, receiver_id, since=replay.since)
 
 
 @router.post("/receivers/{receiver_id}/deliveries/{delivery_id}/replay", operation_id="replayDelivery")
 def replay_delivery(caller: Writing, receiver_id: ReceiverId, delivery_id: DeliveryId) -> Replayed:
-    """Send one event again, delivered or not; none where it waits already."""
+    """Send one event again, delivered or not, unless it is pending already."""
     if not deliveries.is_known(caller.database, receiver_id, delivery_id):
         raise ProblemError("not_found")
     return _replayed(caller, receiver_id, delivery_id=delivery_id)
@@ -228,7 +229,7 @@ def _replayed(
 
 
 def _asked_for(event_types: Collection[EventType] | None) -> Collection[EventType]:
-    """Return what a receiver may ask for. Raises ProblemError for a test, which comes when it is asked for."""
+    """Return the event types to choose. Raises ProblemError for a test, which is sent on request only."""
     if event_types is None:
         return EVENT_TYPES
     if EventType.RECEIVER_TEST in event_types:

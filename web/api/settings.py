@@ -1,4 +1,4 @@
-"""The settings of a connection, with an ETag so that nobody overwrites what somebody else has changed."""
+"""The settings of a connection, with an ETag, so that no change is overwritten unseen."""
 
 from datetime import datetime
 from typing import Annotated, Any
@@ -27,7 +27,7 @@ FIRST_DAY = msg("From which date? Send it too. Anything dated earlier is skipped
 
 
 def _fields(*, optional: bool) -> dict[str, Any]:
-    """Return the settings as fields of a model: all but the secrets, or all and each of them optional."""
+    """Return the settings as fields of a model: all without the secrets, or all of them optional."""
     fields: dict[str, Any] = {}
     for name, setting in ConnectionSettings.model_fields.items():
         info: dict[str, Any] = {"title": str(setting.title), "description": setting.description}
@@ -95,10 +95,10 @@ def change_settings(
     response: Response,
     if_match: Annotated[str | None, Header(description="The ETag of the settings that you have read")] = None,
 ) -> Any:  # noqa: ANN401 - made above
-    """Change settings. A connection that paused itself works again.
+    """Change settings. A connection that the integration paused is resumed.
 
-    A token for some connections that changes the user name, the identity id or the company sends the secret too:
-    a worker saves them once both systems accept them (202). All else is saved at once.
+    A token for some connections that changes the user name, the identity id or the company has to send the secret
+    too: a worker saves them once both systems accept them (202). All other settings are saved at once.
     """
     connection = caller.connection(connection_id)
     if if_match is None:
@@ -121,7 +121,7 @@ def change_settings(
 
 
 def _checked(caller: Caller, connection: Connection, change: BaseModel) -> dict[str, Any]:
-    """Return the settings that a change gives, each as it fits. Raises ProblemError."""
+    """Return the validated settings of a change. Raises ProblemError."""
     values = {name: getattr(change, name) for name in change.model_fields_set}
     before = connection.settings
     try:

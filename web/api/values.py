@@ -1,4 +1,4 @@
-"""The values that several endpoints take and give: numbers, texts and pages."""
+"""Values that several endpoints share: numbers, texts and pages."""
 
 from datetime import UTC, datetime
 from typing import Annotated, Generic, Self, TypeVar
@@ -26,17 +26,17 @@ from web.api.problems import NO_CURSOR, TOO_MANY_ERRORS, invalid
 T = TypeVar("T")
 
 PLAIN = r"^[^\x00-\x1f\x7f-\x9f]*$"
-"""Text without signs that neither PostgreSQL nor XML can hold."""
+"""Text without characters that PostgreSQL or XML cannot hold."""
 
 MAX_ERRORS = 100
 """Errors of a body that are looked at: each costs more than the value that it is about."""
 
 MAX_SIZE, SIZE = 200, 50
-"""Items of a page, at most and unless asked for otherwise."""
+"""Items of a page: the maximum and the default."""
 
 
 def _in_utc(instant: datetime) -> datetime:
-    """PostgreSQL takes no offset of 16 hours or more."""
+    """Convert to UTC; PostgreSQL accepts no offset of 16 hours or more."""
     try:
         return instant.astimezone(UTC)
     except OverflowError:
@@ -57,14 +57,14 @@ Cursor = Annotated[
 
 
 class Body(BaseModel):
-    """What a request is sent with; a name that is not known is refused, as it may be a misspelt one."""
+    """The body of a request; an unknown name is refused, as it may be misspelt."""
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     @model_validator(mode="wrap")
     @classmethod
     def _limit_errors(cls, value: object, handler: ModelWrapValidatorHandler[Self]) -> Self:
-        """Put one error in the place of very many, before anything is made of each of them."""
+        """Replace very many errors by one, before anything is made of each."""
         try:
             return handler(value)
         except ValidationError as error:
@@ -74,14 +74,14 @@ class Body(BaseModel):
 
 
 class Page(BaseModel, Generic[T]):
-    """A page of a list, the newest first."""
+    """A page of a list, newest first."""
 
     items: list[T]
     next: str | None = Field(description="The cursor of the next page; null on the last one")
 
 
 def key_of(cursor: str | None) -> Key | None:
-    """Return where a page begins. Raises ProblemError for a cursor that none of our pages has given."""
+    """Return where a page begins. Raises ProblemError for a cursor that none of our pages has returned."""
     if cursor is None:
         return None
     key = Key.parse(cursor)

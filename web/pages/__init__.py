@@ -1,1 +1,1 @@
-"""The pages, a file for each: thin, since what they show and do stands in the rooms below."""
+"""The pages, a module for each: thin, since the packages below do the work."""

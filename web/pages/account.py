@@ -1,4 +1,4 @@
-"""What people see to themselves: their password, the language of their pages, and where they are signed in."""
+"""A user's own account: password, language and sessions."""
 
 from collections.abc import Mapping
 from functools import partial

@@ -1,6 +1,6 @@
-"""Before secrets, users and the addresses of webhooks change, people prove again who they are.
+"""Confirmation of a user's identity before secrets, users or webhook addresses change.
 
-What they posted waits in the page that asks, encrypted: nothing typed is lost, and no secret stands in a page.
+The posted form waits, encrypted, in the page that asks: nothing typed is lost, and no secret is in a page.
 """
 
 from dataclasses import replace
@@ -25,7 +25,7 @@ WRONG_PASSWORD = msg("Incorrect password.")
 
 
 class ConfirmationNeededError(Exception):
-    """Somebody is to prove who they are before what they ask for is done; nothing was changed."""
+    """A user has to confirm their identity first; nothing was changed."""
 
     def __init__(self, context: UserContext, form: FormData, message: str = "") -> None:
         super().__init__(message)
@@ -33,7 +33,7 @@ class ConfirmationNeededError(Exception):
 
 
 def confirm_identity(context: UserContext, form: FormData) -> None:
-    """Let those go on who have lately proved who they are, or do so in this form.
+    """Let users continue who confirmed their identity lately, or do so in this form.
 
     Raises ConfirmationNeededError for all others.
     """

@@ -1,4 +1,4 @@
-"""The connections: which there are, and what people do with one. Its own page is in :mod:`.connection`."""
+"""The list of connections, and actions on one. Its own page is in :mod:`.connection`."""
 
 from fastapi import APIRouter, Response, status
 

@@ -1,4 +1,4 @@
-"""The overview: what needs a person, how the connections stand, and how it went lately."""
+"""The overview: jobs that need attention, the connections' status, and recent statistics."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The audit log: who changed which setting and pressed what; and the email log: who was told what and when."""
+"""The audit log: who changed which setting and did which action. The email log: which mails were sent."""
 
 from fastapi import APIRouter, Response
 

@@ -1,4 +1,4 @@
-"""What became of a test, a comparison or settings to be saved; the page asks again until a worker has answered."""
+"""The result of an operation; the page reloads until a worker has finished it."""
 
 from collections.abc import Mapping
 from contextlib import suppress

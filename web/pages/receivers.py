@@ -1,4 +1,4 @@
-"""The programs that get events: for administrators of all connections only, since data go where they say."""
+"""Event receivers: for administrators of all connections only, as a receiver's URL decides where data go."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

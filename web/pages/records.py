@@ -1,4 +1,4 @@
-"""The records: lists of them, one with all that is known of it, and what operators do about one or many."""
+"""The records: lists, one record in detail, and the actions of operators on one or many."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -38,7 +38,7 @@ router = APIRouter()
 
 @dataclass(frozen=True, slots=True)
 class Repeats:
-    """Attempts in a row that changed nothing and ended alike, the latest first."""
+    """Consecutive attempts that changed nothing and ended alike, latest first."""
 
     attempts: list[AttemptView]
 

@@ -1,4 +1,4 @@
-"""Signing in by e-mail address and password or by an organization's own OpenID provider, and out."""
+"""Sign-in by e-mail address and password or by an OpenID provider, and sign-out."""
 
 import secrets
 from dataclasses import replace

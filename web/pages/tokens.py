@@ -1,4 +1,4 @@
-"""The tokens of the API: for administrators of all connections only, as what a token may do is theirs to give."""
+"""API tokens: for administrators of all connections only, as they pass on their own rights."""
 
 from typing import Annotated
 

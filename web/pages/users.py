@@ -1,4 +1,4 @@
-"""The users: for administrators of all connections only, since they give others what they have themselves."""
+"""Users: for administrators of all connections only, as they pass on their own rights."""
 
 from collections.abc import Mapping
 

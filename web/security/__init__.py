@@ -1,1 +1,1 @@
-"""Who is asking and what they may do, and what protects an answer."""
+"""Authentication, authorization, and the protection of responses."""

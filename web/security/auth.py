@@ -1,4 +1,4 @@
-"""Who is asking, and what they may: every route either asks for a role or says that it is open to all."""
+"""Authentication and authorization: every route either requires a role or declares that it is open to all."""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -26,14 +26,14 @@ from web.views.templates import preferred_language, render
 
 READING = {"GET", "HEAD"}
 PART = "X-Part"
-"""The header by which a page looks again for a part of itself."""
+"""The header with which a page reloads a part of itself."""
 CHOOSE_PASSWORD = "/account/password"  # noqa: S105 - a path
 SET_UP_FACTOR = "/account/second-factor"
 SIGN_OUT = "/sign-out"
 MAX_URL_LENGTH = 1000
-"""So that an address fits into a cookie."""
+"""The length of a URL that fits into a cookie."""
 SHORT_DIGITS, LONG_DIGITS = 9, 18
-"""What PostgreSQL's integer and bigint hold in any case."""
+"""Digits that always fit into PostgreSQL's integer and bigint."""
 
 
 def current_session(request: Request, container: ContainerDep) -> UserSession | None:
@@ -46,7 +46,7 @@ def current_session(request: Request, container: ContainerDep) -> UserSession | 
 
 @dataclass(frozen=True)
 class GuestContext:
-    """What a page works with that is open to all; ``session`` is None where nobody is signed in."""
+    """The context of a page that is open to all; ``session`` is None if no user is signed in."""
 
     request: Request
     container: ContainerDep
@@ -74,7 +74,7 @@ class GuestContext:
 
     @property
     def step_due(self) -> str:
-        """The page with what this person must do before anything else; empty where there is nothing."""
+        """The page with what this user must do before anything else; empty if there is nothing."""
         if self.session is None or self.session.by_openid:
             return ""
         user, required = self.session.user, self.container.settings.require_second_factor
@@ -83,7 +83,7 @@ class GuestContext:
         return SET_UP_FACTOR if required and user.is_administrator and not user.has_factor else ""
 
     def render(self, template: str, *, status: int = 200, **values: object) -> HTMLResponse:
-        """Make a page, in the language of who is signed in; a ``language`` is that of somebody who is not yet."""
+        """Render a page in the language of the signed-in user, or in ``language`` before sign-in."""
         user, asked = self.current_user, values.pop("language", None)
         guessed = asked if isinstance(asked, Language) else preferred_language(self.request)
         language = user.language if user else guessed
@@ -102,7 +102,7 @@ class GuestContext:
 
 @dataclass(frozen=True)
 class UserContext(GuestContext):
-    """What a page works with that asks for a role; ``actor`` is who does it, as the audit log has it."""
+    """The context of a page that requires a role; ``actor`` is the user in the audit log."""
 
     session: UserSession
 
@@ -119,16 +119,16 @@ class UserContext(GuestContext):
         return self.current_user.scope
 
     def redirect(self, url: str, code: str = "", *, count: int = 0, undo: str = "") -> RedirectResponse:
-        """Lead on to a page of ours, which tells once what was done: ``code`` is one that it knows."""
+        """Redirect to a page of ours, which shows once what was done: ``code`` is one that it knows."""
         if code:
             notice = Notice(path=urlsplit(url).path, code=code, count=count, undo=undo)
             sessions.leave_notice(self.database, self.session.id, notice)
         return RedirectResponse(url, status.HTTP_303_SEE_OTHER)
 
     def take_notice(self, *, keep: bool = False) -> Notice:
-        """Return what this page is to tell once, with an empty code where there is nothing.
+        """Return the notice that this page shows once, with an empty code if there is none.
 
-        A page that loads itself again until something is done has to ``keep`` it until then.
+        A page that reloads itself until something is done has to ``keep`` the notice until then.
         """
         path, left = self.request.url.path, self.session.notice
         taken = None
@@ -142,12 +142,13 @@ Guest = Annotated[GuestContext, Depends()]
 
 @dataclass(frozen=True)
 class RequireRole:
-    """Lets those through who have at least ``role``: ``everywhere``, or for the connection that the address names.
+    """Admits users with at least ``role``: ``everywhere``, or for the connection in the path.
 
-    Whoever is not signed in is sent to do so, and whoever must do something first to that page. What somebody may
-    not do or see is not there: 404. A form that is not proven to come from our own page is refused: 403.
+    Users who are not signed in are sent to sign in, and users who must do something first to that page. Pages that
+    a user may not see do not exist for them: 404. A form without proof that it is from our own page is refused:
+    403.
 
-    The form is asked for first: it may take a while to arrive, and what counts is what somebody may do after that.
+    The form is read first: it may take a while to arrive, and the user's rights after that count.
     """
 
     role: Role
@@ -173,20 +174,20 @@ class RequireRole:
 Reader = Annotated[UserContext, Depends(RequireRole(Role.VIEWER))]
 Operator = Annotated[UserContext, Depends(RequireRole(Role.OPERATOR))]
 Administrator = Annotated[UserContext, Depends(RequireRole(Role.ADMINISTRATOR))]
-"""Of the connections that they see, which may be one."""
+"""An administrator of the connections that they see, perhaps a single one."""
 AdministratorEverywhere = Annotated[UserContext, Depends(RequireRole(Role.ADMINISTRATOR, everywhere=True))]
 
 
 async def allow_all() -> None:
-    """Let everybody through, signed in or not."""
+    """Admit everyone, signed in or not."""
 
 
 Open = Depends(allow_all)
-"""Marks what is open to all: ``APIRouter(dependencies=[Open])``."""
+"""Declares a router open to all: ``APIRouter(dependencies=[Open])``."""
 
 
 def _may_see(current_user: User, named: Mapping[str, str]) -> bool:
-    """Return whether the ids in an address can be ids at all, and its connection is one that they see."""
+    """Return whether the ids in a path are possible ids, and the user sees its connection."""
     if not all(_is_number(name, value) for name, value in named.items() if name.endswith("_id")):
         return False
     return "connection_id" not in named or current_user.scope.allows(int(named["connection_id"]))
@@ -198,22 +199,22 @@ def _is_number(name: str, value: str) -> bool:
 
 
 def local_url(address: str) -> str:
-    """Return where to go on: within these pages, whatever an address from elsewhere says."""
+    """Return a URL within these pages to continue at, whatever the parameter says."""
     within = address.startswith("/") and not address.startswith("//") and "\\" not in address
     return address if within and address.isprintable() and len(address) <= MAX_URL_LENGTH else "/"
 
 
 def leading_back(step: str, address: str) -> str:
-    """Return the address of a page that comes first and leads on to ``address`` from there."""
+    """Return the URL of a page that comes first and continues at ``address``."""
     return step if address == "/" else f"{step}?next={quote(address)}"
 
 
 def _back_from(step: str, request: Request) -> str:
-    """Return the same for the page that is asked for, or whose form was sent: it is to be filled in again."""
+    """Return the same for the requested page, or for the page of the posted form, to be filled in again."""
     page = request.url
     if request.method not in READING:
         page = URL("/")
-        with suppress(ValueError):  # what a browser does not send
+        with suppress(ValueError):  # never sent by a browser
             page = URL(urlsplit(request.headers.get("Referer", "/")).geturl()) if is_same_origin(request) else page
     query = f"?{page.query}" if page.query else ""
     return leading_back(step, local_url(page.path + query))

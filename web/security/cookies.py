@@ -1,4 +1,4 @@
-"""The cookies: for this address only, out of reach of scripts, and not sent along by what other sites post."""
+"""The cookies: for this host only, unreadable for scripts, and not sent with requests of other sites."""
 
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ class Cookie:
     seconds: int | None = None
 
     def full_name(self, *, https: bool) -> str:
-        """Return the name as it is sent: over https with the prefix that keeps other hosts from setting it."""
+        """Return the name as it is sent: with https, the prefix prevents other hosts from setting it."""
         return f"__Host-{self.name}" if https else self.name
 
     def read(self, request: Request) -> str:
@@ -33,14 +33,14 @@ class Cookie:
 
 
 def is_https(container: Container) -> bool:
-    """Return whether this installation is reached over https; only on one's own machine it is not."""
+    """Return whether this installation uses https; only on a developer's machine it does not."""
     return container.settings.public_url.startswith("https:")
 
 
 SESSION = Cookie("session")
 SIGN_IN = Cookie("signing-in")
-"""What proves that the form for signing in was ours, before there is a session."""
+"""Proves that the sign-in form is ours, before there is a session."""
 DEVICE = Cookie("device", seconds=365 * 24 * 3600)
-"""By what a browser is known that somebody has signed in from."""
+"""Identifies a browser that a user has signed in from."""
 OPENID = Cookie("openid", seconds=600)
-"""What is kept while somebody is at their OpenID provider."""
+"""State that is kept while a user is at their OpenID provider."""

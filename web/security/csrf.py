@@ -1,4 +1,4 @@
-"""The proof that it was our own page that somebody filled in."""
+"""The CSRF token: the proof that a form was filled in on our own page."""
 
 import hashlib
 import hmac
@@ -10,22 +10,22 @@ from starlette.datastructures import FormData
 from web.dependencies import CSRF, container_of, text
 
 OWN_SITES = {"same-origin", "none"}
-"""What browsers say of a request from one of our pages, and of one that a person began themselves."""
+"""Browsers' values for requests from one of our pages, and for those that a person began."""
 
 
 def csrf_token(token: str) -> str:
-    """Make what the forms of a session carry from its token; the token cannot be told from it."""
+    """Return the CSRF token of a session's forms, from which the session token cannot be derived."""
     return hmac.new(token.encode(), b"csrf", hashlib.sha256).hexdigest()
 
 
 def has_valid_token(request: Request, form: FormData, token: str) -> bool:
-    """Return whether a form came from a page of ours that was shown to the holder of this token."""
+    """Return whether a form is from a page of ours shown to the holder of this session token."""
     given = text(form, CSRF).encode()
     return bool(token) and is_same_origin(request) and hmac.compare_digest(given, csrf_token(token).encode())
 
 
 def is_same_origin(request: Request) -> bool:
-    """Return whether the browser says that a page of ours sent this; one that says nothing is believed."""
+    """Return whether the browser says that a page of ours sent this; if it says nothing, that is assumed."""
     if request.headers.get("Sec-Fetch-Site", "none") not in OWN_SITES:
         return False
     origin = request.headers.get("Origin")

@@ -1,4 +1,4 @@
-"""The device that somebody uses, in the few words by which they know it."""
+"""The name of a user's device, in a few words that they recognize."""
 
 from collections.abc import Iterable
 
@@ -14,7 +14,7 @@ BROWSERS = (
     ("Chrome", "Chrome"),
     ("Safari", "Safari"),
 )
-"""What stands in a User-Agent, and what people call it: each claims to be those below it."""
+"""Parts of a User-Agent with the names that people use: each browser claims to be those below it."""
 
 SYSTEMS = (
     ("iPhone", "iPhone"),
@@ -28,7 +28,7 @@ SYSTEMS = (
 
 
 def device_name(request: Request) -> str:
-    """Return the browser and what it runs on, such as ``Firefox, Windows``; nothing of what is not known here."""
+    """Return browser and system, such as ``Firefox, Windows``; unknown parts are left out."""
     told = request.headers.get("User-Agent", "")
     return ", ".join(filter(None, (_first(told, BROWSERS), _first(told, SYSTEMS))))
 

@@ -1,4 +1,4 @@
-"""What every answer tells the browser for its protection, also those that the framework gives when we fail."""
+"""The security headers of every response, including those of the framework's own errors."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from web.security.proxy import ProxyCheck
 from worker.container import Container
 
 MAX_BODY_BYTES = 64 * 1024
-"""Of a body: more than any form or webhook needs."""
+"""The size of a body: more than any form or webhook needs."""
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
@@ -23,7 +23,7 @@ YEAR_SECONDS = 365 * 24 * 3600
 
 
 class SecureApp(FastAPI):
-    """An app whose answers all carry the headers, and that takes no body longer than MAX_BODY_BYTES: 413."""
+    """An app whose responses all have the headers, and that refuses bodies longer than MAX_BODY_BYTES: 413."""
 
     def __init__(self, container: Container, *, api: ASGIApp) -> None:
         super().__init__(
@@ -32,7 +32,7 @@ class SecureApp(FastAPI):
         self._container, self._api = container, api
 
     def build_middleware_stack(self) -> ASGIApp:
-        """Put the headers around everything, the last resort for errors too, and count what is answered."""
+        """Add the headers to everything, including the last error handler, and count responses."""
         pages, container = super().build_middleware_stack(), self._container
         protected = _SecurityHeaders(
             app=_ApiBeside(pages=pages, api=self._api, container=container), https=is_https(container)
@@ -42,7 +42,7 @@ class SecureApp(FastAPI):
 
 @dataclass(frozen=True, kw_only=True)
 class _ApiBeside:
-    """Hands what is for the API to it, past all that is for pages: it answers every error itself.
+    """Passes requests for the API to it, past everything that is for pages: the API handles all its errors.
 
     Both find the container in the state of the request.
     """
@@ -76,9 +76,9 @@ class _SecurityHeaders:
 
 @cache
 def _headers(*, static: bool, https: bool) -> Sequence[tuple[bytes, bytes]]:
-    """Make the headers as they go over the wire, once: no page sets one of them itself."""
+    """Encode the headers once; no page sets any of them itself."""
     told = {
-        "Cache-Control": "no-cache" if static else "no-store",  # an ETag saves the rest
+        "Cache-Control": "no-cache" if static else "no-store",  # the ETag makes it cheap
         "Content-Security-Policy": POLICY,
         "Cross-Origin-Opener-Policy": "same-origin",
         "Cross-Origin-Resource-Policy": "same-origin",

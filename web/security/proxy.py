@@ -1,4 +1,4 @@
-"""Whether a visitor's address is known, or only that of a proxy that uvicorn was not told to believe."""
+"""Whether a client's address is known, or only that of a proxy that uvicorn does not trust."""
 
 from dataclasses import dataclass
 
@@ -10,9 +10,9 @@ log = structlog.get_logger()
 
 
 def unbelieved_proxy(request: HTTPConnection) -> str:
-    """Return the address of who says for whom it asks and is not believed; empty where there is no such.
+    """Return the address of a proxy that names its client but is not trusted; empty if there is none.
 
-    Where uvicorn believes it, the client is one of those that it says.
+    If uvicorn trusts it, the request's client is one of those that it names.
     """
     peer = request.client.host if request.client else ""
     said = ",".join(request.headers.getlist("X-Forwarded-For")).replace(" ", "").split(",")
@@ -21,13 +21,13 @@ def unbelieved_proxy(request: HTTPConnection) -> str:
 
 
 def client_address(request: HTTPConnection) -> str:
-    """Return where a request comes from; empty where that is unknown, as a proxy is not believed."""
+    """Return where a request comes from; empty if unknown, as a proxy is not trusted."""
     return "" if request.client is None or unbelieved_proxy(request) else request.client.host
 
 
 @dataclass(kw_only=True)
 class ProxyCheck:
-    """Logs the first request of a proxy that is not believed."""
+    """Logs the first request of a proxy that is not trusted."""
 
     app: ASGIApp
     logged: bool = False

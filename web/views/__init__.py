@@ -1,1 +1,1 @@
-"""What the pages show: templates and the values that they are filled with."""
+"""The content of the pages: templates and their values."""

@@ -1,4 +1,4 @@
-"""What was said to the other system and what it answered, laid out for people to read."""
+"""Remote calls, formatted for people."""
 
 import re
 from collections.abc import Iterator
@@ -7,16 +7,16 @@ ELEMENT = re.compile(r"<[^>]*>?|[^<]+")
 TOKEN = re.compile(r'"(?:\\.|[^"\\])*"?|[{}\[\],:]|[^\s{}\[\],:"]+')
 LETTER = re.compile(r"\\u00([a-f][0-9a-f])", re.IGNORECASE)
 MAX_LENGTH = 64_000
-"""Characters that a text is laid out to: what is nested deeply would be mostly the space before its lines."""
+"""The longest formatted text: deep nesting would be mostly indentation."""
 CUT = " … ("
-"""Begins the remark that a text was longer."""
+"""The beginning of the remark that a text was cut."""
 
 
 def formatted(text: str) -> str:
-    """Break XML and JSON into indented lines, and leave anything else as it is.
+    """Format XML and JSON in indented lines, and leave anything else as it is.
 
-    It goes by the tokens, without a parser: amounts stay as they were written, and a text whose end was cut off is
-    laid out as well. One that would become very long stays as it is.
+    It works on tokens, without a parser: amounts stay as they were written, and a text whose end was cut off is
+    formatted too. One that would become too long stays as it is.
     """
     body, cut, remark = text.partition(CUT)
     match body.lstrip()[:1]:
@@ -30,7 +30,7 @@ def formatted(text: str) -> str:
 
 
 def _bounded(parts: Iterator[str]) -> str:
-    """Join them, to nothing at all where they are more than is shown."""
+    """Join the lines, or return nothing if they are longer than is shown."""
     joined, length = [], 0
     for part in parts:
         length += len(part)
@@ -41,7 +41,7 @@ def _bounded(parts: Iterator[str]) -> str:
 
 
 def _xml(text: str) -> Iterator[str]:
-    """Put each element on a line of its own, together with its text where it holds nothing else."""
+    """Put each element on its own line, together with its text if it has no child elements."""
     depth, before = 0, ""
     for token in filter(str.strip, ELEMENT.findall(text)):
         opens, closes = token.startswith("<"), token.startswith("</")

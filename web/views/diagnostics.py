@@ -1,4 +1,4 @@
-"""What a worker has answered to an operation, as the pages show it."""
+"""The results of operations, as the pages show them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from models.connections.settings import ConnectionSettings
 from sync.diagnostics.findings import CheckStatus, Finding
 
 CHART_CACHED_FOR = timedelta(days=1)
-"""How long a chart of accounts that was read is held against what is entered."""
+"""How long entered accounts are compared with a chart of accounts that was read."""
 
 
 @dataclass(frozen=True)
@@ -43,19 +43,19 @@ class OperationView:
 
     @property
     def errors(self) -> dict[str, str]:
-        """What is to be corrected, by the names of the settings; each with what to do."""
+        """The errors by setting, each with its remedy."""
         return {
             each.setting: joined(each.message, each.remedy, between=" ") for each in self.failed if each.setting
         }
 
     @property
     def is_outdated(self) -> bool:
-        """Whether settings were not saved since somebody else had changed them."""
+        """Whether settings were not saved because another user had changed them."""
         return bool(self.result.get("outdated"))
 
     @property
     def follow_up(self) -> int | None:
-        """The number of the test that follows settings that were saved; None where they were not."""
+        """The number of the test that follows saved settings; None if they were not saved."""
         return self.result.get("diagnostics")
 
     @property
@@ -89,7 +89,7 @@ class OperationView:
 def known_accounts(
     operations: Operations, connection: Connection, entered: ConnectionSettings, *, now: datetime
 ) -> list[int]:
-    """Return the accounts that the last test found; none where it did not get there, or at another client."""
+    """Return the accounts that the last test found; none if it did not get there or reached another client."""
     last = operations.latest(connection.id, OperationType.DIAGNOSTICS)
     if last is None or last.completed_at is None or last.completed_at < now - CHART_CACHED_FOR:
         return []

@@ -1,4 +1,4 @@
-"""What a person filters a list of records by, as it stands in the address and survives from page to page."""
+"""The filter of a list of records, as it is in the URL and kept from page to page."""
 
 from collections.abc import Collection, Mapping
 from contextlib import suppress
@@ -23,14 +23,14 @@ ALLOWED: Mapping[str, Collection[str]] = {
     "warning": {"yes"},
     "sort": set(Sort),
 }
-"""What may stand in the fields that take only certain words."""
+"""Values of the fields that accept only certain words."""
 
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """All fields are as in the address; what means nothing there is empty, and asks for nothing.
+    """A filter with all fields as in the URL; an invalid field is empty and matches everything.
 
-    ``updated_since`` is an instant with its zone, as the API has it. Days are as in 2026-11-30.
+    ``updated_since`` is an instant with its zone, as in the API. Days are written as 2026-11-30.
     """
 
     state: str = ""
@@ -46,7 +46,7 @@ class Filter:
 
     @classmethod
     def read(cls, given: Mapping[str, str]) -> Self:
-        """Take what an address or a form holds, and leave what makes no sense."""
+        """Read the fields of a URL or a form, and drop invalid ones."""
         said = {name: clean(str(given.get(name, "")), max_length=MAX_LENGTH) for name in cls.__slots__}
         known = {name: value for name, value in said.items() if name not in ALLOWED or value in ALLOWED[name]}
         if _instant(said["updated_since"]) is None:
@@ -64,13 +64,13 @@ class Filter:
         return bool(self.as_params.keys() - {"sort"})
 
     def url(self, path: str, **more: object) -> str:
-        """Return the address of a list that is filtered so; what is empty in ``more`` is left out."""
+        """Return the URL of a list with this filter; empty values in ``more`` are left out."""
         query = self.as_params | {name: str(value or "") for name, value in more.items()}
         query = {name: value for name, value in query.items() if value}
         return f"{path}?{urlencode(query)}" if query else path
 
     def job_filter(self, database: Database, scope: Scope) -> JobFilter:
-        """Return exactly what the list shows, for its count, sheet and actions too; it depends on the order."""
+        """Return exactly the jobs of the list, also for its count, sheet and actions; it depends on the order."""
         if self.company:
             scope = Scope(find_by_name(database, scope, self.company))
         states, outcomes = MEANT.get(self.state, (frozenset(), frozenset()))

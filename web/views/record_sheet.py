@@ -29,7 +29,7 @@ COLUMNS: Mapping[str, Message | None] = {
     "received_at": msg("Received"),
     "id": msg("Record ID"),
 }
-"""What people read above each column; those without it are for programs only."""
+"""The heading of each column for people; columns without one are for programs only."""
 
 NAMES: Mapping[str, Message] = {
     EntityType.CUSTOMER: msg("Customer"),
@@ -37,11 +37,11 @@ NAMES: Mapping[str, Message] = {
     EntityType.INVOICE: msg("Invoice"),
     EntityType.EXPENSE: msg("Expense"),
 }
-"""What people read in place of our words."""
+"""What people read in place of our enum values."""
 
 
 def record_sheet(views: Iterable[JobView], *, for_excel: bool, language: Language) -> Iterator[str]:
-    """Yield the lines of a sheet. Programs get our words, in Excel people get theirs."""
+    """Yield the lines of a sheet: with enum values for programs, in people's words for Excel."""
     named = {key: translate(title, language) for key, title in COLUMNS.items() if title}
     headings = named if for_excel else {key: key for key in COLUMNS}
     sheet = Sheet(columns=headings, amounts=frozenset({"amount"}), for_excel=for_excel)

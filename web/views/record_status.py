@@ -1,4 +1,4 @@
-"""The status of a record in the words of people: the same in the rows of a list, its filter and its sheet."""
+"""The status of a record in people's words: the same in the rows of a list, its filter and its sheet."""
 
 from collections.abc import Mapping
 
@@ -17,7 +17,7 @@ STATUSES: Mapping[str, Message] = {
     "skipped": msg("Skipped"),
     JobState.DISMISSED: msg("Closed"),
 }
-"""What a list is filtered by, as it stands in the address: a status of its rows, or all that are pending."""
+"""The status filter of a list, as it is in the URL: a status of its rows, or all that are pending."""
 
 WITH_WARNINGS = msg("Synced with warnings")
 
@@ -30,7 +30,7 @@ MEANT: Mapping[str, tuple[frozenset[JobState], frozenset[Outcome]]] = {
     "synced": (DONE, frozenset({Outcome.SYNCED, Outcome.UNCHANGED})),
     "skipped": (DONE, frozenset({Outcome.SKIPPED})),
 }
-"""The states and outcomes of each; ``done`` stands in addresses from before."""
+"""The states and outcomes of each status; ``done`` is in old URLs."""
 
 
 def status_of(job: JobView) -> Message:

@@ -1,6 +1,6 @@
-"""A connection's settings as a form shows them and as people fill it in: texts on one side, settings on the other.
+"""A connection's settings as a form: texts as people enter them on one side, settings on the other.
 
-What is typed stays a text until it fits. A secret is never shown; its field left empty keeps what there is.
+Input stays text until it is valid. A secret is never shown; if its field is left empty, it stays as it is.
 """
 
 import re
@@ -18,10 +18,10 @@ from models.connections.settings import MAX_ERROR_EMAILS, ConnectionSettings, co
 from sync.diagnostics.checks.accounting_setup import missing_accounts
 
 Typed = dict[str, str]
-"""What stands in the fields, by their names."""
+"""The values of the fields, by name."""
 
 Errors = dict[str, str]
-"""What is wrong, in a sentence, by the names of the fields."""
+"""What is wrong, in a sentence, by field."""
 
 MAX_SHOWN_LENGTH = 80
 REQUIRED_MESSAGE, CHOOSE = msg("This field is required."), msg("Choose an option from the list.")
@@ -40,12 +40,12 @@ MESSAGES = {
     "enum": CHOOSE,
     "string_pattern_mismatch": msg("Enter a client id like 3d0c54c8-e786-58cf-8fe5-bcfdde9d4a67."),
 }
-"""What would fit, by pydantic's name of what does not."""
+"""What would be valid, by pydantic's error type."""
 
 
 @dataclass(frozen=True, slots=True)
 class FieldFormat:
-    """How a setting is written into its field, and read from it; reading raises ValueError with a sentence."""
+    """How a setting is written into its field and read from it; reading raises ValueError with a sentence."""
 
     write: Callable[[Any], str]
     read: Callable[[str], Any]
@@ -114,10 +114,10 @@ FORMATS: Mapping[str, FieldFormat] = {
     "billable_projects": FieldFormat(str, _numbers),
     "not_billable_projects": FieldFormat(str, _numbers),
 }
-"""The settings whose fields do not just hold their text."""
+"""The settings whose fields do not simply hold their text."""
 
 BILLABLE = {"billable_projects": True, "not_billable_projects": False}
-"""The fields that together hold what is special about single projects."""
+"""The fields that together hold the special settings of single projects."""
 
 SETTINGS = tuple(name for name in ConnectionSettings.model_fields if name != "expense_billable_projects")
 FIELDS = (*SETTINGS, *BILLABLE)
@@ -126,7 +126,7 @@ REQUIRED = tuple(name for name, field in ConnectionSettings.model_fields.items()
 
 
 def as_form(settings: ConnectionSettings) -> Typed:
-    """Write settings as the form shows them; secrets as nothing."""
+    """Return settings as the form shows them; secrets are empty."""
     written = {
         name: _format(name).write(getattr(settings, name)) for name in SETTINGS if name not in SECRET_FIELDS
     }
@@ -136,24 +136,24 @@ def as_form(settings: ConnectionSettings) -> Typed:
 
 
 def without_secrets(typed: Mapping[str, str]) -> Typed:
-    """Take the secrets out of what was typed, for it is shown again."""
+    """Remove the secrets from the input, as it is shown again."""
     return {name: "" if name in SECRET_FIELDS else value for name, value in typed.items()}
 
 
 def typed(form: FormData) -> Typed:
-    """Return what was typed; boxes of one name that are ticked are put behind each other."""
+    """Return the input; ticked boxes with one name are joined."""
     return {name: ",".join(map(str, form.getlist(name))).strip() for name in FIELDS}
 
 
 def read(
     typed: Mapping[str, str], *, known: Mapping[str, Any], names: Collection[str] = FIELDS
 ) -> tuple[dict[str, Any], Errors]:
-    """Return which settings were entered, and what is wrong with them.
+    """Return the entered settings, and what is wrong with them.
 
     Args:
-        typed: what stands in the fields.
-        known: the settings that are there; those of fields that are not in the form, and secrets left empty, stay.
-        names: the fields that are in the form.
+        typed: the values of the fields.
+        known: the present settings; those without a field in the form, and secrets left empty, stay.
+        names: the fields in the form.
     """
     errors: Errors = {}
     entered = {}
@@ -220,7 +220,7 @@ def _field(error: ErrorDetails) -> str:
 
 
 def message_of(error: ErrorDetails) -> str:
-    """Say what is wrong with a value, in a sentence."""
+    """Return what is wrong with a value, in a sentence."""
     context = error.get("ctx", {})
     match error["type"]:
         case "greater_than_equal":

@@ -1,4 +1,4 @@
-"""Pages from templates, in the language of whoever reads them."""
+"""Pages from templates, in the language of their reader."""
 
 import re
 from collections.abc import Iterable
@@ -21,7 +21,7 @@ from web.views.call_log import formatted
 from web.views.record_status import STATUSES, status_of, tone_of
 
 GROUPED = re.compile(r"(?<=\d) (?=\d{3}(?!\d))")
-"""What stands between the thousands of an amount."""
+"""The separator between the thousands of an amount."""
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
 
@@ -36,7 +36,7 @@ def preferred_language(request: Request) -> Language:
 
 
 def duration(seconds: float) -> Message:
-    """Say how long something took, in the largest unit of which there are two at least."""
+    """Format a duration in the largest unit of which there are at least two."""
     if seconds < 2:  # noqa: PLR2004 - see above
         return msg("{number} ms", number=round(seconds * 1000))
     if seconds < 2 * MINUTE:
@@ -91,7 +91,7 @@ def _facts(job: JobView, *, language: Language) -> Iterable[tuple[Message, str]]
 
 
 def _ago(at: datetime, now: datetime, *, language: Language) -> Markup:
-    """Say how long ago something was, with the exact time for those who point at it."""
+    """Format how long ago something was, with the exact time as a tooltip."""
     exact, said = formatting.instant(at, language), formatting.ago(at, language, now=now)
     return Markup('<time datetime="{}" title="{}">{}</time>').format(at.isoformat(), exact, said)
 

@@ -52,7 +52,7 @@ def moment_due(container: Container) -> Mapping[int, timedelta]:
 
 
 def expenses_due(container: Container, *, every: float) -> PollRound:
-    """Return the connections that should poll 24SevenOffice for costs now; it is called ``every`` so many seconds."""
+    """Return the connections that should poll 24SevenOffice for costs now; asked once in ``every`` seconds."""
     now, usage = container.clock(), container.budget.usage()
     if usage is None:
         return schedule.NO_POLLS
