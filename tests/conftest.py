@@ -19,20 +19,20 @@ from models.users import passwords
 from tests.databases import Databases, compiling_once
 from tests.sandbox.serving import sandbox
 
-# How fast a machine makes examples says nothing of what they find. They are the same each time, so that a test fails
+# How fast a machine makes examples says nothing about them. They are the same each time, so that a test fails
 # for the change that broke it; those that count in thousands look for new ones.
 settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
 settings.register_profile("thousands", settings.get_profile("house"), derandomize=False)
 settings.register_profile("fuzz", settings.get_profile("thousands"), max_examples=2500)
 settings.load_profile("house")
 
-# A shell that runs something in the background has it ignore Ctrl-C, and all that it starts.
+# A shell makes its background processes, and all that they start, ignore Ctrl-C.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)
 def real_hasher() -> Iterator[PasswordHasher]:
-    """What hashes passwords in the product; in the tests they are hashed in a millisecond instead."""
+    """The product's password hasher; the tests use one that takes a millisecond instead."""
     with pytest.MonkeyPatch.context() as patch:
         real = passwords._hasher  # noqa: SLF001 - it is what the tests go without
         patch.setattr(passwords, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))

@@ -1,4 +1,4 @@
-"""Databases for the tests: one is emptied after a test and used again, since copying the template takes 40 ms."""
+"""Databases for the tests: each is emptied after a test and reused, since copying the template takes 40 ms."""
 
 import itertools
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ SHAPE = """
            (SELECT sum(xmin::text::bigint) FROM pg_proc),
            (SELECT sum(xmin::text::bigint) FROM pg_namespace)
 """
-"""Changes with every statement that changes a table: the rows of PostgreSQL's own tables are then other ones."""
+"""Changes with every statement that changes a table, as PostgreSQL's catalog rows are then new."""
 
 DISCONNECT = """
     SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
@@ -69,9 +69,9 @@ class Databases:
         return self._server.url.removesuffix("/postgres") + f"/{name}"
 
     def take(self) -> str:
-        """Give the name of an empty database, under which nobody has reached it before.
+        """Return the name of an empty database, under which no test has reached it before.
 
-        So whatever an earlier test has left running does not find it any more.
+        So processes left over from an earlier test do not find it.
         """
         name = next(self._names)
         if self._empty:
@@ -85,7 +85,7 @@ class Databases:
         return name
 
     def give_back(self, name: str) -> None:
-        """Empty a database for the next test; drop one whose tables have changed or grown."""
+        """Empty a database for the next test; drop it if its tables have changed or grown."""
         try:
             with self._open(name) as sql:
                 sql.execute(DISCONNECT)
@@ -99,12 +99,12 @@ class Databases:
             self.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
     def hash_password_once(self) -> None:
-        """Have the password hashed once and not 4,096 times, which takes longer than all else of a connection."""
+        """Hash the password once instead of 4,096 times, which takes longer than everything else of a connection."""
         self.execute("SET scram_iterations = 1")
         self.execute(f"ALTER ROLE CURRENT_USER PASSWORD '{urlsplit(self._server.url).password}'")
 
     def cut_off(self, name: str) -> None:
-        """Have PostgreSQL refuse whoever reaches for a database, and break off whoever is connected."""
+        """Make PostgreSQL refuse new connections to a database, and close the existing ones."""
         self.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
         self.execute(DISCONNECT.replace("current_database()", f"'{name}'"))
 
@@ -113,7 +113,7 @@ class Databases:
         self.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
 
     def execute(self, statement: str) -> None:
-        """Run a statement outside of any of them, on one connection for all as long as it holds."""
+        """Run a statement outside of these databases, on one connection for all as long as it works."""
         try:
             self._execute(statement)
         except (psycopg2.OperationalError, psycopg2.InterfaceError):
@@ -129,7 +129,7 @@ class Databases:
             sql.execute(statement)
 
     def close(self) -> None:
-        """Let go of the server."""
+        """Close the connection to the server."""
         if self._outside:
             self._outside.close()
 
@@ -151,7 +151,7 @@ def _shape(sql: cursor) -> object:
 
 @contextmanager
 def compiling_once() -> Iterator[None]:
-    """Let all databases share what SQLAlchemy has compiled, which each would do anew: a quarter of a test's time."""
+    """Share SQLAlchemy's compiled statements among all databases, which saves a quarter of a test's time."""
     statements, type_memos = dict[Any, Any](), dict[Any, Any]()
 
     def create(*args: Any, **options: Any) -> Engine:

@@ -1,4 +1,4 @@
-"""A program that receives events, as one of others would be written: with the verifier of Standard Webhooks."""
+"""A program that receives events, as others would write it: with the verifier of Standard Webhooks."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -10,9 +10,9 @@ from standardwebhooks import Webhook
 
 
 class Program:
-    """Verifies what it is sent by ``secret`` and remembers it; answers ``status``.
+    """Verifies events with ``secret`` and records them; answers ``status``.
 
-    ``down`` breaks off each connection unanswered.
+    With ``down``, it closes each connection without an answer.
     """
 
     def __init__(self) -> None:

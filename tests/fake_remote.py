@@ -1,4 +1,4 @@
-"""What both remote systems in memory have in common: calls that are counted, and that go wrong on demand."""
+"""What both fake remote systems share: counted calls, and faults on demand."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
@@ -6,9 +6,9 @@ from contextlib import contextmanager
 
 
 class Remote:
-    """A system that counts its calls and can be told to fail: before it does the work, or after.
+    """A system that counts its calls and can be told to fail, before or after it does the work.
 
-    Each call takes the next of the list: an error to raise, or None to go well.
+    Each call takes the next item of the list: an error to raise, or None to succeed.
     """
 
     def __init__(self) -> None:

@@ -75,7 +75,7 @@ class FakeMoment(Remote):
                 self.invoices[record.id] = record
 
     def reading_ahead(self, entity_type: EntityType, record_ids: Sequence[str]) -> AbstractContextManager[None]:
-        """Read nothing before it is asked for, so that tests see in order what goes wrong."""
+        """Read nothing ahead, so that tests see the order of errors."""
         self.ahead.append((entity_type, tuple(record_ids)))
         return nullcontext()
 
@@ -104,7 +104,7 @@ class FakeMoment(Remote):
             return list(vars(self)[f"{entity_type}s"])
 
     def modified(self, entity_type: EntityType, *, since: datetime) -> Iterable[ModifiedRecord]:
-        """Return those, too, that were modified before, unless a test says when that was."""
+        """Return also records modified before, unless a test sets when they were."""
         listed = [
             ModifiedRecord(each, self.modified_at.get(each)) for each in self.changed(entity_type, since=since)
         ]
@@ -183,7 +183,7 @@ class FakeMoment(Remote):
 
 
 class FakeErp(FakeSupplierVouchers):
-    """Books that number customers from 10001, refuse unknown accounts, and take no voucher number twice."""
+    """A ledger that numbers customers from 10001, refuses unknown accounts, and accepts no voucher number twice."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -383,7 +383,7 @@ class FakeErp(FakeSupplierVouchers):
 
 
 def lines_of(voucher: Voucher, customer_name: str = "", *, split: bool = True) -> list[LedgerLine]:
-    """How the ledger shows a voucher: where its VAT is to be split off, that is done line by line."""
+    """Return the ledger's lines of a voucher: if its VAT is to be split off, that is done line by line."""
     return [
         LedgerLine(
             voucher_number=voucher.number,
@@ -415,7 +415,7 @@ def _split(voucher: Voucher) -> Iterator[Entry]:
 
 
 class QuietInstrumentation:
-    """Nobody looks on."""
+    """Instrumentation that does nothing."""
 
     def draining(self, _lease: Lease, /) -> AbstractContextManager[None]:
         return nullcontext()

@@ -1,4 +1,4 @@
-"""An installation for the tests: the environment of its processes, and the bridge of this one."""
+"""An installation for the tests: the environment of its processes, and this process's container."""
 
 import json
 import logging
@@ -53,7 +53,7 @@ def environment(database_url: str, redis_url: str, sandbox: Mapping[str, str] | 
 
 @contextmanager
 def installed(environ: Mapping[str, str]) -> Iterator[Container]:
-    """Let this process be one of the installation."""
+    """Make this process one of the installation."""
     with pytest.MonkeyPatch.context() as patch:
         for name, value in environ.items():
             patch.setenv(name, value)
@@ -84,7 +84,7 @@ def own_logging() -> Iterator[None]:
 
 @contextmanager
 def process(*arguments: str, environ: Mapping[str, str]) -> Iterator[subprocess.Popen[str]]:
-    """Run another process of the installation; what it says is read by the test, all of it or to a line."""
+    """Run another process of the installation; the test reads its output, all of it or up to a line."""
     command = [sys.executable, "-m", *arguments]
     env = {**os.environ, **environ, "PYTHONUNBUFFERED": "1"}
     with subprocess.Popen(
@@ -97,13 +97,13 @@ def process(*arguments: str, environ: Mapping[str, str]) -> Iterator[subprocess.
 
 
 def messages(container: Container) -> list[tuple[str, int]]:
-    """What waits in the queues: tasks and the numbers of their connections, the first of each to be taken first."""
+    """Return the queued messages: tasks and the ids of their connections, the next one first."""
     waiting = [json.loads(each) for queue in QUEUES for each in container.redis.lrange(queue, 0, -1)]
     return [(each["headers"]["task"], json.loads(each["headers"]["argsrepr"])[0]) for each in reversed(waiting)]
 
 
 def queued_polls(container: Container) -> list[tuple[int, int]]:
-    """Read which connections Moment's polls wait for, each with its turn, the first to be taken first."""
+    """Return the connections of Moment's queued polls, each with its turn, the next one first."""
     waiting = [json.loads(each) for each in container.redis.lrange(QUEUE_OF["poll_moment"], 0, -1)]
     given = [json.loads(each["headers"]["argsrepr"]) for each in reversed(waiting)]
     return [(number, turn) for number, turn in given]
@@ -117,7 +117,7 @@ def failed_job(
     title: str = "Invoice 1024",
     now: datetime | None = None,
 ) -> int:
-    """Have a change that needs a person, and return its number."""
+    """Make a job that needs attention, and return its number."""
     now, database = now or worker_container.clock(), container.database
     enqueue(database, connection.id, [Record(EntityType.INVOICE, record_id)], now=now)
     lease = leases.acquire(
@@ -148,7 +148,7 @@ def compared(
     amount: int = 240000,
     with_expenses: bool = False,
 ) -> int:
-    """Have the books compared, with an invoice that is missing and a strange voucher, and return the errand."""
+    """Make a reconciliation with a missing invoice and an unknown voucher, and return the operation."""
     now, day = worker_container.clock(), date(2026, 10, 15)
     errand = container.operations.request(
         OperationType.RECONCILIATION, connection.id, actor="kari@example.com", now=now
@@ -182,7 +182,7 @@ def compared(
 
 
 def eventually(look: Callable[[], T]) -> T:
-    """Look until there is something to see."""
+    """Retry until there is a result."""
     deadline = time.monotonic() + TIMEOUT_SECONDS
     while not (seen := look()):
         assert time.monotonic() < deadline, "It did not happen."

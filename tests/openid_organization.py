@@ -1,4 +1,4 @@
-"""An organization with an OpenID provider of its own, whose people are signed in there already."""
+"""An organization with its own OpenID provider, where its people are signed in already."""
 
 import base64
 import hashlib
@@ -21,7 +21,7 @@ CLIENT = ("bridge", "given-by-the-provider")
 
 
 class Organization:
-    """What its provider says; a test changes ``claims``, ``key``, ``userinfo`` or ``moved`` for it to say something else."""
+    """Its provider's answers; a test changes ``claims``, ``key``, ``userinfo`` or ``moved`` to alter them."""
 
     def __init__(self) -> None:
         self.issuer = ""
@@ -43,7 +43,7 @@ class Organization:
         return app
 
     def send_back(self, address: str) -> str:
-        """Do what the browser of somebody signed in does: go there, and tell where it is sent on to."""
+        """Act like the browser of a signed-in person: open the URL, and return where it redirects to."""
         return requests.get(address, allow_redirects=False, timeout=10).headers["Location"]
 
     def _describe(self) -> dict[str, Any]:
@@ -93,7 +93,7 @@ class Organization:
 
 @contextmanager
 def organization() -> Iterator[Organization]:
-    """Have one on loopback."""
+    """Serve an organization on the loopback interface."""
     there = Organization()
     with serving(there.app()) as there.issuer:
         yield there

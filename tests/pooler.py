@@ -1,4 +1,4 @@
-"""A stand-in for a pooler before PostgreSQL that does with the start-up parameter ``options`` as PgBouncer does."""
+"""A stand-in for a pooler before PostgreSQL that treats the start-up parameter ``options`` as PgBouncer does."""
 
 import socket
 import struct
@@ -8,14 +8,14 @@ from threading import Thread
 from urllib.parse import urlsplit
 
 ENCRYPTION = (80877103, 80877104)
-"""The codes by which a client asks for TLS or GSSAPI before it says anything else."""
+"""The codes with which a client asks for TLS or GSSAPI before anything else."""
 
 
 @contextmanager
 def pooler(database_url: str, *, ignores: bool = False, says: str = "") -> Iterator[str]:
-    """Serve one before the server of a database, and give the address that leads through it.
+    """Serve a pooler for the server of a database, and yield the URL through it.
 
-    It refuses ``options``, or ``ignores`` them, as it is set up to; or it only ``says`` what is wrong.
+    It refuses ``options`` or, as configured, ``ignores`` them; or it only ``says`` what is wrong.
     """
     url = urlsplit(database_url)
     with socket.create_server(("127.0.0.1", 0)) as server:

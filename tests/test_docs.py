@@ -120,7 +120,7 @@ def test_every_event_of_the_log_is_explained() -> None:
 
 
 def test_whatever_the_runbook_names_is_there() -> None:
-    """Its commands are tried above; here its pages, and what it calls by a name: events, reasons and settings."""
+    """Its commands are tried above; here its pages, and the names in it: events, error codes and settings."""
     page = (ROOT / "docs" / "runbook.md").read_text()
     named = set(re.findall(r"`([^` ]+)`", re.sub(r"^    .*$", "", page, flags=re.MULTILINE)))
     pages = {name for name in named if name.startswith("/") and name != "/webhooks/moment/"}
@@ -150,7 +150,7 @@ def test_data_md_covers_every_table() -> None:
 
 
 def default(field: FieldInfo) -> str:
-    """Write a setting's default as the page does."""
+    """Format a setting's default as the page does."""
     if field.is_required():
         return "required"
     value = field.get_default(call_default_factory=True)

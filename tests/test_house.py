@@ -111,7 +111,7 @@ def imports(path: Path, modules: dict[str, Path]) -> set[str]:
 
 
 def cycles(imported: dict[str, set[str]]) -> list[str]:
-    """Return the modules that are left when those that import nothing more are taken away again and again."""
+    """Return the modules that are left after repeatedly removing those that import none of the others."""
     left = {name: set(names) for name, names in imported.items()}
     while free := [name for name, names in left.items() if not names & set(left)]:
         for name in free:
@@ -139,7 +139,7 @@ def statements(tree: ast.Module) -> Iterator[ast.AST]:
 
 
 def comments(fitting: re.Pattern[str]) -> Iterator[str]:
-    """Return the comments of the files with such a text anywhere; the others are not taken apart."""
+    """Return the comments of the files that match anywhere; other files are not tokenized."""
     for path in SOURCES:
         if fitting.search(path.read_text()):
             with path.open("rb") as source:

@@ -1,4 +1,4 @@
-"""TLS in front of the servers of the tests, whose programs come without it: certificates, and what ends TLS."""
+"""TLS for the servers of the tests, whose programs lack it: certificates, and a TLS terminator."""
 
 import asyncio
 import ssl
@@ -16,15 +16,15 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 HOST = "localhost"
-"""The only name that the certificate has; servers are reached at 127.0.0.1 too, which is not in it."""
+"""The only name in the certificate; servers are reached at 127.0.0.1 too, which is not in it."""
 
 SSL_REQUEST = (8).to_bytes(4) + (80877103).to_bytes(4)
-"""How a client of PostgreSQL asks for TLS; it goes on in TLS once ``S`` was answered."""
+"""How a client of PostgreSQL asks for TLS, which begins after the answer ``S``."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Certificates:
-    """Files: who vouches for the servers, somebody of the same name who does not, and the servers' own."""
+    """Files: the authority of the servers, another one with the same name, and the servers' own certificate."""
 
     authority: Path
     stranger: Path
@@ -73,7 +73,7 @@ def _certificate(
 
 
 class TlsFront:
-    """Takes connections in TLS only, and passes on what is in them to a server on this machine."""
+    """Accepts connections in TLS only, and passes their content to a server on this machine."""
 
     def __init__(self, certificates: Certificates, server_port: int, *, postgres: bool) -> None:
         self._context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
@@ -116,7 +116,7 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 @contextmanager
 def running(*fronts: TlsFront) -> Iterator[None]:
-    """Serve them on a thread of their own."""
+    """Serve on a separate thread."""
     loop = asyncio.new_event_loop()
     thread = Thread(target=loop.run_forever)
     thread.start()

@@ -1,4 +1,4 @@
-"""``make bench``: how fast and how evenly it goes, row by row, beside the same job as most would write it."""
+"""``make bench``: latency and throughput, row by row, compared with the same job in common frameworks."""
 
 import json
 import os
@@ -37,7 +37,7 @@ def main(only: str, names: tuple[str, ...]) -> None:
 
 
 def _measured(name: str) -> dict[str, object]:
-    """Run a row; one in which something is not as it should be does not cost the others."""
+    """Run a row; a row that fails does not stop the others."""
     try:
         return BY_NAME[name]().report()
     except ExpectationError as error:
@@ -45,7 +45,7 @@ def _measured(name: str) -> dict[str, object]:
 
 
 def _lines(name: str, row: dict[str, object]) -> list[tuple[str, ...]]:
-    """Put a row into lines: the goal, then a figure each, those of the peers beside ours."""
+    """Format a row as lines: the goal, then a line for each figure, with those of the peers beside ours."""
     said = dict(row)
     peers = said.pop("peers", {})
     assert isinstance(peers, dict)

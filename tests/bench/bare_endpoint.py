@@ -1,4 +1,4 @@
-"""The bare endpoint that ingestion is held against: FastAPI on uvicorn, one INSERT, 202."""
+"""The bare endpoint that ingestion is compared with: FastAPI on uvicorn, one INSERT, 202."""
 
 import os
 
@@ -13,7 +13,7 @@ SENDERS = 8  # so many connections are kept
 
 
 def create_app() -> FastAPI:
-    """Make the app, with a table of its own in the same database."""
+    """Make the app, with its own table in the same database."""
     pool = ThreadedConnectionPool(SENDERS, THREADS, os.environ["DATABASE_URL"])
     with pool.getconn() as connection, connection.cursor() as cursor:
         cursor.execute("create table if not exists bare (id bigserial primary key, token text, body text)")

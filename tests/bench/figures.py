@@ -1,4 +1,4 @@
-"""What a row tells: figures by name, whether its goal was reached, and the goal in words."""
+"""The result of a row: figures by name, whether its goal was reached, and the goal in words."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ Figures = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of the report; ``peers`` are the figures of the others in the same run, by their names."""
+    """One row of the report; ``peers`` are the figures of the others in the same run, by name."""
 
     goal: str
     reached: bool
@@ -18,13 +18,13 @@ class Row:
     peers: Mapping[str, Figures] = field(default_factory=dict)
 
     def report(self) -> dict[str, Any]:
-        """Return it as the report has it."""
+        """Return the row as it is in the report."""
         beside = {"peers": {name: _rounded(each) for name, each in self.peers.items()}} if self.peers else {}
         return {"reached": self.reached, "goal": self.goal, **_rounded(self.figures), **beside}
 
 
 def percentile(values: Sequence[float], percent: int) -> float:
-    """Return what so many percent of the values stay below."""
+    """Return the value below which so many percent of the values are."""
     return quantiles(values, n=100, method="inclusive")[percent - 1]
 
 

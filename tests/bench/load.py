@@ -1,4 +1,4 @@
-"""Many requests at once for little of our own time, which would be taken from what is measured."""
+"""Many requests at once with little CPU of our own, which would distort the measurement."""
 
 import asyncio
 import time
@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is sent: a path, a body and, where one is needed, the ``Authorization``."""
+    """A request: a path, a body and, if needed, the ``Authorization``."""
 
     method: str
     path: str
@@ -17,7 +17,7 @@ class Request:
     authorization: str = ""
 
     def packed(self, host: str) -> bytes:
-        """Put it as HTTP has it."""
+        """Return the request as HTTP."""
         lines = [f"{self.method} {self.path} HTTP/1.1", f"Host: {host}", f"Content-Length: {len(self.body)}"]
         lines += ["Content-Type: application/json"] if self.body else []
         lines += [f"Authorization: {self.authorization}"] if self.authorization else []
@@ -26,7 +26,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back: in so many seconds, at ``at`` of :func:`time.time`."""
+    """A response: after so many seconds, at ``at`` of :func:`time.time`."""
 
     status: int
     body: bytes
@@ -35,12 +35,12 @@ class Answer:
 
 
 def send_all(address: str, requests: Sequence[Request], *, connections: int) -> list[Answer]:
-    """Send as fast as it goes over so many connections that are kept; the answers in the order of the requests."""
+    """Send as fast as possible over so many persistent connections; return the responses in request order."""
     return asyncio.run(_share(address, requests, connections=connections, gap=0))
 
 
 def send_evenly(address: str, requests: Sequence[Request], *, connections: int, per_second: float) -> list[Answer]:
-    """Send so many in each second; one that is late because an answer was is timed from when it was due."""
+    """Send so many in each second; a delayed request is timed from when it was due."""
     return asyncio.run(_share(address, requests, connections=connections, gap=1 / per_second))
 
 

@@ -1,4 +1,4 @@
-"""How fast the pages are at the server, with a million changes and a thousand connections in the database."""
+"""Response times of the pages with a million jobs and a thousand connections in the database."""
 
 import itertools
 import sys
@@ -31,7 +31,7 @@ from worker.container import Container, clock
 
 FULL = Path(__file__).with_name("full.sql")
 CONNECTIONS, JOBS = 1000, 1_000_000
-"""What that file makes."""
+"""What that file creates."""
 
 SCOPES = {
     "everybody's": Scope(),
@@ -39,7 +39,7 @@ SCOPES = {
     "three": Scope(frozenset({1, 2, 3})),
     "one": Scope(frozenset({1})),
 }
-"""Which connections somebody sees."""
+"""Which connections a user sees."""
 
 FILTERS = {
     "state": ("", "needs_attention", "done", "dismissed"),
@@ -48,7 +48,7 @@ FILTERS = {
     "text": ("", "faktura", "as", "nordlys12", "kunde fjord7", "nobody"),
     "company": ("", "nordlys"),
 }
-"""What changes are filtered by, all with all: words that most have, many, few and none."""
+"""The combinations of filters: words that most, many, few and no jobs have."""
 
 MONTH = tuple(datetime.now(UTC).date() - timedelta(days=days) for days in (20, 10))
 HALFWAY = Key(datetime.now(UTC) - timedelta(days=15), 0)
@@ -129,7 +129,7 @@ def jobs_of_api(container: Container, url: str) -> dict[str, float]:
 
 
 def _measured(person: requests.Session, url: str, addresses: Sequence[str], *, times: int) -> list[float]:
-    """Return the seconds of looking at every address so many times, after one time that is not counted."""
+    """Return the seconds of requesting every URL so many times, after one time that is not counted."""
     seconds: list[float] = []
     for address in addresses:
         _look(person, url + address)
@@ -176,7 +176,7 @@ def _installation(folder: Path) -> Iterator[Container]:
 
 
 def _fill(url: str) -> None:
-    """Run the file; the indexes of its largest table are made after it, since that is faster."""
+    """Run the file; the indexes of its largest table are created afterwards, as that is faster."""
     address = url.replace("postgresql", "postgresql+psycopg2", 1)
     engine = create_engine(address, poolclass=NullPool, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:

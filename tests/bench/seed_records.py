@@ -1,4 +1,4 @@
-"""A firm's first records, and whether they have come across."""
+"""A firm's first records, and whether they were synced."""
 
 from local.demo_user import expect
 from tests.bench.setup import Scene
@@ -6,7 +6,7 @@ from tests.journeys.firm import SALE_ACCOUNTS, Firm, Record
 
 
 def enter(running_system: Scene, firm: Firm, count: int) -> dict[str, list[Record]]:
-    """Enter as many customers, projects and invoices, each invoice on a project of its own."""
+    """Enter so many customers, projects and invoices, each invoice on its own project."""
     for account in SALE_ACCOUNTS:
         firm.enter("financialAccounts", **account)
     customers = running_system.enter(firm, "customers", [{"name": f"Customer {n}"} for n in range(count)])
@@ -17,7 +17,7 @@ def enter(running_system: Scene, firm: Firm, count: int) -> dict[str, list[Recor
 
 
 def right(firm: Firm, entered: dict[str, list[Record]]) -> None:
-    """Compare the books: each customer and project once and with its number, each invoice once and to the øre."""
+    """Compare both systems: each customer and project once with its number, each invoice once and exact to the øre."""
     customers = firm.records("customers")
     expect(
         "customers", sorted(c["external_id"] for c in customers), sorted(str(c["id"]) for c in entered["customer"])

@@ -1,4 +1,4 @@
-"""The system as it is measured: no snapshots of the sandbox's state, no limits but ours, and an eye on the processes."""
+"""The system for measurements: no snapshots of the sandbox, only our own limits, and a view of the processes."""
 
 import base64
 import json
@@ -31,7 +31,7 @@ UNLIMITED = {
     "TWENTYFOUR_REQUESTS_PER_SECOND": "10000",
     "POLL_SECONDS": "36000",
 }
-"""What is measured elsewhere (the budget, the polls) stands in nobody's way here."""
+"""Limits that other rows measure (the budget, the polls) are set out of the way."""
 
 KEY = "Basic " + base64.b64encode(f"apikey:{API_KEY}".encode()).decode()
 TIMEOUT_SECONDS = 600
@@ -42,7 +42,7 @@ PARTS = {"worker": " worker ", "beat": " beat ", "web": " -m web ", "postgres": 
 
 
 class BenchStack(Stack):
-    """Runs without Flower, and with a sandbox that keeps nothing: a snapshot stops it while it is written."""
+    """Runs without Flower, and with a sandbox that saves nothing: a snapshot would stop it while being written."""
 
     def command_lines(self) -> dict[str, tuple[str, ...]]:
         lines = super().command_lines()
@@ -59,21 +59,21 @@ class Part:
 
 
 class Scene:
-    """A running system with what the rows do in it."""
+    """A running system with the actions of the rows."""
 
     def __init__(self, running: RunningSystem) -> None:
         self.running_system = running
         self.stack, self.container = running.stack, running.container
 
     def firm(self, **settings: Any) -> Firm:
-        """Connect a firm; only notifications of the row's own bring its changes."""
+        """Connect a firm; only the row's own webhooks report its changes."""
         firm = self.running_system.firm()
         firm.control("twentyfour", "PUT", "limits", {"per_hour": 10**9, "per_second": 10**6})
         firm.connect(hears=(), **settings)
         return firm
 
     def project(self, firm: Firm) -> Record:
-        """Enter a project, and have it and its customer come across with an invoice."""
+        """Enter a project, and sync it and its customer with an invoice."""
         project = firm.project()
         first = firm.invoice(project)
         firm.notify(first)
@@ -81,7 +81,7 @@ class Scene:
         return project
 
     def write(self, firm: Firm, projects: Sequence[Record]) -> list[Record]:
-        """Write an invoice on each of these projects, which nobody is told of."""
+        """Write an invoice on each of these projects, without a webhook."""
         account = firm.moment("financialAccounts")[0]["id"]
         line = {"description": "Work", "financialAccountId": account, "quantity": 1}
         drafts = [
@@ -97,9 +97,9 @@ class Scene:
         return self.moment([Request("POST", path) for path in paths])
 
     def branch(self, firm: Firm, project: Record, name: str) -> tuple[int, str]:
-        """Add a connection between the same books, on which the project and its customer are linked as well.
+        """Add a connection between the same company and client, in which the project and its customer are linked.
 
-        Tells its id and the address of its webhook.
+        Return its id and the address of its webhook.
         """
         database, connections = self.container.database, self.container.connections
         for index in ("connections_moment_company", "connections_client_number"):
@@ -126,42 +126,42 @@ class Scene:
         return [json.loads(each.body) for each in answers]
 
     def notify(self, requests: Sequence[Request]) -> None:
-        """Bring notifications to the webhook, as fast as it takes them."""
+        """Send webhooks as fast as they are accepted."""
         answers = send_all(self.stack.addresses["web"], requests, connections=SENDERS)
         expect("not taken", [each.status for each in answers if each.status != 202], [])
 
     def receive(self, connection_id: int, entity_type: EntityType, ids: Sequence[int]) -> None:
-        """Put records into the inbox, past the web, and nudge."""
+        """Enqueue records without the web, and dispatch."""
         for start in range(0, len(ids), 1000):
             records = [models.enums.Record(entity_type, str(each)) for each in ids[start : start + 1000]]
             enqueue(self.container.database, connection_id, records, now=clock())
         self.running_system.beat(f"sync_{entity_type}s", connection_id)
 
     def late(self, firm: Firm, *, moment: float, twentyfour: float) -> None:
-        """Let each call take so many seconds at least, and count calls from now on."""
+        """Let each call take at least so many seconds, and count calls from now on."""
         for system, seconds in (("moment", moment), ("twentyfour", twentyfour)):
             firm.control(system, "PUT", "latency", {"seconds": seconds})
             firm.control(system, "DELETE", "calls")
 
     def in_hand(self) -> int:
-        """Count the changes that are to come across."""
+        """Count the jobs that are pending."""
         open_ = SyncJobRow.state.in_(PENDING)
         with self.container.database.transaction() as session:
             return session.scalar(select(func.count()).where(open_)) or 0
 
     def wait(self) -> None:
-        """Wait until all has come across."""
+        """Wait until everything is synced."""
         eventually(lambda: expect("changes in hand", self.in_hand(), 0), seconds=TIMEOUT_SECONDS)
 
     def registered(self, firm: Firm) -> dict[int, float]:
-        """Return when each invoice came into the ledger, by its number."""
+        """Return when each invoice arrived in the ledger, by its number."""
         lines = [
             line for voucher in firm.records("vouchers") for line in voucher["lines"] if line["account"] == 1500
         ]
         return {int(line["invoice"]): datetime.fromisoformat(line["registered"]).timestamp() for line in lines}
 
     def parts(self) -> dict[str, Part]:
-        """Look at our processes."""
+        """Measure our processes."""
         found = {}
         for child in psutil.Process().children():
             words = " ".join(child.cmdline())
@@ -172,12 +172,12 @@ class Scene:
         return found
 
     def cpu(self) -> float:
-        """Return the seconds of CPU that all of our processes have taken so far."""
+        """Return the CPU seconds of all our processes so far."""
         return sum(part.cpu for part in self.parts().values())
 
 
 def _looked_at(process: psutil.Process) -> Part:
-    """Look at a process; at one that has just ended, as PostgreSQL's own may, there is nothing to see."""
+    """Measure a process; one that has just ended, as PostgreSQL's own may, has no figures."""
     try:
         times = process.cpu_times()
         return Part(sum(times) - times.iowait, {process.pid: process.memory_full_info().uss})
@@ -186,7 +186,7 @@ def _looked_at(process: psutil.Process) -> Part:
 
 
 def notifications(webhook_url: str, records: Sequence[Record], *, kind: str = "invoice") -> list[Request]:
-    """Make what Moment sends to a webhook."""
+    """Make the webhooks that Moment sends."""
     path = "/" + webhook_url.split("/", 3)[3]
     bodies = [{"event": "CREATE_NEW", kind: {"id": record["id"]}} for record in records]
     return [Request("POST", path, json.dumps(body).encode()) for body in bodies]
@@ -194,7 +194,7 @@ def notifications(webhook_url: str, records: Sequence[Record], *, kind: str = "i
 
 @contextmanager
 def scene(**settings: str) -> Iterator[Scene]:
-    """Run a system for one row, with these settings of the installation; its log is ``var/bench/log``."""
+    """Run a system for one row, with these settings; its log is ``var/bench/log``."""
     with TemporaryDirectory() as state, (ROOT / "var" / "bench" / "log").open("a") as log:
 
         def log_line(name: str, line: str) -> None:

@@ -1,4 +1,4 @@
-"""A day of the budget in seconds: the real script on a real Redis, which is told what time it is."""
+"""A simulated day of the budget in seconds: the real script on a real Redis, with a simulated time."""
 
 import heapq
 import random
@@ -21,7 +21,7 @@ POLL_TIMEOUT_MS = MAX_WAIT // timedelta(milliseconds=1)
 
 @dataclass(frozen=True, slots=True)
 class Polled:
-    """One poll: when, how long after the one before, and how long that would be with requests for all."""
+    """One poll: when, the interval before it, and that interval with enough requests for all."""
 
     at: int
     after: timedelta
@@ -41,7 +41,7 @@ class Day:
         redis: empty, for this day alone.
         limits: the installation's.
         starts: in UTC.
-        patient: whether an event that is refused comes again.
+        patient: whether a refused event is retried.
     """
 
     redis: Redis
@@ -63,7 +63,7 @@ class Day:
         )
 
     def play(self, events: Iterable[tuple[int, int]], poll_states: Mapping[int, PollState], *, hours: int) -> None:
-        """Let events come, each at an instant and of a connection, and poll these connections if any."""
+        """Simulate events, each at an instant and of a connection, and poll these connections if any."""
         self._rhythms, self._until = dict(poll_states), self.now + hours * HOUR
         for number, (at, connection_id) in enumerate(events):
             self._plan(at, partial(self._event, number, connection_id, came=at))
@@ -77,7 +77,7 @@ class Day:
         heapq.heappush(self._steps, (at, next(self._numbers), step))
 
     def _event(self, number: int, connection_id: int, *, came: int) -> None:
-        """Try until it may go, again when the budget says so."""
+        """Try until a request is granted, again when the budget says so."""
         self._heard(connection_id)
         try:
             wait = self._take(self._budget.for_connection(connection_id))
@@ -119,7 +119,7 @@ class Day:
         return self._nap
 
     def _sleep(self, seconds: float) -> None:
-        """Take note of a wait; a poll's ends the attempt, as others come meanwhile."""
+        """Record a wait; a poll's wait ends the attempt, as other polls come meanwhile."""
         if self._polling:
             raise _AgainError(self.now + round(seconds * SECOND))
         self._nap = round(seconds * SECOND)
@@ -148,7 +148,7 @@ class _AgainError(Exception):
 
 
 def max_within(times: Iterable[int], span: int) -> int:
-    """Return the most instants within any span of milliseconds."""
+    """Return the most instants within any period of so many milliseconds."""
     ordered, start, limit = sorted(times), 0, 0
     for end, at in enumerate(ordered):
         while at - ordered[start] >= span:
@@ -158,7 +158,7 @@ def max_within(times: Iterable[int], span: int) -> int:
 
 
 def arrivals(left: Iterable[int], *, rng: random.Random) -> list[int]:
-    """Return when requests reach 24SevenOffice: most at once, one in fifty after up to fifteen seconds."""
+    """Return when requests reach 24SevenOffice: mostly at once, one in fifty after up to fifteen seconds."""
     return [at + rng.randrange(15 * SECOND if rng.random() < 1 / 50 else SECOND // 2) for at in left]
 
 

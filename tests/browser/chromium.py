@@ -1,4 +1,4 @@
-"""The Chromium that the browser tests drive: found on this machine, or Debian's own where root may install it."""
+"""The Chromium of the browser tests: found on this machine, or Debian's own if root may install it."""
 
 import os
 import shutil
@@ -19,7 +19,7 @@ FLAGS = (
     "--disable-sync",
     "--no-first-run",
 )
-"""It talks to nobody but the pages that are tested."""
+"""It connects only to the pages under test."""
 
 ADVICE = (
     "The browser tests need Chromium: install it (on Debian: apt install chromium) or set CHROMIUM to its program."
@@ -27,13 +27,13 @@ ADVICE = (
 
 
 def find(environ: Mapping[str, str]) -> str | None:
-    """Find the program: the one that CHROMIUM names, else one on PATH."""
+    """Find the program: the one in CHROMIUM, otherwise one on PATH."""
     return environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
 
 
 @contextmanager
 def running(environ: Mapping[str, str]) -> Iterator[Browser]:
-    """Run it until the block ends. Raises FileNotFoundError where there is none."""
+    """Run it until the block ends. Raises FileNotFoundError if there is none."""
     program = find(environ)
     if program is None:
         raise FileNotFoundError(ADVICE)
@@ -46,7 +46,7 @@ def running(environ: Mapping[str, str]) -> Iterator[Browser]:
 
 
 def main() -> None:
-    """Make sure that there is one; ends with one sentence of advice where there is none and none can be had."""
+    """Make sure that there is one; exit with a sentence of advice if there is none and none can be installed."""
     if find(os.environ) or (_may_install() and _install() and find(os.environ)):
         return
     sys.exit(ADVICE)

@@ -1,4 +1,4 @@
-"""The whole system once for all browser tests, and a browser; whoever it is, no page may give it cause to complain."""
+"""The whole system, once for all browser tests, and a browser; a page that makes it complain fails the test."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -24,7 +24,7 @@ def one_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSyst
 
 @pytest.fixture
 def new_firm(one_system: RunningSystem) -> Iterator[Callable[[], Firm]]:
-    """Makes a company with fresh books that is not connected yet."""
+    """Makes a company with fresh data that is not connected yet."""
     firms: list[Firm] = []
 
     def new() -> Firm:
@@ -50,7 +50,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def sit_down(browser: Browser, one_system: RunningSystem) -> Iterator[Callable[..., Person]]:
-    """Seats people at windows of their own; in the end no page may have given one of them cause to complain."""
+    """Opens windows for people; at the end, the browser must not have complained about any page."""
     people: list[Person] = []
 
     def seat(**window: Any) -> Person:

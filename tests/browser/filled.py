@@ -1,4 +1,4 @@
-"""An installation after a working day: something to see on every page, for whoever wants to look at all of them."""
+"""An installation after a working day, with something to see on every page."""
 
 import sys
 from collections.abc import Iterable, Iterator, Mapping
@@ -29,10 +29,10 @@ from web.app import create_app
 from worker.container import clock
 
 PACE = {"DISPATCH_SECONDS": "0.5", "POLL_SECONDS": "3600"}
-"""Beat looks often. Polls never come to a notification's help."""
+"""Beat dispatches often, but polls are too rare to replace a missing webhook."""
 
 NAMESAKES = "Bakkehaugen Borettslag"
-"""Two customers in 24SevenOffice that are called the same."""
+"""Two customers in 24SevenOffice with the same name."""
 
 PASSWORD = "correct horse battery"
 WORKING_DAYS, WORKING_HOURS, FAILING = 5, range(6, 16), 0.04
@@ -46,24 +46,24 @@ NO_PAGES = (
     "/expenses/export",
     "/reconciliations/",
 )
-"""What is for programs, and the way to a provider of identities, which nobody has set up here."""
+"""Routes for programs, and those of an OpenID provider, which is not set up here."""
 
 
 def show(name: str, line: str) -> None:
-    """Leave the log to pytest, which shows it beside what failed."""
+    """Leave the log to pytest, which shows it when a test fails."""
     sys.stdout.write(f"{name:<8} | {line}\n")
 
 
 @contextmanager
 def filled_system(state: Path, *, log: Log) -> Iterator[RunningSystem]:
-    """Run a system in a folder where a company has had its day, after a month of others, and another is paused."""
+    """Run a system in a folder with a company after its day and a month before it, and another that is paused."""
     with running_system(state, settings=PACE, log=log) as running:
         fill(running)
         yield running
 
 
 def fill(running_system: RunningSystem) -> None:
-    """Play the day at the demo company, after a month of others; another company waits for its password.
+    """Play the day in the demo company, after a month of other days; another company waits for its password.
 
     Events go to a receiver that cannot be reached.
     """
@@ -79,7 +79,7 @@ def fill(running_system: RunningSystem) -> None:
 
 
 def leave_discrepancies(running_system: RunningSystem, demo_user: DemoUser) -> None:
-    """Leave a customer of whom it is asked which one it is, and books that differ from the invoices."""
+    """Leave a question about a customer, and vouchers that differ from their invoices."""
     for address in ("post@bakkehaugen.example.com", "styret@bakkehaugen.example.com"):
         demo_user.book("customers", name=NAMESAKES, email=address)
     demo_user.enter("customers", name=NAMESAKES)
@@ -90,7 +90,7 @@ def leave_discrepancies(running_system: RunningSystem, demo_user: DemoUser) -> N
 
 
 def correct(running_system: RunningSystem, number: int, lines: Iterable[Mapping[str, object]]) -> None:
-    """Correct the voucher of an invoice by hand in 24SevenOffice."""
+    """Change the voucher of an invoice by hand in 24SevenOffice."""
     address = (
         f"{running_system.stack.addresses['twentyfour']}/books/{demo_company.CLIENT}/vouchers/{number}?type=11"
     )
@@ -102,7 +102,7 @@ def _asked(demo_user: DemoUser) -> list[str]:
 
 
 def look_back(running_system: RunningSystem, name: str) -> None:
-    """Have the charts tell of a month of working days."""
+    """Fill the charts with a month of working days."""
     rng, now = Random(24), clock()  # noqa: S311 - a month that is the same each time
     connection = running_system.container.connections.get_by_name(name)
     with running_system.container.database.transaction() as session:
@@ -115,7 +115,7 @@ def look_back(running_system: RunningSystem, name: str) -> None:
 
 
 def wait_for_a_password(running_system: RunningSystem, name: str) -> None:
-    """Have a connection that is paused until somebody corrects its settings."""
+    """Add a connection that is paused until its settings are corrected."""
     told = settings(moment_company="1002", username="many@example.com")
     connection, _ = running_system.container.connections.add(name, told, actor="test", now=clock())
     refused = msg("24SevenOffice rejected the user name or password.")
@@ -123,7 +123,7 @@ def wait_for_a_password(running_system: RunningSystem, name: str) -> None:
 
 
 def special(person: Person, connection: str) -> dict[str, str]:
-    """Return the addresses of pages that show more than the plainest of their route, by a name for each."""
+    """Return the URLs of pages that show more than the plainest one of their route, by name."""
     stuck = {"record": "fiscal_year", "question": "which_customer"}
     told = {name: _first_record(person, error_code) for name, error_code in stuck.items()}
     person.open(f"{connection}/reconciliation")
@@ -147,7 +147,7 @@ def add_user(
     connections: Iterable[int] | None = None,
     language: Language = Language.ENGLISH,
 ) -> None:
-    """Let somebody in under PASSWORD, for some connections or for all."""
+    """Add a user with PASSWORD, for some connections or for all."""
     rights = Rights(role, Scope(None if connections is None else frozenset(connections)))
     database = running_system.container.database
     user = users.add(database, email, rights, password=PASSWORD, actor="test", now=clock())
@@ -163,7 +163,7 @@ def paths(running_system: RunningSystem) -> dict[str, dict[str, object]]:
 
 
 def routes(running_system: RunningSystem) -> list[str]:
-    """Return the paths that pages are at."""
+    """Return the paths of the pages."""
     return [
         path
         for path, methods in paths(running_system).items()
@@ -172,7 +172,7 @@ def routes(running_system: RunningSystem) -> list[str]:
 
 
 def addresses(running_system: RunningSystem, person: Person) -> dict[str, str]:
-    """Return the plainest address of each route that the pages lead to, as this person sees them, who has a connection tested."""
+    """Return the plainest URL of each route that the pages link to, as this person sees them, after a test."""
     session = requests.Session()
     for cookie in person.context.cookies():
         session.cookies.set(cookie["name"], cookie["value"])

@@ -1,4 +1,4 @@
-"""One who sits before the pages with a browser, and notes whatever the browser complains about."""
+"""A person with a browser, who records the browser's complaints."""
 
 import time
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ REPORT_FOCUS = """() => {
     const within = place.width > 0 && place.top < innerHeight && place.bottom > 0;
     return { name: label.trim(), role: it.type ?? "", shown: it === document.body || (outlined && within) };
 }"""
-"""What has the focus, and whether one sees that it has."""
+"""The focused element, and whether its focus is visible."""
 
 MAX_TABS = 100
 TIMEOUT_SECONDS = 20
@@ -36,11 +36,11 @@ NOT_FOUND = "Failed to load resource"
 
 @dataclass(kw_only=True)
 class Person:
-    """A person's window: ``page`` is what is in it, ``complaints`` what the browser said against it.
+    """A person's window: ``page`` is its page, ``complaints`` are the browser's messages about it.
 
     Args:
-        context: the browser as this person has it, with cookies of its own.
-        url: where the web process answers.
+        context: this person's browser context, with its own cookies.
+        url: the URL of the web process.
     """
 
     context: BrowserContext
@@ -55,13 +55,13 @@ class Person:
         self.page: Page = self.context.new_page()
 
     def open(self, path: str) -> Response:
-        """Type an address of ours, and return the answer."""
+        """Open a path of ours, and return the response."""
         answer = self.page.goto(self.url + path)
         assert answer
         return answer
 
     def sign_in(self, email: str, password: str, *, path: str = "/") -> None:
-        """Open a page as somebody who is asked who they are."""
+        """Open a page and sign in when asked to."""
         self.open(path)
         self.page.locator("input[name=email]").fill(email)
         self.page.locator("input[name=password]").fill(password)
@@ -69,7 +69,7 @@ class Person:
             self.page.locator("main form button").click()
 
     def tab_to(self, name: str, *, role: str = "") -> None:
-        """Press Tab until something of this name has the focus; wherever it is on the way, it can be seen."""
+        """Press Tab until an element with this name has the focus; on the way, the focus must always be visible."""
         for _ in range(MAX_TABS):
             self.page.keyboard.press("Tab")
             focused = self.page.evaluate(REPORT_FOCUS)
@@ -84,7 +84,7 @@ class Person:
             self.page.keyboard.press("Enter")
 
     def reload_until(self, there: Locator) -> None:
-        """Load the page again and again until something is there."""
+        """Reload the page until something is there."""
         deadline = time.monotonic() + TIMEOUT_SECONDS
         while not there.first.is_visible():
             assert time.monotonic() < deadline, self.page.locator("main").inner_text()
@@ -101,6 +101,6 @@ class Person:
 
 
 def _is_of_the_page_itself(message: ConsoleMessage) -> bool:
-    """Whether it only says that a page was answered with an error, as a test means it to be."""
+    """Return whether a message only says that a page was answered with an error, as a test intends."""
     opened = message.page and message.page.url.partition("#")[0]
     return message.text.startswith(NOT_FOUND) and message.location["url"] == opened

@@ -25,7 +25,7 @@ PARAMETER = re.compile(r"/[\w-]+/\{(\w+?)(?:_id)?\}")
 
 
 def main() -> None:
-    """Take them all anew."""
+    """Take all screenshots again."""
     end_on_signals()
     FOLDER.mkdir(parents=True, exist_ok=True)
     for old in FOLDER.glob("*.png"):
@@ -42,7 +42,7 @@ def main() -> None:
 
 
 def take(running_system: RunningSystem, browser: Browser, window: str) -> None:
-    """Take a picture of every page as it is in a window, from its top, and of what only some show."""
+    """Take a screenshot of every page, from its top, and of special pages."""
     with browser.new_context(**WINDOWS[window]) as context:
         person = Person(context=context, url=running_system.stack.addresses["web"])
         person.open("/sign-in")
@@ -61,7 +61,7 @@ def take(running_system: RunningSystem, browser: Browser, window: str) -> None:
 
 
 def keep(person: Person, called: str) -> None:
-    """Keep what is in the window, in as few colours as text needs, so that all pictures together stay small."""
+    """Save the window's content in as few colours as text needs, so that the pictures stay small."""
     picture = Image.open(BytesIO(person.page.screenshot(animations="disabled"))).convert("RGB")
     few = picture.quantize(COLOURS, method=Image.Quantize.MAXCOVERAGE, kmeans=1, dither=Image.Dither.NONE)
     few.save(FOLDER / f"{called}.png", optimize=True)

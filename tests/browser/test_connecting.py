@@ -88,9 +88,10 @@ class Visitor:
 
 
 def leave_client(one_system: RunningSystem, firm: Firm) -> None:
-    """Leave the client of 24SevenOffice to the next connection that is made.
+    """Free the client of 24SevenOffice for the next connection.
 
-    A worker that is still at this one notes its client again, unless the connection has another login by then.
+    A worker that is still testing this one saves its client again, unless the connection has another login by
+    then.
     """
     one_system.container.connections.pause(firm.connection.id, "The test is over.", now=clock())
     with one_system.container.database.transaction() as session:

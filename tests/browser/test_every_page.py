@@ -1,4 +1,4 @@
-"""What must hold of all pages; they are found by following links, and each route must have been come by."""
+"""What must hold for all pages; they are found by following links, and each route must have been reached."""
 
 from collections.abc import Callable, Iterator, Mapping
 
@@ -31,7 +31,7 @@ WIDTHS = (320, 375, 600, 720, 768, 900, 1024, 1152, 1280, 1920)
 
 @pytest.fixture(scope="module")
 def one_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSystem]:
-    """A system of its own after a working day, and administrators in it, one for each language."""
+    """A separate system after a working day, with one administrator for each language."""
     with filled_system(tmp_path_factory.mktemp("filled"), log=show) as running_system:
         add_user(running_system, ANNE)
         add_user(running_system, KARI, language=Language.NORWEGIAN)
@@ -108,7 +108,7 @@ BROKEN_WORDS = r"""() => [...document.querySelectorAll("table.wide :is(th, td)")
     }
     return found;
 })"""
-"""Words and numbers of a list that stand on two lines."""
+"""Words and numbers of a list that are broken across two lines."""
 
 
 @pytest.mark.parametrize("actor", [ANNE, KARI], ids=["in English", "in Norwegian"])
@@ -206,7 +206,7 @@ def the_connection(running_system: RunningSystem) -> str:
 
 
 def faults(person: Person) -> Iterator[str]:
-    """Return what is wrong with the page that is open, once all that can be unfolded is."""
+    """Return what is wrong with the open page, after everything is expanded."""
     page = person.page
     unfold(person)
     for violation in Axe().run(page).response["violations"]:

@@ -1,4 +1,4 @@
-"""Forms that are refused, left unsaved or long, as somebody with a keyboard meets them."""
+"""Forms that are refused, left unsaved or long, with the keyboard."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""``make chaos``: days full of troubles, one for each seed, and a report of what became of the books."""
+"""``make chaos``: days full of faults, one for each seed, and a report of the state of both systems."""
 
 import json
 import logging
@@ -35,7 +35,7 @@ def main(seed: int, seeds: int, mistakes: tuple[str, ...]) -> None:
 
 
 def _played(chaos: Chaos, *, log: Path) -> Played:
-    """Play a day; what its processes said is kept where something was not right."""
+    """Play a day; the output of its processes is kept if something was wrong."""
     with log.open("w") as lines:
         played = play(chaos, log=lambda name, line: print(f"{name:<8} | {line}", file=lines, flush=True))
     if is_clean(played):

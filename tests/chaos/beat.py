@@ -1,9 +1,9 @@
-"""The Celery app of beat on a chaotic day: the product's own, in a hurry, mortal, and with a clock of its host."""
+"""The Celery app of beat on a chaotic day: the product's own, with short time-outs, crash points and a host clock."""
 
 from tests.chaos.processes import prepare
 
 prepare()
 
-from worker.beat import app  # noqa: E402 - its timetable copies what is prepared here
+from worker.beat import app  # noqa: E402 - its schedule copies what is prepared here
 
 __all__ = ["app"]

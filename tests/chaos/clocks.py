@@ -1,7 +1,7 @@
-"""A wrong clock for the host of a worker: a file says how far it is ahead, and may change while the worker works.
+"""A wrong clock for the host of a worker: a file has its offset, which may change while the worker runs.
 
-The machine has but one clock, so a process is made to misread it, wherever the product or Celery reads the time of
-day to compare it with that of others. How it counts seconds stays right, as on any host.
+The machine has only one clock, so a process is patched to misread it, wherever the product or Celery compares the
+time of day with that of other hosts. Monotonic seconds stay right, as on any host.
 """
 
 from collections.abc import Callable
@@ -20,10 +20,10 @@ from worker import clock, container
 from worker.jobs import clock_skew
 
 CLOCK_OF = "CHAOS_CLOCK"
-"""Names, in the environment of a process, whose clock it reads."""
+"""The environment variable with the name of the host whose clock a process reads."""
 
 LEFT_LANES = "clock off, lane left to others"
-"""What is counted of a worker that notices."""
+"""What is counted of a worker that notices its wrong clock."""
 
 
 class HostClock:
@@ -33,7 +33,7 @@ class HostClock:
         self._file = folder / f"clock of {host}"
 
     def set(self, seconds: float) -> None:
-        """Set the clock so many seconds ahead; behind, where they are less than zero."""
+        """Set the clock so many seconds ahead; behind, if they are negative."""
         changed = self._file.with_suffix(".new")
         changed.write_text(str(seconds))
         changed.rename(self._file)
@@ -45,10 +45,10 @@ class HostClock:
         return datetime.now(UTC) + timedelta(seconds=self.ahead())
 
     def install(self) -> None:
-        """Have this process read it."""
+        """Make this process read it."""
 
         class Datetime(datetime):
-            """As Celery sees it, which compares when a message expires."""
+            """The datetime of Celery, which compares when a message expires."""
 
             @classmethod
             def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]  # no instance of it is needed
@@ -79,7 +79,7 @@ def _counted(
         off = is_off(ours)
         if (
             off and ours.shared_clock.skew is not None
-        ):  # else PostgreSQL has not told the time yet: no fault of the host
+        ):  # otherwise PostgreSQL has not answered yet: no fault of the host
             crashes.note(LEFT_LANES)
         return off
 

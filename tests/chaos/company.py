@@ -1,4 +1,4 @@
-"""A firm as it is seen from outside the bridge: its two systems, its mailbox, and what can be done to them there."""
+"""A firm from outside the integration: its two systems, its mailbox, and the actions there."""
 
 from collections.abc import Mapping
 from decimal import Decimal
@@ -20,7 +20,7 @@ CREDENTIALS = {
 
 
 class Outside:
-    """Works in both systems, at ``addresses`` by their names; raises RequestException where one does not do it."""
+    """Works in both systems, at ``addresses`` by name; raises RequestException if one of them fails."""
 
     def __init__(self, addresses: Mapping[str, str]) -> None:
         self._addresses = addresses
@@ -36,7 +36,7 @@ class Outside:
         self.control("moment", "PUT", f"webhooks/{COMPANY}", webhooks)
 
     def enter(self, resource: str, **values: object) -> Record:
-        """Enter a record in Moment, as its API takes it."""
+        """Enter a record in Moment, as its API accepts it."""
         record: Record = self.control("moment", "POST", f"api/1.0/companies/{COMPANY}/{resource}", values)
         return record
 
@@ -45,7 +45,7 @@ class Outside:
         self.control("moment", "PATCH", f"api/1.0/companies/{COMPANY}/{resource}/{record_id}", values)
 
     def press(self, button: str, invoice_id: int) -> Record:
-        """Finalize or credit an invoice in Moment; returns the invoice or the credit note."""
+        """Finalize or credit an invoice in Moment; return the invoice or the credit note."""
         record: Record = self.control("moment", "POST", f"companies/{COMPANY}/invoices/{invoice_id}/{button}")
         return record
 
@@ -55,31 +55,31 @@ class Outside:
         return record
 
     def moment(self, resource: str) -> list[Record]:
-        """Read what Moment holds."""
+        """Return what Moment has."""
         records: list[Record] = self.control("moment", "GET", f"books/{COMPANY}/{resource}")
         return records
 
     def records(self, shelf: str) -> list[Record]:
-        """Read the books of 24SevenOffice."""
+        """Return the records of 24SevenOffice."""
         records: list[Record] = self.control("twentyfour", "GET", f"books/{CLIENT}/{shelf}")
         return records
 
     def mails(self) -> list[Record]:
-        """Read all mails that have arrived."""
+        """Return all mails that have arrived."""
         mails: list[Record] = self.control("mail", "GET", "mails")
         return mails
 
     def deliveries(self) -> list[Record]:
-        """Read the notifications of Moment, and how they fared."""
+        """Return the webhooks that Moment sent, with their results."""
         deliveries: list[Record] = self.control("moment", "GET", "deliveries")
         return deliveries
 
     def notify(self, body: object) -> None:
-        """Bring a notification to the webhook."""
+        """Send a webhook."""
         self._session.post(self._hook, json=body, timeout=10).raise_for_status()
 
     def control(self, system: str, method: str, path: str, body: object = None) -> Any:
-        """Ask a system for something, and read its answer."""
+        """Send a control request to a system, and return its response."""
         answer = self._session.request(method, f"{self._addresses[system]}/{path}", json=body, timeout=30)
         answer.raise_for_status()
         return answer.json(parse_float=Decimal) if answer.content else None

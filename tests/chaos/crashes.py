@@ -1,9 +1,9 @@
-"""Crash points: named instants between two steps, at which a process meets its fate when it is told to.
+"""Crash points: named instants between two steps, at which an armed process fails.
 
-It kills itself, is cut off, or stops for longer than a claim holds.
+It kills itself, is cut off, or stops for longer than a lease lasts.
 
-Production knows nothing of them: the functions around them are wrapped by the processes of a chaotic day. What is
-armed, and what was reached, are files in a folder, since a process that kills itself tells nothing any more.
+Production code does not know them: the processes of a chaotic day wrap the functions around them. What is armed
+and what was reached are files in a folder, since a process that kills itself cannot report anything.
 """
 
 import os
@@ -33,15 +33,15 @@ from tests.chaos.short_timeouts import LEASE_SECONDS
 
 KILLED, CUT_OFF, STOPPED = "killed", "cut off", "stopped"
 PULLED_SECONDS = 2
-"""How long it may take to pull the cable of a host that asked for it."""
+"""How long cutting off a host that asked for it may take."""
 
 STOPPED_SECONDS = LEASE_SECONDS + 2
-"""How long a process stands still: another one has taken over and has looked for what it may have saved."""
+"""How long a process stands still: another one has taken over and has verified unknown outcomes."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Point:
-    """The instant before a function begins, or ``after`` it; with a ``entity_type``, only for records of that kind.
+    """The instant before a function begins, or ``after`` it; with an ``entity_type``, only for records of that type.
 
     ``fate`` is what happens there, ``sending`` names the operation that must be in the request, and ``meanwhile``
     says that the process goes on while its host is being cut off.
@@ -58,7 +58,7 @@ class Point:
 
     @property
     def title(self) -> str:
-        """What is counted."""
+        """The name under which it is counted."""
         return f"{self.action}: {self.name}"
 
     def is_for(self, arguments: tuple[Any, ...]) -> bool:
@@ -140,7 +140,7 @@ CUTS = (
     Point(name="done, not completed", owner=leases, function="complete", action=CUT_OFF),
     Point(name="in the midst of settling", owner=leases, function="_complete_one", action=CUT_OFF),
 )
-"""Instants at which a host is cut off from everything, its worker in the middle of a batch."""
+"""Instants at which a host is cut off from everything, with its worker in the middle of a batch."""
 
 
 STOPS = (
@@ -159,7 +159,7 @@ STOPS = (
     Point(name="done, not completed", owner=leases, function="complete", action=STOPPED),
     Point(name="in the midst of settling", owner=leases, function="_complete_one", action=STOPPED),
 )
-"""Instants at which a process stops and goes on later, as if nothing had been: so does a paused machine."""
+"""Instants at which a process stops and goes on later, like a paused machine."""
 
 
 class Crashes:
@@ -167,7 +167,7 @@ class Crashes:
 
     Args:
         folder: of the day.
-        host: the name of the host that this process runs on, where it can be cut off.
+        host: the name of the host that this process runs on, if it can be cut off.
     """
 
     def __init__(self, folder: Path, *, host: str = "") -> None:
@@ -178,24 +178,24 @@ class Crashes:
             each.mkdir(parents=True, exist_ok=True)
 
     def arm(self, point: Point, *, skip: int) -> None:
-        """Have what comes next to a point meet its fate there, after the first ``skip`` times."""
+        """Arm a point for the next process that reaches it, after the first ``skip`` times."""
         (self._armed / point.title).write_text(str(skip))
 
     def disarm(self) -> None:
-        """Let everything live."""
+        """Disarm all points."""
         for each in self._armed.iterdir():
             each.unlink(missing_ok=True)
 
     def reached(self) -> Counter[str]:
-        """Count what was met, by the title of the point."""
+        """Count the points that were reached, by title."""
         return Counter(each.name.rpartition(".")[0] for each in self._reached.iterdir())
 
     def note(self, title: str) -> None:
-        """Count something else that happened in a process."""
+        """Count another event in a process."""
         (self._reached / f"{title}.{uuid4().hex}").touch()
 
     def come_to(self, point: Point) -> None:
-        """Meet the point's fate if it is time."""
+        """Apply the point's fate if it is armed."""
         if not self._is_time(point.title):
             return
         if point.action == KILLED:
@@ -223,13 +223,13 @@ class Crashes:
         return False
 
     def install(self) -> None:
-        """Put the points into this process."""
+        """Install the points in this process."""
         for point in (*POINTS, *STOPS, *(CUTS if self._host else ())):
             _wrap(point, self.come_to)
 
 
 def _stop(seconds: float) -> None:
-    """Stop this process, after hiring somebody who lets it go on."""
+    """Stop this process, after starting another that continues it."""
     subprocess.Popen(("/bin/sh", "-c", f"sleep {seconds}; kill -CONT {os.getpid()}"))
     signal.pthread_kill(get_ident(), signal.SIGSTOP)  # to the process, this thread might go on for a moment
 

@@ -1,6 +1,6 @@
-"""A random but seeded day at a firm: what its people enter in both systems.
+"""A random but seeded day of a firm: what its people enter in both systems.
 
-What Moment holds in the end is what they entered, so that a click of theirs that a mishap swallowed is not missed.
+The expected content of Moment is what they entered, so that an action lost to a fault is not counted as missing.
 """
 
 from collections.abc import Callable, Iterator
@@ -32,9 +32,9 @@ CUSTOMERS = (
 
 
 class Day:
-    """What the firm's people do; ``rng`` is their own, so that troubles do not change what they plan.
+    """The actions of the firm's people; ``rng`` is their own, so that faults do not change their plans.
 
-    ``refused`` gathers the ids of the invoices that 24SevenOffice must not take.
+    ``refused`` collects the ids of the invoices that 24SevenOffice must refuse.
     """
 
     def __init__(self, outside: Outside, *, rng: Random) -> None:
@@ -48,7 +48,7 @@ class Day:
         self.refused: set[str] = set()
 
     def open(self) -> None:
-        """Set up what the firm has had for long: accounts, a supplier, a customer and a project."""
+        """Create what the firm has had for long: accounts, a supplier, a customer and a project."""
         outside = self._outside
         self._accounts = [outside.enter("financialAccounts", **account)["id"] for account in SALE_ACCOUNTS]
         self._unknown_account = outside.enter("financialAccounts", **UNKNOWN_ACCOUNT)["id"]
@@ -58,7 +58,7 @@ class Day:
         self._new_project()
 
     def plan(self, *, seconds: float, size: float) -> Iterator[Event]:
-        """Draw the day's events and the second of each; ``size`` 1 is about fifty."""
+        """Choose the day's events and the second of each; ``size`` 1 is about fifty."""
         events: tuple[tuple[Callable[[], None], int, float], ...] = (  # how many, after which part of the day
             (self._new_customer, 6, 0),
             (self._new_project, 3, 0),
@@ -116,7 +116,7 @@ class Day:
             self._outside.press("credit", self._sold.pop())
 
     def _send_again(self) -> None:
-        """Bring some old notifications once more."""
+        """Send some old webhooks again."""
         sent = [each["body"] for each in self._outside.deliveries()]
         for body in self._rng.sample(sent, min(3, len(sent))):
             self._outside.notify(body)

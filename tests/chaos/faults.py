@@ -1,4 +1,4 @@
-"""What goes wrong on a chaotic day: drawn at random with a seed, done to the running system, counted where it happened."""
+"""The faults of a chaotic day: chosen at random with a seed, applied to the running system, counted where they hit."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -23,7 +23,7 @@ Event = tuple[float, Callable[[], None]]
 
 SYSTEMS = ("moment", "twentyfour")
 OUTCOME_UNKNOWN = ("lose_answer", "save_then_error", "truncated", "slow", "hang", "error_500")
-"""Mishaps that leave open what became of a call."""
+"""Faults that leave the outcome of a call unknown."""
 ANYWHERE = (*OUTCOME_UNKNOWN, "error_503", "too_many", "fault", "garbage", "html")
 OF_MOMENT = (
     "GET customers",
@@ -40,30 +40,30 @@ FAULTS: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
     ("twentyfour", ("SaveCompanies", "SaveProject"), OUTCOME_UNKNOWN[:4]),
     ("twentyfour", ("SaveBundleList",), (*OUTCOME_UNKNOWN[:4], "refuse", "save_then_refuse")),
 )
-"""What befalls which operations of a system, each once in a long day."""
+"""The faults of each operation of a system, each once in a long day."""
 
 REFUSALS = ("SystemError", "SystemError", "Exception", "NotSaved")
 SLOW, LONGER_THAN_ANY_TIMEOUT = 0.4, 1.6
 POINTS_ARMED, CRUELTIES_DONE, CUTS_ARMED, STOPS_ARMED = 7, 6, 2, 2
 SILENCE_SECONDS = 3, 6
-"""How long a system answers nobody: long enough for the breaker to open, and for an alert to be due."""
+"""How long a system does not answer: long enough for the breaker to open, and for an alert to be due."""
 
 WRONG_CLOCKS = 217, -217, 1000, 45, -45
-"""How far the clock of a host is ahead from some instant on, in seconds: mostly too far for it to sync anything."""
+"""How far ahead the clock of a host is set, in seconds: usually too far for it to sync anything."""
 
 CUT_SECONDS = LEASE_SECONDS + 1, LEASE_SECONDS + 4
-"""How long a host is cut off: for longer than a claim of its worker holds."""
+"""How long a host is cut off: longer than a lease of its worker lasts."""
 
 
 class Troubles:
-    """Does harm to a running system.
+    """Applies faults to a running system.
 
     Args:
         stack: the system.
-        doctor: is told how long what is killed stays dead.
+        doctor: decides how long a killed process stays dead.
         crashes: the crash points of its processes.
-        outside: where both remote systems are misled.
-        rng: a random generator of its own.
+        outside: where the faults of both remote systems are set.
+        rng: its own random generator.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class Troubles:
         self._done: Counter[str] = Counter()
 
     def plan(self, *, seconds: float, size: float) -> Iterator[Event]:
-        """Draw a day's troubles and the second at which each begins; ``size`` 1 is about forty."""
+        """Choose a day's faults and the second at which each begins; ``size`` 1 is about forty."""
         rng = self._rng
         for system, operations, kinds in FAULTS:
             for kind in rng.sample(kinds, round(len(kinds) * size)):
@@ -104,15 +104,15 @@ class Troubles:
             yield rng.uniform(0, seconds * 0.7), wrong
 
     def tend(self) -> None:
-        """Pull and plug cables; call it several times a second."""
+        """Cut off and reconnect hosts; call it several times a second."""
         self._cables.tend()
 
     def pending(self) -> bool:
-        """Return whether anything is still to go wrong with calls, or a host is cut off."""
+        """Return whether any fault of a call is still to come, or a host is cut off."""
         return self._cables.pending() or any(self._faults(system)["pending"] for system in SYSTEMS)
 
     def end(self) -> None:
-        """Let both systems behave, and nothing die any more."""
+        """Remove all faults from both systems, and disarm all points."""
         for system in SYSTEMS:
             self._outside.control(system, "DELETE", "faults")
         self._crashes.disarm()
@@ -129,7 +129,7 @@ class Troubles:
         return self._done + played + self._crashes.reached() + lost
 
     def longest(self) -> float:
-        """Return how many seconds after it came in the last of the calls that write was done."""
+        """Return the longest time in seconds that a writing call took until it was done."""
         times = self._outside.control("twentyfour", "GET", "longest")
         writes = (seconds for operation, seconds in times.items() if operation.startswith("Save"))
         return float(max(writes, default=0))
@@ -148,18 +148,18 @@ class Troubles:
         return partial(self._outside.control, system, "POST", "faults", mishap)
 
     def _silence(self, system: str, seconds: float) -> None:
-        """Have a system hang for everybody: it answers no call, and does nothing."""
+        """Make a system hang for everyone: it answers no call, and does nothing."""
         silence = {"kind": "hang", "lasts": seconds, "seconds": LONGER_THAN_ANY_TIMEOUT}
         self._outside.control(system, "POST", "faults", silence)
         self._done[f"hung for everybody: {system}"] += 1
 
     def _set_clock(self, host: str, ahead: float) -> None:
-        """Set the clock of a host; it stays so, as nobody corrects it before the day is over."""
+        """Set the clock of a host; it stays so until the day is over."""
         HostClock(self._stack.plan.state, host).set(ahead)
         self._done[f"clock of {host} {ahead:+} s"] += 1
 
     def _arm_a_cut(self, point: Point) -> None:
-        """Have a host cut off at a point; where the call must still be under way then, have it take its time."""
+        """Arm the cut-off of a host at a point; if the call must still be under way then, slow it down."""
         if point.meanwhile:
             slow = {"operation": VOUCHERS.decode(), "kind": "slow", "seconds": SLOW}
             self._outside.control("twentyfour", "POST", "faults", slow)

@@ -1,7 +1,7 @@
-"""Hosts of their own for the workers of a chaotic day: network namespaces, each with a cable that can be pulled.
+"""Separate hosts for the workers of a chaotic day: network namespaces, each with a cable that can be cut.
 
-What runs on one finds the servers at the addresses that all others use, for the whole of 127.0.0.0/8 lies beyond
-its cable. Nothing is left of a host when the process that made it ends, however that ends.
+Processes on a host reach the servers at the same addresses as all others, since 127.0.0.0/8 is routed through its
+cable. A host disappears when the process that made it ends, however that ends.
 """
 
 import os
@@ -20,7 +20,7 @@ START_SECONDS = 5
 
 
 class NoHostsError(Exception):
-    """This machine lets us make no network namespaces; the message says why."""
+    """This machine does not allow network namespaces; the message says why."""
 
 
 class Host:
@@ -49,20 +49,20 @@ class Host:
         return ("nsenter", f"--net=/proc/{self._holder.pid}/ns/net", *arguments)
 
     def cut_off(self) -> None:
-        """Pull the cable: what either side sends vanishes, and none is told."""
+        """Cut the cable: packets of either side vanish silently."""
         _do("ip", "link", "set", self._cable, "down")
 
     def reconnect(self) -> None:
-        """Plug the cable in again."""
+        """Reconnect the cable."""
         _do("ip", "link", "set", self._cable, "up")
 
     def close(self) -> None:
-        """Take the host away, cable and all."""
+        """Remove the host and its cable."""
         if holder := getattr(self, "_holder", None):
             kill(holder)
 
     def _wait(self) -> None:
-        """Wait until it has a network of its own."""
+        """Wait until its network is up."""
         ours, theirs = Path("/proc/self/ns/net"), Path(f"/proc/{self._holder.pid}/ns/net")
         deadline = time.monotonic() + START_SECONDS
         while theirs.readlink() == ours.readlink():
@@ -83,12 +83,13 @@ class Host:
 
 
 class Cables:
-    """Pulls the cable of each host that asks for it in a folder, and plugs it in again some seconds later.
+    """Cuts the cable of each host that asks for it in a folder, and reconnects it some seconds later.
 
     Args:
-        hosts: by their names.
-        folder: where a process asks, by a file with the name of its host; it is gone when the cable is pulled.
-        seconds: tells how long this time.
+        hosts: by name.
+        folder: where a process asks, by a file with the name of its host; the file is gone when the cable is
+            cut.
+        seconds: returns how long this time.
     """
 
     def __init__(self, hosts: Mapping[str, Host], folder: Path, *, seconds: Callable[[], float]) -> None:
@@ -96,7 +97,7 @@ class Cables:
         self._back: dict[str, float] = {}
 
     def tend(self) -> None:
-        """Look after all cables; call it several times a second."""
+        """Check all cables; call it several times a second."""
         for name, host in self._hosts.items():
             wish = self._folder / name
             if name not in self._back and wish.exists():
@@ -111,7 +112,7 @@ class Cables:
         return bool(self._back)
 
     def end(self) -> None:
-        """Plug all in."""
+        """Reconnect all cables."""
         for name in list(self._back):
             self._plug_in(name)
 
@@ -121,7 +122,7 @@ class Cables:
 
 
 def hosts(names: Iterable[str]) -> dict[str, Host]:
-    """Make hosts of these names. Raises NoHostsError."""
+    """Make hosts with these names. Raises NoHostsError."""
     made: dict[str, Host] = {}
     try:
         for number, name in enumerate(names):
@@ -134,7 +135,7 @@ def hosts(names: Iterable[str]) -> dict[str, Host]:
 
 
 def _addresses(process: int, number: int) -> tuple[str, str]:
-    """Choose the two ends of a cable: four addresses of the network are its own, wherever two days run at once."""
+    """Choose the two ends of a cable from four addresses that no other concurrent day uses."""
     at = (process * 4 + number) % 2**15 * 4
     start = f"198.{18 + (at >> 16)}.{at >> 8 & 255}"
     return f"{start}.{(at & 255) + 1}", f"{start}.{(at & 255) + 2}"

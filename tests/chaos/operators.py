@@ -1,4 +1,4 @@
-"""The people who look after the bridge on a chaotic day: they see what is in hand, and try again what needs them."""
+"""The operators of the integration on a chaotic day: they see what is pending, and retry what needs attention."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -36,13 +36,13 @@ EXPLAINED_BY = {
     "project_number": (f"{TYPES_OFF}{EntityType.PROJECT}",),
     **dict.fromkeys(match_questions.ERROR_CODES, tuple(f"{RELINKED}: {each}" for each in EntityType)),
 }
-"""Reasons for which a person may rightly be asked, and the troubles one of which must have happened then."""
+"""Error codes for which a person may be asked, with the faults that justify each."""
 
 
 class Office:
-    """Looks into the bridge as its people do; raises DatabaseUnavailableError while the database is away.
+    """The operators' view of the integration; raises DatabaseUnavailableError while the database is down.
 
-    ``outside`` is where they look before they say something. ``needless`` gathers what they were asked without a trouble that explains it.
+    ``outside`` is where they look before they decide. ``needless`` collects questions that no fault explains.
     """
 
     def __init__(self, container: Container, outside: Outside) -> None:
@@ -51,7 +51,7 @@ class Office:
         self.needless: list[str] = []
 
     def connect(self, **settings: object) -> str:
-        """Make the connection, and return the address of its webhook."""
+        """Add the connection, and return the address of its webhook."""
         wanted = {"entity_types": tuple(EntityType), "error_emails": (ADDRESS,), "language": "en", **settings}
         valid = ConnectionSettings.model_validate(wanted)
         valid = valid.model_copy(update={"identity_id": check(self._bridge, valid).id})
@@ -59,7 +59,7 @@ class Office:
         return f"{self._bridge.settings.public_url}/webhooks/moment/{token}"
 
     def unfinished(self) -> list[str]:
-        """Return what is still going to happen by itself: changes, and mails."""
+        """Return what will still happen automatically: jobs and mails."""
         views = self._jobs(*PENDING)
         in_hand = [
             f"{view.title} is {view.state}: {view.message}"
@@ -71,15 +71,15 @@ class Office:
         ]
 
     def unpolled(self, since: datetime) -> list[str]:
-        """Return which kinds have not been polled since an instant."""
+        """Return the entity types that have not been polled since an instant."""
         return [f"no poll of {lane.entity_type}s" for lane in self._lanes() if not self._polled(lane, since)]
 
     def needs_attention(self) -> Sequence[JobView]:
-        """Return the changes that need a person."""
+        """Return the jobs that need attention."""
         return self._jobs(JobState.NEEDS_ATTENTION)
 
     def turns(self) -> Iterator[tuple[JobView, list[AlertType]]]:
-        """Return each record whose trouble or end was mailed, in that order."""
+        """Return each record with an alert about a problem or its end, in order."""
         told = defaultdict(list)
         with self._database.transaction() as session:
             for alert in session.scalars(select(AlertRow).order_by(AlertRow.id)):
@@ -89,7 +89,7 @@ class Office:
                 yield view, turns
 
     def see_to_it(self, refused: set[str], happened: Callable[[], Counter[str]]) -> None:
-        """Try again, once, what needs a person, other than the records that are refused for good."""
+        """Retry, once, what needs attention, except the records that are meant to be refused."""
         new = [
             view for view in self.needs_attention() if view.record.id not in refused and view.id not in self._asked
         ]
@@ -105,7 +105,7 @@ class Office:
             )
 
     def _act_on(self, view: JobView) -> None:
-        """Do what the alert says: look for a draft, say which record it is, or try again."""
+        """Do what the alert says: look for a draft, answer which record it is, or retry."""
         only, now = JobFilter(ids=frozenset({view.id})), self._bridge.clock()
         if view.error_code == UNSEEN_DRAFT and self._is_booked(view):
             models.admin.job_actions.dismiss(self._database, only, because=RESOLVED_BY_HAND, actor=ACTOR, now=now)
@@ -115,12 +115,12 @@ class Office:
             models.admin.job_actions.retry(self._database, only, actor=ACTOR, now=now)
 
     def _is_booked(self, view: JobView) -> bool:
-        """Look whether the voucher of an invoice is in the ledger or in a journal."""
+        """Return whether the voucher of an invoice is in the ledger or in a journal."""
         number = next(str(each["invoiceNumber"]) for each in self._records("invoices", view))
         return any(each["lines"][0]["invoice"] == number for each in self._outside.records("vouchers"))
 
     def _number(self, view: JobView) -> str:
-        """Look up which number a customer or project has had all the time."""
+        """Return the number that a customer or project has always had."""
         name = f"{view.record.entity_type}Number"
         return next(str(each[name]) for each in self._records(f"{view.record.entity_type}s", view))
 
@@ -129,28 +129,28 @@ class Office:
 
     @property
     def connection_id(self) -> int:
-        """The connection's number, once it is made."""
+        """The connection's number, once it is added."""
         return self._connection.id
 
     def clock_alerts(self) -> int:
-        """Count the alerts about a clock."""
+        """Count the alerts about clocks."""
         with self._database.transaction() as session:
             return len(session.scalars(select(AlertRow).where(AlertRow.type == AlertType.CLOCK)).all())
 
     def connection_turns(self) -> list[AlertType]:
-        """Return which alerts there were about the connection, in their order, other than about clocks."""
+        """Return the alerts about the connection in order, except those about clocks."""
         with self._database.transaction() as session:
             of_none = AlertRow.job_id.is_(None), AlertRow.type != AlertType.CLOCK
             alerts = session.scalars(select(AlertRow).where(*of_none).order_by(AlertRow.id))
             return [AlertType(alert.type) for alert in alerts]
 
     def poll_again(self, *, since: datetime) -> None:
-        """Have the bridge ask for everything since an instant once more."""
+        """Make the integration poll for everything since an instant again."""
         for lane in self._lanes():
             cursors.move(self._database, lane, to=since)
 
     def _jobs(self, *states: JobState) -> Sequence[JobView]:
-        """Return them as they are at one moment: a job that changes its state is neither missed nor there twice."""
+        """Return the jobs at one moment: a job that changes its state is neither missed nor returned twice."""
         return job_list.latest(self._database, JobFilter(states=frozenset(states)), limit=MAX_JOBS)
 
     def _lanes(self) -> list[Lane]:

@@ -1,4 +1,4 @@
-"""People who change settings, links and the states of jobs in the middle of work, and have it as it was by evening."""
+"""People who change settings, links and job states during work, and restore them by the evening."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -21,20 +21,20 @@ from worker.container import Container
 
 ACTOR = "chaos"
 AWHILE = 0.5, 2.5
-"""For how many seconds a setting stays another one, or a record closed."""
+"""For how many seconds a setting stays changed, or a job dismissed."""
 
 POSTING, TYPES_OFF = "changed: posting", "switched off: "
 DISMISSED, RELINKED = "dismissed", "relinked"
-"""What is counted of what they do."""
+"""The names under which their actions are counted."""
 
 
 class People:
-    """They do something at random instants; ``done`` counts what, and ``put_back`` undoes what they forgot.
+    """They act at random instants; ``done`` counts the actions, and ``put_back`` reverts what is left.
 
     Args:
-        bridge: a way into the integration.
-        connection_id: tells which connection is theirs.
-        rng: a random generator of their own.
+        bridge: access to the integration.
+        connection_id: returns their connection.
+        rng: their own random generator.
     """
 
     def __init__(self, bridge: Container, connection_id: Callable[[], int], *, rng: Random) -> None:
@@ -44,7 +44,7 @@ class People:
         self.done: Counter[str] = Counter()
 
     def plan(self, *, seconds: float, size: float) -> Iterator[Event]:
-        """Draw what they do on a day and the second of each; ``size`` 1 is about twenty."""
+        """Choose their actions on a day and the second of each; ``size`` 1 is about twenty."""
         deeds: tuple[tuple[Callable[[], None], Callable[[], None] | None, int], ...] = (
             (partial(self._set, POSTING, posting="draft"), partial(self._set, "", posting="ledger"), 2),
             *((partial(self._switch_off, each), self._switch_all_on, 1) for each in EntityType),
@@ -62,7 +62,7 @@ class People:
                     yield at + self._rng.uniform(*AWHILE), partial(_attempt, undo)
 
     def put_back(self) -> None:
-        """Have the settings as they were, and nothing closed. Raises DatabaseUnavailableError."""
+        """Restore the settings, and reopen dismissed jobs. Raises DatabaseUnavailableError."""
         self._set("", posting="ledger", entity_types=frozenset(EntityType), expense_from=None)
         self._reopen()
 
@@ -77,13 +77,13 @@ class People:
         self._set("", entity_types=frozenset(EntityType))
 
     def _change_start_date(self) -> None:
-        """To a day that leaves out nothing of what is bought today."""
+        """Set a first day that excludes nothing that is bought today."""
         today = datetime.now(UTC).date()
         day = self._rng.choice((None, today, today - timedelta(days=40)))
         self._set("changed: start date", expense_from=day)
 
     def _relink(self) -> None:
-        """Say of a customer again which one it is in 24SevenOffice, or have a customer or project identified anew."""
+        """Relink a customer to the number that it has, or have a customer or project matched again."""
         linked = [view for view in self._jobs(*JobState) if view.record.entity_type in TYPES]
         for view in self._some(linked, at_most=1):
             link = links.find(self._database, view.connection_id, view.record)
@@ -93,18 +93,18 @@ class People:
                 self.done[f"{RELINKED}: {view.record.entity_type}"] += 1
 
     def _retry_some(self) -> None:
-        """Those of which a person sees nothing that would have to be looked for first."""
+        """Retry jobs for which a person need not look anywhere first."""
         harmless = [view for view in self._jobs(*RETRIABLE) if view.error_code != UNSEEN_DRAFT]
         for view in self._some(harmless, at_most=3):
             self._count("retried", job_actions.retry, JobFilter(ids=frozenset({view.id})))
 
     def _retry_all(self) -> None:
-        """Everything of a state at once, unseen."""
+        """Retry all jobs in a state, unseen."""
         states = frozenset(self._rng.sample(sorted(RETRIABLE), 2))
         self._count("retried together", job_actions.retry, JobFilter(states=states))
 
     def _dismiss_some(self) -> None:
-        """Close what waits or needs attention; a person opens it again later, or in the evening."""
+        """Dismiss open jobs; a person reopens them later, or in the evening."""
         chosen = {view.id for view in self._some(self._jobs(*OPEN), at_most=4) if view.error_code != UNSEEN_DRAFT}
         self._closed |= chosen
         dismiss = partial(job_actions.dismiss, because=RESOLVED_BY_HAND)

@@ -1,4 +1,4 @@
-"""Mistakes that the product does not make, planted to see that the checker would notice them."""
+"""Bugs planted in the product, to check that the verdict notices them."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -10,7 +10,7 @@ from sync.flows.invoices import Invoices
 
 
 def plant(names: Iterable[str]) -> None:
-    """Plant mistakes in this process, by their names in ``MISTAKES``."""
+    """Plant bugs in this process, by their names in ``MISTAKES``."""
     for name in names:
         owner, method, mistaken = MISTAKES[name]
         setattr(owner, method, mistaken(getattr(owner, method)))
@@ -29,7 +29,7 @@ def _finding_nothing(_look: Callable[..., Any]) -> Callable[..., None]:
 
 
 def _not_minding(call: Callable[..., Any]) -> Callable[..., Any]:
-    """Take 24SevenOffice's own guard away: it no longer refuses a second voucher for an invoice."""
+    """Remove 24SevenOffice's own guard: it no longer refuses a second voucher for an invoice."""
 
     def careless(client: SoapClient, service: str, operation: str, /, **arguments: Any) -> Any:
         if operation == "SaveBundleList":

@@ -1,4 +1,4 @@
-"""One seed: the system in a temporary folder, a day on it full of troubles, the calm after it, and the verdict."""
+"""One seed: the system in a temporary folder, a day full of faults, the recovery after it, and the verdict."""
 
 import os
 import time
@@ -32,10 +32,10 @@ SILENCES = 2, 25
 """How soon a connection to PostgreSQL is given up: while a host is cut off, or not before it is back."""
 
 EVENING_SECONDS = 6
-"""How long after the day what was to go wrong may still do so."""
+"""How long after the day planned faults may still happen."""
 
 CALM_SECONDS = 60
-"""How long everything may take to come right after that."""
+"""How long the recovery after that may take."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,8 +45,8 @@ class Chaos:
     Args:
         seed: of all random generators.
         seconds: how long the day is.
-        size: how much happens in it; 1 is about fifty events and forty troubles.
-        mistakes: of :mod:`tests.chaos.planted_bugs`, besides what the seed draws.
+        size: how much happens in it; 1 is about fifty events and forty faults.
+        mistakes: of :mod:`tests.chaos.planted_bugs`, besides those of the seed.
     """
 
     seed: int
@@ -55,16 +55,16 @@ class Chaos:
     mistakes: tuple[str, ...] = ()
 
     def rng(self, whose: str) -> Random:
-        """Make a random generator of somebody's own, so that what others draw does not change it."""
+        """Make a separate random generator, so that what others draw does not change it."""
         return Random(f"{self.seed} {whose}")  # noqa: S311 - the same day for the same seed
 
 
 @dataclass(frozen=True, kw_only=True)
 class Played:
-    """How a day ended: what went wrong by kind, what was not right afterwards, and how long it all took.
+    """The result of a day: what went wrong by kind, what was not right afterwards, and how long it took.
 
-    ``longest`` is how many seconds a call that writes took until it was done over there, and ``left_out`` says which
-    troubles this machine does not allow, and why.
+    ``longest`` is the longest time in seconds that a writing call took until it was done, and ``left_out`` says
+    which faults this machine does not allow, and why.
     """
 
     seed: int
@@ -76,9 +76,10 @@ class Played:
 
 
 def play(chaos: Chaos, *, log: Log) -> Played:
-    """Play a day. Raises NoServerError or NotRunningError where the system does not even start.
+    """Play a day. Raises NoServerError or NotRunningError if the system does not even start.
 
-    In most seeds 24SevenOffice does not refuse a second voucher for an invoice, so that only the integration prevents it.
+    With most seeds, 24SevenOffice does not refuse a second voucher for an invoice, so that only the integration
+    prevents it.
     """
     began = time.monotonic()
     guarded = chaos.rng("guard").random() < 0.3 and not chaos.mistakes
@@ -104,7 +105,7 @@ def play(chaos: Chaos, *, log: Log) -> Played:
 def _running(
     folder: Path, mistakes: Iterable[str], silence: int, log: Log
 ) -> Iterator[tuple[ChaosStack, Container]]:
-    """Run the system, with a way into it for its people."""
+    """Run the system, with access for its operators."""
     others = {name: value for name, value in os.environ.items() if name.lower() not in Settings.model_fields}
     environ = others | environment(folder, mistakes, silence=silence)
     stack = ChaosStack(Plan(state=folder, environ=environ, temporary=True), log=log)
@@ -117,7 +118,7 @@ def _running(
 
 
 class _Scene:
-    """The day itself, once everything stands."""
+    """The day itself, on the running system."""
 
     def __init__(self, chaos: Chaos, stack: ChaosStack, container: Container) -> None:
         self._chaos = chaos
@@ -156,7 +157,7 @@ class _Scene:
         self._put_back()
 
     def _put_back(self) -> None:
-        """Have people undo what they did for a while, as soon as the database lets them."""
+        """Revert what people changed for a while, as soon as the database allows it."""
         back: list[bool] = []
 
         def waits() -> bool:
@@ -168,7 +169,7 @@ class _Scene:
         self._tend_while(waits, seconds=CALM_SECONDS)
 
     def counted(self) -> Counter[str]:
-        """Return all that happened so far, by kind."""
+        """Return everything that happened so far, by kind."""
         return self.troubles.counted() + self._people.done
 
     def _run(self, events: Iterable[Event]) -> None:
@@ -185,7 +186,7 @@ class _Scene:
             time.sleep(0.05)
 
     def _calm_down(self, unheard_of: Callable[[], list[str]]) -> list[str]:
-        """Wait until nothing is in hand, and return what still is when patience ends."""
+        """Wait until nothing is pending, and return what still is at the time-out."""
         left: list[str] = []
 
         def look() -> bool:
@@ -203,7 +204,7 @@ class _Scene:
             return ["the database is away"]
 
     def _unheard_of(self) -> Callable[[], list[str]]:
-        """Make a way to tell what the bridge has not been told of, or asked for, since now."""
+        """Return a function that says what the integration has not received or polled since now."""
         now = clock()
         return lambda: [*self._office.unpolled(now), *self._on_their_way()]
 
@@ -212,7 +213,7 @@ class _Scene:
         return [f"on its way: {each['body']}" for each in waiting]
 
     def _hear_everything_again(self, *, since: datetime) -> None:
-        """Receive and poll everything once more; nothing may come of it."""
+        """Receive and poll everything again; nothing may change."""
         for each in self._outside.deliveries():
             self._outside.notify(each["body"])
         self._office.poll_again(since=since)

@@ -1,4 +1,4 @@
-"""What makes the product's processes those of a chaotic day; told to them by their environment."""
+"""Turns the product's processes into those of a chaotic day, by their environment."""
 
 import os
 from collections.abc import Iterable
@@ -14,15 +14,15 @@ FOLDER, MISTAKES, SILENCE = "CHAOS_FOLDER", "CHAOS_MISTAKES", "CHAOS_SILENCE"
 
 
 def environment(folder: Path, mistakes: Iterable[str], *, silence: int) -> dict[str, str]:
-    """Return what the processes are to find in their environment.
+    """Return the environment of the processes.
 
-    ``silence`` is the seconds after which a connection to PostgreSQL is given up where nothing comes back.
+    ``silence`` is the seconds after which a silent connection to PostgreSQL is given up.
     """
     return {**SETTINGS, FOLDER: str(folder), MISTAKES: ",".join(mistakes), SILENCE: str(silence)}
 
 
 def prepare() -> None:
-    """Make this process hurry, and die or err as its environment says."""
+    """Apply the time-outs, crash points and bugs of its environment to this process."""
     hurry(silence=int(os.environ[SILENCE]))
     planted_bugs.plant(filter(None, os.environ[MISTAKES].split(",")))
     folder, host = Path(os.environ[FOLDER]), os.environ.get(NAME, "")

@@ -1,4 +1,4 @@
-"""What suppliers send: vouchers that a bookkeeper enters in 24SevenOffice, corrects, takes back, and scans papers of."""
+"""Suppliers' vouchers: a bookkeeper enters, corrects and reverses them in 24SevenOffice, and scans documents."""
 
 import base64
 from dataclasses import dataclass, field
@@ -24,7 +24,7 @@ OWED_ACCOUNT = 2400
 
 @dataclass
 class Purchase:
-    """A supplier's voucher: what each project bears of it, in kroner including VAT, and the md5 of its documents."""
+    """A supplier's voucher: the cost of each project, in kroner including VAT, and the md5 of its documents."""
 
     invoice: str
     voucher: Record
@@ -33,18 +33,18 @@ class Purchase:
 
     @property
     def path(self) -> str:
-        """Where its voucher is found in the books."""
+        """The path of its voucher in the sandbox."""
         return f"vouchers/{self.voucher['number']}"
 
     @property
     def day(self) -> str:
-        """The day that it is dated."""
+        """The date of the voucher."""
         day: str = self.voucher["lines"][0]["date"]
         return day
 
 
 class Purchases:
-    """The bookkeeper's work; ``made`` is what has come of it."""
+    """The bookkeeper's work; ``made`` is the result."""
 
     def __init__(self, outside: Outside, *, rng: Random) -> None:
         self._outside, self._rng = outside, rng
@@ -52,7 +52,7 @@ class Purchases:
         self.made: list[Purchase] = []
 
     def enter(self) -> None:
-        """Enter a voucher: on one project or two, with a line of VAT or gross, on an account that is listed or not."""
+        """Enter a voucher: on one project or two, with a line of VAT or gross, on a listed account or not."""
         rng, invoice = self._rng, f"F-{next(self._numbers)}"
         known = sorted(project["number"] for project in self._outside.records("projects"))
         projects = rng.sample(known, min(len(known), rng.choice((1, 1, 2))))
@@ -72,7 +72,7 @@ class Purchases:
         self.made.append(Purchase(invoice, entered, costs, [_digest(document) for document in documents]))
 
     def correct(self) -> None:
-        """Let one that is on one project, without a line of VAT, cost a hundred kroner more."""
+        """Raise the cost of one that is on one project, without a line of VAT, by a hundred kroner."""
         simple = [each for each in self.made if len(each.voucher["lines"]) == 2 and each.costs]
         if simple:
             purchase = self._rng.choice(simple)
@@ -91,7 +91,7 @@ class Purchases:
             purchase.costs.clear()
 
     def scan_later(self) -> None:
-        """Scan the first document of one that has had none so far."""
+        """Scan the first document of one that has none."""
         without = [each for each in self.made if not each.documents]
         if without:
             purchase = self._rng.choice(without)

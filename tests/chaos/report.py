@@ -1,4 +1,4 @@
-"""What is printed and written of the days that were played."""
+"""The printed and written report of the days."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -17,7 +17,7 @@ def is_clean(day: Played) -> bool:
 
 
 def told(day: Played) -> str:
-    """Return one day on the terminal."""
+    """Format one day for the terminal."""
     faults = ", ".join(f"{kind} {times}" for kind, times in sorted(day.faults.items()))
     ended = "ok" if is_clean(day) else "NOT OK"
     heading = f"Seed {day.seed}: {ended} after {day.faults.total()} faults in {day.seconds:.0f} s ({faults})"
@@ -34,7 +34,7 @@ def told(day: Played) -> str:
 
 
 def report_of(days: Sequence[Played]) -> dict[str, Any]:
-    """Sum the days up: how often each fault happened and what was not right, and that in words."""
+    """Summarize the days: how often each fault happened, and what was not right, in words."""
     counts = Counter(name for day in days for name, _ in _found(day))
     return {
         "seeds": [day.seed for day in days],

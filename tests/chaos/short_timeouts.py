@@ -18,7 +18,7 @@ ANSWER_SECONDS = 1
 LEASE_SECONDS = 5
 LINGER_SECONDS = 2
 LOOKED_AFTER_SECONDS = ANSWER_SECONDS + LINGER_SECONDS
-"""How soon after a call was sent it may be looked for whether it has saved: what lands later can be doubled (S25)."""
+"""How soon after a call an unknown outcome is verified: what arrives later can be duplicated (S25)."""
 
 SETTINGS = {
     "DISPATCH_SECONDS": "0.5",
@@ -41,7 +41,7 @@ def _shorter(
 
 
 def _often(_rhythm: polling_schedule.PollState, *, now: datetime) -> timedelta:
-    """Have all connections polled in every round, whatever the hour is."""
+    """Have all connections polled in every round, whatever the hour."""
     del now
     return _seconds(1)
 

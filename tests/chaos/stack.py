@@ -1,4 +1,4 @@
-"""The system of a chaotic day: two workers, each on a host of its own, no Flower, and whatever dies starts again."""
+"""The system of a chaotic day: two workers, each on its own host, no Flower, and dead processes are restarted."""
 
 import os
 import signal
@@ -17,9 +17,10 @@ WORKERS = ("worker", "worker 2")
 
 
 class ChaosStack(Stack):
-    """Runs the processes that hurry and die in the place of the product's own.
+    """Runs the processes of a chaotic day in place of the product's own.
 
-    ``hosts`` are those of the workers by name; none, for the reason in ``no_hosts``, where the machine gives none.
+    ``hosts`` are those of the workers by name; none, for the reason in ``no_hosts``, if the machine does not allow
+    them.
     """
 
     hosts: dict[str, Host]
@@ -33,7 +34,7 @@ class ChaosStack(Stack):
         return {**lines, "worker 2": lines["worker"]}
 
     def second_beat(self) -> Process:
-        """Make a beat beside the one that there should be."""
+        """Start a second beat beside the first."""
         *beat, schedule = self.command_lines()["beat"]
         return Process("beat 2", (*beat, f"{schedule}-2"), env=self.environment, log=self._log)
 
@@ -60,24 +61,24 @@ class ChaosStack(Stack):
         return Process(name, arguments, env={**env, NAME: name}, log=self._log, via=host.command())
 
     def kill(self) -> None:
-        """Kill everything at once, for a day that is over has nothing to finish."""
+        """Kill everything at once, as a day that is over has nothing to finish."""
         for part in reversed(self.parts.values()):
             part.kill()
 
 
 class Restarter:
-    """Starts again what is dead, when it has been so for as long as it was told, or at once."""
+    """Restarts dead processes, at once or after the time that was set for them."""
 
     def __init__(self, stack: ChaosStack) -> None:
         self._stack = stack
         self._due: dict[str, float] = {}
 
     def let_lie(self, name: str, seconds: float) -> None:
-        """Leave a part dead for some seconds."""
+        """Leave a process dead for some seconds."""
         self._due[name] = time.monotonic() + seconds
 
     def tend(self) -> None:
-        """Look after all parts; call it several times a second."""
+        """Check all processes; call it several times a second."""
         for name, part in self._stack.parts.items():
             if not part.alive and time.monotonic() >= self._due.get(name, 0):
                 try:
@@ -86,5 +87,5 @@ class Restarter:
                     self.let_lie(name, 1)
 
     def all_well(self) -> bool:
-        """Return whether every part lives."""
+        """Return whether every process runs."""
         return all(part.alive for part in self._stack.parts.values())

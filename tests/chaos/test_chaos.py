@@ -1,4 +1,4 @@
-"""A few short days of ``make chaos``, and that it would notice a mistake."""
+"""A few short days of ``make chaos``, and a check that it would notice a bug."""
 
 import json
 from collections import Counter

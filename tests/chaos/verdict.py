@@ -1,4 +1,4 @@
-"""What both systems should hold after a day, compared with what they do hold, and with what people were told."""
+"""The expected content of both systems after a day, compared with the actual content and with the mails."""
 
 import re
 from collections import Counter, defaultdict
@@ -22,7 +22,7 @@ CLIENT_ID = "1001-M"
 
 @dataclass
 class Verdict:
-    """What is not as it should be, in words: nothing anywhere is what a day must end with."""
+    """What is not as it should be, in words; after a good day it is empty."""
 
     lost: list[str] = field(default_factory=list)
     duplicated: list[str] = field(default_factory=list)
@@ -31,7 +31,7 @@ class Verdict:
     unmailed: list[str] = field(default_factory=list)
 
     def compare(self, what: str, held: Mapping[Any, list[Any]], wanted: Mapping[Any, Any]) -> None:
-        """Hold what is there, by what it is known by, against what should be there once."""
+        """Compare actual records, by their identity, with those that should exist once."""
         for key, value in wanted.items():
             there = held.get(key, [])
             if not there:
@@ -43,9 +43,9 @@ class Verdict:
 
 
 def judge(outside: Outside, office: Office, day: Day, *, happened: Counter[str]) -> Verdict:
-    """Compare the books of both systems, the state of all changes and the mails with what should be.
+    """Compare the records of both systems, the state of all jobs and the mails with what they should be.
 
-    ``happened`` counts what went wrong, and what people did.
+    ``happened`` counts the faults and people's actions.
     """
     verdict = Verdict()
     _judge_customers(verdict, outside)
@@ -86,7 +86,7 @@ def _judge_projects(verdict: Verdict, outside: Outside) -> None:
 
 
 def _judge_invoices(verdict: Verdict, outside: Outside, refused: set[str], *, drafts: bool) -> None:
-    """Compare vouchers with invoices; with ``drafts`` some may wait in the journal, as the settings said so then."""
+    """Compare vouchers with invoices; with ``drafts`` some may be in the journal, as the settings said so then."""
     held = defaultdict(list)
     for voucher in outside.records("vouchers"):
         if voucher["type"].startswith("Utgående"):
@@ -109,7 +109,7 @@ def _judge_invoices(verdict: Verdict, outside: Outside, refused: set[str], *, dr
 
 
 def _posted(voucher: Record) -> Record:
-    """Return a voucher what must agree with its invoice: kroner by account, debit above zero."""
+    """Return the part of a voucher that must agree with its invoice: kroner by account, positive in debit."""
     lines = voucher["lines"]
     sums: dict[int, Decimal] = defaultdict(Decimal)
     for line in lines:
@@ -138,7 +138,7 @@ def _written(invoice: Record, accounts: Mapping[int, int], customer: str, projec
 
 
 def _vat(invoice: Record) -> dict[int, Decimal]:
-    """Return the VAT by its rate: rounded once, if that makes the total, else what the lines have of it."""
+    """Return the VAT by rate: rounded once, if that gives the total, otherwise by the lines."""
     net, by_line = defaultdict[int, Decimal](Decimal), defaultdict[int, Decimal](Decimal)
     for line in invoice["invoiceLines"]:
         rate = int(line["vatPercentage"])
@@ -197,7 +197,7 @@ def _judge_jobs(verdict: Verdict, office: Office, refused: set[str]) -> None:
 
 
 def _judge_mails(verdict: Verdict, outside: Outside, office: Office, refused: set[str]) -> None:
-    """See that each turn of a record was told once; of one that is refused for good, by one mail."""
+    """Check that each alert of a record was mailed once, and only one for a record that is meant to be refused."""
     texts = {mail["text"] for mail in outside.mails()}  # one that is sent twice after a crash is one
     for view in office.needs_attention():
         telling = sum(bool(re.search(rf"/records/{view.id}\b", text)) for text in texts)
@@ -216,7 +216,7 @@ def _judge_mails(verdict: Verdict, outside: Outside, office: Office, refused: se
 
 
 def _judge_connection_alerts(verdict: Verdict, office: Office, *, clock_off: bool) -> None:
-    """See that what was wrong with the connection was told to be over, and a wrong clock told of if there was one."""
+    """Check that each problem of the connection was followed by its end, and a wrong clock by an alert."""
     turns = office.connection_turns()
     if turns and turns[-1] is not AlertType.RECOVERED:
         verdict.wrong.append(f"the connection was told to be {', '.join(turns)}")

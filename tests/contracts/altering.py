@@ -1,10 +1,10 @@
-"""Other texts in the answers of a system: what a real one may have that the sandbox lacks."""
+"""Alters texts in the responses of a system, as the real one may have texts that the sandbox lacks."""
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 
 class Altering:
-    """Puts other ``texts`` into the answers of the apps that it is put around."""
+    """Replaces ``texts`` in the responses of the apps that it wraps."""
 
     def __init__(self) -> None:
         self.texts: dict[bytes, bytes] = {}

@@ -1,7 +1,7 @@
-"""Answers as .NET may write them too: what the sandbox does not write, and our client must read all the same.
+"""Responses in other forms that .NET may write: the sandbox does not write them, and our client must read them.
 
-The sandbox leaves out what is equal to its default, as .NET does. Beyond that a service of .NET may leave out an empty
-list, write a day at the offset of its zone, Helsinki, and an instant with seven digits of a second.
+The sandbox leaves out values equal to their default, as .NET does. A .NET service may also leave out an empty
+list, write a day with the offset of its zone, Helsinki, and an instant with seven digits of a second.
 """
 
 import re
@@ -21,7 +21,7 @@ HELSINKI = ZoneInfo("Europe/Helsinki")
 
 
 def as_dotnet(app: ASGIApp, wsdls: list[Wsdl]) -> ASGIApp:
-    """Rewrite the answers of an app that are whole; one that breaks off goes through as it is."""
+    """Rewrite the complete responses of an app; one that breaks off is passed on as it is."""
 
     async def rewritten(scope: Scope, receive: Receive, send: Send) -> None:
         held: list[Message] = []
@@ -46,7 +46,7 @@ def as_dotnet(app: ASGIApp, wsdls: list[Wsdl]) -> ASGIApp:
 
 
 def rewrite(answer: bytes, wsdls: list[Wsdl]) -> bytes:
-    """Rewrite an answer of an operation; what is none stays as it is."""
+    """Rewrite a response of an operation; anything else stays as it is."""
     if not answer.startswith(b"<?xml") or (found := etree.fromstring(answer).find(f"{SOAP}Body/{{*}}*")) is None:
         return answer
     operation = etree.QName(found).localname.removesuffix("Response")

@@ -1,6 +1,6 @@
-"""Records all cassettes anew, against the sandbox: ``make record``, after a change to what a client says or hears.
+"""Records all cassettes again from the sandbox: ``make record``, after a change to a client's requests or responses.
 
-Where keys of real accounts are in the environment, it also reads there and tells how their answers differ.
+If keys of real accounts are in the environment, it also reads there and reports how their responses differ.
 """
 
 import os

@@ -1,6 +1,6 @@
-"""Records what the client of Moment says to the sandbox, and it to the client; the tests replay that.
+"""Records the exchange of Moment's client with the sandbox; the tests replay it.
 
-What is recorded names no port and holds no key, and the parts of a form are always parted by the same line.
+A recording has no port and no key, and its forms always have the same boundary.
 """
 
 import re
@@ -19,7 +19,7 @@ BOUNDARY = re.compile(rb"--[0-9a-f]{32}")
 
 
 def tape(*, record: bool = False) -> vcr.VCR:
-    """A recorder, or a player that fails for what was not recorded."""
+    """A recorder, or a player that fails for anything not recorded."""
     return vcr.VCR(
         cassette_library_dir=str(CASSETTES),
         path_transformer=vcr.VCR.ensure_suffix(".yaml"),
@@ -42,7 +42,7 @@ def record() -> None:
 
 
 def _asked(request: Request) -> Request:
-    """Keep of a request what it asks; a key is no part of that."""
+    """Keep the relevant part of a request; the key is not."""
     uri = f"{MOMENT}{urlsplit(request.uri)._replace(scheme='', netloc='').geturl()}"
     body = request.body_bytes and BOUNDARY.sub(b"--boundary", request.body_bytes)
     return Request(request.method, uri, body, headers={})

@@ -1,11 +1,11 @@
-"""Records what the real systems answer where their keys are in the environment, by reading only.
+"""Records the responses of the real systems if their keys are in the environment, by reading only.
 
-Nothing of what they say is kept, only which elements their answers have and of which types: every value is
-replaced before it is written, to var/recorded. What differs from the sandbox is told.
+No value of a response is kept, only its elements and their types: every value is replaced before it is written to
+var/recorded. Differences from the sandbox are reported.
 
 The keys are RECORD_MOMENT_COMPANY and RECORD_MOMENT_API_KEY for Moment, RECORD_APPLICATION_ID, RECORD_USERNAME,
-RECORD_PASSWORD and, where the login reaches several clients, RECORD_IDENTITY_ID for 24SevenOffice. Other addresses
-than theirs are RECORD_MOMENT_URL, RECORD_API_URL and RECORD_WEB_URL.
+RECORD_PASSWORD and, if the login reaches several clients, RECORD_IDENTITY_ID for 24SevenOffice. Other URLs than
+theirs are RECORD_MOMENT_URL, RECORD_API_URL and RECORD_WEB_URL.
 """
 
 import re
@@ -53,7 +53,7 @@ SOME = 5
 
 
 def record(environ: Mapping[str, str], folder: Path, *, now: datetime) -> list[str]:
-    """Record both systems, as far as their keys are there, and return what differs from the sandbox."""
+    """Record both systems, as far as their keys are there, and return the differences from the sandbox."""
     told: list[str] = []
     if all(environ.get(key) for key in MOMENT_KEYS):
         with _tape(folder / "moment"):
@@ -72,7 +72,7 @@ def record(environ: Mapping[str, str], folder: Path, *, now: datetime) -> list[s
 
 
 def _known() -> Mapping[str, Shape]:
-    """Return what the sandbox answers, and what the WSDLs have besides, as it leaves out what .NET does."""
+    """Return the sandbox's responses, with what the WSDLs have besides, as the sandbox omits what .NET does."""
     shapes = recorded(record_twentyfour.CASSETTES)
     for wsdl in DESCRIBED:
         for operation, _ in wsdl.bindings():
@@ -125,7 +125,7 @@ def _read_around(erp: TwentyFourGateway, line: LedgerLine, told: list[str]) -> N
 
 
 def _try(told: list[str], look: Callable[..., T], *arguments: object) -> T | None:
-    """Ask something; an error is told by its reason, for what it says may name somebody."""
+    """Make a call; report an error by its code only, as its message may name a person."""
     try:
         return look(*arguments)
     except SyncError as error:
@@ -134,7 +134,7 @@ def _try(told: list[str], look: Callable[..., T], *arguments: object) -> T | Non
 
 
 def _tape(folder: Path) -> AbstractContextManager[object]:
-    """Record into one file, which holds no value of any answer or question."""
+    """Record to one file, which holds no value of any request or response."""
     recorder = vcr.VCR(
         cassette_library_dir=str(folder),
         record_mode="all",
@@ -147,7 +147,7 @@ def _tape(folder: Path) -> AbstractContextManager[object]:
 
 
 def _asked(request: Request) -> Request:
-    """Keep of a request where it went, without the company, ids and what was asked for."""
+    """Keep a request's path, without the company, ids and parameters."""
     parts = urlsplit(request.uri)
     path = re.sub(r"(?<=/companies/)[^/]+", "0", re.sub(r"/[0-9][^/]*(?=/|$)", "/0", parts.path))
     headers = {name: value for name, value in request.headers.items() if name == "SOAPAction"}

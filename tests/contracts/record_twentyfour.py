@@ -1,6 +1,6 @@
-"""Records what the client of 24SevenOffice says to the sandbox, and it to the client; the tests replay that.
+"""Records the exchange of 24SevenOffice's client with the sandbox; the tests replay it.
 
-What is recorded names no port and holds no user name, password or session.
+A recording has no port, user name, password or session.
 """
 
 import re
@@ -22,7 +22,7 @@ SECRETS = re.compile(rb"(<(?:\w+:)?(?:Username|Password|LoginResult)>|<User>.*?<
 
 
 def tape(*, record: bool = False) -> vcr.VCR:
-    """A recorder, or a player that fails for what was not recorded."""
+    """A recorder, or a player that fails for anything not recorded."""
     return vcr.VCR(
         cassette_library_dir=str(CASSETTES),
         path_transformer=vcr.VCR.ensure_suffix(".yaml"),
@@ -34,7 +34,7 @@ def tape(*, record: bool = False) -> vcr.VCR:
 
 
 def record() -> None:
-    """Play every scene against the sandbox, each by a worker that has yet to log in."""
+    """Play every scene against the sandbox, each by a worker that has not logged in."""
     with (
         serving_twentyfour() as url,
         TemporaryDirectory() as folder,
@@ -49,7 +49,7 @@ def record() -> None:
 
 
 def _asked(request: Request) -> Request:
-    """Keep of a request what it asks, without login and session, and where."""
+    """Keep the content and the path of a request, without login and session."""
     request = copy(request)
     request.uri = TWENTYFOUR + request.path
     request.headers = {name: value for name, value in request.headers.items() if name == "SOAPAction"}
@@ -58,7 +58,7 @@ def _asked(request: Request) -> Request:
 
 
 def _answered(response: dict[str, Any]) -> dict[str, Any]:
-    """Keep of an answer what it says, without the session."""
+    """Keep the content of a response, without the session."""
     kept = {name: value for name, value in response["headers"].items() if name == "content-type"}
     said = SECRETS.sub(rb"\1secret", response["body"]["string"])
     return response | {"headers": kept, "body": {"string": said}}

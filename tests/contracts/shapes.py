@@ -1,4 +1,4 @@
-"""Answers without what they say: which elements they have, and of which type; what differs between two systems."""
+"""The shapes of responses, without values: their elements and types; and the differences between two systems."""
 
 import json
 import re
@@ -24,13 +24,13 @@ TYPES = (
     ("instant", r"\d{4}-\d\d-\d\dT\S+", "2026-01-01T00:00:00"),
     ("guid", r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", "00000000-0000-0000-0000-000000000000"),
 )
-"""What a text is taken for, the sign it is known by, and what stands in its place; any other text is an x."""
+"""The types that a text is taken for, their patterns and placeholders; any other text becomes an x."""
 
 NUMBERS = {"whole number", "decimal number"}
 
 
 def blanked(body: bytes) -> bytes:
-    """Put something of its type in the place of every value; what is neither XML nor JSON goes whole."""
+    """Replace every value by a placeholder of its type; what is neither XML nor JSON is dropped."""
     text = body.strip()
     if text.startswith(b"<"):
         root = etree.fromstring(text)
@@ -43,7 +43,7 @@ def blanked(body: bytes) -> bytes:
 
 
 def recorded(folder: Path) -> Mapping[str, Shape]:
-    """Return the shapes of the answers that went well in a folder of cassettes, by the operation."""
+    """Return the shapes of successful responses in a folder of cassettes, by operation."""
     shapes: dict[str, Shape] = defaultdict(lambda: defaultdict(set))
     for path in sorted(folder.glob("*.yaml")):
         for each in yaml.safe_load(path.read_text())["interactions"]:
@@ -55,9 +55,9 @@ def recorded(folder: Path) -> Mapping[str, Shape]:
 
 
 def differences(theirs: Mapping[str, Shape], ours: Mapping[str, Shape]) -> list[str]:
-    """Return where the answers of another system differ from those of ours, for the operations that both know.
+    """Return where the responses of another system differ from ours, for the operations of both.
 
-    What XML leaves out or leaves empty says nothing, as .NET does so with what is unset; in JSON that is null.
+    Omitted or empty XML elements say nothing, as .NET treats unset values like that; in JSON that is null.
     """
     return [
         f"{operation}: {said}"

@@ -1,4 +1,4 @@
-"""The sandbox's Moment on a fixed day, the gateway that calls it, and a scene for each thing it is asked."""
+"""The sandbox's Moment on a fixed day, the gateway that calls it, and a scene for each call."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -81,12 +81,12 @@ TIMBER = ExpenseDraft(
     billable=True,
 )
 EXPENSE = "106939083"
-"""Where the scenes have the expense."""
+"""The place of the expense in the scenes."""
 
 
 @dataclass(frozen=True)
 class Scene:
-    """Something that the gateway is asked, and what it answers."""
+    """A call of the gateway and its result."""
 
     play: Callable[[MomentGateway], object]
     gives: object
@@ -174,7 +174,7 @@ class Office:
         return [delivery["body"] for delivery in self._send("GET", "deliveries").json()]
 
     def notify_nobody(self) -> None:
-        """Have notifications sent to where nobody listens."""
+        """Send webhooks to an address without a listener."""
         self._send(
             "PUT", "webhooks/1001", dict.fromkeys(("customers", "projects", "invoices"), "http://127.0.0.1:1")
         )
@@ -191,7 +191,7 @@ class Office:
 
 @contextmanager
 def serving_moment(around: Callable[[ASGIApp], ASGIApp] = lambda app: app) -> Iterator[str]:
-    """Serve Moment on a morning of March 2026; its clock goes on by a second whenever it is looked at."""
+    """Serve Moment on a morning of March 2026; its clock advances by a second whenever it is read."""
     seconds = count()
 
     def clock() -> datetime:

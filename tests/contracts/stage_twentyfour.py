@@ -1,4 +1,4 @@
-"""The sandbox's 24SevenOffice on a fixed day, the gateway that calls it, and a scene for each thing it is asked."""
+"""The sandbox's 24SevenOffice on a fixed day, the gateway that calls it, and a scene for each call."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ AROUND: dict[str, Callable[[ASGIApp], ASGIApp]] = {
     "sandbox": lambda app: app,
     "dotnet": lambda app: as_dotnet(app, DESCRIBED),
 }
-"""The ways in which answers are written that our client must read."""
+"""The forms of responses that our client must read."""
 
 MORNING = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 KEY = Fernet.generate_key().decode()
@@ -122,7 +122,7 @@ DOCUMENT = VoucherFile(
 
 
 def purchase_line(account: int, amount: int, **more: Any) -> LedgerLine:
-    """Return a line of the voucher that :func:`furnish` enters as the gateway does."""
+    """Return a line of the voucher of :func:`furnish` as the gateway returns it."""
     return LedgerLine(
         account=account,
         amount=amount,
@@ -145,7 +145,7 @@ PURCHASE = [
 
 @dataclass(frozen=True)
 class Scene:
-    """Something that the gateway is asked, and what it answers; scenes build on those before them."""
+    """A call of the gateway and its result; scenes build on those before them."""
 
     play: Callable[[TwentyFourGateway], object]
     gives: object
@@ -207,7 +207,7 @@ SCENES = {
 
 
 def furnish(stranger: Stranger) -> None:
-    """Enter what the scenes find there: the voucher of a supplier, with its document."""
+    """Enter what the scenes need: the voucher of a supplier, with its document."""
     suppliers.add_supplier(stranger)
     seen = {pair["Key"]: pair["Value"] for pair in SEEN}
     suppliers.enter(stranger, files=[suppliers.scanned(SCAN, meta=seen)])
@@ -222,9 +222,9 @@ def content_of(erp: TwentyFourGateway, document: VoucherFile) -> bytes:
 def serving_twentyfour(
     clock: Callable[[], datetime] | None = None, *, around: Callable[[ASGIApp], ASGIApp] = lambda app: app
 ) -> Iterator[str]:
-    """Serve 24SevenOffice with the books of March 2026; its clock by default goes on by a second with each call.
+    """Serve 24SevenOffice with the data of March 2026; by default its clock advances by a second with each call.
 
-    It takes only what is valid to the letter.
+    It accepts only strictly valid requests.
     """
     seconds = count()
     app = create_app(
@@ -238,7 +238,7 @@ def serving_twentyfour(
 
 
 def soap_client(url: str, redis: Redis, *, answer_seconds: float = 5) -> SoapClient:
-    """Make what the gateways of a process share."""
+    """Make the SOAP client that the gateways of a process share."""
     budget = Budget(redis, limits=Limits(per_hour=7000, per_second=1000), clock=lambda: datetime.now(UTC))
     return SoapClient(api_url=url, web_url=url, budget=budget, connect_seconds=2, answer_seconds=answer_seconds)
 
@@ -246,7 +246,7 @@ def soap_client(url: str, redis: Redis, *, answer_seconds: float = 5) -> SoapCli
 def gateway(
     url: str, redis: Redis, *, client: SoapClient | None = None, answer_seconds: float = 5, **settings: Any
 ) -> TwentyFourGateway:
-    """Make a gateway, by default as another worker of the same connection would: it shares Redis and the key."""
+    """Make a gateway, by default as another worker of the same connection: with the same Redis and key."""
     vault = Vault([SecretStr(KEY)])
     return TwentyFourGateway(
         factories.settings(**{"identity_id": DEMO_IDENTITY, **settings}),
@@ -258,7 +258,7 @@ def gateway(
 
 
 class Stranger:
-    """The sandbox's 24SevenOffice as seen from outside our gateway."""
+    """The sandbox's 24SevenOffice from outside our gateway."""
 
     def __init__(self, url: str, redis: Redis) -> None:
         self.url = url
@@ -267,7 +267,7 @@ class Stranger:
     @classmethod
     @contextmanager
     def arriving(cls, url: str, redis_url: str) -> Iterator[Self]:
-        """Begin with the seeded books and an empty Redis."""
+        """Begin with the seeded data and an empty Redis."""
         with Redis.from_url(redis_url) as redis:
             stranger = cls(url, redis)
             stranger.control("POST", "/reset")

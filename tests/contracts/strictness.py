@@ -1,4 +1,4 @@
-"""What our own client sends, held against the WSDL to the letter: 24SevenOffice takes more than it asks for."""
+"""Strict validation of our client's requests by the WSDL: 24SevenOffice accepts more than the WSDL does."""
 
 from lxml import etree
 from starlette.responses import Response
@@ -12,7 +12,7 @@ BODY = f"{{{soap.ENVELOPE['1.1']}}}Body"
 
 
 def strict(app: ASGIApp, wsdls: list[Wsdl]) -> ASGIApp:
-    """Answer a call with a fault that is not valid: in another order, with less or more than the WSDL has."""
+    """Answer an invalid call with a fault: wrong order, missing or extra elements."""
 
     async def checked(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or not scope["path"].endswith(".asmx"):
@@ -36,7 +36,7 @@ def strict(app: ASGIApp, wsdls: list[Wsdl]) -> ASGIApp:
 
 
 def problem_of(body: bytes, wsdls: list[Wsdl]) -> str:
-    """Say what is not valid in a request, empty where all is."""
+    """Return what is invalid in a request, empty if nothing is."""
     requests = etree.fromstring(body).findall(f"{BODY}/*")
     operations = {name: wsdl for wsdl in wsdls for name, _ in wsdl.bindings()}
     for request in requests:

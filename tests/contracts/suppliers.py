@@ -1,4 +1,4 @@
-"""What a bookkeeper does in 24SevenOffice with the invoices of suppliers."""
+"""A bookkeeper's work with suppliers' invoices in 24SevenOffice."""
 
 from __future__ import annotations
 

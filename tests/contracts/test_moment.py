@@ -1,4 +1,4 @@
-"""What the flows rely on: held by the gateway against the sandbox, and by the fake that stands in for both."""
+"""What the flows rely on: checked with the gateway against the sandbox, and with the fake that replaces both."""
 
 import json
 from collections.abc import Iterator

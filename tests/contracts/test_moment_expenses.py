@@ -1,4 +1,4 @@
-"""What the flow of expenses relies on, held by the gateway against the sandbox."""
+"""What the expenses flow relies on, checked with the gateway against the sandbox."""
 
 import hashlib
 import io
@@ -284,7 +284,7 @@ def test_a_key_that_is_refused_pauses_the_connection(office: Office) -> None:
 
 
 class Watched(io.FileIO):
-    """A file that tells how much memory a process held at most while the file was read."""
+    """A file that records the most memory of a process while it was read."""
 
     def __init__(self, path: Path, process: psutil.Process) -> None:
         super().__init__(path)

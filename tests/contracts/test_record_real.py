@@ -1,4 +1,4 @@
-"""Recording real accounts, played on a sandbox behind other addresses whose answers differ in places."""
+"""Recording real accounts, tried on a sandbox behind other URLs whose responses differ in places."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack

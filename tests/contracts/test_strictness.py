@@ -1,4 +1,4 @@
-"""That the ways in which the contracts are held make a difference."""
+"""Checks that the modes of the contract tests make a difference."""
 
 import pytest
 import requests

@@ -1,4 +1,4 @@
-"""What the flows rely on: held by the gateway against the sandbox, and by the fake that stands in for both."""
+"""What the flows rely on: checked with the gateway against the sandbox, and with the fake that replaces both."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -30,7 +30,7 @@ def erp(request: pytest.FixtureRequest, urls: Mapping[str, str], redis_url: str)
 
 @pytest.fixture
 def seeded(erp: Erp) -> Erp:
-    """Books with the customer and the project of the voucher."""
+    """Data with the customer and the project of the voucher."""
     erp.save_companies([NORDLYS])
     erp.save_project(KULTURHUSET)
     return erp

@@ -1,4 +1,4 @@
-"""What only the real gateway can show: what the books hold afterwards, and what it makes of 24SevenOffice's bad days."""
+"""What only the real gateway can show: the data in 24SevenOffice afterwards, and the handling of its failures."""
 
 from dataclasses import replace
 from datetime import date

@@ -1,4 +1,4 @@
-"""Suppliers' documents as the gateway brings them from the sandbox, byte for byte and a piece at a time."""
+"""Suppliers' documents that the gateway downloads from the sandbox, byte for byte and in pieces."""
 
 import random
 import tracemalloc
@@ -25,7 +25,7 @@ WAITING = {"approved": False}
 
 @pytest.fixture
 def bookkeeper(stranger: Stranger) -> Stranger:
-    """A bookkeeper whose books have a supplier and two projects."""
+    """A bookkeeper with a supplier and two projects."""
     add_supplier(stranger)
     return stranger
 
@@ -172,7 +172,7 @@ def test_a_session_that_ends_between_two_chunks_costs_one_more_login(bookkeeper:
 
 @pytest.fixture
 def elsewhere(redis_url: str) -> Iterator[Stranger]:
-    """24SevenOffice in a process of its own, so that its memory is not ours."""
+    """24SevenOffice in a separate process, so that its memory is not ours."""
     with sandbox() as (urls, _), Redis.from_url(redis_url) as redis:
         stranger = Stranger(urls["twentyfour"], redis)
         stranger.control("PUT", "/limits", {"per_second": 1000})

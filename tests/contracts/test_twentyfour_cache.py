@@ -1,4 +1,4 @@
-"""What the workers of a connection share of what one of them has read in 24SevenOffice."""
+"""What the workers of a connection share of one worker's reads from 24SevenOffice."""
 
 from collections.abc import Callable
 from dataclasses import replace

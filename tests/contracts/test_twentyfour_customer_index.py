@@ -1,4 +1,4 @@
-"""What reading the register costs, and what of it a person's hand in the meantime changes."""
+"""The calls for reading the customer list, and the effect of manual changes in the meantime."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Suppliers' vouchers as the gateway finds them in the ledger of the sandbox."""
+"""Suppliers' vouchers as the gateway finds them in the sandbox's ledger."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -39,7 +39,7 @@ def urls(clock: Clock) -> Iterator[Mapping[str, str]]:
 
 @pytest.fixture
 def bookkeeper(stranger: Stranger) -> Stranger:
-    """A bookkeeper whose books have a supplier and two projects."""
+    """A bookkeeper with a supplier and two projects."""
     add_supplier(stranger)
     return stranger
 
@@ -49,7 +49,7 @@ def changed(erp: TwentyFourGateway, *, since: datetime, accounts: AccountRanges 
 
 
 def pause(clock: Clock) -> datetime:
-    """Let time pass, so that what comes after is told from what was before."""
+    """Let time pass, so that later changes differ in time from earlier ones."""
     clock.now += timedelta(hours=2)
     return clock.now
 
@@ -64,7 +64,7 @@ def copied(erp: TwentyFourGateway) -> FakeErp:
 
 
 def amounts(lines: Sequence[LedgerLine]) -> dict[tuple[int, int | None], int]:
-    """Return what the expenses come to, VAT included, by account and project."""
+    """Return the amounts of the expenses, VAT included, by account and project."""
     found = gross_amounts(lines, rates={"1": Decimal(25)})
     return {(line.account, line.project_number): amount for line, amount in found if isinstance(amount, int)}
 

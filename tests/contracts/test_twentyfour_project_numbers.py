@@ -1,4 +1,4 @@
-"""What it costs to see whether the numbers of projects are free."""
+"""The calls for checking whether project numbers are free."""
 
 from dataclasses import replace
 

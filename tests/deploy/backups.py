@@ -14,7 +14,7 @@ SCRIPT = ROOT / "deploy" / "backup" / "backup.sh"
 
 
 def folder_for_programs(folder: Path) -> Path:
-    """Make a folder that the account of the servers may write into."""
+    """Make a folder that the servers' account may write to."""
     folder.mkdir(exist_ok=True)
     if account := unprivileged():
         os.chown(folder, account.pw_uid, account.pw_gid)
@@ -22,7 +22,7 @@ def folder_for_programs(folder: Path) -> Path:
 
 
 def postgres_environment(database_url: str) -> dict[str, str]:
-    """Return what libpq is told of a database, and where PostgreSQL's programs are."""
+    """Return libpq's environment for a database, and the path of PostgreSQL's programs."""
     url = make_url(database_url)
     return {
         "PATH": f"{postgres_binaries(os.environ)}:{os.defpath}",
@@ -37,7 +37,7 @@ def postgres_environment(database_url: str) -> dict[str, str]:
 def run(
     *command: str, cwd: Path, env: Mapping[str, str], script: Path | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command as the account of the servers, which may not be able to enter the folder of a ``script``."""
+    """Run a command as the servers' account, which may not be able to enter the folder of a ``script``."""
     account = unprivileged()
     with (script or Path(os.devnull)).open() as stdin:
         return subprocess.run(
@@ -56,6 +56,6 @@ def run(
 def back_up(
     database_url: str, *, folder: Path, more: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """Make a backup in a folder. The script is read by us, as the account may not enter the folder that it lies in."""
+    """Make a backup in a folder. We read the script, as the account may not be able to enter its folder."""
     env = postgres_environment(database_url) | {"BACKUP_FOLDER": str(folder)} | dict(more or {})
     return run("bash", "-s", "once", cwd=folder, env=env, script=SCRIPT)

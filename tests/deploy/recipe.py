@@ -1,4 +1,4 @@
-"""What docker-compose.yml, the Dockerfile and .env.example say, for those who try what they describe."""
+"""The contents of docker-compose.yml, the Dockerfile and .env.example, for tests of what they describe."""
 
 import re
 import secrets
@@ -15,19 +15,19 @@ from local.processes import ROOT
 
 SERVICES: Mapping[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
 OURS: Mapping[str, Any] = {name: service for name, service in SERVICES.items() if "build" in service}
-"""The services that run an image of ours."""
+"""The services that run our images."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Image:
-    """What the Dockerfile puts into an image: the lock that is installed, and the folders."""
+    """What the Dockerfile puts into an image: the installed lock file, and the folders."""
 
     lock: str
     folders: tuple[str, ...]
 
 
 def images() -> Mapping[str, Image]:
-    """Read the Dockerfile; returns the image of each target."""
+    """Read the Dockerfile; return the image of each target."""
     _, *stages = re.split(r"^FROM ", (ROOT / "deploy" / "Dockerfile").read_text(), flags=re.MULTILINE)
     found = {}
     for stage in stages:
@@ -40,7 +40,7 @@ def images() -> Mapping[str, Image]:
 
 
 def example_filled_in() -> dict[str, str]:
-    """Read .env.example, filled in for a try on the sandbox as its comments say."""
+    """Read .env.example, filled in for the sandbox as its comments say."""
     settings, heading, trial = (ROOT / ".env.example").read_text().partition("# For a try with")
     settings = settings.replace("SECRET_KEYS=replace-me", f"SECRET_KEYS={Fernet.generate_key().decode()}")
     settings = re.sub("replace-me", lambda _: secrets.token_hex(16), settings)
@@ -49,14 +49,14 @@ def example_filled_in() -> dict[str, str]:
 
 
 def environment(service: str, values: Mapping[str, str]) -> dict[str, str]:
-    """Return what compose puts into the environment of a service where .env holds these values."""
+    """Return the environment of a service in compose with these values in .env."""
     own = SERVICES[service].get("environment", {})
     passed_on = {name: values[name] for name, text in own.items() if text is None and name in values}
     return passed_on | {name: interpolated(text, values) for name, text in own.items() if text is not None}
 
 
 def interpolated(text: str, values: Mapping[str, str]) -> str:
-    """Put values in the place of ``${NAME}``, ``${NAME:?complaint}`` and ``${NAME:-default}``."""
+    """Replace ``${NAME}``, ``${NAME:?complaint}`` and ``${NAME:-default}`` by their values."""
 
     def value(found: re.Match[str]) -> str:
         return values.get(found[1]) or found[2] if found[2] is not None else values[found[1]]

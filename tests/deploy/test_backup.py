@@ -1,4 +1,4 @@
-"""The nightly backup, on a real PostgreSQL: a file is kept only where it was restored and holds the same."""
+"""The nightly backup, on a real PostgreSQL: a file is kept only if it was restored and its data are the same."""
 
 import os
 import subprocess
@@ -33,7 +33,7 @@ class Backups:
         return back_up(self.database_url, folder=self.folder / "kept", more={"PATH": path, **environ})
 
     def wrap(self, program: str, script: str) -> None:
-        """Have a program of PostgreSQL replaced by a script, which finds the real one in ``$real``."""
+        """Replace a program of PostgreSQL by a script, which finds the real one in ``$real``."""
         wrapper = self.folder / "bin" / program
         wrapper.write_text(f"#!/bin/bash\nreal={postgres_binaries(os.environ) / program}\n{script}\n")
         wrapper.chmod(0o755)
@@ -58,7 +58,7 @@ def noted(database_url: str) -> list[int]:
 
 @pytest.mark.slow
 def test_a_backup_is_kept_and_noted_where_its_copy_holds_the_same(backups: Backups, database_url: str) -> None:
-    """What is written while it is made is neither in it nor counted."""
+    """Rows that are written during the backup are neither in it nor counted."""
     old, recent = (backups.folder / "kept" / f"moment24-{name}.dump" for name in ("old", "recent"))
     for path, days in ((old, 31), (recent, 29)):
         path.touch()

@@ -46,7 +46,7 @@ def test_what_the_containers_need_stands_in_the_example() -> None:
 
 
 def test_what_is_copied_into_an_image_is_compiled_there() -> None:
-    """Its processes write nothing there, so whatever is not compiled is compiled anew at each start."""
+    """Its processes write nothing there, so what is not compiled is compiled again at each start."""
     _, *stages = re.split(r"^FROM ", (ROOT / "deploy" / "Dockerfile").read_text(), flags=re.MULTILINE)
     compiling = [stage.rpartition("\nCOPY ")[2].count("compileall") for stage in stages if "\nCOPY " in stage]
     assert compiling == [1] * len(images())
@@ -71,7 +71,7 @@ def test_a_container_may_write_to_its_own_folders_only_and_has_its_limits(name: 
     assert service["security_opt"] == ["no-new-privileges:true"]
     assert "/tmp" in service["tmpfs"]  # noqa: S108 - within a container
     assert {"mem_limit", "pids_limit"} <= service.keys()
-    assert service["cpus"] <= 1  # or Docker refuses it on a machine with one
+    assert service["cpus"] <= 1  # otherwise Docker refuses it on a machine with one
     assert service["logging"]["options"].keys() == {"max-size", "max-file"}
 
 
@@ -81,7 +81,7 @@ def test_postgres_alone_has_capabilities_to_begin_with() -> None:
 
 
 def test_no_password_stands_on_a_command_line() -> None:
-    """One dollar is replaced by Compose, and what it stands for is seen in the list of processes; two are not."""
+    """Compose replaces one dollar, and its value is visible in the list of processes; two dollars are left alone."""
     commands_and_checks = {
         name: str([service.get("command"), service.get("healthcheck", {}).get("test")])
         for name, service in SERVICES.items()
@@ -109,16 +109,16 @@ def test_a_process_that_docker_calls_unhealthy_for_its_silence_is_ended(name: st
     check = SERVICES[name]["healthcheck"]
     process, place, times = watchdog.parse(check["test"][check["test"].index("worker.watchdog") + 1 :])
     assert (process, times) == (name, check.get("retries", 3))
-    assert place in "\n".join(HERE[name])  # as it is told there
+    assert place in "\n".join(HERE[name])  # as documented there
     assert name in watchdog.CHECKS
-    assert SERVICES[name]["init"] is True  # the number 1 itself cannot be ended from within
+    assert SERVICES[name]["init"] is True  # process 1 itself cannot be killed from within
     seconds = int(check["timeout"].removesuffix("s"))
-    assert seconds > 2 * watchdog.PAGE_SECONDS + 5  # or Docker breaks it off before it counts
+    assert seconds > 2 * watchdog.PAGE_SECONDS + 5  # otherwise Docker aborts it before it counts
 
 
 @pytest.mark.parametrize("name", ["postgres", "redis"])
 def test_a_server_may_take_its_time_to_start_before_the_others_give_up(name: str) -> None:
-    """`up -d` ends with an error as soon as one that others wait for is unhealthy; the first start takes longest."""
+    """`up -d` fails as soon as a service that others wait for is unhealthy; the first start takes longest."""
     assert int(SERVICES[name]["healthcheck"]["start_period"].removesuffix("s")) >= 60
 
 

@@ -37,7 +37,7 @@ KEDA: Manifest = yaml.safe_load((BASE.parent / "keda" / "worker.yaml").read_text
 BY_CPU: Manifest = yaml.safe_load((BASE.parent / "autoscaling" / "worker.yaml").read_text())
 INGRESS: Manifest = yaml.safe_load((EXAMPLE / "ingress.yaml").read_text())
 OTHERS = {"FLOWER_BASIC_AUTH": "flower"}
-"""What the processes are told that is no setting of ours, and whose it is."""
+"""Environment variables of the processes that are no settings of ours, and whose they are."""
 
 HERE = commands(host="0.0.0.0", web_port=8000, flower_port=5555, schedule=Path("/tmp/beat"))  # noqa: S104, S108 - within a container
 PROCESSES = {name: ["python", "-m", *arguments] for name, arguments in HERE.items()}
@@ -73,7 +73,7 @@ def probes() -> Iterator[tuple[str, Manifest]]:
 
 
 def told() -> dict[str, set[str]]:
-    """Return which environment variables each pod is given."""
+    """Return the environment variables of each pod."""
     (generated,) = LISTED["configMapGenerator"]
     every = {literal.partition("=")[0] for literal in generated["literals"]}
     return {name: every | {each["name"] for each in container(name).get("env", ())} for name in PODS}
@@ -220,7 +220,7 @@ def test_web_is_reached_by_the_ingress_controller_and_prometheus_only() -> None:
 
 
 def reached() -> dict[str, set[int]]:
-    """Return the ports that each pod may reach anywhere."""
+    """Return the ports that each pod may connect to."""
     ports: dict[str, set[int]] = {name: set() for name in PODS}
     for policy in of_kind("NetworkPolicy").values():
         selector = policy["spec"]["podSelector"]

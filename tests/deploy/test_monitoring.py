@@ -1,4 +1,4 @@
-"""What the dashboard and the alerts ask for is told by the processes, under labels that they have."""
+"""The metrics in the dashboard and the alerts are served by the processes, with these labels."""
 
 import json
 import re
@@ -26,7 +26,7 @@ QUANTILES = {"le"}
 
 
 def metrics() -> Iterator[tuple[str, set[str]]]:
-    """Return the series that there are with their labels, from the page that is held against the code."""
+    """Return the series with their labels, from the page that is compared with the code."""
     page = (ROOT / "docs" / "metrics.md").read_text()
     for name, kind, labels in re.findall(r"^\| `(moment24_\w+)` \| (\w+) \| ([^|]*) \|", page, re.MULTILINE):
         for suffix in SUFFIXES.get(kind, ("",)):
@@ -43,13 +43,13 @@ OF_OTHERS = {
     "kubelet_volume_stats_available_bytes": set[str](),
     "kubelet_volume_stats_capacity_bytes": set[str](),
 }
-"""What Prometheus itself, node_exporter and the kubelet tell."""
+"""Metrics of Prometheus itself, node_exporter and the kubelet."""
 
 SERIES = dict(metrics()) | OF_OTHERS
 OWN = {"moment24_tasks_running", "moment24_clock_skew_seconds"} | {
     name for name in SERIES if re.search(r"_(total|bucket|sum|count)$", name)
 }
-"""What is of one process alone."""
+"""Metrics of a single process."""
 
 
 @pytest.mark.parametrize("expression", EXPRESSIONS)

@@ -1,4 +1,4 @@
-"""Each process gets the secrets that it reads, from Compose and on Kubernetes, and no other."""
+"""Each process gets the secrets that it reads, from Compose and on Kubernetes, and no others."""
 
 import re
 from collections.abc import Mapping
@@ -12,10 +12,10 @@ from tests.deploy.test_kubernetes import LISTED, container
 
 SECRETS = {name.upper() for name, field in Settings.model_fields.items() if "Secret" in str(field.annotation)}
 ALONE = {"web": {"OPENID_CLIENT_SECRET"}, "worker": {"SMTP_URL"}}
-"""What is read by one of the two that read the whole of Settings."""
+"""Secrets read by one of the two processes that read all of Settings."""
 
 READ_AS = {"OPENID_CLIENT_SECRET": r"\.openid\b", "SMTP_URL": r"\.mailer\b"}
-"""How the other one would come to read it."""
+"""How the other one could come to read it."""
 
 
 def of(settings: type) -> set[str]:
@@ -73,7 +73,7 @@ PROXY = {"HTTPS_PROXY", "NO_PROXY"}
 
 
 def test_every_setting_that_is_no_secret_reaches_the_containers() -> None:
-    """Else what stands in .env would have no effect; Compose passes on what is named."""
+    """Otherwise a value in .env would have no effect; Compose passes only named variables."""
     plain = {name.upper() for name in Settings.model_fields} - SECRETS
     for name in ("web", "worker", "beat"):
         told = SERVICES[name]["environment"]

@@ -1,7 +1,7 @@
-"""``make try-images``: both images, built, started and tried as an operator would, and taken down again.
+"""``make try-images``: both images, built, started and tried as an operator would, and removed again.
 
-It runs beside an installation's own containers: from a copy of this folder with an .env of its own, under a name of
-its own, and on other ports where those of docker-compose.yml are taken.
+It runs beside an installation's own containers: from a copy of this folder with its own .env, project name and, if
+those of docker-compose.yml are taken, ports.
 """
 
 import json
@@ -41,7 +41,7 @@ GRACE_SECONDS = int(SERVICES["worker"]["stop_grace_period"].removesuffix("s"))
 PILE = 100
 SLOW_SECONDS = 5
 POLL_SECONDS = 20
-"""How soon a poll brings what Moment could not tell while web was replaced."""
+"""How soon a poll finds changes whose webhooks failed while web was replaced."""
 
 INSPECTED = """
 {{index .Config.Labels "com.docker.compose.service"}}={"read_only": {{.HostConfig.ReadonlyRootfs}},
@@ -60,7 +60,7 @@ IS_CONFINED = (
 
 
 class Containers:
-    """What docker-compose.yml describes, with the sandbox, from a copy of this folder."""
+    """The services of docker-compose.yml, with the sandbox, from a copy of this folder."""
 
     def __init__(self, folder: Path, *, program: tuple[str, ...]) -> None:
         ports = dict(zip(PORTS, free_ports(*PORTS), strict=True))
@@ -84,12 +84,12 @@ class Containers:
         return self._output(*self._program, *options, *arguments, seconds=seconds)
 
     def command(self, *arguments: str, more: Mapping[str, str] | None = None) -> str:
-        """Run a command of the bridge, in the web's container since the worker's is stopped now and then."""
+        """Run a command of the integration, in the web's container since the worker's is sometimes stopped."""
         told = [part for name, value in (more or {}).items() for part in ("-e", f"{name}={value}")]
         return self.compose("exec", "-T", *told, "web", "python", "-m", "worker", *arguments)
 
     def states(self) -> dict[str, str]:
-        """Return what the container of each service does, the exit code, and the health where that is checked."""
+        """Return the state of each service's container, its exit code, and its health if it is checked."""
         shape = (
             '{{index .Config.Labels "com.docker.compose.service"}} {{.State.Status}} {{.State.ExitCode}}'
             "{{if .State.Health}} {{.State.Health.Status}}{{end}}"
@@ -99,7 +99,7 @@ class Containers:
         return {name: state for name, _, state in (line.partition(" ") for line in lines)}
 
     def give_valkey_its_folder(self) -> None:
-        """Have Valkey's folder belong to its user: it does in its own image, and may not in one that stands for it."""
+        """Give Valkey's folder to its user, as in its own image; a replacement image may not."""
         self.compose("up", "--no-start", "redis")
         service = SERVICES["redis"]
         owner, folder = service["user"], service["volumes"][0].replace("redis:", f"{PROJECT}_redis:")
@@ -107,13 +107,13 @@ class Containers:
         self._output("docker", "run", "--rm", *chown)
 
     def inspected(self) -> dict[str, dict[str, Any]]:
-        """Return what Docker has set for the container of each service."""
+        """Return Docker's configuration of a service's container."""
         containers = self.compose("ps", "--all", "--quiet").split()
         lines = self._output("docker", "inspect", "--format", INSPECTED, *containers).splitlines()
         return {name: json.loads(told) for name, _, told in (line.partition("=") for line in lines)}
 
     def restarts(self, service: str) -> int:
-        """Return how often Docker has started the container of a service again."""
+        """Return how often Docker has restarted the container of a service."""
         container = self.compose("ps", "--quiet", service).strip()
         return int(self._output("docker", "inspect", "--format", "{{.RestartCount}}", container))
 
@@ -125,11 +125,11 @@ class Containers:
         return dict(line.split() for line in lines)
 
     def command_lines(self, service: str) -> str:
-        """Return how the processes of a container were started, as every user of this machine sees it."""
+        """Return the command lines of a container's processes, as every user of this machine sees them."""
         return self._output("docker", "top", self.compose("ps", "--quiet", service).strip(), "-eo", "pid,args")
 
     def upgrade(self) -> None:
-        """Bring in an image of another name, as a new version has, and let Compose replace what runs."""
+        """Install an image with another name, as for a new version, and let Compose replace the containers."""
         self._output("docker", "tag", FIRST, NEXT)
         self._described.write_text(self._described.read_text().replace(FIRST, NEXT))
         self.compose("up", "--detach", "--no-build")
@@ -147,7 +147,7 @@ class Containers:
 
 
 def play(containers: Containers) -> None:
-    """Build, start and try it all, as steps that are told. Raises StepFailedError where one does not hold."""
+    """Build, start and try everything in reported steps. Raises StepFailedError if one fails."""
     with timed(Step("nothing is left of an earlier try"), echo):
         containers.take_down()
     try:
@@ -200,7 +200,7 @@ def start(containers: Containers) -> None:
 
 
 def stop_amid_invoices(containers: Containers, demo_user: DemoUser) -> None:
-    """Stop the worker while it posts, look at what it leaves, and start it again."""
+    """Stop the worker while it posts, check what it leaves, and start it again."""
     before = _posted(demo_user)
     called = _posting_calls(containers)
     demo_user.command("connections", "pause", demo_company.NAME)  # so that they are there all at once
@@ -230,7 +230,7 @@ def stop_amid_invoices(containers: Containers, demo_user: DemoUser) -> None:
 
 
 def freeze(containers: Containers, *services: str) -> None:
-    """Stop processes in the way that only SIGKILL ends, and wait until they work again."""
+    """Stop processes so that only SIGKILL ends them, and wait until they work again."""
     before = {service: containers.restarts(service) for service in services}
     for service in services:
         containers.compose("exec", "-T", service, "python", "-S", "-c", FREEZE)
@@ -245,7 +245,7 @@ def freeze(containers: Containers, *services: str) -> None:
 
 
 def upgrade_amid_invoices(containers: Containers, demo_user: DemoUser) -> None:
-    """Replace every process of ours while Moment goes on to notify of invoices."""
+    """Replace all our processes while Moment keeps sending webhooks."""
     before = _posted(demo_user)
     project = demo_user.moment("projects")[0]
 
@@ -266,7 +266,7 @@ def upgrade_amid_invoices(containers: Containers, demo_user: DemoUser) -> None:
 
 
 def compose_program() -> tuple[str, ...]:
-    """Find Compose, with an engine behind it; ends the process in a sentence where there is none."""
+    """Find Compose and an engine; exit with a sentence if there is none."""
     if not _works("docker", "info"):
         sys.exit("This needs a Docker engine, and the right to use it: `docker info` does not work here.")
     for program in (("docker", "compose"), ("docker-compose",)):
@@ -276,7 +276,7 @@ def compose_program() -> tuple[str, ...]:
 
 
 def main() -> None:
-    """Try the images; ends the process with 0 where every step holds."""
+    """Try the images; exit with 0 if every step succeeds."""
     end_on_signals()
     program = compose_program()
     with TemporaryDirectory() as folder:
@@ -294,7 +294,7 @@ def _not_up(containers: Containers) -> dict[str, str]:
 
 
 def _limits(service: str) -> dict[str, Any]:
-    """Return what docker-compose.yml says of a service, in Docker's own words."""
+    """Return the limits of a service in docker-compose.yml, in Docker's own terms."""
     said = SERVICES[service]
     of_unit = {"m": 2**20, "g": 2**30}
     return {
@@ -314,7 +314,7 @@ def _posted(demo_user: DemoUser) -> int:
 
 
 def _slow_down(containers: Containers, seconds: float) -> None:
-    """Have 24SevenOffice take so long for each call from now on."""
+    """Make 24SevenOffice take so long for each call from now on."""
     latency = {"seconds": seconds}
     requests.put(f"{containers.addresses['twentyfour']}/latency", json=latency, timeout=10).raise_for_status()
 

@@ -1,8 +1,8 @@
-"""``make try-install``: whether what the images install and hold is enough for what they run.
+"""``make try-install``: whether the contents of the images are enough for what they run.
 
-Each lock alone goes into a bare environment. From there, and from a copy of the folders that the image holds, the
-commands of docker-compose.yml are started with the environment that compose gives them, against embedded servers;
-their health checks must hold, and customers of the sandbox get their numbers. All listens on 127.0.0.1.
+Each lock file is installed alone into an empty environment. With that and a copy of the image's folders, the
+commands of docker-compose.yml are started with compose's environment, against embedded servers. Their health
+checks must pass, and customers of the sandbox get their numbers. Everything listens on 127.0.0.1.
 """
 
 import os
@@ -61,7 +61,7 @@ class Bare:
         self._output(service, self._here(OURS[service]["command"]))
 
     def start(self, service: str) -> None:
-        """Start a service; what it says goes into its log."""
+        """Start a service; its output goes to its log."""
         command = self._here(OURS[service]["command"]) + (self._sandbox_ports if service == "sandbox" else [])
         with self._log(service).open("wb") as log:
             self._processes[service] = spawn(
@@ -69,7 +69,7 @@ class Bare:
             )
 
     def wait(self) -> None:
-        """Wait until every health check holds. Raises NotRunningError where a process ends, or it takes too long."""
+        """Wait until every health check passes. Raises NotRunningError if a process ends, or it takes too long."""
         deadline = time.monotonic() + START_SECONDS
         for service in self._processes:
             while not self._is_healthy(service):
@@ -82,12 +82,12 @@ class Bare:
                 time.sleep(0.2)
 
     def stop(self) -> None:
-        """Let every process end, the last to start first."""
+        """Stop every process, the last one started first."""
         for process in reversed(self._processes.values()):
             end(process, signal.SIGTERM, seconds=STOP_SECONDS)
 
     def command(self, *arguments: str, more: Mapping[str, str] | None = None) -> str:
-        """Run a command of the bridge."""
+        """Run a command of the integration."""
         return self._output("worker", ["python", "-m", "worker", *arguments], more or {})
 
     def _is_healthy(self, service: str) -> bool:
@@ -103,13 +103,13 @@ class Bare:
         return output(command, cwd=self._work(service), env=env, seconds=START_SECONDS)
 
     def _environment(self, service: str) -> dict[str, str]:
-        """Return all that a process of the service finds in its environment: nothing of ours."""
+        """Return the whole environment of a service's process, with nothing of ours."""
         told = environment(service, self._values)
         programs = self._folder / _target(service) / "venv" / "bin"
         return {"PATH": f"{programs}:{os.defpath}"} | dict(zip(told, self._here(told.values()), strict=True))
 
     def _here(self, texts: Iterable[str]) -> list[str]:
-        """Put the ports, folders and hosts of this machine in the place of those of containers."""
+        """Replace ports, folders and hosts of containers by those of this machine."""
         longest_first = sorted(self._places, key=len, reverse=True)
         whole = (rf"(?<!\w){re.escape(each)}" + r"\b" * each[-1].isalnum() for each in longest_first)
         there = re.compile("|".join(whole))
@@ -123,7 +123,7 @@ class Bare:
 
 
 def install(folder: Path, image: Image) -> None:
-    """Make the environment of an image from its lock alone, without even pip, and copy what the image holds."""
+    """Make the environment of an image from its lock file alone, without even pip, and copy the image's folders."""
     env = {name: value for name, value in os.environ.items() if name not in OF_PYTHON}
     output([sys.executable, "-m", "venv", "--without-pip", str(folder / "venv")], cwd=ROOT, env=env)
     pip = [sys.executable, "-m", "pip", "--python", str(folder / "venv"), "--disable-pip-version-check"]
@@ -133,7 +133,7 @@ def install(folder: Path, image: Image) -> None:
 
 
 def check(folder: Path) -> None:
-    """Install, start and try it all in a folder. Raises StepFailedError."""
+    """Install, start and try everything in a folder. Raises StepFailedError."""
     for target, image in images().items():
         with timed(Step(f"{image.lock} is all that the image {target} installs"), echo):
             install(folder / target, image)

@@ -1,4 +1,4 @@
-"""``make drill``: the runbook played on this machine against the sandbox, and a report of what became of each drill."""
+"""``make drill``: the runbook tried on this machine against the sandbox, and a report of each drill."""
 
 import json
 import os
@@ -58,7 +58,7 @@ DRILLS: Mapping[str, Drill] = {name_of(each): each for each in (*OF_THIS_RELEASE
 @click.command()
 @click.option("--only", default="", help="Play these alone, comma separated [all]")
 def main(only: str) -> None:
-    """Play the drills, and fail unless each record is there once afterwards and right to the øre."""
+    """Play the drills, and fail unless each record exists once afterwards and is exact to the øre."""
     end_on_signals()
     asked = list(filter(None, only.split(",")))
     if unknown := [name for name in asked if name not in DRILLS]:
@@ -82,7 +82,7 @@ def main(only: str) -> None:
 
 
 def played(names: Sequence[str], *, log: Log) -> Iterator[Line]:
-    """Play drills one after the other on one stack; after one that failed the next ones get a new one."""
+    """Play drills one after the other on one stack; after a failed one, the next ones get a new stack."""
     yield from _played([each for each in OF_THIS_RELEASE if name_of(each) in names], _this_release, log)
     yield from _played([each for each in OF_FORMER_RELEASES if name_of(each) in names], _former_release, log)
 

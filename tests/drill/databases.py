@@ -1,4 +1,4 @@
-"""Drills about the database itself: a backup that is restored, a standby that was behind, a new key."""
+"""Drills about the database itself: a restored backup, a standby that was behind, a new key."""
 
 import shutil
 import time
@@ -12,7 +12,7 @@ from tests.drill.scene import Outcome, Scene
 
 
 def restore(scene: Scene) -> Outcome:
-    """Back up, work on, lose the database, restore it as the runbook says, and start all."""
+    """Back up, work on, lose the database, restore it as in the runbook, and start everything."""
     stack, url = scene.stack, scene.stack.environment["DATABASE_URL"]
     folder = backups.folder_for_programs(stack.postgres_folder / "backups")
     made = backups.back_up(url, folder=folder)
@@ -38,7 +38,7 @@ def restore(scene: Scene) -> Outcome:
 
 
 def failover(scene: Scene) -> Outcome:
-    """Lose the primary and what it committed last, and go on with a standby that was behind."""
+    """Lose the primary with its last commits, and go on with a standby that was behind."""
     stack, url = scene.stack, scene.stack.environment["DATABASE_URL"]
     state, data = stack.postgres_folder, stack.postgres_folder / "data"
     env = backups.postgres_environment(url)
@@ -60,7 +60,7 @@ def failover(scene: Scene) -> Outcome:
 
 
 def keys(scene: Scene) -> Outcome:
-    """Put a new key first, encrypt all anew, take the old key out, and work on."""
+    """Put a new key first, encrypt everything again, remove the old key, and work on."""
     stack = scene.stack
     old, new = stack.environment["SECRET_KEYS"], stack.command("keys", "new").strip()
     stack.environment["SECRET_KEYS"] = f"{new},{old}"

@@ -1,4 +1,4 @@
-"""Drills that take a part of the installation away: processes, servers, the disk, a right clock."""
+"""Drills that remove a part of the installation: processes, servers, the disk, the right time."""
 
 import time
 from contextlib import closing, suppress
@@ -40,13 +40,13 @@ def worker(scene: Scene) -> Outcome:
 
 
 def hung_worker(scene: Scene) -> Outcome:
-    """Have the worker stand still for longer than its lease, and go on as if nothing had been."""
+    """Stop the worker for longer than its lease, and let it continue as if nothing had happened."""
     scene.die_at(CLAIMED)
     return Outcome(seconds=scene.until_well(), asserted="what it had in hand is done once")
 
 
 def beat(scene: Scene) -> Outcome:
-    """Kill beat, have Redis lose the wake-ups of what webhooks told, and start beat again."""
+    """Kill beat, make Redis lose the wake-ups of webhooks, and start beat again."""
     before = scene.invoices
     scene.stack.parts["beat"].kill()
     scene.stack.parts["worker"].stop()
@@ -62,7 +62,7 @@ def beat(scene: Scene) -> Outcome:
 
 
 def web(scene: Scene) -> Outcome:
-    """Kill the web while invoices are finalized, and start it again: nobody has heard of them."""
+    """Kill the web while invoices are finalized, and start it again: their webhooks are lost."""
     scene.stack.parts["web"].kill()
     scene.write()
     time.sleep(DEAD_SECONDS)
@@ -74,7 +74,7 @@ def web(scene: Scene) -> Outcome:
 
 
 def redis(scene: Scene) -> Outcome:
-    """Kill Redis while invoices come, start it again, and empty it."""
+    """Kill Redis while invoices arrive, start it again, and empty it."""
     scene.stack.parts["redis"].kill()
     scene.write()
     status, said = scene.stack.health()
@@ -86,7 +86,7 @@ def redis(scene: Scene) -> Outcome:
 
 
 def postgresql(scene: Scene) -> Outcome:
-    """Kill PostgreSQL while invoices come, and start it again."""
+    """Kill PostgreSQL while invoices arrive, and start it again."""
     scene.write(1)
     scene.stack.postgres.kill()
     scene.write(2)
@@ -97,7 +97,7 @@ def postgresql(scene: Scene) -> Outcome:
 
 
 def disk(scene: Scene) -> Outcome:
-    """Fill PostgreSQL's disk to the last byte while invoices come, and make room again."""
+    """Fill PostgreSQL's disk to the last byte while invoices arrive, and make room again."""
     if scene.stack.no_small_disk:
         raise NotHereError(scene.stack.no_small_disk)
     ballast = scene.stack.postgres_folder / "ballast"
@@ -105,7 +105,7 @@ def disk(scene: Scene) -> Outcome:
     scene.write(2)
 
     def not_ready() -> bool:
-        _fill(scene, ballast)  # a checkpoint makes room, which whatever fills the disk takes as well
+        _fill(scene, ballast)  # a checkpoint frees space, which is filled too
         return scene.stack.health()[0] == 503
 
     until("web is not ready", not_ready)
@@ -123,7 +123,7 @@ def disk(scene: Scene) -> Outcome:
 
 
 def clock(scene: Scene) -> Outcome:
-    """Set the worker's clock ahead by more than three minutes, and right again."""
+    """Set the worker's clock ahead by more than three minutes, and correct it again."""
     wrong = HostClock(scene.stack.plan.state, "worker")
     wrong.set(AHEAD_SECONDS)
     time.sleep(2 * DEAD_SECONDS)  # it measures every two seconds
@@ -136,7 +136,7 @@ def clock(scene: Scene) -> Outcome:
 
 
 def _fill(scene: Scene, ballast: Path) -> None:
-    """Take all that is left of the disk, and of the pages of the inbox."""
+    """Fill the rest of the disk, and of the inbox's pages."""
     with suppress(OSError), ballast.open("ab", buffering=0) as file:
         while True:
             file.write(CHUNK)

@@ -1,4 +1,4 @@
-"""Drills about releases: an upgrade with work in progress, the way back, and the release before on newer tables."""
+"""Drills about releases: an upgrade with work in progress, a rollback, and the previous release on newer tables."""
 
 import os
 import shutil
@@ -14,11 +14,11 @@ from tests.drill.scene import NotHereError, Outcome, Scene, until
 
 VERSIONS = "models/migrations/versions"
 FORMER_VERSION = "0023"
-"""The newest tables of the release that is upgraded: ten migrations and more are between it and this one."""
+"""The newest tables of the release that is upgraded: at least ten migrations older than this one."""
 
 
 def former_release() -> str:
-    """Return the last commit that had no newer tables than these. Raises NotHereError where the history is not here."""
+    """Return the last commit with no newer tables than these. Raises NotHereError if the history is missing."""
     return _before(f"{VERSIONS}/00{int(FORMER_VERSION) + 1}_*.py")
 
 
@@ -30,7 +30,7 @@ def previous_release() -> str:
 
 @contextmanager
 def checked_out(commit: str) -> Iterator[Path]:
-    """Take a release out of the history for as long as the block lasts."""
+    """Check a release out of the history for as long as the block lasts."""
     folder = Path(tempfile.mkdtemp(prefix="release-"))
     try:
         archive = folder / "release.tar"
@@ -43,7 +43,7 @@ def checked_out(commit: str) -> Iterator[Path]:
 
 
 def upgrade(scene: Scene) -> Outcome:
-    """Kill the old release's worker in the middle of a call, upgrade the tables under its web, and start the new one."""
+    """Kill the old worker in the middle of a call, upgrade the tables under the old web, and start the new release."""
     former, stack = scene.stack.release, scene.stack
     _leave_work(scene)
     stack.release = ROOT
@@ -58,7 +58,7 @@ def upgrade(scene: Scene) -> Outcome:
 
 
 def rollback(scene: Scene) -> Outcome:
-    """Take the tables back with the new release, as the runbook says, and start the old one."""
+    """Downgrade the tables with the new release, as in the runbook, and start the old one."""
     stack, former = scene.stack, scene.stack.release
     stack.stop()
     scene.write(2)
@@ -73,7 +73,7 @@ def rollback(scene: Scene) -> Outcome:
 
 
 def previous(scene: Scene) -> Outcome:
-    """Bring the tables up to date, and run the release before on them: the first half of an upgrade, or half of a way back."""
+    """Upgrade the tables, and run the previous release on them: the first half of an upgrade or of a rollback."""
     stack, former = scene.stack, scene.stack.release
     with checked_out(previous_release()) as folder:
         stack.release = ROOT

@@ -1,4 +1,4 @@
-"""Drills about what is around the installation: both systems, their logins and limits, mails, webhooks, the ledger."""
+"""Drills about the surroundings: both systems, their logins and limits, mails, webhooks, the ledger."""
 
 import time
 from datetime import date
@@ -11,13 +11,13 @@ from tests.drill.scene import Outcome, Scene, until
 
 AWAY_SECONDS = 5
 OUTGOING_INVOICE = 11
-"""The number of the voucher type that a person enters an invoice by."""
+"""The number of the voucher type with which a person enters an invoice."""
 
 WEBHOOKS = ("customers", "projects", "invoices")
 
 
 def remote(scene: Scene) -> Outcome:
-    """Have 24SevenOffice answer 503 to everything for some seconds while invoices come."""
+    """Let 24SevenOffice answer 503 to everything for some seconds while invoices arrive."""
     before = scene.invoices
     scene.go_wrong("twentyfour", kind="error_503", lasts=AWAY_SECONDS)
     scene.write()
@@ -41,7 +41,7 @@ PASSWORD = demo_company.SECRETS["CONNECTION_PASSWORD"]
 
 
 def budget(scene: Scene) -> Outcome:
-    """Have 24SevenOffice answer 429 to everything for some seconds while invoices come."""
+    """Let 24SevenOffice answer 429 to everything for some seconds while invoices arrive."""
     scene.go_wrong("twentyfour", kind="too_many", lasts=AWAY_SECONDS, seconds=1)
     scene.write()
     time.sleep(AWAY_SECONDS)
@@ -49,7 +49,7 @@ def budget(scene: Scene) -> Outcome:
 
 
 def mail(scene: Scene) -> Outcome:
-    """Have the mail server refuse three mails while an invoice of a locked year needs attention."""
+    """Let the mail server refuse three mails while an invoice of a locked year needs attention."""
     locked = next(year for year in scene.user.twentyfour("years") if year["locked"])
     scene.go_wrong("mail", kind="refuse", times=3)
     project, day = scene.user.moment("projects")[0], f"{locked['year']}-06-30"
@@ -64,7 +64,7 @@ def mail(scene: Scene) -> Outcome:
 
 
 def notifications(scene: Scene) -> Outcome:
-    """Have Moment notify a wrong address, and give the webhook a new one."""
+    """Let Moment send webhooks to a wrong address, and give the webhook a new one."""
     wrong = f"{scene.stack.environment['PUBLIC_URL']}/webhooks/moment/not-this-one"
     scene.control("moment", "PUT", f"webhooks/{demo_company.MOMENT_COMPANY}", dict.fromkeys(WEBHOOKS, wrong))
     scene.write()
@@ -76,7 +76,7 @@ def notifications(scene: Scene) -> Outcome:
 
 
 def doubled(scene: Scene) -> Outcome:
-    """Enter a second voucher for an invoice by hand, and compare the books."""
+    """Enter a second voucher for an invoice by hand, and reconcile."""
     voucher = scene.user.synced("vouchers")[-1]
     invoice = voucher["lines"][0]["invoice"]
     lines = [
@@ -89,7 +89,7 @@ def doubled(scene: Scene) -> Outcome:
     began = time.monotonic()
     try:
         told = scene.stack.command("reconcile", demo_company.NAME, f"--month={day[:7]}")
-    except NotRunningError as ended:  # with status 1, as the books differ
+    except NotRunningError as ended:  # with status 1, as there is a discrepancy
         told = str(ended)
     seconds = time.monotonic() - began
     expect("invoice named", invoice in told, expected=True)

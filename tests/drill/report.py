@@ -1,4 +1,4 @@
-"""What is printed and written of the drills that were played."""
+"""The printed and written report of the drills."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -9,7 +9,7 @@ OK, FAILED, LEFT_OUT = "ok", "NOT OK", "left out"
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
-    """One drill: what it did, how it ended, the seconds from the cure until all was well, and all that it took."""
+    """One drill: what it did, how it ended, the seconds from the remedy until all was well, and its total time."""
 
     drill: str
     ended: str
@@ -24,7 +24,7 @@ def is_green(lines: Sequence[Line]) -> bool:
 
 
 def told(line: Line) -> str:
-    """Return a drill as a line of the table on the terminal."""
+    """Format a drill as a line of the table on the terminal."""
     well = "" if line.seconds_until_well is None else f"{line.seconds_until_well:.1f}"
     return f"{line.drill:<14} {line.ended:<8} {well:>6} s {line.seconds:>6.0f} s  {line.did} {line.asserted}"
 

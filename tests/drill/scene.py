@@ -1,4 +1,4 @@
-"""A company at work on the system that a drill breaks, and how it is seen that all is well again."""
+"""A company at work on the system that a drill breaks, and the check that all is well again."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -15,12 +15,12 @@ from tests.drill.stack import PROGRAMS, DrillStack
 WELL_SECONDS = 120
 
 WITHOUT_VAT: Sequence[Sale] = (((SALE_0, 1, 48000.00),), ((SALE_0, 3, 83.37), (SALE_0, 1, 0.01)))
-"""What the former release sells: it left the VAT to 24SevenOffice, which the sandbox refuses by now."""
+"""What the former release sells: it left VAT to 24SevenOffice, which the sandbox refuses now."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What a drill saw: ``seconds`` from the cure until all was well, and what it ``asserted`` besides that."""
+    """The result of a drill: ``seconds`` from the remedy until all was well, and what it ``asserted`` besides."""
 
     seconds: float
     asserted: str
@@ -31,7 +31,7 @@ class NotHereError(Exception):
 
 
 class Scene:
-    """The demo company, on a stack that runs; ``invoices`` are those that the ledger should hold."""
+    """The demo company on a running stack; ``invoices`` are those that the ledger should have."""
 
     def __init__(self, stack: DrillStack, *, sales: Sequence[Sale] = SALES) -> None:
         self.stack = stack
@@ -46,14 +46,14 @@ class Scene:
         self.until_well()
 
     def write(self, count: int = 3) -> None:
-        """Write invoices and finalize them, so that Moment notifies."""
+        """Write and finalize invoices, so that Moment sends webhooks."""
         project = self.user.moment("projects")[0]
         for each in range(self.invoices, self.invoices + count):
             self.user.press("finalize", write_invoice(self.user, self._sales[each % len(self._sales)], project))
         self.invoices += count
 
     def until_well(self, *, seconds: float = WELL_SECONDS) -> float:
-        """Wait until each record is there once and right to the øre; returns how many seconds it took."""
+        """Wait until each record exists once and is exact to the øre; return how many seconds it took."""
 
         def look() -> None:
             self._restart_what_died()
@@ -64,11 +64,11 @@ class Scene:
         return time.monotonic() - began
 
     def expect_posted(self, count: int) -> None:
-        """Expect so many vouchers of ours in the ledger."""
+        """Check that the ledger has so many vouchers of ours."""
         expect("vouchers", len(self.user.synced("vouchers")), count)
 
     def die_at(self, point: Point, part: str = "worker") -> None:
-        """Have a part reach a point of chaos, and wait until it has died or stopped there."""
+        """Arm a crash point for a process, and wait until it has died or stopped there."""
         self.crashes.arm(point, skip=0)
         self.write()
         until("it is at the point", lambda: bool(self.crashes.reached()[point.title]))
@@ -86,7 +86,7 @@ class Scene:
             ).raise_for_status()
 
     def calls(self, operation: str) -> int:
-        """Count the calls of an operation that 24SevenOffice has got."""
+        """Count the calls of an operation that 24SevenOffice has received."""
         with requests.Session() as session:
             session.trust_env = False
             return int(
@@ -94,7 +94,7 @@ class Scene:
             )
 
     def _restart_what_died(self) -> None:
-        """Start a process again that has ended by itself, as containers are and `make run` does; it is reported."""
+        """Restart a process that has ended, as containers and `make run` do; it is reported."""
         for name in PROGRAMS:
             if not self.stack.parts[name].alive:
                 self.stack.parts[name].start()

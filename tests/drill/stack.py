@@ -1,4 +1,4 @@
-"""The system that the drills break: on a small disk where the machine allows, and of any release."""
+"""The system that the drills break: on a small disk if the machine allows it, and of any release."""
 
 import ctypes
 import json
@@ -28,14 +28,14 @@ from local.processes import commands
 state = pathlib.Path(sys.argv[2])
 print(json.dumps(commands(host="127.0.0.1", web_port=int(sys.argv[1]), flower_port=0, schedule=state)))
 """
-"""Tells the command lines of the release in whose folder it runs."""
+"""Returns the command lines of the release in whose folder it runs."""
 
 
 class DrillStack(Stack):
-    """Runs what a chaotic day runs, or another release of the product, with one worker and no Flower.
+    """Runs the processes of a chaotic day, or another release of the product, with one worker and no Flower.
 
     ``release`` is the folder that the processes run from; change it and call :meth:`replace`. ``no_small_disk``
-    says why PostgreSQL has the whole disk, "" where it has one of its own.
+    says why PostgreSQL has the whole disk, "" if it has its own.
     """
 
     def __init__(self, plan: Plan, *, log: Log, release: Path = ROOT) -> None:
@@ -70,7 +70,7 @@ class DrillStack(Stack):
         return {name: tuple(told[name]) for name in told if name in PROGRAMS}
 
     def command(self, *arguments: str, more: Mapping[str, str] | None = None, answer: str = "") -> str:
-        """Run a command of the release, and ``answer`` what it asks. Raises NotRunningError if it fails."""
+        """Run a command of the release, and ``answer`` its question. Raises NotRunningError if it fails."""
         env = self.environment | dict(more or {})
         program = (sys.executable, "-m", "worker", *arguments)
         done = subprocess.run(
@@ -85,7 +85,7 @@ class DrillStack(Stack):
             self.parts[name].stop()
 
     def replace(self, *names: str) -> None:
-        """Stop processes, and start those of the release as the environment is by now; wait until they answer."""
+        """Stop processes, and start those of the release with the present environment; wait until they answer."""
         lines = self.command_lines()
         for name in names or PROGRAMS:
             self.parts[name].stop()
@@ -99,7 +99,7 @@ class DrillStack(Stack):
             part.kill()
 
     def health(self) -> tuple[int, Mapping[str, str]]:
-        """Ask the web whether it is ready; returns the status and what it says of each part."""
+        """Return the status of the web's readiness, and what it says about each part."""
         with requests.Session() as session:
             session.trust_env = False
             answer = session.get(f"{self.addresses['web']}/health/ready", timeout=30)
@@ -126,7 +126,7 @@ class DrillStack(Stack):
 
 
 def _mount_small_disk(folder: Path) -> str:
-    """Mount a small disk in memory, which is gone when this process is; returns why that cannot be."""
+    """Mount a small disk in memory, which disappears with this process; return why that is impossible."""
     if os.geteuid():
         return "only root may mount a small disk"
     if ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWNS):

@@ -1,4 +1,4 @@
-"""Every page of the runbook names a drill that there is, and every drill is named; the report says what it should."""
+"""Every page of the runbook names an existing drill, and every drill is named; the report is complete."""
 
 import json
 import re

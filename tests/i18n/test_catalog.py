@@ -1,4 +1,4 @@
-"""All that people read has its Norwegian, and nothing else stands in the catalogue."""
+"""All texts for people have a Norwegian translation, and the catalog has nothing else."""
 
 import ast
 import re
@@ -130,7 +130,7 @@ def test_bare_words_are_seen(template: str, words: list[str]) -> None:
 
 
 def bare_words(template: str) -> Iterator[str]:
-    """Find what people would read as it stands in a template: its own text, and text in its expressions."""
+    """Return texts that people would read untranslated in a template: its own text, and text in its expressions."""
     tokens = [each for each in LEXER.lex(template) if each[1] != "whitespace"]
     reader = Reader()
     reader.feed("".join(outside(tokens)))
@@ -140,7 +140,7 @@ def bare_words(template: str) -> Iterator[str]:
 
 
 def outside(tokens: list[Token]) -> Iterator[str]:
-    """Return the template's own text outside of trans blocks."""
+    """Return the template's text outside of trans blocks."""
     translated = False
     for (_, kind, value), (_, _, following) in pairwise([*tokens, (0, "", "")]):
         if kind == "block_begin":
@@ -150,7 +150,7 @@ def outside(tokens: list[Token]) -> Iterator[str]:
 
 
 def unsaid(tokens: list[Token]) -> Iterator[str]:
-    """Return the texts in expressions that begin with a capital, but for those that are handed to gettext."""
+    """Return texts in expressions that begin with a capital letter, except those passed to gettext."""
     handed: list[bool] = []
     for (_, _, previous), (_, kind, value) in pairwise([(0, "", ""), *tokens]):
         if (kind, value) == ("operator", "("):

@@ -1,4 +1,4 @@
-"""Sentences that are kept with the words they were made of, and told to each reader in their language."""
+"""Sentences are stored with their template and values, and translated for each reader."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""A remote system that means harm: it answers each request with raw bytes, for as long as anybody listens."""
+"""A hostile remote system: it answers each request with raw bytes, as long as the client reads."""
 
 import gzip
 import socket
@@ -26,7 +26,7 @@ def floods(start: bytes, piece: bytes) -> Answer:
 
 
 def drips(start: bytes, drop: bytes) -> Answer:
-    """Answer a little at a time, each of it well within any time-out."""
+    """Send a little at a time, each well within any time-out."""
 
     def answer() -> Iterator[bytes]:
         yield start
@@ -55,7 +55,7 @@ TOO_SLOW = {
     "chunk length": drips(CHUNKED, b"0"),
     "trailer": drips(CHUNKED + b"0\r\n", b"X: x\r\n"),
 }
-"""What gives a byte now and then, for ever."""
+"""Responses that send a byte now and then, forever."""
 
 TOO_LARGE = {
     "continue": floods(b"", CONTINUE * 1000),
@@ -67,12 +67,12 @@ TOO_LARGE = {
     "packed": sends(_bomb(1)),
     "packed twice": sends(_bomb(2)),
 }
-"""What is more than anybody reads."""
+"""Responses that are longer than the limit."""
 
 
 @contextmanager
 def serving(answer: Answer, *, tls: ssl.SSLContext | None = None) -> Iterator[str]:
-    """Give the address of a system that answers so, each connection once."""
+    """Serve such a response, once for each connection, and yield the URL."""
     ending = False
 
     def serve(wire: socket.socket) -> None:

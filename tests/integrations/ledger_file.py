@@ -1,6 +1,6 @@
-"""Another ERP, to read only: its ledger is a file of comma-separated values, its books are what that file shows.
+"""Another ERP, read only: its ledger is a file of comma-separated values.
 
-It is here to show what a second ERP takes: one folder that fulfils the ports of :mod:`sync.ports`.
+It shows what a second ERP takes: one package that implements the ports of :mod:`sync.ports`.
 """
 
 import csv
@@ -40,18 +40,18 @@ Row = dict[str, str]
 
 
 class LedgerFile:
-    """One company's ledger in a file; whoever would write is refused. Fulfils :class:`sync.ports.InspectableErp`.
+    """One company's ledger in a file; writing is refused. Implements :class:`sync.ports.InspectableErp`.
 
-    Each line has the columns ``year, type, number, date, changed, account, amount`` (kroner), and, as far as they
-    are known, ``vat, project, customer, name, organization_number, invoice, text``. The chart of accounts is the
-    file ``accounts.csv`` beside it: ``account, vat, rate``.
+    Each line has the columns ``year, type, number, date, changed, account, amount`` (kroner), and, as far as
+    known, ``vat, project, customer, name, organization_number, invoice, text``. The chart of accounts is the file
+    ``accounts.csv`` beside it: ``account, vat, rate``.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
     def changed_vouchers(self, accounts: AccountRanges, *, since: datetime, until: datetime) -> Sequence[str]:
-        """Name the vouchers with a line on these accounts that changed in a span of time."""
+        """Return the vouchers with a line on these accounts that changed in a period."""
         rows = (row for row in self._rows() if since <= datetime.fromisoformat(row["changed"]) <= until)
         return list(dict.fromkeys(_name(row) for row in rows if int(row["account"]) in accounts))
 

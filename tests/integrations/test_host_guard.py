@@ -1,4 +1,4 @@
-"""What a process does where a host answers no connection: real clients, and a server that takes calls and is silent."""
+"""A process whose host answers no connection: real clients, and a server that accepts calls and is silent."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -25,11 +25,11 @@ from tests.integrations.twentyfour import remote as twentyfour_remote
 URL, USUAL = "https://moment.example/api", (10.0, 60.0)
 SAVE, PROJECT = ("Project", "SaveProject"), {"Id": 7, "NameDisplay": "Plain", "TimeReg": "WorkType"}
 ENOUGH = list(map(str, range(SILENT_CALLERS)))
-"""Connections that suffice to say that a host is silent."""
+"""Connections that are enough to consider a host silent."""
 
 
 class Gate:
-    """Lets no answer out until it is opened."""
+    """Blocks all responses until it is opened."""
 
     def __init__(self) -> None:
         self.open = Event()
@@ -195,7 +195,7 @@ def silent_guard(clock: Clock) -> HostGuard:
 
 
 def given(guard: HostGuard, *, writes: bool = False) -> Timeout | None:
-    """Return the time-out of a call that ends at once without an answer, None where it is held back."""
+    """Return the time-out of a call that ends at once without a response, None if it is held back."""
     allowed: list[Timeout] = []
     guarded = guard.call(URL, caller="9", writes=writes, timeout=USUAL)
     with suppress(HostSilentError, requests.ReadTimeout), guarded as timeout:

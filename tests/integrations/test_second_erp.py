@@ -1,4 +1,4 @@
-"""A second ERP is one folder: one to read only is run by polls, flows and doctor as they are."""
+"""A second ERP is one package: a read-only one works with the unchanged polls, flows and diagnostics."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

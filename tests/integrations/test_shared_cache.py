@@ -1,4 +1,4 @@
-"""What workers share of what they have read, over a real Redis."""
+"""The cache that workers share, on a real Redis."""
 
 from collections.abc import Iterator
 from datetime import date

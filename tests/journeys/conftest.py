@@ -1,4 +1,4 @@
-"""One running system for all journeys, and a firm of its own for each."""
+"""One running system for all journeys, and a separate firm for each."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -12,11 +12,11 @@ from tests.journeys.purchasing import ACCOUNTS, Purchasing
 from tests.journeys.running_system import RunningSystem, running_system
 
 PACE = {"DISPATCH_SECONDS": "0.5", "LEASE_SECONDS": "6", "POLL_SECONDS": "3600"}
-"""Beat looks often, and a worker that has vanished is soon given up. Polls never come to a notification's help."""
+"""Beat dispatches often and leases are short, but polls are too rare to replace a missing webhook."""
 
 
 def log(name: str, line: str) -> None:
-    """Leave the log to pytest, which shows it beside what failed."""
+    """Leave the log to pytest, which shows it when a test fails."""
     sys.stdout.write(f"{name:<8} | {line}\n")
 
 
@@ -28,7 +28,7 @@ def one_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSyst
 
 @pytest.fixture
 def new_firm(one_system: RunningSystem) -> Iterator[Callable[..., Firm]]:
-    """Makes a firm that is connected with some settings of its own."""
+    """Makes a firm that is connected with its own settings."""
     firms: list[Firm] = []
 
     def new(company: str = "", **settings: Any) -> Firm:
@@ -48,11 +48,11 @@ def new_firm(one_system: RunningSystem) -> Iterator[Callable[..., Firm]]:
 
 @pytest.fixture
 def firm(new_firm: Callable[..., Firm]) -> Firm:
-    """A firm whose customers, projects and invoices travel."""
+    """A firm that syncs customers, projects and invoices."""
     return new_firm()
 
 
 @pytest.fixture
 def purchasing(new_firm: Callable[..., Firm]) -> Purchasing:
-    """A firm that only takes costs from its ledger."""
+    """A firm that syncs only costs from its ledger."""
     return Purchasing(new_firm(entity_types={EntityType.EXPENSE}, expense_accounts=ACCOUNTS))

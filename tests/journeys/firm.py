@@ -1,4 +1,4 @@
-"""A firm on both sides of the bridge, and all that is done and seen there from outside."""
+"""A firm in both systems, and all that is done and seen there from outside."""
 
 import itertools
 import json
@@ -31,18 +31,18 @@ FIRST_CLIENT = 101
 _clients = itertools.count(FIRST_CLIENT)
 TIMEOUT_SECONDS = 60
 LOGGING_IN = {"Login", "GetIdentitiesWithCredential"}
-"""What is called once for each connection, and no more while its session lives."""
+"""Operations that are called once for each connection while its session lives."""
 
 SALE_ACCOUNTS = ({"accountNumber": 3000, "currentVatPercentage": 25}, {"accountNumber": 3100})
 
 
 class Firm:
-    """A company of its own in Moment, and a client of its own in 24SevenOffice; :meth:`connect` brings them together.
+    """A separate company in Moment, and a separate client in 24SevenOffice; :meth:`connect` connects them.
 
     Args:
-        stack: the system that runs.
-        container: this process's own way into it, for what a person has the command line for.
-        beat: sends a task to the workers, as beat does when its time has come.
+        stack: the running system.
+        container: this process's access to it, for what people do on the command line.
+        beat: sends a task to the workers, as beat does when it is due.
         company: the company's id in Moment.
     """
 
@@ -66,7 +66,7 @@ class Firm:
         self.control("moment", "PUT", f"companies/{self.company}", {"name": self.name, "api_key": API_KEY})
 
     def connect(self, *, hears: Iterable[str] = ("customers", "projects", "invoices"), **more: Any) -> None:
-        """Make the connection, and enter the address of the webhook in Moment for the kinds that it hears of."""
+        """Add the connection, and enter the address of the webhook in Moment for these types."""
         settings = ConnectionSettings.model_validate(
             {
                 "moment_company": self.company,
@@ -85,22 +85,22 @@ class Firm:
         self.control("twentyfour", "DELETE", "calls")
 
     def leave(self) -> None:
-        """Disturb no other journey any more."""
+        """Leave the system as it was for other journeys."""
         self.container.connections.pause(self.connection.id, "The journey is over.", now=clock())
         self._session.close()
 
     def control(self, system: str, method: str, path: str, body: object = None) -> Any:
-        """Do something in a system that its API has no call for, and read what it answers."""
+        """Do something in a system that its API has no call for, and return the response."""
         answer = self._session.request(method, f"{self.stack.addresses[system]}/{path}", json=body, timeout=30)
         answer.raise_for_status()
         return answer.json(parse_float=Decimal) if answer.content else None
 
     def add_fault(self, system: str, operation: str, kind: str, **more: object) -> None:
-        """Let something go wrong."""
+        """Add a fault."""
         self.control(system, "POST", "faults", {"operation": operation, "kind": kind, **more})
 
     def outlast_faults(self, system: str) -> None:
-        """Wait until all that is to go wrong has gone wrong, and have the next try come at once."""
+        """Wait until all faults have happened, and make the next attempt due at once."""
 
         def holds() -> None:
             expect("what is to go wrong", self.control(system, "GET", "faults")["pending"], [])
@@ -110,7 +110,7 @@ class Firm:
         self.let_pass(timedelta(minutes=2))
 
     def calls(self) -> Record:
-        """Return the calls to 24SevenOffice since the connection was made."""
+        """Return the calls to 24SevenOffice since the connection was added."""
         calls: Record = self.control("twentyfour", "GET", "calls")
         return calls
 
@@ -124,12 +124,12 @@ class Firm:
         self.control("moment", "DELETE", f"{self._api(resource)}/{record_id}")
 
     def moment(self, resource: str) -> list[Record]:
-        """Read what Moment holds."""
+        """Return what Moment has."""
         records: list[Record] = self.control("moment", "GET", f"books/{self.company}/{resource}")
         return records
 
     def project(self) -> Record:
-        """Enter a project in Moment with a customer of its own, and what sales are booked on."""
+        """Enter a project in Moment with its own customer, and the accounts for sales."""
         if not self.moment("financialAccounts"):
             for account in SALE_ACCOUNTS:
                 self.enter("financialAccounts", **account)
@@ -154,23 +154,23 @@ class Firm:
         return finalized
 
     def notify(self, invoice: Record) -> int:
-        """Bring an invoice's notification to the webhook; returns the status of the answer."""
+        """Send an invoice's webhook; return the status of the response."""
         return self.post(json.dumps({"event": "CREATE_NEW", "invoice": {"id": invoice["id"]}}).encode())
 
     def post(self, body: bytes) -> int:
-        """Bring some bytes to the webhook."""
+        """Send some bytes to the webhook."""
         headers = {"Content-Type": "application/json"}
         return self._session.post(self.webhook_url, body, headers=headers, timeout=30).status_code
 
     def poll(self) -> None:
-        """Have Moment asked what is new, and wait until it has been asked for all kinds."""
+        """Poll Moment, and wait until all types have been polled."""
         self.poll_types(self.connection.settings.entity_types - {EntityType.EXPENSE}, task="poll_moment")
 
     def poll_types(self, entity_types: Iterable[EntityType], *, task: str) -> None:
-        """Have a task poll, and wait until a poll is over that began after now.
+        """Run a poll task, and wait until a poll is over that began after now.
 
-        One of beat's own that began earlier may end later, and take the cursor back to when it began; then this asks
-        once more.
+        A poll of beat that began earlier may end later and set the cursor back to its beginning; then this polls
+        again.
         """
         database, lanes = (
             self.container.database,
@@ -193,22 +193,22 @@ class Firm:
                 time.sleep(0.05)
 
     def start_again_what_ended(self) -> None:
-        """Start the processes that have ended, as the supervisor does."""
+        """Restart the processes that have ended, as the supervisor does."""
         for part in self.stack.parts.values():
             if not part.alive:
                 part.start()
 
     def records(self, shelf: str) -> list[Record]:
-        """Read the books in 24SevenOffice."""
+        """Return the records of 24SevenOffice."""
         records: list[Record] = self.control("twentyfour", "GET", f"books/{self.client}/{shelf}")
         return records
 
     def mails(self) -> list[Record]:
-        """Read the mails that the firm has had."""
+        """Return the mails to the firm."""
         return [mail for mail in self.control("mail", "GET", "mails") if mail["to"] == [self.address]]
 
     def expect_mails(self, count: int) -> list[Record]:
-        """Wait until the firm has had so many mails and nothing waits to be told; returns the mails."""
+        """Wait until the firm has had so many mails and no alert is pending; return the mails."""
 
         def holds() -> None:
             expect("mails", len(self.mails()), count)
@@ -220,7 +220,7 @@ class Firm:
         return self.mails()
 
     def let_pass(self, wait: timedelta) -> None:
-        """Bring nearer what waits for its time, for those who cannot wait for it."""
+        """Make jobs due earlier that wait for a time, so that a test need not wait for it."""
         mine = {table: table.connection_id == self.connection.id for table in (AlertRow, SyncJobRow)}
         told, due = AlertRow.ended_at - wait, SyncJobRow.due_at - wait
         with self.container.database.transaction() as session:
@@ -228,7 +228,7 @@ class Firm:
             session.execute(update(SyncJobRow).where(mine[SyncJobRow]).values(due_at=due))
 
     def in_hand(self) -> list[str]:
-        """Return the changes that something is soon to happen to."""
+        """Return the jobs that will change soon."""
         soon = clock() + timedelta(minutes=10)
         views = self._jobs(*PENDING)
         return [
@@ -238,13 +238,13 @@ class Firm:
         ]
 
     def working(self) -> list[str]:
-        """Return the records that are in a worker's hands."""
+        """Return the records that a worker is running."""
         return [view.record.id for view in self._jobs(JobState.RUNNING)]
 
     def expect_vouchers(self, invoices: Iterable[Record], *, tend: Callable[[], None] = lambda: None) -> None:
-        """Wait until nothing is in hand any more and the ledger has each of the invoices, once and to the øre.
+        """Wait until nothing is pending and the ledger has each of the invoices, once and exact to the øre.
 
-        ``tend`` is called at each look.
+        ``tend`` is called at each check.
         """
         wanted = sorted((each["invoiceNumber"], str(each["totalAmountInclVat"])) for each in invoices)
 
@@ -261,7 +261,7 @@ class Firm:
         return sorted((int(each["invoice"]), each["amount"]) for each in lines if each["account"] == 1500)
 
     def _jobs(self, *states: JobState) -> Iterable[JobView]:
-        """Return them as they are at one moment: a job that changes its state is neither missed nor there twice."""
+        """Return the jobs at one moment: a job that changes its state is neither missed nor returned twice."""
         job_filter = JobFilter(connection_id=self.connection.id, states=frozenset(states))
         return job_list.latest(self.container.database, job_filter, limit=1000)
 

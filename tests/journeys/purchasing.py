@@ -1,4 +1,4 @@
-"""What a firm buys for its projects: the bookkeeper's vouchers in 24SevenOffice, and what Moment has of them."""
+"""A firm's purchases for its projects: the bookkeeper's vouchers in 24SevenOffice, and Moment's expenses."""
 
 from base64 import b64encode
 from collections.abc import Iterable
@@ -23,10 +23,10 @@ class Purchasing:
         for number, name in ((1, "Kulturhuset"), (2, "Svømmehallen")):
             self._control("POST", "projects", {"number": number, "name": name})
             firm.enter("projects", name=name, projectNumber=str(number))
-        self.poll()  # the first one sets out
+        self.poll()  # the first poll sets the cursor
 
     def enter(self, *costs: Record, total: str, files: Iterable[bytes] = (), **more: Any) -> Record:
-        """Enter a supplier's invoice dated today, on which ``total`` kroner are owed; returns the voucher."""
+        """Enter a supplier's invoice dated today, with ``total`` kroner owed; return the voucher."""
         owed = {"account": 2400, "customer": SUPPLIER, "amount": f"-{total}".replace("--", "")}
         voucher = {
             "date": datetime.now(UTC).date().isoformat(),
@@ -38,11 +38,11 @@ class Purchasing:
         return self._control("POST", "vouchers", voucher)
 
     def correct(self, voucher: Record, *lines: Record) -> None:
-        """Correct some lines of a voucher, named by their ids."""
+        """Correct some lines of a voucher, by their ids."""
         self._control("PATCH", _path(voucher), {"lines": lines})
 
     def reverse(self, voucher: Record, *, way: str) -> None:
-        """Take a voucher back."""
+        """Reverse a voucher."""
         self._control("POST", f"{_path(voucher)}/reverse", {"way": way})
 
     def scan(self, voucher: Record, content: bytes, **more: Any) -> None:
@@ -55,7 +55,7 @@ class Purchasing:
             self._control("PATCH", f"files/{file['id']}", {"approved": True})
 
     def poll(self) -> None:
-        """Have the ledger asked what is new, as if the firm's interval had passed, and wait for the answer."""
+        """Poll the ledger, as if the firm's interval had passed, and wait for the result."""
         self.firm.poll_types({EntityType.EXPENSE}, task="poll_expenses")
 
     def expect_expenses(self, *expenses: tuple[int, str], files: Iterable[bytes] = ()) -> None:

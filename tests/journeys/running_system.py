@@ -17,12 +17,12 @@ from worker.queues import LANES, QUEUE_OF
 
 
 class RunningSystem:
-    """A system that runs.
+    """A running system.
 
     Args:
         stack: its processes.
-        container: this process's own way into it, for what a person has the command line for.
-        celery: to send a task as beat does, for those who will not wait until its turn comes.
+        container: this process's access to it, for what people do on the command line.
+        celery: sends tasks as beat does, for tests that do not wait for beat.
     """
 
     def __init__(self, stack: Stack, container: Container, celery: Celery) -> None:
@@ -35,7 +35,7 @@ class RunningSystem:
         self._celery.send_task(task, args=numbers, queue=QUEUE_OF.get(task, LANES), ignore_result=True)
 
     def firm(self, company: str = "") -> Firm:
-        """Make a firm that is not connected yet, of a company that Moment has or of one of its own."""
+        """Make a firm that is not connected yet, with an existing company of Moment or its own."""
         return Firm(self.stack, self.container, beat=self.beat, company=company or next(self._companies))
 
 
@@ -43,7 +43,7 @@ class RunningSystem:
 def running_system(
     state: Path, *, settings: Mapping[str, str], log: Log, stack_class: type[Stack] = Stack
 ) -> Iterator[RunningSystem]:
-    """Run the system in a folder, with these settings and no others."""
+    """Run the system in a folder, with only these settings."""
     others = {name: value for name, value in os.environ.items() if name.lower() not in Settings.model_fields}
     plan = Plan(state=state, environ={**others, **settings}, temporary=True)
     stack = stack_class(plan, log=log)

@@ -1,4 +1,4 @@
-"""The invoices of a year from before the connection, brought by the real command, which is killed on its way."""
+"""The invoices of the year before the connection, synced by the real command, which is killed on its way."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -23,12 +23,12 @@ BY_HAND = 40
 OUTGOING = 11
 
 TIMEOUT_SECONDS = dispatch.LANE_DEBOUNCE_SECONDS + 60
-"""Who is killed just before a nudge is sent leaves it to the next sweep after its time."""
+"""If a process is killed just before a wake-up is sent, the next sweep after its time-out dispatches."""
 
 
 @pytest.fixture
 def firm(new_firm: Callable[..., Firm]) -> Firm:
-    """A firm whose invoices nobody notifies of."""
+    """A firm whose invoices have no webhooks."""
     return new_firm(hears=("customers", "projects"))
 
 
@@ -76,7 +76,7 @@ def backfill(firm: Firm, *more: str) -> tuple[str, ...]:
 
 
 def kill_after(firm: Firm, posts: int, *, worker: bool = False) -> None:
-    """Start the command, and kill it once there were so many calls that post, with the worker or not."""
+    """Start the command, and kill it after so many calls that post, with the worker or without."""
     with process(*backfill(firm), environ=firm.stack.environment) as running:
         patience = time.monotonic() + TIMEOUT_SECONDS
         while firm.calls().get("SaveBundleList", 0) < posts:

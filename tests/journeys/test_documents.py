@@ -12,7 +12,7 @@ SCAN = b"%PDF-1.7 F-77"
 
 
 class Watch:
-    """Looks at the memory of a process, until it is stopped: ``least`` and ``limit`` in bytes."""
+    """Watches the memory of a process until it is stopped: ``least`` and ``limit`` in bytes."""
 
     def __init__(self, process: psutil.Process) -> None:
         self._process = process
@@ -69,7 +69,7 @@ def test_a_document_of_40_mb_arrives_whole_by_a_worker_that_grows_by_less_than_1
 
 
 def the_worker() -> psutil.Process:
-    """Find the one worker among the processes that were started here."""
+    """Return the process id of the only worker started here."""
     started = psutil.Process().children(recursive=True)
     (worker,) = (
         process for process in started if "worker.celery_app --quiet worker" in " ".join(process.cmdline())

@@ -22,14 +22,14 @@ from worker.container import clock
 
 CUSTOMERS, PROJECTS = 60, 15
 TWINS = 10001 + CUSTOMERS
-"""The first number of those who cannot be told apart."""
+"""The first number of customers that are indistinguishable."""
 
 Live = tuple["Firm", dict[str, "Record"]]
 
 
 @pytest.fixture
 def live(new_firm: Callable[..., Firm]) -> Live:
-    """A firm in use on both sides, each record of Moment by its name, with nothing linked and nobody notified."""
+    """A firm in use in both systems, with each record of Moment by name, nothing linked and no webhooks."""
     firm = new_firm(hears=())
     numbers = organization_numbers()
     entered: dict[str, Record] = {}
@@ -63,7 +63,7 @@ def live(new_firm: Callable[..., Firm]) -> Live:
 
 
 def needing_attention(firm: Firm) -> dict[str, JobView]:
-    """Return what needs a person, by the name of the record."""
+    """Return the jobs that need attention, by the name of the record."""
     job_filter = JobFilter(connection_id=firm.connection.id, states=frozenset({JobState.NEEDS_ATTENTION}))
     return {str(view.title): view for view in job_list.latest(firm.container.database, job_filter)}
 
@@ -77,7 +77,7 @@ def expect_quiet(firm: Firm, *, asked: set[str]) -> None:
 
 
 def choose_on_the_page(firm: Firm, job: JobView, choice: str) -> None:
-    """Press a button of the record's page, as somebody who is signed in does."""
+    """Press a button of the record's page, as a signed-in user does."""
     database, address = firm.container.database, f"{firm.stack.addresses['web']}/records/{job.id}"
     rights = Rights(Role.OPERATOR, Scope(frozenset({firm.connection.id})))
     user = users.add(database, f"kari@{firm.company}.example", rights, password=None, actor="test", now=clock())
@@ -134,7 +134,7 @@ def test_going_live_doubles_nobody_and_asks_where_it_is_not_clear(live: Live) ->
 
 
 def test_customers_and_projects_that_travel_by_themselves_double_nobody_either(live: Live) -> None:
-    """Nobody has run ``adopt``: the webhooks and polls bring everything, and the same is asked."""
+    """Initial matching was not run: webhooks and polls sync everything, and the same questions are asked."""
     firm, entered = live
     for place in range(3):
         firm.post(f'{{"event": "UPDATE", "customer": {{"id": {entered[f"Kunde {place} AS"]["id"]}}}}}'.encode())

@@ -12,7 +12,7 @@ from worker.queues import QUEUE_OF
 
 @pytest.fixture(params=[30, pytest.param(100, marks=pytest.mark.thousands)])
 def branches(firm: Firm, request: pytest.FixtureRequest) -> Iterator[list[int]]:
-    """Many connections that take costs, each from a client of its own."""
+    """Many connections that sync costs, each from a client of its own."""
     connections = firm.container.connections
     settings = firm.connection.settings.model_copy(
         update={"entity_types": frozenset({EntityType.EXPENSE}), "expense_accounts": "4000, 4300-4399, 6590"}

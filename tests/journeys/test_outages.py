@@ -1,4 +1,4 @@
-"""What is killed here is started again by the test itself, as the supervisor or a cluster would."""
+"""Processes killed here are restarted by the test itself, as the supervisor or a cluster would."""
 
 import time
 
@@ -10,12 +10,12 @@ from tests.journeys.firm import Firm, Record
 from worker.container import clock
 
 BATCH = 20
-"""Vouchers that go out in one call."""
+"""Vouchers that are posted in one call."""
 
 
 @pytest.fixture
 def invoices(firm: Firm) -> list[Record]:
-    """Invoices of more than one batch that all wait, while the firm is paused."""
+    """Invoices of more than one batch, all pending while the firm is paused."""
     project = firm.project()
     eventually(lambda: expect("projects", len(firm.records("projects")), 1))
     firm.container.connections.pause(firm.connection.id, "Until all is there.", now=clock())

@@ -1,4 +1,4 @@
-"""PostgreSQL is lost with its disk, and a backup that does not know of the last records takes its place."""
+"""PostgreSQL is lost with its disk, and replaced by a backup that lacks the last records."""
 
 import os
 import shutil
@@ -69,7 +69,7 @@ def buy(purchasing: Purchasing, *, project: int) -> None:
 
 
 def expect_all(purchasing: Purchasing, invoices: list[Record], costs: list[int]) -> None:
-    """Wait until both sides have each record once, under the numbers of the other."""
+    """Wait until both sides have each record once, with the numbers of the other."""
     firm = purchasing.firm
     firm.expect_vouchers(invoices)
     purchasing.expect_expenses(*((project, "1250.00") for project in costs))
@@ -83,20 +83,20 @@ def expect_all(purchasing: Purchasing, invoices: list[Record], costs: list[int])
 
 
 def lose_number(firm: Firm, customer_id: int) -> None:
-    """Let it be as if the crash had come before a customer's number was returned to Moment."""
+    """Simulate a crash before a customer's number was returned to Moment."""
     firm.control(
         "moment", "PATCH", f"api/1.0/companies/{firm.company}/customers/{customer_id}", {"customerNumber": ""}
     )
 
 
 def lose_disk(stack: Stack) -> None:
-    """Lose PostgreSQL with all that it holds, and start an empty one in its place."""
+    """Lose PostgreSQL with all its data, and start an empty one in its place."""
     stack.parts["postgres"].stop()
     shutil.rmtree(stack.plan.state / "postgres" / "data")
     stack.parts["postgres"].start()
 
 
 def program(stack: Stack, name: str, *arguments: str) -> None:
-    """Run one of PostgreSQL's programs on the bridge's database."""
+    """Run one of PostgreSQL's programs on the integration's database."""
     where = f"--dbname={stack.environment['DATABASE_URL']}"
     subprocess.run([postgres_binaries(os.environ) / name, where, *arguments], check=True)

@@ -21,7 +21,7 @@ from local.processes import ROOT
 
 @pytest.fixture(scope="module")
 def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A virtual environment in which nothing is installed, for copying, since making one takes seconds."""
+    """A virtual environment without packages, for copying, since making one takes seconds."""
     venv = tmp_path_factory.mktemp("empty") / ".venv"
     subprocess.run([sys.executable, "-m", "venv", venv], check=True)
     return venv
@@ -172,7 +172,7 @@ install.main()
 
 @pytest.fixture
 def slow_index() -> Iterator[str]:
-    """An index that takes every question and answers none."""
+    """A package index that accepts every request and answers none."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield f"http://127.0.0.1:{server.getsockname()[1]}/simple"
 
@@ -184,7 +184,7 @@ def installed(lock: Path, venv: Path) -> list[str]:
 
 
 def says(venv: Path) -> str:
-    """Run the command that the package brings along."""
+    """Run the command that the package installs."""
     return subprocess.run([venv / "bin" / "hello"], capture_output=True, text=True, check=True).stdout.strip()
 
 
@@ -195,7 +195,7 @@ def locked(folder: Path, *lines: str) -> Path:
 
 
 def wheel(folder: Path, version: str) -> str:
-    """Make a package with a command that says its version; returns its line in a lock."""
+    """Make a package with a command that prints its version; return its line in a lock file."""
     info = f"hello-{version}.dist-info"
     files = {
         "hello.py": f"def main(): print({version!r})\n",

@@ -1,4 +1,4 @@
-"""What each target of the Makefile installs and says, with a Python that only notes what it is asked."""
+"""What each target of the Makefile installs and prints, with a Python that only records how it is called."""
 
 import os
 import re
@@ -35,7 +35,7 @@ PYTEST = f"-m pytest -n {CORES + (CORES + 1) // 2} --dist worksteal"
 
 
 def _without_make() -> dict[str, str]:
-    """Leave out what the `make` that runs the tests passes on to every other: its ARGS are not for these."""
+    """Remove what the `make` that runs the tests passes on: its ARGS are not for these."""
     return {
         name: value for name, value in os.environ.items() if name not in {"MAKEFLAGS", "MAKEOVERRIDES", "ARGS"}
     }
@@ -60,7 +60,7 @@ class Clone:
         )
 
     def asked(self, *arguments: str) -> list[str]:
-        """Return what Python was asked for a target."""
+        """Return the arguments that a target passes to Python."""
         (self.folder / "asked").unlink(missing_ok=True)
         done = self.make(*arguments)
         assert done.returncode == 0, done.stderr
@@ -171,7 +171,7 @@ def test_a_command_that_is_not_understood_is_an_error_of_make() -> None:
 
 
 def started_with(var: Path, environment: str) -> None:
-    """Have in a folder what ``make run`` notes there."""
+    """Make a folder with the record that ``make run`` leaves there."""
     for state in ("sandbox", "live"):
         (var / state).mkdir()
         (var / state / "environment").write_text(environment)

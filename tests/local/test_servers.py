@@ -153,7 +153,7 @@ def test_ctrl_c_ends_the_program_that_makes_the_files(tmp_path: Path, monkeypatc
 
 
 def initdb(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> dict[str, str]:
-    """Put a script in the place of PostgreSQL's program, under an account that may enter the tests' folder."""
+    """Replace PostgreSQL's program by a script, with an account that may enter the tests' folder."""
     monkeypatch.setattr(servers, "unprivileged", lambda: None)
     (folder / "initdb").write_text(f"#!/bin/sh\n{script}\n")
     (folder / "initdb").chmod(0o755)

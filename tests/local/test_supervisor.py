@@ -7,7 +7,7 @@ from local.servers import NoServerError
 
 @dataclass
 class Program(Child):
-    """One that starts at once, or not at all."""
+    """A program that starts at once, or not at all."""
 
     name: str = "worker"
     alive: bool = True
@@ -23,7 +23,7 @@ class Program(Child):
 
 @dataclass
 class Watch:
-    """A supervisor of one program, with its own time."""
+    """A supervisor of one program, with a simulated clock."""
 
     program: Program = field(default_factory=Program)
     seconds: float = 0

@@ -1,4 +1,4 @@
-"""Takes changes through the inbox, so that a test says in a line what they ended in."""
+"""Takes jobs through the inbox, so that a test says in one line how they ended."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -35,7 +35,7 @@ def completed_job(
     at: datetime = NOW,
     **values: Any,
 ) -> JobView:
-    """Receive a record, have it attempted in the same instant, and return how it stands."""
+    """Receive a record, have it attempted at the same instant, and return its job."""
     enqueue(database, connection_id, [record], now=at)
     with database.transaction() as session:  # whatever its settings say by default
         row = session.get_one(ConnectionRow, connection_id)

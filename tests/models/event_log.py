@@ -1,4 +1,4 @@
-"""What was written down for receivers, so that a test says in a line what they are told."""
+"""The events written for receivers, so that a test checks them in one line."""
 
 from collections.abc import Collection
 from typing import Any
@@ -28,7 +28,7 @@ def added(
 
 
 def events(database: Database) -> list[tuple[str, dict[str, Any]]]:
-    """Return the events that are written, by their types and data, in no order."""
+    """Return the written events, by type and data, in no order."""
     with database.transaction() as session:
         rows = session.execute(select(EventRow.type, EventRow.data)).all()
     return sorted(((each.type, each.data) for each in rows), key=str)
@@ -39,7 +39,7 @@ def types(database: Database) -> list[str]:
 
 
 def told(database: Database, receiver: Receiver) -> list[str]:
-    """Return which events are on their way to a receiver, or were."""
+    """Return the events that a receiver gets or has got."""
     of_receiver = EventDeliveryRow.receiver_id == receiver.id
     query = select(EventRow.type).join(EventDeliveryRow, EventDeliveryRow.event_id == EventRow.id)
     return sorted(database.scalars(query.where(of_receiver)))

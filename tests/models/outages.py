@@ -1,4 +1,4 @@
-"""Batches that meet what is wrong with a whole connection."""
+"""Batches that meet a problem of the whole connection."""
 
 from datetime import datetime, timedelta
 
@@ -29,6 +29,6 @@ def fail(
 
 
 def recover(database: Database, connection_id: int, *, now: datetime) -> None:
-    """Have a record synced, which closes the circuit breaker."""
+    """Sync a record, which closes the circuit breaker."""
     with database.transaction() as session:
         assert circuit_breaker.record_batch(session, connection_id, synced=True, problems=[], now=now, jitter=0)

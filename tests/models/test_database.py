@@ -1,4 +1,4 @@
-"""Connections that break while nobody uses them, or whose other end has gone."""
+"""Connections that break while idle, or whose other end has gone."""
 
 import socket
 import sys
@@ -37,7 +37,7 @@ def test_a_connection_that_broke_while_it_rested_is_made_anew(own: Database, dat
 def test_whoever_is_silent_within_a_transaction_lets_go_of_what_it_locked(
     database: Database, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As a host that is cut off is, until the network is back: the others must not wait for that."""
+    """As a host does that is cut off, until the network is back: others must not wait for that."""
     monkeypatch.setattr(models_database, "IDLE_SECONDS", 1)
     cut_off = Database(SecretStr(database_url))
     with pytest.raises(DatabaseUnavailableError):
@@ -77,7 +77,7 @@ def break_connections(url: str) -> None:
 def test_a_database_that_takes_no_writes_is_unavailable_until_it_does(
     own: Database, database_url: str, databases: Databases
 ) -> None:
-    """As after a failover to a standby, or where a server was made read-only because its disk is full."""
+    """As after a failover to a standby, or when a server was made read-only because its disk is full."""
     name = database_url.rpartition("/")[2]
     write = text("create table written (id int)")
     databases.execute(f"alter database {name} set default_transaction_read_only = on")

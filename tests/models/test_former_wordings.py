@@ -1,4 +1,4 @@
-"""What an earlier release stored in its own words is shown in today's, in each language."""
+"""A sentence stored by an earlier release is shown in today's wording, in each language."""
 
 from datetime import date
 from typing import Any
@@ -39,7 +39,7 @@ LOCALIZED: list[Column[Any]] = [
 
 @pytest.fixture
 def stored(database: Database, connection: Connection) -> None:
-    """Store a row in each table with sentences, as an earlier release did."""
+    """Store a row with sentences in each table, as an earlier release did."""
     record = {"connection_id": connection.id, "entity_type": EntityType.INVOICE}
     attempt = {"at": NOW, "seconds": 1, "outcome": "failed", "error_code": "", "message": ""}
     told = {"recipient": "kari@example.com", "type": "paused", "title": "", "message": "", "remedy": ""}
@@ -57,7 +57,7 @@ def stored(database: Database, connection: Connection) -> None:
 
 
 def _write(session: Session, column: Column[Any]) -> None:
-    """Write the sentence as it was stored, past the type that would make it of today's words."""
+    """Write the sentence as it was stored, bypassing the type that would reword it."""
     value = [OLD] if isinstance(column.type, LocalizedTexts) else OLD
     session.execute(update(column.table).values({column: type_coerce(value, JSONB)}))
 

@@ -1,4 +1,4 @@
-"""Migrations while the release before is at work: they hold nobody up, and leave it the tables that it knows."""
+"""Migrations while the previous release is at work: they delay nothing, and leave it the tables that it knows."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +17,7 @@ from models.database import MIGRATIONS, Database, DatabaseUnavailableError, down
 from tests.models.test_migrations import filling
 
 SINCE = "0021"
-"""The version from which on the rule holds."""
+"""The version since which the rule holds."""
 
 REVISIONS = [script.revision for script in ScriptDirectory(MIGRATIONS).walk_revisions(SINCE, "head")][::-1]
 
@@ -78,7 +78,7 @@ def test_a_lock_that_is_held_for_too_long_is_told_in_a_sentence(
 def test_what_the_release_before_says_is_understood_after_a_migration(
     database: Database, database_url: str, before: str, after: str
 ) -> None:
-    """A migration only adds. What it takes away is in its ``contracts``, and no release that was out uses it."""
+    """A migration only adds. What it removes is in its ``contracts``, and no released version uses it."""
     url, script = SecretStr(database_url), ScriptDirectory(MIGRATIONS).get_revision(after)
     downgrade(url, to=before)
     with database.transaction() as session:
@@ -105,7 +105,7 @@ def tables_of(connection: Connection, *names: str) -> MetaData:
 
 
 def refused(connection: Connection, known: MetaData, contracts: set[str]) -> Iterator[str]:
-    """Yield what of the statements of a release that knows these tables is not understood."""
+    """Yield the statements of a release with these tables that fail."""
     connection.execute(text("set session_replication_role = replica"))  # each table by itself
     for table in known.sorted_tables:
         if table.name == "alembic_version" or table.name in contracts:
@@ -121,7 +121,7 @@ def refused(connection: Connection, known: MetaData, contracts: set[str]) -> Ite
 
 
 def statements(table: Table, columns: list[Any]) -> Iterator[Any]:
-    """Give what a program may say to a table: every column read, compared and written, rows made and merged."""
+    """Return the statements that a program may execute on a table: every column read, compared and written, rows merged."""
     values = {each.name: filling(each) for each in columns if each.identity is None}
     needed = {each.name for each in columns if not (each.nullable or each.server_default or each.identity)}
     yield select(*columns)

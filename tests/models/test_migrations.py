@@ -1,4 +1,4 @@
-"""Migrations of rows that earlier versions have written."""
+"""Migrations of rows that earlier versions wrote."""
 
 import json
 from collections.abc import Iterator
@@ -61,7 +61,7 @@ def test_what_earlier_versions_stored_of_the_clients_of_a_login_is_taken_out(
 
 
 def rows() -> Iterator[tuple[str, dict[str, Any]]]:
-    """Give what an earlier version wrote, by its tables, each row behind those that it refers to."""
+    """Return the rows that an earlier version wrote, by table, each after those that it refers to."""
     yield "connections", {"id": 1, "name": "Demo AS", "token_hash": "hash", "paused_because": SEVERAL}
     job = {"kind": "customer", "record_id": "1", "state": "attention"}
     yield "changes", {"id": 1, "connection_id": 1, "message": WRONG, "remedy": REACHES, **job}
@@ -92,11 +92,11 @@ FILLED_WITH: dict[type, object] = {
     list: [],
     UUID: UUID(int=0),
 }
-"""What stands in the columns of which a test says nothing, where they have to hold something."""
+"""Values of columns that a test does not name and that must not be null."""
 
 
 def write(database: Database, *rows: tuple[str, dict[str, Any]]) -> None:
-    """Write rows into tables as they are, whatever the product makes of them by now."""
+    """Write rows into tables as they are, whatever the product makes of them now."""
     with database.transaction() as session:
         tables = MetaData()
         tables.reflect(session.connection())

@@ -1,4 +1,4 @@
-"""Why PostgreSQL cannot be had is told in a sentence with its cure, and never with the password."""
+"""The cause of an outage of PostgreSQL is a sentence with its remedy, never with the password."""
 
 from urllib.parse import urlsplit
 
@@ -12,7 +12,7 @@ from tests.pooler import pooler
 
 
 def refusal(url: str) -> DatabaseUnavailableError:
-    """Reach for a database in vain, as the processes do and as a migration does."""
+    """Try to connect to a database in vain, as the processes do and as a migration does."""
     database = Database(SecretStr(url), pool_size=1)
     with pytest.raises(DatabaseUnavailableError) as caught, database.statement() as connection:
         connection.execute(text("select 1"))

@@ -1,4 +1,4 @@
-"""A pooler before PostgreSQL: it refuses or ignores what the integration says when it connects."""
+"""A pooler before PostgreSQL: it refuses or ignores the start-up options of the integration."""
 
 import re
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ RECIPE = re.findall(
 
 @pytest.fixture
 def with_recipe(databases: Databases, database_url: str) -> Iterator[None]:
-    """The role as the runbook has it, in this database only."""
+    """The role with the runbook's settings, in this database only."""
     name = database_url.rpartition("/")[2]
     for setting in RECIPE:
         databases.execute(f"alter role moment24 in database {name} {setting}")

@@ -25,9 +25,9 @@ def serving(app: ASGIApp) -> Iterator[str]:
 
 
 class Host:
-    """An app that passes requests on to another one, which each test chooses.
+    """An app that passes requests to another one, which each test chooses.
 
-    To start and stop a server takes a sixth of a second, which is more than most tests of a page take by themselves.
+    Starting and stopping a server takes a sixth of a second, which is more than most tests of a page take.
     """
 
     def __init__(self) -> None:
@@ -44,7 +44,7 @@ class Host:
 
     @contextmanager
     def serves(self, app: ASGIApp) -> Iterator[None]:
-        """Pass requests on to this app, until all are answered at the end."""
+        """Pass requests to this app, until all are answered at the end."""
         self.app = app
         yield
         deadline = time.monotonic() + 10

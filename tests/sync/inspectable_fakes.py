@@ -1,4 +1,4 @@
-"""Both remote systems in memory, as the doctor and a rehearsal see them."""
+"""Both fake remote systems with the calls for diagnostics and write tests."""
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
@@ -32,7 +32,7 @@ class OpenFakeMoment(FakeMoment):
 
 
 class OpenFakeErp(FakeErp):
-    """Books that also show what they are set up for."""
+    """A fake ERP that also shows its accounting setup."""
 
     def __init__(self) -> None:
         super().__init__()

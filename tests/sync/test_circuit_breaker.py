@@ -36,7 +36,7 @@ def world(world: World) -> World:
 
 
 def fail(world: World) -> None:
-    """Sweep until the circuit breaker is open."""
+    """Run sweeps until the circuit breaker is open."""
     world.erp.fails_before["post"] = [DOWN] * 100
     for _ in range(FAILURE_THRESHOLD):
         world.later(seconds=30)

@@ -1,4 +1,4 @@
-"""What becomes of records whose customer or project never comes across."""
+"""Records whose customer or project is never synced."""
 
 import pytest
 from sqlalchemy import select, update
@@ -18,7 +18,7 @@ GONE = "This {} no longer exists in Moment."
 
 
 def put_invoices(world: World, *record_ids: str) -> None:
-    """Finalize invoices to customer 7, whom Moment does not have as long as a test does not put it there."""
+    """Finalize invoices to customer 7, which Moment does not have unless a test adds it."""
     for record_id in record_ids:
         world.moment.put(factories.invoice(record_id, number=int(record_id), project_id=""))
 
@@ -43,7 +43,7 @@ def attempts(world: World, entity_type: EntityType, record_id: str) -> int:
 
 
 def pass_by(world: World, *, hours: int) -> None:
-    """Let time go by, and whatever is due be tried every few minutes."""
+    """Let time pass, and run every few minutes what is due."""
     for _ in range(hours * 12):
         world.later(minutes=5)
         world.run()
@@ -194,7 +194,7 @@ def test_sending_an_invoice_from_the_books_looks_at_its_customer_again_too(world
     discrepancies.resend(
         world.database, world.connection.id, record, name="Invoice 9", actor="kari", now=world.now
     )
-    world.later(minutes=2)  # it is uncertain by that, and looked for when a call could have ended
+    world.later(minutes=2)  # its outcome is unknown now, and verified when a call could have ended
     world.run()
     assert world.job(EntityType.INVOICE, "9").outcome is Outcome.SYNCED
 
@@ -221,7 +221,7 @@ def test_a_customer_who_is_synced_during_an_attempt_is_not_called_gone(
     read = world.moment.invoice
 
     def slowly(record_id: str) -> Invoice | None:
-        if record_id == "2":  # by now the attempt at the first has seen that the customer has no link
+        if record_id == "2":  # the attempt at the first has seen that the customer has no link
             world.moment.put(factories.customer("7"))
             world.receive(EntityType.CUSTOMER, "7")
             world.drain(EntityType.CUSTOMER)
@@ -367,7 +367,7 @@ def wake_satisfied_and_run(world: World) -> None:
 
 
 def close_as_handled_without_link(world: World, record_id: str) -> None:
-    """Let it be as if a person had posted the voucher: it is there, and no link says so."""
+    """Simulate that a person posted the voucher: it exists, and no link leads to it."""
     with world.database.transaction() as session:
         links.remove(session, world.connection.id, Record(EntityType.INVOICE, record_id))
     row = SyncJobRow.id == world.job(EntityType.INVOICE, record_id).id

@@ -1,4 +1,4 @@
-"""The catalogue explains every reason that the code gives, and no other."""
+"""The catalog explains every error code that the source uses, and no other."""
 
 import ast
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ ERRORS = {
 
 @cache
 def modules() -> dict[Path, ast.Module]:
-    """Read the sources when a test asks for them: every process that runs tests imports this file."""
+    """Return the parsed sources, read when a test asks for them: every test process imports this file."""
     return {
         path: ast.parse(path.read_text())
         for room in ("models", "sync", "integrations", "worker")
@@ -47,7 +47,7 @@ def constants() -> dict[str, str]:
 
 
 def error_codes(given: ast.expr) -> Iterator[str]:
-    """Return the reasons that an argument may be; one that is passed on from elsewhere is seen there."""
+    """Return the error codes that an argument may have; one passed on from elsewhere is checked there."""
     match given:
         case ast.Constant(value=str(error_code)):
             yield error_code

@@ -1,4 +1,4 @@
-"""What the log says while a lane is drained, and that nothing of it stays behind."""
+"""The log fields while a lane is drained, and that none of them stays afterwards."""
 
 from dataclasses import replace
 from typing import Any

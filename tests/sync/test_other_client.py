@@ -1,4 +1,4 @@
-"""A connection is led to another client of 24SevenOffice, or its links are set aside for the same one."""
+"""A connection moves to another client of 24SevenOffice, or its links are set aside for the same one."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -111,7 +111,7 @@ def test_numbers_of_the_former_client_overwrite_nobody_in_the_next(world: World)
 
 
 def name_alike(world: World) -> int:
-    """Have a person asked which customer one is, and return the number of the job that waits."""
+    """Have a person asked which customer a record is, and return the number of the waiting job."""
     world.erp.companies[20002] = Company(20002, "Nordlys Arkitekter AS", "", "")
     world.moment.put(
         factories.customer("6", name="Nordlys Arkitekter", organization_number="", email="", number="")

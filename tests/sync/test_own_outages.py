@@ -1,4 +1,4 @@
-"""PostgreSQL goes away while a worker has a lane in hand, and comes back."""
+"""PostgreSQL goes down while a worker has a lease, and comes back."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -18,7 +18,7 @@ INVOICE, CUSTOMER = EntityType.INVOICE, EntityType.CUSTOMER
 
 
 class Outages:
-    """Outages of the database of a test: each ends when somebody has waited for a while."""
+    """Outages of the database of a test: each ends after a wait."""
 
     def __init__(self, databases: Databases, url: str) -> None:
         self._databases, self._name = databases, url.rpartition("/")[2]
@@ -26,7 +26,7 @@ class Outages:
         self.meanwhile: Callable[[], object] = lambda: None
 
     def after(self, call: Callable[..., Any]) -> Callable[..., Any]:
-        """Have one begin when a call has ended, as long as there are any left."""
+        """Begin an outage when a call has ended, as long as any are left."""
 
         def breaking_off(*args: Any, **kwargs: Any) -> Any:
             answer = call(*args, **kwargs)
@@ -134,7 +134,7 @@ def test_outages_of_postgresql_never_set_a_sound_record_aside(
 def test_a_worker_that_outlives_its_lease_in_an_outage_counts_as_none_that_vanished(
     world: World, outages: Outages, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Another one takes over first when PostgreSQL is back, and counts: that is taken back."""
+    """When PostgreSQL is back, another worker takes over first and counts a crash: that is taken back."""
     monkeypatch.setattr(world.moment, "customer", outages.after(world.moment.customer))
     taken: list[leases.Lease] = []
 

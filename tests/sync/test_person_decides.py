@@ -1,4 +1,4 @@
-"""What a person says while something waits is heard at once."""
+"""A person's decision about a waiting record takes effect at once."""
 
 from datetime import timedelta
 

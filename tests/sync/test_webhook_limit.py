@@ -18,7 +18,7 @@ def token(world: World) -> str:
 
 
 def told(world: World, token: str, *records: int) -> list[bool]:
-    """Say which of these invoices a webhook brings into the inbox."""
+    """Return which of these invoices a webhook enqueues."""
     receipts = [
         webhook_intake.enqueue_webhook(
             world.database, token, Record(EntityType.INVOICE, str(record)), now=world.now

@@ -1,4 +1,4 @@
-"""The web process on a free port, with one connection, and people who are signed in to it."""
+"""The web process on a free port, with one connection and signed-in users."""
 
 import itertools
 from collections.abc import Iterable, Iterator
@@ -26,7 +26,7 @@ numbers = itertools.count(1)
 
 
 class Person:
-    """Somebody with a browser; redirects are not followed, so that a test sees them."""
+    """A user with a browser; redirects are not followed, so that a test sees them."""
 
     def __init__(self, url: str, *, token: str = "") -> None:
         self.url = url
@@ -37,7 +37,7 @@ class Person:
         return self.ask("GET", path, params=query)
 
     def post(self, path: str, **fields: str | list[str]) -> requests.Response:
-        """Fill in a form of a page; ``csrf=""`` leaves out what a form of ours carries."""
+        """Post a form of a page; ``csrf=""`` leaves out its CSRF token."""
         return self.ask("POST", path, data={"csrf": self.csrf, **fields})
 
     def ask(self, method: str, path: str, **options: Any) -> requests.Response:
@@ -48,14 +48,14 @@ class Person:
         )
 
     def session(self) -> requests.Session:
-        """Look at the pages with what keeps cookies by itself."""
+        """Open pages with a session that keeps cookies."""
         session = requests.Session()
         session.headers.update(self.cookies)
         return session
 
 
 class Web:
-    """The web as the world sees it, and the address of the connection's webhook."""
+    """The web from outside, with the address of the connection's webhook."""
 
     def __init__(self, url: str, container: Container, connection: Connection, token: str) -> None:
         self.url = url
@@ -69,7 +69,7 @@ class Web:
     def as_(
         self, role: Role, *, connections: Iterable[int] | None = None, language: Language = Language.ENGLISH
     ) -> Person:
-        """Sign somebody new in, for these connections or for all."""
+        """Sign in a new user, for these connections or for all."""
         rights = Rights(role, Scope(None if connections is None else frozenset(connections)))
         email = f"{role}-{next(numbers)}@example.com"
         user = users.add(self._bridge.database, email, rights, password=None, actor="test", now=NOW)
@@ -77,7 +77,7 @@ class Web:
         return Person(self.url, token=sessions.start(self._bridge.database, user.id, now=clock()))
 
     def nobody(self) -> Person:
-        """Return somebody who is not signed in."""
+        """Return a person who is not signed in."""
         return Person(self.url)
 
     def notify(self, body: bytes) -> requests.Response:
@@ -93,7 +93,7 @@ def container(database_url: str, redis_url: str) -> Iterator[Container]:
 
 @pytest.fixture(scope="session")
 def host() -> Iterator[tuple[Host, str]]:
-    """What serves the web of one test after another, and its address."""
+    """The server of the web for one test after another, and its URL."""
     host = Host()
     with serving(host) as url:
         yield host, url

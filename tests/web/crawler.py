@@ -1,4 +1,4 @@
-"""Finds its way about the pages as a person does, by links and by forms that ask, and gathers every form on the way."""
+"""Crawls the pages as a person would, by links and search forms, and collects every form on the way."""
 
 import re
 from collections import Counter, deque
@@ -13,12 +13,12 @@ import requests
 from lxml.html import FormElement, HtmlElement
 
 ENOUGH = 4
-"""How many addresses of one route are looked at: lists are linked to in endless ways."""
+"""How many URLs of one route are visited: lists have endless variants."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Form:
-    """A form of a page: ``fields`` are the names in it with the values that it offers for each."""
+    """A form of a page: ``fields`` are its names with the values that it offers for each."""
 
     page: str
     route: str
@@ -29,12 +29,12 @@ class Form:
 
 @dataclass
 class Surfer:
-    """Looks at all pages that one may see.
+    """Visits all pages that a user may see.
 
     Args:
-        url: where the web process answers.
+        url: the URL of the web process.
         routes: the paths of the app, with their parameters in braces.
-        session: what is sent along, such as the cookie of somebody who is signed in.
+        session: the HTTP session, with the cookie of a signed-in user or without.
     """
 
     url: str
@@ -43,7 +43,7 @@ class Surfer:
     pages: dict[str, requests.Response] = field(default_factory=dict)
 
     def look_around(self, *starts: str) -> None:
-        """Follow all links from these addresses on."""
+        """Follow all links from these paths on."""
         ahead, seen = deque(starts), Counter[str]()
         while ahead:
             address = ahead.popleft()
@@ -62,7 +62,7 @@ class Surfer:
         return list(found.values())
 
     def again(self, form: Form) -> Form:
-        """Return a form as its page shows it now; where it is gone, as it was, with the proof that others carry."""
+        """Return a form as its page shows it now; if it is gone, as it was, with the CSRF token of others."""
         shown = list(self._forms(form.page, self.session.get(self.url + form.page, timeout=10)))
         stale = replace(
             form, fields={**form.fields, "csrf": shown[0].fields.get("csrf", ("",)) if shown else ("",)}
@@ -70,13 +70,13 @@ class Surfer:
         return next((each for each in shown if each.action == form.action), stale)
 
     def route(self, address: str) -> str:
-        """Return which route answers at an address; where two do, the one that names it more exactly."""
+        """Return the route of a path; if two match, the more specific one."""
         path = urlsplit(address).path
         fitting = [each for each in self.routes if _pattern(each).fullmatch(path)]
         return min(fitting, key=lambda each: each.count("{"), default="")
 
     def _ways_on(self, address: str, page: requests.Response) -> Iterator[str]:
-        """Return where a page leads by its links, and by its forms that only ask, filled in as they are offered."""
+        """Return where a page leads by its links, and by its search forms with the values that they offer."""
         for link in _tree(page).xpath("//a/@href") if _is_page(page) else ():
             there = urlsplit(urljoin(page.url, link))
             if f"{there.scheme}://{there.netloc}" == self.url and not there.path.startswith("/static"):
@@ -87,7 +87,7 @@ class Surfer:
                 yield f"{form.action}?{urlencode(offered)}"
 
     def _forms(self, address: str, page: requests.Response) -> Iterator[Form]:
-        """Read the forms of a page; one with a button that leads elsewhere is two."""
+        """Return the forms of a page; one with a button for another URL counts as two."""
         for form in _tree(page).forms if _is_page(page) else ():
             for action in (form.action, *form.xpath(".//button/@formaction")):
                 there = urlsplit(urljoin(page.url, action or "")).path

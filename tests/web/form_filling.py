@@ -1,4 +1,4 @@
-"""Fills in a form of a page as a person does: what stands in it stays, but for what they enter."""
+"""Fills in a form of a page as a person does: fields keep their values unless others are given."""
 
 import re
 from typing import Any
@@ -11,13 +11,13 @@ from tests.web.conftest import Person
 
 
 def form_of(page: requests.Response, action: str) -> FormElement:
-    """Find the form that is sent to an address."""
+    """Return the form that is sent to a path."""
     (found,) = [form for form in lxml.html.document_fromstring(page.content).forms if form.action == action]
     return found
 
 
 def fields_of(page: requests.Response, action: str) -> dict[str, Any]:
-    """Return what a browser would send if nothing were entered."""
+    """Return what a browser would send without any input."""
     fields: dict[str, list[str]] = {}
     for name, value in form_of(page, action).form_values():
         fields.setdefault(name, []).append(value)
@@ -25,13 +25,13 @@ def fields_of(page: requests.Response, action: str) -> dict[str, Any]:
 
 
 def fill_in(person: Person, path: str, *, to: str = "", **entered: Any) -> requests.Response:
-    """Open a page, enter something into its form, and send it there, or ``to`` where another button says."""
+    """Open a page, fill in its form, and send it there, or ``to`` the path of another button."""
     fields = fields_of(person.get(path), path)
     return person.ask("POST", to or path, data={**fields, **entered})
 
 
 def error_at(page: requests.Response, name: str) -> str:
-    """What the page says at a field, which is connected to it for those who do not see."""
+    """Return the error shown at a field, which is connected to it for screen readers."""
     said = re.search(rf'<p class="error" id="({name}(?:-\w+)?-error)">(.*?)</p>', page.text)
     assert said, page.text
     field = re.search(rf'<(?:input|textarea|select)[^>]*name="{name}"[^>]*>', page.text)
@@ -42,7 +42,7 @@ def error_at(page: requests.Response, name: str) -> str:
 
 
 def summary_of(page: requests.Response) -> dict[str, str]:
-    """Return what a refused form says above it, by the ids that it links to; it has the focus."""
+    """Return the summary above a refused form, by the ids that it links to; it has the focus."""
     tree = lxml.html.document_fromstring(page.content)
     (summary,) = tree.xpath("//*[@role='alert'][@autofocus][@tabindex='-1']")
     links = {link.get("href").removeprefix("#"): link.text_content() for link in summary.iter("a")}
@@ -51,6 +51,6 @@ def summary_of(page: requests.Response) -> dict[str, str]:
 
 
 def forms_to(page: requests.Response, action: str) -> list[str]:
-    """Return what the buttons of all forms to an address would choose."""
+    """Return the values of the buttons of all forms to a path."""
     forms = [form for form in lxml.html.document_fromstring(page.content).forms if form.action == action]
     return [str(button.get("value")) for form in forms for button in form.iter("button")]

@@ -1,4 +1,4 @@
-"""Somebody who signs in themselves: keeps cookies, also those for https only, and fills in the form."""
+"""A person who signs in: keeps cookies, also those for https only, and fills in the form."""
 
 import re
 from collections.abc import Iterator
@@ -9,10 +9,10 @@ import requests
 
 
 class Browser:
-    """One in which nobody is signed in yet.
+    """A browser in which no user is signed in yet.
 
     Args:
-        url: where the web process answers.
+        url: the URL of the web process.
     """
 
     def __init__(self, url: str) -> None:
@@ -37,19 +37,19 @@ class Browser:
         return self.ask("POST", path, data={"csrf": csrf, "email": email, "password": password})
 
     def form(self, path: str = "/sign-in") -> str:
-        """Load a page with a form, and return what proves that the form is its own."""
+        """Load a page with a form, and return its CSRF token."""
         found = re.search(r'name="csrf" value="(\w+)"', self.ask("GET", path).text)
         assert found
         return found[1]
 
 
 def legible(answer: requests.Response) -> requests.Response:
-    """Write apostrophes as a reader sees them; Jinja has an entity for each."""
+    """Replace the entities of apostrophes by what a reader sees."""
     answer._content = answer.content.replace(b"&#39;", b"'")  # noqa: SLF001 - requests has no other way to do this
     return answer
 
 
 def cookies_of(answer: requests.Response) -> Iterator[Morsel[str]]:
-    """Return the cookies that an answer sets, with all that it says of them."""
+    """Return the cookies that a response sets, with their attributes."""
     for header in answer.raw.headers.getlist("Set-Cookie"):
         yield from SimpleCookie(header).values()

@@ -1,4 +1,4 @@
-"""Customers and projects of which it is asked who they are."""
+"""Customers and projects with a question about their match."""
 
 from models.admin import match_questions
 from models.admin.match_questions import Candidate
@@ -21,7 +21,7 @@ OWN = Candidate("", "NORDLYS OSLO", "923609016", "bergen@nordlys.example", addre
 def asked(
     web: Web, container: Container, entity_type: EntityType = EntityType.CUSTOMER, *candidates: Candidate
 ) -> int:
-    """Have a change that waits to be told which record it is."""
+    """Make a job that waits for an answer about its match."""
     error_code = "which_customer" if entity_type is EntityType.CUSTOMER else "project_taken"
     job_id = completed_job(
         container.database,

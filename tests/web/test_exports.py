@@ -1,4 +1,4 @@
-"""Files: nobody gets what they may no longer have, and nobody holds up the others with very many."""
+"""Files: users get only what they may have, and large files do not delay others."""
 
 import gc
 import time
@@ -17,7 +17,7 @@ from web.exports import MAX_AT_ONCE
 from worker.container import Container
 
 ENTRIES = 20_000
-"""Of the audit log: more than a connection takes in before its reader reads."""
+"""Entries of the audit log: more than a connection buffers before its reader reads."""
 
 
 @pytest.fixture

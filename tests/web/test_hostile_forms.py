@@ -1,7 +1,7 @@
-"""Every form of every page, filled in by somebody who means harm; ``make fuzz`` fills them in more often.
+"""Every form of every page with hostile input; ``make fuzz`` fills them in more often.
 
-Forms are found by following the links of the pages, and each route that takes a form must have been found: a new form
-is tried without anybody thinking of it.
+Forms are found by following the links of the pages, and each route with a form must have been found: a new form is
+tried automatically.
 """
 
 from collections.abc import Mapping, Sequence
@@ -78,7 +78,7 @@ WRONG_TYPES = [
 ]
 
 ORDINARY = ("", "1", "2026-01-01", "kari@example.com", "correct horse battery")
-"""What makes a form fit that asks for something and offers nothing."""
+"""Valid values for forms that require input and offer none."""
 
 WEBHOOKS = "/webhooks/"
 PREVIEW = {"dry_run": "yes", "create": ""}
@@ -88,21 +88,21 @@ EVERYTHING, VIEWING = (Rights(role, Scope()) for role in (Role.ADMINISTRATOR, Ro
 
 
 class Stranger:
-    """Somebody who is not signed in."""
+    """A person who is not signed in."""
 
     def __init__(self, web: Web) -> None:
         self.url = web.url
         self.start = "/"
 
     def surfer(self) -> Surfer:
-        """Begin anew, as if nothing had been done before."""
+        """Begin with a new session."""
         session = requests.Session()
         session.cookies.set(SIGN_IN.full_name(https=True), "anything")
         return Surfer(self.url, list(paths()), session)
 
 
 class Administrator(Stranger):
-    """Somebody who may do everything, whatever they did before."""
+    """A user who may do everything, whatever they did before."""
 
     def __init__(self, web: Web, container: Container) -> None:
         super().__init__(web)
@@ -113,7 +113,7 @@ class Administrator(Stranger):
         )
 
     def surfer(self) -> Surfer:
-        """Sign in, with all rights again, here and elsewhere."""
+        """Sign in, with all rights restored."""
         users.enable(self._database, self._user.id, actor="test", now=clock())
         sessions.start(self._database, self._user.id, now=clock())
         users.keep_password(self._database, self._user.id)
@@ -126,7 +126,7 @@ class Administrator(Stranger):
 
 
 class WithFactor(Stranger):
-    """Somebody with a second factor who looks at its pages only: at first without having given it, then with it."""
+    """A user with a second factor who visits its pages only: first without having given it, then with it."""
 
     def __init__(self, web: Web, container: Container, *, awaits_code: bool) -> None:
         super().__init__(web)
@@ -136,7 +136,7 @@ class WithFactor(Stranger):
         self._user = users.add(container.database, email, VIEWING, password=None, actor="test", now=clock())
 
     def surfer(self) -> Surfer:
-        """Sign in, with a factor again."""
+        """Sign in, with a second factor again."""
         database, vault, now = self._container.database, self._container.vault, clock()
         if not users.get(database, self._user.id).has_factor:
             offered = second_factor.offer(vault, self._user)
@@ -152,7 +152,7 @@ class WithFactor(Stranger):
 
 
 def received(container: Container) -> None:
-    """Add a receiver with a delivery that was given up, and one that is disabled."""
+    """Add a receiver with a given-up delivery, and a disabled one."""
     add, now = container.receivers.add, clock()
     for url, enabled in (("https://crm.example", True), ("https://erp.example", False)):
         receiver, _ = add(url, EVENT_TYPES, Scope(), actor="test", now=now)
@@ -164,7 +164,7 @@ def received(container: Container) -> None:
 
 @pytest.fixture
 def people(web: Web, container: Container) -> Sequence[Stranger]:
-    """A stranger and an administrator at an installation where every form is called for somewhere."""
+    """A stranger and an administrator of an installation where every form appears somewhere."""
     failed_job(container, web.connection)
     compared(container, web.connection)
     asked(web, container)
@@ -224,7 +224,7 @@ def filled(fields: Mapping[str, Sequence[str]]) -> SearchStrategy[Pairs]:
 
 
 def send(surfer: Surfer, form: Form, pairs: Pairs, content_type: str) -> None:
-    """Send a form, and expect of the answer, and of the page that it leads to, that nothing broke."""
+    """Send a form, and check that neither the response nor the page that it leads to is an error."""
     offered = surfer.again(form).fields  # perhaps fewer choices than before, once one of them was taken
     filled_in = [
         (name, offered[name][value % len(offered[name])] if isinstance(value, int) else value)

@@ -1,4 +1,4 @@
-"""The endpoints that programs call, under whatever schemathesis can think of: ``make fuzz`` sends 10,000 requests."""
+"""The endpoints for programs with requests from schemathesis: ``make fuzz`` sends 10,000."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ WEBHOOK_BODY = {
     "type": "object",
     "properties": {"event": TEXT, "customer": PARTY, "project": PARTY, "invoice": INVOICE},
 }
-"""What Moment sends. The endpoint reads bytes and believes none of them, so the app's own schema does not say."""
+"""Moment's requests. The endpoint reads bytes and believes none of them, so the app's own schema lacks them."""
 UNASKED = [{"name": "since", "in": "query", "schema": TEXT}, {"name": "X-Trace", "in": "header", "schema": TEXT}]
 
 
@@ -39,7 +39,7 @@ def test_no_request_makes_an_endpoint_fail(mode: GenerationMode, *, known: bool,
 
 
 def cases(mode: GenerationMode) -> SearchStrategy[Case[Any]]:
-    """Return the requests to any of the endpoints; each has what it reads described, and something that it does not."""
+    """Return requests to the endpoints; each has the input that it reads, and some that it does not."""
     described: dict[str, Any] = create_app().openapi()
     endpoints = [
         (path, method)

@@ -1,4 +1,4 @@
-"""PostgreSQL answers questions and takes no webhook: that is told wherever somebody looks."""
+"""PostgreSQL answers queries and accepts no webhook: that is shown wherever a person looks."""
 
 from collections.abc import Callable
 from typing import Any

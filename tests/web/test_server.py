@@ -37,7 +37,7 @@ def address() -> Iterator[tuple[str, int]]:
 
 
 def answer_to(address: tuple[str, int], *pieces: bytes) -> bytes:
-    """Send a request piece by piece, and return all that comes back until the server closes the connection."""
+    """Send a request piece by piece, and return everything received until the server closes the connection."""
     with socket.create_connection(address, timeout=20) as connection:
         try:
             for piece in pieces:

@@ -1,4 +1,4 @@
-"""What may keep us out, or something from us: how it comes about, what the doctor says of it, and its cure."""
+"""Problems of access: how each is caused, what the diagnostics say, and its remedy."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""What may be wrong in the books or the settings, what the doctor says of it, and the cure that it names."""
+"""Problems of the accounting setup or the settings, what the diagnostics say, and the remedy."""
 
 from models.enums import EntityType
 from tests.worker.access_problems import Sickness
@@ -164,4 +164,4 @@ LOOKS: list[Sickness] = [
         "",
     ),
 ]
-"""What no call decides: a person is told where to look."""
+"""What no call shows: a person is told where to look."""

@@ -1,4 +1,4 @@
-"""A connection as the doctor meets it, whose systems can be put out of order."""
+"""A connection for the diagnostics, whose systems can be broken."""
 
 from base64 import b64encode
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ EVERYTHING = {"entity_types": tuple(EntityType), "expense_accounts": "4000, 4300
 
 
 class Practice:
-    """A connection whose systems can be put out of order, and what the doctor says then."""
+    """A connection whose systems can be broken, and the result of its diagnostics."""
 
     def __init__(self, container: Container, fresh_systems: Mapping[str, str]) -> None:
         self.container = container
@@ -54,29 +54,29 @@ class Practice:
         )
 
     def own(self) -> str:
-        """The identity of the only client that the login of the connection reaches."""
+        """The identity of the only client that the connection's login reaches."""
         return self.container.erp(settings()).identity_id()
 
     def disabled(self) -> str:
-        """The identity of a client that the login of many may not use."""
+        """The identity of a client that may not be used, of the login for several."""
         many = settings(username="many@example.com", password="many-password")
         return next(each.id for each in self.container.erp(many).identities() if not each.usable)
 
     def age_key(self, *, days: int) -> None:
-        """Let Moment's key have been entered so many days ago."""
+        """Set how many days ago Moment's key was entered."""
         past = clock() - timedelta(days=days)
         for key in ("another", "moment-demo-key"):
             self.container.connections.update(self.connection.id, {"moment_api_key": key}, actor="test", now=past)
 
     def notify(self, entity_type: EntityType, *, days_ago: int = 0) -> None:
-        """Let Moment last have told of a kind of records so many days ago."""
+        """Set how many days ago the last webhook of a type came."""
         database, lane = self.container.database, Lane(self.connection.id, entity_type)
         with database.transaction() as session:
             session.execute(delete(WebhookActivityRow).where(WebhookActivityRow.entity_type == entity_type))
         webhook_intake.record_activity(database, lane, now=clock() - timedelta(days=days_ago))
 
     def invoice_in(self, currency: str, *, rate: float) -> None:
-        """Finalize an invoice in another currency; the series of 24SevenOffice goes on after it."""
+        """Finalize an invoice in another currency; the series of 24SevenOffice continues after it."""
         line = {"quantity": 1, "unitPrice": 100, "financialAccountId": 501}
         draft = {
             "customerId": 62788973,
@@ -89,7 +89,7 @@ class Practice:
         self.control("twentyfour", "PUT", f"books/1/series/{OUTGOING}", {"start": 3})
 
     def buy(self) -> None:
-        """Enter the invoice of a supplier with its document."""
+        """Enter a supplier's invoice with its document."""
         self.control(
             "twentyfour",
             "POST",
@@ -107,7 +107,7 @@ class Practice:
 
 
 def healthy(container: Container, fresh_systems: Mapping[str, str]) -> Practice:
-    """A connection in good health: Moment has an invoice, the series goes on after it, and webhooks are used."""
+    """A connection without problems: Moment has an invoice, the series continues after it, and webhooks come."""
     practice = Practice(container, fresh_systems)
     practice.control("moment", "POST", f"companies/1001/invoices/{DRAFT}/finalize")
     practice.control("twentyfour", "PUT", f"books/1/series/{OUTGOING}", {"start": 2})

@@ -1,4 +1,4 @@
-"""A month of suppliers' vouchers in both systems of the sandbox, and what goes wrong with one of their expenses."""
+"""A month of suppliers' vouchers in both systems of the sandbox, and the ways in which one expense can be wrong."""
 
 from base64 import b64encode
 from collections.abc import Callable, Mapping
@@ -22,11 +22,11 @@ COST: dict[str, Any] = {"account": 4300, "amount": "1000.00", "tax": "1", "proje
 VAT: dict[str, Any] = {"account": 2711, "amount": "250.00", "tax": "1"}
 OWED: dict[str, Any] = {"account": 2400, "amount": "-1250.00", "customer": SUPPLIER}
 SECOND = f"{YEAR}-104-40002"
-"""The voucher of the middle of the month, which the faults are about."""
+"""The voucher in the middle of the month, which the faults are about."""
 
 
 class Outlays:
-    """The vouchers 40001, 40002 and 40003 of October, of 1250 kroner each; the first and the last are brought."""
+    """The vouchers 40001, 40002 and 40003 of October, of 1250 kroner each; the first and the last are synced."""
 
     def __init__(self, container: Container, connection: Connection, fresh_systems: Mapping[str, str]) -> None:
         self.container, self._books = container, fresh_systems
@@ -60,7 +60,7 @@ class Outlays:
         return f"{day.year}-104-{self.office('POST', 'vouchers', told)['number']}"
 
     def correct(self, place: int, **fields: Any) -> None:
-        """Correct a line of the second voucher in the ledger after it was brought; the bridge does not look."""
+        """Correct a line of the second voucher in the ledger after it was synced; the integration does not poll."""
         self.sync_now(SECOND)
         line = self._second()["lines"][place]
         self.office("PATCH", "vouchers/40002?type=14", {"lines": [{"id": line["id"], **fields}]})
@@ -70,7 +70,7 @@ class Outlays:
         self.office("POST", "vouchers/40002/reverse?type=14", {"way": "hide"})
 
     def sync_now(self, *vouchers: str) -> None:
-        """Have the bridge bring vouchers."""
+        """Sync vouchers."""
         records = [Record(EntityType.EXPENSE, each) for each in vouchers]
         enqueue(self.container.database, self.connection.id, records, now=clock())
         self.work_off()
@@ -82,13 +82,13 @@ class Outlays:
         return list(self.moment("GET", "projectExpenses?size=500")["content"])
 
     def second(self) -> dict[str, Any]:
-        """Bring the second voucher and tell its expense."""
+        """Sync the second voucher and return its expense."""
         self.sync_now(SECOND)
         (found,) = [each for each in self.expenses() if SECOND in each["externalId"]]
         return found
 
     def alter(self, **fields: Any) -> None:
-        """Have somebody change the second voucher's expense in Moment."""
+        """Change the second voucher's expense in Moment by hand."""
         self.moment("PATCH", f"projectExpenses/{self.second()['id']}", fields)
 
     def delete(self) -> None:
@@ -112,7 +112,7 @@ class Outlays:
         self.office("POST", "vouchers/40002/files?type=14", scan)
 
     def compared(self, first: date = FIRST, last: date = LAST) -> ReconciliationReport:
-        """Compare, and return what was found of expenses."""
+        """Reconcile, and return the discrepancies of expenses."""
         report = reconcile(self.container.open_context(self.connection, refuse_writes), first, last)
         assert report.expenses
         return report.expenses
@@ -142,7 +142,7 @@ class Outlays:
 
 
 def expense(**values: Any) -> dict[str, Any]:
-    """Make an expense in Moment's words that somebody else than the bridge has entered."""
+    """Return an expense, with Moment's field names, that a person has entered."""
     common = {"projectId": PROJECT, "description": "Gips", "amountInclVat": 1250, "expenseDate": DAY.isoformat()}
     return {**common, **values}
 
@@ -201,4 +201,4 @@ FAULTS: list[Fault] = [
         ("description",),
     ),
 ]
-"""What can be wrong: what somebody did, how the expense then stands, and the points that differ."""
+"""Possible faults: what a person did, the resulting discrepancy, and the fields that differ."""

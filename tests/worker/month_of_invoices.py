@@ -1,4 +1,4 @@
-"""A month of invoices in both systems of the sandbox, and what goes wrong with one of them in the ledger."""
+"""A month of invoices in both systems of the sandbox, and the ways in which one can be wrong in the ledger."""
 
 from collections.abc import Callable, Mapping
 from datetime import date
@@ -32,14 +32,14 @@ NET: tuple[dict[str, Any], ...] = (
 
 
 def work_off(container: Container) -> None:
-    """Drain what is due, again and again until nothing is."""
+    """Drain what is due, repeatedly until nothing is."""
     while lanes := due.lanes(container.database, now=clock()):
         for lane in lanes:
             container.runner.drain(lane)
 
 
 class Bookkeeping:
-    """The invoices 1, 2 and 3 of October; the first and the last are in the ledger as they should be."""
+    """The invoices 1, 2 and 3 of October; the first and the last are right in the ledger."""
 
     def __init__(
         self, container: Container, connection: Connection, fresh_systems: Mapping[str, str], *, way: str = "net"
@@ -77,7 +77,7 @@ class Bookkeeping:
         return str(made["id"])
 
     def send(self, *invoice_ids: str) -> None:
-        """Have the bridge bring invoices, with the customer and the project first."""
+        """Sync invoices, with the customer and the project first."""
         records = [Record(EntityType.INVOICE, each) for each in invoice_ids]
         enqueue(self.container.database, self.connection.id, records, now=clock())
         self.work_off()
@@ -190,4 +190,4 @@ FAULTS: list[Fault] = [
     ("taken back by a counter-voucher", lambda it: it.reverse("counter"), "taken back", ()),
     ("only in the ledger", Bookkeeping.stranger, "only in the ledger", ()),
 ]
-"""What can be wrong: what somebody did, how invoice 2 then stands, and the points that differ."""
+"""Possible faults: what a person did, the resulting discrepancy of invoice 2, and the fields that differ."""

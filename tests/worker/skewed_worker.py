@@ -1,4 +1,4 @@
-"""The worker's own app on a host whose clock is wrong, as a file in a folder of the test says."""
+"""The worker's own app on a host whose clock is wrong, by a file in the test's folder."""
 
 import os
 from pathlib import Path

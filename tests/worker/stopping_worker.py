@@ -1,4 +1,4 @@
-"""The worker's own app, but for one thing: it stops itself once, when it is about to send a certain operation."""
+"""The worker's own app with one change: it stops itself once, just before it sends a certain operation."""
 
 import os
 import signal
@@ -12,7 +12,7 @@ send, stops = BoundedAdapter.send, iter([signal.SIGSTOP])
 
 
 def stopping(adapter: BoundedAdapter, request: Any, *args: Any, **kwargs: Any) -> Any:
-    """Its claim has just been renewed, and where it is let go on it sends at once."""
+    """Its lease has just been renewed; when it is continued, it sends at once."""
     if OPERATION in (request.body or b"") and (stop := next(stops, None)):
         signal.pthread_kill(threading.get_ident(), stop)  # to the process, this thread might go on for a moment
     return send(adapter, request, *args, **kwargs)

@@ -1,4 +1,4 @@
-"""The health check of the containers: what it says, and that it costs next to nothing."""
+"""The health check of the containers: its result, and its low cost."""
 
 import os
 import subprocess
@@ -17,7 +17,7 @@ import os, sys
 _, status, used = os.wait4(os.posix_spawn(sys.executable, [sys.executable, *sys.argv[1:]], os.environ), 0)
 print(status, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
 """
-"""Runs a program from a process that is itself small, or what it takes would count."""
+"""Runs a program from a small process; otherwise that process would count."""
 
 
 def check(redis_url: str, *arguments: str) -> str:

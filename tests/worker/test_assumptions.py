@@ -1,4 +1,4 @@
-"""Every assumption is tested by the doctor, by a rehearsal, by both, or by neither for a reason: as its page says."""
+"""Every assumption is tested by the checks, by the write tests, by both, or by neither for a reason, as its page says."""
 
 import re
 from collections.abc import Iterable
@@ -23,7 +23,7 @@ NUMBERS = re.findall(r"^\| ([SM]\d+) \|", PAGE, re.MULTILINE)
 
 @pytest.fixture
 def lived_in(container: Container, fresh_systems: dict[str, str]) -> Practice:
-    """A connection over which an invoice has come, and which has one in euros."""
+    """A connection with a synced invoice and one in euros."""
     practice = healthy(container, fresh_systems)
     practice.control("twentyfour", "PUT", "books/1/series/1", {"start": 1})
     records = [

@@ -22,7 +22,7 @@ MINUTES = timedelta(minutes=4)
 
 
 class Host:
-    """A host whose clock is ahead of PostgreSQL's, and a process on it that counts seconds."""
+    """A host whose clock is ahead of PostgreSQL's, and a process on it with monotonic seconds."""
 
     def __init__(self, ahead: timedelta) -> None:
         self.ahead, self.passed, self.is_cut_off = ahead, 0.0, False
@@ -148,7 +148,7 @@ def test_what_hosts_compare_is_by_postgresqls_clock(container: Container, connec
 
 
 def test_beat_goes_by_postgresqls_clock_too(container: Container, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also by the timetable that it reads from its file."""
+    """Including the schedule that it reads from its file."""
     monkeypatch.setattr(container, "shared_clock", lambda: NOW)
     monkeypatch.setattr(beat, "_shared_clock", lambda: lambda: NOW)
     assert (app.now(), beat.app.now()) == (NOW, NOW)

@@ -15,7 +15,7 @@ from worker.container import Container, clock
 
 
 def nothing() -> None:
-    """A claim that is never lost."""
+    """A lease that is never lost."""
 
 
 def test_what_is_remembered_of_the_ledger_is_kept_until_the_settings_change(

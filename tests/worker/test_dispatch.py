@@ -131,7 +131,7 @@ def test_polls_go_on_where_redis_has_lost_count_of_them(container: Container) ->
 
 
 def send_poll(container: Container) -> int:
-    """Send connection 1 a poll, as if none were on its way, and return its turn."""
+    """Send connection 1 a poll, as if none was under way, and return its turn."""
     dispatch.forget()
     dispatch.dispatch_polls("poll_moment", {1: timedelta(minutes=5)})
     return queued_polls(container)[-1][1]

@@ -1,4 +1,4 @@
-"""Flower as it is started in production: it is told of the broker and its own password only."""
+"""Flower as it is started in production: it has only the broker and its own password."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""What each process imports: memory and a start are spent on what it does, not on what others do."""
+"""The imports of each process: it spends memory and time only on what it needs."""
 
 import os
 import subprocess
@@ -16,7 +16,7 @@ FLOWS = (*REMOTE, "sync.flows.invoices")
 
 
 def imported_by(code: str) -> set[str]:
-    """Return which modules a new Python has imported after this code."""
+    """Return the modules that a new Python has imported after this code."""
     told = f"import sys\n{code}\nprint('\\n'.join(sys.modules), file=sys.stderr)"
     env = {**os.environ, **NOWHERE, "LOG_LEVEL": "ERROR"}
     done = subprocess.run(

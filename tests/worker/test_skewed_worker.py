@@ -31,7 +31,7 @@ def test_of_two_hosts_217_seconds_apart_the_wrong_one_syncs_nothing_and_loses_no
     tmp_path: Path,
     seconds: float,
 ) -> None:
-    """Alone it polls, sweeps and mails that its clock is wrong; with another one, a customer is made once."""
+    """Alone, it polls, sweeps and mails that its clock is wrong; with another one, a customer is created once."""
     lane = Lane(connection.id, EntityType.CUSTOMER)
     slow = {"operation": "SaveCompanies", "kind": "slow", "seconds": 3}
     requests.post(f"{fresh_systems['twentyfour']}/faults", json=slow, timeout=10).raise_for_status()

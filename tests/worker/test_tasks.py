@@ -117,7 +117,7 @@ def test_keys_that_open_no_connection_at_all_pause_none(container: Container) ->
 def test_each_connection_has_its_turn_however_long_a_round_of_polls_takes(
     container: Container, connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Beat asks for five rounds before the first poll ends, and for a sixth while they are made."""
+    """Beat sends five rounds before the first poll ends, and a sixth during the polls."""
     other, _ = container.connections.add("Fjord AS", settings(moment_company="2"), actor="test", now=clock())
     polled = list[int]()
 

@@ -1,4 +1,4 @@
-"""PostgreSQL and Redis over TLS: verified with the authority that is set, and refused where it does not vouch."""
+"""PostgreSQL and Redis over TLS: verified with the configured authority, and refused with another."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""The health check that ends a silent process: when it does, and when it leaves it alone."""
+"""The health check that kills a silent process: when it does, and when it does not."""
 
 import os
 import signal
@@ -26,7 +26,7 @@ ctypes.CDLL(None).prctl(15, sys.argv[1].encode())
 child = subprocess.Popen([sys.executable, "-S", "-c", "import time; print('up', flush=True); time.sleep(60)"])
 sys.exit(-child.wait())
 """
-"""Stands for the init of a container: it bears a name, starts one process, and ends with it."""
+"""Stands for the init of a container: it has a name, starts one process, and ends with it."""
 
 
 @contextmanager
@@ -45,7 +45,7 @@ def init(name: str) -> Iterator[subprocess.Popen[str]]:
 
 @pytest.fixture
 def answers(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    """What is wrong, as the two questions about a web process are answered."""
+    """Return the result of the watchdog, given the answers to the two checks of a web process."""
     said = {"health": "", "life": ""}
     questions = (lambda _: said["health"], lambda _: said["life"])
     monkeypatch.setattr(watchdog, "CHECKS", {"web": questions})

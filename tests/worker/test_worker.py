@@ -1,4 +1,4 @@
-"""A real worker and a real beat, as processes of their own."""
+"""A real worker and a real beat, as separate processes."""
 
 import signal
 import socket
@@ -176,7 +176,7 @@ def test_a_worker_that_was_stopped_for_longer_than_its_lease_sends_nothing_more(
     record: Record,
     operation: str,
 ) -> None:
-    """It had renewed its claim just before it stopped; another one took over, looked in vain, and sent."""
+    """It had renewed its lease just before it stopped; another worker took over, verified, and sent."""
     finalize(fresh_systems)
     lane, told = Lane(connection.id, record.entity_type), {**environ, "LEASE_SECONDS": "5", "STOPS_AT": operation}
     with process("celery", "-A", "tests.worker.stopping_worker", "worker", *ALONE, environ=told) as stopped:

@@ -1,4 +1,4 @@
-"""A year of many invoices and suppliers' vouchers, put straight into both systems of a sandbox of its own."""
+"""A year of many invoices and suppliers' vouchers, written directly into both systems of a separate sandbox."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,10 +28,10 @@ FIRST, LAST = date(YEAR, 1, 1), date(YEAR, 12, 31)
 MORNING = datetime(YEAR, 1, 2, 9, tzinfo=UTC)
 SUPPLIER = 20001
 UNKNOWN = 80
-"""The supplier's voucher whose expense the bridge does not know of."""
+"""The supplier's voucher whose expense the integration does not know."""
 
 INVOICES, EXPENSES = 200_000_000, 300_000_000
-"""Before the ids of the first of each in Moment."""
+"""Offset of the first ids of each in Moment."""
 
 SPLIT = (
     (1500, "2400.00", ""),
@@ -45,7 +45,7 @@ BOUGHT = ((4300, "1000.00", "1"), (2711, "250.00", "1"), (2400, "-1250.00", ""))
 
 @dataclass
 class Thousands:
-    """Both systems as their own programs have them, open to be changed."""
+    """Both systems with open access to their data."""
 
     moment: MomentBooks
     client: Client
@@ -67,7 +67,7 @@ class Thousands:
 
 @contextmanager
 def thousands(*, invoices: int, purchases: int) -> Iterator[Thousands]:
-    """Serve both systems with so many records spread over a year, which agree."""
+    """Serve both systems with so many matching records spread over a year."""
     webhook_sender = WebhookSender(clock=lambda: MORNING)
     moment = MomentBooks(clock=lambda: MORNING, notify=lambda *_: None)
     state = seed.initial_state(MORNING.date())
@@ -83,7 +83,7 @@ def thousands(*, invoices: int, purchases: int) -> Iterator[Thousands]:
 
 
 def link(container: Container, connection: Connection, *, purchases: int) -> None:
-    """Have the bridge know the customer, the project and all expenses but one, as if it had brought them."""
+    """Save links to the customer, the project and all expenses but one, as if they had been synced."""
     known = [(EntityType.CUSTOMER, CUSTOMER, "10001"), (EntityType.PROJECT, PROJECT, "1")]
     known += [(EntityType.EXPENSE, EXPENSES + n, _key(n)) for n in range(1, purchases + 1) if n != UNKNOWN]
     for entity_type, moment_id, remote_id in known:

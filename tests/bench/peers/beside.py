@@ -1,4 +1,4 @@
-"""Runs each peer beside us: its worker with as many slots as ours, and its events."""
+"""Runs each peer for comparison: its worker with as many slots as ours, and its events."""
 
 import json
 import signal
@@ -23,7 +23,7 @@ PEERS: Mapping[str, tuple[str, ...]] = {
         *(f"--max-async-tasks={SLOTS // 2}", f"--max-threadpool-threads={SLOTS // 2}", "--max-prefetch=1"),
     ),
 }
-"""What follows ``python -m``: each as its own documentation has it, with two processes where it leaves the choice."""
+"""The arguments after ``python -m``: as each documentation has them, with two processes if that is a choice."""
 
 
 class Peer:
@@ -34,19 +34,19 @@ class Peer:
         self._events = events
 
     def send(self, kind: str, *told: Any) -> None:
-        """Have an event enqueued."""
+        """Enqueue an event."""
         self._events.write(f"{kind} {json.dumps(told)}\n".encode())
         self._events.flush()
 
     def cpu(self) -> float:
-        """Return the seconds of CPU that its processes have taken so far."""
+        """Return the CPU seconds of its processes so far."""
         family = [self._worker, *self._worker.children(recursive=True)]
         return sum(each.cpu_times().user + each.cpu_times().system for each in family)
 
 
 @contextmanager
 def beside(scene: Scene, firm: Firm, name: str, *, log: IO[bytes]) -> Iterator[Peer]:
-    """Run a peer for a firm, on a database of its own in the same Redis."""
+    """Run a peer for a firm, on its own database of the same Redis."""
     module = f"tests.bench.peers.{name}"
     environment = scene.stack.environment | {
         "PEER_REDIS": scene.stack.environment["REDIS_URL"].removesuffix("/0") + f"/{1 + list(PEERS).index(name)}",

@@ -1,4 +1,4 @@
-"""The same work for each peer in turn, on fresh books."""
+"""The same work for each peer in turn, with fresh data."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -12,19 +12,19 @@ from tests.journeys.firm import Firm, Record
 
 
 class Run(Protocol):
-    """What a row does with a peer: the firm's invoices, and what a notification tells of their customer and project."""
+    """What a row does with a peer: the firm's invoices, and the customer and project that webhooks name."""
 
     def __call__(
         self, running_system: Scene, firm: Firm, peer: Peer, invoices: Sequence[Record], told: Sequence[str], /
     ) -> Figures:
-        """Run it and tell the figures."""
+        """Run it and return the figures."""
         ...
 
 
 def compared(
     running_system: Scene, *, of_each: int, moment: float, twentyfour: float, run: Run
 ) -> dict[str, Figures]:
-    """Run each peer on so many invoices of a firm of its own; the calls of one are counted once it is warm."""
+    """Run each peer on so many invoices of its own firm; the calls of one are counted once it is warm."""
     return {
         name.removeprefix("with_"): _one(running_system, name, of_each, (moment, twentyfour), run)
         for name in PEERS

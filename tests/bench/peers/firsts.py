@@ -1,4 +1,4 @@
-"""A firm's first day for each peer: the same events, each of which waits for what it needs by trying again."""
+"""A firm's first day for each peer: the same events, each retried until its dependencies exist."""
 
 import time
 from random import Random

@@ -1,7 +1,7 @@
-"""The jobs as most would write them: log in, build the client, read in Moment, post to 24SevenOffice.
+"""The jobs as most would write them: log in, build the client, read from Moment, post to 24SevenOffice.
 
-Each stands alone, so any number may run at once and any may be tried again. What does not change from one event to
-the next (the chart of accounts) is read once a process. What a webhook tells of a record is passed on with the task.
+Each is independent, so any number may run at once and any may be retried. What does not change between events (the
+chart of accounts) is read once for each process. What a webhook says about a record is passed with the task.
 """
 
 import os
@@ -29,7 +29,7 @@ RECEIVABLES, OUTGOING_INVOICE = 1500, 11
 
 
 class NotYetError(Exception):
-    """Another record has to be there first."""
+    """Another record has to exist first."""
 
 
 class RefusedError(Exception):

@@ -1,4 +1,4 @@
-"""What stands in for a peer's webhook: enqueues an event for each line that it reads, ``invoice [1, "10001", "1"]``."""
+"""Stands in for a peer's webhook: enqueues an event for each line that it reads, ``invoice [1, "10001", "1"]``."""
 
 import json
 import sys

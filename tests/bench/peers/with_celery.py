@@ -1,4 +1,4 @@
-"""The job with Celery: a task for each event, acknowledged when it is done and tried again with growing waits."""
+"""The job with Celery: a task for each event, acknowledged when it is done and retried with growing delays."""
 
 import os
 from typing import Any

@@ -1,4 +1,4 @@
-"""The job with dramatiq: an actor for each event; acknowledging late and trying again is what it does by itself."""
+"""The job with dramatiq: an actor for each event; late acknowledgement and retries are its default."""
 
 import os
 from typing import Any

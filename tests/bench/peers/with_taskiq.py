@@ -1,4 +1,4 @@
-"""The job with taskiq on Redis streams, which acknowledge late; zeep and requests wait, so tasks run on its threads."""
+"""The job with taskiq on Redis streams, with late acknowledgement; zeep and requests block, so it uses threads."""
 
 import asyncio
 import os
@@ -32,7 +32,7 @@ def customer(customer_id: int) -> None:
 
 @cache
 def loop() -> asyncio.AbstractEventLoop:
-    """Start the broker as a web process does, which makes the stream's group before there are workers."""
+    """Start the broker as a web process does, which creates the stream's group before there are workers."""
     started = asyncio.new_event_loop()
     started.run_until_complete(broker.startup())
     return started

@@ -1,1 +1,1 @@
-"""The rows of the report, each a function that runs what it measures and tells the figures."""
+"""The rows of the report, each a function that runs what it measures and returns the figures."""

@@ -1,4 +1,4 @@
-"""``budget``: a working day of many connections on one budget, with as many polls as it bears and with none."""
+"""``budget``: a working day of many connections on one budget, with as many polls as possible and with none."""
 
 import random
 from collections import defaultdict
@@ -23,16 +23,16 @@ STARTS = datetime(2026, 3, 2, 7, tzinfo=UTC)
 """Monday, eight in the morning in Oslo."""
 
 BUSY_HOURS = (2, 4, 5, 3, 4, 5, 4, 3)
-"""How the events of a day spread over its hours."""
+"""How the events of a day are spread over its hours."""
 
 BURSTS, OF_A_BURST = 25, 160
-"""Events that come at once, such as the invoices of a month."""
+"""Events at once, such as the invoices of a month."""
 
 ASKED = (5, 5, 10, 10, 10, 15, 15, 15, 30, 60)
-"""Minutes between two polls that connections ask for: more in all than the budget bears."""
+"""Poll intervals of the connections, in minutes: more polls in all than the budget allows."""
 
 SILENT = 0.3
-"""Of the connections, without any event for a month."""
+"""The share of connections without any event for a month."""
 
 SPAN, ENOUGH = 5 * 60 * SECOND, 20
 """Polls of so many milliseconds are held against each other, where there are so many of them."""
@@ -41,7 +41,7 @@ MAX_UNEVENNESS = 1.25
 
 
 def budget() -> Row:
-    """Play the day with polls and without, and a flood."""
+    """Simulate the day with polls and without, and a flood."""
     rng = random.Random(24)  # noqa: S311 - the same day each time
     events, poll_states = _events(rng), _rhythms(rng)
     with TemporaryDirectory() as state, servers.redis(Path(state), port=0) as server:
@@ -87,7 +87,7 @@ def _played(
 
 
 def _events(rng: random.Random) -> Sequence[tuple[int, int]]:
-    """Make the day's events: most of them of few connections, some many at once."""
+    """Make the day's events: most from few connections, some many at once."""
     start, awake = round(STARTS.timestamp() * SECOND), range(int(CONNECTIONS * (1 - SILENT)))
     weights = [1 / (rank + 10) for rank in awake]
     hours = rng.choices(range(HOURS), BUSY_HOURS, k=EVENTS - BURSTS * OF_A_BURST)
@@ -99,7 +99,7 @@ def _events(rng: random.Random) -> Sequence[tuple[int, int]]:
 
 
 def _rhythms(rng: random.Random) -> Sequence[PollState]:
-    """Make the connections as they stand in the morning."""
+    """Make the poll states of the connections in the morning."""
     made = []
     for number in range(CONNECTIONS):
         asked = timedelta(minutes=rng.choice(ASKED))
@@ -109,13 +109,13 @@ def _rhythms(rng: random.Random) -> Sequence[PollState]:
 
 
 def _flood() -> Sequence[tuple[int, int]]:
-    """Make twice as many events as may go, of many connections, who do not come again."""
+    """Make twice as many events as the budget allows, of many connections, which are not retried."""
     start = round(STARTS.timestamp() * SECOND)
     return [(start + number * SECOND // 4, number % 50) for number in range(90 * 60 * 4)]
 
 
 def _pace(polls: Sequence[Polled]) -> Figures:
-    """Return how polls came after the first hour, in which the morning's disorder settles."""
+    """Return the intervals of polls after the first hour, when the morning's disorder has settled."""
     together = defaultdict(list)
     for poll in polls:
         if poll.at >= polls[0].at + HOUR:

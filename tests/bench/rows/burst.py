@@ -1,4 +1,4 @@
-"""``burst``: many invoices of one connection at once, beside the same number of events at the same concurrency."""
+"""``burst``: many invoices of one connection at once, compared with as many events at the same concurrency."""
 
 import time
 from collections.abc import Sequence
@@ -11,14 +11,14 @@ from tests.bench.setup import TIMEOUT_SECONDS, Scene, notifications, scene
 from tests.journeys.firm import Firm, Record
 
 INVOICES, OF_PEERS = 1000, 80
-"""A peer's events stand alone, so that what some take tells what more would."""
+"""A peer's events are independent, so a smaller number is representative."""
 SECONDS = 0.2
 MAX_CALLS = 0.06
 TIMES_FASTER = 8
 
 
 def burst() -> Row:
-    """Notify all at once and wait for the last voucher."""
+    """Send all webhooks at once and wait for the last voucher."""
     with scene() as running_system:
         firm = running_system.firm()
         written = running_system.write(firm, [running_system.project(firm)] * INVOICES)

@@ -1,4 +1,4 @@
-"""``fair``: whether a small connection notices one that hangs and one that has very much to do."""
+"""``fair``: whether a small connection notices one that hangs and one with a very large backlog."""
 
 import time
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from tests.journeys.firm import Firm, Record
 INVOICES = 30
 HANGING, WORKING = 5000, 20_000
 REAL_CUSTOMERS, REAL_INVOICES = 100, 3000
-"""How many of those that wait are reached at all in the time; the others need not be in Moment."""
+"""How many of the backlog are reached in the time; the others need not exist in Moment."""
 MOMENT_SECONDS, TWENTYFOUR_SECONDS = 0.1, 0.2
 TIMEOUT = "5"
 MAX_FACTOR = 1.25
@@ -53,7 +53,7 @@ def _with_others(records: Sequence[Record], count: int) -> list[int]:
 
 
 def _each_second(running_system: Scene, firm: Firm, invoices: Sequence[Record]) -> list[float]:
-    """Notify one each second; returns how long each took from its 202 into the ledger."""
+    """Send one webhook each second; return how long each took from its 202 to the ledger."""
     accepted, began = [], time.time()
     for number, invoice in enumerate(invoices):
         time.sleep(max(began + number - time.time(), 0))

@@ -1,4 +1,4 @@
-"""``first_day``: a firm's first day, on which nothing is linked: customers, projects and invoices, all mixed."""
+"""``first_day``: a firm's first day, when nothing is linked: customers, projects and invoices in random order."""
 
 import time
 from random import Random
@@ -14,7 +14,7 @@ MAX_CALLS = 0.40
 
 
 def first_day() -> Row:
-    """Notify all of them, shuffled, and compare what has come across with what was entered."""
+    """Send webhooks for all of them, shuffled, and compare what was synced with what was entered."""
     with scene() as running_system:
         firm = running_system.firm()
         entered = enter(running_system, firm, OF_EACH)

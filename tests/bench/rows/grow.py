@@ -1,4 +1,4 @@
-"""``grow``: whether a hundred times as much of the past makes the present slower."""
+"""``grow``: whether a hundred times as much history makes current work slower."""
 
 import time
 from collections import defaultdict
@@ -47,7 +47,7 @@ select id, :old, 0.1, 'synced', '', '"done"' from sync_jobs order by id limit :c
 
 
 def grow() -> Row:
-    """Do the same things in three databases in turns, so that a slower moment of the machine is slower for all."""
+    """Do the same work on three databases in turns, so that a slow moment of the machine affects all."""
     with (
         TemporaryDirectory() as state,
         servers.postgres(Path(state) / "postgres", port=0, durable=False) as server,
@@ -70,7 +70,7 @@ def grow() -> Row:
 
 
 def _filled(url: str, size: int) -> tuple[Database, Lane]:
-    """Make a database with one connection that has so many settled rows, each with an attempt."""
+    """Make a database with one connection that has so many finished jobs, each with an attempt."""
     name = f"rows_{size}"
     origin = Database(SecretStr(url))
     with origin.statement() as single:
@@ -96,7 +96,7 @@ def _fill(database: Database, connection_id: int, size: int) -> None:
 
 
 def _measure(database: Database, lane: Lane, turn: int, taken: dict[str, list[float]]) -> None:
-    """Add the milliseconds that each verb takes."""
+    """Add the milliseconds of each operation."""
 
     def timed(verb: str, act: Callable[[], object]) -> None:
         began = time.perf_counter()

@@ -1,4 +1,4 @@
-"""``idle``: how much longer than the remotes themselves an invoice takes from its 202 into the ledger."""
+"""``idle``: the time of an invoice from its 202 to the ledger, beyond that of the remote systems."""
 
 import time
 from collections.abc import Sequence
@@ -12,11 +12,11 @@ from tests.journeys.firm import Firm, Record
 INVOICES, OF_PEERS = 200, 15
 MOMENT_SECONDS, TWENTYFOUR_SECONDS = 0.1, 0.2
 PATH_SECONDS = MOMENT_SECONDS + TWENTYFOUR_SECONDS
-"""Reading the invoice and posting its voucher."""
+"""The calls: reading the invoice and posting its voucher."""
 
 
 def idle() -> Row:
-    """Send invoices one by one, each when the one before has come across."""
+    """Send invoices one by one, each after the one before was synced."""
     with scene() as running_system:
         firm = running_system.firm()
         written = running_system.write(firm, [running_system.project(firm)] * INVOICES)

@@ -1,4 +1,4 @@
-"""``ingest``: notifications as fast as they are taken, beside a bare endpoint, and then an even stream of them."""
+"""``ingest``: webhooks as fast as they are accepted, compared with a bare endpoint, then at a constant rate."""
 
 import signal
 import sys
@@ -20,10 +20,9 @@ LEAST_SHARE, MAX_MILLISECONDS = 0.7, 25
 
 
 def ingest() -> Row:
-    """Send to ours and to the bare one in turns, then evenly to ours.
+    """Send to ours and to the bare endpoint in turns, then at a constant rate to ours.
 
-    The worker is stopped, so that what is measured is taking in; on this machine it would work off what is taken
-    on the same cores.
+    The worker is stopped, so that only ingestion is measured; it would use the same cores.
     """
     with scene() as running_system, _bare(running_system) as bare:
         firm = running_system.firm()

@@ -1,4 +1,4 @@
-"""``long``: whether a worker that has done much holds more memory than one that has done some."""
+"""``long``: whether a worker uses more memory after much work than after some."""
 
 from models.enums import EntityType
 from tests.bench.figures import Figures, Row
@@ -6,13 +6,13 @@ from tests.bench.setup import Part, notifications, scene
 
 ROUNDS, IN_A_ROUND, NEW_IN_A_ROUND = 25, 2000, 40
 WARM_ROUNDS = 3
-"""More than 5,000 changes."""
+"""More than 5,000 jobs."""
 MAX_GROWTH = 0.05
 MIB = 1024 * 1024
 
 
 def long() -> Row:
-    """Run rounds of changes, most of records that are in step already, as most are that are told of."""
+    """Run rounds of jobs, mostly for records that are already in sync, as in production."""
     with scene() as running_system:
         firm = running_system.firm()
         written = running_system.write(
@@ -40,7 +40,7 @@ def long() -> Row:
 
 
 def _figures(warm: dict[str, Part], after: dict[str, Part]) -> Figures:
-    """Compare the memory of those processes that are there both times: sessions of PostgreSQL come and go."""
+    """Compare the memory of the processes that exist both times: sessions of PostgreSQL come and go."""
     figures: Figures = {}
     for name, part in warm.items():
         both = part.memory.keys() & after[name].memory.keys()

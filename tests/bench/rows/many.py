@@ -1,4 +1,4 @@
-"""``many``: connections that each send one invoice at a time, all together more than there are threads."""
+"""``many``: connections that each send one invoice at a time, together more than there are threads."""
 
 import itertools
 import time
@@ -18,11 +18,11 @@ CONNECTIONS, INVOICES, OF_PEERS = 200, 12, 64
 MOMENT_SECONDS, TWENTYFOUR_SECONDS = 0.1, 0.2
 LEAST_SHARE = 0.85
 EDGE = 0.05
-"""Of the vouchers, at either end, in whose time not all threads have something to do."""
+"""The share of vouchers, at either end, that are left out since not all threads are busy."""
 
 
 def many() -> Row:
-    """Keep one invoice of each connection on its way until all have come across."""
+    """Keep one invoice of each connection pending until all are synced."""
     with scene() as running_system:
         firm = running_system.firm()
         waiting = _connections(running_system, firm)
@@ -57,7 +57,7 @@ def many() -> Row:
 
 
 def _connections(running_system: Scene, firm: Firm) -> dict[int, list[Request]]:
-    """Add connections of the firm's own company, and return what each is to send."""
+    """Add connections of the firm's company, and return what each has to send."""
     project = running_system.project(firm)
     written = iter(running_system.write(firm, [project] * (CONNECTIONS * INVOICES)))
     waiting = {}
@@ -68,7 +68,7 @@ def _connections(running_system: Scene, firm: Firm) -> dict[int, list[Request]]:
 
 
 def _keep_going(running_system: Scene, waiting: dict[int, list[Request]]) -> None:
-    """Send the next invoice of each connection that has none on its way, until there is none left."""
+    """Send the next invoice of each connection without a pending one, until none is left."""
     open_ = SyncJobRow.state.in_(PENDING)
     while waiting:
         with running_system.container.database.transaction() as session:
@@ -89,7 +89,7 @@ def _remote(firm: Firm) -> tuple[float, float]:
 
 
 def _rate(times: list[float]) -> float:
-    """Return how many came in a second, without the edges."""
+    """Return the rate per second, without the edges."""
     edge = int(len(times) * EDGE)
     inner = times[edge : len(times) - edge]
     return (len(inner) - 1) / (inner[-1] - inner[0])

@@ -1,4 +1,4 @@
-"""Which rows there are, in the order in which they are run; a row of another module is a line here."""
+"""The rows, in the order in which they are run; a new row is a line here."""
 
 from collections.abc import Callable, Mapping
 
@@ -27,4 +27,4 @@ ROWS: Mapping[str, Callable[[], Row]] = {
 }
 
 BY_NAME: Mapping[str, Callable[[], Row]] = {**ROWS, "pages": pages}
-"""What can be asked for by its name; what is not a row of its own is run only so."""
+"""The names that can be requested, including those that are no row of their own."""

@@ -1,4 +1,4 @@
-"""A mail server that a test can have refuse what it likes."""
+"""A mail server that can refuse what a test chooses."""
 
 import asyncio
 import socket
@@ -11,7 +11,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 
 
 class Postbox:
-    """Takes every mail, unless ``answers`` says otherwise for an address, for "DATA" or for "QUIT"."""
+    """Accepts every mail, unless ``answers`` says otherwise for an address, for "DATA" or for "QUIT"."""
 
     def __init__(self) -> None:
         self.mails: list[Envelope] = []

@@ -1,4 +1,4 @@
-"""The mails: a bookkeeper reads which record, what is wrong, what to do, and where to look."""
+"""The alert mails: which record, what is wrong, what to do, and where to look."""
 
 import re
 from dataclasses import replace
@@ -24,7 +24,7 @@ AT = datetime(2026, 11, 22, 12, 5, tzinfo=UTC)
 def alert(
     title: str = "Invoice 1024", *, alert_type: AlertType = AlertType.NEEDS_ATTENTION, **values: Any
 ) -> PendingAlert:
-    """Return an invoice, or where the turn is a connection's, of that."""
+    """Return an alert about an invoice, or about the connection if its type is one of those."""
     defaults = {
         "id": 1,
         "connection_id": 1,

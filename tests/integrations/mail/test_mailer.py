@@ -1,4 +1,4 @@
-"""The mailer against a real SMTP server: what arrives there, and what is said when nothing does."""
+"""The mailer against a real SMTP server: what arrives there, and the errors when nothing does."""
 
 import socket
 import ssl

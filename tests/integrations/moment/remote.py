@@ -1,4 +1,4 @@
-"""An HTTP server that answers as a test tells it, well or badly, and remembers what it was asked."""
+"""An HTTP server that answers as a test says, well or badly, and records the requests."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -24,7 +24,7 @@ class Asked:
 
 @dataclass
 class Remote:
-    """``answers`` by what is asked, such as "GET customers/7": each is played in turn, the last for ever."""
+    """``answers`` by request, such as "GET customers/7": each is used in turn, the last one repeatedly."""
 
     url: str
     answers: dict[str, list[Answer]] = field(default_factory=dict)
@@ -41,7 +41,7 @@ def says(values: object, *, status: int = 200, headers: dict[str, str] | None = 
 def sends(
     body: bytes, *, status: int = 200, headers: dict[str, str] | None = None, length: int | None = None
 ) -> Answer:
-    """Answer with these bytes; another ``length`` than theirs is a lie."""
+    """Answer with these bytes; a ``length`` other than theirs is wrong on purpose."""
 
     def answer(handler: BaseHTTPRequestHandler) -> None:
         handler.send_response(status)
@@ -70,7 +70,7 @@ def listing(
     asked_from: int = 0,
     told_from: int = 0,
 ) -> Answer:
-    """Answer with the page that is asked for, of ``most`` rows; one of more than ``largest`` is too large."""
+    """Answer with the requested page, of at most ``most`` rows; one of more than ``largest`` is too large."""
 
     def answer(handler: BaseHTTPRequestHandler) -> None:
         asked = dict(parse_qsl(urlsplit(handler.path).query))

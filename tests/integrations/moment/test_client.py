@@ -1,4 +1,4 @@
-"""Calls to Moment that do not go well: each ends in the error that says what happens next."""
+"""Calls to Moment that fail: each ends in the error that says what happens next."""
 
 import gzip
 import json

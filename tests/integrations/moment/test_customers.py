@@ -1,4 +1,4 @@
-"""Customers of Moment, of whom nobody knows for sure how their addresses look (M9) and what is told (M20)."""
+"""Customers of Moment, whose form of addresses (M9) and included fields (M20) are uncertain."""
 
 import pytest
 

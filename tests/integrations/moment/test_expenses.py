@@ -1,4 +1,4 @@
-"""Expenses on Moment's projects: what is sent, and what is made of answers good and bad."""
+"""Expenses on Moment's projects: the requests, and the handling of good and bad responses."""
 
 import json
 from collections.abc import Callable
@@ -271,7 +271,7 @@ def test_an_empty_file_is_a_file(remote: Remote, gateway: MomentGateway) -> None
 
 
 def form(remote: Remote) -> Message:
-    """Read the one part of the form that was sent, as any reader of MIME does."""
+    """Read the single part of the form that was sent, as any MIME parser does."""
     asked = remote.asked[0]
     message = message_from_bytes(f"Content-Type: {asked.headers['Content-Type']}\r\n\r\n".encode() + asked.body)
     _, part = message.walk()

@@ -1,4 +1,4 @@
-"""Answers of Moment that would hold or fill a worker: each is given up by its deadline or its limit."""
+"""Responses of Moment that would block or fill a worker: each is given up by its deadline or its limit."""
 
 import time
 from collections.abc import Iterator
@@ -112,7 +112,7 @@ def test_a_refusal_that_would_fill_the_memory_is_told_by_its_status(remote: Remo
 
 
 def listing(*, claimed: int, new: bool) -> Answered:
-    """Answer each page with two rows, new ones or the same, and so many more pages to come."""
+    """Answer each page with two rows, new ones or the same, and claim so many more pages."""
 
     def answer(handler: Any) -> None:
         number = int(handler.path.partition("page=")[2].partition("&")[0])

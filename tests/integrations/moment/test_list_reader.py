@@ -1,4 +1,4 @@
-"""Lists that change between two pages, as Moment's sandbox answers them."""
+"""Lists that change between two pages, as Moment's sandbox returns them."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ from sync.errors import UnavailableError
 
 @dataclass(frozen=True)
 class Change:
-    """What happens before a page is read: records are deleted, by their places in the list, and others made."""
+    """What happens before a page is read: records at these indexes are deleted, and others created."""
 
     deleted: tuple[int, ...] = ()
     made: int = 0

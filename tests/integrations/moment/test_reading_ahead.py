@@ -1,4 +1,4 @@
-"""Records that are read beside each other before the flow asks for them."""
+"""Records that are read concurrently before the flow asks for them."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor

@@ -1,4 +1,4 @@
-"""Moment's records in our words: what fits is read, what does not is refused by record, field and value."""
+"""Moment's records as ours: valid values are read, invalid ones rejected by record, field and value."""
 
 from collections.abc import Callable
 from datetime import date

@@ -1,4 +1,4 @@
-"""Notifications: they name a record or they name none, and nothing else of them counts."""
+"""Webhooks: they name a record or none, and nothing else in them counts."""
 
 import json
 

@@ -73,7 +73,7 @@ def test_this_machine_is_not_reached_however_its_address_is_written(listener: Pr
 
 
 def names(monkeypatch: pytest.MonkeyPatch, *answers: list[str]) -> list[str]:
-    """Have the DNS answer these addresses, one list after the other; the log tells what was asked for."""
+    """Make the DNS return these addresses, one list after the other; the log has the names asked for."""
     asked, left = [], list(answers)
     real = socket.getaddrinfo
 
@@ -133,7 +133,7 @@ def test_the_certificate_must_be_that_of_the_name_and_not_of_the_address(
 
 @pytest.fixture
 def proxy(listener: Program, monkeypatch: pytest.MonkeyPatch) -> Program:
-    """A proxy that counts as one in the internet; it is asked for ``https`` by CONNECT, and for ``http`` by GET."""
+    """A proxy that counts as public; ``https`` uses CONNECT, and ``http`` uses GET."""
     names(monkeypatch, ["127.0.0.2"])
     monkeypatch.setattr(
         "integrations.receivers.public_addresses.is_public",

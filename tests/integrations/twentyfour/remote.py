@@ -1,4 +1,4 @@
-"""A SOAP server that answers as a test tells it, well or badly, and remembers what it was asked."""
+"""A SOAP server that answers as a test says, well or badly, and records the requests."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -25,7 +25,7 @@ class Asked:
 
 @dataclass
 class Remote:
-    """``answers`` by operation: each is played in turn, the last for ever."""
+    """``answers`` by operation: each is used in turn, the last one repeatedly."""
 
     url: str
     answers: dict[str, list[Answer]] = field(default_factory=dict)
@@ -36,7 +36,7 @@ class Remote:
 
 
 def says(operation: str, result: str, *, namespace: str = NAMESPACE, cookie: str = "") -> Answer:
-    """Answer well: ``result`` is what stands in the result element."""
+    """Answer well: ``result`` is the content of the result element."""
     inner = f"<{operation}Result>{result}</{operation}Result>"
     answer = f'<{operation}Response xmlns="{namespace}">{inner}</{operation}Response>'
     return sends(SOAP.format(answer).encode(), Set_Cookie=cookie)
@@ -48,7 +48,7 @@ def faults(message: str, *, code: str = "soap:Server") -> Answer:
 
 
 def sends(body: bytes, *, status: int = 200, length: int | None = None, **headers: str) -> Answer:
-    """Answer with these bytes; another ``length`` than theirs is a lie."""
+    """Answer with these bytes; a ``length`` other than theirs is wrong on purpose."""
 
     def answer(handler: BaseHTTPRequestHandler) -> None:
         handler.send_response(status)

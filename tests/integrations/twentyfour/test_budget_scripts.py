@@ -1,4 +1,4 @@
-"""The budget on a real Redis that is told the time: what is given to whom, and that it is never too much."""
+"""The budget on a real Redis with a simulated time: who gets which requests, and that it is never too many."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -17,7 +17,7 @@ OTHER = 99
 
 
 class Day:
-    """A budget with a clock of its own, and when requests left."""
+    """A budget with its own clock, and when requests left."""
 
     def __init__(self, redis: Redis, **limits: int) -> None:
         redis.flushall()
@@ -47,7 +47,7 @@ class Day:
         return self._slept
 
     def take(self, limit: int, connection_id: int = 1, *, poll: bool = False, gap: int = 10) -> int:
-        """Ask so many times, and return how many were given."""
+        """Ask so many times, and return how many were granted."""
         got = 0
         for _ in range(limit):
             got += isinstance(self.ask(connection_id, poll=poll), int)
@@ -66,7 +66,7 @@ class Day:
 
 
 def max_within(left: list[int], span: int) -> int:
-    """Return the most requests that left within any span of milliseconds."""
+    """Return the most requests that left within any period of so many milliseconds."""
     times, start, limit = sorted(left), 0, 0
     for end, at in enumerate(times):
         while at - times[start] >= span:
@@ -209,7 +209,7 @@ def test_where_24sevenoffice_says_that_fewer_are_left_it_is_believed(redis: Redi
 def test_where_the_limit_of_24sevenoffice_is_below_ours_polls_get_fewer_and_events_keep_their_part(
     redis: Redis, theirs: int, polls: int
 ) -> None:
-    """Their hours begin on the full hour. Polls take what they get, spread evenly as they are chosen."""
+    """Their hours begin on the full hour. Polls get fewer requests, spread evenly."""
     day = Day(redis, per_hour=1000, connection_percent=99)
     given: list[int] = []
     left = theirs
@@ -240,7 +240,7 @@ def test_what_was_reported_earlier_or_of_the_last_hour_changes_nothing(redis: Re
 def test_where_fewer_were_left_than_we_believed_one_request_feels_whether_the_next_hour_has_begun(
     redis: Redis, left: int, given: int
 ) -> None:
-    """With the hour all of the limit may be left, or nothing yet where each request counts for an hour."""
+    """At the hour, the whole limit may be available, or nothing yet if each request counts for its own hour."""
     day = Day(redis, per_hour=1000)
     day.at += 30 * MINUTE
     for _ in range(2):  # what was said goes along with the next request
@@ -261,7 +261,7 @@ def test_where_fewer_were_left_than_we_believed_one_request_feels_whether_the_ne
 def test_the_limit_holds_whichever_hour_24sevenoffice_counts(
     redis: Redis, arrivals: list[tuple[int, int, int, bool]], begins: int
 ) -> None:
-    """Any hour, or its own, whenever that begins; it tells what is left of its own."""
+    """Any hour, or its own, whenever that begins; it reports what is left of its own."""
     day, theirs = Day(redis, per_hour=40), begins * MINUTE
     for pause, many, connection_id, poll in arrivals:
         day.at += pause

@@ -1,4 +1,4 @@
-"""Answers of 24SevenOffice that would hold or fill a worker: each is given up by its deadline or its limit."""
+"""Responses of 24SevenOffice that would block or fill a worker: each is given up by its deadline or its limit."""
 
 import time
 from base64 import b64encode
@@ -129,7 +129,7 @@ def sync_list(*, total: int, page: int) -> str:
 def test_customers_on_more_pages_than_there_can_be_are_not_read(
     remote: Remote, session: Session, cache: SharedCache, total: int, error_code: str, read: int
 ) -> None:
-    """The second claims three pages, and answers with the first one each time."""
+    """The second claims three pages, and returns the first one each time."""
     remote.answers |= {
         "Login": [says("Login", "session")],
         "GetCompanySyncList": [says("GetCompanySyncList", sync_list(total=total, page=1))],

@@ -1,4 +1,4 @@
-"""Instants and days of 24SevenOffice, which come with a zone or without, also beside each other."""
+"""Instants and days of 24SevenOffice, with or without a zone, even within one response."""
 
 from datetime import UTC, date, datetime, timedelta, timezone
 
@@ -12,7 +12,7 @@ from tests.integrations.twentyfour.remote import Answer, Remote, says, value_of
 
 NINE = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 MIXED = ("2026-03-02T08:59:59", "2026-03-02T10:00:00+01:00", "2026-03-02T08:00:00.1234567Z", None)
-"""Of these the second is the latest: at nine in UTC."""
+"""The second of these is the latest: at nine in UTC."""
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def register(remote: Remote, session: Session, cache: SharedCache) -> CustomerIn
 
 
 def page(*changed: str | None) -> Answer:
-    """Return as many customers, each last changed at an instant, or at none that is told."""
+    """Return as many customers, each last changed at an instant or at none."""
     items = "".join(
         f"<SyncCompany><CompanyId>{number}</CompanyId>"
         + (f"<DateChanged>{at}</DateChanged>" if at else "")

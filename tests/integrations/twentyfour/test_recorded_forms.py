@@ -1,4 +1,4 @@
-"""Answers in the forms that were recorded of 24SevenOffice, in our own words."""
+"""Responses in the forms that were recorded from 24SevenOffice, as our records."""
 
 from datetime import UTC, date, datetime
 

@@ -1,4 +1,4 @@
-"""How connections stand: one state for each, and what should be looked at."""
+"""The state of connections: one for each, and their problems."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta

@@ -30,7 +30,7 @@ def send(
     status: DeliveryStatus = DeliveryStatus.SENT,
     at: datetime = NOW,
 ) -> None:
-    """End what waits for an address in one mail."""
+    """End the pending alerts of an address in one mail."""
     pending = alert_outbox.pending_alerts(database, address)
     alert_outbox.record_delivery(database, {alert.id: status for alert in pending}, message_id=f"<{at}>", now=at)
 

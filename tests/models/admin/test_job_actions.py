@@ -22,7 +22,7 @@ LATER = NOW + timedelta(hours=2)
 
 @pytest.fixture
 def failed_job(database: Database, connection: Connection) -> JobView:
-    """An invoice that needs a person."""
+    """An invoice that needs attention."""
     return completed_job(
         database,
         connection.id,

@@ -1,4 +1,4 @@
-"""The list against one that is made the long way round: all rows, filtered and sorted in Python."""
+"""The list compared with one made in a simple way: all rows, filtered and sorted in Python."""
 
 import itertools
 from collections.abc import Sequence

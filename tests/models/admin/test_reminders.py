@@ -25,7 +25,7 @@ INVOICE = Record(EntityType.INVOICE, "9")
 
 
 def attempt(database: Database, connection: Connection, outcome: Outcome, *, now: datetime = NOW) -> JobView:
-    """Receive an invoice and settle it: in good order, or stuck."""
+    """Receive an invoice and complete its job: synced, or in need of attention."""
     event = Event.REJECTED if outcome is Outcome.FAILED else Event.SYNCED
     enqueue(database, connection.id, [INVOICE], now=now)
     lease = leases.acquire(database, Lane(connection.id, EntityType.INVOICE), limit=1, now=now, until=now + DAY)

@@ -37,7 +37,7 @@ def end(database: Database, address: str, status: DeliveryStatus) -> None:
 
 
 def queue_record_alert(database: Database, connection: Connection) -> Sequence[PendingAlert]:
-    """Have a record need a person, and return what one address is to be told."""
+    """Have a record need attention, and return the alert to one address."""
     enqueue(database, connection.id, [Record(EntityType.INVOICE, "9")], now=NOW)
     lane = Lane(connection.id, EntityType.INVOICE)
     lease = leases.acquire(database, lane, limit=1, now=NOW, until=NOW + PAUSE)

@@ -1,7 +1,7 @@
 """Whole lives of jobs: three records in two lanes, one waiting for another, and all that workers and people do.
 
-The rules say what happens, by the product's own functions. What must hold is noted beside it, in a few words for each
-record, and compared with the tables after each step.
+The rules apply the product's own functions. What must hold is recorded separately, in a few words for each record,
+and compared with the tables after each step.
 """
 
 from collections import defaultdict
@@ -50,7 +50,7 @@ INVOICES = [Record(EntityType.INVOICE, each) for each in "23"]
 RECORDS = st.sampled_from([CUSTOMER, *INVOICES])
 LEASE = timedelta(minutes=3)
 RETRY = timedelta(minutes=2)
-"""The wait that backoff proposes; what is tried earlier must have been asked for."""
+"""The delay that backoff proposes; an earlier attempt must have been asked for."""
 
 ENDS = {
     Event.SYNCED: Outcome.SYNCED,
@@ -69,7 +69,7 @@ CONNECTION_ENDS: dict[Event, ProblemType] = {
 
 @dataclass
 class Worker:
-    """A worker with a lease, until when it holds it, and the records received since."""
+    """A worker with a lease, the lease's end, and the records received since."""
 
     lease: Lease
     until: datetime
@@ -78,10 +78,10 @@ class Worker:
 
 @dataclass
 class Known:
-    """What a record's job must keep to, whatever the tables say.
+    """What must hold for a record's job, whatever the tables say.
 
-    ``not_before`` is when it may be tried, None for not at all; ``maybe_sent`` says that a call may have taken effect
-    which nobody has looked for.
+    ``not_before`` is when it may be tried, None for not at all; ``maybe_sent`` says that a call may have taken
+    effect that has not been verified.
     """
 
     not_before: datetime | None = None
@@ -212,7 +212,7 @@ class Lives(RuleBasedStateMachine):
         )
 
     def end(self, worker: Worker, results: list[AttemptResult]) -> None:
-        """Complete the jobs of a lease, and note what must hold of them and of those that they release."""
+        """Complete the jobs of a lease, and record what must hold for them and for those that they release."""
         before = self.rows()
         try:
             leases.complete(self.database, worker.lease, results, clock=lambda: self.now)
@@ -247,7 +247,7 @@ class Lives(RuleBasedStateMachine):
             assert row.failed_attempts == job.failed_attempts, "a probe counts as a try"
 
     def note_released(self, before: dict[Record, SyncJobRow]) -> None:
-        """Note what has been made due earlier: behind a dependency that has ended, or when an outage is over."""
+        """Record jobs made due earlier: their dependency has ended, or an outage is over."""
         for record, row in self.rows().items():
             known = self.known[record]
             changed = record in before and row.due_at != before[record].due_at
@@ -263,14 +263,14 @@ class Lives(RuleBasedStateMachine):
     @precondition(lambda self: self.workers)
     @rule(data=st.data())
     def vanish(self, data: st.DataObject) -> None:
-        """A worker is killed, perhaps after it has sent something."""
+        """Kill a worker, perhaps after it has sent something."""
         worker = self.take(data)
         if worker.until > self.now:
             for job in worker.lease.jobs:
                 self.known[job.record].maybe_sent = True
 
     def note_expired(self, entity_type: EntityType) -> None:
-        """Note what the next lease of a lane takes back from a worker that has vanished."""
+        """Record what the next lease of a lane takes back from a vanished worker."""
         with self.database.transaction() as session:
             lane = session.get(LaneRow, (self.connection_id, entity_type))
         if lane and lane.lease_expires_at and lane.lease_expires_at <= self.now:
@@ -341,7 +341,7 @@ class Lives(RuleBasedStateMachine):
     @precondition(lambda self: self.connection().paused_because)
     @rule()
     def resume(self) -> None:
-        if self.connection().paused_because:  # whoever resumes it knows; what waits has its time from now on
+        if self.connection().paused_because:  # the person who resumes it knows; delays count from now on
             for known in self.known.values():
                 known.pending_since = None
         self.connections.resume(self.connection_id, actor="kari", now=self.now, despite_failed_test=True)
@@ -356,10 +356,10 @@ class Lives(RuleBasedStateMachine):
                 self.may_be_tried(record)
             self.known[record].maybe_sent |= row.state != JobState.DONE
         for worker in self.workers:
-            worker.until = self.now  # its lease is nobody's
+            worker.until = self.now  # its lease is void
 
     def act(self, record: Record, done: ActionResult) -> None:
-        """Note that a person has a record tried."""
+        """Record that a person has a record retried."""
         if done.count:
             row = self.rows()[record]
             self.may_be_tried(record)
@@ -412,7 +412,7 @@ class Lives(RuleBasedStateMachine):
     # Helpers.
 
     def may_be_tried(self, record: Record, *, after: SyncJobRow | None = None) -> None:
-        """Note that a record is asked for: at once, or when a call that may be at work must have ended."""
+        """Record that a record may be tried: at once, or when a call under way must have ended."""
         row = after or self.before.get(record)
         called_at = row.completed_at if row and row.outcome_unknown else None
         self.known[record].not_before = max(self.now, called_at + VERIFICATION_DELAY) if called_at else self.now

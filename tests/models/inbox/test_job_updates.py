@@ -1,4 +1,4 @@
-"""PostgreSQL and Python read the same table of transitions alike."""
+"""PostgreSQL and Python apply the same table of transitions in the same way."""
 
 import ast
 import re
@@ -146,7 +146,7 @@ def test_the_architecture_page_shows_the_table_as_it_is() -> None:
 
 
 def writes(source: str) -> Iterator[str]:
-    """Return where a column is written that the table decides: by assignment, keyword or in a dictionary."""
+    """Return where a column that the table decides is written: by assignment, keyword or in a dictionary."""
     for node in ast.walk(ast.parse(source)):
         match node:
             case ast.Attribute(attr=name, ctx=ast.Store()):

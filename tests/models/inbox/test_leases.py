@@ -338,7 +338,7 @@ def test_a_batch_pauses_its_connection_unless_the_settings_were_saved_since(
 def test_the_end_of_an_outage_locks_a_batch_and_what_was_held_up_in_one_order(
     database: Database, lane: Lane
 ) -> None:
-    """Another transaction locks both in that order, and never waits for one that waits for it."""
+    """Another transaction locks both in that order, so neither deadlocks with the other."""
     receive(database, lane, "1")
     receive(database, lane, "2", now=NOW + 5 * MINUTE)
     outages.fail(database, lane.connection_id, retry_after=MINUTE, now=NOW - 2 * MINUTE)

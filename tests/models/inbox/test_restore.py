@@ -28,7 +28,7 @@ def restored(
 def verified_first(
     database: Database, connection: Connection, entity_type: EntityType = EntityType.INVOICE
 ) -> dict[str, bool]:
-    """Take what is due of a lane, one after the other, and return which of it is looked for first."""
+    """Lease the due jobs of a lane one after the other, and return those that are verified first."""
     lane = Lane(connection.id, entity_type)
     found: dict[str, bool] = {}
     while lease := leases.acquire(database, lane, limit=10, now=NOW, until=NOW + HOUR):

@@ -1,4 +1,4 @@
-"""The inbox as a state machine: whatever comes in whatever order, no change is lost and none is in two hands."""
+"""The inbox as a state machine: whatever the order of events, no change is lost and none is run twice at once."""
 
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -26,7 +26,7 @@ LEASE = timedelta(minutes=1)
 
 @dataclass
 class Worker:
-    """A worker with a claim, which it believes to hold; ``unseen`` came in for its records since."""
+    """A worker with a lease that it believes to hold; ``unseen`` are its records received since."""
 
     lease: Lease
     until: Any
@@ -44,7 +44,7 @@ class Inbox(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.now = NOW
-        self.owed: set[str] = set()  # received, and not well settled by anyone who saw it
+        self.owed: set[str] = set()  # received, and not completed successfully by a worker that saw it
         self.workers: list[Worker] = []
         with self.database.transaction() as session:
             for table in (AttemptRow, SyncJobRow, LaneRow):
@@ -127,13 +127,13 @@ class Inbox(RuleBasedStateMachine):
 
     @invariant()
     def what_is_owed_waits_or_is_in_hand(self) -> None:
-        """A record that nobody saw since it was received stays on the list."""
+        """A record that no worker has seen since it was received stays in the inbox."""
         with self.database.statement() as connection:
             open_ = set(connection.scalars(select(SyncJobRow.record_id).where(SyncJobRow.state.in_(PENDING))))
         assert self.owed <= open_, f"lost: {self.owed - open_}"
 
     def teardown(self) -> None:
-        """When calm returns, everything that is owed is worked off."""
+        """When things are calm again, everything that is owed is completed."""
         self.now += 2 * LEASE
         worked_off: set[str] = set()
         while due.lanes(self.database, now=self.now):

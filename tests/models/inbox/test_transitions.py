@@ -1,4 +1,4 @@
-"""The table of transitions: what holds of every job after any events in any order."""
+"""The table of transitions: what holds for every job after any events in any order."""
 
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -40,7 +40,7 @@ FROM_PEOPLE = {Event.RETRIED, Event.SENT_AGAIN, Event.REOPENED, Event.REOPENED_U
 
 
 def occurrences(event: Event) -> Iterator[Occurrence]:
-    """Return how an event may come: with and without what it carries."""
+    """Return the ways in which an event may occur: with and without its data."""
     failed = event in {Event.FAILED, Event.PROBED, Event.RATE_LIMITED, Event.DEPENDENCY_PENDING, Event.UNTRIED}
     proposals = (PROPOSED,) if failed else (None, PROPOSED) if event in IN_STEP else (None,)
     dependency = CUSTOMER if event in {Event.DEPENDENCY_PENDING, Event.DEPENDENCY_ENDED} else None
@@ -49,7 +49,7 @@ def occurrences(event: Event) -> Iterator[Occurrence]:
 
 
 def walk() -> dict[Standing, list[tuple[Occurrence, Standing]]]:
-    """Play every event on every standing that a job can come to, counts up to two."""
+    """Apply every event to every standing that a job can reach, with counts up to two."""
     seen: dict[Standing, list[tuple[Occurrence, Standing]]] = {}
     todo = deque(each for event in NEW for what in occurrences(event) if (each := apply(None, what)) is not None)
     while todo:
@@ -77,7 +77,7 @@ def edges() -> Iterator[tuple[Standing, Occurrence, Standing]]:
 
 
 Rule = Callable[[Standing, Occurrence, Standing], bool]
-"""Takes a step, from a standing by an event to another, and tells whether it keeps to the rule."""
+"""Takes a step, from a standing by an event to another, and returns whether it obeys the rule."""
 
 RULES: list[Rule] = []
 
@@ -88,7 +88,7 @@ def rule(check: Rule) -> Rule:
 
 
 def soon(before: Standing) -> datetime:
-    """Return when a job may be tried at the earliest: at once, or when a call that may be at work has ended."""
+    """Return when a job may be tried at the earliest: at once, or when a call under way must have ended."""
     at_work = before.outcome_unknown and before.attempted_at
     return max(NOW, at_work + VERIFICATION_DELAY) if at_work else NOW
 
@@ -325,7 +325,7 @@ def first_breach() -> str:
 
 
 def dead_end() -> Standing | None:
-    """Return a standing from which no worker comes to an end, where a person has nothing to do either."""
+    """Return a standing that no worker can leave and in which a person has nothing to do; "" for none."""
     for before in walk():
         step = apply(before, Occurrence(event=Event.LEASED, now=NOW)) if before.due_at else before
         stuck = before.state not in IDLE | {DONE} and (not step or step.state is not RUNNING)

@@ -1,4 +1,4 @@
-"""Draws the table of transitions for docs/architecture.md: ``python -m tests.models.inbox.transition_table``."""
+"""Prints the table of transitions for docs/architecture.md: ``python -m tests.models.inbox.transition_table``."""
 
 import re
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ BETWEEN = re.compile(r"(?s)(<!-- transitions -->\n).*?(<!-- /transitions -->)")
 
 
 def drawn() -> str:
-    """Draw a line for each event, and in it for each group of states that fare alike."""
+    """Return a line for each event and each group of states with the same effect."""
     head = "| Event | State | becomes |\n|---|---|---|"
     return "\n".join([head, *lines()]) + "\n"
 

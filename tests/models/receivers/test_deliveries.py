@@ -32,7 +32,7 @@ def receiver(receivers: Receivers) -> Receiver:
 def attempted(
     database: Database, receiver: Receiver, attempt: Attempt, *, now: datetime, jitter: float = 0
 ) -> DisabledBecause | None:
-    """Have the first event that is due end so."""
+    """End an attempt at the first due event like this."""
     lease = deliveries.acquire(database, receiver.id, now=now, until=now + MINUTE)
     assert lease
     (first, *_) = deliveries.due(database, lease, now=now, limit=10)
@@ -266,7 +266,7 @@ def happens(database: Database, connection: Connection, type_: EventType = Event
 
 
 def narrow(receivers: Receivers, receiver: Receiver, connection: Connection) -> None:
-    """Change a receiver to one that is elsewhere, for one event of one connection."""
+    """Change a receiver to another URL, with one event type of one connection."""
     only, where = [EventType.JOB_DONE], Scope(frozenset({connection.id}))
     receivers.update(receiver.id, f"{URL}/2", only, where, actor="test", now=NOW)
 

@@ -26,7 +26,7 @@ from tests.models.event_log import added, events, told, types
 
 DONE, NEEDS, RECOVERED = "job.done", "job.needs_attention", "job.recovered"
 ATTEMPTED = {Event.SYNCED, Event.SKIPPED, Event.REJECTED, Event.EXHAUSTED, Event.DEPENDENCY_ENDED}
-"""The ends of an attempt that receivers are told of; each is completed under a lease."""
+"""The ends of an attempt that cause events; each is completed under a lease."""
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Everything that writes at once at the same few records: none may wait for another that waits for it."""
+"""Concurrent writers of the same few records: none may deadlock with another."""
 
 import random
 from collections.abc import Callable
@@ -37,7 +37,7 @@ def test_nothing_that_writes_to_the_inbox_waits_in_a_circle(
     monkeypatch.setattr(circuit_breaker, "FAILURE_THRESHOLD", 1)
     monkeypatch.setattr(circuit_breaker, "OUTAGE_ALERT_AFTER", timedelta())
     rng = random.Random(1)  # noqa: S311 - the same dice each time
-    for number in range(CONNECTIONS):  # each has its first claims, tallies and links, which are made only once
+    for number in range(CONNECTIONS):  # make the first leases, statistics and links, which are made only once
         connection, _ = connections.add(
             f"Firm {number}", settings(moment_company=f"c{number}"), actor="test", now=clock()
         )
@@ -57,7 +57,7 @@ def test_nothing_that_writes_to_the_inbox_waits_in_a_circle(
 
 
 def run_at_once(*deeds: Callable[[], None], times: int) -> None:
-    """Do each so many times beside the others; raises what any of them raised."""
+    """Run each function so many times beside the others; raise what any of them raised."""
 
     def repeated(deed: Callable[[], None]) -> None:
         for _ in range(times):

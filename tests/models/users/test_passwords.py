@@ -12,7 +12,7 @@ from models.users.passwords import AT_ONCE, IN_LINE, MAX_LENGTH, InvalidInputErr
 
 
 class SlowHasher:
-    """Hashes nothing until it is told to, and counts how many it was asked for at once."""
+    """Blocks every hash until released, and counts how many were requested at once."""
 
     def __init__(self) -> None:
         self.may_end, self.full, self.running, self.most = Event(), Event(), 0, 0

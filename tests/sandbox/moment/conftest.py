@@ -32,7 +32,7 @@ class Clock:
 
 
 class Moment:
-    """Moment from outside: its API with the key of the demo company, and everything beside it."""
+    """Moment from outside: its API with the key of the demo company, and its other pages."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -60,7 +60,7 @@ class Moment:
         return response.json(parse_float=Decimal)
 
     def do(self, action: str) -> Any:
-        """Do what a user of the demo company does."""
+        """Do something as a user of the demo company."""
         response = self.control("POST", f"companies/1001/{action}")
         assert response.status_code == 200, response.text
         return response.json(parse_float=Decimal)
@@ -70,7 +70,7 @@ class Moment:
 
 
 class Receiver:
-    """Takes notifications, as the bytes that they are."""
+    """Receives webhooks as bytes."""
 
     def __init__(self) -> None:
         self.url = ""
@@ -107,7 +107,7 @@ def moment_url(clock: Clock) -> Iterator[str]:
 
 @pytest.fixture
 def moment(moment_url: str) -> Iterator[Moment]:
-    """Give Moment in its seeded state."""
+    """Moment in its seeded state."""
     client = Moment(moment_url)
     client.control("POST", "reset")
     yield client
@@ -116,7 +116,7 @@ def moment(moment_url: str) -> Iterator[Moment]:
 
 @pytest.fixture
 def receiver(moment: Moment) -> Iterator[Receiver]:
-    """Receive all notifications of the demo company."""
+    """Receive all webhooks of the demo company."""
     received = Receiver()
     app = FastAPI()
 

@@ -1,4 +1,4 @@
-"""24SevenOffice on a free port, brought back to its seeded state for each test."""
+"""24SevenOffice on a free port, reset to its seeded state for each test."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -34,7 +34,7 @@ def url(clock: Clock) -> Iterator[str]:
 
 @pytest.fixture
 def soap(url: str, contract: dict[str, Operation], clock: Clock) -> Iterator[SoapClient]:
-    """A desk that nobody has logged in at yet."""
+    """A SOAP client that has not logged in."""
     clock.reset()
     with requests.Session() as http:
         soap = SoapClient(url, contract, clock, http)
@@ -44,6 +44,6 @@ def soap(url: str, contract: dict[str, Operation], clock: Clock) -> Iterator[Soa
 
 @pytest.fixture
 def demo(soap: SoapClient) -> SoapClient:
-    """A desk where the demo user has logged in."""
+    """A SOAP client of the demo user, logged in."""
     soap.login()
     return soap

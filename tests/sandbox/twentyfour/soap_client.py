@@ -21,7 +21,7 @@ Json = Any
 
 
 class Clock:
-    """Goes on by a second whenever somebody looks, or by nothing while it stands."""
+    """Advances by a second whenever it is read, unless it is stopped."""
 
     def __init__(self) -> None:
         self.reset()
@@ -37,7 +37,7 @@ class Clock:
 
 @dataclass(frozen=True)
 class Operation:
-    """Where and how the WSDL says that an operation is called."""
+    """Where and how an operation is called, by the WSDL."""
 
     name: str
     path: str
@@ -60,7 +60,7 @@ def _operations(wsdl: Wsdl) -> list[Operation]:
 
 
 class Answer:
-    """A part of an answer: ``answer["Name"]`` is a text in it, ``"Name" in answer`` tells whether there is one."""
+    """A part of a response: ``answer["Name"]`` is a text in it, ``"Name" in answer`` says whether it exists."""
 
     def __init__(self, element: etree._Element) -> None:
         self._element = element
@@ -74,11 +74,11 @@ class Answer:
         return self._element.find(f".//{path}") is not None
 
     def text(self, path: str) -> str:
-        """Return a text, empty where the answer leaves it out."""
+        """Return a text, empty if the response leaves it out."""
         return self._element.findtext(f".//{path}", "")
 
     def parts(self) -> dict[str, str]:
-        """Return all that stands in it."""
+        """Return all of its parts."""
         return {str(part.tag): part.text or "" for part in self._element}
 
     def all(self, path: str) -> list[Answer]:
@@ -87,7 +87,7 @@ class Answer:
 
 @dataclass
 class SoapClient:
-    """Calls 24SevenOffice with XML written by hand, and holds each answer against the contract."""
+    """Calls 24SevenOffice with handwritten XML, and validates each response by the contract."""
 
     url: str
     operations: dict[str, Operation]
@@ -108,7 +108,7 @@ class SoapClient:
         return self.http.post(self.url + operation.path, body.encode(), headers=headers, timeout=10)
 
     def call(self, name: str, inner: str = "", **how: Any) -> Answer:
-        """Call an operation and give its answer, which is valid and holds nothing that .NET leaves out."""
+        """Call an operation and return its response, which is valid and has nothing that .NET leaves out."""
         response = self.post(name, inner, **how)
         version = how.get("version", "1.1")
         assert response.status_code == 200, response.text
@@ -120,7 +120,7 @@ class SoapClient:
         return Answer(without_namespaces(answer))
 
     def fault(self, name: str, inner: str = "") -> str:
-        """Call an operation that answers with a fault, and give the last part of its message."""
+        """Call an operation that answers with a fault, and return the last part of its message."""
         response = self.post(name, inner)
         assert response.status_code == 500, response.text
         return Answer(etree.fromstring(response.content))["faultstring"].split(" ---> ")[-1]

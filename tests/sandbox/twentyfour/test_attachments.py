@@ -24,7 +24,7 @@ def scanned(content: bytes, **more: Json) -> Json:
 
 @pytest.fixture
 def archive(demo: SoapClient) -> SoapClient:
-    """A posted voucher with two files on stamp 501 and one in a journal with a file that nobody approved, on 502."""
+    """A posted voucher with two files on stamp 501 and one in a journal with an unapproved file on 502."""
     supplier = {"name": "Byggmakker AS", "number": 20001, "type": "Supplier"}
     demo.control("POST", "/books/1/customers", supplier, expect=201)
     first = expense(scanned(PDF, meta={"InvoiceNo": "F-77"}, frames=2), scanned(PNG, type="Png"))

@@ -34,7 +34,7 @@ def search(  # noqa: PLR0913 - a search has a default for everything
     required: str = NOBODY_ASKS,
     after: str = "",
 ) -> list[Answer]:
-    """Search with what the contract has before and after the parameters that it requires."""
+    """Search with the contract's parts before and after the required parameters."""
     dates = (
         f"<DateSearchParameters>{by}</DateSearchParameters><DateStart>{start}</DateStart><DateEnd>{end}</DateEnd>"
     )

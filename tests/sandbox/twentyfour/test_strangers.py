@@ -1,4 +1,4 @@
-"""A morning's work in the envelopes of three libraries, none of which speaks as ours does."""
+"""A morning's work with the envelopes of three libraries, none of which writes them as ours does."""
 
 import re
 from collections.abc import Callable
@@ -18,7 +18,7 @@ XSI = "http://www.w3.org/2001/XMLSchema-instance"
 
 @dataclass
 class Library:
-    """How a library wraps a call; ``wrap`` is given a namespace, an operation and arguments in no namespace."""
+    """How a library wraps a call; ``wrap`` gets a namespace, an operation and arguments without a namespace."""
 
     wrap: Callable[[str, str, str], str]
     headers: Callable[[str], dict[str, str]]

@@ -12,7 +12,7 @@ SCAN = {"content": base64.b64encode(b"%PDF-1.7 scanned").decode()}
 
 @pytest.fixture
 def office(demo: SoapClient) -> SoapClient:
-    """Books with projects 1 and 2, and the posted voucher 40001 of a supplier without documents."""
+    """A ledger with projects 1 and 2, and the posted voucher 40001 of a supplier without documents."""
     supplier = {"name": "Byggmakker AS", "number": 20001, "type": "Supplier"}
     demo.control("POST", "/books/1/customers", supplier, expect=201)
     for number, name in ((1, "Nybygg"), (2, "Påbygg")):

@@ -7,7 +7,7 @@ REFERENCE = "<InvoiceReferenceNo>17</InvoiceReferenceNo>"
 
 @pytest.fixture
 def seeded(demo: SoapClient) -> SoapClient:
-    """Books with customers 10001 and 10002 and project 1."""
+    """A ledger with customers 10001 and 10002 and project 1."""
     demo.save_company()
     demo.save_company()
     demo.control("POST", "/books/1/projects", {"number": 1, "name": "Nybygg"}, expect=201)

@@ -1,4 +1,4 @@
-"""The services as an independent SOAP client sees them, from the WSDLs alone."""
+"""The services through an independent SOAP client, by the WSDLs alone."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -21,7 +21,7 @@ CREDENTIAL = {
 
 
 class Services:
-    """Each service by its name, all in one HTTP session."""
+    """Each service by name, all in one HTTP session."""
 
     def __init__(self, soap: SoapClient) -> None:
         self._context = soap

@@ -1,4 +1,4 @@
-"""A WSDL as a measure for messages, read without the sandbox's own code."""
+"""A WSDL for validating messages, read without the sandbox's own code."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +11,7 @@ WSDL = "{http://schemas.xmlsoap.org/wsdl/}"
 
 
 class Wsdl:
-    """``schema`` is what is valid: order, what is required, nothing that is unknown."""
+    """``schema`` says what is valid: order, required parts, nothing unknown."""
 
     def __init__(self, path: Path) -> None:
         self.root = etree.parse(path).getroot()
@@ -26,12 +26,12 @@ class Wsdl:
         }
 
     def bindings(self) -> Iterator[tuple[str, str]]:
-        """Give each operation and its SOAPAction."""
+        """Yield each operation with its SOAPAction."""
         for operation in self.root.iterfind(f"{WSDL}binding/{WSDL}operation"):
             yield operation.get("name", ""), operation[0].get("soapAction", "")
 
     def walk(self, element: etree._Element, type_: str = "") -> Iterator[tuple[etree._Element, etree._Element]]:
-        """Give each part of a valid message with its declaration."""
+        """Yield each part of a valid message with its declaration."""
         declared = self._types.get(type_ or etree.QName(element).localname, {})
         for child in element:
             declaration = declared[etree.QName(child).localname]
@@ -39,7 +39,7 @@ class Wsdl:
             yield from self.walk(child, declaration.get("type", "").partition(":")[2])
 
     def paths(self, name: str, type_: str = "") -> Iterator[str]:
-        """Give the path of each part that a message may have."""
+        """Yield the path of each part that a message may have."""
         for part, declaration in self._types.get(type_ or name, {}).items():
             if declaration.get("name") != name or type_:
                 yield f"{name}/{part}"
@@ -47,7 +47,7 @@ class Wsdl:
                 yield from (f"{name}/{path}" for path in inside)
 
     def defaults_in(self, message: etree._Element) -> list[str]:
-        """Name the parts of a message that .NET would leave out, as they are equal to their default."""
+        """Return the parts of a message that .NET would leave out, as they are equal to their default."""
         return [
             str(part.tag)
             for part, declaration in self.walk(message)
@@ -56,7 +56,7 @@ class Wsdl:
 
 
 class _Inside(etree.Resolver):
-    """Finds the schemas that stand inside a WSDL, by their place in it."""
+    """Resolves the schemas inside a WSDL, by their place in it."""
 
     def __init__(self, schemas: list[etree._Element]) -> None:
         self._schemas = [etree.tostring(schema) for schema in schemas]

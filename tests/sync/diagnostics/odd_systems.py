@@ -1,4 +1,4 @@
-"""Systems that keep to what is assumed of them, and systems that each break it in one way."""
+"""Systems that meet all assumptions, and systems that each violate one."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -16,7 +16,7 @@ from tests.sync.inspectable_fakes import OpenFakeErp, OpenFakeMoment
 
 
 class ErpThatKeepsWhatIsNotSent(OpenFakeErp):
-    """Books that keep of a customer what is not sent."""
+    """Keeps the fields of a customer that are not sent."""
 
     def _save_company(self, draft: CompanyDraft) -> int | SyncError:
         known = self.companies.get(draft.number or 0)
@@ -47,7 +47,7 @@ class Unseen(ErpThatKeepsWhatIsNotSent):
 
 class OtherRate(ErpThatKeepsWhatIsNotSent):
     def supplier_voucher(self, voucher: str) -> Sequence[LedgerLine]:
-        """Have seven øre of the VAT stand as revenue."""
+        """Return the voucher with seven øre of the VAT as revenue."""
         moved = {2701: 7, 3000: -7}
         return [
             replace(line, amount=line.amount + moved.get(line.account, 0))
@@ -56,7 +56,7 @@ class OtherRate(ErpThatKeepsWhatIsNotSent):
 
 
 class WithoutVat(ErpThatKeepsWhatIsNotSent):
-    """Books that leave VAT in the revenue unless it is sent by itself."""
+    """Leaves VAT in the revenue unless it has its own lines."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -64,7 +64,7 @@ class WithoutVat(ErpThatKeepsWhatIsNotSent):
 
 
 class WantsVat(ErpThatKeepsWhatIsNotSent):
-    """Books that refuse VAT codes without their VAT."""
+    """Refuses VAT codes without their VAT."""
 
     def post(self, vouchers: Sequence[Voucher], *, year: int) -> None:
         if any(voucher.splits_vat for voucher in vouchers):
@@ -74,7 +74,7 @@ class WantsVat(ErpThatKeepsWhatIsNotSent):
 
 
 class ExactVat(ErpThatKeepsWhatIsNotSent):
-    """Books that compare VAT with its rate to the øre."""
+    """Compares VAT with its rate to the øre."""
 
     def post(self, vouchers: Sequence[Voucher], *, year: int) -> None:
         for voucher in vouchers:
@@ -85,7 +85,7 @@ class ExactVat(ErpThatKeepsWhatIsNotSent):
 
 
 class ReckonsVat(ErpThatKeepsWhatIsNotSent):
-    """Books that put the VAT that the rate makes in place of the one that they are sent."""
+    """Replaces the VAT that it is sent by what the rate gives."""
 
     def supplier_voucher(self, voucher: str) -> Sequence[LedgerLine]:
         reckoned = {2701: 20, 3000: 80}
@@ -96,7 +96,7 @@ class ReckonsVat(ErpThatKeepsWhatIsNotSent):
 
 
 class SplitsAgain(ErpThatKeepsWhatIsNotSent):
-    """Books that split VAT off what they are sent, whatever it is."""
+    """Splits VAT off what it is sent, in any case."""
 
     def supplier_voucher(self, voucher: str) -> Sequence[LedgerLine]:
         lines = super().supplier_voucher(voucher)
@@ -178,7 +178,7 @@ class KeepsExpenses(OpenFakeMoment):
 
 
 class Theatre:
-    """Two systems, and what a rehearsal says of them."""
+    """Two systems, and what the write tests say about them."""
 
     def __init__(self, erp: OpenFakeErp | None = None, moment: OpenFakeMoment | None = None) -> None:
         self.erp = erp or ErpThatKeepsWhatIsNotSent()

@@ -1,4 +1,4 @@
-"""What a rehearsal has made is taken back, and the rest of it played, whatever goes wrong on the way."""
+"""Write tests undo what they made, and run to the end, whatever goes wrong on the way."""
 
 import pytest
 

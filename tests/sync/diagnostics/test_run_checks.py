@@ -1,4 +1,4 @@
-"""What the doctor says of odd books; the healthy and the common sicknesses are in tests/worker/cli/test_doctor.py."""
+"""The diagnostics of unusual systems; healthy ones and common problems are in tests/worker/cli/test_doctor.py."""
 
 from collections.abc import Collection, Iterator
 from datetime import date
@@ -31,7 +31,7 @@ def found(
 
 
 def healthy(erp: OpenFakeErp) -> dict[CheckStatus, list[Finding]]:
-    """Look at a connection of which nothing is bad, unless the books are odd."""
+    """Check a connection without any problem, unless the systems are unusual."""
     return found(erp, voucher_number="series")
 
 

@@ -1,4 +1,4 @@
-"""What a rehearsal says of systems that do as assumed and of those that do not, and what it leaves behind."""
+"""The write tests of systems that meet the assumptions and of those that do not, and what they leave behind."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -28,7 +28,7 @@ SILENT, ANSWERED = OutcomeUnknownError("Nothing came."), OutcomeUnknownError("It
 
 
 def verdicts(findings: Sequence[Finding]) -> dict[CheckStatus, set[str]]:
-    """Return which assumptions were found so."""
+    """Return the assumptions with this verdict."""
     return {
         verdict: {number for each in findings if each.status is verdict for number in each.tests.split(", ")}
         for verdict in CheckStatus

@@ -13,7 +13,7 @@ LONG = timedelta(seconds=100)
 
 
 class Clocks:
-    """Two clocks that are moved by hand."""
+    """Two clocks that are set by hand."""
 
     now, tick = factories.NOW, 5.0
 
@@ -43,7 +43,7 @@ def test_who_holds_no_lease_needs_no_write_deadline() -> None:
 
 
 def test_a_renewed_lease_moves_the_write_deadline(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As calls do that reach a remote system, the fake heeds the leave."""
+    """Like calls to a remote system, the fake obeys the write deadline."""
     save, over = world.erp.save_companies, []
 
     def slow(drafts: object) -> object:

@@ -14,7 +14,7 @@ PDF, PNG = VoucherFile("1", "pdf"), VoucherFile("2", "png")
 
 
 def prepare(world: World) -> World:
-    """Have costs on two accounts synced for two projects, with a document."""
+    """Sync costs on two accounts for two projects, with a document."""
     world.change_settings(
         entity_types=["customer", "project", "invoice", "expense"], expense_accounts="4300, 6590"
     )

@@ -18,7 +18,7 @@ def world(world: World) -> World:
 
 
 def correct(world: World, *wrong: LedgerLine) -> None:
-    """Book a voucher anew as 24SevenOffice does: what was wrong and what annuls it is hidden, and the number stays."""
+    """Correct a voucher as 24SevenOffice does: wrong lines and their reversal are hidden, and the number stays."""
     annulled = [replace(line, amount=sign * line.amount, hidden=True) for sign in (1, -1) for line in wrong]
     enter(world, cost(80000, vat_code="1"), vat=20000)
     world.erp.purchases[VOUCHER] = [*annulled, *world.erp.purchases[VOUCHER]]

@@ -60,7 +60,7 @@ def test_a_poll_that_brings_a_voucher_again_leaves_it_received_until_it_has_chan
 
 
 def polled(world: World) -> JobView:
-    """Poll the expenses a quarter of an hour later, and sync what that brings."""
+    """Poll the expenses a quarter of an hour later, and sync the result."""
     world.later(minutes=15)
     lane = Lane(world.connection.id, EntityType.EXPENSE)
     poll_expenses(world.database, world.erp, lane, settings=world.connection.settings, now=world.now)
@@ -537,7 +537,7 @@ def test_vat_that_does_not_add_up_is_for_a_person_before_anything_is_brought(wor
 
 
 class RemembersRates(FakeErp):
-    """Tells the rates that it had when they were last read anew."""
+    """Returns the rates as they were when last refreshed."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -147,7 +147,7 @@ def test_once_a_person_has_seen_to_the_wrong_voucher_the_next_one_is_the_first(w
 
 
 def others(number: int, *amounts: tuple[int, int], customer: int = 10001, day: date = DAY) -> list[LedgerLine]:
-    """Return a voucher of the ledger under invoice number 1, by what it has on each account."""
+    """Return another voucher of the ledger under invoice number 1, by its amount on each account."""
     return [
         LedgerLine(
             voucher_number=number,
@@ -164,7 +164,7 @@ def others(number: int, *amounts: tuple[int, int], customer: int = 10001, day: d
 
 
 def stopped(world: World) -> None:
-    """Have the connection pause over the voucher of invoice 1, which has its VAT on the revenue account."""
+    """Make the connection pause because of the voucher of invoice 1, which has its VAT on the revenue account."""
     world.change_settings(voucher_vat="gross")
     world.erp.leaves_vat = True
     for number in ("1", "2"):

@@ -1,4 +1,4 @@
-"""What a voucher says of its invoice, and the accounts that it may not be booked on as they are."""
+"""What a voucher says about its invoice, and accounts on which it may not be booked as it is."""
 
 from decimal import Decimal
 from typing import Any

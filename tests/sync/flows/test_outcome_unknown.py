@@ -1,4 +1,4 @@
-"""What a lost call may have saved stays in doubt until somebody has looked."""
+"""What a lost call may have saved stays unknown until it is verified."""
 
 from datetime import date
 

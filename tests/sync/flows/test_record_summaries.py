@@ -1,4 +1,4 @@
-"""What a bookkeeper knows a record by is kept with its job, above all where the attempt failed."""
+"""The summary of a record is stored with its job, above all if the attempt failed."""
 
 from dataclasses import replace
 from datetime import date

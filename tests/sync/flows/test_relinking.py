@@ -1,4 +1,4 @@
-"""Customers and projects that were merged, deleted or remade on either side find their way to the right record."""
+"""Customers and projects that were merged, deleted or recreated in either system are linked to the right record."""
 
 from collections.abc import Sequence
 
@@ -243,7 +243,7 @@ def test_an_invoice_of_a_customer_that_moment_deleted_goes_where_a_person_says(w
 
 
 def match_by_hand(world: World) -> None:
-    """Have a person say which of two alike customer 7 is, and Moment lose it afterwards."""
+    """Have a person choose which of two similar customers is customer 7, which Moment loses afterwards."""
     for number in (10001, 10002):
         world.erp.companies[number] = Company(number, "Nordlys Arkitekter AS", "923609016")
     world.moment.put(factories.customer("7"))

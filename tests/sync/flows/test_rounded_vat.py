@@ -22,7 +22,7 @@ def line(net: str, gross: str) -> InvoiceLine:
 
 
 FIVE_LINES: dict[str, Any] = {"lines": (line("10.02", "12.53"),) * 5}
-"""Lines that are each rounded, and a total that is their sum: 2.5 øre of VAT more than 25 % of it."""
+"""Lines that are each rounded, and a total that is their sum: 2.5 øre more VAT than 25 % of it."""
 
 INVOICES = [
     ({**EUR, "lines": (line("1000.01", "1250.01"),)}, [1468199, -1174561, -293638]),
@@ -48,7 +48,7 @@ def stranger(url: str, redis_url: str) -> Iterator[Stranger]:
 
 @pytest.fixture
 def world(world: World, stranger: Stranger) -> World:
-    """Have 24SevenOffice played by the sandbox."""
+    """The world with the sandbox as 24SevenOffice."""
     world.erp = stranger.gateway(voucher_vat="net")  # type: ignore[assignment]  # the real gateway in place of the fake
     world.moment.put(factories.customer("7"))
     world.moment.put(factories.project("8"))

@@ -21,7 +21,7 @@ NINTH = Record(EntityType.INVOICE, "9")
 
 @pytest.fixture
 def world(world: World) -> World:
-    """A firm with a customer and a project that have come across."""
+    """A firm with a synced customer and project."""
     world.begin()
     return world
 
@@ -31,7 +31,7 @@ def period(world: World) -> Backfill:
 
 
 def put(world: World) -> None:
-    """Put the invoices of the period into the inbox, and let workers bring them over."""
+    """Enqueue the invoices of the period, and let workers sync them."""
     backfill = period(world)
     backfill.enqueue(EntityType.INVOICE, backfill.records(EntityType.INVOICE))
     world.run()

@@ -1,4 +1,4 @@
-"""Going live on books that are in use: what is told of each record, and what is done about it."""
+"""Going live on a ledger in use: the plan for each record, and its execution."""
 
 from collections.abc import Sequence
 
@@ -23,7 +23,7 @@ def matches(planned: Sequence[PlannedRecord]) -> dict[str, tuple[PlannedAction, 
 
 @pytest.fixture
 def used(world: World) -> World:
-    """Books in use, and a company in Moment with one record for each fate."""
+    """A ledger in use, and a company in Moment with one record for each outcome."""
     world.erp.companies = {
         1: Company(1, "Nordlys Arkitekter AS", "923609016"),
         2: Company(2, "Ola Nordmann"),

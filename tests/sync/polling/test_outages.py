@@ -59,7 +59,7 @@ def test_a_poll_that_fails_after_the_connection_was_paused_announces_no_outage(w
 
 @pytest.fixture
 def met_by_a_job(world: World) -> World:
-    """An outage of 24SevenOffice, which one invoice has met that waits."""
+    """An outage of 24SevenOffice that one waiting invoice has met."""
     world.begin()
     world.moment.put(factories.invoice("9"))
     world.receive(EntityType.INVOICE, "9")

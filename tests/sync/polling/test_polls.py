@@ -125,11 +125,11 @@ def test_an_import_looks_at_the_days_asked_for_and_leaves_the_cursor_where_it_is
 
 
 TOO_MUCH = timedelta(hours=6)
-"""The longest span whose vouchers fit into an answer, where there are many."""
+"""The longest period whose vouchers fit into a response, if there are many."""
 
 
 def import_of_many_vouchers(world: World, monkeypatch: pytest.MonkeyPatch, error: UnavailableError) -> None:
-    """Have so much changed at an instant of last month that an answer for more than a few hours fails."""
+    """Have so many vouchers changed at one instant of last month that a response for more than a few hours fails."""
     heavy = world.now - timedelta(days=30)
 
     def changed(_accounts: AccountRanges, *, since: datetime, until: datetime) -> list[str]:
@@ -227,7 +227,7 @@ def test_once_a_night_expenses_are_asked_for_from_the_night_before(world: World,
 def test_a_poll_leaves_a_cursor_alone_that_was_moved_meanwhile(
     world: World, expenses: Lane, monkeypatch: pytest.MonkeyPatch, elsewhere: timedelta
 ) -> None:
-    """By a poll that was faster, or by a person who has restored a backup."""
+    """By a faster poll, or by a person who has restored a backup."""
     look(world, expenses)
     world.later(minutes=15)
     moved = world.now + elsewhere
@@ -284,7 +284,7 @@ CUSTOMER = "7"
 
 @pytest.fixture
 def customers(world: World) -> Lane:
-    """A lane that has been polled, and where nothing is new."""
+    """A lane that has been polled, and in which nothing is new."""
     lane = Lane(world.connection.id, EntityType.CUSTOMER)
     poll_moment(world.database, world.moment, lane, now=world.now)
     return lane
@@ -297,7 +297,7 @@ def modify(world: World) -> None:
 
 
 def poll(world: World, lane: Lane, **wait: float) -> int:
-    """Poll after a while, work off what was received, and tell of how much no notification had told."""
+    """Poll later, work off what was received, and return how many changes had no webhook."""
     world.later(**wait)
     polled = poll_moment(world.database, world.moment, lane, now=world.now)
     world.run()

@@ -27,7 +27,7 @@ def rhythm(
     news: timedelta | None = DAY,
     asked: timedelta = ASKED,
 ) -> PollState:
-    """One that was polled and had news so long before Monday noon."""
+    """A connection that was polled and had changes so long before Monday noon."""
     instants = (None if ago is None else MONDAY - ago for ago in (polled, news))
     return PollState(connection_id, asked, *instants)
 
@@ -116,7 +116,7 @@ def test_those_go_first_that_have_waited_for_most_of_their_intervals_and_waiting
 def test_where_requests_are_short_all_get_slower_alike_and_the_busy_less(
     hourly: int, busy: float, others: float
 ) -> None:
-    """They ask for 1200 polls an hour; every other one is busy, half of the polls go to those that ask for more."""
+    """They ask for 1200 polls an hour; every other one is busy, and half of the polls go to those that ask for more."""
     asked = {number: timedelta(minutes=5 if number < 50 else 10) for number in range(150)}
     current = {number: rhythm(number, asked=asked[number], news=None) for number in asked}
     slower = dict[int, float]()

@@ -26,7 +26,7 @@ def fail(world: World, lane: Lane, error: UnavailableError) -> None:
 
 
 def tell(world: World) -> list[str]:
-    """Queue what is to be told, and return all that has been queued."""
+    """Queue the alerts that are due, and return all that have been queued."""
     stalled.queue_alerts(world.database, world.connections.all(), now=world.now)
     return [alert_type for alert_type, _ in world.mails()]
 

@@ -1,4 +1,4 @@
-"""How many calls a comparison takes, and what it makes of records that do not travel."""
+"""The number of calls of a reconciliation, and its treatment of records that are not synced."""
 
 from collections import defaultdict
 from dataclasses import replace
@@ -28,7 +28,7 @@ def compared(world: World) -> ReconciliationReport:
 
 
 def known(world: World, count: int) -> list[Invoice]:
-    """Have so many invoices in Moment, of one customer and project, whose numbers Moment knows."""
+    """Make so many invoices in Moment, of one customer and project whose numbers Moment has."""
     world.moment.customers["7"] = factories.customer(number="10001")
     world.moment.projects["8"] = factories.project()
     invoices = [
@@ -190,7 +190,7 @@ NAME = "2026-104-40001"
 
 
 def sync_voucher(world: World, *lines: LedgerLine) -> None:
-    """Have a supplier's voucher of these lines brought."""
+    """Sync a supplier's voucher with these lines."""
     world.change_settings(entity_types=(EntityType.EXPENSE,), expense_accounts="4300")
     world.moment.projects["8"] = factories.project()
     world.erp.purchases[NAME] = list(lines)

@@ -1,4 +1,4 @@
-"""Which customer of 24SevenOffice a customer of Moment is: what is certain, what is asked, what is neither."""
+"""Matching a customer of Moment with those of 24SevenOffice: certain, asked, or none."""
 
 from dataclasses import replace
 from typing import Any

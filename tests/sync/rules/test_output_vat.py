@@ -1,4 +1,4 @@
-"""The VAT of outgoing vouchers, in both ways, on invoices as Moment may work them out."""
+"""The VAT of outgoing vouchers, in both ways, for invoices as Moment may calculate them."""
 
 from collections import defaultdict
 from dataclasses import dataclass, replace
@@ -25,7 +25,7 @@ WHOLE = Decimal(1)
 
 @dataclass(frozen=True)
 class Priced:
-    """An invoice, the VAT that it shows for each VAT code, and what its total is rounded by to a whole krone."""
+    """An invoice, its VAT for each VAT code, and the rounding of its total to a whole krone."""
 
     invoice: Invoice
     vat: dict[str, Decimal]
@@ -41,7 +41,8 @@ def priced(
 ) -> Priced:
     """Price lines as Moment may: VAT is rounded for each line, or once for each rate (EN 16931, BR-CO-17).
 
-    A total that both make, or that is ``whole`` and near both, does not say which it is of: VAT is rounded once.
+    A total that both ways give, or that is ``whole`` and near both, does not show which it is: VAT is rounded
+    once.
     """
     net: dict[str, Decimal] = defaultdict(Decimal)
     vat: dict[str, Decimal] = defaultdict(Decimal)

@@ -1,4 +1,4 @@
-"""Reads supplier_vouchers.txt, a table for bookkeepers, and sees that costs come to what it says."""
+"""Reads supplier_vouchers.txt, a table for bookkeepers, and checks that costs are as it says."""
 
 import re
 from dataclasses import replace
@@ -37,7 +37,7 @@ def ore(text: str) -> int:
 
 
 def read(text: str) -> tuple[LedgerLine, int | str | None]:
-    """A line of the table, and what it bears: an amount, "ask", or nothing."""
+    """A line of the table, and its expected result: an amount, "ask", or nothing."""
     found = LINE.fullmatch(text)
     assert found, text
     account, side, amount, code, project, currency, bears, ask = found.groups()
@@ -107,7 +107,7 @@ def _net(costs: list[tuple[int, str]], code: str) -> int:
 
 
 def _any_nearly_cancel(costs: list[tuple[int, str]]) -> bool:
-    """Return whether lines of a VAT code are on both sides, and come to so little that any rate makes its VAT."""
+    """Return whether lines of a VAT code on both sides nearly cancel out, so that any rate explains their VAT."""
     codes = {code for net, code in costs if (-net > 0, code) in {(each > 0, code) for each, code in costs}}
     return any(abs(_net(costs, code)) <= 10_000 for code in codes)
 

@@ -1,4 +1,4 @@
-"""Reads vouchers.txt, a table for accountants, and sees that the bridge makes those vouchers of those invoices."""
+"""Reads vouchers.txt, a table for accountants, and checks that the integration makes those vouchers of the invoices."""
 
 import re
 from collections import defaultdict
@@ -55,7 +55,7 @@ VAT_CODES = {
 
 @dataclass(frozen=True)
 class Case:
-    """An invoice of the table: what stands behind each of its words."""
+    """An invoice of the table, with the meaning of each of its words."""
 
     number: int
     name: str
@@ -63,7 +63,7 @@ class Case:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """Those words after "With" that are settings of the connection."""
+        """The words after "With" that are settings of the connection."""
         fields = ConnectionSettings.model_fields
         given: dict[str, Any] = defaultdict(dict)
         for name, value in self.given:
@@ -79,7 +79,7 @@ class Case:
 
     @property
     def in_moment(self) -> dict[str, object]:
-        """The invoice as Moment's API tells it (M1)."""
+        """The invoice as Moment's API returns it (M1)."""
         lines = [line for each in self.said["Invoice"] for line in self._lines(each)]
         total = sum((Decimal(str(line["amountInclVat"])) for line in lines), Decimal())
         values: dict[str, object] = {
@@ -129,7 +129,7 @@ class Case:
         return [line] * int(times or 1)
 
     def entry(self, text: str) -> tuple[Entry, dict[str, str]]:
-        """A line under "Books", and what else stands behind it."""
+        """A line under "Books", with its details."""
         found = ENTRY.fullmatch(text)
         assert found, text
         account, side, amount, code, rest = found.groups()
@@ -170,7 +170,7 @@ def cases() -> list[Case]:
 
 
 def posted(case: Case, way: str) -> Voucher:
-    """Make a voucher of what Moment's API tells, as the flow of invoices does."""
+    """Make a voucher from what Moment's API returns, as the invoice flow does."""
     invoice = invoices.translate(case.in_moment, account=ACCOUNTS.get, number=int)
     settings = factories.settings(voucher_vat=way, **case.settings)
     chart = Chart(CHART, VAT_CODES)

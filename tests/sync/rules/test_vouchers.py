@@ -46,7 +46,7 @@ def test_an_invoice_whose_rate_makes_it_larger_than_the_books_is_refused() -> No
 
 
 def made_of(lines: list[InvoiceLine], **values: Any) -> Voucher:
-    """Make the voucher of lines, a credit note where they are below zero."""
+    """Make the voucher of lines, a credit note if they are negative."""
     credits_ = sum(line.amount for line in lines) < 0
     return voucher(tuple(lines), credit_note=credits_, **values)
 

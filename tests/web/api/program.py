@@ -1,4 +1,4 @@
-"""A program with a token: what the tests call the API with."""
+"""A program with a token, with which the tests call the API."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ EVERYTHING = frozenset(TokenScope)
 
 @dataclass
 class Program:
-    """Calls the API; ``token`` is what it sends, None where it sends none."""
+    """Calls the API; ``token`` is sent, None for none."""
 
     url: str
     token: str | None = None

@@ -1,4 +1,4 @@
-"""Every route of the API with every token that might ask for it."""
+"""Every route of the API with every kind of token."""
 
 import re
 from collections.abc import Iterator
@@ -31,7 +31,7 @@ class Route:
     everywhere: bool
 
     def ask(self, program: Program, of: Customer) -> requests.Response:
-        """Send what the route needs least: an empty object where it may take a body."""
+        """Send the least that the route needs: an empty object if it may have a body."""
         path = re.sub(r"\{(\w+)\}", lambda found: str(of.ids[found[1]]), self.path)
         body: dict[str, Any] = {"json": {}} if self.method in {"post", "patch"} else {}
         return program.ask(self.method.upper(), path, **body)

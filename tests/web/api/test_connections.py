@@ -1,4 +1,4 @@
-"""Connections through the API: added once, changed by one at a time, paused, resumed and erased."""
+"""Connections in the API: added once, changed one at a time, paused, resumed and erased."""
 
 import time
 from collections.abc import Iterator
@@ -55,7 +55,7 @@ def program(web: Web, tokens: Tokens) -> Program:
 
 @pytest.fixture
 def bound(web: Web, tokens: Tokens) -> Program:
-    """One that is for the first connection only."""
+    """A token for the first connection only."""
     return tokens.program(web.url, connections=[web.connection.id])
 
 

@@ -1,4 +1,4 @@
-"""The API under whatever its document allows and forbids: ``make fuzz-api`` sends 5,000 requests."""
+"""The API with requests that its document allows or forbids: ``make fuzz-api`` sends 5,000."""
 
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
@@ -23,10 +23,10 @@ from web.api.app import described_api
 from worker.container import Container, clock
 
 FEW, MANY = 5, 1250
-"""Requests of each test, as often as all others and by ``make fuzz-api``."""
+"""Requests of each test: as many as of other tests, and with ``make fuzz-api``."""
 
 REFUSALS = [400, 401, 403, 404, 405, 409, 413, 415, 422, 428, 429]
-"""What a request may be answered that does not fit the document; one that is also too long, with 413."""
+"""Permitted responses to requests that do not match the document; one that is too long as well, with 413."""
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def program(web: Web, tokens: Tokens) -> Program:
 
 @pytest.fixture
 def known(web: Web, container: Container) -> dict[str, object]:
-    """What addresses name that is there."""
+    """Existing ids for the parameters of paths."""
     number = web.connection.id
     asked = container.operations.request(OperationType.DIAGNOSTICS, number, actor="test", now=clock())
     ids: dict[str, object] = {
@@ -98,7 +98,7 @@ def test_what_was_created_can_be_used(program: Program, examples: int) -> None:
 
 
 def fail_deliveries(container: Container) -> None:
-    """Make one attempt at every delivery that is due, which no receiver answers."""
+    """Make one attempt at every due delivery, which no receiver answers."""
     now, unanswered = clock(), Attempt(problem=DeliveryProblem.NO_CONNECTION)
     for receiver_id in deliveries.due_receivers(container.database, now=now):
         lease = deliveries.acquire(container.database, receiver_id, now=now, until=now)
@@ -108,7 +108,7 @@ def fail_deliveries(container: Container) -> None:
 
 
 def schema_of_the_document() -> Any:
-    """Return what requests are made from, without headers that end in blanks: HTTP takes those away."""
+    """Return the schema for making requests, without headers that end in blanks: HTTP strips them."""
     config = {"checks": {"negative_data_rejection": {"expected-statuses": REFUSALS}}}
     schema = schemathesis.openapi.from_dict(described(), config=schemathesis.Config.from_dict(config))
 
@@ -120,7 +120,7 @@ def schema_of_the_document() -> Any:
 
 
 def described() -> dict[str, Any]:
-    """Return the document without what it says of tokens, of which every request has a valid one here."""
+    """Return the document without its tokens, as every request here has a valid one."""
     told: dict[str, Any] = deepcopy(described_api().openapi())
     for methods in told["paths"].values():
         for operation in methods.values():

@@ -1,4 +1,4 @@
-"""What every request to the API has in common: its token, its limit, its errors and their language."""
+"""What all requests to the API share: token, limit, errors and language."""
 
 import json
 from datetime import timedelta

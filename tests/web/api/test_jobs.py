@@ -1,4 +1,4 @@
-"""Jobs through the API: found, looked at, acted on one by one or many after a preview, and asked about."""
+"""Jobs in the API: listed, read, acted on one by one or many after a preview, and their questions."""
 
 from dataclasses import replace
 from datetime import date, datetime, timedelta

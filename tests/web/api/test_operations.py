@@ -1,4 +1,4 @@
-"""Operations through the API, with the sandbox as both systems; this process is also the worker."""
+"""Operations in the API, with the sandbox as both systems; this process is also the worker."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -45,7 +45,7 @@ def address(web: Web) -> str:
 
 
 def work_off(container: Container) -> None:
-    """Run the operations that wait, as a worker does."""
+    """Run the pending operations, as a worker does."""
     waiting = messages(container)
     container.redis.delete(QUEUE_OF["run_operation"])
     for task, number in waiting:

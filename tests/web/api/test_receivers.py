@@ -1,4 +1,4 @@
-"""Event receivers through the API."""
+"""Event receivers in the API."""
 
 from datetime import timedelta
 

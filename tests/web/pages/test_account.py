@@ -35,7 +35,7 @@ def browser(web: Web, container: Container) -> Browser:
 
 
 def change(browser: Browser, *, present: str = PASSWORD, password: str = ANOTHER, again: str = ANOTHER) -> str:
-    """Change the password, and return what the next page says."""
+    """Change the password, and return the text of the next page."""
     entered = {"present": present, "password": password, "again": again}
     answer = browser.ask("POST", "/account/password", data={"csrf": browser.form("/account/password"), **entered})
     page = browser.ask("GET", answer.headers["Location"]) if answer.status_code == 303 else answer

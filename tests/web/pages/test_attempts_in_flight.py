@@ -1,4 +1,4 @@
-"""What was asked for before a password changed, and is answered after that."""
+"""Requests sent before a password changed, and answered after that."""
 
 import socket
 from collections.abc import Callable
@@ -48,7 +48,7 @@ GIVING_ACCESS: dict[str, dict[str, str]] = {
     "/users/{eva}/disable": {},
     "/users/{anna}/enable": {},
 }
-"""The forms by which access is given and taken, as somebody fills them in who is about to lose theirs."""
+"""The forms that grant and remove access, filled in by a user who is about to lose theirs."""
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def anna(container: Container) -> User:
 
 @pytest.fixture
 def meanwhile(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Let something else happen once, after a function of a module has done its work and before it returns."""
+    """Run something else once, after a function of a module has done its work and before it returns."""
 
     def arrange(module: object, name: str, happens: Callable[[], object]) -> None:
         function, rest = getattr(module, name), [happens]

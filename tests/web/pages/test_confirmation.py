@@ -45,7 +45,7 @@ CONFIRMED = {
     "/receivers/{receiver_id}/rotate",
     "/receivers/{receiver_id}/remove",
 }
-"""The forms that change secrets, users or the address of a webhook, whatever is in them."""
+"""The forms that change secrets, users or the address of a webhook, with any content."""
 NEW_USER = {
     "email": "eva@example.com",
     "password": "another horse battery",
@@ -75,7 +75,7 @@ def returning(web: Web, container: Container, user: User, *, how: Beginning | No
 
 
 def go_on(person: Person, asked: requests.Response, proof: str) -> requests.Response:
-    """Answer the page that asks."""
+    """Answer the confirmation page."""
     assert (asked.status_code, ASKED in asked.text) == (403, True), asked.text
     found = re.search(r'<form method="post" action="([^"]+)" class="narrow">', asked.text)
     assert found

@@ -1,4 +1,4 @@
-"""The settings of a connection, filled in by people."""
+"""The settings of a connection on its page."""
 
 import re
 from datetime import timedelta
@@ -53,11 +53,11 @@ OWNERS_DOCUMENT = {
     "monthly_reconciliation": "yes",
     "language": "en",
 }
-"""What a bookkeeper enters, as a form sends it."""
+"""A bookkeeper's input, as the form sends it."""
 
 
 class SettingsPage:
-    """A connection, and an administrator of this one only, who has its page before them."""
+    """A connection, with its page opened by an administrator of this one only."""
 
     def __init__(self, web: Web, container: Container) -> None:
         self.container = container
@@ -79,7 +79,7 @@ class SettingsPage:
         return fill_in(self.person, self.address, **entered)
 
     def know(self, *accounts: int) -> None:
-        """Have a test that found these accounts."""
+        """Save a test that found these accounts."""
         errand = self.container.operations.request(
             OperationType.DIAGNOSTICS, self.number, actor="test", now=clock()
         )

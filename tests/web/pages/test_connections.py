@@ -1,4 +1,4 @@
-"""The list of connections, adding one, and what operators do with one."""
+"""The list of connections, adding one, and the actions of operators."""
 
 import re
 from datetime import timedelta

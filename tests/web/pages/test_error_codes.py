@@ -1,4 +1,4 @@
-"""The addresses of reasons: open to everybody, since mails lead there."""
+"""The pages of error codes: open to everyone, since mails link to them."""
 
 import pytest
 import requests

@@ -1,4 +1,4 @@
-"""What helps people on: back to where they were, empty lists with the next click, names as people sort them."""
+"""Navigation: back to the previous page, empty lists with the next step, names sorted as people expect."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Connections are renamed and erased by administrators of all of them."""
+"""Renaming and erasing connections, by administrators of all of them."""
 
 from datetime import timedelta
 

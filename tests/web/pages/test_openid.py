@@ -41,7 +41,7 @@ def anna(container: Container) -> User:
 
 
 def come_back(browser: Browser, there: Organization, *, wanted: str = "/account", asked: str = "") -> str:
-    """Go to the organization, and tell where it sends the browser back to."""
+    """Open the organization's sign-in, and return where it redirects the browser to."""
     leaving = browser.ask("GET", asked or f"/sign-in/openid?next={wanted}")
     assert leaving.status_code == 303
     back = urlsplit(there.send_back(leaving.headers["Location"]))

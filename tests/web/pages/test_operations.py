@@ -1,4 +1,4 @@
-"""What the pages ask of the remote systems, which are the sandbox here; this process is also the worker."""
+"""Operations on the pages, with the sandbox as both systems; this process is also the worker."""
 
 from collections.abc import Iterator
 
@@ -32,7 +32,7 @@ def address(web: Web) -> str:
 
 
 def work_off(container: Container) -> None:
-    """Do what waits in the queue, as a worker does."""
+    """Run what is queued, as a worker does."""
     waiting = messages(container)
     container.redis.delete(QUEUE_OF["run_operation"])
     for task, number in waiting:

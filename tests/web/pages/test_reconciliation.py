@@ -1,4 +1,4 @@
-"""The comparison of the books on the pages: asked for, answered, and its differences mended."""
+"""Reconciliations on the pages: requested, run, and their discrepancies corrected."""
 
 import html
 import re
@@ -30,7 +30,7 @@ def person(web: Web) -> Person:
 
 @pytest.fixture
 def place(web: Web, container: Container) -> str:
-    """The page of a comparison in which invoice 1024, with the id 9, is missing."""
+    """The page of a reconciliation in which invoice 1024, with the id 9, is missing."""
     return f"/operations/{compared(container, web.connection)}"
 
 

@@ -33,7 +33,7 @@ HOSTILE = "</pre><script>alert(1)</script>"
 
 @pytest.fixture
 def other(container: Container) -> Connection:
-    """Another customer, whom not everybody may see."""
+    """Another customer, which not everyone may see."""
     connection, _ = container.connections.add(
         "Fjord AS", settings(moment_company="fjord-as"), actor="test", now=NOW
     )
@@ -137,7 +137,7 @@ def test_the_filter_offers_each_status_of_the_rows_and_shows_exactly_those(
 
 
 def stand_in_every_state(web: Web, container: Container) -> None:
-    """Have a record in each state, and one for each outcome that a record may be done with."""
+    """Make a record in each state, and one for each outcome of a done job."""
     for number, state in enumerate(JobState):
         job = completed_job(container.database, web.connection.id, Record(EntityType.INVOICE, f"1{number}"))
         container.database.execute(update(SyncJobRow).where(SyncJobRow.id == job.id).values(state=state))

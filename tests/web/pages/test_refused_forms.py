@@ -1,4 +1,4 @@
-"""A form that is refused names everything that is wrong with it, above it and at each field."""
+"""A refused form lists all of its errors, above it and at each field."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Settings that may open other books: a worker, which is this process, saves them once the systems accept them."""
+"""Settings that may open another client: a worker, here this process, saves them once the systems accept them."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -35,7 +35,7 @@ def container(database_url: str, redis_url: str, fresh_systems: dict[str, str]) 
 
 
 class Page:
-    """The page of a connection on an accountant's login, before somebody who administers this connection only."""
+    """A connection with an accountant's login, with its page opened by an administrator of this connection only."""
 
     def __init__(self, web: Web, container: Container) -> None:
         self.web, self.container, self.number = web, container, web.connection.id
@@ -59,7 +59,7 @@ class Page:
         self.container.connections.update(self.number, changes, actor="test", now=clock())
 
     def save(self, **entered: str) -> str:
-        """Save settings that may open other books, and return the address of what becomes of them."""
+        """Save settings that may open another client, and return the path of the operation."""
         asked = fill_in(self.person, self.address, **entered)
         assert asked.status_code == 303
         return asked.headers["Location"]
@@ -78,7 +78,7 @@ class Page:
         self.work_off()
 
     def refused(self, **entered: str) -> requests.Response:
-        """Have settings refused, and go back to the form as it was entered."""
+        """Have settings refused, and open the form with the input."""
         before, place = self.connection, self.save(**entered)
         self.work_off()
         assert (self.saved, self.connection.updated_at) == (before.settings, before.updated_at)

@@ -40,7 +40,7 @@ def shown_secret(page: requests.Response) -> str:
 
 
 def set_up(browser: Browser, *, code: str = "", path: str = PAGE) -> tuple[requests.Response, str]:
-    """Set up a factor on its page, with the code of the app or another; return what is answered, and the secret."""
+    """Set up a factor on its page, with the app's code or another; return the response and the secret."""
     page = browser.ask("GET", path)
     secret, offered = shown_secret(page), re.search(r'name="offered" value="([^"]+)"', page.text)
     assert offered

@@ -28,7 +28,7 @@ RIGHTS = Rights(Role.ADMINISTRATOR, Scope())
 
 
 def add(container: Container, email: str = EMAIL) -> User:
-    """Add somebody with a password of their own."""
+    """Add a user with their own password."""
     user = users.add(container.database, email, RIGHTS, password=PASSWORD, actor="test", now=NOW)
     users.keep_password(container.database, user.id)
     return users.get(container.database, user.id)

@@ -1,4 +1,4 @@
-"""The page of the API tokens: shown once, for administrators of all connections."""
+"""The page of API tokens, which are shown once, for administrators of all connections."""
 
 import re
 from typing import Any

@@ -1,4 +1,4 @@
-"""Every route with everybody who might ask for it: one without a rule, or naming what is not known here, fails."""
+"""Every route with every kind of user: a route without a rule, or with an unknown parameter, fails."""
 
 from __future__ import annotations
 
@@ -32,19 +32,19 @@ from web.security.auth import RequireRole, allow_all
 from worker.container import Container
 
 OF_CONNECTIONS = ("connection_id", "job_id", "operation_id")
-"""What belongs to a connection, as addresses name it; whoever does not see the connection sees none of it."""
+"""Path parameters of a connection's objects; a user who does not see the connection sees none of them."""
 
 SECRETS = ("rival-key-4711", "rival-password-4711")
 MARKS = ("Rival Holding", "Invoice 777123", "@rival.example", "https://rival.example", *SECRETS)
-"""What the other customer wants nobody else to see."""
+"""Texts that only the other customer may see."""
 
 EVERYBODY = (None, *Role)
-"""None is somebody who is not signed in."""
+"""None is a person who is not signed in."""
 
 
 @dataclass(frozen=True)
 class Rule:
-    """What a route answers to, and who may ask; ``may`` is None where everybody may."""
+    """The responses of a route, and who may use it; ``may`` is None if everyone may."""
 
     method: str
     path: str
@@ -58,7 +58,7 @@ class Rule:
         return re.sub(r"\{(\w+)\}", lambda found: str(of.ids[found[1]]), self.path)
 
     def allows(self, status: int, role: Role | None, *, everywhere: bool = False) -> bool:
-        """Return whether this is what such a person is to be answered; a form is sent without its proof."""
+        """Return whether such a user may get this response; forms are sent without their CSRF token."""
         if self.may is None:
             return status < 500
         if role is None:
@@ -83,7 +83,7 @@ def rules() -> Iterator[Rule]:
 
 @dataclass(frozen=True)
 class Customer:
-    """A customer's connection, and the ids of one of everything that addresses name."""
+    """A customer's connection, and the id of one object of each kind in paths."""
 
     connection: Connection
     ids: Mapping[str, object]
@@ -252,14 +252,14 @@ def test_a_form_that_is_not_proven_to_be_ours_changes_nothing(
 
 
 def forms(one: Person) -> list[Form]:
-    """Find the forms that somebody is shown; the one that would sign them out comes last."""
+    """Return the forms shown to a user; the one for signing out is last."""
     surfer = Surfer(one.url, [rule.path for rule in rules()], one.session())
     surfer.look_around("/")
     return sorted(surfer.forms(), key=lambda form: form.action == "/sign-out")
 
 
 def held(container: Container, of: Customer | None = None) -> dict[str, str]:
-    """Return what the database holds, of one customer or of all, but for who is signed in."""
+    """Return the content of the database, of one customer or of all, without sessions."""
     seen = "SELECT md5(string_agg(t::text, ' ' ORDER BY t::text)) FROM {} t {}"
     with container.database.transaction() as session:
         return {table: session.scalar(text(seen.format(table, which))) for table, which in tables(of)}

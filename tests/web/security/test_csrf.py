@@ -1,4 +1,4 @@
-"""What an administrator of one connection types again before it leads to other books, or tells which there are."""
+"""Secrets that an administrator of one connection enters again before using another client, or listing clients."""
 
 import pytest
 import requests
@@ -23,7 +23,7 @@ CHOICES = [
 
 
 class Page:
-    """The page of a connection whose client is chosen, before somebody who administers this connection only."""
+    """The page of a connection with a chosen client, opened by an administrator of this connection only."""
 
     def __init__(self, web: Web, container: Container) -> None:
         self.container, self.number = container, web.connection.id
@@ -41,7 +41,7 @@ class Page:
         return fill_in(self.person, self.address, **entered)
 
     def tested(self, *clients: dict[str, str]) -> int:
-        """Have a test that found these clients, and return its number."""
+        """Save a test that found these clients, and return its number."""
         errand = self.container.operations.request(
             OperationType.DIAGNOSTICS, self.number, actor="test", now=clock()
         )

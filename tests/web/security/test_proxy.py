@@ -1,4 +1,4 @@
-"""Behind a proxy that uvicorn believes, and behind one that it was not told of."""
+"""The web behind a proxy that uvicorn trusts, and behind one that it does not."""
 
 from collections.abc import Iterator, Mapping
 
@@ -32,7 +32,7 @@ def environ(database_url: str, redis_url: str) -> Mapping[str, str]:
 
 @pytest.fixture
 def url(environ: Mapping[str, str], request: pytest.FixtureRequest) -> Iterator[str]:
-    """The web process, told to believe a proxy; the tests ask it as one at 127.0.0.1."""
+    """The web process, which trusts a proxy; the tests call it as one at 127.0.0.1."""
     with installed({**environ, "FORWARDED_ALLOW_IPS": request.param}), own_logging():
         rights = Rights(Role.ADMINISTRATOR, Scope())
         users.add(get_container().database, EMAIL, rights, password=PASSWORD, actor="test", now=NOW)
@@ -41,7 +41,7 @@ def url(environ: Mapping[str, str], request: pytest.FixtureRequest) -> Iterator[
 
 
 def guess(url: str, *, visitor: str) -> None:
-    """Try many accounts, until an address is closed."""
+    """Try many accounts, until an address is blocked."""
     for number in range(MAX_FAILURES_PER_ADDRESS):
         assert sign_in(url, f"{number}@example.com", visitor=visitor) == 403
 

@@ -8,7 +8,7 @@ from tests.installation import own_logging
 
 @pytest.fixture(autouse=True)
 def logging_as_commands_do() -> Iterator[None]:
-    """Log to standard error, so that it is not among what a command prints."""
+    """Log to standard error, apart from a command's output."""
     with own_logging():
         configure("text", level="INFO")
         yield

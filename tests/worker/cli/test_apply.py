@@ -1,4 +1,4 @@
-"""Connections as a file says: ``moment24 connections apply`` and ``export``."""
+"""Connections from a file: ``moment24 connections apply`` and ``export``."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""``python -m worker connections backfill``, and the pace that it keeps."""
+"""``python -m worker connections backfill``, and its pace."""
 
 import time
 from collections.abc import Callable
@@ -45,7 +45,7 @@ def lane(connection: Connection) -> Lane:
 
 @pytest.fixture
 def finalized(fresh_systems: dict[str, str]) -> dict[str, Any]:
-    """An invoice of today that nobody has told of."""
+    """An invoice of today without a webhook."""
     answer = requests.post(f"{fresh_systems['moment']}/companies/1001/invoices/{DRAFT}/finalize", timeout=10)
     answer.raise_for_status()
     invoice: dict[str, Any] = answer.json()
@@ -115,7 +115,7 @@ def test_a_dry_run_tells_what_would_not_be_posted_and_why(
 
 
 def work(lane: Lane) -> Callable[[float], None]:
-    """Let a worker have a turn whenever the backfill waits."""
+    """Let a worker run whenever the backfill waits."""
     turns = [tasks.sync_customers, tasks.sync_projects, tasks.sync_invoices]
 
     def sleep(_: float) -> None:

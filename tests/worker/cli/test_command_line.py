@@ -1,4 +1,4 @@
-"""The frame of the command line: what it imports, its exit codes, its version and its completion."""
+"""The command line as such: its imports, exit codes, version and completion."""
 
 import os
 import re

@@ -42,14 +42,14 @@ MANY = ("--username=many@example.com", "--password=many-password")
 
 
 def run(*arguments: str, typed: str = "", environ: Mapping[str, str] | None = None) -> str:
-    """Run a command that ends well, and return what it says."""
+    """Run a command that succeeds, and return its output."""
     result = CliRunner().invoke(main, arguments, input=typed, env=environ)
     assert result.exit_code == 0, result.output
     return result.output
 
 
 def refused(*arguments: str, typed: str = "", environ: Mapping[str, str] | None = None) -> str:
-    """Run a command that ends badly, and return what it says."""
+    """Run a command that fails, and return its output."""
     result = CliRunner().invoke(main, arguments, input=typed, env=environ)
     assert result.exit_code != 0, result.output
     assert isinstance(result.exception, SystemExit), result.exception  # else a person would see a traceback

@@ -31,7 +31,7 @@ FOR_A_PERSON = (
     "We can't check whether customer numbers can be edited in Moment",
     "Moment's API key was entered on ",
 )
-"""What nobody can see from outside, however healthy a connection is."""
+"""What cannot be seen from outside, however healthy a connection is."""
 
 
 def test_of_a_healthy_connection_only_what_no_call_tells_is_left_to_a_person(practice: Practice) -> None:

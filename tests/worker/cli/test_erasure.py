@@ -34,7 +34,7 @@ from worker.jobs.diagnostics import check
 API = "api/1.0/companies/1001"
 KARI, MAIL = "Kåre Østby", "kare.ostby@example.com"
 WRITTEN = ("østby", "ostby", "stby", "kåre", "kare.")
-"""What is left of the name however it is escaped, and of the address."""
+"""Parts of the name in any escaping, and of the address."""
 
 OTHERS = {
     "accepted_discrepancies": "key fingerprint",
@@ -67,7 +67,7 @@ OTHERS = {
     "failed_sign_ins": "address",
     "users": "role language password_hash factor_secret subject",
 }
-"""Columns of plain text that name nobody: words of ours, ids, hashes, and what is encrypted."""
+"""Text columns that name no person: enum values, ids, hashes, and encrypted values."""
 
 
 def run(*arguments: str, typed: str = "") -> str:
@@ -77,7 +77,7 @@ def run(*arguments: str, typed: str = "") -> str:
 
 
 def dump(container: Container) -> str:
-    """All that is in the database, as one text."""
+    """Return everything in the database as one text."""
     with container.database.transaction() as session:
         rows = [
             row
@@ -101,7 +101,7 @@ def moment(fresh_systems: Mapping[str, str], method: str, path: str, body: objec
 
 @pytest.fixture
 def customer(container: Container, connection: Connection, fresh_systems: dict[str, str]) -> str:
-    """Somebody who is named wherever somebody can be, as the customer that has this id and as a user."""
+    """A person who is named wherever one can be, as the customer with this id and as a user."""
     database, now = container.database, clock()
     person = moment(fresh_systems, "POST", "customers", {"name": KARI, "email": MAIL, "customerType": "person"})
     project = moment(fresh_systems, "POST", "projects", {"name": "Hytte", "customerId": person["id"]})
@@ -132,7 +132,7 @@ def customer(container: Container, connection: Connection, fresh_systems: dict[s
 
 
 def answered(container: Container, answer: str) -> None:
-    """Have an event receiver answer so."""
+    """Make an event receiver answer like this."""
     database, now = container.database, clock()
     receiver, _ = container.receivers.add("https://crm.example", EVENT_TYPES, Scope(), actor="test", now=now)
     container.receivers.test(receiver.id, now=now)

@@ -23,7 +23,7 @@ ENTITY_TYPES = ("customer", "project", "invoice", "expense")
 
 @pytest.fixture
 def connection(container: Container, fresh_systems: dict[str, str]) -> Connection:
-    """One that brings expenses, with a supplier and project 1 in its books."""
+    """A connection that syncs expenses, with a supplier and project 1."""
     for shelf, record in (
         ("customers", {"name": "Nordre Trelast AS", "number": SUPPLIER, "type": "Supplier"}),
         ("projects", {"name": "Villa Solbakken", "number": 1}),

@@ -1,4 +1,4 @@
-"""``python -m worker connections adopt`` and what a person chooses on the command line."""
+"""Initial matching on the command line, and a person's answers there."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ KEY = ("apikey", "moment-demo-key")
 
 
 def enter(fresh_systems: dict[str, str], name: str, *numbers: int) -> int:
-    """Enter a customer in Moment, and as many of the name in 24SevenOffice; returns its id in Moment."""
+    """Enter a customer in Moment, and so many with its name in 24SevenOffice; return its id in Moment."""
     for number in numbers:
         customer = {"name": name, "number": number}
         requests.post(

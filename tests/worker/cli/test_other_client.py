@@ -1,4 +1,4 @@
-"""Two companies of one installation: what one saves in its settings opens nothing of the other's."""
+"""Two companies of one installation: settings saved by one open nothing of the other's."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -23,7 +23,7 @@ CUSTOMERS = ("Fjellheim AS", "Bryggen Drift AS", "Solvang Eiendom AS", "Havblikk
 
 
 class Rival:
-    """Another company, with customers of its own and the login that its administrator enters."""
+    """Another company, with its own customers and the login that its administrator enters."""
 
     def __init__(self, container: Container, fresh_systems: Mapping[str, str]) -> None:
         self.container, self.systems = container, fresh_systems
@@ -37,7 +37,7 @@ class Rival:
         self.container.connections.update(self.connection.id, login, actor="test", now=clock())
 
     def sync(self) -> None:
-        """Make another customer in Moment, and have it brought."""
+        """Make another customer in Moment, and sync it."""
         url = f"{self.systems['moment']}/api/1.0/companies/1002/customers"
         made = requests.post(url, json={"name": next(self.names)}, auth=("apikey", KEY), timeout=10)
         made.raise_for_status()
@@ -52,13 +52,13 @@ class Rival:
 
 
 def sync_now(container: Container, connection: Connection, customer: str) -> None:
-    """Have a customer brought to 24SevenOffice, as a notification does."""
+    """Sync a customer to 24SevenOffice, as after a webhook."""
     enqueue(container.database, connection.id, [Record(EntityType.CUSTOMER, customer)], now=clock())
     tasks.sync_customers(connection.id)
 
 
 def names(fresh_systems: Mapping[str, str], client: int = 1) -> list[str]:
-    """Return the customers that a client of 24SevenOffice has."""
+    """Return the customers of a client of 24SevenOffice."""
     found = requests.get(f"{fresh_systems['twentyfour']}/books/{client}/customers", timeout=10).json()
     return [each["name"] for each in found]
 
@@ -70,13 +70,13 @@ def logins(fresh_systems: Mapping[str, str]) -> int:
 
 @pytest.fixture
 def identity(container: Container) -> str:
-    """The client that the login of the first company is for."""
+    """The client of the first company's login."""
     return container.erp(settings()).identity_id()
 
 
 @pytest.fixture
 def first(container: Container, identity: str) -> Connection:
-    """A company at work, so that its session is there."""
+    """A company in use, so that its session exists."""
     connection, _ = container.connections.add("Demo AS", settings(identity_id=identity), actor="test", now=NOW)
     sync_now(container, connection, CUSTOMER)
     return connection

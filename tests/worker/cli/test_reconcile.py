@@ -1,4 +1,4 @@
-"""``python -m worker reconcile``, and what it finds with the real gateways in the books of the sandbox."""
+"""``python -m worker reconcile`` with the real gateways and the sandbox."""
 
 import csv
 import json

@@ -1,4 +1,4 @@
-"""What a comparison of the books finds of expenses, with the real gateways in the books of the sandbox."""
+"""The reconciliation of expenses with the real gateways and the sandbox."""
 
 import csv
 import json

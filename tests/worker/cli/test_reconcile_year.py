@@ -1,6 +1,6 @@
-"""A comparison of a year of the books of a busy company, over HTTP as in production.
+"""The reconciliation of a busy company's year, over HTTP as in production.
 
-``INVOICES=5000 make test ARGS=tests/worker/cli/test_reconcile_year.py`` has it so large as companies may be.
+``INVOICES=5000 make test ARGS=tests/worker/cli/test_reconcile_year.py`` makes it as large as companies may be.
 """
 
 import os
@@ -80,7 +80,7 @@ def test_faults_in_it_are_found_and_nothing_else(
 
 
 def plant(many: Thousands) -> set[tuple[str, ...]]:
-    """Do something wrong with some invoices and some expenses; returns what is to be found."""
+    """Break some invoices and some expenses; return what is to be found."""
     fresh_systems, expenses = many.client.vouchers, many.expenses
     del fresh_systems[many.invoice(100).key]
     change(many.invoice(200), lambda line: {"amount": line.amount * 2})

@@ -1,4 +1,4 @@
-"""What commands list, for people and for programs."""
+"""The lists of commands, for people and for programs."""
 
 import csv
 import json

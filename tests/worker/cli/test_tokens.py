@@ -1,4 +1,4 @@
-"""``python -m worker tokens``, and what is noted of it."""
+"""``python -m worker tokens``, and its audit entries."""
 
 from datetime import timedelta
 

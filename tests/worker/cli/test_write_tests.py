@@ -1,4 +1,4 @@
-"""``doctor --write`` against the sandbox: what it makes there, what it asks first, and what it says is left."""
+"""``doctor --write`` against the sandbox: what it makes, what it asks first, and what it reports as left."""
 
 import ast
 from decimal import Decimal
@@ -30,7 +30,7 @@ def shelf(practice: Practice, name: str) -> list[dict[str, Any]]:
 
 
 def ours(practice: Practice) -> list[dict[str, Any]]:
-    """The vouchers that a rehearsal has posted."""
+    """The vouchers that the write tests have posted."""
     return [each for each in shelf(practice, "vouchers") if each["type"] == "Utgående faktura"]
 
 

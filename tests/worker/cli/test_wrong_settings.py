@@ -1,4 +1,4 @@
-"""A setting that is wrong, or leads nowhere, is told in a sentence: no process shows a stack for it."""
+"""A setting that is wrong or leads nowhere is reported in a sentence: no process prints a traceback."""
 
 import socket
 import subprocess
@@ -20,7 +20,7 @@ SENTINEL = "sentinel monitor one 127.0.0.1 1 1"
 
 @contextmanager
 def lone_redis(folder: Path, *, told: str) -> Iterator[int]:
-    """Run a Redis without a password that is told to be something else than a server."""
+    """Run a Redis without a password that is configured to be something other than a plain server."""
     port, bus = free_ports(0, 0)
     told_first = f'bind 127.0.0.1\nport {port}\nsave ""\ncluster-port {bus}\n'
     (folder / "conf").write_text(f"{told_first}{told}\n")
@@ -42,7 +42,7 @@ def answers(port: int) -> bool:
 
 
 def resolve(host: str, port: int, *_: object) -> list[tuple[int, int, int, str, tuple[str, int]]]:
-    """Look a name up without asking a name server."""
+    """Resolve a name without asking a name server."""
     if host != "127.0.0.1":
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
     return [(socket.AF_INET, socket.SOCK_STREAM, 0, "", (host, port))]

@@ -64,7 +64,7 @@ def at(container: Container, instant: datetime, monkeypatch: pytest.MonkeyPatch)
 
 
 def sweep(container: Container) -> None:
-    """Have beat look for what is due, and a worker do what it is told."""
+    """Have beat look for due work, and a worker do it."""
     tasks.dispatch_due()
     for task, number in messages(container):
         if task == "deliver_events":

@@ -1,4 +1,4 @@
-"""The comparison that beat asks for once a month, and its mail."""
+"""The monthly reconciliation that beat requests, and its mail."""
 
 from datetime import UTC, datetime, timedelta
 

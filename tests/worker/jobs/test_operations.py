@@ -1,4 +1,4 @@
-"""Operations that take long: what two workers make of them."""
+"""Operations that take long, with two workers."""
 
 from collections.abc import Iterator
 from datetime import date, timedelta
@@ -27,7 +27,7 @@ def other_worker(container: Container) -> Iterator[Container]:
 
 
 class Comparison:
-    """One that takes as long as a test wants."""
+    """A reconciliation that takes as long as a test wants."""
 
     def __init__(self) -> None:
         self.begun, self.goes_on, self.times = Event(), Event(), 0
@@ -69,7 +69,7 @@ def test_a_comparison_that_takes_long_is_not_begun_again_beside_itself(
     comparison.begun.clear()
     second = request(container, connection)
     beside = Thread(target=operations.run, args=(other_worker, long))
-    assert not comparison.begun.wait(1.5)  # longer than a lease that nobody renews
+    assert not comparison.begun.wait(1.5)  # longer than a lease lasts without renewal
     beside.start()
     next_one = Thread(target=operations.run, args=(other_worker, second))
     next_one.start()

@@ -1,4 +1,4 @@
-"""Rounds of polls, through both fakes and a real PostgreSQL."""
+"""Rounds of polls, with both fakes and a real PostgreSQL."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -27,7 +27,7 @@ class Erp(FakeErp):
 
 
 class Moment(FakeMoment):
-    """A Moment some of whose lists give no answer."""
+    """A Moment some of whose lists do not answer."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -45,13 +45,13 @@ class Polled(World):
     moment: Moment
 
     def poll_moment(self) -> list[EntityType]:
-        """Poll Moment, and return which lists were asked for."""
+        """Poll Moment, and return the lists that were requested."""
         self.moment.asked.clear()
         polls.poll_moment(self.container, self.connection.id)
         return list(self.moment.asked)
 
     def poll(self) -> None:
-        """Poll both systems as beat does: a while later, if the circuit breaker lets it."""
+        """Poll both systems as beat does: later, if the circuit breaker allows it."""
         self.later(minutes=6)
         if self.connections.get(self.connection.id).is_available(self.now):
             polls.poll_moment(self.container, self.connection.id)

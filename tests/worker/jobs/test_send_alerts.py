@@ -28,7 +28,7 @@ ADDRESS = "books@example.com"
 
 
 class Mailbox:
-    """Where the mails arrive."""
+    """The mailbox in which the mails arrive."""
 
     def __init__(self, url: str) -> None:
         self._url = url

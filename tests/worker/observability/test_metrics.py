@@ -53,7 +53,7 @@ OF_INSTALLATION = {"entity_type", "state", "for"}
 
 
 def told(said: bytes, name: str, **labels: str) -> float | None:
-    """Read one number, None where it is not told."""
+    """Read one number, None if it is not served."""
     for family in text_string_to_metric_families(said.decode()):
         for sample in family.samples:
             if sample.name == name and sample.labels == labels:
@@ -67,7 +67,7 @@ def all_labels(said: bytes) -> set[str]:
 
 
 def measured(container: Container, name: str, **labels: str) -> float | None:
-    """Read one number of the installation as it is at this moment."""
+    """Read one number of the installation as it is now."""
     fresh = installation_metrics.InstallationMetrics(
         container.database, container.redis, budget=container.budget, clock=clock, intake=container.intake
     )
@@ -421,7 +421,7 @@ def test_every_metric_is_explained_as_the_code_explains_it(container: Container)
 
 
 def labels(name: str, container: Container) -> str:
-    """Write the labels of a metric as the page does."""
+    """Format the labels of a metric as the page does."""
     own = {
         collector._name: collector._labelnames  # noqa: SLF001 - prometheus_client has no other way to ask
         for collector in vars(container.metrics).values()

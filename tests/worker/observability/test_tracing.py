@@ -1,4 +1,4 @@
-"""From a notification to 24SevenOffice through real processes, as whoever looks at the traces and the log sees it."""
+"""From a webhook to 24SevenOffice through real processes, as traces and log show it."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def collector() -> Iterator[Collector]:
             self.end_headers()
 
         def log_message(self, *_: object) -> None:
-            """Say nothing."""
+            """Do not log requests."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Post) as server:
         collector.url = f"http://127.0.0.1:{server.server_port}"
@@ -86,7 +86,7 @@ def traced(environ: dict[str, str], collector: Collector) -> dict[str, str]:
 
 @contextmanager
 def received_webhook(environ: Mapping[str, str]) -> Iterator[tuple[Container, str]]:
-    """Have the web of an installation told of a customer, and give its bridge and the token that told it."""
+    """Send a webhook about a customer to the web of an installation; yield the installation and the token of the webhook."""
     with installed(environ) as container, own_logging(), serving(create_app()) as url:
         connection, token = container.connections.add("Demo AS", settings(), actor="test", now=NOW)
         body = {"customer": {"id": int(CUSTOMER)}}
@@ -96,7 +96,7 @@ def received_webhook(environ: Mapping[str, str]) -> Iterator[tuple[Container, st
 
 
 def worked_off(environ: Mapping[str, str], fresh_systems: Mapping[str, str]) -> list[dict[str, Any]]:
-    """Let a worker bring the customer across and end, and return what it logged."""
+    """Let a worker sync the customer and end, and return its log."""
     with process("celery", "-A", "worker.celery_app", "--quiet", "worker", *ALONE, environ=environ) as worker:
         eventually(lambda: numbered(fresh_systems))
         worker.send_signal(signal.SIGTERM)
