@@ -15,7 +15,7 @@ from i18n.catalog import Language, translations
 from i18n.messages import Message, from_json, msg, translate
 from models.admin.job_list import JobView
 from models.connections.repository import NOT_STARTED
-from sync.money import format_kroner
+from sync.money import NOK, format_kroner
 from sync.rules.record_summaries import facts
 from web.views.call_log import formatted
 from web.views.record_status import STATUSES, status_of, tone_of
@@ -65,7 +65,7 @@ def _environment(language: Language) -> Environment:
     )
     environment.policies["ext.i18n.trimmed"] = True
     environment.install_gettext_translations(translations(language), newstyle=True)  # type: ignore[attr-defined] # added by it
-    environment.globals |= {"STATUSES": STATUSES, "not_started": NOT_STARTED}
+    environment.globals |= {"STATUSES": STATUSES, "NOK": NOK, "not_started": NOT_STARTED}
     environment.filters |= {
         "from_json": from_json,
         "translate": partial(translate, language=language),
