@@ -66,34 +66,34 @@ class ConnectionSettings(BaseModel):
         title=msg("24SevenOffice client"),
         default="",
         pattern=GUID,
-        description="Which client of 24SevenOffice the login is for; found by itself where the login reaches one",
+        description="Client of 24SevenOffice that the login is for; found automatically if there is only one",
     )
 
     customer_details: Literal["never", "new", "always"] = Field(
         title=msg("Addresses and phone numbers"),
         default="new",
-        description="Whether addresses, country and phone travel: never, only with a new customer, or always",
+        description="Whether addresses, country and phone are synced: never, only with a new customer, or always",
     )
     client_id: str = Field(
-        title=msg("Client id"), default="", description="Fixed number that is added on all projects"
+        title=msg("Client id"), default="", description="Fixed number that is added to all projects"
     )
     client_id_field: ClientIdField = Field(
         title=msg("Client id field"),
         default="OrderReferenceNumber",
-        description="Field of the project that takes the client id",
+        description="Field of the project that holds the client id",
     )
     factoring_id: Int32 | None = Field(
         title=msg("Factoring id"),
         default=None,
-        description="Customer number that all vouchers carry instead of the customer's own",
+        description="Customer number on all vouchers, instead of the customer's own",
     )
     receivables_account: AccountNumber = Field(
-        title=msg("Receivables account"), default=1500, description="Account that invoices are debited on"
+        title=msg("Receivables account"), default=1500, description="Account that invoices are debited to"
     )
     rounding_account: AccountNumber | None = Field(
         title=msg("Rounding account"),
         default=None,
-        description="Account of what an invoice is rounded by to a whole krone; empty where none is rounded",
+        description="Account for rounding an invoice to a whole krone; empty if invoices are not rounded",
     )
     posting: Literal["ledger", "draft"] = Field(
         title=msg("Posting"),
@@ -103,7 +103,7 @@ class ConnectionSettings(BaseModel):
     voucher_vat: Literal["net", "gross"] = Field(
         title=msg("Voucher VAT"),
         default="net",
-        description="net: revenue without VAT, VAT in lines of its own; gross: 24SevenOffice splits the VAT off",
+        description="net: revenue without VAT, and VAT on separate lines; gross: 24SevenOffice splits the VAT off",
     )
     voucher_number: Literal["moment", "series"] = Field(
         title=msg("Voucher number"),
@@ -114,12 +114,12 @@ class ConnectionSettings(BaseModel):
         title=msg("Invoices from"),
         default=None,
         ge=FIRST_DAY,
-        description="Invoices dated before this day are left alone; today where invoices are switched on again",
+        description="Invoices dated before this day are left alone; today if invoices are switched on again",
     )
     vat_codes: dict[AccountNumber, VatCode] = Field(
         title=msg("VAT codes"),
         default={},
-        description="VAT code of a revenue account, where it is not the chart of accounts' own",
+        description="VAT code of a revenue account, if it differs from the chart of accounts",
     )
     accounts: dict[MomentId, Booking] = Field(
         title=msg("Moment accounts"),
@@ -129,17 +129,17 @@ class ConnectionSettings(BaseModel):
     check_vat: bool = Field(
         title=msg("Compare VAT rates"),
         default=True,
-        description="Whether an invoice is refused where the VAT code's rate is not that of the invoice's line",
+        description="Whether an invoice is refused if its line and the VAT code have different rates",
     )
     department: Int32 | None = Field(
         title=msg("Department"),
         default=None,
-        description="Number of the department that every line of a voucher is on",
+        description="Number of the department on every line of a voucher",
     )
     voucher_references: bool = Field(
         title=msg("References on vouchers"),
         default=True,
-        description="Whether a voucher's comment tells the customer's reference and the invoice's description",
+        description="Whether a voucher's comment has the customer's reference and the invoice's description",
     )
 
     expense_accounts: str = Field(
@@ -151,7 +151,7 @@ class ConnectionSettings(BaseModel):
         title=msg("Expense activity"),
         default="Expenses",
         min_length=1,
-        description="Activity of a project that expenses go to",
+        description="Activity of the project that expenses are added to",
     )
     expense_billable: bool = Field(
         title=msg("Expenses are billable"), default=True, description="Whether expenses are billable"
@@ -159,7 +159,7 @@ class ConnectionSettings(BaseModel):
     expense_billable_projects: dict[Int32, bool] = Field(
         title=msg("Billable on individual projects"),
         default={},
-        description="Whether expenses are billable on a project of this number",
+        description="Whether expenses are billable on the project with this number",
     )
     expense_from: date | None = Field(
         title=msg("Expenses from"),
@@ -172,29 +172,29 @@ class ConnectionSettings(BaseModel):
         default=15,
         ge=1,
         le=1440,
-        description="Minutes between two looks for new expenses",
+        description="Minutes between polls for new expenses",
     )
 
     entity_types: frozenset[EntityType] = Field(
         title=msg("Records to sync"),
         default=frozenset({EntityType.CUSTOMER, EntityType.PROJECT, EntityType.INVOICE}),
-        description="Kinds of records that travel",
+        description="Entity types that are synced",
     )
     error_emails: tuple[EmailStr, ...] = Field(
         title=msg("Alert recipients"),
         default=(),
         max_length=MAX_ERROR_EMAILS,
-        description="Addresses that hear of errors, 20 at most",
+        description="E-mail addresses that receive alerts, 20 at most",
     )
     weekly_digest: bool = Field(
         title=msg("Weekly summary"),
         default=False,
-        description="Whether they also hear once a week how it went",
+        description="Whether they also receive a weekly summary",
     )
     monthly_reconciliation: bool = Field(
         title=msg("Monthly reconciliation"),
         default=False,
-        description="Whether they also hear each month whether the books of the month before agree",
+        description="Whether they also receive a monthly reconciliation of the previous month",
     )
     language: Language = Field(
         title=msg("Language"), default=Language.NORWEGIAN, description="Language of the mails"
