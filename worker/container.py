@@ -362,6 +362,11 @@ class Container:
         self.cache.for_connection(connection.id).clear()
         return blind
 
+    @property
+    def mails_links(self) -> bool:
+        """Whether users get links by mail to choose a password: it is set where mails go out and links lead to."""
+        return {"smtp_url", "public_url"} <= self.settings.model_fields_set
+
     @cached_property
     def sandbox(self) -> Mapping[str, str]:
         """Where a sandbox of the two systems is, by their names; nothing where they are the real ones.

@@ -7,7 +7,7 @@ from models.admin.operations import WORTHWHILE
 from models.enums import EntityType, Lane
 from models.inbox import dependencies, due, missed_webhooks, retention, statistics
 from models.receivers import deliveries
-from models.users import sessions, sign_in, throttle
+from models.users import password_links, sessions, sign_in, throttle
 from sync.polling import stalled
 from worker import dispatch, heartbeat
 from worker.celery_app import app
@@ -15,6 +15,7 @@ from worker.container import get_container
 from worker.jobs import clock_skew, monthly_reconciliation, operations, polls
 from worker.jobs import deliver_events as jobs_deliver_events
 from worker.jobs import send_alerts as jobs_send_alerts
+from worker.jobs import send_links as jobs_send_links
 from worker.schedule import EXPENSE_SECONDS
 
 
@@ -93,6 +94,7 @@ def deliver_events(receiver_id: int) -> None:
 
 @app.task(name="send_alerts")
 def send_alerts() -> None:
+    jobs_send_links.send_due_links(get_container())
     jobs_send_alerts.send_due_alerts(get_container())
 
 
@@ -125,6 +127,7 @@ def delete_old() -> None:
     statistics.delete_old(database, now=now)
     sessions.delete_ended(database, now=now)
     throttle.delete_old(database, now=now)
+    password_links.delete_old(database, now=now)
     container.idempotency.delete_old(now=now)
     sign_in.forget_devices(database, before=now - sign_in.DEVICE_KNOWN_FOR)
 

@@ -73,6 +73,9 @@ _HEADERS = HeaderRegistry()
 _HEADERS.map_to_type("subject", _Subject)  # type: ignore[arg-type]  # it makes a class of this and BaseHeader
 
 
+HEADER_POLICY = default.clone(header_factory=_HEADERS)
+
+
 @dataclass(frozen=True, slots=True)
 class AlertEmail:
     """All alerts to one address, the most urgent first, in the language of their connection."""
@@ -134,7 +137,7 @@ def compose(
     recognized.
     """
     email = AlertEmail(sorted(alerts, key=lambda alert: (_URGENCY[alert.type], alert.at)), public_url)
-    mail = EmailMessage(policy=default.clone(header_factory=_HEADERS))
+    mail = EmailMessage(policy=HEADER_POLICY)
     mail["Subject"] = email.subject
     name, address = parseaddr(sender)
     mail["From"] = formataddr((name, in_ascii(address)))

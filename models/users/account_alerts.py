@@ -31,6 +31,11 @@ def queue_factor_removed(session: Session, email: str, *, now: datetime) -> None
     _queue(session, email, msg("Second factor removed from your account"), message, now=now)
 
 
+def queue_password_chosen(session: Session, email: str, *, now: datetime) -> None:
+    message = msg("The password of {email} was chosen by a link in an email.", email=email)
+    _queue(session, email, msg("New password for your account"), message, now=now)
+
+
 def _queue(session: Session, email: str, title: str, message: str, *, now: datetime) -> None:
     alert = Alert(AlertType.ACCOUNT, title, message, NOT_YOU, (email,))
     queue_alert(session, None, alert, job_id=None, now=now)

@@ -16,7 +16,7 @@ from i18n.messages import msg
 from models.database import Database
 from models.enums import Role, Scope
 from models.schema.audit_entries import add_entry
-from models.schema.tables import ConnectionRow, GrantRow, SessionRow, UserRow
+from models.schema.tables import ConnectionRow, GrantRow, PasswordLinkRow, SessionRow, UserRow
 from models.users import passwords
 from models.users.passwords import InvalidInputError, gather, refuse
 from models.users.proofs import Proof, expect_session
@@ -334,7 +334,9 @@ def _described(session: Session, rights: Rights) -> str:
 
 
 def _end_sessions(session: Session, user_id: int, *, but: int = 0) -> None:
+    """End sessions, and the link by which another password could still be chosen."""
     session.execute(delete(SessionRow).where(SessionRow.user_id == user_id, SessionRow.id != but))
+    session.execute(delete(PasswordLinkRow).where(PasswordLinkRow.user_id == user_id))
 
 
 def _user(row: UserRow, scope: Scope) -> User:

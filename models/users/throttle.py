@@ -49,6 +49,12 @@ def caller(email: str, address: str, *, user_id: int = 0) -> Caller:
     return Caller(email.strip().lower() if "@" in email else "", _subscriber(address), user_id)
 
 
+def asking_for_link(email: str, address: str) -> Caller:
+    """Return who asks for a link to choose a password, which counts apart from signing in."""
+    known = _subscriber(address)
+    return Caller(f"link for {email.strip().lower()}", f"link for {known}" if known else "")
+
+
 def record_attempt(database: Database, caller: Caller, *, now: datetime) -> int:
     """Count a sign-in as refused before it is tried, so that many at once cannot slip through; return its id.
 

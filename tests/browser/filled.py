@@ -41,6 +41,7 @@ NO_PAGES = (
     "/metrics",
     "/static/",
     "/sign-in/openid",
+    "/sign-in/link/",
     "/audit-log/export",
     "/records/export",
     "/expenses/export",
@@ -177,7 +178,9 @@ def addresses(running_system: RunningSystem, person: Person) -> dict[str, str]:
     for cookie in person.context.cookies():
         session.cookies.set(cookie["name"], cookie["value"])
     surfer = Surfer(person.url, paths(running_system), session)
-    surfer.look_around("/records?state=needs_attention", "/connections", "/", "/sign-in", "/sign-in/code")
+    surfer.look_around(
+        "/records?state=needs_attention", "/connections", "/", "/sign-in", "/sign-in/code", "/sign-in/forgotten"
+    )
     test = next(form for form in surfer.forms() if form.action.endswith("/test"))
     answer = session.post(
         person.url + test.action, {name: values[0] for name, values in test.fields.items()}, timeout=10

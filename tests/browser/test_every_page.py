@@ -131,7 +131,14 @@ def test_on_a_desktop_no_word_or_number_of_a_list_is_broken(
 def test_what_a_stranger_sees_is_in_order(window: str, sit_down: Callable[..., Person]) -> None:
     person = sit_down(**WINDOWS[window])
     found: list[str] = []
-    for address in ("/sign-in", "/error-codes", "/error-codes/fiscal_year", "/error-codes/nothing"):
+    for address in (
+        "/sign-in",
+        "/sign-in/forgotten",
+        "/sign-in/link/used",
+        "/error-codes",
+        "/error-codes/fiscal_year",
+        "/error-codes/nothing",
+    ):
         person.open(address)
         found += faults(person)
     person.sign_in("nobody@example.com", "whatever it is")

@@ -189,6 +189,7 @@ def show_form_again(
         errors={field: message} if field else {},
         csrf_token=csrf_token(token),
         openid=context.container.openid is not None,
+        mails_links=context.container.mails_links,
         next=requested_url(request),
     )
     SIGN_IN.write(request, response, token)

@@ -9,8 +9,8 @@ from i18n.catalog import Language
 from i18n.messages import msg
 from models.admin import connection_list
 from models.enums import Role, Scope
+from models.users import password_links, second_factor, sessions
 from models.users import repository as users
-from models.users import second_factor, sessions
 from models.users.passwords import InvalidInputError
 from models.users.repository import ROLES, Rights
 from web.dependencies import Form, chosen_connections, text
@@ -22,6 +22,8 @@ router = APIRouter()
 
 DONE = {
     "added": msg("User added. Share the password by phone or in person."),
+    "invited": msg("User added. An invitation is sent by email within a minute; its link is valid for 48 hours."),
+    "link": msg("A link to choose a password is sent by email within a minute."),
     "changed": msg("Saved."),
     "password": msg(
         "Password set. The user has been signed out everywhere and must choose a new password at the next sign-in."
@@ -52,7 +54,8 @@ def add(context: AdministratorEverywhere, form: Form) -> Response:
     confirm_identity(context, form)
     email, password, rights = text(form, "email"), text(form, "password"), _rights(form)
     language = Language(text(form, "language")) if text(form, "language") in set(Language) else None
-    given = None if context.container.openid and not password else password
+    invited = context.container.mails_links and text(form, "invite") == "yes" and not password
+    given = None if invited or (context.container.openid and not password) else password
     try:
         user = users.add(
             context.database,
@@ -65,8 +68,11 @@ def add(context: AdministratorEverywhere, form: Form) -> Response:
             now=context.now,
         )
     except InvalidInputError as error:
-        return _new(context, rights, email=email, language=language, errors=error.errors)
-    return _done(context, user.id, "added")
+        return _new(context, rights, email=email, language=language, invited=invited, errors=error.errors)
+    if not invited:
+        return _done(context, user.id, "added")
+    _send_link(context, user.id)
+    return _done(context, user.id, "invited")
 
 
 @router.get("/users/{user_id}")
@@ -102,6 +108,16 @@ def set_password(context: AdministratorEverywhere, user_id: int, form: Form) -> 
     except InvalidInputError as error:
         return _one(context, user_id, error.errors)
     return _done(context, user_id, "password")
+
+
+@router.post("/users/{user_id}/link")
+def send_link(context: AdministratorEverywhere, user_id: int, form: Form) -> Response:
+    """Mail a user a link to choose a password; an invitation again to one who has none."""
+    if not context.container.mails_links:
+        raise HTTPException(status.HTTP_404_NOT_FOUND)
+    confirm_identity(context, form)
+    _send_link(context, user_id)
+    return _done(context, user_id, "link")
 
 
 @router.post("/users/{user_id}/reset-factor")
@@ -149,12 +165,19 @@ def _rights(form: FormData) -> Rights:
     return Rights(role, chosen_connections(form))
 
 
+def _send_link(context: UserContext, user_id: int) -> None:
+    password_links.send_link(
+        context.database, user_id, actor=context.actor, session_id=context.session.id, now=context.now
+    )
+
+
 def _new(
     context: UserContext,
     rights: Rights,
     *,
     email: str = "",
     language: Language | None = None,
+    invited: bool = True,
     errors: Mapping[str, str] | None = None,
 ) -> Response:
     values = {
@@ -162,6 +185,8 @@ def _new(
         "languages": LANGUAGES,
         "new_language": language or context.current_user.language,
         "password_needed": context.container.openid is None,
+        "mails_links": context.container.mails_links,
+        "invited": invited,
     }
     return _form(context, "user-new.html", errors, rights=rights, **values)
 
@@ -179,6 +204,7 @@ def _one(
         "user": user,
         "sessions": signed_in,
         "this_session": None,
+        "mails_links": context.container.mails_links,
         "done": DONE.get(context.take_notice().code),
     }
     return _form(context, "user.html", errors, rights=entered or user.rights, **values)

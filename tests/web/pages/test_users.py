@@ -61,7 +61,7 @@ def test_a_user_is_added_and_signs_in(administrator: Person, web: Web, container
         ({"email": "eva"}, "Enter a valid email address."),
         ({"email": "per@example.com"}, "A user with this email address already exists."),
         ({"password": "short"}, "15 to 200 characters"),
-        ({"password": ""}, "15 to 200 characters"),
+        ({"password": "", "invite": []}, "15 to 200 characters"),
         ({"everywhere": []}, "Choose all connections or at least one"),
     ],
 )

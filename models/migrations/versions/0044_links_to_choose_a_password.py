@@ -1,0 +1,26 @@
+"""Users choose a password by a link that is mailed to them."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0044"
+down_revision = "0041"
+
+
+def upgrade() -> None:
+    """Go one version up."""
+    op.create_table(
+        "password_links",
+        sa.Column("user_id", sa.Integer(), sa.ForeignKey("users.id", ondelete="CASCADE"), primary_key=True),
+        sa.Column("invites", sa.Boolean(), nullable=False),
+        sa.Column("requested_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("token_hash", sa.Text(), unique=True),
+    )
+
+
+def downgrade() -> None:
+    """Go one version down."""
+    op.drop_table("password_links")

@@ -1,0 +1,185 @@
+"""Links by which users choose a password: mailed, valid for a while and once, and bound to one user.
+
+A worker makes the token when it sends the mail, so that it stands in the mail only, and its hash here.
+"""
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Select, and_, delete, literal, or_, select
+from sqlalchemy.dialects.postgresql import insert
+
+from i18n.catalog import Language
+from i18n.messages import Message, msg
+from models.connections.alert_outbox import AlertType, DeliveryStatus
+from models.connections.vault import hash_token
+from models.database import Database
+from models.schema.statements import upsert
+from models.schema.tables import AlertRow, PasswordLinkRow, SessionRow, UserRow
+from models.users import account_alerts, passwords, throttle
+from models.users import repository as users
+from models.users.proofs import expect_session
+
+RESET_VALID_FOR, INVITATION_VALID_FOR = timedelta(hours=1), timedelta(hours=48)
+"""How long a link may be used, from when it was asked for."""
+
+PAUSE_BETWEEN_LINKS = timedelta(minutes=5)
+"""How long another one is not made for a user who has one."""
+
+
+class InvalidLinkError(LookupError):
+    """A link was used, is too old, or never was one; or its user is disabled."""
+
+
+@dataclass(frozen=True, slots=True)
+class LinkToSend:
+    """A link that is to be mailed to a user, valid for so many hours from now."""
+
+    user_id: int
+    email: str
+    language: Language
+    invites: bool
+    hours: int
+
+    @property
+    def title(self) -> Message:
+        if self.invites:
+            return msg("Invitation to Moment ⇄ 24SevenOffice")
+        return msg("Choose a new password")
+
+    @property
+    def message(self) -> Message:
+        if self.invites:
+            return msg("You have been given access to the integration between Moment and 24SevenOffice.")
+        return msg("Someone asked to reset the password of {email}.", email=self.email)
+
+
+def request_reset(database: Database, email: str, *, address: str, now: datetime) -> None:
+    """Have a link mailed to the user with this address, if there is one who signs in by password.
+
+    It takes as long where there is none. Raises throttle.TooManySignInsError where links were asked for too often.
+    """
+    throttle.record_attempt(database, throttle.asking_for_link(email, address), now=now)
+    who = and_(
+        UserRow.email == email.strip().lower(), UserRow.disabled_at.is_(None), UserRow.password_hash.is_not(None)
+    )
+    row = PasswordLinkRow
+    values = {"invites": False, "requested_at": now, "expires_at": now + RESET_VALID_FOR, "token_hash": None}
+    chosen = select(UserRow.id, *(literal(each, row.__table__.c[name].type) for name, each in values.items()))
+    put = insert(row).from_select(["user_id", *values], chosen.where(who))
+    again = or_(row.requested_at <= now - PAUSE_BETWEEN_LINKS, row.expires_at <= now)
+    database.execute(put.on_conflict_do_update(index_elements=["user_id"], set_=values, where=again))
+
+
+def send_link(
+    database: Database, user_id: int, *, actor: str, session_id: int | None = None, now: datetime
+) -> None:
+    """Have a link mailed to a user: an invitation to one who has no password, else one to choose another.
+
+    ``session_id`` is the session in which somebody does that. Raises UnknownUserError or OutdatedProofError.
+    """
+    user = users.get(database, user_id)
+    valid_for = RESET_VALID_FOR if user.has_password else INVITATION_VALID_FOR
+    link = {"invites": not user.has_password, "requested_at": now, "expires_at": now + valid_for}
+    done = msg("Sent a link to choose a new password to the user {email}", email=user.email)
+    what = done if user.has_password else msg("Invited the user {email} by email", email=user.email)
+    with database.transaction() as session:
+        expect_session(session, session_id)
+        session.execute(upsert(PasswordLinkRow, {"user_id": user_id}, link | {"token_hash": None}))
+        users.note(session, what, actor=actor, now=now)
+
+
+def unsent(database: Database, *, now: datetime) -> Sequence[LinkToSend]:
+    """Return the links that wait for their mail."""
+    link = PasswordLinkRow
+    query = (
+        select(UserRow.id, UserRow.email, UserRow.language, link.invites, link.expires_at)
+        .join(link, link.user_id == UserRow.id)
+        .where(link.token_hash.is_(None), link.expires_at > now, UserRow.disabled_at.is_(None))
+        .order_by(link.requested_at)
+    )
+    return [
+        LinkToSend(
+            user_id=each.id,
+            email=each.email,
+            language=Language(each.language),
+            invites=each.invites,
+            hours=max(1, round((each.expires_at - now) / timedelta(hours=1))),
+        )
+        for each in database.rows(query)
+    ]
+
+
+def make_token(database: Database, user_id: int) -> str | None:
+    """Make the token of a user's link; None where it has one, or is gone."""
+    token = secrets.token_urlsafe(32)
+    with database.transaction() as session:
+        row = session.get(PasswordLinkRow, user_id, with_for_update=True)
+        if row is None or row.token_hash is not None:
+            return None
+        row.token_hash = hash_token(token)
+    return token
+
+
+def unmake_token(database: Database, user_id: int, token: str) -> None:
+    """Have another token made for a link whose mail could not be sent."""
+    with database.transaction() as session:
+        row = session.get(PasswordLinkRow, user_id, with_for_update=True)
+        if row and row.token_hash == hash_token(token):
+            row.token_hash = None
+
+
+def record_sent(database: Database, link: LinkToSend, status: DeliveryStatus, *, now: datetime) -> None:
+    """Note in the email log and the audit log that a link was mailed; what it leads to stands in neither."""
+    row = AlertRow(recipient=link.email, type=AlertType.ACCOUNT, title=link.title, message=link.message, remedy="")
+    row.created_at = row.ended_at = now
+    row.status = status
+    with database.transaction() as session:
+        session.add(row)
+        what = msg("Emailed a link to choose a password to the user {email}", email=link.email)
+        users.note(session, what, actor=msg("the integration"), now=now)
+
+
+def user_of(database: Database, token: str, *, now: datetime) -> users.User:
+    """Return whose link this is, without using it: programs open mails before people do.
+
+    Raises InvalidLinkError.
+    """
+    found = database.scalars(_valid(token, now))
+    if not found:
+        raise InvalidLinkError
+    return users.get(database, found[0])
+
+
+def choose_password(database: Database, token: str, password: str, *, now: datetime) -> None:
+    """Give the user whose link this is the password that they chose, and end the link and all their sessions.
+
+    A second factor stays as it is. Raises InvalidLinkError, or InvalidInputError, which does not use the link.
+    """
+    user = user_of(database, token, now=now)
+    password_hash = passwords.hash_new(password, email=user.email)
+    with database.transaction() as session:
+        row = session.get(UserRow, user.id, with_for_update=True)
+        # Once more, as two may use it at once.
+        if row is None or session.scalar(_valid(token, now).with_for_update()) is None:
+            raise InvalidLinkError
+        row.password_hash, row.password_is_temporary = password_hash, False
+        session.execute(delete(PasswordLinkRow).where(PasswordLinkRow.user_id == user.id))
+        session.execute(delete(SessionRow).where(SessionRow.user_id == user.id))
+        users.note(session, msg("Chose a password by a link in an email"), actor=user.email, now=now)
+        account_alerts.queue_password_chosen(session, user.email, now=now)
+
+
+def delete_old(database: Database, *, now: datetime) -> None:
+    database.execute(delete(PasswordLinkRow).where(PasswordLinkRow.expires_at <= now))
+
+
+def _valid(token: str, now: datetime) -> Select[int]:
+    return (
+        select(PasswordLinkRow.user_id)
+        .join(UserRow, UserRow.id == PasswordLinkRow.user_id)
+        .where(PasswordLinkRow.token_hash == hash_token(token), PasswordLinkRow.expires_at > now)
+        .where(UserRow.disabled_at.is_(None))
+    )

@@ -1,0 +1,238 @@
+"""Choosing a password by a link in a mail: invitations, and passwords that were forgotten."""
+
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+import requests
+from pydantic import SecretStr
+from pyotp import TOTP
+from sqlalchemy import delete, func, select
+
+from i18n.catalog import Language
+from integrations.mail.mailer import Mailer
+from models.admin import audit_log
+from models.connections import alert_outbox
+from models.enums import Role, Scope
+from models.schema.tables import PasswordLinkRow
+from models.users import password_links, second_factor, sessions, sign_in
+from models.users import repository as users
+from models.users.repository import Rights, User
+from models.users.throttle import MAX_FAILURES_PER_ACCOUNT_AND_ADDRESS
+from tests.factories import NOW
+from tests.integrations.mail.postbox import Postbox, listening
+from tests.web.conftest import Web
+from tests.web.form_filling import error_at, fill_in, summary_of
+from tests.web.http_browser import Browser
+from worker.container import Container, clock
+from worker.jobs.send_links import send_due_links
+
+EMAIL, PASSWORD, CHOSEN = "anna@example.com", "correct horse battery", "a wholly different phrase"
+LINK = re.compile(r"https://bridge\.example(/sign-in/link/[\w-]+)")
+RIGHTS = Rights(Role.VIEWER, Scope())
+
+
+@pytest.fixture
+def postbox(container: Container) -> Iterator[Postbox]:
+    postbox = Postbox()
+    with listening(postbox) as port:
+        container.mailer = Mailer(SecretStr(f"smtp://127.0.0.1:{port}"), timeout=5)
+        yield postbox
+
+
+@pytest.fixture
+def anna(container: Container) -> User:
+    user = users.add(container.database, EMAIL, RIGHTS, password=PASSWORD, actor="test", now=NOW)
+    users.keep_password(container.database, user.id)
+    users.set_language(container.database, user.id, Language.ENGLISH)
+    return users.get(container.database, user.id)
+
+
+@pytest.fixture
+def browser(web: Web) -> Browser:
+    return Browser(web.url)
+
+
+def ask(browser: Browser, email: str = EMAIL) -> requests.Response:
+    form = {"csrf": browser.form("/sign-in/forgotten"), "email": email}
+    return browser.ask("POST", "/sign-in/forgotten", data=form)
+
+
+def link_in(postbox: Postbox) -> str:
+    found = LINK.search(said_in(postbox))
+    assert found
+    return found[1]
+
+
+def said_in(postbox: Postbox) -> str:
+    content = postbox.mails[-1].content
+    assert isinstance(content, bytes)
+    return content.decode().replace("=\r\n", "")
+
+
+def choose(browser: Browser, link: str, password: str = CHOSEN, again: str | None = None) -> requests.Response:
+    form = {"csrf": browser.form(link), "password": password, "again": password if again is None else again}
+    return browser.ask("POST", link, data=form)
+
+
+def knows(container: Container, password: str) -> bool:
+    try:
+        return bool(sign_in.by_password(container.database, EMAIL, password, address="", now=clock()))
+    except sign_in.SignInRefusedError:
+        return False
+
+
+def links(container: Container) -> int | None:
+    return container.database.scalar(select(func.count()).select_from(PasswordLinkRow))
+
+
+def test_whoever_has_forgotten_their_password_chooses_another_by_a_link_once(
+    browser: Browser, container: Container, anna: User, postbox: Postbox
+) -> None:
+    session = sessions.start(container.database, anna.id, now=clock())
+    assert "/sign-in/forgotten" in browser.ask("GET", "/sign-in").text
+    assert "we've sent it an email with a link" in ask(browser, " Anna@Example.com ").text
+    send_due_links(container)
+    send_due_links(container)
+    assert [mail.rcpt_tos for mail in postbox.mails] == [[EMAIL]]
+    assert "used once, within 1 hour" in said_in(postbox)
+    link = link_in(postbox)
+    token = link.rpartition("/")[2]
+    hashes = container.database.scalars(select(PasswordLinkRow.token_hash))
+    assert token not in str(hashes)
+    assert browser.ask("GET", link).status_code == 200  # as a program does that looks at mails
+    assert "Password saved" in choose(browser, link).text
+    assert (knows(container, CHOSEN), knows(container, PASSWORD)) == (True, False)
+    assert sessions.find(container.database, session, now=clock()) is None
+    assert not users.get(container.database, anna.id).password_is_temporary
+    again = browser.ask("GET", link)
+    assert (again.status_code, "has been used or has expired" in again.text) == (404, True)
+    entries = audit_log.page(container.database, Scope(), users=True).lines
+    actions = [(each.actor, each.action) for each in entries]
+    assert (EMAIL, "Chose a password by a link in an email") in actions
+    assert ("the integration", f"Emailed a link to choose a password to the user {EMAIL}") in actions
+    (alert,) = alert_outbox.pending_alerts(container.database, EMAIL)
+    assert alert.title == "New password for your account"
+
+
+def test_the_answer_is_the_same_for_those_who_have_no_account_and_nothing_is_sent(
+    browser: Browser, container: Container, anna: User, postbox: Postbox
+) -> None:
+    by_openid = users.add(container.database, "ola@example.com", RIGHTS, password=None, actor="test", now=NOW)
+    known = ask(browser).text
+    container.database.execute(delete(PasswordLinkRow))
+    for email in ("nobody@example.com", by_openid.email, "no address"):
+        assert ask(browser, email).text == known
+    users.add(
+        container.database,
+        "boss@example.com",
+        Rights(Role.ADMINISTRATOR, Scope()),
+        password=None,
+        actor="test",
+        now=NOW,
+    )
+    users.disable(container.database, anna.id, actor="test", now=clock())
+    assert ask(browser).text == known
+    send_due_links(container)
+    assert (links(container), postbox.mails) == (0, [])
+
+
+def test_links_are_asked_for_a_few_times_only_and_sent_less_often(
+    browser: Browser, container: Container, anna: User, postbox: Postbox
+) -> None:
+    assert anna
+    for email in (EMAIL, "nobody@example.com"):
+        answers = [ask(browser, email).status_code for _ in range(MAX_FAILURES_PER_ACCOUNT_AND_ADDRESS + 1)]
+        assert answers == [200] * MAX_FAILURES_PER_ACCOUNT_AND_ADDRESS + [429]
+        send_due_links(container)
+    assert len(postbox.mails) == 1
+    assert browser.sign_in(EMAIL, PASSWORD).status_code == 303  # signing in counts apart
+
+
+def test_a_link_ends_with_its_time_and_with_a_later_one(
+    browser: Browser, container: Container, anna: User, postbox: Postbox
+) -> None:
+    database = container.database
+    for ago in (timedelta(minutes=59), timedelta(minutes=61)):
+        password_links.request_reset(database, EMAIL, address="", now=clock() - ago)
+        send_due_links(container)
+    (first,) = postbox.mails  # the later one had expired
+    assert first
+    link = link_in(postbox)
+    password_links.send_link(database, anna.id, actor="test", now=clock())
+    assert browser.ask("GET", link).status_code == 404
+    send_due_links(container)
+    assert link_in(postbox) != link
+    assert browser.ask("GET", link_in(postbox)).status_code == 200
+    users.sign_out(database, anna.id, actor="test", now=clock())
+    assert browser.ask("GET", link_in(postbox)).status_code == 404
+
+
+def test_a_second_factor_stays_and_is_asked_for(
+    browser: Browser, container: Container, anna: User, postbox: Postbox
+) -> None:
+    offered = second_factor.offer(container.vault, anna)
+    key, _ = second_factor.app_key(container.vault, anna, offered)
+    code = TOTP(key).at(clock())
+    second_factor.set_up(container.database, container.vault, anna, offered, code, now=clock())
+    ask(browser)
+    send_due_links(container)
+    choose(browser, link_in(postbox))
+    assert users.get(container.database, anna.id).has_factor
+    assert browser.sign_in(EMAIL, CHOSEN).headers["Location"] == "/sign-in/code"
+
+
+def test_what_is_no_password_is_said_at_its_field_and_does_not_use_the_link(
+    browser: Browser, container: Container, anna: User, postbox: Postbox
+) -> None:
+    assert anna
+    ask(browser)
+    send_due_links(container)
+    link = link_in(postbox)
+    refused = choose(browser, link, "short", "shorter")
+    assert refused.status_code == 422
+    assert list(summary_of(refused)) == ["password", "again"]
+    assert "15 to 200 characters" in error_at(refused, "password")
+    assert browser.ask("POST", link, data={"password": CHOSEN, "again": CHOSEN}).status_code == 403
+    assert "Password saved" in choose(browser, link).text
+
+
+def test_a_mail_that_the_server_does_not_take_is_sent_later_with_another_link(
+    browser: Browser, container: Container, anna: User, postbox: Postbox
+) -> None:
+    assert anna
+    ask(browser)
+    postbox.answers["DATA"] = "451 Later"
+    send_due_links(container)
+    assert (postbox.mails, links(container)) == ([], 1)
+    del postbox.answers["DATA"]
+    send_due_links(container)
+    assert browser.ask("GET", link_in(postbox)).status_code == 200
+
+
+def test_a_user_is_invited_in_place_of_a_first_password(
+    web: Web, browser: Browser, container: Container, postbox: Postbox
+) -> None:
+    administrator = web.as_(Role.ADMINISTRATOR)
+    added = fill_in(administrator, "/users/new", email=EMAIL, everywhere="yes", language="nb")
+    assert "An invitation is sent" in administrator.get(added.headers["Location"]).text
+    assert not knows(container, "")
+    send_due_links(container)
+    assert "Velg passord her" in said_in(postbox)
+    assert "48 timer" in said_in(postbox)
+    assert "Passordet er lagret" in choose(browser, link_in(postbox)).text
+    assert knows(container, CHOSEN)
+    actions = [each.action for each in audit_log.page(container.database, Scope(), users=True).lines]
+    assert f"Invited the user {EMAIL} by email" in actions
+
+
+def test_without_a_mail_server_nothing_is_offered(web: Web, container: Container, anna: User) -> None:
+    container.settings = container.settings.model_copy()
+    container.settings.model_fields_set.discard("smtp_url")
+    assert "/sign-in/forgotten" not in web.get("/sign-in").text
+    assert web.get("/sign-in/forgotten").status_code == 404
+    administrator = web.as_(Role.ADMINISTRATOR)
+    assert 'name="invite"' not in administrator.get("/users/new").text
+    assert f"/users/{anna.id}/link" not in administrator.get(f"/users/{anna.id}").text
+    assert administrator.post(f"/users/{anna.id}/link").status_code == 404

@@ -1,0 +1,144 @@
+"""Choosing a password by a link in a mail, which a user has asked for or an administrator has sent."""
+
+import secrets
+from collections.abc import Mapping
+
+import structlog
+from fastapi import APIRouter, HTTPException, Request, Response, status
+
+from i18n.messages import msg
+from models.users import password_links
+from models.users.password_links import InvalidLinkError
+from models.users.passwords import InvalidInputError, check, gather
+from models.users.throttle import TooManySignInsError
+from sync.rules.normalization import clean
+from web.dependencies import Form, container_of, text
+from web.pages.account import PASSWORDS_DIFFER
+from web.pages.sign_in import PAGE_EXPIRED, TOO_MANY
+from web.security.auth import GuestContext, Open
+from web.security.cookies import SIGN_IN
+from web.security.csrf import csrf_token, has_valid_token
+from web.security.proxy import client_address
+from web.views.settings_form import REQUIRED_MESSAGE
+
+log = structlog.get_logger()
+router = APIRouter(prefix="/sign-in", dependencies=[Open])
+
+MAX_EMAIL_LENGTH = 254
+
+SENT = msg(
+    "If this address has an account with a password, we've sent it an email with a link. It may take a minute to "
+    "arrive. The link is valid for an hour."
+)
+NO_LINK = msg("This link has been used or has expired. Ask for a new one.")
+
+
+@router.get("/forgotten")
+def show_form(request: Request) -> Response:
+    return _forgotten(request)
+
+
+@router.post("/forgotten")
+def ask(request: Request, form: Form) -> Response:
+    """Have a link mailed. The answer is the same whether or not there is such a user."""
+    container, email = container_of(request), clean(text(form, "email"), max_length=MAX_EMAIL_LENGTH)
+    _expect_mails(request)
+    if not has_valid_token(request, form, SIGN_IN.read(request)):
+        return _forgotten(request, email=email, message=PAGE_EXPIRED, code=status.HTTP_403_FORBIDDEN)
+    if not email:
+        return _forgotten(request, errors={"email": REQUIRED_MESSAGE})
+    try:
+        password_links.request_reset(
+            container.database, email, address=client_address(request), now=container.clock()
+        )
+    except TooManySignInsError:
+        return _forgotten(request, email=email, message=TOO_MANY, code=status.HTTP_429_TOO_MANY_REQUESTS)
+    return _forgotten(request, done=SENT)
+
+
+@router.get("/link/{token}")
+def show_password_form(request: Request, token: str) -> Response:
+    return _choose(request, token)
+
+
+@router.post("/link/{token}")
+def choose(request: Request, token: str, form: Form) -> Response:
+    """Give whoever has the link the password that they chose; they sign in with it as always."""
+    container, password = container_of(request), text(form, "password")
+    if not has_valid_token(request, form, SIGN_IN.read(request)):
+        return _choose(request, token, message=PAGE_EXPIRED, code=status.HTTP_403_FORBIDDEN)
+    errors: dict[str, str] = {}
+    try:
+        user = password_links.user_of(container.database, token, now=container.clock())
+        with gather(errors):
+            check(password, email=user.email)
+        if password != text(form, "again"):
+            errors["again"] = PASSWORDS_DIFFER
+        if errors:
+            return _choose(request, token, errors=errors)
+        password_links.choose_password(container.database, token, password, now=container.clock())
+    except InvalidLinkError:
+        log.info("sign_in_refused", address=client_address(request), because="an invalid link")
+        return _choose(request, token)
+    except InvalidInputError as error:
+        return _choose(request, token, errors=error.errors)
+    return _render(request, "password-chosen.html", language=user.language)
+
+
+def _forgotten(
+    request: Request,
+    *,
+    email: str = "",
+    message: str = "",
+    done: str = "",
+    errors: Mapping[str, str] | None = None,
+    code: int = status.HTTP_200_OK,
+) -> Response:
+    _expect_mails(request)
+    return _render(
+        request,
+        "password-forgotten.html",
+        code=status.HTTP_422_UNPROCESSABLE_CONTENT if errors else code,
+        email=email,
+        message=message,
+        done=done,
+        errors=errors or {},
+    )
+
+
+def _choose(
+    request: Request,
+    token: str,
+    *,
+    message: str = "",
+    errors: Mapping[str, str] | None = None,
+    code: int = status.HTTP_200_OK,
+) -> Response:
+    container = container_of(request)
+    try:
+        user = password_links.user_of(container.database, token, now=container.clock())
+    except InvalidLinkError:
+        return _render(request, "password-link-invalid.html", code=status.HTTP_404_NOT_FOUND, message=NO_LINK)
+    return _render(
+        request,
+        "password-link.html",
+        code=status.HTTP_422_UNPROCESSABLE_CONTENT if errors else code,
+        language=user.language,
+        email=user.email,
+        message=message,
+        errors=errors or {},
+    )
+
+
+def _render(request: Request, template: str, *, code: int = status.HTTP_200_OK, **values: object) -> Response:
+    token = SIGN_IN.read(request) or secrets.token_urlsafe(32)
+    context = GuestContext(request=request, container=container_of(request), session=None)
+    values = {"mails_links": context.container.mails_links, **values}
+    response = context.render(template, status=code, csrf_token=csrf_token(token), **values)
+    SIGN_IN.write(request, response, token)
+    return response
+
+
+def _expect_mails(request: Request) -> None:
+    if not container_of(request).mails_links:
+        raise HTTPException(status.HTTP_404_NOT_FOUND)
