@@ -1,9 +1,12 @@
 """Sentences that keep their template and values, so that they can be translated later."""
 
 from collections.abc import Callable, Mapping
+from datetime import date
+from decimal import Decimal
 from functools import partial
 from typing import Any, Self
 
+from i18n import formatting
 from i18n.catalog import Language, former_wordings, translations
 
 
@@ -29,6 +32,46 @@ class Message(str):
     def __getnewargs__(self) -> tuple[str, Mapping[str, Any], str]:  # type: ignore[override]  # a str's own has one
         """Return the arguments that make a copy."""
         return self.template, self.values, self.code
+
+
+class Amount(Message):
+    """An amount in ``hundredths`` of its currency, which each reader's language writes in its own way.
+
+    As text it is written the Norwegian way, such as "1 250,00".
+    """
+
+    __slots__ = ("hundredths",)
+
+    hundredths: int
+
+    def __new__(cls, hundredths: int) -> Self:
+        """Make the text of an amount."""
+        text = f"{Decimal(hundredths) / 100:,.2f}".replace(",", " ").replace(".", ",")
+        said = super().__new__(cls, text, {})
+        said.hundredths = hundredths
+        return said
+
+    def __getnewargs__(self) -> tuple[int]:  # type: ignore[override]  # the same
+        """Return what a copy is made of."""
+        return (self.hundredths,)
+
+
+class Day(Message):
+    """A ``day``, which each reader's language writes in its own way; as text it is "30.11.2026"."""
+
+    __slots__ = ("day",)
+
+    day: date
+
+    def __new__(cls, which: date) -> Self:
+        """Make the text of a day."""
+        said = super().__new__(cls, f"{which:%d.%m.%Y}", {})
+        said.day = which
+        return said
+
+    def __getnewargs__(self) -> tuple[date]:  # type: ignore[override]  # the same
+        """Return what a copy is made of."""
+        return (self.day,)
 
 
 def msg(template: str, /, **values: object) -> Message:
@@ -57,6 +100,13 @@ def translate(text: str, language: Language) -> str:
     """Translate a sentence. A plain string, such as a remote system's own text, is returned as it is."""
     if not text or not isinstance(text, Message):  # gettext translates "" into the catalog's header
         return text
+    match text:
+        case Amount() if language is not Language.NORWEGIAN:
+            return formatting.amount(text.hundredths, "", language)
+        case Day() if language is not Language.NORWEGIAN:
+            return formatting.day(text.day, language)
+        case Amount() | Day():
+            return str(text)
     values = _changed(text.values, partial(translate, language=language))
     return translations(language).gettext(text.template).format(**values)
 
@@ -66,6 +116,11 @@ def as_json(text: str) -> str | dict[str, Any]:
     if not isinstance(text, Message):
         return str(text)
     told = {"said": text.template, "with": _changed(text.values, as_json)}
+    match text:  # the release before reads what is said
+        case Amount():
+            return {**told, "amount": text.hundredths}
+        case Day():
+            return {**told, "day": text.day.isoformat()}
     return {**told, "code": text.code} if text.code else told
 
 
@@ -73,6 +128,10 @@ def from_json(told: str | dict[str, Any]) -> str:
     """Return the text of :func:`as_json`; a wording of an earlier release becomes today's."""
     if isinstance(told, str):
         return told
+    if "amount" in told:
+        return Amount(told["amount"])
+    if "day" in told:
+        return Day(date.fromisoformat(told["day"]))
     template = former_wordings().get(told["said"], told["said"])
     return Message(template, _changed(told["with"], from_json), told.get("code", ""))
 

@@ -2,7 +2,7 @@
 
 from decimal import ROUND_HALF_UP, Decimal
 
-from i18n.messages import msg
+from i18n.messages import Amount, msg
 from sync.errors import RejectedError
 
 NOK = "NOK"

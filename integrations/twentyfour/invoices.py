@@ -5,7 +5,7 @@ from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any, Literal
 
-from i18n.messages import msg
+from i18n.messages import Day, msg
 from integrations.twentyfour.accounting_setup import VoucherType
 from integrations.twentyfour.session import Session
 from sync.errors import RejectedError
@@ -52,7 +52,7 @@ def next_number(session: Session, day: date, *, voucher_type: VoucherType) -> in
         raise RejectedError(
             msg(
                 "24SevenOffice has no voucher number for an invoice dated {day} (it responded {number}).",
-                day=f"{day:%d.%m.%Y}",
+                day=Day(day),
                 number=number,
             ),
             error_code="no_voucher_number",

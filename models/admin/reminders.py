@@ -6,7 +6,7 @@ from sqlalchemy import case, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from i18n.formatting import OSLO
-from i18n.messages import Message, joined, msg
+from i18n.messages import Day, Message, joined, msg
 from models.connections.alert_outbox import Alert, AlertType, queue_alert
 from models.connections.repository import API_KEY_LIFETIME, NOT_STARTED
 from models.database import Database
@@ -124,7 +124,7 @@ def _remind_of_key(session: Session, connection: ConnectionRow, now: datetime) -
         msg(
             "The Moment API key of {connection} expires on {day} at the latest. Nothing is synced after that.",
             connection=connection.name,
-            day=f"{ends.astimezone(OSLO):%d.%m.%Y}",
+            day=Day(ends.astimezone(OSLO).date()),
         ),
         msg("Create a new API key in Moment, and enter it in the connection's settings."),
         tuple(connection.settings["error_emails"]),

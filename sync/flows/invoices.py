@@ -10,7 +10,7 @@ from datetime import date
 from itertools import groupby
 from typing import TypeGuard, TypeVar
 
-from i18n.messages import Message, msg
+from i18n.messages import Day, Message, msg
 from models.admin.job_actions import SET_ASIDE, UNSEEN_DRAFT
 from models.connections.account_ranges import AccountRanges
 from models.enums import EntityType, Outcome, titled
@@ -326,7 +326,7 @@ class Invoices:
         raise RejectedError(
             msg(
                 "The invoice date is {day}, but 24SevenOffice has no open fiscal year for that date.",
-                day=f"{day:%d.%m.%Y}",
+                day=Day(day),
             ),
             error_code="fiscal_year",
             remedy=msg("Open the fiscal year in 24SevenOffice and retry, or post the invoice manually."),
@@ -366,7 +366,7 @@ def skip_reason(invoice: Invoice, *, first_day: date | None) -> Success | None:
     if invoice.export_status is ExportStatus.TRANSFERRED:
         return skipped(msg("Already marked as transferred in Moment."), error_code="transferred")
     if first_day and invoice.day < first_day:
-        day = f"{first_day:%d.%m.%Y}"
+        day = Day(first_day)
         return skipped(msg("Dated before {day}", day=day), error_code="before_first_day")
     return None
 
@@ -428,7 +428,7 @@ def _differs(item: PreparedInvoice) -> RejectedError:
             "isn't that of Moment's invoice ({amount} kroner, {day}).",
             number=item.voucher.invoice_number,
             amount=format_kroner(item.voucher.entries[0].amount),
-            day=f"{item.voucher.day:%d.%m.%Y}",
+            day=Day(item.voucher.day),
         ),
         error_code="differs",
         remedy=msg("Compare the two. Correct the voucher in 24SevenOffice and retry, or mark it as resolved."),

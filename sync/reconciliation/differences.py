@@ -9,6 +9,7 @@ from enum import StrEnum
 from functools import partial
 from typing import TypeAlias
 
+from i18n.messages import Day
 from sync.money import NOK, format_kroner
 from sync.records import ExistingExpense, ExpenseDraft, LedgerLine, Voucher
 from sync.rules.output_vat import differences

@@ -7,7 +7,7 @@ from datetime import date
 from decimal import Decimal
 
 from i18n.catalog import Language
-from i18n.messages import Message, msg, translate
+from i18n.messages import Day, Message, msg, translate
 from models.connections.account_ranges import AccountRanges
 from models.connections.settings import ConnectionSettings
 from sync.money import NOK
@@ -183,7 +183,7 @@ def _skip_reason(line: LedgerLine, listed: AccountRanges, first_day: date | None
             error_code="not_listed", why=msg("Account {account} isn't listed for expenses", account=line.account)
         )
     if first_day and line.day < first_day:
-        day = f"{first_day:%d.%m.%Y}"
+        day = Day(first_day)
         return SkippedLine(error_code="before_first_day", why=msg("Dated before {day}", day=day))
     if not line.project_number:
         return SkippedLine(

@@ -6,7 +6,7 @@ from decimal import Decimal
 from functools import partial
 from itertools import chain
 
-from i18n.messages import msg, translate
+from i18n.messages import Day, msg, translate
 from models.connections.settings import ConnectionSettings
 from sync.errors import RejectedError
 from sync.money import NOK, format_kroner, format_rate, to_ore
@@ -303,7 +303,7 @@ def _checked_number(invoice: Invoice) -> int:
             remedy=_BY_HAND,
         )
     if invoice.due and invoice.due < invoice.day and not invoice.credit_note:
-        due, day = f"{invoice.due:%d.%m.%Y}", f"{invoice.day:%d.%m.%Y}"
+        due, day = Day(invoice.due), Day(invoice.day)
         raise RejectedError(
             msg("The invoice is due on {due}, before its date, {day}.", due=due, day=day),
             error_code="due_date",

@@ -1,6 +1,8 @@
 """Sentences are stored with their template and values, and translated for each reader."""
 
 import json
+from copy import deepcopy
+from datetime import date
 
 import pytest
 from hypothesis import given
@@ -8,7 +10,7 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 
 from i18n.catalog import Language
-from i18n.messages import as_json, from_json, joined, msg, translate
+from i18n.messages import Amount, Day, as_json, from_json, joined, msg, translate
 from models.connections import alert_outbox
 from models.connections.alert_outbox import Alert, AlertType
 from models.connections.repository import Connections
@@ -86,3 +88,21 @@ def test_a_message_of_last_year_that_no_code_has_any_more_is_still_shown(
     (alert,) = alert_outbox.pending_alerts(database, "books@example.com")
     assert translate(alert.message, Language.ENGLISH) == "Invoice 7 could not be booked, for {reasons}."
     assert translate(alert.message, Language.NORWEGIAN) == "Faktura 7 could not be booked, for {reasons}."
+
+
+def test_a_reader_has_days_and_amounts_as_their_language_writes_them() -> None:
+    said = msg("{day}: {amount} kroner", day=Day(date(2026, 9, 1)), amount=Amount(-240050))
+    assert said == "01.09.2026: -2 400,50 kroner"
+    for each in (said, kept(said), deepcopy(said)):
+        assert translate(each, Language.NORWEGIAN) == "01.09.2026: -2 400,50 kroner"
+        assert translate(each, Language.ENGLISH) == "1 Sept 2026: -2,400.50 kroner"
+
+
+def test_the_release_before_reads_days_and_amounts_as_they_are_said() -> None:
+    stored = json.loads(json.dumps(as_json(msg("{amount} kroner", amount=Amount(240050)))))
+    assert stored["with"]["amount"] == {"said": "2 400,50", "with": {}, "amount": 240050}
+
+
+def test_what_was_stored_before_days_and_amounts_had_a_type_is_read_as_it_is() -> None:
+    before = from_json({"said": "{amount} kroner", "with": {"amount": "2 400,50"}})
+    assert [translate(before, each) for each in Language] == ["2 400,50 kroner"] * 2

@@ -5,7 +5,7 @@ from contextlib import suppress
 from datetime import timedelta
 from itertools import pairwise
 
-from i18n.messages import msg
+from i18n.messages import Day, msg
 from models.connections.account_ranges import AccountRanges
 from sync.diagnostics.checks.login import not_visible
 from sync.diagnostics.checks.moment import not_shown
@@ -24,7 +24,7 @@ LOOKBACK = (timedelta(days=35), timedelta(days=400))
 def fiscal_years(target: Target) -> Iterator[Finding]:
     """Check that today can be posted on, and that the fiscal years are consecutive."""
     years = sorted(target.erp.fiscal_years(), key=lambda year: year.starts)
-    day = f"{target.today:%d.%m.%Y}"
+    day = Day(target.today)
     ours = [year for year in years if year.starts <= target.today <= year.ends]
     if any(not year.locked for year in ours):
         yield good(msg("Today's fiscal year ({day}) is open.", day=day))
@@ -46,7 +46,7 @@ def fiscal_years(target: Target) -> Iterator[Finding]:
             tests="S11, S57",
         )
     elif years:
-        first, last = f"{years[0].starts:%d.%m.%Y}", f"{years[-1].ends:%d.%m.%Y}"
+        first, last = Day(years[0].starts), Day(years[-1].ends)
         what = msg(
             "The fiscal years follow each other day by day, from {first} to {last}.", first=first, last=last
         )

@@ -9,7 +9,7 @@ from typing import Literal
 
 import structlog
 
-from i18n.messages import Message, msg
+from i18n.messages import Day, Message, msg
 from models.connections.account_ranges import AccountRanges
 from models.inbox.leases import CRASHED
 from sync.diagnostics.findings import Finding, Target, bad, good, not_needed, safely, unknown
@@ -395,7 +395,7 @@ class _VoucherTest:
                     number=owed.voucher_number,
                     amount=format_kroner(owed.amount),
                     customer=owed.customer_number or "?",
-                    day=f"{owed.day:%d.%m.%Y}",
+                    day=Day(owed.day),
                 ),
                 msg("After an outage, such a voucher needs attention. Compare it with what was sent."),
                 tests="S12, S18",
