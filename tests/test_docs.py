@@ -119,7 +119,7 @@ def test_every_event_of_the_log_is_explained() -> None:
     assert [event for event in EVENTS if f"| `{event}` |" not in page] == []
 
 
-def test_whatever_the_runbook_names_is_there() -> None:
+def test_everything_that_the_runbook_names_exists() -> None:
     """Its commands are tried above; here its pages, and the names in it: events, error codes and settings."""
     page = (ROOT / "docs" / "runbook.md").read_text()
     named = set(re.findall(r"`([^` ]+)`", re.sub(r"^    .*$", "", page, flags=re.MULTILINE)))

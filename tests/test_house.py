@@ -47,7 +47,7 @@ def test_no_function_is_too_long() -> None:
     assert [name for path in roomy for name, lines in functions(path) if lines > LINES_OF_A_FUNCTION] == []
 
 
-def test_whatever_is_written_into_the_audit_log_is_logged_too() -> None:
+def test_everything_written_to_the_audit_log_is_logged_too() -> None:
     home = ROOT / "models" / "schema" / "audit_entries.py"
     written = [path for path in SOURCES if re.search(r"AuditRow\(\w+=|insert\(AuditRow", path.read_text())]
     assert [path for path in written if path not in (home, Path(__file__))] == []

@@ -74,7 +74,7 @@ def run(prog_name: str = "moment24") -> None:
     """Run a command as a process. A crash ends with 70, as 1 means findings."""
     try:
         main(prog_name=prog_name, obj=run)
-    except Exception:  # noqa: BLE001 (told with its stack, as Python would, but for the code)
+    except Exception:  # noqa: BLE001 (prints the traceback as Python does, with our exit code)
         traceback.print_exc()
         sys.exit(CRASHED)
 

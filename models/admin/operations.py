@@ -39,7 +39,7 @@ WORTHWHILE = timedelta(hours=1)
 """How long a person may still wait for a result."""
 
 MAX_LOGINS = 5
-"""Logins that may be tried on a connection within that time, so that nobody can guess a password."""
+"""Logins that may be tried on a connection within that time, so that no password can be guessed."""
 
 LOGIN_TRIED = "login_tried"
 """Key in the result of a saving: which secret was tried, of which at most a keyed hash is kept."""

@@ -40,7 +40,7 @@ def one_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSyst
 
 @pytest.fixture(scope="module")
 def tour(one_system: RunningSystem, browser: Browser) -> Mapping[str, str]:
-    """An address of each route."""
+    """A URL of each route."""
     with browser.new_context() as context:
         person = Person(context=context, url=one_system.stack.addresses["web"])
         person.sign_in(ANNE, PASSWORD)

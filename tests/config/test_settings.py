@@ -82,7 +82,7 @@ def test_an_address_with_braces_that_stand_for_nothing_is_refused(
         ("LEASE_SECONDS", "hunter2", "should be a valid integer"),
     ],
 )
-def test_a_wrong_setting_is_told_in_one_line_without_its_value(
+def test_a_wrong_setting_is_reported_in_one_line_without_its_value(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str, said: str
 ) -> None:
     monkeypatch.setenv(name, value)

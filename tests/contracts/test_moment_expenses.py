@@ -224,7 +224,7 @@ def test_a_change_whose_receipt_was_lost_may_be_made_again(
     assert moment.update_expense(expense_id, replace(TIMBER, amount=-50), activity="Expenses")
 
 
-def test_a_removed_expense_is_gone_for_good(moment: ProjectExpenses, office: Office, expense_id: str) -> None:
+def test_a_removed_expense_stays_removed(moment: ProjectExpenses, office: Office, expense_id: str) -> None:
     assert moment.delete_expense(expense_id)
     assert not moment.delete_expense(expense_id)
     assert not moment.update_expense(expense_id, TIMBER, activity="Expenses")

@@ -212,7 +212,7 @@ def test_a_client_id_that_the_field_cannot_hold_is_for_a_person(stranger: Strang
     assert stranger.records("projects") == []
 
 
-def test_one_refused_customer_does_not_hold_up_the_others(stranger: Stranger) -> None:
+def test_one_refused_customer_does_not_delay_the_others(stranger: Stranger) -> None:
     answers = stranger.gateway().save_companies([replace(NORDLYS, name=""), replace(NORDLYS, moment_id="2")])
     assert isinstance(answers[0], RejectedError)
     assert "Property Name is missing." in answers[0].message

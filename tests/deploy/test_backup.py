@@ -57,7 +57,7 @@ def noted(database_url: str) -> list[int]:
 
 
 @pytest.mark.slow
-def test_a_backup_is_kept_and_noted_where_its_copy_holds_the_same(backups: Backups, database_url: str) -> None:
+def test_a_backup_is_kept_and_recorded_if_its_copy_has_the_same_data(backups: Backups, database_url: str) -> None:
     """Rows that are written during the backup are neither in it nor counted."""
     old, recent = (backups.folder / "kept" / f"moment24-{name}.dump" for name in ("old", "recent"))
     for path, days in ((old, 31), (recent, 29)):

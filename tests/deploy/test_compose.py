@@ -80,7 +80,7 @@ def test_postgres_alone_has_capabilities_to_begin_with() -> None:
     assert "SYS_ADMIN" not in SERVICES["postgres"]["cap_add"]
 
 
-def test_no_password_stands_on_a_command_line() -> None:
+def test_no_password_is_on_a_command_line() -> None:
     """Compose replaces one dollar, and its value is visible in the list of processes; two dollars are left alone."""
     commands_and_checks = {
         name: str([service.get("command"), service.get("healthcheck", {}).get("test")])

@@ -95,7 +95,7 @@ def test_an_alert_leads_to_a_section_that_helps(rule: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("name", dict.fromkeys(rule["alert"] for rule in RULES))
-def test_an_alert_is_tried_where_it_is_quiet_and_where_it_rings(name: str) -> None:
+def test_an_alert_rule_is_tested_both_silent_and_firing(name: str) -> None:
     """The cases are played by promtool, in `make alerts`."""
     asked = [case for test in CASES["tests"] if test["name"] == name for case in test["promql_expr_test"]]
     assert {case["expr"] for case in asked} == {f'ALERTS{{alertname="{name}",alertstate="firing"}}'}

@@ -48,7 +48,7 @@ def upgrade(scene: Scene) -> Outcome:
     _leave_work(scene)
     stack.release = ROOT
     stack.command("migrate")
-    scene.write(1)  # told to the old web, on the new tables
+    scene.write(1)  # with webhooks to the old web, on the new tables
     stack.replace()
     seconds = scene.until_well()
     stack.release = former

@@ -134,7 +134,7 @@ def test_one_connection_that_gets_no_answer_holds_no_other_back(
     assert not is_held_back(moment, site, gate)
 
 
-def test_an_answer_to_any_connection_in_between_begins_the_count_anew(
+def test_an_answer_to_any_connection_in_between_resets_the_count(
     moment: moment_remote.Remote, site: MomentSite, gate: Gate
 ) -> None:
     be_silent(moment, gate, *ENOUGH)

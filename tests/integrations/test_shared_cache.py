@@ -65,7 +65,7 @@ def test_another_connection_another_key_and_a_private_cache_find_nothing(redis: 
 
 @pytest.mark.parametrize("damaged", ["", '{"3": "25"}'])
 @pytest.mark.parametrize("encrypted", [True, False])
-def test_a_damaged_value_is_read_anew_and_replaced(
+def test_a_damaged_value_is_read_again_and_replaced(
     redis: Redis, cache: SharedCache, damaged: str, *, encrypted: bool
 ) -> None:
     damaged = damaged.replace("25", "a quarter") if encrypted else damaged
@@ -77,7 +77,7 @@ def test_a_damaged_value_is_read_anew_and_replaced(
     assert load(cache) == {"3": Decimal(12)}
 
 
-def test_what_somebody_moved_in_redis_is_read_anew(redis: Redis, cache: SharedCache) -> None:
+def test_a_value_moved_within_redis_is_read_again(redis: Redis, cache: SharedCache) -> None:
     store(cache)
     cache.store_members("companies", {10001: NORDLYS, 10002: FJORD}, COMPANIES, seconds=60)
     for key in redis.scan_iter():
@@ -115,7 +115,7 @@ def test_a_collection_is_stored_and_dropped_member_by_member(cache: SharedCache)
     assert cache.load_members("companies", COMPANIES) is None
 
 
-def test_a_collection_with_a_damaged_member_is_read_anew_as_a_whole(redis: Redis, cache: SharedCache) -> None:
+def test_a_collection_with_a_damaged_member_is_read_again_as_a_whole(redis: Redis, cache: SharedCache) -> None:
     cache.store_members("companies", {10001: NORDLYS, 10002: FJORD}, COMPANIES, seconds=60)
     (key,) = redis.scan_iter()
     redis.hset(key, "10002", "damaged")

@@ -19,7 +19,7 @@ def test_a_wrong_password_pauses_with_one_mail_and_all_is_synced_once_corrected(
     assert "recovered" in firm.expect_mails(2)[1]["text"]
 
 
-def test_a_refused_invoice_holds_up_no_other_and_a_mail_says_when_it_is_corrected(firm: Firm) -> None:
+def test_a_refused_invoice_delays_no_other_and_a_mail_says_when_it_is_corrected(firm: Firm) -> None:
     locked = next(year["year"] for year in firm.records("years") if year["locked"])
     project = firm.project()
     good = [firm.invoice(project) for _ in range(2)]

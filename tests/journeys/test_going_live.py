@@ -133,7 +133,7 @@ def test_going_live_doubles_nobody_and_asks_where_it_is_not_clear(live: Live) ->
     assert firm.records("projects")[-1]["name"] == "Et annet prosjekt"
 
 
-def test_customers_and_projects_that_travel_by_themselves_double_nobody_either(live: Live) -> None:
+def test_customers_and_projects_synced_without_matching_create_no_duplicates(live: Live) -> None:
     """Initial matching was not run: webhooks and polls sync everything, and the same questions are asked."""
     firm, entered = live
     for place in range(3):

@@ -83,7 +83,7 @@ def test_nobody_waits_for_who_holds_the_folder_as_any_account_can(tmp_path: Path
 def test_who_waits_for_another_that_installs_is_shown_for_whom(tmp_path: Path, venv: Path) -> None:
     lock = locked(tmp_path, wheel(tmp_path, "1.0"))
     installed(lock, venv)
-    (venv / "bin" / "python").unlink()  # so that it is made anew, with the lock in place
+    (venv / "bin" / "python").unlink()  # so that it is made again, with the lock in place
     installed(lock, venv)
     said: list[str] = []
     with (venv / LOCK).open() as held:
@@ -96,7 +96,7 @@ def test_who_waits_for_another_that_installs_is_shown_for_whom(tmp_path: Path, v
     assert said == [f"Waiting until process {os.getpid()} has installed; it holds {venv / LOCK} ..."]
 
 
-def test_an_environment_whose_python_has_gone_is_made_anew(tmp_path: Path, venv: Path) -> None:
+def test_an_environment_whose_python_is_gone_is_made_again(tmp_path: Path, venv: Path) -> None:
     lock = locked(tmp_path, wheel(tmp_path, "1.0"))
     installed(lock, venv)
     (venv / "bin" / "python").unlink()

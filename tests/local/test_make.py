@@ -94,7 +94,7 @@ def test_a_changed_lock_file_leads_to_an_update(clone: Clone) -> None:
     assert clone.asked("test") == ["-m local.install dev", PYTEST]
 
 
-def test_an_environment_whose_python_has_gone_is_installed_anew(clone: Clone) -> None:
+def test_an_environment_whose_python_is_gone_is_installed_again(clone: Clone) -> None:
     clone.asked("run")
     (clone.folder / ".venv" / "bin" / "python").unlink()
     assert clone.asked("run") == ["-m local.install local", "-m local run"]
@@ -142,7 +142,7 @@ def test_every_target_is_described_in_the_same_column(clone: Clone) -> None:
     assert len({len(described) for line in lines for described in re.findall("^make [a-z-]+ +", line)}) == 1
 
 
-def test_what_a_command_refuses_is_told_before_the_error_of_make(tmp_path: Path) -> None:
+def test_the_error_of_a_command_comes_before_the_error_of_make(tmp_path: Path) -> None:
     started_with(tmp_path, "")
     said = worker(f"--var {tmp_path} doctor --all")
     assert said.stderr.startswith("Error: These settings are missing: DATABASE_URL, SECRET_KEYS, REDIS_URL.\n")

@@ -27,14 +27,14 @@ def own(database_url: str) -> Iterator[Database]:
     database.close()
 
 
-def test_a_connection_that_broke_while_it_rested_is_made_anew(own: Database, database_url: str) -> None:
+def test_a_connection_that_broke_while_idle_is_replaced(own: Database, database_url: str) -> None:
     break_connections(database_url)
     with own.statement() as connection:
         assert connection.scalar(text("select 1")) == 1
 
 
 @pytest.mark.slow
-def test_whoever_is_silent_within_a_transaction_lets_go_of_what_it_locked(
+def test_a_client_that_is_silent_within_a_transaction_loses_its_locks(
     database: Database, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As a host does that is cut off, until the network is back: others must not wait for that."""
@@ -85,5 +85,5 @@ def test_a_database_that_takes_no_writes_is_unavailable_until_it_does(
     with pytest.raises(DatabaseUnavailableError), own.statement() as connection:
         connection.execute(write)
     databases.execute(f"alter database {name} reset default_transaction_read_only")
-    with own.statement() as connection:  # by a connection that is made anew
+    with own.statement() as connection:  # on a new connection
         connection.execute(write)

@@ -62,7 +62,7 @@ def test_while_a_migration_waits_for_a_lock_others_get_on_and_then_it_comes_thro
 
 
 @pytest.mark.usefixtures("impatient")
-def test_a_lock_that_is_held_for_too_long_is_told_in_a_sentence(
+def test_a_lock_that_is_held_for_too_long_is_reported_in_a_sentence(
     database: Database, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(models_database, "MIGRATION_TRIES", 2)
@@ -75,7 +75,7 @@ def test_a_lock_that_is_held_for_too_long_is_told_in_a_sentence(
 
 
 @pytest.mark.parametrize(("before", "after"), list(pairwise(REVISIONS)))
-def test_what_the_release_before_says_is_understood_after_a_migration(
+def test_statements_of_the_previous_release_work_after_a_migration(
     database: Database, database_url: str, before: str, after: str
 ) -> None:
     """A migration only adds. What it removes is in its ``contracts``, and no released version uses it."""

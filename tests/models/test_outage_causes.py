@@ -32,7 +32,7 @@ def refusal(url: str) -> DatabaseUnavailableError:
         ({"name": "nowhere"}, "unknown_database", "no database of the name in DATABASE_URL. Correct or create it"),
     ],
 )
-def test_a_wrong_address_is_told_by_the_part_that_is_wrong(
+def test_the_sentence_about_a_wrong_address_names_the_wrong_part(
     database_url: str, change: dict[str, object], cause: str, cure: str
 ) -> None:
     url = urlsplit(database_url)
@@ -56,6 +56,6 @@ def test_a_wrong_address_is_told_by_the_part_that_is_wrong(
         ("it has a bad day", "unreachable"),
     ],
 )
-def test_what_a_server_or_pooler_says_of_itself_is_told_too(database_url: str, says: str, cause: str) -> None:
+def test_the_error_of_a_server_or_pooler_is_quoted(database_url: str, says: str, cause: str) -> None:
     with pooler(database_url, says=says) as url:
         assert refusal(url).cause == cause

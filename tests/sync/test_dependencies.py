@@ -56,7 +56,7 @@ def pass_by(world: World, *, hours: int) -> None:
         ([factories.customer("7")], "Project 8", GONE.format("project")),
     ],
 )
-def test_an_invoice_whose_customer_or_project_is_gone_needs_a_person_at_once(
+def test_an_invoice_whose_customer_or_project_is_gone_needs_attention_at_once(
     world: World, there: list[Customer], gone: str, what: str
 ) -> None:
     world.moment.put(factories.invoice("9"))
@@ -70,7 +70,7 @@ def test_an_invoice_whose_customer_or_project_is_gone_needs_a_person_at_once(
     assert world.mails() == [("needs_attention", "Invoice 1")]
 
 
-def test_a_project_whose_customer_is_gone_needs_a_person_and_its_invoice_waits(world: World) -> None:
+def test_a_project_whose_customer_is_gone_needs_attention_and_its_invoice_waits(world: World) -> None:
     world.moment.put(factories.project("8"))
     world.moment.put(factories.customer("70"))
     world.moment.put(factories.invoice("9", customer_id="70"))
@@ -90,7 +90,7 @@ def test_many_invoices_of_a_customer_who_is_gone_are_tried_twice_each_and_no_mor
     assert attempts(world, EntityType.CUSTOMER, "7") == 2  # once for each batch
 
 
-def test_while_its_customer_needs_a_person_an_invoice_is_tried_six_times_an_hour(world: World) -> None:
+def test_an_invoice_is_tried_six_times_an_hour_while_its_customer_needs_attention(world: World) -> None:
     world.moment.put(factories.customer("7", name=""))
     put_invoices(world, "9")
     world.receive(EntityType.INVOICE, "9")

@@ -78,7 +78,7 @@ def test_a_login_that_leads_to_the_same_client_is_changed(world: World, change: 
 def test_where_a_login_leads_is_believed_and_not_how_it_looks(world: World) -> None:
     connection, now = world.connections.get(world.connection.id), world.now
     other = {"username": "new@example.com", "identity_id": OTHER}
-    with pytest.raises(LinksExistError):  # nobody knows yet which client the links are of
+    with pytest.raises(LinksExistError):  # the client of the links is not known yet
         world.connections.update(connection.id, other, actor="kari", now=now, client_number=7)
     world.connections.note_client(connection.id, connection.settings, 7)
     with pytest.raises(LinksExistError):
@@ -296,7 +296,7 @@ def test_what_was_on_its_way_is_verified_once_links_are_set_aside(world: World) 
     assert [job.outcome_unknown for job in lease.jobs] == [True]
 
 
-def test_links_are_not_set_aside_while_a_worker_has_records_in_hand(world: World) -> None:
+def test_links_are_not_set_aside_while_a_worker_runs_jobs(world: World) -> None:
     world.receive(EntityType.INVOICE, "9")
     lane, later = Lane(world.connection.id, EntityType.INVOICE), world.now.replace(hour=23)
     leases.acquire(world.database, lane, limit=9, now=world.now, until=later)

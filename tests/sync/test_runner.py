@@ -117,7 +117,7 @@ def test_what_was_prepared_waits_for_the_system_that_did_not_take_it(world: Worl
     assert waits == [short, short, long, long]
 
 
-def test_a_record_that_is_never_answered_for_does_not_hold_up_those_behind_it(
+def test_a_record_that_is_never_answered_does_not_delay_those_behind_it(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read = world.moment.customer

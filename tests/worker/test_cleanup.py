@@ -39,7 +39,7 @@ def test_what_is_left_of_sign_ins_is_dropped_once_it_is_of_no_use(container: Con
     assert left == [1, 1, 1]
 
 
-def test_what_is_kept_long_enough_is_dropped_and_links_are_kept_for_good(
+def test_old_data_are_deleted_and_links_are_kept_forever(
     container: Container, connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     database, closed, linked = (

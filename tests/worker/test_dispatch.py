@@ -32,14 +32,14 @@ def test_a_lane_is_dispatched_again_once_its_message_has_arrived(container: Cont
     assert len(messages(container)) == 2
 
 
-def test_a_wake_up_that_was_lost_holds_up_the_next_for_a_minute_at_most(container: Container) -> None:
+def test_a_lost_wake_up_delays_the_next_by_a_minute_at_most(container: Container) -> None:
     dispatch.dispatch_lanes([INVOICES])
     (key,) = container.redis.keys("dispatched:*")
     assert 0 < container.redis.pttl(key) <= 60_000
 
 
 @pytest.mark.kills
-def test_a_wake_up_that_a_frozen_redis_never_took_holds_up_the_next_for_seconds(
+def test_a_wake_up_that_a_frozen_redis_never_took_delays_the_next_by_seconds(
     container: Container, redis_server: Server
 ) -> None:
     dispatch.dispatch_lanes([CUSTOMERS])

@@ -23,7 +23,7 @@ from worker.schedule import beat_schedule
 
 @pytest.mark.kills
 @pytest.mark.parametrize("seconds", [217, -217])
-def test_of_two_hosts_217_seconds_apart_the_wrong_one_syncs_nothing_and_loses_nothing(
+def test_a_host_217_seconds_off_syncs_nothing_and_loses_nothing(
     container: Container,
     connection: Connection,
     environ: Mapping[str, str],

@@ -89,9 +89,7 @@ def test_all_connections_that_work_are_polled(container: Container, connection: 
     assert messages(container) == [("poll_moment", connection.id)]
 
 
-def test_secrets_that_cannot_be_opened_hold_up_no_other_connection(
-    container: Container, connection: Connection
-) -> None:
+def test_unreadable_secrets_delay_no_other_connection(container: Container, connection: Connection) -> None:
     other, _ = container.connections.add("Fjord AS", settings(moment_company="2"), actor="test", now=NOW)
     damaged = update(ConnectionRow).where(ConnectionRow.id == other.id).values(secrets="v2:damaged")
     container.database.execute(damaged)

@@ -79,7 +79,7 @@ def test_a_process_that_is_ill_but_answers_is_left_alone(tmp_path: Path, answers
         assert len(watchdog.children_of(running.pid)) == 1
 
 
-def test_an_answer_in_between_begins_the_count_anew(tmp_path: Path, answers: dict[str, str]) -> None:
+def test_an_answer_in_between_resets_the_count(tmp_path: Path, answers: dict[str, str]) -> None:
     counter = tmp_path / "silent"
     with init("docker-init") as running:
         for life in ("silent", "silent", "", "silent", "silent"):
@@ -133,7 +133,7 @@ def test_beat_lives_where_it_writes_its_timetable(tmp_path: Path) -> None:
     assert watchdog.timetable_problem(tmp_path / "beat")
 
 
-def test_a_worker_that_finishes_what_it_has_in_hand_is_not_taken_for_silent(container: Container) -> None:
+def test_a_worker_that_finishes_its_batches_is_not_silent(container: Container) -> None:
     redis: Redis = container.redis
     heartbeat.record_worker(redis)
     assert redis.ttl(worker_key()) <= heartbeat.TTL_SECONDS

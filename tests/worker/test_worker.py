@@ -74,7 +74,7 @@ def test_a_worker_works_also_where_its_port_for_metrics_is_taken(environ: Mappin
         await_line(running, "ready.")
 
 
-def test_one_system_that_hangs_for_all_holds_up_neither_mails_nor_sweep_nor_the_other(
+def test_one_system_that_hangs_delays_neither_mails_nor_sweep_nor_the_other_system(
     container: Container, connection: Connection, environ: Mapping[str, str], fresh_systems: dict[str, str]
 ) -> None:
     """More polls of Moment hang than the worker has threads, for longer than the test waits."""
@@ -142,7 +142,7 @@ def test_what_a_page_asked_while_redis_was_away_is_answered_when_it_is_back(
 
 
 @pytest.mark.kills
-def test_a_worker_that_is_asked_to_stop_finishes_what_it_has_in_hand(
+def test_a_worker_that_is_asked_to_stop_finishes_its_batches(
     container: Container, connection: Connection, fresh_systems: dict[str, str], worker: subprocess.Popen[str]
 ) -> None:
     slow = {"operation": "SaveCompanies", "kind": "slow", "seconds": 1}

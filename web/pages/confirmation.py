@@ -19,7 +19,7 @@ from web.security.proxy import client_address
 from web.views.settings_form import REQUIRED_MESSAGE
 
 PROOF = "proof"
-"""The field with the password or code, of a name that no other form uses."""
+"""The field with the password or code, with a name that no other form uses."""
 
 WRONG_PASSWORD = msg("Incorrect password.")
 
@@ -49,7 +49,7 @@ def confirm_identity(context: UserContext, form: FormData) -> None:
             shown = sign_in.by_code(database, vault, user, proof, address=address, now=now)
         else:
             password = sign_in.by_password(database, user.email, proof, address=address, now=now)
-            shown = replace(password, has_factor=False)  # should they have one by now, it is asked for
+            shown = replace(password, has_factor=False)  # if they have one now, it is asked for
     except sign_in.SignInRefusedError:
         raise ConfirmationNeededError(context, form, WRONG_CODE if user.has_factor else WRONG_PASSWORD) from None
     except TooManySignInsError:
@@ -58,7 +58,7 @@ def confirm_identity(context: UserContext, form: FormData) -> None:
 
 
 async def ask_for_confirmation(request: Request, error: Exception) -> Response:
-    """Show the page that asks, and on which the form waits."""
+    """Show the page that asks for confirmation, with the waiting form."""
     assert isinstance(error, ConfirmationNeededError)  # noqa: S101 - it is what this is registered for
     came_from = local_url(urlsplit(request.headers.get("Referer", "")).path)
     return error.context.render(

@@ -37,7 +37,7 @@ class ChartPeriod:
 
     @property
     def description(self) -> Message:
-        """What the chart shows, for those who do not see it."""
+        """The text of the chart for users who cannot see it."""
         good, bad = sum(each.synced for each in self.statistics), sum(each.failed for each in self.statistics)
         counts = msg("Synced: {good}. Failed attempts: {bad}.", good=good, bad=bad)
         if not good:

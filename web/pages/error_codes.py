@@ -1,4 +1,4 @@
-"""The error codes, each explained at an address of its own that mails and pages lead to."""
+"""The error codes, each explained on its own page, to which mails and pages link."""
 
 from fastapi import APIRouter, HTTPException, Response, status
 

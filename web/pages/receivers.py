@@ -28,7 +28,7 @@ router = APIRouter(prefix="/receivers")
 
 @dataclass(frozen=True)
 class Entered:
-    """What a form says of a receiver."""
+    """The input of a receiver's form."""
 
     url: str
     event_types: Sequence[EventType]
@@ -94,7 +94,7 @@ def new_form(context: AdministratorEverywhere) -> Response:
 
 @router.post("/new")
 def add(context: AdministratorEverywhere, form: Form) -> Response:
-    """Add a receiver and show its secret: now or never, hence no redirect."""
+    """Add a receiver and show its secret once, so without a redirect."""
     confirm_identity(context, form)
     entered = _entered(form)
     try:
@@ -137,7 +137,7 @@ def update(context: AdministratorEverywhere, receiver_id: int, form: Form) -> Re
 
 @router.post("/{receiver_id}/rotate")
 def rotate(context: AdministratorEverywhere, receiver_id: int, form: Form) -> Response:
-    """Give a receiver another secret and show it, as for a new one."""
+    """Give a receiver a new secret and show it, as for a new receiver."""
     receiver = _receiver(context, receiver_id)
     confirm_identity(context, form)
     secret = context.container.receivers.rotate(
@@ -157,7 +157,7 @@ def test(context: AdministratorEverywhere, receiver_id: int) -> Response:
 
 @router.post("/{receiver_id}/replay")
 def replay(context: AdministratorEverywhere, receiver_id: int, form: Form) -> Response:
-    """Send again what failed since the beginning of a day of Oslo."""
+    """Send again what failed since the beginning of a day in Oslo."""
     receiver = _receiver(context, receiver_id)
     try:
         since = datetime.combine(date.fromisoformat(text(form, "since")), time(), OSLO)
@@ -210,7 +210,7 @@ def _receiver(context: UserContext, receiver_id: int) -> Receiver:
 
 
 def _entered(form: FormData) -> Entered:
-    """Read what a form says of a receiver. What our own page cannot have offered is refused: 400."""
+    """Read the form of a receiver. Input that our page cannot have offered is refused: 400."""
     try:
         types = [EventType(str(each)) for each in form.getlist("event_types")]
     except ValueError:

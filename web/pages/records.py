@@ -50,10 +50,10 @@ class Repeats:
 Timeline = list[AttemptView | job_actions.JobAction | Repeats]
 
 LEFT_CLOSED = "retry_left_closed"
-"""What a notice says besides, where some of what was to be retried had been closed meanwhile."""
+"""Added to a notice if some of the jobs to retry had been dismissed meanwhile."""
 
 MAX_SHOWN = 20
-"""Records that are named before something is done about them; the others are counted."""
+"""Records that a confirmation lists; the others are counted."""
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
@@ -178,7 +178,7 @@ def confirm_match(context: Operator, job_id: int, choice: str = "") -> Response:
 
 @router.post("/records/{job_id}/answer")
 def answer(context: Operator, job_id: int, form: Form) -> Response:
-    """Take the record of 24SevenOffice that somebody chose, or none; what is not offered changes nothing."""
+    """Save the chosen record of 24SevenOffice, or none; a choice that is not offered changes nothing."""
     _visible_job(context, job_id)
     acted = match_questions.answer(
         context.database, job_id, text(form, "choice"), actor=context.actor, now=context.now
@@ -196,7 +196,7 @@ def undo_match(context: Operator, job_id: int) -> Response:
 
 @router.post("/records/{job_id}/link")
 def link(context: Operator, job_id: int, form: Form) -> Response:
-    """End the link of a customer or project, and have it identified anew or as the customer with a number."""
+    """End the link of a customer or project, and match it again or link it to the customer with a number."""
     _visible_job(context, job_id)
     number = text(form, "number").strip()
     if number and not is_int32(number):
@@ -224,7 +224,7 @@ def _list(context: UserContext, template: str, *, page: str, entity_type: Entity
 
 
 def _export(context: UserContext, form: str, *, entity_type: EntityType | None = None) -> Response:
-    """Send all that a list shows, on its later pages too, as CSV for programs or for Norwegian Excel."""
+    """Send everything that a list shows, including its later pages, as CSV for programs or for Norwegian Excel."""
     _, job_filter, sort = _asked(context, entity_type)
     views = job_list.every(context.database, job_filter, sort=sort)
     lines = record_sheet(views, for_excel=form == "excel", language=context.current_user.language)
@@ -233,7 +233,7 @@ def _export(context: UserContext, form: str, *, entity_type: EntityType | None =
 
 
 def _asked(context: UserContext, entity_type: EntityType | None) -> tuple[Filter, JobFilter, Sort]:
-    """Return what of a list is asked for, in which order."""
+    """Return the requested filter and order of a list."""
     asked = Filter.read(context.request.query_params)
     job_filter = asked.job_filter(context.database, context.scope)
     if entity_type:
@@ -246,7 +246,7 @@ def _done(notice: Notice) -> Notice | None:
 
 
 def _timeline(attempts: Page[AttemptView], actions: Sequence[job_actions.JobAction]) -> Timeline:
-    """Put what people did in between the attempts of a page, the latest first."""
+    """Merge people's actions with the attempts of a page, latest first."""
     lines = attempts.lines
     first = lines[-1].at if attempts.older else None
     last = lines[0].at if attempts.newer else None
@@ -255,7 +255,7 @@ def _timeline(attempts: Page[AttemptView], actions: Sequence[job_actions.JobActi
 
 
 def _folded(events: Sequence[AttemptView | job_actions.JobAction]) -> Timeline:
-    """Put attempts in a row that changed nothing, and ended alike, into one line."""
+    """Fold consecutive attempts that changed nothing, and ended alike, into one line."""
     timeline: Timeline = []
     for _, group in groupby(events, key=_how_it_ended):
         some = list(group)
@@ -265,14 +265,14 @@ def _folded(events: Sequence[AttemptView | job_actions.JobAction]) -> Timeline:
 
 
 def _how_it_ended(event: AttemptView | job_actions.JobAction) -> object:
-    """Return what is alike of attempts that changed nothing; any other event is like no other."""
+    """Return the key by which attempts without changes are alike; any other event has its own."""
     if not isinstance(event, AttemptView) or event.outcome not in (Outcome.UNCHANGED, Outcome.SKIPPED):
         return event
     return event.outcome, event.error_code, event.message, event.warnings
 
 
 def _visible_job(context: UserContext, job_id: int) -> JobView:
-    """Return a job that somebody may see; else 404."""
+    """Return a job that the user may see; otherwise 404."""
     job = job_actions.show(context.database, job_id)
     if job is None or not context.scope.allows(job.connection_id):
         raise HTTPException(status.HTTP_404_NOT_FOUND)
@@ -308,7 +308,7 @@ def _action(given: ImmutableMultiDict[str, str]) -> str:
 
 
 def _filter_of(context: UserContext, name: str, given: ImmutableMultiDict[str, str]) -> JobFilter:
-    """Return which jobs are meant: those ticked, those closed together, or all that the filter lets through."""
+    """Return the jobs that are meant: those ticked, those dismissed together, or all that match the filter."""
     scope, until = context.scope, _instant(given.get("until", ""))
     if dismissed_at := _instant(given.get("dismissed_at", "")):
         return bulk_actions.selected(name, JobFilter(scope=scope, dismissed_at=dismissed_at))
@@ -337,7 +337,7 @@ def _hidden_fields(given: ImmutableMultiDict[str, str]) -> list[tuple[str, str]]
 
 
 def _back(given: ImmutableMultiDict[str, str]) -> str:
-    """Return where somebody came from: one record, the expenses, or the list of records as it was filtered."""
+    """Return where the user came from: one record, the expenses, or the list of records with its filter."""
     ticked = _selected_ids(given)
     if given.get("from") == "record" and ticked:
         return f"/records/{int(ticked[0])}"

@@ -1,4 +1,4 @@
-"""The own second factor: set up with an app, its recovery codes made anew, removed."""
+"""A user's own second factor: setting it up with an app, new recovery codes, and removing it."""
 
 from collections.abc import Sequence
 
@@ -27,7 +27,7 @@ def show(context: Reader) -> Response:
 
 @router.post("")
 def set_up(context: Reader, form: Form) -> Response:
-    """Take the code that shows that the app knows the secret, and show the recovery codes: now or never."""
+    """Accept the code that proves that the app has the secret, and show the recovery codes once."""
     container, offered = context.container, text(form, "offered")
     if not context.current_user.has_password:
         raise HTTPException(status.HTTP_404_NOT_FOUND)
@@ -66,7 +66,7 @@ def remove(context: Reader, form: Form) -> Response:
 
 
 def _confirm_with_factor(context: UserContext, form: Form) -> None:
-    """Have users confirm who they are; 404 for one without a second factor."""
+    """Have users confirm their identity; 404 for one without a second factor."""
     confirm_identity(context, form)
     if not context.current_user.has_factor:
         raise HTTPException(status.HTTP_404_NOT_FOUND)

@@ -38,13 +38,13 @@ TOO_MANY = msg("Too many attempts. Wait 15 minutes, then try again.")
 PAGE_EXPIRED = msg("Your session expired. Please try again.")
 
 OPENID_CONCURRENCY = CapacityLimiter(4)
-"""Questions to the provider at once: should it be silent, notifications must not wait behind them."""
+"""Concurrent calls to the provider: if it is silent, webhooks must not wait behind them."""
 
 COOKIE = "cookie.openid"
-"""What that which is kept meanwhile is encrypted for."""
+"""The encryption purpose of the state that is kept meanwhile."""
 
 OPENID_MAX_AGE = timedelta(seconds=600)
-"""How long somebody may take at the provider."""
+"""How long a user may take at the provider."""
 
 UNKNOWN = msg("You don't have access, or your organization didn't identify you. Ask an administrator to add you.")
 WRONG_CODE = msg("Incorrect or already used code. Enter the code the app shows now.")
@@ -80,7 +80,7 @@ def show_code_form(request: Request) -> Response:
 
 @router.post("/sign-in/code", dependencies=[Open])
 def enter_code(request: Request, form: Form) -> Response:
-    """Sign somebody in whose password was right, by their second factor."""
+    """Sign in a user whose password was right, by their second factor."""
     container, session = container_of(request), _awaiting_code(request)
     if session is None:
         return _to_sign_in(request)
@@ -100,7 +100,7 @@ def enter_code(request: Request, form: Form) -> Response:
 
 @router.get("/sign-in/openid", dependencies=[Open])
 async def start_openid(request: Request, container: ContainerDep, fresh: str = "") -> Response:
-    """Send somebody to the provider, with a cookie that tells them apart when they come back."""
+    """Redirect to the provider, with a cookie that identifies the browser on return."""
     try:
         begin = partial(_provider(container).begin, fresh=bool(fresh))
         address, kept = await to_thread.run_sync(begin, limiter=OPENID_CONCURRENCY)
@@ -143,10 +143,10 @@ def requested_url(request: Request) -> str:
 def start_session(
     request: Request, proof: Proof, address: str, *, identity: users_sign_in.Identity | None = None
 ) -> Response:
-    """Begin a session, instead of any that there was, and go on to a local address.
+    """Begin a session in place of an earlier one, and redirect to a local URL.
 
-    ``identity`` is what their organization says, None where they have given their password here.
-    Raises SignInRefusedError where the proof holds no more.
+    ``identity`` is the provider's statement, None if the user has given a password here. Raises SignInRefusedError
+    if the proof no longer holds.
     """
     container, former = container_of(request), SESSION.read(request)
     proved_at = min(identity.proved_at, container.clock()) if identity and identity.proved_at else None
@@ -173,9 +173,9 @@ def show_form_again(
     because: str | None = None,
     status_code: int = 200,
 ) -> Response:
-    """Show the form, and what was wrong with the last one, or with a ``field`` of it.
+    """Show the form again with an error, about the whole or about a ``field`` of it.
 
-    Why it was refused (``because``) goes to the log.
+    The reason for a refusal (``because``) is logged.
     """
     if because is not None:  # the account is not named, as people type passwords into the wrong field
         log.info("sign_in_refused", address=client_address(request), because=because)
@@ -205,7 +205,7 @@ def code_form(
     because: str | None = None,
     status_code: int = 200,
 ) -> Response:
-    """Ask for the second factor, and say what was wrong as :func:`show_form_again` does."""
+    """Ask for the second factor, with an error as in :func:`show_form_again`."""
     if because is not None:
         log.info("sign_in_refused", address=client_address(request), because=because)
     context = GuestContext(request=request, container=container_of(request), session=None)
@@ -221,7 +221,7 @@ def code_form(
 
 
 def _enter(request: Request, email: str, password: str) -> Response:
-    """Begin the session of somebody whose password this is, or ask for their second factor."""
+    """Begin the session of the user whose password this is, or ask for their second factor."""
     container = container_of(request)
     database, now = container.database, container.clock()
     proof = users_sign_in.by_password(database, email, password, address=client_address(request), now=now)
@@ -236,7 +236,7 @@ def _enter(request: Request, email: str, password: str) -> Response:
 
 
 def _keep_language(request: Request, user_id: int) -> None:
-    """Show a user the pages in the language that they chose for signing in."""
+    """Show a user the pages in the language that they chose at sign-in."""
     if (language := request.query_params.get("language")) in set(Language):
         users.set_language(container_of(request).database, user_id, Language(language))
 
@@ -257,7 +257,7 @@ def _provider(container: Container) -> users_sign_in.OpenIdProvider:
 
 
 def _kept(request: Request, container: Container, state: str) -> dict[str, str]:
-    """Return what the cookie keeps. Raises SignInRefusedError where they did not begin here, or too long ago."""
+    """Return the cookie's content. Raises SignInRefusedError if the sign-in began elsewhere or too long ago."""
     try:
         kept = container.vault.decrypt_values(OPENID.read(request), COOKIE)
         until = datetime.fromisoformat(kept["until"])

@@ -31,7 +31,7 @@ def show_all(context: AdministratorEverywhere) -> Response:
 
 @router.post("")
 def create(context: AdministratorEverywhere, form: Form) -> Response:
-    """Create a token and show it: now or never, since only its hash is kept, hence no redirect."""
+    """Create a token and show it, without a redirect: only its hash is stored, so it is shown once."""
     confirm_identity(context, form)
     scopes, scope = _scopes(form), chosen_connections(form)
     days = text(form, "days")

@@ -34,7 +34,7 @@ DONE = {
     "enabled": msg("User enabled."),
 }
 NEW = Rights(Role.OPERATOR, Scope(frozenset()))
-"""What the form for a new user begins with."""
+"""The initial values of the form for a new user."""
 
 
 @router.get("/users")
@@ -50,7 +50,7 @@ def new_form(context: AdministratorEverywhere) -> Response:
 
 @router.post("/users/new")
 def add(context: AdministratorEverywhere, form: Form) -> Response:
-    """Add a user with a first password, which may be left out where there is another way to sign in."""
+    """Add a user with a first password, which is optional if there is another way to sign in."""
     confirm_identity(context, form)
     email, password, rights = text(form, "email"), text(form, "password"), _rights(form)
     language = Language(text(form, "language")) if text(form, "language") in set(Language) else None
@@ -157,7 +157,7 @@ def enable(context: AdministratorEverywhere, user_id: int, form: Form) -> Respon
 
 
 def _rights(form: FormData) -> Rights:
-    """Read what a user may do. A role or a connection that our own page cannot have offered is refused: 400."""
+    """Read the rights of a user. A role or a connection that our page cannot have offered is refused: 400."""
     try:
         role = Role(text(form, "role"))
     except ValueError:

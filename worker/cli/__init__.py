@@ -12,11 +12,11 @@ from worker.container import get_container
 Command = TypeVar("Command", bound="Callable[..., Any]")
 
 ACTOR = msg("CLI")
-"""Who did it, as the audit log has it."""
+"""The actor in the audit log."""
 
 
 class ConnectionName(click.ParamType[Connection]):
-    """A connection, given by its name. Raises UnknownConnectionError."""
+    """A connection, by name. Raises UnknownConnectionError."""
 
     name = "connection"
 
@@ -25,7 +25,7 @@ class ConnectionName(click.ParamType[Connection]):
 
 
 def examples(*lines: str) -> str:
-    """Return what a command's help ends with."""
+    """Return the examples at the end of a command's help."""
     return "\b\n" + "\n".join(("Examples:", *(f"  {line}" for line in lines)))
 
 

@@ -18,12 +18,12 @@ from worker.jobs.backfill import has_spare_requests
 log = structlog.get_logger()
 
 Check = Callable[[Connection], tuple[bool, str]]
-"""Tells whether all is well at a connection, and a few words about it; may raise a SyncError."""
+"""Returns whether all is well with a connection, and a few words about it; may raise a SyncError."""
 
 CHECKED = Table(columns=dict.fromkeys(("connection", "status", "message")))
 
 RETRY_SECONDS = 5
-"""How soon it is looked again whether there are requests to spare."""
+"""How often it is checked whether there are spare requests."""
 
 
 def one_or_all(connection: str | None, *, everywhere: bool) -> None:
@@ -33,11 +33,11 @@ def one_or_all(connection: str | None, *, everywhere: bool) -> None:
 
 
 def check_each(look: Check, output: str) -> None:
-    """Print a line for each connection as soon as it is known; ends with 1 where something is wrong with one.
+    """Print a line for each connection as soon as it is known; exit with 1 if one has a problem.
 
     JSON and CSV are printed when all are known.
 
-    One that has not been started is not looked at. Each waits until there are requests to spare.
+    A connection that is not started is skipped. Each waits until there are spare requests.
     """
     connections = [each for each in get_container().connections.all() if each.paused_because != NOT_STARTED]
     found: list[Mapping[str, str]] = []
@@ -62,7 +62,7 @@ def _checked(look: Check, connection: Connection) -> tuple[bool, str]:
     except SyncError as error:
         return False, error.message
     except (DatabaseUnavailableError, RedisError):
-        raise  # of the others there would be nothing to tell either
+        raise  # the others could not be checked either
     except Exception as error:
         log.exception("look_crashed", connection=connection.id)
         return False, f"The integration itself failed ({type(error).__name__}); the log says more."

@@ -38,14 +38,14 @@ DIFFERENCES = Table(
 )
 CREATED = Table(columns={"connection": "connection", "webhook_url": "webhook address"})
 LOGINS = frozenset({"moment_company", "moment_api_key", "username", "password", "identity_id"})
-"""The settings that both systems are to take."""
+"""The settings that both systems have to accept."""
 
 
 @dataclass(kw_only=True)
 class Plan:
-    """What becomes of a connection: the settings that it gets, and the ``values`` among them that are new.
+    """What becomes of a connection: its settings, and the ``values`` among them that are new.
 
-    ``before`` is None of one that is added. ``starts`` is None where it stays started or paused.
+    ``before`` is None for a new connection. ``starts`` is None if it stays started or paused.
     """
 
     name: str
@@ -57,7 +57,7 @@ class Plan:
 
     @property
     def is_login_new(self) -> bool:
-        """Whether it has to be seen that both systems take it."""
+        """Whether both systems have to accept the login first."""
         return not LOGINS.isdisjoint(self.values) or self.before is None
 
     def differences(self) -> Iterator[Mapping[str, Any]]:
@@ -143,7 +143,7 @@ def export(connections: Sequence[Connection]) -> None:
 
 
 def _plan(told: ConnectionFile, entry: Entry, before: Connection | None) -> Plan | None:
-    """Compare what the file says with what there is; None where it makes no sense, which is noted."""
+    """Compare the file with the present connections; None if it is contradictory, which is noted."""
     if before is None:
         if (settings := _settings(told, entry, {})) is None:
             return None
@@ -178,9 +178,9 @@ def _settings(told: ConnectionFile, entry: Entry, known: Mapping[str, Any]) -> C
 
 
 def _starts(entry: Entry, before: Connection) -> bool | None:
-    """Return whether a connection is to be started or paused, None where it stays.
+    """Return whether a connection is to be started or paused, None if it stays.
 
-    One that paused itself stays so: a person has to correct something first.
+    One that the integration paused stays so: a person has to correct something first.
     """
     if entry.started and before.paused_by:
         return True
@@ -223,7 +223,7 @@ def _print_done(created: Sequence[Mapping[str, str]]) -> None:
 
 
 def _try_out(told: ConnectionFile, plans: Sequence[Plan]) -> None:
-    """See that both systems take what is new, and complete it with the client that a login leads to."""
+    """Check that both systems accept what is new, and add the client that a login reaches."""
     tried, unreachable = [each for each in plans if each.is_login_new], False
     with progress_bar(len(tried), "Trying out") as advance:
         for each in tried:
@@ -243,7 +243,7 @@ def _try_out(told: ConnectionFile, plans: Sequence[Plan]) -> None:
 
 
 def _make_so(told: ConnectionFile, plan: Plan) -> Mapping[str, str] | None:
-    """Make a connection what it is to become; returns the webhook address of one that is added."""
+    """Apply the plan of a connection; return the webhook address of a new one."""
     container, now = get_container(), get_container().clock()
     try:
         if plan.before is None:

@@ -59,10 +59,10 @@ PROGRESS = Table(
 )
 
 POLL_SECONDS = 0.2
-"""How soon it is looked again whether there is room for more."""
+"""How often it is checked whether there is room for more."""
 
 RETRY_SECONDS = 30
-"""How soon a system that does not answer is asked again, unless it says when."""
+"""How soon an unavailable system is called again, unless it says when."""
 
 day = click.DateTime(["%Y-%m-%d"])
 
@@ -150,7 +150,7 @@ def _preview_backfill(period: Backfill, entity_types: Sequence[EntityType], outp
 
 
 def _preview_rows(planned: PlannedRecord) -> Iterator[Mapping[str, Any]]:
-    """Put what becomes of a record into rows: one for each entry of its voucher, or one alone."""
+    """Yield rows about a planned record: one for each entry of its voucher, or a single one."""
     record = {
         "entity_type": planned.record.entity_type,
         "record_id": planned.record.id,
@@ -174,9 +174,9 @@ def _preview_rows(planned: PlannedRecord) -> Iterator[Mapping[str, Any]]:
 
 
 def _enqueue(period: Backfill, lane: Lane, records: Sequence[Record], *, report: Callable[[int], object]) -> None:
-    """Enqueue records as fast as workers sync them, and wait until none is due; ``report`` gets how many more.
+    """Enqueue records as fast as workers sync them, and wait until none is due; ``report`` gets each count.
 
-    Raises MisconfiguredError where the connection is paused.
+    Raises MisconfiguredError if the connection is paused.
     """
     container = get_container()
     for start in range(0, len(records), BATCH_SIZE):
@@ -192,7 +192,7 @@ def _enqueue(period: Backfill, lane: Lane, records: Sequence[Record], *, report:
 
 
 def retrying(ask: Callable[[], T], *, sleep: Callable[[float], None]) -> T:
-    """Ask until there is an answer: a system that is away, and requests that are used up, come back."""
+    """Repeat a call until it succeeds: an unavailable system, and used-up requests, come back."""
     while True:
         try:
             return ask()

@@ -1,6 +1,6 @@
-"""A file of connections in TOML: a table for each, which names secrets by where they are, never themselves.
+"""A file of connections in TOML: a table for each, which names the source of secrets and never holds them.
 
-What a table leaves out stays as it is, or is the default of a new connection. "" sets a value back to its default.
+What a table leaves out stays as it is, or is the default of a new connection. "" resets a value to its default.
 """
 
 import json
@@ -29,7 +29,7 @@ class WrongFileError(ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """What the file says of a connection. ``started`` is None where it does not say; secrets are opened."""
+    """The file's entry for a connection. ``started`` is None if it does not say; secrets are resolved."""
 
     name: str
     values: Mapping[str, Any]
@@ -37,10 +37,10 @@ class Entry:
 
 
 class ConnectionFile:
-    """A file, with secrets from ``environ`` or from other files; ``errors`` are all that is wrong with it.
+    """A file, with secrets from ``environ`` or from other files; ``errors`` are all of its errors.
 
     Raises:
-        WrongFileError: it is no TOML.
+        WrongFileError: it is not TOML.
         OSError: it cannot be read.
     """
 
@@ -62,7 +62,7 @@ class ConnectionFile:
         self.entries = [self._entry(name, table) for name, table in tables.items()]
 
     def complain(self, name: str, key: str, what: str) -> None:
-        """Note an error, with the line and the key that it is about."""
+        """Note an error, with its line and key."""
         line = self._lines.get((name, key)) or self._lines.get((name, ""))
         place = f"{self._path}:{line}" if line else str(self._path)
         self._wrong.add((name, key))
@@ -109,7 +109,7 @@ class ConnectionFile:
 
 
 def written(connections: Iterable[Connection]) -> str:
-    """Write connections into such a file, without their secrets."""
+    """Return connections as such a file, without their secrets."""
     return "\n".join("\n".join(_table(each)) for each in connections)
 
 
@@ -147,7 +147,7 @@ def _value(key: str, value: object) -> Mapping[str, Any]:
 
 
 def _lines(text: str) -> Iterator[tuple[tuple[str, str], int]]:
-    """Find the line of each connection and setting, of those that stand in a table of their own."""
+    """Return the line of each connection and setting that is in its own table."""
     name = ""
     for number, line in enumerate(text.splitlines(), 1):
         if line.lstrip().startswith("["):

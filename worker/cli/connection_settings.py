@@ -107,9 +107,9 @@ def _valid(values: dict[str, Any]) -> ConnectionSettings:
 
 
 def _tested(settings: ConnectionSettings) -> tuple[ConnectionSettings, int | None]:
-    """Try settings out, and complete them with the identity where they leave it open; also the client's number.
+    """Test settings, and complete them with the identity if they leave it open; return the client's number too.
 
-    Where none or a wrong one is chosen, it prints those there are: who runs commands may know them all.
+    Without an identity, or with a wrong one, it prints the possible ones: the operator may know them all.
     """
     try:
         identity = check(get_container(), settings)

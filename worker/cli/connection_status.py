@@ -1,4 +1,4 @@
-"""``moment24 connections list`` and ``show``: how connections stand, and their settings."""
+"""``moment24 connections list`` and ``show``: the status of connections, and their settings."""
 
 from collections.abc import Mapping
 from typing import Any

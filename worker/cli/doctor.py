@@ -71,7 +71,7 @@ def _summary(connection: Connection) -> tuple[bool, str]:
 
 
 def _write_tested(connection: Connection, *, yes: bool) -> bool:
-    """Try out what only writing shows, if a person says so; returns whether nothing is wrong."""
+    """Run the write tests if the person agrees; return whether nothing is wrong."""
     target = diagnostics.target_of(get_container(), connection)
     client = log_in(target.erp).client
     click.echo(f"\nThis writes in {client} and in company {connection.settings.moment_company} of Moment:")
@@ -88,7 +88,7 @@ def _write_tested(connection: Connection, *, yes: bool) -> bool:
 
 
 def _printed(finding: Finding) -> CheckStatus:
-    """Print a finding at once, should what follows break off, and return its verdict."""
+    """Print a finding at once, in case the next one breaks off, and return its verdict."""
     for mark, tests, what in _rows(finding):
         click.echo(f"{mark:4}  {tests:12}  {what}")
     return finding.status

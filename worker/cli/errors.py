@@ -1,6 +1,6 @@
-"""What an error means on the command line: a sentence and an exit code, without a traceback.
+"""Errors on the command line: a sentence and an exit code, without a traceback.
 
-It is imported once there is one: it knows the errors of everything.
+It is imported only after an error, as it imports all error classes.
 """
 
 import click
@@ -34,7 +34,7 @@ REFUSED_ERRORS = (
 
 
 def explained(error: Exception) -> click.ClickException | None:
-    """Return what is said of a foreseen error, None of a fault of ours."""
+    """Return the sentence of an expected error, None for a bug of ours."""
     match error:
         case SyncError():
             sentence = "\n".join(filter(None, (error.message, error.remedy)))

@@ -1,4 +1,4 @@
-"""How commands end that were not simply done. docs/commands.md lists the codes."""
+"""Exit codes of commands that did not simply succeed; docs/commands.md lists them."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +16,7 @@ class UnreachableError(click.ClickException):
 
 @contextmanager
 def if_stopped(how_to_go_on: str) -> Iterator[None]:
-    """Say how to go on where Ctrl-C ends what is inside, or the command that this decorates."""
+    """If Ctrl-C ends the block, or the command that this decorates, say how to go on."""
     try:
         yield
     except KeyboardInterrupt:

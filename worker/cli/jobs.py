@@ -187,7 +187,7 @@ def _print_calls(attempt: AttemptView) -> None:
 
 
 def selection(command: Command) -> Command:
-    """Let a command be told which jobs it is about: by their numbers, or all of a connection or error code."""
+    """Give a command the options that select jobs: by number, or all of a connection or error code."""
     command = click.option("--error-code", default="", help="All that need attention with this error code")(
         command
     )

@@ -44,7 +44,7 @@ SKIPPED_LABELS = {
     "before_first_day": "vouchers before the start date",
     "vat_unclear": "vouchers with inconsistent VAT",
 }
-"""What was left alone on purpose, by the name of its count."""
+"""Records that are left out on purpose, by the name of their count."""
 
 MONTH, YEAR, DAY = (click.DateTime([form]) for form in ("%Y-%m", "%Y", "%Y-%m-%d"))
 

@@ -1,4 +1,4 @@
-"""Lists: a table for people, JSON or CSV for programs. docs/commands.md says what each of them holds."""
+"""Lists: a table for people, JSON or CSV for programs. docs/commands.md describes each of them."""
 
 import json
 import sys
@@ -18,12 +18,12 @@ from sync.money import format_kroner
 from worker.cli import Command
 
 SHEETS = ("csv", "excel")
-"""The forms with a line for each row: for programs, and as Norwegian Excel opens them."""
+"""The forms with a line for each row: for programs, and for Norwegian Excel."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A value that people read as a text of its own."""
+    """A value that people read as a different text."""
 
     value: Any
     text: str
@@ -31,9 +31,10 @@ class Shown:
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """The columns of a list: the key of each in JSON and CSV, and its heading, None where people do not see it.
+    """The columns of a list: the key of each in JSON and CSV, and its heading, None if people do not see it.
 
-    A row maps keys to values, instants in UTC. ``amounts`` are in øre: JSON has them so, CSV in kroner with a dot.
+    A row maps keys to values, instants in UTC. ``amounts`` are in øre: JSON has them like that, CSV in kroner with
+    a dot.
     """
 
     columns: Mapping[str, str | None]
@@ -41,7 +42,7 @@ class Table:
     empty: str = "Nothing."
 
     def print(self, rows: Iterable[Mapping[str, Any]], output: str) -> None:
-        """Print rows in the form that ``--output`` names."""
+        """Print rows in the form of ``--output``."""
         forms: dict[str, Callable[[Sequence[Mapping[str, Any]]], str]] = {
             "json": self._json,
             "csv": partial(self._sheet, for_excel=False),
@@ -51,7 +52,7 @@ class Table:
         click.echo(forms[output](list(rows)), nl=output not in SHEETS)
 
     def records(self, rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-        """Return the rows as JSON has them."""
+        """Return the rows in their JSON form."""
         return [{key: plain(_bare(row[key])) for key in self.columns} for row in rows]
 
     def _json(self, rows: Sequence[Mapping[str, Any]]) -> str:
@@ -62,7 +63,7 @@ class Table:
         return "".join(sheet.lines({key: _bare(row[key]) for key in self.columns} for row in rows))
 
     def text(self, rows: Iterable[Mapping[str, Any]]) -> str:
-        """Return a table of the columns that hold anything."""
+        """Return a table of the columns that are not empty."""
         rows = list(rows)
         cells = {key: [self._cell(key, row[key]) for row in rows] for key in self.columns}
         held = [key for key, heading in self.columns.items() if heading is not None and any(cells[key])]
@@ -100,14 +101,14 @@ def output_option_of(default: str) -> Callable[[Command], Command]:
 
 @contextmanager
 def progress_bar(length: int, label: str) -> Iterator[Callable[[int], None]]:
-    """Show a bar on standard error where that is a terminal; what it gives takes how many more are done."""
+    """Show a progress bar if standard error is a terminal; yield a function that takes how many more are done."""
     hidden = not sys.stderr.isatty()
     with click.progressbar(length=length, label=label, show_pos=True, file=sys.stderr, hidden=hidden) as bar:
         yield bar.update
 
 
 class Instant(click.ParamType[datetime]):
-    """An instant as these lists have it: ``2026-11-30T12:00:00Z``, or a day or time of Oslo without a zone."""
+    """An instant in these lists: ``2026-11-30T12:00:00Z``, or a day or time in Oslo without a zone."""
 
     name = "instant"
 
@@ -132,7 +133,7 @@ def oslo(instant: datetime) -> str:
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> str:
-    """Put cells under each other; the last of a row may be as long as it is."""
+    """Align cells in columns; the last cell of a row may be of any length."""
     widths = [max(map(len, column)) for column in zip_longest(*rows, fillvalue="")]
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=False)).rstrip() for row in rows

@@ -2,7 +2,7 @@
 
 They come from an administrator of some connections only, or from anyone if there are links, which a new login
 keeps if it reaches the same client. Otherwise such an administrator could leave another company's client with a
-wrong password behind, and whoever later corrects only the password would have that client written to. Until then,
+wrong password behind, and correcting only the password would have that client written to. Until then,
 and if a system refuses them, the connection stays as it is.
 """
 

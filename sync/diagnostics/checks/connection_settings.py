@@ -45,7 +45,7 @@ def recipients(target: Target) -> Iterator[Finding]:
 
 
 def webhooks(target: Target) -> Iterator[Finding]:
-    """Return when the last notification of each kind came to the webhook's present address."""
+    """Report when the last webhook of each type came to the present address."""
     wanted = [
         entity_type
         for entity_type in (EntityType.CUSTOMER, EntityType.PROJECT, EntityType.INVOICE)

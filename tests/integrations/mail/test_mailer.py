@@ -184,7 +184,7 @@ def test_an_address_that_the_server_cannot_spell_is_refused_and_not_tried_for_ev
         send(f"smtp://127.0.0.1:{port}", mail("bjørn@example.com"))
 
 
-def test_what_the_server_said_is_told(postbox: Postbox, port: int) -> None:
+def test_the_servers_message_is_quoted(postbox: Postbox, port: int) -> None:
     postbox.answers["DATA"] = "451 Disk full"
     with pytest.raises(UnavailableError, match=r"rejected an email: 451 Disk full$"):
         send(f"smtp://127.0.0.1:{port}")

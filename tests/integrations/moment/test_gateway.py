@@ -228,9 +228,7 @@ def test_of_invoices_those_are_news_that_are_finalized_or_may_be(remote: Remote,
     assert list(gateway.changed(EntityType.INVOICE, since=SINCE)) == ["2", "4"]
 
 
-def test_an_invoice_whose_state_a_list_leaves_out_is_told_by_what_it_is(
-    remote: Remote, gateway: MomentGateway
-) -> None:
+def test_an_invoice_without_a_state_in_a_list_is_read_by_itself(remote: Remote, gateway: MomentGateway) -> None:
     remote.answers["GET invoices"] = pages([{"id": 7}, {"id": 8}, {"id": 9}])
     untold = invoice()
     del untold["invoiceState"]

@@ -105,7 +105,9 @@ def test_an_answer_that_would_fill_the_memory_is_not_read(
     assert [error.error_code for error in read_and_write(client)] == [error_code, error_code]
 
 
-def test_a_refusal_that_would_fill_the_memory_is_told_by_its_status(remote: Remote, client: MomentClient) -> None:
+def test_a_refusal_that_would_fill_the_memory_is_reported_by_its_status(
+    remote: Remote, client: MomentClient
+) -> None:
     remote.answers["PATCH customers/7"] = [sends(b'["' + b'a","' * 1_000_000 + b'"]', status=400)]
     with pytest.raises(SyncError, match="status 400"):
         client.write("PATCH", "customers/7", {}, repeatable=True)

@@ -71,7 +71,7 @@ CHANGES = st.builds(Change, deleted=st.lists(st.integers(0, 99), max_size=6).map
     most=st.integers(7, 25),
     changes=st.lists(CHANGES, max_size=8),
 )
-def test_what_is_there_all_the_while_is_told_once_whatever_comes_and_goes(
+def test_records_that_stay_are_returned_once_whatever_comes_and_goes(
     count: int, most: int, changes: list[Change]
 ) -> None:
     customers = ChangingList(count=count, most=most, changes=iter(changes))

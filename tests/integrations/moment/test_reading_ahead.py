@@ -59,7 +59,7 @@ def test_nobody_waits_for_a_reader_that_is_busy_with_others(remote: Remote, site
         gateway = MomentGateway(settings(), site=held_up)
         with gateway.reading_ahead(EntityType.CUSTOMER, IDS):
             assert gateway.customer("7")
-    assert [asked.what for asked in remote.asked] == ["GET customers/7"]  # what nobody asked for is not read
+    assert [asked.what for asked in remote.asked] == ["GET customers/7"]  # other records are not read
 
 
 @contextmanager

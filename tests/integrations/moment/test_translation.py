@@ -333,9 +333,7 @@ def test_kroner_are_kroner_however_they_are_written(code: str) -> None:
     ("told", "net"),
     [(Decimal("1000.00"), "1000.00"), (1000, "1000"), (Decimal("999.999"), None), ("1000", None), (None, None)],
 )
-def test_what_a_line_comes_to_without_vat_is_read_where_it_is_told_to_the_ore(
-    told: object, net: str | None
-) -> None:
+def test_the_net_amount_of_a_line_is_read_if_it_is_exact_to_the_ore(told: object, net: str | None) -> None:
     (line,) = invoice(
         invoiceLines=[{"amountInclVat": 1250, "financialAccountId": 501, "amountExclVat": told}]
     ).lines

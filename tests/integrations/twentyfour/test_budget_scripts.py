@@ -122,9 +122,7 @@ def test_no_hour_and_no_second_sees_too_many_however_they_come(
 @pytest.mark.slow
 @settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(arrivals=st.lists(REQUESTS, max_size=30), second=st.integers(1, 25))
-def test_events_go_when_they_would_go_if_nobody_polled(
-    redis: Redis, arrivals: list[tuple[int, int, int, bool]], second: int
-) -> None:
+def test_polls_do_not_delay_events(redis: Redis, arrivals: list[tuple[int, int, int, bool]], second: int) -> None:
     """As long as they are no more in an hour than the reserve."""
 
     def play(*, with_polls: bool) -> list[UnavailableError | int]:
@@ -206,7 +204,7 @@ def test_where_24sevenoffice_says_that_fewer_are_left_it_is_believed(redis: Redi
 
 
 @pytest.mark.parametrize(("theirs", "polls"), [(40, 20), (100, 50), (900, 450), (1200, 500)])
-def test_where_the_limit_of_24sevenoffice_is_below_ours_polls_get_fewer_and_events_keep_their_part(
+def test_if_24sevenoffices_limit_is_lower_polls_get_fewer_and_events_keep_their_part(
     redis: Redis, theirs: int, polls: int
 ) -> None:
     """Their hours begin on the full hour. Polls get fewer requests, spread evenly."""
@@ -237,7 +235,7 @@ def test_what_was_reported_earlier_or_of_the_last_hour_changes_nothing(redis: Re
 
 
 @pytest.mark.parametrize(("left", "given"), [(0, 1), (30, 1), (7000, 20)])
-def test_where_fewer_were_left_than_we_believed_one_request_feels_whether_the_next_hour_has_begun(
+def test_after_a_surprise_single_requests_probe_whether_the_next_hour_has_begun(
     redis: Redis, left: int, given: int
 ) -> None:
     """At the hour, the whole limit may be available, or nothing yet if each request counts for its own hour."""

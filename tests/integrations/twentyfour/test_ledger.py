@@ -112,7 +112,7 @@ def test_a_fiscal_year_may_begin_in_summer_or_be_longer_than_a_year(
     ]
 
 
-def test_of_two_fiscal_years_that_begin_in_one_calendar_year_each_has_its_own_vouchers(
+def test_two_fiscal_years_in_one_calendar_year_have_separate_vouchers(
     remote: Remote, gateway: LedgerGateway
 ) -> None:
     """A short year before a deviating one: both are 2025, and their voucher numbers begin anew."""

@@ -183,7 +183,7 @@ def test_a_refused_login_without_a_client_asks_once_which_clients_it_reaches(
     reads(session)
 
 
-def test_a_password_that_is_right_by_now_is_not_refused_for_what_it_was(
+def test_a_password_that_is_right_now_is_not_refused_for_an_earlier_refusal(
     remote: Remote, login: Login, client: SoapClient, store: SessionStore
 ) -> None:
     remote.answers = {

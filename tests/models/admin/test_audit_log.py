@@ -86,7 +86,7 @@ def test_retention_deletes_no_entry_that_is_not_old_enough(database: Database, c
     assert told(database, Scope(frozenset({connection.id}))) == []
 
 
-def test_whatever_retention_is_told_the_entries_of_a_month_stay(database: Database) -> None:
+def test_entries_of_the_last_month_stay_whatever_the_retention(database: Database) -> None:
     now = datetime.now(UTC)
     with database.transaction() as session:
         for days in (29, 31, 61):

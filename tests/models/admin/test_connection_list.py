@@ -85,7 +85,7 @@ def test_a_connection_that_was_tested_and_has_no_problem_is_working(
 
 
 @pytest.mark.parametrize("problem", HealthProblem)
-def test_each_problem_is_told_counted_and_found_until_the_connection_is_paused(
+def test_each_problem_is_listed_counted_and_found_until_the_connection_is_paused(
     database: Database, connections: Connections, tested: Connection, problem: HealthProblem
 ) -> None:
     bring_about, state = PROBLEMS[problem]

@@ -113,7 +113,7 @@ def test_of_what_is_asked_again_and_again_one_waits_beside_the_one_that_runs(
     assert len(operations.pending(since=NOW)) == 3
 
 
-def test_who_asks_anew_with_other_input_replaces_their_own_and_nobody_elses(
+def test_a_request_with_other_input_replaces_only_the_actors_own(
     operations: Operations, connection: Connection
 ) -> None:
     clients = OperationType.CLIENTS
@@ -208,7 +208,7 @@ def test_so_many_operations_of_a_connection_wait_and_no_more(
     assert in_turn() == {test, elsewhere}
 
 
-def test_backfills_which_take_days_hold_up_nothing_else(operations: Operations, connection: Connection) -> None:
+def test_backfills_that_take_days_delay_nothing_else(operations: Operations, connection: Connection) -> None:
     backfills = [
         operations.request(
             OperationType.BACKFILL, connection.id, input_={"first": each}, actor="kari", now=NOW, by_program=True

@@ -108,7 +108,7 @@ def test_what_was_held_up_is_overdue_a_day_after_it_could_go_on(
     assert reminders.queue_overdue(database, now=then + DAY) == 1
 
 
-def test_a_setting_that_holds_up_nothing_leaves_what_is_overdue(
+def test_a_change_of_an_unrelated_setting_leaves_overdue_jobs_overdue(
     database: Database, connection: Connection, connections: Connections
 ) -> None:
     retried(database, connection)
@@ -142,7 +142,7 @@ def test_an_old_record_that_is_received_again_is_not_overdue_at_once(
     assert reminders.queue_overdue(database, now=NOW + 4 * DAY) == 1
 
 
-def test_a_new_failure_of_the_same_record_does_not_start_the_days_anew(
+def test_a_new_failure_of_the_same_record_does_not_restart_the_days(
     database: Database, connection: Connection
 ) -> None:
     attempt(database, connection, Outcome.FAILED)
@@ -199,7 +199,7 @@ def test_the_week_tells_what_polls_found_without_a_webhook(database: Database, w
     assert told.endswith("Changes found by polling because Moment sent no webhook: 1.")
 
 
-def test_the_week_counts_the_records_that_came_across_with_a_warning(
+def test_the_week_counts_the_records_that_were_synced_with_a_warning(
     database: Database, weekly: Connection
 ) -> None:
     for record_id, warnings in (("7", ("The name was cut.",)), ("7", ("The name was cut.",)), ("8", ())):

@@ -85,7 +85,7 @@ def test_nothing_is_mailed_twice_nor_tried_for_ever(
     assert alert_outbox.recipients_due(database, now=NOW + 2 * PAUSE, pause=PAUSE) == ["b@example.com"]
 
 
-def test_a_connection_that_tells_many_addresses_holds_up_no_other(
+def test_a_connection_with_many_recipients_delays_no_other(
     database: Database, connections: Connections, connection: Connection
 ) -> None:
     other, _ = connections.add("Fjord AS", settings(moment_company="2"), actor="test", now=NOW)
@@ -95,7 +95,7 @@ def test_a_connection_that_tells_many_addresses_holds_up_no_other(
     assert list(due) == ["a@example.com", "c@example.com", "b@example.com", "d@example.com"]
 
 
-def test_what_was_withdrawn_holds_up_no_mail(database: Database, connection: Connection) -> None:
+def test_withdrawn_alerts_delay_no_mail(database: Database, connection: Connection) -> None:
     queue_alert(database, connection, "Invoice 1")
     end(database, "a@example.com", DeliveryStatus.WITHDRAWN)
     queue_alert(database, connection, "Invoice 2")

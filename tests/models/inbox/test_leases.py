@@ -108,9 +108,7 @@ def test_other_lanes_go_on_beside_it(database: Database, lane: Lane) -> None:
     assert take(database, other) == ["1"]
 
 
-def test_a_webhook_that_arrives_while_its_record_is_in_hand_is_looked_at_again(
-    database: Database, lane: Lane
-) -> None:
+def test_a_record_whose_webhook_arrives_during_an_attempt_is_tried_again(database: Database, lane: Lane) -> None:
     receive(database, lane, "1")
     lease = leased(database, lane)
     receive(database, lane, "1")
@@ -148,7 +146,7 @@ def test_a_job_that_needs_attention_is_tried_when_its_record_changes(database: D
     assert take(database, lane, now=NOW + MINUTE) == ["1"]
 
 
-def test_what_another_record_needs_is_left_alone_while_it_needs_a_person(database: Database, lane: Lane) -> None:
+def test_a_dependency_that_needs_attention_is_left_alone(database: Database, lane: Lane) -> None:
     receive(database, lane, "1")
     complete(database, leased(database, lane), Event.REJECTED)
     enqueue(
@@ -283,7 +281,7 @@ def test_old_attempts_are_forgotten_and_the_state_of_the_job_is_kept(database: D
     assert see(database, lane, "1").outcome is Outcome.SYNCED
 
 
-def test_what_was_received_while_in_hand_does_not_wait_for_its_recheck(database: Database, lane: Lane) -> None:
+def test_a_record_received_during_an_attempt_does_not_wait_for_its_recheck(database: Database, lane: Lane) -> None:
     receive(database, lane, "1")
     lease = leased(database, lane)
     receive(database, lane, "1")
@@ -335,9 +333,7 @@ def test_a_batch_pauses_its_connection_unless_the_settings_were_saved_since(
     assert bool(connections.get(connection.id).paused_because) is not saved
 
 
-def test_the_end_of_an_outage_locks_a_batch_and_what_was_held_up_in_one_order(
-    database: Database, lane: Lane
-) -> None:
+def test_the_end_of_an_outage_locks_a_batch_and_held_up_jobs_in_one_order(database: Database, lane: Lane) -> None:
     """Another transaction locks both in that order, so neither deadlocks with the other."""
     receive(database, lane, "1")
     receive(database, lane, "2", now=NOW + 5 * MINUTE)

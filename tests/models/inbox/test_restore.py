@@ -75,7 +75,7 @@ def test_without_a_restore_no_outcome_is_unknown(database: Database, connection:
     assert not any(verified_first(database, connection, EntityType.CUSTOMER).values())
 
 
-def test_only_the_lanes_of_a_connection_made_anew_begin_at_its_start(
+def test_only_the_lanes_of_a_recreated_connection_begin_at_its_start(
     database: Database, connection: Connection
 ) -> None:
     asked, polled = Lane(connection.id, EntityType.INVOICE), Lane(connection.id, EntityType.PROJECT)

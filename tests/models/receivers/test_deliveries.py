@@ -151,7 +151,7 @@ def test_a_receiver_is_with_one_worker_until_its_lease_expires(
     assert deliveries.due(database, vanished, now=NOW + MINUTE, limit=10) == []
 
 
-def test_one_dead_receiver_does_not_hold_up_another(
+def test_a_dead_receiver_does_not_delay_another(
     database: Database, receivers: Receivers, receiver: Receiver
 ) -> None:
     other = added(receivers)
@@ -179,7 +179,7 @@ def test_one_that_is_gone_is_disabled_at_once_with_an_entry_in_the_audit_and_a_m
     assert alerts == ([("receiver", f"Event receiver {receiver.id}")] if mailed else [])
 
 
-def test_one_that_has_failed_for_five_days_is_disabled_and_one_success_begins_anew(
+def test_a_receiver_that_fails_for_five_days_is_disabled_and_a_success_resets_that(
     database: Database, receivers: Receivers, receiver: Receiver
 ) -> None:
     receivers.test(receiver.id, now=NOW)

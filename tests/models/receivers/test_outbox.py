@@ -42,7 +42,7 @@ ATTEMPTED = {Event.SYNCED, Event.SKIPPED, Event.REJECTED, Event.EXHAUSTED, Event
         (Event.RATE_LIMITED, "failed", []),
     ],
 )
-def test_an_attempt_is_told_where_the_job_is_done_or_needs_attention(
+def test_an_attempt_causes_an_event_if_the_job_is_done_or_needs_attention(
     database: Database,
     connection: Connection,
     receivers: Receivers,
@@ -63,7 +63,7 @@ def test_an_attempt_is_told_where_the_job_is_done_or_needs_attention(
     assert events(database) == [(each, data) for each in expected]
 
 
-def test_every_transition_that_ends_a_job_is_one_that_receivers_are_told_of() -> None:
+def test_every_transition_that_ends_a_job_causes_an_event() -> None:
     ending = {JobState.DONE, JobState.NEEDS_ATTENTION, JobState.DISMISSED}
     found = {event for event, cells in TABLE.items() if any(cell.state in ending for cell in cells.values())}
     assert found == ATTEMPTED | {Event.REOPENED_UNSOLVED, Event.DISMISSED}
@@ -95,7 +95,7 @@ def test_the_revision_is_that_of_the_attempt_also_where_the_record_changed_meanw
     assert [(type_, data["revision"]) for type_, data in events(database)] == [(DONE, 1)]
 
 
-def test_what_is_looked_at_again_and_found_the_same_is_told_once(
+def test_a_recheck_with_the_same_result_causes_no_second_event(
     database: Database, connection: Connection, receivers: Receivers
 ) -> None:
     added(receivers)
@@ -108,7 +108,7 @@ def test_what_is_looked_at_again_and_found_the_same_is_told_once(
 
 
 @pytest.mark.parametrize(("action", "resolved"), [("unwanted", False), ("handled", True)])
-def test_a_job_that_is_dismissed_is_told_with_whether_it_was_resolved(
+def test_the_event_of_a_dismissed_job_says_whether_it_was_resolved(
     database: Database, connection: Connection, receivers: Receivers, action: str, *, resolved: bool
 ) -> None:
     job = completed_job(database, connection.id, event=Event.REJECTED, error_code="account")
@@ -120,7 +120,7 @@ def test_a_job_that_is_dismissed_is_told_with_whether_it_was_resolved(
     assert types(database) == ["job.dismissed"]
 
 
-def test_jobs_that_are_reopened_together_are_told_each(
+def test_jobs_that_are_reopened_together_cause_an_event_each(
     database: Database, connection: Connection, connections: Connections, receivers: Receivers
 ) -> None:
     other, _ = connections.add("Fjord AS", settings(moment_company="fjord"), actor="test", now=NOW)
@@ -149,7 +149,7 @@ def test_what_is_rolled_back_is_not_told(database: Database, connection: Connect
     assert events(database) == []
 
 
-def test_a_receiver_is_told_what_it_has_asked_for(
+def test_a_receiver_gets_the_events_that_it_has_chosen(
     database: Database, connection: Connection, connections: Connections, receivers: Receivers
 ) -> None:
     other, _ = connections.add("Fjord AS", settings(moment_company="fjord"), actor="test", now=NOW)
@@ -171,7 +171,7 @@ def test_nothing_is_written_that_nobody_has_asked_for(
     assert events(database) == []
 
 
-def test_a_pause_by_a_person_is_told_and_its_end(
+def test_a_pause_by_a_person_and_its_end_cause_events(
     database: Database, connection: Connection, connections: Connections, receivers: Receivers
 ) -> None:
     added(receivers)
@@ -202,13 +202,13 @@ def test_a_pause_by_the_integration_is_over_when_a_record_is_synced(
     assert types(database) == ["connection.paused", "connection.recovered"]
 
 
-def test_an_outage_is_told_once_people_are_and_so_is_its_end(
+def test_an_outage_and_its_end_cause_events_when_they_are_alerted(
     database: Database, connection: Connection, receivers: Receivers
 ) -> None:
     added(receivers)
     outages.fail(database, connection.id, retry_after=timedelta(), now=NOW)
     outages.recover(database, connection.id, now=NOW)
-    assert events(database) == []  # nobody was told of so short a one
+    assert events(database) == []  # so short an outage is not alerted
     for minutes in (0, 1, 2, 3, 4):
         outages.fail(database, connection.id, retry_after=timedelta(), now=NOW + minutes * OUTAGE_ALERT_AFTER)
     assert events(database) == [("connection.down", {"since": NOW.isoformat(), "error_code": None})]
@@ -232,7 +232,7 @@ def test_requests_that_are_used_up_are_no_outage(
     assert events(database) == []
 
 
-def test_an_operation_that_is_completed_is_told_once(
+def test_a_completed_operation_causes_one_event(
     database: Database, connection: Connection, receivers: Receivers, vault: Vault
 ) -> None:
     added(receivers)

@@ -100,7 +100,7 @@ def test_after_a_rotation_of_keys_the_new_one_opens_all_secrets(database: Databa
     assert left.secrets(receiver.id, now=NOW) == [second, first]
 
 
-def test_a_secret_that_no_key_opens_is_named_and_holds_up_no_other(
+def test_a_secret_that_no_key_decrypts_is_named_and_stops_no_other(
     database: Database, receivers: Receivers
 ) -> None:
     damaged, sound = added(receivers), added(receivers)

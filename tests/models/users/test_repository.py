@@ -40,7 +40,7 @@ def test_an_address_is_checked_and_found_however_it_is_written(database: Databas
     assert sign_in(database, email="Anna@EXAMPLE.com") == user.id
 
 
-def test_who_is_disabled_already_or_not_at_all_is_not_told_to_be_it_anew(database: Database) -> None:
+def test_disabling_or_enabling_a_user_twice_is_recorded_once(database: Database) -> None:
     add(database, "eva@example.com")
     user = add(database)
     for _ in range(2):

@@ -68,7 +68,7 @@ def test_a_refusal_writes_as_often_whoever_it_is_for(database: Database) -> None
     assert writes.count("anna@example.com") == writes.count("nobody@example.com") == 2
 
 
-def test_a_password_hashed_in_an_older_way_is_hashed_anew_at_sign_in(
+def test_a_password_with_older_parameters_is_rehashed_at_sign_in(
     database: Database, monkeypatch: pytest.MonkeyPatch, real_hasher: PasswordHasher
 ) -> None:
     monkeypatch.setattr(passwords, "_hasher", real_hasher)
@@ -92,7 +92,7 @@ def test_whom_the_provider_names_is_found_by_address_once_and_by_name_ever_after
             users_sign_in.by_openid(database, stranger, now=NOW)
 
 
-def test_another_provider_learns_anew_who_people_are(database: Database) -> None:
+def test_another_provider_identifies_users_again(database: Database) -> None:
     user = add(database)
     users_sign_in.by_openid(database, Identity(ISSUER, "4711", user.email), now=NOW)
     with pytest.raises(SignInRefusedError):

@@ -79,7 +79,7 @@ def test_the_door_opens_again_however_often_it_was_tried_meanwhile(database: Dat
     assert is_open(database, now=NOW + WINDOW)
 
 
-def test_whoever_knows_the_password_after_all_begins_anew(database: Database) -> None:
+def test_a_sign_in_with_the_right_password_resets_the_count(database: Database) -> None:
     rights = Rights(Role.VIEWER, Scope())
     users.add(database, "anna@example.com", rights, password="correct horse battery", actor="test", now=NOW)
     for _ in range(3):

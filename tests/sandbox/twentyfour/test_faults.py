@@ -23,7 +23,7 @@ def until_called(soap: SoapClient, operation: str) -> None:
         time.sleep(0.01)
 
 
-def test_slow_waits_before_the_work_and_holds_up_nobody_else(demo: SoapClient) -> None:
+def test_slow_waits_before_the_work_and_delays_no_other_call(demo: SoapClient) -> None:
     demo.add_fault("SaveCompanies", "slow", seconds=0.3)
     with ThreadPoolExecutor() as pool:
         saving = pool.submit(save, demo)

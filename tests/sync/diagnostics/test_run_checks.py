@@ -135,7 +135,7 @@ def test_of_a_company_without_invoices_the_first_number_is_reported() -> None:
 
 
 @pytest.mark.parametrize(("account", "is_told"), [(None, True), (1920, False)])
-def test_a_total_in_whole_kroner_is_told_only_where_it_would_be_refused(
+def test_a_total_in_whole_kroner_is_reported_only_if_it_would_be_refused(
     account: int | None,
     is_told: bool,  # noqa: FBT001 - a case
 ) -> None:

@@ -53,7 +53,7 @@ def test_a_nameless_supplier_of_a_corrected_voucher_is_found_by_the_new_number(w
     assert [draft.supplier for draft in world.moment.expenses.values()] == ["Byggmaker Øst AS"]
 
 
-def test_a_corrected_voucher_is_as_old_as_what_was_booked_anew(world: World) -> None:
+def test_a_corrected_voucher_is_as_old_as_its_new_booking(world: World) -> None:
     world.erp.stamps[55] = VoucherFiles(pending=True)
     correct(world, cost(100000, day=DAY - timedelta(days=140)), LedgerLine(2400, -100000, DAY))
     sync_voucher(world)

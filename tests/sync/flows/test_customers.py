@@ -48,7 +48,7 @@ def test_many_customers_are_saved_in_one_call(world: World) -> None:
     assert [world.moment.customers[each].number for each in "78"] == ["10001", "10002"]
 
 
-def test_a_refused_customer_holds_up_no_other(world: World) -> None:
+def test_a_refused_customer_delays_no_other(world: World) -> None:
     world.moment.put(factories.customer("7", name="Refused AS"))
     world.moment.put(factories.customer("8", name="Fjord AS"))
     sync(world, "7", "8")
@@ -138,7 +138,7 @@ def test_a_deleted_customer_is_skipped(world: World) -> None:
     assert world.job(EntityType.CUSTOMER, "7").outcome is Outcome.SKIPPED
 
 
-def test_a_customer_without_a_name_needs_a_person(world: World) -> None:
+def test_a_customer_without_a_name_needs_attention(world: World) -> None:
     world.moment.put(factories.customer("7", name=" \x00 "))
     sync(world)
     job = world.job(EntityType.CUSTOMER, "7")
@@ -297,7 +297,7 @@ def test_two_of_moment_that_match_the_same_customer_are_not_both_linked(world: W
     assert len(world.erp.companies) == 2
 
 
-def test_one_who_must_be_asked_about_holds_up_no_other(world: World) -> None:
+def test_a_customer_with_a_question_delays_no_other(world: World) -> None:
     add_to_ledger(world, *BRANCHES)
     world.moment.put(factories.customer("7"))
     world.moment.put(factories.customer("8", name="Fjord AS", organization_number=""))

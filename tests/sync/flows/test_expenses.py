@@ -344,7 +344,7 @@ def test_an_expense_deleted_in_moment_does_not_come_back(world: World) -> None:
     assert amounts(world) == []
 
 
-def test_an_activity_that_cannot_be_used_needs_a_person(world: World) -> None:
+def test_an_unusable_activity_needs_attention(world: World) -> None:
     world.moment.closed_activities.add("Expenses")
     enter(world, cost(125000))
     sync_voucher(world)
@@ -393,7 +393,7 @@ def test_what_was_unknown_before_a_system_went_down_is_looked_for_afterwards(wor
     assert amounts(world) == [2000]
 
 
-def test_an_expense_that_needs_a_person_holds_up_no_other_of_its_voucher(world: World) -> None:
+def test_an_expense_that_needs_attention_delays_no_other_of_its_voucher(world: World) -> None:
     enter(world, cost(1000), cost(2000, 6590))
     sync_voucher(world)
     world.moment.invoiced.add("700")
@@ -410,7 +410,7 @@ def test_an_expense_that_needs_a_person_holds_up_no_other_of_its_voucher(world: 
     assert amounts(world) == [1000, 2200]
 
 
-def test_all_that_needs_a_person_is_reported_at_once(world: World) -> None:
+def test_all_errors_of_a_voucher_are_reported_at_once(world: World) -> None:
     enter(world, cost(1000), cost(2000, 6590))
     sync_voucher(world)
     world.moment.invoiced |= {"700", "701"}
@@ -457,7 +457,7 @@ def test_24sevenoffice_that_is_down_is_asked_for_a_document_once(world: World) -
         ({"expense_accounts": "6590"}, "Account 4300 isn't listed for expenses"),
     ],
 )
-def test_what_the_settings_exclude_by_now_stays_in_moment_and_is_reported(
+def test_expenses_that_the_settings_now_exclude_stay_and_are_reported(
     world: World, settings: dict[str, Any], why: str
 ) -> None:
     enter(world, cost(125000))
@@ -561,7 +561,7 @@ def test_a_vat_code_set_up_meanwhile_needs_nobody(world: World) -> None:
     assert world.erp.forgotten == [SetupPart.VAT_CODES]
 
 
-def test_many_vouchers_with_unclear_vat_have_the_rates_read_anew_once(world: World) -> None:
+def test_many_vouchers_with_unclear_vat_refresh_the_rates_once(world: World) -> None:
     for n in range(5):
         enter(world, cost(100000, vat_code="1"), vat=15000, voucher=f"2026-4-4000{n}")
         world.receive(EntityType.EXPENSE, f"2026-4-4000{n}")

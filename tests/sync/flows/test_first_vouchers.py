@@ -173,7 +173,7 @@ def stopped(world: World) -> None:
     assert len(world.erp.vouchers) == 1
 
 
-def test_a_voucher_that_is_taken_back_and_entered_anew_counts_with_all_of_its_vouchers(world: World) -> None:
+def test_a_reversed_and_reentered_voucher_counts_with_all_of_its_vouchers(world: World) -> None:
     stopped(world)
     world.erp.others = [
         *others(901, (1500, -125000), (3000, 125000)),
@@ -242,7 +242,7 @@ def test_another_vat_code_in_the_ledger_stops_the_lane(world: World, monkeypatch
     assert "account 3000 has VAT code 5 for 3" in (world.connections.get(world.connection.id).paused_because or "")
 
 
-def test_a_voucher_that_the_ledger_does_not_show_yet_holds_up_the_next(
+def test_a_voucher_that_the_ledger_does_not_show_yet_delays_the_next(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(world.erp, "posted", nothing_posted)
@@ -346,7 +346,7 @@ def test_drafts_are_not_read_back(world: World) -> None:
     assert (len(world.erp.drafts), world.erp.calls["post"], world.erp.calls["posted"]) == (2, 1, 0)
 
 
-def test_a_connection_that_leads_elsewhere_proves_its_codes_anew(world: World) -> None:
+def test_a_connection_with_another_client_proves_its_codes_again(world: World) -> None:
     world.prove_vat()
     world.change_settings(moment_company="1002", moment_api_key="another-key")
     assert known(world) == {}

@@ -56,7 +56,7 @@ def test_a_finalized_invoice_becomes_a_voucher_after_its_customer_and_project(wo
     assert voucher.comment == "Moment: Invoice 1 https://moment.example/invoices/9"
 
 
-def test_invoices_and_projects_are_found_by_their_customer_also_those_that_need_a_person(world: World) -> None:
+def test_invoices_and_projects_that_need_attention_are_found_by_their_customer(world: World) -> None:
     put(world)
     put(world, "10", number=77, amounts=("12.00",), day=date(1999, 1, 1))
     for record_id in ("9", "10", "9"):
@@ -147,7 +147,7 @@ def test_a_call_never_mixes_fiscal_years(world: World) -> None:
     assert world.erp.calls["post"] == 2
 
 
-def test_one_bad_invoice_never_holds_up_the_others(world: World) -> None:
+def test_one_bad_invoice_never_delays_the_others(world: World) -> None:
     for n in range(1, 6):
         put(world, str(n), number=n, kid="refuse me" if n == 3 else "")
     sync(world, *"12345")
@@ -532,7 +532,7 @@ def test_an_invoice_in_euro_is_posted_in_kroner_and_still_balances(world: World)
     assert sum(amounts) == 0
 
 
-def test_many_invoices_refused_for_one_account_have_the_chart_read_anew_once(world: World) -> None:
+def test_many_invoices_refused_for_one_account_refresh_the_chart_once(world: World) -> None:
     ids = [str(number) for number in range(1, 21)]
     for number in ids:
         put(world, number, number=int(number), lines=(factories.line(account=3999),))
@@ -550,7 +550,7 @@ def test_many_invoices_refused_for_one_account_have_the_chart_read_anew_once(wor
         ({"kid": "refuse me"}, list(SetupPart)),
     ],
 )
-def test_a_refusal_has_read_anew_only_what_it_is_about(
+def test_a_refusal_refreshes_only_the_setup_that_it_is_about(
     world: World, refused: dict[str, Any], forgotten: list[SetupPart]
 ) -> None:
     put(world, **refused)
@@ -559,7 +559,7 @@ def test_a_refusal_has_read_anew_only_what_it_is_about(
     assert world.erp.forgotten == forgotten
 
 
-def test_a_refusal_for_a_customer_that_is_gone_has_nothing_of_the_setup_read_anew(world: World) -> None:
+def test_a_refusal_for_a_missing_customer_refreshes_no_setup(world: World) -> None:
     put(world)
     sync(world)
     del world.erp.companies[10001]

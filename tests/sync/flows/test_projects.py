@@ -58,7 +58,7 @@ def test_a_new_client_id_is_brought_to_the_project_at_its_next_change(world: Wor
 @pytest.mark.parametrize(
     "number", ["", "A-1", "0", "-3", "1.5", "2147483648", "99999999999999999999", "\uff11\uff12"]
 )
-def test_a_project_number_that_is_no_whole_number_needs_a_person(world: World, number: str) -> None:
+def test_a_project_number_that_is_no_whole_number_needs_attention(world: World, number: str) -> None:
     world.moment.put(factories.project("8", number=number, customer_id=""))
     sync(world)
     job = world.job(EntityType.PROJECT, "8")
@@ -74,7 +74,7 @@ def test_two_projects_of_moment_cannot_share_a_number(world: World) -> None:
     assert world.job(EntityType.PROJECT, "9").error_code == "taken"
 
 
-def test_a_project_waits_while_its_customer_needs_a_person_and_follows_it(world: World) -> None:
+def test_a_project_waits_while_its_customer_needs_attention_and_follows_it(world: World) -> None:
     world.moment.put(factories.customer("7", name=""))
     world.moment.put(factories.project("8"))
     sync(world)

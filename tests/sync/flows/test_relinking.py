@@ -56,7 +56,7 @@ def test_an_invoice_goes_to_the_customer_that_its_own_was_merged_into_in_24seven
 
 
 @pytest.mark.parametrize("renamed", [False, True])
-def test_a_customer_deleted_in_24sevenoffice_is_asked_about_and_never_made_anew_by_itself(
+def test_a_customer_deleted_in_24sevenoffice_is_asked_about_and_never_recreated(
     world: World, *, renamed: bool
 ) -> None:
     world.begin()
@@ -158,7 +158,7 @@ def test_an_invoice_waits_for_a_customer_that_another_worker_just_found_lost(
     assert world.mails() == []
 
 
-def test_a_refused_invoice_whose_customer_is_there_needs_a_person_as_ever(world: World) -> None:
+def test_a_refused_invoice_whose_customer_exists_needs_attention_as_before(world: World) -> None:
     world.begin()
     world.moment.put(factories.invoice("9", project_id="", kid="refuse me"))
     world.receive(INVOICE, "9")
@@ -269,7 +269,7 @@ def test_who_a_customer_was_said_to_be_while_moment_had_it_does_not_hold_afterwa
         world.receive(CUSTOMER, "7")
 
 
-def test_an_invoice_of_a_customer_merged_in_moment_needs_a_person_also_if_matched_before(world: World) -> None:
+def test_an_invoice_of_a_customer_merged_in_moment_needs_attention_even_if_matched(world: World) -> None:
     match_by_hand(world)
     world.moment.put(factories.customer("70", number="10001"))
     world.receive(CUSTOMER, "70")
@@ -306,7 +306,7 @@ def test_a_link_that_cannot_be_replaced_in_full_stays(world: World, monkeypatch:
     assert (link_of(world, "7"), deeds(world, "7")) == ("10001", [])
 
 
-def test_a_project_is_identified_anew_and_takes_no_number_from_a_person(world: World) -> None:
+def test_a_project_is_matched_again_and_takes_no_number_from_a_person(world: World) -> None:
     world.begin()
     assert say(world, "8", "500", PROJECT) == 0
     assert say(world, "8", "", PROJECT) == 1

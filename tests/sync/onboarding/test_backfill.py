@@ -96,7 +96,7 @@ def test_one_whose_customer_is_not_synced_yet_is_compared_when_it_is(world: Worl
     assert world.job(EntityType.INVOICE, "9").state is JobState.DONE
 
 
-def test_drafts_that_are_in_the_ledger_by_now_are_compared_as_well(world: World) -> None:
+def test_drafts_that_are_in_the_ledger_now_are_compared_as_well(world: World) -> None:
     world.change_settings(posting="draft")
     world.moment.put(factories.invoice("9"))
     post_by_hand(world, amount=99900)

@@ -113,7 +113,7 @@ def test_those_go_first_that_have_waited_for_most_of_their_intervals_and_waiting
 
 
 @pytest.mark.parametrize(("hourly", "busy", "others"), [(2160, 1, 1), (720, 1.39, 2.08), (360, 2.78, 4.17)])
-def test_where_requests_are_short_all_get_slower_alike_and_the_busy_less(
+def test_with_too_few_requests_all_slow_down_alike_and_the_busy_less(
     hourly: int, busy: float, others: float
 ) -> None:
     """They ask for 1200 polls an hour; every other one is busy, and half of the polls go to those that ask for more."""

@@ -219,7 +219,7 @@ def test_the_lines_of_a_voucher_may_come_in_any_order(world: World) -> None:
     assert expenses(world, FIRST, LAST).counts == {"equal": 1}
 
 
-def test_a_voucher_that_was_corrected_is_compared_as_it_was_booked_anew(world: World) -> None:
+def test_a_corrected_voucher_is_compared_as_it_was_booked_again(world: World) -> None:
     wrong = replace(OWED, customer_number=20002, customer_name="Feil AS", invoice_number="X-1", hidden=True)
     sync_voucher(world, replace(COST, hidden=True), replace(wrong, day=FIRST), COST, OWED)
     (expense_id,) = world.moment.expenses

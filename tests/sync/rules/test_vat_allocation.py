@@ -76,7 +76,7 @@ def test_why_a_person_is_asked_is_reported_with_the_amounts() -> None:
     assert why == "VAT code 1 is at 25 %, and the voucher has 150,00 kroner of VAT on 1 000,00 kroner."
 
 
-def test_lines_on_both_sides_whose_rate_is_not_shown_are_told_apart_from_wrong_vat() -> None:
+def test_unproven_rates_on_both_sides_have_their_own_message() -> None:
     costs = [
         LedgerLine(4300, 1000000, DAY, "11", project_number=1),
         LedgerLine(4300, -1000000, DAY, "11", project_number=2),
@@ -127,7 +127,7 @@ def ledger(costs: list[tuple[int, str]], *, coded: bool, apart: bool) -> list[Le
 def test_costs_come_to_the_vouchers_total_and_each_to_its_own_rate(
     costs: list[tuple[int, str]], *, coded: bool, apart: bool
 ) -> None:
-    assume(apart or not _any_nearly_cancel(costs))  # of those no VAT line tells that they are net
+    assume(apart or not _any_nearly_cancel(costs))  # no VAT line shows that those are net
     lines = ledger(costs, coded=coded, apart=apart)
     found = gross_amounts(lines, rates=RATES)
     amounts = [amount for _, amount in found if isinstance(amount, int)]

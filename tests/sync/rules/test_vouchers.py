@@ -122,7 +122,7 @@ def test_kroner_are_written_as_in_norway() -> None:
         ("JPY", "7.1", True),
         ("CHF", "103.5", True),
         ("CHF", "12.1", True),  # nothing to compare it with
-        ("XXX", "1.01", True),  # 1 stands where nobody entered a rate
+        ("XXX", "1.01", True),  # 1 is the value if no rate was entered
         ("NOK", "1", False),
     ],
 )

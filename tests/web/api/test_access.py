@@ -99,7 +99,7 @@ def test_what_another_connection_has_is_like_what_is_not_there(
     nobodys = replace(rival, ids={**rival.ids, **dict.fromkeys(OF_CONNECTIONS, 999_999)})
     for route in (each for each in routes() if each.is_of_connection):
         there, nowhere = route.ask(program, rival), route.ask(program, nobodys)
-        if there.status_code != 422:  # what does not fit is told before anybody looks whose it is
+        if there.status_code != 422:  # invalid input is reported before access is checked
             assert (there.status_code, there.text) == (404, nowhere.text), route
         assert there.status_code == nowhere.status_code, route
     assert held(container) == before

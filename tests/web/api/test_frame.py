@@ -210,7 +210,7 @@ def test_a_fault_of_ours_is_a_problem_too(
     assert problem(tokens.program(web.url).get("/health")) == (500, "internal")
 
 
-def test_problems_are_told_in_the_language_asked_for(web: Web, tokens: Tokens) -> None:
+def test_problems_are_in_the_requested_language(web: Web, tokens: Tokens) -> None:
     program = tokens.program(web.url, TokenScope.JOBS_READ)
     english = program.get("/connections")
     norwegian = program.ask("GET", "/connections", headers={"Accept-Language": "nb-NO,nb;q=0.9,en;q=0.8"})

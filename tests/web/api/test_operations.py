@@ -70,7 +70,7 @@ def test_credentials_are_verified(web: Web, container: Container, program: Progr
     assert container.connections.get(web.connection.id).client_number is not None
 
 
-def test_credentials_that_are_wrong_are_told_with_their_setting(container: Container, program: Program) -> None:
+def test_wrong_credentials_are_reported_with_their_setting(container: Container, program: Program) -> None:
     wrong = settings(moment_company="1002", moment_api_key="wrong").model_dump(mode="json")
     body = {"name": "Wrong", "settings": wrong | {"moment_api_key": "wrong", "password": "wrong"}}
     added = program.post("/connections", body)

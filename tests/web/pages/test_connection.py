@@ -106,7 +106,7 @@ def test_polls_that_have_failed_for_hours_show_on_the_page(web: Web, container: 
         assert ("Changed invoices couldn't be read since" in text) is shown
 
 
-def test_a_connection_whose_secrets_cannot_be_opened_is_shown_and_mended(
+def test_a_connection_with_unreadable_secrets_is_shown_and_can_be_corrected(
     settings_page: SettingsPage,
 ) -> None:
     container, person = settings_page.container, settings_page.web.as_(Role.ADMINISTRATOR)

@@ -213,7 +213,7 @@ def test_the_state_of_a_connection_is_the_same_wherever_it_is_shown(web: Web, co
         assert "The last test failed." in shown
 
 
-def test_what_was_done_is_told_once_and_by_no_address(web: Web) -> None:
+def test_a_notice_is_shown_once_and_is_in_no_url(web: Web) -> None:
     operator, address = web.as_(Role.OPERATOR), f"/connections/{web.connection.id}"
     operator.post(f"{address}/pause")
     assert "Connection paused." in operator.get(address).text

@@ -274,7 +274,7 @@ def test_who_has_lost_the_right_meanwhile_changes_nothing(page: Page, web: Web, 
     operation = page.container.operations.get(int(place.rpartition("/")[2]))
     assert operation
     database, user = page.container.database, users.get_by_email(page.container.database, operation.actor)
-    web.as_(Role.ADMINISTRATOR)  # somebody must be left who manages users
+    web.as_(Role.ADMINISTRATOR)  # another administrator has to be left
     other, _ = page.container.connections.add(
         "Other AS", settings(moment_company="other-as"), actor="test", now=clock()
     )

@@ -222,7 +222,7 @@ def test_sign_ins_and_refusals_stand_in_the_audit_log(browser: Browser, containe
     ]
 
 
-def test_a_device_that_is_new_is_told_by_mail_once(browser: Browser, container: Container) -> None:
+def test_a_new_device_is_mailed_once(browser: Browser, container: Container) -> None:
     told = partial(alert_outbox.pending_alerts, container.database, EMAIL)
     assert browser.sign_in(EMAIL, PASSWORD).status_code == 303
     for _ in range(2):  # signing out, or closing the browser, makes it no other device

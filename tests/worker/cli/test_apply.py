@@ -108,7 +108,7 @@ def test_a_connection_that_paused_itself_is_not_started_by_a_file(
     assert container.connections.get(connection.id).paused_because == "The password is wrong."
 
 
-def test_all_errors_are_told_at_once_with_their_lines(
+def test_all_errors_are_reported_at_once_with_their_lines(
     container: Container, connection: Connection, file: Path
 ) -> None:
     told = apply(

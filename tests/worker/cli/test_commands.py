@@ -256,7 +256,7 @@ def test_all_with_an_error_code_are_tried_again_whatever_their_connection(
     assert set(states(container).values()) == {JobState.QUEUED}
 
 
-def test_what_a_person_has_handled_is_closed_for_good(container: Container, connection: Connection) -> None:
+def test_a_job_that_a_person_has_handled_stays_dismissed(container: Container, connection: Connection) -> None:
     change_id = str(failed_job(container, connection))
     assert run("jobs", "dismiss", change_id) == "Closed: 1.\n"
     assert set(states(container).values()) == {JobState.DISMISSED}
@@ -406,7 +406,7 @@ def states(container: Container) -> dict[int, JobState]:
     return {view.id: view.state for view in job_list.latest(container.database, JobFilter())}
 
 
-def test_a_customer_is_linked_anew(container: Container, connection: Connection) -> None:
+def test_a_customer_is_relinked(container: Container, connection: Connection) -> None:
     customers = [Record(EntityType.CUSTOMER, each) for each in "78"]
     job_ids = [
         completed_job(container.database, connection.id, each, title=f"Customer {each.id}").id

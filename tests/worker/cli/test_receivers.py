@@ -96,7 +96,7 @@ def test_a_secret_is_rotated_and_a_receiver_removed(container: Container) -> Non
     assert run("list").output == "No event receivers yet.\n"
 
 
-def test_keys_rotate_encrypts_the_secrets_of_receivers_anew(container: Container) -> None:
+def test_keys_rotate_encrypts_the_secrets_of_receivers_again(container: Container) -> None:
     secret = secret_in(run("add", URL).output)
     before = container.database.scalar(select(EventReceiverRow.secret))
     assert CliRunner().invoke(main, ["keys", "rotate"]).exit_code == 0

@@ -103,7 +103,7 @@ def test_an_expense_that_somebody_removed_is_no_discrepancy_once_it_is_known(kep
     assert (report.agree, report.counts) == (True, {"equal": 2, "removed": 1})
 
 
-def test_what_the_settings_would_leave_out_by_now_stays(kept: Outlays) -> None:
+def test_expenses_that_the_settings_now_leave_out_stay(kept: Outlays) -> None:
     kept.sync_now(SECOND)
     kept.update_settings(expense_accounts="6590")
     assert kept.compared().counts == {}

@@ -57,7 +57,7 @@ def resolve(host: str, port: int, *_: object) -> list[tuple[int, int, int, str, 
         ("redis://127.0.0.1:1/0", "Nothing listens at the host and port in REDIS_URL. Start Redis, or correct"),
     ],
 )
-def test_what_is_wrong_with_the_address_of_redis_is_told(
+def test_a_wrong_address_of_redis_is_explained(
     environ: Mapping[str, str], monkeypatch: pytest.MonkeyPatch, address: str, said: str
 ) -> None:
     monkeypatch.setattr(socket, "getaddrinfo", resolve)

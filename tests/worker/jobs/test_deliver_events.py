@@ -184,7 +184,7 @@ def test_nothing_personal_or_secret_is_sent(
 
 
 @pytest.mark.parametrize("compared_", [True, False])
-def test_a_reconciliation_is_told_with_its_days_and_counts(
+def test_the_event_of_a_reconciliation_has_its_days_and_counts(
     container: Container, connection: Connection, receiver: Receiver, listener: Program, *, compared_: bool
 ) -> None:
     asked = {"first": "2026-10-01", "last": "2026-10-31"}
@@ -210,7 +210,7 @@ def test_a_reconciliation_is_told_with_its_days_and_counts(
     }
 
 
-def test_a_reconciliation_that_a_worker_runs_is_told(
+def test_a_reconciliation_that_a_worker_runs_causes_an_event(
     container: Container, connection: Connection, receiver: Receiver, listener: Program
 ) -> None:
     asked = {"first": "2026-10-01", "last": "2026-10-31"}
@@ -266,7 +266,7 @@ def test_an_event_waits_while_the_secret_cannot_be_opened(
     assert (line.state, line.problem) == (DeliveryState.PENDING, DeliveryProblem.SECRET_UNREADABLE)
 
 
-def test_attempts_are_counted_and_what_waits_is_told(
+def test_attempts_are_counted_and_pending_deliveries_are_a_metric(
     container: Container, connection: Connection, receiver: Receiver, listener: Program
 ) -> None:
     listener.status = 500

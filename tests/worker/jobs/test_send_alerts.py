@@ -159,7 +159,7 @@ def test_an_address_that_does_not_exist_is_not_tried_again_and_keeps_no_mail_fro
     )
 
 
-def test_a_mail_that_cannot_be_written_holds_up_no_other(
+def test_a_mail_that_cannot_be_composed_delays_no_other(
     container: Container, connection: Connection, mailbox: Mailbox
 ) -> None:
     queue_alert(container, connection, addresses=("a@example.com",))

@@ -170,10 +170,10 @@ def test_the_inbox_is_measured_by_entity_type_and_state(container: Container, co
     assert 300 <= (measured(container, "moment24_jobs_overdue_seconds", entity_type="customer") or 0) < 400
     assert (
         measured(container, "moment24_jobs_oldest_seconds", entity_type="invoice") == 0
-    )  # it needs a person, and is told so
+    )  # it needs attention, with an alert
 
 
-def test_what_a_breaker_or_a_paused_connection_holds_up_is_not_overdue(container: Container) -> None:
+def test_jobs_behind_an_open_breaker_or_a_pause_are_not_overdue(container: Container) -> None:
     now, ids = clock(), []
     for name in ("available", "paused", "in_outage", "rate_limited"):
         connection, _ = container.connections.add(name, settings(moment_company=name), actor="test", now=now)
@@ -278,7 +278,7 @@ def test_the_age_of_the_last_verified_backup_is_measured_once_there_is_one(conta
     assert 25 * 3600 <= (measured(container, "moment24_backup_age_seconds") or 0) < 26 * 3600
 
 
-def test_how_far_the_clock_is_ahead_is_told_without_asking_postgresql(container: Container) -> None:
+def test_the_clock_skew_is_reported_without_asking_postgresql(container: Container) -> None:
     unknown = told(container.metrics.text(), "moment24_clock_skew_seconds")
     assert unknown is not None
     assert isnan(unknown)

@@ -86,7 +86,7 @@ def traced(environ: dict[str, str], collector: Collector) -> dict[str, str]:
 
 @contextmanager
 def received_webhook(environ: Mapping[str, str]) -> Iterator[tuple[Container, str]]:
-    """Send a webhook about a customer to the web of an installation; yield the installation and the token of the webhook."""
+    """Send a webhook about a customer to the web; yield the container and the token of the webhook."""
     with installed(environ) as container, own_logging(), serving(create_app()) as url:
         connection, token = container.connections.add("Demo AS", settings(), actor="test", now=NOW)
         body = {"customer": {"id": int(CUSTOMER)}}
