@@ -22,9 +22,9 @@ def to_ore(kroner: Decimal) -> int:
     return int((kroner * 100).quantize(Decimal(1), ROUND_HALF_UP))
 
 
-def format_kroner(ore: int) -> str:
-    """Format øre as kroner, such as "1 250,00"."""
-    return f"{Decimal(ore) / 100:,.2f}".replace(",", " ").replace(".", ",")
+def format_kroner(ore: int) -> Amount:
+    """Format øre as kroner, such as "1 250,00"; in a sentence, as the reader's language writes it."""
+    return Amount(ore)
 
 
 def format_rate(number: Decimal) -> str:

@@ -131,9 +131,9 @@ def parts_of(lines: Iterable[LedgerLine], *, rates: Mapping[str, Decimal]) -> li
     ]
 
 
-def written(day: date) -> str:
-    """Format a day in a way that Norwegian and English readers understand."""
-    return f"{day:%d.%m.%Y}"
+def written(day: date) -> Day:
+    """Format a day; in a sentence, as the reader's language writes it."""
+    return Day(day)
 
 
 def day_or_nothing(day: date | None) -> str:

@@ -47,7 +47,7 @@ NO_PAGES = (
     "/expenses/export",
     "/reconciliations/",
 )
-"""Routes for programs, and those of an OpenID provider, which is not set up here."""
+"""Routes for programs and links in mails, and those of an OpenID provider, which is not set up here."""
 
 
 def show(name: str, line: str) -> None:

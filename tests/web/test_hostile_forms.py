@@ -80,7 +80,8 @@ WRONG_TYPES = [
 ORDINARY = ("", "1", "2026-01-01", "kari@example.com", "correct horse battery")
 """Valid values for forms that require input and offer none."""
 
-WEBHOOKS = "/webhooks/"
+NOT_LINKED = ("/webhooks/", "/sign-in/link/")
+"""Addresses that no page links to: Moment and a mail do."""
 PREVIEW = {"dry_run": "yes", "create": ""}
 CSRF_FIELD = "csrf"
 ENTER_CODE = "/sign-in/code"
