@@ -530,18 +530,6 @@ class UserRow(Base):
     disabled_at: Mapped[datetime | None]
 
 
-class PasswordLinkRow(Base):
-    """A user may choose a password by the link with this token, which the worker makes that mails the link."""
-
-    __tablename__ = "password_links"
-
-    user_id: Mapped[UserId] = mapped_column(primary_key=True)
-    invites: Mapped[bool]
-    requested_at: Mapped[datetime]
-    expires_at: Mapped[datetime]
-    token_hash: Mapped[str | None] = mapped_column(unique=True)
-
-
 class GrantRow(Base):
     __tablename__ = "grants"
 

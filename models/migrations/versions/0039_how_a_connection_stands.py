@@ -26,7 +26,7 @@ NOTE_KEYS = """
     UPDATE connections SET api_key_saved_at = (
         SELECT max(at) FROM audit_log
         WHERE audit_log.connection_id = connections.id AND (
-            action ->> 'said' = 'added'
+            action ->> 'said' IN ('added', 'Added the connection')
             OR action ->> 'said' = '{setting}: changed'
             AND action -> 'with' -> 'setting' ->> 'said' = 'API key from Moment'
         )

@@ -81,7 +81,7 @@ def test_a_connection_is_added_paused_and_verified(web: Web, container: Containe
     assert asked is not None
     assert asked.type is OperationType.VERIFICATION
     assert messages(container) == [("run_operation", added["verification_id"])]
-    assert actions(container, added["id"]) == ["API token 1 (Partner ERP): added"]
+    assert actions(container, added["id"]) == ["API token 1 (Partner ERP): Added the connection"]
     assert problem(program.post("/connections", NEW)) == (409, "name_taken")
     taken = program.post("/connections", {**NEW, "name": "Other"})
     assert problem(taken) == (409, "setting_refused")

@@ -15,7 +15,7 @@ from integrations.mail.mailer import Mailer
 from models.admin import audit_log
 from models.connections import alert_outbox
 from models.enums import Role, Scope
-from models.schema.tables import PasswordLinkRow
+from models.schema.password_link_table import PasswordLinkRow
 from models.users import password_links, second_factor, sessions, sign_in
 from models.users import repository as users
 from models.users.repository import Rights, User
