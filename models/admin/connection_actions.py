@@ -120,7 +120,7 @@ def add_recipients(
         if after == known or len(after) > MAX_ERROR_EMAILS or before.unreadable:
             return False
         change = {"error_emails": after}
-        connections.update(connection_id, change, actor=actor, now=now, seen=before.updated_at, resumes=False)
+        connections.update(connection_id, change, actor=actor, now=now, seen=before.updated_at)
         return True
 
     return _each(connection_ids, add_to)

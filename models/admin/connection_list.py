@@ -119,15 +119,6 @@ def summaries(
     return [with_status(ConnectionSummary, row) for row in rows]
 
 
-def count(
-    database: Database, scope: Scope, *, now: datetime, wanted: ConnectionFilter = ALL, after: str = ""
-) -> tuple[int, int]:
-    """Count the connections that :func:`summaries` lists, and those up to and including ``after``."""
-    passed_by = func.count().filter(in_order(ConnectionRow.name) <= in_order(literal(after)))
-    total, passed = database.rows(select(func.count(), passed_by).where(*fits(scope, wanted, now=now)))[0]
-    return total, passed
-
-
 def fits(scope: Scope, wanted: ConnectionFilter, *, now: datetime) -> Sequence[ColumnElement[bool]]:
     """Say in SQL which connections a filter lets through, of those that somebody sees."""
     conditions = [within(scope, ConnectionRow.id), ConnectionRow.name.icontains(wanted.name, autoescape=True)]

@@ -237,7 +237,7 @@ class Connections:
             rows = session.scalars(select(ConnectionRow).order_by(ConnectionRow.name))
             return [self._shown(row) for row in rows]
 
-    def update(  # noqa: PLR0913 - all by name
+    def update(
         self,
         connection_id: int,
         values: Mapping[str, Any],
@@ -246,11 +246,10 @@ class Connections:
         now: datetime,
         seen: datetime | None = None,
         client_number: int | None = None,
-        resumes: bool = True,
     ) -> Connection:
         """Change some settings. A connection that the integration paused is resumed, as someone has corrected it.
 
-        It stays paused where it does not ``resumes``: what is changed has nothing to do with why it paused.
+        It stays paused if only the settings of mails change, which are no reason to pause.
         ``seen`` is the ``updated_at`` of the settings before their eyes, None for whatever there is.
         ``client_number`` is what the login was seen to lead to with these settings, None where nobody has looked.
 
@@ -273,14 +272,15 @@ class Connections:
             row.shares_company = row.shares_company and before.settings.moment_company == after.moment_company
             _refuse_taken(session)
             # The smallest step makes another version of the settings, of which the last test still holds.
-            mails_only = _changed(before.settings, after) <= MAIL_SETTINGS
+            changed = _changed(before.settings, after)
+            mails_only = changed <= MAIL_SETTINGS
             row.updated_at = before.updated_at + timedelta(microseconds=1) if mails_only else now
             if _client_of(before.settings) != _client_of(after):
                 row.client_name = ""
             if before.settings.moment_api_key != after.moment_api_key:
                 row.api_key_saved_at = now
             switched_on = after.entity_types - before.settings.entity_types
-            goes_on = resumes and row.paused_because and not row.paused_by
+            goes_on = row.paused_because and not row.paused_by and not (changed and mails_only)
             count_unfinished_from(session, row.id, after.entity_types if goes_on else switched_on, now=now)
             if goes_on:
                 _record_resumed(session, row, now=now)

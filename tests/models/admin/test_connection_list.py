@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import pytest
+from pydantic import SecretStr
 from sqlalchemy import update
 
 from models.admin import connection_list
@@ -155,6 +156,16 @@ def test_a_connection_whose_last_test_failed_is_only_started_despite_that(
     assert only(database).state is ConnectionState.NOT_STARTED
     connections.resume(new.id, actor="kari", now=NOW, despite_failed_test=True)
     assert only(database).state is ConnectionState.NEEDS_ATTENTION
+
+
+def test_other_settings_than_those_of_mails_resume_what_paused_itself(
+    database: Database, connections: Connections, tested: Connection
+) -> None:
+    circuit_breaker.pause(database, tested.id, outages.problem(AlertType.PAUSED), now=NOW)
+    connections.update(tested.id, {"error_emails": ("kari@example.com",)}, actor="kari", now=NOW)
+    assert only(database).state is ConnectionState.PAUSED
+    connections.update(tested.id, {"password": SecretStr("corrected")}, actor="kari", now=NOW)
+    assert only(database).state is ConnectionState.WORKING
 
 
 @pytest.mark.parametrize("proof", ["a test", "a login"])
