@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
-from sqlalchemy import delete, select
+from sqlalchemy import Select, delete, select
 from sqlalchemy.orm import Session
 
 from i18n.messages import Message, msg
@@ -148,7 +148,7 @@ def answer(database: Database, job_id: int, choice: str, *, actor: str, now: dat
 def choice_of(database: Database, job_id: int) -> str:
     """Return a choice that may be undone: the number of a candidate or :data:`NEW`; "" where there is none."""
     with database.transaction() as session:
-        found = _undoable(session, job_id)
+        found = _undoable(session, select(SyncJobRow), job_id)
         return found[1].answer or "" if found else ""
 
 
@@ -159,7 +159,7 @@ def undo(database: Database, job_id: int, *, actor: str, now: datetime) -> Actio
     or nothing was chosen that still holds.
     """
     with database.transaction() as session:
-        found = _undoable(session, job_id)
+        found = _undoable(session, locked(select(SyncJobRow)), job_id)
         if found is None:
             return ActionResult(0)
         job, question, number = found
@@ -175,10 +175,11 @@ def undo(database: Database, job_id: int, *, actor: str, now: datetime) -> Actio
         return apply_event(session, [SyncJobRow.id == job_id], Event.ASKED_AGAIN, deed, {})
 
 
-def _undoable(session: Session, job_id: int) -> tuple[SyncJobRow, MatchQuestionRow, str] | None:
-    """Lock a job of which a person has chosen what it is, and return it with the number of its link, if any."""
-    may_be = SyncJobRow.id == job_id, concerns(Event.ASKED_AGAIN)
-    job = session.scalar(locked(select(SyncJobRow).where(*may_be)))
+def _undoable(
+    session: Session, jobs: Select[SyncJobRow], job_id: int
+) -> tuple[SyncJobRow, MatchQuestionRow, str] | None:
+    """Return a job for which a person has chosen what it is, with the number of its link, if any."""
+    job = session.scalar(jobs.where(SyncJobRow.id == job_id, concerns(Event.ASKED_AGAIN)))
     question = session.get(MatchQuestionRow, job_id) if job else None
     if job is None or question is None or not question.answer or not question.candidates:
         return None

@@ -24,7 +24,7 @@ REPORT_FOCUS = """() => {
     const label = it.ariaLabel ?? it.labels?.[0]?.innerText ?? it.innerText;
     const outlined = style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2;
     const within = place.width > 0 && place.top < innerHeight && place.bottom > 0;
-    return { name: label.trim(), role: it.type ?? "", shown: it === document.body || (outlined && within) };
+    return { name: label.trim().replace(/\\s+/g, " "), role: it.type ?? "", shown: it === document.body || (outlined && within) };
 }"""
 """The focused element, and whether its focus is visible."""
 

@@ -77,13 +77,14 @@ def expect_quiet(firm: Firm, *, asked: set[str]) -> None:
 
 
 def choose_on_the_page(firm: Firm, job: JobView, choice: str) -> None:
-    """Press a button of the record's page, as a signed-in user does."""
+    """Choose on the record's page and confirm, as a signed-in user does."""
     database, address = firm.container.database, f"{firm.stack.addresses['web']}/records/{job.id}"
     rights = Rights(Role.OPERATOR, Scope(frozenset({firm.connection.id})))
     user = users.add(database, f"kari@{firm.company}.example", rights, password=None, actor="test", now=clock())
     token = sessions.start(database, user.id, now=clock())
     cookies = {"Cookie": f"{SESSION.name}={token}"}
-    assert f'value="{choice}"' in requests.get(address, headers=cookies, timeout=30).text
+    asked = requests.get(f"{address}/match", params={"choice": choice}, headers=cookies, timeout=30).text
+    assert f'name="choice" value="{choice}"' in asked
     fields = {"csrf": csrf_token(token), "choice": choice}
     answer = requests.post(f"{address}/answer", data=fields, headers=cookies, timeout=30, allow_redirects=False)
     assert answer.status_code == 303
