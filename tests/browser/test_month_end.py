@@ -64,7 +64,7 @@ def test_a_month_is_closed_with_a_difference_that_is_known_and_kept_as_a_file(  
     person = sit_down(viewport=window, java_script_enabled=script)
     email = f"closes-month-{firm.company}@example.com"
     add_user(one_system, email, role=Role.OPERATOR, language=language)
-    person.sign_in(email, PASSWORD, path=f"/connections/{firm.connection.id}")
+    person.sign_in(email, PASSWORD, path=f"/connections/{firm.connection.id}/reconciliation")
     page = person.page
 
     page.get_by_label(said["month"], exact=True).fill(invoice["invoiceDate"][:7])
