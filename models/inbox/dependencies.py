@@ -4,13 +4,13 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, exists, select, tuple_, update
+from sqlalchemy import ColumnElement, and_, exists, select, tuple_
 from sqlalchemy.orm import aliased
 
 from models.database import Database
 from models.enums import EntityType, JobState, Lane, Record
 from models.inbox.enqueue import enqueue
-from models.inbox.job_updates import concerns, update_by
+from models.inbox.job_updates import concerns, count_unfinished_anew, update_by
 from models.inbox.transitions import Event
 from models.schema.locks import locked
 from models.schema.tables import LinkRow, SyncJobRow
@@ -91,14 +91,9 @@ def count_from_now(database: Database, connection_id: int, records: Collection[R
     """Count how long jobs that wait for these records are unfinished from now on: a person held those up."""
     if not records:
         return
-    waits = locked(
-        select(SyncJobRow.id).where(
-            SyncJobRow.connection_id == connection_id,
-            tuple_(SyncJobRow.dependency_type, SyncJobRow.dependency_id).in_(_keys(records)),
-            SyncJobRow.unfinished_since < now,
-        )
-    )
-    database.execute(update(SyncJobRow).where(SyncJobRow.id.in_(waits)).values(unfinished_since=now))
+    waits = tuple_(SyncJobRow.dependency_type, SyncJobRow.dependency_id).in_(_keys(records))
+    with database.transaction() as session:
+        count_unfinished_anew(session, connection_id, waits, now=now)
 
 
 def wake_satisfied(database: Database, *, now: datetime) -> None:

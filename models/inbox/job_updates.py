@@ -133,18 +133,20 @@ def update_by(event: Event, *, now: datetime, **columns: object) -> Update:
 def count_unfinished_from(
     session: Session, connection_id: int, entity_types: Collection[EntityType], *, now: datetime
 ) -> None:
-    """Reset since when jobs of these types are unfinished to now: before, they could not go on.
-
-    No event happens to the jobs; their states stay.
-    """
-    jobs = select(SyncJobRow.id).where(
-        SyncJobRow.connection_id == connection_id,
-        SyncJobRow.entity_type.in_(entity_types),
-        SyncJobRow.unfinished_since < now,
-    )
+    """Reset since when jobs of these types are unfinished to now: before, they could not go on."""
     if entity_types:
-        held_up = update(SyncJobRow).where(SyncJobRow.id.in_(locked(jobs)))
-        session.execute(held_up.values(unfinished_since=now).execution_options(synchronize_session=False))
+        count_unfinished_anew(session, connection_id, SyncJobRow.entity_type.in_(entity_types), now=now)
+
+
+def count_unfinished_anew(
+    session: Session, connection_id: int, which: ColumnElement[bool], *, now: datetime
+) -> None:
+    """Reset since when some jobs are unfinished to now. No event happens to them; their states stay."""
+    jobs = select(SyncJobRow.id).where(
+        SyncJobRow.connection_id == connection_id, which, SyncJobRow.unfinished_since < now
+    )
+    held_up = update(SyncJobRow).where(SyncJobRow.id.in_(locked(jobs)))
+    session.execute(held_up.values(unfinished_since=now).execution_options(synchronize_session=False))
 
 
 def play(row: SyncJobRow, *events: Occurrence) -> None:

@@ -1,6 +1,6 @@
 """Customers: from Moment to 24SevenOffice, whose customer number is returned to Moment."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from i18n.messages import Message, joined, msg
@@ -36,8 +36,8 @@ SAID = "said"
 MAX_NAMES_SHOWN = 5
 """Candidates that a mail names; the page shows all."""
 
-MAX_ADDRESSES = 50
-"""Candidates whose addresses are read."""
+MAX_ADDRESSES = 100
+"""Candidates of a batch whose addresses are read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,10 +156,18 @@ class Customers:
         choices = self._choices(strangers)
         matcher = CustomerMatcher(self._context.erp.all_companies())
         given = {item.draft.number for item in batch if item.draft.number is not None}
-        return {
-            item.job: error_as_value(item.title, self._identify, item, matcher, choices[item.job.id], given)
+        addresses = self._addresses(
+            each.number
+            for item in batch
             if item.draft.number is None
-            else item
+            for each in _chosen(matcher, item.customer, choices[item.job.id]).candidates
+        )
+
+        def identify(item: PreparedCustomer) -> PreparedCustomer:
+            return self._identify(item, matcher, choices[item.job.id], given, addresses)
+
+        return {
+            item.job: error_as_value(item.title, identify, item) if item.draft.number is None else item
             for item in batch
         }
 
@@ -167,8 +175,18 @@ class Customers:
         answers, undone = self._context.answers(jobs), self._context.undone(jobs)
         return {job.id: Choice(answers.get(job.id, ""), undone.get(job.id, frozenset())) for job in jobs}
 
+    def _addresses(self, candidates: Iterable[int]) -> Mapping[int, Address]:
+        """Read the addresses of candidates that a person is about to be asked about, in one call for the batch."""
+        numbers = sorted(set(candidates))[:MAX_ADDRESSES]
+        return self._context.erp.addresses(numbers) if numbers else {}
+
     def _identify(
-        self, item: PreparedCustomer, matcher: CustomerMatcher, choice: Choice, given: set[int]
+        self,
+        item: PreparedCustomer,
+        matcher: CustomerMatcher,
+        choice: Choice,
+        given: set[int],
+        addresses: Mapping[int, Address],
     ) -> PreparedCustomer:
         answer = choice.answer
         match, number = _chosen(matcher, item.customer, choice), None
@@ -177,7 +195,7 @@ class Customers:
             number = None if taken else match.number
             match = replace(match, candidates=(matcher.by_number[match.number],) if taken else ())
         if match.candidates:
-            self._ask_for_match(item, match.candidates, given)
+            self._ask_for_match(item, match.candidates, given, addresses)
         if answer != NEW and (number is None or answer not in ("", str(number))):
             self._refuse_unknown(item.job, answer)
         given.update(() if number is None else (number,))
@@ -203,14 +221,19 @@ class Customers:
                 remedy=msg("Open the record and choose the matching customer, or create a new one."),
             )
 
-    def _ask_for_match(self, item: PreparedCustomer, companies: Sequence[Company], given: set[int]) -> None:
+    def _ask_for_match(
+        self,
+        item: PreparedCustomer,
+        companies: Sequence[Company],
+        given: set[int],
+        addresses: Mapping[int, Address],
+    ) -> None:
         """Ask a person to choose a candidate. Raises :class:`RejectedError`, which names them."""
         taken = {
             company.number
             for company in companies
             if company.number in given or self._context.is_taken(item.job.record, str(company.number))
         }
-        addresses = self._context.erp.addresses([each.number for each in companies[:MAX_ADDRESSES]])
         candidates = [
             _candidate(each, taken=each.number in taken, address=addresses.get(each.number)) for each in companies
         ]

@@ -361,7 +361,7 @@ def _rate(invoice: Invoice) -> Decimal:
 
 def _facts(invoice: Invoice) -> Iterator[str]:
     if invoice.currency != NOK and invoice.rate:
-        amount, rate = format_kroner(to_ore(invoice.total)), format_rate(invoice.rate)
+        amount, rate = str(format_kroner(to_ore(invoice.total))), format_rate(invoice.rate)
         yield msg("{currency} {amount} at {rate}.", currency=invoice.currency, amount=amount, rate=rate)
     if invoice.credited:
         yield msg("Credits invoice {number}.", number=invoice.credited)

@@ -17,8 +17,10 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 from pyotp import TOTP
 
+from models.admin import match_questions
+from models.admin.match_questions import Candidate
 from models.admin.operations import OperationType
-from models.enums import Role, Scope
+from models.enums import EntityType, Role, Scope
 from models.receivers.outbox import EVENT_TYPES
 from models.users import repository as users
 from models.users import second_factor, sessions, tokens
@@ -169,6 +171,8 @@ def people(web: Web, container: Container) -> Sequence[Stranger]:
     failed_job(container, web.connection)
     compared(container, web.connection)
     asked(web, container)
+    answered = asked(web, container, EntityType.PROJECT, Candidate("8", "Kulturhuset"))
+    match_questions.answer(container.database, answered, "8", actor="test", now=clock())
     resting, _ = container.connections.add(
         "Fjord Prosjekt AS", settings(moment_company="fjord-prosjekt-as"), actor="test", now=clock()
     )

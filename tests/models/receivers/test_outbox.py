@@ -66,7 +66,7 @@ def test_an_attempt_causes_an_event_if_the_job_is_done_or_needs_attention(
 def test_every_transition_that_ends_a_job_causes_an_event() -> None:
     ending = {JobState.DONE, JobState.NEEDS_ATTENTION, JobState.DISMISSED}
     found = {event for event, cells in TABLE.items() if any(cell.state in ending for cell in cells.values())}
-    assert found == ATTEMPTED | {Event.REOPENED_UNSOLVED, Event.DISMISSED}
+    assert found == ATTEMPTED | {Event.REOPENED_UNSOLVED, Event.ASKED_AGAIN, Event.DISMISSED}
 
 
 def test_a_job_that_needed_attention_is_done_and_recovered(

@@ -47,7 +47,7 @@ def nothing_posted(*_: object, **__: object) -> list[LedgerLine]:
 
 
 def resume(world: World) -> None:
-    world.connections.resume(world.connection.id, actor="kari", now=world.now)
+    world.connections.resume(world.connection.id, actor="kari", now=world.now, despite_failed_test=True)
     world.run()
 
 

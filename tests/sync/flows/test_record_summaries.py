@@ -23,6 +23,7 @@ INVOICE = RecordSummary(
     currency="NOK",
     record_date=date(2026, 3, 2),
     due_date=date(2026, 3, 16),
+    project_id="8",
 )
 
 

@@ -36,6 +36,7 @@ CONFIRMED = {
     "/tokens",
     "/users/new",
     "/users/{user_id}",
+    "/users/{user_id}/link",
     "/users/{user_id}/password",
     "/users/{user_id}/disable",
     "/users/{user_id}/enable",

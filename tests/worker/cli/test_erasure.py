@@ -39,7 +39,7 @@ WRITTEN = ("østby", "ostby", "stby", "kåre", "kare.")
 OTHERS = {
     "accepted_discrepancies": "key fingerprint",
     "sync_jobs": "entity_type record_id state dependency_type dependency_id outcome error_code sent_as sent_vat party_number "
-    "currency",
+    "currency project_id",
     "connections": "token_hash secrets",
     "cursors": "entity_type",
     "restored_lanes": "entity_type",
@@ -60,6 +60,7 @@ OTHERS = {
     "api_tokens": "token_hash scopes",
     "idempotency_keys": "key fingerprint response",
     "recovery_codes": "code_hash",
+    "password_links": "token_hash",
     "sessions": "token_hash device",
     "statistics": "granularity",
     "alerts": "type error_code status message_id",
