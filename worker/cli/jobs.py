@@ -12,6 +12,7 @@ from models.admin import job_actions, job_list, match_questions, notes
 from models.admin.job_actions import RESOLVED_BY_HAND, SKIPPED_PERMANENTLY, AttemptView
 from models.admin.job_filter import JobFilter
 from models.admin.job_list import JobView
+from models.admin.match_questions import Candidate
 from models.admin.relink import relink as relink_record
 from models.connections.repository import Connection
 from models.enums import PENDING, JobState
@@ -126,7 +127,7 @@ def show(job_id: int, *, calls: bool, output: str) -> None:
     """Show one job with all its attempts; CSV has the attempts only."""
     view, database = _view(job_id), get_container().database
     attempts = job_actions.attempts(database, job_id)
-    candidates = _candidates(job_id)
+    own, candidates = _asked_about(job_id)
     tried = [_told(each, ATTEMPTS) for each in attempts]
     written = list(map(asdict, notes.of_job(database, job_id)))
     if output == "json":
@@ -138,6 +139,7 @@ def show(job_id: int, *, calls: bool, output: str) -> None:
             as_json(
                 {
                     **job,
+                    "moment_record": next(iter(CANDIDATES.records(own)), None),
                     "candidates": CANDIDATES.records(candidates),
                     "notes": NOTES.records(written),
                     "attempts": listed,
@@ -147,22 +149,25 @@ def show(job_id: int, *, calls: bool, output: str) -> None:
     elif output in SHEETS:
         ATTEMPTS.print(tried, output)
     else:
-        _print_job(view, candidates, tried, written)
+        _print_job(view, [*own, *candidates], tried, written)
         for attempt in attempts if calls else ():
             _print_calls(attempt)
 
 
-def _candidates(job_id: int) -> list[dict[str, Any]]:
-    """Return the record of Moment that is asked about, and then those of 24SevenOffice that it may be."""
+def _asked_about(job_id: int) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Return the record of Moment that is asked about, if known, and those of 24SevenOffice that it may be."""
     question = match_questions.open_question(get_container().database, job_id)
     if question is None:
-        return []
+        return [], []
     own = question.moment_record
-    rows = [{**asdict(own), "system": "Moment", "differs": []}] if own else []
-    for each in question.candidates:
-        differs = [name for name, found in compare(own, each).items() if found is not Comparison.SAME]
-        rows.append({**asdict(each), "system": "24SevenOffice", "differs": differs})
-    return rows
+
+    def differs(candidate: Candidate) -> list[str]:
+        return [name for name, found in compare(own, candidate).items() if found is not Comparison.SAME]
+
+    return (
+        [{**asdict(own), "system": "Moment", "differs": []}] if own else [],
+        [{**asdict(each), "system": "24SevenOffice", "differs": differs(each)} for each in question.candidates],
+    )
 
 
 def _print_job(

@@ -134,4 +134,4 @@ def test_connections_jobs_and_users_are_listed_for_programs(container: Container
     assert settings["receivables_account"] == 1500
     assert settings["password"] != "demo-password"
     shown = json.loads(run("jobs", "show", str(job), "--output=json"))
-    assert (shown["id"], len(shown["attempts"]), shown["candidates"]) == (job, 1, [])
+    assert (shown["id"], len(shown["attempts"]), shown["candidates"], shown["moment_record"]) == (job, 1, [], None)
