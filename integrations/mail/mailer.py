@@ -20,6 +20,10 @@ _POLICY = b"5.7."  # this status is about us or our server: the address may be a
 _GOODBYE_SECONDS = 2
 
 
+class MailDelayedError(UnavailableError):
+    """The server answers, but does not accept this mail now; it may accept others."""
+
+
 class _Utf8(str):
     """Text that smtplib, which asks for ASCII, sends as UTF-8 (RFC 4616)."""
 
@@ -64,8 +68,9 @@ class Mailer:
     def send(self, message: EmailMessage) -> None:
         """Send a mail to the server.
 
-        Raises UnavailableError if the server did not accept it now; if it is sent again, it may arrive twice with
-        one Message-ID. Raises RejectedError if one of its addresses does not exist; all others have received it.
+        Raises UnavailableError if the server did not accept it now, MailDelayedError if that is about this mail. If
+        it is sent again, it may arrive twice with one Message-ID. Raises RejectedError if an address does not
+        exist; all others have received it.
         """
         try:
             with self._connected() as server:
@@ -76,7 +81,8 @@ class Mailer:
             down = msg(
                 "The mail server {server} rejected an email: {cause}", server=self._host, cause=_cause(error)
             )
-            raise UnavailableError(down, error_code="mail") from error
+            is_about_mail = isinstance(error, smtplib.SMTPDataError)
+            raise (MailDelayedError if is_about_mail else UnavailableError)(down, error_code="mail") from error
         if refused:
             raise _refusal(refused)
 
@@ -134,6 +140,6 @@ def _refusal(refused: dict[str, tuple[int, bytes]]) -> RejectedError | Unavailab
             error_code="mail_address",
             remedy=msg("Correct the alert recipients in the connection's settings."),
         )
-    return UnavailableError(
+    return MailDelayedError(
         msg("The mail server doesn't accept email to {addresses} right now.", addresses=whom), error_code="mail"
     )

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Select, and_, delete, literal, or_, select
+from sqlalchemy import Select, and_, delete, func, literal, select
 from sqlalchemy.dialects.postgresql import insert
 
 from i18n.catalog import Language
@@ -26,8 +26,10 @@ from models.users.proofs import expect_session
 RESET_VALID_FOR, INVITATION_VALID_FOR = timedelta(hours=1), timedelta(hours=48)
 """How long a link may be used, from when it was asked for."""
 
-PAUSE_BETWEEN_LINKS = timedelta(minutes=5)
-"""How long another one is not made for a user who has one."""
+MAX_LINKS_A_DAY = 5
+"""Links mailed to a user within 24 hours, after which they can ask for no more; an administrator can send more."""
+
+RESET_TITLE = msg("Choose a new password")
 
 
 class InvalidLinkError(LookupError):
@@ -48,7 +50,7 @@ class LinkToSend:
     def title(self) -> Message:
         if self.invites:
             return msg("Invitation to Moment ⇄ 24SevenOffice")
-        return msg("Choose a new password")
+        return RESET_TITLE
 
     @property
     def message(self) -> Message:
@@ -60,18 +62,25 @@ class LinkToSend:
 def request_reset(database: Database, email: str, *, address: str, now: datetime) -> None:
     """Have a link mailed to the user with this address, if there is one who signs in by password.
 
-    It takes as long where there is none. Raises throttle.TooManySignInsError where links were asked for too often.
+    A link that is still valid is neither replaced nor sent again, so that a stranger cannot end it. The statements
+    and the number of transactions that write are the same where there is no such user. Raises
+    throttle.TooManySignInsError where links were asked for too often.
     """
-    throttle.record_attempt(database, throttle.asking_for_link(email, address), now=now)
-    who = and_(
-        UserRow.email == email.strip().lower(), UserRow.disabled_at.is_(None), UserRow.password_hash.is_not(None)
-    )
+    attempt = throttle.record_attempt(database, throttle.asking_for_link(email, address), now=now)
+    account = email.strip().lower()
+    who = and_(UserRow.email == account, UserRow.disabled_at.is_(None), UserRow.password_hash.is_not(None))
     row = PasswordLinkRow
     values = {"invites": False, "requested_at": now, "expires_at": now + RESET_VALID_FOR, "token_hash": None}
     chosen = select(UserRow.id, *(literal(each, row.__table__.c[name].type) for name, each in values.items()))
-    put = insert(row).from_select(["user_id", *values], chosen.where(who))
-    again = or_(row.requested_at <= now - PAUSE_BETWEEN_LINKS, row.expires_at <= now)
-    database.execute(put.on_conflict_do_update(index_elements=["user_id"], set_=values, where=again))
+    mailed = select(func.count()).where(
+        AlertRow.ended_at > now - timedelta(days=1), AlertRow.recipient == account, AlertRow.title == RESET_TITLE
+    )
+    with database.transaction() as session:
+        may_get_more = literal(session.scalars(mailed).one() < MAX_LINKS_A_DAY)
+        put = insert(row).from_select(["user_id", *values], chosen.where(who, may_get_more))
+        expired = row.expires_at <= now
+        session.execute(put.on_conflict_do_update(index_elements=["user_id"], set_=values, where=expired))
+        throttle.keep(session, attempt)  # so that an unknown user costs a write as well
 
 
 def send_link(
@@ -79,7 +88,8 @@ def send_link(
 ) -> None:
     """Have a link mailed to a user: an invitation to one who has no password, else one to choose another.
 
-    ``session_id`` is the session in which somebody does that. Raises UnknownUserError or OutdatedProofError.
+    It replaces the link that they have. ``session_id`` is the session in which somebody does that. Raises
+    UnknownUserError, also if the user is disabled, or OutdatedProofError.
     """
     user = users.get(database, user_id)
     valid_for = RESET_VALID_FOR if user.has_password else INVITATION_VALID_FOR
@@ -87,7 +97,10 @@ def send_link(
     done = msg("Sent a link to choose a new password to the user {email}", email=user.email)
     what = done if user.has_password else msg("Invited the user {email} by email", email=user.email)
     with database.transaction() as session:
+        row = session.get(UserRow, user_id, with_for_update=True)
         expect_session(session, session_id)
+        if row is None or row.disabled_at is not None:
+            raise users.UnknownUserError(f"The user {user.email} cannot sign in.")
         session.execute(upsert(PasswordLinkRow, {"user_id": user_id}, link | {"token_hash": None}))
         users.note(session, what, actor=actor, now=now)
 

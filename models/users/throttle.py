@@ -19,6 +19,7 @@ MAX_FAILURES_PER_ACCOUNT = 100
 """From all addresses together, so that guesses from many addresses are limited too."""
 MAX_SIGN_INS = 30
 """To an account from an address with the right password: each takes a turn to hash and an audit entry."""
+MAX_EMAIL_LENGTH = 254
 SUBNET_BITS = 64
 """All addresses that one IPv6 subscriber has count as one."""
 
@@ -45,14 +46,14 @@ class TooManySignInsError(Exception):
 
 
 def caller(email: str, address: str, *, user_id: int = 0) -> Caller:
-    """Return the caller as it is counted. Input that is no e-mail address may be a password, and is not stored."""
-    return Caller(email.strip().lower() if "@" in email else "", _subscriber(address), user_id)
+    """Return the caller as it is counted."""
+    return Caller(_account(email), _subscriber(address), user_id)
 
 
 def asking_for_link(email: str, address: str) -> Caller:
     """Return who asks for a link to choose a password, which counts apart from signing in."""
     known = _subscriber(address)
-    return Caller(f"link for {email.strip().lower()}", f"link for {known}" if known else "")
+    return Caller(f"link for {_account(email)}", f"link for {known}" if known else "")
 
 
 def record_attempt(database: Database, caller: Caller, *, now: datetime) -> int:
@@ -105,6 +106,12 @@ def accept(database: Database, caller: Caller, attempt: int, *, now: datetime) -
 
 def delete_old(database: Database, *, now: datetime) -> None:
     database.execute(delete(FailedSignInRow).where(FailedSignInRow.at <= now - WINDOW))
+
+
+def _account(email: str) -> str:
+    """Return the account with this e-mail address. Other input may be a password, and is not stored."""
+    account = email.strip().lower()
+    return account if "@" in account and len(account) <= MAX_EMAIL_LENGTH else ""
 
 
 def _subscriber(address: str) -> str:

@@ -10,7 +10,7 @@ from i18n.messages import msg
 from models.users import password_links
 from models.users.password_links import InvalidLinkError
 from models.users.passwords import InvalidInputError, check, gather
-from models.users.throttle import TooManySignInsError
+from models.users.throttle import MAX_EMAIL_LENGTH, TooManySignInsError
 from sync.rules.normalization import clean
 from web.dependencies import Form, container_of, text
 from web.pages.account import PASSWORDS_DIFFER
@@ -24,11 +24,9 @@ from web.views.settings_form import REQUIRED_MESSAGE
 log = structlog.get_logger()
 router = APIRouter(prefix="/sign-in", dependencies=[Open])
 
-MAX_EMAIL_LENGTH = 254
-
 SENT = msg(
     "If this address has an account with a password, we've sent it an email with a link. It may take a minute to "
-    "arrive. The link is valid for an hour."
+    "arrive. The link is valid for an hour. We send no other until it expires or is used."
 )
 NO_LINK = msg("This link has been used or has expired. Ask for a new one.")
 

@@ -8,14 +8,16 @@ import pytest
 import requests
 from pydantic import SecretStr
 from pyotp import TOTP
-from sqlalchemy import delete, func, select
+from sqlalchemy import Connection, Engine, delete, event, func, select, update
 
 from i18n.catalog import Language
 from integrations.mail.mailer import Mailer
 from models.admin import audit_log
 from models.connections import alert_outbox
+from models.connections.alert_outbox import DeliveryStatus
 from models.enums import Role, Scope
 from models.schema.password_link_table import PasswordLinkRow
+from models.schema.tables import FailedSignInRow, UserRow
 from models.users import password_links, second_factor, sessions, sign_in
 from models.users import repository as users
 from models.users.repository import Rights, User
@@ -81,6 +83,12 @@ def knows(container: Container, password: str) -> bool:
         return bool(sign_in.by_password(container.database, EMAIL, password, address="", now=clock()))
     except sign_in.SignInRefusedError:
         return False
+
+
+def invite(container: Container, email: str) -> User:
+    user = users.add(container.database, email, RIGHTS, password=None, actor="test", now=NOW)
+    password_links.send_link(container.database, user.id, actor="test", now=clock())
+    return user
 
 
 def links(container: Container) -> int | None:
@@ -209,6 +217,114 @@ def test_a_mail_that_the_server_does_not_take_is_sent_later_with_another_link(
     del postbox.answers["DATA"]
     send_due_links(container)
     assert browser.ask("GET", link_in(postbox)).status_code == 200
+
+
+@pytest.mark.parametrize("answer", ["452 4.2.2 Mailbox full", "550 5.7.1 Blocked"])
+def test_a_mailbox_that_takes_no_mail_now_keeps_none_from_the_others(
+    browser: Browser, container: Container, anna: User, postbox: Postbox, answer: str
+) -> None:
+    invite(container, "ola@full.example")
+    postbox.answers["ola@full.example"] = answer
+    ask(browser, anna.email)
+    send_due_links(container)
+    assert [mail.rcpt_tos for mail in postbox.mails] == [[EMAIL]]
+    postbox.answers.clear()
+    send_due_links(container)
+    assert [mail.rcpt_tos for mail in postbox.mails] == [[EMAIL], ["ola@full.example"]]
+
+
+def test_a_mail_that_cannot_be_composed_keeps_none_from_the_others_and_is_tried_again(
+    browser: Browser, container: Container, anna: User, postbox: Postbox
+) -> None:
+    ola = invite(container, "ola@example.com")
+    container.database.execute(update(UserRow).where(UserRow.id == ola.id).values(email="ola\r\n@example.com"))
+    ask(browser, anna.email)
+    send_due_links(container)
+    assert [mail.rcpt_tos for mail in postbox.mails] == [[EMAIL]]
+    assert b'moment24_emails_total{status="crashed"} 1.0' in container.metrics.text()
+    container.database.execute(update(UserRow).where(UserRow.id == ola.id).values(email=ola.email))
+    send_due_links(container)
+    assert postbox.mails[-1].rcpt_tos == [ola.email]
+
+
+def test_a_mail_server_that_is_not_there_is_asked_once(
+    browser: Browser, container: Container, anna: User, postbox: Postbox
+) -> None:
+    assert postbox.mails == []
+    invite(container, "ola@example.com")
+    ask(browser, anna.email)
+    container.mailer = Mailer(SecretStr("smtp://127.0.0.1:1"), timeout=5)
+    send_due_links(container)
+    assert b'moment24_emails_total{status="delayed"} 1.0' in container.metrics.text()
+
+
+def test_a_stranger_neither_ends_a_link_that_was_sent_nor_has_another_sent(
+    browser: Browser, container: Container, anna: User, postbox: Postbox
+) -> None:
+    password_links.send_link(container.database, anna.id, actor="boss", now=clock() - timedelta(minutes=50))
+    send_due_links(container)
+    link = link_in(postbox)
+    ask(browser)
+    send_due_links(container)
+    assert len(postbox.mails) == 1
+    assert browser.ask("GET", link).status_code == 200
+
+
+def test_a_mailbox_gets_a_few_links_a_day_that_were_asked_for(container: Container, anna: User) -> None:
+    database, first = container.database, clock() - timedelta(days=2)
+
+    def mails(times: int, begin: timedelta) -> int:
+        number = 0
+        for hour in range(times):
+            now = first + begin + timedelta(hours=hour)
+            password_links.request_reset(database, EMAIL, address="", now=now)
+            for link in password_links.unsent(database, now=now):
+                password_links.make_token(database, link.user_id)
+                password_links.record_sent(database, link, DeliveryStatus.SENT, now=now)
+                number += 1
+        return number
+
+    assert mails(8, timedelta()) == password_links.MAX_LINKS_A_DAY
+    password_links.send_link(database, anna.id, actor="boss", now=first + timedelta(hours=9))
+    assert password_links.unsent(database, now=first + timedelta(hours=9))
+    assert mails(1, timedelta(hours=25)) == 1
+
+
+def test_asking_writes_as_often_whether_or_not_there_is_such_a_user(container: Container, anna: User) -> None:
+    writing: list[str] = []
+
+    def note(connection: Connection) -> None:
+        writing.extend(connection.exec_driver_sql("select pg_current_xact_id_if_assigned()::text").scalars())
+
+    event.listen(Engine, "commit", note)
+    try:
+        written = []
+        for email in (anna.email, "nobody@example.com", anna.email):
+            password_links.request_reset(container.database, email, address="", now=clock())
+            written.append(len(list(filter(None, writing))))
+            writing.clear()
+    finally:
+        event.remove(Engine, "commit", note)
+    assert written == [2, 2, 2]
+
+
+def test_what_is_no_address_may_be_a_password_and_is_not_stored(
+    browser: Browser, container: Container, anna: User
+) -> None:
+    assert anna
+    ask(browser, "My Secret Passphrase 2026!")
+    assert container.database.scalars(select(FailedSignInRow.email)) == ["link for "]
+
+
+def test_a_disabled_user_is_sent_no_link(web: Web, container: Container, anna: User, postbox: Postbox) -> None:
+    administrator = web.as_(Role.ADMINISTRATOR)
+    users.disable(container.database, anna.id, actor="test", now=clock())
+    assert administrator.post(f"/users/{anna.id}/link").status_code == 404
+    users.enable(container.database, anna.id, actor="test", now=clock())
+    send_due_links(container)
+    assert (links(container), postbox.mails) == (0, [])
+    actions = [each.action for each in audit_log.page(container.database, Scope(), users=True).lines]
+    assert not any(each.startswith("Sent a link") for each in actions)
 
 
 def test_a_user_is_invited_in_place_of_a_first_password(

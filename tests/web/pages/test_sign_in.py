@@ -1,4 +1,5 @@
 from functools import partial
+from hashlib import sha256
 from urllib.parse import quote
 
 import pytest
@@ -25,6 +26,7 @@ from worker.container import Container
 SESSION = "__Host-session"
 EMAIL, PASSWORD = "anna@example.com", "correct horse battery"
 RIGHTS = Rights(Role.ADMINISTRATOR, Scope())
+LONG = "".join(sha256(bytes([each])).hexdigest() for each in range(250)) + "@example.com"
 
 
 def add(container: Container, email: str = EMAIL) -> User:
@@ -63,7 +65,13 @@ def test_the_language_chosen_for_signing_in_stays_chosen(browser: Browser) -> No
 
 @pytest.mark.parametrize(
     ("email", "password"),
-    [(EMAIL, "guess"), (EMAIL, ""), ("nobody@example.com", PASSWORD), ("", "")],
+    [
+        (EMAIL, "guess"),
+        (EMAIL, ""),
+        ("nobody@example.com", PASSWORD),
+        ("", ""),
+        pytest.param(LONG, PASSWORD, id="longer than an index holds"),
+    ],
 )
 def test_whoever_does_not_sees_the_same_whoever_they_are(browser: Browser, email: str, password: str) -> None:
     answer = browser.sign_in(email, password)
