@@ -9,7 +9,7 @@ from enum import StrEnum
 from functools import partial
 from typing import TypeAlias
 
-from i18n.messages import Day
+from i18n.messages import Amount, Day, Message, joined
 from sync.money import NOK, format_kroner
 from sync.records import ExistingExpense, ExpenseDraft, LedgerLine, Voucher
 from sync.rules.output_vat import differences
@@ -94,11 +94,11 @@ def compare_expense(
     ``project`` is the text for a different project. For a supplier who is ``nameless``, as only the customer list
     may have the name (S7), neither the name nor a description that may contain it is compared.
     """
-    currency = "" if held.currency == NOK else f" {held.currency}"
-    if held.amount != draft.amount or currency:
-        yield FieldDifference(
-            ComparedField.AMOUNT, format_kroner(held.amount) + currency, format_kroner(draft.amount)
-        )
+    foreign = held.currency != NOK
+    if held.amount != draft.amount or foreign:
+        amount = format_kroner(held.amount)
+        shown = joined(amount, held.currency, between=" ") if foreign else amount
+        yield FieldDifference(ComparedField.AMOUNT, shown, format_kroner(draft.amount))
     if held.day != draft.day:
         yield FieldDifference(ComparedField.DATE, day_or_nothing(held.day), written(draft.day))
     if held.project_id != draft.project_id:
@@ -179,10 +179,10 @@ def _of_names(
     if days:
         same_month = all((day.year, day.month) == (expected.day.year, expected.day.month) for day in days)
         point = ComparedField.DATE if same_month else ComparedField.MONTH
-        yield FieldDifference(point, written(expected.day), ", ".join(map(written, days)))
+        yield FieldDifference(point, written(expected.day), joined(*map(written, days), between=", "))
     dues = sorted({line.due for line in owed if line.due} - {expected.due})
     if dues:
-        yield FieldDifference(ComparedField.DUE, written(expected.due), ", ".join(map(written, dues)))
+        yield FieldDifference(ComparedField.DUE, written(expected.due), joined(*map(written, dues), between=", "))
     departments = {line.department for line in held} - {None, receivable.department}
     if departments and receivable.department:
         yield FieldDifference(ComparedField.DEPARTMENT, str(receivable.department), _listed(departments))
@@ -192,9 +192,11 @@ def _of_vat(expected: Voucher, held: Sequence[LedgerLine]) -> Iterator[FieldDiff
     """Compare net revenue and VAT; they show whether revenue contains VAT that was not split off."""
     off = differences(expected, held)
     if off:
-        moment = ", ".join(f"{account or '27xx'}: {format_kroner(wanted)}" for account, wanted, _ in off)
-        ledger = ", ".join(f"{account or '27xx'}: {format_kroner(found)}" for account, _, found in off)
-        yield FieldDifference(ComparedField.VAT_AMOUNT, moment, ledger)
+        moment = [_labelled(str(account or "27xx"), format_kroner(wanted)) for account, wanted, _ in off]
+        ledger = [_labelled(str(account or "27xx"), format_kroner(found)) for account, _, found in off]
+        yield FieldDifference(
+            ComparedField.VAT_AMOUNT, joined(*moment, between=", "), joined(*ledger, between=", ")
+        )
 
 
 def _of_parts(
@@ -244,8 +246,9 @@ def _sums(parts: Iterable[RevenuePart], key: Callable[[RevenuePart], Key]) -> Su
 
 def _display(sums: Sums, other: Sums) -> str:
     """Format what the other side lacks; revenue has the sign of the ledger, negative in credit."""
-    told = [f"{'/'.join(key)}: {format_kroner(sums[key])}" for key in sorted(sums) if sums[key] != other.get(key)]
-    return ", ".join(told) or NOTHING
+    shown = [key for key in sorted(sums) if sums[key] != other.get(key)]
+    told = [_labelled("/".join(key), format_kroner(sums[key])) for key in shown]
+    return joined(*told, between=", ") or NOTHING
 
 
 def _names(sums: Sums, other: Sums, *, slack: int | None) -> str:
@@ -257,8 +260,17 @@ def _names(sums: Sums, other: Sums, *, slack: int | None) -> str:
     names = {key[-1] for key in off(sums, other)}
     if names != {key[-1] for key in off(other, sums)}:
         return _listed(names)
-    told = [f"{key[-1]} ({': '.join([*key[:-1], format_kroner(sums[key])])})" for key in off(sums, other)]
-    return ", ".join(told) or NOTHING
+    told = [
+        Message(
+            "{name} ({what})", {"name": key[-1], "what": joined(*key[:-1], format_kroner(sums[key]), between=": ")}
+        )
+        for key in off(sums, other)
+    ]
+    return joined(*told, between=", ") or NOTHING
+
+
+def _labelled(name: str, amount: Amount) -> Message:
+    return joined(name, amount, between=": ")
 
 
 def _only(sums: Sums, key: Key) -> Sums:

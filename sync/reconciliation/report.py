@@ -112,7 +112,7 @@ class Discrepancy:
     @property
     def fingerprint(self) -> str:
         """What differs: if it was accepted as known, it is not reported until this changes."""
-        return hashlib.sha256(repr((*self.as_json().items(),)).encode()).hexdigest()
+        return hashlib.sha256(repr((*self._as_compared().items(),)).encode()).hexdigest()
 
     @property
     def description(self) -> Message:
@@ -159,6 +159,12 @@ class Discrepancy:
         return ", ".join(f"{number}/{year}" for year, _, number in parts)
 
     def as_json(self) -> dict[str, Any]:
+        """Return JSON values. "typed" has what "differences" has, with the types of days and amounts."""
+        typed = [[as_json(each.moment), as_json(each.ledger)] for each in self.differences]
+        return {**self._as_compared(), **({"typed": typed} if typed else {})}
+
+    def _as_compared(self) -> dict[str, Any]:
+        """Return what the fingerprints of accepted discrepancies are made of, in every release."""
         return {
             "type": self.type,
             "number": self.number,
@@ -166,13 +172,15 @@ class Discrepancy:
             "moment_id": self.moment_id,
             "vouchers": list(self.vouchers),
             "amount": self.amount,
-            "differences": [[each.field, each.moment, each.ledger] for each in self.differences],
+            "differences": [[each.field, str(each.moment), str(each.ledger)] for each in self.differences],
             "because": as_json(self.because),
             **({"expense": self.expense} if self.expense else {}),
         }
 
     @classmethod
     def from_json(cls, told: Mapping[str, Any]) -> Discrepancy:
+        points = [(point, [*sides]) for point, *sides in told["differences"]]
+        typed = told.get("typed") or [sides for _, sides in points]
         return cls(
             DiscrepancyType(told["type"]),
             told["number"],
@@ -180,7 +188,10 @@ class Discrepancy:
             told["moment_id"],
             tuple(told["vouchers"]),
             told["amount"],
-            tuple(FieldDifference(ComparedField(point), *sides) for point, *sides in told["differences"]),
+            tuple(
+                FieldDifference(ComparedField(point), *map(from_json, sides))
+                for (point, _), sides in zip(points, typed, strict=True)
+            ),
             from_json(told["because"]),
             told.get("expense", ""),
         )

@@ -74,7 +74,7 @@ def _environment(language: Language) -> Environment:
         "clock_time": partial(formatting.clock_time, language=language),
         "day": partial(formatting.day, language=language),
         "count": partial(formatting.count, language=language),
-        "kroner": format_kroner,
+        "kroner": lambda ore: translate(format_kroner(ore), language),
         "amount": partial(formatting.amount, language=language),
         "unbroken": unbroken,
         "status": status_of,

@@ -1,5 +1,6 @@
 """The number of calls of a reconciliation, and its treatment of records that are not synced."""
 
+import json
 from collections import defaultdict
 from dataclasses import replace
 from datetime import date, timedelta
@@ -8,9 +9,13 @@ from typing import Any
 
 import pytest
 
+from i18n.catalog import Language
+from i18n.messages import joined, translate
 from models.connections.account_ranges import AccountRanges
 from models.enums import EntityType
+from sync.money import format_kroner
 from sync.reconciliation.compare import reconcile
+from sync.reconciliation.differences import ComparedField, FieldDifference, written
 from sync.reconciliation.report import Discrepancy, DiscrepancyType, ReconciliationReport
 from sync.records import Chart, Company, Invoice, InvoiceLine, LedgerLine, VoucherFile, VoucherFiles
 from sync.rules.vouchers import voucher_of
@@ -122,6 +127,19 @@ def test_what_many_lines_are_rounded_by_to_a_whole_krone_is_compared(world: Worl
     (found,) = compared(world).discrepancies
     told = [(each.field.value, each.moment, each.ledger) for each in found.differences]
     assert ("account", "3000: -2 500,20, 7740: 0,20", "3000: -2 500,00") in told
+    stored = Discrepancy.from_json(json.loads(json.dumps(found.as_json())))
+    detail = "Account: 3000: -2,500.20, 7740: 0.20 in Moment, 3000: -2,500.00 in the ledger"
+    assert detail in [translate(each, Language.ENGLISH) for each in stored.details]
+
+
+def test_what_was_accepted_before_amounts_kept_their_type_stays_accepted() -> None:
+    typed = FieldDifference(ComparedField.DATE, written(DAY), joined(written(FIRST), format_kroner(100)))
+    found = Discrepancy(DiscrepancyType.DIFFERENT, "1", DAY, "100", differences=(typed,))
+    before = found.as_json()
+    del before["typed"]
+    assert before["differences"] == [["date", "02.03.2026", "01.01.2026; 1,00"]]
+    released = "d561c23af30dcb87dd49e88855ed4ac0fd588a9e6372a2273d9b3aeb2dc0ac67"
+    assert {Discrepancy.from_json(each).fingerprint for each in (before, found.as_json())} == {released}
 
 
 @pytest.mark.parametrize(
