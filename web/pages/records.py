@@ -152,7 +152,9 @@ def _show(
         note=note,
         related=related_records(database, job),
         errors=errors or {},
-        relinks=job.record.entity_type in relink.TYPES and job.state is not JobState.RUNNING,
+        relinks=bool(job.remote_id)
+        and job.record.entity_type in relink.TYPES
+        and job.state is not JobState.RUNNING,
         link_problem=notice.code.removeprefix("link-"),
         actions=[name for name, action in ACTIONS.items() if job.state in action.for_selected],
         status=status.HTTP_422_UNPROCESSABLE_CONTENT if errors else status.HTTP_200_OK,

@@ -1,12 +1,29 @@
 // Makes pages livelier that work without it too.
 
-// Looks again for an answer that a worker is to bring: <section data-awaits="/errands/7">, until that attribute is gone.
+// Fetches a page again for a part of it; nothing where that fails, or where the session has ended, which it then says once.
+async function fetch_part(url) {
+  const answer = await fetch(url, { headers: { "X-Part": "1" } }).catch(() => null);
+  const said = document.querySelector("#signed-out");
+  if (said && answer?.redirected && new URL(answer.url).pathname === "/sign-in") {
+    const notice = said.content.firstElementChild;
+    notice.querySelector("a").href = answer.url;
+    said.remove();
+    document.querySelector("[data-awaits], [data-refreshes]").before(notice);
+    for (const part of document.querySelectorAll("[data-awaits], [data-refreshes]")) {
+      delete part.dataset.awaits;
+      delete part.dataset.refreshes;
+    }
+  }
+  if (!answer?.ok || answer.redirected) return null;
+  return new DOMParser().parseFromString(await answer.text(), "text/html");
+}
+
+// Looks again for an answer that a worker is to bring: <section data-awaits="/operations/7">, until that attribute is gone.
 async function await_answer(section) {
   while (section?.dataset.awaits) {
     await new Promise((resolve) => setTimeout(resolve, 700));
-    const answer = await fetch(section.dataset.awaits, { headers: { "X-Part": "1" } }).catch(() => null);
-    if (!answer?.ok || answer.redirected) continue;
-    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const page = await fetch_part(section.dataset.awaits);
+    if (!page) continue;
     const fresh = page.querySelector(`#${section.id}`);
     if (!fresh) return;
     section.replaceWith(fresh);
@@ -16,20 +33,21 @@ async function await_answer(section) {
 document.querySelectorAll("[data-awaits]").forEach(await_answer);
 
 // Shows from time to time how something stands by now: <section id="now" data-refreshes="15">, in seconds, until that
-// attribute is gone. It waits while nobody looks, and while somebody works within it, has unfolded something or types.
-for (const { id, dataset } of document.querySelectorAll("[data-refreshes]")) {
-  const timer = setInterval(async () => {
-    const section = document.getElementById(id), at = document.activeElement;
-    const typing = at?.matches("input:not([type=checkbox]), textarea, select");
-    if (document.hidden || typing || section.contains(at) || section.querySelector("details[open]")) return;
-    const answer = await fetch(location.href, { headers: { "X-Part": "1" } }).catch(() => null);
-    if (!answer?.ok || answer.redirected) return;
-    const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById(id);
-    if (!fresh || section.contains(document.activeElement)) return;
-    if (fresh.innerHTML !== section.innerHTML) section.replaceWith(fresh);
-    if (!fresh.dataset.refreshes) clearInterval(timer);
-  }, dataset.refreshes * 1000);
-}
+// attribute is gone. It waits while nobody looks or somebody types, and a part of the page while somebody works within it
+// or has unfolded something.
+const refreshing = () => [...document.querySelectorAll("[data-refreshes]")];
+const idle = (part) => !part.contains(document.activeElement) && !part.querySelector("details[open]");
+const every = Math.min(...refreshing().map((part) => part.dataset.refreshes));
+const timer = refreshing().length && setInterval(async () => {
+  if (!refreshing().length) clearInterval(timer);
+  const typing = document.activeElement?.matches("input:not([type=checkbox]), textarea, select");
+  if (document.hidden || typing || !refreshing().some(idle)) return;
+  const page = await fetch_part(location.href);
+  for (const part of page ? refreshing().filter(idle) : []) {
+    const fresh = page.getElementById(part.id);
+    if (fresh && fresh.outerHTML !== part.outerHTML) part.replaceWith(fresh);
+  }
+}, every * 1000);
 
 // Asks something about a form without leaving it: <button formaction="/connections/4/clients" data-into="#identity">.
 for (const button of document.querySelectorAll("[data-into]")) {

@@ -1,6 +1,7 @@
 import re
 from html import unescape
 
+import lxml.html
 import pytest
 from sqlalchemy import update
 
@@ -100,3 +101,8 @@ def test_the_overview_counts_connections_with_a_problem_and_leads_to_them(web: W
     assert '<span class="state state-bad">Needs attention</span>' in found
     assert "No connections found." in person.get("/connections", status="working").text
     assert '<span class="state state-bad">Needs attention</span>' in page
+
+
+def test_the_table_of_connections_refreshes_with_the_figures(web: Web) -> None:
+    tree = lxml.html.document_fromstring(web.as_(Role.VIEWER).get("/").content)
+    assert tree.xpath("//table[.//a[text()='Demo AS']]/ancestor::*[@data-refreshes]")

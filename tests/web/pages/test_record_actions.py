@@ -1,6 +1,8 @@
 import re
 
+import lxml.html
 import pytest
+from sqlalchemy import update
 
 from models.admin import job_actions, match_questions
 from models.admin.job_list import JobView
@@ -9,6 +11,7 @@ from models.enums import EntityType, JobState, Record, Role
 from models.inbox import links
 from models.inbox.links import Link
 from models.inbox.transitions import Event
+from models.schema.tables import SyncJobRow
 from tests.factories import NOW, settings
 from tests.installation import failed_job, messages
 from tests.models.completed_jobs import completed_job
@@ -321,3 +324,40 @@ def test_a_customer_that_24sevenoffice_lost_can_be_said_to_be_new_only(web: Web,
     page = web.as_(Role.OPERATOR).get(f"/records/{job_id}")
     assert "no longer exists" in page.text
     assert choices_on(page.text, job_id) == ["new"]
+
+
+def test_a_record_that_is_tried_anew_shows_its_old_error_as_its_last_result(
+    web: Web, container: Container
+) -> None:
+    job_id = asked(web, container)
+    person = web.as_(Role.OPERATOR)
+    labels = ("<dt>Reason</dt>", "<dt>Last result</dt>", "<dt>What to do</dt>", "<dt>Error code</dt>")
+    container.database.execute(update(SyncJobRow).values(message="Two customers match.", remedy="Choose one."))
+    page = person.get(f"/records/{job_id}").text
+    assert [each in page for each in labels] == [True, False, True, True]
+    person.post(f"/records/{job_id}/answer", choice="10235")
+    page = person.get(f"/records/{job_id}").text
+    assert [each in page for each in labels] == [False, True, False, False]
+    assert "Two customers match." in page
+
+
+def test_a_record_without_a_match_is_not_matched_yet_and_has_no_link_to_correct(
+    web: Web, container: Container
+) -> None:
+    page = web.as_(Role.OPERATOR).get(f"/records/{asked(web, container)}").text
+    assert "<dt>24SevenOffice</dt>\n      <dd>Not matched yet</dd>" in page
+    assert "Relink" not in page
+
+
+def test_all_of_a_record_that_changes_refreshes_and_the_form_for_notes_does_not(
+    web: Web, container: Container
+) -> None:
+    job_id = asked(web, container)
+    person = web.as_(Role.OPERATOR)
+    assert "data-refreshes" not in person.get(f"/records/{job_id}").text
+    person.post(f"/records/{job_id}/answer", choice="10235")
+    tree = lxml.html.document_fromstring(person.get(f"/records/{job_id}").content)
+    parts = {part.get("id"): part for part in tree.xpath("//*[@data-refreshes]")}
+    assert list(parts) == ["now", "history"]
+    assert parts["history"].xpath(".//ol[@class='timeline']")
+    assert not any(part.xpath(".//textarea") for part in parts.values())

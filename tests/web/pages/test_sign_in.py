@@ -2,6 +2,7 @@ from functools import partial
 from hashlib import sha256
 from urllib.parse import quote
 
+import lxml.html
 import pytest
 import requests
 
@@ -255,3 +256,17 @@ def test_a_device_of_somebody_else_is_new_to_a_user(browser: Browser, container:
         browser.cookies.pop(SESSION, None)
         browser.sign_in(email, PASSWORD)
     assert len(alert_outbox.pending_alerts(container.database, "per@example.com")) == 1
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [(Language.ENGLISH, "You have been signed out."), (Language.NORWEGIAN, "Du er logget ut.")],
+)
+def test_a_page_that_refreshes_itself_has_the_words_for_a_session_that_ended(
+    web: Web, language: Language, said: str
+) -> None:
+    tree = lxml.html.document_fromstring(web.as_(Role.VIEWER, language=language).get("/").content)
+    (words,) = tree.xpath("//template[@id='signed-out']")
+    assert said in words.text_content()
+    assert words.xpath(".//a/@href") == ["/sign-in"]
+    assert "signed-out" not in web.get("/sign-in").text
