@@ -3,7 +3,7 @@
 Its settings are in :mod:`.connection_settings`, comparisons in :mod:`.reconciliation`.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -11,18 +11,22 @@ from fastapi import APIRouter, Response, status
 from fastapi.responses import RedirectResponse
 
 from i18n.messages import Message, joined, msg
-from models.admin import audit_log, connection_list
-from models.admin.connection_list import POLLS_SHOWN_AFTER
-from models.admin.operations import CANCELLED, RECONCILIATIONS, Operation, OperationType
+from models.admin import audit_log, connection_health, dashboard
+from models.admin.connection_health import HealthSort
+from models.admin.connection_list import ALL, POLLS_SHOWN_AFTER
+from models.admin.operations import RECONCILIATIONS, Operation, OperationType
 from models.connections.repository import NOT_STARTED, Connection
 from models.enums import EntityType, Scope, plural_of
 from models.inbox import cursors, missed_webhooks, webhook_intake
 from models.pagination import Key
 from sync.polling import stalled
-from web.pages.operations import TEMPLATES, request_diagnostics, request_operation
+from sync.reconciliation.report import ReconciliationReport
+from web.pages.operations import TEMPLATES, report_of, request_diagnostics, request_operation
 from web.security.auth import Administrator, Operator, Reader, UserContext
 from web.views import settings_form
+from web.views.connection_tabs import tab_values
 from web.views.diagnostics import OperationView
+from web.views.filters import Filter
 from web.views.set_up import SetUp
 
 router = APIRouter(prefix="/connections")
@@ -38,14 +42,6 @@ DONE = {
 WEBHOOK_TYPES = (EntityType.CUSTOMER, EntityType.PROJECT, EntityType.INVOICE)
 """What Moment has a webhook for."""
 
-TAB_NAMES: Mapping[str, Message] = {
-    "overview": msg("Overview"),
-    "settings": msg("Settings"),
-    "webhooks": msg("Webhooks"),
-    "test": msg("Test"),
-    "reconciliation": msg("Reconciliation"),
-    "history": msg("History"),
-}
 OPERATION_NAMES: Mapping[OperationType, Message] = {
     OperationType.DIAGNOSTICS: msg("Connection test"),
     OperationType.VERIFICATION: msg("Credentials check"),
@@ -82,16 +78,12 @@ def tab(
 ) -> Response:
     """Make the page of a tab, or of what belongs to it and has a template of its own."""
     notice = context.take_notice(keep=keep_notice)
-    links = [(key, _tab_url(connection, key), TAB_NAMES[key]) for key in _tabs(context)]
     return context.render(
         template or f"connection-{name}.html",
         status=status,
-        connection=connection,
-        tab=name,
-        tab_names=TAB_NAMES,
-        tab_links=links,
         done=DONE.get(notice.code),
         refused=notice.code == "taken",
+        **tab_values(context.current_user, connection, name),
         **values,
     )
 
@@ -104,7 +96,10 @@ def show(context: Reader, connection_id: int) -> Response:
             url = f"/connections/{connection_id}/{name}?{parameter}={quote(value)}"
             return RedirectResponse(url, status.HTTP_303_SEE_OTHER)
     connection = context.connections.get_shown(connection_id)
-    (summary,) = connection_list.summaries(context.database, Scope(frozenset({connection.id})), now=context.now)
+    only = Scope(frozenset({connection.id}))
+    ((summary,), _) = connection_health.page(
+        context.database, only, now=context.now, wanted=ALL, sort=HealthSort()
+    )
     last, is_new = last_test(context, connection), connection.paused_because == NOT_STARTED
     is_testing = bool(is_new and last and last.operation.result is None)
     current = last if last and last.operation.requested_at >= connection.updated_at else None
@@ -115,6 +110,8 @@ def show(context: Reader, connection_id: int) -> Response:
         connection,
         "overview",
         summary=summary,
+        totals=dashboard.totals(context.database, only),
+        records_url=lambda **given: Filter(**given).url("/records"),
         failing_polls=[stalled.told(poll) for poll in failing] if not connection.paused_because else [],
         keep_notice=is_testing,
         is_testing=is_testing,
@@ -161,10 +158,14 @@ def show_history(context: Reader, connection_id: int, page: str = "", operations
         "history",
         page=audit_log.page(context.database, scope, key=Key.parse(page), with_place=True),
         operations=found,
+        results=[(OperationView(each), _report_of(context, each)) for each in found.lines],
         operation_names=OPERATION_NAMES,
         linked={each.id for each in found.lines if _may_open(context, each)},
-        cancelled=CANCELLED,
     )
+
+
+def _report_of(context: UserContext, operation: Operation) -> ReconciliationReport | None:
+    return report_of(context, operation) if operation.type in RECONCILIATIONS else None
 
 
 def last_test(context: UserContext, connection: Connection) -> OperationView | None:
@@ -185,17 +186,6 @@ def start_test(context: UserContext, connection: Connection, *, done: str) -> Re
         return request_diagnostics(context, connection.id, done=done)
     request_operation(context, OperationType.DIAGNOSTICS, connection.id)
     return context.redirect(f"/connections/{connection.id}", done)
-
-
-def _tabs(context: UserContext) -> Iterator[str]:
-    user = context.current_user
-    hidden = {"settings": not user.is_administrator, "webhooks": not user.is_administrator}
-    hidden["test"] = not user.is_operator
-    return (name for name in TAB_NAMES if not hidden.get(name))
-
-
-def _tab_url(connection: Connection, name: str) -> str:
-    return f"/connections/{connection.id}" + ("" if name == "overview" else f"/{name}")
 
 
 def _may_open(context: UserContext, operation: Operation) -> bool:

@@ -18,6 +18,7 @@ from sync.rules.normalization import clean
 from web.dependencies import Form, text
 from web.exports import send_file
 from web.security.auth import Operator, Reader, UserContext
+from web.views.connection_tabs import TAB_BY_OPERATION, tab_values
 from web.views.diagnostics import OperationView
 from web.views.reconciliation_sheet import reconciliation_sheet
 from web.views.settings_form import TITLES
@@ -72,13 +73,14 @@ def show(context: Reader, operation_id: OperationId) -> Response:
 def _page(context: UserContext, operation: Operation, *, unexplained: str = "") -> Response:
     """Show an operation; ``unexplained`` is the key of a difference that was to be accepted without a reason."""
     report = report_of(context, operation)
+    connection = context.connections.get_shown(operation.connection_id)
     return context.render(
         TEMPLATES[operation.type],
         status=status.HTTP_422_UNPROCESSABLE_CONTENT if unexplained else status.HTTP_200_OK,
         view=OperationView(operation),
         is_running=operation.result is None,
         period=_period(operation),
-        connection=context.connections.get_shown(operation.connection_id),
+        **tab_values(context.current_user, connection, TAB_BY_OPERATION[operation.type]),
         titles=TITLES,
         done=DONE.get(context.take_notice(keep=operation.result is None).code),
         report=report,

@@ -5,11 +5,14 @@ from collections.abc import Mapping
 
 import structlog
 from fastapi import APIRouter, HTTPException, Request, Response, status
+from fastapi.responses import RedirectResponse
 
+from i18n.catalog import Language
 from i18n.messages import msg
 from models.users import password_links
 from models.users.password_links import InvalidLinkError
 from models.users.passwords import InvalidInputError, check, gather
+from models.users.repository import User
 from models.users.throttle import MAX_EMAIL_LENGTH, TooManySignInsError
 from sync.rules.normalization import clean
 from web.dependencies import Form, container_of, text
@@ -20,6 +23,7 @@ from web.security.cookies import SIGN_IN
 from web.security.csrf import csrf_token, has_valid_token
 from web.security.proxy import client_address
 from web.views.settings_form import REQUIRED_MESSAGE
+from web.views.templates import preferred_language
 
 log = structlog.get_logger()
 router = APIRouter(prefix="/sign-in", dependencies=[Open])
@@ -80,7 +84,20 @@ def choose(request: Request, token: str, form: Form) -> Response:
         return _choose(request, token)
     except InvalidInputError as error:
         return _choose(request, token, errors=error.errors)
-    return _render(request, "password-chosen.html", language=user.language)
+    # A page of its own, which may be loaded again and in another language.
+    saved = "password-changed" if user.has_password else "password-chosen"
+    language = _language(request, user) or preferred_language(request)
+    return RedirectResponse(f"/sign-in/{saved}?language={language}", status.HTTP_303_SEE_OTHER)
+
+
+@router.get("/password-changed")
+def show_changed(request: Request) -> Response:
+    return _render(request, "password-chosen.html", invited=False)
+
+
+@router.get("/password-chosen")
+def show_chosen(request: Request) -> Response:
+    return _render(request, "password-chosen.html", invited=True)
 
 
 def _forgotten(
@@ -121,11 +138,17 @@ def _choose(
         request,
         "password-link.html",
         code=status.HTTP_422_UNPROCESSABLE_CONTENT if errors else code,
-        language=user.language,
+        language=_language(request, user),
         email=user.email,
+        invited=not user.has_password,
         message=message,
         errors=errors or {},
     )
+
+
+def _language(request: Request, user: User) -> Language | None:
+    """Return the user's language; None where another one is asked for."""
+    return None if "language" in request.query_params else user.language
 
 
 def _render(request: Request, template: str, *, code: int = status.HTTP_200_OK, **values: object) -> Response:

@@ -45,7 +45,7 @@ class SetUp:
     def steps(self) -> Iterator[Step]:
         reached = bool(self.last and self.last.clients)
         yield Step(
-            title=msg("Credentials"),
+            title=msg("Access to both systems"),
             help=msg("The Moment API key and the 24SevenOffice user both work."),
             path="settings#moment_company",
             done=reached and self._has_passed(MOMENT),

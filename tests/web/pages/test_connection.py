@@ -240,7 +240,7 @@ def test_the_page_tells_how_many_changes_came_without_a_webhook(settings_page: S
     )
     failed_job(settings_page.container, connection, record_id="9")
     cells = re.findall(
-        r'data-label="Missed \(7 days\)">(\d+)<',
+        r'data-label="Without a webhook \(7 days\)">(\d+)<',
         settings_page.person.get(f"{settings_page.overview}/webhooks").text,
     )
     assert cells == ["0", "0", "1"]

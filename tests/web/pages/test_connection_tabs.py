@@ -1,11 +1,18 @@
 """The tabs of a connection: which there are for whom, and where addresses from before them lead."""
 
+import re
+from typing import Any
+
 import lxml.html
 import pytest
 
 from i18n.catalog import Language
 from models.admin.operations import OperationType
-from models.enums import Role
+from models.enums import EntityType, Record, Role
+from models.inbox.enqueue import enqueue
+from sync.diagnostics.findings import CheckStatus, Finding
+from tests.installation import failed_job
+from tests.models.completed_jobs import completed_job
 from tests.web.conftest import Person, Web
 from worker.container import Container, clock
 
@@ -60,4 +67,79 @@ def test_the_history_tells_what_people_and_workers_have_done(web: Web, container
     assert "Paused: Year end." in history
     assert f"/operations/{saving}" not in history  # what somebody else has typed
     assert tested not in viewer.get(f"{address}/history").text  # who only looks may not open it
-    assert "Tilkoblingstest" in viewer.get(f"{address}/history").text
+    assert "Test av tilkoblingen" in viewer.get(f"{address}/history").text
+
+
+def finding(status: CheckStatus) -> dict[str, Any]:
+    return Finding(check="x", status=status, message="Checked.").as_json()
+
+
+@pytest.mark.parametrize(
+    ("type_", "result", "said"),
+    [
+        (OperationType.DIAGNOSTICS, {"findings": [finding(CheckStatus.BAD)] * 2}, "2 errors"),
+        (OperationType.DIAGNOSTICS, {"findings": [finding(CheckStatus.GOOD)]}, "No errors"),
+        (OperationType.VERIFICATION, {"findings": [finding(CheckStatus.BAD)]}, "1 error"),
+        (OperationType.SAVING, {"findings": [], "diagnostics": 7}, "Saved"),
+        (OperationType.SAVING, {"findings": [finding(CheckStatus.BAD)]}, "Not saved"),
+        (OperationType.BACKFILL, {"findings": [], "backfill": []}, "Finished"),
+        (OperationType.BACKFILL, {"findings": [finding(CheckStatus.BAD)]}, "1 error"),
+        (OperationType.RECONCILIATION, {"findings": [finding(CheckStatus.BAD)]}, "Not reconciled"),
+    ],
+)
+def test_the_history_says_what_an_operation_came_to(
+    web: Web, container: Container, type_: OperationType, result: dict[str, Any], said: str
+) -> None:
+    number = container.operations.request(type_, web.connection.id, actor="kari", now=clock())
+    container.operations.complete(number, result, now=clock())
+    history = web.as_(Role.OPERATOR).get(f"/connections/{web.connection.id}/history").text
+    assert re.findall(r'data-label="Status">(.*?)</td>', history) == [said]
+
+
+@pytest.mark.parametrize(
+    ("type_", "tab"),
+    [
+        (OperationType.DIAGNOSTICS, "/test"),
+        (OperationType.SAVING, "/settings"),
+        (OperationType.RECONCILIATION, "/reconciliation"),
+        (OperationType.INITIAL_MATCHING, ""),
+        (OperationType.BACKFILL_PREVIEW, ""),
+    ],
+)
+def test_the_page_of_an_operation_has_the_tabs_of_its_connection(
+    web: Web, container: Container, type_: OperationType, tab: str
+) -> None:
+    address, kari = f"/connections/{web.connection.id}", web.as_(Role.ADMINISTRATOR)
+    mine = kari.get("/account").text
+    actor = re.findall(r"administrator-\d+@example\.com", mine)[0]
+    number = container.operations.request(type_, web.connection.id, actor=actor, now=clock())
+    found = tabs(kari, f"/operations/{number}")
+    assert [name.removesuffix(" *") for name in found] == TABS[Role.ADMINISTRATOR]
+    assert [where for name, where in found.items() if name.endswith(" *")] == [f"{address}{tab}"]
+
+
+@pytest.mark.parametrize(
+    ("path", "title"),
+    [("matching", "Existing customers and projects – Demo AS"), ("backfill", "Earlier records – Demo AS")],
+)
+def test_the_pages_of_the_onboarding_have_titles_of_their_own(web: Web, path: str, title: str) -> None:
+    page = web.as_(Role.OPERATOR).get(f"/connections/{web.connection.id}/{path}").text
+    assert f"<title>{title} –" in page
+
+
+def test_the_overview_counts_the_records_and_says_when_one_was_synced_and_the_key_ends(
+    web: Web, container: Container
+) -> None:
+    completed_job(container.database, web.connection.id, Record(EntityType.INVOICE, "1"), at=clock())
+    failed_job(container, web.connection, record_id="2")
+    enqueue(container.database, web.connection.id, [Record(EntityType.INVOICE, "3")], now=clock())
+    key_saved_at = container.connections.get(web.connection.id).api_key_saved_at
+    assert key_saved_at
+    page = web.as_(Role.VIEWER).get(f"/connections/{web.connection.id}")
+    tree = lxml.html.document_fromstring(page.content)
+    facts = {dt.text_content(): dt.getnext() for dt in tree.xpath("//dl[@class='facts']/dt")}
+    for label, state in (("Records to follow up", "needs_attention"), ("Pending", "pending")):
+        (link,) = facts[label].xpath("a")
+        assert (link.text, link.get("href")) == ("1", f"/records?state={state}&company=Demo+AS")
+    assert facts["Last sync"].xpath("time")
+    assert facts["API key expires by"].xpath("time")

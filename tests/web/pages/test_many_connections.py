@@ -108,6 +108,8 @@ def test_the_page_sorts_filters_and_says_what_each_has_sent_today(
     assert "3 (75 %)" in page
     assert 'aria-sort="descending"' in page
     assert "2 errors" in page
+    assert ">Records to follow up</a>" in page
+    assert ">API key expires by</a>" in page
     found = operator.get("/connections", records="yes", idle="7", status="test_failed").text
     assert ("Berg AS</a>" in found, "Demo AS</a>" in found, "1–1 of 1" in found) == (True, False, True)
     theirs = web.as_(Role.OPERATOR, connections=[ill.id]).get("/connections").text
@@ -198,7 +200,8 @@ def test_all_that_match_a_filter_are_tested(web: Web, container: Container, thre
     operator = web.as_(Role.OPERATOR)
     asked = operator.get("/connections/confirm", action="test", all="yes", status="test_failed")
     done = operator.post("/connections/act", **fields_of(asked, "/connections/act"), action="test")
-    assert "Testing 1 connection." in operator.get(done.headers["Location"]).text
+    listed = operator.get(done.headers["Location"]).text
+    assert "Testing 1 connection. Reload to see the result." in listed
     operation = container.operations.latest(ill.id, OperationType.DIAGNOSTICS)
     assert operation
     assert messages(container) == [("run_operation", operation.id)]

@@ -110,7 +110,12 @@ def test_whoever_has_forgotten_their_password_chooses_another_by_a_link_once(
     hashes = container.database.scalars(select(PasswordLinkRow.token_hash))
     assert token not in str(hashes)
     assert browser.ask("GET", link).status_code == 200  # as a program does that looks at mails
-    assert "Password saved" in choose(browser, link).text
+    saved = choose(browser, link)
+    assert (saved.status_code, saved.headers["Location"]) == (303, "/sign-in/password-changed?language=en")
+    for _ in range(2):  # also where the page is loaded again
+        page = browser.ask("GET", saved.headers["Location"])
+        assert (page.status_code, "You have been signed out everywhere." in page.text) == (200, True)
+    assert "Passordet er lagret" in browser.ask("GET", "/sign-in/password-changed?language=nb").text
     assert (knows(container, CHOSEN), knows(container, PASSWORD)) == (True, False)
     assert sessions.find(container.database, session, now=clock()) is None
     assert not users.get(container.database, anna.id).password_is_temporary
@@ -203,7 +208,19 @@ def test_what_is_no_password_is_said_at_its_field_and_does_not_use_the_link(
     assert list(summary_of(refused)) == ["password", "again"]
     assert "15 to 200 characters" in error_at(refused, "password")
     assert browser.ask("POST", link, data={"password": CHOSEN, "again": CHOSEN}).status_code == 403
-    assert "Password saved" in choose(browser, link).text
+    assert choose(browser, link).status_code == 303
+
+
+def test_the_page_of_a_link_is_in_the_language_that_one_asks_for(
+    browser: Browser, container: Container, anna: User, postbox: Postbox
+) -> None:
+    assert anna
+    ask(browser)
+    send_due_links(container)
+    link = link_in(postbox)
+    assert "Choose your password" in browser.ask("GET", link).text
+    assert '<html lang="nb">' in browser.ask("GET", f"{link}?language=nb").text
+    assert "language=nb" in choose(browser, f"{link}?language=nb").headers["Location"]
 
 
 def test_a_mail_that_the_server_does_not_take_is_sent_later_with_another_link(
@@ -337,7 +354,11 @@ def test_a_user_is_invited_in_place_of_a_first_password(
     send_due_links(container)
     assert "Velg passord her" in said_in(postbox)
     assert "48 timer" in said_in(postbox)
-    assert "Passordet er lagret" in choose(browser, link_in(postbox)).text
+    assert "logget ut" not in browser.ask("GET", link_in(postbox)).text
+    page = browser.ask("GET", choose(browser, link_in(postbox)).headers["Location"]).text
+    assert "Passordet er lagret" in page
+    assert "Logg inn med det nye passordet." in page
+    assert "logget ut" not in page
     assert knows(container, CHOSEN)
     actions = [each.action for each in audit_log.page(container.database, Scope(), users=True).lines]
     assert f"Invited the user {EMAIL} by email" in actions

@@ -1,0 +1,44 @@
+"""The tabs of a connection: which there are for whom, and the one to which the page of an operation belongs."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from i18n.messages import Message, msg
+from models.admin.operations import OperationType
+from models.connections.repository import Connection
+from models.users.repository import User
+
+TAB_NAMES: Mapping[str, Message] = {
+    "overview": msg("Overview"),
+    "settings": msg("Settings"),
+    "webhooks": msg("Webhooks"),
+    "test": msg("Test"),
+    "reconciliation": msg("Reconciliation"),
+    "history": msg("History"),
+}
+TAB_BY_OPERATION: Mapping[OperationType, str] = {
+    OperationType.DIAGNOSTICS: "test",
+    OperationType.SAVING: "settings",
+    OperationType.RECONCILIATION: "reconciliation",
+    OperationType.MONTHLY_RECONCILIATION: "reconciliation",
+    OperationType.INITIAL_MATCHING: "overview",
+    OperationType.BACKFILL: "overview",
+    OperationType.BACKFILL_PREVIEW: "overview",
+}
+
+
+def tab_values(user: User, connection: Connection, name: str) -> dict[str, Any]:
+    """Return what a template shows the tabs from, the one called ``name`` open."""
+    hidden = {"settings": not user.is_administrator, "webhooks": not user.is_administrator}
+    hidden["test"] = not user.is_operator
+    shown = (each for each in TAB_NAMES if not hidden.get(each))
+    return {
+        "connection": connection,
+        "tab": name,
+        "tab_names": TAB_NAMES,
+        "tab_links": [(each, _url(connection, each), TAB_NAMES[each]) for each in shown],
+    }
+
+
+def _url(connection: Connection, name: str) -> str:
+    return f"/connections/{connection.id}" + ("" if name == "overview" else f"/{name}")
