@@ -68,8 +68,8 @@ class Mailer:
     def send(self, message: EmailMessage) -> None:
         """Send a mail to the server.
 
-        Raises UnavailableError if the server did not accept it now, MailDelayedError if that is about this mail. If
-        it is sent again, it may arrive twice with one Message-ID. Raises RejectedError if an address does not
+        Raises UnavailableError if the server did not accept it now, MailDelayedError if only this mail is late.
+        If it is sent again, it may arrive twice with one Message-ID. Raises RejectedError if an address does not
         exist; all others have received it.
         """
         try:

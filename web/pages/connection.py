@@ -130,13 +130,11 @@ def show_webhooks(context: Administrator, connection_id: int) -> Response:
     connection = context.connections.get_shown(connection_id)
     notified = webhook_intake.latest_activity(context.database, connection.id)
     missed = missed_webhooks.count(context.database, connection.id, now=context.now)
-    limited = connection.webhook_limited_until
     return tab(
         context,
         connection,
         "webhooks",
         webhooks=[(plural_of(each), notified.get(each), missed.get(each, 0)) for each in WEBHOOK_TYPES],
-        webhook_limited=bool(limited and limited > context.now),
     )
 
 
