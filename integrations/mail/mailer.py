@@ -68,9 +68,9 @@ class Mailer:
     def send(self, message: EmailMessage) -> None:
         """Send a mail to the server.
 
-        Raises UnavailableError if the server did not accept it now, MailDelayedError if only this mail is late.
-        If it is sent again, it may arrive twice with one Message-ID. Raises RejectedError if an address does not
-        exist; all others have received it.
+        Raises UnavailableError if the server did not accept it now, MailDelayedError if that is about this mail.
+        If it is sent again, it may arrive twice with one Message-ID. Raises RejectedError if one of its addresses
+        does not exist; all others have received it.
         """
         try:
             with self._connected() as server:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 from uuid import UUID, uuid4
@@ -14,13 +14,13 @@ from pydantic import SecretStr
 from sqlalchemy import ColumnElement, and_, delete, exists, func, select, update
 from sqlalchemy.orm import Session, aliased
 
-from i18n.messages import msg
+from i18n.messages import Day, Message, joined, msg
 from models.connections.alert_outbox import Alert, queue_alert
 from models.connections.repository import SECRET_FIELDS, Connection
 from models.connections.settings import LOGIN_FIELDS, ConnectionSettings
 from models.connections.vault import Vault
 from models.database import Database
-from models.enums import Scope
+from models.enums import EntityType, Scope, plural_of
 from models.pagination import Key, Page, following, paged, placed_by_id
 from models.receivers import outbox
 from models.receivers.outbox import OutgoingEvent
@@ -160,6 +160,7 @@ class Operations:
         However often a button is clicked, only one operation is pending. An entered login is reused for the same
         actor only: otherwise another actor would learn that theirs is right. New input of the same actor replaces
         the old, unless settings are to be saved or a program asks (``by_program``), in which case both are kept.
+        An operation that writes to a system gets an audit entry.
 
         Raises:
             OperationPendingError: another actor's operation with other input has not begun.
@@ -194,6 +195,7 @@ class Operations:
             row.requested_at = now
             session.flush()
             row.secrets = self._locked(row, asked) if asked else None
+            note_start(session, connection_id, type_, asked, actor=actor, now=now)
             return row.id
 
     def record_login(
@@ -469,6 +471,33 @@ class Operations:
 
     def _opened(self, row: OperationRow) -> dict[str, str]:
         return self._vault.decrypt_values(row.secrets or "", PURPOSE, row.connection_id, row.id)
+
+
+def note_start(
+    session: Session,
+    connection_id: int,
+    type_: OperationType,
+    asked: Mapping[str, str],
+    *,
+    actor: str,
+    now: datetime,
+) -> None:
+    """Note in the audit log who starts what writes to a system; savings have entries of their own."""
+    if action := _started(type_, asked):
+        add_entry(session, at=now, actor=actor, action=action, connection_id=connection_id)
+
+
+def _started(type_: OperationType, asked: Mapping[str, str]) -> Message | None:
+    if type_ is OperationType.BACKFILL:
+        first, last = (Day(date.fromisoformat(asked[name])) for name in ("first", "last"))
+        types = [plural_of(EntityType(each)) for each in asked["entity_types"].split(",") if each]
+        named = joined(*types, between=", ") if types else msg("all types")
+        return msg("Started a backfill from {first} to {last}: {types}", first=first, last=last, types=named)
+    if type_ is OperationType.INITIAL_MATCHING and not asked["dry_run"]:
+        if asked["create"]:
+            return msg("Started an initial matching that also syncs new records")
+        return msg("Started an initial matching")
+    return None
 
 
 def _login_in(values: Mapping[str, object]) -> str:

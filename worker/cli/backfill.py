@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import click
 import structlog
 
+from models.admin.operations import OperationType, note_start
 from models.connections.repository import Connection
 from models.enums import EntityType, Lane, Record
 from models.inbox import due
@@ -17,7 +18,7 @@ from sync.money import format_kroner
 from sync.onboarding.backfill import ENTITY_TYPES, Backfill
 from sync.onboarding.preview import PlannedRecord
 from worker import dispatch
-from worker.cli import connection_argument, examples
+from worker.cli import ACTOR, connection_argument, examples
 from worker.cli.exit_codes import if_stopped
 from worker.cli.tables import Shown, Table, output_option, progress_bar
 from worker.container import get_container
@@ -106,12 +107,17 @@ def backfill(
     entity_types = [each for each in ENTITY_TYPES if each in (type_names or synced)]
     if not entity_types:
         raise click.ClickException(f"{name} brings none of these: see --entity-type of connections set.")
-    period = backfill_of(get_container(), connection, first=first.date(), last=last.date())
+    container = get_container()
+    period = backfill_of(container, connection, first=first.date(), last=last.date())
     if dry_run:
         _preview_backfill(period, entity_types, output)
     elif left_out := [f"{each}s" for each in entity_types if each not in synced]:
         raise click.ClickException(f"{name} does not bring {', '.join(left_out)}: see connections set.")
     else:
+        days = {"first": first.date().isoformat(), "last": last.date().isoformat()}
+        asked = {**days, "entity_types": ",".join(sorted(entity_types))}
+        with container.database.transaction() as session:
+            note_start(session, connection.id, OperationType.BACKFILL, asked, actor=ACTOR, now=container.clock())
         _run_backfill(connection, period, entity_types, output)
 
 

@@ -7,13 +7,14 @@ from typing import Any
 
 import click
 
+from models.admin.operations import OperationType, note_start
 from models.connections.repository import Connection
 from models.enums import EntityType, Lane
 from sync.onboarding import initial_matching
 from sync.onboarding.preview import PlannedAction, PlannedRecord, preview_expenses, refuse_writes
 from sync.polling import polls
 from worker import dispatch
-from worker.cli import connection_argument, examples
+from worker.cli import ACTOR, connection_argument, examples
 from worker.cli.exit_codes import if_stopped
 from worker.cli.tables import Shown, Table, output_option
 from worker.container import get_container
@@ -60,9 +61,20 @@ def match_(connection: Connection, *, dry_run: bool, create: bool, output: str) 
 
     What is not certain is asked: see `jobs list` and `jobs choose`. It may be run again at any time.
     """
-    context = get_container().open_context(connection, renew_lease=refuse_writes)
+    container = get_container()
+    context = container.open_context(connection, renew_lease=refuse_writes)
     planned = initial_matching.plan(context)
     if not dry_run:
+        asked = {"dry_run": "", "create": "yes" if create else ""}
+        with container.database.transaction() as session:
+            note_start(
+                session,
+                connection.id,
+                OperationType.INITIAL_MATCHING,
+                asked,
+                actor=ACTOR,
+                now=container.clock(),
+            )
         planned = initial_matching.apply(context, planned, create=create)
         dispatch.dispatch_lanes({Lane(connection.id, each.record.entity_type) for each in planned})
     MATCHES.print(map(_match_row, planned), output)

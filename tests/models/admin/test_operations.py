@@ -8,6 +8,7 @@ from cryptography.fernet import Fernet, InvalidToken
 from pydantic import SecretStr
 from sqlalchemy import text
 
+from models.admin import audit_log
 from models.admin.operations import (
     MAX_DISPATCHED,
     MAX_LOGINS,
@@ -23,6 +24,7 @@ from models.admin.operations import (
 from models.connections.repository import Connection, Connections
 from models.connections.vault import Vault
 from models.database import Database
+from models.enums import Scope
 from tests.factories import NOW, settings
 
 TYPED = {"username": "demo@example.com", "password": "typed-password"}
@@ -208,12 +210,53 @@ def test_so_many_operations_of_a_connection_wait_and_no_more(
     assert in_turn() == {test, elsewhere}
 
 
+def period(first: int, entity_types: str = "") -> dict[str, str]:
+    return {"first": f"2026-01-{first:02}", "last": "2026-01-31", "entity_types": entity_types}
+
+
+@pytest.mark.parametrize(
+    ("type_", "asked", "action"),
+    [
+        (
+            OperationType.BACKFILL,
+            period(1, "customer,invoice"),
+            "Started a backfill from 01.01.2026 to 31.01.2026: customers, invoices",
+        ),
+        (OperationType.BACKFILL, period(1), "Started a backfill from 01.01.2026 to 31.01.2026: all types"),
+        (OperationType.BACKFILL_PREVIEW, period(1), None),
+        (OperationType.INITIAL_MATCHING, {"dry_run": "", "create": ""}, "Started an initial matching"),
+        (
+            OperationType.INITIAL_MATCHING,
+            {"dry_run": "", "create": "yes"},
+            "Started an initial matching that also syncs new records",
+        ),
+        (OperationType.INITIAL_MATCHING, {"dry_run": "yes", "create": "yes"}, None),
+        (OperationType.RECONCILIATION, {"first": "2026-01-01", "last": "2026-01-31"}, None),
+        (OperationType.DIAGNOSTICS, {}, None),
+    ],
+)
+def test_the_audit_log_says_once_who_started_what_writes(
+    database: Database,
+    operations: Operations,
+    connection: Connection,
+    type_: OperationType,
+    asked: dict[str, str],
+    action: str | None,
+) -> None:
+    for actor in ("kari", "ola"):
+        operations.request(type_, connection.id, input_=asked, actor=actor, now=NOW)
+    entries = audit_log.page(database, Scope(frozenset({connection.id}))).lines
+    assert [(each.actor, each.action) for each in entries if each.action.startswith("Started")] == (
+        [("kari", action)] if action else []
+    )
+
+
 def test_backfills_that_take_days_delay_nothing_else(operations: Operations, connection: Connection) -> None:
     backfills = [
         operations.request(
-            OperationType.BACKFILL, connection.id, input_={"first": each}, actor="kari", now=NOW, by_program=True
+            OperationType.BACKFILL, connection.id, input_=period(each), actor="kari", now=NOW, by_program=True
         )
-        for each in "123"
+        for each in (1, 2, 3)
     ]
     test = ask(operations, connection)
     turn = operations.next_in_turn([*backfills, test], since=NOW)

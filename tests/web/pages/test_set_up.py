@@ -111,6 +111,9 @@ def test_what_both_systems_have_is_previewed_and_then_matched(
     done = operator.post(address, action="match", create="yes").headers["Location"]
     work_off(container)
     assert "Customers and projects are matched." in operator.get(done).text
+    history = operator.get(f"/connections/{web.connection.id}/history").text
+    assert history.count("Started an initial matching that also syncs new records") == 1
+    assert history.count("Started") == 1
     assert f'href="{done}"' in operator.get(address).text
     assert web.as_(Role.VIEWER).get(done).status_code == 404
     assert web.as_(Role.VIEWER).post(address, action="match").status_code == 404

@@ -11,9 +11,10 @@ from sqlalchemy import func, select
 
 from i18n.formatting import OSLO
 from integrations.twentyfour.budget_scripts import EVENTS
+from models.admin import audit_log
 from models.connections.account_ranges import AccountRanges
 from models.connections.repository import Connection
-from models.enums import EntityType, Lane, Record
+from models.enums import EntityType, Lane, Record, Scope
 from models.inbox import links
 from models.inbox.enqueue import enqueue
 from models.inbox.links import Link
@@ -127,10 +128,13 @@ def work(lane: Lane) -> Callable[[float], None]:
 
 @pytest.mark.usefixtures("finalized")
 def test_the_command_brings_all_in_their_order_and_tells_how_they_stand(
-    lane: Lane, monkeypatch: pytest.MonkeyPatch, fresh_systems: dict[str, str]
+    container: Container, lane: Lane, monkeypatch: pytest.MonkeyPatch, fresh_systems: dict[str, str]
 ) -> None:
     monkeypatch.setattr(time, "sleep", work(lane))
     said = backfill()
+    (entry,) = audit_log.page(container.database, Scope()).lines[:1]
+    assert (entry.actor, entry.action.partition(":")[2]) == ("CLI", " customers, invoices, projects")
+    assert entry.action.startswith("Started a backfill from ")
     assert [line.split() for line in said[-3:]] == [
         ["customer", "1", "1", "0", "0"],
         ["project", "1", "1", "0", "0"],

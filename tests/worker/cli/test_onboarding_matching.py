@@ -4,9 +4,9 @@ from typing import Any
 
 import requests
 
-from models.admin import job_actions
+from models.admin import audit_log, job_actions
 from models.connections.repository import Connection
-from models.enums import EntityType, JobState, Record
+from models.enums import EntityType, JobState, Record, Scope
 from tests.installation import messages
 from tests.worker.cli.test_commands import refused, run
 from worker import tasks
@@ -33,6 +33,11 @@ def customers(fresh_systems: dict[str, str]) -> list[dict[str, Any]]:
     return held
 
 
+def started(container: Container) -> list[tuple[str, str]]:
+    entries = audit_log.page(container.database, Scope()).lines
+    return [(each.actor, each.action) for each in entries if each.action.startswith("Started")]
+
+
 def test_a_dry_run_tells_and_changes_nothing(
     container: Container, connection: Connection, fresh_systems: dict[str, str]
 ) -> None:
@@ -47,6 +52,7 @@ def test_a_dry_run_tells_and_changes_nothing(
     assert rows["Ny AS"].endswith("new")
     assert "--create" in said[-1]
     assert messages(container) == []
+    assert started(container) == []
     assert [company["external_id"] for company in customers(fresh_systems)] == ["", "", ""]
 
 
@@ -55,6 +61,7 @@ def test_a_choice_is_offered_and_taken(
 ) -> None:
     record = Record(EntityType.CUSTOMER, str(enter(fresh_systems, "Fjord AS", 10235, 10236)))
     run("connections", "match", connection.name)
+    assert started(container) == [("CLI", "Started an initial matching")]
     tasks.sync_customers(connection.id)
     job = job_actions.find(container.database, connection.id, record)
     assert job
