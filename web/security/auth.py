@@ -40,7 +40,7 @@ def current_session(request: Request, container: ContainerDep) -> UserSession | 
     token = SESSION.read(request)
     if not token:
         return None
-    by_itself = PART in request.headers
+    by_itself = request.method == "GET" and PART in request.headers  # a page reloads itself with GET only
     return sessions.find(container.database, token, now=container.clock(), by_itself=by_itself)
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 import pytest
 from fastapi.routing import APIRoute, iter_route_contexts
 from pydantic import SecretStr
-from sqlalchemy import text
+from sqlalchemy import select, text
 from starlette.routing import Mount
 
 from models.admin.operations import OperationType
@@ -19,7 +20,7 @@ from models.receivers import deliveries
 from models.receivers.outbox import EVENT_TYPES
 from models.schema.tables import Base, SessionRow
 from models.users import repository as users
-from models.users import tokens
+from models.users import sessions, tokens
 from models.users.repository import Rights
 from models.users.tokens import TokenScope
 from sync.error_codes import ERROR_CODES
@@ -29,7 +30,7 @@ from tests.web.conftest import Person, Web
 from tests.web.crawler import Form, Surfer
 from web.app import create_app
 from web.security.auth import RequireRole, allow_all
-from worker.container import Container
+from worker.container import Container, clock
 
 OF_CONNECTIONS = ("connection_id", "job_id", "operation_id")
 """Path parameters of a connection's objects; a user who does not see the connection sees none of them."""
@@ -274,3 +275,16 @@ def tables(of: Customer | None) -> Iterator[tuple[str, str]]:
     if of:
         yield "connections", f"WHERE id = {of.connection.id}"
         yield "attempts", f"WHERE job_id = {of.ids['job_id']}"
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_only_a_page_that_reloads_itself_leaves_a_session_as_old_as_it_is(
+    web: Web, container: Container, method: str
+) -> None:
+    begun, rights = clock() - timedelta(hours=11), Rights(Role.VIEWER, Scope())
+    user = users.add(container.database, "anna@example.com", rights, password=None, actor="test", now=begun)
+    person = Person(web.url, token=sessions.start(container.database, user.id, now=begun))
+    person.ask(method, "/account", data={"csrf": person.csrf}, headers={"X-Part": "1"})
+    last = container.database.scalar(select(SessionRow.seen_at).where(SessionRow.user_id == user.id))
+    assert last
+    assert (last > begun) == (method == "POST")
