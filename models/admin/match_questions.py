@@ -171,7 +171,7 @@ def undo(database: Database, job_id: int, *, actor: str, now: datetime) -> Actio
         job.error_code, job.message, job.remedy = ERROR_CODE_BY_TYPE[entity_type], UNDONE, CHOOSE_AGAIN
         job.needs_attention_since = now
         session.flush()
-        deed = JobAction(now, actor, msg("Undo: {choice}", choice=answer_text(entity_type, choice)))
+        deed = JobAction(now, actor, msg("Undid: {choice}", choice=answer_text(entity_type, choice)))
         return apply_event(session, [SyncJobRow.id == job_id], Event.ASKED_AGAIN, deed, {})
 
 

@@ -69,6 +69,18 @@ class OperationType(StrEnum):
     BACKFILL_PREVIEW = "backfill_preview"
 
 
+OPERATION_NAMES: Mapping[OperationType, Message] = {
+    OperationType.DIAGNOSTICS: msg("Connection test"),
+    OperationType.VERIFICATION: msg("Credentials check"),
+    OperationType.CLIENTS: msg("Available clients"),
+    OperationType.SAVING: msg("Settings check"),
+    OperationType.RECONCILIATION: msg("Reconciliation"),
+    OperationType.MONTHLY_RECONCILIATION: msg("Monthly reconciliation"),
+    OperationType.INITIAL_MATCHING: msg("Initial matching"),
+    OperationType.BACKFILL: msg("Earlier records"),
+    OperationType.BACKFILL_PREVIEW: msg("Backfill preview"),
+}
+
 LOGINS = (OperationType.CLIENTS, OperationType.SAVING)
 """Operations with a login that was entered."""
 
@@ -389,7 +401,8 @@ class Operations:
             if row.type == OperationType.MONTHLY_RECONCILIATION:
                 raise OperationRunningError
             _end(row, {"findings": [], CANCELLED: True}, self._shown(row).input, now=now)
-            action = msg("Cancelled operation {number} ({type})", number=row.id, type=row.type)
+            name = OPERATION_NAMES[OperationType(row.type)]
+            action = msg("Cancelled: {type} (no. {number})", type=name, number=row.id)
             add_entry(session, at=now, actor=actor, action=action, connection_id=row.connection_id)
 
     def page(

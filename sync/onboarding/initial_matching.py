@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from functools import partial
 from itertools import islice
 
+from i18n.messages import joined
 from models.enums import EntityType, Lane, Record, titled
 from models.inbox.enqueue import enqueue
 from sync.engine.context import SyncContext
@@ -102,7 +103,9 @@ def _judged(
     context: SyncContext, record: Record, draft: ProjectDraft, there: ExistingProject | None
 ) -> PlannedRecord:
     number = str(draft.number)
-    planned = partial(PlannedRecord, record, title=f"{titled(EntityType.PROJECT, number)} {draft.name}")
+    planned = partial(
+        PlannedRecord, record, title=joined(titled(EntityType.PROJECT, number), draft.name, between=" ")
+    )
     if context.link(record):
         return planned(PlannedAction.LINKED, remote_id=number)
     if context.is_taken(record, number):

@@ -29,7 +29,7 @@ SAID = {
         "month": "Måned",
         "reconcile": "Avstem",
         "found": "Det er avvik",
-        "accept": "Marker som kjent avvik",
+        "accept": "Merk som kjent avvik",
         "reason": "Årsak",
         "agree": "Avstemt – ingen avvik",
         "undo": "Angre",

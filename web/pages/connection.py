@@ -10,11 +10,11 @@ from urllib.parse import quote
 from fastapi import APIRouter, Response, status
 from fastapi.responses import RedirectResponse
 
-from i18n.messages import Message, joined, msg
+from i18n.messages import joined, msg
 from models.admin import audit_log, connection_health, dashboard
 from models.admin.connection_health import HealthSort
 from models.admin.connection_list import ALL, POLLS_SHOWN_AFTER
-from models.admin.operations import RECONCILIATIONS, Operation, OperationType
+from models.admin.operations import OPERATION_NAMES, RECONCILIATIONS, Operation, OperationType
 from models.connections.repository import NOT_STARTED, Connection
 from models.enums import EntityType, Scope, plural_of
 from models.inbox import cursors, missed_webhooks, webhook_intake
@@ -42,17 +42,6 @@ DONE = {
 WEBHOOK_TYPES = (EntityType.CUSTOMER, EntityType.PROJECT, EntityType.INVOICE)
 """What Moment has a webhook for."""
 
-OPERATION_NAMES: Mapping[OperationType, Message] = {
-    OperationType.DIAGNOSTICS: msg("Connection test"),
-    OperationType.VERIFICATION: msg("Credentials check"),
-    OperationType.CLIENTS: msg("Available clients"),
-    OperationType.SAVING: msg("Settings check"),
-    OperationType.RECONCILIATION: msg("Reconciliation"),
-    OperationType.MONTHLY_RECONCILIATION: msg("Monthly reconciliation"),
-    OperationType.INITIAL_MATCHING: msg("Initial matching"),
-    OperationType.BACKFILL: msg("Backfill"),
-    OperationType.BACKFILL_PREVIEW: msg("Backfill preview"),
-}
 OPERATIONS_SHOWN = 12
 MAX_PAGE = 100
 """Digits and signs of a place in a list."""

@@ -32,7 +32,7 @@ DONE = {
     "busy": msg("This invoice is being processed right now, so nothing was done. Try again in a minute."),
     "brought": msg("Queued for syncing. We check Moment first, so nothing is created twice."),
     "voucher-busy": msg("This voucher is being processed right now, so nothing was done. Try again in a minute."),
-    "accepted": msg("Accepted. We'll flag it again if it changes."),
+    "accepted": msg("Accepted. It is shown as a difference again if it changes."),
     "withdrawn": msg("No longer accepted. It is shown as a difference again."),
     "gone": msg("Nothing was done: this is no longer a difference, or it can't be sent."),
 }

@@ -18,6 +18,7 @@ COLUMNS: Mapping[str, Message] = {
     "voucher": msg("Voucher"),
     "account": msg("Account"),
     "vat_code": msg("VAT code"),
+    "amount": msg("Amount (NOK)"),
     "moment": msg("Moment (NOK)"),
     "ledger": msg("24SevenOffice (NOK)"),
     "difference": msg("Difference (NOK)"),
@@ -26,7 +27,7 @@ COLUMNS: Mapping[str, Message] = {
     "actor": msg("Accepted by"),
     "at": msg("Accepted at"),
 }
-AMOUNTS = frozenset({"moment", "ledger", "difference"})
+AMOUNTS = frozenset({"amount", "moment", "ledger", "difference"})
 
 RECONCILIATION, DIFFERENCE = msg("Reconciliation"), msg("Difference")
 ACCEPTED_DIFFERENCE, TOTAL = msg("Accepted difference"), msg("Total")
@@ -70,6 +71,7 @@ def _facts(
         msg("Time"): made_at,
         msg("Result"): _result(report),
         msg("Matched"): str(report.count("equal") + (report.expenses.count("equal") if report.expenses else 0)),
+        msg("Accepted"): str(len(report.all_accepted)),
     }
     for subject, said in facts.items():
         yield {"part": RECONCILIATION, "subject": subject, "description": said}
@@ -80,7 +82,8 @@ def _result(report: ReconciliationReport) -> Message:
         return msg("Nothing to compare")
     if report.agree:
         return msg("No differences")
-    return msg("{count} differences", count=len(report.all_discrepancies))
+    count = len(report.all_discrepancies)
+    return msg("1 difference") if count == 1 else msg("{count} differences", count=count)
 
 
 def _part(side: str, report: ReconciliationReport, accepted: Mapping[str, Acceptance]) -> Iterator[Row]:
@@ -103,7 +106,7 @@ def _difference(side: str, each: Discrepancy) -> Row:
         "subject": joined(SIDES[side], each.number, between=" "),
         "date": each.day,
         "voucher": each.voucher_names,
-        "difference": each.amount,
+        "amount": each.amount,
         "description": joined(each.description, *each.details, between=". "),
     }
 

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 import pytest
 
+from i18n.catalog import Language
+from i18n.messages import translate
 from models.enums import EntityType, JobState, Outcome, Record
 from sync.engine.context import SyncContext
 from sync.onboarding import initial_matching
@@ -74,7 +76,9 @@ EXPECTED = {
 
 def test_a_survey_tells_what_would_become_of_everything_and_writes_nothing(used: World) -> None:
     context = context_of(used)
-    assert matches(initial_matching.plan(context)) == EXPECTED
+    planned = initial_matching.plan(context)
+    assert matches(planned) == EXPECTED
+    assert "Prosjekt 2 Biblioteket" in [translate(each.title, Language.NORWEGIAN) for each in planned]
     assert used.erp.calls == {"all_companies": 1, "existing_projects": 1}
     assert context.link(Record(EntityType.CUSTOMER, "7")) is None
     used.run()

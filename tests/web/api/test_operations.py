@@ -337,7 +337,7 @@ def test_what_an_administrator_saves_is_cancelled_by_who_may_save(
     other = tokens.program(web.url, connections=[web.connection.id])
     assert other.post(f"/operations/{waits}/cancel").json()["status"] == "cancelled"
     entry = audit_log.page(container.database, Scope(frozenset({web.connection.id}))).lines[0]
-    assert translate(entry.action, Language.ENGLISH) == f"Cancelled operation {waits} (saving)"
+    assert translate(entry.action, Language.ENGLISH) == f"Cancelled: Settings check (no. {waits})"
 
 
 def test_no_other_connection_waits_behind_all_that_one_asks_for(

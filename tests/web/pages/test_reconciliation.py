@@ -5,6 +5,7 @@ import html
 import re
 from datetime import date
 
+import lxml.html
 import pytest
 
 from models.admin import discrepancies, job_actions
@@ -143,7 +144,10 @@ def test_what_is_accepted_is_known_with_who_and_why_until_it_changes(
     for where in (place, f"/operations/{compared(container, web.connection)}"):
         page = person.get(where).text
         assert "Accepted differences" in page
-        assert "Entered by the accountant. (operator-" in page
+        known = lxml.html.document_fromstring(page).find_class("findings")[0].text_content()
+        assert "Only in the ledger: 77, 15 Oct 2026, 1.00\N{NO-BREAK SPACE}NOK, voucher 17/2026." in known
+        assert "Entered by the accountant. (operator-" in known
+        assert "<dt>Accepted</dt><dd>1</dd>" in page
         assert page.count('value="voucher/2026-101-17"') == 1  # to undo it
     assert "Accepted a difference: Voucher 17/2026" in web.as_(Role.ADMINISTRATOR).get("/audit-log").text
     person.post(f"{place}/resolve", key="invoice/9", action="accept", why="Paid in cash.")
@@ -166,6 +170,7 @@ def test_expenses_have_a_part_of_their_own_and_are_synced_again(
     text = person.get(page).text
     assert text.index("<h2>Invoices") < text.index('<h2 id="expenses">Expenses') < text.index("Removed in Moment")
     assert "25 %" in text
+    assert ">Import</button>" in text
     voucher = Record(EntityType.EXPENSE, "2026-104-40001")
     for moment_id, key in (("701", EXPENSE_KEY), ("702", "2026-104-40001/2/4300")):
         links.save(database, number, Record(EntityType.EXPENSE, moment_id), Link(key), now=clock())
@@ -279,10 +284,14 @@ def test_a_reconciliation_is_downloaded_for_excel_as_it_was(
     assert rows["Reconciliation", "Reconciled by"]["Description"] == "kari@example.com"
     assert rows["Reconciliation", "Result"]["Description"] == "2 differences"
     known = rows["Accepted difference", "Invoice 1024"]
-    assert (known["Reason"], known["Difference (NOK)"]) == ("Paid in cash.", "2400,00")
+    assert (known["Reason"], known["Amount (NOK)"], known["Difference (NOK)"]) == ("Paid in cash.", "2400,00", "")
     assert known["Accepted by"].startswith("operator-")
     assert rows["Difference", "Invoice 77"]["Voucher"] == '="17/2026"'
-    assert rows["Difference", "Expense F-77"]["Difference (NOK)"] == "1250,00"
+    assert rows["Difference", "Expense F-77"]["Amount (NOK)"] == "1250,00"
     assert rows["Total", "Expense"]["24SevenOffice (NOK)"] == "1250,00"
+    assert rows["Total", "Expense"]["Difference (NOK)"] == "1250,00"
+    assert rows["Reconciliation", "Accepted"]["Description"] == "1"
+    person.post(f"/operations/{number}/resolve", key="voucher/2026-101-17", action="accept", why="Known.")
+    assert "1 difference;" in viewer.get(address).text
     asked = person.post(f"/connections/{web.connection.id}/compare", month="2026-02").headers["Location"]
     assert viewer.get(f"/reconciliations/{asked.rpartition('/')[2]}/export").status_code == 400

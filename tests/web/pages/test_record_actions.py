@@ -224,7 +224,7 @@ def test_a_choice_is_undone_by_one_press_and_the_question_is_open_again(
     assert see(container, job_id).state is JobState.NEEDS_ATTENTION
     assert links.find(container.database, web.connection.id, record) is None
     log = person.get("/audit-log").text
-    assert "Undo: Matched with Customer 10235 in 24SevenOffice: It" in log
+    assert "Undid: Matched with Customer 10235 in 24SevenOffice: It" in log
     assert ("unlinked from number 10235" in log) is written
     person.post(undo)
     assert "Nothing was changed" in person.get(f"/records/{job_id}").text

@@ -110,7 +110,7 @@ def test_what_both_systems_have_is_previewed_and_then_matched(
     assert [button.get("value") for button in form_of(told, address).iter("button")] == ["match"]
     done = operator.post(address, action="match", create="yes").headers["Location"]
     work_off(container)
-    assert "Customers and projects are matched." in operator.get(done).text
+    assert "Matched: 0." in operator.get(done).text
     history = operator.get(f"/connections/{web.connection.id}/history").text
     assert history.count("Started an initial matching that also syncs new records") == 1
     assert history.count("Started") == 1
@@ -127,7 +127,11 @@ def test_an_operation_is_cancelled_on_its_page_and_the_audit_hears_of_it(web: We
     assert "Cancelled. What was done before that stays." in operator.get(place).text
     assert operator.post(f"{place}/cancel").status_code == 303
     number = place.rpartition("/")[2]
-    assert f"Cancelled operation {number} (initial_matching)" in operator.get(f"{address}/history").text
+    assert f"Cancelled: Initial matching (no. {number})" in operator.get(f"{address}/history").text
+    for kind, days in (("matching", {}), ("backfill", {"first": "2026-01-01", "last": "2026-01-31"})):
+        preview = fill_in(operator, f"{address}/{kind}", action="preview", **days).headers["Location"]
+        operator.post(f"{preview}/cancel")
+        assert "Cancelled. Nothing was changed." in operator.get(preview).text
     tested = operator.post(f"{address}/test").headers["Location"]
     assert operator.post(f"{tested}/cancel").status_code == 404
     own, _ = container.connections.add(
@@ -168,6 +172,60 @@ def test_earlier_records_are_previewed_and_then_brought_with_their_progress(
     )
     assert ">48<" in operator.get(place).text
     assert "data-refreshes" not in operator.get(place).text
+
+
+@pytest.mark.parametrize(
+    ("paused", "said"),
+    [
+        (False, "Matched: 40. Unclear: 3 – you will be asked about them."),
+        (True, "Matched: 40. Unclear: 3 – you will be asked once the connection is started."),
+    ],
+)
+def test_a_matching_says_how_many_are_matched_and_unclear(
+    web: Web, container: Container, *, paused: bool, said: str
+) -> None:
+    operator, own = web.as_(Role.OPERATOR), web.connection
+    if paused:
+        own, _ = container.connections.add(
+            "Fjord AS", settings(moment_company="1002"), actor="test", now=clock(), started=False
+        )
+    place = operator.post(f"/connections/{own.id}/matching", action="match").headers["Location"]
+    told = {"counts": {"link": 38, "linked": 2, "ask": 3}, "records": []}
+    container.operations.complete(int(place.rpartition("/")[2]), {"findings": [], "matching": told}, now=clock())
+    assert said in operator.get(place).text
+
+
+def test_a_preview_of_nothing_to_match_says_so_without_a_button(web: Web, container: Container) -> None:
+    operator, address = web.as_(Role.OPERATOR), f"/connections/{web.connection.id}/matching"
+    place = operator.post(address, action="preview").headers["Location"]
+    told = {"counts": {"linked": 16}, "records": []}
+    container.operations.complete(int(place.rpartition("/")[2]), {"findings": [], "matching": told}, now=clock())
+    page = operator.get(place).text
+    assert "Nothing to match: all 16 are already linked." in page
+    assert "Match now" not in page
+
+
+@pytest.mark.parametrize(
+    ("known", "said"),
+    [
+        (16, "Nothing to sync: all 16 are already synced or in progress."),
+        (1, "Nothing to sync: 1 record is already synced or in progress."),
+        (0, "Nothing to sync: there are no records in this period."),
+    ],
+)
+def test_a_preview_of_nothing_to_sync_says_so_without_a_button(
+    web: Web, container: Container, known: int, said: str
+) -> None:
+    operator, address = web.as_(Role.OPERATOR), f"/connections/{web.connection.id}/backfill"
+    days = {"first": "2026-01-01", "last": "2026-01-31"}
+    place = fill_in(operator, address, action="preview", **days).headers["Location"]
+    told = {"known": known, "vouchers": 0, "amount": 0, "counts": {}, "records": []}
+    container.operations.complete(
+        int(place.rpartition("/")[2]), {"findings": [], "backfill_preview": told}, now=clock()
+    )
+    page = operator.get(place).text
+    assert said in page
+    assert "Sync these records" not in page
 
 
 @pytest.mark.parametrize(
