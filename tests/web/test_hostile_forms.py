@@ -20,7 +20,9 @@ from pyotp import TOTP
 from models.admin import match_questions
 from models.admin.match_questions import Candidate
 from models.admin.operations import OperationType
-from models.enums import EntityType, Role, Scope
+from models.enums import EntityType, Record, Role, Scope
+from models.inbox import links
+from models.inbox.links import Link
 from models.receivers.outbox import EVENT_TYPES
 from models.users import repository as users
 from models.users import second_factor, sessions, tokens
@@ -173,6 +175,7 @@ def people(web: Web, container: Container) -> Sequence[Stranger]:
     asked(web, container)
     answered = asked(web, container, EntityType.PROJECT, Candidate("8", "Kulturhuset"))
     match_questions.answer(container.database, answered, "8", actor="test", now=clock())
+    links.save(container.database, web.connection.id, Record(EntityType.PROJECT, "7"), Link("8"), now=clock())
     resting, _ = container.connections.add(
         "Fjord Prosjekt AS", settings(moment_company="fjord-prosjekt-as"), actor="test", now=clock()
     )

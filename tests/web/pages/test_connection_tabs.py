@@ -74,6 +74,10 @@ def finding(status: CheckStatus) -> dict[str, Any]:
     return Finding(check="x", status=status, message="Checked.").as_json()
 
 
+ASKED = {"first": "2026-10-01", "last": "2026-10-31", "entity_types": "", "dry_run": "yes", "create": ""}
+"""What a backfill or an initial matching is asked with."""
+
+
 @pytest.mark.parametrize(
     ("type_", "result", "said"),
     [
@@ -90,7 +94,7 @@ def finding(status: CheckStatus) -> dict[str, Any]:
 def test_the_history_says_what_an_operation_came_to(
     web: Web, container: Container, type_: OperationType, result: dict[str, Any], said: str
 ) -> None:
-    number = container.operations.request(type_, web.connection.id, actor="kari", now=clock())
+    number = container.operations.request(type_, web.connection.id, input_=ASKED, actor="kari", now=clock())
     container.operations.complete(number, result, now=clock())
     history = web.as_(Role.OPERATOR).get(f"/connections/{web.connection.id}/history").text
     assert re.findall(r'data-label="Status">(.*?)</td>', history) == [said]
@@ -112,7 +116,7 @@ def test_the_page_of_an_operation_has_the_tabs_of_its_connection(
     address, kari = f"/connections/{web.connection.id}", web.as_(Role.ADMINISTRATOR)
     mine = kari.get("/account").text
     actor = re.findall(r"administrator-\d+@example\.com", mine)[0]
-    number = container.operations.request(type_, web.connection.id, actor=actor, now=clock())
+    number = container.operations.request(type_, web.connection.id, input_=ASKED, actor=actor, now=clock())
     found = tabs(kari, f"/operations/{number}")
     assert [name.removesuffix(" *") for name in found] == TABS[Role.ADMINISTRATOR]
     assert [where for name, where in found.items() if name.endswith(" *")] == [f"{address}{tab}"]
