@@ -135,6 +135,7 @@ def test_what_a_stranger_sees_is_in_order(window: str, sit_down: Callable[..., P
         "/sign-in",
         "/sign-in/forgotten",
         "/sign-in/link/used",
+        "/sign-in/password-changed",
         "/error-codes",
         "/error-codes/fiscal_year",
         "/error-codes/nothing",

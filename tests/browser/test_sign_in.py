@@ -45,6 +45,25 @@ def test_nothing_is_left_to_see_after_signing_out(
     expect(person.page.get_by_role("heading", level=1)).to_have_text(SIGN_IN)
 
 
+def test_a_page_that_refreshes_itself_says_that_the_session_has_ended_and_asks_no_more(
+    one_system: RunningSystem, sit_down: Callable[..., Person]
+) -> None:
+    add_user(one_system, "stays@example.com")
+    person = sit_down()
+    person.page.clock.install()
+    person.sign_in("stays@example.com", PASSWORD)
+    person.context.clear_cookies()
+    person.page.clock.run_for(15_000)
+    notice = person.page.get_by_role("alert")
+    expect(notice).to_contain_text("You have been signed out.")
+    asked: list[str] = []
+    person.page.on("request", lambda request: asked.append(request.url))
+    person.page.clock.run_for(60_000)
+    notice.get_by_role("link", name=SIGN_IN).click()
+    expect(person.page.get_by_role("heading", level=1)).to_have_text(SIGN_IN)
+    assert asked[0] == f"{person.url}/sign-in"
+
+
 @pytest.mark.parametrize(("locale", "lang"), [("nb-NO", "nb"), ("nn-NO", "nb"), ("en-GB", "en"), ("de-DE", "nb")])
 def test_somebody_unknown_is_spoken_to_as_their_browser_asks(
     locale: str, lang: str, sit_down: Callable[..., Person]
