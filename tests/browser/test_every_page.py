@@ -29,6 +29,9 @@ in_both_windows = pytest.mark.parametrize("window", ["light", "dark phone"])
 WIDTHS = (320, 375, 600, 720, 768, 900, 1024, 1152, 1280, 1920)
 
 
+pytestmark = pytest.mark.timeout(900)  # the working day before the first test takes minutes on a busy machine
+
+
 @pytest.fixture(scope="module")
 def one_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSystem]:
     """A separate system after a working day, with one administrator for each language."""
