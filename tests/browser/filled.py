@@ -179,7 +179,14 @@ def addresses(running_system: RunningSystem, person: Person) -> dict[str, str]:
         session.cookies.set(cookie["name"], cookie["value"])
     surfer = Surfer(person.url, paths(running_system), session)
     surfer.look_around(
-        "/records?state=needs_attention", "/connections", "/", "/sign-in", "/sign-in/code", "/sign-in/forgotten"
+        "/records?state=needs_attention",
+        "/connections",
+        "/",
+        "/sign-in",
+        "/sign-in/code",
+        "/sign-in/forgotten",
+        "/sign-in/password-changed",
+        "/sign-in/password-chosen",
     )
     test = next(form for form in surfer.forms() if form.action.endswith("/test"))
     answer = session.post(
