@@ -1,7 +1,7 @@
 """The request budget for 24SevenOffice: one for the whole installation, kept in Redis.
 
-24SevenOffice counts the requests of an integration, whichever customer they are for, and locks it out if there are
-too many. So all workers ask here first, and all of them stop when one of them is told to.
+24SevenOffice counts an integration's requests across all customers, and locks it out if there are too many.
+Each worker therefore takes a request from this budget first, and a refusal to one worker stops all of them.
 :mod:`~integrations.twentyfour.budget_scripts` explains how requests are counted and which have priority.
 """
 
