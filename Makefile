@@ -125,6 +125,10 @@ audit: $(VENV)/installed-local ## Ask PyPI for known faults of all packages that
 		-r requirements.lock -r requirements-local.lock -r requirements-sandbox.lock -r requirements-dev.lock $(ARGS) || \
 	{ echo "The packages are not audited, or not without faults: the lines above say which." >&2; exit 1; }
 
+.PHONY: release-check
+release-check: $(VENV)/installed-dev ## Try the last commit in a fresh clone: check, try-install, tests, demo, audit, version, screenshots
+	@$(BIN)/python -m tests.deploy.release_check
+
 .PHONY: bench
 bench: $(VENV)/installed-dev ## Measure speed and scale beside the usual way to write it: ONLY=burst for one row
 	@$(BIN)/python -m tests.bench --only="$(ONLY)" $(ARGS)

@@ -27,6 +27,9 @@ from models.database import Database
 from models.enums import Role, Scope
 from models.schema.tables import ConnectionRow
 
+MAX_AT_ONCE = 1_000
+"""Connections that one action changes: each is a change of its own, and a person waits for all of them."""
+
 LEFT_OUT = CompanyTakenError, ConcurrentUpdateError, FailedTestError, UnknownConnectionError, UnprovenError
 """What keeps one connection as it is, and none of the others."""
 
@@ -64,10 +67,11 @@ class PlannedConnection:
 def plan(
     database: Database, scope: Scope, action: ConnectionAction, wanted: ConnectionFilter, *, now: datetime
 ) -> Sequence[PlannedConnection]:
-    """Return what would become of the connections that a filter lets through, by name; one statement."""
+    """Return what would become of the first MAX_AT_ONCE connections that a filter lets through, by name."""
     row = ConnectionRow
     query = select(row.id, row.name, row.paused_because, row.failed_checks, row.unproven_since)
-    found = database.rows(query.where(*fits(scope, wanted, now=now)).order_by(in_order(row.name)))
+    query = query.where(*fits(scope, wanted, now=now)).order_by(in_order(row.name)).limit(MAX_AT_ONCE)
+    found = database.rows(query)
     return [PlannedConnection(each.id, each.name, _obstacle(action, each)) for each in found]
 
 

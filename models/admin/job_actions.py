@@ -21,7 +21,7 @@ from models.pagination import Key, Page, following, paged
 from models.receivers import outbox
 from models.receivers.outbox import EventType, OutgoingEvent
 from models.schema.audit_entries import add_entry
-from models.schema.locks import locked
+from models.schema.locks import LOCK_ORDER, locked
 from models.schema.statements import job_of, made_of
 from models.schema.tables import AttemptRow, AuditRow, MatchQuestionRow, SyncJobRow
 
@@ -33,6 +33,9 @@ SET_ASIDE = "set_aside"
 
 RESET = {"dismissal_reason": ""}
 """Columns that are cleared when a job is reopened or retried."""
+
+JOBS_AT_ONCE = 20
+"""Jobs that one transaction changes. A webhook for one of them waits until that transaction ends."""
 
 ATTEMPTS_PER_PAGE = 20
 """Attempts on a page; each may have many long calls."""
@@ -181,9 +184,8 @@ def dismiss(
     """
     told = msg("{because} ({who})", because=because, who=actor)
     reason = {"dismissal_reason": told, "completed_at": now}
-    action, conditions = JobAction(now, actor, because), tuple(job_filter.conditions(SyncJobRow))
-    with database.transaction() as session:
-        dismissed = apply_event(session, conditions, Event.DISMISSED, action, reason, resolved=resolved)
+    action = JobAction(now, actor, because)
+    dismissed = _apply(database, job_filter, Event.DISMISSED, action, reason, resolved=resolved)
     woken: set[Lane] = set()
     for connection_id in {lane.connection_id for lane in dismissed.lanes}:
         woken |= dependencies.end_dismissed(database, connection_id, now=now)
@@ -202,7 +204,7 @@ def reopen(database: Database, job_filter: JobFilter, *, actor: str, now: dateti
     return ActionResult(listed.count + due.count, listed.lanes | due.lanes)
 
 
-def _apply(
+def _apply(  # noqa: PLR0913 - those of the event
     database: Database,
     job_filter: JobFilter,
     event: Event,
@@ -210,10 +212,22 @@ def _apply(
     values: Mapping[str, Any],
     *,
     only: ColumnElement[bool] | None = None,
+    resolved: bool = False,
 ) -> ActionResult:
-    conditions = (*job_filter.conditions(SyncJobRow), true() if only is None else only)
-    with database.transaction() as session:
-        return apply_event(session, conditions, event, deed, values)
+    """Apply an event to the jobs of a filter, JOBS_AT_ONCE in a transaction.
+
+    What was done stays if a later transaction fails; who asks again continues with the rest.
+    """
+    conditions = (*job_filter.conditions(SyncJobRow), true() if only is None else only, concerns(event))
+    ids = database.scalars(select(SyncJobRow.id).where(*conditions).order_by(*LOCK_ORDER))
+    count, lanes = 0, set[Lane]()
+    for first in range(0, len(ids), JOBS_AT_ONCE):
+        some = SyncJobRow.id.in_(ids[first : first + JOBS_AT_ONCE])
+        with database.transaction() as session:
+            changed = apply_event(session, (*conditions, some), event, deed, values, resolved=resolved)
+        count += changed.count
+        lanes |= changed.lanes
+    return ActionResult(count, frozenset(lanes))
 
 
 def apply_event(

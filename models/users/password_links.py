@@ -146,13 +146,15 @@ def unmake_token(database: Database, user_id: int, token: str) -> None:
 
 
 def record_sent(database: Database, link: LinkToSend, status: DeliveryStatus, *, now: datetime) -> None:
-    """Note in the email log and the audit log that a link was mailed; what it leads to stands in neither."""
+    """Note in the email log and the audit log what became of a link's mail; the link itself stands in neither."""
     row = AlertRow(recipient=link.email, type=AlertType.ACCOUNT, title=link.title, message=link.message, remedy="")
     row.created_at = row.ended_at = now
     row.status = status
     with database.transaction() as session:
         session.add(row)
-        what = msg("Emailed a link to choose a password to the user {email}", email=link.email)
+        what = msg("The mail server refused the link to choose a password for the user {email}", email=link.email)
+        if status is DeliveryStatus.SENT:
+            what = msg("Emailed a link to choose a password to the user {email}", email=link.email)
         users.note(session, what, actor=msg("the integration"), now=now)
 
 

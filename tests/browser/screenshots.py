@@ -3,6 +3,7 @@
 import os
 import re
 import sys
+from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,6 +18,9 @@ from tests.browser.person import WINDOWS, Person
 from tests.journeys.running_system import RunningSystem
 
 FOLDER = ROOT / "docs" / "screenshots"
+PAGES_DIGEST = "pages.sha256"
+"""The file with :func:`pages_digest` of when the screenshots were taken."""
+
 SHOWN = ("light", "dark", "phone")
 WHO = "anne@example.com"
 COLOURS = 64
@@ -39,6 +43,16 @@ def main() -> None:
             add_user(running_system, WHO)
             for window in SHOWN:
                 take(running_system, browser, window)
+    (FOLDER / PAGES_DIGEST).write_text(f"{pages_digest()}\n")
+
+
+def pages_digest() -> str:
+    """Return a digest of the templates and styles, which changes with how the pages look."""
+    files = sorted(each for folder in ("templates", "static") for each in (ROOT / "web" / folder).iterdir())
+    digest = sha256()
+    for each in files:
+        digest.update(each.name.encode() + each.read_bytes())
+    return digest.hexdigest()
 
 
 def take(running_system: RunningSystem, browser: Browser, window: str) -> None:

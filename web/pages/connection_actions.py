@@ -75,6 +75,7 @@ def _ask(
         action=action,
         changed=[each for each in planned if each.obstacle is None],
         left_out=[each for each in planned if each.obstacle],
+        max_at_once=connection_actions.MAX_AT_ONCE if len(planned) == connection_actions.MAX_AT_ONCE else None,
         filter=asked,
         error_emails=typed,
         errors=errors or {},

@@ -23,12 +23,16 @@ MATCHINGS_READ = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One thing to do, where, and what a test says is wrong with it; ``path`` is that of a tab, with its field."""
+    """One thing to do, where, and what a test says is wrong with it; ``path`` is that of a tab, with its field.
+
+    ``waiting`` says what is missing once nothing is left to do but wait.
+    """
 
     title: Message
     help: Message
     path: str
     done: bool
+    waiting: Message | None = None
     errors: Sequence[Finding] = ()
     for_administrators: bool = False
 
@@ -79,7 +83,8 @@ class SetUp:
             title=msg("Webhook URL"),
             help=msg("Generate it and paste it into Moment, so that changes arrive within seconds."),
             path="webhooks",
-            done=self._has_webhook(),
+            done=bool(webhook_intake.latest_activity(self.database, self.connection.id)),
+            waiting=msg("Generated; nothing received yet") if self.connection.webhook_token_at else None,
             for_administrators=True,
         )
         yield Step(
@@ -107,12 +112,6 @@ class SetUp:
             return True
         of_parties = EntityType.CUSTOMER, EntityType.PROJECT
         return any(links.latest(self.database, self.connection.id, each) for each in of_parties)
-
-    def _has_webhook(self) -> bool:
-        """Return whether somebody has had its address made, or Moment uses the one it was added with."""
-        if self.connection.webhook_token_at:
-            return True
-        return bool(webhook_intake.latest_activity(self.database, self.connection.id))
 
 
 def _is_of_moment(finding: Finding) -> bool:

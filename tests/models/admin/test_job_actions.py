@@ -1,6 +1,7 @@
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import distinct, func, select, text
 
 from i18n.messages import msg
 from models.admin import audit_log, job_actions, job_list
@@ -14,6 +15,7 @@ from models.inbox import due, leases
 from models.inbox.enqueue import enqueue
 from models.inbox.transitions import Event
 from models.pagination import Key
+from models.schema.tables import SyncJobRow
 from tests.factories import NOW, settings
 from tests.models.completed_jobs import INVOICE, completed_job
 
@@ -110,6 +112,18 @@ def test_what_was_closed_together_is_opened_together_and_nothing_else(
         JobState.NEEDS_ATTENTION,
         JobState.DISMISSED,
     )
+
+
+def test_one_transaction_changes_a_limited_number_of_jobs(
+    database: Database, connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(job_actions, "JOBS_AT_ONCE", 2)
+    for record_id in ("1", "2", "3"):
+        completed_job(database, connection.id, Record(EntityType.INVOICE, record_id), event=Event.REJECTED)
+    lanes = frozenset({Lane(connection.id, EntityType.INVOICE)})
+    for act in (close, lambda database, which: job_actions.retry(database, which, actor="kari", now=LATER)):
+        assert act(database, JobFilter()) == ActionResult(3, lanes)
+        assert database.scalar(select(func.count(distinct(text("xmin::text")))).select_from(SyncJobRow)) == 2
 
 
 def test_nobody_touches_what_is_not_in_their_scope(

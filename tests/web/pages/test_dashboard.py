@@ -60,6 +60,7 @@ def test_the_charts_count_what_was_synced(web: Web, container: Container) -> Non
         completed_job(container.database, web.connection.id, Record(EntityType.INVOICE, str(n)), at=clock())
     page = web.as_(Role.VIEWER).get("/").text
     assert page.count("<svg") == 2
+    assert '<div id="charts" class="charts" data-refreshes="15">' in page
     assert page.count("Synced: 3. Failed attempts: 0.") == 2
     other, _ = container.connections.add("Fjord AS", settings(moment_company="fjord-as"), actor="test", now=NOW)
     nobody = web.as_(Role.VIEWER, connections=[other.id]).get("/").text

@@ -5,9 +5,9 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import event, update
 
-from models.admin import audit_log, connection_health
+from models.admin import audit_log, connection_actions, connection_health
 from models.admin.connection_health import HealthColumn, HealthSort
-from models.admin.connection_list import ALL, ConnectionFilter
+from models.admin.connection_list import ALL, ConnectionFilter, ConnectionState
 from models.admin.operations import OperationType
 from models.connections.alert_outbox import AlertType
 from models.connections.repository import API_KEY_LIFETIME, NOT_STARTED, Connection
@@ -262,3 +262,18 @@ def test_one_that_was_never_started_is_started_with_others(web: Web, container: 
     asked = operator.get("/connections/confirm", action="resume", all="yes")
     operator.post("/connections/act", **fields_of(asked, "/connections/act"), action="resume")
     assert container.connections.get(new.id).paused_because == ""
+
+
+def test_one_action_changes_a_limited_number_of_connections(
+    web: Web, container: Container, three: list[Connection], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert three
+    monkeypatch.setattr(connection_actions, "MAX_AT_ONCE", 2)
+    operator = web.as_(Role.OPERATOR)
+    asked = operator.get("/connections/confirm", action="pause", all="yes")
+    assert "At most 2 connections are changed at once: the first 2 by name." in asked.text
+    operator.post("/connections/act", **fields_of(asked, "/connections/act"), action="pause")
+    paused = ConnectionFilter(state=ConnectionState.PAUSED)
+    assert names(container, wanted=paused) == ["Berg AS", "Celle AS"]
+    one = operator.get("/connections/confirm", action="resume", all="yes", name="Berg")
+    assert "At most" not in one.text

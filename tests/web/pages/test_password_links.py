@@ -129,6 +129,18 @@ def test_whoever_has_forgotten_their_password_chooses_another_by_a_link_once(
     assert alert.title == "New password for your account"
 
 
+def test_the_audit_log_says_that_the_mail_server_refused_a_link(
+    browser: Browser, container: Container, anna: User, postbox: Postbox
+) -> None:
+    assert anna
+    postbox.answers[EMAIL] = "550 no such user"
+    ask(browser)
+    send_due_links(container)
+    actions = [each.action for each in audit_log.page(container.database, Scope(), users=True).lines]
+    assert f"The mail server refused the link to choose a password for the user {EMAIL}" in actions
+    assert f"Emailed a link to choose a password to the user {EMAIL}" not in actions
+
+
 def test_the_answer_is_the_same_for_those_who_have_no_account_and_nothing_is_sent(
     browser: Browser, container: Container, anna: User, postbox: Postbox
 ) -> None:

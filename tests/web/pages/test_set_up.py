@@ -8,8 +8,8 @@ import pytest
 import requests
 
 from models.admin.operations import OperationType
-from models.enums import EntityType, Role, Scope
-from models.inbox import links
+from models.enums import EntityType, Lane, Role, Scope
+from models.inbox import links, webhook_intake
 from tests.factories import settings
 from tests.installation import environment, installed, messages
 from tests.sandbox.serving import sandbox
@@ -83,6 +83,7 @@ def test_each_step_is_ticked_by_what_is_in_the_database(web: Web, person: Person
     assert to_do(person.get(address)) == rest[:2]
     person.post(f"{address}/token")
     assert to_do(person.get(address)) == rest[:1]
+    assert "Generated; nothing received yet" in person.get(address).text
     preview = person.post(f"{address}/matching", action="preview").headers["Location"]
     work_off(container)
     assert "Nothing has been changed yet." in person.get(preview).text
@@ -90,6 +91,9 @@ def test_each_step_is_ticked_by_what_is_in_the_database(web: Web, person: Person
     person.post(f"{address}/matching", action="match")
     work_off(container)
     assert to_do(person.get(address)) == []
+    assert '<button class="button">Start</button>' in person.get(address).text
+    webhook_intake.record_activity(container.database, Lane(number, EntityType.INVOICE), now=clock())
+    assert "Generated; nothing received yet" not in person.get(address).text
     assert person.post(f"{address}/resume").status_code == 303
     assert to_do(person.get(address)) == []
     assert "Set up this connection" not in person.get(address).text
