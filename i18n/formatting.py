@@ -2,6 +2,7 @@
 
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from babel import Locale
@@ -11,14 +12,19 @@ from babel.numbers import format_decimal
 from i18n.catalog import Language
 
 OSLO = ZoneInfo("Europe/Oslo")
+_remembering = lru_cache(maxsize=10_000)
+"""A page shows many instants, and shows them again each time; babel takes 0.1 ms for one."""
+
 _LOCALES = {Language.NORWEGIAN: Locale("nb", "NO"), Language.ENGLISH: Locale("en", "GB")}
 
 
+@_remembering
 def instant(at: datetime, language: Language) -> str:
     """Format an instant to the second, such as "22. nov. 2026, 16:07:04"."""
     return format_datetime(at, "medium", tzinfo=OSLO, locale=_LOCALES[language])
 
 
+@_remembering
 def day(which: date, language: Language) -> str:
     """Format a day, such as "22. nov. 2026"."""
     return format_date(which, "medium", locale=_LOCALES[language])
@@ -30,11 +36,13 @@ def ago(at: datetime, language: Language, *, now: datetime) -> str:
     return format_timedelta(since, add_direction=True, threshold=1.5, locale=_LOCALES[language])
 
 
+@_remembering
 def clock_time(at: datetime, language: Language) -> str:
     """Format a time of day without seconds, such as "16:07"."""
     return format_time(at, "short", tzinfo=OSLO, locale=_LOCALES[language])
 
 
+@_remembering
 def count(number: int, language: Language) -> str:
     """Format a count with a separator between thousands."""
     return format_decimal(number, locale=_LOCALES[language])

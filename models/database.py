@@ -4,7 +4,7 @@ import select
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple
@@ -59,6 +59,9 @@ IDLE_SECONDS = 15
 Our transactions wait only for PostgreSQL, so a longer pause means that the process hangs while it holds locks.
 """
 
+
+COUNTING_LIMIT = timedelta(milliseconds=50)
+"""How long a page waits for what it can do without, such as the number of all lines."""
 
 READ_ONLY = psycopg2.errors.ReadOnlySqlTransaction
 """The error of a standby or of a server that was made read-only: after a failover, or when its disk is full."""
@@ -150,9 +153,12 @@ class Database:
         with self.statement() as connection:
             connection.execute(statement)
 
-    def rows(self, query: TypedReturnsRows[*Columns]) -> Sequence[Row[*Columns]]:
+    def rows(
+        self, query: TypedReturnsRows[*Columns], values: Mapping[str, Any] | None = None
+    ) -> Sequence[Row[*Columns]]:
+        """Return the rows of one statement; ``values`` are its parameters."""
         with self.statement() as connection:
-            return connection.execute(query).all()
+            return connection.execute(query, values).all()
 
     def row(
         self, query: TypedReturnsRows[*Columns], values: Mapping[str, Any] | None = None
@@ -169,6 +175,18 @@ class Database:
         """Return the only column of one statement's first row, None if there is none."""
         with self.statement() as connection:
             return connection.scalar(query)
+
+    def rows_in_time(self, query: TypedReturnsRows[*Columns]) -> Sequence[Row[*Columns]] | None:
+        """Return the rows of one statement, or None if it takes longer than COUNTING_LIMIT."""
+        milliseconds = str(COUNTING_LIMIT // timedelta(milliseconds=1))
+        try:
+            with self.transaction() as session:
+                session.execute(select_(func.set_config("statement_timeout", milliseconds, True)))  # noqa: FBT003 - locally
+                return session.execute(query).all()
+        except DatabaseUnavailableError as error:
+            if isinstance(getattr(error.__cause__, "orig", None), psycopg2.errors.QueryCanceled):
+                return None
+            raise
 
     def server_time(self) -> datetime:
         """Return the time (UTC) of PostgreSQL's clock, which all hosts share. Raises DatabaseUnavailableError."""

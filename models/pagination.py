@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Generic, Self, TypeVar, TypeVarTuple
 
-from sqlalchemy import ColumnElement, CompoundSelect, Select, func, select, true, tuple_
+from sqlalchemy import ColumnElement, CompoundSelect, Row, Select, func, select, true, tuple_
 from sqlalchemy.orm import InstrumentedAttribute
 
 OrderColumns = Sequence[InstrumentedAttribute[Any] | ColumnElement[Any]]
@@ -16,13 +16,15 @@ OrderColumns = Sequence[InstrumentedAttribute[Any] | ColumnElement[Any]]
 
 T = TypeVar("T")
 Columns = TypeVarTuple("Columns")
-Scalar = Callable[[Select[int]], Any]
+InTime = Callable[[Select[int]], Sequence[Row[int]] | None]
+"""Runs a query that counts, and returns None if it takes too long."""
+
 
 SIZE = 50
 """Rows of a page."""
 
 MAX_COUNTED = 10_000
-"""Lines of a list that are counted at most, so that a long one is as fast as a short one."""
+"""Lines of a list that are counted at most, and only if that is quick: a long one is as fast as a short one."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -62,10 +64,7 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class PagePlace:
-    """Which lines of how many a page has: ``first`` counts from 1.
-
-    More than :data:`MAX_COUNTED` lines are not counted: ``total`` is None then, and ``first`` after so many.
-    """
+    """Which lines of how many a page has; ``first`` counts from 1. None is what takes too long to count."""
 
     first: int | None
     total: int | None
@@ -85,30 +84,30 @@ class Page(Generic[T]):
 
 
 def placed(
-    page: Page[T], count: Callable[[Key | None], Select[Any] | CompoundSelect[Any]], scalar: Scalar
+    page: Page[T], lines: Callable[[Key | None], Select[Any] | CompoundSelect[Any]], in_time: InTime
 ) -> Page[T]:
-    """Say which lines of how many a page has.
+    """Count which lines of how many a page has, if that is quick.
 
-    ``count`` makes the query of all lines, or of those that a key leads to; ``scalar`` reads one value.
+    ``lines`` makes the query of all lines, or of those that a key leads to.
     """
 
-    def counted(key: Key | None) -> int | None:
-        some = count(key).limit(MAX_COUNTED + 1).subquery()
-        number: int = scalar(select(func.count()).select_from(some))
-        return number if number <= MAX_COUNTED else None
+    def count(key: Key | None) -> int | None:
+        some = lines(key).limit(MAX_COUNTED + 1).subquery()
+        rows = in_time(select(func.count()).select_from(some))
+        return rows[0][0] if rows and rows[0][0] <= MAX_COUNTED else None
 
-    before = counted(page.newer) if page.newer else 0
     alone = not page.newer and not page.older
-    total = len(page.lines) if alone else counted(None)
+    total = len(page.lines) if alone else count(None)
+    before = 0 if not page.newer else total and count(page.newer)
     return replace(page, place=PagePlace(None if before is None else before + 1, total))
 
 
 def placed_by_id(
-    page: Page[T], query: Select[*tuple[Any, ...]], id_: InstrumentedAttribute[int], scalar: Scalar
+    page: Page[T], query: Select[*tuple[Any, ...]], id_: InstrumentedAttribute[int], in_time: InTime
 ) -> Page[T]:
-    """Say the same of a list that is in order of its ids."""
+    """Do the same for a list that is in order of its ids."""
     ids = query.with_only_columns(id_)
-    return placed(page, lambda key: ids.where(beyond((id_,), key)), scalar)
+    return placed(page, lambda key: ids.where(beyond((id_,), key)), in_time)
 
 
 def following(query: Select[*Columns], place: OrderColumns, *, key: Key | None) -> Select[*Columns]:

@@ -97,7 +97,7 @@ def page(  # noqa: PLR0913 - all by name
         return [made_of(AuditEntry, row) for row in rows]
 
     found = paged(fetch, key=key, at=lambda line: (line.at, line.id), size=size)
-    return placed_by_id(found, query, AuditRow.id, database.scalar) if with_place else found
+    return placed_by_id(found, query, AuditRow.id, database.rows_in_time) if with_place else found
 
 
 def every(

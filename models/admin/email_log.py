@@ -65,7 +65,7 @@ def page(database: Database, scope: Scope, *, users: bool = False, key: Key | No
             return _read(session, _ended(seen, key).limit(limit), seen)
 
         found = paged(fetch, key=key, at=lambda mail: (mail.at, mail.id))
-        return placed(found, lambda key: _ended(seen, key), session.scalar)
+    return placed(found, lambda key: _ended(seen, key), database.rows_in_time)
 
 
 def pending(database: Database, scope: Scope, *, users: bool = False) -> Sequence[Email]:

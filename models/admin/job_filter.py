@@ -38,6 +38,18 @@ class JobFilter:
     date_to: date | None = None
     known: str = ""
 
+    @property
+    def is_rare(self) -> bool:
+        """Whether a condition is set that few jobs meet, and that has an index of its own."""
+        pending = self.states and JobState.DONE not in self.states
+        return bool(self.error_code or self.with_warning or self.updated_since or pending)
+
+    @property
+    def is_indexed(self) -> bool:
+        """Whether an index finds the jobs if they are few."""
+        few_connections = self.connection_id is not None or self.scope.connections is not None
+        return bool(self.is_rare or self.text or self.ids is not None or few_connections)
+
     def conditions(self, jobs: Any) -> Iterator[ColumnElement[bool]]:  # noqa: ANN401 - the table, or some of its rows
         if self.entity_type:
             yield jobs.entity_type == self.entity_type

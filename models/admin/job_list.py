@@ -47,6 +47,9 @@ COLUMNS = (
 MAX_SCANNED_ROWS = 20_000
 """Rows that the first query reads at most, in some ten milliseconds."""
 
+MAX_SCANNED_BEFORE_INDEX = 5_000
+"""The same where an index finds a rare condition: a row in a hundred is found by reading, rarer ones by it."""
+
 EXPORT_BATCH_SIZE = 1000
 MAX_TOTALED_ROWS = 10_000
 """Rows that are counted and added up at most."""
@@ -182,12 +185,12 @@ def page(
 
 
 def page_with_place(database: Database, job_filter: JobFilter, *, key: Key | None, sort: Sort) -> Page[JobView]:
-    """Read a page of a list, with which lines of how many it has."""
+    """Read a page of a list, with which lines of how many it has if that is quick to count."""
 
-    def count(key: Key | None) -> Select[int] | CompoundSelect[int]:
+    def lines(key: Key | None) -> Select[int] | CompoundSelect[int]:
         return _gathered(job_filter, select(SyncJobRow.id).where(Order(sort, key).beyond(SyncJobRow)))
 
-    return placed(page(database, job_filter, key=key, sort=sort), count, database.scalar)
+    return placed(page(database, job_filter, key=key, sort=sort), lines, database.rows_in_time)
 
 
 def every(database: Database, job_filter: JobFilter, *, sort: Sort = Sort.RECEIVED) -> Iterator[JobView]:
@@ -207,14 +210,14 @@ def latest(database: Database, job_filter: JobFilter, *, limit: int = 100) -> Se
 
 
 def totals(database: Database, job_filter: JobFilter) -> Totals | None:
-    """Count the jobs of a filter and add up their amounts; None if there are more than are added up."""
+    """Count the jobs of a filter and add up their amounts; None if they are too many for that."""
     rows = _gathered(job_filter, select(SyncJobRow.entity_type, SyncJobRow.currency, SyncJobRow.amount))
     some = rows.limit(MAX_TOTALED_ROWS + 1).subquery().c
     count, total = func.count(), func.sum(some.amount)
     query = select(some.entity_type, some.currency, count, total).group_by(some.entity_type, some.currency)
-    found = database.rows(query.order_by(count.desc(), some.currency))
-    counted = sum(row[2] for row in found)
-    if counted > MAX_TOTALED_ROWS:
+    found = database.rows_in_time(query.order_by(count.desc(), some.currency))
+    counted = sum(row[2] for row in found or ())
+    if found is None or counted > MAX_TOTALED_ROWS:
         return None
     amounts = [Amount(EntityType(row[0]), row[1], int(row[3])) for row in found if row[3] is not None]
     return Totals(count=counted, amounts=amounts)
@@ -243,8 +246,9 @@ def _ids(session: Session, job_filter: JobFilter, order: Order, *, limit: int) -
 
 def _among_first(job_filter: JobFilter, order: Order) -> Select[int]:
     """Search the first rows of the list, or those nearest to the key, in the order of an index."""
-    # in any order but that of time, the rows are scattered and take longer
-    depth = MAX_SCANNED_ROWS if order.sort.column == "received_at" else MAX_SCANNED_ROWS // 4
+    depth = MAX_SCANNED_BEFORE_INDEX if job_filter.is_indexed else MAX_SCANNED_ROWS
+    if order.sort.column != "received_at":  # the rows are scattered, and take longer
+        depth = MAX_SCANNED_ROWS // 4
     of_connection = (
         select(*COLUMNS)
         .where(*_only_connection(job_filter), order.beyond(SyncJobRow))
@@ -292,13 +296,7 @@ def _by_rarest_condition(job_filter: JobFilter, order: Order) -> Select[int]:
 
 def _gathered(job_filter: JobFilter, query: Select[*Columns]) -> Select[*Columns] | CompoundSelect[*Columns]:
     """Limit a query to the jobs of the filter, so that the index of its rarest condition is used."""
-    few = (
-        job_filter.error_code
-        or job_filter.with_warning
-        or job_filter.updated_since
-        or (job_filter.states and JobState.DONE not in job_filter.states)
-    )
-    if not job_filter.text or few:
+    if not job_filter.text or job_filter.is_rare:
         return query.where(*job_filter.conditions(SyncJobRow))
     # each entity type has its own index of the words
     entity_types = [job_filter.entity_type] if job_filter.entity_type else EntityType

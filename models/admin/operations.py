@@ -424,7 +424,7 @@ class Operations:
             return [self._shown(row) for row in rows]
 
         found = paged(fetch, key=key, at=lambda each: (each.requested_at, each.id), size=size)
-        return placed_by_id(found, query, OperationRow.id, self._database.scalar) if with_place else found
+        return placed_by_id(found, query, OperationRow.id, self._database.rows_in_time) if with_place else found
 
     def forget_unanswered(self, *, before: datetime) -> None:
         """Delete the logins that were entered before an instant and came to no result."""

@@ -5,8 +5,24 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, ScalarSelect, and_, case, delete, func, literal, select, union_all
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    CompoundSelect,
+    Integer,
+    ScalarSelect,
+    Text,
+    and_,
+    bindparam,
+    case,
+    delete,
+    func,
+    literal,
+    select,
+    union_all,
+)
 from sqlalchemy.dialects.postgresql import insert as upserting
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
@@ -102,32 +118,49 @@ def references(database: Database, records: Sequence[tuple[int, Record]]) -> Seq
         row[0]: row[1] for row in database.rows(company.where(ConnectionRow.id.in_({each for each, _ in records})))
     }
     found = defaultdict[int, list[tuple[str, str]]](list)
-    # One query for all; each of its parts finds its links by an index.
-    parts = [
-        select(literal(place).label("place"), LinkRow.id, LinkRow.moment_id, LinkRow.remote_id).where(
-            _refers_to(connection_id, record)
-        )
-        for place, (connection_id, record) in enumerate(records)
-    ]
-    if parts:
-        every = union_all(*parts).subquery().c
-        for row in database.rows(select(every.place, every.moment_id, every.remote_id).order_by(every.id)):
-            found[row.place].append((row.moment_id, row.remote_id))
+    wanted = {
+        "connection_ids": [connection_id for connection_id, _ in records],
+        "entity_types": [record.entity_type for _, record in records],
+        "record_ids": [record.id for _, record in records],
+    }
+    for row in database.rows(_LINKS_OF_RECORDS, wanted):
+        found[row.position - 1].append((row.moment_id, row.remote_id))
     return [
         RecordReferences(
             company=companies.get(connection_id) or "",
-            moment=[moment_id for moment_id, _ in found[place]] if _is_expense(record) else [record.id],
-            remote=[record.id] if _is_expense(record) else [remote_id for _, remote_id in found[place]],
+            moment=[moment_id for moment_id, _ in found[index]] if _is_expense(record) else [record.id],
+            remote=[record.id] if _is_expense(record) else [remote_id for _, remote_id in found[index]],
         )
-        for place, (connection_id, record) in enumerate(records)
+        for index, (connection_id, record) in enumerate(records)
     ]
 
 
-def _refers_to(connection_id: int, record: Record) -> ColumnElement[bool]:
-    if not _is_expense(record):
-        return link_of(connection_id, record)
-    vouchers = of_lane(LinkRow, Lane(connection_id, EntityType.EXPENSE))
-    return and_(vouchers, LinkRow.remote_id.startswith(f"{record.id}/", autoescape=True))
+def _links_of_records() -> CompoundSelect[*tuple[Any, ...]]:
+    """Return the query of the links of many records, which both of its parts find by an index.
+
+    The expenses of a voucher have its id, a slash and more as their remote ids, which are compared byte by byte.
+    """
+    names: dict[str, ARRAY[Any]] = {
+        "connection_ids": ARRAY(Integer),
+        "entity_types": ARRAY(Text),
+        "record_ids": ARRAY(Text),
+    }
+    wanted = (
+        func.unnest(*(bindparam(name, type_=type_) for name, type_ in names.items()))
+        .table_valued("connection_id", "entity_type", "record_id", with_ordinality="position")
+        .render_derived("wanted")
+    )
+    columns = wanted.c.position, LinkRow.id, LinkRow.moment_id, LinkRow.remote_id
+    same_lane = and_(LinkRow.connection_id == wanted.c.connection_id, LinkRow.entity_type == wanted.c.entity_type)
+    expense = wanted.c.entity_type == EntityType.EXPENSE
+    slash, after_slash = (wanted.c.record_id.concat(each) for each in "/0")
+    of_record = and_(same_lane, ~expense, LinkRow.moment_id == wanted.c.record_id)
+    of_voucher = and_(same_lane, expense, LinkRow.remote_id >= slash, LinkRow.remote_id < after_slash)
+    parts = (select(*columns).select_from(wanted).join(LinkRow, each) for each in (of_record, of_voucher))
+    return union_all(*parts).order_by("id")
+
+
+_LINKS_OF_RECORDS = _links_of_records()
 
 
 def _is_expense(record: Record) -> bool:

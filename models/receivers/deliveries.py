@@ -231,7 +231,7 @@ def log_page(
         ]
 
     found = paged(fetch, key=key, at=lambda line: (line.created_at, line.id), size=size)
-    return placed_by_id(found, query, EventDeliveryRow.id, database.scalar) if with_place else found
+    return placed_by_id(found, query, EventDeliveryRow.id, database.rows_in_time) if with_place else found
 
 
 def pending(database: Database) -> tuple[int, datetime | None]:

@@ -293,7 +293,7 @@ class LinkRow(Base):
     connection_id: Mapped[ConnectionId]
     entity_type: Mapped[str]
     moment_id: Mapped[str]
-    remote_id: Mapped[str]
+    remote_id: Mapped[str] = mapped_column(Text(collation="C"))  # so that prefixes are found by the index
     fingerprint: Mapped[str]
     replaced_number: Mapped[str | None]
     updated_at: Mapped[datetime]

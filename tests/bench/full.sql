@@ -1,4 +1,4 @@
--- A thousand connections and a month in which a million records changed, made up by PostgreSQL itself.
+-- Three hundred connections and a month in which a million records changed, made up by PostgreSQL itself.
 -- Dice are hashes of row numbers, so that it is the same month each time.
 
 CREATE FUNCTION dice(n bigint, sides int) RETURNS int IMMUTABLE PARALLEL SAFE
@@ -12,7 +12,7 @@ SELECT word.name || ' ' || n || ' AS', 'token ' || n,
     '', CASE WHEN n % 100 = 7 THEN to_jsonb('24SevenOffice refuses the password.'::text) ELSE '""' END,
     CASE WHEN n % 100 = 8 THEN 5 ELSE 0 END, CASE WHEN n % 100 = 8 THEN now() - interval '9 minutes' END,
     CASE WHEN n % 100 = 8 THEN now() + interval '3 minutes' END, now() - interval '1 year', now()
-FROM generate_series(1, 1000) AS n,
+FROM generate_series(1, 300) AS n,
     LATERAL (SELECT (ARRAY['Nordlys', 'Fjord', 'Granitt', 'Havn', 'Skog'])[1 + n % 5] AS name) AS word;
 
 INSERT INTO sync_jobs (connection_id, entity_type, record_id, state, due_at, title, search_terms, outcome, error_code, message, remedy,
@@ -40,7 +40,7 @@ FROM (
                 THEN (ARRAY['not_listed', 'no_project', 'before_first_day'])[1 + dice(n + 7, 3)]
             WHEN dice(n + 8, 50) = 0 THEN 'do_not_transfer' ELSE '' END AS error_code
     FROM (
-        SELECT n, 1 + dice(n, 1000) AS connection_id, now() - (1000000 - n) * interval '2.592 seconds' AS at,
+        SELECT n, 1 + dice(n, 300) AS connection_id, now() - (1000000 - n) * interval '2.592 seconds' AS at,
             (ARRAY['invoice', 'invoice', 'invoice', 'invoice', 'invoice', 'invoice', 'customer', 'customer', 'project',
                 'expense'])[1 + dice(n + 1, 10)] AS entity_type,
             CASE WHEN dice(n + 2, 1000) < 5 THEN 'needs_attention' WHEN dice(n + 2, 1000) < 15 THEN 'queued'

@@ -1,4 +1,4 @@
-"""Response times of the pages with a million jobs and a thousand connections in the database."""
+"""Response times of the pages with a million jobs and 300 connections in the database."""
 
 import itertools
 import sys
@@ -30,7 +30,7 @@ from web.security.cookies import SESSION
 from worker.container import Container, clock
 
 FULL = Path(__file__).with_name("full.sql")
-CONNECTIONS, JOBS = 1000, 1_000_000
+CONNECTIONS, JOBS = 300, 1_000_000
 """What that file creates."""
 
 SCOPES = {
@@ -43,7 +43,7 @@ SCOPES = {
 
 FILTERS = {
     "state": ("", "needs_attention", "done", "dismissed"),
-    "entity_type": ("", "expense"),
+    "type": ("", "expense"),
     "error_code": ("", "not_listed"),
     "text": ("", "faktura", "as", "nordlys12", "kunde fjord7", "nobody"),
     "company": ("", "nordlys"),
@@ -55,18 +55,18 @@ HALFWAY = Key(datetime.now(UTC) - timedelta(days=15), 0)
 PAGES = {
     "overview": ("/", "/?company=nordlys", "/?page=9"),
     "connections": ("/connections",),
-    "changes, each filter": tuple(
+    "records, each filter": tuple(
         "/records?" + "&".join(f"{name}={value}" for name, value in zip(FILTERS, values, strict=True))
         for values in itertools.product(*FILTERS.values())
     ),
-    "changes, halfway": (f"/records?page={HALFWAY}", f"/records?page={HALFWAY}&text=skog"),
-    "changes, in order of date or amount": tuple(
+    "records, halfway": (f"/records?page={HALFWAY}", f"/records?page={HALFWAY}&text=skog"),
+    "records, in order of date or amount": tuple(
         f"/records?{month}&sort={sort}&{more}"
         for month in ("", f"date_from={MONTH[0]}&date_to={MONTH[1]}")
         for sort in ("received_asc", "date", "amount", "amount_asc")
         for more in ("", "type=invoice&company=nordlys", "state=needs_attention", "text=nordlys12")
     ),
-    "changes, confirmation": (
+    "records, confirmation": (
         "/records/confirm?action=retry&all=yes",
         "/records/confirm?action=retry&all=yes&text=as",
     ),
@@ -76,7 +76,7 @@ PAGES = {
     "error_codes": ("/error-codes", "/error-codes/unknown_account"),
 }
 OF_ALL_ONLY = {
-    "one change": tuple(f"/records/{job_id}" for job_id in range(1, JOBS, 66_666)),
+    "one record": tuple(f"/records/{job_id}" for job_id in range(1, JOBS, 66_666)),
     "one connection": (f"/connections/{CONNECTIONS + 1}",),
     "users": ("/users",),
 }
@@ -88,29 +88,40 @@ JOBS_OF_API = (
     "/api/v1/jobs?connection_name=nordlys",
     f"/api/v1/jobs?cursor={HALFWAY}",
 )
-TIMES = {"changes, each filter": 2}
-OFTEN = 20
+TIMES = {"records, each filter": 2}
+OFTEN = 10
 UNLIMITED = {"API_REQUESTS_PER_MINUTE": "1000000"}
-MAX_MILLISECONDS, MAX_MILLISECONDS_OF_API = 100, 50
+MAX_MILLISECONDS, MAX_MILLISECONDS_OF_API, MAX_KIBIBYTES = 150, 50, 200
 
 
 def pages() -> Row:
     """Measure each page for people who see all connections, some, or one."""
     figures: dict[str, float] = {}
+    largest = 0
     with TemporaryDirectory() as state, _installation(Path(state)) as container, serving(create_app()) as url:
         for whose, scope in SCOPES.items():
             person = _signed_in(container, scope)
             for name, addresses in (PAGES | (OF_ALL_ONLY if scope.connections is None else {})).items():
                 sys.stderr.write(f"{name}, {whose} ...\n")
-                seconds = _measured(person, url, addresses, times=TIMES.get(name, OFTEN))
+                seconds, size = _measured(person, url, addresses, times=TIMES.get(name, OFTEN))
+                largest = max(largest, size)
                 figures |= _spread(f"{name}: {whose}", seconds)
         of_api = jobs_of_api(container, url)
     worst, worst_of_api = (max(v for k, v in each.items() if k.endswith("p95_ms")) for each in (figures, of_api))
+    largest_kib = largest / 1024
     return Row(
-        goal=f"p95 of each page <= {MAX_MILLISECONDS} ms at the server, with {JOBS} changes, and of GET /api/v1/jobs "
-        f"<= {MAX_MILLISECONDS_OF_API} ms",
-        reached=worst <= MAX_MILLISECONDS and worst_of_api <= MAX_MILLISECONDS_OF_API,
-        figures={"worst_p95_ms": worst, "worst_of_api_p95_ms": worst_of_api, **figures, **of_api},
+        goal=f"with {JOBS} jobs and {CONNECTIONS} connections, p95 of each page <= {MAX_MILLISECONDS} ms and of "
+        f"GET /api/v1/jobs <= {MAX_MILLISECONDS_OF_API} ms, no page over {MAX_KIBIBYTES} KiB",
+        reached=worst <= MAX_MILLISECONDS
+        and worst_of_api <= MAX_MILLISECONDS_OF_API
+        and largest_kib <= MAX_KIBIBYTES,
+        figures={
+            "worst_p95_ms": worst,
+            "worst_of_api_p95_ms": worst_of_api,
+            "largest_kib": largest_kib,
+            **figures,
+            **of_api,
+        },
     )
 
 
@@ -124,20 +135,27 @@ def jobs_of_api(container: Container, url: str) -> dict[str, float]:
         program = requests.Session()
         program.trust_env = False
         program.headers["Authorization"] = f"Bearer {token}"
-        figures |= _spread(f"API, jobs: {whose}", _measured(program, url, JOBS_OF_API, times=OFTEN))
+        seconds, _ = _measured(program, url, JOBS_OF_API, times=OFTEN)
+        figures |= _spread(f"API, jobs: {whose}", seconds)
     return figures
 
 
-def _measured(person: requests.Session, url: str, addresses: Sequence[str], *, times: int) -> list[float]:
-    """Return the seconds of requesting every URL so many times, after one time that is not counted."""
+def _measured(
+    person: requests.Session, url: str, addresses: Sequence[str], *, times: int
+) -> tuple[list[float], int]:
+    """Return the seconds of requesting every URL so many times, and the bytes of the longest response.
+
+    The first request of each is not measured.
+    """
     seconds: list[float] = []
+    largest = 0
     for address in addresses:
-        _look(person, url + address)
+        largest = max(largest, _look(person, url + address))
         for _ in range(times):
             began = time.perf_counter()
             _look(person, url + address)
             seconds.append(time.perf_counter() - began)
-    return seconds
+    return seconds, largest
 
 
 def _spread(name: str, seconds: Sequence[float]) -> Figures:
@@ -145,9 +163,11 @@ def _spread(name: str, seconds: Sequence[float]) -> Figures:
     return {f"{name}, {cut}_ms": value * 1000 for cut, value in cuts.items()}
 
 
-def _look(person: requests.Session, address: str) -> None:
-    answer = person.get(address, timeout=60)
-    answer.raise_for_status()
+def _look(person: requests.Session, address: str) -> int:
+    """Request a page, and return its size in bytes."""
+    response = person.get(address, timeout=60)
+    response.raise_for_status()
+    return len(response.content)
 
 
 def _signed_in(container: Container, scope: Scope) -> requests.Session:
@@ -169,7 +189,7 @@ def _installation(folder: Path) -> Iterator[Container]:
         redis = until_the_end.enter_context(servers.redis(folder / "redis", port=0))
         container = until_the_end.enter_context(installed(environment(postgres.url, redis.url) | UNLIMITED))
         migrate(SecretStr(postgres.url))
-        sys.stderr.write("A million changes ...\n")
+        sys.stderr.write("A million records ...\n")
         _fill(postgres.url)
         container.connections.add("Demo AS", settings(moment_company="demo"), actor="bench", now=clock())
         yield container

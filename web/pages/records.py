@@ -221,7 +221,6 @@ def _list(context: UserContext, template: str, *, page: str, entity_type: Entity
         done=_done(notice),
         groups=GROUPS,
         totals=job_list.totals(context.database, job_filter) if asked.is_narrow and found.lines else None,
-        max_totaled=job_list.MAX_TOTALED_ROWS,
     )
 
 

@@ -93,9 +93,9 @@ def _facts(job: JobView, *, language: Language) -> Iterable[tuple[Message, str]]
 def _ago(at: datetime, now: datetime, *, language: Language) -> Markup:
     """Format how long ago something was, with the exact time as a tooltip."""
     exact, said = formatting.instant(at, language), formatting.ago(at, language, now=now)
-    return Markup('<time datetime="{}" title="{}">{}</time>').format(at.isoformat(), exact, said)
+    return Markup('<time datetime="%s" title="%s">%s</time>') % (at.isoformat(), exact, said)
 
 
 def _oslo(at: datetime, *, language: Language) -> Markup:
     written = formatting.instant(at, language)
-    return Markup('<time datetime="{}">{}</time>').format(at.isoformat(), written)
+    return Markup('<time datetime="%s">%s</time>') % (at.isoformat(), written)

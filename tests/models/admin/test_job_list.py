@@ -6,8 +6,9 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import func, select, update
 
+import models.database
 from i18n.messages import msg
 from models.admin import job_list
 from models.admin.job_actions import retry
@@ -20,7 +21,7 @@ from models.inbox import leases
 from models.inbox.enqueue import enqueue
 from models.inbox.leases import AttemptResult
 from models.inbox.transitions import Event
-from models.pagination import SIZE, Key, Page
+from models.pagination import SIZE, Key, Page, PagePlace
 from models.schema.record_summary import RecordSummary
 from models.schema.tables import SyncJobRow
 from tests.factories import NOW, settings
@@ -202,6 +203,23 @@ def test_what_a_filter_lets_through_is_counted_and_added_up_by_currency(
         assert {each.currency for each in told.amounts} == {"NOK", "EUR"}
     monkeypatch.setattr(job_list, "MAX_TOTALED_ROWS", len(everything) - 1)
     assert job_list.totals(database, JobFilter()) is None
+
+
+def test_what_takes_too_long_to_count_is_not_counted(
+    database: Database, everything: Sequence[JobView], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert everything
+    monkeypatch.setattr(models.database, "COUNTING_LIMIT", timedelta(milliseconds=1))
+    assert database.rows_in_time(select(func.pg_sleep(1))) is None
+    database.execute(select(func.pg_sleep(0.01)))  # the limit has ended with that statement
+    monkeypatch.setattr(Database, "rows_in_time", lambda *_: None)
+    assert job_list.page_with_place(database, JobFilter(), key=None, sort=Sort.RECEIVED).place == PagePlace(
+        1, None
+    )
+    older = job_list.page(database, JobFilter()).older
+    second = job_list.page_with_place(database, JobFilter(), key=older, sort=Sort.RECEIVED)
+    assert second.place == PagePlace(None, None)
+    assert job_list.totals(database, JobFilter(text="invoice")) is None
 
 
 def test_pages_lead_both_ways(database: Database, everything: Sequence[JobView]) -> None:

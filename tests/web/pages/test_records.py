@@ -381,7 +381,7 @@ def test_a_filter_that_makes_no_sense_asks_for_nothing(web: Web) -> None:
 @pytest.mark.usefixtures("invoices")
 def test_what_is_too_much_to_add_up_is_said(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(job_list, "MAX_TOTALED_ROWS", 10)
-    assert "More than 10 records." in web.as_(Role.VIEWER).get("/records", type="invoice").text
+    assert "Too many records to add up." in web.as_(Role.VIEWER).get("/records", type="invoice").text
 
 
 def sheet(answer: requests.Response, delimiter: str) -> list[dict[str, str]]:
