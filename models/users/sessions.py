@@ -35,6 +35,9 @@ MAX_CODE_WAIT = timedelta(minutes=10)
 CONFIRMED_FOR = timedelta(minutes=15)
 """How long a user who has proved who they are need not do so again."""
 
+MAX_SESSIONS = 50
+"""Sessions of a user; one more ends the oldest, so that the list of them stays short."""
+
 SEEN_RESOLUTION = timedelta(minutes=1)
 """Precision of the time when a user was last seen, so that not every page writes to the database."""
 
@@ -91,8 +94,8 @@ def start(
 ) -> str:
     """Sign a user in, and return the token of the new session, of which only the hash is stored.
 
-    ``instead_of`` is the token of their previous session, which ends. Raises OutdatedProofError if the ``proof``
-    no longer holds.
+    ``instead_of`` is the token of their previous session, which ends, as do the oldest beyond MAX_SESSIONS. One
+    that awaits a code ends only others that do. Raises OutdatedProofError if the ``proof`` no longer holds.
     """
     token, how = secrets.token_urlsafe(32), how or Beginning()
     row = SessionRow(
@@ -109,6 +112,10 @@ def start(
         expect(session, proof or Proof(user_id))
         session.execute(delete(SessionRow).where(SessionRow.token_hash == hash_token(instead_of)))
         session.add(row)
+        session.flush()
+        alike = SessionRow.user_id == user_id, SessionRow.awaits_code.is_(how.awaits_code)
+        kept = select(SessionRow.id).where(*alike).order_by(SessionRow.id.desc()).limit(MAX_SESSIONS)
+        session.execute(delete(SessionRow).where(*alike, SessionRow.id.not_in(kept)))
     return token
 
 

@@ -1,5 +1,6 @@
 from datetime import timedelta
 
+import pytest
 from sqlalchemy import select
 
 from models.database import Database
@@ -29,6 +30,19 @@ def test_a_session_ends_when_nobody_comes_back_and_when_it_has_lasted_long_enoug
     assert sessions.find(database, token, now=NOW + sessions.MAX_SESSION_AGE) is None
     idle = sessions.start(database, user.id, now=NOW)
     assert sessions.find(database, idle, now=NOW + sessions.IDLE_TIMEOUT) is None
+
+
+def test_the_oldest_session_ends_when_a_user_has_too_many(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sessions, "MAX_SESSIONS", 2)
+    user, other = add(database), add(database, "ola@example.com")
+    theirs = sessions.start(database, other.id, now=NOW)
+    tokens = [sessions.start(database, user.id, now=NOW) for _ in range(3)]
+    for _ in range(3):  # somebody who knows the password, but not the second factor
+        sessions.start(database, user.id, now=NOW, how=Beginning(awaits_code=True))
+    assert [bool(sessions.find(database, each, now=NOW)) for each in tokens] == [False, True, True]
+    assert sessions.find(database, theirs, now=NOW)
 
 
 def test_a_page_that_refreshes_itself_keeps_nobody_signed_in(database: Database) -> None:
