@@ -13,8 +13,8 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, TypeVarTuple
 
-from sqlalchemy import ColumnElement, CompoundSelect, Select, and_, exists, func, select, union_all
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, CompoundSelect, Row, Select, and_, exists, func, select, union_all
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from models.admin.job_filter import JobFilter
 from models.database import Database
@@ -37,18 +37,18 @@ COLUMNS = (
     SyncJobRow.state,
     SyncJobRow.outcome,
     SyncJobRow.error_code,
-    SyncJobRow.warnings,
-    SyncJobRow.search_terms,
     SyncJobRow.record_date,
     SyncJobRow.amount,
 )
-"""The columns that jobs are filtered and sorted by."""
+"""The columns that jobs are filtered and sorted by, but for the wide ones."""
 
 MAX_SCANNED_ROWS = 20_000
 """Rows that the first query reads at most, in some ten milliseconds."""
 
 MAX_SCANNED_BEFORE_INDEX = 5_000
 """The same where an index finds a rare condition: a row in a hundred is found by reading, rarer ones by it."""
+
+_SHOWN = [column for column in SyncJobRow.__table__.c if column.name != "search_terms"]
 
 EXPORT_BATCH_SIZE = 1000
 MAX_TOTALED_ROWS = 10_000
@@ -226,12 +226,18 @@ def totals(database: Database, job_filter: JobFilter) -> Totals | None:
 def views(session: Session, which: ColumnElement[bool], order: Order = NEWEST_FIRST) -> Sequence[JobView]:
     """Return jobs in an order."""
     query = (
-        select(SyncJobRow, ConnectionRow.name, LinkRow.remote_id, exists().where(NoteRow.job_id == SyncJobRow.id))
+        select(
+            *_SHOWN,
+            ConnectionRow.name.label("connection"),
+            LinkRow.remote_id,
+            exists().where(NoteRow.job_id == SyncJobRow.id).label("has_notes"),
+        )
+        .select_from(SyncJobRow)
         .join(ConnectionRow, ConnectionRow.id == SyncJobRow.connection_id)
         .outerjoin(LinkRow, IS_LINK_OF_JOB)
     )
     rows = session.execute(query.where(which).order_by(*order.nearest_first(SyncJobRow)))
-    return [_view(*row) for row in rows]
+    return [_view(row) for row in rows]
 
 
 def _ids(session: Session, job_filter: JobFilter, order: Order, *, limit: int) -> Sequence[int]:
@@ -250,7 +256,7 @@ def _among_first(job_filter: JobFilter, order: Order) -> Select[int]:
     if order.sort.column != "received_at":  # the rows are scattered, and take longer
         depth = MAX_SCANNED_ROWS // 4
     of_connection = (
-        select(*COLUMNS)
+        select(*_columns(job_filter))
         .where(*_only_connection(job_filter), order.beyond(SyncJobRow))
         .order_by(*order.nearest_first(SyncJobRow))
         .limit(depth)
@@ -267,6 +273,12 @@ def _among_first(job_filter: JobFilter, order: Order) -> Select[int]:
     return wanted.order_by(*order.nearest_first(nearest))
 
 
+def _columns(job_filter: JobFilter) -> Sequence[InstrumentedAttribute[Any]]:
+    """Return the columns that a filter reads; reading the wide ones takes longer than the rest of the row."""
+    wide = {SyncJobRow.search_terms: job_filter.text, SyncJobRow.warnings: job_filter.with_warning}
+    return (*COLUMNS, *(column for column, is_read in wide.items() if is_read))
+
+
 def _count_at_connections(job_filter: JobFilter, order: Order) -> Select[int]:
     """Count the rows of the visible connections, up to the number that matters."""
     rows = (
@@ -280,7 +292,7 @@ def _count_at_connections(job_filter: JobFilter, order: Order) -> Select[int]:
 
 def _at_connections(job_filter: JobFilter, order: Order) -> Select[int]:
     """Read all rows of the visible connections, if they are few."""
-    there = select(*COLUMNS).where(job_filter.at_connections(SyncJobRow), order.beyond(SyncJobRow))
+    there = select(*_columns(job_filter)).where(job_filter.at_connections(SyncJobRow), order.beyond(SyncJobRow))
     rows = there.cte().prefix_with("MATERIALIZED").c
     wanted = select(rows.id).where(*job_filter.conditions(rows))
     return wanted.order_by(*order.nearest_first(rows))
@@ -328,18 +340,16 @@ def _fitting(key: Key | None, sort: Sort) -> Key | None:
     return None
 
 
-def _view(row: SyncJobRow, connection: str, remote_id: str | None, has_notes: bool) -> JobView:  # noqa: FBT001 - a column
+def _view(row: Row[*tuple[Any, ...]]) -> JobView:
     record = Record(EntityType(row.entity_type), row.record_id)
     return made_of(
         JobView,
         row,
-        connection=connection,
         record=record,
         state=JobState(row.state),
         title=row.title or titled(record.entity_type, record.id),
         outcome=Outcome(row.outcome) if row.outcome else None,
         summary=made_of(RecordSummary, row),
-        remote_id=remote_id or "",
-        has_notes=has_notes,
+        remote_id=row.remote_id or "",
         updated_at=row.updated_at or max(row.received_at, row.completed_at or row.received_at),
     )

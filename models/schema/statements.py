@@ -1,7 +1,8 @@
 """Statements that many modules share: conditions on rows, upserts, and data classes made of rows."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
+from functools import cache
 from typing import Any, ClassVar, Protocol, TypeVar
 
 from sqlalchemy import ColumnElement, and_, true
@@ -21,8 +22,12 @@ D = TypeVar("D", bound=DataClass)
 
 def made_of(cls: type[D], row: object, **others: object) -> D:
     """Make a data class from a row: each field from the column of its name, except those given."""
-    names = {field.name for field in fields(cls)} - set(others)
-    return cls(**{name: getattr(row, name) for name in names}, **others)
+    return cls(**{name: getattr(row, name) for name in _names(cls) if name not in others}, **others)
+
+
+@cache
+def _names(cls: type[DataClass]) -> Sequence[str]:
+    return [field.name for field in fields(cls)]
 
 
 def within(
