@@ -27,10 +27,11 @@ ITSELF = msg("the integration")
 """The actor in the audit log of what the integration does by itself."""
 
 LOST = msg("It no longer exists in 24SevenOffice.")
+GONE = msg("Moment no longer has the record.")
+"""Why a link is released."""
+
 GONE_THERE = "gone"
 """Note of a candidate that this record was linked to and that 24SevenOffice no longer has."""
-
-GONE = msg("Moment no longer has the record.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,8 @@ from datetime import datetime, timedelta
 from i18n.messages import msg
 from sync.errors import UnavailableError
 
-LEASE_FRACTION = 3
-"""The part of a lease in which writes may start; in the rest, a call ends before another worker verifies."""
+LEASE_DIVISOR = 3
+"""Writes may start in the first third of a lease; in the rest, a call ends before another worker verifies."""
 
 
 class WriteDeadline:
@@ -28,7 +28,7 @@ class WriteDeadline:
     def __init__(
         self, *, clock: Callable[[], datetime], monotonic: Callable[[], float], lease_ttl: timedelta
     ) -> None:
-        self._clock, self._monotonic, self._longest = clock, monotonic, lease_ttl / LEASE_FRACTION
+        self._clock, self._monotonic, self._longest = clock, monotonic, lease_ttl / LEASE_DIVISOR
         self.renew()
 
     def renew(self) -> None:

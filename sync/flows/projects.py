@@ -21,7 +21,7 @@ from sync.rules.record_summaries import project_summary
 MAX_NAME_LENGTH = 200
 
 DISPUTED = msg("The project now has another number in Moment, which belongs to another project in 24SevenOffice.")
-"""Error code of a project that got another number and no link: its invoices and costs wait for a person."""
+"""Why a link is released: the project got another number. Its invoices and costs then wait for a person."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from sync.records import BookedVouchers
 A_DAY = timedelta(days=1)
 
 FOUND_OUTSIDE_THE_PERIOD = frozenset({DiscrepancyType.MISSING, DiscrepancyType.MOMENT_ONLY})
-"""How far away the ledger may have a voucher under another date."""
+"""The types that a voucher with a date outside the period may explain."""
 
 
 def reconcile(context: SyncContext, first: date, last: date) -> ReconciliationReport:
@@ -57,9 +57,9 @@ def without_accepted(database: Database, connection_id: int, report: Reconciliat
 
 
 def recorded_report(database: Database, operation: Operation) -> ReconciliationReport | None:
-    """Return what a reconciliation found, without what was accepted in it; None where it found nothing.
+    """Return the report of a reconciliation as it was then, without what it left out as accepted.
 
-    It stays as it is, whatever is compared and accepted elsewhere later.
+    Later comparisons and acceptances do not change it. None if the operation has no report.
     """
     found = (operation.result or {}).get("report")
     if found is None:

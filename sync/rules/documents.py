@@ -23,10 +23,12 @@ TYPES = {
     "bmp": (".bmp", "image/bmp"),
     "wmf": (".wmf", "image/wmf"),
 }
-INVOICED = "invoiced"
-"""Error code of Moment's refusal to change an expense that has been invoiced."""
+"""Extension and media type, by the type of a document in 24SevenOffice."""
 
 UNKNOWN = (".bin", "application/octet-stream")
+
+INVOICED = "invoiced"
+"""Error code of Moment's refusal to change an expense that has been invoiced."""
 
 
 def merged(several: Iterable[VoucherFiles]) -> VoucherFiles:

@@ -10,7 +10,7 @@ NORWEGIAN = ("", "NO", "NOR", "NORGE", "NORWAY", "SJ")
 """Countries of a customer whose organization number must be Norwegian."""
 
 MAX_ORGANIZATION_NUMBER_LENGTH = 20
-"""Lengths, in characters, that 24SevenOffice accepts (S51)."""
+"""Characters that 24SevenOffice accepts (S51)."""
 
 _BETWEEN = r"[ .\-\u00a0\u2010-\u2015\u2212]?"
 NATIONAL_ID = re.compile(

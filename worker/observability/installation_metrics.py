@@ -1,4 +1,4 @@
-"""Metrics of the whole installation, collected when Prometheus scrapes the web, but not too often."""
+"""Metrics of the whole installation, read when Prometheus scrapes the web and cached for a few seconds."""
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -21,27 +21,27 @@ from worker import heartbeat
 from worker.queues import QUEUES
 
 CACHE_SECONDS = 5
-"""How long a result is reused, so that frequent scrapes are no burden."""
+"""How long a result is reused, so that frequent scrapes cost little."""
 
-TRIED_SECONDS = 10.0
-"""How long a successful test counts that a webhook can be saved."""
+INTAKE_SECONDS = 10.0
+"""How long a successful test proves that webhooks can be saved."""
 
 UNACKED = "unacked"
-"""Celery's Redis key for messages that a worker has taken; those of a queue are under its name."""
+"""Celery's Redis key for messages that a worker has taken. Waiting messages are under the name of their queue."""
 
 
 class Intake:
-    """Whether PostgreSQL would accept a webhook now; ``attempt`` tests it, rarely while all is well."""
+    """The test whether PostgreSQL would accept a webhook now; ``attempt`` runs it, rarely while it succeeds."""
 
     def __init__(self, attempt: Callable[[], None]) -> None:
         self._attempt = attempt
         self._attempting = Lock()
-        self._refusal, self._attempted_at = "", -TRIED_SECONDS
+        self._refusal, self._attempted_at = "", -INTAKE_SECONDS
 
     def refusal(self) -> str:
         """Return the cause of a refusal, "" if a webhook would be accepted."""
         with self._attempting:
-            if self._refusal or time.monotonic() - self._attempted_at >= TRIED_SECONDS:
+            if self._refusal or time.monotonic() - self._attempted_at >= INTAKE_SECONDS:
                 try:
                     self._attempt()
                     self._refusal = ""
@@ -52,7 +52,7 @@ class Intake:
 
 
 class InstallationMetrics(Collector):
-    """Collects the state of the installation: the inbox in PostgreSQL, the queue and request budget in Redis."""
+    """The state of the installation: the inbox in PostgreSQL, and the queues and the request budget in Redis."""
 
     def __init__(
         self, database: Database, redis: Redis, *, budget: Budget, clock: Callable[[], datetime], intake: Intake
@@ -64,7 +64,7 @@ class InstallationMetrics(Collector):
         self._read_at = 0.0
 
     def collect(self) -> Iterable[Metric]:
-        """Collect the metrics, or return recent ones; what cannot be read is left out."""
+        """Return the metrics, at most a few seconds old, without those that cannot be read."""
         with self._reading:
             if not self._read or time.monotonic() - self._read_at > CACHE_SECONDS:
                 self._read = [*self._of_postgresql(), *self._of_redis()]
@@ -78,71 +78,90 @@ class InstallationMetrics(Collector):
         inbox: Sequence[Metric] = ()
         with suppress(DatabaseUnavailableError):
             inbox = _inbox_metrics(metrics_snapshot.read(self._database, now=self._clock()))
-        takes = int(not self._intake.refusal())
+        accepts = int(not self._intake.refusal())
         return [
-            Gauge("moment24_postgresql_up", "Whether PostgreSQL answers", int(bool(inbox))),
-            Gauge("moment24_postgresql_takes_webhooks", "Whether a webhook could be written", takes),
+            Gauge("moment24_postgresql_up", "Whether PostgreSQL responds", int(bool(inbox))),
+            Gauge("moment24_postgresql_takes_webhooks", "Whether a webhook could be saved now", accepts),
             *inbox,
         ]
 
     def _of_redis(self) -> Sequence[Metric]:
-        told: Sequence[Metric] = ()
+        metrics: Sequence[Metric] = ()
         with suppress(RedisError):
             queued = sum(int(self._redis.llen(queue)) for queue in QUEUES)
             lengths = {"queued": queued, "running": self._redis.hlen(UNACKED)}
             sweeping = int(heartbeat.is_alive(self._redis))
-            told = [
-                Gauge("moment24_heartbeat", "Whether beat, Redis and a worker have swept lately", sweeping),
-                _by("moment24_queue_messages", "Messages of Celery in Redis", ("state",), lengths),
+            metrics = [
+                Gauge("moment24_heartbeat", "Whether a sweep was completed within the last minute", sweeping),
+                _by("moment24_queue_messages", "Celery messages in Redis", ("state",), lengths),
                 *self._of_budget(),
             ]
-        return [Gauge("moment24_redis_up", "Whether Redis answers", int(bool(told))), *told]
+        return [Gauge("moment24_redis_up", "Whether Redis responds", int(bool(metrics))), *metrics]
 
     def _of_budget(self) -> Sequence[Metric]:
         if (usage := self._budget.usage()) is None:
             return []
-        given = {"events": usage.events, "polls": usage.polls}
+        used = {"events": usage.events, "polls": usage.polls}
         return [
-            Gauge("moment24_budget_limit", "Requests that may be sent in an hour", usage.allowed),
-            Gauge("moment24_budget_remaining", "Requests that may be sent now", usage.remaining),
-            Gauge("moment24_budget_reserved", "Requests of those left that are for events only", usage.reserved),
-            _by("moment24_budget_used", "Requests that were sent in the last hour", ("for",), given),
-            Gauge("moment24_budget_blocked", "Whether no request may be sent now", int(bool(usage.blocked_until))),
+            Gauge("moment24_budget_limit", "Requests allowed in an hour", usage.allowed),
+            Gauge("moment24_budget_remaining", "Requests allowed now", usage.remaining),
+            Gauge("moment24_budget_reserved", "Remaining requests that are reserved for events", usage.reserved),
+            _by("moment24_budget_used", "Requests sent in the last hour", ("for",), used),
+            Gauge("moment24_budget_blocked", "Whether no request is allowed now", int(bool(usage.blocked_until))),
         ]
 
 
-def _inbox_metrics(read: MetricsSnapshot) -> Sequence[Metric]:
-    totals = read.totals
+def _inbox_metrics(snapshot: MetricsSnapshot) -> Sequence[Metric]:
+    totals = snapshot.totals
     paused = totals.not_started + totals.paused
     idle = {"paused": paused, "in_outage": totals.in_outage, "rate_limited": totals.rate_limited}
     connections = {"available": totals.connections - sum(idle.values()), **idle}
     return [
-        _by("moment24_jobs", "Jobs that are not done", ("entity_type", "state"), read.jobs),
-        _by("moment24_jobs_oldest_seconds", "Age of the oldest on its way", ("entity_type",), read.oldest),
-        _by("moment24_jobs_overdue_seconds", "Since the first was due", ("entity_type",), read.overdue),
-        _by("moment24_connections", "Connections by how they stand", ("state",), connections),
-        Gauge("moment24_alerts_pending", "Alerts that wait for their mail", read.alerts),
-        Gauge("moment24_alerts_oldest_pending_seconds", "Age of the oldest of these", read.alerts_seconds),
-        Gauge("moment24_event_deliveries_pending", "Events that receivers have not taken", read.deliveries),
-        Gauge("moment24_event_deliveries_oldest_seconds", "Age of the oldest of these", read.deliveries_seconds),
-        _by("moment24_polls_failing_seconds", "Since a poll went through", ("entity_type",), read.polls_failing),
+        _by("moment24_jobs", "Jobs that are not done", ("entity_type", "state"), snapshot.jobs),
+        _by("moment24_jobs_oldest_seconds", "Age of the oldest pending job", ("entity_type",), snapshot.oldest),
         _by(
-            "moment24_nightly_poll_seconds", "Age of the oldest nightly poll", ("entity_type",), read.nightly_polls
+            "moment24_jobs_overdue_seconds",
+            "Seconds since the first job was due",
+            ("entity_type",),
+            snapshot.overdue,
         ),
-        Gauge("moment24_api_key_oldest_seconds", "Age of the oldest API key of Moment", read.api_key_seconds),
-        _backup_metric(read.backup_seconds),
+        _by("moment24_connections", "Connections by state", ("state",), connections),
+        Gauge("moment24_alerts_pending", "Alerts that wait for their mail", snapshot.alerts),
+        Gauge(
+            "moment24_alerts_oldest_pending_seconds", "Age of the oldest pending alert", snapshot.alerts_seconds
+        ),
+        Gauge("moment24_event_deliveries_pending", "Events that receivers have not accepted", snapshot.deliveries),
+        Gauge(
+            "moment24_event_deliveries_oldest_seconds",
+            "Age of the oldest pending delivery",
+            snapshot.deliveries_seconds,
+        ),
+        _by(
+            "moment24_polls_failing_seconds",
+            "Seconds since polls began to fail",
+            ("entity_type",),
+            snapshot.polls_failing,
+        ),
+        _by(
+            "moment24_nightly_poll_seconds",
+            "Age of the oldest nightly poll",
+            ("entity_type",),
+            snapshot.nightly_polls,
+        ),
+        Gauge("moment24_api_key_oldest_seconds", "Age of the oldest API key of Moment", snapshot.api_key_seconds),
+        _backup_metric(snapshot.backup_seconds),
     ]
 
 
 def _backup_metric(seconds: float | None) -> Metric:
-    family = Gauge("moment24_backup_age_seconds", "Age of the last backup that was verified")
+    family = Gauge("moment24_backup_age_seconds", "Age of the last verified backup")
     if seconds is not None:
         family.add_metric([], seconds)
     return family
 
 
 def _by(name: str, what: str, labels: Sequence[str], values: Mapping[Any, float]) -> Metric:
-    """Make a gauge with a value for each key: a text, or one text for each label."""
+    """Make a gauge with a value for each key: the value of the label, or a tuple with one for each label."""
     family = Gauge(name, what, labels=labels)
     for key, value in values.items():
         family.add_metric([key] if isinstance(key, str) else key, value)
