@@ -17,9 +17,9 @@ from sync.engine.context import SyncContext, fingerprint
 from sync.engine.outcomes import Success, skipped
 from sync.engine.steps import Steps
 from sync.errors import RejectedError, SyncError, error_as_value, naming_record
+from sync.flows.documents import merged, read_off, stem_of, sync_files
 from sync.money import format_kroner
 from sync.records import ExpenseDraft, LedgerLine, SetupPart, VoucherFiles, rates_of
-from sync.rules.documents import merged, read_off, stem_of, sync_files
 from sync.rules.expense_mapping import (
     MISSING,
     REMOVING,

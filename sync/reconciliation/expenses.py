@@ -18,6 +18,7 @@ from i18n.messages import msg
 from models.connections.account_ranges import AccountRanges
 from models.enums import EntityType
 from sync.engine.context import SyncContext
+from sync.flows.documents import merged, read_off
 from sync.reconciliation.differences import (
     NOTHING,
     ComparedField,
@@ -35,7 +36,6 @@ from sync.records import (
     is_partial,
     rates_of,
 )
-from sync.rules.documents import merged, read_off
 from sync.rules.expense_mapping import (
     MISSING,
     Cost,
