@@ -6,7 +6,8 @@ from i18n.messages import msg
 from integrations.moment.field_labels import ADDRESSES, PERSON
 from integrations.moment.fields import Fields
 from sync.records import Address, Customer
-from sync.rules.normalization import clean, country_code, is_norwegian
+from sync.rules.normalization import clean, country_code
+from sync.rules.organization_numbers import is_norwegian
 
 MAX_LENGTH = 1000
 MAX_NUMBER = 10**20

@@ -21,7 +21,7 @@ from integrations.twentyfour.instants import instant_of, without_zone
 from integrations.twentyfour.session import CachedReader, Session
 from sync.errors import AnswerTooLargeError, OutcomeUnknownError, SyncError, UnavailableError
 from sync.records import Address, Company, CompanyDraft, CustomerDetails
-from sync.rules.normalization import holds_identity_number
+from sync.rules.identity_numbers import holds_identity_number
 
 MAX_NAME_LENGTH = 200  # of a cached name; 24SevenOffice accepts half as many characters
 PROPERTIES = ("Id", "ExternalId", "Name", "OrganizationNumber")

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 
-from sync.rules.normalization import NATIONAL_ID
+from sync.rules.identity_numbers import NATIONAL_ID
 
 MAX_TEXT_LENGTH = 8000
 """Characters of a request or a response that are kept."""

@@ -12,17 +12,11 @@ from sync.engine.context import GONE, GONE_THERE, SyncContext, fingerprint
 from sync.engine.outcomes import UNCHANGED, Success, skipped
 from sync.errors import RejectedError, SyncError, error_as_value, naming_record
 from sync.records import Address, Company, CompanyDraft, Customer, CustomerDetails
+from sync.rules.identity_numbers import NATIONAL_ID
 from sync.rules.match_comparison import one_line
 from sync.rules.matching import CustomerMatcher, Match, is_business
-from sync.rules.normalization import (
-    NATIONAL_ID,
-    clean,
-    country_code,
-    cut_warning,
-    organization_number,
-    organization_number_warning,
-    several_addresses_warning,
-)
+from sync.rules.normalization import clean, country_code, cut_warning, several_addresses_warning
+from sync.rules.organization_numbers import organization_number, organization_number_warning
 from sync.rules.record_summaries import MAX_NUMBER_LENGTH, customer_summary
 
 MAX_NAME_LENGTH = MAX_CITY_LENGTH = 100

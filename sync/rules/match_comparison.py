@@ -8,7 +8,7 @@ from models.admin.match_questions import Candidate
 from models.enums import EntityType
 from sync.records import Address
 from sync.rules.matching import folded
-from sync.rules.normalization import is_norwegian, organization_key
+from sync.rules.organization_numbers import is_norwegian, organization_key
 
 
 class Comparison(StrEnum):

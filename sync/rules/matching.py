@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 
 from sync.records import Company, Customer, ExistingProject, ProjectDraft
-from sync.rules.normalization import clean, is_norwegian, norwegian_number, organization_key
+from sync.rules.normalization import clean
+from sync.rules.organization_numbers import is_norwegian, norwegian_number, organization_key
 
 MAX_NAME_LENGTH = 100
 """Characters that 24SevenOffice keeps of a customer's name (S50); longer names are compared up to there."""

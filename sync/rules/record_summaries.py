@@ -13,7 +13,8 @@ from sync.errors import RejectedError
 from sync.money import NOK, to_ore
 from sync.records import Customer, Invoice, LedgerLine, Project
 from sync.rules.expense_mapping import SupplierInvoice, in_force
-from sync.rules.normalization import NATIONAL_ID, clean
+from sync.rules.identity_numbers import NATIONAL_ID
+from sync.rules.normalization import clean
 from sync.rules.vat_allocation import SUPPLIER_ACCOUNTS
 
 MAX_NAME_LENGTH = 100
