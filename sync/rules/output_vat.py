@@ -19,8 +19,9 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from typing import TypeVar
 
-from sync.money import to_ore
-from sync.records import InvoiceLine, LedgerLine, OutputVat, Revenue, VatCode, Voucher
+from models.connections.settings import ConnectionSettings
+from sync.money import NOK, to_ore
+from sync.records import Chart, Invoice, InvoiceLine, LedgerLine, OutputVat, Revenue, VatCode, Voucher
 from sync.rules.vat_allocation import VAT_ACCOUNTS
 
 CENT = Decimal("0.01")
@@ -66,6 +67,38 @@ class Split:
     vat: Mapping[str, int]
     slack: Mapping[str, int]
     rounding: int
+
+
+def account_and_vat_code(
+    line: InvoiceLine, accounts: Mapping[int, str], settings: ConnectionSettings
+) -> tuple[int, str]:
+    """Return the account on which a line is booked, and its VAT code (S4).
+
+    The code is that of the settings for Moment's account, otherwise for the account, otherwise the one that Moment
+    names (M13), otherwise that of the chart of accounts, empty if it has none.
+    """
+    text, _, code = settings.accounts.get(line.account_id, str(line.account)).partition("/")
+    account = int(text)
+    return account, code or settings.vat_codes.get(account) or line.tax_code or accounts.get(account, "")
+
+
+def booked_lines(invoice: Invoice, *, chart: Chart, settings: ConnectionSettings) -> list[BookedLine]:
+    """Return where the lines are booked; the rounding of the total to a whole krone is the last line."""
+    booked = []
+    for line in invoice.lines:
+        account, code = account_and_vat_code(line, chart.accounts, settings)
+        place = (account, code, line.project_id or invoice.project_id)
+        booked.append(BookedLine(line, place, _rate_of(line, code, chart)))
+    if on := settings.rounding_account:
+        to_krone = invoice.currency == NOK and invoice.total == invoice.total.to_integral_value()
+        if left := rounding(booked, total=invoice.total, to_krone=to_krone):
+            booked.append(BookedLine(InvoiceLine(left, on, net=left), (on, "", ""), Decimal()))
+    return booked
+
+
+def comes_to_total(invoice: Invoice, lines: Sequence[BookedLine]) -> bool:
+    """Return whether the lines of :func:`booked_lines` come to the invoice's total, up to half an øre a line."""
+    return rounding(lines, total=invoice.total, to_krone=False) is not None
 
 
 def rounding(lines: Sequence[BookedLine], *, total: Decimal, to_krone: bool) -> Decimal | None:
@@ -203,6 +236,15 @@ def as_records(
         for code, amount in invoice.vat.items()
     )
     return revenue, vat
+
+
+def _rate_of(line: InvoiceLine, code: str, chart: Chart) -> Decimal | None:
+    """Return the VAT rate that a line was charged with, by Moment, otherwise by its VAT code; None if unknown."""
+    if not code or code == "0":
+        return Decimal()
+    if line.vat is not None and line.vat >= 0:
+        return line.vat
+    return chart.vat_codes[code].rate if code in chart.vat_codes else None
 
 
 def _vat_by_category(lines: Sequence[BookedLine], *, total: Decimal) -> dict[Category, Decimal]:

@@ -10,9 +10,9 @@ from i18n.messages import Day, msg, translate
 from models.connections.settings import ConnectionSettings
 from sync.errors import RejectedError
 from sync.money import NOK, format_kroner, format_rate, to_ore
-from sync.records import Chart, Entry, Invoice, InvoiceLine, LedgerLine, Voucher
+from sync.records import Chart, Entry, Invoice, LedgerLine, Voucher
 from sync.rules.normalization import clean, utf16_length
-from sync.rules.output_vat import NO_VAT, BookedLine, as_records, rounding, split
+from sync.rules.output_vat import NO_VAT, as_records, booked_lines, comes_to_total, split
 from sync.rules.vat_allocation import MONEY_ACCOUNTS, SUPPLIER_ACCOUNTS, VAT_ACCOUNTS
 
 REVENUE_ACCOUNTS = range(3000, 4000)
@@ -89,19 +89,6 @@ def voucher_of(
     )
 
 
-def account_and_vat_code(
-    line: InvoiceLine, accounts: Mapping[int, str], settings: ConnectionSettings
-) -> tuple[int, str]:
-    """Return the account on which a line is booked, and its VAT code (S4).
-
-    The code is that of the settings for Moment's account, otherwise for the account, otherwise the one that Moment
-    names (M13), otherwise that of the chart of accounts, empty if it has none.
-    """
-    text, _, code = settings.accounts.get(line.account_id, str(line.account)).partition("/")
-    account = int(text)
-    return account, code or settings.vat_codes.get(account) or line.tax_code or accounts.get(account, "")
-
-
 def check_bookings(
     invoice: Invoice,
     *,
@@ -133,25 +120,6 @@ def check_bookings(
             raise _wrong_vat(charged or Decimal(), each.place[0], code, known.rate)
         if settings.voucher_vat == "net" and (rate is None or (rate and (known is None or not known.account))):
             raise _no_vat_account(each.place[0], code)
-
-
-def booked_lines(invoice: Invoice, *, chart: Chart, settings: ConnectionSettings) -> list[BookedLine]:
-    """Return where the lines are booked; the rounding of the total to a whole krone is the last line."""
-    booked = []
-    for line in invoice.lines:
-        account, code = account_and_vat_code(line, chart.accounts, settings)
-        place = (account, code, line.project_id or invoice.project_id)
-        booked.append(BookedLine(line, place, _rate_of(line, code, chart)))
-    if on := settings.rounding_account:
-        to_krone = invoice.currency == NOK and invoice.total == invoice.total.to_integral_value()
-        if left := rounding(booked, total=invoice.total, to_krone=to_krone):
-            booked.append(BookedLine(InvoiceLine(left, on, net=left), (on, "", ""), Decimal()))
-    return booked
-
-
-def comes_to_total(invoice: Invoice, lines: Sequence[BookedLine]) -> bool:
-    """Return whether the lines of :func:`booked_lines` come to the invoice's total, up to half an øre a line."""
-    return rounding(lines, total=invoice.total, to_krone=False) is not None
 
 
 def check_rate(invoice: Invoice, *, listed: Mapping[str, Decimal]) -> None:
@@ -277,15 +245,6 @@ def voucher_comment(invoice: Invoice, *, title: str, address: str, settings: Con
     if settings.voucher_references:
         told = " ".join((told, *(translate(each, settings.language) for each in _references(invoice))))
     return clean(told, max_length=MAX_COMMENT_LENGTH - utf16_length(ending)) + ending
-
-
-def _rate_of(line: InvoiceLine, code: str, chart: Chart) -> Decimal | None:
-    """Return the VAT rate that a line was charged with, by Moment, otherwise by its VAT code; None if unknown."""
-    if not code or code == "0":
-        return Decimal()
-    if line.vat is not None and line.vat >= 0:
-        return line.vat
-    return chart.vat_codes[code].rate if code in chart.vat_codes else None
 
 
 def _checked_number(invoice: Invoice) -> int:

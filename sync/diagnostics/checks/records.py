@@ -15,8 +15,8 @@ from sync.engine.context import whole_number
 from sync.errors import MisconfiguredError, RejectedError, SyncError
 from sync.money import NOK
 from sync.records import Chart, Invoice, LedgerLine, Project, VoucherFiles, rates_of
+from sync.rules.output_vat import booked_lines, comes_to_total
 from sync.rules.vat_allocation import SUPPLIER_ACCOUNTS, VAT_ACCOUNTS, gross_amounts
-from sync.rules.vouchers import booked_lines, comes_to_total
 
 MAX_PROJECTS, MAX_INVOICES, MAX_VOUCHERS = 5, 10, 3
 """How many are read."""
