@@ -265,6 +265,15 @@ class SetupPart(StrEnum):
     CURRENCIES = "currencies"
 
 
+NO_VAT_CODE = "0"
+"""Written for an account or a line without a VAT code; an empty code means the same."""
+
+
+def is_vat_code(code: str) -> bool:
+    """Return whether an account or a line has a VAT code: neither an empty one nor "0"."""
+    return code not in {"", NO_VAT_CODE}
+
+
 @dataclass(frozen=True, slots=True)
 class VatCode:
     """A VAT code of 24SevenOffice: its rate in percent, and the account of its VAT, None if not returned.

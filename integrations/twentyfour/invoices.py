@@ -9,7 +9,7 @@ from i18n.messages import Day, msg
 from integrations.twentyfour.accounting_setup import VoucherType
 from integrations.twentyfour.session import Session
 from sync.errors import RejectedError
-from sync.records import Entry, Voucher
+from sync.records import NO_VAT_CODE, Entry, Voucher
 
 SAVE_OPTIONS = {"ledger": 0, "draft": 1}  # assumption S9
 
@@ -81,5 +81,5 @@ def _entry(entry: Entry, voucher: Voucher) -> dict[str, Any]:
         "DepartmentId": entry.department,
         "ProjectId": entry.project_number,
         "InvoiceReferenceNo": str(voucher.invoice_number),
-        "TaxNo": entry.tax_code or "0",  # without one, the account's might be used
+        "TaxNo": entry.tax_code or NO_VAT_CODE,  # without one, the account's might be used
     }

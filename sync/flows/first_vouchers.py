@@ -17,7 +17,7 @@ from models.inbox.vat_checks import VatCheck, VatStatus
 from sync.engine.context import SyncContext
 from sync.errors import DependencyPendingError, MisconfiguredError, RejectedError, SyncError, UnavailableError
 from sync.money import format_kroner
-from sync.records import Invoice, LedgerLine, OutputVat, Voucher
+from sync.records import NO_VAT_CODE, Invoice, LedgerLine, OutputVat, Voucher
 from sync.rules.output_vat import differences, other_codes, proven_codes, rounded_vat
 from sync.rules.vouchers import find_posted, posted_vouchers
 
@@ -203,7 +203,7 @@ def _way(voucher: Voucher) -> str:
 
 
 def _codes(voucher: Voucher) -> set[str]:
-    return {each.tax_code or "0" for each in voucher.revenue if each.gross}
+    return {each.tax_code or NO_VAT_CODE for each in voucher.revenue if each.gross}
 
 
 def _sums(lines: Sequence[LedgerLine]) -> Mapping[int, int]:

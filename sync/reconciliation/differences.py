@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 from i18n.messages import Amount, Day, Message, joined
 from sync.money import NOK, format_kroner
-from sync.records import ExistingExpense, ExpenseDraft, LedgerLine, Voucher
+from sync.records import NO_VAT_CODE, ExistingExpense, ExpenseDraft, LedgerLine, Voucher, is_vat_code
 from sync.rules.output_vat import differences
 from sync.rules.vat_allocation import VAT_ACCOUNTS, gross_revenue
 
@@ -217,7 +217,7 @@ def _of_parts(
     yield from of_accounts
     allowed = None if of_accounts else allowed
     on: Callable[[RevenuePart], Key] = (lambda _: ()) if of_accounts else (lambda part: (str(part.account),))
-    yield from differ(ComparedField.VAT, lambda part: (*on(part), part.vat_code or "0"), allowed)
+    yield from differ(ComparedField.VAT, lambda part: (*on(part), part.vat_code or NO_VAT_CODE), allowed)
     if not any(part.project == UNKNOWN for part in ours):
         yield from differ(ComparedField.PROJECT, lambda part: (*on(part), str(part.project or NOTHING)), allowed)
 
@@ -282,8 +282,8 @@ def _listed(values: Iterable[object]) -> str:
 
 
 def vat_code_of(vat_code: str) -> str:
-    """Return the same code for the two ways in which no code is written."""
-    return "" if vat_code == "0" else vat_code
+    """Return the code, empty for both ways in which no code is written."""
+    return vat_code if is_vat_code(vat_code) else ""
 
 
 def _parts(description: str) -> list[str]:

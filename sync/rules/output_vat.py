@@ -21,14 +21,26 @@ from typing import TypeVar
 
 from models.connections.settings import ConnectionSettings
 from sync.money import NOK, to_ore
-from sync.records import Chart, Invoice, InvoiceLine, LedgerLine, OutputVat, Revenue, VatCode, Voucher
+from sync.records import (
+    NO_VAT_CODE,
+    Chart,
+    Invoice,
+    InvoiceLine,
+    LedgerLine,
+    OutputVat,
+    Revenue,
+    VatCode,
+    Voucher,
+    is_vat_code,
+)
 from sync.rules.vat_allocation import VAT_ACCOUNTS
 
 CENT = Decimal("0.01")
 HALF_A_KRONE = Decimal("0.5")
 
 NO_VAT = VatCode(Decimal())
-"""Stands for the VAT code of an account without one."""
+"""The rate and account of an account or a line without a VAT code."""
+
 HUNDRED = Decimal(100)
 
 K = TypeVar("K", bound=Hashable)
@@ -178,7 +190,7 @@ def proven_codes(voucher: Voucher) -> set[str]:
     amounts = [each.amount for each in voucher.vat]
     is_one_way = min(amounts, default=0) >= 0 or max(amounts) <= 0
     return {
-        each.tax_code or "0"
+        each.tax_code or NO_VAT_CODE
         for each in voucher.vat
         if each.untaxed or (is_one_way and abs(each.amount) > each.slack)
     }
@@ -201,10 +213,10 @@ def other_codes(voucher: Voucher, lines: Iterable[LedgerLine]) -> list[tuple[int
     sent: dict[int, set[str]] = defaultdict(set)
     held: dict[int, set[str]] = defaultdict(set)
     for part in voucher.revenue:
-        sent[part.account].add(part.tax_code or "0")
+        sent[part.account].add(part.tax_code or NO_VAT_CODE)
     for line in lines:
         if line.account in sent and not line.hidden:
-            held[line.account].add(line.vat_code or "0")
+            held[line.account].add(line.vat_code or NO_VAT_CODE)
     return [
         (account, ", ".join(sorted(codes)), ", ".join(sorted(held[account])))
         for account, codes in sorted(sent.items())
@@ -223,7 +235,7 @@ def as_records(
         Revenue(account, code, numbers.get(project_id), gross=-gross, net=-invoice.net[account, code, project_id])
         for (account, code, project_id), gross in invoice.gross.items()
     )
-    known = {**codes, "": NO_VAT, "0": NO_VAT}
+    known = {**codes, "": NO_VAT, NO_VAT_CODE: NO_VAT}
     vat = tuple(
         OutputVat(
             code,
@@ -240,7 +252,7 @@ def as_records(
 
 def _rate_of(line: InvoiceLine, code: str, chart: Chart) -> Decimal | None:
     """Return the VAT rate that a line was charged with, by Moment, otherwise by its VAT code; None if unknown."""
-    if not code or code == "0":
+    if not is_vat_code(code):
         return Decimal()
     if line.vat is not None and line.vat >= 0:
         return line.vat

@@ -26,7 +26,7 @@ from math import floor
 
 from i18n.messages import Message, msg
 from sync.money import NOK, format_kroner, format_rate
-from sync.records import LedgerLine
+from sync.records import LedgerLine, is_vat_code
 
 MONEY_ACCOUNTS = range(1900, 2000)
 """Accounts of the Norwegian standard chart that hold cash and what is in the bank."""
@@ -328,7 +328,7 @@ def _never_bears(line: LedgerLine) -> bool:
 
 
 def _code(line: LedgerLine) -> str:
-    return "" if line.vat_code == "0" else line.vat_code
+    return line.vat_code if is_vat_code(line.vat_code) else ""
 
 
 def _on_both_sides(code: str, rate: Decimal) -> Message:

@@ -10,7 +10,7 @@ from i18n.messages import Day, msg, translate
 from models.connections.settings import ConnectionSettings
 from sync.errors import RejectedError
 from sync.money import NOK, format_kroner, format_rate, to_ore
-from sync.records import Chart, Entry, Invoice, LedgerLine, Voucher
+from sync.records import NO_VAT_CODE, Chart, Entry, Invoice, LedgerLine, Voucher, is_vat_code
 from sync.rules.normalization import clean, utf16_length
 from sync.rules.output_vat import NO_VAT, as_records, booked_lines, comes_to_total, split
 from sync.rules.vat_allocation import MONEY_ACCOUNTS, SUPPLIER_ACCOUNTS, VAT_ACCOUNTS
@@ -115,7 +115,7 @@ def check_bookings(
             )
     for each in lines:
         charged, code, rate = each.line.vat, each.code, each.rate
-        known = chart.vat_codes.get(code) if code and code != "0" else NO_VAT
+        known = chart.vat_codes.get(code) if is_vat_code(code) else NO_VAT
         if settings.check_vat and not only_accounts and known and charged not in {None, known.rate}:
             raise _wrong_vat(charged or Decimal(), each.place[0], code, known.rate)
         if settings.voucher_vat == "net" and (rate is None or (rate and (known is None or not known.account))):
@@ -354,7 +354,7 @@ def _wrong_vat(charged: Decimal, account: int, code: str, rate: Decimal) -> Reje
             "is at {rate} %.",
             account=account,
             charged=format_rate(charged),
-            code=code or "0",
+            code=code or NO_VAT_CODE,
             rate=format_rate(rate),
         ),
         error_code="vat_rate",
