@@ -25,9 +25,9 @@ from i18n.messages import as_json, from_json, joined, msg
 from integrations.twentyfour.client import SoapClient, SoapValue
 from integrations.twentyfour.error_mapping import SessionRefusedError
 from models.connections.vault import Vault
+from sync.engine.erp_client import choose_identity
 from sync.errors import MisconfiguredError, RejectedError, UnavailableError
 from sync.records import Identity
-from sync.rules.identities import choose_identity
 
 SESSION_ID = re.compile(r"[!-:<-~]{1,500}")  # valid in a cookie, which is sent with each call
 PREFIX = "twentyfour:session:2"  # to be raised when values change, as two versions may run side by side

@@ -19,12 +19,11 @@ from models.database import DatabaseUnavailableError
 from models.receivers.outbox import EventType, OutgoingEvent
 from sync.diagnostics.findings import Finding, bad, failed, good
 from sync.diagnostics.run_checks import DiagnosticsReport
-from sync.engine.client_check import verify_client
+from sync.engine.erp_client import choose_identity, verify_client
 from sync.errors import SyncError
 from sync.onboarding.preview import refuse_writes
 from sync.reconciliation.compare import reconcile, without_accepted
 from sync.reconciliation.report import ReconciliationReport
-from sync.rules.identities import choose_identity
 from worker.container import Container
 from worker.jobs import backfill, diagnostics, initial_matching, monthly_reconciliation, save_settings
 from worker.jobs.polls import SECRETS_UNREADABLE

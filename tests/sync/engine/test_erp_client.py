@@ -1,10 +1,10 @@
-"""Tests for :mod:`sync.rules.identities`."""
+"""Tests for :mod:`sync.engine.erp_client`."""
 
 import pytest
 
+from sync.engine.erp_client import choose_identity
 from sync.errors import MisconfiguredError
 from sync.records import Identity
-from sync.rules.identities import choose_identity
 
 OURS, OTHER, BLOCKED = (
     Identity("A1", "Demo AS"),
