@@ -15,6 +15,7 @@ from models.database import Database, DatabaseUnavailableError
 from models.enums import EntityType, Lane
 from models.inbox import circuit_breaker, leases, webhook_limit
 from models.inbox.leases import CRASHED, AttemptResult, Lease, LeaseLostError, SyncJob
+from sync.engine.backoff import MAX_WORKER_CRASHES
 from sync.engine.call_log import recording_calls
 from sync.engine.context import SyncContext
 from sync.engine.outcomes import Attempt, NotAttempted, Success, Trace, attempt_results, connection_problem
@@ -41,8 +42,6 @@ FLOWS: Mapping[EntityType, type[Customers | Projects | Invoices | Expenses]] = {
     EntityType.EXPENSE: Expenses,
 }
 
-MAX_WORKER_CRASHES = 3
-"""Workers that may vanish at one record before it is set aside, as it may be what kills them."""
 
 OUTAGE_RETRY_SECONDS = 1
 """Seconds between two tries to reach PostgreSQL while a worker has a lease to give back."""

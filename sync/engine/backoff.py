@@ -34,6 +34,9 @@ OUTCOME_UNKNOWN = RetryPolicy(
 BROKEN_OFF = replace(UNAVAILABLE, min_delay=VERIFICATION_DELAY)
 CRASH = RetryPolicy(timedelta(seconds=20), factor=6, max_delay=timedelta(hours=1), max_attempts=3)
 
+MAX_WORKER_CRASHES = 3
+"""Workers that may vanish at a record before it needs attention, because it may be the cause."""
+
 
 def policy_of(error: SyncError) -> RetryPolicy:
     """Choose the policy by the meaning of the error."""
