@@ -15,7 +15,7 @@ from models.enums import EntityType, Lane, Record
 from models.inbox import cursors, missed_webhooks
 from models.inbox.enqueue import enqueue
 from sync.errors import AnswerTooLargeError, RateLimitedError, SyncError
-from sync.polling.schedule import PollState
+from sync.polling.expense_schedule import PollState
 from sync.ports import Moment, SupplierVouchers
 
 T = TypeVar("T")
@@ -180,7 +180,7 @@ def changed_vouchers(
 
 
 def poll_states(database: Database, connections: Iterable[Connection], *, now: datetime) -> Sequence[PollState]:
-    """Return the data by which :mod:`.schedule` decides when active connections with expenses are polled next."""
+    """Return, for active connections with expenses, the data that decides when they are polled next."""
     last, news = cursors.positions(database, EntityType.EXPENSE), cursors.last_received(database)
     return [
         PollState(

@@ -12,7 +12,7 @@ from redis import Redis
 
 from integrations.twentyfour.budget import MAX_WAIT, Budget, Limits
 from sync.errors import UnavailableError
-from sync.polling.schedule import Activity, PollState, activity, interval, next_round
+from sync.polling.expense_schedule import Activity, PollState, activity, interval, next_round
 
 SECOND, HOUR = 1000, 3_600_000
 ROUND = timedelta(seconds=10)

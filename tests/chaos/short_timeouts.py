@@ -8,8 +8,7 @@ from typing import Any
 from models import database
 from models.inbox import circuit_breaker, transitions
 from sync.engine import backoff, outcomes
-from sync.polling import polls
-from sync.polling import schedule as polling_schedule
+from sync.polling import expense_schedule, polls
 from worker import clock, dispatch
 from worker import schedule as worker_schedule
 from worker.jobs import send_alerts
@@ -40,7 +39,7 @@ def _shorter(
     return replace(policy, initial_delay=_seconds(first), max_delay=_seconds(longest), min_delay=_seconds(least))
 
 
-def _often(_rhythm: polling_schedule.PollState, *, now: datetime) -> timedelta:
+def _often(_rhythm: expense_schedule.PollState, *, now: datetime) -> timedelta:
     """Have all connections polled in every round, whatever the hour."""
     del now
     return _seconds(1)
@@ -64,7 +63,7 @@ TIMEOUTS: tuple[tuple[ModuleType, str, Any], ...] = (
     (clock, "MEASURED_EVERY", 2),
     (clock, "RETRIED_EVERY", 0.5),
     (polls, "OVERLAP", _seconds(2)),
-    (polling_schedule, "interval", _often),
+    (expense_schedule, "interval", _often),
     (dispatch, "LANE_DEBOUNCE_SECONDS", 3),
     (send_alerts, "PAUSE_BETWEEN_EMAILS", _seconds(2)),
     (send_alerts, "LOCK_SECONDS", 5),

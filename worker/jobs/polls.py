@@ -10,9 +10,9 @@ from models.connections.repository import UNREADABLE, Connection
 from models.enums import EntityType, Lane
 from models.inbox import cursors
 from sync.errors import AnswerTooLargeError, MisconfiguredError, RateLimitedError, SyncError, UnavailableError
-from sync.polling import outages, polls, schedule
+from sync.polling import expense_schedule, outages, polls
+from sync.polling.expense_schedule import PollRound
 from sync.polling.polls import PollResult
-from sync.polling.schedule import PollRound
 from worker.container import Container
 
 log = structlog.get_logger()
@@ -55,8 +55,8 @@ def expenses_due(container: Container, *, every: float) -> PollRound:
     """Return the connections that should poll 24SevenOffice for costs now; asked once in ``every`` seconds."""
     now, usage = container.clock(), container.budget.usage()
     if usage is None:
-        return schedule.NO_POLLS
-    return schedule.next_round(
+        return expense_schedule.NO_POLLS
+    return expense_schedule.next_round(
         polls.poll_states(container.database, container.connections.all(), now=now),
         now=now,
         hourly=usage.polls_per_hour,

@@ -13,7 +13,7 @@ from redis import Redis
 from config.settings import Settings
 from integrations.twentyfour.budget import Limits
 from local import servers
-from sync.polling.schedule import Activity, PollState
+from sync.polling.expense_schedule import Activity, PollState
 from tests.bench.figures import Figures, Row, percentile
 from tests.bench.simulation import HOUR, SECOND, Day, Polled, arrivals, max_within
 

@@ -12,8 +12,8 @@ from models.inbox.due import states
 from models.inbox.enqueue import enqueue
 from models.inbox.missed_webhooks import ModifiedRecord
 from sync.errors import AnswerTooLargeError, UnavailableError
+from sync.polling.expense_schedule import PollState
 from sync.polling.polls import OVERLAP, WINDOW, import_expenses, poll_expenses, poll_moment, poll_states
-from sync.polling.schedule import PollState
 from sync.records import LedgerLine
 from tests import factories
 from tests.sync.conftest import World

@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from sync.polling.schedule import (
+from sync.polling.expense_schedule import (
     MAX_INTERVAL,
     Activity,
     PollRound,
