@@ -235,7 +235,7 @@ class OutputVat:
 
 @dataclass(frozen=True, slots=True)
 class Voucher:
-    """The voucher of one invoice in the journal of 24SevenOffice; the first entry is the receivable.
+    """The voucher of one invoice in the journal of 24SevenOffice; its first entry is the :attr:`receivable`.
 
     ``currency`` is that of the invoice; the amounts are in kroner (as øre) in any case. ``revenue`` and ``vat``
     are what the ledger should have, however they are sent: with VAT in its own entries or, if ``splits_vat``, in
@@ -253,6 +253,15 @@ class Voucher:
     revenue: tuple[Revenue, ...] = ()
     vat: tuple[OutputVat, ...] = ()
     splits_vat: bool = False
+
+    @property
+    def receivable(self) -> Entry:
+        return self.entries[0]
+
+    @property
+    def counter_entries(self) -> tuple[Entry, ...]:
+        """The entries of revenue and VAT, empty if there is nothing to post."""
+        return self.entries[1:]
 
 
 class SetupPart(StrEnum):

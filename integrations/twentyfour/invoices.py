@@ -62,14 +62,13 @@ def next_number(session: Session, day: date, *, voucher_type: VoucherType) -> in
 
 
 def _voucher(voucher: Voucher, voucher_type: VoucherType) -> dict[str, Any]:
-    receivable, *revenue = voucher.entries
-    debit = _entry(receivable, voucher) | {
+    receivable = _entry(voucher.receivable, voucher) | {
         "DueDate": datetime.combine(voucher.due, time()),
         "InvoiceOcr": voucher.kid or None,
         "Comment": voucher.comment or None,
     }
-    credits_ = [_entry(entry, voucher) for entry in revenue]
-    return {"TransactionNo": voucher.number, "Entries": {"Entry": [debit, *credits_]}, "Sort": voucher_type.number}
+    entries = [receivable, *(_entry(entry, voucher) for entry in voucher.counter_entries)]
+    return {"TransactionNo": voucher.number, "Entries": {"Entry": entries}, "Sort": voucher_type.number}
 
 
 def _entry(entry: Entry, voucher: Voucher) -> dict[str, Any]:

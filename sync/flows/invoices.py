@@ -89,7 +89,7 @@ class Invoices:
         with naming_record(name):
             year = self.fiscal_year(invoice.day)
             voucher = self.voucher(invoice)
-            if len(voucher.entries) == 1:
+            if not voucher.counter_entries:
                 return replace(NOTHING_TO_POST, title=name)
             item = PreparedInvoice(job, name, voucher, year.number)
             if former := self._context.former_link(job.record):
@@ -264,7 +264,7 @@ class Invoices:
 
     def _save(self, item: PreparedInvoice, number: int) -> Success:
         self._context.save_link(item.job.record, remote_id=f"{item.year}/{number}")
-        amount = format_kroner(item.voucher.entries[0].amount)
+        amount = format_kroner(item.voucher.receivable.amount)
         told = msg("Voucher {number}/{year}, {amount} kroner.", number=number, year=item.year, amount=amount)
         return Success(Outcome.SYNCED, item.title, told)
 
@@ -427,7 +427,7 @@ def _differs(item: PreparedInvoice) -> RejectedError:
             "The ledger has another voucher with invoice number {number}: its account, amount, date or customer "
             "isn't that of Moment's invoice ({amount} kroner, {day}).",
             number=item.voucher.invoice_number,
-            amount=format_kroner(item.voucher.entries[0].amount),
+            amount=format_kroner(item.voucher.receivable.amount),
             day=Day(item.voucher.day),
         ),
         error_code="differs",

@@ -207,8 +207,9 @@ class Backfill:
         keeps_number = self.context.settings.voucher_number == "moment"
         number = str(voucher.number) if keeps_number else msg("next")
         customer_id = self.invoices[planned.record.id].customer_id
-        by, name = voucher.entries[0].customer_number, self._name(customer_id)
-        customer = msg("{name} (new)", name=name) if by == NO_NUMBER else f"{by} {name}"
+        number_of_customer, name = voucher.receivable.customer_number, self._name(customer_id)
+        is_new = number_of_customer == NO_NUMBER
+        customer = msg("{name} (new)", name=name) if is_new else f"{number_of_customer} {name}"
         return replace(planned, remote_id=number, customer=customer)
 
     def _customer_explained(self, planned: PlannedRecord) -> PlannedRecord:

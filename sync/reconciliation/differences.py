@@ -142,9 +142,9 @@ def day_or_nothing(day: date | None) -> str:
 
 def _owed(expected: Voucher, held: Sequence[LedgerLine]) -> list[LedgerLine]:
     """Return the lines of the receivable, even on a wrong account."""
-    receivable = expected.entries[0]
+    receivable = expected.receivable
     right = [line for line in held if line.account == receivable.account]
-    revenue = {entry.account for entry in expected.entries[1:]}
+    revenue = {entry.account for entry in expected.counter_entries}
     strange = [line for line in held if line.account not in revenue and line.account not in VAT_ACCOUNTS]
     return right or [line for line in strange if line.amount * receivable.amount > 0]
 
@@ -152,7 +152,7 @@ def _owed(expected: Voucher, held: Sequence[LedgerLine]) -> list[LedgerLine]:
 def _of_amounts(
     expected: Voucher, owed: Sequence[LedgerLine], parts: Sequence[RevenuePart]
 ) -> Iterator[FieldDifference]:
-    amount, held = expected.entries[0].amount, sum(line.amount for line in owed)
+    amount, held = expected.receivable.amount, sum(line.amount for line in owed)
     revenue = -sum(part.amount for part in parts)
     if amount and held == -amount == revenue:
         yield FieldDifference(ComparedField.SIGN, format_kroner(amount), format_kroner(held))
@@ -165,7 +165,7 @@ def _of_amounts(
 def _of_names(
     expected: Voucher, held: Sequence[LedgerLine], owed: Sequence[LedgerLine]
 ) -> Iterator[FieldDifference]:
-    receivable = expected.entries[0]
+    receivable = expected.receivable
     accounts = {line.account for line in owed}
     if accounts != {receivable.account} and (accounts or receivable.amount):
         yield FieldDifference(ComparedField.ACCOUNT, str(receivable.account), _listed(accounts))

@@ -195,10 +195,10 @@ class _InvoiceReconciliation:
         """Compare an invoice's expected voucher with the ledger."""
         standing = tuple(name for name in names if any(not line.hidden for line in self.vouchers[name]))
         lines = [line for name in standing for line in self.vouchers[name]]
-        amount = expected.entries[0].amount
+        amount = expected.receivable.amount
         about = partial(_about(invoice), amount=amount)
-        if not lines and len(expected.entries) == 1:
-            self.counts["equal"] += 1  # there is nothing to post
+        if not lines and not expected.counter_entries:  # there is nothing to post
+            self.counts["equal"] += 1
             return
         if not lines:
             unseen = self.drafts and invoice.id in self.sources.linked
@@ -228,7 +228,7 @@ class _InvoiceReconciliation:
         return sum(line.amount for line in lines if line.account == self.receivables and not line.hidden)
 
     def _expect(self, expected: Voucher) -> None:
-        self.sums[expected.entries[0].account, ""][0] += expected.entries[0].amount
+        self.sums[expected.receivable.account, ""][0] += expected.receivable.amount
         for part in expected.revenue:
             self.sums[part.account, vat_code_of(part.tax_code)][0] += part.net
         for vat in expected.vat:

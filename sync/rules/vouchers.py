@@ -206,8 +206,8 @@ def _outgoing(voucher: Voucher, posted: Sequence[LedgerLine]) -> Iterator[Sequen
     Uncertain ones count, as an invoice must not be posted twice: the ledger may show only the receivable, and a
     person may have moved the revenue.
     """
-    receivable, *credited = voucher.entries
-    own = {entry.account for entry in credited} - {*VAT_ACCOUNTS}
+    receivable = voucher.receivable
+    own = {entry.account for entry in voucher.counter_entries} - {*VAT_ACCOUNTS}
     vouchers: dict[tuple[int, int], list[LedgerLine]] = defaultdict(list)
     for line in posted:
         vouchers[line.type, line.voucher_number].append(line)
@@ -221,14 +221,14 @@ def _outgoing(voucher: Voucher, posted: Sequence[LedgerLine]) -> Iterator[Sequen
 
 
 def _is_receivable(line: LedgerLine, voucher: Voucher) -> bool:
-    wanted = voucher.entries[0]
-    return (line.account, line.amount, line.day) == (wanted.account, wanted.amount, voucher.day)
+    receivable = voucher.receivable
+    return (line.account, line.amount, line.day) == (receivable.account, receivable.amount, voucher.day)
 
 
 def _is_customers(lines: Sequence[LedgerLine], voucher: Voucher) -> bool:
     """Return whether lines are of the voucher's customer, or of no customer that the ledger names."""
     customers = {line.customer_number for line in lines} - {None}
-    return not customers or voucher.entries[0].customer_number in customers
+    return not customers or voucher.receivable.customer_number in customers
 
 
 def voucher_comment(invoice: Invoice, *, title: str, address: str, settings: ConnectionSettings) -> str:

@@ -386,7 +386,7 @@ class _VoucherTest:
         owed = next(
             (line for line in self.lines if line.account == self.settings.receivables_account), self.lines[0]
         )
-        wanted = self.voucher.entries[0]
+        sent = self.voucher.receivable
         if find_posted(self.voucher, self.lines) is None:
             yield bad(
                 msg(
@@ -405,7 +405,7 @@ class _VoucherTest:
             yield good(what, tests="S9, S12, S18")
         yield _numbered(self.number, owed.voucher_number)
         factoring = self.settings.factoring_id
-        if (owed.customer_number, owed.project_number) != (wanted.customer_number, wanted.project_number):
+        if (owed.customer_number, owed.project_number) != (sent.customer_number, sent.project_number):
             yield unknown(
                 msg("The ledger doesn't show the customer and project on the receivable as sent."),
                 msg("Check the voucher in 24SevenOffice."),
@@ -418,7 +418,7 @@ class _VoucherTest:
     def _whole(self) -> Iterator[Finding]:
         """Read the whole voucher by its name, and check its VAT."""
         now = self.context.target.now
-        receivables = AccountRanges.parse(str(self.voucher.entries[0].account))
+        receivables = AccountRanges.parse(str(self.voucher.receivable.account))
         names = self.erp.changed_vouchers(receivables, since=now - AN_HOUR, until=now + AN_HOUR)
         start, end = f"{self.year.number}-", f"-{self.lines[0].voucher_number}"
         ours = (name for name in names if name.startswith(start) and name.endswith(end))
