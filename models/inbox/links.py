@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import (
@@ -35,8 +36,19 @@ from models.schema.audit_entries import add_entry
 from models.schema.statements import job_of, link_of, made_of, of_lane, upsert
 from models.schema.tables import ConnectionRow, FormerLinkRow, LinkRow, SyncJobRow
 
-RESUMED = "resumed"
-"""Replaces the fingerprint of a former link that is restored, if the record that it leads to still exists."""
+
+class LinkState(StrEnum):
+    """What a link stores in place of a fingerprint.
+
+    ``CHOSEN``: a person chose the customer in place of one that Moment no longer has. ``DELETED``: the expense was
+    deleted in Moment, so it is not created again. ``REMOVING``: the integration is removing the expense, because
+    the ledger no longer has its cost. ``RESUMED``: a former link was restored, and its record may not exist.
+    """
+
+    CHOSEN = "said"
+    DELETED = "gone"
+    REMOVING = "removing"
+    RESUMED = "resumed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +81,7 @@ class LinkTakenError(Exception):
 class Link:
     """A link: ``remote_id`` is the id in the other system, ``fingerprint`` the hash of what was last sent.
 
+    A :class:`LinkState` takes the place of the hash if there is more to know.
     ``replaced_number`` is a customer's number in Moment before its 24SevenOffice number was returned, until Moment
     shows that number.
     """
@@ -261,7 +274,7 @@ def resume_former(session: Session, connection_id: int, record: Record, *, now: 
         FormerLinkRow.entity_type,
         FormerLinkRow.moment_id,
         FormerLinkRow.remote_id,
-        case((there, FormerLinkRow.fingerprint), else_=RESUMED),
+        case((there, FormerLinkRow.fingerprint), else_=LinkState.RESUMED.value),
         literal(now),
     ).where(_was(connection_id, record))
     names = ("connection_id", "entity_type", "moment_id", "remote_id", "fingerprint", "updated_at")

@@ -7,7 +7,7 @@ from i18n.messages import Message, joined, msg
 from models.admin.match_questions import NEW, Candidate
 from models.enums import EntityType, Outcome, Record, titled
 from models.inbox.leases import SyncJob
-from models.inbox.links import Link
+from models.inbox.links import Link, LinkState
 from sync.engine.context import GONE, GONE_THERE, SyncContext, fingerprint
 from sync.engine.outcomes import UNCHANGED, Success, skipped
 from sync.errors import RejectedError, SyncError, error_as_value, naming_record
@@ -24,8 +24,6 @@ MAX_STREET_LENGTH = 250
 MAX_POSTAL_CODE_LENGTH = 16
 """Characters that 24SevenOffice accepts (S50)."""
 
-SAID = "said"
-"""Replaces a fingerprint if a person chose the customer for one that Moment no longer has."""
 
 MAX_NAMES_SHOWN = 5
 """Candidates that a mail names; the page shows all."""
@@ -107,9 +105,9 @@ class Customers:
         """Release the link of a customer that Moment no longer has, unless a person chose its number since."""
         link = self._context.link(job.record)
         said = self._context.answers([job]).get(job.id, "") if link is None else ""
-        number = link.remote_id if link and link.fingerprint == SAID else said
+        number = link.remote_id if link and link.fingerprint == LinkState.CHOSEN else said
         if number.isdecimal() and not self._is_taken_or_lost(job.record, number):
-            self._context.save_link(job.record, remote_id=number, fingerprint=SAID)
+            self._context.save_link(job.record, remote_id=number, fingerprint=LinkState.CHOSEN)
             told = msg(
                 "This customer no longer exists in Moment. Remaining records go to {number}.", number=number
             )

@@ -12,7 +12,7 @@ from i18n.messages import Message, joined, msg
 from models.admin.job_actions import SET_ASIDE
 from models.enums import EntityType, Outcome, Record
 from models.inbox.leases import SyncJob
-from models.inbox.links import RESUMED, Link
+from models.inbox.links import Link, LinkState
 from sync.engine.context import SyncContext, fingerprint
 from sync.engine.outcomes import Success, skipped
 from sync.engine.steps import Steps
@@ -21,8 +21,6 @@ from sync.flows.documents import merged, read_off, stem_of, sync_files
 from sync.money import format_kroner
 from sync.records import ExpenseDraft, LedgerLine, SetupPart, VoucherFiles, rates_of
 from sync.rules.expense_mapping import (
-    MISSING,
-    REMOVING,
     SkippedLine,
     SupplierInvoice,
     VoucherCosts,
@@ -139,7 +137,9 @@ class Expenses:
         One that it removed loses its link, as its cost may be back; so does a former link of another company.
         """
         known = self._context.links_by_prefix(EntityType.EXPENSE, f"{voucher}/")
-        unclear = {key for key, (_, link) in known.items() if link.fingerprint in (REMOVING, RESUMED)}
+        unclear = {
+            key for key, (_, link) in known.items() if link.fingerprint in (LinkState.REMOVING, LinkState.RESUMED)
+        }
         if outcome_unknown:
             keys = {key_of(voucher, line.project_number, line.account) for line in lines if line.project_number}
             unclear |= keys - known.keys()
@@ -193,13 +193,13 @@ class Expenses:
         """Sync one expense. Return its id, empty if it was deleted in Moment, and whether anything was done."""
         expense_id, link = item.known.get(key, ("", None))
         sent = _fingerprint(draft)
-        if link and link.fingerprint == MISSING:
+        if link and link.fingerprint == LinkState.DELETED:
             return "", False
         if link and link.fingerprint == sent and not item.job.outcome_unknown:
             return expense_id, False
         expense_id, sent = self._save(expense_id, draft, sent)
         self._context.save_link(Record(EntityType.EXPENSE, expense_id), remote_id=key, fingerprint=sent)
-        return (expense_id if sent != MISSING else ""), True
+        return (expense_id if sent != LinkState.DELETED else ""), True
 
     def _save(self, expense_id: str, draft: ExpenseDraft, sent: str) -> tuple[str, str]:
         """Create or update an expense. Return its id, and the fingerprint for its link."""
@@ -210,7 +210,7 @@ class Expenses:
             activity = moment.activity(draft.project_id, name)
             return moment.create_expense(replace(draft, activity_id=activity)), sent
         try:
-            return known, sent if moment.update_expense(known, draft, activity=name) else MISSING
+            return known, sent if moment.update_expense(known, draft, activity=name) else LinkState.DELETED
         except RejectedError as error:
             now = msg("The ledger now shows {amount} kroner.", amount=format_kroner(draft.amount))
             raise _too_late(error, now) from error
@@ -221,11 +221,11 @@ class Expenses:
         The removal is saved beforehand: if the response is lost, the missing expense is known to be our own
         deletion.
         """
-        if link.fingerprint == MISSING:
+        if link.fingerprint == LinkState.DELETED:
             return False
         record = Record(EntityType.EXPENSE, expense_id)
         self._context.renew_lease()
-        self._context.save_link(record, remote_id=link.remote_id, fingerprint=REMOVING)
+        self._context.save_link(record, remote_id=link.remote_id, fingerprint=LinkState.REMOVING)
         try:
             self._context.moment.delete_expense(expense_id)
         except RejectedError as error:
@@ -255,7 +255,7 @@ class Expenses:
 
 def _in_moment(known: Mapping[str, tuple[str, Link]]) -> list[str]:
     """Return the expenses that, as far as known, were not deleted in Moment."""
-    return [key for key, (_, link) in known.items() if link.fingerprint != MISSING]
+    return [key for key, (_, link) in known.items() if link.fingerprint != LinkState.DELETED]
 
 
 def _fingerprint(draft: ExpenseDraft) -> str:

@@ -17,6 +17,7 @@ from functools import cache, partial
 from i18n.messages import msg
 from models.connections.account_ranges import AccountRanges
 from models.enums import EntityType
+from models.inbox.links import LinkState
 from sync.engine.context import SyncContext
 from sync.flows.documents import merged, read_off
 from sync.reconciliation.differences import (
@@ -37,7 +38,6 @@ from sync.records import (
     rates_of,
 )
 from sync.rules.expense_mapping import (
-    MISSING,
     Cost,
     VoucherCosts,
     costs_of,
@@ -247,7 +247,7 @@ class _ExpenseReconciliation:
 
     def _missing(self, drafted: _Drafted, *, pending: bool) -> Iterator[Discrepancy]:
         expense_id, link = self.sources.links.get(drafted.key, ("", None))
-        if link and link.fingerprint == MISSING:
+        if link and link.fingerprint == LinkState.DELETED:
             self.counts["removed"] += 1
         elif pending:
             self.pending.add(drafted.supplier_voucher.name)

@@ -17,11 +17,6 @@ from sync.rules.vat_allocation import SUPPLIER_ACCOUNTS, gross_amounts
 
 MAX_DESCRIPTION_LENGTH = 250
 
-MISSING = "gone"
-"""Fingerprint of a link whose expense was deleted in Moment."""
-
-REMOVING = "removing"
-"""Fingerprint of a link whose expense the integration is removing, as the ledger no longer has its cost."""
 
 VAT_UNCLEAR = "vat_unclear"
 """Error code of a cost whose VAT does not match its rate."""
