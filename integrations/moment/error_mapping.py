@@ -11,6 +11,7 @@ from i18n.messages import Message, msg
 from integrations.moment.bounded_json import parse
 from integrations.retry_after import wait_asked_for
 from integrations.transport import was_sent
+from sync.error_codes.names import MOMENT_COMPANY, MOMENT_INCLUDES, MOMENT_KEY
 from sync.errors import (
     AnswerTooLargeError,
     HeldBackError,
@@ -90,7 +91,7 @@ class Call:
             case HTTPStatus.UNAUTHORIZED | HTTPStatus.FORBIDDEN:
                 return MisconfiguredError(
                     msg("Moment rejects the API key for company {company}.", company=self.company),
-                    error_code="moment_key",
+                    error_code=MOMENT_KEY,
                     remedy=msg(
                         "Create a new API key in Moment and enter it in the connection's settings. Keys expire "
                         "after at most two years."
@@ -116,7 +117,7 @@ class Call:
         """Return the error if a record can be read, but not with this included."""
         return MisconfiguredError(
             msg("Moment doesn't include “{includes}” ({doing}).", includes=includes, doing=self.doing),
-            error_code="moment_includes",
+            error_code=MOMENT_INCLUDES,
             remedy=msg("Ask your system administrator to correct MOMENT_CUSTOMER_INCLUDES."),
         )
 
@@ -124,7 +125,7 @@ class Call:
         """Return the error if even a list is not found."""
         return MisconfiguredError(
             msg("Company {company} doesn't exist in Moment.", company=self.company),
-            error_code="moment_company",
+            error_code=MOMENT_COMPANY,
             remedy=msg("Correct the Moment company id in the connection's settings."),
         )
 

@@ -12,6 +12,7 @@ from zeep.helpers import serialize_object
 from i18n.messages import msg
 from integrations.twentyfour.client import SoapValue
 from integrations.twentyfour.session import Session
+from sync.error_codes.names import FAULT
 from sync.errors import RejectedError, UnavailableError
 from sync.records import VoucherFile, VoucherFiles
 
@@ -113,7 +114,7 @@ def _explaining_if_gone(session: Session, file: VoucherFile) -> Iterator[None]:
     try:
         yield
     except UnavailableError as error:
-        if error.error_code != "fault" or _search(session, FileId={"int": [int(file.id)]}):
+        if error.error_code != FAULT or _search(session, FileId={"int": [int(file.id)]}):
             raise
         gone = msg("A document ({type}, id {id}) no longer exists in 24SevenOffice.", type=file.type, id=file.id)
         raise RejectedError(gone, error_code="file_gone") from error

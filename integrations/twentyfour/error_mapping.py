@@ -11,6 +11,15 @@ from datetime import timedelta
 from typing import Any
 
 from i18n.messages import Message, msg
+from sync.error_codes.names import (
+    ACCOUNT_UNKNOWN,
+    FAULT,
+    FISCAL_YEAR,
+    IDENTITY,
+    IDENTITY_BLOCKED,
+    VAT_NOT_BALANCED,
+    VAT_WITHOUT_BASE,
+)
 from sync.errors import (
     AnswerTooLargeError,
     HeldBackError,
@@ -88,14 +97,14 @@ RULES = (
     Rule(
         rf"{ITS_OWN}the provided identity\w* is (blocked|disabled)",
         MisconfiguredError,
-        error_code="identity_blocked",
+        error_code=IDENTITY_BLOCKED,
         message=msg("The sign-in has no access to this 24SevenOffice client"),
         remedy=msg("Unblock it in 24SevenOffice, or choose another client in the connection's settings."),
     ),
     Rule(
         rf"{ITS_OWN}the provided identity\w* does not (belong|exist)",
         MisconfiguredError,
-        error_code="identity",
+        error_code=IDENTITY,
         message=msg("The sign-in doesn't include this 24SevenOffice client"),
         remedy=msg("Load the available clients in the connection's settings and choose one."),
     ),
@@ -135,7 +144,7 @@ RULES = (
     Rule(
         r"^result \w+: (.*: )?regnskapsåret \d+ er (låst|ikke opprettet)",
         RejectedError,
-        error_code="fiscal_year",
+        error_code=FISCAL_YEAR,
         message=msg("24SevenOffice rejected the voucher"),
         remedy=msg("Open the fiscal year in 24SevenOffice and retry, or post the invoice manually."),
         open=True,
@@ -143,7 +152,7 @@ RULES = (
     Rule(
         r"^result \w+: (.*: )?konto \d+ finnes ikke",
         RejectedError,
-        error_code="unknown_account",
+        error_code=ACCOUNT_UNKNOWN,
         message=msg("24SevenOffice rejected the voucher"),
         remedy=msg("Open the account in 24SevenOffice or correct it where it is named, then retry."),
         open=True,
@@ -151,7 +160,7 @@ RULES = (
     Rule(
         r"^result .*vat ?is ?not ?in ?balance",
         RejectedError,
-        error_code="vat_not_balanced",
+        error_code=VAT_NOT_BALANCED,
         message=msg("24SevenOffice expects the voucher's VAT on separate lines"),
         remedy=msg(
             "Choose the other option for Voucher VAT in the connection's settings. If it's already chosen, "
@@ -162,7 +171,7 @@ RULES = (
     Rule(
         r"^result .*vat ?is ?missing ?foundation",
         RejectedError,
-        error_code="vat_without_base",
+        error_code=VAT_WITHOUT_BASE,
         message=msg("24SevenOffice found VAT in the voucher without a base amount"),
         remedy=msg(
             "Make sure the account's VAT code has its own VAT account in 24SevenOffice, or choose the other "
@@ -200,7 +209,7 @@ RULES = (
     Rule(
         r"^fault ",
         UnavailableError,
-        error_code="fault",
+        error_code=FAULT,
         message=msg("24SevenOffice answered with an error"),
         open=True,
     ),

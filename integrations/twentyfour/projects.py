@@ -13,6 +13,7 @@ from cachetools import TTLCache
 from i18n.messages import msg
 from integrations.twentyfour.session import CachedReader, Session
 from models.connections.settings import WHOLE_NUMBERS, ClientIdField
+from sync.error_codes.names import PROJECT_NUMBER
 from sync.errors import MisconfiguredError, RejectedError
 from sync.records import ExistingProject, ProjectDraft
 
@@ -54,7 +55,7 @@ def save(session: Session, draft: ProjectDraft, *, client_id: str, field: Client
     if saved != draft.number:
         raise RejectedError(
             msg("24SevenOffice saved project {number} with the number {other}.", number=draft.number, other=saved),
-            error_code="project_number",
+            error_code=PROJECT_NUMBER,
             remedy=msg("Give one of them another number."),
         )
 

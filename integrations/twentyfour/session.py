@@ -26,6 +26,7 @@ from integrations.twentyfour.client import SoapClient, SoapValue
 from integrations.twentyfour.error_mapping import SessionRefusedError
 from models.connections.vault import Vault
 from sync.engine.erp_client import choose_identity
+from sync.error_codes.names import LOGIN_REFUSED, SESSION_REFUSED
 from sync.errors import MisconfiguredError, RejectedError, UnavailableError
 from sync.records import Identity
 
@@ -224,7 +225,7 @@ class Session:
         except SessionRefusedError as error:
             raise MisconfiguredError(
                 msg("24SevenOffice accepts the sign-in but not the request. {said}", said=error.message),
-                error_code="session_refused",
+                error_code=SESSION_REFUSED,
                 remedy=msg("Make sure the user may use web services for this client in 24SevenOffice."),
             ) from error
 
@@ -313,7 +314,7 @@ class Session:
         except (RejectedError, SessionRefusedError) as error:
             raise MisconfiguredError(
                 msg("24SevenOffice rejected the sign-in. {said}", said=error.message),
-                error_code="login_refused",
+                error_code=LOGIN_REFUSED,
                 remedy=msg("Correct the user name, password and client in the connection's settings."),
             ) from error
 
@@ -345,7 +346,7 @@ def _identity(told: SoapValue) -> Identity:
 def _refused() -> MisconfiguredError:
     return MisconfiguredError(
         msg("24SevenOffice rejected the user name or password."),
-        error_code="login_refused",
+        error_code=LOGIN_REFUSED,
         remedy=msg("Enter them again in the connection's settings."),
     )
 

@@ -22,7 +22,9 @@ from models.schema.tables import LinkRow, MatchQuestionRow, SyncJobRow
 NEW = "new"
 """The answer "none of the candidates"."""
 
-ERROR_CODE_BY_TYPE = {EntityType.CUSTOMER: "which_customer", EntityType.PROJECT: "project_taken"}
+WHICH_CUSTOMER = "which_customer"
+PROJECT_TAKEN = "project_taken"
+ERROR_CODE_BY_TYPE = {EntityType.CUSTOMER: WHICH_CUSTOMER, EntityType.PROJECT: PROJECT_TAKEN}
 ERROR_CODES = frozenset(ERROR_CODE_BY_TYPE.values())
 """The reasons of changes that wait for an answer."""
 

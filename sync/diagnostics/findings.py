@@ -15,6 +15,19 @@ from i18n.formatting import OSLO
 from i18n.messages import as_json, from_json, msg
 from models.connections.settings import ConnectionSettings
 from models.enums import EntityType, Record
+from sync.error_codes.names import (
+    CLIENT_TAKEN,
+    FAULT,
+    IDENTITY,
+    IDENTITY_BLOCKED,
+    LOGIN_REFUSED,
+    MOMENT_COMPANY,
+    MOMENT_KEY,
+    OTHER_CLIENT,
+    SESSION_REFUSED,
+    VAT_NOT_BALANCED,
+    VAT_WITHOUT_BASE,
+)
 from sync.errors import SyncError, UnavailableError
 from sync.ports import InspectableErp, InspectableMoment
 
@@ -130,34 +143,32 @@ def safely(check: str, steps: Iterator[Finding]) -> Iterator[Finding]:
 
 
 SETTING_OF = {
-    "moment_key": "moment_api_key",
-    "moment_company": "moment_company",
-    "login_refused": "password",
-    "identity": "identity_id",
-    "identity_blocked": "identity_id",
-    "other_client": "identity_id",
-    "client_taken": "identity_id",
+    MOMENT_KEY: "moment_api_key",
+    MOMENT_COMPANY: "moment_company",
+    LOGIN_REFUSED: "password",
+    IDENTITY: "identity_id",
+    IDENTITY_BLOCKED: "identity_id",
+    OTHER_CLIENT: "identity_id",
+    CLIENT_TAKEN: "identity_id",
     "voucher_type_missing": "voucher_number",
     "no_voucher_number": "voucher_number",
-    "vat_not_balanced": "voucher_vat",
-    "vat_without_base": "voucher_vat",
+    VAT_NOT_BALANCED: "voucher_vat",
+    VAT_WITHOUT_BASE: "voucher_vat",
 }
 """The setting that a person should look at first, by error code."""
 
 ACCESS_ERRORS = {
-    "login_refused",
-    "identity",
-    "identity_blocked",
-    "other_client",
-    "client_taken",
-    "session_refused",
-    "moment_key",
-    "moment_company",
+    LOGIN_REFUSED,
+    IDENTITY,
+    IDENTITY_BLOCKED,
+    OTHER_CLIENT,
+    CLIENT_TAKEN,
+    SESSION_REFUSED,
+    MOMENT_KEY,
+    MOMENT_COMPANY,
 }
-FAULT = "fault"
-"""The error code of a failure of one call of 24SevenOffice; the next call may succeed."""
 
 
 def blocks_system(error: SyncError) -> bool:
-    """Return whether nothing else would work in that system either."""
+    """Return whether no other call to that system would work; after a fault of one call, the next may work."""
     return error.error_code in ACCESS_ERRORS or (isinstance(error, UnavailableError) and error.error_code != FAULT)

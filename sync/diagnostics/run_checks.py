@@ -14,6 +14,7 @@ import structlog
 from models.enums import EntityType
 from sync.diagnostics.checks import accounting_setup, connection_settings, login, moment, records
 from sync.diagnostics.findings import CheckStatus, Finding, Target, blocks_system, crashed, failed
+from sync.error_codes.names import IDENTITY
 from sync.errors import SyncError
 from sync.records import Identity
 
@@ -97,7 +98,7 @@ def run_checks(target: Target) -> DiagnosticsReport:
             found = _run_check(check, target, closed=closed, findings=findings)
             findings += (replace(each, check=check.name) for each in found)
     refusal = closed.get(System.TWENTYFOUR)
-    undecided = refusal is not None and refusal.error_code == "identity"
+    undecided = refusal is not None and refusal.error_code == IDENTITY
     clients = _known(target.erp.identities) if refusal is None or undecided else ()
     accounts = _known(target.erp.tax_codes) if refusal is None else ()
     return DiagnosticsReport(findings, [each for each in clients if each.usable], accounts)

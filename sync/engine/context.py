@@ -8,7 +8,7 @@ from datetime import datetime
 
 from i18n.messages import Message, msg
 from models.admin import job_actions, match_questions
-from models.admin.match_questions import Candidate
+from models.admin.match_questions import PROJECT_TAKEN, Candidate
 from models.connections.repository import Connection
 from models.connections.settings import ConnectionSettings
 from models.database import Database
@@ -17,6 +17,7 @@ from models.inbox import leases, links
 from models.inbox.leases import SyncJob
 from models.inbox.links import Link, LinkTakenError, Origin
 from models.schema.record_summary import RecordSummary
+from sync.error_codes.names import CUSTOMER_NUMBER, PROJECT_NUMBER, TAKEN
 from sync.errors import DependencyPendingError, RejectedError, SyncError
 from sync.ports import Erp, Moment
 from sync.records import Customer, Project
@@ -26,11 +27,11 @@ MAX_INT32 = 2**31 - 1
 ITSELF = msg("the integration")
 """The actor in the audit log of what the integration does by itself."""
 
-LOST = msg("It no longer exists in 24SevenOffice.")
-GONE = msg("Moment no longer has the record.")
+NOT_IN_24SEVENOFFICE = msg("It no longer exists in 24SevenOffice.")
+NOT_IN_MOMENT = msg("Moment no longer has the record.")
 """Why a link is released."""
 
-GONE_THERE = "gone"
+LOST_NOTE = "gone"
 """Note of a candidate that this record was linked to and that 24SevenOffice no longer has."""
 
 
@@ -94,7 +95,7 @@ class SyncContext:
             holder = self.moment_id(record.entity_type, remote_id)
             if holder is None or self._is_in_moment(Record(record.entity_type, holder)):
                 raise _taken(record, remote_id) from error
-            self.release_link(Record(record.entity_type, holder), because=GONE)
+            self.release_link(Record(record.entity_type, holder), because=NOT_IN_MOMENT)
             self._write(record, link)
         self._known[record] = link
 
@@ -222,7 +223,7 @@ class SyncContext:
         self.renew_lease()
         with links.noting(self.database, self._origin()) as session:
             links.release(session, self.connection.id, record, because=because, actor=ITSELF, now=now, known=known)
-            if because == GONE:
+            if because == NOT_IN_MOMENT:
                 match_questions.withdraw(session, self.connection.id, record)
 
     def is_lost(self, entity_type: EntityType, number: int) -> bool:
@@ -236,11 +237,11 @@ class SyncContext:
 
     def release_lost(self, record: Record, number: int) -> None:
         """Release the link to a record that 24SevenOffice no longer has, and note that for a person."""
-        self.release_link(record, because=LOST)
+        self.release_link(record, because=NOT_IN_24SEVENOFFICE)
         job = job_actions.find(self.database, self.connection.id, record)
         if job and record.entity_type is EntityType.CUSTOMER:
             lost = Candidate(
-                str(number), job_actions.record_name(self.database, self.connection.id, record), note=GONE_THERE
+                str(number), job_actions.record_name(self.database, self.connection.id, record), note=LOST_NOTE
             )
             with links.noting(self.database, self._origin()) as session:
                 match_questions.ask(session, job.id, [lost], now=self.clock())
@@ -290,7 +291,7 @@ class SyncContext:
                 return None
             raise _pending(record)
         job = job_actions.find(self.database, self.connection.id, record)
-        if job and job.error_code in ("project_taken", "taken"):
+        if job and job.error_code in (PROJECT_TAKEN, TAKEN):
             raise _pending(record)
         return found
 
@@ -337,7 +338,7 @@ def _taken(record: Record, remote_id: str) -> RejectedError:
             "{record} in 24SevenOffice already belongs to another record in Moment.",
             record=titled(record.entity_type, remote_id),
         ),
-        error_code="taken",
+        error_code=TAKEN,
         remedy=msg("Give one of the two in Moment another number."),
     )
 
@@ -358,7 +359,7 @@ def whole_number(text: str, *, what: EntityType) -> int:
     )
     raise RejectedError(
         msg("{problem} 24SevenOffice only takes whole numbers from 1 to {most}.", problem=problem, most=MAX_INT32),
-        error_code="customer_number" if what is EntityType.CUSTOMER else "project_number",
+        error_code=CUSTOMER_NUMBER if what is EntityType.CUSTOMER else PROJECT_NUMBER,
         remedy=msg("Correct the number in Moment; it must be a whole number."),
     )
 

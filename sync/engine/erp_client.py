@@ -10,6 +10,7 @@ from models.connections.repository import (
     UnknownConnectionError,
 )
 from models.connections.settings import ConnectionSettings
+from sync.error_codes.names import CLIENT_TAKEN, IDENTITY, IDENTITY_BLOCKED, LOGIN_REFUSED, OTHER_CLIENT
 from sync.errors import MisconfiguredError
 from sync.records import Identity
 
@@ -30,19 +31,19 @@ def choose_identity(identities: Sequence[Identity], chosen: str) -> Identity:
     if found:
         raise MisconfiguredError(
             msg("The sign-in is blocked for the chosen client in 24SevenOffice."),
-            error_code="identity_blocked",
+            error_code=IDENTITY_BLOCKED,
             remedy=msg("Unblock it in 24SevenOffice, or choose another client in the connection's settings."),
         )
     if not identities:  # every user has at least one, so this is the answer to a wrong password
         raise MisconfiguredError(
             msg("24SevenOffice rejected the user name or password."),
-            error_code="login_refused",
+            error_code=LOGIN_REFUSED,
             remedy=msg("Enter them again in the connection's settings."),
         )
     if not usable:
         raise MisconfiguredError(
             msg("The user has no access to any usable client in 24SevenOffice."),
-            error_code="identity_blocked",
+            error_code=IDENTITY_BLOCKED,
             remedy=msg("Give the user access to the client in 24SevenOffice, or use another user."),
         )
     number = len(usable)
@@ -53,7 +54,7 @@ def choose_identity(identities: Sequence[Identity], chosen: str) -> Identity:
         )
         if chosen
         else msg("The user has access to {number} clients in 24SevenOffice, and none is selected.", number=number),
-        error_code="identity",
+        error_code=IDENTITY,
         remedy=msg("Load the available clients in the connection's settings and choose one."),
     )
 
@@ -74,7 +75,7 @@ def verify_client(
                 "The user name and password now lead to a different 24SevenOffice client than before, so "
                 "nothing was done there."
             ),
-            error_code="other_client",
+            error_code=OTHER_CLIENT,
             remedy=msg(
                 "Enter credentials for the previous client in the connection's settings. If the new client is "
                 "correct, your system administrator must first set the links aside."
@@ -83,7 +84,7 @@ def verify_client(
     except ClientTakenError as error:
         raise MisconfiguredError(
             msg("Another connection uses this 24SevenOffice client, so nothing was done there."),
-            error_code="client_taken",
+            error_code=CLIENT_TAKEN,
             remedy=msg(
                 "Enter credentials for another client, or ask your system administrator which connection to keep."
             ),

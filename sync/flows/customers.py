@@ -4,12 +4,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from i18n.messages import Message, joined, msg
-from models.admin.match_questions import NEW, Candidate
+from models.admin.match_questions import NEW, WHICH_CUSTOMER, Candidate
 from models.enums import EntityType, Outcome, Record, titled
 from models.inbox.leases import SyncJob
 from models.inbox.links import Link, LinkState
-from sync.engine.context import GONE, GONE_THERE, SyncContext, fingerprint
+from models.inbox.webhook_limit import GONE
+from sync.engine.context import LOST_NOTE, NOT_IN_MOMENT, SyncContext, fingerprint
 from sync.engine.outcomes import UNCHANGED, Success, skipped
+from sync.error_codes.names import CUSTOMER_NUMBER, NO_NAME
 from sync.errors import RejectedError, SyncError, error_as_value, naming_record
 from sync.records import Address, Company, CompanyDraft, Customer, CustomerDetails
 from sync.rules.identity_numbers import NATIONAL_ID
@@ -112,8 +114,8 @@ class Customers:
                 "This customer no longer exists in Moment. Remaining records go to {number}.", number=number
             )
             return Success(Outcome.SYNCED, message=told)
-        self._context.release_link(job.record, because=GONE)
-        return skipped(msg("This customer no longer exists in Moment."), error_code="gone")
+        self._context.release_link(job.record, because=NOT_IN_MOMENT)
+        return skipped(msg("This customer no longer exists in Moment."), error_code=GONE)
 
     def _is_taken_or_lost(self, record: Record, number: str) -> bool:
         return self._context.is_taken(record, number) or self._context.is_lost(EntityType.CUSTOMER, int(number))
@@ -203,13 +205,13 @@ class Customers:
                 msg(
                     "Customer {number}, which was entered manually, doesn't exist in 24SevenOffice.", number=answer
                 ),
-                error_code="customer_number",
+                error_code=CUSTOMER_NUMBER,
                 remedy=msg("Open the record and enter the number of an existing 24SevenOffice customer."),
             )
-        if lost := self._context.noted(job, GONE_THERE):
+        if lost := self._context.noted(job, LOST_NOTE):
             raise RejectedError(
                 msg("This customer had number {number} in 24SevenOffice but no longer exists there.", number=lost),
-                error_code="which_customer",
+                error_code=WHICH_CUSTOMER,
                 remedy=msg("Open the record and choose the matching customer, or create a new one."),
             )
 
@@ -233,7 +235,7 @@ class Customers:
         names = [f"{company.number} {company.name}" for company in companies[:MAX_NAMES_SHOWN]]
         raise RejectedError(
             msg("Possible matches in 24SevenOffice: {names}.", names=joined(*names)),
-            error_code="which_customer",
+            error_code=WHICH_CUSTOMER,
             remedy=msg("Open the record and choose the matching customer, or create a new one."),
         )
 
@@ -317,7 +319,7 @@ def draft_of(customer: Customer, *, details: bool = False) -> CompanyDraft:
     if not name:
         raise RejectedError(
             msg("Customer {number} has no name.", number=customer.id),
-            error_code="no_name",
+            error_code=NO_NAME,
             remedy=msg("Give the customer a name in Moment."),
         )
     return CompanyDraft(

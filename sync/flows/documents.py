@@ -10,6 +10,7 @@ from i18n.messages import msg
 from models.inbox import files
 from sync.engine.context import SyncContext
 from sync.engine.steps import Steps
+from sync.error_codes.names import INVOICED
 from sync.errors import OutcomeUnknownError, RejectedError
 from sync.records import VoucherFile, VoucherFiles
 from sync.rules.normalization import clean
@@ -26,9 +27,6 @@ TYPES = {
 """Extension and media type, by the type of a document in 24SevenOffice."""
 
 UNKNOWN = (".bin", "application/octet-stream")
-
-INVOICED = "invoiced"
-"""Error code of Moment's refusal to change an expense that has been invoiced."""
 
 
 def merged(several: Iterable[VoucherFiles]) -> VoucherFiles:

@@ -16,6 +16,7 @@ from models.inbox.links import Link, LinkState
 from sync.engine.context import SyncContext, fingerprint
 from sync.engine.outcomes import Success, skipped
 from sync.engine.steps import Steps
+from sync.error_codes.names import BEFORE_FIRST_DAY
 from sync.errors import RejectedError, SyncError, error_as_value, naming_record
 from sync.flows.documents import merged, read_off, stem_of, sync_files
 from sync.money import format_kroner
@@ -35,7 +36,7 @@ from sync.rules.expense_mapping import (
 from sync.rules.record_summaries import voucher_summary
 from sync.rules.vat_allocation import SUPPLIER_ACCOUNTS, needs_rates, stamps_of
 
-CLOSEST_FIRST = ("not_listed", "before_first_day", "no_project", "unknown_project")
+CLOSEST_FIRST = ("not_listed", BEFORE_FIRST_DAY, "no_project", "unknown_project")
 """Reasons why a line does not become an expense, from the least to the most relevant."""
 
 APPROVAL_TIMEOUT = timedelta(days=90)

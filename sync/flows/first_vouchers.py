@@ -15,20 +15,17 @@ from models.enums import EntityType, JobState, Record
 from models.inbox import vat_checks
 from models.inbox.vat_checks import VatCheck, VatStatus
 from sync.engine.context import SyncContext
+from sync.error_codes.names import VAT_NOT_BALANCED, VAT_ROUNDING, VAT_WITHOUT_BASE
 from sync.errors import DependencyPendingError, MisconfiguredError, RejectedError, SyncError, UnavailableError
 from sync.money import format_kroner
 from sync.records import NO_VAT_CODE, Invoice, LedgerLine, OutputVat, Voucher
 from sync.rules.output_vat import differences, other_codes, proven_codes, rounded_vat
 from sync.rules.vouchers import find_posted, posted_vouchers
 
-VAT_NOT_BALANCED = "vat_not_balanced"
-VAT_WARNINGS = frozenset({VAT_NOT_BALANCED, "vat_without_base"})
+VAT_WARNINGS = frozenset({VAT_NOT_BALANCED, VAT_WITHOUT_BASE})
 """Refusals that say how 24SevenOffice wants the VAT of a voucher (S24)."""
 
-VAT_ROUNDING = "vat_rounding"
 VAT_DIFFERS = "vat_differs"
-NOT_SEEN = "vat_not_seen"
-NEVER_SEEN = "vat_never_seen"
 
 MAX_WAIT = timedelta(hours=6)
 """How long the ledger may take to show a voucher that it has accepted, before a person has to look.
@@ -221,7 +218,7 @@ def _not_seen(voucher: Voucher, *, is_late: bool) -> SyncError:
                 "yet.",
                 number=voucher.invoice_number,
             ),
-            error_code=NOT_SEEN,
+            error_code="vat_not_seen",
         )
     return MisconfiguredError(
         msg(
@@ -230,7 +227,7 @@ def _not_seen(voucher: Voucher, *, is_late: bool) -> SyncError:
             number=voucher.invoice_number,
             hours=MAX_WAIT // timedelta(hours=1),
         ),
-        error_code=NEVER_SEEN,
+        error_code="vat_never_seen",
         remedy=msg(
             "Look for the voucher in 24SevenOffice. If it waits in a journal, post it there. If it is in the "
             "ledger, make sure the user of the connection may read the ledger. If it was deleted, or is right "

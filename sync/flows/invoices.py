@@ -15,8 +15,17 @@ from models.admin.job_actions import SET_ASIDE, UNSEEN_DRAFT
 from models.connections.account_ranges import AccountRanges
 from models.enums import EntityType, Outcome, titled
 from models.inbox.leases import SyncJob
+from models.inbox.webhook_limit import GONE
 from sync.engine.context import SyncContext
 from sync.engine.outcomes import UNCHANGED, Success, skipped
+from sync.error_codes.names import (
+    ACCOUNT_UNKNOWN,
+    BEFORE_FIRST_DAY,
+    FISCAL_YEAR,
+    VAT_ACCOUNT,
+    VAT_RATE,
+    VAT_ROUNDING,
+)
 from sync.errors import (
     DependencyPendingError,
     MisconfiguredError,
@@ -40,11 +49,11 @@ NOTHING_TO_POST = skipped(
 )
 
 OUTDATED = {
-    "unknown_account": (SetupPart.CHART,),
-    "vat_rate": (SetupPart.CHART, SetupPart.VAT_CODES),
-    "vat_account": (SetupPart.CHART, SetupPart.VAT_CODES),
-    "vat_rounding": (SetupPart.VAT_CODES,),
-    "fiscal_year": (SetupPart.FISCAL_YEARS,),
+    ACCOUNT_UNKNOWN: (SetupPart.CHART,),
+    VAT_RATE: (SetupPart.CHART, SetupPart.VAT_CODES),
+    VAT_ACCOUNT: (SetupPart.CHART, SetupPart.VAT_CODES),
+    VAT_ROUNDING: (SetupPart.VAT_CODES,),
+    FISCAL_YEAR: (SetupPart.FISCAL_YEARS,),
 }
 """The part of the cached accounting setup that a refusal puts in doubt, by error code; else all parts."""
 
@@ -81,7 +90,7 @@ class Invoices:
                 self._note_summary(refusal.invoice)
             raise
         if invoice is None:
-            return skipped(msg("This invoice no longer exists in Moment."), error_code="gone")
+            return skipped(msg("This invoice no longer exists in Moment."), error_code=GONE)
         self._note_summary(invoice)
         name = title(invoice)
         if left := skip_reason(invoice, first_day=self._context.settings.invoice_from):
@@ -328,7 +337,7 @@ class Invoices:
                 "The invoice date is {day}, but 24SevenOffice has no open fiscal year for that date.",
                 day=Day(day),
             ),
-            error_code="fiscal_year",
+            error_code=FISCAL_YEAR,
             remedy=msg("Open the fiscal year in 24SevenOffice and retry, or post the invoice manually."),
         )
 
@@ -341,7 +350,7 @@ class Invoices:
                 "Two fiscal years begin in {number}, and a voucher names its fiscal year by that number alone.",
                 number=year.number,
             ),
-            error_code="fiscal_year",
+            error_code=FISCAL_YEAR,
             remedy=msg("Post the invoice manually, and mark it as resolved."),
         )
 
@@ -367,7 +376,7 @@ def skip_reason(invoice: Invoice, *, first_day: date | None) -> Success | None:
         return skipped(msg("Already marked as transferred in Moment."), error_code="transferred")
     if first_day and invoice.day < first_day:
         day = Day(first_day)
-        return skipped(msg("Dated before {day}", day=day), error_code="before_first_day")
+        return skipped(msg("Dated before {day}", day=day), error_code=BEFORE_FIRST_DAY)
     return None
 
 

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from itertools import chain
 
 from i18n.messages import Message, msg
-from models.admin.match_questions import Candidate
+from models.admin.match_questions import PROJECT_TAKEN, Candidate
 from models.enums import EntityType, Outcome, titled
 from models.inbox.leases import SyncJob
 from models.inbox.questions import SAVED_ELSEWHERE
-from sync.engine.context import GONE, SyncContext, fingerprint, whole_number
+from models.inbox.webhook_limit import GONE
+from sync.engine.context import NOT_IN_MOMENT, SyncContext, fingerprint, whole_number
 from sync.engine.outcomes import UNCHANGED, Success, skipped
+from sync.error_codes.names import NO_NAME, PROJECT_NUMBER
 from sync.errors import RejectedError, SyncError, error_as_value, naming_record
 from sync.records import ExistingProject, Project, ProjectDraft
 from sync.rules.matching import same_project
@@ -56,8 +58,8 @@ class Projects:
         """Read a project and decide whether it has to be saved."""
         project = self._context.moment.project(job.record.id)
         if project is None:
-            self._context.release_link(job.record, because=GONE)
-            return skipped(msg("This project no longer exists in Moment."), error_code="gone")
+            self._context.release_link(job.record, because=NOT_IN_MOMENT)
+            return skipped(msg("This project no longer exists in Moment."), error_code=GONE)
         name, number = self._context.party(project.customer_id)
         self._context.note_summary(project_summary(project, customer=name, customer_number=number))
         with naming_record(title(project)):
@@ -91,7 +93,7 @@ class Projects:
         try:
             self._context.erp.save_project(item.draft)
         except RejectedError as error:
-            if error.error_code == "project_number":  # it is saved; another try would create a duplicate
+            if error.error_code == PROJECT_NUMBER:  # it is saved; another try would create a duplicate
                 asked = Candidate(number, item.draft.name, note=SAVED_ELSEWHERE)
                 self._context.ask_for_match(item.job, [asked])
             raise (
@@ -137,7 +139,7 @@ class Projects:
         )
         raise RejectedError(
             taken,
-            error_code="project_taken",
+            error_code=PROJECT_TAKEN,
             remedy=msg(
                 "Give the project another number in Moment, or open it here and confirm it is the same project."
             ),
@@ -151,7 +153,7 @@ def _saved_elsewhere(number: str) -> RejectedError:
             "project, so it is skipped.",
             number=number,
         ),
-        error_code="project_number",
+        error_code=PROJECT_NUMBER,
         remedy=msg("Remove the wrong project from 24SevenOffice and retry here, or use its number in Moment."),
     )
 
@@ -165,7 +167,7 @@ def draft_of(project: Project, *, customer_number: int | None) -> ProjectDraft:
     name = clean(project.name, max_length=MAX_NAME_LENGTH)
     if not name:
         raise RejectedError(
-            msg("The project has no name."), error_code="no_name", remedy=msg("Give it a name in Moment.")
+            msg("The project has no name."), error_code=NO_NAME, remedy=msg("Give it a name in Moment.")
         )
     return ProjectDraft(
         number=whole_number(project.number, what=EntityType.PROJECT),

@@ -10,6 +10,7 @@ from itertools import chain
 from models.enums import EntityType, Lane
 from models.inbox import links
 from sync.engine.context import SyncContext, is_int32
+from sync.error_codes.names import BEFORE_FIRST_DAY
 from sync.errors import RejectedError
 from sync.money import format_rate
 from sync.reconciliation.differences import (
@@ -170,7 +171,7 @@ class _InvoiceReconciliation:
             self.left.update(names)
             return
         if self._is_early(invoice) and not names:
-            self.counts["before_first_day"] += 1
+            self.counts[BEFORE_FIRST_DAY] += 1
             return
         if invoice.unreadable:
             yield _about(invoice)(DiscrepancyType.UNREADABLE, vouchers=names, because=invoice.unreadable)

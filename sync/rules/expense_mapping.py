@@ -10,6 +10,7 @@ from i18n.catalog import Language
 from i18n.messages import Day, Message, msg, translate
 from models.connections.account_ranges import AccountRanges
 from models.connections.settings import ConnectionSettings
+from sync.error_codes.names import BEFORE_FIRST_DAY
 from sync.money import NOK
 from sync.records import ExpenseDraft, LedgerLine
 from sync.rules.normalization import clean
@@ -179,7 +180,7 @@ def _skip_reason(line: LedgerLine, listed: AccountRanges, first_day: date | None
         )
     if first_day and line.day < first_day:
         day = Day(first_day)
-        return SkippedLine(error_code="before_first_day", why=msg("Dated before {day}", day=day))
+        return SkippedLine(error_code=BEFORE_FIRST_DAY, why=msg("Dated before {day}", day=day))
     if not line.project_number:
         return SkippedLine(
             error_code="no_project",

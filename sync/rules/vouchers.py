@@ -8,6 +8,7 @@ from itertools import chain
 
 from i18n.messages import Day, msg, translate
 from models.connections.settings import ConnectionSettings
+from sync.error_codes.names import ACCOUNT_UNKNOWN, VAT_ACCOUNT, VAT_RATE
 from sync.errors import RejectedError
 from sync.money import NOK, format_kroner, format_rate, to_ore
 from sync.records import NO_VAT_CODE, Chart, Entry, Invoice, LedgerLine, Voucher, is_vat_code
@@ -29,6 +30,8 @@ MAX_KID_DIGITS, MAX_KID_LENGTH = 25, 32
 
 MAX_RATE_FACTOR = 3
 """By what factor a rate may differ from the one that 24SevenOffice lists, which may be some years old."""
+
+CURRENCY_RATE = "currency_rate"
 
 _BY_HAND = msg("Credit it in Moment and issue a new one, or post it manually and mark it as resolved.")
 
@@ -110,7 +113,7 @@ def check_bookings(
         if number not in chart.accounts:
             raise RejectedError(
                 msg("Account {account} isn't in the chart of accounts of 24SevenOffice.", account=number),
-                error_code="unknown_account",
+                error_code=ACCOUNT_UNKNOWN,
                 remedy=msg("Open account {account} in 24SevenOffice, then retry.", account=number),
             )
     for each in lines:
@@ -152,7 +155,7 @@ def check_rate(invoice: Invoice, *, listed: Mapping[str, Decimal]) -> None:
                 rate=format_rate(rate),
                 currency=invoice.currency,
             ),
-            error_code="currency_rate",
+            error_code=CURRENCY_RATE,
             remedy=msg(
                 "Enter the rate of the currency in 24SevenOffice, test the connection and retry. Or post the "
                 "invoice manually and mark it as resolved."
@@ -166,7 +169,7 @@ def check_rate(invoice: Invoice, *, listed: Mapping[str, Decimal]) -> None:
                 currency=invoice.currency,
                 known=format_rate(round(known, 6)),
             ),
-            error_code="currency_rate",
+            error_code=CURRENCY_RATE,
             remedy=_BY_HAND,
         )
 
@@ -310,7 +313,7 @@ def _rate(invoice: Invoice) -> Decimal:
     if not invoice.rate or invoice.rate <= 0:
         raise RejectedError(
             msg("The invoice is in {currency} and has no rate in kroner.", currency=invoice.currency),
-            error_code="currency_rate",
+            error_code=CURRENCY_RATE,
             remedy=msg(
                 "Credit it in Moment and issue it again with a rate, or post it manually and mark it as resolved."
             ),
@@ -339,7 +342,7 @@ def _no_vat_account(account: int, code: str) -> RejectedError:
             account=account,
             code=code,
         ),
-        error_code="vat_account",
+        error_code=VAT_ACCOUNT,
         remedy=msg(
             "Set the account of the VAT code in 24SevenOffice, or name another VAT code for the account in the "
             "connection's settings. Then retry."
@@ -357,7 +360,7 @@ def _wrong_vat(charged: Decimal, account: int, code: str, rate: Decimal) -> Reje
             code=code or NO_VAT_CODE,
             rate=format_rate(rate),
         ),
-        error_code="vat_rate",
+        error_code=VAT_RATE,
         remedy=msg(
             "Name the right VAT code for the account in the connection's settings, or in Moment; or correct the "
             "account in 24SevenOffice. Then retry."

@@ -15,7 +15,7 @@ from models.enums import EntityType, JobState, Lane, Outcome, Record
 from models.inbox import leases, links
 from models.inbox.leases import LeaseLostError, SyncJob
 from models.inbox.links import Link
-from sync.engine.context import GONE, SyncContext
+from sync.engine.context import NOT_IN_MOMENT, SyncContext
 from sync.errors import SyncError
 from sync.records import Company, CompanyDraft, ProjectDraft
 from tests import factories
@@ -215,7 +215,7 @@ CUSTOMER = Record(EntityType.CUSTOMER, "7")
 LATE: dict[str, Callable[[SyncContext, SyncJob], None]] = {
     "saved": lambda context, _: context.save_link(CUSTOMER, remote_id="10007"),
     "removed": lambda context, _: context.remove_link(CUSTOMER),
-    "released": lambda context, _: context.release_link(CUSTOMER, because=GONE),
+    "released": lambda context, _: context.release_link(CUSTOMER, because=NOT_IN_MOMENT),
     "lost": lambda context, _: context.release_lost(CUSTOMER, 10001),
     "asked": lambda context, job: context.ask_for_match(job, [Candidate("10001", "Nordlys AS")]),
 }

@@ -10,6 +10,7 @@ from i18n.messages import Message, joined, msg
 from models.connections.repository import API_KEY_LIFETIME, RENEWAL_NOTICE
 from models.enums import EntityType, plural_of
 from sync.diagnostics.findings import Finding, Target, bad, blocks_system, failed, good, not_needed, unknown
+from sync.error_codes.names import MOMENT_INCLUDES
 from sync.errors import MisconfiguredError, RejectedError, SyncError
 from sync.records import Customer, Invoice, Project
 
@@ -156,7 +157,7 @@ def read_finding(
     try:
         seen = look()
     except SyncError as error:
-        if isinstance(error, MisconfiguredError) and error.error_code != "moment_includes":
+        if isinstance(error, MisconfiguredError) and error.error_code != MOMENT_INCLUDES:
             return not_shown(plural_of(entity_type), tests=tests)
         if blocks_system(error):
             raise
