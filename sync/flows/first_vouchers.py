@@ -57,7 +57,9 @@ class FirstVouchers:
             return ()
         way, codes = _way(voucher), _codes(voucher)
         if any((way, code) not in self._right for code in codes):
-            self._right.update((way, each.vat_code) for each in self._known(way) if each.status is VatStatus.RIGHT)
+            self._right.update(
+                (way, each.vat_code) for each in self._checks(way) if each.status is VatStatus.RIGHT
+            )
         return {code for code in codes if (way, code) not in self._right}
 
     def begin(self, record: Record, voucher: Voucher) -> None:
@@ -71,26 +73,26 @@ class FirstVouchers:
             return
         others = {
             each.record_id: each
-            for each in self._known(_way(voucher))
+            for each in self._checks(_way(voucher))
             if each.vat_code in codes and each.record_id != record.id
         }
         for record_id, check in sorted(others.items()):
-            self._clear(Record(EntityType.INVOICE, record_id), _way(voucher), was=check)
+            self._check_earlier(Record(EntityType.INVOICE, record_id), _way(voucher), check)
         database, connection = self.context.database, self.context.connection.id
         vat_checks.begin(database, connection, _way(voucher), codes, record_id=record.id, now=self.context.clock())
 
     def withdraw(self, record: Record) -> None:
         """Save that 24SevenOffice refused a voucher, so that the next one is the first of its VAT codes."""
-        self._drop(record, self.context.settings.voucher_vat)
+        self._remove_check(record, self.context.settings.voucher_vat)
 
-    def refusal(self, voucher: Voucher, refusal: SyncError) -> SyncError:
+    def error_of(self, voucher: Voucher, refusal: SyncError) -> SyncError:
         """Return what a refusal means: at a first voucher, that the VAT of all of them is sent the wrong way.
 
         If rounding puts the voucher's VAT off its rate, that alone may be why it is refused (S58): this says
         nothing about the next voucher or about the way of sending VAT.
         """
         if refusal.error_code == VAT_NOT_BALANCED and (vat := rounded_vat(voucher)):
-            return _rounded(voucher, vat)
+            return _rounding_error(voucher, vat)
         if refusal.error_code in VAT_WARNINGS and self.unproven(voucher):
             return MisconfiguredError(refusal.message, error_code=refusal.error_code, remedy=refusal.remedy)
         return refusal
@@ -103,35 +105,35 @@ class FirstVouchers:
         have it yet.
         """
         voucher = replace(voucher, splits_vat=way == "gross") if way else voucher
-        check = self._check(record, _way(voucher)) if self.is_needed else None
+        check = self._open_check(record, _way(voucher)) if self.is_needed else None
         if check is None:
             return
-        wrong = self._judge(record, voucher, was=check)
+        wrong = self._compare_with_ledger(record, voucher, check)
         if wrong and check.status is VatStatus.WRONG:
-            raise _still_differs(voucher, wrong)
+            raise _still_differs_error(voucher, wrong)
         if wrong:
-            raise _stopped(voucher, wrong)
+            raise _differs_error(voucher, wrong)
 
     def is_first(self, record: Record, way: str) -> bool:
         """Return whether an invoice's voucher is the first of a VAT code and not known to be right."""
-        return self._check(record, way) is not None
+        return self._open_check(record, way) is not None
 
-    def _clear(self, record: Record, way: str, *, was: VatCheck) -> None:
+    def _check_earlier(self, record: Record, way: str, check: VatCheck) -> None:
         """Check the first voucher of a VAT code; as long as it is wrong, no other may follow."""
         invoice = self.context.moment.invoice(record.id)
         job = job_actions.find(self.context.database, self.context.connection.id, record)
         if invoice is None or (job and job.state is JobState.DISMISSED):
-            self._drop(record, way)
+            self._remove_check(record, way)
             return
         try:
             voucher = replace(self.voucher_of(invoice), splits_vat=way == "gross")
         except (RejectedError, DependencyPendingError):  # its intended content can no longer be determined
-            self._drop(record, way)
+            self._remove_check(record, way)
             return
-        if wrong := self._judge(record, voucher, was=was):
-            raise _stopped(voucher, wrong)
+        if wrong := self._compare_with_ledger(record, voucher, check):
+            raise _differs_error(voucher, wrong)
 
-    def _judge(self, record: Record, voucher: Voucher, *, was: VatCheck) -> list[Message]:
+    def _compare_with_ledger(self, record: Record, voucher: Voucher, check: VatCheck) -> list[Message]:
         """Return how the ledger differs from a voucher, and save whether it is right.
 
         A voucher that a person corrected, or that is not there, proves nothing, and neither does a VAT code whose
@@ -139,23 +141,26 @@ class FirstVouchers:
         """
         posted = self.context.erp.posted(voucher.invoice_number, day=voucher.day)
         vouchers = posted_vouchers(voucher, posted)
-        if not vouchers and was.status is VatStatus.PENDING and self.context.link(record):
-            raise _not_seen(voucher, is_late=self.context.clock() - was.checked_at >= MAX_WAIT)
+        if not vouchers and check.status is VatStatus.PENDING and self.context.link(record):
+            raise _not_seen_error(voucher, is_late=self.context.clock() - check.checked_at >= MAX_WAIT)
         sent = next((lines for lines in vouchers if find_posted(voucher, lines) is not None), None)
-        held = self._whole(sent) if sent else []
+        held = self._whole_voucher(sent) if sent else []
         wrong = self._differences(voucher, held)
-        is_proof = bool(held) and not wrong and was.status is VatStatus.PENDING
+        is_proof = bool(held) and not wrong and check.status is VatStatus.PENDING
         if wrong:  # it may have been reversed or moved, or be right together with its correction
-            held = [*held, *(line for lines in vouchers if lines is not sent for line in self._whole(lines))]
+            held = [
+                *held,
+                *(line for lines in vouchers if lines is not sent for line in self._whole_voucher(lines)),
+            ]
             wrong = self._differences(voucher, held) if any(_sums(held).values()) else []
         if wrong:
-            self._decide(record, _way(voucher), VatStatus.WRONG)
+            self._save_status(record, _way(voucher), VatStatus.WRONG)
             return wrong
-        self._drop(record, _way(voucher), keeping=proven_codes(voucher) if is_proof else ())
-        self._decide(record, _way(voucher), VatStatus.RIGHT)
+        self._remove_check(record, _way(voucher), keeping=proven_codes(voucher) if is_proof else ())
+        self._save_status(record, _way(voucher), VatStatus.RIGHT)
         return []
 
-    def _whole(self, lines: Sequence[LedgerLine]) -> Sequence[LedgerLine]:
+    def _whole_voucher(self, lines: Sequence[LedgerLine]) -> Sequence[LedgerLine]:
         """Read a whole voucher, including lines without its invoice number: VAT that was split off may lack it."""
         first = lines[0]
         name = self.context.erp.voucher_name(first.day, type_=first.type, number=first.voucher_number)
@@ -178,20 +183,20 @@ class FirstVouchers:
             ]
         return told
 
-    def _known(self, way: str) -> Sequence[vat_checks.VatCheck]:
+    def _checks(self, way: str) -> Sequence[vat_checks.VatCheck]:
         return vat_checks.find(self.context.database, self.context.connection.id, way)
 
-    def _check(self, record: Record, way: str) -> VatCheck | None:
+    def _open_check(self, record: Record, way: str) -> VatCheck | None:
         """Return the status of the VAT codes that an invoice's voucher is the first of; None if there are none."""
-        found = [each for each in self._known(way) if each.record_id == record.id]
+        found = [each for each in self._checks(way) if each.record_id == record.id]
         open_ = [each for each in found if each.status is not VatStatus.RIGHT]
         return next((each for each in open_ if each.status is VatStatus.WRONG), open_[0] if open_ else None)
 
-    def _decide(self, record: Record, way: str, status: VatStatus) -> None:
+    def _save_status(self, record: Record, way: str, status: VatStatus) -> None:
         database, connection = self.context.database, self.context.connection.id
         vat_checks.decide(database, connection, way, record.id, status, now=self.context.clock())
 
-    def _drop(self, record: Record, way: str, *, keeping: Collection[str] = ()) -> None:
+    def _remove_check(self, record: Record, way: str, *, keeping: Collection[str] = ()) -> None:
         vat_checks.drop(self.context.database, self.context.connection.id, way, record.id, keeping=keeping)
 
 
@@ -210,7 +215,7 @@ def _sums(lines: Sequence[LedgerLine]) -> Mapping[int, int]:
     return sums
 
 
-def _not_seen(voucher: Voucher, *, is_late: bool) -> SyncError:
+def _not_seen_error(voucher: Voucher, *, is_late: bool) -> SyncError:
     if not is_late:
         return UnavailableError(
             msg(
@@ -238,7 +243,7 @@ def _not_seen(voucher: Voucher, *, is_late: bool) -> SyncError:
     )
 
 
-def _rounded(voucher: Voucher, vat: OutputVat) -> SyncError:
+def _rounding_error(voucher: Voucher, vat: OutputVat) -> SyncError:
     return RejectedError(
         msg(
             "24SevenOffice doesn't accept the VAT of invoice {number}. With VAT code {code} it is {amount} "
@@ -256,7 +261,7 @@ def _rounded(voucher: Voucher, vat: OutputVat) -> SyncError:
     )
 
 
-def _stopped(voucher: Voucher, wrong: Sequence[Message]) -> SyncError:
+def _differs_error(voucher: Voucher, wrong: Sequence[Message]) -> SyncError:
     return MisconfiguredError(
         msg(
             "The voucher of invoice {number} is the first with its VAT code, and the ledger has it otherwise: "
@@ -275,7 +280,7 @@ def _stopped(voucher: Voucher, wrong: Sequence[Message]) -> SyncError:
     )
 
 
-def _still_differs(voucher: Voucher, wrong: Sequence[Message]) -> SyncError:
+def _still_differs_error(voucher: Voucher, wrong: Sequence[Message]) -> SyncError:
     return RejectedError(
         msg(
             "The voucher of invoice {number} is in the ledger, and its VAT is another: {differences}.",

@@ -102,8 +102,8 @@ class Invoices:
                 return replace(NOTHING_TO_POST, title=name)
             item = PreparedInvoice(job, name, voucher, year.number)
             if former := self._context.former_link(job.record):
-                return self._verify_set_aside(item, former)
-            return (self._verify_earlier(item) if job.outcome_unknown else None) or item
+                return self._verify_former_link(item, former)
+            return (self._verify_unknown_outcome(item) if job.outcome_unknown else None) or item
 
     def _note_summary(self, invoice: Invoice) -> None:
         name, number = self._context.party(invoice.customer_id)
@@ -118,10 +118,10 @@ class Invoices:
         answers: dict[int, Success | SyncError] = {}
         for year, group in groupby(sorted(batch, key=lambda item: item.year), key=lambda item: item.year):
             items = list(group)
-            if stop := next(filter(_stops, answers.values()), None):
-                answers |= _all(items, _not_tried(stop))
+            if stop := next(filter(_ends_posting, answers.values()), None):
+                answers |= _for_all(items, _as_not_attempted(stop))
                 continue
-            answers |= self._found(items)
+            answers |= self._link_already_posted(items)
             if new := [item for item in items if item.job.id not in answers]:
                 answers |= self._post_in_turn(new, year=year)
         return [answers[item.job.id] for item in batch]
@@ -134,11 +134,11 @@ class Invoices:
             rest.remove(first)
             answer = self._post([first], year=year)[first.job.id]
             answers[first.job.id] = answer
-            if _stops(answer):
-                return answers | _all(rest, _not_tried(answer))
+            if _ends_posting(answer):
+                return answers | _for_all(rest, _as_not_attempted(answer))
         return answers | (self._post(rest, year=year) if rest else {})
 
-    def _found(self, batch: Sequence[PreparedInvoice]) -> dict[int, Success | SyncError]:
+    def _link_already_posted(self, batch: Sequence[PreparedInvoice]) -> dict[int, Success | SyncError]:
         """Find vouchers that are posted already without a link, as after a failover; one search for a batch.
 
         Jobs with an unknown outcome have been verified before.
@@ -147,13 +147,13 @@ class Invoices:
         if not new or self._context.settings.voucher_number == "moment":
             return {}
         try:
-            lines = self._lines(new)
+            lines = self._ledger_lines(new)
         except SyncError as error:
-            return _all(batch, error)
-        found = {item.job.id: error_as_value(item.title, self._judge, item, lines) for item in new}
+            return _for_all(batch, error)
+        found = {item.job.id: error_as_value(item.title, self._link_if_posted, item, lines) for item in new}
         return {job_id: answer for job_id, answer in found.items() if answer}
 
-    def _lines(self, batch: Sequence[PreparedInvoice]) -> Sequence[LedgerLine]:
+    def _ledger_lines(self, batch: Sequence[PreparedInvoice]) -> Sequence[LedgerLine]:
         """Read the ledger's lines of these invoice numbers: a call for each, or each month if that is fewer."""
         days = [item.voucher.day for item in batch]
         if len(batch) > len({(day.year, day.month) for day in days}):
@@ -164,9 +164,9 @@ class Invoices:
     def _post(self, batch: Sequence[PreparedInvoice], *, year: int) -> dict[int, Success | SyncError]:
         """Post in one call; return an answer for each job."""
         try:
-            batch = self._numbered(batch)
+            batch = self._with_numbers(batch)
         except SyncError as error:
-            return _all(batch, error)
+            return _for_all(batch, error)
         try:
             self._context.renew_lease()
             for item in batch:
@@ -176,34 +176,35 @@ class Invoices:
         except (OutcomeUnknownError, RejectedError) as error:
             refusal = error.otherwise if isinstance(error, OutcomeUnknownError) else error
             if refusal:
-                return self._resolve_refusal(batch, refusal, year=year)
-            return _all(batch, error)
+                return self._post_one_by_one(batch, refusal, year=year)
+            return _for_all(batch, error)
         except SyncError as error:
-            return _all(batch, error)
+            return _for_all(batch, error)
         return {
-            item.job.id: _marked_unknown(error_as_value(item.title, self._save_posted, item)) for item in batch
+            item.job.id: _with_unknown_outcome(error_as_value(item.title, self._link_and_read_back, item))
+            for item in batch
         }
 
-    def _resolve_refusal(
+    def _post_one_by_one(
         self, batch: Sequence[PreparedInvoice], refusal: SyncError, *, year: int
     ) -> dict[int, Success | SyncError]:
         """After a refusal, link what was saved anyway, and post the rest one by one to find the bad one."""
         answers: dict[int, Success | SyncError] = {}
         for item in batch:
-            found = _marked_unknown(
-                error_as_value(item.title, self._verify, item, sent_as=self._context.settings.posting)
+            found = _with_unknown_outcome(
+                error_as_value(item.title, self._search_ledger, item, sent_as=self._context.settings.posting)
             )
             if found:
                 answers[item.job.id] = found
             elif len(batch) == 1:
-                refused = self._first.refusal(item.voucher, refusal)
+                refused = self._first.error_of(item.voucher, refusal)
                 self._first.withdraw(item.job.record)
-                answers[item.job.id] = self._refused(item, refused).replace(title=item.title)
+                answers[item.job.id] = self._cause_of_refusal(item, refused).replace(title=item.title)
             else:
                 answers |= self._post([item], year=year)
         return answers
 
-    def _refused(self, item: PreparedInvoice, refusal: SyncError) -> SyncError:
+    def _cause_of_refusal(self, item: PreparedInvoice, refusal: SyncError) -> SyncError:
         """Return why 24SevenOffice refused a voucher: the customer or a project may no longer exist.
 
         If that cannot be checked now, the error counts for this invoice only, as more may be known about the
@@ -214,48 +215,48 @@ class Invoices:
         try:
             lost = [error for each in sorted(named) if (error := self._context.lost_dependency(*each))]
         except SyncError as error:
-            return _marked_unknown(error)
+            return _with_unknown_outcome(error)
         if not lost:
-            self._forget(refusal)
+            self._drop_cached_setup(refusal)
         return lost[0] if lost else refusal
 
-    def _verify_set_aside(self, item: PreparedInvoice, former: str) -> Success:
+    def _verify_former_link(self, item: PreparedInvoice, former: str) -> Success:
         """Find what was posted before links were set aside. Raises :class:`RejectedError` if it is gone."""
-        found = self._verify(item, sent_as="ledger")  # the question to a person covers drafts too
+        found = self._search_ledger(item, sent_as="ledger")  # the question to a person covers drafts too
         if found is None:
-            raise _set_aside(former)
+            raise _set_aside_error(former)
         return found
 
-    def _verify_earlier(self, item: PreparedInvoice) -> Success | None:
+    def _verify_unknown_outcome(self, item: PreparedInvoice) -> Success | None:
         """Find what an earlier attempt may have saved, even if the posting settings have changed since."""
-        return self._verify(item, sent_as=item.job.sent_as or self._context.settings.posting)
+        return self._search_ledger(item, sent_as=item.job.sent_as or self._context.settings.posting)
 
-    def _verify(self, item: PreparedInvoice, *, sent_as: str) -> Success | None:
+    def _search_ledger(self, item: PreparedInvoice, *, sent_as: str) -> Success | None:
         """Find a voucher that an earlier call may have saved.
 
         The ledger also has drafts that a person has posted since. Raises :class:`RejectedError` if another voucher
         is there, or if it may be a draft that is still unposted.
         """
         posted = self._context.erp.posted(item.voucher.invoice_number, day=item.voucher.day)
-        found = self._judge(item, posted)
+        found = self._link_if_posted(item, posted)
         if found is None and sent_as == "draft":
-            raise _unseen(item)
+            raise _unseen_draft_error(item)
         if found:
             way = item.job.sent_vat if item.job.outcome_unknown else ""
             self._first.read_back(item.job.record, item.voucher, way=way)
         return found
 
-    def _judge(self, item: PreparedInvoice, lines: Sequence[LedgerLine]) -> Success | None:
+    def _link_if_posted(self, item: PreparedInvoice, lines: Sequence[LedgerLine]) -> Success | None:
         """Link the voucher of an invoice if it is among these. Raises :class:`RejectedError` if another one is."""
         posted = [line for line in lines if line.invoice_number == str(item.voucher.invoice_number)]
         number = find_posted(item.voucher, posted)
         if number is None and may_be_posted(item.voucher, posted):
-            raise _differs(item)
-        return None if number is None else self._save(item, number)
+            raise _differs_error(item)
+        return None if number is None else self._link_voucher(item, number)
 
-    def _save_posted(self, item: PreparedInvoice) -> Success:
+    def _link_and_read_back(self, item: PreparedInvoice) -> Success:
         """Link what was posted, and read it back if it is the first of a VAT code."""
-        saved = self._save(item, item.voucher.number)
+        saved = self._link_voucher(item, item.voucher.number)
         self._first.read_back(item.job.record, item.voucher)
         return saved
 
@@ -271,7 +272,7 @@ class Invoices:
             self._first.read_back(job.record, self.voucher(invoice), way=way)
         return UNCHANGED
 
-    def _save(self, item: PreparedInvoice, number: int) -> Success:
+    def _link_voucher(self, item: PreparedInvoice, number: int) -> Success:
         self._context.save_link(item.job.record, remote_id=f"{item.year}/{number}")
         amount = format_kroner(item.voucher.receivable.amount)
         told = msg("Voucher {number}/{year}, {amount} kroner.", number=number, year=item.year, amount=amount)
@@ -298,18 +299,18 @@ class Invoices:
     def _chart(self, invoice: Invoice) -> Chart:
         """Return the chart of accounts, with the accounts that the invoice needs checked."""
         try:
-            return self._checked(invoice)
+            return self._checked_chart(invoice)
         except RejectedError as error:
-            if not self._forget(error):  # the account or its VAT code may just have been corrected
+            if not self._drop_cached_setup(error):  # the account or its VAT code may just have been corrected
                 raise
-            return self._checked(invoice)
+            return self._checked_chart(invoice)
 
-    def _checked(self, invoice: Invoice) -> Chart:
+    def _checked_chart(self, invoice: Invoice) -> Chart:
         chart = Chart(self._context.erp.tax_codes(), self._context.erp.vat_codes())
         check_bookings(invoice, chart=chart, settings=self._context.settings)
         return chart
 
-    def _forget(self, refusal: SyncError) -> bool:
+    def _drop_cached_setup(self, refusal: SyncError) -> bool:
         """Drop the cached setup that a refusal puts in doubt, once in a batch; False if it was dropped before."""
         parts = [
             each for each in OUTDATED.get(refusal.error_code, tuple(SetupPart)) if each not in self._forgotten
@@ -324,7 +325,7 @@ class Invoices:
         try:
             return self._open_year(day)
         except RejectedError as error:
-            if not self._forget(error):  # the year may just have been opened
+            if not self._drop_cached_setup(error):  # the year may just have been opened
                 raise
             return self._open_year(day)
 
@@ -354,7 +355,7 @@ class Invoices:
             remedy=msg("Post the invoice manually, and mark it as resolved."),
         )
 
-    def _numbered(self, batch: Sequence[PreparedInvoice]) -> Sequence[PreparedInvoice]:
+    def _with_numbers(self, batch: Sequence[PreparedInvoice]) -> Sequence[PreparedInvoice]:
         """Give the vouchers numbers of the series, unless the connection keeps Moment's (S1)."""
         if self._context.settings.voucher_number == "moment":
             return batch
@@ -380,12 +381,12 @@ def skip_reason(invoice: Invoice, *, first_day: date | None) -> Success | None:
     return None
 
 
-def _stops(answer: Success | SyncError) -> TypeGuard[SyncError]:
+def _ends_posting(answer: Success | SyncError) -> TypeGuard[SyncError]:
     """Return whether an answer is about more than its record, so that nothing is posted after it."""
     return isinstance(answer, SyncError) and not isinstance(answer, RejectedError | DependencyPendingError)
 
 
-def _not_tried(error: SyncError) -> SyncError:
+def _as_not_attempted(error: SyncError) -> SyncError:
     """Return why invoices were not sent; nothing of them can have been saved."""
     if isinstance(error, MisconfiguredError | UnavailableError) and not error.outcome_unknown:
         return error
@@ -394,16 +395,16 @@ def _not_tried(error: SyncError) -> SyncError:
     return UnavailableError(error.message, error_code=error.error_code, retry_after=error.retry_after)
 
 
-def _all(batch: Sequence[PreparedInvoice], error: SyncError) -> dict[int, Success | SyncError]:
+def _for_all(batch: Sequence[PreparedInvoice], error: SyncError) -> dict[int, Success | SyncError]:
     return {item.job.id: error.replace(title=item.title) for item in batch}
 
 
-def _marked_unknown(answer: T | SyncError) -> T | SyncError:
+def _with_unknown_outcome(answer: T | SyncError) -> T | SyncError:
     """Mark an error that occurred after a call: it may have saved the voucher."""
     return answer.replace(outcome_unknown=True) if isinstance(answer, SyncError) else answer
 
 
-def _unseen(item: PreparedInvoice) -> RejectedError:
+def _unseen_draft_error(item: PreparedInvoice) -> RejectedError:
     return RejectedError(
         msg(
             "A call was interrupted, and we can't check whether voucher {number} is a draft in the journal of "
@@ -415,7 +416,7 @@ def _unseen(item: PreparedInvoice) -> RejectedError:
     )
 
 
-def _set_aside(former: str) -> RejectedError:
+def _set_aside_error(former: str) -> RejectedError:
     return RejectedError(
         msg(
             "The invoice was posted as voucher {former} before the links of this connection were set aside, and "
@@ -430,7 +431,7 @@ def _set_aside(former: str) -> RejectedError:
     )
 
 
-def _differs(item: PreparedInvoice) -> RejectedError:
+def _differs_error(item: PreparedInvoice) -> RejectedError:
     return RejectedError(
         msg(
             "The ledger has another voucher with invoice number {number}: its account, amount, date or customer "

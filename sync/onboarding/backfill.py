@@ -72,7 +72,7 @@ class PreviewContext(SyncContext):
 class PreviewInvoices(Invoices):
     """The invoice flow, but it does not refresh the cached accounting setup, which would cost requests."""
 
-    def _forget(self, refusal: SyncError) -> bool:  # noqa: ARG002 - the signature of the flow
+    def _drop_cached_setup(self, refusal: SyncError) -> bool:  # noqa: ARG002 - the signature of the flow
         """Keep the cache; no person waits for a single invoice here."""
         return False
 
