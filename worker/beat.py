@@ -7,23 +7,19 @@ import logging
 from datetime import datetime
 from functools import cache
 
-from celery import Celery, signals
+from celery import signals
 
 from config.logging import configure
-from config.settings import BeatSettings, WrongSettingsError, read_settings
+from config.settings import BeatSettings
 from models.database import Database
+from worker.celery_base import SharedClockApp, base_configuration, settings_or_exit
 from worker.clock import Clock, host_clock, monotonic
-from worker.queues import QUEUE_OF, broker_configuration
 from worker.schedule import beat_schedule
 
 
 @cache
 def _settings() -> BeatSettings:
-    """Read the settings, or exit with a sentence: Celery would print a traceback, or start without them."""
-    try:
-        return read_settings(BeatSettings)
-    except WrongSettingsError as error:
-        raise SystemExit(f"Error: {error}") from None
+    return settings_or_exit(BeatSettings)
 
 
 @cache
@@ -37,21 +33,9 @@ def shared_now() -> datetime:
     return _shared_clock()()
 
 
-class Beat(Celery):
-    """Lets messages expire by the clock that hosts share, so that a wrong host clock stops no sweep."""
-
-    def now(self) -> datetime:
-        """Return the present instant; Celery would use the host's clock."""
-        return shared_now()
-
-
-app = Beat("moment24", set_as_current=False)
+app = SharedClockApp(shared_now=shared_now)
 app.add_defaults(
-    lambda: {
-        **broker_configuration(_settings().redis_url.get_secret_value()),
-        "task_routes": {task: {"queue": queue} for task, queue in QUEUE_OF.items()},
-        "beat_schedule": beat_schedule(_settings(), now=shared_now),
-    }
+    lambda: {**base_configuration(_settings()), "beat_schedule": beat_schedule(_settings(), now=shared_now)}
 )
 
 
