@@ -22,7 +22,6 @@ from models.connections.vault import Vault
 from models.database import Database, DatabaseUnavailableError
 from sync.errors import UnavailableError
 from worker import __version__
-from worker.alive import SWEEP
 from worker.clock import Clock, host_clock, monotonic
 
 if TYPE_CHECKING:
@@ -254,7 +253,9 @@ class Container:
 
     def is_alive(self) -> bool:
         """Return whether beat, Redis and a worker have completed a sweep lately. Raises RedisError."""
-        return bool(self.redis.exists(SWEEP))
+        from worker import heartbeat
+
+        return heartbeat.is_alive(self.redis)
 
     def warn_of_lax_settings(self) -> None:
         """Log which session settings PostgreSQL does not apply, as behind a pooler; called at the start."""

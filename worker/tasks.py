@@ -62,33 +62,33 @@ def poll_all() -> None:
 
 @app.task(name="poll_all_expenses")
 def poll_all_expenses() -> None:
-    turn = polls.expenses_due(get_container(), every=EXPENSE_SECONDS)
-    dispatch.dispatch_polls("poll_expenses", turn.due, limit=turn.limit)
+    poll_round = polls.expenses_due(get_container(), every=EXPENSE_SECONDS)
+    dispatch.dispatch_polls("poll_expenses", poll_round.due, limit=poll_round.limit)
 
 
 @app.task(name="poll_moment")
-def poll_moment(connection_id: int, turn: int = 0) -> None:
-    if dispatch.is_wanted("poll_moment", connection_id, turn):
+def poll_moment(connection_id: int, number: int = 0) -> None:
+    if not dispatch.is_outdated("poll_moment", connection_id, number):
         dispatch.dispatch_lanes(polls.poll_moment(get_container(), connection_id))
 
 
 @app.task(name="poll_expenses")
-def poll_expenses(connection_id: int, turn: int = 0) -> None:
-    if dispatch.is_wanted("poll_expenses", connection_id, turn):
+def poll_expenses(connection_id: int, number: int = 0) -> None:
+    if not dispatch.is_outdated("poll_expenses", connection_id, number):
         dispatch.dispatch_lanes(polls.poll_expenses(get_container(), connection_id))
 
 
 @app.task(name="run_operation")
 def run_operation(operation_id: int) -> None:
     if not operations.run(get_container(), operation_id):
-        dispatch.clear_operation(operation_id)
+        dispatch.mark_arrived(dispatch.OPERATION, operation_id)  # the next sweep dispatches it again
     else:
         dispatch.dispatch_next_operation(operation_id)
 
 
 @app.task(name="deliver_events")
 def deliver_events(receiver_id: int) -> None:
-    dispatch.clear_receiver(receiver_id)
+    dispatch.mark_arrived(dispatch.RECEIVER, receiver_id)
     jobs_deliver_events.deliver(get_container(), receiver_id)
 
 
@@ -134,7 +134,7 @@ def delete_old() -> None:
 
 def _drain(lane: Lane) -> None:
     """Work on a batch, then dispatch the lanes that have work after it: at the end of the queue, to be fair."""
-    dispatch.clear_pending(lane)
+    dispatch.mark_lane_arrived(lane)
     if clock_skew.is_off(get_container()):
         return
     dispatch.dispatch_lanes(get_container().runner.drain(lane))

@@ -49,7 +49,7 @@ def test_what_is_notified_just_after_a_lane_was_dispatched_has_it_dispatched_aga
     for number in range(1, 21):
         assert web.notify(b'{"invoice": {"id": %d}}' % number).status_code == 202
         assert eventually(lambda: messages(container)) == [("sync_invoices", lane.connection_id)]
-        dispatch.clear_pending(lane)
+        dispatch.mark_lane_arrived(lane)
         container.redis.delete("sync")
 
 

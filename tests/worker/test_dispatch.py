@@ -27,7 +27,7 @@ def test_a_lane_has_one_message_on_its_way_however_often_it_is_dispatched(contai
 
 def test_a_lane_is_dispatched_again_once_its_message_has_arrived(container: Container) -> None:
     dispatch.dispatch_lanes([INVOICES])
-    dispatch.clear_pending(INVOICES)
+    dispatch.mark_lane_arrived(INVOICES)
     dispatch.dispatch_lanes([INVOICES])
     assert len(messages(container)) == 2
 
@@ -57,7 +57,7 @@ def test_a_wake_up_that_a_frozen_redis_never_took_delays_the_next_by_seconds(
 def test_a_worker_that_is_faster_than_the_sender_leaves_the_lane_free(
     container: Container, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(app, "send_task", lambda *_, **__: dispatch.clear_pending(INVOICES))
+    monkeypatch.setattr(app, "send_task", lambda *_, **__: dispatch.mark_lane_arrived(INVOICES))
     dispatch.dispatch_lanes([INVOICES])
     assert container.redis.keys("dispatched:*") == []
 
@@ -114,20 +114,20 @@ def test_a_poll_that_begins_answers_all_that_were_sent_before_it(
 ) -> None:
     send_poll(container)
     first, second = send_poll(container), send_poll(container)
-    assert dispatch.is_wanted("poll_moment", 1, first)
-    assert not dispatch.is_wanted("poll_moment", 1, first)
-    assert not dispatch.is_wanted("poll_moment", 1, second)
-    assert dispatch.is_wanted("poll_moment", 2, second)
-    assert dispatch.is_wanted("poll_expenses", 1, second)
-    assert dispatch.is_wanted("poll_moment", 1, send_poll(container))
+    assert not dispatch.is_outdated("poll_moment", 1, first)
+    assert dispatch.is_outdated("poll_moment", 1, first)
+    assert dispatch.is_outdated("poll_moment", 1, second)
+    assert not dispatch.is_outdated("poll_moment", 2, second)
+    assert not dispatch.is_outdated("poll_expenses", 1, second)
+    assert not dispatch.is_outdated("poll_moment", 1, send_poll(container))
 
 
 def test_polls_go_on_where_redis_has_lost_count_of_them(container: Container) -> None:
     for _ in range(3):
         last = send_poll(container)
-    assert dispatch.is_wanted("poll_moment", 1, last)
-    container.redis.delete(dispatch.TURNS)
-    assert dispatch.is_wanted("poll_moment", 1, send_poll(container))
+    assert not dispatch.is_outdated("poll_moment", 1, last)
+    container.redis.delete(dispatch.POLLS_SENT)
+    assert not dispatch.is_outdated("poll_moment", 1, send_poll(container))
 
 
 def send_poll(container: Container) -> int:
