@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import requests
 import structlog
 
-from integrations.transport import OversizedAnswerError, was_sent
+from integrations.transport import OversizedResponseError, was_sent
 
 log = structlog.get_logger()
 
@@ -72,7 +72,7 @@ class HostGuard:
             if isinstance(error, requests.Timeout) or not was_sent(error):
                 self._note_silence(name, caller, began=began)
             raise
-        except OversizedAnswerError:
+        except OversizedResponseError:
             self._note_answer(name)
             raise
         else:

@@ -44,7 +44,7 @@ _PIECE = 16 * 1024
 """Bytes that are sent at a time: as many as TLS sends with one time-out."""
 
 
-class OversizedAnswerError(Exception):
+class OversizedResponseError(Exception):
     """A response is larger than ``limit`` bytes."""
 
     def __init__(self, limit: int) -> None:
@@ -82,7 +82,7 @@ class _Call:
     def count(self, received: int) -> None:
         self.bytes_left -= received
         if self.bytes_left < 0:
-            raise OversizedAnswerError(self.max_bytes)
+            raise OversizedResponseError(self.max_bytes)
 
 
 _call: ContextVar[_Call | None] = ContextVar("call", default=None)
@@ -214,7 +214,7 @@ class BoundedAdapter(HTTPAdapter):
         super().__init__(pool_maxsize=pool_maxsize)
 
     def send(self, request: PreparedRequest, *args: Any, **kwargs: Any) -> Response:  # noqa: ANN401 - requests' signature
-        """Raise UnavailableError if a request writes and it is too late, and OversizedAnswerError."""
+        """Raise UnavailableError if a request writes and it is too late, and OversizedResponseError."""
         began, status = time.perf_counter(), "none"
         call = self._begin(request, *args, **kwargs)
         token = _call.set(call)
@@ -301,13 +301,13 @@ def _body(response: Response, call: _Call) -> bytes:
     raw.decode_content = True
     try:
         if (raw.length_remaining or 0) > call.max_bytes and not call.truncates:
-            raise OversizedAnswerError(call.max_bytes)
+            raise OversizedResponseError(call.max_bytes)
         while chunk := raw.read1(_CHUNK):
             body += chunk
             if len(body) > call.max_bytes:
                 if call.truncates:
                     break
-                raise OversizedAnswerError(call.max_bytes)
+                raise OversizedResponseError(call.max_bytes)
     except (TimeoutError, ReadTimeoutError) as error:
         raise requests.ReadTimeout(error, request=response.request) from error
     except HTTPError as error:

@@ -1,1 +1,1 @@
-"""The core of the product: flows, the runner that drives them, and the handling of failures."""
+"""The core of the product: the flows, the runner that runs them, and the handling of failures."""

@@ -15,17 +15,16 @@ T = TypeVar("T")
 
 
 MAX_RETRY_AFTER = timedelta(hours=1)
-"""The bounds of a wait that a remote system asks for."""
+"""The longest wait that a remote system may ask for."""
 
 
 class SyncError(Exception):
     """A record was not synced; ``message`` says why, for the recipient of the mail.
 
     ``title`` is the record's name. ``outcome_unknown`` says that something may have been saved, so that the next
-    attempt verifies before it writes. ``retry_after`` is the least wait that the other system asks for, if any.
+    attempt verifies before it writes. ``retry_after`` is the shortest wait that the other system asks for, if any.
     Failures with the same ``error_code`` are listed and retried together; :mod:`sync.error_codes` explains it.
-    ``remedy`` is empty if nothing has to be done. ``invoice`` is what could be read of an invoice that is
-    rejected.
+    ``remedy`` is empty if nothing has to be done. ``invoice`` is the readable part of a rejected invoice.
     """
 
     error_code = ""
@@ -49,7 +48,7 @@ class SyncError(Exception):
         outcome_unknown: bool = False,
         invoice: "Invoice | None" = None,
     ) -> Self:
-        """Return a copy with these values, or with ``outcome_unknown``."""
+        """Return a copy with these values; those that are empty or False stay as they are."""
         changed = type(self).__new__(type(self), *self.args)
         vars(changed).update(vars(self))
         changed.title, changed.message = title or self.title, message or self.message
@@ -59,7 +58,7 @@ class SyncError(Exception):
 
 
 class UnavailableError(SyncError):
-    """The other system could not do it now. Nothing was saved, and it is retried automatically."""
+    """The other system could not do it now. Nothing was saved, and the job is retried automatically."""
 
     max_retry_after = MAX_RETRY_AFTER
 
@@ -69,9 +68,10 @@ class UnavailableError(SyncError):
 
 
 class RateLimitedError(UnavailableError):
-    """The requests that the other system allows are used up; it is retried when there are more.
+    """The requests that the other system allows are used up; the job is retried when there are more.
 
-    This is no outage and no fault of the record: however often it happens, the record does not need attention.
+    This is neither an outage nor a fault of the record: however often it happens, the record does not need
+    attention.
     ``error_code`` says whose limit it is, and ``retry_after`` when to try again.
     """
 
@@ -79,18 +79,21 @@ class RateLimitedError(UnavailableError):
 
 
 class HeldBackError(UnavailableError):
-    """The call was not made, as the other system does not answer other connections; no attempt is counted."""
+    """The call was not made, because the other system does not respond to other connections.
+
+    No attempt is counted.
+    """
 
 
-class AnswerTooLargeError(UnavailableError):
-    """The response is larger than may be read at once; ask for less at a time."""
+class ResponseTooLargeError(UnavailableError):
+    """The response is too large to be read at once; ask for less at a time."""
 
 
 class OutcomeUnknownError(SyncError):
     """It may or may not have been saved; the next attempt verifies before it writes.
 
-    ``otherwise`` is set if the other system has responded and so has finished: it is what the response means if
-    nothing turns out to be saved. Without it (no response), verifying at once may be too early.
+    ``otherwise`` is set if the other system responded, and so has finished: the meaning of the response if nothing
+    was saved. Without a response, verifying at once may be too early.
     """
 
     outcome_unknown = True
@@ -100,7 +103,7 @@ class OutcomeUnknownError(SyncError):
         self.otherwise = otherwise
 
     @property
-    def no_answer(self) -> bool:
+    def no_response(self) -> bool:
         """Whether the other system gave no meaningful response."""
         return self.otherwise is None
 
@@ -132,7 +135,7 @@ class MisconfiguredError(SyncError):
 
 
 class CrashError(SyncError):
-    """A bug of ours; what was saved is unknown. It is tried a few times, alone, then shown to a person."""
+    """A bug of ours; what was saved is unknown. The job is retried a few times, alone, then shown to a person."""
 
     outcome_unknown = True
 
@@ -159,7 +162,7 @@ def naming_record(title: str) -> Iterator[None]:
 
 
 def error_as_value(title: str, step: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | SyncError:
-    """Run a step for one of several records. Its error is returned with the record's name, so the others go on."""
+    """Run a step for one of several records; return its error, with the record's name, so that others continue."""
     try:
         with naming_record(title):
             return step(*args, **kwargs)

@@ -1,4 +1,4 @@
-"""Amounts: kroner as Decimal, as the systems write them, and øre as int, as we count."""
+"""Amounts: kroner as Decimal in the two systems, and øre as int inside the integration."""
 
 from decimal import ROUND_HALF_UP, Decimal
 
@@ -12,7 +12,7 @@ MAX_KRONER = Decimal(10) ** 12
 
 
 def to_ore(kroner: Decimal) -> int:
-    """Return an amount in øre. Raises RejectedError if no ledger can hold it, such as 1E30 or NaN."""
+    """Return an amount in øre. Raises RejectedError for an amount that no ledger can hold, such as 1E30 or NaN."""
     if not (kroner.is_finite() and -MAX_KRONER < kroner < MAX_KRONER):
         raise RejectedError(
             msg("The amount {amount} is larger than any ledger can hold.", amount=str(kroner)[:40]),
@@ -23,7 +23,7 @@ def to_ore(kroner: Decimal) -> int:
 
 
 def format_kroner(ore: int) -> Amount:
-    """Format øre as kroner, such as "1 250,00"; in a sentence, as the reader's language writes it."""
+    """Format øre as kroner, such as "1 250,00"; a sentence formats it in the reader's language."""
     return Amount(ore)
 
 

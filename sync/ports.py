@@ -1,4 +1,4 @@
-"""The two remote systems as the flows use them, implemented by ``integrations`` and by the tests' fakes.
+"""The interfaces through which flows use the two remote systems, implemented by ``integrations`` and test fakes.
 
 The ERP is 24SevenOffice, but only the client id of projects is specific to it: the same polls, flows and
 diagnostics run with another ERP that implements :class:`InspectableErp`.
@@ -68,8 +68,8 @@ class ProjectExpenses(Protocol):
     def update_expense(self, expense_id: str, draft: ExpenseDraft, *, activity: str) -> bool:
         """Update what the ledger decides about an expense; False if the expense no longer exists.
 
-        Activity, billing and approval are up to the project. Only an expense that moves to another project is
-        given the activity with this name. Raises RejectedError if the expense is invoiced and differs.
+        Activity, billing and approval are up to the project. Only an expense that moves to another project gets
+        the activity with this name. Raises RejectedError if the expense is invoiced and differs.
         """
 
     def delete_expense(self, expense_id: str) -> bool:
@@ -96,7 +96,7 @@ class SupplierVouchers(Protocol):
         """Return the name of a voucher: the fiscal year of the day, type and number."""
 
     def supplier_voucher(self, voucher: str) -> Sequence[LedgerLine]:
-        """Read all lines of a voucher, including hidden ones; none if it does not exist (any more)."""
+        """Read all lines of a voucher, including hidden ones; none if it does not exist."""
 
     def files_of(self, stamps: Collection[int]) -> Mapping[int, VoucherFiles]:
         """Return the documents of stamps, the numbers that lines share with their documents (S34).
@@ -163,7 +163,7 @@ class Erp(SupplierVouchers, Protocol):
         """Return which of these customers and suppliers exist, in one call, bypassing the cache."""
 
     def addresses(self, numbers: Collection[int]) -> Mapping[int, Address]:
-        """Read the postal addresses of those of these customers that have one, in one call."""
+        """Read the postal addresses of these customers in one call; customers without one are left out."""
 
     def all_companies(self) -> Collection[Company]:
         """Return all existing customers and suppliers.
@@ -178,9 +178,9 @@ class Erp(SupplierVouchers, Protocol):
         """Read a project, bypassing the cache."""
 
     def existing_projects(self, numbers: Collection[int]) -> Sequence[ExistingProject]:
-        """Return those of the projects with these numbers that exist, closed ones too, in at most two calls.
+        """Return the projects with these numbers, including closed ones, in at most two calls.
 
-        One whose number was free a minute ago may be missing.
+        A project whose number was free a minute ago may be missing.
         """
 
     def tax_codes(self) -> Mapping[int, str]:
@@ -204,23 +204,23 @@ class Erp(SupplierVouchers, Protocol):
         """Return the lines in the ledger with this invoice number, from the fiscal years around ``day``."""
 
     def booked(self, first: date, last: date, *, costs: AccountRanges) -> BookedVouchers:
-        """Return these days' lines, both included: of outgoing invoices, with an invoice number, and with costs.
+        """Return the lines of outgoing invoices, with an invoice number, and with costs; both days are included.
 
         It takes one call for each month. Lines in a journal are left out; hidden ones are included.
         """
 
     def forget(self, *parts: SetupPart) -> None:
-        """Drop parts of the accounting setup from the cache, since a person may just have corrected them.
+        """Drop parts of the accounting setup from the cache, because a person may just have corrected them.
 
         If no part is named, the whole cache is dropped, including customers.
         """
 
     def identities(self) -> Sequence[Identity]:
-        """Return the clients that the login reaches; needs no session."""
+        """Return the clients that the login reaches, without a session."""
 
 
 class InspectableMoment(Moment, Protocol):
-    """Further calls for the diagnostics, which no flow needs."""
+    """Further calls, which only the diagnostics need."""
 
     def last_invoice_number(self, *, since: datetime) -> int | None:
         """Return the highest number of the invoices finalized or changed since an instant (UTC), if any."""
@@ -235,14 +235,14 @@ class InspectableMoment(Moment, Protocol):
         """Return the ids of the accounts that invoices are booked on, with their numbers; two may share one."""
 
     def contact_fields(self, customer_id: str) -> tuple[Collection[Message], Collection[Message]]:
-        """Return which contact fields of a customer Moment includes unasked, and which not even if asked (M20)."""
+        """Return the contact fields that Moment returns without a request, and those it never returns (M20)."""
 
 
 class InspectableErp(Erp, Protocol):
-    """Further calls for the diagnostics, which no flow needs."""
+    """Further calls, which only the diagnostics need."""
 
     def identity_id(self) -> str:
-        """Return the client that is used of those that the login reaches.
+        """Return the client that the connection uses, out of those that the login reaches.
 
         Raises MisconfiguredError if that is ambiguous.
         """
@@ -251,7 +251,7 @@ class InspectableErp(Erp, Protocol):
         """Return the name of the client, as the logged-in user sees it."""
 
     def count_companies(self) -> tuple[int, int]:
-        """Count the active and inactive customers and suppliers at the beginning of the customer list.
+        """Count the active and the inactive customers and suppliers on the first page of the customer list.
 
-        What has changed since the last of them is read as well: two calls, however many there are.
+        The changes since the last of them are read as well. It takes two calls.
         """

@@ -1,4 +1,4 @@
-"""The records that are synced, independent of both systems: plain, frozen values."""
+"""The records to sync, as frozen values that are independent of both systems."""
 
 from __future__ import annotations
 
@@ -88,8 +88,8 @@ class Invoice:
 
     ``total`` includes VAT and is in ``currency``; ``rate`` is the price of one unit of it in kroner (M8). Days are
     days of the Oslo calendar. ``credited`` is the number of the invoice that a credit note reverses, if it names
-    one; lists lack it. ``unreadable`` says why an invoice in a list could not be read: it has no lines then, and a
-    day and a number only if those could be read.
+    one; lists lack it. ``unreadable`` says why an invoice in a list could not be read. It then has no lines, and
+    has a day and a number only if those are readable.
     """
 
     id: str
@@ -114,7 +114,7 @@ class Invoice:
 
 @dataclass(frozen=True, slots=True)
 class CustomerDetails:
-    """Details of a customer that accountants may edit by hand in 24SevenOffice (S14)."""
+    """Details of a customer that accountants may edit in 24SevenOffice (S14)."""
 
     phone: str = ""
     country: str = ""
@@ -123,10 +123,10 @@ class CustomerDetails:
 
 @dataclass(frozen=True, slots=True)
 class CompanyDraft:
-    """A customer to be saved in 24SevenOffice. ``number`` is None if 24SevenOffice has yet to give it one.
+    """A customer to be saved in 24SevenOffice. ``number`` is None if 24SevenOffice has not assigned one yet.
 
-    ``details`` are None to leave them as they are; an e-mail address is then empty. ``is_company`` is None to
-    leave an existing customer as it is; a new one is then a business.
+    ``details`` are None, and an e-mail address empty, to leave them unchanged. If ``is_company`` is None, an
+    existing customer stays what it is, and a new one is a business.
     """
 
     moment_id: str
@@ -180,9 +180,9 @@ class ProjectDraft:
 
 @dataclass(frozen=True, slots=True)
 class ExistingProject:
-    """A project in 24SevenOffice; ``client_id`` is the value of the field for it.
+    """A project in 24SevenOffice; ``client_id`` is the value of the connection's field for it.
 
-    A list has only number and name of a ``closed`` one.
+    Of a ``closed`` project, a list has only the number and the name.
     """
 
     number: int
@@ -219,10 +219,10 @@ class Revenue:
 class OutputVat:
     """The VAT of an invoice under a VAT code: øre, negative in credit, on the code's account.
 
-    ``account`` is None if 24SevenOffice does not say it. 24SevenOffice may round by up to ``slack`` øre
-    differently when it splits VAT off line by line. A code that is ``untaxed`` is at 0 % and never has any.
-    ``off_rate`` is by how many øre it differs from the code's rate on its revenue, None if that is more than
-    rounding explains.
+    ``account`` is None if 24SevenOffice does not return it. 24SevenOffice may round by up to ``slack`` øre
+    differently when it splits VAT off line by line. A code that is ``untaxed`` is at 0 % and never has any VAT.
+    ``off_rate`` is the difference in øre from the code's rate on its revenue, None if it is more than rounding
+    explains.
     """
 
     tax_code: str
@@ -237,9 +237,9 @@ class OutputVat:
 class Voucher:
     """The voucher of one invoice in the journal of 24SevenOffice; its first entry is the :attr:`receivable`.
 
-    ``currency`` is that of the invoice; the amounts are in kroner (as øre) in any case. ``revenue`` and ``vat``
-    are what the ledger should have, however they are sent: with VAT in its own entries or, if ``splits_vat``, in
-    entries from which 24SevenOffice splits the VAT off.
+    ``currency`` is the invoice's; the amounts are always in øre. ``revenue`` and ``vat`` are what the ledger
+    should have, whether VAT is sent in its own entries or, if ``splits_vat``, within entries from which
+    24SevenOffice splits it off.
     """
 
     number: int
@@ -323,20 +323,20 @@ class FiscalYear:
 
 
 def is_ambiguous(year: FiscalYear, years: Iterable[FiscalYear]) -> bool:
-    """Return whether another fiscal year has the same number, as it begins in the same calendar year."""
+    """Return whether another fiscal year has the same number, because it begins in the same calendar year."""
     return any(each.number == year.number and each.starts != year.starts for each in years)
 
 
 def year_name(day: date, years: Sequence[FiscalYear]) -> str:
     """Return the name of a day's fiscal year, or the calendar year if none is set up: "2026".
 
-    Of two that begin in one calendar year, the later one is named by its first day: "20260701".
+    If two begin in one calendar year, the later one is named by its first day: "20260701".
     """
-    around = next((year for year in years if year.starts <= day <= year.ends), None)
-    if around is None:
+    found = next((year for year in years if year.starts <= day <= year.ends), None)
+    if found is None:
         return str(day.year)
-    is_later = any(each.number == around.number and each.starts < around.starts for each in years)
-    return f"{around.starts:%Y%m%d}" if is_later else str(around.number)
+    is_later = any(year.number == found.number and year.starts < found.starts for year in years)
+    return f"{found.starts:%Y%m%d}" if is_later else str(found.number)
 
 
 @dataclass(frozen=True, slots=True)
@@ -356,7 +356,7 @@ class Identity:
 class ExpenseDraft:
     """A project expense to be saved in Moment (M4): ``amount`` in øre including VAT, negative for a credit note.
 
-    ``external_id`` is our key, by which it is found again. ``day`` is the supplier's invoice date.
+    ``external_id`` is our key, by which the expense is found again. ``day`` is the supplier's invoice date.
     """
 
     external_id: str
@@ -372,10 +372,10 @@ class ExpenseDraft:
 
 @dataclass(frozen=True, slots=True)
 class VoucherFile:
-    """A document of a voucher in 24SevenOffice, as GetFileInfo returns it; ``handle`` is the gateway's own.
+    """A document of a voucher in 24SevenOffice, as GetFileInfo returns it; only the gateway reads ``handle``.
 
-    ``type`` is the vendor's word in lower case (pdf, png, tiff, jpeg, ...); ``supplier`` and ``invoice_number``
-    are what was read from the document, if anything.
+    ``type`` is the vendor's word in lower case (pdf, png, tiff, jpeg, ...). ``supplier`` and ``invoice_number``
+    were read from the document, and are empty if it shows none.
     """
 
     id: str
@@ -403,7 +403,7 @@ class LedgerLine:
     """A line of a voucher in the ledger: ``amount`` in øre, positive in debit and negative in credit.
 
     Fiscal year, ``type`` and ``voucher_number`` together name its voucher (S21). ``system_type`` is the vendor's
-    word for the type, empty if it has none. Suppliers are customers too. ``due`` and ``department`` are None if
+    word for the type, empty if there is none. Suppliers are customers too. ``due`` and ``department`` are None if
     the line does not have them (S35, S36).
     """
 
@@ -430,7 +430,7 @@ class LedgerLine:
 class ExistingExpense:
     """An expense with an external id in Moment (M18): ``amount`` in øre including VAT.
 
-    ``unreadable`` says why it could not be read; it has only its ids then.
+    ``unreadable`` says why it could not be read. It then has only its ids.
     """
 
     id: str
@@ -450,9 +450,9 @@ class ExistingExpense:
 class BookedVouchers:
     """The ledger's lines of some days, including hidden ones.
 
-    ``sales`` are the lines of outgoing invoices' vouchers. ``supplier_vouchers`` are, by name, the vouchers with a
-    line on the accounts asked for, and those whose lines of these days do not balance, as other days have the
-    rest. ``numbered`` are all lines with an invoice number, whatever their voucher.
+    ``sales`` are the lines of outgoing invoices. ``supplier_vouchers`` are, by name, the vouchers with a line on
+    the requested accounts, and those whose lines of these days do not balance, because other days have the rest.
+    ``numbered`` are all lines with an invoice number, whatever their voucher.
     """
 
     sales: Sequence[LedgerLine] = ()
@@ -460,13 +460,14 @@ class BookedVouchers:
     numbered: Sequence[LedgerLine] = ()
 
     def within(self, before: BookedVouchers, after: BookedVouchers) -> BookedVouchers:
-        """Add the lines of other days around these."""
-        purchases: dict[str, list[LedgerLine]] = defaultdict(list)
-        for name, lines in chain.from_iterable(each.supplier_vouchers.items() for each in (before, self, after)):
-            purchases[name] += lines
-        return BookedVouchers((*self.sales, *before.sales, *after.sales), dict(purchases))
+        """Add the lines of the days before and after."""
+        supplier_vouchers: dict[str, list[LedgerLine]] = defaultdict(list)
+        periods = (before, self, after)
+        for name, lines in chain.from_iterable(period.supplier_vouchers.items() for period in periods):
+            supplier_vouchers[name] += lines
+        return BookedVouchers((*self.sales, *before.sales, *after.sales), dict(supplier_vouchers))
 
 
 def is_partial(lines: Sequence[LedgerLine]) -> bool:
-    """Return whether lines are only part of a voucher: a whole one balances, including hidden lines."""
+    """Return whether the lines are only part of a voucher: a whole voucher balances, with its hidden lines."""
     return sum(line.amount for line in lines) != 0

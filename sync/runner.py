@@ -1,4 +1,4 @@
-"""The runner: it drains a lane in batches: lease jobs, execute them outside of a transaction, complete them."""
+"""The runner drains a lane in batches: it leases jobs, executes them outside transactions, and completes them."""
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -44,7 +44,7 @@ FLOWS: Mapping[EntityType, type[Customers | Projects | Invoices | Expenses]] = {
 
 
 OUTAGE_RETRY_SECONDS = 1
-"""Seconds between two tries to reach PostgreSQL while a worker has a lease to give back."""
+"""Seconds between two attempts to reach PostgreSQL while a worker has a lease to complete."""
 
 W = TypeVar("W", bound="Prepared")
 T = TypeVar("T")
@@ -60,23 +60,23 @@ class Prepared(Protocol):
 
 
 class Flow(Protocol[W]):
-    """What is done for one entity type; safe to run twice for the same job.
+    """The work for one entity type; it is safe to run twice for the same job.
 
-    ``batch_size`` is how many jobs are leased at a time. ``sends_together`` says that they are sent in shared
-    calls; the calls of sending are then recorded for each of them.
+    ``batch_size`` is the number of jobs that are leased at a time. ``sends_together`` says that they are sent in
+    shared calls, which are then recorded for each of them.
     """
 
     batch_size: int
     sends_together: bool
 
     def prepare(self, job: SyncJob) -> W | Success:
-        """Read the record and decide what is to be sent; raises ``SyncError``."""
+        """Read the record and decide what to send; raises ``SyncError``."""
         ...
 
-    def send(self, works: Sequence[W]) -> Sequence[Success | SyncError]:
-        """Send prepared records; return an answer for each, in order.
+    def send(self, batch: Sequence[W]) -> Sequence[Success | SyncError]:
+        """Send prepared records; return a result for each, in order.
 
-        A raised ``SyncError`` is the answer for all of them; raise it only if nothing else is known about any.
+        A raised ``SyncError`` is the result of all of them; raise it only if nothing else is known about any.
         """
         ...
 
@@ -85,7 +85,7 @@ class Instrumentation(Protocol):
     """Counts, traces and adds log fields, without changing anything."""
 
     def draining(self, lease: Lease, /) -> AbstractContextManager[None]:
-        """Wrap everything that is done for a lease."""
+        """Wrap all work under a lease."""
         ...
 
     def attempting(self, lease: Lease, step: str, jobs: Sequence[SyncJob], /) -> AbstractContextManager[None]:
@@ -117,7 +117,7 @@ class Runner:
     instrumentation: Instrumentation
 
     def drain(self, lane: Lane) -> set[Lane]:
-        """Work off one batch of a lane; return the lanes that have work after it."""
+        """Process one batch of a lane; return the lanes that then have work."""
         connection = self.connections.get(lane.connection_id)  # before the lease, in case it is unreadable
         deadline = WriteDeadline(clock=self.clock, monotonic=self.monotonic, lease_ttl=self.lease_ttl)
         now, limit = self.clock(), FLOWS[lane.entity_type].batch_size
@@ -127,7 +127,7 @@ class Runner:
         with self.instrumentation.draining(lease), enforced(deadline):
             try:
                 attempts = self._execute(lease, connection, deadline)
-                return self._outlasting(lease, partial(self._complete, lease, connection, attempts))
+                return self._despite_outage(lease, partial(self._complete, lease, connection, attempts))
             except LeaseLostError:
                 log.warning("lease_lost", connection=lane.connection_id, entity_type=lane.entity_type)
                 return set()
@@ -143,23 +143,23 @@ class Runner:
     def _execute(
         self, lease: Lease, connection: Connection, deadline: WriteDeadline
     ) -> Mapping[int, Attempt | NotAttempted]:
-        """Run the flow for the jobs of a lease; return by job id how each ended."""
-        held = _HeldLease(self.database, lease, deadline, clock=self.clock, ttl=self.lease_ttl)
-        context = self.open_context(connection, held.renew_to_write)
+        """Run the flow for the jobs of a lease; return the attempts by job id."""
+        renewal = _LeaseRenewal(self.database, lease, deadline, clock=self.clock, ttl=self.lease_ttl)
+        context = self.open_context(connection, renewal.renew_to_write)
         batch = _Batch(
             flow=FLOWS[lease.lane.entity_type](context),
             lease=lease,
             context=context,
-            held=held,
+            renewal=renewal,
             instrumentation=self.instrumentation,
         )
         try:
             with context.reading_ahead(lease.lane, [job.record for job in lease.jobs]):
                 return batch.run()
-        except DatabaseUnavailableError as error:  # before the first was tried
+        except DatabaseUnavailableError as error:  # before the first job was tried
             return {job.id: NotAttempted(because=_broken_off(error)) for job in lease.jobs}
 
-    def _outlasting(self, lease: Lease, complete: Callable[[], set[Lane]]) -> set[Lane]:
+    def _despite_outage(self, lease: Lease, complete: Callable[[], set[Lane]]) -> set[Lane]:
         """Complete a lease, however long PostgreSQL is down: otherwise this worker would count as vanished."""
         outage = False
         while True:
@@ -178,7 +178,7 @@ class Runner:
     def _complete(
         self, lease: Lease, connection: Connection, attempts: Mapping[int, Attempt | NotAttempted]
     ) -> set[Lane]:
-        """Decide the result of each job, and save it."""
+        """Decide the result of each job and save it."""
         results = attempt_results(
             self.database,
             lease,
@@ -191,17 +191,17 @@ class Runner:
         lanes = leases.complete(self.database, lease, results, clock=self.clock, jitter=jitter, seen=seen)
         self.instrumentation.completed(lease, results, now=self.clock())
         if any(result.error_code == webhook_limit.GONE for result in results):
-            self._watch_webhook(connection)
+            self._limit_webhook(connection)
         return lanes
 
-    def _watch_webhook(self, connection: Connection) -> None:
+    def _limit_webhook(self, connection: Connection) -> None:
         if webhook_limit.limit_where_flooded(self.database, connection.id, now=self.clock()):
             log.warning("webhook_limited", connection=connection.id)
 
 
 @dataclass(slots=True)
-class _HeldLease:
-    """A lease with its write deadline; ``writes`` counts how often something may have been written."""
+class _LeaseRenewal:
+    """The renewal of a lease and of its write deadline; ``writes`` counts how often something may be written."""
 
     database: Database
     lease: Lease
@@ -211,12 +211,12 @@ class _HeldLease:
     writes: int = field(default=0, init=False)
 
     def renew_to_write(self) -> None:
-        """Renew the lease; called before each remote write."""
+        """Renew the lease before a remote write."""
         self._renew()
         self.writes += 1
 
     def keep(self) -> None:
-        """Renew the lease if a tenth of its time has passed; called while records are read."""
+        """Renew the lease if a tenth of its time has passed, while records are read."""
         if self.clock() - self.deadline.renewed_at >= self.ttl / 10:
             self._renew()
 
@@ -227,39 +227,39 @@ class _HeldLease:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Batch:
-    """The jobs of a lease in a flow: each is prepared, the ready ones are sent, and every error is caught."""
+    """The jobs of a lease in a flow: each is prepared, the prepared records are sent, and errors are caught."""
 
     flow: Flow[Any]
     lease: Lease
     context: SyncContext
-    held: _HeldLease
+    renewal: _LeaseRenewal
     instrumentation: Instrumentation
 
     def run(self) -> dict[int, Attempt | NotAttempted]:
-        """Prepare each job and send the ready ones; return by job id how it ended.
+        """Prepare each job and send the prepared records; return the attempts by job id.
 
         Once a system is unavailable or refuses the connection, no further record is tried there. If settings are
-        wrong, nothing is sent either, as it was prepared with them.
+        wrong, nothing is sent either, because it was prepared with them.
         """
         attempts: dict[int, Attempt | NotAttempted] = {}
         ready: list[tuple[Prepared, Trace]] = []
-        for place, job in enumerate(self.lease.jobs):
+        for index, job in enumerate(self.lease.jobs):
             with self.instrumentation.attempting(self.lease, "prepare", [job]):
-                answer, trace = self._try(partial(self._prepare, job))
-            if isinstance(answer, Success | SyncError):
-                attempts[job.id] = Attempt(answer=answer, trace=trace)
+                result, trace = self._try(partial(self._prepare, job))
+            if isinstance(result, Success | SyncError):
+                attempts[job.id] = Attempt(result=result, trace=trace)
             else:
-                ready.append((answer, trace))
-            if isinstance(answer, CONNECTION_ERRORS):
-                later = self.lease.jobs[place + 1 :]
-                attempts |= {each.id: NotAttempted(because=answer) for each in later}
-                if isinstance(answer, MisconfiguredError):
-                    return attempts | {item.job.id: NotAttempted(because=answer) for item, _ in ready}
+                ready.append((result, trace))
+            if isinstance(result, CONNECTION_ERRORS):
+                later = self.lease.jobs[index + 1 :]
+                attempts |= {each.id: NotAttempted(because=result) for each in later}
+                if isinstance(result, MisconfiguredError):
+                    return attempts | {item.job.id: NotAttempted(because=result) for item, _ in ready}
                 break
         return attempts | self._send(ready)
 
     def _prepare(self, job: SyncJob) -> Prepared | Success:
-        self.held.keep()  # many slow reads take longer than the lease lasts
+        self.renewal.keep()  # many slow reads take longer than the lease lasts
         if job.worker_crashes >= MAX_WORKER_CRASHES:
             raise RejectedError(
                 msg(
@@ -273,44 +273,44 @@ class _Batch:
         return prepared
 
     def _send(self, ready: Sequence[tuple[Prepared, Trace]]) -> dict[int, Attempt | NotAttempted]:
-        """Send the ready records, together or one by one; return as :meth:`run` does."""
+        """Send the prepared records, together or one by one; return the attempts by job id."""
         attempts: dict[int, Attempt | NotAttempted] = {}
         groups = [ready] if ready and self.flow.sends_together else [[each] for each in ready]
-        for place, group in enumerate(groups, 1):
+        for number, group in enumerate(groups, 1):
             with self.instrumentation.attempting(self.lease, "send", [item.job for item, _ in group]):
-                answers, sent = self._try(partial(self.flow.send, [item for item, _ in group]))
-            if isinstance(answers, SyncError):
-                answers = [answers] * len(group)
-            for (item, prepared), answer in zip(group, answers, strict=True):
+                results, sent = self._try(partial(self.flow.send, [item for item, _ in group]))
+            if isinstance(results, SyncError):
+                results = [results] * len(group)
+            for (item, prepared), result in zip(group, results, strict=True):
                 trace = replace(
                     prepared, calls=prepared.calls + sent.calls, seconds=prepared.seconds + sent.seconds
                 )
-                attempts[item.job.id] = Attempt(answer=answer, trace=trace)
-            ended_by = next((each for each in answers if isinstance(each, CONNECTION_ERRORS)), None)
+                attempts[item.job.id] = Attempt(result=result, trace=trace)
+            ended_by = next((each for each in results if isinstance(each, CONNECTION_ERRORS)), None)
             if ended_by:
-                later = [item.job.id for group in groups[place:] for item, _ in group]
+                later = [item.job.id for group in groups[number:] for item, _ in group]
                 return attempts | {job_id: NotAttempted(because=ended_by) for job_id in later}
         return attempts
 
     def _try(self, step: Callable[[], T]) -> tuple[T | SyncError, Trace]:
         """Run a step and catch its error, unless another worker has the lane."""
-        began, writes = self.context.clock(), self.held.writes
-        answer: T | SyncError
+        began, writes = self.context.clock(), self.renewal.writes
+        result: T | SyncError
         with recording_calls() as calls:
             try:
-                answer = step()
+                result = step()
             except LeaseLostError:
                 raise
             except SyncError as error:
-                answer = error
+                result = error
             except DatabaseUnavailableError as error:
-                answer = _broken_off(error).replace(outcome_unknown=self.held.writes > writes)
+                result = _broken_off(error).replace(outcome_unknown=self.renewal.writes > writes)
             except Exception as error:
                 log.exception("flow_crashed")
-                answer = _crash(error)
+                result = _crash(error)
         seconds = (self.context.clock() - began).total_seconds()
         aliases, summary = self.context.take_search_aliases(), self.context.take_summary()
-        return answer, Trace(calls=tuple(calls), seconds=seconds, search_aliases=aliases, summary=summary)
+        return result, Trace(calls=tuple(calls), seconds=seconds, search_aliases=aliases, summary=summary)
 
 
 def _broken_off(error: DatabaseUnavailableError) -> BrokenOffError:

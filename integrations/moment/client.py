@@ -27,7 +27,7 @@ from integrations.moment.fields import Fields
 from integrations.moment.fields import record_id as id_of
 from integrations.moment.list_reader import ListReader, Values
 from integrations.remote_clock import RemoteClock
-from integrations.transport import BoundedAdapter, OnCall, OversizedAnswerError, ignore_call, open_session
+from integrations.transport import BoundedAdapter, OnCall, OversizedResponseError, ignore_call, open_session
 from sync.engine import call_log
 from sync.errors import RejectedError
 
@@ -271,7 +271,7 @@ class MomentClient:
                 answer = response.content
         except HostSilentError as error:
             raise call.held_back() from error
-        except OversizedAnswerError as error:
+        except OversizedResponseError as error:
             call_log.record_call(f"{method} {path}", request=said, response=str(error))
             sizes = msg("sent more than {size} MiB", size=error.limit // 1024**2)
             raise call.too_large(sizes, error_code="too_large") from error

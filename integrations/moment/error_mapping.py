@@ -13,11 +13,11 @@ from integrations.retry_after import wait_asked_for
 from integrations.transport import was_sent
 from sync.error_codes.names import MOMENT_COMPANY, MOMENT_INCLUDES, MOMENT_KEY
 from sync.errors import (
-    AnswerTooLargeError,
     HeldBackError,
     MisconfiguredError,
     OutcomeUnknownError,
     RejectedError,
+    ResponseTooLargeError,
     SyncError,
     UnavailableError,
 )
@@ -57,7 +57,7 @@ class Call:
 
     def too_large(self, what: Message, *, error_code: str) -> SyncError:
         """Return the error if a response exceeded a limit: ``what`` says which."""
-        away = AnswerTooLargeError(
+        away = ResponseTooLargeError(
             msg("Moment {what} ({doing}).", what=what, doing=self.doing), error_code=error_code
         )
         return self._unless_saved(away, what, answered=True)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from i18n.messages import msg
 from integrations.moment.error_mapping import Call
 from integrations.moment.fields import record_id as id_of
-from sync.errors import AnswerTooLargeError
+from sync.errors import ResponseTooLargeError
 
 Values = Mapping[str, object]
 Fetch = Callable[[Mapping[str, str]], Values]
@@ -91,7 +91,7 @@ class ListReader:
             place, size = _next_page(reach, limit)
             try:
                 page = self._page(place, size)
-            except AnswerTooLargeError:
+            except ResponseTooLargeError:
                 smaller = next((each for each in PAGE_SIZES if each < limit), None)
                 if smaller is None:
                     raise

@@ -21,7 +21,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 from pydantic import SecretStr
 
-from integrations.transport import BoundedAdapter, OversizedAnswerError, without_netrc
+from integrations.transport import BoundedAdapter, OversizedResponseError, without_netrc
 from models.users.sign_in import Identity, SignInRefusedError
 from sync.errors import UnavailableError
 
@@ -162,7 +162,7 @@ class OpenIdConnectProvider:
 def _translating() -> Iterator[None]:
     try:
         yield
-    except (requests.RequestException, OversizedAnswerError) as error:
+    except (requests.RequestException, OversizedResponseError) as error:
         raise UnavailableError("The OpenID provider does not answer.") from error
     except (AuthlibBaseError, JoseError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise SignInRefusedError(str(error)) from error

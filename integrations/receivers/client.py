@@ -9,7 +9,7 @@ from standardwebhooks import Webhook
 
 from integrations.receivers.public_addresses import PrivateAddressError, PublicAdapter
 from integrations.retry_after import wait_asked_for
-from integrations.transport import BoundedAdapter, OnCall, OversizedAnswerError, ignore_call, open_session
+from integrations.transport import BoundedAdapter, OnCall, OversizedResponseError, ignore_call, open_session
 from models.receivers.deliveries import Attempt
 from models.receivers.states import DeliveryProblem
 
@@ -26,7 +26,7 @@ PROBLEMS: Mapping[type[Exception], DeliveryProblem] = {
     TimeoutError: DeliveryProblem.TIMEOUT,
     requests.exceptions.ChunkedEncodingError: DeliveryProblem.UNREADABLE,
     requests.ConnectionError: DeliveryProblem.NO_CONNECTION,
-    OversizedAnswerError: DeliveryProblem.UNREADABLE,
+    OversizedResponseError: DeliveryProblem.UNREADABLE,
     OSError: DeliveryProblem.UNREADABLE,
     ValueError: DeliveryProblem.UNREADABLE,
 }

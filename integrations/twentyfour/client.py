@@ -30,7 +30,7 @@ from integrations.remote_clock import RemoteClock
 from integrations.transport import (
     BoundedAdapter,
     OnCall,
-    OversizedAnswerError,
+    OversizedResponseError,
     ignore_call,
     open_session,
     was_sent,
@@ -165,7 +165,7 @@ class SoapClient:
         except requests.RequestException as error:
             _record(operation, message, "no answer")
             raise _error_of(_silence(error), operation) from error
-        except OversizedAnswerError as error:
+        except OversizedResponseError as error:
             _record(operation, message, str(error))
             raise _error_of(f"too large: {error}", operation) from error
         _record(operation, message, answer.content)

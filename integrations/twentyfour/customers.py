@@ -19,7 +19,7 @@ from integrations.twentyfour import error_mapping
 from integrations.twentyfour.client import SoapValue
 from integrations.twentyfour.instants import instant_of, without_zone
 from integrations.twentyfour.session import CachedReader, Session
-from sync.errors import AnswerTooLargeError, OutcomeUnknownError, SyncError, UnavailableError
+from sync.errors import OutcomeUnknownError, ResponseTooLargeError, SyncError, UnavailableError
 from sync.records import Address, Company, CompanyDraft, CustomerDetails
 from sync.rules.identity_numbers import holds_identity_number
 
@@ -152,7 +152,7 @@ class CustomerIndex(CachedReader):
         """Read page after page: the first is 1, and each says its own number."""
         page = self._page(since)
         if page.TotalPages > MAX_PAGES:
-            raise AnswerTooLargeError(
+            raise ResponseTooLargeError(
                 msg("24SevenOffice claims to have {count} pages of customers.", count=page.TotalPages),
                 error_code="too_many_pages",
             )

@@ -21,12 +21,12 @@ from sync.error_codes.names import (
     VAT_WITHOUT_BASE,
 )
 from sync.errors import (
-    AnswerTooLargeError,
     HeldBackError,
     MisconfiguredError,
     OutcomeUnknownError,
     RateLimitedError,
     RejectedError,
+    ResponseTooLargeError,
     SyncError,
     UnavailableError,
 )
@@ -255,14 +255,14 @@ RULES = (
     ),
     Rule(
         r"^too large",
-        AnswerTooLargeError,
+        ResponseTooLargeError,
         error_code="too_large",
         message=msg("24SevenOffice sent a response that is too large"),
         open=True,
     ),
     Rule(
         r"^too many",
-        AnswerTooLargeError,
+        ResponseTooLargeError,
         error_code="too_many_rows",
         message=msg("24SevenOffice sent a response with too many rows"),
         open=True,

@@ -13,7 +13,7 @@ from integrations.twentyfour.instants import day_of, without_zone
 from integrations.twentyfour.session import Session
 from models.connections.account_ranges import AccountRanges
 from models.connections.settings import ConnectionSettings
-from sync.errors import AnswerTooLargeError, RejectedError, naming_record
+from sync.errors import RejectedError, ResponseTooLargeError, naming_record
 from sync.money import NOK, to_ore
 from sync.records import BookedVouchers, LedgerLine, is_partial
 from sync.rules.vouchers import REVENUE_ACCOUNTS
@@ -99,7 +99,7 @@ class LedgerGateway:
     def _halved(self, first: date, last: date) -> Sequence[SoapValue]:
         try:
             return self._dated(first, last)
-        except AnswerTooLargeError:
+        except ResponseTooLargeError:
             if first == last:
                 raise
         middle = first + (last - first) // 2

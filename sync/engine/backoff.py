@@ -13,7 +13,7 @@ from sync.errors import BrokenOffError, OutcomeUnknownError, RateLimitedError, S
 class RetryPolicy:
     """Delays that grow by ``factor`` from ``initial_delay`` to ``max_delay``, for at most ``max_attempts``.
 
-    ``min_delay`` applies whatever the random part is: a call that timed out may still be running in the other
+    ``min_delay`` is added to the random part, because a call that timed out may still be running in the other
     system.
     """
 
@@ -50,10 +50,10 @@ def policy_of(error: SyncError) -> RetryPolicy:
 
 
 def delay(error: SyncError, failed_attempts: int, *, random: Callable[[], float]) -> timedelta:
-    """Return how long to wait after an error, with ``failed_attempts`` before it.
+    """Return how long to wait after an error that follows on ``failed_attempts``.
 
-    It uses full jitter, but never less than the error asks for: a random part of the whole delay spreads jobs that
-    failed together.
+    The delay has full jitter, so that jobs that failed together are spread, on top of the shortest wait that the
+    policy or the error asks for.
     """
     policy = policy_of(error)
     try:

@@ -1,4 +1,4 @@
-"""The context of a flow while it works on one connection's lease."""
+"""The context in which a flow works on the lease of one connection."""
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
@@ -25,22 +25,21 @@ from sync.records import Customer, Project
 MAX_INT32 = 2**31 - 1
 
 ITSELF = msg("the integration")
-"""The actor in the audit log of what the integration does by itself."""
+"""The actor in the audit log for changes that the integration makes by itself."""
 
 NOT_IN_24SEVENOFFICE = msg("It no longer exists in 24SevenOffice.")
 NOT_IN_MOMENT = msg("Moment no longer has the record.")
 """Why a link is released."""
 
 LOST_NOTE = "gone"
-"""Note of a candidate that this record was linked to and that 24SevenOffice no longer has."""
+"""The note of a candidate that the record was linked to and that 24SevenOffice no longer has."""
 
 
 @dataclass(frozen=True, slots=True)
 class SyncContext:
-    """One connection's two systems, its links, and its lease.
+    """The two systems, the links and the lease of one connection.
 
-    ``renew_lease`` is called before each remote write. It raises ``LeaseLostError`` if another worker has taken
-    over.
+    Call ``renew_lease`` before each remote write. It raises ``LeaseLostError`` if another worker has taken over.
     """
 
     connection: Connection
@@ -61,9 +60,9 @@ class SyncContext:
         return self.connection.settings
 
     def reading_ahead(self, lane: Lane, records: Sequence[Record]) -> AbstractContextManager[None]:
-        """Read records of a lane and their links ahead, which the block uses one by one.
+        """Read ahead the records of a lane and their links, which the block uses one by one.
 
-        While the lane is leased, no other worker changes its links. With a single record, nothing is read ahead.
+        While the lane is leased, no other worker changes its links. A single record is not read ahead.
         """
         if lane.entity_type is EntityType.EXPENSE or len(records) == 1:
             return nullcontext()
@@ -73,7 +72,7 @@ class SyncContext:
         return self.moment.reading_ahead(lane.entity_type, ids)
 
     def link(self, record: Record) -> Link | None:
-        """Return a record's link; it is cached, as it does not change during a batch."""
+        """Return a record's link. It is cached, because it does not change during a batch."""
         if record not in self._known:
             found = links.find(self.database, self.connection.id, record)
             if found is None:
@@ -92,17 +91,17 @@ class SyncContext:
         try:
             self._write(record, link)
         except LinkTakenError as error:
-            holder = self.moment_id(record.entity_type, remote_id)
-            if holder is None or self._is_in_moment(Record(record.entity_type, holder)):
-                raise _taken(record, remote_id) from error
-            self.release_link(Record(record.entity_type, holder), because=NOT_IN_MOMENT)
+            linked_id = self.moment_id(record.entity_type, remote_id)
+            if linked_id is None or self._is_in_moment(Record(record.entity_type, linked_id)):
+                raise _taken_error(record, remote_id) from error
+            self.release_link(Record(record.entity_type, linked_id), because=NOT_IN_MOMENT)
             self._write(record, link)
         self._known[record] = link
 
-    def note_replaced(self, record: Record, link: Link, number: str | None) -> None:
-        """Save the number that Moment had before a link's number was returned to it; None once that is seen."""
-        self._known[record] = noted = replace(link, replaced_number=number)
-        self._write(record, noted)
+    def save_replaced_number(self, record: Record, link: Link, number: str | None) -> None:
+        """Save the number that Moment had before it was sent the link's number; None once Moment shows that."""
+        self._known[record] = changed = replace(link, replaced_number=number)
+        self._write(record, changed)
 
     def _write(self, record: Record, link: Link) -> None:
         """Write a link, unless the connection has changed its client since the lease expired unnoticed."""
@@ -116,7 +115,7 @@ class SyncContext:
         """Return what the record was linked to before the connection's links were set aside."""
         return links.former(self.database, self.connection.id, record)
 
-    def note_sending(self, jobs: Sequence[SyncJob]) -> None:
+    def save_sending(self, jobs: Sequence[SyncJob]) -> None:
         """Save how vouchers are about to be posted: to the ledger or a journal, and how their VAT is sent."""
         leases.note_sending(
             self.database,
@@ -128,50 +127,52 @@ class SyncContext:
     def refuse_taken(self, record: Record, remote_id: str) -> None:
         """Raise :class:`RejectedError` if a record of 24SevenOffice is linked to another one of Moment."""
         if self.is_taken(record, remote_id):
-            raise _taken(record, remote_id)
+            raise _taken_error(record, remote_id)
 
     def is_taken(self, record: Record, remote_id: str) -> bool:
         """Return whether a record of 24SevenOffice is linked to another one that still exists in Moment."""
-        holder = self.moment_id(record.entity_type, remote_id)
-        return holder not in (None, record.id) and self._is_in_moment(Record(record.entity_type, holder or ""))
+        linked_id = self.moment_id(record.entity_type, remote_id)
+        return linked_id not in (None, record.id) and self._is_in_moment(
+            Record(record.entity_type, linked_id or "")
+        )
 
     def ask_for_match(
         self, job: SyncJob, candidates: Sequence[Candidate], moment_record: Candidate | None = None
     ) -> None:
-        """Ask a person which of these the record of a job is; whoever calls tells them so by an error.
+        """Ask a person which candidate is the job's record. The caller raises an error that says so.
 
-        If another worker has taken over, nothing is asked: it asks by itself, and may have an answer.
+        Nothing is asked if another worker has taken over: it asks by itself, and may have an answer.
         """
         self.renew_lease()
         with links.noting(self.database, self._origin()) as session:
             match_questions.ask(session, job.id, candidates, moment_record=moment_record, now=self.clock())
 
-    def noted(self, job: SyncJob, note: str) -> str:
+    def candidate_with_note(self, job: SyncJob, note: str) -> str:
         """Return the number of the candidate with this note, until a person has acted; "" if there is none."""
-        asked = match_questions.unanswered(self.database, job.id)
-        return next((each.number for each in asked if each.note == note), "")
+        candidates = match_questions.unanswered(self.database, job.id)
+        return next((candidate.number for candidate in candidates if candidate.note == note), "")
 
     def answers(self, jobs: Sequence[SyncJob]) -> Mapping[int, str]:
-        """Return people's answers about those of the jobs with a question, by job id."""
+        """Return people's answers to the questions about these jobs, by job id."""
         return match_questions.answers(self.database, [job.id for job in jobs])
 
     def undone(self, jobs: Sequence[SyncJob]) -> Mapping[int, frozenset[int]]:
-        """Return the numbers that persons have said these jobs' records are not, after all, by the job's id."""
+        """Return the numbers with which people have undone a match of these jobs' records, by job id."""
         return match_questions.undone(self.database, [job.id for job in jobs])
 
-    def note_summary(self, summary: RecordSummary) -> None:
-        """Save the summary of the job's record, in place of an earlier one."""
+    def set_summary(self, summary: RecordSummary) -> None:
+        """Set the summary of the job's record; it replaces an earlier one."""
         self._summaries[:] = [summary]
 
     def take_summary(self) -> RecordSummary | None:
-        """Return the summary saved since the last call."""
+        """Return the summary set since the last call."""
         return self._summaries.pop() if self._summaries else None
 
     def party(self, customer_id: str) -> tuple[str, str]:
         """Return the name and customer number of a record's customer, each "" if unknown.
 
-        The name becomes a search term of the job. Moment is asked if no job has them. If the customer cannot be
-        read, the record is not delayed.
+        The name becomes a search term of the job. If no job has it, the customer is read from Moment. If that
+        fails, the record is not delayed.
         """
         if not customer_id:
             return "", ""
@@ -215,7 +216,7 @@ class SyncContext:
             links.remove(session, self.connection.id, record)
 
     def release_link(self, record: Record, *, because: Message) -> None:
-        """Release a link that no longer holds: the record is matched again, and records that need it wait.
+        """Release a link that is no longer right: the record is matched again, and records that need it wait.
 
         If Moment no longer has the record, people's answers about it are deleted.
         """
@@ -229,14 +230,14 @@ class SyncContext:
     def is_lost(self, entity_type: EntityType, number: int) -> bool:
         """Return whether 24SevenOffice no longer has a customer or project.
 
-        A project is read by its own number, since lists cache for a while which numbers are free.
+        A project is read by its own number, because lists cache for a while which numbers are free.
         """
         if entity_type is EntityType.CUSTOMER:
             return not self.erp.existing_companies([number])
         return self.erp.project(number) is None
 
     def release_lost(self, record: Record, number: int) -> None:
-        """Release the link to a record that 24SevenOffice no longer has, and note that for a person."""
+        """Release the link to a record that 24SevenOffice no longer has, and save its number for a person."""
         self.release_link(record, because=NOT_IN_24SEVENOFFICE)
         job = job_actions.find(self.database, self.connection.id, record)
         if job and record.entity_type is EntityType.CUSTOMER:
@@ -247,9 +248,9 @@ class SyncContext:
                 match_questions.ask(session, job.id, [lost], now=self.clock())
 
     def lost_dependency(self, entity_type: EntityType, number: int | None) -> DependencyPendingError | None:
-        """Release the link to a customer or project if its absence is why 24SevenOffice refused a record.
+        """Release the link to a customer or project if 24SevenOffice refused a record because it no longer exists.
 
-        Return the dependency to wait for, also if the link has been released since its number was used.
+        Return the dependency to wait for, even if the link has been released since its number was used.
         """
         record = self._numbered.get((entity_type, number or 0))
         if record is None or number is None:
@@ -258,7 +259,7 @@ class SyncContext:
             if not self.is_lost(entity_type, number):
                 return None
             self.release_lost(record, number)
-        return _pending(record)
+        return _pending_error(record)
 
     def customer_number(self, moment_id: str) -> int:
         """Return the customer number of a Moment customer.
@@ -275,9 +276,9 @@ class SyncContext:
         return self._number_of(EntityType.CUSTOMER, moment_id, read=self._customer)
 
     def project_of_costs(self, number: int) -> str | None:
-        """Return the Moment project that has the costs of a project number, None if there is none.
+        """Return the Moment project that bears the costs of a project number, None if there is none.
 
-        Raises :class:`DependencyPendingError` while it is not certain that the number is that project's.
+        Raises :class:`DependencyPendingError` until it is certain that the number is that project's.
         """
         if linked := self.moment_id(EntityType.PROJECT, str(number)):
             return linked
@@ -289,10 +290,10 @@ class SyncContext:
             project = self.moment.project(found)
             if project is None or project.number.lstrip("0") != str(number):
                 return None
-            raise _pending(record)
+            raise _pending_error(record)
         job = job_actions.find(self.database, self.connection.id, record)
         if job and job.error_code in (PROJECT_TAKEN, TAKEN):
-            raise _pending(record)
+            raise _pending_error(record)
         return found
 
     def project_number(self, moment_id: str) -> int:
@@ -300,39 +301,39 @@ class SyncContext:
         return self._number_of(EntityType.PROJECT, moment_id, read=self.moment.project)
 
     def _is_in_moment(self, record: Record) -> bool:
-        """Return whether Moment still has a customer or project; no other types are asked about."""
+        """Return whether Moment still has a customer or project; any other record counts as there."""
         if record.entity_type is EntityType.CUSTOMER:
             return self.moment.customer(record.id) is not None
         return record.entity_type is not EntityType.PROJECT or self.moment.project(record.id) is not None
 
     def _is_read_from_moment(self, record: Record) -> bool:
-        """Return whether Moment will be read: a linked invoice never changes, so it is not."""
+        """Return whether a record will be read from Moment. A linked invoice is not, because it never changes."""
         return record.entity_type is not EntityType.INVOICE or self._known[record] is None
 
     def _number_of(
         self, entity_type: EntityType, moment_id: str, *, read: Callable[[str], Customer | Project | None]
     ) -> int:
-        """Return the number from the link, or from Moment's record if such records are not synced."""
+        """Return the number from the link, or from Moment's record if the entity type is not synced."""
         if entity_type in self.settings.entity_types:
             linked = Record(entity_type, moment_id)
             number = int(self._remote_id(linked))
             self._numbered[entity_type, number] = linked
             return number
         record = read(moment_id)
-        return whole_number(record.number if record else "", what=entity_type)
+        return whole_number(record.number if record else "", entity_type=entity_type)
 
     def _remote_id(self, record: Record) -> str:
         link = self.link(record)
         if link is None:
-            raise _pending(record)
+            raise _pending_error(record)
         return link.remote_id
 
 
-def _pending(record: Record) -> DependencyPendingError:
+def _pending_error(record: Record) -> DependencyPendingError:
     return DependencyPendingError(msg("{record} must sync first.", record=record.name), dependency=record)
 
 
-def _taken(record: Record, remote_id: str) -> RejectedError:
+def _taken_error(record: Record, remote_id: str) -> RejectedError:
     return RejectedError(
         msg(
             "{record} in 24SevenOffice already belongs to another record in Moment.",
@@ -343,15 +344,15 @@ def _taken(record: Record, remote_id: str) -> RejectedError:
     )
 
 
-def whole_number(text: str, *, what: EntityType) -> int:
+def whole_number(text: str, *, entity_type: EntityType) -> int:
     """Return the number of a customer or project, which is an int32 above zero in 24SevenOffice.
 
     Raises:
-        RejectedError: it is no such number.
+        RejectedError: the text is not such a number.
     """
     if is_int32(text):
         return int(text)
-    number = msg("The customer number") if what is EntityType.CUSTOMER else msg("The project number")
+    number = msg("The customer number") if entity_type is EntityType.CUSTOMER else msg("The project number")
     problem = (
         msg("{number} is “{text}”.", number=number, text=text[:40])
         if text
@@ -359,7 +360,7 @@ def whole_number(text: str, *, what: EntityType) -> int:
     )
     raise RejectedError(
         msg("{problem} 24SevenOffice only takes whole numbers from 1 to {most}.", problem=problem, most=MAX_INT32),
-        error_code=CUSTOMER_NUMBER if what is EntityType.CUSTOMER else PROJECT_NUMBER,
+        error_code=CUSTOMER_NUMBER if entity_type is EntityType.CUSTOMER else PROJECT_NUMBER,
         remedy=msg("Correct the number in Moment; it must be a whole number."),
     )
 
@@ -369,6 +370,6 @@ def is_int32(text: str) -> bool:
     return text.isascii() and text.isdecimal() and len(text) <= len(str(MAX_INT32)) and 0 < int(text) <= MAX_INT32
 
 
-def fingerprint(*sent: object) -> str:
-    """Hash what is sent, so that a later change can be detected."""
-    return hashlib.sha256(repr(sent).encode()).hexdigest()
+def fingerprint(*values: object) -> str:
+    """Hash the values that are sent, so that a later change can be detected."""
+    return hashlib.sha256(repr(values).encode()).hexdigest()

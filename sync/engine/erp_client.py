@@ -18,8 +18,8 @@ from sync.records import Identity
 def choose_identity(identities: Sequence[Identity], chosen: str) -> Identity:
     """Return the client with this id, or if none is chosen, the only usable one.
 
-    Raises MisconfiguredError if that is ambiguous. It says how many clients the login reaches but not which, since
-    the reader may know of only one of them.
+    Raises MisconfiguredError if that is ambiguous. It says how many clients the login reaches but not which,
+    because the reader may know of only one of them.
     """
     usable = [identity for identity in identities if identity.usable]
     if chosen:
@@ -34,7 +34,7 @@ def choose_identity(identities: Sequence[Identity], chosen: str) -> Identity:
             error_code=IDENTITY_BLOCKED,
             remedy=msg("Unblock it in 24SevenOffice, or choose another client in the connection's settings."),
         )
-    if not identities:  # every user has at least one, so this is the answer to a wrong password
+    if not identities:  # every user has at least one, so this is the response to a wrong password
         raise MisconfiguredError(
             msg("24SevenOffice rejected the user name or password."),
             error_code=LOGIN_REFUSED,

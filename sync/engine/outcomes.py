@@ -1,4 +1,4 @@
-"""The outcome of an attempt: the job is done, retried, waiting, or in need of attention."""
+"""The result of an attempt: the job is done, retried, waiting, or in need of attention."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -34,7 +34,7 @@ DEPENDENCY_TIMEOUT = timedelta(minutes=10)
 """How long a job waits for another record before it checks by itself, in case it is not woken."""
 
 MAX_FAILURES_ALONE = 5
-"""Failed attempts of a job that look like an outage, after which the record is to blame if others are synced."""
+"""Failed attempts that look like an outage, after which the record is to blame if others are synced."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +43,8 @@ class Success:
 
     ``warnings`` are sentences (``msg``) about what did not stop the sync but should be looked at, such as a text
     that was cut. They are shown on the record's page and in lists until an attempt sets others, and counted in the
-    weekly digest, but not mailed. None keeps the earlier ones, as nothing was sent. ``recheck_after`` is set if
-    something is still to come without a webhook.
+    weekly digest, but not mailed. None keeps the earlier ones, because nothing was sent. ``recheck_after`` is set
+    if something is still expected without a webhook.
     """
 
     outcome: Outcome
@@ -59,7 +59,7 @@ UNCHANGED = Success(Outcome.UNCHANGED, warnings=None)
 
 
 def skipped(message: str, *, error_code: str, title: str = "") -> Success:
-    """Return a success that skips the record, with the reason as a sentence and as a code."""
+    """Return a success that skips the record, with the reason as a sentence and as an error code."""
     return Success(outcome=Outcome.SKIPPED, title=title, message=message, error_code=error_code)
 
 
@@ -67,8 +67,8 @@ def skipped(message: str, *, error_code: str, title: str = "") -> Success:
 class Trace:
     """The remote calls of an attempt, and its duration.
 
-    ``search_aliases`` are names of others by which the record is found. ``summary`` describes the record, if it
-    was read.
+    ``search_aliases`` are names of other records by which a search finds this one. ``summary`` describes the
+    record if it was read.
     """
 
     calls: tuple[RemoteCall, ...]
@@ -79,15 +79,15 @@ class Trace:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """The end of an attempt at a job; an unexpected error is a ``CrashError``."""
+    """An attempt at a job, with what the flow returned or raised; an unexpected error is a ``CrashError``."""
 
-    answer: Success | SyncError
+    result: Success | SyncError
     trace: Trace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotAttempted:
-    """A job that was not tried, since the attempt at another showed that their connection does not work."""
+    """A job that was not tried, because the attempt at another showed that their connection does not work."""
 
     because: SyncError
 
@@ -119,9 +119,9 @@ def attempt_results(
             due_at = next_try[attempt.because]
             results.append(AttemptResult(job_id=job.id, event=Event.UNTRIED, due_at=due_at))
         else:
-            answer = ended.get(job.id, attempt.answer)
+            attempt = replace(attempt, result=ended.get(job.id, attempt.result))
             probing = lease.probe_until is not None
-            result = _attempted(job, replace(attempt, answer=answer), probing=probing, now=now, random=random)
+            result = _attempt_result(job, attempt, probing=probing, now=now, random=random)
             results.append(_with_alert(job, result, recipients))
     return results
 
@@ -134,7 +134,7 @@ def connection_problem(error: SyncError) -> ConnectionProblem | None:
             alert_type, remedy = AlertType.PAUSED, error.remedy
         case RateLimitedError():
             alert_type, remedy = AlertType.RATE_LIMITED, ERROR_CODES[error.error_code].remedy
-        case UnavailableError() | OutcomeUnknownError(no_answer=True):
+        case UnavailableError() | OutcomeUnknownError(no_response=True):
             alert_type, remedy = AlertType.OUTAGE, error.remedy
         case _:
             return None
@@ -148,14 +148,14 @@ def connection_problem(error: SyncError) -> ConnectionProblem | None:
     )
 
 
-def _attempted(
+def _attempt_result(
     job: SyncJob, attempt: Attempt, *, probing: bool, now: datetime, random: Callable[[], float]
 ) -> AttemptResult:
-    answer, trace = attempt.answer, attempt.trace
-    if isinstance(answer, Success):
-        result = _success_result(job, answer, now=now)
+    trace = attempt.trace
+    if isinstance(attempt.result, Success):
+        result = _success_result(job, attempt.result, now=now)
     else:
-        result = _error_result(job, answer, probing=probing, now=now, random=random)
+        result = _error_result(job, attempt.result, probing=probing, now=now, random=random)
     return replace(
         result,
         calls=trace.calls,
@@ -181,7 +181,7 @@ def _success_result(job: SyncJob, success: Success, *, now: datetime) -> Attempt
 def _error_result(
     job: SyncJob, error: SyncError, *, probing: bool, now: datetime, random: Callable[[], float]
 ) -> AttemptResult:
-    event, wait, dependency = _meaning(job, error, probing=probing, random=random)
+    event, wait, dependency = _event_of(job, error, probing=probing, random=random)
     return AttemptResult(
         job_id=job.id,
         event=event,
@@ -197,7 +197,7 @@ def _error_result(
     )
 
 
-def _meaning(
+def _event_of(
     job: SyncJob, error: SyncError, *, probing: bool, random: Callable[[], float]
 ) -> tuple[Event, timedelta | None, Record | None]:
     """Return the event of an error, how long the job then waits, and for which record."""
@@ -225,9 +225,9 @@ def _failure_event(job: SyncJob, error: SyncError, *, probing: bool) -> Event:
 
 
 def _next_try(error: SyncError, *, now: datetime, random: Callable[[], float]) -> datetime:
-    """Return when jobs are due that an error at another record kept from being tried: as after a first failure.
+    """Return when jobs are due that were not tried because of another record's error: as after a first failure.
 
-    How often that other record has failed before says nothing about them.
+    How often that other record has failed does not matter for them.
     """
     if isinstance(error, MisconfiguredError | BrokenOffError):
         return now  # the connection pauses, or PostgreSQL is back
@@ -235,11 +235,11 @@ def _next_try(error: SyncError, *, now: datetime, random: Callable[[], float]) -
 
 
 def _with_alert(job: SyncJob, result: AttemptResult, recipients: tuple[str, ...]) -> AttemptResult:
-    """Add the alert of the result; a success has one only if there was an alert about a problem before."""
+    """Add the alert of a result; a success has one only if an alert about a problem was sent before."""
     standing = Standing(state=JobState.RUNNING, due_at=None, alerted=job.alerted or result.is_success)
     due, title = alert_due(standing, result.event), result.title or job.title or job.record.name
     if result.state is JobState.NEEDS_ATTENTION and not job.needed_attention:
-        due = AlertDue.TROUBLE  # even after an alert that it is overdue, which is less serious
+        due = AlertDue.TROUBLE  # even after the alert that the job is overdue, which is less serious
     if due is AlertDue.NOTHING:
         return result
     if due is AlertDue.TROUBLE:
@@ -262,31 +262,31 @@ def _failing_alone(
 ) -> Mapping[int, SyncError]:
     """Return errors for jobs that seem to meet an outage while others are synced: their records are to blame.
 
-    The first few attempts still count as an outage. This error ends no wait of others, and is no problem of the
-    connection.
+    The first few attempts still count as an outage. This error does not end the waits of other records, and is not
+    a problem of the connection.
     """
-    answers = {job_id: each.answer for job_id, each in attempts.items() if isinstance(each, Attempt)}
+    results = {job_id: each.result for job_id, each in attempts.items() if isinstance(each, Attempt)}
     suspects = {
-        job: answer
+        job: result
         for job in lease.jobs
         if job.failed_attempts + 1 >= MAX_FAILURES_ALONE
-        and isinstance(answer := answers.get(job.id), SyncError)
-        and _is_outage(answer)
-        and not isinstance(answer, HeldBackError)
+        and isinstance(result := results.get(job.id), SyncError)
+        and _is_outage(result)
+        and not isinstance(result, HeldBackError)
     }
     if not suspects:
         return {}
-    beside = any(isinstance(each, Success) and each.outcome is Outcome.SYNCED for each in answers.values())
+    others_synced = any(isinstance(each, Success) and each.outcome is Outcome.SYNCED for each in results.values())
     synced_at = leases.last_synced(database, lease.lane)
     return {
-        job.id: _alone(answer)
-        for job, answer in suspects.items()
-        if beside or (job.attempted_at and synced_at and synced_at >= job.attempted_at)
+        job.id: _fails_alone_error(error)
+        for job, error in suspects.items()
+        if others_synced or (job.attempted_at and synced_at and synced_at >= job.attempted_at)
     }
 
 
-def _alone(error: SyncError) -> RejectedError:
-    alone = RejectedError(
+def _fails_alone_error(error: SyncError) -> RejectedError:
+    fails_alone = RejectedError(
         msg(
             "{problem} Other records sync, so the cause is something about this record.",
             problem=error.message,
@@ -296,7 +296,7 @@ def _alone(error: SyncError) -> RejectedError:
             "Compare the record with others in the system that doesn't respond for it, correct it and retry."
         ),
     )
-    return alone.replace(title=error.title, outcome_unknown=error.outcome_unknown)
+    return fails_alone.replace(title=error.title, outcome_unknown=error.outcome_unknown)
 
 
 def _is_outage(error: SyncError) -> bool:
@@ -309,20 +309,20 @@ def _ended_dependencies(
 ) -> Mapping[int, DependencyEndedError]:
     """Enqueue the records that jobs begin to wait for; return an error for each job whose dependency has ended."""
     pending = {
-        job_id: attempt.answer
+        job_id: attempt.result
         for job_id, attempt in attempts.items()
-        if isinstance(attempt, Attempt) and isinstance(attempt.answer, DependencyPendingError)
+        if isinstance(attempt, Attempt) and isinstance(attempt.result, DependencyPendingError)
     }
     waits = [
         Wait(job_id=job.id, record=pending[job.id].dependency, again=job.dependency == pending[job.id].dependency)
         for job in lease.jobs
         if job.id in pending
     ]
-    in_vain = dependencies.enqueue_dependencies(database, lease.lane.connection_id, waits, now=now)
-    return {job_id: _ended(pending[job_id], dependency) for job_id, dependency in in_vain.items()}
+    ended = dependencies.enqueue_dependencies(database, lease.lane.connection_id, waits, now=now)
+    return {job_id: _ended_error(pending[job_id], dependency) for job_id, dependency in ended.items()}
 
 
-def _ended(error: DependencyPendingError, dependency: Dependency) -> DependencyEndedError:
+def _ended_error(error: DependencyPendingError, dependency: Dependency) -> DependencyEndedError:
     name = dependency.title or error.dependency.name
     if dependency.state is JobState.DISMISSED:
         ended = DependencyEndedError(

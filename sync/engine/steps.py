@@ -1,4 +1,4 @@
-"""Several steps for one record; a step that fails does not stop the others."""
+"""Steps for one record that run one after another, even if some of them fail."""
 
 from collections.abc import Callable, Sequence
 from typing import ParamSpec, TypeVar
@@ -18,7 +18,7 @@ class Steps:
         self._errors: list[SyncError] = []
 
     def take(self, step: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | None:
-        """Run a step; None if it fails. Raises errors of the connection: the next step would fail too."""
+        """Run a step; return None if it fails. Raises errors of the connection: the next step would fail too."""
         result = error_as_value(self._title, step, *args, **kwargs)
         if not isinstance(result, SyncError):
             return result
@@ -28,7 +28,7 @@ class Steps:
         return None
 
     def raise_errors(self) -> None:
-        """Raise one error for all that were collected, if any."""
+        """Raise the collected errors, if any, as one."""
         if self._errors:
             raise _combined(self._errors)
 
@@ -36,8 +36,7 @@ class Steps:
 def _combined(errors: Sequence[SyncError]) -> SyncError:
     """Combine several errors into one.
 
-    An error that is retried automatically comes before one that needs a person, who is asked when no other is
-    left.
+    An error that is retried automatically comes first. A person is asked when only errors are left that need one.
     """
     error = min(errors, key=_rank).replace(outcome_unknown=any(each.outcome_unknown for each in errors))
     if isinstance(error, CONNECTION_ERRORS):

@@ -1,7 +1,7 @@
-"""The deadline until which a worker may send writes, renewed with its lease and checked where the bytes go out.
+"""The deadline until which a worker may send writes, renewed with its lease and checked where bytes are sent.
 
-A worker that stood still (a stopped process, a paused machine) does not notice it. When it goes on, it could send
-a write after another worker has taken over, verified that nothing was saved, and done the work.
+A worker that was suspended (a stopped process, a paused machine) does not notice it. When it continues, it could
+send a write after another worker has taken over, verified that nothing was saved, and done the work.
 """
 
 from collections.abc import Callable, Iterator
@@ -17,7 +17,7 @@ LEASE_DIVISOR = 3
 
 
 class WriteDeadline:
-    """The deadline for writes since it was last renewed, by whichever of two clocks is ahead.
+    """The deadline for writes, counted from its last renewal by the faster of two clocks.
 
     Args:
         clock: returns the present instant in UTC; it may be set back.
@@ -46,7 +46,7 @@ _enforced: ContextVar[WriteDeadline | None] = ContextVar("write_deadline", defau
 
 @contextmanager
 def enforced(deadline: WriteDeadline) -> Iterator[None]:
-    """Apply this deadline to writes sent inside, in this thread; without a lease there is none."""
+    """Apply this deadline to writes that this thread sends inside; outside a lease there is none."""
     token = _enforced.set(deadline)
     try:
         yield
@@ -55,7 +55,7 @@ def enforced(deadline: WriteDeadline) -> Iterator[None]:
 
 
 def check() -> None:
-    """Raise UnavailableError if it is too late to send a write; the call has not gone out then."""
+    """Raise UnavailableError if it is too late to send a write; the call is then not sent."""
     deadline = _enforced.get()
     if deadline is not None and deadline.has_passed():
         raise UnavailableError(

@@ -73,7 +73,7 @@ class Customers:
         customer = self._context.moment.customer(job.record.id)
         if customer is None:
             return self._gone(job)
-        self._context.note_summary(customer_summary(customer))
+        self._context.set_summary(customer_summary(customer))
         with naming_record(title(customer)):
             draft = draft_of(customer, details=self._context.settings.customer_details == "always")
             link = self._context.link(job.record)
@@ -208,7 +208,7 @@ class Customers:
                 error_code=CUSTOMER_NUMBER,
                 remedy=msg("Open the record and enter the number of an existing 24SevenOffice customer."),
             )
-        if lost := self._context.noted(job, LOST_NOTE):
+        if lost := self._context.candidate_with_note(job, LOST_NOTE):
             raise RejectedError(
                 msg("This customer had number {number} in 24SevenOffice but no longer exists there.", number=lost),
                 error_code=WHICH_CUSTOMER,
@@ -280,13 +280,13 @@ class Customers:
         number = int(link.remote_id)
         if customer.number == link.remote_id:
             if link.replaced_number is not None:
-                self._context.note_replaced(record, link, None)
+                self._context.save_replaced_number(record, link, None)
             return UNCHANGED
         if customer.number == link.replaced_number:
             raise _number_kept(customer, number)
         self._context.renew_lease()
         self._context.moment.write_customer_number(customer.id, number)
-        self._context.note_replaced(record, link, customer.number)
+        self._context.save_replaced_number(record, link, customer.number)
         returned = msg("Customer number {number} sent to Moment.", number=number)
         return Success(Outcome.SYNCED, title(customer), returned)
 

@@ -89,7 +89,7 @@ class Expenses:
         lines = self._context.erp.supplier_voucher(voucher)
         name = title_of(voucher, lines)
         if lines:
-            self._context.note_summary(voucher_summary(lines, supplier_invoice_of(lines)))
+            self._context.set_summary(voucher_summary(lines, supplier_invoice_of(lines)))
         with naming_record(name):
             self._refuse_set_aside(job.record)
             known = self._known(voucher, lines, outcome_unknown=job.outcome_unknown)
@@ -103,7 +103,7 @@ class Expenses:
                 return replace(waits, recheck_after=again)
             supply = self._supplier_invoice(lines, files) if found.costs else None
             if supply:  # only its documents may say who it is
-                self._context.note_summary(voucher_summary(lines, supply))
+                self._context.set_summary(voucher_summary(lines, supply))
             drafts = drafts_of(voucher, found.costs, supply, settings=self._context.settings) if supply else {}
             stem = stem_of(supply.name if supply else "", voucher)
             excluded = {key_of(voucher, *place) for place in found.excluded}

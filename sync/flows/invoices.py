@@ -87,11 +87,11 @@ class Invoices:
             invoice = self._context.moment.invoice(job.record.id)
         except RejectedError as refusal:
             if refusal.invoice:
-                self._note_summary(refusal.invoice)
+                self._set_summary(refusal.invoice)
             raise
         if invoice is None:
             return skipped(msg("This invoice no longer exists in Moment."), error_code=GONE)
-        self._note_summary(invoice)
+        self._set_summary(invoice)
         name = title(invoice)
         if left := skip_reason(invoice, first_day=self._context.settings.invoice_from):
             return replace(left, title=name)
@@ -105,9 +105,9 @@ class Invoices:
                 return self._verify_former_link(item, former)
             return (self._verify_unknown_outcome(item) if job.outcome_unknown else None) or item
 
-    def _note_summary(self, invoice: Invoice) -> None:
+    def _set_summary(self, invoice: Invoice) -> None:
         name, number = self._context.party(invoice.customer_id)
-        self._context.note_summary(invoice_summary(invoice, customer=name, customer_number=number))
+        self._context.set_summary(invoice_summary(invoice, customer=name, customer_number=number))
 
     def send(self, batch: Sequence[PreparedInvoice]) -> Sequence[Success | SyncError]:
         """Post vouchers, one call for each fiscal year. After a refusal, verify and post them one by one.
@@ -171,7 +171,7 @@ class Invoices:
             self._context.renew_lease()
             for item in batch:
                 self._first.begin(item.job.record, item.voucher)
-            self._context.note_sending([item.job for item in batch])
+            self._context.save_sending([item.job for item in batch])
             self._context.erp.post([item.voucher for item in batch], year=year)
         except (OutcomeUnknownError, RejectedError) as error:
             refusal = error.otherwise if isinstance(error, OutcomeUnknownError) else error

@@ -61,7 +61,7 @@ class Projects:
             self._context.release_link(job.record, because=NOT_IN_MOMENT)
             return skipped(msg("This project no longer exists in Moment."), error_code=GONE)
         name, number = self._context.party(project.customer_id)
-        self._context.note_summary(project_summary(project, customer=name, customer_number=number))
+        self._context.set_summary(project_summary(project, customer=name, customer_number=number))
         with naming_record(title(project)):
             of = project.customer_id
             draft = draft_of(project, customer_number=self._context.customer_number(of) if of else None)
@@ -87,7 +87,7 @@ class Projects:
                 self._context.release_link(item.job.record, because=DISPUTED)
                 raise
         number = str(item.draft.number)
-        if self._context.noted(item.job, SAVED_ELSEWHERE) == number:
+        if self._context.candidate_with_note(item.job, SAVED_ELSEWHERE) == number:
             raise _saved_elsewhere(number)
         self._context.renew_lease()
         try:
@@ -170,7 +170,7 @@ def draft_of(project: Project, *, customer_number: int | None) -> ProjectDraft:
             msg("The project has no name."), error_code=NO_NAME, remedy=msg("Give it a name in Moment.")
         )
     return ProjectDraft(
-        number=whole_number(project.number, what=EntityType.PROJECT),
+        number=whole_number(project.number, entity_type=EntityType.PROJECT),
         name=name,
         customer_number=customer_number,
         starts=project.starts,

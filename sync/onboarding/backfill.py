@@ -61,7 +61,9 @@ class PreviewContext(SyncContext):
         """Return the number that a project will have: its own in Moment."""
         if project_id not in self._numbers:
             project = self.moment.project(project_id)
-            self._numbers[project_id] = whole_number(project.number if project else "", what=EntityType.PROJECT)
+            self._numbers[project_id] = whole_number(
+                project.number if project else "", entity_type=EntityType.PROJECT
+            )
         return self._numbers[project_id]
 
     @cached_property

@@ -13,7 +13,7 @@ from models.database import Database
 from models.enums import EntityType
 from models.inbox import circuit_breaker, cursors, leases
 from sync.engine.outcomes import connection_problem
-from sync.errors import AnswerTooLargeError, SyncError
+from sync.errors import ResponseTooLargeError, SyncError
 
 QUIET = timedelta(hours=1)
 """How long after the last synced record a failing list no longer counts as a system that otherwise answers."""
@@ -30,7 +30,7 @@ def record_failure(
 ) -> None:
     """Count failed polls of these types, if the error says that a system is down and nothing else was answered."""
     problem = connection_problem(error)
-    if not problem or problem.alert_type is not AlertType.OUTAGE or isinstance(error, AnswerTooLargeError):
+    if not problem or problem.alert_type is not AlertType.OUTAGE or isinstance(error, ResponseTooLargeError):
         return
     if _is_unanswered(database, connection.id, polled, now=now):
         circuit_breaker.record_poll_failure(database, connection.id, problem, now=now, jitter=jitter)

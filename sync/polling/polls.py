@@ -14,7 +14,7 @@ from models.database import Database
 from models.enums import EntityType, Lane, Record
 from models.inbox import cursors, missed_webhooks
 from models.inbox.enqueue import enqueue
-from sync.errors import AnswerTooLargeError, RateLimitedError, SyncError
+from sync.errors import RateLimitedError, ResponseTooLargeError, SyncError
 from sync.polling.expense_schedule import PollState
 from sync.ports import Moment, SupplierVouchers
 
@@ -170,7 +170,7 @@ def changed_vouchers(
         end = min(since + window, until)
         try:
             found = erp.changed_vouchers(accounts, since=since, until=end)
-        except AnswerTooLargeError:
+        except ResponseTooLargeError:
             if window <= MIN_WINDOW:
                 raise
             window = max((end - since) / 2, MIN_WINDOW)

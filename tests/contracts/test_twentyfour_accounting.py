@@ -184,7 +184,7 @@ def test_a_customer_that_the_database_refused_may_have_been_saved(
     stranger.control("POST", "/faults", {"operation": "SaveCompanies", "kind": kind})
     [answer] = erp.save_companies([NORDLYS])
     assert isinstance(answer, OutcomeUnknownError)
-    assert (answer.error_code, answer.no_answer) == ("system_error", False)
+    assert (answer.error_code, answer.no_response) == ("system_error", False)
     assert "severity level 14 of 25" in answer.message
     assert (erp.find_company(NORDLYS.moment_id) is not None) is is_saved
 

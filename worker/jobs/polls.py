@@ -9,7 +9,7 @@ from i18n.messages import msg
 from models.connections.repository import UNREADABLE, Connection
 from models.enums import EntityType, Lane
 from models.inbox import cursors
-from sync.errors import AnswerTooLargeError, MisconfiguredError, RateLimitedError, SyncError, UnavailableError
+from sync.errors import MisconfiguredError, RateLimitedError, ResponseTooLargeError, SyncError, UnavailableError
 from sync.polling import expense_schedule, outages, polls
 from sync.polling.expense_schedule import PollRound
 from sync.polling.polls import PollResult
@@ -120,7 +120,7 @@ def poll_expenses(container: Container, connection_id: int) -> set[Lane]:
 
 def _concerns_all(error: SyncError, *, answered: bool) -> bool:
     """Return whether the next poll would fail too: no answer to one list is no outage if another was answered."""
-    if answered or isinstance(error, AnswerTooLargeError):
+    if answered or isinstance(error, ResponseTooLargeError):
         return isinstance(error, MisconfiguredError | RateLimitedError)
     return isinstance(error, UnavailableError | MisconfiguredError)
 

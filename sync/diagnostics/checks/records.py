@@ -120,7 +120,7 @@ def _numbers(target: Target) -> Iterator[int]:
     for each in latest(target, EntityType.PROJECT, limit=MAX_PROJECTS):
         with suppress(RejectedError):
             if isinstance(each, Project):
-                yield whole_number(each.number, what=EntityType.PROJECT)
+                yield whole_number(each.number, entity_type=EntityType.PROJECT)
 
 
 def _chart(target: Target) -> Chart | None:

@@ -282,7 +282,7 @@ class _VoucherTest:
 
     def _not_posted(self, error: SyncError) -> Finding:
         """Report a refusal. After a clear response there is no voucher; otherwise the ledger would show it."""
-        answered = isinstance(error, OutcomeUnknownError) and not error.no_answer
+        answered = isinstance(error, OutcomeUnknownError) and not error.no_response
         self.vat_is_wrong = error.error_code in VAT_WARNINGS
         if (answered and self.settings.posting == "ledger") or not error.outcome_unknown:
             self.context.artifacts.removed(self.key)

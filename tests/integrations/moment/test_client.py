@@ -15,10 +15,10 @@ from integrations.moment import client as moment_client
 from integrations.moment.client import MAX_RESPONSE_BYTES, MomentClient, MomentSite, pooled_session
 from integrations.moment.error_mapping import Call
 from sync.errors import (
-    AnswerTooLargeError,
     MisconfiguredError,
     OutcomeUnknownError,
     RejectedError,
+    ResponseTooLargeError,
     SyncError,
     UnavailableError,
 )
@@ -323,7 +323,7 @@ def test_a_list_whose_pages_are_too_large_is_read_in_smaller_ones(
 @pytest.mark.usefixtures("reads_a_mib")
 def test_a_single_record_that_is_too_large_is_an_error(remote: Remote, client: MomentClient) -> None:
     remote.answers["GET invoices"] = [listing([{"id": 1}], largest=0)]
-    with pytest.raises(AnswerTooLargeError, match="more than 1 MiB"):
+    with pytest.raises(ResponseTooLargeError, match="more than 1 MiB"):
         list(client.pages("invoices"))
 
 

@@ -44,7 +44,7 @@ def test_an_answer_that_drips_is_given_up_at_the_deadline_of_the_call(answer: An
         errors = read_and_write(client)
     assert [error.error_code for error in errors] == ["too_slow", "too_slow"]
     assert isinstance(errors[1], OutcomeUnknownError)
-    assert errors[1].no_answer  # it may still be at work on it
+    assert errors[1].no_response  # it may still be at work on it
     assert time.monotonic() - began < A_WHILE
 
 

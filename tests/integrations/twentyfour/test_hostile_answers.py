@@ -20,7 +20,7 @@ from integrations.twentyfour.ledger import LedgerGateway
 from integrations.twentyfour.schema_drift import MAX_NAME_LENGTH, MAX_WARNINGS_PER_DAY
 from integrations.twentyfour.session import Session
 from models.connections.account_ranges import AccountRanges
-from sync.errors import AnswerTooLargeError, OutcomeUnknownError, RejectedError, SyncError, UnavailableError
+from sync.errors import OutcomeUnknownError, RejectedError, ResponseTooLargeError, SyncError, UnavailableError
 from sync.records import VoucherFile
 from tests.factories import settings
 from tests.integrations.hostile_server import TOO_LARGE, TOO_SLOW, Answer, serving
@@ -58,7 +58,7 @@ def test_an_answer_that_drips_is_given_up_at_the_deadline_of_the_call(answer: An
         assert time.monotonic() - began < A_WHILE
     assert [error.error_code for error in errors] == ["too_slow", "too_slow"]
     assert isinstance(errors[1], OutcomeUnknownError)
-    assert errors[1].no_answer  # it may still be at work on it
+    assert errors[1].no_response  # it may still be at work on it
 
 
 @pytest.mark.parametrize("answer", TOO_LARGE.values(), ids=TOO_LARGE)
@@ -171,7 +171,7 @@ def test_a_month_that_is_too_much_for_an_answer_is_read_by_halves(
     assert [line.voucher_number for line in found] == list(range(1, 32))
     assert remote.times("GetTransactions") == 7
     monkeypatch.setattr(soap, "MAX_TAGS", 20)
-    with pytest.raises(AnswerTooLargeError):
+    with pytest.raises(ResponseTooLargeError):
         gateway.booked(date(2026, 3, 1), date(2026, 3, 31), costs=AccountRanges.parse(""))
 
 

@@ -59,7 +59,7 @@ def test_a_server_error_at_a_customer_is_not_the_customers_fault_and_may_have_sa
     assert saved(remote, session, said, company(10002)) == [(OutcomeUnknownError, "system_error"), 10002]
     (answer, _) = customers.save(session, [ONE, TWO])
     assert isinstance(answer, OutcomeUnknownError)
-    assert not answer.no_answer  # no outage: it has answered
+    assert not answer.no_response  # no outage: it has answered
 
 
 def test_an_identity_number_of_a_customer_is_not_read(remote: Remote, session: Session) -> None:

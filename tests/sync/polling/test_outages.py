@@ -5,7 +5,7 @@ import pytest
 from models.admin import job_actions
 from models.admin.job_filter import JobFilter
 from models.enums import EntityType, Lane
-from sync.errors import AnswerTooLargeError, RateLimitedError, SyncError, UnavailableError
+from sync.errors import RateLimitedError, ResponseTooLargeError, SyncError, UnavailableError
 from sync.polling import outages
 from sync.polling.polls import poll_moment
 from tests import factories
@@ -115,7 +115,7 @@ def test_an_outage_that_begins_where_something_is_synced_still_is_noticed(world:
 
 
 @pytest.mark.parametrize(
-    "error", [AnswerTooLargeError("It is too much."), RateLimitedError("None are left.", error_code="budget")]
+    "error", [ResponseTooLargeError("It is too much."), RateLimitedError("None are left.", error_code="budget")]
 )
 def test_a_poll_that_shows_no_outage_does_not_open_the_circuit_breaker(world: World, error: SyncError) -> None:
     for _ in range(10):

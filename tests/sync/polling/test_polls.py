@@ -11,7 +11,7 @@ from models.inbox import cursors, missed_webhooks
 from models.inbox.due import states
 from models.inbox.enqueue import enqueue
 from models.inbox.missed_webhooks import ModifiedRecord
-from sync.errors import AnswerTooLargeError, UnavailableError
+from sync.errors import ResponseTooLargeError, UnavailableError
 from sync.polling.expense_schedule import PollState
 from sync.polling.polls import OVERLAP, WINDOW, import_expenses, poll_expenses, poll_moment, poll_states
 from sync.records import LedgerLine
@@ -156,7 +156,7 @@ def test_a_week_that_24sevenoffice_does_not_answer_is_asked_for_in_smaller_parts
 def test_a_week_whose_answer_is_too_large_is_asked_for_by_halves_at_once(
     world: World, expenses: Lane, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import_of_many_vouchers(world, monkeypatch, AnswerTooLargeError("It is too much.", error_code="unreadable"))
+    import_of_many_vouchers(world, monkeypatch, ResponseTooLargeError("It is too much.", error_code="unreadable"))
     look(world, expenses)
     assert cursors.position(world.database, expenses) == world.now
 
