@@ -1,1 +1,1 @@
-"""The flows: what is done for each entity type."""
+"""The flows: the work for each entity type."""

@@ -24,19 +24,19 @@ from sync.rules.record_summaries import MAX_NUMBER_LENGTH, customer_summary
 MAX_NAME_LENGTH = MAX_CITY_LENGTH = 100
 MAX_STREET_LENGTH = 250
 MAX_POSTAL_CODE_LENGTH = 16
-"""Characters that 24SevenOffice accepts (S50)."""
+"""Lengths in characters that 24SevenOffice accepts (S50)."""
 
 
 MAX_NAMES_SHOWN = 5
-"""Candidates that a mail names; the page shows all."""
+"""Candidates that a mail names; the page lists all of them."""
 
 MAX_ADDRESSES = 100
-"""Candidates of a batch whose addresses are read."""
+"""The number of candidates of a batch whose addresses are read."""
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What a person said: a candidate's number, :data:`NEW` or nothing; ``undone`` it is not, after all."""
+    """A person's answer: a candidate's number, :data:`NEW`, or "". Matches with ``undone`` numbers were undone."""
 
     answer: str
     undone: frozenset[int]
@@ -44,9 +44,9 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class PreparedCustomer:
-    """A customer to be saved. ``draft.number`` is None if 24SevenOffice gives the number.
+    """A customer to be saved. ``draft.number`` is None if 24SevenOffice is to assign one.
 
-    ``is_new`` says that a person answered: it is none of the existing customers.
+    ``is_new`` says that, by a person's answer, it is not one of the existing customers.
     """
 
     job: SyncJob
@@ -69,59 +69,62 @@ class Customers:
         self._context = context
 
     def prepare(self, job: SyncJob) -> PreparedCustomer | Success:
-        """Read a customer and decide whether to save it. A number that Moment lacks is returned at once."""
+        """Read a customer and decide whether to save it. A number that Moment lacks is sent to it at once."""
         customer = self._context.moment.customer(job.record.id)
         if customer is None:
-            return self._gone(job)
+            return self._deleted(job)
         self._context.set_summary(customer_summary(customer))
         with naming_record(title(customer)):
             draft = draft_of(customer, details=self._context.settings.customer_details == "always")
             link = self._context.link(job.record)
             if link is None:
-                return PreparedCustomer(job, customer, replace(draft, number=self._existing(job, customer)))
+                number = self._saved_by_earlier_attempt(job, customer)
+                return PreparedCustomer(job, customer, replace(draft, number=number))
             if link.fingerprint == fingerprint(draft) and not job.outcome_unknown:
                 returned = self._return_number(job.record, customer, link)
                 return replace(returned, warnings=self._warnings(customer))
             return PreparedCustomer(job, customer, replace(draft, number=int(link.remote_id)))
 
     def send(self, batch: Sequence[PreparedCustomer]) -> Sequence[Success | SyncError]:
-        """Match customers with existing ones, save them in one call, link them and return their numbers to Moment.
+        """Match customers with existing ones, save them in one call, link them and send their numbers to Moment.
 
         If several new ones may be the same, the first is saved before the others are matched.
         """
-        ended: dict[int, Success | SyncError] = {}
+        results: dict[int, Success | SyncError] = {}
         batch = self._without_lost(batch)
-        while left := [item for item in batch if item.job.id not in ended]:
+        while left := [item for item in batch if item.job.id not in results]:
             try:
-                told = self._identified(left)
-                ended |= {job.id: each for job, each in told.items() if isinstance(each, SyncError)}
-                ready = _without_twins([each for each in told.values() if isinstance(each, PreparedCustomer)])
-                ended |= {item.job.id: each for item, each in zip(ready, self._saved(ready), strict=True)}
+                matched = self._matched(left)
+                results |= {job.id: each for job, each in matched.items() if isinstance(each, SyncError)}
+                ready = _without_duplicates(
+                    [each for each in matched.values() if isinstance(each, PreparedCustomer)]
+                )
+                results |= {item.job.id: each for item, each in zip(ready, self._save_all(ready), strict=True)}
             except SyncError as error:
-                ended |= {
-                    item.job.id: error.replace(title=item.title) for item in left if item.job.id not in ended
+                results |= {
+                    item.job.id: error.replace(title=item.title) for item in left if item.job.id not in results
                 }
-        return [ended[item.job.id] for item in batch]
+        return [results[item.job.id] for item in batch]
 
-    def _gone(self, job: SyncJob) -> Success:
-        """Release the link of a customer that Moment no longer has, unless a person chose its number since."""
+    def _deleted(self, job: SyncJob) -> Success:
+        """Release the link of a customer that Moment no longer has, unless a person has chosen a number for it."""
         link = self._context.link(job.record)
-        said = self._context.answers([job]).get(job.id, "") if link is None else ""
-        number = link.remote_id if link and link.fingerprint == LinkState.CHOSEN else said
+        answer = self._context.answers([job]).get(job.id, "") if link is None else ""
+        number = link.remote_id if link and link.fingerprint == LinkState.CHOSEN else answer
         if number.isdecimal() and not self._is_taken_or_lost(job.record, number):
             self._context.save_link(job.record, remote_id=number, fingerprint=LinkState.CHOSEN)
-            told = msg(
+            message = msg(
                 "This customer no longer exists in Moment. Remaining records go to {number}.", number=number
             )
-            return Success(Outcome.SYNCED, message=told)
+            return Success(Outcome.SYNCED, message=message)
         self._context.release_link(job.record, because=NOT_IN_MOMENT)
         return skipped(msg("This customer no longer exists in Moment."), error_code=GONE)
 
     def _is_taken_or_lost(self, record: Record, number: str) -> bool:
         return self._context.is_taken(record, number) or self._context.is_lost(EntityType.CUSTOMER, int(number))
 
-    def _existing(self, job: SyncJob, customer: Customer) -> int | None:
-        """Find the customer that an attempt which broke off may have saved, unless a person says who it is."""
+    def _saved_by_earlier_attempt(self, job: SyncJob, customer: Customer) -> int | None:
+        """Find the customer that an interrupted attempt may have saved, unless a person has chosen another."""
         if not job.outcome_unknown:
             return None
         choice = self._choices([job])[job.id]
@@ -133,35 +136,34 @@ class Customers:
     def _without_lost(self, batch: Sequence[PreparedCustomer]) -> Sequence[PreparedCustomer]:
         """Remove the numbers of customers that 24SevenOffice no longer has: saving one would create it again."""
         linked = {item.draft.number for item in batch if item.draft.number and self._context.link(item.job.record)}
-        there = self._context.erp.existing_companies(linked) if linked else ()
-        return [
-            self._without_number(item) if item.draft.number in linked.difference(there) else item for item in batch
-        ]
+        existing = self._context.erp.existing_companies(linked) if linked else ()
+        lost = linked.difference(existing)
+        return [self._without_number(item) if item.draft.number in lost else item for item in batch]
 
     def _without_number(self, item: PreparedCustomer) -> PreparedCustomer:
         self._context.release_lost(item.job.record, item.draft.number or 0)
         return replace(item, draft=replace(item.draft, number=None))
 
-    def _identified(self, batch: Sequence[PreparedCustomer]) -> Mapping[SyncJob, PreparedCustomer | SyncError]:
-        """Give customers without a number that of an existing one, or ask a person."""
-        strangers = [item.job for item in batch if item.draft.number is None]
-        if not strangers:
+    def _matched(self, batch: Sequence[PreparedCustomer]) -> Mapping[SyncJob, PreparedCustomer | SyncError]:
+        """Set the number of an existing customer on each customer without one, or ask a person."""
+        unlinked = [item.job for item in batch if item.draft.number is None]
+        if not unlinked:
             return {item.job: item for item in batch}
-        choices = self._choices(strangers)
+        choices = self._choices(unlinked)
         matcher = CustomerMatcher(self._context.erp.all_companies())
-        given = {item.draft.number for item in batch if item.draft.number is not None}
+        used = {item.draft.number for item in batch if item.draft.number is not None}
         addresses = self._addresses(
             each.number
             for item in batch
             if item.draft.number is None
-            for each in _chosen(matcher, item.customer, choices[item.job.id]).candidates
+            for each in _match_of(matcher, item.customer, choices[item.job.id]).candidates
         )
 
-        def identify(item: PreparedCustomer) -> PreparedCustomer:
-            return self._identify(item, matcher, choices[item.job.id], given, addresses)
+        def match(item: PreparedCustomer) -> PreparedCustomer:
+            return self._match(item, matcher, choices[item.job.id], used, addresses)
 
         return {
-            item.job: error_as_value(item.title, identify, item) if item.draft.number is None else item
+            item.job: error_as_value(item.title, match, item) if item.draft.number is None else item
             for item in batch
         }
 
@@ -170,35 +172,35 @@ class Customers:
         return {job.id: Choice(answers.get(job.id, ""), undone.get(job.id, frozenset())) for job in jobs}
 
     def _addresses(self, candidates: Iterable[int]) -> Mapping[int, Address]:
-        """Read the addresses of candidates that a person is about to be asked about, in one call for the batch."""
+        """Read the addresses of candidates for a person's question, in one call for the batch."""
         numbers = sorted(set(candidates))[:MAX_ADDRESSES]
         return self._context.erp.addresses(numbers) if numbers else {}
 
-    def _identify(
+    def _match(
         self,
         item: PreparedCustomer,
         matcher: CustomerMatcher,
         choice: Choice,
-        given: set[int],
+        used: set[int],
         addresses: Mapping[int, Address],
     ) -> PreparedCustomer:
         answer = choice.answer
-        match, number = _chosen(matcher, item.customer, choice), None
+        match, number = _match_of(matcher, item.customer, choice), None
         if match.number is not None:
-            taken = match.number in given or self._context.is_taken(item.job.record, str(match.number))
+            taken = match.number in used or self._context.is_taken(item.job.record, str(match.number))
             number = None if taken else match.number
             match = replace(match, candidates=(matcher.by_number[match.number],) if taken else ())
         if match.candidates:
-            self._ask_for_match(item, match.candidates, given, addresses)
+            self._ask_for_match(item, match.candidates, used, addresses)
         if answer != NEW and (number is None or answer not in ("", str(number))):
-            self._refuse_unknown(item.job, answer)
-        given.update(() if number is None else (number,))
+            self._check_is_new(item.job, answer)
+        used.update(() if number is None else (number,))
         return replace(item, draft=replace(item.draft, number=number), is_new=answer == NEW)
 
-    def _refuse_unknown(self, job: SyncJob, answer: str) -> None:
-        """Check that the customer is new: no person entered its number, and 24SevenOffice did not have it before.
+    def _check_is_new(self, job: SyncJob, answer: str) -> None:
+        """Check that no person entered a number for the customer, and that 24SevenOffice did not have it before.
 
-        Raises :class:`RejectedError` if it is not.
+        Raises :class:`RejectedError` otherwise.
         """
         if answer:
             raise RejectedError(
@@ -219,14 +221,14 @@ class Customers:
         self,
         item: PreparedCustomer,
         companies: Sequence[Company],
-        given: set[int],
+        used: set[int],
         addresses: Mapping[int, Address],
     ) -> None:
-        """Ask a person to choose a candidate. Raises :class:`RejectedError`, which names them."""
+        """Ask a person to choose a candidate. Raises :class:`RejectedError`, which names the candidates."""
         taken = {
             company.number
             for company in companies
-            if company.number in given or self._context.is_taken(item.job.record, str(company.number))
+            if company.number in used or self._context.is_taken(item.job.record, str(company.number))
         }
         candidates = [
             _candidate(each, taken=each.number in taken, address=addresses.get(each.number)) for each in companies
@@ -239,43 +241,44 @@ class Customers:
             remedy=msg("Open the record and choose the matching customer, or create a new one."),
         )
 
-    def _saved(self, batch: Sequence[PreparedCustomer]) -> Sequence[Success | SyncError]:
+    def _save_all(self, batch: Sequence[PreparedCustomer]) -> Sequence[Success | SyncError]:
         if not batch:
             return []
         self._context.renew_lease()
-        answers = self._context.erp.save_companies([self._sent(item) for item in batch])
+        numbers = self._context.erp.save_companies([self._draft_to_send(item) for item in batch])
         return [
-            error_as_value(item.title, self._finish, item, answer)
-            for item, answer in zip(batch, answers, strict=True)
+            error_as_value(item.title, self._finish, item, number)
+            for item, number in zip(batch, numbers, strict=True)
         ]
 
-    def _sent(self, item: PreparedCustomer) -> CompanyDraft:
-        """Return the draft to send. A new customer's details are sent too, as none were edited by hand yet."""
+    def _draft_to_send(self, item: PreparedCustomer) -> CompanyDraft:
+        """Return the draft to send. A new customer is sent with its details, because no person has edited them."""
         if item.draft.number is None and self._context.settings.customer_details == "new":
             return replace(item.draft, details=customer_details(item.customer))
         return item.draft
 
-    def _finish(self, item: PreparedCustomer, answer: int | SyncError) -> Success:
-        if isinstance(answer, SyncError):
-            raise answer
+    def _finish(self, item: PreparedCustomer, number: int | SyncError) -> Success:
+        """Link a saved customer and send its number to Moment."""
+        if isinstance(number, SyncError):
+            raise number
         sent = fingerprint(replace(item.draft, number=None))
         try:
-            self._context.save_link(item.job.record, remote_id=str(answer), fingerprint=sent)
+            self._context.save_link(item.job.record, remote_id=str(number), fingerprint=sent)
         except SyncError as error:  # it is saved, but no link has its number
             raise error.replace(outcome_unknown=True) from error
         if link := self._context.link(item.job.record):
             self._return_number(item.job.record, item.customer, link)
-        told = msg("Customer number {number}.", number=answer)
-        return Success(Outcome.SYNCED, item.title, told, warnings=self._warnings(item.customer))
+        message = msg("Customer number {number}.", number=number)
+        return Success(Outcome.SYNCED, item.title, message, warnings=self._warnings(item.customer))
 
     def _warnings(self, customer: Customer) -> tuple[Message, ...]:
         """Return warnings about the customer, which last as long as its data in Moment."""
         return warnings_of(customer, details=self._context.settings.customer_details != "never")
 
     def _return_number(self, record: Record, customer: Customer, link: Link) -> Success:
-        """Give Moment the number from 24SevenOffice, unless it has it; the webhook that follows changes nothing.
+        """Send Moment the number from 24SevenOffice, unless it has it; the webhook that follows changes nothing.
 
-        Raises :class:`RejectedError` if Moment accepted the number before and still kept its own.
+        Raises :class:`RejectedError` if Moment accepted the number before but kept its own.
         """
         number = int(link.remote_id)
         if customer.number == link.remote_id:
@@ -283,7 +286,7 @@ class Customers:
                 self._context.save_replaced_number(record, link, None)
             return UNCHANGED
         if customer.number == link.replaced_number:
-            raise _number_kept(customer, number)
+            raise _number_kept_error(customer, number)
         self._context.renew_lease()
         self._context.moment.write_customer_number(customer.id, number)
         self._context.save_replaced_number(record, link, customer.number)
@@ -291,7 +294,7 @@ class Customers:
         return Success(Outcome.SYNCED, title(customer), returned)
 
 
-def _number_kept(customer: Customer, number: int) -> RejectedError:
+def _number_kept_error(customer: Customer, number: int) -> RejectedError:
     return RejectedError(
         msg(
             "This customer has number {number} in 24SevenOffice. It was sent to Moment, which still has “{own}”.",
@@ -311,7 +314,7 @@ def title(customer: Customer) -> Message:
 
 
 def draft_of(customer: Customer, *, details: bool = False) -> CompanyDraft:
-    """Return the customer as 24SevenOffice takes it, optionally with its address, country and phone.
+    """Return the customer in the form that 24SevenOffice accepts, optionally with address, country and phone.
 
     Raises :class:`RejectedError` for a customer without a name.
     """
@@ -334,14 +337,14 @@ def draft_of(customer: Customer, *, details: bool = False) -> CompanyDraft:
 
 
 def customer_details(customer: Customer) -> CustomerDetails | None:
-    """Return address, country and phone of a customer; None if Moment has none of them."""
+    """Return the address, country and phone of a customer; None if Moment has none of them."""
     addresses = tuple(map(_cut, customer.addresses))
     details = CustomerDetails(phone=customer.phone, country=country_code(customer.country), addresses=addresses)
     return details if details != CustomerDetails() else None
 
 
 def warnings_of(customer: Customer, *, details: bool) -> tuple[Message, ...]:
-    """Return what is cut, wrong or doubtful in a customer, including its address if ``details`` are sent."""
+    """Return warnings about cut or doubtful fields of a customer, and of its address if ``details`` are sent."""
     found = [
         organization_number_warning(customer.organization_number, country=customer.country),
         cut_warning(msg("The name"), customer.name, max_length=MAX_NAME_LENGTH),
@@ -366,22 +369,22 @@ def _cut(address: Address) -> Address:
     )
 
 
-def _without_twins(batch: Sequence[PreparedCustomer]) -> Sequence[PreparedCustomer]:
-    """Leave out new customers that may be the same as one before them, unless a person said that they are new."""
-    new, left = CustomerMatcher([]), list[PreparedCustomer]()
+def _without_duplicates(batch: Sequence[PreparedCustomer]) -> Sequence[PreparedCustomer]:
+    """Leave out new customers that may be the same as an earlier one, unless a person says that they are new."""
+    new, kept = CustomerMatcher([]), list[PreparedCustomer]()
     for item in batch:
         if item.draft.number is None:
             if not item.is_new and new.has_namesake(item.customer):
                 continue
-            new.add(item.draft.as_company(len(left)))
-        left.append(item)
-    return left
+            new.add(item.draft.as_company(len(kept)))
+        kept.append(item)
+    return kept
 
 
-def _chosen(matcher: CustomerMatcher, customer: Customer, choice: Choice) -> Match:
-    """Take a person's word, unless what they chose is gone by now; what they took back is never certain."""
+def _match_of(matcher: CustomerMatcher, customer: Customer, choice: Choice) -> Match:
+    """Return the person's choice if it still exists, else the best match; one that was undone is never certain."""
     if choice.answer == NEW:
-        return Match(matcher.known(customer, but=choice.undone))
+        return Match(matcher.known(customer, exclude=choice.undone))
     if choice.answer and int(choice.answer) in matcher.by_number:
         return Match(int(choice.answer))
     match = matcher.match(customer)
@@ -391,7 +394,7 @@ def _chosen(matcher: CustomerMatcher, customer: Customer, choice: Choice) -> Mat
 
 
 def _as_candidate(item: PreparedCustomer) -> Candidate:
-    """Return the customer as Moment has it, without what is an identity number."""
+    """Return the customer as Moment has it, without identity numbers."""
     customer, draft = item.customer, item.draft
     emails = dict.fromkeys(filter(None, (draft.email, draft.invoice_email)))
     return Candidate(
@@ -404,12 +407,12 @@ def _as_candidate(item: PreparedCustomer) -> Candidate:
 
 
 def _candidate(company: Company, *, taken: bool, address: Address | None) -> Candidate:
-    against = {"taken": taken, "supplier": company.supplier, "inactive": not company.active}
+    notes = {"taken": taken, "supplier": company.supplier, "inactive": not company.active}
     return Candidate(
         number=str(company.number),
         name=company.name,
         organization_number=company.organization_number,
         email=", ".join(company.emails),
-        note=next((note for note, speaks in against.items() if speaks), ""),
+        note=next((note for note, applies in notes.items() if applies), ""),
         address=one_line(address),
     )

@@ -1,4 +1,4 @@
-"""The documents of a voucher, uploaded to an expense under names that people understand."""
+"""The documents of a voucher, uploaded to its expenses under readable names."""
 
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
@@ -29,25 +29,26 @@ TYPES = {
 UNKNOWN = (".bin", "application/octet-stream")
 
 
-def merged(several: Iterable[VoucherFiles]) -> VoucherFiles:
-    found = list(several)
-    approved = tuple(document for files in found for document in files.approved)
-    return VoucherFiles(approved, pending=any(files.pending for files in found))
+def merged(files_by_stamp: Iterable[VoucherFiles]) -> VoucherFiles:
+    """Return the documents of several stamps as one."""
+    parts = list(files_by_stamp)
+    approved = tuple(document for part in parts for document in part.approved)
+    return VoucherFiles(approved, pending=any(part.pending for part in parts))
 
 
-def read_off(files: VoucherFiles) -> tuple[str, str]:
-    """Return the supplier and the invoice number that were read from the first document with either (S7)."""
-    read = (file for file in files.approved if file.supplier or file.invoice_number)
-    return next(((file.supplier, file.invoice_number) for file in read), ("", ""))
+def supplier_and_invoice_number(files: VoucherFiles) -> tuple[str, str]:
+    """Return the supplier and the invoice number as read from the first document that shows either (S7)."""
+    readable = (file for file in files.approved if file.supplier or file.invoice_number)
+    return next(((file.supplier, file.invoice_number) for file in readable), ("", ""))
 
 
 @dataclass(frozen=True, slots=True)
 class _Expense:
-    """An expense that lacks documents: the names of its files in Moment, and those ``brought``, by document."""
+    """An expense that lacks documents: its file names in Moment, and the names of uploaded documents by id."""
 
     id: str
-    there: Sequence[str]
-    brought: dict[str, str]
+    attachments: Sequence[str]
+    uploaded: dict[str, str]
 
 
 def sync_files(
@@ -58,48 +59,51 @@ def sync_files(
     stem: str,
     steps: Steps,
 ) -> bool:
-    """Upload the documents that a voucher's expenses lack, in order. Return whether they lacked any.
+    """Upload the documents that a voucher's expenses lack, in order. Return whether any was lacking.
 
-    Each document is downloaded once. One that an interrupted attempt uploaded is recognized by its name in Moment.
-    So if a document fails for an expense, the ones after it are not uploaded, as their names would change. A
-    deleted expense gets none. ``steps`` collects the errors.
+    Each document is downloaded once. A document that an interrupted attempt uploaded is recognized by its name in
+    Moment. So if a document fails for an expense, the following ones are not uploaded, because their names would
+    change. A deleted expense gets none. ``steps`` collects the errors.
     """
-    expenses = [found for each in expense_ids if (found := steps.take(_lacking, context, each, documents))]
-    lacked = bool(expenses)
+    expenses = [found for each in expense_ids if (found := steps.take(_incomplete, context, each, documents))]
+    is_incomplete = bool(expenses)
     for document in documents:
         with ExitStack() as stack:
-            without = [each for each in expenses if document.id not in each.brought]
-            uploaded = (each for each in without if _name(document, stem, each) not in each.there)
-            first = next(uploaded, None)
+            without = [each for each in expenses if document.id not in each.uploaded]
+            not_in_moment = (each for each in without if _name(document, stem, each) not in each.attachments)
+            first = next(not_in_moment, None)
             content = steps.take(_fetch, context, stack, document, _name(document, stem, first)) if first else None
             if first and content is None:
                 return True
-            failed = [each.id for each in without if not steps.take(_give, context, each, document, stem, content)]
+            failed = [
+                each.id for each in without if not steps.take(_upload, context, each, document, stem, content)
+            ]
         expenses = [each for each in expenses if each.id not in failed]
-    return lacked
+    return is_incomplete
 
 
-def _lacking(context: SyncContext, expense_id: str, documents: Sequence[VoucherFile]) -> _Expense | None:
-    brought = files.synced(context.database, context.connection.id, expense_id)
-    if all(document.id in brought for document in documents):
+def _incomplete(context: SyncContext, expense_id: str, documents: Sequence[VoucherFile]) -> _Expense | None:
+    """Return the expense if it lacks any of the documents and still exists."""
+    uploaded = files.synced(context.database, context.connection.id, expense_id)
+    if all(document.id in uploaded for document in documents):
         return None
-    there = context.moment.attachments(expense_id)
-    return None if there is None else _Expense(expense_id, there, brought)
+    attachments = context.moment.attachments(expense_id)
+    return None if attachments is None else _Expense(expense_id, attachments, uploaded)
 
 
 def _fetch(context: SyncContext, stack: ExitStack, document: VoucherFile, name: str) -> BinaryIO:
     try:
         return stack.enter_context(context.erp.fetch(document, renew_lease=context.renew_lease))
     except RejectedError as error:
-        raise _not_brought(name, error) from error
+        raise _upload_error(name, error) from error
 
 
-def _give(
+def _upload(
     context: SyncContext, expense: _Expense, document: VoucherFile, stem: str, content: BinaryIO | None
 ) -> bool:
     """Upload a document unless it exists, and save that it was uploaded."""
     name = _name(document, stem, expense)
-    if content and name not in expense.there:
+    if content and name not in expense.attachments:
         content.seek(0)
         context.renew_lease()
         try:
@@ -107,15 +111,15 @@ def _give(
         except RejectedError as error:
             if error.error_code == INVOICED:
                 raise
-            raise _not_brought(name, error) from error
-    at = (context.database, context.connection.id, expense.id)
-    files.save(*at, file_id=document.id, name=name, now=context.clock())
-    expense.brought[document.id] = name
+            raise _upload_error(name, error) from error
+    database, connection_id = context.database, context.connection.id
+    files.save(database, connection_id, expense.id, file_id=document.id, name=name, now=context.clock())
+    expense.uploaded[document.id] = name
     return True
 
 
-def _not_brought(name: str, error: RejectedError) -> OutcomeUnknownError:
-    """Return the error for a document that could not be uploaded: retried, and finally shown to a person."""
+def _upload_error(name: str, error: RejectedError) -> OutcomeUnknownError:
+    """Return the error for a document that could not be uploaded: it is retried, and finally shown to a person."""
     return OutcomeUnknownError(
         msg(
             "The expense is in Moment, but its document “{name}” couldn't be copied: {problem}",
@@ -128,8 +132,8 @@ def _not_brought(name: str, error: RejectedError) -> OutcomeUnknownError:
 
 
 def _name(document: VoucherFile, stem: str, expense: _Expense) -> str:
-    """Return a name for a document that no earlier one of the expense has."""
-    suffix, taken = _media_type(document)[0], expense.brought.values()
+    """Return a name for a document that no earlier document of the expense has."""
+    suffix, taken = _media_type(document)[0], expense.uploaded.values()
     names = (f"{stem}{suffix}" if n == 1 else f"{stem} ({n}){suffix}" for n in count(1))
     return next(name for name in names if name not in taken and files.erased_name(name) not in taken)
 
@@ -139,6 +143,6 @@ def _media_type(document: VoucherFile) -> tuple[str, str]:
 
 
 def stem_of(name: str, voucher: str) -> str:
-    """Make a file's name, without its extension, from the name of the invoice."""
+    """Return a file name without its extension, from the name of the invoice."""
     plain = "".join(c if c.isalnum() or c in " -_.,&()+" else "-" for c in clean(name, max_length=100))
     return plain.strip(" .") or f"voucher {voucher}"

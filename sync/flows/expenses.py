@@ -18,7 +18,7 @@ from sync.engine.outcomes import Success, skipped
 from sync.engine.steps import Steps
 from sync.error_codes.names import BEFORE_FIRST_DAY
 from sync.errors import RejectedError, SyncError, error_as_value, naming_record
-from sync.flows.documents import merged, read_off, stem_of, sync_files
+from sync.flows.documents import merged, stem_of, supplier_and_invoice_number, sync_files
 from sync.money import format_kroner
 from sync.records import ExpenseDraft, LedgerLine, SetupPart, VoucherFiles, rates_of
 from sync.rules.expense_mapping import (
@@ -36,25 +36,25 @@ from sync.rules.expense_mapping import (
 from sync.rules.record_summaries import voucher_summary
 from sync.rules.vat_allocation import SUPPLIER_ACCOUNTS, needs_rates, stamps_of
 
-CLOSEST_FIRST = ("not_listed", BEFORE_FIRST_DAY, "no_project", "unknown_project")
-"""Reasons why a line does not become an expense, from the least to the most relevant."""
+CLOSEST_LAST = ("not_listed", BEFORE_FIRST_DAY, "no_project", "unknown_project")
+"""Error codes of skipped lines, from the least to the most relevant."""
 
 APPROVAL_TIMEOUT = timedelta(days=90)
-"""How long a voucher is looked at again, without a change in the ledger, while its documents await approval."""
+"""How long a voucher is read again, without a change in the ledger, while its documents await approval."""
 
 
 @dataclass(frozen=True, slots=True)
 class PreparedVoucher:
-    """A voucher with the expenses that it should have, by our key, and those that it has.
+    """A voucher with the expenses that it should have (``drafts``) and has (``existing``), by our key.
 
-    ``kept`` are existing ones whose cost is still in the ledger, but which the settings or Moment's projects leave
-    out.
+    ``kept`` are existing expenses whose cost is still in the ledger but left out by the settings or by Moment's
+    projects.
     """
 
     job: SyncJob
     title: str
     drafts: Mapping[str, ExpenseDraft]
-    known: Mapping[str, tuple[str, Link]]
+    existing: Mapping[str, tuple[str, Link]]
     kept: Collection[str]
     files: VoucherFiles
     stem: str
@@ -63,14 +63,22 @@ class PreparedVoucher:
 
     @property
     def message(self) -> Message:
-        brought = [
+        imported = [
             msg(
                 "{description}: {amount} kroner", description=draft.description, amount=format_kroner(draft.amount)
             )
             for draft in self.drafts.values()
         ]
         stays = [msg("Earlier imports stay in Moment")] if self.kept else []
-        return joined(*brought, *stays, *(each.why for each in self.skipped))
+        return joined(*imported, *stays, *(each.why for each in self.skipped))
+
+
+@dataclass(frozen=True, slots=True)
+class SyncedExpense:
+    """The result for one expense: its id, empty if it was deleted in Moment, and whether anything changed."""
+
+    id: str
+    changed: bool
 
 
 class Expenses:
@@ -81,7 +89,7 @@ class Expenses:
 
     def __init__(self, context: SyncContext) -> None:
         self._context = context
-        self._rates_are_new = False
+        self._rates_reread = False
 
     def prepare(self, job: SyncJob) -> PreparedVoucher | Success:
         """Read a voucher and decide which expenses it should have in Moment."""
@@ -92,26 +100,34 @@ class Expenses:
             self._context.set_summary(voucher_summary(lines, supplier_invoice_of(lines)))
         with naming_record(name):
             self._refuse_set_aside(job.record)
-            known = self._known(voucher, lines, outcome_unknown=job.outcome_unknown)
-            found = self._costs(lines, known)
-            if not found.costs and not known:
-                return replace(_nothing_to_sync(found.left_alone), title=name)
+            existing = self._existing(voucher, lines, outcome_unknown=job.outcome_unknown)
+            found = self._costs(lines, existing)
+            if not found.costs and not existing:
+                return replace(_nothing_to_sync(found.skipped), title=name)
             files = self._files(lines) if found.costs else VoucherFiles()
-            again = self._recheck_after(supplier_invoice_of(lines).day) if files.pending else None
-            if files.held_back and not known:
+            recheck_after = self._recheck_after(supplier_invoice_of(lines).day) if files.pending else None
+            if files.held_back and not existing:
                 waits = skipped(msg("The document is awaiting approval"), error_code="not_approved", title=name)
-                return replace(waits, recheck_after=again)
-            supply = self._supplier_invoice(lines, files) if found.costs else None
-            if supply:  # only its documents may say who it is
-                self._context.set_summary(voucher_summary(lines, supply))
-            drafts = drafts_of(voucher, found.costs, supply, settings=self._context.settings) if supply else {}
-            stem = stem_of(supply.name if supply else "", voucher)
-            excluded = {key_of(voucher, *place) for place in found.excluded}
-            kept = [key for key in _in_moment(known) if key in excluded and key not in drafts]
-            return PreparedVoucher(job, name, drafts, known, kept, files, stem, found.left_alone, again)
+                return replace(waits, recheck_after=recheck_after)
+            invoice = self._supplier_invoice(lines, files) if found.costs else None
+            if invoice:  # the supplier may be named in the documents only
+                self._context.set_summary(voucher_summary(lines, invoice))
+            drafts = drafts_of(voucher, found.costs, invoice, settings=self._context.settings) if invoice else {}
+            excluded = {key_of(voucher, project_number, account) for project_number, account in found.excluded}
+            return PreparedVoucher(
+                job=job,
+                title=name,
+                drafts=drafts,
+                existing=existing,
+                kept=[key for key in _in_moment(existing) if key in excluded and key not in drafts],
+                files=files,
+                stem=stem_of(invoice.name if invoice else "", voucher),
+                skipped=found.skipped,
+                recheck_after=recheck_after,
+            )
 
     def _refuse_set_aside(self, voucher: Record) -> None:
-        """Refuse a voucher with former links: an expense in Moment may be that of another client's voucher."""
+        """Refuse a voucher with former links: its expense in Moment may be that of another client's voucher."""
         if former := self._context.former_link(voucher):
             raise RejectedError(
                 msg(
@@ -127,46 +143,49 @@ class Expenses:
             )
 
     def send(self, batch: Sequence[PreparedVoucher]) -> Sequence[Success | SyncError]:
-        return [error_as_value(item.title, self._sync, item) for item in batch]
+        return [error_as_value(item.title, self._sync_voucher, item) for item in batch]
 
-    def _known(
+    def _existing(
         self, voucher: str, lines: Sequence[LedgerLine], *, outcome_unknown: bool
     ) -> Mapping[str, tuple[str, Link]]:
-        """Return the expenses of the voucher in Moment, by our key.
+        """Return the expenses of the voucher in Moment, by our key: each with its id and its link.
 
-        An expense that an interrupted attempt created is linked first, as its cost may have been reversed since.
-        One that it removed loses its link, as its cost may be back; so does a former link of another company.
+        An expense that an interrupted attempt created is linked first, because its cost may have been reversed
+        since. An expense that it removed loses its link, because its cost may be back; so does a former link of
+        another company.
         """
-        known = self._context.links_by_prefix(EntityType.EXPENSE, f"{voucher}/")
+        existing = self._context.links_by_prefix(EntityType.EXPENSE, f"{voucher}/")
         unclear = {
-            key for key, (_, link) in known.items() if link.fingerprint in (LinkState.REMOVING, LinkState.RESUMED)
+            key
+            for key, (_, link) in existing.items()
+            if link.fingerprint in (LinkState.REMOVING, LinkState.RESUMED)
         }
         if outcome_unknown:
             keys = {key_of(voucher, line.project_number, line.account) for line in lines if line.project_number}
-            unclear |= keys - known.keys()
+            unclear |= keys - existing.keys()
         for key in sorted(unclear):
-            linked = known[key][0] if key in known else None
+            linked, _ = existing.get(key, (None, None))
             found = self._context.moment.find_expense(external_id(key))
             if linked and linked != found:
                 self._context.remove_link(Record(EntityType.EXPENSE, linked))
             if found and linked != found:
                 self._context.save_link(Record(EntityType.EXPENSE, found), remote_id=key)
-        return self._context.links_by_prefix(EntityType.EXPENSE, f"{voucher}/") if unclear else known
+        return self._context.links_by_prefix(EntityType.EXPENSE, f"{voucher}/") if unclear else existing
 
-    def _costs(self, lines: Sequence[LedgerLine], known: Mapping[str, tuple[str, Link]]) -> VoucherCosts:
-        """Return what becomes of the lines.
+    def _costs(self, lines: Sequence[LedgerLine], existing: Mapping[str, tuple[str, Link]]) -> VoucherCosts:
+        """Return the costs of the lines.
 
-        Raises :class:`RejectedError` if that is unclear: a person has to decide about the expenses.
+        Raises :class:`RejectedError` if they are unclear: a person has to decide about the expenses.
         """
-        if not lines and _in_moment(known):
-            raise _voucher_gone()
+        if not lines and _in_moment(existing):
+            raise _voucher_gone_error()
         found = self._costs_by_rates(lines)
-        if found.unclear and not self._rates_are_new:  # a VAT code may just have been set up
+        if found.unclear and not self._rates_reread:  # a VAT code may just have been set up
             self._context.erp.forget(SetupPart.VAT_CODES)
-            self._rates_are_new = True
+            self._rates_reread = True
             found = self._costs_by_rates(lines)
         if found.unclear:
-            raise _vat_unclear(found.unclear)
+            raise _vat_unclear_error(found.unclear)
         return found
 
     def _costs_by_rates(self, lines: Sequence[LedgerLine]) -> VoucherCosts:
@@ -175,52 +194,51 @@ class Expenses:
             lines, settings=self._context.settings, project_id=self._context.project_of_costs, rates=rates
         )
 
-    def _sync(self, item: PreparedVoucher) -> Success:
-        """Create, update or remove each expense; the error of one is raised after the others are done."""
+    def _sync_voucher(self, item: PreparedVoucher) -> Success:
+        """Create, update or remove each expense; an error is raised after the others are done."""
         steps, changed = Steps(item.title), False
         expense_ids: list[str] = []
         for key, draft in item.drafts.items():
-            if done := steps.take(self._sync_one, item, key, draft):
-                expense_ids += filter(None, done[:1])
-                changed |= done[1]
-        for key, (expense_id, link) in item.known.items():
+            if synced := steps.take(self._sync_expense, item, key, draft):
+                expense_ids += [synced.id] if synced.id else []
+                changed |= synced.changed
+        for key, (expense_id, link) in item.existing.items():
             if key not in item.drafts and key not in item.kept:
                 changed |= bool(steps.take(self._remove, expense_id, link))
         changed |= sync_files(self._context, expense_ids, item.files.approved, stem=item.stem, steps=steps)
         steps.raise_errors()
         return _success(item, changed=changed)
 
-    def _sync_one(self, item: PreparedVoucher, key: str, draft: ExpenseDraft) -> tuple[str, bool]:
-        """Sync one expense. Return its id, empty if it was deleted in Moment, and whether anything was done."""
-        expense_id, link = item.known.get(key, ("", None))
+    def _sync_expense(self, item: PreparedVoucher, key: str, draft: ExpenseDraft) -> SyncedExpense:
+        expense_id, link = item.existing.get(key, ("", None))
         sent = _fingerprint(draft)
         if link and link.fingerprint == LinkState.DELETED:
-            return "", False
+            return SyncedExpense("", changed=False)
         if link and link.fingerprint == sent and not item.job.outcome_unknown:
-            return expense_id, False
+            return SyncedExpense(expense_id, changed=False)
         expense_id, sent = self._save(expense_id, draft, sent)
         self._context.save_link(Record(EntityType.EXPENSE, expense_id), remote_id=key, fingerprint=sent)
-        return (expense_id if sent != LinkState.DELETED else ""), True
+        return SyncedExpense("" if sent == LinkState.DELETED else expense_id, changed=True)
 
     def _save(self, expense_id: str, draft: ExpenseDraft, sent: str) -> tuple[str, str]:
         """Create or update an expense. Return its id, and the fingerprint for its link."""
         moment, name = self._context.moment, self._context.settings.expense_activity
-        known = expense_id or moment.find_expense(draft.external_id)
+        existing_id = expense_id or moment.find_expense(draft.external_id)
         self._context.renew_lease()
-        if not known:
+        if not existing_id:
             activity = moment.activity(draft.project_id, name)
             return moment.create_expense(replace(draft, activity_id=activity)), sent
         try:
-            return known, sent if moment.update_expense(known, draft, activity=name) else LinkState.DELETED
+            exists = moment.update_expense(existing_id, draft, activity=name)
         except RejectedError as error:
-            now = msg("The ledger now shows {amount} kroner.", amount=format_kroner(draft.amount))
-            raise _too_late(error, now) from error
+            ledger = msg("The ledger now shows {amount} kroner.", amount=format_kroner(draft.amount))
+            raise _too_late_error(error, ledger) from error
+        return existing_id, sent if exists else LinkState.DELETED
 
     def _remove(self, expense_id: str, link: Link) -> bool:
         """Remove an expense whose line was removed from the ledger, hidden, or moved to another project.
 
-        The removal is saved beforehand: if the response is lost, the missing expense is known to be our own
-        deletion.
+        The removal is saved first: if the response is lost, the missing expense is recognized as our own deletion.
         """
         if link.fingerprint == LinkState.DELETED:
             return False
@@ -230,7 +248,7 @@ class Expenses:
         try:
             self._context.moment.delete_expense(expense_id)
         except RejectedError as error:
-            raise _too_late(error, msg("It is no longer in the ledger.")) from error
+            raise _too_late_error(error, msg("It is no longer in the ledger.")) from error
         self._context.remove_link(record)
         return True
 
@@ -241,7 +259,7 @@ class Expenses:
 
     def _supplier_invoice(self, lines: Sequence[LedgerLine], files: VoucherFiles) -> SupplierInvoice:
         """Return the supplier of the voucher: from its supplier line, its documents, or the customer list (S7)."""
-        supplier, invoice_number = read_off(files)
+        supplier, invoice_number = supplier_and_invoice_number(files)
         owed = next((line for line in in_force(lines) if line.account in SUPPLIER_ACCOUNTS), None)
         if owed and owed.customer_number and not owed.customer_name and not supplier:
             company = self._context.erp.company(owed.customer_number)
@@ -249,18 +267,18 @@ class Expenses:
         return supplier_invoice_of(lines, supplier=supplier, invoice_number=invoice_number)
 
     def _recheck_after(self, day: date) -> timedelta | None:
-        """Look often at a new voucher and rarely at an old one, until no document can be expected any more."""
+        """Return the wait: short for a new voucher, longer for an old one, None once no document is expected."""
         age = timedelta(days=(self._context.clock().date() - day).days)
         return min(max(timedelta(hours=1), age / 4), timedelta(days=1)) if age <= APPROVAL_TIMEOUT else None
 
 
-def _in_moment(known: Mapping[str, tuple[str, Link]]) -> list[str]:
+def _in_moment(existing: Mapping[str, tuple[str, Link]]) -> list[str]:
     """Return the expenses that, as far as known, were not deleted in Moment."""
-    return [key for key, (_, link) in known.items() if link.fingerprint != LinkState.DELETED]
+    return [key for key, (_, link) in existing.items() if link.fingerprint != LinkState.DELETED]
 
 
 def _fingerprint(draft: ExpenseDraft) -> str:
-    """Hash what the ledger decides about an expense; activity and billing are up to the project."""
+    """Hash the fields that the ledger decides; activity and billing are up to the project."""
     return fingerprint(replace(draft, activity_id="", billable=False))
 
 
@@ -268,43 +286,42 @@ def _success(item: PreparedVoucher, *, changed: bool) -> Success:
     if changed and item.drafts:
         return Success(Outcome.SYNCED, item.title, item.message, recheck_after=item.recheck_after)
     if changed:
-        told = item.message or msg("Its expenses were removed")
-        return skipped(told, error_code="removed", title=item.title)
+        removed = item.message or msg("Its expenses were removed")
+        return skipped(removed, error_code="removed", title=item.title)
     if item.kept and not item.drafts:
         return skipped(item.message, error_code="kept", title=item.title)
     message = item.message if item.kept else ""
     return Success(Outcome.UNCHANGED, item.title, message, recheck_after=item.recheck_after)
 
 
-def _nothing_to_sync(left_alone: Sequence[SkippedLine]) -> Success:
-    """Return why a voucher becomes nothing, with the code of the line that came closest to an expense."""
-    if not left_alone:
+def _nothing_to_sync(lines: Sequence[SkippedLine]) -> Success:
+    """Return why a voucher is skipped, with the error code of the line that came closest to an expense."""
+    if not lines:
         return skipped(msg("It has no costs or isn't in the ledger"), error_code="no_costs")
-    error_code = max((each.error_code for each in left_alone), key=CLOSEST_FIRST.index)
-    return skipped(joined(*(each.why for each in left_alone)), error_code=error_code)
+    error_code = max((line.error_code for line in lines), key=CLOSEST_LAST.index)
+    return skipped(joined(*(line.why for line in lines)), error_code=error_code)
 
 
-def _too_late(error: RejectedError, now: Message) -> RejectedError:
+def _too_late_error(error: RejectedError, ledger: Message) -> RejectedError:
     return RejectedError(
-        msg("{now} {problem}", now=now, problem=error.message),
+        msg("{now} {problem}", now=ledger, problem=error.message),
         error_code=error.error_code,
         remedy=msg("Correct it manually where it was invoiced, then mark this as resolved."),
     )
 
 
-def _vat_unclear(cost: SkippedLine) -> RejectedError:
+def _vat_unclear_error(cost: SkippedLine) -> RejectedError:
     return RejectedError(
         cost.why,
         error_code=cost.error_code,
         remedy=msg(
             "Correct the VAT of the voucher in 24SevenOffice, and its expenses are imported automatically. If "
-            "it is "
-            "right as it is, enter them in Moment manually and mark this as resolved."
+            "it is right as it is, enter them in Moment manually and mark this as resolved."
         ),
     )
 
 
-def _voucher_gone() -> RejectedError:
+def _voucher_gone_error() -> RejectedError:
     return RejectedError(
         msg("24SevenOffice no longer shows any line of this voucher. Its expenses stay in Moment."),
         error_code="voucher_gone",

@@ -1,7 +1,7 @@
 """First vouchers: the first voucher of each VAT code is read back from the ledger before another is posted.
 
-What 24SevenOffice makes of a voucher's VAT is unknown before (S24). So at most one voucher with a VAT code can be
-wrong: none follows until it was read back as right to the øre, or a person has corrected it.
+Until then, it is unknown how 24SevenOffice books the VAT (S24). So at most one voucher with a VAT code can be
+wrong: no other is posted until the first was read back as right to the øre, or a person has corrected it.
 """
 
 from collections import defaultdict
@@ -23,14 +23,14 @@ from sync.rules.output_vat import differences, other_codes, proven_codes, rounde
 from sync.rules.vouchers import find_posted, posted_vouchers
 
 VAT_WARNINGS = frozenset({VAT_NOT_BALANCED, VAT_WITHOUT_BASE})
-"""Refusals that say how 24SevenOffice wants the VAT of a voucher (S24)."""
+"""Error codes of refusals that show how 24SevenOffice expects the VAT of a voucher (S24)."""
 
 VAT_DIFFERS = "vat_differs"
 
 MAX_WAIT = timedelta(hours=6)
-"""How long the ledger may take to show a voucher that it has accepted, before a person has to look.
+"""How long the ledger may take to show an accepted voucher before a person has to look.
 
-Usually it shows one at once. Maintenance in the evening or at night is over by then, and the mail still comes
+Usually it shows one at once. By then, maintenance in the evening or at night is over, and the mail is still sent
 before invoices have waited for a working day.
 """
 
@@ -39,7 +39,8 @@ before invoices have waited for a working day.
 class FirstVouchers:
     """The VAT codes of a connection whose first voucher has not been read back.
 
-    ``voucher_of`` makes the voucher of an invoice. A code that is right stays so, and is read once for a batch.
+    ``voucher_of`` makes the voucher of an invoice. A code that was read back as right stays so, and is read once
+    for a batch.
     """
 
     context: SyncContext
@@ -48,7 +49,7 @@ class FirstVouchers:
 
     @property
     def is_needed(self) -> bool:
-        """Whether vouchers are read back. Drafts are not: they are not in the ledger, and a person checks them."""
+        """Whether vouchers are read back. Drafts are not in the ledger, and a person checks them."""
         return self.context.settings.posting == "ledger"
 
     def unproven(self, voucher: Voucher) -> Collection[str]:
@@ -66,7 +67,7 @@ class FirstVouchers:
         """Save that a voucher is about to be posted as the first of its VAT codes, after checking earlier ones.
 
         Raises :class:`MisconfiguredError` if an earlier one is wrong or does not appear in the ledger, and
-        :class:`UnavailableError` if it is not there yet.
+        :class:`UnavailableError` if the ledger does not have it yet.
         """
         codes = self.unproven(voucher)
         if not codes:
@@ -86,10 +87,10 @@ class FirstVouchers:
         self._remove_check(record, self.context.settings.voucher_vat)
 
     def error_of(self, voucher: Voucher, refusal: SyncError) -> SyncError:
-        """Return what a refusal means: at a first voucher, that the VAT of all of them is sent the wrong way.
+        """Return the error of a refusal: for a first voucher, that the VAT of all vouchers is sent the wrong way.
 
-        If rounding puts the voucher's VAT off its rate, that alone may be why it is refused (S58): this says
-        nothing about the next voucher or about the way of sending VAT.
+        If rounding puts the voucher's VAT off its rate, that alone may be the cause (S58). It then shows nothing
+        about the next voucher or about the way of sending VAT.
         """
         if refusal.error_code == VAT_NOT_BALANCED and (vat := rounded_vat(voucher)):
             return _rounding_error(voucher, vat)
@@ -134,25 +135,23 @@ class FirstVouchers:
             raise _differs_error(voucher, wrong)
 
     def _compare_with_ledger(self, record: Record, voucher: Voucher, check: VatCheck) -> list[Message]:
-        """Return how the ledger differs from a voucher, and save whether it is right.
+        """Return how the ledger differs from a voucher, and save whether the voucher is right.
 
-        A voucher that a person corrected, or that is not there, proves nothing, and neither does a VAT code whose
-        VAT comes to zero: the next voucher is the first then.
+        A voucher that a person corrected, or that the ledger does not have, proves nothing, and neither does a VAT
+        code whose VAT comes to zero. The next voucher is then the first.
         """
         posted = self.context.erp.posted(voucher.invoice_number, day=voucher.day)
         vouchers = posted_vouchers(voucher, posted)
         if not vouchers and check.status is VatStatus.PENDING and self.context.link(record):
             raise _not_seen_error(voucher, is_late=self.context.clock() - check.checked_at >= MAX_WAIT)
-        sent = next((lines for lines in vouchers if find_posted(voucher, lines) is not None), None)
-        held = self._whole_voucher(sent) if sent else []
-        wrong = self._differences(voucher, held)
-        is_proof = bool(held) and not wrong and check.status is VatStatus.PENDING
+        found = next((lines for lines in vouchers if find_posted(voucher, lines) is not None), None)
+        in_ledger = self._whole_voucher(found) if found else []
+        wrong = self._differences(voucher, in_ledger)
+        is_proof = bool(in_ledger) and not wrong and check.status is VatStatus.PENDING
         if wrong:  # it may have been reversed or moved, or be right together with its correction
-            held = [
-                *held,
-                *(line for lines in vouchers if lines is not sent for line in self._whole_voucher(lines)),
-            ]
-            wrong = self._differences(voucher, held) if any(_sums(held).values()) else []
+            others = [line for lines in vouchers if lines is not found for line in self._whole_voucher(lines)]
+            in_ledger = [*in_ledger, *others]
+            wrong = self._differences(voucher, in_ledger) if any(_sums(in_ledger).values()) else []
         if wrong:
             self._save_status(record, _way(voucher), VatStatus.WRONG)
             return wrong
@@ -161,35 +160,35 @@ class FirstVouchers:
         return []
 
     def _whole_voucher(self, lines: Sequence[LedgerLine]) -> Sequence[LedgerLine]:
-        """Read a whole voucher, including lines without its invoice number: VAT that was split off may lack it."""
+        """Read a whole voucher, including lines without an invoice number: VAT that was split off may lack it."""
         first = lines[0]
         name = self.context.erp.voucher_name(first.day, type_=first.type, number=first.voucher_number)
         return [line for line in self.context.erp.supplier_voucher(name) if not line.hidden]
 
     def _differences(self, voucher: Voucher, lines: Sequence[LedgerLine]) -> list[Message]:
-        told = [
+        messages = [
             msg(
                 "account {account} has {found} for {wanted}",
                 account=account or "27xx",
-                found=format_kroner(found),
-                wanted=format_kroner(wanted),
+                found=format_kroner(actual),
+                wanted=format_kroner(expected),
             )
-            for account, wanted, found in differences(voucher, lines)
+            for account, expected, actual in differences(voucher, lines)
         ]
         if self.context.settings.check_vat:
-            told += [
-                msg("account {account} has VAT code {held} for {sent}", account=account, held=held, sent=sent)
-                for account, sent, held in other_codes(voucher, lines)
+            messages += [
+                msg("account {account} has VAT code {held} for {sent}", account=account, held=actual, sent=sent)
+                for account, sent, actual in other_codes(voucher, lines)
             ]
-        return told
+        return messages
 
     def _checks(self, way: str) -> Sequence[vat_checks.VatCheck]:
         return vat_checks.find(self.context.database, self.context.connection.id, way)
 
     def _open_check(self, record: Record, way: str) -> VatCheck | None:
-        """Return the status of the VAT codes that an invoice's voucher is the first of; None if there are none."""
-        found = [each for each in self._checks(way) if each.record_id == record.id]
-        open_ = [each for each in found if each.status is not VatStatus.RIGHT]
+        """Return the check of the VAT codes for which an invoice's voucher is the first; None if there is none."""
+        checks = [each for each in self._checks(way) if each.record_id == record.id]
+        open_ = [each for each in checks if each.status is not VatStatus.RIGHT]
         return next((each for each in open_ if each.status is VatStatus.WRONG), open_[0] if open_ else None)
 
     def _save_status(self, record: Record, way: str, status: VatStatus) -> None:

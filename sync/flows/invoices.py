@@ -1,7 +1,7 @@
 """Invoices: a finalized invoice of Moment becomes a voucher in 24SevenOffice's journal, exactly once.
 
-After a call that went wrong, it is unknown what was saved (S8). So the ledger is searched before anything is
-posted again, and a voucher that is there but differs is left to a person.
+After a failed call, it is unknown what was saved (S8). So the ledger is searched before anything is posted again,
+and a voucher that is in the ledger but differs is left to a person.
 """
 
 from collections.abc import Sequence
@@ -55,7 +55,7 @@ OUTDATED = {
     VAT_ROUNDING: (SetupPart.VAT_CODES,),
     FISCAL_YEAR: (SetupPart.FISCAL_YEARS,),
 }
-"""The part of the cached accounting setup that a refusal puts in doubt, by error code; else all parts."""
+"""The parts of the cached accounting setup that may be outdated after a refusal, by error code; else all parts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +69,14 @@ class PreparedInvoice:
 
 
 class Invoices:
-    """Posts the vouchers of finalized invoices, those of one fiscal year in one call."""
+    """Posts the vouchers of finalized invoices, with one call for each fiscal year."""
 
     batch_size = 20
     sends_together = True
 
     def __init__(self, context: SyncContext) -> None:
         self._context = context
-        self._forgotten: set[SetupPart] = set()
+        self._dropped_parts: set[SetupPart] = set()
         self._first = FirstVouchers(context, self.voucher)
 
     def prepare(self, job: SyncJob) -> PreparedInvoice | Success:
@@ -93,8 +93,8 @@ class Invoices:
             return skipped(msg("This invoice no longer exists in Moment."), error_code=GONE)
         self._set_summary(invoice)
         name = title(invoice)
-        if left := skip_reason(invoice, first_day=self._context.settings.invoice_from):
-            return replace(left, title=name)
+        if skip := skip_reason(invoice, first_day=self._context.settings.invoice_from):
+            return replace(skip, title=name)
         with naming_record(name):
             year = self.fiscal_year(invoice.day)
             voucher = self.voucher(invoice)
@@ -112,36 +112,36 @@ class Invoices:
     def send(self, batch: Sequence[PreparedInvoice]) -> Sequence[Success | SyncError]:
         """Post vouchers, one call for each fiscal year. After a refusal, verify and post them one by one.
 
-        What stops one fiscal year stops those after it. If 24SevenOffice gives the numbers, it does not refuse
-        duplicates, so the ledger is searched first.
+        An error that stops one fiscal year stops the following ones. If 24SevenOffice assigns the numbers, it does
+        not refuse duplicates, so the ledger is searched first.
         """
-        answers: dict[int, Success | SyncError] = {}
+        results: dict[int, Success | SyncError] = {}
         for year, group in groupby(sorted(batch, key=lambda item: item.year), key=lambda item: item.year):
             items = list(group)
-            if stop := next(filter(_ends_posting, answers.values()), None):
-                answers |= _for_all(items, _as_not_attempted(stop))
+            if stop := next(filter(_ends_posting, results.values()), None):
+                results |= _for_all(items, _as_not_attempted(stop))
                 continue
-            answers |= self._link_already_posted(items)
-            if new := [item for item in items if item.job.id not in answers]:
-                answers |= self._post_in_turn(new, year=year)
-        return [answers[item.job.id] for item in batch]
+            results |= self._link_already_posted(items)
+            if new := [item for item in items if item.job.id not in results]:
+                results |= self._post_in_turn(new, year=year)
+        return [results[item.job.id] for item in batch]
 
     def _post_in_turn(self, batch: Sequence[PreparedInvoice], *, year: int) -> dict[int, Success | SyncError]:
         """Post the first voucher of each VAT code alone and read it back, then post the rest together."""
-        answers: dict[int, Success | SyncError] = {}
+        results: dict[int, Success | SyncError] = {}
         rest = list(batch)
         while first := next((item for item in rest if self._first.unproven(item.voucher)), None):
             rest.remove(first)
-            answer = self._post([first], year=year)[first.job.id]
-            answers[first.job.id] = answer
-            if _ends_posting(answer):
-                return answers | _for_all(rest, _as_not_attempted(answer))
-        return answers | (self._post(rest, year=year) if rest else {})
+            result = self._post([first], year=year)[first.job.id]
+            results[first.job.id] = result
+            if _ends_posting(result):
+                return results | _for_all(rest, _as_not_attempted(result))
+        return results | (self._post(rest, year=year) if rest else {})
 
     def _link_already_posted(self, batch: Sequence[PreparedInvoice]) -> dict[int, Success | SyncError]:
-        """Find vouchers that are posted already without a link, as after a failover; one search for a batch.
+        """Link vouchers that were posted without a link, as after a failover, with one search for the batch.
 
-        Jobs with an unknown outcome have been verified before.
+        Jobs with an unknown outcome were verified before.
         """
         new = [item for item in batch if not item.job.outcome_unknown]
         if not new or self._context.settings.voucher_number == "moment":
@@ -151,10 +151,10 @@ class Invoices:
         except SyncError as error:
             return _for_all(batch, error)
         found = {item.job.id: error_as_value(item.title, self._link_if_posted, item, lines) for item in new}
-        return {job_id: answer for job_id, answer in found.items() if answer}
+        return {job_id: result for job_id, result in found.items() if result}
 
     def _ledger_lines(self, batch: Sequence[PreparedInvoice]) -> Sequence[LedgerLine]:
-        """Read the ledger's lines of these invoice numbers: a call for each, or each month if that is fewer."""
+        """Read the ledger's lines of these invoice numbers, with a call for each or, if fewer, for each month."""
         days = [item.voucher.day for item in batch]
         if len(batch) > len({(day.year, day.month) for day in days}):
             return self._context.erp.booked(min(days), max(days), costs=AccountRanges(())).numbered
@@ -162,7 +162,7 @@ class Invoices:
         return [line for lines in posted for line in lines]
 
     def _post(self, batch: Sequence[PreparedInvoice], *, year: int) -> dict[int, Success | SyncError]:
-        """Post in one call; return an answer for each job."""
+        """Post in one call; return a result for each job."""
         try:
             batch = self._with_numbers(batch)
         except SyncError as error:
@@ -188,32 +188,32 @@ class Invoices:
     def _post_one_by_one(
         self, batch: Sequence[PreparedInvoice], refusal: SyncError, *, year: int
     ) -> dict[int, Success | SyncError]:
-        """After a refusal, link what was saved anyway, and post the rest one by one to find the bad one."""
-        answers: dict[int, Success | SyncError] = {}
+        """After a refusal, link what was saved nevertheless, and post the rest one by one to find the bad one."""
+        results: dict[int, Success | SyncError] = {}
         for item in batch:
             found = _with_unknown_outcome(
                 error_as_value(item.title, self._search_ledger, item, sent_as=self._context.settings.posting)
             )
             if found:
-                answers[item.job.id] = found
+                results[item.job.id] = found
             elif len(batch) == 1:
-                refused = self._first.error_of(item.voucher, refusal)
+                error = self._first.error_of(item.voucher, refusal)
                 self._first.withdraw(item.job.record)
-                answers[item.job.id] = self._cause_of_refusal(item, refused).replace(title=item.title)
+                results[item.job.id] = self._cause_of_refusal(item, error).replace(title=item.title)
             else:
-                answers |= self._post([item], year=year)
-        return answers
+                results |= self._post([item], year=year)
+        return results
 
     def _cause_of_refusal(self, item: PreparedInvoice, refusal: SyncError) -> SyncError:
         """Return why 24SevenOffice refused a voucher: the customer or a project may no longer exist.
 
-        If that cannot be checked now, the error counts for this invoice only, as more may be known about the
+        If that cannot be checked now, the error counts for this invoice only, because more may be known about the
         others.
         """
-        named = {(EntityType.CUSTOMER, each.customer_number) for each in item.voucher.entries}
-        named |= {(EntityType.PROJECT, each.project_number or 0) for each in item.voucher.entries}
+        numbers = {(EntityType.CUSTOMER, each.customer_number) for each in item.voucher.entries}
+        numbers |= {(EntityType.PROJECT, each.project_number or 0) for each in item.voucher.entries}
         try:
-            lost = [error for each in sorted(named) if (error := self._context.lost_dependency(*each))]
+            lost = [error for each in sorted(numbers) if (error := self._context.lost_dependency(*each))]
         except SyncError as error:
             return _with_unknown_outcome(error)
         if not lost:
@@ -221,7 +221,7 @@ class Invoices:
         return lost[0] if lost else refusal
 
     def _verify_former_link(self, item: PreparedInvoice, former: str) -> Success:
-        """Find what was posted before links were set aside. Raises :class:`RejectedError` if it is gone."""
+        """Find what was posted before links were set aside. Raises :class:`RejectedError` if it is not there."""
         found = self._search_ledger(item, sent_as="ledger")  # the question to a person covers drafts too
         if found is None:
             raise _set_aside_error(former)
@@ -232,10 +232,10 @@ class Invoices:
         return self._search_ledger(item, sent_as=item.job.sent_as or self._context.settings.posting)
 
     def _search_ledger(self, item: PreparedInvoice, *, sent_as: str) -> Success | None:
-        """Find a voucher that an earlier call may have saved.
+        """Search the ledger for a voucher that an earlier call may have saved, and link it.
 
-        The ledger also has drafts that a person has posted since. Raises :class:`RejectedError` if another voucher
-        is there, or if it may be a draft that is still unposted.
+        The ledger also has drafts that a person has posted. Raises :class:`RejectedError` if another voucher has
+        the invoice number, or if the voucher may be a draft that is not posted yet.
         """
         posted = self._context.erp.posted(item.voucher.invoice_number, day=item.voucher.day)
         found = self._link_if_posted(item, posted)
@@ -247,7 +247,7 @@ class Invoices:
         return found
 
     def _link_if_posted(self, item: PreparedInvoice, lines: Sequence[LedgerLine]) -> Success | None:
-        """Link the voucher of an invoice if it is among these. Raises :class:`RejectedError` if another one is."""
+        """Link an invoice's voucher if the lines have it. Raises :class:`RejectedError` if they have another."""
         posted = [line for line in lines if line.invoice_number == str(item.voucher.invoice_number)]
         number = find_posted(item.voucher, posted)
         if number is None and may_be_posted(item.voucher, posted):
@@ -275,29 +275,29 @@ class Invoices:
     def _link_voucher(self, item: PreparedInvoice, number: int) -> Success:
         self._context.save_link(item.job.record, remote_id=f"{item.year}/{number}")
         amount = format_kroner(item.voucher.receivable.amount)
-        told = msg("Voucher {number}/{year}, {amount} kroner.", number=number, year=item.year, amount=amount)
-        return Success(Outcome.SYNCED, item.title, told)
+        message = msg("Voucher {number}/{year}, {amount} kroner.", number=number, year=item.year, amount=amount)
+        return Success(Outcome.SYNCED, item.title, message)
 
     def voucher(self, invoice: Invoice) -> Voucher:
         """Make the voucher of an invoice.
 
-        Raises :class:`RejectedError`, and what the lookups of its customer and projects raise.
+        Raises :class:`RejectedError`, and the errors of looking up its customer and projects.
         """
         context, settings = self._context, self._context.settings
         if invoice.currency != NOK:
             check_rate(invoice, listed=context.erp.currency_rates())
-        address = context.moment.invoice_url(invoice.id)
+        url = context.moment.invoice_url(invoice.id)
         return voucher_of(
             invoice,
             customer_number=settings.factoring_id or context.customer_number(invoice.customer_id),
             project_number=context.project_number,
             chart=self._chart(invoice),
             settings=settings,
-            comment=voucher_comment(invoice, title=title(invoice), address=address, settings=settings),
+            comment=voucher_comment(invoice, title=title(invoice), url=url, settings=settings),
         )
 
     def _chart(self, invoice: Invoice) -> Chart:
-        """Return the chart of accounts, with the accounts that the invoice needs checked."""
+        """Return the chart of accounts, after checking the accounts that the invoice needs."""
         try:
             return self._checked_chart(invoice)
         except RejectedError as error:
@@ -311,12 +311,11 @@ class Invoices:
         return chart
 
     def _drop_cached_setup(self, refusal: SyncError) -> bool:
-        """Drop the cached setup that a refusal puts in doubt, once in a batch; False if it was dropped before."""
-        parts = [
-            each for each in OUTDATED.get(refusal.error_code, tuple(SetupPart)) if each not in self._forgotten
-        ]
+        """Drop the cached setup that may be outdated, once in a batch; return False if it was dropped before."""
+        outdated = OUTDATED.get(refusal.error_code, tuple(SetupPart))
+        parts = [part for part in outdated if part not in self._dropped_parts]
         if parts:
-            self._forgotten.update(parts)
+            self._dropped_parts.update(parts)
             self._context.erp.forget(*parts)
         return bool(parts)
 
@@ -343,7 +342,7 @@ class Invoices:
         )
 
     def _unambiguous(self, year: FiscalYear) -> FiscalYear:
-        """Refuse a fiscal year whose number another one has as well: vouchers name their year by that number."""
+        """Refuse a fiscal year that shares its number with another, by which vouchers name their year."""
         if not is_ambiguous(year, self._context.erp.fiscal_years()):
             return year
         raise RejectedError(
@@ -356,7 +355,7 @@ class Invoices:
         )
 
     def _with_numbers(self, batch: Sequence[PreparedInvoice]) -> Sequence[PreparedInvoice]:
-        """Give the vouchers numbers of the series, unless the connection keeps Moment's (S1)."""
+        """Number the vouchers by the series, unless the connection keeps Moment's numbers (S1)."""
         if self._context.settings.voucher_number == "moment":
             return batch
         first = self._context.erp.next_voucher_number(batch[0].voucher.day)
@@ -381,13 +380,13 @@ def skip_reason(invoice: Invoice, *, first_day: date | None) -> Success | None:
     return None
 
 
-def _ends_posting(answer: Success | SyncError) -> TypeGuard[SyncError]:
-    """Return whether an answer is about more than its record, so that nothing is posted after it."""
-    return isinstance(answer, SyncError) and not isinstance(answer, RejectedError | DependencyPendingError)
+def _ends_posting(result: Success | SyncError) -> TypeGuard[SyncError]:
+    """Return whether a result is about more than its record, so that nothing is posted after it."""
+    return isinstance(result, SyncError) and not isinstance(result, RejectedError | DependencyPendingError)
 
 
 def _as_not_attempted(error: SyncError) -> SyncError:
-    """Return why invoices were not sent; nothing of them can have been saved."""
+    """Return the error of invoices that were not sent, so that nothing of them can have been saved."""
     if isinstance(error, MisconfiguredError | UnavailableError) and not error.outcome_unknown:
         return error
     if isinstance(error, MisconfiguredError):
@@ -399,9 +398,9 @@ def _for_all(batch: Sequence[PreparedInvoice], error: SyncError) -> dict[int, Su
     return {item.job.id: error.replace(title=item.title) for item in batch}
 
 
-def _with_unknown_outcome(answer: T | SyncError) -> T | SyncError:
-    """Mark an error that occurred after a call: it may have saved the voucher."""
-    return answer.replace(outcome_unknown=True) if isinstance(answer, SyncError) else answer
+def _with_unknown_outcome(result: T | SyncError) -> T | SyncError:
+    """Mark an error that occurred after a call: the call may have saved the voucher."""
+    return result.replace(outcome_unknown=True) if isinstance(result, SyncError) else result
 
 
 def _unseen_draft_error(item: PreparedInvoice) -> RejectedError:

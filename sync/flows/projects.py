@@ -22,18 +22,20 @@ from sync.rules.record_summaries import project_summary
 
 MAX_NAME_LENGTH = 200
 
-DISPUTED = msg("The project now has another number in Moment, which belongs to another project in 24SevenOffice.")
+RENUMBERED = msg(
+    "The project now has another number in Moment, which belongs to another project in 24SevenOffice."
+)
 """Why a link is released: the project got another number. Its invoices and costs then wait for a person."""
 
 
 @dataclass(frozen=True, slots=True)
 class PreparedProject:
-    """A project to be saved, the hash of what is sent, and whether it exists under this number already."""
+    """A project to be saved, and the hash of what is sent. ``is_linked``: its link has this number."""
 
     job: SyncJob
     draft: ProjectDraft
     fingerprint: str
-    identified: bool
+    is_linked: bool
     warnings: tuple[Message, ...] = ()
 
     @property
@@ -42,15 +44,15 @@ class PreparedProject:
 
 
 class Projects:
-    """Saves new and changed projects, one call each, as the vendor has no other."""
+    """Saves new and changed projects, each in its own call, because 24SevenOffice has no other."""
 
     batch_size = 20  # as many as the invoices of one call may need
     sends_together = False
 
     def __init__(self, context: SyncContext) -> None:
         self._context = context
-        self._strangers: dict[int, list[SyncJob]] = defaultdict(list)
-        self._held: Mapping[int, ExistingProject] | None = None
+        self._unlinked: dict[int, list[SyncJob]] = defaultdict(list)
+        self._existing: Mapping[int, ExistingProject] | None = None
         self._answers: Mapping[int, str] = {}
         self._undone: Mapping[int, frozenset[int]] = {}
 
@@ -63,82 +65,85 @@ class Projects:
         name, number = self._context.party(project.customer_id)
         self._context.set_summary(project_summary(project, customer=name, customer_number=number))
         with naming_record(title(project)):
-            of = project.customer_id
-            draft = draft_of(project, customer_number=self._context.customer_number(of) if of else None)
+            customer_id = project.customer_id
+            customer_number = self._context.customer_number(customer_id) if customer_id else None
+            draft = draft_of(project, customer_number=customer_number)
             settings = self._context.settings
             sent = fingerprint(draft, settings.client_id_field, settings.client_id)
             link = self._context.link(job.record)
             if link and link.fingerprint == sent and not job.outcome_unknown:
                 return UNCHANGED
-            identified = link is not None and link.remote_id == str(draft.number)
-            if not identified:
-                self._strangers[draft.number].append(job)
+            is_linked = link is not None and link.remote_id == str(draft.number)
+            if not is_linked:
+                self._unlinked[draft.number].append(job)
             cut = cut_warning(msg("The name"), project.name, max_length=MAX_NAME_LENGTH)
-            return PreparedProject(job, draft, sent, identified=identified, warnings=(cut,) if cut else ())
+            return PreparedProject(job, draft, sent, is_linked=is_linked, warnings=(cut,) if cut else ())
 
     def send(self, batch: Sequence[PreparedProject]) -> Sequence[Success | SyncError]:
         return [error_as_value(item.title, self._save, item) for item in batch]
 
     def _save(self, item: PreparedProject) -> Success:
-        if not item.identified:
+        if not item.is_linked:
             try:
-                self._identify(item)
+                self._check_number(item)
             except RejectedError:
-                self._context.release_link(item.job.record, because=DISPUTED)
+                self._context.release_link(item.job.record, because=RENUMBERED)
                 raise
         number = str(item.draft.number)
         if self._context.candidate_with_note(item.job, SAVED_ELSEWHERE) == number:
-            raise _saved_elsewhere(number)
+            raise _saved_elsewhere_error(number)
         self._context.renew_lease()
         try:
             self._context.erp.save_project(item.draft)
         except RejectedError as error:
-            if error.error_code == PROJECT_NUMBER:  # it is saved; another try would create a duplicate
-                asked = Candidate(number, item.draft.name, note=SAVED_ELSEWHERE)
-                self._context.ask_for_match(item.job, [asked])
+            if error.error_code == PROJECT_NUMBER:  # it is saved; another attempt would create a duplicate
+                candidate = Candidate(number, item.draft.name, note=SAVED_ELSEWHERE)
+                self._context.ask_for_match(item.job, [candidate])
             raise (
                 self._context.lost_dependency(EntityType.CUSTOMER, item.draft.customer_number) or error
             ) from error
         self._context.save_link(item.job.record, remote_id=number, fingerprint=item.fingerprint)
-        told = msg("“{name}” saved.", name=item.draft.name)
-        return Success(Outcome.SYNCED, item.title, told, warnings=item.warnings)
+        message = msg("“{name}” saved.", name=item.draft.name)
+        return Success(Outcome.SYNCED, item.title, message, warnings=item.warnings)
 
-    def _identify(self, item: PreparedProject) -> None:
+    def _check_number(self, item: PreparedProject) -> None:
         """Check that the number is free or belongs to this very project.
 
         Raises :class:`RejectedError` if it does not.
         """
         number, job = item.draft.number, item.job
         self._context.refuse_taken(job.record, str(number))
-        if self._held is None:
-            held = self._context.erp.existing_projects(self._strangers.keys())
-            strangers = [*chain.from_iterable(self._strangers.values())]
-            self._answers, self._undone = self._context.answers(strangers), self._context.undone(strangers)
-            self._held = {each.number: each for each in held}
-        there = self._held.get(number)
-        is_same = there and (same_project(item.draft, there) or self._may_have_saved(job, there))
-        if there is None or (is_same and number not in self._undone.get(job.id, ())):
+        if self._existing is None:
+            projects = self._context.erp.existing_projects(self._unlinked.keys())
+            jobs = [*chain.from_iterable(self._unlinked.values())]
+            self._answers, self._undone = self._context.answers(jobs), self._context.undone(jobs)
+            self._existing = {project.number: project for project in projects}
+        existing = self._existing.get(number)
+        is_same = existing and (same_project(item.draft, existing) or self._may_have_saved(job, existing))
+        if existing is None or (is_same and number not in self._undone.get(job.id, ())):
             return
         if self._answers.get(job.id) != str(number):
-            self._ask_for_match(item, there)
+            self._ask_for_match(item, existing)
 
-    def _may_have_saved(self, job: SyncJob, held: ExistingProject) -> bool:
-        """Return whether our own lost call may have saved it, with a name that changed in Moment since."""
-        ours = self._context.settings.client_id
-        return job.outcome_unknown and ours != "" and held.client_id == ours
+    def _may_have_saved(self, job: SyncJob, existing: ExistingProject) -> bool:
+        """Return whether our own lost call may have saved it, before its name changed in Moment."""
+        client_id = self._context.settings.client_id
+        return job.outcome_unknown and client_id != "" and existing.client_id == client_id
 
-    def _ask_for_match(self, item: PreparedProject, held: ExistingProject) -> None:
-        note, draft = "closed" if held.closed else "", item.draft
-        asked = Candidate(str(held.number), held.name, customer_number=str(held.customer_number or ""), note=note)
+    def _ask_for_match(self, item: PreparedProject, existing: ExistingProject) -> None:
+        """Ask a person whether the projects are the same. Raises :class:`RejectedError`."""
+        number, name = existing.number, existing.name
+        note, draft = "closed" if existing.closed else "", item.draft
+        candidate = Candidate(str(number), name, customer_number=str(existing.customer_number or ""), note=note)
         own = Candidate(str(draft.number), draft.name, customer_number=str(draft.customer_number or ""))
-        self._context.ask_for_match(item.job, [asked], own)
-        taken = (
-            msg("24SevenOffice has a closed project {number}: “{name}”.", number=held.number, name=held.name)
-            if held.closed
-            else msg("24SevenOffice has another project {number}: “{name}”.", number=held.number, name=held.name)
+        self._context.ask_for_match(item.job, [candidate], own)
+        message = (
+            msg("24SevenOffice has a closed project {number}: “{name}”.", number=number, name=name)
+            if existing.closed
+            else msg("24SevenOffice has another project {number}: “{name}”.", number=number, name=name)
         )
         raise RejectedError(
-            taken,
+            message,
             error_code=PROJECT_TAKEN,
             remedy=msg(
                 "Give the project another number in Moment, or open it here and confirm it is the same project."
@@ -146,7 +151,7 @@ class Projects:
         )
 
 
-def _saved_elsewhere(number: str) -> RejectedError:
+def _saved_elsewhere_error(number: str) -> RejectedError:
     return RejectedError(
         msg(
             "24SevenOffice saved project {number} under another number last time. Retrying would create another "
@@ -163,7 +168,10 @@ def title(project: Project) -> Message:
 
 
 def draft_of(project: Project, *, customer_number: int | None) -> ProjectDraft:
-    """Return the project as 24SevenOffice takes it. Raises :class:`RejectedError` for a bad name or number."""
+    """Return the project in the form that 24SevenOffice accepts.
+
+    Raises :class:`RejectedError` for a missing name or an invalid number.
+    """
     name = clean(project.name, max_length=MAX_NAME_LENGTH)
     if not name:
         raise RejectedError(

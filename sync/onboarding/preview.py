@@ -1,4 +1,4 @@
-"""Previews: what would become of records. The data of all previews, and the preview of expenses."""
+"""Previews of a backfill or an import: the data of all previews, and the preview of expenses."""
 
 from collections.abc import Iterator
 from dataclasses import KW_ONLY, dataclass, replace
@@ -16,11 +16,11 @@ from sync.polling.polls import changed_vouchers
 from sync.records import Voucher
 
 NO_NUMBER = 0
-"""The number of a customer that has not been synced, where nothing is written."""
+"""The number, in a preview, of a customer that has not been synced."""
 
 
 class PlannedAction(StrEnum):
-    """What becomes of a record. ``LINKED`` was so before, ``REJECT`` cannot be synced as it is."""
+    """The planned action. ``LINKED``: the record has a link already. ``REJECT``: it cannot be synced as it is."""
 
     LINKED = "linked"
     LINK = "link"
@@ -33,12 +33,12 @@ class PlannedAction(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PlannedRecord:
-    """A record (for an expense, its voucher), what becomes of it, and why.
+    """A record (for an expense, its voucher), the action planned for it, and why.
 
-    ``remote_id`` is what it is or would be linked to in 24SevenOffice, as far as known: a number, a voucher such
-    as "2026/17", or our key of an expense. ``voucher`` is what would be posted for an invoice, and ``customer``
-    its customer. ``amount`` is that of an expense, in øre including VAT, and ``files`` the number of its
-    documents.
+    ``remote_id`` is the record of 24SevenOffice that it is or would be linked to, as far as known: a number, a
+    voucher such as "2026/17", or our key of an expense. ``voucher`` would be posted for an invoice, and
+    ``customer`` is the invoice's customer. ``amount`` is an expense's, in øre including VAT, and ``files`` is the
+    number of its documents.
     """
 
     record: Record
@@ -54,10 +54,10 @@ class PlannedRecord:
 
 
 def preview_expenses(context: SyncContext, *, since: datetime, now: datetime) -> Iterator[PlannedRecord]:
-    """Return what would become of each voucher that has changed since an instant (UTC); nothing is written."""
+    """Return the plan for each voucher that has changed since an instant (UTC); nothing is written."""
     flow = Expenses(context)
-    slices = changed_vouchers(context.erp, context.settings, since=since, until=now)
-    for voucher in dict.fromkeys(voucher for _, vouchers in slices for voucher in vouchers):
+    periods = changed_vouchers(context.erp, context.settings, since=since, until=now)
+    for voucher in dict.fromkeys(voucher for _, vouchers in periods for voucher in vouchers):
         try:
             yield from _planned(flow, voucher)
         except RejectedError as error:
@@ -67,22 +67,22 @@ def preview_expenses(context: SyncContext, *, since: datetime, now: datetime) ->
 
 def _planned(flow: Expenses, voucher: Record) -> Iterator[PlannedRecord]:
     prepared = flow.prepare(SyncJob(0, voucher))
-    left_alone = PlannedRecord(voucher, PlannedAction.SKIP, prepared.title)
+    skipped = PlannedRecord(voucher, PlannedAction.SKIP, prepared.title)
     if isinstance(prepared, Success):
-        yield replace(left_alone, why=prepared.message)
+        yield replace(skipped, why=prepared.message)
         return
     for key, draft in prepared.drafts.items():
-        expense = replace(left_alone, remote_id=key, amount=draft.amount, files=len(prepared.files.approved))
-        if key in prepared.known:
+        expense = replace(skipped, remote_id=key, amount=draft.amount, files=len(prepared.files.approved))
+        if key in prepared.existing:
             yield replace(expense, action=PlannedAction.LINKED, why=msg("Already imported"))
         else:
             yield replace(expense, action=PlannedAction.SYNC)
     for key in prepared.kept:
-        yield replace(left_alone, remote_id=key, why=msg("Already imported; stays"))
-    for key in prepared.known.keys() - prepared.drafts.keys() - set(prepared.kept):
-        yield replace(left_alone, action=PlannedAction.REMOVE, remote_id=key, why=msg("It would be removed"))
-    for each in prepared.skipped:
-        yield replace(left_alone, why=each.why)
+        yield replace(skipped, remote_id=key, why=msg("Already imported; stays"))
+    for key in prepared.existing.keys() - prepared.drafts.keys() - set(prepared.kept):
+        yield replace(skipped, action=PlannedAction.REMOVE, remote_id=key, why=msg("It would be removed"))
+    for line in prepared.skipped:
+        yield replace(skipped, why=line.why)
 
 
 def refuse_writes() -> None:

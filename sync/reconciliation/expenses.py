@@ -19,7 +19,7 @@ from models.connections.account_ranges import AccountRanges
 from models.enums import EntityType
 from models.inbox.links import LinkState
 from sync.engine.context import SyncContext
-from sync.flows.documents import merged, read_off
+from sync.flows.documents import merged, supplier_and_invoice_number
 from sync.reconciliation.differences import (
     NOTHING,
     ComparedField,
@@ -197,7 +197,7 @@ class _ExpenseReconciliation:
         ):
             return None
         found = sources.costs_of(lines)
-        for error_code in {each.error_code for each in found.left_alone} if inside else ():
+        for error_code in {each.error_code for each in found.skipped} if inside else ():
             self.counts[error_code] += 1
         unsure = name not in self.linked and not self._is_synced(name, found.costs)
         asked = unsure or not (supply.supplier and supply.invoice_number)
@@ -210,7 +210,7 @@ class _ExpenseReconciliation:
         return all(external_id(key) in self.sources.expenses for key in keys)
 
     def _check(self, purchase: _SupplierVoucher, files: VoucherFiles) -> Iterator[Discrepancy]:
-        supplier, invoice_number = read_off(files)
+        supplier, invoice_number = supplier_and_invoice_number(files)
         supply = supplier_invoice_of(purchase.lines, supplier=supplier, invoice_number=invoice_number)
         drafts = drafts_of(purchase.name, purchase.costs, supply, settings=self.sources.settings)
         waits = files.held_back and purchase.name not in self.linked

@@ -1,1 +1,1 @@
-"""The rules of bookkeeping and of text, which turn a record of one system into one of the other."""
+"""The rules of bookkeeping and of text by which a record of one system becomes a record of the other."""

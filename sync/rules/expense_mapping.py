@@ -1,4 +1,4 @@
-"""The mapping of a supplier's voucher to the costs of projects in Moment, and why other lines are skipped."""
+"""The mapping of a supplier's voucher to costs of projects in Moment, and the reasons why lines are skipped."""
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -36,7 +36,7 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class SkippedLine:
-    """Why a line of a voucher does not become an expense: ``error_code`` for programs, ``why`` for people."""
+    """A line that does not become an expense, with the reason: ``error_code`` for programs, ``why`` for people."""
 
     error_code: str
     why: Message
@@ -44,7 +44,7 @@ class SkippedLine:
 
 @dataclass(frozen=True, slots=True)
 class SupplierInvoice:
-    """The invoice of a voucher: its supplier, number, day and ``currency``."""
+    """The supplier's invoice of a voucher."""
 
     supplier: str
     invoice_number: str
@@ -58,20 +58,20 @@ class SupplierInvoice:
 
 @dataclass(frozen=True, slots=True)
 class VoucherCosts:
-    """What becomes of a voucher's lines.
+    """The costs of a voucher, which become expenses, and its ``skipped`` lines.
 
-    ``costs`` become expenses, and ``left_alone`` says why other lines do not. ``excluded`` are costs in the
-    ledger, by project number and account, that become no expense; an expense made of one before stays.
+    ``excluded`` are costs in the ledger, by project number and account, that do not become expenses; an expense
+    that was made from one before stays.
     """
 
     costs: Sequence[Cost]
-    left_alone: Sequence[SkippedLine]
+    skipped: Sequence[SkippedLine]
     excluded: Mapping[tuple[int, int], SkippedLine]
 
     @property
     def unclear(self) -> SkippedLine | None:
-        """Why the VAT of a cost that would become an expense cannot be determined."""
-        return next((each for each in self.left_alone if each.error_code == VAT_UNCLEAR), None)
+        """The first line whose VAT cannot be determined; it would otherwise become an expense."""
+        return next((line for line in self.skipped if line.error_code == VAT_UNCLEAR), None)
 
 
 def costs_of(
@@ -83,18 +83,18 @@ def costs_of(
 ) -> VoucherCosts:
     """Return the costs that become expenses, and the reasons why other lines do not.
 
-    ``lines`` are all of the voucher, and ``project_id`` returns the Moment project of a project number. ``rates``
-    are those of the VAT codes in percent, if the lines need them (``needs_rates``).
+    ``lines`` are all lines of the voucher, and ``project_id`` returns the Moment project of a project number.
+    ``rates`` are the rates of the VAT codes in percent, if the lines need them (``needs_rates``).
     """
     amounts: dict[tuple[int, int, str], int] = defaultdict(int)
     texts: dict[tuple[int, int, str], dict[str, None]] = defaultdict(dict)
-    left_alone: dict[SkippedLine, None] = {}
+    skipped: dict[SkippedLine, None] = {}
     excluded: dict[tuple[int, int], SkippedLine] = {}
     in_ledger: dict[tuple[int, int], int] = defaultdict(int)
     listed = AccountRanges.parse(settings.expense_accounts)
     for line, amount in gross_amounts([line for line in lines if not line.hidden], rates=rates):
-        place = (line.project_number or 0, line.account)
-        in_ledger[place] += line.amount
+        project_and_account = (line.project_number or 0, line.account)
+        in_ledger[project_and_account] += line.amount
         found = _skip_reason(line, listed, settings.expense_from) or _project(line, project_id)
         if isinstance(found, SkippedLine):
             pass
@@ -105,17 +105,17 @@ def costs_of(
             amounts[key] += amount
             texts[key][clean(line.text, max_length=MAX_DESCRIPTION_LENGTH)] = None
             continue
-        left_alone[found] = None
-        excluded[place] = found
+        skipped[found] = None
+        excluded[project_and_account] = found
     costs = [Cost(*key, amount, ", ".join(filter(None, texts[key]))) for key, amount in amounts.items() if amount]
-    stay = {place: why for place, why in excluded.items() if place[0] and in_ledger[place]}
-    return VoucherCosts(costs, list(left_alone), stay)
+    excluded = {key: line for key, line in excluded.items() if key[0] and in_ledger[key]}
+    return VoucherCosts(costs, list(skipped), excluded)
 
 
 def in_force(lines: Sequence[LedgerLine]) -> Sequence[LedgerLine]:
-    """Leave out lines that were corrected: 24SevenOffice hides them and books new ones under the same number.
+    """Leave out corrected lines: 24SevenOffice hides them and books new ones under the same number.
 
-    If a voucher is hidden altogether, all lines are kept to show what it was.
+    If all lines are hidden, all are kept, to show what the voucher was.
     """
     return [line for line in lines if not line.hidden] or lines
 
@@ -123,7 +123,7 @@ def in_force(lines: Sequence[LedgerLine]) -> Sequence[LedgerLine]:
 def supplier_invoice_of(
     lines: Sequence[LedgerLine], *, supplier: str = "", invoice_number: str = ""
 ) -> SupplierInvoice:
-    """Return the invoice of a voucher: from its supplier line (S7), otherwise from other sources."""
+    """Return the supplier's invoice of a voucher: from its supplier line (S7), otherwise from the arguments."""
     lines = in_force(lines)
     owed = next((line for line in lines if line.account in SUPPLIER_ACCOUNTS), lines[0])
     numbers = (line.invoice_number for line in (owed, *lines) if line.invoice_number)
@@ -138,7 +138,7 @@ def supplier_invoice_of(
 def drafts_of(
     voucher: str, costs: Sequence[Cost], supplier_invoice: SupplierInvoice, *, settings: ConnectionSettings
 ) -> Mapping[str, ExpenseDraft]:
-    """Return costs as Moment takes them, by our key of each; the activity is added when they are sent."""
+    """Return the expenses for costs, by our key; the activity is added when they are sent."""
     return {
         key_of(voucher, cost.project_number, cost.account): ExpenseDraft(
             external_id=external_id(key_of(voucher, cost.project_number, cost.account)),
@@ -156,7 +156,7 @@ def drafts_of(
 
 
 def key_of(voucher: str, project_number: int, account: int) -> str:
-    """Return the key of an expense, the place of its cost in 24SevenOffice; its link has this name."""
+    """Return the key of an expense: voucher, project and account of its cost. Its link has this remote id."""
     return f"{voucher}/{project_number}/{account}"
 
 

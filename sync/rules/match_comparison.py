@@ -1,4 +1,4 @@
-"""How a record of Moment and one of 24SevenOffice differ, for a person who is to say whether they are the same."""
+"""The comparison of a record of Moment with one of 24SevenOffice, for the person who decides about a match."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -12,7 +12,7 @@ from sync.rules.organization_numbers import is_norwegian, organization_key
 
 
 class Comparison(StrEnum):
-    """What is said of a field of a candidate."""
+    """The result for one field of a candidate."""
 
     SAME = "same"
     DIFFERENT = "different"
@@ -34,14 +34,14 @@ FIELDS: Mapping[EntityType, Mapping[str, Message]] = {
         "customer_number": msg("Customer number"),
     },
 }
-"""What is compared of a record, and what to call it."""
+"""The compared fields of a record, with their labels."""
 
 
 def compare(moment_record: Candidate | None, candidate: Candidate) -> Mapping[str, Comparison]:
-    """Compare what a record of Moment and a candidate have, field by field; what neither has is left out.
+    """Compare a record of Moment with a candidate, field by field; a field that neither has is left out.
 
-    A name is the same however it is capitalized, an organization number however it is written. One e-mail address
-    in common is enough. That Moment has no number yet says nothing.
+    Capitals in a name and the spelling of an organization number make no difference. One e-mail address in common
+    is enough. A number that Moment does not have yet is not compared.
     """
     compared = {name: _compared(name, moment_record, candidate) for name in _NAMES} if moment_record else {}
     return {name: found for name, found in compared.items() if found}
@@ -69,7 +69,7 @@ def _compared(name: str, moment_record: Candidate, candidate: Candidate) -> Comp
 
 
 def _keys(name: str, text: str) -> set[str]:
-    """Return by what two are compared: a text means the same as another if they have one of these in common."""
+    """Return the keys of a text; two texts count as the same if they have a key in common."""
     match name:
         case "organization_number":
             keys = {organization_key(text)}

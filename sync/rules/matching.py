@@ -1,4 +1,4 @@
-"""Matching: which customer of 24SevenOffice is this one of Moment, and is a project there the same? Match, or ask.
+"""Matching: which customer of 24SevenOffice is this customer of Moment, and is a project there the same project?
 
 A wrong link sends invoices to a stranger, and a duplicate splits a customer's ledger. So only certain matches are
 linked, and a person is asked about possible ones.
@@ -15,7 +15,7 @@ from sync.rules.normalization import clean
 from sync.rules.organization_numbers import is_norwegian, norwegian_number, organization_key
 
 MAX_NAME_LENGTH = 100
-"""Characters that 24SevenOffice keeps of a customer's name (S50); longer names are compared up to there."""
+"""Characters that 24SevenOffice keeps of a customer's name (S50); only these are compared."""
 
 MAX_PROJECT_NAME_LENGTH = 200
 
@@ -26,19 +26,19 @@ LEGAL_FORMS = re.compile(
     r"as|asa|ans|da|enk|sa|ba|nuf|ks|iks|kf|sf|se|sti|brl|bbl|aksjeselskap"
     r"|ab|aps|oy|oyj|gmbh|ag|kg|ltd|limited|plc|inc|llc|bv|nv|sarl|srl|spa|sl"
 )
-"""Words at the start or end of a firm's name that make no difference."""
+"""Words at the start or end of a firm's name that are ignored in comparisons."""
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """``number`` is the match, if it is certain; ``candidates`` are those to choose from."""
+    """A certain match by its ``number``, or the ``candidates`` for a person to choose from."""
 
     number: int | None = None
     candidates: tuple[Company, ...] = ()
 
 
 class CustomerMatcher:
-    """All customers of 24SevenOffice, indexed by what they may have in common with one of Moment."""
+    """All customers of 24SevenOffice, indexed by the fields that may identify a customer of Moment."""
 
     def __init__(self, companies: Iterable[Company]) -> None:
         self.by_number: dict[int, Company] = {}
@@ -53,12 +53,12 @@ class CustomerMatcher:
     def match(self, customer: Customer) -> Match:
         """Match a customer by Moment's id, number, organization number, name or e-mail, in this order.
 
-        An organization number alone is certain only if it is Norwegian, as another country may use the same one.
-        Two customers with different Norwegian numbers are never the same, and a private person is never a certain
-        match for a customer with such a number. A supplier is certain only by Moment's id, since a person chose it
-        then. A name alone is certain for a business, unless several have it, but not for a person; the same name
-        in another spelling leads to a question. An e-mail address alone is never certain: bookkeepers and families
-        share theirs.
+        An organization number alone is certain only if it is Norwegian, because another country may use the same
+        one. Two customers with different Norwegian numbers are never the same, and a private person is never a
+        certain match for a customer with such a number. A supplier is certain only by Moment's id, which shows
+        that a person chose it. A name alone is certain for a business, unless several have it, but not for a
+        person. The same name in another spelling leads to a question. An e-mail address alone is never certain,
+        because bookkeepers and families share theirs.
         """
         if known := self.known(customer):
             return Match(known)
@@ -69,40 +69,41 @@ class CustomerMatcher:
             certain = _only_one(customer, named, narrowed=[each for each in named if _same_email(customer, each)])
         if certain:
             return Match(certain.number)
-        others = [*self._spelled_otherwise(customer), *self._by_moment_id.get(customer.id, [])]
+        others = [*self._with_similar_name(customer), *self._by_moment_id.get(customer.id, [])]
         found = [*numbered, *named, *_compatible(customer, others + self._numbered(customer))]
         by_email = [each for email in _emails(customer) for each in self._by_email.get(email, [])]
         return Match(candidates=tuple(dict.fromkeys(found or _compatible(customer, by_email))))
 
-    def known(self, customer: Customer, *, but: Collection[int] = ()) -> int | None:
-        """Return the number of the customer in use that either system names as this one, if nothing denies it.
+    def known(self, customer: Customer, *, exclude: Collection[int] = ()) -> int | None:
+        """Return the number of the active customer that either system names as this one, unless they contradict.
 
-        It is none of those ``but`` which it may be.
+        Numbers in ``exclude`` are never returned.
         """
         named = [
             each for each in self._by_moment_id.get(customer.id, []) if each.active and _agrees(customer, each)
         ]
-        named = [each for each in named if each.number not in but] or [
+        named = [each for each in named if each.number not in exclude] or [
             each
             for each in self._numbered(customer)
             if each.active and not each.supplier and is_same(customer, each)
         ]
-        return min((each.number for each in named if each.number not in but), default=None)
+        return min((each.number for each in named if each.number not in exclude), default=None)
 
     def has_namesake(self, customer: Customer) -> bool:
-        """Return whether another has its organization number, or its name in any spelling and no other number."""
-        named = _compatible(customer, self._spelled_otherwise(customer))
+        """Return whether one has the same organization number, or a similar name and no other number."""
+        named = _compatible(customer, self._with_similar_name(customer))
         return bool(named or self._by_organization.get(organization_key(customer.organization_number)))
 
-    def _spelled_otherwise(self, customer: Customer) -> list[Company]:
-        """Return those with its name, whatever the legal form and punctuation."""
+    def _with_similar_name(self, customer: Customer) -> list[Company]:
+        """Return the companies with the same name, apart from legal form and punctuation."""
         return self._by_firm.get(_firm(customer.name), [])
 
     def _numbered(self, customer: Customer) -> list[Company]:
-        """Return the customer with the number that Moment has, unless the number now belongs to a stranger."""
+        """Return the company with the number that Moment has, unless that is now another customer's number."""
         number = customer.number
-        held = self.by_number.get(int(number)) if number.isascii() and number.isdecimal() else None
-        return [held] if held and held.moment_id in ("", customer.id) and _alike(customer, held) else []
+        company = self.by_number.get(int(number)) if number.isascii() and number.isdecimal() else None
+        is_possible = company and company.moment_id in ("", customer.id) and _alike(customer, company)
+        return [company] if company and is_possible else []
 
     def add(self, company: Company) -> None:
         self.by_number[company.number] = company
@@ -119,15 +120,15 @@ class CustomerMatcher:
 
 
 def is_same(customer: Customer, company: Company) -> bool:
-    """Return whether 24SevenOffice's customer with this number is the same, by organization number or name."""
+    """Return whether 24SevenOffice's customer is the same, by organization number or name."""
     return company.moment_id in ("", customer.id) and _agrees(customer, company)
 
 
-def same_project(draft: ProjectDraft, held: ExistingProject) -> bool:
-    """Return whether the project with the number is the same: same name, and not of another customer."""
-    of_another = held.customer_number and draft.customer_number not in (None, held.customer_number)
-    theirs, ours = (clean(each.name, max_length=MAX_PROJECT_NAME_LENGTH).casefold() for each in (held, draft))
-    return theirs == ours and not of_another
+def same_project(draft: ProjectDraft, existing: ExistingProject) -> bool:
+    """Return whether the project with this number is the same: it has the same name and not another customer."""
+    other_customer = existing.customer_number and draft.customer_number not in (None, existing.customer_number)
+    theirs, ours = (clean(each.name, max_length=MAX_PROJECT_NAME_LENGTH).casefold() for each in (existing, draft))
+    return theirs == ours and not other_customer
 
 
 def folded(name: str) -> str:
@@ -145,16 +146,17 @@ def _firm(name: str) -> str:
 
 
 def _only_one(customer: Customer, found: Sequence[Company], *, narrowed: Sequence[Company]) -> Company | None:
-    """Return the only active customer, or the only one of these that has more in common."""
+    """Return the only active customer, or the only active one among the ``narrowed`` ones."""
     usable = [each for each in found if each.active and not each.supplier]
-    left = usable if len(usable) == 1 else [each for each in usable if each in narrowed]
-    if len(left) != 1 or left[0].moment_id not in ("", customer.id):
+    matches = usable if len(usable) == 1 else [each for each in usable if each in narrowed]
+    if len(matches) != 1 or matches[0].moment_id not in ("", customer.id):
         return None
-    return left[0] if _agrees(customer, left[0]) and not _may_be_namesakes(customer, left[0]) else None
+    is_certain = _agrees(customer, matches[0]) and not _may_be_namesakes(customer, matches[0])
+    return matches[0] if is_certain else None
 
 
 def _may_be_namesakes(customer: Customer, company: Company) -> bool:
-    """Return whether two may only share a name: not both are businesses, and no e-mail address is the same."""
+    """Return whether two may only share a name: one is not a business, and no e-mail address is the same."""
     if _is_person_and_business(customer, company):
         return True
     businesses = is_business(customer) and (
@@ -164,9 +166,9 @@ def _may_be_namesakes(customer: Customer, company: Company) -> bool:
 
 
 def is_business(customer: Customer) -> bool:
-    """Return whether it has a valid organization number (checked if Norwegian), or Moment calls it a company."""
-    read = norwegian_number if is_norwegian(customer.country) else organization_key
-    return customer.is_company is not False or bool(read(customer.organization_number))
+    """Return whether Moment calls it a company, or it has a valid organization number (checked if Norwegian)."""
+    number_of = norwegian_number if is_norwegian(customer.country) else organization_key
+    return customer.is_company is not False or bool(number_of(customer.organization_number))
 
 
 def _is_person_and_business(customer: Customer, company: Company) -> bool:
@@ -179,9 +181,9 @@ def _compatible(customer: Customer, companies: Iterable[Company]) -> list[Compan
 
 
 def _agrees(customer: Customer, company: Company) -> bool:
-    """Return whether two have the same Norwegian organization number, or the same name and no other number.
+    """Return whether two have the same Norwegian organization number, or the same name and no different numbers.
 
-    A person's name never equals a business's.
+    The name of a person never counts as that of a business.
     """
     if _is_person_and_business(customer, company):
         return False
@@ -198,7 +200,7 @@ def _alike(customer: Customer, company: Company) -> bool:
 
 
 def _another_company(customer: Customer, company: Company) -> bool:
-    """Return whether two have different Norwegian numbers; other numbers may be one written in two ways."""
+    """Return whether two have different Norwegian numbers. Other numbers may be the same, written in two ways."""
     ours, theirs = _norwegian(customer), _norwegian(company)
     return bool(ours and theirs and ours != theirs)
 

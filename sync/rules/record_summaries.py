@@ -1,4 +1,4 @@
-"""The summary by which a bookkeeper recognizes a record: party, amount and day, and their format."""
+"""The summary by which a bookkeeper recognizes a record: its party, amount and date, and their labels."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -53,7 +53,7 @@ def project_summary(project: Project, *, customer: str, customer_number: str) ->
 
 
 def voucher_summary(lines: Sequence[LedgerLine], supplier_invoice: SupplierInvoice) -> RecordSummary:
-    """Summarize a voucher by its supplier, its date and what is owed; without a supplier, by its debit sum."""
+    """Summarize a voucher by its supplier, its date and the debt; without a supplier, by the sum of its debits."""
     lines = in_force(lines)
     owed = [line for line in lines if line.account in SUPPLIER_ACCOUNTS]
     number = next((line.customer_number for line in owed if line.customer_number), "")

@@ -26,14 +26,16 @@ MAX_INVOICE_NUMBER = 2**31 - 1
 """The highest number of a voucher (``Voucher.TransactionNo``)."""
 
 MAX_KID_DIGITS, MAX_KID_LENGTH = 25, 32
-"""The longest KID in Norway, and what 24SevenOffice holds of one."""
+"""The longest KID in Norway, and the longest text that 24SevenOffice accepts for one."""
 
 MAX_RATE_FACTOR = 3
-"""By what factor a rate may differ from the one that 24SevenOffice lists, which may be some years old."""
+"""The factor by which a rate may differ from the one that 24SevenOffice lists, which may be some years old."""
 
 CURRENCY_RATE = "currency_rate"
 
-_BY_HAND = msg("Credit it in Moment and issue a new one, or post it manually and mark it as resolved.")
+_CREDIT_OR_POST_MANUALLY = msg(
+    "Credit it in Moment and issue a new one, or post it manually and mark it as resolved."
+)
 
 
 def voucher_of(
@@ -45,13 +47,13 @@ def voucher_of(
     settings: ConnectionSettings,
     comment: str,
 ) -> Voucher:
-    """Make the voucher of a finalized invoice; a credit note has negative amounts and so opposite sides.
+    """Make the voucher of a finalized invoice; a credit note has negative amounts, and so opposite sides.
 
     Every entry has ``customer_number``: the customer's own number, or the factoring id (S3). ``chart`` has the
     TaxNo of every account (S4), and ``project_number`` returns the number of a Moment project. The receivable has
-    ``comment``. If no account has an amount, the receivable is the only entry.
+    the ``comment``. If no account has an amount, the receivable is the only entry.
 
-    Raises RejectedError if it does not balance, or an account is not in the chart of accounts.
+    Raises RejectedError if the voucher does not balance, or an account is not in the chart of accounts.
     """
     number = _checked_number(invoice)
     check_bookings(invoice, chart=chart, settings=settings, only_accounts=True)
@@ -99,11 +101,11 @@ def check_bookings(
     settings: ConnectionSettings,
     only_accounts: bool = False,
 ) -> None:
-    """Check that the accounts exist, and that no line is booked with another VAT rate than it was charged with.
+    """Check that the accounts exist, and that each line is booked with the VAT rate that it was charged with.
 
-    The VAT in the ledger is that of the VAT code's rate (S27): a code at 0 takes all lines without VAT, whatever
-    the reason, and no others. If VAT has its own entries, its code names their account; if not, a code that is not
-    listed is left to 24SevenOffice. ``only_accounts`` skips the rates.
+    The ledger's VAT follows the rate of the VAT code (S27): a code at 0 is for all lines without VAT, whatever the
+    reason, and for no others. If VAT has its own entries, they are booked on the code's account. Otherwise, a code
+    that is not listed is left to 24SevenOffice. ``only_accounts`` skips the rates.
 
     Raises RejectedError for a missing account, for a line whose rate is not that of its VAT code, and for a VAT
     code without an account for its VAT.
@@ -126,12 +128,12 @@ def check_bookings(
 
 
 def check_rate(invoice: Invoice, *, listed: Mapping[str, Decimal]) -> None:
-    """Check that a rate is kroner for one unit of another currency, as 24SevenOffice lists it (S40).
+    """Check that a rate is the price in kroner of one unit of a currency, as 24SevenOffice lists it (S40).
 
-    Raises :class:`RejectedError` for one that is more than three times as much, or less than a third: a rate for a
-    hundred units, such as banks quote for SEK, DKK and JPY, or a typing error. It also raises it if no rate is
-    listed to compare with, and for exactly 1, which both systems have if no rate was entered, and which would book
-    the amounts as if they were kroner (S53).
+    Raises :class:`RejectedError` for a rate that is more than three times the listed one, or less than a third: a
+    rate for a hundred units, as banks quote it for SEK, DKK and JPY, or a typing error. It also raises it if no
+    rate is listed, and for a rate of exactly 1, which both systems have if no rate was entered, and which would
+    book the amounts as if they were kroner (S53).
     """
     rate, known = invoice.rate, listed.get(invoice.currency)
     if invoice.currency == NOK or not rate:
@@ -170,15 +172,15 @@ def check_rate(invoice: Invoice, *, listed: Mapping[str, Decimal]) -> None:
                 known=format_rate(round(known, 6)),
             ),
             error_code=CURRENCY_RATE,
-            remedy=_BY_HAND,
+            remedy=_CREDIT_OR_POST_MANUALLY,
         )
 
 
 def find_posted(voucher: Voucher, posted: Sequence[LedgerLine]) -> int | None:
-    """Find the voucher in the ledger's lines under its invoice number; return its voucher number.
+    """Find the voucher among the ledger's lines with its invoice number; return its voucher number.
 
-    The receivable decides: account, amount, day and customer. The revenue side is not compared, since the ledger
-    may show it net, with VAT on separate lines.
+    The receivable decides: its account, amount, day and customer. Revenue is not compared, because the ledger may
+    show it net, with VAT on separate lines.
     """
     for line in chain.from_iterable(_outgoing(voucher, posted)):
         if _is_receivable(line, voucher) and not line.hidden and _is_customers([line], voucher):
@@ -187,14 +189,14 @@ def find_posted(voucher: Voucher, posted: Sequence[LedgerLine]) -> int | None:
 
 
 def may_be_posted(voucher: Voucher, posted: Sequence[LedgerLine]) -> bool:
-    """Return whether the ledger has a voucher that may be this one, changed since; a person compares them."""
+    """Return whether the ledger has a voucher that may be this one after a change; a person compares them."""
     return bool(posted_vouchers(voucher, posted))
 
 
 def posted_vouchers(voucher: Voucher, posted: Sequence[LedgerLine]) -> Sequence[Sequence[LedgerLine]]:
-    """Return, by voucher, the lines under its invoice number that may be this one, changed since.
+    """Return the lines of each voucher with the same invoice number that may be this one after a change.
 
-    Each is one of the same customer, or one that differs only in its customer.
+    It is of the same customer, or differs only in its customer.
     """
     return [
         lines
@@ -204,10 +206,10 @@ def posted_vouchers(voucher: Voucher, posted: Sequence[LedgerLine]) -> Sequence[
 
 
 def _outgoing(voucher: Voucher, posted: Sequence[LedgerLine]) -> Iterator[Sequence[LedgerLine]]:
-    """Leave out whole vouchers under the same number that are no outgoing invoices: suppliers' and payments.
+    """Yield the lines of each voucher that may be an outgoing invoice, not those of suppliers and payments.
 
-    Uncertain ones count, as an invoice must not be posted twice: the ledger may show only the receivable, and a
-    person may have moved the revenue.
+    Uncertain ones count, because an invoice must not be posted twice: the ledger may show only the receivable, and
+    a person may have moved the revenue.
     """
     receivable = voucher.receivable
     own = {entry.account for entry in voucher.counter_entries} - {*VAT_ACCOUNTS}
@@ -229,29 +231,29 @@ def _is_receivable(line: LedgerLine, voucher: Voucher) -> bool:
 
 
 def _is_customers(lines: Sequence[LedgerLine], voucher: Voucher) -> bool:
-    """Return whether lines are of the voucher's customer, or of no customer that the ledger names."""
+    """Return whether lines are of the voucher's customer, or the ledger names no customer."""
     customers = {line.customer_number for line in lines} - {None}
     return not customers or voucher.receivable.customer_number in customers
 
 
-def voucher_comment(invoice: Invoice, *, title: str, address: str, settings: ConnectionSettings) -> str:
-    """Return a comment in the connection's language: the invoice, what the amounts do not show, and its URL.
+def voucher_comment(invoice: Invoice, *, title: str, url: str, settings: ConnectionSettings) -> str:
+    """Return a comment in the connection's language: the invoice, facts that the amounts do not show, and its URL.
 
-    Facts come first, each complete or left out, as half a rate is a wrong one. References fill the remaining
+    Facts come first, each complete or left out, because half a rate is a wrong one. References fill the remaining
     space, and the URL, which is never cut, comes last or is left out.
     """
-    told = clean(f"Moment: {translate(title, settings.language)}", max_length=MAX_COMMENT_LENGTH)
+    comment = clean(f"Moment: {translate(title, settings.language)}", max_length=MAX_COMMENT_LENGTH)
     for fact in _facts(invoice):
-        longer = f"{told} {translate(fact, settings.language)}"
-        told = longer if utf16_length(longer) <= MAX_COMMENT_LENGTH else told
-    ending = f" {address}" if address and utf16_length(f"{told} {address}") <= MAX_COMMENT_LENGTH else ""
+        longer = f"{comment} {translate(fact, settings.language)}"
+        comment = longer if utf16_length(longer) <= MAX_COMMENT_LENGTH else comment
+    ending = f" {url}" if url and utf16_length(f"{comment} {url}") <= MAX_COMMENT_LENGTH else ""
     if settings.voucher_references:
-        told = " ".join((told, *(translate(each, settings.language) for each in _references(invoice))))
-    return clean(told, max_length=MAX_COMMENT_LENGTH - utf16_length(ending)) + ending
+        comment = " ".join((comment, *(translate(each, settings.language) for each in _references(invoice))))
+    return clean(comment, max_length=MAX_COMMENT_LENGTH - utf16_length(ending)) + ending
 
 
 def _checked_number(invoice: Invoice) -> int:
-    """Return the invoice's number. Raises RejectedError if no voucher can hold it, or not correctly."""
+    """Return the invoice's number. Raises RejectedError if a field of the invoice does not fit into a voucher."""
     if invoice.number is None:
         raise RejectedError(msg("The invoice has no invoice number."), error_code="invoice_number")
     if invoice.number > MAX_INVOICE_NUMBER:
@@ -262,20 +264,20 @@ def _checked_number(invoice: Invoice) -> int:
                 most=MAX_INVOICE_NUMBER,
             ),
             error_code="invoice_number",
-            remedy=_BY_HAND,
+            remedy=_CREDIT_OR_POST_MANUALLY,
         )
     if invoice.due and invoice.due < invoice.day and not invoice.credit_note:
         due, day = Day(invoice.due), Day(invoice.day)
         raise RejectedError(
             msg("The invoice is due on {due}, before its date, {day}.", due=due, day=day),
             error_code="due_date",
-            remedy=_BY_HAND,
+            remedy=_CREDIT_OR_POST_MANUALLY,
         )
     if len(invoice.kid) > MAX_KID_LENGTH or sum(map(str.isdigit, invoice.kid)) > MAX_KID_DIGITS:
         raise RejectedError(
             msg("The KID “{kid}” has more than {most} digits.", kid=invoice.kid, most=MAX_KID_DIGITS),
             error_code="kid",
-            remedy=_BY_HAND,
+            remedy=_CREDIT_OR_POST_MANUALLY,
         )
     if (invoice.total > 0) if invoice.credit_note else (invoice.total < 0):
         raise _wrong_sign(invoice)
@@ -289,7 +291,7 @@ def _wrong_sign(invoice: Invoice) -> RejectedError:
         if invoice.credit_note
         else msg("The invoice is for {total}: what credits must be a credit note.", total=total)
     )
-    return RejectedError(problem, error_code="sign", remedy=_BY_HAND)
+    return RejectedError(problem, error_code="sign", remedy=_CREDIT_OR_POST_MANUALLY)
 
 
 def _unbalanced(invoice: Invoice) -> RejectedError:

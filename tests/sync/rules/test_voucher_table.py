@@ -182,7 +182,7 @@ def posted(case: Case, way: str) -> Voucher:
         chart=chart,
         settings=settings,
         comment=voucher_comment(
-            invoice, title=title(invoice), address=f"https://moment.example/{case.number}", settings=settings
+            invoice, title=title(invoice), url=f"https://moment.example/{case.number}", settings=settings
         ),
     )
 

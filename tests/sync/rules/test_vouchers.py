@@ -168,7 +168,7 @@ def test_a_comment_tells_a_rate_whole(number: str, rate: str, comment: str) -> N
         number=int(number), credited="26000123", currency="EUR", rate=Decimal(rate), total=Decimal(-12500)
     )
     title = f"Kreditnota {number}"
-    said = voucher_comment(invoice, title=title, address="", settings=factories.settings(language="nb"))
+    said = voucher_comment(invoice, title=title, url="", settings=factories.settings(language="nb"))
     assert said == comment
 
 
