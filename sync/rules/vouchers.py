@@ -59,7 +59,7 @@ def voucher_of(
     check_bookings(invoice, chart=chart, settings=settings, only_accounts=True)
     lines = booked_lines(invoice, chart=chart, settings=settings)
     if not comes_to_total(invoice, lines):
-        raise _unbalanced(invoice)
+        raise _unbalanced_error(invoice)
     parts = split(lines, total=invoice.total, rate=_rate(invoice))
     projects = {line.project_id or invoice.project_id for line in invoice.lines}
     numbers = {each: project_number(each) for each in sorted(projects | {invoice.project_id}) if each}
@@ -111,7 +111,7 @@ def check_bookings(
     code without an account for its VAT.
     """
     lines = booked_lines(invoice, chart=chart, settings=settings)
-    for number in (settings.receivables_account, *(each.place[0] for each in lines)):
+    for number in (settings.receivables_account, *(each.key.account for each in lines)):
         if number not in chart.accounts:
             raise RejectedError(
                 msg("Account {account} isn't in the chart of accounts of 24SevenOffice.", account=number),
@@ -119,12 +119,12 @@ def check_bookings(
                 remedy=msg("Open account {account} in 24SevenOffice, then retry.", account=number),
             )
     for each in lines:
-        charged, code, rate = each.line.vat, each.code, each.rate
+        charged, code, rate = each.line.vat, each.vat_code, each.rate
         known = chart.vat_codes.get(code) if is_vat_code(code) else NO_VAT
         if settings.check_vat and not only_accounts and known and charged not in {None, known.rate}:
-            raise _wrong_vat(charged or Decimal(), each.place[0], code, known.rate)
+            raise _wrong_vat_error(charged or Decimal(), each.key.account, code, known.rate)
         if settings.voucher_vat == "net" and (rate is None or (rate and (known is None or not known.account))):
-            raise _no_vat_account(each.place[0], code)
+            raise _no_vat_account_error(each.key.account, code)
 
 
 def check_rate(invoice: Invoice, *, listed: Mapping[str, Decimal]) -> None:
@@ -280,11 +280,11 @@ def _checked_number(invoice: Invoice) -> int:
             remedy=_CREDIT_OR_POST_MANUALLY,
         )
     if (invoice.total > 0) if invoice.credit_note else (invoice.total < 0):
-        raise _wrong_sign(invoice)
+        raise _wrong_sign_error(invoice)
     return invoice.number
 
 
-def _wrong_sign(invoice: Invoice) -> RejectedError:
+def _wrong_sign_error(invoice: Invoice) -> RejectedError:
     total = format_kroner(to_ore(invoice.total))
     problem = (
         msg("The credit note is for {total}, and what it credits must be below zero.", total=total)
@@ -294,7 +294,7 @@ def _wrong_sign(invoice: Invoice) -> RejectedError:
     return RejectedError(problem, error_code="sign", remedy=_CREDIT_OR_POST_MANUALLY)
 
 
-def _unbalanced(invoice: Invoice) -> RejectedError:
+def _unbalanced_error(invoice: Invoice) -> RejectedError:
     return RejectedError(
         msg(
             "The lines add up to {lines} and the total is {total}: the voucher would not balance.",
@@ -337,7 +337,7 @@ def _references(invoice: Invoice) -> Iterator[str]:
     yield invoice.description
 
 
-def _no_vat_account(account: int, code: str) -> RejectedError:
+def _no_vat_account_error(account: int, code: str) -> RejectedError:
     return RejectedError(
         msg(
             "A line on account {account} has VAT code {code}, but 24SevenOffice has no account for its VAT.",
@@ -352,7 +352,7 @@ def _no_vat_account(account: int, code: str) -> RejectedError:
     )
 
 
-def _wrong_vat(charged: Decimal, account: int, code: str, rate: Decimal) -> RejectedError:
+def _wrong_vat_error(charged: Decimal, account: int, code: str, rate: Decimal) -> RejectedError:
     return RejectedError(
         msg(
             "A line on account {account} was charged with {charged} % VAT, and VAT code {code} of 24SevenOffice "
