@@ -1,1 +1,1 @@
-"""Going live: initial matching, backfill and their previews."""
+"""Onboarding: initial matching, backfill and their previews."""

@@ -1,7 +1,7 @@
 """Backfill: records of an earlier period in Moment are enqueued a few at a time.
 
-What the ledger has is linked and not posted. If that is unclear, the flow checks by itself, and a person sees
-differences. Records with a link or a job are left out, so an interrupted backfill is simply started again.
+Invoices that the ledger has are linked instead of posted. If that is unclear, the flow checks again, and a person
+decides about differences. Records with a link or a job are left out, so an interrupted backfill can be restarted.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ ENTITY_TYPES = (EntityType.CUSTOMER, EntityType.PROJECT, EntityType.INVOICE)
 
 @dataclass(frozen=True, slots=True)
 class BackfillProgress:
-    """The records of an entity type in the period: all, synced, in need of attention, and pending."""
+    """The numbers of an entity type's records in the period: all, synced, in need of attention, and pending."""
 
     entity_type: EntityType
     all: int
@@ -72,10 +72,10 @@ class PreviewContext(SyncContext):
 
 
 class PreviewInvoices(Invoices):
-    """The invoice flow, but it does not refresh the cached accounting setup, which would cost requests."""
+    """The invoice flow, without refreshing the cached accounting setup, which would cost requests."""
 
     def _drop_cached_setup(self, refusal: SyncError) -> bool:  # noqa: ARG002 - the signature of the flow
-        """Keep the cache; no person waits for a single invoice here."""
+        """Keep the cache: no person waits for a single invoice."""
         return False
 
 
@@ -112,7 +112,7 @@ class Backfill:
         return {each.id: each for each in sorted(listed, key=lambda each: (each.day, each.number or 0))}
 
     def plan(self, entity_type: EntityType, records: Sequence[Record]) -> Sequence[PlannedRecord]:
-        """Return what would become of the records of a type that have no link and no job; nothing is written.
+        """Return the plan for the records of a type that have no link and no job; nothing is written.
 
         The ledger is read once for each fiscal year, with a call for each month.
         """
@@ -123,7 +123,7 @@ class Backfill:
         return [self._invoice(flow, record) for record in new]
 
     def preview(self, entity_type: EntityType, records: Sequence[Record]) -> Iterator[PlannedRecord]:
-        """Return the plan with names for a person: customers and projects are read, and a voucher's customer too.
+        """Yield the plan with names for a person: customers and projects are read, also a voucher's customer.
 
         Raises ``SyncError`` if a system is unavailable or refuses the connection.
         """
@@ -137,25 +137,29 @@ class Backfill:
     def enqueue(self, entity_type: EntityType, records: Sequence[Record]) -> None:
         """Link what the ledger has, and enqueue what a worker has to sync or a person has to see."""
         planned = self.plan(entity_type, records)
-        plain = [each.record for each in planned if each.action in (PlannedAction.SYNC, PlannedAction.REJECT)]
-        doubted = [each.record for each in planned if each.action is PlannedAction.ASK]
-        doubted += [
-            each.record for each in planned if each.action is PlannedAction.LINK and not self._linked(each)
+        new = [each.record for each in planned if each.action in (PlannedAction.SYNC, PlannedAction.REJECT)]
+        to_verify = [each.record for each in planned if each.action is PlannedAction.ASK]
+        to_verify += [
+            each.record for each in planned if each.action is PlannedAction.LINK and not self._link(each)
         ]
         database, connection_id, now = self.context.database, self.context.connection.id, self.context.clock()
-        enqueue(database, connection_id, plain, now=now)
-        enqueue(database, connection_id, doubted, now=now, outcome_unknown=True)
+        enqueue(database, connection_id, new, now=now)
+        enqueue(database, connection_id, to_verify, now=now, outcome_unknown=True)
 
     def progress(self, entity_type: EntityType, records: Sequence[Record]) -> BackfillProgress:
         lane, ids = Lane(self.context.connection.id, entity_type), [record.id for record in records]
         linked = links.find_many(self.context.database, lane, ids)
         states = due.states(self.context.database, lane, ids)
-        stuck = sum(states.get(each) is JobState.NEEDS_ATTENTION for each in ids)
-        open_ = sum(states.get(each) in PENDING and each not in linked for each in ids)
-        return BackfillProgress(entity_type, len(ids), len(linked), stuck, open_)
+        return BackfillProgress(
+            entity_type=entity_type,
+            all=len(ids),
+            synced=len(linked),
+            needs_attention=sum(states.get(each) is JobState.NEEDS_ATTENTION for each in ids),
+            pending=sum(states.get(each) in PENDING and each not in linked for each in ids),
+        )
 
-    def _linked(self, planned: PlannedRecord) -> bool:
-        """Link an invoice with its voucher; False if another invoice has it, which the flow reports."""
+    def _link(self, planned: PlannedRecord) -> bool:
+        """Link an invoice with its voucher; return False if another invoice has it, which the flow reports."""
         try:
             self.context.save_link(planned.record, remote_id=planned.remote_id)
         except RejectedError:
@@ -166,14 +170,14 @@ class Backfill:
         """Return the ids of the records that are linked, pending, in need of attention or dismissed."""
         lane, ids = Lane(self.context.connection.id, entity_type), [record.id for record in records]
         states = due.states(self.context.database, lane, ids)
-        held = {record_id for record_id, state in states.items() if state is not JobState.DONE}
-        return held | links.find_many(self.context.database, lane, ids).keys()
+        unfinished = {record_id for record_id, state in states.items() if state is not JobState.DONE}
+        return unfinished | links.find_many(self.context.database, lane, ids).keys()
 
     def _invoice(self, flow: Invoices, record: Record) -> PlannedRecord:
         invoice = self.invoices[record.id]
         name = title(invoice)
-        if left := self._skip_reason(invoice):
-            return PlannedRecord(record, PlannedAction.SKIP, name, why=left.message)
+        if skip := self._skip_reason(invoice):
+            return PlannedRecord(record, PlannedAction.SKIP, name, why=skip.message)
         years = self.context.erp.fiscal_years()  # locked years too: their vouchers are searched as well
         year = next((year for year in years if year.starts <= invoice.day <= year.ends), None)
         posted = self._ledger(year).get(str(invoice.number), ()) if year else ()
@@ -193,7 +197,7 @@ class Backfill:
         return skip_reason(invoice, first_day=self.context.settings.invoice_from)
 
     def _ledger(self, year: FiscalYear) -> Mapping[str, Sequence[LedgerLine]]:
-        """Return the lines of a year's ledger by invoice number; an invoice may be posted on any day of it."""
+        """Return the lines of a year's ledger by invoice number; a voucher may have any date in the year."""
         if year.starts not in self._ledgers:
             lines: dict[str, list[LedgerLine]] = {}
             booked = self.context.erp.booked(year.starts, year.ends, costs=AccountRanges(()))
@@ -217,13 +221,13 @@ class Backfill:
     def _customer_explained(self, planned: PlannedRecord) -> PlannedRecord:
         customer = self.context.moment.customer(planned.record.id)
         if customer is None:
-            return _gone(planned, msg("This customer no longer exists in Moment."))
+            return _skipped(planned, msg("This customer no longer exists in Moment."))
         return _checked(planned, customers.title(customer), partial(customers.draft_of, customer))
 
     def _project_explained(self, planned: PlannedRecord) -> PlannedRecord:
         project = self.context.moment.project(planned.record.id)
         if project is None:
-            return _gone(planned, msg("This project no longer exists in Moment."))
+            return _skipped(planned, msg("This project no longer exists in Moment."))
         draft_of = partial(projects.draft_of, project, customer_number=None)
         return _checked(planned, projects.title(project), draft_of)
 
@@ -234,7 +238,7 @@ class Backfill:
         return self._names[customer_id]
 
 
-def _gone(planned: PlannedRecord, why: Message) -> PlannedRecord:
+def _skipped(planned: PlannedRecord, why: Message) -> PlannedRecord:
     return replace(planned, action=PlannedAction.SKIP, title=planned.record.name, why=why)
 
 

@@ -1,4 +1,4 @@
-"""Initial matching: which customers and projects of Moment exist in 24SevenOffice already."""
+"""Initial matching: which customers and projects of Moment already exist in 24SevenOffice."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -16,14 +16,16 @@ from sync.onboarding.preview import NO_NUMBER, PlannedAction, PlannedRecord
 from sync.records import Customer, ExistingProject, ProjectDraft
 from sync.rules.matching import CustomerMatcher, same_project
 
-SINCE_EVER = datetime(2000, 1, 1, tzinfo=UTC)
+BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
+"""An instant before every change in Moment."""
+
 BATCH_SIZE = 50
 MAX_NUMBERS = 200
-"""Projects that are looked up in one call."""
+"""Projects looked up in one call."""
 
 
 def plan(context: SyncContext) -> Sequence[PlannedRecord]:
-    """Return what would become of every customer and project of Moment that is synced; nothing is written."""
+    """Return the plan for all customers and projects of Moment that are synced; nothing is written."""
     entity_types = context.settings.entity_types
     found = list(_customers(context)) if EntityType.CUSTOMER in entity_types else []
     numbers = {each.record.id: int(each.remote_id) for each in found if each.remote_id}
@@ -31,19 +33,19 @@ def plan(context: SyncContext) -> Sequence[PlannedRecord]:
 
 
 def apply(context: SyncContext, planned: Iterable[PlannedRecord], *, create: bool) -> Sequence[PlannedRecord]:
-    """Link what is certain. Enqueue it, what is unclear and, with ``create``, what is new.
+    """Link certain matches, and enqueue them, unclear records and, with ``create``, new ones.
 
     The flows do the rest: they save linked records, ask about unclear ones, and create new ones. It is safe to
     repeat.
     """
-    told = [_linked(context, each) if each.action is PlannedAction.LINK else each for each in planned]
-    look = {PlannedAction.LINK, PlannedAction.ASK} | ({PlannedAction.SYNC} if create else set())
-    records = [each.record for each in told if each.action in look]
+    applied = [_link(context, each) if each.action is PlannedAction.LINK else each for each in planned]
+    actions = {PlannedAction.LINK, PlannedAction.ASK} | ({PlannedAction.SYNC} if create else set())
+    records = [each.record for each in applied if each.action in actions]
     enqueue(context.database, context.connection.id, records, now=context.clock())
-    return told
+    return applied
 
 
-def _linked(context: SyncContext, planned: PlannedRecord) -> PlannedRecord:
+def _link(context: SyncContext, planned: PlannedRecord) -> PlannedRecord:
     try:
         context.save_link(planned.record, remote_id=planned.remote_id)
     except RejectedError as error:  # another record was faster
@@ -52,11 +54,11 @@ def _linked(context: SyncContext, planned: PlannedRecord) -> PlannedRecord:
 
 
 def _customers(context: SyncContext) -> Iterator[PlannedRecord]:
-    matcher, given = CustomerMatcher(context.erp.all_companies()), set[str]()
+    matcher, used = CustomerMatcher(context.erp.all_companies()), set[str]()
     for record in _records(context, EntityType.CUSTOMER):
         customer = context.moment.customer(record.id)
         if customer is not None:
-            yield _once(_customer(context, record, customer, matcher), given)
+            yield _once(_customer(context, record, customer, matcher), used)
 
 
 def _customer(context: SyncContext, record: Record, customer: Customer, matcher: CustomerMatcher) -> PlannedRecord:
@@ -70,19 +72,19 @@ def _customer(context: SyncContext, record: Record, customer: Customer, matcher:
     match = matcher.match(customer)
     if match.number is not None and not context.is_taken(record, str(match.number)):
         return planned(PlannedAction.LINK, remote_id=str(match.number))
-    among = ", ".join(str(each.number) for each in match.candidates) or str(match.number or "")
-    return planned(PlannedAction.ASK if among else PlannedAction.SYNC, why=among)
+    candidates = ", ".join(str(each.number) for each in match.candidates) or str(match.number or "")
+    return planned(PlannedAction.ASK if candidates else PlannedAction.SYNC, why=candidates)
 
 
 def _projects(context: SyncContext, numbers: Mapping[str, int]) -> Iterator[PlannedRecord]:
     found = [_project(context, record, numbers) for record in _records(context, EntityType.PROJECT)]
     drafts = [draft for _, draft in found if isinstance(draft, ProjectDraft)]
-    held, given = _existing(context, [draft.number for draft in drafts]), set[str]()
+    existing, used = _existing(context, [draft.number for draft in drafts]), set[str]()
     for record, draft in found:
         if isinstance(draft, RejectedError):
             yield PlannedRecord(record, PlannedAction.REJECT, draft.title or record.name, why=draft.message)
         elif draft is not None:
-            yield _once(_judged(context, record, draft, held.get(draft.number)), given)
+            yield _once(_plan_project(context, record, draft, existing.get(draft.number)), used)
 
 
 def _project(
@@ -99,8 +101,8 @@ def _project(
         return record, error
 
 
-def _judged(
-    context: SyncContext, record: Record, draft: ProjectDraft, there: ExistingProject | None
+def _plan_project(
+    context: SyncContext, record: Record, draft: ProjectDraft, existing: ExistingProject | None
 ) -> PlannedRecord:
     number = str(draft.number)
     planned = partial(
@@ -110,11 +112,11 @@ def _judged(
         return planned(PlannedAction.LINKED, remote_id=number)
     if context.is_taken(record, number):
         return planned(PlannedAction.ASK, why=number)
-    if there is None:
+    if existing is None:
         return planned(PlannedAction.SYNC)
-    if same_project(draft, there):
+    if same_project(draft, existing):
         return planned(PlannedAction.LINK, remote_id=number)
-    return planned(PlannedAction.ASK, why=f"{number} {there.name}")
+    return planned(PlannedAction.ASK, why=f"{number} {existing.name}")
 
 
 def _existing(context: SyncContext, numbers: Sequence[int]) -> Mapping[int, ExistingProject]:
@@ -122,17 +124,17 @@ def _existing(context: SyncContext, numbers: Sequence[int]) -> Mapping[int, Exis
     return {each.number: each for batch in batches for each in context.erp.existing_projects(batch)}
 
 
-def _once(planned: PlannedRecord, given: set[str]) -> PlannedRecord:
-    """If two match the same record of 24SevenOffice, let the first have it."""
-    if planned.action is PlannedAction.LINK and planned.remote_id in given:
+def _once(planned: PlannedRecord, used: set[str]) -> PlannedRecord:
+    """Link a record of 24SevenOffice only once; ask a person about any other record that matches it."""
+    if planned.action is PlannedAction.LINK and planned.remote_id in used:
         return replace(planned, action=PlannedAction.ASK, remote_id="", why=planned.remote_id)
-    given.add(planned.remote_id)
+    used.add(planned.remote_id)
     return planned
 
 
 def _records(context: SyncContext, entity_type: EntityType) -> Iterator[Record]:
     """Yield all records of a type, each read ahead."""
-    ids = iter(dict.fromkeys(context.moment.changed(entity_type, since=SINCE_EVER)))
+    ids = iter(dict.fromkeys(context.moment.changed(entity_type, since=BEGINNING)))
     while batch := [Record(entity_type, record_id) for record_id in islice(ids, BATCH_SIZE)]:
         with context.reading_ahead(Lane(context.connection.id, entity_type), batch):
             yield from batch

@@ -1,1 +1,1 @@
-"""Polls: when each connection is polled, and what a poll enqueues."""
+"""Polls: when each connection is polled, and the records that a poll enqueues."""

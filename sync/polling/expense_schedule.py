@@ -1,8 +1,8 @@
-"""How often 24SevenOffice is polled for costs: at the configured interval if it is in use, less often if not.
+"""The schedule of polls for costs in 24SevenOffice: at the configured interval, less often if little changes.
 
-A poll costs a request, and all connections share the budget with pending jobs. Polls take what these leave. If
-that is too little, those polls go first that have waited for most of their intervals. So all slow down by the same
-factor, except those of busy connections, whose waiting counts more.
+A poll costs a request, and all connections share the request budget with pending jobs, which come first. If too
+little is left, the polls go first that have waited for the most of their intervals. So all slow down by the same
+factor, except the polls of active connections, whose waiting counts more.
 """
 
 import math
@@ -16,10 +16,10 @@ from i18n.formatting import OSLO
 HOUR = timedelta(hours=1)
 
 FIRST_HOUR, LAST_HOUR, SATURDAY = time(7), time(18), 5
-"""Working hours, Monday to Friday in Oslo; on a holiday, some polls find nothing."""
+"""Office hours, Monday to Friday in Oslo; on holidays, some polls find nothing."""
 
 ACTIVE_FOR, RECENT_FOR = timedelta(hours=2), timedelta(days=7)
-"""How long after its last change a connection counts as active, and how long as in use."""
+"""How long after its last change a connection counts as active, and how long as recently used."""
 
 MAX_INTERVAL = timedelta(hours=2)
 """The longest interval that the table below gives, unless a longer one is configured."""
@@ -51,7 +51,7 @@ class PollState:
     """The data that decides when a connection is polled next.
 
     ``configured_interval`` is the shortest interval. ``polled_at`` (UTC) is its cursor, and ``changed_at`` is when
-    a change was last received; None for never.
+    a change was last received; None if never.
     """
 
     connection_id: int
@@ -105,7 +105,7 @@ def interval(poll_state: PollState, *, now: datetime) -> timedelta:
 
 
 def activity(poll_state: PollState, *, now: datetime) -> Activity:
-    """Return how active a connection is; one without any change yet is new, and being watched."""
+    """Return how active a connection is; one without any change yet is new, and counts as recently used."""
     if poll_state.changed_at is None:
         return Activity.RECENT
     silence = now - poll_state.changed_at
@@ -115,8 +115,8 @@ def activity(poll_state: PollState, *, now: datetime) -> Activity:
 
 
 def is_office_hours(now: datetime) -> bool:
-    there = now.astimezone(OSLO)
-    return there.weekday() < SATURDAY and FIRST_HOUR <= there.time() < LAST_HOUR
+    in_oslo = now.astimezone(OSLO)
+    return in_oslo.weekday() < SATURDAY and FIRST_HOUR <= in_oslo.time() < LAST_HOUR
 
 
 def _lateness(poll_state: PollState, wait: timedelta, *, now: datetime) -> float:

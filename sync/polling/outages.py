@@ -1,6 +1,6 @@
-"""What polls say about an outage: they detect one while nothing else happens, and end one that no job waits for.
+"""Outages as polls see them: polls detect one while nothing else happens, and end one that no job waits for.
 
-A failing list is no outage as long as its system answers anything else: another list, or a synced record.
+A failing list is not an outage while its system responds to anything else: another list, or a synced record.
 :mod:`sync.polling.stalled` reports such a list.
 """
 
@@ -15,8 +15,8 @@ from models.inbox import circuit_breaker, cursors, leases
 from sync.engine.outcomes import connection_problem
 from sync.errors import ResponseTooLargeError, SyncError
 
-QUIET = timedelta(hours=1)
-"""How long after the last synced record a failing list no longer counts as a system that otherwise answers."""
+SYNCED_WITHIN = timedelta(hours=1)
+"""How long a synced record proves that its system responds, although a list fails."""
 
 
 def record_failure(
@@ -28,26 +28,26 @@ def record_failure(
     now: datetime,
     jitter: float,
 ) -> None:
-    """Count failed polls of these types, if the error says that a system is down and nothing else was answered."""
+    """Count failed polls of these types if the error is an outage and the system has responded to nothing else."""
     problem = connection_problem(error)
     if not problem or problem.alert_type is not AlertType.OUTAGE or isinstance(error, ResponseTooLargeError):
         return
-    if _is_unanswered(database, connection.id, polled, now=now):
+    if _is_silent(database, connection.id, polled, now=now):
         circuit_breaker.record_poll_failure(database, connection.id, problem, now=now, jitter=jitter)
 
 
 def record_success(
     database: Database, connection: Connection, polled: Collection[EntityType], *, now: datetime
 ) -> None:
-    """End an outage, as a system answers the polls of these types; not while the other system answers none."""
+    """End an outage after successful polls of these types, unless the other system responds to no poll."""
     types = connection.settings.entity_types
-    if not _is_unanswered(database, connection.id, types.difference(polled), now=now):
+    if not _is_silent(database, connection.id, types.difference(polled), now=now):
         circuit_breaker.record_poll_success(database, connection.id, entity_types=types, now=now)
 
 
-def _is_unanswered(
-    database: Database, connection_id: int, types: Collection[EntityType], *, now: datetime
-) -> bool:
-    """Return whether the last polls of these types all failed, and nothing was synced meanwhile or lately."""
+def _is_silent(database: Database, connection_id: int, types: Collection[EntityType], *, now: datetime) -> bool:
+    """Return whether the last polls of all these types failed, and nothing was synced since or recently."""
     since = cursors.unanswered_since(database, connection_id, types)
-    return since is not None and not leases.has_synced(database, connection_id, since=max(since, now - QUIET))
+    return since is not None and not leases.has_synced(
+        database, connection_id, since=max(since, now - SYNCED_WITHIN)
+    )

@@ -1,4 +1,4 @@
-"""Polls: they find changes without a webhook. 24SevenOffice sends none, and Moment's may be lost."""
+"""Polls find changes without a webhook: 24SevenOffice sends none, and Moment's may be lost."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -21,7 +21,7 @@ from sync.ports import Moment, SupplierVouchers
 T = TypeVar("T")
 
 OVERLAP = timedelta(minutes=10)
-"""How far a poll reaches back before the last one, for differing clocks and records saved late."""
+"""How far a poll reaches back before the last one, because clocks differ and records are saved late."""
 
 NIGHTLY_AT = time(3)
 """The time (Oslo) after which the first poll is the nightly one."""
@@ -30,18 +30,18 @@ WINDOW = timedelta(days=7)
 """The longest period of one call to 24SevenOffice, which returns everything at once."""
 
 MIN_WINDOW = timedelta(minutes=1)
-"""The shortest period, to which it is halved after responses that are too large and failed polls."""
+"""The shortest period: it is halved after a response that is too large and after each failed poll."""
 
 MAX_HALVINGS = 16
-"""After so many failures, a period is as short as can be."""
+"""The number of failures after which the period is not halved again."""
 
-SLICE = 500
-"""Records that are enqueued at a time, so that a hundred thousand of them do not hold up a worker's lease."""
+BATCH_SIZE = 500
+"""Records enqueued in one transaction, so that a hundred thousand of them do not delay the renewal of a lease."""
 
 
 @dataclass(frozen=True, slots=True)
 class PollResult:
-    """How many records a poll enqueued, and how many of them had no webhook."""
+    """The numbers of records that a poll enqueued (``received``), and of those without a webhook (``missed``)."""
 
     received: int
     missed: int
@@ -56,37 +56,38 @@ def poll_moment(
     now: datetime,
     lag: Callable[[], timedelta] = timedelta,
 ) -> PollResult:
-    """Enqueue what has changed in Moment since the last poll; the cursor moves only when all is enqueued.
+    """Enqueue the changes in Moment since the last poll; the cursor moves only after all are enqueued.
 
-    The first poll after three at night reaches back to that of the night before. It skips what other polls have
-    seen, unless a modification had no webhook.
+    The first poll after three at night reaches back to that of the night before. It skips changes that other polls
+    have seen, unless they had no webhook.
 
     Args:
         database: where the inbox and the cursors are.
         moment: the company's Moment.
         lane: the connection and entity type.
         now: in UTC.
-        lag: returns how far Moment's clock is behind ours; its records have its own time.
+        lag: returns how far Moment's clock, which dates its records, is behind ours.
 
     Raises:
-        SyncError: Moment did not answer; the next poll starts where this one did.
+        SyncError: Moment did not respond; the next poll starts where this one did.
     """
     cursors.set_future_back(database, lane, now=now)
     last = cursors.start(database, lane, at=now)
-    with _noting_failure(database, lane, now=now):
-        night = _night(database, lane, start=last, now=now)
+    with _recording_failure(database, lane, now=now):
+        night = _nightly_position(database, lane, start=last, now=now)
         nightly = night < _last_nightly(now)
         since = min(night, last) if nightly else last
-        listed = list(moment.modified(lane.entity_type, since=since - OVERLAP))
+        modified = list(moment.modified(lane.entity_type, since=since - OVERLAP))
     missed_webhooks.withdraw(database, lane, detected_at=last)
-    lately = (last - OVERLAP).replace(microsecond=0)  # as Moment may round
+    new_since = (last - OVERLAP).replace(microsecond=0)  # because Moment may round
     received = missed = 0
-    for some in _slices(listed):
-        found = missed_webhooks.missed(database, lane, some)
-        news = {each.id for each in some if each.at is None or each.at >= lately} | {each.id for each in found}
-        enqueue(database, lane.connection_id, [Record(lane.entity_type, each) for each in news], now=now)
-        missed_webhooks.record(database, lane, found, now=now)
-        received, missed = received + len(news), missed + len(found)
+    for batch in _batches(modified):
+        without_webhook = missed_webhooks.missed(database, lane, batch)
+        ids = {each.id for each in batch if each.at is None or each.at >= new_since}
+        ids |= {each.id for each in without_webhook}
+        enqueue(database, lane.connection_id, [Record(lane.entity_type, each) for each in ids], now=now)
+        missed_webhooks.record(database, lane, without_webhook, now=now)
+        received, missed = received + len(ids), missed + len(without_webhook)
     cursors.move(database, lane, to=now - lag(), seen=last)
     cursors.record_progress(database, lane, now=now, finished=True)
     if nightly:
@@ -105,24 +106,24 @@ def poll_expenses(
 ) -> int:
     """Enqueue the vouchers with costs on the listed accounts that changed since the last poll.
 
-    It takes one call if there is little to catch up with, otherwise one for each week, after which the cursor
-    moves. The period is shorter after failed polls, as the response may have been too large. The first poll starts
-    at the first day in the settings, or now. One poll each night reaches back to the night before. Arguments and
-    errors are those of :func:`poll_moment`.
+    It takes one call, or one for each week since the last poll; the cursor moves after each call. The period is
+    shorter after failed polls, because the response may have been too large. The first poll starts at the first
+    day in the settings, or now. One poll each night reaches back to the night before. Arguments and errors are as
+    for :func:`poll_moment`.
 
     Returns:
-        How many vouchers were enqueued.
+        The number of enqueued vouchers.
     """
     cursors.set_future_back(database, lane, now=now)
     seen = cursors.start(database, lane, at=_start(settings, now))
-    night = _night(database, lane, start=now, now=now)
+    night = _nightly_position(database, lane, start=now, now=now)
     nightly = night < _last_nightly(now) <= seen  # otherwise it covers that night anyway
     since = (min(night, seen) if nightly else seen) - OVERLAP
     received, window = 0, max(WINDOW / 2 ** min(cursors.failures(database, lane), MAX_HALVINGS), MIN_WINDOW)
-    with _noting_failure(database, lane, now=now):
+    with _recording_failure(database, lane, now=now):
         for until, vouchers in changed_vouchers(erp, settings, since=since, until=now, window=window):
-            for some in _slices(vouchers):
-                enqueue(database, lane.connection_id, some, now=now)
+            for batch in _batches(vouchers):
+                enqueue(database, lane.connection_id, batch, now=now)
             received += len(vouchers)
             moved = cursors.move(database, lane, to=min(max(until, seen), now - lag()), seen=seen)
             if moved is None:
@@ -138,13 +139,13 @@ def poll_expenses(
 def import_expenses(
     database: Database, erp: SupplierVouchers, connection: Connection, *, since: datetime, now: datetime
 ) -> int:
-    """Enqueue again the vouchers that changed since an instant (UTC), whatever the polls have seen.
+    """Enqueue again the vouchers that changed since an instant (UTC), even if a poll has enqueued them.
 
     Returns:
-        How many there are.
+        The number of vouchers.
 
     Raises:
-        SyncError: 24SevenOffice did not answer.
+        SyncError: 24SevenOffice did not respond.
     """
     received: set[Record] = set()
     for _, vouchers in changed_vouchers(erp, connection.settings, since=since, until=now):
@@ -161,9 +162,9 @@ def changed_vouchers(
     until: datetime,
     window: timedelta = WINDOW,
 ) -> Iterator[tuple[datetime, Sequence[Record]]]:
-    """Yield, week by week, the end of the period and its vouchers with costs on the listed accounts.
+    """Yield the end of each week and its vouchers with costs on the listed accounts.
 
-    It begins with a ``window`` that may be shorter. If a response is too large, the period is halved.
+    The first period is ``window``, which may be shorter. If a response is too large, the period is halved.
     """
     accounts = AccountRanges.parse(settings.expense_accounts)
     while accounts.intervals and since < until:
@@ -181,13 +182,13 @@ def changed_vouchers(
 
 def poll_states(database: Database, connections: Iterable[Connection], *, now: datetime) -> Sequence[PollState]:
     """Return, for active connections with expenses, the data that decides when they are polled next."""
-    last, news = cursors.positions(database, EntityType.EXPENSE), cursors.last_received(database)
+    polled_at, changed_at = cursors.positions(database, EntityType.EXPENSE), cursors.last_received(database)
     return [
         PollState(
             connection.id,
             configured_interval=timedelta(minutes=connection.settings.expense_poll_minutes),
-            polled_at=_past(last.get(connection.id), now=now),
-            changed_at=news.get(connection.id),
+            polled_at=_past(polled_at.get(connection.id), now=now),
+            changed_at=changed_at.get(connection.id),
         )
         for connection in connections
         if EntityType.EXPENSE in connection.settings.entity_types and connection.is_available(now)
@@ -195,7 +196,7 @@ def poll_states(database: Database, connections: Iterable[Connection], *, now: d
 
 
 @contextmanager
-def _noting_failure(database: Database, lane: Lane, *, now: datetime) -> Iterator[None]:
+def _recording_failure(database: Database, lane: Lane, *, now: datetime) -> Iterator[None]:
     """Save on the cursor that a poll failed, so that the next one asks for less at a time."""
     try:
         yield
@@ -205,26 +206,27 @@ def _noting_failure(database: Database, lane: Lane, *, now: datetime) -> Iterato
         raise
 
 
-def _slices(found: Sequence[T]) -> Iterator[Sequence[T]]:
-    return (found[start : start + SLICE] for start in range(0, len(found), SLICE))
+def _batches(found: Sequence[T]) -> Iterator[Sequence[T]]:
+    return (found[start : start + BATCH_SIZE] for start in range(0, len(found), BATCH_SIZE))
 
 
-def _night(database: Database, lane: Lane, *, start: datetime, now: datetime) -> datetime:
-    """Return how far the nightly polls have looked, corrected if a wrong clock had set it ahead."""
+def _nightly_position(database: Database, lane: Lane, *, start: datetime, now: datetime) -> datetime:
+    """Return the instant up to which nightly polls have read, corrected if a wrong clock had set it ahead."""
     night = missed_webhooks.nightly_position(database, lane, at=start)
     return night if night <= now + cursors.CLOCK_TOLERANCE else now - cursors.STEP_BACK
 
 
 def _past(polled_at: datetime | None, *, now: datetime) -> datetime | None:
-    """Treat a poll in the future as none; otherwise nothing would be polled before then."""
+    """Return None for a poll in the future; otherwise nothing would be polled until then."""
     return polled_at if polled_at is None or polled_at <= now + cursors.CLOCK_TOLERANCE else None
 
 
 def _last_nightly(now: datetime) -> datetime:
     """Return when the last nightly polls became due."""
-    there = now.astimezone(OSLO)
-    tonight = datetime.combine(there.date(), NIGHTLY_AT, OSLO)
-    return tonight if tonight <= there else datetime.combine(there.date() - timedelta(days=1), NIGHTLY_AT, OSLO)
+    in_oslo = now.astimezone(OSLO)
+    today = datetime.combine(in_oslo.date(), NIGHTLY_AT, OSLO)
+    yesterday = datetime.combine(in_oslo.date() - timedelta(days=1), NIGHTLY_AT, OSLO)
+    return today if today <= in_oslo else yesterday
 
 
 def _start(settings: ConnectionSettings, now: datetime) -> datetime:

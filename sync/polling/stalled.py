@@ -18,11 +18,11 @@ STALLED_AFTER = timedelta(hours=3)
 """How long polls fail before an alert is sent."""
 
 UNPOLLED_AFTER = timedelta(days=2)
-"""How long without any poll counts as failing: twice the longest interval that can be set."""
+"""How long a connection may go without any poll: twice the longest interval that can be set."""
 
 
 def queue_alerts(database: Database, connections: Iterable[Connection], *, now: datetime) -> None:
-    """Queue the alerts about stalled polls, and about those that succeed again."""
+    """Queue the alerts about stalled polls and about polls that succeed again."""
     known = {connection.id: connection for connection in connections}
     cursors.mark_unpolled(database, before=now - UNPOLLED_AFTER, now=now)
     stalled = sorted(cursors.take_stalled(database, before=now - STALLED_AFTER), key=lambda each: each.lane)
@@ -36,7 +36,7 @@ def queue_alerts(database: Database, connections: Iterable[Connection], *, now: 
             alert_outbox.queue_connection_alert(database, connection_id, _recovered_alert(connection), now=now)
 
 
-def told(poll: FailingPoll) -> Message:
+def describe(poll: FailingPoll) -> Message:
     """Return since when an entity type has not been polled, and why."""
     since = poll.since.astimezone(OSLO)
     sentence = msg(
@@ -51,7 +51,7 @@ def _stalled_alert(connection: Connection, polls: list[FailingPoll]) -> Alert:
     return Alert(
         type=AlertType.STALLED,
         title=connection.name,
-        message=joined(*map(told, polls), between=" "),
+        message=joined(*map(describe, polls), between=" "),
         remedy=msg("Changes there are missing until this works. Test the connection to see the cause."),
         recipients=connection.settings.error_emails,
     )

@@ -1,1 +1,1 @@
-"""Reconciliation: whether Moment and the ledger agree, without writing anything."""
+"""Reconciliation: the comparison of Moment with the ledger, which writes nothing."""

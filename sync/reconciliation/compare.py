@@ -24,21 +24,21 @@ FOUND_OUTSIDE_THE_PERIOD = frozenset({DiscrepancyType.MISSING, DiscrepancyType.M
 def reconcile(context: SyncContext, first: date, last: date) -> ReconciliationReport:
     """Compare the invoices and expenses of these days, if they are synced; nothing is written.
 
-    24SevenOffice is asked once for each month. Only if an invoice or a cost is missing in the ledger, the rest of
-    its fiscal year is read as well, as it may be there under another date.
+    It takes a call to 24SevenOffice for each month. If an invoice or a cost is missing in the ledger, the rest of
+    its fiscal year is read as well, because it may be there under another date.
     """
     invoices = InvoiceSources(context, first, last)
     expenses = (
         ExpenseSources(context, first, last) if EntityType.EXPENSE in context.settings.entity_types else None
     )
 
-    def compared(booked: BookedVouchers) -> ReconciliationReport:
+    def compare(booked: BookedVouchers) -> ReconciliationReport:
         report = invoices.report(booked.sales)
         return replace(report, expenses=expenses.report(booked.supplier_vouchers)) if expenses else report
 
     costs = expenses.listed if expenses else AccountRanges(())
     booked = context.erp.booked(first, last, costs=costs)
-    report = compared(booked)
+    report = compare(booked)
     if any(each.type in FOUND_OUTSIDE_THE_PERIOD for each in report.all_discrepancies) or (
         expenses and expenses.in_part(booked)
     ):
@@ -47,7 +47,7 @@ def reconcile(context: SyncContext, first: date, last: date) -> ReconciliationRe
         end = max((year.ends for year in years), default=last) + MARGIN
         before = context.erp.booked(start, first - A_DAY, costs=costs)
         after = context.erp.booked(last + A_DAY, end, costs=costs)
-        report = compared(booked.within(before, after))
+        report = compare(booked.within(before, after))
     return report
 
 

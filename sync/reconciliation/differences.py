@@ -19,7 +19,7 @@ Key: TypeAlias = tuple[str, ...]
 Sums: TypeAlias = "Mapping[Key, int]"
 
 UNKNOWN = 0
-"""Stands for a customer or project whose number is unknown; it is not compared."""
+"""The number of a customer or project whose number is unknown; it is not compared."""
 
 NOTHING = "-"
 
@@ -43,7 +43,7 @@ class ComparedField(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FieldDifference:
-    """One field that differs, with the value of each side, formatted for any language."""
+    """A field that differs, with the values of both sides, formatted for any language."""
 
     field: ComparedField
     moment: str
@@ -66,18 +66,18 @@ def compare_voucher(
     """Compare a voucher with its visible lines in the ledger, where revenue is net and VAT has its own lines.
 
     On each account, net revenue gets its share of the VAT lines (S5, S33), rounded to the øre on each line. If
-    that agrees, net revenue and VAT are compared to the øre; what 24SevenOffice splits off may differ by half an
-    øre a line. What the customer owes must agree exactly.
+    that agrees, net revenue and VAT are compared to the øre; VAT that 24SevenOffice splits off may differ by half
+    an øre a line. The customer's debt must agree exactly.
     """
-    held = [line for line in lines if not line.hidden]
-    owed = _owed(expected, held)
-    parts = parts_of((line for line in held if line not in owed), rates=rates)
-    found = [*_of_amounts(expected, owed, parts), *_of_names(expected, held, owed)]
+    visible = [line for line in lines if not line.hidden]
+    owed = _owed(expected, visible)
+    parts = parts_of((line for line in visible if line not in owed), rates=rates)
+    found = [*_of_amounts(expected, owed, parts), *_of_names(expected, visible, owed)]
     exact = not any(each.field in {ComparedField.AMOUNT, ComparedField.SIGN} for each in found)
-    found += _of_parts(expected_parts(expected), parts, exact=exact, slack=_slack(held))
+    found += _of_parts(expected_parts(expected), parts, exact=exact, slack=_slack(visible))
     of_revenue = {ComparedField.AMOUNT, ComparedField.SIGN, ComparedField.ACCOUNT, ComparedField.VAT}
     if not any(each.field in of_revenue for each in found):
-        found += _of_vat(expected, held)
+        found += _of_vat(expected, visible)
     return found
 
 
@@ -87,32 +87,32 @@ def vat_is_rounded_otherwise(expected: Voucher, lines: Iterable[LedgerLine]) -> 
 
 
 def compare_expense(
-    draft: ExpenseDraft, held: ExistingExpense, *, project: Callable[[], FieldDifference], nameless: bool
+    draft: ExpenseDraft, expense: ExistingExpense, *, project: Callable[[], FieldDifference], nameless: bool
 ) -> Iterator[FieldDifference]:
-    """Return what differs, except activity and billing: once an expense exists, those are up to the project.
+    """Yield the differences, except in activity and billing, which are up to the project once an expense exists.
 
-    ``project`` is the text for a different project. For a supplier who is ``nameless``, as only the customer list
-    may have the name (S7), neither the name nor a description that may contain it is compared.
+    ``project`` returns the difference for another project. If the supplier is ``nameless``, because only the
+    customer list may have the name (S7), neither the name nor a description that may contain it is compared.
     """
-    foreign = held.currency != NOK
-    if held.amount != draft.amount or foreign:
-        amount = format_kroner(held.amount)
-        shown = joined(amount, held.currency, between=" ") if foreign else amount
+    foreign = expense.currency != NOK
+    if expense.amount != draft.amount or foreign:
+        amount = format_kroner(expense.amount)
+        shown = joined(amount, expense.currency, between=" ") if foreign else amount
         yield FieldDifference(ComparedField.AMOUNT, shown, format_kroner(draft.amount))
-    if held.day != draft.day:
-        yield FieldDifference(ComparedField.DATE, day_or_nothing(held.day), written(draft.day))
-    if held.project_id != draft.project_id:
+    if expense.day != draft.day:
+        yield FieldDifference(ComparedField.DATE, day_or_nothing(expense.day), format_day(draft.day))
+    if expense.project_id != draft.project_id:
         yield project()
-    if held.invoice_number != draft.invoice_number:
+    if expense.invoice_number != draft.invoice_number:
         yield FieldDifference(
-            ComparedField.NUMBER, held.invoice_number or NOTHING, draft.invoice_number or NOTHING
+            ComparedField.NUMBER, expense.invoice_number or NOTHING, draft.invoice_number or NOTHING
         )
     if nameless:
         return
-    if held.supplier != draft.supplier:
-        yield FieldDifference(ComparedField.SUPPLIER, held.supplier or NOTHING, draft.supplier or NOTHING)
-    if _parts(held.description) != _parts(draft.description):
-        yield FieldDifference(ComparedField.DESCRIPTION, held.description or NOTHING, draft.description)
+    if expense.supplier != draft.supplier:
+        yield FieldDifference(ComparedField.SUPPLIER, expense.supplier or NOTHING, draft.supplier or NOTHING)
+    if _parts(expense.description) != _parts(draft.description):
+        yield FieldDifference(ComparedField.DESCRIPTION, expense.description or NOTHING, draft.description)
 
 
 def expected_parts(expected: Voucher) -> list[RevenuePart]:
@@ -123,7 +123,7 @@ def expected_parts(expected: Voucher) -> list[RevenuePart]:
 
 
 def parts_of(lines: Iterable[LedgerLine], *, rates: Mapping[str, Decimal]) -> list[RevenuePart]:
-    """Return the revenue of a voucher as it is posted; none of the lines is the receivable."""
+    """Return the revenue of a posted voucher; its receivable is not among the lines."""
     coded = [replace(line, vat_code=vat_code_of(line.vat_code)) for line in lines]
     return [
         RevenuePart(line.account, line.vat_code, line.project_number, amount)
@@ -131,69 +131,70 @@ def parts_of(lines: Iterable[LedgerLine], *, rates: Mapping[str, Decimal]) -> li
     ]
 
 
-def written(day: date) -> Day:
-    """Format a day; in a sentence, as the reader's language writes it."""
+def format_day(day: date) -> Day:
+    """Format a day; a sentence formats it in the reader's language."""
     return Day(day)
 
 
 def day_or_nothing(day: date | None) -> str:
-    return written(day) if day else NOTHING
+    return format_day(day) if day else NOTHING
 
 
-def _owed(expected: Voucher, held: Sequence[LedgerLine]) -> list[LedgerLine]:
+def _owed(expected: Voucher, lines: Sequence[LedgerLine]) -> list[LedgerLine]:
     """Return the lines of the receivable, even on a wrong account."""
     receivable = expected.receivable
-    right = [line for line in held if line.account == receivable.account]
+    on_account = [line for line in lines if line.account == receivable.account]
     revenue = {entry.account for entry in expected.counter_entries}
-    strange = [line for line in held if line.account not in revenue and line.account not in VAT_ACCOUNTS]
-    return right or [line for line in strange if line.amount * receivable.amount > 0]
+    others = [line for line in lines if line.account not in revenue and line.account not in VAT_ACCOUNTS]
+    return on_account or [line for line in others if line.amount * receivable.amount > 0]
 
 
 def _of_amounts(
     expected: Voucher, owed: Sequence[LedgerLine], parts: Sequence[RevenuePart]
 ) -> Iterator[FieldDifference]:
-    amount, held = expected.receivable.amount, sum(line.amount for line in owed)
+    amount, actual = expected.receivable.amount, sum(line.amount for line in owed)
     revenue = -sum(part.amount for part in parts)
-    if amount and held == -amount == revenue:
-        yield FieldDifference(ComparedField.SIGN, format_kroner(amount), format_kroner(held))
-    elif held != amount:
-        yield FieldDifference(ComparedField.AMOUNT, format_kroner(amount), format_kroner(held))
+    if amount and actual == -amount == revenue:
+        yield FieldDifference(ComparedField.SIGN, format_kroner(amount), format_kroner(actual))
+    elif actual != amount:
+        yield FieldDifference(ComparedField.AMOUNT, format_kroner(amount), format_kroner(actual))
     elif revenue != amount:
         yield FieldDifference(ComparedField.AMOUNT, format_kroner(amount), format_kroner(revenue))
 
 
 def _of_names(
-    expected: Voucher, held: Sequence[LedgerLine], owed: Sequence[LedgerLine]
+    expected: Voucher, lines: Sequence[LedgerLine], owed: Sequence[LedgerLine]
 ) -> Iterator[FieldDifference]:
     receivable = expected.receivable
     accounts = {line.account for line in owed}
     if accounts != {receivable.account} and (accounts or receivable.amount):
         yield FieldDifference(ComparedField.ACCOUNT, str(receivable.account), _listed(accounts))
-    strangers = {line.customer_number for line in held} - {None, receivable.customer_number}
-    if strangers and receivable.customer_number != UNKNOWN:
-        yield FieldDifference(ComparedField.CUSTOMER, str(receivable.customer_number), _listed(strangers))
-    numbers, number = {line.invoice_number for line in held} - {""}, str(expected.invoice_number)
+    other_customers = {line.customer_number for line in lines} - {None, receivable.customer_number}
+    if other_customers and receivable.customer_number != UNKNOWN:
+        yield FieldDifference(ComparedField.CUSTOMER, str(receivable.customer_number), _listed(other_customers))
+    numbers, number = {line.invoice_number for line in lines} - {""}, str(expected.invoice_number)
     if numbers != {number}:
         yield FieldDifference(ComparedField.NUMBER, number, _listed(numbers))
-    days = sorted({line.day for line in held} - {expected.day})
+    days = sorted({line.day for line in lines} - {expected.day})
     if days:
         same_month = all((day.year, day.month) == (expected.day.year, expected.day.month) for day in days)
-        point = ComparedField.DATE if same_month else ComparedField.MONTH
-        yield FieldDifference(point, written(expected.day), joined(*map(written, days), between=", "))
+        field = ComparedField.DATE if same_month else ComparedField.MONTH
+        yield FieldDifference(field, format_day(expected.day), joined(*map(format_day, days), between=", "))
     dues = sorted({line.due for line in owed if line.due} - {expected.due})
     if dues:
-        yield FieldDifference(ComparedField.DUE, written(expected.due), joined(*map(written, dues), between=", "))
-    departments = {line.department for line in held} - {None, receivable.department}
+        due = format_day(expected.due)
+        yield FieldDifference(ComparedField.DUE, due, joined(*map(format_day, dues), between=", "))
+    departments = {line.department for line in lines} - {None, receivable.department}
     if departments and receivable.department:
         yield FieldDifference(ComparedField.DEPARTMENT, str(receivable.department), _listed(departments))
 
 
-def _of_vat(expected: Voucher, held: Sequence[LedgerLine]) -> Iterator[FieldDifference]:
-    """Compare net revenue and VAT; they show whether revenue contains VAT that was not split off."""
-    off = differences(expected, held)
+def _of_vat(expected: Voucher, lines: Sequence[LedgerLine]) -> Iterator[FieldDifference]:
+    """Compare net revenue and VAT, which shows whether revenue contains VAT that was not split off."""
+    off = differences(expected, lines)
     if off:
-        moment = [_labelled(str(account or "27xx"), format_kroner(wanted)) for account, wanted, _ in off]
-        ledger = [_labelled(str(account or "27xx"), format_kroner(found)) for account, _, found in off]
+        moment = [_labelled(str(account or "27xx"), format_kroner(amount)) for account, amount, _ in off]
+        ledger = [_labelled(str(account or "27xx"), format_kroner(amount)) for account, _, amount in off]
         yield FieldDifference(
             ComparedField.VAT_AMOUNT, joined(*moment, between=", "), joined(*ledger, between=", ")
         )
@@ -205,12 +206,12 @@ def _of_parts(
     """Compare by account, then VAT and project on each; amounts only if the accounts agree."""
 
     def differ(
-        point: ComparedField, key: Callable[[RevenuePart], Key], slack: int | None
+        field: ComparedField, key: Callable[[RevenuePart], Key], slack: int | None
     ) -> Iterator[FieldDifference]:
         one, other = _sums(ours, key), _sums(theirs, key)
         if not _alike(one, other, slack=slack):
-            show = _display if point is ComparedField.ACCOUNT else partial(_names, slack=slack)
-            yield FieldDifference(point, show(one, other), show(other, one))
+            show = _display if field is ComparedField.ACCOUNT else partial(_names, slack=slack)
+            yield FieldDifference(field, show(one, other), show(other, one))
 
     allowed = slack if exact else None
     of_accounts = list(differ(ComparedField.ACCOUNT, lambda part: (str(part.account),), allowed))
@@ -222,13 +223,13 @@ def _of_parts(
         yield from differ(ComparedField.PROJECT, lambda part: (*on(part), str(part.project or NOTHING)), allowed)
 
 
-def _slack(held: Sequence[LedgerLine]) -> int | None:
-    """Return by how many øre a sum may differ; None if only its presence can be compared."""
-    vat = {vat_code_of(line.vat_code) for line in held if line.account in VAT_ACCOUNTS}
-    codes = {vat_code_of(line.vat_code) for line in held if line.account not in VAT_ACCOUNTS}
+def _slack(lines: Sequence[LedgerLine]) -> int | None:
+    """Return how many øre a sum may differ; None if only its presence can be compared."""
+    vat = {vat_code_of(line.vat_code) for line in lines if line.account in VAT_ACCOUNTS}
+    codes = {vat_code_of(line.vat_code) for line in lines if line.account not in VAT_ACCOUNTS}
     if not vat:
         return 0
-    return len(held) if vat <= codes else None
+    return len(lines) if vat <= codes else None
 
 
 def _alike(one: Sums, other: Sums, *, slack: int | None) -> bool:
@@ -245,14 +246,14 @@ def _sums(parts: Iterable[RevenuePart], key: Callable[[RevenuePart], Key]) -> Su
 
 
 def _display(sums: Sums, other: Sums) -> str:
-    """Format what the other side lacks; revenue has the sign of the ledger, negative in credit."""
-    shown = [key for key in sorted(sums) if sums[key] != other.get(key)]
-    told = [_labelled("/".join(key), format_kroner(sums[key])) for key in shown]
-    return joined(*told, between=", ") or NOTHING
+    """Format the sums that the other side lacks; revenue has the sign of the ledger, negative in credit."""
+    keys = [key for key in sorted(sums) if sums[key] != other.get(key)]
+    shown = [_labelled("/".join(key), format_kroner(sums[key])) for key in keys]
+    return joined(*shown, between=", ") or NOTHING
 
 
 def _names(sums: Sums, other: Sums, *, slack: int | None) -> str:
-    """Name the projects or VAT codes that differ; account and amount only if both sides name the same."""
+    """Name the projects or VAT codes that differ, with account and amount only if both sides name the same."""
 
     def off(one: Sums, another: Sums) -> list[Key]:
         return [key for key in sorted(one) if not _alike({key: one[key]}, _only(another, key), slack=slack)]
@@ -260,13 +261,13 @@ def _names(sums: Sums, other: Sums, *, slack: int | None) -> str:
     names = {key[-1] for key in off(sums, other)}
     if names != {key[-1] for key in off(other, sums)}:
         return _listed(names)
-    told = [
+    shown = [
         Message(
             "{name} ({what})", {"name": key[-1], "what": joined(*key[:-1], format_kroner(sums[key]), between=": ")}
         )
         for key in off(sums, other)
     ]
-    return joined(*told, between=", ") or NOTHING
+    return joined(*shown, between=", ") or NOTHING
 
 
 def _labelled(name: str, amount: Amount) -> Message:
@@ -287,5 +288,5 @@ def vat_code_of(vat_code: str) -> str:
 
 
 def _parts(description: str) -> list[str]:
-    """Split a description into its parts, as the lines that it comes from are in no particular order."""
+    """Split a description into its parts, because the lines that it comes from are in no particular order."""
     return sorted(description.split(", "))

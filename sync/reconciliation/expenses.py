@@ -1,10 +1,10 @@
 """Reconciliation of expenses: the costs in the ledger against Moment's expenses.
 
-:mod:`sync.rules.expense_mapping`, which the flow uses too, decides what a cost is and what its expense should be.
+As in the flow, :mod:`sync.rules.expense_mapping` decides which lines are costs and how their expenses should be.
 
-The report counts the expenses that are ``equal``, those ``removed`` in Moment by a person, those ``kept`` in
-Moment although the settings now leave them out, and the vouchers that are ``not_approved``. Vouchers with skipped
-lines are counted by the reason: ``not_listed``, ``before_first_day``, ``no_project`` and ``unknown_project``.
+The report counts the expenses that are ``equal``, ``removed`` in Moment by a person, or ``kept`` there although
+settings now leave them out, and the vouchers that are ``not_approved``. Vouchers with skipped lines are counted by
+error code: ``not_listed``, ``before_first_day``, ``no_project`` and ``unknown_project``.
 """
 
 import re
@@ -49,9 +49,9 @@ from sync.rules.expense_mapping import (
 )
 from sync.rules.vat_allocation import SUPPLIER_ACCOUNTS, stamps_of
 
-OURS = external_id("")
+OUR_PREFIX = external_id("")
 KEY = re.compile(r"(([1-9][0-9]{3})-[0-9]{1,9}-[0-9]{1,9})/[0-9]{1,10}/([0-9]{1,5})")
-"""Voucher with its year, project and account; a person may write any external id by hand."""
+"""Voucher with its year, project and account. A person may enter any other external id in Moment."""
 
 INVOICED = msg("It is invoiced in Moment, and can no longer be changed.")
 UNLINKED = msg("The integration has no link to it: if it doesn't belong there, delete it in Moment.")
@@ -60,8 +60,8 @@ UNLINKED = msg("The integration has no link to it: if it doesn't belong there, d
 class ExpenseSources:
     """The expenses of some days, in Moment and by link. The ledger is passed to :meth:`report`.
 
-    ``expenses`` are Moment's by external id, ``links`` those created, by our key of each, and ``listed`` the
-    accounts whose costs become expenses.
+    ``expenses`` are Moment's, by external id; ``links`` are those of created expenses, by our key; ``listed`` are
+    the accounts whose costs become expenses.
     """
 
     def __init__(self, context: SyncContext, first: date, last: date) -> None:
@@ -80,7 +80,7 @@ class ExpenseSources:
         self._files: dict[int, VoucherFiles] = {}
 
     def report(self, supplier_vouchers: Mapping[str, Sequence[LedgerLine]]) -> ReconciliationReport:
-        """Yield the discrepancies, voucher by voucher; expenses without a cost in the ledger come last.
+        """Return the discrepancies, voucher by voucher; expenses without a cost in the ledger come last.
 
         ``supplier_vouchers`` are the lines of vouchers with costs, of these days and perhaps of others, by name.
         """
@@ -96,7 +96,7 @@ class ExpenseSources:
         )
 
     def concerns(self, day: date | None) -> bool:
-        """Return whether a day is one of these; an unreadable one counts."""
+        """Return whether a day is one of these days; an unreadable day counts."""
         return day is None or self.first <= day <= self.last
 
     def project_number(self, project_id: str) -> str:
@@ -129,7 +129,7 @@ class _SupplierVoucher:
 
 @dataclass(frozen=True, slots=True)
 class _Drafted:
-    """An expense as the ledger says it should be: our key, and the cost that it comes from."""
+    """An expense as it should be by the ledger, with our key and the cost that it comes from."""
 
     supplier_voucher: _SupplierVoucher
     key: str
@@ -155,22 +155,22 @@ class _ExpenseReconciliation:
     years: Collection[int]
     discrepancies: list[Discrepancy] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=lambda: defaultdict(int))
-    checked: set[str] = field(default_factory=lambda: {OURS})
+    checked: set[str] = field(default_factory=lambda: {OUR_PREFIX})
     pending: set[str] = field(default_factory=set)
     sums: dict[int, list[int]] = field(default_factory=lambda: defaultdict(lambda: [0, 0]))
 
     def report(self) -> ReconciliationReport:
         sources = self.sources
         self.linked = {key.partition("/")[0] for key in sources.links}
-        purchases = [
-            found for name, lines in self.supplier_vouchers.items() if (found := self._purchase(name, lines))
+        vouchers = [
+            found for name, lines in self.supplier_vouchers.items() if (found := self._voucher(name, lines))
         ]
-        files = sources.files_of({stamp for each in purchases for stamp in each.stamps})
-        for each in sorted(purchases, key=lambda each: [int(part) for part in each.name.split("-")]):
-            self.discrepancies += self._check(each, merged(files[stamp] for stamp in sorted(each.stamps)))
-        for name, held in sorted(sources.expenses.items()):
-            if name.startswith(OURS) and name not in self.checked:
-                self.discrepancies += self._only_in_moment(name.removeprefix(OURS), held)
+        files = sources.files_of({stamp for voucher in vouchers for stamp in voucher.stamps})
+        for voucher in sorted(vouchers, key=lambda each: [int(part) for part in each.name.split("-")]):
+            self.discrepancies += self._check(voucher, merged(files[stamp] for stamp in sorted(voucher.stamps)))
+        for external, expenses in sorted(sources.expenses.items()):
+            if external.startswith(OUR_PREFIX) and external not in self.checked:
+                self.discrepancies += self._only_in_moment(external.removeprefix(OUR_PREFIX), expenses)
         self.counts["not_approved"] = len(self.pending)
         totals = [
             Total(account, "", moment, ledger)
@@ -185,47 +185,49 @@ class _ExpenseReconciliation:
             self.discrepancies,
         )
 
-    def _purchase(self, name: str, lines: Sequence[LedgerLine]) -> _SupplierVoucher | None:
-        """Return a voucher's costs, if it or one of its expenses is of these days, and which documents matter."""
+    def _voucher(self, name: str, lines: Sequence[LedgerLine]) -> _SupplierVoucher | None:
+        """Return a voucher's costs, if it or one of its expenses is of these days, and the stamps to look up."""
         sources, visible = self.sources, [line for line in lines if not line.hidden]
-        supply = supplier_invoice_of(lines)
-        inside = sources.concerns(supply.day)
+        invoice = supplier_invoice_of(lines)
+        inside = sources.concerns(invoice.day)
         keys = {key_of(name, line.project_number, line.account) for line in visible if line.project_number}
-        held = [each for key in keys for each in sources.expenses.get(external_id(key), ())]
+        expenses = [each for key in keys for each in sources.expenses.get(external_id(key), ())]
         if not any(line.account in sources.listed for line in visible) or not (
-            inside or any(sources.concerns(each.day) for each in held)
+            inside or any(sources.concerns(each.day) for each in expenses)
         ):
             return None
         found = sources.costs_of(lines)
         for error_code in {each.error_code for each in found.skipped} if inside else ():
             self.counts[error_code] += 1
-        unsure = name not in self.linked and not self._is_synced(name, found.costs)
-        asked = unsure or not (supply.supplier and supply.invoice_number)
-        stamps = stamps_of(lines) if asked else ()
+        may_be_pending = name not in self.linked and not self._is_synced(name, found.costs)
+        needs_documents = may_be_pending or not (invoice.supplier and invoice.invoice_number)
+        stamps = stamps_of(lines) if needs_documents else ()
         return _SupplierVoucher(name, lines, found.costs, stamps) if found.costs else None
 
     def _is_synced(self, name: str, costs: Sequence[Cost]) -> bool:
-        """Return whether all costs of a voucher are in Moment, so that it need not be approved any more."""
+        """Return whether all costs of a voucher are in Moment, so that its approval no longer matters."""
         keys = [key_of(name, cost.project_number, cost.account) for cost in costs]
         return all(external_id(key) in self.sources.expenses for key in keys)
 
-    def _check(self, purchase: _SupplierVoucher, files: VoucherFiles) -> Iterator[Discrepancy]:
+    def _check(self, voucher: _SupplierVoucher, files: VoucherFiles) -> Iterator[Discrepancy]:
         supplier, invoice_number = supplier_and_invoice_number(files)
-        supply = supplier_invoice_of(purchase.lines, supplier=supplier, invoice_number=invoice_number)
-        drafts = drafts_of(purchase.name, purchase.costs, supply, settings=self.sources.settings)
-        waits = files.held_back and purchase.name not in self.linked
-        for (key, draft), cost in zip(drafts.items(), purchase.costs, strict=True):
+        invoice = supplier_invoice_of(voucher.lines, supplier=supplier, invoice_number=invoice_number)
+        drafts = drafts_of(voucher.name, voucher.costs, invoice, settings=self.sources.settings)
+        pending = files.held_back and voucher.name not in self.linked
+        for (key, draft), cost in zip(drafts.items(), voucher.costs, strict=True):
             self.checked.add(draft.external_id)
-            held = self.sources.expenses.get(draft.external_id, ())
-            if any(map(self.sources.concerns, [draft.day, *(each.day for each in held)])):
-                standing = _Drafted(purchase, key, draft, cost)
-                yield from self._compare(standing, held) if held else self._missing(standing, pending=waits)
+            expenses = self.sources.expenses.get(draft.external_id, ())
+            if any(map(self.sources.concerns, [draft.day, *(each.day for each in expenses)])):
+                drafted = _Drafted(voucher, key, draft, cost)
+                yield from (
+                    self._compare(drafted, expenses) if expenses else self._missing(drafted, pending=pending)
+                )
 
-    def _compare(self, drafted: _Drafted, held: Sequence[ExistingExpense]) -> Iterator[Discrepancy]:
-        self._add_up(drafted.cost.account, held, draft=drafted.draft)
-        expense = held[0]
-        if len(held) > 1:
-            yield self._duplicated(drafted, [each.id for each in held])
+    def _compare(self, drafted: _Drafted, expenses: Sequence[ExistingExpense]) -> Iterator[Discrepancy]:
+        self._add_up(drafted.cost.account, expenses, draft=drafted.draft)
+        expense = expenses[0]
+        if len(expenses) > 1:
+            yield self._duplicated(drafted, [each.id for each in expenses])
         elif expense.unreadable:
             yield drafted.about(DiscrepancyType.UNREADABLE, moment_id=expense.id, because=expense.unreadable)
         elif found := self._differences_of(drafted, expense):
@@ -237,13 +239,13 @@ class _ExpenseReconciliation:
     def _duplicated(self, drafted: _Drafted, ids: Sequence[str]) -> Discrepancy:
         linked, _ = self.sources.links.get(drafted.key, ("", None))
         kept = linked if linked in ids else ids[0]
-        told = msg(
+        why = msg(
             "Moment has it {count} times, under the ids {ids}: keep {kept}.",
             count=len(ids),
             ids=", ".join(ids),
             kept=kept,
         )
-        return drafted.about(DiscrepancyType.DUPLICATED_IN_MOMENT, moment_id=kept, because=told)
+        return drafted.about(DiscrepancyType.DUPLICATED_IN_MOMENT, moment_id=kept, because=why)
 
     def _missing(self, drafted: _Drafted, *, pending: bool) -> Iterator[Discrepancy]:
         expense_id, link = self.sources.links.get(drafted.key, ("", None))
@@ -255,20 +257,20 @@ class _ExpenseReconciliation:
             self._add_up(drafted.cost.account, (), draft=drafted.draft)
             yield drafted.about(DiscrepancyType.NOT_IN_MOMENT, moment_id=expense_id)
 
-    def _only_in_moment(self, key: str, held: Sequence[ExistingExpense]) -> Iterator[Discrepancy]:
-        """Report an expense to which no cost of the ledger belongs, unless it is about other days."""
-        expense = next((each for each in held if self.sources.concerns(each.day)), None)
+    def _only_in_moment(self, key: str, expenses: Sequence[ExistingExpense]) -> Iterator[Discrepancy]:
+        """Report an expense without a cost in the ledger, if it is of these days."""
+        expense = next((each for each in expenses if self.sources.concerns(each.day)), None)
         if expense is None:
             return
-        if self._kept(key):
+        if self._is_kept(key):
             self.counts["kept"] += 1
             return
-        named = KEY.fullmatch(key)
-        self._add_up(int(named[3]) if named else 0, held)
-        unread = named and int(named[2]) not in self.years  # at least its date differs then
+        parts = KEY.fullmatch(key)
+        self._add_up(int(parts[3]) if parts else 0, expenses)
+        unread = parts and int(parts[2]) not in self.years  # then at least its date differs
         found = (
-            (FieldDifference(ComparedField.DATE, day_or_nothing(expense.day), named[2]),)
-            if named and unread
+            (FieldDifference(ComparedField.DATE, day_or_nothing(expense.day), parts[2]),)
+            if parts and unread
             else ()
         )
         unlinked = "" if unread or key in self.sources.links else UNLINKED
@@ -277,32 +279,34 @@ class _ExpenseReconciliation:
             number=expense.invoice_number,
             day=expense.day or self.sources.first,
             moment_id=expense.id,
-            vouchers=(named[1],) if named else (),
+            vouchers=(parts[1],) if parts else (),
             amount=expense.amount,
             differences=found,
             because=INVOICED if expense.invoiced else unlinked,
             expense=key,
         )
 
-    def _kept(self, key: str) -> bool:
+    def _is_kept(self, key: str) -> bool:
         """Return whether the cost of an expense is in the ledger and only the present settings leave it out."""
         name = key.partition("/")[0]
-        lines = self.supplier_vouchers.get(name, ())
-        return key in {key_of(name, *place) for place in self.sources.costs_of(lines).excluded}
+        excluded = self.sources.costs_of(self.supplier_vouchers.get(name, ())).excluded
+        return key in {key_of(name, project_number, account) for project_number, account in excluded}
 
-    def _differences_of(self, drafted: _Drafted, held: ExistingExpense) -> tuple[FieldDifference, ...]:
+    def _differences_of(self, drafted: _Drafted, expense: ExistingExpense) -> tuple[FieldDifference, ...]:
         lines = in_force(drafted.supplier_voucher.lines)
         suppliers = (line for line in lines if line.account in SUPPLIER_ACCOUNTS)
         nameless = not drafted.draft.supplier and any(line.customer_number for line in suppliers)
 
         def project() -> FieldDifference:
-            shown = self.sources.project_number(held.project_id)
-            return FieldDifference(ComparedField.PROJECT, shown or NOTHING, str(drafted.cost.project_number))
+            number = self.sources.project_number(expense.project_id)
+            return FieldDifference(ComparedField.PROJECT, number or NOTHING, str(drafted.cost.project_number))
 
-        return tuple(compare_expense(drafted.draft, held, project=project, nameless=nameless))
+        return tuple(compare_expense(drafted.draft, expense, project=project, nameless=nameless))
 
-    def _add_up(self, account: int, held: Sequence[ExistingExpense], *, draft: ExpenseDraft | None = None) -> None:
+    def _add_up(
+        self, account: int, expenses: Sequence[ExistingExpense], *, draft: ExpenseDraft | None = None
+    ) -> None:
         """Add an expense to the totals of both sides, if it is of these days."""
-        self.sums[account][0] += sum(each.amount for each in held if self.sources.concerns(each.day))
+        self.sums[account][0] += sum(each.amount for each in expenses if self.sources.concerns(each.day))
         if draft and self.sources.concerns(draft.day):
             self.sums[account][1] += draft.amount

@@ -1,4 +1,4 @@
-"""Reconciliation of invoices: those of Moment against the ledger of 24SevenOffice."""
+"""Reconciliation of invoices: Moment's invoices against the ledger of 24SevenOffice."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -25,26 +25,25 @@ from sync.rules.vat_allocation import VAT_ACCOUNTS
 from sync.rules.vouchers import voucher_of
 
 MARGIN = timedelta(days=31)
-"""How far around the days both sides are read, to find vouchers with another date in the other system."""
+"""How far around the period both sides are read, to find vouchers with another date in the other system."""
 
 UNKNOWN_VAT_ACCOUNT = 0
-"""Stands for the account of VAT if 24SevenOffice does not say it."""
+"""The account of VAT if 24SevenOffice does not return it."""
 
 OUTGOING = frozenset({"", "InvoiceCustomer", "CreditnoteCustomer"})
 """Voucher types that the integration posts; an unknown type may be one of them."""
 
 
 class InvoiceSources:
-    """Moment's finalized invoices of some days, and what their vouchers need. :meth:`report` takes the ledger.
+    """Moment's finalized invoices of some days, and the data of their vouchers. :meth:`report` takes the ledger.
 
-    ``linked`` is the voucher that each invoice was posted as, "2026/17", by the invoice's Moment id.
+    ``linked`` are the vouchers that invoices were posted as, such as "2026/17", by Moment's id of the invoice.
     """
 
     def __init__(self, context: SyncContext, first: date, last: date) -> None:
         self.context, self.first, self.last = context, first, last
         self.synced = EntityType.INVOICE in context.settings.entity_types
-        around = context.moment.invoices_of(first - MARGIN, last + MARGIN) if self.synced else ()
-        self.invoices = list(around)
+        self.invoices = list(context.moment.invoices_of(first - MARGIN, last + MARGIN)) if self.synced else []
         self._chart = Chart(context.erp.tax_codes(), context.erp.vat_codes())
         self.rates = rates_of(self._chart.vat_codes)
         self.vat_accounts = {UNKNOWN_VAT_ACCOUNT, *VAT_ACCOUNTS} | {
@@ -59,7 +58,7 @@ class InvoiceSources:
         )
 
     def report(self, sales: Sequence[LedgerLine]) -> ReconciliationReport:
-        """Yield the discrepancies by invoice number; vouchers without an invoice come last.
+        """Return the discrepancies by invoice number; vouchers without an invoice come last.
 
         ``sales`` are the outgoing invoices' lines in the ledger, of these days and of the days around them.
         """
@@ -82,14 +81,14 @@ class InvoiceSources:
         return year_name(day, self._years)
 
     def _numbers(self, entity_type: EntityType, ids: Collection[str]) -> Mapping[str, int]:
-        """Return the numbers of customers or projects by Moment id, for those that have one."""
-        known = sorted(filter(None, ids))
+        """Return the numbers of customers or projects, if they have one, by Moment id."""
+        record_ids = sorted(filter(None, ids))
         if entity_type in self.context.settings.entity_types:
-            return {key: int(number) for key, number in self._linked(entity_type, known).items()}
+            return {key: int(number) for key, number in self._linked(entity_type, record_ids).items()}
         moment = self.context.moment
         read = moment.customer if entity_type is EntityType.CUSTOMER else moment.project
-        with moment.reading_ahead(entity_type, known):
-            found = {each: read(each) for each in known}
+        with moment.reading_ahead(entity_type, record_ids):
+            found = {record_id: read(record_id) for record_id in record_ids}
         return {key: int(each.number) for key, each in found.items() if each and is_int32(each.number)}
 
     def _linked(self, entity_type: EntityType, ids: Sequence[str]) -> Mapping[str, str]:
@@ -104,7 +103,7 @@ class _InvoiceReconciliation:
     discrepancies: list[Discrepancy] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     matched: set[str] = field(default_factory=set)
-    left: set[str] = field(default_factory=set)
+    excluded: set[str] = field(default_factory=set)
     sums: dict[tuple[int, str], list[int]] = field(default_factory=lambda: defaultdict(lambda: [0, 0]))
 
     def report(self) -> ReconciliationReport:
@@ -121,7 +120,7 @@ class _InvoiceReconciliation:
         for name, lines in self.vouchers.items():
             self._add_up(name, lines)
             if name not in self.matched and any(map(self._inside, lines)):
-                self.discrepancies.append(self._only_there(name, lines))
+                self.discrepancies.append(self._ledger_only(name, lines))
         counts = {name: count for name, count in self.counts.items() if count}
         return ReconciliationReport(
             sources.first,
@@ -152,12 +151,12 @@ class _InvoiceReconciliation:
         return by_number, by_link
 
     def _names(self, invoice: Invoice) -> tuple[str, ...]:
-        """Return the vouchers of an invoice: those with its number, otherwise the one that it was posted as."""
+        """Return the vouchers of an invoice: all with its number, otherwise the one that it was posted as."""
         numbered = tuple(self.by_number.get(str(invoice.number), ()))
         return numbered or tuple(self.by_link.get(self.sources.linked.get(invoice.id, ""), ()))
 
     def _concerned(self, day: date, names: Iterable[str]) -> bool:
-        """Return whether an invoice or its voucher is of these days; one with an unreadable day may be."""
+        """Return whether an invoice or its voucher is of these days; an unreadable day counts."""
         nearby = chain.from_iterable(self.vouchers[name] for name in names)
         own = day == day.min or self.sources.first <= day <= self.sources.last
         return own or any(map(self._inside, nearby))
@@ -168,7 +167,7 @@ class _InvoiceReconciliation:
     def _check(self, invoice: Invoice, names: tuple[str, ...]) -> Iterator[Discrepancy]:
         if invoice.export_status is not ExportStatus.TO_TRANSFER and invoice.id not in self.sources.linked:
             self.counts[invoice.export_status] += 1
-            self.left.update(names)
+            self.excluded.update(names)
             return
         if self._is_early(invoice) and not names:
             self.counts[BEFORE_FIRST_DAY] += 1
@@ -194,8 +193,8 @@ class _InvoiceReconciliation:
 
     def _compare(self, invoice: Invoice, expected: Voucher, names: tuple[str, ...]) -> Iterator[Discrepancy]:
         """Compare an invoice's expected voucher with the ledger."""
-        standing = tuple(name for name in names if any(not line.hidden for line in self.vouchers[name]))
-        lines = [line for name in standing for line in self.vouchers[name]]
+        visible = tuple(name for name in names if any(not line.hidden for line in self.vouchers[name]))
+        lines = [line for name in visible for line in self.vouchers[name]]
         amount = expected.receivable.amount
         about = partial(_about(invoice), amount=amount)
         if not lines and not expected.counter_entries:  # there is nothing to post
@@ -212,14 +211,14 @@ class _InvoiceReconciliation:
         if not found:
             self.counts["equal"] += 1
             self.counts["vat_rounded"] += vat_is_rounded_otherwise(expected, lines)
-        elif len(standing) > 1 and _cancel_out(lines):
-            yield about(DiscrepancyType.REVERSED, vouchers=standing)
-        elif len(standing) > 1 and abs(self._owed(lines)) != abs(amount):
-            yield about(DiscrepancyType.DUPLICATED, vouchers=standing)
+        elif len(visible) > 1 and _cancel_out(lines):
+            yield about(DiscrepancyType.REVERSED, vouchers=visible)
+        elif len(visible) > 1 and abs(self._owed(lines)) != abs(amount):
+            yield about(DiscrepancyType.DUPLICATED, vouchers=visible)
         else:
-            yield about(DiscrepancyType.DIFFERENT, vouchers=standing, differences=tuple(found))
+            yield about(DiscrepancyType.DIFFERENT, vouchers=visible, differences=tuple(found))
 
-    def _only_there(self, name: str, lines: Sequence[LedgerLine]) -> Discrepancy:
+    def _ledger_only(self, name: str, lines: Sequence[LedgerLine]) -> Discrepancy:
         number = next((line.invoice_number for line in lines if line.invoice_number), "")
         return Discrepancy(
             DiscrepancyType.LEDGER_ONLY, number, lines[0].day, vouchers=(name,), amount=self._owed(lines)
@@ -236,15 +235,15 @@ class _InvoiceReconciliation:
             self.sums[vat.account or UNKNOWN_VAT_ACCOUNT, ""][0] += vat.amount
 
     def _add_up(self, name: str, lines: Iterable[LedgerLine]) -> None:
-        """Add a voucher of these days to the totals, unless its invoice is not ours to sync."""
-        if name in self.left:
+        """Add a voucher of these days to the totals, unless its invoice is excluded from the sync."""
+        if name in self.excluded:
             return
         for line in filter(self._inside, lines):
             coded = line.account != self.receivables and line.account not in self.sources.vat_accounts
             self.sums[line.account, vat_code_of(line.vat_code) if coded else ""][1] += line.amount
 
     def _totals(self) -> list[Total]:
-        """Return the totals by account; VAT as one total if 24SevenOffice does not say its account."""
+        """Return the totals by account; VAT has one total if 24SevenOffice does not return its account."""
         sums, of_vat = self.sums, self.sources.vat_accounts
         if any(sums.get((UNKNOWN_VAT_ACCOUNT, ""), ())):
             sums = defaultdict(lambda: [0, 0])

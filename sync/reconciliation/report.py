@@ -1,4 +1,4 @@
-"""The report of a reconciliation: the discrepancies, in words and as JSON."""
+"""The report of a reconciliation: the discrepancies, as text and as JSON."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sync.reconciliation.differences import ComparedField, FieldDifference
 
 
 class DiscrepancyType(StrEnum):
-    """How an invoice is in the ledger, or an expense in Moment, if not as it should be."""
+    """The types of discrepancies of an invoice in the ledger, or of an expense in Moment."""
 
     MISSING = "missing"
     HIDDEN = "hidden"
@@ -104,14 +104,14 @@ class Discrepancy:
 
     @property
     def key(self) -> str:
-        """What the discrepancy is about, whatever differs."""
+        """The record that the discrepancy is about, whatever differs."""
         if self.expense:
             return f"expense/{self.expense}"
         return f"invoice/{self.moment_id}" if self.moment_id else f"voucher/{self.vouchers[0]}"
 
     @property
     def fingerprint(self) -> str:
-        """What differs: if it was accepted as known, it is not reported until this changes."""
+        """The hash of the differences: an accepted discrepancy is not reported until this changes."""
         return hashlib.sha256(repr((*self._as_compared().items(),)).encode()).hexdigest()
 
     @property
@@ -120,7 +120,7 @@ class Discrepancy:
 
     @property
     def details(self) -> list[Message | str]:
-        told: list[Message | str] = [
+        details: list[Message | str] = [
             msg(
                 "{point}: {moment} in Moment, {ledger} in the ledger",
                 point=FIELD_NAMES[each.field],
@@ -129,7 +129,7 @@ class Discrepancy:
             )
             for each in self.differences
         ]
-        return [*told, *filter(None, [self.because])]
+        return [*details, *filter(None, [self.because])]
 
     @property
     def remedy(self) -> Message:
@@ -137,9 +137,9 @@ class Discrepancy:
 
     @property
     def can_be_sent(self) -> bool:
-        """Whether it may be sent (again): a search by number and fiscal year would find an existing one.
+        """Whether it may be sent (again), because a search by number and fiscal year would find a posted voucher.
 
-        An expense may be sent, unless there is a reason why that would not help.
+        An expense may be sent unless ``because`` says why that would not help.
         """
         if self.expense:
             return self.type in SYNCABLE_EXPENSES and not self.because
@@ -149,7 +149,7 @@ class Discrepancy:
 
     @property
     def expense_to_unlink(self) -> str:
-        """Return our key of the expense whose link prevents it from being created again, empty if none does."""
+        """Our key of the expense whose link prevents that it is created again, empty if none does."""
         return self.expense if self.type is not DiscrepancyType.MOMENT_ONLY else ""
 
     @property
@@ -159,12 +159,12 @@ class Discrepancy:
         return ", ".join(f"{number}/{year}" for year, _, number in parts)
 
     def as_json(self) -> dict[str, Any]:
-        """Return JSON values. "typed" has what "differences" has, with the types of days and amounts."""
+        """Return JSON values. "typed" has the values of "differences", with the types of days and amounts."""
         typed = [[as_json(each.moment), as_json(each.ledger)] for each in self.differences]
         return {**self._as_compared(), **({"typed": typed} if typed else {})}
 
     def _as_compared(self) -> dict[str, Any]:
-        """Return what the fingerprints of accepted discrepancies are made of, in every release."""
+        """Return the values that fingerprints of accepted discrepancies hash, unchanged in every release."""
         return {
             "type": self.type,
             "number": self.number,
@@ -178,22 +178,22 @@ class Discrepancy:
         }
 
     @classmethod
-    def from_json(cls, told: Mapping[str, Any]) -> Discrepancy:
-        points = [(point, [*sides]) for point, *sides in told["differences"]]
-        typed = told.get("typed") or [sides for _, sides in points]
+    def from_json(cls, values: Mapping[str, Any]) -> Discrepancy:
+        differences = [(name, [*sides]) for name, *sides in values["differences"]]
+        typed = values.get("typed") or [sides for _, sides in differences]
         return cls(
-            DiscrepancyType(told["type"]),
-            told["number"],
-            date.fromisoformat(told["day"]),
-            told["moment_id"],
-            tuple(told["vouchers"]),
-            told["amount"],
-            tuple(
-                FieldDifference(ComparedField(point), *map(from_json, sides))
-                for (point, _), sides in zip(points, typed, strict=True)
+            type=DiscrepancyType(values["type"]),
+            number=values["number"],
+            day=date.fromisoformat(values["day"]),
+            moment_id=values["moment_id"],
+            vouchers=tuple(values["vouchers"]),
+            amount=values["amount"],
+            differences=tuple(
+                FieldDifference(ComparedField(name), *map(from_json, sides))
+                for (name, _), sides in zip(differences, typed, strict=True)
             ),
-            from_json(told["because"]),
-            told.get("expense", ""),
+            because=from_json(values["because"]),
+            expense=values.get("expense", ""),
         )
 
 
@@ -205,7 +205,7 @@ UNKNOWN_ACCOUNT = "?"
 class Total:
     """The total of an account under a VAT code, in øre, negative in credit.
 
-    ``rate`` is that of the code, in percent, formatted; empty if there is none. ``account`` is 0 if unknown.
+    ``rate`` is the code's rate in percent, formatted; empty if there is none. ``account`` is 0 if unknown.
     """
 
     account: int
@@ -217,14 +217,13 @@ class Total:
 
 @dataclass(frozen=True, slots=True)
 class ReconciliationReport:
-    """What was found in the days from ``first`` to ``last``, both included.
+    """The result of a reconciliation for the days from ``first`` to ``last``, both included.
 
-    ``counts`` is how many invoices are equal, how many Moment says are not to be transferred (unwanted) or have
-    been already (done), how many may be drafts that the ledger does not show (unseen), and how many of the equal
-    ones have VAT that 24SevenOffice rounded differently (vat_rounded). ``expenses`` is the same for expenses, if
-    they are synced; :mod:`sync.reconciliation.expenses` explains its counts. ``totals`` are those of the ledger's
-    accounts, with VAT on its own accounts unless ``vat_included``, as for expenses and in reports of earlier
-    releases.
+    ``counts`` are the numbers of invoices: equal, excluded from the transfer in Moment (unwanted), already
+    transferred (done), perhaps a draft that the ledger does not show (unseen), before_first_day, and equal but
+    with VAT that 24SevenOffice rounded differently (vat_rounded). ``expenses`` is the report of expenses, if they
+    synced; :mod:`sync.reconciliation.expenses` explains its counts. ``totals`` are by account of the ledger, with
+    VAT on its own accounts unless ``vat_included``, as for expenses and in reports of earlier releases.
     """
 
     first: date
@@ -244,9 +243,9 @@ class ReconciliationReport:
 
     @property
     def is_empty(self) -> bool:
-        """Whether there was nothing to compare, which is no agreement."""
-        something = any(self.counts.values()) or self.discrepancies or self.accepted or self.totals
-        return not something and (self.expenses is None or self.expenses.is_empty)
+        """Whether there was nothing to compare, which does not count as agreement."""
+        has_content = any(self.counts.values()) or self.discrepancies or self.accepted or self.totals
+        return not has_content and (self.expenses is None or self.expenses.is_empty)
 
     @property
     def all_discrepancies(self) -> Sequence[Discrepancy]:
@@ -281,14 +280,14 @@ class ReconciliationReport:
         }
 
     @classmethod
-    def from_json(cls, told: Mapping[str, Any]) -> ReconciliationReport:
+    def from_json(cls, values: Mapping[str, Any]) -> ReconciliationReport:
         return cls(
-            date.fromisoformat(told["first"]),
-            date.fromisoformat(told["last"]),
-            told["counts"],
-            [Total(*each) for each in told["totals"]],
-            [Discrepancy.from_json(each) for each in told["discrepancies"]],
-            told["drafts"],
-            expenses=cls.from_json(expenses) if (expenses := told.get("expenses")) else None,
-            vat_included=told.get("vat_included", True),
+            first=date.fromisoformat(values["first"]),
+            last=date.fromisoformat(values["last"]),
+            counts=values["counts"],
+            totals=[Total(*each) for each in values["totals"]],
+            discrepancies=[Discrepancy.from_json(each) for each in values["discrepancies"]],
+            drafts=values["drafts"],
+            expenses=cls.from_json(expenses) if (expenses := values.get("expenses")) else None,
+            vat_included=values.get("vat_included", True),
         )

@@ -101,7 +101,7 @@ def show(context: Reader, connection_id: int) -> Response:
         summary=summary,
         totals=dashboard.totals(context.database, only),
         records_url=lambda **given: Filter(**given).url("/records"),
-        failing_polls=[stalled.told(poll) for poll in failing] if not connection.paused_because else [],
+        failing_polls=[stalled.describe(poll) for poll in failing] if not connection.paused_because else [],
         keep_notice=is_testing,
         is_testing=is_testing,
         steps=[*set_up.steps()] if is_new and context.current_user.is_operator else [],

@@ -8,7 +8,7 @@ from i18n.messages import Message, from_json, joined, msg
 from models.admin.operations import AGAIN, Operation, OperationResult, OperationType
 from models.connections.alert_outbox import Alert, AlertType
 from sync.reconciliation.compare import last_month, month_of, without_accepted
-from sync.reconciliation.differences import written
+from sync.reconciliation.differences import format_day
 from sync.reconciliation.report import ReconciliationReport
 from worker.container import Container
 
@@ -71,8 +71,8 @@ def _summary(container: Container, operation: Operation, answer: OperationResult
     )
     of_invoices = msg(
         "{first} to {last}: {equal} invoices match the ledger, {different} differ.",
-        first=written(report.first),
-        last=written(report.last),
+        first=format_day(report.first),
+        last=format_day(report.last),
         equal=report.count("equal"),
         different=len(report.discrepancies),
     )
