@@ -1,1 +1,1 @@
-"""Diagnostics: whether a connection works, by checks that only read, and by write tests that clean up."""
+"""Diagnostics: whether a connection works. Checks only read, and write tests clean up."""

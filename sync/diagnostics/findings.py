@@ -35,7 +35,7 @@ log = structlog.get_logger()
 
 
 class CheckStatus(StrEnum):
-    """The result of a check. ``UNKNOWN`` asks a person to look, as no call shows it."""
+    """The result of a check. ``UNKNOWN`` asks a person to look, because no call shows it."""
 
     GOOD = "good"
     BAD = "bad"
@@ -48,8 +48,8 @@ class Finding:
     """The result of one check.
 
     Programs identify it by ``check``, such as "accounting_setup.vat_codes", and by the ``error_code`` of the
-    error, if any. ``remedy`` is empty if nothing has to be done. ``setting`` is the one that corrects it, if there
-    is one, and ``tests`` the assumptions that it tests, such as "S1", as numbered in docs/assumptions.md.
+    error, if any. ``remedy`` is empty if nothing has to be done. ``setting`` is the setting that corrects it, if
+    there is one, and ``tests`` are the tested assumptions, such as "S1", as numbered in docs/assumptions.md.
     """
 
     status: CheckStatus
@@ -72,19 +72,19 @@ class Finding:
         }
 
     @classmethod
-    def from_json(cls, told: Mapping[str, Any]) -> Finding:
-        sentences = {name: from_json(told[name]) for name in ("message", "remedy")}
-        rest = {name: told.get(name, "") for name in ("setting", "tests", "check", "error_code")}
-        status = told["status"].replace(" ", "_")  # as earlier versions wrote it
+    def from_json(cls, values: Mapping[str, Any]) -> Finding:
+        sentences = {name: from_json(values[name]) for name in ("message", "remedy")}
+        rest = {name: values.get(name, "") for name in ("setting", "tests", "check", "error_code")}
+        status = values["status"].replace(" ", "_")  # earlier versions wrote spaces
         return cls(CheckStatus(status), **sentences, **rest)
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The connection to be checked; instants in UTC.
+    """The connection to check; instants in UTC.
 
-    ``last_webhooks`` is when the last webhook of each entity type came, ``missed_webhooks`` the number of changes
-    in the last seven days without a webhook, and ``last_invoice`` the invoice that was last synced.
+    ``last_webhooks`` has the time of the last webhook of each entity type, ``missed_webhooks`` the number of
+    changes in the last seven days without a webhook. ``last_invoice`` is the invoice that was last synced.
     """
 
     settings: ConnectionSettings
@@ -112,8 +112,8 @@ unknown = partial(Finding, CheckStatus.UNKNOWN)
 not_needed = partial(Finding, CheckStatus.NOT_NEEDED)
 
 
-def bad(what: str, remedy: str, *, setting: str = "", tests: str = "") -> Finding:
-    return Finding(CheckStatus.BAD, what, remedy, setting, tests)
+def bad(message: str, remedy: str, *, setting: str = "", tests: str = "") -> Finding:
+    return Finding(CheckStatus.BAD, message, remedy, setting, tests)
 
 
 def failed(error: SyncError, *, tests: str = "") -> Finding:

@@ -1,7 +1,6 @@
-"""The diagnostics of a connection, which only read: what works, what does not, and what to do.
+"""The diagnostics of a connection, which only read: what works, what does not, and what to do about it.
 
-The checks are a list. If a system cannot be entered, that is reported once, and the checks that need it are left
-out.
+The checks are a list. If a system refuses access, that is reported once, and the checks that need it are skipped.
 """
 
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -30,7 +29,7 @@ class System(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A check, the systems that it needs, and the entity types that must be synced for it to matter."""
+    """A check, the systems that it needs, and the entity type that must be synced for it to matter."""
 
     run: Callable[[Target], Iterator[Finding]]
     needs: Sequence[System] = ()
@@ -38,7 +37,7 @@ class Check:
 
     @property
     def name(self) -> str:
-        """Its name for programs and in reports of its own failure, such as "accounting_setup.vat_codes"."""
+        """The name for programs and in reports of its own failure, such as "accounting_setup.vat_codes"."""
         return f"{self.run.__module__.rpartition('.')[2]}.{self.run.__name__}"
 
 
@@ -89,7 +88,7 @@ class DiagnosticsReport:
 
 
 def run_checks(target: Target) -> DiagnosticsReport:
-    """Run all checks and return the findings; a check that crashes is a finding and ends no other."""
+    """Run all checks and return the findings; a check that crashes becomes a finding, and the others still run."""
     closed: dict[System, SyncError] = {}
     findings: list[Finding] = []
     for check in CHECKS:
@@ -98,16 +97,16 @@ def run_checks(target: Target) -> DiagnosticsReport:
             found = _run_check(check, target, closed=closed, findings=findings)
             findings += (replace(each, check=check.name) for each in found)
     refusal = closed.get(System.TWENTYFOUR)
-    undecided = refusal is not None and refusal.error_code == IDENTITY
-    clients = _known(target.erp.identities) if refusal is None or undecided else ()
-    accounts = _known(target.erp.tax_codes) if refusal is None else ()
+    is_ambiguous = refusal is not None and refusal.error_code == IDENTITY
+    clients = _read_or_empty(target.erp.identities) if refusal is None or is_ambiguous else ()
+    accounts = _read_or_empty(target.erp.tax_codes) if refusal is None else ()
     return DiagnosticsReport(findings, [each for each in clients if each.usable], accounts)
 
 
 def _run_check(
     check: Check, target: Target, *, closed: dict[System, SyncError], findings: Sequence[Finding]
 ) -> Iterator[Finding]:
-    """Run one check; a problem that was reported before, such as a service that refuses us, is not repeated."""
+    """Run one check; a problem that was reported before, such as a refused service, is not repeated."""
     try:
         yield from check.run(target)
     except SyncError as error:
@@ -120,7 +119,7 @@ def _run_check(
         yield crashed(check.name, error)
 
 
-def _known(read: Callable[[], Collection[T]]) -> Collection[T]:
+def _read_or_empty(read: Callable[[], Collection[T]]) -> Collection[T]:
     try:
         return read()
     except SyncError:

@@ -1,7 +1,7 @@
-"""The write tests: they try by writing what the checks cannot see by reading, on records made for the purpose.
+"""The write tests: they test, by writing test records, what the checks cannot see by reading.
 
-They are only for a client and a company meant for testing, and only after a person has agreed. Everything that
-they make has a name that says so. An expense is removed again. A customer with vouchers, a project and a voucher
+They run only in a client and a company meant for testing, and only after a person has agreed. The names of all
+records that they create say so. An expense is removed again. A customer with vouchers, a project and a voucher
 cannot be removed: the voucher is reversed, and the others are reused the next time.
 """
 
@@ -15,7 +15,7 @@ from sync.diagnostics.write_tests.artifacts import NAME, WriteTestArtifacts, Wri
 
 
 def plan(target: Target) -> Iterator[Message]:
-    """Return what the write tests make, and what of it stays."""
+    """Yield descriptions of what the write tests create, and of what stays."""
     yield msg(
         "In 24SevenOffice, called “{name}”: a customer, and project {number}; both stay.",
         name=NAME,
@@ -37,9 +37,9 @@ def plan(target: Target) -> Iterator[Message]:
 
 
 def run_write_tests(target: Target, artifacts: WriteTestArtifacts) -> Iterator[Finding]:
-    """Run the write tests one by one and yield each finding at once; a failure ends no other test.
+    """Run the write tests one by one and yield each finding at once; after a failure, the other tests still run.
 
-    ``artifacts`` knows at every moment what is left in the systems.
+    ``artifacts`` always lists what exists in the systems because of the tests.
     """
     context = WriteTestContext(target, artifacts)
     yield from safely("write_tests.accounting", _accounting(context))
@@ -58,5 +58,5 @@ def _accounting(context: WriteTestContext) -> Iterator[Finding]:
     if target.syncs(EntityType.PROJECT):
         project_number = yield from customers_and_projects.project(context, customer_number)
     if target.syncs(EntityType.INVOICE):
-        carried = target.settings.factoring_id or customer_number
-        yield from vouchers.voucher(context, customer_number=carried, project_number=project_number)
+        on_voucher = target.settings.factoring_id or customer_number
+        yield from vouchers.voucher(context, customer_number=on_voucher, project_number=project_number)

@@ -3,8 +3,8 @@
 As in the flow, :mod:`sync.rules.expense_mapping` decides which lines are costs and how their expenses should be.
 
 The report counts the expenses that are ``equal``, ``removed`` in Moment by a person, or ``kept`` there although
-settings now leave them out, and the vouchers that are ``not_approved``. Vouchers with skipped lines are counted by
-error code: ``not_listed``, ``before_first_day``, ``no_project`` and ``unknown_project``.
+the settings now leave them out, and the vouchers that are ``not_approved``. Vouchers with skipped lines are
+counted by error code: ``not_listed``, ``before_first_day``, ``no_project`` and ``unknown_project``.
 """
 
 import re

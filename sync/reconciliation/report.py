@@ -222,8 +222,8 @@ class ReconciliationReport:
     ``counts`` are the numbers of invoices: equal, excluded from the transfer in Moment (unwanted), already
     transferred (done), perhaps a draft that the ledger does not show (unseen), before_first_day, and equal but
     with VAT that 24SevenOffice rounded differently (vat_rounded). ``expenses`` is the report of expenses, if they
-    synced; :mod:`sync.reconciliation.expenses` explains its counts. ``totals`` are by account of the ledger, with
-    VAT on its own accounts unless ``vat_included``, as for expenses and in reports of earlier releases.
+    are synced; :mod:`sync.reconciliation.expenses` explains its counts. ``totals`` are by account of the ledger,
+    with VAT on its own accounts unless ``vat_included``, as for expenses and in reports of earlier releases.
     """
 
     first: date

@@ -1,4 +1,4 @@
-"""Whether 24SevenOffice is set up for posting: fiscal years, voucher numbers, accounts and VAT."""
+"""The checks of 24SevenOffice's setup for posting: fiscal years, voucher numbers, accounts and VAT."""
 
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
@@ -18,11 +18,11 @@ DAY = timedelta(days=1)
 MAX_NAMES_SHOWN = 10
 
 LOOKBACK = (timedelta(days=35), timedelta(days=400))
-"""How far back the last invoice is searched. Numbers ascend with time, so the recent ones are enough."""
+"""How far back the last invoice is searched. Numbers ascend with time, so recent invoices are enough."""
 
 
 def fiscal_years(target: Target) -> Iterator[Finding]:
-    """Check that today can be posted on, and that the fiscal years are consecutive."""
+    """Check that vouchers can be posted today, and that the fiscal years are consecutive."""
     years = sorted(target.erp.fiscal_years(), key=lambda year: year.starts)
     day = Day(target.today)
     ours = [year for year in years if year.starts <= target.today <= year.ends]
@@ -58,7 +58,7 @@ def series(target: Target) -> Iterator[Finding]:
     if not any(year.starts <= target.today <= year.ends for year in target.erp.fiscal_years()):
         return  # fiscal_years reports it
     try:
-        here = target.erp.next_voucher_number(target.today)
+        next_number = target.erp.next_voucher_number(target.today)
     except UnavailableError as error:
         if blocks_system(error):
             raise
@@ -66,7 +66,8 @@ def series(target: Target) -> Iterator[Finding]:
         return
     if target.settings.voucher_number == "series":
         yield good(
-            msg("The next voucher gets number {number} of the series.", number=here), setting="voucher_number"
+            msg("The next voucher gets number {number} of the series.", number=next_number),
+            setting="voucher_number",
         )
         return
     try:
@@ -75,7 +76,10 @@ def series(target: Target) -> Iterator[Finding]:
         return  # the check that reads an invoice reports that Moment does not show any
     if last is None:
         yield unknown(
-            msg("The series of outgoing invoices goes on with {number}; Moment has no invoice yet.", number=here),
+            msg(
+                "The series of outgoing invoices goes on with {number}; Moment has no invoice yet.",
+                number=next_number,
+            ),
             msg(
                 "Make sure Moment's first invoice gets this number too, or set the series' start number (StartNo)."
             ),
@@ -83,7 +87,7 @@ def series(target: Target) -> Iterator[Finding]:
             tests="S1",
         )
     else:
-        yield _compared(target, here=here, there=last + 1)
+        yield _compare_numbers(target, ledger=next_number, moment=last + 1)
 
 
 def found_again(target: Target) -> Iterator[Finding]:
@@ -91,7 +95,7 @@ def found_again(target: Target) -> Iterator[Finding]:
     if target.last_invoice is None or target.settings.posting == "draft":
         return
     with suppress(MisconfiguredError, RejectedError):  # the check that reads an invoice reports it
-        yield from _looked_for(target, target.moment.invoice(target.last_invoice.id))
+        yield from _find_invoice(target, target.moment.invoice(target.last_invoice.id))
 
 
 def receivables(target: Target) -> Iterator[Finding]:
@@ -109,7 +113,7 @@ def receivables(target: Target) -> Iterator[Finding]:
 
 
 def expense_accounts(target: Target) -> Iterator[Finding]:
-    """Check that the accounts of expenses exist: each single one, and at least one of each range."""
+    """Check that the accounts of expenses exist: each single account, and at least one of each range."""
     if not target.settings.expense_accounts:
         return
     chart = target.erp.tax_codes()
@@ -126,12 +130,12 @@ def expense_accounts(target: Target) -> Iterator[Finding]:
             setting="expense_accounts",
         )
     for what, span in ((msg("supplier debt"), SUPPLIER_ACCOUNTS), (msg("VAT"), VAT_ACCOUNTS)):
-        where = {"what": what, "first": span[0], "last": span[-1]}
+        accounts = {"what": what, "first": span[0], "last": span[-1]}
         if any(account in chart for account in span):
-            yield good(msg("There are accounts for {what} from {first} to {last}.", **where), tests="S20")
+            yield good(msg("There are accounts for {what} from {first} to {last}.", **accounts), tests="S20")
         else:
             yield unknown(
-                msg("There is no account for {what} from {first} to {last}.", **where),
+                msg("There is no account for {what} from {first} to {last}.", **accounts),
                 msg("Expenses are only correct if the chart of accounts follows the Norwegian standard."),
                 tests="S20",
             )
@@ -157,40 +161,42 @@ def factoring(target: Target) -> Iterator[Finding]:
 
 
 def vat_codes(target: Target) -> Iterator[Finding]:
-    """Check that every VAT code that a voucher may have exists: the chart's, the settings' and Moment's."""
+    """Check that the VAT codes of the settings and of the chart of accounts exist."""
     chart, codes = target.erp.tax_codes(), target.erp.vat_codes()
-    wanted = target.settings.vat_codes
-    wrong = [f"{account}={code}" for account, code in wanted.items() if account not in chart or code not in codes]
+    settings = target.settings.vat_codes
+    wrong = [
+        f"{account}={code}" for account, code in settings.items() if account not in chart or code not in codes
+    ]
     if wrong:
         yield bad(
             msg("24SevenOffice doesn't have these accounts or VAT codes: {pairs}.", pairs=_some(wrong)),
             msg("Correct them in the connection's settings, each as account=code."),
             setting="vat_codes",
         )
-    odd = sorted({code for code in chart.values() if code and code not in codes})
-    if odd:
+    unlisted = sorted({code for code in chart.values() if code and code not in codes})
+    if unlisted:
         yield unknown(
             msg(
                 "The chart of accounts names VAT codes that 24SevenOffice doesn't list: {codes}.",
-                codes=_some(odd),
+                codes=_some(unlisted),
             ),
             msg("Check the VAT of the first vouchers."),
             tests="S4, S13",
         )
-    if not wrong and not odd:
+    if not wrong and not unlisted:
         yield good(msg("The accounts' VAT codes exist."), setting="vat_codes", tests="S4, S13")
 
 
 def mapped_accounts(target: Target) -> Iterator[Finding]:
-    """Check that the accounts which the settings map exist in both systems."""
-    wanted = target.settings.accounts
-    if not wanted:
+    """Check that the accounts that the settings map exist in both systems."""
+    mapped = target.settings.accounts
+    if not mapped:
         return
     chart, codes = target.erp.tax_codes(), target.erp.vat_codes()
-    booked = [(pair, *pair.partition("/")[::2]) for pair in wanted.values()]
+    booked = [(pair, *pair.partition("/")[::2]) for pair in mapped.values()]
     wrong = [pair for pair, account, code in booked if int(account) not in chart or code not in {"", *codes}]
     try:
-        strange = sorted(wanted.keys() - target.moment.account_numbers().keys())
+        unknown_ids = sorted(mapped.keys() - target.moment.account_numbers().keys())
     except MisconfiguredError:
         yield not_shown(msg("accounts"))
         return
@@ -200,20 +206,20 @@ def mapped_accounts(target: Target) -> Iterator[Finding]:
             msg("Correct them in the connection's settings, each as id=account or id=account/code."),
             setting="accounts",
         )
-    if strange:
+    if unknown_ids:
         yield bad(
-            msg("Moment has no financial accounts with these ids: {ids}.", ids=_some(strange)),
+            msg("Moment has no financial accounts with these ids: {ids}.", ids=_some(unknown_ids)),
             msg("Correct the ids in the connection's settings."),
             setting="accounts",
         )
-    if not wrong and not strange:
+    if not wrong and not unknown_ids:
         yield good(msg("The accounts that replace Moment's exist."), setting="accounts")
 
 
 def revenue_accounts(target: Target) -> Iterator[Finding]:
     """Check that the accounts on which Moment books invoices exist, with their VAT codes."""
     try:
-        theirs = target.moment.account_codes()
+        moment_codes = target.moment.account_codes()
     except MisconfiguredError:
         yield not_shown(msg("accounts"))
         return
@@ -221,20 +227,20 @@ def revenue_accounts(target: Target) -> Iterator[Finding]:
     mapped = target.settings.accounts
     booked = {number for name, number in target.moment.account_numbers().items() if name not in mapped}
     missing = [str(account) for account in sorted(booked) if account not in chart]
-    odd = [f"{account}={code}" for account, code in sorted(theirs.items()) if code and code not in codes]
+    wrong = [f"{account}={code}" for account, code in sorted(moment_codes.items()) if code and code not in codes]
     if missing:
         yield unknown(
             msg("Moment has accounts that aren't in the chart of accounts: {accounts}.", accounts=_some(missing)),
             msg("Create the ones that invoices use in 24SevenOffice. Invoices on any other account are rejected."),
         )
-    if odd:
+    if wrong:
         yield bad(
-            msg("Moment's accounts name VAT codes that 24SevenOffice doesn't have: {pairs}.", pairs=_some(odd)),
+            msg("Moment's accounts name VAT codes that 24SevenOffice doesn't have: {pairs}.", pairs=_some(wrong)),
             msg("Correct the accounts in Moment, or enter the VAT codes of these accounts here."),
             setting="vat_codes",
             tests="M13",
         )
-    if not missing and not odd:
+    if not missing and not wrong:
         yield good(msg("The accounts Moment books invoices on exist."), tests="M13")
 
 
@@ -245,11 +251,11 @@ def missing_accounts(listed: str, chart: Collection[int]) -> str:
 
 
 def _some(names: Sequence[str]) -> str:
-    """Name the first of what may be many items."""
+    """List the first of possibly many names."""
     return ", ".join([*names[:MAX_NAMES_SHOWN], *(["…"] if len(names) > MAX_NAMES_SHOWN else [])])
 
 
-def _looked_for(target: Target, invoice: Invoice | None) -> Iterator[Finding]:
+def _find_invoice(target: Target, invoice: Invoice | None) -> Iterator[Finding]:
     if invoice is None or invoice.number is None or invoice.export_status is not ExportStatus.TO_TRANSFER:
         return
     lines = target.erp.posted(invoice.number, day=invoice.day)
@@ -269,37 +275,39 @@ def _looked_for(target: Target, invoice: Invoice | None) -> Iterator[Finding]:
         )
 
 
-def _compared(target: Target, *, here: int, there: int) -> Finding:
-    if here == there:
-        what = msg("Moment's next invoice and 24SevenOffice's next voucher both get number {here}.", here=here)
+def _compare_numbers(target: Target, *, ledger: int, moment: int) -> Finding:
+    if ledger == moment:
+        what = msg("Moment's next invoice and 24SevenOffice's next voucher both get number {here}.", here=ledger)
         return good(what, setting="voucher_number", tests="S1")
-    what = msg("Moment's next invoice gets {there}, 24SevenOffice's next voucher {here}.", there=there, here=here)
-    if here > there:
+    what = msg(
+        "Moment's next invoice gets {there}, 24SevenOffice's next voucher {here}.", there=moment, here=ledger
+    )
+    if ledger > moment:
         remedy = msg(
             "Moment's number is already in use. Let 24SevenOffice number the vouchers with the setting “Voucher "
             "number”."
         )
         return bad(what, remedy, setting="voucher_number", tests="S1")
     if target.pending_invoices:
-        on_their_way = msg(
+        remedy = msg(
             "Invoices in progress: {count}. Compare again once they have synced.",
             count=target.pending_invoices,
         )
-        return unknown(what, on_their_way, setting="voucher_number", tests="S1")
+        return unknown(what, remedy, setting="voucher_number", tests="S1")
     if target.refused_invoices:
-        refused = msg(
+        remedy = msg(
             "Invoices that need attention: {count}. Resolve them, then test again.", count=target.refused_invoices
         )
-        return unknown(what, refused, setting="voucher_number", tests="S1")
+        return unknown(what, remedy, setting="voucher_number", tests="S1")
     remedy = msg(
         "Set the start number (StartNo) of the series of outgoing invoices in 24SevenOffice to {there}.",
-        there=there,
+        there=moment,
     )
     return bad(what, remedy, setting="voucher_number", tests="S1")
 
 
 def _last_number(target: Target) -> int | None:
-    for far in LOOKBACK:
-        if last := target.moment.last_invoice_number(since=target.now - far):
+    for lookback in LOOKBACK:
+        if last := target.moment.last_invoice_number(since=target.now - lookback):
             return last
     return None

@@ -1,4 +1,4 @@
-"""The connection itself: its settings, the recipients of its alerts, and its webhooks from Moment."""
+"""The checks of the connection itself: its settings, the recipients of its alerts, and its webhooks."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -10,7 +10,7 @@ from models.enums import EntityType, plural_of
 from sync.diagnostics.findings import Finding, Target, bad, good, not_needed, unknown
 
 RECENT = timedelta(days=30)
-"""Age of a type's last webhook after which a person is asked to look."""
+"""The age of an entity type's last webhook after which a person is asked to look."""
 
 
 def settings(target: Target) -> Iterator[Finding]:
@@ -18,19 +18,19 @@ def settings(target: Target) -> Iterator[Finding]:
     for setting, why in wrong.items():
         yield bad(why, msg("Correct it in the connection's settings."), setting=setting)
     if "entity_types" not in wrong:
-        travelling = (plural_of(entity_type) for entity_type in EntityType if target.syncs(entity_type))
+        synced = (plural_of(entity_type) for entity_type in EntityType if target.syncs(entity_type))
         yield good(
-            msg("Records to sync: {records}.", records=joined(*travelling, between=", ")), setting="entity_types"
+            msg("Records to sync: {records}.", records=joined(*synced, between=", ")), setting="entity_types"
         )
 
 
 def client_id(target: Target) -> Iterator[Finding]:
-    known = target.settings
-    if not known.client_id:
+    values = target.settings
+    if not values.client_id:
         yield not_needed(msg("No client id is set, so projects have none."))
-    elif "client_id" not in contradictions(known):
+    elif "client_id" not in contradictions(values):
         what = msg(
-            "Projects store the client id {id} in {field}.", id=known.client_id, field=known.client_id_field
+            "Projects store the client id {id} in {field}.", id=values.client_id, field=values.client_id_field
         )
         yield good(what, setting="client_id")
 
@@ -45,17 +45,17 @@ def recipients(target: Target) -> Iterator[Finding]:
 
 
 def webhooks(target: Target) -> Iterator[Finding]:
-    """Report when the last webhook of each type came to the present address."""
-    wanted = [
+    """Report when the last webhook of each entity type was received at the present URL."""
+    expected = [
         entity_type
         for entity_type in (EntityType.CUSTOMER, EntityType.PROJECT, EntityType.INVOICE)
         if target.syncs(entity_type)
     ]
-    for entity_type in wanted:
+    for entity_type in expected:
         if at := target.last_webhooks.get(entity_type):
-            yield _webhook_finding(entity_type, at, lately=target.now - at < RECENT)
+            yield _webhook_finding(entity_type, at, is_recent=target.now - at < RECENT)
     yield from _missed(target)
-    silent = [plural_of(entity_type) for entity_type in wanted if entity_type not in target.last_webhooks]
+    silent = [plural_of(entity_type) for entity_type in expected if entity_type not in target.last_webhooks]
     if silent:
         yield unknown(
             msg("No webhooks received yet for {records}.", records=joined(*silent, between=", ")),
@@ -87,10 +87,10 @@ def _missed(target: Target) -> Iterator[Finding]:
         )
 
 
-def _webhook_finding(entity_type: EntityType, at: datetime, *, lately: bool) -> Finding:
+def _webhook_finding(entity_type: EntityType, at: datetime, *, is_recent: bool) -> Finding:
     when = f"{at.astimezone(OSLO):%d.%m.%Y %H:%M}"
     what = msg("Last webhook for {records}: {when}.", records=plural_of(entity_type), when=when)
-    if lately:
+    if is_recent:
         return good(what, tests="M6")
     remedy = msg(
         "If any have changed since, check that the webhook URL is still entered in Moment (Setup > Settings > "

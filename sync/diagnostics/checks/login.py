@@ -1,4 +1,4 @@
-"""Whether 24SevenOffice accepts the login, which client it reaches, and what it may see there."""
+"""The checks of the login to 24SevenOffice: whether it is accepted, its client, and what it may read there."""
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -17,7 +17,7 @@ A_MINUTE = timedelta(minutes=1)
 
 
 def log_in(erp: InspectableErp) -> Identity:
-    """Find the client of 24SevenOffice that the login reaches. Raises as :func:`choose_identity` does."""
+    """Return the client of 24SevenOffice that the login reaches. Raises as :func:`choose_identity` does."""
     return choose_identity(erp.identities(), erp.identity_id())
 
 
@@ -40,7 +40,7 @@ def services(target: Target) -> Iterator[Finding]:
 
 
 def not_visible(what: Message, error: SyncError, *, tests: str = "") -> Finding:
-    """Report something that 24SevenOffice does not show us although it accepts the login."""
+    """Report data that 24SevenOffice does not return although it accepts the login."""
     return bad(
         msg("We can't read {what} in 24SevenOffice: {error}", what=what, error=error.message),
         msg("If this persists, give the user access to {what} in 24SevenOffice.", what=what),
@@ -49,12 +49,12 @@ def not_visible(what: Message, error: SyncError, *, tests: str = "") -> Finding:
 
 
 def _reads(target: Target) -> Iterator[tuple[Message, Callable[[], object], str]]:
-    """Return the name of each service with a cheap call that reads from it."""
+    """Yield the name of each service with a cheap call that reads from it."""
     erp = target.erp
     yield msg("the company's own data"), erp.client_name, ""
     yield msg("the chart of accounts"), erp.tax_codes, ""
     yield msg("the fiscal years"), erp.fiscal_years, ""
-    yield msg("the ledger"), partial(_lately, target), ""
+    yield msg("the ledger"), partial(_recent_vouchers, target), ""
     yield msg("customers"), lambda: erp.company(1), ""
     if target.syncs(EntityType.INVOICE):
         yield msg("VAT codes"), erp.vat_codes, ""
@@ -64,6 +64,6 @@ def _reads(target: Target) -> Iterator[tuple[Message, Callable[[], object], str]
         yield msg("documents"), lambda: erp.files_of([1]), "S15"
 
 
-def _lately(target: Target) -> object:
+def _recent_vouchers(target: Target) -> object:
     receivables = AccountRanges.parse(str(target.settings.receivables_account))
     return target.erp.changed_vouchers(receivables, since=target.now - A_MINUTE, until=target.now)

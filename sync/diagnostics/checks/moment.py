@@ -1,4 +1,4 @@
-"""What Moment shows us: the company, its records, the activity of expenses, and what only a person can see."""
+"""The checks of Moment: the company, its records, the activity of expenses, and what only a person can see."""
 
 from collections.abc import Callable, Collection, Iterator
 from datetime import timedelta
@@ -28,7 +28,7 @@ def company(target: Target) -> Iterator[Finding]:
 
 
 def lists(target: Target) -> Iterator[Finding]:
-    """Read the list of accounts; it is an error if it is incomplete."""
+    """Check that the list of accounts is complete."""
     try:
         count = len(target.moment.account_numbers())
     except MisconfiguredError:
@@ -47,7 +47,7 @@ def records(target: Target) -> Iterator[Finding]:
 
 
 def contact_fields(target: Target) -> Iterator[Finding]:
-    """Compare what Moment returns of a customer with and without asking for e-mail, phone and addresses."""
+    """Compare the fields of a customer that Moment returns with and without a request for contact fields."""
     latest_id = next(iter(target.moment.changed(EntityType.CUSTOMER, since=target.now - A_YEAR)), None)
     if latest_id is None:
         return
@@ -126,22 +126,22 @@ def manual_checks(_: Target) -> Iterator[Finding]:
 
 
 def _absent(target: Target) -> Finding:
-    """Check that a missing record differs from an existing one in the response: deletions are detected by that."""
+    """Check that the response shows that a record is missing: deletions are detected by that."""
     try:
-        there = target.moment.customer(UNKNOWN_RECORD_ID)
+        customer = target.moment.customer(UNKNOWN_RECORD_ID)
     except (MisconfiguredError, RejectedError) as error:
         what = msg(
             "Moment responds unexpectedly for missing records: {error}",
             error=error.message,
         )
         return unknown(what, msg("Records deleted in Moment may then look like errors."), tests="M5")
-    if there is None:
+    if customer is None:
         return good(msg("Moment responds as expected for missing records."), tests="M5")
     return not_needed(msg("Moment has a customer {id}.", id=UNKNOWN_RECORD_ID))
 
 
 def not_shown(what: Message, *, tests: str = "") -> Finding:
-    """Report something that the key may not read although it may read the company."""
+    """Report data that the key may not read although it may read the company."""
     return bad(
         msg("Moment's API key has no read access to {what}.", what=what),
         msg("Give the key access to {what} in Moment, or create a new one.", what=what),
@@ -151,18 +151,18 @@ def not_shown(what: Message, *, tests: str = "") -> Finding:
 
 
 def read_finding(
-    entity_type: EntityType, look: Callable[[], Collection[object] | str | None], tests: str
+    entity_type: EntityType, read: Callable[[], Collection[object] | str | None], tests: str
 ) -> Finding:
-    """Return whether records of a type can be read, by trying ``look``, which returns what it saw."""
+    """Return whether records of a type can be read, by calling ``read``, which returns what it read."""
     try:
-        seen = look()
+        records_read = read()
     except SyncError as error:
         if isinstance(error, MisconfiguredError) and error.error_code != MOMENT_INCLUDES:
             return not_shown(plural_of(entity_type), tests=tests)
         if blocks_system(error):
             raise
         return failed(error, tests=tests)
-    if seen == []:
+    if records_read == []:
         what = msg(
             "Moment has no {records} from the past year, so we couldn't check the data format.",
             records=plural_of(entity_type),

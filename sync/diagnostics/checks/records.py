@@ -1,4 +1,4 @@
-"""Whether records look as assumed: existing ones, and the latest invoices and vouchers."""
+"""The checks that records are as assumed: customers, projects, and the latest invoices and vouchers."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -19,12 +19,12 @@ from sync.rules.output_vat import booked_lines, comes_to_total
 from sync.rules.vat_allocation import SUPPLIER_ACCOUNTS, VAT_ACCOUNTS, gross_amounts
 
 MAX_PROJECTS, MAX_INVOICES, MAX_VOUCHERS = 5, 10, 3
-"""How many are read."""
+"""How many records are read."""
 LOOKBACK = timedelta(days=30)
 
 
 def customers(target: Target) -> Iterator[Finding]:
-    """Check that the customer list includes inactive customers, and what has changed since an instant (S30)."""
+    """Check that the customer list includes inactive customers, and can be read from an instant on (S30)."""
     try:
         in_use, out_of_use = target.erp.count_companies()
     except SyncError as error:
@@ -77,26 +77,26 @@ def projects(target: Target) -> Iterator[Finding]:
 
 def invoices(target: Target) -> Iterator[Finding]:
     """Check that the latest invoices are readable, add up, and have a rate if they are not in kroner."""
-    seen: list[Invoice] = []
+    found: list[Invoice] = []
 
-    def look() -> Sequence[object]:
-        seen.extend(
+    def read() -> Sequence[object]:
+        found.extend(
             each for each in latest(target, EntityType.INVOICE, limit=MAX_INVOICES) if isinstance(each, Invoice)
         )
-        return seen
+        return found
 
-    yield read_finding(EntityType.INVOICE, look, "M1, M7, M22")
-    if seen and (chart := _chart(target)):
-        for invoice in seen:
-            yield from _added_up(invoice, target, chart)
-    if credit_note := next((each for each in seen if each.credit_note), None):
-        yield _signed(credit_note)
-    if foreign := next((each for each in seen if each.currency != NOK), None):
-        yield _rated(foreign, target.erp.currency_rates())
+    yield read_finding(EntityType.INVOICE, read, "M1, M7, M22")
+    if found and (chart := _chart(target)):
+        for invoice in found:
+            yield from _total_finding(invoice, target, chart)
+    if credit_note := next((each for each in found if each.credit_note), None):
+        yield _sign_finding(credit_note)
+    if foreign := next((each for each in found if each.currency != NOK), None):
+        yield _rate_finding(foreign, target.erp.currency_rates())
 
 
 def supplier_vouchers(target: Target) -> Iterator[Finding]:
-    """Check that the latest vouchers with costs on the listed accounts look as assumed."""
+    """Check that the latest vouchers with costs on the listed accounts are as assumed."""
     if not target.settings.expense_accounts:
         return
     accounts = AccountRanges.parse(target.settings.expense_accounts)
@@ -112,8 +112,10 @@ def supplier_vouchers(target: Target) -> Iterator[Finding]:
             tests="S5, S6, S7, S21",
         )
         return
-    yield from (_whole(vouchers), _vat(vouchers, rates_of(target.erp.vat_codes())), _suppliers(vouchers))
-    yield from _documents(target, vouchers)
+    yield _balance_finding(vouchers)
+    yield _vat_finding(vouchers, rates_of(target.erp.vat_codes()))
+    yield _supplier_finding(vouchers)
+    yield from _document_finding(target, vouchers)
 
 
 def _numbers(target: Target) -> Iterator[int]:
@@ -134,7 +136,7 @@ def _listed(numbers: Iterable[int]) -> str:
     return ", ".join(map(str, sorted(numbers)))
 
 
-def _added_up(invoice: Invoice, target: Target, chart: Chart) -> Iterator[Finding]:
+def _total_finding(invoice: Invoice, target: Target, chart: Chart) -> Iterator[Finding]:
     lines = sum(line.amount for line in invoice.lines)
     booked = booked_lines(invoice, chart=chart, settings=target.settings)
     if invoice.lines and not comes_to_total(invoice, booked):
@@ -150,8 +152,8 @@ def _added_up(invoice: Invoice, target: Target, chart: Chart) -> Iterator[Findin
         )
 
 
-def _signed(credit_note: Invoice) -> Finding:
-    """Check that a credit note is negative in Moment; otherwise it would be rejected."""
+def _sign_finding(credit_note: Invoice) -> Finding:
+    """Check that a credit note is negative in Moment; otherwise it is rejected."""
     named = {"number": credit_note.number or credit_note.id, "total": credit_note.total}
     if credit_note.total <= 0:
         return good(msg("Credit note {number} is below zero in Moment: {total}.", **named), tests="M1")
@@ -162,7 +164,7 @@ def _signed(credit_note: Invoice) -> Finding:
     )
 
 
-def _rated(invoice: Invoice, listed: Mapping[str, Decimal]) -> Finding:
+def _rate_finding(invoice: Invoice, listed: Mapping[str, Decimal]) -> Finding:
     named = {
         "number": invoice.number or invoice.id,
         "currency": invoice.currency,
@@ -176,7 +178,7 @@ def _rated(invoice: Invoice, listed: Mapping[str, Decimal]) -> Finding:
     )
 
 
-def _whole(vouchers: Mapping[str, Sequence[LedgerLine]]) -> Finding:
+def _balance_finding(vouchers: Mapping[str, Sequence[LedgerLine]]) -> Finding:
     for name, lines in vouchers.items():
         if sum(line.amount for line in lines) or len({line.day for line in lines}) > 1:
             return unknown(
@@ -190,17 +192,17 @@ def _whole(vouchers: Mapping[str, Sequence[LedgerLine]]) -> Finding:
     return good(msg("The latest cost vouchers are complete: {names}.", names=", ".join(vouchers)), tests="S21")
 
 
-def _vat(vouchers: Mapping[str, Sequence[LedgerLine]], rates: Mapping[str, Decimal]) -> Finding:
-    odd = [
+def _vat_finding(vouchers: Mapping[str, Sequence[LedgerLine]], rates: Mapping[str, Decimal]) -> Finding:
+    wrong = [
         name
         for name, lines in vouchers.items()
         if any(isinstance(amount, Message) for _, amount in gross_amounts(lines, rates=rates))
     ]
-    if odd:
+    if wrong:
         return unknown(
             msg(
                 "The VAT of these vouchers doesn't match the rates of their VAT codes: {names}.",
-                names=", ".join(odd),
+                names=", ".join(wrong),
             ),
             msg("Correct it in 24SevenOffice: expenses from such vouchers need attention."),
             tests="S5",
@@ -217,7 +219,7 @@ def _vat(vouchers: Mapping[str, Sequence[LedgerLine]], rates: Mapping[str, Decim
     )
 
 
-def _suppliers(vouchers: Mapping[str, Sequence[LedgerLine]]) -> Finding:
+def _supplier_finding(vouchers: Mapping[str, Sequence[LedgerLine]]) -> Finding:
     named = {
         name: any(line.account in SUPPLIER_ACCOUNTS and line.customer_name for line in lines)
         for name, lines in vouchers.items()
@@ -232,7 +234,7 @@ def _suppliers(vouchers: Mapping[str, Sequence[LedgerLine]]) -> Finding:
     )
 
 
-def _documents(target: Target, vouchers: Mapping[str, Sequence[LedgerLine]]) -> Iterator[Finding]:
+def _document_finding(target: Target, vouchers: Mapping[str, Sequence[LedgerLine]]) -> Iterator[Finding]:
     stamps = {line.stamp for lines in vouchers.values() for line in lines if line.stamp}
     found = [files for files in target.erp.files_of(stamps).values() if files != VoucherFiles()]
     approved = sum(len(files.approved) for files in found)

@@ -1,1 +1,1 @@
-"""The write tests by entity type; each announces what it makes before it does."""
+"""The write tests by entity type; each announces a record before it creates it."""

@@ -1,4 +1,4 @@
-"""What the write tests may have left behind, known at every moment, since they may break off at any."""
+"""The records that the write tests may have left behind, always up to date, because a test can be interrupted."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -8,14 +8,14 @@ from sync.diagnostics.findings import Finding, Target, failed
 from sync.errors import OutcomeUnknownError, SyncError
 
 NAME = msg("Test of the integration, not real")
-"""The name of everything that a write test makes."""
+"""The name of everything that a write test creates."""
 
 TEST_ID = "bridge-test"
-"""The external id by which it is found again, in place of an id of Moment."""
+"""The external id by which a test record is found again, in place of an id of Moment."""
 
 
 class WriteTestArtifacts:
-    """What is left in the two systems; ``announce`` is called with it before the call that makes it."""
+    """The test records in the two systems. ``announce`` is called before the call that creates one."""
 
     def __init__(self, announce: Callable[[str], None]) -> None:
         self._announce = announce
@@ -23,11 +23,11 @@ class WriteTestArtifacts:
 
     @property
     def remaining(self) -> Sequence[str]:
-        """What exists now, or may exist."""
+        """The records that exist now, or may exist."""
         return list(self._left.values())
 
     def creating(self, key: str, what: str) -> None:
-        """Note what the next call makes, as it may exist from now on."""
+        """Record what the next call creates, because it may exist from now on."""
         self._left[key] = msg("possibly {what}", what=what)
         self._announce(what)
 
@@ -45,11 +45,11 @@ class WriteTestContext:
 
     @property
     def name(self) -> str:
-        """The name of everything that the tests make, in the connection's language."""
+        """The name of everything that the tests create, in the connection's language."""
         return translate(NAME, self.target.settings.language)
 
 
 def write_failed(error: SyncError, *, tests: str) -> Finding:
     """Report a write that failed, by the meaning of the other system's response if there was one."""
-    answered = error.otherwise if isinstance(error, OutcomeUnknownError) else None
-    return failed(answered or error, tests=tests)
+    meaning = error.otherwise if isinstance(error, OutcomeUnknownError) else None
+    return failed(meaning or error, tests=tests)

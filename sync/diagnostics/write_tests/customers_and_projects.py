@@ -29,52 +29,52 @@ def customer(context: WriteTestContext) -> Generator[Finding, None, int | None]:
     erp = context.target.erp
     known = erp.find_company(TEST_ID)
     context.artifacts.creating("customer", msg("the customer “{name}” in 24SevenOffice", name=context.name))
-    number = _saved(context, f"{context.name} (1)", ORGANIZATION_NUMBER, number=known.number if known else None)
+    number = _save(context, f"{context.name} (1)", ORGANIZATION_NUMBER, number=known.number if known else None)
     if isinstance(number, SyncError):
         if not number.outcome_unknown and not known:
             context.artifacts.removed("customer")
         yield write_failed(number, tests="")
         return None
-    told = msg("customer {number} “{name}” in 24SevenOffice", number=number, name=context.name)
-    context.artifacts.created("customer", told)
-    yield _found(context, number)
-    yield _overwritten(context, number)
+    what = msg("customer {number} “{name}” in 24SevenOffice", number=number, name=context.name)
+    context.artifacts.created("customer", what)
+    yield _find_finding(context, number)
+    yield _overwrite_finding(context, number)
     return number
 
 
 def project(context: WriteTestContext, customer_number: int) -> Generator[Finding, None, int | None]:
     """Save a project with the client id and read it again. Return its number, if it exists."""
-    erp, known = context.target.erp, context.target.settings
-    held = erp.project(PROJECT)
-    if held and held.name != context.name:
+    erp, settings = context.target.erp, context.target.settings
+    existing = erp.project(PROJECT)
+    if existing and existing.name != context.name:
         what = msg(
-            "24SevenOffice already has a project {number}, called “{name}”.", number=PROJECT, name=held.name
+            "24SevenOffice already has a project {number}, called “{name}”.", number=PROJECT, name=existing.name
         )
         yield unknown(what, msg("Saving a project isn't tested here."), tests="S2")
         return None
-    told = msg("project {number} “{name}” in 24SevenOffice", number=PROJECT, name=context.name)
-    context.artifacts.creating("project", told)
+    artifact = msg("project {number} “{name}” in 24SevenOffice", number=PROJECT, name=context.name)
+    context.artifacts.creating("project", artifact)
     erp.save_project(ProjectDraft(PROJECT, context.name, customer_number, starts=context.target.today))
-    held = erp.project(PROJECT)
-    if held is None:
+    saved = erp.project(PROJECT)
+    if saved is None:
         yield bad(
             msg("Project {number} was saved but doesn't exist in 24SevenOffice.", number=PROJECT),
             msg("Look for it in 24SevenOffice under its name."),
             tests="S2",
         )
         return None
-    context.artifacts.created("project", told)
-    field = known.client_id_field
-    if held.client_id == known.client_id:
-        what = msg("A project is saved under its number, with “{id}” in {field}.", id=known.client_id, field=field)
+    context.artifacts.created("project", artifact)
+    client_id, field = settings.client_id, settings.client_id_field
+    if saved.client_id == client_id:
+        what = msg("A project is saved under its number, with “{id}” in {field}.", id=client_id, field=field)
         yield good(what, setting="client_id_field", tests="S2")
     else:
         yield bad(
             msg(
                 "A project was saved with “{id}” in {field}, which now contains “{held}”.",
-                id=known.client_id,
+                id=client_id,
                 field=field,
-                held=held.client_id,
+                held=saved.client_id,
             ),
             msg("Choose another field for the client id in the connection's settings."),
             setting="client_id_field",
@@ -84,7 +84,7 @@ def project(context: WriteTestContext, customer_number: int) -> Generator[Findin
 
 
 def customer_number(context: WriteTestContext) -> Iterator[Finding]:
-    """Give a customer of Moment the number that it has, and check that it keeps it (M2)."""
+    """Send a customer of Moment the number that it has, and check that nothing changes (M2)."""
     moment, since = context.target.moment, context.target.now - A_YEAR
     for record_id in islice(moment.changed(EntityType.CUSTOMER, since=since), MAX_CUSTOMERS_READ):
         before = moment.customer(record_id)
@@ -107,7 +107,7 @@ def customer_number(context: WriteTestContext) -> Iterator[Finding]:
     yield unknown(what, msg("Test again once one has synced."), tests="M2")
 
 
-def _saved(
+def _save(
     context: WriteTestContext, name: str, organization_number: str, *, number: int | None
 ) -> int | SyncError:
     draft = CompanyDraft(
@@ -120,13 +120,13 @@ def _saved(
         number=number,
     )
     try:
-        [answer] = context.target.erp.save_companies([draft])
+        [saved] = context.target.erp.save_companies([draft])
     except SyncError as error:
         return error
-    return answer
+    return saved
 
 
-def _found(context: WriteTestContext, number: int) -> Finding:
+def _find_finding(context: WriteTestContext, number: int) -> Finding:
     found = context.target.erp.find_company(TEST_ID)
     if found and found.number == number:
         return good(msg("A customer can be found by its Moment id: {number}.", number=number))
@@ -139,19 +139,19 @@ def _found(context: WriteTestContext, number: int) -> Finding:
     )
 
 
-def _overwritten(context: WriteTestContext, number: int) -> Finding:
+def _overwrite_finding(context: WriteTestContext, number: int) -> Finding:
     """Save the customer again with another name and without the organization number (S14)."""
-    answer = _saved(context, context.name, "", number=number)
-    if isinstance(answer, SyncError):
-        return write_failed(answer, tests="S14")
-    held = context.target.erp.company(number)
-    if answer != number or held is None or held.name != context.name:
+    saved = _save(context, context.name, "", number=number)
+    if isinstance(saved, SyncError):
+        return write_failed(saved, tests="S14")
+    company = context.target.erp.company(number)
+    if saved != number or company is None or company.name != context.name:
         return bad(
             msg("Customer {number} was saved again under its number but didn't change.", number=number),
             msg("Check it in 24SevenOffice: changes in Moment may not arrive."),
             tests="S14",
         )
-    if held.organization_number == ORGANIZATION_NUMBER:
+    if company.organization_number == ORGANIZATION_NUMBER:
         return good(msg("Saving a customer again keeps fields that aren't sent."), tests="S14")
     return unknown(
         msg("Saving a customer again clears fields that aren't sent: its organization number is gone."),

@@ -1,4 +1,4 @@
-"""Write test of expenses in Moment: make one of 1 krone with a file, find it, and remove it."""
+"""Write test of expenses in Moment: create one of 1 krone with a file, find it, and remove it."""
 
 from collections.abc import Generator, Iterator
 from io import BytesIO
@@ -15,7 +15,7 @@ FILE_NAME = "bridge-test.txt"
 
 
 def expense(context: WriteTestContext) -> Iterator[Finding]:
-    """Make an activity and an expense with a file in a project, and remove the expense again."""
+    """Create an activity and an expense with a file in a project, and remove the expense again."""
     moment, target = context.target.moment, context.target
     project_id = next(iter(moment.changed(EntityType.PROJECT, since=target.now - A_YEAR)), None)
     if project_id is None:
@@ -27,14 +27,14 @@ def expense(context: WriteTestContext) -> Iterator[Finding]:
         return
     activity_id = yield from _activity(context, project_id)
     if activity_id:
-        _cleared(context)
-        yield from _made(context, project_id, activity_id)
+        _remove_leftovers(context)
+        yield from _expense(context, project_id, activity_id)
 
 
 def _activity(context: WriteTestContext, project_id: str) -> Generator[Finding, None, str]:
-    """Make the activity, which cannot be removed. Return its id, empty if there is none."""
-    told = msg("the activity “{name}” of project {id} in Moment", name=context.name, id=project_id)
-    context.artifacts.creating("activity", told)
+    """Create the activity, which cannot be removed. Return its id, empty if there is none."""
+    what = msg("the activity “{name}” of project {id} in Moment", name=context.name, id=project_id)
+    context.artifacts.creating("activity", what)
     try:
         activity_id = context.target.moment.activity(project_id, context.name)
     except SyncError as error:
@@ -42,15 +42,15 @@ def _activity(context: WriteTestContext, project_id: str) -> Generator[Finding, 
             context.artifacts.removed("activity")
         yield write_failed(error, tests="M14")
         return ""
-    context.artifacts.created("activity", told)
+    context.artifacts.created("activity", what)
     yield good(msg("Moment accepts an activity created by the integration."), tests="M14")
     return activity_id
 
 
-def _made(context: WriteTestContext, project_id: str, activity_id: str) -> Iterator[Finding]:
-    """Make an expense, check it and give it a file. It is removed in any case."""
-    told = msg("an expense of 1 krone on project {id} in Moment, “{name}”", id=project_id, name=context.name)
-    context.artifacts.creating("expense", told)
+def _expense(context: WriteTestContext, project_id: str, activity_id: str) -> Iterator[Finding]:
+    """Create an expense, check it and attach a file. It is removed in any case."""
+    what = msg("an expense of 1 krone on project {id} in Moment, “{name}”", id=project_id, name=context.name)
+    context.artifacts.creating("expense", what)
     try:
         expense_id = context.target.moment.create_expense(_draft(context, project_id, activity_id))
     except SyncError as error:
@@ -58,10 +58,10 @@ def _made(context: WriteTestContext, project_id: str, activity_id: str) -> Itera
             context.artifacts.removed("expense")
         yield write_failed(error, tests="M4, M15")
         return
-    context.artifacts.created("expense", told)
-    yield from safely("expenses.found", _found(context, expense_id))
-    yield from safely("expenses.attached", _attached(context, expense_id))
-    yield from _removed(context, expense_id)
+    context.artifacts.created("expense", what)
+    yield from safely("expenses.found", _find(context, expense_id))
+    yield from safely("expenses.attached", _attach(context, expense_id))
+    yield from _remove(context, expense_id)
 
 
 def _draft(context: WriteTestContext, project_id: str, activity_id: str) -> ExpenseDraft:
@@ -78,14 +78,14 @@ def _draft(context: WriteTestContext, project_id: str, activity_id: str) -> Expe
     )
 
 
-def _cleared(context: WriteTestContext) -> None:
-    """Remove what an interrupted test has left."""
+def _remove_leftovers(context: WriteTestContext) -> None:
+    """Remove the expenses of interrupted tests."""
     while left := context.target.moment.find_expense(TEST_ID):
         if not context.target.moment.delete_expense(left):
             return
 
 
-def _found(context: WriteTestContext, expense_id: str) -> Iterator[Finding]:
+def _find(context: WriteTestContext, expense_id: str) -> Iterator[Finding]:
     if context.target.moment.find_expense(TEST_ID) == expense_id:
         yield good(msg("An expense in kroner is accepted and can be found by our key."), tests="M4, M15")
     else:
@@ -99,7 +99,7 @@ def _found(context: WriteTestContext, expense_id: str) -> Iterator[Finding]:
         )
 
 
-def _attached(context: WriteTestContext, expense_id: str) -> Iterator[Finding]:
+def _attach(context: WriteTestContext, expense_id: str) -> Iterator[Finding]:
     moment, content = context.target.moment, BytesIO(context.name.encode())
     moment.attach(expense_id, name=FILE_NAME, media_type="text/plain", content=content)
     names = moment.attachments(expense_id) or ()
@@ -113,7 +113,7 @@ def _attached(context: WriteTestContext, expense_id: str) -> Iterator[Finding]:
         )
 
 
-def _removed(context: WriteTestContext, expense_id: str) -> Iterator[Finding]:
+def _remove(context: WriteTestContext, expense_id: str) -> Iterator[Finding]:
     context.target.moment.delete_expense(expense_id)
     if context.target.moment.find_expense(TEST_ID) is None:
         context.artifacts.removed("expense")

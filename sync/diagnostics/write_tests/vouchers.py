@@ -24,7 +24,6 @@ from sync.records import (
     InvoiceLine,
     LedgerLine,
     Revenue,
-    VatCode,
     Voucher,
     is_ambiguous,
 )
@@ -42,28 +41,27 @@ EXACT_NEXT = msg("A voucher with exact VAT is tried next.")
 OTHER_WAY: Mapping[str, Literal["net", "gross"]] = {"net": "gross", "gross": "net"}
 
 LONG_COMMENT = " ".join(str(each) for each in range(100, 200))[:MAX_COMMENT_LENGTH]
-"""A text that shows how much of it is kept (S26)."""
+"""A text that shows how many characters are kept (S26)."""
 
 NUMBER_OFFSET = 1000
-"""How far above the next number of the series the voucher is numbered if numbers are Moment's.
+"""How far the voucher's number is above the next number of the series, if the connection keeps Moment's numbers.
 
-So the next invoices keep their numbers, and the number, which 24SevenOffice would not have given, shows whether
-ours are kept (S1).
+So the next invoices keep their numbers, and the number, which 24SevenOffice would not have assigned, shows whether
+24SevenOffice keeps ours (S1).
 """
 
-
 ROUNDED_ORE = 4
-"""How many øre of revenue are moved to VAT, about as much as rounding of a line in EUR does (S58).
+"""Øre of revenue that are moved to VAT, about as many as the rounding of a line in EUR moves (S58).
 
 At a rate of 25 %, the VAT of 1 krone is then 5 øre off its rate.
 """
 
 
 def voucher(context: WriteTestContext, *, customer_number: int, project_number: int | None) -> Iterator[Finding]:
-    """Post a voucher of 1 krone like those of invoices, check it in the ledger, and reverse it.
+    """Post a voucher of 1 krone as for an invoice, check it in the ledger, and reverse it.
 
-    Its VAT is some øre off its rate, as rounding makes it (S58). If 24SevenOffice does not accept or keep that,
-    one with exact VAT is tried, and then the other way of sending it (S24).
+    Its VAT is some øre off its rate, as after rounding (S58). If 24SevenOffice does not accept or keep that, a
+    voucher with exact VAT is tried, and then the other way of sending VAT (S24).
     """
     target = context.target
     years = [each for each in target.erp.fiscal_years() if each.starts <= target.today <= each.ends]
@@ -80,7 +78,7 @@ def voucher(context: WriteTestContext, *, customer_number: int, project_number: 
     number = target.erp.next_voucher_number(target.today)
     if target.settings.voucher_number == "moment":
         number += NUMBER_OFFSET
-    make = partial(_made, context, account, customer_number=customer_number, project_number=project_number)
+    make = partial(_voucher, context, account, customer_number=customer_number, project_number=project_number)
     way = target.settings.voucher_vat
     exact = make(number, way)
     if off := _off_rate(target, exact):
@@ -93,7 +91,7 @@ def voucher(context: WriteTestContext, *, customer_number: int, project_number: 
     tried = _VoucherTest(context, exact, year)
     yield from tried.run()
     if off and not tried.vat_is_wrong and tried.vat_is_known:
-        yield _not_rounded(off)
+        yield _rounding_not_kept(off)
     if tried.vat_is_wrong and target.settings.posting == "ledger":
         other = OTHER_WAY[way]
         again = _VoucherTest(context, make(number + 2, other), year, key="voucher again")
@@ -101,7 +99,7 @@ def voucher(context: WriteTestContext, *, customer_number: int, project_number: 
         yield _right_way(other, is_right=not again.vat_is_wrong and again.vat_is_known)
 
 
-def _made(
+def _voucher(
     context: WriteTestContext,
     account: tuple[int, str],
     number: int,
@@ -110,7 +108,7 @@ def _made(
     customer_number: int,
     project_number: int | None,
 ) -> Voucher:
-    """Return the voucher of an invoice for 1 krone, with its VAT sent in this way."""
+    """Return the voucher of an invoice for 1 krone, with its VAT sent in the given way."""
     target, total = context.target, Decimal(1)
     invoice = Invoice(
         id="",
@@ -156,7 +154,7 @@ def _rounded(voucher: Voucher) -> Voucher:
     )
 
 
-def _not_rounded(off: int) -> Finding:
+def _rounding_not_kept(off: int) -> Finding:
     return bad(
         msg("24SevenOffice doesn't keep VAT that is {off} øre off its rate due to rounding.", off=off),
         msg(
@@ -186,30 +184,29 @@ def _right_way(way: Literal["net", "gross"], *, is_right: bool) -> Finding:
 def _account(target: Target) -> tuple[int, str] | None:
     """Return a revenue account with its VAT code: preferably one with VAT, then one of Moment's.
 
-    Of these, one is preferred whose VAT code differs from 24SevenOffice's id of the code, so that a mix-up shows
-    (S4).
+    Among these, an account is preferred whose VAT code differs from 24SevenOffice's id of the code, so that a
+    mix-up shows (S4).
     """
     chart = target.erp.tax_codes()
     try:
-        theirs: Mapping[int, str] = target.moment.account_codes()
+        moment_codes: Mapping[int, str] = target.moment.account_codes()
     except (MisconfiguredError, RejectedError):
-        theirs = {}
-    named = {
-        account: target.settings.vat_codes.get(account) or theirs.get(account) or chart[account]
+        moment_codes = {}
+    code_by_account = {
+        account: target.settings.vat_codes.get(account) or moment_codes.get(account) or chart[account]
         for account in chart
-        if account in theirs or account in REVENUE_ACCOUNTS
+        if account in moment_codes or account in REVENUE_ACCOUNTS
     }
     codes = target.erp.vat_codes()
-    first = min(
-        named,
-        key=lambda each: (*_ranked(codes.get(named[each]), named[each], each in theirs), each),
-        default=None,
-    )
-    return None if first is None else (first, named[first])
 
+    def rank(account: int) -> tuple[bool, bool, bool, int]:
+        number = code_by_account[account]
+        code = codes.get(number)
+        has_vat, same_id = bool(code and code.rate), str(code.id if code else "") == number
+        return not has_vat, account not in moment_codes, same_id, account
 
-def _ranked(code: VatCode | None, number: str, is_theirs: bool) -> tuple[bool, bool, bool]:  # noqa: FBT001 - one of three
-    return not (code and code.rate), not is_theirs, str(code.id if code else "") == number
+    first = min(code_by_account, key=rank, default=None)
+    return None if first is None else (first, code_by_account[first])
 
 
 @dataclass
@@ -234,14 +231,14 @@ class _VoucherTest:
         self.lines: list[LedgerLine] = []
 
     def run(self) -> Iterator[Finding]:
-        made = msg("voucher {number} of {year} for 1 krone in 24SevenOffice", **self.named)
-        self.context.artifacts.creating(self.key, made)
+        what = msg("voucher {number} of {year} for 1 krone in 24SevenOffice", **self.named)
+        self.context.artifacts.creating(self.key, what)
         error = self._post(self.voucher)
-        if failed := list(safely("vouchers.posted", self._look())):
+        if failed := list(safely("vouchers.posted", self._read_lines())):
             yield from failed
             if error is None and self.settings.posting == "ledger":
-                self._stands()
-                yield from self._reversed()
+                self._record_posted()
+                yield from self._reverse()
         elif error and not self.lines:
             yield self._not_posted(error)
         elif self.settings.posting == "draft":
@@ -249,10 +246,10 @@ class _VoucherTest:
         elif not self.lines:
             yield self._unseen()
         else:
-            self._stands()
-            yield from safely("ledger.looked_at", self._compared())
-            yield from safely("ledger.whole", self._whole())
-            yield from self._reversed()
+            self._record_posted()
+            yield from safely("ledger.looked_at", self._compare())
+            yield from safely("ledger.whole", self._read_whole())
+            yield from self._reverse()
 
     def _post(self, voucher: Voucher) -> SyncError | None:
         try:
@@ -261,13 +258,13 @@ class _VoucherTest:
             return error
         except Exception as error:
             log.exception("check_crashed", check="vouchers.post")
-            told = msg(
+            message = msg(
                 "An internal error occurred while processing this record ({error}).", error=type(error).__name__
             )
-            return OutcomeUnknownError(told, error_code=CRASHED)
+            return OutcomeUnknownError(message, error_code=CRASHED)
         return None
 
-    def _look(self) -> Iterator[Finding]:
+    def _read_lines(self) -> Iterator[Finding]:
         """Read the lines of the voucher in the ledger; this yields no finding."""
         self.lines += self.erp.posted(self.number, day=self.voucher.day)
         yield from ()
@@ -275,16 +272,16 @@ class _VoucherTest:
     def _left(self, what: str) -> None:
         self.context.artifacts.created(self.key, what)
 
-    def _stands(self) -> None:
+    def _record_posted(self) -> None:
         self._left(
             msg("voucher {number} of {year} for 1 krone in 24SevenOffice, which isn't reversed", **self.named)
         )
 
     def _not_posted(self, error: SyncError) -> Finding:
         """Report a refusal. After a clear response there is no voucher; otherwise the ledger would show it."""
-        answered = isinstance(error, OutcomeUnknownError) and not error.no_response
+        responded = isinstance(error, OutcomeUnknownError) and not error.no_response
         self.vat_is_wrong = error.error_code in VAT_WARNINGS
-        if (answered and self.settings.posting == "ledger") or not error.outcome_unknown:
+        if (responded and self.settings.posting == "ledger") or not error.outcome_unknown:
             self.context.artifacts.removed(self.key)
         if self.vat_is_wrong and self.off_rate:
             what = msg("24SevenOffice rejects VAT that is {off} øre off its rate.", off=self.off_rate)
@@ -328,14 +325,14 @@ class _VoucherTest:
         what = msg("The ledger doesn't show voucher {number}: it waits in a journal.", number=self.number)
         return good(what, setting="posting", tests="S9")
 
-    def _reversed(self) -> Iterator[Finding]:
-        """Post the reversal, as a credit note would be."""
+    def _reverse(self) -> Iterator[Finding]:
+        """Post the reversal, in the form of a credit note."""
         entries = tuple(replace(entry, amount=-entry.amount) for entry in self.voucher.entries)
         other = self.number + 1
-        back = replace(self.voucher, number=other, invoice_number=other, entries=entries)
+        reversal = replace(self.voucher, number=other, invoice_number=other, entries=entries)
         in_series = self.settings.voucher_number == "series"
-        error = self._commented(back)
-        if error and not self.erp.posted(other, day=back.day):
+        error = self._post_with_comment(reversal)
+        if error and not self.erp.posted(other, day=reversal.day):
             self._left(
                 msg(
                     "voucher {number} of {year} for 1 krone in 24SevenOffice; unless voucher {other} "
@@ -356,33 +353,34 @@ class _VoucherTest:
             msg("Its reversal is taken as a credit note, under the number that follows."),
             tests="S10, S19" if in_series else "S10",
         )
-        yield from safely("ledger.comment", self._measured(back))
+        yield from safely("ledger.comment", self._measure_comment(reversal))
 
-    def _commented(self, back: Voucher) -> SyncError | None:
+    def _post_with_comment(self, reversal: Voucher) -> SyncError | None:
         """Post a voucher with the longest comment; if it is refused, post it again with a short one."""
-        error = self._post(replace(back, comment=LONG_COMMENT))
+        error = self._post(replace(reversal, comment=LONG_COMMENT))
         refused = isinstance(error, RejectedError) or (isinstance(error, OutcomeUnknownError) and error.otherwise)
-        if not refused or self.erp.posted(back.number, day=back.day):
+        if not refused or self.erp.posted(reversal.number, day=reversal.day):
             return error
-        return self._post(back)
+        return self._post(reversal)
 
-    def _measured(self, back: Voucher) -> Iterator[Finding]:
+    def _measure_comment(self, reversal: Voucher) -> Iterator[Finding]:
         """Compare the reversal's comment with the ledger's; a short one means that the long one was refused."""
-        held = max((line.text for line in self.erp.posted(back.number, day=back.day)), key=len, default="")
+        lines = self.erp.posted(reversal.number, day=reversal.day)
+        kept = max((line.text for line in lines), key=len, default="")
         remedy = msg("Forward this to your system administrator: vouchers' comments must be shorter.")
-        if held == LONG_COMMENT:
-            yield good(msg("A comment of {count} characters is kept in full.", count=len(held)), tests="S26")
-        elif held == back.comment:
+        if kept == LONG_COMMENT:
+            yield good(msg("A comment of {count} characters is kept in full.", count=len(kept)), tests="S26")
+        elif kept == reversal.comment:
             problem = msg("A comment of {count} characters is rejected.", count=len(LONG_COMMENT))
             yield bad(problem, remedy, tests="S26")
         else:
             problem = msg(
-                "Only {held} of a comment's {count} characters are kept.", count=len(LONG_COMMENT), held=len(held)
+                "Only {held} of a comment's {count} characters are kept.", count=len(LONG_COMMENT), held=len(kept)
             )
             yield bad(problem, remedy, tests="S26")
 
-    def _compared(self) -> Iterator[Finding]:
-        """Compare what the ledger has under the invoice number with what was sent."""
+    def _compare(self) -> Iterator[Finding]:
+        """Compare the ledger's lines with this invoice number with what was sent."""
         owed = next(
             (line for line in self.lines if line.account == self.settings.receivables_account), self.lines[0]
         )
@@ -403,7 +401,7 @@ class _VoucherTest:
         else:
             what = msg("A voucher is posted immediately and can be found by its invoice number and date.")
             yield good(what, tests="S9, S12, S18")
-        yield _numbered(self.number, owed.voucher_number)
+        yield _number_finding(self.number, owed.voucher_number)
         factoring = self.settings.factoring_id
         if (owed.customer_number, owed.project_number) != (sent.customer_number, sent.project_number):
             yield unknown(
@@ -415,7 +413,7 @@ class _VoucherTest:
             what = msg("The voucher is on the factoring company, customer {number}.", number=factoring)
             yield good(what, setting="factoring_id", tests="S3")
 
-    def _whole(self) -> Iterator[Finding]:
+    def _read_whole(self) -> Iterator[Finding]:
         """Read the whole voucher by its name, and check its VAT."""
         now = self.context.target.now
         receivables = AccountRanges.parse(str(self.voucher.receivable.account))
@@ -433,9 +431,9 @@ class _VoucherTest:
         yield good(
             msg("The complete voucher can be found in the ledger by year, type and number."), tests="S21, S56"
         )
-        yield from self._taxed(lines)
+        yield from self._check_vat(lines)
 
-    def _taxed(self, lines: Sequence[LedgerLine]) -> Iterator[Finding]:
+    def _check_vat(self, lines: Sequence[LedgerLine]) -> Iterator[Finding]:
         """Check that the ledger has revenue and VAT as sent, to the øre."""
         revenue = self.voucher.revenue[0]
         if not revenue.tax_code:
@@ -443,10 +441,10 @@ class _VoucherTest:
                 msg("Account {account} has no VAT code, so VAT isn't tested.", account=revenue.account)
             )
             return
-        yield _coded(revenue, lines)
+        yield _vat_code_finding(revenue, lines)
         off = differences(self.voucher, lines)
         self.vat_is_wrong, self.vat_is_known = bool(off), True
-        yield _kept(self.voucher, off, lines, next_=EXACT_NEXT if self.off_rate else OTHER_NEXT)
+        yield _vat_finding(self.voucher, off, lines, next_=EXACT_NEXT if self.off_rate else OTHER_NEXT)
         if self.off_rate and not off:
             what = msg(
                 "VAT that is {off} øre off its rate due to rounding is accepted and kept.", off=self.off_rate
@@ -454,7 +452,7 @@ class _VoucherTest:
             yield good(what, tests="S58")
 
 
-def _numbered(sent: int, got: int) -> Finding:
+def _number_finding(sent: int, got: int) -> Finding:
     if sent == got:
         what = msg("A voucher keeps the number it is sent with: {number}.", number=sent)
         return good(what, setting="voucher_number", tests="S1, S10")
@@ -466,7 +464,7 @@ def _numbered(sent: int, got: int) -> Finding:
     )
 
 
-def _coded(revenue: Revenue, lines: Sequence[LedgerLine]) -> Finding:
+def _vat_code_finding(revenue: Revenue, lines: Sequence[LedgerLine]) -> Finding:
     named = {"account": revenue.account, "code": revenue.tax_code}
     booked = [line for line in lines if line.account == revenue.account]
     if any(line.vat_code == revenue.tax_code for line in booked):
@@ -478,10 +476,10 @@ def _coded(revenue: Revenue, lines: Sequence[LedgerLine]) -> Finding:
     )
 
 
-def _kept(
+def _vat_finding(
     voucher: Voucher, off: Sequence[tuple[int, int, int]], lines: Sequence[LedgerLine], *, next_: Message
 ) -> Finding:
-    """Report what the ledger has of the VAT of 1 krone."""
+    """Report how the ledger has the VAT of 1 krone."""
     vat = format_kroner(-sum(line.amount for line in lines if line.account in VAT_ACCOUNTS))
     if not off and voucher.splits_vat:
         return good(
@@ -495,9 +493,9 @@ def _kept(
             setting="voucher_vat",
             tests="S24, S27, S41",
         )
-    wanted = format_kroner(-sum(each.amount for each in voucher.vat))
+    sent = format_kroner(-sum(each.amount for each in voucher.vat))
     if voucher.splits_vat:
-        what = msg("24SevenOffice separates {amount} of 1 krone, but VAT is {wanted}.", amount=vat, wanted=wanted)
+        what = msg("24SevenOffice separates {amount} of 1 krone, but VAT is {wanted}.", amount=vat, wanted=sent)
         return unknown(what, next_, setting="voucher_vat", tests="S24, S27")
-    what = msg("The ledger has {amount} VAT of 1 krone, but {wanted} was sent.", amount=vat, wanted=wanted)
+    what = msg("The ledger has {amount} VAT of 1 krone, but {wanted} was sent.", amount=vat, wanted=sent)
     return unknown(what, next_, setting="voucher_vat", tests="S24, S41")
