@@ -1,1 +1,1 @@
-"""The remote systems, a package for each: their terms are used inside, ours outside."""
+"""The remote systems, with a package for each: it uses the system's terms inside, and ours in its interface."""

@@ -1,4 +1,4 @@
-"""How far a remote system's clock is behind ours, by the ``Date`` of its responses.
+"""A remote system's clock, and how far it is behind ours, by the ``Date`` of its responses.
 
 Polls ask for changes since an instant of the remote system's clock. If the cursor moved to an instant in the
 future of that clock, changes until then would be missed.
@@ -13,10 +13,10 @@ import structlog
 log = structlog.get_logger()
 
 TOLERANCE = timedelta(minutes=2)
-"""A lag that the overlap of polls covers many times over, so that slow responses make no difference."""
+"""A lag that is ignored, because polls overlap by several times as much; slow responses cause such lags."""
 
 MAX_LAG = timedelta(hours=1)
-"""The largest lag that is believed; polls reach back no further than that."""
+"""The largest lag that is believed; polls do not reach back further."""
 
 
 class RemoteClock:
@@ -29,11 +29,10 @@ class RemoteClock:
         """Return the lag behind our clock; zero if it is small, negative or unknown."""
         return self._lag
 
-    def hear(self, headers: Mapping[str, str]) -> None:
+    def record_response(self, headers: Mapping[str, str]) -> None:
         """Read a response's ``Date``, unless it is missing or from a cached response."""
         try:
-            said = parsedate_to_datetime(headers["Date"])
-            behind = self._clock() - said
+            behind = self._clock() - parsedate_to_datetime(headers["Date"])
         except (KeyError, TypeError, ValueError, OverflowError):
             return
         if "Age" in headers:

@@ -9,11 +9,11 @@ _SECONDS = re.compile(r"[0-9]{1,9}")
 
 
 def wait_asked_for(headers: Mapping[str, str]) -> timedelta | None:
-    """Return the wait that a response asks for; a date counts from the response's own, as clocks may differ."""
-    wanted = headers.get("Retry-After", "").strip()
-    if _SECONDS.fullmatch(wanted):
-        return timedelta(seconds=int(wanted))
+    """Return the wait that a response asks for; a date counts from the response's own date, as clocks differ."""
+    retry_after = headers.get("Retry-After", "").strip()
+    if _SECONDS.fullmatch(retry_after):
+        return timedelta(seconds=int(retry_after))
     try:
-        return max(timedelta(0), parsedate_to_datetime(wanted) - parsedate_to_datetime(headers["Date"]))
+        return max(timedelta(0), parsedate_to_datetime(retry_after) - parsedate_to_datetime(headers["Date"]))
     except (KeyError, TypeError, ValueError, OverflowError):
         return None

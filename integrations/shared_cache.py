@@ -1,7 +1,7 @@
-"""A cache in Redis, shared by all workers, of what rarely changes in a remote system.
+"""A cache in Redis, shared by all workers, of data that rarely changes in a remote system.
 
-Losing any of it costs only requests: a value that is missing, damaged, of another version or out of reach is read
-again. Values are encrypted, as they contain customers, and a value that another program wrote counts as damaged.
+Losing it costs only requests: a value that is missing, damaged, of another version or out of reach is read again.
+Values are encrypted, because they contain customers, and a value that another program wrote counts as damaged.
 """
 
 import copy
@@ -20,13 +20,13 @@ from models.connections.vault import Vault
 T = TypeVar("T")
 
 VERSION = 2
-"""To be raised when the shape of a value changes."""
+"""Raise this when the shape of a value changes."""
 
 PURPOSE = "cache"
-"""The encryption purpose of values, beside their key and the number of a member."""
+"""The encryption purpose of values, together with their key and the number of a member."""
 
 DROPPED_SECONDS = 900
-"""How long a dropped value is remembered, for readers that had begun before; no reading takes longer."""
+"""How long a dropped value is remembered, for readers that began earlier; no read takes longer."""
 
 PRIVATE_SECONDS = 600
 
@@ -43,7 +43,7 @@ return 1
 
 UPDATE = """
 if redis.call('hexists', KEYS[1], ARGV[1]) == 0 then return 0 end
-for place = 2, #ARGV, 2 do redis.call('hset', KEYS[1], ARGV[place], ARGV[place + 1]) end
+for index = 2, #ARGV, 2 do redis.call('hset', KEYS[1], ARGV[index], ARGV[index + 1]) end
 return 1
 """
 
@@ -51,9 +51,8 @@ return 1
 class SharedCache:
     """Values and collections by name, of one connection or private.
 
-    A value is stored only if no other worker has stored or dropped it since it was looked up, so that an older
-    reading never replaces a newer one. Collections are updated member by member. Nothing is raised while Redis is
-    down.
+    A value is stored only if no other worker has stored or dropped it since it was loaded, so that older data
+    never replaces newer data. Collections are updated member by member. Nothing is raised while Redis is down.
     """
 
     def __init__(self, redis: Redis, vault: Vault) -> None:
@@ -87,7 +86,7 @@ class SharedCache:
             self._store(keys=[key], args=[seen, self._encoded(value, type_, key), self._ttl(seconds)])
 
     def drop(self, *names: str) -> None:
-        """Have all workers read values again; a process may use its own copy for some more seconds."""
+        """Make all workers read values again; a process may use its own copy for some more seconds."""
         with suppress(RedisError):
             for name in names:
                 self._redis.set(self._key(name), f"dropped {uuid4()}", ex=DROPPED_SECONDS)
@@ -119,7 +118,7 @@ class SharedCache:
             pipeline.execute()
 
     def update_members(self, name: str, members: Mapping[int, T], type_: TypeAdapter[T]) -> None:
-        """Store some members of a collection, if it exists."""
+        """Store some members of a collection if it exists."""
         key = self._key(name)
         flat = [part for n, each in members.items() for part in (str(n), self._encoded(each, type_, key, n))]
         with suppress(RedisError):
@@ -147,13 +146,13 @@ class SharedCache:
     def _ttl(self, seconds: int) -> int:
         return min(seconds, self._max_seconds)
 
-    def _encoded(self, value: T, type_: TypeAdapter[T], *place: object) -> str:
-        return self._vault.encrypt(type_.dump_json(value).decode(), PURPOSE, *place)
+    def _encoded(self, value: T, type_: TypeAdapter[T], *name: object) -> str:
+        return self._vault.encrypt(type_.dump_json(value).decode(), PURPOSE, *name)
 
-    def _decoded(self, stored: bytes, type_: TypeAdapter[T], *place: object) -> T | None:
-        """Decode a value that was stored in this place; None for one from another place."""
+    def _decoded(self, stored: bytes, type_: TypeAdapter[T], *name: object) -> T | None:
+        """Decode a value that was stored under this name; return None for one from another name."""
         try:
-            return type_.validate_json(self._vault.decrypt(stored.decode(), PURPOSE, *place))
+            return type_.validate_json(self._vault.decrypt(stored.decode(), PURPOSE, *name))
         except (InvalidToken, ValueError):  # of pydantic too
             return None
 

@@ -1,9 +1,9 @@
 """Limits on the time of a call and the size of its response, for all remote systems that use HTTP.
 
-A call has one deadline, from connecting to the last byte of its response: a time-out of the socket limits only the
-gap between two bytes. A response has one size limit, both on the wire and decompressed.
+A call has one deadline, from connecting to the last byte of its response, because a time-out of the socket limits
+only the gap between two bytes. A response has one size limit, both on the wire and decompressed.
 
-A call that is given up is not undone: while the network is cut, the kernel keeps sending it for a minute or two,
+A call that is given up is not undone: while the network is down, the kernel keeps sending it for a minute or two,
 even after its socket is closed. It could arrive after another worker has verified that nothing was saved, and done
 the work.
 """
@@ -34,14 +34,14 @@ MAX_HEADER_BYTES = 256 * 1024
 """Bytes before the body of a response, including those of each "100 Continue"."""
 
 UPLOAD_BYTES_PER_SECOND = 1024 * 1024
-"""A file upload has more time by its size, but so little that a call still ends within its lease."""
+"""A file upload has extra time by its size, but so little that a call still ends within its lease."""
 
 USER_AGENT = "moment-24sevenoffice"
 """The User-Agent of this integration."""
 
 _CHUNK = 64 * 1024
 _PIECE = 16 * 1024
-"""Bytes that are sent at a time: as many as TLS sends with one time-out."""
+"""Bytes sent at a time: as many as TLS sends with one time-out."""
 
 
 class OversizedResponseError(Exception):
@@ -53,7 +53,7 @@ class OversizedResponseError(Exception):
 
 
 class OnCall(Protocol):
-    """Called after each call with its operation, the response's status (``none`` without one) and the seconds."""
+    """Called after each call with its operation, the response's status (``none`` without one) and its duration."""
 
     def __call__(self, operation: str, *, status: str, seconds: float) -> None: ...
 
@@ -64,7 +64,7 @@ def ignore_call(operation: str, *, status: str, seconds: float) -> None:
 
 @dataclass(slots=True)
 class _Call:
-    """A call under way: its deadline (monotonic), and how many bytes may still be received."""
+    """A call under way: its deadline (monotonic), and the number of bytes that may still be received."""
 
     deadline: float
     max_bytes: int
@@ -90,7 +90,7 @@ _call: ContextVar[_Call | None] = ContextVar("call", default=None)
 
 
 class _Wire(RawIOBase):
-    """Reads from a socket, each part by the deadline of the call."""
+    """Reads from a socket until the deadline of the call."""
 
     def __init__(self, raw: RawIOBase, sock: socket.socket, call: _Call) -> None:
         super().__init__()
@@ -126,7 +126,7 @@ class _BoundedResponse(HTTPResponse):
 
 
 class _GuardedConnection:
-    """A mixin for connection classes: once connected, it checks before each piece whether it may be sent."""
+    """A mixin for connection classes, which checks before each piece whether it may be sent."""
 
     response_class = _BoundedResponse
 
@@ -136,7 +136,7 @@ class _GuardedConnection:
         super().connect()  # type: ignore[misc]  # of the class that it is put before
 
     def _new_conn(self: Any) -> socket.socket:
-        """Connect to the first address that answers; they share the time, which urllib3 would give to each."""
+        """Connect to the first address that responds. All share one time-out, which urllib3 would give to each."""
         whole = self.timeout
         if _call.get():
             self.timeout = whole / _number_of_addresses(self.host, self.port)
@@ -185,12 +185,12 @@ class BoundedAdapter(HTTPAdapter):
     The response is read whole, with at most ``max_bytes``, within the read time-out, which counts from the
     beginning of the call. A file upload has more time, by its size.
 
-    A write stops when the worker's write deadline has passed (:mod:`sync.engine.write_deadline`); for a file
+    A write stops when the worker's write deadline has passed (:mod:`sync.engine.write_deadline`). For a file
     upload, which takes longer, the deadline is checked only at the beginning.
 
     A connection whose peer acknowledges nothing for ``seconds`` is dropped. ``name`` returns the operation of a
-    request, one of a few and without ids, and ``writes`` whether it saves something. With ``truncates``, a larger
-    response is cut at the limit without an error.
+    request, without ids, and ``writes`` whether it saves something. With ``truncates``, a larger response is cut
+    at the limit without an error.
     """
 
     def __init__(  # noqa: PLR0913 - keyword-only
@@ -209,7 +209,7 @@ class BoundedAdapter(HTTPAdapter):
         if sys.platform == "linux":
             options.append((socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(seconds * 1000)))
         self._options, self._max_bytes = options, max_bytes
-        self._name, self._writes, self._heard = name, writes, on_call
+        self._name, self._writes, self._on_call = name, writes, on_call
         self._remote_clock, self._truncates = remote_clock, truncates
         super().__init__(pool_maxsize=pool_maxsize)
 
@@ -221,7 +221,7 @@ class BoundedAdapter(HTTPAdapter):
         try:
             response = super().send(request, *args, **kwargs)
             if self._remote_clock:
-                self._remote_clock.hear(response.headers)
+                self._remote_clock.record_response(response.headers)
             response.raw = BytesIO(_body(response, call))
             status = str(response.status_code)
         except requests.ConnectionError as error:
@@ -230,7 +230,7 @@ class BoundedAdapter(HTTPAdapter):
             raise
         finally:
             _call.reset(token)
-            self._heard(self._name(request), status=status, seconds=time.perf_counter() - began)
+            self._on_call(self._name(request), status=status, seconds=time.perf_counter() - began)
         return response
 
     def _begin(
@@ -245,7 +245,7 @@ class BoundedAdapter(HTTPAdapter):
         if not isinstance(request.body, bytes | str | None):
             seconds += super_len(request.body) / UPLOAD_BYTES_PER_SECOND
         if self._writes(request):
-            may_send = _asking(request)
+            may_send = _deadline_check(request)
         return _Call(time.monotonic() + seconds, self._max_bytes, may_send, truncates=self._truncates)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - requests' signature
@@ -264,7 +264,7 @@ class BoundedAdapter(HTTPAdapter):
 def open_session(make_adapter: Callable[[], BoundedAdapter]) -> requests.Session:
     """Make a session that threads may share, the same for all remote systems.
 
-    It keeps connections but no cookies. It takes the proxy and the trusted certificates from the environment, and
+    It keeps connections but no cookies. It uses the proxy and the trusted certificates of the environment, and
     never sends passwords of a ``.netrc``.
     """
     session = requests.Session()
@@ -281,8 +281,8 @@ def without_netrc(request: PreparedRequest) -> PreparedRequest:
     return request
 
 
-def _asking(request: PreparedRequest) -> Callable[[], None] | None:
-    """Return the check before each piece of a write; for a file upload, check now and return None."""
+def _deadline_check(request: PreparedRequest) -> Callable[[], None] | None:
+    """Return the check to make before each piece of a write; for a file upload, check now and return None."""
     if isinstance(request.body, bytes | str | None):
         return write_deadline.check
     write_deadline.check()
@@ -290,13 +290,13 @@ def _asking(request: PreparedRequest) -> Callable[[], None] | None:
 
 
 def was_sent(error: requests.RequestException) -> bool:
-    """Return whether a connection was made, so that the other system may have received something."""
+    """Return whether a connection was made, and so the other system may have received something."""
     cause = getattr(error.args[0], "reason", None) if error.args else None
     return not isinstance(cause, NewConnectionError | ConnectTimeoutError)
 
 
 def _body(response: Response, call: _Call) -> bytes:
-    """Read a response as it arrives, so that one that is endless, drips or decompresses endlessly is given up."""
+    """Read a response piece by piece, to give up one that is endless, slow, or endless when decompressed."""
     raw, body = response.raw, bytearray()
     raw.decode_content = True
     try:

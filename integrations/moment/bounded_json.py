@@ -1,4 +1,4 @@
-"""A JSON parser with limits: in memory, a value takes up to a hundred times its bytes."""
+"""A JSON parser with limits, because a value takes up to a hundred times its bytes in memory."""
 
 import json
 from decimal import Decimal, InvalidOperation
@@ -7,7 +7,7 @@ MAX_VALUES = 500_000
 """Maximum values in a response; a page of a hundred invoices with a hundred lines each has fewer."""
 
 MAX_DIGITS = 100
-"""Maximum digits of a whole number, and decimals of another; a longer one is read as text, which is no amount."""
+"""Maximum digits of a whole number, and decimals of other numbers; a longer one becomes text, so not an amount."""
 
 MAX_DEPTH = 50
 """Maximum depth of lists and objects."""
@@ -18,7 +18,7 @@ class TooManyValuesError(ValueError):
 
 
 class TooDeepError(ValueError):
-    """They are nested deeper than :data:`MAX_DEPTH`."""
+    """The values are nested deeper than :data:`MAX_DEPTH`."""
 
 
 def parse(body: bytes) -> object:
@@ -44,7 +44,7 @@ def _check_depth(value: object) -> None:
         ]
         if not inner:
             return
-        level = [each for several in inner for each in several]
+        level = [value for values in inner for value in values]
     if any(isinstance(each, dict | list) for each in level):
         raise TooDeepError
 
@@ -62,4 +62,4 @@ def _whole(text: str) -> int | str:
 
 
 def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is no JSON")
+    raise ValueError(f"{constant} is not JSON")

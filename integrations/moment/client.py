@@ -1,4 +1,4 @@
-"""The HTTP client for Moment: time-out and size limit for each call, one try, and our errors."""
+"""The HTTP client for Moment: each call has a time-out and a size limit, is made once, and raises our errors."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -35,13 +35,13 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 Access = tuple[str, SecretStr]
-"""A company with its key: what was read with a key is shown only to holders of that key."""
+"""A company with its key: data read with a key is returned only for that key."""
 
 MAX_RESPONSE_BYTES = 16 * 1024 * 1024
 _CHUNK = 64 * 1024
 _PLAIN = frozenset(" -_.,&()+")
 READ_AHEAD_THREADS = 50
-"""Records that a process reads ahead at a time: as many as the largest batch has."""
+"""Records that a process reads ahead at a time: the size of the largest batch."""
 
 
 def pooled_session(
@@ -51,7 +51,7 @@ def pooled_session(
     on_call: OnCall = ignore_call,
     remote_clock: RemoteClock | None = None,
 ) -> requests.Session:
-    """Make the session of a process. A request arrives within ``connect_seconds`` or never."""
+    """Make the session of a process. Its requests arrive within ``connect_seconds`` or never."""
     session = open_session(
         lambda: BoundedAdapter(
             seconds=connect_seconds,
@@ -68,7 +68,7 @@ def pooled_session(
 
 
 class ReadCache(Generic[K, V]):
-    """A cache of what a process has read in the last five minutes; threads may share it."""
+    """A cache of data that a process has read in the last five minutes; threads may share it."""
 
     def __init__(self, maxsize: int) -> None:
         self._values: TTLCache[K, V] = TTLCache(maxsize, ttl=300)
@@ -88,12 +88,12 @@ class ReadCache(Generic[K, V]):
 
 @dataclass(frozen=True, kw_only=True)
 class MomentSite:
-    """Moment as all connections of a process share it.
+    """The access to Moment that all connections of a process share.
 
     ``record_url`` is the URL of a record's page, with ``{company}``, ``{kind}`` and ``{id}``.
-    ``customer_includes`` is included when a customer is read (M20). ``answer_seconds`` is the time-out of a whole
-    call, from connecting to the last byte of the response. ``charts`` caches the financial accounts of companies
-    by id, so a changed tax code takes effect later.
+    ``customer_includes`` are the fields to include when a customer is read (M20). ``answer_seconds`` is the
+    time-out of a whole call, from connecting to the last byte of the response. ``charts`` caches the financial
+    accounts of companies by id, so a changed tax code takes effect later.
     """
 
     url: str
@@ -108,12 +108,12 @@ class MomentSite:
     read_ahead_pool: Executor = field(default_factory=partial(ThreadPoolExecutor, READ_AHEAD_THREADS, "moment"))
 
 
-class _NotThereError(Exception):
+class _NoSuchListError(Exception):
     """Moment has no such list."""
 
 
 class Upload:
-    """A form with one file (assumption M4), sent once and in pieces, so that no file is ever held whole.
+    """A form with one file (assumption M4), sent once and in pieces, so that no whole file is in memory.
 
     ``content`` is read from its position to its end. Characters of ``name`` other than letters, digits, space and
     ``-_.,&()+`` become hyphens.
@@ -142,7 +142,7 @@ class Upload:
 
 
 class MomentClient:
-    """The API for one company. Every call may raise the errors of :mod:`integrations.moment.error_mapping`."""
+    """The API for one company. Each call may raise the errors of :mod:`integrations.moment.error_mapping`."""
 
     def __init__(self, site: MomentSite, *, company: str, api_key: SecretStr) -> None:
         self._site = site
@@ -158,19 +158,19 @@ class MomentClient:
         """
         call, path = self._read_call(resource), f"{resource}/{quote(record_id, safe='')}"
         if not includes:
-            return self._one(call, path, record_id)
+            return self._record(call, path, record_id)
         try:
-            values = self._one(call, f"{path}/include/{quote(includes, safe='+,')}", record_id)
+            values = self._record(call, f"{path}/include/{quote(includes, safe='+,')}", record_id)
         except RejectedError:
             values = None
-        if values is None and self._one(call, path, record_id) is not None:
+        if values is None and self._record(call, path, record_id) is not None:
             raise call.not_included(includes)
         return values
 
-    def _one(self, call: Call, path: str, record_id: str) -> Values | None:
+    def _record(self, call: Call, path: str, record_id: str) -> Values | None:
         values = self._send(call, "GET", path)
         if values is not None and str(values.get("id")) != record_id:
-            raise call.no_answer(msg("responded with something other than the record"))
+            raise call.unusable_response(msg("responded with something other than the record"))
         return values
 
     def sublist(self, path: str) -> Sequence[Values] | None:
@@ -178,11 +178,11 @@ class MomentClient:
         call = self._read_call(path)
         try:
             return list(ListReader(call, partial(self._page, call, path, {}), paged=False).rows())
-        except _NotThereError:
+        except _NoSuchListError:
             return None
 
     def matching(self, resource: str, name: str, value: str) -> Iterator[Values]:
-        """Return the records whose field ``name`` is ``value``, whether Moment filters by it or not."""
+        """Yield the records whose field ``name`` is ``value``, even if Moment does not filter by it."""
         for row in self.pages(resource, {name: value}):
             if str(row.get(name)) == value and id_of(row.get("id")):
                 yield row
@@ -191,39 +191,39 @@ class MomentClient:
         return next((id_of(row.get("id")) for row in self.matching(resource, name, value)), None)
 
     def pages(self, resource: str, filters: Mapping[str, str] | None = None) -> Iterator[Values]:
-        """Read a list, each record once. Moment ignores filters that it does not know: check each record again."""
+        """Read a list, each record once. Check each record: Moment ignores filters that it does not know."""
         call = self._read_call(resource)
         try:
             yield from ListReader(call, partial(self._page, call, resource, filters or {})).rows()
-        except _NotThereError:
+        except _NoSuchListError:
             raise call.no_such_company() from None
 
     def _page(self, call: Call, path: str, filters: Mapping[str, str], page: Mapping[str, str]) -> Values:
-        answer = self._send(call, "GET", path, filters={**filters, **page})
-        if answer is None:
-            raise _NotThereError
-        return answer
+        values = self._send(call, "GET", path, filters={**filters, **page})
+        if values is None:
+            raise _NoSuchListError
+        return values
 
     def write(self, method: Literal["PATCH", "POST"], path: str, values: Values, *, repeatable: bool) -> Values:
-        """Save something and return what Moment made of it; a Decimal keeps its decimals.
+        """Save a record and return it as Moment has saved it; a Decimal keeps its decimals.
 
         ``repeatable`` says that saving it twice is harmless; otherwise a lost response raises OutcomeUnknownError.
         """
         call = self._write_call(path, repeatable=repeatable)
-        return _found(call, self._send(call, method, path, body=_written(values)))
+        return _existing(call, self._send(call, method, path, body=_encoded(values)))
 
     def create(self, resource: str, values: Values) -> str:
         """Create a record and return its id; not safe to repeat."""
-        made = id_of(self.write("POST", resource, values, repeatable=False).get("id"))
-        if not made:
+        record_id = id_of(self.write("POST", resource, values, repeatable=False).get("id"))
+        if not record_id:
             call = self._write_call(resource, repeatable=False)
-            raise call.no_answer(msg("didn't return the id of what it saved"))
-        return made
+            raise call.unusable_response(msg("didn't return the id of what it saved"))
+        return record_id
 
     def update(self, path: str, values: Values) -> bool:
         """Update some fields of a record; False if Moment has none with this id. Safe to repeat."""
-        answer = self._send(self._write_call(path, repeatable=True), "PATCH", path, body=_written(values))
-        return answer is not None
+        saved = self._send(self._write_call(path, repeatable=True), "PATCH", path, body=_encoded(values))
+        return saved is not None
 
     def delete(self, path: str) -> bool:
         """Delete a record; False if Moment has none with this id. Safe to repeat."""
@@ -233,7 +233,7 @@ class MomentClient:
     def upload(self, path: str, file: Upload) -> None:
         """Send a file in pieces; not safe to repeat."""
         call = Call(msg("saving a file of {what}", what=_list_of(path)), self._company, repeatable=False)
-        _found(call, self._send(call, "POST", path, body=file))
+        _existing(call, self._send(call, "POST", path, body=file))
 
     def _read_call(self, path: str) -> Call:
         return Call(msg("reading {what}", what=_list_of(path)), self._company)
@@ -250,8 +250,8 @@ class MomentClient:
         filters: Mapping[str, str] | None = None,
         body: bytes | Upload | None = None,
     ) -> Values | None:
-        """Make a call and return its response; None is a 404, whose meaning depends on the call."""
-        said = "" if body is None else body if isinstance(body, bytes) else "a file"
+        """Make a call and return its response; None for a 404, whose meaning depends on the call."""
+        request = "" if body is None else body if isinstance(body, bytes) else "a file"
         site, usual = self._site, (self._site.connect_seconds, self._site.answer_seconds)
         guarded = site.host_guard.call(site.url, caller=self._company, writes=method != "GET", timeout=usual)
         try:
@@ -262,30 +262,30 @@ class MomentClient:
                     f"{site.url}/companies/{quote(self._company, safe='')}/{path}",
                     params=filters,
                     data=body,
-                    headers=_describing(body),
+                    headers=_content_type(body),
                     auth=self._auth,
                     timeout=timeout,
                     allow_redirects=False,  # the key is for this host only; a redirect turns a write into a read
                 ) as response,
             ):
-                answer = response.content
+                content = response.content
         except HostSilentError as error:
             raise call.held_back() from error
         except OversizedResponseError as error:
-            call_log.record_call(f"{method} {path}", request=said, response=str(error))
-            sizes = msg("sent more than {size} MiB", size=error.limit // 1024**2)
-            raise call.too_large(sizes, error_code="too_large") from error
+            call_log.record_call(f"{method} {path}", request=request, response=str(error))
+            too_large = msg("sent more than {size} MiB", size=error.limit // 1024**2)
+            raise call.too_large(too_large, error_code="too_large") from error
         except requests.RequestException as error:
-            call_log.record_call(f"{method} {path}", request=said, response="no answer")
+            call_log.record_call(f"{method} {path}", request=request, response="no answer")
             raise call.connection_failed(error) from error
-        call_log.record_call(f"{method} {path}", request=said, response=answer)
+        call_log.record_call(f"{method} {path}", request=request, response=content)
         if response.status_code == HTTPStatus.NOT_FOUND:
             return None
         if response.status_code == HTTPStatus.NO_CONTENT:
             return {}
         if response.status_code not in {HTTPStatus.OK, HTTPStatus.CREATED}:
-            raise call.error_status(response.status_code, answer, response.headers)
-        return _read(call, answer)
+            raise call.error_status(response.status_code, content, response.headers)
+        return _parse(call, content)
 
 
 def _operation(request: requests.PreparedRequest) -> str:
@@ -299,20 +299,20 @@ def _list_of(path: str) -> Message:
     return LIST_LABELS[path.partition("/")[0]]
 
 
-def _found(call: Call, saved: Values | None) -> Values:
+def _existing(call: Call, saved: Values | None) -> Values:
     if saved is None:
         raise call.record_gone()
     return saved
 
 
-def _describing(body: bytes | Upload | None) -> dict[str, str]:
+def _content_type(body: bytes | Upload | None) -> dict[str, str]:
     if body is None:
         return {}
     return {"Content-Type": body.media_type if isinstance(body, Upload) else "application/json"}
 
 
-def _written(values: Values) -> bytes:
-    """Write JSON in which a Decimal is a number with the same digits; the fields of a record are not nested."""
+def _encoded(values: Values) -> bytes:
+    """Encode JSON in which a Decimal is a number with the same digits; the fields of a record are not nested."""
     members = (
         f"{json.dumps(name)}: {f'{value:f}' if isinstance(value, Decimal) else json.dumps(value)}"
         for name, value in values.items()
@@ -320,18 +320,19 @@ def _written(values: Values) -> bytes:
     return f"{{{', '.join(members)}}}".encode()
 
 
-def _read(call: Call, body: bytes) -> Values:
+def _parse(call: Call, body: bytes) -> Values:
     try:
         values = parse(body)
     except TooManyValuesError as error:
-        many = msg("sent a response with more than {count} values", count=MAX_VALUES)
-        raise call.too_large(many, error_code="too_many_rows") from error
+        too_many = msg("sent a response with more than {count} values", count=MAX_VALUES)
+        raise call.too_large(too_many, error_code="too_many_rows") from error
     except TooDeepError as error:
-        raise call.no_answer(msg("sent a response that is nested too deeply"), error_code="too_deep") from error
+        too_deep = msg("sent a response that is nested too deeply")
+        raise call.unusable_response(too_deep, error_code="too_deep") from error
     except ValueError as error:
-        raise call.no_answer(msg("sent a response that couldn't be read")) from error
+        raise call.unusable_response(msg("sent a response that couldn't be read")) from error
     if not isinstance(values, dict):
-        raise call.no_answer(msg("sent a response that couldn't be read"))
+        raise call.unusable_response(msg("sent a response that couldn't be read"))
     return values
 
 

@@ -32,48 +32,49 @@ _RETRYABLE = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPSt
 class Call:
     """A call, for its error messages: ``doing`` is its purpose, such as "reading customers".
 
-    ``repeatable`` says that doing it twice is the same as doing it once.
+    ``repeatable`` says that making it twice has the same effect as making it once.
     """
 
     doing: Message
     company: str
     repeatable: bool = True
 
-    def no_answer(
+    def unusable_response(
         self,
         what: Message,
         *,
-        answered: bool = True,
+        responded: bool = True,
         retry_after: timedelta | None = None,
         error_code: str = _UNAVAILABLE,
     ) -> SyncError:
-        """Return the error if there was no readable response: ``what`` says what Moment did instead.
+        """Return the error for a missing or unreadable response: ``what`` says what Moment did instead.
 
-        ``answered`` says that Moment has finished the call, however badly.
+        ``responded`` says that Moment has finished the call, even if with an error.
         """
-        down = msg("Moment {what} ({doing}).", what=what, doing=self.doing)
-        away = UnavailableError(down, error_code=error_code, retry_after=retry_after)
-        return self._unless_saved(away, what, answered=answered)
+        message = msg("Moment {what} ({doing}).", what=what, doing=self.doing)
+        error = UnavailableError(message, error_code=error_code, retry_after=retry_after)
+        return self._or_outcome_unknown(error, what, responded=responded)
 
     def too_large(self, what: Message, *, error_code: str) -> SyncError:
-        """Return the error if a response exceeded a limit: ``what`` says which."""
-        away = ResponseTooLargeError(
+        """Return the error for a response that exceeded a limit: ``what`` says which limit."""
+        error = ResponseTooLargeError(
             msg("Moment {what} ({doing}).", what=what, doing=self.doing), error_code=error_code
         )
-        return self._unless_saved(away, what, answered=True)
+        return self._or_outcome_unknown(error, what, responded=True)
 
-    def _unless_saved(self, away: UnavailableError, what: Message, *, answered: bool) -> SyncError:
+    def _or_outcome_unknown(self, error: UnavailableError, what: Message, *, responded: bool) -> SyncError:
+        """Return the error of a repeatable call, otherwise that the call may have saved something."""
         if self.repeatable:
-            return away
+            return error
         unsure = msg("Moment {what} ({doing}), so it's unclear whether it was saved.", what=what, doing=self.doing)
         return OutcomeUnknownError(
             unsure,
-            error_code="moment_uncertain" if away.error_code == _UNAVAILABLE else away.error_code,
-            otherwise=away if answered else None,
+            error_code="moment_uncertain" if error.error_code == _UNAVAILABLE else error.error_code,
+            otherwise=error if responded else None,
         )
 
     def held_back(self) -> SyncError:
-        """Return the error if the call was not made, as Moment answers no connection."""
+        """Return the error for a call that was not made, because Moment responds to no connection."""
         silent = msg("Moment isn't responding to any connection right now ({doing}).", doing=self.doing)
         return HeldBackError(silent, error_code=_UNAVAILABLE)
 
@@ -83,8 +84,8 @@ class Call:
                 msg("Couldn't reach Moment ({doing}).", doing=self.doing), error_code=_UNAVAILABLE
             )
         if isinstance(error, requests.Timeout):
-            return self.no_answer(msg("didn't respond in time"), answered=False, error_code="too_slow")
-        return self.no_answer(msg("closed the connection"), answered=False)
+            return self.unusable_response(msg("didn't respond in time"), responded=False, error_code="too_slow")
+        return self.unusable_response(msg("closed the connection"), responded=False)
 
     def error_status(self, status: int, body: bytes, headers: Mapping[str, str]) -> SyncError:
         match status:
@@ -101,11 +102,11 @@ class Call:
                 pause = msg("Moment asked us to wait ({doing}).", doing=self.doing)
                 return UnavailableError(pause, error_code=_UNAVAILABLE, retry_after=wait_asked_for(headers))
             case status if HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR:
-                said = _message_of(body) or msg("status {status}", status=status)
-                refused = msg("Moment rejected this ({doing}): {said}", doing=self.doing, said=said)
+                reason = _message_of(body) or msg("status {status}", status=status)
+                refused = msg("Moment rejected this ({doing}): {said}", doing=self.doing, said=reason)
                 return RejectedError(refused, error_code="moment_refused")
             case _:
-                return self.no_answer(
+                return self.unusable_response(
                     msg("responded with status {status}", status=status), retry_after=wait_asked_for(headers)
                 )
 
@@ -114,7 +115,7 @@ class Call:
         return RejectedError(gone, error_code="moment_gone")
 
     def not_included(self, includes: str) -> SyncError:
-        """Return the error if a record can be read, but not with this included."""
+        """Return the error if a record can be read, but not with these fields included."""
         return MisconfiguredError(
             msg("Moment doesn't include “{includes}” ({doing}).", includes=includes, doing=self.doing),
             error_code=MOMENT_INCLUDES,
@@ -131,10 +132,10 @@ class Call:
 
 
 def _message_of(body: bytes) -> str:
-    """Return what Moment says about a refusal. The format is not documented, so every text in the JSON is used."""
+    """Return Moment's message about a refusal. The format is not documented, so all texts in the JSON are used."""
     try:
-        answer = parse(body)
+        values = parse(body)
     except ValueError:
         return ""
-    texts = [text for text in answer.values() if isinstance(text, str)] if isinstance(answer, dict) else []
+    texts = [text for text in values.values() if isinstance(text, str)] if isinstance(values, dict) else []
     return clean("; ".join(texts), max_length=_MAX_TEXT_LENGTH)

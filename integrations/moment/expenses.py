@@ -21,7 +21,7 @@ from sync.errors import RejectedError
 from sync.money import NOK
 from sync.records import ExistingExpense, ExpenseDraft
 
-MAX_PROJECTS_READ = 1000
+MAX_ACTIVITIES_READ = 1000
 _REMEDY = msg("Correct the expense in Moment.")
 
 
@@ -34,7 +34,7 @@ class ExpenseGateway:
         self._client = MomentClient(site, company=settings.moment_company, api_key=settings.moment_api_key)
 
     def project_numbered(self, number: int) -> str | None:
-        """Find a project by its number; if another project gets the number, that is seen within five minutes."""
+        """Find a project by its number; if another project gets the number, it is found within five minutes."""
         return self._site.project_ids.get((self._access, number), read=partial(self._project_numbered, number))
 
     def _project_numbered(self, number: int) -> str | None:
@@ -71,13 +71,13 @@ class ExpenseGateway:
     def has_activity(self, name: str) -> bool:
         """Return whether some project has an open activity with this name.
 
-        Moment's filter may be case-sensitive, so some of all activities are looked at too.
+        Moment's filter may be case-sensitive, so the first of all activities are read too.
         """
-        exact = self._client.pages(ACTIVITIES, {"name": name})
-        some = islice(self._client.pages(ACTIVITIES), MAX_PROJECTS_READ)
+        filtered = self._client.pages(ACTIVITIES, {"name": name})
+        first = islice(self._client.pages(ACTIVITIES), MAX_ACTIVITIES_READ)
         return any(
             _folded(str(values.get("name"))) == _folded(name) and values.get("projectExtensionState") != CLOSED
-            for values in chain(exact, some)
+            for values in chain(filtered, first)
         )
 
     def find_expense(self, external_id: str) -> str | None:
@@ -92,20 +92,20 @@ class ExpenseGateway:
         return self._client.create(EXPENSES, _values(draft))
 
     def update_expense(self, expense_id: str, draft: ExpenseDraft, *, activity: str) -> bool:
-        """Send only what the ledger decides and differs, so that an unchanged invoiced expense is not refused.
+        """Send only fields that the ledger decides and that differ, so that an unchanged expense is not refused.
 
         An expense that moves to another project needs an activity of that project.
         """
-        there = self._client.record(EXPENSES, expense_id)
-        if there is None:
+        expense = self._client.record(EXPENSES, expense_id)
+        if expense is None:
             return False
-        wrong = {
-            name: value for name, value in _ledger_values(draft).items() if not _agrees(there.get(name), value)
+        changes = {
+            name: value for name, value in _ledger_values(draft).items() if not _agrees(expense.get(name), value)
         }
-        if "projectId" in wrong:
-            wrong["projectExtensionId"] = _reference(self.activity(draft.project_id, activity))
+        if "projectId" in changes:
+            changes["projectExtensionId"] = _reference(self.activity(draft.project_id, activity))
         with self._explaining_if_invoiced(expense_id):
-            return self._client.update(_path(expense_id), wrong) if wrong else True
+            return self._client.update(_path(expense_id), changes) if changes else True
 
     def delete_expense(self, expense_id: str) -> bool:
         with self._explaining_if_invoiced(expense_id):
@@ -141,7 +141,7 @@ class ExpenseGateway:
 
     @contextmanager
     def _explaining_if_invoiced(self, expense_id: str) -> Iterator[None]:
-        """Check whether Moment refuses to change an expense because it is invoiced (assumption M10)."""
+        """Explain a refusal to change an expense if the reason is that it is invoiced (assumption M10)."""
         try:
             yield
         except RejectedError as refusal:
@@ -178,7 +178,7 @@ def _values(draft: ExpenseDraft) -> dict[str, object]:
 
 
 def _ledger_values(draft: ExpenseDraft) -> dict[str, object]:
-    """Return the values that the ledger decides, as long as the expense exists."""
+    """Return the fields that the ledger decides, as long as the expense exists."""
     return {
         "projectId": _reference(draft.project_id),
         "description": draft.description,
@@ -190,11 +190,11 @@ def _ledger_values(draft: ExpenseDraft) -> dict[str, object]:
     }
 
 
-def _agrees(there: object, wanted: object) -> bool:
-    """Compare a value with Moment's, where an empty text may be left out."""
-    if isinstance(wanted, Decimal):
-        return isinstance(there, int | Decimal) and there == wanted
-    return str(there or "") == str(wanted or "")
+def _agrees(actual: object, expected: object) -> bool:
+    """Compare a value of Moment, which may leave out an empty text, with the expected one."""
+    if isinstance(expected, Decimal):
+        return isinstance(actual, int | Decimal) and actual == expected
+    return str(actual or "") == str(expected or "")
 
 
 def _existing(fields: Fields, expense_id: str, external_id: str) -> ExistingExpense:
@@ -220,7 +220,7 @@ def _path(expense_id: str) -> str:
 
 
 def _reference(record_id: str) -> int | str:
-    """Reference another record as Moment does, with a number as its id."""
+    """Reference another record as Moment does: an id of digits is a number."""
     return int(record_id) if record_id.isdecimal() else record_id
 
 

@@ -1,4 +1,4 @@
-"""The reader of all records of Moment; an invalid value is rejected by record and field."""
+"""The reader of Moment's records; the error for an invalid value names the record and the field."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -25,7 +25,7 @@ _MAX_SHOWN_LENGTH = 80
 
 
 def record_id(value: object) -> str:
-    """Return an id as text that is safe in a path, empty for an invalid one."""
+    """Return an id as text that is safe in a path, empty for an invalid id."""
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value) if 0 < value < _MAX_ID else ""
     return value if isinstance(value, str) and _ID.fullmatch(value) else ""
@@ -35,8 +35,8 @@ def record_id(value: object) -> str:
 class Fields:
     """The fields of one record. Reading one raises RejectedError if its value is invalid.
 
-    ``remedy`` is what a person can do about that. ``record`` is Moment's id of the record, and ``part`` the part
-    of it that has these fields, such as "invoice line 2"; None for the record itself.
+    ``remedy`` is for the error. ``record`` is Moment's id of the record, and ``part`` is the part of the record
+    that has these fields, such as "invoice line 2"; None for the record itself.
     """
 
     values: Mapping[str, object]
@@ -61,8 +61,8 @@ class Fields:
             raise self.missing(name)
         return value
 
-    def told(self, read: Callable[[str], T], name: str) -> T:
-        """Read a field that must be present but may be empty: its absence says nothing (M22)."""
+    def present(self, read: Callable[[str], T], name: str) -> T:
+        """Read a field that must be present but may be empty: a missing field is not an empty one (M22)."""
         if name not in self.values:
             raise self.missing(name)
         return read(name)
@@ -71,7 +71,7 @@ class Fields:
         return self.refused(msg("The {field} is missing", field=FIELD_LABELS[name]))
 
     def text(self, name: str) -> str:
-        """Read a text as one clean line, or a number as text; empty if there is none."""
+        """Read a text as one clean line, or a number as text; empty if the field is missing."""
         match self.values.get(name):
             case None:
                 return ""
@@ -82,7 +82,7 @@ class Fields:
         raise self._wrong(name, msg("a text"))
 
     def key(self, name: str) -> str:
-        """Read the id of another record; empty if there is none."""
+        """Read the id of another record; empty if the field is missing."""
         if self.values.get(name) is None:
             return ""
         key = record_id(self.values[name])
@@ -129,15 +129,15 @@ class Fields:
             raise self._wrong(name, msg("a date in the format year-month-day")) from None
 
     def enum_value(self, name: str, table: Mapping[str, T], *, missing: T) -> T:
-        """Read one of Moment's enum values. An unknown one is left to a person, never guessed."""
-        word = self.text(name)
-        if word and word not in table:
+        """Read one of Moment's enum values. An unknown value is left to a person, never guessed."""
+        value = self.text(name)
+        if value and value not in table:
             raise self._wrong(name, msg("one of {words}", words=", ".join(table)))
-        return table.get(word, missing)
+        return table.get(value, missing)
 
     def lines(self, name: str) -> list[Self]:
-        """Read a list that must be present but may be empty: an absent list is not an empty one."""
-        rows = self.told(self.values.get, name) or []
+        """Read a list that must be present but may be empty: a missing list is not an empty one."""
+        rows = self.present(self.values.get, name) or []
         if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
             raise self._wrong(name, msg("a list"))
         return [

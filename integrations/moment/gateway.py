@@ -1,4 +1,4 @@
-"""The gateway to Moment: what the flows use of it, for one connection."""
+"""The gateway to Moment: the calls that the flows use, for one connection."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
@@ -34,7 +34,7 @@ _MAX_NUMBER_LENGTH = 70
 
 @dataclass(frozen=True, slots=True)
 class _ReadAhead:
-    """A record that is read ahead, with the calls recorded meanwhile."""
+    """A record that is being read ahead, with the recorded calls."""
 
     values: Future[Mapping[str, object] | None]
     calls: Sequence[RemoteCall]
@@ -43,7 +43,7 @@ class _ReadAhead:
 class MomentGateway(ExpenseGateway):
     """One company in Moment; implements :class:`sync.ports.InspectableMoment`, which describes each call.
 
-    It is cheap to make: the site keeps what is worth keeping.
+    It is cheap to create: caches and connections belong to the site.
     """
 
     def __init__(self, settings: ConnectionSettings, *, site: MomentSite) -> None:
@@ -53,15 +53,15 @@ class MomentGateway(ExpenseGateway):
 
     @contextmanager
     def reading_ahead(self, entity_type: EntityType, record_ids: Sequence[str]) -> Iterator[None]:
-        """Read records with the site's reader threads, as far as some are free."""
+        """Read records with the free ones of the site's reader threads."""
         self._ahead = {
             (entity_type, record_id): self._read_ahead(entity_type, record_id) for record_id in record_ids
         }
         try:
             yield
         finally:
-            for reading in self._ahead.values():
-                reading.values.cancel()
+            for read_ahead in self._ahead.values():
+                read_ahead.values.cancel()
             self._ahead = {}
 
     def customer(self, record_id: str) -> Customer | None:
@@ -88,7 +88,7 @@ class MomentGateway(ExpenseGateway):
         self._client.write("PATCH", path, {"customerNumber": str(number)}, repeatable=True)
 
     def changed(self, entity_type: EntityType, *, since: datetime) -> Iterable[str]:
-        """Return the ids of what changed; of invoices, only the finalized ones."""
+        """Return the ids of changed records; of invoices, only the finalized ones."""
         return (each.id for each in self.modified(entity_type, since=since))
 
     def modified(self, entity_type: EntityType, *, since: datetime) -> Iterable[ModifiedRecord]:
@@ -133,8 +133,8 @@ class MomentGateway(ExpenseGateway):
         for values in self._client.pages(
             RESOURCES[entity_type], {"lastModifiedDateFrom": f"{since.astimezone(UTC):%Y-%m-%d}"}
         ):
-            wanted = entity_type is not EntityType.INVOICE or invoices.is_finalized(values)
-            if wanted and _may_have_changed(values, since):
+            is_final = entity_type is not EntityType.INVOICE or invoices.is_finalized(values)
+            if is_final and _may_have_changed(values, since):
                 yield values
 
     def _read(
@@ -148,35 +148,35 @@ class MomentGateway(ExpenseGateway):
             return translate(values)
 
     def _values(self, entity_type: EntityType, record_id: str) -> Mapping[str, object] | None:
-        """Take a record that was read ahead, once; read it now if it was not or no reader was free yet."""
-        reading = self._ahead.pop((entity_type, record_id), None)
-        if reading is None or reading.values.cancel():
+        """Return a record that was read ahead; read it now if it was not, or if no thread has begun to read it."""
+        read_ahead = self._ahead.pop((entity_type, record_id), None)
+        if read_ahead is None or read_ahead.values.cancel():
             return self._record(entity_type, record_id)
         try:
-            return reading.values.result()
+            return read_ahead.values.result()
         finally:
-            replay(reading.calls)
+            replay(read_ahead.calls)
 
     def _record(self, entity_type: EntityType, record_id: str) -> Mapping[str, object] | None:
         includes = self._site.customer_includes if entity_type is EntityType.CUSTOMER else ""
         return self._client.record(RESOURCES[entity_type], record_id, includes=includes)
 
     def _read_ahead(self, entity_type: EntityType, record_id: str) -> _ReadAhead:
-        """Have a reader thread read a record, with this thread's log and trace context."""
+        """Read a record in a reader thread, with this thread's log and trace context."""
 
         def read() -> Mapping[str, object] | None:
-            with recording_calls() as heard:
+            with recording_calls() as recorded:
                 try:
                     return self._record(entity_type, record_id)
                 finally:
-                    calls.extend(heard)
+                    calls.extend(recorded)
 
         calls: list[RemoteCall] = []
         return _ReadAhead(self._site.read_ahead_pool.submit(copy_context().run, read), calls)
 
 
 def _may_have_changed(values: Mapping[str, object], since: datetime) -> bool:
-    """Compare in whole seconds, as Moment may round; a record without an instant may have changed."""
+    """Compare in whole seconds, because Moment may round; a record without an instant may have changed."""
     changed = _instant(values)
     return changed is None or changed >= since.replace(microsecond=0)
 

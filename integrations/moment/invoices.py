@@ -32,9 +32,9 @@ _ACCOUNT_REMEDY = msg("Correct the financial account in Moment, then retry.")
 
 
 def is_finalized(values: Mapping[str, object]) -> bool:
-    """Return whether an invoice can no longer change, or may be so since its state is left out (M22).
+    """Return whether an invoice is finalized, or may be, because Moment leaves out its state (M22).
 
-    An unknown state counts as not finalized: the invoice may still become so.
+    An unknown state counts as not finalized: the invoice may still be finalized later.
     """
     return values.get("invoiceState", FINALIZED) == FINALIZED
 
@@ -47,20 +47,19 @@ def number_of(values: Mapping[str, object]) -> int | None:
 def translate(values: Mapping[str, object], *, account: Chart, number: Callable[[str], int | None]) -> Invoice:
     """Read an invoice as the API returns it.
 
-    Only an invoice to be synced is read whole. For a draft, or one that a person excluded from the transfer, no
+    Only an invoice to sync is read whole. For a draft, or an invoice that a person excluded from the transfer, no
     lines are read, and other fields as far as possible, so that nothing in it can be rejected.
 
     ``account`` returns the record of a financial account by its Moment id, ``number`` the number of another
     invoice.
 
-    Raises RejectedError, with what could be read, if something is missing or invalid, an account does not exist,
-    or the export status is unknown. With an unknown status, posting could post what a person wants to keep out,
-    and skipping could lose an invoice, so a person decides. For the same reason the state must be present, even
-    for a draft.
+    Raises RejectedError, with the readable fields, if a field is missing or invalid, an account does not exist, or
+    the export status is unknown. With an unknown status, the invoice could be posted against a person's will, or
+    skipped and lost, so a person decides. For the same reason the state must be present, even for a draft.
     """
     fields = Fields(values, _REMEDY, record=values.get("id"))
     try:
-        finalized = fields.told(fields.text, "invoiceState") == FINALIZED
+        finalized = fields.present(fields.text, "invoiceState") == FINALIZED
         transfer = _export_status(fields, finalized=finalized)
         if finalized and transfer is ExportStatus.TO_TRANSFER:
             return _whole(fields, account, number)
@@ -77,7 +76,7 @@ def translate(values: Mapping[str, object], *, account: Chart, number: Callable[
 
 
 def dated(rows: Iterable[Mapping[str, object]], *, first: date, last: date) -> Iterator[Mapping[str, object]]:
-    """Yield from a list the finalized invoices dated in these days or without a readable date, each once.
+    """Yield the finalized invoices of a list that are dated in these days or have no readable date, each once.
 
     A list that changes while its pages are read may return a record twice.
     """
@@ -91,13 +90,13 @@ def dated(rows: Iterable[Mapping[str, object]], *, first: date, last: date) -> I
 
 
 def translate_listed(values: Mapping[str, object], *, account: Chart) -> Invoice:
-    """Read a finalized invoice of a list whole, whatever its export status; a rejected one is unreadable.
+    """Read a finalized invoice of a list whole, whatever its export status; a rejected one is ``unreadable``.
 
-    The invoice that a credit note reverses is left out, as it would take a call for each.
+    The invoice that a credit note reverses is left out, because that would take a call for each.
     """
     fields = Fields(values, _REMEDY, record=values.get("id"))
     try:
-        fields.told(fields.text, "invoiceState")
+        fields.present(fields.text, "invoiceState")
         whole = _whole(fields, account, lambda _: None)
         return replace(whole, export_status=_export_status(fields, finalized=True))
     except RejectedError as refusal:
@@ -105,7 +104,7 @@ def translate_listed(values: Mapping[str, object], *, account: Chart) -> Invoice
 
 
 def _readable(values: Mapping[str, object]) -> Invoice:
-    """Read of an invoice what can be read, without lines; an unreadable date becomes the first day there is."""
+    """Read the readable fields of an invoice, without lines; an unreadable date becomes ``date.min``."""
     return Invoice(
         id=record_id(values.get("id")),
         number=_known(Fields.whole, values, "invoiceNumber"),
@@ -150,12 +149,12 @@ def _whole(fields: Fields, account: Chart, number: Callable[[str], int | None]) 
 def _export_status(fields: Fields, *, finalized: bool) -> ExportStatus:
     """Read the export status; if it is empty, the invoice was neither transferred nor excluded."""
     read = partial(fields.enum_value, table=EXPORT_STATUSES, missing=ExportStatus.TO_TRANSFER)
-    return fields.told(read, "exportState") if finalized else read("exportState")
+    return fields.present(read, "exportState") if finalized else read("exportState")
 
 
 def _currency(fields: Fields) -> str:
-    """Read the currency; if it is empty, it is kroner, unless there is a rate."""
-    code = fields.told(fields.text, "currencyCode").upper()
+    """Read the currency; an empty one means kroner, unless there is a rate."""
+    code = fields.present(fields.text, "currencyCode").upper()
     if not code and fields.number("currencyRate") not in {None, 0, 1}:
         raise fields.missing("currencyCode")
     return code or NOK
@@ -167,13 +166,13 @@ def _lines(fields: Fields, account: Chart) -> Iterator[InvoiceLine]:
         if not amount:
             continue  # a text line has no amount and no account
         account_id = row.required(row.key, "financialAccountId")
-        booked_on = account(account_id)
-        if booked_on is None:
+        account_fields = account(account_id)
+        if account_fields is None:
             raise row.refused(msg("Financial account {id} doesn't exist in Moment", id=account_id))
         yield InvoiceLine(
             amount=amount,
-            account=booked_on.required(booked_on.whole, "accountNumber"),
-            tax_code=booked_on.text("externalTaxCode"),
+            account=account_fields.required(account_fields.whole, "accountNumber"),
+            tax_code=account_fields.text("externalTaxCode"),
             project_id=row.key("projectId"),
             account_id=account_id,
             vat=row.number("vatPercentage"),
@@ -197,7 +196,7 @@ def chart(rows: Iterable[Mapping[str, object]]) -> dict[str, Fields]:
 def account_codes(rows: Iterable[Mapping[str, object]]) -> dict[int, str]:
     """Return the numbers of accounts with their VAT codes, empty if they have none (assumption M13).
 
-    Accounts without a number are left out, as no invoice can be booked on them. Raises RejectedError for an
+    Accounts without a number are left out, because no invoice can be booked on them. Raises RejectedError for an
     invalid value.
     """
     found = map(_account, rows)
@@ -205,7 +204,7 @@ def account_codes(rows: Iterable[Mapping[str, object]]) -> dict[int, str]:
 
 
 def account_numbers(rows: Iterable[Mapping[str, object]]) -> dict[str, int]:
-    """Return the ids of accounts with their numbers; leaves out and raises as :func:`account_codes`."""
+    """Return the ids of accounts with their numbers. Leaves out accounts and raises as :func:`account_codes`."""
     found = chart(rows).items()
     return {account_id: number for account_id, each in found if (number := each.whole("accountNumber"))}
 

@@ -3,8 +3,8 @@
 Moment ignores ``noLimit`` and returns 25 rows by default. So lists are read in pages, and a list that ends with
 fewer rows than it claims is an error, not a shorter list.
 
-Rows appear and disappear between two pages. So each page but the first begins with a row that was already read: as
-that row is still there, the rows after it are on this page, and none has moved past it (decision 55).
+Rows appear and disappear between two pages. So each page but the first begins with a row that was already read:
+because that row is still there, the rows after it are on this page, and none has moved past it (decision 55).
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -33,13 +33,13 @@ _MAX_GAPS = 50
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Page:
-    """Some rows of a list, with the number of its pages and of its records (0 if Moment does not say).
+    """A page of a list, with the numbers of its pages and of its records (0 if Moment does not return that).
 
-    ``place`` is its index from 0, and ``size`` the rows of a full page.
+    ``index`` counts from 0, and ``size`` is the number of rows of a full page.
     """
 
     rows: Sequence[Values]
-    place: int
+    index: int
     number: int
     size: int
     total_pages: int
@@ -48,7 +48,7 @@ class _Page:
     @property
     def begins(self) -> int:
         """The index of its first row in the list."""
-        return self.place * self.size
+        return self.index * self.size
 
     @property
     def ends(self) -> int:
@@ -57,8 +57,7 @@ class _Page:
 
     @property
     def is_last(self) -> bool:
-        """Whether it is the last page."""
-        return self.place + 1 >= self.total_pages
+        return self.index + 1 >= self.total_pages
 
 
 class ListReader:
@@ -67,8 +66,8 @@ class ListReader:
     Pages are requested from 0, and counted from the number in the first response, 0 or 1. If the second page
     equals the first, Moment counts requested pages from 1, and all further requests are raised by one.
 
-    ``fetch`` requests a page. ``paged`` says that each response has its page number; otherwise, one without is the
-    whole list.
+    ``fetch`` requests a page. ``paged`` says that each response has its page number; otherwise, a response without
+    one is the whole list.
     """
 
     def __init__(self, call: Call, fetch: Fetch, *, paged: bool = True) -> None:
@@ -79,18 +78,18 @@ class ListReader:
         self._passed = set[str]()
 
     def rows(self) -> Iterator[Values]:
-        """Yield the rows, each record once, in the order of ids except for those found late.
+        """Yield the rows, each record once, in the order of ids except for rows found late.
 
-        Records that exist throughout are returned; those created or deleted meanwhile may be. If a page is too
-        large, smaller ones are requested from there on. If the list ends too soon, it is read again. It is given
-        up if it is too long, goes on without new records, or does not become complete.
+        All records that exist throughout are returned; records created or deleted meanwhile may be. If a page is
+        too large, smaller ones are requested from there on. If the list ends too soon, it is read again. An error
+        is raised if it is too long, continues without new records, or does not become complete.
         """
-        reach, limit, elements, told = 0, PAGE_SIZES[0], 0, 0
+        reach, limit, elements, returned = 0, PAGE_SIZES[0], 0, 0
         restarts = gaps = idle = 0
         while True:
-            place, size = _next_page(reach, limit)
+            index, size = _next_page(reach, limit)
             try:
-                page = self._page(place, size)
+                page = self._page(index, size)
             except ResponseTooLargeError:
                 smaller = next((each for each in PAGE_SIZES if each < limit), None)
                 if smaller is None:
@@ -98,28 +97,28 @@ class ListReader:
                 # The second page shows how pages are counted (see the class), so it is not skipped.
                 reach, limit = (reach if self._is_counted else 0), smaller
                 continue
-            limit = page.size if page.size < size else limit  # Moment may give no more at a time
+            limit = page.size if page.size < size else limit  # Moment may return fewer at a time
             lost = elements - page.elements
             elements = page.elements
             if self._has_gap(page, reach, lost=lost):
                 gaps += 1
                 if gaps > _MAX_GAPS:
-                    raise self._incomplete(told, elements)
+                    raise self._incomplete(returned, elements)
                 reach -= max(limit, lost)
                 reach = reach if reach >= limit else 0
                 continue
-            fresh = [row for row in page.rows if self._is_new(row)]
-            yield from fresh
-            told += len(fresh)
+            new = [row for row in page.rows if self._is_new(row)]
+            yield from new
+            returned += len(new)
             if not page.is_last:
-                # Rows of a repeated reading are not new.
-                idle = 0 if fresh or (restarts and page.ends > reach) else idle + 1
+                # Rows that are read again are not new.
+                idle = 0 if new or (restarts and page.ends > reach) else idle + 1
                 self._check_length(page, idle)
                 reach = page.ends
-            elif told >= elements:
+            elif returned >= elements:
                 return
             elif restarts == _MAX_RESTARTS:
-                raise self._incomplete(told, elements)
+                raise self._incomplete(returned, elements)
             else:
                 self._passed.clear()
                 reach, restarts = 0, restarts + 1
@@ -129,44 +128,44 @@ class ListReader:
 
         Pages too small to begin before ``reach`` show that only by a list that has become shorter.
         """
-        if page.place == 0:
+        if page.index == 0:
             return False
         if page.begins >= reach:
             return lost > 0
         first = id_of(page.rows[0].get("id")) if page.rows else None
         return first != "" and first not in self._passed  # a row without an id proves nothing
 
-    def _page(self, place: int, size: int) -> _Page:
-        page = self._read(place, size)
+    def _page(self, index: int, size: int) -> _Page:
+        page = self._read(index, size)
         ids = [id_of(row.get("id")) for row in page.rows]
-        if place == 0:
+        if index == 0:
             self._first, self._base = ids, int(page.number == 1)
-        elif place == 1 and not self._shift and ids and ids == self._first[: len(ids)]:
+        elif index == 1 and not self._shift and ids and ids == self._first[: len(ids)]:
             self._shift, self._base = 1, page.number
-            return self._page(place, size)
-        if page.number != self._base + place:
-            raise self._another_page()
-        self._is_counted = self._is_counted or place > 0
+            return self._page(index, size)
+        if page.number != self._base + index:
+            raise self._wrong_page()
+        self._is_counted = self._is_counted or index > 0
         return page
 
-    def _read(self, place: int, size: int) -> _Page:
-        answer = self._fetch({"page": str(place + self._shift), "size": str(size), "sort": "id,asc"})
-        rows = self._rows(answer)
-        if not self._paged and answer.get("page") is None:
-            return _Page(rows=rows, place=place, number=place, size=size, total_pages=1, elements=0)
-        told = answer.get("page")
-        page = told if isinstance(told, dict) else {}
-        at, total, elements = page.get("number"), page.get("totalPages"), page.get("totalElements", 0)
-        if not (isinstance(at, int) and isinstance(total, int) and isinstance(elements, int)):
-            raise self._another_page()
-        real = page.get("size")
-        size = real if isinstance(real, int) and real > 0 else size
-        return _Page(rows=rows, place=place, number=at, size=size, total_pages=total, elements=elements)
+    def _read(self, index: int, size: int) -> _Page:
+        response = self._fetch({"page": str(index + self._shift), "size": str(size), "sort": "id,asc"})
+        rows = self._rows(response)
+        metadata = response.get("page")
+        if not self._paged and metadata is None:
+            return _Page(rows=rows, index=index, number=index, size=size, total_pages=1, elements=0)
+        page = metadata if isinstance(metadata, dict) else {}
+        number, total, elements = page.get("number"), page.get("totalPages"), page.get("totalElements", 0)
+        if not (isinstance(number, int) and isinstance(total, int) and isinstance(elements, int)):
+            raise self._wrong_page()
+        actual_size = page.get("size")
+        size = actual_size if isinstance(actual_size, int) and actual_size > 0 else size
+        return _Page(rows=rows, index=index, number=number, size=size, total_pages=total, elements=elements)
 
-    def _rows(self, answer: Values) -> Sequence[Values]:
-        rows = answer.get("content")
+    def _rows(self, response: Values) -> Sequence[Values]:
+        rows = response.get("content")
         if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-            raise self._call.no_answer(msg("responded with something other than a list"))
+            raise self._call.unusable_response(msg("responded with something other than a list"))
         if len(rows) > MAX_ROWS:
             raise self._call.too_large(
                 msg("sent more than {count} rows", count=MAX_ROWS), error_code="too_many_rows"
@@ -174,33 +173,33 @@ class ListReader:
         return rows
 
     def _is_new(self, row: Values) -> bool:
-        """Note a record, and return whether it was not returned yet; one without an id counts as new."""
+        """Record that a row was read, and return whether it is new; a row without an id counts as new."""
         record_id = id_of(row.get("id"))
-        known = bool(record_id) and record_id in self._seen
+        is_known = bool(record_id) and record_id in self._seen
         self._seen.add(record_id)
         self._passed.add(record_id)
-        return not known
+        return not is_known
 
     def _check_length(self, page: _Page, idle: int) -> None:
-        if idle == _MAX_IDLE_PAGES or max(page.total_pages, page.place + 1) * page.size > MAX_ROWS:
+        if idle == _MAX_IDLE_PAGES or max(page.total_pages, page.index + 1) * page.size > MAX_ROWS:
             raise self._call.too_large(
                 msg("claims its list has {count} pages", count=page.total_pages), error_code="too_many_pages"
             )
 
-    def _another_page(self) -> Exception:
-        return self._call.no_answer(msg("responded with a different page than requested"))
+    def _wrong_page(self) -> Exception:
+        return self._call.unusable_response(msg("responded with a different page than requested"))
 
-    def _incomplete(self, told: int, elements: int) -> Exception:
-        return self._call.no_answer(
-            msg("returned {told} of the {count} rows in its list", told=told, count=elements),
+    def _incomplete(self, returned: int, elements: int) -> Exception:
+        return self._call.unusable_response(
+            msg("returned {told} of the {count} rows in its list", told=returned, count=elements),
             error_code="incomplete_list",
         )
 
 
 def _next_page(reach: int, limit: int) -> tuple[int, int]:
-    """Return index and size of the page that continues from row ``reach`` and begins with a row before that.
+    """Return the index and size of the page that contains row ``reach`` and begins before it.
 
-    Of all sizes up to ``limit``, it is the one with the most new rows. If there is none, as for pages of one row,
+    The size, up to ``limit``, is the one that gives the most new rows. If there is none, as for pages of one row,
     the page begins at ``reach``.
     """
     if reach == 0:

@@ -7,10 +7,7 @@ from models.enums import EntityType, Record
 
 
 def record_url(template: str, company: str, record: Record) -> str:
-    """Fill in the setting ``moment_record_url`` (assumption M12); an expense goes by its own id in Moment.
-
-    Without an id it is empty.
-    """
+    """Fill in the setting ``moment_record_url`` (assumption M12). The id of an expense is its own in Moment."""
     pages = {**RESOURCES, EntityType.EXPENSE: EXPENSES}
     return template.format(
         company=quote(company, safe=""), kind=pages[record.entity_type], id=quote(record.id, safe="")

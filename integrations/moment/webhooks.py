@@ -1,6 +1,6 @@
-"""Webhooks of Moment, of which only the record that they name is believed.
+"""Webhooks of Moment, from which only the name of a record is read.
 
-The body is thin (the documented one is sent when an invoice is finalized; those for customers and projects are
+The body is small (Moment documents the webhook of a finalized invoice; those of customers and projects are
 assumption M6), and anyone may have sent it. So only the key that names the record and its id are read.
 """
 
@@ -14,13 +14,13 @@ from models.enums import Record
 def read(body: bytes) -> Record | None:
     """Return the record that a webhook names, None if it names none. Raises ValueError for invalid JSON."""
     try:
-        notification = json.loads(body)
+        webhook = json.loads(body)
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
-    if not isinstance(notification, dict):
+    if not isinstance(webhook, dict):
         return None
     for entity_type in RESOURCES:
-        part = notification.get(entity_type)
-        if isinstance(part, dict) and (named := record_id(part.get("id"))):
-            return Record(entity_type, named)
+        part = webhook.get(entity_type)
+        if isinstance(part, dict) and (webhook_id := record_id(part.get("id"))):
+            return Record(entity_type, webhook_id)
     return None

@@ -14,10 +14,10 @@ from models.receivers.deliveries import Attempt
 from models.receivers.states import DeliveryProblem
 
 CONNECT_SECONDS, ANSWER_SECONDS = 5.0, 15.0
-"""Time-outs for connecting and for a whole attempt; the specification has 15 to 30 seconds."""
+"""Time-outs for connecting and for a whole attempt; the specification recommends 15 to 30 seconds."""
 
 MAX_ANSWER_BYTES = 1024
-"""The bytes that are read of a response; the rest is dropped."""
+"""Bytes of a response that are read; the rest is dropped."""
 
 PROBLEMS: Mapping[type[Exception], DeliveryProblem] = {
     PrivateAddressError: DeliveryProblem.PRIVATE_ADDRESS,
@@ -30,7 +30,7 @@ PROBLEMS: Mapping[type[Exception], DeliveryProblem] = {
     OSError: DeliveryProblem.UNREADABLE,
     ValueError: DeliveryProblem.UNREADABLE,
 }
-"""The problem of an error: the first class that matches."""
+"""The problem for each class of errors; the first class that matches decides."""
 
 
 class ReceiverClient:
@@ -38,7 +38,7 @@ class ReceiverClient:
 
     Args:
         private_networks: whether receivers may have addresses that are not public.
-        connections: how many connections are kept for each host.
+        connections: the number of connections kept for each host.
         on_call: called after each call.
         answer_seconds: the time-out of an attempt.
     """

@@ -1,4 +1,4 @@
-"""Connections to public addresses only: a receiver's name must not lead into our own network.
+"""Connections to public addresses only: the host name of a receiver must not resolve to our own network.
 
 The name is resolved once. If any of its addresses is not public, no connection is made. Otherwise the connection
 is made to a checked address, so that a different DNS response in between makes no difference.
@@ -22,11 +22,11 @@ NAT64 = IPv6Network("64:ff9b::/96")
 """Prefixes whose addresses a gateway translates to the IPv4 address in the last 32 bits (RFC 6052)."""
 
 MAX_ADDRESSES = 4
-"""Addresses of a name that are tried."""
+"""Addresses that are tried for a host name."""
 
 
 class PrivateAddressError(Exception):
-    """A name leads to an address that is not public."""
+    """A host name resolves to an address that is not public."""
 
 
 def is_public(address: str) -> bool:
@@ -77,7 +77,7 @@ class PublicAdapter(BoundedAdapter):
 
 
 class _PublicConnection:
-    """A mixin for connection classes: it connects to an address that it has checked."""
+    """A mixin for connection classes, which connects to an address that it has checked."""
 
     def _new_conn(self: Any) -> socket.socket:
         host = self.host
@@ -86,12 +86,12 @@ class _PublicConnection:
         except (OSError, UnicodeError) as error:
             raise NewConnectionError(self, f"{host} cannot be resolved: {error}") from error
         try:
-            for place, address in enumerate(addresses, start=1):
+            for number, address in enumerate(addresses, start=1):
                 self.host = address  # TLS needs the name: it is restored before the handshake
                 try:
                     sock: socket.socket = super()._new_conn()  # type: ignore[misc]  # of the class it is put before
                 except (NewConnectionError, ConnectTimeoutError):
-                    if place == len(addresses):
+                    if number == len(addresses):
                         raise
                 else:
                     return sock

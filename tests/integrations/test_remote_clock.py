@@ -31,7 +31,7 @@ def date(*, behind: timedelta) -> dict[str, str]:
 )
 def test_a_clock_that_is_behind_ours_is_believed_within_bounds(headers: dict[str, str], lag: timedelta) -> None:
     clock = RemoteClock("moment", lambda: NOW)
-    clock.hear(headers)
+    clock.record_response(headers)
     assert clock.lag() == lag
 
 
