@@ -1,6 +1,6 @@
 """The accounting setup of one client: chart of accounts, fiscal years, and the type of outgoing invoices.
 
-It rarely changes and requests are limited, so all workers share what one of them has read.
+It rarely changes and requests are limited, so all workers share the data that one of them has read.
 """
 
 import calendar
@@ -32,9 +32,9 @@ SECONDS = {
     SetupPart.VOUCHER_TYPE: 7 * DAY,
     SetupPart.CURRENCIES: 7 * DAY,
 }
-"""How long a part is cached unless a refusal puts it in doubt. A changed year or type leads to a refusal."""
+"""How long a part is cached, unless a refusal shows that it may be outdated, as after a changed year or type."""
 
-RECALL_SECONDS = 5
+COPY_SECONDS = 5
 """How long a process keeps its own copy: a batch needs it for each record, a poll for each line."""
 
 MAX_RATE = 100  # percent
@@ -64,14 +64,14 @@ Read = Callable[["AccountingSetup"], T]
 def _cached(part: SetupPart) -> Callable[[Read[T]], Read[T]]:
     def decorate(read: Read[T]) -> Read[T]:
         @wraps(read)
-        def recall(self: "AccountingSetup") -> T:
+        def cached(self: "AccountingSetup") -> T:
             with self._reading:
-                recalled: T | None = self._recalled.get(part)
-                if recalled is None:
-                    recalled = self._recalled[part] = self._load_or_read(part, read)
-                return recalled
+                value: T | None = self._copies.get(part)
+                if value is None:
+                    value = self._copies[part] = self._load_or_read(part, read)
+                return value
 
-        return recall
+        return cached
 
     return decorate
 
@@ -80,13 +80,13 @@ class AccountingSetup(CachedReader):
     def __init__(self, session: Session, cache: SharedCache) -> None:
         super().__init__(session)
         self._cache = cache
-        self._recalled: TTLCache[SetupPart, Any] = TTLCache(len(SetupPart), ttl=RECALL_SECONDS)
+        self._copies: TTLCache[SetupPart, Any] = TTLCache(len(SetupPart), ttl=COPY_SECONDS)
 
     def forget(self, *parts: SetupPart) -> None:
-        """Have all workers read parts again."""
+        """Make all workers read parts again."""
         with self._reading:
             for part in parts:
-                self._recalled.pop(part, None)
+                self._copies.pop(part, None)
             self._cache.drop(*map(self._name, parts))
 
     @_cached(SetupPart.CHART)
@@ -110,7 +110,7 @@ class AccountingSetup(CachedReader):
 
     @_cached(SetupPart.CURRENCIES)
     def currency_rates(self) -> Mapping[str, Decimal]:
-        """Return the value in kroner of one unit of each currency, whatever its rate is for (GetCurrencyList)."""
+        """Return the value in kroner of one unit of each currency (GetCurrencyList)."""
         listed = self._session.call("Client", "GetCurrencyList") or []
         return {
             each.Symbol.upper(): each.Rate / each.Unit
@@ -122,8 +122,8 @@ class AccountingSetup(CachedReader):
     def fiscal_years(self) -> Sequence[FiscalYear]:
         """Return the fiscal years (GetFiscalYears).
 
-        A locked one without dates is left out, as nothing is posted to it. Raises :class:`MisconfiguredError` if
-        an open one has none.
+        A locked year without dates is left out, because nothing is posted to it. Raises
+        :class:`MisconfiguredError` if an open one has none.
         """
         years = self._session.call("Transaction", "GetFiscalYears") or []
         dated = [year for year in years if _is_dated(year)]
@@ -143,8 +143,8 @@ class AccountingSetup(CachedReader):
 
     def year_of(self, day: date) -> FiscalYear:
         """Return the fiscal year of a day, or the calendar year if none is set up."""
-        around = (year for year in self.fiscal_years() if year.starts <= day <= year.ends)
-        return next(around, _calendar_year(day.year))
+        found = (year for year in self.fiscal_years() if year.starts <= day <= year.ends)
+        return next(found, _calendar_year(day.year))
 
     def year_name(self, day: date) -> str:
         """Return the name of a day's fiscal year, or the calendar year if none is set up."""
@@ -153,8 +153,8 @@ class AccountingSetup(CachedReader):
     def year_named(self, name: str) -> FiscalYear:
         """Return the fiscal year with this name, or the calendar year if none is set up."""
         years = self.fiscal_years()
-        named = (year for year in years if year_name(year.starts, years) == name)
-        return next(named, _calendar_year(int(name[:4])))
+        found = (year for year in years if year_name(year.starts, years) == name)
+        return next(found, _calendar_year(int(name[:4])))
 
     @_cached(SetupPart.VOUCHER_TYPE)
     def outgoing_invoice(self) -> VoucherType:
@@ -163,8 +163,8 @@ class AccountingSetup(CachedReader):
         Types with a TypeNo below 1 are the system's own and cannot be used in vouchers (assumption S10).
         """
         types = self._session.call("Account", "GetTypeList") or []
-        named = [each for each in types if OUTGOING_INVOICE in (each.Title or "").lower()]
-        found = [each for each in named if (each.TypeNo or 0) > 0]
+        invoices = [each for each in types if OUTGOING_INVOICE in (each.Title or "").lower()]
+        found = [each for each in invoices if (each.TypeNo or 0) > 0]
         if not found:
             raise MisconfiguredError(
                 msg("24SevenOffice has no voucher type for outgoing invoices."),
@@ -175,7 +175,7 @@ class AccountingSetup(CachedReader):
         return VoucherType(number=plain.TypeNo, series=plain.EntrySeriesId)
 
     def _load_or_read(self, part: SetupPart, read: Read[T]) -> T:
-        """Return a part from the cache, or read it; an empty one, which no client has, is not cached."""
+        """Return a part from the cache, or read it; an empty part, which no client has, is not cached."""
         name = self._name(part)
         value: T | None
         value, seen = self._cache.load(name, TYPES[part])
@@ -203,7 +203,7 @@ def _calendar_year(number: int) -> FiscalYear:
 
 
 def _is_dated(year: SoapValue) -> bool:
-    """Return whether a fiscal year has dates: .NET writes the year 1 for a date that was never set."""
+    """Return whether a fiscal year has dates: .NET writes the year 1 for a date that is not set."""
     days = year.StartingDate, year.EndingDate
     return all(day is not None and day.year > MINYEAR for day in days)
 

@@ -33,26 +33,26 @@ def chunk_size(session: Session) -> int:
 def of_stamps(session: Session, stamps: Collection[int]) -> dict[int, VoucherFiles]:
     """Return the documents of stamps, in the order of their ids (GetFileInfo, assumption S34).
 
-    The result does not say whether a document is approved. So it takes two calls, one of them for the approved
-    ones, or one if there are no documents.
+    The result does not say whether a document is approved. So it takes a second call for the approved ones, unless
+    there are no documents.
     """
-    told: dict[int, VoucherFiles] = {}
-    wanted = sorted(stamps)
-    for start in range(0, len(wanted), MAX_STAMPS):
-        several = wanted[start : start + MAX_STAMPS]
-        found = _search(session, StampNo={"int": several})
-        approved = _search(session, StampNo={"int": several}, FileApproved=True) if found else []
-        told |= {stamp: _files(stamp, found, approved) for stamp in several}
-    return told
+    files: dict[int, VoucherFiles] = {}
+    ordered = sorted(stamps)
+    for start in range(0, len(ordered), MAX_STAMPS):
+        batch = ordered[start : start + MAX_STAMPS]
+        found = _search(session, StampNo={"int": batch})
+        approved = _search(session, StampNo={"int": batch}, FileApproved=True) if found else []
+        files |= {stamp: _files(stamp, found, approved) for stamp in batch}
+    return files
 
 
 @contextmanager
 def fetched(
     session: Session, file: VoucherFile, *, chunk: int, renew_lease: Callable[[], None]
 ) -> Iterator[BinaryIO]:
-    """Download a document to a temporary file, in chunks of so many bytes (GetSize, DownloadChunk, GetChecksum).
+    """Download a document to a temporary file, in chunks of ``chunk`` bytes (GetSize, DownloadChunk, GetChecksum).
 
-    It contains all pages, in the document's file type. Raises RejectedError if it is missing or corrupt.
+    The file has all pages, in the document's file type. Raises RejectedError if it is missing or corrupt.
     """
     with TemporaryFile() as content:
         with _explaining_if_gone(session, file):
@@ -71,7 +71,7 @@ def fetched(
 def _download(
     session: Session, file: VoucherFile, content: BinaryIO, *, chunk: int, renew_lease: Callable[[], None]
 ) -> bytes:
-    """Write a document to ``content``, and return its md5, which also shows if it ended before its size."""
+    """Write a document to ``content`` and return its md5, which also shows whether it was too short."""
     size: int = session.call("Attachment", "GetSize", file=file.handle)
     if size > MAX_FILE_BYTES:
         raise RejectedError(
@@ -87,13 +87,13 @@ def _download(
             ),
         )
     checksum = md5(usedforsecurity=False)
-    for _ in range(2 * (size // chunk + 1)):  # if every chunk is much too short, the document is broken
+    for _ in range(2 * (size // chunk + 1)):  # if all chunks are much too short, the document is broken
         offset = content.tell()
         if offset >= size:
             break
-        wanted = min(chunk, size - offset)
+        length = min(chunk, size - offset)
         renew_lease()
-        part = session.call("Attachment", "DownloadChunk", file=file.handle, offset=offset, bufferSize=wanted)
+        part = session.call("Attachment", "DownloadChunk", file=file.handle, offset=offset, bufferSize=length)
         if not part:
             break
         content.write(part)
@@ -104,13 +104,13 @@ def _download(
 
 def _agrees(checksum: str | None, digest: bytes) -> bool:
     """Compare an md5 written in hexadecimal, with or without dashes, or in base64."""
-    written = (checksum or "").strip()
-    return written.replace("-", "").lower() == digest.hex() or written == b64encode(digest).decode()
+    text = (checksum or "").strip()
+    return text.replace("-", "").lower() == digest.hex() or text == b64encode(digest).decode()
 
 
 @contextmanager
 def _explaining_if_gone(session: Session, file: VoucherFile) -> Iterator[None]:
-    """Distinguish a missing document from a failing service: the fault does not say, but the file list does."""
+    """Raise RejectedError if a fault means that the document is missing, which only the list of files shows."""
     try:
         yield
     except UnavailableError as error:
@@ -130,8 +130,8 @@ def _files(stamp: int, found: Sequence[SoapValue], approved: Sequence[SoapValue]
 
 
 def _page_and_id(file: SoapValue) -> tuple[int, int]:
-    """Return the page of its document that a file is, if it says so (PageNo), and its id."""
-    page = _read_off(file).get("PageNo", "")
+    """Return a file's page number in its document, 0 if it has none (PageNo), and its id."""
+    page = _metadata(file).get("PageNo", "")
     return (int(page) if page.isdecimal() else 0, int(file.Id))
 
 
@@ -141,18 +141,18 @@ def _search(session: Session, **parameters: object) -> Sequence[SoapValue]:
 
 
 def _file(file: SoapValue) -> VoucherFile:
-    seen = _read_off(file)
+    metadata = _metadata(file)
     return VoucherFile(
         id=str(file.Id),
         type=file.Type.lower(),
-        supplier=seen.get("CustomerName", ""),
-        invoice_number=seen.get("InvoiceNo", ""),
+        supplier=metadata.get("CustomerName", ""),
+        invoice_number=metadata.get("InvoiceNo", ""),
         handle=serialize_object(file, dict),  # to be sent back unchanged
     )
 
 
-def _read_off(file: SoapValue) -> dict[str, str]:
-    """Return what was read from a document: from the whole, otherwise from the first page that has it."""
+def _metadata(file: SoapValue) -> dict[str, str]:
+    """Return the values that 24SevenOffice read from a document: from the whole, else from its first pages."""
     pages = file.FrameInfo.ImageFrameInfo if file.FrameInfo else ()
     sources = [file.StampMeta, *(page.MetaData for page in pages)]
     return {

@@ -1,7 +1,7 @@
 """The request budget for 24SevenOffice: one for the whole installation, kept in Redis.
 
-24SevenOffice counts an integration's requests across all customers, and locks it out if there are too many.
-Each worker therefore takes a request from this budget first, and a refusal to one worker stops all of them.
+24SevenOffice counts an integration's requests across all customers, and locks it out if there are too many. So
+each worker first takes a request from this budget, and a refusal to one worker stops all of them.
 :mod:`~integrations.twentyfour.budget_scripts` explains how requests are counted and which have priority.
 """
 
@@ -26,9 +26,9 @@ from integrations.twentyfour.error_mapping import QUARANTINE
 from integrations.twentyfour.instants import instant_of
 from sync.errors import RateLimitedError, UnavailableError
 
-MAX_WAIT = timedelta(seconds=5)  # for a turn; waiting is cheaper than retrying
+MAX_WAIT = timedelta(seconds=5)  # for a slot; waiting is cheaper than retrying
 BURST = 3  # sent at once after a pause: with 20 a second, no second has more than 23
-MAX_BLOCK = timedelta(hours=1)  # whatever 24SevenOffice asks for
+MAX_BLOCK = timedelta(hours=1)  # even if 24SevenOffice asks for more
 DEFAULT_BLOCK = timedelta(minutes=15)  # for a quarantine whose end cannot be read
 MILLISECOND, MINUTE = timedelta(milliseconds=1), timedelta(minutes=1)
 
@@ -49,11 +49,11 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """The state of the budget, in requests. Those of the last hour are counted by whole minutes, rounded up.
+    """The state of the budget, in requests. The last hour is counted by whole minutes, rounded up.
 
-    ``allowed`` is the hourly limit, lower than in the settings if 24SevenOffice said so. ``remaining`` may be sent
-    now, and ``reserved`` of it are for webhooks. ``events`` and ``polls`` were sent in the last hour. Nothing is
-    sent until ``blocked_until`` (UTC).
+    ``allowed`` is the hourly limit, lower than in the settings if 24SevenOffice reported less. ``remaining`` may
+    be sent now, ``reserved`` of them for webhooks only. ``events`` and ``polls`` were sent in the last hour.
+    Nothing is sent until ``blocked_until`` (UTC).
     """
 
     allowed: int
@@ -74,15 +74,15 @@ class Usage:
 
     @property
     def polls_per_hour(self) -> int:
-        """How many polls an hour like the last one would allow, however many were made."""
+        """The number of polls that an hour like the last one would allow, however many were made."""
         return max(0, self.allowed - self.events - self.reserved)
 
 
 class Budget:
-    """Gives requests to all workers of an installation: by default for webhooks, on no connection's account.
+    """Grants requests to all workers of an installation: by default for webhooks, charged to no connection.
 
-    ``milliseconds`` returns the time of a simulation; by default it is Redis' time. ``on_refused`` is called for
-    each refused request: whether it was a poll's, and the reason.
+    ``milliseconds`` returns the time of a simulation; the default is Redis's time. ``on_refused`` is called for
+    each refused request with whether it was a poll's, and the error code.
     """
 
     def __init__(
@@ -101,38 +101,40 @@ class Budget:
         self._limits = limits
         self._clock = clock
         self._sleep = sleep
-        self._ticks: Callable[[], int | str] = milliseconds or (lambda: "")
-        self._refused = on_refused
-        self._heard: list[tuple[int, int]] = []  # the last report of the limit; shared by the copies
+        self._milliseconds: Callable[[], int | str] = milliseconds or (lambda: "")
+        self._on_refused = on_refused
+        self._reported: list[
+            tuple[int, int]
+        ] = []  # 24SevenOffice's last report of the limit; shared by the copies
         self._connection_id, self._polls = 0, False
 
     @property
     def connection_id(self) -> int:
-        """The connection whose account the requests are on, 0 for none."""
+        """The connection that the requests are charged to, 0 for none."""
         return self._connection_id
 
     def for_connection(self, connection_id: int) -> Self:
         return self._with(_connection_id=connection_id)
 
     def for_polls(self) -> Self:
-        """Return the same budget for polls, which get what webhooks leave."""
+        """Return the same budget for polls, which get the requests that webhooks leave."""
         return self._with(_polls=True)
 
     def acquire(self) -> None:
-        """Take one request, after waiting at most ``MAX_WAIT`` for its turn.
+        """Take one request, after waiting at most ``MAX_WAIT`` for its slot.
 
-        Raises RateLimitedError if there is none for a while. Raises UnavailableError if Redis is down: going on
-        without it would risk a lock-out of all customers, and the queue is down then anyway.
+        Raises RateLimitedError if there is none for a while. Raises UnavailableError if Redis is down: to continue
+        without it would risk a lock-out of all customers, and the queue is then down anyway.
         """
-        patience = MAX_WAIT
-        answer, wait = self._ask()
-        while answer == scripts.WAIT and wait <= patience:
-            patience -= wait
+        max_wait = MAX_WAIT
+        decision, wait = self._request()
+        while decision == scripts.WAIT and wait <= max_wait:
+            max_wait -= wait
             self._sleep(wait.total_seconds())
-            answer, wait = self._ask()
-        if answer != scripts.GRANTED:
-            refusal = self._refusal(answer, wait)
-            self._refused(self._polls, refusal.error_code)
+            decision, wait = self._request()
+        if decision != scripts.GRANTED:
+            refusal = self._refusal(decision, wait)
+            self._on_refused(self._polls, refusal.error_code)
             raise refusal
         if wait:
             self._sleep(wait.total_seconds())
@@ -143,9 +145,9 @@ class Budget:
         self._redis.hdel(self._day(), str(self._connection_id))
 
     def requests_today(self) -> Mapping[int, int] | None:
-        """Return how many requests each connection has sent since midnight in Oslo, 0 for those on no account.
+        """Return the number of requests by connection since midnight in Oslo; 0 is the key of uncharged requests.
 
-        Connections that have sent none are left out. None while Redis is away.
+        Connections without requests are left out. None while Redis is down.
         """
         try:
             counts = self._redis.hgetall(self._day())
@@ -157,7 +159,7 @@ class Budget:
         """Return the state of the budget; None while Redis is down."""
         try:
             hour, events, polls, left, reserved, blocked, now = self._look(
-                keys=scripts.KEYS[:4], args=[self._ticks(), *self._hour()]
+                keys=scripts.KEYS[:4], args=[self._milliseconds(), *self._hour()]
             )
         except RedisError:
             return None
@@ -165,57 +167,57 @@ class Budget:
         return Usage(hour, max(0, left), events, polls, reserved, until)
 
     def record_response(self, status: int, headers: Mapping[str, str]) -> timedelta | None:
-        """Follow what a response says about the limit; if it refused the call, return how long to wait.
+        """Follow a response's headers about the limit; if it refused the call, return how long to wait.
 
-        The number of requests left is passed on with the next request, where it costs no extra round trip.
+        The number of requests left is sent to Redis with the next request, which saves a round trip.
         """
         if status == HTTPStatus.TOO_MANY_REQUESTS:
-            asked = wait_asked_for(headers)
-            return self.block(timedelta(seconds=1) if asked is None else asked)
+            retry_after = wait_asked_for(headers)
+            return self.block(timedelta(seconds=1) if retry_after is None else retry_after)
         left, reset = headers.get("APILimitRemaining", "").strip(), headers.get("APILimitReset", "")
         if left.isdecimal() and reset:
             ends = min(self._instant(reset), self._clock() + MAX_BLOCK)
-            self._heard[:] = [(int(left[:9]), int(ends.timestamp() * 1000))]
+            self._reported[:] = [(int(left[:9]), int(ends.timestamp() * 1000))]
         if left == "0":
             self.block(self._until(reset), why=scripts.EXHAUSTED)
         return None
 
     def record_quarantine(self, message: str) -> timedelta | None:
-        """Follow a fault that says when a quarantine ends; None if the message is about something else."""
-        told = re.search(QUARANTINE, message, re.IGNORECASE)
-        return self.block(self._until(told["end"].rstrip(" ."))) if told else None
+        """Follow a fault that says when a quarantine ends; return None if the message is about something else."""
+        match = re.search(QUARANTINE, message, re.IGNORECASE)
+        return self.block(self._until(match["end"].rstrip(" ."))) if match else None
 
     def block(self, wait: timedelta, *, why: int = scripts.BLOCKED_BY_REMOTE) -> timedelta:
-        """Stop all workers for so long, or longer if they are stopped already.
+        """Stop all workers for this time, or longer if they are already stopped for longer.
 
-        Never raises: the response that asked for it may be that of a call that saved something.
+        Never raises: the response that asked for it may be of a call that saved something.
         """
         wait = min(wait, MAX_BLOCK)
         with suppress(RedisError):
-            self._block(keys=[scripts.BLOCKED], args=[self._ticks(), max(wait // MILLISECOND, 1), why])
+            self._block(keys=[scripts.BLOCKED], args=[self._milliseconds(), max(wait // MILLISECOND, 1), why])
         return wait
 
-    def _ask(self) -> tuple[int, timedelta]:
+    def _request(self) -> tuple[int, timedelta]:
         limits = self._limits
-        heard = self._heard[0] if self._heard else ("", "")
-        turns = (-(-1000 // limits.per_second), BURST, MAX_WAIT // MILLISECOND)
+        reported = self._reported[0] if self._reported else ("", "")
+        slots = (-(-1000 // limits.per_second), BURST, MAX_WAIT // MILLISECOND)
         keys = [*scripts.KEYS, f"{scripts.OF_CONNECTION}{self._connection_id}", self._day()]
-        rest = (limits.connection_percent, *turns, int(self._polls), *heard, self._connection_id)
+        rest = (limits.connection_percent, *slots, int(self._polls), *reported, self._connection_id)
         try:
-            answer, milliseconds = self._take(keys=keys, args=[self._ticks(), *self._hour(), *rest])
+            decision, milliseconds = self._take(keys=keys, args=[self._milliseconds(), *self._hour(), *rest])
         except RedisError as error:
             raise UnavailableError(msg("The API quota in Redis can't be reached."), error_code="redis") from error
-        return answer, milliseconds * MILLISECOND
+        return decision, milliseconds * MILLISECOND
 
-    def _refusal(self, answer: int, wait: timedelta) -> RateLimitedError:
+    def _refusal(self, decision: int, wait: timedelta) -> RateLimitedError:
         until = f"{(self._clock() + wait + MINUTE).astimezone(OSLO):%H:%M}"  # rounded up
-        if answer == scripts.BLOCKED_BY_REMOTE:
+        if decision == scripts.BLOCKED_BY_REMOTE:
             message = msg("24SevenOffice accepts no more requests until {time}.", time=until)
             return RateLimitedError(message, error_code="quarantine", retry_after=wait)
-        if answer == scripts.QUEUE_TOO_LONG:
+        if decision == scripts.QUEUE_TOO_LONG:
             message = msg("Too many requests to 24SevenOffice are queued right now.")
             return RateLimitedError(message, error_code="too_many_requests", retry_after=wait)
-        if answer == scripts.SHARE_EXHAUSTED:
+        if decision == scripts.SHARE_EXHAUSTED:
             message = msg(
                 "This connection has used its share of this hour's 24SevenOffice API quota. It continues at "
                 "{time}.",
@@ -226,7 +228,7 @@ class Budget:
         return RateLimitedError(message, error_code="budget", retry_after=wait)
 
     def _hour(self) -> tuple[int, int]:
-        """Return the limit of an hour and how much of it is reserved."""
+        """Return the limit of an hour and the reserved part of it."""
         limit = self._limits.per_hour
         return limit, limit * self._limits.reserve_percent // 100
 

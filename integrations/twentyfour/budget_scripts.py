@@ -1,37 +1,37 @@
 """The Redis scripts that count and grant requests, so that all workers share one count.
 
-Each takes the time from Redis, whose clock all workers share; a simulation passes another (ARGV[1]).
+Each uses the time of Redis, whose clock all workers share; a simulation passes another time (ARGV[1]).
 
 *The window.* Requests are counted by minute, and the last 62 minutes count, including the present one. They
-cover at least 61 minutes: an hour, and a minute for requests that still wait for their turn or for a connection.
+cover at least 61 minutes: an hour, and a minute for requests that still wait for their slot or for a connection.
 
-*The hour that counts.* It is ours, or 24SevenOffice's if that says that fewer are left: then those, and what was
-granted since its hour began. The reserve shrinks with it; otherwise polls would wait for a reserve that is not
-there.
+*The hour that counts.* It is ours, or 24SevenOffice's if it reports that fewer requests are left: then those, and
+the requests granted since its hour began. The reserve shrinks with it; otherwise polls would wait for a reserve
+that does not exist.
 
 *The next hour.* It begins when 24SevenOffice says, or each request counts for its own hour (S22). If fewer were
-left than we believed, from then on one request is granted every five seconds until a response says more.
+left than we assumed, one request is then granted every five seconds until a response reports more.
 
 *What polls leave.* The reserve that webhooks have not used yet, and always a tenth of the hour.
 
-*A connection's share.* It is a multiple of what is left, chosen so that it comes to the given part of the hour
-while no other connection takes anything. The more others take, the smaller it is; none takes what the next one
-starts with.
+*A connection's share.* It is a multiple of the requests that are left, chosen so that it comes to the given part
+of the hour while no other connection takes any. The more others take, the smaller it is, and no connection takes
+the share that the next one starts with.
 
-*Turns.* Each request takes the next turn, a gap after the last one, and after a pause some webhooks may go at
-once. A poll only takes a turn that is too far in the past for a webhook. So no webhook is later because of a
-poll.
+*Slots.* Each request takes the next slot, a gap after the last one, and after a pause some webhooks may be sent at
+once. A poll only takes a slot that is too far in the past for a webhook. So no poll delays a webhook.
 """
 
 BLOCKED, REPORTED, NEXT_SLOT = "twentyfour:budget:blocked", "twentyfour:budget:told", "twentyfour:budget:turn"
 EVENTS, POLLS, OF_CONNECTION = "twentyfour:budget:events", "twentyfour:budget:polls", "twentyfour:budget:of:"
 KEYS = (BLOCKED, REPORTED, EVENTS, POLLS, NEXT_SLOT)
 OF_DAY = "twentyfour:budget:day:"
-"""What each connection has taken on a day of Oslo, by its number; kept for a day and decides nothing."""
+"""The number of requests of each connection on a day in Oslo, by its id; kept for a day and not used here."""
 
 GRANTED, WAIT, EXHAUSTED, SHARE_EXHAUSTED, BLOCKED_BY_REMOTE, QUEUE_TOO_LONG = range(6)
-"""The answers to a request: go after a wait, with a turn; ask again after a wait (polls). Or wait for so long, as
-the hour is used up, the connection's share is used up, all must stop, or turns are too far in the future."""
+"""The decisions about a request: granted after a wait, with a slot; request again after a wait (polls). Or refused
+for that time, because the hour or the connection's share is used up, all must stop, or slots are too far in the
+future."""
 
 _NOW = """
 local now = tonumber(ARGV[1])
@@ -44,7 +44,7 @@ blocked = tonumber(blocked) or 0
 """
 
 _REPORTED = """
--- What 24SevenOffice said was left, less what was given out since; what it said of an hour that has ended is past.
+-- The requests that 24SevenOffice reported as left, less those granted since; a report of an ended hour is past.
 local told = redis.call('HMGET', KEYS[2], 'left', 'until', 'probe')
 local told_left, told_until, past_left = tonumber(told[1]), tonumber(told[2]), nil
 if told_until and told_until <= now then past_left, told_left, told_until = told_left, nil, nil end
@@ -54,7 +54,7 @@ _STATE = """
 local minute, minutes = math.floor(now / 60000), 62
 local theirs = told_until and math.floor(told_until / 60000) - 60
 
--- What a window holds, how long it is until the first of it leaves, and how many are of the hour of 24SevenOffice.
+-- Requests of a window, the time until the first of them leaves it, and the requests of 24SevenOffice's hour.
 local function count(key)
   local held, first, lately = 0, minute, 0
   local fields = redis.call('HGETALL', key)
@@ -129,8 +129,9 @@ if feels then redis.call('HSET', KEYS[2], 'probe', string.format('%.0f', now + 5
 return {0, math.max(turn - now, 0)}
 """
 )
-"""KEYS: those above, the connection's and the day's. ARGV: now, limit and reserve in requests, share in percent,
-gap in ms, burst, patience in ms, 1 for a poll, what 24SevenOffice said is left, until when, and the connection."""
+"""KEYS: ``KEYS``, the connection's and the day's. ARGV: now, limit and reserve in requests, share in percent, gap
+in ms, burst, longest wait in ms, 1 for a poll, the requests left that 24SevenOffice reported, until when, and the
+connection's id."""
 
 LOOK = _NOW + _REPORTED + _STATE + "return {hour, events, polls, left, reserved, blocked, now}"
 """KEYS: the first four. ARGV: the first three."""
@@ -142,4 +143,4 @@ local ends = now + ARGV[2]
 if ends > blocked then redis.call('SET', KEYS[1], string.format('%.0f %s', ends, ARGV[3]), 'PX', ARGV[2]) end
 """
 )
-"""KEYS: the first. ARGV: now, for how many ms, and the answer to requests meanwhile."""
+"""KEYS: the first. ARGV: now, for how many ms, and the decision about requests until then."""

@@ -1,8 +1,8 @@
 """The SOAP client for 24SevenOffice: one for each process, shared by its threads and connections.
 
 zeep writes the envelopes and reads the responses, by the WSDLs beside this file. We send the requests ourselves,
-because the meaning of a failure depends on when it happens: until the request is out, nothing can have been saved;
-after that, it may have been.
+because the meaning of a failure depends on when it happens: until the request is sent, nothing can have been
+saved; after that, something may have been.
 """
 
 import copy
@@ -49,7 +49,7 @@ WSDLS = Path(__file__).parent / "wsdl"
 WRITE_OPERATIONS = frozenset({"SaveCompanies", "SaveProject", "SaveBundleList"})
 MAX_RESPONSE_BYTES = 16 * 1024 * 1024  # bytes; a year of a busy ledger is a fifth of that
 MAX_TAGS = 1_000_000
-"""Maximum tags of a response: 22,000 lines of the ledger, which take 8 s to read and 200 MB."""
+"""Maximum tags of a response: 22,000 lines of the ledger, which take 8 seconds and 200 MB to read."""
 LARGE_BYTES = 1024 * 1024
 _reading_large = threading.Lock()
 """Held while a large response is read: several at a time would take more memory and be no faster."""
@@ -68,12 +68,12 @@ SETTINGS = zeep.Settings(strict=True, forbid_dtd=True, forbid_entities=True, for
 class _Service:
     client: Any
     binding: Any
-    address: str
+    url: str
 
 
 @dataclass(frozen=True, slots=True)
-class _Answer:
-    """A response, as far as zeep looks at it."""
+class _Response:
+    """The part of a response that zeep reads."""
 
     status_code: int
     headers: Mapping[str, str]
@@ -83,8 +83,8 @@ class _Answer:
 class SoapClient:
     """Calls operations of 24SevenOffice's services.
 
-    ``connect_seconds`` is the time-out for connecting and for a request to arrive, ``answer_seconds`` that of a
-    whole call. ``threads`` may call at a time without waiting for a connection.
+    ``connect_seconds`` is the time-out for connecting and for a request to arrive, ``answer_seconds`` the time-out
+    of a whole call. ``threads`` threads can call at a time without waiting for a connection.
     """
 
     def __init__(  # noqa: PLR0913 - keyword-only
@@ -100,7 +100,7 @@ class SoapClient:
         remote_clock: RemoteClock | None = None,
     ) -> None:
         self.api_url = api_url.rstrip("/")
-        self.noted: dict[str, int] = {}  # values for all connections, set by the first that asks
+        self.shared_values: dict[str, int] = {}  # for all connections, set by the first that needs one
         self._hosts = {"api.invalid": self.api_url, "webservices.invalid": web_url.rstrip("/")}
         self._budget = budget
         self._timeout = (connect_seconds, answer_seconds)
@@ -109,7 +109,7 @@ class SoapClient:
         self._services: dict[str, _Service] = {}
         self._loading = threading.Lock()
         self._cleaned: set[str] = set()
-        # 24SevenOffice's sessions belong to a login, so the shared HTTP session must not keep cookies.
+        # 24SevenOffice's sessions belong to a login, so the shared HTTP session must not keep their cookies.
         self._session = open_session(
             lambda: BoundedAdapter(
                 seconds=connect_seconds,
@@ -123,7 +123,7 @@ class SoapClient:
         )
 
     def with_budget(self, budget: Budget) -> Self:
-        """Return the same client, with everything shared, whose requests are on this account of the budget."""
+        """Return the same client, with everything shared, whose requests are charged to this budget."""
         twin = copy.copy(self)
         twin._budget = budget  # noqa: SLF001 - a copy of itself
         return twin
@@ -135,18 +135,18 @@ class SoapClient:
         """Call an operation; an array is returned as a list, and as None when it is empty.
 
         Raises SessionRefusedError if the session is not (or no longer) valid, and otherwise a SyncError by the
-        table of :mod:`~integrations.twentyfour.error_mapping`. Arguments that the WSDL does not know are our
+        table of :mod:`~integrations.twentyfour.error_mapping`. Arguments that the WSDL does not have are our
         mistake and raise zeep's errors.
         """
         called = self._service(service)
         envelope = called.client.create_message(called.client.service, operation, **arguments)
-        answer = self._post(called, operation, etree.tostring(envelope, encoding="utf-8"), session_id)
-        result = self._read(called, operation, answer)
-        if operation == "SaveBundleList" and (heard := error_mapping.of_result(result)):
-            raise _error_of(heard, operation)
+        response = self._post(called, operation, etree.tostring(envelope, encoding="utf-8"), session_id)
+        result = self._parse(called, operation, response)
+        if operation == "SaveBundleList" and (line := error_mapping.of_result(result)):
+            raise _error_of(line, operation)
         return result
 
-    def _post(self, called: _Service, operation: str, message: bytes, session_id: str) -> _Answer:
+    def _post(self, called: _Service, operation: str, message: bytes, session_id: str) -> _Response:
         headers = {
             "Content-Type": "text/xml; charset=utf-8",
             "SOAPAction": f'"{called.binding.get(operation).soapaction}"',
@@ -154,53 +154,53 @@ class SoapClient:
         if session_id:
             headers["Cookie"] = f"ASP.NET_SessionId={session_id}"
         try:
-            with self._guarded(called.address, operation) as timeout:
+            with self._guarded(called.url, operation) as timeout:
                 self._budget.acquire()
                 with self._session.post(
-                    called.address, message, headers=headers, timeout=timeout, allow_redirects=False
-                ) as response:
-                    answer = _Answer(response.status_code, response.headers, response.content)
+                    called.url, message, headers=headers, timeout=timeout, allow_redirects=False
+                ) as received:
+                    response = _Response(received.status_code, received.headers, received.content)
         except HostSilentError as error:
             raise _error_of("held back", operation) from error
         except requests.RequestException as error:
             _record(operation, message, "no answer")
-            raise _error_of(_silence(error), operation) from error
+            raise _error_of(_failure(error), operation) from error
         except OversizedResponseError as error:
             _record(operation, message, str(error))
             raise _error_of(f"too large: {error}", operation) from error
-        _record(operation, message, answer.content)
-        return answer
+        _record(operation, message, response.content)
+        return response
 
-    def _guarded(self, address: str, operation: str) -> AbstractContextManager[Timeout]:
+    def _guarded(self, url: str, operation: str) -> AbstractContextManager[Timeout]:
         return self._host_guard.call(
-            address,
+            url,
             caller=str(self._budget.connection_id),
             writes=operation in WRITE_OPERATIONS,
             timeout=self._timeout,
         )
 
-    def _read(self, called: _Service, operation: str, answer: _Answer) -> SoapValue:
-        retry_after = self._budget.record_response(answer.status_code, answer.headers)
-        if answer.status_code not in {HTTPStatus.OK, HTTPStatus.INTERNAL_SERVER_ERROR}:
-            raise _error_of(f"http {answer.status_code}", operation, retry_after=retry_after)
-        if (kind := answer.headers.get("Content-Type", "").strip().lower()).startswith("multipart/"):
-            raise _error_of(f"multipart: {kind.partition(';')[0]}", operation)
-        if answer.content.count(b"<") > MAX_TAGS:
+    def _parse(self, called: _Service, operation: str, response: _Response) -> SoapValue:
+        retry_after = self._budget.record_response(response.status_code, response.headers)
+        if response.status_code not in {HTTPStatus.OK, HTTPStatus.INTERNAL_SERVER_ERROR}:
+            raise _error_of(f"http {response.status_code}", operation, retry_after=retry_after)
+        if (media_type := response.headers.get("Content-Type", "").strip().lower()).startswith("multipart/"):
+            raise _error_of(f"multipart: {media_type.partition(';')[0]}", operation)
+        if response.content.count(b"<") > MAX_TAGS:
             raise _error_of(f"too many: more than {MAX_TAGS} tags", operation)
-        answer = replace(answer, content=self._without_control_characters(operation, answer.content))
+        response = replace(response, content=self._without_control_characters(operation, response.content))
         try:
-            with _reading_large if len(answer.content) > LARGE_BYTES else nullcontext():
-                return called.binding.process_reply(called.client, called.binding.get(operation), answer)
+            with _reading_large if len(response.content) > LARGE_BYTES else nullcontext():
+                return called.binding.process_reply(called.client, called.binding.get(operation), response)
         except zeep.exceptions.Fault as fault:
-            heard = error_mapping.of_fault(fault.code, fault.message)
-            raise _error_of(heard, operation, retry_after=self._budget.record_quarantine(heard)) from fault
+            line = error_mapping.of_fault(fault.code, fault.message)
+            raise _error_of(line, operation, retry_after=self._budget.record_quarantine(line)) from fault
         except Exception as error:  # whatever breaks the parser, the response is unreadable
             too_deep = _TOO_DEEP in str(error.__context__)
-            way = "too deep" if too_deep else f"unreadable: HTTP {answer.status_code}"
-            raise _error_of(way, operation) from error
+            line = "too deep" if too_deep else f"unreadable: HTTP {response.status_code}"
+            raise _error_of(line, operation) from error
 
     def _without_control_characters(self, operation: str, content: bytes) -> bytes:
-        """Drop characters that XML cannot hold; log once for each operation that 24SevenOffice sends them."""
+        """Drop characters that XML does not allow; log them once for each operation."""
         if content.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
             return content
         kept = _CONTROL_CHARACTERS.sub(b"", content)
@@ -232,19 +232,20 @@ def _operation(request: requests.PreparedRequest) -> str:
     return str(request.headers["SOAPAction"]).strip('"').rpartition("/")[2]
 
 
-def _record(operation: str, message: bytes, answer: bytes | str) -> None:
-    """Record a call, except where it has a password or a document."""
+def _record(operation: str, message: bytes, response: bytes | str) -> None:
+    """Record a call, without passwords and documents."""
     if operation not in {"Login", "GetIdentitiesWithCredential"}:
         call_log.record_call(
-            operation, request=message, response="a chunk" if operation == "DownloadChunk" else answer
+            operation, request=message, response="a chunk" if operation == "DownloadChunk" else response
         )
 
 
-def _silence(error: requests.RequestException) -> str:
+def _failure(error: requests.RequestException) -> str:
+    """Write a failed call without a response as a line for the error mapping."""
     if not was_sent(error):
         return "unsent"
     return "late" if isinstance(error, requests.Timeout) else "silent"
 
 
-def _error_of(heard: str, operation: str, *, retry_after: timedelta | None = None) -> SyncError:
-    return error_mapping.error_of(heard, saves=operation in WRITE_OPERATIONS, retry_after=retry_after)
+def _error_of(line: str, operation: str, *, retry_after: timedelta | None = None) -> SyncError:
+    return error_mapping.error_of(line, saves=operation in WRITE_OPERATIONS, retry_after=retry_after)

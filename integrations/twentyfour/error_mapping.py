@@ -37,7 +37,7 @@ class SessionRefusedError(UnavailableError):
 
 
 class UnreadableError(Exception):
-    """The response is none that the operation could have returned."""
+    """The response is not one that the operation can return."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +57,15 @@ class Rule:
 
 
 MAX_TEXT_LENGTH = 1000
-"""Characters that are kept of 24SevenOffice's message."""
+"""Characters kept of 24SevenOffice's message."""
 
 ITS_OWN = r"^fault \S*: (.*[:.] )?"
-"""The beginning of a message of 24SevenOffice's own; repeated text of a record is in quotes."""
+"""The beginning of a message in 24SevenOffice's own words; text repeated from a record is in quotes."""
 
 QUARANTINE = (
     r"^(fault \S*: )?([\w.]+: )?(Limit exceeded by \d+\. Request is blocked\. )?Quarantine ends at (?P<end>.*)"
 )
-"""It stops all connections, so it must be first."""
+"""It stops all connections, so its rule comes before other rules for faults."""
 
 RULES = (
     Rule(
@@ -297,8 +297,10 @@ def error_of(text: str, *, saves: bool, retry_after: timedelta | None = None) ->
     ``saves`` says that the call would have saved something, so that its outcome may be unknown.
     """
     rule = next(rule for rule in RULES if re.search(rule.pattern, text, re.IGNORECASE))
-    way, _, said = text.partition(": ")
-    message = msg("{what}: “{said}”.", what=rule.message, said=said) if said else msg("{what}.", what=rule.message)
+    form, _, detail = text.partition(": ")
+    message = (
+        msg("{what}: “{said}”.", what=rule.message, said=detail) if detail else msg("{what}.", what=rule.message)
+    )
     error: SyncError
     if issubclass(rule.error, UnavailableError):
         error = rule.error(message, error_code=rule.error_code, retry_after=retry_after)
@@ -306,8 +308,8 @@ def error_of(text: str, *, saves: bool, retry_after: timedelta | None = None) ->
         error = rule.error(message, error_code=rule.error_code, remedy=rule.remedy)
     if not (saves and rule.open):
         return error
-    answered = way.startswith(("fault", "result", "company"))
-    return OutcomeUnknownError(message, error_code=rule.error_code, otherwise=error if answered else None)
+    responded = form.startswith(("fault", "result", "company"))
+    return OutcomeUnknownError(message, error_code=rule.error_code, otherwise=error if responded else None)
 
 
 def of_fault(code: str | None, message: str | None) -> str:
@@ -315,7 +317,7 @@ def of_fault(code: str | None, message: str | None) -> str:
 
 
 def of_exception(exception: Any) -> str:  # noqa: ANN401 - what zeep makes of an APIException, or None
-    """Write the ``APIException`` of a company as a line; empty if it says nothing."""
+    """Write the ``APIException`` of a company as a line; empty if there is none."""
     if exception is None or not (exception.Type or exception.Message):
         return ""
     type_ = innermost(exception.Type)

@@ -1,4 +1,4 @@
-"""The gateway to 24SevenOffice: what the flows use of it, for one connection."""
+"""The gateway to 24SevenOffice: the calls that the flows use, for one connection."""
 
 import copy
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -35,10 +35,10 @@ from sync.records import (
 class TwentyFourGateway(LedgerGateway):
     """One client of 24SevenOffice; implements :class:`sync.ports.InspectableErp`, which describes each call.
 
-    It is light, but caches what it has read for seconds: keep it as long as the settings stay the same. Threads
-    may share it.
+    It is cheap to create, but caches data for seconds: keep it as long as the settings stay the same. Threads may
+    share it.
 
-    ``client`` is the process's, on the connection's account. ``cache`` is the connection's, or private.
+    ``client`` is the process's, charged to the connection. ``cache`` is the connection's, or private.
     ``is_current`` returns whether the login is still the connection's, so that its session is kept.
     ``verify_client`` is called with the number of the client that the login reaches, and raises if it is not the
     connection's.
@@ -78,7 +78,7 @@ class TwentyFourGateway(LedgerGateway):
         return self._session.identity_id()
 
     def log_out(self) -> None:
-        """Forget the session of the calls. Raises UnavailableError if Redis is down."""
+        """Delete the session. Raises UnavailableError if Redis is down."""
         self._session.log_out()
 
     def client_name(self) -> str:
@@ -86,9 +86,9 @@ class TwentyFourGateway(LedgerGateway):
         return str(client.Name or "") if client else ""
 
     def save_companies(self, drafts: Sequence[CompanyDraft]) -> Sequence[int | SyncError]:
-        answers = customers.save(self._session, drafts)
-        self._customers.record_saved(drafts, answers)
-        return answers
+        results = customers.save(self._session, drafts)
+        self._customers.record_saved(drafts, results)
+        return results
 
     def all_companies(self) -> Collection[Company]:
         return self._customers.companies()
@@ -103,7 +103,7 @@ class TwentyFourGateway(LedgerGateway):
         return customers.read(self._session, number)
 
     def existing_companies(self, numbers: Collection[int]) -> Collection[int]:
-        """Return which of these customers exist; missing ones are removed from the customer index."""
+        """Return which of these customers exist, and remove missing ones from the customer index."""
         found = {company.number for company in customers.detailed(self._session, list(numbers))}
         self._customers.drop(set(numbers) - found)
         return found
@@ -147,10 +147,10 @@ class TwentyFourGateway(LedgerGateway):
         return attachments.of_stamps(self._session, stamps)
 
     def fetch(self, file: VoucherFile, *, renew_lease: Callable[[], None]) -> AbstractContextManager[BinaryIO]:
-        noted = self._client.noted
-        if "chunk" not in noted:
-            noted["chunk"] = attachments.chunk_size(self._session)
-        return attachments.fetched(self._session, file, chunk=noted["chunk"], renew_lease=renew_lease)
+        shared = self._client.shared_values
+        if "chunk" not in shared:
+            shared["chunk"] = attachments.chunk_size(self._session)
+        return attachments.fetched(self._session, file, chunk=shared["chunk"], renew_lease=renew_lease)
 
     def forget(self, *parts: SetupPart) -> None:
         self._setup.forget(*(parts or tuple(SetupPart)))

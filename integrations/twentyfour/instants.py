@@ -1,6 +1,6 @@
-"""Dates with a time in 24SevenOffice: an instant, or a day whose time means nothing.
+"""Dates with a time in 24SevenOffice: an instant, or a day whose time has no meaning.
 
-Either may have a zone or not, even within one response. Everything that is compared is converted here first.
+Either may have a zone or not, even within one response. All dates are converted here before they are compared.
 """
 
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
@@ -17,7 +17,7 @@ def instant_of(written: datetime) -> datetime:
 MIDNIGHT = time()
 
 CLOCKS = (OSLO, ZoneInfo("Europe/Helsinki"))
-"""The zone in which 24SevenOffice may read an instant without a zone (S52); it fails in the hour that it skips."""
+"""Zones in which 24SevenOffice may read an instant without a zone (S52); it fails in an hour that they skip."""
 
 
 def day_of(written: datetime) -> date:

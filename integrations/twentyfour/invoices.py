@@ -24,8 +24,8 @@ def post(
 ) -> None:
     """Save vouchers of one fiscal year in one call (SaveBundleList): all, or OutcomeUnknownError says why not.
 
-    No warning is ignored. BundleDirectAccounting says whether 24SevenOffice calculates the VAT of drafts; by the
-    vendor's pages it has no effect on what is posted at once.
+    No warning is ignored. BundleDirectAccounting says whether 24SevenOffice calculates the VAT of drafts; by its
+    documentation, it has no effect on vouchers that are posted at once.
     """
     bundle = {
         "YearId": year,
@@ -46,9 +46,9 @@ def post(
 def next_number(session: Session, day: date, *, voucher_type: VoucherType) -> int:
     """Return the next number of the series of outgoing invoices in the fiscal year of ``day`` (GetEntryId)."""
     entry_id = {"Date": datetime.combine(day, time()), "SortNo": voucher_type.series, "EntryNo": 0}
-    answer = session.call("Account", "GetEntryId", argEntryId=entry_id)
-    number: int = answer.EntryNo if answer is not None else -1
-    if number < 1:  # -1, and -100 where the fiscal year is not set up
+    found = session.call("Account", "GetEntryId", argEntryId=entry_id)
+    number: int = found.EntryNo if found is not None else -1
+    if number < 1:  # -1, and -100 if the fiscal year is not set up
         raise RejectedError(
             msg(
                 "24SevenOffice has no voucher number for an invoice dated {day} (it responded {number}).",
@@ -80,5 +80,5 @@ def _entry(entry: Entry, voucher: Voucher) -> dict[str, Any]:
         "DepartmentId": entry.department,
         "ProjectId": entry.project_number,
         "InvoiceReferenceNo": str(voucher.invoice_number),
-        "TaxNo": entry.tax_code or NO_VAT_CODE,  # without one, the account's might be used
+        "TaxNo": entry.tax_code or NO_VAT_CODE,  # an empty one might be replaced by the account's
     }

@@ -20,7 +20,7 @@ from sync.rules.vouchers import REVENUE_ACCOUNTS
 
 END_OF_DAY = time(23, 59, 59)
 MAX_DIGITS = 18
-"""Maximum digits of a number that a database can hold."""
+"""Maximum digits of a number in the database."""
 OUTGOING = frozenset({"InvoiceCustomer", "CreditnoteCustomer"})
 
 
@@ -37,7 +37,7 @@ class LedgerGateway:
         return list(map(_ledger_line, self._dated(year.starts, year.ends, InvoiceNo=str(invoice_number))))
 
     def booked(self, first: date, last: date, *, costs: AccountRanges) -> BookedVouchers:
-        """Return outgoing invoices from any source (S32), costs, and what :meth:`posted` finds, in one reading.
+        """Read outgoing invoices from any source (S32), costs, and the lines that :meth:`posted` finds, at once.
 
         Without accounts, no costs are returned.
         """
@@ -57,14 +57,14 @@ class LedgerGateway:
     def changed_vouchers(self, accounts: AccountRanges, *, since: datetime, until: datetime) -> Sequence[str]:
         """Return the names of vouchers with a line on these accounts that was created or changed in a period.
 
-        A call takes only one range of accounts, so it asks from the lowest to the highest, and lines between are
-        returned too: a line may have been moved there from one of them. Hidden lines count, as hiding is how a
-        line is reversed.
+        A call accepts only one range of accounts, so the range is from the lowest to the highest, and lines
+        between are returned too: a line may have been moved there from one of them. Hidden lines count, because a
+        line is reversed by hiding it.
         """
         if not accounts.intervals:
             return []
-        hull = {"AccountNoStart": accounts.intervals[0].start, "AccountNoEnd": accounts.intervals[-1].stop - 1}
-        lines = self._search("DateChangedUTC", without_zone(since), without_zone(until, ends=True), **hull)
+        span = {"AccountNoStart": accounts.intervals[0].start, "AccountNoEnd": accounts.intervals[-1].stop - 1}
+        lines = self._search("DateChangedUTC", without_zone(since), without_zone(until, ends=True), **span)
         return list(dict.fromkeys(map(self._voucher_of, lines)))
 
     def supplier_voucher(self, voucher: str) -> Sequence[LedgerLine]:
@@ -82,7 +82,7 @@ class LedgerGateway:
         return self.voucher_name(_day(line), type_=line.TransactionTypeId, number=line.TransactionNo)
 
     def _is_outgoing(self, lines: Sequence[LedgerLine]) -> bool:
-        """Return whether a voucher is an outgoing invoice: by its type, or by a debt for revenue (S32)."""
+        """Return whether a voucher is an outgoing invoice: by its type, or by a receivable with revenue (S32)."""
         accounts = {line.account for line in lines}
         invoiced = any(line.system_type in OUTGOING for line in lines)
         return invoiced or (
@@ -90,7 +90,7 @@ class LedgerGateway:
         )
 
     def _between(self, first: date, last: date) -> Iterator[SoapValue]:
-        """Return all lines of these days, a call for each month, and for half of it if a response is too large."""
+        """Yield the lines of these days, with a call for each month, or half of it if a response is too large."""
         while first <= last:
             end = min(last, first.replace(day=monthrange(first.year, first.month)[1]))
             yield from self._halved(first, end)
@@ -111,8 +111,8 @@ class LedgerGateway:
 
     def _search(self, by: str, start: datetime, end: datetime, **parameters: str | int) -> Sequence[SoapValue]:
         """Return the lines with a date in this period that have all these values (GetTransactions)."""
-        wanted = {"DateSearchParameters": by, "DateStart": start, "DateEnd": end, **parameters}
-        return self._session.call("Transaction", "GetTransactions", searchParams=wanted) or []
+        search = {"DateSearchParameters": by, "DateStart": start, "DateEnd": end, **parameters}
+        return self._session.call("Transaction", "GetTransactions", searchParams=search) or []
 
 
 def _ledger_line(line: SoapValue) -> LedgerLine:

@@ -1,7 +1,7 @@
 """Projects in 24SevenOffice: the Project service, and which of their numbers are free.
 
-Saving takes a call for each project, as the vendor has no other. So checking whether its number is free must cost
-next to nothing: numbers are looked up with their neighbours, as the next projects have those.
+Saving takes a call for each project, because 24SevenOffice has no other. So the check whether a number is free
+must take hardly any calls: numbers are looked up with their neighbours, which the next projects have.
 """
 
 from collections.abc import Collection, Sequence
@@ -21,9 +21,9 @@ UNSET = (None, "", 0, -(2**31))
 """.NET's value for an empty field."""
 
 CACHE_SECONDS = 60
-"""How long a free number counts as free, and an open project as not closed.
+"""How long a free number counts as free, and an open project as open.
 
-People who enter projects in both systems are rarely that fast.
+People rarely enter a project in both systems within that time.
 """
 
 BLOCK, MAX_NUMBERS = 100, 1000
@@ -65,7 +65,7 @@ def read(session: Session, number: int, *, field: ClientIdField) -> ExistingProj
     found = session.call("Project", "GetSingleProject", projectId=number)
     if found is None or found.Id != number:
         return None
-    return ExistingProject(number=number, name=found.Name or "", client_id=_held_client_id(found, field))
+    return ExistingProject(number=number, name=found.Name or "", client_id=_client_id_of(found, field))
 
 
 class ProjectNumbers(CachedReader):
@@ -76,15 +76,15 @@ class ProjectNumbers(CachedReader):
         self._field = field
 
     def existing(self, numbers: Collection[int]) -> Sequence[ExistingProject]:
-        """Return those of the projects with these numbers that exist, open or closed (assumption S31)."""
+        """Return the projects with these numbers, open or closed (assumption S31)."""
         with self._reading:
             unknown = {number for number in numbers if number not in self._free}
             if not unknown:
                 return []
-            wanted = _with_neighbours(unknown, far=len(self._free) > 0)
-            found = [each for each in self._read(wanted) if each.number in wanted]
+            block = _with_neighbours(unknown, far=len(self._free) > 0)
+            found = [each for each in self._read(block) if each.number in block]
             taken = {each.number for each in found}
-            self._free.update(dict.fromkeys(wanted - taken, True))
+            self._free.update(dict.fromkeys(block - taken, True))
             return [each for each in found if each.number in unknown]
 
     def mark_taken(self, number: int) -> None:
@@ -100,7 +100,7 @@ class ProjectNumbers(CachedReader):
                 number=found.Id,
                 name=found.Name or "",
                 customer_number=found.CustomerId or None,
-                client_id=_held_client_id(found, self._field),
+                client_id=_client_id_of(found, self._field),
             )
             for found in self._session.call("Project", "GetProjectList", Ps=search) or []
         ]
@@ -110,14 +110,14 @@ class ProjectNumbers(CachedReader):
         """Read number and name of the closed projects (GetDeactivatedProjectNameList)."""
         closed = self._closed.get("closed")
         if closed is None:
-            answer = self._session.call("Project", "GetDeactivatedProjectNameList") or []
-            closed = [ExistingProject(each.Id, each.Name or "", closed=True) for each in answer if each.Id]
+            found = self._session.call("Project", "GetDeactivatedProjectNameList") or []
+            closed = [ExistingProject(each.Id, each.Name or "", closed=True) for each in found if each.Id]
             self._closed["closed"] = closed
         return [each for each in closed if each.number not in besides]
 
 
 def _with_neighbours(numbers: set[int], *, far: bool) -> set[int]:
-    """Add the neighbours of numbers: the thousand around each for ``far`` ones, otherwise the hundred."""
+    """Add the neighbours of numbers: with ``far``, the thousand around each, otherwise the hundred."""
     for block in (MAX_NUMBERS, BLOCK) if far else (BLOCK,):
         starts = {number // block * block for number in numbers}
         if len(starts) * block <= MAX_NUMBERS:
@@ -127,10 +127,10 @@ def _with_neighbours(numbers: set[int], *, far: bool) -> set[int]:
     return numbers
 
 
-def _held_client_id(project: Any, field: ClientIdField) -> str:  # noqa: ANN401 - what zeep makes of a Project
+def _client_id_of(project: Any, field: ClientIdField) -> str:  # noqa: ANN401 - what zeep makes of a Project
     """Return the value of a project in the field for the client id, empty if there is none."""
-    held = project[field]
-    return "" if held in UNSET else str(held)
+    value = project[field]
+    return "" if value in UNSET else str(value)
 
 
 def _client_id(client_id: str, field: ClientIdField) -> str | int | None:

@@ -1,9 +1,9 @@
-"""Adapts responses to our WSDL before zeep reads them, as 24SevenOffice adds elements without a new version.
+"""Adapts responses to our WSDL before zeep reads them, because 24SevenOffice adds elements without a new version.
 
-zeep either fails on an element that the WSDL does not know or loses all that follow it. So unknown elements are
-removed and known ones put in the order of the schema. Each is logged once, so that the WSDL can be updated; of
-very many, only some a day, and that there are more. The same pass empties values that .NET writes for "not set",
-which are then read as None, and cuts texts that are too long.
+zeep either fails on an element that the WSDL does not have, or loses all that follow it. So unknown elements are
+removed, and known ones are put in the order of the schema. Each is logged once, so that the WSDL can be updated;
+if there are very many, only some are logged each day, and that there are more. The same pass empties values that
+.NET writes for "not set", which are then read as None, and cuts texts that are too long.
 """
 
 import time
@@ -21,7 +21,7 @@ from integrations.twentyfour.error_mapping import UnreadableError
 log = structlog.get_logger()
 
 Definition: TypeAlias = Any  # a part of the WSDL as zeep holds it, which has no type hints
-Schema: TypeAlias = Mapping[Any, tuple[int, Definition]]  # the elements of a type by name, each with its place
+Schema: TypeAlias = Mapping[Any, tuple[int, Definition]]  # the elements of a type by name, each with its position
 
 ENVELOPE = "http://schemas.xmlsoap.org/soap/envelope/"
 XSI_TYPE = "{http://www.w3.org/2001/XMLSchema-instance}type"
@@ -53,20 +53,20 @@ class SchemaDrift(Plugin):
 
         Raises UnreadableError if it is not a response of this operation, or if an item of a list is nil.
         """
-        answer = next(envelope.iterfind(f"{{{ENVELOPE}}}Body/{{*}}*"), None)
+        response = next(envelope.iterfind(f"{{{ENVELOPE}}}Body/{{*}}*"), None)
         expected = operation.output.body
-        if answer is None or answer.tag not in {expected.qname.text, f"{{{ENVELOPE}}}Fault"}:
-            raise UnreadableError(f"not an answer of {operation.name}")
-        if answer.tag == expected.qname.text:
-            self._fit(answer, expected.type, operation.name)
+        if response is None or response.tag not in {expected.qname.text, f"{{{ENVELOPE}}}Fault"}:
+            raise UnreadableError(f"not a response of {operation.name}")
+        if response.tag == expected.qname.text:
+            self._fit(response, expected.type, operation.name)
         return envelope, http_headers
 
     def _fit(self, node: etree._Element, definition: Definition, operation: str) -> None:
         if not isinstance(definition, ComplexType):
-            kind, text = definition.qname.localname, node.text or ""
-            if text.startswith(NOT_SET.get(kind, "\0")):
+            type_name, text = definition.qname.localname, node.text or ""
+            if text.startswith(NOT_SET.get(type_name, "\0")):
                 node.text = None
-            elif kind == "string" and len(text) > MAX_TEXT_LENGTH:
+            elif type_name == "string" and len(text) > MAX_TEXT_LENGTH:
                 node.text = text[:MAX_TEXT_LENGTH]  # otherwise a name of megabytes is stored and shown
             return
         node.attrib.pop(XSI_TYPE, None)  # no type of our WSDLs is derived from another
@@ -84,10 +84,10 @@ class SchemaDrift(Plugin):
         if ordered != kept or len(kept) != len(node):
             node[:] = ordered
         for child in ordered:
-            self._see_that_it_says_something(child, known[child.tag][1], operation)
+            self._refuse_nil_item(child, known[child.tag][1], operation)
             self._fit(child, known[child.tag][1].type, operation)
 
-    def _see_that_it_says_something(self, child: etree._Element, element: Definition, operation: str) -> None:
+    def _refuse_nil_item(self, child: etree._Element, element: Definition, operation: str) -> None:
         """Raise UnreadableError for a list item that is nil: its meaning is unknown."""
         is_item = element.accepts_multiple and isinstance(element.type, ComplexType)
         if is_item and child.get(XSI_NIL, "").strip() in {"true", "1"}:
@@ -115,4 +115,4 @@ class SchemaDrift(Plugin):
 
 @cache
 def _known(definition: Definition) -> Schema:
-    return {element.qname.text: (place, element) for place, (_, element) in enumerate(definition.elements)}
+    return {element.qname.text: (index, element) for index, (_, element) in enumerate(definition.elements)}

@@ -1,9 +1,9 @@
-"""One session for each login, shared by all workers: 24SevenOffice throttles repeated logins.
+"""One session for each login, shared by all workers, because 24SevenOffice throttles repeated logins.
 
 The session id is in Redis, encrypted, under a keyed hash of all credentials: with a wrong password no session is
 found, and 24SevenOffice itself refuses the login. A session is used until 24SevenOffice refuses it. The first
-worker to meet the refusal renews it while the others wait. ``HasSession`` is not used, as it would cost a request
-for each call.
+worker that gets the refusal renews it while the others wait. ``HasSession`` is not used, because it would take a
+request for each call.
 """
 
 import copy
@@ -31,10 +31,10 @@ from sync.errors import MisconfiguredError, RejectedError, UnavailableError
 from sync.records import Identity
 
 SESSION_ID = re.compile(r"[!-:<-~]{1,500}")  # valid in a cookie, which is sent with each call
-PREFIX = "twentyfour:session:2"  # to be raised when values change, as two versions may run side by side
-SESSION_SECONDS = 24 * 3600  # longer than a session lives; removes those of deleted connections
-FORGETTING_SECONDS = 2  # a page waits so long for a login in flight, which is checked again when it is made
-REFUSAL_SECONDS = 1800  # a refused login is not tried again for so long: 24SevenOffice may block the user
+PREFIX = "twentyfour:session:2"  # raise the number when values change, because two versions may run side by side
+SESSION_SECONDS = 24 * 3600  # longer than a session is valid; removes the sessions of deleted connections
+LOGIN_WAIT_SECONDS = 2  # how long a page waits for a login in progress, which is checked again when it is done
+REFUSAL_SECONDS = 1800  # how long a refused login is not tried again, because 24SevenOffice may block the user
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +58,11 @@ def _redis_needed() -> Iterator[None]:
 
 
 class SessionStore:
-    """Session ids of all logins; one login is made at a time, however many workers need it.
+    """The session ids of all logins; one worker logs in at a time, however many need the session.
 
-    Without Redis, nothing is called (every call raises UnavailableError): each process would have to log in with
-    its own session, and the queue is down then anyway. ``login_seconds`` is how long a login may take before
-    another worker makes its own.
+    Without Redis, nothing is called (each call raises UnavailableError): each process would have to log in with
+    its own session, and the queue is then down anyway. ``login_seconds`` is how long a login may take before
+    another worker logs in.
     """
 
     def __init__(self, redis: Redis, vault: Vault, *, login_seconds: float) -> None:
@@ -80,7 +80,7 @@ class SessionStore:
         try:
             return self._vault.decrypt(stored.decode() if isinstance(stored, bytes) else "", PREFIX, name)
         except InvalidToken:
-            return ""  # nothing there, or encrypted with a key that is gone
+            return ""  # there is none, or it is encrypted with a key that was removed
 
     @_redis_needed()
     def put(self, name: str, value: str) -> None:
@@ -95,10 +95,9 @@ class SessionStore:
             name: identifies the login.
             expired: the refused session id, empty if there was none; it is deleted.
             log_in: returns a session id; after a MisconfiguredError it is not called again for a while.
-            keeps: returns whether the new session id may be stored; False if the connection has left it
-                meanwhile.
+            keeps: returns whether the new session id may be stored; False if the connection's login has changed.
 
-        Raises what ``log_in`` raises, or raised lately.
+        Raises the errors of ``log_in``, or the error that it raised recently.
         """
         with self._lock(name, wait=self._login_seconds):
             current = self.get(name)
@@ -113,7 +112,7 @@ class SessionStore:
 
     @contextmanager
     def remembering_refusal(self, name: str) -> Iterator[None]:
-        """Make a login inside, unless it was refused lately: then that error is raised again.
+        """Log in inside, unless the login was refused recently: then that error is raised again.
 
         A changed login has another name, and is tried at once.
         """
@@ -121,10 +120,12 @@ class SessionStore:
         try:
             yield
         except MisconfiguredError as error:
-            told = {"error_code": error.error_code, "message": as_json(error.message)}
-            stored = self._vault.encrypt(
-                json.dumps({**told, "remedy": as_json(error.remedy)}), PREFIX, _refusal(name)
-            )
+            values = {
+                "error_code": error.error_code,
+                "message": as_json(error.message),
+                "remedy": as_json(error.remedy),
+            }
+            stored = self._vault.encrypt(json.dumps(values), PREFIX, _refusal(name))
             with _redis_needed():
                 self._redis.set(_refusal(name), stored, ex=REFUSAL_SECONDS)
             raise
@@ -133,28 +134,28 @@ class SessionStore:
     def _raise_remembered(self, name: str) -> None:
         stored, seconds = self._redis.get(_refusal(name)), self._redis.ttl(_refusal(name))
         try:
-            locked = stored.decode() if isinstance(stored, bytes) else ""
-            told = json.loads(self._vault.decrypt(locked, PREFIX, _refusal(name)))
+            encrypted = stored.decode() if isinstance(stored, bytes) else ""
+            values = json.loads(self._vault.decrypt(encrypted, PREFIX, _refusal(name)))
         except InvalidToken:
-            return  # nothing there, or encrypted with a key that is gone
+            return  # there is none, or it is encrypted with a key that was removed
         again = msg(
             "It's retried in {minutes} minutes, or immediately if you change it or test the connection.",
             minutes=max(1, -(-int(seconds) // 60)),
         )
-        message, error_code = joined(from_json(told["message"]), again, between=" "), told["error_code"]
-        raise MisconfiguredError(message, error_code=error_code, remedy=from_json(told["remedy"]))
+        message, error_code = joined(from_json(values["message"]), again, between=" "), values["error_code"]
+        raise MisconfiguredError(message, error_code=error_code, remedy=from_json(values["remedy"]))
 
     @_redis_needed()
     def forget(self, name: str) -> None:
-        """Delete a session and the refusal of its login, waiting briefly for a login in flight."""
-        with suppress(LockError), self._lock(name, wait=FORGETTING_SECONDS):
-            pass  # what the login in flight has stored is there now
+        """Delete a session and the refusal of its login, after a short wait for a login in progress."""
+        with suppress(LockError), self._lock(name, wait=LOGIN_WAIT_SECONDS):
+            pass  # a login that was in progress has stored its session now
         self._redis.delete(name, _refusal(name), _client(name))
 
     def client_number(self, name: str, session_id: str, *, ask: Callable[[], int]) -> int:
-        """Return the client that a session works in, asked for once for all who share the session."""
-        asked_for, _, number = self.get(_client(name)).partition(" ")
-        if asked_for == session_id:
+        """Return the number of a session's client, requested once for all workers that share the session."""
+        known_session, _, number = self.get(_client(name)).partition(" ")
+        if known_session == session_id:
             return int(number)
         found = ask()
         if self.get(name) == session_id:
@@ -163,7 +164,7 @@ class SessionStore:
 
     @_redis_needed()
     def forget_refusals(self, names: Sequence[str]) -> None:
-        """Delete the refusals of logins, which are right now."""
+        """Delete the refusals of logins that 24SevenOffice now accepts."""
         self._redis.delete(*map(_refusal, names))
 
     def _lock(self, name: str, *, wait: float) -> Lock:
@@ -178,8 +179,8 @@ class Session:
     """Calls to 24SevenOffice with one login.
 
     ``is_current`` returns whether it is still the connection's login; if not, its session is not shared.
-    ``verify_client`` is called with the number of the session's client before anything else is, and raises if it
-    is the wrong one. It is skipped if 24SevenOffice does not return the number.
+    ``verify_client`` is called with the number of the session's client before any other call, and raises if it is
+    the wrong client. It is skipped if 24SevenOffice does not return the number.
     """
 
     def __init__(
@@ -196,9 +197,9 @@ class Session:
         self._store = store
         self._is_current = is_current
         self._verify_client = verify_client
-        # Shared by the copies, as the locks are; ``session_id`` is one that was not kept, ``verified`` one whose
-        # client is the right one.
-        self._noted = {"identity_id": login.identity_id, "session_id": "", "verified": ""}
+        # Shared by the copies, as the locks are. ``session_id`` is a session that is not shared, and ``verified``
+        # one whose client is the right one.
+        self._state = {"identity_id": login.identity_id, "session_id": "", "verified": ""}
         self._choosing, self._verifying = threading.Lock(), threading.Lock()
 
     def for_polls(self) -> Self:
@@ -209,16 +210,16 @@ class Session:
     def call(self, service: str, operation: str, /, **arguments: object) -> SoapValue:
         """Call an operation in a session, after a login if there is none or it is refused.
 
-        Raises what :meth:`~integrations.twentyfour.client.SoapClient.call` raises, except MisconfiguredError for a
-        session that is refused right after a login, and what ``verify_client`` raises.
+        Raises the errors of :meth:`~integrations.twentyfour.client.SoapClient.call` and of ``verify_client``, and
+        MisconfiguredError for a session that is refused right after a login.
         """
         name = self._name(self.identity_id())
-        session_id = self._store.get(name) or self._noted["session_id"] or self._renew(name, dead="")
+        session_id = self._store.get(name) or self._state["session_id"] or self._renew(name, expired="")
         self._verify(name, session_id)
         try:
             return self._client.call(service, operation, session_id=session_id, **arguments)
         except SessionRefusedError:
-            session_id = self._renew(name, dead=session_id)
+            session_id = self._renew(name, expired=session_id)
         self._verify(name, session_id)
         try:
             return self._client.call(service, operation, session_id=session_id, **arguments)
@@ -242,25 +243,25 @@ class Session:
         Raises MisconfiguredError if that is ambiguous.
         """
         with self._choosing:
-            if not self._noted["identity_id"]:
+            if not self._state["identity_id"]:
                 with self._store.remembering_refusal(self._name("")):
                     identity_id = choose_identity(self.identities(), "").id
                 self._store.put(self._name(""), self._name(identity_id))
-                self._noted["identity_id"] = identity_id
-            return self._noted["identity_id"]
+                self._state["identity_id"] = identity_id
+            return self._state["identity_id"]
 
     def log_out(self) -> None:
-        """Delete the session, even of a client that another process has chosen; asks Redis only.
+        """Delete the session, even of a client that another process has chosen; uses Redis only.
 
-        Others with this login log in again. Raises UnavailableError if Redis is down.
+        Other connections with this login log in again. Raises UnavailableError if Redis is down.
         """
-        opened, identity_id = self._name(""), self._noted["identity_id"]
-        if name := self._name(identity_id) if identity_id else self._store.get(opened):
+        without_client, identity_id = self._name(""), self._state["identity_id"]
+        if name := self._name(identity_id) if identity_id else self._store.get(without_client):
             self._store.forget(name)
-        self._store.forget(opened)
+        self._store.forget(without_client)
 
     def client_hash(self) -> str:
-        """Hash the client and the login, so that cached data is found only with both."""
+        """Return a hash of the client and the login, so that cached data is found only with both."""
         return self._name(self.identity_id()).rpartition(":")[2]
 
     def _name(self, identity_id: str) -> str:
@@ -270,26 +271,26 @@ class Session:
             self._client.api_url, login.application_id, login.username, password, identity_id.lower()
         )
 
-    def _renew(self, name: str, *, dead: str) -> str:
+    def _renew(self, name: str, *, expired: str) -> str:
         if not self._login.identity_id:
             self._store.put(self._name(""), name)
-        return self._store.renew(name, expired=dead, log_in=self._log_in, keeps=self._keeps)
+        return self._store.renew(name, expired=expired, log_in=self._log_in, keeps=self._keeps)
 
     def _keeps(self, session_id: str) -> bool:
-        kept = self._is_current()
-        self._noted["session_id"] = "" if kept else session_id
-        return kept
+        is_current = self._is_current()
+        self._state["session_id"] = "" if is_current else session_id
+        return is_current
 
     def _verify(self, name: str, session_id: str) -> None:
-        """Verify once for each session that it works in the right client, before anything is called in it."""
-        if self._verify_client is None or self._noted["verified"] == session_id:
+        """Verify the client of each session once, before any other call in it."""
+        if self._verify_client is None or self._state["verified"] == session_id:
             return
         with self._verifying:
-            if self._noted["verified"] == session_id:
+            if self._state["verified"] == session_id:
                 return
             if number := self._store.client_number(name, session_id, ask=self._client_number):
                 self._verify_client(number)
-            self._noted["verified"] = session_id
+            self._state["verified"] = session_id
 
     def _client_number(self) -> int:
         return choose_identity(self.identities(), self.identity_id()).client_number
@@ -297,7 +298,7 @@ class Session:
     def _log_in(self) -> str:
         session_id = str(self._authenticate("Login", IdentityId=self.identity_id()) or "")
         if not session_id:
-            raise _refused()
+            raise _login_refused_error()
         if not SESSION_ID.fullmatch(session_id):
             raise UnavailableError(msg("24SevenOffice returned an unusable session."), error_code="unreadable")
         return session_id
@@ -320,7 +321,7 @@ class Session:
 
 
 class CachedReader:
-    """Reads cached data; one thread at a time, so that none reads what another is reading."""
+    """Reads cached data, one thread at a time, so that the threads do not read the same data."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -333,17 +334,17 @@ class CachedReader:
         return twin
 
 
-def _identity(told: SoapValue) -> Identity:
-    client = told.Client
+def _identity(value: SoapValue) -> Identity:
+    client = value.Client
     return Identity(
-        told.Id,
+        value.Id,
         client.Name if client else "",
-        usable=not told.IsDisabled,
+        usable=not value.IsDisabled,
         client_number=client.Id or 0 if client else 0,
     )
 
 
-def _refused() -> MisconfiguredError:
+def _login_refused_error() -> MisconfiguredError:
     return MisconfiguredError(
         msg("24SevenOffice rejected the user name or password."),
         error_code=LOGIN_REFUSED,
