@@ -1,8 +1,8 @@
 """The health check of the containers: ``python -S -m worker.alive`` fails unless there is a heartbeat in Redis.
 
 It runs twice a minute beside each process, so it imports only the standard library: importing the processes'
-modules takes a hundred times as long as the check. ``--here`` checks the worker on this host and blames it for
-nothing else. :mod:`worker.heartbeat` records the heartbeats.
+modules takes a hundred times as long as the check. ``--here`` checks only the worker on this host, not Redis.
+:mod:`worker.heartbeat` records the heartbeats.
 """
 
 import os
@@ -27,23 +27,23 @@ def worker_key() -> str:
 
 
 def is_there(redis_url: str, key: str) -> bool:
-    """Return whether a key is in Redis. Raises OSError if Redis cannot be asked."""
+    """Return whether a key is in Redis. Raises OSError if Redis cannot be reached."""
     url = urlsplit(redis_url)
-    questions = [["EXISTS", key]]
+    commands = [["EXISTS", key]]
     if url.path.strip("/0"):
-        questions.insert(0, ["SELECT", url.path.strip("/")])
+        commands.insert(0, ["SELECT", url.path.strip("/")])
     if url.password:
-        questions.insert(0, ["AUTH", *(unquote(each) for each in (url.username, url.password) if each)])
-    with _connected(url) as connection, connection.makefile("rb") as answers:
-        for question in questions:
-            connection.sendall(_encoded(question))
-            answer = answers.readline()
-            if answer[:1] not in {b"+", b":"}:
-                raise OSError(answer.decode(errors="replace").strip() or "no answer")
-    return answer == b":1\r\n"
+        commands.insert(0, ["AUTH", *(unquote(each) for each in (url.username, url.password) if each)])
+    with _connect(url) as connection, connection.makefile("rb") as replies:
+        for command in commands:
+            connection.sendall(_encoded(command))
+            reply = replies.readline()
+            if reply[:1] not in {b"+", b":"}:
+                raise OSError(reply.decode(errors="replace").strip() or "no answer")
+    return reply == b":1\r\n"
 
 
-def _connected(url: SplitResult) -> socket.socket:
+def _connect(url: SplitResult) -> socket.socket:
     host, options = url.hostname or "localhost", dict(parse_qsl(url.query))
     connection = socket.create_connection((host, url.port or 6379), timeout=SECONDS)
     return _encrypted(connection, host, options) if url.scheme == "rediss" else connection
@@ -63,14 +63,14 @@ def _encrypted(connection: socket.socket, host: str, options: Mapping[str, str])
 
 
 def _encoded(words: Sequence[str]) -> bytes:
-    said = b"*%d\r\n" % len(words)
+    encoded = b"*%d\r\n" % len(words)
     for word in words:
-        said += b"$%d\r\n%s\r\n" % (len(word.encode()), word.encode())
-    return said
+        encoded += b"$%d\r\n%s\r\n" % (len(word.encode()), word.encode())
+    return encoded
 
 
 def main(arguments: Sequence[str], environ: Mapping[str, str]) -> str:
-    """Return what is wrong, "" if all is well."""
+    """Return the problem, "" if there is none."""
     here = "--here" in arguments
     try:
         found = is_there(environ["REDIS_URL"], worker_key() if here else SWEEP)

@@ -1,6 +1,6 @@
-"""The Celery app of beat: it has the schedule, the broker and PostgreSQL's clock, and no encryption key.
+"""The Celery app of beat, with the schedule, the broker and PostgreSQL's clock, but no encryption key.
 
-It sends messages by task name, so it loads neither the tasks nor what they need.
+It sends messages by task name, so it imports neither the tasks nor their dependencies.
 """
 
 import logging
@@ -42,11 +42,11 @@ app.add_defaults(
 @signals.setup_logging.connect
 def _log(**_: object) -> None:
     configure(_settings().log_format, level=_settings().log_level)
-    logging.getLogger("celery.beat").addFilter(_briefly)
+    logging.getLogger("celery.beat").addFilter(_shorten)
 
 
-def _briefly(record: logging.LogRecord) -> bool:
-    """Shorten to one line what beat logs with a traceback whenever Redis is down."""
+def _shorten(record: logging.LogRecord) -> bool:
+    """Shorten the traceback that beat logs whenever Redis is down to one line."""
     if record.exc_info and isinstance(record.args, tuple):
         record.msg, record.args, record.exc_info = "%s", record.args[:1], None
     return True

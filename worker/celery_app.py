@@ -1,9 +1,9 @@
-"""The Celery app. Messages are wake-ups: what is to be done, and when, is in PostgreSQL.
+"""The Celery app. Messages are wake-ups: the work, and its due times, are in PostgreSQL.
 
 So there are no results, and no ETA, countdown or retry of Celery, which Redis would repeat. Tasks run on threads,
-since they mostly wait for remote systems. Celery cannot limit threads, so every call has its own time-out, and a
-soft shutdown would only sleep. After SIGTERM, a worker ends when its running batches are done. If it is killed
-before, other workers take over its lanes when the leases expire.
+because they mostly wait for remote systems. Celery cannot limit the time of threads, so each call has its own
+time-out, and a soft shutdown would only sleep. After SIGTERM, a worker ends when its running batches are done. If
+it is killed before, other workers take over its lanes when the leases expire.
 """
 
 import logging
@@ -55,7 +55,7 @@ app.add_defaults(lambda: configuration(settings_or_exit(Settings)))  # read when
 def _log(**_: object) -> None:
     settings = settings_or_exit(Settings)
     configure(settings.log_format, level=settings.log_level)
-    # Whenever it loses its connection, Celery warns about its next version.
+    # Celery warns about its next version whenever it loses its connection.
     logging.getLogger("py.warnings").setLevel(logging.ERROR)
 
 

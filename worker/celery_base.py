@@ -1,4 +1,4 @@
-"""The part that the Celery apps of the workers and of beat share: their settings, clock and routes."""
+"""The base of the Celery apps of the workers and of beat: settings, clock and routes."""
 
 from collections.abc import Callable
 from datetime import datetime

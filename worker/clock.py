@@ -27,7 +27,7 @@ RETRIED_EVERY = 5
 """Seconds after which it is asked again if it did not answer."""
 
 MAX_SKEW = timedelta(minutes=1)
-"""How wrong a host's own clock may be before it takes no lease."""
+"""How wrong a host's clock may be; beyond that, the host takes no lease."""
 
 SAMPLES = 3
 """Queries for one measurement: the fastest response is the most exact."""
@@ -49,8 +49,8 @@ class _Measurement:
 class Clock:
     """Returns the present instant in UTC by PostgreSQL's clock; threads share it.
 
-    Between queries, it adds the process's monotonic seconds. If PostgreSQL does not answer, it goes on like that;
-    before the first answer it uses the host's clock.
+    Between queries, and while PostgreSQL does not respond, it adds the process's monotonic seconds. Before the
+    first response it uses the host's clock.
 
     Args:
         server_time: asks PostgreSQL for the instant; may raise DatabaseUnavailableError.
@@ -71,7 +71,7 @@ class Clock:
 
     def __call__(self) -> datetime:
         last = self._last
-        unknown = last.skew is None  # then every other thread waits for the answer
+        unknown = last.skew is None  # then the other threads wait for the response
         if self._monotonic() - last.seconds >= last.due_after and self._measuring.acquire(blocking=unknown):
             try:
                 if self._last is last:
@@ -128,6 +128,6 @@ class Clock:
     def _sample(self) -> tuple[float, datetime, float]:
         """Ask once; return how long it took, and the instant at its end."""
         began = self._monotonic()
-        said = self._server_time()
+        server_time = self._server_time()
         ended = self._monotonic()
-        return ended - began, said + timedelta(seconds=(ended - began) / 2), ended
+        return ended - began, server_time + timedelta(seconds=(ended - began) / 2), ended

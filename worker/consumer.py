@@ -111,7 +111,7 @@ class SharedClockRequest(Request):
 
 
 class SignOfLife(StartStopStep):
-    """Records the worker's heartbeat in the loop that takes messages: if that stands still, there is none.
+    """Records the worker's heartbeat in the loop that takes messages: if the loop hangs, there is none.
 
     A worker that is ending leaves the loop; it records one heartbeat that lasts until its running batches are
     done.

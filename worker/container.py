@@ -1,4 +1,4 @@
-"""The container: it builds the parts of a process from the settings, and alone chooses implementations.
+"""The container, which builds the parts of a process from the settings and alone chooses implementations.
 
 Each part is imported when it is first used: beat, the web and most commands need only a few.
 """
@@ -53,14 +53,14 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 REDIS_SECONDS = 2
-"""Time-outs of Redis: whatever cannot be sent now is sent again by beat."""
+"""The time-out of Redis: beat sends again what cannot be sent now."""
 
 clock = host_clock
-"""This host's own clock, for times that no other host compares."""
+"""This host's clock, for times that no other host compares."""
 
 
 class Container:
-    """The parts of one process, shared by its threads. Nothing is connected to before it is used.
+    """The parts of one process, shared by its threads. They connect when they are first used.
 
     Raises:
         ValueError: a setting is invalid, such as a key or the address of the mail server.
@@ -245,7 +245,7 @@ class Container:
         return self.remote.erp(settings, connection_id=connection_id, charged_to=charged_to, login_of=login_of)
 
     def load(self, *, remote: bool) -> None:
-        """Build the parts that a process needs before it has threads; ``remote`` for one that syncs."""
+        """Build the parts that a process needs before it has threads; ``remote`` for a process that syncs."""
         _ = self.operations, self.intake, self.installation_metrics, self.instrumentation, self.mailer, self.openid
         _ = self.idempotency, self.receivers
         if remote:
@@ -258,7 +258,7 @@ class Container:
         return heartbeat.is_alive(self.redis)
 
     def warn_of_lax_settings(self) -> None:
-        """Log which session settings PostgreSQL does not apply, as behind a pooler; called at the start."""
+        """Log the session settings that PostgreSQL does not apply, as behind a pooler; called at the start."""
         with suppress(DatabaseUnavailableError):
             if lax := self.database.lax_settings():
                 log.warning("session_settings_missing", settings=lax)
@@ -271,7 +271,7 @@ class Container:
     def record_references(
         self, records: Sequence[tuple[int, Record]]
     ) -> list[dict[str, list[dict[str, str | None]]]]:
-        """Return what ``find_references`` of record_urls finds for records, each with its connection's id."""
+        """Return :func:`worker.record_urls.find_references` for records, each with its connection's id."""
         from worker.record_urls import find_references
 
         return find_references(self.database, self.settings, records)
@@ -292,7 +292,7 @@ class Container:
     ) -> Connection:
         """Change settings of a connection, and log out of a login that it no longer has.
 
-        Raises what :meth:`~models.connections.repository.Connections.update` raises.
+        Raises as :meth:`~models.connections.repository.Connections.update` does.
         """
         before = self.connections.get_shown(connection_id)
         seen = seen or before.updated_at
@@ -316,38 +316,38 @@ class Container:
     ) -> int | None:
         """Save settings, or return the number of the operation that saves them once both systems accept them.
 
-        It takes an operation if they may open another client, unless the actor ``administers_all``, and if the
+        An operation is needed if they may open another client, unless the actor ``administers_all``, and if the
         login changes while there are links, which are kept if it reaches the same client. The caller dispatches
         the operation. ``connection`` is as the actor saw it, and ``typed`` is the input of the form.
 
-        Raises what :meth:`~models.connections.repository.Connections.update` raises, and LoginTriesError if
-        secrets were entered too often: saving a secret allows verifying it, which is a guess.
+        Raises as :meth:`~models.connections.repository.Connections.update` does, and LoginTriesError if secrets
+        were entered too often: a saved secret can be verified, so each attempt is a guess.
         """
         from models.admin.operations import OperationType, settings_to_try
 
         if administers_all or not opens_others(connection.settings, values):
-            login = None
+            login_id = None
             if not SECRET_FIELDS.isdisjoint(values):
-                login = self.operations.record_login(connection.id, values, actor=actor, now=self.clock())
+                login_id = self.operations.record_login(connection.id, values, actor=actor, now=self.clock())
             try:
                 self.update_settings(connection.id, values, actor=actor, seen=connection.updated_at)
             except Exception as error:
-                if login is not None:
-                    self.operations.forget(login)  # it was not saved, and cannot be verified
+                if login_id is not None:
+                    self.operations.forget(login_id)  # it was not saved, and cannot be verified
                 if not isinstance(error, LinksExistError) or error.setting == "moment_company":
                     raise
             else:
                 return None
-        asked = settings_to_try(connection, values) | dict(typed or {})
+        settings = settings_to_try(connection, values) | dict(typed or {})
         return self.operations.request(
-            OperationType.SAVING, connection.id, input_=asked, actor=actor, now=self.clock()
+            OperationType.SAVING, connection.id, input_=settings, actor=actor, now=self.clock()
         )
 
     def erase_connection(self, connection: Connection, *, actor: str) -> Sequence[str]:
-        """Erase a connection with all its data, and return the users who see no connection any more.
+        """Erase a connection with all its data, and return the users who no longer see any connection.
 
-        It is paused and its webhook loses its address in any case. Raises JobsRunningError, and UnavailableError
-        without Redis.
+        Even if this fails, it is paused and its webhook URL is replaced. Raises JobsRunningError, and
+        UnavailableError without Redis.
         """
         from models.admin import erasure
 
@@ -357,37 +357,34 @@ class Container:
         self.connections.new_token(connection.id, actor=actor, now=self.clock())
         self.budget.for_connection(connection.id).forget()
         self.erp(connection.settings).log_out()
-        blind = erasure.erase_connection(self.database, connection.id, actor=actor, now=self.clock())
+        users = erasure.erase_connection(self.database, connection.id, actor=actor, now=self.clock())
         self.idempotency.forget_connection(connection.id)
-        self.erp(connection.settings).log_out()  # again, as a login may have been in flight
+        self.erp(connection.settings).log_out()  # again, because a login may have been in progress
         self.cache.for_connection(connection.id).clear()
-        return blind
+        return users
 
     @property
     def mails_links(self) -> bool:
-        """Whether users get links by mail to choose a password: it is set where mails go out and links lead to."""
+        """Whether users get links by mail to choose a password, which needs SMTP_URL and PUBLIC_URL."""
         return {"smtp_url", "public_url"} <= self.settings.model_fields_set
 
     @cached_property
     def sandbox(self) -> Mapping[str, str]:
-        """Where a sandbox of the two systems is, by their names; nothing where they are the real ones.
-
-        Those are reached by TLS only.
-        """
-        addresses = {"Moment": self.settings.moment_url, "24SevenOffice": self.settings.twentyfour_api_url}
-        roots = {name: urlsplit(address)._replace(path="/").geturl() for name, address in addresses.items()}
-        return {name: address for name, address in roots.items() if address.startswith("http://")}
+        """The URLs of sandboxes of the two systems, by system; none for a real system, which requires TLS."""
+        urls = {"Moment": self.settings.moment_url, "24SevenOffice": self.settings.twentyfour_api_url}
+        roots = {name: urlsplit(url)._replace(path="/").geturl() for name, url in urls.items()}
+        return {name: url for name, url in roots.items() if url.startswith("http://")}
 
     def close(self) -> None:
-        made = vars(self)
+        parts = vars(self)
         for name in ("tracer", "database", "redis"):
-            if name in made:
-                made[name].close()
+            if name in parts:
+                parts[name].close()
 
 
 @cache
 def get_container() -> Container:
-    """Return the container of this process, made from the environment; call it once before there are threads.
+    """Return the container of this process, built from the environment; call it once before there are threads.
 
     Raises WrongSettingsError.
     """

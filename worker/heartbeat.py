@@ -1,4 +1,4 @@
-"""Heartbeats: that of a sweep in which beat, Redis and a worker took part, and that of one worker."""
+"""Heartbeats: of a sweep, in which beat, Redis and a worker take part, and of a single worker."""
 
 from contextlib import suppress
 
@@ -8,14 +8,14 @@ from redis.exceptions import RedisError
 from worker.alive import SWEEP, worker_key
 
 TTL_SECONDS = 60
-"""How long a heartbeat lasts, at least; it is three sweeps if these are rare."""
+"""How long a heartbeat lasts at least; it lasts for three sweeps if these are rare."""
 
 WORKER_SECONDS = 15
-"""How often a worker records its own."""
+"""How often a worker records its own heartbeat."""
 
 
 def record(redis: Redis, *, every: float) -> None:
-    """Record a heartbeat that lasts a minute, or longer if a sweep comes only ``every`` so many seconds."""
+    """Record a heartbeat that lasts a minute, or longer if sweeps are ``every`` seconds apart."""
     redis.set(SWEEP, "", ex=max(TTL_SECONDS, int(3 * every)))
 
 
@@ -24,13 +24,13 @@ def is_alive(redis: Redis) -> bool:
 
 
 def record_worker(redis: Redis, *, seconds: int = TTL_SECONDS) -> None:
-    """Record the heartbeat of the worker on this host; without Redis it is not needed."""
+    """Record the heartbeat of the worker on this host; it is not needed without Redis."""
     with suppress(RedisError):
         redis.set(worker_key(), "", ex=seconds)
 
 
 def is_unresponsive(redis: Redis) -> bool:
-    """Return whether the worker on this host has no heartbeat although Redis could hold it."""
+    """Return whether the worker on this host has no heartbeat although Redis is reachable."""
     try:
         return not redis.exists(worker_key())
     except RedisError:

@@ -74,9 +74,9 @@ def broker_configuration(redis_url: str) -> dict[str, Any]:
 def _tls(redis_url: str) -> dict[str, Any] | None:
     """Return how Celery and Flower verify Redis: as the URL says (Flower reads only that), otherwise strictly.
 
-    By default, Celery accepts every certificate if the URL does not say.
+    Without this, Celery would accept any certificate if the URL says nothing.
     """
     if not redis_url.startswith("rediss:"):
         return None
-    said: dict[str, Any] = parse_url(redis_url).get("ssl", {})
-    return {"ssl_cert_reqs": ssl.CERT_REQUIRED, **said}
+    in_url: dict[str, Any] = parse_url(redis_url).get("ssl", {})
+    return {"ssl_cert_reqs": ssl.CERT_REQUIRED, **in_url}

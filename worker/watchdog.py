@@ -1,9 +1,9 @@
 """The health check of a container that kills a process which no longer responds, so that Docker restarts it.
 
-``python -S -m worker.watchdog web 8000 --end-after=6`` fails while the process is not healthy. Healthy is more
-than alive: a web process without PostgreSQL is unhealthy, and a new one would be no better. Only a process that
-itself does not respond, so many times in a row, is killed. Then the init of the container ends, and the container
-with it. Only the standard library is imported, see :mod:`worker.alive`.
+``python -S -m worker.watchdog web 8000 --end-after=6`` fails while the process is not healthy. An unhealthy
+process may be alive: a web process without PostgreSQL is unhealthy, but a new one would be too. Only a process
+that itself does not respond, ``--end-after`` times in a row, is killed. Then the init of the container ends, and
+the container with it. Only the standard library is imported, see :mod:`worker.alive`.
 """
 
 import os
@@ -25,30 +25,30 @@ START_SECONDS = 120
 """How long a process may take to start, even on a busy machine."""
 
 PAGE_SECONDS = 3
-TIMETABLE_SECONDS = 600
+SCHEDULE_SECONDS = 600
 """How old beat's schedule file may be: it is written every three minutes, even while Redis is down."""
 
 
 def page_problem(port: str, path: str) -> str:
-    """Return what is wrong with a page of this container, "" if it answers 200.
+    """Return the problem of a page of this container, "" if its status is 200.
 
-    It uses a bare socket: importing http.client takes longer than everything else here.
+    It uses a bare socket, because importing http.client takes longer than everything else here.
     """
     try:
         with socket.create_connection(("127.0.0.1", int(port)), timeout=PAGE_SECONDS) as connection:
             connection.sendall(f"GET {path} HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n".encode())
-            answer = b"".join(iter(partial(connection.recv, 4096), b"")).decode(errors="replace")
+            response = b"".join(iter(partial(connection.recv, 4096), b"")).decode(errors="replace")
     except OSError as error:
         return f"{path} does not answer: {error}"
-    head, _, body = answer.partition("\r\n\r\n")
+    head, _, body = response.partition("\r\n\r\n")
     status = head.partition("\r\n")[0].partition(" ")[2]
     return "" if status.startswith("200") else f"{path} answers {status}: {body}"
 
 
-def timetable_problem(schedule: Path) -> str:
-    """Return what is wrong with the file that beat writes, or the files whose names begin like it."""
+def schedule_problem(schedule: Path) -> str:
+    """Return the problem of beat's schedule file, which may be several files whose names begin with this name."""
     changed = max((each.stat().st_mtime for each in schedule.parent.glob(f"{schedule.name}*")), default=0.0)
-    return "" if time.time() - changed < TIMETABLE_SECONDS else "Beat does not write its timetable."
+    return "" if time.time() - changed < SCHEDULE_SECONDS else "Beat does not write its schedule."
 
 
 def sweep_problem() -> str:
@@ -59,20 +59,20 @@ def worker_problem() -> str:
     return alive.main(("--here",), os.environ)
 
 
-Question = Callable[[str], str]
-"""Takes the port or the file of a process, "" if it has none, and returns what is wrong."""
+Check = Callable[[str], str]
+"""Takes the port or the file of a process, "" if it has none, and returns the problem, "" if there is none."""
 
-CHECKS: Mapping[str, tuple[Question, Question]] = {
+CHECKS: Mapping[str, tuple[Check, Check]] = {
     "web": (lambda port: page_problem(port, "/health/ready"), lambda port: page_problem(port, "/health/live")),
     "worker": (lambda _: sweep_problem(), lambda _: worker_problem()),
-    "beat": (lambda _: sweep_problem(), lambda schedule: timetable_problem(Path(schedule))),
+    "beat": (lambda _: sweep_problem(), lambda schedule: schedule_problem(Path(schedule))),
     "flower": (lambda port: page_problem(port, "/healthcheck"), lambda port: page_problem(port, "/healthcheck")),
 }
 """For each process, the check of its health and the check that it is alive."""
 
 
 def children_of(parent: int) -> list[int]:
-    """Return the processes that a process started; the health check of a container is not one of them."""
+    """Return the child processes of a process; the health check of a container is not one of them."""
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):  # the process has just ended
@@ -82,13 +82,12 @@ def children_of(parent: int) -> list[int]:
 
 
 def seconds_since_start(process: int) -> float:
-    """Return the age of a process."""
     began = int(Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[19])
     return float(Path("/proc/uptime").read_text().split()[0]) - began / os.sysconf("SC_CLK_TCK")
 
 
 def count_silence(counter: Path, *, silent: bool) -> int:
-    """Count in a file how often in a row a process did not respond."""
+    """Count in a file how many times in a row a process did not respond."""
     times = int(counter.read_text()) + 1 if counter.exists() else 1
     if silent:
         counter.write_text(str(times))
@@ -105,19 +104,19 @@ def may_be_ended(init: int, *, start_seconds: float) -> bool:
 
 def main(
     process: str,
-    place: str,
+    port_or_file: str,
     *,
     end_after: int,
     counter: Path,
     init: int = 1,
     start_seconds: float = START_SECONDS,
 ) -> str:
-    """Return what is wrong, "" if all is well; kill a process that was silent ``end_after`` times in a row.
+    """Return the problem, "" if there is none; kill a process that was silent ``end_after`` times in a row.
 
     SIGKILL also ends a stopped process.
     """
-    health, life = (partial(question, place) for question in CHECKS[process])
-    problem, silence = health(), life()
+    health, liveness = (partial(check, port_or_file) for check in CHECKS[process])
+    problem, silence = health(), liveness()
     if not may_be_ended(init, start_seconds=start_seconds):
         return problem or silence
     if count_silence(counter, silent=bool(silence)) < end_after:
@@ -129,10 +128,10 @@ def main(
 
 def parse(arguments: Sequence[str]) -> tuple[str, str, int]:
     """Parse the process, its port or file, and ``--end-after``."""
-    process, *places, option = arguments
-    return process, "".join(places), int(option.removeprefix("--end-after="))
+    process, *port_or_file, option = arguments
+    return process, "".join(port_or_file), int(option.removeprefix("--end-after="))
 
 
 if __name__ == "__main__":
-    asked, where, times = parse(sys.argv[1:])
-    sys.exit(main(asked, where, end_after=times, counter=Path("/tmp/silent")) or None)  # noqa: S108 - within a container
+    name, port_or_file, times = parse(sys.argv[1:])
+    sys.exit(main(name, port_or_file, end_after=times, counter=Path("/tmp/silent")) or None)  # noqa: S108 - within a container

@@ -126,11 +126,11 @@ def test_a_page_is_right_only_where_it_answers_200() -> None:
 
 
 def test_beat_lives_where_it_writes_its_timetable(tmp_path: Path) -> None:
-    assert watchdog.timetable_problem(tmp_path / "beat")
+    assert watchdog.schedule_problem(tmp_path / "beat")
     (tmp_path / "beat.db").touch()
-    assert watchdog.timetable_problem(tmp_path / "beat") == ""
+    assert watchdog.schedule_problem(tmp_path / "beat") == ""
     os.utime(tmp_path / "beat.db", (0, 0))
-    assert watchdog.timetable_problem(tmp_path / "beat")
+    assert watchdog.schedule_problem(tmp_path / "beat")
 
 
 def test_a_worker_that_finishes_its_batches_is_not_silent(container: Container) -> None:

@@ -1,4 +1,4 @@
-"""The instrumentation of a process: log fields, counters and traces of its work."""
+"""The instrumentation of a process: the log fields, metrics and traces of its work."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,14 +19,14 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True)
 class Instrumentation:
-    """Adds log fields, metrics and traces; ``lease_id`` and ``job`` together identify an attempt."""
+    """Adds log fields, metrics and traces. ``lease_id`` and ``job`` together identify an attempt."""
 
     metrics: Metrics
     tracer: Tracer
 
     @contextmanager
     def running(self, task: str, *, task_id: str, after: Mapping[str, str]) -> Iterator[None]:
-        """Add the task to every log line, and open a span below that of the message's sender."""
+        """Add the task to each log line, and open a span below that of the message's sender."""
         fields: Fields = {"task": task, "task_id": task_id}
         with (
             self.metrics.tasks_running.track_inprogress(),
@@ -66,8 +66,8 @@ class Instrumentation:
                 if result.outcome is Outcome.SYNCED and job.on_its_way_since:
                     latency = max((now - job.on_its_way_since).total_seconds(), 0)
                     self.metrics.sync_latency.labels(entity_type).observe(latency)
-                said = {"error_code": result.error_code} if result.error_code else {}
-                log.info("attempt", record=job.record.id, job=job.id, outcome=result.outcome, **said)
+                error_code = {"error_code": result.error_code} if result.error_code else {}
+                log.info("attempt", record=job.record.id, job=job.id, outcome=result.outcome, **error_code)
                 fields: Fields = {"job": result.job_id, "outcome": str(result.outcome)}
                 self.tracer.event("completed", fields | {"error_code": result.error_code})
             if result.problem and result.problem.alert_type is AlertType.PAUSED:

@@ -1,4 +1,4 @@
-"""The counters of a process for Prometheus; docs/metrics.md explains each metric.
+"""The metrics of a process for Prometheus; docs/metrics.md explains each metric.
 
 No label names a connection or a record: with hundreds of companies there would be too many series.
 """
@@ -24,7 +24,7 @@ from pydantic import SecretStr
 
 from models.enums import EntityType, Outcome
 
-disable_created_metrics()  # they double the series without any use
+disable_created_metrics()  # they would double the number of series
 
 CALL_SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 LATENCY_SECONDS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 14400, 86400)
@@ -37,7 +37,7 @@ SYNCED_ALONE, NEEDS_ATTENTION = "synced_alone", "needs_attention"
 
 
 class Metrics:
-    """The counters of one process, in their own registry, for clients with the ``token``."""
+    """The metrics of one process, in their own registry, for clients with the ``token``."""
 
     content_type = CONTENT_TYPE_PLAIN_0_0_4
 
@@ -106,16 +106,16 @@ class Metrics:
 
 
 def serve(metrics: Metrics, *, port: int) -> WSGIServer:
-    """Serve the metrics at a port on all addresses until shut down. Raises OSError if the port is taken."""
+    """Serve the metrics at a port on all addresses until shut down. Raises OSError if the port is in use."""
 
-    def answer(environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
+    def respond(environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
         if not metrics.is_authorized(environ.get("HTTP_AUTHORIZATION", "")):
             start("401 Unauthorized", [("WWW-Authenticate", "Bearer")])
             return [b""]
         start("200 OK", [("Content-Type", metrics.content_type)])
         return [metrics.text()]
 
-    server = make_server("", port, answer, ThreadingWSGIServer, _SilentHandler)
+    server = make_server("", port, respond, ThreadingWSGIServer, _SilentHandler)
     Thread(target=server.serve_forever, name="metrics", daemon=True).start()
     return server
 

@@ -1,8 +1,8 @@
 """Traces from webhook to voucher, sent by OTLP if an endpoint is set.
 
-Rows carry the work, not messages: a wake-up stands for many jobs and has the span of its sender. So the span in
-which a record was received is stored in Redis, and the spans of its job are linked to it. If Redis loses it, the
-link is missing.
+Messages do not name jobs: a wake-up is for many jobs, and has the span of its sender. So the span in which a
+record was received is stored in Redis, and the spans of its job are linked to it. If Redis loses it, the link is
+missing.
 """
 
 import time
@@ -26,9 +26,9 @@ _BILLION = 1_000_000_000
 
 
 class Tracer:
-    """Sends spans to ``endpoint``, without ``/v1/traces``; nothing is sent if it is empty.
+    """Sends spans to ``endpoint`` (without ``/v1/traces``), or nothing if it is empty.
 
-    OpenTelemetry's other variables (headers, sampler, service name) apply too.
+    OpenTelemetry's other variables (headers, sampler, service name) also apply.
     """
 
     def __init__(self, endpoint: str, redis: Redis) -> None:
@@ -40,7 +40,7 @@ class Tracer:
         self._redis = redis
 
     def remember(self, connection_id: int, record: Record) -> None:
-        """Store the present span for those who will work on the record; not while Redis is down."""
+        """Store the present span for the spans of the record's job; not while Redis is down."""
         if not self._enabled:
             return
         trace.get_current_span().set_attributes(
@@ -58,14 +58,14 @@ class Tracer:
         of: Iterable[tuple[int, Record]] = (),
         after: Mapping[str, str] | None = None,
     ) -> Iterator[None]:
-        """Open a span, linked to those that received the records it is ``of``, and below the span ``after``."""
+        """Open a span below the span ``after``, linked to the spans that received the records it is ``of``."""
         context = self._headers.extract(dict(after)) if after else None
         links = self._links(list(of))
         with self._tracer.start_as_current_span(name, context=context, attributes=fields, links=links):
             yield
 
     def headers(self) -> dict[str, str]:
-        """Return the headers that carry the present span to the receiver of a message."""
+        """Return the headers that pass the present span to the receiver of a message."""
         headers: dict[str, str] = {}
         self._headers.inject(headers)
         return headers
@@ -75,8 +75,13 @@ class Tracer:
 
     def call_span(self, name: str, *, status: str, seconds: float) -> None:
         ended = time.time_ns()
-        began, kind = ended - int(seconds * _BILLION), trace.SpanKind.CLIENT
-        self._tracer.start_span(name, kind=kind, start_time=began, attributes={"status": status}).end(ended)
+        span = self._tracer.start_span(
+            name,
+            kind=trace.SpanKind.CLIENT,
+            start_time=ended - int(seconds * _BILLION),
+            attributes={"status": status},
+        )
+        span.end(ended)
 
     def close(self) -> None:
         self._closing.close()
@@ -94,7 +99,7 @@ class Tracer:
 
 
 def _provider(endpoint: str, closing: ExitStack) -> trace.TracerProvider:
-    """Return the exporter of spans; without an endpoint, it is not even loaded."""
+    """Return the provider that exports spans; it is imported only if there is an endpoint."""
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415 - see above
     from opentelemetry.sdk.resources import OTELResourceDetector, Resource  # noqa: PLC0415 - see above
     from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415 - see above
