@@ -45,18 +45,20 @@ blocked = tonumber(blocked) or 0
 
 _REPORTED = """
 -- The requests that 24SevenOffice reported as left, less those granted since; a report of an ended hour is past.
-local told = redis.call('HMGET', KEYS[2], 'left', 'until', 'probe')
-local told_left, told_until, past_left = tonumber(told[1]), tonumber(told[2]), nil
-if told_until and told_until <= now then past_left, told_left, told_until = told_left, nil, nil end
+local report = redis.call('HMGET', KEYS[2], 'left', 'until', 'probe')
+local reported_left, reported_until, past_left = tonumber(report[1]), tonumber(report[2]), nil
+if reported_until and reported_until <= now then
+    past_left, reported_left, reported_until = reported_left, nil, nil
+end
 """
 
 _STATE = """
 local minute, minutes = math.floor(now / 60000), 62
-local theirs = told_until and math.floor(told_until / 60000) - 60
+local hour_began = reported_until and math.floor(reported_until / 60000) - 60
 
 -- Requests of a window, the time until the first of them leaves it, and the requests of 24SevenOffice's hour.
 local function count(key)
-  local held, first, lately = 0, minute, 0
+  local total, first, of_hour = 0, minute, 0
   local fields = redis.call('HGETALL', key)
   for i = 1, #fields, 2 do
     local at = tonumber(fields[i])
@@ -64,20 +66,20 @@ local function count(key)
       redis.call('HDEL', key, fields[i])
     else
       local given = tonumber(fields[i + 1])
-      held, first = held + given, math.min(first, at)
-      if theirs and at >= theirs then lately = lately + given end
+      total, first = total + given, math.min(first, at)
+      if hour_began and at >= hour_began then of_hour = of_hour + given end
     end
   end
-  return held, (first + minutes) * 60000 - now, lately
+  return total, (first + minutes) * 60000 - now, of_hour
 end
 
 local limit, reserve = tonumber(ARGV[2]), tonumber(ARGV[3])
-local events, events_leave, events_lately = count(KEYS[3])
-local polls, polls_leave, polls_lately = count(KEYS[4])
+local events, events_leave, events_of_hour = count(KEYS[3])
+local polls, polls_leave, polls_of_hour = count(KEYS[4])
 local hour, left, relief = limit, limit - events - polls, math.min(events_leave, polls_leave)
-if told_left then
-  hour = math.min(limit, told_left + events_lately + polls_lately)
-  if told_left < left then left, relief = told_left, told_until - now end
+if reported_left then
+  hour = math.min(limit, reported_left + events_of_hour + polls_of_hour)
+  if reported_left < left then left, relief = reported_left, reported_until - now end
 end
 local reserved = math.max(math.floor(reserve * hour / limit) - events, math.ceil(hour / 10))
 """
@@ -86,47 +88,47 @@ TAKE = (
     _NOW
     + _REPORTED
     + """
-local heard_left, heard_until = tonumber(ARGV[9]), tonumber(ARGV[10])
-if heard_until and heard_until > now then
-  local later = not told_until or heard_until > told_until
-  if later or (heard_until == told_until and heard_left < told_left) then
-    told_left, told_until = heard_left, heard_until
-    redis.call('HSET', KEYS[2], 'left', told_left, 'until', ARGV[10])
-    redis.call('PEXPIRE', KEYS[2], told_until - now + 3720000)
+local new_left, new_until = tonumber(ARGV[9]), tonumber(ARGV[10])
+if new_until and new_until > now then
+  local later = not reported_until or new_until > reported_until
+  if later or (new_until == reported_until and new_left < reported_left) then
+    reported_left, reported_until = new_left, new_until
+    redis.call('HSET', KEYS[2], 'left', reported_left, 'until', ARGV[10])
+    redis.call('PEXPIRE', KEYS[2], reported_until - now + 3720000)
   end
 end
 """
     + _STATE
     + """
-local share, gap, burst, patience = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
+local share, gap, burst, max_wait = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
 local polling = ARGV[8] == '1'
 
 if blocked > now then return {tonumber(why), blocked - now} end
-local feels = not told_left and past_left and past_left < left
-local probe = tonumber(told[3]) or 0
-if feels and probe > now then return {2, probe - now} end
+local probes = not reported_left and past_left and past_left < left
+local probe = tonumber(report[3]) or 0
+if probes and probe > now then return {2, probe - now} end
 if left < 1 or (polling and left <= reserved) then return {2, relief} end
 local own, own_leave = count(KEYS[6])
 if own * (100 - share) >= left * share then return {3, math.min(relief, own_leave)} end
 
-local free, turn = tonumber(redis.call('GET', KEYS[5]) or 0) + gap, now - burst * gap
+local free, slot = tonumber(redis.call('GET', KEYS[5]) or 0) + gap, now - burst * gap
 if polling then
-  if free > turn then return {1, free - turn} end
+  if free > slot then return {1, free - slot} end
 else
-  turn = math.max(free, turn + gap)
-  if turn - now > patience then return {5, turn - now} end
+  slot = math.max(free, slot + gap)
+  if slot - now > max_wait then return {5, slot - now} end
 end
 
-redis.call('SET', KEYS[5], string.format('%.0f', turn), 'PX', 60000)
+redis.call('SET', KEYS[5], string.format('%.0f', slot), 'PX', 60000)
 for _, key in ipairs({polling and KEYS[4] or KEYS[3], KEYS[6]}) do
   redis.call('HINCRBY', key, string.format('%.0f', minute), 1)
   redis.call('PEXPIRE', key, (minutes + 1) * 60000)
 end
 redis.call('HINCRBY', KEYS[7], ARGV[11], 1)
 redis.call('PEXPIRE', KEYS[7], 86400000)
-if told_left then redis.call('HINCRBY', KEYS[2], 'left', -1) end
-if feels then redis.call('HSET', KEYS[2], 'probe', string.format('%.0f', now + 5000)) end
-return {0, math.max(turn - now, 0)}
+if reported_left then redis.call('HINCRBY', KEYS[2], 'left', -1) end
+if probes then redis.call('HSET', KEYS[2], 'probe', string.format('%.0f', now + 5000)) end
+return {0, math.max(slot - now, 0)}
 """
 )
 """KEYS: ``KEYS``, the connection's and the day's. ARGV: now, limit and reserve in requests, share in percent, gap
