@@ -31,7 +31,7 @@ from integrations.remote_clock import RemoteClock
 from sync.engine import write_deadline
 
 MAX_HEADER_BYTES = 256 * 1024
-"""Bytes before the body of a response, including those of each "100 Continue"."""
+"""Bytes before the body of a response, each "100 Continue" included."""
 
 UPLOAD_BYTES_PER_SECOND = 1024 * 1024
 """A file upload has extra time by its size, but so little that a call still ends within its lease."""

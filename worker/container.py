@@ -252,7 +252,7 @@ class Container:
             _ = self.remote, self.receiver_client
 
     def is_alive(self) -> bool:
-        """Return whether beat, Redis and a worker have completed a sweep lately. Raises RedisError."""
+        """Return whether beat, Redis and a worker completed a sweep recently. Raises RedisError."""
         from worker import heartbeat
 
         return heartbeat.is_alive(self.redis)

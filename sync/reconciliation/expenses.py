@@ -60,8 +60,8 @@ UNLINKED = msg("The integration has no link to it: if it doesn't belong there, d
 class ExpenseSources:
     """The expenses of some days, in Moment and by link. The ledger is passed to :meth:`report`.
 
-    ``expenses`` are Moment's, by external id; ``links`` are those of created expenses, by our key; ``listed`` are
-    the accounts whose costs become expenses.
+    ``expenses`` are Moment's, by external id; ``links`` are the links of created expenses, by our key; ``listed``
+    are the accounts whose costs become expenses.
     """
 
     def __init__(self, context: SyncContext, first: date, last: date) -> None:

@@ -24,7 +24,7 @@ _NINE_DIGITS = re.compile(r"[0-9]{9}")
 _LABEL = "ORGANISASJONS|ORG|NUMMER|NR|NO|VAT|MVA|BRREG|(?:F[OØ]RETAKS|ENHETS|EININGS)REGISTERET"
 _LABELS = f"(?:{_LABEL})*"
 _WORDS_BESIDE = re.compile(_LABELS)
-"""What people write before and after a Norwegian organization number, with nothing else in between."""
+"""The words that people write before and after a Norwegian organization number."""
 
 _BARE = re.compile(f"(?:{_LABEL}|CVR|YTUNNUS)*(.*?){_LABELS}")
 _VAT_NUMBER = re.compile(r"SE([0-9]{10})(?:01)?|([0-9]{2}[2-9][0-9]{7})01|(?:DK|FI)([0-9]{8})")
@@ -87,7 +87,7 @@ def norwegian_number(text: str) -> str:
 
 
 def organization_key(text: str) -> str:
-    """Return the key that organization numbers of any country are compared by; empty for none, as N/A or 0."""
+    """Return the key that organization numbers of any country are compared by; empty if there is none (N/A, 0)."""
     plain = _letters_and_digits(text)
     digits = "".join(filter(str.isdigit, plain))
     if not digits.strip("0") or holds_identity_number(text):
