@@ -43,7 +43,7 @@ class DatabaseSettings(LogSettings):
     @classmethod
     def _postgresql(cls, value: SecretStr) -> SecretStr:
         if not re.match(r"postgres(ql)?(\+\w+)?://", value.get_secret_value()):
-            raise ValueError("has to begin with postgresql://")
+            raise ValueError("must begin with postgresql://")
         return _with_port(value)
 
 
@@ -56,14 +56,14 @@ class MigrationSettings(DatabaseSettings):
     @field_validator("secret_keys")
     @classmethod
     def _fernet_keys(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
-        for place, key in enumerate(value, 1):
+        for number, key in enumerate(value, 1):
             try:
                 length = len(urlsafe_b64decode(key.get_secret_value()))
             except (binascii.Error, ValueError):
                 length = 0
             if length != KEY_BYTES:
                 raise ValueError(
-                    f"number {place} of {len(value)} is no key; `python -m worker keys new` makes one"
+                    f"number {number} of {len(value)} is not a key; `python -m worker keys new` makes one"
                 )
         return value
 
@@ -89,11 +89,11 @@ class BeatSettings(DatabaseSettings):
         scheme, _, rest = value.get_secret_value().partition("://")
         if "sentinel" in scheme or "cluster" in scheme or "," in rest.partition("/")[0]:
             raise ValueError(
-                "leads to Sentinels or a Cluster, which are not supported; give the address of a single server, "
+                "points to Sentinel or a Cluster, which are not supported; enter the URL of a single server, "
                 "or of a proxy that follows the primary, as redis://:password@host:port/0"
             )
         if scheme not in {"redis", "rediss"}:
-            raise ValueError("has to begin with redis://, or rediss:// for TLS")
+            raise ValueError("must begin with redis://, or rediss:// for TLS")
         return _with_port(value)
 
 
@@ -186,14 +186,14 @@ class Settings(BeatSettings, MigrationSettings):
         try:
             value.format(company="", **known)
         except (LookupError, ValueError) as error:
-            raise ValueError("has braces that stand for nothing") from error
+            raise ValueError("contains an unknown placeholder") from error
         return value
 
     @field_validator("smtp_url")
     @classmethod
     def _mail_server(cls, value: SecretStr) -> SecretStr:
         if not re.match(r"(smtp|smtp\+starttls|smtps)://.", value.get_secret_value()):
-            raise ValueError("has to be smtp://, smtp+starttls:// or smtps:// and the name of the mail server")
+            raise ValueError("must be smtp://, smtp+starttls:// or smtps:// and the name of the mail server")
         return _with_port(value)
 
 

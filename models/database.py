@@ -1,4 +1,4 @@
-"""The database: the base class of its tables, its transactions and its migrations."""
+"""The database: its connections, its transactions and its migrations."""
 
 import select
 import time

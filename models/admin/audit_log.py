@@ -64,9 +64,9 @@ EVERYTHING = AuditFilter()
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
-    """What somebody did and when (UTC): to a connection, one of its changes, or the users where both are None.
+    """An action and its instant (UTC): on a connection, on one of its jobs, or on users if both are None.
 
-    ``record`` is what the change is called now.
+    ``record`` is the present title of the job's record.
     """
 
     id: int

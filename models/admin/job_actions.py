@@ -63,7 +63,7 @@ RETRIABLE = frozenset(TABLE[Event.RETRIED])
 
 @dataclass(frozen=True, slots=True)
 class AttemptView:
-    """One attempt: start (UTC), seconds, outcome, and each call with its operation, request and response."""
+    """One attempt, which ended ``at`` (UTC); each call has its operation, request and response."""
 
     id: int
     at: datetime

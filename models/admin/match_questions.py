@@ -24,7 +24,7 @@ NEW = "new"
 
 ERROR_CODE_BY_TYPE = {EntityType.CUSTOMER: "which_customer", EntityType.PROJECT: "project_taken"}
 ERROR_CODES = frozenset(ERROR_CODE_BY_TYPE.values())
-"""The reasons of changes that wait for an answer."""
+"""The error codes of jobs that wait for an answer."""
 
 UNDONE = msg("The match was undone.")
 CHOOSE_AGAIN = msg("Open the record and choose the matching record again.")
@@ -32,12 +32,11 @@ CHOOSE_AGAIN = msg("Open the record and choose the matching record again.")
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A record of 24SevenOffice that may be meant, or the one of Moment that is asked about.
+    """A record of 24SevenOffice that may match, or the record of Moment that the question is about.
 
-    ``email`` may be several, ``address`` is in one line. A project has a customer's number.
-
-    ``customer_number`` is set for a project. ``note`` says what speaks against the candidate (supplier, inactive,
-    closed, or taken by another record of Moment), or what a flow has to remember until a person has acted.
+    ``email`` may hold several addresses; ``address`` is one line. ``customer_number`` is set for a project.
+    ``note`` is a warning about the candidate (supplier, inactive, closed, or taken by another record of Moment),
+    or what a flow must know until a person has acted.
     """
 
     number: str
@@ -71,7 +70,7 @@ def ask(
     moment_record: Candidate | None = None,
     now: datetime,
 ) -> None:
-    """Ask which of the candidates the record of a change is; what was answered before is void."""
+    """Ask which of the candidates matches a job's record; an earlier answer is deleted."""
     asked = {
         "asked_at": now,
         "candidates": [_as_json(each) for each in candidates],
@@ -83,7 +82,7 @@ def ask(
 
 
 def open_question(database: Database, job_id: int) -> MatchQuestion | None:
-    """Return what is asked about the record of a change; None where it waits for no answer."""
+    """Return the open question about a job's record; None if the job does not wait for an answer."""
     columns = MatchQuestionRow.candidates, MatchQuestionRow.addresses, MatchQuestionRow.moment_record
     query = select(*columns).join(SyncJobRow, SyncJobRow.id == MatchQuestionRow.job_id)
     open_ = SyncJobRow.state == JobState.NEEDS_ATTENTION, SyncJobRow.error_code.in_(ERROR_CODES)
@@ -96,7 +95,7 @@ def open_question(database: Database, job_id: int) -> MatchQuestion | None:
 
 
 def candidates_of(database: Database, job_id: int) -> Sequence[Candidate]:
-    """Return the candidates of a change whose question is open; none where it waits for no answer."""
+    """Return the candidates of a job's open question; none if the job does not wait for an answer."""
     found = open_question(database, job_id)
     return found.candidates if found else ()
 

@@ -22,16 +22,14 @@ ALL_CONNECTIONS = "Moment ⇄ 24SevenOffice"
 class AlertType(StrEnum):
     """The types of alerts, the most urgent first.
 
-    ``ACCOUNT`` is about the own account of a user.
-    ``NEEDS_ATTENTION``, ``REMINDER``, ``OVERDUE`` and ``RESOLVED`` are about a record: it needs a person, needs
-    one still, has been unfinished for long, is in order.
-    ``PAUSED``, ``OUTAGE``, ``STALLED``, ``RATE_LIMITED`` and ``RECOVERED`` are about a connection:
-    its settings must be mended, its systems do not answer, no poll goes through, their requests are used up, it
-    works again. ``WEBHOOK`` says that its webhook names what is not there.
-    ``API_KEY`` says that Moment's key ends soon.
-    ``RECEIVER`` is about an event receiver that is sent nothing more.
-    ``CLOCK`` is about a server of the integration whose clock is wrong. ``DIGEST`` tells of the
-    connection's week, ``RECONCILIATION`` whether the books of its month agree.
+    ``ACCOUNT`` is about a user's own account.
+    ``NEEDS_ATTENTION``, ``REMINDER``, ``OVERDUE`` and ``RESOLVED`` are about a record: it needs attention, still
+    needs attention, has been unfinished for too long, is in order again.
+    ``PAUSED``, ``OUTAGE``, ``STALLED``, ``RATE_LIMITED`` and ``RECOVERED`` are about a connection: its settings
+    must be corrected, its systems do not answer, its polls fail, its requests are used up, it works again.
+    ``WEBHOOK``: its webhook names records that do not exist. ``API_KEY``: its key of Moment expires soon.
+    ``RECEIVER`` is about an event receiver that was disabled, ``CLOCK`` about a server whose clock is wrong.
+    ``DIGEST`` is a connection's weekly summary, ``RECONCILIATION`` its monthly reconciliation.
     """
 
     ACCOUNT = "account"

@@ -1,4 +1,4 @@
-"""The tables. Only the modules of this package read and write them."""
+"""The tables of the database, which only the modules of :mod:`models` read and write."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -82,19 +82,22 @@ class KeyedByLane:
 class ConnectionRow(Base):
     """One company's pair of systems. ``secrets`` is encrypted, ``token_hash`` identifies the webhook's address.
 
-    ``paused_by`` is who said so, empty for the bridge itself. ``consecutive_failures`` counts unavailable
-    answers in a row, ``outage_since`` is when they began, ``breaker_open_until`` when the next one may be
-    risked, and ``outage_alerted`` says that the addresses have been told. ``rate_limited_since`` and
-    ``rate_limit_alerted`` say the same of requests that are used up, and ``pause_alerted`` that the addresses
-    have been told of a pause and nothing was synced since. One that ``shares_company`` is from before each company
-    in Moment had one connection, and may not be resumed as long as another one has it. ``client_number`` names the
-    client in 24SevenOffice, which no other connection has; None until a login has shown it. ``client_name`` is
-    what it is called there, empty until a test has shown it.
-    Until ``webhook_limited_until`` what is new here is left to the polls. The webhook has its address since
-    ``webhook_token_at``, None where that is from before it was noted. The last test began at ``tested_at`` and
-    found ``failed_checks`` errors; one of a ``failed_login`` was found by trying the credentials only. It paused
-    itself at ``unproven_since``, None where it did not, or a test or login has worked since. Moment's key was
-    entered at ``api_key_saved_at``, None where that is not known.
+    ``paused_by`` is the user who paused it, empty for the integration. ``consecutive_failures`` counts batches in
+    a row that found a system unavailable, ``outage_since`` is the first of them, ``breaker_open_until`` is when
+    the next attempt is allowed, and ``outage_alerted`` whether an alert was sent. ``rate_limited_since`` and
+    ``rate_limit_alerted`` are the same for requests that are used up. ``pause_alerted`` means that an alert about
+    a pause was sent and nothing has synced since.
+
+    A connection that ``shares_company`` is older than the rule that a company of Moment has one connection; it
+    cannot be resumed while another connection has its company. ``client_number`` is the client of 24SevenOffice,
+    which no other connection has; None until a login has shown it. ``client_name`` is empty until a test has shown
+    it.
+
+    Until ``webhook_limited_until``, records that are new are left to the polls. ``webhook_token_at`` is when the
+    webhook's URL was last generated, None if that was before it was recorded. The last test began at ``tested_at``
+    and found ``failed_checks`` errors; if ``failed_login``, only the credentials were checked. The connection
+    paused itself at ``unproven_since``; None if it did not, or if a test or login has succeeded since. Moment's
+    key was entered at ``api_key_saved_at``, None if unknown.
     """
 
     __tablename__ = "connections"
@@ -474,10 +477,11 @@ class BackupRow(Base):
 
 
 class MatchQuestionRow(Base):
-    """What a change waits to be told: ``candidates`` are to choose from, ``answer`` is a number or :data:`NEW`.
+    """A question that a job waits for: the ``candidates``, and the ``answer``, a candidate's number or "new".
 
-    ``moment_record`` is the record as Moment had it when it was asked, and ``addresses`` are those of candidates
-    by their numbers; None where an earlier release asked. ``undone`` are the numbers that were chosen and undone.
+    ``moment_record`` is the record as Moment had it when the question was asked, and ``addresses`` are the
+    candidates' addresses by their numbers; None if an earlier release asked. ``undone`` are the numbers that were
+    chosen and undone.
     """
 
     __tablename__ = "match_questions"

@@ -170,7 +170,7 @@ def user_of(database: Database, token: str, *, now: datetime) -> users.User:
 
 
 def choose_password(database: Database, token: str, password: str, *, now: datetime) -> None:
-    """Give the user whose link this is the password that they chose, and end the link and all their sessions.
+    """Set the password of the link's user, then revoke the link and end all their sessions.
 
     A second factor stays as it is. Raises InvalidLinkError, or InvalidInputError, which does not use the link.
     """
