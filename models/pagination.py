@@ -20,7 +20,7 @@ InTime = Callable[[Select[int]], Sequence[Row[int]] | None]
 """Runs a query that counts, and returns None if it takes too long."""
 
 
-SIZE = 50
+PAGE_SIZE = 50
 """Rows of a page."""
 
 MAX_COUNTED = 10_000
@@ -28,7 +28,7 @@ MAX_COUNTED = 10_000
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-_WRITTEN = re.compile(r"([on])(?:i(-?\d{1,16})|(\d{1,16}))-(\d{1,18})", re.ASCII)
+_KEY_PATTERN = re.compile(r"([on])(?:i(-?\d{1,16})|(\d{1,16}))-(\d{1,18})", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Key:
     @classmethod
     def parse(cls, text: str) -> Self | None:
         """Parse a key from a URL; None, for the first page, if it is no key."""
-        written = _WRITTEN.fullmatch(text)
+        written = _KEY_PATTERN.fullmatch(text)
         if written is None:
             return None
         at = int(written[2]) if written[2] else _EPOCH + int(written[3]) * _MICROSECOND
@@ -131,7 +131,7 @@ def paged(
     *,
     key: Key | None,
     at: Callable[[T], tuple[datetime | date | int, int]],
-    size: int = SIZE,
+    size: int = PAGE_SIZE,
 ) -> Page[T]:
     """Build the page that begins at a key; ``at`` returns the instant and the id of a row.
 

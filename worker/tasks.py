@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from models.admin import reminders
-from models.admin.operations import WORTHWHILE
+from models.admin.operations import OPERATION_TIMEOUT
 from models.enums import EntityType, Lane
 from models.inbox import dependencies, due, missed_webhooks, retention, statistics
 from models.receivers import deliveries
@@ -46,8 +46,8 @@ def dispatch_due() -> None:
     now = container.clock()
     dependencies.wake_satisfied(container.database, now=now)
     dispatch.dispatch_lanes(due.lanes(container.database, now=now))
-    container.operations.forget_unanswered(before=now - WORTHWHILE)
-    dispatch.dispatch_operations(container.operations.pending(since=now - WORTHWHILE))
+    container.operations.forget_unanswered(before=now - OPERATION_TIMEOUT)
+    dispatch.dispatch_operations(container.operations.pending(since=now - OPERATION_TIMEOUT))
     dispatch.dispatch_receivers(deliveries.due_receivers(container.database, now=now))
     heartbeat.record(  # last: without PostgreSQL there is no heartbeat
         container.redis, every=container.settings.dispatch_seconds

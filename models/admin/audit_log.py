@@ -14,7 +14,7 @@ from i18n.catalog import former_wordings
 from i18n.formatting import OSLO
 from models.database import Database
 from models.enums import Scope
-from models.pagination import SIZE, Key, Page, following, paged, placed_by_id
+from models.pagination import PAGE_SIZE, Key, Page, following, paged, placed_by_id
 from models.schema.statements import made_of, within
 from models.schema.tables import AuditRow, ConnectionRow, SyncJobRow
 
@@ -59,7 +59,7 @@ class AuditFilter:
     date_to: date | None = None
 
 
-EVERYTHING = AuditFilter()
+NO_FILTER = AuditFilter()
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +84,9 @@ def page(  # noqa: PLR0913 - all by name
     scope: Scope,
     *,
     users: bool = False,
-    wanted: AuditFilter = EVERYTHING,
+    wanted: AuditFilter = NO_FILTER,
     key: Key | None = None,
-    size: int = SIZE,
+    size: int = PAGE_SIZE,
     with_place: bool = False,
 ) -> Page[AuditEntry]:
     """Return a page of what was done to the connections of a scope; to ``users`` too where it is all of them."""
@@ -101,7 +101,7 @@ def page(  # noqa: PLR0913 - all by name
 
 
 def every(
-    database: Database, scope: Scope, *, users: bool = False, wanted: AuditFilter = EVERYTHING
+    database: Database, scope: Scope, *, users: bool = False, wanted: AuditFilter = NO_FILTER
 ) -> Iterator[AuditEntry]:
     """Yield what all pages show, the oldest first.
 
@@ -115,7 +115,7 @@ def every(
 
 
 def export(
-    database: Database, scope: Scope, *, users: bool = False, wanted: AuditFilter = EVERYTHING
+    database: Database, scope: Scope, *, users: bool = False, wanted: AuditFilter = NO_FILTER
 ) -> Iterator[str]:
     """Yield the same as JSON, a line for each entry; in English, as it is for programs."""
     for each in every(database, scope, users=users, wanted=wanted):

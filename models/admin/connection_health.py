@@ -24,7 +24,7 @@ from models.database import Database
 from models.enums import JobState, Scope
 from models.schema.tables import ConnectionRow, LaneRow, SyncJobRow, WebhookActivityRow
 
-SIZE = 50
+PAGE_SIZE = 50
 """Connections of a page."""
 
 
@@ -114,7 +114,7 @@ def page(  # noqa: PLR0913 - all by name
         *(each.label(name) for name, each in columns.items()),
         *status_columns(now),
     ).where(*conditions)
-    query = query.order_by(*_order(sort, columns)).offset((number - 1) * SIZE).limit(SIZE)
+    query = query.order_by(*_order(sort, columns)).offset((number - 1) * PAGE_SIZE).limit(PAGE_SIZE)
     total = database.scalar(select(func.count()).select_from(ConnectionRow).where(*conditions)) or 0
     lines = [
         with_status(ConnectionHealth, row, key_ends_on=_key_ends_on(row.api_key_saved_at))

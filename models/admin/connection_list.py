@@ -72,7 +72,7 @@ class ConnectionFilter:
     ids: frozenset[int] | None = None
 
 
-ALL = ConnectionFilter()
+NO_FILTER = ConnectionFilter()
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ def summaries(
     scope: Scope,
     *,
     now: datetime,
-    wanted: ConnectionFilter = ALL,
+    wanted: ConnectionFilter = NO_FILTER,
     after: str = "",
     limit: int | None = None,
 ) -> Sequence[ConnectionSummary]:

@@ -23,7 +23,7 @@ from models.enums import PENDING, UNFINISHED, EntityType, JobState, Scope
 from models.schema.statements import within
 from models.schema.tables import ConnectionRow, LaneRow, SyncJobRow
 
-SIZE = 50
+PAGE_SIZE = 50
 """Connections on a page."""
 
 
@@ -112,7 +112,7 @@ def connection_statuses(
     database: Database, scope: Scope, *, now: datetime, name: str = "", page: int = 1
 ) -> Sequence[ConnectionStatus]:
     """Return a page of the connections whose name contains a text, plus one if there is another page."""
-    query = _status_query(scope, name, now).offset((page - 1) * SIZE).limit(SIZE + 1)
+    query = _status_query(scope, name, now).offset((page - 1) * PAGE_SIZE).limit(PAGE_SIZE + 1)
     with database.transaction() as session:
         rows = session.execute(query).all()
         synced = _synced(session, [row.id for row in rows])

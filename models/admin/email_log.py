@@ -26,7 +26,7 @@ MAX_PENDING_SHOWN = 100
 """Pending mails that are shown."""
 
 
-TOGETHER = (AlertRow.ended_at, AlertRow.recipient, AlertRow.status)
+EMAIL_COLUMNS = (AlertRow.ended_at, AlertRow.recipient, AlertRow.status)
 """The columns that the alerts of one mail share."""
 
 
@@ -91,10 +91,10 @@ def _emails(seen: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
     query = select(
         func.max(AlertRow.id).label("id"),
         func.min(AlertRow.created_at).label("created_at"),
-        *TOGETHER,
+        *EMAIL_COLUMNS,
         func.count().label("number"),
     )
-    return query.where(seen).group_by(*TOGETHER)
+    return query.where(seen).group_by(*EMAIL_COLUMNS)
 
 
 def _ended(seen: ColumnElement[bool], key: Key | None) -> Select[*tuple[Any, ...]]:
@@ -109,7 +109,7 @@ def _read(session: Session, query: Select[*tuple[Any, ...]], seen: ColumnElement
     rows = session.execute(query).all()
     ends = {row.ended_at for row in rows if row.ended_at}
     in_them = AlertRow.ended_at.in_(ends) if ends else AlertRow.ended_at.is_(None)
-    place = func.row_number().over(partition_by=TOGETHER, order_by=AlertRow.id)
+    place = func.row_number().over(partition_by=EMAIL_COLUMNS, order_by=AlertRow.id)
     first = select(AlertRow.id, place.label("place")).where(in_them, seen).subquery()
     shown = _alerts().join(first, first.c.id == AlertRow.id).where(first.c.place <= MAX_ITEMS_SHOWN)
     told: dict[Any, list[EmailItem]] = defaultdict(list)

@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from models.admin.job_filter import JobFilter
 from models.database import Database
 from models.enums import EntityType, JobState, Outcome, Record, titled
-from models.pagination import SIZE, Key, OrderColumns, Page, beyond, nearest_first, paged, placed
+from models.pagination import PAGE_SIZE, Key, OrderColumns, Page, beyond, nearest_first, paged, placed
 from models.schema.note_table import NoteRow
 from models.schema.record_summary import RecordSummary
 from models.schema.statements import IS_LINK_OF_JOB, made_of
@@ -172,7 +172,7 @@ def page(
     *,
     key: Key | None = None,
     sort: Sort = Sort.RECEIVED,
-    size: int = SIZE,
+    size: int = PAGE_SIZE,
 ) -> Page[JobView]:
     """Return a page of a list. A key of a list in another order counts as no key."""
     with database.transaction() as session:

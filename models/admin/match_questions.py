@@ -19,8 +19,8 @@ from models.schema.locks import locked
 from models.schema.statements import job_of, link_of, upsert
 from models.schema.tables import LinkRow, MatchQuestionRow, SyncJobRow
 
-NEW = "new"
-"""The answer "none of the candidates"."""
+CREATE_NEW = "new"
+"""The answer "none of the candidates": create a new record."""
 
 ERROR_CODE_BY_TYPE = {EntityType.CUSTOMER: "which_customer", EntityType.PROJECT: "project_taken"}
 ERROR_CODES = frozenset(ERROR_CODE_BY_TYPE.values())
@@ -119,10 +119,10 @@ def undone(database: Database, job_ids: Collection[int]) -> Mapping[int, frozens
 
 
 def answer(database: Database, job_id: int, choice: str, *, actor: str, now: datetime) -> ActionResult:
-    """Answer the open question of a job with the number of a candidate or :data:`NEW`, and make the job due.
+    """Answer the open question of a job with the number of a candidate or :data:`CREATE_NEW`, and make the job due.
 
     Nothing happens if no such question is open or the choice is not offered. A project whose number is taken
-    cannot be answered with :data:`NEW`.
+    cannot be answered with :data:`CREATE_NEW`.
     """
     row = select(SyncJobRow).where(SyncJobRow.id == job_id, SyncJobRow.state == JobState.NEEDS_ATTENTION)
     with database.transaction() as session:
@@ -145,7 +145,7 @@ def answer(database: Database, job_id: int, choice: str, *, actor: str, now: dat
 
 
 def choice_of(database: Database, job_id: int) -> str:
-    """Return a choice that may be undone: the number of a candidate or :data:`NEW`; "" where there is none."""
+    """Return a choice that may be undone: the number of a candidate or :data:`CREATE_NEW`; "" where there is none."""
     with database.transaction() as session:
         found = _undoable(session, select(SyncJobRow), job_id)
         return found[1].answer or "" if found else ""
@@ -184,7 +184,7 @@ def _undoable(
         return None
     record = Record(EntityType(job.entity_type), job.record_id)
     linked = session.scalar(select(LinkRow.remote_id).where(link_of(job.connection_id, record)))
-    return (job, question, linked or "") if linked in (None, question.answer) or question.answer == NEW else None
+    return (job, question, linked or "") if linked in (None, question.answer) or question.answer == CREATE_NEW else None
 
 
 def withdraw(session: Session, connection_id: int, record: Record) -> None:
@@ -194,7 +194,7 @@ def withdraw(session: Session, connection_id: int, record: Record) -> None:
 
 
 def answer_text(entity_type: EntityType, choice: str) -> Message:
-    if choice == NEW:
+    if choice == CREATE_NEW:
         return msg("None of these – create new")
     return msg("Matched with {record} in 24SevenOffice", record=titled(entity_type, choice))
 
@@ -205,4 +205,4 @@ def _as_json(candidate: Candidate) -> dict[str, str]:
 
 
 def _choices(entity_type: EntityType, numbers: set[str]) -> set[str]:
-    return numbers | {NEW} if entity_type is EntityType.CUSTOMER else numbers
+    return numbers | {CREATE_NEW} if entity_type is EntityType.CUSTOMER else numbers

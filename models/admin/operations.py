@@ -35,8 +35,8 @@ OperationResult = dict[str, Any]
 PURPOSE = "operations.secrets"
 """The encryption purpose of the input, beside the ids of the connection and the operation."""
 
-WORTHWHILE = timedelta(hours=1)
-"""How long a person may still wait for a result."""
+OPERATION_TIMEOUT = timedelta(hours=1)
+"""How long after its request an operation is still run: as long as a person may wait for the result."""
 
 MAX_LOGINS = 5
 """Logins that may be tried on a connection within that time, so that no password can be guessed."""
@@ -44,8 +44,8 @@ MAX_LOGINS = 5
 LOGIN_TRIED = "login_tried"
 """Key in the result of a saving: which secret was tried, of which at most a keyed hash is kept."""
 
-AGAIN = "again"
-"""Key in the input of an operation that was requested before and came to no result."""
+REPEATED = "again"
+"""Key in the input of an operation that is requested again because an earlier one produced no report."""
 
 
 class OperationType(StrEnum):
@@ -84,13 +84,13 @@ OPERATION_NAMES: Mapping[OperationType, Message] = {
 LOGINS = (OperationType.CLIENTS, OperationType.SAVING)
 """Operations with a login that was entered."""
 
-LONG = (OperationType.BACKFILL,)
+LONG_OPERATIONS = (OperationType.BACKFILL,)
 """Operations that take longer than a person waits."""
 
-LONG_WORTHWHILE = timedelta(days=30)
+LONG_OPERATION_TIMEOUT = timedelta(days=30)
 
 SHORT_WAIT, LONG_WAIT = timedelta(seconds=30), timedelta(hours=1)
-"""After how long another operation may be requested: when a pending one has ended, short or long."""
+"""How long to wait for a pending operation, a short or a long one, before another is requested."""
 
 MAX_PENDING = 20
 """Operations of a connection that may be without a result at a time; a program may request many."""
@@ -179,7 +179,7 @@ class Operations:
             LoginTriesError: logins were tried ``MAX_LOGINS`` times in the last hour.
             TooManyOperationsError: ``MAX_PENDING`` operations have no result.
         """
-        asked, recent = input_ or {}, OperationRow.requested_at >= now - WORTHWHILE
+        asked, recent = input_ or {}, OperationRow.requested_at >= now - OPERATION_TIMEOUT
         same_type = OperationRow.connection_id == connection_id, OperationRow.type == type_, recent
         waits = OperationRow.result.is_(None), OperationRow.lease_id.is_(None)
         with self._database.transaction() as session:
@@ -197,11 +197,11 @@ class Operations:
             if type_ in LOGINS and _has_secret(asked):
                 self._expect_few_logins(session, connection_id, now=now, without=row)
             if row is None:
-                unfinished = OperationRow.connection_id == connection_id, *_unfinished(since=now - WORTHWHILE)
+                unfinished = OperationRow.connection_id == connection_id, *_unfinished(since=now - OPERATION_TIMEOUT)
                 # Operations without input are not limited: only one of each type is pending anyway.
                 pending = session.scalars(select(OperationRow.type).where(*unfinished)).all() if asked else ()
                 if len(pending) >= MAX_PENDING:
-                    raise TooManyOperationsError(LONG_WAIT if set(pending) <= set(LONG) else SHORT_WAIT)
+                    raise TooManyOperationsError(LONG_WAIT if set(pending) <= set(LONG_OPERATIONS) else SHORT_WAIT)
                 row = OperationRow(connection_id=connection_id, type=type_, actor=actor)
                 session.add(row)
             row.requested_at = now
@@ -226,7 +226,7 @@ class Operations:
         known = exists().where(
             OperationRow.connection_id == connection_id,
             OperationRow.type == OperationType.SAVING,
-            OperationRow.requested_at >= now - WORTHWHILE,
+            OperationRow.requested_at >= now - OPERATION_TIMEOUT,
             OperationRow.result[LOGIN_TRIED].astext == login,
         )
         with self._database.transaction() as session:
@@ -272,7 +272,7 @@ class Operations:
                     return None
             session.add(row)
             session.flush()
-            row.secrets = self._locked(row, {**input_, AGAIN: "yes"} if before else input_)
+            row.secrets = self._locked(row, {**input_, REPEATED: "yes"} if before else input_)
         return row.id
 
     def get(self, operation_id: int) -> Operation | None:
@@ -343,7 +343,7 @@ class Operations:
         before = aliased(OperationRow)
         standing = select(func.count()).where(
             before.connection_id == OperationRow.connection_id,
-            before.type.in_(LONG) == OperationRow.type.in_(LONG),
+            before.type.in_(LONG_OPERATIONS) == OperationRow.type.in_(LONG_OPERATIONS),
             before.id < OperationRow.id,
             *_unfinished(before, since=since),
         )
@@ -454,12 +454,12 @@ class Operations:
         logins = select(OperationRow).where(
             OperationRow.connection_id == connection_id,
             OperationRow.type.in_(LOGINS),
-            OperationRow.requested_at >= now - WORTHWHILE,
+            OperationRow.requested_at >= now - OPERATION_TIMEOUT,
         )
         others = [each for each in session.scalars(logins) if each is not without]
         tried = sorted(each.requested_at for each in others if self._tries_login(each))
         if len(tried) >= MAX_LOGINS:
-            raise LoginTriesError(tried[-MAX_LOGINS] + WORTHWHILE - now)
+            raise LoginTriesError(tried[-MAX_LOGINS] + OPERATION_TIMEOUT - now)
 
     def _tries_login(self, row: OperationRow) -> bool:
         if row.type == OperationType.CLIENTS or LOGIN_TRIED in (row.result or {}):
@@ -526,7 +526,7 @@ def _has_secret(typed: Mapping[str, str]) -> bool:
 
 def _unfinished(row: type[OperationRow] = OperationRow, *, since: datetime) -> tuple[ColumnElement[bool], ...]:
     """Return the SQL conditions of an operation without a result since an instant; a long one counts longer."""
-    long = row.type.in_(LONG) & (row.requested_at >= since - LONG_WORTHWHILE)
+    long = row.type.in_(LONG_OPERATIONS) & (row.requested_at >= since - LONG_OPERATION_TIMEOUT)
     return row.result.is_(None), (row.requested_at >= since) | long
 
 

@@ -21,7 +21,7 @@ def hash_token(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-BOUND = "v2:"
+BOUND_PREFIX = "v2:"
 """The prefix of encrypted values; those without it are from before version 0026 and not bound to a place."""
 
 
@@ -38,13 +38,13 @@ class Vault:
         self._hash_key = hmac.digest(self._keys[0], b"keyed hash", "sha256")  # not the key that Fernet signs with
 
     def encrypt(self, text: str, purpose: str, *place: object) -> str:
-        return BOUND + self._fernet(purpose, *place).encrypt(text.encode()).decode()
+        return BOUND_PREFIX + self._fernet(purpose, *place).encrypt(text.encode()).decode()
 
     def decrypt(self, locked: str, purpose: str, *place: object) -> str:
         """Decrypt a value that was encrypted for the same purpose and place. Raises InvalidToken."""
-        if not locked.startswith(BOUND):
+        if not locked.startswith(BOUND_PREFIX):
             raise InvalidToken
-        return self._fernet(purpose, *place).decrypt(locked.removeprefix(BOUND).encode()).decode()
+        return self._fernet(purpose, *place).decrypt(locked.removeprefix(BOUND_PREFIX).encode()).decode()
 
     def bind(self, locked: str, purpose: str, *place: object) -> str:
         """Encrypt a value from before version 0026 for this place. Raises InvalidToken."""

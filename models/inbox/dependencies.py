@@ -15,19 +15,19 @@ from models.inbox.transitions import Event
 from models.schema.locks import locked
 from models.schema.tables import LinkRow, SyncJobRow
 
-LINKED = exists().where(
+DEPENDENCY_IS_LINKED = exists().where(
     LinkRow.connection_id == SyncJobRow.connection_id,
     LinkRow.entity_type == SyncJobRow.dependency_type,
     LinkRow.moment_id == SyncJobRow.dependency_id,
 )
 """The SQL condition that a job's dependency has a link."""
 
-NEEDED = aliased(SyncJobRow)
-UNFINISHED = exists().where(
-    NEEDED.connection_id == SyncJobRow.connection_id,
-    NEEDED.entity_type == SyncJobRow.dependency_type,
-    NEEDED.record_id == SyncJobRow.dependency_id,
-    NEEDED.state != JobState.DONE,
+_DEPENDENCY = aliased(SyncJobRow)
+DEPENDENCY_IS_UNFINISHED = exists().where(
+    _DEPENDENCY.connection_id == SyncJobRow.connection_id,
+    _DEPENDENCY.entity_type == SyncJobRow.dependency_type,
+    _DEPENDENCY.record_id == SyncJobRow.dependency_id,
+    _DEPENDENCY.state != JobState.DONE,
 )
 """The SQL condition that a job's dependency is not done."""
 
@@ -84,7 +84,7 @@ def wake(database: Database, connection_id: int, records: Collection[Record], *,
 
     Jobs that need attention because such a record had no link go on as well.
     """
-    return _awaken(database, connection_id, records, Event.DEPENDENCY_SYNCED, LINKED, now=now)
+    return _awaken(database, connection_id, records, Event.DEPENDENCY_SYNCED, DEPENDENCY_IS_LINKED, now=now)
 
 
 def count_from_now(database: Database, connection_id: int, records: Collection[Record], *, now: datetime) -> None:
@@ -103,7 +103,7 @@ def wake_satisfied(database: Database, *, now: datetime) -> None:
     """
     event = Event.DEPENDENCY_SYNCED
     depends = SyncJobRow.dependency_type.is_not(None), concerns(event)
-    waits = locked(select(SyncJobRow.id).where(*depends, LINKED, ~UNFINISHED))
+    waits = locked(select(SyncJobRow.id).where(*depends, DEPENDENCY_IS_LINKED, ~DEPENDENCY_IS_UNFINISHED))
     with database.transaction() as session:
         session.execute(update_by(event, now=now).where(SyncJobRow.id.in_(waits)))
 

@@ -24,7 +24,7 @@ from sqlalchemy.orm import Session
 from models.enums import PENDING, EntityType, JobState, Record
 from models.inbox import transitions
 from models.inbox.transitions import (
-    NEW,
+    NEW_JOB,
     TABLE,
     AlertDue,
     DependencyEffect,
@@ -51,7 +51,7 @@ def concerns(event: Event) -> ColumnElement[bool]:
 def fresh(event: Event, *, now: datetime | Sql, outcome_unknown: bool | Sql = False) -> dict[str, Any]:
     """Return the column values of a new job that an event creates."""
     return {
-        "state": NEW[event].state or JobState.QUEUED,
+        "state": NEW_JOB[event].state or JobState.QUEUED,
         "due_at": now,
         "unfinished_since": now,
         "outcome_unknown": outcome_unknown,

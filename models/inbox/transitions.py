@@ -181,7 +181,7 @@ _PUT_BACK = Transition(
 )
 _UNCERTAIN = Transition(unknown=Unknown.SET)
 
-NEW: Mapping[Event, Transition] = dict.fromkeys(
+NEW_JOB: Mapping[Event, Transition] = dict.fromkeys(
     (Event.RECEIVED, Event.NEEDED, Event.SENT_AGAIN),
     Transition(state=_QUEUED, due=Due.SOON, unknown=Unknown.ADD),
 )
@@ -269,7 +269,7 @@ TABLE: Mapping[Event, Mapping[JobState, Transition]] = {
 
 def transition(event: Event, state: JobState | None) -> Transition | None:
     """Return the effect of an event on a job in a state, or on a record without one (None); None for no effect."""
-    return NEW.get(event) if state is None else TABLE[event].get(state)
+    return NEW_JOB.get(event) if state is None else TABLE[event].get(state)
 
 
 def apply(standing: Standing | None, what: Occurrence) -> Standing | None:

@@ -114,7 +114,7 @@ def _enqueue_statement() -> Select[*tuple[Any, ...]]:
         JOBS.c.entity_type == kind,
         JOBS.c.record_id == bindparam("record_id", type_=Text),
         JOBS.c.error_code != webhook_limit.GONE,
-        JOBS.c.received_at <= now - webhook_limit.KNOWN_EVERY,
+        JOBS.c.received_at <= now - webhook_limit.KNOWN_RECORD_INTERVAL,
     )
     allowed = and_(hook.c.travels, or_(~hook.c.limited, known))
     rows = insert(JOBS).from_select(list(row), select(*columns).where(allowed))

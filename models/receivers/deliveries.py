@@ -7,6 +7,7 @@ others.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from http import HTTPStatus
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -17,7 +18,7 @@ from i18n.messages import msg
 from models.connections.alert_outbox import Alert, AlertType, queue_alert
 from models.database import Database
 from models.enums import Role
-from models.pagination import SIZE, Key, Page, following, paged, placed_by_id
+from models.pagination import PAGE_SIZE, Key, Page, following, paged, placed_by_id
 from models.receivers.outbox import EventType
 from models.receivers.repository import disable, give_up_not_wanted, host_of, is_wanted
 from models.receivers.states import DISABLED_AFTER, DeliveryProblem, DeliveryState, DisabledBecause
@@ -28,7 +29,7 @@ from models.schema.tables import UserRow
 
 _MINUTE, _HOUR = timedelta(minutes=1), timedelta(hours=1)
 
-WAITS = (
+RETRY_DELAYS = (
     timedelta(seconds=5),
     5 * _MINUTE,
     30 * _MINUTE,
@@ -47,8 +48,6 @@ MAX_RETRY_AFTER = _HOUR
 
 DOWN_AFTER = 3
 """Failures in a row after which a success makes all pending deliveries due: the receiver itself was down."""
-
-GONE = 410
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +211,7 @@ def is_known(database: Database, receiver_id: int, delivery_id: int) -> bool:
 
 
 def log_page(
-    database: Database, receiver_id: int, *, key: Key | None, size: int = SIZE, with_place: bool = False
+    database: Database, receiver_id: int, *, key: Key | None, size: int = PAGE_SIZE, with_place: bool = False
 ) -> Page[DeliveryView]:
     """Return a page of a receiver's deliveries, the latest first."""
     query = _events(*EventDeliveryRow.__table__.c).where(EventDeliveryRow.receiver_id == receiver_id)
@@ -287,12 +286,12 @@ def _record_failure(
     asked_for = min(attempt.retry_after or timedelta(), MAX_RETRY_AFTER)
     receiver.failures += 1
     receiver.retry_at = now + max(pause, asked_for)
-    if row.attempts > len(WAITS):
+    if row.attempts > len(RETRY_DELAYS):
         row.state, row.due_at = DeliveryState.FAILED, None
     else:
-        row.due_at = now + max(WAITS[row.attempts - 1] * longer, asked_for)
+        row.due_at = now + max(RETRY_DELAYS[row.attempts - 1] * longer, asked_for)
     because = None
-    if attempt.http_status == GONE:
+    if attempt.http_status == HTTPStatus.GONE:
         because = DisabledBecause.GONE
     elif now - since >= DISABLED_AFTER:
         because = DisabledBecause.FAILING

@@ -30,8 +30,8 @@ JUDGED_LENGTH = 20
 
 OWN_WORDS = ("moment", "24sevenoffice")
 
-AT_ONCE, IN_LINE = 2, 12
-"""Passwords that a process hashes at once, at 64 MiB each, and threads that may hash or wait to."""
+HASHING_THREADS, MAX_WAITING_THREADS = 2, 12
+"""Passwords that a process hashes at the same time, at 64 MiB each, and threads that may hash or wait for it."""
 
 NICENESS = 10
 """Nice value of the hashing threads: a hash uses every core for a tenth of a second, and webhooks go first."""
@@ -41,15 +41,15 @@ EASILY_GUESSED = msg(
 )
 
 _hasher = PasswordHasher()
-_at_once, _in_line = BoundedSemaphore(AT_ONCE), BoundedSemaphore(IN_LINE)
+_hashing, _waiting = BoundedSemaphore(HASHING_THREADS), BoundedSemaphore(MAX_WAITING_THREADS)
 
 
-def _stand_back() -> None:
+def _lower_priority() -> None:
     with suppress(OSError):  # only on Linux a thread has its own priority
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
 
 
-_threads = ThreadPoolExecutor(AT_ONCE, "passwords", _stand_back)
+_threads = ThreadPoolExecutor(HASHING_THREADS, "passwords", _lower_priority)
 
 
 class TooManyPasswordsError(Exception):
@@ -128,13 +128,13 @@ def generate() -> str:
 @contextmanager
 def _turn() -> Iterator[None]:
     """Wait for a turn to hash, in a queue short enough to leave threads for everything else."""
-    if not _in_line.acquire(blocking=False):
+    if not _waiting.acquire(blocking=False):
         raise TooManyPasswordsError
     try:
-        with _at_once:
+        with _hashing:
             yield
     finally:
-        _in_line.release()
+        _waiting.release()
 
 
 def _is_easily_guessed(password: str, email: str) -> bool:

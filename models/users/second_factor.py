@@ -24,15 +24,15 @@ from models.users.repository import User
 ISSUER = "Moment - 24SevenOffice"
 """The name of this installation in the app."""
 
-NEIGHBOURS = 1
-"""Periods of half a minute by which a phone's clock may be wrong."""
+CLOCK_TOLERANCE_PERIODS = 1
+"""Periods of half a minute by which the clock of a phone may differ."""
 
 PURPOSE = "users.factor_secret"
 
 MAX_WRONG_CODES = 50
 """Wrong codes in a row after which the app's codes are refused, so that they cannot be guessed."""
 
-RECOVERY_CODES, RECOVERY_BYTES, GROUP = 10, 15, 6
+RECOVERY_CODES, RECOVERY_BYTES, CODE_GROUP_LENGTH = 10, 15, 6
 
 
 class WrongCodeError(Exception):
@@ -178,7 +178,7 @@ def _renew_recovery_codes(session: Session, user_id: int) -> Sequence[str]:
     session.execute(delete(RecoveryCodeRow).where(RecoveryCodeRow.user_id == user_id))
     codes = [b32encode(secrets.token_bytes(RECOVERY_BYTES)).decode().lower() for _ in range(RECOVERY_CODES)]
     session.add_all(RecoveryCodeRow(user_id=user_id, code_hash=hash_token(code)) for code in codes)
-    return ["-".join(code[at : at + GROUP] for at in range(0, len(code), GROUP)) for code in codes]
+    return ["-".join(code[at : at + CODE_GROUP_LENGTH] for at in range(0, len(code), CODE_GROUP_LENGTH)) for code in codes]
 
 
 def _remove(session: Session, row: UserRow) -> None:
@@ -190,7 +190,7 @@ def _period(secret: str, code: str, now: datetime) -> int:
     """Return the period, of half a minute, of a code. Raises WrongCodeError for a code of another time."""
     try:
         digits, at = "".join(code.split()), int(now.timestamp())
-        return TOTP(secret).verify_and_get_timecode(digits, for_time=at, valid_window=NEIGHBOURS)
+        return TOTP(secret).verify_and_get_timecode(digits, for_time=at, valid_window=CLOCK_TOLERANCE_PERIODS)
     except OTPVerificationError:
         raise WrongCodeError from None
 

@@ -32,7 +32,7 @@ from models.users.repository import Rights
 PREFIX = "m24_"
 """The prefix of every token, by which tools for leaked secrets recognize one."""
 
-WRITTEN = re.compile(rf"{PREFIX}[A-Za-z0-9_-]{{43}}")
+TOKEN_PATTERN = re.compile(rf"{PREFIX}[A-Za-z0-9_-]{{43}}")
 MAX_NAME_LENGTH = 100
 DEFAULT_DAYS, MAX_DAYS = 90, 366
 """The default and the longest validity of a token."""
@@ -165,7 +165,7 @@ def create(  # noqa: PLR0913 - what is new about it, and who says so
 
 def find(database: Database, text: str, *, now: datetime) -> Token:
     """Return the valid token with this text, and save that it was used. Raises TokenRefusedError."""
-    if not WRITTEN.fullmatch(text):
+    if not TOKEN_PATTERN.fullmatch(text):
         raise TokenRefusedError("token_unknown")
     found = database.row(_tokens().where(ApiTokenRow.token_hash == hash_token(text)))
     if found is None:

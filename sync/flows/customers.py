@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from i18n.messages import Message, joined, msg
-from models.admin.match_questions import NEW, Candidate
+from models.admin.match_questions import CREATE_NEW, Candidate
 from models.enums import EntityType, Outcome, Record, titled
 from models.inbox.leases import SyncJob
 from models.inbox.links import Link
@@ -42,7 +42,7 @@ MAX_ADDRESSES = 100
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What a person said: a candidate's number, :data:`NEW` or nothing; ``undone`` it is not, after all."""
+    """What a person said: a candidate's number, :data:`CREATE_NEW` or nothing; ``undone`` it is not, after all."""
 
     answer: str
     undone: frozenset[int]
@@ -131,7 +131,7 @@ class Customers:
         if not job.outcome_unknown:
             return None
         choice = self._choices([job])[job.id]
-        if choice.answer not in ("", NEW):
+        if choice.answer not in ("", CREATE_NEW):
             return None
         found = self._context.erp.find_company(customer.id)
         return found.number if found and found.number not in choice.undone else None
@@ -196,10 +196,10 @@ class Customers:
             match = replace(match, candidates=(matcher.by_number[match.number],) if taken else ())
         if match.candidates:
             self._ask_for_match(item, match.candidates, given, addresses)
-        if answer != NEW and (number is None or answer not in ("", str(number))):
+        if answer != CREATE_NEW and (number is None or answer not in ("", str(number))):
             self._refuse_unknown(item.job, answer)
         given.update(() if number is None else (number,))
-        return replace(item, draft=replace(item.draft, number=number), is_new=answer == NEW)
+        return replace(item, draft=replace(item.draft, number=number), is_new=answer == CREATE_NEW)
 
     def _refuse_unknown(self, job: SyncJob, answer: str) -> None:
         """Check that the customer is new: no person entered its number, and 24SevenOffice did not have it before.
@@ -386,7 +386,7 @@ def _without_twins(batch: Sequence[PreparedCustomer]) -> Sequence[PreparedCustom
 
 def _chosen(matcher: CustomerMatcher, customer: Customer, choice: Choice) -> Match:
     """Take a person's word, unless what they chose is gone by now; what they took back is never certain."""
-    if choice.answer == NEW:
+    if choice.answer == CREATE_NEW:
         return Match(matcher.known(customer, but=choice.undone))
     if choice.answer and int(choice.answer) in matcher.by_number:
         return Match(int(choice.answer))

@@ -252,7 +252,7 @@ def choose(job_id: int, number: str, *, new: bool, undo: bool) -> None:
             raise click.ClickException(f"Record {job_id} has no choice to undo, or is in progress.")
         click.echo(f"{job.title}: {match_questions.UNDONE}")
         return
-    choice = match_questions.NEW if new else number
+    choice = match_questions.CREATE_NEW if new else number
     acted = match_questions.answer(container.database, job_id, choice, actor=ACTOR, now=container.clock())
     if not acted.count:
         raise click.ClickException(f"Change {job_id} does not offer that: see `jobs show {job_id}`.")

@@ -8,7 +8,7 @@ from models.connections.repository import Connection, Connections
 from models.database import Database
 from models.enums import Scope
 from models.inbox.transitions import Event
-from models.pagination import SIZE
+from models.pagination import PAGE_SIZE
 from tests.factories import NOW, settings
 from tests.models.completed_jobs import completed_job
 
@@ -87,14 +87,14 @@ def test_of_a_mail_about_several_companies_everybody_sees_their_part(
 
 
 def test_mails_are_paged_both_ways(database: Database, connection: Connection) -> None:
-    for n in range(SIZE + 5):
+    for n in range(PAGE_SIZE + 5):
         queue_alert(database, connection, f"Alert {n}")
         send(database, at=NOW + n * HOUR)
     first = email_log.page(database, EVERYTHING)
     assert first.older
     second = email_log.page(database, EVERYTHING, key=first.older)
     titles = [mail.items[0].title for mail in (*first.lines, *second.lines)]
-    assert titles == [f"Alert {n}" for n in reversed(range(SIZE + 5))]
+    assert titles == [f"Alert {n}" for n in reversed(range(PAGE_SIZE + 5))]
     assert second.newer
     assert email_log.page(database, EVERYTHING, key=second.newer) == first
 

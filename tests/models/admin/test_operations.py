@@ -14,7 +14,7 @@ from models.admin.operations import (
     MAX_LOGINS,
     MAX_PENDING,
     RECONCILIATIONS,
-    WORTHWHILE,
+    OPERATION_TIMEOUT,
     OperationPendingError,
     OperationRunningError,
     Operations,
@@ -126,7 +126,7 @@ def test_a_request_with_other_input_replaces_only_the_actors_own(
     assert replaced.input == {"username": "right"}
     with pytest.raises(OperationPendingError):
         ask(operations, connection, type_=clients, input_={"username": "other"}, actor="ola")
-    an_hour_later = NOW + WORTHWHILE + timedelta(seconds=1)
+    an_hour_later = NOW + OPERATION_TIMEOUT + timedelta(seconds=1)
     assert ask(operations, connection, type_=clients, actor="ola", now=an_hour_later) != first
 
 
@@ -146,7 +146,7 @@ def test_typed_logins_are_tried_a_few_times_an_hour(operations: Operations, conn
         with pytest.raises(TooManyOperationsError):
             ask(operations, connection, type_=type_, input_={"password": "once more"})
     assert ask(operations, connection)
-    later = NOW + WORTHWHILE + timedelta(seconds=1)
+    later = NOW + OPERATION_TIMEOUT + timedelta(seconds=1)
     assert ask(operations, connection, type_=saving, input_={"password": "once more"}, now=later)
 
 

@@ -8,7 +8,7 @@ from itertools import product
 
 from models.enums import PENDING, EntityType, JobState, Record
 from models.inbox.transitions import (
-    NEW,
+    NEW_JOB,
     VERIFICATION_DELAY,
     AlertDue,
     Event,
@@ -51,7 +51,7 @@ def occurrences(event: Event) -> Iterator[Occurrence]:
 def walk() -> dict[Standing, list[tuple[Occurrence, Standing]]]:
     """Apply every event to every standing that a job can reach, with counts up to two."""
     seen: dict[Standing, list[tuple[Occurrence, Standing]]] = {}
-    todo = deque(each for event in NEW for what in occurrences(event) if (each := apply(None, what)) is not None)
+    todo = deque(each for event in NEW_JOB for what in occurrences(event) if (each := apply(None, what)) is not None)
     while todo:
         before = todo.popleft()
         if before in seen:

@@ -73,7 +73,7 @@ def test_a_customer_deleted_in_24sevenoffice_is_asked_about_and_never_recreated(
         {},
     )
     assert booked_on(world) == []
-    match_questions.answer(world.database, job.id, match_questions.NEW, actor="kari", now=world.now)
+    match_questions.answer(world.database, job.id, match_questions.CREATE_NEW, actor="kari", now=world.now)
     world.run()
     assert booked_on(world) == list(world.erp.companies)
     assert world.job(INVOICE, "9").outcome is Outcome.SYNCED

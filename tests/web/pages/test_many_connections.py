@@ -7,7 +7,7 @@ from sqlalchemy import event, update
 
 from models.admin import audit_log, connection_actions, connection_health
 from models.admin.connection_health import HealthColumn, HealthSort
-from models.admin.connection_list import ALL, ConnectionFilter, ConnectionState
+from models.admin.connection_list import NO_FILTER, ConnectionFilter, ConnectionState
 from models.admin.operations import OperationType
 from models.connections.alert_outbox import AlertType
 from models.connections.repository import API_KEY_LIFETIME, NOT_STARTED, Connection
@@ -31,7 +31,7 @@ def add(container: Container, name: str, *, started: bool = True) -> Connection:
 
 
 def names(
-    container: Container, *, sort: str = "name", wanted: ConnectionFilter = ALL, **more: object
+    container: Container, *, sort: str = "name", wanted: ConnectionFilter = NO_FILTER, **more: object
 ) -> list[str]:
     order = HealthSort.parse(sort)
     assert order
@@ -80,7 +80,7 @@ def test_the_list_says_how_each_connection_is_and_puts_what_is_worst_first(
     assert names(container, sort="requests", requests={ill.id: 2})[0] == "Berg AS"
     assert names(container, sort="-requests", requests={ill.id: 2})[-1] == "Berg AS"
     (line, *_), total = connection_health.page(
-        container.database, Scope(), now=clock(), wanted=ALL, sort=HealthSort(), requests={ill.id: 2}
+        container.database, Scope(), now=clock(), wanted=NO_FILTER, sort=HealthSort(), requests={ill.id: 2}
     )
     assert (total, line.failed_checks, line.needs_attention, line.requests) == (3, 2, 1, 2)
     assert line.key_ends_on
