@@ -207,7 +207,7 @@ class Operations:
             row.requested_at = now
             session.flush()
             row.secrets = self._locked(row, asked) if asked else None
-            note_start(session, connection_id, type_, asked, actor=actor, now=now)
+            audit_start(session, connection_id, type_, asked, actor=actor, now=now)
             return row.id
 
     def record_login(
@@ -486,7 +486,7 @@ class Operations:
         return self._vault.decrypt_values(row.secrets or "", PURPOSE, row.connection_id, row.id)
 
 
-def note_start(
+def audit_start(
     session: Session,
     connection_id: int,
     type_: OperationType,

@@ -28,7 +28,7 @@ def unlink(database: Database, connection_id: int, *, actor: str, now: datetime)
         if session.scalar(select(LaneRow.entity_type).where(*held).limit(1)):
             raise JobsRunningError("A worker has some of its records in hand. Try again in a few minutes.")
         count = links.set_aside(session, connection_id, now=now)
-        restore.doubt(session, [connection_id], now=now)
+        restore.mark_outcomes_unknown(session, [connection_id], now=now)
         questions.void_all(session, connection_id, now=now)
         vat_checks.forget(session, connection_id)
         row.client_number = None

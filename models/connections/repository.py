@@ -289,7 +289,7 @@ class Connections:
                 _audit(session, row.id, actor=actor, what=what, now=now)
         return self._from_row(row)
 
-    def note_client(self, connection_id: int, settings: ConnectionSettings, client_number: int) -> None:
+    def save_client(self, connection_id: int, settings: ConnectionSettings, client_number: int) -> None:
         """Save the client that the login in ``settings`` reaches, unless the connection has another login now.
 
         Raises:
@@ -321,7 +321,7 @@ class Connections:
         except IntegrityError as error:
             raise NameTakenError(msg("A connection named {name} already exists.", name=name)) from error
 
-    def note_client_name(self, connection_id: int, settings: ConnectionSettings, name: str) -> None:
+    def save_client_name(self, connection_id: int, settings: ConnectionSettings, name: str) -> None:
         """Save the name of the client that this login reaches, unless the connection has changed since."""
         known = ConnectionRow.settings
         same = (
@@ -371,13 +371,13 @@ class Connections:
                 row.breaker_open_until = min(row.breaker_open_until, now)
             _audit(session, connection_id, actor=actor, what=msg("Resumed"), now=now)
 
-    def note_test(self, connection_id: int, *, failed_checks: int, at: datetime) -> None:
+    def save_test_result(self, connection_id: int, *, failed_checks: int, at: datetime) -> None:
         """Save the result of a test that began ``at`` an instant (UTC), unless a later one is saved."""
         noted = _not_tested_after(connection_id, at)
         change = noted.values(tested_at=at, failed_checks=failed_checks, failed_login=False)
         self._database.execute(change if failed_checks else change.values(unproven_since=_unless_before(at)))
 
-    def note_login(self, connection_id: int, *, works: bool, at: datetime) -> None:
+    def save_login_result(self, connection_id: int, *, works: bool, at: datetime) -> None:
         """Save whether the credentials worked at an instant (UTC), unless a test began later.
 
         This checks less than a test does, so a success clears only a failure of the credentials.

@@ -162,7 +162,7 @@ def has_synced(database: Database, connection_id: int, *, since: datetime) -> bo
     return database.scalar(select(LaneRow.synced_at).where(synced).limit(1)) is not None
 
 
-def note_sending(database: Database, job_ids: Sequence[int], *, sent_as: str, sent_vat: str) -> None:
+def save_sending(database: Database, job_ids: Sequence[int], *, sent_as: str, sent_vat: str) -> None:
     """Save how jobs are about to be sent, so that a later verification looks in the right place."""
     jobs = locked(select(SyncJobRow.id).where(SyncJobRow.id.in_(job_ids)))
     database.execute(update(SyncJobRow).where(SyncJobRow.id.in_(jobs)).values(sent_as=sent_as, sent_vat=sent_vat))

@@ -168,7 +168,7 @@ def _is_expense(record: Record) -> bool:
 
 
 @contextmanager
-def noting(database: Database, origin: Origin) -> Iterator[Session]:
+def transaction_at_origin(database: Database, origin: Origin) -> Iterator[Session]:
     """Open a transaction to save what was read, in which the connection cannot be moved elsewhere.
 
     Raises :class:`LedElsewhereError` if it has been moved.

@@ -83,12 +83,12 @@ def mark_restored(
             _rewind_cursors(session, lanes, since=since, start=connection_ids is not None)
         if connection_ids is None:
             _end_sessions_and_skip_ids(session)
-        marked = doubt(session, found, now=now)
+        marked = mark_outcomes_unknown(session, found, now=now)
         add_entry(session, at=now, actor=actor, action=msg("Reported that a backup was restored"))
     return marked
 
 
-def doubt(session: Session, connection_ids: Collection[int], *, now: datetime) -> int:
+def mark_outcomes_unknown(session: Session, connection_ids: Collection[int], *, now: datetime) -> int:
     """Have every record that these connections receive, and every unfinished job, verified before it is sent.
 
     Leases are cancelled and the connections' rows are locked. Return how many unfinished jobs there are.

@@ -102,7 +102,7 @@ def send_link(
         if row is None or row.disabled_at is not None:
             raise users.UnknownUserError(f"The user {user.email} cannot sign in.")
         session.execute(upsert(PasswordLinkRow, {"user_id": user_id}, link | {"token_hash": None}))
-        users.note(session, what, actor=actor, now=now)
+        users.add_audit_entry(session, what, actor=actor, now=now)
 
 
 def unsent(database: Database, *, now: datetime) -> Sequence[LinkToSend]:
@@ -155,7 +155,7 @@ def record_sent(database: Database, link: LinkToSend, status: DeliveryStatus, *,
         what = msg("The mail server refused the link to choose a password for the user {email}", email=link.email)
         if status is DeliveryStatus.SENT:
             what = msg("Emailed a link to choose a password to the user {email}", email=link.email)
-        users.note(session, what, actor=msg("the integration"), now=now)
+        users.add_audit_entry(session, what, actor=msg("the integration"), now=now)
 
 
 def user_of(database: Database, token: str, *, now: datetime) -> users.User:
@@ -184,7 +184,7 @@ def choose_password(database: Database, token: str, password: str, *, now: datet
         row.password_hash, row.password_is_temporary = password_hash, False
         session.execute(delete(PasswordLinkRow).where(PasswordLinkRow.user_id == user.id))
         session.execute(delete(SessionRow).where(SessionRow.user_id == user.id))
-        users.note(session, msg("Chose a password by a link in an email"), actor=user.email, now=now)
+        users.add_audit_entry(session, msg("Chose a password by a link in an email"), actor=user.email, now=now)
         account_alerts.queue_password_chosen(session, user.email, now=now)
 
 

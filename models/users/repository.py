@@ -133,7 +133,7 @@ def add(  # noqa: PLR0913 - what is new about them, and who says so
             session.flush()
             session.add_all(GrantRow(user_id=row.id, connection_id=each) for each in known)
             what = msg("Added the user {email}: {rights}", email=row.email, rights=_described(session, rights))
-            note(session, what, actor=actor, now=now)
+            add_audit_entry(session, what, actor=actor, now=now)
             return _user(row, rights.scope)
     except IntegrityError as error:
         raise InvalidInputError(email=EMAIL_TAKEN) from error
@@ -195,7 +195,7 @@ def update(
             _expect_administrator(session)
         refuse(errors)
         what = msg("Changed the user {email}: {rights}", email=row.email, rights=_described(session, rights))
-        note(session, what, actor=actor, now=now)
+        add_audit_entry(session, what, actor=actor, now=now)
 
 
 def disable(database: Database, user_id: int, *, actor: str, session_id: int | None = None, now: datetime) -> None:
@@ -211,7 +211,7 @@ def disable(database: Database, user_id: int, *, actor: str, session_id: int | N
         row.disabled_at = now
         _end_sessions(session, user_id)
         _expect_administrator(session)
-        note(session, msg("Disabled the user {email}", email=row.email), actor=actor, now=now)
+        add_audit_entry(session, msg("Disabled the user {email}", email=row.email), actor=actor, now=now)
 
 
 def enable(database: Database, user_id: int, *, actor: str, session_id: int | None = None, now: datetime) -> None:
@@ -222,7 +222,7 @@ def enable(database: Database, user_id: int, *, actor: str, session_id: int | No
         if row.disabled_at is None:
             return
         row.disabled_at = None
-        note(session, msg("Enabled the user {email}", email=row.email), actor=actor, now=now)
+        add_audit_entry(session, msg("Enabled the user {email}", email=row.email), actor=actor, now=now)
 
 
 def sign_out(
@@ -233,7 +233,7 @@ def sign_out(
         row = _row(session, user_id)
         expect_session(session, session_id)
         _end_sessions(session, user_id)
-        note(session, msg("Signed the user {email} out everywhere", email=row.email), actor=actor, now=now)
+        add_audit_entry(session, msg("Signed the user {email} out everywhere", email=row.email), actor=actor, now=now)
 
 
 def set_password(
@@ -249,7 +249,7 @@ def set_password(
         expect_session(session, session_id)
         row.password_hash, row.password_is_temporary = password_hash, True
         _end_sessions(session, user_id)
-        note(session, msg("Set a new password for the user {email}", email=row.email), actor=actor, now=now)
+        add_audit_entry(session, msg("Set a new password for the user {email}", email=row.email), actor=actor, now=now)
 
 
 def choose_password(
@@ -265,7 +265,7 @@ def choose_password(
         row = expect_proof(session, replace(proof, session_id=session_id))
         row.password_hash, row.password_is_temporary = password_hash, False
         _end_sessions(session, user.id, but=session_id)
-        note(session, msg("Changed their own password"), actor=user.email, now=now)
+        add_audit_entry(session, msg("Changed their own password"), actor=user.email, now=now)
 
 
 def keep_password(database: Database, user_id: int) -> None:
@@ -286,7 +286,7 @@ def set_language(database: Database, user_id: int, language: Language) -> None:
         _row(session, user_id).language = language
 
 
-def note(session: Session, what: str, *, actor: str, now: datetime) -> None:
+def add_audit_entry(session: Session, what: str, *, actor: str, now: datetime) -> None:
     """Write an audit entry about users or the actor's own account."""
     add_entry(session, at=now, actor=actor, action=what)
 

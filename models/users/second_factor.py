@@ -74,7 +74,7 @@ def set_up(  # noqa: PLR0913 - what their app shows, and where they show it
         if row.factor_secret is not None:
             raise WrongCodeError
         row.factor_secret, row.factor_used, row.wrong_codes = offered, period, 0
-        users.note(session, msg("Set up a second factor"), actor=user.email, now=now)
+        users.add_audit_entry(session, msg("Set up a second factor"), actor=user.email, now=now)
         account_alerts.queue_factor_added(session, user.email, now=now)
         return _renew_recovery_codes(session, user.id)
 
@@ -100,7 +100,7 @@ def new_recovery_codes(
     with database.transaction() as session:
         if expect(session, Proof(user.id, session_id=session_id)).factor_secret is None:
             raise OutdatedProofError
-        users.note(session, msg("Generated new recovery codes"), actor=user.email, now=now)
+        users.add_audit_entry(session, msg("Generated new recovery codes"), actor=user.email, now=now)
         return _renew_recovery_codes(session, user.id)
 
 
@@ -119,7 +119,7 @@ def remove(database: Database, user: User, *, session_id: int, now: datetime) ->
         if row.factor_secret is None:
             return
         _remove(session, row)
-        users.note(session, msg("Removed their second factor"), actor=user.email, now=now)
+        users.add_audit_entry(session, msg("Removed their second factor"), actor=user.email, now=now)
         account_alerts.queue_factor_removed(session, user.email, now=now)
 
 
@@ -136,7 +136,7 @@ def reset(database: Database, user_id: int, *, actor: str, session_id: int | Non
             return
         _remove(session, row)
         what = msg("Removed the second factor of the user {email}", email=user.email)
-        users.note(session, what, actor=actor, now=now)
+        users.add_audit_entry(session, what, actor=actor, now=now)
         account_alerts.queue_factor_removed(session, user.email, now=now)
     users.sign_out(database, user_id, actor=actor, now=now)
 

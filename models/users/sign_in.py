@@ -79,7 +79,7 @@ def by_password(database: Database, email: str, password: str, *, address: str, 
         with database.transaction() as session:
             throttle.keep(session, attempt)  # so that an unknown user costs a write as well
             if user_id is not None:
-                users.note(session, WRONG_PASSWORD if enabled else DISABLED, actor=caller.email, now=now)
+                users.add_audit_entry(session, WRONG_PASSWORD if enabled else DISABLED, actor=caller.email, now=now)
         raise SignInRefusedError("The password is not right.")
     if not has_factor:
         throttle.accept(database, caller, attempt, now=now)
@@ -94,7 +94,7 @@ def by_code(database: Database, vault: Vault, user: User, code: str, *, address:
     caller = throttle.caller(user.email, address, user_id=user.id)
     attempt = throttle.record_attempt(database, caller, now=now)
     if not second_factor.accepts(database, vault, user.id, code, now=now):
-        _note(database, user.email, WRONG_CODE, now=now)
+        _add_audit_entry(database, user.email, WRONG_CODE, now=now)
         raise SignInRefusedError("The code is not right.")
     throttle.accept(database, caller, attempt, now=now)
     return Proof(user.id)
@@ -105,7 +105,7 @@ def begin(database: Database, proof: Proof, *, how: Beginning, instead_of: str, 
     try:
         return sessions.start(database, proof.user_id, now=now, how=how, instead_of=instead_of, proof=proof)
     except OutdatedProofError:
-        _note(database, users.get(database, proof.user_id).email, OUTDATED, now=now)
+        _add_audit_entry(database, users.get(database, proof.user_id).email, OUTDATED, now=now)
         raise SignInRefusedError("Their account was changed meanwhile.") from None
 
 
@@ -122,7 +122,7 @@ def enter(
         what = msg("Signed in with {device}", device=device)
         if how.by_openid:
             what = msg("Signed in through their organization with {device}", device=device)
-        users.note(session, what, actor=email, now=now)
+        users.add_audit_entry(session, what, actor=email, now=now)
         key = {"user_id": user_id, "token_hash": hash_token(device_token)}
         if session.get(DeviceRow, key) is None:
             account_alerts.queue_new_device(session, email, device, now=now)
@@ -149,7 +149,7 @@ def by_openid(database: Database, identity: Identity, *, now: datetime) -> int:
             row = session.scalar(select(UserRow).where(UserRow.email == identity.email.lower(), new_here))
         refused = row is None or row.disabled_at is not None
         if row is not None and refused:
-            users.note(session, DISABLED, actor=row.email, now=now)
+            users.add_audit_entry(session, DISABLED, actor=row.email, now=now)
         elif row is not None:
             row.subject = subject
     if row is None or refused:
@@ -169,6 +169,6 @@ def _verify(database: Database, password_hash: str | None, password: str) -> tup
     return True, renewed
 
 
-def _note(database: Database, email: str, what: str, *, now: datetime) -> None:
+def _add_audit_entry(database: Database, email: str, what: str, *, now: datetime) -> None:
     with database.transaction() as session:
-        users.note(session, what, actor=email, now=now)
+        users.add_audit_entry(session, what, actor=email, now=now)

@@ -116,7 +116,7 @@ class SyncContext:
 
     def note_sending(self, jobs: Sequence[SyncJob]) -> None:
         """Save how vouchers are about to be posted: to the ledger or a journal, and how their VAT is sent."""
-        leases.note_sending(
+        leases.save_sending(
             self.database,
             [job.id for job in jobs],
             sent_as=self.settings.posting,
@@ -141,7 +141,7 @@ class SyncContext:
         If another worker has taken over, nothing is asked: it asks by itself, and may have an answer.
         """
         self.renew_lease()
-        with links.noting(self.database, self._origin()) as session:
+        with links.transaction_at_origin(self.database, self._origin()) as session:
             match_questions.ask(session, job.id, candidates, moment_record=moment_record, now=self.clock())
 
     def noted(self, job: SyncJob, note: str) -> str:
@@ -209,7 +209,7 @@ class SyncContext:
     def remove_link(self, record: Record) -> None:
         """Delete a link after its record in Moment was deleted."""
         self._known.pop(record, None)
-        with links.noting(self.database, self._origin()) as session:
+        with links.transaction_at_origin(self.database, self._origin()) as session:
             links.remove(session, self.connection.id, record)
 
     def release_link(self, record: Record, *, because: Message) -> None:
@@ -219,7 +219,7 @@ class SyncContext:
         """
         known, now = self._known.pop(record, None), self.clock()
         self.renew_lease()
-        with links.noting(self.database, self._origin()) as session:
+        with links.transaction_at_origin(self.database, self._origin()) as session:
             links.release(session, self.connection.id, record, because=because, actor=ITSELF, now=now, known=known)
             if because == GONE:
                 match_questions.withdraw(session, self.connection.id, record)
@@ -241,7 +241,7 @@ class SyncContext:
             lost = Candidate(
                 str(number), job_actions.record_name(self.database, self.connection.id, record), note=GONE_THERE
             )
-            with links.noting(self.database, self._origin()) as session:
+            with links.transaction_at_origin(self.database, self._origin()) as session:
                 match_questions.ask(session, job.id, [lost], now=self.clock())
 
     def lost_dependency(self, entity_type: EntityType, number: int | None) -> DependencyPendingError | None:

@@ -80,7 +80,7 @@ def test_where_a_login_leads_is_believed_and_not_how_it_looks(world: World) -> N
     other = {"username": "new@example.com", "identity_id": OTHER}
     with pytest.raises(LinksExistError):  # the client of the links is not known yet
         world.connections.update(connection.id, other, actor="kari", now=now, client_number=7)
-    world.connections.note_client(connection.id, connection.settings, 7)
+    world.connections.save_client(connection.id, connection.settings, 7)
     with pytest.raises(LinksExistError):
         world.connections.update(connection.id, {"password": "newer"}, actor="kari", now=now, client_number=8)
     company = {"moment_company": "1002"}
@@ -93,9 +93,9 @@ def test_where_a_login_leads_is_believed_and_not_how_it_looks(world: World) -> N
 
 def test_once_its_links_are_set_aside_a_connection_works_where_its_login_leads(world: World) -> None:
     connection = world.connections.get(world.connection.id)
-    world.connections.note_client(connection.id, connection.settings, 7)
+    world.connections.save_client(connection.id, connection.settings, 7)
     unlink(world)
-    world.connections.note_client(connection.id, connection.settings, 8)
+    world.connections.save_client(connection.id, connection.settings, 8)
     assert world.connections.get(connection.id).client_number == 8
 
 
@@ -226,7 +226,7 @@ LATE: dict[str, Callable[[SyncContext, SyncJob], None]] = {
 def test_a_late_worker_changes_neither_links_nor_answers_in_the_next_client(
     world: World, late: Callable[[SyncContext, SyncJob], None], *, settings_change: bool
 ) -> None:
-    world.connections.note_client(world.connection.id, world.connection.settings, 7)
+    world.connections.save_client(world.connection.id, world.connection.settings, 7)
     job_id, lane = name_alike(world), Lane(world.connection.id, EntityType.CUSTOMER)
     world.receive(EntityType.CUSTOMER, "6")
     lease = leases.acquire(world.database, lane, limit=1, now=world.now, until=world.now)

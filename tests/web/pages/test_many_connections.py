@@ -52,8 +52,8 @@ def three(web: Web, container: Container) -> list[Connection]:
     well, ill = web.connection, add(container, "Berg AS")
     add(container, "Celle AS")
     now, database = clock(), container.database
-    container.connections.note_test(well.id, failed_checks=0, at=now)
-    container.connections.note_test(ill.id, failed_checks=2, at=now - DAY)
+    container.connections.save_test_result(well.id, failed_checks=0, at=now)
+    container.connections.save_test_result(ill.id, failed_checks=2, at=now - DAY)
     failed_job(container, ill)
     for each, at in ((well, now), (ill, now - 8 * DAY)):
         webhook_intake.record_activity(database, Lane(each.id, EntityType.INVOICE), now=at)
@@ -176,7 +176,7 @@ def test_one_that_paused_itself_is_resumed_with_others_once_a_test_has_passed(
     assert "Demo AS</a>: It paused itself, and no test has passed since then." in asked.text
     operator.post("/connections/act", ids=str(well.id), action="resume")
     assert container.connections.get(well.id).paused_because
-    container.connections.note_test(well.id, failed_checks=0, at=clock())
+    container.connections.save_test_result(well.id, failed_checks=0, at=clock())
     operator.post("/connections/act", ids=str(well.id), action="resume")
     assert not container.connections.get(well.id).paused_because
 
@@ -214,7 +214,7 @@ def test_recipients_are_added_to_many_and_nothing_else_changes(
     administrator = web.as_(Role.ADMINISTRATOR)
     container.connections.pause(ill.id, "The password is wrong.", now=clock())
     tested = clock()
-    container.connections.note_test(well.id, failed_checks=0, at=tested)
+    container.connections.save_test_result(well.id, failed_checks=0, at=tested)
     asked = administrator.get("/connections/confirm", action="add_recipients", all="yes")
     fields = fields_of(asked, "/connections/act")
     for typed, said in (("", "This field is required."), ("nobody", "“nobody” is not an email address.")):

@@ -188,7 +188,7 @@ def test_a_connection_whose_last_test_failed_is_only_resumed_despite_that(
     container: Container, connection: Connection
 ) -> None:
     container.connections.pause(connection.id, "Year end.", actor="kari", now=clock())
-    container.connections.note_test(connection.id, failed_checks=2, at=clock())
+    container.connections.save_test_result(connection.id, failed_checks=2, at=clock())
     assert "The last test of Demo AS found 2 errors." in refused("connections", "resume", connection.name)
     run("connections", "resume", connection.name, "--despite-failed-test")
     assert "needs_attention test_failed" in run("connections", "show", connection.name)
