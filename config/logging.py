@@ -24,7 +24,7 @@ _SECRET_VALUES = (
 )
 
 _EVENT_WIDTH = 24
-_QUIETED = (
+_WARNINGS_ONLY = (
     "alembic",
     "celery.app.trace",
     "celery.beat",
@@ -44,7 +44,7 @@ def configure(shape: Literal["text", "json"], *, level: str) -> None:
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
-            *_first(shape),
+            *_common_processors(shape),
             structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
         ],
         logger_factory=structlog.stdlib.LoggerFactory(),
@@ -60,7 +60,7 @@ def configure(shape: Literal["text", "json"], *, level: str) -> None:
             "root": {"handlers": ["stderr"], "level": level},
             "loggers": {
                 **{name: {"handlers": [], "propagate": True} for name in ("uvicorn", "uvicorn.error")},
-                **{name: {"handlers": [], "level": "WARNING"} for name in _QUIETED},
+                **{name: {"handlers": [], "level": "WARNING"} for name in _WARNINGS_ONLY},
             },
         }
     )
@@ -81,15 +81,15 @@ def _masked(name: str, value: object) -> object:
     if value is None or isinstance(value, bool | int | float):
         return value
     text = str(value)
-    for looks in _SECRET_VALUES:
-        text = looks.sub(MASK, text)
+    for pattern in _SECRET_VALUES:
+        text = pattern.sub(MASK, text)
     return text
 
 
 def _formatter(shape: str) -> logging.Formatter:
     json = structlog.processors.JSONRenderer(ensure_ascii=False)
     return structlog.stdlib.ProcessorFormatter(
-        foreign_pre_chain=_first(shape),
+        foreign_pre_chain=_common_processors(shape),
         processors=[
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
             structlog.processors.format_exc_info,
@@ -99,7 +99,7 @@ def _formatter(shape: str) -> logging.Formatter:
     )
 
 
-def _first(shape: str) -> Sequence[Processor]:
+def _common_processors(shape: str) -> Sequence[Processor]:
     """Return the processors for our events and those of libraries. Text has local time, JSON has UTC."""
     json = shape == "json"
     return (

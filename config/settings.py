@@ -13,7 +13,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 KEY_BYTES = 32
 MISSING = "These settings are missing: "
 
-Kind = TypeVar("Kind", bound=BaseSettings)
+SettingsT = TypeVar("SettingsT", bound=BaseSettings)
 
 
 class WrongSettingsError(Exception):
@@ -44,7 +44,7 @@ class DatabaseSettings(LogSettings):
     def _postgresql(cls, value: SecretStr) -> SecretStr:
         if not re.match(r"postgres(ql)?(\+\w+)?://", value.get_secret_value()):
             raise ValueError("must begin with postgresql://")
-        return _with_port(value)
+        return _checked_url(value)
 
 
 class MigrationSettings(DatabaseSettings):
@@ -94,7 +94,7 @@ class BeatSettings(DatabaseSettings):
             )
         if scheme not in {"redis", "rediss"}:
             raise ValueError("must begin with redis://, or rediss:// for TLS")
-        return _with_port(value)
+        return _checked_url(value)
 
 
 class Settings(BeatSettings, MigrationSettings):
@@ -175,12 +175,12 @@ class Settings(BeatSettings, MigrationSettings):
 
     @field_validator("public_url", "moment_url", "otel_exporter_otlp_endpoint")
     @classmethod
-    def _bare(cls, value: str) -> str:
+    def _without_slash(cls, value: str) -> str:
         return value.rstrip("/")
 
     @field_validator("moment_project_url", "moment_record_url", "twentyfour_record_url")
     @classmethod
-    def _fillable(cls, value: str, info: ValidationInfo) -> str:
+    def _expect_known_placeholders(cls, value: str, info: ValidationInfo) -> str:
         project = info.field_name == "moment_project_url"
         known = {"number": 1} if project else dict.fromkeys(("kind", "id", "year", "number"), "")
         try:
@@ -194,13 +194,13 @@ class Settings(BeatSettings, MigrationSettings):
     def _mail_server(cls, value: SecretStr) -> SecretStr:
         if not re.match(r"(smtp|smtp\+starttls|smtps)://.", value.get_secret_value()):
             raise ValueError("must be smtp://, smtp+starttls:// or smtps:// and the name of the mail server")
-        return _with_port(value)
+        return _checked_url(value)
 
 
-def read_settings(kind: type[Kind]) -> Kind:
+def read_settings(settings_class: type[SettingsT]) -> SettingsT:
     """Read the settings of one process from the environment. Raises WrongSettingsError."""
     try:
-        return kind()
+        return settings_class()
     except ValidationError as error:
         raise WrongSettingsError("\n".join(problems(error))) from None
 
@@ -216,12 +216,12 @@ def problems(error: ValidationError) -> Iterator[str]:
             yield f"{str(each['loc'][0]).upper()}: {each['msg'].removeprefix('Value error, ')}"
 
 
-def _with_port(address: SecretStr) -> SecretStr:
+def _checked_url(url: SecretStr) -> SecretStr:
     try:
-        url = urlsplit(address.get_secret_value())
-        _ = url.port, (url.hostname or "").encode("idna")
+        parts = urlsplit(url.get_secret_value())
+        _ = parts.port, (parts.hostname or "").encode("idna")
     except ValueError:
         raise ValueError(
             "cannot be read; in user and password, special characters are written percent-encoded"
         ) from None
-    return address
+    return url

@@ -125,8 +125,8 @@ class Database:
             use_native_hstore=False,  # no column has that type; looking for it costs each connection a query
             executemany_mode="values_plus_batch",  # update the rows of a batch in one round trip
         )
-        _ask_where_something_waits(self._engine)
-        _do_without_options_where_refused(self._engine)
+        _ping_if_data_waits(self._engine)
+        _omit_options_if_refused(self._engine)
         self._single = self._engine.execution_options(isolation_level="AUTOCOMMIT")
 
     @contextmanager
@@ -199,11 +199,11 @@ class Database:
 
         Raises DatabaseUnavailableError.
         """
-        wanted = _session_settings()
+        names = list(_session_settings())
         query = text("select name, setting from pg_settings where lower(name) = any(:names)")
         with self.statement() as connection:
-            found = {name.lower(): said for name, said in connection.execute(query, {"names": list(wanted)})}
-        lax = (name for name, said in found.items() if said == "0" or (name == "timezone" and said != "UTC"))
+            found = {name.lower(): value for name, value in connection.execute(query, {"names": names})}
+        lax = (name for name, value in found.items() if value == "0" or (name == "timezone" and value != "UTC"))
         return sorted(lax)
 
     def close(self) -> None:
@@ -227,7 +227,7 @@ def _unavailable(error: Exception) -> DatabaseUnavailableError:
     return DatabaseUnavailableError(cause.sentence, cause=cause.name)
 
 
-def _do_without_options_where_refused(engine: Engine) -> None:
+def _omit_options_if_refused(engine: Engine) -> None:
     """Connect without ``options`` once a pooler has refused them, as PgBouncer does."""
     refused = False
 
@@ -246,24 +246,24 @@ def _do_without_options_where_refused(engine: Engine) -> None:
             return dialect.connect(*arguments, **plain)
 
 
-def _ask_where_something_waits(engine: Engine) -> None:
+def _ping_if_data_waits(engine: Engine) -> None:
     """Ping a pooled connection on which PostgreSQL has sent something; if it is dead, replace the whole pool.
 
     PostgreSQL sends to an idle connection only when it ends. A ping is a round trip, a look at the socket is not.
     """
 
     @event.listens_for(engine, "handle_error")
-    def leave(context: ExceptionContext) -> None:
+    def discard(context: ExceptionContext) -> None:
         """Make the next connection look for the server that takes writes, which may be another one now."""
         if isinstance(context.original_exception, READ_ONLY):
             context.is_disconnect = True
 
     @event.listens_for(engine, "checkout")
-    def ask(connection: psycopg2.extensions.connection, _entry: object, _proxy: object) -> None:
+    def ping(connection: psycopg2.extensions.connection, _entry: object, _proxy: object) -> None:
         try:
-            looking = select.poll()
-            looking.register(connection.fileno(), select.POLLIN)
-            if looking.poll(0):
+            poll = select.poll()
+            poll.register(connection.fileno(), select.POLLIN)
+            if poll.poll(0):
                 engine.dialect.do_ping(connection)
         except psycopg2.Error as error:
             raise InvalidatePoolError from error

@@ -46,7 +46,7 @@ def dispatch_due() -> None:
     now = container.clock()
     dependencies.wake_satisfied(container.database, now=now)
     dispatch.dispatch_lanes(due.lanes(container.database, now=now))
-    container.operations.forget_unanswered(before=now - OPERATION_TIMEOUT)
+    container.operations.delete_old_logins(before=now - OPERATION_TIMEOUT)
     dispatch.dispatch_operations(container.operations.pending(since=now - OPERATION_TIMEOUT))
     dispatch.dispatch_receivers(deliveries.due_receivers(container.database, now=now))
     heartbeat.record(  # last: without PostgreSQL there is no heartbeat

@@ -84,13 +84,13 @@ def page(  # noqa: PLR0913 - all by name
     scope: Scope,
     *,
     users: bool = False,
-    wanted: AuditFilter = NO_FILTER,
+    audit_filter: AuditFilter = NO_FILTER,
     key: Key | None = None,
     size: int = PAGE_SIZE,
     with_place: bool = False,
 ) -> Page[AuditEntry]:
     """Return a page of what was done to the connections of a scope; to ``users`` too where it is all of them."""
-    query = _visible(scope, users=users, wanted=wanted)
+    query = _visible(scope, users=users, audit_filter=audit_filter)
 
     def fetch(key: Key | None, limit: int) -> Sequence[AuditEntry]:
         rows = database.rows(following(query, (AuditRow.id,), key=key).limit(limit))
@@ -101,61 +101,61 @@ def page(  # noqa: PLR0913 - all by name
 
 
 def every(
-    database: Database, scope: Scope, *, users: bool = False, wanted: AuditFilter = NO_FILTER
+    database: Database, scope: Scope, *, users: bool = False, audit_filter: AuditFilter = NO_FILTER
 ) -> Iterator[AuditEntry]:
     """Yield what all pages show, the oldest first.
 
     Each batch is read only when it is needed, so that a slow reader keeps no transaction open and few entries in
     memory.
     """
-    last, some = 0, _visible(scope, users=users, wanted=wanted).order_by(AuditRow.id).limit(BATCH_SIZE)
+    last, some = 0, _visible(scope, users=users, audit_filter=audit_filter).order_by(AuditRow.id).limit(BATCH_SIZE)
     while rows := database.rows(some.where(AuditRow.id > last)):
         yield from (made_of(AuditEntry, row) for row in rows)
         last = rows[-1].id
 
 
 def export(
-    database: Database, scope: Scope, *, users: bool = False, wanted: AuditFilter = NO_FILTER
+    database: Database, scope: Scope, *, users: bool = False, audit_filter: AuditFilter = NO_FILTER
 ) -> Iterator[str]:
     """Yield the same as JSON, a line for each entry; in English, as it is for programs."""
-    for each in every(database, scope, users=users, wanted=wanted):
+    for each in every(database, scope, users=users, audit_filter=audit_filter):
         entry = {name: getattr(each, name) for name in AuditEntry.__slots__} | {"at": each.at.isoformat()}
         yield f"{json.dumps(entry, ensure_ascii=False)}\n"
 
 
-def _visible(scope: Scope, *, users: bool, wanted: AuditFilter) -> Select[*tuple[Any, ...]]:
+def _visible(scope: Scope, *, users: bool, audit_filter: AuditFilter) -> Select[*tuple[Any, ...]]:
     query = select(*AuditRow.__table__.c, ConnectionRow.name.label("connection"), SyncJobRow.title.label("record"))
     query = query.outerjoin(ConnectionRow, ConnectionRow.id == AuditRow.connection_id)
     query = query.outerjoin(SyncJobRow, SyncJobRow.id == AuditRow.job_id)
-    query = query.where(within(scope, AuditRow.connection_id), *_fits(wanted))
+    query = query.where(within(scope, AuditRow.connection_id), *_fits(audit_filter))
     return query if users else query.where(AuditRow.connection_id.is_not(None))
 
 
-def _fits(wanted: AuditFilter) -> Iterator[ColumnElement[bool]]:
-    if wanted.actor:
-        yield cast(AuditRow.actor, Text).icontains(wanted.actor, autoescape=True)
-    if wanted.date_from:
-        yield AuditRow.at >= _midnight(wanted.date_from)
-    if wanted.date_to and wanted.date_to < date.max:
-        yield AuditRow.at < _midnight(wanted.date_to + timedelta(days=1))
+def _fits(audit_filter: AuditFilter) -> Iterator[ColumnElement[bool]]:
+    if audit_filter.actor:
+        yield cast(AuditRow.actor, Text).icontains(audit_filter.actor, autoescape=True)
+    if audit_filter.date_from:
+        yield AuditRow.at >= _midnight(audit_filter.date_from)
+    if audit_filter.date_to and audit_filter.date_to < date.max:
+        yield AuditRow.at < _midnight(audit_filter.date_to + timedelta(days=1))
     of_connection, of_job = AuditRow.connection_id.is_not(None), AuditRow.job_id.is_not(None)
-    match wanted.topic:
+    match audit_filter.topic:
         case AuditTopic.RECORDS:
             yield of_job
         case AuditTopic.CONNECTIONS:
             yield of_connection & ~of_job
-            yield ~or_(_begins(AuditTopic.PAUSES), _begins(AuditTopic.RECONCILIATION))
+            yield ~or_(_is_about(AuditTopic.PAUSES), _is_about(AuditTopic.RECONCILIATION))
         case AuditTopic.USERS:
-            yield ~of_connection & ~_begins(AuditTopic.SIGN_INS)
+            yield ~of_connection & ~_is_about(AuditTopic.SIGN_INS)
         case AuditTopic():
-            yield _begins(wanted.topic)
+            yield _is_about(audit_filter.topic)
 
 
-def _begins(topic: AuditTopic) -> ColumnElement[bool]:
+def _is_about(topic: AuditTopic) -> ColumnElement[bool]:
     """Say in SQL that an entry is about a topic, as its sentence begins so, in today's words or in former ones."""
-    said, begins = type_coerce(AuditRow.action, JSONB)["said"].astext, TEMPLATES[topic]
-    former = [old for old, new in former_wordings().items() if new.startswith(tuple(begins))]
-    return or_(*(said.startswith(each, autoescape=True) for each in begins), said.in_(former)).is_(True)
+    template, beginnings = type_coerce(AuditRow.action, JSONB)["said"].astext, TEMPLATES[topic]
+    former = [old for old, new in former_wordings().items() if new.startswith(tuple(beginnings))]
+    return or_(*(template.startswith(each, autoescape=True) for each in beginnings), template.in_(former)).is_(True)
 
 
 def _midnight(day: date) -> datetime:

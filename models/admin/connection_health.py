@@ -89,7 +89,7 @@ def page(  # noqa: PLR0913 - all by name
     scope: Scope,
     *,
     now: datetime,
-    wanted: ConnectionFilter,
+    connection_filter: ConnectionFilter,
     sort: HealthSort,
     number: int = 1,
     requests: Mapping[int, int] | None = None,
@@ -99,7 +99,7 @@ def page(  # noqa: PLR0913 - all by name
     ``requests`` are those sent today by the numbers of connections, None where that is not known. It takes two
     statements, however many connections there are.
     """
-    conditions = fits(scope, wanted, now=now)
+    conditions = fits(scope, connection_filter, now=now)
     known = ConnectionRow.settings
     columns = _columns(requests or {})
     query = select(
@@ -126,13 +126,13 @@ def page(  # noqa: PLR0913 - all by name
 def _columns(requests: Mapping[int, int]) -> Mapping[str, ColumnElement[Any]]:
     synced = select(func.max(LaneRow.synced_at)).where(LaneRow.connection_id == ConnectionRow.id)
     webhook = select(func.max(WebhookActivityRow.at)).where(WebhookActivityRow.connection_id == ConnectionRow.id)
-    stuck = SyncJobRow.connection_id == ConnectionRow.id, SyncJobRow.state == JobState.NEEDS_ATTENTION
+    needs_attention = SyncJobRow.connection_id == ConnectionRow.id, SyncJobRow.state == JobState.NEEDS_ATTENTION
     sent = literal({str(connection_id): count for connection_id, count in requests.items()}, JSONB)
     return {
         "tested_at": ConnectionRow.tested_at.expression,
         "synced_at": synced.scalar_subquery(),
         "webhook_at": webhook.scalar_subquery(),
-        "needs_attention": select(func.count()).where(*stuck).scalar_subquery(),
+        "needs_attention": select(func.count()).where(*needs_attention).scalar_subquery(),
         "requests": func.coalesce(cast(sent[cast(ConnectionRow.id, Text)].astext, Integer), 0),
     }
 

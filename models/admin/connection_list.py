@@ -99,7 +99,7 @@ def summaries(
     scope: Scope,
     *,
     now: datetime,
-    wanted: ConnectionFilter = NO_FILTER,
+    connection_filter: ConnectionFilter = NO_FILTER,
     after: str = "",
     limit: int | None = None,
 ) -> Sequence[ConnectionSummary]:
@@ -114,26 +114,26 @@ def summaries(
         ConnectionRow.paused_because,
         ConnectionRow.paused_by,
         *status_columns(now),
-    ).where(*fits(scope, wanted, now=now), in_order(name) > in_order(literal(after)))
+    ).where(*fits(scope, connection_filter, now=now), in_order(name) > in_order(literal(after)))
     rows = database.rows(query.order_by(in_order(name)).limit(limit))
     return [with_status(ConnectionSummary, row) for row in rows]
 
 
-def fits(scope: Scope, wanted: ConnectionFilter, *, now: datetime) -> Sequence[ColumnElement[bool]]:
+def fits(scope: Scope, connection_filter: ConnectionFilter, *, now: datetime) -> Sequence[ColumnElement[bool]]:
     """Say in SQL which connections a filter lets through, of those that somebody sees."""
-    conditions = [within(scope, ConnectionRow.id), ConnectionRow.name.icontains(wanted.name, autoescape=True)]
-    if wanted.state:
-        conditions.append(is_in(wanted.state, now))
-    if wanted.problem:
-        conditions.append(_problems(now)[wanted.problem])
-    if wanted.with_records:
-        stuck = SyncJobRow.state == JobState.NEEDS_ATTENTION
-        conditions.append(exists().where(SyncJobRow.connection_id == ConnectionRow.id, stuck))
-    if wanted.idle_for:
-        synced = LaneRow.synced_at > now - wanted.idle_for
+    conditions = [within(scope, ConnectionRow.id), ConnectionRow.name.icontains(connection_filter.name, autoescape=True)]
+    if connection_filter.state:
+        conditions.append(is_in(connection_filter.state, now))
+    if connection_filter.problem:
+        conditions.append(_problems(now)[connection_filter.problem])
+    if connection_filter.with_records:
+        needs_attention = SyncJobRow.state == JobState.NEEDS_ATTENTION
+        conditions.append(exists().where(SyncJobRow.connection_id == ConnectionRow.id, needs_attention))
+    if connection_filter.idle_for:
+        synced = LaneRow.synced_at > now - connection_filter.idle_for
         conditions.append(~exists().where(LaneRow.connection_id == ConnectionRow.id, synced))
-    if wanted.ids is not None:
-        conditions.append(ConnectionRow.id.in_(wanted.ids))
+    if connection_filter.ids is not None:
+        conditions.append(ConnectionRow.id.in_(connection_filter.ids))
     return conditions
 
 
@@ -173,12 +173,12 @@ def status_columns(now: datetime) -> Sequence[ColumnElement[Any]]:
     )
 
 
-def with_status(wanted: type[D], row: Row[*tuple[Any, ...]], **more: object) -> D:
+def with_status(cls: type[D], row: Row[*tuple[Any, ...]], **more: object) -> D:
     """Make a data class from a row that has the :func:`status_columns`, with its state, problems and outage."""
     state = ConnectionState(row.state)
     problems = [each for each in HealthProblem if getattr(row, each)]
     since = row.since if state is ConnectionState.OUTAGE else None
-    return made_of(wanted, row, state=state, problems=problems, outage_since=since, **more)
+    return made_of(cls, row, state=state, problems=problems, outage_since=since, **more)
 
 
 def _state(now: datetime) -> ColumnElement[str]:

@@ -74,23 +74,24 @@ class Totals:
 
 def totals(database: Database, scope: Scope) -> Totals:
     count = func.count()
-    paused, rests = ConnectionRow.paused_because != "", ConnectionRow.breaker_open_until.is_not(None)
-    new, short = ConnectionRow.paused_because == NOT_STARTED, ConnectionRow.rate_limited_since.is_not(None)
-    kinds = (
-        count.filter(new),
-        count.filter(paused, ~new),
-        count.filter(rests, ~paused, ~short),
-        count.filter(rests, ~paused, short),
+    paused, is_open = ConnectionRow.paused_because != "", ConnectionRow.breaker_open_until.is_not(None)
+    not_started = ConnectionRow.paused_because == NOT_STARTED
+    rate_limited = ConnectionRow.rate_limited_since.is_not(None)
+    by_status = (
+        count.filter(not_started),
+        count.filter(paused, ~not_started),
+        count.filter(is_open, ~paused, ~rate_limited),
+        count.filter(is_open, ~paused, rate_limited),
     )
-    connections = select(count, *kinds).where(within(scope, ConnectionRow.id))
-    changes = select(SyncJobRow.state, count).where(
+    connections = select(count, *by_status).where(within(scope, ConnectionRow.id))
+    jobs = select(SyncJobRow.state, count).where(
         SyncJobRow.state.in_(UNFINISHED), within(scope, SyncJobRow.connection_id)
     )
     with database.transaction() as session:
-        there = session.execute(connections).one()
-        states = dict(session.execute(changes.group_by(SyncJobRow.state)).all())
+        counts = session.execute(connections).one()
+        states = dict(session.execute(jobs.group_by(SyncJobRow.state)).all())
     return Totals(
-        *there,
+        *counts,
         pending=sum(states.get(each, 0) for each in PENDING),
         needs_attention=states.get(JobState.NEEDS_ATTENTION, 0),
     )
@@ -142,19 +143,19 @@ def _status_query(scope: Scope, name: str, now: datetime) -> Select[*tuple[Any, 
         .group_by(SyncJobRow.connection_id)
         .subquery()
     )
-    waits, stuck = (
+    pending, needs_attention = (
         func.coalesce(each, 0).label(each.name) for each in (counts.c.pending, counts.c.needs_attention)
     )
-    paused, attention, rests = (
+    is_paused, has_problem, is_down = (
         is_in(state, now)
         for state in (ConnectionState.PAUSED, ConnectionState.NEEDS_ATTENTION, ConnectionState.OUTAGE)
     )
-    trouble = case((paused, 0), (or_(attention, stuck > 0), 1), (rests, 2), else_=3)
+    urgency = case((is_paused, 0), (or_(has_problem, needs_attention > 0), 1), (is_down, 2), else_=3)
     known = (ConnectionRow.id, ConnectionRow.name, ConnectionRow.paused_because, ConnectionRow.paused_by)
-    shown = select(*known, *status_columns(now), waits, stuck)
+    shown = select(*known, *status_columns(now), pending, needs_attention)
     shown = shown.outerjoin(counts, counts.c.connection_id == ConnectionRow.id)
     shown = shown.where(within(scope, ConnectionRow.id), ConnectionRow.name.icontains(name, autoescape=True))
-    return shown.order_by(trouble, in_order(ConnectionRow.name))
+    return shown.order_by(urgency, in_order(ConnectionRow.name))
 
 
 def _synced(session: Session, ids: Iterable[int]) -> dict[int, dict[EntityType, datetime]]:

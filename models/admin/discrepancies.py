@@ -116,12 +116,12 @@ def as_json(acceptances: Mapping[str, Acceptance]) -> list[dict[str, str]]:
     return [{"key": key, **asdict(each), "at": each.at.isoformat()} for key, each in acceptances.items()]
 
 
-def from_json(told: Iterable[Mapping[str, str]]) -> Mapping[str, Acceptance]:
+def from_json(stored: Iterable[Mapping[str, str]]) -> Mapping[str, Acceptance]:
     return {
         each["key"]: Acceptance(
             each["fingerprint"], each["actor"], each["why"], datetime.fromisoformat(each["at"])
         )
-        for each in told
+        for each in stored
     }
 
 

@@ -112,10 +112,10 @@ def _read(session: Session, query: Select[*tuple[Any, ...]], seen: ColumnElement
     place = func.row_number().over(partition_by=EMAIL_COLUMNS, order_by=AlertRow.id)
     first = select(AlertRow.id, place.label("place")).where(in_them, seen).subquery()
     shown = _alerts().join(first, first.c.id == AlertRow.id).where(first.c.place <= MAX_ITEMS_SHOWN)
-    told: dict[Any, list[EmailItem]] = defaultdict(list)
+    items: dict[Any, list[EmailItem]] = defaultdict(list)
     for alert in session.execute(shown.order_by(AlertRow.id)):
-        told[alert.ended_at, alert.recipient, alert.status].append(_item(alert))
-    return [_email(row, told[row.ended_at, row.recipient, row.status], count=row.number) for row in rows]
+        items[alert.ended_at, alert.recipient, alert.status].append(_item(alert))
+    return [_email(row, items[row.ended_at, row.recipient, row.status], count=row.number) for row in rows]
 
 
 def _alerts() -> Select[*tuple[Any, ...]]:

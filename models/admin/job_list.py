@@ -263,8 +263,8 @@ def _among_first(job_filter: JobFilter, order: Order) -> Select[int]:
         every = of_connection.where(*job_filter.dated(SyncJobRow)).subquery()
     in_order = select(every).order_by(*order.nearest_first(every.c))
     nearest = in_order.limit(depth).subquery().c
-    wanted = select(nearest.id).where(*job_filter.conditions(nearest))
-    return wanted.order_by(*order.nearest_first(nearest))
+    matching = select(nearest.id).where(*job_filter.conditions(nearest))
+    return matching.order_by(*order.nearest_first(nearest))
 
 
 def _count_at_connections(job_filter: JobFilter, order: Order) -> Select[int]:
@@ -280,10 +280,10 @@ def _count_at_connections(job_filter: JobFilter, order: Order) -> Select[int]:
 
 def _at_connections(job_filter: JobFilter, order: Order) -> Select[int]:
     """Read all rows of the visible connections, if they are few."""
-    there = select(*COLUMNS).where(job_filter.at_connections(SyncJobRow), order.beyond(SyncJobRow))
-    rows = there.cte().prefix_with("MATERIALIZED").c
-    wanted = select(rows.id).where(*job_filter.conditions(rows))
-    return wanted.order_by(*order.nearest_first(rows))
+    visible = select(*COLUMNS).where(job_filter.at_connections(SyncJobRow), order.beyond(SyncJobRow))
+    rows = visible.cte().prefix_with("MATERIALIZED").c
+    matching = select(rows.id).where(*job_filter.conditions(rows))
+    return matching.order_by(*order.nearest_first(rows))
 
 
 def _by_rarest_condition(job_filter: JobFilter, order: Order) -> Select[int]:

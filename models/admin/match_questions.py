@@ -139,8 +139,8 @@ def answer(database: Database, job_id: int, choice: str, *, actor: str, now: dat
         question.undone = [each for each in question.undone if each != choice]
         session.execute(update_by(Event.ANSWERED, now=now).where(SyncJobRow.id == job_id))
         entity_type = EntityType(job.entity_type)
-        deed = JobAction(at=now, actor=actor, action=answer_text(entity_type, choice))
-        add_entry(session, **audit_entry(job, deed))
+        action = JobAction(at=now, actor=actor, action=answer_text(entity_type, choice))
+        add_entry(session, **audit_entry(job, action))
         return ActionResult(1, frozenset({Lane(job.connection_id, entity_type)}))
 
 
@@ -170,8 +170,8 @@ def undo(database: Database, job_id: int, *, actor: str, now: datetime) -> Actio
         job.error_code, job.message, job.remedy = ERROR_CODE_BY_TYPE[entity_type], UNDONE, CHOOSE_AGAIN
         job.needs_attention_since = now
         session.flush()
-        deed = JobAction(now, actor, msg("Undid: {choice}", choice=answer_text(entity_type, choice)))
-        return apply_event(session, [SyncJobRow.id == job_id], Event.ASKED_AGAIN, deed, {})
+        action = JobAction(now, actor, msg("Undid: {choice}", choice=answer_text(entity_type, choice)))
+        return apply_event(session, [SyncJobRow.id == job_id], Event.ASKED_AGAIN, action, {})
 
 
 def _undoable(

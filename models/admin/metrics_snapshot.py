@@ -84,7 +84,7 @@ def _job_counts(database: Database) -> dict[tuple[EntityType, JobState], tuple[i
         .group_by(SyncJobRow.entity_type, SyncJobRow.state)
     )
     return {
-        (EntityType(kind), JobState(state)): (number, first) for kind, state, number, first in database.rows(query)
+        (EntityType(entity_type), JobState(state)): (number, first) for entity_type, state, number, first in database.rows(query)
     }
 
 
@@ -96,7 +96,7 @@ def _overdue(database: Database, *, now: datetime) -> dict[EntityType, datetime]
         .where(SyncJobRow.due_at <= now, due.is_on(SyncJobRow.entity_type))
         .group_by(SyncJobRow.entity_type)
     )
-    return {EntityType(kind): first for kind, first in database.rows(query) if first}
+    return {EntityType(entity_type): first for entity_type, first in database.rows(query) if first}
 
 
 def _polls_failing(database: Database) -> dict[EntityType, datetime]:

@@ -179,14 +179,14 @@ class Operations:
             LoginTriesError: logins were tried ``MAX_LOGINS`` times in the last hour.
             TooManyOperationsError: ``MAX_PENDING`` operations have no result.
         """
-        asked, recent = input_ or {}, OperationRow.requested_at >= now - OPERATION_TIMEOUT
+        entered, recent = input_ or {}, OperationRow.requested_at >= now - OPERATION_TIMEOUT
         same_type = OperationRow.connection_id == connection_id, OperationRow.type == type_, recent
         waits = OperationRow.result.is_(None), OperationRow.lease_id.is_(None)
         with self._database.transaction() as session:
             session.get(ConnectionRow, connection_id, with_for_update=FOR_NO_KEY_UPDATE)
             waiting = session.scalars(select(OperationRow).where(*same_type, *waits).with_for_update()).all()
             alike = [each for each in waiting if type_ not in LOGINS or each.actor == actor]
-            row = next((each for each in alike if self._read(each).input == asked), None)
+            row = next((each for each in alike if self._read(each).input == entered), None)
             if row:
                 return row.id
             row = waiting[0] if waiting and not by_program else None
@@ -194,20 +194,20 @@ class Operations:
                 row = None  # of two forms the first is saved, and the second gets an error
             if row and row.actor != actor:
                 raise OperationPendingError
-            if type_ in LOGINS and _has_secret(asked):
+            if type_ in LOGINS and _has_secret(entered):
                 self._expect_few_logins(session, connection_id, now=now, without=row)
             if row is None:
                 unfinished = OperationRow.connection_id == connection_id, *_unfinished(since=now - OPERATION_TIMEOUT)
                 # Operations without input are not limited: only one of each type is pending anyway.
-                pending = session.scalars(select(OperationRow.type).where(*unfinished)).all() if asked else ()
+                pending = session.scalars(select(OperationRow.type).where(*unfinished)).all() if entered else ()
                 if len(pending) >= MAX_PENDING:
                     raise TooManyOperationsError(LONG_WAIT if set(pending) <= set(LONG_OPERATIONS) else SHORT_WAIT)
                 row = OperationRow(connection_id=connection_id, type=type_, actor=actor)
                 session.add(row)
             row.requested_at = now
             session.flush()
-            row.secrets = self._locked(row, asked) if asked else None
-            audit_start(session, connection_id, type_, asked, actor=actor, now=now)
+            row.secrets = self._encrypted(row, entered) if entered else None
+            audit_start(session, connection_id, type_, entered, actor=actor, now=now)
             return row.id
 
     def record_login(
@@ -272,7 +272,7 @@ class Operations:
                     return None
             session.add(row)
             session.flush()
-            row.secrets = self._locked(row, {**input_, REPEATED: "yes"} if before else input_)
+            row.secrets = self._encrypted(row, {**input_, REPEATED: "yes"} if before else input_)
         return row.id
 
     def get(self, operation_id: int) -> Operation | None:
@@ -313,21 +313,21 @@ class Operations:
 
     def renew(self, operation_id: int, lease_id: UUID, *, until: datetime) -> bool:
         """Renew the lease of a running operation; False if another worker has it or it has ended."""
-        held = OperationRow.id == operation_id, OperationRow.lease_id == lease_id
-        kept = update(OperationRow).where(*held).values(lease_expires_at=until).returning(OperationRow.id)
+        leased = OperationRow.id == operation_id, OperationRow.lease_id == lease_id
+        renewed = update(OperationRow).where(*leased).values(lease_expires_at=until).returning(OperationRow.id)
         with self._database.transaction() as session:
-            return session.scalar(kept) is not None
+            return session.scalar(renewed) is not None
 
     def release(self, operation_id: int, lease_id: UUID) -> None:
         """Give back the lease of an operation that has no result."""
-        held = OperationRow.id == operation_id, OperationRow.lease_id == lease_id
-        self._database.execute(update(OperationRow).where(*held).values(lease_id=None, lease_expires_at=None))
+        leased = OperationRow.id == operation_id, OperationRow.lease_id == lease_id
+        self._database.execute(update(OperationRow).where(*leased).values(lease_id=None, lease_expires_at=None))
 
     def latest(self, connection_id: int, *types: OperationType) -> Operation | None:
         """Return the last operation of these types requested of a connection, with or without a result."""
-        asked = (OperationRow.connection_id == connection_id, OperationRow.type.in_(types))
+        of_types = (OperationRow.connection_id == connection_id, OperationRow.type.in_(types))
         with self._database.transaction() as session:
-            row = session.scalar(select(OperationRow).where(*asked).order_by(OperationRow.id.desc()).limit(1))
+            row = session.scalar(select(OperationRow).where(*of_types).order_by(OperationRow.id.desc()).limit(1))
         return self._shown(row) if row else None
 
     def pending(self, *, since: datetime) -> Sequence[int]:
@@ -340,15 +340,15 @@ class Operations:
 
         Operations from before ``since`` precede none, and long ones precede only long ones.
         """
-        before = aliased(OperationRow)
-        standing = select(func.count()).where(
-            before.connection_id == OperationRow.connection_id,
-            before.type.in_(LONG_OPERATIONS) == OperationRow.type.in_(LONG_OPERATIONS),
-            before.id < OperationRow.id,
-            *_unfinished(before, since=since),
+        earlier = aliased(OperationRow)
+        ahead = select(func.count()).where(
+            earlier.connection_id == OperationRow.connection_id,
+            earlier.type.in_(LONG_OPERATIONS) == OperationRow.type.in_(LONG_OPERATIONS),
+            earlier.id < OperationRow.id,
+            *_unfinished(earlier, since=since),
         )
         query = select(OperationRow.id).where(
-            OperationRow.id.in_(operation_ids), standing.scalar_subquery() < MAX_DISPATCHED
+            OperationRow.id.in_(operation_ids), ahead.scalar_subquery() < MAX_DISPATCHED
         )
         return self._database.scalars(query.order_by(OperationRow.id))
 
@@ -382,8 +382,8 @@ class Operations:
 
     def report_progress(self, operation_id: int, *, done: int, total: int) -> None:
         """Save the progress of an operation."""
-        come = update(OperationRow).where(OperationRow.id == operation_id, OperationRow.result.is_(None))
-        self._database.execute(come.values(progress={"done": done, "total": total}))
+        running = update(OperationRow).where(OperationRow.id == operation_id, OperationRow.result.is_(None))
+        self._database.execute(running.values(progress={"done": done, "total": total}))
 
     def cancel(self, operation_id: int, *, actor: str, now: datetime) -> None:
         """End an operation without a result. A worker that runs it stops when it can, and its result is dropped.
@@ -393,10 +393,10 @@ class Operations:
         """
         with self._database.transaction() as session:
             row = session.get(OperationRow, operation_id, with_for_update=True)
-            held = row and row.lease_expires_at and row.lease_expires_at > now
+            is_leased = row and row.lease_expires_at and row.lease_expires_at > now
             if row is None or row.result is not None:
                 raise OperationEndedError
-            if held and row.type == OperationType.SAVING:
+            if is_leased and row.type == OperationType.SAVING:
                 raise OperationRunningError
             if row.type == OperationType.MONTHLY_RECONCILIATION:
                 raise OperationRunningError
@@ -426,19 +426,18 @@ class Operations:
         found = paged(fetch, key=key, at=lambda each: (each.requested_at, each.id), size=size)
         return placed_by_id(found, query, OperationRow.id, self._database.rows_in_time) if with_place else found
 
-    def forget_unanswered(self, *, before: datetime) -> None:
+    def delete_old_logins(self, *, before: datetime) -> None:
         """Delete the logins that were entered before an instant and came to no result."""
-        typed = OperationRow.type.in_(LOGINS), OperationRow.secrets.is_not(None)
-        old = OperationRow.requested_at < before, *typed
+        old = OperationRow.requested_at < before, OperationRow.type.in_(LOGINS), OperationRow.secrets.is_not(None)
         self._database.execute(update(OperationRow).where(*old).values(secrets=None))
 
     def rotate_keys(self) -> None:
         """Encrypt the input again with the newest key. What no key decrypts is deleted soon anyway."""
-        typed = select(OperationRow).where(OperationRow.secrets.is_not(None)).order_by(OperationRow.id)
+        with_input = select(OperationRow).where(OperationRow.secrets.is_not(None)).order_by(OperationRow.id)
         with self._database.transaction() as session:
-            for row in session.scalars(typed.with_for_update()):
+            for row in session.scalars(with_input.with_for_update()):
                 with suppress(InvalidToken):
-                    row.secrets = self._locked(row, self._opened(row))
+                    row.secrets = self._encrypted(row, self._decrypted(row))
 
     def delete_old(self, *, before: datetime, reconciliations_before: datetime) -> None:
         """Drop what was asked before an instant (UTC), and reconciliations with a report before another one."""
@@ -467,10 +466,8 @@ class Operations:
         return _has_secret(self._shown(row).input)
 
     def _read(self, row: OperationRow) -> Operation:
-        typed = (row.result or {}).get("input", {})
-        if row.secrets is not None:
-            typed = self._opened(row)
-        return made_of(Operation, row, type=OperationType(row.type), input=typed)
+        input_ = self._decrypted(row) if row.secrets is not None else (row.result or {}).get("input", {})
+        return made_of(Operation, row, type=OperationType(row.type), input=input_)
 
     def _shown(self, row: OperationRow) -> Operation:
         """Return an operation, without its input if that cannot be decrypted, so that the page still works."""
@@ -479,10 +476,10 @@ class Operations:
         except InvalidToken:
             return made_of(Operation, row, type=OperationType(row.type), input={})
 
-    def _locked(self, row: OperationRow, typed: Mapping[str, str]) -> str:
-        return self._vault.encrypt_values(typed, PURPOSE, row.connection_id, row.id)
+    def _encrypted(self, row: OperationRow, input_: Mapping[str, str]) -> str:
+        return self._vault.encrypt_values(input_, PURPOSE, row.connection_id, row.id)
 
-    def _opened(self, row: OperationRow) -> dict[str, str]:
+    def _decrypted(self, row: OperationRow) -> dict[str, str]:
         return self._vault.decrypt_values(row.secrets or "", PURPOSE, row.connection_id, row.id)
 
 
@@ -490,38 +487,38 @@ def audit_start(
     session: Session,
     connection_id: int,
     type_: OperationType,
-    asked: Mapping[str, str],
+    input_: Mapping[str, str],
     *,
     actor: str,
     now: datetime,
 ) -> None:
-    """Note in the audit log who starts what writes to a system; savings have entries of their own."""
-    if action := _started(type_, asked):
+    """Add an audit entry for the start of an operation that writes to a system; a saving adds its own."""
+    if action := _started(type_, input_):
         add_entry(session, at=now, actor=actor, action=action, connection_id=connection_id)
 
 
-def _started(type_: OperationType, asked: Mapping[str, str]) -> Message | None:
+def _started(type_: OperationType, input_: Mapping[str, str]) -> Message | None:
     if type_ is OperationType.BACKFILL:
-        first, last = (Day(date.fromisoformat(asked[name])) for name in ("first", "last"))
-        types = [plural_of(EntityType(each)) for each in asked["entity_types"].split(",") if each]
+        first, last = (Day(date.fromisoformat(input_[name])) for name in ("first", "last"))
+        types = [plural_of(EntityType(each)) for each in input_["entity_types"].split(",") if each]
         named = joined(*types, between=", ") if types else msg("all types")
         return msg("Started a backfill from {first} to {last}: {types}", first=first, last=last, types=named)
-    if type_ is OperationType.INITIAL_MATCHING and not asked["dry_run"]:
-        if asked["create"]:
+    if type_ is OperationType.INITIAL_MATCHING and not input_["dry_run"]:
+        if input_["create"]:
             return msg("Started an initial matching that also syncs new records")
         return msg("Started an initial matching")
     return None
 
 
 def _login_in(values: Mapping[str, object]) -> str:
-    told = {name: values[name] for name in sorted(LOGIN_FIELDS) if name in values}
+    login = {name: values[name] for name in sorted(LOGIN_FIELDS) if name in values}
     return json.dumps(
-        {name: each.get_secret_value() if isinstance(each, SecretStr) else each for name, each in told.items()}
+        {name: each.get_secret_value() if isinstance(each, SecretStr) else each for name, each in login.items()}
     )
 
 
-def _has_secret(typed: Mapping[str, str]) -> bool:
-    return any(typed.get(name) for name in SECRET_FIELDS)
+def _has_secret(input_: Mapping[str, str]) -> bool:
+    return any(input_.get(name) for name in SECRET_FIELDS)
 
 
 def _unfinished(row: type[OperationRow] = OperationRow, *, since: datetime) -> tuple[ColumnElement[bool], ...]:
@@ -530,10 +527,10 @@ def _unfinished(row: type[OperationRow] = OperationRow, *, since: datetime) -> t
     return row.result.is_(None), (row.requested_at >= since) | long
 
 
-def _end(row: OperationRow, result: OperationResult, typed: Mapping[str, str], *, now: datetime) -> None:
-    """Save the result of an operation, and keep of its secrets only that there were some."""
-    plain = {name: text for name, text in typed.items() if name not in SECRET_FIELDS}
-    tried = {LOGIN_TRIED: True} if row.type == OperationType.SAVING and _has_secret(typed) else {}
+def _end(row: OperationRow, result: OperationResult, input_: Mapping[str, str], *, now: datetime) -> None:
+    """Save the result of an operation, and only whether it had secrets."""
+    plain = {name: text for name, text in input_.items() if name not in SECRET_FIELDS}
+    tried = {LOGIN_TRIED: True} if row.type == OperationType.SAVING and _has_secret(input_) else {}
     row.result, row.completed_at, row.secrets = {**result, **tried, "input": plain}, now, None
 
 

@@ -42,14 +42,14 @@ def relink(database: Database, job_id: int, number: str, *, actor: str, now: dat
         links.release(session, job.connection_id, record, because=_why(number), actor=actor, now=now)
         session.execute(delete(MatchQuestionRow).where(MatchQuestionRow.job_id == job_id))
         if number:
-            said = {"job_id": job_id, "asked_at": now, "candidates": [], "answer": number}
-            session.execute(insert(MatchQuestionRow).values(said))
+            answered = {"job_id": job_id, "asked_at": now, "candidates": [], "answer": number}
+            session.execute(insert(MatchQuestionRow).values(answered))
             name = job.title or record.name
-            deed = msg("Relinked {record} to number {number} in 24SevenOffice", record=name, number=number)
+            action = msg("Relinked {record} to number {number} in 24SevenOffice", record=name, number=number)
             of_job = {"connection_id": job.connection_id, "job_id": job_id}
-            add_entry(session, **of_job, at=now, actor=actor, action=deed)
-        again = JobAction(now, actor, msg("Retry"))
-        retried = job_actions.apply_event(session, free, Event.RETRIED, again, {"dismissal_reason": ""})
+            add_entry(session, **of_job, at=now, actor=actor, action=action)
+        retry = JobAction(now, actor, msg("Retry"))
+        retried = job_actions.apply_event(session, free, Event.RETRIED, retry, {"dismissal_reason": ""})
     circuit_breaker.end_open_period(database, {job.connection_id}, now=now)
     return retried
 

@@ -62,7 +62,9 @@ def queue_overdue(database: Database, *, now: datetime) -> int:
     It covers every unfinished job, including those that a person has retried. Connections in an alerted outage or
     a pause are left out: people know already.
     """
-    told = or_(ConnectionRow.paused_because != "", ConnectionRow.outage_alerted, ConnectionRow.rate_limit_alerted)
+    is_known = or_(
+        ConnectionRow.paused_because != "", ConnectionRow.outage_alerted, ConnectionRow.rate_limit_alerted
+    )
     alerted = exists().where(
         AlertRow.job_id == SyncJobRow.id,
         AlertRow.type == AlertType.OVERDUE,
@@ -72,7 +74,7 @@ def queue_overdue(database: Database, *, now: datetime) -> int:
         select(SyncJobRow, ConnectionRow)
         .join(ConnectionRow, ConnectionRow.id == SyncJobRow.connection_id)
         .where(concerns(Event.OVERDUE), SyncJobRow.unfinished_since <= now - OVERDUE_AFTER, ~alerted)
-        .where(due.is_on(SyncJobRow.entity_type), ~told)
+        .where(due.is_on(SyncJobRow.entity_type), ~is_known)
         .order_by(SyncJobRow.id)
         .with_for_update(of=SyncJobRow, skip_locked=True, key_share=True)
     )
@@ -113,10 +115,10 @@ def _remind_of_key(session: Session, connection: ConnectionRow, now: datetime) -
     assert connection.api_key_saved_at  # noqa: S101 - by the query
     ends = connection.api_key_saved_at + API_KEY_LIFETIME
     begun = max(ends - notice for notice in KEY_NOTICES if ends - notice <= now)
-    told = exists().where(
+    alerted = exists().where(
         AlertRow.connection_id == connection.id, AlertRow.type == AlertType.API_KEY, AlertRow.created_at >= begun
     )
-    if session.scalar(select(told)):
+    if session.scalar(select(alerted)):
         return False
     alert = Alert(
         AlertType.API_KEY,
@@ -135,10 +137,10 @@ def _remind_of_key(session: Session, connection: ConnectionRow, now: datetime) -
 
 def queue_digests(database: Database, *, now: datetime) -> int:
     """Queue the digest of the last seven days for each connection that has it on and got none in that time."""
-    wanted = ConnectionRow.settings["weekly_digest"].as_boolean()
+    is_on = ConnectionRow.settings["weekly_digest"].as_boolean()
     last = func.coalesce(ConnectionRow.digest_at, ConnectionRow.created_at)
     query = (
-        select(ConnectionRow).where(wanted, last <= now - WEEK).with_for_update(skip_locked=True, key_share=True)
+        select(ConnectionRow).where(is_on, last <= now - WEEK).with_for_update(skip_locked=True, key_share=True)
     )
     with database.transaction() as session:
         rows = session.scalars(query).all()
@@ -153,17 +155,17 @@ def queue_digests(database: Database, *, now: datetime) -> int:
 
 def _week(session: Session, connection_id: int, now: datetime) -> Message:
     jobs = func.count(func.distinct(SyncJobRow.id))
-    came = (
+    synced = (
         select(SyncJobRow.entity_type, jobs, jobs.filter(func.jsonb_array_length(AttemptRow.warnings) > 0))
         .join(AttemptRow, AttemptRow.job_id == SyncJobRow.id)
         .where(SyncJobRow.connection_id == connection_id, AttemptRow.at > now - WEEK)
         .where(AttemptRow.outcome == Outcome.SYNCED)
         .group_by(SyncJobRow.entity_type)
     )
-    stuck = select(func.count()).where(
+    needs_attention = select(func.count()).where(
         SyncJobRow.connection_id == connection_id, SyncJobRow.state == JobState.NEEDS_ATTENTION
     )
-    rows = session.execute(came).all()
+    rows = session.execute(synced).all()
     counts = {EntityType(entity_type): count for entity_type, count, _ in rows}
     week = msg(
         "Synced customers: {customers}, projects: {projects}, invoices: {invoices}, cost vouchers: {expenses}. "
@@ -172,7 +174,7 @@ def _week(session: Session, connection_id: int, now: datetime) -> Message:
         projects=counts.get(EntityType.PROJECT, 0),
         invoices=counts.get(EntityType.INVOICE, 0),
         expenses=counts.get(EntityType.EXPENSE, 0),
-        waiting=session.scalar(stuck),
+        waiting=session.scalar(needs_attention),
     )
     if warned := sum(count for *_, count in rows):
         week = msg("{week} Synced with warnings: {warned}.", week=week, warned=warned)

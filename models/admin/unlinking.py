@@ -24,8 +24,8 @@ def unlink(database: Database, connection_id: int, *, actor: str, now: datetime)
     """
     with database.transaction() as session:
         row = session.get_one(ConnectionRow, connection_id, with_for_update=FOR_NO_KEY_UPDATE)
-        held = (LaneRow.connection_id == connection_id, LaneRow.lease_expires_at > now)
-        if session.scalar(select(LaneRow.entity_type).where(*held).limit(1)):
+        leased = (LaneRow.connection_id == connection_id, LaneRow.lease_expires_at > now)
+        if session.scalar(select(LaneRow.entity_type).where(*leased).limit(1)):
             raise JobsRunningError("A worker has some of its records in hand. Try again in a few minutes.")
         count = links.set_aside(session, connection_id, now=now)
         restore.mark_outcomes_unknown(session, [connection_id], now=now)

@@ -164,7 +164,7 @@ class Connections:
     def __init__(self, database: Database, vault: Vault) -> None:
         self._database = database
         self._vault = vault
-        self._opened: dict[int, tuple[dict[str, Any], str, ConnectionSettings]] = {}
+        self._decrypted: dict[int, tuple[dict[str, Any], str, ConnectionSettings]] = {}
 
     def add(
         self,
@@ -195,7 +195,7 @@ class Connections:
             with self._database.transaction() as session:
                 session.add(row)
                 session.flush()
-                row.secrets = self._locked(row.id, settings)
+                row.secrets = self._encrypted(row.id, settings)
                 _audit(session, row.id, actor=actor, what=msg("Added the connection"), now=now)
         except IntegrityError as error:
             if taken := _taken(error):
@@ -268,7 +268,7 @@ class Connections:
             before = self._shown(row)
             after = ConnectionSettings.model_validate({**_known(before), **values})
             _lead_elsewhere(session, row, before.settings, after, client_number=client_number, now=now)
-            row.settings, row.secrets = _plain(after), self._locked(row.id, after)
+            row.settings, row.secrets = _plain(after), self._encrypted(row.id, after)
             row.shares_company = row.shares_company and before.settings.moment_company == after.moment_company
             _refuse_taken(session)
             # The smallest step makes another version of the settings, of which the last test still holds.
@@ -280,9 +280,9 @@ class Connections:
             if before.settings.moment_api_key != after.moment_api_key:
                 row.api_key_saved_at = now
             switched_on = after.entity_types - before.settings.entity_types
-            goes_on = row.paused_because and not row.paused_by and not (changed and mails_only)
-            count_unfinished_from(session, row.id, after.entity_types if goes_on else switched_on, now=now)
-            if goes_on:
+            resumes = row.paused_because and not row.paused_by and not (changed and mails_only)
+            count_unfinished_from(session, row.id, after.entity_types if resumes else switched_on, now=now)
+            if resumes:
                 _record_resumed(session, row, now=now)
                 row.paused_because, row.unproven_since = "", None
             for what in _differences(before.settings, after):
@@ -337,8 +337,7 @@ class Connections:
         with self._database.transaction() as session:
             row = _row(session, connection_id, lock=True)
             row.token_hash, row.webhook_token_at, row.webhook_limited_until = hash_token(token), now, None
-            told = WebhookActivityRow.connection_id == connection_id
-            session.execute(delete(WebhookActivityRow).where(told))
+            session.execute(delete(WebhookActivityRow).where(WebhookActivityRow.connection_id == connection_id))
             _audit(session, connection_id, actor=actor, what=msg("Regenerated the webhook URL"), now=now)
         return token
 
@@ -373,8 +372,8 @@ class Connections:
 
     def save_test_result(self, connection_id: int, *, failed_checks: int, at: datetime) -> None:
         """Save the result of a test that began ``at`` an instant (UTC), unless a later one is saved."""
-        noted = _not_tested_after(connection_id, at)
-        change = noted.values(tested_at=at, failed_checks=failed_checks, failed_login=False)
+        latest = _update_if_not_tested_after(connection_id, at)
+        change = latest.values(tested_at=at, failed_checks=failed_checks, failed_login=False)
         self._database.execute(change if failed_checks else change.values(unproven_since=_unless_before(at)))
 
     def save_login_result(self, connection_id: int, *, works: bool, at: datetime) -> None:
@@ -382,16 +381,16 @@ class Connections:
 
         This checks less than a test does, so a success clears only a failure of the credentials.
         """
-        noted, row = _not_tested_after(connection_id, at), ConnectionRow
+        latest, row = _update_if_not_tested_after(connection_id, at), ConnectionRow
         if works:
-            change = noted.where(or_(row.failed_login, row.unproven_since <= at)).values(
+            change = latest.where(or_(row.failed_login, row.unproven_since <= at)).values(
                 failed_checks=case((row.failed_login, 0), else_=row.failed_checks),
                 failed_login=False,
                 unproven_since=_unless_before(at),
             )
         else:
-            alone = or_(row.failed_login, row.failed_checks == 0)
-            change = noted.values(failed_checks=func.greatest(row.failed_checks, 1), failed_login=alone)
+            login_only = or_(row.failed_login, row.failed_checks == 0)
+            change = latest.values(failed_checks=func.greatest(row.failed_checks, 1), failed_login=login_only)
         self._database.execute(change)
 
     def rotate_keys(self) -> tuple[int, Sequence[str]]:
@@ -414,9 +413,9 @@ class Connections:
                 row.secrets = self._vault.encrypt_values(secrets_, PURPOSE, row.id)
         return len(rows) - len(unreadable), unreadable
 
-    def _locked(self, connection_id: int, settings: ConnectionSettings) -> str:
-        hidden = {name: getattr(settings, name).get_secret_value() for name in SECRET_FIELDS}
-        return self._vault.encrypt_values(hidden, PURPOSE, connection_id)
+    def _encrypted(self, connection_id: int, settings: ConnectionSettings) -> str:
+        secret = {name: getattr(settings, name).get_secret_value() for name in SECRET_FIELDS}
+        return self._vault.encrypt_values(secret, PURPOSE, connection_id)
 
     def _from_row(self, row: ConnectionRow) -> Connection:
         return made_of(Connection, row, settings=self._settings(row), unreadable=False)
@@ -432,10 +431,10 @@ class Connections:
 
     def _settings(self, row: ConnectionRow) -> ConnectionSettings:
         """Decrypt the settings, once as long as they stay the same: they are read for every batch."""
-        known = self._opened.get(row.id)
+        known = self._decrypted.get(row.id)
         if known is None or known[:2] != (row.settings, row.secrets):
-            settings = ConnectionSettings.model_validate(_open(self._vault, row))
-            known = self._opened[row.id] = (row.settings, row.secrets, settings)
+            settings = ConnectionSettings.model_validate(_decrypt(self._vault, row))
+            known = self._decrypted[row.id] = (row.settings, row.secrets, settings)
         return known[2]
 
 
@@ -515,7 +514,7 @@ def _lead_elsewhere(
     row.client_number = client_number
 
 
-def _not_tested_after(connection_id: int, at: datetime) -> Update:
+def _update_if_not_tested_after(connection_id: int, at: datetime) -> Update:
     later = ConnectionRow.tested_at > at
     return update(ConnectionRow).where(ConnectionRow.id == connection_id, or_(later.is_(None), ~later))
 
@@ -538,7 +537,7 @@ def _known(connection: Connection) -> dict[str, Any]:
     return connection.settings.model_dump(exclude=set(SECRET_FIELDS) if connection.unreadable else None)
 
 
-def _open(vault: Vault, row: ConnectionRow) -> dict[str, Any]:
+def _decrypt(vault: Vault, row: ConnectionRow) -> dict[str, Any]:
     return {**row.settings, **vault.decrypt_values(row.secrets, PURPOSE, row.id)}
 
 

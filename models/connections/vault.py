@@ -40,19 +40,19 @@ class Vault:
     def encrypt(self, text: str, purpose: str, *place: object) -> str:
         return BOUND_PREFIX + self._fernet(purpose, *place).encrypt(text.encode()).decode()
 
-    def decrypt(self, locked: str, purpose: str, *place: object) -> str:
+    def decrypt(self, encrypted: str, purpose: str, *place: object) -> str:
         """Decrypt a value that was encrypted for the same purpose and place. Raises InvalidToken."""
-        if not locked.startswith(BOUND_PREFIX):
+        if not encrypted.startswith(BOUND_PREFIX):
             raise InvalidToken
-        return self._fernet(purpose, *place).decrypt(locked.removeprefix(BOUND_PREFIX).encode()).decode()
+        return self._fernet(purpose, *place).decrypt(encrypted.removeprefix(BOUND_PREFIX).encode()).decode()
 
-    def bind(self, locked: str, purpose: str, *place: object) -> str:
+    def bind(self, encrypted: str, purpose: str, *place: object) -> str:
         """Encrypt a value from before version 0026 for this place. Raises InvalidToken."""
-        return self.encrypt(self._unbound.decrypt(locked.encode()).decode(), purpose, *place)
+        return self.encrypt(self._unbound.decrypt(encrypted.encode()).decode(), purpose, *place)
 
-    def unbind(self, locked: str, purpose: str, *place: object) -> str:
+    def unbind(self, encrypted: str, purpose: str, *place: object) -> str:
         """Encrypt a value as versions before 0026 read it. Raises InvalidToken."""
-        return self._unbound.encrypt(self.decrypt(locked, purpose, *place).encode()).decode()
+        return self._unbound.encrypt(self.decrypt(encrypted, purpose, *place).encode()).decode()
 
     def keyed_hash(self, *texts: str) -> str:
         """Hash texts with the newest key; without the key, guesses cannot be checked."""
@@ -61,8 +61,8 @@ class Vault:
     def encrypt_values(self, values: Mapping[str, str], purpose: str, *place: object) -> str:
         return self.encrypt(json.dumps(dict(values)), purpose, *place)
 
-    def decrypt_values(self, locked: str, purpose: str, *place: object) -> dict[str, str]:
-        values: dict[str, str] = json.loads(self.decrypt(locked, purpose, *place))
+    def decrypt_values(self, encrypted: str, purpose: str, *place: object) -> dict[str, str]:
+        values: dict[str, str] = json.loads(self.decrypt(encrypted, purpose, *place))
         return values
 
     def _fernet(self, purpose: str, *place: object) -> MultiFernet:

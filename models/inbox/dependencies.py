@@ -178,8 +178,8 @@ def _awaken(
     changed = update_by(event, now=now).where(SyncJobRow.id.in_(locked(waits)))
     with database.statement() as connection:
         return {
-            Lane(connection_id, EntityType(kind))
-            for kind in connection.scalars(changed.returning(SyncJobRow.entity_type))
+            Lane(connection_id, EntityType(entity_type))
+            for entity_type in connection.scalars(changed.returning(SyncJobRow.entity_type))
         }
 
 

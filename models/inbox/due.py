@@ -68,7 +68,7 @@ def lanes(database: Database, *, now: datetime) -> Sequence[Lane]:
             .group_by(SyncJobRow.connection_id, SyncJobRow.entity_type)
             .order_by(func.min(SyncJobRow.due_at).nulls_first())
         )
-        found = [Lane(connection_id, EntityType(kind)) for connection_id, kind in rows]
+        found = [Lane(connection_id, EntityType(entity_type)) for connection_id, entity_type in rows]
         return list(dict.fromkeys([*found, *_probing_lanes(session, now=now)]))
 
 

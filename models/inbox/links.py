@@ -23,7 +23,7 @@ from sqlalchemy import (
     select,
     union_all,
 )
-from sqlalchemy.dialects.postgresql import insert as upserting
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -118,12 +118,12 @@ def references(database: Database, records: Sequence[tuple[int, Record]]) -> Seq
         row[0]: row[1] for row in database.rows(company.where(ConnectionRow.id.in_({each for each, _ in records})))
     }
     found = defaultdict[int, list[tuple[str, str]]](list)
-    wanted = {
+    parameters = {
         "connection_ids": [connection_id for connection_id, _ in records],
         "entity_types": [record.entity_type for _, record in records],
         "record_ids": [record.id for _, record in records],
     }
-    for row in database.rows(_LINKS_OF_RECORDS, wanted):
+    for row in database.rows(_LINKS_OF_RECORDS, parameters):
         found[row.position - 1].append((row.moment_id, row.remote_id))
     return [
         RecordReferences(
@@ -206,48 +206,48 @@ def release(  # noqa: PLR0913 - keyword-only
 
     A link that is no longer the ``known`` one stays.
     """
-    ended = delete(LinkRow).where(link_of(connection_id, record)).returning(LinkRow.remote_id)
-    remote_id = session.scalar(ended.where(LinkRow.remote_id == known.remote_id) if known else ended)
+    deleted = delete(LinkRow).where(link_of(connection_id, record)).returning(LinkRow.remote_id)
+    remote_id = session.scalar(deleted.where(LinkRow.remote_id == known.remote_id) if known else deleted)
     if remote_id is None:
         return
     named = select(SyncJobRow.id, SyncJobRow.title).where(job_of(connection_id, record))
     job = session.execute(named).one_or_none()
-    deed = msg(
+    action = msg(
         "{record}: unlinked from number {number} in 24SevenOffice. {why}",
         record=(job and job.title) or record.name,
         number=remote_id,
         why=because,
     )
     job_id = job.id if job else None
-    add_entry(session, connection_id=connection_id, job_id=job_id, at=now, actor=actor, action=deed)
+    add_entry(session, connection_id=connection_id, job_id=job_id, at=now, actor=actor, action=action)
 
 
 def set_aside(session: Session, connection_id: int, *, now: datetime) -> int:
     """Turn all links of a connection into former links; return how many there were."""
     key = ("connection_id", "entity_type", "moment_id", "remote_id")
-    known = {
+    values = {
         "fingerprint": LinkRow.fingerprint,
         "moment_company": _company_of(connection_id),
         "set_aside_at": literal(now),
     }
-    ended = select(*(getattr(LinkRow, name) for name in key), *known.values())
-    kept = upserting(FormerLinkRow).from_select(
-        [*key, *known], ended.where(LinkRow.connection_id == connection_id)
+    links = select(*(getattr(LinkRow, name) for name in key), *values.values())
+    insertion = insert(FormerLinkRow).from_select(
+        [*key, *values], links.where(LinkRow.connection_id == connection_id)
     )
-    again = {name: kept.excluded[name] for name in known}
-    session.execute(kept.on_conflict_do_update(index_elements=key, set_=again))
-    gone = delete(LinkRow).where(LinkRow.connection_id == connection_id).returning(LinkRow.id)
-    return len(session.scalars(gone).all())
+    updated = {name: insertion.excluded[name] for name in values}
+    session.execute(insertion.on_conflict_do_update(index_elements=key, set_=updated))
+    deleted = delete(LinkRow).where(LinkRow.connection_id == connection_id).returning(LinkRow.id)
+    return len(session.scalars(deleted).all())
 
 
 def former(database: Database, connection_id: int, record: Record) -> str | None:
     """Return what a record was linked to before links were set aside."""
-    return database.scalar(select(FormerLinkRow.remote_id).where(_was(connection_id, record)).limit(1))
+    return database.scalar(select(FormerLinkRow.remote_id).where(_is_former_link_of(connection_id, record)).limit(1))
 
 
 def forget_former(session: Session, connection_id: int, record: Record) -> None:
     """Delete a record's former link, as a person has looked."""
-    session.execute(delete(FormerLinkRow).where(_was(connection_id, record)))
+    session.execute(delete(FormerLinkRow).where(_is_former_link_of(connection_id, record)))
 
 
 def resume_former(session: Session, connection_id: int, record: Record, *, now: datetime) -> None:
@@ -255,18 +255,18 @@ def resume_former(session: Session, connection_id: int, record: Record, *, now: 
 
     In the same company in Moment, everything known about it is restored, such as that a person deleted an expense.
     """
-    there = func.lower(FormerLinkRow.moment_company) == func.lower(_company_of(connection_id))
-    was = select(
+    same_company = func.lower(FormerLinkRow.moment_company) == func.lower(_company_of(connection_id))
+    former_links = select(
         FormerLinkRow.connection_id,
         FormerLinkRow.entity_type,
         FormerLinkRow.moment_id,
         FormerLinkRow.remote_id,
-        case((there, FormerLinkRow.fingerprint), else_=RESUMED),
+        case((same_company, FormerLinkRow.fingerprint), else_=RESUMED),
         literal(now),
-    ).where(_was(connection_id, record))
+    ).where(_is_former_link_of(connection_id, record))
     names = ("connection_id", "entity_type", "moment_id", "remote_id", "fingerprint", "updated_at")
-    again = upserting(LinkRow).from_select(names, was.order_by(FormerLinkRow.set_aside_at.desc()))
-    session.execute(again.on_conflict_do_nothing())
+    insertion = insert(LinkRow).from_select(names, former_links.order_by(FormerLinkRow.set_aside_at.desc()))
+    session.execute(insertion.on_conflict_do_nothing())
     forget_former(session, connection_id, record)
 
 
@@ -275,7 +275,7 @@ def _company_of(connection_id: int) -> ScalarSelect[str]:
     return select(company).where(ConnectionRow.id == connection_id).scalar_subquery()
 
 
-def _was(connection_id: int, record: Record) -> ColumnElement[bool]:
+def _is_former_link_of(connection_id: int, record: Record) -> ColumnElement[bool]:
     own = FormerLinkRow.moment_id == record.id
     if record.entity_type is EntityType.EXPENSE:
         own = FormerLinkRow.remote_id.startswith(f"{record.id}/", autoescape=True)

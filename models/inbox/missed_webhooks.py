@@ -58,13 +58,13 @@ def record(database: Database, lane: Lane, found: Iterable[ModifiedRecord], *, n
 
 def withdraw(database: Database, lane: Lane, *, detected_at: datetime) -> None:
     """Delete what the poll of that instant found just before its webhook arrived."""
-    told = select(SyncJobRow.id).where(
+    arrived = select(SyncJobRow.id).where(
         _same_record(),
         SyncJobRow.received_at > MissedWebhookRow.detected_at,
         MissedWebhookRow.detected_at - MissedWebhookRow.modified_at < DELIVERY_GRACE,
     )
     ours = and_(of_lane(MissedWebhookRow, lane), MissedWebhookRow.detected_at == detected_at)
-    database.execute(delete(MissedWebhookRow).where(ours, told.exists()))
+    database.execute(delete(MissedWebhookRow).where(ours, arrived.exists()))
 
 
 def count(database: Database, connection_id: int, *, now: datetime) -> Mapping[EntityType, int]:
@@ -83,7 +83,7 @@ def count_last_week(session: Session, connection_id: int, *, now: datetime) -> M
         )
         .group_by(MissedWebhookRow.entity_type)
     )
-    return {EntityType(kind): number for kind, number in session.execute(query)}
+    return {EntityType(entity_type): number for entity_type, number in session.execute(query)}
 
 
 def has_silent(*, now: datetime) -> ColumnElement[bool]:

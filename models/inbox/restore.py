@@ -107,8 +107,8 @@ def mark_outcomes_unknown(session: Session, connection_ids: Collection[int], *, 
 
 def _lanes(connection_ids: Collection[int]) -> Sequence[Mapping[str, Any]]:
     return [
-        {"connection_id": number, "entity_type": entity_type}
-        for number in connection_ids
+        {"connection_id": connection_id, "entity_type": entity_type}
+        for connection_id in connection_ids
         for entity_type in EntityType
     ]
 

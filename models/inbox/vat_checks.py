@@ -54,17 +54,17 @@ def begin(
     if codes:
         common = {"connection_id": connection_id, "way": way, "record_id": record_id, "checked_at": now}
         values = [{**common, "vat_code": code, "status": VatStatus.PENDING} for code in sorted(codes)]
-        again = and_(VatCheckRow.record_id == record_id, VatCheckRow.status == VatStatus.PENDING)
-        noted = (
+        is_repeated = and_(VatCheckRow.record_id == record_id, VatCheckRow.status == VatStatus.PENDING)
+        insertion = (
             insert(VatCheckRow)
             .values(values)
             .on_conflict_do_update(
                 index_elements=[VatCheckRow.connection_id, VatCheckRow.way, VatCheckRow.vat_code],
                 set_={"checked_at": now},
-                where=again,
+                where=is_repeated,
             )
         )
-        database.execute(noted)
+        database.execute(insertion)
 
 
 def decide(

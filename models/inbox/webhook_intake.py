@@ -53,9 +53,9 @@ def find_target(database: Database, token: str) -> WebhookTarget | None:
     row = database.row(query.where(ConnectionRow.token_hash == hash_token(token)))
     if row is None:
         return None
-    connection_id, kinds = row
+    connection_id, types = row
     return WebhookTarget(
-        connection_id, DEFAULT_ENTITY_TYPES if kinds is None else frozenset(map(EntityType, kinds))
+        connection_id, DEFAULT_ENTITY_TYPES if types is None else frozenset(map(EntityType, types))
     )
 
 
@@ -84,42 +84,44 @@ def try_intake(database: Database, *, now: datetime) -> None:
 
 
 def _enqueue_statement() -> Select[*tuple[Any, ...]]:
-    kind, now = bindparam("entity_type", type_=Text), bindparam("now", type_=JOBS.c.due_at.type)
-    kinds = func.coalesce(
+    entity_type, now = bindparam("entity_type", type_=Text), bindparam("now", type_=JOBS.c.due_at.type)
+    synced_types = func.coalesce(
         CONNECTIONS.c.settings["entity_types"], literal(sorted(DEFAULT_ENTITY_TYPES), JSONB), type_=JSONB
     )
-    hook = (
+    target = (
         select(
             CONNECTIONS.c.id,
-            kinds.has_key(kind).label("travels"),
+            synced_types.has_key(entity_type).label("syncs_type"),
             func.coalesce(CONNECTIONS.c.webhook_limited_until > now, false()).label("limited"),
         )
         .where(CONNECTIONS.c.token_hash == bindparam("token_hash"))
-        .cte("hook")
+        .cte("target")
     )
     row: dict[str, Any] = {
-        "connection_id": hook.c.id,
-        "entity_type": kind,
+        "connection_id": target.c.id,
+        "entity_type": entity_type,
         "record_id": bindparam("record_id", type_=Text),
         "received_at": now,
         **fresh(
             Event.RECEIVED,
             now=now,
-            outcome_unknown=restore.outcome_unknown(hook.c.id, kind, as_dependency=False),
+            outcome_unknown=restore.outcome_unknown(target.c.id, entity_type, as_dependency=False),
         ),
     }
     columns: list[ColumnElement[Any]] = [literal(each) if isinstance(each, str) else each for each in row.values()]
     known = exists().where(
-        JOBS.c.connection_id == hook.c.id,
-        JOBS.c.entity_type == kind,
+        JOBS.c.connection_id == target.c.id,
+        JOBS.c.entity_type == entity_type,
         JOBS.c.record_id == bindparam("record_id", type_=Text),
         JOBS.c.error_code != webhook_limit.GONE,
         JOBS.c.received_at <= now - webhook_limit.KNOWN_RECORD_INTERVAL,
     )
-    allowed = and_(hook.c.travels, or_(~hook.c.limited, known))
+    allowed = and_(target.c.syncs_type, or_(~target.c.limited, known))
     rows = insert(JOBS).from_select(list(row), select(*columns).where(allowed))
-    put = merge_into_existing(rows, Event.RECEIVED).returning(JOBS.c.connection_id).cte("put")
-    return select(hook.c.id, exists(select(put.c.connection_id)), and_(hook.c.travels, hook.c.limited))
+    enqueued = merge_into_existing(rows, Event.RECEIVED).returning(JOBS.c.connection_id).cte("enqueued")
+    return select(
+        target.c.id, exists(select(enqueued.c.connection_id)), and_(target.c.syncs_type, target.c.limited)
+    )
 
 
 def record_activity(database: Database, lane: Lane, *, now: datetime) -> None:

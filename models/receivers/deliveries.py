@@ -108,8 +108,8 @@ class DeliveryView:
 
 def due_receivers(database: Database, *, now: datetime) -> Sequence[int]:
     """Return the receivers that have due deliveries and no worker."""
-    something = exists().where(EventDeliveryRow.receiver_id == EventReceiverRow.id, EventDeliveryRow.due_at <= now)
-    query = select(EventReceiverRow.id).where(_is_free(now), something)
+    is_due = exists().where(EventDeliveryRow.receiver_id == EventReceiverRow.id, EventDeliveryRow.due_at <= now)
+    query = select(EventReceiverRow.id).where(_is_free(now), is_due)
     return database.scalars(query.order_by(EventReceiverRow.id))
 
 
@@ -129,8 +129,8 @@ def acquire(database: Database, receiver_id: int, *, now: datetime, until: datet
 
 
 def release(database: Database, lease: ReceiverLease) -> None:
-    held = EventReceiverRow.id == lease.receiver_id, EventReceiverRow.lease_id == lease.id
-    database.execute(update(EventReceiverRow).where(*held).values(lease_id=None, lease_expires_at=None))
+    leased = EventReceiverRow.id == lease.receiver_id, EventReceiverRow.lease_id == lease.id
+    database.execute(update(EventReceiverRow).where(*leased).values(lease_id=None, lease_expires_at=None))
 
 
 def due(database: Database, lease: ReceiverLease, *, now: datetime, limit: int) -> Sequence[Delivery]:
@@ -138,14 +138,14 @@ def due(database: Database, lease: ReceiverLease, *, now: datetime, limit: int) 
 
     Return none if the lease is lost, or if the receiver's URL has changed since it was leased.
     """
-    held = and_(
+    leased = and_(
         EventReceiverRow.id == EventDeliveryRow.receiver_id,
         EventReceiverRow.lease_id == lease.id,
         EventReceiverRow.url == lease.url,
         is_wanted(),
         or_(EventReceiverRow.retry_at.is_(None), EventReceiverRow.retry_at <= now),
     )
-    query = _events(EventDeliveryRow.id).where(exists().where(held))
+    query = _events(EventDeliveryRow.id).where(exists().where(leased))
     query = query.where(EventDeliveryRow.receiver_id == lease.receiver_id, EventDeliveryRow.due_at <= now)
     rows = database.rows(query.order_by(EventDeliveryRow.due_at, EventDeliveryRow.id).limit(limit))
     return [made_of(Delivery, row, type=EventType(row.type)) for row in rows]
@@ -200,14 +200,14 @@ def replay(
         receiver = session.get(EventReceiverRow, receiver_id, with_for_update=FOR_NO_KEY_UPDATE)
         if receiver is None or receiver.disabled_at:
             return 0
-        again = {"state": DeliveryState.PENDING, "due_at": now, "attempts": 0, "problem": ""}
-        changed = update(EventDeliveryRow).where(*which).values(**again).returning(EventDeliveryRow.id)
+        pending = {"state": DeliveryState.PENDING, "due_at": now, "attempts": 0, "problem": ""}
+        changed = update(EventDeliveryRow).where(*which).values(**pending).returning(EventDeliveryRow.id)
         return len(session.scalars(changed).all())
 
 
 def is_known(database: Database, receiver_id: int, delivery_id: int) -> bool:
-    wanted = EventDeliveryRow.id == delivery_id, EventDeliveryRow.receiver_id == receiver_id
-    return bool(database.scalars(select(EventDeliveryRow.id).where(*wanted)))
+    of_receiver = EventDeliveryRow.id == delivery_id, EventDeliveryRow.receiver_id == receiver_id
+    return bool(database.scalars(select(EventDeliveryRow.id).where(*of_receiver)))
 
 
 def log_page(

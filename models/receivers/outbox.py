@@ -51,13 +51,13 @@ def record(session: Session, connection_id: int, events: Sequence[OutgoingEvent]
         ReceiverConnectionRow.receiver_id == EventReceiverRow.id,
         ReceiverConnectionRow.connection_id == connection_id,
     )
-    asked = select(EventReceiverRow.id, EventReceiverRow.event_types).where(
+    enabled = select(EventReceiverRow.id, EventReceiverRow.event_types).where(
         EventReceiverRow.disabled_at.is_(None), or_(EventReceiverRow.everywhere, listed)
     )
     # Locked, so that no receiver is removed before the commit: its deliveries would refer to nothing.
-    receivers = session.execute(asked.with_for_update(read=True, key_share=True, of=EventReceiverRow)).all()
-    wanted = [(event, [each for each, types in receivers if event.type in types]) for event in events]
-    _write(session, connection_id, [(event, to) for event, to in wanted if to], now=now)
+    receivers = session.execute(enabled.with_for_update(read=True, key_share=True, of=EventReceiverRow)).all()
+    addressed = [(event, [each for each, types in receivers if event.type in types]) for event in events]
+    _write(session, connection_id, [(event, to) for event, to in addressed if to], now=now)
 
 
 def record_test(session: Session, receiver_id: int, *, now: datetime) -> None:

@@ -30,8 +30,8 @@ class SearchTerms(TypeDecorator[list[str]]):
 
 def search_terms(*texts: str) -> list[str]:
     """Return the distinct words of texts in lower case; translatable sentences in each language."""
-    told = " ".join(translate(text, language) for text in texts for language in Language)
-    return sorted(set(_split(told)))
+    translated = " ".join(translate(text, language) for text in texts for language in Language)
+    return sorted(set(_split(translated)))
 
 
 def matches(column: ColumnElement[list[str]], text: str, *, whole: bool = False) -> ColumnElement[bool]:

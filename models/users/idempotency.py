@@ -88,15 +88,15 @@ class IdempotencyKeys:
         if known.fingerprint != request.fingerprint:
             raise KeyReusedError
         try:
-            return str(json.loads(self._opened(request.token_id, request.key, known.response))["response"])
+            return str(json.loads(self._decrypted(request.token_id, request.key, known.response))["response"])
         except InvalidToken:
             raise KeyInUseError from None
 
     def complete(self, request: RequestKey, response: str, connections: Collection[int] = ()) -> None:
         """Save the response to a request, with the ids of the connections that it is about."""
         response = json.dumps({"response": response, "connections": sorted(connections)})
-        locked = self._vault.encrypt(response, PURPOSE, request.token_id, request.key)
-        self._database.execute(update(IdempotencyKeyRow).where(*self._of(request)).values(response=locked))
+        encrypted = self._vault.encrypt(response, PURPOSE, request.token_id, request.key)
+        self._database.execute(update(IdempotencyKeyRow).where(*self._of(request)).values(response=encrypted))
 
     def forget(self, request: RequestKey) -> None:
         """Delete a request that came to nothing, so that it may be repeated."""
@@ -112,7 +112,7 @@ class IdempotencyKeys:
         with self._database.transaction() as session:
             for token_id, key, response in session.execute(answered.execution_options(yield_per=BATCH_SIZE)):
                 with suppress(InvalidToken):
-                    if connection_id in json.loads(self._opened(token_id, key, response))["connections"]:
+                    if connection_id in json.loads(self._decrypted(token_id, key, response))["connections"]:
                         session.execute(delete(row).where(row.token_id == token_id, row.key == key))
 
     def rotate_keys(self) -> None:
@@ -124,7 +124,7 @@ class IdempotencyKeys:
                 with suppress(InvalidToken):
                     row.response = self._vault.encrypt(self._vault.decrypt(row.response or "", *place), *place)
 
-    def _opened(self, token_id: int, key: str, response: str | None) -> str:
+    def _decrypted(self, token_id: int, key: str, response: str | None) -> str:
         if response is None:
             raise KeyInUseError
         return self._vault.decrypt(response, PURPOSE, token_id, key)

@@ -87,7 +87,7 @@ def show(context: Reader, connection_id: int) -> Response:
     connection = context.connections.get_shown(connection_id)
     only = Scope(frozenset({connection.id}))
     ((summary,), _) = connection_health.page(
-        context.database, only, now=context.now, wanted=NO_FILTER, sort=HealthSort()
+        context.database, only, now=context.now, connection_filter=NO_FILTER, sort=HealthSort()
     )
     last, is_new = last_test(context, connection), connection.paused_because == NOT_STARTED
     is_testing = bool(is_new and last and last.operation.result is None)

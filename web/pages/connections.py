@@ -49,7 +49,7 @@ def show_all(context: Reader, page: str = "") -> Response:
         context.database,
         context.scope,
         now=context.now,
-        wanted=asked.wanted,
+        connection_filter=asked.wanted,
         sort=asked.order,
         number=number,
         requests=requests,

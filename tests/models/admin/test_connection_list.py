@@ -95,13 +95,13 @@ def test_each_problem_is_listed_counted_and_found_until_the_connection_is_paused
     assert (seen.state, seen.problems) == (state, [problem])
     assert connection_list.problem_counts(database, Scope(), now=NOW) == {problem: 1}
     for wanted in (ConnectionFilter(problem=problem), ConnectionFilter(state=state)):
-        assert connection_list.summaries(database, Scope(), now=NOW, wanted=wanted)
+        assert connection_list.summaries(database, Scope(), now=NOW, connection_filter=wanted)
     others = (
         ConnectionFilter(state=ConnectionState.OUTAGE),
         *(ConnectionFilter(problem=each) for each in HealthProblem if each is not problem),
     )
     for wanted in others:
-        assert not connection_list.summaries(database, Scope(), now=NOW, wanted=wanted)
+        assert not connection_list.summaries(database, Scope(), now=NOW, connection_filter=wanted)
     connections.pause(tested.id, "Year end.", actor="kari", now=NOW)
     assert (only(database).state, only(database).problems) == (ConnectionState.PAUSED, [])
 

@@ -299,10 +299,10 @@ def test_a_typed_login_is_forgotten_where_no_answer_came(
     database: Database, operations: Operations, connection: Connection, type_: OperationType
 ) -> None:
     old = ask(operations, connection, type_=type_, input_=TYPED)
-    operations.forget_unanswered(before=NOW)
+    operations.delete_old_logins(before=NOW)
     assert (kept := operations.get(old))
     assert kept.input == TYPED
-    operations.forget_unanswered(before=NOW + timedelta(seconds=1))
+    operations.delete_old_logins(before=NOW + timedelta(seconds=1))
     assert (kept := operations.get(old))
     assert kept.input == {}
     assert "gAAAA" not in rows(database)
@@ -314,7 +314,7 @@ def test_a_comparison_that_waits_for_long_still_knows_its_days(
 ) -> None:
     days = {"first": "2026-02-01", "last": "2026-02-28"}
     number = ask(operations, connection, type_=type_, input_=days)
-    operations.forget_unanswered(before=NOW + timedelta(days=1))
+    operations.delete_old_logins(before=NOW + timedelta(days=1))
     assert (waiting := operations.get(number))
     assert waiting.input == days
 

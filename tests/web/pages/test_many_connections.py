@@ -39,7 +39,7 @@ def names(
         container.database,
         Scope(),
         now=clock(),
-        wanted=wanted,
+        connection_filter=wanted,
         sort=order,
         **more,  # type: ignore[arg-type] # requests
     )
@@ -80,7 +80,7 @@ def test_the_list_says_how_each_connection_is_and_puts_what_is_worst_first(
     assert names(container, sort="requests", requests={ill.id: 2})[0] == "Berg AS"
     assert names(container, sort="-requests", requests={ill.id: 2})[-1] == "Berg AS"
     (line, *_), total = connection_health.page(
-        container.database, Scope(), now=clock(), wanted=NO_FILTER, sort=HealthSort(), requests={ill.id: 2}
+        container.database, Scope(), now=clock(), connection_filter=NO_FILTER, sort=HealthSort(), requests={ill.id: 2}
     )
     assert (total, line.failed_checks, line.needs_attention, line.requests) == (3, 2, 1, 2)
     assert line.key_ends_on

@@ -262,7 +262,7 @@ def test_what_waited_too_long_is_not_saved(page: Page, monkeypatch: pytest.Monke
     before, place = page.connection, page.save(identity_id=page.rivals, password="many-password")
     later = clock() + OPERATION_TIMEOUT + timedelta(minutes=1)
     monkeypatch.setattr(page.container, "clock", lambda: later)
-    page.container.operations.forget_unanswered(before=later - OPERATION_TIMEOUT)
+    page.container.operations.delete_old_logins(before=later - OPERATION_TIMEOUT)
     page.work_off()
     assert page.connection == before
     assert "took too long" in page.person.get(place).text
