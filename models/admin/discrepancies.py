@@ -13,7 +13,7 @@ from models.admin.job_actions import ActionResult
 from models.admin.operations import Operation
 from models.database import Database
 from models.enums import EntityType, Lane, Record
-from models.inbox.job_updates import changed_by, concerns, fresh
+from models.inbox.job_updates import changed_values, concerns, new_job_values
 from models.inbox.transitions import Event
 from models.schema.audit_entries import add_entry
 from models.schema.statements import link_of, made_of, of_lane, upsert
@@ -49,9 +49,9 @@ def resend(  # noqa: PLR0913 - keyword-only
     """
     lane = Lane(connection_id, record.entity_type)
     key, event = {**asdict(lane), "record_id": record.id}, Event.SENT_AGAIN
-    put = insert(SyncJobRow).values(**key, **fresh(event, now=now, outcome_unknown=True), received_at=now)
+    put = insert(SyncJobRow).values(**key, **new_job_values(event, now=now, outcome_unknown=True), received_at=now)
     again = {
-        **changed_by(event, now=now),
+        **changed_values(event, now=now),
         "received_at": now,
         "revision": SyncJobRow.revision + 1,
         "dismissal_reason": "",

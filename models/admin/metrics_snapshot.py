@@ -93,7 +93,7 @@ def _overdue(database: Database, *, now: datetime) -> dict[EntityType, datetime]
     query = (
         select(SyncJobRow.entity_type, func.min(SyncJobRow.due_at))
         .join(ConnectionRow, and_(ConnectionRow.id == SyncJobRow.connection_id, circuit_breaker.is_available(now)))
-        .where(SyncJobRow.due_at <= now, due.is_on(SyncJobRow.entity_type))
+        .where(SyncJobRow.due_at <= now, due.syncs_type(SyncJobRow.entity_type))
         .group_by(SyncJobRow.entity_type)
     )
     return {EntityType(entity_type): first for entity_type, first in database.rows(query) if first}
@@ -104,7 +104,7 @@ def _polls_failing(database: Database) -> dict[EntityType, datetime]:
     query = (
         select(CursorRow.entity_type, func.min(CursorRow.failing_since))
         .join(ConnectionRow, ConnectionRow.id == CursorRow.connection_id)
-        .where(ConnectionRow.paused_because == "", due.is_on(CursorRow.entity_type))
+        .where(ConnectionRow.paused_because == "", due.syncs_type(CursorRow.entity_type))
         .group_by(CursorRow.entity_type)
     )
     return {EntityType(entity_type): since for entity_type, since in database.rows(query) if since}
@@ -118,7 +118,7 @@ def _nightly_polls(database: Database, *, now: datetime) -> dict[EntityType, dat
             ConnectionRow,
             and_(ConnectionRow.id == NightlyPollRow.connection_id, circuit_breaker.is_available(now)),
         )
-        .where(due.is_on(NightlyPollRow.entity_type))
+        .where(due.syncs_type(NightlyPollRow.entity_type))
         .group_by(NightlyPollRow.entity_type)
     )
     return {EntityType(entity_type): at for entity_type, at in database.rows(query)}

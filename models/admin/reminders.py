@@ -12,7 +12,7 @@ from models.connections.repository import API_KEY_LIFETIME, NOT_STARTED
 from models.database import Database
 from models.enums import EntityType, JobState, Outcome, Record
 from models.inbox import due, missed_webhooks
-from models.inbox.job_updates import concerns, play
+from models.inbox.job_updates import concerns, apply_events
 from models.inbox.transitions import Event, Occurrence
 from models.schema.tables import AlertRow, AttemptRow, ConnectionRow, SyncJobRow
 
@@ -74,14 +74,14 @@ def queue_overdue(database: Database, *, now: datetime) -> int:
         select(SyncJobRow, ConnectionRow)
         .join(ConnectionRow, ConnectionRow.id == SyncJobRow.connection_id)
         .where(concerns(Event.OVERDUE), SyncJobRow.unfinished_since <= now - OVERDUE_AFTER, ~alerted)
-        .where(due.is_on(SyncJobRow.entity_type), ~is_known)
+        .where(due.syncs_type(SyncJobRow.entity_type), ~is_known)
         .order_by(SyncJobRow.id)
         .with_for_update(of=SyncJobRow, skip_locked=True, key_share=True)
     )
     with database.transaction() as session:
         rows = session.execute(query).all()
         for job, connection in rows:
-            play(job, Occurrence(event=Event.OVERDUE, now=now))
+            apply_events(job, Occurrence(event=Event.OVERDUE, now=now))
             title = job.title or Record(EntityType(job.entity_type), job.record_id).name
             addresses = tuple(connection.settings["error_emails"])
             alert = Alert(AlertType.OVERDUE, title, _overdue(job), _OVERDUE_REMEDY, addresses, job.error_code)

@@ -20,7 +20,7 @@ from models.connections.vault import Vault, hash_token
 from models.database import Database
 from models.enums import EntityType
 from models.inbox import questions, vat_checks
-from models.inbox.job_updates import count_unfinished_from
+from models.inbox.job_updates import restart_unfinished_of_types
 from models.receivers import outbox
 from models.receivers.outbox import EventType, OutgoingEvent
 from models.schema.audit_entries import add_entry
@@ -281,7 +281,7 @@ class Connections:
                 row.api_key_saved_at = now
             switched_on = after.entity_types - before.settings.entity_types
             resumes = row.paused_because and not row.paused_by and not (changed and mails_only)
-            count_unfinished_from(session, row.id, after.entity_types if resumes else switched_on, now=now)
+            restart_unfinished_of_types(session, row.id, after.entity_types if resumes else switched_on, now=now)
             if resumes:
                 _record_resumed(session, row, now=now)
                 row.paused_because, row.unproven_since = "", None
@@ -361,7 +361,7 @@ class Connections:
                     raise FailedTestError(row.failed_checks)
                 if row.unproven_since and not despite_failed_test:
                     raise UnprovenError
-                count_unfinished_from(session, connection_id, [*EntityType], now=now)
+                restart_unfinished_of_types(session, connection_id, [*EntityType], now=now)
                 _record_resumed(session, row, now=now)
             row.paused_because, row.paused_by, row.shares_company = "", "", False
             row.unproven_since = None

@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from models.database import Database
 from models.enums import EntityType, Lane
-from models.inbox.due import is_on
+from models.inbox.due import syncs_type
 from models.schema.statements import of_lane, upsert
 from models.schema.tables import ConnectionRow, CursorRow, NightlyPollRow, SyncJobRow
 
@@ -153,7 +153,7 @@ def failing(database: Database, connection_id: int, *, before: datetime) -> Sequ
 def has_failing(*, before: datetime) -> ColumnElement[bool]:
     """Return the SQL condition that polls of a connection have failed since before an instant (UTC)."""
     return exists().where(
-        CursorRow.connection_id == ConnectionRow.id, CursorRow.failing_since < before, is_on(CursorRow.entity_type)
+        CursorRow.connection_id == ConnectionRow.id, CursorRow.failing_since < before, syncs_type(CursorRow.entity_type)
     )
 
 
@@ -174,7 +174,7 @@ def _last_of(entity_type: EntityType) -> ScalarSelect[datetime]:
 
 def _is_synced() -> ColumnElement[bool]:
     """Return the SQL condition that a cursor's connection syncs its entity type; if not, it is not polled."""
-    return exists().where(ConnectionRow.id == CursorRow.connection_id, is_on(CursorRow.entity_type))
+    return exists().where(ConnectionRow.id == CursorRow.connection_id, syncs_type(CursorRow.entity_type))
 
 
 def _failing(row: CursorRow) -> FailingPoll:

@@ -10,7 +10,7 @@ from sqlalchemy.orm import aliased
 from models.database import Database
 from models.enums import EntityType, JobState, Lane, Record
 from models.inbox.enqueue import enqueue
-from models.inbox.job_updates import concerns, count_unfinished_anew, update_by
+from models.inbox.job_updates import concerns, restart_unfinished, update_by
 from models.inbox.transitions import Event
 from models.schema.locks import locked
 from models.schema.tables import LinkRow, SyncJobRow
@@ -93,7 +93,7 @@ def count_from_now(database: Database, connection_id: int, records: Collection[R
         return
     waits = tuple_(SyncJobRow.dependency_type, SyncJobRow.dependency_id).in_(_keys(records))
     with database.transaction() as session:
-        count_unfinished_anew(session, connection_id, waits, now=now)
+        restart_unfinished(session, connection_id, waits, now=now)
 
 
 def wake_satisfied(database: Database, *, now: datetime) -> None:

@@ -17,7 +17,7 @@ DEFAULT_ENTITY_TYPES: frozenset[EntityType] = ConnectionSettings.model_fields["e
 """The entity types that are synced if the settings do not say."""
 
 
-def is_on(entity_type: SQLColumnExpression[str] | str) -> ColumnElement[bool]:
+def syncs_type(entity_type: SQLColumnExpression[str] | str) -> ColumnElement[bool]:
     """Return the SQL condition that a connection syncs this entity type."""
     types = func.coalesce(
         ConnectionRow.settings["entity_types"], literal(sorted(DEFAULT_ENTITY_TYPES), JSONB), type_=JSONB
@@ -34,7 +34,7 @@ def may_probe(now: datetime) -> ColumnElement[bool]:
         LaneRow.entity_type == SyncJobRow.entity_type,
         LaneRow.lease_expires_at > now,
     )
-    return and_(circuit_breaker.probes(now), is_on(SyncJobRow.entity_type), ~leased)
+    return and_(circuit_breaker.probes(now), syncs_type(SyncJobRow.entity_type), ~leased)
 
 
 def lanes(database: Database, *, now: datetime) -> Sequence[Lane]:
@@ -59,7 +59,7 @@ def lanes(database: Database, *, now: datetime) -> Sequence[Lane]:
                 or_(
                     and_(
                         SyncJobRow.due_at <= now,
-                        is_on(SyncJobRow.entity_type),
+                        syncs_type(SyncJobRow.entity_type),
                         ConnectionRow.breaker_open_until.is_(None),
                     ),
                     SyncJobRow.state == JobState.RUNNING,
@@ -78,7 +78,7 @@ def count(database: Database, lane: Lane, *, now: datetime) -> int:
         SyncJobRow.connection_id == lane.connection_id,
         SyncJobRow.entity_type == lane.entity_type,
         ConnectionRow.id == SyncJobRow.connection_id,
-        or_(and_(SyncJobRow.due_at <= now, is_on(lane.entity_type)), SyncJobRow.state == JobState.RUNNING),
+        or_(and_(SyncJobRow.due_at <= now, syncs_type(lane.entity_type)), SyncJobRow.state == JobState.RUNNING),
     )
     with database.statement() as connection:
         return connection.scalar(query) or 0

@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import Insert, insert
 from models.database import Database
 from models.enums import EntityType, Record
 from models.inbox import restore
-from models.inbox.job_updates import changed_by, fresh
+from models.inbox.job_updates import changed_values, new_job_values
 from models.inbox.transitions import Event
 from models.schema.tables import SyncJobRow
 
@@ -54,7 +54,7 @@ def enqueue(
     }
     with database.statement() as connection:
         if len(rows) == 1:  # a single row's values are parameters, so the statement is compiled once
-            values = fresh(event, now=now, outcome_unknown=unknown_by_type[rows[0]["entity_type"]])
+            values = new_job_values(event, now=now, outcome_unknown=unknown_by_type[rows[0]["entity_type"]])
             expressions = {
                 name: values.pop(name) for name, value in tuple(values.items()) if isinstance(value, ColumnElement)
             }
@@ -64,7 +64,7 @@ def enqueue(
                 entity_type: bool(connection.scalar(select(condition)))
                 for entity_type, condition in unknown_by_type.items()
             }
-            jobs = [{**row, **fresh(event, now=now, outcome_unknown=unknown[row["entity_type"]])} for row in rows]
+            jobs = [{**row, **new_job_values(event, now=now, outcome_unknown=unknown[row["entity_type"]])} for row in rows]
             connection.execute(merge_into_existing(insert(JOBS).values(jobs), event))
 
 
@@ -81,6 +81,6 @@ def merge_into_existing(rows: Insert, event: Event) -> Insert:
         set_={
             "revision": SyncJobRow.revision + 1,
             "received_at": case((is_expense, SyncJobRow.received_at), else_=inserted.received_at),
-            **changed_by(event, now=inserted.received_at, outcome_unknown=inserted.outcome_unknown),
+            **changed_values(event, now=inserted.received_at, outcome_unknown=inserted.outcome_unknown),
         },
     )

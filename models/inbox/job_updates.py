@@ -31,7 +31,7 @@ from models.inbox.transitions import (
     Due,
     Event,
     Occurrence,
-    Standing,
+    JobSnapshot,
     Transition,
     Tries,
     Unknown,
@@ -48,7 +48,7 @@ def concerns(event: Event) -> ColumnElement[bool]:
     return SyncJobRow.state.in_(TABLE[event])
 
 
-def fresh(event: Event, *, now: datetime | Sql, outcome_unknown: bool | Sql = False) -> dict[str, Any]:
+def new_job_values(event: Event, *, now: datetime | Sql, outcome_unknown: bool | Sql = False) -> dict[str, Any]:
     """Return the column values of a new job that an event creates."""
     return {
         "state": NEW_JOB[event].state or JobState.QUEUED,
@@ -59,7 +59,7 @@ def fresh(event: Event, *, now: datetime | Sql, outcome_unknown: bool | Sql = Fa
     }
 
 
-def changed_by(
+def changed_values(
     event: Event,
     *,
     now: datetime | Sql,
@@ -126,19 +126,19 @@ def update_by(event: Event, *, now: datetime, **columns: object) -> Update:
 
     Rows that the session has loaded keep their old values.
     """
-    change = update(SyncJobRow).values(**changed_by(event, now=now), **columns)
+    change = update(SyncJobRow).values(**changed_values(event, now=now), **columns)
     return change.execution_options(synchronize_session=False)
 
 
-def count_unfinished_from(
+def restart_unfinished_of_types(
     session: Session, connection_id: int, entity_types: Collection[EntityType], *, now: datetime
 ) -> None:
     """Reset since when jobs of these types are unfinished to now: before, they could not go on."""
     if entity_types:
-        count_unfinished_anew(session, connection_id, SyncJobRow.entity_type.in_(entity_types), now=now)
+        restart_unfinished(session, connection_id, SyncJobRow.entity_type.in_(entity_types), now=now)
 
 
-def count_unfinished_anew(
+def restart_unfinished(
     session: Session, connection_id: int, which: ColumnElement[bool], *, now: datetime
 ) -> None:
     """Reset since when some jobs are unfinished to now. No event happens to them; their states stay."""
@@ -149,21 +149,21 @@ def count_unfinished_anew(
     session.execute(held_up.values(unfinished_since=now).execution_options(synchronize_session=False))
 
 
-def play(row: SyncJobRow, *events: Occurrence) -> None:
+def apply_events(row: SyncJobRow, *events: Occurrence) -> None:
     """Apply events to one job, whose row is locked."""
-    standing = standing_of(row)
+    snapshot = snapshot_of(row)
     for event in events:
-        standing, row.updated_at = apply(standing, event) or standing, event.now
-    dependency = standing.dependency
-    row.state, row.due_at, row.alerted = standing.state, standing.due_at, standing.alerted
-    row.failed_attempts, row.worker_crashes = standing.failed_attempts, standing.worker_crashes
-    row.outcome_unknown, row.unfinished_since = standing.outcome_unknown, standing.unfinished_since
+        snapshot, row.updated_at = apply(snapshot, event) or snapshot, event.now
+    dependency = snapshot.dependency
+    row.state, row.due_at, row.alerted = snapshot.state, snapshot.due_at, snapshot.alerted
+    row.failed_attempts, row.worker_crashes = snapshot.failed_attempts, snapshot.worker_crashes
+    row.outcome_unknown, row.unfinished_since = snapshot.outcome_unknown, snapshot.unfinished_since
     row.dependency_type = dependency.entity_type if dependency else None
     row.dependency_id = dependency.id if dependency else None
 
 
-def standing_of(row: SyncJobRow) -> Standing:
-    return Standing(
+def snapshot_of(row: SyncJobRow) -> JobSnapshot:
+    return JobSnapshot(
         state=JobState(row.state),
         due_at=row.due_at,
         failed_attempts=row.failed_attempts,

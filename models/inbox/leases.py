@@ -20,7 +20,7 @@ from models.database import Database
 from models.enums import SUCCESSFUL, EntityType, JobState, Lane, Outcome, Record
 from models.inbox import circuit_breaker, dependencies, due, statistics
 from models.inbox.circuit_breaker import Admission, ConnectionProblem
-from models.inbox.job_updates import concerns, dependency_of, job_data, play, update_by
+from models.inbox.job_updates import concerns, dependency_of, job_data, apply_events, update_by
 from models.inbox.transitions import Event, Occurrence, transition
 from models.receivers import outbox
 from models.receivers.outbox import EventType, OutgoingEvent
@@ -374,7 +374,7 @@ def _complete_one(session: Session, row: SyncJobRow, result: AttemptResult, numb
         row.received_at = _begun_at(row)
     if row.revision > row.leased_revision:
         events.append(Occurrence(event=Event.RECEIVED, now=now))
-    play(row, *events)
+    apply_events(row, *events)
     if result.outcome is None:
         return
     if result.state is JobState.NEEDS_ATTENTION:
@@ -442,7 +442,7 @@ def _attempt(result: AttemptResult, *, now: datetime) -> AttemptRow:
 
 
 def _due(lane: Lane, *, now: datetime) -> ColumnElement[bool]:
-    on = exists().where(ConnectionRow.id == lane.connection_id, due.is_on(lane.entity_type))
+    on = exists().where(ConnectionRow.id == lane.connection_id, due.syncs_type(lane.entity_type))
     return and_(of_lane(SyncJobRow, lane), SyncJobRow.due_at <= now, on)
 
 

@@ -75,11 +75,11 @@ def count_attempts(
 
 
 def _upsert() -> Insert:
-    fresh = insert(STATISTICS)
-    sums = {name: STATISTICS.c[name] + fresh.excluded[name] for name in (*Outcome, "total_seconds")}
-    longest = func.greatest(STATISTICS.c.max_seconds, fresh.excluded.max_seconds)
+    new_job_values = insert(STATISTICS)
+    sums = {name: STATISTICS.c[name] + new_job_values.excluded[name] for name in (*Outcome, "total_seconds")}
+    longest = func.greatest(STATISTICS.c.max_seconds, new_job_values.excluded.max_seconds)
     key = ["connection_id", "granularity", "starts_at"]
-    return fresh.on_conflict_do_update(index_elements=key, set_={**sums, "max_seconds": longest})
+    return new_job_values.on_conflict_do_update(index_elements=key, set_={**sums, "max_seconds": longest})
 
 
 _UPSERT = _upsert()

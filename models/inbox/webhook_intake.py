@@ -15,7 +15,7 @@ from models.enums import EntityType, Lane, Record
 from models.inbox import restore, webhook_limit
 from models.inbox.due import DEFAULT_ENTITY_TYPES
 from models.inbox.enqueue import JOBS, merge_into_existing
-from models.inbox.job_updates import fresh
+from models.inbox.job_updates import new_job_values
 from models.inbox.transitions import Event
 from models.schema.statements import upsert
 from models.schema.tables import ConnectionRow, WebhookActivityRow
@@ -75,8 +75,8 @@ def try_intake(database: Database, *, now: datetime) -> None:
     Raises DatabaseUnavailableError if it could not, for example because the disk is full.
     """
     row = {"entity_type": EntityType.CUSTOMER, "record_id": uuid4().hex, "received_at": now}
-    values = [literal(each) for each in (row | fresh(Event.RECEIVED, now=now)).values()]
-    names = ["connection_id", *row, *fresh(Event.RECEIVED, now=now)]
+    values = [literal(each) for each in (row | new_job_values(Event.RECEIVED, now=now)).values()]
+    names = ["connection_id", *row, *new_job_values(Event.RECEIVED, now=now)]
     made = insert(JOBS).from_select(names, select(CONNECTIONS.c.id, *values).limit(1))
     with database.transaction() as session:
         session.execute(made)
@@ -102,7 +102,7 @@ def _enqueue_statement() -> Select[*tuple[Any, ...]]:
         "entity_type": entity_type,
         "record_id": bindparam("record_id", type_=Text),
         "received_at": now,
-        **fresh(
+        **new_job_values(
             Event.RECEIVED,
             now=now,
             outcome_unknown=restore.outcome_unknown(target.c.id, entity_type, as_dependency=False),
