@@ -15,11 +15,11 @@ _SECRET_NAMES = re.compile(
     r"(?i)password|passwd|pwd|api_?key|token|authorization|cookie|session|secret|credential"
 )
 _SECRET_VALUES = (
-    re.compile(r"gAAAA[\w-]{40,}=*"),  # what Fernet encrypted
-    re.compile(r"(?<=://)[^\s/@]*:[^\s/@]+(?=@)"),  # user and password in an address
-    re.compile(r"(?<=/webhooks/moment/)[\w-]+"),  # a webhook's address is a secret: it is enough to use it
+    re.compile(r"gAAAA[\w-]{40,}=*"),  # a value encrypted by Fernet
+    re.compile(r"(?<=://)[^\s/@]*:[^\s/@]+(?=@)"),  # user and password in a URL
+    re.compile(r"(?<=/webhooks/moment/)[\w-]+"),  # the token of a webhook URL, which needs no other secret
     re.compile(r"\$argon2\w*\$[^\s'\",)]+"),
-    re.compile(r"(?s)(?<=Failing row contains \().*(?=\))"),  # PostgreSQL quotes the row that it refuses
+    re.compile(r"(?s)(?<=Failing row contains \().*(?=\))"),  # PostgreSQL quotes the row that it rejects
     re.compile(r"(?<=Key \()[^)]*\)=\(.*(?=\))"),
 )
 
@@ -38,8 +38,7 @@ _WARNINGS_ONLY = (
 def configure(shape: Literal["text", "json"], *, level: str) -> None:
     """Write the events of this process and of its libraries to stderr, as text for people or as JSON.
 
-    ``level`` is the lowest level that is logged. Libraries that log each task and request are logged from WARNING
-    up.
+    ``level`` is the lowest level that is logged; for libraries that log each task or request, it is WARNING.
     """
     structlog.configure(
         processors=[
@@ -100,7 +99,7 @@ def _formatter(shape: str) -> logging.Formatter:
 
 
 def _common_processors(shape: str) -> Sequence[Processor]:
-    """Return the processors for our events and those of libraries. Text has local time, JSON has UTC."""
+    """Return the processors for our events and those of libraries. Text shows local time, JSON UTC."""
     json = shape == "json"
     return (
         structlog.contextvars.merge_contextvars,

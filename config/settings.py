@@ -1,4 +1,4 @@
-"""The settings of an installation, from its environment, with production defaults. Secrets print as asterisks."""
+"""The settings of an installation, from its environment, with production defaults. Printed secrets are masked."""
 
 import binascii
 import re
@@ -17,7 +17,7 @@ SettingsT = TypeVar("SettingsT", bound=BaseSettings)
 
 
 class WrongSettingsError(Exception):
-    """Settings are missing or wrong; the message names each and says why."""
+    """Settings are missing or wrong; the message lists each with the reason."""
 
 
 class LogSettings(BaseSettings):
@@ -34,7 +34,7 @@ class LogSettings(BaseSettings):
 
 
 class DatabaseSettings(LogSettings):
-    """The address of PostgreSQL, and the log settings."""
+    """The URL of PostgreSQL, and the log settings."""
 
     database_url: SecretStr
     """PostgreSQL, as postgresql://user:password@host:port/name"""
@@ -48,7 +48,7 @@ class DatabaseSettings(LogSettings):
 
 
 class MigrationSettings(DatabaseSettings):
-    """The settings of `worker migrate`, which needs the keys as some releases change how secrets are encrypted."""
+    """The settings of `worker migrate`. Some releases change how secrets are encrypted, so it needs the keys."""
 
     secret_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(min_length=1)
     """Fernet keys for secrets at rest, newest first, comma separated; older keys only decrypt"""
@@ -206,7 +206,7 @@ def read_settings(settings_class: type[SettingsT]) -> SettingsT:
 
 
 def problems(error: ValidationError) -> Iterator[str]:
-    """Describe the missing and wrong settings: one line for all that are missing, and one for each wrong one."""
+    """Describe the missing and wrong settings: one line for all missing ones, and one for each wrong one."""
     found = error.errors(include_input=False, include_url=False)
     missing = [str(each["loc"][0]).upper() for each in found if each["type"] == "missing"]
     if missing:

@@ -1,6 +1,6 @@
 """The search terms of a job: the words of its name in every language, and its numbers in both systems.
 
-They are split here, since PostgreSQL takes the 77 of F-77 for a negative number.
+They are split here because PostgreSQL reads the 77 of F-77 as a negative number.
 """
 
 import re

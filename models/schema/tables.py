@@ -151,7 +151,7 @@ class LaneRow(KeyedByLane, Base):
 
 
 class WebhookActivityRow(KeyedByLane, Base):
-    """When Moment's last webhook for this entity type came to the present address, to the minute."""
+    """When Moment's last webhook for this entity type arrived at the present URL, to the minute."""
 
     __tablename__ = "webhook_activity"
 
@@ -159,18 +159,20 @@ class WebhookActivityRow(KeyedByLane, Base):
 
 
 class SyncJobRow(RecordSummaryColumns, Base):
-    """The inbox: one row for a record, however often it changes.
+    """The inbox: one row for each record, however often the record changes.
 
-    ``revision`` counts what was received, and ``leased_revision`` is what the last worker saw: if they differ
-    after an attempt, the record is tried again. It is tried at ``due_at``, whatever its state. ``failed_attempts``
-    and ``worker_crashes`` count in a row. ``outcome_unknown`` says that the last attempt may have saved something,
-    ``unfinished_since`` when the job last became pending; :mod:`models.inbox.transitions` decides on these.
+    ``revision`` counts how often the record was received, and ``leased_revision`` is the revision that the last
+    worker saw: if they differ after an attempt, the record is tried again. It is tried at ``due_at``, whatever its
+    state. ``failed_attempts`` and ``worker_crashes`` count consecutive ones. ``outcome_unknown`` means that the
+    last attempt may have saved something; ``unfinished_since`` is when the job last became pending.
+    :mod:`models.inbox.transitions` decides on these.
+
     ``sent_as`` is how an invoice was last posted, ``ledger`` or ``draft``, and ``sent_vat`` how its VAT was sent;
     both are written before the call. ``reminders`` counts the mails since ``needs_attention_since``.
     ``search_terms`` are the words and numbers that find it: its name and its numbers in both systems.
-    ``dismissal_reason`` is what the person wrote who dismissed it; the last message stays beside it. ``warnings``
-    are those of the last attempt that set them. ``updated_at`` is the last event of the job. It is None if that
-    was before it was recorded; then it is the later of ``received_at`` and ``completed_at``.
+    ``dismissal_reason`` is the reason that a person gave for dismissing it; the last message is kept. ``warnings``
+    are from the last attempt that set them. ``updated_at`` is the last event of the job; None if that was before
+    it was recorded, then the later of ``received_at`` and ``completed_at`` counts.
     """
 
     __tablename__ = "sync_jobs"
@@ -245,7 +247,7 @@ class SyncJobRow(RecordSummaryColumns, Base):
 
 
 class AttemptRow(Base):
-    """One attempt with its outcome; ``calls`` holds the operation, request and response of each call."""
+    """One attempt with its outcome; ``calls`` has the operation, request and response of each call."""
 
     __tablename__ = "attempts"
 
@@ -303,10 +305,10 @@ class LinkRow(Base):
 
 
 class FormerLinkRow(Base):
-    """A link that was set aside, as the connection was, or may have been, for another company or client.
+    """A link that was set aside because the connection was, or may have been, for another company or client.
 
-    ``moment_company`` is that company. For links set aside by an earlier version, neither it nor the
-    ``fingerprint`` is known.
+    ``moment_company`` is that company. It and the ``fingerprint`` are unknown for links that an earlier version
+    set aside.
     """
 
     __tablename__ = "former_links"
@@ -333,10 +335,10 @@ class FileRow(Base):
 
 
 class CursorRow(KeyedByLane, Base):
-    """How far an entity type of a connection has been polled.
+    """The polling position of an entity type of a connection.
 
     ``polled_at`` is the last poll that succeeded, ``failing_since`` the first that failed after it, ``failures``
-    the number that failed in a row, ``problem`` the last error, and ``failure_alerted`` says that an alert was
+    the number of consecutive failures, ``problem`` the last error, and ``failure_alerted`` whether an alert was
     sent.
     """
 
@@ -367,9 +369,9 @@ class VatCheckRow(Base):
 
 
 class AlertRow(Base):
-    """An alert to one address, which is sent in a mail with others; ``status`` is how that ended.
+    """An alert to one address; one mail may contain several. ``status`` is the status of the delivery.
 
-    It is about a connection, or, if ``connection_id`` is None, about the account of the user with that address.
+    It is about a connection or, if ``connection_id`` is None, about the account of the user with that address.
     """
 
     __tablename__ = "alerts"
@@ -396,10 +398,9 @@ class AlertRow(Base):
 
 
 class OperationRow(Base):
-    """An operation that a page asked for, run by a worker; ``result`` is None until it is done.
+    """An operation that a page or a program requested and a worker runs; ``result`` is None until it is done.
 
-    ``secrets`` holds the encrypted input that is not saved, until there is a result. ``progress`` is how far a
-    long one has come.
+    ``secrets`` is the encrypted input, kept until there is a result. ``progress`` is set by long operations.
     """
 
     __tablename__ = "operations"
@@ -418,7 +419,7 @@ class OperationRow(Base):
 
 
 class AuditRow(Base):
-    """Who did what and when: to a connection or one of its jobs, or to users; never a secret value."""
+    """An action of an ``actor`` on a connection, on one of its jobs, or on users; never a secret value."""
 
     __tablename__ = "audit_log"
     __table_args__ = (
@@ -435,7 +436,7 @@ class AuditRow(Base):
 
 
 class MissedWebhookRow(Base):
-    """A poll was the first to find this modification of this record of Moment."""
+    """A modification of a record in Moment that a poll found before any webhook arrived."""
 
     __tablename__ = "missed_webhooks"
     __table_args__ = (Index("missed_webhooks_detected", "detected_at"),)
@@ -448,7 +449,7 @@ class MissedWebhookRow(Base):
 
 
 class NightlyPollRow(KeyedByLane, Base):
-    """How far the nightly polls of a lane have looked."""
+    """The position of the nightly polls of a lane."""
 
     __tablename__ = "nightly_polls"
 
@@ -456,9 +457,9 @@ class NightlyPollRow(KeyedByLane, Base):
 
 
 class RestoredLaneRow(KeyedByLane, Base):
-    """This lane was restored from a backup: outcomes are unknown until its cursor is past that instant.
+    """A lane that was restored from a backup: outcomes are unknown until its cursor is past that instant.
 
-    The row stays: a record that another one needs may have been synced in those days without being polled again.
+    The row stays, because a dependency may have been synced after the backup and never be polled again.
     """
 
     __tablename__ = "restored_lanes"
@@ -496,7 +497,7 @@ class MatchQuestionRow(Base):
 
 
 class AcceptanceRow(Base):
-    """A discrepancy accepted as known: ``key`` is its subject, ``fingerprint`` its details."""
+    """An accepted discrepancy: ``key`` identifies its subject, ``fingerprint`` its details."""
 
     __tablename__ = "accepted_discrepancies"
 
