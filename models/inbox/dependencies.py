@@ -1,4 +1,4 @@
-"""Jobs that wait for another record: they are woken when it has a link, or when it ended without one."""
+"""Jobs that wait for another record: they are woken when it has a link, or when it has ended without one."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ DEPENDENCY_IS_UNFINISHED = exists().where(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wait:
-    """A job that is to wait for a record; ``again`` if it has been waiting for the same record."""
+    """A job that has to wait for a record; ``again`` if it has already waited for the same record."""
 
     job_id: int
     record: Record
@@ -52,7 +52,7 @@ class Dependency:
     closed_because: str
 
     def is_in_vain(self, wait: Wait) -> bool:
-        """Return whether it has ended: dismissed, or attempted without getting a link since the job waits."""
+        """Return whether it has ended: dismissed, or attempted during the wait without getting a link."""
         attempted = self.state is JobState.DONE and wait.again
         return self.state is JobState.DISMISSED or (attempted and not self.linked)
 
@@ -82,13 +82,13 @@ def enqueue_dependencies(
 def wake(database: Database, connection_id: int, records: Collection[Record], *, now: datetime) -> set[Lane]:
     """Make jobs due whose dependency is one of these records and has a link; return the lanes to dispatch.
 
-    Jobs that need attention because such a record had no link go on as well.
+    Jobs that need attention because such a record had no link continue too.
     """
     return _awaken(database, connection_id, records, Event.DEPENDENCY_SYNCED, DEPENDENCY_IS_LINKED, now=now)
 
 
 def count_from_now(database: Database, connection_id: int, records: Collection[Record], *, now: datetime) -> None:
-    """Count how long jobs that wait for these records are unfinished from now on: a person held those up."""
+    """Restart the count of how long jobs that wait for these records are unfinished: a person delayed them."""
     if not records:
         return
     waits = tuple_(SyncJobRow.dependency_type, SyncJobRow.dependency_id).in_(_keys(records))
@@ -135,7 +135,7 @@ def end_dismissed(database: Database, connection_id: int, *, now: datetime) -> s
 
 
 def _find(database: Database, connection_id: int, records: Collection[Record]) -> Mapping[Record, Dependency]:
-    """Return the state of those of these records that are in the inbox."""
+    """Return the state of the records that are in the inbox."""
     linked = exists().where(
         LinkRow.connection_id == SyncJobRow.connection_id,
         LinkRow.entity_type == SyncJobRow.entity_type,

@@ -1,4 +1,4 @@
-"""Due work: the lanes that have some and no worker, and the jobs of a lane by state."""
+"""Due work: the lanes that have due jobs and no worker, and the jobs of a lane by state."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -14,7 +14,7 @@ from models.inbox import circuit_breaker
 from models.schema.tables import ConnectionRow, LaneRow, SyncJobRow
 
 DEFAULT_ENTITY_TYPES: frozenset[EntityType] = ConnectionSettings.model_fields["entity_types"].default
-"""The entity types that are synced if the settings do not say."""
+"""The entity types that are synced if the settings do not name any."""
 
 
 def syncs_type(entity_type: SQLColumnExpression[str] | str) -> ColumnElement[bool]:
@@ -28,7 +28,7 @@ def syncs_type(entity_type: SQLColumnExpression[str] | str) -> ColumnElement[boo
 
 
 def may_probe(now: datetime) -> ColumnElement[bool]:
-    """Return the SQL condition that a job may probe its half-open connection: no worker in its lane, type on."""
+    """Return the SQL condition that a job may probe its half-open connection: its type is on and its lane free."""
     leased = exists().where(
         LaneRow.connection_id == SyncJobRow.connection_id,
         LaneRow.entity_type == SyncJobRow.entity_type,
@@ -112,7 +112,7 @@ def count_in(database: Database, lane: Lane, *states: JobState) -> int:
 
 
 def states(database: Database, lane: Lane, record_ids: Sequence[str]) -> dict[str, JobState]:
-    """Return the states of those of a lane's records that are in the inbox, by record id."""
+    """Return the states of the records of a lane that are in the inbox, by record id."""
     query = select(SyncJobRow.record_id, SyncJobRow.state).where(
         SyncJobRow.connection_id == lane.connection_id,
         SyncJobRow.entity_type == lane.entity_type,

@@ -1,4 +1,4 @@
-"""Enqueueing records: one job for each, merged into an existing one."""
+"""Enqueueing: each record gets a job, or is merged into the job that it has."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -27,10 +27,10 @@ def enqueue(
     as_dependency: bool = False,
     outcome_unknown: bool = False,
 ) -> None:
-    """Enqueue records that need a sync: one job for each, merged into an existing one.
+    """Enqueue records that need a sync: each gets a job, or is merged into the job that it has.
 
-    ``as_dependency`` says that another record waits for them. ``outcome_unknown`` says that the other system may
-    have them already, so that the flow verifies first.
+    ``as_dependency`` means that another record waits for them. ``outcome_unknown`` means that the other system may
+    already have them, so that the flow verifies first.
     """
     rows: list[dict[str, Any]] = [
         {
@@ -69,7 +69,7 @@ def enqueue(
 
 
 def merge_into_existing(rows: Insert, event: Event) -> Insert:
-    """Return the SQL that merges inserted jobs into existing ones, as an event has it.
+    """Return the SQL that inserts jobs, or applies an event to the jobs that exist.
 
     An expense keeps its ``received_at``: its polls overlap, and only reading the voucher shows whether it has
     changed.

@@ -1,4 +1,4 @@
-"""The files of a voucher that an expense in Moment has been given."""
+"""The files of a voucher that were uploaded to an expense in Moment."""
 
 import hashlib
 from datetime import datetime
@@ -17,7 +17,7 @@ def synced(database: Database, connection_id: int, expense_id: str) -> dict[str,
 
 
 def erased_name(name: str) -> str:
-    """Return the placeholder of an erased name: it still counts as used, but cannot be read."""
+    """Return the placeholder for an erased name: the name still counts as used, but cannot be read."""
     return hashlib.sha256(name.encode()).hexdigest()
 
 

@@ -1,4 +1,4 @@
-"""The table of transitions applied to rows: to one job in Python, or in SQL to many in one statement."""
+"""The transitions applied to rows: to one job in Python, or to many in one SQL statement."""
 
 from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
@@ -67,12 +67,12 @@ def changed_values(
     outcome_unknown: bool | Sql = False,
     dependency: Record | None = None,
 ) -> dict[str, Sql]:
-    """Return the SQL values of a job's columns after an event; a job that it does not concern stays as it is."""
+    """Return the SQL values of a job's columns after an event, unchanged if the event does not concern the job."""
     given = literal(outcome_unknown) if isinstance(outcome_unknown, bool) else outcome_unknown
     at = now if isinstance(now, SQLColumnExpression) else literal(now, SyncJobRow.due_at.type)
     proposed = literal(due_at, SyncJobRow.due_at.type)
 
-    # without an attempt it is now
+    # without an attempt, it is now
     ended = func.greatest(at, SyncJobRow.completed_at + transitions.VERIFICATION_DELAY)
     soon = case((SyncJobRow.outcome_unknown, ended), else_=at)
     due = {
@@ -133,7 +133,7 @@ def update_by(event: Event, *, now: datetime, **columns: object) -> Update:
 def restart_unfinished_of_types(
     session: Session, connection_id: int, entity_types: Collection[EntityType], *, now: datetime
 ) -> None:
-    """Reset since when jobs of these types are unfinished to now: before, they could not go on."""
+    """Restart the count of how long jobs of these types are unfinished: until now, they could not continue."""
     if entity_types:
         restart_unfinished(session, connection_id, SyncJobRow.entity_type.in_(entity_types), now=now)
 
@@ -141,7 +141,7 @@ def restart_unfinished_of_types(
 def restart_unfinished(
     session: Session, connection_id: int, which: ColumnElement[bool], *, now: datetime
 ) -> None:
-    """Reset since when some jobs are unfinished to now. No event happens to them; their states stay."""
+    """Restart the count of how long some jobs are unfinished. It is not an event; their states stay."""
     jobs = select(SyncJobRow.id).where(
         SyncJobRow.connection_id == connection_id, which, SyncJobRow.unfinished_since < now
     )
@@ -177,7 +177,7 @@ def snapshot_of(row: SyncJobRow) -> JobSnapshot:
 
 
 def job_data(row: SyncJobRow | Row[*tuple[Any, ...]], *, revision: int) -> dict[str, Any]:
-    """Return the data of a job for receivers: ids and codes, no text of its record."""
+    """Return the data of a job for receivers: ids and codes, without text of its record."""
     return {
         "job_id": row.id,
         "revision": revision,
@@ -202,7 +202,7 @@ def _count(column: Sql, effect: Tries) -> Sql:
 
 
 def _by_state(cells: Mapping[JobState, Transition], name: str, become: Callable[[Transition], Sql]) -> Sql:
-    """Return a CASE by state. States with the same value share a branch; those that change nothing need none."""
+    """Return a CASE by state. States with the same value share a branch; unchanged states need no branch."""
     groups: dict[Transition, list[JobState]] = {}
     for state, cell in cells.items():
         groups.setdefault(cell, []).append(state)

@@ -36,12 +36,12 @@ from models.schema.statements import job_of, link_of, made_of, of_lane, upsert
 from models.schema.tables import ConnectionRow, FormerLinkRow, LinkRow, SyncJobRow
 
 RESUMED = "resumed"
-"""Replaces the fingerprint of a former link that is restored, if the record that it leads to still exists."""
+"""The fingerprint of a former link that is restored in another company of Moment than before."""
 
 
 @dataclass(frozen=True, slots=True)
 class RecordReferences:
-    """The ids of a record: Moment's company, and its ids in both systems. A voucher may have many expenses."""
+    """A record's company in Moment and its ids in both systems. A voucher may have many expenses."""
 
     company: str
     moment: Sequence[str]
@@ -50,7 +50,7 @@ class RecordReferences:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where data was read: the connection, the settings that lead there, and the client if it is known."""
+    """The origin of data: the connection, the settings that it was read with, and the client if it is known."""
 
     connection_id: int
     settings: Mapping[str, str]
@@ -58,7 +58,7 @@ class Origin:
 
 
 class LedElsewhereError(LeaseLostError):
-    """The connection is for another company or client now, as a lease expired unnoticed."""
+    """The connection is for another company or client now, because a lease expired unnoticed."""
 
 
 class LinkTakenError(Exception):
@@ -91,7 +91,7 @@ def find_many(database: Database, lane: Lane, moment_ids: Sequence[str]) -> dict
 def find_by_prefix(
     database: Database, connection_id: int, entity_type: EntityType, prefix: str
 ) -> dict[str, tuple[str, Link]]:
-    """Return the links whose remote id has this prefix: by remote id, the Moment id and the link."""
+    """Return the links whose remote id has this prefix: the Moment id and the link, by remote id."""
     query = select(LinkRow.moment_id, LinkRow.remote_id, LinkRow.fingerprint).where(
         of_lane(LinkRow, Lane(connection_id, entity_type)), LinkRow.remote_id.startswith(prefix, autoescape=True)
     )
@@ -105,7 +105,7 @@ def moment_id(database: Database, connection_id: int, entity_type: EntityType, r
 
 
 def latest(database: Database, connection_id: int, entity_type: EntityType) -> Record | None:
-    """Return the record of an entity type whose link was saved last."""
+    """Return the record of an entity type whose link was saved most recently."""
     query = select(LinkRow.moment_id).where(of_lane(LinkRow, Lane(connection_id, entity_type)))
     moment_id = database.scalar(query.order_by(LinkRow.updated_at.desc()).limit(1))
     return None if moment_id is None else Record(entity_type, moment_id)
@@ -169,9 +169,9 @@ def _is_expense(record: Record) -> bool:
 
 @contextmanager
 def transaction_at_origin(database: Database, origin: Origin) -> Iterator[Session]:
-    """Open a transaction to save what was read, in which the connection cannot be moved elsewhere.
+    """Open a transaction in which the connection cannot be moved to another company or client.
 
-    Raises :class:`LedElsewhereError` if it has been moved.
+    Raises :class:`LedElsewhereError` if it has been moved since data was read at this origin.
     """
     with database.transaction() as session:
         _refuse_elsewhere(session, origin)
@@ -185,7 +185,7 @@ def _refuse_elsewhere(session: Session, origin: Origin) -> None:
         still.append(ConnectionRow.client_number == origin.client_number)
     here = select(ConnectionRow.id).where(ConnectionRow.id == origin.connection_id, *still)
     if session.scalar(here.with_for_update(read=True)) is None:
-        raise LedElsewhereError(f"Connection {origin.connection_id} leads elsewhere than before.")
+        raise LedElsewhereError(f"Connection {origin.connection_id} is for another company or client than before.")
 
 
 def remove(session: Session, connection_id: int, record: Record) -> None:
@@ -202,9 +202,9 @@ def release(  # noqa: PLR0913 - keyword-only
     now: datetime,
     known: Link | None = None,
 ) -> None:
-    """Delete a link that no longer holds, with the reason in the audit log.
+    """Delete a link that is no longer valid, with the reason in the audit log.
 
-    A link that is no longer the ``known`` one stays.
+    If the link has changed since it was ``known``, it stays.
     """
     deleted = delete(LinkRow).where(link_of(connection_id, record)).returning(LinkRow.remote_id)
     remote_id = session.scalar(deleted.where(LinkRow.remote_id == known.remote_id) if known else deleted)
@@ -241,19 +241,20 @@ def set_aside(session: Session, connection_id: int, *, now: datetime) -> int:
 
 
 def former(database: Database, connection_id: int, record: Record) -> str | None:
-    """Return what a record was linked to before links were set aside."""
-    return database.scalar(select(FormerLinkRow.remote_id).where(_is_former_link_of(connection_id, record)).limit(1))
+    """Return the remote id that a record was linked to before links were set aside."""
+    query = select(FormerLinkRow.remote_id).where(_is_former_link_of(connection_id, record))
+    return database.scalar(query.limit(1))
 
 
 def forget_former(session: Session, connection_id: int, record: Record) -> None:
-    """Delete a record's former link, as a person has looked."""
+    """Delete a record's former link, because a person has checked it."""
     session.execute(delete(FormerLinkRow).where(_is_former_link_of(connection_id, record)))
 
 
 def resume_former(session: Session, connection_id: int, record: Record, *, now: datetime) -> None:
-    """Restore a record's former link, as a person says that it is the same.
+    """Restore a record's former link, because a person confirms that it is the same.
 
-    In the same company in Moment, everything known about it is restored, such as that a person deleted an expense.
+    In the same company in Moment, the fingerprint is restored too, for example that a person deleted the expense.
     """
     same_company = func.lower(FormerLinkRow.moment_company) == func.lower(_company_of(connection_id))
     former_links = select(
@@ -294,8 +295,8 @@ def save(
     """Link a Moment record or update its link; ``origin`` is where its number was read.
 
     Raises:
-        LedElsewhereError: the connection is for another client than that now.
-        LinkTakenError: another Moment record is linked to it.
+        LedElsewhereError: the connection is for another company or client than the origin.
+        LinkTakenError: another Moment record is linked to the remote record.
     """
     values = {**asdict(link), "updated_at": now}
     key = {"connection_id": connection_id, "entity_type": record.entity_type, "moment_id": record.id}

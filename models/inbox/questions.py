@@ -1,4 +1,4 @@
-"""Questions and answers about a connection's records, which name ids of the client that it had at the time."""
+"""Questions about a connection's records, and the answers. They name ids of the client at the time."""
 
 from datetime import datetime
 
@@ -12,7 +12,7 @@ from models.schema.locks import locked
 from models.schema.tables import MatchQuestionRow, SyncJobRow
 
 SAVED_ELSEWHERE = "saved_elsewhere"
-"""Notes about a number under which 24SevenOffice saved a project: it is not saved again before a retry."""
+"""The note of a number under which 24SevenOffice saved a project: it is not saved again before a retry."""
 
 
 def noted_as_saved_elsewhere() -> ColumnElement[bool]:

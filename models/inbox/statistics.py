@@ -33,7 +33,7 @@ class Granularity(StrEnum):
         """Return the starts of the last hours or days, oldest first, up to the present one."""
         present, back = self.start_of(now), reversed(range(number))
         if self is Granularity.DAY:
-            return [present - timedelta(days=n) for n in back]  # by the calendar: a day may have 23 hours
+            return [present - timedelta(days=n) for n in back]  # calendar days: a day may have 23 hours
         return [(present.astimezone(UTC) - timedelta(hours=n)).astimezone(OSLO) for n in back]
 
 
@@ -62,7 +62,7 @@ class PeriodStatistics:
 def count_attempts(
     session: Session, connection_id: int, ended: Sequence[tuple[Outcome, timedelta]], *, now: datetime
 ) -> None:
-    """Count how attempts ended, and how long after the event. Call it last in a transaction: other lanes wait."""
+    """Count attempts by outcome and time since the event. Call it last in a transaction, because other lanes wait."""
     if not ended:
         return
     counts = Counter(outcome for outcome, _ in ended)
@@ -88,7 +88,7 @@ _UPSERT = _upsert()
 def last_periods(
     database: Database, granularity: Granularity, number: int, *, scope: Scope, now: datetime
 ) -> Sequence[PeriodStatistics]:
-    """Return the statistics of the last hours or days for all connections of a scope together, oldest first."""
+    """Return the statistics of the last hours or days, all connections of a scope together, oldest first."""
     begins = granularity.last(number, now=now)
     sums = [func.sum(STATISTICS.c[name]) for name in (*Outcome, "total_seconds")]
     query = (

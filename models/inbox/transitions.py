@@ -21,7 +21,7 @@ With the time-out of a minute, it is longer than 24SevenOffice lets a call run (
 
 
 class Event(StrEnum):
-    """What happens to a job: first what creates or reopens it, then what workers do, last what people do."""
+    """An event of a job. First come the events that create or reopen it, then of workers, then of people."""
 
     RECEIVED = "received"  # the record changed, or a poll found it
     NEEDED = "needed"  # another record waits for it
@@ -29,11 +29,11 @@ class Event(StrEnum):
     SYNCED = "synced"  # or found unchanged: it is in sync
     SKIPPED = "skipped"
     DEPENDENCY_PENDING = "dependency_pending"
-    DEPENDENCY_ENDED = "dependency_ended"  # it will never be synced
+    DEPENDENCY_ENDED = "dependency_ended"  # the dependency will never be synced
     REJECTED = "rejected"
     FAILED = "failed"
-    EXHAUSTED = "exhausted"  # it failed as often as it may
-    PROBED = "probed"  # it met the outage that it was to probe; the job is not at fault
+    EXHAUSTED = "exhausted"  # it failed for the last time that is allowed
+    PROBED = "probed"  # it failed in the outage that it probed; the job is not at fault
     RATE_LIMITED = "rate_limited"
     MISCONFIGURED = "misconfigured"
     UNTRIED = "untried"  # the batch ended before its turn
@@ -44,14 +44,14 @@ class Event(StrEnum):
     RECOVERED = "recovered"  # an outage is over
     RESTORED = "restored"  # the database was restored from a backup
     RETRIED = "retried"
-    RULED_OUT = "ruled_out"  # retried by a person who looked: the last call took no effect
-    ANSWERED = "answered"  # which record of the other system it is
-    ASKED_AGAIN = "asked_again"  # that answer is taken back
+    RULED_OUT = "ruled_out"  # retried by a person who has checked that the last call took no effect
+    ANSWERED = "answered"  # a person chose the matching record of the other system
+    ASKED_AGAIN = "asked_again"  # the choice was undone
     SENT_AGAIN = "sent_again"  # by the reconciliation
     OVERDUE = "overdue"  # it has been unfinished for too long, whatever the reason
     DISMISSED = "dismissed"
     REOPENED = "reopened"
-    REOPENED_UNSOLVED = "reopened_unsolved"  # what had needed attention: a person has to retry it
+    REOPENED_UNSOLVED = "reopened_unsolved"  # a job that had needed attention: a person has to retry it
 
 
 class Due(Enum):
@@ -93,7 +93,7 @@ class DependencyEffect(Enum):
 
 
 class AlertDue(Enum):
-    """Which alert is due: that the job needs attention, or that it is in order again after such an alert."""
+    """The alert that is due: the job needs attention, or it is in order again after such an alert."""
 
     NOTHING = auto()
     TROUBLE = auto()
@@ -118,10 +118,10 @@ class Occurrence:
     """An event with its data.
 
     Args:
-        event: what happened.
-        now: when, in UTC.
+        event: the event.
+        now: its instant, in UTC.
         due_at: the next attempt, as backoff proposes.
-        outcome_unknown: the call may have taken effect, or the other system may have the record already.
+        outcome_unknown: the call may have taken effect, or the other system may already have the record.
         dependency: the record that must be synced first.
     """
 
@@ -134,7 +134,7 @@ class Occurrence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobSnapshot:
-    """The state of a job. ``due_at`` is None while it is not to be tried, ``attempted_at`` is the last attempt.
+    """The state of a job. ``due_at`` is None while no attempt is planned, ``attempted_at`` is the last attempt.
 
     ``unfinished_since`` is when it last became pending, None if it is finished.
     """
@@ -188,9 +188,9 @@ NEW_JOB: Mapping[Event, Transition] = dict.fromkeys(
 """The effect on a record that has no job yet."""
 
 TABLE: Mapping[Event, Mapping[JobState, Transition]] = {
-    # A storm of webhooks neither shortens a wait nor undoes a person's decision.
+    # A burst of webhooks neither shortens a wait nor undoes a person's decision.
     Event.RECEIVED: _each((_DONE, _ATTENTION), _QUEUE_AGAIN) | _each((*_IDLE, _RUNNING, _DISMISSED), _ADD_UNKNOWN),
-    # What needs attention is not tried again because something else waits for it.
+    # A job that needs attention is not retried only because another one waits for it.
     Event.NEEDED: {_DONE: _QUEUE_AGAIN} | _each((*_IDLE, _RUNNING, _ATTENTION, _DISMISSED), _ADD_UNKNOWN),
     Event.LEASED: _each((*_IDLE, _DONE), Transition(state=_RUNNING, due=Due.NEVER)),
     Event.SYNCED: {
@@ -204,7 +204,7 @@ TABLE: Mapping[Event, Mapping[JobState, Transition]] = {
             alert=AlertDue.RECOVERY,
         )
     },
-    # A record that is skipped was not looked for: an unknown outcome stays unknown.
+    # A skipped record was not verified: an unknown outcome stays unknown.
     Event.SKIPPED: {
         _RUNNING: Transition(
             state=_DONE,
@@ -216,7 +216,7 @@ TABLE: Mapping[Event, Mapping[JobState, Transition]] = {
         )
     },
     Event.DEPENDENCY_PENDING: {_RUNNING: replace(_RETRY_LATER, state=_WAITING, dependency=DependencyEffect.SET)},
-    # It keeps its dependency, and goes on if that is synced after all.
+    # It keeps its dependency, and continues if that is synced later.
     Event.DEPENDENCY_ENDED: {_RUNNING: replace(_GIVE_UP, dependency=DependencyEffect.SET)},
     Event.REJECTED: {_RUNNING: replace(_GIVE_UP, tries=Tries.COUNT)},
     Event.FAILED: {_RUNNING: replace(_RETRY_LATER, tries=Tries.COUNT)},
@@ -234,10 +234,10 @@ TABLE: Mapping[Event, Mapping[JobState, Transition]] = {
     Event.DEPENDENCY_SYNCED: _each(
         (*_IDLE, _ATTENTION), Transition(state=_QUEUED, due=Due.NOW, dependency=DependencyEffect.CLEAR)
     ),
-    # It keeps its dependency, so that it does not wait for it again.
+    # It keeps its dependency, so that it does not wait for the same record again.
     Event.DEPENDENCY_GONE: _each(_IDLE, Transition(state=_QUEUED, due=Due.NOW)),
     Event.RECOVERED: _each((_QUEUED, _RETRYING), Transition(due=Due.SOONER)),
-    # A lease in a backup has no worker. What was done since the backup is unknown.
+    # A lease in a backup has no worker. What happened after the backup is unknown.
     Event.RESTORED: _each((*_IDLE, _ATTENTION, _DISMISSED), _SET_UNKNOWN)
     | {_RUNNING: Transition(state=_QUEUED, due=Due.SOON, unknown=Unknown.SET)},
     Event.RETRIED: _each((*_IDLE, _DONE, _ATTENTION, _DISMISSED), _QUEUE_AGAIN),
@@ -259,7 +259,7 @@ TABLE: Mapping[Event, Mapping[JobState, Transition]] = {
     Event.DISMISSED: _each(
         (*_IDLE, _ATTENTION), Transition(state=_DISMISSED, due=Due.NEVER, dependency=DependencyEffect.CLEAR)
     ),
-    # A person may have entered the record by hand meanwhile.
+    # A person may have entered the record manually meanwhile.
     Event.REOPENED: {_DISMISSED: replace(_QUEUE_AGAIN, unknown=Unknown.SET)},
     Event.REOPENED_UNSOLVED: {
         _DISMISSED: Transition(state=_ATTENTION, due=Due.NEVER, unknown=Unknown.SET, alert=AlertDue.TROUBLE)
@@ -268,7 +268,7 @@ TABLE: Mapping[Event, Mapping[JobState, Transition]] = {
 
 
 def transition(event: Event, state: JobState | None) -> Transition | None:
-    """Return the effect of an event on a job in a state, or on a record without one (None); None for no effect."""
+    """Return the effect of an event on a job in a state, or without a job if ``state`` is None; None if no effect."""
     return NEW_JOB.get(event) if state is None else TABLE[event].get(state)
 
 

@@ -1,4 +1,4 @@
-"""Webhook intake: the connection of an address, by the hash of its token, and the last webhook of each type."""
+"""Webhook intake: the connection of a webhook URL, by the hash of its token, and the last webhook of each type."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -21,14 +21,14 @@ from models.schema.statements import upsert
 from models.schema.tables import ConnectionRow, WebhookActivityRow
 
 ACTIVITY_RESOLUTION = timedelta(minutes=1)
-"""Times that are newer by less than this are not saved, as webhooks come in storms."""
+"""Times that are newer by less than this are not saved, because webhooks arrive in bursts."""
 
 CONNECTIONS = ConnectionRow.metadata.tables["connections"]
 
 
 @dataclass(frozen=True, slots=True)
 class WebhookTarget:
-    """What an address leads to: a connection and the entity types that it syncs."""
+    """The target of a webhook URL: a connection and the entity types that it syncs."""
 
     connection_id: int
     entity_types: frozenset[EntityType]
@@ -36,10 +36,10 @@ class WebhookTarget:
 
 @dataclass(frozen=True, slots=True)
 class WebhookReceipt:
-    """The connection of a webhook, and whether its record is in the inbox now.
+    """The connection of a webhook, and whether its record was ``enqueued``.
 
-    It is not if its type is not synced, or if the webhook is ``limited`` and the record is new or was received
-    within the last minute.
+    It is not enqueued if its type is not synced, or if the webhook is ``limited`` and the record is new or was
+    received within the last minute.
     """
 
     connection_id: int
@@ -48,7 +48,7 @@ class WebhookReceipt:
 
 
 def find_target(database: Database, token: str) -> WebhookTarget | None:
-    """Return what the address with this token leads to, in one round trip, without decrypting any secret."""
+    """Return the target of the URL with this token, in one round trip, without decrypting a secret."""
     query = select(ConnectionRow.id, ConnectionRow.settings["entity_types"])
     row = database.row(query.where(ConnectionRow.token_hash == hash_token(token)))
     if row is None:
@@ -60,9 +60,9 @@ def find_target(database: Database, token: str) -> WebhookTarget | None:
 
 
 def enqueue_webhook(database: Database, token: str, record: Record, *, now: datetime) -> WebhookReceipt | None:
-    """Enqueue a record on the connection that a token leads to, if it leads to one.
+    """Enqueue a record on the connection with this token; None if there is no such connection.
 
-    It is one statement and thus one round trip, as webhooks come in storms.
+    It is one statement and thus one round trip, because webhooks arrive in bursts.
     """
     values = {"entity_type": record.entity_type, "record_id": record.id, "now": now}
     row = database.row(_ENQUEUE, {**values, "token_hash": hash_token(token)})
@@ -70,9 +70,9 @@ def enqueue_webhook(database: Database, token: str, record: Record, *, now: date
 
 
 def try_intake(database: Database, *, now: datetime) -> None:
-    """Check that a webhook could be saved: insert a job without a record and roll it back.
+    """Check that a webhook can be saved: insert a job and roll it back.
 
-    Raises DatabaseUnavailableError if it could not, for example because the disk is full.
+    Raises DatabaseUnavailableError if it cannot, for example because the disk is full.
     """
     row = {"entity_type": EntityType.CUSTOMER, "record_id": uuid4().hex, "received_at": now}
     values = [literal(each) for each in (row | new_job_values(Event.RECEIVED, now=now)).values()]
@@ -130,7 +130,7 @@ def record_activity(database: Database, lane: Lane, *, now: datetime) -> None:
 
 
 def latest_activity(database: Database, connection_id: int) -> Mapping[EntityType, datetime]:
-    """Return when the last webhook of each type came (UTC, to the minute) to the present address."""
+    """Return when the last webhook of each type arrived at the present URL (UTC, to the minute)."""
     rows = WebhookActivityRow.entity_type, WebhookActivityRow.at
     ours = WebhookActivityRow.connection_id == connection_id
     return {EntityType(entity_type): at for entity_type, at in database.rows(select(*rows).where(ours))}

@@ -1,6 +1,6 @@
-"""Limits of a webhook whose address has leaked: each made-up record costs a request and a row.
+"""The limit of a webhook whose URL has leaked: each made-up record costs a request and a row.
 
-While a webhook is limited, records that are new here are left to Moment's polls, so nothing is lost.
+While a webhook is limited, new records are left to the polls of Moment, so nothing is lost.
 """
 
 from datetime import datetime, timedelta
@@ -22,7 +22,7 @@ MAX_NONEXISTENT = 100
 """Records that Moment never had, in a day, after which the webhook is limited and an alert is sent."""
 
 MAX_UNTRIED = 5000
-"""Untried records after which it is limited as well: they may be real, from an import."""
+"""Untried records after which the webhook is limited too: they may be real, from an import."""
 
 DAY = timedelta(days=1)
 
@@ -30,13 +30,13 @@ KNOWN_RECORD_INTERVAL = timedelta(minutes=1)
 """The shortest time between two reads of a known record while the webhook is limited; polls find its changes."""
 
 UNTRIED_LIMIT = timedelta(minutes=10)
-"""How long untried records keep a webhook limited; it stays limited while there are as many."""
+"""How long untried records keep a webhook limited; the limit is renewed while there are as many."""
 
 
 def limit_if_flooded(database: Database, connection_id: int, *, now: datetime) -> bool:
     """Limit the webhook of a connection if it names too many records that do not exist, or too many at once.
 
-    Records from before the webhook had its present address do not count. Return whether it was limited just now.
+    Records from before the webhook had its present URL do not count. Return whether it was limited by this call.
     """
     made_up = and_(SyncJobRow.error_code == GONE, SyncJobRow.title == "", SyncJobRow.completed_at > now - DAY)
     untried = and_(SyncJobRow.state == JobState.QUEUED, SyncJobRow.completed_at.is_(None))
