@@ -1,4 +1,4 @@
-"""The audit log as people read it: who changed what, and who did which action."""
+"""The audit log as people read it: who did what, and when."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,7 +23,7 @@ BATCH_SIZE = 1000
 
 
 class AuditTopic(StrEnum):
-    """What was done: to records, pauses, reconciliations or else to connections, to users, and who signed in."""
+    """The topic of an entry. ``CONNECTIONS`` are actions on a connection other than pauses and reconciliations."""
 
     RECORDS = "records"
     PAUSES = "pauses"
@@ -46,12 +46,12 @@ TEMPLATES: Mapping[AuditTopic, Sequence[str]] = {
     ),
     AuditTopic.SIGN_INS: ("Signed in ", "Sign-in rejected: "),
 }
-"""How the sentences of a topic begin, where nothing else tells them."""
+"""The beginnings of a topic's sentences, for topics that no column identifies."""
 
 
 @dataclass(frozen=True, slots=True)
 class AuditFilter:
-    """Entries of a topic, by an ``actor`` whose name holds a text, from a day to a day of Oslo, both included."""
+    """Entries of a topic, by an ``actor`` whose name contains a text, between two days in Oslo, both included."""
 
     topic: AuditTopic | None = None
     actor: str = ""
@@ -89,7 +89,7 @@ def page(  # noqa: PLR0913 - all by name
     size: int = PAGE_SIZE,
     with_place: bool = False,
 ) -> Page[AuditEntry]:
-    """Return a page of what was done to the connections of a scope; to ``users`` too where it is all of them."""
+    """Return a page of the entries about the connections of a scope; about users too if ``users`` is set."""
     query = _visible(scope, users=users, audit_filter=audit_filter)
 
     def fetch(key: Key | None, limit: int) -> Sequence[AuditEntry]:
@@ -103,10 +103,9 @@ def page(  # noqa: PLR0913 - all by name
 def every(
     database: Database, scope: Scope, *, users: bool = False, audit_filter: AuditFilter = NO_FILTER
 ) -> Iterator[AuditEntry]:
-    """Yield what all pages show, the oldest first.
+    """Yield the entries of all pages, oldest first.
 
-    Each batch is read only when it is needed, so that a slow reader keeps no transaction open and few entries in
-    memory.
+    They are read in batches as needed, so that a slow reader keeps no transaction open and few entries in memory.
     """
     last, some = 0, _visible(scope, users=users, audit_filter=audit_filter).order_by(AuditRow.id).limit(BATCH_SIZE)
     while rows := database.rows(some.where(AuditRow.id > last)):
@@ -117,7 +116,7 @@ def every(
 def export(
     database: Database, scope: Scope, *, users: bool = False, audit_filter: AuditFilter = NO_FILTER
 ) -> Iterator[str]:
-    """Yield the same as JSON, a line for each entry; in English, as it is for programs."""
+    """Yield the entries as JSON, one line each, in English, because it is for programs."""
     for each in every(database, scope, users=users, audit_filter=audit_filter):
         entry = {name: getattr(each, name) for name in AuditEntry.__slots__} | {"at": each.at.isoformat()}
         yield f"{json.dumps(entry, ensure_ascii=False)}\n"
@@ -152,10 +151,11 @@ def _fits(audit_filter: AuditFilter) -> Iterator[ColumnElement[bool]]:
 
 
 def _is_about(topic: AuditTopic) -> ColumnElement[bool]:
-    """Say in SQL that an entry is about a topic, as its sentence begins so, in today's words or in former ones."""
+    """Return the SQL condition that an entry's sentence, in any wording, begins like the sentences of a topic."""
     template, beginnings = type_coerce(AuditRow.action, JSONB)["said"].astext, TEMPLATES[topic]
     former = [old for old, new in former_wordings().items() if new.startswith(tuple(beginnings))]
-    return or_(*(template.startswith(each, autoescape=True) for each in beginnings), template.in_(former)).is_(True)
+    begins = (template.startswith(each, autoescape=True) for each in beginnings)
+    return or_(*begins, template.in_(former)).is_(True)
 
 
 def _midnight(day: date) -> datetime:

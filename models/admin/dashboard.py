@@ -1,4 +1,4 @@
-"""The overview: the jobs that need attention, and how the connections do, those with problems first."""
+"""The overview: the jobs that need attention, and the status of the connections, those with problems first."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -57,10 +57,9 @@ class ErrorCodeCount:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """The number of connections, and of the jobs that are pending or need attention.
+    """The number of connections, and of jobs that are pending or need attention.
 
-    Of the connections, some are not started, some are paused, and some have an open circuit breaker: their systems
-    are ``in_outage`` or their requests ``rate_limited``.
+    Connections with an open circuit breaker are ``in_outage`` or ``rate_limited``.
     """
 
     connections: int
@@ -125,13 +124,13 @@ def connection_statuses(
 
 
 def count_connections(database: Database, scope: Scope, *, name: str = "") -> int:
-    """Count the connections whose name holds a text."""
+    """Count the connections whose name contains a text."""
     named = ConnectionRow.name.icontains(name, autoescape=True)
     return database.scalar(select(func.count()).where(within(scope, ConnectionRow.id), named)) or 0
 
 
 def _status_query(scope: Scope, name: str, now: datetime) -> Select[*tuple[Any, ...]]:
-    """Return the query: paused connections first, then those that need attention, then outages, each by name."""
+    """Return the query: paused connections, then connections that need attention, then outages, each by name."""
     of_state = func.count().filter
     counts = (
         select(

@@ -1,6 +1,6 @@
 """Erasure of a connection with all its data, and of a person from every text that names them.
 
-The accounting records stay in the two systems. Ids, amounts and the fact that something happened stay here.
+The accounting records stay in the two systems. Ids, amounts and the time of events stay here.
 """
 
 from collections.abc import Sequence
@@ -40,10 +40,10 @@ BATCH_SIZE = 500
 """Jobs that are erased in one transaction, with their attempts."""
 
 CORRECTED_MANUALLY = frozenset({"name", "settings"})
-"""Columns of a connection's settings that may name a person; a user has to enter another name there."""
+"""Columns of a connection that may name a person and that a user has to correct."""
 
 WHOLE_ROWS = frozenset({"users.email", "failed_sign_ins.email", "alerts.recipient"})
-"""Columns whose rows are about the person named in them and are deleted."""
+"""Columns whose row is deleted, because it is about the person named in it."""
 
 
 class JobsRunningError(Exception):
@@ -52,14 +52,14 @@ class JobsRunningError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ErasureResult:
-    """The number of texts that a person was removed from, and the matches that have to be corrected by hand."""
+    """The number of texts that a person was removed from, and the matches that must be corrected manually."""
 
     count: int
     remaining: Sequence[PersonalDataMatch]
 
 
 def erase_connection(database: Database, connection_id: int, *, actor: str, now: datetime) -> Sequence[str]:
-    """Erase a paused connection, and return the users who see no connection any more.
+    """Erase a paused connection, and return the users who now see no connection.
 
     Raises JobsRunningError if a worker is running jobs of the connection; nothing is erased then.
     """
@@ -124,7 +124,7 @@ def _users_of_only(connection_id: int) -> Select[str]:
 
 
 def _redact(database: Database, match: PersonalDataMatch, person: Person) -> None:
-    """Redact one column of one row, in its own transaction, which waits for nothing else."""
+    """Redact one column of one row, in its own transaction, so that it holds no other locks."""
     with database.transaction() as session:
         if (match.table, match.column) == ("users", "email"):
             users.remove(session, *match.key)
@@ -154,7 +154,7 @@ def _is_row_of(match: PersonalDataMatch) -> ColumnElement[bool]:
 
 
 def _rename_job(session: Session, job_id: int, *, about: bool) -> None:
-    """Name a job by its record's number, the only search term left, and redact messages ``about`` the record."""
+    """Name a job by its record's number, the only search term left; if ``about`` the person, redact its calls."""
     row = session.get_one(SyncJobRow, job_id, with_for_update=FOR_NO_KEY_UPDATE)
     record = Record(EntityType(row.entity_type), row.record_id)
     link = select(LinkRow.remote_id).where(link_of(row.connection_id, record))
@@ -166,7 +166,7 @@ def _rename_job(session: Session, job_id: int, *, about: bool) -> None:
 
 
 def _redacted(call: dict[str, str], person: Person | None = None) -> dict[str, str]:
-    """Keep of a call only that it was made, if it names the person or everything is to be redacted."""
+    """Redact a call's texts if it names the person; without a person, always."""
     if person and not person.is_in(call):
         return call
     return {"operation": call["operation"], "request": REDACTED, "response": REDACTED}

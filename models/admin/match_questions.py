@@ -50,7 +50,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class MatchQuestion:
-    """What is asked about a record. ``moment_record`` is None where an earlier release asked."""
+    """A question about a record. ``moment_record`` is None if an earlier release asked it."""
 
     candidates: Sequence[Candidate] = ()
     moment_record: Candidate | None = None
@@ -101,7 +101,7 @@ def candidates_of(database: Database, job_id: int) -> Sequence[Candidate]:
 
 
 def unanswered(database: Database, job_id: int) -> Sequence[Candidate]:
-    """Return the candidates of a job whose question has had no answer."""
+    """Return the candidates of a job's question; none if it has been answered."""
     query = select(MatchQuestionRow.candidates).where(MatchQuestionRow.job_id == job_id)
     found = database.scalar(query.where(MatchQuestionRow.answer.is_(None)))
     return [Candidate(**each) for each in found or ()]
@@ -113,15 +113,15 @@ def answers(database: Database, job_ids: Collection[int]) -> Mapping[int, str]:
 
 
 def undone(database: Database, job_ids: Collection[int]) -> Mapping[int, frozenset[int]]:
-    """Return the numbers in 24SevenOffice that persons have said records are not, after all."""
+    """Return, by job id, the numbers in 24SevenOffice that were chosen and then undone."""
     query = select(MatchQuestionRow.job_id, MatchQuestionRow.undone).where(MatchQuestionRow.job_id.in_(job_ids))
     return {job_id: frozenset(map(int, numbers)) for job_id, numbers in database.rows(query) if numbers}
 
 
 def answer(database: Database, job_id: int, choice: str, *, actor: str, now: datetime) -> ActionResult:
-    """Answer the open question of a job with the number of a candidate or :data:`CREATE_NEW`, and make the job due.
+    """Answer the open question of a job with the number of a candidate or :data:`CREATE_NEW`, and make it due.
 
-    Nothing happens if no such question is open or the choice is not offered. A project whose number is taken
+    Nothing happens if the question is not open or the choice is not offered. A project whose number is taken
     cannot be answered with :data:`CREATE_NEW`.
     """
     row = select(SyncJobRow).where(SyncJobRow.id == job_id, SyncJobRow.state == JobState.NEEDS_ATTENTION)
@@ -145,17 +145,17 @@ def answer(database: Database, job_id: int, choice: str, *, actor: str, now: dat
 
 
 def choice_of(database: Database, job_id: int) -> str:
-    """Return a choice that may be undone: the number of a candidate or :data:`CREATE_NEW`; "" where there is none."""
+    """Return the choice that can be undone: a candidate's number or :data:`CREATE_NEW`; "" if there is none."""
     with database.transaction() as session:
         found = _undoable(session, select(SyncJobRow), job_id)
         return found[1].answer or "" if found else ""
 
 
 def undo(database: Database, job_id: int, *, actor: str, now: datetime) -> ActionResult:
-    """Take the choice of a person back and ask again: the link that came of it ends.
+    """Undo a person's choice: delete the link that it led to, and ask again.
 
-    What was saved or booked in 24SevenOffice for it stays. Nothing is done where a worker has the record in hand,
-    or nothing was chosen that still holds.
+    Records and vouchers in 24SevenOffice stay. Nothing happens if the job is running, or if there is no choice or
+    it is outdated.
     """
     with database.transaction() as session:
         found = _undoable(session, locked(select(SyncJobRow)), job_id)
@@ -177,14 +177,15 @@ def undo(database: Database, job_id: int, *, actor: str, now: datetime) -> Actio
 def _undoable(
     session: Session, jobs: Select[SyncJobRow], job_id: int
 ) -> tuple[SyncJobRow, MatchQuestionRow, str] | None:
-    """Return a job for which a person has chosen what it is, with the number of its link, if any."""
+    """Return a job with a person's choice, the question, and the number of the job's link, "" without a link."""
     job = session.scalar(jobs.where(SyncJobRow.id == job_id, concerns(Event.ASKED_AGAIN)))
     question = session.get(MatchQuestionRow, job_id) if job else None
     if job is None or question is None or not question.answer or not question.candidates:
         return None
     record = Record(EntityType(job.entity_type), job.record_id)
     linked = session.scalar(select(LinkRow.remote_id).where(link_of(job.connection_id, record)))
-    return (job, question, linked or "") if linked in (None, question.answer) or question.answer == CREATE_NEW else None
+    is_current = linked in (None, question.answer) or question.answer == CREATE_NEW
+    return (job, question, linked or "") if is_current else None
 
 
 def withdraw(session: Session, connection_id: int, record: Record) -> None:
@@ -200,7 +201,7 @@ def answer_text(entity_type: EntityType, choice: str) -> Message:
 
 
 def _as_json(candidate: Candidate) -> dict[str, str]:
-    """Return what the release before reads too: it knows of no address."""
+    """Return a candidate without its address, which the previous release cannot read."""
     return {name: value for name, value in asdict(candidate).items() if name != "address"}
 
 

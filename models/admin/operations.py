@@ -1,4 +1,4 @@
-"""Operations: what a page or program asks of the remote systems, which only workers call, and the results."""
+"""Operations: work in the remote systems that a page or program requests, a worker does, and their results."""
 
 import json
 from collections.abc import Collection, Mapping, Sequence
@@ -30,7 +30,7 @@ from models.schema.statements import made_of, within
 from models.schema.tables import ConnectionRow, OperationRow
 
 OperationResult = dict[str, Any]
-"""What JSON can hold, with sentences as :func:`i18n.messages.as_json` returns them."""
+"""A JSON object; sentences are as :func:`i18n.messages.as_json` returns them."""
 
 PURPOSE = "operations.secrets"
 """The encryption purpose of the input, beside the ids of the connection and the operation."""
@@ -39,23 +39,23 @@ OPERATION_TIMEOUT = timedelta(hours=1)
 """How long after its request an operation is still run: as long as a person may wait for the result."""
 
 MAX_LOGINS = 5
-"""Logins that may be tried on a connection within that time, so that no password can be guessed."""
+"""Logins that may be tried on a connection within ``OPERATION_TIMEOUT``, so that no password can be guessed."""
 
 LOGIN_TRIED = "login_tried"
-"""Key in the result of a saving: which secret was tried, of which at most a keyed hash is kept."""
+"""Key in the result of a saving that tried a secret: True, or a keyed hash of the login."""
 
 REPEATED = "again"
 """Key in the input of an operation that is requested again because an earlier one produced no report."""
 
 
 class OperationType(StrEnum):
-    """What an operation does.
+    """The type of an operation.
 
     Diagnostics test a connection with its present settings; clients lists the clients that a login reaches. Saving
-    puts entered settings into effect once the systems accept them with the entered secrets. A reconciliation
-    compares the ledgers for some days; beat requests the monthly one. A verification tries out the credentials. An
-    initial matching links the records that both systems have. A backfill syncs the records of a period, and its
-    preview shows what that would do.
+    applies entered settings once the systems accept the entered secrets. A reconciliation compares the ledgers of
+    a period; beat requests the monthly one. A verification tests the credentials. An initial matching links the
+    records that both systems have. A backfill syncs the records of a period, and its preview shows what it would
+    do.
     """
 
     DIAGNOSTICS = "diagnostics"
@@ -93,10 +93,10 @@ SHORT_WAIT, LONG_WAIT = timedelta(seconds=30), timedelta(hours=1)
 """How long to wait for a pending operation, a short or a long one, before another is requested."""
 
 MAX_PENDING = 20
-"""Operations of a connection that may be without a result at a time; a program may request many."""
+"""Operations of a connection that may be pending at a time; a program may request many."""
 
 MAX_DISPATCHED = 2
-"""Operations of a connection that workers run at a time. Long ones count apart, so that they block no others."""
+"""Operations of a connection that workers run at a time. Long ones are counted separately and block no others."""
 
 CANCELLED = "cancelled"
 """Key in the result of a cancelled operation."""
@@ -111,9 +111,9 @@ RECONCILIATIONS = (OperationType.RECONCILIATION, OperationType.MONTHLY_RECONCILI
 class Operation:
     """An operation; instants in UTC.
 
-    ``input`` holds what was entered in a form and is not saved. Its secrets are kept until there is a result.
-    ``progress`` holds ``done`` and ``total`` of a long operation. A worker runs it until ``lease_expires_at``,
-    unless it renews the lease.
+    ``input`` is what was entered in a form. Its secrets are kept until there is a result. ``progress`` has
+    ``done`` and ``total`` of a long operation. A worker runs it until ``lease_expires_at``, unless it renews the
+    lease.
     """
 
     id: int
@@ -133,15 +133,15 @@ class OperationRunningError(Exception):
 
 
 class OperationEndedError(Exception):
-    """The operation cannot be cancelled any more: it has a result or was cancelled before."""
+    """The operation can no longer be cancelled: it has a result or was cancelled before."""
 
 
 class OperationPendingError(Exception):
-    """Another actor has requested the same operation with other input, and no worker has begun it."""
+    """Another actor has requested the same operation with other input, and no worker has started it."""
 
 
 class TooManyOperationsError(Exception):
-    """Too many operations of the connection are pending; ``wait`` is how long to wait before asking again."""
+    """Too many operations of the connection are pending; ``wait`` is how long to wait before the next request."""
 
     def __init__(self, wait: timedelta) -> None:
         super().__init__()
@@ -149,7 +149,7 @@ class TooManyOperationsError(Exception):
 
 
 class LoginTriesError(TooManyOperationsError):
-    """Entered logins were tried too often within an hour; ``wait`` is how long until the next try."""
+    """Too many logins were tried within an hour; ``wait`` is how long until the next try."""
 
 
 class Operations:
@@ -167,17 +167,17 @@ class Operations:
         now: datetime,
         by_program: bool = False,
     ) -> int:
-        """Request an operation and return its number; one that asks the same and has not begun is reused.
+        """Request an operation and return its id; an equal one that has not started is reused.
 
         However often a button is clicked, only one operation is pending. An entered login is reused for the same
         actor only: otherwise another actor would learn that theirs is right. New input of the same actor replaces
-        the old, unless settings are to be saved or a program asks (``by_program``), in which case both are kept.
-        An operation that writes to a system gets an audit entry.
+        the old input, unless settings are saved or a program asks (``by_program``); then both are kept. An
+        operation that writes to a system gets an audit entry.
 
         Raises:
-            OperationPendingError: another actor's operation with other input has not begun.
+            OperationPendingError: another actor's operation with other input has not started.
             LoginTriesError: logins were tried ``MAX_LOGINS`` times in the last hour.
-            TooManyOperationsError: ``MAX_PENDING`` operations have no result.
+            TooManyOperationsError: ``MAX_PENDING`` operations are pending.
         """
         entered, recent = input_ or {}, OperationRow.requested_at >= now - OPERATION_TIMEOUT
         same_type = OperationRow.connection_id == connection_id, OperationRow.type == type_, recent
@@ -213,10 +213,10 @@ class Operations:
     def record_login(
         self, connection_id: int, values: Mapping[str, object], *, actor: str, now: datetime
     ) -> int | None:
-        """Count a login in settings that are saved at once, and return the number by which to :meth:`forget` it.
+        """Count a login in settings that are saved at once; return the id with which :meth:`forget` uncounts it.
 
         Return None if the actor saved the same login within the hour: it counts once. The same login of another
-        actor counts again, since leaving it out would reveal that it is right. Raises LoginTriesError if logins
+        actor counts again, because not counting it would reveal that it is right. Raises LoginTriesError if logins
         were tried ``MAX_LOGINS`` times in the last hour.
         """
         login = self._vault.keyed_hash(LOGIN_TRIED, str(connection_id), actor, _login_in(values))
@@ -253,8 +253,8 @@ class Operations:
     ) -> int | None:
         """Request an operation of the integration itself, unless there is one from ``since`` (UTC) or later.
 
-        Return its number until it has a result. If one from before ``again`` (UTC) came to no report, it is
-        requested again, and ``input_`` says so.
+        Return its id until it has a result. If one from before ``again`` (UTC) produced no report, it is requested
+        again, marked as :data:`REPEATED` in its input.
         """
         known = select(OperationRow).where(
             OperationRow.connection_id == connection_id,
@@ -276,16 +276,16 @@ class Operations:
         return row.id
 
     def get(self, operation_id: int) -> Operation | None:
-        """Read an operation; None if it does not exist (any more)."""
+        """Read an operation; None if it does not exist or was deleted."""
         with self._database.transaction() as session:
             row = session.get(OperationRow, operation_id)
         return self._read(row) if row else None
 
     def acquire(self, operation_id: int, *, now: datetime, until: datetime) -> tuple[Operation, UUID] | None:
-        """Lease an operation to a worker and return it; from now on it cannot be replaced.
+        """Lease an operation to a worker and return it; its input can no longer be replaced.
 
-        Return None if it is gone, has a result or is running, or if another reconciliation of the connection runs:
-        only one runs at a time.
+        Return None if it was deleted, has a result or is running, or if another reconciliation of the connection
+        runs: only one runs at a time.
         """
         with self._database.transaction() as session:
             known = session.get(OperationRow, operation_id)
@@ -324,7 +324,7 @@ class Operations:
         self._database.execute(update(OperationRow).where(*leased).values(lease_id=None, lease_expires_at=None))
 
     def latest(self, connection_id: int, *types: OperationType) -> Operation | None:
-        """Return the last operation of these types requested of a connection, with or without a result."""
+        """Return the last operation of these types requested for a connection, with or without a result."""
         of_types = (OperationRow.connection_id == connection_id, OperationRow.type.in_(types))
         with self._database.transaction() as session:
             row = session.scalar(select(OperationRow).where(*of_types).order_by(OperationRow.id.desc()).limit(1))
@@ -336,9 +336,9 @@ class Operations:
         return self._database.scalars(query.order_by(OperationRow.id))
 
     def next_in_turn(self, operation_ids: Collection[int], *, since: datetime) -> Sequence[int]:
-        """Return those of the operations that fewer than ``MAX_DISPATCHED`` of their connection precede.
+        """Return the operations that fewer than ``MAX_DISPATCHED`` pending ones of their connection precede.
 
-        Operations from before ``since`` precede none, and long ones precede only long ones.
+        Operations from before ``since`` do not count, and long ones precede only long ones.
         """
         earlier = aliased(OperationRow)
         ahead = select(func.count()).where(
@@ -368,7 +368,7 @@ class Operations:
         alert: Alert | None = None,
         event: OutgoingEvent | None = None,
     ) -> None:
-        """Save the result of an operation, once, and log it. The secrets in its input are deleted."""
+        """Save the result of an operation, once. The secrets in its input are deleted."""
         with self._database.transaction() as session:
             row = session.get(OperationRow, operation_id, with_for_update=True)
             if row is None or row.result is not None:
@@ -386,10 +386,10 @@ class Operations:
         self._database.execute(running.values(progress={"done": done, "total": total}))
 
     def cancel(self, operation_id: int, *, actor: str, now: datetime) -> None:
-        """End an operation without a result. A worker that runs it stops when it can, and its result is dropped.
+        """Cancel an operation. A worker that runs it stops when it can, and its result is discarded.
 
         Raises OperationEndedError. Raises OperationRunningError if a worker may be saving settings, or if it is a
-        reconciliation that the integration itself requested.
+        monthly reconciliation, which the integration itself requests.
         """
         with self._database.transaction() as session:
             row = session.get(OperationRow, operation_id, with_for_update=True)
@@ -427,12 +427,12 @@ class Operations:
         return placed_by_id(found, query, OperationRow.id, self._database.rows_in_time) if with_place else found
 
     def delete_old_logins(self, *, before: datetime) -> None:
-        """Delete the logins that were entered before an instant and came to no result."""
+        """Delete the entered logins of operations from before an instant that have no result."""
         old = OperationRow.requested_at < before, OperationRow.type.in_(LOGINS), OperationRow.secrets.is_not(None)
         self._database.execute(update(OperationRow).where(*old).values(secrets=None))
 
     def rotate_keys(self) -> None:
-        """Encrypt the input again with the newest key. What no key decrypts is deleted soon anyway."""
+        """Encrypt the input again with the newest key. Input that no key decrypts is deleted soon anyway."""
         with_input = select(OperationRow).where(OperationRow.secrets.is_not(None)).order_by(OperationRow.id)
         with self._database.transaction() as session:
             for row in session.scalars(with_input.with_for_update()):
@@ -440,7 +440,7 @@ class Operations:
                     row.secrets = self._encrypted(row, self._decrypted(row))
 
     def delete_old(self, *, before: datetime, reconciliations_before: datetime) -> None:
-        """Drop what was asked before an instant (UTC), and reconciliations with a report before another one."""
+        """Delete operations from before an instant (UTC), and reconciliations with a report from before theirs."""
         kept = OperationRow.type.in_(RECONCILIATIONS) & OperationRow.result.has_key("report")
         old = and_(~func.coalesce(kept, False), OperationRow.requested_at < before)
         old |= OperationRow.requested_at < min(before, reconciliations_before)
@@ -449,7 +449,7 @@ class Operations:
     def _expect_few_logins(
         self, session: Session, connection_id: int, *, now: datetime, without: OperationRow | None = None
     ) -> None:
-        """Raise LoginTriesError if enough logins were tried lately, ``without`` one that is replaced."""
+        """Raise LoginTriesError if too many logins were tried recently, not counting the one that is replaced."""
         logins = select(OperationRow).where(
             OperationRow.connection_id == connection_id,
             OperationRow.type.in_(LOGINS),
@@ -522,7 +522,7 @@ def _has_secret(input_: Mapping[str, str]) -> bool:
 
 
 def _unfinished(row: type[OperationRow] = OperationRow, *, since: datetime) -> tuple[ColumnElement[bool], ...]:
-    """Return the SQL conditions of an operation without a result since an instant; a long one counts longer."""
+    """Return the SQL conditions of a pending operation requested since an instant; a long one counts longer."""
     long = row.type.in_(LONG_OPERATIONS) & (row.requested_at >= since - LONG_OPERATION_TIMEOUT)
     return row.result.is_(None), (row.requested_at >= since) | long
 

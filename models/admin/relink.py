@@ -1,4 +1,4 @@
-"""A person ends the link of a customer or project, and may choose another customer of 24SevenOffice."""
+"""The end of links: a person relinks a customer or project, or sets all links of a connection aside."""
 
 from datetime import datetime
 
@@ -23,10 +23,10 @@ TYPES = frozenset({EntityType.CUSTOMER, EntityType.PROJECT})
 
 
 def relink(database: Database, job_id: int, number: str, *, actor: str, now: datetime) -> ActionResult:
-    """End the link of a record and make its job due, to be linked to customer ``number`` or, without one, matched.
+    """Delete the link of a record and make its job due: to link customer ``number``, or to match it again.
 
-    Nothing happens if its job is running, or if it is neither a customer nor a project. A project has the same
-    number in both systems, so no number is accepted for it.
+    Nothing happens if the job is running, or if the record is neither a customer nor a project. A project has the
+    same number in both systems, so no number is accepted for it.
 
     Raises:
         LinkTakenError: another record of Moment is linked to that customer; the message is its name.

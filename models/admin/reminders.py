@@ -1,4 +1,4 @@
-"""Reminders of jobs that still need attention, and the weekly digest of connections that have it on."""
+"""Reminders of jobs that still need attention, and the weekly digest of connections that have it switched on."""
 
 from datetime import datetime, timedelta
 
@@ -20,10 +20,10 @@ REMINDER_DELAYS = (timedelta(days=1), timedelta(days=7), timedelta(days=14))
 """How long after a job began to need attention each reminder is sent."""
 
 KEY_NOTICES = tuple(timedelta(days=days) for days in (30, 14, 3))
-"""How long before Moment's key ends each mail about it is sent."""
+"""How long before the expiry of Moment's key each reminder is sent."""
 
 OVERDUE_AFTER = timedelta(days=1)
-"""How long a job is unfinished before an alert is sent: longer than any wait that ends by itself."""
+"""How long a job is unfinished before an alert is sent: longer than any wait that ends without a person."""
 
 WEEK = timedelta(days=7)
 
@@ -33,7 +33,7 @@ _OVERDUE_REMEDY = msg(
 
 
 def queue_reminders(database: Database, *, now: datetime) -> int:
-    """Queue the reminders that are due, and return how many jobs they are about."""
+    """Queue the reminders that are due, and return the number of jobs."""
     lengths = enumerate(REMINDER_DELAYS)
     remind_at = case(
         *((SyncJobRow.reminders == n, SyncJobRow.needs_attention_since + after) for n, after in lengths),
@@ -57,10 +57,10 @@ def queue_reminders(database: Database, *, now: datetime) -> int:
 
 
 def queue_overdue(database: Database, *, now: datetime) -> int:
-    """Queue one alert about each job that has been unfinished for too long, and return how many there are.
+    """Queue one alert about each job that has been unfinished for too long, and return their number.
 
     It covers every unfinished job, including those that a person has retried. Connections in an alerted outage or
-    a pause are left out: people know already.
+    a pause are left out, because people already know about them.
     """
     is_known = or_(
         ConnectionRow.paused_because != "", ConnectionRow.outage_alerted, ConnectionRow.rate_limit_alerted
@@ -96,9 +96,9 @@ def _overdue(job: SyncJobRow) -> Message:
 
 
 def queue_key_reminders(database: Database, *, now: datetime) -> int:
-    """Queue an alert 30, 14 and 3 days before Moment's key ends at a connection, and return how many there are.
+    """Queue an alert 30, 14 and 3 days before the Moment key of a connection expires, and return their number.
 
-    Each is queued once, and one that was missed by more than the time to the next is not.
+    Each is queued once; if several are overdue, only the latest is.
     """
     ends = ConnectionRow.api_key_saved_at + API_KEY_LIFETIME
     query = (
@@ -136,7 +136,7 @@ def _remind_of_key(session: Session, connection: ConnectionRow, now: datetime) -
 
 
 def queue_digests(database: Database, *, now: datetime) -> int:
-    """Queue the digest of the last seven days for each connection that has it on and got none in that time."""
+    """Queue the digest of the last seven days for each connection that has it on and had none in that time."""
     is_on = ConnectionRow.settings["weekly_digest"].as_boolean()
     last = func.coalesce(ConnectionRow.digest_at, ConnectionRow.created_at)
     query = (

@@ -1,4 +1,4 @@
-"""The outbox of alerts: what each address is sent, and how that ended."""
+"""The outbox of alerts: the alerts to each address, and the status of their delivery."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ from models.schema.statements import made_of
 from models.schema.tables import AlertRow, ConnectionRow, SyncJobRow, UserRow
 
 ALL_CONNECTIONS = "Moment ⇄ 24SevenOffice"
-"""The title of an alert that is about no single company."""
+"""The name in an alert that is not about a single connection."""
 
 
 class AlertType(StrEnum):
@@ -51,7 +51,7 @@ class AlertType(StrEnum):
 
 
 class DeliveryStatus(StrEnum):
-    """How an alert ended: sent in a mail, refused by the mail server, or withdrawn as no longer true."""
+    """The end of an alert: sent in a mail, rejected by the mail server, or withdrawn because it is outdated."""
 
     SENT = "sent"
     REFUSED = "refused"
@@ -62,7 +62,7 @@ class DeliveryStatus(StrEnum):
 class Alert:
     """An alert: ``title`` names the record or connection, ``message`` the problem, ``remedy`` what to do.
 
-    ``error_code`` identifies the explanation of the cause; empty if nothing is wrong.
+    ``error_code`` identifies the cause; empty if the alert is not about an error.
     """
 
     type: AlertType
@@ -77,8 +77,8 @@ class Alert:
 class PendingAlert:
     """An alert that has not been sent, in the language of its connection or user; instants in UTC.
 
-    ``connection_id`` is None for an alert about an account; ``job_id`` and ``entity_type`` are None for one about
-    a whole connection. ``since`` is None if its record no longer needs attention. ``summary`` describes the
+    ``connection_id`` is None for an alert about an account; ``job_id`` and ``entity_type`` are None for an alert
+    about a whole connection. ``since`` is None if the record no longer needs attention. ``summary`` describes the
     record.
     """
 
@@ -124,7 +124,7 @@ def queue_connection_alert(database: Database, connection_id: int, alert: Alert,
 
 
 def recipients_due(database: Database, *, now: datetime, pause: timedelta) -> Sequence[str]:
-    """Return the addresses with unsent alerts to which no mail was sent or refused within ``pause``.
+    """Return the addresses with unsent alerts to which no mail was sent or rejected within ``pause``.
 
     Connections take turns, so that one with many alerts does not delay the others.
     """
@@ -178,7 +178,7 @@ def pending_alerts(database: Database, recipient: str) -> Sequence[PendingAlert]
 def record_delivery(
     database: Database, statuses: Mapping[int, DeliveryStatus], *, message_id: str, now: datetime
 ) -> None:
-    """Save how these alerts, by id, ended; ``message_id`` is the mail of those that were not withdrawn."""
+    """Save the status of alerts, by id; ``message_id`` is the mail with the alerts that were not withdrawn."""
     with database.transaction() as session:
         for status in DeliveryStatus:
             ended = AlertRow.id.in_([alert_id for alert_id, its in statuses.items() if its is status])

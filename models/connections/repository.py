@@ -1,4 +1,4 @@
-"""Connections, stored with their secrets encrypted, and found by the token in the webhook's address."""
+"""Connections, stored with their secrets encrypted: adding, changing, pausing and resuming them."""
 
 import secrets
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -38,16 +38,16 @@ PURPOSE = "connections.secrets"
 """The encryption purpose of a connection's secrets, beside its id."""
 
 NOT_STARTED = msg("It hasn't been started yet.")
-"""Why a new connection is paused until a person has checked and started it."""
+"""The reason for which a new connection is paused until a person starts it."""
 
 UNREADABLE = msg("The stored Moment API key and 24SevenOffice password can't be decrypted.")
-"""Why a connection whose secrets no key decrypts is paused, within minutes."""
+"""The reason for which a connection is paused, within minutes, if no key decrypts its secrets."""
 
 ONE_COMPANY, ONE_CLIENT = "connections_moment_company", "connections_client_number"
 """The unique indexes: one connection for each company in Moment and for each client of 24SevenOffice."""
 
 MAIL_SETTINGS = frozenset({"error_emails", "weekly_digest", "monthly_reconciliation", "language"})
-"""The settings by which nothing is synced otherwise."""
+"""The settings that do not affect the sync."""
 
 MAX_NAME_LENGTH, MAX_REASON_LENGTH = 100, 200
 
@@ -67,7 +67,7 @@ class NameTakenError(ValueError):
 
 
 class SettingRefusedError(ValueError):
-    """A setting has a valid value that this connection cannot have; ``setting`` is its name."""
+    """The value of a ``setting`` is valid, but not allowed for this connection."""
 
     def __init__(self, setting: str, message: Message) -> None:
         super().__init__(message)
@@ -99,7 +99,7 @@ class OtherClientError(Exception):
 
 
 class LinksExistError(SettingRefusedError):
-    """The settings may be for another company or client, to whose records the existing links do not lead."""
+    """The settings may be for another company or client, but there are links to records of the present one."""
 
     def __init__(self, setting: str) -> None:
         super().__init__(
@@ -121,7 +121,7 @@ class FailedTestError(Exception):
 
 
 class UnprovenError(Exception):
-    """A connection paused itself, and no test or login has worked since."""
+    """The connection paused itself, and no test or login has succeeded since."""
 
 
 class ConcurrentUpdateError(Exception):
@@ -135,10 +135,10 @@ class Connection:
     It is paused if ``paused_because`` is set, by the user ``paused_by`` or, if that is empty, by the integration.
     The circuit breaker is open until ``breaker_open_until``; :mod:`models.inbox.webhook_limit` explains the limit
     of its webhook. ``updated_at`` is the last change of its settings. ``client_number`` is None until a login has
-    shown which client of 24SevenOffice it is, ``client_name`` is empty until a test has shown the name. If its
-    secrets cannot be decrypted, the connection is ``unreadable``, its secrets are empty, and it can only be shown
-    and corrected. ``api_key_saved_at`` is when Moment's key was entered, and ``webhook_token_at``
-    when the webhook's address was last regenerated; None if that is unknown or has not happened.
+    shown the client of 24SevenOffice, ``client_name`` is empty until a test has shown it. If its secrets cannot be
+    decrypted, the connection is ``unreadable``, its secrets are empty, and it can only be shown and corrected.
+    ``api_key_saved_at`` is when Moment's key was entered, and ``webhook_token_at`` when the webhook URL was last
+    regenerated; None if that is unknown or has not happened.
     """
 
     id: int
@@ -156,7 +156,7 @@ class Connection:
     unreadable: bool = False
 
     def is_available(self, now: datetime) -> bool:
-        """Return whether work may be tried at ``now`` (UTC)."""
+        """Return whether jobs and polls may be tried at ``now`` (UTC)."""
         return not self.paused_because and (self.breaker_open_until is None or self.breaker_open_until <= now)
 
 
@@ -176,10 +176,10 @@ class Connections:
         started: bool = True,
         client_number: int | None = None,
     ) -> tuple[Connection, str]:
-        """Add a connection. Return it with the token of its webhook address, which is returned only here.
+        """Add a connection. Return it with the token of its webhook URL, which is returned only here.
 
         A connection that is not ``started`` is paused until a user resumes it. ``client_number`` is the client
-        that the login was seen to reach, None if it was not tried.
+        that the login reaches, None if it was not tried.
 
         Raises:
             NameTakenError: another connection has this name.
@@ -222,11 +222,11 @@ class Connections:
         return self._from_row(row)
 
     def all(self) -> Sequence[Connection]:
-        """List the readable connections by name. Unreadable ones are logged, and do not stop the others."""
+        """List the readable connections by name. Unreadable connections are logged and left out."""
         return [each for each in self.all_shown() if not each.unreadable]
 
     def unreadable(self, connection_ids: Collection[int]) -> Collection[int]:
-        """Return those of these connections whose secrets no key decrypts."""
+        """Return the ids of the given connections whose secrets no key decrypts."""
         with self._database.transaction() as session:
             rows = session.scalars(select(ConnectionRow).where(ConnectionRow.id.in_(connection_ids)))
             return {each.id for each in map(self._shown, rows) if each.unreadable}
@@ -247,11 +247,11 @@ class Connections:
         seen: datetime | None = None,
         client_number: int | None = None,
     ) -> Connection:
-        """Change some settings. A connection that the integration paused is resumed, as someone has corrected it.
+        """Change some settings. If the integration paused the connection, it is resumed, because it was corrected.
 
-        It stays paused if only the settings of mails change, which are no reason to pause.
-        ``seen`` is the ``updated_at`` of the settings before their eyes, None for whatever there is.
-        ``client_number`` is what the login was seen to lead to with these settings, None where nobody has looked.
+        It stays paused if only the settings of mails change. ``seen`` is the ``updated_at`` of the settings that
+        the actor saw, None to skip the check. ``client_number`` is the client that the login reaches with these
+        settings, None if it was not tried.
 
         Raises:
             CompanyTakenError: another connection has this company in Moment.
@@ -332,7 +332,7 @@ class Connections:
         self._database.execute(update(ConnectionRow).where(*same).values(client_name=name))
 
     def new_token(self, connection_id: int, *, actor: str, now: datetime) -> str:
-        """Give the webhook a new address, as when the old one has leaked. The old one stops working at once."""
+        """Generate a new webhook URL and return its token. The old URL stops working at once."""
         token = secrets.token_urlsafe(24)
         with self._database.transaction() as session:
             row = _row(session, connection_id, lock=True)
@@ -342,17 +342,18 @@ class Connections:
         return token
 
     def pause(self, connection_id: int, because: str, *, actor: str = "", now: datetime) -> bool:
-        """Pause a connection until it is resumed; False if it was paused already."""
+        """Pause a connection until it is resumed; False if it was already paused."""
         with self._database.transaction() as session:
             return pause(session, _row(session, connection_id, lock=True), because, actor=actor, now=now)
 
     def resume(self, connection_id: int, *, actor: str, now: datetime, despite_failed_test: bool = False) -> None:
-        """Start or resume a connection. Its pending jobs go on.
+        """Start or resume a connection. Its pending jobs continue.
 
         Raises:
             FailedTestError: it is paused, and its last test found errors, unless ``despite_failed_test``.
-            UnprovenError: it paused itself, and no test or login has worked since, unless ``despite_failed_test``.
-            CompanyTakenError: another connection is for its company in Moment.
+            UnprovenError: it paused itself, and no test or login has succeeded since, unless
+            ``despite_failed_test``.
+            CompanyTakenError: another connection has its company in Moment.
         """
         with self._database.transaction() as session:
             row = _row(session, connection_id, lock=True)
@@ -379,7 +380,7 @@ class Connections:
     def save_login_result(self, connection_id: int, *, works: bool, at: datetime) -> None:
         """Save whether the credentials worked at an instant (UTC), unless a test began later.
 
-        This checks less than a test does, so a success clears only a failure of the credentials.
+        This checks less than a test, so a success clears only a failure of the credentials.
         """
         latest, row = _update_if_not_tested_after(connection_id, at), ConnectionRow
         if works:
@@ -397,7 +398,7 @@ class Connections:
         """Encrypt all secrets again with the newest key.
 
         Returns:
-            The number of connections done, and the names of those whose secrets no key decrypts: they stay as
+            The number of connections done, and the names of connections whose secrets no key decrypts, which stay as
                 they are.
         """
         unreadable = []
@@ -424,13 +425,13 @@ class Connections:
         try:
             return self._from_row(row)
         except InvalidToken:
-            log.error("secrets_unreadable", connection=row.id)  # noqa: TRY400 - nothing of ours has crashed
+            log.error("secrets_unreadable", connection=row.id)  # noqa: TRY400 - expected, so no traceback
         hidden = ConnectionSettings.model_validate({**row.settings, **dict.fromkeys(SECRET_FIELDS, "hidden")})
         settings = hidden.model_copy(update=dict.fromkeys(SECRET_FIELDS, SecretStr("")))
         return made_of(Connection, row, settings=settings, unreadable=True)
 
     def _settings(self, row: ConnectionRow) -> ConnectionSettings:
-        """Decrypt the settings, once as long as they stay the same: they are read for every batch."""
+        """Decrypt the settings, cached until they change, because they are read for every batch."""
         known = self._decrypted.get(row.id)
         if known is None or known[:2] != (row.settings, row.secrets):
             settings = ConnectionSettings.model_validate(_decrypt(self._vault, row))
@@ -447,10 +448,10 @@ def pause(
     now: datetime,
     alert: Alert | None = None,
 ) -> bool:
-    """Pause a connection, whose row is locked; False if it was paused already.
+    """Pause a connection, whose row is locked; False if it was already paused.
 
     ``actor`` is the user, empty for the integration itself. The recipients of the ``alert`` also get one when the
-    connection works again. An outage after that is counted and alerted from the start.
+    connection works again. An outage after that is counted from the start.
     """
     if row.paused_because:
         return False
@@ -471,7 +472,7 @@ def pause(
 
 
 def _record_resumed(session: Session, row: ConnectionRow, *, now: datetime) -> None:
-    """Record the end of a pause for receivers. If the pause was alerted, that waits for a synced record."""
+    """Record the end of a pause for receivers. If the pause was alerted, the event waits for a synced record."""
     if row.paused_because != NOT_STARTED and not row.pause_alerted:
         outbox.record(session, row.id, [OutgoingEvent(EventType.CONNECTION_RECOVERED)], now=now)
 
@@ -498,9 +499,9 @@ def _lead_elsewhere(
     client_number: int | None,
     now: datetime,
 ) -> None:
-    """Refuse settings for another company or client if there are links; without links, delete old answers.
+    """Reject settings for another company or client if there are links; without links, delete old answers.
 
-    If the new login's client is unknown, the next login saves it.
+    If the client of the new login is unknown, the next login saves it.
     """
     known = None not in (client_number, row.client_number)
     setting = leads_elsewhere(before, after, same_client=client_number == row.client_number if known else None)
@@ -520,7 +521,7 @@ def _update_if_not_tested_after(connection_id: int, at: datetime) -> Update:
 
 
 def _unless_before(at: datetime) -> ColumnElement[datetime | None]:
-    """Return since when a connection is unproven, unless what worked began after that."""
+    """Return since when a connection is unproven; None if a test or login at ``at`` worked after that."""
     return case((ConnectionRow.unproven_since > at, ConnectionRow.unproven_since))
 
 
@@ -533,7 +534,7 @@ def _plain(settings: ConnectionSettings) -> dict[str, Any]:
 
 
 def _known(connection: Connection) -> dict[str, Any]:
-    """Return the stored settings, without secrets that cannot be decrypted: those must be entered again."""
+    """Return the stored settings, without secrets that cannot be decrypted, which must be entered again."""
     return connection.settings.model_dump(exclude=set(SECRET_FIELDS) if connection.unreadable else None)
 
 
@@ -557,7 +558,7 @@ def _changed(before: ConnectionSettings, after: ConnectionSettings) -> set[str]:
 
 
 def _differences(before: ConnectionSettings, after: ConnectionSettings) -> Iterator[Message]:
-    """Return each change with old and new value; of a secret, and of a login's client, only that it changed."""
+    """Return each change with old and new value; for a secret and the identity id, only that it changed."""
     for name, field in ConnectionSettings.model_fields.items():
         old, new = getattr(before, name), getattr(after, name)
         if old == new:

@@ -1,7 +1,7 @@
 """Secrets at rest: tokens are hashed, other secrets encrypted with the newest key and decrypted with any key.
 
-An encrypted value is bound to its purpose and its row: anywhere else it is refused as if it were damaged. The
-newest key also hashes values that could otherwise be guessed.
+An encrypted value is bound to its purpose and its row: anywhere else it cannot be decrypted. The newest key also
+hashes values that could otherwise be guessed.
 """
 
 import hashlib
@@ -17,19 +17,19 @@ from pydantic import SecretStr
 
 
 def hash_token(token: str) -> str:
-    """Hash the token of a webhook's address or of a session. Only the hash is stored."""
+    """Hash the token of a webhook URL or of a session. Only the hash is stored."""
     return hashlib.sha256(token.encode()).hexdigest()
 
 
 BOUND_PREFIX = "v2:"
-"""The prefix of encrypted values; those without it are from before version 0026 and not bound to a place."""
+"""The prefix of encrypted values; values without it are from before version 0026 and not bound to a place."""
 
 
 class Vault:
     """Encryption with the first of several Fernet keys. Any of them decrypts; otherwise InvalidToken is raised.
 
-    ``purpose`` is what a value is, such as its table and column, and ``place`` where it is, such as the id of its
-    row. Neither is secret. Each pair of them has its own keys.
+    ``purpose`` identifies the kind of value, such as its table and column, and ``place`` the value, such as the id
+    of its row. Neither is secret. Each pair of them has its own keys.
     """
 
     def __init__(self, keys: Sequence[SecretStr]) -> None:
@@ -51,7 +51,7 @@ class Vault:
         return self.encrypt(self._unbound.decrypt(encrypted.encode()).decode(), purpose, *place)
 
     def unbind(self, encrypted: str, purpose: str, *place: object) -> str:
-        """Encrypt a value as versions before 0026 read it. Raises InvalidToken."""
+        """Encrypt a value for versions before 0026. Raises InvalidToken."""
         return self._unbound.encrypt(self.decrypt(encrypted, purpose, *place).encode()).decode()
 
     def keyed_hash(self, *texts: str) -> str:

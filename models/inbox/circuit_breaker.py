@@ -201,7 +201,7 @@ def end_open_period(database: Database, connection_ids: Collection[int], *, now:
 
 
 def open_for(failures: int, *, jitter: float) -> timedelta:
-    """Return how long the breaker opens: zero below the threshold, then growing, minus up to a quarter by jitter."""
+    """Return how long the breaker opens: zero below the threshold, then growing, minus up to a quarter."""
     if failures < FAILURE_THRESHOLD:
         return timedelta()
     grown = FIRST_DELAY * 2.0 ** min(failures - FAILURE_THRESHOLD, 10)
@@ -279,7 +279,7 @@ def _record_rate_limit(session: Session, row: ConnectionRow, problem: Connection
 
 
 def _record_recovery(session: Session, row: ConnectionRow, *, now: datetime) -> bool:
-    """Close the breaker after an outage, rate limit or pause, with a mail if that was alerted; else return False."""
+    """Close the breaker after an outage, rate limit or pause, with a mail if that was alerted; False otherwise."""
     if not (row.consecutive_failures or row.rate_limited_since or row.pause_alerted):
         return False
     if row.outage_alerted or row.rate_limit_alerted or row.pause_alerted:

@@ -62,7 +62,7 @@ class PeriodStatistics:
 def count_attempts(
     session: Session, connection_id: int, ended: Sequence[tuple[Outcome, timedelta]], *, now: datetime
 ) -> None:
-    """Count attempts by outcome and time since the event. Call it last in a transaction, because other lanes wait."""
+    """Count attempts by outcome and time since the event. Call it last in a transaction: other lanes wait."""
     if not ended:
         return
     counts = Counter(outcome for outcome, _ in ended)

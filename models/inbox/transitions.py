@@ -268,7 +268,7 @@ TABLE: Mapping[Event, Mapping[JobState, Transition]] = {
 
 
 def transition(event: Event, state: JobState | None) -> Transition | None:
-    """Return the effect of an event on a job in a state, or without a job if ``state`` is None; None if no effect."""
+    """Return the effect of an event on a job in a state (None: there is no job yet); None if it has no effect."""
     return NEW_JOB.get(event) if state is None else TABLE[event].get(state)
 
 

@@ -1,7 +1,7 @@
-"""Deliveries: what is due at each receiver, the retries of failed ones, and the log.
+"""Deliveries: the due ones of each receiver, the retries of failed ones, and the log.
 
-Each receiver is leased as a whole: one worker sends to it at a time, and a dead receiver does not delay the
-others.
+Each receiver is leased as a whole: one worker sends to it at a time, and a receiver that is down does not delay
+the others.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ from models.database import Database
 from models.enums import Role
 from models.pagination import PAGE_SIZE, Key, Page, following, paged, placed_by_id
 from models.receivers.outbox import EventType
-from models.receivers.repository import disable, give_up_not_wanted, host_of, is_wanted
+from models.receivers.repository import disable, fail_unsubscribed, host_of, is_subscribed
 from models.receivers.states import DISABLED_AFTER, DeliveryProblem, DeliveryState, DisabledBecause
 from models.schema.locks import FOR_NO_KEY_UPDATE
 from models.schema.receiver_tables import EventDeliveryRow, EventReceiverRow, EventRow
@@ -41,13 +41,13 @@ Up to a fifth is added at random.
 """
 
 FIRST_PAUSE, MAX_PAUSE = timedelta(seconds=5), 5 * _MINUTE
-"""How long a receiver is left alone after a failure, at first and at most, even if other deliveries are due."""
+"""How long nothing is sent to a receiver after a failure, at first and at most, even if deliveries are due."""
 
 MAX_RETRY_AFTER = _HOUR
 """The longest wait that a response may ask for."""
 
 DOWN_AFTER = 3
-"""Failures in a row after which a success makes all pending deliveries due: the receiver itself was down."""
+"""Consecutive failures after which a success makes all pending deliveries due: the receiver itself was down."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """The result of sending: the status and the beginning of the response, or the ``problem`` if there was none.
+    """The result of an attempt: status and beginning of the response, or the ``problem`` if there was no response.
 
     ``retry_after`` is the wait that the response asks for.
     """
@@ -114,9 +114,9 @@ def due_receivers(database: Database, *, now: datetime) -> Sequence[int]:
 
 
 def acquire(database: Database, receiver_id: int, *, now: datetime, until: datetime) -> ReceiverLease | None:
-    """Lease a receiver; None if another worker has it, it is left alone for now, or it is disabled.
+    """Lease a receiver; None if another worker has it, or if it is paused after a failure or disabled.
 
-    Deliveries that it no longer wants, queued while it was changed, are given up.
+    Deliveries that it no longer subscribes to, queued while it was changed, fail.
     """
     query = select(EventReceiverRow).where(EventReceiverRow.id == receiver_id, _is_free(now))
     with database.transaction() as session:
@@ -124,7 +124,7 @@ def acquire(database: Database, receiver_id: int, *, now: datetime, until: datet
         if row is None:
             return None
         row.lease_id, row.lease_expires_at = uuid4(), until
-        give_up_not_wanted(session, receiver_id)
+        fail_unsubscribed(session, receiver_id)
         return ReceiverLease(row.lease_id, row.id, row.url)
 
 
@@ -142,7 +142,7 @@ def due(database: Database, lease: ReceiverLease, *, now: datetime, limit: int) 
         EventReceiverRow.id == EventDeliveryRow.receiver_id,
         EventReceiverRow.lease_id == lease.id,
         EventReceiverRow.url == lease.url,
-        is_wanted(),
+        is_subscribed(),
         or_(EventReceiverRow.retry_at.is_(None), EventReceiverRow.retry_at <= now),
     )
     query = _events(EventDeliveryRow.id).where(exists().where(leased))
@@ -154,7 +154,7 @@ def due(database: Database, lease: ReceiverLease, *, now: datetime, limit: int) 
 def complete(
     database: Database, lease: ReceiverLease, delivery_id: int, attempt: Attempt, *, now: datetime, jitter: float
 ) -> DisabledBecause | None:
-    """Save an attempt and when the next one follows. Return why the receiver is disabled, if it is now.
+    """Save an attempt and the time of the next one. Return the reason if the receiver is disabled now.
 
     ``jitter`` is from 0 up to 1.
     """
@@ -181,16 +181,16 @@ def replay(
     since: datetime | None = None,
     now: datetime,
 ) -> int:
-    """Make due one ended delivery, or all that failed since an instant (UTC); return how many.
+    """Make one ended delivery due, or all failed ones of events since an instant (UTC); return the number.
 
-    Deliveries to a disabled receiver, and of events that the receiver does not want now, are left out.
+    Deliveries to a disabled receiver, and of events that the receiver does not subscribe to now, are left out.
     """
     which: list[ColumnElement[bool]] = [
         EventDeliveryRow.receiver_id == receiver_id,
         EventDeliveryRow.due_at.is_(None),
         EventDeliveryRow.event_id == EventRow.id,
         EventReceiverRow.id == receiver_id,
-        is_wanted(),
+        is_subscribed(),
     ]
     if delivery_id is not None:
         which.append(EventDeliveryRow.id == delivery_id)
@@ -234,7 +234,7 @@ def log_page(
 
 
 def pending(database: Database) -> tuple[int, datetime | None]:
-    """Count the pending deliveries at enabled receivers, and return when the first event happened (UTC)."""
+    """Return the number of pending deliveries to enabled receivers, and when the first event happened (UTC)."""
     query = select(func.count(), func.min(EventRow.created_at)).select_from(EventDeliveryRow)
     query = query.join(EventRow, EventRow.id == EventDeliveryRow.event_id)
     query = query.join(EventReceiverRow, EventReceiverRow.id == EventDeliveryRow.receiver_id)
@@ -302,7 +302,7 @@ def _record_failure(
 
 
 def _queue_alert(session: Session, receiver: EventReceiverRow, because: DisabledBecause, *, now: datetime) -> None:
-    """Queue an alert to those who may enable the receiver again."""
+    """Queue an alert to the users who may enable the receiver again."""
     administrators = select(UserRow.email).where(
         UserRow.role == Role.ADMINISTRATOR, UserRow.everywhere, UserRow.disabled_at.is_(None)
     )
