@@ -122,7 +122,8 @@ def summaries(
 
 def fits(scope: Scope, connection_filter: ConnectionFilter, *, now: datetime) -> Sequence[ColumnElement[bool]]:
     """Return the SQL conditions for the connections of a filter within a scope."""
-    conditions = [within(scope, ConnectionRow.id), ConnectionRow.name.icontains(connection_filter.name, autoescape=True)]
+    has_name = ConnectionRow.name.icontains(connection_filter.name, autoescape=True)
+    conditions = [within(scope, ConnectionRow.id), has_name]
     if connection_filter.state:
         conditions.append(is_in(connection_filter.state, now))
     if connection_filter.problem:

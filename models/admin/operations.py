@@ -197,7 +197,8 @@ class Operations:
             if type_ in LOGINS and _has_secret(entered):
                 self._expect_few_logins(session, connection_id, now=now, without=row)
             if row is None:
-                unfinished = OperationRow.connection_id == connection_id, *_unfinished(since=now - OPERATION_TIMEOUT)
+                since = now - OPERATION_TIMEOUT
+                unfinished = OperationRow.connection_id == connection_id, *_unfinished(since=since)
                 # Operations without input are not limited: only one of each type is pending anyway.
                 pending = session.scalars(select(OperationRow.type).where(*unfinished)).all() if entered else ()
                 if len(pending) >= MAX_PENDING:

@@ -398,7 +398,8 @@ class Connections:
         """Encrypt all secrets again with the newest key.
 
         Returns:
-            The number of connections done, and the names of connections whose secrets no key decrypts, which stay as
+            The number of connections done, and the names of connections whose secrets no key decrypts, which stay
+            as
                 they are.
         """
         unreadable = []

@@ -251,7 +251,7 @@ def opens_others(before: ConnectionSettings, changes: Mapping[str, object]) -> b
 
 
 def first_days_to_ask(before: ConnectionSettings, changes: Mapping[str, object]) -> Sequence[str]:
-    """Return the names of first days to confirm: the changes switch a type on and leave its first day unchanged."""
+    """Return the first days to confirm: the changes switch a type on and leave its first day unchanged."""
     after = ConnectionSettings.model_validate({**dict(before), **changes})
     on = after.entity_types - before.entity_types
     names = [name for entity_type, name in FIRST_DAYS.items() if entity_type in on]

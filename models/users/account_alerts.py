@@ -1,4 +1,4 @@
-"""Mails to users about their own account, about actions that an intruder might take."""
+"""Alerts to users about actions on their own account that an intruder might take."""
 
 from datetime import datetime
 
@@ -11,7 +11,6 @@ NOT_YOU = msg(
     "If this wasn't you, sign in, sign out everywhere else under “Your account”, change your password and tell "
     "an administrator."
 )
-
 
 UNKNOWN_DEVICE = msg("an unknown device")
 

@@ -1,4 +1,4 @@
-"""The second factor: codes of an app (TOTP, RFC 6238), and recovery codes that replace them, each once."""
+"""The second factor: codes of an app (TOTP, RFC 6238), and recovery codes, each of which replaces one once."""
 
 import secrets
 from base64 import b32encode
@@ -30,22 +30,22 @@ CLOCK_TOLERANCE_PERIODS = 1
 PURPOSE = "users.factor_secret"
 
 MAX_WRONG_CODES = 50
-"""Wrong codes in a row after which the app's codes are refused, so that they cannot be guessed."""
+"""Consecutive wrong codes after which codes of the app are rejected, so that they cannot be guessed."""
 
 RECOVERY_CODES, RECOVERY_BYTES, CODE_GROUP_LENGTH = 10, 15, 6
 
 
 class WrongCodeError(Exception):
-    """The code is not one that the app shows now, or was used already."""
+    """The app does not show this code now, or the code was already used."""
 
 
 def offer(vault: Vault, user: User) -> str:
-    """Return a new secret, encrypted for a form of this user; it is not in use yet."""
+    """Return a new secret, encrypted for a form of this user; it is not yet in use."""
     return _seal(vault, user.id, random_base32())
 
 
 def app_key(vault: Vault, user: User, offered: str) -> tuple[str, str]:
-    """Return an offered secret as a person types it into the app, and as the URI of a QR code.
+    """Return an offered secret as text to type into the app, and as the URI of a QR code.
 
     Raises InvalidToken if it was not offered to this user.
     """
@@ -53,7 +53,7 @@ def app_key(vault: Vault, user: User, offered: str) -> tuple[str, str]:
     return secret, TOTP(secret, name=user.email, issuer=ISSUER).provisioning_uri()
 
 
-def set_up(  # noqa: PLR0913 - what their app shows, and where they show it
+def set_up(  # noqa: PLR0913 - what the app shows, and the session
     database: Database,
     vault: Vault,
     user: User,
@@ -63,10 +63,10 @@ def set_up(  # noqa: PLR0913 - what their app shows, and where they show it
     session_id: int | None = None,
     now: datetime,
 ) -> Sequence[str]:
-    """Require a second factor of this user from now on. Return the recovery codes, which are not stored in clear.
+    """Require a second factor from this user. Return the recovery codes, of which only hashes are stored.
 
     ``session_id`` is the user's session. Raises OutdatedProofError if it has ended, WrongCodeError if the code
-    does not show that the app has the offered secret, or InvalidToken.
+    does not prove that the app has the offered secret, or InvalidToken.
     """
     period = _period(_open(vault, user.id, offered), code, now)
     with database.transaction() as session:
@@ -80,7 +80,7 @@ def set_up(  # noqa: PLR0913 - what their app shows, and where they show it
 
 
 def accepts(database: Database, vault: Vault, user_id: int, code: str, *, now: datetime) -> bool:
-    """Return whether this is a valid code of the user's app or a recovery code, and mark it as used."""
+    """Return whether this is a valid code of the user's app or a recovery code; mark it as used."""
     with database.transaction() as session:
         row = session.get(UserRow, user_id, with_for_update=FOR_NO_KEY_UPDATE)
         if row is None or row.factor_secret is None:
@@ -95,7 +95,7 @@ def new_recovery_codes(
 ) -> Sequence[str]:
     """Replace the recovery codes and return the new ones.
 
-    Raises OutdatedProofError, also if there is no second factor any more.
+    Raises OutdatedProofError, also if there is no longer a second factor.
     """
     with database.transaction() as session:
         if expect(session, Proof(user.id, session_id=session_id)).factor_secret is None:
@@ -142,7 +142,7 @@ def reset(database: Database, user_id: int, *, actor: str, session_id: int | Non
 
 
 def rotate_keys(database: Database, vault: Vault) -> Sequence[str]:
-    """Encrypt all secrets again with the newest key; return the e-mail addresses of those that no key decrypts."""
+    """Encrypt all secrets again with the newest key; return the e-mail addresses of users with unreadable ones."""
     unreadable = []
     with database.transaction() as session:
         known = select(UserRow).where(UserRow.factor_secret.is_not(None)).order_by(UserRow.id)
@@ -178,7 +178,12 @@ def _renew_recovery_codes(session: Session, user_id: int) -> Sequence[str]:
     session.execute(delete(RecoveryCodeRow).where(RecoveryCodeRow.user_id == user_id))
     codes = [b32encode(secrets.token_bytes(RECOVERY_BYTES)).decode().lower() for _ in range(RECOVERY_CODES)]
     session.add_all(RecoveryCodeRow(user_id=user_id, code_hash=hash_token(code)) for code in codes)
-    return ["-".join(code[at : at + CODE_GROUP_LENGTH] for at in range(0, len(code), CODE_GROUP_LENGTH)) for code in codes]
+    return [_grouped(code) for code in codes]
+
+
+def _grouped(code: str) -> str:
+    starts = range(0, len(code), CODE_GROUP_LENGTH)
+    return "-".join(code[start : start + CODE_GROUP_LENGTH] for start in starts)
 
 
 def _remove(session: Session, row: UserRow) -> None:
@@ -187,7 +192,7 @@ def _remove(session: Session, row: UserRow) -> None:
 
 
 def _period(secret: str, code: str, now: datetime) -> int:
-    """Return the period, of half a minute, of a code. Raises WrongCodeError for a code of another time."""
+    """Return the half-minute period of a code. Raises WrongCodeError if the code is of another time."""
     try:
         digits, at = "".join(code.split()), int(now.timestamp())
         return TOTP(secret).verify_and_get_timecode(digits, for_time=at, valid_window=CLOCK_TOLERANCE_PERIODS)
@@ -200,5 +205,5 @@ def _seal(vault: Vault, user_id: int, secret: str) -> str:
 
 
 def _open(vault: Vault, user_id: int, sealed: str) -> str:
-    """Decrypt a secret. Raises InvalidToken if it is another user's or none."""
+    """Decrypt a secret. Raises InvalidToken if it belongs to another user or is not one."""
     return vault.decrypt(sealed, PURPOSE, user_id)
