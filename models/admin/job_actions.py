@@ -250,7 +250,7 @@ def apply_event(
         for row in rows:
             links.forget_former(session, row.connection_id, Record(EntityType(row.entity_type), row.record_id))
     if event is Event.RETRIED:
-        noted = MatchQuestionRow.job_id.in_(ids), questions.noted_as_saved_elsewhere()
+        noted = MatchQuestionRow.job_id.in_(ids), questions.is_saved_elsewhere()
         session.execute(delete(MatchQuestionRow).where(*noted))
     for row in rows:
         add_entry(session, **audit_entry(row, deed))

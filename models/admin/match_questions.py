@@ -1,10 +1,10 @@
-"""Questions for a person, and their answers: which record of 24SevenOffice is this record of Moment?"""
+"""A person answers a question, or undoes the answer: which record of 24SevenOffice is this record of Moment?"""
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Select, delete, select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from i18n.messages import Message, msg
@@ -13,14 +13,12 @@ from models.database import Database
 from models.enums import EntityType, JobState, Lane, Record, titled
 from models.inbox import links
 from models.inbox.job_updates import concerns, update_by
+from models.inbox.questions import CREATE_NEW, Candidate
 from models.inbox.transitions import Event
 from models.schema.audit_entries import add_entry
 from models.schema.locks import locked
-from models.schema.statements import job_of, link_of, upsert
+from models.schema.statements import link_of
 from models.schema.tables import LinkRow, MatchQuestionRow, SyncJobRow
-
-CREATE_NEW = "new"
-"""The answer "none of the candidates": create a new record."""
 
 ERROR_CODE_BY_TYPE = {EntityType.CUSTOMER: "which_customer", EntityType.PROJECT: "project_taken"}
 ERROR_CODES = frozenset(ERROR_CODE_BY_TYPE.values())
@@ -28,24 +26,6 @@ ERROR_CODES = frozenset(ERROR_CODE_BY_TYPE.values())
 
 UNDONE = msg("The match was undone.")
 CHOOSE_AGAIN = msg("Open the record and choose the matching record again.")
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A record of 24SevenOffice that may match, or the record of Moment that the question is about.
-
-    ``email`` may hold several addresses; ``address`` is one line. ``customer_number`` is set for a project.
-    ``note`` is a warning about the candidate (supplier, inactive, closed, or taken by another record of Moment),
-    or what a flow must know until a person has acted.
-    """
-
-    number: str
-    name: str
-    organization_number: str = ""
-    email: str = ""
-    customer_number: str = ""
-    note: str = ""
-    address: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,25 +40,6 @@ class MatchQuestion:
 
     def choices(self, entity_type: EntityType) -> set[str]:
         return _choices(entity_type, {each.number for each in self.candidates})
-
-
-def ask(
-    session: Session,
-    job_id: int,
-    candidates: Sequence[Candidate],
-    *,
-    moment_record: Candidate | None = None,
-    now: datetime,
-) -> None:
-    """Ask which of the candidates matches a job's record; an earlier answer is deleted."""
-    asked = {
-        "asked_at": now,
-        "candidates": [_as_json(each) for each in candidates],
-        "addresses": {each.number: each.address for each in candidates if each.address},
-        "moment_record": asdict(moment_record) if moment_record else None,
-        "answer": None,
-    }
-    session.execute(upsert(MatchQuestionRow, {"job_id": job_id}, asked))
 
 
 def open_question(database: Database, job_id: int) -> MatchQuestion | None:
@@ -98,24 +59,6 @@ def candidates_of(database: Database, job_id: int) -> Sequence[Candidate]:
     """Return the candidates of a job's open question; none if the job does not wait for an answer."""
     found = open_question(database, job_id)
     return found.candidates if found else ()
-
-
-def unanswered(database: Database, job_id: int) -> Sequence[Candidate]:
-    """Return the candidates of a job's question; none if it has been answered."""
-    query = select(MatchQuestionRow.candidates).where(MatchQuestionRow.job_id == job_id)
-    found = database.scalar(query.where(MatchQuestionRow.answer.is_(None)))
-    return [Candidate(**each) for each in found or ()]
-
-
-def answers(database: Database, job_ids: Collection[int]) -> Mapping[int, str]:
-    query = select(MatchQuestionRow.job_id, MatchQuestionRow.answer).where(MatchQuestionRow.job_id.in_(job_ids))
-    return {job_id: answer for job_id, answer in database.rows(query) if answer}
-
-
-def undone(database: Database, job_ids: Collection[int]) -> Mapping[int, frozenset[int]]:
-    """Return, by job id, the numbers in 24SevenOffice that were chosen and then undone."""
-    query = select(MatchQuestionRow.job_id, MatchQuestionRow.undone).where(MatchQuestionRow.job_id.in_(job_ids))
-    return {job_id: frozenset(map(int, numbers)) for job_id, numbers in database.rows(query) if numbers}
 
 
 def answer(database: Database, job_id: int, choice: str, *, actor: str, now: datetime) -> ActionResult:
@@ -188,21 +131,10 @@ def _undoable(
     return (job, question, linked or "") if is_current else None
 
 
-def withdraw(session: Session, connection_id: int, record: Record) -> None:
-    """Delete the question and the answer about a record."""
-    job = select(SyncJobRow.id).where(job_of(connection_id, record)).scalar_subquery()
-    session.execute(delete(MatchQuestionRow).where(MatchQuestionRow.job_id == job))
-
-
 def answer_text(entity_type: EntityType, choice: str) -> Message:
     if choice == CREATE_NEW:
         return msg("None of these – create new")
     return msg("Matched with {record} in 24SevenOffice", record=titled(entity_type, choice))
-
-
-def _as_json(candidate: Candidate) -> dict[str, str]:
-    """Return a candidate without its address, which the previous release cannot read."""
-    return {name: value for name, value in asdict(candidate).items() if name != "address"}
 
 
 def _choices(entity_type: EntityType, numbers: set[str]) -> set[str]:

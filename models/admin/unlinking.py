@@ -29,7 +29,7 @@ def unlink(database: Database, connection_id: int, *, actor: str, now: datetime)
             raise JobsRunningError("A worker has some of its records in hand. Try again in a few minutes.")
         count = links.set_aside(session, connection_id, now=now)
         restore.mark_outcomes_unknown(session, [connection_id], now=now)
-        questions.void_all(session, connection_id, now=now)
+        questions.withdraw_all(session, connection_id, now=now)
         vat_checks.forget(session, connection_id)
         row.client_number = None
         what = msg("Set {count} links aside", count=count)

@@ -511,7 +511,7 @@ def _lead_elsewhere(
         return
     if session.scalar(select(LinkRow.id).where(LinkRow.connection_id == row.id).limit(1)):
         raise LinksExistError(setting)
-    questions.void_all(session, row.id, now=now)
+    questions.withdraw_all(session, row.id, now=now)
     vat_checks.forget(session, row.id)
     row.client_number = client_number
 

@@ -7,15 +7,15 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from i18n.messages import Message, msg
-from models.admin import job_actions, match_questions
-from models.admin.match_questions import Candidate
+from models.admin import job_actions
 from models.connections.repository import Connection
 from models.connections.settings import ConnectionSettings
 from models.database import Database
 from models.enums import EntityType, Lane, Record, titled
-from models.inbox import leases, links
+from models.inbox import leases, links, questions
 from models.inbox.leases import SyncJob
 from models.inbox.links import Link, LinkTakenError, Origin
+from models.inbox.questions import Candidate
 from models.schema.record_summary import RecordSummary
 from sync.errors import DependencyPendingError, RejectedError, SyncError
 from sync.ports import Erp, Moment
@@ -142,20 +142,20 @@ class SyncContext:
         """
         self.renew_lease()
         with links.transaction_at_origin(self.database, self._origin()) as session:
-            match_questions.ask(session, job.id, candidates, moment_record=moment_record, now=self.clock())
+            questions.ask(session, job.id, candidates, moment_record=moment_record, now=self.clock())
 
     def noted(self, job: SyncJob, note: str) -> str:
         """Return the number of the candidate with this note, until a person has acted; "" if there is none."""
-        asked = match_questions.unanswered(self.database, job.id)
+        asked = questions.unanswered(self.database, job.id)
         return next((each.number for each in asked if each.note == note), "")
 
     def answers(self, jobs: Sequence[SyncJob]) -> Mapping[int, str]:
         """Return people's answers about those of the jobs with a question, by job id."""
-        return match_questions.answers(self.database, [job.id for job in jobs])
+        return questions.answers(self.database, [job.id for job in jobs])
 
     def undone(self, jobs: Sequence[SyncJob]) -> Mapping[int, frozenset[int]]:
         """Return the numbers that persons have said these jobs' records are not, after all, by the job's id."""
-        return match_questions.undone(self.database, [job.id for job in jobs])
+        return questions.undone(self.database, [job.id for job in jobs])
 
     def note_summary(self, summary: RecordSummary) -> None:
         """Save the summary of the job's record, in place of an earlier one."""
@@ -222,7 +222,7 @@ class SyncContext:
         with links.transaction_at_origin(self.database, self._origin()) as session:
             links.release(session, self.connection.id, record, because=because, actor=ITSELF, now=now, known=known)
             if because == GONE:
-                match_questions.withdraw(session, self.connection.id, record)
+                questions.withdraw(session, self.connection.id, record)
 
     def is_lost(self, entity_type: EntityType, number: int) -> bool:
         """Return whether 24SevenOffice no longer has a customer or project.
@@ -242,7 +242,7 @@ class SyncContext:
                 str(number), job_actions.record_name(self.database, self.connection.id, record), note=GONE_THERE
             )
             with links.transaction_at_origin(self.database, self._origin()) as session:
-                match_questions.ask(session, job.id, [lost], now=self.clock())
+                questions.ask(session, job.id, [lost], now=self.clock())
 
     def lost_dependency(self, entity_type: EntityType, number: int | None) -> DependencyPendingError | None:
         """Release the link to a customer or project if its absence is why 24SevenOffice refused a record.

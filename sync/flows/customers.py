@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from i18n.messages import Message, joined, msg
-from models.admin.match_questions import CREATE_NEW, Candidate
+from models.inbox.questions import CREATE_NEW, Candidate
 from models.enums import EntityType, Outcome, Record, titled
 from models.inbox.leases import SyncJob
 from models.inbox.links import Link

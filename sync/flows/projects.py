@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from itertools import chain
 
 from i18n.messages import Message, msg
-from models.admin.match_questions import Candidate
 from models.enums import EntityType, Outcome, titled
 from models.inbox.leases import SyncJob
-from models.inbox.questions import SAVED_ELSEWHERE
+from models.inbox.questions import SAVED_ELSEWHERE, Candidate
 from sync.engine.context import GONE, SyncContext, fingerprint, whole_number
 from sync.engine.outcomes import UNCHANGED, Success, skipped
 from sync.errors import RejectedError, SyncError, error_as_value, naming_record

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 
 from i18n.messages import Message, msg
-from models.admin.match_questions import Candidate
+from models.inbox.questions import Candidate
 from models.enums import EntityType
 from sync.records import Address
 from sync.rules.matching import folded

@@ -8,11 +8,11 @@ import pytest
 from models.admin import job_actions, match_questions, unlinking
 from models.admin.erasure import JobsRunningError
 from models.admin.job_filter import JobFilter
-from models.admin.match_questions import Candidate
+from models.inbox.questions import Candidate
 from models.connections.repository import Connections, LinksExistError
 from models.database import Database
 from models.enums import EntityType, JobState, Lane, Outcome, Record
-from models.inbox import leases, links
+from models.inbox import leases, links, questions
 from models.inbox.leases import LeaseLostError, SyncJob
 from models.inbox.links import Link
 from sync.engine.context import GONE, SyncContext
@@ -240,7 +240,7 @@ def test_a_late_worker_changes_neither_links_nor_answers_in_the_next_client(
     with pytest.raises(LeaseLostError):
         late(context, lease.jobs[0])
     assert links.find(world.database, world.connection.id, CUSTOMER) == there
-    assert match_questions.unanswered(world.database, job_id) == []
+    assert questions.unanswered(world.database, job_id) == []
 
 
 def test_who_has_lost_the_lease_asks_nothing_that_a_person_has_answered(world: World) -> None:
@@ -255,7 +255,7 @@ def test_who_has_lost_the_lease_asks_nothing_that_a_person_has_answered(world: W
 
     with pytest.raises(LeaseLostError):
         world.open_context(world.connection, renew_lease).ask_for_match(lease.jobs[0], [])
-    assert match_questions.answers(world.database, [job_id]) == {job_id: "20002"}
+    assert questions.answers(world.database, [job_id]) == {job_id: "20002"}
 
 
 def test_a_link_that_was_renewed_meanwhile_is_not_released_for_what_it_was(world: World) -> None:

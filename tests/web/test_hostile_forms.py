@@ -18,7 +18,7 @@ from hypothesis.strategies import SearchStrategy
 from pyotp import TOTP
 
 from models.admin import match_questions
-from models.admin.match_questions import Candidate
+from models.inbox.questions import Candidate
 from models.admin.operations import OperationType
 from models.enums import EntityType, Record, Role, Scope
 from models.inbox import links

@@ -14,7 +14,7 @@ from models.admin.dashboard import find_by_name
 from models.admin.job_actions import AttemptView
 from models.admin.job_filter import JobFilter
 from models.admin.job_list import JobView
-from models.admin.match_questions import CREATE_NEW
+from models.inbox.questions import CREATE_NEW
 from models.admin.notes import MAX_LENGTH, TooManyNotesError
 from models.connections.repository import MAX_NAME_LENGTH
 from models.enums import EntityType, JobState, Outcome, Scope

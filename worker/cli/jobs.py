@@ -12,10 +12,11 @@ from models.admin import job_actions, job_list, match_questions, notes
 from models.admin.job_actions import RESOLVED_BY_HAND, SKIPPED_PERMANENTLY, AttemptView
 from models.admin.job_filter import JobFilter
 from models.admin.job_list import JobView
-from models.admin.match_questions import Candidate
+from models.inbox.questions import Candidate
 from models.admin.relink import relink as relink_record
 from models.connections.repository import Connection
 from models.enums import PENDING, JobState
+from models.inbox import questions
 from models.inbox.links import LinkTakenError
 from sync.engine.context import is_int32
 from sync.rules.match_comparison import Comparison, compare
@@ -252,7 +253,7 @@ def choose(job_id: int, number: str, *, new: bool, undo: bool) -> None:
             raise click.ClickException(f"Record {job_id} has no choice to undo, or is in progress.")
         click.echo(f"{job.title}: {match_questions.UNDONE}")
         return
-    choice = match_questions.CREATE_NEW if new else number
+    choice = questions.CREATE_NEW if new else number
     acted = match_questions.answer(container.database, job_id, choice, actor=ACTOR, now=container.clock())
     if not acted.count:
         raise click.ClickException(f"Change {job_id} does not offer that: see `jobs show {job_id}`.")
