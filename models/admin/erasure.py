@@ -66,7 +66,7 @@ def erase_connection(database: Database, connection_id: int, *, actor: str, now:
     leased = (LaneRow.connection_id == connection_id, LaneRow.lease_expires_at > now)
     if database.scalar(select(LaneRow.entity_type).where(*leased).limit(1)):
         raise JobsRunningError(
-            "A worker has some of its records in hand. It is paused: try again in a few minutes."
+            "A worker is processing some of its records. It is paused: try again in a few minutes."
         )
     some = select(SyncJobRow.id).where(SyncJobRow.connection_id == connection_id).limit(BATCH_SIZE)
     erase_some = delete(SyncJobRow).where(SyncJobRow.id.in_(some)).returning(SyncJobRow.id)

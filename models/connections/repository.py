@@ -512,7 +512,7 @@ def _lead_elsewhere(
     if session.scalar(select(LinkRow.id).where(LinkRow.connection_id == row.id).limit(1)):
         raise LinksExistError(setting)
     questions.withdraw_all(session, row.id, now=now)
-    vat_checks.forget(session, row.id)
+    vat_checks.delete_all(session, row.id)
     row.client_number = client_number
 
 

@@ -71,27 +71,27 @@ def decide(
     database: Database, connection_id: int, way: str, record_id: str, status: VatStatus, *, now: datetime
 ) -> None:
     """Save the status of the VAT codes for which this invoice's voucher was the first, after it was read back."""
-    found = update(VatCheckRow).where(_first(connection_id, way, record_id))
-    database.execute(found.values(status=status, checked_at=now))
+    update_ = update(VatCheckRow).where(_is_first(connection_id, way, record_id))
+    database.execute(update_.values(status=status, checked_at=now))
 
 
-def drop(
+def delete_unconfirmed(
     database: Database, connection_id: int, way: str, record_id: str, *, keeping: Collection[str] = ()
 ) -> None:
     """Delete the status of an invoice's VAT codes, unless it is right; the next invoice is their first.
 
     The VAT codes in ``keeping`` stay.
     """
-    found = delete(VatCheckRow).where(_first(connection_id, way, record_id), VatCheckRow.vat_code.not_in(keeping))
-    database.execute(found)
+    others = VatCheckRow.vat_code.not_in(keeping)
+    database.execute(delete(VatCheckRow).where(_is_first(connection_id, way, record_id), others))
 
 
-def forget(session: Session, connection_id: int) -> None:
+def delete_all(session: Session, connection_id: int) -> None:
     """Delete the status of all VAT codes of a connection whose client changes."""
     session.execute(delete(VatCheckRow).where(VatCheckRow.connection_id == connection_id))
 
 
-def _first(connection_id: int, way: str, record_id: str) -> ColumnElement[bool]:
+def _is_first(connection_id: int, way: str, record_id: str) -> ColumnElement[bool]:
     return and_(
         VatCheckRow.connection_id == connection_id,
         VatCheckRow.way == way,

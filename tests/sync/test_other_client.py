@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from models.admin import job_actions, match_questions, unlinking
+from models.admin import job_actions, match_questions, relink
 from models.admin.erasure import JobsRunningError
 from models.admin.job_filter import JobFilter
 from models.inbox.questions import Candidate
@@ -43,7 +43,7 @@ def sync(world: World) -> None:
 
 
 def unlink(world: World) -> int:
-    return unlinking.unlink(world.database, world.connection.id, actor="kari", now=world.now)
+    return relink.unlink(world.database, world.connection.id, actor="kari", now=world.now)
 
 
 def lead_elsewhere(world: World) -> None:
