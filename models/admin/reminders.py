@@ -49,9 +49,14 @@ def queue_reminders(database: Database, *, now: datetime) -> int:
         rows = session.execute(query).all()
         for job, connection in rows:
             job.reminders += 1
-            title = job.title or Record(EntityType(job.entity_type), job.record_id).name
-            addresses = tuple(connection.settings["error_emails"])
-            alert = Alert(AlertType.REMINDER, title, job.message, job.remedy, addresses, job.error_code)
+            alert = Alert(
+                type=AlertType.REMINDER,
+                title=job.title or Record(EntityType(job.entity_type), job.record_id).name,
+                message=job.message,
+                remedy=job.remedy,
+                recipients=connection.recipients,
+                error_code=job.error_code,
+            )
             queue_alert(session, connection.id, alert, job_id=job.id, now=now)
     return len(rows)
 
@@ -82,9 +87,14 @@ def queue_overdue(database: Database, *, now: datetime) -> int:
         rows = session.execute(query).all()
         for job, connection in rows:
             apply_events(job, Occurrence(event=Event.OVERDUE, now=now))
-            title = job.title or Record(EntityType(job.entity_type), job.record_id).name
-            addresses = tuple(connection.settings["error_emails"])
-            alert = Alert(AlertType.OVERDUE, title, _overdue(job), _OVERDUE_REMEDY, addresses, job.error_code)
+            alert = Alert(
+                type=AlertType.OVERDUE,
+                title=job.title or Record(EntityType(job.entity_type), job.record_id).name,
+                message=_overdue(job),
+                remedy=_OVERDUE_REMEDY,
+                recipients=connection.recipients,
+                error_code=job.error_code,
+            )
             queue_alert(session, connection.id, alert, job_id=job.id, now=now)
     return len(rows)
 
@@ -121,15 +131,15 @@ def _remind_of_key(session: Session, connection: ConnectionRow, now: datetime) -
     if session.scalar(select(alerted)):
         return False
     alert = Alert(
-        AlertType.API_KEY,
-        msg("API key of {connection}", connection=connection.name),
-        msg(
+        type=AlertType.API_KEY,
+        title=msg("API key of {connection}", connection=connection.name),
+        message=msg(
             "The Moment API key of {connection} expires on {day} at the latest. Nothing is synced after that.",
             connection=connection.name,
             day=Day(ends.astimezone(OSLO).date()),
         ),
-        msg("Create a new API key in Moment, and enter it in the connection's settings."),
-        tuple(connection.settings["error_emails"]),
+        remedy=msg("Create a new API key in Moment, and enter it in the connection's settings."),
+        recipients=connection.recipients,
     )
     queue_alert(session, connection.id, alert, job_id=None, now=now)
     return True
@@ -146,9 +156,13 @@ def queue_digests(database: Database, *, now: datetime) -> int:
         rows = session.scalars(query).all()
         for connection in rows:
             connection.digest_at = now
-            title = msg("Weekly summary for {connection}", connection=connection.name)
-            week, addresses = _week(session, connection.id, now), tuple(connection.settings["error_emails"])
-            alert = Alert(AlertType.DIGEST, title, week, remedy="", recipients=addresses)
+            alert = Alert(
+                type=AlertType.DIGEST,
+                title=msg("Weekly summary for {connection}", connection=connection.name),
+                message=_week(session, connection.id, now),
+                remedy="",
+                recipients=connection.recipients,
+            )
             queue_alert(session, connection.id, alert, job_id=None, now=now)
     return len(rows)
 

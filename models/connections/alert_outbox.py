@@ -58,7 +58,7 @@ class DeliveryStatus(StrEnum):
     WITHDRAWN = "withdrawn"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Alert:
     """An alert: ``title`` names the record or connection, ``message`` the problem, ``remedy`` what to do.
 

@@ -288,7 +288,7 @@ def _record_recovery(session: Session, row: ConnectionRow, *, now: datetime) -> 
             title=row.name,
             message=msg("The connection has recovered, and queued records are being processed."),
             remedy="",
-            recipients=_recipients(row),
+            recipients=row.recipients,
         )
         queue_alert(session, row.id, alert, job_id=None, now=now)
     if row.outage_alerted or row.pause_alerted:
@@ -310,10 +310,6 @@ def _alert(row: ConnectionRow, problem: ConnectionProblem, *, message: Message, 
         title=row.name,
         message=message,
         remedy=remedy,
-        recipients=_recipients(row),
+        recipients=row.recipients,
         error_code=problem.error_code,
     )
-
-
-def _recipients(row: ConnectionRow) -> tuple[str, ...]:
-    return tuple(row.settings["error_emails"])

@@ -73,7 +73,7 @@ def _limit(session: Session, connection_id: int, *, until: datetime, alert: bool
                 number=MAX_NONEXISTENT,
             ),
             remedy=msg("Generate a new webhook URL on the connection's page and enter it in Moment."),
-            recipients=tuple(row.settings["error_emails"]),
+            recipients=row.recipients,
         )
         queue_alert(session, connection_id, flooded, job_id=None, now=now)
     return True

@@ -90,14 +90,12 @@ class ConnectionRow(Base):
 
     A connection that ``shares_company`` is older than the rule that a company of Moment has one connection; it
     cannot be resumed while another connection has its company. ``client_number`` is the client of 24SevenOffice,
-    which no other connection has; None until a login has shown it. ``client_name`` is empty until a test has shown
-    it.
-
+    which no other connection has, ``client_name`` its name; None and empty until a login or a test has shown them.
     Until ``webhook_limited_until``, records that are new are left to the polls. ``webhook_token_at`` is when the
     webhook's URL was last generated, None if that was before it was recorded. The last test began at ``tested_at``
-    and found ``failed_checks`` errors; if ``failed_login``, only the credentials were checked. The connection
-    paused itself at ``unproven_since``; None if it did not, or if a test or login has succeeded since. Moment's
-    key was entered at ``api_key_saved_at``, None if unknown.
+    and found ``failed_checks`` errors; if ``failed_login``, only the credentials were checked. It paused itself at
+    ``unproven_since``, None if a test or login has succeeded since. Moment's key was entered at
+    ``api_key_saved_at``, None if unknown.
     """
 
     __tablename__ = "connections"
@@ -139,6 +137,11 @@ class ConnectionRow(Base):
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
 
+    @property
+    def recipients(self) -> tuple[str, ...]:
+        """The addresses that receive the alerts of this connection."""
+        return tuple(self.settings["error_emails"])
+
 
 class LaneRow(KeyedByLane, Base):
     """The lease of a lane; ``synced_at`` is when a record of it was last synced."""
@@ -171,8 +174,7 @@ class SyncJobRow(RecordSummaryColumns, Base):
     both are written before the call. ``reminders`` counts the mails since ``needs_attention_since``.
     ``search_terms`` are the words and numbers that find it: its name and its numbers in both systems.
     ``dismissal_reason`` is the reason that a person gave for dismissing it; the last message is kept. ``warnings``
-    are from the last attempt that set them. ``updated_at`` is the last event of the job; None if that was before
-    it was recorded, then the later of ``received_at`` and ``completed_at`` counts.
+    are from the last attempt that set them. ``updated_at`` is the last event of the job; None if it is not known.
     """
 
     __tablename__ = "sync_jobs"
@@ -307,8 +309,7 @@ class LinkRow(Base):
 class FormerLinkRow(Base):
     """A link that was set aside because the connection was, or may have been, for another company or client.
 
-    ``moment_company`` is that company. It and the ``fingerprint`` are unknown for links that an earlier version
-    set aside.
+    ``moment_company`` is that company. If an earlier version set the link aside, only the ids are known.
     """
 
     __tablename__ = "former_links"
@@ -480,9 +481,8 @@ class BackupRow(Base):
 class MatchQuestionRow(Base):
     """A question that a job waits for: the ``candidates``, and the ``answer``, a candidate's number or "new".
 
-    ``moment_record`` is the record as Moment had it when the question was asked, and ``addresses`` are the
-    candidates' addresses by their numbers; None if an earlier release asked. ``undone`` are the numbers that were
-    chosen and undone.
+    ``moment_record`` is the record as Moment had it at that time, and ``addresses`` are those of the candidates by
+    their numbers; None if an earlier release asked. ``undone`` are the numbers that were chosen and undone.
     """
 
     __tablename__ = "match_questions"

@@ -36,5 +36,7 @@ def queue_password_chosen(session: Session, email: str, *, now: datetime) -> Non
 
 
 def _queue(session: Session, email: str, title: str, message: str, *, now: datetime) -> None:
-    alert = Alert(AlertType.ACCOUNT, title, message, NOT_YOU, (email,))
+    alert = Alert(
+        type=AlertType.ACCOUNT, title=title, message=message, remedy=NOT_YOU, recipients=(email,)
+    )
     queue_alert(session, None, alert, job_id=None, now=now)

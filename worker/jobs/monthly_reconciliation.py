@@ -51,14 +51,14 @@ def report_alert(container: Container, operation: Operation, answer: OperationRe
         return None
     connection = container.connections.get_shown(operation.connection_id)
     return Alert(
-        AlertType.RECONCILIATION,
-        msg("Reconciliation of {connection}", connection=connection.name),
-        _summary(container, operation, answer),
-        msg(
+        type=AlertType.RECONCILIATION,
+        title=msg("Reconciliation of {connection}", connection=connection.name),
+        message=_summary(container, operation, answer),
+        remedy=msg(
             "View the reconciliation: {address}",
             address=f"{container.settings.public_url}/operations/{operation.id}",
         ),
-        connection.settings.error_emails,
+        recipients=connection.settings.error_emails,
     )
 
 
