@@ -12,7 +12,7 @@ from models.connections.repository import API_KEY_LIFETIME, NOT_STARTED
 from models.database import Database
 from models.enums import EntityType, JobState, Outcome, Record
 from models.inbox import due, missed_webhooks
-from models.inbox.job_updates import concerns, apply_events
+from models.inbox.job_updates import apply_events, concerns
 from models.inbox.transitions import Event, Occurrence
 from models.schema.tables import AlertRow, AttemptRow, ConnectionRow, SyncJobRow
 

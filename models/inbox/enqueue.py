@@ -64,7 +64,10 @@ def enqueue(
                 entity_type: bool(connection.scalar(select(condition)))
                 for entity_type, condition in unknown_by_type.items()
             }
-            jobs = [{**row, **new_job_values(event, now=now, outcome_unknown=unknown[row["entity_type"]])} for row in rows]
+            jobs = [
+                {**row, **new_job_values(event, now=now, outcome_unknown=unknown[row["entity_type"]])}
+                for row in rows
+            ]
             connection.execute(merge_into_existing(insert(JOBS).values(jobs), event))
 
 

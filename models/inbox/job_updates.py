@@ -30,8 +30,8 @@ from models.inbox.transitions import (
     DependencyEffect,
     Due,
     Event,
-    Occurrence,
     JobSnapshot,
+    Occurrence,
     Transition,
     Tries,
     Unknown,
@@ -138,9 +138,7 @@ def restart_unfinished_of_types(
         restart_unfinished(session, connection_id, SyncJobRow.entity_type.in_(entity_types), now=now)
 
 
-def restart_unfinished(
-    session: Session, connection_id: int, which: ColumnElement[bool], *, now: datetime
-) -> None:
+def restart_unfinished(session: Session, connection_id: int, which: ColumnElement[bool], *, now: datetime) -> None:
     """Restart the count of how long some jobs are unfinished. It is not an event; their states stay."""
     jobs = select(SyncJobRow.id).where(
         SyncJobRow.connection_id == connection_id, which, SyncJobRow.unfinished_since < now

@@ -20,7 +20,7 @@ from models.database import Database
 from models.enums import SUCCESSFUL, EntityType, JobState, Lane, Outcome, Record
 from models.inbox import circuit_breaker, dependencies, due, statistics
 from models.inbox.circuit_breaker import Admission, ConnectionProblem
-from models.inbox.job_updates import concerns, dependency_of, job_data, apply_events, update_by
+from models.inbox.job_updates import apply_events, concerns, dependency_of, job_data, update_by
 from models.inbox.transitions import Event, Occurrence, transition
 from models.receivers import outbox
 from models.receivers.outbox import EventType, OutgoingEvent

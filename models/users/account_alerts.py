@@ -36,7 +36,5 @@ def queue_password_chosen(session: Session, email: str, *, now: datetime) -> Non
 
 
 def _queue(session: Session, email: str, title: str, message: str, *, now: datetime) -> None:
-    alert = Alert(
-        type=AlertType.ACCOUNT, title=title, message=message, remedy=NOT_YOU, recipients=(email,)
-    )
+    alert = Alert(type=AlertType.ACCOUNT, title=title, message=message, remedy=NOT_YOU, recipients=(email,))
     queue_alert(session, None, alert, job_id=None, now=now)

@@ -33,7 +33,7 @@ class SignInRefusedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """A person's identity at an OpenID provider: their id there, and their address if the provider has verified it.
+    """A person's identity at an OpenID provider: their id there, and a verified address.
 
     ``proved_at`` is when they last proved their identity (UTC), None if the provider does not say.
     """

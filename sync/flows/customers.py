@@ -4,10 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from i18n.messages import Message, joined, msg
-from models.inbox.questions import CREATE_NEW, Candidate
 from models.enums import EntityType, Outcome, Record, titled
 from models.inbox.leases import SyncJob
 from models.inbox.links import Link
+from models.inbox.questions import CREATE_NEW, Candidate
 from sync.engine.context import GONE, GONE_THERE, SyncContext, fingerprint
 from sync.engine.outcomes import UNCHANGED, Success, skipped
 from sync.errors import RejectedError, SyncError, error_as_value, naming_record

@@ -8,13 +8,13 @@ import pytest
 from models.admin import job_actions, match_questions, relink
 from models.admin.erasure import JobsRunningError
 from models.admin.job_filter import JobFilter
-from models.inbox.questions import Candidate
 from models.connections.repository import Connections, LinksExistError
 from models.database import Database
 from models.enums import EntityType, JobState, Lane, Outcome, Record
 from models.inbox import leases, links, questions
 from models.inbox.leases import LeaseLostError, SyncJob
 from models.inbox.links import Link
+from models.inbox.questions import Candidate
 from sync.engine.context import GONE, SyncContext
 from sync.errors import SyncError
 from sync.records import Company, CompanyDraft, ProjectDraft

@@ -1,8 +1,8 @@
 """Customers and projects with a question about their match."""
 
+from models.enums import EntityType, Record
 from models.inbox import questions
 from models.inbox.questions import Candidate
-from models.enums import EntityType, Record
 from models.inbox.transitions import Event
 from tests.factories import NOW
 from tests.models.completed_jobs import completed_job

@@ -12,12 +12,12 @@ from models.admin import job_actions, job_list, match_questions, notes
 from models.admin.job_actions import RESOLVED_BY_HAND, SKIPPED_PERMANENTLY, AttemptView
 from models.admin.job_filter import JobFilter
 from models.admin.job_list import JobView
-from models.inbox.questions import Candidate
 from models.admin.relink import relink as relink_record
 from models.connections.repository import Connection
 from models.enums import PENDING, JobState
 from models.inbox import questions
 from models.inbox.links import LinkTakenError
+from models.inbox.questions import Candidate
 from sync.engine.context import is_int32
 from sync.rules.match_comparison import Comparison, compare
 from worker import dispatch

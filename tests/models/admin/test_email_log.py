@@ -19,7 +19,9 @@ HOUR = timedelta(hours=1)
 def queue_alert(
     database: Database, connection: Connection, title: str, *addresses: str, at: datetime = NOW
 ) -> None:
-    alert = Alert(type=AlertType.OUTAGE, title=title, message="Wrong.", remedy="", recipients=addresses or ("a@example.com",))
+    alert = Alert(
+        type=AlertType.OUTAGE, title=title, message="Wrong.", remedy="", recipients=addresses or ("a@example.com",)
+    )
     alert_outbox.queue_connection_alert(database, connection.id, alert, now=at)
 
 
@@ -100,7 +102,13 @@ def test_mails_are_paged_both_ways(database: Database, connection: Connection) -
 
 
 def test_a_record_shows_who_was_mailed_about_it(database: Database, connection: Connection) -> None:
-    alert = Alert(type=AlertType.NEEDS_ATTENTION, title="Invoice 1024", message="Wrong.", remedy="", recipients=("a@example.com", "b@example.com"))
+    alert = Alert(
+        type=AlertType.NEEDS_ATTENTION,
+        title="Invoice 1024",
+        message="Wrong.",
+        remedy="",
+        recipients=("a@example.com", "b@example.com"),
+    )
     job = completed_job(database, connection.id, event=Event.REJECTED, alert=alert)
     send(database, at=NOW + HOUR)
     heard = [(mail.recipient, mail.status, mail.at) for mail in email_log.of_job(database, job.id)]

@@ -224,7 +224,11 @@ def test_what_takes_too_long_to_count_is_not_counted(
 
 def test_pages_lead_both_ways(database: Database, everything: Sequence[JobView]) -> None:
     first, second, last = walked(database, JobFilter())
-    assert [len(page.lines) for page in (first, second, last)] == [PAGE_SIZE, PAGE_SIZE, len(everything) - 2 * PAGE_SIZE]
+    assert [len(page.lines) for page in (first, second, last)] == [
+        PAGE_SIZE,
+        PAGE_SIZE,
+        len(everything) - 2 * PAGE_SIZE,
+    ]
     assert (first.newer, last.older) == (None, None)
     assert last.newer
     back = job_list.page(database, JobFilter(), key=last.newer)

@@ -15,7 +15,7 @@ from models.connections.repository import Connection
 from models.database import Database
 from models.enums import PENDING, EntityType, JobState, Record
 from models.inbox.job_updates import changed_values, concerns
-from models.inbox.transitions import TABLE, Event, Occurrence, JobSnapshot, apply
+from models.inbox.transitions import TABLE, Event, JobSnapshot, Occurrence, apply
 from models.schema.tables import SyncJobRow
 from tests.factories import NOW
 from tests.models.inbox import transition_table

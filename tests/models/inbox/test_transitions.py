@@ -12,8 +12,8 @@ from models.inbox.transitions import (
     VERIFICATION_DELAY,
     AlertDue,
     Event,
-    Occurrence,
     JobSnapshot,
+    Occurrence,
     alert_due,
     apply,
 )
@@ -51,7 +51,9 @@ def occurrences(event: Event) -> Iterator[Occurrence]:
 def walk() -> dict[JobSnapshot, list[tuple[Occurrence, JobSnapshot]]]:
     """Apply every event to every snapshot that a job can reach, with counts up to two."""
     seen: dict[JobSnapshot, list[tuple[Occurrence, JobSnapshot]]] = {}
-    todo = deque(each for event in NEW_JOB for what in occurrences(event) if (each := apply(None, what)) is not None)
+    todo = deque(
+        each for event in NEW_JOB for what in occurrences(event) if (each := apply(None, what)) is not None
+    )
     while todo:
         before = todo.popleft()
         if before in seen:
@@ -106,12 +108,16 @@ def only_a_sync_or_a_person_settles_an_unknown_outcome(
 
 
 @rule
-def only_what_waits_names_a_dependency_that_it_waits_for(_: JobSnapshot, __: Occurrence, after: JobSnapshot) -> bool:
+def only_what_waits_names_a_dependency_that_it_waits_for(
+    _: JobSnapshot, __: Occurrence, after: JobSnapshot
+) -> bool:
     return after.state is not WAITING or after.dependency is not None
 
 
 @rule
-def an_event_leaves_alone_what_it_does_not_concern(before: JobSnapshot, what: Occurrence, after: JobSnapshot) -> bool:
+def an_event_leaves_alone_what_it_does_not_concern(
+    before: JobSnapshot, what: Occurrence, after: JobSnapshot
+) -> bool:
     concerned = {
         **{event: {RUNNING} for event in FROM_WORKERS},
         Event.RECEIVED: ALL,
@@ -173,7 +179,9 @@ def people_start_again_what_no_worker_holds(before: JobSnapshot, what: Occurrenc
 
 
 @rule
-def what_is_reopened_unsolved_waits_for_a_person(before: JobSnapshot, what: Occurrence, after: JobSnapshot) -> bool:
+def what_is_reopened_unsolved_waits_for_a_person(
+    before: JobSnapshot, what: Occurrence, after: JobSnapshot
+) -> bool:
     if what.event is not Event.REOPENED_UNSOLVED or before.state is not DISMISSED:
         return True
     return after == replace(before, state=NEEDS_ATTENTION, due_at=None, outcome_unknown=True, alerted=True)
@@ -200,7 +208,9 @@ def a_dismissal_stands(before: JobSnapshot, what: Occurrence, after: JobSnapshot
 
 
 @rule
-def a_lease_takes_a_job_and_ends_with_its_worker(before: JobSnapshot, what: Occurrence, after: JobSnapshot) -> bool:
+def a_lease_takes_a_job_and_ends_with_its_worker(
+    before: JobSnapshot, what: Occurrence, after: JobSnapshot
+) -> bool:
     if what.event is Event.LEASED and before.state in {*AHEAD, DONE}:
         since = NOW if before.state is DONE else before.unfinished_since
         return after == replace(before, state=RUNNING, due_at=None, unfinished_since=since)
@@ -263,7 +273,9 @@ def attempts_end_as_they_are_named(before: JobSnapshot, what: Occurrence, after:
 
 
 @rule
-def a_dependency_that_ends_moves_what_waits_for_it(before: JobSnapshot, what: Occurrence, after: JobSnapshot) -> bool:
+def a_dependency_that_ends_moves_what_waits_for_it(
+    before: JobSnapshot, what: Occurrence, after: JobSnapshot
+) -> bool:
     moved = replace(before, state=QUEUED, due_at=NOW)
     if what.event is Event.DEPENDENCY_SYNCED and before.state in {*AHEAD, NEEDS_ATTENTION}:
         since = NOW if before.state is NEEDS_ATTENTION else before.unfinished_since
@@ -274,7 +286,9 @@ def a_dependency_that_ends_moves_what_waits_for_it(before: JobSnapshot, what: Oc
 
 
 @rule
-def an_outage_that_ended_and_a_backup_hold_nothing_up(before: JobSnapshot, what: Occurrence, after: JobSnapshot) -> bool:
+def an_outage_that_ended_and_a_backup_hold_nothing_up(
+    before: JobSnapshot, what: Occurrence, after: JobSnapshot
+) -> bool:
     if what.event is Event.RECOVERED and before.state in {QUEUED, RETRYING}:
         assert before.due_at
         earliest = soon(before)
@@ -299,7 +313,9 @@ def trouble_is_told_once_and_its_end_after_it(before: JobSnapshot, what: Occurre
 
 
 @rule
-def a_job_is_unfinished_since_it_last_became_pending(before: JobSnapshot, _: Occurrence, after: JobSnapshot) -> bool:
+def a_job_is_unfinished_since_it_last_became_pending(
+    before: JobSnapshot, _: Occurrence, after: JobSnapshot
+) -> bool:
     since = before.unfinished_since if before.state in PENDING else NOW
     return after.unfinished_since == (since if after.state in PENDING else None)
 

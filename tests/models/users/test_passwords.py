@@ -8,7 +8,13 @@ from threading import Barrier, Event, Lock
 import pytest
 
 from models.users import passwords
-from models.users.passwords import HASHING_THREADS, MAX_WAITING_THREADS, MAX_LENGTH, InvalidInputError, TooManyPasswordsError
+from models.users.passwords import (
+    HASHING_THREADS,
+    MAX_LENGTH,
+    MAX_WAITING_THREADS,
+    InvalidInputError,
+    TooManyPasswordsError,
+)
 
 
 class SlowHasher:

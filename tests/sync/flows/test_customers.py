@@ -3,8 +3,8 @@ from dataclasses import replace
 import pytest
 
 from models.admin import match_questions
-from models.inbox import questions
 from models.enums import EntityType, JobState, Outcome
+from models.inbox import questions
 from sync.errors import OutcomeUnknownError, SyncError, UnavailableError
 from sync.records import Address, Company, CustomerDetails
 from tests import factories

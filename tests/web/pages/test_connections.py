@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from i18n.catalog import Language
-from models.admin.connection_health import SIZE
+from models.admin.connection_health import PAGE_SIZE
 from models.admin.operations import OperationType
 from models.connections.alert_outbox import AlertType
 from models.connections.repository import NOT_STARTED
@@ -43,7 +43,7 @@ def test_everybody_sees_the_connections_that_are_theirs(web: Web, container: Con
 
 
 def test_many_connections_are_found_by_name_and_page_by_page(web: Web, container: Container) -> None:
-    for number in range(SIZE + 1):
+    for number in range(PAGE_SIZE + 1):
         container.connections.add(
             f"Firma {number:03} 100%", settings(moment_company=f"c{number}"), actor="test", now=clock()
         )
@@ -56,7 +56,7 @@ def test_many_connections_are_found_by_name_and_page_by_page(web: Web, container
     assert further
     second = viewer.ask("GET", further[1].replace("&amp;", "&")).text
     shown = [first.count(">Firma"), second.count(">Firma")]
-    assert (sum(shown), "Demo AS" in first, 'rel="next"' in second) == (SIZE + 1, True, False)
+    assert (sum(shown), "Demo AS" in first, 'rel="next"' in second) == (PAGE_SIZE + 1, True, False)
     assert "No connections found." in viewer.get("/connections", name="a\x00%_").text
 
 

@@ -80,7 +80,12 @@ def test_the_list_says_how_each_connection_is_and_puts_what_is_worst_first(
     assert names(container, sort="requests", requests={ill.id: 2})[0] == "Berg AS"
     assert names(container, sort="-requests", requests={ill.id: 2})[-1] == "Berg AS"
     (line, *_), total = connection_health.page(
-        container.database, Scope(), now=clock(), connection_filter=NO_FILTER, sort=HealthSort(), requests={ill.id: 2}
+        container.database,
+        Scope(),
+        now=clock(),
+        connection_filter=NO_FILTER,
+        sort=HealthSort(),
+        requests={ill.id: 2},
     )
     assert (total, line.failed_checks, line.needs_attention, line.requests) == (3, 2, 1, 2)
     assert line.key_ends_on
@@ -140,7 +145,7 @@ def test_the_number_of_statements_and_the_size_of_a_page_do_not_grow_with_the_co
     finally:
         event.remove(engine, "before_cursor_execute", hear)
     page = operator.get("/connections")
-    assert page.text.count('name="connection"') == connection_health.SIZE
+    assert page.text.count('name="connection"') == connection_health.PAGE_SIZE
     assert len(page.content) < 200 * 1024
 
 

@@ -6,10 +6,10 @@ from sqlalchemy import update
 
 from models.admin import job_actions
 from models.admin.job_list import JobView
-from models.inbox.questions import Candidate
 from models.enums import EntityType, JobState, Record, Role
 from models.inbox import links, questions
 from models.inbox.links import Link
+from models.inbox.questions import Candidate
 from models.inbox.transitions import Event
 from models.schema.tables import SyncJobRow
 from tests.factories import NOW, settings

@@ -18,7 +18,7 @@ from models.admin.operations import OperationType
 from models.connections.alert_outbox import AlertType
 from models.connections.repository import Connection
 from models.enums import EntityType, JobState, Record, Role, Scope
-from models.inbox import circuit_breaker, links, webhook_intake, questions
+from models.inbox import circuit_breaker, links, questions, webhook_intake
 from models.inbox.enqueue import enqueue
 from models.inbox.links import Link
 from models.inbox.webhook_intake import WebhookTarget
