@@ -54,11 +54,11 @@ def test_a_setting_that_is_missing_is_named_without_telling_the_others(monkeypat
 @pytest.mark.parametrize(
     "address", ["https://example.com/{invoice}", "https://example.com/{", "https://example.com/{}"]
 )
-def test_an_address_with_braces_that_stand_for_nothing_is_refused(
+def test_a_url_with_an_unknown_placeholder_is_refused(
     monkeypatch: pytest.MonkeyPatch, name: str, address: str
 ) -> None:
     monkeypatch.setenv(name, address)
-    with pytest.raises(ValidationError, match="braces"):
+    with pytest.raises(ValidationError, match="unknown placeholder"):
         Settings()
 
 
