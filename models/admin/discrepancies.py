@@ -13,7 +13,8 @@ from models.admin.job_actions import ActionResult
 from models.admin.operations import Operation
 from models.database import Database
 from models.enums import EntityType, Lane, Record
-from models.inbox.job_updates import changed_values, concerns, new_job_values
+from models.inbox.enqueue import merge_into_existing
+from models.inbox.job_updates import concerns, new_job_values
 from models.inbox.transitions import Event
 from models.schema.audit_entries import add_entry
 from models.schema.statements import link_of, made_of, of_lane, upsert
@@ -47,23 +48,22 @@ def resend(  # noqa: PLR0913 - keyword-only
     before it writes. A voucher has a link for each expense: only the link with the key ``expense`` is deleted,
     none if that is empty.
     """
-    lane = Lane(connection_id, record.entity_type)
-    key, event = {**asdict(lane), "record_id": record.id}, Event.SENT_AGAIN
-    put = insert(SyncJobRow).values(**key, **new_job_values(event, now=now, outcome_unknown=True), received_at=now)
-    again = {
-        **changed_values(event, now=now),
-        "received_at": now,
-        "revision": SyncJobRow.revision + 1,
-        "dismissal_reason": "",
-    }
-    put = put.on_conflict_do_update(index_elements=list(key), set_=again, where=concerns(event))
+    lane, event = Lane(connection_id, record.entity_type), Event.SENT_AGAIN
+    values = {**asdict(lane), "record_id": record.id, **new_job_values(event, now=now, outcome_unknown=True)}
+    enqueued = merge_into_existing(
+        insert(SyncJobRow).values(**values, received_at=now),
+        event,
+        where=concerns(event),
+        received_at=now,
+        dismissal_reason="",
+    )
     of_expense = and_(of_lane(LinkRow, lane), LinkRow.remote_id == expense)
-    linked = of_expense if record.entity_type is EntityType.EXPENSE else link_of(connection_id, record)
+    link = of_expense if record.entity_type is EntityType.EXPENSE else link_of(connection_id, record)
     with database.transaction() as session:
-        job_id = session.scalar(put.returning(SyncJobRow.id))
+        job_id = session.scalar(enqueued.returning(SyncJobRow.id))
         if job_id is None:
             return ActionResult(0)
-        session.execute(delete(LinkRow).where(linked))
+        session.execute(delete(LinkRow).where(link))
         what = msg("Sent from the reconciliation: {record}", record=name)
         add_entry(session, connection_id=connection_id, job_id=job_id, at=now, actor=actor, action=what)
     return ActionResult(1, frozenset({lane}))
@@ -74,11 +74,11 @@ def accept(database: Database, operation: Operation, key: str, acceptance: Accep
 
     The reconciliation in which it was accepted keeps a copy, whatever happens to it later.
     """
-    put = upsert(AcceptanceRow, {"connection_id": operation.connection_id, "key": key}, asdict(acceptance))
+    upserted = upsert(AcceptanceRow, {"connection_id": operation.connection_id, "key": key}, asdict(acceptance))
     what = msg("Accepted a difference: {record} ({why})", record=name, why=acceptance.why)
     with database.transaction() as session:
         kept = _kept(session, operation)
-        session.execute(put)
+        session.execute(upserted)
         _keep(session, operation, kept | {key: acceptance})
         _audit(session, operation, what, actor=acceptance.actor, now=acceptance.at)
 

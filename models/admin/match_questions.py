@@ -13,16 +13,15 @@ from models.database import Database
 from models.enums import EntityType, JobState, Lane, Record, titled
 from models.inbox import links
 from models.inbox.job_updates import concerns, update_by
-from models.inbox.questions import CREATE_NEW, Candidate
+from models.inbox.questions import CREATE_NEW, PROJECT_TAKEN, WHICH_CUSTOMER, Candidate
 from models.inbox.transitions import Event
 from models.schema.audit_entries import add_entry
 from models.schema.locks import locked
 from models.schema.statements import link_of
 from models.schema.tables import LinkRow, MatchQuestionRow, SyncJobRow
 
-ERROR_CODE_BY_TYPE = {EntityType.CUSTOMER: "which_customer", EntityType.PROJECT: "project_taken"}
+ERROR_CODE_BY_TYPE = {EntityType.CUSTOMER: WHICH_CUSTOMER, EntityType.PROJECT: PROJECT_TAKEN}
 ERROR_CODES = frozenset(ERROR_CODE_BY_TYPE.values())
-"""The error codes of jobs that wait for an answer."""
 
 UNDONE = msg("The match was undone.")
 CHOOSE_AGAIN = msg("Open the record and choose the matching record again.")

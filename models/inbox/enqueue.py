@@ -71,8 +71,10 @@ def enqueue(
             connection.execute(merge_into_existing(insert(JOBS).values(jobs), event))
 
 
-def merge_into_existing(rows: Insert, event: Event) -> Insert:
-    """Return the SQL that inserts jobs, or applies an event to the jobs that exist.
+def merge_into_existing(
+    rows: Insert, event: Event, *, where: ColumnElement[bool] | None = None, **columns: object
+) -> Insert:
+    """Return the SQL that inserts jobs, or applies an event and sets ``columns`` if they exist and meet ``where``.
 
     An expense keeps its ``received_at``: its polls overlap, and only reading the voucher shows whether it has
     changed.
@@ -85,5 +87,7 @@ def merge_into_existing(rows: Insert, event: Event) -> Insert:
             "revision": SyncJobRow.revision + 1,
             "received_at": case((is_expense, SyncJobRow.received_at), else_=inserted.received_at),
             **changed_values(event, now=inserted.received_at, outcome_unknown=inserted.outcome_unknown),
+            **columns,
         },
+        where=where,
     )
