@@ -1,4 +1,4 @@
-"""The overview: the jobs that need attention, and the status of the connections, those with problems first."""
+"""The overview: jobs that need attention, the connections' status, those with problems first, and statistics."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,9 +19,10 @@ from models.admin.connection_list import (
 )
 from models.connections.repository import NOT_STARTED
 from models.database import Database
-from models.enums import PENDING, UNFINISHED, EntityType, JobState, Scope
+from models.enums import PENDING, UNFINISHED, EntityType, JobState, Outcome, Scope
+from models.inbox.statistics import Granularity
 from models.schema.statements import within
-from models.schema.tables import ConnectionRow, LaneRow, SyncJobRow
+from models.schema.tables import ConnectionRow, LaneRow, StatisticsRow, SyncJobRow
 
 PAGE_SIZE = 50
 """Connections on a page."""
@@ -53,6 +54,24 @@ class ConnectionStatus:
 class ErrorCodeCount:
     error_code: str
     jobs: int
+
+
+@dataclass(frozen=True, slots=True)
+class PeriodStatistics:
+    """The attempts of a period from ``starts_at`` by outcome; ``total_seconds`` is the time of the synced ones."""
+
+    starts_at: datetime
+    synced: int = 0
+    unchanged: int = 0
+    skipped: int = 0
+    failed: int = 0
+    total_seconds: float = 0
+    max_seconds: float = 0
+
+    @property
+    def mean_seconds(self) -> float:
+        """The average seconds from event to sync, 0 if nothing was synced."""
+        return self.total_seconds / self.synced if self.synced else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +125,25 @@ def error_code_counts(database: Database, scope: Scope) -> Sequence[ErrorCodeCou
         .order_by(number.desc(), SyncJobRow.error_code)
     )
     return [ErrorCodeCount(*row) for row in database.rows(query)]
+
+
+def last_periods(
+    database: Database, granularity: Granularity, number: int, *, scope: Scope, now: datetime
+) -> Sequence[PeriodStatistics]:
+    """Return the statistics of the last hours or days, all connections of a scope together, oldest first."""
+    starts = granularity.last(number, now=now)
+    sums = [func.sum(getattr(StatisticsRow, name)) for name in (*Outcome, "total_seconds")]
+    query = (
+        select(StatisticsRow.starts_at, *sums, func.max(StatisticsRow.max_seconds))
+        .where(
+            StatisticsRow.granularity == granularity,
+            StatisticsRow.starts_at >= starts[0],
+            within(scope, StatisticsRow.connection_id),
+        )
+        .group_by(StatisticsRow.starts_at)
+    )
+    counted = {start: numbers for start, *numbers in database.rows(query)}
+    return [PeriodStatistics(start, *counted.get(start, ())) for start in starts]
 
 
 def connection_statuses(

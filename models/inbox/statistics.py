@@ -1,20 +1,21 @@
-"""Statistics for the charts: the attempts of each hour and day by outcome, counted as they are completed."""
+"""Statistics: the attempts of each hour and day by outcome, counted as they are completed.
+
+:mod:`models.admin.dashboard` reads them for the charts.
+"""
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import and_, delete, func, or_, select
+from sqlalchemy import and_, delete, func, or_
 from sqlalchemy.dialects.postgresql import Insert, insert
 from sqlalchemy.orm import Session
 
 from i18n.formatting import OSLO
 from models.database import Database
-from models.enums import Outcome, Scope
-from models.schema.statements import within
+from models.enums import Outcome
 from models.schema.tables import StatisticsRow
 
 STATISTICS = StatisticsRow.metadata.tables["statistics"]
@@ -41,24 +42,6 @@ RETENTION = {Granularity.HOUR: timedelta(days=7), Granularity.DAY: timedelta(day
 """How long the statistics are kept."""
 
 
-@dataclass(frozen=True, slots=True)
-class PeriodStatistics:
-    """The attempts of a period from ``starts_at`` by outcome; ``total_seconds`` is the time of those synced."""
-
-    starts_at: datetime
-    synced: int = 0
-    unchanged: int = 0
-    skipped: int = 0
-    failed: int = 0
-    total_seconds: float = 0
-    max_seconds: float = 0
-
-    @property
-    def mean_seconds(self) -> float:
-        """The average seconds from event to sync, 0 if nothing was synced."""
-        return self.total_seconds / self.synced if self.synced else 0
-
-
 def count_attempts(
     session: Session, connection_id: int, ended: Sequence[tuple[Outcome, timedelta]], *, now: datetime
 ) -> None:
@@ -83,25 +66,6 @@ def _upsert() -> Insert:
 
 
 _UPSERT = _upsert()
-
-
-def last_periods(
-    database: Database, granularity: Granularity, number: int, *, scope: Scope, now: datetime
-) -> Sequence[PeriodStatistics]:
-    """Return the statistics of the last hours or days, all connections of a scope together, oldest first."""
-    begins = granularity.last(number, now=now)
-    sums = [func.sum(STATISTICS.c[name]) for name in (*Outcome, "total_seconds")]
-    query = (
-        select(StatisticsRow.starts_at, *sums, func.max(StatisticsRow.max_seconds))
-        .where(
-            StatisticsRow.granularity == granularity,
-            StatisticsRow.starts_at >= begins[0],
-            within(scope, StatisticsRow.connection_id),
-        )
-        .group_by(StatisticsRow.starts_at)
-    )
-    counted = {begin: numbers for begin, *numbers in database.rows(query)}
-    return [PeriodStatistics(begin, *counted.get(begin, ())) for begin in begins]
 
 
 def delete_old(database: Database, *, now: datetime) -> None:

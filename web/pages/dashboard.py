@@ -7,9 +7,8 @@ from fastapi import APIRouter, Response
 
 from i18n.messages import Message, msg
 from models.admin import connection_list, dashboard
-from models.admin.dashboard import PAGE_SIZE
-from models.inbox import statistics as inbox_statistics
-from models.inbox.statistics import Granularity, PeriodStatistics
+from models.admin.dashboard import PAGE_SIZE, PeriodStatistics
+from models.inbox.statistics import Granularity
 from sync.error_codes import ERROR_CODES
 from web.security.auth import Reader, UserContext
 from web.security.proxy import unbelieved_proxy
@@ -77,5 +76,5 @@ def show(context: Reader, company: str = "", page: str = "") -> Response:
 
 def _period(context: UserContext, granularity: Granularity, number: int, title: Message) -> ChartPeriod:
     scope, now = context.scope, context.now
-    statistics = inbox_statistics.last_periods(context.database, granularity, number, scope=scope, now=now)
+    statistics = dashboard.last_periods(context.database, granularity, number, scope=scope, now=now)
     return ChartPeriod(title=title, granularity=granularity, statistics=statistics)
