@@ -131,7 +131,7 @@ def enter(
     return token
 
 
-def forget_devices(database: Database, *, before: datetime) -> None:
+def delete_old_devices(database: Database, *, before: datetime) -> None:
     """Delete the browsers that have not been used since an instant (UTC)."""
     database.execute(delete(DeviceRow).where(DeviceRow.seen_at < before))
 
