@@ -16,7 +16,7 @@ from worker.container import Container
 
 log = structlog.get_logger()
 
-OF_THEIR_OWN = {
+SEPARATE_MAIL_TYPES = {
     AlertType.CLOCK,
     AlertType.WEBHOOK,
     AlertType.API_KEY,
@@ -112,7 +112,7 @@ def _subject(alert: PendingAlert) -> Hashable:
         return (alert.type, alert.id)
     return alert.job_id or (
         alert.connection_id,
-        alert.type in OF_THEIR_OWN and alert.type,
+        alert.type in SEPARATE_MAIL_TYPES and alert.type,
     )
 
 
