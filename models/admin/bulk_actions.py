@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from models.admin import job_actions
-from models.admin.job_actions import OPEN, RESOLVED_BY_HAND, RETRIABLE, SKIPPED_PERMANENTLY, ActionResult
+from models.admin.job_actions import OPEN, RESOLVED_MANUALLY, RETRIABLE, SKIPPED_PERMANENTLY, ActionResult
 from models.admin.job_filter import JobFilter
 from models.database import Database
 from models.enums import JobState
@@ -26,7 +26,7 @@ ACTIONS: Mapping[str, Action] = {
     "handled": Action(OPEN, OPEN),
     "reopen": Action(CLOSED, CLOSED),
 }
-DISMISSAL_REASONS = {"unwanted": SKIPPED_PERMANENTLY, "handled": RESOLVED_BY_HAND}
+DISMISSAL_REASONS = {"unwanted": SKIPPED_PERMANENTLY, "handled": RESOLVED_MANUALLY}
 
 
 def selected(name: str, job_filter: JobFilter) -> JobFilter:

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import insert, select
 
 from i18n.messages import msg
-from models.admin.job_actions import NAMED_BY, JobAction, audit_entry
+from models.admin.job_actions import JOB_COLUMNS, JobAction, audit_entry
 from models.database import Database
 from models.schema.audit_entries import add_entry
 from models.schema.note_table import NoteRow
@@ -44,7 +44,7 @@ def add(database: Database, job_id: int, text: str, *, actor: str, now: datetime
 
     ``text`` has at most :data:`MAX_LENGTH` characters. Raises TooManyNotesError.
     """
-    row = select(*NAMED_BY).where(SyncJobRow.id == job_id).with_for_update(key_share=True)
+    row = select(*JOB_COLUMNS).where(SyncJobRow.id == job_id).with_for_update(key_share=True)
     with database.transaction() as session:
         job = session.execute(row).one_or_none()
         if job is None:

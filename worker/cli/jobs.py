@@ -9,7 +9,7 @@ import click
 
 from i18n.messages import code_of
 from models.admin import job_actions, job_list, match_questions, notes
-from models.admin.job_actions import RESOLVED_BY_HAND, SKIPPED_PERMANENTLY, AttemptView
+from models.admin.job_actions import RESOLVED_MANUALLY, SKIPPED_PERMANENTLY, AttemptView
 from models.admin.job_filter import JobFilter
 from models.admin.job_list import JobView
 from models.admin.relink import relink as relink_record
@@ -216,13 +216,13 @@ def retry(job_ids: Sequence[int], connection: Connection | None, error_code: str
 @selection
 @click.option(
     "--because",
-    default=str(RESOLVED_BY_HAND),
+    default=str(RESOLVED_MANUALLY),
     show_default=True,
     help=f"The reason to record, or “{SKIPPED_PERMANENTLY}”",
 )
 def dismiss(job_ids: Sequence[int], connection: Connection | None, error_code: str, because: str) -> None:
     """Close jobs permanently, selected as for retry: they aren't synced, whatever is received."""
-    reason = next((known for known in (RESOLVED_BY_HAND, SKIPPED_PERMANENTLY) if known == because), because)
+    reason = next((known for known in (RESOLVED_MANUALLY, SKIPPED_PERMANENTLY) if known == because), because)
     container, chosen = get_container(), _filter_of(job_ids, connection, error_code)
     acted = job_actions.dismiss(
         container.database,

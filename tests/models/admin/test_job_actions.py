@@ -5,7 +5,7 @@ from sqlalchemy import distinct, func, select, text
 
 from i18n.messages import msg
 from models.admin import audit_log, job_actions, job_list
-from models.admin.job_actions import RESOLVED_BY_HAND, SKIPPED_PERMANENTLY, ActionResult
+from models.admin.job_actions import RESOLVED_MANUALLY, SKIPPED_PERMANENTLY, ActionResult
 from models.admin.job_filter import JobFilter
 from models.admin.job_list import JobView
 from models.connections.repository import Connection, Connections
@@ -47,7 +47,7 @@ def see(database: Database, job: JobView) -> JobView:
 
 
 def close(database: Database, job_filter: JobFilter) -> ActionResult:
-    return job_actions.dismiss(database, job_filter, because=RESOLVED_BY_HAND, actor="kari", now=LATER)
+    return job_actions.dismiss(database, job_filter, because=RESOLVED_MANUALLY, actor="kari", now=LATER)
 
 
 def test_what_is_tried_again_is_due_at_once(database: Database, failed_job: JobView) -> None:
