@@ -95,12 +95,12 @@ def placed(
     """
 
     def count(key: Key | None) -> int | None:
-        some = lines(key).limit(MAX_COUNTED + 1).subquery()
-        rows = in_time(select(func.count()).select_from(some))
+        counted = lines(key).limit(MAX_COUNTED + 1).subquery()
+        rows = in_time(select(func.count()).select_from(counted))
         return rows[0][0] if rows and rows[0][0] <= MAX_COUNTED else None
 
-    alone = not page.newer and not page.older
-    total = len(page.lines) if alone else count(None)
+    is_only_page = not page.newer and not page.older
+    total = len(page.lines) if is_only_page else count(None)
     before = 0 if not page.newer else total and count(page.newer)
     return replace(page, place=PagePlace(None if before is None else before + 1, total))
 

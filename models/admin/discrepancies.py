@@ -77,24 +77,24 @@ def accept(database: Database, operation: Operation, key: str, acceptance: Accep
     upserted = upsert(AcceptanceRow, {"connection_id": operation.connection_id, "key": key}, asdict(acceptance))
     what = msg("Accepted a difference: {record} ({why})", record=name, why=acceptance.why)
     with database.transaction() as session:
-        kept = _kept(session, operation)
+        acceptances = _lock_acceptances(session, operation)
         session.execute(upserted)
-        _keep(session, operation, kept | {key: acceptance})
+        _save_acceptances(session, operation, acceptances | {key: acceptance})
         _audit(session, operation, what, actor=acceptance.actor, now=acceptance.at)
 
 
 def withdraw(database: Database, operation: Operation, key: str, *, name: str, actor: str, now: datetime) -> bool:
     """Withdraw an acceptance, in this reconciliation and in later ones; False if there is none."""
     with database.transaction() as session:
-        kept = dict(_kept(session, operation))
-        before = kept.pop(key, None)
-        if before is None:
+        acceptances = dict(_lock_acceptances(session, operation))
+        withdrawn = acceptances.pop(key, None)
+        if withdrawn is None:
             return False
-        row = AcceptanceRow
-        same = row.connection_id == operation.connection_id, row.key == key, row.fingerprint == before.fingerprint
+        row, connection_id = AcceptanceRow, operation.connection_id
+        same = row.connection_id == connection_id, row.key == key, row.fingerprint == withdrawn.fingerprint
         session.execute(delete(row).where(*same))
-        _keep(session, operation, kept)
-        what = msg("No longer accepted as a difference: {record} ({why})", record=name, why=before.why)
+        _save_acceptances(session, operation, acceptances)
+        what = msg("No longer accepted as a difference: {record} ({why})", record=name, why=withdrawn.why)
         _audit(session, operation, what, actor=actor, now=now)
     return True
 
@@ -107,8 +107,8 @@ def accepted(database: Database, connection_id: int) -> Mapping[str, Acceptance]
 
 def recorded(database: Database, operation: Operation) -> Mapping[str, Acceptance]:
     """Return the acceptances in a reconciliation or before it; the present ones if an earlier release ran it."""
-    kept = (operation.result or {}).get(ACCEPTED)
-    return accepted(database, operation.connection_id) if kept is None else from_json(kept)
+    stored = (operation.result or {}).get(ACCEPTED)
+    return accepted(database, operation.connection_id) if stored is None else from_json(stored)
 
 
 def as_json(acceptances: Mapping[str, Acceptance]) -> list[dict[str, str]]:
@@ -130,14 +130,14 @@ def _accepted(session: Session, connection_id: int) -> Mapping[str, Acceptance]:
     return {row.key: made_of(Acceptance, row) for row in session.scalars(query)}
 
 
-def _kept(session: Session, operation: Operation) -> dict[str, Acceptance]:
+def _lock_acceptances(session: Session, operation: Operation) -> dict[str, Acceptance]:
     """Lock a reconciliation and return its acceptances."""
     row = session.get_one(OperationRow, operation.id, with_for_update=True)
-    kept = (row.result or {}).get(ACCEPTED)
-    return dict(_accepted(session, operation.connection_id) if kept is None else from_json(kept))
+    stored = (row.result or {}).get(ACCEPTED)
+    return dict(_accepted(session, operation.connection_id) if stored is None else from_json(stored))
 
 
-def _keep(session: Session, operation: Operation, acceptances: Mapping[str, Acceptance]) -> None:
+def _save_acceptances(session: Session, operation: Operation, acceptances: Mapping[str, Acceptance]) -> None:
     row = session.get_one(OperationRow, operation.id)
     row.result = {**(row.result or {}), ACCEPTED: as_json(acceptances)}
 

@@ -442,8 +442,8 @@ class Operations:
 
     def delete_old(self, *, before: datetime, reconciliations_before: datetime) -> None:
         """Delete operations from before an instant (UTC), and reconciliations with a report from before theirs."""
-        kept = OperationRow.type.in_(RECONCILIATIONS) & OperationRow.result.has_key("report")
-        old = and_(~func.coalesce(kept, False), OperationRow.requested_at < before)
+        has_report = OperationRow.type.in_(RECONCILIATIONS) & OperationRow.result.has_key("report")
+        old = and_(~func.coalesce(has_report, False), OperationRow.requested_at < before)
         old |= OperationRow.requested_at < min(before, reconciliations_before)
         self._database.execute(delete(OperationRow).where(old))
 

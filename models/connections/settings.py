@@ -271,10 +271,10 @@ def leads_elsewhere(
     if same_client is not None:
         return None if same_client else "identity_id"
     renamed = after.username.lower() != before.username.lower()
-    was, becomes = before.identity_id.lower(), after.identity_id.lower()
-    if becomes != was and (was or renamed):
+    old_identity, new_identity = before.identity_id.lower(), after.identity_id.lower()
+    if new_identity != old_identity and (old_identity or renamed):
         return "identity_id"
-    return "username" if renamed and not becomes else None
+    return "username" if renamed and not new_identity else None
 
 
 def _needed(before: ConnectionSettings, changes: Mapping[str, object]) -> Mapping[str, Message]:

@@ -94,9 +94,9 @@ def probes(now: datetime) -> ColumnElement[bool]:
     """
     before = SyncJobRow.completed_at < ConnectionRow.breaker_open_until
     ended = or_(~SyncJobRow.outcome_unknown, SyncJobRow.completed_at <= now - VERIFICATION_DELAY)
-    held_up = and_(concerns(Event.RECOVERED), SyncJobRow.due_at.is_not(None))
+    is_delayed = and_(concerns(Event.RECOVERED), SyncJobRow.due_at.is_not(None))
     return or_(
-        SyncJobRow.due_at <= now, and_(held_up, or_(SyncJobRow.completed_at.is_(None), and_(before, ended)))
+        SyncJobRow.due_at <= now, and_(is_delayed, or_(SyncJobRow.completed_at.is_(None), and_(before, ended)))
     )
 
 
@@ -165,11 +165,11 @@ def record_poll_success(
     failing = and_(ConnectionRow.id == connection_id, ConnectionRow.consecutive_failures > 0)
     with database.transaction() as session:
         row = session.scalar(select(ConnectionRow).where(failing).with_for_update(key_share=True))
-        if row and not row.paused_because and not _has_met_job(session, row, entity_types):
+        if row and not row.paused_because and not _has_failed_job(session, row, entity_types):
             _record_recovery(session, row, now=now)
 
 
-def held_up(connection_id: int, *, now: datetime) -> ColumnElement[bool]:
+def delayed(connection_id: int, *, now: datetime) -> ColumnElement[bool]:
     """Return the SQL condition for jobs that were delayed by an outage that is now over."""
     return and_(SyncJobRow.connection_id == connection_id, concerns(Event.RECOVERED), SyncJobRow.due_at > now)
 
@@ -224,13 +224,13 @@ def _lock_if_concerned(
     return session.scalar(query.with_for_update(key_share=True))
 
 
-def _has_met_job(session: Session, row: ConnectionRow, entity_types: Collection[EntityType]) -> bool:
+def _has_failed_job(session: Session, row: ConnectionRow, entity_types: Collection[EntityType]) -> bool:
     """Return whether a job that has failed since the outage began is still pending."""
-    ahead = or_(concerns(Event.RECOVERED), SyncJobRow.state == JobState.RUNNING)
+    pending = or_(concerns(Event.RECOVERED), SyncJobRow.state == JobState.RUNNING)
     query = select(SyncJobRow.id).where(
         SyncJobRow.connection_id == row.id,
         SyncJobRow.entity_type.in_(entity_types),
-        ahead,
+        pending,
         SyncJobRow.outcome == Outcome.FAILED,
         SyncJobRow.completed_at >= row.outage_since,
     )

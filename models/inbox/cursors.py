@@ -86,9 +86,9 @@ def unanswered_since(database: Database, connection_id: int, types: Collection[E
     Polls that failed because requests were used up do not count.
     """
     failed = func.max(CursorRow.failing_since).filter(CursorRow.failures > 0)
-    theirs = and_(CursorRow.connection_id == connection_id, CursorRow.entity_type.in_(types))
+    of_types = and_(CursorRow.connection_id == connection_id, CursorRow.entity_type.in_(types))
     unanswered = failed > func.coalesce(func.max(CursorRow.polled_at), "-infinity")
-    return database.scalar(select(failed).where(theirs).having(unanswered))
+    return database.scalar(select(failed).where(of_types).having(unanswered))
 
 
 def record_failure(database: Database, lane: Lane, *, problem: str, counts: bool, now: datetime) -> None:
@@ -103,8 +103,8 @@ def record_failure(database: Database, lane: Lane, *, problem: str, counts: bool
 
 def record_progress(database: Database, lane: Lane, *, now: datetime, finished: bool) -> None:
     """Save that a poll made progress. Until one has ``finished``, the next one still requests less at a time."""
-    left = 0 if finished else func.least(CursorRow.failures, func.greatest(CursorRow.failures - 1, 1))
-    values = {"polled_at": now, "failing_since": None, "failures": left, "problem": ""}
+    failures = 0 if finished else func.least(CursorRow.failures, func.greatest(CursorRow.failures - 1, 1))
+    values = {"polled_at": now, "failing_since": None, "failures": failures, "problem": ""}
     database.execute(update(CursorRow).where(of_lane(CursorRow, lane)).values(values))
 
 

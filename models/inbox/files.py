@@ -12,8 +12,8 @@ from models.schema.tables import FileRow
 
 def synced(database: Database, connection_id: int, expense_id: str) -> dict[str, str]:
     """Return the files of an expense: the name in Moment by the id in 24SevenOffice."""
-    ours = (FileRow.connection_id == connection_id, FileRow.expense_id == expense_id)
-    return dict(database.rows(select(FileRow.file_id, FileRow.name).where(*ours)))
+    of_expense = (FileRow.connection_id == connection_id, FileRow.expense_id == expense_id)
+    return dict(database.rows(select(FileRow.file_id, FileRow.name).where(*of_expense)))
 
 
 def erased_name(name: str) -> str:

@@ -143,8 +143,8 @@ def restart_unfinished(session: Session, connection_id: int, which: ColumnElemen
     jobs = select(SyncJobRow.id).where(
         SyncJobRow.connection_id == connection_id, which, SyncJobRow.unfinished_since < now
     )
-    held_up = update(SyncJobRow).where(SyncJobRow.id.in_(locked(jobs)))
-    session.execute(held_up.values(unfinished_since=now).execution_options(synchronize_session=False))
+    restarted = update(SyncJobRow).where(SyncJobRow.id.in_(locked(jobs))).values(unfinished_since=now)
+    session.execute(restarted.execution_options(synchronize_session=False))
 
 
 def apply_events(row: SyncJobRow, *events: Occurrence) -> None:

@@ -145,9 +145,9 @@ def acquire(database: Database, lane: Lane, *, limit: int, now: datetime, until:
 
 def renew(database: Database, lease: Lease, *, until: datetime) -> None:
     """Renew the lease, before each remote write. Raises :class:`LeaseLostError`."""
-    kept = update(LaneRow).where(_held(lease)).values(lease_expires_at=until).returning(LaneRow.entity_type)
+    renewed = update(LaneRow).where(_has_lease(lease)).values(lease_expires_at=until)
     with database.statement() as connection:
-        if connection.scalar(kept) is None:
+        if connection.scalar(renewed.returning(LaneRow.entity_type)) is None:
             raise LeaseLostError(f"Another worker has taken over {lease.lane}.")
 
 
@@ -203,9 +203,9 @@ def complete(
             now=now,
             jitter=jitter,
         )
-        _give_back(session, lease, results, now=now)
+        _release(session, lease, results, now=now)
         if recovered:
-            _release_held_up(session, lease, now=now)
+            _release_delayed(session, lease, now=now)
         _complete_jobs(session, lease, results, now=now)
     woken = _wake(database, lease, results, now=now)
     # Checked after the lane is free, with the time of that moment: a record that is received later has its own
@@ -225,24 +225,24 @@ def take_back_crash(database: Database, lease: Lease, *, now: datetime) -> None:
     database.execute(update_by(event, now=now).where(SyncJobRow.id.in_(jobs)))
 
 
-def _give_back(session: Session, lease: Lease, results: Sequence[AttemptResult], *, now: datetime) -> None:
-    freed = update(LaneRow).where(_held(lease)).values(lease_id=None, lease_expires_at=None)
+def _release(session: Session, lease: Lease, results: Sequence[AttemptResult], *, now: datetime) -> None:
+    released = update(LaneRow).where(_has_lease(lease)).values(lease_id=None, lease_expires_at=None)
     if any(result.outcome is Outcome.SYNCED for result in results):
-        freed = freed.values(synced_at=now)
-    if session.scalar(freed.returning(LaneRow.entity_type)) is None:
+        released = released.values(synced_at=now)
+    if session.scalar(released.returning(LaneRow.entity_type)) is None:
         raise LeaseLostError(f"Another worker has taken over {lease.lane}.")
 
 
-def _release_held_up(session: Session, lease: Lease, *, now: datetime) -> None:
+def _release_delayed(session: Session, lease: Lease, *, now: datetime) -> None:
     """Make the jobs due that an outage delayed, now that it is over.
 
     The lease's own jobs are locked in the same statement: if jobs were locked in two steps, two transactions could
     deadlock.
     """
-    held_up = circuit_breaker.held_up(lease.lane.connection_id, now=now)
+    delayed = circuit_breaker.delayed(lease.lane.connection_id, now=now)
     own = SyncJobRow.id.in_([job.id for job in lease.jobs])
-    ids = session.scalars(locked(select(SyncJobRow.id).where(or_(own, held_up)))).all()
-    session.execute(update_by(Event.RECOVERED, now=now).where(SyncJobRow.id.in_(ids), held_up))
+    ids = session.scalars(locked(select(SyncJobRow.id).where(or_(own, delayed)))).all()
+    session.execute(update_by(Event.RECOVERED, now=now).where(SyncJobRow.id.in_(ids), delayed))
 
 
 def _complete_jobs(session: Session, lease: Lease, results: Sequence[AttemptResult], *, now: datetime) -> None:
@@ -446,7 +446,7 @@ def _due(lane: Lane, *, now: datetime) -> ColumnElement[bool]:
     return and_(of_lane(SyncJobRow, lane), SyncJobRow.due_at <= now, on)
 
 
-def _held(lease: Lease) -> ColumnElement[bool]:
+def _has_lease(lease: Lease) -> ColumnElement[bool]:
     return and_(of_lane(LaneRow, lease.lane), LaneRow.lease_id == lease.id)
 
 

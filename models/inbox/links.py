@@ -100,8 +100,8 @@ def find_by_prefix(
 
 
 def moment_id(database: Database, connection_id: int, entity_type: EntityType, remote_id: str) -> str | None:
-    ours = of_lane(LinkRow, Lane(connection_id, entity_type))
-    return database.scalar(select(LinkRow.moment_id).where(ours, LinkRow.remote_id == remote_id))
+    lane = Lane(connection_id, entity_type)
+    return database.scalar(select(LinkRow.moment_id).where(of_lane(LinkRow, lane), LinkRow.remote_id == remote_id))
 
 
 def latest(database: Database, connection_id: int, entity_type: EntityType) -> Record | None:

@@ -40,8 +40,8 @@ class ModifiedRecord:
 
 def missed(database: Database, lane: Lane, listed: Sequence[ModifiedRecord]) -> Sequence[ModifiedRecord]:
     """Return the listed records of a lane that were not received since they were modified."""
-    ours = and_(of_lane(SyncJobRow, lane), SyncJobRow.record_id.in_([each.id for each in listed]))
-    received = dict(database.rows(select(SyncJobRow.record_id, SyncJobRow.received_at).where(ours)))
+    jobs = and_(of_lane(SyncJobRow, lane), SyncJobRow.record_id.in_([each.id for each in listed]))
+    received = dict(database.rows(select(SyncJobRow.record_id, SyncJobRow.received_at).where(jobs)))
     return [
         each
         for each in listed
@@ -63,8 +63,8 @@ def withdraw(database: Database, lane: Lane, *, detected_at: datetime) -> None:
         SyncJobRow.received_at > MissedWebhookRow.detected_at,
         MissedWebhookRow.detected_at - MissedWebhookRow.modified_at < DELIVERY_GRACE,
     )
-    ours = and_(of_lane(MissedWebhookRow, lane), MissedWebhookRow.detected_at == detected_at)
-    database.execute(delete(MissedWebhookRow).where(ours, arrived.exists()))
+    detected = and_(of_lane(MissedWebhookRow, lane), MissedWebhookRow.detected_at == detected_at)
+    database.execute(delete(MissedWebhookRow).where(detected, arrived.exists()))
 
 
 def count(database: Database, connection_id: int, *, now: datetime) -> Mapping[EntityType, int]:

@@ -75,8 +75,8 @@ def mark_restored(
     backup will be verified before they are sent.
     """
     with database.transaction() as session:
-        ours = ConnectionRow.id.in_(connection_ids) if connection_ids is not None else true()
-        connections = select(ConnectionRow.id).where(ours).order_by(ConnectionRow.id)  # the first to be locked
+        is_restored = ConnectionRow.id.in_(connection_ids) if connection_ids is not None else true()
+        connections = select(ConnectionRow.id).where(is_restored).order_by(ConnectionRow.id)  # the first lock
         found = session.scalars(connections.with_for_update(key_share=True)).all()
         lanes = _lanes(found)
         if since:

@@ -132,8 +132,8 @@ def record_activity(database: Database, lane: Lane, *, now: datetime) -> None:
 def latest_activity(database: Database, connection_id: int) -> Mapping[EntityType, datetime]:
     """Return when the last webhook of each type arrived at the present URL (UTC, to the minute)."""
     rows = WebhookActivityRow.entity_type, WebhookActivityRow.at
-    ours = WebhookActivityRow.connection_id == connection_id
-    return {EntityType(entity_type): at for entity_type, at in database.rows(select(*rows).where(ours))}
+    query = select(*rows).where(WebhookActivityRow.connection_id == connection_id)
+    return {EntityType(entity_type): at for entity_type, at in database.rows(query)}
 
 
 _ENQUEUE = _enqueue_statement()

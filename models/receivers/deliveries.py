@@ -281,15 +281,15 @@ def _record_failure(
     jitter: float,
 ) -> DisabledBecause | None:
     receiver.failing_since = since = receiver.failing_since or now
-    longer = 1 + jitter / 5
-    pause: timedelta = min(FIRST_PAUSE * 3.0 ** min(receiver.failures, 10), MAX_PAUSE) * longer
+    factor = 1 + jitter / 5
+    pause: timedelta = min(FIRST_PAUSE * 3.0 ** min(receiver.failures, 10), MAX_PAUSE) * factor
     asked_for = min(attempt.retry_after or timedelta(), MAX_RETRY_AFTER)
     receiver.failures += 1
     receiver.retry_at = now + max(pause, asked_for)
     if row.attempts > len(RETRY_DELAYS):
         row.state, row.due_at = DeliveryState.FAILED, None
     else:
-        row.due_at = now + max(RETRY_DELAYS[row.attempts - 1] * longer, asked_for)
+        row.due_at = now + max(RETRY_DELAYS[row.attempts - 1] * factor, asked_for)
     because = None
     if attempt.http_status == HTTPStatus.GONE:
         because = DisabledBecause.GONE

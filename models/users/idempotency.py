@@ -78,8 +78,8 @@ class IdempotencyKeys:
         upsert = insertion.on_conflict_do_update(index_elements=["token_id", "key"], set_=values, where=old)
         with self._database.transaction() as session:
             if session.scalar(upsert.returning(row.key)):
-                kept = select(func.count()).where(row.token_id == request.token_id)
-                if session.scalars(kept).one() > MAX_KEYS:
+                count = select(func.count()).where(row.token_id == request.token_id)
+                if session.scalars(count).one() > MAX_KEYS:
                     raise TooManyKeysError  # rolls back the insert
                 return None
             known = session.execute(select(row.fingerprint, row.response).where(*same_key)).one_or_none()

@@ -320,10 +320,10 @@ def _known(session: Session, scope: Scope) -> frozenset[int]:
 
 def _expect_administrator(session: Session) -> None:
     session.flush()
-    left = select(UserRow.id).where(
+    administrators = select(UserRow.id).where(
         UserRow.role == Role.ADMINISTRATOR, UserRow.everywhere, UserRow.disabled_at.is_(None)
     )
-    if session.scalar(left.limit(1)) is None:
+    if session.scalar(administrators.limit(1)) is None:
         raise LastAdministratorError
 
 

@@ -85,9 +85,9 @@ def accepts(database: Database, vault: Vault, user_id: int, code: str, *, now: d
         row = session.get(UserRow, user_id, with_for_update=FOR_NO_KEY_UPDATE)
         if row is None or row.factor_secret is None:
             return False
-        taken = _take_app_code(vault, row, code, now) or _take_recovery_code(session, user_id, code)
-        row.wrong_codes = 0 if taken else row.wrong_codes + 1
-    return taken
+        accepted = _use_app_code(vault, row, code, now) or _use_recovery_code(session, user_id, code)
+        row.wrong_codes = 0 if accepted else row.wrong_codes + 1
+    return accepted
 
 
 def new_recovery_codes(
@@ -154,7 +154,7 @@ def rotate_keys(database: Database, vault: Vault) -> Sequence[str]:
     return unreadable
 
 
-def _take_app_code(vault: Vault, row: UserRow, code: str, now: datetime) -> bool:
+def _use_app_code(vault: Vault, row: UserRow, code: str, now: datetime) -> bool:
     if row.wrong_codes >= MAX_WRONG_CODES:
         return False
     try:
@@ -167,11 +167,11 @@ def _take_app_code(vault: Vault, row: UserRow, code: str, now: datetime) -> bool
     return True
 
 
-def _take_recovery_code(session: Session, user_id: int, code: str) -> bool:
+def _use_recovery_code(session: Session, user_id: int, code: str) -> bool:
     plain = "".join(filter(str.isalnum, code)).lower()
-    theirs = (RecoveryCodeRow.user_id == user_id, RecoveryCodeRow.code_hash == hash_token(plain))
-    taken = session.scalar(delete(RecoveryCodeRow).where(*theirs).returning(RecoveryCodeRow.user_id))
-    return taken is not None
+    matching = (RecoveryCodeRow.user_id == user_id, RecoveryCodeRow.code_hash == hash_token(plain))
+    used = session.scalar(delete(RecoveryCodeRow).where(*matching).returning(RecoveryCodeRow.user_id))
+    return used is not None
 
 
 def _renew_recovery_codes(session: Session, user_id: int) -> Sequence[str]:

@@ -95,9 +95,9 @@ def take_back(database: Database, attempt: int) -> None:
 
 def accept(database: Database, caller: Caller, attempt: int, *, now: datetime) -> None:
     """Count an attempt as successful, and delete the rejected ones before it; later ones stay."""
-    theirs = (FailedSignInRow.email == caller.email, FailedSignInRow.address == caller.address)
+    of_caller = (FailedSignInRow.email == caller.email, FailedSignInRow.address == caller.address)
     with database.transaction() as session:
-        session.execute(delete(FailedSignInRow).where(*theirs, FailedSignInRow.id <= attempt))
+        session.execute(delete(FailedSignInRow).where(*of_caller, FailedSignInRow.id <= attempt))
         session.add(FailedSignInRow(email=caller.signed_in, address="", at=now))
 
 
