@@ -167,6 +167,14 @@ def count_connections(database: Database, scope: Scope, *, name: str = "") -> in
     return database.scalar(select(func.count()).where(within(scope, ConnectionRow.id), named)) or 0
 
 
+def find_by_name(database: Database, scope: Scope, name: str) -> frozenset[int]:
+    """Find the connection with this name in any case; otherwise those whose name contains the text."""
+    query = select(ConnectionRow.id).where(within(scope, ConnectionRow.id))
+    exact = query.where(func.lower(ConnectionRow.name) == name.lower())
+    partly = query.where(ConnectionRow.name.icontains(name, autoescape=True))
+    return frozenset(database.scalars(exact) or database.scalars(partly))
+
+
 def _status_query(scope: Scope, name: str, now: datetime) -> Select[*tuple[Any, ...]]:
     """Return the query: paused connections, then connections that need attention, then outages, each by name."""
     of_state = func.count().filter
@@ -212,11 +220,3 @@ def _outage_causes(session: Session, ids: Iterable[int]) -> dict[int, str]:
         .order_by(SyncJobRow.connection_id, SyncJobRow.completed_at.desc())
     )
     return {row.connection_id: row.message for row in session.execute(query)}
-
-
-def find_by_name(database: Database, scope: Scope, name: str) -> frozenset[int]:
-    """Find the connection with this name in any case; otherwise those whose name contains the text."""
-    query = select(ConnectionRow.id).where(within(scope, ConnectionRow.id))
-    exact = query.where(func.lower(ConnectionRow.name) == name.lower())
-    partly = query.where(ConnectionRow.name.icontains(name, autoescape=True))
-    return frozenset(database.scalars(exact) or database.scalars(partly))

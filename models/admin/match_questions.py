@@ -116,6 +116,12 @@ def undo(database: Database, job_id: int, *, actor: str, now: datetime) -> Actio
         return apply_event(session, [SyncJobRow.id == job_id], Event.ASKED_AGAIN, action, {})
 
 
+def answer_text(entity_type: EntityType, choice: str) -> Message:
+    if choice == CREATE_NEW:
+        return msg("None of these – create new")
+    return msg("Matched with {record} in 24SevenOffice", record=titled(entity_type, choice))
+
+
 def _undoable(
     session: Session, jobs: Select[SyncJobRow], job_id: int
 ) -> tuple[SyncJobRow, MatchQuestionRow, str] | None:
@@ -128,12 +134,6 @@ def _undoable(
     linked = session.scalar(select(LinkRow.remote_id).where(link_of(job.connection_id, record)))
     is_current = linked in (None, question.answer) or question.answer == CREATE_NEW
     return (job, question, linked or "") if is_current else None
-
-
-def answer_text(entity_type: EntityType, choice: str) -> Message:
-    if choice == CREATE_NEW:
-        return msg("None of these – create new")
-    return msg("Matched with {record} in 24SevenOffice", record=titled(entity_type, choice))
 
 
 def _choices(entity_type: EntityType, numbers: set[str]) -> set[str]:

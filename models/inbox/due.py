@@ -84,22 +84,6 @@ def count(database: Database, lane: Lane, *, now: datetime) -> int:
         return connection.scalar(query) or 0
 
 
-def _probing_lanes(session: Session, *, now: datetime) -> Iterator[Lane]:
-    """Return the lane of the first job that may probe each half-open connection; usually there is none."""
-    first = (
-        select(SyncJobRow.entity_type)
-        .where(SyncJobRow.connection_id == ConnectionRow.id, may_probe(now))
-        .order_by(SyncJobRow.due_at, SyncJobRow.id)
-        .limit(1)
-        .correlate(ConnectionRow)
-        .scalar_subquery()
-    )
-    half_open = select(ConnectionRow.id, first).where(circuit_breaker.half_open(now)).order_by(ConnectionRow.id)
-    for connection_id, entity_type in session.execute(half_open):
-        if entity_type:
-            yield Lane(connection_id, EntityType(entity_type))
-
-
 def count_in(database: Database, lane: Lane, *states: JobState) -> int:
     """Count the jobs of a lane that are in one of these states."""
     query = select(func.count()).where(
@@ -120,3 +104,19 @@ def states(database: Database, lane: Lane, record_ids: Sequence[str]) -> dict[st
     )
     with database.statement() as connection:
         return {row.record_id: JobState(row.state) for row in connection.execute(query)}
+
+
+def _probing_lanes(session: Session, *, now: datetime) -> Iterator[Lane]:
+    """Return the lane of the first job that may probe each half-open connection; usually there is none."""
+    first = (
+        select(SyncJobRow.entity_type)
+        .where(SyncJobRow.connection_id == ConnectionRow.id, may_probe(now))
+        .order_by(SyncJobRow.due_at, SyncJobRow.id)
+        .limit(1)
+        .correlate(ConnectionRow)
+        .scalar_subquery()
+    )
+    half_open = select(ConnectionRow.id, first).where(circuit_breaker.half_open(now)).order_by(ConnectionRow.id)
+    for connection_id, entity_type in session.execute(half_open):
+        if entity_type:
+            yield Lane(connection_id, EntityType(entity_type))
