@@ -248,7 +248,7 @@ def apply_event(
     session.execute(update_by(event, now=action.at, **values).where(SyncJobRow.id.in_(ids)))
     if event is Event.RULED_OUT:
         for row in rows:
-            links.forget_former(session, row.connection_id, Record(EntityType(row.entity_type), row.record_id))
+            links.delete_former(session, row.connection_id, Record(EntityType(row.entity_type), row.record_id))
     if event is Event.RETRIED:
         saved_elsewhere = MatchQuestionRow.job_id.in_(ids), questions.is_saved_elsewhere()
         session.execute(delete(MatchQuestionRow).where(*saved_elsewhere))

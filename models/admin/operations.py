@@ -214,7 +214,7 @@ class Operations:
     def record_login(
         self, connection_id: int, values: Mapping[str, object], *, actor: str, now: datetime
     ) -> int | None:
-        """Count a login in settings that are saved at once; return the id with which :meth:`forget` uncounts it.
+        """Count a login in settings that are saved at once; return the id with which :meth:`delete` uncounts it.
 
         Return None if the actor saved the same login within the hour: it counts once. The same login of another
         actor counts again, because not counting it would reveal that it is right. Raises LoginTriesError if logins
@@ -239,7 +239,7 @@ class Operations:
             session.flush()
         return row.id
 
-    def forget(self, operation_id: int) -> None:
+    def delete(self, operation_id: int) -> None:
         self._database.execute(delete(OperationRow).where(OperationRow.id == operation_id))
 
     def request_once(

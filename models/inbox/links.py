@@ -246,7 +246,7 @@ def former(database: Database, connection_id: int, record: Record) -> str | None
     return database.scalar(query.limit(1))
 
 
-def forget_former(session: Session, connection_id: int, record: Record) -> None:
+def delete_former(session: Session, connection_id: int, record: Record) -> None:
     """Delete a record's former link, because a person has checked it."""
     session.execute(delete(FormerLinkRow).where(_is_former_link_of(connection_id, record)))
 
@@ -268,7 +268,7 @@ def resume_former(session: Session, connection_id: int, record: Record, *, now: 
     names = ("connection_id", "entity_type", "moment_id", "remote_id", "fingerprint", "updated_at")
     insertion = insert(LinkRow).from_select(names, former_links.order_by(FormerLinkRow.set_aside_at.desc()))
     session.execute(insertion.on_conflict_do_nothing())
-    forget_former(session, connection_id, record)
+    delete_former(session, connection_id, record)
 
 
 def _company_of(connection_id: int) -> ScalarSelect[str]:

@@ -98,14 +98,14 @@ class IdempotencyKeys:
         encrypted = self._vault.encrypt(response, PURPOSE, request.token_id, request.key)
         self._database.execute(update(IdempotencyKeyRow).where(*self._of(request)).values(response=encrypted))
 
-    def forget(self, request: RequestKey) -> None:
+    def delete(self, request: RequestKey) -> None:
         """Delete a request that had no effect, so that it can be repeated."""
         self._database.execute(delete(IdempotencyKeyRow).where(*self._of(request)))
 
     def delete_old(self, *, now: datetime) -> None:
         self._database.execute(delete(IdempotencyKeyRow).where(IdempotencyKeyRow.started_at <= now - KEPT_FOR))
 
-    def forget_connection(self, connection_id: int) -> None:
+    def delete_of_connection(self, connection_id: int) -> None:
         """Delete the responses about an erased connection. Undecryptable responses are deleted after a day."""
         row = IdempotencyKeyRow
         answered = select(row.token_id, row.key, row.response).where(row.response.is_not(None))
