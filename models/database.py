@@ -61,7 +61,7 @@ Our transactions wait only for PostgreSQL, so a longer pause means that the proc
 
 
 COUNTING_LIMIT = timedelta(milliseconds=50)
-"""How long a page waits for what it can do without, such as the number of all lines."""
+"""How long a page waits for data that it can omit, such as the number of all lines."""
 
 READ_ONLY = psycopg2.errors.ReadOnlySqlTransaction
 """The error of a standby or of a server that was made read-only: after a failover, or when its disk is full."""

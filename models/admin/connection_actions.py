@@ -28,10 +28,10 @@ from models.enums import Role, Scope
 from models.schema.tables import ConnectionRow
 
 MAX_AT_ONCE = 1_000
-"""Connections that one action changes: each is a change of its own, and a person waits for all of them."""
+"""Connections that one action changes: each is changed on its own, and a person waits for all of them."""
 
-LEFT_OUT = CompanyTakenError, ConcurrentUpdateError, FailedTestError, UnknownConnectionError, UnprovenError
-"""What keeps one connection as it is, and none of the others."""
+SKIPPING_ERRORS = CompanyTakenError, ConcurrentUpdateError, FailedTestError, UnknownConnectionError, UnprovenError
+"""The errors for which one connection is skipped, but not the others."""
 
 
 class ConnectionAction(StrEnum):
@@ -65,13 +65,18 @@ class PlannedConnection:
 
 
 def plan(
-    database: Database, scope: Scope, action: ConnectionAction, wanted: ConnectionFilter, *, now: datetime
+    database: Database,
+    scope: Scope,
+    action: ConnectionAction,
+    connection_filter: ConnectionFilter,
+    *,
+    now: datetime,
 ) -> Sequence[PlannedConnection]:
-    """Return what would become of the first MAX_AT_ONCE connections that a filter lets through, by name."""
+    """Return the first :data:`MAX_AT_ONCE` connections of a filter, by name, with the obstacle of each."""
     row = ConnectionRow
     query = select(row.id, row.name, row.paused_because, row.failed_checks, row.unproven_since)
-    query = query.where(*fits(scope, wanted, now=now)).order_by(in_order(row.name)).limit(MAX_AT_ONCE)
-    found = database.rows(query)
+    conditions = fits(scope, connection_filter, now=now)
+    found = database.rows(query.where(*conditions).order_by(in_order(row.name)).limit(MAX_AT_ONCE))
     return [PlannedConnection(each.id, each.name, _obstacle(action, each)) for each in found]
 
 
@@ -133,7 +138,7 @@ def add_recipients(
 def _each(connection_ids: Collection[int], change: Callable[[int], bool]) -> int:
     changed = 0
     for connection_id in connection_ids:
-        with suppress(*LEFT_OUT):
+        with suppress(*SKIPPING_ERRORS):
             changed += change(connection_id)
     return changed
 

@@ -34,8 +34,8 @@ SET_ASIDE = "set_aside"
 RESET = {"dismissal_reason": ""}
 """Columns that are cleared when a job is reopened or retried."""
 
-JOBS_AT_ONCE = 20
-"""Jobs that one transaction changes. A webhook for one of them waits until that transaction ends."""
+JOBS_PER_TRANSACTION = 20
+"""Jobs that one transaction changes. A webhook for one of them waits until the transaction ends."""
 
 ATTEMPTS_PER_PAGE = 20
 """Attempts on a page; each may have many long calls."""
@@ -182,8 +182,7 @@ def dismiss(
     ``because`` is the person's reason, ``resolved`` whether they handled the record manually, and ``now`` (UTC)
     the instant by which these jobs can be reopened together.
     """
-    told = msg("{because} ({who})", because=because, who=actor)
-    reason = {"dismissal_reason": told, "completed_at": now}
+    reason = {"dismissal_reason": msg("{because} ({who})", because=because, who=actor), "completed_at": now}
     action = JobAction(now, actor, because)
     dismissed = _apply(database, job_filter, Event.DISMISSED, action, reason, resolved=resolved)
     woken: set[Lane] = set()
@@ -204,27 +203,27 @@ def reopen(database: Database, job_filter: JobFilter, *, actor: str, now: dateti
     return ActionResult(listed.count + due.count, listed.lanes | due.lanes)
 
 
-def _apply(  # noqa: PLR0913 - those of the event
+def _apply(  # noqa: PLR0913 - the event and its data
     database: Database,
     job_filter: JobFilter,
     event: Event,
-    deed: JobAction,
+    action: JobAction,
     values: Mapping[str, Any],
     *,
     only: ColumnElement[bool] | None = None,
     resolved: bool = False,
 ) -> ActionResult:
-    """Apply an event to the jobs of a filter, JOBS_AT_ONCE in a transaction.
+    """Apply an event to the jobs of a filter, :data:`JOBS_PER_TRANSACTION` in each transaction.
 
-    What was done stays if a later transaction fails; who asks again continues with the rest.
+    If a transaction fails, the changes of earlier ones stay; a repeated request continues with the others.
     """
     conditions = (*job_filter.conditions(SyncJobRow), true() if only is None else only, concerns(event))
     ids = database.scalars(select(SyncJobRow.id).where(*conditions).order_by(*LOCK_ORDER))
     count, lanes = 0, set[Lane]()
-    for first in range(0, len(ids), JOBS_AT_ONCE):
-        some = SyncJobRow.id.in_(ids[first : first + JOBS_AT_ONCE])
+    for first in range(0, len(ids), JOBS_PER_TRANSACTION):
+        some = SyncJobRow.id.in_(ids[first : first + JOBS_PER_TRANSACTION])
         with database.transaction() as session:
-            changed = apply_event(session, (*conditions, some), event, deed, values, resolved=resolved)
+            changed = apply_event(session, (*conditions, some), event, action, values, resolved=resolved)
         count += changed.count
         lanes |= changed.lanes
     return ActionResult(count, frozenset(lanes))

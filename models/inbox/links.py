@@ -145,18 +145,20 @@ def _links_of_records() -> CompoundSelect[*tuple[Any, ...]]:
         "entity_types": ARRAY(Text),
         "record_ids": ARRAY(Text),
     }
-    wanted = (
+    records = (
         func.unnest(*(bindparam(name, type_=type_) for name, type_ in names.items()))
         .table_valued("connection_id", "entity_type", "record_id", with_ordinality="position")
-        .render_derived("wanted")
+        .render_derived("records")
     )
-    columns = wanted.c.position, LinkRow.id, LinkRow.moment_id, LinkRow.remote_id
-    same_lane = and_(LinkRow.connection_id == wanted.c.connection_id, LinkRow.entity_type == wanted.c.entity_type)
-    expense = wanted.c.entity_type == EntityType.EXPENSE
-    slash, after_slash = (wanted.c.record_id.concat(each) for each in "/0")
-    of_record = and_(same_lane, ~expense, LinkRow.moment_id == wanted.c.record_id)
+    columns = records.c.position, LinkRow.id, LinkRow.moment_id, LinkRow.remote_id
+    same_lane = and_(
+        LinkRow.connection_id == records.c.connection_id, LinkRow.entity_type == records.c.entity_type
+    )
+    expense = records.c.entity_type == EntityType.EXPENSE
+    slash, after_slash = (records.c.record_id.concat(each) for each in "/0")
+    of_record = and_(same_lane, ~expense, LinkRow.moment_id == records.c.record_id)
     of_voucher = and_(same_lane, expense, LinkRow.remote_id >= slash, LinkRow.remote_id < after_slash)
-    parts = (select(*columns).select_from(wanted).join(LinkRow, each) for each in (of_record, of_voucher))
+    parts = (select(*columns).select_from(records).join(LinkRow, each) for each in (of_record, of_voucher))
     return union_all(*parts).order_by("id")
 
 

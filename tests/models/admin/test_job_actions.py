@@ -117,7 +117,7 @@ def test_what_was_closed_together_is_opened_together_and_nothing_else(
 def test_one_transaction_changes_a_limited_number_of_jobs(
     database: Database, connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(job_actions, "JOBS_AT_ONCE", 2)
+    monkeypatch.setattr(job_actions, "JOBS_PER_TRANSACTION", 2)
     for record_id in ("1", "2", "3"):
         completed_job(database, connection.id, Record(EntityType.INVOICE, record_id), event=Event.REJECTED)
     lanes = frozenset({Lane(connection.id, EntityType.INVOICE)})
