@@ -36,7 +36,7 @@ from models.schema.statements import job_of, link_of, made_of, of_lane, upsert
 from models.schema.tables import ConnectionRow, FormerLinkRow, LinkRow, SyncJobRow
 
 RESUMED = "resumed"
-"""The fingerprint of a former link that is restored in another company of Moment than before."""
+"""The fingerprint of a restored former link that may be of another company in Moment, and its record missing."""
 
 
 @dataclass(frozen=True, slots=True)
