@@ -15,16 +15,16 @@ _SECRET_NAMES = re.compile(
     r"(?i)password|passwd|pwd|api_?key|token|authorization|cookie|session|secret|credential"
 )
 _SECRET_VALUES = (
-    re.compile(r"gAAAA[\w-]{40,}=*"),  # what Fernet encrypted
-    re.compile(r"(?<=://)[^\s/@]*:[^\s/@]+(?=@)"),  # user and password in an address
-    re.compile(r"(?<=/webhooks/moment/)[\w-]+"),  # a webhook's address is a secret: it is enough to use it
+    re.compile(r"gAAAA[\w-]{40,}=*"),  # a value encrypted by Fernet
+    re.compile(r"(?<=://)[^\s/@]*:[^\s/@]+(?=@)"),  # user and password in a URL
+    re.compile(r"(?<=/webhooks/moment/)[\w-]+"),  # the token of a webhook URL, which needs no other secret
     re.compile(r"\$argon2\w*\$[^\s'\",)]+"),
-    re.compile(r"(?s)(?<=Failing row contains \().*(?=\))"),  # PostgreSQL quotes the row that it refuses
+    re.compile(r"(?s)(?<=Failing row contains \().*(?=\))"),  # PostgreSQL quotes the row that it rejects
     re.compile(r"(?<=Key \()[^)]*\)=\(.*(?=\))"),
 )
 
 _EVENT_WIDTH = 24
-_QUIETED = (
+_WARNINGS_ONLY = (
     "alembic",
     "celery.app.trace",
     "celery.beat",
@@ -38,13 +38,12 @@ _QUIETED = (
 def configure(shape: Literal["text", "json"], *, level: str) -> None:
     """Write the events of this process and of its libraries to stderr, as text for people or as JSON.
 
-    ``level`` is the lowest level that is logged. Libraries that log each task and request are logged from WARNING
-    up.
+    ``level`` is the lowest level that is logged; for libraries that log each task or request, it is WARNING.
     """
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
-            *_first(shape),
+            *_common_processors(shape),
             structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
         ],
         logger_factory=structlog.stdlib.LoggerFactory(),
@@ -60,7 +59,7 @@ def configure(shape: Literal["text", "json"], *, level: str) -> None:
             "root": {"handlers": ["stderr"], "level": level},
             "loggers": {
                 **{name: {"handlers": [], "propagate": True} for name in ("uvicorn", "uvicorn.error")},
-                **{name: {"handlers": [], "level": "WARNING"} for name in _QUIETED},
+                **{name: {"handlers": [], "level": "WARNING"} for name in _WARNINGS_ONLY},
             },
         }
     )
@@ -81,15 +80,15 @@ def _masked(name: str, value: object) -> object:
     if value is None or isinstance(value, bool | int | float):
         return value
     text = str(value)
-    for looks in _SECRET_VALUES:
-        text = looks.sub(MASK, text)
+    for pattern in _SECRET_VALUES:
+        text = pattern.sub(MASK, text)
     return text
 
 
 def _formatter(shape: str) -> logging.Formatter:
     json = structlog.processors.JSONRenderer(ensure_ascii=False)
     return structlog.stdlib.ProcessorFormatter(
-        foreign_pre_chain=_first(shape),
+        foreign_pre_chain=_common_processors(shape),
         processors=[
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
             structlog.processors.format_exc_info,
@@ -99,8 +98,8 @@ def _formatter(shape: str) -> logging.Formatter:
     )
 
 
-def _first(shape: str) -> Sequence[Processor]:
-    """Return the processors for our events and those of libraries. Text has local time, JSON has UTC."""
+def _common_processors(shape: str) -> Sequence[Processor]:
+    """Return the processors for our events and those of libraries. Text shows local time, JSON UTC."""
     json = shape == "json"
     return (
         structlog.contextvars.merge_contextvars,

@@ -1,4 +1,4 @@
-"""The settings of an installation, from its environment, with production defaults. Secrets print as asterisks."""
+"""The settings of an installation, from its environment, with production defaults. Printed secrets are masked."""
 
 import binascii
 import re
@@ -13,11 +13,11 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 KEY_BYTES = 32
 MISSING = "These settings are missing: "
 
-Kind = TypeVar("Kind", bound=BaseSettings)
+SettingsT = TypeVar("SettingsT", bound=BaseSettings)
 
 
 class WrongSettingsError(Exception):
-    """Settings are missing or wrong; the message names each and says why."""
+    """Settings are missing or wrong; the message lists each with the reason."""
 
 
 class LogSettings(BaseSettings):
@@ -34,7 +34,7 @@ class LogSettings(BaseSettings):
 
 
 class DatabaseSettings(LogSettings):
-    """The address of PostgreSQL, and the log settings."""
+    """The URL of PostgreSQL, and the log settings."""
 
     database_url: SecretStr
     """PostgreSQL, as postgresql://user:password@host:port/name"""
@@ -43,12 +43,12 @@ class DatabaseSettings(LogSettings):
     @classmethod
     def _postgresql(cls, value: SecretStr) -> SecretStr:
         if not re.match(r"postgres(ql)?(\+\w+)?://", value.get_secret_value()):
-            raise ValueError("has to begin with postgresql://")
-        return _with_port(value)
+            raise ValueError("must begin with postgresql://")
+        return _checked_url(value)
 
 
 class MigrationSettings(DatabaseSettings):
-    """The settings of `worker migrate`, which needs the keys as some releases change how secrets are encrypted."""
+    """The settings of `worker migrate`. Some releases change how secrets are encrypted, so it needs the keys."""
 
     secret_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(min_length=1)
     """Fernet keys for secrets at rest, newest first, comma separated; older keys only decrypt"""
@@ -56,14 +56,14 @@ class MigrationSettings(DatabaseSettings):
     @field_validator("secret_keys")
     @classmethod
     def _fernet_keys(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
-        for place, key in enumerate(value, 1):
+        for number, key in enumerate(value, 1):
             try:
                 length = len(urlsafe_b64decode(key.get_secret_value()))
             except (binascii.Error, ValueError):
                 length = 0
             if length != KEY_BYTES:
                 raise ValueError(
-                    f"number {place} of {len(value)} is no key; `python -m worker keys new` makes one"
+                    f"number {number} of {len(value)} is not a key; `python -m worker keys new` makes one"
                 )
         return value
 
@@ -89,12 +89,12 @@ class BeatSettings(DatabaseSettings):
         scheme, _, rest = value.get_secret_value().partition("://")
         if "sentinel" in scheme or "cluster" in scheme or "," in rest.partition("/")[0]:
             raise ValueError(
-                "leads to Sentinels or a Cluster, which are not supported; give the address of a single server, "
+                "points to Sentinel or a Cluster, which are not supported; enter the URL of a single server, "
                 "or of a proxy that follows the primary, as redis://:password@host:port/0"
             )
         if scheme not in {"redis", "rediss"}:
-            raise ValueError("has to begin with redis://, or rediss:// for TLS")
-        return _with_port(value)
+            raise ValueError("must begin with redis://, or rediss:// for TLS")
+        return _checked_url(value)
 
 
 class Settings(BeatSettings, MigrationSettings):
@@ -175,38 +175,38 @@ class Settings(BeatSettings, MigrationSettings):
 
     @field_validator("public_url", "moment_url", "otel_exporter_otlp_endpoint")
     @classmethod
-    def _bare(cls, value: str) -> str:
+    def _without_slash(cls, value: str) -> str:
         return value.rstrip("/")
 
     @field_validator("moment_project_url", "moment_record_url", "twentyfour_record_url")
     @classmethod
-    def _fillable(cls, value: str, info: ValidationInfo) -> str:
+    def _expect_known_placeholders(cls, value: str, info: ValidationInfo) -> str:
         project = info.field_name == "moment_project_url"
         known = {"number": 1} if project else dict.fromkeys(("kind", "id", "year", "number"), "")
         try:
             value.format(company="", **known)
         except (LookupError, ValueError) as error:
-            raise ValueError("has braces that stand for nothing") from error
+            raise ValueError("contains an unknown placeholder") from error
         return value
 
     @field_validator("smtp_url")
     @classmethod
     def _mail_server(cls, value: SecretStr) -> SecretStr:
         if not re.match(r"(smtp|smtp\+starttls|smtps)://.", value.get_secret_value()):
-            raise ValueError("has to be smtp://, smtp+starttls:// or smtps:// and the name of the mail server")
-        return _with_port(value)
+            raise ValueError("must be smtp://, smtp+starttls:// or smtps:// and the name of the mail server")
+        return _checked_url(value)
 
 
-def read_settings(kind: type[Kind]) -> Kind:
+def read_settings(settings_class: type[SettingsT]) -> SettingsT:
     """Read the settings of one process from the environment. Raises WrongSettingsError."""
     try:
-        return kind()
+        return settings_class()
     except ValidationError as error:
         raise WrongSettingsError("\n".join(problems(error))) from None
 
 
 def problems(error: ValidationError) -> Iterator[str]:
-    """Describe the missing and wrong settings: one line for all that are missing, and one for each wrong one."""
+    """Describe the missing and wrong settings: one line for all missing ones, and one for each wrong one."""
     found = error.errors(include_input=False, include_url=False)
     missing = [str(each["loc"][0]).upper() for each in found if each["type"] == "missing"]
     if missing:
@@ -216,12 +216,12 @@ def problems(error: ValidationError) -> Iterator[str]:
             yield f"{str(each['loc'][0]).upper()}: {each['msg'].removeprefix('Value error, ')}"
 
 
-def _with_port(address: SecretStr) -> SecretStr:
+def _checked_url(url: SecretStr) -> SecretStr:
     try:
-        url = urlsplit(address.get_secret_value())
-        _ = url.port, (url.hostname or "").encode("idna")
+        parts = urlsplit(url.get_secret_value())
+        _ = parts.port, (parts.hostname or "").encode("idna")
     except ValueError:
         raise ValueError(
             "cannot be read; in user and password, special characters are written percent-encoded"
         ) from None
-    return address
+    return url

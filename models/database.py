@@ -1,4 +1,4 @@
-"""The database: the base class of its tables, its transactions and its migrations."""
+"""The database: its connections, its transactions and its migrations."""
 
 import select
 import time
@@ -43,7 +43,7 @@ T = TypeVar("T")
 Columns = TypeVarTuple("Columns")
 
 SERVER_SILENCE_SECONDS = 25
-"""How long the other end may leave data unacknowledged before the connection is dropped, on both sides.
+"""How long either side waits for an acknowledgement before it drops the connection.
 
 The kernel's defaults are a quarter of an hour for data that was sent, and two hours for an idle peer.
 """
@@ -51,7 +51,7 @@ The kernel's defaults are a quarter of an hour for data that was sent, and two h
 MIGRATIONS = str(Path(__file__).parent / "migrations")
 
 MIGRATION_LOCK_SECONDS, MIGRATION_PAUSE_SECONDS, MIGRATION_TRIES = 2.0, 5.0, 100
-"""A migration waits this long for a lock, while others queue behind it; then it lets them pass and retries."""
+"""How long a migration waits for a lock, how long it then lets others pass before it retries, and how often."""
 
 IDLE_SECONDS = 15
 """How long PostgreSQL waits for the next statement of a transaction.
@@ -61,14 +61,14 @@ Our transactions wait only for PostgreSQL, so a longer pause means that the proc
 
 
 COUNTING_LIMIT = timedelta(milliseconds=50)
-"""How long a page waits for what it can do without, such as the number of all lines."""
+"""How long a page waits for data that it can omit, such as the number of all lines."""
 
 READ_ONLY = psycopg2.errors.ReadOnlySqlTransaction
 """The error of a standby or of a server that was made read-only: after a failover, or when its disk is full."""
 
 
 class DatabaseUnavailableError(Exception):
-    """PostgreSQL cannot be reached or broke off; the transaction is rolled back. ``cause`` is the reason."""
+    """PostgreSQL cannot be reached or ended the connection; the transaction is rolled back. ``cause`` says why."""
 
     def __init__(self, message: str = UNKNOWN.sentence, *, cause: str = UNKNOWN.name) -> None:
         super().__init__(message)
@@ -76,7 +76,7 @@ class DatabaseUnavailableError(Exception):
 
 
 class NoDowngradeError(Exception):
-    """The tables were never at that version, or are at an older one."""
+    """The database was never at that version, or is at an older one."""
 
 
 def _engine_url(url: SecretStr) -> URL:
@@ -112,7 +112,7 @@ def _timeouts() -> dict[str, Any]:
 
 
 class Database:
-    """A pool of connections, with a few more under load, for all threads of a process. Create it after a fork."""
+    """A pool of connections for all threads of a process, with a few extra under load. Create it after a fork."""
 
     def __init__(self, url: SecretStr, *, pool_size: int = 5) -> None:
         timeouts = _timeouts()
@@ -122,11 +122,11 @@ class Database:
             pool_timeout=10,
             connect_args=timeouts,
             hide_parameters=True,  # they may be secrets, and errors are logged
-            use_native_hstore=False,  # no column has that type; looking for it costs each connection a query
+            use_native_hstore=False,  # no column has that type, and the lookup costs each connection a query
             executemany_mode="values_plus_batch",  # update the rows of a batch in one round trip
         )
-        _ask_where_something_waits(self._engine)
-        _do_without_options_where_refused(self._engine)
+        _ping_if_data_waits(self._engine)
+        _omit_options_if_refused(self._engine)
         self._single = self._engine.execution_options(isolation_level="AUTOCOMMIT")
 
     @contextmanager
@@ -140,10 +140,10 @@ class Database:
 
     @contextmanager
     def statement(self) -> Iterator[Connection]:
-        """Lend a connection for one statement, which is its own transaction: one round trip instead of three.
+        """Open a connection for one statement, which is its own transaction: one round trip instead of three.
 
-        It returns rows of columns; creating a session's objects takes longer than the statement. Raises as
-        :meth:`transaction` does.
+        It returns rows of columns, because creating a session's objects takes longer than the statement. Raises
+        the same errors as :meth:`transaction`.
         """
         with _translating_errors(), self._single.connect() as connection:
             yield connection
@@ -195,15 +195,15 @@ class Database:
         return now
 
     def lax_settings(self) -> list[str]:
-        """Return which settings of our sessions are not in effect: a pooler dropped them and the role lacks them.
+        """Return the session settings that are not in effect: a pooler dropped them, and the role lacks them.
 
         Raises DatabaseUnavailableError.
         """
-        wanted = _session_settings()
+        names = list(_session_settings())
         query = text("select name, setting from pg_settings where lower(name) = any(:names)")
         with self.statement() as connection:
-            found = {name.lower(): said for name, said in connection.execute(query, {"names": list(wanted)})}
-        lax = (name for name, said in found.items() if said == "0" or (name == "timezone" and said != "UTC"))
+            found = {name.lower(): value for name, value in connection.execute(query, {"names": names})}
+        lax = (name for name, value in found.items() if value == "0" or (name == "timezone" and value != "UTC"))
         return sorted(lax)
 
     def close(self) -> None:
@@ -227,7 +227,7 @@ def _unavailable(error: Exception) -> DatabaseUnavailableError:
     return DatabaseUnavailableError(cause.sentence, cause=cause.name)
 
 
-def _do_without_options_where_refused(engine: Engine) -> None:
+def _omit_options_if_refused(engine: Engine) -> None:
     """Connect without ``options`` once a pooler has refused them, as PgBouncer does."""
     refused = False
 
@@ -246,35 +246,36 @@ def _do_without_options_where_refused(engine: Engine) -> None:
             return dialect.connect(*arguments, **plain)
 
 
-def _ask_where_something_waits(engine: Engine) -> None:
-    """Ping a pooled connection on which PostgreSQL has sent something; if it is dead, replace the whole pool.
+def _ping_if_data_waits(engine: Engine) -> None:
+    """Ping a pooled connection if PostgreSQL has sent data on it; if it is dead, replace the whole pool.
 
-    PostgreSQL sends to an idle connection only when it ends. A ping is a round trip, a look at the socket is not.
+    PostgreSQL sends to an idle connection only when it ends it. A ping costs a round trip, checking the socket
+    does not.
     """
 
     @event.listens_for(engine, "handle_error")
-    def leave(context: ExceptionContext) -> None:
-        """Make the next connection look for the server that takes writes, which may be another one now."""
+    def discard(context: ExceptionContext) -> None:
+        """Drop the connection, so that the next one reaches the server that accepts writes now."""
         if isinstance(context.original_exception, READ_ONLY):
             context.is_disconnect = True
 
     @event.listens_for(engine, "checkout")
-    def ask(connection: psycopg2.extensions.connection, _entry: object, _proxy: object) -> None:
+    def ping(connection: psycopg2.extensions.connection, _entry: object, _proxy: object) -> None:
         try:
-            looking = select.poll()
-            looking.register(connection.fileno(), select.POLLIN)
-            if looking.poll(0):
+            poll = select.poll()
+            poll.register(connection.fileno(), select.POLLIN)
+            if poll.poll(0):
                 engine.dialect.do_ping(connection)
         except psycopg2.Error as error:
             raise InvalidatePoolError from error
 
 
 def migrate(url: SecretStr, vault: Vault | None = None, *, on_wait: Callable[[], object] = lambda: None) -> None:
-    """Upgrade the tables to the newest version. Harmless if they are there, and safe from several processes.
+    """Upgrade the tables to the newest version. It can be repeated, and several processes may do so at once.
 
-    The vault opens the secrets of connections; a database without any needs none. ``on_wait`` is called once if
-    the migration has to wait for a lock. Raises InvalidToken if the vault does not open the secrets; nothing is
-    changed then. Raises DatabaseUnavailableError, also if waiting takes too long.
+    The vault decrypts the secrets of connections; a database without connections needs no vault. ``on_wait`` is
+    called once if the migration has to wait for a lock. Raises InvalidToken if the vault cannot decrypt the
+    secrets; nothing is changed then. Raises DatabaseUnavailableError, also if the wait takes too long.
     """
     from alembic import command
 
@@ -284,9 +285,9 @@ def migrate(url: SecretStr, vault: Vault | None = None, *, on_wait: Callable[[],
 def downgrade(
     url: SecretStr, vault: Vault | None = None, *, to: str, on_wait: Callable[[], object] = lambda: None
 ) -> None:
-    """Downgrade the tables to an older version, such as ``0010``; data that only newer ones hold is lost.
+    """Downgrade the tables to an older version, such as ``0010``; data that only newer versions store is lost.
 
-    Raises NoDowngradeError if there is no such version or it is not older, otherwise as :func:`migrate` does.
+    Raises NoDowngradeError if there is no such version or it is not older, and the errors of :func:`migrate`.
     """
     from alembic import command
     from alembic.util import CommandError
@@ -298,7 +299,7 @@ def downgrade(
 
 
 def _retrying(step: Callable[[], None], on_wait: Callable[[], object]) -> None:
-    """Retry as long as another session's lock is in the way, with pauses in which others can go on."""
+    """Retry while another session holds a lock, with pauses in which other sessions can continue."""
     for tries in range(MIGRATION_TRIES):
         if tries == 1:
             on_wait()
@@ -319,7 +320,7 @@ def is_behind(database: Database) -> bool:
         with database.statement() as connection:
             version = connection.scalar(text("select version_num from alembic_version"))
     except ProgrammingError:
-        return True  # there is no such table
+        return True  # the table does not exist
     return version is None or version in _older_versions()
 
 

@@ -1,4 +1,4 @@
-"""Enumerations and small values that every package shares. It imports only i18n, so that all may import it."""
+"""Enumerations and small values that all packages share. It imports only i18n, so every package can import it."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ SUCCESSFUL = (Outcome.SYNCED, Outcome.UNCHANGED, Outcome.SKIPPED)
 class JobState(StrEnum):
     """The state of a job.
 
-    ``QUEUED`` for a worker, ``RUNNING`` at one, ``WAITING`` for a dependency, ``RETRYING`` after a failure,
-    ``DONE`` with a good outcome (it may be due for another look), ``NEEDS_ATTENTION`` until a person corrects
-    something, and ``DISMISSED`` by a person who decided that it stays as it is.
+    ``QUEUED`` for a worker, ``RUNNING`` in one, ``WAITING`` for a dependency, ``RETRYING`` after a failure,
+    ``DONE`` (it may still be due for a recheck), ``NEEDS_ATTENTION`` until a person corrects something, and
+    ``DISMISSED`` by a person who decided to leave the record as it is.
     """
 
     QUEUED = "queued"
@@ -46,13 +46,13 @@ class JobState(StrEnum):
 
 
 PENDING = (JobState.QUEUED, JobState.RUNNING, JobState.WAITING, JobState.RETRYING)
-"""The states of a job that is pending."""
+"""The states of a job that the integration has to process."""
 
 UNFINISHED = (*PENDING, JobState.NEEDS_ATTENTION)
 
 
 class Role(StrEnum):
-    """What a person may do on the pages: look; try again, close and pause; or change settings and users too."""
+    """A user's role on the pages: read; retry, dismiss and pause too; or change settings and users as well."""
 
     VIEWER = "viewer"
     OPERATOR = "operator"
@@ -75,7 +75,7 @@ class Scope:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Lane:
-    """The jobs of one entity type of one connection, worked on in order by one worker at a time."""
+    """The jobs of one entity type of one connection, processed in order by one worker at a time."""
 
     connection_id: int
     entity_type: EntityType
@@ -90,7 +90,7 @@ class Record:
 
     @property
     def name(self) -> Message:
-        """The name of a record that has not been read yet."""
+        """A name for a record that has not been read yet."""
         record = titled(self.entity_type, self.id)
         if self.entity_type is EntityType.EXPENSE:
             return msg("{record} in 24SevenOffice", record=record)
@@ -98,7 +98,7 @@ class Record:
 
 
 def titled(entity_type: EntityType, name: str) -> Message:
-    """Return the name or number of a record with its type; an expense goes by its voucher."""
+    """Return the name or number of a record with its type; an expense is named after its voucher."""
     match entity_type:
         case EntityType.CUSTOMER:
             return msg("Customer {name}", name=name)

@@ -1,4 +1,4 @@
-"""Why PostgreSQL is unavailable: a name for metrics and log, and a sentence with the remedy."""
+"""The causes for which PostgreSQL is unavailable: a name for metrics and log, and a sentence with the remedy."""
 
 import re
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Keyset pagination: each page starts where the one before ended, so the thousandth is as fast as the first."""
+"""Keyset pagination: each page starts where the previous one ended, so page 1000 is as fast as the first."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ OrderColumns = Sequence[InstrumentedAttribute[Any] | ColumnElement[Any]]
 T = TypeVar("T")
 Columns = TypeVarTuple("Columns")
 InTime = Callable[[Select[int]], Sequence[Row[int]] | None]
-"""Runs a query that counts, and returns None if it takes too long."""
+"""Runs a counting query, and returns None if it takes too long."""
 
 
-SIZE = 50
-"""Rows of a page."""
+PAGE_SIZE = 50
+"""Rows on a page."""
 
 MAX_COUNTED = 10_000
-"""Lines of a list that are counted at most, and only if that is quick: a long one is as fast as a short one."""
+"""The most lines of a list that are counted, and only if that is quick: a long list is as fast as a short one."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-_WRITTEN = re.compile(r"([on])(?:i(-?\d{1,16})|(\d{1,16}))-(\d{1,18})", re.ASCII)
+_KEY_PATTERN = re.compile(r"([on])(?:i(-?\d{1,16})|(\d{1,16}))-(\d{1,18})", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A row of a list, by its instant and id, where a page begins: with what is older, or newer.
+    """The row of a list, by its instant and id, after which a page begins with older rows, or with newer ones.
 
-    In a list with another order, ``at`` is the value sorted by. In a URL, a day is written as its number.
+    In a list with another order, ``at`` is the sorted value. In a URL, a day is written as its ordinal.
     """
 
     at: datetime | date | int
@@ -54,8 +54,8 @@ class Key:
 
     @classmethod
     def parse(cls, text: str) -> Self | None:
-        """Parse a key from a URL; None, for the first page, if it is no key."""
-        written = _WRITTEN.fullmatch(text)
+        """Parse a key from a URL; None, for the first page, if it is not a key."""
+        written = _KEY_PATTERN.fullmatch(text)
         if written is None:
             return None
         at = int(written[2]) if written[2] else _EPOCH + int(written[3]) * _MICROSECOND
@@ -64,7 +64,10 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class PagePlace:
-    """Which lines of how many a page has; ``first`` counts from 1. None is what takes too long to count."""
+    """The position of a page in its list: the number of its ``first`` line, from 1, and the ``total`` of lines.
+
+    Each is None if it is more than :data:`MAX_COUNTED` or takes too long to count.
+    """
 
     first: int | None
     total: int | None
@@ -72,9 +75,9 @@ class PagePlace:
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
-    """Some rows of a list, newest first, and the keys of the pages beside it; None if there is none.
+    """A page of a list, newest row first, and the keys of the pages before and after it; None if there is none.
 
-    In a list that is ``ascending``, or has another order, ``newer`` leads to the previous page.
+    In a list that is ascending or has another order, ``newer`` is the key of the previous page.
     """
 
     lines: Sequence[T]
@@ -86,18 +89,18 @@ class Page(Generic[T]):
 def placed(
     page: Page[T], lines: Callable[[Key | None], Select[Any] | CompoundSelect[Any]], in_time: InTime
 ) -> Page[T]:
-    """Count which lines of how many a page has, if that is quick.
+    """Add the position to a page, if it is quick to count.
 
-    ``lines`` makes the query of all lines, or of those that a key leads to.
+    ``lines`` returns the query of all lines, or of the lines after a key.
     """
 
     def count(key: Key | None) -> int | None:
-        some = lines(key).limit(MAX_COUNTED + 1).subquery()
-        rows = in_time(select(func.count()).select_from(some))
+        counted = lines(key).limit(MAX_COUNTED + 1).subquery()
+        rows = in_time(select(func.count()).select_from(counted))
         return rows[0][0] if rows and rows[0][0] <= MAX_COUNTED else None
 
-    alone = not page.newer and not page.older
-    total = len(page.lines) if alone else count(None)
+    is_only_page = not page.newer and not page.older
+    total = len(page.lines) if is_only_page else count(None)
     before = 0 if not page.newer else total and count(page.newer)
     return replace(page, place=PagePlace(None if before is None else before + 1, total))
 
@@ -105,25 +108,25 @@ def placed(
 def placed_by_id(
     page: Page[T], query: Select[*tuple[Any, ...]], id_: InstrumentedAttribute[int], in_time: InTime
 ) -> Page[T]:
-    """Do the same for a list that is in order of its ids."""
+    """Add the position to a page of a list that is sorted by id."""
     ids = query.with_only_columns(id_)
     return placed(page, lambda key: ids.where(beyond((id_,), key)), in_time)
 
 
-def following(query: Select[*Columns], place: OrderColumns, *, key: Key | None) -> Select[*Columns]:
-    return query.where(beyond(place, key)).order_by(*nearest_first(place, key))
+def following(query: Select[*Columns], columns: OrderColumns, *, key: Key | None) -> Select[*Columns]:
+    return query.where(beyond(columns, key)).order_by(*nearest_first(columns, key))
 
 
-def beyond(place: OrderColumns, key: Key | None, *, ascending: bool = False) -> ColumnElement[bool]:
+def beyond(columns: OrderColumns, key: Key | None, *, ascending: bool = False) -> ColumnElement[bool]:
     if key is None:
         return true()
-    there = (key.at, key.id)[-len(place) :]
-    return tuple_(*place) > there if key.newer != ascending else tuple_(*place) < there
+    values = (key.at, key.id)[-len(columns) :]
+    return tuple_(*columns) > values if key.newer != ascending else tuple_(*columns) < values
 
 
-def nearest_first(place: OrderColumns, key: Key | None, *, ascending: bool = False) -> OrderColumns:
+def nearest_first(columns: OrderColumns, key: Key | None, *, ascending: bool = False) -> OrderColumns:
     upwards = (key is not None and key.newer) != ascending
-    return place if upwards else [column.desc() for column in place]
+    return columns if upwards else [column.desc() for column in columns]
 
 
 def paged(
@@ -131,11 +134,12 @@ def paged(
     *,
     key: Key | None,
     at: Callable[[T], tuple[datetime | date | int, int]],
-    size: int = SIZE,
+    size: int = PAGE_SIZE,
 ) -> Page[T]:
-    """Build the page that begins at a key; ``at`` returns the instant and the id of a row.
+    """Build the page after a key; ``at`` returns the instant and the id of a row.
 
-    ``fetch`` returns up to so many rows after a key, the nearest first; without a key the newest.
+    ``fetch`` takes a key and a limit, and returns the rows after that key, nearest first; without a key, the
+    newest.
     """
     lines = fetch(key, size + 1)
     more, lines = len(lines) > size, lines[:size]

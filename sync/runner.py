@@ -195,7 +195,7 @@ class Runner:
         return lanes
 
     def _limit_webhook(self, connection: Connection) -> None:
-        if webhook_limit.limit_where_flooded(self.database, connection.id, now=self.clock()):
+        if webhook_limit.limit_if_flooded(self.database, connection.id, now=self.clock()):
             log.warning("webhook_limited", connection=connection.id)
 
 

@@ -125,16 +125,23 @@ def failed_job(
     )
     assert lease
     (job,) = lease.jobs
-    told = (title, "The account 3999 is unknown.", "Open the account in 24SevenOffice.")
+    message, remedy = "The account 3999 is unknown.", "Open the account in 24SevenOffice."
+    alert = Alert(
+        type=AlertType.NEEDS_ATTENTION,
+        title=title,
+        message=message,
+        remedy=remedy,
+        recipients=connection.settings.error_emails,
+    )
     result = AttemptResult(
         job_id=job.id,
         event=Event.REJECTED,
         outcome=Outcome.FAILED,
         error_code="account",
-        title=told[0],
-        message=told[1],
-        remedy=told[2],
-        alert=Alert(AlertType.NEEDS_ATTENTION, *told, connection.settings.error_emails),
+        title=title,
+        message=message,
+        remedy=remedy,
+        alert=alert,
     )
     leases.complete(database, lease, [result], clock=lambda: now)
     return job.id

@@ -112,5 +112,5 @@ def _watch(container: Container, connection_id: int) -> None:
     _received[connection_id] += 1
     if _received[connection_id] % WATCHED_EVERY:
         return
-    if webhook_limit.limit_where_flooded(container.database, connection_id, now=container.clock()):
+    if webhook_limit.limit_if_flooded(container.database, connection_id, now=container.clock()):
         log.warning("webhook_limited", connection=connection_id)

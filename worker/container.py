@@ -333,7 +333,7 @@ class Container:
                 self.update_settings(connection.id, values, actor=actor, seen=connection.updated_at)
             except Exception as error:
                 if login_id is not None:
-                    self.operations.forget(login_id)  # it was not saved, and cannot be verified
+                    self.operations.delete(login_id)  # it was not saved, and cannot be verified
                 if not isinstance(error, LinksExistError) or error.setting == "moment_company":
                     raise
             else:
@@ -358,7 +358,7 @@ class Container:
         self.budget.for_connection(connection.id).forget()
         self.erp(connection.settings).log_out()
         users = erasure.erase_connection(self.database, connection.id, actor=actor, now=self.clock())
-        self.idempotency.forget_connection(connection.id)
+        self.idempotency.delete_of_connection(connection.id)
         self.erp(connection.settings).log_out()  # again, because a login may have been in progress
         self.cache.for_connection(connection.id).clear()
         return users

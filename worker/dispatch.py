@@ -10,7 +10,7 @@ import structlog
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
-from models.admin.operations import WORTHWHILE
+from models.admin.operations import OPERATION_TIMEOUT
 from models.enums import Lane
 from worker.celery_app import app
 from worker.container import get_container
@@ -68,7 +68,7 @@ def is_outdated(task: str, connection_id: int, number: int) -> bool:
 def dispatch_operations(operation_ids: Iterable[int]) -> None:
     """Dispatch the operations that are next in their connection."""
     container = get_container()
-    turn = container.operations.next_in_turn([*operation_ids], since=container.clock() - WORTHWHILE)
+    turn = container.operations.next_in_turn([*operation_ids], since=container.clock() - OPERATION_TIMEOUT)
     _send((OPERATION, operation_id, OPERATION_DEBOUNCE_SECONDS) for operation_id in turn)
 
 
@@ -76,7 +76,7 @@ def dispatch_next_operation(operation_id: int) -> None:
     """Dispatch the operations that waited for an operation that has ended."""
     container = get_container()
     if ended := container.operations.get(operation_id):
-        since = container.clock() - WORTHWHILE
+        since = container.clock() - OPERATION_TIMEOUT
         dispatch_operations(container.operations.pending_of(ended.connection_id, since=since))
 
 

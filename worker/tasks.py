@@ -1,18 +1,15 @@
 """The tasks: each calls the code that does the work. Their arguments are ids only, as Flower shows them."""
 
-from datetime import timedelta
-
 from models.admin import reminders
-from models.admin.operations import WORTHWHILE
+from models.admin.operations import OPERATION_TIMEOUT
 from models.enums import EntityType, Lane
-from models.inbox import dependencies, due, missed_webhooks, retention, statistics
+from models.inbox import dependencies, due
 from models.receivers import deliveries
-from models.users import password_links, sessions, sign_in, throttle
 from sync.polling import stalled
 from worker import dispatch, heartbeat
 from worker.celery_app import app
 from worker.container import get_container
-from worker.jobs import clock_skew, monthly_reconciliation, operations, polls
+from worker.jobs import clock_skew, monthly_reconciliation, operations, polls, retention
 from worker.jobs import deliver_events as jobs_deliver_events
 from worker.jobs import send_alerts as jobs_send_alerts
 from worker.jobs import send_links as jobs_send_links
@@ -46,8 +43,8 @@ def dispatch_due() -> None:
     now = container.clock()
     dependencies.wake_satisfied(container.database, now=now)
     dispatch.dispatch_lanes(due.lanes(container.database, now=now))
-    container.operations.forget_unanswered(before=now - WORTHWHILE)
-    dispatch.dispatch_operations(container.operations.pending(since=now - WORTHWHILE))
+    container.operations.delete_old_logins(before=now - OPERATION_TIMEOUT)
+    dispatch.dispatch_operations(container.operations.pending(since=now - OPERATION_TIMEOUT))
     dispatch.dispatch_receivers(deliveries.due_receivers(container.database, now=now))
     heartbeat.record(  # last: without PostgreSQL there is no heartbeat
         container.redis, every=container.settings.dispatch_seconds
@@ -112,24 +109,7 @@ def send_reminders() -> None:
 
 @app.task(name="delete_old")
 def delete_old() -> None:
-    """Delete old data, jobs last, as audit entries about a job keep it."""
-    container = get_container()
-    database, settings, now = container.database, container.settings, container.clock()
-    attempts_before = now - timedelta(days=settings.attempt_days)
-    retention.delete_attempts(database, before=attempts_before)
-    retention.delete_alerts(database, before=now - timedelta(days=settings.alert_days))
-    retention.delete_audit_entries(database, before=now - timedelta(days=settings.audit_days))
-    retention.delete_events(database, before=now - timedelta(days=settings.event_days))
-    retention.delete_done_jobs(database, before=now - timedelta(days=settings.job_days))
-    reconciliations_before = now - timedelta(days=settings.reconciliation_days)
-    container.operations.delete_old(before=attempts_before, reconciliations_before=reconciliations_before)
-    missed_webhooks.delete_old(database, before=attempts_before)
-    statistics.delete_old(database, now=now)
-    sessions.delete_ended(database, now=now)
-    throttle.delete_old(database, now=now)
-    password_links.delete_old(database, now=now)
-    container.idempotency.delete_old(now=now)
-    sign_in.forget_devices(database, before=now - sign_in.DEVICE_KNOWN_FOR)
+    retention.delete_old(get_container())
 
 
 def _drain(lane: Lane) -> None:

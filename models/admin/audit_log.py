@@ -1,4 +1,4 @@
-"""The audit log as people read it: who changed what, and who did which action."""
+"""The audit log as people read it: who did what, and when."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,7 +14,7 @@ from i18n.catalog import former_wordings
 from i18n.formatting import OSLO
 from models.database import Database
 from models.enums import Scope
-from models.pagination import SIZE, Key, Page, following, paged, placed_by_id
+from models.pagination import PAGE_SIZE, Key, Page, following, paged, placed_by_id
 from models.schema.statements import made_of, within
 from models.schema.tables import AuditRow, ConnectionRow, SyncJobRow
 
@@ -23,7 +23,7 @@ BATCH_SIZE = 1000
 
 
 class AuditTopic(StrEnum):
-    """What was done: to records, pauses, reconciliations or else to connections, to users, and who signed in."""
+    """The topic of an entry. ``CONNECTIONS`` are actions on a connection other than pauses and reconciliations."""
 
     RECORDS = "records"
     PAUSES = "pauses"
@@ -46,12 +46,12 @@ TEMPLATES: Mapping[AuditTopic, Sequence[str]] = {
     ),
     AuditTopic.SIGN_INS: ("Signed in ", "Sign-in rejected: "),
 }
-"""How the sentences of a topic begin, where nothing else tells them."""
+"""The beginnings of a topic's sentences, for topics that no column identifies."""
 
 
 @dataclass(frozen=True, slots=True)
 class AuditFilter:
-    """Entries of a topic, by an ``actor`` whose name holds a text, from a day to a day of Oslo, both included."""
+    """Entries of a topic, by an ``actor`` whose name contains a text, between two days in Oslo, both included."""
 
     topic: AuditTopic | None = None
     actor: str = ""
@@ -59,14 +59,14 @@ class AuditFilter:
     date_to: date | None = None
 
 
-EVERYTHING = AuditFilter()
+NO_FILTER = AuditFilter()
 
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
-    """What somebody did and when (UTC): to a connection, one of its changes, or the users where both are None.
+    """An action and its instant (UTC): on a connection, on one of its jobs, or on users if both are None.
 
-    ``record`` is what the change is called now.
+    ``record`` is the present title of the job's record.
     """
 
     id: int
@@ -84,13 +84,13 @@ def page(  # noqa: PLR0913 - all by name
     scope: Scope,
     *,
     users: bool = False,
-    wanted: AuditFilter = EVERYTHING,
+    audit_filter: AuditFilter = NO_FILTER,
     key: Key | None = None,
-    size: int = SIZE,
+    size: int = PAGE_SIZE,
     with_place: bool = False,
 ) -> Page[AuditEntry]:
-    """Return a page of what was done to the connections of a scope; to ``users`` too where it is all of them."""
-    query = _visible(scope, users=users, wanted=wanted)
+    """Return a page of the entries about the connections of a scope; about users too if ``users`` is set."""
+    query = _visible(scope, users=users, audit_filter=audit_filter)
 
     def fetch(key: Key | None, limit: int) -> Sequence[AuditEntry]:
         rows = database.rows(following(query, (AuditRow.id,), key=key).limit(limit))
@@ -101,61 +101,61 @@ def page(  # noqa: PLR0913 - all by name
 
 
 def every(
-    database: Database, scope: Scope, *, users: bool = False, wanted: AuditFilter = EVERYTHING
+    database: Database, scope: Scope, *, users: bool = False, audit_filter: AuditFilter = NO_FILTER
 ) -> Iterator[AuditEntry]:
-    """Yield what all pages show, the oldest first.
+    """Yield the entries of all pages, oldest first.
 
-    Each batch is read only when it is needed, so that a slow reader keeps no transaction open and few entries in
-    memory.
+    They are read in batches as needed, so that a slow reader keeps no transaction open and few entries in memory.
     """
-    last, some = 0, _visible(scope, users=users, wanted=wanted).order_by(AuditRow.id).limit(BATCH_SIZE)
+    last, some = 0, _visible(scope, users=users, audit_filter=audit_filter).order_by(AuditRow.id).limit(BATCH_SIZE)
     while rows := database.rows(some.where(AuditRow.id > last)):
         yield from (made_of(AuditEntry, row) for row in rows)
         last = rows[-1].id
 
 
 def export(
-    database: Database, scope: Scope, *, users: bool = False, wanted: AuditFilter = EVERYTHING
+    database: Database, scope: Scope, *, users: bool = False, audit_filter: AuditFilter = NO_FILTER
 ) -> Iterator[str]:
-    """Yield the same as JSON, a line for each entry; in English, as it is for programs."""
-    for each in every(database, scope, users=users, wanted=wanted):
+    """Yield the entries as JSON, one line each, in English, because it is for programs."""
+    for each in every(database, scope, users=users, audit_filter=audit_filter):
         entry = {name: getattr(each, name) for name in AuditEntry.__slots__} | {"at": each.at.isoformat()}
         yield f"{json.dumps(entry, ensure_ascii=False)}\n"
 
 
-def _visible(scope: Scope, *, users: bool, wanted: AuditFilter) -> Select[*tuple[Any, ...]]:
+def _visible(scope: Scope, *, users: bool, audit_filter: AuditFilter) -> Select[*tuple[Any, ...]]:
     query = select(*AuditRow.__table__.c, ConnectionRow.name.label("connection"), SyncJobRow.title.label("record"))
     query = query.outerjoin(ConnectionRow, ConnectionRow.id == AuditRow.connection_id)
     query = query.outerjoin(SyncJobRow, SyncJobRow.id == AuditRow.job_id)
-    query = query.where(within(scope, AuditRow.connection_id), *_fits(wanted))
+    query = query.where(within(scope, AuditRow.connection_id), *_fits(audit_filter))
     return query if users else query.where(AuditRow.connection_id.is_not(None))
 
 
-def _fits(wanted: AuditFilter) -> Iterator[ColumnElement[bool]]:
-    if wanted.actor:
-        yield cast(AuditRow.actor, Text).icontains(wanted.actor, autoescape=True)
-    if wanted.date_from:
-        yield AuditRow.at >= _midnight(wanted.date_from)
-    if wanted.date_to and wanted.date_to < date.max:
-        yield AuditRow.at < _midnight(wanted.date_to + timedelta(days=1))
+def _fits(audit_filter: AuditFilter) -> Iterator[ColumnElement[bool]]:
+    if audit_filter.actor:
+        yield cast(AuditRow.actor, Text).icontains(audit_filter.actor, autoescape=True)
+    if audit_filter.date_from:
+        yield AuditRow.at >= _midnight(audit_filter.date_from)
+    if audit_filter.date_to and audit_filter.date_to < date.max:
+        yield AuditRow.at < _midnight(audit_filter.date_to + timedelta(days=1))
     of_connection, of_job = AuditRow.connection_id.is_not(None), AuditRow.job_id.is_not(None)
-    match wanted.topic:
+    match audit_filter.topic:
         case AuditTopic.RECORDS:
             yield of_job
         case AuditTopic.CONNECTIONS:
             yield of_connection & ~of_job
-            yield ~or_(_begins(AuditTopic.PAUSES), _begins(AuditTopic.RECONCILIATION))
+            yield ~or_(_is_about(AuditTopic.PAUSES), _is_about(AuditTopic.RECONCILIATION))
         case AuditTopic.USERS:
-            yield ~of_connection & ~_begins(AuditTopic.SIGN_INS)
+            yield ~of_connection & ~_is_about(AuditTopic.SIGN_INS)
         case AuditTopic():
-            yield _begins(wanted.topic)
+            yield _is_about(audit_filter.topic)
 
 
-def _begins(topic: AuditTopic) -> ColumnElement[bool]:
-    """Say in SQL that an entry is about a topic, as its sentence begins so, in today's words or in former ones."""
-    said, begins = type_coerce(AuditRow.action, JSONB)["said"].astext, TEMPLATES[topic]
-    former = [old for old, new in former_wordings().items() if new.startswith(tuple(begins))]
-    return or_(*(said.startswith(each, autoescape=True) for each in begins), said.in_(former)).is_(True)
+def _is_about(topic: AuditTopic) -> ColumnElement[bool]:
+    """Return the SQL condition that an entry's sentence, in any wording, begins like the sentences of a topic."""
+    template, beginnings = type_coerce(AuditRow.action, JSONB)["said"].astext, TEMPLATES[topic]
+    former = [old for old, new in former_wordings().items() if new.startswith(tuple(beginnings))]
+    begins = (template.startswith(each, autoescape=True) for each in beginnings)
+    return or_(*begins, template.in_(former)).is_(True)
 
 
 def _midnight(day: date) -> datetime:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from models.admin import job_actions
-from models.admin.job_actions import OPEN, RESOLVED_BY_HAND, RETRIABLE, SKIPPED_PERMANENTLY, ActionResult
+from models.admin.job_actions import OPEN, RESOLVED_MANUALLY, RETRIABLE, SKIPPED_PERMANENTLY, ActionResult
 from models.admin.job_filter import JobFilter
 from models.database import Database
 from models.enums import JobState
@@ -26,18 +26,18 @@ ACTIONS: Mapping[str, Action] = {
     "handled": Action(OPEN, OPEN),
     "reopen": Action(CLOSED, CLOSED),
 }
-DISMISSAL_REASONS = {"unwanted": SKIPPED_PERMANENTLY, "handled": RESOLVED_BY_HAND}
+DISMISSAL_REASONS = {"unwanted": SKIPPED_PERMANENTLY, "handled": RESOLVED_MANUALLY}
 
 
 def selected(name: str, job_filter: JobFilter) -> JobFilter:
-    """Narrow selected jobs to those in a state in which the action is allowed."""
+    """Limit selected jobs to the states in which the action is allowed."""
     states = ACTIONS[name].for_selected
     states = job_filter.states & states if job_filter.states else states
     return replace(job_filter, states=states) if states else JobFilter(ids=frozenset())
 
 
 def everything(name: str, job_filter: JobFilter) -> JobFilter:
-    """Narrow a filter to the states in which the action is allowed; a filter without states means open jobs."""
+    """Limit a filter to the states in which the action is allowed; a filter without states means open jobs."""
     states = (job_filter.states or OPEN) & ACTIONS[name].for_all
     return replace(job_filter, states=states) if states else JobFilter(ids=frozenset())
 
@@ -45,9 +45,9 @@ def everything(name: str, job_filter: JobFilter) -> JobFilter:
 def act(
     database: Database, name: str, job_filter: JobFilter, *, because: str = "", actor: str, now: datetime
 ) -> ActionResult:
-    """Do one of :data:`ACTIONS` to jobs. Jobs in a state in which it is not allowed stay as they are.
+    """Apply one of :data:`ACTIONS` to jobs. Jobs in a state in which it is not allowed are unchanged.
 
-    ``because`` is the reason for dismissing them, empty for the usual one.
+    ``because`` is the reason for a dismissal, empty for the default one.
     """
     if name == "retry":
         return job_actions.retry(database, job_filter, actor=actor, now=now)

@@ -1,7 +1,7 @@
-"""What a person does about many connections at once, and of which of them it cannot be done.
+"""The actions of a person on many connections at once, and why some of the connections are skipped.
 
-Each connection is changed by the verb that changes a single one, so that the same holds of both, and the audit log
-names each.
+Each connection is changed by the method that changes a single one, so that the same rules apply, and each gets an
+audit entry.
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -28,10 +28,10 @@ from models.enums import Role, Scope
 from models.schema.tables import ConnectionRow
 
 MAX_AT_ONCE = 1_000
-"""Connections that one action changes: each is a change of its own, and a person waits for all of them."""
+"""Connections that one action changes: each is changed on its own, and a person waits for all of them."""
 
-LEFT_OUT = CompanyTakenError, ConcurrentUpdateError, FailedTestError, UnknownConnectionError, UnprovenError
-"""What keeps one connection as it is, and none of the others."""
+SKIPPING_ERRORS = CompanyTakenError, ConcurrentUpdateError, FailedTestError, UnknownConnectionError, UnprovenError
+"""The errors for which one connection is skipped, but not the others."""
 
 
 class ConnectionAction(StrEnum):
@@ -42,12 +42,12 @@ class ConnectionAction(StrEnum):
 
     @property
     def role(self) -> Role:
-        """Who may do it to a single connection."""
+        """The role that the action needs on a single connection."""
         return Role.ADMINISTRATOR if self is ConnectionAction.ADD_RECIPIENTS else Role.OPERATOR
 
 
 class Obstacle(StrEnum):
-    """Why a connection is left out."""
+    """The reason for which a connection is skipped."""
 
     PAUSED = "paused"
     NOT_PAUSED = "not_paused"
@@ -57,7 +57,7 @@ class Obstacle(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PlannedConnection:
-    """A connection that was chosen, and what is in the way; None where it is changed."""
+    """A selected connection and the obstacle for which it is skipped; None if it will be changed."""
 
     id: int
     name: str
@@ -65,18 +65,23 @@ class PlannedConnection:
 
 
 def plan(
-    database: Database, scope: Scope, action: ConnectionAction, wanted: ConnectionFilter, *, now: datetime
+    database: Database,
+    scope: Scope,
+    action: ConnectionAction,
+    connection_filter: ConnectionFilter,
+    *,
+    now: datetime,
 ) -> Sequence[PlannedConnection]:
-    """Return what would become of the first MAX_AT_ONCE connections that a filter lets through, by name."""
+    """Return the first :data:`MAX_AT_ONCE` connections of a filter, by name, with the obstacle of each."""
     row = ConnectionRow
     query = select(row.id, row.name, row.paused_because, row.failed_checks, row.unproven_since)
-    query = query.where(*fits(scope, wanted, now=now)).order_by(in_order(row.name)).limit(MAX_AT_ONCE)
-    found = database.rows(query)
+    conditions = fits(scope, connection_filter, now=now)
+    found = database.rows(query.where(*conditions).order_by(in_order(row.name)).limit(MAX_AT_ONCE))
     return [PlannedConnection(each.id, each.name, _obstacle(action, each)) for each in found]
 
 
 def test(operations: Operations, connection_ids: Collection[int], *, actor: str, now: datetime) -> Sequence[int]:
-    """Have connections tested, and return the operations; those of which one waits already have that one."""
+    """Request tests of connections, and return the operations; a test that is already pending is reused."""
     requested = []
     for connection_id in connection_ids:
         with suppress(OperationPendingError, TooManyOperationsError):
@@ -87,12 +92,12 @@ def test(operations: Operations, connection_ids: Collection[int], *, actor: str,
 def pause(
     connections: Connections, connection_ids: Collection[int], *, because: str, actor: str, now: datetime
 ) -> int:
-    """Pause connections, and count those that were not paused already."""
+    """Pause connections, and return how many were not already paused."""
     return _each(connection_ids, lambda each: connections.pause(each, because, actor=actor, now=now))
 
 
 def resume(connections: Connections, connection_ids: Collection[int], *, actor: str, now: datetime) -> int:
-    """Start or resume connections, and count them: those that one click would resume without a question."""
+    """Start or resume connections, and return how many; one that needs a confirmation is skipped."""
 
     def resume_one(connection_id: int) -> bool:
         if not connections.get_shown(connection_id).paused_because:
@@ -111,10 +116,10 @@ def add_recipients(
     actor: str,
     now: datetime,
 ) -> int:
-    """Send alerts to more addresses, and count the connections where that is new.
+    """Add recipients of alerts, and return the number of connections that changed.
 
-    One that would have too many, or whose secrets no key opens, stays as it is; what is paused stays paused.
-    Raises pydantic.ValidationError where an address is none.
+    A connection that would have too many recipients, or whose secrets no key decrypts, is skipped; a paused one
+    stays paused. Raises pydantic.ValidationError if an address is invalid.
     """
 
     def add_to(connection_id: int) -> bool:
@@ -133,7 +138,7 @@ def add_recipients(
 def _each(connection_ids: Collection[int], change: Callable[[int], bool]) -> int:
     changed = 0
     for connection_id in connection_ids:
-        with suppress(*LEFT_OUT):
+        with suppress(*SKIPPING_ERRORS):
             changed += change(connection_id)
     return changed
 

@@ -1,4 +1,4 @@
-"""The connections side by side, for those who look after many: what each is like, in order of what is worst."""
+"""The health of the connections side by side, sortable by each column, for people who manage many of them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,12 +24,12 @@ from models.database import Database
 from models.enums import JobState, Scope
 from models.schema.tables import ConnectionRow, LaneRow, SyncJobRow, WebhookActivityRow
 
-SIZE = 50
-"""Connections of a page."""
+PAGE_SIZE = 50
+"""Connections on a page."""
 
 
 class HealthColumn(StrEnum):
-    """What the list can be sorted by, first what is worst: the oldest test, the first key to end, most records."""
+    """The columns that the list can be sorted by, the worst value first, such as the oldest test."""
 
     NAME = "name"
     TESTED = "tested"
@@ -42,7 +42,7 @@ class HealthColumn(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class HealthSort:
-    """``reverse`` puts what is best first."""
+    """The order of the list; ``reverse`` puts the best value first."""
 
     column: HealthColumn = HealthColumn.NAME
     reverse: bool = False
@@ -52,18 +52,18 @@ class HealthSort:
 
     @classmethod
     def parse(cls, text: str) -> Self | None:
-        """Read what an address holds; None where that is no order."""
+        """Parse the order in a URL; None if it is not an order."""
         column, reverse = text.removeprefix("-"), text.startswith("-")
         return cls(HealthColumn(column), reverse) if column in set(HealthColumn) else None
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectionHealth:
-    """A connection in the list; instants in UTC, None for what has not happened or is not known.
+    """A connection in the list; instants in UTC, None if it has not happened or is unknown.
 
-    Its last test began at ``tested_at`` and found ``failed_checks`` errors. A record was synced last at
-    ``synced_at``, and Moment is silent since the webhook at ``webhook_at``. Moment's key ends on ``key_ends_on``
-    (day of Oslo) or before. ``needs_attention`` counts records, ``requests`` what went to 24SevenOffice today.
+    The last test began at ``tested_at`` and found ``failed_checks`` errors. A record was last synced at
+    ``synced_at``, and the last webhook arrived at ``webhook_at``. Moment's key expires on ``key_ends_on`` (in
+    Oslo) or before. ``needs_attention`` counts records, ``requests`` the requests to 24SevenOffice today.
     """
 
     id: int
@@ -89,17 +89,17 @@ def page(  # noqa: PLR0913 - all by name
     scope: Scope,
     *,
     now: datetime,
-    wanted: ConnectionFilter,
+    connection_filter: ConnectionFilter,
     sort: HealthSort,
     number: int = 1,
     requests: Mapping[int, int] | None = None,
 ) -> tuple[Sequence[ConnectionHealth], int]:
-    """Return the connections of a page, the first of which has the number 1, and how many there are on all.
+    """Return the connections on a page, counted from 1, and the total number of connections.
 
-    ``requests`` are those sent today by the numbers of connections, None where that is not known. It takes two
-    statements, however many connections there are.
+    ``requests`` are today's requests by connection id, None if unknown. It takes two statements, however many
+    connections there are.
     """
-    conditions = fits(scope, wanted, now=now)
+    conditions = fits(scope, connection_filter, now=now)
     known = ConnectionRow.settings
     columns = _columns(requests or {})
     query = select(
@@ -114,7 +114,7 @@ def page(  # noqa: PLR0913 - all by name
         *(each.label(name) for name, each in columns.items()),
         *status_columns(now),
     ).where(*conditions)
-    query = query.order_by(*_order(sort, columns)).offset((number - 1) * SIZE).limit(SIZE)
+    query = query.order_by(*_order(sort, columns)).offset((number - 1) * PAGE_SIZE).limit(PAGE_SIZE)
     total = database.scalar(select(func.count()).select_from(ConnectionRow).where(*conditions)) or 0
     lines = [
         with_status(ConnectionHealth, row, key_ends_on=_key_ends_on(row.api_key_saved_at))
@@ -126,13 +126,13 @@ def page(  # noqa: PLR0913 - all by name
 def _columns(requests: Mapping[int, int]) -> Mapping[str, ColumnElement[Any]]:
     synced = select(func.max(LaneRow.synced_at)).where(LaneRow.connection_id == ConnectionRow.id)
     webhook = select(func.max(WebhookActivityRow.at)).where(WebhookActivityRow.connection_id == ConnectionRow.id)
-    stuck = SyncJobRow.connection_id == ConnectionRow.id, SyncJobRow.state == JobState.NEEDS_ATTENTION
+    needs_attention = SyncJobRow.connection_id == ConnectionRow.id, SyncJobRow.state == JobState.NEEDS_ATTENTION
     sent = literal({str(connection_id): count for connection_id, count in requests.items()}, JSONB)
     return {
         "tested_at": ConnectionRow.tested_at.expression,
         "synced_at": synced.scalar_subquery(),
         "webhook_at": webhook.scalar_subquery(),
-        "needs_attention": select(func.count()).where(*stuck).scalar_subquery(),
+        "needs_attention": select(func.count()).where(*needs_attention).scalar_subquery(),
         "requests": func.coalesce(cast(sent[cast(ConnectionRow.id, Text)].astext, Integer), 0),
     }
 

@@ -20,14 +20,14 @@ TEST_VALID_FOR = timedelta(days=30)
 """How long the result of a test counts."""
 
 POLLS_SHOWN_AFTER = timedelta(hours=1)
-"""How long no poll succeeds before that is shown."""
+"""How long polls fail before that is shown."""
 
 
 class ConnectionState(StrEnum):
     """The state of a connection.
 
     A connection that is not started waits for its first start. In an outage, its systems do not answer or the
-    request budget is used up. One that needs attention has a problem that a person has to correct.
+    request budget is used up. A connection that needs attention has a problem that a person must correct.
     """
 
     NOT_STARTED = "not_started"
@@ -40,9 +40,9 @@ class ConnectionState(StrEnum):
 class HealthProblem(StrEnum):
     """A problem of a connection, the most urgent first.
 
-    The last test found an error; polls fail; Moment's key expires soon; webhooks are missing, since a poll was the
-    first to find a change; the settings have changed since the last test; or there was no test in the last 30
-    days.
+    The last test found an error; polls fail; Moment's key expires soon; webhooks are missing, because a poll was
+    the first to find a change; the settings have changed since the last test; or the last test is more than 30
+    days old.
     """
 
     TEST_FAILED = "test_failed"
@@ -54,14 +54,15 @@ class HealthProblem(StrEnum):
 
 
 BLOCKING = (HealthProblem.TEST_FAILED, HealthProblem.POLLS_FAILING, HealthProblem.KEY_EXPIRES)
-"""The problems that stop a connection or soon will. With the others, everything is still synced."""
+"""The problems that stop a connection or soon will. The others do not affect the sync."""
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectionFilter:
-    """Connections with a text in their ``name``, whatever its case, that have this state and this problem.
+    """The connections whose name contains a text in any case, with this state and this problem.
 
-    Those ``with_records`` have records that need attention; those ``idle_for`` so long have synced none.
+    ``with_records`` selects connections with records that need attention, ``idle_for`` connections that have
+    synced nothing for that long, and ``ids`` these connections.
     """
 
     name: str = ""
@@ -72,7 +73,7 @@ class ConnectionFilter:
     ids: frozenset[int] | None = None
 
 
-ALL = ConnectionFilter()
+NO_FILTER = ConnectionFilter()
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,7 @@ def summaries(
     scope: Scope,
     *,
     now: datetime,
-    wanted: ConnectionFilter = ALL,
+    connection_filter: ConnectionFilter = NO_FILTER,
     after: str = "",
     limit: int | None = None,
 ) -> Sequence[ConnectionSummary]:
@@ -114,26 +115,27 @@ def summaries(
         ConnectionRow.paused_because,
         ConnectionRow.paused_by,
         *status_columns(now),
-    ).where(*fits(scope, wanted, now=now), in_order(name) > in_order(literal(after)))
+    ).where(*fits(scope, connection_filter, now=now), in_order(name) > in_order(literal(after)))
     rows = database.rows(query.order_by(in_order(name)).limit(limit))
     return [with_status(ConnectionSummary, row) for row in rows]
 
 
-def fits(scope: Scope, wanted: ConnectionFilter, *, now: datetime) -> Sequence[ColumnElement[bool]]:
-    """Say in SQL which connections a filter lets through, of those that somebody sees."""
-    conditions = [within(scope, ConnectionRow.id), ConnectionRow.name.icontains(wanted.name, autoescape=True)]
-    if wanted.state:
-        conditions.append(is_in(wanted.state, now))
-    if wanted.problem:
-        conditions.append(_problems(now)[wanted.problem])
-    if wanted.with_records:
-        stuck = SyncJobRow.state == JobState.NEEDS_ATTENTION
-        conditions.append(exists().where(SyncJobRow.connection_id == ConnectionRow.id, stuck))
-    if wanted.idle_for:
-        synced = LaneRow.synced_at > now - wanted.idle_for
+def fits(scope: Scope, connection_filter: ConnectionFilter, *, now: datetime) -> Sequence[ColumnElement[bool]]:
+    """Return the SQL conditions for the connections of a filter within a scope."""
+    has_name = ConnectionRow.name.icontains(connection_filter.name, autoescape=True)
+    conditions = [within(scope, ConnectionRow.id), has_name]
+    if connection_filter.state:
+        conditions.append(is_in(connection_filter.state, now))
+    if connection_filter.problem:
+        conditions.append(_problems(now)[connection_filter.problem])
+    if connection_filter.with_records:
+        needs_attention = SyncJobRow.state == JobState.NEEDS_ATTENTION
+        conditions.append(exists().where(SyncJobRow.connection_id == ConnectionRow.id, needs_attention))
+    if connection_filter.idle_for:
+        synced = LaneRow.synced_at > now - connection_filter.idle_for
         conditions.append(~exists().where(LaneRow.connection_id == ConnectionRow.id, synced))
-    if wanted.ids is not None:
-        conditions.append(ConnectionRow.id.in_(wanted.ids))
+    if connection_filter.ids is not None:
+        conditions.append(ConnectionRow.id.in_(connection_filter.ids))
     return conditions
 
 
@@ -144,9 +146,9 @@ def names(database: Database, scope: Scope) -> Mapping[int, str]:
 
 
 def in_order(name: ColumnElement[str] | InstrumentedAttribute[str]) -> Tuple:
-    """Return the sort key of a name: Company 2 comes before Company 10, whatever the case of letters.
+    """Return the sort key of a name: Company 2 comes before Company 10, and case does not matter.
 
-    PostgreSQL can do so only with ICU, which some builds lack. Numbers are padded to nine digits.
+    PostgreSQL can sort this way only with ICU, which some builds lack. Numbers are padded to nine digits.
     """
     padded = func.regexp_replace(func.lower(name), r"(\d+)", r"00000000\1", "g")
     return tuple_(func.regexp_replace(padded, r"\d*(\d{9})(?!\d)", r"\1", "g"), name)
@@ -173,12 +175,12 @@ def status_columns(now: datetime) -> Sequence[ColumnElement[Any]]:
     )
 
 
-def with_status(wanted: type[D], row: Row[*tuple[Any, ...]], **more: object) -> D:
-    """Make a data class from a row that has the :func:`status_columns`, with its state, problems and outage."""
+def with_status(cls: type[D], row: Row[*tuple[Any, ...]], **more: object) -> D:
+    """Make a data class from a row with the :func:`status_columns`, with its state, problems and outage."""
     state = ConnectionState(row.state)
     problems = [each for each in HealthProblem if getattr(row, each)]
     since = row.since if state is ConnectionState.OUTAGE else None
-    return made_of(wanted, row, state=state, problems=problems, outage_since=since, **more)
+    return made_of(cls, row, state=state, problems=problems, outage_since=since, **more)
 
 
 def _state(now: datetime) -> ColumnElement[str]:
@@ -193,16 +195,16 @@ def _state(now: datetime) -> ColumnElement[str]:
 
 
 def _problems(now: datetime) -> Mapping[HealthProblem, ColumnElement[bool]]:
-    """Return the SQL for the problems of a connection. A paused one has none, as it is known to do nothing."""
+    """Return the SQL for the problems of a connection. A paused connection has none, because it does nothing."""
     tested = func.coalesce(ConnectionRow.tested_at, "-infinity")
-    is_of_others = func.coalesce(ConnectionRow.tested_at < ConnectionRow.updated_at, False)
-    outdated = and_(tested <= now - TEST_VALID_FOR, not_(is_of_others))
+    is_untested = func.coalesce(ConnectionRow.tested_at < ConnectionRow.updated_at, False)
+    outdated = and_(tested <= now - TEST_VALID_FOR, not_(is_untested))
     found = {
         HealthProblem.TEST_FAILED: ConnectionRow.failed_checks > 0,
         HealthProblem.POLLS_FAILING: cursors.has_failing(before=now - POLLS_SHOWN_AFTER),
         HealthProblem.KEY_EXPIRES: ConnectionRow.api_key_saved_at <= now - API_KEY_LIFETIME + RENEWAL_NOTICE,
         HealthProblem.WEBHOOKS_SILENT: missed_webhooks.has_silent(now=now),
-        HealthProblem.SETTINGS_UNTESTED: and_(ConnectionRow.failed_checks == 0, is_of_others),
+        HealthProblem.SETTINGS_UNTESTED: and_(ConnectionRow.failed_checks == 0, is_untested),
         HealthProblem.TEST_OUTDATED: and_(ConnectionRow.failed_checks == 0, outdated),
     }
     return {name: and_(ConnectionRow.paused_because == "", each) for name, each in found.items()}

@@ -1,4 +1,4 @@
-"""The overview: the jobs that need attention, and how the connections do, those with problems first."""
+"""The overview: jobs that need attention, the connections' status, those with problems first, and statistics."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,11 +19,12 @@ from models.admin.connection_list import (
 )
 from models.connections.repository import NOT_STARTED
 from models.database import Database
-from models.enums import PENDING, UNFINISHED, EntityType, JobState, Scope
+from models.enums import PENDING, UNFINISHED, EntityType, JobState, Outcome, Scope
+from models.inbox.statistics import Granularity
 from models.schema.statements import within
-from models.schema.tables import ConnectionRow, LaneRow, SyncJobRow
+from models.schema.tables import ConnectionRow, LaneRow, StatisticsRow, SyncJobRow
 
-SIZE = 50
+PAGE_SIZE = 50
 """Connections on a page."""
 
 
@@ -56,11 +57,28 @@ class ErrorCodeCount:
 
 
 @dataclass(frozen=True, slots=True)
-class Totals:
-    """The number of connections, and of the jobs that are pending or need attention.
+class PeriodStatistics:
+    """The attempts of a period from ``starts_at`` by outcome; ``total_seconds`` is the time of the synced ones."""
 
-    Of the connections, some are not started, some are paused, and some have an open circuit breaker: their systems
-    are ``in_outage`` or their requests ``rate_limited``.
+    starts_at: datetime
+    synced: int = 0
+    unchanged: int = 0
+    skipped: int = 0
+    failed: int = 0
+    total_seconds: float = 0
+    max_seconds: float = 0
+
+    @property
+    def mean_seconds(self) -> float:
+        """The average seconds from event to sync, 0 if nothing was synced."""
+        return self.total_seconds / self.synced if self.synced else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """The number of connections, and of jobs that are pending or need attention.
+
+    Connections with an open circuit breaker are ``in_outage`` or ``rate_limited``.
     """
 
     connections: int
@@ -74,23 +92,24 @@ class Totals:
 
 def totals(database: Database, scope: Scope) -> Totals:
     count = func.count()
-    paused, rests = ConnectionRow.paused_because != "", ConnectionRow.breaker_open_until.is_not(None)
-    new, short = ConnectionRow.paused_because == NOT_STARTED, ConnectionRow.rate_limited_since.is_not(None)
-    kinds = (
-        count.filter(new),
-        count.filter(paused, ~new),
-        count.filter(rests, ~paused, ~short),
-        count.filter(rests, ~paused, short),
+    paused, is_open = ConnectionRow.paused_because != "", ConnectionRow.breaker_open_until.is_not(None)
+    not_started = ConnectionRow.paused_because == NOT_STARTED
+    rate_limited = ConnectionRow.rate_limited_since.is_not(None)
+    by_status = (
+        count.filter(not_started),
+        count.filter(paused, ~not_started),
+        count.filter(is_open, ~paused, ~rate_limited),
+        count.filter(is_open, ~paused, rate_limited),
     )
-    connections = select(count, *kinds).where(within(scope, ConnectionRow.id))
-    changes = select(SyncJobRow.state, count).where(
+    connections = select(count, *by_status).where(within(scope, ConnectionRow.id))
+    jobs = select(SyncJobRow.state, count).where(
         SyncJobRow.state.in_(UNFINISHED), within(scope, SyncJobRow.connection_id)
     )
     with database.transaction() as session:
-        there = session.execute(connections).one()
-        states = dict(session.execute(changes.group_by(SyncJobRow.state)).all())
+        counts = session.execute(connections).one()
+        states = dict(session.execute(jobs.group_by(SyncJobRow.state)).all())
     return Totals(
-        *there,
+        *counts,
         pending=sum(states.get(each, 0) for each in PENDING),
         needs_attention=states.get(JobState.NEEDS_ATTENTION, 0),
     )
@@ -108,11 +127,30 @@ def error_code_counts(database: Database, scope: Scope) -> Sequence[ErrorCodeCou
     return [ErrorCodeCount(*row) for row in database.rows(query)]
 
 
+def last_periods(
+    database: Database, granularity: Granularity, number: int, *, scope: Scope, now: datetime
+) -> Sequence[PeriodStatistics]:
+    """Return the statistics of the last hours or days, all connections of a scope together, oldest first."""
+    starts = granularity.last(number, now=now)
+    sums = [func.sum(getattr(StatisticsRow, name)) for name in (*Outcome, "total_seconds")]
+    query = (
+        select(StatisticsRow.starts_at, *sums, func.max(StatisticsRow.max_seconds))
+        .where(
+            StatisticsRow.granularity == granularity,
+            StatisticsRow.starts_at >= starts[0],
+            within(scope, StatisticsRow.connection_id),
+        )
+        .group_by(StatisticsRow.starts_at)
+    )
+    counted = {start: numbers for start, *numbers in database.rows(query)}
+    return [PeriodStatistics(start, *counted.get(start, ())) for start in starts]
+
+
 def connection_statuses(
     database: Database, scope: Scope, *, now: datetime, name: str = "", page: int = 1
 ) -> Sequence[ConnectionStatus]:
     """Return a page of the connections whose name contains a text, plus one if there is another page."""
-    query = _status_query(scope, name, now).offset((page - 1) * SIZE).limit(SIZE + 1)
+    query = _status_query(scope, name, now).offset((page - 1) * PAGE_SIZE).limit(PAGE_SIZE + 1)
     with database.transaction() as session:
         rows = session.execute(query).all()
         synced = _synced(session, [row.id for row in rows])
@@ -124,13 +162,21 @@ def connection_statuses(
 
 
 def count_connections(database: Database, scope: Scope, *, name: str = "") -> int:
-    """Count the connections whose name holds a text."""
+    """Count the connections whose name contains a text."""
     named = ConnectionRow.name.icontains(name, autoescape=True)
     return database.scalar(select(func.count()).where(within(scope, ConnectionRow.id), named)) or 0
 
 
+def find_by_name(database: Database, scope: Scope, name: str) -> frozenset[int]:
+    """Find the connection with this name in any case; otherwise those whose name contains the text."""
+    query = select(ConnectionRow.id).where(within(scope, ConnectionRow.id))
+    exact = query.where(func.lower(ConnectionRow.name) == name.lower())
+    partly = query.where(ConnectionRow.name.icontains(name, autoescape=True))
+    return frozenset(database.scalars(exact) or database.scalars(partly))
+
+
 def _status_query(scope: Scope, name: str, now: datetime) -> Select[*tuple[Any, ...]]:
-    """Return the query: paused connections first, then those that need attention, then outages, each by name."""
+    """Return the query: paused connections, then connections that need attention, then outages, each by name."""
     of_state = func.count().filter
     counts = (
         select(
@@ -142,19 +188,19 @@ def _status_query(scope: Scope, name: str, now: datetime) -> Select[*tuple[Any, 
         .group_by(SyncJobRow.connection_id)
         .subquery()
     )
-    waits, stuck = (
+    pending, needs_attention = (
         func.coalesce(each, 0).label(each.name) for each in (counts.c.pending, counts.c.needs_attention)
     )
-    paused, attention, rests = (
+    is_paused, has_problem, is_down = (
         is_in(state, now)
         for state in (ConnectionState.PAUSED, ConnectionState.NEEDS_ATTENTION, ConnectionState.OUTAGE)
     )
-    trouble = case((paused, 0), (or_(attention, stuck > 0), 1), (rests, 2), else_=3)
+    urgency = case((is_paused, 0), (or_(has_problem, needs_attention > 0), 1), (is_down, 2), else_=3)
     known = (ConnectionRow.id, ConnectionRow.name, ConnectionRow.paused_because, ConnectionRow.paused_by)
-    shown = select(*known, *status_columns(now), waits, stuck)
+    shown = select(*known, *status_columns(now), pending, needs_attention)
     shown = shown.outerjoin(counts, counts.c.connection_id == ConnectionRow.id)
     shown = shown.where(within(scope, ConnectionRow.id), ConnectionRow.name.icontains(name, autoescape=True))
-    return shown.order_by(trouble, in_order(ConnectionRow.name))
+    return shown.order_by(urgency, in_order(ConnectionRow.name))
 
 
 def _synced(session: Session, ids: Iterable[int]) -> dict[int, dict[EntityType, datetime]]:
@@ -174,11 +220,3 @@ def _outage_causes(session: Session, ids: Iterable[int]) -> dict[int, str]:
         .order_by(SyncJobRow.connection_id, SyncJobRow.completed_at.desc())
     )
     return {row.connection_id: row.message for row in session.execute(query)}
-
-
-def find_by_name(database: Database, scope: Scope, name: str) -> frozenset[int]:
-    """Find the connection with this name in any case; otherwise those whose name contains the text."""
-    query = select(ConnectionRow.id).where(within(scope, ConnectionRow.id))
-    exact = query.where(func.lower(ConnectionRow.name) == name.lower())
-    partly = query.where(ConnectionRow.name.icontains(name, autoescape=True))
-    return frozenset(database.scalars(exact) or database.scalars(partly))

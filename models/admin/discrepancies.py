@@ -1,4 +1,4 @@
-"""What a person does about a discrepancy: sends the record again, or accepts it as known."""
+"""The actions on a discrepancy: send the record again, or accept the discrepancy as known."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
@@ -13,14 +13,15 @@ from models.admin.job_actions import ActionResult
 from models.admin.operations import Operation
 from models.database import Database
 from models.enums import EntityType, Lane, Record
-from models.inbox.job_updates import changed_by, concerns, fresh
+from models.inbox.enqueue import merge_into_existing
+from models.inbox.job_updates import concerns, new_job_values
 from models.inbox.transitions import Event
 from models.schema.audit_entries import add_entry
 from models.schema.statements import link_of, made_of, of_lane, upsert
 from models.schema.tables import AcceptanceRow, LinkRow, OperationRow, SyncJobRow
 
 ACCEPTED = "accepted"
-"""Under which name the result of a reconciliation has what was accepted before it or in it."""
+"""The key in the result of a reconciliation for the differences that were accepted before it or in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,87 +42,86 @@ def resend(  # noqa: PLR0913 - keyword-only
     now: datetime,
     expense: str = "",
 ) -> ActionResult:
-    """Send a record (again), even if its job was dismissed. A running job stays as it is.
+    """Send a record (again), even if its job was dismissed. A running job is unchanged.
 
     The record's link is deleted and its outcome marked unknown, so that the flow verifies in the other system
-    before it writes. A voucher has a link for each expense: only the one with the key ``expense`` is deleted, none
-    if that is empty.
+    before it writes. A voucher has a link for each expense: only the link with the key ``expense`` is deleted,
+    none if that is empty.
     """
-    lane = Lane(connection_id, record.entity_type)
-    key, event = {**asdict(lane), "record_id": record.id}, Event.SENT_AGAIN
-    put = insert(SyncJobRow).values(**key, **fresh(event, now=now, outcome_unknown=True), received_at=now)
-    again = {
-        **changed_by(event, now=now),
-        "received_at": now,
-        "revision": SyncJobRow.revision + 1,
-        "dismissal_reason": "",
-    }
-    put = put.on_conflict_do_update(index_elements=list(key), set_=again, where=concerns(event))
+    lane, event = Lane(connection_id, record.entity_type), Event.SENT_AGAIN
+    values = {**asdict(lane), "record_id": record.id, **new_job_values(event, now=now, outcome_unknown=True)}
+    enqueued = merge_into_existing(
+        insert(SyncJobRow).values(**values, received_at=now),
+        event,
+        where=concerns(event),
+        received_at=now,
+        dismissal_reason="",
+    )
     of_expense = and_(of_lane(LinkRow, lane), LinkRow.remote_id == expense)
-    linked = of_expense if record.entity_type is EntityType.EXPENSE else link_of(connection_id, record)
+    link = of_expense if record.entity_type is EntityType.EXPENSE else link_of(connection_id, record)
     with database.transaction() as session:
-        job_id = session.scalar(put.returning(SyncJobRow.id))
+        job_id = session.scalar(enqueued.returning(SyncJobRow.id))
         if job_id is None:
             return ActionResult(0)
-        session.execute(delete(LinkRow).where(linked))
+        session.execute(delete(LinkRow).where(link))
         what = msg("Sent from the reconciliation: {record}", record=name)
         add_entry(session, connection_id=connection_id, job_id=job_id, at=now, actor=actor, action=what)
     return ActionResult(1, frozenset({lane}))
 
 
 def accept(database: Database, operation: Operation, key: str, acceptance: Acceptance, *, name: str) -> None:
-    """Note that a difference is known, as it is now; it is one again when it changes.
+    """Accept a difference with its present details; if they change, it is a difference again.
 
-    It stands with the reconciliation in which it was accepted too, and stays there whatever becomes of it later.
+    The reconciliation in which it was accepted keeps a copy, whatever happens to it later.
     """
-    put = upsert(AcceptanceRow, {"connection_id": operation.connection_id, "key": key}, asdict(acceptance))
+    upserted = upsert(AcceptanceRow, {"connection_id": operation.connection_id, "key": key}, asdict(acceptance))
     what = msg("Accepted a difference: {record} ({why})", record=name, why=acceptance.why)
     with database.transaction() as session:
-        kept = _kept(session, operation)
-        session.execute(put)
-        _keep(session, operation, kept | {key: acceptance})
+        acceptances = _lock_acceptances(session, operation)
+        session.execute(upserted)
+        _save_acceptances(session, operation, acceptances | {key: acceptance})
         _audit(session, operation, what, actor=acceptance.actor, now=acceptance.at)
 
 
 def withdraw(database: Database, operation: Operation, key: str, *, name: str, actor: str, now: datetime) -> bool:
-    """Take back that a difference is known, here and in what is compared later; False where it is not."""
+    """Withdraw an acceptance, in this reconciliation and in later ones; False if there is none."""
     with database.transaction() as session:
-        kept = dict(_kept(session, operation))
-        before = kept.pop(key, None)
-        if before is None:
+        acceptances = dict(_lock_acceptances(session, operation))
+        withdrawn = acceptances.pop(key, None)
+        if withdrawn is None:
             return False
-        row = AcceptanceRow
-        same = row.connection_id == operation.connection_id, row.key == key, row.fingerprint == before.fingerprint
+        row, connection_id = AcceptanceRow, operation.connection_id
+        same = row.connection_id == connection_id, row.key == key, row.fingerprint == withdrawn.fingerprint
         session.execute(delete(row).where(*same))
-        _keep(session, operation, kept)
-        what = msg("No longer accepted as a difference: {record} ({why})", record=name, why=before.why)
+        _save_acceptances(session, operation, acceptances)
+        what = msg("No longer accepted as a difference: {record} ({why})", record=name, why=withdrawn.why)
         _audit(session, operation, what, actor=actor, now=now)
     return True
 
 
 def accepted(database: Database, connection_id: int) -> Mapping[str, Acceptance]:
-    """Return what is known of a connection's books today, by the keys of the differences."""
+    """Return the present acceptances of a connection, by the keys of the differences."""
     with database.transaction() as session:
         return _accepted(session, connection_id)
 
 
 def recorded(database: Database, operation: Operation) -> Mapping[str, Acceptance]:
-    """Return what was accepted in a reconciliation or before it; of an earlier release, what is today."""
-    kept = (operation.result or {}).get(ACCEPTED)
-    return accepted(database, operation.connection_id) if kept is None else from_json(kept)
+    """Return the acceptances in a reconciliation or before it; the present ones if an earlier release ran it."""
+    stored = (operation.result or {}).get(ACCEPTED)
+    return accepted(database, operation.connection_id) if stored is None else from_json(stored)
 
 
 def as_json(acceptances: Mapping[str, Acceptance]) -> list[dict[str, str]]:
-    """Put acceptances into what the result of a reconciliation can hold."""
+    """Convert acceptances for the result of a reconciliation, which is JSON."""
     return [{"key": key, **asdict(each), "at": each.at.isoformat()} for key, each in acceptances.items()]
 
 
-def from_json(told: Iterable[Mapping[str, str]]) -> Mapping[str, Acceptance]:
+def from_json(stored: Iterable[Mapping[str, str]]) -> Mapping[str, Acceptance]:
     return {
         each["key"]: Acceptance(
             each["fingerprint"], each["actor"], each["why"], datetime.fromisoformat(each["at"])
         )
-        for each in told
+        for each in stored
     }
 
 
@@ -130,14 +130,14 @@ def _accepted(session: Session, connection_id: int) -> Mapping[str, Acceptance]:
     return {row.key: made_of(Acceptance, row) for row in session.scalars(query)}
 
 
-def _kept(session: Session, operation: Operation) -> dict[str, Acceptance]:
-    """Lock a reconciliation and return what is accepted in it."""
+def _lock_acceptances(session: Session, operation: Operation) -> dict[str, Acceptance]:
+    """Lock a reconciliation and return its acceptances."""
     row = session.get_one(OperationRow, operation.id, with_for_update=True)
-    kept = (row.result or {}).get(ACCEPTED)
-    return dict(_accepted(session, operation.connection_id) if kept is None else from_json(kept))
+    stored = (row.result or {}).get(ACCEPTED)
+    return dict(_accepted(session, operation.connection_id) if stored is None else from_json(stored))
 
 
-def _keep(session: Session, operation: Operation, acceptances: Mapping[str, Acceptance]) -> None:
+def _save_acceptances(session: Session, operation: Operation, acceptances: Mapping[str, Acceptance]) -> None:
     row = session.get_one(OperationRow, operation.id)
     row.result = {**(row.result or {}), ACCEPTED: as_json(acceptances)}
 

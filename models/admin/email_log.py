@@ -1,6 +1,6 @@
-"""The email log: each mail, its recipient, its time and its status, and the mails that are pending.
+"""The email log: each mail with its recipient, time and status, and the pending mails.
 
-A mail is the alerts to one address that ended at the same instant, or that are pending.
+A mail consists of the alerts to one address that ended at the same instant, or that are pending.
 """
 
 from collections import defaultdict
@@ -20,13 +20,12 @@ from models.schema.statements import made_of, within
 from models.schema.tables import AlertRow, ConnectionRow
 
 MAX_ITEMS_SHOWN = 10
-"""Items of a mail that are shown; the rest is counted."""
+"""Items of a mail that are shown; the others are counted."""
 
 MAX_PENDING_SHOWN = 100
 """Pending mails that are shown."""
 
-
-TOGETHER = (AlertRow.ended_at, AlertRow.recipient, AlertRow.status)
+EMAIL_COLUMNS = (AlertRow.ended_at, AlertRow.recipient, AlertRow.status)
 """The columns that the alerts of one mail share."""
 
 
@@ -43,7 +42,7 @@ class EmailItem:
 
 @dataclass(frozen=True, slots=True)
 class Email:
-    """A mail to an address. It ended ``at`` that instant (UTC) with its ``status``, or is pending since then.
+    """A mail to an address. ``at`` (UTC) is when it ended with its ``status``, or since when it is pending.
 
     ``count`` is the number of alerts that the reader may see; ``items`` are the first of them.
     """
@@ -91,31 +90,31 @@ def _emails(seen: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
     query = select(
         func.max(AlertRow.id).label("id"),
         func.min(AlertRow.created_at).label("created_at"),
-        *TOGETHER,
+        *EMAIL_COLUMNS,
         func.count().label("number"),
     )
-    return query.where(seen).group_by(*TOGETHER)
+    return query.where(seen).group_by(*EMAIL_COLUMNS)
 
 
 def _ended(seen: ColumnElement[bool], key: Key | None) -> Select[*tuple[Any, ...]]:
-    ended, place = AlertRow.ended_at, (AlertRow.ended_at, func.max(AlertRow.id))
-    query = _emails(seen).where(ended.is_not(None)).order_by(*nearest_first(place, key))
+    ended, columns = AlertRow.ended_at, (AlertRow.ended_at, func.max(AlertRow.id))
+    query = _emails(seen).where(ended.is_not(None)).order_by(*nearest_first(columns, key))
     if key is None:
         return query
-    return query.where(ended >= key.at if key.newer else ended <= key.at).having(beyond(place, key))
+    return query.where(ended >= key.at if key.newer else ended <= key.at).having(beyond(columns, key))
 
 
 def _read(session: Session, query: Select[*tuple[Any, ...]], seen: ColumnElement[bool]) -> Sequence[Email]:
     rows = session.execute(query).all()
     ends = {row.ended_at for row in rows if row.ended_at}
     in_them = AlertRow.ended_at.in_(ends) if ends else AlertRow.ended_at.is_(None)
-    place = func.row_number().over(partition_by=TOGETHER, order_by=AlertRow.id)
-    first = select(AlertRow.id, place.label("place")).where(in_them, seen).subquery()
-    shown = _alerts().join(first, first.c.id == AlertRow.id).where(first.c.place <= MAX_ITEMS_SHOWN)
-    told: dict[Any, list[EmailItem]] = defaultdict(list)
+    number = func.row_number().over(partition_by=EMAIL_COLUMNS, order_by=AlertRow.id)
+    numbered = select(AlertRow.id, number.label("number")).where(in_them, seen).subquery()
+    shown = _alerts().join(numbered, numbered.c.id == AlertRow.id).where(numbered.c.number <= MAX_ITEMS_SHOWN)
+    items: dict[Any, list[EmailItem]] = defaultdict(list)
     for alert in session.execute(shown.order_by(AlertRow.id)):
-        told[alert.ended_at, alert.recipient, alert.status].append(_item(alert))
-    return [_email(row, told[row.ended_at, row.recipient, row.status], count=row.number) for row in rows]
+        items[alert.ended_at, alert.recipient, alert.status].append(_item(alert))
+    return [_email(row, items[row.ended_at, row.recipient, row.status], count=row.number) for row in rows]
 
 
 def _alerts() -> Select[*tuple[Any, ...]]:

@@ -1,6 +1,6 @@
 """Erasure of a connection with all its data, and of a person from every text that names them.
 
-The accounting records stay in the two systems. Ids, amounts and the fact that something happened stay here.
+The accounting records stay in the two systems. Ids, amounts and the time of events stay here.
 """
 
 from collections.abc import Sequence
@@ -39,11 +39,11 @@ from models.users import repository as users
 BATCH_SIZE = 500
 """Jobs that are erased in one transaction, with their attempts."""
 
-CORRECTED_BY_HAND = frozenset({"name", "settings"})
-"""Columns of a connection's settings that may name a person; a user has to enter another name there."""
+CORRECTED_MANUALLY = frozenset({"name", "settings"})
+"""Columns of a connection that may name a person and that a user has to correct."""
 
 WHOLE_ROWS = frozenset({"users.email", "failed_sign_ins.email", "alerts.recipient"})
-"""Columns whose rows are about the person named in them and are deleted."""
+"""Columns whose row is deleted, because it is about the person named in it."""
 
 
 class JobsRunningError(Exception):
@@ -52,21 +52,21 @@ class JobsRunningError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ErasureResult:
-    """The number of texts that a person was removed from, and the matches that have to be corrected by hand."""
+    """The number of texts that a person was removed from, and the matches that must be corrected manually."""
 
     count: int
     remaining: Sequence[PersonalDataMatch]
 
 
 def erase_connection(database: Database, connection_id: int, *, actor: str, now: datetime) -> Sequence[str]:
-    """Erase a paused connection, and return the users who see no connection any more.
+    """Erase a paused connection, and return the users who now see no connection.
 
     Raises JobsRunningError if a worker is running jobs of the connection; nothing is erased then.
     """
-    held = (LaneRow.connection_id == connection_id, LaneRow.lease_expires_at > now)
-    if database.scalar(select(LaneRow.entity_type).where(*held).limit(1)):
+    leased = (LaneRow.connection_id == connection_id, LaneRow.lease_expires_at > now)
+    if database.scalar(select(LaneRow.entity_type).where(*leased).limit(1)):
         raise JobsRunningError(
-            "A worker has some of its records in hand. It is paused: try again in a few minutes."
+            "A worker is processing some of its records. It is paused: try again in a few minutes."
         )
     some = select(SyncJobRow.id).where(SyncJobRow.connection_id == connection_id).limit(BATCH_SIZE)
     erase_some = delete(SyncJobRow).where(SyncJobRow.id.in_(some)).returning(SyncJobRow.id)
@@ -75,12 +75,12 @@ def erase_connection(database: Database, connection_id: int, *, actor: str, now:
     with database.transaction() as session:
         allow_erasure(session, connection_id)
         row = session.get_one(ConnectionRow, connection_id, with_for_update=FOR_NO_KEY_UPDATE)
-        blind = session.scalars(_users_of_only(connection_id)).all()
+        without_connection = session.scalars(_users_of_only(connection_id)).all()
         session.delete(row)
-        _forget_name(session, row.name)
+        _redact_name(session, row.name)
         what = msg("Erased connection {number} and all its data", number=connection_id)
         add_entry(session, at=now, actor=actor, action=what)
-    return blind
+    return without_connection
 
 
 def erase_person(database: Database, person: Person, *, actor: str, now: datetime) -> ErasureResult:
@@ -88,17 +88,17 @@ def erase_person(database: Database, person: Person, *, actor: str, now: datetim
 
     Raises LastAdministratorError if they are the last user who may manage users.
     """
-    count, left = 0, []
-    for trace in personal_data.find(database, person):
-        if trace.table == "connections" and trace.column in CORRECTED_BY_HAND:
-            left.append(trace)
+    count, remaining = 0, []
+    for match in personal_data.find(database, person):
+        if match.table == "connections" and match.column in CORRECTED_MANUALLY:
+            remaining.append(match)
         else:
-            _redact(database, trace, person)
+            _redact(database, match, person)
             count += 1
     what = msg("Erased a person's data from {count} texts", count=count)
     with database.transaction() as session:
         add_entry(session, at=now, actor=actor, action=what)
-    return ErasureResult(count, left)
+    return ErasureResult(count, remaining)
 
 
 def _erase_some(database: Database, connection_id: int, statement: ReturningDelete[int]) -> bool:
@@ -107,7 +107,7 @@ def _erase_some(database: Database, connection_id: int, statement: ReturningDele
         return bool(session.scalars(statement).all())
 
 
-def _forget_name(session: Session, name: str) -> None:
+def _redact_name(session: Session, name: str) -> None:
     """Remove a company's name from the audit entries about users, which are kept."""
     if len(name) < personal_data.MIN_NAME_LENGTH:
         return
@@ -123,38 +123,38 @@ def _users_of_only(connection_id: int) -> Select[str]:
     return select(UserRow.email).where(seen, ~others).order_by(UserRow.email)
 
 
-def _redact(database: Database, trace: PersonalDataMatch, person: Person) -> None:
-    """Redact one column of one row, in its own transaction, which waits for nothing else."""
+def _redact(database: Database, match: PersonalDataMatch, person: Person) -> None:
+    """Redact one column of one row, in its own transaction, so that it holds no other locks."""
     with database.transaction() as session:
-        if (trace.table, trace.column) == ("users", "email"):
-            users.remove(session, *trace.key)
-        elif f"{trace.table}.{trace.column}" in WHOLE_ROWS:
-            session.execute(delete(Base.metadata.tables[trace.table]).where(_is(trace)))
-        elif trace.table == "sync_jobs" and trace.column in ("title", "search_terms"):
-            _rename_job(session, *trace.key, about=trace.column == "title")
-        elif trace.column == "calls":
-            _write(session, trace, [_redacted(each, person) for each in trace.value])
-        elif trace.table == "files":
-            _write(session, trace, files.erased_name(trace.value))
+        if (match.table, match.column) == ("users", "email"):
+            users.remove(session, *match.key)
+        elif f"{match.table}.{match.column}" in WHOLE_ROWS:
+            session.execute(delete(Base.metadata.tables[match.table]).where(_is_row_of(match)))
+        elif match.table == "sync_jobs" and match.column in ("title", "search_terms"):
+            _rename_job(session, *match.key, about=match.column == "title")
+        elif match.column == "calls":
+            _write(session, match, [_redacted(each, person) for each in match.value])
+        elif match.table == "files":
+            _write(session, match, files.erased_name(match.value))
         else:
-            _write(session, trace, person.redacted(trace.value))
+            _write(session, match, person.redacted(match.value))
 
 
-def _write(session: Session, trace: PersonalDataMatch, value: Any) -> None:  # noqa: ANN401 - text, or what JSON holds
-    table = Base.metadata.tables[trace.table]
-    plain = f"{trace.table}.{trace.column}" in personal_data.NAMING_COLUMNS
+def _write(session: Session, match: PersonalDataMatch, value: Any) -> None:  # noqa: ANN401 - text, or what JSON holds
+    table = Base.metadata.tables[match.table]
+    is_plain = f"{match.table}.{match.column}" in personal_data.NAMING_COLUMNS
     allow_redaction(session)
-    written = value if plain else literal(value, JSONB)
-    session.execute(update(table).where(_is(trace)).values({trace.column: written}))
+    written = value if is_plain else literal(value, JSONB)
+    session.execute(update(table).where(_is_row_of(match)).values({match.column: written}))
 
 
-def _is(trace: PersonalDataMatch) -> ColumnElement[bool]:
-    keys = Base.metadata.tables[trace.table].primary_key
-    return and_(*(column == value for column, value in zip(keys, trace.key, strict=True)))
+def _is_row_of(match: PersonalDataMatch) -> ColumnElement[bool]:
+    keys = Base.metadata.tables[match.table].primary_key
+    return and_(*(column == value for column, value in zip(keys, match.key, strict=True)))
 
 
 def _rename_job(session: Session, job_id: int, *, about: bool) -> None:
-    """Name a job by its record's number, the only search term left, and redact messages ``about`` the record."""
+    """Name a job by its record's number, the only search term left; if ``about`` the person, redact its calls."""
     row = session.get_one(SyncJobRow, job_id, with_for_update=FOR_NO_KEY_UPDATE)
     record = Record(EntityType(row.entity_type), row.record_id)
     link = select(LinkRow.remote_id).where(link_of(row.connection_id, record))
@@ -166,7 +166,7 @@ def _rename_job(session: Session, job_id: int, *, about: bool) -> None:
 
 
 def _redacted(call: dict[str, str], person: Person | None = None) -> dict[str, str]:
-    """Keep of a call only that it was made, if it names the person or everything is to be redacted."""
+    """Redact a call's texts if it names the person; without a person, always."""
     if person and not person.is_in(call):
         return call
     return {"operation": call["operation"], "request": REDACTED, "response": REDACTED}

@@ -1,4 +1,4 @@
-"""A job as a person sees it, with all its attempts, and the actions on one or many jobs."""
+"""The view of a job with all its attempts, and the actions of people on one or many jobs."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -26,25 +26,25 @@ from models.schema.statements import job_of, made_of
 from models.schema.tables import AttemptRow, AuditRow, MatchQuestionRow, SyncJobRow
 
 UNSEEN_DRAFT = "unseen_draft"
-"""Error code of a job that may be in the journal. Only a person can look there; retrying says that they did."""
+"""Error code of a job that may be in the journal. Only a person can look there; a retry confirms that they did."""
 
 SET_ASIDE = "set_aside"
-"""Error code of a job whose link was set aside. A person who retries it says that it is to be sent (again)."""
+"""Error code of a job whose link was set aside. A retry confirms that it is to be sent (again)."""
 
 RESET = {"dismissal_reason": ""}
 """Columns that are cleared when a job is reopened or retried."""
 
-JOBS_AT_ONCE = 20
-"""Jobs that one transaction changes. A webhook for one of them waits until that transaction ends."""
+JOBS_PER_TRANSACTION = 20
+"""Jobs that one transaction changes. A webhook for one of them waits until the transaction ends."""
 
 ATTEMPTS_PER_PAGE = 20
 """Attempts on a page; each may have many long calls."""
 
-RESOLVED_BY_HAND = msg("Resolved manually")
+RESOLVED_MANUALLY = msg("Resolved manually")
 SKIPPED_PERMANENTLY = msg("Skipped permanently")
-"""Messages that people choose from when they dismiss a job."""
+"""The reasons that people choose from when they dismiss a job."""
 
-NAMED_BY = (
+JOB_COLUMNS = (
     SyncJobRow.id,
     SyncJobRow.connection_id,
     SyncJobRow.entity_type,
@@ -54,16 +54,16 @@ NAMED_BY = (
     SyncJobRow.outcome,
     SyncJobRow.error_code,
 )
-"""What the audit log and receivers learn of a job."""
+"""The columns of a job that the audit log and receivers need."""
 
 OPEN = frozenset(TABLE[Event.DISMISSED])
 RETRIABLE = frozenset(TABLE[Event.RETRIED])
-"""States in which a person may dismiss a job, and in which they may retry it."""
+"""The states in which a person can dismiss a job, and those in which they can retry it."""
 
 
 @dataclass(frozen=True, slots=True)
 class AttemptView:
-    """One attempt: start (UTC), seconds, outcome, and each call with its operation, request and response."""
+    """One attempt, which ended ``at`` (UTC); each call has its operation, request and response."""
 
     id: int
     at: datetime
@@ -128,21 +128,21 @@ def actions(database: Database, job_id: int) -> Sequence[JobAction]:
 
 
 def count(database: Database, job_filter: JobFilter) -> int:
-    """Count the jobs of a filter. It must name states that few jobs are in, such as those a person can act on."""
+    """Count the jobs of a filter, which must name states that few jobs have, such as the open ones."""
     query = select(func.count()).select_from(SyncJobRow).where(*job_filter.conditions(SyncJobRow))
     return database.scalar(query) or 0
 
 
 def matching(database: Database, job_filter: JobFilter) -> frozenset[int]:
-    """Return the ids of the jobs of a filter, which lists ids itself."""
+    """Return the ids of the jobs of a filter that lists ids itself."""
     return frozenset(database.scalars(select(SyncJobRow.id).where(*job_filter.conditions(SyncJobRow))))
 
 
 def retry(database: Database, job_filter: JobFilter, *, actor: str, now: datetime) -> ActionResult:
-    """Make jobs due, including dismissed ones. Running jobs stay as they are.
+    """Make jobs due, including dismissed ones. Running jobs are unchanged.
 
-    By retrying a possible draft, or a record whose link was set aside, a person says that they have looked for it
-    in the other system. A project that was saved under another number may be saved once more. An open circuit
+    The retry of a possible draft, or of a record whose link was set aside, confirms that the person has looked for
+    it in the other system. A project that was saved under another number may be saved again. An open circuit
     breaker lets one job through at once.
     """
     action = JobAction(now, actor, msg("Retry"))
@@ -162,7 +162,7 @@ def _resume(
     """Restore the set-aside links of a voucher that is retried, so that all its expenses are updated."""
     with database.transaction() as session:
         which = (*job_filter.conditions(SyncJobRow), only, concerns(Event.RULED_OUT))
-        for row in session.execute(locked(select(*NAMED_BY).where(*which))):
+        for row in session.execute(locked(select(*JOB_COLUMNS).where(*which))):
             record = Record(EntityType(row.entity_type), row.record_id)
             links.resume_former(session, row.connection_id, record, now=action.at)
         return apply_event(session, which, Event.RETRIED, action, RESET)
@@ -179,11 +179,10 @@ def dismiss(
 ) -> ActionResult:
     """Dismiss jobs that are open. They stay dismissed, whatever is received.
 
-    ``because`` is the reason that the person gives, ``resolved`` whether they handled the record by hand, and
-    ``now`` (UTC) the instant by which these jobs can be reopened together.
+    ``because`` is the person's reason, ``resolved`` whether they handled the record manually, and ``now`` (UTC)
+    the instant by which these jobs can be reopened together.
     """
-    told = msg("{because} ({who})", because=because, who=actor)
-    reason = {"dismissal_reason": told, "completed_at": now}
+    reason = {"dismissal_reason": msg("{because} ({who})", because=because, who=actor), "completed_at": now}
     action = JobAction(now, actor, because)
     dismissed = _apply(database, job_filter, Event.DISMISSED, action, reason, resolved=resolved)
     woken: set[Lane] = set()
@@ -193,9 +192,9 @@ def dismiss(
 
 
 def reopen(database: Database, job_filter: JobFilter, *, actor: str, now: datetime) -> ActionResult:
-    """Reopen dismissed jobs. Those that had needed attention wait for a person to retry them; the rest is due.
+    """Reopen dismissed jobs. Jobs that had needed attention wait for a person to retry them; the others are due.
 
-    Before anything is sent, the flow looks for what was done by hand meanwhile.
+    Before anything is sent, the flow looks for records that were entered manually meanwhile.
     """
     action = JobAction(now, actor, msg("Reopened"))
     unsolved = SyncJobRow.needs_attention_since.is_not(None)
@@ -204,27 +203,27 @@ def reopen(database: Database, job_filter: JobFilter, *, actor: str, now: dateti
     return ActionResult(listed.count + due.count, listed.lanes | due.lanes)
 
 
-def _apply(  # noqa: PLR0913 - those of the event
+def _apply(  # noqa: PLR0913 - the event and its data
     database: Database,
     job_filter: JobFilter,
     event: Event,
-    deed: JobAction,
+    action: JobAction,
     values: Mapping[str, Any],
     *,
     only: ColumnElement[bool] | None = None,
     resolved: bool = False,
 ) -> ActionResult:
-    """Apply an event to the jobs of a filter, JOBS_AT_ONCE in a transaction.
+    """Apply an event to the jobs of a filter, :data:`JOBS_PER_TRANSACTION` in each transaction.
 
-    What was done stays if a later transaction fails; who asks again continues with the rest.
+    If a transaction fails, the changes of earlier ones stay; a repeated request continues with the others.
     """
     conditions = (*job_filter.conditions(SyncJobRow), true() if only is None else only, concerns(event))
     ids = database.scalars(select(SyncJobRow.id).where(*conditions).order_by(*LOCK_ORDER))
     count, lanes = 0, set[Lane]()
-    for first in range(0, len(ids), JOBS_AT_ONCE):
-        some = SyncJobRow.id.in_(ids[first : first + JOBS_AT_ONCE])
+    for first in range(0, len(ids), JOBS_PER_TRANSACTION):
+        some = SyncJobRow.id.in_(ids[first : first + JOBS_PER_TRANSACTION])
         with database.transaction() as session:
-            changed = apply_event(session, (*conditions, some), event, deed, values, resolved=resolved)
+            changed = apply_event(session, (*conditions, some), event, action, values, resolved=resolved)
         count += changed.count
         lanes |= changed.lanes
     return ActionResult(count, frozenset(lanes))
@@ -234,30 +233,30 @@ def apply_event(
     session: Session,
     conditions: Sequence[ColumnElement[bool]],
     event: Event,
-    deed: JobAction,
+    action: JobAction,
     values: Mapping[str, Any],
     *,
     resolved: bool = False,
 ) -> ActionResult:
-    """Apply an event to those of the jobs that it concerns, and write the actor into the audit log.
+    """Apply an event to the jobs that it concerns, and add audit entries for the action.
 
     Receivers get an event for each job that is dismissed (with whether it was ``resolved``) or needs attention.
     """
-    rows = session.execute(locked(select(*NAMED_BY).where(*conditions, concerns(event)))).all()
+    rows = session.execute(locked(select(*JOB_COLUMNS).where(*conditions, concerns(event)))).all()
     ids = [row.id for row in rows]
-    session.execute(update_by(event, now=deed.at, **values).where(SyncJobRow.id.in_(ids)))
+    session.execute(update_by(event, now=action.at, **values).where(SyncJobRow.id.in_(ids)))
     if event is Event.RULED_OUT:
         for row in rows:
-            links.forget_former(session, row.connection_id, Record(EntityType(row.entity_type), row.record_id))
+            links.delete_former(session, row.connection_id, Record(EntityType(row.entity_type), row.record_id))
     if event is Event.RETRIED:
-        noted = MatchQuestionRow.job_id.in_(ids), questions.noted_as_saved_elsewhere()
-        session.execute(delete(MatchQuestionRow).where(*noted))
+        saved_elsewhere = MatchQuestionRow.job_id.in_(ids), questions.is_saved_elsewhere()
+        session.execute(delete(MatchQuestionRow).where(*saved_elsewhere))
     for row in rows:
-        add_entry(session, **audit_entry(row, deed))
+        add_entry(session, **audit_entry(row, action))
     if event in (Event.REOPENED_UNSOLVED, Event.ASKED_AGAIN):
-        _record(session, EventType.JOB_NEEDS_ATTENTION, rows, now=deed.at)
+        _record(session, EventType.JOB_NEEDS_ATTENTION, rows, now=action.at)
     if event is Event.DISMISSED:
-        _record(session, EventType.JOB_DISMISSED, rows, now=deed.at, resolved=resolved)
+        _record(session, EventType.JOB_DISMISSED, rows, now=action.at, resolved=resolved)
     return ActionResult(len(rows), frozenset(Lane(row.connection_id, EntityType(row.entity_type)) for row in rows))
 
 
@@ -273,12 +272,12 @@ def _record(
         outbox.record(session, connection_id, events, now=now)
 
 
-def audit_entry(job: SyncJobRow | Row[*tuple[Any, ...]], deed: JobAction) -> dict[str, Any]:
+def audit_entry(job: SyncJobRow | Row[*tuple[Any, ...]], action: JobAction) -> dict[str, Any]:
     """Return the audit entry of an action on a job, with the record's name."""
     record = job.title or titled(EntityType(job.entity_type), job.record_id)
-    action = msg("{deed}: {record}", deed=deed.action, record=record)
+    text = msg("{deed}: {record}", deed=action.action, record=record)
     of_job = {"connection_id": job.connection_id, "job_id": job.id}
-    return {**of_job, "at": deed.at, "actor": deed.actor, "action": action}
+    return {**of_job, "at": action.at, "actor": action.actor, "action": text}
 
 
 def _one(database: Database, which: ColumnElement[bool]) -> JobView | None:

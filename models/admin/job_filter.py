@@ -1,4 +1,4 @@
-"""Which jobs are meant: filtered or selected by a person, or visible to them at all."""
+"""The filter of jobs: by the conditions or the selection of a person, and by their scope."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -16,10 +16,10 @@ from models.schema.statements import within
 class JobFilter:
     """Jobs that meet every condition that is set; an empty condition matches all. Instants are in UTC.
 
-    ``text`` holds beginnings of words in a name, or of numbers in either system. Jobs were received at ``until``
-    or before, last changed at ``updated_since`` or later, and dismissed exactly at ``dismissed_at``. Their
-    documents are dated ``date_from`` to ``date_to``, both included. ``known`` names a column, date or amount, that
-    must be set.
+    ``text`` contains beginnings of words in a name, or of numbers in either system. Jobs were received at
+    ``until`` or before, last changed at ``updated_since`` or later, and dismissed exactly at ``dismissed_at``.
+    Their documents are dated ``date_from`` to ``date_to``, both included. ``known`` is the name of a column, date
+    or amount, that must be set.
     """
 
     scope: Scope = field(default_factory=Scope)
@@ -72,7 +72,7 @@ class JobFilter:
         if self.until:
             yield jobs.received_at <= self.until
         if self.updated_since:
-            # as the index has it
+            # the expression of the index
             yield (
                 func.coalesce(jobs.updated_at, func.greatest(jobs.received_at, jobs.completed_at))
                 >= self.updated_since

@@ -1,8 +1,8 @@
 """The list of jobs, usually newest first: as fast with a million rows as with ten, whatever the filter.
 
 It takes up to two queries. The first reads the newest rows in order and stops when the page is full, which is soon
-if the filter matches many rows. A rare condition is then looked up by its own index, or among the rows of small
-connections, and the result is sorted. Left to itself, PostgreSQL has to guess which of these applies, and a wrong
+if the filter matches many rows. If it matches few, the second uses the index of the rarest condition, or reads all
+rows of small connections, and sorts the result. PostgreSQL alone has to guess which query is better, and a wrong
 guess takes seconds.
 """
 
@@ -19,7 +19,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from models.admin.job_filter import JobFilter
 from models.database import Database
 from models.enums import EntityType, JobState, Outcome, Record, titled
-from models.pagination import SIZE, Key, OrderColumns, Page, beyond, nearest_first, paged, placed
+from models.pagination import PAGE_SIZE, Key, OrderColumns, Page, beyond, nearest_first, paged, placed
 from models.schema.note_table import NoteRow
 from models.schema.record_summary import RecordSummary
 from models.schema.statements import IS_LINK_OF_JOB, made_of
@@ -43,25 +43,25 @@ COLUMNS = (
 """The columns that jobs are filtered and sorted by, but for the wide ones."""
 
 MAX_SCANNED_ROWS = 20_000
-"""Rows that the first query reads at most, in some ten milliseconds."""
+"""The most rows that the first query reads, in about ten milliseconds."""
 
 MAX_SCANNED_BEFORE_INDEX = 5_000
-"""The same where an index finds a rare condition: a row in a hundred is found by reading, rarer ones by it."""
+"""The same if a condition has an index, which finds rows faster that are rarer than one in a hundred."""
 
 _SHOWN = [column for column in SyncJobRow.__table__.c if column.name != "search_terms"]
 
 EXPORT_BATCH_SIZE = 1000
 MAX_TOTALED_ROWS = 10_000
-"""Rows that are counted and added up at most."""
+"""The most rows that are counted and added up."""
 
 
 @dataclass(frozen=True, slots=True)
 class JobView:
-    """A job as it stands; instants in UTC. ``title`` names the record, once it was read.
+    """The present state of a job; instants in UTC. ``title`` names the record, once it has been read.
 
-    ``dismissal_reason`` is what the person said who closed it; message and remedy are then about what it was like.
-    ``remote_id`` is what an invoice, customer or project is linked to, "" where it is not. ``has_notes`` says that
-    somebody has written a note on it.
+    ``dismissal_reason`` is the reason of the person who dismissed it; message and remedy are from before that.
+    ``remote_id`` is the id that an invoice, customer or project is linked to, "" if it has no link. ``has_notes``
+    says whether it has notes.
     """
 
     id: int
@@ -101,7 +101,7 @@ class JobView:
 
 
 class Sort(StrEnum):
-    """The order of a list. Sorted by date or amount, it has only the records with a date or amount."""
+    """The order of a list. A list sorted by date or amount has only the records with a date or amount."""
 
     RECEIVED = "received"
     RECEIVED_ASCENDING = "received_asc"
@@ -120,31 +120,31 @@ class Sort(StrEnum):
 
     @property
     def known(self) -> str:
-        """The column that a record must have to be in a list of this order; "" if all records are in it."""
+        """The column that must be set for a record to be in a list of this order; "" if all records are in it."""
         return "" if self.column == "received_at" else self.column
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """Which rows of a list come next: those after a key, or without a key the first, nearest first."""
+    """The order of a list and the key after which rows are read, nearest first; without a key, from the start."""
 
     sort: Sort = Sort.RECEIVED
     key: Key | None = None
 
     def beyond(self, rows: Any) -> ColumnElement[bool]:  # noqa: ANN401 - the table, or some of its rows
-        there = beyond(self._place(rows), self.key, ascending=self.sort.ascending)
-        return and_(there, getattr(rows, self.sort.column).is_not(None))  # as the indexes have it
+        after = beyond(self._columns(rows), self.key, ascending=self.sort.ascending)
+        return and_(after, getattr(rows, self.sort.column).is_not(None))  # the condition of the partial indexes
 
     def nearest_first(self, rows: Any) -> OrderColumns:  # noqa: ANN401 - the same
-        return nearest_first(self._place(rows), self.key, ascending=self.sort.ascending)
+        return nearest_first(self._columns(rows), self.key, ascending=self.sort.ascending)
 
     def at(self, view: JobView) -> tuple[datetime | date | int, int]:
         """Return the key of a row in the list."""
         known = view.summary
-        places = {"received_at": view.received_at, "record_date": known.record_date, "amount": known.amount}
-        return places[self.sort.column] or 0, view.id
+        values = {"received_at": view.received_at, "record_date": known.record_date, "amount": known.amount}
+        return values[self.sort.column] or 0, view.id
 
-    def _place(self, rows: Any) -> OrderColumns:  # noqa: ANN401 - the same
+    def _columns(self, rows: Any) -> OrderColumns:  # noqa: ANN401 - the same
         return (getattr(rows, self.sort.column), rows.id)
 
 
@@ -172,9 +172,9 @@ def page(
     *,
     key: Key | None = None,
     sort: Sort = Sort.RECEIVED,
-    size: int = SIZE,
+    size: int = PAGE_SIZE,
 ) -> Page[JobView]:
-    """Return a page of a list. A key of a list in another order counts as no key."""
+    """Return a page of a list. A key of a list in another order is ignored."""
     with database.transaction() as session:
 
         def fetch(key: Key | None, limit: int) -> Sequence[JobView]:
@@ -185,7 +185,7 @@ def page(
 
 
 def page_with_place(database: Database, job_filter: JobFilter, *, key: Key | None, sort: Sort) -> Page[JobView]:
-    """Read a page of a list, with which lines of how many it has if that is quick to count."""
+    """Return a page of a list, with its position if that is quick to count."""
 
     def lines(key: Key | None) -> Select[int] | CompoundSelect[int]:
         return _gathered(job_filter, select(SyncJobRow.id).where(Order(sort, key).beyond(SyncJobRow)))
@@ -194,7 +194,7 @@ def page_with_place(database: Database, job_filter: JobFilter, *, key: Key | Non
 
 
 def every(database: Database, job_filter: JobFilter, *, sort: Sort = Sort.RECEIVED) -> Iterator[JobView]:
-    """Yield all rows of a list, in batches read as needed, so that a slow reader keeps no transaction open."""
+    """Yield all rows of a list, read in batches, so that a slow reader keeps no transaction open."""
     key = None
     while True:
         some = page(database, job_filter, key=key, sort=sort, size=EXPORT_BATCH_SIZE)
@@ -210,7 +210,7 @@ def latest(database: Database, job_filter: JobFilter, *, limit: int = 100) -> Se
 
 
 def totals(database: Database, job_filter: JobFilter) -> Totals | None:
-    """Count the jobs of a filter and add up their amounts; None if they are too many for that."""
+    """Count the jobs of a filter and add up their amounts; None if they are too many or it takes too long."""
     rows = _gathered(job_filter, select(SyncJobRow.entity_type, SyncJobRow.currency, SyncJobRow.amount))
     some = rows.limit(MAX_TOTALED_ROWS + 1).subquery().c
     count, total = func.count(), func.sum(some.amount)
@@ -251,7 +251,7 @@ def _ids(session: Session, job_filter: JobFilter, order: Order, *, limit: int) -
 
 
 def _among_first(job_filter: JobFilter, order: Order) -> Select[int]:
-    """Search the first rows of the list, or those nearest to the key, in the order of an index."""
+    """Search the first rows of the list, or the rows nearest to the key, in the order of an index."""
     depth = MAX_SCANNED_BEFORE_INDEX if job_filter.is_indexed else MAX_SCANNED_ROWS
     if order.sort.column != "received_at":  # the rows are scattered, and take longer
         depth = MAX_SCANNED_ROWS // 4
@@ -269,8 +269,8 @@ def _among_first(job_filter: JobFilter, order: Order) -> Select[int]:
         every = of_connection.where(*job_filter.dated(SyncJobRow)).subquery()
     in_order = select(every).order_by(*order.nearest_first(every.c))
     nearest = in_order.limit(depth).subquery().c
-    wanted = select(nearest.id).where(*job_filter.conditions(nearest))
-    return wanted.order_by(*order.nearest_first(nearest))
+    matching = select(nearest.id).where(*job_filter.conditions(nearest))
+    return matching.order_by(*order.nearest_first(nearest))
 
 
 def _columns(job_filter: JobFilter) -> Sequence[InstrumentedAttribute[Any]]:
@@ -280,7 +280,7 @@ def _columns(job_filter: JobFilter) -> Sequence[InstrumentedAttribute[Any]]:
 
 
 def _count_at_connections(job_filter: JobFilter, order: Order) -> Select[int]:
-    """Count the rows of the visible connections, up to the number that matters."""
+    """Count the rows of the visible connections, up to one more than the first query reads."""
     rows = (
         select(SyncJobRow.id)
         .where(job_filter.at_connections(SyncJobRow), order.beyond(SyncJobRow))
@@ -292,16 +292,16 @@ def _count_at_connections(job_filter: JobFilter, order: Order) -> Select[int]:
 
 def _at_connections(job_filter: JobFilter, order: Order) -> Select[int]:
     """Read all rows of the visible connections, if they are few."""
-    there = select(*_columns(job_filter)).where(job_filter.at_connections(SyncJobRow), order.beyond(SyncJobRow))
-    rows = there.cte().prefix_with("MATERIALIZED").c
-    wanted = select(rows.id).where(*job_filter.conditions(rows))
-    return wanted.order_by(*order.nearest_first(rows))
+    visible = select(*_columns(job_filter)).where(job_filter.at_connections(SyncJobRow), order.beyond(SyncJobRow))
+    rows = visible.cte().prefix_with("MATERIALIZED").c
+    matching = select(rows.id).where(*job_filter.conditions(rows))
+    return matching.order_by(*order.nearest_first(rows))
 
 
 def _by_rarest_condition(job_filter: JobFilter, order: Order) -> Select[int]:
     """Find the jobs of a filter by its rarest condition, then sort them."""
-    place = (SyncJobRow.id, getattr(SyncJobRow, order.sort.column))
-    found = _gathered(job_filter, select(*place).where(order.beyond(SyncJobRow))).cte()
+    columns = (SyncJobRow.id, getattr(SyncJobRow, order.sort.column))
+    found = _gathered(job_filter, select(*columns).where(order.beyond(SyncJobRow))).cte()
     found = found.prefix_with("MATERIALIZED")
     return select(found.c.id).order_by(*order.nearest_first(found.c))
 
@@ -310,7 +310,7 @@ def _gathered(job_filter: JobFilter, query: Select[*Columns]) -> Select[*Columns
     """Limit a query to the jobs of the filter, so that the index of its rarest condition is used."""
     if not job_filter.text or job_filter.is_rare:
         return query.where(*job_filter.conditions(SyncJobRow))
-    # each entity type has its own index of the words
+    # each entity type has its own index of the search terms
     entity_types = [job_filter.entity_type] if job_filter.entity_type else EntityType
     return union_all(
         *(
@@ -329,7 +329,7 @@ def _only_connection(job_filter: JobFilter) -> Iterator[ColumnElement[bool]]:
 
 
 def _fitting(key: Key | None, sort: Sort) -> Key | None:
-    """Return the value of a key as its column has it; None if the key is not of a list in this order."""
+    """Return a key with the type of its column; None if the key is from a list in another order."""
     match key and key.at, sort.column:
         case datetime(), "received_at":
             return key

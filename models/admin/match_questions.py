@@ -1,10 +1,10 @@
-"""Questions for a person, and their answers: which record of 24SevenOffice is this record of Moment?"""
+"""A person answers a question, or undoes the answer: which record of 24SevenOffice is this record of Moment?"""
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Select, delete, select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from i18n.messages import Message, msg
@@ -13,47 +13,23 @@ from models.database import Database
 from models.enums import EntityType, JobState, Lane, Record, titled
 from models.inbox import links
 from models.inbox.job_updates import concerns, update_by
+from models.inbox.questions import CREATE_NEW, PROJECT_TAKEN, WHICH_CUSTOMER, Candidate
 from models.inbox.transitions import Event
 from models.schema.audit_entries import add_entry
 from models.schema.locks import locked
-from models.schema.statements import job_of, link_of, upsert
+from models.schema.statements import link_of
 from models.schema.tables import LinkRow, MatchQuestionRow, SyncJobRow
 
-NEW = "new"
-"""The answer "none of the candidates"."""
-
-WHICH_CUSTOMER = "which_customer"
-PROJECT_TAKEN = "project_taken"
 ERROR_CODE_BY_TYPE = {EntityType.CUSTOMER: WHICH_CUSTOMER, EntityType.PROJECT: PROJECT_TAKEN}
 ERROR_CODES = frozenset(ERROR_CODE_BY_TYPE.values())
-"""The reasons of changes that wait for an answer."""
 
 UNDONE = msg("The match was undone.")
 CHOOSE_AGAIN = msg("Open the record and choose the matching record again.")
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
-    """A record of 24SevenOffice that may be meant, or the one of Moment that is asked about.
-
-    ``email`` may be several, ``address`` is in one line. A project has a customer's number.
-
-    ``customer_number`` is set for a project. ``note`` says what speaks against the candidate (supplier, inactive,
-    closed, or taken by another record of Moment), or what a flow has to remember until a person has acted.
-    """
-
-    number: str
-    name: str
-    organization_number: str = ""
-    email: str = ""
-    customer_number: str = ""
-    note: str = ""
-    address: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class MatchQuestion:
-    """What is asked about a record. ``moment_record`` is None where an earlier release asked."""
+    """A question about a record. ``moment_record`` is None if an earlier release asked it."""
 
     candidates: Sequence[Candidate] = ()
     moment_record: Candidate | None = None
@@ -65,27 +41,8 @@ class MatchQuestion:
         return _choices(entity_type, {each.number for each in self.candidates})
 
 
-def ask(
-    session: Session,
-    job_id: int,
-    candidates: Sequence[Candidate],
-    *,
-    moment_record: Candidate | None = None,
-    now: datetime,
-) -> None:
-    """Ask which of the candidates the record of a change is; what was answered before is void."""
-    asked = {
-        "asked_at": now,
-        "candidates": [_as_json(each) for each in candidates],
-        "addresses": {each.number: each.address for each in candidates if each.address},
-        "moment_record": asdict(moment_record) if moment_record else None,
-        "answer": None,
-    }
-    session.execute(upsert(MatchQuestionRow, {"job_id": job_id}, asked))
-
-
 def open_question(database: Database, job_id: int) -> MatchQuestion | None:
-    """Return what is asked about the record of a change; None where it waits for no answer."""
+    """Return the open question about a job's record; None if the job does not wait for an answer."""
     columns = MatchQuestionRow.candidates, MatchQuestionRow.addresses, MatchQuestionRow.moment_record
     query = select(*columns).join(SyncJobRow, SyncJobRow.id == MatchQuestionRow.job_id)
     open_ = SyncJobRow.state == JobState.NEEDS_ATTENTION, SyncJobRow.error_code.in_(ERROR_CODES)
@@ -98,34 +55,16 @@ def open_question(database: Database, job_id: int) -> MatchQuestion | None:
 
 
 def candidates_of(database: Database, job_id: int) -> Sequence[Candidate]:
-    """Return the candidates of a change whose question is open; none where it waits for no answer."""
+    """Return the candidates of a job's open question; none if the job does not wait for an answer."""
     found = open_question(database, job_id)
     return found.candidates if found else ()
 
 
-def unanswered(database: Database, job_id: int) -> Sequence[Candidate]:
-    """Return the candidates of a job whose question has had no answer."""
-    query = select(MatchQuestionRow.candidates).where(MatchQuestionRow.job_id == job_id)
-    found = database.scalar(query.where(MatchQuestionRow.answer.is_(None)))
-    return [Candidate(**each) for each in found or ()]
-
-
-def answers(database: Database, job_ids: Collection[int]) -> Mapping[int, str]:
-    query = select(MatchQuestionRow.job_id, MatchQuestionRow.answer).where(MatchQuestionRow.job_id.in_(job_ids))
-    return {job_id: answer for job_id, answer in database.rows(query) if answer}
-
-
-def undone(database: Database, job_ids: Collection[int]) -> Mapping[int, frozenset[int]]:
-    """Return the numbers in 24SevenOffice that persons have said records are not, after all."""
-    query = select(MatchQuestionRow.job_id, MatchQuestionRow.undone).where(MatchQuestionRow.job_id.in_(job_ids))
-    return {job_id: frozenset(map(int, numbers)) for job_id, numbers in database.rows(query) if numbers}
-
-
 def answer(database: Database, job_id: int, choice: str, *, actor: str, now: datetime) -> ActionResult:
-    """Answer the open question of a job with the number of a candidate or :data:`NEW`, and make the job due.
+    """Answer the open question of a job with the number of a candidate or :data:`CREATE_NEW`, and make it due.
 
-    Nothing happens if no such question is open or the choice is not offered. A project whose number is taken
-    cannot be answered with :data:`NEW`.
+    Nothing happens if the question is not open or the choice is not offered. A project whose number is taken
+    cannot be answered with :data:`CREATE_NEW`.
     """
     row = select(SyncJobRow).where(SyncJobRow.id == job_id, SyncJobRow.state == JobState.NEEDS_ATTENTION)
     with database.transaction() as session:
@@ -142,23 +81,23 @@ def answer(database: Database, job_id: int, choice: str, *, actor: str, now: dat
         question.undone = [each for each in question.undone if each != choice]
         session.execute(update_by(Event.ANSWERED, now=now).where(SyncJobRow.id == job_id))
         entity_type = EntityType(job.entity_type)
-        deed = JobAction(at=now, actor=actor, action=answer_text(entity_type, choice))
-        add_entry(session, **audit_entry(job, deed))
+        action = JobAction(at=now, actor=actor, action=answer_text(entity_type, choice))
+        add_entry(session, **audit_entry(job, action))
         return ActionResult(1, frozenset({Lane(job.connection_id, entity_type)}))
 
 
 def choice_of(database: Database, job_id: int) -> str:
-    """Return a choice that may be undone: the number of a candidate or :data:`NEW`; "" where there is none."""
+    """Return the choice that can be undone: a candidate's number or :data:`CREATE_NEW`; "" if there is none."""
     with database.transaction() as session:
         found = _undoable(session, select(SyncJobRow), job_id)
         return found[1].answer or "" if found else ""
 
 
 def undo(database: Database, job_id: int, *, actor: str, now: datetime) -> ActionResult:
-    """Take the choice of a person back and ask again: the link that came of it ends.
+    """Undo a person's choice: delete the link that it led to, and ask again.
 
-    What was saved or booked in 24SevenOffice for it stays. Nothing is done where a worker has the record in hand,
-    or nothing was chosen that still holds.
+    Records and vouchers in 24SevenOffice stay. Nothing happens if the job is running, or if there is no choice or
+    it is outdated.
     """
     with database.transaction() as session:
         found = _undoable(session, locked(select(SyncJobRow)), job_id)
@@ -173,39 +112,29 @@ def undo(database: Database, job_id: int, *, actor: str, now: datetime) -> Actio
         job.error_code, job.message, job.remedy = ERROR_CODE_BY_TYPE[entity_type], UNDONE, CHOOSE_AGAIN
         job.needs_attention_since = now
         session.flush()
-        deed = JobAction(now, actor, msg("Undid: {choice}", choice=answer_text(entity_type, choice)))
-        return apply_event(session, [SyncJobRow.id == job_id], Event.ASKED_AGAIN, deed, {})
+        action = JobAction(now, actor, msg("Undid: {choice}", choice=answer_text(entity_type, choice)))
+        return apply_event(session, [SyncJobRow.id == job_id], Event.ASKED_AGAIN, action, {})
+
+
+def answer_text(entity_type: EntityType, choice: str) -> Message:
+    if choice == CREATE_NEW:
+        return msg("None of these – create new")
+    return msg("Matched with {record} in 24SevenOffice", record=titled(entity_type, choice))
 
 
 def _undoable(
     session: Session, jobs: Select[SyncJobRow], job_id: int
 ) -> tuple[SyncJobRow, MatchQuestionRow, str] | None:
-    """Return a job for which a person has chosen what it is, with the number of its link, if any."""
+    """Return a job with a person's choice, the question, and the number of the job's link, "" without a link."""
     job = session.scalar(jobs.where(SyncJobRow.id == job_id, concerns(Event.ASKED_AGAIN)))
     question = session.get(MatchQuestionRow, job_id) if job else None
     if job is None or question is None or not question.answer or not question.candidates:
         return None
     record = Record(EntityType(job.entity_type), job.record_id)
     linked = session.scalar(select(LinkRow.remote_id).where(link_of(job.connection_id, record)))
-    return (job, question, linked or "") if linked in (None, question.answer) or question.answer == NEW else None
-
-
-def withdraw(session: Session, connection_id: int, record: Record) -> None:
-    """Delete the question and the answer about a record."""
-    job = select(SyncJobRow.id).where(job_of(connection_id, record)).scalar_subquery()
-    session.execute(delete(MatchQuestionRow).where(MatchQuestionRow.job_id == job))
-
-
-def answer_text(entity_type: EntityType, choice: str) -> Message:
-    if choice == NEW:
-        return msg("None of these – create new")
-    return msg("Matched with {record} in 24SevenOffice", record=titled(entity_type, choice))
-
-
-def _as_json(candidate: Candidate) -> dict[str, str]:
-    """Return what the release before reads too: it knows of no address."""
-    return {name: value for name, value in asdict(candidate).items() if name != "address"}
+    is_current = linked in (None, question.answer) or question.answer == CREATE_NEW
+    return (job, question, linked or "") if is_current else None
 
 
 def _choices(entity_type: EntityType, numbers: set[str]) -> set[str]:
-    return numbers | {NEW} if entity_type is EntityType.CUSTOMER else numbers
+    return numbers | {CREATE_NEW} if entity_type is EntityType.CUSTOMER else numbers

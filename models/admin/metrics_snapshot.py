@@ -16,15 +16,15 @@ from models.schema.tables import AlertRow, BackupRow, ConnectionRow, CursorRow, 
 
 @dataclass(frozen=True, slots=True)
 class MetricsSnapshot:
-    """The figures that are read from PostgreSQL; ages in seconds, 0 if there is nothing.
+    """The figures that are read from PostgreSQL; ages in seconds, 0 if there is nothing to measure.
 
-    ``jobs`` counts the unfinished jobs by entity type and state, and ``oldest`` is how long ago the first pending
-    one was received. ``overdue`` is how long the first due job of a working connection has been due. ``alerts``
-    have not been sent, the first of them for ``alerts_seconds``. ``deliveries`` of events are pending, the first
-    of them for ``deliveries_seconds``. ``polls_failing`` is how long the polls of the worst lane have failed,
-    ``nightly_polls`` the age of the oldest nightly poll. ``backup_seconds`` is the age of the last verified
-    backup, None without one, and ``api_key_seconds`` the age of the oldest key of Moment among connections that
-    are not paused.
+    ``jobs`` counts the unfinished jobs by entity type and state, and ``oldest`` is the age of the oldest pending
+    job. ``overdue`` is how long the first due job of a working connection has been due. ``alerts`` counts unsent
+    alerts, and ``alerts_seconds`` is the age of the oldest. ``deliveries`` counts pending deliveries of events,
+    and ``deliveries_seconds`` is the age of the oldest. ``polls_failing`` is how long the polls of the worst lane
+    have failed, ``nightly_polls`` the age of the oldest nightly poll. ``backup_seconds`` is the age of the last
+    verified backup, None without one, and ``api_key_seconds`` the age of the oldest key of Moment among
+    connections that are not paused.
     """
 
     totals: dashboard.Totals
@@ -77,26 +77,27 @@ def read(database: Database, *, now: datetime) -> MetricsSnapshot:
 
 
 def _job_counts(database: Database) -> dict[tuple[EntityType, JobState], tuple[int, datetime]]:
-    """Count the unfinished jobs, and return when the first of them was received."""
+    """Return the number of unfinished jobs and when the first was received, by entity type and state."""
     query = (
         select(SyncJobRow.entity_type, SyncJobRow.state, func.count(), func.min(SyncJobRow.received_at))
         .where(SyncJobRow.state.in_(UNFINISHED))
         .group_by(SyncJobRow.entity_type, SyncJobRow.state)
     )
     return {
-        (EntityType(kind), JobState(state)): (number, first) for kind, state, number, first in database.rows(query)
+        (EntityType(entity_type), JobState(state)): (number, first)
+        for entity_type, state, number, first in database.rows(query)
     }
 
 
 def _overdue(database: Database, *, now: datetime) -> dict[EntityType, datetime]:
-    """Return since when the first job of each entity type has been due although only we hold it up."""
+    """Return since when the first job of each entity type has been due without an outage or a pause."""
     query = (
         select(SyncJobRow.entity_type, func.min(SyncJobRow.due_at))
         .join(ConnectionRow, and_(ConnectionRow.id == SyncJobRow.connection_id, circuit_breaker.is_available(now)))
-        .where(SyncJobRow.due_at <= now, due.is_on(SyncJobRow.entity_type))
+        .where(SyncJobRow.due_at <= now, due.syncs_type(SyncJobRow.entity_type))
         .group_by(SyncJobRow.entity_type)
     )
-    return {EntityType(kind): first for kind, first in database.rows(query) if first}
+    return {EntityType(entity_type): first for entity_type, first in database.rows(query) if first}
 
 
 def _polls_failing(database: Database) -> dict[EntityType, datetime]:
@@ -104,7 +105,7 @@ def _polls_failing(database: Database) -> dict[EntityType, datetime]:
     query = (
         select(CursorRow.entity_type, func.min(CursorRow.failing_since))
         .join(ConnectionRow, ConnectionRow.id == CursorRow.connection_id)
-        .where(ConnectionRow.paused_because == "", due.is_on(CursorRow.entity_type))
+        .where(ConnectionRow.paused_because == "", due.syncs_type(CursorRow.entity_type))
         .group_by(CursorRow.entity_type)
     )
     return {EntityType(entity_type): since for entity_type, since in database.rows(query) if since}
@@ -118,7 +119,7 @@ def _nightly_polls(database: Database, *, now: datetime) -> dict[EntityType, dat
             ConnectionRow,
             and_(ConnectionRow.id == NightlyPollRow.connection_id, circuit_breaker.is_available(now)),
         )
-        .where(due.is_on(NightlyPollRow.entity_type))
+        .where(due.syncs_type(NightlyPollRow.entity_type))
         .group_by(NightlyPollRow.entity_type)
     )
     return {EntityType(entity_type): at for entity_type, at in database.rows(query)}

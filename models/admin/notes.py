@@ -1,4 +1,4 @@
-"""Notes on records: what people want whoever opens the record to know."""
+"""Notes that people write on records, for everyone who opens the record."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import insert, select
 
 from i18n.messages import msg
-from models.admin.job_actions import NAMED_BY, JobAction, audit_entry
+from models.admin.job_actions import JOB_COLUMNS, JobAction, audit_entry
 from models.database import Database
 from models.schema.audit_entries import add_entry
 from models.schema.note_table import NoteRow
@@ -16,16 +16,16 @@ from models.schema.tables import SyncJobRow
 
 MAX_LENGTH = 1000
 MAX_NOTES = 100
-"""Notes that a record may have."""
+"""The most notes on one record."""
 
 
 class TooManyNotesError(Exception):
-    """The record has as many notes as it may have."""
+    """The record already has :data:`MAX_NOTES` notes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """What somebody wrote, and when (UTC)."""
+    """A note and when it was written (UTC)."""
 
     id: int
     at: datetime
@@ -40,14 +40,11 @@ def of_job(database: Database, job_id: int) -> Sequence[Note]:
 
 
 def add(database: Database, job_id: int, text: str, *, actor: str, now: datetime) -> bool:
-    """Write a note on a record, and into the audit log that it was written; False where there is no such record.
+    """Add a note to a record, with an audit entry; return False if there is no such record.
 
-    ``text`` has at most :data:`MAX_LENGTH` characters.
-
-    Raises:
-        TooManyNotesError: it has :data:`MAX_NOTES` already.
+    ``text`` has at most :data:`MAX_LENGTH` characters. Raises TooManyNotesError.
     """
-    row = select(*NAMED_BY).where(SyncJobRow.id == job_id).with_for_update(key_share=True)
+    row = select(*JOB_COLUMNS).where(SyncJobRow.id == job_id).with_for_update(key_share=True)
     with database.transaction() as session:
         job = session.execute(row).one_or_none()
         if job is None:

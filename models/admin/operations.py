@@ -1,4 +1,4 @@
-"""Operations: what a page or program asks of the remote systems, which only workers call, and the results."""
+"""Operations: work in the remote systems that a page or program requests, a worker does, and their results."""
 
 import json
 from collections.abc import Collection, Mapping, Sequence
@@ -30,32 +30,32 @@ from models.schema.statements import made_of, within
 from models.schema.tables import ConnectionRow, OperationRow
 
 OperationResult = dict[str, Any]
-"""What JSON can hold, with sentences as :func:`i18n.messages.as_json` returns them."""
+"""A JSON object; sentences are as :func:`i18n.messages.as_json` returns them."""
 
 PURPOSE = "operations.secrets"
 """The encryption purpose of the input, beside the ids of the connection and the operation."""
 
-WORTHWHILE = timedelta(hours=1)
-"""How long a person may still wait for a result."""
+OPERATION_TIMEOUT = timedelta(hours=1)
+"""How long after its request an operation is still run: as long as a person may wait for the result."""
 
 MAX_LOGINS = 5
-"""Logins that may be tried on a connection within that time, so that no password can be guessed."""
+"""Logins that may be tried on a connection within ``OPERATION_TIMEOUT``, so that no password can be guessed."""
 
 LOGIN_TRIED = "login_tried"
-"""Key in the result of a saving: which secret was tried, of which at most a keyed hash is kept."""
+"""Key in the result of a saving that tried a secret: True, or a keyed hash of the login."""
 
-AGAIN = "again"
-"""Key in the input of an operation that was requested before and came to no result."""
+REPEATED = "again"
+"""Key in the input of an operation that is requested again because an earlier one produced no report."""
 
 
 class OperationType(StrEnum):
-    """What an operation does.
+    """The type of an operation.
 
     Diagnostics test a connection with its present settings; clients lists the clients that a login reaches. Saving
-    puts entered settings into effect once the systems accept them with the entered secrets. A reconciliation
-    compares the ledgers for some days; beat requests the monthly one. A verification tries out the credentials. An
-    initial matching links the records that both systems have. A backfill syncs the records of a period, and its
-    preview shows what that would do.
+    applies entered settings once the systems accept the entered secrets. A reconciliation compares the ledgers of
+    a period; beat requests the monthly one. A verification tests the credentials. An initial matching links the
+    records that both systems have. A backfill syncs the records of a period, and its preview shows what it would
+    do.
     """
 
     DIAGNOSTICS = "diagnostics"
@@ -84,19 +84,19 @@ OPERATION_NAMES: Mapping[OperationType, Message] = {
 LOGINS = (OperationType.CLIENTS, OperationType.SAVING)
 """Operations with a login that was entered."""
 
-LONG = (OperationType.BACKFILL,)
+LONG_OPERATIONS = (OperationType.BACKFILL,)
 """Operations that take longer than a person waits."""
 
-LONG_WORTHWHILE = timedelta(days=30)
+LONG_OPERATION_TIMEOUT = timedelta(days=30)
 
 SHORT_WAIT, LONG_WAIT = timedelta(seconds=30), timedelta(hours=1)
-"""After how long another operation may be requested: when a pending one has ended, short or long."""
+"""How long to wait for a pending operation, a short or a long one, before another is requested."""
 
 MAX_PENDING = 20
-"""Operations of a connection that may be without a result at a time; a program may request many."""
+"""Operations of a connection that may be pending at a time; a program may request many."""
 
 MAX_DISPATCHED = 2
-"""Operations of a connection that workers run at a time. Long ones count apart, so that they block no others."""
+"""Operations of a connection that workers run at a time. Long ones are counted separately and block no others."""
 
 CANCELLED = "cancelled"
 """Key in the result of a cancelled operation."""
@@ -111,9 +111,9 @@ RECONCILIATIONS = (OperationType.RECONCILIATION, OperationType.MONTHLY_RECONCILI
 class Operation:
     """An operation; instants in UTC.
 
-    ``input`` holds what was entered in a form and is not saved. Its secrets are kept until there is a result.
-    ``progress`` holds ``done`` and ``total`` of a long operation. A worker runs it until ``lease_expires_at``,
-    unless it renews the lease.
+    ``input`` is what was entered in a form. Its secrets are kept until there is a result. ``progress`` has
+    ``done`` and ``total`` of a long operation. A worker runs it until ``lease_expires_at``, unless it renews the
+    lease.
     """
 
     id: int
@@ -133,15 +133,15 @@ class OperationRunningError(Exception):
 
 
 class OperationEndedError(Exception):
-    """The operation cannot be cancelled any more: it has a result or was cancelled before."""
+    """The operation can no longer be cancelled: it has a result or was cancelled before."""
 
 
 class OperationPendingError(Exception):
-    """Another actor has requested the same operation with other input, and no worker has begun it."""
+    """Another actor has requested the same operation with other input, and no worker has started it."""
 
 
 class TooManyOperationsError(Exception):
-    """Too many operations of the connection are pending; ``wait`` is how long to wait before asking again."""
+    """Too many operations of the connection are pending; ``wait`` is how long to wait before the next request."""
 
     def __init__(self, wait: timedelta) -> None:
         super().__init__()
@@ -149,7 +149,7 @@ class TooManyOperationsError(Exception):
 
 
 class LoginTriesError(TooManyOperationsError):
-    """Entered logins were tried too often within an hour; ``wait`` is how long until the next try."""
+    """Too many logins were tried within an hour; ``wait`` is how long until the next try."""
 
 
 class Operations:
@@ -167,26 +167,26 @@ class Operations:
         now: datetime,
         by_program: bool = False,
     ) -> int:
-        """Request an operation and return its number; one that asks the same and has not begun is reused.
+        """Request an operation and return its id; an equal one that has not started is reused.
 
         However often a button is clicked, only one operation is pending. An entered login is reused for the same
         actor only: otherwise another actor would learn that theirs is right. New input of the same actor replaces
-        the old, unless settings are to be saved or a program asks (``by_program``), in which case both are kept.
-        An operation that writes to a system gets an audit entry.
+        the old input, unless settings are saved or a program asks (``by_program``); then both are kept. An
+        operation that writes to a system gets an audit entry.
 
         Raises:
-            OperationPendingError: another actor's operation with other input has not begun.
+            OperationPendingError: another actor's operation with other input has not started.
             LoginTriesError: logins were tried ``MAX_LOGINS`` times in the last hour.
-            TooManyOperationsError: ``MAX_PENDING`` operations have no result.
+            TooManyOperationsError: ``MAX_PENDING`` operations are pending.
         """
-        asked, recent = input_ or {}, OperationRow.requested_at >= now - WORTHWHILE
+        entered, recent = input_ or {}, OperationRow.requested_at >= now - OPERATION_TIMEOUT
         same_type = OperationRow.connection_id == connection_id, OperationRow.type == type_, recent
         waits = OperationRow.result.is_(None), OperationRow.lease_id.is_(None)
         with self._database.transaction() as session:
             session.get(ConnectionRow, connection_id, with_for_update=FOR_NO_KEY_UPDATE)
             waiting = session.scalars(select(OperationRow).where(*same_type, *waits).with_for_update()).all()
             alike = [each for each in waiting if type_ not in LOGINS or each.actor == actor]
-            row = next((each for each in alike if self._read(each).input == asked), None)
+            row = next((each for each in alike if self._read(each).input == entered), None)
             if row:
                 return row.id
             row = waiting[0] if waiting and not by_program else None
@@ -194,29 +194,30 @@ class Operations:
                 row = None  # of two forms the first is saved, and the second gets an error
             if row and row.actor != actor:
                 raise OperationPendingError
-            if type_ in LOGINS and _has_secret(asked):
+            if type_ in LOGINS and _has_secret(entered):
                 self._expect_few_logins(session, connection_id, now=now, without=row)
             if row is None:
-                unfinished = OperationRow.connection_id == connection_id, *_unfinished(since=now - WORTHWHILE)
+                since = now - OPERATION_TIMEOUT
+                unfinished = OperationRow.connection_id == connection_id, *_unfinished(since=since)
                 # Operations without input are not limited: only one of each type is pending anyway.
-                pending = session.scalars(select(OperationRow.type).where(*unfinished)).all() if asked else ()
+                pending = session.scalars(select(OperationRow.type).where(*unfinished)).all() if entered else ()
                 if len(pending) >= MAX_PENDING:
-                    raise TooManyOperationsError(LONG_WAIT if set(pending) <= set(LONG) else SHORT_WAIT)
+                    raise TooManyOperationsError(LONG_WAIT if set(pending) <= set(LONG_OPERATIONS) else SHORT_WAIT)
                 row = OperationRow(connection_id=connection_id, type=type_, actor=actor)
                 session.add(row)
             row.requested_at = now
             session.flush()
-            row.secrets = self._locked(row, asked) if asked else None
-            note_start(session, connection_id, type_, asked, actor=actor, now=now)
+            row.secrets = self._encrypted(row, entered) if entered else None
+            audit_start(session, connection_id, type_, entered, actor=actor, now=now)
             return row.id
 
     def record_login(
         self, connection_id: int, values: Mapping[str, object], *, actor: str, now: datetime
     ) -> int | None:
-        """Count a login in settings that are saved at once, and return the number by which to :meth:`forget` it.
+        """Count a login in settings that are saved at once; return the id with which :meth:`delete` uncounts it.
 
         Return None if the actor saved the same login within the hour: it counts once. The same login of another
-        actor counts again, since leaving it out would reveal that it is right. Raises LoginTriesError if logins
+        actor counts again, because not counting it would reveal that it is right. Raises LoginTriesError if logins
         were tried ``MAX_LOGINS`` times in the last hour.
         """
         login = self._vault.keyed_hash(LOGIN_TRIED, str(connection_id), actor, _login_in(values))
@@ -226,7 +227,7 @@ class Operations:
         known = exists().where(
             OperationRow.connection_id == connection_id,
             OperationRow.type == OperationType.SAVING,
-            OperationRow.requested_at >= now - WORTHWHILE,
+            OperationRow.requested_at >= now - OPERATION_TIMEOUT,
             OperationRow.result[LOGIN_TRIED].astext == login,
         )
         with self._database.transaction() as session:
@@ -238,7 +239,7 @@ class Operations:
             session.flush()
         return row.id
 
-    def forget(self, operation_id: int) -> None:
+    def delete(self, operation_id: int) -> None:
         self._database.execute(delete(OperationRow).where(OperationRow.id == operation_id))
 
     def request_once(
@@ -253,8 +254,8 @@ class Operations:
     ) -> int | None:
         """Request an operation of the integration itself, unless there is one from ``since`` (UTC) or later.
 
-        Return its number until it has a result. If one from before ``again`` (UTC) came to no report, it is
-        requested again, and ``input_`` says so.
+        Return its id until it has a result. If one from before ``again`` (UTC) produced no report, it is requested
+        again, marked as :data:`REPEATED` in its input.
         """
         known = select(OperationRow).where(
             OperationRow.connection_id == connection_id,
@@ -272,20 +273,20 @@ class Operations:
                     return None
             session.add(row)
             session.flush()
-            row.secrets = self._locked(row, {**input_, AGAIN: "yes"} if before else input_)
+            row.secrets = self._encrypted(row, {**input_, REPEATED: "yes"} if before else input_)
         return row.id
 
     def get(self, operation_id: int) -> Operation | None:
-        """Read an operation; None if it does not exist (any more)."""
+        """Read an operation; None if it does not exist or was deleted."""
         with self._database.transaction() as session:
             row = session.get(OperationRow, operation_id)
         return self._read(row) if row else None
 
     def acquire(self, operation_id: int, *, now: datetime, until: datetime) -> tuple[Operation, UUID] | None:
-        """Lease an operation to a worker and return it; from now on it cannot be replaced.
+        """Lease an operation to a worker and return it; its input can no longer be replaced.
 
-        Return None if it is gone, has a result or is running, or if another reconciliation of the connection runs:
-        only one runs at a time.
+        Return None if it was deleted, has a result or is running, or if another reconciliation of the connection
+        runs: only one runs at a time.
         """
         with self._database.transaction() as session:
             known = session.get(OperationRow, operation_id)
@@ -313,21 +314,21 @@ class Operations:
 
     def renew(self, operation_id: int, lease_id: UUID, *, until: datetime) -> bool:
         """Renew the lease of a running operation; False if another worker has it or it has ended."""
-        held = OperationRow.id == operation_id, OperationRow.lease_id == lease_id
-        kept = update(OperationRow).where(*held).values(lease_expires_at=until).returning(OperationRow.id)
+        leased = OperationRow.id == operation_id, OperationRow.lease_id == lease_id
+        renewed = update(OperationRow).where(*leased).values(lease_expires_at=until).returning(OperationRow.id)
         with self._database.transaction() as session:
-            return session.scalar(kept) is not None
+            return session.scalar(renewed) is not None
 
     def release(self, operation_id: int, lease_id: UUID) -> None:
         """Give back the lease of an operation that has no result."""
-        held = OperationRow.id == operation_id, OperationRow.lease_id == lease_id
-        self._database.execute(update(OperationRow).where(*held).values(lease_id=None, lease_expires_at=None))
+        leased = OperationRow.id == operation_id, OperationRow.lease_id == lease_id
+        self._database.execute(update(OperationRow).where(*leased).values(lease_id=None, lease_expires_at=None))
 
     def latest(self, connection_id: int, *types: OperationType) -> Operation | None:
-        """Return the last operation of these types requested of a connection, with or without a result."""
-        asked = (OperationRow.connection_id == connection_id, OperationRow.type.in_(types))
+        """Return the last operation of these types requested for a connection, with or without a result."""
+        of_types = (OperationRow.connection_id == connection_id, OperationRow.type.in_(types))
         with self._database.transaction() as session:
-            row = session.scalar(select(OperationRow).where(*asked).order_by(OperationRow.id.desc()).limit(1))
+            row = session.scalar(select(OperationRow).where(*of_types).order_by(OperationRow.id.desc()).limit(1))
         return self._shown(row) if row else None
 
     def pending(self, *, since: datetime) -> Sequence[int]:
@@ -336,19 +337,19 @@ class Operations:
         return self._database.scalars(query.order_by(OperationRow.id))
 
     def next_in_turn(self, operation_ids: Collection[int], *, since: datetime) -> Sequence[int]:
-        """Return those of the operations that fewer than ``MAX_DISPATCHED`` of their connection precede.
+        """Return the operations that fewer than ``MAX_DISPATCHED`` pending ones of their connection precede.
 
-        Operations from before ``since`` precede none, and long ones precede only long ones.
+        Operations from before ``since`` do not count, and long ones precede only long ones.
         """
-        before = aliased(OperationRow)
-        standing = select(func.count()).where(
-            before.connection_id == OperationRow.connection_id,
-            before.type.in_(LONG) == OperationRow.type.in_(LONG),
-            before.id < OperationRow.id,
-            *_unfinished(before, since=since),
+        earlier = aliased(OperationRow)
+        ahead = select(func.count()).where(
+            earlier.connection_id == OperationRow.connection_id,
+            earlier.type.in_(LONG_OPERATIONS) == OperationRow.type.in_(LONG_OPERATIONS),
+            earlier.id < OperationRow.id,
+            *_unfinished(earlier, since=since),
         )
         query = select(OperationRow.id).where(
-            OperationRow.id.in_(operation_ids), standing.scalar_subquery() < MAX_DISPATCHED
+            OperationRow.id.in_(operation_ids), ahead.scalar_subquery() < MAX_DISPATCHED
         )
         return self._database.scalars(query.order_by(OperationRow.id))
 
@@ -368,7 +369,7 @@ class Operations:
         alert: Alert | None = None,
         event: OutgoingEvent | None = None,
     ) -> None:
-        """Save the result of an operation, once, and log it. The secrets in its input are deleted."""
+        """Save the result of an operation, once. The secrets in its input are deleted."""
         with self._database.transaction() as session:
             row = session.get(OperationRow, operation_id, with_for_update=True)
             if row is None or row.result is not None:
@@ -382,21 +383,21 @@ class Operations:
 
     def report_progress(self, operation_id: int, *, done: int, total: int) -> None:
         """Save the progress of an operation."""
-        come = update(OperationRow).where(OperationRow.id == operation_id, OperationRow.result.is_(None))
-        self._database.execute(come.values(progress={"done": done, "total": total}))
+        running = update(OperationRow).where(OperationRow.id == operation_id, OperationRow.result.is_(None))
+        self._database.execute(running.values(progress={"done": done, "total": total}))
 
     def cancel(self, operation_id: int, *, actor: str, now: datetime) -> None:
-        """End an operation without a result. A worker that runs it stops when it can, and its result is dropped.
+        """Cancel an operation. A worker that runs it stops when it can, and its result is discarded.
 
         Raises OperationEndedError. Raises OperationRunningError if a worker may be saving settings, or if it is a
-        reconciliation that the integration itself requested.
+        monthly reconciliation, which the integration itself requests.
         """
         with self._database.transaction() as session:
             row = session.get(OperationRow, operation_id, with_for_update=True)
-            held = row and row.lease_expires_at and row.lease_expires_at > now
+            is_leased = row and row.lease_expires_at and row.lease_expires_at > now
             if row is None or row.result is not None:
                 raise OperationEndedError
-            if held and row.type == OperationType.SAVING:
+            if is_leased and row.type == OperationType.SAVING:
                 raise OperationRunningError
             if row.type == OperationType.MONTHLY_RECONCILIATION:
                 raise OperationRunningError
@@ -426,40 +427,39 @@ class Operations:
         found = paged(fetch, key=key, at=lambda each: (each.requested_at, each.id), size=size)
         return placed_by_id(found, query, OperationRow.id, self._database.rows_in_time) if with_place else found
 
-    def forget_unanswered(self, *, before: datetime) -> None:
-        """Delete the logins that were entered before an instant and came to no result."""
-        typed = OperationRow.type.in_(LOGINS), OperationRow.secrets.is_not(None)
-        old = OperationRow.requested_at < before, *typed
+    def delete_old_logins(self, *, before: datetime) -> None:
+        """Delete the entered logins of operations from before an instant that have no result."""
+        old = OperationRow.requested_at < before, OperationRow.type.in_(LOGINS), OperationRow.secrets.is_not(None)
         self._database.execute(update(OperationRow).where(*old).values(secrets=None))
 
     def rotate_keys(self) -> None:
-        """Encrypt the input again with the newest key. What no key decrypts is deleted soon anyway."""
-        typed = select(OperationRow).where(OperationRow.secrets.is_not(None)).order_by(OperationRow.id)
+        """Encrypt the input again with the newest key. Input that no key decrypts is deleted soon anyway."""
+        with_input = select(OperationRow).where(OperationRow.secrets.is_not(None)).order_by(OperationRow.id)
         with self._database.transaction() as session:
-            for row in session.scalars(typed.with_for_update()):
+            for row in session.scalars(with_input.with_for_update()):
                 with suppress(InvalidToken):
-                    row.secrets = self._locked(row, self._opened(row))
+                    row.secrets = self._encrypted(row, self._decrypted(row))
 
     def delete_old(self, *, before: datetime, reconciliations_before: datetime) -> None:
-        """Drop what was asked before an instant (UTC), and reconciliations with a report before another one."""
-        kept = OperationRow.type.in_(RECONCILIATIONS) & OperationRow.result.has_key("report")
-        old = and_(~func.coalesce(kept, False), OperationRow.requested_at < before)
+        """Delete operations from before an instant (UTC), and reconciliations with a report from before theirs."""
+        has_report = OperationRow.type.in_(RECONCILIATIONS) & OperationRow.result.has_key("report")
+        old = and_(~func.coalesce(has_report, False), OperationRow.requested_at < before)
         old |= OperationRow.requested_at < min(before, reconciliations_before)
         self._database.execute(delete(OperationRow).where(old))
 
     def _expect_few_logins(
         self, session: Session, connection_id: int, *, now: datetime, without: OperationRow | None = None
     ) -> None:
-        """Raise LoginTriesError if enough logins were tried lately, ``without`` one that is replaced."""
+        """Raise LoginTriesError if too many logins were tried recently, not counting the one that is replaced."""
         logins = select(OperationRow).where(
             OperationRow.connection_id == connection_id,
             OperationRow.type.in_(LOGINS),
-            OperationRow.requested_at >= now - WORTHWHILE,
+            OperationRow.requested_at >= now - OPERATION_TIMEOUT,
         )
         others = [each for each in session.scalars(logins) if each is not without]
         tried = sorted(each.requested_at for each in others if self._tries_login(each))
         if len(tried) >= MAX_LOGINS:
-            raise LoginTriesError(tried[-MAX_LOGINS] + WORTHWHILE - now)
+            raise LoginTriesError(tried[-MAX_LOGINS] + OPERATION_TIMEOUT - now)
 
     def _tries_login(self, row: OperationRow) -> bool:
         if row.type == OperationType.CLIENTS or LOGIN_TRIED in (row.result or {}):
@@ -467,10 +467,8 @@ class Operations:
         return _has_secret(self._shown(row).input)
 
     def _read(self, row: OperationRow) -> Operation:
-        typed = (row.result or {}).get("input", {})
-        if row.secrets is not None:
-            typed = self._opened(row)
-        return made_of(Operation, row, type=OperationType(row.type), input=typed)
+        input_ = self._decrypted(row) if row.secrets is not None else (row.result or {}).get("input", {})
+        return made_of(Operation, row, type=OperationType(row.type), input=input_)
 
     def _shown(self, row: OperationRow) -> Operation:
         """Return an operation, without its input if that cannot be decrypted, so that the page still works."""
@@ -479,61 +477,61 @@ class Operations:
         except InvalidToken:
             return made_of(Operation, row, type=OperationType(row.type), input={})
 
-    def _locked(self, row: OperationRow, typed: Mapping[str, str]) -> str:
-        return self._vault.encrypt_values(typed, PURPOSE, row.connection_id, row.id)
+    def _encrypted(self, row: OperationRow, input_: Mapping[str, str]) -> str:
+        return self._vault.encrypt_values(input_, PURPOSE, row.connection_id, row.id)
 
-    def _opened(self, row: OperationRow) -> dict[str, str]:
+    def _decrypted(self, row: OperationRow) -> dict[str, str]:
         return self._vault.decrypt_values(row.secrets or "", PURPOSE, row.connection_id, row.id)
 
 
-def note_start(
+def audit_start(
     session: Session,
     connection_id: int,
     type_: OperationType,
-    asked: Mapping[str, str],
+    input_: Mapping[str, str],
     *,
     actor: str,
     now: datetime,
 ) -> None:
-    """Note in the audit log who starts what writes to a system; savings have entries of their own."""
-    if action := _started(type_, asked):
+    """Add an audit entry for the start of an operation that writes to a system; a saving adds its own."""
+    if action := _started(type_, input_):
         add_entry(session, at=now, actor=actor, action=action, connection_id=connection_id)
 
 
-def _started(type_: OperationType, asked: Mapping[str, str]) -> Message | None:
+def _started(type_: OperationType, input_: Mapping[str, str]) -> Message | None:
     if type_ is OperationType.BACKFILL:
-        first, last = (Day(date.fromisoformat(asked[name])) for name in ("first", "last"))
-        types = [plural_of(EntityType(each)) for each in asked["entity_types"].split(",") if each]
+        first, last = (Day(date.fromisoformat(input_[name])) for name in ("first", "last"))
+        types = [plural_of(EntityType(each)) for each in input_["entity_types"].split(",") if each]
         named = joined(*types, between=", ") if types else msg("all types")
         return msg("Started a backfill from {first} to {last}: {types}", first=first, last=last, types=named)
-    if type_ is OperationType.INITIAL_MATCHING and not asked["dry_run"]:
-        if asked["create"]:
+    if type_ is OperationType.INITIAL_MATCHING and not input_["dry_run"]:
+        if input_["create"]:
             return msg("Started an initial matching that also syncs new records")
         return msg("Started an initial matching")
     return None
 
 
 def _login_in(values: Mapping[str, object]) -> str:
-    told = {name: values[name] for name in sorted(LOGIN_FIELDS) if name in values}
+    login = {name: values[name] for name in sorted(LOGIN_FIELDS) if name in values}
     return json.dumps(
-        {name: each.get_secret_value() if isinstance(each, SecretStr) else each for name, each in told.items()}
+        {name: each.get_secret_value() if isinstance(each, SecretStr) else each for name, each in login.items()}
     )
 
 
-def _has_secret(typed: Mapping[str, str]) -> bool:
-    return any(typed.get(name) for name in SECRET_FIELDS)
+def _has_secret(input_: Mapping[str, str]) -> bool:
+    return any(input_.get(name) for name in SECRET_FIELDS)
 
 
 def _unfinished(row: type[OperationRow] = OperationRow, *, since: datetime) -> tuple[ColumnElement[bool], ...]:
-    """Return the SQL conditions of an operation without a result since an instant; a long one counts longer."""
-    long = row.type.in_(LONG) & (row.requested_at >= since - LONG_WORTHWHILE)
+    """Return the SQL conditions of a pending operation requested since an instant; a long one counts longer."""
+    long = row.type.in_(LONG_OPERATIONS) & (row.requested_at >= since - LONG_OPERATION_TIMEOUT)
     return row.result.is_(None), (row.requested_at >= since) | long
 
 
-def _end(row: OperationRow, result: OperationResult, typed: Mapping[str, str], *, now: datetime) -> None:
-    """Save the result of an operation, and keep of its secrets only that there were some."""
-    plain = {name: text for name, text in typed.items() if name not in SECRET_FIELDS}
-    tried = {LOGIN_TRIED: True} if row.type == OperationType.SAVING and _has_secret(typed) else {}
+def _end(row: OperationRow, result: OperationResult, input_: Mapping[str, str], *, now: datetime) -> None:
+    """Save the result of an operation, and only whether it had secrets."""
+    plain = {name: text for name, text in input_.items() if name not in SECRET_FIELDS}
+    tried = {LOGIN_TRIED: True} if row.type == OperationType.SAVING and _has_secret(input_) else {}
     row.result, row.completed_at, row.secrets = {**result, **tried, "input": plain}, now, None
 
 

@@ -1,4 +1,4 @@
-"""Personal data: where a person's name or e-mail address is in our database, in any spelling of it."""
+"""Personal data: the search for a person's name or e-mail address in our database, in any spelling."""
 
 import html
 import re
@@ -40,7 +40,7 @@ NAMING_COLUMNS = frozenset(
 """Text columns that may name a person; the other text columns hold enum values, ids and hashes."""
 
 MIN_NAME_LENGTH = 3
-"""Minimum letters of a name; a shorter one is part of too many other words."""
+"""Minimum letters of a name; a shorter name is part of too many other words."""
 
 BATCH_SIZE = 200
 """Rows that are read in one transaction."""
@@ -74,13 +74,13 @@ class Person:
             raise ValueError(f"A name has at least {MIN_NAME_LENGTH} letters.")
 
     def is_in(self, value: Any) -> bool:  # noqa: ANN401 - whatever JSON can hold
-        """Return whether a text, or any text in what JSON holds, names the person."""
+        """Return whether a text, or any text in a JSON value, names the person."""
         if isinstance(value, dict | list):
             return any(self.is_in(each) for each in (value.values() if isinstance(value, dict) else value))
         return isinstance(value, str) and any(name in _normalized(value) for name in self._plain)
 
     def finds(self, words: str | None) -> bool:
-        """Return whether a job's search terms, as PostgreSQL writes them, are all words of a name."""
+        """Return whether a job's search terms, as PostgreSQL writes them, contain all words of a name."""
         return any(all(f"'{word}'" in (words or "") for word in search_terms(name)) for name in self.names)
 
     def redacted(self, value: Any) -> Any:  # noqa: ANN401 - the same
@@ -96,7 +96,7 @@ class Person:
         return REDACTED if self.is_in(value) else value
 
     def likely(self, column: Column[Any]) -> ColumnElement[bool]:
-        """Return the SQL for a column that may name the person; its value decides."""
+        """Return the SQL condition that a column may name the person; :meth:`is_in` decides on its value."""
         if isinstance(column.type, SearchTerms):
             return or_(*(matches(column, name, whole=True) for name in self.names))
         # the longest part of each name with the same spelling everywhere
@@ -129,7 +129,7 @@ def _in_table(
 
 
 def _read_batch(database: Database, query: Select[*tuple[Any, ...]]) -> Sequence[Any]:
-    """Read a batch of rows. A large table takes longer than the time-out of the pages."""
+    """Read a batch of rows, with a longer time-out, because a scan of a large table takes minutes."""
     with database.transaction() as session:
         session.execute(text("set local statement_timeout = '15min'"))
         return session.execute(query).all()

@@ -1,4 +1,4 @@
-"""The records that a record names, such as an invoice's customer and project: where their pages are."""
+"""The records that a record refers to, such as an invoice's customer and project, for links between pages."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ class RelatedRecord:
 
 
 def related_records(database: Database, job: JobView) -> Sequence[RelatedRecord]:
-    """Return the customer and the projects that a record names, as far as they have jobs and are known."""
+    """Return the customer and the projects that a record refers to, if they have jobs."""
     conditions = list(_named_by(database, job))
     if not conditions:
         return []
@@ -39,7 +39,7 @@ def related_records(database: Database, job: JobView) -> Sequence[RelatedRecord]
 
 
 def job_ids(database: Database, connection_id: int, records: Collection[Record]) -> Mapping[Record, int]:
-    """Return the jobs of a connection's records, of those that have one."""
+    """Return the job ids of a connection's records; a record without a job is left out."""
     keys = [(each.entity_type, each.id) for each in records]
     columns = SyncJobRow.id, SyncJobRow.entity_type, SyncJobRow.record_id
     named = tuple_(SyncJobRow.entity_type, SyncJobRow.record_id).in_(keys)

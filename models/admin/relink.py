@@ -1,4 +1,4 @@
-"""A person ends the link of a customer or project, and may choose another customer of 24SevenOffice."""
+"""The end of links: a person relinks a customer or project, or sets all links of a connection aside."""
 
 from datetime import datetime
 
@@ -7,26 +7,27 @@ from sqlalchemy.orm import Session
 
 from i18n.messages import Message, msg
 from models.admin import job_actions
+from models.admin.erasure import JobsRunningError
 from models.admin.job_actions import ActionResult, JobAction
 from models.database import Database
 from models.enums import EntityType, JobState, Lane, Record, titled
-from models.inbox import circuit_breaker, links
+from models.inbox import circuit_breaker, links, questions, restore, vat_checks
 from models.inbox.links import LinkTakenError
 from models.inbox.transitions import Event
 from models.schema.audit_entries import add_entry
-from models.schema.locks import locked
+from models.schema.locks import FOR_NO_KEY_UPDATE, locked
 from models.schema.statements import job_of, of_lane
-from models.schema.tables import LinkRow, MatchQuestionRow, SyncJobRow
+from models.schema.tables import ConnectionRow, LaneRow, LinkRow, MatchQuestionRow, SyncJobRow
 
 TYPES = frozenset({EntityType.CUSTOMER, EntityType.PROJECT})
 """Entity types that can be linked again; the link of an invoice or expense prevents a duplicate."""
 
 
 def relink(database: Database, job_id: int, number: str, *, actor: str, now: datetime) -> ActionResult:
-    """End the link of a record and make its job due, to be linked to customer ``number`` or, without one, matched.
+    """Delete the link of a record and make its job due: to link customer ``number``, or to match it again.
 
-    Nothing happens if its job is running, or if it is neither a customer nor a project. A project has the same
-    number in both systems, so no number is accepted for it.
+    Nothing happens if the job is running, or if the record is neither a customer nor a project. A project has the
+    same number in both systems, so no number is accepted for it.
 
     Raises:
         LinkTakenError: another record of Moment is linked to that customer; the message is its name.
@@ -42,16 +43,40 @@ def relink(database: Database, job_id: int, number: str, *, actor: str, now: dat
         links.release(session, job.connection_id, record, because=_why(number), actor=actor, now=now)
         session.execute(delete(MatchQuestionRow).where(MatchQuestionRow.job_id == job_id))
         if number:
-            said = {"job_id": job_id, "asked_at": now, "candidates": [], "answer": number}
-            session.execute(insert(MatchQuestionRow).values(said))
+            answered = {"job_id": job_id, "asked_at": now, "candidates": [], "answer": number}
+            session.execute(insert(MatchQuestionRow).values(answered))
             name = job.title or record.name
-            deed = msg("Relinked {record} to number {number} in 24SevenOffice", record=name, number=number)
+            action = msg("Relinked {record} to number {number} in 24SevenOffice", record=name, number=number)
             of_job = {"connection_id": job.connection_id, "job_id": job_id}
-            add_entry(session, **of_job, at=now, actor=actor, action=deed)
-        again = JobAction(now, actor, msg("Retry"))
-        retried = job_actions.apply_event(session, free, Event.RETRIED, again, {"dismissal_reason": ""})
+            add_entry(session, **of_job, at=now, actor=actor, action=action)
+        retry = JobAction(now, actor, msg("Retry"))
+        retried = job_actions.apply_event(session, free, Event.RETRIED, retry, {"dismissal_reason": ""})
     circuit_breaker.end_open_period(database, {job.connection_id}, now=now)
     return retried
+
+
+def unlink(database: Database, connection_id: int, *, actor: str, now: datetime) -> int:
+    """Set the links of a paused connection aside, and return their number: it is to use another company or client.
+
+    Later outcomes are verified before anything is sent, as after a restore, and people's answers about matches are
+    deleted. The next login shows which client of 24SevenOffice the connection uses.
+
+    Raises:
+        JobsRunningError: a worker is running jobs of the connection; nothing was changed.
+    """
+    with database.transaction() as session:
+        row = session.get_one(ConnectionRow, connection_id, with_for_update=FOR_NO_KEY_UPDATE)
+        leased = (LaneRow.connection_id == connection_id, LaneRow.lease_expires_at > now)
+        if session.scalar(select(LaneRow.entity_type).where(*leased).limit(1)):
+            raise JobsRunningError("A worker is processing some of its records. Try again in a few minutes.")
+        count = links.set_aside(session, connection_id, now=now)
+        restore.mark_outcomes_unknown(session, [connection_id], now=now)
+        questions.withdraw_all(session, connection_id, now=now)
+        vat_checks.delete_all(session, connection_id)
+        row.client_number = None
+        what = msg("Set {count} links aside", count=count)
+        add_entry(session, connection_id=connection_id, at=now, actor=actor, action=what)
+    return count
 
 
 def _refuse_taken(session: Session, job: SyncJobRow, record: Record, number: str) -> None:

@@ -1,4 +1,4 @@
-"""Reminders of jobs that still need attention, and the weekly digest of connections that have it on."""
+"""Reminders of jobs that still need attention, and the weekly digest of connections that have it switched on."""
 
 from datetime import datetime, timedelta
 
@@ -12,7 +12,7 @@ from models.connections.repository import API_KEY_LIFETIME, NOT_STARTED
 from models.database import Database
 from models.enums import EntityType, JobState, Outcome, Record
 from models.inbox import due, missed_webhooks
-from models.inbox.job_updates import concerns, play
+from models.inbox.job_updates import apply_events, concerns
 from models.inbox.transitions import Event, Occurrence
 from models.schema.tables import AlertRow, AttemptRow, ConnectionRow, SyncJobRow
 
@@ -20,10 +20,10 @@ REMINDER_DELAYS = (timedelta(days=1), timedelta(days=7), timedelta(days=14))
 """How long after a job began to need attention each reminder is sent."""
 
 KEY_NOTICES = tuple(timedelta(days=days) for days in (30, 14, 3))
-"""How long before Moment's key ends each mail about it is sent."""
+"""How long before the expiry of Moment's key each reminder is sent."""
 
 OVERDUE_AFTER = timedelta(days=1)
-"""How long a job is unfinished before an alert is sent: longer than any wait that ends by itself."""
+"""How long a job is unfinished before an alert is sent: longer than any wait that ends without a person."""
 
 WEEK = timedelta(days=7)
 
@@ -33,7 +33,7 @@ _OVERDUE_REMEDY = msg(
 
 
 def queue_reminders(database: Database, *, now: datetime) -> int:
-    """Queue the reminders that are due, and return how many jobs they are about."""
+    """Queue the reminders that are due, and return the number of jobs."""
     lengths = enumerate(REMINDER_DELAYS)
     remind_at = case(
         *((SyncJobRow.reminders == n, SyncJobRow.needs_attention_since + after) for n, after in lengths),
@@ -49,20 +49,27 @@ def queue_reminders(database: Database, *, now: datetime) -> int:
         rows = session.execute(query).all()
         for job, connection in rows:
             job.reminders += 1
-            title = job.title or Record(EntityType(job.entity_type), job.record_id).name
-            addresses = tuple(connection.settings["error_emails"])
-            alert = Alert(AlertType.REMINDER, title, job.message, job.remedy, addresses, job.error_code)
+            alert = Alert(
+                type=AlertType.REMINDER,
+                title=job.title or Record(EntityType(job.entity_type), job.record_id).name,
+                message=job.message,
+                remedy=job.remedy,
+                recipients=connection.recipients,
+                error_code=job.error_code,
+            )
             queue_alert(session, connection.id, alert, job_id=job.id, now=now)
     return len(rows)
 
 
 def queue_overdue(database: Database, *, now: datetime) -> int:
-    """Queue one alert about each job that has been unfinished for too long, and return how many there are.
+    """Queue one alert about each job that has been unfinished for too long, and return their number.
 
     It covers every unfinished job, including those that a person has retried. Connections in an alerted outage or
-    a pause are left out: people know already.
+    a pause are left out, because people already know about them.
     """
-    told = or_(ConnectionRow.paused_because != "", ConnectionRow.outage_alerted, ConnectionRow.rate_limit_alerted)
+    is_known = or_(
+        ConnectionRow.paused_because != "", ConnectionRow.outage_alerted, ConnectionRow.rate_limit_alerted
+    )
     alerted = exists().where(
         AlertRow.job_id == SyncJobRow.id,
         AlertRow.type == AlertType.OVERDUE,
@@ -72,17 +79,22 @@ def queue_overdue(database: Database, *, now: datetime) -> int:
         select(SyncJobRow, ConnectionRow)
         .join(ConnectionRow, ConnectionRow.id == SyncJobRow.connection_id)
         .where(concerns(Event.OVERDUE), SyncJobRow.unfinished_since <= now - OVERDUE_AFTER, ~alerted)
-        .where(due.is_on(SyncJobRow.entity_type), ~told)
+        .where(due.syncs_type(SyncJobRow.entity_type), ~is_known)
         .order_by(SyncJobRow.id)
         .with_for_update(of=SyncJobRow, skip_locked=True, key_share=True)
     )
     with database.transaction() as session:
         rows = session.execute(query).all()
         for job, connection in rows:
-            play(job, Occurrence(event=Event.OVERDUE, now=now))
-            title = job.title or Record(EntityType(job.entity_type), job.record_id).name
-            addresses = tuple(connection.settings["error_emails"])
-            alert = Alert(AlertType.OVERDUE, title, _overdue(job), _OVERDUE_REMEDY, addresses, job.error_code)
+            apply_events(job, Occurrence(event=Event.OVERDUE, now=now))
+            alert = Alert(
+                type=AlertType.OVERDUE,
+                title=job.title or Record(EntityType(job.entity_type), job.record_id).name,
+                message=_overdue(job),
+                remedy=_OVERDUE_REMEDY,
+                recipients=connection.recipients,
+                error_code=job.error_code,
+            )
             queue_alert(session, connection.id, alert, job_id=job.id, now=now)
     return len(rows)
 
@@ -94,9 +106,9 @@ def _overdue(job: SyncJobRow) -> Message:
 
 
 def queue_key_reminders(database: Database, *, now: datetime) -> int:
-    """Queue an alert 30, 14 and 3 days before Moment's key ends at a connection, and return how many there are.
+    """Queue an alert 30, 14 and 3 days before the Moment key of a connection expires, and return their number.
 
-    Each is queued once, and one that was missed by more than the time to the next is not.
+    Each is queued once; if several are overdue, only the latest is.
     """
     ends = ConnectionRow.api_key_saved_at + API_KEY_LIFETIME
     query = (
@@ -113,57 +125,61 @@ def _remind_of_key(session: Session, connection: ConnectionRow, now: datetime) -
     assert connection.api_key_saved_at  # noqa: S101 - by the query
     ends = connection.api_key_saved_at + API_KEY_LIFETIME
     begun = max(ends - notice for notice in KEY_NOTICES if ends - notice <= now)
-    told = exists().where(
+    alerted = exists().where(
         AlertRow.connection_id == connection.id, AlertRow.type == AlertType.API_KEY, AlertRow.created_at >= begun
     )
-    if session.scalar(select(told)):
+    if session.scalar(select(alerted)):
         return False
     alert = Alert(
-        AlertType.API_KEY,
-        msg("API key of {connection}", connection=connection.name),
-        msg(
+        type=AlertType.API_KEY,
+        title=msg("API key of {connection}", connection=connection.name),
+        message=msg(
             "The Moment API key of {connection} expires on {day} at the latest. Nothing is synced after that.",
             connection=connection.name,
             day=Day(ends.astimezone(OSLO).date()),
         ),
-        msg("Create a new API key in Moment, and enter it in the connection's settings."),
-        tuple(connection.settings["error_emails"]),
+        remedy=msg("Create a new API key in Moment, and enter it in the connection's settings."),
+        recipients=connection.recipients,
     )
     queue_alert(session, connection.id, alert, job_id=None, now=now)
     return True
 
 
 def queue_digests(database: Database, *, now: datetime) -> int:
-    """Queue the digest of the last seven days for each connection that has it on and got none in that time."""
-    wanted = ConnectionRow.settings["weekly_digest"].as_boolean()
+    """Queue the digest of the last seven days for each connection that has it on and had none in that time."""
+    is_on = ConnectionRow.settings["weekly_digest"].as_boolean()
     last = func.coalesce(ConnectionRow.digest_at, ConnectionRow.created_at)
     query = (
-        select(ConnectionRow).where(wanted, last <= now - WEEK).with_for_update(skip_locked=True, key_share=True)
+        select(ConnectionRow).where(is_on, last <= now - WEEK).with_for_update(skip_locked=True, key_share=True)
     )
     with database.transaction() as session:
         rows = session.scalars(query).all()
         for connection in rows:
             connection.digest_at = now
-            title = msg("Weekly summary for {connection}", connection=connection.name)
-            week, addresses = _week(session, connection.id, now), tuple(connection.settings["error_emails"])
-            alert = Alert(AlertType.DIGEST, title, week, remedy="", recipients=addresses)
+            alert = Alert(
+                type=AlertType.DIGEST,
+                title=msg("Weekly summary for {connection}", connection=connection.name),
+                message=_week(session, connection.id, now),
+                remedy="",
+                recipients=connection.recipients,
+            )
             queue_alert(session, connection.id, alert, job_id=None, now=now)
     return len(rows)
 
 
 def _week(session: Session, connection_id: int, now: datetime) -> Message:
     jobs = func.count(func.distinct(SyncJobRow.id))
-    came = (
+    synced = (
         select(SyncJobRow.entity_type, jobs, jobs.filter(func.jsonb_array_length(AttemptRow.warnings) > 0))
         .join(AttemptRow, AttemptRow.job_id == SyncJobRow.id)
         .where(SyncJobRow.connection_id == connection_id, AttemptRow.at > now - WEEK)
         .where(AttemptRow.outcome == Outcome.SYNCED)
         .group_by(SyncJobRow.entity_type)
     )
-    stuck = select(func.count()).where(
+    needs_attention = select(func.count()).where(
         SyncJobRow.connection_id == connection_id, SyncJobRow.state == JobState.NEEDS_ATTENTION
     )
-    rows = session.execute(came).all()
+    rows = session.execute(synced).all()
     counts = {EntityType(entity_type): count for entity_type, count, _ in rows}
     week = msg(
         "Synced customers: {customers}, projects: {projects}, invoices: {invoices}, cost vouchers: {expenses}. "
@@ -172,7 +188,7 @@ def _week(session: Session, connection_id: int, now: datetime) -> Message:
         projects=counts.get(EntityType.PROJECT, 0),
         invoices=counts.get(EntityType.INVOICE, 0),
         expenses=counts.get(EntityType.EXPENSE, 0),
-        waiting=session.scalar(stuck),
+        waiting=session.scalar(needs_attention),
     )
     if warned := sum(count for *_, count in rows):
         week = msg("{week} Synced with warnings: {warned}.", week=week, warned=warned)

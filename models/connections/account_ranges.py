@@ -21,7 +21,7 @@ class AccountRanges:
 
     @classmethod
     def parse(cls, text: str) -> AccountRanges:
-        """Parse the text of a user. Raises ``ValueError``, which says which part is no account or range."""
+        """Parse the text of a user. Raises ``ValueError``, which names the invalid part."""
         parts = [part.strip() for part in text.split(",") if part.strip()]
         merged: list[range] = []
         for each in sorted(map(_interval, parts), key=lambda interval: interval.start):

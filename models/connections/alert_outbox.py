@@ -1,4 +1,4 @@
-"""The outbox of alerts: what each address is sent, and how that ended."""
+"""The outbox of alerts: the alerts to each address, and the status of their delivery."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,22 +16,20 @@ from models.schema.statements import made_of
 from models.schema.tables import AlertRow, ConnectionRow, SyncJobRow, UserRow
 
 ALL_CONNECTIONS = "Moment ⇄ 24SevenOffice"
-"""The title of an alert that is about no single company."""
+"""The name in an alert that is not about a single connection."""
 
 
 class AlertType(StrEnum):
     """The types of alerts, the most urgent first.
 
-    ``ACCOUNT`` is about the own account of a user.
-    ``NEEDS_ATTENTION``, ``REMINDER``, ``OVERDUE`` and ``RESOLVED`` are about a record: it needs a person, needs
-    one still, has been unfinished for long, is in order.
-    ``PAUSED``, ``OUTAGE``, ``STALLED``, ``RATE_LIMITED`` and ``RECOVERED`` are about a connection:
-    its settings must be mended, its systems do not answer, no poll goes through, their requests are used up, it
-    works again. ``WEBHOOK`` says that its webhook names what is not there.
-    ``API_KEY`` says that Moment's key ends soon.
-    ``RECEIVER`` is about an event receiver that is sent nothing more.
-    ``CLOCK`` is about a server of the integration whose clock is wrong. ``DIGEST`` tells of the
-    connection's week, ``RECONCILIATION`` whether the books of its month agree.
+    ``ACCOUNT`` is about a user's own account.
+    ``NEEDS_ATTENTION``, ``REMINDER``, ``OVERDUE`` and ``RESOLVED`` are about a record: it needs attention, still
+    needs attention, has been unfinished for too long, is in order again.
+    ``PAUSED``, ``OUTAGE``, ``STALLED``, ``RATE_LIMITED`` and ``RECOVERED`` are about a connection: its settings
+    must be corrected, its systems do not answer, its polls fail, its requests are used up, it works again.
+    ``WEBHOOK``: its webhook names records that do not exist. ``API_KEY``: its key of Moment expires soon.
+    ``RECEIVER`` is about an event receiver that was disabled, ``CLOCK`` about a server whose clock is wrong.
+    ``DIGEST`` is a connection's weekly summary, ``RECONCILIATION`` its monthly reconciliation.
     """
 
     ACCOUNT = "account"
@@ -53,18 +51,18 @@ class AlertType(StrEnum):
 
 
 class DeliveryStatus(StrEnum):
-    """How an alert ended: sent in a mail, refused by the mail server, or withdrawn as no longer true."""
+    """The end of an alert: sent in a mail, rejected by the mail server, or withdrawn because it is outdated."""
 
     SENT = "sent"
     REFUSED = "refused"
     WITHDRAWN = "withdrawn"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Alert:
     """An alert: ``title`` names the record or connection, ``message`` the problem, ``remedy`` what to do.
 
-    ``error_code`` identifies the explanation of the cause; empty if nothing is wrong.
+    ``error_code`` identifies the cause; empty if the alert is not about an error.
     """
 
     type: AlertType
@@ -79,8 +77,8 @@ class Alert:
 class PendingAlert:
     """An alert that has not been sent, in the language of its connection or user; instants in UTC.
 
-    ``connection_id`` is None for an alert about an account; ``job_id`` and ``entity_type`` are None for one about
-    a whole connection. ``since`` is None if its record no longer needs attention. ``summary`` describes the
+    ``connection_id`` is None for an alert about an account; ``job_id`` and ``entity_type`` are None for an alert
+    about a whole connection. ``since`` is None if the record no longer needs attention. ``summary`` describes the
     record.
     """
 
@@ -126,7 +124,7 @@ def queue_connection_alert(database: Database, connection_id: int, alert: Alert,
 
 
 def recipients_due(database: Database, *, now: datetime, pause: timedelta) -> Sequence[str]:
-    """Return the addresses with unsent alerts to which no mail was sent or refused within ``pause``.
+    """Return the addresses with unsent alerts to which no mail was sent or rejected within ``pause``.
 
     Connections take turns, so that one with many alerts does not delay the others.
     """
@@ -180,7 +178,7 @@ def pending_alerts(database: Database, recipient: str) -> Sequence[PendingAlert]
 def record_delivery(
     database: Database, statuses: Mapping[int, DeliveryStatus], *, message_id: str, now: datetime
 ) -> None:
-    """Save how these alerts, by id, ended; ``message_id`` is the mail of those that were not withdrawn."""
+    """Save the status of alerts, by id; ``message_id`` is the mail with the alerts that were not withdrawn."""
     with database.transaction() as session:
         for status in DeliveryStatus:
             ended = AlertRow.id.in_([alert_id for alert_id, its in statuses.items() if its is status])

@@ -1,4 +1,4 @@
-"""Connections, stored with their secrets encrypted, and found by the token in the webhook's address."""
+"""Connections, stored with their secrets encrypted: adding, changing, pausing and resuming them."""
 
 import secrets
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -20,7 +20,7 @@ from models.connections.vault import Vault, hash_token
 from models.database import Database
 from models.enums import EntityType
 from models.inbox import questions, vat_checks
-from models.inbox.job_updates import count_unfinished_from
+from models.inbox.job_updates import restart_unfinished_of_types
 from models.receivers import outbox
 from models.receivers.outbox import EventType, OutgoingEvent
 from models.schema.audit_entries import add_entry
@@ -38,16 +38,16 @@ PURPOSE = "connections.secrets"
 """The encryption purpose of a connection's secrets, beside its id."""
 
 NOT_STARTED = msg("It hasn't been started yet.")
-"""Why a new connection is paused until a person has checked and started it."""
+"""The reason for which a new connection is paused until a person starts it."""
 
 UNREADABLE = msg("The stored Moment API key and 24SevenOffice password can't be decrypted.")
-"""Why a connection whose secrets no key decrypts is paused, within minutes."""
+"""The reason for which a connection is paused, within minutes, if no key decrypts its secrets."""
 
 ONE_COMPANY, ONE_CLIENT = "connections_moment_company", "connections_client_number"
 """The unique indexes: one connection for each company in Moment and for each client of 24SevenOffice."""
 
 MAIL_SETTINGS = frozenset({"error_emails", "weekly_digest", "monthly_reconciliation", "language"})
-"""The settings by which nothing is synced otherwise."""
+"""The settings that do not affect the sync."""
 
 MAX_NAME_LENGTH, MAX_REASON_LENGTH = 100, 200
 
@@ -67,7 +67,7 @@ class NameTakenError(ValueError):
 
 
 class SettingRefusedError(ValueError):
-    """A setting has a valid value that this connection cannot have; ``setting`` is its name."""
+    """The value of a ``setting`` is valid, but not allowed for this connection."""
 
     def __init__(self, setting: str, message: Message) -> None:
         super().__init__(message)
@@ -99,7 +99,7 @@ class OtherClientError(Exception):
 
 
 class LinksExistError(SettingRefusedError):
-    """The settings may be for another company or client, to whose records the existing links do not lead."""
+    """The settings may be for another company or client, but there are links to records of the present one."""
 
     def __init__(self, setting: str) -> None:
         super().__init__(
@@ -121,7 +121,7 @@ class FailedTestError(Exception):
 
 
 class UnprovenError(Exception):
-    """A connection paused itself, and no test or login has worked since."""
+    """The connection paused itself, and no test or login has succeeded since."""
 
 
 class ConcurrentUpdateError(Exception):
@@ -135,10 +135,10 @@ class Connection:
     It is paused if ``paused_because`` is set, by the user ``paused_by`` or, if that is empty, by the integration.
     The circuit breaker is open until ``breaker_open_until``; :mod:`models.inbox.webhook_limit` explains the limit
     of its webhook. ``updated_at`` is the last change of its settings. ``client_number`` is None until a login has
-    shown which client of 24SevenOffice it is, ``client_name`` is empty until a test has shown the name. If its
-    secrets cannot be decrypted, the connection is ``unreadable``, its secrets are empty, and it can only be shown
-    and corrected. ``api_key_saved_at`` is when Moment's key was entered, and ``webhook_token_at``
-    when the webhook's address was last regenerated; None if that is unknown or has not happened.
+    shown the client of 24SevenOffice, ``client_name`` is empty until a test has shown it. If its secrets cannot be
+    decrypted, the connection is ``unreadable``, its secrets are empty, and it can only be shown and corrected.
+    ``api_key_saved_at`` is when Moment's key was entered, and ``webhook_token_at`` when the webhook URL was last
+    regenerated; None if that is unknown or has not happened.
     """
 
     id: int
@@ -156,7 +156,7 @@ class Connection:
     unreadable: bool = False
 
     def is_available(self, now: datetime) -> bool:
-        """Return whether work may be tried at ``now`` (UTC)."""
+        """Return whether jobs and polls may be tried at ``now`` (UTC)."""
         return not self.paused_because and (self.breaker_open_until is None or self.breaker_open_until <= now)
 
 
@@ -164,7 +164,7 @@ class Connections:
     def __init__(self, database: Database, vault: Vault) -> None:
         self._database = database
         self._vault = vault
-        self._opened: dict[int, tuple[dict[str, Any], str, ConnectionSettings]] = {}
+        self._decrypted: dict[int, tuple[dict[str, Any], str, ConnectionSettings]] = {}
 
     def add(
         self,
@@ -176,10 +176,10 @@ class Connections:
         started: bool = True,
         client_number: int | None = None,
     ) -> tuple[Connection, str]:
-        """Add a connection. Return it with the token of its webhook address, which is returned only here.
+        """Add a connection. Return it with the token of its webhook URL, which is returned only here.
 
         A connection that is not ``started`` is paused until a user resumes it. ``client_number`` is the client
-        that the login was seen to reach, None if it was not tried.
+        that the login reaches, None if it was not tried.
 
         Raises:
             NameTakenError: another connection has this name.
@@ -195,7 +195,7 @@ class Connections:
             with self._database.transaction() as session:
                 session.add(row)
                 session.flush()
-                row.secrets = self._locked(row.id, settings)
+                row.secrets = self._encrypted(row.id, settings)
                 _audit(session, row.id, actor=actor, what=msg("Added the connection"), now=now)
         except IntegrityError as error:
             if taken := _taken(error):
@@ -222,11 +222,11 @@ class Connections:
         return self._from_row(row)
 
     def all(self) -> Sequence[Connection]:
-        """List the readable connections by name. Unreadable ones are logged, and do not stop the others."""
+        """List the readable connections by name. Unreadable connections are logged and left out."""
         return [each for each in self.all_shown() if not each.unreadable]
 
     def unreadable(self, connection_ids: Collection[int]) -> Collection[int]:
-        """Return those of these connections whose secrets no key decrypts."""
+        """Return the ids of the given connections whose secrets no key decrypts."""
         with self._database.transaction() as session:
             rows = session.scalars(select(ConnectionRow).where(ConnectionRow.id.in_(connection_ids)))
             return {each.id for each in map(self._shown, rows) if each.unreadable}
@@ -247,11 +247,11 @@ class Connections:
         seen: datetime | None = None,
         client_number: int | None = None,
     ) -> Connection:
-        """Change some settings. A connection that the integration paused is resumed, as someone has corrected it.
+        """Change some settings. If the integration paused the connection, it is resumed, because it was corrected.
 
-        It stays paused if only the settings of mails change, which are no reason to pause.
-        ``seen`` is the ``updated_at`` of the settings before their eyes, None for whatever there is.
-        ``client_number`` is what the login was seen to lead to with these settings, None where nobody has looked.
+        It stays paused if only the settings of mails change. ``seen`` is the ``updated_at`` of the settings that
+        the actor saw, None to skip the check. ``client_number`` is the client that the login reaches with these
+        settings, None if it was not tried.
 
         Raises:
             CompanyTakenError: another connection has this company in Moment.
@@ -268,7 +268,7 @@ class Connections:
             before = self._shown(row)
             after = ConnectionSettings.model_validate({**_known(before), **values})
             _lead_elsewhere(session, row, before.settings, after, client_number=client_number, now=now)
-            row.settings, row.secrets = _plain(after), self._locked(row.id, after)
+            row.settings, row.secrets = _plain(after), self._encrypted(row.id, after)
             row.shares_company = row.shares_company and before.settings.moment_company == after.moment_company
             _refuse_taken(session)
             # The smallest step makes another version of the settings, of which the last test still holds.
@@ -280,16 +280,16 @@ class Connections:
             if before.settings.moment_api_key != after.moment_api_key:
                 row.api_key_saved_at = now
             switched_on = after.entity_types - before.settings.entity_types
-            goes_on = row.paused_because and not row.paused_by and not (changed and mails_only)
-            count_unfinished_from(session, row.id, after.entity_types if goes_on else switched_on, now=now)
-            if goes_on:
+            resumes = row.paused_because and not row.paused_by and not (changed and mails_only)
+            restart_unfinished_of_types(session, row.id, after.entity_types if resumes else switched_on, now=now)
+            if resumes:
                 _record_resumed(session, row, now=now)
                 row.paused_because, row.unproven_since = "", None
             for what in _differences(before.settings, after):
                 _audit(session, row.id, actor=actor, what=what, now=now)
         return self._from_row(row)
 
-    def note_client(self, connection_id: int, settings: ConnectionSettings, client_number: int) -> None:
+    def save_client(self, connection_id: int, settings: ConnectionSettings, client_number: int) -> None:
         """Save the client that the login in ``settings`` reaches, unless the connection has another login now.
 
         Raises:
@@ -321,7 +321,7 @@ class Connections:
         except IntegrityError as error:
             raise NameTakenError(msg("A connection named {name} already exists.", name=name)) from error
 
-    def note_client_name(self, connection_id: int, settings: ConnectionSettings, name: str) -> None:
+    def save_client_name(self, connection_id: int, settings: ConnectionSettings, name: str) -> None:
         """Save the name of the client that this login reaches, unless the connection has changed since."""
         known = ConnectionRow.settings
         same = (
@@ -332,28 +332,28 @@ class Connections:
         self._database.execute(update(ConnectionRow).where(*same).values(client_name=name))
 
     def new_token(self, connection_id: int, *, actor: str, now: datetime) -> str:
-        """Give the webhook a new address, as when the old one has leaked. The old one stops working at once."""
+        """Generate a new webhook URL and return its token. The old URL stops working at once."""
         token = secrets.token_urlsafe(24)
         with self._database.transaction() as session:
             row = _row(session, connection_id, lock=True)
             row.token_hash, row.webhook_token_at, row.webhook_limited_until = hash_token(token), now, None
-            told = WebhookActivityRow.connection_id == connection_id
-            session.execute(delete(WebhookActivityRow).where(told))
+            session.execute(delete(WebhookActivityRow).where(WebhookActivityRow.connection_id == connection_id))
             _audit(session, connection_id, actor=actor, what=msg("Regenerated the webhook URL"), now=now)
         return token
 
     def pause(self, connection_id: int, because: str, *, actor: str = "", now: datetime) -> bool:
-        """Pause a connection until it is resumed; False if it was paused already."""
+        """Pause a connection until it is resumed; False if it was already paused."""
         with self._database.transaction() as session:
             return pause(session, _row(session, connection_id, lock=True), because, actor=actor, now=now)
 
     def resume(self, connection_id: int, *, actor: str, now: datetime, despite_failed_test: bool = False) -> None:
-        """Start or resume a connection. Its pending jobs go on.
+        """Start or resume a connection. Its pending jobs continue.
 
         Raises:
             FailedTestError: it is paused, and its last test found errors, unless ``despite_failed_test``.
-            UnprovenError: it paused itself, and no test or login has worked since, unless ``despite_failed_test``.
-            CompanyTakenError: another connection is for its company in Moment.
+            UnprovenError: it paused itself, and no test or login has succeeded since, unless
+            ``despite_failed_test``.
+            CompanyTakenError: another connection has its company in Moment.
         """
         with self._database.transaction() as session:
             row = _row(session, connection_id, lock=True)
@@ -362,7 +362,7 @@ class Connections:
                     raise FailedTestError(row.failed_checks)
                 if row.unproven_since and not despite_failed_test:
                     raise UnprovenError
-                count_unfinished_from(session, connection_id, [*EntityType], now=now)
+                restart_unfinished_of_types(session, connection_id, [*EntityType], now=now)
                 _record_resumed(session, row, now=now)
             row.paused_because, row.paused_by, row.shares_company = "", "", False
             row.unproven_since = None
@@ -371,34 +371,35 @@ class Connections:
                 row.breaker_open_until = min(row.breaker_open_until, now)
             _audit(session, connection_id, actor=actor, what=msg("Resumed"), now=now)
 
-    def note_test(self, connection_id: int, *, failed_checks: int, at: datetime) -> None:
+    def save_test_result(self, connection_id: int, *, failed_checks: int, at: datetime) -> None:
         """Save the result of a test that began ``at`` an instant (UTC), unless a later one is saved."""
-        noted = _not_tested_after(connection_id, at)
-        change = noted.values(tested_at=at, failed_checks=failed_checks, failed_login=False)
+        latest = _update_if_not_tested_after(connection_id, at)
+        change = latest.values(tested_at=at, failed_checks=failed_checks, failed_login=False)
         self._database.execute(change if failed_checks else change.values(unproven_since=_unless_before(at)))
 
-    def note_login(self, connection_id: int, *, works: bool, at: datetime) -> None:
+    def save_login_result(self, connection_id: int, *, works: bool, at: datetime) -> None:
         """Save whether the credentials worked at an instant (UTC), unless a test began later.
 
-        This checks less than a test does, so a success clears only a failure of the credentials.
+        This checks less than a test, so a success clears only a failure of the credentials.
         """
-        noted, row = _not_tested_after(connection_id, at), ConnectionRow
+        latest, row = _update_if_not_tested_after(connection_id, at), ConnectionRow
         if works:
-            change = noted.where(or_(row.failed_login, row.unproven_since <= at)).values(
+            change = latest.where(or_(row.failed_login, row.unproven_since <= at)).values(
                 failed_checks=case((row.failed_login, 0), else_=row.failed_checks),
                 failed_login=False,
                 unproven_since=_unless_before(at),
             )
         else:
-            alone = or_(row.failed_login, row.failed_checks == 0)
-            change = noted.values(failed_checks=func.greatest(row.failed_checks, 1), failed_login=alone)
+            login_only = or_(row.failed_login, row.failed_checks == 0)
+            change = latest.values(failed_checks=func.greatest(row.failed_checks, 1), failed_login=login_only)
         self._database.execute(change)
 
     def rotate_keys(self) -> tuple[int, Sequence[str]]:
         """Encrypt all secrets again with the newest key.
 
         Returns:
-            The number of connections done, and the names of those whose secrets no key decrypts: they stay as
+            The number of connections done, and the names of connections whose secrets no key decrypts, which stay
+            as
                 they are.
         """
         unreadable = []
@@ -414,9 +415,9 @@ class Connections:
                 row.secrets = self._vault.encrypt_values(secrets_, PURPOSE, row.id)
         return len(rows) - len(unreadable), unreadable
 
-    def _locked(self, connection_id: int, settings: ConnectionSettings) -> str:
-        hidden = {name: getattr(settings, name).get_secret_value() for name in SECRET_FIELDS}
-        return self._vault.encrypt_values(hidden, PURPOSE, connection_id)
+    def _encrypted(self, connection_id: int, settings: ConnectionSettings) -> str:
+        secret = {name: getattr(settings, name).get_secret_value() for name in SECRET_FIELDS}
+        return self._vault.encrypt_values(secret, PURPOSE, connection_id)
 
     def _from_row(self, row: ConnectionRow) -> Connection:
         return made_of(Connection, row, settings=self._settings(row), unreadable=False)
@@ -425,17 +426,17 @@ class Connections:
         try:
             return self._from_row(row)
         except InvalidToken:
-            log.error("secrets_unreadable", connection=row.id)  # noqa: TRY400 - nothing of ours has crashed
+            log.error("secrets_unreadable", connection=row.id)  # noqa: TRY400 - expected, so no traceback
         hidden = ConnectionSettings.model_validate({**row.settings, **dict.fromkeys(SECRET_FIELDS, "hidden")})
         settings = hidden.model_copy(update=dict.fromkeys(SECRET_FIELDS, SecretStr("")))
         return made_of(Connection, row, settings=settings, unreadable=True)
 
     def _settings(self, row: ConnectionRow) -> ConnectionSettings:
-        """Decrypt the settings, once as long as they stay the same: they are read for every batch."""
-        known = self._opened.get(row.id)
+        """Decrypt the settings, cached until they change, because they are read for every batch."""
+        known = self._decrypted.get(row.id)
         if known is None or known[:2] != (row.settings, row.secrets):
-            settings = ConnectionSettings.model_validate(_open(self._vault, row))
-            known = self._opened[row.id] = (row.settings, row.secrets, settings)
+            settings = ConnectionSettings.model_validate(_decrypt(self._vault, row))
+            known = self._decrypted[row.id] = (row.settings, row.secrets, settings)
         return known[2]
 
 
@@ -448,10 +449,10 @@ def pause(
     now: datetime,
     alert: Alert | None = None,
 ) -> bool:
-    """Pause a connection, whose row is locked; False if it was paused already.
+    """Pause a connection, whose row is locked; False if it was already paused.
 
     ``actor`` is the user, empty for the integration itself. The recipients of the ``alert`` also get one when the
-    connection works again. An outage after that is counted and alerted from the start.
+    connection works again. An outage after that is counted from the start.
     """
     if row.paused_because:
         return False
@@ -472,7 +473,7 @@ def pause(
 
 
 def _record_resumed(session: Session, row: ConnectionRow, *, now: datetime) -> None:
-    """Record the end of a pause for receivers. If the pause was alerted, that waits for a synced record."""
+    """Record the end of a pause for receivers. If the pause was alerted, the event waits for a synced record."""
     if row.paused_because != NOT_STARTED and not row.pause_alerted:
         outbox.record(session, row.id, [OutgoingEvent(EventType.CONNECTION_RECOVERED)], now=now)
 
@@ -499,9 +500,9 @@ def _lead_elsewhere(
     client_number: int | None,
     now: datetime,
 ) -> None:
-    """Refuse settings for another company or client if there are links; without links, delete old answers.
+    """Reject settings for another company or client if there are links; without links, delete old answers.
 
-    If the new login's client is unknown, the next login saves it.
+    If the client of the new login is unknown, the next login saves it.
     """
     known = None not in (client_number, row.client_number)
     setting = leads_elsewhere(before, after, same_client=client_number == row.client_number if known else None)
@@ -510,18 +511,18 @@ def _lead_elsewhere(
         return
     if session.scalar(select(LinkRow.id).where(LinkRow.connection_id == row.id).limit(1)):
         raise LinksExistError(setting)
-    questions.void_all(session, row.id, now=now)
-    vat_checks.forget(session, row.id)
+    questions.withdraw_all(session, row.id, now=now)
+    vat_checks.delete_all(session, row.id)
     row.client_number = client_number
 
 
-def _not_tested_after(connection_id: int, at: datetime) -> Update:
+def _update_if_not_tested_after(connection_id: int, at: datetime) -> Update:
     later = ConnectionRow.tested_at > at
     return update(ConnectionRow).where(ConnectionRow.id == connection_id, or_(later.is_(None), ~later))
 
 
 def _unless_before(at: datetime) -> ColumnElement[datetime | None]:
-    """Return since when a connection is unproven, unless what worked began after that."""
+    """Return since when a connection is unproven; None if a test or login at ``at`` worked after that."""
     return case((ConnectionRow.unproven_since > at, ConnectionRow.unproven_since))
 
 
@@ -534,11 +535,11 @@ def _plain(settings: ConnectionSettings) -> dict[str, Any]:
 
 
 def _known(connection: Connection) -> dict[str, Any]:
-    """Return the stored settings, without secrets that cannot be decrypted: those must be entered again."""
+    """Return the stored settings, without secrets that cannot be decrypted, which must be entered again."""
     return connection.settings.model_dump(exclude=set(SECRET_FIELDS) if connection.unreadable else None)
 
 
-def _open(vault: Vault, row: ConnectionRow) -> dict[str, Any]:
+def _decrypt(vault: Vault, row: ConnectionRow) -> dict[str, Any]:
     return {**row.settings, **vault.decrypt_values(row.secrets, PURPOSE, row.id)}
 
 
@@ -558,7 +559,7 @@ def _changed(before: ConnectionSettings, after: ConnectionSettings) -> set[str]:
 
 
 def _differences(before: ConnectionSettings, after: ConnectionSettings) -> Iterator[Message]:
-    """Return each change with old and new value; of a secret, and of a login's client, only that it changed."""
+    """Return each change with old and new value; for a secret and the identity id, only that it changed."""
     for name, field in ConnectionSettings.model_fields.items():
         old, new = getattr(before, name), getattr(after, name)
         if old == new:

@@ -20,7 +20,7 @@ MomentId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
 Booking = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,4}(/\w{1,10})?$")]
 
 WHOLE_NUMBERS = frozenset({"DepartmentId", "TypeId"})
-"""Fields of a project that can take a client id only if it is a whole number."""
+"""Fields of a project that accept a client id only if it is a whole number."""
 
 PROOFS: Mapping[str, tuple[Collection[str], Message]] = {
     "moment_api_key": (
@@ -32,7 +32,7 @@ PROOFS: Mapping[str, tuple[Collection[str], Message]] = {
         msg("Enter the password again: a new user name or client may lead to another company's ledger."),
     ),
 }
-"""Each secret, with the settings that decide whose data it opens, and why it must be entered again with them."""
+"""Each secret with the settings that decide whose data it opens, and why it must be entered again with them."""
 
 LOGIN_FIELDS = frozenset(PROOFS).union(*(names for names, _ in PROOFS.values()))
 """The settings for logging in to both systems."""
@@ -41,7 +41,7 @@ MAX_ERROR_EMAILS = 20
 
 FIRST_DAY = date(2000, 1, 1)
 FIRST_DAYS = {EntityType.INVOICE: "invoice_from", EntityType.EXPENSE: "expense_from"}
-"""The first day for each entity type that has one; customers and projects have none."""
+"""The setting of the first day for each entity type that has one; customers and projects have none."""
 
 GUID = r"^([0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})?$"
 
@@ -208,7 +208,7 @@ class ConnectionSettings(BaseModel):
     @field_validator("*", mode="before")
     @classmethod
     def expect_legible(cls, value: object) -> object:
-        """Refuse characters that JSON in PostgreSQL or XML cannot hold."""
+        """Reject characters that JSON in PostgreSQL or XML cannot contain."""
         if isinstance(value, str) and any(unicodedata.category(sign) in ("Cc", "Cs") for sign in value):
             raise ValueError(msg("This contains unreadable characters."))
         return value
@@ -241,7 +241,7 @@ def contradictions(settings: ConnectionSettings) -> Mapping[str, Message]:
 
 
 def unproven(before: ConnectionSettings, changes: Mapping[str, object]) -> Mapping[str, Message]:
-    """Return which secrets must be entered again, since these changes may open another company's data."""
+    """Return the secrets that must be entered again because these changes may open another company's data."""
     return {secret: why for secret, why in _needed(before, changes).items() if secret not in changes}
 
 
@@ -251,7 +251,7 @@ def opens_others(before: ConnectionSettings, changes: Mapping[str, object]) -> b
 
 
 def first_days_to_ask(before: ConnectionSettings, changes: Mapping[str, object]) -> Sequence[str]:
-    """Name the first days to confirm: these changes switch a type on and leave its first day unchanged."""
+    """Return the first days to confirm: the changes switch a type on and leave its first day unchanged."""
     after = ConnectionSettings.model_validate({**dict(before), **changes})
     on = after.entity_types - before.entity_types
     names = [name for entity_type, name in FIRST_DAYS.items() if entity_type in on]
@@ -261,20 +261,20 @@ def first_days_to_ask(before: ConnectionSettings, changes: Mapping[str, object])
 def leads_elsewhere(
     before: ConnectionSettings, after: ConnectionSettings, *, same_client: bool | None = None
 ) -> str | None:
-    """Name the setting by which the changes may lead to another company or client; None if none does.
+    """Return the setting by which the changes may lead to another company or client; None if there is none.
 
-    ``same_client`` is whether 24SevenOffice has shown that the login reaches the same client. If that is unknown,
-    a new password counts as the same client, and so does an identity id for a user name that needed none before.
+    ``same_client`` says whether the login reaches the same client of 24SevenOffice. If that is unknown, a new
+    password counts as the same client, and so does an identity id for a user name that needed none before.
     """
     if after.moment_company.lower() != before.moment_company.lower():
         return "moment_company"
     if same_client is not None:
         return None if same_client else "identity_id"
     renamed = after.username.lower() != before.username.lower()
-    was, becomes = before.identity_id.lower(), after.identity_id.lower()
-    if becomes != was and (was or renamed):
+    old_identity, new_identity = before.identity_id.lower(), after.identity_id.lower()
+    if new_identity != old_identity and (old_identity or renamed):
         return "identity_id"
-    return "username" if renamed and not becomes else None
+    return "username" if renamed and not new_identity else None
 
 
 def _needed(before: ConnectionSettings, changes: Mapping[str, object]) -> Mapping[str, Message]:

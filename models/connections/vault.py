@@ -1,7 +1,7 @@
 """Secrets at rest: tokens are hashed, other secrets encrypted with the newest key and decrypted with any key.
 
-An encrypted value is bound to its purpose and its row: anywhere else it is refused as if it were damaged. The
-newest key also hashes values that could otherwise be guessed.
+An encrypted value is bound to its purpose and its row: anywhere else it cannot be decrypted. The newest key also
+hashes values that could otherwise be guessed.
 """
 
 import hashlib
@@ -17,19 +17,19 @@ from pydantic import SecretStr
 
 
 def hash_token(token: str) -> str:
-    """Hash the token of a webhook's address or of a session. Only the hash is stored."""
+    """Hash the token of a webhook URL or of a session. Only the hash is stored."""
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-BOUND = "v2:"
-"""The prefix of encrypted values; those without it are from before version 0026 and not bound to a place."""
+BOUND_PREFIX = "v2:"
+"""The prefix of encrypted values; values without it are from before version 0026 and not bound to a place."""
 
 
 class Vault:
     """Encryption with the first of several Fernet keys. Any of them decrypts; otherwise InvalidToken is raised.
 
-    ``purpose`` is what a value is, such as its table and column, and ``place`` where it is, such as the id of its
-    row. Neither is secret. Each pair of them has its own keys.
+    ``purpose`` identifies the kind of value, such as its table and column, and ``place`` the value, such as the id
+    of its row. Neither is secret. Each pair of them has its own keys.
     """
 
     def __init__(self, keys: Sequence[SecretStr]) -> None:
@@ -38,21 +38,21 @@ class Vault:
         self._hash_key = hmac.digest(self._keys[0], b"keyed hash", "sha256")  # not the key that Fernet signs with
 
     def encrypt(self, text: str, purpose: str, *place: object) -> str:
-        return BOUND + self._fernet(purpose, *place).encrypt(text.encode()).decode()
+        return BOUND_PREFIX + self._fernet(purpose, *place).encrypt(text.encode()).decode()
 
-    def decrypt(self, locked: str, purpose: str, *place: object) -> str:
+    def decrypt(self, encrypted: str, purpose: str, *place: object) -> str:
         """Decrypt a value that was encrypted for the same purpose and place. Raises InvalidToken."""
-        if not locked.startswith(BOUND):
+        if not encrypted.startswith(BOUND_PREFIX):
             raise InvalidToken
-        return self._fernet(purpose, *place).decrypt(locked.removeprefix(BOUND).encode()).decode()
+        return self._fernet(purpose, *place).decrypt(encrypted.removeprefix(BOUND_PREFIX).encode()).decode()
 
-    def bind(self, locked: str, purpose: str, *place: object) -> str:
+    def bind(self, encrypted: str, purpose: str, *place: object) -> str:
         """Encrypt a value from before version 0026 for this place. Raises InvalidToken."""
-        return self.encrypt(self._unbound.decrypt(locked.encode()).decode(), purpose, *place)
+        return self.encrypt(self._unbound.decrypt(encrypted.encode()).decode(), purpose, *place)
 
-    def unbind(self, locked: str, purpose: str, *place: object) -> str:
-        """Encrypt a value as versions before 0026 read it. Raises InvalidToken."""
-        return self._unbound.encrypt(self.decrypt(locked, purpose, *place).encode()).decode()
+    def unbind(self, encrypted: str, purpose: str, *place: object) -> str:
+        """Encrypt a value for versions before 0026. Raises InvalidToken."""
+        return self._unbound.encrypt(self.decrypt(encrypted, purpose, *place).encode()).decode()
 
     def keyed_hash(self, *texts: str) -> str:
         """Hash texts with the newest key; without the key, guesses cannot be checked."""
@@ -61,8 +61,8 @@ class Vault:
     def encrypt_values(self, values: Mapping[str, str], purpose: str, *place: object) -> str:
         return self.encrypt(json.dumps(dict(values)), purpose, *place)
 
-    def decrypt_values(self, locked: str, purpose: str, *place: object) -> dict[str, str]:
-        values: dict[str, str] = json.loads(self.decrypt(locked, purpose, *place))
+    def decrypt_values(self, encrypted: str, purpose: str, *place: object) -> dict[str, str]:
+        values: dict[str, str] = json.loads(self.decrypt(encrypted, purpose, *place))
         return values
 
     def _fernet(self, purpose: str, *place: object) -> MultiFernet:

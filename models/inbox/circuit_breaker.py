@@ -1,7 +1,7 @@
-"""The circuit breaker of a connection: what opens and closes it, for how long, and which alerts that sends.
+"""The circuit breaker of a connection: when it opens and closes, for how long, and which alerts that sends.
 
-When a connection's systems do not answer, that is one problem, not one for each job. While the breaker is open
-none of its jobs is tried, half-open lets one through, and one mail is sent. The state is in the connection's row.
+When a connection's systems do not answer, that is one problem, not one for each job. While the breaker is open, no
+job is tried; half-open, it lets one job through; and one mail is sent. The state is in the connection's row.
 """
 
 from collections.abc import Collection, Sequence
@@ -46,9 +46,9 @@ ProblemType: TypeAlias = Literal[AlertType.OUTAGE, AlertType.RATE_LIMITED, Alert
 class ConnectionProblem:
     """Why an attempt failed, if any other record of the connection would fail the same way.
 
-    ``alert_type`` is the kind of problem: an outage, a rate limit, or settings for which the connection pauses.
-    ``retry_after`` is the least wait that the other system asks for, if any. ``held_back`` says that nothing was
-    asked, since the system does not answer other connections either.
+    ``alert_type`` is the type of problem: an outage, a rate limit, or settings for which the connection pauses.
+    ``retry_after`` is the minimum wait that the other system asks for, if any. ``held_back`` means that no request
+    was sent, because the system does not answer other connections either.
     """
 
     alert_type: ProblemType
@@ -66,7 +66,7 @@ def is_available(now: datetime) -> ColumnElement[bool]:
 
 
 class Admission(Enum):
-    """How many jobs may be leased: none while the breaker is open, one to probe it while half-open, else all."""
+    """How many jobs may be leased: none while the breaker is open, one that probes while half-open, else all."""
 
     NONE = auto()
     PROBE = auto()
@@ -87,21 +87,21 @@ def half_open(now: datetime) -> ColumnElement[bool]:
 
 
 def probes(now: datetime) -> ColumnElement[bool]:
-    """Return the SQL condition for jobs that may probe a half-open connection: due, or held up by the outage.
+    """Return the SQL condition for jobs that may probe a half-open connection: due, or delayed by the outage.
 
-    A job that has probed since the open period ended waits until it is due. One with an unknown outcome waits
+    A job that has probed since the open period ended waits until it is due. A job with an unknown outcome waits
     until its last call must have ended.
     """
     before = SyncJobRow.completed_at < ConnectionRow.breaker_open_until
     ended = or_(~SyncJobRow.outcome_unknown, SyncJobRow.completed_at <= now - VERIFICATION_DELAY)
-    held_up = and_(concerns(Event.RECOVERED), SyncJobRow.due_at.is_not(None))
+    is_delayed = and_(concerns(Event.RECOVERED), SyncJobRow.due_at.is_not(None))
     return or_(
-        SyncJobRow.due_at <= now, and_(held_up, or_(SyncJobRow.completed_at.is_(None), and_(before, ended)))
+        SyncJobRow.due_at <= now, and_(is_delayed, or_(SyncJobRow.completed_at.is_(None), and_(before, ended)))
     )
 
 
 def begin_probe(session: Session, connection_id: int, *, until: datetime) -> None:
-    """Keep a half-open breaker open while a worker has one job, so that no other lane probes as well.
+    """Keep a half-open breaker open while a worker tries one job, so that no other lane probes at the same time.
 
     Call it after :func:`admit` has locked the connection and a job is leased.
     """
@@ -119,12 +119,12 @@ def record_batch(  # noqa: PLR0913 - keyword-only
     now: datetime,
     jitter: float,
 ) -> bool:
-    """Open or close the breaker, or pause the connection, after a batch; True if an outage has ended.
+    """Open or close the breaker, or pause the connection, after a batch. Return whether an outage has ended.
 
-    Only a ``synced`` record proves that both systems answer: others may have needed only one of them, or none.
-    ``probe_until`` is how long the batch has kept the breaker open, None if it was no probe. The connection is not
-    paused if its settings have changed since they were ``seen`` (their ``updated_at``). ``jitter``, from 0 up to
-    1, takes up to a quarter off the time that the breaker stays open.
+    Only a ``synced`` record proves that both systems answer: other records may have needed only one system, or
+    none. ``probe_until`` is how long the batch has kept the breaker open, None if it was not a probe. The
+    connection is not paused if its settings have changed since they were ``seen`` (their ``updated_at``).
+    ``jitter``, from 0 up to 1, shortens the time that the breaker stays open by up to a quarter.
     """
     row = _lock_if_concerned(session, connection_id, synced=synced, problems=problems)
     if row is None:
@@ -142,7 +142,7 @@ def record_batch(  # noqa: PLR0913 - keyword-only
     if rate_limit := first.get(AlertType.RATE_LIMITED):
         _record_rate_limit(session, row, rate_limit, now=now)
     elif row.breaker_open_until and row.breaker_open_until == probe_until:
-        row.breaker_open_until = now  # a probe that showed nothing: the next one follows at once
+        row.breaker_open_until = now  # the probe proved nothing: the next one follows at once
     return recovered
 
 
@@ -157,19 +157,20 @@ def record_poll_failure(
 def record_poll_success(
     database: Database, connection_id: int, *, entity_types: Collection[EntityType], now: datetime
 ) -> None:
-    """End an outage, unless a job of these types met it and is pending: it may need the other system, and probes.
+    """End an outage after a successful poll, unless a pending job of these types has failed in it.
 
-    No jobs are released, since none that is pending has met the outage.
+    Such a job may need the other system, so it probes instead. No jobs are released, because no pending job has
+    failed in the outage.
     """
     failing = and_(ConnectionRow.id == connection_id, ConnectionRow.consecutive_failures > 0)
     with database.transaction() as session:
         row = session.scalar(select(ConnectionRow).where(failing).with_for_update(key_share=True))
-        if row and not row.paused_because and not _has_met_job(session, row, entity_types):
+        if row and not row.paused_because and not _has_failed_job(session, row, entity_types):
             _record_recovery(session, row, now=now)
 
 
-def held_up(connection_id: int, *, now: datetime) -> ColumnElement[bool]:
-    """Return the SQL condition for jobs held up by an outage that is now over."""
+def delayed(connection_id: int, *, now: datetime) -> ColumnElement[bool]:
+    """Return the SQL condition for jobs that were delayed by an outage that is now over."""
     return and_(SyncJobRow.connection_id == connection_id, concerns(Event.RECOVERED), SyncJobRow.due_at > now)
 
 
@@ -191,7 +192,7 @@ def pause(
 
 
 def end_open_period(database: Database, connection_ids: Collection[int], *, now: datetime) -> None:
-    """Let one job through at once if the breaker is open, as a person asks for it."""
+    """Allow one job at once if the breaker is open, because a person asks for it."""
     is_open = and_(ConnectionRow.id.in_(connection_ids), ConnectionRow.breaker_open_until > now)
     rows = select(ConnectionRow).where(is_open).order_by(ConnectionRow.id)
     with database.transaction() as session:
@@ -200,7 +201,7 @@ def end_open_period(database: Database, connection_ids: Collection[int], *, now:
 
 
 def open_for(failures: int, *, jitter: float) -> timedelta:
-    """Return how long the breaker opens: not at first, then longer and longer, up to a quarter less at random."""
+    """Return how long the breaker opens: zero below the threshold, then growing, minus up to a quarter."""
     if failures < FAILURE_THRESHOLD:
         return timedelta()
     grown = FIRST_DELAY * 2.0 ** min(failures - FAILURE_THRESHOLD, 10)
@@ -223,13 +224,13 @@ def _lock_if_concerned(
     return session.scalar(query.with_for_update(key_share=True))
 
 
-def _has_met_job(session: Session, row: ConnectionRow, entity_types: Collection[EntityType]) -> bool:
+def _has_failed_job(session: Session, row: ConnectionRow, entity_types: Collection[EntityType]) -> bool:
     """Return whether a job that has failed since the outage began is still pending."""
-    ahead = or_(concerns(Event.RECOVERED), SyncJobRow.state == JobState.RUNNING)
+    pending = or_(concerns(Event.RECOVERED), SyncJobRow.state == JobState.RUNNING)
     query = select(SyncJobRow.id).where(
         SyncJobRow.connection_id == row.id,
         SyncJobRow.entity_type.in_(entity_types),
-        ahead,
+        pending,
         SyncJobRow.outcome == Outcome.FAILED,
         SyncJobRow.completed_at >= row.outage_since,
     )
@@ -245,7 +246,7 @@ def _pause(session: Session, row: ConnectionRow, problem: ConnectionProblem, *, 
 def _record_failure(
     session: Session, row: ConnectionRow, problem: ConnectionProblem, *, now: datetime, jitter: float
 ) -> None:
-    """Open the breaker for longer and longer, and never for less than a rate limit asks for."""
+    """Open the breaker for a growing time, but at least as long as a rate limit asks for."""
     limited_until = row.breaker_open_until if row.rate_limited_since else None
     # A job that was held back proves nothing new: the breaker opens, but for no longer than before.
     if not problem.held_back or row.consecutive_failures < FAILURE_THRESHOLD:
@@ -258,7 +259,7 @@ def _record_failure(
     else:
         row.rate_limited_since = None
     is_long = row.consecutive_failures >= FAILURE_THRESHOLD and now - since >= OUTAGE_ALERT_AFTER
-    if is_long and not (row.outage_alerted or row.paused_because):  # of a pause people know already
+    if is_long and not (row.outage_alerted or row.paused_because):  # people already know about a pause
         row.outage_alerted = True
         remedy = msg("No action needed. Records are queued and retried automatically until they sync.")
         alert = _alert(row, problem, message=_nothing_since(since, problem), remedy=remedy)
@@ -268,7 +269,7 @@ def _record_failure(
 
 
 def _record_rate_limit(session: Session, row: ConnectionRow, problem: ConnectionProblem, *, now: datetime) -> None:
-    """Open the breaker until there are requests again. That is no failure of the systems."""
+    """Open the breaker until requests are available again. It does not count as a failure of the systems."""
     row.rate_limited_since = since = row.rate_limited_since or now
     row.breaker_open_until = now + (problem.retry_after or FIRST_DELAY)
     if now - since >= RATE_LIMIT_ALERT_AFTER and not row.rate_limit_alerted:
@@ -278,7 +279,7 @@ def _record_rate_limit(session: Session, row: ConnectionRow, problem: Connection
 
 
 def _record_recovery(session: Session, row: ConnectionRow, *, now: datetime) -> bool:
-    """Close the breaker after an outage, rate limit or pause, with a mail if that was alerted; otherwise False."""
+    """Close the breaker after an outage, rate limit or pause, with a mail if that was alerted; False otherwise."""
     if not (row.consecutive_failures or row.rate_limited_since or row.pause_alerted):
         return False
     if row.outage_alerted or row.rate_limit_alerted or row.pause_alerted:
@@ -287,7 +288,7 @@ def _record_recovery(session: Session, row: ConnectionRow, *, now: datetime) -> 
             title=row.name,
             message=msg("The connection has recovered, and queued records are being processed."),
             remedy="",
-            recipients=_recipients(row),
+            recipients=row.recipients,
         )
         queue_alert(session, row.id, alert, job_id=None, now=now)
     if row.outage_alerted or row.pause_alerted:
@@ -309,10 +310,6 @@ def _alert(row: ConnectionRow, problem: ConnectionProblem, *, message: Message, 
         title=row.name,
         message=message,
         remedy=remedy,
-        recipients=_recipients(row),
+        recipients=row.recipients,
         error_code=problem.error_code,
     )
-
-
-def _recipients(row: ConnectionRow) -> tuple[str, ...]:
-    return tuple(row.settings["error_emails"])

@@ -1,4 +1,4 @@
-"""Cursors: how far an entity type of a connection has been polled, the result, and when the next poll is due."""
+"""Cursors: how far each entity type of a connection has been polled, and the polls that fail."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from models.database import Database
 from models.enums import EntityType, Lane
-from models.inbox.due import is_on
+from models.inbox.due import syncs_type
 from models.schema.statements import of_lane, upsert
 from models.schema.tables import ConnectionRow, CursorRow, NightlyPollRow, SyncJobRow
 
@@ -19,7 +19,7 @@ CLOCK_TOLERANCE = timedelta(minutes=1)
 """How far a cursor may be ahead of a clock that is roughly right."""
 
 STEP_BACK = timedelta(days=1)
-"""How far before now a cursor from the future is set back: it may have passed over changes since then."""
+"""How far before now a cursor from the future is set back: it may have skipped changes since then."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,13 +37,13 @@ def position(database: Database, lane: Lane) -> datetime | None:
 
 
 def start(database: Database, lane: Lane, *, at: datetime, table: CursorTable = CursorRow) -> datetime:
-    """Return the cursor; before the first poll it is set to ``at`` and stays there until a poll succeeds."""
+    """Return the cursor; before the first poll, set it to ``at``, where it stays until a poll succeeds."""
     database.execute(insert(table).values(**asdict(lane), position=at).on_conflict_do_nothing())
     return database.scalar(select(table.position).where(of_lane(table, lane))) or at
 
 
 def set_future_back(database: Database, lane: Lane, *, now: datetime) -> None:
-    """Set back a cursor that a wrong clock has set into the future: until then, nothing would be polled."""
+    """Set back a cursor that a wrong clock has moved into the future: until then, nothing would be polled."""
     ahead = and_(of_lane(CursorRow, lane), CursorRow.position > now + CLOCK_TOLERANCE)
     database.execute(update(CursorRow).where(ahead).values(position=now - STEP_BACK))
 
@@ -64,8 +64,8 @@ def move(
 ) -> datetime | None:
     """Move the cursor to ``to`` (UTC), at most to PostgreSQL's time. Everything before must be in the inbox.
 
-    If ``seen`` is given and the cursor has moved, it stays: a faster poll, or a request to poll more,
-    has moved it meanwhile.
+    If ``seen`` is given and the cursor is not there any longer, it stays: a faster poll, or a request to poll
+    more, has moved it meanwhile.
 
     Returns:
         The new cursor; None if it stays.
@@ -76,25 +76,25 @@ def move(
 
 
 def failures(database: Database, lane: Lane) -> int:
-    """Return how many polls of a lane have failed in a row."""
+    """Return the number of consecutive polls of a lane that have failed."""
     return database.scalar(select(CursorRow.failures).where(of_lane(CursorRow, lane))) or 0
 
 
 def unanswered_since(database: Database, connection_id: int, types: Collection[EntityType]) -> datetime | None:
-    """Return since when (UTC) all polls of these types have failed; None if the last poll of one succeeded.
+    """Return since when (UTC) all polls of these types have failed; None if the last poll of one has succeeded.
 
     Polls that failed because requests were used up do not count.
     """
     failed = func.max(CursorRow.failing_since).filter(CursorRow.failures > 0)
-    theirs = and_(CursorRow.connection_id == connection_id, CursorRow.entity_type.in_(types))
+    of_types = and_(CursorRow.connection_id == connection_id, CursorRow.entity_type.in_(types))
     unanswered = failed > func.coalesce(func.max(CursorRow.polled_at), "-infinity")
-    return database.scalar(select(failed).where(theirs).having(unanswered))
+    return database.scalar(select(failed).where(of_types).having(unanswered))
 
 
 def record_failure(database: Database, lane: Lane, *, problem: str, counts: bool, now: datetime) -> None:
     """Save that a poll of a lane failed; ``counts`` is False if requests were used up.
 
-    If the poll made progress before it failed, the failing begins with the next one.
+    If the poll made progress before it failed, the failures begin with the next poll.
     """
     since = case((CursorRow.polled_at >= now, None), else_=func.coalesce(CursorRow.failing_since, now))
     values = {"failing_since": since, "failures": CursorRow.failures + int(counts), "problem": problem}
@@ -102,14 +102,14 @@ def record_failure(database: Database, lane: Lane, *, problem: str, counts: bool
 
 
 def record_progress(database: Database, lane: Lane, *, now: datetime, finished: bool) -> None:
-    """Save that a poll made progress. Until one has ``finished``, the next still asks for less at a time."""
-    left = 0 if finished else func.least(CursorRow.failures, func.greatest(CursorRow.failures - 1, 1))
-    values = {"polled_at": now, "failing_since": None, "failures": left, "problem": ""}
+    """Save that a poll made progress. Until one has ``finished``, the next one still requests less at a time."""
+    failures = 0 if finished else func.least(CursorRow.failures, func.greatest(CursorRow.failures - 1, 1))
+    values = {"polled_at": now, "failing_since": None, "failures": failures, "problem": ""}
     database.execute(update(CursorRow).where(of_lane(CursorRow, lane)).values(values))
 
 
 def mark_unpolled(database: Database, *, before: datetime, now: datetime) -> None:
-    """Mark polls as failing that have not run since ``before`` (UTC); unmark those of paused connections."""
+    """Mark polls as failing that have not run since ``before`` (UTC); unmark the polls of paused connections."""
     paused = select(ConnectionRow.id).where(ConnectionRow.paused_because != "")
     failing, unpolled = CursorRow.failing_since.is_not(None), CursorRow.polled_at < before
     with database.transaction() as session:
@@ -126,7 +126,7 @@ def mark_unpolled(database: Database, *, before: datetime, now: datetime) -> Non
 
 
 def take_stalled(database: Database, *, before: datetime) -> Sequence[FailingPoll]:
-    """Return the polls that have failed since before an instant (UTC) without an alert, each once."""
+    """Return the polls that have failed since before an instant (UTC), once each, and mark them as alerted."""
     stalled = and_(CursorRow.failing_since < before, ~CursorRow.failure_alerted, _is_synced())
     taken = update(CursorRow).where(stalled).values(failure_alerted=True).returning(CursorRow)
     with database.transaction() as session:
@@ -134,7 +134,7 @@ def take_stalled(database: Database, *, before: datetime) -> Sequence[FailingPol
 
 
 def take_recovered(database: Database) -> Sequence[int]:
-    """Return the connections whose polls succeed again after an alert, each once."""
+    """Return the connections whose polls succeed again after an alert, once each."""
     over = and_(CursorRow.failing_since.is_(None), CursorRow.failures == 0, CursorRow.failure_alerted)
     with database.transaction() as session:
         taken = update(CursorRow).where(over).values(failure_alerted=False).returning(CursorRow.connection_id)
@@ -153,7 +153,9 @@ def failing(database: Database, connection_id: int, *, before: datetime) -> Sequ
 def has_failing(*, before: datetime) -> ColumnElement[bool]:
     """Return the SQL condition that polls of a connection have failed since before an instant (UTC)."""
     return exists().where(
-        CursorRow.connection_id == ConnectionRow.id, CursorRow.failing_since < before, is_on(CursorRow.entity_type)
+        CursorRow.connection_id == ConnectionRow.id,
+        CursorRow.failing_since < before,
+        syncs_type(CursorRow.entity_type),
     )
 
 
@@ -162,7 +164,7 @@ def last_received(database: Database) -> Mapping[int, datetime]:
 
     It takes one index lookup for each lane, whatever the number of jobs, and locks nothing.
     """
-    last = func.greatest(*map(_last_of, EntityType))  # of PostgreSQL: NULLs count for nothing
+    last = func.greatest(*map(_last_of, EntityType))  # PostgreSQL's greatest ignores NULLs
     rows = database.rows(select(ConnectionRow.id, last))
     return {connection_id: at for connection_id, at in rows if at}
 
@@ -174,7 +176,7 @@ def _last_of(entity_type: EntityType) -> ScalarSelect[datetime]:
 
 def _is_synced() -> ColumnElement[bool]:
     """Return the SQL condition that a cursor's connection syncs its entity type; if not, it is not polled."""
-    return exists().where(ConnectionRow.id == CursorRow.connection_id, is_on(CursorRow.entity_type))
+    return exists().where(ConnectionRow.id == CursorRow.connection_id, syncs_type(CursorRow.entity_type))
 
 
 def _failing(row: CursorRow) -> FailingPoll:

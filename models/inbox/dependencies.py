@@ -1,4 +1,4 @@
-"""Jobs that wait for another record: they are woken when it has a link, or when it ended without one."""
+"""Jobs that wait for another record: they are woken when it has a link, or when it has ended without one."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,31 +10,31 @@ from sqlalchemy.orm import aliased
 from models.database import Database
 from models.enums import EntityType, JobState, Lane, Record
 from models.inbox.enqueue import enqueue
-from models.inbox.job_updates import concerns, count_unfinished_anew, update_by
+from models.inbox.job_updates import concerns, restart_unfinished, update_by
 from models.inbox.transitions import Event
 from models.schema.locks import locked
 from models.schema.tables import LinkRow, SyncJobRow
 
-LINKED = exists().where(
+DEPENDENCY_IS_LINKED = exists().where(
     LinkRow.connection_id == SyncJobRow.connection_id,
     LinkRow.entity_type == SyncJobRow.dependency_type,
     LinkRow.moment_id == SyncJobRow.dependency_id,
 )
 """The SQL condition that a job's dependency has a link."""
 
-NEEDED = aliased(SyncJobRow)
-UNFINISHED = exists().where(
-    NEEDED.connection_id == SyncJobRow.connection_id,
-    NEEDED.entity_type == SyncJobRow.dependency_type,
-    NEEDED.record_id == SyncJobRow.dependency_id,
-    NEEDED.state != JobState.DONE,
+_DEPENDENCY = aliased(SyncJobRow)
+DEPENDENCY_IS_UNFINISHED = exists().where(
+    _DEPENDENCY.connection_id == SyncJobRow.connection_id,
+    _DEPENDENCY.entity_type == SyncJobRow.dependency_type,
+    _DEPENDENCY.record_id == SyncJobRow.dependency_id,
+    _DEPENDENCY.state != JobState.DONE,
 )
 """The SQL condition that a job's dependency is not done."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wait:
-    """A job that is to wait for a record; ``again`` if it has been waiting for the same record."""
+    """A job that has to wait for a record; ``again`` if it has already waited for the same record."""
 
     job_id: int
     record: Record
@@ -52,7 +52,7 @@ class Dependency:
     closed_because: str
 
     def is_in_vain(self, wait: Wait) -> bool:
-        """Return whether it has ended: dismissed, or attempted without getting a link since the job waits."""
+        """Return whether it has ended: dismissed, or attempted during the wait without getting a link."""
         attempted = self.state is JobState.DONE and wait.again
         return self.state is JobState.DISMISSED or (attempted and not self.linked)
 
@@ -82,18 +82,18 @@ def enqueue_dependencies(
 def wake(database: Database, connection_id: int, records: Collection[Record], *, now: datetime) -> set[Lane]:
     """Make jobs due whose dependency is one of these records and has a link; return the lanes to dispatch.
 
-    Jobs that need attention because such a record had no link go on as well.
+    Jobs that need attention because such a record had no link continue too.
     """
-    return _awaken(database, connection_id, records, Event.DEPENDENCY_SYNCED, LINKED, now=now)
+    return _awaken(database, connection_id, records, Event.DEPENDENCY_SYNCED, DEPENDENCY_IS_LINKED, now=now)
 
 
 def count_from_now(database: Database, connection_id: int, records: Collection[Record], *, now: datetime) -> None:
-    """Count how long jobs that wait for these records are unfinished from now on: a person held those up."""
+    """Restart the count of how long jobs that wait for these records are unfinished: a person delayed them."""
     if not records:
         return
     waits = tuple_(SyncJobRow.dependency_type, SyncJobRow.dependency_id).in_(_keys(records))
     with database.transaction() as session:
-        count_unfinished_anew(session, connection_id, waits, now=now)
+        restart_unfinished(session, connection_id, waits, now=now)
 
 
 def wake_satisfied(database: Database, *, now: datetime) -> None:
@@ -103,7 +103,7 @@ def wake_satisfied(database: Database, *, now: datetime) -> None:
     """
     event = Event.DEPENDENCY_SYNCED
     depends = SyncJobRow.dependency_type.is_not(None), concerns(event)
-    waits = locked(select(SyncJobRow.id).where(*depends, LINKED, ~UNFINISHED))
+    waits = locked(select(SyncJobRow.id).where(*depends, DEPENDENCY_IS_LINKED, ~DEPENDENCY_IS_UNFINISHED))
     with database.transaction() as session:
         session.execute(update_by(event, now=now).where(SyncJobRow.id.in_(waits)))
 
@@ -135,7 +135,7 @@ def end_dismissed(database: Database, connection_id: int, *, now: datetime) -> s
 
 
 def _find(database: Database, connection_id: int, records: Collection[Record]) -> Mapping[Record, Dependency]:
-    """Return the state of those of these records that are in the inbox."""
+    """Return the state of the records that are in the inbox."""
     linked = exists().where(
         LinkRow.connection_id == SyncJobRow.connection_id,
         LinkRow.entity_type == SyncJobRow.entity_type,
@@ -178,8 +178,8 @@ def _awaken(
     changed = update_by(event, now=now).where(SyncJobRow.id.in_(locked(waits)))
     with database.statement() as connection:
         return {
-            Lane(connection_id, EntityType(kind))
-            for kind in connection.scalars(changed.returning(SyncJobRow.entity_type))
+            Lane(connection_id, EntityType(entity_type))
+            for entity_type in connection.scalars(changed.returning(SyncJobRow.entity_type))
         }
 
 

@@ -1,4 +1,4 @@
-"""Due work: the lanes that have some and no worker, and the jobs of a lane by state."""
+"""Due work: the lanes that have due jobs and no worker, and the jobs of a lane by state."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -14,10 +14,10 @@ from models.inbox import circuit_breaker
 from models.schema.tables import ConnectionRow, LaneRow, SyncJobRow
 
 DEFAULT_ENTITY_TYPES: frozenset[EntityType] = ConnectionSettings.model_fields["entity_types"].default
-"""The entity types that are synced if the settings do not say."""
+"""The entity types that are synced if the settings do not name any."""
 
 
-def is_on(entity_type: SQLColumnExpression[str] | str) -> ColumnElement[bool]:
+def syncs_type(entity_type: SQLColumnExpression[str] | str) -> ColumnElement[bool]:
     """Return the SQL condition that a connection syncs this entity type."""
     types = func.coalesce(
         ConnectionRow.settings["entity_types"], literal(sorted(DEFAULT_ENTITY_TYPES), JSONB), type_=JSONB
@@ -28,13 +28,13 @@ def is_on(entity_type: SQLColumnExpression[str] | str) -> ColumnElement[bool]:
 
 
 def may_probe(now: datetime) -> ColumnElement[bool]:
-    """Return the SQL condition that a job may probe its half-open connection: no worker in its lane, type on."""
+    """Return the SQL condition that a job may probe its half-open connection: its type is on and its lane free."""
     leased = exists().where(
         LaneRow.connection_id == SyncJobRow.connection_id,
         LaneRow.entity_type == SyncJobRow.entity_type,
         LaneRow.lease_expires_at > now,
     )
-    return and_(circuit_breaker.probes(now), is_on(SyncJobRow.entity_type), ~leased)
+    return and_(circuit_breaker.probes(now), syncs_type(SyncJobRow.entity_type), ~leased)
 
 
 def lanes(database: Database, *, now: datetime) -> Sequence[Lane]:
@@ -59,7 +59,7 @@ def lanes(database: Database, *, now: datetime) -> Sequence[Lane]:
                 or_(
                     and_(
                         SyncJobRow.due_at <= now,
-                        is_on(SyncJobRow.entity_type),
+                        syncs_type(SyncJobRow.entity_type),
                         ConnectionRow.breaker_open_until.is_(None),
                     ),
                     SyncJobRow.state == JobState.RUNNING,
@@ -68,7 +68,7 @@ def lanes(database: Database, *, now: datetime) -> Sequence[Lane]:
             .group_by(SyncJobRow.connection_id, SyncJobRow.entity_type)
             .order_by(func.min(SyncJobRow.due_at).nulls_first())
         )
-        found = [Lane(connection_id, EntityType(kind)) for connection_id, kind in rows]
+        found = [Lane(connection_id, EntityType(entity_type)) for connection_id, entity_type in rows]
         return list(dict.fromkeys([*found, *_probing_lanes(session, now=now)]))
 
 
@@ -78,10 +78,32 @@ def count(database: Database, lane: Lane, *, now: datetime) -> int:
         SyncJobRow.connection_id == lane.connection_id,
         SyncJobRow.entity_type == lane.entity_type,
         ConnectionRow.id == SyncJobRow.connection_id,
-        or_(and_(SyncJobRow.due_at <= now, is_on(lane.entity_type)), SyncJobRow.state == JobState.RUNNING),
+        or_(and_(SyncJobRow.due_at <= now, syncs_type(lane.entity_type)), SyncJobRow.state == JobState.RUNNING),
     )
     with database.statement() as connection:
         return connection.scalar(query) or 0
+
+
+def count_in(database: Database, lane: Lane, *states: JobState) -> int:
+    """Count the jobs of a lane that are in one of these states."""
+    query = select(func.count()).where(
+        SyncJobRow.connection_id == lane.connection_id,
+        SyncJobRow.entity_type == lane.entity_type,
+        SyncJobRow.state.in_(states),
+    )
+    with database.transaction() as session:
+        return session.scalar(query) or 0
+
+
+def states(database: Database, lane: Lane, record_ids: Sequence[str]) -> dict[str, JobState]:
+    """Return the states of the records of a lane that are in the inbox, by record id."""
+    query = select(SyncJobRow.record_id, SyncJobRow.state).where(
+        SyncJobRow.connection_id == lane.connection_id,
+        SyncJobRow.entity_type == lane.entity_type,
+        SyncJobRow.record_id.in_(record_ids),
+    )
+    with database.statement() as connection:
+        return {row.record_id: JobState(row.state) for row in connection.execute(query)}
 
 
 def _probing_lanes(session: Session, *, now: datetime) -> Iterator[Lane]:
@@ -98,25 +120,3 @@ def _probing_lanes(session: Session, *, now: datetime) -> Iterator[Lane]:
     for connection_id, entity_type in session.execute(half_open):
         if entity_type:
             yield Lane(connection_id, EntityType(entity_type))
-
-
-def count_in(database: Database, lane: Lane, *states: JobState) -> int:
-    """Count the jobs of a lane that are in one of these states."""
-    query = select(func.count()).where(
-        SyncJobRow.connection_id == lane.connection_id,
-        SyncJobRow.entity_type == lane.entity_type,
-        SyncJobRow.state.in_(states),
-    )
-    with database.transaction() as session:
-        return session.scalar(query) or 0
-
-
-def states(database: Database, lane: Lane, record_ids: Sequence[str]) -> dict[str, JobState]:
-    """Return the states of those of a lane's records that are in the inbox, by record id."""
-    query = select(SyncJobRow.record_id, SyncJobRow.state).where(
-        SyncJobRow.connection_id == lane.connection_id,
-        SyncJobRow.entity_type == lane.entity_type,
-        SyncJobRow.record_id.in_(record_ids),
-    )
-    with database.statement() as connection:
-        return {row.record_id: JobState(row.state) for row in connection.execute(query)}

@@ -1,4 +1,4 @@
-"""Enqueueing records: one job for each, merged into an existing one."""
+"""Enqueueing: each record gets a job, or is merged into the job that it has."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import Insert, insert
 from models.database import Database
 from models.enums import EntityType, Record
 from models.inbox import restore
-from models.inbox.job_updates import changed_by, fresh
+from models.inbox.job_updates import changed_values, new_job_values
 from models.inbox.transitions import Event
 from models.schema.tables import SyncJobRow
 
@@ -27,10 +27,10 @@ def enqueue(
     as_dependency: bool = False,
     outcome_unknown: bool = False,
 ) -> None:
-    """Enqueue records that need a sync: one job for each, merged into an existing one.
+    """Enqueue records that need a sync: each gets a job, or is merged into the job that it has.
 
-    ``as_dependency`` says that another record waits for them. ``outcome_unknown`` says that the other system may
-    have them already, so that the flow verifies first.
+    ``as_dependency`` means that another record waits for them. ``outcome_unknown`` means that the other system may
+    already have them, so that the flow verifies first.
     """
     rows: list[dict[str, Any]] = [
         {
@@ -46,7 +46,7 @@ def enqueue(
     if not rows:
         return
     event = Event.NEEDED if as_dependency else Event.RECEIVED
-    doubts = {
+    unknown_by_type = {
         row["entity_type"]: restore.outcome_unknown(
             connection_id, row["entity_type"], as_dependency=as_dependency, assume_unknown=outcome_unknown
         )
@@ -54,32 +54,40 @@ def enqueue(
     }
     with database.statement() as connection:
         if len(rows) == 1:  # a single row's values are parameters, so the statement is compiled once
-            made = fresh(event, now=now, outcome_unknown=doubts[rows[0]["entity_type"]])
-            doubt = {
-                name: made.pop(name) for name, value in tuple(made.items()) if isinstance(value, ColumnElement)
+            values = new_job_values(event, now=now, outcome_unknown=unknown_by_type[rows[0]["entity_type"]])
+            expressions = {
+                name: values.pop(name) for name, value in tuple(values.items()) if isinstance(value, ColumnElement)
             }
-            connection.execute(merge_into_existing(insert(JOBS).values(doubt), event), {**rows[0], **made})
-        else:  # one question for each type, not for each row
-            answers = {
-                entity_type: bool(connection.scalar(select(doubt))) for entity_type, doubt in doubts.items()
+            connection.execute(merge_into_existing(insert(JOBS).values(expressions), event), {**rows[0], **values})
+        else:  # one query for each type, not for each row
+            unknown = {
+                entity_type: bool(connection.scalar(select(condition)))
+                for entity_type, condition in unknown_by_type.items()
             }
-            every = [{**row, **fresh(event, now=now, outcome_unknown=answers[row["entity_type"]])} for row in rows]
-            connection.execute(merge_into_existing(insert(JOBS).values(every), event))
+            jobs = [
+                {**row, **new_job_values(event, now=now, outcome_unknown=unknown[row["entity_type"]])}
+                for row in rows
+            ]
+            connection.execute(merge_into_existing(insert(JOBS).values(jobs), event))
 
 
-def merge_into_existing(rows: Insert, event: Event) -> Insert:
-    """Return the SQL that merges inserted jobs into existing ones, as an event has it.
+def merge_into_existing(
+    rows: Insert, event: Event, *, where: ColumnElement[bool] | None = None, **columns: object
+) -> Insert:
+    """Return the SQL that inserts jobs, or applies an event and sets ``columns`` if they exist and meet ``where``.
 
     An expense keeps its ``received_at``: its polls overlap, and only reading the voucher shows whether it has
     changed.
     """
-    given = rows.excluded
-    kept = case((SyncJobRow.entity_type == EntityType.EXPENSE, SyncJobRow.received_at), else_=given.received_at)
+    inserted = rows.excluded
+    is_expense = SyncJobRow.entity_type == EntityType.EXPENSE
     return rows.on_conflict_do_update(
         index_elements=["connection_id", "entity_type", "record_id"],
         set_={
             "revision": SyncJobRow.revision + 1,
-            "received_at": kept,
-            **changed_by(event, now=given.received_at, outcome_unknown=given.outcome_unknown),
+            "received_at": case((is_expense, SyncJobRow.received_at), else_=inserted.received_at),
+            **changed_values(event, now=inserted.received_at, outcome_unknown=inserted.outcome_unknown),
+            **columns,
         },
+        where=where,
     )

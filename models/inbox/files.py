@@ -1,4 +1,4 @@
-"""The files of a voucher that an expense in Moment has been given."""
+"""The files of a voucher that were uploaded to an expense in Moment."""
 
 import hashlib
 from datetime import datetime
@@ -12,12 +12,12 @@ from models.schema.tables import FileRow
 
 def synced(database: Database, connection_id: int, expense_id: str) -> dict[str, str]:
     """Return the files of an expense: the name in Moment by the id in 24SevenOffice."""
-    ours = (FileRow.connection_id == connection_id, FileRow.expense_id == expense_id)
-    return dict(database.rows(select(FileRow.file_id, FileRow.name).where(*ours)))
+    of_expense = (FileRow.connection_id == connection_id, FileRow.expense_id == expense_id)
+    return dict(database.rows(select(FileRow.file_id, FileRow.name).where(*of_expense)))
 
 
 def erased_name(name: str) -> str:
-    """Return the placeholder of an erased name: it still counts as used, but cannot be read."""
+    """Return the placeholder for an erased name: the name still counts as used, but cannot be read."""
     return hashlib.sha256(name.encode()).hexdigest()
 
 

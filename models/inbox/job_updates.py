@@ -1,4 +1,4 @@
-"""The table of transitions applied to rows: to one job in Python, or in SQL to many in one statement."""
+"""The transitions applied to rows: to one job in Python, or to many in one SQL statement."""
 
 from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
@@ -24,14 +24,14 @@ from sqlalchemy.orm import Session
 from models.enums import PENDING, EntityType, JobState, Record
 from models.inbox import transitions
 from models.inbox.transitions import (
-    NEW,
+    NEW_JOB,
     TABLE,
     AlertDue,
     DependencyEffect,
     Due,
     Event,
+    JobSnapshot,
     Occurrence,
-    Standing,
     Transition,
     Tries,
     Unknown,
@@ -48,10 +48,10 @@ def concerns(event: Event) -> ColumnElement[bool]:
     return SyncJobRow.state.in_(TABLE[event])
 
 
-def fresh(event: Event, *, now: datetime | Sql, outcome_unknown: bool | Sql = False) -> dict[str, Any]:
+def new_job_values(event: Event, *, now: datetime | Sql, outcome_unknown: bool | Sql = False) -> dict[str, Any]:
     """Return the column values of a new job that an event creates."""
     return {
-        "state": NEW[event].state or JobState.QUEUED,
+        "state": NEW_JOB[event].state or JobState.QUEUED,
         "due_at": now,
         "unfinished_since": now,
         "outcome_unknown": outcome_unknown,
@@ -59,7 +59,7 @@ def fresh(event: Event, *, now: datetime | Sql, outcome_unknown: bool | Sql = Fa
     }
 
 
-def changed_by(
+def changed_values(
     event: Event,
     *,
     now: datetime | Sql,
@@ -67,12 +67,12 @@ def changed_by(
     outcome_unknown: bool | Sql = False,
     dependency: Record | None = None,
 ) -> dict[str, Sql]:
-    """Return the SQL values of a job's columns after an event; a job that it does not concern stays as it is."""
+    """Return the SQL values of a job's columns after an event, unchanged if the event does not concern the job."""
     given = literal(outcome_unknown) if isinstance(outcome_unknown, bool) else outcome_unknown
     at = now if isinstance(now, SQLColumnExpression) else literal(now, SyncJobRow.due_at.type)
     proposed = literal(due_at, SyncJobRow.due_at.type)
 
-    # without an attempt it is now
+    # without an attempt, it is now
     ended = func.greatest(at, SyncJobRow.completed_at + transitions.VERIFICATION_DELAY)
     soon = case((SyncJobRow.outcome_unknown, ended), else_=at)
     due = {
@@ -126,44 +126,42 @@ def update_by(event: Event, *, now: datetime, **columns: object) -> Update:
 
     Rows that the session has loaded keep their old values.
     """
-    change = update(SyncJobRow).values(**changed_by(event, now=now), **columns)
+    change = update(SyncJobRow).values(**changed_values(event, now=now), **columns)
     return change.execution_options(synchronize_session=False)
 
 
-def count_unfinished_from(
+def restart_unfinished_of_types(
     session: Session, connection_id: int, entity_types: Collection[EntityType], *, now: datetime
 ) -> None:
-    """Reset since when jobs of these types are unfinished to now: before, they could not go on."""
+    """Restart the count of how long jobs of these types are unfinished: until now, they could not continue."""
     if entity_types:
-        count_unfinished_anew(session, connection_id, SyncJobRow.entity_type.in_(entity_types), now=now)
+        restart_unfinished(session, connection_id, SyncJobRow.entity_type.in_(entity_types), now=now)
 
 
-def count_unfinished_anew(
-    session: Session, connection_id: int, which: ColumnElement[bool], *, now: datetime
-) -> None:
-    """Reset since when some jobs are unfinished to now. No event happens to them; their states stay."""
+def restart_unfinished(session: Session, connection_id: int, which: ColumnElement[bool], *, now: datetime) -> None:
+    """Restart the count of how long some jobs are unfinished. It is not an event; their states stay."""
     jobs = select(SyncJobRow.id).where(
         SyncJobRow.connection_id == connection_id, which, SyncJobRow.unfinished_since < now
     )
-    held_up = update(SyncJobRow).where(SyncJobRow.id.in_(locked(jobs)))
-    session.execute(held_up.values(unfinished_since=now).execution_options(synchronize_session=False))
+    restarted = update(SyncJobRow).where(SyncJobRow.id.in_(locked(jobs))).values(unfinished_since=now)
+    session.execute(restarted.execution_options(synchronize_session=False))
 
 
-def play(row: SyncJobRow, *events: Occurrence) -> None:
+def apply_events(row: SyncJobRow, *events: Occurrence) -> None:
     """Apply events to one job, whose row is locked."""
-    standing = standing_of(row)
+    snapshot = snapshot_of(row)
     for event in events:
-        standing, row.updated_at = apply(standing, event) or standing, event.now
-    dependency = standing.dependency
-    row.state, row.due_at, row.alerted = standing.state, standing.due_at, standing.alerted
-    row.failed_attempts, row.worker_crashes = standing.failed_attempts, standing.worker_crashes
-    row.outcome_unknown, row.unfinished_since = standing.outcome_unknown, standing.unfinished_since
+        snapshot, row.updated_at = apply(snapshot, event) or snapshot, event.now
+    dependency = snapshot.dependency
+    row.state, row.due_at, row.alerted = snapshot.state, snapshot.due_at, snapshot.alerted
+    row.failed_attempts, row.worker_crashes = snapshot.failed_attempts, snapshot.worker_crashes
+    row.outcome_unknown, row.unfinished_since = snapshot.outcome_unknown, snapshot.unfinished_since
     row.dependency_type = dependency.entity_type if dependency else None
     row.dependency_id = dependency.id if dependency else None
 
 
-def standing_of(row: SyncJobRow) -> Standing:
-    return Standing(
+def snapshot_of(row: SyncJobRow) -> JobSnapshot:
+    return JobSnapshot(
         state=JobState(row.state),
         due_at=row.due_at,
         failed_attempts=row.failed_attempts,
@@ -177,7 +175,7 @@ def standing_of(row: SyncJobRow) -> Standing:
 
 
 def job_data(row: SyncJobRow | Row[*tuple[Any, ...]], *, revision: int) -> dict[str, Any]:
-    """Return the data of a job for receivers: ids and codes, no text of its record."""
+    """Return the data of a job for receivers: ids and codes, without text of its record."""
     return {
         "job_id": row.id,
         "revision": revision,
@@ -202,7 +200,7 @@ def _count(column: Sql, effect: Tries) -> Sql:
 
 
 def _by_state(cells: Mapping[JobState, Transition], name: str, become: Callable[[Transition], Sql]) -> Sql:
-    """Return a CASE by state. States with the same value share a branch; those that change nothing need none."""
+    """Return a CASE by state. States with the same value share a branch; unchanged states need no branch."""
     groups: dict[Transition, list[JobState]] = {}
     for state, cell in cells.items():
         groups.setdefault(cell, []).append(state)

@@ -1,6 +1,6 @@
-"""Leases: a worker takes a lane with a batch of its jobs, keeps it, and gives it back with their results.
+"""Leases: a worker leases a lane with a batch of its jobs, renews the lease, and returns it with their results.
 
-A lane is leased as a whole, so that only one worker works on a record at a time. If a lease expires, its worker
+A lane is leased as a whole, so that only one worker processes a record at a time. If a lease expires, its worker
 has vanished, and the outcome of its running jobs is unknown.
 """
 
@@ -20,7 +20,7 @@ from models.database import Database
 from models.enums import SUCCESSFUL, EntityType, JobState, Lane, Outcome, Record
 from models.inbox import circuit_breaker, dependencies, due, statistics
 from models.inbox.circuit_breaker import Admission, ConnectionProblem
-from models.inbox.job_updates import concerns, dependency_of, job_data, play, update_by
+from models.inbox.job_updates import apply_events, concerns, dependency_of, job_data, update_by
 from models.inbox.transitions import Event, Occurrence, transition
 from models.receivers import outbox
 from models.receivers.outbox import EventType, OutgoingEvent
@@ -40,12 +40,12 @@ class LeaseLostError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class SyncJob:
-    """A job that a worker has leased, with what earlier attempts left.
+    """A job that a worker has leased, with the state that earlier attempts left.
 
     ``alerted`` is whether an alert was sent since it was last synced, ``needed_attention`` whether it has needed
     attention since. ``attempted_at`` is the last attempt. ``dependency`` is the record that it has been waiting
-    for, unless that has a link now. ``sent_as`` is how an invoice was last posted, ``ledger`` or ``draft``, and
-    ``sent_vat`` how its VAT was sent; "" if it was not posted or that is unknown. ``on_its_way_since`` is
+    for, unless that record has a link now. ``sent_as`` is how an invoice was last posted, ``ledger`` or ``draft``,
+    and ``sent_vat`` how its VAT was sent; "" if it was not posted or if that is unknown. ``on_its_way_since`` is
     when it was received, or when the last wait for a person ended.
     """
 
@@ -68,7 +68,7 @@ class SyncJob:
 class Lease:
     """A worker's right to a lane and a batch of its jobs, oldest first; it expires unless renewed.
 
-    One that probes a half-open circuit breaker keeps it open until ``probe_until``.
+    A lease that probes a half-open circuit breaker keeps the breaker open until ``probe_until``.
     """
 
     id: UUID
@@ -79,11 +79,11 @@ class Lease:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptResult:
-    """How the attempt at a job ended: an ``event`` and its data. ``outcome`` is None if it was not tried.
+    """The result of an attempt: an ``event`` and its data. ``outcome`` is None if the job was not tried.
 
-    ``due_at`` is the next attempt by backoff, or when a done job is looked at again. ``warnings`` did not stop the
-    sync; None keeps the previous ones. ``problem`` is one of the whole connection. ``calls`` are dataclasses that
-    describe the remote calls, made in ``seconds``. ``search_aliases`` are names of others by which the record is
+    ``due_at`` is the next attempt by backoff, or the recheck of a done job. ``warnings`` did not stop the sync;
+    None keeps the previous ones. ``problem`` is a problem of the whole connection. ``calls`` are data classes that
+    describe the remote calls, made in ``seconds``. ``search_aliases`` are other names by which the record is
     found. ``summary`` describes the record as it was read, None if it was not read.
     """
 
@@ -112,7 +112,7 @@ class AttemptResult:
 
     @property
     def state(self) -> JobState:
-        """The job's state after it, unless its record was received meanwhile."""
+        """The job's state after the attempt, unless its record was received meanwhile."""
         cell = transition(self.event, JobState.RUNNING)
         return (cell and cell.state) or JobState.RUNNING
 
@@ -144,25 +144,25 @@ def acquire(database: Database, lane: Lane, *, limit: int, now: datetime, until:
 
 
 def renew(database: Database, lease: Lease, *, until: datetime) -> None:
-    """Keep the lease; called before each remote write. Raises :class:`LeaseLostError`."""
-    kept = update(LaneRow).where(_held(lease)).values(lease_expires_at=until).returning(LaneRow.entity_type)
+    """Renew the lease, before each remote write. Raises :class:`LeaseLostError`."""
+    renewed = update(LaneRow).where(_has_lease(lease)).values(lease_expires_at=until)
     with database.statement() as connection:
-        if connection.scalar(kept) is None:
+        if connection.scalar(renewed.returning(LaneRow.entity_type)) is None:
             raise LeaseLostError(f"Another worker has taken over {lease.lane}.")
 
 
 def last_synced(database: Database, lane: Lane) -> datetime | None:
-    """Return when a record of a lane was last synced, None for never."""
+    """Return when a record of a lane was last synced, None if never."""
     return database.scalar(select(LaneRow.synced_at).where(of_lane(LaneRow, lane)))
 
 
 def has_synced(database: Database, connection_id: int, *, since: datetime) -> bool:
-    """Return whether a record of a connection was synced after an instant (UTC): both systems answered then."""
+    """Return whether a record of a connection was synced after an instant (UTC), so that both systems answered."""
     synced = and_(LaneRow.connection_id == connection_id, LaneRow.synced_at > since)
     return database.scalar(select(LaneRow.synced_at).where(synced).limit(1)) is not None
 
 
-def note_sending(database: Database, job_ids: Sequence[int], *, sent_as: str, sent_vat: str) -> None:
+def save_sending(database: Database, job_ids: Sequence[int], *, sent_as: str, sent_vat: str) -> None:
     """Save how jobs are about to be sent, so that a later verification looks in the right place."""
     jobs = locked(select(SyncJobRow.id).where(SyncJobRow.id.in_(job_ids)))
     database.execute(update(SyncJobRow).where(SyncJobRow.id.in_(jobs)).values(sent_as=sent_as, sent_vat=sent_vat))
@@ -177,15 +177,14 @@ def complete(
     jitter: float = 0,
     seen: datetime | None = None,
 ) -> set[Lane]:
-    """Save the results of the jobs and of the connection, give the lane back, and wake jobs that waited.
+    """Save the results of the jobs, one for each, return the lane, and wake the jobs that depend on these records.
 
     Jobs, attempts, alerts, circuit breaker and pause are written in one transaction. If the lease was lost,
     nothing is written and :class:`LeaseLostError` is raised. A job whose record was received meanwhile is due
     again.
 
     ``seen`` is the ``updated_at`` of the settings that the jobs ran with: if the settings were saved since, the
-    connection is not paused. There is a result for each job. ``jitter``, from 0 up to 1, varies how long the
-    circuit breaker stays open.
+    connection is not paused. ``jitter``, from 0 up to 1, varies how long the circuit breaker stays open.
 
     Returns:
         The lanes that have work now.
@@ -193,7 +192,7 @@ def complete(
     now, lane = clock(), lease.lane
     with database.transaction() as session:
         # In the order of locks: the connection, the lane, jobs, statistics. The lane is free once this is
-        # committed, and then the connection is paused already, or another worker would try it once more.
+        # committed, and by then the connection must be paused, or another worker would try it once more.
         recovered = circuit_breaker.record_batch(
             session,
             lane.connection_id,
@@ -204,21 +203,21 @@ def complete(
             now=now,
             jitter=jitter,
         )
-        _give_back(session, lease, results, now=now)
+        _release(session, lease, results, now=now)
         if recovered:
-            _release_held_up(session, lease, now=now)
+            _release_delayed(session, lease, now=now)
         _complete_jobs(session, lease, results, now=now)
     woken = _wake(database, lease, results, now=now)
-    # Asked after the lane is free, with the time of then: a record that is received from now on has its own
+    # Checked after the lane is free, with the time of that moment: a record that is received later has its own
     # dispatch, which finds the lane free.
     return (woken | {lane}) if _is_due(database, lane, now=clock()) else woken
 
 
 def take_back_crash(database: Database, lease: Lease, *, now: datetime) -> None:
-    """Take back a crash that another worker counted for these jobs, as this worker had not vanished.
+    """Take back the crash that another worker counted for these jobs, because this worker had not vanished.
 
-    A crash was counted if the job has more crashes than when it was leased. If only the response of ``complete``
-    was lost, the lease is gone as well, and no crash was counted.
+    A crash was counted if the job has more crashes than when it was leased. If only the response to ``complete``
+    was lost, the lease has ended too, and no crash was counted.
     """
     event = Event.WORKER_RETURNED
     counted = [and_(SyncJobRow.id == job.id, SyncJobRow.worker_crashes > job.worker_crashes) for job in lease.jobs]
@@ -226,24 +225,24 @@ def take_back_crash(database: Database, lease: Lease, *, now: datetime) -> None:
     database.execute(update_by(event, now=now).where(SyncJobRow.id.in_(jobs)))
 
 
-def _give_back(session: Session, lease: Lease, results: Sequence[AttemptResult], *, now: datetime) -> None:
-    freed = update(LaneRow).where(_held(lease)).values(lease_id=None, lease_expires_at=None)
+def _release(session: Session, lease: Lease, results: Sequence[AttemptResult], *, now: datetime) -> None:
+    released = update(LaneRow).where(_has_lease(lease)).values(lease_id=None, lease_expires_at=None)
     if any(result.outcome is Outcome.SYNCED for result in results):
-        freed = freed.values(synced_at=now)
-    if session.scalar(freed.returning(LaneRow.entity_type)) is None:
+        released = released.values(synced_at=now)
+    if session.scalar(released.returning(LaneRow.entity_type)) is None:
         raise LeaseLostError(f"Another worker has taken over {lease.lane}.")
 
 
-def _release_held_up(session: Session, lease: Lease, *, now: datetime) -> None:
-    """Make jobs due that an outage held up which is now over.
+def _release_delayed(session: Session, lease: Lease, *, now: datetime) -> None:
+    """Make the jobs due that an outage delayed, now that it is over.
 
     The lease's own jobs are locked in the same statement: if jobs were locked in two steps, two transactions could
     deadlock.
     """
-    held_up = circuit_breaker.held_up(lease.lane.connection_id, now=now)
+    delayed = circuit_breaker.delayed(lease.lane.connection_id, now=now)
     own = SyncJobRow.id.in_([job.id for job in lease.jobs])
-    ids = session.scalars(locked(select(SyncJobRow.id).where(or_(own, held_up)))).all()
-    session.execute(update_by(Event.RECOVERED, now=now).where(SyncJobRow.id.in_(ids), held_up))
+    ids = session.scalars(locked(select(SyncJobRow.id).where(or_(own, delayed)))).all()
+    session.execute(update_by(Event.RECOVERED, now=now).where(SyncJobRow.id.in_(ids), delayed))
 
 
 def _complete_jobs(session: Session, lease: Lease, results: Sequence[AttemptResult], *, now: datetime) -> None:
@@ -267,7 +266,7 @@ def _complete_jobs(session: Session, lease: Lease, results: Sequence[AttemptResu
 
 
 def _event_types(row: SyncJobRow, result: AttemptResult) -> Sequence[EventType]:
-    """Return the events for receivers of an attempt, given the job before it."""
+    """Return the events that receivers get about an attempt, given the job before it."""
     if result.state is JobState.NEEDS_ATTENTION:
         return [EventType.JOB_NEEDS_ATTENTION]
     if result.state is not JobState.DONE:
@@ -282,9 +281,9 @@ def _event_types(row: SyncJobRow, result: AttemptResult) -> Sequence[EventType]:
 def _wake(database: Database, lease: Lease, results: Sequence[AttemptResult], *, now: datetime) -> set[Lane]:
     """Wake the jobs that waited for records that are now synced or never will be; return the lanes to dispatch.
 
-    This includes records that jobs of this lease wait for. It is not part of the transaction, since it locks jobs
-    of other lanes outside the lock order of the lease's own. A crash before it only costs time: ``wake_satisfied``
-    does the same for all lanes, and every wait ends.
+    These lanes include those of the records that jobs of this lease wait for. It is not part of the transaction,
+    because it locks jobs of other lanes outside the lock order of the lease's own. A crash before it only costs
+    time: ``wake_satisfied`` does the same for all lanes, and every wait ends.
     """
     connection_id, records = lease.lane.connection_id, {job.id: job.record for job in lease.jobs}
     done = {records[result.job_id]: result.outcome for result in results if result.is_success}
@@ -309,12 +308,12 @@ def _lock_lane(session: Session, lane: Lane, *, now: datetime) -> bool:
     query = select(LaneRow.lease_id).where(of_lane(LaneRow, lane), free)
     found = session.execute(query.with_for_update(skip_locked=True, key_share=True)).one_or_none()
     if found:
-        if found.lease_id:  # one that expired; without a lease no job is running
+        if found.lease_id:  # an expired lease; without a lease no job is running
             _release_expired(session, lane, now=now)
         return True
     row = {"connection_id": lane.connection_id, "entity_type": lane.entity_type}
     made = insert(LaneRow).values(row).on_conflict_do_nothing().returning(LaneRow.entity_type)
-    return session.scalar(made) is not None  # the first time; a row of one's own is locked
+    return session.scalar(made) is not None  # the lane's first lease; an inserted row is locked
 
 
 def _release_expired(session: Session, lane: Lane, *, now: datetime) -> None:
@@ -325,9 +324,10 @@ def _release_expired(session: Session, lane: Lane, *, now: datetime) -> None:
 
 
 def _lock_due(session: Session, lane: Lane, *, limit: int, now: datetime) -> Sequence[SyncJobRow]:
-    """Lock the oldest due jobs. One whose last attempt ended abnormally is taken alone, to harm no other.
+    """Lock the oldest due jobs. A job whose last attempt ended abnormally is taken alone, to protect the others.
 
-    A job that is being written to is left for the next lease: its writer dispatches the lane afterwards.
+    A job that another transaction has locked is left for the next lease: that transaction dispatches the lane
+    afterwards.
     """
     oldest = select(SyncJobRow).where(_due(lane, now=now)).order_by(SyncJobRow.due_at, SyncJobRow.id).limit(limit)
     rows = session.scalars(oldest.with_for_update(skip_locked=True, key_share=True)).all()
@@ -337,8 +337,8 @@ def _lock_due(session: Session, lane: Lane, *, limit: int, now: datetime) -> Seq
 def _lock_probe(session: Session, lane: Lane, *, now: datetime) -> Sequence[SyncJobRow]:
     """Lock the job that is to probe the connection, if it is in this lane.
 
-    It is the first of all lanes: otherwise a job that always fails, in its own lane, could be the only one that
-    probes.
+    It is the first job of all lanes: otherwise the only probes might be those of a job that always fails, in its
+    own lane.
     """
     first = (
         select(SyncJobRow)
@@ -357,7 +357,7 @@ def _suspect(row: SyncJobRow) -> bool:
 
 def _complete_one(session: Session, row: SyncJobRow, result: AttemptResult, number: str, *, now: datetime) -> None:
     """Save the result of one job, whose record has this ``number`` in the other system."""
-    # A resolved alert follows an alert that was sent, perhaps only since the lease began.
+    # A "resolved" alert follows an alert that was sent, perhaps only since the lease began.
     alert = result.alert if row.alerted or not result.is_success else None
     row.lease_id = None
     row.completed_at = now if result.outcome else row.completed_at
@@ -374,7 +374,7 @@ def _complete_one(session: Session, row: SyncJobRow, result: AttemptResult, numb
         row.received_at = _begun_at(row)
     if row.revision > row.leased_revision:
         events.append(Occurrence(event=Event.RECEIVED, now=now))
-    play(row, *events)
+    apply_events(row, *events)
     if result.outcome is None:
         return
     if result.state is JobState.NEEDS_ATTENTION:
@@ -406,12 +406,12 @@ def _begun_at(row: SyncJobRow) -> datetime:
 
 
 def _on_its_way_since(row: SyncJobRow) -> datetime:
-    """Return since when it is up to the integration: a wait for a person ended when it was tried again."""
+    """Return since when the integration has been able to process a job: a wait for a person has ended by then."""
     return max(row.received_at, row.unfinished_since or row.received_at)
 
 
 def _repeats(row: SyncJobRow, result: AttemptResult) -> bool:
-    """Return whether an attempt found the same as the one before and changed nothing."""
+    """Return whether an attempt changed nothing and found the same as the previous one."""
     if result.summary not in (None, made_of(RecordSummary, row)):
         return False
     if result.outcome is Outcome.UNCHANGED:
@@ -421,7 +421,7 @@ def _repeats(row: SyncJobRow, result: AttemptResult) -> bool:
 
 
 def _last_effect(session: Session, row: SyncJobRow) -> str:
-    """Return the message of the last attempt that changed anything; one without changes keeps it."""
+    """Return the message of the last attempt that changed anything; an attempt without changes keeps it."""
     if row.outcome in (Outcome.SYNCED, Outcome.UNCHANGED):
         return row.message
     query = select(AttemptRow.message).where(AttemptRow.job_id == row.id, AttemptRow.outcome == Outcome.SYNCED)
@@ -442,11 +442,11 @@ def _attempt(result: AttemptResult, *, now: datetime) -> AttemptRow:
 
 
 def _due(lane: Lane, *, now: datetime) -> ColumnElement[bool]:
-    on = exists().where(ConnectionRow.id == lane.connection_id, due.is_on(lane.entity_type))
+    on = exists().where(ConnectionRow.id == lane.connection_id, due.syncs_type(lane.entity_type))
     return and_(of_lane(SyncJobRow, lane), SyncJobRow.due_at <= now, on)
 
 
-def _held(lease: Lease) -> ColumnElement[bool]:
+def _has_lease(lease: Lease) -> ColumnElement[bool]:
     return and_(of_lane(LaneRow, lease.lane), LaneRow.lease_id == lease.id)
 
 

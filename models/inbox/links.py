@@ -24,7 +24,7 @@ from sqlalchemy import (
     select,
     union_all,
 )
-from sqlalchemy.dialects.postgresql import insert as upserting
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -53,7 +53,7 @@ class LinkState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RecordReferences:
-    """The ids of a record: Moment's company, and its ids in both systems. A voucher may have many expenses."""
+    """A record's company in Moment and its ids in both systems. A voucher may have many expenses."""
 
     company: str
     moment: Sequence[str]
@@ -62,7 +62,7 @@ class RecordReferences:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where data was read: the connection, the settings that lead there, and the client if it is known."""
+    """The origin of data: the connection, the settings that it was read with, and the client if it is known."""
 
     connection_id: int
     settings: Mapping[str, str]
@@ -70,7 +70,7 @@ class Origin:
 
 
 class LedElsewhereError(LeaseLostError):
-    """The connection is for another company or client now, as a lease expired unnoticed."""
+    """The connection is for another company or client now, because a lease expired unnoticed."""
 
 
 class LinkTakenError(Exception):
@@ -104,7 +104,7 @@ def find_many(database: Database, lane: Lane, moment_ids: Sequence[str]) -> dict
 def find_by_prefix(
     database: Database, connection_id: int, entity_type: EntityType, prefix: str
 ) -> dict[str, tuple[str, Link]]:
-    """Return the links whose remote id has this prefix: by remote id, the Moment id and the link."""
+    """Return the links whose remote id has this prefix: the Moment id and the link, by remote id."""
     query = select(LinkRow.moment_id, LinkRow.remote_id, LinkRow.fingerprint).where(
         of_lane(LinkRow, Lane(connection_id, entity_type)), LinkRow.remote_id.startswith(prefix, autoescape=True)
     )
@@ -113,12 +113,12 @@ def find_by_prefix(
 
 
 def moment_id(database: Database, connection_id: int, entity_type: EntityType, remote_id: str) -> str | None:
-    ours = of_lane(LinkRow, Lane(connection_id, entity_type))
-    return database.scalar(select(LinkRow.moment_id).where(ours, LinkRow.remote_id == remote_id))
+    lane = Lane(connection_id, entity_type)
+    return database.scalar(select(LinkRow.moment_id).where(of_lane(LinkRow, lane), LinkRow.remote_id == remote_id))
 
 
 def latest(database: Database, connection_id: int, entity_type: EntityType) -> Record | None:
-    """Return the record of an entity type whose link was saved last."""
+    """Return the record of an entity type whose link was saved most recently."""
     query = select(LinkRow.moment_id).where(of_lane(LinkRow, Lane(connection_id, entity_type)))
     moment_id = database.scalar(query.order_by(LinkRow.updated_at.desc()).limit(1))
     return None if moment_id is None else Record(entity_type, moment_id)
@@ -131,12 +131,12 @@ def references(database: Database, records: Sequence[tuple[int, Record]]) -> Seq
         row[0]: row[1] for row in database.rows(company.where(ConnectionRow.id.in_({each for each, _ in records})))
     }
     found = defaultdict[int, list[tuple[str, str]]](list)
-    wanted = {
+    parameters = {
         "connection_ids": [connection_id for connection_id, _ in records],
         "entity_types": [record.entity_type for _, record in records],
         "record_ids": [record.id for _, record in records],
     }
-    for row in database.rows(_LINKS_OF_RECORDS, wanted):
+    for row in database.rows(_LINKS_OF_RECORDS, parameters):
         found[row.position - 1].append((row.moment_id, row.remote_id))
     return [
         RecordReferences(
@@ -158,18 +158,20 @@ def _links_of_records() -> CompoundSelect[*tuple[Any, ...]]:
         "entity_types": ARRAY(Text),
         "record_ids": ARRAY(Text),
     }
-    wanted = (
+    records = (
         func.unnest(*(bindparam(name, type_=type_) for name, type_ in names.items()))
         .table_valued("connection_id", "entity_type", "record_id", with_ordinality="position")
-        .render_derived("wanted")
+        .render_derived("records")
     )
-    columns = wanted.c.position, LinkRow.id, LinkRow.moment_id, LinkRow.remote_id
-    same_lane = and_(LinkRow.connection_id == wanted.c.connection_id, LinkRow.entity_type == wanted.c.entity_type)
-    expense = wanted.c.entity_type == EntityType.EXPENSE
-    slash, after_slash = (wanted.c.record_id.concat(each) for each in "/0")
-    of_record = and_(same_lane, ~expense, LinkRow.moment_id == wanted.c.record_id)
+    columns = records.c.position, LinkRow.id, LinkRow.moment_id, LinkRow.remote_id
+    same_lane = and_(
+        LinkRow.connection_id == records.c.connection_id, LinkRow.entity_type == records.c.entity_type
+    )
+    expense = records.c.entity_type == EntityType.EXPENSE
+    slash, after_slash = (records.c.record_id.concat(each) for each in "/0")
+    of_record = and_(same_lane, ~expense, LinkRow.moment_id == records.c.record_id)
     of_voucher = and_(same_lane, expense, LinkRow.remote_id >= slash, LinkRow.remote_id < after_slash)
-    parts = (select(*columns).select_from(wanted).join(LinkRow, each) for each in (of_record, of_voucher))
+    parts = (select(*columns).select_from(records).join(LinkRow, each) for each in (of_record, of_voucher))
     return union_all(*parts).order_by("id")
 
 
@@ -181,10 +183,10 @@ def _is_expense(record: Record) -> bool:
 
 
 @contextmanager
-def noting(database: Database, origin: Origin) -> Iterator[Session]:
-    """Open a transaction to save what was read, in which the connection cannot be moved elsewhere.
+def transaction_at_origin(database: Database, origin: Origin) -> Iterator[Session]:
+    """Open a transaction in which the connection cannot be moved to another company or client.
 
-    Raises :class:`LedElsewhereError` if it has been moved.
+    Raises :class:`LedElsewhereError` if it has been moved since data was read at this origin.
     """
     with database.transaction() as session:
         _refuse_elsewhere(session, origin)
@@ -198,7 +200,7 @@ def _refuse_elsewhere(session: Session, origin: Origin) -> None:
         still.append(ConnectionRow.client_number == origin.client_number)
     here = select(ConnectionRow.id).where(ConnectionRow.id == origin.connection_id, *still)
     if session.scalar(here.with_for_update(read=True)) is None:
-        raise LedElsewhereError(f"Connection {origin.connection_id} leads elsewhere than before.")
+        raise LedElsewhereError(f"Connection {origin.connection_id} is for another company or client than before.")
 
 
 def remove(session: Session, connection_id: int, record: Record) -> None:
@@ -215,72 +217,73 @@ def release(  # noqa: PLR0913 - keyword-only
     now: datetime,
     known: Link | None = None,
 ) -> None:
-    """Delete a link that no longer holds, with the reason in the audit log.
+    """Delete a link that is no longer valid, with the reason in the audit log.
 
-    A link that is no longer the ``known`` one stays.
+    If the link has changed since it was ``known``, it stays.
     """
-    ended = delete(LinkRow).where(link_of(connection_id, record)).returning(LinkRow.remote_id)
-    remote_id = session.scalar(ended.where(LinkRow.remote_id == known.remote_id) if known else ended)
+    deleted = delete(LinkRow).where(link_of(connection_id, record)).returning(LinkRow.remote_id)
+    remote_id = session.scalar(deleted.where(LinkRow.remote_id == known.remote_id) if known else deleted)
     if remote_id is None:
         return
     named = select(SyncJobRow.id, SyncJobRow.title).where(job_of(connection_id, record))
     job = session.execute(named).one_or_none()
-    deed = msg(
+    action = msg(
         "{record}: unlinked from number {number} in 24SevenOffice. {why}",
         record=(job and job.title) or record.name,
         number=remote_id,
         why=because,
     )
     job_id = job.id if job else None
-    add_entry(session, connection_id=connection_id, job_id=job_id, at=now, actor=actor, action=deed)
+    add_entry(session, connection_id=connection_id, job_id=job_id, at=now, actor=actor, action=action)
 
 
 def set_aside(session: Session, connection_id: int, *, now: datetime) -> int:
     """Turn all links of a connection into former links; return how many there were."""
     key = ("connection_id", "entity_type", "moment_id", "remote_id")
-    known = {
+    values = {
         "fingerprint": LinkRow.fingerprint,
         "moment_company": _company_of(connection_id),
         "set_aside_at": literal(now),
     }
-    ended = select(*(getattr(LinkRow, name) for name in key), *known.values())
-    kept = upserting(FormerLinkRow).from_select(
-        [*key, *known], ended.where(LinkRow.connection_id == connection_id)
+    links = select(*(getattr(LinkRow, name) for name in key), *values.values())
+    insertion = insert(FormerLinkRow).from_select(
+        [*key, *values], links.where(LinkRow.connection_id == connection_id)
     )
-    again = {name: kept.excluded[name] for name in known}
-    session.execute(kept.on_conflict_do_update(index_elements=key, set_=again))
-    gone = delete(LinkRow).where(LinkRow.connection_id == connection_id).returning(LinkRow.id)
-    return len(session.scalars(gone).all())
+    updated = {name: insertion.excluded[name] for name in values}
+    session.execute(insertion.on_conflict_do_update(index_elements=key, set_=updated))
+    deleted = delete(LinkRow).where(LinkRow.connection_id == connection_id).returning(LinkRow.id)
+    return len(session.scalars(deleted).all())
 
 
 def former(database: Database, connection_id: int, record: Record) -> str | None:
-    """Return what a record was linked to before links were set aside."""
-    return database.scalar(select(FormerLinkRow.remote_id).where(_was(connection_id, record)).limit(1))
+    """Return the remote id that a record was linked to before links were set aside."""
+    query = select(FormerLinkRow.remote_id).where(_is_former_link_of(connection_id, record))
+    return database.scalar(query.limit(1))
 
 
-def forget_former(session: Session, connection_id: int, record: Record) -> None:
-    """Delete a record's former link, as a person has looked."""
-    session.execute(delete(FormerLinkRow).where(_was(connection_id, record)))
+def delete_former(session: Session, connection_id: int, record: Record) -> None:
+    """Delete a record's former link, because a person has checked it."""
+    session.execute(delete(FormerLinkRow).where(_is_former_link_of(connection_id, record)))
 
 
 def resume_former(session: Session, connection_id: int, record: Record, *, now: datetime) -> None:
-    """Restore a record's former link, as a person says that it is the same.
+    """Restore a record's former link, because a person confirms that it is the same.
 
-    In the same company in Moment, everything known about it is restored, such as that a person deleted an expense.
+    In the same company in Moment, the fingerprint is restored too, for example that a person deleted the expense.
     """
-    there = func.lower(FormerLinkRow.moment_company) == func.lower(_company_of(connection_id))
-    was = select(
+    same_company = func.lower(FormerLinkRow.moment_company) == func.lower(_company_of(connection_id))
+    former_links = select(
         FormerLinkRow.connection_id,
         FormerLinkRow.entity_type,
         FormerLinkRow.moment_id,
         FormerLinkRow.remote_id,
-        case((there, FormerLinkRow.fingerprint), else_=LinkState.RESUMED.value),
+        case((same_company, FormerLinkRow.fingerprint), else_=LinkState.RESUMED.value),
         literal(now),
-    ).where(_was(connection_id, record))
+    ).where(_is_former_link_of(connection_id, record))
     names = ("connection_id", "entity_type", "moment_id", "remote_id", "fingerprint", "updated_at")
-    again = upserting(LinkRow).from_select(names, was.order_by(FormerLinkRow.set_aside_at.desc()))
-    session.execute(again.on_conflict_do_nothing())
-    forget_former(session, connection_id, record)
+    insertion = insert(LinkRow).from_select(names, former_links.order_by(FormerLinkRow.set_aside_at.desc()))
+    session.execute(insertion.on_conflict_do_nothing())
+    delete_former(session, connection_id, record)
 
 
 def _company_of(connection_id: int) -> ScalarSelect[str]:
@@ -288,7 +291,7 @@ def _company_of(connection_id: int) -> ScalarSelect[str]:
     return select(company).where(ConnectionRow.id == connection_id).scalar_subquery()
 
 
-def _was(connection_id: int, record: Record) -> ColumnElement[bool]:
+def _is_former_link_of(connection_id: int, record: Record) -> ColumnElement[bool]:
     own = FormerLinkRow.moment_id == record.id
     if record.entity_type is EntityType.EXPENSE:
         own = FormerLinkRow.remote_id.startswith(f"{record.id}/", autoescape=True)
@@ -307,8 +310,8 @@ def save(
     """Link a Moment record or update its link; ``origin`` is where its number was read.
 
     Raises:
-        LedElsewhereError: the connection is for another client than that now.
-        LinkTakenError: another Moment record is linked to it.
+        LedElsewhereError: the connection is for another company or client than the origin.
+        LinkTakenError: another Moment record is linked to the remote record.
     """
     values = {**asdict(link), "updated_at": now}
     key = {"connection_id": connection_id, "entity_type": record.entity_type, "moment_id": record.id}

@@ -1,4 +1,4 @@
-"""Missed webhooks: changes in Moment that a poll found first, and how far the nightly polls have looked."""
+"""Missed webhooks: changes in Moment that a poll found first, and the position of the nightly polls."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -22,7 +22,7 @@ from models.schema.tables import (
 )
 
 DELIVERY_GRACE = timedelta(minutes=1)
-"""How long a webhook may take, so that a poll is ahead of it, plus the difference of clocks."""
+"""How long a webhook may take to arrive, plus the difference of clocks; until then a poll may be earlier."""
 
 WEEK = timedelta(days=7)
 
@@ -39,9 +39,9 @@ class ModifiedRecord:
 
 
 def missed(database: Database, lane: Lane, listed: Sequence[ModifiedRecord]) -> Sequence[ModifiedRecord]:
-    """Return those of a lane's records that were not received since they were modified."""
-    ours = and_(of_lane(SyncJobRow, lane), SyncJobRow.record_id.in_([each.id for each in listed]))
-    received = dict(database.rows(select(SyncJobRow.record_id, SyncJobRow.received_at).where(ours)))
+    """Return the listed records of a lane that were not received since they were modified."""
+    jobs = and_(of_lane(SyncJobRow, lane), SyncJobRow.record_id.in_([each.id for each in listed]))
+    received = dict(database.rows(select(SyncJobRow.record_id, SyncJobRow.received_at).where(jobs)))
     return [
         each
         for each in listed
@@ -57,14 +57,14 @@ def record(database: Database, lane: Lane, found: Iterable[ModifiedRecord], *, n
 
 
 def withdraw(database: Database, lane: Lane, *, detected_at: datetime) -> None:
-    """Delete what the poll of that instant found just before its webhook arrived."""
-    told = select(SyncJobRow.id).where(
+    """Delete the missed webhooks that the poll of that instant found just before the webhook arrived."""
+    arrived = select(SyncJobRow.id).where(
         _same_record(),
         SyncJobRow.received_at > MissedWebhookRow.detected_at,
         MissedWebhookRow.detected_at - MissedWebhookRow.modified_at < DELIVERY_GRACE,
     )
-    ours = and_(of_lane(MissedWebhookRow, lane), MissedWebhookRow.detected_at == detected_at)
-    database.execute(delete(MissedWebhookRow).where(ours, told.exists()))
+    detected = and_(of_lane(MissedWebhookRow, lane), MissedWebhookRow.detected_at == detected_at)
+    database.execute(delete(MissedWebhookRow).where(detected, arrived.exists()))
 
 
 def count(database: Database, connection_id: int, *, now: datetime) -> Mapping[EntityType, int]:
@@ -83,7 +83,7 @@ def count_last_week(session: Session, connection_id: int, *, now: datetime) -> M
         )
         .group_by(MissedWebhookRow.entity_type)
     )
-    return {EntityType(kind): number for kind, number in session.execute(query)}
+    return {EntityType(entity_type): number for entity_type, number in session.execute(query)}
 
 
 def has_silent(*, now: datetime) -> ColumnElement[bool]:
@@ -108,7 +108,7 @@ def delete_old(database: Database, *, before: datetime) -> None:
 
 
 def nightly_position(database: Database, lane: Lane, *, at: datetime) -> datetime:
-    """Return how far (UTC) the nightly polls have looked; before the first it is set to ``at`` and stays there."""
+    """Return the position (UTC) of the nightly polls; before the first poll it is set to ``at``."""
     return cursors.start(database, lane, at=at, table=NightlyPollRow)
 
 

@@ -1,7 +1,7 @@
-"""Restoring a backup: records that a lane receives may have been synced since the backup was made.
+"""Restoring a backup: records that a lane receives may have been synced after the backup was made.
 
-The links of those days are lost. So the outcome of every record that a restored lane receives counts as unknown,
-and is verified in the other system before anything is sent, until a poll has caught up with those days.
+The links saved after the backup are lost. Until a poll has caught up, the outcome of every record that a restored
+lane receives counts as unknown, and is verified in the other system before anything is sent.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -30,7 +30,7 @@ from models.schema.tables import (
 )
 
 SEQUENCE_GAP = 1_000_000
-"""Ids that are skipped after a restore, as mails sent since the backup contain ids of jobs and of alerts."""
+"""Ids that are skipped after a restore, because mails sent since the backup contain ids of jobs and alerts."""
 
 
 def outcome_unknown(
@@ -40,10 +40,10 @@ def outcome_unknown(
     as_dependency: bool,
     assume_unknown: bool = False,
 ) -> ColumnElement[bool]:
-    """Return the SQL condition that a record which a lane receives may have been synced already.
+    """Return the SQL condition that a record which a lane receives may already have been synced.
 
-    If it is received ``as_dependency`` of another record, that never ends, as it may never be polled. With
-    ``assume_unknown`` it is always so.
+    For a record received ``as_dependency`` of another one, this never ends, because it may never be polled. With
+    ``assume_unknown``, the condition is always true.
     """
     if assume_unknown:
         return true()
@@ -68,28 +68,28 @@ def mark_restored(
     actor: str,
     now: datetime,
 ) -> int:
-    """Record that the database, or only its data of some connections, was restored from a backup.
+    """Save that the database, or only the data of some connections, was restored from a backup.
 
-    If it is all of them, all users are signed out and ids are skipped. The sources are polled from ``since``
-    (UTC), otherwise from where the backup left off. Return how many jobs that were not done in the backup will be
-    verified before they are sent.
+    After a restore of the whole database, all users are signed out and ids are skipped. The sources are polled
+    from ``since`` (UTC), by default from the backup's position. Return how many jobs that were not done in the
+    backup will be verified before they are sent.
     """
     with database.transaction() as session:
-        ours = ConnectionRow.id.in_(connection_ids) if connection_ids is not None else true()
-        connections = select(ConnectionRow.id).where(ours).order_by(ConnectionRow.id)  # the first to be locked
+        is_restored = ConnectionRow.id.in_(connection_ids) if connection_ids is not None else true()
+        connections = select(ConnectionRow.id).where(is_restored).order_by(ConnectionRow.id)  # the first lock
         found = session.scalars(connections.with_for_update(key_share=True)).all()
         lanes = _lanes(found)
         if since:
             _rewind_cursors(session, lanes, since=since, start=connection_ids is not None)
         if connection_ids is None:
             _end_sessions_and_skip_ids(session)
-        marked = doubt(session, found, now=now)
+        marked = mark_outcomes_unknown(session, found, now=now)
         add_entry(session, at=now, actor=actor, action=msg("Reported that a backup was restored"))
     return marked
 
 
-def doubt(session: Session, connection_ids: Collection[int], *, now: datetime) -> int:
-    """Have every record that these connections receive, and every unfinished job, verified before it is sent.
+def mark_outcomes_unknown(session: Session, connection_ids: Collection[int], *, now: datetime) -> int:
+    """Mark outcomes as unknown: of every record that these connections receive, and of every unfinished job.
 
     Leases are cancelled and the connections' rows are locked. Return how many unfinished jobs there are.
     """
@@ -107,8 +107,8 @@ def doubt(session: Session, connection_ids: Collection[int], *, now: datetime) -
 
 def _lanes(connection_ids: Collection[int]) -> Sequence[Mapping[str, Any]]:
     return [
-        {"connection_id": number, "entity_type": entity_type}
-        for number in connection_ids
+        {"connection_id": connection_id, "entity_type": entity_type}
+        for connection_id in connection_ids
         for entity_type in EntityType
     ]
 
@@ -121,7 +121,7 @@ def _mark_lanes(session: Session, lanes: Sequence[Mapping[str, Any]], *, now: da
 
 
 def _rewind_cursors(session: Session, lanes: Sequence[Mapping[str, Any]], *, since: datetime, start: bool) -> None:
-    """Have lanes polled from ``since`` on; with ``start``, also lanes that were never polled."""
+    """Set cursors back to ``since``; with ``start``, also for lanes that were never polled."""
     key = ("connection_id", "entity_type")
     which = tuple_(CursorRow.connection_id, CursorRow.entity_type).in_([tuple(lane.values()) for lane in lanes])
     position = func.least(CursorRow.position, since)
@@ -132,9 +132,10 @@ def _rewind_cursors(session: Session, lanes: Sequence[Mapping[str, Any]], *, sin
 
 
 def _end_sessions_and_skip_ids(session: Session) -> None:
-    """End all sessions and skip ids, so that nothing from after the backup is taken for something new.
+    """End all sessions and skip ids.
 
-    Users who had signed out would be signed in again, and new mails and jobs would reuse ids.
+    Otherwise, users who have signed out since the backup would be signed in again, and new mails and jobs would
+    reuse ids.
     """
     session.execute(delete(SessionRow))
     for table in (SyncJobRow.__tablename__, AlertRow.__tablename__):

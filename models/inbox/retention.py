@@ -1,4 +1,8 @@
-"""Deletion of data that has been kept long enough, in batches, so that not even the first run locks for long."""
+"""Deletion of old data, in batches, so that not even the first run holds locks for long.
+
+:mod:`worker.jobs.retention` runs it. The settings ``ATTEMPT_DAYS``, ``JOB_DAYS``, ``ALERT_DAYS``, ``AUDIT_DAYS``
+and ``EVENT_DAYS`` say how long it is kept.
+"""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -20,7 +24,7 @@ BATCH_SIZE = 2000
 
 
 def delete_attempts(database: Database, *, before: datetime) -> int:
-    """Delete the attempts made before an instant (UTC) with their calls; the job's own state is kept."""
+    """Delete the attempts from before an instant (UTC) with their calls; the state of the jobs is kept."""
     return _delete_in_batches(database, AttemptRow, AttemptRow.at < before)
 
 
@@ -44,14 +48,16 @@ def delete_done_jobs(database: Database, *, before: datetime) -> int:
     """Delete the jobs that were done before an instant (UTC) and have not been received since.
 
     Their links stay, so that a record that changes again is known. A job with audit entries is kept as long as
-    these, and a dismissed one is kept forever. So is one with an unknown outcome, as it has no link.
+    these. Dismissed jobs are kept forever, and so are jobs with an unknown outcome, because they have no link.
     """
-    of_any_kind = SyncJobRow.entity_type.in_(list(EntityType))  # as the index wants it
+    of_any_type = SyncJobRow.entity_type.in_(list(EntityType))  # so that the index is used
     old = and_(
-        of_any_kind, ~SyncJobRow.outcome_unknown, SyncJobRow.received_at < before, SyncJobRow.completed_at < before
+        of_any_type, ~SyncJobRow.outcome_unknown, SyncJobRow.received_at < before, SyncJobRow.completed_at < before
     )
-    touched = exists(select(AuditRow.id).where(AuditRow.job_id == SyncJobRow.id))
-    return _delete_in_batches(database, SyncJobRow, and_(SyncJobRow.state == JobState.DONE, old, ~touched))
+    has_audit_entries = exists(select(AuditRow.id).where(AuditRow.job_id == SyncJobRow.id))
+    return _delete_in_batches(
+        database, SyncJobRow, and_(SyncJobRow.state == JobState.DONE, old, ~has_audit_entries)
+    )
 
 
 def _delete_in_batches(
@@ -61,14 +67,14 @@ def _delete_in_batches(
     *,
     allow: Callable[[Session], None] = lambda _: None,
 ) -> int:
-    """Delete rows in batches and return their number; a row that is being written to is left for the next time."""
-    ids, dropped, last = select(table.id).where(old).limit(BATCH_SIZE), 0, BATCH_SIZE
+    """Delete rows in batches and return their number; a row that is locked is left for the next run."""
+    ids, deleted, last = select(table.id).where(old).limit(BATCH_SIZE), 0, BATCH_SIZE
     while last == BATCH_SIZE:
         with database.transaction() as session:
             allow(session)
             found = session.scalars(ids.with_for_update(skip_locked=True)).all()
-            # checked again, as a person may just have acted on the job, which keeps it
+            # checked again, because a person may just have acted on the job, which keeps it
             session.execute(delete(table).where(table.id.in_(found), old))
         last = len(found)
-        dropped += last
-    return dropped
+        deleted += last
+    return deleted

@@ -1,20 +1,21 @@
-"""Statistics for the charts: the attempts of each hour and day by outcome, counted as they are completed."""
+"""Statistics: the attempts of each hour and day by outcome, counted as they are completed.
+
+:mod:`models.admin.dashboard` reads them for the charts.
+"""
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import and_, delete, func, or_, select
+from sqlalchemy import and_, delete, func, or_
 from sqlalchemy.dialects.postgresql import Insert, insert
 from sqlalchemy.orm import Session
 
 from i18n.formatting import OSLO
 from models.database import Database
-from models.enums import Outcome, Scope
-from models.schema.statements import within
+from models.enums import Outcome
 from models.schema.tables import StatisticsRow
 
 STATISTICS = StatisticsRow.metadata.tables["statistics"]
@@ -33,7 +34,7 @@ class Granularity(StrEnum):
         """Return the starts of the last hours or days, oldest first, up to the present one."""
         present, back = self.start_of(now), reversed(range(number))
         if self is Granularity.DAY:
-            return [present - timedelta(days=n) for n in back]  # by the calendar: a day may have 23 hours
+            return [present - timedelta(days=n) for n in back]  # calendar days: a day may have 23 hours
         return [(present.astimezone(UTC) - timedelta(hours=n)).astimezone(OSLO) for n in back]
 
 
@@ -41,28 +42,10 @@ RETENTION = {Granularity.HOUR: timedelta(days=7), Granularity.DAY: timedelta(day
 """How long the statistics are kept."""
 
 
-@dataclass(frozen=True, slots=True)
-class PeriodStatistics:
-    """The attempts of a period from ``starts_at`` by outcome; ``total_seconds`` is the time of those synced."""
-
-    starts_at: datetime
-    synced: int = 0
-    unchanged: int = 0
-    skipped: int = 0
-    failed: int = 0
-    total_seconds: float = 0
-    max_seconds: float = 0
-
-    @property
-    def mean_seconds(self) -> float:
-        """The average seconds from event to sync, 0 if nothing was synced."""
-        return self.total_seconds / self.synced if self.synced else 0
-
-
 def count_attempts(
     session: Session, connection_id: int, ended: Sequence[tuple[Outcome, timedelta]], *, now: datetime
 ) -> None:
-    """Count how attempts ended, and how long after the event. Call it last in a transaction: other lanes wait."""
+    """Count attempts by outcome and time since the event. Call it last in a transaction: other lanes wait."""
     if not ended:
         return
     counts = Counter(outcome for outcome, _ in ended)
@@ -75,33 +58,14 @@ def count_attempts(
 
 
 def _upsert() -> Insert:
-    fresh = insert(STATISTICS)
-    sums = {name: STATISTICS.c[name] + fresh.excluded[name] for name in (*Outcome, "total_seconds")}
-    longest = func.greatest(STATISTICS.c.max_seconds, fresh.excluded.max_seconds)
+    new_job_values = insert(STATISTICS)
+    sums = {name: STATISTICS.c[name] + new_job_values.excluded[name] for name in (*Outcome, "total_seconds")}
+    longest = func.greatest(STATISTICS.c.max_seconds, new_job_values.excluded.max_seconds)
     key = ["connection_id", "granularity", "starts_at"]
-    return fresh.on_conflict_do_update(index_elements=key, set_={**sums, "max_seconds": longest})
+    return new_job_values.on_conflict_do_update(index_elements=key, set_={**sums, "max_seconds": longest})
 
 
 _UPSERT = _upsert()
-
-
-def last_periods(
-    database: Database, granularity: Granularity, number: int, *, scope: Scope, now: datetime
-) -> Sequence[PeriodStatistics]:
-    """Return the statistics of the last hours or days for all connections of a scope together, oldest first."""
-    begins = granularity.last(number, now=now)
-    sums = [func.sum(STATISTICS.c[name]) for name in (*Outcome, "total_seconds")]
-    query = (
-        select(StatisticsRow.starts_at, *sums, func.max(StatisticsRow.max_seconds))
-        .where(
-            StatisticsRow.granularity == granularity,
-            StatisticsRow.starts_at >= begins[0],
-            within(scope, StatisticsRow.connection_id),
-        )
-        .group_by(StatisticsRow.starts_at)
-    )
-    counted = {begin: numbers for begin, *numbers in database.rows(query)}
-    return [PeriodStatistics(begin, *counted.get(begin, ())) for begin in begins]
 
 
 def delete_old(database: Database, *, now: datetime) -> None:

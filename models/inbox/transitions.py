@@ -21,7 +21,7 @@ With the time-out of a minute, it is longer than 24SevenOffice lets a call run (
 
 
 class Event(StrEnum):
-    """What happens to a job: first what creates or reopens it, then what workers do, last what people do."""
+    """An event of a job. First come the events that create or reopen it, then of workers, then of people."""
 
     RECEIVED = "received"  # the record changed, or a poll found it
     NEEDED = "needed"  # another record waits for it
@@ -29,11 +29,11 @@ class Event(StrEnum):
     SYNCED = "synced"  # or found unchanged: it is in sync
     SKIPPED = "skipped"
     DEPENDENCY_PENDING = "dependency_pending"
-    DEPENDENCY_ENDED = "dependency_ended"  # it will never be synced
+    DEPENDENCY_ENDED = "dependency_ended"  # the dependency will never be synced
     REJECTED = "rejected"
     FAILED = "failed"
-    EXHAUSTED = "exhausted"  # it failed as often as it may
-    PROBED = "probed"  # it met the outage that it was to probe; the job is not at fault
+    EXHAUSTED = "exhausted"  # it failed for the last time that is allowed
+    PROBED = "probed"  # it failed in the outage that it probed; the job is not at fault
     RATE_LIMITED = "rate_limited"
     MISCONFIGURED = "misconfigured"
     UNTRIED = "untried"  # the batch ended before its turn
@@ -44,14 +44,14 @@ class Event(StrEnum):
     RECOVERED = "recovered"  # an outage is over
     RESTORED = "restored"  # the database was restored from a backup
     RETRIED = "retried"
-    RULED_OUT = "ruled_out"  # retried by a person who looked: the last call took no effect
-    ANSWERED = "answered"  # which record of the other system it is
-    ASKED_AGAIN = "asked_again"  # that answer is taken back
+    RULED_OUT = "ruled_out"  # retried by a person who has checked that the last call took no effect
+    ANSWERED = "answered"  # a person chose the matching record of the other system
+    ASKED_AGAIN = "asked_again"  # the choice was undone
     SENT_AGAIN = "sent_again"  # by the reconciliation
     OVERDUE = "overdue"  # it has been unfinished for too long, whatever the reason
     DISMISSED = "dismissed"
     REOPENED = "reopened"
-    REOPENED_UNSOLVED = "reopened_unsolved"  # what had needed attention: a person has to retry it
+    REOPENED_UNSOLVED = "reopened_unsolved"  # a job that had needed attention: a person has to retry it
 
 
 class Due(Enum):
@@ -93,7 +93,7 @@ class DependencyEffect(Enum):
 
 
 class AlertDue(Enum):
-    """Which alert is due: that the job needs attention, or that it is in order again after such an alert."""
+    """The alert that is due: the job needs attention, or it is in order again after such an alert."""
 
     NOTHING = auto()
     TROUBLE = auto()
@@ -118,10 +118,10 @@ class Occurrence:
     """An event with its data.
 
     Args:
-        event: what happened.
-        now: when, in UTC.
+        event: the event.
+        now: its instant, in UTC.
         due_at: the next attempt, as backoff proposes.
-        outcome_unknown: the call may have taken effect, or the other system may have the record already.
+        outcome_unknown: the call may have taken effect, or the other system may already have the record.
         dependency: the record that must be synced first.
     """
 
@@ -133,8 +133,8 @@ class Occurrence:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
-    """The state of a job. ``due_at`` is None while it is not to be tried, ``attempted_at`` is the last attempt.
+class JobSnapshot:
+    """The state of a job. ``due_at`` is None while no attempt is planned, ``attempted_at`` is the last attempt.
 
     ``unfinished_since`` is when it last became pending, None if it is finished.
     """
@@ -152,14 +152,14 @@ class Standing:
 
 _QUEUED, _RUNNING, _WAITING, _RETRYING = JobState.QUEUED, JobState.RUNNING, JobState.WAITING, JobState.RETRYING
 _DONE, _ATTENTION, _DISMISSED = JobState.DONE, JobState.NEEDS_ATTENTION, JobState.DISMISSED
-_AHEAD = (_QUEUED, _WAITING, _RETRYING)
+_IDLE = (_QUEUED, _WAITING, _RETRYING)
 
 
 def _each(states: Iterable[JobState], transition: Transition) -> dict[JobState, Transition]:
     return dict.fromkeys(states, transition)
 
 
-_AFRESH = Transition(
+_QUEUE_AGAIN = Transition(
     state=_QUEUED,
     due=Due.SOON,
     tries=Tries.RESET,
@@ -167,8 +167,8 @@ _AFRESH = Transition(
     unknown=Unknown.ADD,
     dependency=DependencyEffect.CLEAR,
 )
-_NOTED = Transition(unknown=Unknown.ADD)
-_TROUBLED = Transition(
+_ADD_UNKNOWN = Transition(unknown=Unknown.ADD)
+_GIVE_UP = Transition(
     state=_ATTENTION,
     due=Due.NEVER,
     crashes=Tries.RESET,
@@ -176,23 +176,23 @@ _TROUBLED = Transition(
     dependency=DependencyEffect.CLEAR,
     alert=AlertDue.TROUBLE,
 )
-_PUT_BACK = Transition(
+_RETRY_LATER = Transition(
     state=_RETRYING, due=Due.PROPOSED, crashes=Tries.RESET, unknown=Unknown.ADD, dependency=DependencyEffect.CLEAR
 )
-_UNCERTAIN = Transition(unknown=Unknown.SET)
+_SET_UNKNOWN = Transition(unknown=Unknown.SET)
 
-NEW: Mapping[Event, Transition] = dict.fromkeys(
+NEW_JOB: Mapping[Event, Transition] = dict.fromkeys(
     (Event.RECEIVED, Event.NEEDED, Event.SENT_AGAIN),
     Transition(state=_QUEUED, due=Due.SOON, unknown=Unknown.ADD),
 )
 """The effect on a record that has no job yet."""
 
 TABLE: Mapping[Event, Mapping[JobState, Transition]] = {
-    # A storm of webhooks neither shortens a wait nor undoes a person's decision.
-    Event.RECEIVED: _each((_DONE, _ATTENTION), _AFRESH) | _each((*_AHEAD, _RUNNING, _DISMISSED), _NOTED),
-    # What needs attention is not tried again because something else waits for it.
-    Event.NEEDED: {_DONE: _AFRESH} | _each((*_AHEAD, _RUNNING, _ATTENTION, _DISMISSED), _NOTED),
-    Event.LEASED: _each((*_AHEAD, _DONE), Transition(state=_RUNNING, due=Due.NEVER)),
+    # A burst of webhooks neither shortens a wait nor undoes a person's decision.
+    Event.RECEIVED: _each((_DONE, _ATTENTION), _QUEUE_AGAIN) | _each((*_IDLE, _RUNNING, _DISMISSED), _ADD_UNKNOWN),
+    # A job that needs attention is not retried only because another one waits for it.
+    Event.NEEDED: {_DONE: _QUEUE_AGAIN} | _each((*_IDLE, _RUNNING, _ATTENTION, _DISMISSED), _ADD_UNKNOWN),
+    Event.LEASED: _each((*_IDLE, _DONE), Transition(state=_RUNNING, due=Due.NEVER)),
     Event.SYNCED: {
         _RUNNING: Transition(
             state=_DONE,
@@ -204,7 +204,7 @@ TABLE: Mapping[Event, Mapping[JobState, Transition]] = {
             alert=AlertDue.RECOVERY,
         )
     },
-    # A record that is skipped was not looked for: an unknown outcome stays unknown.
+    # A skipped record was not verified: an unknown outcome stays unknown.
     Event.SKIPPED: {
         _RUNNING: Transition(
             state=_DONE,
@@ -215,36 +215,36 @@ TABLE: Mapping[Event, Mapping[JobState, Transition]] = {
             alert=AlertDue.RECOVERY,
         )
     },
-    Event.DEPENDENCY_PENDING: {_RUNNING: replace(_PUT_BACK, state=_WAITING, dependency=DependencyEffect.SET)},
-    # It keeps its dependency, and goes on if that is synced after all.
-    Event.DEPENDENCY_ENDED: {_RUNNING: replace(_TROUBLED, dependency=DependencyEffect.SET)},
-    Event.REJECTED: {_RUNNING: replace(_TROUBLED, tries=Tries.COUNT)},
-    Event.FAILED: {_RUNNING: replace(_PUT_BACK, tries=Tries.COUNT)},
-    Event.EXHAUSTED: {_RUNNING: replace(_TROUBLED, tries=Tries.COUNT)},
-    Event.PROBED: {_RUNNING: _PUT_BACK},
-    Event.RATE_LIMITED: {_RUNNING: _PUT_BACK},
-    Event.MISCONFIGURED: {_RUNNING: replace(_PUT_BACK, state=_QUEUED)},  # due at once; the connection is paused
+    Event.DEPENDENCY_PENDING: {_RUNNING: replace(_RETRY_LATER, state=_WAITING, dependency=DependencyEffect.SET)},
+    # It keeps its dependency, and continues if that is synced later.
+    Event.DEPENDENCY_ENDED: {_RUNNING: replace(_GIVE_UP, dependency=DependencyEffect.SET)},
+    Event.REJECTED: {_RUNNING: replace(_GIVE_UP, tries=Tries.COUNT)},
+    Event.FAILED: {_RUNNING: replace(_RETRY_LATER, tries=Tries.COUNT)},
+    Event.EXHAUSTED: {_RUNNING: replace(_GIVE_UP, tries=Tries.COUNT)},
+    Event.PROBED: {_RUNNING: _RETRY_LATER},
+    Event.RATE_LIMITED: {_RUNNING: _RETRY_LATER},
+    Event.MISCONFIGURED: {_RUNNING: replace(_RETRY_LATER, state=_QUEUED)},  # due at once; the connection is paused
     # A job that was not tried keeps everything, including its dependency.
     Event.UNTRIED: {_RUNNING: Transition(state=_QUEUED, due=Due.PROPOSED)},
     Event.LEASE_EXPIRED: {
         _RUNNING: Transition(state=_QUEUED, due=Due.SOON, crashes=Tries.COUNT, unknown=Unknown.SET)
     },
-    Event.WORKER_RETURNED: _each((*_AHEAD, _RUNNING), Transition(crashes=Tries.TAKE_BACK)),
+    Event.WORKER_RETURNED: _each((*_IDLE, _RUNNING), Transition(crashes=Tries.TAKE_BACK)),
     # A waiting job has no call under way: its last attempt ended before there was one.
     Event.DEPENDENCY_SYNCED: _each(
-        (*_AHEAD, _ATTENTION), Transition(state=_QUEUED, due=Due.NOW, dependency=DependencyEffect.CLEAR)
+        (*_IDLE, _ATTENTION), Transition(state=_QUEUED, due=Due.NOW, dependency=DependencyEffect.CLEAR)
     ),
-    # It keeps its dependency, so that it does not wait for it again.
-    Event.DEPENDENCY_GONE: _each(_AHEAD, Transition(state=_QUEUED, due=Due.NOW)),
+    # It keeps its dependency, so that it does not wait for the same record again.
+    Event.DEPENDENCY_GONE: _each(_IDLE, Transition(state=_QUEUED, due=Due.NOW)),
     Event.RECOVERED: _each((_QUEUED, _RETRYING), Transition(due=Due.SOONER)),
-    # A lease in a backup has no worker. What was done since the backup is unknown.
-    Event.RESTORED: _each((*_AHEAD, _ATTENTION, _DISMISSED), _UNCERTAIN)
+    # A lease in a backup has no worker. What happened after the backup is unknown.
+    Event.RESTORED: _each((*_IDLE, _ATTENTION, _DISMISSED), _SET_UNKNOWN)
     | {_RUNNING: Transition(state=_QUEUED, due=Due.SOON, unknown=Unknown.SET)},
-    Event.RETRIED: _each((*_AHEAD, _DONE, _ATTENTION, _DISMISSED), _AFRESH),
-    Event.RULED_OUT: {_ATTENTION: replace(_AFRESH, due=Due.NOW, unknown=Unknown.CLEAR)},
-    Event.ANSWERED: {_ATTENTION: _AFRESH},
+    Event.RETRIED: _each((*_IDLE, _DONE, _ATTENTION, _DISMISSED), _QUEUE_AGAIN),
+    Event.RULED_OUT: {_ATTENTION: replace(_QUEUE_AGAIN, due=Due.NOW, unknown=Unknown.CLEAR)},
+    Event.ANSWERED: {_ATTENTION: _QUEUE_AGAIN},
     Event.ASKED_AGAIN: _each(
-        (*_AHEAD, _DONE, _ATTENTION),
+        (*_IDLE, _DONE, _ATTENTION),
         Transition(
             state=_ATTENTION,
             due=Due.NEVER,
@@ -254,13 +254,13 @@ TABLE: Mapping[Event, Mapping[JobState, Transition]] = {
             alert=AlertDue.TROUBLE,
         ),
     ),
-    Event.SENT_AGAIN: _each((*_AHEAD, _DONE, _ATTENTION, _DISMISSED), replace(_AFRESH, unknown=Unknown.SET)),
-    Event.OVERDUE: _each((*_AHEAD, _RUNNING), Transition(alert=AlertDue.TROUBLE)),
+    Event.SENT_AGAIN: _each((*_IDLE, _DONE, _ATTENTION, _DISMISSED), replace(_QUEUE_AGAIN, unknown=Unknown.SET)),
+    Event.OVERDUE: _each((*_IDLE, _RUNNING), Transition(alert=AlertDue.TROUBLE)),
     Event.DISMISSED: _each(
-        (*_AHEAD, _ATTENTION), Transition(state=_DISMISSED, due=Due.NEVER, dependency=DependencyEffect.CLEAR)
+        (*_IDLE, _ATTENTION), Transition(state=_DISMISSED, due=Due.NEVER, dependency=DependencyEffect.CLEAR)
     ),
-    # A person may have entered the record by hand meanwhile.
-    Event.REOPENED: {_DISMISSED: replace(_AFRESH, unknown=Unknown.SET)},
+    # A person may have entered the record manually meanwhile.
+    Event.REOPENED: {_DISMISSED: replace(_QUEUE_AGAIN, unknown=Unknown.SET)},
     Event.REOPENED_UNSOLVED: {
         _DISMISSED: Transition(state=_ATTENTION, due=Due.NEVER, unknown=Unknown.SET, alert=AlertDue.TROUBLE)
     },
@@ -268,50 +268,50 @@ TABLE: Mapping[Event, Mapping[JobState, Transition]] = {
 
 
 def transition(event: Event, state: JobState | None) -> Transition | None:
-    """Return the effect of an event on a job in a state, or on a record without one (None); None for no effect."""
-    return NEW.get(event) if state is None else TABLE[event].get(state)
+    """Return the effect of an event on a job in a state (None: there is no job yet); None if it has no effect."""
+    return NEW_JOB.get(event) if state is None else TABLE[event].get(state)
 
 
-def apply(standing: Standing | None, what: Occurrence) -> Standing | None:
+def apply(snapshot: JobSnapshot | None, occurrence: Occurrence) -> JobSnapshot | None:
     """Return the state of a job after an event; unchanged if the table has no cell for it."""
-    cell = transition(what.event, standing.state if standing else None)
+    cell = transition(occurrence.event, snapshot.state if snapshot else None)
     if cell is None:
-        return standing
-    before = standing or Standing(state=JobState.QUEUED, due_at=None)
+        return snapshot
+    before = snapshot or JobSnapshot(state=JobState.QUEUED, due_at=None)
     unknown = {
         Unknown.KEEP: before.outcome_unknown,
-        Unknown.ADD: before.outcome_unknown or what.outcome_unknown,
+        Unknown.ADD: before.outcome_unknown or occurrence.outcome_unknown,
         Unknown.SET: True,
         Unknown.CLEAR: False,
     }[cell.unknown]
-    return Standing(
+    return JobSnapshot(
         state=cell.state or before.state,
-        due_at=_due(cell.due, before, what),
+        due_at=_due(cell.due, before, occurrence),
         failed_attempts=_count(cell.tries, before.failed_attempts),
         worker_crashes=_count(cell.crashes, before.worker_crashes),
         outcome_unknown=unknown,
         dependency={
             DependencyEffect.KEEP: before.dependency,
-            DependencyEffect.SET: what.dependency,
+            DependencyEffect.SET: occurrence.dependency,
             DependencyEffect.CLEAR: None,
         }[cell.dependency],
         alerted={AlertDue.NOTHING: before.alerted, AlertDue.TROUBLE: True, AlertDue.RECOVERY: False}[cell.alert],
         attempted_at=before.attempted_at,
-        unfinished_since=_unfinished_since(cell, standing, what),
+        unfinished_since=_unfinished_since(cell, snapshot, occurrence),
     )
 
 
-def alert_due(before: Standing, event: Event) -> AlertDue:
+def alert_due(before: JobSnapshot, event: Event) -> AlertDue:
     """Return the alert that an event causes: a problem once, and its end only after that alert."""
     cell = transition(event, before.state)
     due = cell.alert if cell else AlertDue.NOTHING
     return due if before.alerted is (due is AlertDue.RECOVERY) else AlertDue.NOTHING
 
 
-def _unfinished_since(cell: Transition, before: Standing | None, what: Occurrence) -> datetime | None:
+def _unfinished_since(cell: Transition, before: JobSnapshot | None, occurrence: Occurrence) -> datetime | None:
     if before and (cell.state is None or {cell.state, before.state} <= set(PENDING)):
         return before.unfinished_since
-    return what.now if cell.state in PENDING else None
+    return occurrence.now if cell.state in PENDING else None
 
 
 def _count(tries: Tries, before: int) -> int:
@@ -319,15 +319,15 @@ def _count(tries: Tries, before: int) -> int:
     return changed[tries]
 
 
-def _due(due: Due, before: Standing, what: Occurrence) -> datetime | None:
+def _due(due: Due, before: JobSnapshot, occurrence: Occurrence) -> datetime | None:
     at_work = before.outcome_unknown and before.attempted_at
-    soon = max(what.now, at_work + VERIFICATION_DELAY) if at_work else what.now
+    soon = max(occurrence.now, at_work + VERIFICATION_DELAY) if at_work else occurrence.now
     return {
         Due.KEEP: before.due_at,
         Due.NEVER: None,
-        Due.NOW: what.now,
+        Due.NOW: occurrence.now,
         Due.SOON: soon,
         Due.SOONER: min(soon, before.due_at or soon),
-        Due.PROPOSED: what.due_at or what.now,
-        Due.RECHECK: what.due_at,
+        Due.PROPOSED: occurrence.due_at or occurrence.now,
+        Due.RECHECK: occurrence.due_at,
     }[due]

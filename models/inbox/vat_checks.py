@@ -25,7 +25,7 @@ class VatStatus(StrEnum):
 class VatCheck:
     """The status of a VAT code, and the Moment id of the invoice of its first voucher.
 
-    ``checked_at`` (UTC) is when it was read back; while it is pending, when it was about to be posted.
+    ``checked_at`` (UTC) is when the voucher was read back or, while pending, when the posting began.
     """
 
     vat_code: str
@@ -47,48 +47,51 @@ def find(database: Database, connection_id: int, way: str) -> Sequence[VatCheck]
 def begin(
     database: Database, connection_id: int, way: str, codes: Collection[str], *, record_id: str, now: datetime
 ) -> None:
-    """Save that the first voucher with these VAT codes is about to be posted; a known code is left as it is.
+    """Save that the first voucher with these VAT codes is about to be posted; the status of known codes stays.
 
-    If the invoice is posted again, as the call before saved nothing, the time starts again.
+    If the invoice is posted again because the previous call saved nothing, the time starts again.
     """
     if codes:
         common = {"connection_id": connection_id, "way": way, "record_id": record_id, "checked_at": now}
         values = [{**common, "vat_code": code, "status": VatStatus.PENDING} for code in sorted(codes)]
-        again = and_(VatCheckRow.record_id == record_id, VatCheckRow.status == VatStatus.PENDING)
-        noted = (
+        is_repeated = and_(VatCheckRow.record_id == record_id, VatCheckRow.status == VatStatus.PENDING)
+        insertion = (
             insert(VatCheckRow)
             .values(values)
             .on_conflict_do_update(
                 index_elements=[VatCheckRow.connection_id, VatCheckRow.way, VatCheckRow.vat_code],
                 set_={"checked_at": now},
-                where=again,
+                where=is_repeated,
             )
         )
-        database.execute(noted)
+        database.execute(insertion)
 
 
 def decide(
     database: Database, connection_id: int, way: str, record_id: str, status: VatStatus, *, now: datetime
 ) -> None:
-    """Save how the voucher of an invoice was read back, for the VAT codes that it is the first of."""
-    found = update(VatCheckRow).where(_first(connection_id, way, record_id))
-    database.execute(found.values(status=status, checked_at=now))
+    """Save the status of the VAT codes for which this invoice's voucher was the first, after it was read back."""
+    update_ = update(VatCheckRow).where(_is_first(connection_id, way, record_id))
+    database.execute(update_.values(status=status, checked_at=now))
 
 
-def drop(
+def delete_unconfirmed(
     database: Database, connection_id: int, way: str, record_id: str, *, keeping: Collection[str] = ()
 ) -> None:
-    """Delete the pending status of an invoice's VAT codes, except some; the next invoice is their first."""
-    found = delete(VatCheckRow).where(_first(connection_id, way, record_id), VatCheckRow.vat_code.not_in(keeping))
-    database.execute(found)
+    """Delete the status of an invoice's VAT codes, unless it is right; the next invoice is their first.
+
+    The VAT codes in ``keeping`` stay.
+    """
+    others = VatCheckRow.vat_code.not_in(keeping)
+    database.execute(delete(VatCheckRow).where(_is_first(connection_id, way, record_id), others))
 
 
-def forget(session: Session, connection_id: int) -> None:
-    """Delete the status of all VAT codes of a connection, as its client changes."""
+def delete_all(session: Session, connection_id: int) -> None:
+    """Delete the status of all VAT codes of a connection whose client changes."""
     session.execute(delete(VatCheckRow).where(VatCheckRow.connection_id == connection_id))
 
 
-def _first(connection_id: int, way: str, record_id: str) -> ColumnElement[bool]:
+def _is_first(connection_id: int, way: str, record_id: str) -> ColumnElement[bool]:
     return and_(
         VatCheckRow.connection_id == connection_id,
         VatCheckRow.way == way,

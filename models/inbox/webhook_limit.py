@@ -1,6 +1,6 @@
-"""Limits of a webhook whose address has leaked: each made-up record costs a request and a row.
+"""The limit of a webhook whose URL has leaked: each made-up record costs a request and a row.
 
-While a webhook is limited, records that are new here are left to Moment's polls, so nothing is lost.
+While a webhook is limited, new records are left to the polls of Moment, so nothing is lost.
 """
 
 from datetime import datetime, timedelta
@@ -18,25 +18,25 @@ from models.schema.tables import ConnectionRow, SyncJobRow
 GONE = "gone"
 """The error code of a record that Moment does not have."""
 
-MAX_MADE_UP = 100
-"""Records in a day that Moment never had, after which the webhook is limited and an alert is sent."""
+MAX_NONEXISTENT = 100
+"""Records that Moment never had, in a day, after which the webhook is limited and an alert is sent."""
 
 MAX_UNTRIED = 5000
-"""Untried records after which it is limited as well: they may be real, from an import."""
+"""Untried records after which the webhook is limited too: they may be real, from an import."""
 
 DAY = timedelta(days=1)
 
-KNOWN_EVERY = timedelta(minutes=1)
-"""The least time between two reads of a known record while the webhook is limited; polls find its changes."""
+KNOWN_RECORD_INTERVAL = timedelta(minutes=1)
+"""The shortest time between two reads of a known record while the webhook is limited; polls find its changes."""
 
 UNTRIED_LIMIT = timedelta(minutes=10)
-"""How long untried records keep a webhook limited; it stays limited while there are as many."""
+"""How long untried records keep a webhook limited; the limit is renewed while there are as many."""
 
 
-def limit_where_flooded(database: Database, connection_id: int, *, now: datetime) -> bool:
+def limit_if_flooded(database: Database, connection_id: int, *, now: datetime) -> bool:
     """Limit the webhook of a connection if it names too many records that do not exist, or too many at once.
 
-    Records from before the webhook had its present address do not count. Return whether it was limited just now.
+    Records from before the webhook had its present URL do not count. Return whether it was limited by this call.
     """
     made_up = and_(SyncJobRow.error_code == GONE, SyncJobRow.title == "", SyncJobRow.completed_at > now - DAY)
     untried = and_(SyncJobRow.state == JobState.QUEUED, SyncJobRow.completed_at.is_(None))
@@ -45,7 +45,7 @@ def limit_where_flooded(database: Database, connection_id: int, *, now: datetime
             select(ConnectionRow.webhook_token_at).where(ConnectionRow.id == connection_id)
         ):
             made_up, untried = (and_(which, SyncJobRow.received_at >= made_at) for which in (made_up, untried))
-        if _has(session, connection_id, made_up, at_least=MAX_MADE_UP):
+        if _has(session, connection_id, made_up, at_least=MAX_NONEXISTENT):
             return _limit(session, connection_id, until=now + DAY, alert=True, now=now)
         if _has(session, connection_id, untried, at_least=MAX_UNTRIED):
             return _limit(session, connection_id, until=now + UNTRIED_LIMIT, alert=False, now=now)
@@ -70,10 +70,10 @@ def _limit(session: Session, connection_id: int, *, until: datetime, alert: bool
                 "In one day, the webhook received {number} records that don't exist in Moment. Someone else may "
                 "know its URL. For a day, new records are only picked up by polling, which may take a few "
                 "minutes longer.",
-                number=MAX_MADE_UP,
+                number=MAX_NONEXISTENT,
             ),
             remedy=msg("Generate a new webhook URL on the connection's page and enter it in Moment."),
-            recipients=tuple(row.settings["error_emails"]),
+            recipients=row.recipients,
         )
         queue_alert(session, connection_id, flooded, job_id=None, now=now)
     return True

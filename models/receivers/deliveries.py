@@ -1,12 +1,13 @@
-"""Deliveries: what is due at each receiver, the retries of failed ones, and the log.
+"""Deliveries: the due ones of each receiver, the retries of failed ones, and the log.
 
-Each receiver is leased as a whole: one worker sends to it at a time, and a dead receiver does not delay the
-others.
+Each receiver is leased as a whole: one worker sends to it at a time, and a receiver that is down does not delay
+the others.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from http import HTTPStatus
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -17,9 +18,9 @@ from i18n.messages import msg
 from models.connections.alert_outbox import Alert, AlertType, queue_alert
 from models.database import Database
 from models.enums import Role
-from models.pagination import SIZE, Key, Page, following, paged, placed_by_id
+from models.pagination import PAGE_SIZE, Key, Page, following, paged, placed_by_id
 from models.receivers.outbox import EventType
-from models.receivers.repository import disable, give_up_not_wanted, host_of, is_wanted
+from models.receivers.repository import disable, fail_unsubscribed, host_of, is_subscribed
 from models.receivers.states import DISABLED_AFTER, DeliveryProblem, DeliveryState, DisabledBecause
 from models.schema.locks import FOR_NO_KEY_UPDATE
 from models.schema.receiver_tables import EventDeliveryRow, EventReceiverRow, EventRow
@@ -28,7 +29,7 @@ from models.schema.tables import UserRow
 
 _MINUTE, _HOUR = timedelta(minutes=1), timedelta(hours=1)
 
-WAITS = (
+RETRY_DELAYS = (
     timedelta(seconds=5),
     5 * _MINUTE,
     30 * _MINUTE,
@@ -40,15 +41,13 @@ Up to a fifth is added at random.
 """
 
 FIRST_PAUSE, MAX_PAUSE = timedelta(seconds=5), 5 * _MINUTE
-"""How long a receiver is left alone after a failure, at first and at most, even if other deliveries are due."""
+"""How long nothing is sent to a receiver after a failure, at first and at most, even if deliveries are due."""
 
 MAX_RETRY_AFTER = _HOUR
 """The longest wait that a response may ask for."""
 
 DOWN_AFTER = 3
-"""Failures in a row after which a success makes all pending deliveries due: the receiver itself was down."""
-
-GONE = 410
+"""Consecutive failures after which a success makes all pending deliveries due: the receiver itself was down."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +73,7 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """The result of sending: the status and the beginning of the response, or the ``problem`` if there was none.
+    """The result of an attempt: status and beginning of the response, or the ``problem`` if there was no response.
 
     ``retry_after`` is the wait that the response asks for.
     """
@@ -109,15 +108,15 @@ class DeliveryView:
 
 def due_receivers(database: Database, *, now: datetime) -> Sequence[int]:
     """Return the receivers that have due deliveries and no worker."""
-    something = exists().where(EventDeliveryRow.receiver_id == EventReceiverRow.id, EventDeliveryRow.due_at <= now)
-    query = select(EventReceiverRow.id).where(_is_free(now), something)
+    is_due = exists().where(EventDeliveryRow.receiver_id == EventReceiverRow.id, EventDeliveryRow.due_at <= now)
+    query = select(EventReceiverRow.id).where(_is_free(now), is_due)
     return database.scalars(query.order_by(EventReceiverRow.id))
 
 
 def acquire(database: Database, receiver_id: int, *, now: datetime, until: datetime) -> ReceiverLease | None:
-    """Lease a receiver; None if another worker has it, it is left alone for now, or it is disabled.
+    """Lease a receiver; None if another worker has it, or if it is paused after a failure or disabled.
 
-    Deliveries that it no longer wants, queued while it was changed, are given up.
+    Deliveries that it no longer subscribes to, queued while it was changed, fail.
     """
     query = select(EventReceiverRow).where(EventReceiverRow.id == receiver_id, _is_free(now))
     with database.transaction() as session:
@@ -125,13 +124,13 @@ def acquire(database: Database, receiver_id: int, *, now: datetime, until: datet
         if row is None:
             return None
         row.lease_id, row.lease_expires_at = uuid4(), until
-        give_up_not_wanted(session, receiver_id)
+        fail_unsubscribed(session, receiver_id)
         return ReceiverLease(row.lease_id, row.id, row.url)
 
 
 def release(database: Database, lease: ReceiverLease) -> None:
-    held = EventReceiverRow.id == lease.receiver_id, EventReceiverRow.lease_id == lease.id
-    database.execute(update(EventReceiverRow).where(*held).values(lease_id=None, lease_expires_at=None))
+    leased = EventReceiverRow.id == lease.receiver_id, EventReceiverRow.lease_id == lease.id
+    database.execute(update(EventReceiverRow).where(*leased).values(lease_id=None, lease_expires_at=None))
 
 
 def due(database: Database, lease: ReceiverLease, *, now: datetime, limit: int) -> Sequence[Delivery]:
@@ -139,14 +138,14 @@ def due(database: Database, lease: ReceiverLease, *, now: datetime, limit: int) 
 
     Return none if the lease is lost, or if the receiver's URL has changed since it was leased.
     """
-    held = and_(
+    leased = and_(
         EventReceiverRow.id == EventDeliveryRow.receiver_id,
         EventReceiverRow.lease_id == lease.id,
         EventReceiverRow.url == lease.url,
-        is_wanted(),
+        is_subscribed(),
         or_(EventReceiverRow.retry_at.is_(None), EventReceiverRow.retry_at <= now),
     )
-    query = _events(EventDeliveryRow.id).where(exists().where(held))
+    query = _events(EventDeliveryRow.id).where(exists().where(leased))
     query = query.where(EventDeliveryRow.receiver_id == lease.receiver_id, EventDeliveryRow.due_at <= now)
     rows = database.rows(query.order_by(EventDeliveryRow.due_at, EventDeliveryRow.id).limit(limit))
     return [made_of(Delivery, row, type=EventType(row.type)) for row in rows]
@@ -155,7 +154,7 @@ def due(database: Database, lease: ReceiverLease, *, now: datetime, limit: int) 
 def complete(
     database: Database, lease: ReceiverLease, delivery_id: int, attempt: Attempt, *, now: datetime, jitter: float
 ) -> DisabledBecause | None:
-    """Save an attempt and when the next one follows. Return why the receiver is disabled, if it is now.
+    """Save an attempt and the time of the next one. Return the reason if the receiver is disabled now.
 
     ``jitter`` is from 0 up to 1.
     """
@@ -182,16 +181,16 @@ def replay(
     since: datetime | None = None,
     now: datetime,
 ) -> int:
-    """Make due one ended delivery, or all that failed since an instant (UTC); return how many.
+    """Make one ended delivery due, or all failed ones of events since an instant (UTC); return the number.
 
-    Deliveries to a disabled receiver, and of events that the receiver does not want now, are left out.
+    Deliveries to a disabled receiver, and of events that the receiver does not subscribe to now, are left out.
     """
     which: list[ColumnElement[bool]] = [
         EventDeliveryRow.receiver_id == receiver_id,
         EventDeliveryRow.due_at.is_(None),
         EventDeliveryRow.event_id == EventRow.id,
         EventReceiverRow.id == receiver_id,
-        is_wanted(),
+        is_subscribed(),
     ]
     if delivery_id is not None:
         which.append(EventDeliveryRow.id == delivery_id)
@@ -201,18 +200,18 @@ def replay(
         receiver = session.get(EventReceiverRow, receiver_id, with_for_update=FOR_NO_KEY_UPDATE)
         if receiver is None or receiver.disabled_at:
             return 0
-        again = {"state": DeliveryState.PENDING, "due_at": now, "attempts": 0, "problem": ""}
-        changed = update(EventDeliveryRow).where(*which).values(**again).returning(EventDeliveryRow.id)
+        pending = {"state": DeliveryState.PENDING, "due_at": now, "attempts": 0, "problem": ""}
+        changed = update(EventDeliveryRow).where(*which).values(**pending).returning(EventDeliveryRow.id)
         return len(session.scalars(changed).all())
 
 
 def is_known(database: Database, receiver_id: int, delivery_id: int) -> bool:
-    wanted = EventDeliveryRow.id == delivery_id, EventDeliveryRow.receiver_id == receiver_id
-    return bool(database.scalars(select(EventDeliveryRow.id).where(*wanted)))
+    of_receiver = EventDeliveryRow.id == delivery_id, EventDeliveryRow.receiver_id == receiver_id
+    return bool(database.scalars(select(EventDeliveryRow.id).where(*of_receiver)))
 
 
 def log_page(
-    database: Database, receiver_id: int, *, key: Key | None, size: int = SIZE, with_place: bool = False
+    database: Database, receiver_id: int, *, key: Key | None, size: int = PAGE_SIZE, with_place: bool = False
 ) -> Page[DeliveryView]:
     """Return a page of a receiver's deliveries, the latest first."""
     query = _events(*EventDeliveryRow.__table__.c).where(EventDeliveryRow.receiver_id == receiver_id)
@@ -235,7 +234,7 @@ def log_page(
 
 
 def pending(database: Database) -> tuple[int, datetime | None]:
-    """Count the pending deliveries at enabled receivers, and return when the first event happened (UTC)."""
+    """Return the number of pending deliveries to enabled receivers, and when the first event happened (UTC)."""
     query = select(func.count(), func.min(EventRow.created_at)).select_from(EventDeliveryRow)
     query = query.join(EventRow, EventRow.id == EventDeliveryRow.event_id)
     query = query.join(EventReceiverRow, EventReceiverRow.id == EventDeliveryRow.receiver_id)
@@ -282,17 +281,17 @@ def _record_failure(
     jitter: float,
 ) -> DisabledBecause | None:
     receiver.failing_since = since = receiver.failing_since or now
-    longer = 1 + jitter / 5
-    pause: timedelta = min(FIRST_PAUSE * 3.0 ** min(receiver.failures, 10), MAX_PAUSE) * longer
+    factor = 1 + jitter / 5
+    pause: timedelta = min(FIRST_PAUSE * 3.0 ** min(receiver.failures, 10), MAX_PAUSE) * factor
     asked_for = min(attempt.retry_after or timedelta(), MAX_RETRY_AFTER)
     receiver.failures += 1
     receiver.retry_at = now + max(pause, asked_for)
-    if row.attempts > len(WAITS):
+    if row.attempts > len(RETRY_DELAYS):
         row.state, row.due_at = DeliveryState.FAILED, None
     else:
-        row.due_at = now + max(WAITS[row.attempts - 1] * longer, asked_for)
+        row.due_at = now + max(RETRY_DELAYS[row.attempts - 1] * factor, asked_for)
     because = None
-    if attempt.http_status == GONE:
+    if attempt.http_status == HTTPStatus.GONE:
         because = DisabledBecause.GONE
     elif now - since >= DISABLED_AFTER:
         because = DisabledBecause.FAILING
@@ -303,7 +302,7 @@ def _record_failure(
 
 
 def _queue_alert(session: Session, receiver: EventReceiverRow, because: DisabledBecause, *, now: datetime) -> None:
-    """Queue an alert to those who may enable the receiver again."""
+    """Queue an alert to the users who may enable the receiver again."""
     administrators = select(UserRow.email).where(
         UserRow.role == Role.ADMINISTRATOR, UserRow.everywhere, UserRow.disabled_at.is_(None)
     )

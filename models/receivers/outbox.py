@@ -1,6 +1,7 @@
 """The outbox of events for receivers, written in the transaction of the change (transactional outbox).
 
-Events that no receiver wants are not written. Each receiver gets its own delivery, which a worker sends later.
+An event without subscribed receivers is not written. Each receiver gets its own delivery, which a worker sends
+later.
 """
 
 from collections.abc import Sequence
@@ -32,7 +33,7 @@ class EventType(StrEnum):
 
 
 EVENT_TYPES = tuple(each for each in EventType if each is not EventType.RECEIVER_TEST)
-"""The types that a receiver may choose; a test event is sent when a person asks for it."""
+"""The types that a receiver can subscribe to; a test event is sent when a person asks for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,24 +45,24 @@ class OutgoingEvent:
 
 
 def record(session: Session, connection_id: int, events: Sequence[OutgoingEvent], *, now: datetime) -> None:
-    """Write events of a connection for the receivers that want them. Call it last: it locks rows of receivers."""
+    """Write events of a connection for the subscribed receivers. Call it last, because it locks their rows."""
     if not events:
         return
     listed = exists().where(
         ReceiverConnectionRow.receiver_id == EventReceiverRow.id,
         ReceiverConnectionRow.connection_id == connection_id,
     )
-    asked = select(EventReceiverRow.id, EventReceiverRow.event_types).where(
+    enabled = select(EventReceiverRow.id, EventReceiverRow.event_types).where(
         EventReceiverRow.disabled_at.is_(None), or_(EventReceiverRow.everywhere, listed)
     )
     # Locked, so that no receiver is removed before the commit: its deliveries would refer to nothing.
-    receivers = session.execute(asked.with_for_update(read=True, key_share=True, of=EventReceiverRow)).all()
-    wanted = [(event, [each for each, types in receivers if event.type in types]) for event in events]
-    _write(session, connection_id, [(event, to) for event, to in wanted if to], now=now)
+    receivers = session.execute(enabled.with_for_update(read=True, key_share=True, of=EventReceiverRow)).all()
+    addressed = [(event, [each for each, types in receivers if event.type in types]) for event in events]
+    _write(session, connection_id, [(event, to) for event, to in addressed if to], now=now)
 
 
 def record_test(session: Session, receiver_id: int, *, now: datetime) -> None:
-    """Write a test event for one receiver, whatever types it has chosen."""
+    """Write a test event for one receiver, whatever types it subscribes to."""
     _write(session, None, [(OutgoingEvent(EventType.RECEIVER_TEST), [receiver_id])], now=now)
 
 
@@ -72,7 +73,7 @@ def _write(
     *,
     now: datetime,
 ) -> None:
-    """Write events, each with a delivery to these receivers, by id."""
+    """Write events, each with a delivery to the receivers with these ids."""
     if not events:
         return
     ids = [uuid4() for _ in events]

@@ -1,4 +1,4 @@
-"""Event receivers: their URLs, the events that they want, and the secrets that sign what is sent to them."""
+"""Event receivers: their URLs, the events that they subscribe to, and the secrets that sign deliveries."""
 
 import secrets
 from base64 import b64encode
@@ -32,7 +32,7 @@ PURPOSE, FORMER_PURPOSE = "event_receivers.secret", "event_receivers.former_secr
 """The encryption purpose of a receiver's secrets, beside its id."""
 
 FORMER_SECRET_SIGNS_FOR = timedelta(hours=24)
-"""How long a replaced secret signs beside the new one."""
+"""How long a replaced secret still signs, together with the new one."""
 
 SECRET_BYTES = 32
 MAX_URL_LENGTH = 1000
@@ -123,7 +123,7 @@ class Receivers:
         session_id: int | None = None,
         now: datetime,
     ) -> None:
-        """Change the URL and the events of a receiver; pending deliveries that it no longer wants are given up.
+        """Change the URL and the events of a receiver. Pending deliveries outside its subscription fail.
 
         Raises InvalidInputError, UnknownReceiverError.
         """
@@ -134,11 +134,11 @@ class Receivers:
             session.execute(delete(ReceiverConnectionRow).where(ReceiverConnectionRow.receiver_id == receiver_id))
             _list_connections(session, receiver_id, scope)
             session.flush()
-            give_up_not_wanted(session, receiver_id)
+            fail_unsubscribed(session, receiver_id)
             _audit(session, row, msg("changed"), actor=actor, now=now)
 
     def rotate(self, receiver_id: int, *, actor: str, session_id: int | None = None, now: datetime) -> str:
-        """Give a receiver a new secret and return it. The former one signs too, for a day.
+        """Set a new secret and return it. The former secret also signs for a day.
 
         Raises :class:`UnknownReceiverError`.
         """
@@ -186,7 +186,7 @@ class Receivers:
             disable(session, row, DisabledBecause.BY_HAND, actor=actor, now=now)
 
     def enable(self, receiver_id: int, *, actor: str, session_id: int | None = None, now: datetime) -> None:
-        """Send a receiver the events from now on. Earlier ones that failed can be replayed.
+        """Resume sending events to a receiver. Earlier deliveries that failed can be replayed.
 
         Raises :class:`UnknownReceiverError`.
         """
@@ -235,7 +235,7 @@ class Receivers:
         row.everywhere = scope.connections is None
 
     def _checked(self, url: str) -> str:
-        """Return a URL whose form is valid. Its address is checked each time it is used."""
+        """Return the URL if its syntax is valid. Its address is checked before each delivery."""
         try:
             parts = urlsplit(url)
             named = bool(parts.hostname) and parts.port != 0 and url.isprintable() and " " not in url
@@ -255,42 +255,45 @@ class Receivers:
 def disable(
     session: Session, row: EventReceiverRow, because: DisabledBecause, *, actor: str, now: datetime
 ) -> bool:
-    """Disable a receiver, whose row is locked. Pending deliveries are given up and may be replayed."""
+    """Disable a receiver, whose row is locked; False if it was disabled before.
+
+    Pending deliveries fail, and can be replayed.
+    """
     if row.disabled_at:
         return False
     row.disabled_at, row.disabled_because = now, because
-    waiting = EventDeliveryRow.receiver_id == row.id, EventDeliveryRow.due_at.is_not(None)
-    given_up = {"state": DeliveryState.FAILED, "due_at": None}
-    session.execute(update(EventDeliveryRow).where(*waiting).values(**given_up))
+    pending = EventDeliveryRow.receiver_id == row.id, EventDeliveryRow.due_at.is_not(None)
+    failed = {"state": DeliveryState.FAILED, "due_at": None}
+    session.execute(update(EventDeliveryRow).where(*pending).values(**failed))
     _audit(session, row, msg("Disabled"), actor=actor, now=now)
     return True
 
 
-def is_wanted() -> ColumnElement[bool]:
-    """Return the SQL condition that a receiver wants an event, for a query on both tables."""
+def is_subscribed() -> ColumnElement[bool]:
+    """Return the SQL condition that a receiver subscribes to an event, for a query on both tables."""
     listed = exists().where(
         ReceiverConnectionRow.receiver_id == EventReceiverRow.id,
         ReceiverConnectionRow.connection_id == EventRow.connection_id,
     )
-    asked_for = EventRow.type == EventReceiverRow.event_types.any_()
-    return or_(EventRow.type == EventType.RECEIVER_TEST, and_(asked_for, or_(EventReceiverRow.everywhere, listed)))
+    has_type = EventRow.type == EventReceiverRow.event_types.any_()
+    return or_(EventRow.type == EventType.RECEIVER_TEST, and_(has_type, or_(EventReceiverRow.everywhere, listed)))
 
 
-def give_up_not_wanted(session: Session, receiver_id: int) -> None:
-    """Give up pending deliveries that a receiver no longer wants; they may be replayed if it wants them again."""
-    not_wanted = (
+def fail_unsubscribed(session: Session, receiver_id: int) -> None:
+    """Mark pending deliveries as failed that a receiver no longer subscribes to; it can replay them later."""
+    unsubscribed = (
         EventDeliveryRow.receiver_id == receiver_id,
         EventDeliveryRow.due_at.is_not(None),
         EventDeliveryRow.event_id == EventRow.id,
         EventReceiverRow.id == receiver_id,
-        not_(is_wanted()),
+        not_(is_subscribed()),
     )
-    given_up = {"state": DeliveryState.FAILED, "due_at": None, "problem": DeliveryProblem.NOT_WANTED}
-    session.execute(update(EventDeliveryRow).where(*not_wanted).values(**given_up))
+    failed = {"state": DeliveryState.FAILED, "due_at": None, "problem": DeliveryProblem.NOT_WANTED}
+    session.execute(update(EventDeliveryRow).where(*unsubscribed).values(**failed))
 
 
 def host_of(url: str) -> str:
-    """Return the part of a URL that may be shown everywhere: the path may hold a secret of the receiver."""
+    """Return the host of a URL, which may be shown everywhere: the path may contain a secret of the receiver."""
     return urlsplit(url).hostname or ""
 
 

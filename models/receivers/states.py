@@ -5,7 +5,7 @@ from enum import StrEnum
 
 
 class DeliveryState(StrEnum):
-    """A delivery is pending, delivered, or given up: after the last attempt, or when its receiver was disabled."""
+    """A delivery is pending, delivered or failed: after the last attempt, or because the receiver was disabled."""
 
     PENDING = "pending"
     DELIVERED = "delivered"
@@ -13,9 +13,9 @@ class DeliveryState(StrEnum):
 
 
 class DeliveryProblem(StrEnum):
-    """Why an attempt got no readable response, or was not made.
+    """The reason why an attempt got no readable response, or was not made.
 
-    It is not made if the secret cannot be decrypted, or if the receiver no longer wants the event.
+    It is not made if the secret cannot be decrypted, or if the receiver no longer subscribes to the event.
     """
 
     TIMEOUT = "timeout"

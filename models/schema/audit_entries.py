@@ -1,7 +1,6 @@
-"""Writing to the audit log, to which PostgreSQL only allows additions.
+"""The audit log, in which PostgreSQL allows only insertions.
 
-A trigger refuses to change or delete an entry, except in a transaction that declares its purpose: retention or
-erasure.
+A trigger rejects changes and deletions, except in a transaction that declares retention or erasure.
 """
 
 from datetime import datetime, timedelta
@@ -13,7 +12,7 @@ from sqlalchemy.orm import Session
 from models.schema.tables import AuditRow
 
 KEPT_AT_LEAST = timedelta(days=30)
-"""The age, by PostgreSQL's own clock, before which it lets no retention delete an entry."""
+"""The minimum age, by PostgreSQL's clock, at which retention may delete an entry."""
 
 log = structlog.get_logger()
 
@@ -27,24 +26,24 @@ def add_entry(
     connection_id: int | None = None,
     job_id: int | None = None,
 ) -> None:
-    """Write who did what, and log it after the commit, so that it is known outside of the database too."""
+    """Add an entry, and log it after the commit, so that a copy exists outside the database."""
     row = AuditRow(at=at, actor=actor, action=action, connection_id=connection_id, job_id=job_id)
     session.add(row)
     event.listen(session, "after_commit", lambda _: _log(row), once=True)
 
 
 def allow_deletion(session: Session, *, before: datetime) -> None:
-    """Let this transaction delete entries from before an instant (UTC) that have the minimum age."""
+    """Allow this transaction to delete entries from before an instant (UTC) that have the minimum age."""
     _set(session, "audit_log.delete_before", before.isoformat())
 
 
 def allow_erasure(session: Session, connection_id: int) -> None:
-    """Let this transaction delete the entries of a connection that is being erased."""
+    """Allow this transaction to delete the entries of a connection that is being erased."""
     _set(session, "audit_log.erase_connection", str(connection_id))
 
 
 def allow_redaction(session: Session) -> None:
-    """Let this transaction remove names from entries; their time and subject stay."""
+    """Allow this transaction to remove names from entries; their time and subject stay."""
     _set(session, "audit_log.redact", "on")
 
 

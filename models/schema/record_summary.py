@@ -1,4 +1,4 @@
-"""The summary by which a bookkeeper recognizes a record, as it was last read. It is stored with the job."""
+"""The summary by which a bookkeeper recognizes a record, from its last read. It is stored with the job."""
 
 from dataclasses import dataclass, fields
 from datetime import date
@@ -9,7 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordSummary:
-    """A record in short; a value that is empty or None is unknown.
+    """The summary of a record; a value that is empty or None is unknown.
 
     ``record_number`` is the record's own number (for a voucher, the supplier's invoice number), ``record_name``
     the name of a customer or project. ``party`` is the customer of an invoice or project, or the supplier of a
@@ -43,7 +43,7 @@ class RecordSummaryColumns:
     project_id: Mapped[str] = mapped_column(server_default="")
 
     def summarize(self, summary: RecordSummary) -> None:
-        """Save what was read. If the party's name was not found this time, the previous name is kept."""
+        """Save a summary. If it has no name of the party, the previous name is kept."""
         party = self.party
         for field in fields(RecordSummary):
             setattr(self, field.name, getattr(summary, field.name))

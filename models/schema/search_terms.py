@@ -1,6 +1,6 @@
 """The search terms of a job: the words of its name in every language, and its numbers in both systems.
 
-They are split here, since PostgreSQL takes the 77 of F-77 for a negative number.
+They are split here because PostgreSQL reads the 77 of F-77 as a negative number.
 """
 
 import re
@@ -30,8 +30,8 @@ class SearchTerms(TypeDecorator[list[str]]):
 
 def search_terms(*texts: str) -> list[str]:
     """Return the distinct words of texts in lower case; translatable sentences in each language."""
-    told = " ".join(translate(text, language) for text in texts for language in Language)
-    return sorted(set(_split(told)))
+    translated = " ".join(translate(text, language) for text in texts for language in Language)
+    return sorted(set(_split(translated)))
 
 
 def matches(column: ColumnElement[list[str]], text: str, *, whole: bool = False) -> ColumnElement[bool]:

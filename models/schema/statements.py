@@ -1,4 +1,4 @@
-"""Statements that many modules share: conditions on rows, upserts, and data classes made of rows."""
+"""SQL that many modules share: conditions on rows, upserts, and data classes made from rows."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
@@ -21,7 +21,7 @@ D = TypeVar("D", bound=DataClass)
 
 
 def made_of(cls: type[D], row: object, **others: object) -> D:
-    """Make a data class from a row: each field from the column of its name, except those given."""
+    """Make a data class from a row: each field from the column with its name, except the given ``others``."""
     return cls(**{name: getattr(row, name) for name in _names(cls) if name not in others}, **others)
 
 
@@ -46,7 +46,7 @@ def job_of(connection_id: int, record: Record) -> ColumnElement[bool]:
 
 
 def link_of(connection_id: int, record: Record) -> ColumnElement[bool]:
-    """Return the SQL condition that a link is that of a Moment record."""
+    """Return the SQL condition that a link belongs to a Moment record."""
     return and_(of_lane(LinkRow, Lane(connection_id, record.entity_type)), LinkRow.moment_id == record.id)
 
 
@@ -55,7 +55,7 @@ IS_LINK_OF_JOB = and_(
     LinkRow.entity_type == SyncJobRow.entity_type,
     LinkRow.moment_id == SyncJobRow.record_id,
 )
-"""The SQL condition that a link is that of a job's record."""
+"""The SQL condition that a link belongs to a job's record."""
 
 
 def upsert(

@@ -1,4 +1,4 @@
-"""The tables. Only the modules of this package read and write them."""
+"""The tables of the database, which only the modules of :mod:`models` read and write."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -82,19 +82,20 @@ class KeyedByLane:
 class ConnectionRow(Base):
     """One company's pair of systems. ``secrets`` is encrypted, ``token_hash`` identifies the webhook's address.
 
-    ``paused_by`` is who said so, empty for the bridge itself. ``consecutive_failures`` counts unavailable
-    answers in a row, ``outage_since`` is when they began, ``breaker_open_until`` when the next one may be
-    risked, and ``outage_alerted`` says that the addresses have been told. ``rate_limited_since`` and
-    ``rate_limit_alerted`` say the same of requests that are used up, and ``pause_alerted`` that the addresses
-    have been told of a pause and nothing was synced since. One that ``shares_company`` is from before each company
-    in Moment had one connection, and may not be resumed as long as another one has it. ``client_number`` names the
-    client in 24SevenOffice, which no other connection has; None until a login has shown it. ``client_name`` is
-    what it is called there, empty until a test has shown it.
-    Until ``webhook_limited_until`` what is new here is left to the polls. The webhook has its address since
-    ``webhook_token_at``, None where that is from before it was noted. The last test began at ``tested_at`` and
-    found ``failed_checks`` errors; one of a ``failed_login`` was found by trying the credentials only. It paused
-    itself at ``unproven_since``, None where it did not, or a test or login has worked since. Moment's key was
-    entered at ``api_key_saved_at``, None where that is not known.
+    ``paused_by`` is the user who paused it, empty for the integration. ``consecutive_failures`` counts batches in
+    a row that found a system unavailable, ``outage_since`` is the first of them, ``breaker_open_until`` is when
+    the next attempt is allowed, and ``outage_alerted`` whether an alert was sent. ``rate_limited_since`` and
+    ``rate_limit_alerted`` are the same for requests that are used up. ``pause_alerted`` means that an alert about
+    a pause was sent and nothing has synced since.
+
+    A connection that ``shares_company`` is older than the rule that a company of Moment has one connection; it
+    cannot be resumed while another connection has its company. ``client_number`` is the client of 24SevenOffice,
+    which no other connection has, ``client_name`` its name; None and empty until a login or a test has shown them.
+    Until ``webhook_limited_until``, records that are new are left to the polls. ``webhook_token_at`` is when the
+    webhook's URL was last generated, None if that was before it was recorded. The last test began at ``tested_at``
+    and found ``failed_checks`` errors; if ``failed_login``, only the credentials were checked. It paused itself at
+    ``unproven_since``, None if a test or login has succeeded since. Moment's key was entered at
+    ``api_key_saved_at``, None if unknown.
     """
 
     __tablename__ = "connections"
@@ -136,6 +137,11 @@ class ConnectionRow(Base):
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
 
+    @property
+    def recipients(self) -> tuple[str, ...]:
+        """The addresses that receive the alerts of this connection."""
+        return tuple(self.settings["error_emails"])
+
 
 class LaneRow(KeyedByLane, Base):
     """The lease of a lane; ``synced_at`` is when a record of it was last synced."""
@@ -148,7 +154,7 @@ class LaneRow(KeyedByLane, Base):
 
 
 class WebhookActivityRow(KeyedByLane, Base):
-    """When Moment's last webhook for this entity type came to the present address, to the minute."""
+    """When Moment's last webhook for this entity type arrived at the present URL, to the minute."""
 
     __tablename__ = "webhook_activity"
 
@@ -156,18 +162,19 @@ class WebhookActivityRow(KeyedByLane, Base):
 
 
 class SyncJobRow(RecordSummaryColumns, Base):
-    """The inbox: one row for a record, however often it changes.
+    """The inbox: one row for each record, however often the record changes.
 
-    ``revision`` counts what was received, and ``leased_revision`` is what the last worker saw: if they differ
-    after an attempt, the record is tried again. It is tried at ``due_at``, whatever its state. ``failed_attempts``
-    and ``worker_crashes`` count in a row. ``outcome_unknown`` says that the last attempt may have saved something,
-    ``unfinished_since`` when the job last became pending; :mod:`models.inbox.transitions` decides on these.
+    ``revision`` counts how often the record was received, and ``leased_revision`` is the revision that the last
+    worker saw: if they differ after an attempt, the record is tried again. It is tried at ``due_at``, whatever its
+    state. ``failed_attempts`` and ``worker_crashes`` count consecutive ones. ``outcome_unknown`` means that the
+    last attempt may have saved something; ``unfinished_since`` is when the job last became pending.
+    :mod:`models.inbox.transitions` decides on these.
+
     ``sent_as`` is how an invoice was last posted, ``ledger`` or ``draft``, and ``sent_vat`` how its VAT was sent;
     both are written before the call. ``reminders`` counts the mails since ``needs_attention_since``.
     ``search_terms`` are the words and numbers that find it: its name and its numbers in both systems.
-    ``dismissal_reason`` is what the person wrote who dismissed it; the last message stays beside it. ``warnings``
-    are those of the last attempt that set them. ``updated_at`` is the last event of the job. It is None if that
-    was before it was recorded; then it is the later of ``received_at`` and ``completed_at``.
+    ``dismissal_reason`` is the reason that a person gave for dismissing it; the last message is kept. ``warnings``
+    are from the last attempt that set them. ``updated_at`` is the last event of the job; None if it is not known.
     """
 
     __tablename__ = "sync_jobs"
@@ -242,7 +249,7 @@ class SyncJobRow(RecordSummaryColumns, Base):
 
 
 class AttemptRow(Base):
-    """One attempt with its outcome; ``calls`` holds the operation, request and response of each call."""
+    """One attempt with its outcome; ``calls`` has the operation, request and response of each call."""
 
     __tablename__ = "attempts"
 
@@ -300,10 +307,9 @@ class LinkRow(Base):
 
 
 class FormerLinkRow(Base):
-    """A link that was set aside, as the connection was, or may have been, for another company or client.
+    """A link that was set aside because the connection was, or may have been, for another company or client.
 
-    ``moment_company`` is that company. For links set aside by an earlier version, neither it nor the
-    ``fingerprint`` is known.
+    ``moment_company`` is that company. If an earlier version set the link aside, only the ids are known.
     """
 
     __tablename__ = "former_links"
@@ -330,10 +336,10 @@ class FileRow(Base):
 
 
 class CursorRow(KeyedByLane, Base):
-    """How far an entity type of a connection has been polled.
+    """The polling position of an entity type of a connection.
 
     ``polled_at`` is the last poll that succeeded, ``failing_since`` the first that failed after it, ``failures``
-    the number that failed in a row, ``problem`` the last error, and ``failure_alerted`` says that an alert was
+    the number of consecutive failures, ``problem`` the last error, and ``failure_alerted`` whether an alert was
     sent.
     """
 
@@ -364,9 +370,9 @@ class VatCheckRow(Base):
 
 
 class AlertRow(Base):
-    """An alert to one address, which is sent in a mail with others; ``status`` is how that ended.
+    """An alert to one address; one mail may contain several. ``status`` is the status of the delivery.
 
-    It is about a connection, or, if ``connection_id`` is None, about the account of the user with that address.
+    It is about a connection or, if ``connection_id`` is None, about the account of the user with that address.
     """
 
     __tablename__ = "alerts"
@@ -393,10 +399,9 @@ class AlertRow(Base):
 
 
 class OperationRow(Base):
-    """An operation that a page asked for, run by a worker; ``result`` is None until it is done.
+    """An operation that a page or a program requested and a worker runs; ``result`` is None until it is done.
 
-    ``secrets`` holds the encrypted input that is not saved, until there is a result. ``progress`` is how far a
-    long one has come.
+    ``secrets`` is the encrypted input, kept until there is a result. ``progress`` is set by long operations.
     """
 
     __tablename__ = "operations"
@@ -415,7 +420,7 @@ class OperationRow(Base):
 
 
 class AuditRow(Base):
-    """Who did what and when: to a connection or one of its jobs, or to users; never a secret value."""
+    """An action of an ``actor`` on a connection, on one of its jobs, or on users; never a secret value."""
 
     __tablename__ = "audit_log"
     __table_args__ = (
@@ -432,7 +437,7 @@ class AuditRow(Base):
 
 
 class MissedWebhookRow(Base):
-    """A poll was the first to find this modification of this record of Moment."""
+    """A modification of a record in Moment that a poll found before any webhook arrived."""
 
     __tablename__ = "missed_webhooks"
     __table_args__ = (Index("missed_webhooks_detected", "detected_at"),)
@@ -445,7 +450,7 @@ class MissedWebhookRow(Base):
 
 
 class NightlyPollRow(KeyedByLane, Base):
-    """How far the nightly polls of a lane have looked."""
+    """The position of the nightly polls of a lane."""
 
     __tablename__ = "nightly_polls"
 
@@ -453,9 +458,9 @@ class NightlyPollRow(KeyedByLane, Base):
 
 
 class RestoredLaneRow(KeyedByLane, Base):
-    """This lane was restored from a backup: outcomes are unknown until its cursor is past that instant.
+    """A lane that was restored from a backup: outcomes are unknown until its cursor is past that instant.
 
-    The row stays: a record that another one needs may have been synced in those days without being polled again.
+    The row stays, because a dependency may have been synced after the backup and never be polled again.
     """
 
     __tablename__ = "restored_lanes"
@@ -474,10 +479,10 @@ class BackupRow(Base):
 
 
 class MatchQuestionRow(Base):
-    """What a change waits to be told: ``candidates`` are to choose from, ``answer`` is a number or :data:`NEW`.
+    """A question that a job waits for: the ``candidates``, and the ``answer``, a candidate's number or "new".
 
-    ``moment_record`` is the record as Moment had it when it was asked, and ``addresses`` are those of candidates
-    by their numbers; None where an earlier release asked. ``undone`` are the numbers that were chosen and undone.
+    ``moment_record`` is the record as Moment had it at that time, and ``addresses`` are those of the candidates by
+    their numbers; None if an earlier release asked. ``undone`` are the numbers that were chosen and undone.
     """
 
     __tablename__ = "match_questions"
@@ -492,7 +497,7 @@ class MatchQuestionRow(Base):
 
 
 class AcceptanceRow(Base):
-    """A discrepancy accepted as known: ``key`` is its subject, ``fingerprint`` its details."""
+    """An accepted discrepancy: ``key`` identifies its subject, ``fingerprint`` its details."""
 
     __tablename__ = "accepted_discrepancies"
 

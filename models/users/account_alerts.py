@@ -1,4 +1,4 @@
-"""Mails to users about their own account, about actions that an intruder might take."""
+"""Alerts to users about actions on their own account that an intruder might take."""
 
 from datetime import datetime
 
@@ -11,7 +11,6 @@ NOT_YOU = msg(
     "If this wasn't you, sign in, sign out everywhere else under “Your account”, change your password and tell "
     "an administrator."
 )
-
 
 UNKNOWN_DEVICE = msg("an unknown device")
 
@@ -37,5 +36,5 @@ def queue_password_chosen(session: Session, email: str, *, now: datetime) -> Non
 
 
 def _queue(session: Session, email: str, title: str, message: str, *, now: datetime) -> None:
-    alert = Alert(AlertType.ACCOUNT, title, message, NOT_YOU, (email,))
+    alert = Alert(type=AlertType.ACCOUNT, title=title, message=message, remedy=NOT_YOU, recipients=(email,))
     queue_alert(session, None, alert, job_id=None, now=now)

@@ -1,4 +1,4 @@
-"""Idempotent requests: repeated by a program with the same key, they are done once."""
+"""Idempotent requests: a request that a program repeats with the same key is processed once."""
 
 import hashlib
 import json
@@ -17,30 +17,30 @@ from models.database import Database
 from models.schema.api_tables import IdempotencyKeyRow
 
 KEPT_FOR = timedelta(hours=24)
-"""How long the response to a request is repeated."""
+"""How long the response to a request is kept and returned to repetitions."""
 
 MAX_KEYS = 10_000
 """Requests of a token whose responses are kept."""
 
 ABANDONED_AFTER = timedelta(minutes=2)
-"""When a request without a response counts as lost with its process: longer than any takes."""
+"""The age at which a request without a response counts as lost: longer than any request takes."""
 
 BATCH_SIZE = 500
 
 PURPOSE = "idempotency_keys.response"
-"""The encryption purpose of a response, beside its token and key: it may hold a secret that is shown once."""
+"""The encryption purpose of a response, beside its token and key: it may contain a secret that is shown once."""
 
 
 class KeyReusedError(Exception):
-    """The key came with another request before."""
+    """The key was used with another request before."""
 
 
 class KeyInUseError(Exception):
-    """The same request is still being worked on."""
+    """The same request is still in progress."""
 
 
 class TooManyKeysError(Exception):
-    """Responses to ``MAX_KEYS`` requests of the token are kept already."""
+    """``MAX_KEYS`` responses of the token are already kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +52,9 @@ class RequestKey:
     fingerprint: str
 
     @classmethod
-    def of(cls, token_id: int, key: str, *asked: bytes) -> "RequestKey":
+    def of(cls, token_id: int, key: str, *content: bytes) -> "RequestKey":
         digest = hashlib.sha256()
-        for part in asked:
+        for part in content:
             digest.update(len(part).to_bytes(8) + part)
         return cls(token_id, hashlib.sha256(key.encode()).hexdigest(), digest.hexdigest())
 
@@ -65,58 +65,58 @@ class IdempotencyKeys:
         self._vault = vault
 
     def begin(self, request: RequestKey, *, now: datetime) -> str | None:
-        """Save that a request is being worked on; if it was answered before, return that response.
+        """Save that a request is in progress; if it has a response already, return that.
 
         Raises KeyReusedError, KeyInUseError or TooManyKeysError.
         """
-        row, mine = IdempotencyKeyRow, self._of(request)
-        begun = {"fingerprint": request.fingerprint, "started_at": now, "response": None}
-        put = insert(row).values(token_id=request.token_id, key=request.key, **begun)
+        row, same_key = IdempotencyKeyRow, self._of(request)
+        values = {"fingerprint": request.fingerprint, "started_at": now, "response": None}
+        insertion = insert(row).values(token_id=request.token_id, key=request.key, **values)
         old = (row.started_at <= now - KEPT_FOR) | (
             row.response.is_(None) & (row.started_at <= now - ABANDONED_AFTER)
         )
-        put = put.on_conflict_do_update(index_elements=["token_id", "key"], set_=begun, where=old)
+        upsert = insertion.on_conflict_do_update(index_elements=["token_id", "key"], set_=values, where=old)
         with self._database.transaction() as session:
-            if session.scalar(put.returning(row.key)):
-                kept = select(func.count()).where(row.token_id == request.token_id)
-                if session.scalars(kept).one() > MAX_KEYS:
+            if session.scalar(upsert.returning(row.key)):
+                count = select(func.count()).where(row.token_id == request.token_id)
+                if session.scalars(count).one() > MAX_KEYS:
                     raise TooManyKeysError  # rolls back the insert
                 return None
-            known = session.execute(select(row.fingerprint, row.response).where(*mine)).one_or_none()
-        if known is None:  # it failed just now, and may be sent again
+            known = session.execute(select(row.fingerprint, row.response).where(*same_key)).one_or_none()
+        if known is None:  # it has just failed, and can be sent again
             raise KeyInUseError
         if known.fingerprint != request.fingerprint:
             raise KeyReusedError
         try:
-            return str(json.loads(self._opened(request.token_id, request.key, known.response))["response"])
+            return str(json.loads(self._decrypted(request.token_id, request.key, known.response))["response"])
         except InvalidToken:
             raise KeyInUseError from None
 
     def complete(self, request: RequestKey, response: str, connections: Collection[int] = ()) -> None:
         """Save the response to a request, with the ids of the connections that it is about."""
         response = json.dumps({"response": response, "connections": sorted(connections)})
-        locked = self._vault.encrypt(response, PURPOSE, request.token_id, request.key)
-        self._database.execute(update(IdempotencyKeyRow).where(*self._of(request)).values(response=locked))
+        encrypted = self._vault.encrypt(response, PURPOSE, request.token_id, request.key)
+        self._database.execute(update(IdempotencyKeyRow).where(*self._of(request)).values(response=encrypted))
 
-    def forget(self, request: RequestKey) -> None:
-        """Delete a request that came to nothing, so that it may be repeated."""
+    def delete(self, request: RequestKey) -> None:
+        """Delete a request that had no effect, so that it can be repeated."""
         self._database.execute(delete(IdempotencyKeyRow).where(*self._of(request)))
 
     def delete_old(self, *, now: datetime) -> None:
         self._database.execute(delete(IdempotencyKeyRow).where(IdempotencyKeyRow.started_at <= now - KEPT_FOR))
 
-    def forget_connection(self, connection_id: int) -> None:
-        """Delete the responses about an erased connection. Those that no key decrypts are deleted after a day."""
+    def delete_of_connection(self, connection_id: int) -> None:
+        """Delete the responses about an erased connection. Undecryptable responses are deleted after a day."""
         row = IdempotencyKeyRow
         answered = select(row.token_id, row.key, row.response).where(row.response.is_not(None))
         with self._database.transaction() as session:
             for token_id, key, response in session.execute(answered.execution_options(yield_per=BATCH_SIZE)):
                 with suppress(InvalidToken):
-                    if connection_id in json.loads(self._opened(token_id, key, response))["connections"]:
+                    if connection_id in json.loads(self._decrypted(token_id, key, response))["connections"]:
                         session.execute(delete(row).where(row.token_id == token_id, row.key == key))
 
     def rotate_keys(self) -> None:
-        """Encrypt the responses again; those that no key decrypts stay until they are deleted a day later."""
+        """Encrypt the responses again; responses that no key decrypts stay until they are deleted after a day."""
         answered = select(IdempotencyKeyRow).where(IdempotencyKeyRow.response.is_not(None))
         with self._database.transaction() as session:
             for row in session.scalars(answered.with_for_update()):
@@ -124,7 +124,7 @@ class IdempotencyKeys:
                 with suppress(InvalidToken):
                     row.response = self._vault.encrypt(self._vault.decrypt(row.response or "", *place), *place)
 
-    def _opened(self, token_id: int, key: str, response: str | None) -> str:
+    def _decrypted(self, token_id: int, key: str, response: str | None) -> str:
         if response is None:
             raise KeyInUseError
         return self._vault.decrypt(response, PURPOSE, token_id, key)

@@ -1,6 +1,6 @@
-"""Links by which users choose a password: mailed, valid for a while and once, and bound to one user.
+"""Links by which users choose a password: mailed, valid for a limited time, used once, and bound to one user.
 
-A worker makes the token when it sends the mail, so that it stands in the mail only, and its hash here.
+A worker makes the token when it sends the mail, so that only the mail contains it; its hash is stored.
 """
 
 import secrets
@@ -24,21 +24,21 @@ from models.users import repository as users
 from models.users.proofs import expect_session
 
 RESET_VALID_FOR, INVITATION_VALID_FOR = timedelta(hours=1), timedelta(hours=48)
-"""How long a link may be used, from when it was asked for."""
+"""How long a link can be used after it was requested."""
 
 MAX_LINKS_A_DAY = 5
-"""Links mailed to a user within 24 hours, after which they can ask for no more; an administrator can send more."""
+"""Links mailed to a user within 24 hours after which they cannot request another; an administrator still can."""
 
 RESET_TITLE = msg("Choose a new password")
 
 
 class InvalidLinkError(LookupError):
-    """A link was used, is too old, or never was one; or its user is disabled."""
+    """The link was used, has expired or never existed, or its user is disabled."""
 
 
 @dataclass(frozen=True, slots=True)
 class LinkToSend:
-    """A link that is to be mailed to a user, valid for so many hours from now."""
+    """A link to be mailed to a user, valid for ``hours`` from now."""
 
     user_id: int
     email: str
@@ -60,36 +60,36 @@ class LinkToSend:
 
 
 def request_reset(database: Database, email: str, *, address: str, now: datetime) -> None:
-    """Have a link mailed to the user with this address, if there is one who signs in by password.
+    """Request a link for the user with this address, if there is one who signs in by password.
 
-    A link that is still valid is neither replaced nor sent again, so that a stranger cannot end it. The statements
-    and the number of transactions that write are the same where there is no such user. Raises
-    throttle.TooManySignInsError where links were asked for too often.
+    A link that is still valid is neither replaced nor sent again, so that a stranger cannot revoke it. The
+    statements and the number of transactions that write are the same if there is no such user. Raises
+    throttle.TooManySignInsError if links were requested too often.
     """
     attempt = throttle.record_attempt(database, throttle.asking_for_link(email, address), now=now)
     account = email.strip().lower()
     who = and_(UserRow.email == account, UserRow.disabled_at.is_(None), UserRow.password_hash.is_not(None))
     row = PasswordLinkRow
     values = {"invites": False, "requested_at": now, "expires_at": now + RESET_VALID_FOR, "token_hash": None}
-    chosen = select(UserRow.id, *(literal(each, row.__table__.c[name].type) for name, each in values.items()))
+    link = select(UserRow.id, *(literal(each, row.__table__.c[name].type) for name, each in values.items()))
     mailed = select(func.count()).where(
         AlertRow.ended_at > now - timedelta(days=1), AlertRow.recipient == account, AlertRow.title == RESET_TITLE
     )
     with database.transaction() as session:
         may_get_more = literal(session.scalars(mailed).one() < MAX_LINKS_A_DAY)
-        put = insert(row).from_select(["user_id", *values], chosen.where(who, may_get_more))
+        insertion = insert(row).from_select(["user_id", *values], link.where(who, may_get_more))
         expired = row.expires_at <= now
-        session.execute(put.on_conflict_do_update(index_elements=["user_id"], set_=values, where=expired))
-        throttle.keep(session, attempt)  # so that an unknown user costs a write as well
+        session.execute(insertion.on_conflict_do_update(index_elements=["user_id"], set_=values, where=expired))
+        throttle.keep(session, attempt)  # so that an unknown user costs a write too
 
 
 def send_link(
     database: Database, user_id: int, *, actor: str, session_id: int | None = None, now: datetime
 ) -> None:
-    """Have a link mailed to a user: an invitation to one who has no password, else one to choose another.
+    """Request a link for a user: an invitation if they have no password, otherwise a link to choose a new one.
 
-    It replaces the link that they have. ``session_id`` is the session in which somebody does that. Raises
-    UnknownUserError, also if the user is disabled, or OutdatedProofError.
+    It replaces the link that they have. ``session_id`` is the session of the actor. Raises UnknownUserError, also
+    if the user is disabled, or OutdatedProofError.
     """
     user = users.get(database, user_id)
     valid_for = RESET_VALID_FOR if user.has_password else INVITATION_VALID_FOR
@@ -102,11 +102,11 @@ def send_link(
         if row is None or row.disabled_at is not None:
             raise users.UnknownUserError(f"The user {user.email} cannot sign in.")
         session.execute(upsert(PasswordLinkRow, {"user_id": user_id}, link | {"token_hash": None}))
-        users.note(session, what, actor=actor, now=now)
+        users.add_audit_entry(session, what, actor=actor, now=now)
 
 
 def unsent(database: Database, *, now: datetime) -> Sequence[LinkToSend]:
-    """Return the links that wait for their mail."""
+    """Return the links that have not been mailed."""
     link = PasswordLinkRow
     query = (
         select(UserRow.id, UserRow.email, UserRow.language, link.invites, link.expires_at)
@@ -127,7 +127,7 @@ def unsent(database: Database, *, now: datetime) -> Sequence[LinkToSend]:
 
 
 def make_token(database: Database, user_id: int) -> str | None:
-    """Make the token of a user's link; None where it has one, or is gone."""
+    """Make the token of a user's link; None if it already has one, or if there is no link."""
     token = secrets.token_urlsafe(32)
     with database.transaction() as session:
         row = session.get(PasswordLinkRow, user_id, with_for_update=True)
@@ -138,7 +138,7 @@ def make_token(database: Database, user_id: int) -> str | None:
 
 
 def unmake_token(database: Database, user_id: int, token: str) -> None:
-    """Have another token made for a link whose mail could not be sent."""
+    """Delete the token of a link whose mail could not be sent, so that it gets another one."""
     with database.transaction() as session:
         row = session.get(PasswordLinkRow, user_id, with_for_update=True)
         if row and row.token_hash == hash_token(token):
@@ -146,7 +146,7 @@ def unmake_token(database: Database, user_id: int, token: str) -> None:
 
 
 def record_sent(database: Database, link: LinkToSend, status: DeliveryStatus, *, now: datetime) -> None:
-    """Note in the email log and the audit log what became of a link's mail; the link itself stands in neither."""
+    """Add the mail of a link, or its rejection, to the email log and the audit log; neither contains the URL."""
     row = AlertRow(recipient=link.email, type=AlertType.ACCOUNT, title=link.title, message=link.message, remedy="")
     row.created_at = row.ended_at = now
     row.status = status
@@ -155,11 +155,11 @@ def record_sent(database: Database, link: LinkToSend, status: DeliveryStatus, *,
         what = msg("The mail server refused the link to choose a password for the user {email}", email=link.email)
         if status is DeliveryStatus.SENT:
             what = msg("Emailed a link to choose a password to the user {email}", email=link.email)
-        users.note(session, what, actor=msg("the integration"), now=now)
+        users.add_audit_entry(session, what, actor=msg("the integration"), now=now)
 
 
 def user_of(database: Database, token: str, *, now: datetime) -> users.User:
-    """Return whose link this is, without using it: programs open mails before people do.
+    """Return the user of a link without using it, because programs open links in mails before people do.
 
     Raises InvalidLinkError.
     """
@@ -170,21 +170,21 @@ def user_of(database: Database, token: str, *, now: datetime) -> users.User:
 
 
 def choose_password(database: Database, token: str, password: str, *, now: datetime) -> None:
-    """Give the user whose link this is the password that they chose, and end the link and all their sessions.
+    """Set the password of the link's user, then revoke the link and end all their sessions.
 
-    A second factor stays as it is. Raises InvalidLinkError, or InvalidInputError, which does not use the link.
+    A second factor is unchanged. Raises InvalidLinkError, or InvalidInputError, which does not use the link.
     """
     user = user_of(database, token, now=now)
     password_hash = passwords.hash_new(password, email=user.email)
     with database.transaction() as session:
         row = session.get(UserRow, user.id, with_for_update=True)
-        # Once more, as two may use it at once.
+        # Checked again, because two people may use it at the same time.
         if row is None or session.scalar(_valid(token, now).with_for_update()) is None:
             raise InvalidLinkError
         row.password_hash, row.password_is_temporary = password_hash, False
         session.execute(delete(PasswordLinkRow).where(PasswordLinkRow.user_id == user.id))
         session.execute(delete(SessionRow).where(SessionRow.user_id == user.id))
-        users.note(session, msg("Chose a password by a link in an email"), actor=user.email, now=now)
+        users.add_audit_entry(session, msg("Chose a password by a link in an email"), actor=user.email, now=now)
         account_alerts.queue_password_chosen(session, user.email, now=now)
 
 

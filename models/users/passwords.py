@@ -1,4 +1,4 @@
-"""Passwords: checked as NIST SP 800-63B advises, hashed by argon2 with the library's current parameters.
+"""Passwords: checked as NIST SP 800-63B recommends, hashed by argon2 with the library's current parameters.
 
 Older hashes are renewed at sign-in.
 """
@@ -20,40 +20,40 @@ from argon2.exceptions import VerifyMismatchError
 from i18n.messages import msg
 
 MIN_LENGTH, MAX_LENGTH = 15, 200
-"""The length of a password, in characters; which characters is up to people."""
+"""The length of a password, in characters; all characters are allowed."""
 
 MIN_GUESSES = 10**8
-"""Guesses that it must take an attacker who starts with common passwords and what is known of the user."""
+"""The guesses that an attacker must need who starts with common passwords and data about the user."""
 
 JUDGED_LENGTH = 20
-"""Characters of a password whose strength is estimated: a longer hostile one would take seconds."""
+"""The first characters of a password, whose strength is estimated; with more, a hostile one would take seconds."""
 
 OWN_WORDS = ("moment", "24sevenoffice")
 
-AT_ONCE, IN_LINE = 2, 12
-"""Passwords that a process hashes at once, at 64 MiB each, and threads that may hash or wait to."""
+HASHING_THREADS, MAX_WAITING_THREADS = 2, 12
+"""Passwords that a process hashes at the same time, at 64 MiB each, and threads that may hash or wait for it."""
 
 NICENESS = 10
-"""Nice value of the hashing threads: a hash uses every core for a tenth of a second, and webhooks go first."""
+"""The nice value of the hashing threads: a hash uses all cores for a tenth of a second, and webhooks go first."""
 
 EASILY_GUESSED = msg(
     "This password is too easy to guess: it is common, follows a simple pattern or is based on the email address."
 )
 
 _hasher = PasswordHasher()
-_at_once, _in_line = BoundedSemaphore(AT_ONCE), BoundedSemaphore(IN_LINE)
+_hashing, _waiting = BoundedSemaphore(HASHING_THREADS), BoundedSemaphore(MAX_WAITING_THREADS)
 
 
-def _stand_back() -> None:
-    with suppress(OSError):  # only on Linux a thread has its own priority
+def _lower_priority() -> None:
+    with suppress(OSError):  # only Linux has priorities of threads
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
 
 
-_threads = ThreadPoolExecutor(AT_ONCE, "passwords", _stand_back)
+_threads = ThreadPoolExecutor(HASHING_THREADS, "passwords", _lower_priority)
 
 
 class TooManyPasswordsError(Exception):
-    """Too many passwords are being hashed already; nothing was checked or changed."""
+    """Too many passwords are being hashed; nothing was checked or changed."""
 
 
 class InvalidInputError(ValueError):
@@ -80,13 +80,13 @@ def refuse(errors: Mapping[str, str]) -> None:
 
 
 def hash_new(password: str, *, email: str) -> str:
-    """Hash a password chosen for the user with this address. Raises as :func:`check` does."""
+    """Hash a new password of the user with this address. Raises the errors of :func:`check`."""
     check(password, email=email)
     return hash_password(password)
 
 
 def check(password: str, *, email: str) -> None:
-    """Refuse a password that the user with this address may not have.
+    """Check a new password of the user with this address.
 
     Raises InvalidInputError if it is too short, too long or easily guessed, and TooManyPasswordsError.
     """
@@ -127,14 +127,14 @@ def generate() -> str:
 
 @contextmanager
 def _turn() -> Iterator[None]:
-    """Wait for a turn to hash, in a queue short enough to leave threads for everything else."""
-    if not _in_line.acquire(blocking=False):
+    """Wait for a turn to hash, in a queue that is short enough to leave threads for other requests."""
+    if not _waiting.acquire(blocking=False):
         raise TooManyPasswordsError
     try:
-        with _at_once:
+        with _hashing:
             yield
     finally:
-        _in_line.release()
+        _waiting.release()
 
 
 def _is_easily_guessed(password: str, email: str) -> bool:
@@ -146,7 +146,7 @@ def _is_easily_guessed(password: str, email: str) -> bool:
 
 
 def _plain(password: str) -> str:
-    """Unify the ways in which keyboards write the same letter."""
+    """Normalize the different encodings that keyboards use for the same letter."""
     return unicodedata.normalize("NFKC", password)
 
 

@@ -1,4 +1,4 @@
-"""The proof of a user's identity, and whether it still holds when something is written because of it.
+"""The proof of a user's identity, which is checked again in the transaction of a change.
 
 Checking a password takes a while. Meanwhile the password may be changed, the user disabled or the session ended.
 """
@@ -14,7 +14,7 @@ from models.schema.tables import SessionRow, UserRow
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """The proof of a user: the password with this hash, or their session, or both.
+    """The proof of a user's identity: the password with this hash, or their session, or both.
 
     ``has_factor`` is whether they had a second factor when they gave the password.
     """
@@ -26,11 +26,11 @@ class Proof:
 
 
 class OutdatedProofError(Exception):
-    """The proof no longer holds; nothing was changed."""
+    """The proof is no longer valid; nothing was changed."""
 
 
 def expect(session: Session, proof: Proof) -> UserRow:
-    """Lock the user of this proof until the transaction ends, so that the proof holds as long.
+    """Check a proof, and lock its user so that the proof stays valid until the transaction ends.
 
     Raises OutdatedProofError.
     """
@@ -45,12 +45,12 @@ def expect(session: Session, proof: Proof) -> UserRow:
 
 
 def expect_session(session: Session, session_id: int | None) -> None:
-    """Keep a session from ending before the transaction does; None stands for the command line.
+    """Lock a session so that it does not end before the transaction; None means the command line.
 
     Raises OutdatedProofError if it has ended. Users are locked before sessions.
     """
     if session_id is None:
         return
-    one = select(SessionRow.id).where(SessionRow.id == session_id).with_for_update(read=True)
-    if session.scalar(one) is None:
+    query = select(SessionRow.id).where(SessionRow.id == session_id).with_for_update(read=True)
+    if session.scalar(query) is None:
         raise OutdatedProofError

@@ -1,4 +1,4 @@
-"""Users of the pages: adding, changing and disabling them, each with an audit entry."""
+"""Users of the pages: adding, changing and disabling them, with audit entries."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -25,7 +25,6 @@ from models.users.proofs import expect as expect_proof
 
 ROLES = {Role.VIEWER: msg("viewer"), Role.OPERATOR: msg("operator"), Role.ADMINISTRATOR: msg("administrator")}
 
-
 EMAIL_TAKEN = msg("A user with this email address already exists.")
 
 
@@ -34,7 +33,7 @@ class UnknownUserError(LookupError):
 
 
 class LastAdministratorError(InvalidInputError):
-    """No user would be left who may manage users."""
+    """The last user who may manage users would be lost."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -53,9 +52,9 @@ class Rights:
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A user, who may sign in unless ``disabled``; without a password, by OpenID Connect only.
+    """A user, who can sign in unless ``disabled``; without a password, by OpenID Connect only.
 
-    If ``password_is_temporary``, somebody else has set it. If ``has_factor``, the password alone is not enough.
+    If ``password_is_temporary``, another user has set it. If ``has_factor``, the password alone is not enough.
     """
 
     id: int
@@ -83,7 +82,7 @@ class User:
 
     @property
     def sees_many(self) -> bool:
-        """Whether they see more than one connection, so that lists have to name it."""
+        """Whether they see more than one connection, so that lists must name the connection."""
         return self.scope.connections is None or len(self.scope.connections) > 1
 
     @property
@@ -92,7 +91,7 @@ class User:
         return self.is_administrator and self.scope.connections is None
 
 
-def add(  # noqa: PLR0913 - what is new about them, and who says so
+def add(  # noqa: PLR0913 - mostly keyword-only
     database: Database,
     email: str,
     rights: Rights,
@@ -103,10 +102,10 @@ def add(  # noqa: PLR0913 - what is new about them, and who says so
     session_id: int | None = None,
     now: datetime,
 ) -> User:
-    """Add a user. They change the password at the first sign-in; without one, they use OpenID Connect.
+    """Add a user. They must change the password at the first sign-in; without one, they use OpenID Connect.
 
-    ``session_id`` is the session of the actor. Raises InvalidInputError if the address is invalid or taken, the
-    password too short or easily guessed, or a connection unknown. Raises OutdatedProofError.
+    ``session_id`` is the session of the actor, here and below. Raises InvalidInputError if the address is invalid
+    or taken, the password too short or easily guessed, or a connection unknown. Raises OutdatedProofError.
     """
     errors: dict[str, str] = {}
     row = UserRow(
@@ -133,7 +132,7 @@ def add(  # noqa: PLR0913 - what is new about them, and who says so
             session.flush()
             session.add_all(GrantRow(user_id=row.id, connection_id=each) for each in known)
             what = msg("Added the user {email}: {rights}", email=row.email, rights=_described(session, rights))
-            note(session, what, actor=actor, now=now)
+            add_audit_entry(session, what, actor=actor, now=now)
             return _user(row, rights.scope)
     except IntegrityError as error:
         raise InvalidInputError(email=EMAIL_TAKEN) from error
@@ -158,7 +157,7 @@ def get_by_email(database: Database, email: str) -> User:
 
 
 def read(session: Session, row: UserRow) -> User:
-    """Read a user with their rights, in the transaction that found them."""
+    """Read a user with their rights, in the caller's transaction."""
     granted = None
     if not row.everywhere:
         granted = frozenset(session.scalars(select(GrantRow.connection_id).where(GrantRow.user_id == row.id)))
@@ -179,8 +178,8 @@ def update(
 ) -> None:
     """Change the role or the connections of a user.
 
-    ``session_id`` is the session of the actor, here and below. Raises UnknownUserError, InvalidInputError for an
-    unknown connection, LastAdministratorError or OutdatedProofError.
+    Raises UnknownUserError, InvalidInputError for an unknown connection, LastAdministratorError or
+    OutdatedProofError.
     """
     errors: dict[str, str] = {}
     with database.transaction() as session:
@@ -195,7 +194,7 @@ def update(
             _expect_administrator(session)
         refuse(errors)
         what = msg("Changed the user {email}: {rights}", email=row.email, rights=_described(session, rights))
-        note(session, what, actor=actor, now=now)
+        add_audit_entry(session, what, actor=actor, now=now)
 
 
 def disable(database: Database, user_id: int, *, actor: str, session_id: int | None = None, now: datetime) -> None:
@@ -211,7 +210,7 @@ def disable(database: Database, user_id: int, *, actor: str, session_id: int | N
         row.disabled_at = now
         _end_sessions(session, user_id)
         _expect_administrator(session)
-        note(session, msg("Disabled the user {email}", email=row.email), actor=actor, now=now)
+        add_audit_entry(session, msg("Disabled the user {email}", email=row.email), actor=actor, now=now)
 
 
 def enable(database: Database, user_id: int, *, actor: str, session_id: int | None = None, now: datetime) -> None:
@@ -222,7 +221,7 @@ def enable(database: Database, user_id: int, *, actor: str, session_id: int | No
         if row.disabled_at is None:
             return
         row.disabled_at = None
-        note(session, msg("Enabled the user {email}", email=row.email), actor=actor, now=now)
+        add_audit_entry(session, msg("Enabled the user {email}", email=row.email), actor=actor, now=now)
 
 
 def sign_out(
@@ -233,7 +232,8 @@ def sign_out(
         row = _row(session, user_id)
         expect_session(session, session_id)
         _end_sessions(session, user_id)
-        note(session, msg("Signed the user {email} out everywhere", email=row.email), actor=actor, now=now)
+        what = msg("Signed the user {email} out everywhere", email=row.email)
+        add_audit_entry(session, what, actor=actor, now=now)
 
 
 def set_password(
@@ -241,7 +241,7 @@ def set_password(
 ) -> None:
     """Set a user's password, to be changed at the next sign-in, and end their sessions.
 
-    ``session_id`` is the session of the actor. Raises UnknownUserError, InvalidInputError or OutdatedProofError.
+    Raises UnknownUserError, InvalidInputError or OutdatedProofError.
     """
     password_hash = passwords.hash_new(password, email=get(database, user_id).email)
     with database.transaction() as session:
@@ -249,13 +249,14 @@ def set_password(
         expect_session(session, session_id)
         row.password_hash, row.password_is_temporary = password_hash, True
         _end_sessions(session, user_id)
-        note(session, msg("Set a new password for the user {email}", email=row.email), actor=actor, now=now)
+        what = msg("Set a new password for the user {email}", email=row.email)
+        add_audit_entry(session, what, actor=actor, now=now)
 
 
 def choose_password(
     database: Database, user: User, password: str, proof: Proof, *, session_id: int, now: datetime
 ) -> None:
-    """Set the password that a user chose, having proved that they know the present one; end their other sessions.
+    """Set the password that a user chose, with a proof that they know the present one; end their other sessions.
 
     Raises InvalidInputError or OutdatedProofError.
     """
@@ -265,29 +266,29 @@ def choose_password(
         row = expect_proof(session, replace(proof, session_id=session_id))
         row.password_hash, row.password_is_temporary = password_hash, False
         _end_sessions(session, user.id, but=session_id)
-        note(session, msg("Changed their own password"), actor=user.email, now=now)
+        add_audit_entry(session, msg("Changed their own password"), actor=user.email, now=now)
 
 
 def keep_password(database: Database, user_id: int) -> None:
-    """Let a user keep the temporary password. Raises :class:`UnknownUserError`."""
+    """Allow a user to keep the temporary password. Raises :class:`UnknownUserError`."""
     with database.transaction() as session:
         _row(session, user_id).password_is_temporary = False
 
 
 def remove(session: Session, user_id: int) -> None:
-    """Remove a user in the caller's transaction, which erases them. Raises as :func:`disable` does."""
+    """Delete a user in the caller's transaction. Raises the errors of :func:`disable`."""
     session.delete(_row(session, user_id))
     _expect_administrator(session)
 
 
 def set_language(database: Database, user_id: int, language: Language) -> None:
-    """Set the language in which a user sees the pages. Raises :class:`UnknownUserError`."""
+    """Set the language of the pages for a user. Raises :class:`UnknownUserError`."""
     with database.transaction() as session:
         _row(session, user_id).language = language
 
 
-def note(session: Session, what: str, *, actor: str, now: datetime) -> None:
-    """Write an audit entry about users or the actor's own account."""
+def add_audit_entry(session: Session, what: str, *, actor: str, now: datetime) -> None:
+    """Add an audit entry about users or the actor's own account."""
     add_entry(session, at=now, actor=actor, action=what)
 
 
@@ -308,7 +309,7 @@ def _row(session: Session, user_id: int) -> UserRow:
 
 
 def _known(session: Session, scope: Scope) -> frozenset[int]:
-    """Return the connections of a scope, none if it is all. Raises InvalidInputError if one is unknown."""
+    """Return the connections of a scope, none if it is unlimited. Raises InvalidInputError if one is unknown."""
     if scope.connections is None:
         return frozenset()
     known = frozenset(session.scalars(select(ConnectionRow.id).where(ConnectionRow.id.in_(scope.connections))))
@@ -319,10 +320,10 @@ def _known(session: Session, scope: Scope) -> frozenset[int]:
 
 def _expect_administrator(session: Session) -> None:
     session.flush()
-    left = select(UserRow.id).where(
+    administrators = select(UserRow.id).where(
         UserRow.role == Role.ADMINISTRATOR, UserRow.everywhere, UserRow.disabled_at.is_(None)
     )
-    if session.scalar(left.limit(1)) is None:
+    if session.scalar(administrators.limit(1)) is None:
         raise LastAdministratorError
 
 
@@ -335,7 +336,7 @@ def _described(session: Session, rights: Rights) -> str:
 
 
 def _end_sessions(session: Session, user_id: int, *, but: int = 0) -> None:
-    """End sessions, and the link by which another password could still be chosen."""
+    """End sessions, and revoke the link by which a password could still be chosen."""
     session.execute(delete(SessionRow).where(SessionRow.user_id == user_id, SessionRow.id != but))
     session.execute(delete(PasswordLinkRow).where(PasswordLinkRow.user_id == user_id))
 

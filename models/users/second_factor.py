@@ -1,4 +1,4 @@
-"""The second factor: codes of an app (TOTP, RFC 6238), and recovery codes that replace them, each once."""
+"""The second factor: codes of an app (TOTP, RFC 6238), and recovery codes, each of which replaces one once."""
 
 import secrets
 from base64 import b32encode
@@ -24,28 +24,28 @@ from models.users.repository import User
 ISSUER = "Moment - 24SevenOffice"
 """The name of this installation in the app."""
 
-NEIGHBOURS = 1
-"""Periods of half a minute by which a phone's clock may be wrong."""
+CLOCK_TOLERANCE_PERIODS = 1
+"""Periods of half a minute by which the clock of a phone may differ."""
 
 PURPOSE = "users.factor_secret"
 
 MAX_WRONG_CODES = 50
-"""Wrong codes in a row after which the app's codes are refused, so that they cannot be guessed."""
+"""Consecutive wrong codes after which codes of the app are rejected, so that they cannot be guessed."""
 
-RECOVERY_CODES, RECOVERY_BYTES, GROUP = 10, 15, 6
+RECOVERY_CODES, RECOVERY_BYTES, CODE_GROUP_LENGTH = 10, 15, 6
 
 
 class WrongCodeError(Exception):
-    """The code is not one that the app shows now, or was used already."""
+    """The app does not show this code now, or the code was already used."""
 
 
 def offer(vault: Vault, user: User) -> str:
-    """Return a new secret, encrypted for a form of this user; it is not in use yet."""
+    """Return a new secret, encrypted for a form of this user; it is not yet in use."""
     return _seal(vault, user.id, random_base32())
 
 
 def app_key(vault: Vault, user: User, offered: str) -> tuple[str, str]:
-    """Return an offered secret as a person types it into the app, and as the URI of a QR code.
+    """Return an offered secret as text to type into the app, and as the URI of a QR code.
 
     Raises InvalidToken if it was not offered to this user.
     """
@@ -53,7 +53,7 @@ def app_key(vault: Vault, user: User, offered: str) -> tuple[str, str]:
     return secret, TOTP(secret, name=user.email, issuer=ISSUER).provisioning_uri()
 
 
-def set_up(  # noqa: PLR0913 - what their app shows, and where they show it
+def set_up(  # noqa: PLR0913 - what the app shows, and the session
     database: Database,
     vault: Vault,
     user: User,
@@ -63,10 +63,10 @@ def set_up(  # noqa: PLR0913 - what their app shows, and where they show it
     session_id: int | None = None,
     now: datetime,
 ) -> Sequence[str]:
-    """Require a second factor of this user from now on. Return the recovery codes, which are not stored in clear.
+    """Require a second factor from this user. Return the recovery codes, of which only hashes are stored.
 
     ``session_id`` is the user's session. Raises OutdatedProofError if it has ended, WrongCodeError if the code
-    does not show that the app has the offered secret, or InvalidToken.
+    does not prove that the app has the offered secret, or InvalidToken.
     """
     period = _period(_open(vault, user.id, offered), code, now)
     with database.transaction() as session:
@@ -74,20 +74,20 @@ def set_up(  # noqa: PLR0913 - what their app shows, and where they show it
         if row.factor_secret is not None:
             raise WrongCodeError
         row.factor_secret, row.factor_used, row.wrong_codes = offered, period, 0
-        users.note(session, msg("Set up a second factor"), actor=user.email, now=now)
+        users.add_audit_entry(session, msg("Set up a second factor"), actor=user.email, now=now)
         account_alerts.queue_factor_added(session, user.email, now=now)
         return _renew_recovery_codes(session, user.id)
 
 
 def accepts(database: Database, vault: Vault, user_id: int, code: str, *, now: datetime) -> bool:
-    """Return whether this is a valid code of the user's app or a recovery code, and mark it as used."""
+    """Return whether this is a valid code of the user's app or a recovery code; mark it as used."""
     with database.transaction() as session:
         row = session.get(UserRow, user_id, with_for_update=FOR_NO_KEY_UPDATE)
         if row is None or row.factor_secret is None:
             return False
-        taken = _take_app_code(vault, row, code, now) or _take_recovery_code(session, user_id, code)
-        row.wrong_codes = 0 if taken else row.wrong_codes + 1
-    return taken
+        accepted = _use_app_code(vault, row, code, now) or _use_recovery_code(session, user_id, code)
+        row.wrong_codes = 0 if accepted else row.wrong_codes + 1
+    return accepted
 
 
 def new_recovery_codes(
@@ -95,12 +95,12 @@ def new_recovery_codes(
 ) -> Sequence[str]:
     """Replace the recovery codes and return the new ones.
 
-    Raises OutdatedProofError, also if there is no second factor any more.
+    Raises OutdatedProofError, also if there is no longer a second factor.
     """
     with database.transaction() as session:
         if expect(session, Proof(user.id, session_id=session_id)).factor_secret is None:
             raise OutdatedProofError
-        users.note(session, msg("Generated new recovery codes"), actor=user.email, now=now)
+        users.add_audit_entry(session, msg("Generated new recovery codes"), actor=user.email, now=now)
         return _renew_recovery_codes(session, user.id)
 
 
@@ -119,7 +119,7 @@ def remove(database: Database, user: User, *, session_id: int, now: datetime) ->
         if row.factor_secret is None:
             return
         _remove(session, row)
-        users.note(session, msg("Removed their second factor"), actor=user.email, now=now)
+        users.add_audit_entry(session, msg("Removed their second factor"), actor=user.email, now=now)
         account_alerts.queue_factor_removed(session, user.email, now=now)
 
 
@@ -136,13 +136,13 @@ def reset(database: Database, user_id: int, *, actor: str, session_id: int | Non
             return
         _remove(session, row)
         what = msg("Removed the second factor of the user {email}", email=user.email)
-        users.note(session, what, actor=actor, now=now)
+        users.add_audit_entry(session, what, actor=actor, now=now)
         account_alerts.queue_factor_removed(session, user.email, now=now)
     users.sign_out(database, user_id, actor=actor, now=now)
 
 
 def rotate_keys(database: Database, vault: Vault) -> Sequence[str]:
-    """Encrypt all secrets again with the newest key; return the e-mail addresses of those that no key decrypts."""
+    """Encrypt all secrets again with the newest key; return the e-mail addresses of users with unreadable ones."""
     unreadable = []
     with database.transaction() as session:
         known = select(UserRow).where(UserRow.factor_secret.is_not(None)).order_by(UserRow.id)
@@ -154,7 +154,7 @@ def rotate_keys(database: Database, vault: Vault) -> Sequence[str]:
     return unreadable
 
 
-def _take_app_code(vault: Vault, row: UserRow, code: str, now: datetime) -> bool:
+def _use_app_code(vault: Vault, row: UserRow, code: str, now: datetime) -> bool:
     if row.wrong_codes >= MAX_WRONG_CODES:
         return False
     try:
@@ -167,18 +167,23 @@ def _take_app_code(vault: Vault, row: UserRow, code: str, now: datetime) -> bool
     return True
 
 
-def _take_recovery_code(session: Session, user_id: int, code: str) -> bool:
+def _use_recovery_code(session: Session, user_id: int, code: str) -> bool:
     plain = "".join(filter(str.isalnum, code)).lower()
-    theirs = (RecoveryCodeRow.user_id == user_id, RecoveryCodeRow.code_hash == hash_token(plain))
-    taken = session.scalar(delete(RecoveryCodeRow).where(*theirs).returning(RecoveryCodeRow.user_id))
-    return taken is not None
+    matching = (RecoveryCodeRow.user_id == user_id, RecoveryCodeRow.code_hash == hash_token(plain))
+    used = session.scalar(delete(RecoveryCodeRow).where(*matching).returning(RecoveryCodeRow.user_id))
+    return used is not None
 
 
 def _renew_recovery_codes(session: Session, user_id: int) -> Sequence[str]:
     session.execute(delete(RecoveryCodeRow).where(RecoveryCodeRow.user_id == user_id))
     codes = [b32encode(secrets.token_bytes(RECOVERY_BYTES)).decode().lower() for _ in range(RECOVERY_CODES)]
     session.add_all(RecoveryCodeRow(user_id=user_id, code_hash=hash_token(code)) for code in codes)
-    return ["-".join(code[at : at + GROUP] for at in range(0, len(code), GROUP)) for code in codes]
+    return [_grouped(code) for code in codes]
+
+
+def _grouped(code: str) -> str:
+    starts = range(0, len(code), CODE_GROUP_LENGTH)
+    return "-".join(code[start : start + CODE_GROUP_LENGTH] for start in starts)
 
 
 def _remove(session: Session, row: UserRow) -> None:
@@ -187,10 +192,10 @@ def _remove(session: Session, row: UserRow) -> None:
 
 
 def _period(secret: str, code: str, now: datetime) -> int:
-    """Return the period, of half a minute, of a code. Raises WrongCodeError for a code of another time."""
+    """Return the half-minute period of a code. Raises WrongCodeError if the code is of another time."""
     try:
         digits, at = "".join(code.split()), int(now.timestamp())
-        return TOTP(secret).verify_and_get_timecode(digits, for_time=at, valid_window=NEIGHBOURS)
+        return TOTP(secret).verify_and_get_timecode(digits, for_time=at, valid_window=CLOCK_TOLERANCE_PERIODS)
     except OTPVerificationError:
         raise WrongCodeError from None
 
@@ -200,5 +205,5 @@ def _seal(vault: Vault, user_id: int, secret: str) -> str:
 
 
 def _open(vault: Vault, user_id: int, sealed: str) -> str:
-    """Decrypt a secret. Raises InvalidToken if it is another user's or none."""
+    """Decrypt a secret. Raises InvalidToken if it belongs to another user or is not one."""
     return vault.decrypt(sealed, PURPOSE, user_id)

@@ -1,6 +1,6 @@
-"""Sessions of signed-in users, which end by themselves, and at once when their user changes.
+"""Sessions of signed-in users. They expire, and end at once when their user changes.
 
-A session is found by the hash of the token in a cookie, so a reader of the database cannot use one.
+A session is found by the hash of the token in a cookie, so that a reader of the database cannot use it.
 """
 
 import secrets
@@ -21,32 +21,32 @@ from models.users.proofs import Proof, expect
 from models.users.repository import User
 
 IDLE_TIMEOUT = timedelta(hours=12)
-"""A working day with its breaks; the next morning, users sign in again."""
+"""Longer than a working day with its breaks, so that users sign in once each morning."""
 
 MAX_SESSION_AGE = timedelta(days=7)
-"""The longest session, however busy: a stolen cookie is useless after that."""
+"""The longest session, however active: a stolen cookie is useless after that."""
 
 MAX_OPENID_SESSION_AGE = timedelta(days=1)
-"""After this, the OpenID provider is asked again whether it still knows the user."""
+"""The age at which the user has to sign in at the OpenID provider again, which may have disabled them."""
 
 MAX_CODE_WAIT = timedelta(minutes=10)
-"""How long after the password the second factor may be given."""
+"""How long after the password the second factor can be given."""
 
 CONFIRMED_FOR = timedelta(minutes=15)
-"""How long a user who has proved who they are need not do so again."""
+"""How long the proof of a user's identity is valid."""
 
 MAX_SESSIONS = 50
 """Sessions of a user; one more ends the oldest, so that the list of them stays short."""
 
 SEEN_RESOLUTION = timedelta(minutes=1)
-"""Precision of the time when a user was last seen, so that not every page writes to the database."""
+"""The precision of the time when a user was last seen, so that not every page writes to the database."""
 
 
 @dataclass(frozen=True, slots=True)
 class Beginning:
-    """How a user signs in: the ``device``, and whether by OpenID or by a password, as far as they have come.
+    """The way in which a session begins: the ``device``, by OpenID or by password, and whether a code is missing.
 
-    ``proved_at`` is when the provider says that they proved who they are; None if it does not say.
+    ``proved_at`` is when the user proved their identity at the provider; None if it does not say.
     """
 
     device: str = ""
@@ -57,7 +57,7 @@ class Beginning:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """A notice that the page at ``path`` shows once: the ``code`` of what was done, the count, and its undo."""
+    """A notice that the page at ``path`` shows once: the ``code`` of the action, its count, and how to undo it."""
 
     path: str
     code: str
@@ -79,7 +79,7 @@ class UserSession:
     notice: Mapping[str, Any] | None
 
     def is_confirmed(self, now: datetime) -> bool:
-        """Return whether they proved who they are lately."""
+        """Return whether the user proved their identity recently."""
         return self.confirmed_at is not None and self.confirmed_at > now - CONFIRMED_FOR
 
 
@@ -92,10 +92,11 @@ def start(
     instead_of: str = "",
     proof: Proof | None = None,
 ) -> str:
-    """Sign a user in, and return the token of the new session, of which only the hash is stored.
+    """Start a session and return its token, of which only the hash is stored.
 
-    ``instead_of`` is the token of their previous session, which ends, as do the oldest beyond MAX_SESSIONS. One
-    that awaits a code ends only others that do. Raises OutdatedProofError if the ``proof`` no longer holds.
+    ``instead_of`` is the token of the previous session, which ends, and so do the oldest ones beyond
+    :data:`MAX_SESSIONS`. A session that awaits a code ends only others that do. Raises OutdatedProofError if the
+    ``proof`` is no longer valid.
     """
     token, how = secrets.token_urlsafe(32), how or Beginning()
     row = SessionRow(
@@ -124,8 +125,8 @@ def find(
 ) -> UserSession | None:
     """Return the session with this token; None if there is none or it has ended.
 
-    A session that is ``awaiting_code`` is not signed in, and is found only if that is asked for. A request that a
-    page makes ``by_itself`` is no sign of activity, so it does not prolong the session.
+    A session that is ``awaiting_code`` is not signed in, and is found only if that is requested. A request that a
+    page makes ``by_itself`` is not activity of the user, so it does not prolong the session.
     """
     with database.transaction() as session:
         found = session.execute(
@@ -139,7 +140,7 @@ def find(
         row, user = found
         if row.seen_at <= now - SEEN_RESOLUTION and not by_itself:
             seen = update(SessionRow).where(SessionRow.token_hash == row.token_hash).values(seen_at=now)
-            session.execute(seen)  # harmless where it has just ended
+            session.execute(seen)  # harmless if it has just ended
         return made_of(UserSession, row, user=users.read(session, user))
 
 
@@ -154,16 +155,15 @@ def of_user(database: Database, user: User, *, now: datetime) -> Sequence[UserSe
 
 
 def confirm(database: Database, session_id: int, proof: Proof, *, now: datetime) -> None:
-    """Save that a user has just proved who they are. Raises OutdatedProofError."""
+    """Save that a user has just proved their identity. Raises OutdatedProofError."""
     with database.transaction() as session:
         expect(session, replace(proof, session_id=session_id))
         session.execute(update(SessionRow).where(SessionRow.id == session_id).values(confirmed_at=now))
 
 
 def leave_notice(database: Database, session_id: int, notice: Notice) -> None:
-    """Save a notice to be shown once, in place of an earlier one."""
-    left = update(SessionRow).where(SessionRow.id == session_id).values(notice=asdict(notice))
-    database.execute(left)
+    """Save a notice to be shown once, instead of an earlier one."""
+    database.execute(update(SessionRow).where(SessionRow.id == session_id).values(notice=asdict(notice)))
 
 
 def take_notice(database: Database, session_id: int, *, path: str) -> Notice | None:
@@ -188,9 +188,8 @@ def end_one(database: Database, user_id: int, session_id: int) -> None:
 def end_others(database: Database, user_id: int, *, but: int) -> None:
     """End all sessions of a user but one."""
     with database.transaction() as session:
-        session.get(
-            UserRow, user_id, with_for_update=FOR_NO_KEY_UPDATE
-        )  # as everything does that ends more than one
+        # Everything that ends more than one session locks the user first.
+        session.get(UserRow, user_id, with_for_update=FOR_NO_KEY_UPDATE)
         session.execute(delete(SessionRow).where(SessionRow.user_id == user_id, SessionRow.id != but))
 
 

@@ -28,14 +28,14 @@ OUTDATED = msg("Sign-in rejected: the account was changed in the meantime")
 
 
 class SignInRefusedError(Exception):
-    """The sign-in is refused, without a reason, so that it does not reveal who the users are."""
+    """The sign-in is rejected, without a reason, so that it does not reveal the users."""
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """A person as an OpenID provider identifies them: its id, and their address if it vouches for that.
+    """A person's identity at an OpenID provider: their id there, and a verified address.
 
-    ``proved_at`` is when they last proved who they are (UTC), None if it does not say.
+    ``proved_at`` is when they last proved their identity (UTC), None if the provider does not say.
     """
 
     issuer: str
@@ -48,20 +48,20 @@ class OpenIdProvider(Protocol):
     """An OpenID provider; both methods raise SignInRefusedError, or UnavailableError if it does not answer."""
 
     def begin(self, *, fresh: bool = False) -> tuple[str, dict[str, str]]:
-        """Return where to redirect the user, and what to keep until they return.
+        """Return the URL to redirect the user to, and the values to keep until they return.
 
-        ``fresh`` makes them prove who they are, even if the provider has a session.
+        ``fresh`` makes them prove their identity, even if the provider has a session.
         """
 
     def finish(self, code: str, *, kept: Mapping[str, str]) -> Identity:
-        """Return the person who returned with this code; ``kept`` is what :meth:`begin` returned."""
+        """Return the identity of the user who returned with a code; ``kept`` are the values of :meth:`begin`."""
 
 
 def by_password(database: Database, email: str, password: str, *, address: str, now: datetime) -> Proof:
-    """Return the proof that this is a user's password, in the same time if there is no such user.
+    """Return the proof of a user's password. It takes the same time if there is no such user.
 
-    A refusal is written into the user's audit log. With a second factor, the attempt counts as refused until that
-    is given. Raises SignInRefusedError, throttle.TooManySignInsError after too many attempts from ``address``, or
+    A rejection gets an audit entry. With a second factor, the attempt counts as rejected until the code is given.
+    Raises SignInRefusedError, throttle.TooManySignInsError after too many attempts from ``address``, or
     TooManyPasswordsError, which does not count.
     """
     caller = throttle.caller(email, address)
@@ -77,9 +77,10 @@ def by_password(database: Database, email: str, password: str, *, address: str, 
         raise
     if not (right and enabled) or user_id is None or password_hash is None:
         with database.transaction() as session:
-            throttle.keep(session, attempt)  # so that an unknown user costs a write as well
+            throttle.keep(session, attempt)  # so that an unknown user costs a write too
             if user_id is not None:
-                users.note(session, WRONG_PASSWORD if enabled else DISABLED, actor=caller.email, now=now)
+                what = WRONG_PASSWORD if enabled else DISABLED
+                users.add_audit_entry(session, what, actor=caller.email, now=now)
         raise SignInRefusedError("The password is not right.")
     if not has_factor:
         throttle.accept(database, caller, attempt, now=now)
@@ -87,25 +88,25 @@ def by_password(database: Database, email: str, password: str, *, address: str, 
 
 
 def by_code(database: Database, vault: Vault, user: User, code: str, *, address: str, now: datetime) -> Proof:
-    """Accept the second factor of a user whose password was right, or who is to confirm who they are.
+    """Check the second factor of a user whose password was right, or who has to confirm their identity.
 
     Raises SignInRefusedError, or throttle.TooManySignInsError after too many attempts from ``address``.
     """
     caller = throttle.caller(user.email, address, user_id=user.id)
     attempt = throttle.record_attempt(database, caller, now=now)
     if not second_factor.accepts(database, vault, user.id, code, now=now):
-        _note(database, user.email, WRONG_CODE, now=now)
+        _add_audit_entry(database, user.email, WRONG_CODE, now=now)
         raise SignInRefusedError("The code is not right.")
     throttle.accept(database, caller, attempt, now=now)
     return Proof(user.id)
 
 
 def begin(database: Database, proof: Proof, *, how: Beginning, instead_of: str, now: datetime) -> str:
-    """Begin a session as :func:`sessions.start` does. Raises SignInRefusedError if the proof no longer holds."""
+    """Start a session as :func:`sessions.start` does. Raises SignInRefusedError if the proof is outdated."""
     try:
         return sessions.start(database, proof.user_id, now=now, how=how, instead_of=instead_of, proof=proof)
     except OutdatedProofError:
-        _note(database, users.get(database, proof.user_id).email, OUTDATED, now=now)
+        _add_audit_entry(database, users.get(database, proof.user_id).email, OUTDATED, now=now)
         raise SignInRefusedError("Their account was changed meanwhile.") from None
 
 
@@ -114,7 +115,7 @@ def enter(
 ) -> str:
     """Sign a user in as :func:`begin` does, with an audit entry, and a mail if the device is new.
 
-    ``device_token`` is what the browser has kept since its first sign-in.
+    ``device_token`` is a cookie that the browser has kept since its first sign-in.
     """
     user_id, token = proof.user_id, begin(database, proof, how=how, instead_of=instead_of, now=now)
     with database.transaction() as session:
@@ -122,7 +123,7 @@ def enter(
         what = msg("Signed in with {device}", device=device)
         if how.by_openid:
             what = msg("Signed in through their organization with {device}", device=device)
-        users.note(session, what, actor=email, now=now)
+        users.add_audit_entry(session, what, actor=email, now=now)
         key = {"user_id": user_id, "token_hash": hash_token(device_token)}
         if session.get(DeviceRow, key) is None:
             account_alerts.queue_new_device(session, email, device, now=now)
@@ -130,18 +131,18 @@ def enter(
     return token
 
 
-def forget_devices(database: Database, *, before: datetime) -> None:
-    """Delete the browsers that were not used since then."""
+def delete_old_devices(database: Database, *, before: datetime) -> None:
+    """Delete the browsers that have not been used since an instant (UTC)."""
     database.execute(delete(DeviceRow).where(DeviceRow.seen_at < before))
 
 
 def by_openid(database: Database, identity: Identity, *, now: datetime) -> int:
-    """Return the id of the user that a provider names: by its id for them, the first time by their address.
+    """Return the id of a provider's user: found by the provider's id for them, the first time by their address.
 
-    Signing in creates no user. Raises SignInRefusedError.
+    A sign-in does not create a user. Raises SignInRefusedError.
     """
     issuer, subject = f"{identity.issuer} ", f"{identity.issuer} {identity.subject}"
-    known_here = UserRow.subject.startswith(issuer, autoescape=True)  # known elsewhere: the provider was changed
+    known_here = UserRow.subject.startswith(issuer, autoescape=True)  # if not, the provider was changed
     with database.transaction() as session:
         row = session.scalar(select(UserRow).where(UserRow.subject == subject))
         if row is None and identity.email:
@@ -149,7 +150,7 @@ def by_openid(database: Database, identity: Identity, *, now: datetime) -> int:
             row = session.scalar(select(UserRow).where(UserRow.email == identity.email.lower(), new_here))
         refused = row is None or row.disabled_at is not None
         if row is not None and refused:
-            users.note(session, DISABLED, actor=row.email, now=now)
+            users.add_audit_entry(session, DISABLED, actor=row.email, now=now)
         elif row is not None:
             row.subject = subject
     if row is None or refused:
@@ -158,7 +159,7 @@ def by_openid(database: Database, identity: Identity, *, now: datetime) -> int:
 
 
 def _verify(database: Database, password_hash: str | None, password: str) -> tuple[bool, str | None]:
-    """Return whether this is the password, and its hash, renewed if it was made with older parameters."""
+    """Return whether this is the password, and its hash, which is renewed if its parameters are outdated."""
     if not passwords.verify(password_hash, password) or password_hash is None:
         return False, password_hash
     if not passwords.needs_rehash(password_hash):
@@ -169,6 +170,6 @@ def _verify(database: Database, password_hash: str | None, password: str) -> tup
     return True, renewed
 
 
-def _note(database: Database, email: str, what: str, *, now: datetime) -> None:
+def _add_audit_entry(database: Database, email: str, what: str, *, now: datetime) -> None:
     with database.transaction() as session:
-        users.note(session, what, actor=email, now=now)
+        users.add_audit_entry(session, what, actor=email, now=now)

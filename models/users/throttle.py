@@ -1,4 +1,4 @@
-"""Throttling of sign-ins: after too many, mostly refused ones, no more are tried for a while."""
+"""Throttling of sign-ins: after too many of them, mostly rejected ones, no more are tried for a while."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,24 +12,21 @@ from models.schema.tables import FailedSignInRow
 
 WINDOW = timedelta(minutes=15)
 MAX_FAILURES_PER_ACCOUNT_AND_ADDRESS = 5
-"""More than a person needs to find the right password; sign-ins to the account from elsewhere go on."""
+"""More than a person needs to find the right password; other addresses can still sign in to the account."""
 MAX_FAILURES_PER_ADDRESS = 20
 """An office shares an address."""
 MAX_FAILURES_PER_ACCOUNT = 100
 """From all addresses together, so that guesses from many addresses are limited too."""
 MAX_SIGN_INS = 30
-"""To an account from an address with the right password: each takes a turn to hash and an audit entry."""
+"""To an account from one address with the right password: each costs a hash and an audit entry."""
 MAX_EMAIL_LENGTH = 254
 SUBNET_BITS = 64
-"""All addresses that one IPv6 subscriber has count as one."""
+"""All addresses of one IPv6 subscriber count as one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who tries to sign in: the account and the address, empty if unknown.
-
-    ``user_id`` is that account's user, 0 if there is none.
-    """
+    """The account and the address of a sign-in, empty if unknown. ``user_id`` is the account's user, 0 if none."""
 
     email: str
     address: str
@@ -42,25 +39,25 @@ class Caller:
 
 
 class TooManySignInsError(Exception):
-    """After so many sign-ins, no more are tried for up to WINDOW."""
+    """After too many sign-ins, no more are tried for up to :data:`WINDOW`."""
 
 
 def caller(email: str, address: str, *, user_id: int = 0) -> Caller:
-    """Return the caller as it is counted."""
+    """Return the caller under which a sign-in is counted."""
     return Caller(_account(email), _subscriber(address), user_id)
 
 
 def asking_for_link(email: str, address: str) -> Caller:
-    """Return who asks for a link to choose a password, which counts apart from signing in."""
+    """Return the caller under which a request for a password link is counted, apart from sign-ins."""
     known = _subscriber(address)
     return Caller(f"link for {_account(email)}", f"link for {known}" if known else "")
 
 
 def record_attempt(database: Database, caller: Caller, *, now: datetime) -> int:
-    """Count a sign-in as refused before it is tried, so that many at once cannot slip through; return its id.
+    """Count a sign-in as rejected before it is tried, so that parallel ones cannot evade the limit; return its id.
 
-    Callers with an unknown address are limited by account only. Raises TooManySignInsError if the sign-in is not
-    to be tried. That does not count, so the limit ends by itself.
+    Callers with an unknown address are limited by account only. Raises TooManySignInsError if the sign-in must not
+    be tried. That is not counted, so that the limit ends.
     """
     of_account, of_address = FailedSignInRow.email == caller.email, FailedSignInRow.address == caller.address
     signed_in = FailedSignInRow.email == caller.signed_in
@@ -71,8 +68,8 @@ def record_attempt(database: Database, caller: Caller, *, now: datetime) -> int:
         func.count().filter(signed_in),
     ).where(of_account | of_address | signed_in, FailedSignInRow.at > now - WINDOW)
     with database.transaction() as session:
-        for one in sorted({caller.email, caller.address}):  # in one order, so that two never deadlock
-            session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"sign-in {one}", 0))))
+        for name in sorted({caller.email, caller.address}):  # in one order, so that two never deadlock
+            session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"sign-in {name}", 0))))
         both, address, account, right = session.execute(counts).one()
         if (
             both >= MAX_FAILURES_PER_ACCOUNT_AND_ADDRESS
@@ -87,20 +84,20 @@ def record_attempt(database: Database, caller: Caller, *, now: datetime) -> int:
 
 
 def keep(session: Session, attempt: int) -> None:
-    """Leave an attempt counted as refused; this takes as long as writing about one."""
+    """Leave an attempt counted as rejected; this takes as long as a write about a known user."""
     session.execute(update(FailedSignInRow).where(FailedSignInRow.id == attempt).values(at=FailedSignInRow.at))
 
 
 def take_back(database: Database, attempt: int) -> None:
-    """Uncount an attempt that was turned away before it was checked."""
+    """Uncount an attempt that was rejected before it was checked."""
     database.execute(delete(FailedSignInRow).where(FailedSignInRow.id == attempt))
 
 
 def accept(database: Database, caller: Caller, attempt: int, *, now: datetime) -> None:
-    """Count an attempt as successful and forget the refused ones before it; those still being tried stay."""
-    theirs = (FailedSignInRow.email == caller.email, FailedSignInRow.address == caller.address)
+    """Count an attempt as successful, and delete the rejected ones before it; later ones stay."""
+    of_caller = (FailedSignInRow.email == caller.email, FailedSignInRow.address == caller.address)
     with database.transaction() as session:
-        session.execute(delete(FailedSignInRow).where(*theirs, FailedSignInRow.id <= attempt))
+        session.execute(delete(FailedSignInRow).where(*of_caller, FailedSignInRow.id <= attempt))
         session.add(FailedSignInRow(email=caller.signed_in, address="", at=now))
 
 
@@ -109,7 +106,7 @@ def delete_old(database: Database, *, now: datetime) -> None:
 
 
 def _account(email: str) -> str:
-    """Return the account with this e-mail address. Other input may be a password, and is not stored."""
+    """Return the account with this e-mail address, "" for other input, which may be a password."""
     account = email.strip().lower()
     return account if "@" in account and len(account) <= MAX_EMAIL_LENGTH else ""
 

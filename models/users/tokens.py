@@ -32,19 +32,19 @@ from models.users.repository import Rights
 PREFIX = "m24_"
 """The prefix of every token, by which tools for leaked secrets recognize one."""
 
-WRITTEN = re.compile(rf"{PREFIX}[A-Za-z0-9_-]{{43}}")
+TOKEN_PATTERN = re.compile(rf"{PREFIX}[A-Za-z0-9_-]{{43}}")
 MAX_NAME_LENGTH = 100
 DEFAULT_DAYS, MAX_DAYS = 90, 366
 """The default and the longest validity of a token."""
 
 USED_RESOLUTION = timedelta(minutes=1)
-"""Precision of the last use, so that not every request writes to the database."""
+"""The precision of the last use, so that not every request writes to the database."""
 
 _ACTOR = re.compile(r"API token (\d{1,9}) \(.*\)", re.DOTALL)
 
 
 class TokenScope(StrEnum):
-    """What a token may do. A scope for writing does not include reading."""
+    """A permission of a token. A scope for writing does not include reading."""
 
     CONNECTIONS_READ = "connections:read"
     CONNECTIONS_WRITE = "connections:write"
@@ -106,17 +106,17 @@ class Token:
 
     @property
     def administers_all(self) -> bool:
-        """Whether it may do to every connection what an administrator of all connections may."""
+        """Whether it has the rights of an administrator of all connections on every connection."""
         return self.scope.connections is None and TokenScope.CONNECTIONS_WRITE in self.scopes
 
     def refusal(self, now: datetime) -> str:
-        """Return why it is not valid at ``now`` (UTC), "" if it is valid."""
+        """Return the error code if it is not valid at ``now`` (UTC), "" if it is valid."""
         if self.revoked_at is not None:
             return "token_revoked"
         return "token_expired" if self.expires_at <= now else ""
 
 
-def create(  # noqa: PLR0913 - what is new about it, and who says so
+def create(  # noqa: PLR0913 - mostly keyword-only
     database: Database,
     name: str,
     *,
@@ -127,7 +127,7 @@ def create(  # noqa: PLR0913 - what is new about it, and who says so
     session_id: int | None = None,
     now: datetime,
 ) -> tuple[Token, str]:
-    """Create a token. Return it with its text, which is returned only here.
+    """Create a token. Return it with its text, which is not stored.
 
     ``session_id`` is the session of the actor.
 
@@ -165,7 +165,7 @@ def create(  # noqa: PLR0913 - what is new about it, and who says so
 
 def find(database: Database, text: str, *, now: datetime) -> Token:
     """Return the valid token with this text, and save that it was used. Raises TokenRefusedError."""
-    if not WRITTEN.fullmatch(text):
+    if not TOKEN_PATTERN.fullmatch(text):
         raise TokenRefusedError("token_unknown")
     found = database.row(_tokens().where(ApiTokenRow.token_hash == hash_token(text)))
     if found is None:
@@ -186,7 +186,7 @@ def all_tokens(database: Database) -> Sequence[Token]:
 
 
 def revoke(database: Database, token_id: int, *, actor: str, session_id: int | None = None, now: datetime) -> None:
-    """Revoke a token, which stops working at once; one that was revoked before stays as it is.
+    """Revoke a token, which stops working at once; a token that was revoked before is unchanged.
 
     ``session_id`` is the session of the actor. Raises UnknownTokenError or OutdatedProofError.
     """
@@ -202,7 +202,7 @@ def revoke(database: Database, token_id: int, *, actor: str, session_id: int | N
 
 
 def rights_of(database: Database, actor: str, *, now: datetime) -> Rights | None:
-    """Return the present rights of an actor in the audit log, a user or a token; None if they have none."""
+    """Return the present rights of an actor of the audit log, a user or a token; None without rights."""
     if (named := _ACTOR.fullmatch(actor)) is None:
         try:
             user = users.get_by_email(database, actor)
@@ -230,7 +230,7 @@ def _check(name: str, scopes: frozenset[TokenScope], days: int, *, connections: 
 
 
 def _known(session: Session, scope: Scope) -> dict[int, str] | None:
-    """Return the names of the connections of a scope, none if one is unknown; None if it is all."""
+    """Return the names of the connections of a scope, empty if one is unknown; None if the scope is unlimited."""
     if scope.connections is None:
         return None
     named = select(ConnectionRow.id, ConnectionRow.name).where(ConnectionRow.id.in_(scope.connections))

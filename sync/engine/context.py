@@ -7,15 +7,15 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from i18n.messages import Message, msg
-from models.admin import job_actions, match_questions
-from models.admin.match_questions import PROJECT_TAKEN, Candidate
+from models.admin import job_actions
 from models.connections.repository import Connection
 from models.connections.settings import ConnectionSettings
 from models.database import Database
 from models.enums import EntityType, Lane, Record, titled
-from models.inbox import leases, links
+from models.inbox import leases, links, questions
 from models.inbox.leases import SyncJob
 from models.inbox.links import Link, LinkTakenError, Origin
+from models.inbox.questions import PROJECT_TAKEN, Candidate
 from models.schema.record_summary import RecordSummary
 from sync.error_codes.names import CUSTOMER_NUMBER, PROJECT_NUMBER, TAKEN
 from sync.errors import DependencyPendingError, RejectedError, SyncError
@@ -117,7 +117,7 @@ class SyncContext:
 
     def save_sending(self, jobs: Sequence[SyncJob]) -> None:
         """Save how vouchers are about to be posted: to the ledger or a journal, and how their VAT is sent."""
-        leases.note_sending(
+        leases.save_sending(
             self.database,
             [job.id for job in jobs],
             sent_as=self.settings.posting,
@@ -144,21 +144,21 @@ class SyncContext:
         Nothing is asked if another worker has taken over: it asks by itself, and may have an answer.
         """
         self.renew_lease()
-        with links.noting(self.database, self._origin()) as session:
-            match_questions.ask(session, job.id, candidates, moment_record=moment_record, now=self.clock())
+        with links.transaction_at_origin(self.database, self._origin()) as session:
+            questions.ask(session, job.id, candidates, moment_record=moment_record, now=self.clock())
 
     def candidate_with_note(self, job: SyncJob, note: str) -> str:
         """Return the number of the candidate with this note, until a person has acted; "" if there is none."""
-        candidates = match_questions.unanswered(self.database, job.id)
+        candidates = questions.unanswered(self.database, job.id)
         return next((candidate.number for candidate in candidates if candidate.note == note), "")
 
     def answers(self, jobs: Sequence[SyncJob]) -> Mapping[int, str]:
         """Return people's answers to the questions about these jobs, by job id."""
-        return match_questions.answers(self.database, [job.id for job in jobs])
+        return questions.answers(self.database, [job.id for job in jobs])
 
     def undone(self, jobs: Sequence[SyncJob]) -> Mapping[int, frozenset[int]]:
         """Return the numbers with which people have undone a match of these jobs' records, by job id."""
-        return match_questions.undone(self.database, [job.id for job in jobs])
+        return questions.undone(self.database, [job.id for job in jobs])
 
     def set_summary(self, summary: RecordSummary) -> None:
         """Set the summary of the job's record; it replaces an earlier one."""
@@ -212,7 +212,7 @@ class SyncContext:
     def remove_link(self, record: Record) -> None:
         """Delete a link after its record in Moment was deleted."""
         self._known.pop(record, None)
-        with links.noting(self.database, self._origin()) as session:
+        with links.transaction_at_origin(self.database, self._origin()) as session:
             links.remove(session, self.connection.id, record)
 
     def release_link(self, record: Record, *, because: Message) -> None:
@@ -222,10 +222,10 @@ class SyncContext:
         """
         known, now = self._known.pop(record, None), self.clock()
         self.renew_lease()
-        with links.noting(self.database, self._origin()) as session:
+        with links.transaction_at_origin(self.database, self._origin()) as session:
             links.release(session, self.connection.id, record, because=because, actor=ITSELF, now=now, known=known)
             if because == NOT_IN_MOMENT:
-                match_questions.withdraw(session, self.connection.id, record)
+                questions.withdraw(session, self.connection.id, record)
 
     def is_lost(self, entity_type: EntityType, number: int) -> bool:
         """Return whether 24SevenOffice no longer has a customer or project.
@@ -244,8 +244,8 @@ class SyncContext:
             lost = Candidate(
                 str(number), job_actions.record_name(self.database, self.connection.id, record), note=LOST_NOTE
             )
-            with links.noting(self.database, self._origin()) as session:
-                match_questions.ask(session, job.id, [lost], now=self.clock())
+            with links.transaction_at_origin(self.database, self._origin()) as session:
+                questions.ask(session, job.id, [lost], now=self.clock())
 
     def lost_dependency(self, entity_type: EntityType, number: int | None) -> DependencyPendingError | None:
         """Release the link to a customer or project if 24SevenOffice refused a record because it no longer exists.

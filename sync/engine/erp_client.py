@@ -68,7 +68,7 @@ def verify_client(
         MisconfiguredError: it is another client than the connection's, or another connection has it.
     """
     try:
-        connections.note_client(connection_id, settings, client_number)
+        connections.save_client(connection_id, settings, client_number)
     except OtherClientError as error:
         raise MisconfiguredError(
             msg(

@@ -12,7 +12,7 @@ from models.inbox import dependencies, leases
 from models.inbox.circuit_breaker import ConnectionProblem, ProblemType
 from models.inbox.dependencies import Dependency, Wait
 from models.inbox.leases import AttemptResult, Lease, SyncJob
-from models.inbox.transitions import AlertDue, Event, Standing, alert_due
+from models.inbox.transitions import AlertDue, Event, JobSnapshot, alert_due
 from models.schema.record_summary import RecordSummary
 from sync.engine.backoff import delay, policy_of
 from sync.engine.call_log import RemoteCall
@@ -236,8 +236,8 @@ def _next_try(error: SyncError, *, now: datetime, random: Callable[[], float]) -
 
 def _with_alert(job: SyncJob, result: AttemptResult, recipients: tuple[str, ...]) -> AttemptResult:
     """Add the alert of a result; a success has one only if an alert about a problem was sent before."""
-    standing = Standing(state=JobState.RUNNING, due_at=None, alerted=job.alerted or result.is_success)
-    due, title = alert_due(standing, result.event), result.title or job.title or job.record.name
+    snapshot = JobSnapshot(state=JobState.RUNNING, due_at=None, alerted=job.alerted or result.is_success)
+    due, title = alert_due(snapshot, result.event), result.title or job.title or job.record.name
     if result.state is JobState.NEEDS_ATTENTION and not job.needed_attention:
         due = AlertDue.TROUBLE  # even after the alert that the job is overdue, which is less serious
     if due is AlertDue.NOTHING:

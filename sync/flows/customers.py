@@ -4,10 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from i18n.messages import Message, joined, msg
-from models.admin.match_questions import NEW, WHICH_CUSTOMER, Candidate
 from models.enums import EntityType, Outcome, Record, titled
 from models.inbox.leases import SyncJob
 from models.inbox.links import Link, LinkState
+from models.inbox.questions import CREATE_NEW, WHICH_CUSTOMER, Candidate
 from models.inbox.webhook_limit import GONE
 from sync.engine.context import LOST_NOTE, NOT_IN_MOMENT, SyncContext, fingerprint
 from sync.engine.outcomes import UNCHANGED, Success, skipped
@@ -36,7 +36,7 @@ MAX_ADDRESSES = 100
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A person's answer: a candidate's number, :data:`NEW`, or "". Matches with ``undone`` numbers were undone."""
+    """A person's answer: a candidate's number, :data:`CREATE_NEW`, or "". Matches with ``undone`` numbers were undone."""
 
     answer: str
     undone: frozenset[int]
@@ -128,7 +128,7 @@ class Customers:
         if not job.outcome_unknown:
             return None
         choice = self._choices([job])[job.id]
-        if choice.answer not in ("", NEW):
+        if choice.answer not in ("", CREATE_NEW):
             return None
         found = self._context.erp.find_company(customer.id)
         return found.number if found and found.number not in choice.undone else None
@@ -192,10 +192,10 @@ class Customers:
             match = replace(match, candidates=(matcher.by_number[match.number],) if taken else ())
         if match.candidates:
             self._ask_for_match(item, match.candidates, used, addresses)
-        if answer != NEW and (number is None or answer not in ("", str(number))):
+        if answer != CREATE_NEW and (number is None or answer not in ("", str(number))):
             self._check_is_new(item.job, answer)
         used.update(() if number is None else (number,))
-        return replace(item, draft=replace(item.draft, number=number), is_new=answer == NEW)
+        return replace(item, draft=replace(item.draft, number=number), is_new=answer == CREATE_NEW)
 
     def _check_is_new(self, job: SyncJob, answer: str) -> None:
         """Check that no person entered a number for the customer, and that 24SevenOffice did not have it before.
@@ -383,7 +383,7 @@ def _without_duplicates(batch: Sequence[PreparedCustomer]) -> Sequence[PreparedC
 
 def _match_of(matcher: CustomerMatcher, customer: Customer, choice: Choice) -> Match:
     """Return the person's choice if it still exists, else the best match; one that was undone is never certain."""
-    if choice.answer == NEW:
+    if choice.answer == CREATE_NEW:
         return Match(matcher.known(customer, exclude=choice.undone))
     if choice.answer and int(choice.answer) in matcher.by_number:
         return Match(int(choice.answer))

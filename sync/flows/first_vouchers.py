@@ -196,7 +196,9 @@ class FirstVouchers:
         vat_checks.decide(database, connection, way, record.id, status, now=self.context.clock())
 
     def _remove_check(self, record: Record, way: str, *, keeping: Collection[str] = ()) -> None:
-        vat_checks.drop(self.context.database, self.context.connection.id, way, record.id, keeping=keeping)
+        vat_checks.delete_unconfirmed(
+            self.context.database, self.context.connection.id, way, record.id, keeping=keeping
+        )
 
 
 def _way(voucher: Voucher) -> str:

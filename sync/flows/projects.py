@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from itertools import chain
 
 from i18n.messages import Message, msg
-from models.admin.match_questions import PROJECT_TAKEN, Candidate
 from models.enums import EntityType, Outcome, titled
 from models.inbox.leases import SyncJob
-from models.inbox.questions import SAVED_ELSEWHERE
+from models.inbox.questions import PROJECT_TAKEN, SAVED_ELSEWHERE, Candidate
 from models.inbox.webhook_limit import GONE
 from sync.engine.context import NOT_IN_MOMENT, SyncContext, fingerprint, whole_number
 from sync.engine.outcomes import UNCHANGED, Success, skipped

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from enum import StrEnum
 
 from i18n.messages import Message, msg
-from models.admin.match_questions import Candidate
 from models.enums import EntityType
+from models.inbox.questions import Candidate
 from sync.records import Address
 from sync.rules.matching import folded
 from sync.rules.organization_numbers import is_norwegian, organization_key

@@ -67,7 +67,7 @@ def three_hundred(container: Container, firm: Firm) -> Sequence[Connection]:
             if known.paused_by:
                 container.connections.resume(known.id, actor="test", now=clock())
             container.connections.pause(known.id, "24SevenOffice rejected the password.", now=clock())
-            container.connections.note_test(known.id, failed_checks=1, at=clock())
+            container.connections.save_test_result(known.id, failed_checks=1, at=clock())
             broken.append(known)
     return broken
 

@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 import models.admin.job_actions
 from models.admin import job_list, match_questions
-from models.admin.job_actions import RESOLVED_BY_HAND, UNSEEN_DRAFT
+from models.admin.job_actions import RESOLVED_MANUALLY, UNSEEN_DRAFT
 from models.admin.job_filter import JobFilter
 from models.admin.job_list import JobView
 from models.connections import alert_outbox
@@ -108,7 +108,7 @@ class Office:
         """Do what the alert says: look for a draft, answer which record it is, or retry."""
         only, now = JobFilter(ids=frozenset({view.id})), self._bridge.clock()
         if view.error_code == UNSEEN_DRAFT and self._is_booked(view):
-            models.admin.job_actions.dismiss(self._database, only, because=RESOLVED_BY_HAND, actor=ACTOR, now=now)
+            models.admin.job_actions.dismiss(self._database, only, because=RESOLVED_MANUALLY, actor=ACTOR, now=now)
         elif view.error_code in match_questions.ERROR_CODES:
             match_questions.answer(self._database, view.id, self._number(view), actor=ACTOR, now=now)
         else:

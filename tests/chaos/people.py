@@ -8,7 +8,7 @@ from functools import partial
 from random import Random
 
 from models.admin import job_actions, job_list
-from models.admin.job_actions import OPEN, RESOLVED_BY_HAND, RETRIABLE, UNSEEN_DRAFT
+from models.admin.job_actions import OPEN, RESOLVED_MANUALLY, RETRIABLE, UNSEEN_DRAFT
 from models.admin.job_filter import JobFilter
 from models.admin.job_list import JobView
 from models.admin.relink import TYPES, relink
@@ -107,7 +107,7 @@ class People:
         """Dismiss open jobs; a person reopens them later, or in the evening."""
         chosen = {view.id for view in self._some(self._jobs(*OPEN), at_most=4) if view.error_code != UNSEEN_DRAFT}
         self._closed |= chosen
-        dismiss = partial(job_actions.dismiss, because=RESOLVED_BY_HAND)
+        dismiss = partial(job_actions.dismiss, because=RESOLVED_MANUALLY)
         self._count(DISMISSED, dismiss, JobFilter(ids=frozenset(chosen)))
 
     def _reopen(self) -> None:

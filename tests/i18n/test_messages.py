@@ -77,7 +77,13 @@ def test_a_message_of_last_year_that_no_code_has_any_more_is_still_shown(
     database: Database, connections: Connections
 ) -> None:
     connection, _ = connections.add("Demo AS", settings(), actor="test", now=NOW)
-    told = Alert(AlertType.NEEDS_ATTENTION, "Invoice 7", "Soon to be of last year.", "", ("books@example.com",))
+    told = Alert(
+        type=AlertType.NEEDS_ATTENTION,
+        title="Invoice 7",
+        message="Soon to be of last year.",
+        remedy="",
+        recipients=("books@example.com",),
+    )
     alert_outbox.queue_connection_alert(database, connection.id, told, now=NOW)
     old = {
         "said": "{record} could not be booked, for {cause}.",

@@ -248,7 +248,7 @@ def test_where_customers_do_not_travel_any_more_what_waited_uses_moments_number(
     assert voucher.entries[0].customer_number == 555
 
 
-@pytest.mark.parametrize("because", [job_actions.RESOLVED_BY_HAND, job_actions.SKIPPED_PERMANENTLY])
+@pytest.mark.parametrize("because", [job_actions.RESOLVED_MANUALLY, job_actions.SKIPPED_PERMANENTLY])
 def test_what_a_person_opened_again_is_not_sent_by_a_link_that_came_meanwhile(world: World, because: str) -> None:
     put_invoices(world, "9")
     world.receive(EntityType.INVOICE, "9")
@@ -378,7 +378,7 @@ def close_as_handled_without_link(world: World, record_id: str) -> None:
     job_actions.dismiss(
         world.database,
         chosen(world, EntityType.INVOICE, record_id),
-        because=job_actions.RESOLVED_BY_HAND,
+        because=job_actions.RESOLVED_MANUALLY,
         actor="kari",
         now=world.now,
     )

@@ -5,16 +5,16 @@ from typing import Any
 
 import pytest
 
-from models.admin import job_actions, match_questions, unlinking
+from models.admin import job_actions, match_questions, relink
 from models.admin.erasure import JobsRunningError
 from models.admin.job_filter import JobFilter
-from models.admin.match_questions import Candidate
 from models.connections.repository import Connections, LinksExistError
 from models.database import Database
 from models.enums import EntityType, JobState, Lane, Outcome, Record
-from models.inbox import leases, links
+from models.inbox import leases, links, questions
 from models.inbox.leases import LeaseLostError, SyncJob
 from models.inbox.links import Link
+from models.inbox.questions import Candidate
 from sync.engine.context import NOT_IN_MOMENT, SyncContext
 from sync.errors import SyncError
 from sync.records import Company, CompanyDraft, ProjectDraft
@@ -43,7 +43,7 @@ def sync(world: World) -> None:
 
 
 def unlink(world: World) -> int:
-    return unlinking.unlink(world.database, world.connection.id, actor="kari", now=world.now)
+    return relink.unlink(world.database, world.connection.id, actor="kari", now=world.now)
 
 
 def lead_elsewhere(world: World) -> None:
@@ -80,7 +80,7 @@ def test_where_a_login_leads_is_believed_and_not_how_it_looks(world: World) -> N
     other = {"username": "new@example.com", "identity_id": OTHER}
     with pytest.raises(LinksExistError):  # the client of the links is not known yet
         world.connections.update(connection.id, other, actor="kari", now=now, client_number=7)
-    world.connections.note_client(connection.id, connection.settings, 7)
+    world.connections.save_client(connection.id, connection.settings, 7)
     with pytest.raises(LinksExistError):
         world.connections.update(connection.id, {"password": "newer"}, actor="kari", now=now, client_number=8)
     company = {"moment_company": "1002"}
@@ -93,9 +93,9 @@ def test_where_a_login_leads_is_believed_and_not_how_it_looks(world: World) -> N
 
 def test_once_its_links_are_set_aside_a_connection_works_where_its_login_leads(world: World) -> None:
     connection = world.connections.get(world.connection.id)
-    world.connections.note_client(connection.id, connection.settings, 7)
+    world.connections.save_client(connection.id, connection.settings, 7)
     unlink(world)
-    world.connections.note_client(connection.id, connection.settings, 8)
+    world.connections.save_client(connection.id, connection.settings, 8)
     assert world.connections.get(connection.id).client_number == 8
 
 
@@ -226,7 +226,7 @@ LATE: dict[str, Callable[[SyncContext, SyncJob], None]] = {
 def test_a_late_worker_changes_neither_links_nor_answers_in_the_next_client(
     world: World, late: Callable[[SyncContext, SyncJob], None], *, settings_change: bool
 ) -> None:
-    world.connections.note_client(world.connection.id, world.connection.settings, 7)
+    world.connections.save_client(world.connection.id, world.connection.settings, 7)
     job_id, lane = name_alike(world), Lane(world.connection.id, EntityType.CUSTOMER)
     world.receive(EntityType.CUSTOMER, "6")
     lease = leases.acquire(world.database, lane, limit=1, now=world.now, until=world.now)
@@ -240,7 +240,7 @@ def test_a_late_worker_changes_neither_links_nor_answers_in_the_next_client(
     with pytest.raises(LeaseLostError):
         late(context, lease.jobs[0])
     assert links.find(world.database, world.connection.id, CUSTOMER) == there
-    assert match_questions.unanswered(world.database, job_id) == []
+    assert questions.unanswered(world.database, job_id) == []
 
 
 def test_who_has_lost_the_lease_asks_nothing_that_a_person_has_answered(world: World) -> None:
@@ -255,7 +255,7 @@ def test_who_has_lost_the_lease_asks_nothing_that_a_person_has_answered(world: W
 
     with pytest.raises(LeaseLostError):
         world.open_context(world.connection, renew_lease).ask_for_match(lease.jobs[0], [])
-    assert match_questions.answers(world.database, [job_id]) == {job_id: "20002"}
+    assert questions.answers(world.database, [job_id]) == {job_id: "20002"}
 
 
 def test_a_link_that_was_renewed_meanwhile_is_not_released_for_what_it_was(world: World) -> None:

@@ -6,7 +6,7 @@ from sqlalchemy import func, select
 from models.enums import EntityType, Record
 from models.inbox import webhook_intake
 from models.inbox.enqueue import enqueue
-from models.inbox.webhook_limit import DAY, MAX_MADE_UP, MAX_UNTRIED, UNTRIED_LIMIT, limit_where_flooded
+from models.inbox.webhook_limit import DAY, MAX_NONEXISTENT, MAX_UNTRIED, UNTRIED_LIMIT, limit_if_flooded
 from models.schema.tables import SyncJobRow
 from tests import factories
 from tests.sync.conftest import World
@@ -36,7 +36,7 @@ def jobs(world: World) -> int:
 def test_made_up_records_are_looked_for_a_hundred_times_a_day_and_then_left_to_the_polls(
     world: World, token: str
 ) -> None:
-    told(world, token, *range(1, MAX_MADE_UP))
+    told(world, token, *range(1, MAX_NONEXISTENT))
     world.run()
     assert told(world, token, 9000) == [True]
     assert world.mails() == []
@@ -44,7 +44,7 @@ def test_made_up_records_are_looked_for_a_hundred_times_a_day_and_then_left_to_t
     assert world.mails() == [("webhook", "Demo AS")]
     assert told(world, token, *range(9001, 9100)) == [False] * 99
     assert told(world, token, 1, 9000) == [False, False]  # nor what was made up before
-    assert jobs(world) == MAX_MADE_UP
+    assert jobs(world) == MAX_NONEXISTENT
     world.later(days=1, seconds=1)
     assert told(world, token, 9001) == [True]
 
@@ -56,7 +56,7 @@ def test_what_a_limited_webhook_tells_of_known_records_and_what_polls_find_is_sy
     for number in (1, 2):
         world.moment.put(factories.invoice(str(number), number=number))
     told(world, token, 1)
-    told(world, token, *range(1000, 1000 + MAX_MADE_UP))
+    told(world, token, *range(1000, 1000 + MAX_NONEXISTENT))
     world.run()
     assert told(world, token, 1) == [False]  # within a minute; the poll has it
     world.later(minutes=1)
@@ -70,14 +70,14 @@ def test_what_a_limited_webhook_tells_of_known_records_and_what_polls_find_is_sy
 
 
 def test_a_new_address_is_not_limited(world: World, token: str) -> None:
-    told(world, token, *range(MAX_MADE_UP))
+    told(world, token, *range(MAX_NONEXISTENT))
     world.run()
     new = world.connections.new_token(world.connection.id, actor="test", now=world.now)
     assert told(world, new, 9001) == [True]
 
 
 def test_what_came_to_the_old_address_does_not_limit_the_new_one(world: World, token: str) -> None:
-    told(world, token, *range(MAX_MADE_UP))
+    told(world, token, *range(MAX_NONEXISTENT))
     world.run()
     world.later(seconds=1)
     new = world.connections.new_token(world.connection.id, actor="test", now=world.now)
@@ -85,19 +85,19 @@ def test_what_came_to_the_old_address_does_not_limit_the_new_one(world: World, t
     world.run()
     assert told(world, new, 9002) == [True]
     assert world.mails() == [("webhook", "Demo AS")]
-    told(world, new, *range(9003, 9001 + MAX_MADE_UP))
+    told(world, new, *range(9003, 9001 + MAX_NONEXISTENT))
     world.run()
     assert told(world, new, 9500) == [False]
 
 
 def test_records_that_were_synced_once_and_are_gone_now_are_not_made_up(world: World, token: str) -> None:
     world.begin()
-    for number in range(1, MAX_MADE_UP + 1):
+    for number in range(1, MAX_NONEXISTENT + 1):
         world.moment.put(factories.customer(str(number)))
-    world.receive(EntityType.CUSTOMER, *map(str, range(1, MAX_MADE_UP + 1)))
+    world.receive(EntityType.CUSTOMER, *map(str, range(1, MAX_NONEXISTENT + 1)))
     world.run()
     world.moment.customers.clear()
-    world.receive(EntityType.CUSTOMER, *map(str, range(1, MAX_MADE_UP + 1)))
+    world.receive(EntityType.CUSTOMER, *map(str, range(1, MAX_NONEXISTENT + 1)))
     world.run()
     assert world.job(EntityType.CUSTOMER, "9").error_code == "gone"
     assert told(world, token, 9000) == [True]
@@ -106,9 +106,9 @@ def test_records_that_were_synced_once_and_are_gone_now_are_not_made_up(world: W
 def test_a_paused_connection_takes_so_many_untried_records_and_no_more(world: World, token: str) -> None:
     records = [Record(EntityType.INVOICE, str(number)) for number in range(MAX_UNTRIED)]
     enqueue(world.database, world.connection.id, records[1:], now=world.now)
-    limit_where_flooded(world.database, world.connection.id, now=world.now)
+    limit_if_flooded(world.database, world.connection.id, now=world.now)
     assert told(world, token, 0) == [True]
-    limit_where_flooded(world.database, world.connection.id, now=world.now)
+    limit_if_flooded(world.database, world.connection.id, now=world.now)
     world.later(minutes=1)
     assert told(world, token, 9000, 7) == [False, True]
     assert world.mails() == []  # they may be real

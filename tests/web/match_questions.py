@@ -1,8 +1,8 @@
 """Customers and projects with a question about their match."""
 
-from models.admin import match_questions
-from models.admin.match_questions import Candidate
 from models.enums import EntityType, Record
+from models.inbox import questions
+from models.inbox.questions import Candidate
 from models.inbox.transitions import Event
 from tests.factories import NOW
 from tests.models.completed_jobs import completed_job
@@ -32,5 +32,5 @@ def asked(
         error_code=error_code,
     ).id
     with container.database.transaction() as session:
-        match_questions.ask(session, job_id, candidates or CANDIDATES, moment_record=OWN, now=NOW)
+        questions.ask(session, job_id, candidates or CANDIDATES, moment_record=OWN, now=NOW)
     return job_id

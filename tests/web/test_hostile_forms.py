@@ -18,11 +18,11 @@ from hypothesis.strategies import SearchStrategy
 from pyotp import TOTP
 
 from models.admin import match_questions
-from models.admin.match_questions import Candidate
 from models.admin.operations import OperationType
 from models.enums import EntityType, Record, Role, Scope
 from models.inbox import links
 from models.inbox.links import Link
+from models.inbox.questions import Candidate
 from models.receivers.outbox import EVENT_TYPES
 from models.users import repository as users
 from models.users import second_factor, sessions, tokens

@@ -186,5 +186,5 @@ def test_the_page_of_a_connection_says_that_its_webhook_is_limited(
     assert "so someone else may know the URL" not in person.get(page).text
     monkeypatch.setattr(webhook_limit, "MAX_UNTRIED", 1)
     web.notify(DOCUMENTED)
-    assert webhook_limit.limit_where_flooded(container.database, web.connection.id, now=clock())
+    assert webhook_limit.limit_if_flooded(container.database, web.connection.id, now=clock())
     assert "so someone else may know the URL" in person.get(page).text

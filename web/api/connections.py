@@ -102,7 +102,7 @@ def list_connections(
         caller.database,
         caller.scope,
         now=caller.now,
-        wanted=ConnectionFilter(name=name, state=state, problem=problem),
+        connection_filter=ConnectionFilter(name=name, state=state, problem=problem),
         after=_name_of(cursor),
         limit=limit + 1,
     )

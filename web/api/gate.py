@@ -176,7 +176,7 @@ class Gate:
                 connections = answer.connections(request.url.path)
                 await run_in_threadpool(self.container.idempotency.complete, known, answer.as_text(), connections)
             else:
-                await run_in_threadpool(self.container.idempotency.forget, known)
+                await run_in_threadpool(self.container.idempotency.delete, known)
             for message in messages:
                 await send(message)
 

@@ -14,10 +14,10 @@ from models.admin.dashboard import find_by_name
 from models.admin.job_actions import AttemptView
 from models.admin.job_filter import JobFilter
 from models.admin.job_list import JobView
-from models.admin.match_questions import NEW
 from models.admin.notes import MAX_LENGTH, TooManyNotesError
 from models.connections.repository import MAX_NAME_LENGTH
 from models.enums import EntityType, JobState, Outcome, Scope
+from models.inbox.questions import CREATE_NEW
 from models.users.tokens import TokenScope
 from sync.rules.match_comparison import Comparison, compare
 from web.api.caller import MAX_CONNECTION_ID, Caller, RequireScope
@@ -185,7 +185,7 @@ class MatchQuestion(BaseModel):
 
 
 class Answer(Body):
-    choice: Text = Field(description=f'The number of a candidate, or "{NEW}" for none of them')
+    choice: Text = Field(description=f'The number of a candidate, or "{CREATE_NEW}" for none of them')
 
 
 class JobQuery(BaseModel):

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from redis import Redis
 from redis.exceptions import RedisError
 
-from models.admin.operations import MAX_LOGINS, WORTHWHILE, LoginTriesError
+from models.admin.operations import MAX_LOGINS, OPERATION_TIMEOUT, LoginTriesError
 from models.connections.vault import Vault
 
 
@@ -31,11 +31,11 @@ def expect_few_logins(
 
 def _wait(redis: Redis, key: str, login: str, *, now: datetime) -> timedelta | None:
     """Count a login before deciding whether it may be tried, so that many at once cannot slip through."""
-    at, since = now.timestamp(), (now - WORTHWHILE).timestamp()
+    at, since = now.timestamp(), (now - OPERATION_TIMEOUT).timestamp()
     with redis.pipeline() as pipeline:
         pipeline.zremrangebyscore(key, "-inf", since)
         pipeline.zadd(key, {login: at}, nx=True)
-        pipeline.expire(key, WORTHWHILE)
+        pipeline.expire(key, OPERATION_TIMEOUT)
         pipeline.zrank(key, login)
         pipeline.zrange(key, 0, 0, withscores=True)
         *_, place, ((_, first),) = pipeline.execute()

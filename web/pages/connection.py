@@ -13,7 +13,7 @@ from fastapi.responses import RedirectResponse
 from i18n.messages import joined, msg
 from models.admin import audit_log, connection_health, dashboard
 from models.admin.connection_health import HealthSort
-from models.admin.connection_list import ALL, POLLS_SHOWN_AFTER
+from models.admin.connection_list import NO_FILTER, POLLS_SHOWN_AFTER
 from models.admin.operations import OPERATION_NAMES, RECONCILIATIONS, Operation, OperationType
 from models.connections.repository import NOT_STARTED, Connection
 from models.enums import EntityType, Scope, plural_of
@@ -87,7 +87,7 @@ def show(context: Reader, connection_id: int) -> Response:
     connection = context.connections.get_shown(connection_id)
     only = Scope(frozenset({connection.id}))
     ((summary,), _) = connection_health.page(
-        context.database, only, now=context.now, wanted=ALL, sort=HealthSort()
+        context.database, only, now=context.now, connection_filter=NO_FILTER, sort=HealthSort()
     )
     last, is_new = last_test(context, connection), connection.paused_because == NOT_STARTED
     is_testing = bool(is_new and last and last.operation.result is None)

@@ -9,7 +9,7 @@ from fastapi.responses import RedirectResponse
 
 from i18n.formatting import OSLO
 from i18n.messages import msg
-from models.admin.operations import WORTHWHILE, Operation, OperationType
+from models.admin.operations import OPERATION_TIMEOUT, Operation, OperationType
 from models.connections.repository import (
     SECRET_FIELDS,
     ConcurrentUpdateError,
@@ -173,7 +173,7 @@ def _draft_of_operation(context: UserContext, connection_id: int, operation_id: 
 
 def _saving(context: UserContext, connection: Connection) -> Operation | None:
     last = context.operations.latest(connection.id, OperationType.SAVING)
-    return last if last and last.result is None and last.requested_at > context.now - WORTHWHILE else None
+    return last if last and last.result is None and last.requested_at > context.now - OPERATION_TIMEOUT else None
 
 
 def _entered(context: UserContext, connection: Connection, typed: Typed) -> tuple[dict[str, Any], Errors]:

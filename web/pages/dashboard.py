@@ -7,9 +7,8 @@ from fastapi import APIRouter, Response
 
 from i18n.messages import Message, msg
 from models.admin import connection_list, dashboard
-from models.admin.dashboard import SIZE
-from models.inbox import statistics as inbox_statistics
-from models.inbox.statistics import Granularity, PeriodStatistics
+from models.admin.dashboard import PAGE_SIZE, PeriodStatistics
+from models.inbox.statistics import Granularity
 from sync.error_codes import ERROR_CODES
 from web.security.auth import Reader, UserContext
 from web.security.proxy import unbelieved_proxy
@@ -61,10 +60,10 @@ def show(context: Reader, company: str = "", page: str = "") -> Response:
         problems=connection_list.problem_counts(database, context.scope, now=context.now),
         error_code_counts=dashboard.error_code_counts(database, context.scope),
         error_codes=ERROR_CODES,
-        statuses=statuses[:SIZE],
-        more=len(statuses) > SIZE,
+        statuses=statuses[:PAGE_SIZE],
+        more=len(statuses) > PAGE_SIZE,
         number=number,
-        first_number=(number - 1) * SIZE + 1,
+        first_number=(number - 1) * PAGE_SIZE + 1,
         matching=dashboard.count_connections(database, context.scope, name=name),
         company=name,
         records_url=lambda **given: Filter(**given).url("/records"),
@@ -77,5 +76,5 @@ def show(context: Reader, company: str = "", page: str = "") -> Response:
 
 def _period(context: UserContext, granularity: Granularity, number: int, title: Message) -> ChartPeriod:
     scope, now = context.scope, context.now
-    statistics = inbox_statistics.last_periods(context.database, granularity, number, scope=scope, now=now)
+    statistics = dashboard.last_periods(context.database, granularity, number, scope=scope, now=now)
     return ChartPeriod(title=title, granularity=granularity, statistics=statistics)

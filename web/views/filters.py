@@ -13,12 +13,12 @@ from models.admin.job_list import Sort
 from models.database import Database
 from models.enums import EntityType, Scope
 from sync.rules.normalization import clean
-from web.views.record_status import MEANT
+from web.views.record_status import STATUS_FILTERS
 
 MAX_LENGTH = 100
 
 ALLOWED: Mapping[str, Collection[str]] = {
-    "state": MEANT,
+    "state": STATUS_FILTERS,
     "type": set(EntityType),
     "warning": {"yes"},
     "sort": set(Sort),
@@ -73,7 +73,7 @@ class Filter:
         """Return exactly the jobs of the list, also for its count, sheet and actions; it depends on the order."""
         if self.company:
             scope = Scope(find_by_name(database, scope, self.company))
-        states, outcomes = MEANT.get(self.state, (frozenset(), frozenset()))
+        states, outcomes = STATUS_FILTERS.get(self.state, (frozenset(), frozenset()))
         return JobFilter(
             scope=scope,
             entity_type=EntityType(self.type) if self.type else None,

@@ -24,7 +24,7 @@ WITH_WARNINGS = msg("Synced with warnings")
 TONES = {JobState.NEEDS_ATTENTION: "bad", JobState.DISMISSED: "off", "skipped": "off", "synced": "good"}
 
 DONE = frozenset({JobState.DONE})
-MEANT: Mapping[str, tuple[frozenset[JobState], frozenset[Outcome]]] = {
+STATUS_FILTERS: Mapping[str, tuple[frozenset[JobState], frozenset[Outcome]]] = {
     **{state: (frozenset({state}), frozenset()) for state in JobState},
     "pending": (frozenset(PENDING), frozenset()),
     "synced": (DONE, frozenset({Outcome.SYNCED, Outcome.UNCHANGED})),

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import click
 import structlog
 
-from models.admin.operations import OperationType, note_start
+from models.admin.operations import OperationType, audit_start
 from models.connections.repository import Connection
 from models.enums import EntityType, Lane, Record
 from models.inbox import due
@@ -117,7 +117,7 @@ def backfill(
         days = {"first": first.date().isoformat(), "last": last.date().isoformat()}
         asked = {**days, "entity_types": ",".join(sorted(entity_types))}
         with container.database.transaction() as session:
-            note_start(session, connection.id, OperationType.BACKFILL, asked, actor=ACTOR, now=container.clock())
+            audit_start(session, connection.id, OperationType.BACKFILL, asked, actor=ACTOR, now=container.clock())
         _run_backfill(connection, period, entity_types, output)
 
 

@@ -6,7 +6,7 @@ import click
 from pydantic import ValidationError
 
 from i18n.formatting import OSLO
-from models.admin import unlinking
+from models.admin import relink
 from models.connections.repository import MAX_NAME_LENGTH, ConcurrentUpdateError, Connection
 from models.connections.settings import FIRST_DAYS, ConnectionSettings, first_days_to_ask
 from sync.errors import MisconfiguredError
@@ -94,7 +94,7 @@ def unlink(connection: Connection, *, yes: bool) -> None:
         raise click.ClickException("Pause the connection first.")
     if not yes:
         click.confirm(f"Set all links of {connection.name} aside? This can't be undone.", abort=True)
-    count = unlinking.unlink(container.database, connection.id, actor=ACTOR, now=container.clock())
+    count = relink.unlink(container.database, connection.id, actor=ACTOR, now=container.clock())
     dispatch.forget(connection.id)
     click.echo(f"Links set aside: {count}. Change the settings (connections set), then resume the connection.")
 

@@ -9,14 +9,15 @@ import click
 
 from i18n.messages import code_of
 from models.admin import job_actions, job_list, match_questions, notes
-from models.admin.job_actions import RESOLVED_BY_HAND, SKIPPED_PERMANENTLY, AttemptView
+from models.admin.job_actions import RESOLVED_MANUALLY, SKIPPED_PERMANENTLY, AttemptView
 from models.admin.job_filter import JobFilter
 from models.admin.job_list import JobView
-from models.admin.match_questions import Candidate
 from models.admin.relink import relink as relink_record
 from models.connections.repository import Connection
 from models.enums import PENDING, JobState
+from models.inbox import questions
 from models.inbox.links import LinkTakenError
+from models.inbox.questions import Candidate
 from sync.engine.context import is_int32
 from sync.rules.match_comparison import Comparison, compare
 from worker import dispatch
@@ -215,13 +216,13 @@ def retry(job_ids: Sequence[int], connection: Connection | None, error_code: str
 @selection
 @click.option(
     "--because",
-    default=str(RESOLVED_BY_HAND),
+    default=str(RESOLVED_MANUALLY),
     show_default=True,
     help=f"The reason to record, or “{SKIPPED_PERMANENTLY}”",
 )
 def dismiss(job_ids: Sequence[int], connection: Connection | None, error_code: str, because: str) -> None:
     """Close jobs permanently, selected as for retry: they aren't synced, whatever is received."""
-    reason = next((known for known in (RESOLVED_BY_HAND, SKIPPED_PERMANENTLY) if known == because), because)
+    reason = next((known for known in (RESOLVED_MANUALLY, SKIPPED_PERMANENTLY) if known == because), because)
     container, chosen = get_container(), _filter_of(job_ids, connection, error_code)
     acted = job_actions.dismiss(
         container.database,
@@ -252,7 +253,7 @@ def choose(job_id: int, number: str, *, new: bool, undo: bool) -> None:
             raise click.ClickException(f"Record {job_id} has no choice to undo, or is in progress.")
         click.echo(f"{job.title}: {match_questions.UNDONE}")
         return
-    choice = match_questions.NEW if new else number
+    choice = questions.CREATE_NEW if new else number
     acted = match_questions.answer(container.database, job_id, choice, actor=ACTOR, now=container.clock())
     if not acted.count:
         raise click.ClickException(f"Change {job_id} does not offer that: see `jobs show {job_id}`.")

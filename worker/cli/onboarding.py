@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from models.admin.operations import OperationType, note_start
+from models.admin.operations import OperationType, audit_start
 from models.connections.repository import Connection
 from models.enums import EntityType, Lane
 from sync.onboarding import initial_matching
@@ -67,7 +67,7 @@ def match_(connection: Connection, *, dry_run: bool, create: bool, output: str) 
     if not dry_run:
         asked = {"dry_run": "", "create": "yes" if create else ""}
         with container.database.transaction() as session:
-            note_start(
+            audit_start(
                 session,
                 connection.id,
                 OperationType.INITIAL_MATCHING,

@@ -41,10 +41,10 @@ def run_diagnostics(container: Container, connection: Connection) -> Diagnostics
     began = container.clock()
     report = run_checks(target_of(container, connection))
     failed_checks = sum(finding.status is CheckStatus.BAD for finding in report.findings)
-    container.connections.note_test(connection.id, failed_checks=failed_checks, at=began)
+    container.connections.save_test_result(connection.id, failed_checks=failed_checks, at=began)
     with suppress(MisconfiguredError):  # the client is ambiguous
         client = choose_identity(report.clients, connection.settings.identity_id).client
-        container.connections.note_client_name(connection.id, connection.settings, client)
+        container.connections.save_client_name(connection.id, connection.settings, client)
     return report
 
 

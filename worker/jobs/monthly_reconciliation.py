@@ -5,7 +5,7 @@ from datetime import datetime, time, timedelta
 
 from i18n.formatting import OSLO
 from i18n.messages import Message, from_json, joined, msg
-from models.admin.operations import AGAIN, Operation, OperationResult, OperationType
+from models.admin.operations import REPEATED, Operation, OperationResult, OperationType
 from models.connections.alert_outbox import Alert, AlertType
 from sync.reconciliation.compare import last_month, month_of, without_accepted
 from sync.reconciliation.differences import format_day
@@ -47,18 +47,18 @@ def due(container: Container) -> Iterator[int]:
 
 def report_alert(container: Container, operation: Operation, answer: OperationResult) -> Alert | None:
     """Make the mail about a reconciliation, with a link to its report; a failure is mailed only once."""
-    if "report" not in answer and AGAIN in operation.input:
+    if "report" not in answer and REPEATED in operation.input:
         return None
     connection = container.connections.get_shown(operation.connection_id)
     return Alert(
-        AlertType.RECONCILIATION,
-        msg("Reconciliation of {connection}", connection=connection.name),
-        _summary(container, operation, answer),
-        msg(
+        type=AlertType.RECONCILIATION,
+        title=msg("Reconciliation of {connection}", connection=connection.name),
+        message=_summary(container, operation, answer),
+        remedy=msg(
             "View the reconciliation: {address}",
             address=f"{container.settings.public_url}/operations/{operation.id}",
         ),
-        connection.settings.error_emails,
+        recipients=connection.settings.error_emails,
     )
 
 

@@ -102,9 +102,9 @@ def _run(container: Container, operation: Operation) -> bool:
 
 def _failed(container: Container, operation: Operation, finding: Finding, *, began: datetime) -> OperationResult:
     if operation.type is OperationType.DIAGNOSTICS:
-        container.connections.note_test(operation.connection_id, failed_checks=1, at=began)
+        container.connections.save_test_result(operation.connection_id, failed_checks=1, at=began)
     if operation.type is OperationType.VERIFICATION:
-        container.connections.note_login(operation.connection_id, works=False, at=began)
+        container.connections.save_login_result(operation.connection_id, works=False, at=began)
     return as_result(DiagnosticsReport([finding]))
 
 
@@ -161,7 +161,7 @@ def _verified(container: Container, _operation: Operation, connection: Connectio
     identity = diagnostics.check(container, connection.settings)
     if identity.client_number:
         verify_client(container.connections, connection.id, connection.settings, identity.client_number)
-    container.connections.note_login(connection.id, works=True, at=began)
+    container.connections.save_login_result(connection.id, works=True, at=began)
     found = msg("Signed in to both systems (24SevenOffice client: {client}).", client=identity.client)
     return as_result(DiagnosticsReport([good(found, check="login.login")]))
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from i18n.messages import msg
-from models.admin.operations import WORTHWHILE, Operation, OperationResult, OperationType
+from models.admin.operations import OPERATION_TIMEOUT, Operation, OperationResult, OperationType
 from models.connections.repository import SECRET_FIELDS, ConcurrentUpdateError, Connection, SettingRefusedError
 from models.connections.settings import ConnectionSettings, unproven
 from models.enums import EntityType, Role
@@ -70,7 +70,7 @@ def _with(settings: ConnectionSettings, values: dict[str, object]) -> Connection
 
 
 def _expired(container: Container, operation: Operation) -> Iterator[Finding]:
-    if operation.requested_at < container.clock() - WORTHWHILE:
+    if operation.requested_at < container.clock() - OPERATION_TIMEOUT:
         yield bad(msg("Verifying the settings took too long."), msg("Save them again."))
     rights = _rights(container, operation)
     if not (rights and rights.role.covers(Role.ADMINISTRATOR) and rights.scope.allows(operation.connection_id)):

@@ -16,14 +16,14 @@ from worker.container import Container
 
 log = structlog.get_logger()
 
-OF_THEIR_OWN = {
+OWN_SUBJECT_TYPES = {
     AlertType.CLOCK,
     AlertType.WEBHOOK,
     AlertType.API_KEY,
     AlertType.DIGEST,
     AlertType.RECONCILIATION,
 }
-"""Alerts about a connection that say nothing of whether it works."""
+"""Types of alerts about a connection that do not say whether it works, so that their subject is another one."""
 
 PAUSE_BETWEEN_EMAILS = timedelta(minutes=5)
 """Between two mails to an address; alerts from this time are sent together."""
@@ -112,7 +112,7 @@ def _subject(alert: PendingAlert) -> Hashable:
         return (alert.type, alert.id)
     return alert.job_id or (
         alert.connection_id,
-        alert.type in OF_THEIR_OWN and alert.type,
+        alert.type in OWN_SUBJECT_TYPES and alert.type,
     )
 
 

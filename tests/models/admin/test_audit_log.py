@@ -14,7 +14,7 @@ from models.connections.repository import Connection, Connections
 from models.database import Database
 from models.enums import Scope
 from models.inbox import retention
-from models.pagination import SIZE
+from models.pagination import PAGE_SIZE
 from models.schema.audit_entries import add_entry, allow_deletion, allow_erasure, allow_redaction
 from tests.factories import NOW, settings
 
@@ -55,7 +55,7 @@ def test_what_was_done_to_users_is_shown_to_those_who_manage_them(
 
 
 def test_the_audit_is_paged_both_ways(database: Database, connection: Connection) -> None:
-    for n in range(SIZE + 5):
+    for n in range(PAGE_SIZE + 5):
         note(database, str(n), connection)
     first = audit_log.page(database, Scope())
     second = audit_log.page(database, Scope(), key=first.older)

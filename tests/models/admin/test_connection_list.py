@@ -27,7 +27,7 @@ Problem = Callable[[Database, Connections, int], object]
 
 
 def failed_test(_: Database, connections: Connections, number: int) -> None:
-    connections.note_test(number, failed_checks=2, at=NOW)
+    connections.save_test_result(number, failed_checks=2, at=NOW)
 
 
 def failing_polls(database: Database, _: Connections, number: int) -> None:
@@ -68,7 +68,7 @@ PROBLEMS: dict[HealthProblem, tuple[Problem, ConnectionState]] = {
 
 @pytest.fixture
 def tested(connections: Connections, connection: Connection) -> Connection:
-    connections.note_test(connection.id, failed_checks=0, at=NOW)
+    connections.save_test_result(connection.id, failed_checks=0, at=NOW)
     return connection
 
 
@@ -95,19 +95,19 @@ def test_each_problem_is_listed_counted_and_found_until_the_connection_is_paused
     assert (seen.state, seen.problems) == (state, [problem])
     assert connection_list.problem_counts(database, Scope(), now=NOW) == {problem: 1}
     for wanted in (ConnectionFilter(problem=problem), ConnectionFilter(state=state)):
-        assert connection_list.summaries(database, Scope(), now=NOW, wanted=wanted)
+        assert connection_list.summaries(database, Scope(), now=NOW, connection_filter=wanted)
     others = (
         ConnectionFilter(state=ConnectionState.OUTAGE),
         *(ConnectionFilter(problem=each) for each in HealthProblem if each is not problem),
     )
     for wanted in others:
-        assert not connection_list.summaries(database, Scope(), now=NOW, wanted=wanted)
+        assert not connection_list.summaries(database, Scope(), now=NOW, connection_filter=wanted)
     connections.pause(tested.id, "Year end.", actor="kari", now=NOW)
     assert (only(database).state, only(database).problems) == (ConnectionState.PAUSED, [])
 
 
 def test_an_outage_goes_before_problems(database: Database, connections: Connections, tested: Connection) -> None:
-    connections.note_test(tested.id, failed_checks=1, at=NOW)
+    connections.save_test_result(tested.id, failed_checks=1, at=NOW)
     outages.fail(database, tested.id, retry_after=HOUR, now=NOW)
     assert (only(database).state, only(database).outage_since) == (ConnectionState.OUTAGE, NOW)
 
@@ -125,24 +125,24 @@ def test_webhooks_are_not_missing_once_one_has_come(database: Database, tested: 
 def test_an_older_test_that_ends_later_does_not_replace_a_newer_one(
     database: Database, connections: Connections, tested: Connection
 ) -> None:
-    connections.note_test(tested.id, failed_checks=3, at=NOW - HOUR)
+    connections.save_test_result(tested.id, failed_checks=3, at=NOW - HOUR)
     assert only(database).problems == []
 
 
 def test_credentials_that_work_clear_what_failed_ones_left_and_no_error_of_a_test(
     database: Database, connections: Connections, tested: Connection
 ) -> None:
-    connections.note_login(tested.id, works=False, at=NOW)
-    connections.note_login(tested.id, works=False, at=NOW)
+    connections.save_login_result(tested.id, works=False, at=NOW)
+    connections.save_login_result(tested.id, works=False, at=NOW)
     assert only(database).problems == [HealthProblem.TEST_FAILED]
-    connections.note_login(tested.id, works=True, at=NOW)
+    connections.save_login_result(tested.id, works=True, at=NOW)
     assert only(database).problems == []
-    connections.note_test(tested.id, failed_checks=1, at=NOW)
+    connections.save_test_result(tested.id, failed_checks=1, at=NOW)
     for works in (True, False, True):
-        connections.note_login(tested.id, works=works, at=NOW)
+        connections.save_login_result(tested.id, works=works, at=NOW)
         assert only(database).problems == [HealthProblem.TEST_FAILED]
-    connections.note_test(tested.id, failed_checks=0, at=NOW)
-    connections.note_login(tested.id, works=False, at=NOW - HOUR)
+    connections.save_test_result(tested.id, failed_checks=0, at=NOW)
+    connections.save_login_result(tested.id, works=False, at=NOW - HOUR)
     assert only(database).problems == []
 
 
@@ -150,7 +150,7 @@ def test_a_connection_whose_last_test_failed_is_only_started_despite_that(
     database: Database, connections: Connections
 ) -> None:
     new, _ = connections.add("Demo AS", settings(), actor="kari", now=NOW, started=False)
-    connections.note_test(new.id, failed_checks=2, at=NOW)
+    connections.save_test_result(new.id, failed_checks=2, at=NOW)
     with pytest.raises(FailedTestError):
         connections.resume(new.id, actor="kari", now=NOW)
     assert only(database).state is ConnectionState.NOT_STARTED
@@ -174,9 +174,9 @@ def test_what_paused_itself_is_resumed_despite_that_or_once_something_has_worked
 ) -> None:
     def note(*, works: bool, at: datetime) -> None:
         if proof == "a test":
-            connections.note_test(tested.id, failed_checks=0 if works else 1, at=at)
+            connections.save_test_result(tested.id, failed_checks=0 if works else 1, at=at)
         else:
-            connections.note_login(tested.id, works=works, at=at)
+            connections.save_login_result(tested.id, works=works, at=at)
 
     circuit_breaker.pause(database, tested.id, outages.problem(AlertType.PAUSED), now=NOW + HOUR)
     note(works=True, at=NOW)  # it began before the connection paused

@@ -3,7 +3,7 @@ from datetime import timedelta
 import pytest
 
 from models.admin import dashboard
-from models.admin.dashboard import SIZE, ErrorCodeCount, Totals
+from models.admin.dashboard import PAGE_SIZE, ErrorCodeCount, Totals
 from models.connections.repository import Connections
 from models.database import Database
 from models.enums import EntityType, Record, Scope
@@ -130,8 +130,8 @@ def test_what_needs_attention_is_listed_by_its_error_code_the_most_frequent_firs
 
 
 def test_many_connections_are_shown_a_page_at_a_time(database: Database, connections: Connections) -> None:
-    for n in range(SIZE + 3):
+    for n in range(PAGE_SIZE + 3):
         connections.add(f"Company {n:03}", settings(moment_company=f"c{n}"), actor="test", now=NOW)
     first, second = (dashboard.connection_statuses(database, EVERYTHING, now=NOW, page=page) for page in (1, 2))
-    assert (len(first), len(second)) == (SIZE + 1, 3)
+    assert (len(first), len(second)) == (PAGE_SIZE + 1, 3)
     assert first[-1] == second[0]

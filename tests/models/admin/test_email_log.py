@@ -8,7 +8,7 @@ from models.connections.repository import Connection, Connections
 from models.database import Database
 from models.enums import Scope
 from models.inbox.transitions import Event
-from models.pagination import SIZE
+from models.pagination import PAGE_SIZE
 from tests.factories import NOW, settings
 from tests.models.completed_jobs import completed_job
 
@@ -19,7 +19,9 @@ HOUR = timedelta(hours=1)
 def queue_alert(
     database: Database, connection: Connection, title: str, *addresses: str, at: datetime = NOW
 ) -> None:
-    alert = Alert(AlertType.OUTAGE, title, "Wrong.", "", addresses or ("a@example.com",))
+    alert = Alert(
+        type=AlertType.OUTAGE, title=title, message="Wrong.", remedy="", recipients=addresses or ("a@example.com",)
+    )
     alert_outbox.queue_connection_alert(database, connection.id, alert, now=at)
 
 
@@ -87,20 +89,26 @@ def test_of_a_mail_about_several_companies_everybody_sees_their_part(
 
 
 def test_mails_are_paged_both_ways(database: Database, connection: Connection) -> None:
-    for n in range(SIZE + 5):
+    for n in range(PAGE_SIZE + 5):
         queue_alert(database, connection, f"Alert {n}")
         send(database, at=NOW + n * HOUR)
     first = email_log.page(database, EVERYTHING)
     assert first.older
     second = email_log.page(database, EVERYTHING, key=first.older)
     titles = [mail.items[0].title for mail in (*first.lines, *second.lines)]
-    assert titles == [f"Alert {n}" for n in reversed(range(SIZE + 5))]
+    assert titles == [f"Alert {n}" for n in reversed(range(PAGE_SIZE + 5))]
     assert second.newer
     assert email_log.page(database, EVERYTHING, key=second.newer) == first
 
 
 def test_a_record_shows_who_was_mailed_about_it(database: Database, connection: Connection) -> None:
-    alert = Alert(AlertType.NEEDS_ATTENTION, "Invoice 1024", "Wrong.", "", ("a@example.com", "b@example.com"))
+    alert = Alert(
+        type=AlertType.NEEDS_ATTENTION,
+        title="Invoice 1024",
+        message="Wrong.",
+        remedy="",
+        recipients=("a@example.com", "b@example.com"),
+    )
     job = completed_job(database, connection.id, event=Event.REJECTED, alert=alert)
     send(database, at=NOW + HOUR)
     heard = [(mail.recipient, mail.status, mail.at) for mail in email_log.of_job(database, job.id)]

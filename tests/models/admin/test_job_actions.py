@@ -5,7 +5,7 @@ from sqlalchemy import distinct, func, select, text
 
 from i18n.messages import msg
 from models.admin import audit_log, job_actions, job_list
-from models.admin.job_actions import RESOLVED_BY_HAND, SKIPPED_PERMANENTLY, ActionResult
+from models.admin.job_actions import RESOLVED_MANUALLY, SKIPPED_PERMANENTLY, ActionResult
 from models.admin.job_filter import JobFilter
 from models.admin.job_list import JobView
 from models.connections.repository import Connection, Connections
@@ -47,7 +47,7 @@ def see(database: Database, job: JobView) -> JobView:
 
 
 def close(database: Database, job_filter: JobFilter) -> ActionResult:
-    return job_actions.dismiss(database, job_filter, because=RESOLVED_BY_HAND, actor="kari", now=LATER)
+    return job_actions.dismiss(database, job_filter, because=RESOLVED_MANUALLY, actor="kari", now=LATER)
 
 
 def test_what_is_tried_again_is_due_at_once(database: Database, failed_job: JobView) -> None:
@@ -117,7 +117,7 @@ def test_what_was_closed_together_is_opened_together_and_nothing_else(
 def test_one_transaction_changes_a_limited_number_of_jobs(
     database: Database, connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(job_actions, "JOBS_AT_ONCE", 2)
+    monkeypatch.setattr(job_actions, "JOBS_PER_TRANSACTION", 2)
     for record_id in ("1", "2", "3"):
         completed_job(database, connection.id, Record(EntityType.INVOICE, record_id), event=Event.REJECTED)
     lanes = frozenset({Lane(connection.id, EntityType.INVOICE)})

@@ -21,7 +21,7 @@ from models.inbox import leases
 from models.inbox.enqueue import enqueue
 from models.inbox.leases import AttemptResult
 from models.inbox.transitions import Event
-from models.pagination import SIZE, Key, Page, PagePlace
+from models.pagination import PAGE_SIZE, Key, Page, PagePlace
 from models.schema.record_summary import RecordSummary
 from models.schema.tables import SyncJobRow
 from tests.factories import NOW, settings
@@ -34,7 +34,7 @@ ENDS = (
 )
 DAY = date(2026, 3, 2)
 NAMES = ("Nordlys AS", "Fjord AS", "Granitt")
-MANY = 2 * SIZE + 20
+MANY = 2 * PAGE_SIZE + 20
 LATER, LATEST = NOW + timedelta(minutes=1), NOW + timedelta(days=1)
 
 
@@ -224,7 +224,11 @@ def test_what_takes_too_long_to_count_is_not_counted(
 
 def test_pages_lead_both_ways(database: Database, everything: Sequence[JobView]) -> None:
     first, second, last = walked(database, JobFilter())
-    assert [len(page.lines) for page in (first, second, last)] == [SIZE, SIZE, len(everything) - 2 * SIZE]
+    assert [len(page.lines) for page in (first, second, last)] == [
+        PAGE_SIZE,
+        PAGE_SIZE,
+        len(everything) - 2 * PAGE_SIZE,
+    ]
     assert (first.newer, last.older) == (None, None)
     assert last.newer
     back = job_list.page(database, JobFilter(), key=last.newer)

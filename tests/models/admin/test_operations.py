@@ -13,8 +13,8 @@ from models.admin.operations import (
     MAX_DISPATCHED,
     MAX_LOGINS,
     MAX_PENDING,
+    OPERATION_TIMEOUT,
     RECONCILIATIONS,
-    WORTHWHILE,
     OperationPendingError,
     OperationRunningError,
     Operations,
@@ -126,7 +126,7 @@ def test_a_request_with_other_input_replaces_only_the_actors_own(
     assert replaced.input == {"username": "right"}
     with pytest.raises(OperationPendingError):
         ask(operations, connection, type_=clients, input_={"username": "other"}, actor="ola")
-    an_hour_later = NOW + WORTHWHILE + timedelta(seconds=1)
+    an_hour_later = NOW + OPERATION_TIMEOUT + timedelta(seconds=1)
     assert ask(operations, connection, type_=clients, actor="ola", now=an_hour_later) != first
 
 
@@ -146,7 +146,7 @@ def test_typed_logins_are_tried_a_few_times_an_hour(operations: Operations, conn
         with pytest.raises(TooManyOperationsError):
             ask(operations, connection, type_=type_, input_={"password": "once more"})
     assert ask(operations, connection)
-    later = NOW + WORTHWHILE + timedelta(seconds=1)
+    later = NOW + OPERATION_TIMEOUT + timedelta(seconds=1)
     assert ask(operations, connection, type_=saving, input_={"password": "once more"}, now=later)
 
 
@@ -299,10 +299,10 @@ def test_a_typed_login_is_forgotten_where_no_answer_came(
     database: Database, operations: Operations, connection: Connection, type_: OperationType
 ) -> None:
     old = ask(operations, connection, type_=type_, input_=TYPED)
-    operations.forget_unanswered(before=NOW)
+    operations.delete_old_logins(before=NOW)
     assert (kept := operations.get(old))
     assert kept.input == TYPED
-    operations.forget_unanswered(before=NOW + timedelta(seconds=1))
+    operations.delete_old_logins(before=NOW + timedelta(seconds=1))
     assert (kept := operations.get(old))
     assert kept.input == {}
     assert "gAAAA" not in rows(database)
@@ -314,7 +314,7 @@ def test_a_comparison_that_waits_for_long_still_knows_its_days(
 ) -> None:
     days = {"first": "2026-02-01", "last": "2026-02-28"}
     number = ask(operations, connection, type_=type_, input_=days)
-    operations.forget_unanswered(before=NOW + timedelta(days=1))
+    operations.delete_old_logins(before=NOW + timedelta(days=1))
     assert (waiting := operations.get(number))
     assert waiting.input == days
 

@@ -26,7 +26,13 @@ def queue_alert(database: Database, connection: Connection, title: str, *address
     alert_outbox.queue_connection_alert(
         database,
         connection.id,
-        Alert(AlertType.PAUSED, title, "Wrong.", "Mend it.", addresses or ("a@example.com",)),
+        Alert(
+            type=AlertType.PAUSED,
+            title=title,
+            message="Wrong.",
+            remedy="Mend it.",
+            recipients=addresses or ("a@example.com",),
+        ),
         now=NOW,
     )
 
@@ -42,7 +48,13 @@ def queue_record_alert(database: Database, connection: Connection) -> Sequence[P
     lane = Lane(connection.id, EntityType.INVOICE)
     lease = leases.acquire(database, lane, limit=1, now=NOW, until=NOW + PAUSE)
     assert lease
-    alert = Alert(AlertType.NEEDS_ATTENTION, "Invoice 9", "Wrong.", "Mend it.", ("a@example.com",))
+    alert = Alert(
+        type=AlertType.NEEDS_ATTENTION,
+        title="Invoice 9",
+        message="Wrong.",
+        remedy="Mend it.",
+        recipients=("a@example.com",),
+    )
     result = AttemptResult(job_id=lease.jobs[0].id, event=Event.REJECTED, outcome=Outcome.FAILED, alert=alert)
     leases.complete(database, lease, [result], clock=lambda: NOW)
     return alert_outbox.pending_alerts(database, "a@example.com")
@@ -145,7 +157,14 @@ def test_an_alert_is_in_the_language_of_its_connection_with_its_error_code(
         row = session.get_one(ConnectionRow, usual.id)
         row.settings = {name: value for name, value in row.settings.items() if name != "language"}  # of before
     for each in (english, usual):
-        alert = Alert(AlertType.PAUSED, each.name, "Wrong.", "", ("a@example.com",), "moment_key")
+        alert = Alert(
+            type=AlertType.PAUSED,
+            title=each.name,
+            message="Wrong.",
+            remedy="",
+            recipients=("a@example.com",),
+            error_code="moment_key",
+        )
         alert_outbox.queue_connection_alert(database, each.id, alert, now=NOW)
     told = [(each.language, each.error_code) for each in alert_outbox.pending_alerts(database, "a@example.com")]
     assert told == [(Language.ENGLISH, "moment_key"), (Language.NORWEGIAN, "moment_key")]

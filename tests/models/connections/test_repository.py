@@ -135,28 +135,28 @@ def test_a_second_connection_from_before_is_not_resumed_beside_the_first(
 
 
 def test_a_client_of_24sevenoffice_has_one_connection(connections: Connections, connection: Connection) -> None:
-    connections.note_client(connection.id, connection.settings, 7)
+    connections.save_client(connection.id, connection.settings, 7)
     fjord = settings(moment_company="fjord", username="other@example.com")
     with pytest.raises(ClientTakenError) as refused:
         connections.add("Fjord AS", fjord, actor="test", now=NOW, client_number=7)
     assert connection.name not in str(refused.value)
     other, _ = connections.add("Fjord AS", fjord, actor="test", now=NOW)
     with pytest.raises(ClientTakenError):
-        connections.note_client(other.id, other.settings, 7)
+        connections.save_client(other.id, other.settings, 7)
     with pytest.raises(ClientTakenError):
         connections.update(other.id, {"client_id": "7"}, actor="test", now=NOW, client_number=7)
-    connections.note_client(other.id, other.settings, 8)
+    connections.save_client(other.id, other.settings, 8)
     assert [each.client_number for each in connections.all()] == [7, 8]
 
 
 def test_a_login_to_another_client_is_noticed_and_that_of_before_says_nothing(
     connections: Connections, connection: Connection
 ) -> None:
-    connections.note_client(connection.id, connection.settings, 7)
+    connections.save_client(connection.id, connection.settings, 7)
     with pytest.raises(OtherClientError):
-        connections.note_client(connection.id, connection.settings, 8)
+        connections.save_client(connection.id, connection.settings, 8)
     connections.update(connection.id, {"username": "new@example.com"}, actor="test", now=NOW)
-    connections.note_client(connection.id, connection.settings, 9)  # a worker that has not heard of the change
+    connections.save_client(connection.id, connection.settings, 9)  # a worker that has not heard of the change
     assert connections.get(connection.id).client_number is None
 
 

@@ -18,18 +18,18 @@ from sqlalchemy import delete, select
 from models.admin import discrepancies, job_actions, match_questions, reminders
 from models.admin.job_actions import UNSEEN_DRAFT, ActionResult
 from models.admin.job_filter import JobFilter
-from models.admin.match_questions import Candidate
 from models.admin.reminders import OVERDUE_AFTER
 from models.connections.alert_outbox import AlertType
 from models.connections.repository import Connection, Connections
 from models.database import Database
 from models.enums import PENDING, SUCCESSFUL, EntityType, JobState, Lane, Outcome, Record
-from models.inbox import dependencies, due, leases, links, restore
+from models.inbox import dependencies, due, leases, links, questions, restore
 from models.inbox.circuit_breaker import MAX_DELAY, ConnectionProblem, ProblemType
 from models.inbox.dependencies import Wait
 from models.inbox.enqueue import enqueue
 from models.inbox.leases import AttemptResult, Lease, LeaseLostError, SyncJob
 from models.inbox.links import Link
+from models.inbox.questions import Candidate
 from models.inbox.transitions import VERIFICATION_DELAY, Event
 from models.schema.audit_entries import allow_erasure
 from models.schema.tables import (
@@ -197,7 +197,7 @@ class Lives(RuleBasedStateMachine):
         asked = event is Event.REJECTED and job.record == CUSTOMER
         if asked:
             with self.database.transaction() as session:
-                match_questions.ask(session, job.id, [Candidate("10", "Nordlys AS")], now=self.now)
+                questions.ask(session, job.id, [Candidate("10", "Nordlys AS")], now=self.now)
         if event is Event.SYNCED:
             links.save(self.database, self.connection_id, job.record, Link(job.record.id, "", None), now=self.now)
         return AttemptResult(

@@ -14,8 +14,8 @@ from sqlalchemy import Row, insert, select, update
 from models.connections.repository import Connection
 from models.database import Database
 from models.enums import PENDING, EntityType, JobState, Record
-from models.inbox.job_updates import changed_by, concerns
-from models.inbox.transitions import TABLE, Event, Occurrence, Standing, apply
+from models.inbox.job_updates import changed_values, concerns
+from models.inbox.transitions import TABLE, Event, JobSnapshot, Occurrence, apply
 from models.schema.tables import SyncJobRow
 from tests.factories import NOW
 from tests.models.inbox import transition_table
@@ -23,7 +23,7 @@ from tests.models.inbox import transition_table
 CUSTOMER, PROJECT = Record(EntityType.CUSTOMER, "1"), Record(EntityType.PROJECT, "2")
 
 
-def standings() -> Iterator[Standing]:
+def snapshots() -> Iterator[JobSnapshot]:
     """Return every state with every mark, due never, before and after now, tried never, just now and long ago."""
     times = (None, NOW - timedelta(hours=1), NOW + timedelta(hours=1))
     tried = (None, NOW - timedelta(seconds=10), NOW - timedelta(hours=1))
@@ -31,7 +31,7 @@ def standings() -> Iterator[Standing]:
     for state, due_at, at, unknown, alerted, dependency in product(
         JobState, times, tried, marks, marks, (None, CUSTOMER)
     ):
-        yield Standing(
+        yield JobSnapshot(
             state=state,
             due_at=due_at,
             failed_attempts=3,
@@ -44,36 +44,36 @@ def standings() -> Iterator[Standing]:
         )
 
 
-STANDINGS = tuple(standings())
-COLUMNS = set(changed_by(Event.RETRIED, now=NOW)) - {"updated_at"}  # other tables have one too
+SNAPSHOTS = tuple(snapshots())
+COLUMNS = set(changed_values(Event.RETRIED, now=NOW)) - {"updated_at"}  # other tables have one too
 ROOT = Path(__file__).parents[3]
 WRITERS = [ROOT / "models" / "inbox" / f"{name}.py" for name in ("transitions", "job_updates")]
 
 
-def row(number: int, standing: Standing, connection_id: int) -> dict[str, Any]:
-    dependency = standing.dependency
+def row(number: int, snapshot: JobSnapshot, connection_id: int) -> dict[str, Any]:
+    dependency = snapshot.dependency
     assert dependency is None or isinstance(dependency, Record)
     return {
         "connection_id": connection_id,
         "entity_type": EntityType.INVOICE,
         "record_id": str(number),
         "received_at": NOW,
-        "state": standing.state,
-        "due_at": standing.due_at,
-        "failed_attempts": standing.failed_attempts,
-        "worker_crashes": standing.worker_crashes,
-        "outcome_unknown": standing.outcome_unknown,
+        "state": snapshot.state,
+        "due_at": snapshot.due_at,
+        "failed_attempts": snapshot.failed_attempts,
+        "worker_crashes": snapshot.worker_crashes,
+        "outcome_unknown": snapshot.outcome_unknown,
         "dependency_type": dependency and dependency.entity_type,
         "dependency_id": dependency and dependency.id,
-        "alerted": standing.alerted,
-        "completed_at": standing.attempted_at,
-        "unfinished_since": standing.unfinished_since,
+        "alerted": snapshot.alerted,
+        "completed_at": snapshot.attempted_at,
+        "unfinished_since": snapshot.unfinished_since,
     }
 
 
-def read(row: Row[Any]) -> Standing:
+def read(row: Row[Any]) -> JobSnapshot:
     dependency = Record(EntityType(row.dependency_type), row.dependency_id or "") if row.dependency_type else None
-    return Standing(
+    return JobSnapshot(
         state=JobState(row.state),
         due_at=row.due_at,
         failed_attempts=row.failed_attempts,
@@ -93,19 +93,19 @@ def test_postgresql_plays_each_cell_as_python_does(
     with database.transaction() as session:
         session.execute(
             insert(SyncJobRow),
-            [row(number, standing, connection.id) for number, standing in enumerate(STANDINGS)],
+            [row(number, snapshot, connection.id) for number, snapshot in enumerate(SNAPSHOTS)],
         )
         for due_at, unknown in product((None, NOW + timedelta(minutes=7)), (False, True)):
             what = Occurrence(event=event, now=NOW, due_at=due_at, outcome_unknown=unknown, dependency=PROJECT)
-            become = changed_by(event, now=NOW, due_at=due_at, outcome_unknown=unknown, dependency=PROJECT)
+            become = changed_values(event, now=NOW, due_at=due_at, outcome_unknown=unknown, dependency=PROJECT)
             with session.begin_nested() as once:
                 session.execute(update(SyncJobRow).where(concerns(event)).values(**become))
                 found = session.execute(select(*SyncJobRow.__table__.columns)).all()
                 once.rollback()
             after = {int(each.record_id): read(each) for each in found}
-            noted = {STANDINGS[int(each.record_id)].state for each in found if each.updated_at == NOW}
+            noted = {SNAPSHOTS[int(each.record_id)].state for each in found if each.updated_at == NOW}
             assert noted == set(TABLE[event])
-            assert after == {number: apply(standing, what) for number, standing in enumerate(STANDINGS)}
+            assert after == {number: apply(snapshot, what) for number, snapshot in enumerate(SNAPSHOTS)}
 
 
 def test_nothing_else_writes_what_the_table_decides() -> None:

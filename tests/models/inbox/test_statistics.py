@@ -3,7 +3,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from models.admin import job_actions
+from models.admin import dashboard, job_actions
+from models.admin.dashboard import PeriodStatistics
 from models.admin.job_filter import JobFilter
 from models.connections.repository import Connection, Connections
 from models.database import Database
@@ -12,7 +13,7 @@ from models.inbox import leases, links, statistics
 from models.inbox.enqueue import enqueue
 from models.inbox.leases import AttemptResult
 from models.inbox.links import Link
-from models.inbox.statistics import Granularity, PeriodStatistics
+from models.inbox.statistics import Granularity
 from models.inbox.transitions import Event
 from tests.factories import NOW, settings
 from tests.models.completed_jobs import completed_job
@@ -28,7 +29,7 @@ def now_of(
     scope: Scope | None = None,
     now: datetime = NOW,
 ) -> PeriodStatistics:
-    return statistics.last_periods(database, granularity, 2, scope=scope or Scope(), now=now)[-1]
+    return dashboard.last_periods(database, granularity, 2, scope=scope or Scope(), now=now)[-1]
 
 
 def test_attempts_are_counted_by_how_they_ended(database: Database, connection: Connection) -> None:
@@ -88,7 +89,7 @@ def test_everybody_sees_the_numbers_of_their_connections_only(
 
 def test_an_hour_without_attempts_is_reported_too(database: Database, connection: Connection) -> None:
     completed_job(database, connection.id, at=NOW - 5 * 60 * MINUTE)
-    told = statistics.last_periods(database, Granularity.HOUR, 24, scope=Scope(), now=NOW)
+    told = dashboard.last_periods(database, Granularity.HOUR, 24, scope=Scope(), now=NOW)
     assert [period.synced for period in told] == [0] * 18 + [1] + [0] * 5
     assert told[-1].starts_at == NOW
 
@@ -102,7 +103,7 @@ def test_a_day_is_one_of_oslo_also_when_the_clock_changes(
     for at in (day, day.astimezone(UTC) + timedelta(hours=hours - 1)):
         completed_job(database, connection.id, at=at)
     completed_job(database, connection.id, at=day.astimezone(UTC) + timedelta(hours=hours))
-    told = statistics.last_periods(
+    told = dashboard.last_periods(
         database, Granularity.DAY, 2, scope=Scope(), now=day + timedelta(days=1, hours=12)
     )
     assert [(period.starts_at, period.synced) for period in told] == [(day, 2), (day + timedelta(days=1), 1)]

@@ -8,12 +8,12 @@ from itertools import product
 
 from models.enums import PENDING, EntityType, JobState, Record
 from models.inbox.transitions import (
-    NEW,
+    NEW_JOB,
     VERIFICATION_DELAY,
     AlertDue,
     Event,
+    JobSnapshot,
     Occurrence,
-    Standing,
     alert_due,
     apply,
 )
@@ -48,10 +48,12 @@ def occurrences(event: Event) -> Iterator[Occurrence]:
         yield Occurrence(event=event, now=NOW, due_at=due_at, outcome_unknown=unknown, dependency=dependency)
 
 
-def walk() -> dict[Standing, list[tuple[Occurrence, Standing]]]:
-    """Apply every event to every standing that a job can reach, with counts up to two."""
-    seen: dict[Standing, list[tuple[Occurrence, Standing]]] = {}
-    todo = deque(each for event in NEW for what in occurrences(event) if (each := apply(None, what)) is not None)
+def walk() -> dict[JobSnapshot, list[tuple[Occurrence, JobSnapshot]]]:
+    """Apply every event to every snapshot that a job can reach, with counts up to two."""
+    seen: dict[JobSnapshot, list[tuple[Occurrence, JobSnapshot]]] = {}
+    todo = deque(
+        each for event in NEW_JOB for what in occurrences(event) if (each := apply(None, what)) is not None
+    )
     while todo:
         before = todo.popleft()
         if before in seen:
@@ -70,14 +72,14 @@ def walk() -> dict[Standing, list[tuple[Occurrence, Standing]]]:
     return seen
 
 
-def edges() -> Iterator[tuple[Standing, Occurrence, Standing]]:
+def edges() -> Iterator[tuple[JobSnapshot, Occurrence, JobSnapshot]]:
     for before, steps in walk().items():
         for what, after in steps:
             yield before, what, after
 
 
-Rule = Callable[[Standing, Occurrence, Standing], bool]
-"""Takes a step, from a standing by an event to another, and returns whether it obeys the rule."""
+Rule = Callable[[JobSnapshot, Occurrence, JobSnapshot], bool]
+"""Takes a step, from a snapshot by an event to another, and returns whether it obeys the rule."""
 
 RULES: list[Rule] = []
 
@@ -87,31 +89,35 @@ def rule(check: Rule) -> Rule:
     return check
 
 
-def soon(before: Standing) -> datetime:
+def soon(before: JobSnapshot) -> datetime:
     """Return when a job may be tried at the earliest: at once, or when a call under way must have ended."""
     at_work = before.outcome_unknown and before.attempted_at
     return max(NOW, at_work + VERIFICATION_DELAY) if at_work else NOW
 
 
 @rule
-def a_job_is_due_unless_it_is_at_a_worker_or_final(_: Standing, __: Occurrence, after: Standing) -> bool:
+def a_job_is_due_unless_it_is_at_a_worker_or_final(_: JobSnapshot, __: Occurrence, after: JobSnapshot) -> bool:
     return after.state is DONE or (after.due_at is None) is (after.state in IDLE | {RUNNING})
 
 
 @rule
 def only_a_sync_or_a_person_settles_an_unknown_outcome(
-    before: Standing, what: Occurrence, after: Standing
+    before: JobSnapshot, what: Occurrence, after: JobSnapshot
 ) -> bool:
     return after.outcome_unknown or not before.outcome_unknown or what.event in {Event.SYNCED, Event.RULED_OUT}
 
 
 @rule
-def only_what_waits_names_a_dependency_that_it_waits_for(_: Standing, __: Occurrence, after: Standing) -> bool:
+def only_what_waits_names_a_dependency_that_it_waits_for(
+    _: JobSnapshot, __: Occurrence, after: JobSnapshot
+) -> bool:
     return after.state is not WAITING or after.dependency is not None
 
 
 @rule
-def an_event_leaves_alone_what_it_does_not_concern(before: Standing, what: Occurrence, after: Standing) -> bool:
+def an_event_leaves_alone_what_it_does_not_concern(
+    before: JobSnapshot, what: Occurrence, after: JobSnapshot
+) -> bool:
     concerned = {
         **{event: {RUNNING} for event in FROM_WORKERS},
         Event.RECEIVED: ALL,
@@ -137,7 +143,7 @@ def an_event_leaves_alone_what_it_does_not_concern(before: Standing, what: Occur
 
 @rule
 def news_of_a_record_is_looked_at_once_what_is_going_on_has_ended(
-    before: Standing, what: Occurrence, after: Standing
+    before: JobSnapshot, what: Occurrence, after: JobSnapshot
 ) -> bool:
     over = {Event.RECEIVED: {DONE, NEEDS_ATTENTION}, Event.NEEDED: {DONE}}
     if what.event not in over:
@@ -149,7 +155,7 @@ def news_of_a_record_is_looked_at_once_what_is_going_on_has_ended(
 
 
 @rule
-def people_start_again_what_no_worker_holds(before: Standing, what: Occurrence, after: Standing) -> bool:
+def people_start_again_what_no_worker_holds(before: JobSnapshot, what: Occurrence, after: JobSnapshot) -> bool:
     unknown = before.outcome_unknown or what.outcome_unknown
     if before.state is RUNNING or what.event not in {
         Event.RETRIED,
@@ -173,17 +179,19 @@ def people_start_again_what_no_worker_holds(before: Standing, what: Occurrence, 
 
 
 @rule
-def what_is_reopened_unsolved_waits_for_a_person(before: Standing, what: Occurrence, after: Standing) -> bool:
+def what_is_reopened_unsolved_waits_for_a_person(
+    before: JobSnapshot, what: Occurrence, after: JobSnapshot
+) -> bool:
     if what.event is not Event.REOPENED_UNSOLVED or before.state is not DISMISSED:
         return True
     return after == replace(before, state=NEEDS_ATTENTION, due_at=None, outcome_unknown=True, alerted=True)
 
 
 @rule
-def what_is_asked_again_waits_for_a_person(before: Standing, what: Occurrence, after: Standing) -> bool:
+def what_is_asked_again_waits_for_a_person(before: JobSnapshot, what: Occurrence, after: JobSnapshot) -> bool:
     if what.event is not Event.ASKED_AGAIN or before.state in {RUNNING, DISMISSED}:
         return True
-    return after == Standing(
+    return after == JobSnapshot(
         state=NEEDS_ATTENTION,
         due_at=None,
         outcome_unknown=before.outcome_unknown,
@@ -193,14 +201,16 @@ def what_is_asked_again_waits_for_a_person(before: Standing, what: Occurrence, a
 
 
 @rule
-def a_dismissal_stands(before: Standing, what: Occurrence, after: Standing) -> bool:
+def a_dismissal_stands(before: JobSnapshot, what: Occurrence, after: JobSnapshot) -> bool:
     if what.event is Event.DISMISSED and before.state in {*AHEAD, NEEDS_ATTENTION}:
         return after == replace(before, state=DISMISSED, due_at=None, dependency=None, unfinished_since=None)
     return before.state is not DISMISSED or after.state is DISMISSED or what.event in FROM_PEOPLE
 
 
 @rule
-def a_lease_takes_a_job_and_ends_with_its_worker(before: Standing, what: Occurrence, after: Standing) -> bool:
+def a_lease_takes_a_job_and_ends_with_its_worker(
+    before: JobSnapshot, what: Occurrence, after: JobSnapshot
+) -> bool:
     if what.event is Event.LEASED and before.state in {*AHEAD, DONE}:
         since = NOW if before.state is DONE else before.unfinished_since
         return after == replace(before, state=RUNNING, due_at=None, unfinished_since=since)
@@ -216,21 +226,21 @@ def a_lease_takes_a_job_and_ends_with_its_worker(before: Standing, what: Occurre
 
 
 @rule
-def a_worker_that_returns_takes_back_one_crash(before: Standing, what: Occurrence, after: Standing) -> bool:
+def a_worker_that_returns_takes_back_one_crash(before: JobSnapshot, what: Occurrence, after: JobSnapshot) -> bool:
     if what.event is not Event.WORKER_RETURNED or before.state not in {*AHEAD, RUNNING}:
         return True
     return after == replace(before, worker_crashes=max(before.worker_crashes - 1, 0))
 
 
 @rule
-def what_was_not_tried_stands_as_before(before: Standing, what: Occurrence, after: Standing) -> bool:
+def what_was_not_tried_stands_as_before(before: JobSnapshot, what: Occurrence, after: JobSnapshot) -> bool:
     if what.event is not Event.UNTRIED or before.state is not RUNNING:
         return True
     return after == replace(before, state=QUEUED, due_at=PROPOSED)
 
 
 @rule
-def attempts_end_as_they_are_named(before: Standing, what: Occurrence, after: Standing) -> bool:
+def attempts_end_as_they_are_named(before: JobSnapshot, what: Occurrence, after: JobSnapshot) -> bool:
     if what.event not in ATTEMPTED or before.state is not RUNNING:
         return True
     counted = what.event in {Event.FAILED, Event.EXHAUSTED, Event.REJECTED}
@@ -249,7 +259,7 @@ def attempts_end_as_they_are_named(before: Standing, what: Occurrence, after: St
     }
     state, due_at = ends[what.event]
     unknown = before.outcome_unknown or (what.outcome_unknown and not well)
-    return after == Standing(
+    return after == JobSnapshot(
         state=state,
         due_at=due_at,
         failed_attempts=0 if well else min(before.failed_attempts + counted, 2),
@@ -263,7 +273,9 @@ def attempts_end_as_they_are_named(before: Standing, what: Occurrence, after: St
 
 
 @rule
-def a_dependency_that_ends_moves_what_waits_for_it(before: Standing, what: Occurrence, after: Standing) -> bool:
+def a_dependency_that_ends_moves_what_waits_for_it(
+    before: JobSnapshot, what: Occurrence, after: JobSnapshot
+) -> bool:
     moved = replace(before, state=QUEUED, due_at=NOW)
     if what.event is Event.DEPENDENCY_SYNCED and before.state in {*AHEAD, NEEDS_ATTENTION}:
         since = NOW if before.state is NEEDS_ATTENTION else before.unfinished_since
@@ -274,7 +286,9 @@ def a_dependency_that_ends_moves_what_waits_for_it(before: Standing, what: Occur
 
 
 @rule
-def an_outage_that_ended_and_a_backup_hold_nothing_up(before: Standing, what: Occurrence, after: Standing) -> bool:
+def an_outage_that_ended_and_a_backup_hold_nothing_up(
+    before: JobSnapshot, what: Occurrence, after: JobSnapshot
+) -> bool:
     if what.event is Event.RECOVERED and before.state in {QUEUED, RETRYING}:
         assert before.due_at
         earliest = soon(before)
@@ -285,7 +299,7 @@ def an_outage_that_ended_and_a_backup_hold_nothing_up(before: Standing, what: Oc
 
 
 @rule
-def trouble_is_told_once_and_its_end_after_it(before: Standing, what: Occurrence, after: Standing) -> bool:
+def trouble_is_told_once_and_its_end_after_it(before: JobSnapshot, what: Occurrence, after: JobSnapshot) -> bool:
     told = alert_due(before, what.event)
     if after.state is NEEDS_ATTENTION and before.state is not NEEDS_ATTENTION:
         return after.alerted and told is (AlertDue.NOTHING if before.alerted else AlertDue.TROUBLE)
@@ -299,13 +313,15 @@ def trouble_is_told_once_and_its_end_after_it(before: Standing, what: Occurrence
 
 
 @rule
-def a_job_is_unfinished_since_it_last_became_pending(before: Standing, _: Occurrence, after: Standing) -> bool:
+def a_job_is_unfinished_since_it_last_became_pending(
+    before: JobSnapshot, _: Occurrence, after: JobSnapshot
+) -> bool:
     since = before.unfinished_since if before.state in PENDING else NOW
     return after.unfinished_since == (since if after.state in PENDING else None)
 
 
-def afresh(before: Standing, *, unknown: bool) -> Standing:
-    return Standing(
+def afresh(before: JobSnapshot, *, unknown: bool) -> JobSnapshot:
+    return JobSnapshot(
         unfinished_since=before.unfinished_since if before.state in PENDING else NOW,
         state=QUEUED,
         due_at=soon(before),
@@ -324,8 +340,8 @@ def first_breach() -> str:
     return ""
 
 
-def dead_end() -> Standing | None:
-    """Return a standing that no worker can leave and in which a person has nothing to do; "" for none."""
+def dead_end() -> JobSnapshot | None:
+    """Return a snapshot that no worker can leave and in which a person has nothing to do; "" for none."""
     for before in walk():
         step = apply(before, Occurrence(event=Event.LEASED, now=NOW)) if before.due_at else before
         stuck = before.state not in IDLE | {DONE} and (not step or step.state is not RUNNING)

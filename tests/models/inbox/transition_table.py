@@ -6,7 +6,7 @@ from dataclasses import fields
 from pathlib import Path
 
 from models.enums import JobState
-from models.inbox.transitions import NEW, TABLE, Transition
+from models.inbox.transitions import NEW_JOB, TABLE, Transition
 
 PAGE = Path(__file__).parents[3] / "docs" / "architecture.md"
 BETWEEN = re.compile(r"(?s)(<!-- transitions -->\n).*?(<!-- /transitions -->)")
@@ -21,8 +21,8 @@ def drawn() -> str:
 def lines() -> Iterator[str]:
     for event, cells in TABLE.items():
         groups: dict[Transition, list[str]] = {}
-        if event in NEW:
-            groups[NEW[event]] = ["no job"]
+        if event in NEW_JOB:
+            groups[NEW_JOB[event]] = ["no job"]
         for state, cell in cells.items():
             groups.setdefault(cell, []).append(words(state))
         for place, (cell, states) in enumerate(groups.items()):

@@ -10,7 +10,7 @@ from models.database import Database
 from models.enums import Role, Scope
 from models.inbox import retention
 from models.receivers import deliveries, outbox
-from models.receivers.deliveries import MAX_RETRY_AFTER, WAITS, Attempt, DeliveryView
+from models.receivers.deliveries import MAX_RETRY_AFTER, RETRY_DELAYS, Attempt, DeliveryView
 from models.receivers.outbox import EVENT_TYPES, EventType, OutgoingEvent
 from models.receivers.repository import Receiver, Receivers
 from models.receivers.states import DISABLED_AFTER, DeliveryProblem, DeliveryState, DisabledBecause
@@ -54,7 +54,7 @@ def test_a_failed_delivery_is_tried_again_after_the_waits_of_the_specification_a
 ) -> None:
     receivers.test(receiver.id, now=NOW)
     now, waits = NOW, []
-    for _ in WAITS:
+    for _ in RETRY_DELAYS:
         attempted(database, receiver, BROKEN, now=now)
         (line,) = log(database, receiver)
         assert line.due_at
@@ -62,11 +62,11 @@ def test_a_failed_delivery_is_tried_again_after_the_waits_of_the_specification_a
         now = line.due_at
         if now - NOW > DISABLED_AFTER:
             break
-    assert waits == list(WAITS)
-    assert sum(WAITS, timedelta()) > DISABLED_AFTER
+    assert waits == list(RETRY_DELAYS)
+    assert sum(RETRY_DELAYS, timedelta()) > DISABLED_AFTER
     assert attempted(database, receiver, BROKEN, now=now) is DisabledBecause.FAILING
     (line,) = log(database, receiver)
-    assert (line.state, line.due_at, line.attempts) == (DeliveryState.FAILED, None, len(WAITS) + 1)
+    assert (line.state, line.due_at, line.attempts) == (DeliveryState.FAILED, None, len(RETRY_DELAYS) + 1)
 
 
 def test_a_wait_is_up_to_a_fifth_longer_by_chance(
@@ -135,7 +135,7 @@ def test_an_event_that_is_always_refused_keeps_its_own_waits_while_others_are_ta
     receivers.test(receiver.id, now=NOW + MINUTE)
     attempted(database, receiver, TAKEN, now=NOW + MINUTE)
     lines = [line for line in log(database, receiver) if line.state is DeliveryState.PENDING]
-    assert [line.due_at for line in lines] == [NOW + 17 * SECOND + WAITS[1]]
+    assert [line.due_at for line in lines] == [NOW + 17 * SECOND + RETRY_DELAYS[1]]
 
 
 def test_a_receiver_is_with_one_worker_until_its_lease_expires(

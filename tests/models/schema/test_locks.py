@@ -26,7 +26,13 @@ from worker.container import clock
 ENTITY_TYPES = (EntityType.CUSTOMER, EntityType.PROJECT)
 TIMES = 12
 CONNECTIONS = 6
-ALERT = Alert(AlertType.NEEDS_ATTENTION, "Kari AS", "It was refused.", "Mend it.", ("books@example.com",))
+ALERT = Alert(
+    type=AlertType.NEEDS_ATTENTION,
+    title="Kari AS",
+    message="It was refused.",
+    remedy="Mend it.",
+    recipients=("books@example.com",),
+)
 
 
 @pytest.mark.slow

@@ -8,7 +8,13 @@ from threading import Barrier, Event, Lock
 import pytest
 
 from models.users import passwords
-from models.users.passwords import AT_ONCE, IN_LINE, MAX_LENGTH, InvalidInputError, TooManyPasswordsError
+from models.users.passwords import (
+    HASHING_THREADS,
+    MAX_LENGTH,
+    MAX_WAITING_THREADS,
+    InvalidInputError,
+    TooManyPasswordsError,
+)
 
 
 class SlowHasher:
@@ -26,7 +32,7 @@ class SlowHasher:
         with self._lock:
             self.running, self.asked = self.running + 1, self.asked + 1
             self.most = max(self.most, self.running)
-            if self.running == AT_ONCE:
+            if self.running == HASHING_THREADS:
                 self.full.set()
         assert self.may_end.wait(20)
         with self._lock:
@@ -44,7 +50,7 @@ def hasher(monkeypatch: pytest.MonkeyPatch) -> Iterator[SlowHasher]:
 
 
 def test_few_passwords_are_hashed_at_once_and_a_long_line_is_turned_away(hasher: SlowHasher) -> None:
-    ready = Barrier(IN_LINE + 1)
+    ready = Barrier(MAX_WAITING_THREADS + 1)
 
     def ask(number: int) -> None:
         ready.wait(20)
@@ -53,18 +59,18 @@ def test_few_passwords_are_hashed_at_once_and_a_long_line_is_turned_away(hasher:
         else:
             passwords.verify("hash", "correct horse battery")
 
-    with ThreadPoolExecutor(IN_LINE) as pool:
-        asked = [pool.submit(ask, number) for number in range(IN_LINE)]
+    with ThreadPoolExecutor(MAX_WAITING_THREADS) as pool:
+        asked = [pool.submit(ask, number) for number in range(MAX_WAITING_THREADS)]
         ready.wait(20)
         assert hasher.full.wait(20)
-        while passwords._in_line._value:  # noqa: SLF001 - until all have come
+        while passwords._waiting._value:  # noqa: SLF001 - until all have come
             pass
         with pytest.raises(TooManyPasswordsError):
             passwords.verify("hash", "correct horse battery")
         hasher.may_end.set()
         for each in asked:
             each.result(20)
-    assert (hasher.most, hasher.asked) == (AT_ONCE, IN_LINE)
+    assert (hasher.most, hasher.asked) == (HASHING_THREADS, MAX_WAITING_THREADS)
     assert passwords.verify("hash", "correct horse battery")
 
 

@@ -127,7 +127,7 @@ def test_what_is_turned_away_as_too_much_counts_as_no_wrong_password(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(passwords, "_in_line", BoundedSemaphore(1))
+        patch.setattr(passwords, "_waiting", BoundedSemaphore(1))
         with passwords._turn():  # noqa: SLF001 - somebody else's
             for _ in range(MAX_FAILURES_PER_ACCOUNT_AND_ADDRESS + 1):
                 with pytest.raises(passwords.TooManyPasswordsError):

@@ -4,6 +4,7 @@ import pytest
 
 from models.admin import match_questions
 from models.enums import EntityType, JobState, Outcome
+from models.inbox import questions
 from sync.errors import OutcomeUnknownError, SyncError, UnavailableError
 from sync.records import Address, Company, CustomerDetails
 from tests import factories
@@ -93,7 +94,7 @@ def test_a_customer_known_to_both_systems_before_is_linked_by_its_number(world: 
     assert list(world.erp.companies) == [10001]
 
 
-@pytest.mark.parametrize(("choice", "number"), [("20001", "20001"), (match_questions.NEW, "10002")])
+@pytest.mark.parametrize(("choice", "number"), [("20001", "20001"), (questions.CREATE_NEW, "10002")])
 def test_a_supplier_under_the_number_is_asked_about_and_stays_one(world: World, choice: str, number: str) -> None:
     supplier = Company(20001, "Nordlys Arkitekter AS", "923609016", supplier=True)
     world.erp.companies[20001] = supplier
@@ -251,7 +252,7 @@ def test_a_person_may_say_that_it_is_a_new_one_however_often_it_is_tried(world: 
     add_to_ledger(world, *BRANCHES)
     world.moment.put(factories.customer("7"))
     sync(world)
-    answer(world, match_questions.NEW)
+    answer(world, questions.CREATE_NEW)
     world.erp.fails_after["save_companies"] = [OutcomeUnknownError("No answer.")]
     world.run()
     world.later(hours=1)
@@ -290,7 +291,7 @@ def test_two_of_moment_that_match_the_same_customer_are_not_both_linked(world: W
         (offered,) = match_questions.candidates_of(world.database, world.job(EntityType.CUSTOMER, record_id).id)
         assert (offered.number, offered.note) == ("10234", "taken")
     answer(world, "10234", "8")
-    answer(world, match_questions.NEW, "9")
+    answer(world, questions.CREATE_NEW, "9")
     world.run()
     assert world.job(EntityType.CUSTOMER, "8").error_code == "which_customer"
     assert world.job(EntityType.CUSTOMER, "9").outcome is Outcome.SYNCED
@@ -318,8 +319,8 @@ def test_an_invoice_of_a_private_person_is_not_booked_on_a_stranger_of_the_same_
     sync(world, "7", "8")
     assert [world.job(EntityType.CUSTOMER, each).error_code for each in "78"] == ["which_customer"] * 2
     assert not world.erp.vouchers
-    answer(world, match_questions.NEW)
-    answer(world, match_questions.NEW, "8")
+    answer(world, questions.CREATE_NEW)
+    answer(world, questions.CREATE_NEW, "8")
     world.run()
     assert world.erp.companies[10056].organization_number == "983658776"
     assert [each.entries[0].customer_number for each in world.erp.vouchers.values()] == [10003]
@@ -350,7 +351,7 @@ def test_the_same_firm_twice_in_one_batch_does_not_become_two_customers(
     assert [each.name for each in world.erp.companies.values()] == ["Nordlys Arkitekter AS", "Fjord AS"]
     assert world.job(EntityType.CUSTOMER, "8").error_code == "which_customer"
     assert candidates(world, "8") == [world.moment.customers["7"].number]
-    answer(world, match_questions.NEW, "8")
+    answer(world, questions.CREATE_NEW, "8")
     world.run()
     assert len(world.erp.companies) == 3
 
@@ -481,7 +482,7 @@ def test_after_a_choice_is_undone_a_new_customer_is_a_new_one(world: World, *, l
     answer(world, "10236")
     world.run()
     undo(world)
-    answer(world, match_questions.NEW)
+    answer(world, questions.CREATE_NEW)
     world.erp.fails_after["save_companies"] = [OutcomeUnknownError("No answer.")] if lost else []
     world.run()
     world.later(hours=1)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from models.admin import job_actions, unlinking
+from models.admin import job_actions, relink
 from models.admin.job_filter import JobFilter
 from models.admin.job_list import JobView
 from models.enums import EntityType, JobState, Lane, Outcome
@@ -252,7 +252,7 @@ def test_a_set_aside_expense_is_put_right_by_a_person_only(
 ) -> None:
     enter(world, cost(125000))
     sync_voucher(world)
-    unlinking.unlink(world.database, world.connection.id, actor="kari", now=world.now)
+    relink.unlink(world.database, world.connection.id, actor="kari", now=world.now)
     enter(world, cost(125000, hidden=True), *moved)
     sync_voucher(world)
     retry(world)
@@ -270,7 +270,7 @@ def test_a_set_aside_expense_that_a_person_deleted_is_not_brought_again(world: W
         world.moment.expenses.clear()
         enter(world, cost(130000))
         sync_voucher(world)
-    unlinking.unlink(world.database, world.connection.id, actor="kari", now=world.now)
+    relink.unlink(world.database, world.connection.id, actor="kari", now=world.now)
     world.moment.expenses.clear()
     for amount in (130000, 140000):
         enter(world, cost(amount))
@@ -283,7 +283,7 @@ def test_a_set_aside_expense_that_a_person_deleted_is_not_brought_again(world: W
 def test_a_set_aside_expense_that_another_company_in_moment_had_is_brought_again(world: World) -> None:
     enter(world, cost(125000))
     sync_voucher(world)
-    unlinking.unlink(world.database, world.connection.id, actor="kari", now=world.now)
+    relink.unlink(world.database, world.connection.id, actor="kari", now=world.now)
     world.moment.expenses.clear()
     world.change_settings(moment_company="1002")
     sync_voucher(world)

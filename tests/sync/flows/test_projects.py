@@ -5,7 +5,7 @@ import pytest
 from models.admin import job_actions, match_questions
 from models.admin.job_filter import JobFilter
 from models.enums import EntityType, JobState, Outcome, Record
-from models.inbox import dependencies, links
+from models.inbox import dependencies, links, questions
 from sync.errors import OutcomeUnknownError
 from sync.records import LedgerLine, ProjectDraft
 from tests import factories
@@ -114,7 +114,8 @@ def test_a_project_whose_number_another_one_has_is_asked_about_before_it_overwri
         before,
     )
     assert (
-        match_questions.answer(world.database, job.id, match_questions.NEW, actor="test", now=world.now).count == 0
+        match_questions.answer(world.database, job.id, questions.CREATE_NEW, actor="test", now=world.now).count
+        == 0
     )
     assert match_questions.answer(world.database, job.id, "1", actor="test", now=world.now).count == 1
     world.run()

@@ -8,7 +8,7 @@ from models.admin import job_actions, match_questions
 from models.admin.relink import relink
 from models.database import DatabaseUnavailableError
 from models.enums import EntityType, JobState, Outcome, Record
-from models.inbox import links
+from models.inbox import links, questions
 from models.inbox.links import LinkTakenError
 from sync.records import Company, Voucher
 from tests import factories
@@ -73,7 +73,7 @@ def test_a_customer_deleted_in_24sevenoffice_is_asked_about_and_never_recreated(
         {},
     )
     assert booked_on(world) == []
-    match_questions.answer(world.database, job.id, match_questions.NEW, actor="kari", now=world.now)
+    match_questions.answer(world.database, job.id, questions.CREATE_NEW, actor="kari", now=world.now)
     world.run()
     assert booked_on(world) == list(world.erp.companies)
     assert world.job(INVOICE, "9").outcome is Outcome.SYNCED

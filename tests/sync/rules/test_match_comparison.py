@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from models.admin.match_questions import Candidate
+from models.inbox.questions import Candidate
 from sync.records import Address
 from sync.rules.match_comparison import Comparison, compare, one_line
 

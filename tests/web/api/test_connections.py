@@ -309,7 +309,7 @@ def test_a_connection_whose_last_test_failed_is_only_resumed_despite_that(
 ) -> None:
     address = f"/connections/{web.connection.id}"
     bound.post(f"{address}/pause", {})
-    container.connections.note_test(web.connection.id, failed_checks=1, at=clock())
+    container.connections.save_test_result(web.connection.id, failed_checks=1, at=clock())
     assert problem(bound.post(f"{address}/resume")) == (409, "test_failed")
     resumed = bound.post(f"{address}/resume?despite_failed_test=true").json()
     assert (resumed["state"], resumed["problems"]) == ("needs_attention", ["test_failed"])

@@ -142,7 +142,7 @@ def test_whoever_signs_in_by_their_organization_has_no_password_to_change(web: W
 def test_too_many_passwords_at_once_are_turned_away_and_change_nothing(
     browser: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(passwords, "_in_line", BoundedSemaphore(1))
+    monkeypatch.setattr(passwords, "_waiting", BoundedSemaphore(1))
     with passwords._turn():  # noqa: SLF001 - somebody else's
         entered = {"present": PASSWORD, "password": ANOTHER, "again": ANOTHER}
         answer = browser.ask(

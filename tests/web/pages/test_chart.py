@@ -4,7 +4,8 @@ from lxml import etree
 
 from i18n.catalog import Language
 from i18n.messages import Message, msg
-from models.inbox.statistics import Granularity, PeriodStatistics
+from models.admin.dashboard import PeriodStatistics
+from models.inbox.statistics import Granularity
 from tests.factories import NOW
 from web.pages.dashboard import ChartPeriod
 from web.views.templates import render

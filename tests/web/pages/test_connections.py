@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from i18n.catalog import Language
-from models.admin.connection_health import SIZE
+from models.admin.connection_health import PAGE_SIZE
 from models.admin.operations import OperationType
 from models.connections.alert_outbox import AlertType
 from models.connections.repository import NOT_STARTED
@@ -43,7 +43,7 @@ def test_everybody_sees_the_connections_that_are_theirs(web: Web, container: Con
 
 
 def test_many_connections_are_found_by_name_and_page_by_page(web: Web, container: Container) -> None:
-    for number in range(SIZE + 1):
+    for number in range(PAGE_SIZE + 1):
         container.connections.add(
             f"Firma {number:03} 100%", settings(moment_company=f"c{number}"), actor="test", now=clock()
         )
@@ -56,7 +56,7 @@ def test_many_connections_are_found_by_name_and_page_by_page(web: Web, container
     assert further
     second = viewer.ask("GET", further[1].replace("&amp;", "&")).text
     shown = [first.count(">Firma"), second.count(">Firma")]
-    assert (sum(shown), "Demo AS" in first, 'rel="next"' in second) == (SIZE + 1, True, False)
+    assert (sum(shown), "Demo AS" in first, 'rel="next"' in second) == (PAGE_SIZE + 1, True, False)
     assert "No connections found." in viewer.get("/connections", name="a\x00%_").text
 
 
@@ -182,7 +182,7 @@ def test_starting_a_connection_whose_last_test_failed_asks_first(web: Web, conta
         "Fjord AS", settings(moment_company="fjord-as"), actor="test", now=clock(), started=False
     )
     operator, address = web.as_(Role.OPERATOR), f"/connections/{new.id}/resume"
-    container.connections.note_test(new.id, failed_checks=2, at=clock())
+    container.connections.save_test_result(new.id, failed_checks=2, at=clock())
     asked = operator.post(address)
     assert asked.status_code == 409
     assert "The last test found 2 errors." in asked.text
@@ -199,14 +199,14 @@ def test_resuming_what_paused_itself_asks_until_a_test_has_passed(web: Web, cont
     assert asked.status_code == 409
     assert "The connection paused itself, and no test has passed since then. It is away." in asked.text
     assert container.connections.get(web.connection.id).paused_because == "It is away."
-    container.connections.note_test(web.connection.id, failed_checks=0, at=clock())
+    container.connections.save_test_result(web.connection.id, failed_checks=0, at=clock())
     assert operator.post(address).status_code == 303
     assert container.connections.get(web.connection.id).paused_because == ""
 
 
 def test_the_state_of_a_connection_is_the_same_wherever_it_is_shown(web: Web, container: Container) -> None:
     viewer, number = web.as_(Role.VIEWER), web.connection.id
-    container.connections.note_test(number, failed_checks=2, at=clock())
+    container.connections.save_test_result(number, failed_checks=2, at=clock())
     for page in ("/", "/connections", f"/connections/{number}"):
         shown = viewer.get(page).text
         assert '<span class="state state-bad">Needs attention</span>' in shown
@@ -246,7 +246,7 @@ def test_a_connection_says_whether_its_test_is_old_or_of_other_settings(web: Web
     old, other = "Not tested in the last 30 days.", "The settings have changed since the last test."
     assert (old in shown(), other in shown()) == (True, False)
     updated = container.connections.get(web.connection.id).updated_at
-    container.connections.note_test(web.connection.id, failed_checks=0, at=updated - timedelta(seconds=1))
+    container.connections.save_test_result(web.connection.id, failed_checks=0, at=updated - timedelta(seconds=1))
     assert (old in shown(), other in shown()) == (False, True)
 
 

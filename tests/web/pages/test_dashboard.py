@@ -19,7 +19,7 @@ from worker.container import Container, clock
 
 def test_what_needs_attention_comes_first_and_leads_to_it(web: Web, container: Container) -> None:
     person = web.as_(Role.VIEWER)
-    container.connections.note_test(web.connection.id, failed_checks=0, at=clock())
+    container.connections.save_test_result(web.connection.id, failed_checks=0, at=clock())
     assert "All good" in person.get("/").text
     failed_job(container, web.connection)
     container.connections.pause(web.connection.id, "The password is wrong.", now=NOW)
@@ -94,7 +94,7 @@ def test_the_budget_is_shown_to_those_who_see_all_and_unknown_without_redis(
 def test_the_overview_counts_connections_with_a_problem_and_leads_to_them(web: Web, container: Container) -> None:
     person = web.as_(Role.VIEWER)
     assert '<a href="/connections?status=test_outdated">1 connection</a>' in person.get("/").text
-    container.connections.note_test(web.connection.id, failed_checks=1, at=clock())
+    container.connections.save_test_result(web.connection.id, failed_checks=1, at=clock())
     page = person.get("/").text
     assert '<a href="/connections?status=test_failed">1 connection</a>' in page
     assert "All good" not in page

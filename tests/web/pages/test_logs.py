@@ -31,7 +31,9 @@ def test_mails_about_the_accounts_of_users_are_for_who_administers_them(web: Web
             alert_outbox.record_delivery(container.database, sent, message_id="<1@example.com>", now=NOW)
         assert email in administrator.get("/email-log").text
         assert email not in operator.get("/email-log").text
-    ours = Alert(AlertType.OUTAGE, "Ours", "Wrong.", "", ("sent@example.com",))
+    ours = Alert(
+        type=AlertType.OUTAGE, title="Ours", message="Wrong.", remedy="", recipients=("sent@example.com",)
+    )
     alert_outbox.queue_connection_alert(container.database, web.connection.id, ours, now=NOW)
     assert "Ours" in operator.get("/email-log").text
 

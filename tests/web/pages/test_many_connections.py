@@ -7,7 +7,7 @@ from sqlalchemy import event, update
 
 from models.admin import audit_log, connection_actions, connection_health
 from models.admin.connection_health import HealthColumn, HealthSort
-from models.admin.connection_list import ALL, ConnectionFilter, ConnectionState
+from models.admin.connection_list import NO_FILTER, ConnectionFilter, ConnectionState
 from models.admin.operations import OperationType
 from models.connections.alert_outbox import AlertType
 from models.connections.repository import API_KEY_LIFETIME, NOT_STARTED, Connection
@@ -31,7 +31,7 @@ def add(container: Container, name: str, *, started: bool = True) -> Connection:
 
 
 def names(
-    container: Container, *, sort: str = "name", wanted: ConnectionFilter = ALL, **more: object
+    container: Container, *, sort: str = "name", wanted: ConnectionFilter = NO_FILTER, **more: object
 ) -> list[str]:
     order = HealthSort.parse(sort)
     assert order
@@ -39,7 +39,7 @@ def names(
         container.database,
         Scope(),
         now=clock(),
-        wanted=wanted,
+        connection_filter=wanted,
         sort=order,
         **more,  # type: ignore[arg-type] # requests
     )
@@ -52,8 +52,8 @@ def three(web: Web, container: Container) -> list[Connection]:
     well, ill = web.connection, add(container, "Berg AS")
     add(container, "Celle AS")
     now, database = clock(), container.database
-    container.connections.note_test(well.id, failed_checks=0, at=now)
-    container.connections.note_test(ill.id, failed_checks=2, at=now - DAY)
+    container.connections.save_test_result(well.id, failed_checks=0, at=now)
+    container.connections.save_test_result(ill.id, failed_checks=2, at=now - DAY)
     failed_job(container, ill)
     for each, at in ((well, now), (ill, now - 8 * DAY)):
         webhook_intake.record_activity(database, Lane(each.id, EntityType.INVOICE), now=at)
@@ -80,7 +80,12 @@ def test_the_list_says_how_each_connection_is_and_puts_what_is_worst_first(
     assert names(container, sort="requests", requests={ill.id: 2})[0] == "Berg AS"
     assert names(container, sort="-requests", requests={ill.id: 2})[-1] == "Berg AS"
     (line, *_), total = connection_health.page(
-        container.database, Scope(), now=clock(), wanted=ALL, sort=HealthSort(), requests={ill.id: 2}
+        container.database,
+        Scope(),
+        now=clock(),
+        connection_filter=NO_FILTER,
+        sort=HealthSort(),
+        requests={ill.id: 2},
     )
     assert (total, line.failed_checks, line.needs_attention, line.requests) == (3, 2, 1, 2)
     assert line.key_ends_on
@@ -140,7 +145,7 @@ def test_the_number_of_statements_and_the_size_of_a_page_do_not_grow_with_the_co
     finally:
         event.remove(engine, "before_cursor_execute", hear)
     page = operator.get("/connections")
-    assert page.text.count('name="connection"') == connection_health.SIZE
+    assert page.text.count('name="connection"') == connection_health.PAGE_SIZE
     assert len(page.content) < 200 * 1024
 
 
@@ -176,7 +181,7 @@ def test_one_that_paused_itself_is_resumed_with_others_once_a_test_has_passed(
     assert "Demo AS</a>: It paused itself, and no test has passed since then." in asked.text
     operator.post("/connections/act", ids=str(well.id), action="resume")
     assert container.connections.get(well.id).paused_because
-    container.connections.note_test(well.id, failed_checks=0, at=clock())
+    container.connections.save_test_result(well.id, failed_checks=0, at=clock())
     operator.post("/connections/act", ids=str(well.id), action="resume")
     assert not container.connections.get(well.id).paused_because
 
@@ -214,7 +219,7 @@ def test_recipients_are_added_to_many_and_nothing_else_changes(
     administrator = web.as_(Role.ADMINISTRATOR)
     container.connections.pause(ill.id, "The password is wrong.", now=clock())
     tested = clock()
-    container.connections.note_test(well.id, failed_checks=0, at=tested)
+    container.connections.save_test_result(well.id, failed_checks=0, at=tested)
     asked = administrator.get("/connections/confirm", action="add_recipients", all="yes")
     fields = fields_of(asked, "/connections/act")
     for typed, said in (("", "This field is required."), ("nobody", "“nobody” is not an email address.")):

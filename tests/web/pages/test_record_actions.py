@@ -4,12 +4,12 @@ import lxml.html
 import pytest
 from sqlalchemy import update
 
-from models.admin import job_actions, match_questions
+from models.admin import job_actions
 from models.admin.job_list import JobView
-from models.admin.match_questions import Candidate
 from models.enums import EntityType, JobState, Record, Role
-from models.inbox import links
+from models.inbox import links, questions
 from models.inbox.links import Link
+from models.inbox.questions import Candidate
 from models.inbox.transitions import Event
 from models.schema.tables import SyncJobRow
 from tests.factories import NOW, settings
@@ -148,7 +148,7 @@ def test_the_way_back_leads_nowhere_else(web: Web) -> None:
 
 
 def answers(container: Container, job_id: int) -> str:
-    return match_questions.answers(container.database, [job_id]).get(job_id, "")
+    return questions.answers(container.database, [job_id]).get(job_id, "")
 
 
 def test_the_page_of_a_customer_offers_the_candidates_and_a_new_one(web: Web, container: Container) -> None:

@@ -8,7 +8,7 @@ import pytest
 import requests
 
 from models.admin import audit_log, erasure
-from models.admin.operations import WORTHWHILE, OperationType
+from models.admin.operations import OPERATION_TIMEOUT, OperationType
 from models.connections.repository import Connection, UnknownConnectionError
 from models.connections.settings import ConnectionSettings
 from models.enums import EntityType, Record, Role, Scope
@@ -260,9 +260,9 @@ def test_without_a_worker_nothing_changes_and_the_pages_say_so(page: Page) -> No
 
 def test_what_waited_too_long_is_not_saved(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
     before, place = page.connection, page.save(identity_id=page.rivals, password="many-password")
-    later = clock() + WORTHWHILE + timedelta(minutes=1)
+    later = clock() + OPERATION_TIMEOUT + timedelta(minutes=1)
     monkeypatch.setattr(page.container, "clock", lambda: later)
-    page.container.operations.forget_unanswered(before=later - WORTHWHILE)
+    page.container.operations.delete_old_logins(before=later - OPERATION_TIMEOUT)
     page.work_off()
     assert page.connection == before
     assert "took too long" in page.person.get(place).text

@@ -12,13 +12,13 @@ from pyotp import TOTP
 
 from i18n.formatting import OSLO
 from i18n.messages import msg
-from models.admin import job_list, match_questions
+from models.admin import job_list
 from models.admin.job_filter import JobFilter
 from models.admin.operations import OperationType
 from models.connections.alert_outbox import AlertType
 from models.connections.repository import Connection
 from models.enums import EntityType, JobState, Record, Role, Scope
-from models.inbox import circuit_breaker, links, webhook_intake
+from models.inbox import circuit_breaker, links, questions, webhook_intake
 from models.inbox.enqueue import enqueue
 from models.inbox.links import Link
 from models.inbox.webhook_intake import WebhookTarget
@@ -188,7 +188,7 @@ def test_a_connection_whose_last_test_failed_is_only_resumed_despite_that(
     container: Container, connection: Connection
 ) -> None:
     container.connections.pause(connection.id, "Year end.", actor="kari", now=clock())
-    container.connections.note_test(connection.id, failed_checks=2, at=clock())
+    container.connections.save_test_result(connection.id, failed_checks=2, at=clock())
     assert "The last test of Demo AS found 2 errors." in refused("connections", "resume", connection.name)
     run("connections", "resume", connection.name, "--despite-failed-test")
     assert "needs_attention test_failed" in run("connections", "show", connection.name)
@@ -416,11 +416,11 @@ def test_a_customer_is_relinked(container: Container, connection: Connection) ->
     links.save(container.database, connection.id, customers[1], Link("10002"), now=NOW)
     assert "Customer 8" not in run("jobs", "relink", str(job_ids[0]), "10300")
     assert links.find(container.database, connection.id, customers[0]) is None
-    assert match_questions.answers(container.database, job_ids) == {job_ids[0]: "10300"}
+    assert questions.answers(container.database, job_ids) == {job_ids[0]: "10300"}
     assert "relink that one first" in refused("jobs", "relink", str(job_ids[0]), "10002")
     assert "isn't a customer number" in refused("jobs", "relink", str(job_ids[0]), "A-1")
     assert run("jobs", "relink", str(job_ids[0])) == "Customer 7: being matched again.\n"
-    assert match_questions.answers(container.database, job_ids) == {}
+    assert questions.answers(container.database, job_ids) == {}
     invoice = completed_job(
         container.database, connection.id, Record(EntityType.INVOICE, "9"), title="Invoice 9"
     ).id

@@ -269,6 +269,6 @@ def test_nothing_is_erased_while_a_worker_is_at_it(container: Container, connect
     lane = Lane(connection.id, EntityType.CUSTOMER)
     assert leases.acquire(container.database, lane, limit=1, now=now, until=now + timedelta(hours=1))
     result = CliRunner().invoke(main, ["connections", "erase", connection.name], input=f"{connection.name}\n")
-    assert "A worker has some of its records in hand." in result.output
+    assert "A worker is processing some of its records." in result.output
     assert job_list.latest(container.database, JobFilter())
     assert container.connections.get(connection.id).paused_because

@@ -94,7 +94,7 @@ def test_every_process_ends_with_a_sentence_where_a_setting_is_wrong(
         said, _ = running.communicate(timeout=30)
     lines = [line for line in said.splitlines() if "RuntimeWarning" not in line]
     assert running.returncode == code
-    assert lines[0].startswith("Error: SECRET_KEYS: number 1 of 1 is no key")
+    assert lines[0].startswith("Error: SECRET_KEYS: number 1 of 1 is not a key")
     assert lines[1].startswith("LEASE_SECONDS: ")
     assert len(lines) == 2
 

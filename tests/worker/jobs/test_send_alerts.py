@@ -53,7 +53,13 @@ def queue_alert(
     *,
     addresses: tuple[str, ...] = (ADDRESS,),
 ) -> None:
-    alert = Alert(alert_type, connection.name, "The password was refused.", "Enter it again.", addresses)
+    alert = Alert(
+        type=alert_type,
+        title=connection.name,
+        message="The password was refused.",
+        remedy="Enter it again.",
+        recipients=addresses,
+    )
     alert_outbox.queue_connection_alert(container.database, connection.id, alert, now=clock())
 
 

@@ -140,7 +140,13 @@ def test_a_request_that_there_was_none_for_is_counted_by_whom_it_was_for(environ
 def test_a_mail_is_counted_by_its_status(
     container: Container, connection: Connection, fresh_systems: dict[str, str]
 ) -> None:
-    alert = Alert(AlertType.PAUSED, "Demo AS", "The password was refused.", "Enter it.", ("books@example.com",))
+    alert = Alert(
+        type=AlertType.PAUSED,
+        title="Demo AS",
+        message="The password was refused.",
+        remedy="Enter it.",
+        recipients=("books@example.com",),
+    )
     queue_connection_alert(container.database, connection.id, alert, now=clock() - timedelta(minutes=10))
     assert measured(container, "moment24_alerts_pending") == 1
     assert (measured(container, "moment24_alerts_oldest_pending_seconds") or 0) >= 600
