@@ -36,7 +36,10 @@ MAX_ADDRESSES = 100
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A person's answer: a candidate's number, :data:`CREATE_NEW`, or "". Matches with ``undone`` numbers were undone."""
+    """A person's answer: a candidate's number, :data:`CREATE_NEW`, or "".
+
+    A match with one of the ``undone`` numbers was undone.
+    """
 
     answer: str
     undone: frozenset[int]
