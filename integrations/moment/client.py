@@ -75,7 +75,7 @@ class ReadCache(Generic[K, V]):
         self._lock = Lock()
 
     def get(self, key: K, *, read: Callable[[], V | None], suffices: Callable[[V], bool] = bool) -> V | None:
-        """Return the cached value, or read it again if it is not ``enough``; missing records are not cached."""
+        """Return the cached value, or read it again if it does not suffice; missing records are not cached."""
         with self._lock:
             value = self._values.get(key)
         if value is None or not suffices(value):

@@ -18,7 +18,7 @@ from sync.records import BookedVouchers
 A_DAY = timedelta(days=1)
 
 FOUND_OUTSIDE_THE_PERIOD = frozenset({DiscrepancyType.MISSING, DiscrepancyType.MOMENT_ONLY})
-"""How far away the ledger may have a voucher under another date."""
+"""The types that a voucher with a date outside the period may explain."""
 
 
 def reconcile(context: SyncContext, first: date, last: date) -> ReconciliationReport:

@@ -77,7 +77,7 @@ TITLES: Mapping[str, tuple[int, Message]] = {
     "etag_missing": (428, msg("Send the ETag of the settings you read in If-Match.")),
     "rate_limited": (429, msg("Too many requests with this API token.")),
     "too_many_operations": (429, msg("Too many operations are queued for this connection.")),
-    "login_tries": (429, msg("Too many sign-ins were attempted on this connection in the past hour.")),
+    "login_tries": (429, msg("Too many passwords or keys were tried in the past hour.")),
     "internal": (500, msg("Something went wrong on our side. We've logged it.")),
     "database_unavailable": (503, msg("The database can't be reached. Retry in half a minute.")),
 }

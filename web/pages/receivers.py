@@ -39,6 +39,7 @@ NEW = Entered("", EVENT_TYPES, Scope())
 
 DONE = {
     "changed": msg("Saved."),
+    "not_tested": msg("Test event not sent, because the receiver is disabled."),
     "tested": msg("Test event queued. The result appears in the log below."),
     "replayed": msg("Resending failed events. The results appear in the log below."),
     "nothing": msg("There's nothing to resend."),
@@ -150,7 +151,7 @@ def rotate(context: AdministratorEverywhere, receiver_id: int, form: Form) -> Re
 def test(context: AdministratorEverywhere, receiver_id: int) -> Response:
     _receiver(context, receiver_id)
     if not context.container.receivers.test(receiver_id, now=context.now):
-        return _done(context, receiver_id, "disabled")
+        return _done(context, receiver_id, "not_tested")
     dispatch.dispatch_receivers([receiver_id])
     return _done(context, receiver_id, "tested")
 
@@ -227,8 +228,11 @@ def _one(
     page: str = "",
 ) -> Response:
     log = deliveries.log_page(context.database, receiver.id, key=Key.parse(page), with_place=True)
-    values = {"receiver": receiver, "page": log, "done": DONE.get(context.take_notice().code), "because": BECAUSE}
+    notice = context.take_notice().code
+    values = {"receiver": receiver, "page": log, "because": BECAUSE}
     shown = {
+        "done": DONE.get(notice),
+        "refused": notice == "not_tested",
         "problems": PROBLEMS,
         "states": STATES,
         "today": context.now.astimezone(OSLO).date(),

@@ -70,7 +70,7 @@ class Metrics:
         self.calls = counter("moment24_remote_calls", "Calls to remote systems", ("system", "operation", "status"))
         self.call_seconds = histogram(
             "moment24_remote_call_seconds",
-            "How long remote systems took until their answer began",
+            "How long calls took until the answer was complete",
             ("system", "operation"),
         )
         self.budget_refusals = counter(
