@@ -49,13 +49,13 @@ AGAIN = "again"
 
 
 class OperationType(StrEnum):
-    """What an operation does.
+    """The type of an operation.
 
-    Diagnostics test a connection with its present settings; clients lists the clients that a login reaches. Saving
-    puts entered settings into effect once the systems accept them with the entered secrets. A reconciliation
-    compares the ledgers for some days; beat requests the monthly one. A verification tries out the credentials. An
-    initial matching links the records that both systems have. A backfill syncs the records of a period, and its
-    preview shows what that would do.
+    `diagnostics` tests a connection with its current settings. `clients` lists the clients that a login has access
+    to. `saving` saves entered settings once both systems accept them. `reconciliation` compares the ledgers for a
+    period; `monthly_reconciliation` starts automatically. `verification` verifies the credentials.
+    `initial_matching` links the records that exist in both systems. `backfill` syncs the records of a period, and
+    `backfill_preview` previews that.
     """
 
     DIAGNOSTICS = "diagnostics"

@@ -22,7 +22,7 @@ log = structlog.get_logger()
 
 
 class CheckStatus(StrEnum):
-    """The result of a check. ``UNKNOWN`` asks a person to look, as no call shows it."""
+    """The result of a check. `unknown` results must be checked by hand, since no call can tell."""
 
     GOOD = "good"
     BAD = "bad"

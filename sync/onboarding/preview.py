@@ -20,7 +20,7 @@ NO_NUMBER = 0
 
 
 class PlannedAction(StrEnum):
-    """What becomes of a record. ``LINKED`` was so before, ``REJECT`` cannot be synced as it is."""
+    """The planned action for a record. A `linked` one already is; one to `reject` cannot be synced."""
 
     LINKED = "linked"
     LINK = "link"

@@ -1,4 +1,4 @@
-"""Actions on jobs: on one at once, on many after a preview."""
+"""Actions on jobs: on a single job at once, on many after a preview."""
 
 import json
 from dataclasses import replace
@@ -25,7 +25,7 @@ from worker import dispatch
 router = APIRouter(tags=["Jobs"])
 
 PURPOSE = "api.preview"
-"""The encryption purpose of a preview, beside the number of its token."""
+"""The encryption purpose of a preview, together with the id of its token."""
 
 VALID_FOR = timedelta(hours=1)
 MAX_SHOWN, MAX_SELECTED = 20, 1000
@@ -49,11 +49,11 @@ ACTIONS = {
 
 
 class JobCriteria(JobQuery, Body):
-    """The jobs that match every condition that is given."""
+    """A filter for jobs. A job must match all given conditions."""
 
 
 class JobSelection(Body):
-    """An action and its jobs: those with these ids that match the filter, or all that match it.
+    """An action and its jobs: those in `ids` that match the filter, or all that match it.
 
     Without `ids`, the filter must not be empty.
     """
@@ -74,20 +74,20 @@ class JobSelection(Body):
 
 
 class JobPreview(BaseModel):
-    """The jobs that an action would change. Nothing is done yet."""
+    """The jobs that an action would change. Nothing has been changed yet."""
 
-    preview: str = Field(description="What commits it, within an hour")
-    count: int = Field(description="Jobs that the action would be done to")
-    jobs: list[JobItem] = Field(description=f"The first {MAX_SHOWN} of them")
+    preview: str = Field(description="Opaque value for committing the action, valid for an hour")
+    count: int = Field(description="Number of jobs that the action would change")
+    jobs: list[JobItem] = Field(description=f"The first {MAX_SHOWN} of these jobs")
     left_out: list[int] = Field(
-        description="Those of `ids` that it would not be done to: the token sees no such job, it does not fulfil "
-        "the filter, or the action does not apply to its state"
+        description="The `ids` of jobs that would not be changed: the token has no access to the job, it does "
+        "not match the filter, or the action does not apply to its state"
     )
 
 
 class Commit(Body):
     preview: Annotated[str, Field(min_length=1, max_length=60_000)] = Field(
-        description="That of the preview, of the same token"
+        description="The `preview` value of the preview, requested with the same token"
     )
 
 
@@ -95,7 +95,7 @@ class Why(Body):
     """The reason for dismissing a job."""
 
     because: Annotated[str, StringConstraints(pattern=PLAIN, max_length=MAX_REASON_LENGTH)] = Field(
-        default="", description="Kept as its `dismissal_reason`; empty for the usual one"
+        default="", description="Stored as the job's `dismissal_reason`; empty for a default reason"
     )
 
 
@@ -104,24 +104,24 @@ NO_REASON = Why()
 
 class ActionDone(BaseModel):
     action: JobActionName
-    count: int = Field(description="Jobs that it was done to; others have changed since the preview")
+    count: int = Field(description="Number of jobs changed. Jobs that have changed since the preview are skipped.")
 
 
 @router.post("/jobs/{job_id}/retry", operation_id="retryJob")
 def retry_job(caller: Writing, job_id: JobId) -> JobItem:
-    """Retry a job now. A dismissed job stays dismissed: reopen it."""
+    """Retry a job now. To retry a dismissed job, reopen it first."""
     return _act(caller, job_id, JobActionName.RETRY)
 
 
 @router.post("/jobs/{job_id}/dismiss", operation_id="dismissJob")
 def dismiss_job(caller: Writing, job_id: JobId, why: Why = NO_REASON) -> JobItem:
-    """Dismiss a job, as its record is not to be synced. It stays dismissed, whatever is received."""
+    """Dismiss a job because its record must not be synced. It stays dismissed even if the record changes."""
     return _act(caller, job_id, JobActionName.DISMISS, because=_plain(why))
 
 
 @router.post("/jobs/{job_id}/resolve", operation_id="resolveJob")
 def resolve_job(caller: Writing, job_id: JobId, why: Why = NO_REASON) -> JobItem:
-    """Dismiss a job, as a person has handled its record manually."""
+    """Resolve a job because its record has been handled manually. The job is dismissed."""
     return _act(caller, job_id, JobActionName.RESOLVE, because=_plain(why))
 
 
@@ -133,7 +133,7 @@ def reopen_job(caller: Writing, job_id: JobId) -> JobItem:
 
 @router.post("/job-actions/previews", operation_id="previewJobAction")
 def preview_job_action(caller: Previewing, selection: JobSelection) -> JobPreview:
-    """Preview which jobs an action would change. Nothing is done before the preview is committed."""
+    """Preview an action on jobs. Nothing is changed until the preview is committed."""
     until = caller.now
     job_filter = _filter(caller, selection, until=until)
     found = job_actions.matching(caller.database, job_filter) if selection.ids is not None else frozenset[int]()
@@ -148,7 +148,7 @@ def preview_job_action(caller: Previewing, selection: JobSelection) -> JobPrevie
 
 @router.post("/job-actions", operation_id="commitJobAction")
 def commit_job_action(caller: Writing, commit: Commit) -> ActionDone:
-    """Carry out a previewed action on the jobs that it still applies to. Jobs received since then are left out."""
+    """Commit a previewed action on the jobs to which it still applies. Jobs received since then are left out."""
     try:
         sealed = json.loads(caller.container.vault.decrypt(commit.preview, PURPOSE, caller.token.id))
     except InvalidToken:
@@ -181,7 +181,7 @@ def _act(caller: Caller, job_id: int, action: JobActionName, *, because: str = "
 
 
 def _filter(caller: Caller, selection: JobSelection, *, until: datetime) -> JobFilter:
-    """Return the jobs of the filter in the connections that the token is for now."""
+    """Return the filter of the selection, limited to the token's current connections."""
     job_filter = selection.filter.job_filter(caller)
     if selection.ids is not None:
         job_filter = replace(job_filter, ids=frozenset(selection.ids))
