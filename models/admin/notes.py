@@ -1,4 +1,4 @@
-"""Notes on records: what people want whoever opens the record to know."""
+"""Notes on records, by people and programs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,19 +13,16 @@ from models.schema.audit_entries import add_entry
 from models.schema.note_table import NoteRow
 from models.schema.statements import made_of
 from models.schema.tables import SyncJobRow
+from models.users.passwords import InvalidInputError
 
 MAX_LENGTH = 1000
 MAX_NOTES = 100
-"""Notes that a record may have."""
-
-
-class TooManyNotesError(Exception):
-    """The record has as many notes as it may have."""
+"""The number of notes on a record."""
 
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """What somebody wrote, and when (UTC)."""
+    """A note, written at an instant in UTC."""
 
     id: int
     at: datetime
@@ -40,13 +37,15 @@ def of_job(database: Database, job_id: int) -> Sequence[Note]:
 
 
 def add(database: Database, job_id: int, text: str, *, actor: str, now: datetime) -> bool:
-    """Write a note on a record, and into the audit log that it was written; False where there is no such record.
+    """Add a note to a record, with an entry in the audit log; False if there is no such record.
 
-    ``text`` has at most :data:`MAX_LENGTH` characters.
-
-    Raises:
-        TooManyNotesError: it has :data:`MAX_NOTES` already.
+    Raises InvalidInputError for ``text`` if it is empty or too long, or the record has :data:`MAX_NOTES` already.
     """
+    text = text.replace("\r\n", "\n").strip()
+    if not text:
+        raise InvalidInputError(text=msg("Write a note first."))
+    if len(text) > MAX_LENGTH:
+        raise InvalidInputError(text=msg("A note has at most {number} characters.", number=MAX_LENGTH))
     row = select(*NAMED_BY).where(SyncJobRow.id == job_id).with_for_update(key_share=True)
     with database.transaction() as session:
         job = session.execute(row).one_or_none()
@@ -54,7 +53,9 @@ def add(database: Database, job_id: int, text: str, *, actor: str, now: datetime
             return False
         written = select(NoteRow.id).where(NoteRow.job_id == job_id).limit(MAX_NOTES)
         if len(session.scalars(written).all()) == MAX_NOTES:
-            raise TooManyNotesError
+            raise InvalidInputError(
+                text=msg("This record already has {number} notes, which is the maximum.", number=MAX_NOTES)
+            )
         session.execute(insert(NoteRow).values(job_id=job_id, at=now, actor=actor, text=text))
         add_entry(session, **audit_entry(job, JobAction(now, actor, msg("Added a note"))))
         return True

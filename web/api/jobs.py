@@ -15,7 +15,7 @@ from models.admin.job_actions import AttemptView
 from models.admin.job_filter import JobFilter
 from models.admin.job_list import JobView
 from models.admin.match_questions import NEW
-from models.admin.notes import MAX_LENGTH, TooManyNotesError
+from models.admin.notes import MAX_LENGTH
 from models.connections.repository import MAX_NAME_LENGTH
 from models.enums import EntityType, JobState, Outcome, Scope
 from models.users.tokens import TokenScope
@@ -23,7 +23,6 @@ from sync.rules.match_comparison import Comparison, compare
 from web.api.caller import MAX_CONNECTION_ID, Caller, RequireScope
 from web.api.problems import ProblemError, invalid
 from web.api.values import PLAIN, SIZE, Body, Cursor, Instant, JobId, Limit, Page, key_of
-from web.views.note_form import TOO_MANY_NOTES, note_problem
 from worker import dispatch
 
 router = APIRouter(tags=["Jobs"])
@@ -273,13 +272,7 @@ def list_attempts(caller: Reading, job_id: JobId, cursor: Cursor = None) -> Page
 def add_note(caller: Writing, job_id: JobId, note: NewNote) -> Note:
     """Add a note to a record."""
     visible_job(caller, job_id)
-    written = note.text.replace("\r\n", "\n").strip()
-    if problem := note_problem(written):
-        raise invalid("text", problem)
-    try:
-        notes.add(caller.database, job_id, written, actor=caller.actor, now=caller.now)
-    except TooManyNotesError:
-        raise invalid("text", TOO_MANY_NOTES) from None
+    notes.add(caller.database, job_id, note.text, actor=caller.actor, now=caller.now)
     return _notes(caller, job_id)[0]
 
 

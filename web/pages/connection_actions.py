@@ -12,7 +12,7 @@ from sync.rules.normalization import clean
 from web.dependencies import MAX_ID_DIGITS, Form, text
 from web.security.auth import Operator, UserContext
 from web.views import settings_form
-from web.views.connection_filter import ShownConnections
+from web.views.connection_filter import ConnectionUrlFilter
 from web.views.settings_form import REQUIRED_MESSAGE, Errors
 from worker import dispatch
 
@@ -24,7 +24,7 @@ def confirm(context: Operator) -> Response:
     """Say which connections are changed and which are left out, and why."""
     given = context.request.query_params
     action = _action(context, given)
-    asked = ShownConnections.read(given)
+    asked = ConnectionUrlFilter.read(given)
     wanted = asked.wanted if "all" in given else ConnectionFilter(ids=_ids(given.getlist("connection")))
     return _ask(context, action, wanted, asked)
 
@@ -33,7 +33,7 @@ def confirm(context: Operator) -> Response:
 def act(context: Operator, form: Form) -> Response:
     """Do what was confirmed to the connections that were named there, of those that this person sees."""
     given = ImmutableMultiDict([(name, str(value)) for name, value in form.multi_items()])
-    action, asked = _action(context, given), ShownConnections.read(given)
+    action, asked = _action(context, given), ConnectionUrlFilter.read(given)
     wanted = ConnectionFilter(ids=_ids(text(form, "ids").split(",")))
     typed = text(form, "error_emails").strip()
     addresses, errors = settings_form.read_alone("error_emails", typed)
@@ -63,7 +63,7 @@ def _ask(
     context: UserContext,
     action: ConnectionAction,
     wanted: ConnectionFilter,
-    asked: ShownConnections,
+    asked: ConnectionUrlFilter,
     *,
     typed: str = "",
     errors: Errors | None = None,

@@ -26,7 +26,7 @@ from web.pages.connection import start_test
 from web.pages.operations import request_diagnostics
 from web.security.auth import Administrator, AdministratorEverywhere, Operator, Reader, UserContext
 from web.views import settings_form
-from web.views.connection_filter import IDLE_DAYS, ShownConnections
+from web.views.connection_filter import IDLE_DAYS, ConnectionUrlFilter
 from web.views.diagnostics import OperationView
 from web.views.settings_form import Errors, Typed
 from worker import dispatch
@@ -41,7 +41,7 @@ JOBS_RUNNING = msg("Records of this connection are being processed. It is paused
 @router.get("")
 def show_all(context: Reader, page: str = "") -> Response:
     """List the connections with what an operator of many steers by."""
-    asked, budget = ShownConnections.read(context.request.query_params), context.container.budget
+    asked, budget = ConnectionUrlFilter.read(context.request.query_params), context.container.budget
     number = int(page) if page.isdecimal() and len(page) < 5 and int(page) else 1  # noqa: PLR2004 - digits
     # What all connections have sent together is for those to know who see all.
     requests = budget.requests_today() if context.scope.connections is None else None
