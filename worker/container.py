@@ -367,6 +367,10 @@ class Container:
         """Whether users get links by mail to choose a password: it is set where mails go out and links lead to."""
         return {"smtp_url", "public_url"} <= self.settings.model_fields_set
 
+    def webhook_url(self, token: str) -> str:
+        """Return the URL to enter in Moment for the webhooks of a connection."""
+        return f"{self.settings.public_url}/webhooks/moment/{token}"
+
     @cached_property
     def sandbox(self) -> Mapping[str, str]:
         """Where a sandbox of the two systems is, by their names; nothing where they are the real ones.

@@ -130,7 +130,7 @@ def add_connection(caller: Adding, new: NewConnection, response: Response) -> Ad
     response.headers["Location"] = f"/api/v1/connections/{added.id}"
     return AddedConnection(
         **shown(caller, added.id).model_dump(),
-        webhook_url=_webhook_url(caller, token),
+        webhook_url=caller.container.webhook_url(token),
         verification_id=verification,
     )
 
@@ -166,7 +166,7 @@ def erase_connection(
 @router.post("/connections/{connection_id}/pause", operation_id="pauseConnection")
 def pause_connection(caller: Writing, connection_id: ConnectionId, pause: Pause) -> ConnectionItem:
     """Pause a connection until it is resumed. New records are queued in the meantime."""
-    because = clean(pause.because, max_length=MAX_REASON_LENGTH) or msg("No reason given.")
+    because = clean(pause.because, max_length=MAX_REASON_LENGTH)
     caller.container.connections.pause(connection_id, because, actor=caller.actor, now=caller.now)
     return shown(caller, connection_id)
 
@@ -195,7 +195,7 @@ def resume_connection(
 def replace_webhook_url(caller: Writing, connection_id: ConnectionId) -> WebhookUrl:
     """Replace the webhook URL. The former one stops working at once; enter the new one in Moment."""
     token = caller.container.connections.new_token(connection_id, actor=caller.actor, now=caller.now)
-    return WebhookUrl(webhook_url=_webhook_url(caller, token))
+    return WebhookUrl(webhook_url=caller.container.webhook_url(token))
 
 
 def shown(caller: Caller, connection_id: int) -> ConnectionItem:
@@ -230,10 +230,6 @@ def _item(caller: Caller, each: ConnectionSummary, *, readable: bool) -> Connect
         username=each.username,
         entity_types=[EntityType(name) for name in each.entity_types],
     )
-
-
-def _webhook_url(caller: Caller, token: str) -> str:
-    return f"{caller.container.settings.public_url}/webhooks/moment/{token}"
 
 
 def _name_of(cursor: str | None) -> str:

@@ -3,7 +3,6 @@
 from fastapi import APIRouter, HTTPException, Response, status
 from starlette.datastructures import ImmutableMultiDict
 
-from i18n.messages import msg
 from models.admin import connection_actions
 from models.admin.connection_actions import ConnectionAction
 from models.admin.connection_list import ConnectionFilter
@@ -50,7 +49,7 @@ def act(context: Operator, form: Form) -> Response:
             dispatch.dispatch_operations(operations)
             count = len(operations)
         case ConnectionAction.PAUSE:
-            because = clean(text(form, "because"), max_length=MAX_REASON_LENGTH) or msg("No reason given.")
+            because = clean(text(form, "because"), max_length=MAX_REASON_LENGTH)
             count = connection_actions.pause(connections, ids, because=because, actor=actor, now=now)
         case ConnectionAction.RESUME:
             count = connection_actions.resume(connections, ids, actor=actor, now=now)

@@ -141,7 +141,7 @@ def test(context: Operator, connection_id: int) -> Response:
 
 @router.post("/{connection_id}/pause")
 def pause(context: Operator, connection_id: int, form: Form) -> Response:
-    because = clean(text(form, "because"), max_length=MAX_REASON_LENGTH) or msg("No reason given.")
+    because = clean(text(form, "because"), max_length=MAX_REASON_LENGTH)
     context.connections.pause(connection_id, because, actor=context.actor, now=context.now)
     return _back(context, connection_id, "paused")
 
@@ -174,8 +174,7 @@ def token(context: Administrator, connection_id: int, form: Form) -> Response:
     connection = context.connections.get_shown(connection_id)
     confirm_identity(context, form)
     made = context.connections.new_token(connection_id, actor=context.actor, now=context.now)
-    address = f"{context.container.settings.public_url}/webhooks/moment/{made}"
-    return context.render("webhook.html", connection=connection, address=address)
+    return context.render("webhook.html", connection=connection, address=context.container.webhook_url(made))
 
 
 def _ask_before_resume(context: UserContext, connection_id: int, failed_checks: int) -> Response:
