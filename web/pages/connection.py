@@ -62,7 +62,7 @@ def tab(
     *,
     template: str = "",
     keep_notice: bool = False,
-    status: int = status.HTTP_200_OK,
+    status: int | None = None,
     **values: object,
 ) -> Response:
     """Make the page of a tab, or of what belongs to it and has a template of its own."""

@@ -70,7 +70,6 @@ def _ask(
     planned = connection_actions.plan(context.database, context.scope, action, wanted, now=context.now)
     return context.render(
         "connections-confirm.html",
-        status=status.HTTP_422_UNPROCESSABLE_CONTENT if errors else status.HTTP_200_OK,
         action=action,
         changed=[each for each in planned if each.obstacle is None],
         left_out=[each for each in planned if each.obstacle],

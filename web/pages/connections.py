@@ -194,7 +194,6 @@ def _manage(
 ) -> Response:
     return context.render(
         "connection-manage.html",
-        status=status.HTTP_422_UNPROCESSABLE_CONTENT if errors else status.HTTP_200_OK,
         connection=connection,
         name=connection.name if name is None else name,
         errors=errors or {},
@@ -204,7 +203,6 @@ def _manage(
 def _new(context: UserContext, typed: Typed, errors: Errors) -> Response:
     return context.render(
         "connection-new.html",
-        status=status.HTTP_422_UNPROCESSABLE_CONTENT if errors else status.HTTP_200_OK,
         form=settings_form.without_secrets(typed),
         errors=errors,
         titles=settings_form.TITLES,

@@ -153,7 +153,6 @@ def _show(
         and job.state is not JobState.RUNNING,
         link_problem=notice.code.removeprefix("link-"),
         actions=[name for name, action in ACTIONS.items() if job.state in action.for_selected],
-        status=status.HTTP_422_UNPROCESSABLE_CONTENT if errors else status.HTTP_200_OK,
     )
 
 
