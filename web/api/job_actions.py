@@ -3,7 +3,6 @@
 import json
 from dataclasses import replace
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Annotated
 
 from cryptography.fernet import InvalidToken
@@ -12,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 
 from i18n.messages import msg
 from models.admin import bulk_actions, job_actions, job_list
+from models.admin.bulk_actions import JobActionName
 from models.admin.job_filter import JobFilter
 from models.connections.repository import MAX_REASON_LENGTH
 from models.users.tokens import TokenScope
@@ -30,22 +30,6 @@ PURPOSE = "api.preview"
 VALID_FOR = timedelta(hours=1)
 MAX_SHOWN, MAX_SELECTED = 20, 1000
 Previewing = Annotated[Caller, Depends(RequireScope(TokenScope.JOBS_READ))]
-
-
-class JobActionName(StrEnum):
-    RETRY = "retry"
-    DISMISS = "dismiss"
-    RESOLVE = "resolve"
-    REOPEN = "reopen"
-
-
-ACTIONS = {
-    JobActionName.RETRY: "retry",
-    JobActionName.DISMISS: "unwanted",
-    JobActionName.RESOLVE: "handled",
-    JobActionName.REOPEN: "reopen",
-}
-"""The actions by the API's name, with the name that the pages use."""
 
 
 class JobCriteria(JobQuery, Body):
@@ -159,7 +143,7 @@ def commit_job_action(caller: Writing, commit: Commit) -> ActionDone:
         raise ProblemError("preview_expired")
     job_filter = _filter(caller, selection, until=until)
     acted = bulk_actions.act(
-        caller.database, ACTIONS[selection.action], job_filter, actor=caller.actor, now=caller.now
+        caller.database, selection.action, job_filter, actor=caller.actor, now=caller.now
     )
     dispatch.dispatch_lanes(acted.lanes)
     return ActionDone(action=selection.action, count=acted.count)
@@ -171,9 +155,8 @@ def _plain(why: Why) -> str:
 
 def _act(caller: Caller, job_id: int, action: JobActionName, *, because: str = "") -> JobItem:
     visible_job(caller, job_id)
-    name = ACTIONS[action]
-    one = bulk_actions.selected(name, JobFilter(scope=caller.scope, ids=frozenset({job_id})))
-    acted = bulk_actions.act(caller.database, name, one, because=because, actor=caller.actor, now=caller.now)
+    one = bulk_actions.selected(action, JobFilter(scope=caller.scope, ids=frozenset({job_id})))
+    acted = bulk_actions.act(caller.database, action, one, because=because, actor=caller.actor, now=caller.now)
     if not acted.count:
         raise ProblemError("not_applicable")
     dispatch.dispatch_lanes(acted.lanes)
@@ -185,5 +168,5 @@ def _filter(caller: Caller, selection: JobSelection, *, until: datetime) -> JobF
     job_filter = selection.filter.job_filter(caller)
     if selection.ids is not None:
         job_filter = replace(job_filter, ids=frozenset(selection.ids))
-        return bulk_actions.selected(ACTIONS[selection.action], job_filter)
-    return replace(bulk_actions.everything(ACTIONS[selection.action], job_filter), until=until)
+        return bulk_actions.selected(selection.action, job_filter)
+    return replace(bulk_actions.everything(selection.action, job_filter), until=until)

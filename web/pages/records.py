@@ -12,7 +12,7 @@ from starlette.datastructures import ImmutableMultiDict
 
 from i18n.formatting import OSLO
 from models.admin import bulk_actions, email_log, job_actions, job_list, match_questions, notes, relink
-from models.admin.bulk_actions import ACTIONS, CLOSED, DISMISSAL_REASONS
+from models.admin.bulk_actions import ACTIONS, CLOSED, DISMISSAL_REASONS, JobActionName
 from models.admin.job_actions import ActionResult, AttemptView
 from models.admin.job_filter import JobFilter
 from models.admin.job_list import JobView, Sort
@@ -103,7 +103,7 @@ def act(context: Operator, form: Form) -> Response:
         context.database, name, _filter_of(context, name, given), actor=context.actor, now=now
     )
     dispatch.dispatch_lanes(acted.lanes)
-    if name == "retry" and job_actions.count(context.database, _closed_among_selected(context, given)):
+    if name is JobActionName.RETRY and job_actions.count(context.database, _closed_among_selected(context, given)):
         return context.redirect(_back(given), LEFT_CLOSED, count=acted.count)
     undo = str((now - EPOCH) // MICROSECOND) if name in DISMISSAL_REASONS else ""
     return context.redirect(_back(given), name, count=acted.count, undo=undo)
@@ -296,14 +296,14 @@ def _not_linked(context: UserContext, job_id: int, problem: str) -> Response:
     return context.redirect(f"/records/{job_id}#link", f"link-{problem}")
 
 
-def _action(given: ImmutableMultiDict[str, str]) -> str:
-    name = given.get("action", "")
-    if name not in ACTIONS:
-        raise HTTPException(status.HTTP_400_BAD_REQUEST)
-    return name
+def _action(given: ImmutableMultiDict[str, str]) -> JobActionName:
+    try:
+        return JobActionName(given.get("action", ""))
+    except ValueError:
+        raise HTTPException(status.HTTP_400_BAD_REQUEST) from None
 
 
-def _filter_of(context: UserContext, name: str, given: ImmutableMultiDict[str, str]) -> JobFilter:
+def _filter_of(context: UserContext, name: JobActionName, given: ImmutableMultiDict[str, str]) -> JobFilter:
     """Return the jobs that are meant: those ticked, those dismissed together, or all that match the filter."""
     scope, until = context.scope, _instant(given.get("until", ""))
     if dismissed_at := _instant(given.get("dismissed_at", "")):
