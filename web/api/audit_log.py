@@ -9,8 +9,9 @@ from pydantic import BaseModel, Field
 from models.admin import audit_log
 from models.enums import Scope
 from models.users.tokens import TokenScope
-from web.api.caller import MAX_CONNECTION_ID, Caller, RequireScope
-from web.api.values import SIZE, Cursor, Limit, Page, key_of
+from web.api.caller import Caller, RequireScope
+from web.api.values import SIZE, Cursor, Limit, Page, key_of, page_of
+from web.dependencies import MAX_CONNECTION_ID
 
 router = APIRouter(tags=["Audit log"])
 
@@ -54,4 +55,4 @@ def list_audit_entries(
         )
         for each in found.lines
     ]
-    return Page(items=items, next=str(found.older) if found.older else None)
+    return page_of(items, found)

@@ -15,11 +15,9 @@ from models.enums import Scope
 from models.users.tokens import Token, TokenScope
 from web.api import login_limit
 from web.api.problems import ProblemError, invalid, language_of
+from web.dependencies import MAX_ID
 from worker import dispatch
 from worker.container import Container
-
-MAX_CONNECTION_ID, MAX_ID = 2**31 - 1, 2**63 - 1
-"""The largest values of PostgreSQL's integer and bigint."""
 
 UNKNOWN, MAX_NAMED = msg("Unknown parameter."), 10
 

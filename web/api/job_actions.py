@@ -16,10 +16,11 @@ from models.admin.job_filter import JobFilter
 from models.connections.repository import MAX_REASON_LENGTH
 from models.users.tokens import TokenScope
 from sync.rules.normalization import clean
-from web.api.caller import MAX_ID, Caller, RequireScope
+from web.api.caller import Caller, RequireScope
 from web.api.jobs import JobItem, JobQuery, Writing, item, items, visible_job
 from web.api.problems import ProblemError, invalid
 from web.api.values import PLAIN, Body, JobId
+from web.dependencies import MAX_ID
 from worker import dispatch
 
 router = APIRouter(tags=["Jobs"])

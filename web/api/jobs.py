@@ -20,9 +20,10 @@ from models.connections.repository import MAX_NAME_LENGTH
 from models.enums import EntityType, JobState, Outcome, Scope
 from models.users.tokens import TokenScope
 from sync.rules.match_comparison import Comparison, compare
-from web.api.caller import MAX_CONNECTION_ID, Caller, RequireScope
+from web.api.caller import Caller, RequireScope
 from web.api.problems import ProblemError, invalid
-from web.api.values import PLAIN, SIZE, Body, Cursor, Instant, JobId, Limit, Page, key_of
+from web.api.values import PLAIN, SIZE, Body, Cursor, Instant, JobId, Limit, Page, key_of, page_of
+from web.dependencies import MAX_CONNECTION_ID
 from worker import dispatch
 
 router = APIRouter(tags=["Jobs"])
@@ -265,7 +266,7 @@ def list_attempts(caller: Reading, job_id: JobId, cursor: Cursor = None) -> Page
     """List the attempts at a job, newest first."""
     visible_job(caller, job_id)
     found = job_actions.attempts_page(caller.database, job_id, key=key_of(cursor))
-    return Page(items=_attempts(caller, found.lines), next=str(found.older) if found.older else None)
+    return page_of(_attempts(caller, found.lines), found)
 
 
 @router.post("/jobs/{job_id}/notes", operation_id="addNote", status_code=201)
@@ -389,8 +390,7 @@ def _summary(view: JobView) -> Summary:
 
 def _page(caller: Caller, job_filter: JobFilter, cursor: str | None, limit: int) -> Page[JobItem]:
     found = job_list.page(caller.database, job_filter, key=key_of(cursor), size=limit)
-    older = str(found.older) if found.older else None
-    return Page(items=items(caller, found.lines), next=older)
+    return page_of(items(caller, found.lines), found)
 
 
 def _attempts(caller: Caller, views: Sequence[AttemptView]) -> list[Attempt]:

@@ -24,9 +24,10 @@ from sync.onboarding.backfill import ENTITY_TYPES
 from sync.onboarding.preview import PlannedAction
 from sync.reconciliation.compare import recorded_report
 from sync.reconciliation.report import DiscrepancyType, ReconciliationReport
-from web.api.caller import MAX_CONNECTION_ID, Caller, RequireScope, accepted
+from web.api.caller import Caller, RequireScope, accepted
 from web.api.problems import ProblemError, invalid
-from web.api.values import PLAIN, SIZE, Body, ConnectionId, Cursor, Limit, OperationId, Page, key_of
+from web.api.values import PLAIN, SIZE, Body, ConnectionId, Cursor, Limit, OperationId, Page, key_of, page_of
+from web.dependencies import MAX_CONNECTION_ID
 
 router = APIRouter(tags=["Operations"])
 
@@ -269,8 +270,7 @@ def list_operations(
         scope = Scope(frozenset({connection_id}))
     operations = caller.container.operations
     found = operations.page(scope, types=type or (), key=key_of(cursor), size=limit)
-    items = [_item(caller, each) for each in found.lines]
-    return Page(items=items, next=str(found.older) if found.older else None)
+    return page_of([_item(caller, each) for each in found.lines], found)
 
 
 @router.get("/operations/{operation_id}", operation_id="getOperation")

@@ -19,9 +19,10 @@ from models.receivers.outbox import EVENT_TYPES, EventType
 from models.receivers.repository import MAX_URL_LENGTH, Receiver
 from models.receivers.states import DeliveryProblem, DeliveryState, DisabledBecause
 from models.users.tokens import TokenScope
-from web.api.caller import MAX_CONNECTION_ID, Caller, RequireScope
+from web.api.caller import Caller, RequireScope
 from web.api.problems import ProblemError, invalid
-from web.api.values import PLAIN, SIZE, Body, Cursor, DeliveryId, Instant, Limit, Page, ReceiverId, key_of
+from web.api.values import PLAIN, SIZE, Body, Cursor, DeliveryId, Instant, Limit, Page, ReceiverId, key_of, page_of
+from web.dependencies import MAX_CONNECTION_ID
 from worker import dispatch
 
 router = APIRouter(tags=["Event receivers"])
@@ -201,7 +202,7 @@ def list_deliveries(
         )
         for each in found.lines
     ]
-    return Page(items=items, next=str(found.older) if found.older else None)
+    return page_of(items, found)
 
 
 @router.post("/receivers/{receiver_id}/replays", operation_id="replayDeliveries")

@@ -1,7 +1,7 @@
 """Types that several endpoints share: ids, texts and pages."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Generic, Self, TypeVar
+from typing import Annotated, Any, Generic, Self, TypeVar
 
 from fastapi import Path, Query
 from pydantic import (
@@ -19,9 +19,10 @@ from pydantic_core import PydanticCustomError
 
 from i18n.messages import msg
 from models.connections.repository import MAX_NAME_LENGTH
+from models import pagination
 from models.pagination import Key
-from web.api.caller import MAX_CONNECTION_ID, MAX_ID
 from web.api.problems import NO_CURSOR, TOO_MANY_ERRORS, invalid
+from web.dependencies import MAX_CONNECTION_ID, MAX_ID
 
 T = TypeVar("T")
 
@@ -78,6 +79,11 @@ class Page(BaseModel, Generic[T]):
 
     items: list[T]
     next: str | None = Field(description="Cursor of the next page; null on the last page")
+
+
+def page_of(items: list[T], found: pagination.Page[Any]) -> Page[T]:
+    """Return a page of items, with the cursor of the page after the one that was read."""
+    return Page(items=items, next=str(found.older) if found.older else None)
 
 
 def key_of(cursor: str | None) -> Key | None:
