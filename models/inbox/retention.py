@@ -1,4 +1,7 @@
-"""Deletion of data that has been kept long enough, in batches, so that not even the first run locks for long."""
+"""Deletion of old data, in batches, so that not even the first run locks for long.
+
+The settings are ``ATTEMPT_DAYS``, ``ALERT_DAYS``, ``AUDIT_DAYS``, ``EVENT_DAYS`` and ``JOB_DAYS``.
+"""
 
 from collections.abc import Callable
 from datetime import datetime
