@@ -265,15 +265,16 @@ class Container:
     def record_urls(self, job: JobView) -> RecordUrls:
         from worker.record_urls import find_record_urls
 
-        return find_record_urls(self.database, self.settings, job)
+        (found,) = find_record_urls(
+            self.database, self.settings, [(job.connection_id, job.record)], title=job.title
+        )
+        return found
 
-    def record_references(
-        self, records: Sequence[tuple[int, Record]]
-    ) -> list[dict[str, list[dict[str, str | None]]]]:
-        """Return what ``find_references`` of record_urls finds for records, each with its connection's id."""
-        from worker.record_urls import find_references
+    def record_references(self, records: Sequence[tuple[int, Record]]) -> list[RecordUrls]:
+        """Find records without names, each given with its connection's id."""
+        from worker.record_urls import find_record_urls
 
-        return find_references(self.database, self.settings, records)
+        return find_record_urls(self.database, self.settings, records)
 
     def read_webhook(self, body: bytes) -> Record | None:
         from integrations.moment import webhooks

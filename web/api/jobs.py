@@ -343,7 +343,7 @@ def item(caller: Caller, view: JobView) -> JobItem:
 def items(caller: Caller, views: Sequence[JobView]) -> list[JobItem]:
     records = [(view.connection_id, view.record) for view in views]
     found = caller.container.record_references(records)
-    return [_item(caller, view, Records.model_validate(each)) for view, each in zip(views, found, strict=True)]
+    return [_item(caller, view, Records.model_validate(each.as_json())) for view, each in zip(views, found, strict=True)]
 
 
 def _item(caller: Caller, view: JobView, records: Records) -> JobItem:
