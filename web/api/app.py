@@ -109,9 +109,9 @@ class Api(FastAPI):
 
     def openapi(self) -> dict[str, Any]:
         if self.openapi_schema is None:
-            told = super().openapi()
-            _describe(told, dict(scopes_of(self)))
-            self.openapi_schema = told
+            spec = super().openapi()
+            _describe(spec, dict(scopes_of(self)))
+            self.openapi_schema = spec
         return self.openapi_schema
 
 
@@ -148,8 +148,8 @@ def scopes_of(api: FastAPI) -> Iterator[tuple[tuple[str, str], RequireScope]]:
                 yield (str(route.path), method.lower()), scope
 
 
-def _describe(told: dict[str, Any], scopes: dict[tuple[str, str], RequireScope]) -> None:
-    schemas = told["components"].setdefault("schemas", {})
+def _describe(spec: dict[str, Any], scopes: dict[tuple[str, str], RequireScope]) -> None:
+    schemas = spec["components"].setdefault("schemas", {})
     for model in (FieldProblem, Problem):
         if model.__name__ in schemas:
             raise ValueError(f"another schema has the name {model.__name__} of one of the errors")
@@ -157,11 +157,11 @@ def _describe(told: dict[str, Any], scopes: dict[tuple[str, str], RequireScope])
         schemas[model.__name__] = {name: value for name, value in schema.items() if name != "$defs"}
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
-    told["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
-    told["components"]["headers"] = {
+    spec["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
+    spec["components"]["headers"] = {
         name: {"description": what, "schema": {"type": "string"}} for name, what in LIMITS.items()
     }
-    for path, methods in told["paths"].items():
+    for path, methods in spec["paths"].items():
         for method, operation in methods.items():
             scope = scopes[path, method]
             operation["security"] = [{"token": [scope.scope]}]
@@ -170,7 +170,7 @@ def _describe(told: dict[str, Any], scopes: dict[tuple[str, str], RequireScope])
             operation["description"] = f"{operation['description'].strip()}\n\nScope: `{scope.scope}`{bound}."
             takes_key = method == "post" and PREFIX + path not in DOING_NOTHING
             _describe_operation(operation, method, takes_key=takes_key)
-    _allow_repeats(told)
+    _allow_repeats(spec)
 
 
 def _allow_repeats(part: object) -> None:

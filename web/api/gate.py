@@ -90,11 +90,11 @@ class Gate:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
-        told = {"Content-Language": language_of(request), "Vary": "Accept-Language"}
+        added_headers = {"Content-Language": language_of(request), "Vary": "Accept-Language"}
 
         async def sending(message: Message) -> None:
             if message["type"] == "http.response.start":
-                added = [(name.lower().encode(), value.encode()) for name, value in told.items()]
+                added = [(name.lower().encode(), value.encode()) for name, value in added_headers.items()]
                 message["headers"] = [*message["headers"], *added]
             await send(message)
 
@@ -102,7 +102,7 @@ class Gate:
             if scope["path"] in OPEN_PATHS:
                 await self.app(scope, receive, sending)
                 return
-            scope["state"]["token"] = await self._admit(request, told)
+            scope["state"]["token"] = await self._admit(request, added_headers)
             if scope["query_string"].count(b"&") >= MAX_PARAMETERS:
                 raise invalid("", TOO_MANY_PARAMETERS, location="query")
             await self._pass(request, sending)
@@ -110,14 +110,14 @@ class Gate:
             problem = error if isinstance(error, ProblemError) else failure(error)
             await respond(problem, language_of(request))(scope, receive, sending)
 
-    async def _admit(self, request: Request, told: dict[str, str]) -> Token:
+    async def _admit(self, request: Request, added_headers: dict[str, str]) -> Token:
         """Return the request's token. Raises ProblemError if it is missing, invalid or over its rate limit."""
         scheme, _, text = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not text.strip():
             raise ProblemError("token_missing", headers={"WWW-Authenticate": 'Bearer realm="api"'})
         token = await run_in_threadpool(self._find, text.strip())
         if allowance := await run_in_threadpool(self._count, token):
-            told.update(allowance.headers)
+            added_headers.update(allowance.headers)
             if allowance.exceeded:
                 raise ProblemError("rate_limited", headers={"Retry-After": str(allowance.reset_seconds)})
         return token
@@ -181,16 +181,16 @@ class Gate:
                 await send(message)
 
 
-def _connection_ids(told: object) -> Iterator[int]:
+def _connection_ids(value: object) -> Iterator[int]:
     """Yield every ``connection_id`` in a response."""
-    if isinstance(told, list):
-        for each in told:
+    if isinstance(value, list):
+        for each in value:
             yield from _connection_ids(each)
-    elif isinstance(told, dict):
-        for name, value in told.items():
+    elif isinstance(value, dict):
+        for name, each in value.items():
             if name == "connection_id":
-                yield value
-            yield from _connection_ids(value)
+                yield each
+            yield from _connection_ids(each)
 
 
 async def _body(request: Request) -> bytes:

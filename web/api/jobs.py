@@ -332,10 +332,6 @@ def visible_job(caller: Caller, job_id: int) -> JobView:
     return view
 
 
-def _notes(caller: Caller, job_id: int) -> list[Note]:
-    return [Note.model_validate(each, from_attributes=True) for each in notes.of_job(caller.database, job_id)]
-
-
 def item(caller: Caller, view: JobView) -> JobItem:
     return items(caller, [view])[0]
 
@@ -344,6 +340,10 @@ def items(caller: Caller, views: Sequence[JobView]) -> list[JobItem]:
     records = [(view.connection_id, view.record) for view in views]
     found = caller.container.record_references(records)
     return [_item(caller, view, Records.model_validate(each.as_json())) for view, each in zip(views, found, strict=True)]
+
+
+def _notes(caller: Caller, job_id: int) -> list[Note]:
+    return [Note.model_validate(each, from_attributes=True) for each in notes.of_job(caller.database, job_id)]
 
 
 def _item(caller: Caller, view: JobView, records: Records) -> JobItem:

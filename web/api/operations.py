@@ -426,18 +426,18 @@ def _item(caller: Caller, operation: Operation) -> OperationItem:
     result, running = operation.result, False
     if result is None and operation.lease_expires_at is not None:
         running = operation.lease_expires_at > caller.now
-    standing = OperationStatus.RUNNING if running else OperationStatus.WAITING
+    current_status = OperationStatus.RUNNING if running else OperationStatus.WAITING
     if result is not None:
-        standing = OperationStatus.CANCELLED if CANCELLED in result else OperationStatus.FINISHED
+        current_status = OperationStatus.CANCELLED if CANCELLED in result else OperationStatus.FINISHED
     return OperationItem(
         id=operation.id,
         connection_id=operation.connection_id,
         type=operation.type,
-        status=standing,
+        status=current_status,
         requested_at=operation.requested_at,
         completed_at=operation.completed_at,
         progress=Progress.model_validate(operation.progress) if operation.progress else None,
-        result=_result(caller, operation, result) if standing is OperationStatus.FINISHED and result else None,
+        result=_result(caller, operation, result) if current_status is OperationStatus.FINISHED and result else None,
     )
 
 
@@ -506,19 +506,19 @@ def _report(caller: Caller, report: ReconciliationReport) -> Report:
     )
 
 
-def _matching(caller: Caller, told: dict[str, Any] | None) -> Matching | None:
-    if told is None:
+def _matching(caller: Caller, stored: dict[str, Any] | None) -> Matching | None:
+    if stored is None:
         return None
-    return Matching.model_validate({**told, "records": _said(caller, told["records"])})
+    return Matching.model_validate({**stored, "records": _translated(caller, stored["records"])})
 
 
-def _backfill_preview(caller: Caller, told: dict[str, Any] | None) -> BackfillPreview | None:
-    if told is None:
+def _backfill_preview(caller: Caller, stored: dict[str, Any] | None) -> BackfillPreview | None:
+    if stored is None:
         return None
-    return BackfillPreview.model_validate({**told, "records": _said(caller, told["records"])})
+    return BackfillPreview.model_validate({**stored, "records": _translated(caller, stored["records"])})
 
 
-def _said(caller: Caller, records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def _translated(caller: Caller, records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return planned records with their sentences in the requested language."""
     sentences = {"title", "why"}
     return [

@@ -36,7 +36,7 @@ class SecurityHeaders:
 @cache
 def _headers(*, static: bool, https: bool) -> Sequence[tuple[bytes, bytes]]:
     """Encode the headers once; no page sets any of them itself."""
-    told = {
+    headers = {
         "Cache-Control": "no-cache" if static else "no-store",  # the ETag makes it cheap
         "Content-Security-Policy": POLICY,
         "Cross-Origin-Opener-Policy": "same-origin",
@@ -46,4 +46,4 @@ def _headers(*, static: bool, https: bool) -> Sequence[tuple[bytes, bytes]]:
         "X-Content-Type-Options": "nosniff",
         "X-Frame-Options": "DENY",
     } | ({"Strict-Transport-Security": f"max-age={YEAR_SECONDS}"} if https else {})
-    return [(name.lower().encode(), value.encode()) for name, value in told.items()]
+    return [(name.lower().encode(), value.encode()) for name, value in headers.items()]
