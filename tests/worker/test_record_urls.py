@@ -53,9 +53,7 @@ def test_a_record_has_an_address_in_both_systems(
     record = Record(entity_type, "9")
     links.save(container.database, connection.id, record, Link(remote_id), now=NOW)
     places = container.record_urls(completed_job(container.database, connection.id, record, title="Its name"))
-    assert places.moment == [
-        RecordUrl(id="9", name="Its name", url=f"https://moment.example/1001/{in_moment}")
-    ]
+    assert places.moment == [RecordUrl(id="9", name="Its name", url=f"https://moment.example/1001/{in_moment}")]
     assert places.twentyfour == [in_twentyfour]
 
 
@@ -68,9 +66,7 @@ def test_what_is_not_synced_is_in_its_own_system_only(container: Container) -> N
     )
     assert voucher.moment == []
     assert voucher.twentyfour == [
-        RecordUrl(
-            id="2026-4-40001", name="Voucher 40001/2026", url="https://24so.example/vouchers/2026/40001"
-        )
+        RecordUrl(id="2026-4-40001", name="Voucher 40001/2026", url="https://24so.example/vouchers/2026/40001")
     ]
 
 

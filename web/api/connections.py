@@ -51,7 +51,9 @@ class ConnectionItem(BaseModel):
     state: ShownState = Field(
         description="State; `unreadable` if the connection's secrets can't be decrypted, until both are sent again"
     )
-    problems: list[HealthProblem] = Field(description="Problems to look into; empty while the connection is paused")
+    problems: list[HealthProblem] = Field(
+        description="Problems to look into; empty while the connection is paused"
+    )
     paused_because: str = Field(description="Reason for the pause; empty if the connection is not paused")
     outage_since: datetime | None
     moment_company: str = Field(description="Id of the company in Moment")

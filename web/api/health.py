@@ -25,7 +25,9 @@ class Health(BaseModel):
     connections: int
     paused: int
     in_outage: int = Field(description="Number of connections whose systems do not respond")
-    rate_limited: int = Field(description="Number of connections that wait for the request budget of 24SevenOffice")
+    rate_limited: int = Field(
+        description="Number of connections that wait for the request budget of 24SevenOffice"
+    )
     pending: int = Field(description="Number of pending jobs")
     needs_attention: int = Field(description="Number of jobs that need attention")
 
@@ -39,7 +41,9 @@ class RequestBudget(BaseModel):
     reserved: int = Field(description="Part of `remaining` that is reserved for events")
     events: int = Field(description="Requests sent for events in the last hour")
     polls: int = Field(description="Requests sent for polls in the last hour")
-    blocked_until: datetime | None = Field(description="Time until which 24SevenOffice accepts no requests; null if it accepts them")
+    blocked_until: datetime | None = Field(
+        description="Time until which 24SevenOffice accepts no requests; null if it accepts them"
+    )
 
 
 @router.get("/health", operation_id="getHealth")

@@ -143,9 +143,7 @@ def commit_job_action(caller: Writing, commit: Commit) -> ActionDone:
     if until < caller.now - VALID_FOR:
         raise ProblemError("preview_expired")
     job_filter = _filter(caller, selection, until=until)
-    acted = bulk_actions.act(
-        caller.database, selection.action, job_filter, actor=caller.actor, now=caller.now
-    )
+    acted = bulk_actions.act(caller.database, selection.action, job_filter, actor=caller.actor, now=caller.now)
     dispatch.dispatch_lanes(acted.lanes)
     return ActionDone(action=selection.action, count=acted.count)
 

@@ -78,8 +78,12 @@ class JobItem(BaseModel):
     connection_id: int
     connection: str = Field(description="Name of the connection")
     entity_type: EntityType
-    record_id: str = Field(description="Id of the record in Moment; for an expense, the id of its voucher in 24SevenOffice")
-    revision: int = Field(description="Number of times the record has been received; does not order later changes to the job")
+    record_id: str = Field(
+        description="Id of the record in Moment; for an expense, the id of its voucher in 24SevenOffice"
+    )
+    revision: int = Field(
+        description="Number of times the record has been received; does not order later changes to the job"
+    )
     title: str = Field(description="Display name of the record")
     summary: Summary
     records: Records
@@ -146,9 +150,7 @@ class NewNote(Body):
 class JobDetail(JobItem):
     notes: list[Note] = Field(description="Notes on the record, newest first")
     attempts: list[Attempt] = Field(description="Latest attempts, newest first")
-    more_attempts: str | None = Field(
-        description="Cursor of earlier attempts; null if there are none"
-    )
+    more_attempts: str | None = Field(description="Cursor of earlier attempts; null if there are none")
 
 
 class Candidate(BaseModel):
@@ -183,7 +185,9 @@ class MatchQuestion(BaseModel):
     job_id: int
     entity_type: EntityType
     title: str
-    moment_record: MomentRecord | None = Field(description="Record in Moment; null if it is not there, or an earlier release asked the question")
+    moment_record: MomentRecord | None = Field(
+        description="Record in Moment; null if it is not there, or an earlier release asked the question"
+    )
     candidates: list[Candidate]
     may_be_new: bool = Field(description=f'True if "{NEW}" is a valid answer')
 
@@ -339,7 +343,10 @@ def item(caller: Caller, view: JobView) -> JobItem:
 def items(caller: Caller, views: Sequence[JobView]) -> list[JobItem]:
     records = [(view.connection_id, view.record) for view in views]
     found = caller.container.record_references(records)
-    return [_item(caller, view, Records.model_validate(each.as_json())) for view, each in zip(views, found, strict=True)]
+    return [
+        _item(caller, view, Records.model_validate(each.as_json()))
+        for view, each in zip(views, found, strict=True)
+    ]
 
 
 def _notes(caller: Caller, job_id: int) -> list[Note]:

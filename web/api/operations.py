@@ -69,9 +69,7 @@ class FindingItem(BaseModel):
     """A finding of a test."""
 
     status: CheckStatus
-    check: str = Field(
-        description="Machine-readable name of the check; empty if the finding is not from a check"
-    )
+    check: str = Field(description="Machine-readable name of the check; empty if the finding is not from a check")
     error_code: str = Field(description="Code of the error that the check encountered; empty if there was none")
     message: str
     remedy: str = Field(description="Suggested remedy; empty if no action is needed")
@@ -143,7 +141,9 @@ class MatchItem(BaseModel):
 
 
 class Matching(BaseModel):
-    counts: dict[PlannedAction, int] = Field(description="Number of records by action, including those not listed in `records`")
+    counts: dict[PlannedAction, int] = Field(
+        description="Number of records by action, including those not listed in `records`"
+    )
     records: list[MatchItem] = Field(description="The first 500 records")
 
 
@@ -173,7 +173,9 @@ class PlannedItem(BaseModel):
     record_id: str
     title: str
     action: PlannedAction
-    remote_id: str = Field(description="Number of the record in 24SevenOffice that is linked or would be; empty if unknown")
+    remote_id: str = Field(
+        description="Number of the record in 24SevenOffice that is linked or would be; empty if unknown"
+    )
     why: str
     customer: str = Field(description="Customer of the voucher; empty if no voucher would be posted")
     day: date | None = Field(description="Date of the voucher; null if no voucher would be posted")
@@ -183,10 +185,14 @@ class PlannedItem(BaseModel):
 class BackfillPreview(BaseModel):
     """The preview of a backfill. Nothing is written."""
 
-    known: int = Field(description="Number of records that would be left alone, since they are synced, pending or need attention")
+    known: int = Field(
+        description="Number of records that would be left alone, since they are synced, pending or need attention"
+    )
     vouchers: int = Field(description="Number of vouchers that would be posted")
     amount: int = Field(description="Total of these vouchers that customers would owe, in øre")
-    counts: dict[PlannedAction, int] = Field(description="Number of records by action, including those not listed in `records`")
+    counts: dict[PlannedAction, int] = Field(
+        description="Number of records by action, including those not listed in `records`"
+    )
     records: list[PlannedItem] = Field(description="The first 500 records")
 
 
@@ -205,8 +211,12 @@ class Result(BaseModel):
     matching: Matching | None
     backfill: list[BackfilledType] | None
     backfill_preview: BackfillPreview | None
-    outdated: bool = Field(description="True if the settings were not saved because they had been changed in the meantime")
-    diagnostics_id: int | None = Field(description="Id of the operation that tests the saved settings; null if there is none")
+    outdated: bool = Field(
+        description="True if the settings were not saved because they had been changed in the meantime"
+    )
+    diagnostics_id: int | None = Field(
+        description="Id of the operation that tests the saved settings; null if there is none"
+    )
 
 
 class OperationItem(BaseModel):
@@ -243,7 +253,10 @@ class Backfill(Period):
 
 class InitialMatching(Body):
     dry_run: bool = Field(default=False, description="Only preview the links, new records and questions")
-    create: bool = Field(default=False, description="Create missing records in 24SevenOffice at once, instead of at their next change")
+    create: bool = Field(
+        default=False,
+        description="Create missing records in 24SevenOffice at once, instead of at their next change",
+    )
 
 
 class LoginToTry(Body):
@@ -437,7 +450,9 @@ def _item(caller: Caller, operation: Operation) -> OperationItem:
         requested_at=operation.requested_at,
         completed_at=operation.completed_at,
         progress=Progress.model_validate(operation.progress) if operation.progress else None,
-        result=_result(caller, operation, result) if current_status is OperationStatus.FINISHED and result else None,
+        result=_result(caller, operation, result)
+        if current_status is OperationStatus.FINISHED and result
+        else None,
     )
 
 

@@ -45,8 +45,12 @@ class ReceiverItem(BaseModel):
     created_at: datetime
     disabled_at: datetime | None
     disabled_because: DisabledBecause | None
-    failing_since: datetime | None = Field(description="Time of the first of the current consecutive failures; null if there are none")
-    former_secret_until: datetime | None = Field(description="Time until which the former secret also signs; null if there is none")
+    failing_since: datetime | None = Field(
+        description="Time of the first of the current consecutive failures; null if there are none"
+    )
+    former_secret_until: datetime | None = Field(
+        description="Time until which the former secret also signs; null if there is none"
+    )
 
 
 class AddedReceiver(ReceiverItem):
@@ -55,7 +59,9 @@ class AddedReceiver(ReceiverItem):
 
 class NewSecret(BaseModel):
     secret: str = Field(description="New signing secret. It is shown only once.")
-    former_secret_until: datetime | None = Field(description="Time until which the former secret also signs; null if there is none")
+    former_secret_until: datetime | None = Field(
+        description="Time until which the former secret also signs; null if there is none"
+    )
 
 
 class NewReceiver(Body):

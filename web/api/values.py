@@ -18,8 +18,8 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from i18n.messages import msg
-from models.connections.repository import MAX_NAME_LENGTH
 from models import pagination
+from models.connections.repository import MAX_NAME_LENGTH
 from models.pagination import Key
 from web.api.problems import NO_CURSOR, TOO_MANY_ERRORS, invalid
 from web.dependencies import MAX_CONNECTION_ID, MAX_ID
@@ -52,9 +52,7 @@ DeliveryId = Annotated[int, Path(ge=1, le=MAX_ID, description="Id of the deliver
 OperationId = Annotated[int, Path(ge=1, le=MAX_ID, description="Id of the operation")]
 Name = Annotated[str, StringConstraints(pattern=PLAIN, max_length=MAX_NAME_LENGTH, strip_whitespace=True)]
 Limit = Annotated[int, Query(ge=1, le=MAX_SIZE, description="Maximum number of items on a page")]
-Cursor = Annotated[
-    str | None, Query(pattern=r"^o\d{1,16}-\d{1,18}$", description="`next` of the previous page")
-]
+Cursor = Annotated[str | None, Query(pattern=r"^o\d{1,16}-\d{1,18}$", description="`next` of the previous page")]
 
 
 class Body(BaseModel):

@@ -221,6 +221,7 @@ def _form(
 ) -> Response:
     return context.render(
         template,
+        status=None,
         entered=entered,
         errors=errors or {},
         events=EVENTS,

@@ -194,8 +194,8 @@ def _one(
 
 
 def _form(context: UserContext, template: str, errors: Mapping[str, str] | None, **values: object) -> Response:
-    names = _connection_names(context)
-    return context.render(template, errors=errors or {}, roles=ROLES.items(), names=names, **values)
+    values |= {"errors": errors or {}, "roles": ROLES.items(), "names": _connection_names(context)}
+    return context.render(template, status=None, **values)
 
 
 def _connection_names(context: UserContext) -> Mapping[int, str]:
