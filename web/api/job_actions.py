@@ -100,13 +100,13 @@ def retry_job(caller: Writing, job_id: JobId) -> JobItem:
 
 @router.post("/jobs/{job_id}/dismiss", operation_id="dismissJob")
 def dismiss_job(caller: Writing, job_id: JobId, why: Why = NO_REASON) -> JobItem:
-    """Dismiss a job because its record must not be synced. It stays dismissed even if the record changes."""
+    """Dismiss a job whose record must not be synced. It stays dismissed even if the record changes."""
     return _act(caller, job_id, JobActionName.DISMISS, because=_plain(why))
 
 
 @router.post("/jobs/{job_id}/resolve", operation_id="resolveJob")
 def resolve_job(caller: Writing, job_id: JobId, why: Why = NO_REASON) -> JobItem:
-    """Resolve a job because its record has been handled manually. The job is dismissed."""
+    """Resolve a job whose record has been handled manually. The job is dismissed."""
     return _act(caller, job_id, JobActionName.RESOLVE, because=_plain(why))
 
 
@@ -133,7 +133,10 @@ def preview_job_action(caller: Previewing, selection: JobSelection) -> JobPrevie
 
 @router.post("/job-actions", operation_id="commitJobAction")
 def commit_job_action(caller: Writing, commit: Commit) -> ActionDone:
-    """Commit a previewed action on the jobs to which it still applies. Jobs received since then are left out."""
+    """Commit a previewed action.
+
+    It changes the jobs to which it still applies. Jobs received since the preview are left out.
+    """
     try:
         sealed = json.loads(caller.container.vault.decrypt(commit.preview, PURPOSE, caller.token.id))
     except InvalidToken:

@@ -316,9 +316,10 @@ def answer_match_question(caller: Writing, job_id: JobId, answer: Answer) -> Job
 
 @router.post("/jobs/{job_id}/match-question/undo", operation_id="undoMatch", tags=["Match questions"])
 def undo_match(caller: Writing, job_id: JobId) -> JobItem:
-    """Undo an answer: the link is removed, and the question is open again.
+    """Undo the answer to a match question.
 
-    Anything saved or posted in 24SevenOffice stays. 409 if there is no answer to undo, or the job is running.
+    The link is removed, and the question is open again. Anything saved or posted in 24SevenOffice stays. 409 if
+    there is no answer to undo, or the job is running.
     """
     visible_job(caller, job_id)
     acted = match_questions.undo(caller.database, job_id, actor=caller.actor, now=caller.now)

@@ -385,7 +385,10 @@ def match_initially(
 def start_backfill(
     caller: Starting, connection_id: ConnectionId, backfill: Backfill, response: Response
 ) -> OperationItem:
-    """Sync the customers, projects and invoices of a period, a few at a time, so that others are not delayed."""
+    """Sync the customers, projects and invoices of a period.
+
+    They are synced a few at a time, so that other records are not delayed.
+    """
     return _requested(caller, OperationType.BACKFILL, connection_id, response, _asked(backfill))
 
 
@@ -397,7 +400,7 @@ def start_backfill(
 def preview_backfill(
     caller: Starting, connection_id: ConnectionId, backfill: Backfill, response: Response
 ) -> OperationItem:
-    """Preview a backfill: the records that it would sync, and why it would skip others. Nothing is written."""
+    """Preview a backfill: the records to sync, and those to skip with the reasons. Nothing is written."""
     return _requested(caller, OperationType.BACKFILL_PREVIEW, connection_id, response, _asked(backfill))
 
 

@@ -163,7 +163,7 @@ def rotate_secret(caller: Writing, receiver_id: ReceiverId) -> NewSecret:
 
 @router.post("/receivers/{receiver_id}/test", operation_id="testReceiver")
 def test_receiver(caller: Writing, receiver_id: ReceiverId) -> ReceiverItem:
-    """Send a `receiver.test` event in the background. The deliveries show the result."""
+    """Send a test event in the background. Its type is `receiver.test`, and the deliveries show the result."""
     if not caller.container.receivers.test(receiver_id, now=caller.now):
         raise ProblemError("receiver_disabled")
     dispatch.dispatch_receivers([receiver_id])
