@@ -9,7 +9,7 @@ from i18n.messages import Message, msg
 
 
 class EntityType(StrEnum):
-    """The type of a record, and also the name of a flow, a task and a lane of every connection."""
+    """The type of a record. Flows, tasks and lanes have the same names."""
 
     CUSTOMER = "customer"
     PROJECT = "project"
@@ -31,9 +31,9 @@ SUCCESSFUL = (Outcome.SYNCED, Outcome.UNCHANGED, Outcome.SKIPPED)
 class JobState(StrEnum):
     """The state of a job.
 
-    ``QUEUED`` for a worker, ``RUNNING`` in one, ``WAITING`` for a dependency, ``RETRYING`` after a failure,
-    ``DONE`` (it may still be due for a recheck), ``NEEDS_ATTENTION`` until a person corrects something, and
-    ``DISMISSED`` by a person who decided to leave the record as it is.
+    `queued`: due for a worker. `running`: taken by a worker. `waiting`: for another record. `retrying`: after a
+    failure. `done`: synced, unchanged or skipped; it may be checked again later. `needs_attention`: until a person
+    corrects something. `dismissed`: by a person.
     """
 
     QUEUED = "queued"

@@ -1,16 +1,19 @@
-"""The app of the web process: pages, webhooks, health and metrics."""
+"""The app of the web process: pages, webhooks, health and metrics, with the API mounted beside them."""
 
 import gc
+from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from config.logging import configure
 from web import health, metrics, webhooks
-from web.api.app import create_api
+from web.api.app import PREFIX, create_api
 from web.errors import add_error_pages
+from web.metrics import RequestMetrics
 from web.pages import (
     account,
     connection,
@@ -32,8 +35,9 @@ from web.pages import (
     users,
 )
 from web.security.cookies import is_https
-from web.security.headers import SecureApp
-from worker.container import get_container
+from web.security.headers import MAX_BODY_BYTES, SecurityHeaders
+from web.security.proxy import ProxyCheck
+from worker.container import Container, get_container
 
 log = structlog.get_logger()
 
@@ -62,6 +66,45 @@ ROUTERS = (
 )
 
 
+class WebApp(FastAPI):
+    """The pages, with the API beside them.
+
+    All responses are counted and have the security headers. Bodies longer than MAX_BODY_BYTES are refused: 413.
+    """
+
+    def __init__(self, container: Container) -> None:
+        super().__init__(
+            docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False, max_body_size=MAX_BODY_BYTES
+        )
+        self._container, self._api = container, create_api(container)
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """Put the API and the headers around the pages, including their last error handler."""
+        pages, container = super().build_middleware_stack(), self._container
+        mounted = _ApiMount(pages=pages, api=self._api, container=container)
+        protected = SecurityHeaders(app=mounted, https=is_https(container))
+        return RequestMetrics(app=ProxyCheck(app=protected), container=container)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _ApiMount:
+    """Passes requests under ``/api/`` to the API, past the middleware of the pages: it handles all its errors.
+
+    Both find the container in the state of the request.
+    """
+
+    pages: ASGIApp
+    api: ASGIApp
+    container: Container
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope = {**scope, "state": {"container": self.container}}
+        if scope["type"] == "http" and scope["path"].startswith("/api/"):
+            await self.api({**scope, "root_path": PREFIX}, receive, send)
+        else:
+            await self.pages(scope, receive, send)
+
+
 def create_app() -> FastAPI:
     container = get_container()
     container.load(remote=False)
@@ -69,7 +112,7 @@ def create_app() -> FastAPI:
     container.warn_of_lax_settings()
     if is_https(container) and not container.settings.forwarded_allow_ips:
         log.warning("proxy_not_named", public_url=container.settings.public_url)
-    app = SecureApp(container, api=create_api(container))
+    app = WebApp(container)
     for router in ROUTERS:
         app.include_router(router)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"))

@@ -20,6 +20,9 @@ MAX_BODY_SECONDS = 10
 MAX_ID_DIGITS = 9
 """Digits that always fit into PostgreSQL's integer."""
 
+MAX_CONNECTION_ID, MAX_ID = 2**31 - 1, 2**63 - 1
+"""The largest values of PostgreSQL's integer and bigint."""
+
 FORM_MEDIA_TYPE = "application/x-www-form-urlencoded"
 
 CSRF, SEALED = "csrf", "sealed"

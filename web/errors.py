@@ -1,5 +1,7 @@
 """Error responses: a page in the reader's language that reveals nothing about our internals."""
 
+from http import HTTPStatus
+
 from fastapi import FastAPI, HTTPException, Request, Response, status
 from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
@@ -10,9 +12,11 @@ from i18n.messages import Message, msg
 from models.admin.operations import OperationPendingError, TooManyOperationsError
 from models.connections.repository import UnknownConnectionError
 from models.database import DatabaseUnavailableError
+from models.receivers.repository import UnknownReceiverError
 from models.users.passwords import TooManyPasswordsError
 from models.users.proofs import OutdatedProofError
 from models.users.repository import UnknownUserError
+from models.users.tokens import UnknownTokenError
 from web.dependencies import container_of
 from web.pages.confirmation import ConfirmationNeededError, ask_for_confirmation
 from web.security.auth import GuestContext, current_session
@@ -20,8 +24,8 @@ from web.security.auth import GuestContext, current_session
 RETRY_AFTER = {"Retry-After": "30"}
 """Seconds."""
 
-API_PREFIXES = ("/webhooks/", "/health/", "/metrics")
-"""Errors below this path are answered as JSON."""
+JSON_PREFIXES = ("/webhooks/", "/health/", "/metrics")
+"""Errors below these paths are answered as JSON. The API handles its own."""
 
 MESSAGES: dict[int, tuple[Message, Message]] = {
     403: (
@@ -38,17 +42,22 @@ MESSAGES: dict[int, tuple[Message, Message]] = {
 DEFAULT_MESSAGE = (msg("Invalid request"), msg("The address or the form contains something we can't read."))
 
 
-FAILURES: dict[type[Exception], tuple[int, str]] = {
-    UnknownConnectionError: (404, "Not Found"),
-    UnknownUserError: (404, "Not Found"),
-    OutdatedProofError: (403, "Forbidden"),
-    OperationPendingError: (409, "Somebody else has asked for this."),
-    TooManyOperationsError: (429, "Too many logins were tried."),
-    TooManyPasswordsError: (429, "Too many passwords at once."),
-    DatabaseUnavailableError: (503, "The database is away. Please try again."),
-    Exception: (500, "Something went wrong."),
+FAILURES: dict[type[Exception], int] = {
+    UnknownConnectionError: 404,
+    UnknownReceiverError: 404,
+    UnknownTokenError: 404,
+    UnknownUserError: 404,
+    OutdatedProofError: 403,
+    OperationPendingError: 409,
+    TooManyOperationsError: 429,
+    TooManyPasswordsError: 429,
+    DatabaseUnavailableError: 503,
+    Exception: 500,
 }
-"""The status of unhandled errors, and their text in JSON."""
+"""The status of errors that no page handles."""
+
+DETAILS = {500: "Something went wrong.", 503: "The database can't be reached. Please try again."}
+"""The text of errors in JSON."""
 
 
 def add_error_pages(app: FastAPI) -> None:
@@ -73,12 +82,13 @@ async def _unreadable(request: Request, error: RequestValidationError) -> Respon
 
 
 async def _failed(request: Request, error: Exception) -> Response:
-    code, detail = next(answer for kind, answer in FAILURES.items() if isinstance(error, kind))
+    code = next(code for kind, code in FAILURES.items() if isinstance(error, kind))
+    detail = DETAILS.get(code, HTTPStatus(code).phrase)
     return await _answer(request, code, detail, RETRY_AFTER if code in {429, 503} else {})
 
 
 async def _answer(request: Request, status_code: int, detail: str, headers: dict[str, str]) -> Response:
-    if request.url.path.startswith(API_PREFIXES):
+    if request.url.path.startswith(JSON_PREFIXES):
         return JSONResponse({"detail": detail}, status_code, headers)
     title, words = MESSAGES.get(status_code, DEFAULT_MESSAGE)
     context = await run_in_threadpool(_context, request)

@@ -24,13 +24,13 @@ def ready(container: ContainerDep, response: Response) -> dict[str, str]:
 
     Without Redis or workers, webhooks are still accepted, so that is only reported.
     """
-    told = {"web": "up", "postgresql": "up", "tables": "up", "redis": "down", "workers": "silent"}
+    parts = {"web": "up", "postgresql": "up", "tables": "up", "redis": "down", "workers": "silent"}
     if is_behind(container.database):
         response.status_code = status.HTTP_503_SERVICE_UNAVAILABLE
-        told["tables"] = "behind"
+        parts["tables"] = "behind"
     elif cause := container.intake.refusal():
         response.status_code = status.HTTP_503_SERVICE_UNAVAILABLE
-        told["postgresql"] = cause
+        parts["postgresql"] = cause
     with suppress(RedisError):
-        told |= {"workers": "up" if container.is_alive() else "silent", "redis": "up"}
-    return told
+        parts |= {"workers": "up" if container.is_alive() else "silent", "redis": "up"}
+    return parts

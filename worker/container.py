@@ -266,15 +266,16 @@ class Container:
     def record_urls(self, job: JobView) -> RecordUrls:
         from worker.record_urls import find_record_urls
 
-        return find_record_urls(self.database, self.settings, job)
+        (found,) = find_record_urls(
+            self.database, self.settings, [(job.connection_id, job.record)], title=job.title
+        )
+        return found
 
-    def record_references(
-        self, records: Sequence[tuple[int, Record]]
-    ) -> list[dict[str, list[dict[str, str | None]]]]:
-        """Return :func:`worker.record_urls.find_references` for records, each with its connection's id."""
-        from worker.record_urls import find_references
+    def record_references(self, records: Sequence[tuple[int, Record]]) -> list[RecordUrls]:
+        """Find records without names, each given with its connection's id."""
+        from worker.record_urls import find_record_urls
 
-        return find_references(self.database, self.settings, records)
+        return find_record_urls(self.database, self.settings, records)
 
     def read_webhook(self, body: bytes) -> Record | None:
         from integrations.moment import webhooks
@@ -367,6 +368,10 @@ class Container:
     def mails_links(self) -> bool:
         """Whether users get links by mail to choose a password, which needs SMTP_URL and PUBLIC_URL."""
         return {"smtp_url", "public_url"} <= self.settings.model_fields_set
+
+    def webhook_url(self, token: str) -> str:
+        """Return the URL to enter in Moment for the webhooks of a connection."""
+        return f"{self.settings.public_url}/webhooks/moment/{token}"
 
     @cached_property
     def sandbox(self) -> Mapping[str, str]:

@@ -3,20 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from email.header import Header
-from email.headerregistry import HeaderRegistry, UniqueUnstructuredHeader
 from email.message import EmailMessage
-from email.policy import Policy, default
-from email.utils import format_datetime, formataddr, parseaddr
 from functools import cache, partial
 from pathlib import Path
 
-import idna
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from i18n.catalog import Language, translations
 from i18n.formatting import OSLO
 from i18n.messages import msg, translate
+from integrations.mail.new_mail import FOR_A_USER, new_mail
 from models.connections.alert_outbox import AlertType, PendingAlert
 from models.enums import EntityType
 from sync.error_codes import ERROR_CODES
@@ -30,9 +26,6 @@ _MAX_COMPANY = 40
 _MAX_BODY = 1000
 _URGENCY = {alert_type: place for place, alert_type in enumerate(AlertType)}
 
-FOR_A_USER = msg(
-    "You receive this because you have an account with the integration between Moment and 24SevenOffice."
-)
 FOR_THE_LISTED = msg(
     "You receive this because you're an alert recipient of the integration between Moment and 24SevenOffice."
 )
@@ -59,21 +52,6 @@ _PLURAL = _SINGULAR | {
     AlertType.RATE_LIMITED: msg("Connections waiting for API quota"),
     AlertType.RECOVERED: msg("Connections recovered"),
 }
-
-
-class _Subject(UniqueUnstructuredHeader):
-    """A subject that is encoded as a whole: folded at a space, it could be read with two spaces."""
-
-    def fold(self, *, policy: Policy) -> str:
-        encoded = Header(str(self), "utf-8", header_name="Subject").encode(linesep=policy.linesep)
-        return f"Subject: {encoded}{policy.linesep}"
-
-
-_HEADERS = HeaderRegistry()
-_HEADERS.map_to_type("subject", _Subject)  # type: ignore[arg-type]  # it makes a class of this and BaseHeader
-
-
-HEADER_POLICY = default.clone(header_factory=_HEADERS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,18 +111,10 @@ def compose(
 ) -> EmailMessage:
     """Compose the mail about these alerts to one address, at least one; 50 are shown, the others are counted.
 
-    The links begin with ``public_url``. By its ``message_id``, ``<...@...>``, a mail that is sent again is
-    recognized.
+    The links begin with ``public_url``.
     """
     email = AlertEmail(sorted(alerts, key=lambda alert: (_URGENCY[alert.type], alert.at)), public_url)
-    mail = EmailMessage(policy=HEADER_POLICY)
-    mail["Subject"] = email.subject
-    name, address = parseaddr(sender)
-    mail["From"] = formataddr((name, in_ascii(address)))
-    mail["To"] = in_ascii(to)
-    mail["Date"] = format_datetime(sent.astimezone(OSLO))
-    mail["Message-ID"] = message_id
-    mail["Auto-Submitted"] = "auto-generated"  # no out-of-office answers, please
+    mail = new_mail(email.subject, sender=sender, to=to, message_id=message_id, sent=sent)
     templates = _templates(email.language)
     mail.set_content(templates.get_template("alert_email.txt").render(email=email))
     mail.add_alternative(templates.get_template("alert_email.html").render(email=email), subtype="html")
@@ -194,12 +164,6 @@ def _plural_headline(alert_type: AlertType, count: int, *, language: Language) -
         case _:
             news = translate(_PLURAL[alert_type], language)
     return news.format(count=count)
-
-
-def in_ascii(address: str) -> str:
-    """Return a domain such as blåbær.no in the ASCII form that every mail server accepts."""
-    local, _, domain = address.rpartition("@")
-    return f"{local}@{domain if domain.isascii() else idna.encode(domain, uts46=True).decode()}"
 
 
 def _facts(alert: PendingAlert, *, language: Language) -> list[str]:

@@ -2,12 +2,11 @@
 
 from datetime import datetime
 from email.message import EmailMessage
-from email.utils import format_datetime, formataddr, make_msgid, parseaddr
+from email.utils import make_msgid
 
 from i18n.catalog import translations
-from i18n.formatting import OSLO
 from i18n.messages import msg, translate
-from integrations.mail.alert_email import FOR_A_USER, HEADER_POLICY, in_ascii
+from integrations.mail.new_mail import FOR_A_USER, domain_of, new_mail
 from models.users.password_links import LinkToSend
 
 UNASKED = msg("If you didn't ask for this, ignore this email: nothing changes. Don't forward it to anyone.")
@@ -15,19 +14,13 @@ PERSONAL = msg("The link is for you alone. Don't forward it to anyone.")
 
 
 def compose_link(link: LinkToSend, address: str, *, sender: str, sent: datetime) -> EmailMessage:
-    """Write the mail with a link to an address of ours."""
+    """Compose the mail with a link to ``address``."""
     language = link.language
     valid = translations(language).ngettext(
         "It can be used once, within {hours} hour.", "It can be used once, within {hours} hours.", link.hours
     )
-    mail = EmailMessage(policy=HEADER_POLICY)
-    mail["Subject"] = translate(link.title, language)
-    name, from_address = parseaddr(sender)
-    mail["From"] = formataddr((name, in_ascii(from_address)))
-    mail["To"] = in_ascii(link.email)
-    mail["Date"] = format_datetime(sent.astimezone(OSLO))
-    mail["Message-ID"] = make_msgid(domain=in_ascii(from_address).rpartition("@")[2])
-    mail["Auto-Submitted"] = "auto-generated"
+    subject, message_id = translate(link.title, language), make_msgid(domain=domain_of(sender))
+    mail = new_mail(subject, sender=sender, to=link.email, message_id=message_id, sent=sent)
     said = (
         translate(link.message, language),
         translate(msg("Choose your password here: {address}", address=address), language),

@@ -26,8 +26,8 @@ POLLS_SHOWN_AFTER = timedelta(hours=1)
 class ConnectionState(StrEnum):
     """The state of a connection.
 
-    A connection that is not started waits for its first start. In an outage, its systems do not answer or the
-    request budget is used up. A connection that needs attention has a problem that a person must correct.
+    `not_started` connections have never been started. In an `outage`, a system does not respond or the request
+    budget is used up. Connections that need attention (`needs_attention`) have a problem for a person to correct.
     """
 
     NOT_STARTED = "not_started"
@@ -38,11 +38,11 @@ class ConnectionState(StrEnum):
 
 
 class HealthProblem(StrEnum):
-    """A problem of a connection, the most urgent first.
+    """A problem of a connection, in order of urgency.
 
-    The last test found an error; polls fail; Moment's key expires soon; webhooks are missing, because a poll was
-    the first to find a change; the settings have changed since the last test; or the last test is more than 30
-    days old.
+    `test_failed`: the last test found errors. `polls_failing`: polls fail. `key_expires`: Moment's API key expires
+    soon. `webhooks_silent`: polls find changes for which no webhook arrived. `settings_untested`: the settings
+    have changed since the last test. `test_outdated`: no test in the last 30 days.
     """
 
     TEST_FAILED = "test_failed"

@@ -1,4 +1,4 @@
-"""Notes that people write on records, for everyone who opens the record."""
+"""Notes on records, by people and programs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,14 +13,11 @@ from models.schema.audit_entries import add_entry
 from models.schema.note_table import NoteRow
 from models.schema.statements import made_of
 from models.schema.tables import SyncJobRow
+from models.users.passwords import InvalidInputError
 
 MAX_LENGTH = 1000
 MAX_NOTES = 100
 """The most notes on one record."""
-
-
-class TooManyNotesError(Exception):
-    """The record already has :data:`MAX_NOTES` notes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +39,13 @@ def of_job(database: Database, job_id: int) -> Sequence[Note]:
 def add(database: Database, job_id: int, text: str, *, actor: str, now: datetime) -> bool:
     """Add a note to a record, with an audit entry; return False if there is no such record.
 
-    ``text`` has at most :data:`MAX_LENGTH` characters. Raises TooManyNotesError.
+    Raises InvalidInputError for ``text`` if it is empty or too long, or the record has :data:`MAX_NOTES` already.
     """
+    text = text.replace("\r\n", "\n").strip()
+    if not text:
+        raise InvalidInputError(text=msg("Write a note first."))
+    if len(text) > MAX_LENGTH:
+        raise InvalidInputError(text=msg("A note has at most {number} characters.", number=MAX_LENGTH))
     row = select(*JOB_COLUMNS).where(SyncJobRow.id == job_id).with_for_update(key_share=True)
     with database.transaction() as session:
         job = session.execute(row).one_or_none()
@@ -51,7 +53,9 @@ def add(database: Database, job_id: int, text: str, *, actor: str, now: datetime
             return False
         written = select(NoteRow.id).where(NoteRow.job_id == job_id).limit(MAX_NOTES)
         if len(session.scalars(written).all()) == MAX_NOTES:
-            raise TooManyNotesError
+            raise InvalidInputError(
+                text=msg("This record already has {number} notes, which is the maximum.", number=MAX_NOTES)
+            )
         session.execute(insert(NoteRow).values(job_id=job_id, at=now, actor=actor, text=text))
         add_entry(session, **audit_entry(job, JobAction(now, actor, msg("Added a note"))))
         return True

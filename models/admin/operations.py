@@ -51,11 +51,11 @@ REPEATED = "again"
 class OperationType(StrEnum):
     """The type of an operation.
 
-    Diagnostics test a connection with its present settings; clients lists the clients that a login reaches. Saving
-    applies entered settings once the systems accept the entered secrets. A reconciliation compares the ledgers of
-    a period; beat requests the monthly one. A verification tests the credentials. An initial matching links the
-    records that both systems have. A backfill syncs the records of a period, and its preview shows what it would
-    do.
+    `diagnostics` tests a connection with its current settings. `clients` lists the clients that a login has access
+    to. `saving` saves entered settings once both systems accept them. `reconciliation` compares the ledgers for a
+    period; `monthly_reconciliation` starts automatically. `verification` verifies the credentials.
+    `initial_matching` links the records that exist in both systems. `backfill` syncs the records of a period, and
+    `backfill_preview` previews that.
     """
 
     DIAGNOSTICS = "diagnostics"

@@ -342,7 +342,8 @@ class Connections:
         return token
 
     def pause(self, connection_id: int, because: str, *, actor: str = "", now: datetime) -> bool:
-        """Pause a connection until it is resumed; False if it was already paused."""
+        """Pause a connection until it is resumed; False if it was already paused. ``because`` may be empty."""
+        because = because or msg("No reason given.")
         with self._database.transaction() as session:
             return pause(session, _row(session, connection_id, lock=True), because, actor=actor, now=now)
 

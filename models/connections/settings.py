@@ -47,7 +47,7 @@ GUID = r"^([0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})?$"
 
 
 class ConnectionSettings(BaseModel):
-    """The settings of one company, each with its title on the pages and its description for commands and docs."""
+    """The settings of a connection."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True, hide_input_in_errors=True)
 
@@ -72,7 +72,7 @@ class ConnectionSettings(BaseModel):
     customer_details: Literal["never", "new", "always"] = Field(
         title=msg("Addresses and phone numbers"),
         default="new",
-        description="Whether addresses, country and phone are synced: never, only with a new customer, or always",
+        description="Sync of addresses, country and phone: never, only with a new customer, or always",
     )
     client_id: str = Field(
         title=msg("Client id"), default="", description="Fixed number that is added to all projects"
@@ -129,7 +129,7 @@ class ConnectionSettings(BaseModel):
     check_vat: bool = Field(
         title=msg("Compare VAT rates"),
         default=True,
-        description="Whether an invoice is refused if its line and the VAT code have different rates",
+        description="Refuse an invoice if its line and the VAT code have different rates",
     )
     department: Int32 | None = Field(
         title=msg("Department"),
@@ -139,7 +139,7 @@ class ConnectionSettings(BaseModel):
     voucher_references: bool = Field(
         title=msg("References on vouchers"),
         default=True,
-        description="Whether a voucher's comment has the customer's reference and the invoice's description",
+        description="Put the customer's reference and the invoice's description in a voucher's comment",
     )
 
     expense_accounts: str = Field(
@@ -154,12 +154,12 @@ class ConnectionSettings(BaseModel):
         description="Activity of the project that expenses are added to",
     )
     expense_billable: bool = Field(
-        title=msg("Expenses are billable"), default=True, description="Whether expenses are billable"
+        title=msg("Expenses are billable"), default=True, description="Mark expenses as billable"
     )
     expense_billable_projects: dict[Int32, bool] = Field(
         title=msg("Billable on individual projects"),
         default={},
-        description="Whether expenses are billable on the project with this number",
+        description="Mark the expenses of the project with this number as billable, or as not billable",
     )
     expense_from: date | None = Field(
         title=msg("Expenses from"),
@@ -189,12 +189,12 @@ class ConnectionSettings(BaseModel):
     weekly_digest: bool = Field(
         title=msg("Weekly summary"),
         default=False,
-        description="Whether they also receive a weekly summary",
+        description="Send the alert recipients a weekly summary",
     )
     monthly_reconciliation: bool = Field(
         title=msg("Monthly reconciliation"),
         default=False,
-        description="Whether they also receive a monthly reconciliation of the previous month",
+        description="Reconcile the previous month each month, and send the alert recipients the result",
     )
     language: Language = Field(
         title=msg("Language"), default=Language.NORWEGIAN, description="Language of the mails"

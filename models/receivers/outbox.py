@@ -19,7 +19,7 @@ from models.schema.receiver_tables import EventDeliveryRow, EventReceiverRow, Ev
 
 
 class EventType(StrEnum):
-    """The type of an event, as it is named in the body."""
+    """The type of an event, as in its body."""
 
     JOB_DONE = "job.done"
     JOB_NEEDS_ATTENTION = "job.needs_attention"

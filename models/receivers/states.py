@@ -5,7 +5,7 @@ from enum import StrEnum
 
 
 class DeliveryState(StrEnum):
-    """A delivery is pending, delivered or failed: after the last attempt, or because the receiver was disabled."""
+    """The state of a delivery. `failed` ones are not retried: all attempts failed, or the receiver is disabled."""
 
     PENDING = "pending"
     DELIVERED = "delivered"
@@ -15,7 +15,8 @@ class DeliveryState(StrEnum):
 class DeliveryProblem(StrEnum):
     """The reason why an attempt got no readable response, or was not made.
 
-    It is not made if the secret cannot be decrypted, or if the receiver no longer subscribes to the event.
+    `private_address`: the host name resolves to a non-public address. `secret_unreadable`: the secret cannot be
+    decrypted. `not_wanted`: the receiver no longer subscribes to the event.
     """
 
     TIMEOUT = "timeout"
@@ -28,7 +29,11 @@ class DeliveryProblem(StrEnum):
 
 
 class DisabledBecause(StrEnum):
-    """A person disabled it, it answered 410 Gone, or no delivery succeeded for :data:`DISABLED_AFTER`."""
+    """The reason why a receiver is disabled.
+
+    `by_hand`: a person disabled it. `gone`: it responded with 410 Gone. `failing`: all deliveries failed for five
+    days.
+    """
 
     BY_HAND = "by_hand"
     GONE = "gone"

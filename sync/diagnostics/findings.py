@@ -35,7 +35,7 @@ log = structlog.get_logger()
 
 
 class CheckStatus(StrEnum):
-    """The result of a check. ``UNKNOWN`` asks a person to look, because no call shows it."""
+    """The result of a check. `unknown` results must be checked manually, because no call can tell."""
 
     GOOD = "good"
     BAD = "bad"

@@ -20,7 +20,7 @@ NO_NUMBER = 0
 
 
 class PlannedAction(StrEnum):
-    """The planned action. ``LINKED``: the record has a link already. ``REJECT``: it cannot be synced as it is."""
+    """The planned action for a record. A `linked` one already is; one to `reject` cannot be synced."""
 
     LINKED = "linked"
     LINK = "link"

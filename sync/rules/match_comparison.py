@@ -12,7 +12,7 @@ from sync.rules.organization_numbers import is_norwegian, organization_key
 
 
 class Comparison(StrEnum):
-    """The result for one field of a candidate."""
+    """The comparison of a field of a candidate with Moment's record."""
 
     SAME = "same"
     DIFFERENT = "different"

@@ -1,16 +1,21 @@
-"""The metrics in the dashboard and the alerts are served by the processes, with these labels."""
+"""The metrics in the dashboard and the alerts are served by the processes, with these labels and values."""
 
 import json
 import re
 from collections.abc import Iterator
+from http import HTTPStatus
 from typing import Any
 
 import pytest
 import yaml
 
 from local.processes import ROOT
+from models.enums import EntityType, Outcome
+from sync.error_codes import ERROR_CODES
 from tests.deploy.recipe import SERVICES
+from tests.installation import environment, installed
 from web.metrics import PARTS
+from worker.observability.metrics import LATENCY_SECONDS, NEEDS_ATTENTION, SYNCED_ALONE
 
 PROMETHEUS = ROOT / "deploy" / "prometheus"
 ALERTS: dict[str, Any] = yaml.safe_load((PROMETHEUS / "alerts.yml").read_text())
@@ -45,6 +50,17 @@ OF_OTHERS = {
 }
 """Metrics of Prometheus itself, node_exporter and the kubelet."""
 
+OF_PROCESSES: dict[str, set[str]] = {
+    "entity_type": set(EntityType),
+    "outcome": set(Outcome),
+    "error_code": set(ERROR_CODES),
+    "result": {SYNCED_ALONE, NEEDS_ATTENTION},
+    "part": {"page", *PARTS.values()},
+    "status": {str(each.value) for each in HTTPStatus},
+    "le": {str(float(each)) for each in LATENCY_SECONDS},
+}
+"""Values of the labels with which a process counts its work."""
+
 SERIES = dict(metrics()) | OF_OTHERS
 OWN = {"moment24_tasks_running", "moment24_clock_skew_seconds"} | {
     name for name in SERIES if re.search(r"_(total|bucket|sum|count)$", name)
@@ -61,6 +77,21 @@ def test_an_expression_asks_for_series_and_labels_that_there_are(expression: str
     for grouped in re.findall(r"by \(([^)]*)\)", expression):
         labels |= {each.strip() for each in grouped.split(",")}
     assert labels <= set.union(*(SERIES[name] for name in named)) | {"instance"}
+
+
+def test_an_expression_selects_label_values_that_are_exported(database_url: str, redis_url: str) -> None:
+    with installed(environment(database_url, redis_url)) as container:
+        of_installation = {
+            family.name: [sample.labels for sample in family.samples]
+            for family in container.installation_metrics.collect()
+        }
+    for expression in EXPRESSIONS:
+        for name, selector in re.findall(r"(moment24_\w+)\{([^}]*)\}", expression):
+            for label, operator, value in re.findall(r'(\w+)(=~|!~|!=|=)"([^"]*)"', selector):
+                labels = of_installation.get(name)
+                exported = {each[label] for each in labels} if labels else OF_PROCESSES[label]
+                for one in value.replace(r"\\", "\\").split("|") if "~" in operator else [re.escape(value)]:
+                    assert any(re.fullmatch(one, each) for each in exported), (expression, one)
 
 
 @pytest.mark.parametrize("expression", EXPRESSIONS)
@@ -113,12 +144,6 @@ def test_an_alert_has_a_name_of_its_own() -> None:
 def test_a_panel_has_a_place_of_its_own() -> None:
     places = {(panel["gridPos"]["x"], panel["gridPos"]["y"]) for panel in BOARD["panels"]}
     assert len(places) == len({panel["id"] for panel in BOARD["panels"]}) == len(BOARD["panels"])
-
-
-def test_an_alert_about_a_part_of_the_web_names_one() -> None:
-    parts = {part for each in EXPRESSIONS for part in re.findall(r'part="(\w+)"', each)}
-    assert parts
-    assert parts <= set(PARTS.values())
 
 
 def test_prometheus_asks_processes_that_there_are_and_shows_the_token() -> None:

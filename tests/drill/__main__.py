@@ -39,7 +39,7 @@ OF_THIS_RELEASE: Sequence[Drill] = (
     remotes.credentials,
     remotes.budget,
     remotes.mail,
-    remotes.notifications,
+    remotes.webhooks,
     databases.keys,
     databases.restore,
     databases.failover,

@@ -63,7 +63,7 @@ def mail(scene: Scene) -> Outcome:
     return Outcome(seconds=seconds, asserted="the mail waits, and arrives once")
 
 
-def notifications(scene: Scene) -> Outcome:
+def webhooks(scene: Scene) -> Outcome:
     """Let Moment send webhooks to a wrong address, and give the webhook a new one."""
     wrong = f"{scene.stack.environment['PUBLIC_URL']}/webhooks/moment/not-this-one"
     scene.control("moment", "PUT", f"webhooks/{demo_company.MOMENT_COMPANY}", dict.fromkeys(WEBHOOKS, wrong))

@@ -59,9 +59,9 @@ class Web:
 
     def __init__(self, url: str, container: Container, connection: Connection, token: str) -> None:
         self.url = url
-        self._bridge = container
+        self._container = container
         self.connection = connection
-        self.hook = f"{url}/webhooks/moment/{token}"
+        self.webhook_url = f"{url}/webhooks/moment/{token}"
 
     def get(self, path: str) -> requests.Response:
         return requests.get(f"{self.url}{path}", timeout=10)
@@ -72,16 +72,16 @@ class Web:
         """Sign in a new user, for these connections or for all."""
         rights = Rights(role, Scope(None if connections is None else frozenset(connections)))
         email = f"{role}-{next(numbers)}@example.com"
-        user = users.add(self._bridge.database, email, rights, password=None, actor="test", now=NOW)
-        users.set_language(self._bridge.database, user.id, language)
-        return Person(self.url, token=sessions.start(self._bridge.database, user.id, now=clock()))
+        user = users.add(self._container.database, email, rights, password=None, actor="test", now=NOW)
+        users.set_language(self._container.database, user.id, language)
+        return Person(self.url, token=sessions.start(self._container.database, user.id, now=clock()))
 
     def nobody(self) -> Person:
         """Return a person who is not signed in."""
         return Person(self.url)
 
     def notify(self, body: bytes) -> requests.Response:
-        return requests.post(self.hook, data=body, timeout=10)
+        return requests.post(self.webhook_url, data=body, timeout=10)
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ UNASKED = [{"name": "since", "in": "query", "schema": TEXT}, {"name": "X-Trace",
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE])
 @pytest.mark.parametrize("known", [True, False], ids=["at a known address", "at any address"])
 def test_no_request_makes_an_endpoint_fail(mode: GenerationMode, *, known: bool, web: Web) -> None:
-    token = web.hook.rpartition("/")[2]
+    token = web.webhook_url.rpartition("/")[2]
 
     @given(cases(mode))
     def send(case: Case[Any]) -> None:

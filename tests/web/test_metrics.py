@@ -69,5 +69,5 @@ def test_answers_are_counted_by_their_part_and_no_path_is_exposed(watched: Web) 
     for part, status in (("webhook", 202), ("webhook", 405), ("page", 404), ("health", 200)):
         assert f'moment24_http_requests_total{{part="{part}",status="{status}"}} 1.0' in said.splitlines()
     assert 'moment24_http_request_seconds_count{part="webhook"} 2.0' in said.splitlines()
-    assert watched.hook.rpartition("/")[2] not in said
+    assert watched.webhook_url.rpartition("/")[2] not in said
     assert "nobody-has-this" not in said

@@ -116,12 +116,12 @@ def test_a_body_without_a_length_is_cut_off_at_the_same_limit(web: Web, containe
         for _ in range(MAX_BODY_BYTES // 1024 + 1):
             yield b" " * 1024
 
-    assert requests.post(web.hook, data=endless(), timeout=10).status_code == 413
+    assert requests.post(web.webhook_url, data=endless(), timeout=10).status_code == 413
     assert job_list.latest(container.database, JobFilter()) == []
 
 
 def test_a_sender_that_hangs_up_halfway_leaves_nothing_behind(web: Web, container: Container) -> None:
-    address = urlsplit(web.hook)
+    address = urlsplit(web.webhook_url)
     with socket.create_connection((address.hostname, address.port)) as sender:
         sender.sendall(f"POST {address.path} HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{{".encode())
     assert web.notify(DOCUMENTED).status_code == 202
@@ -160,7 +160,7 @@ def test_the_address_of_a_webhook_is_never_logged(capfd: pytest.CaptureFixture[s
     web.notify(b"{")
     logged = "".join(capfd.readouterr())
     assert "webhook_received" in logged
-    assert web.hook.rpartition("/")[2] not in logged
+    assert web.webhook_url.rpartition("/")[2] not in logged
 
 
 def test_a_flood_of_new_records_ends_in_a_poll_of_moment_instead(

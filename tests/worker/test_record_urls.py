@@ -30,19 +30,19 @@ def container(database_url: str, redis_url: str) -> Iterator[Container]:
             EntityType.CUSTOMER,
             "10001",
             "customers/9",
-            RecordUrl("Customer 10001", "https://24so.example/customers//10001"),
+            RecordUrl(id="10001", name="Customer 10001", url="https://24so.example/customers//10001"),
         ),
         (
             EntityType.PROJECT,
             "7",
             "entries/0000007",
-            RecordUrl("Project 7", "https://24so.example/projects//7"),
+            RecordUrl(id="7", name="Project 7", url="https://24so.example/projects//7"),
         ),
         (
             EntityType.INVOICE,
             "2026/17",
             "invoices/9",
-            RecordUrl("Voucher 17/2026", "https://24so.example/vouchers/2026/17"),
+            RecordUrl(id="2026/17", name="Voucher 17/2026", url="https://24so.example/vouchers/2026/17"),
         ),
     ],
 )
@@ -53,7 +53,7 @@ def test_a_record_has_an_address_in_both_systems(
     record = Record(entity_type, "9")
     links.save(container.database, connection.id, record, Link(remote_id), now=NOW)
     places = container.record_urls(completed_job(container.database, connection.id, record, title="Its name"))
-    assert places.moment == [RecordUrl("Its name", f"https://moment.example/1001/{in_moment}")]
+    assert places.moment == [RecordUrl(id="9", name="Its name", url=f"https://moment.example/1001/{in_moment}")]
     assert places.twentyfour == [in_twentyfour]
 
 
@@ -65,7 +65,9 @@ def test_what_is_not_synced_is_in_its_own_system_only(container: Container) -> N
         completed_job(container.database, connection.id, Record(EntityType.EXPENSE, "2026-4-40001"))
     )
     assert voucher.moment == []
-    assert voucher.twentyfour == [RecordUrl("Voucher 40001/2026", "https://24so.example/vouchers/2026/40001")]
+    assert voucher.twentyfour == [
+        RecordUrl(id="2026-4-40001", name="Voucher 40001/2026", url="https://24so.example/vouchers/2026/40001")
+    ]
 
 
 def test_what_nobody_knows_has_no_address_and_a_project_opens_by_its_number(

@@ -1,4 +1,4 @@
-"""The app of the API, and the document that describes it: ``python -m web.api`` writes ``docs/openapi.json``."""
+"""The app of the API and its OpenAPI document, which ``python -m web.api`` writes to ``docs/openapi.json``."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -21,8 +21,8 @@ DESCRIPTION = """
 The API of the integration between Moment and 24SevenOffice.
 
 Send an API token with each request: `Authorization: Bearer m24_…`. Every error is a problem of RFC 9457
-(`application/problem+json`) with a `code` for programs. Texts are in English or Norwegian, as `Accept-Language`
-says. Instants are in UTC, amounts in øre.
+(`application/problem+json`) with a machine-readable `code`. Texts are in English or Norwegian, depending on
+`Accept-Language`. Times are in UTC, and amounts in øre.
 """
 ROUTERS = (
     connections.router,
@@ -35,7 +35,7 @@ ROUTERS = (
     health.router,
 )
 ALWAYS, OF_ONE, OF_BODY, OF_KEY = (401, 403, 422, 429, 500, 503), (404,), (400, 408, 413, 415), (409,)
-"""The problems of every request, and of one that names something, has a body, or has a key."""
+"""Statuses of the problems of all operations, and of those with an id in the path, a body or a key."""
 
 CONFLICTS = {
     "addConnection": ("name_taken", "setting_refused"),
@@ -53,33 +53,33 @@ CONFLICTS = {
     "replayDeliveries": ("receiver_disabled",),
     "cancelOperation": ("operation_running", "operation_ended"),
 }
-"""The codes of 409 of an operation, beside those of its key."""
+"""Codes of the problems with status 409 of each operation, in addition to that of its idempotency key."""
 
 PHRASES = {
-    400: "The body cannot be read",
-    401: "No valid API token",
-    403: "The API token does not allow it",
-    404: "There is nothing here, or the token is not for it",
-    408: "The body did not arrive in time",
-    409: "It cannot be done as it stands",
-    412: "The settings have been changed since",
-    413: "The body is too large",
-    415: "The body is not JSON",
-    422: "Something does not fit",
-    428: "If-Match is missing",
+    400: "Unreadable body",
+    401: "Missing or invalid API token",
+    403: "Not permitted by the API token",
+    404: "Not found, or no access to it",
+    408: "Request timeout",
+    409: "Conflict with the current state",
+    412: "Settings changed since they were read",
+    413: "Body too large",
+    415: "Unsupported media type",
+    422: "Validation failed",
+    428: "Missing If-Match",
     429: "Too many requests",
-    500: "A fault of the integration",
-    503: "The database cannot be reached",
+    500: "Internal error",
+    503: "Database unavailable",
 }
 LIMITS = {
-    "RateLimit": "How many requests are left, and in how many seconds there are all again",
-    "RateLimit-Policy": "How many requests a token may make in how many seconds",
-    "Content-Language": "The language of the texts: en or nb",
+    "RateLimit": "Remaining requests, and seconds until the full number is available again",
+    "RateLimit-Policy": "Requests allowed in a window, and the length of the window in seconds",
+    "Content-Language": "Language of the texts: en or nb",
 }
 
 
 class Api(FastAPI):
-    """The API without its gate; its document lists the problems of every operation."""
+    """The API without its gate. Its OpenAPI document lists the problems of every operation."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -109,9 +109,9 @@ class Api(FastAPI):
 
     def openapi(self) -> dict[str, Any]:
         if self.openapi_schema is None:
-            told = super().openapi()
-            _describe(told, dict(scopes_of(self)))
-            self.openapi_schema = told
+            spec = super().openapi()
+            _describe(spec, dict(scopes_of(self)))
+            self.openapi_schema = spec
         return self.openapi_schema
 
 
@@ -129,7 +129,7 @@ def create_api(container: Container) -> ASGIApp:
 
 @cache
 def described_api() -> Api:
-    """Return the API of this process, with routes and document, which are made at the first request."""
+    """Return the API of this process, built at the first request."""
     return Api()
 
 
@@ -148,8 +148,8 @@ def scopes_of(api: FastAPI) -> Iterator[tuple[tuple[str, str], RequireScope]]:
                 yield (str(route.path), method.lower()), scope
 
 
-def _describe(told: dict[str, Any], scopes: dict[tuple[str, str], RequireScope]) -> None:
-    schemas = told["components"].setdefault("schemas", {})
+def _describe(spec: dict[str, Any], scopes: dict[tuple[str, str], RequireScope]) -> None:
+    schemas = spec["components"].setdefault("schemas", {})
     for model in (FieldProblem, Problem):
         if model.__name__ in schemas:
             raise ValueError(f"another schema has the name {model.__name__} of one of the errors")
@@ -157,20 +157,20 @@ def _describe(told: dict[str, Any], scopes: dict[tuple[str, str], RequireScope])
         schemas[model.__name__] = {name: value for name, value in schema.items() if name != "$defs"}
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
-    told["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
-    told["components"]["headers"] = {
+    spec["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
+    spec["components"]["headers"] = {
         name: {"description": what, "schema": {"type": "string"}} for name, what in LIMITS.items()
     }
-    for path, methods in told["paths"].items():
+    for path, methods in spec["paths"].items():
         for method, operation in methods.items():
             scope = scopes[path, method]
             operation["security"] = [{"token": [scope.scope]}]
-            bound = ", by a token for all connections" if scope.everywhere else ""
+            bound = ", with a token for all connections" if scope.everywhere else ""
             operation["summary"] = operation["description"].strip().partition(".")[0].replace("\n", " ")
             operation["description"] = f"{operation['description'].strip()}\n\nScope: `{scope.scope}`{bound}."
             takes_key = method == "post" and PREFIX + path not in DOING_NOTHING
             _describe_operation(operation, method, takes_key=takes_key)
-    _allow_repeats(told)
+    _allow_repeats(spec)
 
 
 def _allow_repeats(part: object) -> None:
@@ -205,7 +205,7 @@ def _describe_operation(operation: dict[str, Any], method: str, *, takes_key: bo
         success = next(response for status, response in responses.items() if int(status) < 300)  # noqa: PLR2004 - success
         name = next(iter(REPEATED))
         success["headers"][name] = {
-            "description": "true where the answer is a repeated one",
+            "description": "`true` if this is the stored response to an earlier request with the same key",
             "schema": {"type": "string"},
         }
 
@@ -217,14 +217,14 @@ def _problem_response(status: int, codes: Sequence[str]) -> dict[str, Any]:
 
 
 LOCATION = {
-    "description": "Address of what was added, or of the operation that was started",
+    "description": "URL of the new resource or operation",
     "schema": {"type": "string"},
 }
 KEY_PARAMETER = {
     "name": KEY_HEADER,
     "in": "header",
     "required": False,
-    "description": "A text of your own, such as a UUID. The same request with the same key is done once in 24 "
-    "hours, and answered alike each time",
+    "description": "Unique value chosen by the client, such as a UUID. For 24 hours, the same request with "
+    "the same key runs once and gets the same response each time.",
     "schema": {"type": "string", "minLength": 1, "maxLength": MAX_KEY_LENGTH, "pattern": KEY_PATTERN},
 }

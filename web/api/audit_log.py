@@ -1,4 +1,4 @@
-"""The audit log: who changed what, and who did which action."""
+"""The audit log: changes and actions, with their actors."""
 
 from datetime import datetime
 from typing import Annotated
@@ -9,8 +9,9 @@ from pydantic import BaseModel, Field
 from models.admin import audit_log
 from models.enums import Scope
 from models.users.tokens import TokenScope
-from web.api.caller import MAX_CONNECTION_ID, Caller, RequireScope
-from web.api.values import SIZE, Cursor, Limit, Page, key_of
+from web.api.caller import Caller, RequireScope
+from web.api.values import SIZE, Cursor, Limit, Page, key_of, page_of
+from web.dependencies import MAX_CONNECTION_ID
 
 router = APIRouter(tags=["Audit log"])
 
@@ -18,13 +19,13 @@ Reading = Annotated[Caller, Depends(RequireScope(TokenScope.AUDIT_READ))]
 
 
 class AuditEntry(BaseModel):
-    """What an actor did and when."""
+    """An action of a user or program."""
 
     id: int
     at: datetime
     actor: str
     action: str
-    connection_id: int | None = Field(description="null where it was done to users or tokens")
+    connection_id: int | None = Field(description="Id of the connection; null for an action on users or tokens")
     connection: str | None
     job_id: int | None
 
@@ -36,7 +37,7 @@ def list_audit_entries(
     cursor: Cursor = None,
     limit: Limit = SIZE,
 ) -> Page[AuditEntry]:
-    """List the audit entries, latest first; about users and tokens too if the token is for all connections."""
+    """List the audit entries, newest first. Those about users and tokens need a token for all connections."""
     scope, users = caller.scope, caller.scope.connections is None and connection_id is None
     if connection_id is not None:
         caller.expect_allowed(connection_id)
@@ -54,4 +55,4 @@ def list_audit_entries(
         )
         for each in found.lines
     ]
-    return Page(items=items, next=str(found.older) if found.older else None)
+    return page_of(items, found)

@@ -15,11 +15,9 @@ from models.enums import Scope
 from models.users.tokens import Token, TokenScope
 from web.api import login_limit
 from web.api.problems import ProblemError, invalid, language_of
+from web.dependencies import MAX_ID
 from worker import dispatch
 from worker.container import Container
-
-MAX_CONNECTION_ID, MAX_ID = 2**31 - 1, 2**63 - 1
-"""The digits that fit into PostgreSQL's integer and bigint."""
 
 UNKNOWN, MAX_NAMED = msg("Unknown parameter."), 10
 
@@ -72,14 +70,14 @@ class Caller:
         )
 
     def expect_allowed(self, connection_id: int) -> None:
-        """Raise ProblemError if the token is not for a connection, as if it did not exist."""
+        """Raise ProblemError (404) if the token does not cover a connection."""
         if not self.scope.allows(connection_id):
             raise ProblemError("not_found")
 
 
 @dataclass(frozen=True)
 class RequireScope:
-    """Accepts tokens with ``scope``, for all connections (``everywhere``) or for the one in the path."""
+    """Accepts tokens with ``scope`` that cover all connections (``everywhere``) or the one in the path."""
 
     scope: TokenScope
     everywhere: bool = False
@@ -101,7 +99,7 @@ class RequireScope:
 
 
 def _expect_known(request: Request) -> None:
-    """Raise ProblemError for an unknown parameter: a misspelt filter would match everything."""
+    """Raise ProblemError for an unknown query parameter: a misspelt filter would match everything."""
     known: Mapping[tuple[str, str], set[str]] = request.app.query_names
     allowed = known[request.scope["route"].path, request.method.lower()]
     if unknown := sorted(set(request.query_params) - allowed):
@@ -109,7 +107,7 @@ def _expect_known(request: Request) -> None:
 
 
 async def _expect_no_body(request: Request) -> None:
-    """Raise ProblemError for a body that is not read: the request for it would be ignored."""
+    """Raise ProblemError for a body that the endpoint would ignore."""
     if request.scope["route"].body_field is None and (await request.body()).strip() not in (b"", b"{}"):
         raise invalid("body", msg("This request doesn't take a body."))
 
@@ -121,5 +119,5 @@ def _number(text: str) -> int:
 
 
 def accepted(response: Response, operation_id: int) -> None:
-    """Return the response 202 with the URL of the operation."""
+    """Set the ``Location`` header of a 202 response to the URL of the operation."""
     response.headers["Location"] = f"/api/v1/operations/{operation_id}"

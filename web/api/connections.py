@@ -1,4 +1,4 @@
-"""Connections: adding, reading, pausing, resuming and erasing them. Their settings are in :mod:`.settings`."""
+"""Connections: add, list, pause, resume and erase them. Their settings are in :mod:`.settings`."""
 
 import binascii
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -32,12 +32,12 @@ Adding = Annotated[Caller, Depends(RequireScope(TokenScope.CONNECTIONS_WRITE, ev
 Erasing = Annotated[Caller, Depends(RequireScope(TokenScope.CONNECTIONS_ERASE))]
 NameCursor = Annotated[
     str | None,
-    Query(pattern=r"^[A-Za-z0-9_=-]{1,800}$", description="The `next` of the page before this one"),
+    Query(pattern=r"^[A-Za-z0-9_=-]{1,800}$", description="`next` of the previous page"),
 ]
 
 
 UNREADABLE_STATE = "unreadable"
-"""Values that the database cannot have: the connection's secrets cannot be decrypted."""
+"""The state of a connection whose secrets cannot be decrypted; it is not stored."""
 
 _STATES = {each.name: each.value for each in ConnectionState} | {"UNREADABLE": UNREADABLE_STATE}
 ShownState = StrEnum("ShownState", _STATES)  # type: ignore[misc]  # from one list
@@ -49,55 +49,57 @@ class ConnectionItem(BaseModel):
     id: int
     name: str
     state: ShownState = Field(
-        description="How it stands; `unreadable` where its secrets can't be decrypted, until both are sent again"
+        description="State; `unreadable` if the connection's secrets can't be decrypted, until both are sent again"
     )
-    problems: list[HealthProblem] = Field(description="What should be looked at; empty while it is paused")
-    paused_because: str = Field(description="Why it is paused; empty where it is not")
+    problems: list[HealthProblem] = Field(
+        description="Problems to look into; empty while the connection is paused"
+    )
+    paused_because: str = Field(description="Reason for the pause; empty if the connection is not paused")
     outage_since: datetime | None
     moment_company: str = Field(description="Id of the company in Moment")
     username: str = Field(description="User name in 24SevenOffice")
-    entity_types: list[EntityType] = Field(description="What is synced")
+    entity_types: list[EntityType] = Field(description="Entity types that are synced")
 
 
 class NewConnection(Body):
-    """A connection to be added. It is not started: resume it once its credentials are verified."""
+    """A new connection. It is not started: resume it once its credentials are verified."""
 
     name: Annotated[
         str,
         StringConstraints(pattern=r"^[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$", max_length=MAX_NAME_LENGTH),
-    ] = Field(description="What it is called here and in mails")
+    ] = Field(description="Name of the connection, as shown in lists and mails")
     settings: ConnectionSettings
 
 
 class AddedConnection(ConnectionItem):
-    webhook_url: str = Field(description="The address to enter in Moment. This is the only time it is shown")
-    verification_id: int = Field(description="The operation that tries its credentials out")
+    webhook_url: str = Field(description="Webhook URL to enter in Moment. It is shown only once.")
+    verification_id: int = Field(description="Id of the operation that verifies the credentials")
 
 
 class Pause(Body):
     because: Annotated[str, StringConstraints(pattern=PLAIN, max_length=MAX_REASON_LENGTH)] = Field(
-        default="", description="Shown to those who ask why"
+        default="", description="Reason for the pause, shown on the pages"
     )
 
 
 class WebhookUrl(BaseModel):
     webhook_url: str = Field(
-        description="The new address, which ends the former one. This is the only time it is shown"
+        description="New webhook URL to enter in Moment. It is shown only once, and the former one stops working."
     )
 
 
 @router.get("/connections", operation_id="listConnections")
 def list_connections(
     caller: Reading,
-    name: Annotated[str, Query(pattern=PLAIN, max_length=MAX_NAME_LENGTH, description="A part of the name")] = "",
+    name: Annotated[str, Query(pattern=PLAIN, max_length=MAX_NAME_LENGTH, description="Part of the name")] = "",
     state: Annotated[
-        ConnectionState | None, Query(description="How they stand; an unreadable one is `paused` here")
+        ConnectionState | None, Query(description="State of the connections; `unreadable` ones count as `paused`")
     ] = None,
-    problem: Annotated[HealthProblem | None, Query(description="A problem that they have")] = None,
+    problem: Annotated[HealthProblem | None, Query(description="Problem of the connections")] = None,
     cursor: NameCursor = None,
     limit: Limit = SIZE,
 ) -> Page[ConnectionItem]:
-    """List the connections that the token is for, by name."""
+    """List the token's connections by name."""
     found = connection_list.summaries(
         caller.database,
         caller.scope,
@@ -114,9 +116,9 @@ def list_connections(
     "/connections", operation_id="addConnection", status_code=status.HTTP_201_CREATED, responses={409: {}}
 )
 def add_connection(caller: Adding, new: NewConnection, response: Response) -> AddedConnection:
-    """Add a connection that is not started, and verify its credentials.
+    """Add a connection and verify its credentials. It is not started.
 
-    At most 5 passwords of a user name are tried in an hour.
+    At most 5 passwords an hour are tried for a user name.
     """
     name = clean(new.name, max_length=MAX_NAME_LENGTH)
     if not name:
@@ -130,14 +132,14 @@ def add_connection(caller: Adding, new: NewConnection, response: Response) -> Ad
     response.headers["Location"] = f"/api/v1/connections/{added.id}"
     return AddedConnection(
         **shown(caller, added.id).model_dump(),
-        webhook_url=_webhook_url(caller, token),
+        webhook_url=caller.container.webhook_url(token),
         verification_id=verification,
     )
 
 
 @router.get("/connections/{connection_id}", operation_id="getConnection")
 def get_connection(caller: Reading, connection_id: ConnectionId) -> ConnectionItem:
-    """Read a connection."""
+    """Get a connection."""
     return shown(caller, connection_id)
 
 
@@ -152,10 +154,10 @@ def erase_connection(
     caller: Erasing,
     connection_id: ConnectionId,
     name: Annotated[
-        str, Query(pattern=PLAIN, max_length=MAX_NAME_LENGTH, description="Its name, so that no other is erased")
+        str, Query(pattern=PLAIN, max_length=MAX_NAME_LENGTH, description="Name of the connection, to confirm")
     ],
 ) -> None:
-    """Erase a connection with all its data. What is in Moment and 24SevenOffice stays there."""
+    """Erase a connection with all its data. Data in Moment and 24SevenOffice stays there."""
     connection = caller.connection(connection_id)
     if name != connection.name:
         raise invalid("name", msg("The name doesn't match. Nothing was erased."), location="query")
@@ -165,8 +167,8 @@ def erase_connection(
 
 @router.post("/connections/{connection_id}/pause", operation_id="pauseConnection")
 def pause_connection(caller: Writing, connection_id: ConnectionId, pause: Pause) -> ConnectionItem:
-    """Pause a connection until it is resumed. Meanwhile, new records are queued."""
-    because = clean(pause.because, max_length=MAX_REASON_LENGTH) or msg("No reason given.")
+    """Pause a connection until it is resumed. New records are queued in the meantime."""
+    because = clean(pause.because, max_length=MAX_REASON_LENGTH)
     caller.container.connections.pause(connection_id, because, actor=caller.actor, now=caller.now)
     return shown(caller, connection_id)
 
@@ -179,12 +181,12 @@ def resume_connection(
     despite_failed_test: Annotated[
         bool,
         Query(
-            description="Also where the last test found errors, or the connection paused itself and no test "
-            "has passed since, which is refused otherwise"
+            description="Resume even if the last test found errors, or the connection paused itself and no test "
+            "has passed since; both are refused by default"
         ),
     ] = False,
 ) -> ConnectionItem:
-    """Start or resume a connection. Queued records are processed."""
+    """Start or resume a connection. Queued records are then processed."""
     caller.container.connections.resume(
         connection_id, actor=caller.actor, now=caller.now, despite_failed_test=despite_failed_test
     )
@@ -193,13 +195,13 @@ def resume_connection(
 
 @router.post("/connections/{connection_id}/webhook-url", operation_id="replaceWebhookUrl")
 def replace_webhook_url(caller: Writing, connection_id: ConnectionId) -> WebhookUrl:
-    """Replace the webhook URL, which has to be entered in Moment. The former one stops working at once."""
+    """Replace the webhook URL. The former one stops working at once; enter the new one in Moment."""
     token = caller.container.connections.new_token(connection_id, actor=caller.actor, now=caller.now)
-    return WebhookUrl(webhook_url=_webhook_url(caller, token))
+    return WebhookUrl(webhook_url=caller.container.webhook_url(token))
 
 
 def shown(caller: Caller, connection_id: int) -> ConnectionItem:
-    """Return a connection as it is now. Raises ProblemError if it does not exist."""
+    """Return the current state of a connection. Raises ProblemError if it does not exist."""
     found = connection_list.summaries(caller.database, Scope(frozenset({connection_id})), now=caller.now)
     if not found:
         raise ProblemError("not_found")
@@ -207,7 +209,7 @@ def shown(caller: Caller, connection_id: int) -> ConnectionItem:
 
 
 def expect_consistent(settings: ConnectionSettings, *, prefix: str = "") -> None:
-    """Raise ProblemError if settings contradict each other; names of fields in the body begin with ``prefix``."""
+    """Raise ProblemError if settings contradict each other; ``prefix`` precedes the names of fields."""
     if wrong := contradictions(settings):
         raise ProblemError("invalid", fields={("body", f"{prefix}{name}"): text for name, text in wrong.items()})
 
@@ -230,10 +232,6 @@ def _item(caller: Caller, each: ConnectionSummary, *, readable: bool) -> Connect
         username=each.username,
         entity_types=[EntityType(name) for name in each.entity_types],
     )
-
-
-def _webhook_url(caller: Caller, token: str) -> str:
-    return f"{caller.container.settings.public_url}/webhooks/moment/{token}"
 
 
 def _name_of(cursor: str | None) -> str:

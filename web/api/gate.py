@@ -27,10 +27,10 @@ from worker.container import Container
 log = structlog.get_logger()
 
 OPEN_PATHS = {"/api/v1/openapi.json"}
-"""The path that needs no token."""
+"""Paths that need no token."""
 
 MAX_PARAMETERS = 100
-"""Parameters of a query: more than any request needs, and few enough to report an error in each."""
+"""Query parameters: more than any request needs, and few enough to report an error in each."""
 
 WITH_BODY = {"POST", "PUT", "PATCH", "DELETE"}
 KEY_HEADER = "Idempotency-Key"
@@ -42,10 +42,10 @@ REPEATED = {"Idempotency-Replayed": "true"}
 
 UNFIT_KEY = msg("The key must have 1 to 255 printable ASCII characters, without spaces.")
 DOING_NOTHING = {"/api/v1/job-actions/previews"}
-"""Requests that may be repeated without a key: their responses may be long and are not kept."""
+"""Paths whose requests change nothing and ignore the key: their responses may be long and are not stored."""
 
 MAX_VALUES = 5000
-"""Values in a body; bulk actions have the most."""
+"""The number of values in a body; bulk actions have the most."""
 
 TOO_MANY_KEYS = msg(
     "Too many keys from the last 24 hours are stored for this API token. Send the request without a key."
@@ -57,7 +57,7 @@ _State = MutableMapping[str, Any]
 
 @dataclass
 class _Answer:
-    """A response, held back until it is known whether it has to be kept."""
+    """A response, held back until it is stored under its key or discarded."""
 
     status: int = 0
     headers: list[tuple[str, str]] = field(default_factory=list)
@@ -73,7 +73,7 @@ class _Answer:
             self.body += message.get("body", b"")
 
     def connections(self, path: str) -> set[int]:
-        """Return the connections that the response is about, from its path or its body."""
+        """Return the connections that the response concerns, from its URLs and its body."""
         addresses = path, *(value for name, value in self.headers if name.lower() == "location")
         named = (CONNECTION_ADDRESS.match(each) for each in addresses)
         return {int(each[1]) for each in named if each} | set(_connection_ids(json.loads(self.body or b"null")))
@@ -90,11 +90,11 @@ class Gate:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
-        told = {"Content-Language": language_of(request), "Vary": "Accept-Language"}
+        added_headers = {"Content-Language": language_of(request), "Vary": "Accept-Language"}
 
         async def sending(message: Message) -> None:
             if message["type"] == "http.response.start":
-                added = [(name.lower().encode(), value.encode()) for name, value in told.items()]
+                added = [(name.lower().encode(), value.encode()) for name, value in added_headers.items()]
                 message["headers"] = [*message["headers"], *added]
             await send(message)
 
@@ -102,7 +102,7 @@ class Gate:
             if scope["path"] in OPEN_PATHS:
                 await self.app(scope, receive, sending)
                 return
-            scope["state"]["token"] = await self._admit(request, told)
+            scope["state"]["token"] = await self._admit(request, added_headers)
             if scope["query_string"].count(b"&") >= MAX_PARAMETERS:
                 raise invalid("", TOO_MANY_PARAMETERS, location="query")
             await self._pass(request, sending)
@@ -110,14 +110,14 @@ class Gate:
             problem = error if isinstance(error, ProblemError) else failure(error)
             await respond(problem, language_of(request))(scope, receive, sending)
 
-    async def _admit(self, request: Request, told: dict[str, str]) -> Token:
-        """Return the request's token. Raises ProblemError if there is none, or it has sent too much."""
+    async def _admit(self, request: Request, added_headers: dict[str, str]) -> Token:
+        """Return the request's token. Raises ProblemError if it is missing, invalid or over its rate limit."""
         scheme, _, text = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not text.strip():
             raise ProblemError("token_missing", headers={"WWW-Authenticate": 'Bearer realm="api"'})
         token = await run_in_threadpool(self._find, text.strip())
         if allowance := await run_in_threadpool(self._count, token):
-            told.update(allowance.headers)
+            added_headers.update(allowance.headers)
             if allowance.exceeded:
                 raise ProblemError("rate_limited", headers={"Retry-After": str(allowance.reset_seconds)})
         return token
@@ -135,7 +135,7 @@ class Gate:
         return rate_limit.count(container.redis, token.id, limit=limit, now=container.clock())
 
     async def _pass(self, request: Request, send: Send) -> None:
-        """Pass a request on with its body, at most once for each key."""
+        """Pass a request on with its body, once for each key."""
         body = await _body(request) if request.method in WITH_BODY else b""
         if body:  # reading it may have taken seconds, in which the token was revoked
             text = request.headers["Authorization"].partition(" ")[2].strip()
@@ -162,7 +162,7 @@ class Gate:
         await self._once(request, known, _replaying(body, request.receive), send)
 
     async def _once(self, request: Request, known: RequestKey, receive: Receive, send: Send) -> None:
-        """Answer a request, and keep the response before it is sent. One that created nothing may be repeated."""
+        """Handle a request and store its response before it is sent. After an error, the key can be used again."""
         answer, messages = _Answer(), list[Message]()
 
         async def keep(message: Message) -> None:
@@ -181,20 +181,20 @@ class Gate:
                 await send(message)
 
 
-def _connection_ids(told: object) -> Iterator[int]:
+def _connection_ids(value: object) -> Iterator[int]:
     """Yield every ``connection_id`` in a response."""
-    if isinstance(told, list):
-        for each in told:
+    if isinstance(value, list):
+        for each in value:
             yield from _connection_ids(each)
-    elif isinstance(told, dict):
-        for name, value in told.items():
+    elif isinstance(value, dict):
+        for name, each in value.items():
             if name == "connection_id":
-                yield value
-            yield from _connection_ids(value)
+                yield each
+            yield from _connection_ids(each)
 
 
 async def _body(request: Request) -> bytes:
-    """Read a body that is JSON or empty, within the limits of size and time."""
+    """Read a body that is JSON or empty. Raises ProblemError if it exceeds a limit."""
     body = b""
     try:
         async with body_deadline():
@@ -213,7 +213,7 @@ async def _body(request: Request) -> bytes:
 
 
 def _replaying(body: bytes, receive: Receive) -> Receive:
-    """Return a ``receive`` that provides a body which has been read."""
+    """Return a ``receive`` that provides a body that has already been read."""
     given = False
 
     async def replay() -> Message:

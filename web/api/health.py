@@ -18,33 +18,37 @@ Reading = Annotated[Caller, Depends(RequireScope(TokenScope.HEALTH_READ))]
 
 
 class Health(BaseModel):
-    """What works, and the status of the token's connections."""
+    """The health of the integration and the status of the token's connections."""
 
     redis: bool
-    workers: bool = Field(description="Whether workers have been at work within the last minute")
+    workers: bool = Field(description="True if a worker has been active in the last minute")
     connections: int
     paused: int
-    in_outage: int = Field(description="Connections whose systems do not answer")
-    rate_limited: int = Field(description="Connections that wait for requests to 24SevenOffice")
-    pending: int = Field(description="Jobs on their way")
-    needs_attention: int = Field(description="Jobs that somebody has to look at")
+    in_outage: int = Field(description="Number of connections whose systems do not respond")
+    rate_limited: int = Field(
+        description="Number of connections that wait for the request budget of 24SevenOffice"
+    )
+    pending: int = Field(description="Number of pending jobs")
+    needs_attention: int = Field(description="Number of jobs that need attention")
 
 
 class RequestBudget(BaseModel):
-    """The requests to 24SevenOffice, which all connections share."""
+    """The budget of requests to 24SevenOffice, shared by all connections."""
 
-    known: bool = Field(description="Whether the numbers are known: they are not while Redis is away")
-    allowed: int = Field(description="Requests in an hour")
-    remaining: int = Field(description="Requests that may be sent now")
-    reserved: int = Field(description="Part of them that polls leave to events")
-    events: int = Field(description="Requests for events in the last hour")
-    polls: int = Field(description="Requests of polls in the last hour")
-    blocked_until: datetime | None = Field(description="Until when 24SevenOffice takes none")
+    known: bool = Field(description="False if the numbers are unknown, since Redis is down")
+    allowed: int = Field(description="Requests allowed per hour")
+    remaining: int = Field(description="Requests that can be sent now")
+    reserved: int = Field(description="Part of `remaining` that is reserved for events")
+    events: int = Field(description="Requests sent for events in the last hour")
+    polls: int = Field(description="Requests sent for polls in the last hour")
+    blocked_until: datetime | None = Field(
+        description="Time until which 24SevenOffice accepts no requests; null if it accepts them"
+    )
 
 
 @router.get("/health", operation_id="getHealth")
 def get_health(caller: Reading) -> Health:
-    """Read what works, and the status of the token's connections."""
+    """Get the health of the integration and the status of the token's connections."""
     totals, redis, workers = dashboard.totals(caller.database, caller.scope), False, False
     with suppress(RedisError):
         workers, redis = caller.container.is_alive(), True
@@ -62,7 +66,7 @@ def get_health(caller: Reading) -> Health:
 
 @router.get("/request-budget", operation_id="getRequestBudget")
 def get_request_budget(caller: Reading) -> RequestBudget:
-    """Read how many requests to 24SevenOffice are left."""
+    """Get the budget of requests to 24SevenOffice."""
     usage = caller.container.budget.usage()
     if usage is None:
         return RequestBudget(

@@ -1,9 +1,8 @@
-"""Actions on jobs: on one at once, on many after a preview."""
+"""Actions on jobs: on a single job at once, on many after a preview."""
 
 import json
 from dataclasses import replace
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Annotated
 
 from cryptography.fernet import InvalidToken
@@ -12,48 +11,34 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 
 from i18n.messages import msg
 from models.admin import bulk_actions, job_actions, job_list
+from models.admin.bulk_actions import JobActionName
 from models.admin.job_filter import JobFilter
 from models.connections.repository import MAX_REASON_LENGTH
 from models.users.tokens import TokenScope
 from sync.rules.normalization import clean
-from web.api.caller import MAX_ID, Caller, RequireScope
+from web.api.caller import Caller, RequireScope
 from web.api.jobs import JobItem, JobQuery, Writing, item, items, visible_job
 from web.api.problems import ProblemError, invalid
 from web.api.values import PLAIN, Body, JobId
+from web.dependencies import MAX_ID
 from worker import dispatch
 
 router = APIRouter(tags=["Jobs"])
 
 PURPOSE = "api.preview"
-"""The encryption purpose of a preview, beside the number of its token."""
+"""The encryption purpose of a preview, together with the id of its token."""
 
 VALID_FOR = timedelta(hours=1)
 MAX_SHOWN, MAX_SELECTED = 20, 1000
 Previewing = Annotated[Caller, Depends(RequireScope(TokenScope.JOBS_READ))]
 
 
-class JobActionName(StrEnum):
-    RETRY = "retry"
-    DISMISS = "dismiss"
-    RESOLVE = "resolve"
-    REOPEN = "reopen"
-
-
-ACTIONS = {
-    JobActionName.RETRY: "retry",
-    JobActionName.DISMISS: "unwanted",
-    JobActionName.RESOLVE: "handled",
-    JobActionName.REOPEN: "reopen",
-}
-"""The actions by the API's name, with the name that the pages use."""
-
-
 class JobCriteria(JobQuery, Body):
-    """The jobs that match every condition that is given."""
+    """A filter for jobs. A job must match all given conditions."""
 
 
 class JobSelection(Body):
-    """An action and its jobs: those with these ids that match the filter, or all that match it.
+    """An action and its jobs: those in `ids` that match the filter, or all that match it.
 
     Without `ids`, the filter must not be empty.
     """
@@ -74,20 +59,20 @@ class JobSelection(Body):
 
 
 class JobPreview(BaseModel):
-    """The jobs that an action would change. Nothing is done yet."""
+    """The jobs that an action would change. Nothing has been changed yet."""
 
-    preview: str = Field(description="What commits it, within an hour")
-    count: int = Field(description="Jobs that the action would be done to")
-    jobs: list[JobItem] = Field(description=f"The first {MAX_SHOWN} of them")
+    preview: str = Field(description="Opaque value for committing the action, valid for an hour")
+    count: int = Field(description="Number of jobs that the action would change")
+    jobs: list[JobItem] = Field(description=f"The first {MAX_SHOWN} of these jobs")
     left_out: list[int] = Field(
-        description="Those of `ids` that it would not be done to: the token sees no such job, it does not fulfil "
-        "the filter, or the action does not apply to its state"
+        description="The `ids` of jobs that would not be changed: the token has no access to the job, it does "
+        "not match the filter, or the action does not apply to its state"
     )
 
 
 class Commit(Body):
     preview: Annotated[str, Field(min_length=1, max_length=60_000)] = Field(
-        description="That of the preview, of the same token"
+        description="The `preview` value of the preview, requested with the same token"
     )
 
 
@@ -95,7 +80,7 @@ class Why(Body):
     """The reason for dismissing a job."""
 
     because: Annotated[str, StringConstraints(pattern=PLAIN, max_length=MAX_REASON_LENGTH)] = Field(
-        default="", description="Kept as its `dismissal_reason`; empty for the usual one"
+        default="", description="Stored as the job's `dismissal_reason`; empty for a default reason"
     )
 
 
@@ -104,24 +89,24 @@ NO_REASON = Why()
 
 class ActionDone(BaseModel):
     action: JobActionName
-    count: int = Field(description="Jobs that it was done to; others have changed since the preview")
+    count: int = Field(description="Number of jobs changed. Jobs that have changed since the preview are skipped.")
 
 
 @router.post("/jobs/{job_id}/retry", operation_id="retryJob")
 def retry_job(caller: Writing, job_id: JobId) -> JobItem:
-    """Retry a job now. A dismissed job stays dismissed: reopen it."""
+    """Retry a job now. To retry a dismissed job, reopen it first."""
     return _act(caller, job_id, JobActionName.RETRY)
 
 
 @router.post("/jobs/{job_id}/dismiss", operation_id="dismissJob")
 def dismiss_job(caller: Writing, job_id: JobId, why: Why = NO_REASON) -> JobItem:
-    """Dismiss a job, as its record is not to be synced. It stays dismissed, whatever is received."""
+    """Dismiss a job whose record must not be synced. It stays dismissed even if the record changes."""
     return _act(caller, job_id, JobActionName.DISMISS, because=_plain(why))
 
 
 @router.post("/jobs/{job_id}/resolve", operation_id="resolveJob")
 def resolve_job(caller: Writing, job_id: JobId, why: Why = NO_REASON) -> JobItem:
-    """Dismiss a job, as a person has handled its record manually."""
+    """Resolve a job whose record has been handled manually. The job is dismissed."""
     return _act(caller, job_id, JobActionName.RESOLVE, because=_plain(why))
 
 
@@ -133,7 +118,7 @@ def reopen_job(caller: Writing, job_id: JobId) -> JobItem:
 
 @router.post("/job-actions/previews", operation_id="previewJobAction")
 def preview_job_action(caller: Previewing, selection: JobSelection) -> JobPreview:
-    """Preview which jobs an action would change. Nothing is done before the preview is committed."""
+    """Preview an action on jobs. Nothing is changed until the preview is committed."""
     until = caller.now
     job_filter = _filter(caller, selection, until=until)
     found = job_actions.matching(caller.database, job_filter) if selection.ids is not None else frozenset[int]()
@@ -148,7 +133,10 @@ def preview_job_action(caller: Previewing, selection: JobSelection) -> JobPrevie
 
 @router.post("/job-actions", operation_id="commitJobAction")
 def commit_job_action(caller: Writing, commit: Commit) -> ActionDone:
-    """Carry out a previewed action on the jobs that it still applies to. Jobs received since then are left out."""
+    """Commit a previewed action.
+
+    It changes the jobs to which it still applies. Jobs received since the preview are left out.
+    """
     try:
         sealed = json.loads(caller.container.vault.decrypt(commit.preview, PURPOSE, caller.token.id))
     except InvalidToken:
@@ -158,9 +146,7 @@ def commit_job_action(caller: Writing, commit: Commit) -> ActionDone:
     if until < caller.now - VALID_FOR:
         raise ProblemError("preview_expired")
     job_filter = _filter(caller, selection, until=until)
-    acted = bulk_actions.act(
-        caller.database, ACTIONS[selection.action], job_filter, actor=caller.actor, now=caller.now
-    )
+    acted = bulk_actions.act(caller.database, selection.action, job_filter, actor=caller.actor, now=caller.now)
     dispatch.dispatch_lanes(acted.lanes)
     return ActionDone(action=selection.action, count=acted.count)
 
@@ -171,9 +157,8 @@ def _plain(why: Why) -> str:
 
 def _act(caller: Caller, job_id: int, action: JobActionName, *, because: str = "") -> JobItem:
     visible_job(caller, job_id)
-    name = ACTIONS[action]
-    one = bulk_actions.selected(name, JobFilter(scope=caller.scope, ids=frozenset({job_id})))
-    acted = bulk_actions.act(caller.database, name, one, because=because, actor=caller.actor, now=caller.now)
+    one = bulk_actions.selected(action, JobFilter(scope=caller.scope, ids=frozenset({job_id})))
+    acted = bulk_actions.act(caller.database, action, one, because=because, actor=caller.actor, now=caller.now)
     if not acted.count:
         raise ProblemError("not_applicable")
     dispatch.dispatch_lanes(acted.lanes)
@@ -181,9 +166,9 @@ def _act(caller: Caller, job_id: int, action: JobActionName, *, because: str = "
 
 
 def _filter(caller: Caller, selection: JobSelection, *, until: datetime) -> JobFilter:
-    """Return the jobs of the filter in the connections that the token is for now."""
+    """Return the filter of the selection, limited to the token's current connections."""
     job_filter = selection.filter.job_filter(caller)
     if selection.ids is not None:
         job_filter = replace(job_filter, ids=frozenset(selection.ids))
-        return bulk_actions.selected(ACTIONS[selection.action], job_filter)
-    return replace(bulk_actions.everything(ACTIONS[selection.action], job_filter), until=until)
+        return bulk_actions.selected(selection.action, job_filter)
+    return replace(bulk_actions.everything(selection.action, job_filter), until=until)

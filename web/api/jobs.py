@@ -1,4 +1,4 @@
-"""Jobs: the records that need a sync, with their state, attempts and questions."""
+"""Jobs: the records to sync, with their states, attempts, notes and match questions."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -14,24 +14,24 @@ from models.admin.dashboard import find_by_name
 from models.admin.job_actions import AttemptView
 from models.admin.job_filter import JobFilter
 from models.admin.job_list import JobView
-from models.admin.notes import MAX_LENGTH, TooManyNotesError
+from models.admin.notes import MAX_LENGTH
 from models.connections.repository import MAX_NAME_LENGTH
 from models.enums import EntityType, JobState, Outcome, Scope
 from models.inbox.questions import CREATE_NEW
 from models.users.tokens import TokenScope
 from sync.rules.match_comparison import Comparison, compare
-from web.api.caller import MAX_CONNECTION_ID, Caller, RequireScope
+from web.api.caller import Caller, RequireScope
 from web.api.problems import ProblemError, invalid
-from web.api.values import PLAIN, SIZE, Body, Cursor, Instant, JobId, Limit, Page, key_of
-from web.views.note_form import TOO_MANY_NOTES, note_problem
+from web.api.values import PLAIN, SIZE, Body, Cursor, Instant, JobId, Limit, Page, key_of, page_of
+from web.dependencies import MAX_CONNECTION_ID
 from worker import dispatch
 
 router = APIRouter(tags=["Jobs"])
 
 MAX_TEXT_LENGTH = 100
 WRITTEN = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*$"
-"""What a note is written in: no control characters but those that end lines."""
-WARNING_CODES = "What programs know the warnings by, in the same order; empty for one from before it had a code"
+"""The pattern of a note: no control characters except line endings and tabs."""
+WARNING_CODES = "Machine-readable codes of the warnings, in the same order; empty for old warnings without a code"
 
 Reading = Annotated[Caller, Depends(RequireScope(TokenScope.JOBS_READ))]
 Writing = Annotated[Caller, Depends(RequireScope(TokenScope.JOBS_WRITE))]
@@ -42,20 +42,23 @@ class RecordReference(BaseModel):
     """A record in one of the systems."""
 
     id: str
-    url: str | None = Field(description="Where a person opens it; null where the installation knows no address")
+    url: str | None = Field(description="URL of the record for people; null if unknown")
 
 
 class Records(BaseModel):
-    """A job's record in both systems, as in events: in each none, one, or the many expenses of a voucher."""
+    """The records of a job in both systems, as in events.
+
+    Each list is empty or has one record, except that a voucher may have several expenses in Moment.
+    """
 
     moment: list[RecordReference]
     twentyfour: list[RecordReference]
 
 
 class Summary(BaseModel):
-    """The summary of a record, as it was last read; empty or null values are unknown."""
+    """The summary of a record when it was last read. Empty and null values are unknown."""
 
-    number: str = Field(description="Number of the record; of a cost voucher, that of the supplier's invoice")
+    number: str = Field(description="Number of the record; for a cost voucher, the supplier's invoice number")
     name: str = Field(description="Name of a customer or project")
     party: str = Field(description="Customer of an invoice or project, or supplier of a voucher")
     party_number: str = Field(description="Number of that customer or supplier in 24SevenOffice")
@@ -69,39 +72,44 @@ class Summary(BaseModel):
 
 
 class JobItem(BaseModel):
-    """A record that needs or needed a sync. There is one job for each record, reopened when the record changes."""
+    """A record to sync. Each record has one job, which is reopened when the record changes."""
 
     id: int
     connection_id: int
     connection: str = Field(description="Name of the connection")
     entity_type: EntityType
-    record_id: str = Field(description="Id of the record: in Moment, or of an expense's voucher in 24SevenOffice")
-    revision: int = Field(description="Counts how often the record was received; no order of what happened since")
-    title: str = Field(description="What a person calls the record")
+    record_id: str = Field(
+        description="Id of the record in Moment; for an expense, the id of its voucher in 24SevenOffice"
+    )
+    revision: int = Field(
+        description="Number of times the record has been received; does not order later changes to the job"
+    )
+    title: str = Field(description="Display name of the record")
     summary: Summary
     records: Records
     state: JobState
     outcome: Outcome | None = Field(
-        description="How the last attempt ended, even if the record has changed since; null before the first"
+        description="Outcome of the last attempt, even if the record has changed since; null before the first"
     )
-    error_code: str = Field(description="Why it failed or was skipped; empty where neither is so")
-    message: str = Field(description="What the last attempt said, for people; empty where there was none")
-    remedy: str = Field(description="What a person can do; empty where nothing is to be done")
+    error_code: str = Field(description="Machine-readable reason for a failure or skip; empty if there is none")
+    message: str = Field(description="Message of the last attempt; empty if there is none")
+    remedy: str = Field(description="Suggested remedy; empty if no action is needed")
     warnings: list[str]
     warning_codes: list[str] = Field(description=WARNING_CODES)
-    dismissal_reason: str = Field(description="What was said by who set it aside; empty where nobody did")
-    failed_attempts: int = Field(description="Failed attempts in a row")
+    dismissal_reason: str = Field(description="Reason given for dismissing the job; empty if it was not dismissed")
+    failed_attempts: int = Field(description="Number of consecutive failed attempts")
     due_at: datetime | None = Field(
-        description="When it is tried next; null where it is not. After an attempt whose outcome is unknown, "
-        "this is at least a minute later, even if it is retried: the call may still be running"
+        description="Time of the next attempt; null if none is scheduled. After an attempt with an unknown "
+        "outcome, it is at least a minute later, even after a retry, since the call may still be running."
     )
     received_at: datetime = Field(
-        description="When the record was last received; a cost voucher, when something new was last found about it"
+        description="Time when the record was last received; for a cost voucher, when it was last found new or "
+        "changed"
     )
     completed_at: datetime | None = Field(
-        description="When the last attempt ended, or the job was dismissed; null where neither is so"
+        description="Time when the last attempt ended or the job was dismissed; null if neither has happened"
     )
-    updated_at: datetime = Field(description="When anything of it last changed, such as its state")
+    updated_at: datetime = Field(description="Time of the last change to the job, such as a new state")
 
 
 class Call(BaseModel):
@@ -113,7 +121,7 @@ class Call(BaseModel):
 
 
 class Attempt(BaseModel):
-    """One attempt at a job."""
+    """An attempt at a job."""
 
     id: int
     at: datetime
@@ -127,7 +135,7 @@ class Attempt(BaseModel):
 
 
 class Note(BaseModel):
-    """What a person or program wrote on a record."""
+    """A note on a record, written by a person or a program."""
 
     id: int
     at: datetime
@@ -140,15 +148,13 @@ class NewNote(Body):
 
 
 class JobDetail(JobItem):
-    notes: list[Note] = Field(description="Newest first")
-    attempts: list[Attempt] = Field(description="The latest attempts, the last one first")
-    more_attempts: str | None = Field(
-        description="The cursor of the attempts before these; null where there are none"
-    )
+    notes: list[Note] = Field(description="Notes on the record, newest first")
+    attempts: list[Attempt] = Field(description="Latest attempts, newest first")
+    more_attempts: str | None = Field(description="Cursor of earlier attempts; null if there are none")
 
 
 class Candidate(BaseModel):
-    """A record of 24SevenOffice that may be the same."""
+    """A record in 24SevenOffice that may match."""
 
     number: str
     name: str
@@ -156,14 +162,14 @@ class Candidate(BaseModel):
     email: str
     customer_number: str
     address: str
-    note: str = Field(description="What speaks against it: supplier, inactive, closed or taken")
+    note: str = Field(description="Reason for doubt: supplier, inactive, closed or taken; empty if there is none")
     comparison: dict[str, Comparison] = Field(
-        description="How its fields compare with Moment's record; a field that neither has is left out"
+        description="Comparison with Moment's record, by field; fields that are empty in both are left out"
     )
 
 
 class MomentRecord(BaseModel):
-    """The record as Moment had it when the question was asked."""
+    """The record in Moment at the time of the question."""
 
     number: str
     name: str
@@ -174,40 +180,42 @@ class MomentRecord(BaseModel):
 
 
 class MatchQuestion(BaseModel):
-    """Which record of 24SevenOffice is this one of Moment?"""
+    """A question about which record in 24SevenOffice matches a record in Moment."""
 
     job_id: int
     entity_type: EntityType
     title: str
-    moment_record: MomentRecord | None = Field(description="Null where a release before asked, or Moment has none")
+    moment_record: MomentRecord | None = Field(
+        description="Record in Moment; null if it is not there, or an earlier release asked the question"
+    )
     candidates: list[Candidate]
-    may_be_new: bool = Field(description="Whether the answer may be that it is none of them")
+    may_be_new: bool = Field(description=f'True if "{CREATE_NEW}" is a valid answer')
 
 
 class Answer(Body):
-    choice: Text = Field(description=f'The number of a candidate, or "{CREATE_NEW}" for none of them')
+    choice: Text = Field(description=f'Number of a candidate, or "{CREATE_NEW}" for none of them')
 
 
 class JobQuery(BaseModel):
-    """The jobs that match every condition that is given."""
+    """A filter for jobs. A job must match all given conditions."""
 
     connection_id: int | None = Field(default=None, ge=1, le=MAX_CONNECTION_ID)
     connection_name: Annotated[str, StringConstraints(pattern=PLAIN, max_length=MAX_NAME_LENGTH)] = Field(
-        default="", description="The name of a connection, or a part of it"
+        default="", description="Name of a connection, or part of it"
     )
     entity_type: EntityType | None = None
-    state: set[JobState] = Field(default=set(), description="In one of these states")
-    outcome: set[Outcome] = Field(default=set(), description="Whose last attempt ended so")
+    state: set[JobState] = Field(default=set(), description="States to include")
+    outcome: set[Outcome] = Field(default=set(), description="Outcomes of the last attempt to include")
     error_code: Text = ""
     updated_since: Instant | None = Field(
         default=None,
-        description="Anything of which has changed at this instant or later. To follow changes, send the time at "
-        "which you began the last list, less a minute",
+        description="Only jobs changed at or after this time. To follow changes, send the time at which you "
+        "started the previous list, minus a minute.",
     )
-    text: Text = Field(default="", description="Beginnings of words in the name, or of numbers in either system")
+    text: Text = Field(default="", description="Prefixes of words in the name, or of numbers in either system")
 
     def job_filter(self, caller: Caller) -> JobFilter:
-        """Return the filter, limited to the connections that the token is for."""
+        """Return the filter, limited to the token's connections."""
         scope = caller.scope
         if self.connection_name:
             scope = Scope(find_by_name(caller.database, scope, self.connection_name))
@@ -227,7 +235,7 @@ class JobQuery(BaseModel):
 def list_jobs(
     caller: Reading, query: Annotated[JobQuery, Query()], cursor: Cursor = None, limit: Limit = SIZE
 ) -> Page[JobItem]:
-    """List jobs, last received first."""
+    """List jobs, most recently received first."""
     return _page(caller, query.job_filter(caller), cursor, limit)
 
 
@@ -235,14 +243,17 @@ def list_jobs(
 def list_expenses(
     caller: Reading, query: Annotated[JobQuery, Query()], cursor: Cursor = None, limit: Limit = SIZE
 ) -> Page[JobItem]:
-    """List the vouchers of 24SevenOffice whose costs become expenses in Moment; it has the filters of jobs."""
+    """List the jobs of vouchers in 24SevenOffice whose costs become expenses in Moment.
+
+    The filters are the same as for jobs.
+    """
     job_filter = replace(query.job_filter(caller), entity_type=EntityType.EXPENSE)
     return _page(caller, job_filter, cursor, limit)
 
 
 @router.get("/jobs/{job_id}", operation_id="getJob")
 def get_job(caller: Reading, job_id: JobId) -> JobDetail:
-    """Read a job with its latest attempts."""
+    """Get a job with its notes and latest attempts."""
     view = visible_job(caller, job_id)
     attempts = job_actions.attempts_page(caller.database, job_id, key=None)
     older = str(attempts.older) if attempts.older else None
@@ -256,29 +267,23 @@ def get_job(caller: Reading, job_id: JobId) -> JobDetail:
 
 @router.get("/jobs/{job_id}/attempts", operation_id="listAttempts")
 def list_attempts(caller: Reading, job_id: JobId, cursor: Cursor = None) -> Page[Attempt]:
-    """List the attempts at a job, latest first."""
+    """List the attempts at a job, newest first."""
     visible_job(caller, job_id)
     found = job_actions.attempts_page(caller.database, job_id, key=key_of(cursor))
-    return Page(items=_attempts(caller, found.lines), next=str(found.older) if found.older else None)
+    return page_of(_attempts(caller, found.lines), found)
 
 
 @router.post("/jobs/{job_id}/notes", operation_id="addNote", status_code=201)
 def add_note(caller: Writing, job_id: JobId, note: NewNote) -> Note:
-    """Write a note on a record."""
+    """Add a note to a record."""
     visible_job(caller, job_id)
-    written = note.text.replace("\r\n", "\n").strip()
-    if problem := note_problem(written):
-        raise invalid("text", problem)
-    try:
-        notes.add(caller.database, job_id, written, actor=caller.actor, now=caller.now)
-    except TooManyNotesError:
-        raise invalid("text", TOO_MANY_NOTES) from None
+    notes.add(caller.database, job_id, note.text, actor=caller.actor, now=caller.now)
     return _notes(caller, job_id)[0]
 
 
 @router.get("/jobs/{job_id}/match-question", operation_id="getMatchQuestion", tags=["Match questions"])
 def get_match_question(caller: Reading, job_id: JobId) -> MatchQuestion:
-    """Read the question about a record that may exist in 24SevenOffice already; 404 if there is none."""
+    """Get the question about a record that may already exist in 24SevenOffice. 404 if there is none."""
     view = visible_job(caller, job_id)
     question = match_questions.open_question(caller.database, job_id)
     if question is None:
@@ -298,7 +303,7 @@ def get_match_question(caller: Reading, job_id: JobId) -> MatchQuestion:
 
 @router.post("/jobs/{job_id}/match-question/answer", operation_id="answerMatchQuestion", tags=["Match questions"])
 def answer_match_question(caller: Writing, job_id: JobId, answer: Answer) -> JobItem:
-    """Answer which record it is. The job is retried with it."""
+    """Answer a match question. The job is then retried."""
     visible_job(caller, job_id)
     acted = match_questions.answer(caller.database, job_id, answer.choice, actor=caller.actor, now=caller.now)
     if not acted.count:
@@ -311,10 +316,10 @@ def answer_match_question(caller: Writing, job_id: JobId, answer: Answer) -> Job
 
 @router.post("/jobs/{job_id}/match-question/undo", operation_id="undoMatch", tags=["Match questions"])
 def undo_match(caller: Writing, job_id: JobId) -> JobItem:
-    """Take an answer back: the link ends, and the question is open again.
+    """Undo the answer to a match question.
 
-    What was saved or posted in 24SevenOffice stays. 409 where nothing was answered that still holds, or the job is
-    running.
+    The link is removed, and the question is open again. Anything saved or posted in 24SevenOffice stays. 409 if
+    there is no answer to undo, or the job is running.
     """
     visible_job(caller, job_id)
     acted = match_questions.undo(caller.database, job_id, actor=caller.actor, now=caller.now)
@@ -324,16 +329,12 @@ def undo_match(caller: Writing, job_id: JobId) -> JobItem:
 
 
 def visible_job(caller: Caller, job_id: int) -> JobView:
-    """Return a job of a connection that the token is for. Raises ProblemError."""
+    """Return a job. Raises ProblemError if it does not exist or the token does not cover its connection."""
     view = job_actions.show(caller.database, job_id)
     if view is None:
         raise ProblemError("not_found")
     caller.expect_allowed(view.connection_id)
     return view
-
-
-def _notes(caller: Caller, job_id: int) -> list[Note]:
-    return [Note.model_validate(each, from_attributes=True) for each in notes.of_job(caller.database, job_id)]
 
 
 def item(caller: Caller, view: JobView) -> JobItem:
@@ -343,7 +344,14 @@ def item(caller: Caller, view: JobView) -> JobItem:
 def items(caller: Caller, views: Sequence[JobView]) -> list[JobItem]:
     records = [(view.connection_id, view.record) for view in views]
     found = caller.container.record_references(records)
-    return [_item(caller, view, Records.model_validate(each)) for view, each in zip(views, found, strict=True)]
+    return [
+        _item(caller, view, Records.model_validate(each.as_json()))
+        for view, each in zip(views, found, strict=True)
+    ]
+
+
+def _notes(caller: Caller, job_id: int) -> list[Note]:
+    return [Note.model_validate(each, from_attributes=True) for each in notes.of_job(caller.database, job_id)]
 
 
 def _item(caller: Caller, view: JobView, records: Records) -> JobItem:
@@ -390,8 +398,7 @@ def _summary(view: JobView) -> Summary:
 
 def _page(caller: Caller, job_filter: JobFilter, cursor: str | None, limit: int) -> Page[JobItem]:
     found = job_list.page(caller.database, job_filter, key=key_of(cursor), size=limit)
-    older = str(found.older) if found.older else None
-    return Page(items=items(caller, found.lines), next=older)
+    return page_of(items(caller, found.lines), found)
 
 
 def _attempts(caller: Caller, views: Sequence[AttemptView]) -> list[Attempt]:

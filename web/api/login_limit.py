@@ -1,6 +1,7 @@
-"""The limit on logins of a user name that a token may try, on any connections: each try shows whether it is right.
+"""The limit on the logins that a token may try for one user name, across all connections.
 
-It is counted in Redis. The same login counts once, however many connections have it.
+Each attempt reveals whether the password is right. Attempts are counted in Redis. The same login counts once,
+however many connections use it.
 """
 
 from datetime import datetime, timedelta

@@ -1,4 +1,4 @@
-"""Operations: background work with its progress and its result."""
+"""Operations: background work, with progress and results."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
@@ -24,9 +24,10 @@ from sync.onboarding.backfill import ENTITY_TYPES
 from sync.onboarding.preview import PlannedAction
 from sync.reconciliation.compare import recorded_report
 from sync.reconciliation.report import DiscrepancyType, ReconciliationReport
-from web.api.caller import MAX_CONNECTION_ID, Caller, RequireScope, accepted
+from web.api.caller import Caller, RequireScope, accepted
 from web.api.problems import ProblemError, invalid
-from web.api.values import PLAIN, SIZE, Body, ConnectionId, Cursor, Limit, OperationId, Page, key_of
+from web.api.values import PLAIN, SIZE, Body, ConnectionId, Cursor, Limit, OperationId, Page, key_of, page_of
+from web.dependencies import MAX_CONNECTION_ID
 
 router = APIRouter(tags=["Operations"])
 
@@ -40,7 +41,7 @@ BackfillType = StrEnum("BackfillType", {each.name: each.value for each in ENTITY
 
 
 def as_name(value: str) -> str:
-    """Return a value in the API's form, without the spaces in which it is stored."""
+    """Return a stored value in the API's form, in lower case with underscores."""
     return value.lower().replace(" ", "_")
 
 
@@ -48,7 +49,10 @@ ReportedType = StrEnum("ReportedType", {each.name: as_name(each) for each in Dis
 
 
 class OperationStatus(StrEnum):
-    """The status of an operation: running means that a worker has it; finished says nothing about its result."""
+    """The status of an operation.
+
+    `running` operations have been taken by a worker. `finished` operations may have succeeded or failed.
+    """
 
     WAITING = "waiting"
     RUNNING = "running"
@@ -62,31 +66,29 @@ class Progress(BaseModel):
 
 
 class FindingItem(BaseModel):
-    """One finding of the diagnostics."""
+    """A finding of a test."""
 
     status: CheckStatus
-    check: str = Field(
-        description="What was looked at, for programs; empty where it is none of the checks of a test"
-    )
-    error_code: str = Field(description="The code of the error that it met; empty where it met none")
+    check: str = Field(description="Machine-readable name of the check; empty if the finding is not from a check")
+    error_code: str = Field(description="Code of the error that the check encountered; empty if there was none")
     message: str
-    remedy: str = Field(description="What to do; empty where nothing is to be done")
-    setting: str = Field(description="The setting by which it is corrected; empty where there is none")
+    remedy: str = Field(description="Suggested remedy; empty if no action is needed")
+    setting: str = Field(description="Name of the setting to correct; empty if there is none")
 
 
 class Client(BaseModel):
-    """A client of 24SevenOffice that a login reaches."""
+    """A client of 24SevenOffice that a login has access to."""
 
-    id: str = Field(description="What to set as identity_id")
+    id: str = Field(description="Value for `identity_id`")
     name: str
 
 
 class AccountTotal(BaseModel):
-    """The total of an account under a VAT code: øre, negative in credit."""
+    """The total of an account for a VAT code, in øre; credit is negative."""
 
-    account: int = Field(description="0 where the account is unknown")
+    account: int = Field(description="Account number; 0 if unknown")
     vat_code: str
-    rate: str = Field(description="The VAT rate of the code in percent; empty where there is none")
+    rate: str = Field(description="VAT rate of the code in percent; empty if it has none")
     moment: int
     ledger: int
 
@@ -94,29 +96,29 @@ class AccountTotal(BaseModel):
 class DiscrepancyItem(BaseModel):
     """An invoice, voucher or expense with a discrepancy."""
 
-    key: str = Field(description="What names the discrepancy, the same each time the period is compared")
+    key: str = Field(description="Identifier of the discrepancy, the same in each reconciliation of the period")
     type: ReportedType
     description: str
     number: str
     day: date
-    amount: int = Field(description="In øre")
-    moment_id: str = Field(description="Id of the invoice in Moment; empty for what Moment lacks")
-    vouchers: list[str] = Field(description="By fiscal year, type and number: 2026-101-17")
+    amount: int = Field(description="Amount in øre")
+    moment_id: str = Field(description="Id of the invoice in Moment; empty if it is not in Moment")
+    vouchers: list[str] = Field(description="Vouchers by fiscal year, type and number, such as 2026-101-17")
     details: list[str]
     remedy: str
 
 
 class Report(BaseModel):
-    """Whether the ledgers agree for a period, apart from accepted discrepancies."""
+    """The comparison of the ledgers for a period, without accepted discrepancies."""
 
     agree: bool
     equal: int
     discrepancies: list[DiscrepancyItem]
-    accepted: int = Field(description="Discrepancies that somebody has accepted as known")
+    accepted: int = Field(description="Number of discrepancies that a person has accepted")
     totals: list[AccountTotal]
     vat_included: bool = Field(
-        description="Whether the totals include VAT, as those of expenses do; false where they are "
-        "those of the ledger's accounts: revenue excluding VAT, and VAT on its own accounts"
+        description="True if the totals include VAT, as for expenses; false if they are those of the ledger's "
+        "accounts: revenue excluding VAT, and VAT on its own accounts"
     )
 
 
@@ -124,27 +126,29 @@ class Reconciliation(BaseModel):
     first: date
     last: date
     invoices: Report
-    expenses: Report | None = Field(description="null where no expenses are synced")
+    expenses: Report | None = Field(description="Comparison of expenses; null if they are not synced")
 
 
 class MatchItem(BaseModel):
-    """What becomes of a customer or project of Moment."""
+    """The planned action for a customer or project in Moment."""
 
     entity_type: EntityType
     record_id: str
     title: str
     action: PlannedAction
-    remote_id: str = Field(description="Its number in 24SevenOffice, as far as it is known")
+    remote_id: str = Field(description="Number in 24SevenOffice; empty if unknown")
     why: str
 
 
 class Matching(BaseModel):
-    counts: dict[PlannedAction, int] = Field(description="How many records each action is for, of all records")
-    records: list[MatchItem] = Field(description="The first 500")
+    counts: dict[PlannedAction, int] = Field(
+        description="Number of records by action, including those not listed in `records`"
+    )
+    records: list[MatchItem] = Field(description="The first 500 records")
 
 
 class BackfilledType(BaseModel):
-    """The records of a type in a backfill's period, counted by status."""
+    """The number of records of an entity type in a backfill's period, by status."""
 
     entity_type: EntityType
     records: int
@@ -159,51 +163,64 @@ class PlannedEntry(BaseModel):
     account: int
     project_number: int | None
     vat_code: str
-    amount: int = Field(description="In øre, above zero in debit and below in credit")
+    amount: int = Field(description="Amount in øre; debit is positive, credit is negative")
 
 
 class PlannedItem(BaseModel):
-    """What would become of a record."""
+    """The planned action for a record."""
 
     entity_type: EntityType
     record_id: str
     title: str
     action: PlannedAction
-    remote_id: str = Field(description="What it is in 24SevenOffice or would be linked to, as far as it is known")
+    remote_id: str = Field(
+        description="Number of the record in 24SevenOffice that is linked or would be; empty if unknown"
+    )
     why: str
-    customer: str = Field(description="The customer of the voucher; empty where none would be posted")
-    day: date | None = Field(description="The day of the voucher; null where none would be posted")
-    entries: list[PlannedEntry] = Field(description="The lines of the voucher, the receivable first")
+    customer: str = Field(description="Customer of the voucher; empty if no voucher would be posted")
+    day: date | None = Field(description="Date of the voucher; null if no voucher would be posted")
+    entries: list[PlannedEntry] = Field(description="Lines of the voucher, starting with the receivable")
 
 
 class BackfillPreview(BaseModel):
-    """What a backfill would do. Nothing is written."""
+    """The preview of a backfill. Nothing is written."""
 
-    known: int = Field(description="Records that are synced, on their way, or need attention, and would be left")
-    vouchers: int = Field(description="Vouchers that would be posted")
-    amount: int = Field(description="What customers would owe by them in all, in øre")
-    counts: dict[PlannedAction, int] = Field(description="How many records each action is for, of all records")
-    records: list[PlannedItem] = Field(description="The first 500")
+    known: int = Field(
+        description="Number of records that would be left alone, since they are synced, pending or need attention"
+    )
+    vouchers: int = Field(description="Number of vouchers that would be posted")
+    amount: int = Field(description="Total of these vouchers that customers would owe, in øre")
+    counts: dict[PlannedAction, int] = Field(
+        description="Number of records by action, including those not listed in `records`"
+    )
+    records: list[PlannedItem] = Field(description="The first 500 records")
 
 
 class Result(BaseModel):
-    """The result of an operation. Fields of other types are empty or null."""
+    """The result of an operation. Fields of other operation types are empty or null."""
 
     succeeded: bool = Field(
-        description="Whether nothing that was looked at is wrong: no finding is bad, and what was compared agrees"
+        description="True if no finding is `bad`, the compared ledgers agree, and entered settings were saved"
     )
     findings: list[FindingItem]
-    clients: list[Client] = Field(description="For the token that sent the login, or one for all connections")
+    clients: list[Client] = Field(
+        description="Clients that the login has access to; only for the token that sent the login, and for tokens "
+        "for all connections"
+    )
     reconciliation: Reconciliation | None
     matching: Matching | None
     backfill: list[BackfilledType] | None
     backfill_preview: BackfillPreview | None
-    outdated: bool = Field(description="Whether settings were not saved as they had been changed meanwhile")
-    diagnostics_id: int | None = Field(description="The operation that tests settings that were saved")
+    outdated: bool = Field(
+        description="True if the settings were not saved because they had been changed in the meantime"
+    )
+    diagnostics_id: int | None = Field(
+        description="Id of the operation that tests the saved settings; null if there is none"
+    )
 
 
 class OperationItem(BaseModel):
-    """Work that is done in the background."""
+    """Work in the background."""
 
     id: int
     connection_id: int
@@ -211,12 +228,12 @@ class OperationItem(BaseModel):
     status: OperationStatus
     requested_at: datetime
     completed_at: datetime | None
-    progress: Progress | None = Field(description="How far a backfill has come; else null")
-    result: Result | None = Field(description="null until it is finished")
+    progress: Progress | None = Field(description="Progress of a backfill; null for other types")
+    result: Result | None = Field(description="Result of the operation; null until it is finished")
 
 
 class Period(Body):
-    """Days in Oslo, both included."""
+    """A period of dates in Oslo, both included."""
 
     first: Day
     last: Day
@@ -230,21 +247,24 @@ class Period(Body):
 
 class Backfill(Period):
     entity_types: set[BackfillType] = Field(
-        default=set(), description="What is brought; empty for all that is synced"
+        default=set(), description="Entity types to sync; empty for all that the connection syncs"
     )
 
 
 class InitialMatching(Body):
-    dry_run: bool = Field(default=False, description="Only see what would be linked, created and asked")
-    create: bool = Field(default=False, description="Also create what is new at once, not when it changes next")
+    dry_run: bool = Field(default=False, description="Only preview the links, new records and questions")
+    create: bool = Field(
+        default=False,
+        description="Create missing records in 24SevenOffice at once, instead of at their next change",
+    )
 
 
 class LoginToTry(Body):
-    """A login of 24SevenOffice, which is not saved."""
+    """A login to 24SevenOffice. It is not saved."""
 
     username: Login
     password: Annotated[SecretStr, Field(min_length=1, max_length=MAX_LOGIN_LENGTH)] | None = Field(
-        default=None, description="Only a token for all connections may leave it out: then it is the saved one"
+        default=None, description="Optional for tokens for all connections; the default is the saved password"
     )
 
 
@@ -256,26 +276,25 @@ def list_operations(
     cursor: Cursor = None,
     limit: Limit = SIZE,
 ) -> Page[OperationItem]:
-    """List operations, latest request first."""
+    """List operations, most recently requested first."""
     scope = caller.scope
     if connection_id is not None:
         caller.expect_allowed(connection_id)
         scope = Scope(frozenset({connection_id}))
     operations = caller.container.operations
     found = operations.page(scope, types=type or (), key=key_of(cursor), size=limit)
-    items = [_item(caller, each) for each in found.lines]
-    return Page(items=items, next=str(found.older) if found.older else None)
+    return page_of([_item(caller, each) for each in found.lines], found)
 
 
 @router.get("/operations/{operation_id}", operation_id="getOperation")
 def get_operation(caller: Reading, operation_id: OperationId) -> OperationItem:
-    """Read an operation: its progress and its result."""
+    """Get an operation with its progress and result."""
     return _item(caller, _visible(caller, operation_id))
 
 
 @router.post("/operations/{operation_id}/cancel", operation_id="cancelOperation")
 def cancel_operation(caller: Starting, operation_id: OperationId) -> OperationItem:
-    """Cancel an operation. What it has done stays, and a worker that runs it stops when it can.
+    """Cancel an operation. Work that is done stays, and a running operation stops as soon as it can.
 
     Saving settings can be cancelled by the actor who requested it, or with the scope `connections:write`. The
     monthly reconciliation cannot be cancelled.
@@ -309,7 +328,7 @@ def verify_credentials(caller: Starting, connection_id: ConnectionId, response: 
     status_code=status.HTTP_202_ACCEPTED,
 )
 def run_diagnostics(caller: Starting, connection_id: ConnectionId, response: Response) -> OperationItem:
-    """Test a connection: its credentials, its settings and what they need in both systems. Nothing is written."""
+    """Test the credentials and settings of a connection in both systems. Nothing is written."""
     return _requested(caller, OperationType.DIAGNOSTICS, connection_id, response)
 
 
@@ -319,7 +338,10 @@ def run_diagnostics(caller: Starting, connection_id: ConnectionId, response: Res
 def find_clients(
     caller: Starting, connection_id: ConnectionId, login: LoginToTry, response: Response
 ) -> OperationItem:
-    """Find the clients of 24SevenOffice that a login reaches. At most 5 an hour are tried on a connection."""
+    """Find the clients of 24SevenOffice that a login has access to.
+
+    At most 5 logins an hour are tried for a connection.
+    """
     password = login.password.get_secret_value() if login.password else ""
     if not password and caller.token.administers_all:
         password = caller.connection(connection_id).settings.password.get_secret_value()
@@ -339,7 +361,7 @@ def find_clients(
     status_code=status.HTTP_202_ACCEPTED,
 )
 def reconcile(caller: Starting, connection_id: ConnectionId, period: Period, response: Response) -> OperationItem:
-    """Compare invoices and expenses in Moment with the ledger of 24SevenOffice. Nothing is written."""
+    """Compare the invoices and expenses in Moment with the ledger in 24SevenOffice. Nothing is written."""
     days = {"first": period.first.isoformat(), "last": period.last.isoformat()}
     return _requested(caller, OperationType.RECONCILIATION, connection_id, response, days)
 
@@ -352,7 +374,7 @@ def reconcile(caller: Starting, connection_id: ConnectionId, period: Period, res
 def match_initially(
     caller: Starting, connection_id: ConnectionId, response: Response, matching: InitialMatching | None = None
 ) -> OperationItem:
-    """Link the customers and projects that both systems have. Unclear matches lead to questions."""
+    """Link the customers and projects that exist in both systems. Unclear matches become questions."""
     asked = {name: "yes" if yes else "" for name, yes in (matching or InitialMatching()).model_dump().items()}
     return _requested(caller, OperationType.INITIAL_MATCHING, connection_id, response, asked)
 
@@ -363,7 +385,10 @@ def match_initially(
 def start_backfill(
     caller: Starting, connection_id: ConnectionId, backfill: Backfill, response: Response
 ) -> OperationItem:
-    """Sync the customers, projects and invoices of a period, a few at a time, without delaying other records."""
+    """Sync the customers, projects and invoices of a period.
+
+    They are synced a few at a time, so that other records are not delayed.
+    """
     return _requested(caller, OperationType.BACKFILL, connection_id, response, _asked(backfill))
 
 
@@ -375,7 +400,7 @@ def start_backfill(
 def preview_backfill(
     caller: Starting, connection_id: ConnectionId, backfill: Backfill, response: Response
 ) -> OperationItem:
-    """Preview what a backfill would sync, and what not and why. Nothing is written."""
+    """Preview a backfill: the records to sync, and those to skip with the reasons. Nothing is written."""
     return _requested(caller, OperationType.BACKFILL_PREVIEW, connection_id, response, _asked(backfill))
 
 
@@ -417,18 +442,20 @@ def _item(caller: Caller, operation: Operation) -> OperationItem:
     result, running = operation.result, False
     if result is None and operation.lease_expires_at is not None:
         running = operation.lease_expires_at > caller.now
-    standing = OperationStatus.RUNNING if running else OperationStatus.WAITING
+    current_status = OperationStatus.RUNNING if running else OperationStatus.WAITING
     if result is not None:
-        standing = OperationStatus.CANCELLED if CANCELLED in result else OperationStatus.FINISHED
+        current_status = OperationStatus.CANCELLED if CANCELLED in result else OperationStatus.FINISHED
     return OperationItem(
         id=operation.id,
         connection_id=operation.connection_id,
         type=operation.type,
-        status=standing,
+        status=current_status,
         requested_at=operation.requested_at,
         completed_at=operation.completed_at,
         progress=Progress.model_validate(operation.progress) if operation.progress else None,
-        result=_result(caller, operation, result) if standing is OperationStatus.FINISHED and result else None,
+        result=_result(caller, operation, result)
+        if current_status is OperationStatus.FINISHED and result
+        else None,
     )
 
 
@@ -497,19 +524,19 @@ def _report(caller: Caller, report: ReconciliationReport) -> Report:
     )
 
 
-def _matching(caller: Caller, told: dict[str, Any] | None) -> Matching | None:
-    if told is None:
+def _matching(caller: Caller, stored: dict[str, Any] | None) -> Matching | None:
+    if stored is None:
         return None
-    return Matching.model_validate({**told, "records": _said(caller, told["records"])})
+    return Matching.model_validate({**stored, "records": _translated(caller, stored["records"])})
 
 
-def _backfill_preview(caller: Caller, told: dict[str, Any] | None) -> BackfillPreview | None:
-    if told is None:
+def _backfill_preview(caller: Caller, stored: dict[str, Any] | None) -> BackfillPreview | None:
+    if stored is None:
         return None
-    return BackfillPreview.model_validate({**told, "records": _said(caller, told["records"])})
+    return BackfillPreview.model_validate({**stored, "records": _translated(caller, stored["records"])})
 
 
-def _said(caller: Caller, records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def _translated(caller: Caller, records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return planned records with their sentences in the requested language."""
     sentences = {"title", "why"}
     return [

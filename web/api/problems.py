@@ -1,4 +1,4 @@
-"""The errors of the API: problems of RFC 9457, each with a code for programs and a sentence for people."""
+"""The errors of the API: problems of RFC 9457, each with a machine-readable code and a sentence."""
 
 from collections.abc import Mapping, Sequence
 from math import ceil
@@ -30,7 +30,7 @@ from web.views.settings_form import message_of
 
 MEDIA_TYPE = "application/problem+json"
 TOO_MANY_ERRORS = "too_many_errors"
-"""The type of the error that replaces very many."""
+"""The type of the validation error that replaces a large number of errors."""
 
 MAX_NAMED = 20
 """Errors of single values that a response lists."""
@@ -41,7 +41,7 @@ MESSAGES = {
     "extra_forbidden": msg("Unknown field."),
     "timezone_aware": msg("Enter a time with its time zone, e.g. 2026-01-31T08:00:00Z."),
 }
-"""What would be valid, by pydantic's error type, for values that no form sends."""
+"""Messages by pydantic's error type, for values that no form sends."""
 
 NO_CURSOR = msg("Use the `next` value from a page of this list.")
 
@@ -77,7 +77,7 @@ TITLES: Mapping[str, tuple[int, Message]] = {
     "etag_missing": (428, msg("Send the ETag of the settings you read in If-Match.")),
     "rate_limited": (429, msg("Too many requests with this API token.")),
     "too_many_operations": (429, msg("Too many operations are queued for this connection.")),
-    "login_tries": (429, msg("Too many sign-ins were attempted on this connection in the past hour.")),
+    "login_tries": (429, msg("Too many passwords or keys were tried in the past hour.")),
     "internal": (500, msg("Something went wrong on our side. We've logged it.")),
     "database_unavailable": (503, msg("The database can't be reached. Retry in half a minute.")),
 }
@@ -110,29 +110,29 @@ BY_ERROR: Mapping[type[Exception], str] = {
 
 
 class FieldProblem(BaseModel):
-    """What is wrong with one value of a request."""
+    """An error in one value of a request."""
 
-    location: str = Field(description="Where it stands: body, query or header", examples=["body"])
+    location: str = Field(description="Location of the value: body, query or header", examples=["body"])
     field: str = Field(
-        description="Its name, with dots between the levels; `body` for the body as a whole",
+        description="Name of the value, with dots between levels; `body` for the body as a whole",
         examples=["settings.error_emails"],
     )
-    detail: str = Field(description="What is wrong, in the language asked for")
+    detail: str = Field(description="Description of the error, in the requested language")
 
 
 class Problem(BaseModel):
-    """Why a request was refused (RFC 9457)."""
+    """A refused request, as a problem of RFC 9457."""
 
-    type: str = Field(description="A URN that ends with the code", examples=["urn:moment24:problem:not_found"])
-    title: str = Field(description="What kind of problem it is, in the language asked for")
-    status: int = Field(description="The status of the response", examples=[404])
-    detail: str = Field(description="What is wrong with this request, in the language asked for")
-    code: str = Field(description="The error code, for programs", examples=["not_found"])
-    errors: list[FieldProblem] = Field(description="What is wrong with single values")
+    type: str = Field(description="URN that ends with the code", examples=["urn:moment24:problem:not_found"])
+    title: str = Field(description="Title of this type of problem, in the requested language")
+    status: int = Field(description="HTTP status of the response", examples=[404])
+    detail: str = Field(description="Description of the problem with this request, in the requested language")
+    code: str = Field(description="Machine-readable error code", examples=["not_found"])
+    errors: list[FieldProblem] = Field(description="Errors in individual values")
 
 
 class ProblemError(Exception):
-    """A request is refused; ``code`` is one of :data:`TITLES`, and ``detail`` adds to its title."""
+    """A refused request; ``code`` is one of :data:`TITLES`, and ``detail`` is more specific than its title."""
 
     def __init__(
         self,
@@ -240,7 +240,7 @@ async def _unfit(request: Request, error: RequestValidationError) -> Response:
 
 
 def field_errors(errors: Sequence[ErrorDetails], *, prefix: tuple[str, ...] = ()) -> dict[tuple[str, str], str]:
-    """Return the places of pydantic's first errors, what is wrong there, and whether there are more."""
+    """Return messages for pydantic's first errors by location and name, and one more if there are others."""
     fields = dict(field_error(each, prefix=prefix) for each in errors[:MAX_NAMED])
     if len(errors) > MAX_NAMED:
         fields["body", ""] = MORE
@@ -248,7 +248,7 @@ def field_errors(errors: Sequence[ErrorDetails], *, prefix: tuple[str, ...] = ()
 
 
 def field_error(error: ErrorDetails, *, prefix: tuple[str, ...] = ()) -> tuple[tuple[str, str], str]:
-    """Return the place of one of pydantic's errors, and what is wrong there."""
+    """Return the location and name of one of pydantic's errors, with its message."""
     location, *names = (*prefix, *map(str, error["loc"]))
     if error["type"] == TOO_MANY_ERRORS:
         return (location, ".".join(names)), MORE

@@ -1,4 +1,4 @@
-"""The limit on a token's requests in a minute, counted in Redis for all processes together."""
+"""The rate limit of API tokens (``API_REQUESTS_PER_MINUTE``), counted in Redis across all processes."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,7 +11,7 @@ WINDOW_SECONDS = 60
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """What a token may still send: ``remaining`` requests of ``limit``, and all again in ``reset_seconds``."""
+    """The ``remaining`` requests of a token, out of ``limit``, and the ``reset_seconds`` until the next window."""
 
     limit: int
     remaining: int
@@ -28,7 +28,7 @@ class Allowance:
 
 
 def count(redis: Redis, token_id: int, *, limit: int, now: datetime) -> Allowance | None:
-    """Count a request; None while Redis is down, when nothing is limited."""
+    """Count a request. Returns None while Redis is down: then there is no limit."""
     window, second = divmod(int(now.timestamp()), WINDOW_SECONDS)
     key = f"api_requests:{token_id}:{window}"
     try:

@@ -1,7 +1,7 @@
-"""Event receivers: programs that get events, with their deliveries and replays.
+"""Event receivers, with their deliveries and replays.
 
-They need a token for all connections, as a receiver's URL decides where data go. On the pages, they need an
-administrator of all connections.
+They require a token for all connections, since a receiver's URL decides where data is sent. On the pages, they
+require an administrator of all connections.
 """
 
 from collections.abc import Collection
@@ -19,9 +19,10 @@ from models.receivers.outbox import EVENT_TYPES, EventType
 from models.receivers.repository import MAX_URL_LENGTH, Receiver
 from models.receivers.states import DeliveryProblem, DeliveryState, DisabledBecause
 from models.users.tokens import TokenScope
-from web.api.caller import MAX_CONNECTION_ID, Caller, RequireScope
+from web.api.caller import Caller, RequireScope
 from web.api.problems import ProblemError, invalid
-from web.api.values import PLAIN, SIZE, Body, Cursor, DeliveryId, Instant, Limit, Page, ReceiverId, key_of
+from web.api.values import PLAIN, SIZE, Body, Cursor, DeliveryId, Instant, Limit, Page, ReceiverId, key_of, page_of
+from web.dependencies import MAX_CONNECTION_ID
 from worker import dispatch
 
 router = APIRouter(tags=["Event receivers"])
@@ -31,11 +32,11 @@ Reading = Annotated[Caller, Depends(RequireScope(TokenScope.RECEIVERS_READ, ever
 Writing = Annotated[Caller, Depends(RequireScope(TokenScope.RECEIVERS_WRITE, everywhere=True))]
 Url = Annotated[str, StringConstraints(pattern=PLAIN, max_length=MAX_URL_LENGTH)]
 Connections = Annotated[set[Annotated[int, Field(ge=1, le=MAX_CONNECTION_ID)]], Field(max_length=MAX_CONNECTIONS)]
-ALL_CONNECTIONS = "Of which connections it is told; null for all, also those to come"
+ALL_CONNECTIONS = "Connections whose events are sent; null for all, including new ones"
 
 
 class ReceiverItem(BaseModel):
-    """A program that gets events, without its secret."""
+    """A program that receives events, without its secret."""
 
     id: int
     url: str
@@ -44,56 +45,62 @@ class ReceiverItem(BaseModel):
     created_at: datetime
     disabled_at: datetime | None
     disabled_because: DisabledBecause | None
-    failing_since: datetime | None = Field(description="When the first failed of those that have failed in a row")
-    former_secret_until: datetime | None = Field(description="Until when its former secret signs too")
+    failing_since: datetime | None = Field(
+        description="Time of the first of the current consecutive failures; null if there are none"
+    )
+    former_secret_until: datetime | None = Field(
+        description="Time until which the former secret also signs; null if there is none"
+    )
 
 
 class AddedReceiver(ReceiverItem):
-    secret: str = Field(description="What signs its events. This is the only time it is shown")
+    secret: str = Field(description="Signing secret. It is shown only once.")
 
 
 class NewSecret(BaseModel):
-    secret: str = Field(description="What signs its events from now on. This is the only time it is shown")
-    former_secret_until: datetime | None = Field(description="Until when its former secret signs too")
+    secret: str = Field(description="New signing secret. It is shown only once.")
+    former_secret_until: datetime | None = Field(
+        description="Time until which the former secret also signs; null if there is none"
+    )
 
 
 class NewReceiver(Body):
     url: Url
-    event_types: set[EventType] | None = Field(default=None, description="What it is told of; null for all")
+    event_types: set[EventType] | None = Field(default=None, description="Events to send; null for all")
     connections: Connections | None = Field(default=None, description=ALL_CONNECTIONS)
 
 
 class ReceiverChange(Body):
-    """The fields to change; omitted ones stay as they are."""
+    """The fields to change. Omitted fields stay unchanged."""
 
     url: Url = ""
-    event_types: set[EventType] | None = Field(default=None, description="What it is told of; null for all")
+    event_types: set[EventType] | None = Field(default=None, description="Events to send; null for all")
     connections: Connections | None = Field(default=None, description=ALL_CONNECTIONS)
 
 
 class Delivery(BaseModel):
-    """An event on its way to a receiver."""
+    """The delivery of an event to a receiver."""
 
     id: int
-    webhook_id: UUID = Field(description="The webhook-id that it is sent with, the same each time")
+    webhook_id: UUID = Field(description="Value of the `webhook-id` header, the same in each attempt")
     type: EventType
     connection_id: int | None
     created_at: datetime
     state: DeliveryState
-    due_at: datetime | None = Field(description="When it is tried next; null where it is not")
+    due_at: datetime | None = Field(description="Time of the next attempt; null if none is scheduled")
     attempts: int
     attempted_at: datetime | None
-    http_status: int | None = Field(description="What the last attempt was answered with")
-    answer: str = Field(description="The beginning of that answer")
-    problem: DeliveryProblem | None = Field(description="Why there was no answer")
+    http_status: int | None = Field(description="HTTP status of the last response; null if there was none")
+    answer: str = Field(description="Beginning of the last response")
+    problem: DeliveryProblem | None = Field(description="Reason for a missing response; null if there was one")
 
 
 class Replay(Body):
-    since: Instant = Field(description="All that failed of what has happened since then")
+    since: Instant = Field(description="Replay failed deliveries of events at or after this time")
 
 
 class Replayed(BaseModel):
-    count: int = Field(description="Events that are sent again, under the same webhook-ids")
+    count: int = Field(description="Number of events that are sent again, with the same `webhook-id`")
 
 
 @router.get("/receivers", operation_id="listReceivers")
@@ -104,7 +111,7 @@ def list_receivers(caller: Reading) -> Page[ReceiverItem]:
 
 @router.post("/receivers", operation_id="addReceiver", status_code=status.HTTP_201_CREATED)
 def add_receiver(caller: Writing, new: NewReceiver, response: Response) -> AddedReceiver:
-    """Add an event receiver. It gets the events from now on."""
+    """Add an event receiver. It receives events from now on."""
     receiver, secret = caller.container.receivers.add(
         new.url, _asked_for(new.event_types), _scope(new.connections), actor=caller.actor, now=caller.now
     )
@@ -114,15 +121,15 @@ def add_receiver(caller: Writing, new: NewReceiver, response: Response) -> Added
 
 @router.get("/receivers/{receiver_id}", operation_id="getReceiver")
 def get_receiver(caller: Reading, receiver_id: ReceiverId) -> ReceiverItem:
-    """Read an event receiver."""
+    """Get an event receiver."""
     return _shown(caller, receiver_id)
 
 
 @router.patch("/receivers/{receiver_id}", operation_id="changeReceiver")
 def change_receiver(caller: Writing, receiver_id: ReceiverId, change: ReceiverChange) -> ReceiverItem:
-    """Change the URL and the events of a receiver.
+    """Change the URL, events or connections of a receiver.
 
-    Pending deliveries that it no longer wants are given up.
+    Pending deliveries to which it no longer subscribes are cancelled.
     """
     before, given = caller.container.receivers.get(receiver_id), change.model_fields_set
     caller.container.receivers.update(
@@ -143,20 +150,20 @@ def change_receiver(caller: Writing, receiver_id: ReceiverId, change: ReceiverCh
     response_class=Response,
 )
 def remove_receiver(caller: Writing, receiver_id: ReceiverId) -> None:
-    """Remove an event receiver with the log of its deliveries."""
+    """Remove an event receiver and its delivery log."""
     caller.container.receivers.remove(receiver_id, actor=caller.actor, now=caller.now)
 
 
 @router.post("/receivers/{receiver_id}/secret", operation_id="rotateReceiverSecret")
 def rotate_secret(caller: Writing, receiver_id: ReceiverId) -> NewSecret:
-    """Generate a new secret for an event receiver. The former one signs too for 24 hours."""
+    """Generate a new secret for an event receiver. The former one also signs for 24 hours."""
     secret = caller.container.receivers.rotate(receiver_id, actor=caller.actor, now=caller.now)
     return NewSecret(secret=secret, former_secret_until=_shown(caller, receiver_id).former_secret_until)
 
 
 @router.post("/receivers/{receiver_id}/test", operation_id="testReceiver")
 def test_receiver(caller: Writing, receiver_id: ReceiverId) -> ReceiverItem:
-    """Send an event receiver `receiver.test`, in the background. Its deliveries show the result."""
+    """Send a test event in the background. Its type is `receiver.test`, and the deliveries show the result."""
     if not caller.container.receivers.test(receiver_id, now=caller.now):
         raise ProblemError("receiver_disabled")
     dispatch.dispatch_receivers([receiver_id])
@@ -165,14 +172,14 @@ def test_receiver(caller: Writing, receiver_id: ReceiverId) -> ReceiverItem:
 
 @router.post("/receivers/{receiver_id}/disable", operation_id="disableReceiver")
 def disable_receiver(caller: Writing, receiver_id: ReceiverId) -> ReceiverItem:
-    """Stop sending to an event receiver until it is enabled."""
+    """Disable an event receiver. It receives no events until it is enabled."""
     caller.container.receivers.disable(receiver_id, actor=caller.actor, now=caller.now)
     return _shown(caller, receiver_id)
 
 
 @router.post("/receivers/{receiver_id}/enable", operation_id="enableReceiver")
 def enable_receiver(caller: Writing, receiver_id: ReceiverId) -> ReceiverItem:
-    """Send an event receiver the events from now on. Earlier ones that failed can be replayed."""
+    """Enable an event receiver. It receives events from now on; earlier failed ones can be replayed."""
     caller.container.receivers.enable(receiver_id, actor=caller.actor, now=caller.now)
     return _shown(caller, receiver_id)
 
@@ -181,7 +188,7 @@ def enable_receiver(caller: Writing, receiver_id: ReceiverId) -> ReceiverItem:
 def list_deliveries(
     caller: Reading, receiver_id: ReceiverId, cursor: Cursor = None, limit: Limit = SIZE
 ) -> Page[Delivery]:
-    """List the deliveries to an event receiver, sent or pending, latest event first."""
+    """List the deliveries to an event receiver, newest event first."""
     caller.container.receivers.get(receiver_id)
     found = deliveries.log_page(caller.database, receiver_id, key=key_of(cursor), size=limit)
     items = [
@@ -201,18 +208,18 @@ def list_deliveries(
         )
         for each in found.lines
     ]
-    return Page(items=items, next=str(found.older) if found.older else None)
+    return page_of(items, found)
 
 
 @router.post("/receivers/{receiver_id}/replays", operation_id="replayDeliveries")
 def replay_deliveries(caller: Writing, receiver_id: ReceiverId, replay: Replay) -> Replayed:
-    """Send again all deliveries that failed since an instant."""
+    """Replay all failed deliveries of events since a time."""
     return _replayed(caller, receiver_id, since=replay.since)
 
 
 @router.post("/receivers/{receiver_id}/deliveries/{delivery_id}/replay", operation_id="replayDelivery")
 def replay_delivery(caller: Writing, receiver_id: ReceiverId, delivery_id: DeliveryId) -> Replayed:
-    """Send one event again, delivered or not, unless it is pending already."""
+    """Replay a delivery, successful or not, unless it is pending."""
     if not deliveries.is_known(caller.database, receiver_id, delivery_id):
         raise ProblemError("not_found")
     return _replayed(caller, receiver_id, delivery_id=delivery_id)
@@ -229,7 +236,7 @@ def _replayed(
 
 
 def _asked_for(event_types: Collection[EventType] | None) -> Collection[EventType]:
-    """Return the event types to choose. Raises ProblemError for a test, which is sent on request only."""
+    """Return the requested event types. Raises ProblemError for ``receiver.test``, sent on request only."""
     if event_types is None:
         return EVENT_TYPES
     if EventType.RECEIVER_TEST in event_types:

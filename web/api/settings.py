@@ -1,4 +1,4 @@
-"""The settings of a connection, with an ETag, so that no change is overwritten unseen."""
+"""The settings of a connection, with an ETag, so that concurrent changes are not overwritten."""
 
 from datetime import datetime
 from typing import Annotated, Any
@@ -22,12 +22,12 @@ router = APIRouter(tags=["Connections"])
 
 Reading = Annotated[Caller, Depends(RequireScope(TokenScope.CONNECTIONS_READ))]
 Writing = Annotated[Caller, Depends(RequireScope(TokenScope.CONNECTIONS_WRITE))]
-ETAG = {"ETag": {"description": "The version of the settings, for If-Match", "schema": {"type": "string"}}}
+ETAG = {"ETag": {"description": "Version of the settings, for `If-Match`", "schema": {"type": "string"}}}
 FIRST_DAY = msg("From which date? Send it too. Anything dated earlier is skipped.")
 
 
 def _fields(*, optional: bool) -> dict[str, Any]:
-    """Return the settings as fields of a model: all without the secrets, or all of them optional."""
+    """Return the settings as fields of a model: all except the secrets, or all of them as optional."""
     fields: dict[str, Any] = {}
     for name, setting in ConnectionSettings.model_fields.items():
         info: dict[str, Any] = {"title": str(setting.title), "description": setting.description}
@@ -51,7 +51,7 @@ class _Change(Body):
 
 SettingsChange: Any = create_model(
     "SettingsChange",
-    __doc__="The settings to change; what is left out stays as it is.",
+    __doc__="The settings to change. Omitted settings stay unchanged.",
     __base__=_Change,
     **_fields(optional=True),
 )
@@ -60,7 +60,7 @@ SettingsChange: Any = create_model(
 class PendingChange(BaseModel):
     """A change that takes effect once both systems accept it."""
 
-    operation_id: int = Field(description="The operation that tries the settings out and then saves them")
+    operation_id: int = Field(description="Id of the operation that verifies and then saves the settings")
 
 
 @router.get(
@@ -70,7 +70,7 @@ class PendingChange(BaseModel):
     responses={200: {"headers": ETAG}},
 )
 def get_settings(caller: Reading, connection_id: ConnectionId, response: Response) -> Any:  # noqa: ANN401 - made above
-    """Read the settings of a connection. Passwords and keys are never shown."""
+    """Get the settings of a connection. Passwords and keys are never returned."""
     connection = caller.connection(connection_id)
     response.headers["ETag"] = _etag(connection.updated_at)
     return _public(connection)
@@ -82,7 +82,7 @@ def get_settings(caller: Reading, connection_id: ConnectionId, response: Respons
     response_model=Settings | PendingChange,
     responses={
         200: {"headers": ETAG, "model": Settings},
-        202: {"model": PendingChange, "description": "A worker saves them once both systems accept them"},
+        202: {"model": PendingChange, "description": "Accepted; saved once both systems accept the settings"},
         409: {},
         412: {},
         428: {},
@@ -93,12 +93,12 @@ def change_settings(
     connection_id: ConnectionId,
     change: SettingsChange,
     response: Response,
-    if_match: Annotated[str | None, Header(description="The ETag of the settings that you have read")] = None,
+    if_match: Annotated[str | None, Header(description="ETag of the settings that you read")] = None,
 ) -> Any:  # noqa: ANN401 - made above
-    """Change settings. A connection that the integration paused is resumed.
+    """Change the settings of a connection. If the integration has paused it, it is resumed.
 
-    A token for some connections that changes the user name, the identity id or the company has to send the secret
-    too: a worker saves them once both systems accept them (202). All other settings are saved at once.
+    If a token for some connections changes the user name, the identity id or the company, it must also send the
+    secret. These changes are saved once both systems accept them (202). All others are saved at once (200).
     """
     connection = caller.connection(connection_id)
     if if_match is None:

@@ -1,7 +1,7 @@
-"""Values that several endpoints share: numbers, texts and pages."""
+"""Types that several endpoints share: ids, texts and pages."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Generic, Self, TypeVar
+from typing import Annotated, Any, Generic, Self, TypeVar
 
 from fastapi import Path, Query
 from pydantic import (
@@ -18,18 +18,19 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from i18n.messages import msg
+from models import pagination
 from models.connections.repository import MAX_NAME_LENGTH
 from models.pagination import Key
-from web.api.caller import MAX_CONNECTION_ID, MAX_ID
 from web.api.problems import NO_CURSOR, TOO_MANY_ERRORS, invalid
+from web.dependencies import MAX_CONNECTION_ID, MAX_ID
 
 T = TypeVar("T")
 
 PLAIN = r"^[^\x00-\x1f\x7f-\x9f]*$"
-"""Text without characters that PostgreSQL or XML cannot hold."""
+"""A pattern without characters that PostgreSQL or XML cannot hold."""
 
 MAX_ERRORS = 100
-"""Errors of a body that are looked at: each costs more than the value that it is about."""
+"""The number of errors in a body that are processed: each costs more than the value that it is about."""
 
 MAX_SIZE, SIZE = 200, 50
 """Items of a page: the maximum and the default."""
@@ -44,27 +45,25 @@ def _in_utc(instant: datetime) -> datetime:
 
 
 Instant = Annotated[AwareDatetime, AfterValidator(_in_utc)]
-ConnectionId = Annotated[int, Path(ge=1, le=MAX_CONNECTION_ID, description="Number of the connection")]
-JobId = Annotated[int, Path(ge=1, le=MAX_ID, description="Number of the job")]
-ReceiverId = Annotated[int, Path(ge=1, le=MAX_ID, description="Number of the event receiver")]
-DeliveryId = Annotated[int, Path(ge=1, le=MAX_ID, description="Number of the delivery")]
-OperationId = Annotated[int, Path(ge=1, le=MAX_ID, description="Number of the operation")]
+ConnectionId = Annotated[int, Path(ge=1, le=MAX_CONNECTION_ID, description="Id of the connection")]
+JobId = Annotated[int, Path(ge=1, le=MAX_ID, description="Id of the job")]
+ReceiverId = Annotated[int, Path(ge=1, le=MAX_ID, description="Id of the event receiver")]
+DeliveryId = Annotated[int, Path(ge=1, le=MAX_ID, description="Id of the delivery")]
+OperationId = Annotated[int, Path(ge=1, le=MAX_ID, description="Id of the operation")]
 Name = Annotated[str, StringConstraints(pattern=PLAIN, max_length=MAX_NAME_LENGTH, strip_whitespace=True)]
-Limit = Annotated[int, Query(ge=1, le=MAX_SIZE, description="Items of a page at most")]
-Cursor = Annotated[
-    str | None, Query(pattern=r"^o\d{1,16}-\d{1,18}$", description="The `next` of the page before this one")
-]
+Limit = Annotated[int, Query(ge=1, le=MAX_SIZE, description="Maximum number of items on a page")]
+Cursor = Annotated[str | None, Query(pattern=r"^o\d{1,16}-\d{1,18}$", description="`next` of the previous page")]
 
 
 class Body(BaseModel):
-    """The body of a request; an unknown name is refused, as it may be misspelt."""
+    """The body of a request. Unknown fields are refused, since they may be misspelt."""
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     @model_validator(mode="wrap")
     @classmethod
     def _limit_errors(cls, value: object, handler: ModelWrapValidatorHandler[Self]) -> Self:
-        """Replace very many errors by one, before anything is made of each."""
+        """Replace a large number of errors by one, before each is processed."""
         try:
             return handler(value)
         except ValidationError as error:
@@ -77,11 +76,16 @@ class Page(BaseModel, Generic[T]):
     """A page of a list, newest first."""
 
     items: list[T]
-    next: str | None = Field(description="The cursor of the next page; null on the last one")
+    next: str | None = Field(description="Cursor of the next page; null on the last page")
+
+
+def page_of(items: list[T], found: pagination.Page[Any]) -> Page[T]:
+    """Return a page of items, with the cursor of the page after the one that was read."""
+    return Page(items=items, next=str(found.older) if found.older else None)
 
 
 def key_of(cursor: str | None) -> Key | None:
-    """Return where a page begins. Raises ProblemError for a cursor that none of our pages has returned."""
+    """Return the position of a cursor. Raises ProblemError for a cursor that no page has returned."""
     if cursor is None:
         return None
     key = Key.parse(cursor)

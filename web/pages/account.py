@@ -101,8 +101,7 @@ def end_other_sessions(context: Reader) -> Response:
 
 
 def _password_form(context: UserContext, *, errors: Mapping[str, str] | None = None) -> Response:
-    code = status.HTTP_422_UNPROCESSABLE_CONTENT if errors else status.HTTP_200_OK
-    return context.render("account-password.html", status=code, errors=errors or {})
+    return context.render("account-password.html", errors=errors or {})
 
 
 def _done(context: UserContext, what: str) -> Response:

@@ -26,7 +26,7 @@ from web.security.auth import Administrator, Operator, Reader, UserContext
 from web.views import settings_form
 from web.views.connection_tabs import tab_values
 from web.views.diagnostics import OperationView
-from web.views.filters import Filter
+from web.views.record_filter import RecordUrlFilter
 from web.views.set_up import SetUp
 
 router = APIRouter(prefix="/connections")
@@ -62,7 +62,7 @@ def tab(
     *,
     template: str = "",
     keep_notice: bool = False,
-    status: int = status.HTTP_200_OK,
+    status: int | None = None,
     **values: object,
 ) -> Response:
     """Make the page of a tab, or of what belongs to it and has a template of its own."""
@@ -100,7 +100,7 @@ def show(context: Reader, connection_id: int) -> Response:
         "overview",
         summary=summary,
         totals=dashboard.totals(context.database, only),
-        records_url=lambda **given: Filter(**given).url("/records"),
+        records_url=lambda **given: RecordUrlFilter(**given).url("/records"),
         failing_polls=[stalled.describe(poll) for poll in failing] if not connection.paused_because else [],
         keep_notice=is_testing,
         is_testing=is_testing,

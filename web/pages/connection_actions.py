@@ -3,7 +3,6 @@
 from fastapi import APIRouter, HTTPException, Response, status
 from starlette.datastructures import ImmutableMultiDict
 
-from i18n.messages import msg
 from models.admin import connection_actions
 from models.admin.connection_actions import ConnectionAction
 from models.admin.connection_list import ConnectionFilter
@@ -12,7 +11,7 @@ from sync.rules.normalization import clean
 from web.dependencies import MAX_ID_DIGITS, Form, text
 from web.security.auth import Operator, UserContext
 from web.views import settings_form
-from web.views.connection_filter import ShownConnections
+from web.views.connection_filter import ConnectionUrlFilter
 from web.views.settings_form import REQUIRED_MESSAGE, Errors
 from worker import dispatch
 
@@ -24,7 +23,7 @@ def confirm(context: Operator) -> Response:
     """Say which connections are changed and which are left out, and why."""
     given = context.request.query_params
     action = _action(context, given)
-    asked = ShownConnections.read(given)
+    asked = ConnectionUrlFilter.read(given)
     wanted = asked.wanted if "all" in given else ConnectionFilter(ids=_ids(given.getlist("connection")))
     return _ask(context, action, wanted, asked)
 
@@ -33,7 +32,7 @@ def confirm(context: Operator) -> Response:
 def act(context: Operator, form: Form) -> Response:
     """Do what was confirmed to the connections that were named there, of those that this person sees."""
     given = ImmutableMultiDict([(name, str(value)) for name, value in form.multi_items()])
-    action, asked = _action(context, given), ShownConnections.read(given)
+    action, asked = _action(context, given), ConnectionUrlFilter.read(given)
     wanted = ConnectionFilter(ids=_ids(text(form, "ids").split(",")))
     typed = text(form, "error_emails").strip()
     addresses, errors = settings_form.read_alone("error_emails", typed)
@@ -50,7 +49,7 @@ def act(context: Operator, form: Form) -> Response:
             dispatch.dispatch_operations(operations)
             count = len(operations)
         case ConnectionAction.PAUSE:
-            because = clean(text(form, "because"), max_length=MAX_REASON_LENGTH) or msg("No reason given.")
+            because = clean(text(form, "because"), max_length=MAX_REASON_LENGTH)
             count = connection_actions.pause(connections, ids, because=because, actor=actor, now=now)
         case ConnectionAction.RESUME:
             count = connection_actions.resume(connections, ids, actor=actor, now=now)
@@ -63,7 +62,7 @@ def _ask(
     context: UserContext,
     action: ConnectionAction,
     wanted: ConnectionFilter,
-    asked: ShownConnections,
+    asked: ConnectionUrlFilter,
     *,
     typed: str = "",
     errors: Errors | None = None,
@@ -71,7 +70,6 @@ def _ask(
     planned = connection_actions.plan(context.database, context.scope, action, wanted, now=context.now)
     return context.render(
         "connections-confirm.html",
-        status=status.HTTP_422_UNPROCESSABLE_CONTENT if errors else status.HTTP_200_OK,
         action=action,
         changed=[each for each in planned if each.obstacle is None],
         left_out=[each for each in planned if each.obstacle],

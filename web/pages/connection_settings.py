@@ -17,7 +17,7 @@ from models.connections.repository import (
     SettingRefusedError,
 )
 from models.connections.settings import ConnectionSettings, first_days_to_ask, opens_others, unproven
-from web.dependencies import Form, text
+from web.dependencies import MAX_ID, Form, text
 from web.pages.confirmation import confirm_identity
 from web.pages.connection import known_clients, start_test, tab
 from web.pages.operations import request_operation
@@ -34,7 +34,6 @@ UNPROVEN = msg(
     "Enter the password again. For security, the available clients are only shown to people who know it."
 )
 FROM_WHICH_DAY = msg("From which date? Anything dated earlier is skipped. Save again to confirm this date.")
-MAX_ID = 2**63 - 1
 OperationId = Annotated[int, Query(ge=0, le=MAX_ID)]
 
 

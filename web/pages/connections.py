@@ -26,7 +26,7 @@ from web.pages.connection import start_test
 from web.pages.operations import request_diagnostics
 from web.security.auth import Administrator, AdministratorEverywhere, Operator, Reader, UserContext
 from web.views import settings_form
-from web.views.connection_filter import IDLE_DAYS, ShownConnections
+from web.views.connection_filter import IDLE_DAYS, ConnectionUrlFilter
 from web.views.diagnostics import OperationView
 from web.views.settings_form import Errors, Typed
 from worker import dispatch
@@ -41,7 +41,7 @@ JOBS_RUNNING = msg("Records of this connection are being processed. It is paused
 @router.get("")
 def show_all(context: Reader, page: str = "") -> Response:
     """List the connections with what an operator of many steers by."""
-    asked, budget = ShownConnections.read(context.request.query_params), context.container.budget
+    asked, budget = ConnectionUrlFilter.read(context.request.query_params), context.container.budget
     number = int(page) if page.isdecimal() and len(page) < 5 and int(page) else 1  # noqa: PLR2004 - digits
     # What all connections have sent together is for those to know who see all.
     requests = budget.requests_today() if context.scope.connections is None else None
@@ -141,7 +141,7 @@ def test(context: Operator, connection_id: int) -> Response:
 
 @router.post("/{connection_id}/pause")
 def pause(context: Operator, connection_id: int, form: Form) -> Response:
-    because = clean(text(form, "because"), max_length=MAX_REASON_LENGTH) or msg("No reason given.")
+    because = clean(text(form, "because"), max_length=MAX_REASON_LENGTH)
     context.connections.pause(connection_id, because, actor=context.actor, now=context.now)
     return _back(context, connection_id, "paused")
 
@@ -174,8 +174,7 @@ def token(context: Administrator, connection_id: int, form: Form) -> Response:
     connection = context.connections.get_shown(connection_id)
     confirm_identity(context, form)
     made = context.connections.new_token(connection_id, actor=context.actor, now=context.now)
-    address = f"{context.container.settings.public_url}/webhooks/moment/{made}"
-    return context.render("webhook.html", connection=connection, address=address)
+    return context.render("webhook.html", connection=connection, address=context.container.webhook_url(made))
 
 
 def _ask_before_resume(context: UserContext, connection_id: int, failed_checks: int) -> Response:
@@ -195,7 +194,6 @@ def _manage(
 ) -> Response:
     return context.render(
         "connection-manage.html",
-        status=status.HTTP_422_UNPROCESSABLE_CONTENT if errors else status.HTTP_200_OK,
         connection=connection,
         name=connection.name if name is None else name,
         errors=errors or {},
@@ -205,7 +203,6 @@ def _manage(
 def _new(context: UserContext, typed: Typed, errors: Errors) -> Response:
     return context.render(
         "connection-new.html",
-        status=status.HTTP_422_UNPROCESSABLE_CONTENT if errors else status.HTTP_200_OK,
         form=settings_form.without_secrets(typed),
         errors=errors,
         titles=settings_form.TITLES,

@@ -12,7 +12,7 @@ from models.inbox.statistics import Granularity
 from sync.error_codes import ERROR_CODES
 from web.security.auth import Reader, UserContext
 from web.security.proxy import unbelieved_proxy
-from web.views.filters import Filter
+from web.views.record_filter import RecordUrlFilter
 from web.views.templates import duration
 
 router = APIRouter()
@@ -51,7 +51,7 @@ class ChartPeriod:
 
 @router.get("/")
 def show(context: Reader, company: str = "", page: str = "") -> Response:
-    database, name = context.database, Filter.read({"company": company}).company
+    database, name = context.database, RecordUrlFilter.read({"company": company}).company
     number = int(page) if page.isdecimal() and len(page) < 5 and int(page) else 1  # noqa: PLR2004 - digits
     statuses = dashboard.connection_statuses(database, context.scope, now=context.now, name=name, page=number)
     return context.render(
@@ -66,8 +66,8 @@ def show(context: Reader, company: str = "", page: str = "") -> Response:
         first_number=(number - 1) * PAGE_SIZE + 1,
         matching=dashboard.count_connections(database, context.scope, name=name),
         company=name,
-        records_url=lambda **given: Filter(**given).url("/records"),
-        page_url=lambda number: Filter(company=name).url("/", page=number) + "#connections",
+        records_url=lambda **given: RecordUrlFilter(**given).url("/records"),
+        page_url=lambda number: RecordUrlFilter(company=name).url("/", page=number) + "#connections",
         periods=[_period(context, *each) for each in PERIODS],
         proxy=unbelieved_proxy(context.request) if context.current_user.administers_all else "",
         budget=context.container.budget.usage() if context.scope.connections is None else None,

@@ -8,7 +8,7 @@ from models.admin.audit_log import AuditTopic
 from models.pagination import Key
 from web.exports import send_file
 from web.security.auth import Reader
-from web.views.audit_filter import ShownEntries
+from web.views.audit_filter import AuditUrlFilter
 from web.views.audit_sheet import audit_sheet
 
 router = APIRouter()
@@ -16,7 +16,7 @@ router = APIRouter()
 
 @router.get("/audit-log")
 def show_audit_log(context: Reader, page: str = "") -> Response:
-    asked = ShownEntries.read(context.request.query_params)
+    asked = AuditUrlFilter.read(context.request.query_params)
     scope, users = asked.scope(context.database, context.current_user)
     found = audit_log.page(
         context.database, scope, users=users, audit_filter=asked.wanted, key=Key.parse(page), with_place=True
@@ -28,7 +28,7 @@ def show_audit_log(context: Reader, page: str = "") -> Response:
 @router.get("/audit-log/export")
 def export_audit_log(context: Reader, form: str = "") -> Response:
     """Send all that the page shows, on its later pages too, for Excel or as JSON lines."""
-    asked = ShownEntries.read(context.request.query_params)
+    asked = AuditUrlFilter.read(context.request.query_params)
     scope, users = asked.scope(context.database, context.current_user)
     if form == "excel":
         entries = audit_log.every(context.database, scope, users=users, audit_filter=asked.wanted)

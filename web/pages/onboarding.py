@@ -90,7 +90,6 @@ def _backfill_form(
         connection,
         "overview",
         template="backfill-new.html",
-        status=status.HTTP_422_UNPROCESSABLE_CONTENT if errors else status.HTTP_200_OK,
         entered=entered,
         chosen=chosen,
         synced=[each for each in ENTITY_TYPES if each in connection.settings.entity_types],

@@ -15,7 +15,7 @@ from models.enums import EntityType, Record, titled
 from sync.reconciliation.compare import recorded_report
 from sync.reconciliation.report import Discrepancy, ReconciliationReport
 from sync.rules.normalization import clean
-from web.dependencies import Form, text
+from web.dependencies import MAX_ID, Form, text
 from web.exports import send_file
 from web.security.auth import Operator, Reader, UserContext
 from web.views.connection_tabs import TAB_BY_OPERATION, tab_values
@@ -37,7 +37,6 @@ DONE = {
     "gone": msg("Nothing was done: this is no longer a difference, or it can't be sent."),
 }
 UNEXPLAINED = msg("Enter a reason to accept this difference.")
-MAX_ID = 2**63 - 1
 MAX_REASON_LENGTH = 200
 MAX_SHOWN = 200
 """Differences on a page; the command line tells all."""

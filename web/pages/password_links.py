@@ -107,13 +107,13 @@ def _forgotten(
     message: str = "",
     done: str = "",
     errors: Mapping[str, str] | None = None,
-    code: int = status.HTTP_200_OK,
+    code: int | None = None,
 ) -> Response:
     _expect_mails(request)
     return _render(
         request,
         "password-forgotten.html",
-        code=status.HTTP_422_UNPROCESSABLE_CONTENT if errors else code,
+        code=code,
         email=email,
         message=message,
         done=done,
@@ -127,7 +127,7 @@ def _choose(
     *,
     message: str = "",
     errors: Mapping[str, str] | None = None,
-    code: int = status.HTTP_200_OK,
+    code: int | None = None,
 ) -> Response:
     container = container_of(request)
     try:
@@ -137,7 +137,7 @@ def _choose(
     return _render(
         request,
         "password-link.html",
-        code=status.HTTP_422_UNPROCESSABLE_CONTENT if errors else code,
+        code=code,
         language=_language(request, user),
         email=user.email,
         invited=not user.has_password,
@@ -151,7 +151,7 @@ def _language(request: Request, user: User) -> Language | None:
     return None if "language" in request.query_params else user.language
 
 
-def _render(request: Request, template: str, *, code: int = status.HTTP_200_OK, **values: object) -> Response:
+def _render(request: Request, template: str, *, code: int | None = None, **values: object) -> Response:
     token = SIGN_IN.read(request) or secrets.token_urlsafe(32)
     context = GuestContext(request=request, container=container_of(request), session=None)
     values = {"mails_links": context.container.mails_links, **values}

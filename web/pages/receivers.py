@@ -15,7 +15,7 @@ from models.enums import Scope
 from models.pagination import Key
 from models.receivers import deliveries
 from models.receivers.outbox import EVENT_TYPES, EventType
-from models.receivers.repository import Receiver, UnknownReceiverError
+from models.receivers.repository import Receiver
 from models.receivers.states import DeliveryProblem, DeliveryState, DisabledBecause
 from models.users.passwords import InvalidInputError
 from web.dependencies import Form, chosen_connections, text
@@ -39,6 +39,7 @@ NEW = Entered("", EVENT_TYPES, Scope())
 
 DONE = {
     "changed": msg("Saved."),
+    "not_tested": msg("Test event not sent, because the receiver is disabled."),
     "tested": msg("Test event queued. The result appears in the log below."),
     "replayed": msg("Resending failed events. The results appear in the log below."),
     "nothing": msg("There's nothing to resend."),
@@ -99,12 +100,7 @@ def add(context: AdministratorEverywhere, form: Form) -> Response:
     entered = _entered(form)
     try:
         receiver, secret = context.container.receivers.add(
-            entered.url,
-            entered.event_types,
-            entered.scope,
-            actor=context.actor,
-            session_id=context.session.id,
-            now=context.now,
+            entered.url, entered.event_types, entered.scope, **context.as_actor
         )
     except InvalidInputError as error:
         return _form(context, "receiver-new.html", entered, error.errors)
@@ -113,22 +109,16 @@ def add(context: AdministratorEverywhere, form: Form) -> Response:
 
 @router.get("/{receiver_id}")
 def show(context: AdministratorEverywhere, receiver_id: int, page: str = "") -> Response:
-    return _one(context, _receiver(context, receiver_id), page=page)
+    return _one(context, context.container.receivers.get(receiver_id), page=page)
 
 
 @router.post("/{receiver_id}")
 def update(context: AdministratorEverywhere, receiver_id: int, form: Form) -> Response:
     confirm_identity(context, form)
-    before, entered = _receiver(context, receiver_id), _entered(form)
+    before, entered = context.container.receivers.get(receiver_id), _entered(form)
     try:
         context.container.receivers.update(
-            receiver_id,
-            entered.url,
-            entered.event_types,
-            entered.scope,
-            actor=context.actor,
-            session_id=context.session.id,
-            now=context.now,
+            receiver_id, entered.url, entered.event_types, entered.scope, **context.as_actor
         )
     except InvalidInputError as error:
         return _one(context, before, entered=entered, errors=error.errors)
@@ -138,19 +128,16 @@ def update(context: AdministratorEverywhere, receiver_id: int, form: Form) -> Re
 @router.post("/{receiver_id}/rotate")
 def rotate(context: AdministratorEverywhere, receiver_id: int, form: Form) -> Response:
     """Give a receiver a new secret and show it, as for a new receiver."""
-    receiver = _receiver(context, receiver_id)
+    receiver = context.container.receivers.get(receiver_id)
     confirm_identity(context, form)
-    secret = context.container.receivers.rotate(
-        receiver_id, actor=context.actor, session_id=context.session.id, now=context.now
-    )
+    secret = context.container.receivers.rotate(receiver_id, **context.as_actor)
     return context.render("receiver-secret.html", receiver=receiver, secret=secret)
 
 
 @router.post("/{receiver_id}/test")
 def test(context: AdministratorEverywhere, receiver_id: int) -> Response:
-    _receiver(context, receiver_id)
     if not context.container.receivers.test(receiver_id, now=context.now):
-        return _done(context, receiver_id, "disabled")
+        return _done(context, receiver_id, "not_tested")
     dispatch.dispatch_receivers([receiver_id])
     return _done(context, receiver_id, "tested")
 
@@ -158,7 +145,7 @@ def test(context: AdministratorEverywhere, receiver_id: int) -> Response:
 @router.post("/{receiver_id}/replay")
 def replay(context: AdministratorEverywhere, receiver_id: int, form: Form) -> Response:
     """Send again what failed since the beginning of a day in Oslo."""
-    receiver = _receiver(context, receiver_id)
+    receiver = context.container.receivers.get(receiver_id)
     try:
         since = datetime.combine(date.fromisoformat(text(form, "since")), time(), OSLO)
     except ValueError:
@@ -169,44 +156,29 @@ def replay(context: AdministratorEverywhere, receiver_id: int, form: Form) -> Re
 
 @router.post("/{receiver_id}/deliveries/{delivery_id}/replay")
 def replay_one(context: AdministratorEverywhere, receiver_id: int, delivery_id: int) -> Response:
-    _receiver(context, receiver_id)
+    context.container.receivers.get(receiver_id)
     count = deliveries.replay(context.database, receiver_id, delivery_id=delivery_id, now=context.now)
     return _replayed(context, receiver_id, count)
 
 
 @router.post("/{receiver_id}/enable")
 def enable(context: AdministratorEverywhere, receiver_id: int) -> Response:
-    _receiver(context, receiver_id)
-    context.container.receivers.enable(
-        receiver_id, actor=context.actor, session_id=context.session.id, now=context.now
-    )
+    context.container.receivers.enable(receiver_id, **context.as_actor)
     return _done(context, receiver_id, "enabled")
 
 
 @router.post("/{receiver_id}/disable")
 def disable(context: AdministratorEverywhere, receiver_id: int) -> Response:
-    _receiver(context, receiver_id)
-    context.container.receivers.disable(
-        receiver_id, actor=context.actor, session_id=context.session.id, now=context.now
-    )
+    context.container.receivers.disable(receiver_id, **context.as_actor)
     return _done(context, receiver_id, "disabled")
 
 
 @router.post("/{receiver_id}/remove")
 def remove(context: AdministratorEverywhere, receiver_id: int, form: Form) -> Response:
-    _receiver(context, receiver_id)
+    context.container.receivers.get(receiver_id)
     confirm_identity(context, form)
-    context.container.receivers.remove(
-        receiver_id, actor=context.actor, session_id=context.session.id, now=context.now
-    )
+    context.container.receivers.remove(receiver_id, **context.as_actor)
     return RedirectResponse("/receivers", status.HTTP_303_SEE_OTHER)
-
-
-def _receiver(context: UserContext, receiver_id: int) -> Receiver:
-    try:
-        return context.container.receivers.get(receiver_id)
-    except UnknownReceiverError:
-        raise HTTPException(status.HTTP_404_NOT_FOUND) from None
 
 
 def _entered(form: FormData) -> Entered:
@@ -227,8 +199,11 @@ def _one(
     page: str = "",
 ) -> Response:
     log = deliveries.log_page(context.database, receiver.id, key=Key.parse(page), with_place=True)
-    values = {"receiver": receiver, "page": log, "done": DONE.get(context.take_notice().code), "because": BECAUSE}
+    notice = context.take_notice().code
+    values = {"receiver": receiver, "page": log, "because": BECAUSE}
     shown = {
+        "done": DONE.get(notice),
+        "refused": notice == "not_tested",
         "problems": PROBLEMS,
         "states": STATES,
         "today": context.now.astimezone(OSLO).date(),
@@ -244,10 +219,9 @@ def _form(
     errors: Mapping[str, str] | None = None,
     **values: object,
 ) -> Response:
-    code = status.HTTP_422_UNPROCESSABLE_CONTENT if errors else status.HTTP_200_OK
     return context.render(
         template,
-        status=code,
+        status=None,
         entered=entered,
         errors=errors or {},
         events=EVENTS,

@@ -12,15 +12,15 @@ from starlette.datastructures import ImmutableMultiDict
 
 from i18n.formatting import OSLO
 from models.admin import bulk_actions, email_log, job_actions, job_list, match_questions, notes, relink
-from models.admin.bulk_actions import ACTIONS, CLOSED, DISMISSAL_REASONS
+from models.admin.bulk_actions import ACTIONS, CLOSED, DISMISSAL_REASONS, JobActionName
 from models.admin.job_actions import ActionResult, AttemptView
 from models.admin.job_filter import JobFilter
 from models.admin.job_list import JobView, Sort
-from models.admin.notes import TooManyNotesError
 from models.admin.related_records import related_records
 from models.enums import EntityType, JobState, Outcome
 from models.inbox.links import LinkTakenError
 from models.pagination import Key, Page
+from models.users.passwords import InvalidInputError
 from models.users.sessions import Notice
 from sync.engine.context import is_int32
 from sync.error_codes import ERROR_CODES, GROUPS
@@ -28,8 +28,7 @@ from sync.rules.match_comparison import FIELDS, compare
 from web.dependencies import Form, text
 from web.exports import send_file
 from web.security.auth import Operator, Reader, UserContext
-from web.views.filters import Filter
-from web.views.note_form import TOO_MANY_NOTES, note_problem
+from web.views.record_filter import RecordUrlFilter
 from web.views.record_sheet import record_sheet
 from worker import dispatch
 
@@ -104,7 +103,7 @@ def act(context: Operator, form: Form) -> Response:
         context.database, name, _filter_of(context, name, given), actor=context.actor, now=now
     )
     dispatch.dispatch_lanes(acted.lanes)
-    if name == "retry" and job_actions.count(context.database, _closed_among_selected(context, given)):
+    if name is JobActionName.RETRY and job_actions.count(context.database, _closed_among_selected(context, given)):
         return context.redirect(_back(given), LEFT_CLOSED, count=acted.count)
     undo = str((now - EPOCH) // MICROSECOND) if name in DISMISSAL_REASONS else ""
     return context.redirect(_back(given), name, count=acted.count, undo=undo)
@@ -119,15 +118,12 @@ def show(context: Reader, job_id: int, page: str = "") -> Response:
 def add_note(context: Operator, job_id: int, form: Form) -> Response:
     """Write a note on a record. One that cannot be kept stays in the form."""
     _visible_job(context, job_id)
-    written = text(form, "note").replace("\r\n", "\n").strip()
-    problem = note_problem(written)
-    if not problem:
-        try:
-            notes.add(context.database, job_id, written, actor=context.actor, now=context.now)
-            return context.redirect(f"/records/{job_id}#notes", "note-added")
-        except TooManyNotesError:
-            problem = TOO_MANY_NOTES
-    return _show(context, job_id, note=written, errors={"note": problem})
+    note = text(form, "note")
+    try:
+        notes.add(context.database, job_id, note, actor=context.actor, now=context.now)
+    except InvalidInputError as error:
+        return _show(context, job_id, note=note, errors={"note": error.errors["text"]})
+    return context.redirect(f"/records/{job_id}#notes", "note-added")
 
 
 def _show(
@@ -157,7 +153,6 @@ def _show(
         and job.state is not JobState.RUNNING,
         link_problem=notice.code.removeprefix("link-"),
         actions=[name for name, action in ACTIONS.items() if job.state in action.for_selected],
-        status=status.HTTP_422_UNPROCESSABLE_CONTENT if errors else status.HTTP_200_OK,
     )
 
 
@@ -233,9 +228,9 @@ def _export(context: UserContext, form: str, *, entity_type: EntityType | None =
     return send_file(context, lines, name=name, media_type="text/csv; charset=utf-8")
 
 
-def _asked(context: UserContext, entity_type: EntityType | None) -> tuple[Filter, JobFilter, Sort]:
+def _asked(context: UserContext, entity_type: EntityType | None) -> tuple[RecordUrlFilter, JobFilter, Sort]:
     """Return the requested filter and order of a list."""
-    asked = Filter.read(context.request.query_params)
+    asked = RecordUrlFilter.read(context.request.query_params)
     job_filter = asked.job_filter(context.database, context.scope)
     if entity_type:
         job_filter = replace(job_filter, entity_type=entity_type)
@@ -301,21 +296,21 @@ def _not_linked(context: UserContext, job_id: int, problem: str) -> Response:
     return context.redirect(f"/records/{job_id}#link", f"link-{problem}")
 
 
-def _action(given: ImmutableMultiDict[str, str]) -> str:
-    name = given.get("action", "")
-    if name not in ACTIONS:
-        raise HTTPException(status.HTTP_400_BAD_REQUEST)
-    return name
+def _action(given: ImmutableMultiDict[str, str]) -> JobActionName:
+    try:
+        return JobActionName(given.get("action", ""))
+    except ValueError:
+        raise HTTPException(status.HTTP_400_BAD_REQUEST) from None
 
 
-def _filter_of(context: UserContext, name: str, given: ImmutableMultiDict[str, str]) -> JobFilter:
+def _filter_of(context: UserContext, name: JobActionName, given: ImmutableMultiDict[str, str]) -> JobFilter:
     """Return the jobs that are meant: those ticked, those dismissed together, or all that match the filter."""
     scope, until = context.scope, _instant(given.get("until", ""))
     if dismissed_at := _instant(given.get("dismissed_at", "")):
         return bulk_actions.selected(name, JobFilter(scope=scope, dismissed_at=dismissed_at))
     if "all" not in given:
         return bulk_actions.selected(name, JobFilter(scope=scope, ids=frozenset(map(int, _selected_ids(given)))))
-    job_filter = Filter.read(given).job_filter(context.database, scope)
+    job_filter = RecordUrlFilter.read(given).job_filter(context.database, scope)
     return replace(bulk_actions.everything(name, job_filter), until=until)
 
 
@@ -334,7 +329,7 @@ def _instant(told: str) -> datetime | None:
 def _hidden_fields(given: ImmutableMultiDict[str, str]) -> list[tuple[str, str]]:
     fields = [("job", each) for each in _selected_ids(given)]
     fields += [("all", "yes")] if "all" in given else []
-    return [*fields, ("from", given.get("from", "")), *Filter.read(given).as_params.items()]
+    return [*fields, ("from", given.get("from", "")), *RecordUrlFilter.read(given).as_params.items()]
 
 
 def _back(given: ImmutableMultiDict[str, str]) -> str:
@@ -343,4 +338,4 @@ def _back(given: ImmutableMultiDict[str, str]) -> str:
     if given.get("from") == "record" and ticked:
         return f"/records/{int(ticked[0])}"
     path = "/expenses" if given.get("from") == "expenses" else "/records"
-    return Filter.read(given).url(path)
+    return RecordUrlFilter.read(given).url(path)

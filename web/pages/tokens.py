@@ -10,7 +10,7 @@ from models.admin import connection_list
 from models.enums import Scope
 from models.users import tokens
 from models.users.passwords import InvalidInputError
-from models.users.tokens import DEFAULT_DAYS, MAX_DAYS, SCOPE_NAMES, TokenScope, UnknownTokenError
+from models.users.tokens import DEFAULT_DAYS, MAX_DAYS, SCOPE_NAMES, TokenScope
 from sync.rules.normalization import clean
 from web.dependencies import Form, chosen_connections, text
 from web.pages.confirmation import confirm_identity
@@ -42,9 +42,7 @@ def create(context: AdministratorEverywhere, form: Form) -> Response:
             scopes=scopes,
             scope=scope,
             days=int(days) if days.isascii() and days.isdecimal() and len(days) <= MAX_DIGITS else 0,
-            actor=context.actor,
-            session_id=context.session.id,
-            now=context.now,
+            **context.as_actor,
         )
     except InvalidInputError as error:
         return _page(context, form, error.errors)
@@ -53,12 +51,7 @@ def create(context: AdministratorEverywhere, form: Form) -> Response:
 
 @router.post("/{token_id}/revoke")
 def revoke(context: AdministratorEverywhere, token_id: TokenId) -> Response:
-    try:
-        tokens.revoke(
-            context.database, token_id, actor=context.actor, session_id=context.session.id, now=context.now
-        )
-    except UnknownTokenError:
-        raise HTTPException(status.HTTP_404_NOT_FOUND) from None
+    tokens.revoke(context.database, token_id, **context.as_actor)
     return context.redirect("/tokens", "revoked")
 
 
@@ -74,7 +67,6 @@ def _page(context: UserContext, form: FormData | None = None, errors: dict[str, 
     names = connection_list.names(context.database, Scope())
     return context.render(
         "tokens.html",
-        status=status.HTTP_422_UNPROCESSABLE_CONTENT if errors else status.HTTP_200_OK,
         tokens=[(each, REFUSALS.get(each.refusal(context.now))) for each in tokens.all_tokens(context.database)],
         names=names,
         scope_names=SCOPE_NAMES,

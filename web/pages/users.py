@@ -63,9 +63,7 @@ def add(context: AdministratorEverywhere, form: Form) -> Response:
             rights,
             password=given,
             language=language or context.current_user.language,
-            actor=context.actor,
-            session_id=context.session.id,
-            now=context.now,
+            **context.as_actor,
         )
     except InvalidInputError as error:
         return _new(context, rights, email=email, language=language, invited=invited, errors=error.errors)
@@ -85,9 +83,7 @@ def update(context: AdministratorEverywhere, user_id: int, form: Form) -> Respon
     confirm_identity(context, form)
     rights = _rights(form)
     try:
-        users.update(
-            context.database, user_id, rights, actor=context.actor, session_id=context.session.id, now=context.now
-        )
+        users.update(context.database, user_id, rights, **context.as_actor)
     except InvalidInputError as error:
         return _one(context, user_id, error.errors, entered=rights)
     return _done(context, user_id, "changed")
@@ -97,14 +93,7 @@ def update(context: AdministratorEverywhere, user_id: int, form: Form) -> Respon
 def set_password(context: AdministratorEverywhere, user_id: int, form: Form) -> Response:
     confirm_identity(context, form)
     try:
-        users.set_password(
-            context.database,
-            user_id,
-            text(form, "password"),
-            actor=context.actor,
-            session_id=context.session.id,
-            now=context.now,
-        )
+        users.set_password(context.database, user_id, text(form, "password"), **context.as_actor)
     except InvalidInputError as error:
         return _one(context, user_id, error.errors)
     return _done(context, user_id, "password")
@@ -125,15 +114,13 @@ def reset_factor(context: AdministratorEverywhere, user_id: int, form: Form) -> 
     confirm_identity(context, form)
     if not users.get(context.database, user_id).has_factor:
         raise HTTPException(status.HTTP_404_NOT_FOUND)
-    second_factor.reset(
-        context.database, user_id, actor=context.actor, session_id=context.session.id, now=context.now
-    )
+    second_factor.reset(context.database, user_id, **context.as_actor)
     return _done(context, user_id, "reset-factor")
 
 
 @router.post("/users/{user_id}/sign-out")
 def sign_out(context: AdministratorEverywhere, user_id: int) -> Response:
-    users.sign_out(context.database, user_id, actor=context.actor, session_id=context.session.id, now=context.now)
+    users.sign_out(context.database, user_id, **context.as_actor)
     return _done(context, user_id, "signed-out")
 
 
@@ -141,9 +128,7 @@ def sign_out(context: AdministratorEverywhere, user_id: int) -> Response:
 def disable(context: AdministratorEverywhere, user_id: int, form: Form) -> Response:
     confirm_identity(context, form)
     try:
-        users.disable(
-            context.database, user_id, actor=context.actor, session_id=context.session.id, now=context.now
-        )
+        users.disable(context.database, user_id, **context.as_actor)
     except InvalidInputError as error:
         return _one(context, user_id, error.errors)
     return _done(context, user_id, "disabled")
@@ -152,7 +137,7 @@ def disable(context: AdministratorEverywhere, user_id: int, form: Form) -> Respo
 @router.post("/users/{user_id}/enable")
 def enable(context: AdministratorEverywhere, user_id: int, form: Form) -> Response:
     confirm_identity(context, form)
-    users.enable(context.database, user_id, actor=context.actor, session_id=context.session.id, now=context.now)
+    users.enable(context.database, user_id, **context.as_actor)
     return _done(context, user_id, "enabled")
 
 
@@ -166,9 +151,7 @@ def _rights(form: FormData) -> Rights:
 
 
 def _send_link(context: UserContext, user_id: int) -> None:
-    password_links.send_link(
-        context.database, user_id, actor=context.actor, session_id=context.session.id, now=context.now
-    )
+    password_links.send_link(context.database, user_id, **context.as_actor)
 
 
 def _new(
@@ -211,9 +194,8 @@ def _one(
 
 
 def _form(context: UserContext, template: str, errors: Mapping[str, str] | None, **values: object) -> Response:
-    code = status.HTTP_422_UNPROCESSABLE_CONTENT if errors else status.HTTP_200_OK
-    names = _connection_names(context)
-    return context.render(template, status=code, errors=errors or {}, roles=ROLES.items(), names=names, **values)
+    values |= {"errors": errors or {}, "roles": ROLES.items(), "names": _connection_names(context)}
+    return context.render(template, status=None, **values)
 
 
 def _connection_names(context: UserContext) -> Mapping[int, str]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, TypedDict
 from urllib.parse import quote, urlsplit
 
 from fastapi import Depends, HTTPException, Request, status
@@ -82,8 +82,11 @@ class GuestContext:
             return CHOOSE_PASSWORD
         return SET_UP_FACTOR if required and user.is_administrator and not user.has_factor else ""
 
-    def render(self, template: str, *, status: int = 200, **values: object) -> HTMLResponse:
-        """Render a page in the language of the signed-in user, or in ``language`` before sign-in."""
+    def render(self, template: str, *, status: int | None = None, **values: object) -> HTMLResponse:
+        """Render a page in the language of the signed-in user, or in ``language`` before sign-in.
+
+        The default ``status`` is 422 for a page with ``errors``, otherwise 200.
+        """
         user, asked = self.current_user, values.pop("language", None)
         guessed = asked if isinstance(asked, Language) else preferred_language(self.request)
         language = user.language if user else guessed
@@ -97,7 +100,14 @@ class GuestContext:
             "version": self.container.version,
             "sandbox": self.container.sandbox,
         }
-        return HTMLResponse(render(template, language, **(known | values)), status)
+        default = 422 if values.get("errors") else 200
+        return HTMLResponse(render(template, language, **(known | values)), status or default)
+
+
+class ActorInfo(TypedDict):
+    actor: str
+    session_id: int
+    now: datetime
 
 
 @dataclass(frozen=True)
@@ -113,6 +123,11 @@ class UserContext(GuestContext):
     @property
     def actor(self) -> str:
         return self.current_user.email
+
+    @property
+    def as_actor(self) -> ActorInfo:
+        """The arguments of a change that this user makes now."""
+        return {"actor": self.actor, "session_id": self.session.id, "now": self.now}
 
     @property
     def scope(self) -> Scope:

@@ -29,9 +29,9 @@ SYSTEMS = (
 
 def device_name(request: Request) -> str:
     """Return browser and system, such as ``Firefox, Windows``; unknown parts are left out."""
-    told = request.headers.get("User-Agent", "")
-    return ", ".join(filter(None, (_first(told, BROWSERS), _first(told, SYSTEMS))))
+    user_agent = request.headers.get("User-Agent", "")
+    return ", ".join(filter(None, (_first(user_agent, BROWSERS), _first(user_agent, SYSTEMS))))
 
 
-def _first(told: str, names: Iterable[tuple[str, str]]) -> str:
-    return next((name for mark, name in names if mark in told), "")
+def _first(user_agent: str, names: Iterable[tuple[str, str]]) -> str:
+    return next((name for mark, name in names if mark in user_agent), "")

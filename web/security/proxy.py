@@ -15,9 +15,9 @@ def unbelieved_proxy(request: HTTPConnection) -> str:
     If uvicorn trusts it, the request's client is one of those that it names.
     """
     peer = request.client.host if request.client else ""
-    said = ",".join(request.headers.getlist("X-Forwarded-For")).replace(" ", "").split(",")
-    believed = any(each == peer or each.startswith((f"{peer}:", f"[{peer}]")) for each in said)
-    return peer if any(said) and not believed else ""
+    forwarded = ",".join(request.headers.getlist("X-Forwarded-For")).replace(" ", "").split(",")
+    trusted = any(each == peer or each.startswith((f"{peer}:", f"[{peer}]")) for each in forwarded)
+    return peer if any(forwarded) and not trusted else ""
 
 
 def client_address(request: HTTPConnection) -> str:

@@ -1,23 +1,19 @@
-"""What a person filters the audit log by, as it stands in the address."""
+"""The filter of the audit log."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Self
-from urllib.parse import urlencode
 
 from models.admin.audit_log import AuditFilter, AuditTopic
 from models.admin.dashboard import find_by_name
 from models.database import Database
 from models.enums import Scope
 from models.users.repository import User
-from sync.rules.normalization import clean
-from web.views.filters import MAX_LENGTH, day_of
+from web.views.url_filter import UrlFilter, day_of
 
 
 @dataclass(frozen=True, slots=True)
-class ShownEntries:
-    """All fields are as in the address; what means nothing there is empty, and asks for nothing."""
-
+class AuditUrlFilter(UrlFilter):
     company: str = ""
     actor: str = ""
     topic: str = ""
@@ -26,13 +22,8 @@ class ShownEntries:
 
     @classmethod
     def read(cls, given: Mapping[str, str]) -> Self:
-        said = {name: clean(str(given.get(name, "")), max_length=MAX_LENGTH) for name in cls.__slots__}
-        said |= {name: "" for name in ("date_from", "date_to") if day_of(said[name]) is None}
-        return cls(**said | ({} if said["topic"] in set(AuditTopic) else {"topic": ""}))
-
-    @property
-    def as_params(self) -> dict[str, str]:
-        return {name: value for name, value in asdict(self).items() if value}
+        texts = cls.texts(given)
+        return cls(**texts | ({} if texts["topic"] in set(AuditTopic) else {"topic": ""}))
 
     @property
     def wanted(self) -> AuditFilter:
@@ -44,13 +35,7 @@ class ShownEntries:
         )
 
     def scope(self, database: Database, user: User) -> tuple[Scope, bool]:
-        """Return which connections are asked for, and whether what was done to users too."""
+        """Return the connections to list, and whether to list entries about users too."""
         if self.company:
             return Scope(find_by_name(database, user.scope, self.company)), False
         return user.scope, user.administers_all
-
-    def url(self, path: str, **more: object) -> str:
-        """Return the address of the log that is filtered so; what is empty in ``more`` is left out."""
-        query = self.as_params | {name: str(value or "") for name, value in more.items()}
-        query = {name: value for name, value in query.items() if value}
-        return f"{path}?{urlencode(query)}" if query else path

@@ -25,6 +25,9 @@ GROUPED = re.compile(r"(?<=\d) (?=\d{3}(?!\d))")
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
 
+REFRESH_SECONDS = 15
+"""How often a section that shows progress or a status refreshes itself."""
+
 
 def render(template: str, language: Language, **values: object) -> str:
     return _environment(language).get_template(template).render(language=language, **values)
@@ -65,7 +68,12 @@ def _environment(language: Language) -> Environment:
     )
     environment.policies["ext.i18n.trimmed"] = True
     environment.install_gettext_translations(translations(language), newstyle=True)  # type: ignore[attr-defined] # added by it
-    environment.globals |= {"STATUSES": STATUSES, "NOK": NOK, "not_started": NOT_STARTED}
+    environment.globals |= {
+        "STATUSES": STATUSES,
+        "NOK": NOK,
+        "not_started": NOT_STARTED,
+        "REFRESH_SECONDS": REFRESH_SECONDS,
+    }
     environment.filters |= {
         "from_json": from_json,
         "translate": partial(translate, language=language),

@@ -36,10 +36,6 @@ def connections_option(help_: str) -> Callable[[Command], Command]:
 connection_argument = click.argument("connection", metavar="CONNECTION", type=ConnectionName())
 
 
-def webhook_url(token: str) -> str:
-    return f"{get_container().settings.public_url}/webhooks/moment/{token}"
-
-
 def print_webhook_url(token: str) -> None:
     click.echo("Webhook URL for Moment's settings (customers, projects, invoices), shown only once:")
-    click.echo(webhook_url(token))
+    click.echo(get_container().webhook_url(token))

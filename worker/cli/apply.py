@@ -11,7 +11,6 @@ import click
 from pydantic import ValidationError
 
 from i18n.formatting import OSLO
-from i18n.messages import msg
 from models.connections.repository import (
     SECRET_FIELDS,
     CompanyTakenError,
@@ -25,7 +24,7 @@ from models.connections.settings import ConnectionSettings, contradictions, firs
 from models.enums import EntityType
 from models.inbox import links
 from sync.errors import SyncError, UnavailableError
-from worker.cli import ACTOR, connections_option, examples, webhook_url
+from worker.cli import ACTOR, connections_option, examples
 from worker.cli.connection_file import ConnectionFile, Entry, WrongFileError, written
 from worker.cli.exit_codes import FOUND, UnreachableError, if_stopped
 from worker.cli.tables import SHEETS, Shown, Table, as_json, output_option, progress_bar
@@ -255,7 +254,7 @@ def _make_so(told: ConnectionFile, plan: Plan) -> Mapping[str, str] | None:
                 started=bool(plan.starts),
                 client_number=plan.client_number,
             )
-            return {"connection": plan.name, "webhook_url": webhook_url(token)}
+            return {"connection": plan.name, "webhook_url": container.webhook_url(token)}
         if plan.values:
             seen, client_number = plan.before.updated_at, plan.client_number
             container.update_settings(
@@ -264,7 +263,7 @@ def _make_so(told: ConnectionFile, plan: Plan) -> Mapping[str, str] | None:
         if plan.starts:
             container.connections.resume(plan.before.id, actor=ACTOR, now=now, despite_failed_test=True)
         elif plan.starts is False:
-            container.connections.pause(plan.before.id, msg("No reason given."), actor=ACTOR, now=now)
+            container.connections.pause(plan.before.id, "", actor=ACTOR, now=now)
     except (NameTakenError, SettingRefusedError) as error:
         told.complain(plan.name, getattr(error, "setting", ""), str(error))
     except ConcurrentUpdateError:

@@ -2,7 +2,6 @@
 
 import click
 
-from i18n.messages import msg
 from models.connections.repository import MAX_REASON_LENGTH, Connection, FailedTestError, UnprovenError
 from sync.rules.normalization import clean
 from worker.cli import ACTOR, connection_argument, print_webhook_url
@@ -34,7 +33,7 @@ def connections() -> None:
 @click.option("--because", default="", help="Reason, shown to other users")
 def pause(connection: Connection, because: str) -> None:
     """Pause a connection; new records are queued until it is resumed."""
-    why = clean(because, max_length=MAX_REASON_LENGTH) or msg("No reason given.")
+    why = clean(because, max_length=MAX_REASON_LENGTH)
     container = get_container()
     container.connections.pause(connection.id, why, actor=ACTOR, now=container.clock())
     click.echo(f"{connection.name} is paused.")

@@ -111,11 +111,11 @@ def _details(container: Container, connection_id: int, delivery: Delivery) -> di
             EventType.JOB_DONE | EventType.JOB_NEEDS_ATTENTION | EventType.JOB_RECOVERED | EventType.JOB_DISMISSED
         ):
             record = Record(EntityType(told["entity_type"]), told["record_id"])
-            (records,) = container.record_references([(connection_id, record)])
+            (found,) = container.record_references([(connection_id, record)])
             job = {"id": told["job_id"], **{name: each for name, each in told.items() if name != "job_id"}}
             return {
                 "job": {**job, "url": f"{public_url}/records/{told['job_id']}"},
-                "records": records,
+                "records": found.as_json(),
             }
         case EventType.RECONCILIATION_FINISHED:
             return {"reconciliation": {**told, "url": f"{public_url}/operations/{told['id']}"}}

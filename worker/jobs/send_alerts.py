@@ -2,17 +2,17 @@
 
 from collections.abc import Hashable, Sequence
 from datetime import timedelta
-from email.utils import parseaddr
 
 import structlog
 from redis.exceptions import LockError
 
-from integrations.mail.alert_email import compose, in_ascii
+from integrations.mail.alert_email import compose
+from integrations.mail.new_mail import domain_of
 from models.connections import alert_outbox
 from models.connections.alert_outbox import AlertType, DeliveryStatus, PendingAlert
-from models.database import DatabaseUnavailableError
-from sync.errors import RejectedError, UnavailableError
+from sync.errors import UnavailableError
 from worker.container import Container
+from worker.jobs.send_mail import send_mail, surviving_crash
 
 log = structlog.get_logger()
 
@@ -41,13 +41,8 @@ def send_due_alerts(container: Container) -> None:
                 container.database, now=container.clock(), pause=PAUSE_BETWEEN_EMAILS
             ):
                 lock.reacquire()
-                try:
+                with surviving_crash(container):
                     _send_to(container, address)
-                except DatabaseUnavailableError:
-                    raise
-                except Exception:  # one address must not stop the others
-                    log.exception("email_crashed")
-                    container.metrics.emails.labels("crashed").inc()
     except LockError:
         log.info("alerts_sent_by_another_worker")
 
@@ -70,12 +65,8 @@ def _send_to(container: Container, address: str) -> None:
     message_id = _message_id(pending, sender=container.settings.mail_from)
     try:
         status = _send(container, address, told, message_id=message_id) if told else DeliveryStatus.WITHDRAWN
-    except UnavailableError as error:
-        log.warning("email_delayed", alerts=len(told), because=error.message)
-        container.metrics.emails.labels("delayed").inc()
+    except UnavailableError:
         return
-    if told:
-        container.metrics.emails.labels(status).inc()
     statuses = {alert.id: status if alert in told else DeliveryStatus.WITHDRAWN for alert in pending}
     alert_outbox.record_delivery(container.database, statuses, message_id=message_id, now=container.clock())
 
@@ -92,18 +83,12 @@ def _send(
         message_id=message_id,
         sent=container.clock(),
     )
-    try:
-        container.mailer.send(mail)
-    except RejectedError as error:
-        log.error("email_refused", alerts=len(pending), because=error.message)  # noqa: TRY400 - no bug of ours
-        return DeliveryStatus.REFUSED
-    return DeliveryStatus.SENT
+    return send_mail(container, mail, alerts=len(pending))
 
 
 def _message_id(pending: Sequence[PendingAlert], *, sender: str) -> str:
     """Return an id made from the alerts, so that a mail sent twice after a crash is recognized."""
-    host = in_ascii(parseaddr(sender)[1]).rpartition("@")[2]
-    return f"<alerts-{pending[0].id}-{pending[-1].id}@{host}>"
+    return f"<alerts-{pending[0].id}-{pending[-1].id}@{domain_of(sender)}>"
 
 
 def _subject(alert: PendingAlert) -> Hashable:

@@ -5,6 +5,7 @@ import pytest
 
 from i18n.messages import msg
 from models.admin import bulk_actions, erasure, job_actions
+from models.admin.bulk_actions import JobActionName
 from models.admin.job_filter import JobFilter
 from models.admin.operations import Operations, OperationType
 from models.connections.alert_outbox import AlertType
@@ -107,9 +108,9 @@ def test_a_recheck_with_the_same_result_causes_no_second_event(
     assert types(database) == [DONE, DONE]
 
 
-@pytest.mark.parametrize(("action", "resolved"), [("unwanted", False), ("handled", True)])
+@pytest.mark.parametrize(("action", "resolved"), [(JobActionName.DISMISS, False), (JobActionName.RESOLVE, True)])
 def test_the_event_of_a_dismissed_job_says_whether_it_was_resolved(
-    database: Database, connection: Connection, receivers: Receivers, action: str, *, resolved: bool
+    database: Database, connection: Connection, receivers: Receivers, action: JobActionName, *, resolved: bool
 ) -> None:
     job = completed_job(database, connection.id, event=Event.REJECTED, error_code="account")
     added(receivers)

@@ -48,7 +48,7 @@ def routes() -> Iterator[Route]:
 
 @pytest.fixture
 def ours(web: Web, container: Container) -> Customer:
-    return customer(container, web.connection, web.hook.rpartition("/")[2], title="Invoice 1024")
+    return customer(container, web.connection, web.webhook_url.rpartition("/")[2], title="Invoice 1024")
 
 
 @pytest.fixture

@@ -75,7 +75,7 @@ def test_a_connection_is_added_paused_and_verified(web: Web, container: Containe
     assert container.connections.get(added["id"]).settings.password.get_secret_value() == "fjell-password"
     token = added["webhook_url"].rpartition("/")[2]
     assert added["webhook_url"].startswith("https://bridge.example/webhooks/moment/")
-    web.hook = f"{web.url}/webhooks/moment/{token}"
+    web.webhook_url = f"{web.url}/webhooks/moment/{token}"
     assert web.notify(b"{}").status_code == 202
     asked = container.operations.get(added["verification_id"])
     assert asked is not None
@@ -331,7 +331,7 @@ def test_what_paused_itself_is_only_resumed_once_a_test_passes_or_despite_that(
 def test_the_webhook_gets_another_address(web: Web, bound: Program) -> None:
     answer = bound.post(f"/connections/{web.connection.id}/webhook-url").json()
     assert web.notify(b"{}").status_code == 404
-    web.hook = answer["webhook_url"].replace("https://bridge.example", web.url)
+    web.webhook_url = answer["webhook_url"].replace("https://bridge.example", web.url)
     assert web.notify(b"{}").status_code == 202
 
 

@@ -113,6 +113,16 @@ def test_a_test_is_sent_by_a_worker_at_once(container: Container, anna: Person, 
     assert log(container, receiver) == [DeliveryState.PENDING]
 
 
+def test_a_test_asked_of_a_disabled_receiver_says_that_none_was_sent(
+    container: Container, anna: Person, receiver: Receiver
+) -> None:
+    container.receivers.disable(receiver.id, actor="test", now=NOW)
+    page = anna.get(anna.post(f"/receivers/{receiver.id}/test").headers["Location"]).text
+    assert "Test event not sent, because the receiver is disabled." in page
+    assert "Receiver disabled. It no longer gets events." not in page
+    assert log(container, receiver) == []
+
+
 def test_an_event_that_is_due_is_being_sent_and_has_no_next_attempt_in_the_past(
     container: Container, anna: Person, receiver: Receiver
 ) -> None:

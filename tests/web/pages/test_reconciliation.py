@@ -112,7 +112,7 @@ def test_a_missing_invoice_is_sent_also_where_its_job_is_dismissed_and_linked(
     database, number = container.database, web.connection.id
     links.save(database, number, INVOICE, Link("2026/17"), now=clock())
     enqueue(database, number, [INVOICE], now=clock())
-    person.post("/records/act", action="handled", job="1")
+    person.post("/records/act", action="resolve", job="1")
     assert _state(container, web) is JobState.DISMISSED
     sent = person.post(f"{place}/resolve", key="invoice/9", action="send")
     assert "Queued for syncing." in person.get(sent.headers["Location"]).text

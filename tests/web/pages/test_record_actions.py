@@ -41,7 +41,7 @@ def test_a_job_that_is_tried_again_is_due_and_the_worker_is_woken(web: Web, cont
 
 
 @pytest.mark.parametrize(
-    ("action", "said"), [("handled", "Resolved manually"), ("unwanted", "Skipped permanently")]
+    ("action", "said"), [("resolve", "Resolved manually"), ("dismiss", "Skipped permanently")]
 )
 def test_a_job_is_dismissed_after_a_question_and_opened_again_by_one_press(
     web: Web, container: Container, action: str, said: str
@@ -72,12 +72,12 @@ def test_all_that_match_a_filter_are_counted_named_and_then_done(web: Web, conta
     )
     person = web.as_(Role.OPERATOR)
     filter_ = {"all": "yes", "state": "needs_attention", "error_code": "", "type": "invoice", "from": "records"}
-    question = person.get("/records/confirm", action="unwanted", **filter_).text
+    question = person.get("/records/confirm", action="dismiss", **filter_).text
     assert "25 records will be skipped permanently" in question
     assert "and 5 more" in question
     until = question.split('name="until" value="')[1].split('"')[0]
     late = failed_job(container, web.connection, record_id="late")
-    answer = person.post("/records/act", action="unwanted", until=until, **filter_)
+    answer = person.post("/records/act", action="dismiss", until=until, **filter_)
     assert {see(container, each).state for each in wrong} == {JobState.DISMISSED}
     assert see(container, fine.id).state is see(container, late).state is JobState.NEEDS_ATTENTION
     assert answer.headers["Location"] == "/records?state=needs_attention&type=invoice"
@@ -105,7 +105,7 @@ def test_a_retry_from_a_page_from_before_leaves_closed_what_somebody_closed(
 ) -> None:
     job_id = failed_job(container, web.connection)
     person = web.as_(Role.OPERATOR)
-    person.post("/records/act", action="unwanted", job=str(job_id))
+    person.post("/records/act", action="dismiss", job=str(job_id))
     assert "Reopen them first" in person.get("/records/confirm", action="retry", job=str(job_id)).text
     answer = person.post("/records/act", **{"action": "retry", "job": str(job_id), "from": page})
     told = person.get(answer.headers["Location"]).text
@@ -123,8 +123,8 @@ def test_what_is_ticked_and_not_ours_stays_as_it_is(web: Web, container: Contain
     job_id = failed_job(container, web.connection)
     theirs = web.as_(Role.OPERATOR, connections=[other.id])
     for fields in ({"job": str(job_id)}, {"all": "yes"}, {"all": "yes", "company": "Demo AS"}):
-        assert "Invoice" not in theirs.get("/records/confirm", action="handled", **fields).text.split("<main")[1]
-        acted = theirs.post("/records/act", action="handled", **fields)
+        assert "Invoice" not in theirs.get("/records/confirm", action="resolve", **fields).text.split("<main")[1]
+        acted = theirs.post("/records/act", action="resolve", **fields)
         assert "0 records marked as resolved" in theirs.get(acted.headers["Location"]).text
     assert see(container, job_id).state is JobState.NEEDS_ATTENTION
 

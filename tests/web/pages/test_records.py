@@ -316,7 +316,7 @@ def test_a_record_that_needs_attention_shows_customer_amount_and_dates(
     assert [word for word in (*words, "Nordlys Arkitekter AS (10001)") if word not in page] == []
     listed = person.get("/records").text
     assert [word for word in ("Nordlys Arkitekter AS", *words[:3]) if word not in listed] == []
-    asked = person.get("/records/confirm", action="handled", job=str(job.id)).text
+    asked = person.get("/records/confirm", action="resolve", job=str(job.id)).text
     label = dict(zip(("Customer", "Kunde"), ("Invoice date", "Fakturadato"), strict=True))[words[0]]
     told = (f"{words[0]} Nordlys Arkitekter AS (10001)", words[1], f"{label} {words[2]}", f"{words[3]} {words[4]}")
     assert [word for word in told if word not in asked] == []
@@ -325,7 +325,7 @@ def test_a_record_that_needs_attention_shows_customer_amount_and_dates(
     job = completed_job(
         container.database, web.connection.id, customer, event=Event.REJECTED, title="Kunde Nordlys", summary=named
     )
-    assert person.get("/records/confirm", action="handled", job=str(job.id)).text.count("Nordlys") == 1
+    assert person.get("/records/confirm", action="resolve", job=str(job.id)).text.count("Nordlys") == 1
 
 
 def test_a_customer_shows_its_number_and_an_expense_its_supplier(web: Web, container: Container) -> None:
@@ -437,10 +437,10 @@ def test_the_count_the_sheet_and_the_actions_take_exactly_what_the_list_shows(
     assert ("are left out" in page) is bool(sort)
     assert len(sheet(person.get("/records/export", form="csv", **asked), ",")) == number
     asked |= {"state": "needs_attention", "all": "yes"}
-    question = person.get("/records/confirm", action="unwanted", **asked).text
+    question = person.get("/records/confirm", action="dismiss", **asked).text
     wrong = 1 if sort else 2
     assert f"{wrong} record{'s' if wrong > 1 else ''} will be skipped permanently" in question
-    answer = person.post("/records/act", action="unwanted", **asked)
+    answer = person.post("/records/act", action="dismiss", **asked)
     assert re.search(rf"\b{wrong} records? permanently skipped", person.get(answer.headers["Location"]).text)
 
 

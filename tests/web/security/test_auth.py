@@ -118,7 +118,7 @@ def receiver_of(container: Container, connection: Connection) -> dict[str, objec
 
 @pytest.fixture
 def ours(web: Web, container: Container) -> Customer:
-    return customer(container, web.connection, web.hook.rpartition("/")[2], title="Invoice 1024")
+    return customer(container, web.connection, web.webhook_url.rpartition("/")[2], title="Invoice 1024")
 
 
 @pytest.fixture

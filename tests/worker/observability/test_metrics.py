@@ -426,6 +426,19 @@ def test_every_metric_is_explained_as_the_code_explains_it(container: Container)
     }
 
 
+def test_each_state_that_a_gauge_exports_is_explained(container: Container) -> None:
+    rows = re.findall(r"^\| `(moment24_\w+)` \| gauge \| [^|]* \| ([^|]*) \|", PAGE.read_text(), re.MULTILINE)
+    explained = {name: set(re.findall(r"`(\w+)`", text)) for name, text in rows}
+    exported = {
+        family.name: {sample.labels[label] for sample in family.samples}
+        for family in container.installation_metrics.collect()
+        for label in ("state", "for")
+        if any(label in sample.labels for sample in family.samples)
+    }
+    assert len(exported) == 4
+    assert {name: explained[name] for name in exported} == exported
+
+
 def labels(name: str, container: Container) -> str:
     """Format the labels of a metric as the page does."""
     own = {

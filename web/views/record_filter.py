@@ -1,21 +1,18 @@
-"""The filter of a list of records, as it is in the URL and kept from page to page."""
+"""The filter of a list of records."""
 
 from collections.abc import Collection, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass
-from datetime import UTC, date, datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Self
-from urllib.parse import urlencode
 
 from models.admin.dashboard import find_by_name
 from models.admin.job_filter import JobFilter
 from models.admin.job_list import Sort
 from models.database import Database
 from models.enums import EntityType, Scope
-from sync.rules.normalization import clean
 from web.views.record_status import STATUS_FILTERS
-
-MAX_LENGTH = 100
+from web.views.url_filter import UrlFilter, day_of
 
 ALLOWED: Mapping[str, Collection[str]] = {
     "state": STATUS_FILTERS,
@@ -27,11 +24,8 @@ ALLOWED: Mapping[str, Collection[str]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Filter:
-    """A filter with all fields as in the URL; an invalid field is empty and matches everything.
-
-    ``updated_since`` is an instant with its zone, as in the API. Days are written as 2026-11-30.
-    """
+class RecordUrlFilter(UrlFilter):
+    """The filter of records; ``updated_since`` is an instant with its zone, as in the API."""
 
     state: str = ""
     type: str = ""
@@ -46,28 +40,11 @@ class Filter:
 
     @classmethod
     def read(cls, given: Mapping[str, str]) -> Self:
-        """Read the fields of a URL or a form, and drop invalid ones."""
-        said = {name: clean(str(given.get(name, "")), max_length=MAX_LENGTH) for name in cls.__slots__}
-        known = {name: value for name, value in said.items() if name not in ALLOWED or value in ALLOWED[name]}
-        if _instant(said["updated_since"]) is None:
-            known["updated_since"] = ""
-        known |= {name: "" for name in ("date_from", "date_to") if day_of(said[name]) is None}
-        return cls(**known)
-
-    @property
-    def as_params(self) -> dict[str, str]:
-        return {name: value for name, value in asdict(self).items() if value}
-
-    @property
-    def is_narrow(self) -> bool:
-        """Whether it leaves anything out."""
-        return bool(self.as_params.keys() - {"sort"})
-
-    def url(self, path: str, **more: object) -> str:
-        """Return the URL of a list with this filter; empty values in ``more`` are left out."""
-        query = self.as_params | {name: str(value or "") for name, value in more.items()}
-        query = {name: value for name, value in query.items() if value}
-        return f"{path}?{urlencode(query)}" if query else path
+        texts = cls.texts(given)
+        invalid = {name for name, allowed in ALLOWED.items() if texts[name] not in allowed}
+        if _instant(texts["updated_since"]) is None:
+            invalid.add("updated_since")
+        return cls(**texts | dict.fromkeys(invalid, ""))
 
     def job_filter(self, database: Database, scope: Scope) -> JobFilter:
         """Return exactly the jobs of the list, also for its count, sheet and actions; it depends on the order."""
@@ -87,13 +64,6 @@ class Filter:
             date_to=day_of(self.date_to),
             known=Sort(self.sort).known if self.sort else "",
         )
-
-
-def day_of(text: str) -> date | None:
-    """Read a day as an address holds it; None where that is none."""
-    with suppress(ValueError):
-        return date.fromisoformat(text)
-    return None
 
 
 def _instant(text: str) -> datetime | None:
