@@ -1,4 +1,4 @@
-"""The audit log: who changed which setting and did which action. The email log: which mails were sent."""
+"""The audit log (settings changes and user actions) and the email log (the mails sent)."""
 
 from fastapi import APIRouter, Response
 
@@ -27,7 +27,7 @@ def show_audit_log(context: Reader, page: str = "") -> Response:
 
 @router.get("/audit-log/export")
 def export_audit_log(context: Reader, form: str = "") -> Response:
-    """Send all that the page shows, on its later pages too, for Excel or as JSON lines."""
+    """Send all entries of the list, including its later pages, for Excel or as JSON lines."""
     asked = ShownEntries.read(context.request.query_params)
     scope, users = asked.scope(context.database, context.current_user)
     if form == "excel":
@@ -41,7 +41,7 @@ def export_audit_log(context: Reader, form: str = "") -> Response:
 
 @router.get("/email-log")
 def show_email_log(context: Reader, page: str = "") -> Response:
-    """List the mails, those that wait before the first page of the others."""
+    """List the mails. Pending ones come first, on the first page."""
     database, scope, users = context.database, context.scope, context.current_user.administers_all
     found = email_log.page(database, scope, users=users, key=Key.parse(page))
     waiting = () if found.newer else email_log.pending(database, scope, users=users)
