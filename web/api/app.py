@@ -21,8 +21,8 @@ DESCRIPTION = """
 The API of the integration between Moment and 24SevenOffice.
 
 Send an API token with each request: `Authorization: Bearer m24_…`. Every error is a problem of RFC 9457
-(`application/problem+json`) with a `code` for programs. Texts are in English or Norwegian, as `Accept-Language`
-says. Instants are in UTC, amounts in øre.
+(`application/problem+json`) with a `code` for programs. `Accept-Language` selects English or Norwegian texts.
+Times are in UTC, amounts in øre.
 """
 ROUTERS = (
     connections.router,
@@ -35,7 +35,7 @@ ROUTERS = (
     health.router,
 )
 ALWAYS, OF_ONE, OF_BODY, OF_KEY = (401, 403, 422, 429, 500, 503), (404,), (400, 408, 413, 415), (409,)
-"""The problems of every request, and of one that names something, has a body, or has a key."""
+"""The problems of every request, and of requests with an id, a body or a key."""
 
 CONFLICTS = {
     "addConnection": ("name_taken", "setting_refused"),
@@ -53,7 +53,7 @@ CONFLICTS = {
     "replayDeliveries": ("receiver_disabled",),
     "cancelOperation": ("operation_running", "operation_ended"),
 }
-"""The codes of 409 of an operation, beside those of its key."""
+"""The codes of an operation's 409, beside those of its key."""
 
 PHRASES = {
     400: "The body cannot be read",
@@ -129,7 +129,7 @@ def create_api(container: Container) -> ASGIApp:
 
 @cache
 def described_api() -> Api:
-    """Return the API of this process, with routes and document, which are made at the first request."""
+    """Return the API of this process; its routes and document are built at the first request."""
     return Api()
 
 

@@ -18,13 +18,13 @@ Reading = Annotated[Caller, Depends(RequireScope(TokenScope.AUDIT_READ))]
 
 
 class AuditEntry(BaseModel):
-    """What an actor did and when."""
+    """An action of an actor."""
 
     id: int
     at: datetime
     actor: str
     action: str
-    connection_id: int | None = Field(description="null where it was done to users or tokens")
+    connection_id: int | None = Field(description="null if it concerns users or tokens")
     connection: str | None
     job_id: int | None
 
@@ -36,7 +36,7 @@ def list_audit_entries(
     cursor: Cursor = None,
     limit: Limit = SIZE,
 ) -> Page[AuditEntry]:
-    """List the audit entries, latest first; about users and tokens too if the token is for all connections."""
+    """List the audit entries, latest first. A token for all connections also sees those about users and tokens."""
     scope, users = caller.scope, caller.scope.connections is None and connection_id is None
     if connection_id is not None:
         caller.expect_allowed(connection_id)

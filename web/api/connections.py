@@ -32,12 +32,12 @@ Adding = Annotated[Caller, Depends(RequireScope(TokenScope.CONNECTIONS_WRITE, ev
 Erasing = Annotated[Caller, Depends(RequireScope(TokenScope.CONNECTIONS_ERASE))]
 NameCursor = Annotated[
     str | None,
-    Query(pattern=r"^[A-Za-z0-9_=-]{1,800}$", description="The `next` of the page before this one"),
+    Query(pattern=r"^[A-Za-z0-9_=-]{1,800}$", description="The `next` of the previous page"),
 ]
 
 
 UNREADABLE_STATE = "unreadable"
-"""Values that the database cannot have: the connection's secrets cannot be decrypted."""
+"""A state that the database does not have: the connection's secrets cannot be decrypted."""
 
 _STATES = {each.name: each.value for each in ConnectionState} | {"UNREADABLE": UNREADABLE_STATE}
 ShownState = StrEnum("ShownState", _STATES)  # type: ignore[misc]  # from one list
@@ -49,51 +49,51 @@ class ConnectionItem(BaseModel):
     id: int
     name: str
     state: ShownState = Field(
-        description="How it stands; `unreadable` where its secrets can't be decrypted, until both are sent again"
+        description="Its state; `unreadable` if its secrets can't be decrypted, until both are sent again"
     )
-    problems: list[HealthProblem] = Field(description="What should be looked at; empty while it is paused")
-    paused_because: str = Field(description="Why it is paused; empty where it is not")
+    problems: list[HealthProblem] = Field(description="Problems to look at; empty while it is paused")
+    paused_because: str = Field(description="Why it is paused; empty if it is not")
     outage_since: datetime | None
     moment_company: str = Field(description="Id of the company in Moment")
     username: str = Field(description="User name in 24SevenOffice")
-    entity_types: list[EntityType] = Field(description="What is synced")
+    entity_types: list[EntityType] = Field(description="The types that are synced")
 
 
 class NewConnection(Body):
-    """A connection to be added. It is not started: resume it once its credentials are verified."""
+    """A connection to add. It is not started: resume it once its credentials are verified."""
 
     name: Annotated[
         str,
         StringConstraints(pattern=r"^[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$", max_length=MAX_NAME_LENGTH),
-    ] = Field(description="What it is called here and in mails")
+    ] = Field(description="Its name here and in mails")
     settings: ConnectionSettings
 
 
 class AddedConnection(ConnectionItem):
-    webhook_url: str = Field(description="The address to enter in Moment. This is the only time it is shown")
-    verification_id: int = Field(description="The operation that tries its credentials out")
+    webhook_url: str = Field(description="The URL to enter in Moment. This is the only time it is shown")
+    verification_id: int = Field(description="The operation that tests its credentials")
 
 
 class Pause(Body):
     because: Annotated[str, StringConstraints(pattern=PLAIN, max_length=MAX_REASON_LENGTH)] = Field(
-        default="", description="Shown to those who ask why"
+        default="", description="The reason, shown to other users"
     )
 
 
 class WebhookUrl(BaseModel):
     webhook_url: str = Field(
-        description="The new address, which ends the former one. This is the only time it is shown"
+        description="The new URL, which replaces the former one. This is the only time it is shown"
     )
 
 
 @router.get("/connections", operation_id="listConnections")
 def list_connections(
     caller: Reading,
-    name: Annotated[str, Query(pattern=PLAIN, max_length=MAX_NAME_LENGTH, description="A part of the name")] = "",
+    name: Annotated[str, Query(pattern=PLAIN, max_length=MAX_NAME_LENGTH, description="Part of the name")] = "",
     state: Annotated[
-        ConnectionState | None, Query(description="How they stand; an unreadable one is `paused` here")
+        ConnectionState | None, Query(description="Their state; an unreadable connection is `paused` here")
     ] = None,
-    problem: Annotated[HealthProblem | None, Query(description="A problem that they have")] = None,
+    problem: Annotated[HealthProblem | None, Query(description="One of their problems")] = None,
     cursor: NameCursor = None,
     limit: Limit = SIZE,
 ) -> Page[ConnectionItem]:
@@ -151,11 +151,9 @@ def get_connection(caller: Reading, connection_id: ConnectionId) -> ConnectionIt
 def erase_connection(
     caller: Erasing,
     connection_id: ConnectionId,
-    name: Annotated[
-        str, Query(pattern=PLAIN, max_length=MAX_NAME_LENGTH, description="Its name, so that no other is erased")
-    ],
+    name: Annotated[str, Query(pattern=PLAIN, max_length=MAX_NAME_LENGTH, description="Its name, to confirm")],
 ) -> None:
-    """Erase a connection with all its data. What is in Moment and 24SevenOffice stays there."""
+    """Erase a connection and all its data here. Nothing is erased in Moment or 24SevenOffice."""
     connection = caller.connection(connection_id)
     if name != connection.name:
         raise invalid("name", msg("The name doesn't match. Nothing was erased."), location="query")
@@ -179,8 +177,8 @@ def resume_connection(
     despite_failed_test: Annotated[
         bool,
         Query(
-            description="Also where the last test found errors, or the connection paused itself and no test "
-            "has passed since, which is refused otherwise"
+            description="Resume even if the last test found errors, or if no test has passed since the connection "
+            "paused itself. Otherwise both are refused"
         ),
     ] = False,
 ) -> ConnectionItem:
@@ -193,7 +191,7 @@ def resume_connection(
 
 @router.post("/connections/{connection_id}/webhook-url", operation_id="replaceWebhookUrl")
 def replace_webhook_url(caller: Writing, connection_id: ConnectionId) -> WebhookUrl:
-    """Replace the webhook URL, which has to be entered in Moment. The former one stops working at once."""
+    """Replace the webhook URL, which must then be entered in Moment. The former one stops working at once."""
     token = caller.container.connections.new_token(connection_id, actor=caller.actor, now=caller.now)
     return WebhookUrl(webhook_url=_webhook_url(caller, token))
 

@@ -30,7 +30,7 @@ OPEN_PATHS = {"/api/v1/openapi.json"}
 """The path that needs no token."""
 
 MAX_PARAMETERS = 100
-"""Parameters of a query: more than any request needs, and few enough to report an error in each."""
+"""Maximum number of query parameters: enough for any request, few enough to report an error in each."""
 
 WITH_BODY = {"POST", "PUT", "PATCH", "DELETE"}
 KEY_HEADER = "Idempotency-Key"
@@ -42,10 +42,10 @@ REPEATED = {"Idempotency-Replayed": "true"}
 
 UNFIT_KEY = msg("The key must have 1 to 255 printable ASCII characters, without spaces.")
 DOING_NOTHING = {"/api/v1/job-actions/previews"}
-"""Requests that may be repeated without a key: their responses may be long and are not kept."""
+"""Requests that are safe to repeat without a key: their responses may be long and are not stored."""
 
 MAX_VALUES = 5000
-"""Values in a body; bulk actions have the most."""
+"""Maximum number of values in a body; bulk actions have the most."""
 
 TOO_MANY_KEYS = msg(
     "Too many keys from the last 24 hours are stored for this API token. Send the request without a key."
@@ -57,7 +57,7 @@ _State = MutableMapping[str, Any]
 
 @dataclass
 class _Answer:
-    """A response, held back until it is known whether it has to be kept."""
+    """A response, held back until it is known whether it must be stored."""
 
     status: int = 0
     headers: list[tuple[str, str]] = field(default_factory=list)
@@ -111,7 +111,7 @@ class Gate:
             await respond(problem, language_of(request))(scope, receive, sending)
 
     async def _admit(self, request: Request, told: dict[str, str]) -> Token:
-        """Return the request's token. Raises ProblemError if there is none, or it has sent too much."""
+        """Return the request's token. Raises ProblemError if there is none, or its rate limit is reached."""
         scheme, _, text = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not text.strip():
             raise ProblemError("token_missing", headers={"WWW-Authenticate": 'Bearer realm="api"'})
@@ -162,7 +162,7 @@ class Gate:
         await self._once(request, known, _replaying(body, request.receive), send)
 
     async def _once(self, request: Request, known: RequestKey, receive: Receive, send: Send) -> None:
-        """Answer a request, and keep the response before it is sent. One that created nothing may be repeated."""
+        """Answer a request and store the response before sending it. One that created nothing may be repeated."""
         answer, messages = _Answer(), list[Message]()
 
         async def keep(message: Message) -> None:
@@ -213,7 +213,7 @@ async def _body(request: Request) -> bytes:
 
 
 def _replaying(body: bytes, receive: Receive) -> Receive:
-    """Return a ``receive`` that provides a body which has been read."""
+    """Return a ``receive`` that provides a body already read."""
     given = False
 
     async def replay() -> Message:

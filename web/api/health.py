@@ -18,33 +18,33 @@ Reading = Annotated[Caller, Depends(RequireScope(TokenScope.HEALTH_READ))]
 
 
 class Health(BaseModel):
-    """What works, and the status of the token's connections."""
+    """Which parts work, and the status of the token's connections."""
 
     redis: bool
-    workers: bool = Field(description="Whether workers have been at work within the last minute")
+    workers: bool = Field(description="Whether workers have been active within the last minute")
     connections: int
     paused: int
     in_outage: int = Field(description="Connections whose systems do not answer")
-    rate_limited: int = Field(description="Connections that wait for requests to 24SevenOffice")
-    pending: int = Field(description="Jobs on their way")
-    needs_attention: int = Field(description="Jobs that somebody has to look at")
+    rate_limited: int = Field(description="Connections that wait because no requests to 24SevenOffice are left")
+    pending: int = Field(description="Pending jobs")
+    needs_attention: int = Field(description="Jobs that need attention")
 
 
 class RequestBudget(BaseModel):
     """The requests to 24SevenOffice, which all connections share."""
 
-    known: bool = Field(description="Whether the numbers are known: they are not while Redis is away")
-    allowed: int = Field(description="Requests in an hour")
-    remaining: int = Field(description="Requests that may be sent now")
-    reserved: int = Field(description="Part of them that polls leave to events")
+    known: bool = Field(description="Whether the numbers are known; false while Redis is down")
+    allowed: int = Field(description="Requests allowed per hour")
+    remaining: int = Field(description="Requests left now")
+    reserved: int = Field(description="The part of them that polls leave to events")
     events: int = Field(description="Requests for events in the last hour")
-    polls: int = Field(description="Requests of polls in the last hour")
-    blocked_until: datetime | None = Field(description="Until when 24SevenOffice takes none")
+    polls: int = Field(description="Requests for polls in the last hour")
+    blocked_until: datetime | None = Field(description="Until when 24SevenOffice accepts none")
 
 
 @router.get("/health", operation_id="getHealth")
 def get_health(caller: Reading) -> Health:
-    """Read what works, and the status of the token's connections."""
+    """Read which parts work, and the status of the token's connections."""
     totals, redis, workers = dashboard.totals(caller.database, caller.scope), False, False
     with suppress(RedisError):
         workers, redis = caller.container.is_alive(), True

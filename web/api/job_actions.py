@@ -49,7 +49,7 @@ ACTIONS = {
 
 
 class JobCriteria(JobQuery, Body):
-    """The jobs that match every condition that is given."""
+    """The jobs that match all given conditions."""
 
 
 class JobSelection(Body):
@@ -76,18 +76,18 @@ class JobSelection(Body):
 class JobPreview(BaseModel):
     """The jobs that an action would change. Nothing is done yet."""
 
-    preview: str = Field(description="What commits it, within an hour")
-    count: int = Field(description="Jobs that the action would be done to")
+    preview: str = Field(description="The preview to commit, within an hour")
+    count: int = Field(description="Jobs that the action would change")
     jobs: list[JobItem] = Field(description=f"The first {MAX_SHOWN} of them")
     left_out: list[int] = Field(
-        description="Those of `ids` that it would not be done to: the token sees no such job, it does not fulfil "
-        "the filter, or the action does not apply to its state"
+        description="The `ids` that it would not change: the token sees no such job, the job does not match the "
+        "filter, or the action does not apply to its state"
     )
 
 
 class Commit(Body):
     preview: Annotated[str, Field(min_length=1, max_length=60_000)] = Field(
-        description="That of the preview, of the same token"
+        description="The `preview` of a preview by the same token"
     )
 
 
@@ -95,7 +95,7 @@ class Why(Body):
     """The reason for dismissing a job."""
 
     because: Annotated[str, StringConstraints(pattern=PLAIN, max_length=MAX_REASON_LENGTH)] = Field(
-        default="", description="Kept as its `dismissal_reason`; empty for the usual one"
+        default="", description="Stored as `dismissal_reason`; empty for the default"
     )
 
 
@@ -104,7 +104,7 @@ NO_REASON = Why()
 
 class ActionDone(BaseModel):
     action: JobActionName
-    count: int = Field(description="Jobs that it was done to; others have changed since the preview")
+    count: int = Field(description="Jobs that were changed; others have changed since the preview")
 
 
 @router.post("/jobs/{job_id}/retry", operation_id="retryJob")
@@ -115,13 +115,13 @@ def retry_job(caller: Writing, job_id: JobId) -> JobItem:
 
 @router.post("/jobs/{job_id}/dismiss", operation_id="dismissJob")
 def dismiss_job(caller: Writing, job_id: JobId, why: Why = NO_REASON) -> JobItem:
-    """Dismiss a job, as its record is not to be synced. It stays dismissed, whatever is received."""
+    """Dismiss a job whose record should not be synced. It stays dismissed, even if the record changes."""
     return _act(caller, job_id, JobActionName.DISMISS, because=_plain(why))
 
 
 @router.post("/jobs/{job_id}/resolve", operation_id="resolveJob")
 def resolve_job(caller: Writing, job_id: JobId, why: Why = NO_REASON) -> JobItem:
-    """Dismiss a job, as a person has handled its record manually."""
+    """Dismiss a job whose record was handled manually."""
     return _act(caller, job_id, JobActionName.RESOLVE, because=_plain(why))
 
 
@@ -148,7 +148,7 @@ def preview_job_action(caller: Previewing, selection: JobSelection) -> JobPrevie
 
 @router.post("/job-actions", operation_id="commitJobAction")
 def commit_job_action(caller: Writing, commit: Commit) -> ActionDone:
-    """Carry out a previewed action on the jobs that it still applies to. Jobs received since then are left out."""
+    """Carry out a previewed action on the jobs that it still applies to. Jobs received since are left out."""
     try:
         sealed = json.loads(caller.container.vault.decrypt(commit.preview, PURPOSE, caller.token.id))
     except InvalidToken:

@@ -30,8 +30,8 @@ router = APIRouter(tags=["Jobs"])
 
 MAX_TEXT_LENGTH = 100
 WRITTEN = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*$"
-"""What a note is written in: no control characters but those that end lines."""
-WARNING_CODES = "What programs know the warnings by, in the same order; empty for one from before it had a code"
+"""The characters of a note: no control characters except line ends."""
+WARNING_CODES = "The codes of the warnings, in the same order; empty for an old warning without a code"
 
 Reading = Annotated[Caller, Depends(RequireScope(TokenScope.JOBS_READ))]
 Writing = Annotated[Caller, Depends(RequireScope(TokenScope.JOBS_WRITE))]
@@ -42,25 +42,25 @@ class RecordReference(BaseModel):
     """A record in one of the systems."""
 
     id: str
-    url: str | None = Field(description="Where a person opens it; null where the installation knows no address")
+    url: str | None = Field(description="Where a person opens it; null if the installation has no URL for it")
 
 
 class Records(BaseModel):
-    """A job's record in both systems, as in events: in each none, one, or the many expenses of a voucher."""
+    """A job's record in both systems, as in events. Each may hold none, one, or the many expenses of a voucher."""
 
     moment: list[RecordReference]
     twentyfour: list[RecordReference]
 
 
 class Summary(BaseModel):
-    """The summary of a record, as it was last read; empty or null values are unknown."""
+    """The summary of a record as last read; empty or null values are unknown."""
 
-    number: str = Field(description="Number of the record; of a cost voucher, that of the supplier's invoice")
+    number: str = Field(description="Number of the record; for a cost voucher, that of the supplier's invoice")
     name: str = Field(description="Name of a customer or project")
     party: str = Field(description="Customer of an invoice or project, or supplier of a voucher")
     party_number: str = Field(description="Number of that customer or supplier in 24SevenOffice")
     amount: int | None = Field(
-        description="Total including VAT, in hundredths of the currency; below zero for a credit note"
+        description="Total including VAT, in hundredths of the currency; negative for a credit note"
     )
     currency: str
     record_date: date | None = Field(description="Date of the invoice")
@@ -75,33 +75,33 @@ class JobItem(BaseModel):
     connection_id: int
     connection: str = Field(description="Name of the connection")
     entity_type: EntityType
-    record_id: str = Field(description="Id of the record: in Moment, or of an expense's voucher in 24SevenOffice")
-    revision: int = Field(description="Counts how often the record was received; no order of what happened since")
-    title: str = Field(description="What a person calls the record")
+    record_id: str = Field(description="Id of the record in Moment, or of an expense's voucher in 24SevenOffice")
+    revision: int = Field(description="How often the record was received. Not an order of later changes")
+    title: str = Field(description="The record's name for people")
     summary: Summary
     records: Records
     state: JobState
     outcome: Outcome | None = Field(
-        description="How the last attempt ended, even if the record has changed since; null before the first"
+        description="Outcome of the last attempt, even if the record has changed since; null before the first"
     )
-    error_code: str = Field(description="Why it failed or was skipped; empty where neither is so")
-    message: str = Field(description="What the last attempt said, for people; empty where there was none")
-    remedy: str = Field(description="What a person can do; empty where nothing is to be done")
+    error_code: str = Field(description="Why it failed or was skipped; empty otherwise")
+    message: str = Field(description="Message of the last attempt, for people; empty if there was none")
+    remedy: str = Field(description="What a person can do; empty if nothing")
     warnings: list[str]
     warning_codes: list[str] = Field(description=WARNING_CODES)
-    dismissal_reason: str = Field(description="What was said by who set it aside; empty where nobody did")
+    dismissal_reason: str = Field(description="Why it was dismissed; empty if it is not dismissed")
     failed_attempts: int = Field(description="Failed attempts in a row")
     due_at: datetime | None = Field(
-        description="When it is tried next; null where it is not. After an attempt whose outcome is unknown, "
-        "this is at least a minute later, even if it is retried: the call may still be running"
+        description="Time of the next attempt; null if there is none. After an attempt whose outcome is unknown, "
+        "it is at least a minute later, even after a retry: the call may still be running"
     )
     received_at: datetime = Field(
-        description="When the record was last received; a cost voucher, when something new was last found about it"
+        description="When the record was last received; for a cost voucher, when a change was last found"
     )
     completed_at: datetime | None = Field(
-        description="When the last attempt ended, or the job was dismissed; null where neither is so"
+        description="When the last attempt ended or the job was dismissed; otherwise null"
     )
-    updated_at: datetime = Field(description="When anything of it last changed, such as its state")
+    updated_at: datetime = Field(description="When the job last changed, such as its state")
 
 
 class Call(BaseModel):
@@ -127,7 +127,7 @@ class Attempt(BaseModel):
 
 
 class Note(BaseModel):
-    """What a person or program wrote on a record."""
+    """A note that a person or program added to a record."""
 
     id: int
     at: datetime
@@ -141,14 +141,14 @@ class NewNote(Body):
 
 class JobDetail(JobItem):
     notes: list[Note] = Field(description="Newest first")
-    attempts: list[Attempt] = Field(description="The latest attempts, the last one first")
+    attempts: list[Attempt] = Field(description="The latest attempts, newest first")
     more_attempts: str | None = Field(
-        description="The cursor of the attempts before these; null where there are none"
+        description="The cursor of the attempts before these; null if there are none"
     )
 
 
 class Candidate(BaseModel):
-    """A record of 24SevenOffice that may be the same."""
+    """A record in 24SevenOffice that may be the same."""
 
     number: str
     name: str
@@ -158,12 +158,12 @@ class Candidate(BaseModel):
     address: str
     note: str = Field(description="What speaks against it: supplier, inactive, closed or taken")
     comparison: dict[str, Comparison] = Field(
-        description="How its fields compare with Moment's record; a field that neither has is left out"
+        description="How its fields compare with Moment's record; fields that neither has are omitted"
     )
 
 
 class MomentRecord(BaseModel):
-    """The record as Moment had it when the question was asked."""
+    """The record in Moment when the question was asked."""
 
     number: str
     name: str
@@ -174,14 +174,14 @@ class MomentRecord(BaseModel):
 
 
 class MatchQuestion(BaseModel):
-    """Which record of 24SevenOffice is this one of Moment?"""
+    """The question of which 24SevenOffice record matches this Moment record."""
 
     job_id: int
     entity_type: EntityType
     title: str
-    moment_record: MomentRecord | None = Field(description="Null where a release before asked, or Moment has none")
+    moment_record: MomentRecord | None = Field(description="Null if an earlier release asked, or it is missing")
     candidates: list[Candidate]
-    may_be_new: bool = Field(description="Whether the answer may be that it is none of them")
+    may_be_new: bool = Field(description="Whether the answer may be none of them")
 
 
 class Answer(Body):
@@ -189,20 +189,20 @@ class Answer(Body):
 
 
 class JobQuery(BaseModel):
-    """The jobs that match every condition that is given."""
+    """The jobs that match all given conditions."""
 
     connection_id: int | None = Field(default=None, ge=1, le=MAX_CONNECTION_ID)
     connection_name: Annotated[str, StringConstraints(pattern=PLAIN, max_length=MAX_NAME_LENGTH)] = Field(
-        default="", description="The name of a connection, or a part of it"
+        default="", description="The name of a connection, or part of it"
     )
     entity_type: EntityType | None = None
     state: set[JobState] = Field(default=set(), description="In one of these states")
-    outcome: set[Outcome] = Field(default=set(), description="Whose last attempt ended so")
+    outcome: set[Outcome] = Field(default=set(), description="With one of these outcomes of the last attempt")
     error_code: Text = ""
     updated_since: Instant | None = Field(
         default=None,
-        description="Anything of which has changed at this instant or later. To follow changes, send the time at "
-        "which you began the last list, less a minute",
+        description="Changed at this instant or later. To follow changes, send the time at which you started the "
+        "last list, minus a minute",
     )
     text: Text = Field(default="", description="Beginnings of words in the name, or of numbers in either system")
 
@@ -235,7 +235,7 @@ def list_jobs(
 def list_expenses(
     caller: Reading, query: Annotated[JobQuery, Query()], cursor: Cursor = None, limit: Limit = SIZE
 ) -> Page[JobItem]:
-    """List the vouchers of 24SevenOffice whose costs become expenses in Moment; it has the filters of jobs."""
+    """List the vouchers in 24SevenOffice whose costs become expenses in Moment, with the filters of jobs."""
     job_filter = replace(query.job_filter(caller), entity_type=EntityType.EXPENSE)
     return _page(caller, job_filter, cursor, limit)
 
@@ -264,7 +264,7 @@ def list_attempts(caller: Reading, job_id: JobId, cursor: Cursor = None) -> Page
 
 @router.post("/jobs/{job_id}/notes", operation_id="addNote", status_code=201)
 def add_note(caller: Writing, job_id: JobId, note: NewNote) -> Note:
-    """Write a note on a record."""
+    """Add a note to a record."""
     visible_job(caller, job_id)
     written = note.text.replace("\r\n", "\n").strip()
     if problem := note_problem(written):
@@ -298,7 +298,7 @@ def get_match_question(caller: Reading, job_id: JobId) -> MatchQuestion:
 
 @router.post("/jobs/{job_id}/match-question/answer", operation_id="answerMatchQuestion", tags=["Match questions"])
 def answer_match_question(caller: Writing, job_id: JobId, answer: Answer) -> JobItem:
-    """Answer which record it is. The job is retried with it."""
+    """Answer which record matches. The job is retried with the answer."""
     visible_job(caller, job_id)
     acted = match_questions.answer(caller.database, job_id, answer.choice, actor=caller.actor, now=caller.now)
     if not acted.count:
@@ -311,10 +311,9 @@ def answer_match_question(caller: Writing, job_id: JobId, answer: Answer) -> Job
 
 @router.post("/jobs/{job_id}/match-question/undo", operation_id="undoMatch", tags=["Match questions"])
 def undo_match(caller: Writing, job_id: JobId) -> JobItem:
-    """Take an answer back: the link ends, and the question is open again.
+    """Undo an answer: the link ends, and the question is open again.
 
-    What was saved or posted in 24SevenOffice stays. 409 where nothing was answered that still holds, or the job is
-    running.
+    What was saved or posted in 24SevenOffice stays. 409 if there is no answer to undo, or the job is running.
     """
     visible_job(caller, job_id)
     acted = match_questions.undo(caller.database, job_id, actor=caller.actor, now=caller.now)

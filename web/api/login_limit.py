@@ -1,6 +1,6 @@
-"""The limit on logins of a user name that a token may try, on any connections: each try shows whether it is right.
+"""The limit on a token's login tries per user name, on all connections: each try shows if a password is right.
 
-It is counted in Redis. The same login counts once, however many connections have it.
+Tries are counted in Redis. The same login counts once, however many connections use it.
 """
 
 from datetime import datetime, timedelta
@@ -17,7 +17,7 @@ def expect_few_logins(
 ) -> None:
     """Count a login. Raises LoginTriesError after ``MAX_LOGINS`` others of its user name within an hour.
 
-    Nothing is limited while Redis is down: then no worker tries a login either.
+    Nothing is limited while Redis is down, as no worker tries a login then.
     """
     username = username.strip().casefold()
     key = f"api_logins:{token_id}:{vault.keyed_hash(username)}"

@@ -65,28 +65,26 @@ class FindingItem(BaseModel):
     """One finding of the diagnostics."""
 
     status: CheckStatus
-    check: str = Field(
-        description="What was looked at, for programs; empty where it is none of the checks of a test"
-    )
-    error_code: str = Field(description="The code of the error that it met; empty where it met none")
+    check: str = Field(description="The check, for programs; empty if the finding belongs to no check of a test")
+    error_code: str = Field(description="The code of the error; empty if there was none")
     message: str
-    remedy: str = Field(description="What to do; empty where nothing is to be done")
-    setting: str = Field(description="The setting by which it is corrected; empty where there is none")
+    remedy: str = Field(description="What to do; empty if nothing")
+    setting: str = Field(description="The setting to correct; empty if none")
 
 
 class Client(BaseModel):
     """A client of 24SevenOffice that a login reaches."""
 
-    id: str = Field(description="What to set as identity_id")
+    id: str = Field(description="The value for the setting identity_id")
     name: str
 
 
 class AccountTotal(BaseModel):
-    """The total of an account under a VAT code: øre, negative in credit."""
+    """The total of an account and VAT code, in øre, negative for credit."""
 
-    account: int = Field(description="0 where the account is unknown")
+    account: int = Field(description="0 if the account is unknown")
     vat_code: str
-    rate: str = Field(description="The VAT rate of the code in percent; empty where there is none")
+    rate: str = Field(description="The VAT rate of the code in percent; empty if there is none")
     moment: int
     ledger: int
 
@@ -94,13 +92,13 @@ class AccountTotal(BaseModel):
 class DiscrepancyItem(BaseModel):
     """An invoice, voucher or expense with a discrepancy."""
 
-    key: str = Field(description="What names the discrepancy, the same each time the period is compared")
+    key: str = Field(description="The key of the discrepancy, the same each time the period is compared")
     type: ReportedType
     description: str
     number: str
     day: date
     amount: int = Field(description="In øre")
-    moment_id: str = Field(description="Id of the invoice in Moment; empty for what Moment lacks")
+    moment_id: str = Field(description="Id of the invoice in Moment; empty if Moment does not have it")
     vouchers: list[str] = Field(description="By fiscal year, type and number: 2026-101-17")
     details: list[str]
     remedy: str
@@ -112,11 +110,11 @@ class Report(BaseModel):
     agree: bool
     equal: int
     discrepancies: list[DiscrepancyItem]
-    accepted: int = Field(description="Discrepancies that somebody has accepted as known")
+    accepted: int = Field(description="Discrepancies accepted as known")
     totals: list[AccountTotal]
     vat_included: bool = Field(
-        description="Whether the totals include VAT, as those of expenses do; false where they are "
-        "those of the ledger's accounts: revenue excluding VAT, and VAT on its own accounts"
+        description="Whether the totals include VAT, as for expenses. If false, they are those of the ledger's "
+        "accounts: revenue excluding VAT, and VAT on its own accounts"
     )
 
 
@@ -124,22 +122,22 @@ class Reconciliation(BaseModel):
     first: date
     last: date
     invoices: Report
-    expenses: Report | None = Field(description="null where no expenses are synced")
+    expenses: Report | None = Field(description="null if no expenses are synced")
 
 
 class MatchItem(BaseModel):
-    """What becomes of a customer or project of Moment."""
+    """The planned action for a customer or project in Moment."""
 
     entity_type: EntityType
     record_id: str
     title: str
     action: PlannedAction
-    remote_id: str = Field(description="Its number in 24SevenOffice, as far as it is known")
+    remote_id: str = Field(description="Its number in 24SevenOffice, if known")
     why: str
 
 
 class Matching(BaseModel):
-    counts: dict[PlannedAction, int] = Field(description="How many records each action is for, of all records")
+    counts: dict[PlannedAction, int] = Field(description="The number of records per action, of all records")
     records: list[MatchItem] = Field(description="The first 500")
 
 
@@ -159,51 +157,49 @@ class PlannedEntry(BaseModel):
     account: int
     project_number: int | None
     vat_code: str
-    amount: int = Field(description="In øre, above zero in debit and below in credit")
+    amount: int = Field(description="In øre, positive for debit and negative for credit")
 
 
 class PlannedItem(BaseModel):
-    """What would become of a record."""
+    """The planned action for a record."""
 
     entity_type: EntityType
     record_id: str
     title: str
     action: PlannedAction
-    remote_id: str = Field(description="What it is in 24SevenOffice or would be linked to, as far as it is known")
+    remote_id: str = Field(description="Its id in 24SevenOffice, or the one that it would be linked to, if known")
     why: str
-    customer: str = Field(description="The customer of the voucher; empty where none would be posted")
-    day: date | None = Field(description="The day of the voucher; null where none would be posted")
+    customer: str = Field(description="The customer of the voucher; empty if none would be posted")
+    day: date | None = Field(description="The date of the voucher; null if none would be posted")
     entries: list[PlannedEntry] = Field(description="The lines of the voucher, the receivable first")
 
 
 class BackfillPreview(BaseModel):
     """What a backfill would do. Nothing is written."""
 
-    known: int = Field(description="Records that are synced, on their way, or need attention, and would be left")
+    known: int = Field(description="Records that are synced, pending or need attention, and would be left alone")
     vouchers: int = Field(description="Vouchers that would be posted")
-    amount: int = Field(description="What customers would owe by them in all, in øre")
-    counts: dict[PlannedAction, int] = Field(description="How many records each action is for, of all records")
+    amount: int = Field(description="What customers would owe for them in total, in øre")
+    counts: dict[PlannedAction, int] = Field(description="The number of records per action, of all records")
     records: list[PlannedItem] = Field(description="The first 500")
 
 
 class Result(BaseModel):
     """The result of an operation. Fields of other types are empty or null."""
 
-    succeeded: bool = Field(
-        description="Whether nothing that was looked at is wrong: no finding is bad, and what was compared agrees"
-    )
+    succeeded: bool = Field(description="Whether no finding is bad and compared ledgers agree")
     findings: list[FindingItem]
-    clients: list[Client] = Field(description="For the token that sent the login, or one for all connections")
+    clients: list[Client] = Field(description="Only for the token that sent the login, or one for all connections")
     reconciliation: Reconciliation | None
     matching: Matching | None
     backfill: list[BackfilledType] | None
     backfill_preview: BackfillPreview | None
-    outdated: bool = Field(description="Whether settings were not saved as they had been changed meanwhile")
-    diagnostics_id: int | None = Field(description="The operation that tests settings that were saved")
+    outdated: bool = Field(description="Whether settings were not saved because they had changed meanwhile")
+    diagnostics_id: int | None = Field(description="The operation that tests the saved settings")
 
 
 class OperationItem(BaseModel):
-    """Work that is done in the background."""
+    """Background work."""
 
     id: int
     connection_id: int
@@ -211,12 +207,12 @@ class OperationItem(BaseModel):
     status: OperationStatus
     requested_at: datetime
     completed_at: datetime | None
-    progress: Progress | None = Field(description="How far a backfill has come; else null")
+    progress: Progress | None = Field(description="The progress of a backfill; otherwise null")
     result: Result | None = Field(description="null until it is finished")
 
 
 class Period(Body):
-    """Days in Oslo, both included."""
+    """Days in Oslo, both inclusive."""
 
     first: Day
     last: Day
@@ -230,21 +226,21 @@ class Period(Body):
 
 class Backfill(Period):
     entity_types: set[BackfillType] = Field(
-        default=set(), description="What is brought; empty for all that is synced"
+        default=set(), description="The types to sync; empty for all that the connection syncs"
     )
 
 
 class InitialMatching(Body):
-    dry_run: bool = Field(default=False, description="Only see what would be linked, created and asked")
-    create: bool = Field(default=False, description="Also create what is new at once, not when it changes next")
+    dry_run: bool = Field(default=False, description="Only preview what would be linked, created and asked")
+    create: bool = Field(default=False, description="Also create new records now, not on their next change")
 
 
 class LoginToTry(Body):
-    """A login of 24SevenOffice, which is not saved."""
+    """A login for 24SevenOffice. It is not saved."""
 
     username: Login
     password: Annotated[SecretStr, Field(min_length=1, max_length=MAX_LOGIN_LENGTH)] | None = Field(
-        default=None, description="Only a token for all connections may leave it out: then it is the saved one"
+        default=None, description="Only a token for all connections may omit it: then the saved one is used"
     )
 
 
@@ -319,7 +315,7 @@ def run_diagnostics(caller: Starting, connection_id: ConnectionId, response: Res
 def find_clients(
     caller: Starting, connection_id: ConnectionId, login: LoginToTry, response: Response
 ) -> OperationItem:
-    """Find the clients of 24SevenOffice that a login reaches. At most 5 an hour are tried on a connection."""
+    """Find the 24SevenOffice clients that a login reaches. At most 5 logins an hour are tried on a connection."""
     password = login.password.get_secret_value() if login.password else ""
     if not password and caller.token.administers_all:
         password = caller.connection(connection_id).settings.password.get_secret_value()
@@ -352,7 +348,7 @@ def reconcile(caller: Starting, connection_id: ConnectionId, period: Period, res
 def match_initially(
     caller: Starting, connection_id: ConnectionId, response: Response, matching: InitialMatching | None = None
 ) -> OperationItem:
-    """Link the customers and projects that both systems have. Unclear matches lead to questions."""
+    """Link the customers and projects that both systems have. Uncertain matches become questions."""
     asked = {name: "yes" if yes else "" for name, yes in (matching or InitialMatching()).model_dump().items()}
     return _requested(caller, OperationType.INITIAL_MATCHING, connection_id, response, asked)
 
@@ -375,7 +371,7 @@ def start_backfill(
 def preview_backfill(
     caller: Starting, connection_id: ConnectionId, backfill: Backfill, response: Response
 ) -> OperationItem:
-    """Preview what a backfill would sync, and what not and why. Nothing is written."""
+    """Preview what a backfill would sync, and why it would not sync the rest. Nothing is written."""
     return _requested(caller, OperationType.BACKFILL_PREVIEW, connection_id, response, _asked(backfill))
 
 
@@ -391,7 +387,7 @@ def _requested(
     response: Response,
     input_: dict[str, str] | None = None,
 ) -> OperationItem:
-    caller.connection(connection_id)  # 404 for one that is not there
+    caller.connection(connection_id)  # 404 if it does not exist
     operation_id = caller.request_operation(type_, connection_id, input_=input_)
     accepted(response, operation_id)
     return _item(caller, _visible(caller, operation_id))
@@ -510,7 +506,7 @@ def _backfill_preview(caller: Caller, told: dict[str, Any] | None) -> BackfillPr
 
 
 def _said(caller: Caller, records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return planned records with their sentences in the requested language."""
+    """Return planned records with their messages in the requested language."""
     sentences = {"title", "why"}
     return [
         {name: caller.say(from_json(value)) if name in sentences else value for name, value in each.items()}

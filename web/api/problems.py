@@ -110,25 +110,25 @@ BY_ERROR: Mapping[type[Exception], str] = {
 
 
 class FieldProblem(BaseModel):
-    """What is wrong with one value of a request."""
+    """An error in one value of a request."""
 
-    location: str = Field(description="Where it stands: body, query or header", examples=["body"])
+    location: str = Field(description="Where it is: body, query or header", examples=["body"])
     field: str = Field(
         description="Its name, with dots between the levels; `body` for the body as a whole",
         examples=["settings.error_emails"],
     )
-    detail: str = Field(description="What is wrong, in the language asked for")
+    detail: str = Field(description="The error, in the requested language")
 
 
 class Problem(BaseModel):
     """Why a request was refused (RFC 9457)."""
 
     type: str = Field(description="A URN that ends with the code", examples=["urn:moment24:problem:not_found"])
-    title: str = Field(description="What kind of problem it is, in the language asked for")
+    title: str = Field(description="The kind of problem, in the requested language")
     status: int = Field(description="The status of the response", examples=[404])
-    detail: str = Field(description="What is wrong with this request, in the language asked for")
+    detail: str = Field(description="What is wrong with this request, in the requested language")
     code: str = Field(description="The error code, for programs", examples=["not_found"])
-    errors: list[FieldProblem] = Field(description="What is wrong with single values")
+    errors: list[FieldProblem] = Field(description="Errors in single values")
 
 
 class ProblemError(Exception):
@@ -240,7 +240,7 @@ async def _unfit(request: Request, error: RequestValidationError) -> Response:
 
 
 def field_errors(errors: Sequence[ErrorDetails], *, prefix: tuple[str, ...] = ()) -> dict[tuple[str, str], str]:
-    """Return the places of pydantic's first errors, what is wrong there, and whether there are more."""
+    """Return pydantic's first errors by their place, and a remark if there are more."""
     fields = dict(field_error(each, prefix=prefix) for each in errors[:MAX_NAMED])
     if len(errors) > MAX_NAMED:
         fields["body", ""] = MORE

@@ -1,6 +1,6 @@
 """Event receivers: programs that get events, with their deliveries and replays.
 
-They need a token for all connections, as a receiver's URL decides where data go. On the pages, they need an
+They need a token for all connections, as a receiver's URL decides where data is sent. On the pages, they need an
 administrator of all connections.
 """
 
@@ -31,7 +31,7 @@ Reading = Annotated[Caller, Depends(RequireScope(TokenScope.RECEIVERS_READ, ever
 Writing = Annotated[Caller, Depends(RequireScope(TokenScope.RECEIVERS_WRITE, everywhere=True))]
 Url = Annotated[str, StringConstraints(pattern=PLAIN, max_length=MAX_URL_LENGTH)]
 Connections = Annotated[set[Annotated[int, Field(ge=1, le=MAX_CONNECTION_ID)]], Field(max_length=MAX_CONNECTIONS)]
-ALL_CONNECTIONS = "Of which connections it is told; null for all, also those to come"
+ALL_CONNECTIONS = "The connections whose events it gets; null for all, including new ones"
 
 
 class ReceiverItem(BaseModel):
@@ -44,22 +44,22 @@ class ReceiverItem(BaseModel):
     created_at: datetime
     disabled_at: datetime | None
     disabled_because: DisabledBecause | None
-    failing_since: datetime | None = Field(description="When the first failed of those that have failed in a row")
+    failing_since: datetime | None = Field(description="When the current series of failures began")
     former_secret_until: datetime | None = Field(description="Until when its former secret signs too")
 
 
 class AddedReceiver(ReceiverItem):
-    secret: str = Field(description="What signs its events. This is the only time it is shown")
+    secret: str = Field(description="The secret that signs its events. This is the only time it is shown")
 
 
 class NewSecret(BaseModel):
-    secret: str = Field(description="What signs its events from now on. This is the only time it is shown")
+    secret: str = Field(description="The secret that signs its events from now on. It is shown only this once")
     former_secret_until: datetime | None = Field(description="Until when its former secret signs too")
 
 
 class NewReceiver(Body):
     url: Url
-    event_types: set[EventType] | None = Field(default=None, description="What it is told of; null for all")
+    event_types: set[EventType] | None = Field(default=None, description="The events it gets; null for all")
     connections: Connections | None = Field(default=None, description=ALL_CONNECTIONS)
 
 
@@ -67,33 +67,33 @@ class ReceiverChange(Body):
     """The fields to change; omitted ones stay as they are."""
 
     url: Url = ""
-    event_types: set[EventType] | None = Field(default=None, description="What it is told of; null for all")
+    event_types: set[EventType] | None = Field(default=None, description="The events it gets; null for all")
     connections: Connections | None = Field(default=None, description=ALL_CONNECTIONS)
 
 
 class Delivery(BaseModel):
-    """An event on its way to a receiver."""
+    """The delivery of an event to a receiver."""
 
     id: int
-    webhook_id: UUID = Field(description="The webhook-id that it is sent with, the same each time")
+    webhook_id: UUID = Field(description="Its webhook-id, the same for each attempt")
     type: EventType
     connection_id: int | None
     created_at: datetime
     state: DeliveryState
-    due_at: datetime | None = Field(description="When it is tried next; null where it is not")
+    due_at: datetime | None = Field(description="Time of the next attempt; null if there is none")
     attempts: int
     attempted_at: datetime | None
-    http_status: int | None = Field(description="What the last attempt was answered with")
-    answer: str = Field(description="The beginning of that answer")
-    problem: DeliveryProblem | None = Field(description="Why there was no answer")
+    http_status: int | None = Field(description="The status of the last response")
+    answer: str = Field(description="The beginning of that response")
+    problem: DeliveryProblem | None = Field(description="Why there was no response")
 
 
 class Replay(Body):
-    since: Instant = Field(description="All that failed of what has happened since then")
+    since: Instant = Field(description="Replay failed events that happened since then")
 
 
 class Replayed(BaseModel):
-    count: int = Field(description="Events that are sent again, under the same webhook-ids")
+    count: int = Field(description="Events that are sent again, with the same webhook-ids")
 
 
 @router.get("/receivers", operation_id="listReceivers")
@@ -104,7 +104,7 @@ def list_receivers(caller: Reading) -> Page[ReceiverItem]:
 
 @router.post("/receivers", operation_id="addReceiver", status_code=status.HTTP_201_CREATED)
 def add_receiver(caller: Writing, new: NewReceiver, response: Response) -> AddedReceiver:
-    """Add an event receiver. It gets the events from now on."""
+    """Add an event receiver. It gets events from now on."""
     receiver, secret = caller.container.receivers.add(
         new.url, _asked_for(new.event_types), _scope(new.connections), actor=caller.actor, now=caller.now
     )
@@ -122,7 +122,7 @@ def get_receiver(caller: Reading, receiver_id: ReceiverId) -> ReceiverItem:
 def change_receiver(caller: Writing, receiver_id: ReceiverId, change: ReceiverChange) -> ReceiverItem:
     """Change the URL and the events of a receiver.
 
-    Pending deliveries that it no longer wants are given up.
+    Pending deliveries of events that it no longer gets are dropped.
     """
     before, given = caller.container.receivers.get(receiver_id), change.model_fields_set
     caller.container.receivers.update(
@@ -149,14 +149,14 @@ def remove_receiver(caller: Writing, receiver_id: ReceiverId) -> None:
 
 @router.post("/receivers/{receiver_id}/secret", operation_id="rotateReceiverSecret")
 def rotate_secret(caller: Writing, receiver_id: ReceiverId) -> NewSecret:
-    """Generate a new secret for an event receiver. The former one signs too for 24 hours."""
+    """Generate a new secret for an event receiver. The former one also signs for 24 hours."""
     secret = caller.container.receivers.rotate(receiver_id, actor=caller.actor, now=caller.now)
     return NewSecret(secret=secret, former_secret_until=_shown(caller, receiver_id).former_secret_until)
 
 
 @router.post("/receivers/{receiver_id}/test", operation_id="testReceiver")
 def test_receiver(caller: Writing, receiver_id: ReceiverId) -> ReceiverItem:
-    """Send an event receiver `receiver.test`, in the background. Its deliveries show the result."""
+    """Send the event `receiver.test` to a receiver, in the background. Its deliveries show the result."""
     if not caller.container.receivers.test(receiver_id, now=caller.now):
         raise ProblemError("receiver_disabled")
     dispatch.dispatch_receivers([receiver_id])
@@ -172,7 +172,7 @@ def disable_receiver(caller: Writing, receiver_id: ReceiverId) -> ReceiverItem:
 
 @router.post("/receivers/{receiver_id}/enable", operation_id="enableReceiver")
 def enable_receiver(caller: Writing, receiver_id: ReceiverId) -> ReceiverItem:
-    """Send an event receiver the events from now on. Earlier ones that failed can be replayed."""
+    """Enable an event receiver for events from now on. Earlier failed ones can be replayed."""
     caller.container.receivers.enable(receiver_id, actor=caller.actor, now=caller.now)
     return _shown(caller, receiver_id)
 
@@ -181,7 +181,7 @@ def enable_receiver(caller: Writing, receiver_id: ReceiverId) -> ReceiverItem:
 def list_deliveries(
     caller: Reading, receiver_id: ReceiverId, cursor: Cursor = None, limit: Limit = SIZE
 ) -> Page[Delivery]:
-    """List the deliveries to an event receiver, sent or pending, latest event first."""
+    """List the deliveries to an event receiver, sent and pending, latest event first."""
     caller.container.receivers.get(receiver_id)
     found = deliveries.log_page(caller.database, receiver_id, key=key_of(cursor), size=limit)
     items = [
@@ -229,7 +229,7 @@ def _replayed(
 
 
 def _asked_for(event_types: Collection[EventType] | None) -> Collection[EventType]:
-    """Return the event types to choose. Raises ProblemError for a test, which is sent on request only."""
+    """Return the chosen event types. Raises ProblemError for the test event, which is only sent on request."""
     if event_types is None:
         return EVENT_TYPES
     if EventType.RECEIVER_TEST in event_types:

@@ -1,4 +1,4 @@
-"""The settings of a connection, with an ETag, so that no change is overwritten unseen."""
+"""The settings of a connection, with an ETag, so that no change is overwritten unnoticed."""
 
 from datetime import datetime
 from typing import Annotated, Any
@@ -60,7 +60,7 @@ SettingsChange: Any = create_model(
 class PendingChange(BaseModel):
     """A change that takes effect once both systems accept it."""
 
-    operation_id: int = Field(description="The operation that tries the settings out and then saves them")
+    operation_id: int = Field(description="The operation that tests the settings and then saves them")
 
 
 @router.get(
@@ -97,8 +97,8 @@ def change_settings(
 ) -> Any:  # noqa: ANN401 - made above
     """Change settings. A connection that the integration paused is resumed.
 
-    A token for some connections that changes the user name, the identity id or the company has to send the secret
-    too: a worker saves them once both systems accept them (202). All other settings are saved at once.
+    A token for some connections that changes the user name, the identity id or the company must also send the
+    secret: a worker saves them once both systems accept them (202). All other settings are saved at once.
     """
     connection = caller.connection(connection_id)
     if if_match is None:

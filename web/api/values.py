@@ -26,13 +26,13 @@ from web.api.problems import NO_CURSOR, TOO_MANY_ERRORS, invalid
 T = TypeVar("T")
 
 PLAIN = r"^[^\x00-\x1f\x7f-\x9f]*$"
-"""Text without characters that PostgreSQL or XML cannot hold."""
+"""Text without the characters that PostgreSQL or XML cannot store."""
 
 MAX_ERRORS = 100
-"""Errors of a body that are looked at: each costs more than the value that it is about."""
+"""Maximum number of errors examined in a body: each costs more than the value that it is about."""
 
 MAX_SIZE, SIZE = 200, 50
-"""Items of a page: the maximum and the default."""
+"""Items on a page: the maximum and the default."""
 
 
 def _in_utc(instant: datetime) -> datetime:
@@ -50,9 +50,9 @@ ReceiverId = Annotated[int, Path(ge=1, le=MAX_ID, description="Number of the eve
 DeliveryId = Annotated[int, Path(ge=1, le=MAX_ID, description="Number of the delivery")]
 OperationId = Annotated[int, Path(ge=1, le=MAX_ID, description="Number of the operation")]
 Name = Annotated[str, StringConstraints(pattern=PLAIN, max_length=MAX_NAME_LENGTH, strip_whitespace=True)]
-Limit = Annotated[int, Query(ge=1, le=MAX_SIZE, description="Items of a page at most")]
+Limit = Annotated[int, Query(ge=1, le=MAX_SIZE, description="Maximum number of items on a page")]
 Cursor = Annotated[
-    str | None, Query(pattern=r"^o\d{1,16}-\d{1,18}$", description="The `next` of the page before this one")
+    str | None, Query(pattern=r"^o\d{1,16}-\d{1,18}$", description="The `next` of the previous page")
 ]
 
 
@@ -64,7 +64,7 @@ class Body(BaseModel):
     @model_validator(mode="wrap")
     @classmethod
     def _limit_errors(cls, value: object, handler: ModelWrapValidatorHandler[Self]) -> Self:
-        """Replace very many errors by one, before anything is made of each."""
+        """Replace very many errors by one, before each is processed."""
         try:
             return handler(value)
         except ValidationError as error:
@@ -81,7 +81,7 @@ class Page(BaseModel, Generic[T]):
 
 
 def key_of(cursor: str | None) -> Key | None:
-    """Return where a page begins. Raises ProblemError for a cursor that none of our pages has returned."""
+    """Return where a page begins. Raises ProblemError for an invalid cursor."""
     if cursor is None:
         return None
     key = Key.parse(cursor)
