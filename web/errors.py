@@ -42,10 +42,10 @@ FAILURES: dict[type[Exception], tuple[int, str]] = {
     UnknownConnectionError: (404, "Not Found"),
     UnknownUserError: (404, "Not Found"),
     OutdatedProofError: (403, "Forbidden"),
-    OperationPendingError: (409, "Somebody else has asked for this."),
+    OperationPendingError: (409, "Someone else has requested this."),
     TooManyOperationsError: (429, "Too many logins were tried."),
     TooManyPasswordsError: (429, "Too many passwords at once."),
-    DatabaseUnavailableError: (503, "The database is away. Please try again."),
+    DatabaseUnavailableError: (503, "The database can't be reached. Please try again."),
     Exception: (500, "Something went wrong."),
 }
 """The status of unhandled errors, and their text in JSON."""

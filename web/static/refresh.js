@@ -1,6 +1,6 @@
-// Makes pages livelier that work without it too.
+// Enhances pages that also work without it.
 
-// Fetches a page again for a part of it; nothing where that fails, or where the session has ended, which it then says once.
+// Fetches a page again for a part of it. Returns nothing if that fails, or if the session has ended, which it shows once.
 async function fetch_part(url) {
   const answer = await fetch(url, { headers: { "X-Part": "1" } }).catch(() => null);
   const said = document.querySelector("#signed-out");
@@ -18,7 +18,7 @@ async function fetch_part(url) {
   return new DOMParser().parseFromString(await answer.text(), "text/html");
 }
 
-// Looks again for an answer that a worker is to bring: <section data-awaits="/operations/7">, until that attribute is gone.
+// Polls for the result of an operation: <section data-awaits="/operations/7">, until that attribute is gone.
 async function await_answer(section) {
   while (section?.dataset.awaits) {
     await new Promise((resolve) => setTimeout(resolve, 700));
@@ -32,9 +32,8 @@ async function await_answer(section) {
 }
 document.querySelectorAll("[data-awaits]").forEach(await_answer);
 
-// Shows from time to time how something stands by now: <section id="now" data-refreshes="15">, in seconds, until that
-// attribute is gone. It waits while nobody looks or somebody types, and a part of the page while somebody works within it
-// or has unfolded something.
+// Refreshes a section: <section id="now" data-refreshes="15">, in seconds, until that attribute is gone. It pauses while
+// the page is hidden or the user types, and a section while it has the focus or something unfolded in it.
 const refreshing = () => [...document.querySelectorAll("[data-refreshes]")];
 const idle = (part) => !part.contains(document.activeElement) && !part.querySelector("details[open]");
 const every = Math.min(...refreshing().map((part) => part.dataset.refreshes));
@@ -49,7 +48,7 @@ const timer = refreshing().length && setInterval(async () => {
   }
 }, every * 1000);
 
-// Asks something about a form without leaving it: <button formaction="/connections/4/clients" data-into="#identity">.
+// Submits a form without leaving the page: <button formaction="/connections/4/clients" data-into="#identity">.
 for (const button of document.querySelectorAll("[data-into]")) {
   button.addEventListener("click", async (event) => {
     if (button.dataset.asked) return;
@@ -68,14 +67,14 @@ for (const button of document.querySelectorAll("[data-into]")) {
   });
 }
 
-// Asks before a form is left that is filled in and not saved: <form data-unsaved="no">, or "yes" where it comes filled in.
+// Asks before leaving a form with unsaved input: <form data-unsaved="no">, or "yes" if it is rendered with such input.
 for (const form of document.querySelectorAll("[data-unsaved]")) {
   form.addEventListener("input", () => (form.dataset.unsaved = "yes"));
   form.addEventListener("submit", () => (form.dataset.unsaved = "no"));
   addEventListener("beforeunload", (event) => form.dataset.unsaved === "yes" && event.preventDefault());
 }
 
-// Shows of a long list what holds a text: <input type="search" data-filters="#connections">, hidden without this script.
+// Filters a long list by a text: <input type="search" data-filters="#connections">, hidden without this script.
 for (const search of document.querySelectorAll("[data-filters]")) {
   search.parentElement.hidden = false;
   search.addEventListener("input", () => {
@@ -87,7 +86,7 @@ for (const search of document.querySelectorAll("[data-filters]")) {
   search.addEventListener("keydown", (event) => event.key === "Enter" && event.preventDefault());
 }
 
-// Ticks all boxes of a form at once: <input type="checkbox" data-ticks="change" hidden>.
+// Ticks all checkboxes of a form at once: <input type="checkbox" data-ticks="change" hidden>.
 for (const all of document.querySelectorAll("[data-ticks]")) {
   all.hidden = false;
   all.addEventListener("change", () => {
@@ -95,7 +94,7 @@ for (const all of document.querySelectorAll("[data-ticks]")) {
   });
 }
 
-// Copies an address: <button data-copies="#id" hidden>.
+// Copies a URL: <button data-copies="#id" hidden>.
 for (const button of document.querySelectorAll("[data-copies]")) {
   button.hidden = !navigator.clipboard;
   button.addEventListener("click", async () => {

@@ -1,4 +1,4 @@
-"""What a person filters the audit log by, as it stands in the address."""
+"""The filter of the audit log, as in the URL."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -16,7 +16,7 @@ from web.views.filters import MAX_LENGTH, day_of
 
 @dataclass(frozen=True, slots=True)
 class ShownEntries:
-    """All fields are as in the address; what means nothing there is empty, and asks for nothing."""
+    """A filter with all fields as in the URL; an invalid field is empty and matches everything."""
 
     company: str = ""
     actor: str = ""
@@ -44,13 +44,13 @@ class ShownEntries:
         )
 
     def scope(self, database: Database, user: User) -> tuple[Scope, bool]:
-        """Return which connections are asked for, and whether what was done to users too."""
+        """Return the requested connections, and whether entries about users are included."""
         if self.company:
             return Scope(find_by_name(database, user.scope, self.company)), False
         return user.scope, user.administers_all
 
     def url(self, path: str, **more: object) -> str:
-        """Return the address of the log that is filtered so; what is empty in ``more`` is left out."""
+        """Return the URL of the log with this filter; empty values in ``more`` are left out."""
         query = self.as_params | {name: str(value or "") for name, value in more.items()}
         query = {name: value for name, value in query.items() if value}
         return f"{path}?{urlencode(query)}" if query else path

@@ -1,4 +1,4 @@
-"""What a person filters and sorts the list of connections by, as it stands in the address."""
+"""The filter and order of the list of connections, as in the URL."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -12,14 +12,14 @@ from models.connections.repository import MAX_NAME_LENGTH
 from sync.rules.normalization import clean
 
 STATES, PROBLEMS = set(ConnectionState), set(HealthProblem)
-"""What the list is filtered by, in one field."""
+"""The values of the filter's field."""
 
 IDLE_DAYS = ("1", "7", "30")
 
 
 @dataclass(frozen=True, slots=True)
 class ShownConnections:
-    """All fields are as in the address; what means nothing there is empty, and asks for nothing."""
+    """A filter with all fields as in the URL; an invalid field is empty and matches everything."""
 
     name: str = ""
     status: str = ""
@@ -29,7 +29,7 @@ class ShownConnections:
 
     @classmethod
     def read(cls, given: Mapping[str, str]) -> Self:
-        """Take what an address or a form holds, and leave what makes no sense."""
+        """Read the fields of a URL or a form, and drop invalid ones."""
         status, idle, sort = (str(given.get(each, "")) for each in ("status", "idle", "sort"))
         return cls(
             name=clean(str(given.get("name", "")), max_length=MAX_NAME_LENGTH),
@@ -45,7 +45,7 @@ class ShownConnections:
 
     @property
     def is_narrow(self) -> bool:
-        """Whether it leaves anything out."""
+        """Whether it excludes anything."""
         return bool(self.as_params.keys() - {"sort"})
 
     @property
@@ -63,12 +63,12 @@ class ShownConnections:
         )
 
     def url(self, path: str = "/connections", **more: object) -> str:
-        """Return the address of the list that is filtered so; what is empty in ``more`` is left out."""
+        """Return the URL of the list with this filter; empty values in ``more`` are left out."""
         query = self.as_params | {name: str(value or "") for name, value in more.items()}
         query = {name: value for name, value in query.items() if value}
         return f"{path}?{urlencode(query)}" if query else path
 
     def sorted_by(self, column: HealthColumn) -> str:
-        """Return the address of the list sorted by a column, the other way round where it is already."""
+        """Return the URL of the list sorted by a column, in reverse if it already is."""
         order = HealthSort(column, reverse=self.order == HealthSort(column))
         return self.url(sort="" if order == HealthSort() else order)

@@ -1,4 +1,4 @@
-"""The filter of a list of records, as it is in the URL and kept from page to page."""
+"""The filter of a list of records, as in the URL and kept from page to page."""
 
 from collections.abc import Collection, Mapping
 from contextlib import suppress
@@ -23,7 +23,7 @@ ALLOWED: Mapping[str, Collection[str]] = {
     "warning": {"yes"},
     "sort": set(Sort),
 }
-"""Values of the fields that accept only certain words."""
+"""The values of the fields that accept only certain ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class Filter:
 
     @property
     def is_narrow(self) -> bool:
-        """Whether it leaves anything out."""
+        """Whether it excludes anything."""
         return bool(self.as_params.keys() - {"sort"})
 
     def url(self, path: str, **more: object) -> str:
@@ -70,7 +70,7 @@ class Filter:
         return f"{path}?{urlencode(query)}" if query else path
 
     def job_filter(self, database: Database, scope: Scope) -> JobFilter:
-        """Return exactly the jobs of the list, also for its count, sheet and actions; it depends on the order."""
+        """Return exactly the jobs of the list, also for its count, sheet and actions. It depends on the order."""
         if self.company:
             scope = Scope(find_by_name(database, scope, self.company))
         states, outcomes = MEANT.get(self.state, (frozenset(), frozenset()))
@@ -90,7 +90,7 @@ class Filter:
 
 
 def day_of(text: str) -> date | None:
-    """Read a day as an address holds it; None where that is none."""
+    """Read a day from a URL; None if it is not valid."""
     with suppress(ValueError):
         return date.fromisoformat(text)
     return None

@@ -1,4 +1,4 @@
-"""What is asked of a note, on pages and in the API."""
+"""The rules for notes, on pages and in the API."""
 
 from i18n.messages import Message, msg
 from models.admin.notes import MAX_LENGTH, MAX_NOTES
@@ -7,7 +7,7 @@ TOO_MANY_NOTES = msg("This record already has {number} notes, which is the maxim
 
 
 def note_problem(text: str) -> Message | None:
-    """Return why a text cannot be a note, None where it can."""
+    """Return why a text cannot be a note, None if it can."""
     if not text:
         return msg("Write a note first.")
     if len(text) > MAX_LENGTH:
