@@ -51,7 +51,7 @@ The kernel's defaults are a quarter of an hour for data that was sent, and two h
 MIGRATIONS = str(Path(__file__).parent / "migrations")
 
 MIGRATION_LOCK_SECONDS, MIGRATION_PAUSE_SECONDS, MIGRATION_TRIES = 2.0, 5.0, 100
-"""A migration waits this long for a lock, while others queue behind it; then it lets them pass and retries."""
+"""How long a migration waits for a lock while others queue behind it, before it lets them pass and retries."""
 
 IDLE_SECONDS = 15
 """How long PostgreSQL waits for the next statement of a transaction.
@@ -254,7 +254,7 @@ def _ask_where_something_waits(engine: Engine) -> None:
 
     @event.listens_for(engine, "handle_error")
     def leave(context: ExceptionContext) -> None:
-        """Make the next connection look for the server that takes writes, which may be another one now."""
+        """Make the next connection look for the server that accepts writes, which may be another one now."""
         if isinstance(context.original_exception, READ_ONLY):
             context.is_disconnect = True
 
@@ -270,10 +270,10 @@ def _ask_where_something_waits(engine: Engine) -> None:
 
 
 def migrate(url: SecretStr, vault: Vault | None = None, *, on_wait: Callable[[], object] = lambda: None) -> None:
-    """Upgrade the tables to the newest version. Harmless if they are there, and safe from several processes.
+    """Upgrade the tables to the newest version. Safe to repeat, and from several processes at once.
 
-    The vault opens the secrets of connections; a database without any needs none. ``on_wait`` is called once if
-    the migration has to wait for a lock. Raises InvalidToken if the vault does not open the secrets; nothing is
+    The vault decrypts the secrets of connections; a database without any needs none. ``on_wait`` is called once
+    if the migration must wait for a lock. Raises InvalidToken if the vault cannot decrypt the secrets; nothing is
     changed then. Raises DatabaseUnavailableError, also if waiting takes too long.
     """
     from alembic import command
@@ -298,7 +298,7 @@ def downgrade(
 
 
 def _retrying(step: Callable[[], None], on_wait: Callable[[], object]) -> None:
-    """Retry as long as another session's lock is in the way, with pauses in which others can go on."""
+    """Retry while another session's lock is in the way, with pauses in which others can continue."""
     for tries in range(MIGRATION_TRIES):
         if tries == 1:
             on_wait()
@@ -319,7 +319,7 @@ def is_behind(database: Database) -> bool:
         with database.statement() as connection:
             version = connection.scalar(text("select version_num from alembic_version"))
     except ProgrammingError:
-        return True  # there is no such table
+        return True  # the table does not exist
     return version is None or version in _older_versions()
 
 

@@ -52,7 +52,7 @@ UNFINISHED = (*PENDING, JobState.NEEDS_ATTENTION)
 
 
 class Role(StrEnum):
-    """What a person may do on the pages: look; try again, close and pause; or change settings and users too."""
+    """A user's role on the pages: read only; also retry, close and pause; or also change settings and users."""
 
     VIEWER = "viewer"
     OPERATOR = "operator"

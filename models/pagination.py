@@ -24,7 +24,7 @@ SIZE = 50
 """Rows of a page."""
 
 MAX_COUNTED = 10_000
-"""Lines of a list that are counted at most, and only if that is quick: a long one is as fast as a short one."""
+"""Maximum number of lines that are counted, and only if that is quick: long lists are as fast as short ones."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -33,7 +33,7 @@ _WRITTEN = re.compile(r"([on])(?:i(-?\d{1,16})|(\d{1,16}))-(\d{1,18})", re.ASCII
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A row of a list, by its instant and id, where a page begins: with what is older, or newer.
+    """A row of a list, by its instant and id, where a page begins: with older rows, or newer ones.
 
     In a list with another order, ``at`` is the value sorted by. In a URL, a day is written as its number.
     """
@@ -64,7 +64,7 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class PagePlace:
-    """Which lines of how many a page has; ``first`` counts from 1. None is what takes too long to count."""
+    """The position of a page in its list; ``first`` counts from 1. None means that counting takes too long."""
 
     first: int | None
     total: int | None
@@ -86,7 +86,7 @@ class Page(Generic[T]):
 def placed(
     page: Page[T], lines: Callable[[Key | None], Select[Any] | CompoundSelect[Any]], in_time: InTime
 ) -> Page[T]:
-    """Count which lines of how many a page has, if that is quick.
+    """Return the page with its position in the list, if that is quick to count.
 
     ``lines`` makes the query of all lines, or of those that a key leads to.
     """
@@ -105,7 +105,7 @@ def placed(
 def placed_by_id(
     page: Page[T], query: Select[*tuple[Any, ...]], id_: InstrumentedAttribute[int], in_time: InTime
 ) -> Page[T]:
-    """Do the same for a list that is in order of its ids."""
+    """Do the same for a list in the order of its ids."""
     ids = query.with_only_columns(id_)
     return placed(page, lambda key: ids.where(beyond((id_,), key)), in_time)
 

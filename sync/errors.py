@@ -132,7 +132,7 @@ class MisconfiguredError(SyncError):
 
 
 class CrashError(SyncError):
-    """A bug of ours; what was saved is unknown. It is tried a few times, alone, then shown to a person."""
+    """A bug; what was saved is unknown. The job is tried a few times, alone, then needs attention."""
 
     outcome_unknown = True
 
@@ -159,7 +159,7 @@ def naming_record(title: str) -> Iterator[None]:
 
 
 def error_as_value(title: str, step: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | SyncError:
-    """Run a step for one of several records. Its error is returned with the record's name, so the others go on."""
+    """Run a step for one of several records; return its error with the record's name, so the others continue."""
     try:
         with naming_record(title):
             return step(*args, **kwargs)

@@ -96,7 +96,7 @@ class SupplierVouchers(Protocol):
         """Return the name of a voucher: the fiscal year of the day, type and number."""
 
     def supplier_voucher(self, voucher: str) -> Sequence[LedgerLine]:
-        """Read all lines of a voucher, including hidden ones; none if it does not exist (any more)."""
+        """Read all lines of a voucher, including hidden ones; none if it does not exist."""
 
     def files_of(self, stamps: Collection[int]) -> Mapping[int, VoucherFiles]:
         """Return the documents of stamps, the numbers that lines share with their documents (S34).

@@ -61,7 +61,7 @@ class Prepared(Protocol):
 
 
 class Flow(Protocol[W]):
-    """What is done for one entity type; safe to run twice for the same job.
+    """The sync of one entity type; safe to run twice for the same job.
 
     ``batch_size`` is how many jobs are leased at a time. ``sends_together`` says that they are sent in shared
     calls; the calls of sending are then recorded for each of them.
@@ -71,7 +71,7 @@ class Flow(Protocol[W]):
     sends_together: bool
 
     def prepare(self, job: SyncJob) -> W | Success:
-        """Read the record and decide what is to be sent; raises ``SyncError``."""
+        """Read the record and decide what to send; raises ``SyncError``."""
         ...
 
     def send(self, works: Sequence[W]) -> Sequence[Success | SyncError]:

@@ -15,7 +15,7 @@ PERSONAL = msg("The link is for you alone. Don't forward it to anyone.")
 
 
 def compose_link(link: LinkToSend, address: str, *, sender: str, sent: datetime) -> EmailMessage:
-    """Write the mail with a link to an address of ours."""
+    """Write the mail with a link to one of our pages."""
     language = link.language
     valid = translations(language).ngettext(
         "It can be used once, within {hours} hour.", "It can be used once, within {hours} hours.", link.hours

@@ -1,4 +1,4 @@
-"""The mapping of failed calls to Moment: one table from what was seen to its consequence."""
+"""The mapping of failed calls to Moment: one table from symptom to consequence."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

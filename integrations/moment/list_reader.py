@@ -83,7 +83,7 @@ class ListReader:
 
         Records that exist throughout are returned; those created or deleted meanwhile may be. If a page is too
         large, smaller ones are requested from there on. If the list ends too soon, it is read again. It is given
-        up if it is too long, goes on without new records, or does not become complete.
+        up if it is too long, continues without new records, or does not become complete.
         """
         reach, limit, elements, told = 0, PAGE_SIZES[0], 0, 0
         restarts = gaps = idle = 0

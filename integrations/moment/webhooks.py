@@ -1,4 +1,4 @@
-"""Webhooks of Moment, of which only the record that they name is believed.
+"""Webhooks of Moment: only the record that they name is used, nothing else in them is trusted.
 
 The body is thin (the documented one is sent when an invoice is finalized; those for customers and projects are
 assumption M6), and anyone may have sent it. So only the key that names the record and its id are read.

@@ -145,7 +145,7 @@ class Budget:
     def requests_today(self) -> Mapping[int, int] | None:
         """Return how many requests each connection has sent since midnight in Oslo, 0 for those on no account.
 
-        Connections that have sent none are left out. None while Redis is away.
+        Connections that have sent none are left out. None while Redis is down.
         """
         try:
             counts = self._redis.hgetall(self._day())

@@ -233,7 +233,7 @@ def _operation(request: requests.PreparedRequest) -> str:
 
 
 def _record(operation: str, message: bytes, answer: bytes | str) -> None:
-    """Record a call, except where it has a password or a document."""
+    """Record a call, unless it contains a password or a document."""
     if operation not in {"Login", "GetIdentitiesWithCredential"}:
         call_log.record_call(
             operation, request=message, response="a chunk" if operation == "DownloadChunk" else answer

@@ -42,7 +42,7 @@ def save(session: Session, drafts: Sequence[CompanyDraft]) -> list[int | SyncErr
     """Create or overwrite customers in one call (SaveCompanies); return a number or an error for each.
 
     24SevenOffice replaces e-mail addresses, phone numbers and addresses as a whole, and perhaps the whole customer
-    (S14). So what it has beside what is sent is read first, which takes a call (GetCompanies), and sent back.
+    (S14). So its other values are read first, which takes a call (GetCompanies), and sent back.
     """
     held = _held(session, [each.number for each in drafts if each.number])
     companies = {"Company": [_company(draft, held.get(draft.number or 0)) for draft in drafts]}
@@ -124,7 +124,7 @@ class CustomerIndex(CachedReader):
         self._cache.update_members(self._name(), saved, _TYPE)
 
     def drop(self, numbers: Collection[int]) -> None:
-        """Remove what was found to be deleted, which is in no list of changes."""
+        """Remove customers found to be deleted: no list of changes contains them."""
         self._cache.drop_members(self._name(), numbers)
 
     def forget(self) -> None:
@@ -134,7 +134,7 @@ class CustomerIndex(CachedReader):
         return f"{self._session.client_hash()}:customers"
 
     def _fresh(self, held: Mapping[int, _CachedCompany]) -> dict[int, _CachedCompany]:
-        """Read what is not cached or out of date."""
+        """Read what is not cached or outdated."""
         latest = max((each.changed for each in held.values() if each.changed), default=None)
         since = {"ChangedAfter": without_zone(latest - OVERLAP)} if latest else {}
         fresh: dict[int, _CachedCompany] = {}

@@ -28,7 +28,7 @@ class SessionRefusedError(UnavailableError):
 
 
 class UnreadableError(Exception):
-    """The response is none that the operation could have returned."""
+    """The response is not one that the operation can return."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,7 @@ from sync.records import (
 class TwentyFourGateway(LedgerGateway):
     """One client of 24SevenOffice; implements :class:`sync.ports.InspectableErp`, which describes each call.
 
-    It is light, but caches what it has read for seconds: keep it as long as the settings stay the same. Threads
+    It is light, but caches what it has read for seconds: keep it while the settings stay the same. Threads
     may share it.
 
     ``client`` is the process's, on the connection's account. ``cache`` is the connection's, or private.

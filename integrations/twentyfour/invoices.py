@@ -48,7 +48,7 @@ def next_number(session: Session, day: date, *, voucher_type: VoucherType) -> in
     entry_id = {"Date": datetime.combine(day, time()), "SortNo": voucher_type.series, "EntryNo": 0}
     answer = session.call("Account", "GetEntryId", argEntryId=entry_id)
     number: int = answer.EntryNo if answer is not None else -1
-    if number < 1:  # -1, and -100 where the fiscal year is not set up
+    if number < 1:  # -1, or -100 if the fiscal year is not set up
         raise RejectedError(
             msg(
                 "24SevenOffice has no voucher number for an invoice dated {day} (it responded {number}).",

@@ -23,7 +23,7 @@ BATCH_SIZE = 1000
 
 
 class AuditTopic(StrEnum):
-    """What was done: to records, pauses, reconciliations or else to connections, to users, and who signed in."""
+    """The topic of an entry: records, pauses, reconciliations, other changes to connections, users or sign-ins."""
 
     RECORDS = "records"
     PAUSES = "pauses"
@@ -46,12 +46,12 @@ TEMPLATES: Mapping[AuditTopic, Sequence[str]] = {
     ),
     AuditTopic.SIGN_INS: ("Signed in ", "Sign-in rejected: "),
 }
-"""How the sentences of a topic begin, where nothing else tells them."""
+"""The beginnings of a topic's messages, if nothing else identifies them."""
 
 
 @dataclass(frozen=True, slots=True)
 class AuditFilter:
-    """Entries of a topic, by an ``actor`` whose name holds a text, from a day to a day of Oslo, both included."""
+    """Entries of a topic, by an ``actor`` whose name contains a text, between two days in Oslo, both inclusive."""
 
     topic: AuditTopic | None = None
     actor: str = ""
@@ -64,9 +64,9 @@ EVERYTHING = AuditFilter()
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
-    """What somebody did and when (UTC): to a connection, one of its changes, or the users where both are None.
+    """An action and its time (UTC), on a connection or one of its jobs, or on users if both are None.
 
-    ``record`` is what the change is called now.
+    ``record`` is the present name of the job's record.
     """
 
     id: int
@@ -89,7 +89,7 @@ def page(  # noqa: PLR0913 - all by name
     size: int = SIZE,
     with_place: bool = False,
 ) -> Page[AuditEntry]:
-    """Return a page of what was done to the connections of a scope; to ``users`` too where it is all of them."""
+    """Return a page of the entries about the connections of a scope; about ``users`` too if set."""
     query = _visible(scope, users=users, wanted=wanted)
 
     def fetch(key: Key | None, limit: int) -> Sequence[AuditEntry]:
@@ -103,10 +103,9 @@ def page(  # noqa: PLR0913 - all by name
 def every(
     database: Database, scope: Scope, *, users: bool = False, wanted: AuditFilter = EVERYTHING
 ) -> Iterator[AuditEntry]:
-    """Yield what all pages show, the oldest first.
+    """Yield the entries of all pages, oldest first.
 
-    Each batch is read only when it is needed, so that a slow reader keeps no transaction open and few entries in
-    memory.
+    Each batch is read only when needed, so that a slow reader keeps no transaction open and few entries in memory.
     """
     last, some = 0, _visible(scope, users=users, wanted=wanted).order_by(AuditRow.id).limit(BATCH_SIZE)
     while rows := database.rows(some.where(AuditRow.id > last)):
@@ -117,7 +116,7 @@ def every(
 def export(
     database: Database, scope: Scope, *, users: bool = False, wanted: AuditFilter = EVERYTHING
 ) -> Iterator[str]:
-    """Yield the same as JSON, a line for each entry; in English, as it is for programs."""
+    """Yield the same as JSON lines, in English, as they are for programs."""
     for each in every(database, scope, users=users, wanted=wanted):
         entry = {name: getattr(each, name) for name in AuditEntry.__slots__} | {"at": each.at.isoformat()}
         yield f"{json.dumps(entry, ensure_ascii=False)}\n"
@@ -152,7 +151,7 @@ def _fits(wanted: AuditFilter) -> Iterator[ColumnElement[bool]]:
 
 
 def _begins(topic: AuditTopic) -> ColumnElement[bool]:
-    """Say in SQL that an entry is about a topic, as its sentence begins so, in today's words or in former ones."""
+    """Return the SQL that matches a topic by the beginning of its messages, in present or former wordings."""
     said, begins = type_coerce(AuditRow.action, JSONB)["said"].astext, TEMPLATES[topic]
     former = [old for old, new in former_wordings().items() if new.startswith(tuple(begins))]
     return or_(*(said.startswith(each, autoescape=True) for each in begins), said.in_(former)).is_(True)

@@ -1,6 +1,6 @@
-"""What a person does about many connections at once, and of which of them it cannot be done.
+"""Actions on many connections at once, and the obstacles that exclude some.
 
-Each connection is changed by the verb that changes a single one, so that the same holds of both, and the audit log
+Each connection is changed by the same function as a single one, so that the same rules apply, and the audit log
 names each.
 """
 
@@ -28,10 +28,10 @@ from models.enums import Role, Scope
 from models.schema.tables import ConnectionRow
 
 MAX_AT_ONCE = 1_000
-"""Connections that one action changes: each is a change of its own, and a person waits for all of them."""
+"""Maximum number of connections in one action: each is changed separately, and a person waits for all of them."""
 
 LEFT_OUT = CompanyTakenError, ConcurrentUpdateError, FailedTestError, UnknownConnectionError, UnprovenError
-"""What keeps one connection as it is, and none of the others."""
+"""Errors that leave one connection unchanged and do not stop the others."""
 
 
 class ConnectionAction(StrEnum):
@@ -42,7 +42,7 @@ class ConnectionAction(StrEnum):
 
     @property
     def role(self) -> Role:
-        """Who may do it to a single connection."""
+        """The role that may do it to a single connection."""
         return Role.ADMINISTRATOR if self is ConnectionAction.ADD_RECIPIENTS else Role.OPERATOR
 
 
@@ -57,7 +57,7 @@ class Obstacle(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PlannedConnection:
-    """A connection that was chosen, and what is in the way; None where it is changed."""
+    """A chosen connection and its obstacle; None if it will be changed."""
 
     id: int
     name: str
@@ -67,7 +67,7 @@ class PlannedConnection:
 def plan(
     database: Database, scope: Scope, action: ConnectionAction, wanted: ConnectionFilter, *, now: datetime
 ) -> Sequence[PlannedConnection]:
-    """Return what would become of the first MAX_AT_ONCE connections that a filter lets through, by name."""
+    """Return the plans for the first MAX_AT_ONCE connections of a filter, by name, in one statement."""
     row = ConnectionRow
     query = select(row.id, row.name, row.paused_because, row.failed_checks, row.unproven_since)
     query = query.where(*fits(scope, wanted, now=now)).order_by(in_order(row.name)).limit(MAX_AT_ONCE)
@@ -76,7 +76,7 @@ def plan(
 
 
 def test(operations: Operations, connection_ids: Collection[int], *, actor: str, now: datetime) -> Sequence[int]:
-    """Have connections tested, and return the operations; those of which one waits already have that one."""
+    """Request tests and return the operations; a connection with a pending test keeps that one."""
     requested = []
     for connection_id in connection_ids:
         with suppress(OperationPendingError, TooManyOperationsError):
@@ -92,7 +92,7 @@ def pause(
 
 
 def resume(connections: Connections, connection_ids: Collection[int], *, actor: str, now: datetime) -> int:
-    """Start or resume connections, and count them: those that one click would resume without a question."""
+    """Start or resume the connections that need no confirmation, and count them."""
 
     def resume_one(connection_id: int) -> bool:
         if not connections.get_shown(connection_id).paused_because:
@@ -111,10 +111,10 @@ def add_recipients(
     actor: str,
     now: datetime,
 ) -> int:
-    """Send alerts to more addresses, and count the connections where that is new.
+    """Add alert recipients, and count the connections that changed.
 
-    One that would have too many, or whose secrets no key opens, stays as it is; what is paused stays paused.
-    Raises pydantic.ValidationError where an address is none.
+    A connection that would have too many, or whose secrets no key decrypts, stays as it is; a paused one stays
+    paused. Raises pydantic.ValidationError for an invalid address.
     """
 
     def add_to(connection_id: int) -> bool:

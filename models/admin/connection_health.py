@@ -1,4 +1,4 @@
-"""The connections side by side, for those who look after many: what each is like, in order of what is worst."""
+"""The connections with their health, for operators of many, worst first."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -25,11 +25,11 @@ from models.enums import JobState, Scope
 from models.schema.tables import ConnectionRow, LaneRow, SyncJobRow, WebhookActivityRow
 
 SIZE = 50
-"""Connections of a page."""
+"""Connections on a page."""
 
 
 class HealthColumn(StrEnum):
-    """What the list can be sorted by, first what is worst: the oldest test, the first key to end, most records."""
+    """The sortable columns, worst first: the oldest test, the first key to expire, the most records."""
 
     NAME = "name"
     TESTED = "tested"
@@ -42,7 +42,7 @@ class HealthColumn(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class HealthSort:
-    """``reverse`` puts what is best first."""
+    """The order of the list; ``reverse`` puts the best first."""
 
     column: HealthColumn = HealthColumn.NAME
     reverse: bool = False
@@ -52,18 +52,18 @@ class HealthSort:
 
     @classmethod
     def parse(cls, text: str) -> Self | None:
-        """Read what an address holds; None where that is no order."""
+        """Read an order from a URL; None if it is not valid."""
         column, reverse = text.removeprefix("-"), text.startswith("-")
         return cls(HealthColumn(column), reverse) if column in set(HealthColumn) else None
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectionHealth:
-    """A connection in the list; instants in UTC, None for what has not happened or is not known.
+    """A connection in the list; instants in UTC, None if something has not happened or is unknown.
 
-    Its last test began at ``tested_at`` and found ``failed_checks`` errors. A record was synced last at
-    ``synced_at``, and Moment is silent since the webhook at ``webhook_at``. Moment's key ends on ``key_ends_on``
-    (day of Oslo) or before. ``needs_attention`` counts records, ``requests`` what went to 24SevenOffice today.
+    Its last test began at ``tested_at`` and found ``failed_checks`` errors. A record was last synced at
+    ``synced_at``, and the last webhook arrived at ``webhook_at``. Moment's key expires on ``key_ends_on`` (in
+    Oslo) at the latest. ``needs_attention`` counts records, ``requests`` those sent to 24SevenOffice today.
     """
 
     id: int
@@ -94,10 +94,10 @@ def page(  # noqa: PLR0913 - all by name
     number: int = 1,
     requests: Mapping[int, int] | None = None,
 ) -> tuple[Sequence[ConnectionHealth], int]:
-    """Return the connections of a page, the first of which has the number 1, and how many there are on all.
+    """Return the connections on a page, numbered from 1, and the total number of connections.
 
-    ``requests`` are those sent today by the numbers of connections, None where that is not known. It takes two
-    statements, however many connections there are.
+    ``requests`` maps connections' ids to the requests sent today, None if unknown. It takes two statements,
+    however many connections there are.
     """
     conditions = fits(scope, wanted, now=now)
     known = ConnectionRow.settings

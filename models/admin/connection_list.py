@@ -17,10 +17,10 @@ from models.schema.statements import D, made_of, within
 from models.schema.tables import ConnectionRow, LaneRow, SyncJobRow
 
 TEST_VALID_FOR = timedelta(days=30)
-"""How long the result of a test counts."""
+"""How long the result of a test is valid."""
 
 POLLS_SHOWN_AFTER = timedelta(hours=1)
-"""How long no poll succeeds before that is shown."""
+"""How long polls fail before that is shown."""
 
 
 class ConnectionState(StrEnum):
@@ -120,7 +120,7 @@ def summaries(
 
 
 def fits(scope: Scope, wanted: ConnectionFilter, *, now: datetime) -> Sequence[ColumnElement[bool]]:
-    """Say in SQL which connections a filter lets through, of those that somebody sees."""
+    """Return the SQL of a filter, limited to the visible connections."""
     conditions = [within(scope, ConnectionRow.id), ConnectionRow.name.icontains(wanted.name, autoescape=True)]
     if wanted.state:
         conditions.append(is_in(wanted.state, now))
@@ -174,7 +174,7 @@ def status_columns(now: datetime) -> Sequence[ColumnElement[Any]]:
 
 
 def with_status(wanted: type[D], row: Row[*tuple[Any, ...]], **more: object) -> D:
-    """Make a data class from a row that has the :func:`status_columns`, with its state, problems and outage."""
+    """Make a data class from a row with the :func:`status_columns`, with its state, problems and outage."""
     state = ConnectionState(row.state)
     problems = [each for each in HealthProblem if getattr(row, each)]
     since = row.since if state is ConnectionState.OUTAGE else None
@@ -193,7 +193,7 @@ def _state(now: datetime) -> ColumnElement[str]:
 
 
 def _problems(now: datetime) -> Mapping[HealthProblem, ColumnElement[bool]]:
-    """Return the SQL for the problems of a connection. A paused one has none, as it is known to do nothing."""
+    """Return the SQL for the problems of a connection. A paused one has none, as it does nothing anyway."""
     tested = func.coalesce(ConnectionRow.tested_at, "-infinity")
     is_of_others = func.coalesce(ConnectionRow.tested_at < ConnectionRow.updated_at, False)
     outdated = and_(tested <= now - TEST_VALID_FOR, not_(is_of_others))

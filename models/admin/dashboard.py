@@ -1,4 +1,4 @@
-"""The overview: the jobs that need attention, and how the connections do, those with problems first."""
+"""The overview: the jobs that need attention, and the connections' status, those with problems first."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -124,7 +124,7 @@ def connection_statuses(
 
 
 def count_connections(database: Database, scope: Scope, *, name: str = "") -> int:
-    """Count the connections whose name holds a text."""
+    """Count the connections whose name contains a text."""
     named = ConnectionRow.name.icontains(name, autoescape=True)
     return database.scalar(select(func.count()).where(within(scope, ConnectionRow.id), named)) or 0
 

@@ -1,4 +1,4 @@
-"""What a person does about a discrepancy: sends the record again, or accepts it as known."""
+"""A person's actions on a discrepancy: sending the record again, or accepting the discrepancy as known."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
@@ -20,7 +20,7 @@ from models.schema.statements import link_of, made_of, of_lane, upsert
 from models.schema.tables import AcceptanceRow, LinkRow, OperationRow, SyncJobRow
 
 ACCEPTED = "accepted"
-"""Under which name the result of a reconciliation has what was accepted before it or in it."""
+"""The key in a reconciliation's result of the acceptances made before or in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +70,9 @@ def resend(  # noqa: PLR0913 - keyword-only
 
 
 def accept(database: Database, operation: Operation, key: str, acceptance: Acceptance, *, name: str) -> None:
-    """Note that a difference is known, as it is now; it is one again when it changes.
+    """Accept a difference as known in its present form; if it changes, it is reported again.
 
-    It stands with the reconciliation in which it was accepted too, and stays there whatever becomes of it later.
+    The acceptance is also stored with its reconciliation, and stays there whatever happens to it later.
     """
     put = upsert(AcceptanceRow, {"connection_id": operation.connection_id, "key": key}, asdict(acceptance))
     what = msg("Accepted a difference: {record} ({why})", record=name, why=acceptance.why)
@@ -84,7 +84,7 @@ def accept(database: Database, operation: Operation, key: str, acceptance: Accep
 
 
 def withdraw(database: Database, operation: Operation, key: str, *, name: str, actor: str, now: datetime) -> bool:
-    """Take back that a difference is known, here and in what is compared later; False where it is not."""
+    """Withdraw an acceptance, here and for later reconciliations; return False if there is none."""
     with database.transaction() as session:
         kept = dict(_kept(session, operation))
         before = kept.pop(key, None)
@@ -100,19 +100,19 @@ def withdraw(database: Database, operation: Operation, key: str, *, name: str, a
 
 
 def accepted(database: Database, connection_id: int) -> Mapping[str, Acceptance]:
-    """Return what is known of a connection's books today, by the keys of the differences."""
+    """Return a connection's present acceptances, by the keys of the differences."""
     with database.transaction() as session:
         return _accepted(session, connection_id)
 
 
 def recorded(database: Database, operation: Operation) -> Mapping[str, Acceptance]:
-    """Return what was accepted in a reconciliation or before it; of an earlier release, what is today."""
+    """Return the acceptances made in or before a reconciliation; for an earlier release's, the present ones."""
     kept = (operation.result or {}).get(ACCEPTED)
     return accepted(database, operation.connection_id) if kept is None else from_json(kept)
 
 
 def as_json(acceptances: Mapping[str, Acceptance]) -> list[dict[str, str]]:
-    """Put acceptances into what the result of a reconciliation can hold."""
+    """Convert acceptances to JSON for a reconciliation's result."""
     return [{"key": key, **asdict(each), "at": each.at.isoformat()} for key, each in acceptances.items()]
 
 
@@ -131,7 +131,7 @@ def _accepted(session: Session, connection_id: int) -> Mapping[str, Acceptance]:
 
 
 def _kept(session: Session, operation: Operation) -> dict[str, Acceptance]:
-    """Lock a reconciliation and return what is accepted in it."""
+    """Lock a reconciliation and return its acceptances."""
     row = session.get_one(OperationRow, operation.id, with_for_update=True)
     kept = (row.result or {}).get(ACCEPTED)
     return dict(_accepted(session, operation.connection_id) if kept is None else from_json(kept))

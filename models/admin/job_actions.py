@@ -54,7 +54,7 @@ NAMED_BY = (
     SyncJobRow.outcome,
     SyncJobRow.error_code,
 )
-"""What the audit log and receivers learn of a job."""
+"""The columns of a job for the audit log and receivers."""
 
 OPEN = frozenset(TABLE[Event.DISMISSED])
 RETRIABLE = frozenset(TABLE[Event.RETRIED])

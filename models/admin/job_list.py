@@ -57,11 +57,11 @@ MAX_TOTALED_ROWS = 10_000
 
 @dataclass(frozen=True, slots=True)
 class JobView:
-    """A job as it stands; instants in UTC. ``title`` names the record, once it was read.
+    """The present state of a job; instants in UTC. ``title`` names the record, once it has been read.
 
-    ``dismissal_reason`` is what the person said who closed it; message and remedy are then about what it was like.
-    ``remote_id`` is what an invoice, customer or project is linked to, "" where it is not. ``has_notes`` says that
-    somebody has written a note on it.
+    ``dismissal_reason`` is the reason that a person gave; message and remedy are then those from before.
+    ``remote_id`` is the linked id of an invoice, customer or project, "" if there is none. ``has_notes`` is True
+    if the record has notes.
     """
 
     id: int
@@ -185,7 +185,7 @@ def page(
 
 
 def page_with_place(database: Database, job_filter: JobFilter, *, key: Key | None, sort: Sort) -> Page[JobView]:
-    """Read a page of a list, with which lines of how many it has if that is quick to count."""
+    """Read a page of a list, with its position if that is quick to count."""
 
     def lines(key: Key | None) -> Select[int] | CompoundSelect[int]:
         return _gathered(job_filter, select(SyncJobRow.id).where(Order(sort, key).beyond(SyncJobRow)))

@@ -1,4 +1,4 @@
-"""Questions for a person, and their answers: which record of 24SevenOffice is this record of Moment?"""
+"""Match questions and their answers: which 24SevenOffice record matches this Moment record?"""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -24,7 +24,7 @@ NEW = "new"
 
 ERROR_CODE_BY_TYPE = {EntityType.CUSTOMER: "which_customer", EntityType.PROJECT: "project_taken"}
 ERROR_CODES = frozenset(ERROR_CODE_BY_TYPE.values())
-"""The reasons of changes that wait for an answer."""
+"""The error codes of jobs that wait for an answer."""
 
 UNDONE = msg("The match was undone.")
 CHOOSE_AGAIN = msg("Open the record and choose the matching record again.")
@@ -32,12 +32,11 @@ CHOOSE_AGAIN = msg("Open the record and choose the matching record again.")
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A record of 24SevenOffice that may be meant, or the one of Moment that is asked about.
+    """A candidate in 24SevenOffice, or the Moment record that is asked about.
 
-    ``email`` may be several, ``address`` is in one line. A project has a customer's number.
-
-    ``customer_number`` is set for a project. ``note`` says what speaks against the candidate (supplier, inactive,
-    closed, or taken by another record of Moment), or what a flow has to remember until a person has acted.
+    ``email`` may hold several, ``address`` is one line. ``customer_number`` is set for a project. ``note`` says
+    what speaks against the candidate (supplier, inactive, closed, or taken by another Moment record), or what a
+    flow must remember until a person has acted.
     """
 
     number: str
@@ -51,7 +50,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class MatchQuestion:
-    """What is asked about a record. ``moment_record`` is None where an earlier release asked."""
+    """A question about a record. ``moment_record`` is None if an earlier release asked it."""
 
     candidates: Sequence[Candidate] = ()
     moment_record: Candidate | None = None
@@ -71,7 +70,7 @@ def ask(
     moment_record: Candidate | None = None,
     now: datetime,
 ) -> None:
-    """Ask which of the candidates the record of a change is; what was answered before is void."""
+    """Ask which candidate matches a job's record; an earlier answer becomes void."""
     asked = {
         "asked_at": now,
         "candidates": [_as_json(each) for each in candidates],
@@ -83,7 +82,7 @@ def ask(
 
 
 def open_question(database: Database, job_id: int) -> MatchQuestion | None:
-    """Return what is asked about the record of a change; None where it waits for no answer."""
+    """Return the open question about a job's record; None if there is none."""
     columns = MatchQuestionRow.candidates, MatchQuestionRow.addresses, MatchQuestionRow.moment_record
     query = select(*columns).join(SyncJobRow, SyncJobRow.id == MatchQuestionRow.job_id)
     open_ = SyncJobRow.state == JobState.NEEDS_ATTENTION, SyncJobRow.error_code.in_(ERROR_CODES)
@@ -96,7 +95,7 @@ def open_question(database: Database, job_id: int) -> MatchQuestion | None:
 
 
 def candidates_of(database: Database, job_id: int) -> Sequence[Candidate]:
-    """Return the candidates of a change whose question is open; none where it waits for no answer."""
+    """Return the candidates of a job's open question; none if there is no open question."""
     found = open_question(database, job_id)
     return found.candidates if found else ()
 
@@ -114,7 +113,7 @@ def answers(database: Database, job_ids: Collection[int]) -> Mapping[int, str]:
 
 
 def undone(database: Database, job_ids: Collection[int]) -> Mapping[int, frozenset[int]]:
-    """Return the numbers in 24SevenOffice that persons have said records are not, after all."""
+    """Return the 24SevenOffice numbers whose matches people have undone, by job."""
     query = select(MatchQuestionRow.job_id, MatchQuestionRow.undone).where(MatchQuestionRow.job_id.in_(job_ids))
     return {job_id: frozenset(map(int, numbers)) for job_id, numbers in database.rows(query) if numbers}
 
@@ -146,17 +145,17 @@ def answer(database: Database, job_id: int, choice: str, *, actor: str, now: dat
 
 
 def choice_of(database: Database, job_id: int) -> str:
-    """Return a choice that may be undone: the number of a candidate or :data:`NEW`; "" where there is none."""
+    """Return a choice that may be undone: the number of a candidate or :data:`NEW`; "" if there is none."""
     with database.transaction() as session:
         found = _undoable(session, select(SyncJobRow), job_id)
         return found[1].answer or "" if found else ""
 
 
 def undo(database: Database, job_id: int, *, actor: str, now: datetime) -> ActionResult:
-    """Take the choice of a person back and ask again: the link that came of it ends.
+    """Undo a person's choice and ask again: the resulting link ends.
 
-    What was saved or booked in 24SevenOffice for it stays. Nothing is done where a worker has the record in hand,
-    or nothing was chosen that still holds.
+    What was saved or posted in 24SevenOffice stays. Nothing happens if the job is running or there is no choice
+    to undo.
     """
     with database.transaction() as session:
         found = _undoable(session, locked(select(SyncJobRow)), job_id)
@@ -178,7 +177,7 @@ def undo(database: Database, job_id: int, *, actor: str, now: datetime) -> Actio
 def _undoable(
     session: Session, jobs: Select[SyncJobRow], job_id: int
 ) -> tuple[SyncJobRow, MatchQuestionRow, str] | None:
-    """Return a job for which a person has chosen what it is, with the number of its link, if any."""
+    """Return a job with a person's choice of match, with the number of its link, if any."""
     job = session.scalar(jobs.where(SyncJobRow.id == job_id, concerns(Event.ASKED_AGAIN)))
     question = session.get(MatchQuestionRow, job_id) if job else None
     if job is None or question is None or not question.answer or not question.candidates:
@@ -201,7 +200,7 @@ def answer_text(entity_type: EntityType, choice: str) -> Message:
 
 
 def _as_json(candidate: Candidate) -> dict[str, str]:
-    """Return what the release before reads too: it knows of no address."""
+    """Return JSON that the previous release can read, which does not know ``address``."""
     return {name: value for name, value in asdict(candidate).items() if name != "address"}
 
 

@@ -89,7 +89,7 @@ def _job_counts(database: Database) -> dict[tuple[EntityType, JobState], tuple[i
 
 
 def _overdue(database: Database, *, now: datetime) -> dict[EntityType, datetime]:
-    """Return since when the first job of each entity type has been due although only we hold it up."""
+    """Return since when the first job of each entity type has been due although only we delay it."""
     query = (
         select(SyncJobRow.entity_type, func.min(SyncJobRow.due_at))
         .join(ConnectionRow, and_(ConnectionRow.id == SyncJobRow.connection_id, circuit_breaker.is_available(now)))

@@ -1,4 +1,4 @@
-"""Notes on records: what people want whoever opens the record to know."""
+"""Notes on records, for everyone who opens the record."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,16 +16,16 @@ from models.schema.tables import SyncJobRow
 
 MAX_LENGTH = 1000
 MAX_NOTES = 100
-"""Notes that a record may have."""
+"""Maximum number of notes on a record."""
 
 
 class TooManyNotesError(Exception):
-    """The record has as many notes as it may have."""
+    """The record already has the maximum number of notes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """What somebody wrote, and when (UTC)."""
+    """A note with its author and time (UTC)."""
 
     id: int
     at: datetime
@@ -40,12 +40,12 @@ def of_job(database: Database, job_id: int) -> Sequence[Note]:
 
 
 def add(database: Database, job_id: int, text: str, *, actor: str, now: datetime) -> bool:
-    """Write a note on a record, and into the audit log that it was written; False where there is no such record.
+    """Add a note to a record and an entry to the audit log; return False if there is no such record.
 
     ``text`` has at most :data:`MAX_LENGTH` characters.
 
     Raises:
-        TooManyNotesError: it has :data:`MAX_NOTES` already.
+        TooManyNotesError: it already has :data:`MAX_NOTES`.
     """
     row = select(*NAMED_BY).where(SyncJobRow.id == job_id).with_for_update(key_share=True)
     with database.transaction() as session:

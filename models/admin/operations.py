@@ -1,4 +1,4 @@
-"""Operations: what a page or program asks of the remote systems, which only workers call, and the results."""
+"""Operations: remote work that a page or program requests and a worker runs, with the results."""
 
 import json
 from collections.abc import Collection, Mapping, Sequence
@@ -30,7 +30,7 @@ from models.schema.statements import made_of, within
 from models.schema.tables import ConnectionRow, OperationRow
 
 OperationResult = dict[str, Any]
-"""What JSON can hold, with sentences as :func:`i18n.messages.as_json` returns them."""
+"""JSON, with messages as :func:`i18n.messages.as_json` returns them."""
 
 PURPOSE = "operations.secrets"
 """The encryption purpose of the input, beside the ids of the connection and the operation."""
@@ -42,10 +42,10 @@ MAX_LOGINS = 5
 """Logins that may be tried on a connection within that time, so that no password can be guessed."""
 
 LOGIN_TRIED = "login_tried"
-"""Key in the result of a saving: which secret was tried, of which at most a keyed hash is kept."""
+"""Key in the result of a saving: the tried secret, of which at most a keyed hash is stored."""
 
 AGAIN = "again"
-"""Key in the input of an operation that was requested before and came to no result."""
+"""Key in the input of an operation that was requested before without a result."""
 
 
 class OperationType(StrEnum):
@@ -93,10 +93,10 @@ SHORT_WAIT, LONG_WAIT = timedelta(seconds=30), timedelta(hours=1)
 """After how long another operation may be requested: when a pending one has ended, short or long."""
 
 MAX_PENDING = 20
-"""Operations of a connection that may be without a result at a time; a program may request many."""
+"""Maximum number of a connection's operations without a result; a program may request many."""
 
 MAX_DISPATCHED = 2
-"""Operations of a connection that workers run at a time. Long ones count apart, so that they block no others."""
+"""Maximum number of a connection's operations that run at a time. Long ones count separately."""
 
 CANCELLED = "cancelled"
 """Key in the result of a cancelled operation."""
@@ -133,7 +133,7 @@ class OperationRunningError(Exception):
 
 
 class OperationEndedError(Exception):
-    """The operation cannot be cancelled any more: it has a result or was cancelled before."""
+    """The operation can no longer be cancelled: it has a result or was cancelled before."""
 
 
 class OperationPendingError(Exception):
@@ -276,7 +276,7 @@ class Operations:
         return row.id
 
     def get(self, operation_id: int) -> Operation | None:
-        """Read an operation; None if it does not exist (any more)."""
+        """Read an operation; None if it does not exist or was deleted."""
         with self._database.transaction() as session:
             row = session.get(OperationRow, operation_id)
         return self._read(row) if row else None
@@ -336,9 +336,9 @@ class Operations:
         return self._database.scalars(query.order_by(OperationRow.id))
 
     def next_in_turn(self, operation_ids: Collection[int], *, since: datetime) -> Sequence[int]:
-        """Return those of the operations that fewer than ``MAX_DISPATCHED`` of their connection precede.
+        """Return the operations with fewer than ``MAX_DISPATCHED`` others of their connection before them.
 
-        Operations from before ``since`` precede none, and long ones precede only long ones.
+        Operations from before ``since`` do not count, and long ones count only for long ones.
         """
         before = aliased(OperationRow)
         standing = select(func.count()).where(
@@ -427,7 +427,7 @@ class Operations:
         return placed_by_id(found, query, OperationRow.id, self._database.rows_in_time) if with_place else found
 
     def forget_unanswered(self, *, before: datetime) -> None:
-        """Delete the logins that were entered before an instant and came to no result."""
+        """Delete the logins that were entered before an instant and have no result."""
         typed = OperationRow.type.in_(LOGINS), OperationRow.secrets.is_not(None)
         old = OperationRow.requested_at < before, *typed
         self._database.execute(update(OperationRow).where(*old).values(secrets=None))
@@ -441,7 +441,7 @@ class Operations:
                     row.secrets = self._locked(row, self._opened(row))
 
     def delete_old(self, *, before: datetime, reconciliations_before: datetime) -> None:
-        """Drop what was asked before an instant (UTC), and reconciliations with a report before another one."""
+        """Delete operations from before an instant (UTC); reconciliations with a report, from before another."""
         kept = OperationRow.type.in_(RECONCILIATIONS) & OperationRow.result.has_key("report")
         old = and_(~func.coalesce(kept, False), OperationRow.requested_at < before)
         old |= OperationRow.requested_at < min(before, reconciliations_before)
@@ -450,7 +450,7 @@ class Operations:
     def _expect_few_logins(
         self, session: Session, connection_id: int, *, now: datetime, without: OperationRow | None = None
     ) -> None:
-        """Raise LoginTriesError if enough logins were tried lately, ``without`` one that is replaced."""
+        """Raise LoginTriesError if too many logins were tried recently, ``without`` one that is replaced."""
         logins = select(OperationRow).where(
             OperationRow.connection_id == connection_id,
             OperationRow.type.in_(LOGINS),
@@ -495,7 +495,7 @@ def note_start(
     actor: str,
     now: datetime,
 ) -> None:
-    """Note in the audit log who starts what writes to a system; savings have entries of their own."""
+    """Log who starts an operation that writes to a system; savings have their own entries."""
     if action := _started(type_, asked):
         add_entry(session, at=now, actor=actor, action=action, connection_id=connection_id)
 
@@ -531,7 +531,7 @@ def _unfinished(row: type[OperationRow] = OperationRow, *, since: datetime) -> t
 
 
 def _end(row: OperationRow, result: OperationResult, typed: Mapping[str, str], *, now: datetime) -> None:
-    """Save the result of an operation, and keep of its secrets only that there were some."""
+    """Save the result of an operation, and replace its secrets by the fact that there were some."""
     plain = {name: text for name, text in typed.items() if name not in SECRET_FIELDS}
     tried = {LOGIN_TRIED: True} if row.type == OperationType.SAVING and _has_secret(typed) else {}
     row.result, row.completed_at, row.secrets = {**result, **tried, "input": plain}, now, None

@@ -1,4 +1,4 @@
-"""The records that a record names, such as an invoice's customer and project: where their pages are."""
+"""The records that a record refers to, such as an invoice's customer and project, with links to their pages."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from models.schema.statements import IS_LINK_OF_JOB, of_lane
 from models.schema.tables import LinkRow, SyncJobRow
 
 MAX_PROJECTS = 20
-"""Projects of one voucher that are shown."""
+"""Maximum number of a voucher's projects that are shown."""
 
 NAMING_A_CUSTOMER = frozenset({EntityType.INVOICE, EntityType.PROJECT})
 
@@ -25,7 +25,7 @@ class RelatedRecord:
 
 
 def related_records(database: Database, job: JobView) -> Sequence[RelatedRecord]:
-    """Return the customer and the projects that a record names, as far as they have jobs and are known."""
+    """Return the customer and the projects that a record refers to, if they are known and have jobs."""
     conditions = list(_named_by(database, job))
     if not conditions:
         return []
@@ -39,7 +39,7 @@ def related_records(database: Database, job: JobView) -> Sequence[RelatedRecord]
 
 
 def job_ids(database: Database, connection_id: int, records: Collection[Record]) -> Mapping[Record, int]:
-    """Return the jobs of a connection's records, of those that have one."""
+    """Return the jobs of a connection's records that have one."""
     keys = [(each.entity_type, each.id) for each in records]
     columns = SyncJobRow.id, SyncJobRow.entity_type, SyncJobRow.record_id
     named = tuple_(SyncJobRow.entity_type, SyncJobRow.record_id).in_(keys)

@@ -1,4 +1,4 @@
-"""A person ends the link of a customer or project, and may choose another customer of 24SevenOffice."""
+"""Relinking: a person ends the link of a customer or project, and may choose another 24SevenOffice customer."""
 
 from datetime import datetime
 

@@ -20,7 +20,7 @@ REMINDER_DELAYS = (timedelta(days=1), timedelta(days=7), timedelta(days=14))
 """How long after a job began to need attention each reminder is sent."""
 
 KEY_NOTICES = tuple(timedelta(days=days) for days in (30, 14, 3))
-"""How long before Moment's key ends each mail about it is sent."""
+"""How long before Moment's key expires each mail about it is sent."""
 
 OVERDUE_AFTER = timedelta(days=1)
 """How long a job is unfinished before an alert is sent: longer than any wait that ends by itself."""
@@ -60,7 +60,7 @@ def queue_overdue(database: Database, *, now: datetime) -> int:
     """Queue one alert about each job that has been unfinished for too long, and return how many there are.
 
     It covers every unfinished job, including those that a person has retried. Connections in an alerted outage or
-    a pause are left out: people know already.
+    a pause are left out: people already know.
     """
     told = or_(ConnectionRow.paused_because != "", ConnectionRow.outage_alerted, ConnectionRow.rate_limit_alerted)
     alerted = exists().where(
@@ -94,9 +94,9 @@ def _overdue(job: SyncJobRow) -> Message:
 
 
 def queue_key_reminders(database: Database, *, now: datetime) -> int:
-    """Queue an alert 30, 14 and 3 days before Moment's key ends at a connection, and return how many there are.
+    """Queue an alert 30, 14 and 3 days before a connection's Moment key expires, and return how many there are.
 
-    Each is queued once, and one that was missed by more than the time to the next is not.
+    Each is queued once. One missed by more than the time to the next is skipped.
     """
     ends = ConnectionRow.api_key_saved_at + API_KEY_LIFETIME
     query = (

@@ -1,4 +1,4 @@
-"""The outbox of alerts: what each address is sent, and how that ended."""
+"""The outbox of alerts: the alerts to each address and their delivery status."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,16 +22,15 @@ ALL_CONNECTIONS = "Moment ⇄ 24SevenOffice"
 class AlertType(StrEnum):
     """The types of alerts, the most urgent first.
 
-    ``ACCOUNT`` is about the own account of a user.
-    ``NEEDS_ATTENTION``, ``REMINDER``, ``OVERDUE`` and ``RESOLVED`` are about a record: it needs a person, needs
-    one still, has been unfinished for long, is in order.
-    ``PAUSED``, ``OUTAGE``, ``STALLED``, ``RATE_LIMITED`` and ``RECOVERED`` are about a connection:
-    its settings must be mended, its systems do not answer, no poll goes through, their requests are used up, it
-    works again. ``WEBHOOK`` says that its webhook names what is not there.
-    ``API_KEY`` says that Moment's key ends soon.
-    ``RECEIVER`` is about an event receiver that is sent nothing more.
-    ``CLOCK`` is about a server of the integration whose clock is wrong. ``DIGEST`` tells of the
-    connection's week, ``RECONCILIATION`` whether the books of its month agree.
+    ``ACCOUNT`` is about the recipient's own account.
+    ``NEEDS_ATTENTION``, ``REMINDER``, ``OVERDUE`` and ``RESOLVED`` are about a record: it needs attention, still
+    needs attention, has been unfinished for long, or is resolved.
+    ``PAUSED``, ``OUTAGE``, ``STALLED``, ``RATE_LIMITED`` and ``RECOVERED`` are about a connection: its settings
+    must be corrected, its systems do not answer, its polls fail, the requests are used up, or it works again.
+    ``WEBHOOK`` means that its webhook names records that do not exist, ``API_KEY`` that Moment's key expires soon.
+    ``RECEIVER`` is about an event receiver that has been disabled, ``CLOCK`` about a server of the integration
+    whose clock is wrong. ``DIGEST`` summarizes the connection's week, ``RECONCILIATION`` says whether the ledgers
+    of a month agree.
     """
 
     ACCOUNT = "account"

@@ -1,4 +1,4 @@
-"""Connections, stored with their secrets encrypted, and found by the token in the webhook's address."""
+"""Connections, stored with their secrets encrypted, and found by the token in the webhook's URL."""
 
 import secrets
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -47,7 +47,7 @@ ONE_COMPANY, ONE_CLIENT = "connections_moment_company", "connections_client_numb
 """The unique indexes: one connection for each company in Moment and for each client of 24SevenOffice."""
 
 MAIL_SETTINGS = frozenset({"error_emails", "weekly_digest", "monthly_reconciliation", "language"})
-"""The settings by which nothing is synced otherwise."""
+"""The settings that do not affect syncing."""
 
 MAX_NAME_LENGTH, MAX_REASON_LENGTH = 100, 200
 
@@ -138,7 +138,7 @@ class Connection:
     shown which client of 24SevenOffice it is, ``client_name`` is empty until a test has shown the name. If its
     secrets cannot be decrypted, the connection is ``unreadable``, its secrets are empty, and it can only be shown
     and corrected. ``api_key_saved_at`` is when Moment's key was entered, and ``webhook_token_at``
-    when the webhook's address was last regenerated; None if that is unknown or has not happened.
+    when the webhook's URL was last regenerated; None if that is unknown or has not happened.
     """
 
     id: int
@@ -176,7 +176,7 @@ class Connections:
         started: bool = True,
         client_number: int | None = None,
     ) -> tuple[Connection, str]:
-        """Add a connection. Return it with the token of its webhook address, which is returned only here.
+        """Add a connection. Return it with the token of its webhook URL, which is returned only here.
 
         A connection that is not ``started`` is paused until a user resumes it. ``client_number`` is the client
         that the login was seen to reach, None if it was not tried.
@@ -250,8 +250,9 @@ class Connections:
         """Change some settings. A connection that the integration paused is resumed, as someone has corrected it.
 
         It stays paused if only the settings of mails change, which are no reason to pause.
-        ``seen`` is the ``updated_at`` of the settings before their eyes, None for whatever there is.
-        ``client_number`` is what the login was seen to lead to with these settings, None where nobody has looked.
+        ``seen`` is the ``updated_at`` of the settings that the actor saw, None to overwrite any.
+        ``client_number`` is the client that the login was seen to reach with these settings, None if it was not
+        tried.
 
         Raises:
             CompanyTakenError: another connection has this company in Moment.
@@ -271,7 +272,7 @@ class Connections:
             row.settings, row.secrets = _plain(after), self._locked(row.id, after)
             row.shares_company = row.shares_company and before.settings.moment_company == after.moment_company
             _refuse_taken(session)
-            # The smallest step makes another version of the settings, of which the last test still holds.
+            # The smallest step makes a new version of the settings for which the last test still counts.
             changed = _changed(before.settings, after)
             mails_only = changed <= MAIL_SETTINGS
             row.updated_at = before.updated_at + timedelta(microseconds=1) if mails_only else now
@@ -332,7 +333,7 @@ class Connections:
         self._database.execute(update(ConnectionRow).where(*same).values(client_name=name))
 
     def new_token(self, connection_id: int, *, actor: str, now: datetime) -> str:
-        """Give the webhook a new address, as when the old one has leaked. The old one stops working at once."""
+        """Give the webhook a new URL, for example if the old one has leaked. The old one stops working at once."""
         token = secrets.token_urlsafe(24)
         with self._database.transaction() as session:
             row = _row(session, connection_id, lock=True)
@@ -348,7 +349,7 @@ class Connections:
             return pause(session, _row(session, connection_id, lock=True), because, actor=actor, now=now)
 
     def resume(self, connection_id: int, *, actor: str, now: datetime, despite_failed_test: bool = False) -> None:
-        """Start or resume a connection. Its pending jobs go on.
+        """Start or resume a connection. Its pending jobs continue.
 
         Raises:
             FailedTestError: it is paused, and its last test found errors, unless ``despite_failed_test``.
@@ -425,13 +426,13 @@ class Connections:
         try:
             return self._from_row(row)
         except InvalidToken:
-            log.error("secrets_unreadable", connection=row.id)  # noqa: TRY400 - nothing of ours has crashed
+            log.error("secrets_unreadable", connection=row.id)  # noqa: TRY400 - not a bug
         hidden = ConnectionSettings.model_validate({**row.settings, **dict.fromkeys(SECRET_FIELDS, "hidden")})
         settings = hidden.model_copy(update=dict.fromkeys(SECRET_FIELDS, SecretStr("")))
         return made_of(Connection, row, settings=settings, unreadable=True)
 
     def _settings(self, row: ConnectionRow) -> ConnectionSettings:
-        """Decrypt the settings, once as long as they stay the same: they are read for every batch."""
+        """Decrypt the settings, once per version: they are read for every batch."""
         known = self._opened.get(row.id)
         if known is None or known[:2] != (row.settings, row.secrets):
             settings = ConnectionSettings.model_validate(_open(self._vault, row))
@@ -521,7 +522,7 @@ def _not_tested_after(connection_id: int, at: datetime) -> Update:
 
 
 def _unless_before(at: datetime) -> ColumnElement[datetime | None]:
-    """Return since when a connection is unproven, unless what worked began after that."""
+    """Return since when a connection is unproven; None if the success began after that."""
     return case((ConnectionRow.unproven_since > at, ConnectionRow.unproven_since))
 
 

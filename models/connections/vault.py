@@ -17,7 +17,7 @@ from pydantic import SecretStr
 
 
 def hash_token(token: str) -> str:
-    """Hash the token of a webhook's address or of a session. Only the hash is stored."""
+    """Hash the token of a webhook's URL or of a session. Only the hash is stored."""
     return hashlib.sha256(token.encode()).hexdigest()
 
 

@@ -1,1 +1,1 @@
-"""The inbox: sync jobs, their leases, and what decides when they are due."""
+"""The inbox: sync jobs, their leases, and the rules for when they are due."""

@@ -1,4 +1,4 @@
-"""The circuit breaker of a connection: what opens and closes it, for how long, and which alerts that sends.
+"""The circuit breaker of a connection: when it opens and closes, for how long, and which alerts that causes.
 
 When a connection's systems do not answer, that is one problem, not one for each job. While the breaker is open
 none of its jobs is tried, half-open lets one through, and one mail is sent. The state is in the connection's row.
@@ -258,7 +258,7 @@ def _record_failure(
     else:
         row.rate_limited_since = None
     is_long = row.consecutive_failures >= FAILURE_THRESHOLD and now - since >= OUTAGE_ALERT_AFTER
-    if is_long and not (row.outage_alerted or row.paused_because):  # of a pause people know already
+    if is_long and not (row.outage_alerted or row.paused_because):  # people already know of a pause
         row.outage_alerted = True
         remedy = msg("No action needed. Records are queued and retried automatically until they sync.")
         alert = _alert(row, problem, message=_nothing_since(since, problem), remedy=remedy)

@@ -88,7 +88,7 @@ def wake(database: Database, connection_id: int, records: Collection[Record], *,
 
 
 def count_from_now(database: Database, connection_id: int, records: Collection[Record], *, now: datetime) -> None:
-    """Count how long jobs that wait for these records are unfinished from now on: a person held those up."""
+    """Restart the unfinished time of jobs that wait for these records: until now, a person delayed those."""
     if not records:
         return
     waits = tuple_(SyncJobRow.dependency_type, SyncJobRow.dependency_id).in_(_keys(records))

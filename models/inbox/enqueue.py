@@ -59,7 +59,7 @@ def enqueue(
                 name: made.pop(name) for name, value in tuple(made.items()) if isinstance(value, ColumnElement)
             }
             connection.execute(merge_into_existing(insert(JOBS).values(doubt), event), {**rows[0], **made})
-        else:  # one question for each type, not for each row
+        else:  # one query per type, not per row
             answers = {
                 entity_type: bool(connection.scalar(select(doubt))) for entity_type, doubt in doubts.items()
             }

@@ -133,7 +133,7 @@ def update_by(event: Event, *, now: datetime, **columns: object) -> Update:
 def count_unfinished_from(
     session: Session, connection_id: int, entity_types: Collection[EntityType], *, now: datetime
 ) -> None:
-    """Reset since when jobs of these types are unfinished to now: before, they could not go on."""
+    """Reset since when jobs of these types are unfinished to now: until now, they could not continue."""
     if entity_types:
         count_unfinished_anew(session, connection_id, SyncJobRow.entity_type.in_(entity_types), now=now)
 

@@ -209,7 +209,7 @@ def complete(
             _release_held_up(session, lease, now=now)
         _complete_jobs(session, lease, results, now=now)
     woken = _wake(database, lease, results, now=now)
-    # Asked after the lane is free, with the time of then: a record that is received from now on has its own
+    # Queried after the lane is free, with the time at that moment: a record received from now on has its own
     # dispatch, which finds the lane free.
     return (woken | {lane}) if _is_due(database, lane, now=clock()) else woken
 
@@ -260,7 +260,7 @@ def _complete_jobs(session: Session, lease: Lease, results: Sequence[AttemptResu
             types = _event_types(row, result)
             _complete_one(session, row, result, number, now=now)
             events += [OutgoingEvent(each, job_data(row, revision=row.leased_revision)) for each in types]
-            if result.outcome and row.state != JobState.WAITING:  # which is no failure
+            if result.outcome and row.state != JobState.WAITING:  # waiting is no failure
                 ended.append((result.outcome, now - begun))
     statistics.count_attempts(session, lease.lane.connection_id, ended, now=now)
     outbox.record(session, lease.lane.connection_id, events, now=now)
@@ -406,7 +406,7 @@ def _begun_at(row: SyncJobRow) -> datetime:
 
 
 def _on_its_way_since(row: SyncJobRow) -> datetime:
-    """Return since when it is up to the integration: a wait for a person ended when it was tried again."""
+    """Return since when the job depends only on the integration: a wait for a person ended with its retry."""
     return max(row.received_at, row.unfinished_since or row.received_at)
 
 

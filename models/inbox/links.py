@@ -58,7 +58,7 @@ class Origin:
 
 
 class LedElsewhereError(LeaseLostError):
-    """The connection is for another company or client now, as a lease expired unnoticed."""
+    """The connection is now for another company or client: a lease expired unnoticed."""
 
 
 class LinkTakenError(Exception):
@@ -246,7 +246,7 @@ def former(database: Database, connection_id: int, record: Record) -> str | None
 
 
 def forget_former(session: Session, connection_id: int, record: Record) -> None:
-    """Delete a record's former link, as a person has looked."""
+    """Delete a record's former link, as a person has checked."""
     session.execute(delete(FormerLinkRow).where(_was(connection_id, record)))
 
 

@@ -1,6 +1,6 @@
 """A sync job's transitions: event x state -> state, due time, tries, unknown outcome, dependency, alert.
 
-Nothing else decides what becomes of a job. The module is pure: :func:`apply` applies a cell to one job in Python,
+Nothing else decides a job's next state. The module is pure: :func:`apply` applies a cell to one job in Python,
 and :mod:`models.inbox.job_updates` turns the same cells into SQL for many jobs.
 
 A cell that is not in the table leaves the job as it is.
@@ -46,7 +46,7 @@ class Event(StrEnum):
     RETRIED = "retried"
     RULED_OUT = "ruled_out"  # retried by a person who looked: the last call took no effect
     ANSWERED = "answered"  # which record of the other system it is
-    ASKED_AGAIN = "asked_again"  # that answer is taken back
+    ASKED_AGAIN = "asked_again"  # that answer was undone
     SENT_AGAIN = "sent_again"  # by the reconciliation
     OVERDUE = "overdue"  # it has been unfinished for too long, whatever the reason
     DISMISSED = "dismissed"
@@ -93,7 +93,7 @@ class DependencyEffect(Enum):
 
 
 class AlertDue(Enum):
-    """Which alert is due: that the job needs attention, or that it is in order again after such an alert."""
+    """The alert that is due: that the job needs attention, or that it is resolved after such an alert."""
 
     NOTHING = auto()
     TROUBLE = auto()
@@ -190,7 +190,7 @@ NEW: Mapping[Event, Transition] = dict.fromkeys(
 TABLE: Mapping[Event, Mapping[JobState, Transition]] = {
     # A storm of webhooks neither shortens a wait nor undoes a person's decision.
     Event.RECEIVED: _each((_DONE, _ATTENTION), _AFRESH) | _each((*_AHEAD, _RUNNING, _DISMISSED), _NOTED),
-    # What needs attention is not tried again because something else waits for it.
+    # A job that needs attention is not retried because another record waits for it.
     Event.NEEDED: {_DONE: _AFRESH} | _each((*_AHEAD, _RUNNING, _ATTENTION, _DISMISSED), _NOTED),
     Event.LEASED: _each((*_AHEAD, _DONE), Transition(state=_RUNNING, due=Due.NEVER)),
     Event.SYNCED: {
@@ -216,7 +216,7 @@ TABLE: Mapping[Event, Mapping[JobState, Transition]] = {
         )
     },
     Event.DEPENDENCY_PENDING: {_RUNNING: replace(_PUT_BACK, state=_WAITING, dependency=DependencyEffect.SET)},
-    # It keeps its dependency, and goes on if that is synced after all.
+    # It keeps its dependency, and continues if that is synced after all.
     Event.DEPENDENCY_ENDED: {_RUNNING: replace(_TROUBLED, dependency=DependencyEffect.SET)},
     Event.REJECTED: {_RUNNING: replace(_TROUBLED, tries=Tries.COUNT)},
     Event.FAILED: {_RUNNING: replace(_PUT_BACK, tries=Tries.COUNT)},

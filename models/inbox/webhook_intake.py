@@ -1,4 +1,4 @@
-"""Webhook intake: the connection of an address, by the hash of its token, and the last webhook of each type."""
+"""Webhook intake: the connection of a webhook URL, by the hash of its token, and each type's last webhook."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -28,7 +28,7 @@ CONNECTIONS = ConnectionRow.metadata.tables["connections"]
 
 @dataclass(frozen=True, slots=True)
 class WebhookTarget:
-    """What an address leads to: a connection and the entity types that it syncs."""
+    """The target of a webhook URL: a connection and the entity types that it syncs."""
 
     connection_id: int
     entity_types: frozenset[EntityType]
@@ -48,7 +48,7 @@ class WebhookReceipt:
 
 
 def find_target(database: Database, token: str) -> WebhookTarget | None:
-    """Return what the address with this token leads to, in one round trip, without decrypting any secret."""
+    """Return the target of the URL with this token, in one round trip, without decrypting any secret."""
     query = select(ConnectionRow.id, ConnectionRow.settings["entity_types"])
     row = database.row(query.where(ConnectionRow.token_hash == hash_token(token)))
     if row is None:
@@ -128,7 +128,7 @@ def record_activity(database: Database, lane: Lane, *, now: datetime) -> None:
 
 
 def latest_activity(database: Database, connection_id: int) -> Mapping[EntityType, datetime]:
-    """Return when the last webhook of each type came (UTC, to the minute) to the present address."""
+    """Return when the last webhook of each type came (UTC, to the minute) to the present URL."""
     rows = WebhookActivityRow.entity_type, WebhookActivityRow.at
     ours = WebhookActivityRow.connection_id == connection_id
     return {EntityType(entity_type): at for entity_type, at in database.rows(select(*rows).where(ours))}

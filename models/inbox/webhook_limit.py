@@ -1,4 +1,4 @@
-"""Limits of a webhook whose address has leaked: each made-up record costs a request and a row.
+"""The limit on a webhook whose URL has leaked: each made-up record costs a request and a row.
 
 While a webhook is limited, records that are new here are left to Moment's polls, so nothing is lost.
 """
@@ -22,7 +22,7 @@ MAX_MADE_UP = 100
 """Records in a day that Moment never had, after which the webhook is limited and an alert is sent."""
 
 MAX_UNTRIED = 5000
-"""Untried records after which it is limited as well: they may be real, from an import."""
+"""Untried records after which it is also limited: they may be real, from an import."""
 
 DAY = timedelta(days=1)
 
@@ -36,7 +36,7 @@ UNTRIED_LIMIT = timedelta(minutes=10)
 def limit_where_flooded(database: Database, connection_id: int, *, now: datetime) -> bool:
     """Limit the webhook of a connection if it names too many records that do not exist, or too many at once.
 
-    Records from before the webhook had its present address do not count. Return whether it was limited just now.
+    Records from before the present webhook URL do not count. Return whether it was limited just now.
     """
     made_up = and_(SyncJobRow.error_code == GONE, SyncJobRow.title == "", SyncJobRow.completed_at > now - DAY)
     untried = and_(SyncJobRow.state == JobState.QUEUED, SyncJobRow.completed_at.is_(None))

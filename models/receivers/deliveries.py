@@ -1,4 +1,4 @@
-"""Deliveries: what is due at each receiver, the retries of failed ones, and the log.
+"""Deliveries: the due events of each receiver, the retries of failed ones, and the log.
 
 Each receiver is leased as a whole: one worker sends to it at a time, and a dead receiver does not delay the
 others.
@@ -117,7 +117,7 @@ def due_receivers(database: Database, *, now: datetime) -> Sequence[int]:
 def acquire(database: Database, receiver_id: int, *, now: datetime, until: datetime) -> ReceiverLease | None:
     """Lease a receiver; None if another worker has it, it is left alone for now, or it is disabled.
 
-    Deliveries that it no longer wants, queued while it was changed, are given up.
+    Deliveries that it no longer wants, queued while it was changed, are dropped.
     """
     query = select(EventReceiverRow).where(EventReceiverRow.id == receiver_id, _is_free(now))
     with database.transaction() as session:

@@ -1,4 +1,4 @@
-"""Event receivers: their URLs, the events that they want, and the secrets that sign what is sent to them."""
+"""Event receivers: their URLs, the events that they want, and the secrets that sign their deliveries."""
 
 import secrets
 from base64 import b64encode
@@ -112,7 +112,7 @@ class Receivers:
             rows = session.scalars(select(EventReceiverRow).order_by(EventReceiverRow.id)).all()
         return [_receiver(row, Scope(None if row.everywhere else frozenset(listed[row.id]))) for row in rows]
 
-    def update(  # noqa: PLR0913 - what is new about it, and who says so
+    def update(  # noqa: PLR0913 - the new values and the actor
         self,
         receiver_id: int,
         url: str,
@@ -123,7 +123,7 @@ class Receivers:
         session_id: int | None = None,
         now: datetime,
     ) -> None:
-        """Change the URL and the events of a receiver; pending deliveries that it no longer wants are given up.
+        """Change the URL and the events of a receiver; pending deliveries that it no longer wants are dropped.
 
         Raises InvalidInputError, UnknownReceiverError.
         """
@@ -138,7 +138,7 @@ class Receivers:
             _audit(session, row, msg("changed"), actor=actor, now=now)
 
     def rotate(self, receiver_id: int, *, actor: str, session_id: int | None = None, now: datetime) -> str:
-        """Give a receiver a new secret and return it. The former one signs too, for a day.
+        """Give a receiver a new secret and return it. The former one also signs for a day.
 
         Raises :class:`UnknownReceiverError`.
         """
@@ -186,7 +186,7 @@ class Receivers:
             disable(session, row, DisabledBecause.BY_HAND, actor=actor, now=now)
 
     def enable(self, receiver_id: int, *, actor: str, session_id: int | None = None, now: datetime) -> None:
-        """Send a receiver the events from now on. Earlier ones that failed can be replayed.
+        """Enable a receiver for events from now on. Earlier failed ones can be replayed.
 
         Raises :class:`UnknownReceiverError`.
         """

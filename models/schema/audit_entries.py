@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from models.schema.tables import AuditRow
 
 KEPT_AT_LEAST = timedelta(days=30)
-"""The age, by PostgreSQL's own clock, before which it lets no retention delete an entry."""
+"""The minimum age, by PostgreSQL's own clock, at which retention may delete an entry."""
 
 log = structlog.get_logger()
 
@@ -27,7 +27,7 @@ def add_entry(
     connection_id: int | None = None,
     job_id: int | None = None,
 ) -> None:
-    """Write who did what, and log it after the commit, so that it is known outside of the database too."""
+    """Write an entry, and log it after the commit, so that it is also known outside the database."""
     row = AuditRow(at=at, actor=actor, action=action, connection_id=connection_id, job_id=job_id)
     session.add(row)
     event.listen(session, "after_commit", lambda _: _log(row), once=True)

@@ -80,21 +80,21 @@ class KeyedByLane:
 
 
 class ConnectionRow(Base):
-    """One company's pair of systems. ``secrets`` is encrypted, ``token_hash`` identifies the webhook's address.
+    """One company's pair of systems. ``secrets`` is encrypted, ``token_hash`` identifies the webhook's URL.
 
-    ``paused_by`` is who said so, empty for the bridge itself. ``consecutive_failures`` counts unavailable
-    answers in a row, ``outage_since`` is when they began, ``breaker_open_until`` when the next one may be
-    risked, and ``outage_alerted`` says that the addresses have been told. ``rate_limited_since`` and
-    ``rate_limit_alerted`` say the same of requests that are used up, and ``pause_alerted`` that the addresses
-    have been told of a pause and nothing was synced since. One that ``shares_company`` is from before each company
-    in Moment had one connection, and may not be resumed as long as another one has it. ``client_number`` names the
-    client in 24SevenOffice, which no other connection has; None until a login has shown it. ``client_name`` is
-    what it is called there, empty until a test has shown it.
-    Until ``webhook_limited_until`` what is new here is left to the polls. The webhook has its address since
-    ``webhook_token_at``, None where that is from before it was noted. The last test began at ``tested_at`` and
-    found ``failed_checks`` errors; one of a ``failed_login`` was found by trying the credentials only. It paused
-    itself at ``unproven_since``, None where it did not, or a test or login has worked since. Moment's key was
-    entered at ``api_key_saved_at``, None where that is not known.
+    ``paused_by`` is the user who paused it, empty for the integration itself. ``consecutive_failures`` counts
+    failed batches and polls in a row, ``outage_since`` is when they began, ``breaker_open_until`` when the next
+    attempt may be made, and ``outage_alerted`` whether an alert was sent. ``rate_limited_since`` and
+    ``rate_limit_alerted`` are the same for used-up requests; ``pause_alerted`` means that an alert was sent about
+    a pause and nothing has been synced since. ``shares_company`` marks a connection from before each Moment
+    company could have only one; it cannot be resumed while another one has the company. ``client_number``
+    identifies the client in 24SevenOffice, which no other connection has; None until a login has shown it.
+    ``client_name`` is its name there, empty until a test has shown it.
+    Until ``webhook_limited_until``, new records are left to the polls. The webhook has had its URL since
+    ``webhook_token_at``, None if that was not recorded. The last test began at ``tested_at`` and found
+    ``failed_checks`` errors; a ``failed_login`` was found by trying only the credentials. The connection paused
+    itself at ``unproven_since``, None if it did not, or if a test or login has worked since. Moment's key was
+    saved at ``api_key_saved_at``, None if unknown.
     """
 
     __tablename__ = "connections"
@@ -148,7 +148,7 @@ class LaneRow(KeyedByLane, Base):
 
 
 class WebhookActivityRow(KeyedByLane, Base):
-    """When Moment's last webhook for this entity type came to the present address, to the minute."""
+    """When Moment's last webhook for this entity type came to the present URL, to the minute."""
 
     __tablename__ = "webhook_activity"
 
@@ -165,7 +165,7 @@ class SyncJobRow(RecordSummaryColumns, Base):
     ``sent_as`` is how an invoice was last posted, ``ledger`` or ``draft``, and ``sent_vat`` how its VAT was sent;
     both are written before the call. ``reminders`` counts the mails since ``needs_attention_since``.
     ``search_terms`` are the words and numbers that find it: its name and its numbers in both systems.
-    ``dismissal_reason`` is what the person wrote who dismissed it; the last message stays beside it. ``warnings``
+    ``dismissal_reason`` is what the person who dismissed it wrote; the last message stays beside it. ``warnings``
     are those of the last attempt that set them. ``updated_at`` is the last event of the job. It is None if that
     was before it was recorded; then it is the later of ``received_at`` and ``completed_at``.
     """
@@ -364,7 +364,7 @@ class VatCheckRow(Base):
 
 
 class AlertRow(Base):
-    """An alert to one address, which is sent in a mail with others; ``status`` is how that ended.
+    """An alert to one address, sent in a mail with others; ``status`` is its delivery status.
 
     It is about a connection, or, if ``connection_id`` is None, about the account of the user with that address.
     """
@@ -395,8 +395,8 @@ class AlertRow(Base):
 class OperationRow(Base):
     """An operation that a page asked for, run by a worker; ``result`` is None until it is done.
 
-    ``secrets`` holds the encrypted input that is not saved, until there is a result. ``progress`` is how far a
-    long one has come.
+    ``secrets`` holds the encrypted input that is not saved, until there is a result. ``progress`` is that of a
+    long one.
     """
 
     __tablename__ = "operations"
@@ -474,10 +474,10 @@ class BackupRow(Base):
 
 
 class MatchQuestionRow(Base):
-    """What a change waits to be told: ``candidates`` are to choose from, ``answer`` is a number or :data:`NEW`.
+    """A job's match question: ``candidates`` to choose from; ``answer`` is a number or :data:`NEW`.
 
-    ``moment_record`` is the record as Moment had it when it was asked, and ``addresses`` are those of candidates
-    by their numbers; None where an earlier release asked. ``undone`` are the numbers that were chosen and undone.
+    ``moment_record`` is the record in Moment when the question was asked, and ``addresses`` are those of the
+    candidates by number; None if an earlier release asked. ``undone`` are the numbers chosen and undone.
     """
 
     __tablename__ = "match_questions"
@@ -559,7 +559,7 @@ class DeviceRow(Base):
 class SessionRow(Base):
     """The session of a user who is signed in, or who ``awaits_code``: the second factor, after the password.
 
-    ``device`` describes their browser in a few words, and ``confirmed_at`` is when they last proved who they are.
+    ``device`` describes their browser in a few words, and ``confirmed_at`` is their last confirmation of identity.
     ``notice`` is shown once, on the next page.
     """
 

@@ -20,10 +20,10 @@ KEPT_FOR = timedelta(hours=24)
 """How long the response to a request is repeated."""
 
 MAX_KEYS = 10_000
-"""Requests of a token whose responses are kept."""
+"""Maximum number of a token's requests whose responses are stored."""
 
 ABANDONED_AFTER = timedelta(minutes=2)
-"""When a request without a response counts as lost with its process: longer than any takes."""
+"""After how long a request without a response counts as lost with its process: longer than any takes."""
 
 BATCH_SIZE = 500
 
@@ -40,7 +40,7 @@ class KeyInUseError(Exception):
 
 
 class TooManyKeysError(Exception):
-    """Responses to ``MAX_KEYS`` requests of the token are kept already."""
+    """Responses to ``MAX_KEYS`` requests of the token are already stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ class IdempotencyKeys:
         self._database.execute(update(IdempotencyKeyRow).where(*self._of(request)).values(response=locked))
 
     def forget(self, request: RequestKey) -> None:
-        """Delete a request that came to nothing, so that it may be repeated."""
+        """Delete a request that had no effect, so that it may be repeated."""
         self._database.execute(delete(IdempotencyKeyRow).where(*self._of(request)))
 
     def delete_old(self, *, now: datetime) -> None:

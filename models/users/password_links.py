@@ -1,6 +1,6 @@
-"""Links by which users choose a password: mailed, valid for a while and once, and bound to one user.
+"""Links by which users choose a password: mailed, valid once and for a limited time, and bound to one user.
 
-A worker makes the token when it sends the mail, so that it stands in the mail only, and its hash here.
+A worker makes the token when it sends the mail, so that it is only in the mail, and its hash here.
 """
 
 import secrets
@@ -24,21 +24,21 @@ from models.users import repository as users
 from models.users.proofs import expect_session
 
 RESET_VALID_FOR, INVITATION_VALID_FOR = timedelta(hours=1), timedelta(hours=48)
-"""How long a link may be used, from when it was asked for."""
+"""How long a link is valid after it was requested."""
 
 MAX_LINKS_A_DAY = 5
-"""Links mailed to a user within 24 hours, after which they can ask for no more; an administrator can send more."""
+"""Maximum number of links that a user can request within 24 hours; an administrator can send more."""
 
 RESET_TITLE = msg("Choose a new password")
 
 
 class InvalidLinkError(LookupError):
-    """A link was used, is too old, or never was one; or its user is disabled."""
+    """A link was used, has expired or never existed, or its user is disabled."""
 
 
 @dataclass(frozen=True, slots=True)
 class LinkToSend:
-    """A link that is to be mailed to a user, valid for so many hours from now."""
+    """A link to mail to a user, with the hours that it is still valid."""
 
     user_id: int
     email: str
@@ -63,8 +63,8 @@ def request_reset(database: Database, email: str, *, address: str, now: datetime
     """Have a link mailed to the user with this address, if there is one who signs in by password.
 
     A link that is still valid is neither replaced nor sent again, so that a stranger cannot end it. The statements
-    and the number of transactions that write are the same where there is no such user. Raises
-    throttle.TooManySignInsError where links were asked for too often.
+    and the number of writing transactions are the same if there is no such user. Raises
+    throttle.TooManySignInsError if links were requested too often.
     """
     attempt = throttle.record_attempt(database, throttle.asking_for_link(email, address), now=now)
     account = email.strip().lower()
@@ -80,16 +80,16 @@ def request_reset(database: Database, email: str, *, address: str, now: datetime
         put = insert(row).from_select(["user_id", *values], chosen.where(who, may_get_more))
         expired = row.expires_at <= now
         session.execute(put.on_conflict_do_update(index_elements=["user_id"], set_=values, where=expired))
-        throttle.keep(session, attempt)  # so that an unknown user costs a write as well
+        throttle.keep(session, attempt)  # so that an unknown user costs a write too
 
 
 def send_link(
     database: Database, user_id: int, *, actor: str, session_id: int | None = None, now: datetime
 ) -> None:
-    """Have a link mailed to a user: an invitation to one who has no password, else one to choose another.
+    """Have a link mailed to a user: an invitation if they have no password, otherwise a link to choose another.
 
-    It replaces the link that they have. ``session_id`` is the session in which somebody does that. Raises
-    UnknownUserError, also if the user is disabled, or OutdatedProofError.
+    It replaces their present link. ``session_id`` is the session of the administrator. Raises UnknownUserError,
+    also if the user is disabled, or OutdatedProofError.
     """
     user = users.get(database, user_id)
     valid_for = RESET_VALID_FOR if user.has_password else INVITATION_VALID_FOR
@@ -106,7 +106,7 @@ def send_link(
 
 
 def unsent(database: Database, *, now: datetime) -> Sequence[LinkToSend]:
-    """Return the links that wait for their mail."""
+    """Return the links that have not been mailed."""
     link = PasswordLinkRow
     query = (
         select(UserRow.id, UserRow.email, UserRow.language, link.invites, link.expires_at)
@@ -127,7 +127,7 @@ def unsent(database: Database, *, now: datetime) -> Sequence[LinkToSend]:
 
 
 def make_token(database: Database, user_id: int) -> str | None:
-    """Make the token of a user's link; None where it has one, or is gone."""
+    """Make the token of a user's link; None if it already has one or no longer exists."""
     token = secrets.token_urlsafe(32)
     with database.transaction() as session:
         row = session.get(PasswordLinkRow, user_id, with_for_update=True)
@@ -146,7 +146,7 @@ def unmake_token(database: Database, user_id: int, token: str) -> None:
 
 
 def record_sent(database: Database, link: LinkToSend, status: DeliveryStatus, *, now: datetime) -> None:
-    """Note in the email log and the audit log what became of a link's mail; the link itself stands in neither."""
+    """Record in the email log and the audit log how the mail of a link ended; neither contains the link."""
     row = AlertRow(recipient=link.email, type=AlertType.ACCOUNT, title=link.title, message=link.message, remedy="")
     row.created_at = row.ended_at = now
     row.status = status
@@ -159,7 +159,7 @@ def record_sent(database: Database, link: LinkToSend, status: DeliveryStatus, *,
 
 
 def user_of(database: Database, token: str, *, now: datetime) -> users.User:
-    """Return whose link this is, without using it: programs open mails before people do.
+    """Return the user of a link, without using it: programs open mails before people do.
 
     Raises InvalidLinkError.
     """
@@ -170,7 +170,7 @@ def user_of(database: Database, token: str, *, now: datetime) -> users.User:
 
 
 def choose_password(database: Database, token: str, password: str, *, now: datetime) -> None:
-    """Give the user whose link this is the password that they chose, and end the link and all their sessions.
+    """Set the password that the link's user chose, and end the link and all their sessions.
 
     A second factor stays as it is. Raises InvalidLinkError, or InvalidInputError, which does not use the link.
     """
@@ -178,7 +178,7 @@ def choose_password(database: Database, token: str, password: str, *, now: datet
     password_hash = passwords.hash_new(password, email=user.email)
     with database.transaction() as session:
         row = session.get(UserRow, user.id, with_for_update=True)
-        # Once more, as two may use it at once.
+        # Checked again, as two requests may use it at once.
         if row is None or session.scalar(_valid(token, now).with_for_update()) is None:
             raise InvalidLinkError
         row.password_hash, row.password_is_temporary = password_hash, False

@@ -20,18 +20,18 @@ from argon2.exceptions import VerifyMismatchError
 from i18n.messages import msg
 
 MIN_LENGTH, MAX_LENGTH = 15, 200
-"""The length of a password, in characters; which characters is up to people."""
+"""The length of a password, in characters; any characters are allowed."""
 
 MIN_GUESSES = 10**8
-"""Guesses that it must take an attacker who starts with common passwords and what is known of the user."""
+"""Minimum number of guesses for an attacker who starts with common passwords and what is known of the user."""
 
 JUDGED_LENGTH = 20
-"""Characters of a password whose strength is estimated: a longer hostile one would take seconds."""
+"""Number of characters whose strength is estimated: a longer hostile password would take seconds."""
 
 OWN_WORDS = ("moment", "24sevenoffice")
 
 AT_ONCE, IN_LINE = 2, 12
-"""Passwords that a process hashes at once, at 64 MiB each, and threads that may hash or wait to."""
+"""Passwords that a process hashes at once, at 64 MiB each, and threads that may hash or wait for it."""
 
 NICENESS = 10
 """Nice value of the hashing threads: a hash uses every core for a tenth of a second, and webhooks go first."""
@@ -45,7 +45,7 @@ _at_once, _in_line = BoundedSemaphore(AT_ONCE), BoundedSemaphore(IN_LINE)
 
 
 def _stand_back() -> None:
-    with suppress(OSError):  # only on Linux a thread has its own priority
+    with suppress(OSError):  # threads have their own priority only on Linux
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
 
 
@@ -66,7 +66,7 @@ class InvalidInputError(ValueError):
 
 @contextmanager
 def gather(errors: dict[str, str]) -> Iterator[None]:
-    """Collect the errors that are raised in the block, so that a person sees all of them at once."""
+    """Collect the errors raised in the block, so that a person sees all of them at once."""
     try:
         yield
     except InvalidInputError as error:

@@ -1,4 +1,4 @@
-"""The proof of a user's identity, and whether it still holds when something is written because of it.
+"""The proof of a user's identity, and whether it still holds when something is written on its basis.
 
 Checking a password takes a while. Meanwhile the password may be changed, the user disabled or the session ended.
 """

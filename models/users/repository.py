@@ -55,7 +55,7 @@ class Rights:
 class User:
     """A user, who may sign in unless ``disabled``; without a password, by OpenID Connect only.
 
-    If ``password_is_temporary``, somebody else has set it. If ``has_factor``, the password alone is not enough.
+    If ``password_is_temporary``, someone else has set it. If ``has_factor``, the password alone is not enough.
     """
 
     id: int
@@ -92,7 +92,7 @@ class User:
         return self.is_administrator and self.scope.connections is None
 
 
-def add(  # noqa: PLR0913 - what is new about them, and who says so
+def add(  # noqa: PLR0913 - the new values and the actor
     database: Database,
     email: str,
     rights: Rights,
@@ -255,7 +255,7 @@ def set_password(
 def choose_password(
     database: Database, user: User, password: str, proof: Proof, *, session_id: int, now: datetime
 ) -> None:
-    """Set the password that a user chose, having proved that they know the present one; end their other sessions.
+    """Set the password that a user chose after proving the present one; end their other sessions.
 
     Raises InvalidInputError or OutdatedProofError.
     """

@@ -33,7 +33,7 @@ MAX_CODE_WAIT = timedelta(minutes=10)
 """How long after the password the second factor may be given."""
 
 CONFIRMED_FOR = timedelta(minutes=15)
-"""How long a user who has proved who they are need not do so again."""
+"""How long a confirmation of identity is valid."""
 
 MAX_SESSIONS = 50
 """Sessions of a user; one more ends the oldest, so that the list of them stays short."""
@@ -46,7 +46,7 @@ SEEN_RESOLUTION = timedelta(minutes=1)
 class Beginning:
     """How a user signs in: the ``device``, and whether by OpenID or by a password, as far as they have come.
 
-    ``proved_at`` is when the provider says that they proved who they are; None if it does not say.
+    ``proved_at`` is when they proved their identity to the provider; None if it does not say.
     """
 
     device: str = ""
@@ -79,7 +79,7 @@ class UserSession:
     notice: Mapping[str, Any] | None
 
     def is_confirmed(self, now: datetime) -> bool:
-        """Return whether they proved who they are lately."""
+        """Return whether they confirmed their identity recently."""
         return self.confirmed_at is not None and self.confirmed_at > now - CONFIRMED_FOR
 
 
@@ -139,7 +139,7 @@ def find(
         row, user = found
         if row.seen_at <= now - SEEN_RESOLUTION and not by_itself:
             seen = update(SessionRow).where(SessionRow.token_hash == row.token_hash).values(seen_at=now)
-            session.execute(seen)  # harmless where it has just ended
+            session.execute(seen)  # harmless if it has just ended
         return made_of(UserSession, row, user=users.read(session, user))
 
 
@@ -154,7 +154,7 @@ def of_user(database: Database, user: User, *, now: datetime) -> Sequence[UserSe
 
 
 def confirm(database: Database, session_id: int, proof: Proof, *, now: datetime) -> None:
-    """Save that a user has just proved who they are. Raises OutdatedProofError."""
+    """Save that a user has just confirmed their identity. Raises OutdatedProofError."""
     with database.transaction() as session:
         expect(session, replace(proof, session_id=session_id))
         session.execute(update(SessionRow).where(SessionRow.id == session_id).values(confirmed_at=now))

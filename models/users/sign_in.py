@@ -35,7 +35,7 @@ class SignInRefusedError(Exception):
 class Identity:
     """A person as an OpenID provider identifies them: its id, and their address if it vouches for that.
 
-    ``proved_at`` is when they last proved who they are (UTC), None if it does not say.
+    ``proved_at`` is when they last proved their identity (UTC), None if it does not say.
     """
 
     issuer: str
@@ -50,7 +50,7 @@ class OpenIdProvider(Protocol):
     def begin(self, *, fresh: bool = False) -> tuple[str, dict[str, str]]:
         """Return where to redirect the user, and what to keep until they return.
 
-        ``fresh`` makes them prove who they are, even if the provider has a session.
+        ``fresh`` makes them prove their identity, even if the provider has a session.
         """
 
     def finish(self, code: str, *, kept: Mapping[str, str]) -> Identity:
@@ -77,7 +77,7 @@ def by_password(database: Database, email: str, password: str, *, address: str, 
         raise
     if not (right and enabled) or user_id is None or password_hash is None:
         with database.transaction() as session:
-            throttle.keep(session, attempt)  # so that an unknown user costs a write as well
+            throttle.keep(session, attempt)  # so that an unknown user costs a write too
             if user_id is not None:
                 users.note(session, WRONG_PASSWORD if enabled else DISABLED, actor=caller.email, now=now)
         raise SignInRefusedError("The password is not right.")
@@ -87,7 +87,7 @@ def by_password(database: Database, email: str, password: str, *, address: str, 
 
 
 def by_code(database: Database, vault: Vault, user: User, code: str, *, address: str, now: datetime) -> Proof:
-    """Accept the second factor of a user whose password was right, or who is to confirm who they are.
+    """Accept the second factor of a user whose password was right, or who confirms their identity.
 
     Raises SignInRefusedError, or throttle.TooManySignInsError after too many attempts from ``address``.
     """

@@ -12,7 +12,7 @@ from models.schema.tables import FailedSignInRow
 
 WINDOW = timedelta(minutes=15)
 MAX_FAILURES_PER_ACCOUNT_AND_ADDRESS = 5
-"""More than a person needs to find the right password; sign-ins to the account from elsewhere go on."""
+"""More than a person needs to find the right password; sign-ins to the account from elsewhere continue."""
 MAX_FAILURES_PER_ADDRESS = 20
 """An office shares an address."""
 MAX_FAILURES_PER_ACCOUNT = 100

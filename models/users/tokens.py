@@ -106,7 +106,7 @@ class Token:
 
     @property
     def administers_all(self) -> bool:
-        """Whether it may do to every connection what an administrator of all connections may."""
+        """Whether it has the rights of an administrator on all connections."""
         return self.scope.connections is None and TokenScope.CONNECTIONS_WRITE in self.scopes
 
     def refusal(self, now: datetime) -> str:
@@ -116,7 +116,7 @@ class Token:
         return "token_expired" if self.expires_at <= now else ""
 
 
-def create(  # noqa: PLR0913 - what is new about it, and who says so
+def create(  # noqa: PLR0913 - the new values and the actor
     database: Database,
     name: str,
     *,

@@ -39,7 +39,7 @@ def plan(target: Target) -> Iterator[Message]:
 def run_write_tests(target: Target, artifacts: WriteTestArtifacts) -> Iterator[Finding]:
     """Run the write tests one by one and yield each finding at once; a failure ends no other test.
 
-    ``artifacts`` knows at every moment what is left in the systems.
+    ``artifacts`` tracks what is left in the systems at every moment.
     """
     context = WriteTestContext(target, artifacts)
     yield from safely("write_tests.accounting", _accounting(context))

@@ -136,7 +136,7 @@ class SyncContext:
     def ask_for_match(
         self, job: SyncJob, candidates: Sequence[Candidate], moment_record: Candidate | None = None
     ) -> None:
-        """Ask a person which of these the record of a job is; whoever calls tells them so by an error.
+        """Ask a person which of these matches a job's record; the caller raises an error that says so.
 
         If another worker has taken over, nothing is asked: it asks by itself, and may have an answer.
         """

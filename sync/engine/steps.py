@@ -36,8 +36,8 @@ class Steps:
 def _combined(errors: Sequence[SyncError]) -> SyncError:
     """Combine several errors into one.
 
-    An error that is retried automatically comes before one that needs a person, who is asked when no other is
-    left.
+    An error that is retried automatically comes before one that a person must correct, who is asked when no other
+    is left.
     """
     error = min(errors, key=_rank).replace(outcome_unknown=any(each.outcome_unknown for each in errors))
     if isinstance(error, CONNECTION_ERRORS):

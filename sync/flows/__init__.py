@@ -1,1 +1,1 @@
-"""The flows: what is done for each entity type."""
+"""The flows: how each entity type is synced."""

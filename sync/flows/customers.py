@@ -347,7 +347,7 @@ def customer_details(customer: Customer) -> CustomerDetails | None:
 
 
 def warnings_of(customer: Customer, *, details: bool) -> tuple[Message, ...]:
-    """Return what is cut, wrong or doubtful in a customer, including its address if ``details`` are sent."""
+    """Return warnings about truncated, wrong or doubtful values, including the address if ``details`` are sent."""
     found = [
         organization_number_warning(customer.organization_number, country=customer.country),
         cut_warning(msg("The name"), customer.name, max_length=MAX_NAME_LENGTH),
@@ -385,7 +385,7 @@ def _without_twins(batch: Sequence[PreparedCustomer]) -> Sequence[PreparedCustom
 
 
 def _chosen(matcher: CustomerMatcher, customer: Customer, choice: Choice) -> Match:
-    """Take a person's word, unless what they chose is gone by now; what they took back is never certain."""
+    """Apply a person's choice, unless the chosen customer no longer exists; an undone choice is never certain."""
     if choice.answer == NEW:
         return Match(matcher.known(customer, but=choice.undone))
     if choice.answer and int(choice.answer) in matcher.by_number:
@@ -397,7 +397,7 @@ def _chosen(matcher: CustomerMatcher, customer: Customer, choice: Choice) -> Mat
 
 
 def _as_candidate(item: PreparedCustomer) -> Candidate:
-    """Return the customer as Moment has it, without what is an identity number."""
+    """Return the customer as in Moment, without a national identity number."""
     customer, draft = item.customer, item.draft
     emails = dict.fromkeys(filter(None, (draft.email, draft.invoice_email)))
     return Candidate(

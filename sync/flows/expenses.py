@@ -248,7 +248,7 @@ class Expenses:
         return supplier_invoice_of(lines, supplier=supplier, invoice_number=invoice_number)
 
     def _recheck_after(self, day: date) -> timedelta | None:
-        """Look often at a new voucher and rarely at an old one, until no document can be expected any more."""
+        """Check a new voucher often and an old one rarely, until no document can be expected."""
         age = timedelta(days=(self._context.clock().date() - day).days)
         return min(max(timedelta(hours=1), age / 4), timedelta(days=1)) if age <= APPROVAL_TIMEOUT else None
 

@@ -120,7 +120,7 @@ class FirstVouchers:
         return self._check(record, way) is not None
 
     def _clear(self, record: Record, way: str, *, was: VatCheck) -> None:
-        """Check the first voucher of a VAT code; as long as it is wrong, no other may follow."""
+        """Check the first voucher of a VAT code; while it is wrong, no other may follow."""
         invoice = self.context.moment.invoice(record.id)
         job = job_actions.find(self.context.database, self.context.connection.id, record)
         if invoice is None or (job and job.state is JobState.DISMISSED):

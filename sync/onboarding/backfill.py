@@ -110,7 +110,7 @@ class Backfill:
         return {each.id: each for each in sorted(listed, key=lambda each: (each.day, each.number or 0))}
 
     def plan(self, entity_type: EntityType, records: Sequence[Record]) -> Sequence[PlannedRecord]:
-        """Return what would become of the records of a type that have no link and no job; nothing is written.
+        """Preview the records of a type that have no link and no job; nothing is written.
 
         The ledger is read once for each fiscal year, with a call for each month.
         """

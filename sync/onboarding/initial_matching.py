@@ -23,7 +23,7 @@ MAX_NUMBERS = 200
 
 
 def plan(context: SyncContext) -> Sequence[PlannedRecord]:
-    """Return what would become of every customer and project of Moment that is synced; nothing is written."""
+    """Plan the matching of every synced customer and project in Moment; nothing is written."""
     entity_types = context.settings.entity_types
     found = list(_customers(context)) if EntityType.CUSTOMER in entity_types else []
     numbers = {each.record.id: int(each.remote_id) for each in found if each.remote_id}
@@ -31,7 +31,7 @@ def plan(context: SyncContext) -> Sequence[PlannedRecord]:
 
 
 def apply(context: SyncContext, planned: Iterable[PlannedRecord], *, create: bool) -> Sequence[PlannedRecord]:
-    """Link what is certain. Enqueue it, what is unclear and, with ``create``, what is new.
+    """Link certain matches. Enqueue them, uncertain ones and, with ``create``, new records.
 
     The flows do the rest: they save linked records, ask about unclear ones, and create new ones. It is safe to
     repeat.

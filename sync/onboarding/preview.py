@@ -1,4 +1,4 @@
-"""Previews: what would become of records. The data of all previews, and the preview of expenses."""
+"""Previews of a sync: the data of all previews, and the preview of expenses."""
 
 from collections.abc import Iterator
 from dataclasses import KW_ONLY, dataclass, replace
@@ -20,7 +20,7 @@ NO_NUMBER = 0
 
 
 class PlannedAction(StrEnum):
-    """What becomes of a record. ``LINKED`` was so before, ``REJECT`` cannot be synced as it is."""
+    """The planned action for a record. ``LINKED`` already was, ``REJECT`` cannot be synced as it is."""
 
     LINKED = "linked"
     LINK = "link"
@@ -33,9 +33,9 @@ class PlannedAction(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PlannedRecord:
-    """A record (for an expense, its voucher), what becomes of it, and why.
+    """A record (for an expense, its voucher) with the planned action and its reason.
 
-    ``remote_id`` is what it is or would be linked to in 24SevenOffice, as far as known: a number, a voucher such
+    ``remote_id`` is what it is or would be linked to in 24SevenOffice, if known: a number, a voucher such
     as "2026/17", or our key of an expense. ``voucher`` is what would be posted for an invoice, and ``customer``
     its customer. ``amount`` is that of an expense, in øre including VAT, and ``files`` the number of its
     documents.
@@ -54,7 +54,7 @@ class PlannedRecord:
 
 
 def preview_expenses(context: SyncContext, *, since: datetime, now: datetime) -> Iterator[PlannedRecord]:
-    """Return what would become of each voucher that has changed since an instant (UTC); nothing is written."""
+    """Preview each voucher that has changed since an instant (UTC); nothing is written."""
     flow = Expenses(context)
     slices = changed_vouchers(context.erp, context.settings, since=since, until=now)
     for voucher in dict.fromkeys(voucher for _, vouchers in slices for voucher in vouchers):

@@ -1,6 +1,6 @@
 """What polls say about an outage: they detect one while nothing else happens, and end one that no job waits for.
 
-A failing list is no outage as long as its system answers anything else: another list, or a synced record.
+A failing list is no outage while its system answers anything else: another list, or a synced record.
 :mod:`sync.polling.stalled` reports such a list.
 """
 

@@ -36,7 +36,7 @@ MAX_HALVINGS = 16
 """After so many failures, a period is as short as can be."""
 
 SLICE = 500
-"""Records that are enqueued at a time, so that a hundred thousand of them do not hold up a worker's lease."""
+"""Records enqueued at a time, so that a hundred thousand of them do not delay a worker's lease."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ def poll_moment(
     now: datetime,
     lag: Callable[[], timedelta] = timedelta,
 ) -> PollResult:
-    """Enqueue what has changed in Moment since the last poll; the cursor moves only when all is enqueued.
+    """Enqueue the records changed in Moment since the last poll; the cursor moves only when all are enqueued.
 
     The first poll after three at night reaches back to that of the night before. It skips what other polls have
     seen, unless a modification had no webhook.

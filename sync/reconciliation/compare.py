@@ -57,7 +57,7 @@ def without_accepted(database: Database, connection_id: int, report: Reconciliat
 
 
 def recorded_report(database: Database, operation: Operation) -> ReconciliationReport | None:
-    """Return what a reconciliation found, without what was accepted in it; None where it found nothing.
+    """Return the report of a reconciliation without its accepted differences; None if it has no report.
 
     It stays as it is, whatever is compared and accepted elsewhere later.
     """

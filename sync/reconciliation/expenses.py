@@ -205,7 +205,7 @@ class _ExpenseReconciliation:
         return _SupplierVoucher(name, lines, found.costs, stamps) if found.costs else None
 
     def _is_synced(self, name: str, costs: Sequence[Cost]) -> bool:
-        """Return whether all costs of a voucher are in Moment, so that it need not be approved any more."""
+        """Return whether all costs of a voucher are in Moment, so that it no longer needs approval."""
         keys = [key_of(name, cost.project_number, cost.account) for cost in costs]
         return all(external_id(key) in self.sources.expenses for key in keys)
 

@@ -62,7 +62,7 @@ class SupplierInvoice:
 
 @dataclass(frozen=True, slots=True)
 class VoucherCosts:
-    """What becomes of a voucher's lines.
+    """The result for a voucher's lines.
 
     ``costs`` become expenses, and ``left_alone`` says why other lines do not. ``excluded`` are costs in the
     ledger, by project number and account, that become no expense; an expense made of one before stays.

@@ -1,4 +1,4 @@
-"""How a record of Moment and one of 24SevenOffice differ, for a person who is to say whether they are the same."""
+"""The differences between a Moment record and a 24SevenOffice candidate, for the person who decides on a match."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -12,7 +12,7 @@ from sync.rules.normalization import is_norwegian, organization_key
 
 
 class Comparison(StrEnum):
-    """What is said of a field of a candidate."""
+    """The comparison of one field of a candidate."""
 
     SAME = "same"
     DIFFERENT = "different"
@@ -34,7 +34,7 @@ FIELDS: Mapping[EntityType, Mapping[str, Message]] = {
         "customer_number": msg("Customer number"),
     },
 }
-"""What is compared of a record, and what to call it."""
+"""The compared fields of a record, with their labels."""
 
 
 def compare(moment_record: Candidate | None, candidate: Candidate) -> Mapping[str, Comparison]:

@@ -74,9 +74,9 @@ class CustomerMatcher:
         return Match(candidates=tuple(dict.fromkeys(found or _compatible(customer, by_email))))
 
     def known(self, customer: Customer, *, but: Collection[int] = ()) -> int | None:
-        """Return the number of the customer in use that either system names as this one, if nothing denies it.
+        """Return the number of the active customer that either system names as this one, unless contradicted.
 
-        It is none of those ``but`` which it may be.
+        The customers in ``but`` are excluded.
         """
         named = [
             each for each in self._by_moment_id.get(customer.id, []) if each.active and _agrees(customer, each)

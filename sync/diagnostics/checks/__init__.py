@@ -1,1 +1,1 @@
-"""The checks of the diagnostics, by what they look at. None of them writes anything."""
+"""The checks of the diagnostics, by subject. None of them writes anything."""

@@ -1,4 +1,4 @@
-"""Whether 24SevenOffice accepts the login, which client it reaches, and what it may see there."""
+"""Checks of the login: whether 24SevenOffice accepts it, which client it reaches, and what it may read there."""
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta

@@ -11,11 +11,11 @@ NAME = msg("Test of the integration, not real")
 """The name of everything that a write test makes."""
 
 TEST_ID = "bridge-test"
-"""The external id by which it is found again, in place of an id of Moment."""
+"""The external id by which it is found again, instead of Moment's id."""
 
 
 class WriteTestArtifacts:
-    """What is left in the two systems; ``announce`` is called with it before the call that makes it."""
+    """The records left in the two systems; ``announce`` is called before the call that creates one."""
 
     def __init__(self, announce: Callable[[str], None]) -> None:
         self._announce = announce
