@@ -1,8 +1,8 @@
 """The health check of the containers: ``python -S -m worker.alive`` fails unless there is a heartbeat in Redis.
 
 It runs twice a minute beside each process, so it imports only the standard library: importing the processes'
-modules takes a hundred times as long as the check. ``--here`` checks the worker on this host and blames it for
-nothing else. :mod:`worker.heartbeat` records the heartbeats.
+modules takes a hundred times as long as the check. ``--here`` checks only the worker on this host, not what it
+depends on. :mod:`worker.heartbeat` records the heartbeats.
 """
 
 import os
@@ -12,13 +12,13 @@ from collections.abc import Mapping, Sequence
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 SWEEP = "heartbeat"
-"""The Redis key of the heartbeat that beat, Redis and a worker make together."""
+"""The Redis key of the heartbeat that needs beat, Redis and a worker."""
 
 NO_SWEEP = "There has been no sweep within the last minute."
 SILENT = "The worker on this host does not answer."
 
 SECONDS = 2
-"""How long each step may take."""
+"""Time limit of each step, in seconds."""
 
 
 def worker_key() -> str:

@@ -62,7 +62,7 @@ def _log(**_: object) -> None:
 
 
 def _briefly(record: logging.LogRecord) -> bool:
-    """Shorten to one line what beat logs with a traceback whenever Redis is down."""
+    """Shorten the traceback that beat logs whenever Redis is down to one line."""
     if record.exc_info and isinstance(record.args, tuple):
         record.msg, record.args, record.exc_info = "%s", record.args[:1], None
     return True

@@ -1,4 +1,4 @@
-"""The Celery app. Messages are wake-ups: what is to be done, and when, is in PostgreSQL.
+"""The Celery app. Messages are wake-ups: the work and its due times are in PostgreSQL.
 
 So there are no results, and no ETA, countdown or retry of Celery, which Redis would repeat. Tasks run on threads,
 since they mostly wait for remote systems. Celery cannot limit threads, so every call has its own time-out, and a
@@ -25,7 +25,7 @@ from worker.queues import QUEUE_OF, broker_configuration
 log = structlog.get_logger()
 
 EXPECTED_ERRORS = (DatabaseUnavailableError, RedisError, UnknownConnectionError)
-"""Errors of a task that are only logged: beat dispatches again, so nothing is lost."""
+"""Errors that a task only logs: beat dispatches again, so nothing is lost."""
 
 
 def configuration(settings: Settings) -> dict[str, Any]:

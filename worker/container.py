@@ -54,7 +54,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 REDIS_SECONDS = 2
-"""Time-outs of Redis: whatever cannot be sent now is sent again by beat."""
+"""Time-outs of Redis: beat sends again what cannot be sent now."""
 
 clock = host_clock
 """This host's own clock, for times that no other host compares."""
@@ -289,7 +289,7 @@ class Container:
         seen: datetime | None = None,
         client_number: int | None = None,
     ) -> Connection:
-        """Change settings of a connection, and log out of a login that it no longer has.
+        """Change settings of a connection, and log out of a login that it no longer uses.
 
         Raises what :meth:`~models.connections.repository.Connections.update` raises.
         """
@@ -315,9 +315,9 @@ class Container:
     ) -> int | None:
         """Save settings, or return the number of the operation that saves them once both systems accept them.
 
-        It takes an operation if they may open another client, unless the actor ``administers_all``, and if the
-        login changes while there are links, which are kept if it reaches the same client. The caller dispatches
-        the operation. ``connection`` is as the actor saw it, and ``typed`` is the input of the form.
+        An operation is needed if they may open another client, unless the actor ``administers_all``, and if the
+        login changes while there are links, which stay if it reaches the same client. The caller dispatches the
+        operation. ``connection`` is as the actor saw it, and ``typed`` is the input of the form.
 
         Raises what :meth:`~models.connections.repository.Connections.update` raises, and LoginTriesError if
         secrets were entered too often: saving a secret allows verifying it, which is a guess.
@@ -332,7 +332,7 @@ class Container:
                 self.update_settings(connection.id, values, actor=actor, seen=connection.updated_at)
             except Exception as error:
                 if login is not None:
-                    self.operations.forget(login)  # it was not saved, and cannot be verified
+                    self.operations.forget(login)  # it was not saved, so it cannot be verified
                 if not isinstance(error, LinksExistError) or error.setting == "moment_company":
                     raise
             else:
@@ -343,9 +343,9 @@ class Container:
         )
 
     def erase_connection(self, connection: Connection, *, actor: str) -> Sequence[str]:
-        """Erase a connection with all its data, and return the users who see no connection any more.
+        """Erase a connection with all its data, and return the users who no longer see any connection.
 
-        It is paused and its webhook loses its address in any case. Raises JobsRunningError, and UnavailableError
+        In any case it is paused and its webhook loses its URL. Raises JobsRunningError, and UnavailableError
         without Redis.
         """
         from models.admin import erasure
@@ -364,14 +364,14 @@ class Container:
 
     @property
     def mails_links(self) -> bool:
-        """Whether users get links by mail to choose a password: it is set where mails go out and links lead to."""
+        """Whether links to choose a password can be mailed: a mail server and the public URL are set."""
         return {"smtp_url", "public_url"} <= self.settings.model_fields_set
 
     @cached_property
     def sandbox(self) -> Mapping[str, str]:
-        """Where a sandbox of the two systems is, by their names; nothing where they are the real ones.
+        """The URLs of a sandbox by system; empty for the real systems.
 
-        Those are reached by TLS only.
+        The real systems are reached by TLS only.
         """
         addresses = {"Moment": self.settings.moment_url, "24SevenOffice": self.settings.twentyfour_api_url}
         roots = {name: urlsplit(address)._replace(path="/").geturl() for name, address in addresses.items()}

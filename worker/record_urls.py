@@ -25,7 +25,7 @@ class RecordUrl:
 
 @dataclass(frozen=True, slots=True)
 class RecordUrls:
-    """A job's record in both systems: in each none yet, one, or the many expenses of a voucher."""
+    """A job's record in both systems. Each may hold none yet, one, or several (the expenses of a voucher)."""
 
     moment: Sequence[RecordUrl]
     twentyfour: Sequence[RecordUrl]

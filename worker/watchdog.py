@@ -1,9 +1,9 @@
-"""The health check of a container that kills a process which no longer responds, so that Docker restarts it.
+"""The health check of a container; it kills a process that no longer responds, so that Docker restarts it.
 
 ``python -S -m worker.watchdog web 8000 --end-after=6`` fails while the process is not healthy. Healthy is more
-than alive: a web process without PostgreSQL is unhealthy, and a new one would be no better. Only a process that
-itself does not respond, so many times in a row, is killed. Then the init of the container ends, and the container
-with it. Only the standard library is imported, see :mod:`worker.alive`.
+than alive: a web process without PostgreSQL is unhealthy, and a new one would be no better. A process is killed
+only if it does not respond itself, that many times in a row. Then the container's init ends, and so does the
+container. Only the standard library is imported; see :mod:`worker.alive`.
 """
 
 import os

@@ -52,21 +52,21 @@ class JobsRunningError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ErasureResult:
-    """The number of texts that a person was removed from, and the matches that have to be corrected by hand."""
+    """The number of texts that a person was removed from, and the matches that must be corrected by hand."""
 
     count: int
     remaining: Sequence[PersonalDataMatch]
 
 
 def erase_connection(database: Database, connection_id: int, *, actor: str, now: datetime) -> Sequence[str]:
-    """Erase a paused connection, and return the users who see no connection any more.
+    """Erase a paused connection, and return the users who no longer see any connection.
 
     Raises JobsRunningError if a worker is running jobs of the connection; nothing is erased then.
     """
     held = (LaneRow.connection_id == connection_id, LaneRow.lease_expires_at > now)
     if database.scalar(select(LaneRow.entity_type).where(*held).limit(1)):
         raise JobsRunningError(
-            "A worker has some of its records in hand. It is paused: try again in a few minutes."
+            "A worker is processing some of its records. It is paused: try again in a few minutes."
         )
     some = select(SyncJobRow.id).where(SyncJobRow.connection_id == connection_id).limit(BATCH_SIZE)
     erase_some = delete(SyncJobRow).where(SyncJobRow.id.in_(some)).returning(SyncJobRow.id)
@@ -166,7 +166,7 @@ def _rename_job(session: Session, job_id: int, *, about: bool) -> None:
 
 
 def _redacted(call: dict[str, str], person: Person | None = None) -> dict[str, str]:
-    """Keep of a call only that it was made, if it names the person or everything is to be redacted."""
+    """Reduce a call to the fact that it was made, if it names the person or everything must be redacted."""
     if person and not person.is_in(call):
         return call
     return {"operation": call["operation"], "request": REDACTED, "response": REDACTED}

@@ -1,4 +1,4 @@
-"""Setting links aside when a connection is to use another company, to whose records they do not lead."""
+"""Setting links aside before a connection uses another company, to whose records they do not lead."""
 
 from datetime import datetime
 
@@ -16,7 +16,7 @@ from models.schema.tables import ConnectionRow, LaneRow
 def unlink(database: Database, connection_id: int, *, actor: str, now: datetime) -> int:
     """Set the links of a paused connection aside, and return how many there were.
 
-    What follows is verified before it is sent, as after a restore, and people's answers about matches are deleted.
+    Later jobs are verified before they are sent, as after a restore, and answers about matches are deleted.
     The next login shows which client of 24SevenOffice the connection uses.
 
     Raises:
@@ -26,7 +26,7 @@ def unlink(database: Database, connection_id: int, *, actor: str, now: datetime)
         row = session.get_one(ConnectionRow, connection_id, with_for_update=FOR_NO_KEY_UPDATE)
         held = (LaneRow.connection_id == connection_id, LaneRow.lease_expires_at > now)
         if session.scalar(select(LaneRow.entity_type).where(*held).limit(1)):
-            raise JobsRunningError("A worker has some of its records in hand. Try again in a few minutes.")
+            raise JobsRunningError("A worker is processing some of its records. Try again in a few minutes.")
         count = links.set_aside(session, connection_id, now=now)
         restore.doubt(session, [connection_id], now=now)
         questions.void_all(session, connection_id, now=now)

@@ -24,10 +24,10 @@ CACHE_SECONDS = 5
 """How long a result is reused, so that frequent scrapes are no burden."""
 
 TRIED_SECONDS = 10.0
-"""How long a successful test counts that a webhook can be saved."""
+"""How long a successful test of saving a webhook is valid."""
 
 UNACKED = "unacked"
-"""Celery's Redis key for messages that a worker has taken; those of a queue are under its name."""
+"""Celery's Redis key for messages that a worker has taken; a queue's messages are under its name."""
 
 
 class Intake:
@@ -92,7 +92,7 @@ class InstallationMetrics(Collector):
             lengths = {"queued": queued, "running": self._redis.hlen(UNACKED)}
             sweeping = int(heartbeat.is_alive(self._redis))
             told = [
-                Gauge("moment24_heartbeat", "Whether beat, Redis and a worker have swept lately", sweeping),
+                Gauge("moment24_heartbeat", "Whether beat, Redis and a worker have swept", sweeping),
                 _by("moment24_queue_messages", "Messages of Celery in Redis", ("state",), lengths),
                 *self._of_budget(),
             ]
@@ -103,11 +103,11 @@ class InstallationMetrics(Collector):
             return []
         given = {"events": usage.events, "polls": usage.polls}
         return [
-            Gauge("moment24_budget_limit", "Requests that may be sent in an hour", usage.allowed),
-            Gauge("moment24_budget_remaining", "Requests that may be sent now", usage.remaining),
-            Gauge("moment24_budget_reserved", "Requests of those left that are for events only", usage.reserved),
-            _by("moment24_budget_used", "Requests that were sent in the last hour", ("for",), given),
-            Gauge("moment24_budget_blocked", "Whether no request may be sent now", int(bool(usage.blocked_until))),
+            Gauge("moment24_budget_limit", "Requests allowed per hour", usage.allowed),
+            Gauge("moment24_budget_remaining", "Requests left now", usage.remaining),
+            Gauge("moment24_budget_reserved", "Requests left that only events may use", usage.reserved),
+            _by("moment24_budget_used", "Requests sent in the last hour", ("for",), given),
+            Gauge("moment24_budget_blocked", "Whether requests are blocked", int(bool(usage.blocked_until))),
         ]
 
 
@@ -118,14 +118,14 @@ def _inbox_metrics(read: MetricsSnapshot) -> Sequence[Metric]:
     connections = {"available": totals.connections - sum(idle.values()), **idle}
     return [
         _by("moment24_jobs", "Jobs that are not done", ("entity_type", "state"), read.jobs),
-        _by("moment24_jobs_oldest_seconds", "Age of the oldest on its way", ("entity_type",), read.oldest),
-        _by("moment24_jobs_overdue_seconds", "Since the first was due", ("entity_type",), read.overdue),
-        _by("moment24_connections", "Connections by how they stand", ("state",), connections),
-        Gauge("moment24_alerts_pending", "Alerts that wait for their mail", read.alerts),
+        _by("moment24_jobs_oldest_seconds", "Age of the oldest pending job", ("entity_type",), read.oldest),
+        _by("moment24_jobs_overdue_seconds", "How long a job has been due", ("entity_type",), read.overdue),
+        _by("moment24_connections", "Connections by state", ("state",), connections),
+        Gauge("moment24_alerts_pending", "Alerts not sent yet", read.alerts),
         Gauge("moment24_alerts_oldest_pending_seconds", "Age of the oldest of these", read.alerts_seconds),
-        Gauge("moment24_event_deliveries_pending", "Events that receivers have not taken", read.deliveries),
+        Gauge("moment24_event_deliveries_pending", "Events that receivers have not accepted", read.deliveries),
         Gauge("moment24_event_deliveries_oldest_seconds", "Age of the oldest of these", read.deliveries_seconds),
-        _by("moment24_polls_failing_seconds", "Since a poll went through", ("entity_type",), read.polls_failing),
+        _by("moment24_polls_failing_seconds", "How long polls have failed", ("entity_type",), read.polls_failing),
         _by(
             "moment24_nightly_poll_seconds", "Age of the oldest nightly poll", ("entity_type",), read.nightly_polls
         ),
@@ -135,7 +135,7 @@ def _inbox_metrics(read: MetricsSnapshot) -> Sequence[Metric]:
 
 
 def _backup_metric(seconds: float | None) -> Metric:
-    family = Gauge("moment24_backup_age_seconds", "Age of the last backup that was verified")
+    family = Gauge("moment24_backup_age_seconds", "Age of the last verified backup")
     if seconds is not None:
         family.add_metric([], seconds)
     return family

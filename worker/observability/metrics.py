@@ -24,17 +24,17 @@ from pydantic import SecretStr
 
 from models.enums import EntityType, Outcome
 
-disable_created_metrics()  # they double the series without any use
+disable_created_metrics()  # they double the series and are of no use
 
 CALL_SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 LATENCY_SECONDS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 14400, 86400)
 
 BUG_CODES = ("crashed", "worker_crashes")
-"""Error codes of our own bugs, for which somebody is woken up."""
+"""Error codes of our own bugs, which page someone."""
 
 
 SYNCED_ALONE, NEEDS_ATTENTION = "synced_alone", "needs_attention"
-"""Whether a record was synced without needing a person, or began to need one."""
+"""Whether a record was synced without a person, or began to need attention."""
 
 
 class Metrics:
@@ -55,7 +55,7 @@ class Metrics:
             for error_code in BUG_CODES:  # shown from the start: Prometheus sees no increase from nothing to 1
                 self.attempts.labels(entity_type, Outcome.FAILED, error_code)
         self.records = counter(
-            "moment24_records", "Records that were synced, or began to need a person", ("entity_type", "result")
+            "moment24_records", "Records that were synced, or began to need attention", ("entity_type", "result")
         )
         for entity_type in EntityType:
             for result in (SYNCED_ALONE, NEEDS_ATTENTION):
@@ -63,37 +63,35 @@ class Metrics:
         self.attempt_seconds = histogram("moment24_attempt_seconds", "How long attempts took", ("entity_type",))
         self.sync_latency = histogram(
             "moment24_sync_latency_seconds",
-            "From when a record was received to when it was synced",
+            "Time from receiving a record to syncing it",
             ("entity_type",),
             buckets=LATENCY_SECONDS,
         )
         self.calls = counter("moment24_remote_calls", "Calls to remote systems", ("system", "operation", "status"))
         self.call_seconds = histogram(
             "moment24_remote_call_seconds",
-            "How long remote systems took until their answer began",
+            "Time until a remote system's response began",
             ("system", "operation"),
         )
         self.budget_refusals = counter(
-            "moment24_budget_refusals", "Requests to 24SevenOffice that there was none for", ("for", "error_code")
+            "moment24_budget_refusals", "Requests to 24SevenOffice refused by the budget", ("for", "error_code")
         )
         self.emails = counter("moment24_emails", "Mails that were sent, refused, delayed or crashed", ("status",))
         self.deliveries = counter("moment24_event_deliveries", "Attempts to deliver an event", ("status",))
         self.task_seconds = histogram("moment24_task_seconds", "How long tasks of workers took", ("task",))
-        self.tasks_running = Gauge(
-            "moment24_tasks_running", "Tasks that are being worked on", registry=self.registry
-        )
+        self.tasks_running = Gauge("moment24_tasks_running", "Running tasks", registry=self.registry)
         self.request_seconds = histogram(
-            "moment24_http_request_seconds", "How long the web took to answer", ("part",)
+            "moment24_http_request_seconds", "Time until the web responded", ("part",)
         )
         self.webhooks_refused = counter(
-            "moment24_webhooks_refused", "Webhooks that PostgreSQL did not take", ("cause",)
+            "moment24_webhooks_refused", "Webhooks that PostgreSQL did not accept", ("cause",)
         )
         for cause in ("disk_full", "read_only", "unreachable"):
             self.webhooks_refused.labels(cause)
         self.clock_skew = Gauge(
             "moment24_clock_skew_seconds", "How far this host's clock is ahead", registry=self.registry
         )
-        self.requests = counter("moment24_http_requests", "Answers of the web", ("part", "status"))
+        self.requests = counter("moment24_http_requests", "Responses of the web", ("part", "status"))
 
     def request_refused(self, poll: bool, error_code: str) -> None:  # noqa: FBT001 - the budget's callback
         self.budget_refusals.labels("polls" if poll else "events", error_code).inc()

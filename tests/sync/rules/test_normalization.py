@@ -24,7 +24,7 @@ def test_text_is_cleaned_of_what_xml_cannot_hold(text: str, kept: str) -> None:
     assert clean(text, max_length=200) == kept
 
 
-def test_of_a_text_without_end_only_the_beginning_is_looked_at() -> None:
+def test_only_the_beginning_of_an_endless_text_is_read() -> None:
     assert clean("x" + " " * 50_000_000 + "y", max_length=200) == "x"
 
 
@@ -76,7 +76,7 @@ def test_clean_text_stays_as_it_is(text: str) -> None:
         "Brreg: 923609016",
     ],
 )
-def test_a_norwegian_organization_number_is_brought_to_nine_digits(text: str) -> None:
+def test_a_norwegian_organization_number_is_reduced_to_nine_digits(text: str) -> None:
     for country in ("NO", "Norge", "NOR", ""):
         assert organization_number(text, country=country) == "923609016"
         assert organization_number_warning(text, country=country) is None
@@ -85,7 +85,7 @@ def test_a_norwegian_organization_number_is_brought_to_nine_digits(text: str) ->
 @pytest.mark.parametrize(
     "text", ["923609017", "92360901", "9236090160", "12345678X", "DE923609016", "CVR 923609016"]
 )
-def test_a_norwegian_number_that_is_none_is_sent_as_it_is_with_a_warning(text: str) -> None:
+def test_an_invalid_norwegian_number_is_sent_as_it_is_with_a_warning(text: str) -> None:
     assert organization_number(text, country="") == text
     assert organization_number_warning(text, country="") == (
         f"“{text}” isn't a Norwegian organization number. It was sent all the same: correct it in Moment, or set "
