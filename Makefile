@@ -1,4 +1,4 @@
-# Every target sets itself up; `make` alone lists them.
+# Each target installs what it needs; `make` alone lists them.
 
 PYTHON ?=
 ARGS ?=
@@ -7,11 +7,11 @@ SEEDS ?= 1
 ONLY ?=
 VENV := .venv
 BIN := $(VENV)/bin
-# More processes than cores, as many tests wait for servers; asked for only where tests are run.
+# More processes than cores, as many tests wait for servers. Evaluated only when tests run.
 PARALLEL = -n $(shell cores=$$(getconf _NPROCESSORS_ONLN); echo $$((cores + (cores + 1) / 2))) --dist worksteal
 FAST := tests/config tests/integrations tests/i18n tests/models tests/sync
 
-# Processes start in half the time where Python may keep what it has compiled.
+# Processes start in half the time if Python may cache compiled modules.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
@@ -27,22 +27,22 @@ run: $(VENV)/installed-local ## Start everything on this machine; SANDBOX=0 for 
 .PHONY: worker
 worker: $(VENV)/installed-local ## Run a command of the integration beside `make run`: ARGS="connections list"
 	@$(BIN)/python -m local worker $(ARGS); code=$$?; \
-	[ $$code -eq 1 ] || exit $$code  # with 1 it has told what it found, or what is wrong
+	[ $$code -eq 1 ] || exit $$code  # 1 means findings, which it has printed
 
 .PHONY: demo
 demo: $(VENV)/installed-local ## Play a working day on the same stack in a temporary folder and report what arrived
 	@$(BIN)/python -m local demo $(ARGS)
 
 .PHONY: test
-test: $(VENV)/installed-dev ## Run the tests on all cores; ARGS="tests/sync -x" for some of them, -n0 for one at a time
+test: $(VENV)/installed-dev ## Run the tests on all cores; ARGS="tests/sync -x" for some of them, -n0 for one process
 	@$(BIN)/python -m pytest $(PARALLEL) $(ARGS)
 
 .PHONY: test-fast
-test-fast: $(VENV)/installed-dev ## Run the tests of the rules, the flows and what talks to the systems, at each save
+test-fast: $(VENV)/installed-dev ## Run the fast tests, those of the rules, flows and integrations, at each save
 	@$(BIN)/python -m pytest $(PARALLEL) -m "not kills and not slow and not thousands" $(FAST) $(ARGS)
 
 .PHONY: test-thousands
-test-thousands: $(VENV)/installed-dev ## Run the tests that count in thousands or play whole days
+test-thousands: $(VENV)/installed-dev ## Run the tests with large counts and those that play whole days
 	@$(BIN)/python -m pytest -m thousands --hypothesis-profile=thousands $(ARGS)
 
 .PHONY: test-browser
@@ -51,86 +51,86 @@ test-browser: $(VENV)/installed-dev ## Run the tests that use the pages in a bro
 	@$(BIN)/python -m pytest tests/browser -n 2 --dist loadfile $(ARGS)
 
 .PHONY: fuzz
-fuzz: $(VENV)/installed-dev ## Send 10,000 requests to the endpoints, and thousands of forms, that mean harm
+fuzz: $(VENV)/installed-dev ## Send 10,000 hostile requests to the endpoints, and thousands of hostile forms
 	@$(BIN)/python -m pytest tests/web/test_hostile_requests.py tests/web/test_hostile_forms.py --hypothesis-profile=fuzz --timeout=3600 $(ARGS)
 
 .PHONY: fuzz-api
-fuzz-api: $(VENV)/installed-dev ## Send 5,000 requests to the API, whatever its document allows and what it does not
+fuzz-api: $(VENV)/installed-dev ## Send 5,000 requests to the API, valid and invalid by its OpenAPI document
 	@$(BIN)/python -m pytest tests/web/api/test_document.py -m thousands --hypothesis-profile=thousands --timeout=3600 $(ARGS)
 
 .PHONY: openapi
-openapi: $(VENV)/installed-dev ## Write docs/openapi.json, which describes the API
+openapi: $(VENV)/installed-dev ## Write the API's description to docs/openapi.json
 	@$(BIN)/python -m web.api
 
 .PHONY: screenshots
-screenshots: $(VENV)/installed-dev ## Take pictures of every page for docs/screenshots/
+screenshots: $(VENV)/installed-dev ## Take screenshots of every page for docs/screenshots/
 	@$(BIN)/python -m tests.browser.chromium
 	@$(BIN)/python -m tests.browser.screenshots
 
 .PHONY: check
-check: $(VENV)/installed-dev ## Check form, types and the direction of imports
+check: $(VENV)/installed-dev ## Check formatting, lint, types and the direction of imports
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
 .PHONY: try-install
-try-install: $(VENV)/installed-dev ## Run the commands of docker-compose.yml from only what the images install
+try-install: $(VENV)/installed-dev ## Run the commands of docker-compose.yml with only what the images install
 	@$(BIN)/python -m tests.deploy.try_install
 
 .PHONY: try-images
-try-images: $(VENV)/installed-dev ## Build the images, play a day in containers with the sandbox, and take them down
+try-images: $(VENV)/installed-dev ## Build the images, play a day in containers with the sandbox, and remove the containers
 	@$(BIN)/python -m tests.deploy.try_images
 
 .PHONY: format
-format: $(VENV)/installed-dev ## Put the code into form
+format: $(VENV)/installed-dev ## Format the code
 	@$(BIN)/ruff check --fix-only .
 	@$(BIN)/ruff format .
 
 .PHONY: translations
-translations: $(VENV)/installed-dev ## Bring i18n/locales/nb/LC_MESSAGES/messages.po up to date with what the source says
+translations: $(VENV)/installed-dev ## Update i18n/locales/nb/LC_MESSAGES/messages.po from the source
 	@$(BIN)/python -m i18n
 
 .PHONY: record
-record: $(VENV)/installed-dev ## Record the cassettes anew; where keys of real accounts are set, tell also how these differ
+record: $(VENV)/installed-dev ## Record the cassettes again; with keys of real accounts, also report how those differ
 	@$(BIN)/python -m tests.contracts.record
 
 .PHONY: chaos
-chaos: $(VENV)/installed-dev ## Play days full of failures and compare the books after them: SEED=7 SEEDS=20
+chaos: $(VENV)/installed-dev ## Play days full of failures and compare the ledgers afterwards: SEED=7 SEEDS=20
 	@$(BIN)/python -m tests.chaos --seed=$(SEED) --seeds=$(SEEDS) $(ARGS)
 
 .PHONY: drill
-drill: $(VENV)/installed-dev ## Play the runbook on this machine, ten minutes or so: ONLY=worker for one drill
+drill: $(VENV)/installed-dev ## Play the runbook on this machine, about ten minutes; ONLY=worker for one drill
 	@$(BIN)/python -m tests.drill --only="$(ONLY)" $(ARGS)
 
 .PHONY: alerts
-alerts: var/promtool ## Have Prometheus's own promtool try the alert rules on the cases of alerts_test.yml
+alerts: var/promtool ## Test the alert rules with promtool on the cases of alerts_test.yml
 	@var/promtool check rules deploy/prometheus/alerts.yml
 	@var/promtool test rules deploy/prometheus/alerts_test.yml
 
-# Where it is not installed it is taken out of Debian's package, which is not installed for that.
+# If it is not installed, it is extracted from Debian's package, without installing that.
 var/promtool:
 	@mkdir -p var; found=$$(command -v promtool) && ln -s "$$found" $@ && exit 0; \
 	taken=$$(mktemp -d) && trap 'rm -rf "$$taken"' EXIT && \
 	( cd "$$taken" && apt-get download -q prometheus && dpkg -x prometheus_*.deb . ) && \
 	cp "$$taken/usr/bin/promtool" $@ || \
-	{ echo "promtool is needed, which comes with Prometheus (on Debian and Ubuntu: apt-get update first)." >&2; exit 1; }
+	{ echo "promtool, which comes with Prometheus, is needed (on Debian and Ubuntu: apt-get update first)." >&2; exit 1; }
 
 .PHONY: audit
-audit: $(VENV)/installed-local ## Ask PyPI for known faults of all packages that the lock files name
+audit: $(VENV)/installed-local ## Check the locked packages against PyPI's advisories
 	@tools=$$(mktemp -d) && trap 'rm -rf "$$tools"' EXIT && \
 	$(BIN)/python -m venv "$$tools" && \
 	"$$tools/bin/pip" install -q --disable-pip-version-check pip-audit && \
 	"$$tools/bin/pip-audit" --strict --disable-pip --require-hashes --progress-spinner=off \
 		-r requirements.lock -r requirements-local.lock -r requirements-sandbox.lock -r requirements-dev.lock $(ARGS) || \
-	{ echo "The packages are not audited, or not without faults: the lines above say which." >&2; exit 1; }
+	{ echo "The audit failed or found advisories: see the lines above." >&2; exit 1; }
 
 .PHONY: release-check
 release-check: $(VENV)/installed-dev ## Try the last commit in a fresh clone: check, try-install, tests, demo, audit, version, screenshots
 	@$(BIN)/python -m tests.deploy.release_check
 
 .PHONY: bench
-bench: $(VENV)/installed-dev ## Measure speed and scale beside the usual way to write it: ONLY=burst for one row
+bench: $(VENV)/installed-dev ## Measure speed and scale against a conventional implementation; ONLY=burst for one row
 	@$(BIN)/python -m tests.bench --only="$(ONLY)" $(ARGS)
 
 .PHONY: lock
@@ -146,15 +146,15 @@ lock: $(VENV)/installed-local ## Write the lock files from pyproject.toml; ARGS=
 	$$compile --group build -o requirements-build.lock
 
 .PHONY: clean
-clean: ## Remove what the tools made; the data in var/ stays
+clean: ## Remove the tools' files; the data in var/ stays
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# What runs needs no tools of developers; what develops needs both.
+# Running needs no developer tools; developing needs both.
 $(VENV)/installed-dev: requirements-dev.lock $(VENV)/installed-local
 	@$(BIN)/python -m local.install dev
 
-# A Python that is asked for is used or refused, never passed over.
+# A Python named in PYTHON is used or refused, never ignored.
 .PHONY: asked-for
 asked-for:
 	@[ -n "$(PYTHON)" ] || exit 0; \
@@ -165,9 +165,9 @@ asked-for:
 	$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
 		refuse "its venv module is missing (on Debian and Ubuntu: apt install python3-venv)"; \
 	[ ! -x $(BIN)/python ] || [ "$$asked" = "$$(tell $(BIN)/python)" ] || \
-		refuse "$(VENV) was made with another; \`make clean\` first, and it is made anew"
+		refuse "$(VENV) was made with another; run \`make clean\` first"
 
-# The newest Python that can make a virtual environment; a name on PATH may be a shim without a Python behind it.
+# The newest Python that can make a virtual environment; a name on PATH may be a shim with no Python behind it.
 $(VENV)/installed-local: requirements-local.lock $(BIN)/python | asked-for
 	@for python in $(or $(PYTHON),python3.14 python3.13 python3.12 python3.11 python3); do \
 		if $$python -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
@@ -177,5 +177,5 @@ $(VENV)/installed-local: requirements-local.lock $(BIN)/python | asked-for
 	echo "Python 3.11 or newer with its venv module is needed (on Debian and Ubuntu: apt install python3-venv)." >&2; \
 	exit 1
 
-# Away at first, or a link to a Python that has gone: then all is installed anew.
+# If it is missing or links to a removed Python, everything is installed again.
 $(BIN)/python: ;

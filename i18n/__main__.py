@@ -1,4 +1,4 @@
-"""``python -m i18n``: bring the translations up to date with what the source says."""
+"""``python -m i18n``: update the translations from the source."""
 
 import sys
 

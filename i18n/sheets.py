@@ -12,7 +12,7 @@ from typing import Any
 from i18n.formatting import OSLO
 
 FORMULA = re.compile(r"(^|[,;\t\r\n])(?=[=+@\t\r\N{FULLWIDTH EQUALS SIGN}-])")
-"""Where a spreadsheet would read a formula. It may split cells at the separators of both forms."""
+"""Text that a spreadsheet would read as a formula. It may split cells at the separators of both formats."""
 
 MONTHS = "jan|feb|mar|apr|ma[iy]|jun|jul|aug|sep|o[kc]t|nov|de[sc]"
 AS_WRITTEN = re.compile(r"0|[1-9]\d{0,14}")

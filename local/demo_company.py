@@ -68,7 +68,7 @@ def new_address(stack: Stack, *, now: datetime) -> str:
         except UnknownConnectionError:
             return ""
         except InvalidToken:
-            raise NotRunningError("None of the SECRET_KEYS opens what was encrypted.") from None
+            raise NotRunningError("None of the SECRET_KEYS can decrypt the stored secrets.") from None
     return f"{stack.environment['PUBLIC_URL']}/webhooks/moment/{token}"
 
 

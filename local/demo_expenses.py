@@ -1,4 +1,4 @@
-"""The day's suppliers' vouchers, as a bookkeeper enters them in 24SevenOffice, and what becomes of each."""
+"""The day's suppliers' vouchers, as a bookkeeper enters them in 24SevenOffice, and the result of each."""
 
 import re
 from base64 import b64encode

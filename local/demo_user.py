@@ -84,7 +84,7 @@ class DemoUser:
         return self._read("moment", "deliveries")
 
     def disturb_webhooks(self, *, seed: int) -> None:
-        """Make Moment double half of its webhooks and change their order."""
+        """Make Moment duplicate half of its webhooks and change their order."""
         self._ask("PUT", "moment", "deliveries", {"double": 0.5, "delay_seconds": [0, 0.5], "seed": seed})
 
     def notify(self, body: object) -> None:

@@ -35,8 +35,8 @@ REMEDIES = {
     "No space left on device": "The disk is full: make room, then start again.",
     "No module named ensurepip": "Python's venv module is missing (Debian and Ubuntu: apt install python3-venv).",
     "Retrying (": "The package index was not reached. `pip config list` and the environment say which it is, and "
-    "what proxy leads there; offline, PIP_FIND_LINKS names a folder of wheels, and PIP_NO_INDEX=1 asks nobody.",
-    "DO NOT MATCH THE HASHES": "The index has another file than the lock names: ask whoever looks after it why.",
+    "what proxy leads there; offline, PIP_FIND_LINKS names a folder of wheels, and PIP_NO_INDEX=1 uses no index.",
+    "DO NOT MATCH THE HASHES": "The index has a different file than the lock names: ask its administrator.",
     "Failed building wheel": "There is no ready-made package for this platform, and it could not be built here.",
 }
 

@@ -67,7 +67,7 @@ def _keep_running(stack: Stack) -> None:
             supervisor.check()
             time.sleep(0.2)
     except KeyboardInterrupt:
-        log("local", "Stopping; work in hand is finished first.")
+        log("local", "Stopping after finishing the work in progress.")
 
 
 def log(name: str, text: str) -> None:

@@ -142,7 +142,7 @@ class Stack:
         try:
             migrate(SecretStr(self.environment["DATABASE_URL"]), self.vault())
         except InvalidToken:
-            raise NotRunningError("None of the SECRET_KEYS opens what was encrypted.") from None
+            raise NotRunningError("None of the SECRET_KEYS can decrypt the stored secrets.") from None
         if self.plan.environ.get("RESTORED") == "1":
             self._log("restore", self.command("restore").strip())
         lines = self.command_lines()

@@ -9,7 +9,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """A cause, for the person who runs the integration."""
+    """A cause, for the system administrator."""
 
     name: str
     sentence: str

@@ -24,14 +24,14 @@ class SnapshotStore:
         self._changed = asyncio.Event()
 
     def load(self) -> Any | None:  # noqa: ANN401 - the caller knows what it stored
-        """Return what was stored, None if nothing was; ends the process if the file cannot be read any more."""
+        """Return what was stored, None if nothing was; ends the process if the file can no longer be read."""
         if self._path is None or not self._path.exists():
             return None
         try:
             return pickle.loads(self._path.read_bytes())  # noqa: S301 - it is our own file
         except (AttributeError, EOFError, ImportError, pickle.UnpicklingError) as error:
             raise SystemExit(
-                f"{self._path} is of another version of the sandbox: delete it to start anew"
+                f"{self._path} is of another version of the sandbox: delete it to start over"
             ) from error
 
     def save(self) -> None:

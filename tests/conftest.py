@@ -118,7 +118,7 @@ def systems() -> Iterator[dict[str, str]]:
 
 @pytest.fixture
 def fresh_systems(systems: dict[str, str]) -> dict[str, str]:
-    """The same addresses, with the books as they were seeded."""
+    """The same addresses, with the seeded ledgers restored."""
     for system in ("moment", "twentyfour"):
         requests.post(f"{systems[system]}/reset", timeout=10).raise_for_status()
     often = {"per_second": 1000}  # or most tests would wait for a second to be over

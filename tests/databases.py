@@ -38,7 +38,7 @@ EMPTY = """
     BEGIN
         FOR name IN SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace
                 AND relname <> 'alembic_version' AND pg_relation_size(oid) > 0 LOOP  -- most were never written to
-            IF pg_table_size(name::regclass) > 2000000 THEN  -- bytes, which slow down whoever reads it next
+            IF pg_table_size(name::regclass) > 2000000 THEN  -- bytes, which slow down the next reader
                 RAISE EXCEPTION 'has grown';
             END IF;
             EXECUTE format('DELETE FROM %I', name);

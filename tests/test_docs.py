@@ -87,7 +87,7 @@ def test_every_target_exists() -> None:
     assert named - set(targets) == set()
 
 
-def test_every_command_is_understood() -> None:
+def test_every_command_is_valid() -> None:
     commands = {next(filter(None, found)).removesuffix("...") for found in COMMAND.findall(TEXT)}
     assert [each for each in commands if CliRunner().invoke(main, [*shlex.split(each), "--help"]).exit_code] == []
 
@@ -102,7 +102,7 @@ def test_the_settings_are_explained_as_the_code_explains_them(settings: type[Bas
     assert [row for row in rows if row not in page] == []
 
 
-def test_every_assumption_stands_where_the_page_says() -> None:
+def test_every_assumption_is_where_the_page_says() -> None:
     page = (ROOT / "docs" / "assumptions.md").read_text()
     places = re.findall(r"^\| [SM]\d+ \|.*?\| `([^`]+)`(?:: `(?:\w+\.)?(\w+))?", page, re.MULTILINE)
     assert [(path, name) for path, name in places if name not in (ROOT / path).read_text()] == []
@@ -136,7 +136,7 @@ def test_everything_that_the_runbook_names_exists() -> None:
     assert words - EVENTS - set(ERROR_CODES) - set(ConnectionSettings.model_fields) - OTHER_NAMES == set()
 
 
-def test_the_runbook_tells_of_twelve_things_how_each_is_seen_fixed_and_prevented() -> None:
+def test_the_runbook_says_how_twelve_problems_are_seen_fixed_and_prevented() -> None:
     page = (ROOT / "docs" / "runbook.md").read_text()
     things = re.findall(r"^### (\d+)\. .*?(?=^##)", page, re.MULTILINE | re.DOTALL)
     assert things == [str(number) for number in range(1, 13)]

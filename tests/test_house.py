@@ -47,7 +47,7 @@ def test_no_function_is_too_long() -> None:
     assert [name for path in roomy for name, lines in functions(path) if lines > LINES_OF_A_FUNCTION] == []
 
 
-def test_everything_written_to_the_audit_log_is_logged_too() -> None:
+def test_every_audit_entry_is_also_logged() -> None:
     home = ROOT / "models" / "schema" / "audit_entries.py"
     written = [path for path in SOURCES if re.search(r"AuditRow\(\w+=|insert\(AuditRow", path.read_text())]
     assert [path for path in written if path not in (home, Path(__file__))] == []
@@ -74,7 +74,7 @@ def test_no_test_is_skipped() -> None:
 
 
 @pytest.mark.parametrize("lock", ["requirements.lock", "requirements-dev.lock"])
-def test_the_locks_name_packages_versions_and_hashes_only(lock: str) -> None:
+def test_the_locks_contain_only_packages_versions_and_hashes(lock: str) -> None:
     lines = [line.strip() for line in (ROOT / lock).read_text().splitlines()]
     assert [line for line in lines if not re.match(r"[a-z0-9-]+==\S+|--hash=sha256:|#", line)] == []
     assert [line for line in lines if "://" in line] == []

@@ -15,7 +15,7 @@ from models.enums import Scope
 from worker.container import Container
 
 MAX_BODY_SECONDS = 10
-"""How long a body may take to arrive."""
+"""How long a body may take to arrive, in seconds."""
 
 MAX_ID_DIGITS = 9
 """Digits that always fit into PostgreSQL's integer."""

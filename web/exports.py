@@ -35,7 +35,7 @@ def send_file(context: UserContext, lines: Iterator[str], *, name: str, media_ty
 
 
 class _Slot:
-    """Held by a file as long as it is being sent."""
+    """Held by a file while it is being sent."""
 
 
 def _blocks(

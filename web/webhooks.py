@@ -46,7 +46,7 @@ async def moment(token: str, request: Request, container: ContainerDep) -> JSONR
         lane = await run_in_threadpool(_enqueue, container, token, body)
     except DatabaseUnavailableError as error:
         container.metrics.webhooks_refused.labels(error.cause).inc()
-        log.error("webhook_refused", cause=error.cause, because=str(error))  # noqa: TRY400 - no bug of ours
+        log.error("webhook_refused", cause=error.cause, because=str(error))  # noqa: TRY400 - not a bug
         raise
     afterwards = BackgroundTask(_dispatch, lane) if lane else None
     return JSONResponse({"received": lane is not None}, status.HTTP_202_ACCEPTED, background=afterwards)

@@ -1,7 +1,6 @@
 """The command line: ``moment24``, or ``python -m worker``.
 
-Nothing but click is imported here: a command is imported when it is called. Its exit codes are those of
-docs/commands.md.
+Only click is imported here: a command is imported when it is called. docs/commands.md lists the exit codes.
 """
 
 import sys
@@ -36,7 +35,7 @@ COMMANDS = (
 
 
 class CommandLine(CommandGroup):
-    """Prints expected errors in a few words. A refusal ends with 2, an unreachable system with 3."""
+    """Prints expected errors without a traceback. A refusal exits with 2, an unreachable system with 3."""
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 (click's signature)
         try:
@@ -71,7 +70,7 @@ def main(ctx: click.Context) -> None:
 
 
 def run(prog_name: str = "moment24") -> None:
-    """Run a command as a process. A crash ends with 70, as 1 means findings."""
+    """Run a command as a process. A crash exits with 70, as 1 means findings."""
     try:
         main(prog_name=prog_name, obj=run)
     except Exception:  # noqa: BLE001 (prints the traceback as Python does, with our exit code)

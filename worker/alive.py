@@ -12,13 +12,13 @@ from collections.abc import Mapping, Sequence
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 SWEEP = "heartbeat"
-"""The Redis key of the heartbeat that beat, Redis and a worker make together."""
+"""The Redis key of the heartbeat that needs beat, Redis and a worker."""
 
 NO_SWEEP = "There has been no sweep within the last minute."
 SILENT = "The worker on this host does not answer."
 
 SECONDS = 2
-"""How long each step may take."""
+"""Time limit of each step, in seconds."""
 
 
 def worker_key() -> str:

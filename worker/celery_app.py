@@ -24,7 +24,7 @@ from worker.container import get_container
 log = structlog.get_logger()
 
 EXPECTED_ERRORS = (DatabaseUnavailableError, RedisError, UnknownConnectionError)
-"""Errors of a task that are only logged: beat dispatches again, so nothing is lost."""
+"""Errors that a task only logs: beat dispatches again, so nothing is lost."""
 
 
 def configuration(settings: Settings) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import structlog
 from celery import Celery, Task, signals
 from celery.bootsteps import StartStopStep
 from celery.concurrency.base import apply_target
-from celery.concurrency.thread import ApplyResult  # type: ignore[attr-defined]  # not in its types
+from celery.concurrency.thread import ApplyResult  # type: ignore[attr-defined]  # missing from its types
 from celery.concurrency.thread import TaskPool as ThreadsPool
 from celery.worker.request import Request
 from celery.worker.state import revoked
@@ -27,11 +27,11 @@ from worker.queues import LANES, QUEUE_OF, threads_beside
 log = structlog.get_logger()
 
 Function: TypeAlias = Callable[..., Any]
-Worker: TypeAlias = Any  # celery.worker.consumer.Consumer, of which there are no types
+Worker: TypeAlias = Any  # celery.worker.consumer.Consumer, which is untyped
 
 
 class TaskPool(ThreadsPool):
-    """Celery's pool of threads for lanes, and further threads for each of the other queues."""
+    """Celery's thread pool for lanes, with separate threads for each of the other queues."""
 
     def __init__(self, limit: int, **options: object) -> None:
         super().__init__(limit, **options)
@@ -48,14 +48,14 @@ class TaskPool(ThreadsPool):
         accept_callback: Function | None = None,
         **options: object,
     ) -> ApplyResult:
-        """Give a task, whose name is first in ``args``, to the threads of its queue."""
+        """Hand a task, whose name is first in ``args``, to the threads of its queue."""
         executor = self._beside.get(QUEUE_OF.get(args[0], LANES)) if args else None
         if executor is None:
             return super().on_apply(target, args, kwargs, callback, accept_callback, **options)
         return ApplyResult(executor.submit(apply_target, target, args, kwargs, callback, accept_callback))
 
     def on_stop(self) -> None:
-        """Let the running tasks end; those that have not begun return to their queue."""
+        """Let running tasks finish; those not yet started return to their queue."""
         for executor in self._beside.values():
             executor.shutdown(wait=False, cancel_futures=True)
         super().on_stop()
@@ -64,7 +64,7 @@ class TaskPool(ThreadsPool):
 
 
 class ChannelsBeside(StartStopStep):
-    """Takes the lanes' messages on the worker's own channel, and those of each other queue on its own channel."""
+    """Receives the lanes' messages on the worker's own channel, and each other queue's on a separate one."""
 
     requires = ("celery.worker.consumer.tasks:Tasks",)
 
@@ -74,7 +74,7 @@ class ChannelsBeside(StartStopStep):
         super().__init__(worker, **options)
 
     def start(self, worker: Worker) -> None:
-        """Begin to take messages, at most as many as there are threads."""
+        """Start receiving messages, at most as many as there are threads."""
         self._consumers = []
         for queue, threads in threads_beside(worker.pool.num_processes).items():
             channel = worker.connection.channel()
@@ -87,7 +87,7 @@ class ChannelsBeside(StartStopStep):
             self._consumers.append(consumer)
 
     def stop(self, worker: Worker) -> None:
-        """Take no more messages; those of running tasks may still be acknowledged."""
+        """Stop receiving messages; those of running tasks can still be acknowledged."""
         for consumer in self._consumers:
             ignore_errors(worker, consumer.cancel)
 
@@ -99,7 +99,7 @@ class ChannelsBeside(StartStopStep):
 
 
 class SharedClockRequest(Request):
-    """A message at a worker, which expires by the clock that hosts share."""
+    """A message received by a worker; it expires by the clock that hosts share."""
 
     def maybe_expire(self) -> Literal[True] | None:
         """Return whether it has expired; PostgreSQL is asked only if it seems so, in Celery's own thread."""
@@ -113,14 +113,14 @@ class SharedClockRequest(Request):
 class SignOfLife(StartStopStep):
     """Records the worker's heartbeat in the loop that takes messages: if the loop hangs, there is none.
 
-    A worker that is ending leaves the loop; it records one heartbeat that lasts until its running batches are
-    done.
+    A worker that is shutting down leaves the loop; it records one heartbeat that lasts until its running batches
+    are done.
     """
 
     requires = ("celery.worker.consumer.tasks:Tasks",)
     _repeated: Any = None
 
-    def start(self, worker: Any) -> None:  # noqa: ANN401 - celery.worker.consumer.Consumer, of which there are no types
+    def start(self, worker: Any) -> None:  # noqa: ANN401 - celery.worker.consumer.Consumer, which is untyped
         record = partial(heartbeat.record_worker, get_container().redis)
         record()
         self._repeated = worker.timer.call_repeatedly(heartbeat.WORKER_SECONDS, record)
@@ -137,7 +137,7 @@ _running: dict[str, ExitStack] = {}
 
 
 def prepare(app: Celery) -> None:
-    """Make this process a worker: load its tasks and what they need, before there are threads."""
+    """Make this process a worker: load its tasks and their dependencies before there are threads."""
     import_module("worker.tasks")
     app.steps["consumer"] |= {ChannelsBeside, SignOfLife}
     get_container().load(remote=True)
@@ -148,7 +148,7 @@ def prepare(app: Celery) -> None:
         try:
             serve(get_container().metrics, port=settings.worker_metrics_port)
         except OSError as error:
-            log.error("metrics_not_served", port=settings.worker_metrics_port, because=str(error))  # noqa: TRY400 - no bug of ours
+            log.error("metrics_not_served", port=settings.worker_metrics_port, because=str(error))  # noqa: TRY400 - not a bug
 
 
 @signals.task_prerun.connect

@@ -291,7 +291,7 @@ class Container:
         seen: datetime | None = None,
         client_number: int | None = None,
     ) -> Connection:
-        """Change settings of a connection, and log out of a login that it no longer has.
+        """Change settings of a connection, and log out of a login that it no longer uses.
 
         Raises as :meth:`~models.connections.repository.Connections.update` does.
         """

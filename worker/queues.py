@@ -1,4 +1,4 @@
-"""Which tasks share threads: those that wait for one remote system must not delay the other or beat's tasks.
+"""Which tasks share threads: tasks that wait for one remote system must not delay the other's or beat's.
 
 The threads set by ``worker_threads`` drain lanes. Beside them, polls and operations have half as many each, event
 receivers have as many again, and the sweep and the mails one each. Every queue has its own channel to Redis, which
@@ -53,8 +53,8 @@ def broker_configuration(redis_url: str) -> dict[str, Any]:
         "broker_connection_max_retries": None,
         "broker_pool_acquire_timeout": 5,
         "broker_transport_options": {
-            # A message comes back when its worker has been silent for so long. Nothing depends on it, as beat
-            # dispatches what is due; and one that comes while the first still runs finds the lane taken.
+            # Redis redelivers a message after its worker has been silent for this long. Nothing depends on it, as
+            # beat dispatches due work; a message redelivered while the first one still runs finds the lane leased.
             "visibility_timeout": 900,
             "unacked_restore_interval": 10,
             "unacked_restore_throttle": 1,

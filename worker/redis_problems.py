@@ -1,4 +1,4 @@
-"""What is wrong with Redis, in a sentence with the remedy, for the person who runs the integration."""
+"""Problems with Redis, each as a sentence with its remedy, for the system administrator."""
 
 import re
 

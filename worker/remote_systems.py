@@ -1,4 +1,4 @@
-"""The access to Moment and 24SevenOffice, and the runner with its flows; the web and most commands do without."""
+"""Access to Moment and 24SevenOffice, and the runner with its flows; the web and most commands don't load it."""
 
 import time
 from collections.abc import Callable
@@ -72,7 +72,7 @@ class RemoteSystems:
         self._erps_lock = Lock()
 
     def open_context(self, connection: Connection, renew_lease: Callable[[], None]) -> SyncContext:
-        """Open both systems of a connection for a flow; ``renew_lease`` renews the lease that it works under."""
+        """Open both systems of a connection for a flow; ``renew_lease`` renews the flow's lease."""
         moment, erp = self.moment(connection.settings), self.cached_erp(connection)
         return SyncContext(
             connection, self._database, moment=moment, erp=erp, clock=self._clock, renew_lease=renew_lease
@@ -91,9 +91,9 @@ class RemoteSystems:
     ) -> TwentyFourGateway:
         """Return a gateway to a client in 24SevenOffice, with a connection's account and cache, or with neither.
 
-        For settings that were only entered, the requests are ``charged_to`` their connection and the cache is
-        private. ``login_of`` is the connection that has the login: its session is kept only as long as that is so,
-        and nothing is called in a session of another client than the connection's.
+        For settings not saved yet, the requests are ``charged_to`` their connection and the cache is private.
+        ``login_of`` is the connection with this login: its session is kept only while it uses the login, and no
+        call is made in a session of a client other than the connection's.
         """
         verify = partial(verify_client, self._connections, login_of, settings) if login_of is not None else None
         return TwentyFourGateway(
@@ -107,9 +107,9 @@ class RemoteSystems:
         )
 
     def cached_erp(self, connection: Connection) -> TwentyFourGateway:
-        """Return a gateway that is kept for each connection, with its cache, until settings or client change.
+        """Return the gateway of a connection, kept with its cache until the settings or the client change.
 
-        The session of a former login is deleted, so that a changed password opens nothing any more.
+        The session of a former login is deleted, so that an old password opens nothing.
         """
         with self._erps_lock:
             known, former = self._erps.get(connection.id, (None, None))

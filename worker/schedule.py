@@ -1,4 +1,4 @@
-"""The schedule of beat, as data. Two beats at once only dispatch twice what is done once."""
+"""Beat's schedule, as data. Two beats at once dispatch twice, but the work is done once."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -14,7 +14,7 @@ GRACE_SECONDS = 60
 """How late a message of beat may be: if the clocks of two hosts differ by more, no lane is drained."""
 
 EXPENSE_SECONDS = 10
-"""How often beat looks which polls are due: often, so that they come a few at a time."""
+"""How often beat checks which polls are due: often, so that only a few start at a time."""
 
 
 def beat_schedule(settings: BeatSettings, *, now: Callable[[], datetime]) -> dict[str, dict[str, Any]]:

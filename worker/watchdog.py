@@ -1,4 +1,4 @@
-"""The health check of a container that kills a process which no longer responds, so that Docker restarts it.
+"""The health check of a container; it kills a process that no longer responds, so that Docker restarts it.
 
 ``python -S -m worker.watchdog web 8000 --end-after=6`` fails while the process is not healthy. An unhealthy
 process may be alive: a web process without PostgreSQL is unhealthy, but a new one would be too. Only a process

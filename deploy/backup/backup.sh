@@ -1,18 +1,18 @@
 #!/bin/bash
-# Backs up PostgreSQL, and restores what it made for a try, in a server of its own that nothing else uses.
+# Backs up PostgreSQL, and test-restores each backup in a separate server that nothing else uses.
 #   backup.sh once       makes one backup
-#   backup.sh nightly    makes one each night at BACKUP_AT (UTC), and at once where the last is older than a day
-# DATABASE_URL or libpq's own variables (PGHOST, PGUSER, PGPASSWORD, PGDATABASE ...) say which database, and
-# BACKUP_FOLDER where backups are kept.
-# Its client programs must be as new as the server. docs/backup.md tells the rest.
+#   backup.sh nightly    makes one each night at BACKUP_AT (UTC), and at once if the last is older than a day
+# DATABASE_URL or libpq's own variables (PGHOST, PGUSER, PGPASSWORD, PGDATABASE ...) name the database, and
+# BACKUP_FOLDER the folder for backups.
+# The client programs must be at least as new as the server. See docs/backup.md.
 set -euo pipefail
 umask 077
 
-folder=${BACKUP_FOLDER:?is where backups are kept}
+folder=${BACKUP_FOLDER:?must name the folder for backups}
 days=${BACKUP_DAYS:-30}
 at=${BACKUP_AT:-02:30}
-source=(--dbname="${DATABASE_URL:-}")  # empty where libpq's own variables say it
-if [[ ${DATABASE_URL:-} =~ ^([^:]+://[^:@/]*):([^/?]*)@([^@]*)$ ]]; then  # others see what is on a command line
+source=(--dbname="${DATABASE_URL:-}")  # empty if libpq's own variables name it
+if [[ ${DATABASE_URL:-} =~ ^([^:]+://[^:@/]*):([^/?]*)@([^@]*)$ ]]; then  # other users can read a command line
     password=${BASH_REMATCH[2]//\\/\\\\}
     printf -v PGPASSWORD '%b' "${password//%/\\x}"
     export PGPASSWORD
@@ -23,7 +23,7 @@ day_seconds=86400
 
 say() { echo "$(date -u +%FT%TZ) $*"; }
 
-# The same for the source and for the copy: the version of the tables, and a line for each table with its rows.
+# Run on the source and on the copy: the version of the tables, and a line for each table with its row count.
 count_rows="
 select 'version ' || version_num from alembic_version;
 select format('select %L || count(*) from %I.%I', relname || ' ', nspname, relname)
@@ -33,10 +33,10 @@ where relkind = 'r' and nspname = 'public' order by relname \\gexec
 
 sql() { psql --no-psqlrc --quiet --no-align --tuples-only --set=ON_ERROR_STOP=1 "$@"; }
 
-# Dump, and count what is dumped in the same snapshot, however much is written meanwhile.
+# Dump, and count the rows in the same snapshot, so that concurrent writes do not matter.
 dump() {
     local into=$1 counted=$2 snapshot
-    sql "${source[@]}" --command='select 1' > /dev/null  # says why where PostgreSQL cannot be reached
+    sql "${source[@]}" --command='select 1' > /dev/null  # prints the reason if PostgreSQL cannot be reached
     coproc holder { sql "${source[@]}"; }
     local pid=$holder_PID from=${holder[0]} to=${holder[1]}
     echo "set idle_in_transaction_session_timeout = 0; set statement_timeout = 0;
@@ -50,8 +50,8 @@ dump() {
     wait "$pid"
 }
 
-# Restore into a server that is made for it and taken away afterwards. An index may run code that whoever owns the tables
-# has written, so the copy belongs to a role that may do nothing else, and no other can connect.
+# Restore into a temporary server. An index can run code written by the owner of the tables, so the copy belongs to a
+# role that may do nothing else, and no other role can connect.
 restore_for_a_try() {
     local from=$1 counted=$2
     initdb --pgdata="$try/data" --username=postgres --auth=trust --encoding=UTF8 --locale=C --no-sync > "$try/log"
@@ -94,7 +94,7 @@ back_up() {
     sql "${source[@]}" --set=bytes="$(stat -c %s "$kept")" --set=days="$days" <<< "
         insert into backups (bytes) values (:bytes);
         delete from backups where verified_at < now() - make_interval(days => :days);"
-    say "Backed up, and restored for a try: $kept, $(wc -l < "$try/copy") counts agree."
+    say "Backed up and test-restored: $kept, $(wc -l < "$try/copy") counts agree."
 }
 
 seconds_until_tonight() {
@@ -108,7 +108,7 @@ nightly() {
     while true; do
         rest "$(seconds_until_tonight)"
         until bash "$0" once; do
-            say "No backup was made; it is tried again in an hour."
+            say "No backup was made. The next attempt is in an hour."
             rest $retry_seconds
         done
     done
@@ -118,7 +118,7 @@ wait_for_the_first() {
     until bash "$0" once; do rest 60; done
 }
 
-# In the background, so that a signal to end is followed at once.
+# In the background, so that a signal to stop takes effect at once.
 rest() { sleep "$1" & wait $!; }
 
 case ${1:-} in

@@ -167,7 +167,7 @@ def _plural_headline(alert_type: AlertType, count: int, *, language: Language) -
 
 
 def _facts(alert: PendingAlert, *, language: Language) -> list[str]:
-    """Return what is known about the record of an alert, a line for each fact."""
+    """Return the known facts about the record of an alert, one per line."""
     if alert.entity_type is None:
         return []
     known = facts(alert.entity_type, alert.summary, language)

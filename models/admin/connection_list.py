@@ -17,7 +17,7 @@ from models.schema.statements import D, made_of, within
 from models.schema.tables import ConnectionRow, LaneRow, SyncJobRow
 
 TEST_VALID_FOR = timedelta(days=30)
-"""How long the result of a test counts."""
+"""How long the result of a test is valid."""
 
 POLLS_SHOWN_AFTER = timedelta(hours=1)
 """How long polls fail before that is shown."""

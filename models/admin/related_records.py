@@ -12,7 +12,7 @@ from models.schema.statements import IS_LINK_OF_JOB, of_lane
 from models.schema.tables import LinkRow, SyncJobRow
 
 MAX_PROJECTS = 20
-"""Projects of one voucher that are shown."""
+"""Maximum number of a voucher's projects that are shown."""
 
 NAMING_A_CUSTOMER = frozenset({EntityType.INVOICE, EntityType.PROJECT})
 

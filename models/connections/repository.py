@@ -271,7 +271,7 @@ class Connections:
             row.settings, row.secrets = _plain(after), self._encrypted(row.id, after)
             row.shares_company = row.shares_company and before.settings.moment_company == after.moment_company
             _refuse_taken(session)
-            # The smallest step makes another version of the settings, of which the last test still holds.
+            # The smallest step makes a new version of the settings for which the last test still counts.
             changed = _changed(before.settings, after)
             mails_only = changed <= MAIL_SETTINGS
             row.updated_at = before.updated_at + timedelta(microseconds=1) if mails_only else now

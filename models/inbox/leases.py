@@ -259,7 +259,7 @@ def _complete_jobs(session: Session, lease: Lease, results: Sequence[AttemptResu
             types = _event_types(row, result)
             _complete_one(session, row, result, number, now=now)
             events += [OutgoingEvent(each, job_data(row, revision=row.leased_revision)) for each in types]
-            if result.outcome and row.state != JobState.WAITING:  # which is no failure
+            if result.outcome and row.state != JobState.WAITING:  # waiting is no failure
                 ended.append((result.outcome, now - begun))
     statistics.count_attempts(session, lease.lane.connection_id, ended, now=now)
     outbox.record(session, lease.lane.connection_id, events, now=now)

@@ -1,6 +1,6 @@
 """A sync job's transitions: event x state -> state, due time, tries, unknown outcome, dependency, alert.
 
-Nothing else decides what becomes of a job. The module is pure: :func:`apply` applies a cell to one job in Python,
+Nothing else decides a job's next state. The module is pure: :func:`apply` applies a cell to one job in Python,
 and :mod:`models.inbox.job_updates` turns the same cells into SQL for many jobs.
 
 A cell that is not in the table leaves the job as it is.

@@ -1,1 +1,1 @@
-"""The migrations of the tables, step by step."""
+"""The database migrations, one module per version."""

@@ -1,6 +1,6 @@
-"""Alembic's entry: one connection and one lock, so that of two processes that start together only one migrates.
+"""Alembic's entry point: one connection and one lock, so that only one of two starting processes migrates.
 
-It is one transaction. Others wait behind its locks, so it must not take long.
+It runs in one transaction. Other sessions wait for its locks, so it must be short.
 """
 
 from __future__ import annotations

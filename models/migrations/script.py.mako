@@ -8,14 +8,12 @@ from sqlalchemy.dialects import postgresql
 
 revision = ${repr(up_revision)}
 down_revision = ${repr(down_revision)}
-contracts = ()  # tables and table.columns that it takes away or changes: the release before must not use them any more
+contracts = ()  # tables and table.columns that it drops or changes; the previous release must no longer use them
 
 
 def upgrade() -> None:
-    """Go one version up."""
     ${upgrades if upgrades else "pass"}
 
 
 def downgrade() -> None:
-    """Go one version down."""
     ${downgrades if downgrades else "pass"}

@@ -1,1 +1,1 @@
-"""Event receivers: other programs that get events of the integration, by the Standard Webhooks specification."""
+"""Event receivers: other programs that get the integration's events, by the Standard Webhooks specification."""

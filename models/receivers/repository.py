@@ -112,7 +112,7 @@ class Receivers:
             rows = session.scalars(select(EventReceiverRow).order_by(EventReceiverRow.id)).all()
         return [_receiver(row, Scope(None if row.everywhere else frozenset(listed[row.id]))) for row in rows]
 
-    def update(  # noqa: PLR0913 - what is new about it, and who says so
+    def update(  # noqa: PLR0913 - the new values and the actor
         self,
         receiver_id: int,
         url: str,

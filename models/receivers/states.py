@@ -1,4 +1,4 @@
-"""The states of a delivery, and the reasons for which a receiver is disabled."""
+"""The states of a delivery, and the reasons for disabling a receiver."""
 
 from datetime import timedelta
 from enum import StrEnum

@@ -39,7 +39,7 @@ class ApiTokenGrantRow(Base):
 
 
 class IdempotencyKeyRow(Base):
-    """A request that a program may repeat: ``response`` is the encrypted answer, None while it is worked on.
+    """A request that a program may repeat: ``response`` is encrypted, None while the request is processed.
 
     ``fingerprint`` is the hash of the request, so that another request with the same key is recognized.
     """

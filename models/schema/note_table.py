@@ -1,4 +1,4 @@
-"""The table of notes, which people write on records."""
+"""The table of people's notes on records."""
 
 from datetime import datetime
 
@@ -8,7 +8,7 @@ from models.schema.tables import Base, BigId, JobId
 
 
 class NoteRow(Base):
-    """What somebody wrote on a record; it goes with the record's job."""
+    """A person's note on a record; it is deleted with the record's job."""
 
     __tablename__ = "notes"
 

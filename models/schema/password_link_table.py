@@ -8,7 +8,7 @@ from models.schema.tables import Base, UserId
 
 
 class PasswordLinkRow(Base):
-    """A user may choose a password by the link with this token, which the worker makes that mails the link."""
+    """A link by which a user may choose a password; the worker that mails it makes its token."""
 
     __tablename__ = "password_links"
 

@@ -49,7 +49,7 @@ class ReceiverConnectionRow(Base):
 
 
 class EventRow(Base):
-    """An event; ``data`` has ids and codes only, the rest is looked up when it is sent."""
+    """An event; ``data`` has ids and codes only. The rest is looked up when it is sent."""
 
     __tablename__ = "events"
 
@@ -61,10 +61,10 @@ class EventRow(Base):
 
 
 class EventDeliveryRow(Base):
-    """An event on its way to a receiver; ``due_at`` is None once it has ended.
+    """The delivery of an event to a receiver; ``due_at`` is None once it has ended.
 
-    ``http_status`` and ``answer`` (its first KiB) are those of the last attempt. ``problem`` is why it got none:
-    one of :class:`models.receivers.states.DeliveryProblem`.
+    ``http_status`` and ``answer`` (its first KiB) are those of the last attempt. ``problem`` is why there was
+    no response: one of :class:`models.receivers.states.DeliveryProblem`.
     """
 
     __tablename__ = "event_deliveries"

@@ -13,9 +13,9 @@ from i18n.messages import translate
 
 WORD = re.compile(r"[^\W_]+")
 MAX_TERM_LENGTH = 50
-"""Characters of a word that are compared."""
+"""Number of characters of a word that are compared."""
 MAX_SEARCH_TERMS = 8
-"""Words of a search that are used."""
+"""Number of words of a search that are used."""
 
 
 class SearchTerms(TypeDecorator[list[str]]):

@@ -80,7 +80,7 @@ class KeyedByLane:
 
 
 class ConnectionRow(Base):
-    """One company's pair of systems. ``secrets`` is encrypted, ``token_hash`` identifies the webhook's address.
+    """One company's pair of systems. ``secrets`` is encrypted, ``token_hash`` identifies the webhook's URL.
 
     ``paused_by`` is the user who paused it, empty for the integration. ``consecutive_failures`` counts batches in
     a row that found a system unavailable, ``outage_since`` is the first of them, ``breaker_open_until`` is when
@@ -564,7 +564,7 @@ class DeviceRow(Base):
 class SessionRow(Base):
     """The session of a user who is signed in, or who ``awaits_code``: the second factor, after the password.
 
-    ``device`` describes their browser in a few words, and ``confirmed_at`` is when they last proved who they are.
+    ``device`` describes their browser in a few words, and ``confirmed_at`` is their last confirmation of identity.
     ``notice`` is shown once, on the next page.
     """
 

@@ -20,7 +20,7 @@ KEPT_FOR = timedelta(hours=24)
 """How long the response to a request is kept and returned to repetitions."""
 
 MAX_KEYS = 10_000
-"""Requests of a token whose responses are kept."""
+"""Maximum number of a token's requests whose responses are stored."""
 
 ABANDONED_AFTER = timedelta(minutes=2)
 """The age at which a request without a response counts as lost: longer than any request takes."""

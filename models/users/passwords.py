@@ -66,7 +66,7 @@ class InvalidInputError(ValueError):
 
 @contextmanager
 def gather(errors: dict[str, str]) -> Iterator[None]:
-    """Collect the errors that are raised in the block, so that a person sees all of them at once."""
+    """Collect the errors raised in the block, so that a person sees all of them at once."""
     try:
         yield
     except InvalidInputError as error:

@@ -77,7 +77,7 @@ class State(BaseModel):
 
 
 def find(shelf: Mapping[int, R], record_id: int) -> R:
-    """Return the record of a request; raises Refused with 404 if it does not exist (any more)."""
+    """Return the record of a request; raises Refused with 404 if it does not exist."""
     if record_id not in shelf:
         raise Refused(404, f"There is no record {record_id}")
     return shelf[record_id]

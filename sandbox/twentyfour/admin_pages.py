@@ -139,7 +139,7 @@ async def change_login(username: str, change: LoginChange, state: TheState) -> N
 
 @router.put("/logins/{username}/client", status_code=204)
 async def move_login(username: str, move: Move, state: TheState) -> None:
-    """Move a user to another client, and remove access to earlier ones; open sessions go on."""
+    """Move a user to another client, and remove access to earlier ones; open sessions stay valid."""
     found(state.logins, username).identities = [
         seed.identity(username, found(state.clients, move.client).id, default=True)
     ]

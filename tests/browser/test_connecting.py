@@ -1,4 +1,4 @@
-"""A company is connected from nothing, by those who have never done it."""
+"""Connecting a company from scratch, by people who have never done it."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -63,7 +63,7 @@ def test_a_company_is_set_up_step_by_step_and_its_first_invoice_is_in_the_ledger
 
 @dataclass(frozen=True)
 class Visitor:
-    """Somebody who reads the pages in a language, and presses what they show with the mouse or Enter."""
+    """A user who reads the pages in a language, and presses buttons with the mouse or Enter."""
 
     person: Person
     say: Callable[[str], str]
@@ -82,7 +82,7 @@ class Visitor:
         self.page.keyboard.press("Enter")
 
     def step(self, name: str) -> None:
-        """Open a step of the set-up, once the test that runs has an answer."""
+        """Open a setup step, once the running test has a result."""
         expect(self.page.locator("#set-up:not([data-awaits])")).to_be_visible()
         self.press(self.page.locator("#set-up").get_by_role("link", name=self.say(name), exact=True).first)
 
@@ -100,7 +100,7 @@ def leave_client(one_system: RunningSystem, firm: Firm) -> None:
 
 
 def add(visitor: Visitor, firm: Firm) -> None:
-    """Enter what it takes to get into both systems."""
+    """Enter the credentials for both systems."""
     page, say = visitor.page, visitor.say
     visitor.press(page.get_by_role("link", name=say("Add connection")))
     login = {"username": "many@example.com", "password": "many-password"}
@@ -137,7 +137,7 @@ def choose_client(visitor: Visitor, firm: Firm) -> None:
 
 
 def match(visitor: Visitor) -> None:
-    """See what both systems have, and match it."""
+    """Preview the records of both systems, and match them."""
     page, say = visitor.page, visitor.say
     visitor.step("Existing customers and projects")
     visitor.press(page.get_by_role("button", name=say("Preview matches")))
@@ -147,7 +147,7 @@ def match(visitor: Visitor) -> None:
 
 
 def paste_the_address(visitor: Visitor, firm: Firm) -> None:
-    """Have the address of the webhook made, and enter it in Moment."""
+    """Generate the webhook URL, and enter it in Moment."""
     page, say = visitor.page, visitor.say
     visitor.step("Webhook URL")
     visitor.press(page.get_by_role("button", name=say("Generate new webhook URL")))

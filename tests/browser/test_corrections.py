@@ -57,7 +57,7 @@ def test_a_mail_leads_to_a_refused_invoice_which_is_posted_once_corrected(
     expect(page.get_by_text(say("What to do"), exact=True)).to_have_count(0)
 
 
-def test_many_are_closed_at_once_after_a_question_and_opened_again(
+def test_many_jobs_are_closed_after_confirmation_and_reopened(
     one_system: RunningSystem, firm: Firm, sit_down: Callable[..., Person]
 ) -> None:
     firm.connect()

@@ -1,4 +1,4 @@
-"""What must hold for all pages; they are found by following links, and each route must have been reached."""
+"""The rules for all pages. Pages are found by following links, and each route must have been reached."""
 
 from collections.abc import Callable, Iterator, Mapping
 
@@ -51,7 +51,7 @@ def tour(one_system: RunningSystem, browser: Browser) -> Mapping[str, str]:
 
 
 @in_both_windows
-def test_every_page_can_be_come_by_and_is_in_order(
+def test_every_page_can_be_reached_and_has_no_faults(
     window: str, one_system: RunningSystem, tour: Mapping[str, str], sit_down: Callable[..., Person]
 ) -> None:
     assert set(routes(one_system)) - set(tour) == set()
@@ -82,7 +82,7 @@ def test_at_no_width_does_a_page_scroll_sideways(
     assert found == []
 
 
-def test_a_word_without_end_makes_no_page_scroll_sideways(
+def test_a_very_long_word_makes_no_page_scroll_sideways(
     tour: Mapping[str, str], sit_down: Callable[..., Person]
 ) -> None:
     person = sit_down(viewport={"width": min(WIDTHS), "height": 800})
@@ -131,7 +131,7 @@ def test_on_a_desktop_no_word_or_number_of_a_list_is_broken(
 
 
 @in_both_windows
-def test_what_a_stranger_sees_is_in_order(window: str, sit_down: Callable[..., Person]) -> None:
+def test_pages_shown_without_signing_in_have_no_faults(window: str, sit_down: Callable[..., Person]) -> None:
     person = sit_down(**WINDOWS[window])
     found: list[str] = []
     for address in (
@@ -150,7 +150,7 @@ def test_what_a_stranger_sees_is_in_order(window: str, sit_down: Callable[..., P
 
 
 @in_both_windows
-def test_what_only_comes_of_a_form_is_in_order(
+def test_pages_that_only_follow_a_form_have_no_faults(
     window: str, one_system: RunningSystem, sit_down: Callable[..., Person]
 ) -> None:
     person = sit_down(**WINDOWS[window])
@@ -174,7 +174,7 @@ def test_what_only_comes_of_a_form_is_in_order(
 
 
 @in_both_windows
-def test_the_pages_of_an_account_that_follow_on_a_form_are_in_order(
+def test_account_pages_that_follow_a_form_have_no_faults(
     window: str, one_system: RunningSystem, sit_down: Callable[..., Person]
 ) -> None:
     person, email = sit_down(**WINDOWS[window]), f"{window.replace(' ', '-')}@example.com"
@@ -257,18 +257,18 @@ IN_ONE_ROW = """() => {
         .map((each) => each.getBoundingClientRect()).map((box) => box.top + box.height / 2);
     return Math.max(...centers) - Math.min(...centers);
 }"""
-"""How far apart in height what stands in the head of a page is."""
+"""How far the items in the head of a page differ in height."""
 
 UNALIGNED = """() => [...document.querySelectorAll(".filters")].map((form) => {
     const centers = [...form.querySelectorAll("input:not([type=hidden]), select, button, .button, .tick label")]
         .map((each) => each.getBoundingClientRect()).map((box) => box.top + box.height / 2).sort((a, b) => a - b);
     return centers.filter((each, place) => each - centers[place - 1] > 1.5 && each - centers[place - 1] < 30).length;
 })"""
-"""For each form of filters, how many of its fields stand a little off a row of others."""
+"""For each filter form, how many of its fields are slightly off the row of the others."""
 
 
 @pytest.mark.parametrize("actor", [ANNE, KARI], ids=["in English", "in Norwegian"])
-def test_the_menu_is_one_row_and_filters_stand_in_rows_on_a_desktop(
+def test_on_a_desktop_the_menu_is_one_row_and_filters_are_in_rows(
     actor: str, one_system: RunningSystem, sit_down: Callable[..., Person]
 ) -> None:
     assert one_system

@@ -1,4 +1,4 @@
-"""The first pages of a new installation, and what refreshes itself; no worker is needed, so only the web runs."""
+"""The first pages of a new installation, and refreshing pages. No worker is needed, so only the web runs."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -73,7 +73,7 @@ def seat(container: Container, host: tuple[Host, str], browser: Browser) -> Iter
     [(Language.ENGLISH, "dark", True), (Language.NORWEGIAN, "phone", False)],
     ids=["in English, by keyboard", "in Norwegian, on a phone, without JavaScript"],
 )
-def test_where_nothing_is_connected_the_first_page_leads_into_the_set_up(
+def test_without_connections_the_first_page_leads_to_the_setup(
     seat: Seat, language: Language, window: str, *, script: bool
 ) -> None:
     person, say = seat(language, **WINDOWS[window], java_script_enabled=script), translations(language).gettext
@@ -102,9 +102,7 @@ def test_where_nothing_is_connected_the_first_page_leads_into_the_set_up(
         assert [each["help"] for each in Axe().run(page).response["violations"]] == []
 
 
-def test_the_overview_refreshes_itself_while_somebody_looks_and_does_not_type(
-    container: Container, seat: Seat
-) -> None:
+def test_the_overview_refreshes_itself_while_visible_and_no_one_types(container: Container, seat: Seat) -> None:
     names = ("Demo AS", "Fjord AS", "Havn AS")
     ids = [
         container.connections.add(name, settings(moment_company=name), actor="test", now=clock())[0].id
@@ -136,7 +134,7 @@ def test_the_overview_refreshes_itself_while_somebody_looks_and_does_not_type(
     expect(page.get_by_label("Company")).to_have_value("Fj")
 
 
-def test_without_javascript_a_link_refreshes_what_runs(container: Container, seat: Seat) -> None:
+def test_without_javascript_a_link_refreshes_a_running_operation(container: Container, seat: Seat) -> None:
     connection, _ = container.connections.add("Demo AS", settings(), actor="test", now=clock())
     asked = {"first": "2026-01-01", "last": "2026-01-31", "entity_types": "invoice"}
     number = container.operations.request(

@@ -19,7 +19,7 @@ def seated(one_system: RunningSystem, firm: Firm, sit_down: Callable[..., Person
     return person
 
 
-def test_a_refused_form_has_the_focus_on_what_is_wrong_and_leads_to_the_fields(
+def test_a_refused_form_focuses_its_errors_and_links_to_the_fields(
     one_system: RunningSystem, firm: Firm, sit_down: Callable[..., Person]
 ) -> None:
     firm.connect()
@@ -48,7 +48,7 @@ def test_a_refused_form_has_the_focus_on_what_is_wrong_and_leads_to_the_fields(
         one_system.container.erase_connection(connection, actor="test")
 
 
-def test_settings_that_are_not_saved_are_not_left_without_a_question(
+def test_leaving_unsaved_settings_asks_first(
     one_system: RunningSystem, firm: Firm, sit_down: Callable[..., Person]
 ) -> None:
     firm.connect()

@@ -8,7 +8,7 @@ from tests.journeys.firm import Firm
 from tests.journeys.running_system import RunningSystem
 
 
-def test_from_signing_in_to_a_job_that_is_tried_again_the_keyboard_is_enough(
+def test_the_keyboard_is_enough_from_signing_in_to_retrying_a_job(
     one_system: RunningSystem, firm: Firm, sit_down: Callable[..., Person]
 ) -> None:
     firm.connect()
@@ -38,7 +38,7 @@ def test_from_signing_in_to_a_job_that_is_tried_again_the_keyboard_is_enough(
     person.tab_to("Company")
     keyboard.type(firm.name)
     person.tab_to("Status")
-    keyboard.press("ArrowDown")  # chooses, and sends nothing: WCAG 3.2.2
+    keyboard.press("ArrowDown")  # changes the choice and submits nothing: WCAG 3.2.2
     person.page.wait_for_timeout(200)
     expect(person.page.locator("#state")).to_be_focused()
     assert "state=" not in person.page.url

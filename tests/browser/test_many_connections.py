@@ -51,7 +51,7 @@ SAID = {
 
 
 def three_hundred(container: Container, firm: Firm) -> Sequence[Connection]:
-    """Return the broken ones of 300 connections: their password was wrong for a while, and is right by now."""
+    """Return the broken ones of 300 connections: their password was wrong for a while, and is right again."""
     broken = []
     for number in range(ALL):
         name, company = f"Zeta {number:03}", f"zeta-{number}"
@@ -107,7 +107,7 @@ def test_an_operator_finds_and_fixes_the_broken_connections_among_many(
         page.get_by_label(said["all"]).check()
         page.get_by_role("button", name=f"{said[name]} …").click()
 
-    press("resume")  # not before somebody has looked: their last test failed
+    press("resume")  # refused until confirmed: their last test failed
     expect(page.get_by_role("heading", name=said["left_out"])).to_be_visible()
     page.get_by_role("link", name=said["back"]).click()
     press("test")

@@ -20,7 +20,7 @@ ADDRESSES = "post@bakkehaugen.example.com", "styret@bakkehaugen.example.com"
     [(Language.ENGLISH, DESKTOP, True), (Language.NORWEGIAN, PHONE, False)],
     ids=["in English, wide, by keyboard", "in Norwegian, on a phone, without JavaScript"],
 )
-def test_a_customer_is_matched_after_a_look_and_a_question_and_the_match_is_undone(
+def test_a_customer_is_matched_after_confirmation_and_the_match_is_undone(
     one_system: RunningSystem,
     firm: Firm,
     sit_down: Callable[..., Person],

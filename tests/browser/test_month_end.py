@@ -44,7 +44,7 @@ SAID = {
     [(Language.ENGLISH, DESKTOP, True), (Language.NORWEGIAN, PHONE, False)],
     ids=["in English, wide", "in Norwegian, on a phone, without JavaScript"],
 )
-def test_a_month_is_closed_with_a_difference_that_is_known_and_kept_as_a_file(  # noqa: PLR0913 - who, where and with what
+def test_a_month_is_closed_with_a_known_difference_and_downloaded(  # noqa: PLR0913 - who, where and with what
     one_system: RunningSystem,
     firm: Firm,
     sit_down: Callable[..., Person],

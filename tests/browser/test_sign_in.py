@@ -11,7 +11,7 @@ from tests.journeys.running_system import RunningSystem
 SIGN_IN = "Sign in"
 
 
-def test_whoever_signs_in_comes_to_the_page_that_they_asked_for(
+def test_signing_in_leads_to_the_requested_page(
     one_system: RunningSystem, sit_down: Callable[..., Person]
 ) -> None:
     add_user(one_system, "asks@example.com")
@@ -21,7 +21,9 @@ def test_whoever_signs_in_comes_to_the_page_that_they_asked_for(
     assert person.page.url == f"{person.url}/records?state=needs_attention"
 
 
-def test_a_wrong_password_is_refused_in_words(one_system: RunningSystem, sit_down: Callable[..., Person]) -> None:
+def test_a_wrong_password_is_refused_with_a_message(
+    one_system: RunningSystem, sit_down: Callable[..., Person]
+) -> None:
     add_user(one_system, "errs@example.com")
     person = sit_down()
     person.sign_in("errs@example.com", "wrong horse battery")
@@ -32,9 +34,7 @@ def test_a_wrong_password_is_refused_in_words(one_system: RunningSystem, sit_dow
     expect(person.page.get_by_role("heading", level=1)).to_have_text(SIGN_IN)
 
 
-def test_nothing_is_left_to_see_after_signing_out(
-    one_system: RunningSystem, sit_down: Callable[..., Person]
-) -> None:
+def test_after_signing_out_nothing_can_be_seen(one_system: RunningSystem, sit_down: Callable[..., Person]) -> None:
     add_user(one_system, "leaves@example.com")
     person = sit_down()
     person.sign_in("leaves@example.com", PASSWORD)
@@ -45,7 +45,7 @@ def test_nothing_is_left_to_see_after_signing_out(
     expect(person.page.get_by_role("heading", level=1)).to_have_text(SIGN_IN)
 
 
-def test_a_page_that_refreshes_itself_says_that_the_session_has_ended_and_asks_no_more(
+def test_a_refreshing_page_says_that_the_session_has_ended_and_stops(
     one_system: RunningSystem, sit_down: Callable[..., Person]
 ) -> None:
     add_user(one_system, "stays@example.com")
@@ -65,7 +65,7 @@ def test_a_page_that_refreshes_itself_says_that_the_session_has_ended_and_asks_n
 
 
 @pytest.mark.parametrize(("locale", "lang"), [("nb-NO", "nb"), ("nn-NO", "nb"), ("en-GB", "en"), ("de-DE", "nb")])
-def test_somebody_unknown_is_spoken_to_as_their_browser_asks(
+def test_unknown_visitors_see_the_language_of_their_browser(
     locale: str, lang: str, sit_down: Callable[..., Person]
 ) -> None:
     person = sit_down(locale=locale)

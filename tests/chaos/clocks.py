@@ -23,7 +23,7 @@ CLOCK_OF = "CHAOS_CLOCK"
 """The environment variable with the name of the host whose clock a process reads."""
 
 LEFT_LANES = "clock off, lane left to others"
-"""What is counted of a worker that notices its wrong clock."""
+"""The counter of workers that notice their wrong clock."""
 
 
 class HostClock:

@@ -44,7 +44,7 @@ class Point:
     """The instant before a function begins, or ``after`` it; with an ``entity_type``, only for records of that type.
 
     ``fate`` is what happens there, ``sending`` names the operation that must be in the request, and ``meanwhile``
-    says that the process goes on while its host is being cut off.
+    says that the process continues while its host is being cut off.
     """
 
     name: str
@@ -159,7 +159,7 @@ STOPS = (
     Point(name="done, not completed", owner=leases, function="complete", action=STOPPED),
     Point(name="in the midst of settling", owner=leases, function="_complete_one", action=STOPPED),
 )
-"""Instants at which a process stops and goes on later, like a paused machine."""
+"""Instants at which a process stops and continues later, like a paused machine."""
 
 
 class Crashes:
@@ -231,7 +231,7 @@ class Crashes:
 def _stop(seconds: float) -> None:
     """Stop this process, after starting another that continues it."""
     subprocess.Popen(("/bin/sh", "-c", f"sleep {seconds}; kill -CONT {os.getpid()}"))
-    signal.pthread_kill(get_ident(), signal.SIGSTOP)  # to the process, this thread might go on for a moment
+    signal.pthread_kill(get_ident(), signal.SIGSTOP)  # sent to the process, it might reach this thread later
 
 
 def _wrap(point: Point, come_to: Callable[[Point], None]) -> None:

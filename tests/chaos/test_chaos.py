@@ -24,7 +24,7 @@ def test_nothing_is_lost_or_done_twice_on_a_chaotic_day(seed: int) -> None:
 
 
 @pytest.mark.thousands
-def test_the_checker_notices_links_saved_never_and_vouchers_posted_without_a_look() -> None:
+def test_the_checker_notices_unsaved_links_and_vouchers_posted_unverified() -> None:
     played = short(3, "links forgotten", "posted blindly")
     assert any("invoice" in each for each in played.verdict.duplicated), told(played)
 
@@ -35,7 +35,7 @@ def test_a_machine_without_hosts_of_our_own_is_noticed(monkeypatch: pytest.Monke
         hosts(["worker"])
 
 
-def test_a_trouble_that_the_machine_does_not_allow_is_reported() -> None:
+def test_a_fault_that_the_machine_does_not_allow_is_reported() -> None:
     day = Played(
         seed=1, faults=Counter(slow=1), verdict=Verdict(), seconds=1, longest=0, left_out="cut off: no namespaces"
     )

@@ -48,14 +48,14 @@ class Log:
         "credential",
     ],
 )
-def test_a_field_with_a_telling_name_is_masked(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_field_named_like_a_secret_is_masked(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     log = Log(capsys)
     structlog.get_logger().info("called", **{name: "hunter2"}, inside={name: ["hunter2"], "kind": "invoice"})
     (event,) = log.events()
     assert (event[name], event["inside"]) == ("***", {name: "***", "kind": "invoice"})
 
 
-def test_what_looks_like_a_secret_is_masked_wherever_it_stands(capsys: pytest.CaptureFixture[str]) -> None:
+def test_values_that_look_like_secrets_are_masked_everywhere(capsys: pytest.CaptureFixture[str]) -> None:
     log = Log(capsys)
     locked = Vault([SecretStr(Fernet.generate_key().decode())]).encrypt("hunter2", "connections.secrets", 17)
     logger = structlog.get_logger()
@@ -81,7 +81,7 @@ def test_an_exception_is_reported_without_the_secret_in_it(capsys: pytest.Captur
     assert "ConnectionError: no answer from amqp://***@broker" in event["exception"]
 
 
-def test_numbers_stay_numbers_and_nothing_stays_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+def test_numbers_stay_numbers_and_none_stays_none(capsys: pytest.CaptureFixture[str]) -> None:
     log = Log(capsys)
     structlog.get_logger().info("attempt", connection=1, seconds=0.25, error_code=None, posted=True, password="")
     (event,) = log.events()
@@ -89,7 +89,7 @@ def test_numbers_stay_numbers_and_nothing_stays_nothing(capsys: pytest.CaptureFi
     assert told == {"connection": 1, "seconds": 0.25, "error_code": None, "posted": True, "password": ""}
 
 
-def test_what_libraries_log_takes_the_same_form(capsys: pytest.CaptureFixture[str]) -> None:
+def test_logs_of_libraries_have_the_same_format(capsys: pytest.CaptureFixture[str]) -> None:
     log = Log(capsys)
     logging.getLogger("kombu.transport").warning("Lost %s", "redis://:hunter2@127.0.0.1")
     logging.getLogger("celery.app.trace").info("Task sweep succeeded")
@@ -97,7 +97,7 @@ def test_what_libraries_log_takes_the_same_form(capsys: pytest.CaptureFixture[st
     assert (event["event"], event["level"]) == ("Lost redis://***@127.0.0.1", "warning")
 
 
-def test_text_is_one_aligned_line_for_an_event(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_text_format_is_one_aligned_line_per_event(capsys: pytest.CaptureFixture[str]) -> None:
     configure("text", level="INFO")
     structlog.get_logger().info("attempt", entity_type="invoice", record="9")
     structlog.get_logger().debug("not told")
@@ -113,7 +113,7 @@ def test_nothing_of_the_log_goes_to_stdout(capsys: pytest.CaptureFixture[str]) -
     assert capsys.readouterr().out == ""
 
 
-def test_what_postgresql_refuses_is_logged_without_what_was_in_it(
+def test_a_statement_refused_by_postgresql_is_logged_without_its_values(
     capsys: pytest.CaptureFixture[str], database: Database
 ) -> None:
     log = Log(capsys)

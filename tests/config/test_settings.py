@@ -21,12 +21,12 @@ def environ(monkeypatch: pytest.MonkeyPatch) -> Mapping[str, str]:
 
 
 @pytest.mark.usefixtures("environ")
-def test_several_keys_stand_in_one_setting_newest_first() -> None:
+def test_several_keys_are_in_one_setting_newest_first() -> None:
     assert [key.get_secret_value() for key in Settings().secret_keys] == [NEWEST, OLDER]
 
 
 @pytest.mark.usefixtures("environ")
-def test_addresses_are_kept_without_a_slash_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_urls_are_stored_without_a_trailing_slash(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PUBLIC_URL", "https://bridge.example/")
     assert Settings().public_url == "https://bridge.example"
 
@@ -42,7 +42,7 @@ def test_settings_do_not_show_their_secrets(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.mark.usefixtures("environ")
-def test_a_setting_that_is_missing_is_named_without_telling_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_setting_is_named_without_revealing_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("REDIS_URL")
     with pytest.raises(ValidationError, match="redis_url") as caught:
         Settings()

@@ -1,4 +1,4 @@
-"""The sandbox's 24SevenOffice, with seeded books for each test, in each way of writing answers."""
+"""The sandbox's 24SevenOffice, with freshly seeded ledgers for each test, in each response format."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack

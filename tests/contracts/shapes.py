@@ -30,7 +30,7 @@ NUMBERS = {"whole number", "decimal number"}
 
 
 def blanked(body: bytes) -> bytes:
-    """Replace every value by a placeholder of its type; what is neither XML nor JSON is dropped."""
+    """Replace every value by a placeholder of its type; anything that is neither XML nor JSON is dropped."""
     text = body.strip()
     if text.startswith(b"<"):
         root = etree.fromstring(text)

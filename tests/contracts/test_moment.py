@@ -66,7 +66,7 @@ def test_records_are_read(moment: Moment) -> None:
     assert moment.invoice(INVOICE.id) == INVOICE
 
 
-def test_a_record_that_is_not_there_is_none(moment: Moment) -> None:
+def test_a_missing_record_is_none(moment: Moment) -> None:
     assert (moment.customer("7"), moment.project("7"), moment.invoice("7")) == (None, None, None)
 
 
@@ -80,22 +80,22 @@ def test_a_customer_number_is_returned_and_may_be_returned_again(moment: Moment)
     ("entity_type", "record_id"),
     [(EntityType.CUSTOMER, NORDLYS.id), (EntityType.PROJECT, SOLBAKKEN.id), (EntityType.INVOICE, INVOICE.id)],
 )
-def test_what_changed_is_returned(moment: Moment, entity_type: EntityType, record_id: str) -> None:
+def test_changed_records_are_returned(moment: Moment, entity_type: EntityType, record_id: str) -> None:
     assert record_id in moment.changed(entity_type, since=MORNING)
 
 
-def test_the_invoices_of_days_are_returned_both_included(moment: Moment) -> None:
+def test_the_invoices_between_two_days_inclusive_are_returned(moment: Moment) -> None:
     day = INVOICE.day
     assert list(moment.invoices_of(day, day)) == [INVOICE]
     assert list(moment.invoices_of(day + timedelta(days=1), day + timedelta(days=30))) == []
     assert list(moment.invoices_of(day - timedelta(days=30), day - timedelta(days=1))) == []
 
 
-def test_the_address_of_an_invoice_names_it(moment: Moment) -> None:
+def test_the_url_of_an_invoice_names_it(moment: Moment) -> None:
     assert INVOICE.id in moment.invoice_url(INVOICE.id)
 
 
-def test_what_did_not_change_since_is_not_returned(gateway: Moment, office: Office) -> None:
+def test_unchanged_records_are_not_returned(gateway: Moment, office: Office) -> None:
     office.finalize()
     assert [
         list(gateway.changed(entity_type, since=LATER))
@@ -158,7 +158,7 @@ def test_a_credit_note_is_negative(gateway: Moment, office: Office) -> None:
     assert credit_note == replace(CREDIT_NOTE, id=credit_note.id if credit_note else "")
 
 
-def test_an_invoice_that_is_kept_out_says_so(gateway: Moment, office: Office) -> None:
+def test_an_excluded_invoice_says_so(gateway: Moment, office: Office) -> None:
     office.finalize()
     office.change(f"invoices/{INVOICE.id}", exportState="doNotTransfer")
     invoice = gateway.invoice(INVOICE.id)
@@ -204,7 +204,7 @@ def test_a_customer_without_a_name_is_refused(gateway: Moment, office: Office) -
     assert refusal.value.title == "Customer 10009"
 
 
-def test_the_number_of_a_customer_that_is_gone_cannot_be_returned(gateway: Moment, office: Office) -> None:
+def test_a_number_cannot_be_returned_to_a_deleted_customer(gateway: Moment, office: Office) -> None:
     customer = office.make("customers", name="Gone AS")
     office.delete(f"customers/{customer}")
     with pytest.raises(RejectedError):
@@ -214,7 +214,7 @@ def test_the_number_of_a_customer_that_is_gone_cannot_be_returned(gateway: Momen
 @pytest.mark.parametrize(
     ("key", "company"), [("revoked", "1001"), ("moment-other-key", "1001"), ("moment-demo-key", "9999")]
 )
-def test_a_key_that_does_not_fit_the_company_pauses_the_connection(office: Office, key: str, company: str) -> None:
+def test_a_key_of_another_company_pauses_the_connection(office: Office, key: str, company: str) -> None:
     with calling(office.url, key=key, company=company) as gateway, pytest.raises(MisconfiguredError):
         list(gateway.changed(EntityType.CUSTOMER, since=MORNING))
 
@@ -223,7 +223,7 @@ FAULTS = ("slow", "hang", "fault", "error_500", "error_503", "too_many", "garbag
 
 
 @pytest.mark.parametrize("fault", [*FAULTS, *FAULTS_AFTER_THE_WORK])
-def test_a_fault_passes(gateway: Moment, office: Office, fault: str) -> None:
+def test_a_fault_is_temporary(gateway: Moment, office: Office, fault: str) -> None:
     office.misbehave("GET customers", fault)
     with pytest.raises(UnavailableError):
         gateway.customer(NORDLYS.id)
@@ -231,7 +231,7 @@ def test_a_fault_passes(gateway: Moment, office: Office, fault: str) -> None:
 
 
 @pytest.mark.parametrize("fault", FAULTS_AFTER_THE_WORK)
-def test_a_number_whose_receipt_was_lost_is_there_and_may_be_returned_again(
+def test_a_number_with_a_lost_response_is_saved_and_may_be_returned_again(
     gateway: Moment, office: Office, fault: str
 ) -> None:
     office.misbehave("PATCH customers", fault)

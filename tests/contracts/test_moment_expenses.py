@@ -57,16 +57,14 @@ def expense_id(moment: ProjectExpenses) -> str:
     return moment.create_expense(TIMBER)
 
 
-def test_a_project_is_found_by_its_number_also_when_it_was_made_a_moment_ago(
-    moment: ProjectExpenses, office: Office
-) -> None:
+def test_a_project_is_found_by_its_number_even_if_just_created(moment: ProjectExpenses, office: Office) -> None:
     assert moment.project_numbered(1) == SOLBAKKEN.id
     assert moment.project_numbered(2) is None
     made = office.make("projects", name="Låven", projectNumber="2")
     assert moment.project_numbered(2) == made
 
 
-def test_an_activity_is_found_or_made_once(moment: ProjectExpenses, office: Office) -> None:
+def test_an_activity_is_found_or_created_once(moment: ProjectExpenses, office: Office) -> None:
     assert moment.activity(SOLBAKKEN.id, " DETAIL design") == DESIGN
     made = moment.activity(SOLBAKKEN.id, "Utlegg på bil")
     assert moment.activity(SOLBAKKEN.id, "utlegg PÅ bil") == made
@@ -76,14 +74,14 @@ def test_an_activity_is_found_or_made_once(moment: ProjectExpenses, office: Offi
     ]
 
 
-def test_an_activity_is_made_in_the_project_that_needs_it(moment: ProjectExpenses, office: Office) -> None:
+def test_an_activity_is_created_in_the_project_that_needs_it(moment: ProjectExpenses, office: Office) -> None:
     other = office.make("projects", name="Låven")
     made = moment.activity(other, "Detail design")
     assert made != DESIGN
     assert moment.create_expense(replace(TIMBER, project_id=other, activity_id=made))
 
 
-def test_an_activity_whose_receipt_was_lost_is_found(moment: ProjectExpenses, office: Office) -> None:
+def test_an_activity_with_a_lost_response_is_found(moment: ProjectExpenses, office: Office) -> None:
     office.misbehave("POST projectExtensions", "lose_answer")
     with pytest.raises(OutcomeUnknownError):
         moment.activity(SOLBAKKEN.id, "Expenses")
@@ -91,14 +89,14 @@ def test_an_activity_whose_receipt_was_lost_is_found(moment: ProjectExpenses, of
     assert len(office.records("projectExtensions")) == 2
 
 
-def test_a_closed_activity_is_refused_with_what_to_do(moment: ProjectExpenses, office: Office) -> None:
+def test_a_closed_activity_is_refused_with_a_remedy(moment: ProjectExpenses, office: Office) -> None:
     office.change(f"projectExtensions/{DESIGN}", projectExtensionState="closed")
     with pytest.raises(RejectedError, match="“Detail design” of project 1 is closed") as refusal:
         moment.activity(SOLBAKKEN.id, "Detail design")
     assert refusal.value.remedy
 
 
-def test_an_activity_that_cannot_be_made_is_refused_with_what_to_do(
+def test_an_activity_that_cannot_be_created_is_refused_with_a_remedy(
     moment: ProjectExpenses, office: Office
 ) -> None:
     office.change(f"projects/{SOLBAKKEN.id}", projectState="closed")
@@ -165,7 +163,7 @@ def test_an_expense_that_is_invoiced_or_cannot_be_read_is_marked_so(
 
 
 @pytest.mark.parametrize("fault", FAULTS_AFTER_THE_WORK)
-def test_an_expense_whose_receipt_was_lost_is_found_by_its_external_id(
+def test_an_expense_with_a_lost_response_is_found_by_its_external_id(
     moment: ProjectExpenses, office: Office, fault: str
 ) -> None:
     assert moment.find_expense(TIMBER.external_id) is None
@@ -182,9 +180,7 @@ def test_an_expense_that_moment_refuses_is_reported_in_its_words(moment: Project
         moment.create_expense(TIMBER)
 
 
-def test_an_expense_is_put_right_as_often_as_one_likes(
-    moment: ProjectExpenses, office: Office, expense_id: str
-) -> None:
+def test_an_expense_can_be_corrected_repeatedly(moment: ProjectExpenses, office: Office, expense_id: str) -> None:
     for _ in range(2):
         credited = replace(TIMBER, amount=-50, description="Credited")
         assert moment.update_expense(expense_id, credited, activity="Expenses")
@@ -192,9 +188,7 @@ def test_an_expense_is_put_right_as_often_as_one_likes(
     assert (expense["amountInclVat"], expense["description"]) == (Decimal("-0.50"), "Credited")
 
 
-def test_what_the_project_decides_of_an_expense_stays_when_it_is_put_right(
-    moment: ProjectExpenses, office: Office
-) -> None:
+def test_correcting_an_expense_keeps_what_the_project_decides(moment: ProjectExpenses, office: Office) -> None:
     made = moment.create_expense(replace(TIMBER, billable=False))
     other = office.make("projectExtensions", name="Complaints", projectId=SOLBAKKEN.id)
     office.change(f"projectExpenses/{made}", projectExtensionId=int(other), approvalState="pending")
@@ -215,7 +209,7 @@ def test_an_expense_on_another_project_moves_to_an_activity_of_that_project(
 
 
 @pytest.mark.parametrize("fault", FAULTS_AFTER_THE_WORK)
-def test_a_change_whose_receipt_was_lost_may_be_made_again(
+def test_a_change_with_a_lost_response_may_be_repeated(
     moment: ProjectExpenses, office: Office, expense_id: str, fault: str
 ) -> None:
     office.misbehave("PATCH projectExpenses", fault)
@@ -263,7 +257,7 @@ def test_files_are_read_by_name_in_the_order_they_came(
 
 
 @pytest.mark.parametrize("fault", FAULTS_AFTER_THE_WORK)
-def test_a_file_whose_receipt_was_lost_is_found_by_its_name(
+def test_a_file_with_a_lost_response_is_found_by_its_name(
     moment: ProjectExpenses, office: Office, expense_id: str, fault: str
 ) -> None:
     office.misbehave("POST projectExpenses/attachments", fault)
@@ -272,7 +266,7 @@ def test_a_file_whose_receipt_was_lost_is_found_by_its_name(
     assert moment.attachments(expense_id) == ["Byggmakker 5512.pdf"]
 
 
-def test_a_file_for_an_expense_that_is_gone_is_refused(moment: ProjectExpenses, expense_id: str) -> None:
+def test_a_file_for_a_deleted_expense_is_refused(moment: ProjectExpenses, expense_id: str) -> None:
     moment.delete_expense(expense_id)
     with pytest.raises(RejectedError):
         attach(moment, expense_id)

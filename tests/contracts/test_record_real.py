@@ -51,11 +51,11 @@ def environ(altering: Altering, redis_url: str) -> Iterator[dict[str, str]]:
         }
 
 
-def test_the_same_answers_differ_in_nothing(environ: dict[str, str], tmp_path: Path) -> None:
+def test_identical_responses_have_no_differences(environ: dict[str, str], tmp_path: Path) -> None:
     assert record_real.record(environ, tmp_path, now=MORNING) == []
 
 
-def test_what_differs_is_named_by_its_element_and_type(
+def test_differences_are_named_by_element_and_type(
     environ: dict[str, str], altering: Altering, tmp_path: Path
 ) -> None:
     altering.texts = {
@@ -81,6 +81,6 @@ def test_no_value_is_kept(environ: dict[str, str], tmp_path: Path) -> None:
     assert [secret for secret in SECRETS if secret in written] == []
 
 
-def test_without_keys_nothing_is_asked(tmp_path: Path) -> None:
+def test_without_keys_no_request_is_sent(tmp_path: Path) -> None:
     assert record_real.record({}, tmp_path, now=MORNING) == []
     assert list(tmp_path.iterdir()) == []

@@ -18,7 +18,7 @@ def problem(*parts: str) -> str:
     return problem_of(SOAP.format(ENTRY_ID.format("".join(parts))).encode(), DESCRIBED)
 
 
-def test_only_what_is_valid_to_the_letter_goes_through() -> None:
+def test_only_strictly_valid_requests_are_accepted() -> None:
     assert problem(DATE, SORT, NUMBER) == ""
 
 
@@ -32,7 +32,7 @@ def test_only_what_is_valid_to_the_letter_goes_through() -> None:
     ],
     ids=["order", "missing", "unknown", "day"],
 )
-def test_what_24sevenoffice_takes_all_the_same_is_not_what_our_client_may_send(parts: tuple[str, ...]) -> None:
+def test_our_client_may_not_send_what_24sevenoffice_only_tolerates(parts: tuple[str, ...]) -> None:
     assert problem(*parts).startswith("Not what the WSDL asks for: Element ")
 
 
@@ -45,7 +45,7 @@ def test_a_call_that_is_not_valid_gets_a_fault() -> None:
     assert "Not what the WSDL asks for" in answer.text
 
 
-def test_an_answer_is_rewritten_with_offsets_and_seven_digits_and_no_empty_list() -> None:
+def test_a_response_is_rewritten_with_offsets_seven_digits_and_no_empty_list() -> None:
     project = (
         f"<GetProjectListResponse {NAMESPACE}>"
         "<GetProjectListResult><Project><Id>1</Id><NameDisplay>Plain</NameDisplay>"

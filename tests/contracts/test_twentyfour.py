@@ -54,7 +54,7 @@ def test_a_customer_is_saved_under_a_number_that_is_free(erp: Erp) -> None:
     assert erp.company(777) == Company(777, NORDLYS.name, "923609016", NORDLYS.moment_id)
 
 
-def test_a_customer_that_is_not_there_is_not_found(erp: Erp) -> None:
+def test_a_missing_customer_is_not_found(erp: Erp) -> None:
     assert erp.find_company("1") is None
     assert erp.company(1) is None
 
@@ -81,23 +81,23 @@ def test_an_e_mail_address_that_moment_does_not_have_is_not_emptied(erp: Erp, to
     assert (company.name, company.emails) == ("Nordlys AS", ("post@nordlys.example", "faktura@nordlys.example"))
 
 
-def test_the_customer_index_tells_private_persons_from_businesses(erp: Erp) -> None:
+def test_the_customer_index_distinguishes_persons_from_businesses(erp: Erp) -> None:
     erp.save_companies([NORDLYS, replace(NORDLYS, moment_id="2", organization_number="", is_company=False)])
     assert [company.person for company in erp.all_companies()] == [False, True]
 
 
-def test_those_of_the_customers_are_returned_that_are_there(erp: Erp) -> None:
+def test_only_existing_customers_are_returned(erp: Erp) -> None:
     erp.save_companies([NORDLYS, replace(NORDLYS, moment_id="2")])
     assert sorted(erp.existing_companies([10001, 10002, 4711])) == [10001, 10002]
     assert not erp.existing_companies([4711])
 
 
-def test_those_of_the_projects_are_returned_that_are_there(seeded: Erp) -> None:
+def test_only_existing_projects_are_returned(seeded: Erp) -> None:
     assert seeded.existing_projects([1, 4711]) == [ExistingProject(1, "Kulturhuset", 10001)]
     assert seeded.existing_projects([4711]) == []
 
 
-def test_a_project_is_read_as_it_is_also_where_its_number_has_just_been_free(erp: Erp) -> None:
+def test_a_project_is_read_even_if_its_number_was_just_free(erp: Erp) -> None:
     assert (erp.project(1), erp.existing_projects([1])) == (None, [])
     erp.save_companies([NORDLYS])
     erp.save_project(KULTURHUSET)
@@ -110,7 +110,7 @@ def test_a_project_may_be_saved_twice(erp: Erp) -> None:
         erp.save_project(replace(KULTURHUSET, name=name))
 
 
-def test_the_chart_of_accounts_tells_the_vat_code_of_each_account(erp: Erp) -> None:
+def test_the_chart_of_accounts_has_the_vat_code_of_each_account(erp: Erp) -> None:
     assert {1500: "", 3000: "3", 3020: "31", 3100: "5"}.items() <= erp.tax_codes().items()
 
 
@@ -133,7 +133,7 @@ def test_a_posted_voucher_is_found_by_its_invoice_number(seeded: Erp) -> None:
     assert seeded.posted(1, day=date(2025, 3, 2)) == []
 
 
-def test_the_ledger_tells_the_vouchers_of_days_both_included(seeded: Erp) -> None:
+def test_the_ledger_returns_the_vouchers_between_two_days_inclusive(seeded: Erp) -> None:
     entries = VOUCHER.entries
     vouchers = [
         Voucher(n, n, day, day, entries)
@@ -157,9 +157,7 @@ def test_the_next_voucher_number_follows_the_last_one_of_its_year(seeded: Erp) -
 
 
 @pytest.mark.parametrize("bad", [VOUCHER, replace(UNBALANCED, number=2, invoice_number=2)])
-def test_a_refused_voucher_says_what_it_means_if_a_look_shows_that_nothing_was_saved(
-    seeded: Erp, bad: Any
-) -> None:
+def test_a_refused_voucher_has_its_meaning_if_nothing_was_saved(seeded: Erp, bad: Any) -> None:
     seeded.post([VOUCHER], year=2026)
     with pytest.raises(OutcomeUnknownError) as refused:
         seeded.post([replace(SECOND, number=3, invoice_number=3), bad], year=2026)

@@ -17,7 +17,7 @@ from tests.fakes import lines_of
 DAY = VOUCHER.day
 
 
-def test_customers_and_projects_stand_in_the_ledger_as_they_were_sent(stranger: Stranger) -> None:
+def test_customers_and_projects_are_saved_as_they_were_sent(stranger: Stranger) -> None:
     erp = stranger.gateway(client_id="4711")
     person = replace(NORDLYS, moment_id="2", name="Kari Nordmann", is_company=False, organization_number="")
     erp.save_companies([NORDLYS, person])
@@ -35,7 +35,7 @@ def test_customers_and_projects_stand_in_the_ledger_as_they_were_sent(stranger: 
     assert (project["OrderReferenceNumber"], project["starts"]) == ("4711", "2026-01-05")
 
 
-def test_what_a_customer_has_in_other_uses_is_kept(stranger: Stranger) -> None:
+def test_a_customers_values_for_other_uses_are_kept(stranger: Stranger) -> None:
     erp = stranger.gateway()
     shop = CustomerDetails(phone="90 00 00 00", addresses=(Address("visit", "Storgata 1", "9008", "Tromsø"),))
     as_person = replace(NORDLYS, number=777, is_company=False, email="kari@nordlys.example", details=shop)
@@ -52,7 +52,7 @@ def test_what_a_customer_has_in_other_uses_is_kept(stranger: Stranger) -> None:
 
 
 @pytest.mark.parametrize("is_company", [True, False, None])
-def test_a_supplier_stays_one_whatever_moment_says(stranger: Stranger, is_company: bool | None) -> None:  # noqa: FBT001 - a case
+def test_a_supplier_stays_a_supplier_whatever_moment_says(stranger: Stranger, is_company: bool | None) -> None:  # noqa: FBT001 - a case
     add_supplier(stranger)
     stranger.gateway().save_companies([replace(NORDLYS, number=BYGGMAKKER, is_company=is_company)])
     (supplier,) = stranger.records("customers")
@@ -60,7 +60,7 @@ def test_a_supplier_stays_one_whatever_moment_says(stranger: Stranger, is_compan
     assert supplier["emails"]["Work"] == NORDLYS.email
 
 
-def test_the_type_stays_as_it_is_where_moment_does_not_tell_it(stranger: Stranger) -> None:
+def test_the_type_stays_as_it_is_if_moment_does_not_give_it(stranger: Stranger) -> None:
     erp, untold = stranger.gateway(), replace(NORDLYS, is_company=None)
     erp.save_companies([replace(NORDLYS, is_company=False, number=777)])
     erp.save_companies([replace(untold, email="new@nordlys.example", number=777)])
@@ -70,7 +70,7 @@ def test_the_type_stays_as_it_is_where_moment_does_not_tell_it(stranger: Strange
     assert kept["emails"] == {"Primary": "new@nordlys.example", "Invoice": NORDLYS.invoice_email}
 
 
-def test_a_voucher_stands_in_the_ledger_as_it_was_sent(stranger: Stranger) -> None:
+def test_a_voucher_is_in_the_ledger_as_it_was_sent(stranger: Stranger) -> None:
     erp = stranger.gateway()
     erp.save_companies([NORDLYS])
     erp.save_project(KULTURHUSET)
@@ -102,7 +102,7 @@ GROSS = replace(
 )
 
 
-def test_vat_that_24sevenoffice_splits_off_is_found_as_lines_of_its_own(stranger: Stranger) -> None:
+def test_vat_split_off_by_24sevenoffice_is_found_as_separate_lines(stranger: Stranger) -> None:
     erp = stranger.gateway()
     erp.save_companies([NORDLYS])
     erp.save_project(KULTURHUSET)
@@ -146,14 +146,14 @@ def test_a_vat_code_is_named_by_its_number_and_not_by_its_id(stranger: Stranger)
         ("customermismatchbankaccount", "bank_account"),
     ],
 )
-def test_each_warning_of_24sevenoffice_has_a_reason_of_its_own(said: str, error_code: str) -> None:
+def test_each_warning_of_24sevenoffice_has_its_own_error_code(said: str, error_code: str) -> None:
     error = error_of(f"result Exception: {said}", saves=True)
     assert isinstance(error, OutcomeUnknownError)
     assert isinstance(error.otherwise, RejectedError)
     assert (error.otherwise.error_code, bool(error.otherwise.remedy)) == (error_code, True)
 
 
-def test_a_warning_of_a_bank_account_is_a_refusal_with_a_reason_of_its_own(stranger: Stranger) -> None:
+def test_a_bank_account_warning_is_a_refusal_with_its_own_error_code(stranger: Stranger) -> None:
     erp = stranger.gateway()
     erp.save_companies([NORDLYS])
     erp.save_project(KULTURHUSET)
@@ -206,7 +206,7 @@ def test_the_client_id_goes_to_the_field_that_was_chosen(stranger: Stranger, fie
     assert str(stranger.records("projects")[0][field]) == "12"
 
 
-def test_a_client_id_that_the_field_cannot_hold_is_for_a_person(stranger: Stranger) -> None:
+def test_a_client_id_that_the_field_cannot_hold_needs_attention(stranger: Stranger) -> None:
     with pytest.raises(MisconfiguredError, match=r"Avd\. 12"):
         stranger.gateway(client_id="Avd. 12", client_id_field="DepartmentId").save_project(KULTURHUSET)
     assert stranger.records("projects") == []
@@ -220,7 +220,7 @@ def test_one_refused_customer_does_not_delay_the_others(stranger: Stranger) -> N
 
 
 @pytest.mark.parametrize("kind", ["lose_answer", "truncated", "save_then_error"])
-def test_what_was_saved_without_an_answer_is_found_again(stranger: Stranger, kind: str) -> None:
+def test_a_record_saved_without_a_response_is_found_again(stranger: Stranger, kind: str) -> None:
     erp = stranger.gateway()
     for operation in ("SaveCompanies", "SaveProject", "SaveBundleList"):
         stranger.misbehave(operation, kind)
@@ -249,7 +249,7 @@ def test_what_was_saved_without_an_answer_is_found_again(stranger: Stranger, kin
         ("too_many", {"seconds": 1}),
     ],
 )
-def test_a_call_that_reads_can_fail_in_many_ways_and_is_tried_again(
+def test_a_reading_call_can_fail_in_many_ways_and_is_retried(
     stranger: Stranger, kind: str, more: dict[str, Any]
 ) -> None:
     erp = stranger.gateway(answer_seconds=0.2)
@@ -258,7 +258,7 @@ def test_a_call_that_reads_can_fail_in_many_ways_and_is_tried_again(
         erp.fiscal_years()
 
 
-def test_a_year_that_was_locked_meanwhile_is_for_a_person(stranger: Stranger) -> None:
+def test_a_year_locked_meanwhile_needs_attention(stranger: Stranger) -> None:
     erp = stranger.gateway()
     erp.save_companies([NORDLYS])
     erp.save_project(KULTURHUSET)
@@ -273,7 +273,7 @@ def test_a_fiscal_year_that_is_not_set_up_has_no_voucher_number(stranger: Strang
         stranger.gateway().next_voucher_number(date(2031, 1, 1))
 
 
-def test_what_is_remembered_is_read_once_until_it_is_forgotten(stranger: Stranger) -> None:
+def test_cached_data_is_read_once_until_it_is_dropped(stranger: Stranger) -> None:
     erp = stranger.gateway()
     for _ in range(3):
         erp.tax_codes()
@@ -307,7 +307,7 @@ def test_a_client_is_chosen_by_its_identity(stranger: Stranger) -> None:
 @pytest.mark.parametrize(
     ("change", "error_code"), [({"password": "another"}, "login_refused"), ({"blocked": True}, "identity_blocked")]
 )
-def test_a_login_that_no_longer_opens_is_for_a_person(
+def test_a_login_that_no_longer_works_needs_attention(
     stranger: Stranger, change: dict[str, Any], error_code: str
 ) -> None:
     stranger.control("PATCH", "/logins/demo@example.com", change)
@@ -316,7 +316,7 @@ def test_a_login_that_no_longer_opens_is_for_a_person(
     assert refused.value.error_code == error_code
 
 
-def test_the_limit_of_the_hour_is_obeyed_before_it_is_exceeded(stranger: Stranger) -> None:
+def test_the_hourly_limit_is_respected_before_it_is_exceeded(stranger: Stranger) -> None:
     stranger.control("PUT", "/limits", {"per_hour": 3})
     erp = stranger.gateway()
     erp.tax_codes()

@@ -45,7 +45,7 @@ def ids(erp: TwentyFourGateway) -> tuple[list[str], bool]:
     return [file.id for file in files.approved], files.pending
 
 
-def test_the_documents_of_a_stamp_come_in_order_with_what_was_read_off_them(bookkeeper: Stranger) -> None:
+def test_the_documents_of_a_stamp_come_in_order_with_their_scanned_values(bookkeeper: Stranger) -> None:
     seen = {"CustomerName": "Byggmakker AS", "InvoiceNo": "F-77", "Amount": "1250"}
     enter(bookkeeper, files=[scanned(b"one", meta=seen, frames=3), scanned(b"two", type="Tiff")])
     enter(bookkeeper, files=[scanned(b"of another voucher")])
@@ -71,7 +71,7 @@ def test_the_documents_of_several_stamps_come_in_two_calls(bookkeeper: Stranger)
     assert fake.files_of([501, 502, 503]) == told
 
 
-def test_more_stamps_than_a_call_takes_are_asked_for_in_several(bookkeeper: Stranger) -> None:
+def test_more_stamps_than_fit_a_call_take_several(bookkeeper: Stranger) -> None:
     erp = bookkeeper.gateway()
     assert len(erp.files_of(range(1, 1002))) == 1001
     assert bookkeeper.calls()["GetFileInfo"] == 3
@@ -107,7 +107,7 @@ def test_a_document_comes_whole_whatever_its_size(bookkeeper: Stranger, size: in
     assert bookkeeper.calls().get("DownloadChunk", 0) == -(-size // CHUNK)
 
 
-def test_all_gateways_of_a_process_ask_once_how_long_an_answer_may_be(bookkeeper: Stranger) -> None:
+def test_all_gateways_of_a_process_ask_once_for_the_maximum_response(bookkeeper: Stranger) -> None:
     enter(bookkeeper, files=[scanned(SCAN)])
     client = soap_client(bookkeeper.url, bookkeeper.redis)
     for erp in (bookkeeper.gateway(client=client), bookkeeper.gateway(client=client)):
@@ -127,7 +127,7 @@ def test_a_new_voucher_with_a_document_costs_six_calls(bookkeeper: Stranger) -> 
     assert bookkeeper.calls() == {**once, "GetFileInfo": 2}
 
 
-def test_a_damaged_document_is_for_a_person_until_it_is_corrected(bookkeeper: Stranger) -> None:
+def test_a_damaged_document_needs_attention_until_it_is_corrected(bookkeeper: Stranger) -> None:
     enter(bookkeeper, files=[scanned(SCAN)])
     erp = bookkeeper.gateway()
     bookkeeper.control("PATCH", "/books/1/files/1", {"damaged": True})
@@ -138,7 +138,7 @@ def test_a_damaged_document_is_for_a_person_until_it_is_corrected(bookkeeper: St
     assert content_of(erp, only(erp)) == SCAN
 
 
-def test_a_document_that_has_vanished_is_for_a_person(bookkeeper: Stranger) -> None:
+def test_a_document_that_has_vanished_needs_attention(bookkeeper: Stranger) -> None:
     enter(bookkeeper, files=[scanned(SCAN)])
     erp = bookkeeper.gateway()
     file = only(erp)
@@ -151,7 +151,9 @@ def test_a_document_that_has_vanished_is_for_a_person(bookkeeper: Stranger) -> N
 
 @pytest.mark.parametrize("operation", ["GetSize", "DownloadChunk", "GetChecksum"])
 @pytest.mark.parametrize("kind", ["fault", "error_503", "truncated", "lose_answer", "garbage"])
-def test_a_document_that_does_not_come_now_comes_later(bookkeeper: Stranger, operation: str, kind: str) -> None:
+def test_a_document_that_is_unavailable_now_is_fetched_later(
+    bookkeeper: Stranger, operation: str, kind: str
+) -> None:
     enter(bookkeeper, files=[scanned(SCAN)])
     erp = bookkeeper.gateway()
     bookkeeper.misbehave(operation, kind)

@@ -48,7 +48,7 @@ def reads(stranger: Stranger) -> dict[str, int]:
     return {operation: stranger.calls().get(operation, 0) for operation in READ_BY.values()}
 
 
-def test_what_one_worker_has_read_no_other_one_reads(stranger: Stranger) -> None:
+def test_data_that_one_worker_has_read_no_other_reads(stranger: Stranger) -> None:
     first, *others = (stranger.gateway() for _ in range(3))
     read_all(first)
     for erp in others:
@@ -61,7 +61,7 @@ def test_what_one_worker_has_read_no_other_one_reads(stranger: Stranger) -> None
 
 
 @pytest.mark.parametrize("part", SetupPart)
-def test_a_part_that_is_dropped_is_read_once_more_and_no_other_one(stranger: Stranger, part: SetupPart) -> None:
+def test_only_a_dropped_part_is_read_again(stranger: Stranger, part: SetupPart) -> None:
     first = stranger.gateway()
     read_all(first)
     stranger.gateway().all_companies()
@@ -112,7 +112,7 @@ def test_another_worker_asks_only_for_the_customers_that_have_changed(stranger: 
     }
 
 
-def test_a_customer_that_is_missing_is_taken_out_for_all_workers_and_no_other_one(stranger: Stranger) -> None:
+def test_only_the_missing_customer_is_removed_for_all_workers(stranger: Stranger) -> None:
     stranger.gateway().save_companies([NORDLYS, replace(NORDLYS, moment_id="2")])
     stranger.gateway().all_companies()
     stranger.control("POST", "/reset")
@@ -122,7 +122,7 @@ def test_a_customer_that_is_missing_is_taken_out_for_all_workers_and_no_other_on
     assert stranger.calls()["GetCompanySyncList"] == 1
 
 
-def test_without_a_cache_in_redis_the_work_goes_on_from_24sevenoffice(stranger: Stranger) -> None:
+def test_without_redis_data_is_read_from_24sevenoffice(stranger: Stranger) -> None:
     away = Redis.from_url("redis://127.0.0.1:1/0", retry=Retry(NoBackoff(), 0))
     vault = Vault([SecretStr(KEY)])
     erp = TwentyFourGateway(

@@ -12,7 +12,7 @@ RECORDED = sorted(CASSETTES.glob("*.yaml"))
 
 
 @pytest.mark.parametrize("name", SCENES)
-def test_the_client_says_what_was_recorded_and_understands_the_answer(name: str, redis_url: str) -> None:
+def test_the_client_sends_the_recorded_request_and_reads_the_response(name: str, redis_url: str) -> None:
     scene = SCENES[name]
     with Redis.from_url(redis_url) as redis, tape().use_cassette(name) as cassette:
         assert scene.play(gateway(TWENTYFOUR, redis, **scene.settings)) == scene.gives
@@ -37,7 +37,7 @@ def test_every_operation_that_the_client_uses_is_recorded() -> None:
     assert used == recorded
 
 
-def test_no_cassette_holds_a_secret() -> None:
+def test_no_cassette_contains_a_secret() -> None:
     text = "".join(path.read_text() for path in RECORDED)
     assert "<ns0:Password>secret<" in text
     assert not re.search(r"demo-password|demo@example\.com|SessionId|Authorization", text, re.IGNORECASE)

@@ -26,7 +26,7 @@ def reads(stranger: Stranger) -> tuple[int, int]:
     return calls.get("GetCompanySyncList", 0), calls.get("GetCompanies", 0)
 
 
-def test_customers_and_suppliers_are_returned_with_what_they_are_recognized_by(
+def test_customers_and_suppliers_are_returned_with_their_identifying_values(
     stranger: Stranger, erp: TwentyFourGateway
 ) -> None:
     enter(stranger, "Nordlys AS", organization_number="923 609 016", email="post@nordlys.example")
@@ -48,9 +48,7 @@ def test_a_customer_index_of_several_pages_is_read_to_its_end(
     assert reads(stranger) == (3, 3)
 
 
-def test_once_it_is_read_only_what_others_changed_is_read_again(
-    stranger: Stranger, erp: TwentyFourGateway
-) -> None:
+def test_after_the_first_read_only_changes_by_others_are_read(stranger: Stranger, erp: TwentyFourGateway) -> None:
     enter(stranger, "Nordlys AS")
     erp.all_companies()
     erp.save_companies([NORDLYS])
@@ -61,9 +59,7 @@ def test_once_it_is_read_only_what_others_changed_is_read_again(
     assert reads(stranger) == (3, 2)
 
 
-def test_what_another_worker_saved_or_a_person_corrected_is_seen(
-    stranger: Stranger, erp: TwentyFourGateway
-) -> None:
+def test_changes_by_another_worker_or_a_person_are_seen(stranger: Stranger, erp: TwentyFourGateway) -> None:
     enter(stranger, "Nordlys AS")
     erp.all_companies()
     stranger.gateway().save_companies([replace(NORDLYS, number=10001), replace(NORDLYS, moment_id="2")])
@@ -71,7 +67,9 @@ def test_what_another_worker_saved_or_a_person_corrected_is_seen(
     assert next(iter(erp.all_companies())).name == NORDLYS.name
 
 
-def test_what_was_deleted_is_gone_when_all_is_read_again(stranger: Stranger, erp: TwentyFourGateway) -> None:
+def test_deleted_customers_are_gone_when_everything_is_read_again(
+    stranger: Stranger, erp: TwentyFourGateway
+) -> None:
     enter(stranger, "Nordlys AS")
     erp.all_companies()
     stranger.control("POST", "/reset")
@@ -79,9 +77,7 @@ def test_what_was_deleted_is_gone_when_all_is_read_again(stranger: Stranger, erp
     assert list(erp.all_companies()) == []
 
 
-def test_what_turns_out_to_be_deleted_is_in_the_customer_index_no_longer(
-    stranger: Stranger, erp: TwentyFourGateway
-) -> None:
+def test_a_customer_found_to_be_deleted_leaves_the_index(stranger: Stranger, erp: TwentyFourGateway) -> None:
     number = enter(stranger, "Nordlys AS")
     assert len(erp.all_companies()) == 1
     stranger.control("POST", "/reset")

@@ -104,7 +104,7 @@ def test_only_vouchers_of_the_span_are_named(bookkeeper: Stranger, clock: Clock)
     ]
 
 
-def test_what_is_done_to_a_voucher_later_names_it_again(bookkeeper: Stranger, clock: Clock) -> None:
+def test_a_later_change_of_a_voucher_names_it_again(bookkeeper: Stranger, clock: Clock) -> None:
     [cost, *_] = enter(bookkeeper)["lines"]
     voucher, erp = "/books/1/vouchers/40001", bookkeeper.gateway()
     for method, path, body in (
@@ -160,12 +160,12 @@ def test_a_foreign_invoice_is_in_kroner_and_names_its_currency(bookkeeper: Stran
     assert [line.amount for line in lines] == [100000, 25000, -125000]
 
 
-def test_a_credit_note_is_below_zero(bookkeeper: Stranger) -> None:
+def test_a_credit_note_is_negative_in_the_ledger(bookkeeper: Stranger) -> None:
     enter(bookkeeper, cost("-100.00", project=2), {**OWED, "amount": "100.00"}, type=15)
     assert amounts(bookkeeper.gateway().supplier_voucher("2026-105-40001")) == {(4300, 2): -10000}
 
 
-def test_hidden_lines_say_that_they_are(bookkeeper: Stranger) -> None:
+def test_hidden_lines_are_marked(bookkeeper: Stranger) -> None:
     [cost, *_] = enter(bookkeeper)["lines"]
     bookkeeper.control("PATCH", "/books/1/vouchers/40001", {"lines": [{"id": cost["id"], "hidden": True}]})
     lines = bookkeeper.gateway().supplier_voucher("2026-104-40001")
@@ -173,7 +173,7 @@ def test_hidden_lines_say_that_they_are(bookkeeper: Stranger) -> None:
 
 
 @pytest.mark.parametrize("voucher", ["2026-104-40002", "2026-105-40001", "2025-104-40001", "2031-104-40001"])
-def test_a_voucher_that_is_not_there_has_no_lines(bookkeeper: Stranger, voucher: str) -> None:
+def test_a_missing_voucher_has_no_lines(bookkeeper: Stranger, voucher: str) -> None:
     enter(bookkeeper)
     enter(bookkeeper, posted=False)
     assert bookkeeper.gateway().supplier_voucher(voucher) == []

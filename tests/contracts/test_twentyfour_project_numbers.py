@@ -23,7 +23,7 @@ def looks(stranger: Stranger) -> int:
     return stranger.calls().get("GetProjectList", 0)
 
 
-def test_numbers_beside_each_other_are_looked_for_together(stranger: Stranger, erp: TwentyFourGateway) -> None:
+def test_adjacent_numbers_are_searched_for_together(stranger: Stranger, erp: TwentyFourGateway) -> None:
     enter(stranger, 17)
     assert erp.existing_projects([1, 205]) == []
     assert erp.existing_projects([2, 99, 200, 299]) == []
@@ -32,7 +32,7 @@ def test_numbers_beside_each_other_are_looked_for_together(stranger: Stranger, e
     assert looks(stranger) == 2
 
 
-def test_where_one_project_follows_the_other_their_thousand_is_looked_for(
+def test_consecutive_projects_are_searched_for_by_their_thousand(
     stranger: Stranger, erp: TwentyFourGateway
 ) -> None:
     enter(stranger, 555)
@@ -45,7 +45,7 @@ def test_where_one_project_follows_the_other_their_thousand_is_looked_for(
     assert looks(stranger) == 4
 
 
-def test_a_closed_project_holds_its_number_though_no_list_of_projects_has_it(
+def test_a_closed_project_keeps_its_number_though_no_list_has_it(
     stranger: Stranger, erp: TwentyFourGateway
 ) -> None:
     enter(stranger, 17, closed=True)
@@ -62,7 +62,7 @@ def test_a_number_that_is_taken_is_read_as_it_is_now(stranger: Stranger, erp: Tw
         assert erp.existing_projects([17]) == [ExistingProject(17, name)]
 
 
-def test_a_project_read_by_itself_is_there_though_its_number_was_just_free(
+def test_a_project_read_alone_exists_though_its_number_was_just_free(
     stranger: Stranger, erp: TwentyFourGateway
 ) -> None:
     assert erp.existing_projects([1]) == []
@@ -70,14 +70,14 @@ def test_a_project_read_by_itself_is_there_though_its_number_was_just_free(
     assert (erp.existing_projects([17]), erp.project(17)) == ([], ExistingProject(17, "Brannstasjonen"))
 
 
-def test_a_number_that_we_saved_is_free_no_more(erp: TwentyFourGateway) -> None:
+def test_a_number_that_we_saved_is_no_longer_free(erp: TwentyFourGateway) -> None:
     erp.save_companies([NORDLYS])
     assert erp.existing_projects([1]) == []
     erp.save_project(KULTURHUSET)
     assert erp.existing_projects([1]) == [ExistingProject(1, "Kulturhuset", 10001)]
 
 
-def test_numbers_far_apart_and_the_highest_are_looked_for(stranger: Stranger, erp: TwentyFourGateway) -> None:
+def test_numbers_far_apart_and_the_highest_are_searched_for(stranger: Stranger, erp: TwentyFourGateway) -> None:
     far = [*range(1, 2_000_000_000, 100_000_000), 2**31 - 1]
     enter(stranger, far[3])
     enter(stranger, far[-1])
@@ -85,9 +85,7 @@ def test_numbers_far_apart_and_the_highest_are_looked_for(stranger: Stranger, er
     assert [each.number for each in erp.existing_projects([2**31 - 2, 2**31 - 1])] == [far[-1]]
 
 
-def test_a_save_that_was_refused_leaves_the_number_to_be_looked_for(
-    stranger: Stranger, erp: TwentyFourGateway
-) -> None:
+def test_after_a_refused_save_the_number_is_searched_for_again(stranger: Stranger, erp: TwentyFourGateway) -> None:
     assert erp.existing_projects([1]) == []
     stranger.misbehave("SaveProject", "fault")
     with pytest.raises(Exception, match="24SevenOffice"):

@@ -41,7 +41,7 @@ def images() -> Mapping[str, Image]:
 
 def example_filled_in() -> dict[str, str]:
     """Read .env.example, filled in for the sandbox as its comments say."""
-    settings, heading, trial = (ROOT / ".env.example").read_text().partition("# For a try with")
+    settings, heading, trial = (ROOT / ".env.example").read_text().partition("# To try it with")
     settings = settings.replace("SECRET_KEYS=replace-me", f"SECRET_KEYS={Fernet.generate_key().decode()}")
     settings = re.sub("replace-me", lambda _: secrets.token_hex(16), settings)
     trial = re.sub(r"^# (?=\w+=)", "", trial, flags=re.MULTILINE)

@@ -81,7 +81,7 @@ def test_a_backup_is_kept_and_recorded_if_its_copy_has_the_same_data(backups: Ba
 
 
 @pytest.mark.slow
-def test_a_backup_that_cannot_be_restored_whole_is_not_kept(backups: Backups, database_url: str) -> None:
+def test_a_backup_that_cannot_be_restored_completely_is_not_kept(backups: Backups, database_url: str) -> None:
     with closing(Database(SecretStr(database_url), pool_size=1)) as database:
         database.execute(text("insert into backups (bytes) values (1), (2)"))
     loses = '"$real" "$@" && psql -q "$1" --port=5432 --username=restorer restored -c "delete from backups where bytes = 1"'
@@ -95,9 +95,7 @@ def test_a_backup_that_cannot_be_restored_whole_is_not_kept(backups: Backups, da
 
 
 @pytest.mark.slow
-def test_code_that_comes_with_the_tables_can_do_nothing_to_other_backups(
-    backups: Backups, database_url: str
-) -> None:
+def test_code_in_the_tables_cannot_touch_other_backups(backups: Backups, database_url: str) -> None:
     older = backups.folder / "kept" / "moment24-older.dump"
     older.touch()
     with closing(Database(SecretStr(database_url), pool_size=1)) as database:
@@ -125,7 +123,7 @@ def test_code_that_comes_with_the_tables_can_do_nothing_to_other_backups(
 
 
 @pytest.mark.slow
-def test_the_password_of_an_address_is_on_no_command_line(backups: Backups, database_url: str) -> None:
+def test_the_password_of_a_url_is_on_no_command_line(backups: Backups, database_url: str) -> None:
     url = make_url(database_url).set(username="keeper", password="ø\\x41%/s@")
     backups.wrap("psql", 'echo "$@" >> commands; exec $real "$@"')
     with closing(Database(SecretStr(database_url), pool_size=1)) as database:
@@ -138,7 +136,7 @@ def test_the_password_of_an_address_is_on_no_command_line(backups: Backups, data
     assert "x41" not in commands
 
 
-def test_a_backup_that_postgresql_refuses_says_why(backups: Backups) -> None:
+def test_a_backup_refused_by_postgresql_says_why(backups: Backups) -> None:
     done = backups.run(PGPASSWORD="wrong")
     assert done.returncode != 0
     assert "password authentication failed" in done.stderr

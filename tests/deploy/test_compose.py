@@ -14,7 +14,7 @@ HERE = commands(host="0.0.0.0", web_port=8000, flower_port=5555, schedule=Path("
 
 
 @pytest.mark.parametrize("name", HERE)
-def test_a_container_runs_what_runs_here(name: str) -> None:
+def test_a_container_runs_the_command_of_a_local_run(name: str) -> None:
     assert SERVICES[name]["command"] == ["python", "-m", *HERE[name]]
 
 
@@ -27,7 +27,7 @@ def test_a_process_waits_for_its_servers_and_tables(name: str) -> None:
     }
 
 
-def test_redis_keeps_what_it_is_given() -> None:
+def test_redis_logs_its_writes_and_evicts_nothing() -> None:
     _, _, script = SERVICES["redis"]["command"]
     words = shlex.split(script.partition(" - <<END")[0])[2:]
     options = dict(zip(words[::2], words[1::2], strict=True))
@@ -35,18 +35,18 @@ def test_redis_keeps_what_it_is_given() -> None:
     assert options["--appendonly"] == "yes"
 
 
-def test_the_sandbox_is_there_only_where_it_is_asked_for() -> None:
+def test_the_sandbox_runs_only_in_its_profile() -> None:
     assert {name for name, service in SERVICES.items() if "profiles" in service} == {"sandbox"}
 
 
-def test_what_the_containers_need_stands_in_the_example() -> None:
+def test_the_example_has_all_variables_that_the_containers_need() -> None:
     example = dotenv_values(ROOT / ".env.example")
     wanted = set(re.findall(r"\$\{(\w+):\?", (ROOT / "docker-compose.yml").read_text()))
     assert wanted == example.keys()
 
 
-def test_what_is_copied_into_an_image_is_compiled_there() -> None:
-    """Its processes write nothing there, so what is not compiled is compiled again at each start."""
+def test_code_copied_into_an_image_is_compiled_there() -> None:
+    """The processes write nothing there, so uncompiled modules would be compiled again at each start."""
     _, *stages = re.split(r"^FROM ", (ROOT / "deploy" / "Dockerfile").read_text(), flags=re.MULTILINE)
     compiling = [stage.rpartition("\nCOPY ")[2].count("compileall") for stage in stages if "\nCOPY " in stage]
     assert compiling == [1] * len(images())
@@ -65,7 +65,7 @@ def test_every_folder_of_the_image_is_in_the_build() -> None:
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_a_container_may_write_to_its_own_folders_only_and_has_its_limits(name: str) -> None:
+def test_a_container_writes_only_to_its_own_folders_and_has_limits(name: str) -> None:
     service = SERVICES[name]
     assert (service["read_only"], service["cap_drop"]) == (True, ["ALL"])
     assert service["security_opt"] == ["no-new-privileges:true"]
@@ -75,7 +75,7 @@ def test_a_container_may_write_to_its_own_folders_only_and_has_its_limits(name: 
     assert service["logging"]["options"].keys() == {"max-size", "max-file"}
 
 
-def test_postgres_alone_has_capabilities_to_begin_with() -> None:
+def test_only_postgres_starts_with_capabilities() -> None:
     assert {name for name, service in SERVICES.items() if "cap_add" in service} == {"postgres"}
     assert "SYS_ADMIN" not in SERVICES["postgres"]["cap_add"]
 
@@ -91,7 +91,7 @@ def test_no_password_is_on_a_command_line() -> None:
     assert "PASSWORD" not in script.splitlines()[0]
 
 
-def test_every_image_is_named_by_its_full_version() -> None:
+def test_every_image_has_its_full_version() -> None:
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     named = {name: service["image"] for name, service in SERVICES.items() if "image" in service}
     assert {image for name, image in named.items() if name in OURS} == {f"moment-24sevenoffice:{version}"}
@@ -105,7 +105,7 @@ def test_every_image_is_named_by_its_full_version() -> None:
 
 
 @pytest.mark.parametrize("name", HERE)
-def test_a_process_that_docker_calls_unhealthy_for_its_silence_is_ended(name: str) -> None:
+def test_a_process_that_docker_calls_unhealthy_for_its_silence_is_killed(name: str) -> None:
     check = SERVICES[name]["healthcheck"]
     process, place, times = watchdog.parse(check["test"][check["test"].index("worker.watchdog") + 1 :])
     assert (process, times) == (name, check.get("retries", 3))
@@ -117,12 +117,12 @@ def test_a_process_that_docker_calls_unhealthy_for_its_silence_is_ended(name: st
 
 
 @pytest.mark.parametrize("name", ["postgres", "redis"])
-def test_a_server_may_take_its_time_to_start_before_the_others_give_up(name: str) -> None:
+def test_a_server_has_time_to_start_before_the_others_give_up(name: str) -> None:
     """`up -d` fails as soon as a service that others wait for is unhealthy; the first start takes longest."""
     assert int(SERVICES[name]["healthcheck"]["start_period"].removesuffix("s")) >= 60
 
 
-def test_backups_are_made_by_programs_as_new_as_the_server() -> None:
+def test_backups_use_programs_as_new_as_the_server() -> None:
     job = (ROOT / "deploy" / "backup" / "backup.yaml").read_text()
     image = SERVICES["postgres"]["image"]
     assert (SERVICES["backup"]["image"], f"image: {image} " in job) == (image, True)

@@ -79,25 +79,25 @@ def told() -> dict[str, set[str]]:
     return {name: every | {each["name"] for each in container(name).get("env", ())} for name in PODS}
 
 
-def test_a_pod_runs_what_runs_here() -> None:
+def test_a_pod_runs_the_command_of_a_local_run() -> None:
     assert {name: container(name)["command"] for name in PODS} == PROCESSES
 
 
-def test_what_all_pods_have_in_common_reaches_each_of_them() -> None:
+def test_the_shared_configuration_reaches_each_pod() -> None:
     assert [patch["target"]["kind"] for patch in LISTED["patches"]] == ["Deployment", "Job"]
     assert {patch["path"] for patch in LISTED["patches"]} == {"pod.yaml"}
     names = {container(name)["name"] for name in PODS}
     assert names == {each["name"] for each in EVERY_POD["containers"]}
 
 
-def test_the_example_believes_one_ingress_and_no_network_of_pods() -> None:
+def test_the_example_trusts_one_ingress_and_no_pod_network() -> None:
     example: Manifest = yaml.safe_load((EXAMPLE / "kustomization.yaml").read_text())
     (generated,) = example["configMapGenerator"]
     told_values = dict(literal.split("=", 1) for literal in generated["literals"])
     assert ip_network(told_values["FORWARDED_ALLOW_IPS"]).num_addresses == 1
 
 
-def test_a_pod_is_not_root_and_writes_to_its_own_folder_only() -> None:
+def test_a_pod_is_not_root_and_writes_only_to_its_own_folder() -> None:
     (shared,) = EVERY_POD["containers"]
     assert EVERY_POD["securityContext"]["runAsNonRoot"] is True
     assert EVERY_POD["securityContext"]["runAsUser"] > 0
@@ -112,7 +112,7 @@ def test_a_pod_is_not_root_and_writes_to_its_own_folder_only() -> None:
 
 
 @pytest.mark.parametrize("name", PODS)
-def test_a_pod_gets_settings_that_there_are_and_all_that_it_must_be(name: str) -> None:
+def test_a_pod_gets_only_existing_settings_and_all_required_ones(name: str) -> None:
     known = {each.upper() for each in Settings.model_fields} | OTHERS.keys()
     kinds: dict[str, type[BaseSettings]] = {"beat": BeatSettings, "migrate": MigrationSettings}
     fields = kinds.get(name, Settings).model_fields
@@ -121,7 +121,7 @@ def test_a_pod_gets_settings_that_there_are_and_all_that_it_must_be(name: str) -
     assert name == "flower" or required - told()[name] == set()
 
 
-def test_a_password_stands_nowhere_but_in_the_secret() -> None:
+def test_passwords_are_only_in_the_secret() -> None:
     variables = [each for name in PODS for each in container(name).get("env", ())]
     assert "env" not in EVERY_POD["containers"][0]
     for each in variables:
@@ -146,14 +146,14 @@ def test_the_image_is_that_of_this_version() -> None:
         assert (image["name"], image["newTag"]) == (EVERY_POD["containers"][0]["image"], version)
 
 
-def test_a_probe_asks_for_a_page_that_there_is() -> None:
+def test_a_probe_requests_an_existing_page() -> None:
     ours = {route.path for route in health.router.routes if hasattr(route, "path")}
     asked = {(name, probe["httpGet"]["path"]) for name, probe in probes() if "httpGet" in probe}
     assert asked == {("web", "/health/live"), ("web", "/health/ready"), ("flower", "/healthcheck")}
     assert {path for name, path in asked if name == "web"} <= ours
 
 
-def test_a_probe_runs_a_command_that_there_is() -> None:
+def test_a_probe_runs_an_existing_command() -> None:
     ran = {tuple(probe["exec"]["command"]) for name, probe in probes() if "exec" in probe and name == "worker"}
     assert ran == {("python", "-S", "-m", "worker.alive", "--here")}
     (beats,) = [probe["exec"]["command"][-1] for name, probe in probes() if name == "beat"]
@@ -162,24 +162,24 @@ def test_a_probe_runs_a_command_that_there_is() -> None:
 
 
 @pytest.mark.parametrize("name", ["web", "worker", "beat", "flower"])
-def test_a_pod_that_stays_is_watched_and_has_its_share(name: str) -> None:
+def test_a_long_running_pod_has_probes_and_resources(name: str) -> None:
     assert "livenessProbe" in container(name)
     assert {"cpu", "memory"} <= container(name)["resources"]["requests"].keys()
 
 
-def test_a_worker_may_finish_its_batch_for_as_long_as_its_lease_holds() -> None:
+def test_a_worker_may_finish_its_batch_until_its_lease_expires() -> None:
     assert (
         PODS["worker"]["spec"]["terminationGracePeriodSeconds"] == Settings.model_fields["lease_seconds"].default
     )
 
 
-def test_there_is_one_beat_and_never_no_web() -> None:
+def test_there_is_one_beat_and_always_a_web() -> None:
     assert of_kind("Deployment")["beat"]["spec"]["replicas"] == 1
     assert of_kind("PodDisruptionBudget")["web"]["spec"]["minAvailable"] == 1
     assert of_kind("Deployment")["web"]["spec"]["replicas"] > 1
 
 
-def test_what_chooses_pods_finds_them() -> None:
+def test_pod_selectors_match_pods() -> None:
     labels = {name: template["metadata"]["labels"] for name, template in PODS.items()}
     for name, deployment in of_kind("Deployment").items():
         assert deployment["spec"]["selector"]["matchLabels"] == labels[name]
@@ -190,7 +190,7 @@ def test_what_chooses_pods_finds_them() -> None:
 
 
 @pytest.mark.parametrize("name", ["web", "worker"])
-def test_prometheus_is_sent_to_the_port_at_which_a_pod_tells_its_metrics(name: str) -> None:
+def test_prometheus_is_directed_to_a_pods_metrics_port(name: str) -> None:
     literals = dict(literal.split("=", 1) for literal in LISTED["configMapGenerator"][0]["literals"])
     (port,) = container(name)["ports"]
     assert port["containerPort"] == {"web": 8000, "worker": int(literals["WORKER_METRICS_PORT"])}[name]
@@ -209,7 +209,7 @@ def name_spaces(peers: list[Manifest]) -> set[str]:
     return {each["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"] for each in peers}
 
 
-def test_web_is_reached_by_the_ingress_controller_and_prometheus_only() -> None:
+def test_only_the_ingress_controller_and_prometheus_reach_web() -> None:
     (let_in,) = of_kind("NetworkPolicy")["web"]["spec"]["ingress"]
     assert name_spaces(let_in["from"]) == {"ingress-nginx", "monitoring"}
     every = of_kind("NetworkPolicy")["moment24"]["spec"]
@@ -240,7 +240,7 @@ def reached() -> dict[str, set[int]]:
     return ports
 
 
-def test_a_pod_reaches_what_it_has_an_address_of_and_nothing_else() -> None:
+def test_a_pod_reaches_only_the_servers_it_is_configured_with() -> None:
     ports_of = {
         "DATABASE_URL": {5432},
         "REDIS_URL": {6379},
@@ -254,7 +254,7 @@ def test_a_pod_reaches_what_it_has_an_address_of_and_nothing_else() -> None:
     assert reached() == expected
 
 
-def test_the_backup_reaches_postgresql_and_nothing_else() -> None:
+def test_the_backup_reaches_only_postgresql() -> None:
     labels = BACKUP["spec"]["jobTemplate"]["spec"]["template"]["metadata"]["labels"]
     every = of_kind("NetworkPolicy")["moment24"]["spec"]["podSelector"]["matchLabels"]
     assert every.items() <= labels.items()
@@ -267,7 +267,7 @@ def test_the_backup_reaches_postgresql_and_nothing_else() -> None:
     assert chosen == {"to-postgresql"}
 
 
-def test_the_internet_is_reached_and_no_private_network() -> None:
+def test_pods_reach_the_internet_but_no_private_network() -> None:
     (rule,) = of_kind("NetworkPolicy")["to-internet"]["spec"]["egress"]
     blocks = [each["ipBlock"] for each in rule["to"]]
     closed = [ip_network(each) for block in blocks for each in block["except"]]
@@ -275,7 +275,7 @@ def test_the_internet_is_reached_and_no_private_network() -> None:
         assert any(ip_address(address) in network for network in closed), address
 
 
-def test_the_ingress_has_tls_for_the_address_that_the_installation_says_it_has() -> None:
+def test_the_ingress_has_tls_for_the_installations_public_url() -> None:
     example: Manifest = yaml.safe_load((EXAMPLE / "kustomization.yaml").read_text())
     literals = dict(each.split("=", 1) for each in example["configMapGenerator"][0]["literals"])
     host = literals["PUBLIC_URL"].removeprefix("https://")
@@ -289,7 +289,7 @@ def test_the_ingress_has_tls_for_the_address_that_the_installation_says_it_has()
     assert "ingress.yaml" in example["resources"]
 
 
-def test_the_autoscaler_by_cpu_measures_what_a_worker_asks_for() -> None:
+def test_the_cpu_autoscaler_measures_against_a_workers_request() -> None:
     (metric,) = BY_CPU["spec"]["metrics"]
     assert metric["resource"]["name"] == "cpu"
     assert "cpu" in container("worker")["resources"]["requests"]
@@ -298,7 +298,7 @@ def test_the_autoscaler_by_cpu_measures_what_a_worker_asks_for() -> None:
 
 
 @pytest.mark.parametrize("name", PODS)
-def test_a_process_has_as_long_to_end_in_compose_as_on_kubernetes(name: str) -> None:
+def test_a_process_has_as_long_to_stop_in_compose_as_on_kubernetes(name: str) -> None:
     seconds = int(SERVICES[name]["stop_grace_period"].removesuffix("s"))
     assert PODS[name]["spec"]["terminationGracePeriodSeconds"] == seconds
 
@@ -308,7 +308,7 @@ def scaler() -> Manifest:
     return dict(trigger["metadata"])
 
 
-def test_the_autoscaler_alone_says_how_many_workers_there_are() -> None:
+def test_only_the_autoscaler_sets_the_number_of_workers() -> None:
     assert "replicas" not in of_kind("Deployment")["worker"]["spec"]
     assert {each["spec"]["scaleTargetRef"]["name"] for each in (KEDA, BY_CPU)} == {"worker"}
     example: Manifest = yaml.safe_load((EXAMPLE / "kustomization.yaml").read_text())
@@ -318,7 +318,7 @@ def test_the_autoscaler_alone_says_how_many_workers_there_are() -> None:
     assert scaler()["targetQueryValue"] == literals["WORKER_THREADS"]
 
 
-def test_the_autoscaler_counts_the_lanes_that_a_worker_would_take(
+def test_the_autoscaler_counts_the_lanes_that_a_worker_would_lease(
     database: Database, connections: Connections
 ) -> None:
     now = clock()
@@ -344,7 +344,7 @@ def test_the_autoscaler_counts_the_lanes_that_a_worker_would_take(
     assert count(database) == len(lanes)
 
 
-def test_the_autoscaler_reads_only_what_is_due(database: Database, connections: Connections) -> None:
+def test_the_autoscaler_reads_only_due_jobs(database: Database, connections: Connections) -> None:
     connection, _ = connections.add("large", settings(moment_company="large"), actor="test", now=clock())
     with database.transaction() as session:
         session.execute(

@@ -69,7 +69,7 @@ OWN = {"moment24_tasks_running", "moment24_clock_skew_seconds"} | {
 
 
 @pytest.mark.parametrize("expression", EXPRESSIONS)
-def test_an_expression_asks_for_series_and_labels_that_there_are(expression: str) -> None:
+def test_an_expression_uses_existing_series_and_labels(expression: str) -> None:
     named = set(re.findall(r"\b(?:moment24|node|kubelet)_\w+|\bup\b", expression))
     assert named
     assert named <= SERIES.keys()
@@ -103,14 +103,14 @@ def test_an_expression_is_well_formed(expression: str) -> None:
 
 
 @pytest.mark.parametrize("expression", EXPRESSIONS)
-def test_what_each_web_process_tells_alike_is_never_added_up_as_it_is(expression: str) -> None:
+def test_figures_that_every_web_process_exports_are_never_summed(expression: str) -> None:
     alike = {name for name, labels in dict(metrics()).items() if name not in OWN and "le" not in labels}
     for added in re.findall(r"\bsum(?: by \([^)]*\))? \((moment24_\w+)|\bsum\((moment24_\w+)", expression):
         assert set(filter(None, added)) & alike == set() or "by (instance)" in expression
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: str(rule["alert"]))
-def test_an_alert_says_how_urgent_it_is_what_is_wrong_and_what_to_do(rule: dict[str, Any]) -> None:
+def test_an_alert_has_a_severity_a_summary_and_a_remedy(rule: dict[str, Any]) -> None:
     assert rule.keys() <= {"alert", "expr", "for", "labels", "annotations"}
     assert re.fullmatch(r"Moment24[A-Za-z]+", rule["alert"])
     assert rule["labels"]["severity"] in {"page", "ticket"}
@@ -119,7 +119,7 @@ def test_an_alert_says_how_urgent_it_is_what_is_wrong_and_what_to_do(rule: dict[
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: str(rule["alert"]))
-def test_an_alert_leads_to_a_section_that_helps(rule: dict[str, Any]) -> None:
+def test_an_alert_links_to_an_existing_section(rule: dict[str, Any]) -> None:
     page, _, section = rule["annotations"]["runbook"].partition("#")
     headings = re.findall(r"^##+ (.*)$", (ROOT / page).read_text(), re.MULTILINE)
     assert section in {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
@@ -133,15 +133,15 @@ def test_an_alert_rule_is_tested_both_silent_and_firing(name: str) -> None:
     assert {bool(case["exp_samples"]) for case in asked} == {True, False}
 
 
-def test_no_alert_is_tried_that_there_is_not() -> None:
+def test_only_existing_alerts_are_tested() -> None:
     assert {test["name"] for test in CASES["tests"]} == {rule["alert"] for rule in RULES}
 
 
-def test_an_alert_has_a_name_of_its_own() -> None:
+def test_alert_names_are_unique() -> None:
     assert len({rule["alert"] for rule in RULES}) == len(RULES)
 
 
-def test_a_panel_has_a_place_of_its_own() -> None:
+def test_panels_do_not_overlap() -> None:
     places = {(panel["gridPos"]["x"], panel["gridPos"]["y"]) for panel in BOARD["panels"]}
     assert len(places) == len({panel["id"] for panel in BOARD["panels"]}) == len(BOARD["panels"])
 

@@ -15,7 +15,7 @@ ALONE = {"web": {"OPENID_CLIENT_SECRET"}, "worker": {"SMTP_URL"}}
 """Secrets read by one of the two processes that read all of Settings."""
 
 READ_AS = {"OPENID_CLIENT_SECRET": r"\.openid\b", "SMTP_URL": r"\.mailer\b"}
-"""How the other one could come to read it."""
+"""How the other one could read it."""
 
 
 def of(settings: type) -> set[str]:
@@ -44,7 +44,7 @@ def test_kubernetes_gives_a_process_the_secrets_that_it_reads(name: str) -> None
     assert told - {"APPLICATION_ID"} == READ[name]
 
 
-def test_the_page_for_operators_says_who_gets_which_secret() -> None:
+def test_the_production_page_says_which_process_gets_which_secret() -> None:
     page = (ROOT / "docs" / "production.md").read_text()
     heading, *rows = re.findall(
         r"^\| (.*) \|$", page.partition("| secret |")[1] + page.partition("| secret |")[2], re.MULTILINE
@@ -62,17 +62,17 @@ def test_the_page_for_operators_says_who_gets_which_secret() -> None:
 
 
 @pytest.mark.parametrize(("other", "secret"), [("worker", "OPENID_CLIENT_SECRET"), ("web", "SMTP_URL")])
-def test_what_one_process_alone_gets_is_read_by_no_other(other: str, secret: str) -> None:
+def test_a_secret_of_one_process_is_read_by_no_other(other: str, secret: str) -> None:
     files = [path for path in (ROOT / other).rglob("*.py") if path.name != "container.py"]
     assert files
     assert [path for path in files if re.search(READ_AS[secret], path.read_text())] == []
 
 
 PROXY = {"HTTPS_PROXY", "NO_PROXY"}
-"""What requests reads by itself, as docs/settings.md says."""
+"""Variables that requests reads itself, as docs/settings.md says."""
 
 
-def test_every_setting_that_is_no_secret_reaches_the_containers() -> None:
+def test_every_setting_that_is_not_secret_reaches_the_containers() -> None:
     """Otherwise a value in .env would have no effect; Compose passes only named variables."""
     plain = {name.upper() for name in Settings.model_fields} - SECRETS
     for name in ("web", "worker", "beat"):

@@ -314,7 +314,7 @@ def _posted(demo_user: DemoUser) -> int:
 
 
 def _slow_down(containers: Containers, seconds: float) -> None:
-    """Make 24SevenOffice take so long for each call from now on."""
+    """Make 24SevenOffice take this long for each call from now on."""
     latency = {"seconds": seconds}
     requests.put(f"{containers.addresses['twentyfour']}/latency", json=latency, timeout=10).raise_for_status()
 

@@ -43,7 +43,7 @@ class Bare:
         self.addresses = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
         self._sandbox_ports = [f"--{name}-port={ports[name]}" for name in ("moment", "twentyfour", "mail", "smtp")]
         self._places = {
-            "0.0.0.0": "127.0.0.1",  # noqa: S104 - it is what is replaced
+            "0.0.0.0": "127.0.0.1",  # noqa: S104 - it is replaced
             "postgres:5432/moment24": f"127.0.0.1:{postgres.port}/postgres",
             "redis:6379": f"127.0.0.1:{redis.port}",
             "/tmp/": f"{folder}/",  # noqa: S108 - the same

@@ -38,7 +38,7 @@ def restore(scene: Scene) -> Outcome:
 
 
 def failover(scene: Scene) -> Outcome:
-    """Lose the primary with its last commits, and go on with a standby that was behind."""
+    """Lose the primary with its last commits, and continue with a standby that was behind."""
     stack, url = scene.stack, scene.stack.environment["DATABASE_URL"]
     state, data = stack.postgres_folder, stack.postgres_folder / "data"
     env = backups.postgres_environment(url)

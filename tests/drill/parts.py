@@ -27,7 +27,7 @@ FILL_PAGES = text(
     """
 )
 ROWS = 2000, 50, 1
-"""How many rows are written at a time, until none fits any more."""
+"""How many rows are written at a time, until no more fit."""
 
 
 def worker(scene: Scene) -> Outcome:
@@ -42,7 +42,7 @@ def worker(scene: Scene) -> Outcome:
 def hung_worker(scene: Scene) -> Outcome:
     """Stop the worker for longer than its lease, and let it continue as if nothing had happened."""
     scene.die_at(CLAIMED)
-    return Outcome(seconds=scene.until_well(), asserted="what it had in hand is done once")
+    return Outcome(seconds=scene.until_well(), asserted="its running jobs are done once")
 
 
 def beat(scene: Scene) -> Outcome:

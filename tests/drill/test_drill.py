@@ -44,13 +44,13 @@ def test_a_drill_says_in_a_sentence_what_it_does(name: str) -> None:
     assert re.fullmatch(r"[A-Z][^\n]+\.", said)
 
 
-def test_the_former_release_had_older_tables_than_the_migrations_that_are_here() -> None:
+def test_the_former_release_had_older_tables_than_the_present_migrations() -> None:
     versions = sorted(path.name[:4] for path in (ROOT / VERSIONS).glob("[0-9]*.py"))
     assert f"{int(FORMER_VERSION) + 1:04}" in versions
     assert len([each for each in versions if each > FORMER_VERSION]) >= 10
 
 
-def test_a_report_tells_what_did_not_hold_and_what_was_left_out() -> None:
+def test_a_report_lists_failures_and_skipped_drills() -> None:
     lines = [
         Line(
             drill="web",

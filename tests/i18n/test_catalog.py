@@ -40,7 +40,7 @@ def forms(text: str | list[str] | tuple[str, ...] | None) -> tuple[str, ...]:
     return (text,) if isinstance(text, str) else tuple(text or ())
 
 
-def test_all_that_is_shown_stands_in_the_catalog_and_nothing_else_does() -> None:
+def test_the_catalog_has_exactly_the_texts_that_are_shown() -> None:
     known = {(message.id, message.context) for message in messages()}
     said_somewhere = {(message.id, message.context) for message in extract_all() if message.id}
     assert said_somewhere - known == set(), "make translations takes these up"
@@ -52,7 +52,7 @@ def test_everything_is_translated() -> None:
     assert [message.id for message in messages() if message.fuzzy or not is_translated(message)] == []
 
 
-def test_a_former_wording_leads_to_one_of_today_with_the_same_values() -> None:
+def test_a_former_wording_maps_to_a_present_one_with_the_same_values() -> None:
     said = {message.id for message in messages()}
     formers = former_wordings()
     assert len(formers) > 400
@@ -86,12 +86,12 @@ def ending(text: str) -> str:
     return text[-1:] if text[-1:] in set(".:?!") else ""
 
 
-def test_updating_the_catalog_changes_nothing_where_it_is_up_to_date() -> None:
+def test_updating_an_up_to_date_catalog_changes_nothing() -> None:
     assert updated(Language.NORWEGIAN) == (ROOT / "i18n/locales/nb/LC_MESSAGES/messages.po").read_text()
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_what_is_shown_stands_there_in_one_piece(path: Path) -> None:
+def test_texts_are_shown_whole(path: Path) -> None:
     pieced = [
         ast.unparse(node)
         for node in ast.walk(ast.parse(path.read_text()))
@@ -101,14 +101,14 @@ def test_what_is_shown_stands_there_in_one_piece(path: Path) -> None:
     assert pieced == []
 
 
-def test_texts_are_found_wherever_they_are_said() -> None:
+def test_texts_are_found_wherever_they_are_used() -> None:
     source = b'a = msg("One {two}", two=msg("two")); words.ngettext("{n} day", "{n} days", n); print("Three")'
     found = [text for _, text, _, _ in extract("python", BytesIO(source), KEYWORDS)]
     assert found == ["One {two}", "two", ("{n} day", "{n} days")]
 
 
 @pytest.mark.parametrize("path", TEXTS, ids=lambda path: path.name)
-def test_no_template_holds_words_that_are_not_translated(path: Path) -> None:
+def test_no_template_has_untranslated_words(path: Path) -> None:
     assert list(bare_words(path.read_text())) == []
 
 
@@ -125,7 +125,7 @@ def test_no_template_holds_words_that_are_not_translated(path: Path) -> None:
         ("<p>{% trans count=n %}{{ count }} day{% pluralize %}{{ count }} days{% endtrans %}</p>", []),
     ],
 )
-def test_bare_words_are_seen(template: str, words: list[str]) -> None:
+def test_untranslated_words_are_detected(template: str, words: list[str]) -> None:
     assert list(bare_words(template)) == words
 
 

@@ -30,13 +30,13 @@ def kept(said: str) -> str:
     return from_json(json.loads(json.dumps(as_json(said))))
 
 
-def test_a_sentence_is_english_until_another_language_is_asked_for() -> None:
+def test_a_message_is_english_until_another_language_is_requested() -> None:
     assert ACCOUNT == "Account 3999 isn't in the chart of accounts of 24SevenOffice."
     assert translate(ACCOUNT, Language.ENGLISH) == ACCOUNT
     assert translate(ACCOUNT, Language.NORWEGIAN) == NORWEGIAN
 
 
-def test_a_sentence_in_a_sentence_is_translated_with_the_whole() -> None:
+def test_a_message_inside_a_message_is_translated_with_it() -> None:
     whole = msg("{problem} No data is lost: new records are queued.", problem=ACCOUNT)
     assert translate(whole, Language.NORWEGIAN) == f"{NORWEGIAN} Ingenting er tapt: Nye poster legges i kø."
 
@@ -47,18 +47,18 @@ def test_a_list_is_translated_sentence_by_sentence() -> None:
     assert translate(both, Language.NORWEGIAN) == f"{NORWEGIAN}; Ås {{0}}; Utleggene ble fjernet"
 
 
-def test_an_empty_list_is_nothing_in_any_language() -> None:
+def test_an_empty_list_is_empty_in_every_language() -> None:
     assert translate(joined(), Language.NORWEGIAN) == ""
 
 
 @pytest.mark.parametrize("language", Language)
-def test_the_words_of_others_stay_theirs(language: Language) -> None:
+def test_text_of_other_systems_is_not_translated(language: Language) -> None:
     assert translate("Expenses", language) == "Expenses"
     assert translate(msg("{what}.", what="Expenses"), language) == "Expenses."
 
 
 @given(st.recursive(st.text(), nested))
-def test_a_sentence_keeps_its_words_whatever_they_are(said: str) -> None:
+def test_a_message_keeps_its_values_whatever_they_are(said: str) -> None:
     again = kept(said)
     assert (again, type(again)) == (said, type(said))
     assert translate(again, Language.NORWEGIAN) == translate(said, Language.NORWEGIAN)
@@ -73,7 +73,7 @@ def test_values_that_are_not_text_are_kept_as_text() -> None:
     assert kept(msg("{what}.", what=None)) == "None."
 
 
-def test_a_message_of_last_year_that_no_code_has_any_more_is_still_shown(
+def test_an_old_message_that_the_code_no_longer_has_is_still_shown(
     database: Database, connections: Connections
 ) -> None:
     connection, _ = connections.add("Demo AS", settings(), actor="test", now=NOW)
@@ -96,7 +96,7 @@ def test_a_message_of_last_year_that_no_code_has_any_more_is_still_shown(
     assert translate(alert.message, Language.NORWEGIAN) == "Faktura 7 could not be booked, for {reasons}."
 
 
-def test_a_reader_has_days_and_amounts_as_their_language_writes_them() -> None:
+def test_days_and_amounts_are_formatted_in_the_readers_language() -> None:
     said = msg("{day}: {amount} kroner", day=Day(date(2026, 9, 1)), amount=Amount(-240050))
     assert said == "01.09.2026: -2 400,50 kroner"
     for each in (said, kept(said), deepcopy(said)):
@@ -104,11 +104,11 @@ def test_a_reader_has_days_and_amounts_as_their_language_writes_them() -> None:
         assert translate(each, Language.ENGLISH) == "1 Sept 2026: -2,400.50 kroner"
 
 
-def test_the_release_before_reads_days_and_amounts_as_they_are_said() -> None:
+def test_the_previous_release_reads_days_and_amounts_as_text() -> None:
     stored = json.loads(json.dumps(as_json(msg("{amount} kroner", amount=Amount(240050)))))
     assert stored["with"]["amount"] == {"said": "2 400,50", "with": {}, "amount": 240050}
 
 
-def test_what_was_stored_before_days_and_amounts_had_a_type_is_read_as_it_is() -> None:
+def test_messages_stored_before_days_and_amounts_had_a_type_are_read_as_they_are() -> None:
     before = from_json({"said": "{amount} kroner", "with": {"amount": "2 400,50"}})
     assert [translate(before, each) for each in Language] == ["2 400,50 kroner"] * 2

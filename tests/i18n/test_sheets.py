@@ -46,7 +46,7 @@ def test_a_voucher_stays_text_in_excel_and_is_plain_for_programs() -> None:
         "5-oct-26",
     ],
 )
-def test_what_excel_would_show_otherwise_is_kept_as_text(text: str) -> None:
+def test_values_that_excel_would_change_are_kept_as_text(text: str) -> None:
     assert line_of(text) == f'"=""{text}"""\r\n'.encode()
     (read,) = next(csv.reader([line_of(text).decode()], delimiter=";"))
     assert read == f'="{text}"'
@@ -55,14 +55,14 @@ def test_what_excel_would_show_otherwise_is_kept_as_text(text: str) -> None:
 @pytest.mark.parametrize(
     "text", ["1024", "0", "923609016", "Nordlys AS", "F-77", "17 mars og april", "", "Mai AS"]
 )
-def test_what_excel_shows_as_it_is_stays_plain(text: str) -> None:
+def test_values_that_excel_shows_unchanged_stay_plain(text: str) -> None:
     assert line_of(text) == f"{text}\r\n".encode().replace(b"\r\n", b'""\r\n' if not text else b"\r\n")
 
 
 @pytest.mark.parametrize(
     "text", ['9/2026"&HYPERLINK("x")&"', "=1+1", "+4712345678", "-1/2", "9/2026;=1", "1\t=1", "@1"]
 )
-def test_no_formula_but_ours_gets_in(text: str) -> None:
+def test_only_our_own_formulas_are_written(text: str) -> None:
     (read,) = next(csv.reader([line_of(text).decode()], delimiter=";"))
     assert not read.startswith(("=", "+", "-", "@"))
     assert ";=" not in read

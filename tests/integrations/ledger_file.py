@@ -86,7 +86,7 @@ class LedgerFile:
         return BookedVouchers(numbered, costly, numbered=numbered)
 
     def find_company(self, moment_id: str) -> Company | None:  # noqa: ARG002 - the file knows none of them
-        """Find nobody, as the file does not know Moment's ids."""
+        """Find no one, as the file does not have Moment's ids."""
         return None
 
     def company(self, number: int) -> Company | None:

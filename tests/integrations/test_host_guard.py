@@ -77,7 +77,7 @@ def time_out(site: MomentSite, *companies: str) -> None:
             client_of(site, company).record("customers", "7")
 
 
-def test_where_a_host_answers_nobody_one_call_waits_and_the_others_are_not_sent(
+def test_if_a_host_answers_no_one_one_call_waits_and_the_others_are_held(
     moment: moment_remote.Remote, site: MomentSite, gate: Gate
 ) -> None:
     patient = replace(site, answer_seconds=10)
@@ -126,7 +126,7 @@ def is_held_back(moment: moment_remote.Remote, site: MomentSite, gate: Gate) -> 
     return False
 
 
-def test_one_connection_that_gets_no_answer_holds_no_other_back(
+def test_one_connection_without_an_answer_holds_no_other_back(
     moment: moment_remote.Remote, site: MomentSite, gate: Gate
 ) -> None:
     be_silent(moment, gate, "0", "1")
@@ -150,7 +150,7 @@ def twentyfour() -> Iterator[twentyfour_remote.Remote]:
         yield remote
 
 
-def test_what_is_held_back_from_24sevenoffice_takes_no_request_of_the_hour(
+def test_held_calls_to_24sevenoffice_use_no_request_of_the_hour(
     twentyfour: twentyfour_remote.Remote, redis_url: str, gate: Gate
 ) -> None:
     remote = twentyfour
@@ -204,7 +204,7 @@ def given(guard: HostGuard, *, writes: bool = False) -> Timeout | None:
     return allowed[0] if allowed else None
 
 
-def test_beside_the_call_that_waits_a_read_looks_every_few_seconds_and_not_for_long() -> None:
+def test_beside_the_waiting_call_a_short_read_probes_every_few_seconds() -> None:
     clock = Clock()
     guard = silent_guard(clock)
     with guard.call(URL, caller="8", writes=True, timeout=USUAL) as whole:
@@ -231,7 +231,7 @@ def test_a_call_that_began_before_the_last_answer_does_not_count() -> None:
         assert given(guard, writes=True) == USUAL
 
 
-def test_another_host_is_called_as_ever() -> None:
+def test_another_host_is_called_as_usual() -> None:
     guard = silent_guard(Clock())
     with guard.call(URL, caller="8", writes=False, timeout=USUAL):
         assert given(guard, writes=True) is None

@@ -29,7 +29,7 @@ def date(*, behind: timedelta) -> dict[str, str]:
         ({}, timedelta()),
     ],
 )
-def test_a_clock_that_is_behind_ours_is_believed_within_bounds(headers: dict[str, str], lag: timedelta) -> None:
+def test_a_clock_behind_ours_is_trusted_within_bounds(headers: dict[str, str], lag: timedelta) -> None:
     clock = RemoteClock("moment", lambda: NOW)
     clock.record_response(headers)
     assert clock.lag() == lag
@@ -47,7 +47,7 @@ def dated(headers: dict[str, str]) -> Answer:
     return answer
 
 
-def test_every_answer_tells_of_the_clock() -> None:
+def test_every_response_measures_the_clock() -> None:
     clock = RemoteClock("moment", lambda: NOW)
     session = pooled_session(remote_clock=clock)
     with serving() as remote:

@@ -109,7 +109,7 @@ def found(reader: Reader, verdict: CheckStatus) -> list[str]:
     return [each.message for each in report.findings if each.status is verdict]
 
 
-def test_the_doctor_looks_it_over(reader: Reader) -> None:
+def test_the_doctor_checks_it(reader: Reader) -> None:
     assert found(reader, CheckStatus.BAD) == []
     good = "\n".join(found(reader, CheckStatus.GOOD))
     assert "Signed in to 24SevenOffice (The file" in good
@@ -124,7 +124,7 @@ def test_the_doctor_names_what_its_ledger_lacks(reader: Reader) -> None:
     assert found(reader, CheckStatus.BAD) == ["The receivables account 1510 isn't in the chart of accounts."]
 
 
-def test_an_invoice_that_it_holds_is_linked(reader: Reader) -> None:
+def test_an_invoice_that_it_has_is_linked(reader: Reader) -> None:
     reader.link(EntityType.CUSTOMER, "7", "10001")
     reader.link(EntityType.PROJECT, "8", "1")
     reader.receive(EntityType.INVOICE, "9")
@@ -133,7 +133,7 @@ def test_an_invoice_that_it_holds_is_linked(reader: Reader) -> None:
     assert known == Link("2026/1")
 
 
-def test_what_would_be_written_is_refused_and_left_to_a_person(reader: Reader) -> None:
+def test_writes_are_refused_and_left_to_a_person(reader: Reader) -> None:
     reader.moment.put(customer("17", name="Fjord AS", organization_number="", email=""))
     reader.moment.put(project("18", number="5", customer_id=""))
     reader.moment.put(invoice("19", number=2))

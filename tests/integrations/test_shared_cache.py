@@ -91,7 +91,7 @@ def test_a_value_moved_within_redis_is_read_again(redis: Redis, cache: SharedCac
     assert load(cache)
 
 
-def test_what_was_read_before_a_drop_does_not_replace_what_is_read_after_it(cache: SharedCache) -> None:
+def test_a_value_read_before_a_drop_does_not_replace_one_read_after_it(cache: SharedCache) -> None:
     store(cache, "10")
     slow = cache.load("rates", RATES)[1]
     cache.drop("rates")
@@ -132,7 +132,7 @@ def test_a_connection_is_cleared_and_no_other_one(redis: Redis, cache: SharedCac
     assert (load(other), other.load_members("companies", COMPANIES)) == ({"3": Decimal(25)}, {10001: NORDLYS})
 
 
-def test_nobody_who_reads_redis_learns_a_customer(redis: Redis, cache: SharedCache) -> None:
+def test_reading_redis_reveals_no_customer(redis: Redis, cache: SharedCache) -> None:
     cache.store_members("companies", {10001: NORDLYS}, COMPANIES, seconds=60)
     lying = str([(key, redis.hgetall(key)) for key in redis.scan_iter()])
     assert "10001" in lying

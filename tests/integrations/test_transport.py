@@ -18,7 +18,7 @@ from tests.integrations.hostile_server import TOO_SLOW, sends, serving
 
 
 @pytest.mark.parametrize("through_proxy", [False, True])
-def test_a_request_that_nobody_acknowledges_is_given_up_by_the_kernel_too(*, through_proxy: bool) -> None:
+def test_an_unacknowledged_request_is_aborted_by_the_kernel_too(*, through_proxy: bool) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = f"http://127.0.0.1:{server.getsockname()[1]}/"
         request = requests.Request("GET", address).prepare()
@@ -92,7 +92,7 @@ def test_a_request_that_only_reads_needs_no_write_deadline() -> None:
 
 
 def heard(server: socket.socket) -> bytes:
-    """Return what came in over the first connection until it ended; nothing where none was made."""
+    """Return the bytes received on the first connection until it ended; nothing if there was none."""
     try:
         wire, _ = server.accept()
     except TimeoutError:
@@ -102,7 +102,7 @@ def heard(server: socket.socket) -> bytes:
 
 
 def user_timeout(sock: socket.socket | None) -> int:
-    """Return how many milliseconds a socket waits for an acknowledgement; where that cannot be set, what was wanted."""
+    """Return how many milliseconds a socket waits for an acknowledgement; the requested value if it cannot be set."""
     assert sock is not None
     if sys.platform != "linux":
         return 2500
@@ -124,7 +124,7 @@ def test_the_deadline_of_a_call_holds_through_tls_too(pem: Path, name: str) -> N
         assert time.monotonic() - began < 2.5
 
 
-def test_an_answer_through_tls_is_read_to_its_end(pem: Path) -> None:
+def test_a_response_through_tls_is_read_to_its_end(pem: Path) -> None:
     answer = sends(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", b"whole")
     with serving(answer, tls=certificate.of_server(pem)) as url, requests.Session() as session:
         session.mount("https://", BoundedAdapter(seconds=2, max_bytes=1000, pool_maxsize=1))

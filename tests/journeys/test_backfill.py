@@ -90,7 +90,7 @@ def kill_after(firm: Firm, posts: int, *, worker: bool = False) -> None:
 
 
 @pytest.mark.kills
-def test_a_backfill_that_is_killed_twice_brings_each_invoice_once(firm: Firm, invoices: list[Record]) -> None:
+def test_a_backfill_killed_twice_syncs_each_invoice_once(firm: Firm, invoices: list[Record]) -> None:
     kill_after(firm, 6)
     kill_after(firm, 13, worker=True)
     before = len(firm.vouchers())

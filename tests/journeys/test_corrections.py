@@ -2,7 +2,7 @@ from tests.journeys.firm import API_KEY, Firm
 from worker.jobs.send_alerts import PAUSE_BETWEEN_EMAILS
 
 
-def test_a_wrong_password_pauses_with_one_mail_and_all_is_synced_once_corrected(firm: Firm) -> None:
+def test_a_wrong_password_pauses_with_one_mail_and_syncing_resumes_once_corrected(firm: Firm) -> None:
     project = firm.project()
     firm.expect_vouchers([first := firm.invoice(project)])
     firm.control("twentyfour", "PATCH", f"logins/{firm.username}", {"password": "a-new-one"})
@@ -37,7 +37,7 @@ def test_a_refused_invoice_delays_no_other_and_a_mail_says_when_it_is_corrected(
     assert f"Invoice {bad['invoiceNumber']}" in firm.expect_mails(2)[1]["text"]
 
 
-def test_a_withdrawn_api_key_and_a_new_address_of_the_webhook_lose_nothing(firm: Firm) -> None:
+def test_a_withdrawn_api_key_and_a_new_webhook_url_lose_nothing(firm: Firm) -> None:
     project = firm.project()
     firm.expect_vouchers([first := firm.invoice(project)])
     firm.poll()

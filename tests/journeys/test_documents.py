@@ -33,7 +33,7 @@ class Watch:
             self.limit = max(self.limit, self._process.memory_info().rss)
 
 
-def test_a_document_that_comes_later_is_added_to_the_expense_that_is_there(purchasing: Purchasing) -> None:
+def test_a_later_document_is_added_to_the_existing_expense(purchasing: Purchasing) -> None:
     voucher = purchasing.enter(COST, total="1250.00")
     purchasing.poll()
     purchasing.expect_expenses((1, "1250.00"))
@@ -44,7 +44,7 @@ def test_a_document_that_comes_later_is_added_to_the_expense_that_is_there(purch
     assert (document["name"], document["contentType"]) == ("Byggmakker AS F-77.pdf", "application/pdf")
 
 
-def test_an_invoice_whose_document_is_approved_later_comes_then(purchasing: Purchasing) -> None:
+def test_an_invoice_whose_document_is_approved_later_is_synced_then(purchasing: Purchasing) -> None:
     voucher = purchasing.enter(COST, total="1250.00")
     purchasing.scan(voucher, SCAN, approved=False)
     purchasing.poll()

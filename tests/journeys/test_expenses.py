@@ -15,7 +15,7 @@ VAT = {"account": 2711, "tax": "1"}
     ],
     ids=["net", "gross"],
 )
-def test_a_voucher_of_two_projects_is_an_expense_on_each_however_the_ledger_keeps_its_vat(
+def test_a_voucher_of_two_projects_is_an_expense_on_each_net_or_gross(
     purchasing: Purchasing, first: str, second: str, vat: list[Record]
 ) -> None:
     on_first, on_second = ({**COST, "amount": first, "project": 1}, {**COST, "amount": second, "project": 2})
@@ -52,7 +52,7 @@ def test_an_amount_corrected_in_the_ledger_is_corrected_in_moment(purchasing: Pu
 
 
 @pytest.mark.parametrize(("way", "left"), [("hide", []), ("counter", [(1, "-1250.00"), (1, "1250.00")])])
-def test_a_voucher_taken_back_leaves_nothing_to_charge_for(
+def test_a_reversed_voucher_leaves_nothing_to_charge_for(
     purchasing: Purchasing, way: str, left: list[tuple[int, str]]
 ) -> None:
     voucher = purchasing.enter({**COST, "amount": "1250.00", "project": 1}, total="1250.00")
@@ -74,7 +74,7 @@ def test_an_expense_deleted_in_moment_does_not_come_back(purchasing: Purchasing)
     purchasing.expect_expenses()
 
 
-def test_an_expense_whose_answer_is_lost_is_not_made_again(purchasing: Purchasing) -> None:
+def test_an_expense_with_a_lost_response_is_not_created_again(purchasing: Purchasing) -> None:
     firm = purchasing.firm
     firm.add_fault("moment", "POST projectExpenses", "lose_answer")
     purchasing.enter({**COST, "amount": "1250.00", "project": 1}, total="1250.00", files=[b"%PDF-1.7 F-77"])

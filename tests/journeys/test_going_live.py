@@ -90,7 +90,7 @@ def choose_on_the_page(firm: Firm, job: JobView, choice: str) -> None:
     assert answer.status_code == 303
 
 
-def test_going_live_doubles_nobody_and_asks_where_it_is_not_clear(live: Live) -> None:
+def test_going_live_duplicates_no_one_and_asks_if_a_match_is_uncertain(live: Live) -> None:
     firm, entered = live
     told = firm.stack.command("connections", "match", firm.name, "--dry-run")
     assert f"is the same: {CUSTOMERS + PROJECTS - 1}, to be asked: 3, new: 1, cannot be brought: 0" in told

@@ -26,7 +26,7 @@ def invoices(firm: Firm) -> list[Record]:
 
 @pytest.mark.kills
 @pytest.mark.parametrize("seconds", [10])
-def test_no_event_that_comes_in_while_redis_is_away_is_lost(firm: Firm, seconds: int) -> None:
+def test_no_event_received_while_redis_is_down_is_lost(firm: Firm, seconds: int) -> None:
     project = firm.project()
     redis = firm.stack.parts["redis"]
     invoices, answers = [], set()
@@ -57,7 +57,7 @@ def test_without_postgresql_a_webhook_is_refused_and_arrives_when_it_is_sent_aga
 
 @pytest.mark.kills
 @pytest.mark.parametrize("saved", [False, True], ids=["before anything is saved", "when something is saved"])
-def test_a_worker_killed_in_the_middle_of_a_batch_loses_and_doubles_nothing(
+def test_a_worker_killed_amid_a_batch_loses_and_duplicates_nothing(
     firm: Firm, invoices: list[Record], *, saved: bool
 ) -> None:
     worker = firm.stack.parts["worker"]
@@ -74,7 +74,7 @@ def test_a_worker_killed_in_the_middle_of_a_batch_loses_and_doubles_nothing(
 
 
 @pytest.mark.kills
-def test_a_worker_that_is_asked_to_stop_finishes_its_batch(firm: Firm, invoices: list[Record]) -> None:
+def test_a_worker_told_to_stop_finishes_its_batch(firm: Firm, invoices: list[Record]) -> None:
     worker = firm.stack.parts["worker"]
     firm.add_fault("twentyfour", "SaveBundleList", "slow", seconds=1)
     resume(firm)

@@ -7,7 +7,7 @@ from tests.journeys.firm import Firm
     ("system", "operation"),
     [("twentyfour", "SaveBundleList"), ("twentyfour", "SaveCompanies"), ("moment", "PATCH customers")],
 )
-def test_a_call_that_was_done_but_not_answered_is_not_done_twice(firm: Firm, system: str, operation: str) -> None:
+def test_an_unanswered_call_that_took_effect_is_not_repeated(firm: Firm, system: str, operation: str) -> None:
     firm.add_fault(system, operation, "lose_answer")
     invoice = firm.invoice(firm.project())
     firm.outlast_faults(system)

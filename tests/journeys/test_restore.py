@@ -23,7 +23,7 @@ AT_WORK = ("web", "worker", "beat", "flower")
 
 
 @pytest.mark.kills
-def test_after_a_backup_was_restored_nothing_is_lost_and_nothing_doubled(tmp_path: Path) -> None:
+def test_after_a_restore_nothing_is_lost_or_duplicated(tmp_path: Path) -> None:
     with running_system(tmp_path / "town", settings=PACE, log=log) as running:
         firm, stack, backup = running.firm(), running.stack, tmp_path / "bridge.dump"
         firm.connect(entity_types=set(EntityType), expense_accounts=ACCOUNTS, voucher_number="series")
@@ -55,7 +55,7 @@ def test_after_a_backup_was_restored_nothing_is_lost_and_nothing_doubled(tmp_pat
         expect_all(purchasing, [before, *since, meanwhile, firm.invoice(firm.project())], [1, 2])
 
 
-def test_a_copy_that_was_put_back_is_restored_before_anything_works_on_it(tmp_path: Path) -> None:
+def test_a_database_copy_is_restored_before_workers_use_it(tmp_path: Path) -> None:
     told: list[str] = []
     again = {**PACE, "RESTORED": "1"}
     with running_system(tmp_path, settings=again, log=lambda _, line: told.append(line)) as running:

@@ -6,7 +6,7 @@ from pathlib import Path
 from local.processes import ROOT
 
 
-def test_the_day_holds_and_is_reported(tmp_path: Path) -> None:
+def test_the_day_succeeds_and_is_reported(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "local", "demo", "--var", str(tmp_path)]
     played = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert played.returncode == 0, played.stdout + played.stderr

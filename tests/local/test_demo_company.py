@@ -18,7 +18,7 @@ OLD, NEW = (Fernet.generate_key().decode() for _ in range(2))
 
 @pytest.fixture
 def stack(tmp_path: Path, database_url: str) -> Stack:
-    stack = Stack(Plan(state=tmp_path, environ={}, temporary=True), log=lambda name, text: None)  # noqa: ARG005 - nobody listens
+    stack = Stack(Plan(state=tmp_path, environ={}, temporary=True), log=lambda name, text: None)  # noqa: ARG005 - not read
     stack.environment = {"DATABASE_URL": database_url, "SECRET_KEYS": OLD, "PUBLIC_URL": "http://127.0.0.1:8000"}
     return stack
 
@@ -28,21 +28,21 @@ def connected(database: Database) -> None:
     Connections(database, Vault([SecretStr(OLD)])).add(demo_company.NAME, settings(), actor="", now=NOW)
 
 
-def test_where_nothing_is_connected_there_is_no_address(stack: Stack) -> None:
+def test_without_a_connection_there_is_no_url(stack: Stack) -> None:
     assert demo_company.new_address(stack, now=NOW) == ""
 
 
 @pytest.mark.usefixtures("connected")
-def test_the_address_is_a_new_one_at_each_start(stack: Stack) -> None:
+def test_the_url_is_new_at_each_start(stack: Stack) -> None:
     first, second = (demo_company.new_address(stack, now=NOW) for _ in range(2))
     assert first.startswith("http://127.0.0.1:8000/webhooks/moment/")
     assert first != second
 
 
 @pytest.mark.usefixtures("connected")
-def test_keys_that_open_nothing_are_reported(stack: Stack) -> None:
+def test_keys_that_decrypt_nothing_are_reported(stack: Stack) -> None:
     stack.environment["SECRET_KEYS"] = NEW
-    with pytest.raises(NotRunningError, match="None of the SECRET_KEYS opens what was encrypted"):
+    with pytest.raises(NotRunningError, match="None of the SECRET_KEYS can decrypt the stored secrets"):
         demo_company.new_address(stack, now=NOW)
     stack.environment["SECRET_KEYS"] = f"{NEW},{OLD}"
     assert demo_company.new_address(stack, now=NOW)

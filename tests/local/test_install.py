@@ -41,7 +41,7 @@ def _folder_of_wheels_for_an_index(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
 
 
-def test_what_a_lock_names_is_installed_once(tmp_path: Path, venv: Path) -> None:
+def test_the_packages_of_a_lock_are_installed_once(tmp_path: Path, venv: Path) -> None:
     lock = locked(tmp_path, wheel(tmp_path, "1.0"))
     said = installed(lock, venv)
     assert said[0].startswith("Installing the 1 packages of requirements-local.lock")
@@ -50,13 +50,13 @@ def test_what_a_lock_names_is_installed_once(tmp_path: Path, venv: Path) -> None
     assert installed(lock, venv) == []
 
 
-def test_a_changed_lock_is_followed(tmp_path: Path, venv: Path) -> None:
+def test_a_changed_lock_is_installed(tmp_path: Path, venv: Path) -> None:
     installed(locked(tmp_path, wheel(tmp_path, "1.0")), venv)
     installed(locked(tmp_path, wheel(tmp_path, "1.1")), venv)
     assert says(venv) == "1.1"
 
 
-def test_a_package_whose_installation_was_broken_off_is_installed_again(tmp_path: Path, venv: Path) -> None:
+def test_a_package_with_an_interrupted_installation_is_installed_again(tmp_path: Path, venv: Path) -> None:
     lock = locked(tmp_path, wheel(tmp_path, "1.0"))
     installed(lock, venv)
     (record,) = venv.glob("lib/python*/site-packages/hello-*.dist-info/RECORD")
@@ -66,7 +66,7 @@ def test_a_package_whose_installation_was_broken_off_is_installed_again(tmp_path
     assert says(venv) == "1.0"
 
 
-def test_nobody_waits_for_who_holds_the_folder_as_any_account_can(tmp_path: Path, venv: Path) -> None:
+def test_a_lock_that_any_account_can_hold_blocks_no_one(tmp_path: Path, venv: Path) -> None:
     lock = locked(tmp_path, wheel(tmp_path, "1.0"))
     installed(lock, venv)
     for folder in (tmp_path, venv):
@@ -80,7 +80,7 @@ def test_nobody_waits_for_who_holds_the_folder_as_any_account_can(tmp_path: Path
     assert (venv / LOCK).stat().st_mode & 0o777 == 0o600
 
 
-def test_who_waits_for_another_that_installs_is_shown_for_whom(tmp_path: Path, venv: Path) -> None:
+def test_waiting_for_another_installation_names_its_process(tmp_path: Path, venv: Path) -> None:
     lock = locked(tmp_path, wheel(tmp_path, "1.0"))
     installed(lock, venv)
     (venv / "bin" / "python").unlink()  # so that it is made again, with the lock in place
@@ -96,7 +96,7 @@ def test_who_waits_for_another_that_installs_is_shown_for_whom(tmp_path: Path, v
     assert said == [f"Waiting until process {os.getpid()} has installed; it holds {venv / LOCK} ..."]
 
 
-def test_an_environment_whose_python_is_gone_is_made_again(tmp_path: Path, venv: Path) -> None:
+def test_an_environment_whose_python_is_gone_is_created_again(tmp_path: Path, venv: Path) -> None:
     lock = locked(tmp_path, wheel(tmp_path, "1.0"))
     installed(lock, venv)
     (venv / "bin" / "python").unlink()
@@ -105,7 +105,7 @@ def test_an_environment_whose_python_is_gone_is_made_again(tmp_path: Path, venv:
     assert says(venv) == "1.0"
 
 
-def test_another_file_than_the_locks_is_refused_in_plain_words(tmp_path: Path, venv: Path) -> None:
+def test_a_file_that_is_no_lock_is_refused_in_plain_words(tmp_path: Path, venv: Path) -> None:
     wheel(tmp_path, "1.0")
     lock = locked(tmp_path, f"hello==1.0 --hash=sha256:{'0' * 64}")
     with pytest.raises(NotInstalledError, match="The index has another file than the lock names"):
@@ -113,7 +113,7 @@ def test_another_file_than_the_locks_is_refused_in_plain_words(tmp_path: Path, v
     assert not (venv / "installed-local").exists()
 
 
-def test_ctrl_c_leaves_no_stamp_and_the_next_start_goes_on(tmp_path: Path, venv: Path, slow_index: str) -> None:
+def test_ctrl_c_leaves_no_stamp_and_the_next_start_continues(tmp_path: Path, venv: Path, slow_index: str) -> None:
     locked(tmp_path, "hello==1.0 --hash=sha256:" + "0" * 64)
     command = [sys.executable, "-c", MAIN, str(tmp_path)]
     environ = os.environ | {"PIP_NO_INDEX": "0", "PIP_INDEX_URL": slow_index}
@@ -131,9 +131,7 @@ def test_ctrl_c_leaves_no_stamp_and_the_next_start_goes_on(tmp_path: Path, venv:
 
 
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_nothing_that_was_started_outlives_an_installer_that_is_ended(
-    tmp_path: Path, ending: signal.Signals
-) -> None:
+def test_no_child_process_outlives_a_stopped_installer(tmp_path: Path, ending: signal.Signals) -> None:
     command = [sys.executable, "-c", FORKING + MAIN, str(tmp_path)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as installing:
         assert installing.stdout
@@ -164,7 +162,7 @@ MAIN = """
 import signal, sys
 from pathlib import Path
 from local import install
-signal.signal(signal.SIGINT, signal.default_int_handler)  # which whoever runs the tests in the background ignores
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored if the tests run in the background
 install.ROOT = Path(sys.argv.pop())
 install.main()
 """

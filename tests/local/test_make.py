@@ -35,7 +35,7 @@ PYTEST = f"-m pytest -n {CORES + (CORES + 1) // 2} --dist worksteal"
 
 
 def _without_make() -> dict[str, str]:
-    """Remove what the `make` that runs the tests passes on: its ARGS are not for these."""
+    """Remove the variables of the `make` that runs the tests: its ARGS are not for these."""
     return {
         name: value for name, value in os.environ.items() if name not in {"MAKEFLAGS", "MAKEOVERRIDES", "ARGS"}
     }
@@ -76,7 +76,7 @@ def clone(tmp_path: Path) -> Clone:
     return Clone(tmp_path)
 
 
-def test_what_runs_installs_no_tools_of_developers(clone: Clone) -> None:
+def test_running_installs_no_developer_tools(clone: Clone) -> None:
     assert clone.asked("run") == ["-m local.install local", "-m local run"]
     assert clone.asked("worker", "ARGS=changes list") == ["-m local worker changes list"]
 
@@ -100,7 +100,7 @@ def test_an_environment_whose_python_is_gone_is_installed_again(clone: Clone) ->
     assert clone.asked("run") == ["-m local.install local", "-m local run"]
 
 
-def test_without_a_python_that_fits_a_message_says_what_to_install(clone: Clone) -> None:
+def test_without_a_suitable_python_a_message_says_what_to_install(clone: Clone) -> None:
     done = clone.make("run", "PYTHON=", PATH=str(tools(clone.folder)))
     assert done.returncode == 2
     assert "Python 3.11 or newer with its venv module is needed" in done.stderr
@@ -114,30 +114,28 @@ def test_without_a_python_that_fits_a_message_says_what_to_install(clone: Clone)
         ({"NO_VENV": "1"}, "its venv module is missing (on Debian and Ubuntu: apt install python3-venv)"),
     ],
 )
-def test_a_python_that_is_asked_for_and_no_use_is_refused(
-    clone: Clone, environ: dict[str, str], wrong: str
-) -> None:
+def test_an_unusable_requested_python_is_refused(clone: Clone, environ: dict[str, str], wrong: str) -> None:
     done = clone.make("run", **environ)
     assert done.stderr.splitlines()[0] == f"PYTHON={clone.python} cannot be used: {wrong}."
     assert done.returncode == 2
     assert not (clone.folder / "asked").exists()
 
 
-def test_a_python_that_is_not_there_is_refused(clone: Clone) -> None:
+def test_a_missing_requested_python_is_refused(clone: Clone) -> None:
     done = clone.make("run", "PYTHON=python3.99")
     assert done.stderr.splitlines()[0] == "PYTHON=python3.99 cannot be used: no Python starts under this name."
     assert done.returncode == 2
 
 
-def test_an_environment_made_with_another_python_than_asked_for_is_named(clone: Clone) -> None:
+def test_an_environment_made_with_another_python_is_reported(clone: Clone) -> None:
     clone.asked("run")
     clone.python.write_text(PYTHON.replace("a build", "another build"))
     assert clone.make("run").stderr.startswith(
-        f"PYTHON={clone.python} cannot be used: .venv was made with another; `make clean` first, and it is made anew.\n"
+        f"PYTHON={clone.python} cannot be used: .venv was made with another; run `make clean` first.\n"
     )
 
 
-def test_every_target_is_described_in_the_same_column(clone: Clone) -> None:
+def test_the_descriptions_of_all_targets_are_aligned(clone: Clone) -> None:
     lines = clone.make("help").stdout.splitlines()
     assert len({len(described) for line in lines for described in re.findall("^make [a-z-]+ +", line)}) == 1
 
@@ -150,7 +148,7 @@ def test_the_error_of_a_command_comes_before_the_error_of_make(tmp_path: Path) -
 
 
 @pytest.mark.parametrize(("sandbox", "make_run"), [("1", "make run"), ("0", "make run SANDBOX=0")])
-def test_a_command_with_nothing_to_work_beside_is_an_error_of_make(
+def test_a_command_without_a_running_stack_is_an_error_of_make(
     tmp_path: Path, sandbox: str, make_run: str
 ) -> None:
     said = worker(f"--var {tmp_path} doctor --all", f"SANDBOX={sandbox}")
@@ -163,7 +161,7 @@ def test_a_command_with_nothing_to_work_beside_is_an_error_of_make(
     assert said.returncode == 2
 
 
-def test_a_command_that_is_not_understood_is_an_error_of_make() -> None:
+def test_an_unknown_command_is_an_error_of_make() -> None:
     said = worker("--var")
     assert "Option '--var' requires an argument." in said.stderr
     assert said.stderr.rstrip().endswith("worker] Error 2")
@@ -178,7 +176,7 @@ def started_with(var: Path, environment: str) -> None:
 
 
 def worker(arguments: str, *more: str) -> subprocess.CompletedProcess[str]:
-    """Run ``make worker`` here, where everything is installed."""
+    """Run ``make worker`` in this folder, where everything is installed."""
     command = ["make", "--old-file=.venv/installed-local", f"BIN={Path(sys.executable).parent}", "worker"]
     environ = {name: value for name, value in os.environ.items() if name.lower() not in Settings.model_fields}
     return subprocess.run(

@@ -27,7 +27,7 @@ ENVIRON = {name: value for name, value in os.environ.items() if name.lower() not
 
 
 class Run:
-    """``python -m local run`` in a folder of its own."""
+    """``python -m local run`` in a separate folder."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -69,7 +69,7 @@ def start(tmp_path: Path) -> Iterator[Callable[[], Run]]:
 
 
 @pytest.mark.kills
-def test_everything_answers_and_whatever_is_killed_comes_back_with_what_it_knew(start: Callable[[], Run]) -> None:
+def test_every_process_responds_and_restarts_with_its_data_when_killed(start: Callable[[], Run]) -> None:
     first = start()
     assert_all_answer(first)
     running("worker.celery_app --quiet worker", first.processes).kill()
@@ -100,7 +100,7 @@ def test_a_second_run_in_the_same_folder_says_that_the_first_one_runs(tmp_path: 
         pass
 
 
-def test_a_usual_port_that_is_taken_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_default_port_that_is_taken_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         taken = other.getsockname()[1]
         monkeypatch.setitem(USUAL_PORTS, "web", taken)
@@ -171,7 +171,7 @@ def until(holds: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
-def test_a_command_that_is_stopped_before_it_has_begun_says_so(tmp_path: Path) -> None:
+def test_a_command_stopped_before_it_has_started_says_so(tmp_path: Path) -> None:
     (tmp_path / "dotenv.py").write_text("import signal\nsignal.raise_signal(signal.SIGINT)\n")  # is imported early
     command = [sys.executable, "-m", "local", "worker", "--var", str(tmp_path), "jobs", "list"]
     environ = {**ENVIRON, "PYTHONPATH": str(tmp_path)}

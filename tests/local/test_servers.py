@@ -44,7 +44,7 @@ def ask(url: str, query: str) -> list[tuple[Any, ...]]:
 
 
 @pytest.mark.kills
-def test_postgres_holds_its_rows_through_a_kill(own_postgres: servers.Server) -> None:
+def test_postgres_keeps_its_rows_through_a_kill(own_postgres: servers.Server) -> None:
     ask(own_postgres.url, "CREATE TABLE kept AS SELECT 1 AS number")
     own_postgres.kill()
     own_postgres.start()
@@ -52,7 +52,7 @@ def test_postgres_holds_its_rows_through_a_kill(own_postgres: servers.Server) ->
 
 
 @pytest.mark.kills
-def test_redis_holds_its_keys_through_a_kill(own_redis: servers.Server) -> None:
+def test_redis_keeps_its_keys_through_a_kill(own_redis: servers.Server) -> None:
     with Redis.from_url(own_redis.url) as client:
         client.set("kept", "1")
         own_redis.kill()
@@ -60,7 +60,7 @@ def test_redis_holds_its_keys_through_a_kill(own_redis: servers.Server) -> None:
         assert client.get("kept") == b"1"
 
 
-def test_address_and_data_stay_between_runs(tmp_path: Path) -> None:
+def test_url_and_data_stay_between_runs(tmp_path: Path) -> None:
     with servers.redis(tmp_path, port=0) as first, Redis.from_url(first.url) as client:
         client.set("kept", "1")
     with servers.redis(tmp_path, port=0) as second, Redis.from_url(second.url) as client:
@@ -88,7 +88,7 @@ def test_redis_evicts_nothing_and_keeps_a_log_of_writes(own_redis: servers.Serve
         }
 
 
-def test_nobody_enters_without_the_password(postgres: servers.Server, redis_server: servers.Server) -> None:
+def test_no_one_connects_without_the_password(postgres: servers.Server, redis_server: servers.Server) -> None:
     with pytest.raises(OperationalError, match="password authentication failed"):
         ask(postgres.url.replace("moment24:", "moment24:x"), "SELECT 1")
     stranger = Redis(port=redis_server.port, retry=Retry(NoBackoff(), 0))
@@ -96,7 +96,7 @@ def test_nobody_enters_without_the_password(postgres: servers.Server, redis_serv
         stranger.ping()
 
 
-def test_passwords_are_for_the_owner_only(own_redis: servers.Server, tmp_path: Path) -> None:
+def test_only_the_owner_can_read_the_passwords(own_redis: servers.Server, tmp_path: Path) -> None:
     password = tmp_path / "redis" / "password"
     assert password.stat().st_mode & 0o777 == 0o600
     assert password.read_text() not in " ".join(psutil.Process(own_redis.pid).cmdline())
@@ -132,7 +132,7 @@ def test_a_full_disk_is_named_in_one_line(tmp_path: Path, monkeypatch: pytest.Mo
         pass
 
 
-def test_ctrl_c_ends_the_program_that_makes_the_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ctrl_c_stops_the_program_that_creates_the_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(servers, "START_SECONDS", 20)
     environ = initdb(tmp_path, monkeypatch, "echo $$ > ../making; exec sleep 600")
     making = tmp_path / "making"
@@ -161,7 +161,7 @@ def initdb(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> dict[s
 
 
 @pytest.mark.kills
-def test_servers_end_with_a_supervisor_that_is_killed_and_the_next_one_goes_on(tmp_path: Path) -> None:
+def test_servers_stop_with_a_killed_supervisor_and_the_next_one_continues(tmp_path: Path) -> None:
     supervisor = subprocess.Popen(
         [sys.executable, "-c", textwrap.dedent(SUPERVISOR), tmp_path], cwd=ROOT, stdout=subprocess.PIPE, text=True
     )
@@ -203,17 +203,17 @@ def test_a_free_port_is_the_preferred_one() -> None:
     assert servers.free_ports(port) == [port]
 
 
-def test_a_taken_port_is_passed_over() -> None:
+def test_a_taken_port_is_skipped() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         taken = server.getsockname()[1]
         assert servers.free_ports(taken) != [taken]
 
 
-def test_a_port_is_given_once() -> None:
+def test_a_port_is_assigned_once() -> None:
     assert len(set(servers.free_ports(*[8000] * 20))) == 20
 
 
-def test_a_port_is_not_given_to_another_process_before_its_server_has_started() -> None:
+def test_a_port_stays_reserved_until_its_server_has_started() -> None:
     (port,) = servers.free_ports(0)
     asks = f"from local.servers import free_ports; print(*free_ports({port}))"
     given = subprocess.run([sys.executable, "-c", asks], capture_output=True, text=True, check=True).stdout

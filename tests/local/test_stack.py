@@ -11,13 +11,13 @@ from models.connections.vault import Vault
 ADDRESSES = dict.fromkeys(("web", "moment", "twentyfour", "smtp"), "http://127.0.0.1:1")
 
 
-def test_secrets_are_made_once_and_for_their_owner_only(tmp_path: Path) -> None:
+def test_secrets_are_generated_once_and_readable_by_their_owner_only(tmp_path: Path) -> None:
     made = kept_secrets(tmp_path / "secrets.env")
     assert kept_secrets(tmp_path / "secrets.env") == made
     assert (tmp_path / "secrets.env").stat().st_mode & 0o777 == 0o600
 
 
-def test_a_secret_that_came_later_is_made_beside_those_that_are_there(tmp_path: Path) -> None:
+def test_a_secret_added_later_is_generated_beside_the_others(tmp_path: Path) -> None:
     file = tmp_path / "secrets.env"
     made = kept_secrets(file)
     write_values(file, {name: value for name, value in made.items() if name != "FLOWER_BASIC_AUTH"})
@@ -32,11 +32,11 @@ def test_the_key_fits_the_vault(tmp_path: Path) -> None:
     assert vault.decrypt(vault.encrypt("blåbær", "test"), "test") == "blåbær"
 
 
-def test_only_settings_that_exist_are_given() -> None:
+def test_only_existing_settings_are_passed() -> None:
     assert {name.lower() for name in sandbox_settings(ADDRESSES)} <= set(Settings.model_fields)
 
 
-def test_what_ends_while_it_starts_is_reported_with_the_last_line_that_it_printed(tmp_path: Path) -> None:
+def test_a_process_that_dies_at_the_start_is_reported_with_its_last_line(tmp_path: Path) -> None:
     lines: list[tuple[str, str]] = []
     stack = Stack(Plan(state=tmp_path, environ={}, temporary=True), log=lambda *line: lines.append(line))
     stack.parts["web"] = Process("web", ("no_such_module",), env={}, log=lambda *line: lines.append(line))

@@ -40,13 +40,13 @@ class Watch:
         self.supervisor.check()
 
 
-def test_what_runs_is_left_alone() -> None:
+def test_a_running_process_is_left_alone() -> None:
     watch = Watch()
     watch.passes(1000)
     assert watch.program.starts == 0
 
 
-def test_what_died_starts_again_after_a_pause() -> None:
+def test_a_dead_process_restarts_after_a_pause() -> None:
     watch = Watch(Program(alive=False))
     watch.passes(FIRST_PAUSE / 2)
     assert not watch.program.alive
@@ -55,7 +55,7 @@ def test_what_died_starts_again_after_a_pause() -> None:
     assert watch.said == ["worker: has ended by itself; starts again in 0.5 s"]
 
 
-def test_the_pause_grows_to_a_limit_while_it_keeps_dying() -> None:
+def test_the_pause_grows_to_a_limit_while_the_process_keeps_dying() -> None:
     watch = Watch(Program(alive=False, broken=True))
     for _ in range(10):
         watch.passes(LONGEST_PAUSE)
@@ -72,7 +72,7 @@ def test_the_pause_is_short_again_after_a_steady_time() -> None:
     assert watch.program.alive
 
 
-def test_what_cannot_start_says_why_and_is_tried_again() -> None:
+def test_a_process_that_cannot_start_says_why_and_is_retried() -> None:
     watch = Watch(Program(alive=False, broken=True))
     watch.passes(FIRST_PAUSE)
     assert watch.said[-1] == "worker: No room on the disk."

@@ -39,7 +39,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("impatient")
-def test_while_a_migration_waits_for_a_lock_others_get_on_and_then_it_comes_through(
+def test_a_migration_that_waits_for_a_lock_lets_others_work_and_then_succeeds(
     database: Database, database_url: str
 ) -> None:
     url = SecretStr(database_url)
@@ -88,7 +88,7 @@ def test_statements_of_the_previous_release_work_after_a_migration(
         assert list(refused(session.connection(), known, set(getattr(script.module, "contracts", ())))) == []
 
 
-def test_a_change_that_the_release_before_does_not_survive_is_found(database: Database) -> None:
+def test_a_change_that_breaks_the_previous_release_is_found(database: Database) -> None:
     with database.transaction() as session:
         known = tables_of(session.connection(), "connections", "links", "lanes")
         for change in BAD_CHANGES:

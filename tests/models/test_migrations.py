@@ -40,7 +40,7 @@ def database(database_url: str, request: pytest.FixtureRequest) -> Iterator[Data
     migrate(SecretStr(database_url))
 
 
-def test_what_earlier_versions_stored_of_the_clients_of_a_login_is_taken_out(
+def test_the_clients_of_a_login_stored_by_earlier_versions_are_removed(
     database: Database, database_url: str
 ) -> None:
     write(database, *rows())
@@ -123,7 +123,7 @@ def dump(database: Database) -> str:
 
 
 @pytest.mark.parametrize("database", ["0016"], indirect=True)
-def test_jobs_come_into_the_states_of_the_table_and_back(database: Database, database_url: str) -> None:
+def test_jobs_get_the_states_of_the_table_and_back(database: Database, database_url: str) -> None:
     later = NOW + timedelta(hours=1)
     write(database, ("connections", {"id": 1, "name": "Demo AS", "token_hash": "hash"}))
     waits = {"outcome": "failed", "dependency_type": "customer", "dependency_id": "7", "due_at": later}
@@ -169,9 +169,7 @@ def stood(database: Database) -> dict[str, tuple[str, datetime | None]]:
 
 
 @pytest.mark.parametrize("database", ["0019"], indirect=True)
-def test_what_was_told_of_pauses_and_since_when_jobs_are_unfinished_is_kept(
-    database: Database, database_url: str
-) -> None:
+def test_alerts_about_pauses_and_unfinished_times_are_kept(database: Database, database_url: str) -> None:
     flags: dict[int, dict[str, Any]] = {
         1: {"outage_alerted": True, "consecutive_failures": 1},
         2: {"outage_alerted": True, "consecutive_failures": 4, "outage_since": NOW},
@@ -203,7 +201,7 @@ def test_what_was_told_of_pauses_and_since_when_jobs_are_unfinished_is_kept(
 
 
 @pytest.mark.parametrize("database", ["0020"], indirect=True)
-def test_of_two_connections_of_one_company_the_older_one_goes_on(database: Database, database_url: str) -> None:
+def test_the_older_of_two_connections_of_one_company_keeps_running(database: Database, database_url: str) -> None:
     companies = {1: "1001", 2: "1002", 3: "1001", 4: "1003", 5: "1001"}
     for number, company in companies.items():
         told = {"id": number, "name": f"Company {number}", "token_hash": f"hash {number}"}
@@ -227,7 +225,7 @@ def test_of_two_connections_of_one_company_the_older_one_goes_on(database: Datab
 
 
 @pytest.mark.parametrize("database", ["0025"], indirect=True)
-def test_secrets_are_bound_to_their_row_and_taken_back(database: Database, database_url: str) -> None:
+def test_secrets_are_bound_to_their_row_and_unbound_again(database: Database, database_url: str) -> None:
     old, new, lost = (SecretStr(Fernet.generate_key().decode()) for _ in range(3))
     vault, url = Vault([new, old]), SecretStr(database_url)
 
@@ -258,7 +256,7 @@ def test_secrets_are_bound_to_their_row_and_taken_back(database: Database, datab
 
 
 @pytest.mark.parametrize("database", ["0030"], indirect=True)
-def test_of_too_many_addresses_that_hear_of_errors_the_first_stay(database: Database, database_url: str) -> None:
+def test_the_first_of_too_many_alert_recipients_stay(database: Database, database_url: str) -> None:
     addresses = [f"{number}@example.com" for number in range(25)]
     for number, kept in {1: addresses, 2: addresses[:2], 3: []}.items():
         told = {"id": number, "name": f"Company {number}", "token_hash": f"hash {number}"}
@@ -271,7 +269,9 @@ def test_of_too_many_addresses_that_hear_of_errors_the_first_stay(database: Data
 
 
 @pytest.mark.parametrize("database", ["0023"], indirect=True)
-def test_earlier_sessions_go_on_and_half_a_sign_in_does_not_go_back(database: Database, database_url: str) -> None:
+def test_earlier_sessions_stay_and_incomplete_sign_ins_end_on_downgrade(
+    database: Database, database_url: str
+) -> None:
     write(database, ("users", {"id": 1, "email": "anna@example.com", "role": "viewer", "language": "en"}))
     write(database, ("sessions", {"token_hash": hash_token("before"), "user_id": 1}))
     migrate(SecretStr(database_url))
@@ -289,9 +289,7 @@ def test_earlier_sessions_go_on_and_half_a_sign_in_does_not_go_back(database: Da
 
 
 @pytest.mark.parametrize("database", ["0028"], indirect=True)
-def test_identity_numbers_that_earlier_versions_quoted_are_taken_out(
-    database: Database, database_url: str
-) -> None:
+def test_identity_numbers_quoted_by_earlier_versions_are_removed(database: Database, database_url: str) -> None:
     wrong = "“{text}” is not a Norwegian organization number."
     person, firm = (Message(wrong, {"text": text}) for text in ("010190 12345", "923609017"))
     write(database, ("connections", {"id": 1, "name": "Demo AS", "token_hash": "hash"}))

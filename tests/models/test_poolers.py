@@ -38,9 +38,7 @@ def lax(url: str) -> list[str]:
 
 
 @pytest.mark.parametrize("ignores", [False, True])
-def test_the_integration_connects_through_a_pooler_and_sees_what_does_not_hold(
-    database_url: str, *, ignores: bool
-) -> None:
+def test_through_a_pooler_the_integration_sees_settings_not_in_effect(database_url: str, *, ignores: bool) -> None:
     assert lax(database_url) == []
     with pooler(database_url, ignores=ignores) as url:
         assert lax(url) == TIMEOUTS
@@ -48,7 +46,7 @@ def test_the_integration_connects_through_a_pooler_and_sees_what_does_not_hold(
 
 @pytest.mark.usefixtures("with_recipe")
 @pytest.mark.parametrize("ignores", [False, True])
-def test_behind_a_pooler_everything_holds_with_the_recipe_of_the_runbook(
+def test_behind_a_pooler_the_runbooks_recipe_puts_all_settings_in_effect(
     database_url: str, *, ignores: bool
 ) -> None:
     assert len(RECIPE) == 4
@@ -57,7 +55,7 @@ def test_behind_a_pooler_everything_holds_with_the_recipe_of_the_runbook(
         migrate(SecretStr(url))
 
 
-def test_the_web_warns_at_its_start_of_what_does_not_hold(
+def test_web_warns_at_startup_of_settings_not_in_effect(
     database_url: str, redis_url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pooler(database_url) as url, installed(environment(url, redis_url)), own_logging():
@@ -66,7 +64,7 @@ def test_the_web_warns_at_its_start_of_what_does_not_hold(
     assert all(name in warned for name in TIMEOUTS)
 
 
-def test_a_session_in_another_time_zone_is_seen(databases: Databases, database_url: str) -> None:
+def test_a_session_in_another_time_zone_is_detected(databases: Databases, database_url: str) -> None:
     name = database_url.rpartition("/")[2]
     databases.execute(f"alter role moment24 in database {name} set timezone = 'Europe/Oslo'")
     try:

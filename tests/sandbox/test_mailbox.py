@@ -47,7 +47,7 @@ def test_a_mail_can_be_read_as_it_was_sent(pages: str, smtp: smtplib.SMTP) -> No
     assert got["html"] == "<p>Kunden <b>mangler</b>.</p>\n"
 
 
-def test_the_page_shows_a_mail_and_runs_nothing_of_it(pages: str, smtp: smtplib.SMTP) -> None:
+def test_the_page_shows_a_mail_and_runs_no_code_in_it(pages: str, smtp: smtplib.SMTP) -> None:
     assert "No mail yet" in requests.get(pages, timeout=10).text
     smtp.send_message(mail())
     page = requests.get(pages, timeout=10).text

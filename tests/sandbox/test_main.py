@@ -23,7 +23,7 @@ def add_customer(moment: str, name: str) -> None:
     requests.post(url, json={"name": name}, auth=KEY, timeout=10).raise_for_status()
 
 
-def test_everything_listens_when_it_says_that_it_is_ready() -> None:
+def test_all_servers_listen_when_it_reports_ready() -> None:
     with sandbox() as (addresses, _process):
         assert list(addresses) == ["moment", "twentyfour", "mail", "smtp"]
         for address in map(urlsplit, addresses.values()):
@@ -45,7 +45,7 @@ def test_a_signal_stops_it_even_while_a_call_hangs(number: signal.Signals) -> No
 
 
 @pytest.mark.kills
-def test_what_is_kept_is_there_after_a_restart(tmp_path: Path) -> None:
+def test_kept_data_is_there_after_a_restart(tmp_path: Path) -> None:
     file = tmp_path / "sandbox.books"
     with sandbox(f"--keep={file}") as (addresses, process):
         add_customer(addresses["moment"], "Ås Bygg AS")
@@ -60,7 +60,7 @@ def test_what_is_kept_is_there_after_a_restart(tmp_path: Path) -> None:
 
 
 @pytest.mark.kills
-def test_a_killed_sandbox_has_kept_what_it_had_time_for(tmp_path: Path) -> None:
+def test_a_killed_sandbox_keeps_what_it_had_time_to_save(tmp_path: Path) -> None:
     file = tmp_path / "sandbox.books"
     with sandbox(f"--keep={file}") as (addresses, process):
         add_customer(addresses["moment"], "Ås Bygg AS")
@@ -72,7 +72,7 @@ def test_a_killed_sandbox_has_kept_what_it_had_time_for(tmp_path: Path) -> None:
         assert "Ås Bygg AS" in customers(addresses["moment"])
 
 
-def test_a_file_that_cannot_be_read_any_more_is_left_alone_and_named(tmp_path: Path) -> None:
+def test_an_unreadable_file_is_left_alone_and_named(tmp_path: Path) -> None:
     file = tmp_path / "sandbox.books"
     file.write_bytes(b"csandbox.moment.state\nGone\n.")
     command = [sys.executable, "-m", "sandbox", f"--keep={file}"]

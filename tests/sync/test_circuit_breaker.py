@@ -90,7 +90,7 @@ def test_a_short_hiccup_is_not_worth_a_mail(world: World) -> None:
     assert world.mails() == []
 
 
-def test_a_block_that_names_its_end_is_waited_out_at_once(world: World) -> None:
+def test_a_block_with_a_known_end_is_waited_out_at_once(world: World) -> None:
     world.erp.fails_before["post"] = [UnavailableError("Blocked.", retry_after=timedelta(minutes=30))]
     world.receive(EntityType.INVOICE, "1", "2")
     world.run()
@@ -105,7 +105,7 @@ def test_a_block_that_names_its_end_is_waited_out_at_once(world: World) -> None:
     assert len(world.erp.vouchers) == 3
 
 
-def test_what_is_held_back_counts_for_the_outage_and_not_for_the_record(world: World) -> None:
+def test_held_back_calls_count_for_the_outage_and_not_for_the_record(world: World) -> None:
     world.erp.fails_before["post"] = [HeldBackError("It answers none of the connections.")] * 100
     world.receive(EntityType.INVOICE, "1")
     for _ in range(30):  # five minutes
@@ -121,7 +121,7 @@ def test_what_is_held_back_counts_for_the_outage_and_not_for_the_record(world: W
     assert world.job(EntityType.INVOICE, "1").outcome is Outcome.SYNCED
 
 
-def test_what_was_held_up_is_due_as_soon_as_one_record_was_synced(world: World) -> None:
+def test_delayed_jobs_are_due_as_soon_as_one_record_was_synced(world: World) -> None:
     world.receive(EntityType.INVOICE, *map(str, range(1, 10)))
     fail(world)
     world.later(minutes=20)
@@ -130,7 +130,7 @@ def test_what_was_held_up_is_due_as_soon_as_one_record_was_synced(world: World) 
     assert len(world.erp.vouchers) == 9
 
 
-def test_what_may_have_been_saved_is_looked_for_only_when_its_call_has_ended(world: World) -> None:
+def test_an_unknown_outcome_is_verified_only_when_its_call_has_ended(world: World) -> None:
     world.moment.put(factories.customer("9", name="Fjord AS", organization_number="", email=""))
     world.erp.fails_before["save_companies"] = [OutcomeUnknownError("No answer.")]
     world.receive(EntityType.CUSTOMER, "9")
@@ -149,7 +149,7 @@ def test_what_may_have_been_saved_is_looked_for_only_when_its_call_has_ended(wor
     assert world.job(EntityType.CUSTOMER, "9").outcome is Outcome.SYNCED
 
 
-def test_the_mail_says_that_nothing_need_be_done(world: World) -> None:
+def test_the_mail_says_that_no_action_is_needed(world: World) -> None:
     world.receive(EntityType.INVOICE, "1")
     fail(world)
     world.later(minutes=2)
@@ -222,7 +222,7 @@ def test_a_lane_whose_only_record_always_fails_does_not_keep_the_others_from_pro
     assert len(world.erp.vouchers) == 3
 
 
-def test_a_lane_that_a_worker_has_does_not_keep_the_others_from_probing(world: World) -> None:
+def test_a_leased_lane_does_not_keep_the_others_from_probing(world: World) -> None:
     world.receive(EntityType.CUSTOMER, "9", "10")
     lane, hour = Lane(world.connection.id, EntityType.CUSTOMER), timedelta(hours=1)
     assert leases.acquire(world.database, lane, limit=1, now=world.now, until=world.now + hour)
@@ -274,7 +274,7 @@ def test_an_outage_after_a_pause_is_mailed_and_so_is_its_end(world: World, befor
     assert world.mails() == [*told, *outage, ("recovered", "Demo AS")]
 
 
-def test_an_outage_that_a_person_pauses_and_resumes_in_is_mailed_once(world: World) -> None:
+def test_an_outage_with_a_manual_pause_and_resume_is_mailed_once(world: World) -> None:
     world.receive(EntityType.INVOICE, "1")
     fail(world)
     world.connections.pause(world.connection.id, "for lunch", actor="kari", now=world.now)
@@ -303,7 +303,7 @@ def starve(world: World, *, minutes: int) -> None:
     world.erp.fails_before["post"] = []
 
 
-def test_a_want_of_requests_is_no_outage_and_passes_without_a_mail(world: World) -> None:
+def test_used_up_requests_are_no_outage_and_pass_without_a_mail(world: World) -> None:
     world.receive(EntityType.INVOICE, *map(str, range(1, 61)))
     starve(world, minutes=10)
     assert world.erp.calls["post"] <= 11
@@ -316,7 +316,7 @@ def test_a_want_of_requests_is_no_outage_and_passes_without_a_mail(world: World)
     assert dashboard.totals(world.database, Scope()).rate_limited == 0
 
 
-def test_a_long_want_of_requests_is_mailed_once_and_when_it_is_over(world: World) -> None:
+def test_a_long_lack_of_requests_is_mailed_once_and_when_it_is_over(world: World) -> None:
     world.receive(EntityType.INVOICE, "1")
     starve(world, minutes=20)
     (alert,) = alert_outbox.pending_alerts(world.database, "books@example.com")
@@ -331,7 +331,7 @@ def test_a_long_want_of_requests_is_mailed_once_and_when_it_is_over(world: World
 
 
 @pytest.mark.thousands
-def test_however_long_requests_are_short_no_record_is_given_up(world: World) -> None:
+def test_no_record_is_given_up_however_long_requests_are_used_up(world: World) -> None:
     world.receive(EntityType.INVOICE, "1")
     starve(world, minutes=2 * UNAVAILABLE.max_attempts)
     assert world.job(EntityType.INVOICE, "1").state is JobState.RETRYING
@@ -340,7 +340,7 @@ def test_however_long_requests_are_short_no_record_is_given_up(world: World) -> 
     assert len(world.erp.vouchers) == 1
 
 
-def test_an_outage_after_a_want_of_requests_is_mailed_as_an_outage(world: World) -> None:
+def test_an_outage_after_a_lack_of_requests_is_mailed_as_an_outage(world: World) -> None:
     world.receive(EntityType.INVOICE, "1")
     starve(world, minutes=1)
     world.later(minutes=1)

@@ -43,7 +43,7 @@ def attempts(world: World, entity_type: EntityType, record_id: str) -> int:
 
 
 def pass_by(world: World, *, hours: int) -> None:
-    """Let time pass, and run every few minutes what is due."""
+    """Let time pass, and run due jobs every few minutes."""
     for _ in range(hours * 12):
         world.later(minutes=5)
         world.run()
@@ -102,7 +102,7 @@ def test_an_invoice_is_tried_six_times_an_hour_while_its_customer_needs_attentio
     assert world.mails() == [("needs_attention", "Customer 7")]
 
 
-def test_an_invoice_whose_customer_a_person_closes_needs_one_too(world: World) -> None:
+def test_an_invoice_whose_customer_is_dismissed_needs_attention_too(world: World) -> None:
     world.moment.put(factories.customer("7", name="Refused AS"))
     put_invoices(world, "9")
     world.receive(EntityType.INVOICE, "9")
@@ -119,7 +119,7 @@ def test_an_invoice_whose_customer_a_person_closes_needs_one_too(world: World) -
     assert attempts(world, EntityType.INVOICE, "9") == tried
 
 
-def test_a_new_invoice_of_a_customer_whom_a_person_closed_needs_one_at_once(world: World) -> None:
+def test_a_new_invoice_of_a_dismissed_customer_needs_attention_at_once(world: World) -> None:
     world.moment.put(factories.customer("7", name="Refused AS"))
     world.receive(EntityType.CUSTOMER, "7")
     world.run()
@@ -131,7 +131,7 @@ def test_a_new_invoice_of_a_customer_whom_a_person_closed_needs_one_at_once(worl
     assert world.job(EntityType.CUSTOMER, "7").state is JobState.DISMISSED
 
 
-def test_an_invoice_that_needed_a_person_follows_its_customer_after_all(world: World) -> None:
+def test_an_invoice_that_needed_attention_follows_its_customer_after_all(world: World) -> None:
     world.moment.put(factories.customer("7", name="Refused AS"))
     world.receive(EntityType.CUSTOMER, "7")
     world.run()
@@ -146,7 +146,7 @@ def test_an_invoice_that_needed_a_person_follows_its_customer_after_all(world: W
     assert [turn for turn, title in world.mails() if title == "Invoice 1"] == ["needs_attention", "resolved"]
 
 
-def test_it_follows_also_where_nobody_woke_it(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_follows_even_if_it_was_not_woken(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     put_invoices(world, "9")
     world.receive(EntityType.INVOICE, "9")
     world.run()
@@ -160,7 +160,7 @@ def test_it_follows_also_where_nobody_woke_it(world: World, monkeypatch: pytest.
     assert world.job(EntityType.INVOICE, "9").outcome is Outcome.SYNCED
 
 
-def test_where_nobody_said_that_its_customer_is_gone_an_invoice_finds_out_by_itself(
+def test_an_invoice_finds_out_itself_that_its_customer_is_gone(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put_invoices(world, "9")
@@ -175,7 +175,7 @@ def test_where_nobody_said_that_its_customer_is_gone_an_invoice_finds_out_by_its
     assert attempts(world, EntityType.CUSTOMER, "7") == 1
 
 
-def test_trying_an_invoice_again_looks_at_its_customer_again(world: World) -> None:
+def test_retrying_an_invoice_reads_its_customer_again(world: World) -> None:
     put_invoices(world, "9")
     world.receive(EntityType.INVOICE, "9")
     world.run()
@@ -185,7 +185,7 @@ def test_trying_an_invoice_again_looks_at_its_customer_again(world: World) -> No
     assert world.job(EntityType.INVOICE, "9").outcome is Outcome.SYNCED
 
 
-def test_sending_an_invoice_from_the_books_looks_at_its_customer_again_too(world: World) -> None:
+def test_sending_an_invoice_from_the_reconciliation_reads_its_customer_again(world: World) -> None:
     put_invoices(world, "9")
     world.receive(EntityType.INVOICE, "9")
     world.run()
@@ -199,7 +199,7 @@ def test_sending_an_invoice_from_the_books_looks_at_its_customer_again_too(world
     assert world.job(EntityType.INVOICE, "9").outcome is Outcome.SYNCED
 
 
-def test_a_customer_who_was_gone_once_is_looked_at_again_for_a_new_invoice(world: World) -> None:
+def test_a_customer_once_gone_is_read_again_for_a_new_invoice(world: World) -> None:
     world.receive(EntityType.CUSTOMER, "7")
     world.run()
     assert world.job(EntityType.CUSTOMER, "7").error_code == "gone"
@@ -236,7 +236,7 @@ def test_a_customer_who_is_synced_during_an_attempt_is_not_called_gone(
     assert ("needs_attention", "Invoice 1") not in world.mails()
 
 
-def test_where_customers_do_not_travel_any_more_what_waited_uses_moments_number(world: World) -> None:
+def test_if_customers_are_no_longer_synced_waiting_jobs_use_moments_number(world: World) -> None:
     world.moment.put(factories.customer("7", name="", number="555"))
     put_invoices(world, "9")
     world.receive(EntityType.INVOICE, "9")
@@ -264,7 +264,7 @@ def test_what_a_person_opened_again_is_not_sent_by_a_link_that_came_meanwhile(wo
     assert world.erp.vouchers == {}
 
 
-def test_what_was_posted_by_hand_is_found_when_it_is_opened_and_tried_again(world: World) -> None:
+def test_an_invoice_posted_by_hand_is_found_when_reopened_and_retried(world: World) -> None:
     world.change_settings(voucher_number="series")  # or 24SevenOffice would refuse a second one
     put_invoices(world, "9")
     come_across(world, "7")
@@ -280,7 +280,7 @@ def test_what_was_posted_by_hand_is_found_when_it_is_opened_and_tried_again(worl
     assert len(world.erp.vouchers) == 1
 
 
-def test_what_a_person_closed_while_it_waited_stays_closed_when_its_customer_comes(world: World) -> None:
+def test_a_job_dismissed_while_waiting_stays_dismissed(world: World) -> None:
     world.moment.put(factories.customer("7", name=""))
     put_invoices(world, "9")
     world.receive(EntityType.INVOICE, "9")
@@ -294,7 +294,7 @@ def test_what_a_person_closed_while_it_waited_stays_closed_when_its_customer_com
     assert world.erp.vouchers == {}
 
 
-def test_the_link_of_another_company_ends_nobodys_wait(world: World) -> None:
+def test_another_companys_link_ends_no_wait(world: World) -> None:
     other, _ = world.connections.add(
         "Other AS", factories.settings(moment_company="other-as"), actor="test", now=world.now
     )
@@ -307,7 +307,7 @@ def test_the_link_of_another_company_ends_nobodys_wait(world: World) -> None:
     assert attempts(world, EntityType.INVOICE, "9") == 2
 
 
-def test_a_project_given_to_another_customer_has_that_one_looked_at(world: World) -> None:
+def test_a_project_moved_to_another_customer_syncs_that_one(world: World) -> None:
     world.receive(EntityType.CUSTOMER, "70")
     world.run()
     assert world.job(EntityType.CUSTOMER, "70").error_code == "gone"
@@ -322,7 +322,7 @@ def test_a_project_given_to_another_customer_has_that_one_looked_at(world: World
     assert world.job(EntityType.PROJECT, "8").outcome is Outcome.SYNCED
 
 
-def test_what_was_not_tried_goes_on_waiting_for_the_same_record(world: World) -> None:
+def test_an_untried_job_keeps_waiting_for_the_same_record(world: World) -> None:
     world.moment.put(factories.customer("7", name=""))
     put_invoices(world, "1", "2")
     world.receive(EntityType.INVOICE, "1", "2")
@@ -333,7 +333,7 @@ def test_what_was_not_tried_goes_on_waiting_for_the_same_record(world: World) ->
     assert dependency_of(world, EntityType.INVOICE, "2") == "7"
 
 
-def test_an_invoice_received_again_has_its_customer_looked_at_again(world: World) -> None:
+def test_an_invoice_received_again_reads_its_customer_again(world: World) -> None:
     put_invoices(world, "9")
     world.receive(EntityType.INVOICE, "9")
     world.run()
@@ -343,7 +343,7 @@ def test_an_invoice_received_again_has_its_customer_looked_at_again(world: World
     assert world.job(EntityType.INVOICE, "9").outcome is Outcome.SYNCED
 
 
-def test_what_a_link_has_woken_waits_for_nothing_any_more(world: World) -> None:
+def test_a_job_woken_by_a_link_no_longer_waits(world: World) -> None:
     world.moment.put(factories.customer("7", name=""))
     put_invoices(world, "9")
     world.receive(EntityType.INVOICE, "9")

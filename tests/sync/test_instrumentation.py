@@ -25,7 +25,7 @@ def said_by(world: World, entity_type: EntityType) -> list[dict[str, Any]]:
     return [dict(each) for each in said]
 
 
-def test_a_line_said_in_the_middle_of_a_change_names_it_and_the_attempt(world: World) -> None:
+def test_a_log_line_during_a_job_names_it_and_the_attempt(world: World) -> None:
     world.moment.put(factories.customer("1", name=None))  # what no reader of Moment lets through
     world.receive(EntityType.CUSTOMER, "1", "2")
     crashed, *attempts = said_by(world, EntityType.CUSTOMER)
@@ -40,7 +40,7 @@ def test_a_line_said_in_the_middle_of_a_change_names_it_and_the_attempt(world: W
     assert {each["job"] for each in attempts} == {change, world.job(EntityType.CUSTOMER, "2").id}
 
 
-def test_another_try_has_another_attempt(world: World) -> None:
+def test_a_retry_has_another_attempt_id(world: World) -> None:
     world.moment.put(factories.customer("1", name=None))
     world.receive(EntityType.CUSTOMER, "1")
     first = said_by(world, EntityType.CUSTOMER)[0]
@@ -50,7 +50,7 @@ def test_another_try_has_another_attempt(world: World) -> None:
     assert first["lease_id"] != second["lease_id"]
 
 
-def test_a_line_said_of_changes_that_go_together_names_them_all(world: World) -> None:
+def test_a_log_line_about_a_batch_names_all_its_jobs(world: World) -> None:
     world.moment.put(factories.customer("1"))
     world.moment.put(factories.customer("2"))
     world.erp.fails_before["save_companies"] = [RuntimeError("broken")]

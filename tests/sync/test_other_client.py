@@ -75,7 +75,7 @@ def test_a_login_that_leads_to_the_same_client_is_changed(world: World, change: 
     assert links.find(world.database, world.connection.id, INVOICE)
 
 
-def test_where_a_login_leads_is_believed_and_not_how_it_looks(world: World) -> None:
+def test_the_client_that_a_login_reaches_decides_and_not_its_spelling(world: World) -> None:
     connection, now = world.connections.get(world.connection.id), world.now
     other = {"username": "new@example.com", "identity_id": OTHER}
     with pytest.raises(LinksExistError):  # the client of the links is not known yet
@@ -91,7 +91,7 @@ def test_where_a_login_leads_is_believed_and_not_how_it_looks(world: World) -> N
     assert links.find(world.database, connection.id, INVOICE)
 
 
-def test_once_its_links_are_set_aside_a_connection_works_where_its_login_leads(world: World) -> None:
+def test_once_its_links_are_set_aside_a_connection_uses_its_logins_client(world: World) -> None:
     connection = world.connections.get(world.connection.id)
     world.connections.save_client(connection.id, connection.settings, 7)
     unlink(world)
@@ -99,7 +99,7 @@ def test_once_its_links_are_set_aside_a_connection_works_where_its_login_leads(w
     assert world.connections.get(connection.id).client_number == 8
 
 
-def test_numbers_of_the_former_client_overwrite_nobody_in_the_next(world: World) -> None:
+def test_numbers_of_the_former_client_overwrite_no_one_in_the_next(world: World) -> None:
     lead_elsewhere(world)
     world.moment.put(factories.customer("7", name="Nordlys Arkitekter AS, avd. Bergen", number="10001"))
     world.moment.put(factories.invoice("10", number=2))
@@ -128,7 +128,7 @@ def stranger(number: int) -> Company:
 
 
 @pytest.mark.parametrize("answered", ["20002", ""], ids=["answered", "open"])
-def test_what_was_said_of_the_former_client_names_nobody_in_the_next(world: World, answered: str) -> None:
+def test_answers_about_the_former_client_match_no_one_in_the_next(world: World, answered: str) -> None:
     job_id = name_alike(world)
     if answered:
         match_questions.answer(world.database, job_id, answered, actor="kari", now=world.now)
@@ -180,7 +180,7 @@ def test_a_question_of_a_client_that_nothing_was_linked_to_is_void_in_the_next(
     assert world.job(EntityType.CUSTOMER, "6").outcome is Outcome.SYNCED
 
 
-def test_what_was_posted_at_the_former_client_is_posted_again_by_a_person_only(world: World) -> None:
+def test_invoices_of_the_former_client_are_posted_again_only_by_a_person(world: World) -> None:
     lead_elsewhere(world)
     world.erp.companies.clear()
     sync(world)
@@ -243,7 +243,7 @@ def test_a_late_worker_changes_neither_links_nor_answers_in_the_next_client(
     assert questions.unanswered(world.database, job_id) == []
 
 
-def test_who_has_lost_the_lease_asks_nothing_that_a_person_has_answered(world: World) -> None:
+def test_a_worker_that_lost_its_lease_asks_no_answered_question(world: World) -> None:
     job_id, lane = name_alike(world), Lane(world.connection.id, EntityType.CUSTOMER)
     match_questions.answer(world.database, job_id, "20002", actor="kari", now=world.now)
     world.later(minutes=5)
@@ -258,7 +258,7 @@ def test_who_has_lost_the_lease_asks_nothing_that_a_person_has_answered(world: W
     assert questions.answers(world.database, [job_id]) == {job_id: "20002"}
 
 
-def test_a_link_that_was_renewed_meanwhile_is_not_released_for_what_it_was(world: World) -> None:
+def test_a_link_renewed_meanwhile_is_not_released(world: World) -> None:
     context = world.open_context(world.connection, lambda: None)
     assert context.link(CUSTOMER)
     links.save(world.database, world.connection.id, CUSTOMER, Link("10009"), now=world.now)
@@ -266,7 +266,7 @@ def test_a_link_that_was_renewed_meanwhile_is_not_released_for_what_it_was(world
     assert links.find(world.database, world.connection.id, CUSTOMER) == Link("10009")
 
 
-def test_what_was_left_as_a_draft_is_not_taken_for_one_in_the_next_client(world: World) -> None:
+def test_a_former_clients_draft_is_not_assumed_in_the_next(world: World) -> None:
     world.change_settings(posting="draft")
     world.moment.put(factories.invoice("10", number=2))
     world.receive(EntityType.INVOICE, "10")
@@ -286,7 +286,7 @@ def test_at_the_same_client_everything_is_found_again_once_links_are_set_aside(w
     assert (len(world.erp.companies), len(world.erp.vouchers), world.erp.calls["post"]) == (1, 1, 1)
 
 
-def test_what_was_on_its_way_is_verified_once_links_are_set_aside(world: World) -> None:
+def test_pending_jobs_are_verified_once_links_are_set_aside(world: World) -> None:
     world.moment.put(factories.invoice("10", number=2))
     world.receive(EntityType.INVOICE, "10")
     unlink(world)

@@ -56,7 +56,7 @@ def outages(world: World, databases: Databases, database_url: str) -> Outages:
     return outages
 
 
-def test_a_lane_goes_on_as_soon_as_postgresql_answers_and_nothing_is_posted_twice(
+def test_a_lane_continues_once_postgresql_answers_and_posts_nothing_twice(
     world: World, outages: Outages, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world.begin()
@@ -79,7 +79,7 @@ def test_a_lane_goes_on_as_soon_as_postgresql_answers_and_nothing_is_posted_twic
     assert world.mails() == []
 
 
-def test_a_record_that_nothing_was_written_of_is_tried_again_without_a_doubt(
+def test_a_record_without_a_write_is_retried_with_a_known_outcome(
     world: World, outages: Outages, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(world.moment, "customer", outages.after(world.moment.customer))
@@ -99,7 +99,7 @@ def leased(world: World) -> leases.Lease:
     return lease
 
 
-def test_what_was_found_out_before_postgresql_went_away_is_written_down_when_it_is_back(
+def test_results_from_before_an_outage_of_postgresql_are_saved_after_it(
     world: World, outages: Outages, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(_record_id: str) -> Customer:
@@ -116,7 +116,7 @@ def test_what_was_found_out_before_postgresql_went_away_is_written_down_when_it_
     assert outages.waited == 2
 
 
-def test_outages_of_postgresql_never_set_a_sound_record_aside(
+def test_outages_of_postgresql_never_give_up_a_sound_record(
     world: World, outages: Outages, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(world.erp, "save_companies", outages.after(world.erp.save_companies))
@@ -131,7 +131,7 @@ def test_outages_of_postgresql_never_set_a_sound_record_aside(
     assert world.mails() == []
 
 
-def test_a_worker_that_outlives_its_lease_in_an_outage_counts_as_none_that_vanished(
+def test_a_worker_that_outlives_its_lease_in_an_outage_counts_as_no_crash(
     world: World, outages: Outages, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """When PostgreSQL is back, another worker takes over first and counts a crash: that is taken back."""

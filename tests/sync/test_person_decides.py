@@ -13,7 +13,7 @@ from tests import factories
 from tests.sync.conftest import World
 
 
-def test_a_dismissal_ends_at_once_the_wait_of_what_depends_on_it(world: World) -> None:
+def test_a_dismissal_ends_the_wait_of_dependent_jobs_at_once(world: World) -> None:
     world.moment.put(factories.customer("7", name="Refused AS"))
     world.moment.put(factories.invoice("9", project_id=""))
     world.receive(EntityType.INVOICE, "9")
@@ -24,7 +24,7 @@ def test_a_dismissal_ends_at_once_the_wait_of_what_depends_on_it(world: World) -
     assert world.job(EntityType.INVOICE, "9").state is JobState.NEEDS_ATTENTION
 
 
-def test_what_waits_is_not_tried_once_its_type_is_off(world: World) -> None:
+def test_a_waiting_job_is_not_tried_once_its_type_is_off(world: World) -> None:
     world.begin()
     world.moment.put(factories.invoice("9"))
     world.erp.fails_before["post"] = [UnavailableError("Down.")]
@@ -67,7 +67,7 @@ def test_no_remote_system_silences_a_connection_for_longer_than_an_hour(world: W
     assert open_until - world.now == timedelta(hours=1)
 
 
-def test_whoever_retries_a_job_ends_an_open_period_of_the_breaker(world: World) -> None:
+def test_retrying_a_job_ends_an_open_period_of_the_breaker(world: World) -> None:
     world.moment.put(factories.customer("1"))
     world.moment.fails_before["customer"] = [UnavailableError("Later.", retry_after=timedelta(minutes=50))]
     world.receive(EntityType.CUSTOMER, "1")

@@ -29,7 +29,7 @@ def test_wrong_settings_pause_the_connection_with_one_mail_and_everything_waits(
     assert world.mails() == [("paused", "Demo AS")]
 
 
-def test_wrong_settings_keep_back_what_is_ready_to_be_sent(world: World) -> None:
+def test_wrong_settings_hold_back_prepared_records(world: World) -> None:
     world.moment.fails_before["customer"] = [None, MisconfiguredError("The API key of Moment is refused.")]
     world.receive(EntityType.CUSTOMER, *"123")
     world.run()
@@ -41,7 +41,7 @@ def test_wrong_settings_keep_back_what_is_ready_to_be_sent(world: World) -> None
     assert {world.job(EntityType.CUSTOMER, each).outcome for each in "123"} == {Outcome.SYNCED}
 
 
-def test_a_record_synced_just_before_a_pause_does_not_take_its_mail_back(world: World) -> None:
+def test_a_record_synced_just_before_a_pause_does_not_withdraw_its_mail(world: World) -> None:
     world.moment.put(factories.customer("9", name="Fjord AS", organization_number="", email=""))
     world.moment.fails_before["write_customer_number"] = [None, MisconfiguredError("The key is refused.")]
     world.receive(EntityType.CUSTOMER, "1", "9")
@@ -69,7 +69,7 @@ def test_a_worker_that_lost_its_lease_says_nothing_of_the_connection(world: Worl
     assert world.mails() == []
 
 
-def test_everything_that_waited_goes_through_when_the_settings_are_corrected(world: World) -> None:
+def test_all_waiting_jobs_are_synced_when_the_settings_are_corrected(world: World) -> None:
     world.erp.fails_before["save_companies"] = [MisconfiguredError("The password is wrong.")]
     world.receive(EntityType.CUSTOMER, *"123")
     world.run()
@@ -91,7 +91,7 @@ def test_the_rest_of_a_batch_is_given_back_untouched_when_the_system_is_unavaila
     assert len(world.erp.companies) == 3
 
 
-def test_what_was_not_tried_waits_only_for_the_error_that_ended_the_batch(world: World) -> None:
+def test_untried_jobs_wait_only_for_the_error_that_ended_the_batch(world: World) -> None:
     world.moment.put(factories.project("4", number="4", customer_id="1"))  # waits for its customer: ten minutes
     for record_id in "567":
         world.moment.put(factories.project(record_id, number=record_id, customer_id=""))
@@ -104,7 +104,7 @@ def test_what_was_not_tried_waits_only_for_the_error_that_ended_the_batch(world:
     assert tries == [1, 1, 0, 0]
 
 
-def test_what_was_prepared_waits_for_the_system_that_did_not_take_it(world: World) -> None:
+def test_prepared_records_wait_for_the_system_that_did_not_accept_them(world: World) -> None:
     for record_id in "4567":
         world.moment.put(factories.project(record_id, number=record_id, customer_id=""))
     busy = UnavailableError("Blocked.", retry_after=timedelta(minutes=40))
@@ -193,7 +193,7 @@ def test_a_record_that_is_overdue_only_since_a_worker_has_it_is_resolved_too(
     assert [alert for alert, _ in world.mails()] == ["overdue", "resolved"]
 
 
-def test_what_moment_will_be_asked_for_is_read_ahead(world: World) -> None:
+def test_records_that_will_be_needed_from_moment_are_read_ahead(world: World) -> None:
     world.receive(EntityType.CUSTOMER, *"123")
     world.run()
     world.receive(EntityType.CUSTOMER, "1")  # one alone gains nothing
@@ -219,7 +219,7 @@ def test_a_wait_that_the_other_system_asks_for_is_kept(world: World) -> None:
     assert world.wait(EntityType.CUSTOMER, "1") >= timedelta(minutes=40)
 
 
-def test_a_record_that_crashes_a_flow_is_set_aside_after_three_tries_and_harms_no_other(world: World) -> None:
+def test_a_record_that_crashes_a_flow_is_given_up_after_three_tries(world: World) -> None:
     world.moment.put(factories.customer("1", name=None))  # what no reader of Moment lets through
     world.receive(EntityType.CUSTOMER, "1")
     world.run()
@@ -235,7 +235,7 @@ def test_a_record_that_crashes_a_flow_is_set_aside_after_three_tries_and_harms_n
     assert world.mails() == [("needs_attention", "Customer 1 in Moment")]
 
 
-def test_a_record_over_which_three_workers_vanish_is_set_aside(world: World) -> None:
+def test_a_record_over_which_three_workers_vanish_is_given_up(world: World) -> None:
     lane = Lane(world.connection.id, EntityType.CUSTOMER)
     world.receive(EntityType.CUSTOMER, "1")
     for _ in range(3):
@@ -261,7 +261,7 @@ def test_a_worker_that_lost_its_lease_writes_nothing_more(world: World, monkeypa
     assert not world.erp.companies
 
 
-def test_the_lanes_of_what_is_awaited_and_of_what_waited_are_dispatched(world: World) -> None:
+def test_the_lanes_of_dependencies_and_of_waiting_jobs_are_dispatched(world: World) -> None:
     world.moment.put(factories.project("8", customer_id="1"))
     world.receive(EntityType.PROJECT, "8")
     customers, projects = (
@@ -275,7 +275,7 @@ def test_an_idle_lane_leads_to_nothing(world: World) -> None:
     assert world.drain(EntityType.INVOICE) == set()
 
 
-def test_an_attempt_keeps_the_calls_to_the_remote_systems(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_attempt_stores_the_calls_to_the_remote_systems(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     read, save = world.moment.customer, world.erp.save_companies
 
     def customer(record_id: str) -> Customer | None:
@@ -296,7 +296,7 @@ def test_an_attempt_keeps_the_calls_to_the_remote_systems(world: World, monkeypa
         assert all(len(each["response"]) < 9000 for each in attempt.calls)
 
 
-def test_an_attempt_keeps_nothing_that_was_called_for_another_record_alone(
+def test_an_attempt_stores_no_calls_made_for_another_record_alone(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     save = world.erp.save_project
@@ -315,7 +315,7 @@ def test_an_attempt_keeps_nothing_that_was_called_for_another_record_alone(
         assert [each["operation"] for each in attempt.calls] == [f"SaveProject {record_id}"]
 
 
-def test_the_rest_of_what_is_sent_one_by_one_is_given_back_when_the_system_is_unavailable(world: World) -> None:
+def test_the_rest_of_a_one_by_one_batch_is_given_back_in_an_outage(world: World) -> None:
     for record_id in "45":
         world.moment.put(factories.project(record_id, number=record_id, customer_id=""))
     world.erp.fails_before["save_project"] = [UnavailableError("24SevenOffice is down.")]
@@ -328,14 +328,14 @@ def test_the_rest_of_what_is_sent_one_by_one_is_given_back_when_the_system_is_un
     assert len(world.erp.projects) == 2
 
 
-def test_what_is_called_outside_an_attempt_is_not_kept() -> None:
+def test_calls_outside_an_attempt_are_not_stored() -> None:
     call_log.record_call("GET customers", request="", response="")
     with call_log.recording_calls() as heard:
         pass
     assert heard == []
 
 
-def test_a_batch_that_takes_longer_than_a_lease_holds_is_kept(
+def test_a_batch_that_takes_longer_than_a_lease_keeps_its_lane(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read, lane = world.moment.customer, Lane(world.connection.id, EntityType.CUSTOMER)

@@ -49,9 +49,7 @@ def test_made_up_records_are_looked_for_a_hundred_times_a_day_and_then_left_to_t
     assert told(world, token, 9001) == [True]
 
 
-def test_what_a_limited_webhook_tells_of_known_records_and_what_polls_find_is_synced(
-    world: World, token: str
-) -> None:
+def test_a_limited_webhook_still_syncs_known_records_and_polls_the_rest(world: World, token: str) -> None:
     world.begin()
     for number in (1, 2):
         world.moment.put(factories.invoice(str(number), number=number))
@@ -90,7 +88,7 @@ def test_what_came_to_the_old_address_does_not_limit_the_new_one(world: World, t
     assert told(world, new, 9500) == [False]
 
 
-def test_records_that_were_synced_once_and_are_gone_now_are_not_made_up(world: World, token: str) -> None:
+def test_records_synced_once_and_deleted_since_do_not_count_as_made_up(world: World, token: str) -> None:
     world.begin()
     for number in range(1, MAX_NONEXISTENT + 1):
         world.moment.put(factories.customer(str(number)))
@@ -103,7 +101,7 @@ def test_records_that_were_synced_once_and_are_gone_now_are_not_made_up(world: W
     assert told(world, token, 9000) == [True]
 
 
-def test_a_paused_connection_takes_so_many_untried_records_and_no_more(world: World, token: str) -> None:
+def test_a_paused_connection_accepts_a_limited_number_of_untried_records(world: World, token: str) -> None:
     records = [Record(EntityType.INVOICE, str(number)) for number in range(MAX_UNTRIED)]
     enqueue(world.database, world.connection.id, records[1:], now=world.now)
     limit_if_flooded(world.database, world.connection.id, now=world.now)

@@ -39,12 +39,12 @@ def rest(answer: requests.Response) -> Iterator[bytes]:
     return answer.iter_content(1_000_000)
 
 
-def test_a_file_comes_whole(person: Person) -> None:
+def test_a_file_is_sent_whole(person: Person) -> None:
     with begin(person) as answer:
         assert b"".join(rest(answer)).count(b"\n") >= ENTRIES
 
 
-def test_a_file_breaks_off_where_the_session_ends(person: Person, container: Container) -> None:
+def test_a_download_breaks_off_when_the_session_ends(person: Person, container: Container) -> None:
     with begin(person) as answer:
         coming = rest(answer)
         assert next(coming)
@@ -55,7 +55,7 @@ def test_a_file_breaks_off_where_the_session_ends(person: Person, container: Con
             list(coming)
 
 
-def test_a_user_is_sent_a_few_files_at_a_time(person: Person, web: Web) -> None:
+def test_a_users_concurrent_downloads_are_limited(person: Person, web: Web) -> None:
     with ExitStack() as open_ones:
         for _ in range(MAX_AT_ONCE):
             assert open_ones.enter_context(begin(person)).ok

@@ -14,7 +14,7 @@ def test_with_both_servers_and_a_sweep_all_is_up(web: Web, container: Container)
     assert answer.json() == dict.fromkeys(("web", "postgresql", "tables", "redis", "workers"), "up")
 
 
-def test_without_a_sweep_webhooks_are_taken_and_it_says_that_nobody_works(web: Web) -> None:
+def test_without_a_sweep_webhooks_are_accepted_and_workers_are_silent(web: Web) -> None:
     answer = web.get("/health/ready")
     assert (answer.status_code, answer.json()["redis"], answer.json()["workers"]) == (200, "up", "silent")
 
@@ -30,7 +30,7 @@ def test_without_redis_it_is_ready_and_says_so(web: Web, redis_server: Server) -
 
 
 @pytest.mark.kills
-def test_without_postgresql_it_lives_and_is_not_ready(web: Web, postgres: Server) -> None:
+def test_without_postgresql_it_is_alive_but_not_ready(web: Web, postgres: Server) -> None:
     postgres.kill()
     try:
         assert web.get("/health/live").status_code == 200
@@ -48,7 +48,7 @@ def test_without_postgresql_it_lives_and_is_not_ready(web: Web, postgres: Server
         ("update alembic_version set version_num = 'of the next release'", 200),
     ],
 )
-def test_it_is_not_ready_while_its_tables_are_older_than_it_is(
+def test_it_is_not_ready_while_the_tables_are_older_than_the_code(
     web: Web, container: Container, tables: str, status: int
 ) -> None:
     with container.database.transaction() as session:

@@ -197,7 +197,7 @@ def test_every_route_that_takes_a_form_has_a_form_on_some_page(people: Sequence[
     assert taking - {form.route for person in people for form in look_around(person).forms()} == set()
 
 
-def test_no_form_fails_or_repeats_unescaped_what_was_filled_in(people: Sequence[Stranger]) -> None:
+def test_no_form_fails_or_repeats_its_input_unescaped(people: Sequence[Stranger]) -> None:
     for person in people:
         for form in look_around(person).forms():
             fill_in_often(person, form)

@@ -20,7 +20,7 @@ WEBHOOK_BODY = {
     "type": "object",
     "properties": {"event": TEXT, "customer": PARTY, "project": PARTY, "invoice": INVOICE},
 }
-"""Moment's requests. The endpoint reads bytes and believes none of them, so the app's own schema lacks them."""
+"""Moment's requests. The endpoint reads untrusted bytes, so the app's own schema lacks them."""
 UNASKED = [{"name": "since", "in": "query", "schema": TEXT}, {"name": "X-Trace", "in": "header", "schema": TEXT}]
 
 

@@ -27,7 +27,7 @@ def ask(web: Web, *, token: str) -> requests.Response:
     return requests.get(f"{web.url}/metrics", headers={"Authorization": f"Bearer {token}"}, timeout=10)
 
 
-def test_who_has_the_token_sees_this_process_and_the_installation(watched: Web) -> None:
+def test_the_token_shows_the_metrics_of_the_process_and_the_installation(watched: Web) -> None:
     answer = ask(watched, token=TOKEN)
     assert (answer.status_code, answer.headers["Content-Type"].partition(";")[0]) == (200, "text/plain")
     for line in (
@@ -38,17 +38,17 @@ def test_who_has_the_token_sees_this_process_and_the_installation(watched: Web) 
         assert line in answer.text.splitlines()
 
 
-def test_who_has_not_sees_nothing(watched: Web) -> None:
+def test_without_the_right_token_nothing_is_shown(watched: Web) -> None:
     for answer in (watched.get("/metrics"), ask(watched, token=""), ask(watched, token="let-me-øut")):
         assert (answer.status_code, answer.headers["WWW-Authenticate"]) == (401, "Bearer")
         assert "moment24_" not in answer.text
 
 
-def test_without_a_token_there_are_none(web: Web) -> None:
+def test_without_a_configured_token_there_are_no_metrics(web: Web) -> None:
     assert {web.get("/metrics").status_code, ask(web, token="").status_code} == {404}
 
 
-def test_a_request_for_no_path_at_all_is_answered_and_counted(watched: Web) -> None:
+def test_a_request_without_a_path_is_answered_and_counted(watched: Web) -> None:
     with closing(HTTPConnection(watched.url.removeprefix("http://"), timeout=10)) as asking:
         asking.request("OPTIONS", "*")
         with asking.getresponse() as answer:
@@ -57,7 +57,7 @@ def test_a_request_for_no_path_at_all_is_answered_and_counted(watched: Web) -> N
     eventually(lambda: counted in ask(watched, token=TOKEN).text)
 
 
-def test_answers_are_counted_by_their_part_and_no_path_is_exposed(watched: Web) -> None:
+def test_responses_are_counted_by_part_and_no_path_is_exposed(watched: Web) -> None:
     watched.notify(b'{"customer": {"id": 7}}')
     watched.get("/webhooks/moment/nobody-has-this")
     watched.get("/nowhere")

@@ -1,4 +1,4 @@
-"""PostgreSQL answers queries and accepts no webhook: that is shown wherever a person looks."""
+"""PostgreSQL answers queries but accepts no webhooks: every signal shows it."""
 
 from collections.abc import Callable
 from typing import Any
@@ -32,7 +32,7 @@ def make_read_only(container: Container, databases: Databases) -> None:
 
 
 @pytest.mark.parametrize(("break_", "cause"), [(fill_disk, "disk_full"), (make_read_only, "read_only")])
-def test_where_webhooks_cannot_be_written_every_signal_says_so(
+def test_if_webhooks_cannot_be_written_every_signal_says_so(
     web: Web,
     container: Container,
     databases: Databases,
@@ -51,7 +51,7 @@ def test_where_webhooks_cannot_be_written_every_signal_says_so(
     assert "moment24_postgresql_takes_webhooks 0.0" in installation
 
 
-def test_that_webhooks_can_be_written_is_tried_seldom_and_leaves_nothing(web: Web, container: Container) -> None:
+def test_the_check_that_webhooks_can_be_written_is_rare_and_leaves_nothing(web: Web, container: Container) -> None:
     for _ in range(3):
         assert web.get("/health/ready").status_code == 200
     with container.database.transaction() as session:
@@ -59,7 +59,7 @@ def test_that_webhooks_can_be_written_is_tried_seldom_and_leaves_nothing(web: We
         assert session.scalar(text("select last_value from sync_jobs_id_seq")) == 1
 
 
-def test_a_web_is_ready_again_at_once_when_webhooks_can_be_written_again(web: Web, container: Container) -> None:
+def test_web_is_ready_as_soon_as_webhooks_can_be_written_again(web: Web, container: Container) -> None:
     fill_disk(container)
     assert web.get("/health/ready").status_code == 503
     with container.database.transaction() as session:

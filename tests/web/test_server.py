@@ -47,7 +47,7 @@ def answer_to(address: tuple[str, int], *pieces: bytes) -> bytes:
             return b"closed"
 
 
-def test_a_request_as_long_as_any_of_ours_is_answered(address: tuple[str, int]) -> None:
+def test_a_request_as_long_as_our_longest_is_answered(address: tuple[str, int]) -> None:
     url = f"http://{address[0]}:{address[1]}/"
     headers = {"X-Long": "x" * (MAX_HEADER_BYTES - 500)}
     with requests.Session() as session:
@@ -58,7 +58,7 @@ def test_a_request_as_long_as_any_of_ours_is_answered(address: tuple[str, int]) 
 
 
 @pytest.mark.parametrize("name", ["X-Long: ", "X" * 10])
-def test_a_header_without_end_is_given_up_at_once(address: tuple[str, int], name: str) -> None:
+def test_an_endless_header_is_refused_at_once(address: tuple[str, int], name: str) -> None:
     start = f"GET / HTTP/1.1\r\nHost: x\r\n{name}".encode()
     began = time.monotonic()
     said = answer_to(address, start, *[b"x" * 1024] * 4096)
@@ -66,13 +66,13 @@ def test_a_header_without_end_is_given_up_at_once(address: tuple[str, int], name
     assert time.monotonic() - began < 10
 
 
-def test_what_follows_a_body_is_bounded_as_well(address: tuple[str, int]) -> None:
+def test_trailers_after_a_body_are_limited_too(address: tuple[str, int]) -> None:
     start = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\nX-Long: "
     assert b"200 OK" not in answer_to(address, start, *[b"x" * 1024] * 4096)
 
 
 @pytest.mark.parametrize("requests_before", [0, 1])
-def test_headers_that_do_not_arrive_are_not_waited_for(
+def test_headers_that_do_not_arrive_time_out(
     address: tuple[str, int], requests_before: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(server, "MAX_HEADER_SECONDS", SECONDS)
@@ -86,15 +86,13 @@ def test_headers_that_do_not_arrive_are_not_waited_for(
     assert SECONDS / 2 < time.monotonic() - began < 4  # less than an idle connection is kept
 
 
-def test_a_connection_that_says_nothing_is_not_kept(
-    address: tuple[str, int], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_silent_connection_is_closed(address: tuple[str, int], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server, "MAX_HEADER_SECONDS", SECONDS)
     with socket.create_connection(address, timeout=4) as connection:
         assert connection.recv(4096) == b""
 
 
-def test_no_more_connections_are_served_than_there_is_room_for(address: tuple[str, int]) -> None:
+def test_the_number_of_connections_is_limited(address: tuple[str, int]) -> None:
     idle = [socket.create_connection(address, timeout=20) for _ in range(MAX_CONNECTIONS)]
     try:
         refused = requests.get(f"http://{address[0]}:{address[1]}/", timeout=10)

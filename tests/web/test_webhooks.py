@@ -27,7 +27,7 @@ DOCUMENTED = (
 INVOICE = Record(EntityType.INVOICE, "106939080")
 
 
-def test_the_documented_webhook_puts_its_invoice_into_the_inbox(web: Web, container: Container) -> None:
+def test_the_documented_webhook_enqueues_its_invoice(web: Web, container: Container) -> None:
     answer = web.notify(DOCUMENTED)
     assert (answer.status_code, answer.json()) == (202, {"received": True})
     (view,) = job_list.latest(container.database, JobFilter())
@@ -35,16 +35,14 @@ def test_the_documented_webhook_puts_its_invoice_into_the_inbox(web: Web, contai
     assert eventually(lambda: messages(container)) == [("sync_invoices", web.connection.id)]
 
 
-def test_a_webhook_that_comes_often_is_one_job_and_one_message(web: Web, container: Container) -> None:
+def test_repeated_webhooks_make_one_job_and_one_message(web: Web, container: Container) -> None:
     assert {web.notify(DOCUMENTED).status_code for _ in range(5)} == {202}
     assert (
         len(job_list.latest(container.database, JobFilter())) == len(eventually(lambda: messages(container))) == 1
     )
 
 
-def test_what_is_notified_just_after_a_lane_was_dispatched_has_it_dispatched_again(
-    web: Web, container: Container
-) -> None:
+def test_a_webhook_just_after_a_dispatch_has_the_lane_dispatched_again(web: Web, container: Container) -> None:
     lane = Lane(web.connection.id, EntityType.INVOICE)
     for number in range(1, 21):
         assert web.notify(b'{"invoice": {"id": %d}}' % number).status_code == 202
@@ -79,32 +77,32 @@ def test_json_that_names_no_record_is_accepted_and_left_to_the_poll(
     assert messages(container) == []
 
 
-def test_an_entity_type_that_is_not_synced_here_is_accepted_and_left_alone(web: Web, container: Container) -> None:
+def test_an_entity_type_that_is_not_synced_is_accepted_and_ignored(web: Web, container: Container) -> None:
     container.connections.update(web.connection.id, {"entity_types": ["customer"]}, actor="test", now=clock())
     assert web.notify(DOCUMENTED).status_code == 202
     assert job_list.latest(container.database, JobFilter()) == []
 
 
-def test_a_connection_that_is_paused_still_receives(web: Web, container: Container) -> None:
+def test_a_paused_connection_still_receives_webhooks(web: Web, container: Container) -> None:
     container.connections.pause(web.connection.id, "The password is wrong.", now=clock())
     assert web.notify(DOCUMENTED).json() == {"received": True}
     assert len(job_list.latest(container.database, JobFilter())) == 1
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff\xfe", b"[" * 60_000, b"invoice=1", b"NaN1"])
-def test_what_is_not_json_is_refused(body: bytes, web: Web, container: Container) -> None:
+def test_a_body_that_is_not_json_is_refused(body: bytes, web: Web, container: Container) -> None:
     assert web.notify(body).status_code == 400
     assert job_list.latest(container.database, JobFilter()) == []
 
 
 @pytest.mark.parametrize("token", ["guess", "%00", "x" * 2000, "a%2Fb"])
-def test_an_unknown_address_is_not_found_whatever_is_sent(token: str, web: Web, container: Container) -> None:
+def test_an_unknown_url_is_not_found_whatever_is_sent(token: str, web: Web, container: Container) -> None:
     for body in (DOCUMENTED, b"no json"):
         assert requests.post(f"{web.url}/webhooks/moment/{token}", data=body, timeout=10).status_code == 404
     assert job_list.latest(container.database, JobFilter()) == []
 
 
-def test_a_body_may_have_64_kib_and_no_more(web: Web, container: Container) -> None:
+def test_a_body_may_have_at_most_64_kib(web: Web, container: Container) -> None:
     padded = json.dumps({"invoice": {"id": 1}}).encode()
     assert web.notify(padded.ljust(MAX_BODY_BYTES)).status_code == 202
     assert web.notify(padded.ljust(MAX_BODY_BYTES + 1)).status_code == 413
@@ -129,9 +127,7 @@ def test_a_sender_that_hangs_up_halfway_leaves_nothing_behind(web: Web, containe
 
 
 @pytest.mark.kills
-def test_without_postgresql_the_sender_is_asked_to_come_again(
-    web: Web, container: Container, postgres: Server
-) -> None:
+def test_without_postgresql_the_sender_is_asked_to_retry(web: Web, container: Container, postgres: Server) -> None:
     postgres.kill()
     try:
         answer = web.notify(DOCUMENTED)
@@ -144,9 +140,7 @@ def test_without_postgresql_the_sender_is_asked_to_come_again(
 
 
 @pytest.mark.kills
-def test_without_redis_a_webhook_is_received_all_the_same(
-    web: Web, container: Container, redis_server: Server
-) -> None:
+def test_without_redis_a_webhook_is_still_received(web: Web, container: Container, redis_server: Server) -> None:
     redis_server.kill()
     try:
         assert web.notify(DOCUMENTED).status_code == 202
@@ -155,7 +149,7 @@ def test_without_redis_a_webhook_is_received_all_the_same(
     assert len(job_list.latest(container.database, JobFilter())) == 1
 
 
-def test_the_address_of_a_webhook_is_never_logged(capfd: pytest.CaptureFixture[str], web: Web) -> None:
+def test_the_url_of_a_webhook_is_never_logged(capfd: pytest.CaptureFixture[str], web: Web) -> None:
     web.notify(DOCUMENTED)
     web.notify(b"{")
     logged = "".join(capfd.readouterr())
@@ -178,7 +172,7 @@ def test_a_flood_of_new_records_ends_in_a_poll_of_moment_instead(
     ]
 
 
-def test_the_page_of_a_connection_says_that_its_webhook_is_limited(
+def test_a_connections_page_says_that_its_webhook_is_limited(
     web: Web, container: Container, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     page = f"/connections/{web.connection.id}"

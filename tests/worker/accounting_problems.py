@@ -164,4 +164,4 @@ LOOKS: list[Sickness] = [
         "",
     ),
 ]
-"""What no call shows: a person is told where to look."""
+"""Findings that no call can verify: they say where a person should look."""

@@ -32,7 +32,7 @@ NET: tuple[dict[str, Any], ...] = (
 
 
 def work_off(container: Container) -> None:
-    """Drain what is due, repeatedly until nothing is."""
+    """Drain the due lanes repeatedly until nothing is due."""
     while lanes := due.lanes(container.database, now=clock()):
         for lane in lanes:
             container.runner.drain(lane)

@@ -14,7 +14,7 @@ send, stops = BoundedAdapter.send, iter([signal.SIGSTOP])
 def stopping(adapter: BoundedAdapter, request: Any, *args: Any, **kwargs: Any) -> Any:
     """Its lease has just been renewed; when it is continued, it sends at once."""
     if OPERATION in (request.body or b"") and (stop := next(stops, None)):
-        signal.pthread_kill(threading.get_ident(), stop)  # to the process, this thread might go on for a moment
+        signal.pthread_kill(threading.get_ident(), stop)  # sent to the process, it might reach this thread later
     return send(adapter, request, *args, **kwargs)
 
 

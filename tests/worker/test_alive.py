@@ -30,27 +30,27 @@ def redis(redis_url: str) -> Iterator[Redis]:
         yield redis
 
 
-def test_it_tells_whether_there_was_a_sweep(redis: Redis, redis_url: str) -> None:
+def test_it_reports_whether_there_was_a_sweep(redis: Redis, redis_url: str) -> None:
     assert check(redis_url) == "There has been no sweep within the last minute."
     heartbeat.record(redis, every=5)
     assert check(redis_url) == ""
 
 
-def test_it_tells_of_the_worker_of_this_host_alone(redis: Redis, redis_url: str) -> None:
+def test_it_can_check_only_the_worker_on_this_host(redis: Redis, redis_url: str) -> None:
     assert check(redis_url, "--here") == "The worker on this host does not answer."
     heartbeat.record_worker(redis)
     assert check(redis_url, "--here") == ""
     assert check("redis://127.0.0.1:1/0", "--here") == ""
 
 
-def test_it_looks_where_the_address_leads(redis_url: str) -> None:
+def test_it_connects_to_the_server_in_the_url(redis_url: str) -> None:
     address = redis_url.removesuffix("/0") + "/5"
     with Redis.from_url(address) as fifth:
         heartbeat.record(fifth, every=5)
     assert [check(each) for each in (redis_url, address)] == [alive.NO_SWEEP, ""]
 
 
-def test_a_user_with_an_odd_password_is_let_in(redis: Redis, redis_url: str) -> None:
+def test_a_password_with_special_characters_works(redis: Redis, redis_url: str) -> None:
     redis.acl_setuser("looker", enabled=True, passwords=["+p@ss/wörd"], keys=["*"], commands=["+exists"])
     try:
         heartbeat.record(redis, every=5)
@@ -63,7 +63,7 @@ def test_a_user_with_an_odd_password_is_let_in(redis: Redis, redis_url: str) -> 
         redis.acl_deluser("looker")
 
 
-def test_it_takes_a_tenth_of_a_second_and_twenty_mebibytes_at_most(redis: Redis, redis_url: str) -> None:
+def test_it_takes_at_most_a_tenth_of_a_second_and_twenty_mebibytes(redis: Redis, redis_url: str) -> None:
     heartbeat.record(redis, every=5)
     runs = []
     for _ in range(2):

@@ -54,16 +54,16 @@ def write_tested(practice: Practice, **changes: object) -> set[str]:
     )
 
 
-def test_each_says_by_which_of_them_it_is_tested_or_why_by_neither() -> None:
+def test_each_assumption_names_its_test_or_why_it_has_none() -> None:
     assert list(TESTED_BY) == NUMBERS
     shapes = re.compile(r"`doctor`|`--write`|`doctor`, `--write`|neither: \w.{10,}")
     assert [number for number, tested_by in TESTED_BY.items() if not shapes.fullmatch(tested_by)] == []
 
 
-def test_the_doctor_tests_those_that_the_page_says(lived_in: Practice) -> None:
+def test_the_doctor_tests_the_assumptions_that_the_page_names(lived_in: Practice) -> None:
     assert numbers_in(lived_in.findings()) == numbers_tested_by("doctor")
 
 
-def test_the_write_tests_cover_those_that_the_page_names(lived_in: Practice) -> None:
+def test_the_write_tests_cover_the_assumptions_that_the_page_names(lived_in: Practice) -> None:
     by_number = write_tested(lived_in, factoring_id=10001)
     assert by_number | write_tested(lived_in, voucher_number="series") == numbers_tested_by("--write")

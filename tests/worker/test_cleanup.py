@@ -22,7 +22,7 @@ from worker.container import Container, clock
 CUSTOMER, MAIL = "62788973", "books@example.com"
 
 
-def test_what_is_left_of_sign_ins_is_dropped_once_it_is_of_no_use(container: Container) -> None:
+def test_outdated_sign_in_data_is_deleted(container: Container) -> None:
     rights, caller, now = Rights(Role.VIEWER, Scope()), throttle.caller("anna@example.com", "192.0.2.1"), clock()
     user = users.add(container.database, "anna@example.com", rights, password=None, actor="test", now=now)
     for at in (now - sessions.MAX_SESSION_AGE, now):
@@ -39,7 +39,7 @@ def test_what_is_left_of_sign_ins_is_dropped_once_it_is_of_no_use(container: Con
     assert left == [1, 1, 1]
 
 
-def test_old_data_are_deleted_and_links_are_kept_forever(
+def test_old_data_is_deleted_and_links_are_kept_forever(
     container: Container, connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     database, closed, linked = (

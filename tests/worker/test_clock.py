@@ -46,7 +46,7 @@ def test_hosts_whose_own_clocks_differ_agree_on_the_instant(ahead: timedelta) ->
     assert host.clock.is_off == bool(ahead)
 
 
-def test_a_clock_that_is_set_in_between_changes_nothing_until_it_is_noticed() -> None:
+def test_a_clock_set_between_measurements_changes_nothing_until_the_next_one() -> None:
     host = Host(timedelta())
     host.clock()
     host.ahead = MINUTES
@@ -58,7 +58,7 @@ def test_a_clock_that_is_set_in_between_changes_nothing_until_it_is_noticed() ->
     assert host.clock.skew == MINUTES
 
 
-def test_nobody_goes_by_the_hosts_own_clock_while_it_is_measured_first() -> None:
+def test_threads_wait_for_the_first_measurement_of_the_clock() -> None:
     host, asked, answered = Host(MINUTES), Event(), Event()
 
     def server_time() -> datetime:
@@ -77,7 +77,7 @@ def test_nobody_goes_by_the_hosts_own_clock_while_it_is_measured_first() -> None
         assert second.result() == (True, NOW)
 
 
-def test_a_clock_that_postgresql_has_told_nothing_yet_counts_as_wrong_until_it_does() -> None:
+def test_a_clock_counts_as_wrong_until_postgresql_answers() -> None:
     host = Host(MINUTES)
     host.is_cut_off = True
     assert host.clock.is_off
@@ -90,7 +90,7 @@ def test_a_clock_that_postgresql_has_told_nothing_yet_counts_as_wrong_until_it_d
 
 
 @pytest.mark.parametrize("ahead", [timedelta(), MINUTES])
-def test_of_several_answers_the_fastest_counts_and_its_way_takes_half_of_its_time(ahead: timedelta) -> None:
+def test_the_fastest_answer_counts_corrected_by_half_its_duration(ahead: timedelta) -> None:
     host, ways = Host(ahead), iter([(0, 4), (0.5, 0.5), (3, 0)])
 
     def server_time() -> datetime:
@@ -105,7 +105,7 @@ def test_of_several_answers_the_fastest_counts_and_its_way_takes_half_of_its_tim
     assert clock.skew == ahead
 
 
-def test_the_clock_goes_on_while_postgresql_is_away() -> None:
+def test_the_clock_continues_while_postgresql_is_down() -> None:
     host = Host(MINUTES)
     host.clock()
     host.is_cut_off = True
@@ -141,13 +141,13 @@ def test_a_worker_that_has_not_measured_its_clock_yet_drains_no_lane(
     assert alert_outbox.pending_alerts(container.database, "books@example.com") == []
 
 
-def test_what_hosts_compare_is_by_postgresqls_clock(container: Container, connection: Connection) -> None:
+def test_times_that_hosts_compare_use_postgresqls_clock(container: Container, connection: Connection) -> None:
     assert abs(container.clock() - container.database.server_time()) < timedelta(seconds=1)
     assert container.runner.clock is container.clock
     assert container.open_context(connection, lambda: None).clock is container.clock
 
 
-def test_beat_goes_by_postgresqls_clock_too(container: Container, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_beat_uses_postgresqls_clock_too(container: Container, monkeypatch: pytest.MonkeyPatch) -> None:
     """Including the schedule that it reads from its file."""
     monkeypatch.setattr(container, "shared_clock", lambda: NOW)
     monkeypatch.setattr(beat, "_shared_clock", lambda: lambda: NOW)

@@ -18,7 +18,7 @@ def nothing() -> None:
     """A lease that is never lost."""
 
 
-def test_what_is_remembered_of_the_ledger_is_kept_until_the_settings_change(
+def test_cached_ledger_data_is_kept_until_the_settings_change(
     container: Container, connection: Connection
 ) -> None:
     first = container.open_context(connection, nothing).erp
@@ -27,7 +27,7 @@ def test_what_is_remembered_of_the_ledger_is_kept_until_the_settings_change(
     assert container.open_context(changed, nothing).erp is not first
 
 
-def test_a_password_that_was_changed_opens_nothing_any_more(
+def test_a_changed_password_no_longer_opens_anything(
     container: Container, connection: Connection, fresh_systems: Mapping[str, str]
 ) -> None:
     container.open_context(connection, nothing).erp.tax_codes()
@@ -50,7 +50,7 @@ def test_a_sync_context_reaches_both_systems(container: Container, connection: C
 
 
 @pytest.mark.parametrize("identity_is_chosen", [True, False])
-def test_who_saves_another_password_ends_the_session_of_the_former_one(
+def test_saving_another_password_ends_the_former_ones_session(
     container: Container, connection: Connection, *, identity_is_chosen: bool
 ) -> None:
     if identity_is_chosen:
@@ -90,7 +90,7 @@ def test_a_login_in_flight_while_the_password_is_changed_is_not_kept(
     assert sessions(container) == []
 
 
-def test_two_workers_read_the_setup_once_for_all_invoices_that_come_alone(
+def test_two_workers_read_the_setup_once_for_many_single_invoices(
     container: Container, connection: Connection, fresh_systems: Mapping[str, str]
 ) -> None:
     other = Container(container.settings)

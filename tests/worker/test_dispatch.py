@@ -18,7 +18,7 @@ from worker.queues import LANES, QUEUE_OF
 INVOICES, CUSTOMERS = Lane(1, EntityType.INVOICE), Lane(1, EntityType.CUSTOMER)
 
 
-def test_a_lane_has_one_message_on_its_way_however_often_it_is_dispatched(container: Container) -> None:
+def test_a_lane_has_one_pending_message_however_often_it_is_dispatched(container: Container) -> None:
     for _ in range(3):
         dispatch.dispatch_lanes([INVOICES])
     dispatch.dispatch_lanes([CUSTOMERS, Lane(2, EntityType.INVOICE), INVOICES])
@@ -32,14 +32,14 @@ def test_a_lane_is_dispatched_again_once_its_message_has_arrived(container: Cont
     assert len(messages(container)) == 2
 
 
-def test_a_lost_wake_up_delays_the_next_by_a_minute_at_most(container: Container) -> None:
+def test_a_lost_wake_up_delays_the_next_by_at_most_a_minute(container: Container) -> None:
     dispatch.dispatch_lanes([INVOICES])
     (key,) = container.redis.keys("dispatched:*")
     assert 0 < container.redis.pttl(key) <= 60_000
 
 
 @pytest.mark.kills
-def test_a_wake_up_that_a_frozen_redis_never_took_delays_the_next_by_seconds(
+def test_a_wake_up_lost_in_a_frozen_redis_delays_the_next_by_seconds(
     container: Container, redis_server: Server
 ) -> None:
     dispatch.dispatch_lanes([CUSTOMERS])
@@ -49,12 +49,12 @@ def test_a_wake_up_that_a_frozen_redis_never_took_delays_the_next_by_seconds(
     finally:
         os.kill(redis_server.pid, signal.SIGCONT)
     key = f"dispatched:{INVOICES.connection_id}:sync_invoices"
-    eventually(lambda: container.redis.exists(key))  # what was said to it meanwhile is done now
+    eventually(lambda: container.redis.exists(key))  # the commands it received meanwhile take effect now
     assert messages(container) == [("sync_customers", 1)]
     assert 0 < container.redis.pttl(key) <= 5_000
 
 
-def test_a_worker_that_is_faster_than_the_sender_leaves_the_lane_free(
+def test_a_worker_faster_than_the_sender_leaves_the_lane_free(
     container: Container, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(app, "send_task", lambda *_, **__: dispatch.mark_lane_arrived(INVOICES))
@@ -69,7 +69,7 @@ def test_a_connection_is_polled_once_even_by_two_beats(container: Container) -> 
     assert messages(container) == [("poll_moment", 1), ("poll_moment", 2)]
 
 
-def test_a_few_polls_are_sent_at_a_time_and_one_that_is_on_its_way_takes_no_place(container: Container) -> None:
+def test_a_few_polls_are_sent_at_a_time_not_counting_pending_ones(container: Container) -> None:
     due = dict.fromkeys([5, 3, 4, 1], timedelta(minutes=15))
     for _ in range(2):
         dispatch.dispatch_polls("poll_expenses", due, limit=2)
@@ -94,7 +94,7 @@ def test_without_redis_nothing_is_sent_and_nothing_breaks(container: Container, 
     assert ("sync_invoices", 1) in messages(container)
 
 
-def test_only_an_operation_is_dropped_that_nobody_took_up_before_the_next(
+def test_only_the_message_of_an_operation_expires(
     container: Container,
 ) -> None:
     connection, _ = container.connections.add("Demo AS", settings(), actor="test", now=clock())
@@ -109,7 +109,7 @@ def test_only_an_operation_is_dropped_that_nobody_took_up_before_the_next(
     assert others == [None, None]
 
 
-def test_a_poll_that_begins_answers_all_that_were_sent_before_it(
+def test_a_poll_that_starts_covers_all_polls_sent_before_it(
     container: Container,
 ) -> None:
     send_poll(container)
@@ -122,7 +122,7 @@ def test_a_poll_that_begins_answers_all_that_were_sent_before_it(
     assert not dispatch.is_outdated("poll_moment", 1, send_poll(container))
 
 
-def test_polls_go_on_where_redis_has_lost_count_of_them(container: Container) -> None:
+def test_polls_continue_after_redis_has_lost_their_count(container: Container) -> None:
     for _ in range(3):
         last = send_poll(container)
     assert not dispatch.is_outdated("poll_moment", 1, last)

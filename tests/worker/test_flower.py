@@ -39,7 +39,7 @@ def answers(url: str) -> bool:
         return False
 
 
-def test_flower_looks_and_changes_nothing(flower: str, redis_url: str) -> None:
+def test_flower_is_read_only(flower: str, redis_url: str) -> None:
     for path in ("/", "/workers", "/tasks", "/broker", "/metrics", "/api/workers"):
         assert requests.get(flower + path, timeout=10).status_code == 401
         assert requests.get(flower + path, auth=OURS, timeout=20).status_code == 200
@@ -58,7 +58,7 @@ def test_flower_looks_and_changes_nothing(flower: str, redis_url: str) -> None:
     assert Redis.from_url(redis_url).llen("sync") == 0
 
 
-def test_flowers_password_cannot_be_guessed_without_end(flower: str) -> None:
+def test_guesses_of_flowers_password_are_limited(flower: str) -> None:
     refused = [requests.get(flower, auth=("operations", "guess"), timeout=10) for _ in range(MAX_GUESSES + 1)]
     assert [each.status_code for each in refused] == [*[401] * MAX_GUESSES, 429]
     assert requests.get(flower, auth=OURS, timeout=10).status_code == 429

@@ -68,7 +68,7 @@ worker.cli.connections.get_container()
     ],
     ids=["web", "beat", "Flower", "command"],
 )
-def test_a_process_imports_nothing_of_what_others_do(code: str, needed: str, others: tuple[str, ...]) -> None:
+def test_a_process_imports_only_its_own_modules(code: str, needed: str, others: tuple[str, ...]) -> None:
     imported = imported_by(code)
     assert needed in imported
     assert [name for name in others if name in imported] == []

@@ -46,7 +46,7 @@ def container(database_url: str, redis_url: str) -> Iterator[Container]:
         ),
     ],
 )
-def test_a_record_has_an_address_in_both_systems(
+def test_a_record_has_a_url_in_both_systems(
     container: Container, entity_type: EntityType, remote_id: str, in_moment: str, in_twentyfour: RecordUrl
 ) -> None:
     connection, _ = container.connections.add("Demo AS", settings(), actor="test", now=NOW)
@@ -57,7 +57,7 @@ def test_a_record_has_an_address_in_both_systems(
     assert places.twentyfour == [in_twentyfour]
 
 
-def test_what_is_not_synced_is_in_its_own_system_only(container: Container) -> None:
+def test_a_record_not_synced_has_a_url_in_its_own_system_only(container: Container) -> None:
     connection, _ = container.connections.add("Demo AS", settings(), actor="test", now=NOW)
     invoice = container.record_urls(completed_job(container.database, connection.id))
     assert (len(invoice.moment), invoice.twentyfour) == (1, [])
@@ -70,9 +70,7 @@ def test_what_is_not_synced_is_in_its_own_system_only(container: Container) -> N
     ]
 
 
-def test_what_nobody_knows_has_no_address_and_a_project_opens_by_its_number(
-    database_url: str, redis_url: str
-) -> None:
+def test_an_unknown_record_has_no_url_and_a_project_opens_by_its_number(database_url: str, redis_url: str) -> None:
     with installed(environment(database_url, redis_url)) as container:
         connection, _ = container.connections.add("Demo AS", settings(), actor="test", now=NOW)
         links.save(container.database, connection.id, Record(EntityType.PROJECT, "9"), Link("6109"), now=NOW)

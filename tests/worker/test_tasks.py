@@ -26,9 +26,7 @@ from worker.queues import QUEUE_OF
 CUSTOMER, PROJECT, DRAFT = "62788973", "62788980", "106939080"
 
 
-def test_a_sweep_dispatches_what_is_due_and_gives_a_sign_of_life(
-    container: Container, connection: Connection
-) -> None:
+def test_a_sweep_dispatches_due_work_and_records_a_heartbeat(container: Container, connection: Connection) -> None:
     enqueue(container.database, connection.id, [Record(EntityType.INVOICE, "9")], now=clock())
     assert not heartbeat.is_alive(container.redis)
     tasks.dispatch_due()
@@ -37,9 +35,7 @@ def test_a_sweep_dispatches_what_is_due_and_gives_a_sign_of_life(
 
 
 @pytest.mark.kills
-def test_a_sweep_that_does_not_reach_postgresql_gives_no_sign_of_life(
-    container: Container, postgres: Server
-) -> None:
+def test_a_sweep_without_postgresql_records_no_heartbeat(container: Container, postgres: Server) -> None:
     postgres.kill()
     try:
         with pytest.raises(DatabaseUnavailableError):
@@ -49,16 +45,14 @@ def test_a_sweep_that_does_not_reach_postgresql_gives_no_sign_of_life(
     assert not heartbeat.is_alive(container.redis)
 
 
-def test_a_sign_of_life_outlasts_the_next_sweeps_however_rare_they_are(container: Container) -> None:
+def test_a_heartbeat_lasts_beyond_the_next_sweeps_however_rare_they_are(container: Container) -> None:
     heartbeat.record(container.redis, every=0.5)
     often = container.redis.ttl(alive.SWEEP)
     heartbeat.record(container.redis, every=120)
     assert (often, container.redis.ttl(alive.SWEEP)) == (60, 360)
 
 
-def test_a_sweep_finds_the_lane_of_a_worker_that_has_vanished(
-    container: Container, connection: Connection
-) -> None:
+def test_a_sweep_finds_the_lane_of_a_killed_worker(container: Container, connection: Connection) -> None:
     lane, now = Lane(connection.id, EntityType.INVOICE), clock()
     enqueue(container.database, connection.id, [Record(EntityType.INVOICE, "9")], now=now)
     assert leases.acquire(container.database, lane, limit=1, now=now, until=now + timedelta(hours=1))
@@ -71,7 +65,7 @@ def test_a_sweep_finds_the_lane_of_a_worker_that_has_vanished(
     assert messages(container) == [("sync_customers", connection.id)]
 
 
-def test_working_a_lane_off_dispatches_what_follows(container: Container, connection: Connection) -> None:
+def test_draining_a_lane_dispatches_the_lanes_with_new_work(container: Container, connection: Connection) -> None:
     enqueue(container.database, connection.id, [Record(EntityType.PROJECT, PROJECT)], now=clock())
     tasks.sync_projects(connection.id)
     assert set(messages(container)) == {("sync_customers", connection.id)}  # nothing else is due
@@ -80,7 +74,7 @@ def test_working_a_lane_off_dispatches_what_follows(container: Container, connec
     assert {view.state for view in job_list.latest(container.database, JobFilter())} == {JobState.DONE}
 
 
-def test_all_connections_that_work_are_polled(container: Container, connection: Connection) -> None:
+def test_all_working_connections_are_polled(container: Container, connection: Connection) -> None:
     paused, _ = container.connections.add(
         "Paused AS", settings(moment_company="paused-as"), actor="test", now=clock()
     )
@@ -104,7 +98,7 @@ def test_unreadable_secrets_delay_no_other_connection(container: Container, conn
 
 
 @pytest.mark.usefixtures("connection")
-def test_keys_that_open_no_connection_at_all_pause_none(container: Container) -> None:
+def test_keys_that_decrypt_no_connection_pause_none(container: Container) -> None:
     container.connections.add("Fjord AS", settings(moment_company="2"), actor="test", now=NOW)
     container.database.execute(update(ConnectionRow).values(secrets="v2:damaged"))
     tasks.poll_all()
@@ -112,7 +106,7 @@ def test_keys_that_open_no_connection_at_all_pause_none(container: Container) ->
     assert queued_polls(container) == []
 
 
-def test_each_connection_has_its_turn_however_long_a_round_of_polls_takes(
+def test_each_connection_is_polled_however_long_a_round_takes(
     container: Container, connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Beat sends five rounds before the first poll ends, and a sixth during the polls."""
@@ -153,7 +147,7 @@ def test_a_poll_finds_what_no_webhook_reported(
     assert ("sync_invoices", connection.id) in messages(container)
 
 
-def test_what_a_poll_found_is_reported_by_the_doctor_where_webhooks_arrive(
+def test_the_doctor_reports_what_polls_found_if_webhooks_arrive(
     container: Container, connection: Connection
 ) -> None:
     tasks.poll_moment(connection.id)
@@ -169,7 +163,7 @@ def findings(container: Container, connection: Connection) -> str:
     return "\n".join(finding.message for finding in diagnostics.run_diagnostics(container, connection).findings)
 
 
-def test_a_poll_ends_at_the_first_answer_that_says_unavailable(
+def test_a_poll_ends_at_the_first_unavailable_answer(
     container: Container, connection: Connection, fresh_systems: dict[str, str]
 ) -> None:
     mishap = {"operation": "GET customers", "kind": "error_503"}
@@ -180,7 +174,7 @@ def test_a_poll_ends_at_the_first_answer_that_says_unavailable(
     assert job_actions.find(container.database, connection.id, Record(EntityType.CUSTOMER, CUSTOMER))
 
 
-def test_polls_alone_open_the_circuit_breaker_tell_of_the_outage_and_end_it(
+def test_polls_alone_open_the_breaker_alert_about_the_outage_and_end_it(
     container: Container, connection: Connection, fresh_systems: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = NOW
@@ -201,9 +195,7 @@ def test_polls_alone_open_the_circuit_breaker_tell_of_the_outage_and_end_it(
     assert container.connections.get(connection.id).is_available(now)
 
 
-def test_expenses_are_looked_for_when_their_interval_has_passed(
-    container: Container, connection: Connection
-) -> None:
+def test_expenses_are_polled_when_their_interval_has_passed(container: Container, connection: Connection) -> None:
     tasks.poll_all_expenses()
     assert messages(container) == []
     container.connections.update(
@@ -217,7 +209,7 @@ def test_expenses_are_looked_for_when_their_interval_has_passed(
     assert messages(container) == []
 
 
-def test_requests_go_to_the_account_of_their_connection_and_polls_to_that_of_polls(
+def test_requests_are_charged_to_their_connection_and_polls_to_the_polls(
     container: Container, connection: Connection
 ) -> None:
     account = f"{OF_CONNECTION}{connection.id}"
@@ -237,7 +229,7 @@ def test_requests_go_to_the_account_of_their_connection_and_polls_to_that_of_pol
     assert sum(map(int, container.redis.hvals(account))) == both.events + both.polls
 
 
-def test_where_the_budget_leaves_nothing_to_polls_none_is_sent(
+def test_no_poll_is_sent_if_the_budget_leaves_nothing_to_polls(
     container: Container, connection: Connection
 ) -> None:
     container.connections.update(
@@ -248,7 +240,7 @@ def test_where_the_budget_leaves_nothing_to_polls_none_is_sent(
     assert messages(container) == []
 
 
-def test_what_needs_attention_is_reminded_of_again(container: Container, connection: Connection) -> None:
+def test_reminders_are_sent_for_jobs_that_need_attention(container: Container, connection: Connection) -> None:
     failed_job(container, connection, now=clock() - timedelta(days=2))
     tasks.send_reminders()
     told = [each.type for each in alert_outbox.pending_alerts(container.database, "books@example.com")]

@@ -68,7 +68,7 @@ def test_postgresql_is_reached_over_tls(fronts: Fronts, database_url: str) -> No
 
 
 @WRONG
-def test_a_postgresql_that_is_not_vouched_for_is_refused(
+def test_postgresql_without_a_trusted_certificate_is_refused(
     fronts: Fronts, database_url: str, wrong: dict[str, str]
 ) -> None:
     database = Database(SecretStr(fronts.database_url(database_url, **wrong)), pool_size=1)
@@ -84,7 +84,7 @@ def test_redis_is_reached_over_tls(fronts: Fronts, database_url: str, redis_url:
 
 
 @WRONG
-def test_a_redis_that_is_not_vouched_for_is_refused(
+def test_redis_without_a_trusted_certificate_is_refused(
     fronts: Fronts, database_url: str, redis_url: str, wrong: dict[str, str]
 ) -> None:
     with (
@@ -106,19 +106,19 @@ def test_celery_reaches_its_broker_over_tls(fronts: Fronts, redis_url: str) -> N
 
 
 @WRONG
-def test_a_broker_that_is_not_vouched_for_is_refused(
+def test_a_broker_without_a_trusted_certificate_is_refused(
     fronts: Fronts, redis_url: str, wrong: dict[str, str]
 ) -> None:
     with pytest.raises(OperationalError, match=r"CERTIFICATE_VERIFY_FAILED"):
         connect_as_celery_does(fronts.redis_url(redis_url, **wrong))
 
 
-def test_celery_takes_no_certificate_unverified_where_no_authority_is_set(fronts: Fronts, redis_url: str) -> None:
+def test_celery_verifies_certificates_even_if_no_authority_is_set(fronts: Fronts, redis_url: str) -> None:
     with pytest.raises(OperationalError, match=r"CERTIFICATE_VERIFY_FAILED"):
         connect_as_celery_does(fronts.redis_url_without_options(redis_url))
 
 
-def test_flower_looks_into_a_broker_over_tls(fronts: Fronts, redis_url: str) -> None:
+def test_flower_reaches_its_broker_over_tls(fronts: Fronts, redis_url: str) -> None:
     [port] = free_ports(0)
     url = f"http://127.0.0.1:{port}"
     environ = {"PATH": os.environ["PATH"], "FLOWER_BASIC_AUTH": ":".join(OURS)}

@@ -52,7 +52,7 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     return said
 
 
-def test_a_frozen_process_is_ended_after_so_many_silences(tmp_path: Path, answers: dict[str, str]) -> None:
+def test_a_frozen_process_is_killed_after_enough_failed_checks(tmp_path: Path, answers: dict[str, str]) -> None:
     answers |= {"health": "503", "life": "silent"}
     with init("docker-init") as running:
         (child,) = watchdog.children_of(running.pid)
@@ -69,7 +69,7 @@ def test_a_frozen_process_is_ended_after_so_many_silences(tmp_path: Path, answer
         assert running.wait(10) == signal.SIGKILL
 
 
-def test_a_process_that_is_ill_but_answers_is_left_alone(tmp_path: Path, answers: dict[str, str]) -> None:
+def test_an_unhealthy_process_that_responds_is_left_alone(tmp_path: Path, answers: dict[str, str]) -> None:
     answers["health"] = "PostgreSQL is down"
     with init("docker-init") as running:
         for _ in range(5):
@@ -79,7 +79,7 @@ def test_a_process_that_is_ill_but_answers_is_left_alone(tmp_path: Path, answers
         assert len(watchdog.children_of(running.pid)) == 1
 
 
-def test_an_answer_in_between_resets_the_count(tmp_path: Path, answers: dict[str, str]) -> None:
+def test_a_response_resets_the_count(tmp_path: Path, answers: dict[str, str]) -> None:
     counter = tmp_path / "silent"
     with init("docker-init") as running:
         for life in ("silent", "silent", "", "silent", "silent"):
@@ -88,7 +88,7 @@ def test_an_answer_in_between_resets_the_count(tmp_path: Path, answers: dict[str
         assert len(watchdog.children_of(running.pid)) == 1
 
 
-def test_a_process_that_has_only_just_started_may_be_silent(tmp_path: Path, answers: dict[str, str]) -> None:
+def test_a_process_that_has_just_started_may_be_silent(tmp_path: Path, answers: dict[str, str]) -> None:
     answers["life"] = "silent"
     with init("docker-init") as running:
         for _ in range(3):
@@ -97,7 +97,7 @@ def test_a_process_that_has_only_just_started_may_be_silent(tmp_path: Path, answ
         assert len(watchdog.children_of(running.pid)) == 1
 
 
-def test_nothing_is_ended_or_counted_outside_of_a_container(tmp_path: Path, answers: dict[str, str]) -> None:
+def test_nothing_is_killed_or_counted_outside_a_container(tmp_path: Path, answers: dict[str, str]) -> None:
     answers["life"] = "silent"
     with init("systemd") as running:
         counter = tmp_path / "silent"
@@ -105,7 +105,7 @@ def test_nothing_is_ended_or_counted_outside_of_a_container(tmp_path: Path, answ
         assert (len(watchdog.children_of(running.pid)), counter.exists()) == (1, False)
 
 
-def test_a_page_is_right_only_where_it_answers_200() -> None:
+def test_a_page_is_healthy_only_if_it_answers_200() -> None:
     class Page(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.send_response(200 if self.path == "/health/live" else 503)
@@ -141,7 +141,7 @@ def test_a_worker_that_finishes_its_batches_is_not_silent(container: Container) 
     assert redis.ttl(worker_key()) > container.settings.lease_seconds - 10
 
 
-def test_it_takes_a_tenth_of_a_second_and_twenty_mebibytes_at_most(redis_url: str) -> None:
+def test_it_takes_at_most_a_tenth_of_a_second_and_twenty_mebibytes(redis_url: str) -> None:
     check = ["-S", "-m", "worker.watchdog", "worker", "--end-after=3"]
     runs = []
     for _ in range(3):

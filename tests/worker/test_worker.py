@@ -42,7 +42,7 @@ def beat(environ: Mapping[str, str], tmp_path: Path) -> Iterator[subprocess.Pope
 
 
 @pytest.mark.usefixtures("worker")
-def test_a_wake_up_brings_an_invoice_into_the_ledger(
+def test_a_wake_up_posts_an_invoice_to_the_ledger(
     container: Container, connection: Connection, fresh_systems: dict[str, str]
 ) -> None:
     finalize(fresh_systems)
@@ -54,12 +54,12 @@ def test_a_wake_up_brings_an_invoice_into_the_ledger(
 
 
 @pytest.mark.usefixtures("worker")
-def test_a_worker_answers_whoever_asks_on_its_host(container: Container, environ: Mapping[str, str]) -> None:
+def test_a_worker_answers_health_checks_on_its_host(container: Container, environ: Mapping[str, str]) -> None:
     eventually(lambda: not heartbeat.is_unresponsive(container.redis))
     assert alive.main(["--here"], environ) == ""
 
 
-def test_a_worker_tells_its_metrics_where_it_is_configured_to(environ: Mapping[str, str]) -> None:
+def test_a_worker_exposes_its_metrics_at_the_configured_port(environ: Mapping[str, str]) -> None:
     (port,) = free_ports(0)
     with watched_worker(environ, port) as running:
         await_line(running, "ready.")
@@ -67,14 +67,14 @@ def test_a_worker_tells_its_metrics_where_it_is_configured_to(environ: Mapping[s
     assert "moment24_tasks_running 0.0" in said.text.splitlines()
 
 
-def test_a_worker_works_also_where_its_port_for_metrics_is_taken(environ: Mapping[str, str]) -> None:
+def test_a_worker_works_even_if_its_metrics_port_is_taken(environ: Mapping[str, str]) -> None:
     with socket.create_server(("", 0)) as taken, watched_worker(environ, taken.getsockname()[1]) as running:
         assert running.stdout
         assert any("metrics_not_served" in line for line in iter(running.stdout.readline, ""))
         await_line(running, "ready.")
 
 
-def test_one_system_that_hangs_delays_neither_mails_nor_sweep_nor_the_other_system(
+def test_a_hanging_system_delays_no_mails_sweeps_or_the_other_system(
     container: Container, connection: Connection, environ: Mapping[str, str], fresh_systems: dict[str, str]
 ) -> None:
     """More polls of Moment hang than the worker has threads, for longer than the test waits."""
@@ -107,7 +107,7 @@ def test_one_system_that_hangs_delays_neither_mails_nor_sweep_nor_the_other_syst
 
 @pytest.mark.kills
 @pytest.mark.usefixtures("worker", "beat")
-def test_what_came_while_redis_was_away_is_done_when_it_is_back(
+def test_jobs_received_while_redis_was_down_are_synced_when_it_is_back(
     container: Container, connection: Connection, fresh_systems: dict[str, str], redis_server: Server
 ) -> None:
     finalize(fresh_systems)
@@ -123,7 +123,7 @@ def test_what_came_while_redis_was_away_is_done_when_it_is_back(
 
 @pytest.mark.kills
 @pytest.mark.usefixtures("worker", "beat")
-def test_what_a_page_asked_while_redis_was_away_is_answered_when_it_is_back(
+def test_operations_requested_while_redis_was_down_run_when_it_is_back(
     container: Container, connection: Connection, redis_server: Server
 ) -> None:
     redis_server.kill()
@@ -142,7 +142,7 @@ def test_what_a_page_asked_while_redis_was_away_is_answered_when_it_is_back(
 
 
 @pytest.mark.kills
-def test_a_worker_that_is_asked_to_stop_finishes_its_batches(
+def test_a_worker_told_to_stop_finishes_its_batches(
     container: Container, connection: Connection, fresh_systems: dict[str, str], worker: subprocess.Popen[str]
 ) -> None:
     slow = {"operation": "SaveCompanies", "kind": "slow", "seconds": 1}
@@ -168,7 +168,7 @@ def test_a_worker_that_is_asked_to_stop_finishes_its_batches(
         (Record(EntityType.INVOICE, DRAFT), "SaveBundleList"),
     ],
 )
-def test_a_worker_that_was_stopped_for_longer_than_its_lease_sends_nothing_more(
+def test_a_worker_frozen_for_longer_than_its_lease_sends_nothing_more(
     container: Container,
     environ: Mapping[str, str],
     connection: Connection,

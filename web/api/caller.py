@@ -63,7 +63,7 @@ class Caller:
         return operation_id
 
     def expect_few_logins(self, username: str, password: str) -> None:
-        """Raise LoginTriesError if too many passwords of a user name were tried, on any connections."""
+        """Raise LoginTriesError if too many passwords of a user name were tried, on all connections together."""
         container = self.container
         login_limit.expect_few_logins(
             container.redis, container.vault, self.token.id, username, password, now=self.now

@@ -63,7 +63,7 @@ class Summary(BaseModel):
     party: str = Field(description="Customer of an invoice or project, or supplier of a voucher")
     party_number: str = Field(description="Number of that customer or supplier in 24SevenOffice")
     amount: int | None = Field(
-        description="Total including VAT, in hundredths of the currency; below zero for a credit note"
+        description="Total including VAT, in hundredths of the currency; negative for a credit note"
     )
     currency: str
     record_date: date | None = Field(description="Date of the invoice")

@@ -18,7 +18,7 @@ def expect_few_logins(
 ) -> None:
     """Count a login. Raises LoginTriesError after ``MAX_LOGINS`` others of its user name within an hour.
 
-    Nothing is limited while Redis is down: then no worker tries a login either.
+    Nothing is limited while Redis is down, as no worker tries a login then.
     """
     username = username.strip().casefold()
     key = f"api_logins:{token_id}:{vault.keyed_hash(username)}"

@@ -416,7 +416,7 @@ def _requested(
     response: Response,
     input_: dict[str, str] | None = None,
 ) -> OperationItem:
-    caller.connection(connection_id)  # 404 for one that is not there
+    caller.connection(connection_id)  # 404 if it does not exist
     operation_id = caller.request_operation(type_, connection_id, input_=input_)
     accepted(response, operation_id)
     return _item(caller, _visible(caller, operation_id))

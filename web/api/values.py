@@ -33,7 +33,7 @@ MAX_ERRORS = 100
 """The number of errors in a body that are processed: each costs more than the value that it is about."""
 
 MAX_SIZE, SIZE = 200, 50
-"""Items of a page: the maximum and the default."""
+"""Items on a page: the maximum and the default."""
 
 
 def _in_utc(instant: datetime) -> datetime:

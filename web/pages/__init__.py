@@ -1,1 +1,1 @@
-"""The pages, a module for each: thin, since the packages below do the work."""
+"""The pages, one module each. They are thin; the packages below do the work."""

@@ -52,7 +52,7 @@ def show_password_form(context: Reader) -> Response:
 
 @router.post("/password")
 def change_password(context: Reader, form: Form) -> Response:
-    """Change the password of a user who knows the present one; it ends all sessions but this one."""
+    """Change the password of a user who enters the current one. All their other sessions end."""
     answer = partial(_password_form, context)
     present, password = text(form, "present"), text(form, "password")
     database, user, now = context.database, context.current_user, context.now
@@ -86,7 +86,7 @@ def change_language(context: Reader, form: Form) -> Response:
 
 @router.post("/sessions/end")
 def end_session(context: Reader, form: Form) -> Response:
-    """End one of the user's own sessions, by its row in the list. One that the page cannot have offered: 400."""
+    """End one of the user's own sessions, by its id. Answers 400 to anything that is not an id."""
     number = text(form, "session")
     if not (number.isascii() and number.isdecimal() and len(number) <= MAX_DIGITS):
         raise HTTPException(status.HTTP_400_BAD_REQUEST)

@@ -1,6 +1,6 @@
-"""Confirmation of a user's identity before secrets, users or webhook addresses change.
+"""Confirmation of a user's identity before secrets, users or webhook URLs change.
 
-The posted form waits, encrypted, in the page that asks: nothing typed is lost, and no secret is in a page.
+The page that asks for it carries the posted form, encrypted: no input is lost, and no page shows a secret.
 """
 
 from dataclasses import replace
@@ -25,7 +25,7 @@ WRONG_PASSWORD = msg("Incorrect password.")
 
 
 class ConfirmationNeededError(Exception):
-    """A user has to confirm their identity first; nothing was changed."""
+    """The user must confirm their identity first; nothing was changed."""
 
     def __init__(self, context: UserContext, form: FormData, message: str = "") -> None:
         super().__init__(message)
@@ -33,9 +33,9 @@ class ConfirmationNeededError(Exception):
 
 
 def confirm_identity(context: UserContext, form: FormData) -> None:
-    """Let users continue who confirmed their identity lately, or do so in this form.
+    """Return if the user confirmed their identity recently, or does so in this form.
 
-    Raises ConfirmationNeededError for all others.
+    Raises ConfirmationNeededError otherwise.
     """
     if context.session.is_confirmed(context.now):
         return
@@ -49,7 +49,7 @@ def confirm_identity(context: UserContext, form: FormData) -> None:
             shown = sign_in.by_code(database, vault, user, proof, address=address, now=now)
         else:
             password = sign_in.by_password(database, user.email, proof, address=address, now=now)
-            shown = replace(password, has_factor=False)  # if they have one now, it is asked for
+            shown = replace(password, has_factor=False)  # a factor added meanwhile is still required
     except sign_in.SignInRefusedError:
         raise ConfirmationNeededError(context, form, WRONG_CODE if user.has_factor else WRONG_PASSWORD) from None
     except TooManySignInsError:
@@ -58,8 +58,8 @@ def confirm_identity(context: UserContext, form: FormData) -> None:
 
 
 async def ask_for_confirmation(request: Request, error: Exception) -> Response:
-    """Show the page that asks for confirmation, with the waiting form."""
-    assert isinstance(error, ConfirmationNeededError)  # noqa: S101 - it is what this is registered for
+    """Show the page that asks for confirmation, with the posted form in it."""
+    assert isinstance(error, ConfirmationNeededError)  # noqa: S101 - registered for this error only
     came_from = local_url(urlsplit(request.headers.get("Referer", "")).path)
     return error.context.render(
         "confirm-identity.html",

@@ -1,6 +1,6 @@
-"""The tabs of a connection: how it does, its webhooks, what a test has found, and what has happened to it.
+"""The tabs of a connection: overview, webhooks, last test and history.
 
-Its settings are in :mod:`.connection_settings`, comparisons in :mod:`.reconciliation`.
+Its settings are in :mod:`.connection_settings`, its reconciliations in :mod:`.reconciliation`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -40,16 +40,16 @@ DONE = {
     "taken": msg("There is already a connection for this Moment company. Contact your system administrator."),
 }
 WEBHOOK_TYPES = (EntityType.CUSTOMER, EntityType.PROJECT, EntityType.INVOICE)
-"""What Moment has a webhook for."""
+"""The types that Moment has webhooks for."""
 
 OPERATIONS_SHOWN = 12
 MAX_PAGE = 100
-"""Digits and signs of a place in a list."""
+"""Maximum length of a position in a list, in characters."""
 
 
 @dataclass(frozen=True, slots=True)
 class KnownClients:
-    """The clients that the saved login ``reached`` when it was tested last, and what its own is called."""
+    """The clients that the saved login ``reached`` in the last test, and the name of the connection's own."""
 
     reached: Sequence[Mapping[str, str]]
     own_name: str
@@ -65,7 +65,7 @@ def tab(
     status: int | None = None,
     **values: object,
 ) -> Response:
-    """Make the page of a tab, or of what belongs to it and has a template of its own."""
+    """Render a tab, or a page under it that has its own template."""
     notice = context.take_notice(keep=keep_notice)
     return context.render(
         template or f"connection-{name}.html",
@@ -79,7 +79,7 @@ def tab(
 
 @router.get("/{connection_id}")
 def show(context: Reader, connection_id: int) -> Response:
-    """Show how a connection stands; addresses from before there were tabs lead to the right one."""
+    """Show the overview; URLs from before there were tabs redirect to the right tab."""
     for parameter, name in (("operation", "settings"), ("page", "reconciliation")):
         if value := context.request.query_params.get(parameter, "")[:MAX_PAGE]:
             url = f"/connections/{connection_id}/{name}?{parameter}={quote(value)}"
@@ -136,7 +136,7 @@ def show_test(context: Operator, connection_id: int) -> Response:
 
 @router.get("/{connection_id}/history")
 def show_history(context: Reader, connection_id: int, page: str = "", operations: str = "") -> Response:
-    """Show what people have done to a connection, and what workers have done for them."""
+    """Show what people have changed or done, and the operations that workers ran for them."""
     connection, scope = context.connections.get_shown(connection_id), Scope(frozenset({connection_id}))
     found = context.operations.page(scope, key=Key.parse(operations), size=OPERATIONS_SHOWN, with_place=True)
     return tab(
@@ -168,7 +168,7 @@ def known_clients(context: UserContext, connection: Connection) -> KnownClients:
 
 
 def start_test(context: UserContext, connection: Connection, *, done: str) -> Response:
-    """Have a connection tested, and lead to the result, or to what is to be set up before it is started."""
+    """Request a test and redirect to its result, or to the setup steps of a connection never started."""
     if connection.paused_because != NOT_STARTED:
         return request_diagnostics(context, connection.id, done=done)
     request_operation(context, OperationType.DIAGNOSTICS, connection.id)

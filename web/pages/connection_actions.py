@@ -1,4 +1,4 @@
-"""What operators do about many connections at once: a page says which, and then it is done."""
+"""Operators' actions on many connections at once: a page lists them, and the user confirms."""
 
 from fastapi import APIRouter, HTTPException, Response, status
 from starlette.datastructures import ImmutableMultiDict
@@ -20,7 +20,7 @@ router = APIRouter(prefix="/connections")
 
 @router.get("/confirm")
 def confirm(context: Operator) -> Response:
-    """Say which connections are changed and which are left out, and why."""
+    """Show which connections will be changed, and which are left out and why."""
     given = context.request.query_params
     action = _action(context, given)
     asked = ConnectionUrlFilter.read(given)
@@ -30,7 +30,7 @@ def confirm(context: Operator) -> Response:
 
 @router.post("/act")
 def act(context: Operator, form: Form) -> Response:
-    """Do what was confirmed to the connections that were named there, of those that this person sees."""
+    """Carry out the confirmed action on the listed connections that this user may see."""
     given = ImmutableMultiDict([(name, str(value)) for name, value in form.multi_items()])
     action, asked = _action(context, given), ConnectionUrlFilter.read(given)
     wanted = ConnectionFilter(ids=_ids(text(form, "ids").split(",")))

@@ -1,4 +1,4 @@
-"""The settings of a connection, for those who may change them: filled in, saved and tested."""
+"""The settings of a connection, for administrators: edited, saved and tested."""
 
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -39,10 +39,10 @@ OperationId = Annotated[int, Query(ge=0, le=MAX_ID)]
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What stands in the form, which version of the settings it was made from, and what is wrong with it.
+    """The contents of the form, the version of the settings that it started from, and its errors.
 
-    ``clients`` is what was asked about a login that is typed but not saved. What a worker did not save stands here
-    with what is wrong, under the address that names its operation. It ``asks_first_day`` of types switched on.
+    ``clients`` is the operation that looks up the clients of a login that is typed but not saved.
+    ``asks_first_day`` is set while the user must confirm the first day of newly synced types.
     """
 
     form: Typed
@@ -61,7 +61,7 @@ class Draft:
 
 @router.get("/{connection_id}/settings")
 def show(context: Administrator, connection_id: int, operation: OperationId = 0) -> Response:
-    """Show the settings; ``operation`` is what a worker is asked about what somebody has typed here."""
+    """Show the settings, or the input of an ``operation`` of this user: a client lookup or a refused save."""
     connection = context.connections.get_shown(connection_id)
     draft = _draft_of_operation(context, connection_id, operation)
     if draft is None:
@@ -71,10 +71,10 @@ def show(context: Administrator, connection_id: int, operation: OperationId = 0)
 
 @router.post("/{connection_id}/settings")
 def save(context: Administrator, connection_id: int, form: Form) -> Response:
-    """Save the settings and have them tested, unless something does not fit or somebody else was faster.
+    """Save the settings and request a test, unless there are errors or another user saved first.
 
-    Those that may open another client a worker saves, once it has tried them; administrators of all connections
-    need not wait for it, unless there are links, which another login for the same client keeps.
+    A worker tries settings that may open another client before it saves them. Administrators of all connections
+    skip that, unless there are links: a new login for the same client keeps them.
     """
     connection, typed = context.connections.get_shown(connection_id), settings_form.typed(form)
     draft = Draft(settings_form.without_secrets(typed), text(form, "version"))
@@ -111,9 +111,9 @@ def save(context: Administrator, connection_id: int, form: Form) -> Response:
 
 @router.post("/{connection_id}/clients")
 def fetch_clients(context: Administrator, connection_id: int, form: Form) -> Response:
-    """Ask which clients the login reaches that is typed in the form, and lead back to the form as it stands.
+    """Request the clients that the typed login reaches, and redirect back to the form with its input.
 
-    The password that is known is tried for administrators of all connections only.
+    The saved password is used only for administrators of all connections.
     """
     connection, typed = context.connections.get_shown(connection_id), settings_form.typed(form)
     version, password = text(form, "version"), typed["password"]
@@ -135,10 +135,10 @@ def fetch_clients(context: Administrator, connection_id: int, form: Form) -> Res
 
 def _page(context: UserContext, connection: Connection, draft: Draft, *, posted: bool = False) -> Response:
     known = known_clients(context, connection)
-    # Which clients the saved login reaches is for administrators of all connections to know.
+    # Only administrators of all connections may see which clients the saved login reaches.
     clients = known.reached if context.current_user.administers_all else []
     shown = draft.clients.clients if draft.clients else clients
-    # Of other clients only those are named that this person is shown.
+    # Other clients are named only if this user may see them.
     names = {connection.settings.identity_id.lower(): known.own_name}
     names |= {each["id"].lower(): each["name"] for each in shown}
     return tab(
@@ -155,7 +155,7 @@ def _page(context: UserContext, connection: Connection, draft: Draft, *, posted:
 
 
 def _draft_of_operation(context: UserContext, connection_id: int, operation_id: int) -> Draft | None:
-    """Return what somebody had typed when they asked for clients, or had it saved; None where they did not."""
+    """Return what this user had typed when they requested the operation; None if they did not request it."""
     if not operation_id:
         return None
     operation = context.operations.get(operation_id)

@@ -43,7 +43,7 @@ def show_all(context: Reader, page: str = "") -> Response:
     """List the connections with what an operator of many steers by."""
     asked, budget = ConnectionUrlFilter.read(context.request.query_params), context.container.budget
     number = int(page) if page.isdecimal() and len(page) < 5 and int(page) else 1  # noqa: PLR2004 - digits
-    # What all connections have sent together is for those to know who see all.
+    # The requests of all connections are shown only to users who see all of them.
     requests = budget.requests_today() if context.scope.connections is None else None
     lines, total = connection_health.page(
         context.database,
@@ -79,13 +79,13 @@ def new_form(context: AdministratorEverywhere) -> Response:
 
 @router.post("/new")
 def add(context: AdministratorEverywhere, form: Form) -> Response:
-    """Add a connection that is not started yet, and have it tested."""
+    """Add a connection without starting it, and request a test."""
     confirm_identity(context, form)
     name = clean(text(form, "name"), max_length=MAX_NAME_LENGTH)
     typed = settings_form.typed(form) | {"name": name}
     entered, errors = settings_form.read(typed, known={}, names=settings_form.REQUIRED)
     if not name:
-        errors = {"name": settings_form.REQUIRED_MESSAGE, **errors}  # in the order of the form
+        errors = {"name": settings_form.REQUIRED_MESSAGE, **errors}  # errors in the order of the form
     if errors:
         return _new(context, typed, errors)
     settings = ConnectionSettings.model_validate(entered)
@@ -118,7 +118,7 @@ def rename(context: AdministratorEverywhere, connection_id: int, form: Form) -> 
 
 @router.post("/{connection_id}/erase")
 def erase(context: AdministratorEverywhere, connection_id: int, form: Form) -> Response:
-    """Erase a connection with all that is kept of it, for somebody who has typed its name."""
+    """Erase a connection and all its data, once the user has typed its name."""
     connection = context.connections.get_shown(connection_id)
     confirm_identity(context, form)
     if clean(text(form, "confirmed_name"), max_length=MAX_NAME_LENGTH) != connection.name:
@@ -148,9 +148,9 @@ def pause(context: Operator, connection_id: int, form: Form) -> Response:
 
 @router.post("/{connection_id}/resume")
 def resume(context: Operator, connection_id: int, form: Form) -> Response:
-    """Let the connection work again, or for the first time.
+    """Start or resume a connection.
 
-    Where its last test failed, or it paused itself and none has passed since, ask first.
+    Asks first if the last test failed, or if it paused itself and no test has passed since.
     """
     try:
         context.connections.resume(
@@ -170,7 +170,7 @@ def resume(context: Operator, connection_id: int, form: Form) -> Response:
 
 @router.post("/{connection_id}/token")
 def token(context: Administrator, connection_id: int, form: Form) -> Response:
-    """Give the webhook a new address and show it: now or never, since only its hash is kept, hence no redirect."""
+    """Give the webhook a new URL and show it, without a redirect: only its hash is stored, so it is shown once."""
     connection = context.connections.get_shown(connection_id)
     confirm_identity(context, form)
     made = context.connections.new_token(connection_id, actor=context.actor, now=context.now)

@@ -1,4 +1,4 @@
-"""The audit log: who changed which setting and did which action. The email log: which mails were sent."""
+"""The audit log (settings changes and user actions) and the email log (the mails sent)."""
 
 from fastapi import APIRouter, Response
 
@@ -41,7 +41,7 @@ def export_audit_log(context: Reader, form: str = "") -> Response:
 
 @router.get("/email-log")
 def show_email_log(context: Reader, page: str = "") -> Response:
-    """List the mails, those that wait before the first page of the others."""
+    """List the mails. Pending ones come first, on the first page."""
     database, scope, users = context.database, context.scope, context.current_user.administers_all
     found = email_log.page(database, scope, users=users, key=Key.parse(page))
     waiting = () if found.newer else email_log.pending(database, scope, users=users)

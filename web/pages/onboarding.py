@@ -1,4 +1,4 @@
-"""What both systems had before a connection: customers and projects are matched, earlier records are brought."""
+"""Onboarding: matching the customers and projects of both systems, and backfilling earlier records."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -22,7 +22,7 @@ from web.views.settings_form import REQUIRED_MESSAGE
 router = APIRouter(prefix="/connections")
 
 PREVIEW = "preview"
-"""The action of a button that has only said what would be done."""
+"""The action of the button that only shows what would happen."""
 
 LAST_DAY = date(2100, 12, 31)
 NO_DATE = msg("Enter a date, such as 2026-01-31.")
@@ -40,7 +40,7 @@ def show_matching(context: Operator, connection_id: int) -> Response:
 
 @router.post("/{connection_id}/matching")
 def match(context: Operator, connection_id: int, form: Form) -> Response:
-    """Match what both systems have, or only say what would become of it."""
+    """Match the records of both systems, or only preview it."""
     context.connections.get_shown(connection_id)
     asked = {
         "dry_run": "yes" if text(form, "action") == PREVIEW else "",
@@ -59,7 +59,7 @@ def show_backfill(context: Operator, connection_id: int) -> Response:
 
 @router.post("/{connection_id}/backfill")
 def backfill(context: Operator, connection_id: int, form: Form) -> Response:
-    """Bring the records of a period, or only say what would become of them."""
+    """Backfill the records of a period, or only preview it."""
     connection = context.connections.get_shown(connection_id)
     entered = {name: text(form, name).strip() for name in ("first", "last")}
     given = {str(each) for each in form.getlist("entity_types")}
@@ -107,7 +107,7 @@ def _errors(entered: Mapping[str, str], chosen: list[EntityType]) -> dict[str, M
 
 
 def _day(value: str) -> date | Message:
-    """Read a date as a form sends it; what is wrong with it where it is none."""
+    """Read the date of a form; return the error if it is not valid."""
     if not value:
         return REQUIRED_MESSAGE
     try:

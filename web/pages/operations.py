@@ -39,7 +39,7 @@ DONE = {
 UNEXPLAINED = msg("Enter a reason to accept this difference.")
 MAX_REASON_LENGTH = 200
 MAX_SHOWN = 200
-"""Differences on a page; the command line tells all."""
+"""Differences shown on a page; the command line lists all."""
 
 TEMPLATES = {
     OperationType.DIAGNOSTICS: "operation.html",
@@ -50,17 +50,17 @@ TEMPLATES = {
     OperationType.BACKFILL: "backfill.html",
     OperationType.BACKFILL_PREVIEW: "backfill.html",
 }
-"""The types that have a page, and what it is made from."""
+"""The types that have a page, with its template."""
 
 ONBOARDING = (OperationType.INITIAL_MATCHING, OperationType.BACKFILL, OperationType.BACKFILL_PREVIEW)
-"""Those that somebody may cancel here."""
+"""The types that can be cancelled on their page."""
 
 OperationId = Annotated[int, Path(le=MAX_ID)]
 
 
 @router.get("/operations/{operation_id}")
 def show(context: Reader, operation_id: OperationId) -> Response:
-    """Show a result; those who only look, such as an auditor, see reconciliations."""
+    """Show a result; viewers, such as auditors, may see reconciliations only."""
     operation = _operation(
         context, operation_id, *(TEMPLATES if context.current_user.is_operator else RECONCILIATIONS)
     )
@@ -93,16 +93,16 @@ def _page(context: UserContext, operation: Operation, *, unexplained: str = "") 
 
 @router.post("/operations/{operation_id}/cancel")
 def cancel(context: Operator, operation_id: OperationId) -> Response:
-    """End an operation that matches or brings records. What it has done so far stays."""
+    """Cancel an initial matching or a backfill. What it has done so far stays."""
     _operation(context, operation_id, *ONBOARDING)
-    with suppress(OperationEndedError):  # then its page shows what it came to
+    with suppress(OperationEndedError):  # then its page shows the result
         context.operations.cancel(operation_id, actor=context.actor, now=context.now)
     return context.redirect(f"/operations/{operation_id}")
 
 
 @router.post("/operations/{operation_id}/resolve")
 def resolve(context: Operator, operation_id: OperationId, form: Form) -> Response:
-    """Send the invoice or voucher of a discrepancy (again), accept the discrepancy as known, or take that back."""
+    """Send or resend the record of a discrepancy, accept the discrepancy as known, or withdraw an acceptance."""
     operation = _operation(context, operation_id, *RECONCILIATIONS)
     report, key = report_of(context, operation), text(form, "key")
     if text(form, "action") == "withdraw":
@@ -121,7 +121,7 @@ def resolve(context: Operator, operation_id: OperationId, form: Form) -> Respons
 
 @router.get("/reconciliations/{operation_id}/export")
 def export(context: Reader, operation_id: OperationId) -> Response:
-    """Send a reconciliation for Excel, as it was made and with what was accepted in it."""
+    """Send a reconciliation for Excel: its original findings and the acceptances recorded in it."""
     operation = _operation(context, operation_id, *RECONCILIATIONS)
     report = report_of(context, operation)
     if report is None:
@@ -138,7 +138,7 @@ def export(context: Reader, operation_id: OperationId) -> Response:
 def request_operation(
     context: UserContext, type_: OperationType, connection_id: int, *, input_: Mapping[str, str] | None = None
 ) -> int:
-    """Have a worker do something, and return the number that its result will stand under."""
+    """Request an operation from a worker, and return its id."""
     operation_id = context.operations.request(
         type_, connection_id, input_=input_, actor=context.actor, now=context.now
     )
@@ -152,7 +152,7 @@ def request_diagnostics(context: UserContext, connection_id: int, *, done: str =
 
 
 def report_of(context: UserContext, operation: Operation) -> ReconciliationReport | None:
-    """Return what a reconciliation found, without what is accepted by now; None where there is nothing."""
+    """Return the report of a reconciliation without the accepted differences; None if there is no report."""
     return recorded_report(context.database, operation)
 
 
@@ -165,7 +165,7 @@ def _send(context: UserContext, operation: Operation, discrepancy: Discrepancy) 
     if not discrepancy.can_be_sent:
         return "gone"
     record = _record(discrepancy)
-    assert record  # noqa: S101 - what can be sent is a record
+    assert record  # noqa: S101 - can_be_sent implies a record
     sent, busy = ("brought", "voucher-busy") if discrepancy.expense else ("sent", "busy")
     acted = discrepancies.resend(
         context.database,
@@ -181,7 +181,7 @@ def _send(context: UserContext, operation: Operation, discrepancy: Discrepancy) 
 
 
 def _record(discrepancy: Discrepancy) -> Record | None:
-    """Return the record that a discrepancy is about, None for what is in the ledger only."""
+    """Return the record of a discrepancy; None for an entry that is only in the ledger."""
     if discrepancy.expense:
         return Record(EntityType.EXPENSE, discrepancy.vouchers[0]) if discrepancy.vouchers else None
     return Record(EntityType.INVOICE, discrepancy.moment_id) if discrepancy.moment_id else None

@@ -1,4 +1,4 @@
-"""Choosing a password by a link in a mail, which a user has asked for or an administrator has sent."""
+"""Choosing a password by a mailed link that a user requested or an administrator sent."""
 
 import secrets
 from collections.abc import Mapping
@@ -42,7 +42,7 @@ def show_form(request: Request) -> Response:
 
 @router.post("/forgotten")
 def ask(request: Request, form: Form) -> Response:
-    """Have a link mailed. The answer is the same whether or not there is such a user."""
+    """Have a link mailed. The response is the same whether or not the user exists."""
     container, email = container_of(request), clean(text(form, "email"), max_length=MAX_EMAIL_LENGTH)
     _expect_mails(request)
     if not has_valid_token(request, form, SIGN_IN.read(request)):
@@ -65,7 +65,7 @@ def show_password_form(request: Request, token: str) -> Response:
 
 @router.post("/link/{token}")
 def choose(request: Request, token: str, form: Form) -> Response:
-    """Give whoever has the link the password that they chose; they sign in with it as always."""
+    """Set the password chosen by the holder of a link; it does not sign them in."""
     container, password = container_of(request), text(form, "password")
     if not has_valid_token(request, form, SIGN_IN.read(request)):
         return _choose(request, token, message=PAGE_EXPIRED, code=status.HTTP_403_FORBIDDEN)
@@ -84,7 +84,7 @@ def choose(request: Request, token: str, form: Form) -> Response:
         return _choose(request, token)
     except InvalidInputError as error:
         return _choose(request, token, errors=error.errors)
-    # A page of its own, which may be loaded again and in another language.
+    # A page of its own can be reloaded, and shown in another language.
     saved = "password-changed" if user.has_password else "password-chosen"
     language = _language(request, user) or preferred_language(request)
     return RedirectResponse(f"/sign-in/{saved}?language={language}", status.HTTP_303_SEE_OTHER)
@@ -147,7 +147,7 @@ def _choose(
 
 
 def _language(request: Request, user: User) -> Language | None:
-    """Return the user's language; None where another one is asked for."""
+    """Return the user's language; None if the URL asks for another."""
     return None if "language" in request.query_params else user.language
 
 

@@ -1,4 +1,4 @@
-"""Event receivers: for administrators of all connections only, as a receiver's URL decides where data go."""
+"""Event receivers: only for administrators of all connections, as a receiver's URL decides where data is sent."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ router = APIRouter(prefix="/receivers")
 
 @dataclass(frozen=True)
 class Entered:
-    """The input of a receiver's form."""
+    """The input in a receiver's form."""
 
     url: str
     event_types: Sequence[EventType]
@@ -95,7 +95,7 @@ def new_form(context: AdministratorEverywhere) -> Response:
 
 @router.post("/new")
 def add(context: AdministratorEverywhere, form: Form) -> Response:
-    """Add a receiver and show its secret once, so without a redirect."""
+    """Add a receiver and show its secret, without a redirect: it is shown only once."""
     confirm_identity(context, form)
     entered = _entered(form)
     try:
@@ -182,7 +182,7 @@ def remove(context: AdministratorEverywhere, receiver_id: int, form: Form) -> Re
 
 
 def _entered(form: FormData) -> Entered:
-    """Read the form of a receiver. Input that our page cannot have offered is refused: 400."""
+    """Read a receiver's form. Answers 400 to input that our page cannot have sent."""
     try:
         types = [EventType(str(each)) for each in form.getlist("event_types")]
     except ValueError:

@@ -1,4 +1,4 @@
-"""Whether the ledgers of a connection agree: what comparisons have found, and another one for a month."""
+"""The reconciliations of a connection: their results, and the form that requests one for a month."""
 
 import re
 from datetime import date
@@ -36,7 +36,7 @@ def show(context: Reader, connection_id: int) -> Response:
 
 @router.post("/{connection_id}/compare")
 def reconcile(context: Operator, connection_id: int, form: Form) -> Response:
-    """Have the ledgers of a month compared, of the last one where none is named."""
+    """Request the reconciliation of a month, by default the last one."""
     connection, month = context.connections.get_shown(connection_id), text(form, "month").strip()
     today = context.now.astimezone(OSLO).date()
     day = _day_of(month) if month else last_month(today)

@@ -116,7 +116,7 @@ def show(context: Reader, job_id: int, page: str = "") -> Response:
 
 @router.post("/records/{job_id}/notes")
 def add_note(context: Operator, job_id: int, form: Form) -> Response:
-    """Write a note on a record. One that cannot be kept stays in the form."""
+    """Add a note to a record. A note that cannot be saved stays in the form."""
     _visible_job(context, job_id)
     note = text(form, "note")
     try:
@@ -158,7 +158,7 @@ def _show(
 
 @router.get("/records/{job_id}/match")
 def confirm_match(context: Operator, job_id: int, choice: str = "") -> Response:
-    """Say what follows from a choice before it is taken; one that is not offered any more can only be left."""
+    """Explain a choice before the user confirms it; one that is no longer offered can't be confirmed."""
     job = _visible_job(context, job_id)
     question = match_questions.open_question(context.database, job_id)
     offered = question and choice in question.choices(job.record.entity_type)
@@ -175,7 +175,7 @@ def confirm_match(context: Operator, job_id: int, choice: str = "") -> Response:
 
 @router.post("/records/{job_id}/answer")
 def answer(context: Operator, job_id: int, form: Form) -> Response:
-    """Save the chosen record of 24SevenOffice, or none; a choice that is not offered changes nothing."""
+    """Save the chosen 24SevenOffice record, or that it is none of them; a choice not offered changes nothing."""
     _visible_job(context, job_id)
     acted = match_questions.answer(
         context.database, job_id, text(form, "choice"), actor=context.actor, now=context.now
@@ -193,7 +193,7 @@ def undo_match(context: Operator, job_id: int) -> Response:
 
 @router.post("/records/{job_id}/link")
 def link(context: Operator, job_id: int, form: Form) -> Response:
-    """End the link of a customer or project, and match it again or link it to the customer with a number."""
+    """Unlink a customer or project, then match it again or link it to the customer with the given number."""
     _visible_job(context, job_id)
     number = text(form, "number").strip()
     if number and not is_int32(number):
@@ -276,7 +276,7 @@ def _visible_job(context: UserContext, job_id: int) -> JobView:
 
 
 def _asked_about(context: UserContext, job: JobView, *, choice: str = "") -> dict[str, Any]:
-    """Return what a page shows of an open question: all its candidates, or the one that somebody chose."""
+    """Return the template values of an open question: all its candidates, or only the chosen one."""
     question = match_questions.open_question(context.database, job.id)
     candidates = question.candidates if question else ()
     own = question.moment_record if question else None
@@ -333,7 +333,7 @@ def _hidden_fields(given: ImmutableMultiDict[str, str]) -> list[tuple[str, str]]
 
 
 def _back(given: ImmutableMultiDict[str, str]) -> str:
-    """Return where the user came from: one record, the expenses, or the list of records with its filter."""
+    """Return the URL that the user came from: a record, the expenses, or the list of records with its filter."""
     ticked = _selected_ids(given)
     if given.get("from") == "record" and ticked:
         return f"/records/{int(ticked[0])}"

@@ -41,7 +41,7 @@ OPENID_CONCURRENCY = CapacityLimiter(4)
 """Concurrent calls to the provider: if it is silent, webhooks must not wait behind them."""
 
 COOKIE = "cookie.openid"
-"""The encryption purpose of the state that is kept meanwhile."""
+"""The encryption purpose of the state kept in a cookie until the user returns from the provider."""
 
 OPENID_MAX_AGE = timedelta(seconds=600)
 """How long a user may take at the provider."""
@@ -173,11 +173,11 @@ def show_form_again(
     because: str | None = None,
     status_code: int = 200,
 ) -> Response:
-    """Show the form again with an error, about the whole or about a ``field`` of it.
+    """Show the form again with an error, about the whole form or one ``field``.
 
     The reason for a refusal (``because``) is logged.
     """
-    if because is not None:  # the account is not named, as people type passwords into the wrong field
+    if because is not None:  # the account is not logged: people type passwords into the wrong field
         log.info("sign_in_refused", address=client_address(request), because=because)
     token = SIGN_IN.read(request) or secrets.token_urlsafe(32)
     context = GuestContext(request=request, container=container_of(request), session=None)
@@ -221,7 +221,7 @@ def code_form(
 
 
 def _enter(request: Request, email: str, password: str) -> Response:
-    """Begin the session of the user whose password this is, or ask for their second factor."""
+    """Start the user's session if the password is right, or ask for their second factor."""
     container = container_of(request)
     database, now = container.database, container.clock()
     proof = users_sign_in.by_password(database, email, password, address=client_address(request), now=now)
@@ -236,7 +236,7 @@ def _enter(request: Request, email: str, password: str) -> Response:
 
 
 def _keep_language(request: Request, user_id: int) -> None:
-    """Show a user the pages in the language that they chose at sign-in."""
+    """Save the language that the user chose at sign-in."""
     if (language := request.query_params.get("language")) in set(Language):
         users.set_language(container_of(request).database, user_id, Language(language))
 

@@ -1,4 +1,4 @@
-"""API tokens: for administrators of all connections only, as they pass on their own rights."""
+"""API tokens: only for administrators of all connections, as a token passes on their rights."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""Users: for administrators of all connections only, as they pass on their own rights."""
+"""Users: only for administrators of all connections, as adding one passes on their rights."""
 
 from collections.abc import Mapping
 
@@ -50,7 +50,7 @@ def new_form(context: AdministratorEverywhere) -> Response:
 
 @router.post("/users/new")
 def add(context: AdministratorEverywhere, form: Form) -> Response:
-    """Add a user with a first password, which is optional if there is another way to sign in."""
+    """Add a user with a temporary password, which is optional if there is another way to sign in."""
     confirm_identity(context, form)
     email, password, rights = text(form, "email"), text(form, "password"), _rights(form)
     language = Language(text(form, "language")) if text(form, "language") in set(Language) else None
@@ -101,7 +101,7 @@ def set_password(context: AdministratorEverywhere, user_id: int, form: Form) -> 
 
 @router.post("/users/{user_id}/link")
 def send_link(context: AdministratorEverywhere, user_id: int, form: Form) -> Response:
-    """Mail a user a link to choose a password; an invitation again to one who has none."""
+    """Mail a user a link to choose a password, as an invitation if they have none yet."""
     if not context.container.mails_links:
         raise HTTPException(status.HTTP_404_NOT_FOUND)
     confirm_identity(context, form)
@@ -142,7 +142,7 @@ def enable(context: AdministratorEverywhere, user_id: int, form: Form) -> Respon
 
 
 def _rights(form: FormData) -> Rights:
-    """Read the rights of a user. A role or a connection that our page cannot have offered is refused: 400."""
+    """Read a user's rights. Answers 400 to a role or connection that our page cannot have offered."""
     try:
         role = Role(text(form, "role"))
     except ValueError:

@@ -18,7 +18,7 @@ COLUMNS: Mapping[str, Message] = {
 
 
 def audit_sheet(entries: Iterable[AuditEntry], *, language: Language) -> Iterator[str]:
-    """Yield the lines of a sheet, in the words of a person."""
+    """Yield the lines of a sheet, with texts for people."""
     sheet = Sheet(columns={key: translate(title, language) for key, title in COLUMNS.items()}, for_excel=True)
     return sheet.lines(
         {

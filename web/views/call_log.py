@@ -9,14 +9,14 @@ LETTER = re.compile(r"\\u00([a-f][0-9a-f])", re.IGNORECASE)
 MAX_LENGTH = 64_000
 """The longest formatted text: deep nesting would be mostly indentation."""
 CUT = " … ("
-"""The beginning of the remark that a text was cut."""
+"""The beginning of the remark that a text was truncated."""
 
 
 def formatted(text: str) -> str:
     """Format XML and JSON in indented lines, and leave anything else as it is.
 
-    It works on tokens, without a parser: amounts stay as they were written, and a text whose end was cut off is
-    formatted too. One that would become too long stays as it is.
+    It works on tokens, without a parser: amounts stay as they were written, and truncated text is formatted too.
+    Text that would become too long stays as it is.
     """
     body, cut, remark = text.partition(CUT)
     match body.lstrip()[:1]:
@@ -30,7 +30,7 @@ def formatted(text: str) -> str:
 
 
 def _bounded(parts: Iterator[str]) -> str:
-    """Join the lines, or return nothing if they are longer than is shown."""
+    """Join the lines, or return nothing if they are too long to show."""
     joined, length = [], 0
     for part in parts:
         length += len(part)

@@ -1,4 +1,4 @@
-"""The tabs of a connection: which there are for whom, and the one to which the page of an operation belongs."""
+"""The tabs of a connection: those that each role sees, and the tab that an operation's page belongs to."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -28,7 +28,7 @@ TAB_BY_OPERATION: Mapping[OperationType, str] = {
 
 
 def tab_values(user: User, connection: Connection, name: str) -> dict[str, Any]:
-    """Return what a template shows the tabs from, the one called ``name`` open."""
+    """Return the template values of the tabs, with the one called ``name`` open."""
     hidden = {"settings": not user.is_administrator, "webhooks": not user.is_administrator}
     hidden["test"] = not user.is_operator
     shown = (each for each in TAB_NAMES if not hidden.get(each))

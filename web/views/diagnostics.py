@@ -13,7 +13,7 @@ from models.connections.settings import ConnectionSettings
 from sync.diagnostics.findings import CheckStatus, Finding
 
 CHART_CACHED_FOR = timedelta(days=1)
-"""How long entered accounts are compared with a chart of accounts that was read."""
+"""How long a chart of accounts that was read is used to check entered accounts."""
 
 
 @dataclass(frozen=True)
@@ -64,12 +64,12 @@ class OperationView:
 
     @property
     def matching(self) -> Mapping[str, Any] | None:
-        """What an initial matching did or would do, as :mod:`worker.jobs.initial_matching` has it."""
+        """The result or plan of an initial matching, from :mod:`worker.jobs.initial_matching`."""
         return self.result.get("matching")
 
     @property
     def backfill(self) -> Sequence[Mapping[str, Any]] | None:
-        """How a backfill went, by types, as :mod:`worker.jobs.backfill` has it."""
+        """The result of a backfill by type, from :mod:`worker.jobs.backfill`."""
         return self.result.get("backfill")
 
     @property
@@ -89,7 +89,7 @@ class OperationView:
 def known_accounts(
     operations: Operations, connection: Connection, entered: ConnectionSettings, *, now: datetime
 ) -> list[int]:
-    """Return the accounts that the last test found; none if it did not get there or reached another client."""
+    """Return the accounts that the last test found; none if it did not read them or reached another client."""
     last = operations.latest(connection.id, OperationType.DIAGNOSTICS)
     if last is None or last.completed_at is None or last.completed_at < now - CHART_CACHED_FOR:
         return []

@@ -1,4 +1,4 @@
-"""A reconciliation as a sheet for Excel: what was found, and what was accepted by whom and why."""
+"""A reconciliation as a sheet for Excel: its findings, and who accepted which differences and why."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -44,7 +44,7 @@ def reconciliation_sheet(
     connection: str,
     language: Language,
 ) -> Iterator[str]:
-    """Yield the lines of a sheet, in the words of a person; ``accepted`` is what was accepted, by its key."""
+    """Yield the lines of a sheet, with texts for people; ``accepted`` maps keys to acceptances."""
     headings = {key: translate(title, language) for key, title in COLUMNS.items()}
     sheet = Sheet(columns=headings, amounts=AMOUNTS, for_excel=True)
     rows = [*_facts(report, operation, connection, language), *_part("invoice", report, accepted)]

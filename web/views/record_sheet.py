@@ -37,11 +37,11 @@ NAMES: Mapping[str, Message] = {
     EntityType.INVOICE: msg("Invoice"),
     EntityType.EXPENSE: msg("Expense"),
 }
-"""What people read in place of our enum values."""
+"""The texts that people read instead of enum values."""
 
 
 def record_sheet(views: Iterable[JobView], *, for_excel: bool, language: Language) -> Iterator[str]:
-    """Yield the lines of a sheet: with enum values for programs, in people's words for Excel."""
+    """Yield the lines of a sheet: with enum values for programs, with texts for people in Excel."""
     named = {key: translate(title, language) for key, title in COLUMNS.items() if title}
     headings = named if for_excel else {key: key for key in COLUMNS}
     sheet = Sheet(columns=headings, amounts=frozenset({"amount"}), for_excel=for_excel)

@@ -1,4 +1,4 @@
-"""The status of a record in people's words: the same in the rows of a list, its filter and its sheet."""
+"""The status of a record for people: the same in the rows of a list, its filter and its sheet."""
 
 from collections.abc import Mapping
 
@@ -17,7 +17,7 @@ STATUSES: Mapping[str, Message] = {
     "skipped": msg("Skipped"),
     JobState.DISMISSED: msg("Closed"),
 }
-"""The status filter of a list, as it is in the URL: a status of its rows, or all that are pending."""
+"""The status filter of a list, as in the URL: a status of its rows, or all pending ones."""
 
 WITH_WARNINGS = msg("Synced with warnings")
 

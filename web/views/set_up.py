@@ -1,4 +1,4 @@
-"""What there is to do before a connection is started: each tick is read off the database, and none is kept."""
+"""The steps before a connection is started: each tick is computed from the database, and none is stored."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -13,17 +13,17 @@ from sync.diagnostics.findings import Finding
 from web.views.diagnostics import OperationView
 
 MOMENT, LOGIN, CREDENTIALS = "moment.company", "login.login", ("moment_company", "moment_api_key")
-"""Checks of a test, and settings that are Moment's credentials."""
+"""The checks of a test and the settings that concern Moment's credentials."""
 
 ACCOUNTS = "accounting_setup."
-"""What the names of the checks begin with that read accounts and VAT."""
+"""Prefixes of the checks that read accounts and VAT codes."""
 
 MATCHINGS_READ = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One thing to do, where, and what a test says is wrong with it; ``path`` is that of a tab, with its field.
+    """One step, with its errors from the last test; ``path`` leads to its tab and field.
 
     ``waiting`` says what is missing once nothing is left to do but wait.
     """
@@ -39,7 +39,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class SetUp:
-    """A connection that is not started, and its last test, None where there is none of its settings."""
+    """A connection that is not started, with the last test of its current settings, None if there is none."""
 
     database: Database
     operations: Operations
@@ -104,7 +104,7 @@ class SetUp:
         return any(each.check.startswith(ACCOUNTS) for each in (self.last.passed if self.last else ()))
 
     def _is_matched(self) -> bool:
-        """Return whether a matching was carried out here, or left links where the command line did it."""
+        """Return whether a matching was carried out here, or the command line's matching left links."""
         types, scope = [OperationType.INITIAL_MATCHING], Scope(frozenset({self.connection.id}))
         found = self.operations.page(scope, types=types, size=MATCHINGS_READ).lines
         results = [each.result for each in found if each.result]

@@ -21,7 +21,7 @@ Typed = dict[str, str]
 """The values of the fields, by name."""
 
 Errors = dict[str, str]
-"""What is wrong, in a sentence, by field."""
+"""The errors by field, each a sentence."""
 
 MAX_SHOWN_LENGTH = 80
 REQUIRED_MESSAGE, CHOOSE = msg("This field is required."), msg("Choose an option from the list.")
@@ -45,7 +45,7 @@ MESSAGES = {
 
 @dataclass(frozen=True, slots=True)
 class FieldFormat:
-    """How a setting is written into its field and read from it; reading raises ValueError with a sentence."""
+    """How a setting is written to its field and read from it; reading raises ValueError with a sentence."""
 
     write: Callable[[Any], str]
     read: Callable[[str], Any]
@@ -136,19 +136,19 @@ def as_form(settings: ConnectionSettings) -> Typed:
 
 
 def without_secrets(typed: Mapping[str, str]) -> Typed:
-    """Remove the secrets from the input, as it is shown again."""
+    """Remove the secrets from the input that is shown again."""
     return {name: "" if name in SECRET_FIELDS else value for name, value in typed.items()}
 
 
 def typed(form: FormData) -> Typed:
-    """Return the input; ticked boxes with one name are joined."""
+    """Return the input; ticked checkboxes with the same name are joined."""
     return {name: ",".join(map(str, form.getlist(name))).strip() for name in FIELDS}
 
 
 def read(
     typed: Mapping[str, str], *, known: Mapping[str, Any], names: Collection[str] = FIELDS
 ) -> tuple[dict[str, Any], Errors]:
-    """Return the entered settings, and what is wrong with them.
+    """Return the entered settings and their errors.
 
     Args:
         typed: the values of the fields.
@@ -172,7 +172,7 @@ def read(
 
 
 def read_alone(name: str, typed: str) -> tuple[Any, Errors]:
-    """Return the value of a setting that is entered for several connections, and what is wrong with it."""
+    """Return the value of a setting that is entered for several connections, and its errors."""
     any_connection = dict.fromkeys(REQUIRED, "0")
     entered, errors = read({name: typed}, known=any_connection, names=(name,))
     if error := errors.get(name):
@@ -181,7 +181,7 @@ def read_alone(name: str, typed: str) -> tuple[Any, Errors]:
 
 
 def unknown_accounts(before: ConnectionSettings, entered: ConnectionSettings, chart: Collection[int]) -> Errors:
-    """Return which newly entered accounts are not in the chart of accounts, as far as that is known."""
+    """Return the newly entered accounts that are not in the chart of accounts, if it is known."""
     accounts = {
         "receivables_account": str(entered.receivables_account),
         "rounding_account": str(entered.rounding_account or ""),
@@ -220,7 +220,7 @@ def _field(error: ErrorDetails) -> str:
 
 
 def message_of(error: ErrorDetails) -> str:
-    """Return what is wrong with a value, in a sentence."""
+    """Return the error of a value as a sentence."""
     context = error.get("ctx", {})
     match error["type"]:
         case "greater_than_equal":

@@ -1,4 +1,4 @@
-"""Pages from templates, in the language of their reader."""
+"""Pages from templates, in the reader's language."""
 
 import re
 from collections.abc import Iterable
@@ -99,7 +99,7 @@ def _facts(job: JobView, *, language: Language) -> Iterable[tuple[Message, str]]
 
 
 def _ago(at: datetime, now: datetime, *, language: Language) -> Markup:
-    """Format how long ago something was, with the exact time as a tooltip."""
+    """Format how long ago an instant was, with the exact time as a tooltip."""
     exact, said = formatting.instant(at, language), formatting.ago(at, language, now=now)
     return Markup('<time datetime="%s" title="%s">%s</time>') % (at.isoformat(), exact, said)
 

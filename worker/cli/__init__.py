@@ -1,4 +1,4 @@
-"""The commands of ``moment24``, a module for each group."""
+"""The commands of ``moment24``, one module per group."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -16,7 +16,7 @@ ACTOR = msg("CLI")
 
 
 class ConnectionName(click.ParamType[Connection]):
-    """A connection, by name. Raises UnknownConnectionError."""
+    """A connection, given by its name. Raises UnknownConnectionError."""
 
     name = "connection"
 

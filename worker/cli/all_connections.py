@@ -1,4 +1,4 @@
-"""Checks of every connection: one line for each, and one exit code for all."""
+"""Checks of every connection: one line each, and one exit code for all."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -18,12 +18,12 @@ from worker.jobs.backfill import has_spare_requests
 log = structlog.get_logger()
 
 Check = Callable[[Connection], tuple[bool, str]]
-"""Returns whether all is well with a connection, and a few words about it; may raise a SyncError."""
+"""Returns whether a connection is fine, with a short message. May raise a SyncError."""
 
 CHECKED = Table(columns=dict.fromkeys(("connection", "status", "message")))
 
 RETRY_SECONDS = 5
-"""How often it is checked whether there are spare requests."""
+"""Time between two checks for spare requests."""
 
 
 def one_or_all(connection: str | None, *, everywhere: bool) -> None:
@@ -33,11 +33,9 @@ def one_or_all(connection: str | None, *, everywhere: bool) -> None:
 
 
 def check_each(look: Check, output: str) -> None:
-    """Print a line for each connection as soon as it is known; exit with 1 if one has a problem.
+    """Check each started connection, once there are spare requests; exit with 1 if one has a problem.
 
-    JSON and CSV are printed when all are known.
-
-    A connection that is not started is skipped. Each waits until there are spare requests.
+    The table grows line by line; JSON and CSV are printed at the end.
     """
     connections = [each for each in get_container().connections.all() if each.paused_because != NOT_STARTED]
     found: list[Mapping[str, str]] = []
@@ -62,10 +60,10 @@ def _checked(look: Check, connection: Connection) -> tuple[bool, str]:
     except SyncError as error:
         return False, error.message
     except (DatabaseUnavailableError, RedisError):
-        raise  # the others could not be checked either
+        raise  # the other checks would fail too
     except Exception as error:
         log.exception("look_crashed", connection=connection.id)
-        return False, f"The integration itself failed ({type(error).__name__}); the log says more."
+        return False, f"The integration itself failed ({type(error).__name__}); see the log."
 
 
 def _wait_for_requests() -> None:

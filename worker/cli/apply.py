@@ -1,4 +1,4 @@
-"""``moment24 connections apply`` and ``export``: connections as a file says, and the file that says so."""
+"""``moment24 connections apply`` and ``export``: connections from a file, and the file from connections."""
 
 import os
 from collections import Counter
@@ -33,18 +33,18 @@ from worker.jobs import diagnostics
 
 DIFFERENCES = Table(
     columns={name: name for name in ("connection", "change", "setting", "old", "new")},
-    empty="Everything is as the file says.",
+    empty="All connections match the file.",
 )
-CREATED = Table(columns={"connection": "connection", "webhook_url": "webhook address"})
+CREATED = Table(columns={"connection": "connection", "webhook_url": "webhook URL"})
 LOGINS = frozenset({"moment_company", "moment_api_key", "username", "password", "identity_id"})
-"""The settings that both systems have to accept."""
+"""The settings that both systems must accept."""
 
 
 @dataclass(kw_only=True)
 class Plan:
-    """What becomes of a connection: its settings, and the ``values`` among them that are new.
+    """The planned state of a connection: its settings, and the ``values`` among them that change.
 
-    ``before`` is None for a new connection. ``starts`` is None if it stays started or paused.
+    ``before`` is None for a new connection. ``starts`` is None if the connection is neither started nor paused.
     """
 
     name: str
@@ -56,7 +56,7 @@ class Plan:
 
     @property
     def is_login_new(self) -> bool:
-        """Whether both systems have to accept the login first."""
+        """Whether both systems must accept the login first."""
         return not LOGINS.isdisjoint(self.values) or self.before is None
 
     def differences(self) -> Iterator[Mapping[str, Any]]:
@@ -84,8 +84,8 @@ class Plan:
     )
 )
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False, exists=True))
-@click.option("--dry-run", is_flag=True, help="Only show what would change; exits with 1 if anything would")
-@click.option("--yes", is_flag=True, help="Do not ask")
+@click.option("--dry-run", is_flag=True, help="Only show the changes; exits with 1 if there are any")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation")
 @click.option(
     "--check/--no-check",
     default=True,
@@ -93,14 +93,14 @@ class Plan:
     help="Whether to test new companies and credentials in both systems before changing anything",
 )
 @output_option
-@if_stopped("What is done stays. Run the same command again: it does the rest.")
+@if_stopped("Completed changes stay. Run the same command again to continue.")
 def apply(file: Path, *, dry_run: bool, yes: bool, check: bool, output: str) -> None:
-    """Make connections what a file says; it may be run as often as one likes.
+    """Bring connections in line with a file. Safe to repeat.
 
-    The file has a table for each connection, such as [connections."Our company"], with its settings, and started =
-    true or false. A secret is named by where it is: "env:NAME" or "file:PATH". What a table leaves out stays as it
-    is. A connection that the file does not name is reported and left alone. All errors are told at once, before
-    anything is changed.
+    The file has a table for each connection, such as [connections."Our company"], with its settings and started =
+    true or false. A secret is a reference: "env:NAME" or "file:PATH". A setting that a table omits stays as it is.
+    A connection that the file does not name is reported and left alone. All errors are reported at once, before
+    anything changes.
     """
     try:
         told = ConnectionFile(file, os.environ)
@@ -142,7 +142,7 @@ def export(connections: Sequence[Connection]) -> None:
 
 
 def _plan(told: ConnectionFile, entry: Entry, before: Connection | None) -> Plan | None:
-    """Compare the file with the present connections; None if it is contradictory, which is noted."""
+    """Compare an entry with the present connection. None if the entry is wrong, which is noted."""
     if before is None:
         if (settings := _settings(told, entry, {})) is None:
             return None
@@ -177,9 +177,9 @@ def _settings(told: ConnectionFile, entry: Entry, known: Mapping[str, Any]) -> C
 
 
 def _starts(entry: Entry, before: Connection) -> bool | None:
-    """Return whether a connection is to be started or paused, None if it stays.
+    """Return whether to start or pause a connection; None if neither.
 
-    One that the integration paused stays so: a person has to correct something first.
+    One that the integration paused stays paused: someone must correct its settings first.
     """
     if entry.started and before.paused_by:
         return True
@@ -222,9 +222,9 @@ def _print_done(created: Sequence[Mapping[str, str]]) -> None:
 
 
 def _try_out(told: ConnectionFile, plans: Sequence[Plan]) -> None:
-    """Check that both systems accept what is new, and add the client that a login reaches."""
+    """Check that both systems accept the new logins, and add the client that each reaches."""
     tried, unreachable = [each for each in plans if each.is_login_new], False
-    with progress_bar(len(tried), "Trying out") as advance:
+    with progress_bar(len(tried), "Testing") as advance:
         for each in tried:
             try:
                 identity = diagnostics.check(get_container(), each.settings)
@@ -242,7 +242,7 @@ def _try_out(told: ConnectionFile, plans: Sequence[Plan]) -> None:
 
 
 def _make_so(told: ConnectionFile, plan: Plan) -> Mapping[str, str] | None:
-    """Apply the plan of a connection; return the webhook address of a new one."""
+    """Apply the plan of a connection; return the webhook URL of a new one."""
     container, now = get_container(), get_container().clock()
     try:
         if plan.before is None:

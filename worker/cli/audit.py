@@ -19,7 +19,7 @@ def audit() -> None:
 @audit.command()
 @connections_option("Only this connection; repeatable")
 def export(connections: Sequence[Connection]) -> None:
-    """Print the audit log as JSON lines, the oldest entry first."""
+    """Print the audit log as JSON lines, oldest entry first."""
     scope = Scope(frozenset(each.id for each in connections) if connections else None)
     for line in audit_log.export(get_container().database, scope, users=not connections):
         click.echo(line, nl=False)

@@ -60,10 +60,10 @@ PROGRESS = Table(
 )
 
 POLL_SECONDS = 0.2
-"""How often it is checked whether there is room for more."""
+"""Time between two checks for room in the lane."""
 
 RETRY_SECONDS = 30
-"""How soon an unavailable system is called again, unless it says when."""
+"""Time until an unavailable system is called again, unless it says when."""
 
 day = click.DateTime(["%Y-%m-%d"])
 
@@ -72,7 +72,7 @@ day = click.DateTime(["%Y-%m-%d"])
     epilog=examples("moment24 connections backfill 'Our company' --from 2026-01-01 --to 2026-03-31 --dry-run")
 )
 @connection_argument
-@click.option("--from", "first", type=day, required=True, help="The first day of the period, as 2026-01-01")
+@click.option("--from", "first", type=day, required=True, help="The first day of the period, such as 2026-01-01")
 @click.option("--to", "last", type=day, required=True, help="The last day of the period")
 @click.option(
     "--entity-type",
@@ -80,13 +80,11 @@ day = click.DateTime(["%Y-%m-%d"])
     "type_names",
     multiple=True,
     type=click.Choice([entity_type.value for entity_type in ENTITY_TYPES]),
-    help="Repeatable  [default: all that the connection syncs]",
+    help="Repeatable  [default: all types that the connection syncs]",
 )
-@click.option(
-    "--dry-run", is_flag=True, help="Only show what would be posted, and why the rest wouldn't; writes nothing"
-)
+@click.option("--dry-run", is_flag=True, help="Only show what would be posted, and why the rest would not")
 @output_option
-@if_stopped("Workers finish what they have been given. Run the same command again: it goes on where it was.")
+@if_stopped("Workers finish the records already queued. Run the same command again to continue.")
 def backfill(
     connection: Connection,
     *,
@@ -98,8 +96,8 @@ def backfill(
 ) -> None:
     """Sync the customers, projects and invoices of a period, a few at a time, without delaying other records.
 
-    Invoices that the ledger has are linked, not posted. It may be stopped at any moment: begun again, it goes
-    on where it was. Workers do the work, so they must be running.
+    Invoices that are already in the ledger are linked, not posted. You can stop the command at any time and run it
+    again to continue. Workers do the work, so they must be running.
     """
     if first > last:
         raise click.UsageError("The period ends before it starts.")
@@ -152,7 +150,7 @@ def _preview_backfill(period: Backfill, entity_types: Sequence[EntityType], outp
         click.echo(REMAINING.text(row for each in rest for row in _preview_rows(each)) + "\n")
     total = format_kroner(sum(voucher.entries[0].amount for _, voucher in posted))
     click.echo(f"Already synced or in progress: {brought}.")
-    click.echo(f"Vouchers that would be posted: {len(posted)}, {total} kroner in all. Nothing was written.")
+    click.echo(f"Vouchers that would be posted: {len(posted)}, {total} kroner in total. Nothing was written.")
 
 
 def _preview_rows(planned: PlannedRecord) -> Iterator[Mapping[str, Any]]:
@@ -198,7 +196,7 @@ def _enqueue(period: Backfill, lane: Lane, records: Sequence[Record], *, report:
 
 
 def retrying(ask: Callable[[], T], *, sleep: Callable[[float], None]) -> T:
-    """Repeat a call until it succeeds: an unavailable system, and used-up requests, come back."""
+    """Repeat a call while the system is unavailable or the requests are used up."""
     while True:
         try:
             return ask()

@@ -7,6 +7,6 @@ from config.settings import LogSettings, WrongSettingsError, read_settings
 
 
 def configure_log() -> None:
-    with suppress(WrongSettingsError):  # the command says which settings are wrong, if it needs any
+    with suppress(WrongSettingsError):  # a command that needs settings reports the wrong ones itself
         settings = read_settings(LogSettings)
         configure(settings.log_format, level=settings.log_level)

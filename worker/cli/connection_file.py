@@ -1,6 +1,6 @@
-"""A file of connections in TOML: a table for each, which names the source of secrets and never holds them.
+"""A TOML file of connections: a table for each, with references to secrets, never the secrets themselves.
 
-What a table leaves out stays as it is, or is the default of a new connection. "" resets a value to its default.
+A setting that a table omits stays as it is; a new connection gets its default. "" resets a setting to its default.
 """
 
 import json
@@ -24,12 +24,12 @@ FIELDS = ConnectionSettings.model_fields
 
 
 class WrongFileError(ValueError):
-    """The file cannot be read as TOML; the message names the line."""
+    """The file is not valid TOML; the message names the line."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """The file's entry for a connection. ``started`` is None if it does not say; secrets are resolved."""
+    """The file's entry for a connection, with its secrets resolved. ``started`` is None if not given."""
 
     name: str
     values: Mapping[str, Any]
@@ -37,7 +37,7 @@ class Entry:
 
 
 class ConnectionFile:
-    """A file, with secrets from ``environ`` or from other files; ``errors`` are all of its errors.
+    """A file, with secrets from ``environ`` or from other files; ``errors`` lists everything wrong with it.
 
     Raises:
         WrongFileError: it is not TOML.
@@ -109,7 +109,7 @@ class ConnectionFile:
 
 
 def written(connections: Iterable[Connection]) -> str:
-    """Return connections as such a file, without their secrets."""
+    """Return the text of such a file for connections, without their secrets."""
     return "\n".join("\n".join(_table(each)) for each in connections)
 
 
@@ -123,7 +123,7 @@ def _table(connection: Connection) -> Iterator[str]:
     yield ""
 
 
-def _toml(value: Any) -> str:  # noqa: ANN401 (any kind of setting)
+def _toml(value: Any) -> str:  # noqa: ANN401 (any setting's value)
     match value:
         case bool():
             return str(value).lower()
@@ -139,7 +139,7 @@ def _toml(value: Any) -> str:  # noqa: ANN401 (any kind of setting)
 
 
 def _value(key: str, value: object) -> Mapping[str, Any]:
-    """Return a setting as the file has it; an identity that is left open stays the one that was found."""
+    """Return a setting as the file gives it; an empty identity keeps the one that was found."""
     field = FIELDS[key]
     if value == "" and not field.is_required():
         return {} if key == "identity_id" else {key: field.get_default(call_default_factory=True)}
@@ -147,7 +147,7 @@ def _value(key: str, value: object) -> Mapping[str, Any]:
 
 
 def _lines(text: str) -> Iterator[tuple[tuple[str, str], int]]:
-    """Return the line of each connection and setting that is in its own table."""
+    """Yield the line number of each connection's table and of each setting in it."""
     name = ""
     for number, line in enumerate(text.splitlines(), 1):
         if line.lstrip().startswith("["):

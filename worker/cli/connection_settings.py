@@ -51,7 +51,7 @@ def add(name: str, *, check: bool, **options: Any) -> None:  # noqa: ANN401 (the
 @setting_options(asking=False)
 @checking
 def set_(connection: Connection, *, check: bool, **options: Any) -> None:  # noqa: ANN401 (the settings check them)
-    """Change settings; an empty value restores the default. A connection that paused itself is resumed."""
+    """Change settings; an empty value restores the default. Resumes a connection that paused itself."""
     values = given(options)
     if not values:
         raise click.UsageError("Specify a setting to change.")
@@ -65,7 +65,7 @@ def set_(connection: Connection, *, check: bool, **options: Any) -> None:  # noq
     try:
         updated = get_container().update_settings(connection.id, values, actor=ACTOR, client_number=client_number)
     except ConcurrentUpdateError:
-        raise click.ClickException("Somebody else has changed the settings just now. Try again.") from None
+        raise click.ClickException("Someone else has just changed the settings. Try again.") from None
     for name in FIRST_DAYS.values():
         if values.get(name):
             click.echo(f"Anything dated before {getattr(updated.settings, name)} is skipped ({name}).")
@@ -81,13 +81,13 @@ def check_(connection: Connection) -> None:
 
 @click.command()
 @connection_argument
-@click.option("--yes", is_flag=True, help="Do not ask")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation")
 def unlink(connection: Connection, *, yes: bool) -> None:
     """Set a paused connection's links aside before switching to another company or client.
 
-    Nothing is changed in Moment or 24SevenOffice. All records are identified anew, and what was not finished is
-    verified before it is sent. An invoice that was posted before, or an expense that was brought, is sent again
-    only after a person has looked.
+    Nothing changes in Moment or 24SevenOffice. All records are matched again, and unfinished ones are verified
+    before they are sent. An invoice that was posted, or an expense that was imported, is sent again only after
+    someone has checked it.
     """
     container = get_container()
     if not connection.paused_because:
@@ -103,13 +103,13 @@ def _valid(values: dict[str, Any]) -> ConnectionSettings:
     try:
         return ConnectionSettings.model_validate(values)
     except ValidationError as error:
-        raise click.UsageError(complaints(error)) from None  # its own text shows what was entered
+        raise click.UsageError(complaints(error)) from None  # pydantic's own text would show the input
 
 
 def _tested(settings: ConnectionSettings) -> tuple[ConnectionSettings, int | None]:
-    """Test settings, and complete them with the identity if they leave it open; return the client's number too.
+    """Test settings, and fill in the identity if it is empty; return the client's number too.
 
-    Without an identity, or with a wrong one, it prints the possible ones: the operator may know them all.
+    If the identity is missing or wrong, print the available ones: the operator may see them all.
     """
     try:
         identity = check(get_container(), settings)

@@ -1,4 +1,4 @@
-"""``moment24 connections``: pausing and resuming connections, and the address of their webhooks."""
+"""``moment24 connections``: pausing and resuming connections, and their webhook URLs."""
 
 import click
 
@@ -10,13 +10,13 @@ from worker.lazy_command import CommandGroup, LazyCommand
 
 COMMANDS = (
     LazyCommand("add", "worker.cli.connection_settings:add", "Add a connection."),
-    LazyCommand("apply", "worker.cli.apply:apply", "Make connections what a file says."),
-    LazyCommand("backfill", "worker.cli.backfill:backfill", "Bring the records of a period."),
-    LazyCommand("check", "worker.cli.connection_settings:check_", "Try settings out in both systems."),
-    LazyCommand("erase", "worker.cli.erasure:erase", "Erase a connection with all that is kept of it."),
+    LazyCommand("apply", "worker.cli.apply:apply", "Bring connections in line with a file."),
+    LazyCommand("backfill", "worker.cli.backfill:backfill", "Sync the records of a period."),
+    LazyCommand("check", "worker.cli.connection_settings:check_", "Test a connection's settings in both systems."),
+    LazyCommand("erase", "worker.cli.erasure:erase", "Erase a connection and all its data."),
     LazyCommand("export", "worker.cli.apply:export", "Print connections as a file for `connections apply`."),
     LazyCommand("list", "worker.cli.connection_status:list_", "List all connections."),
-    LazyCommand("match", "worker.cli.onboarding:match_", "Link the records that 24SevenOffice has already."),
+    LazyCommand("match", "worker.cli.onboarding:match_", "Match Moment's records with 24SevenOffice."),
     LazyCommand("set", "worker.cli.connection_settings:set_", "Change settings."),
     LazyCommand("show", "worker.cli.connection_status:show", "Show a connection's settings without secrets."),
     LazyCommand("unlink", "worker.cli.connection_settings:unlink", "Set a paused connection's links aside."),
@@ -44,7 +44,7 @@ def pause(connection: Connection, because: str) -> None:
 @click.option(
     "--despite-failed-test",
     is_flag=True,
-    help="Also where its last test found errors, or it paused itself and none has passed since",
+    help="Resume even if its last test failed, or if none has passed since it paused itself",
 )
 def resume(connection: Connection, *, despite_failed_test: bool) -> None:
     """Start or resume a connection and process its queued records."""

@@ -1,4 +1,4 @@
-"""``moment24 doctor``: what works at a connection, what does not, and what to do."""
+"""``moment24 doctor``: what works on a connection, what does not, and what to do about it."""
 
 from collections.abc import Iterator
 
@@ -30,13 +30,13 @@ FINDINGS = Table(columns=dict.fromkeys(("status", "check", "error_code", "tests"
 @click.argument("connection", metavar="[CONNECTION]", required=False)
 @click.option("--all", "everywhere", is_flag=True, help="Check every started connection, one line each")
 @click.option("--write", is_flag=True, help="Also run tests that write, in a test client")
-@click.option("--yes", is_flag=True, help="With --write: do not ask first")
+@click.option("--yes", is_flag=True, help="With --write: do not ask for confirmation")
 @output_option
 def doctor(connection: str | None, *, everywhere: bool, write: bool, yes: bool, output: str) -> None:
     """Test a connection in both systems without writing anything; exits with 1 on errors.
 
-    “warn” is for you to check, as no call can tell. The second column names the assumptions that a line tests.
-    With --write, some records are made as well, after you have typed the name of the client: see
+    Check lines marked “warn” yourself: no call can verify them. The second column names the assumptions that a
+    line tests. With --write, it also creates some records, after you have typed the client's name: see
     docs/assumptions.md.
     """
     if yes and not write:
@@ -44,7 +44,7 @@ def doctor(connection: str | None, *, everywhere: bool, write: bool, yes: bool, 
     if everywhere and write:
         raise click.UsageError("--write is for one connection.")
     if write and output != "table":
-        raise click.UsageError("--output is for what is done without --write.")
+        raise click.UsageError("--output can't be used with --write.")
     one_or_all(connection, everywhere=everywhere)
     if not connection:
         check_each(_summary, output)
@@ -71,13 +71,13 @@ def _summary(connection: Connection) -> tuple[bool, str]:
 
 
 def _write_tested(connection: Connection, *, yes: bool) -> bool:
-    """Run the write tests if the person agrees; return whether nothing is wrong."""
+    """Run the write tests if the user confirms; return whether all is well."""
     target = diagnostics.target_of(get_container(), connection)
     client = log_in(target.erp).client
     click.echo(f"\nThis writes in {client} and in company {connection.settings.moment_company} of Moment:")
     for made in run_write_tests.plan(target):
         click.echo(f"  {made}")
-    if not yes and click.prompt(f"To go on, type the name of the client ({client})", default="") != client:
+    if not yes and click.prompt(f"To continue, type the name of the client ({client})", default="") != client:
         raise click.ClickException("Nothing was written.")
     artifacts = WriteTestArtifacts(lambda what: click.echo(f"making {what}"))
     try:
@@ -88,7 +88,7 @@ def _write_tested(connection: Connection, *, yes: bool) -> bool:
 
 
 def _printed(finding: Finding) -> CheckStatus:
-    """Print a finding at once, in case the next one breaks off, and return its verdict."""
+    """Print a finding at once, in case the next test breaks off, and return its status."""
     for mark, tests, what in _rows(finding):
         click.echo(f"{mark:4}  {tests:12}  {what}")
     return finding.status

@@ -1,4 +1,4 @@
-"""Commands that erase a connection, or a person's data, and that list what is stored about a person."""
+"""Commands that erase a connection or a person's data, and that list the data stored about a person."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -19,24 +19,22 @@ COUNTS = Table(columns={"column": "column", "texts": "texts"})
 
 @click.command()
 @connection_argument
-@click.option(
-    "--confirm", prompt="To erase all that is kept of it, type its name once more", help="Its name again"
-)
+@click.option("--confirm", prompt="To erase all its data, type its name again", help="Its name again")
 def erase(connection: Connection, confirm: str) -> None:
-    """Erase a connection with all that is kept of it; what is in Moment and 24SevenOffice stays there."""
+    """Erase a connection and all its data here. Nothing is erased in Moment or 24SevenOffice."""
     container = get_container()
     if confirm != connection.name:
         raise click.ClickException("That is not its name. Nothing was erased.")
     dispatch.forget(connection.id)
     blind = container.erase_connection(connection, actor=ACTOR)
-    click.echo(f"Connection {connection.id} and all that was kept of it are erased.")
+    click.echo(f"Connection {connection.id} and all its data are erased.")
     if blind:
-        click.echo(f"These users see no connection any more: {', '.join(blind)}. To erase one: people erase.")
+        click.echo(f"These users no longer see any connection: {', '.join(blind)}. To erase one: people erase.")
 
 
 @click.group()
 def people() -> None:
-    """What the database knows of a person: for those who want to see it, or want to be forgotten."""
+    """List or erase the data stored about a person."""
 
 
 def _person(_context: click.Context, _parameter: click.Parameter, names: Sequence[str]) -> Person:
@@ -61,17 +59,17 @@ def show(person: Person, output: str) -> None:
 
 @people.command("erase")
 @person_argument
-@click.option("--dry-run", is_flag=True, help="Only tell how many texts there are, and where")
-@click.option("--yes", is_flag=True, help="Do not ask")
+@click.option("--dry-run", is_flag=True, help="Only show how many texts there are, and where")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation")
 @output_option
 def erase_person(person: Person, *, dry_run: bool, yes: bool, output: str) -> None:
     """Erase a person from every text that contains one of these names or email addresses.
 
-    Ids, amounts, and that something happened, stay. Erase them in Moment and 24SevenOffice first, as far as the
-    bookkeeping allows: what changes there comes here again.
+    Ids, amounts and the fact that something happened stay. Erase the person in Moment and 24SevenOffice first, as
+    far as bookkeeping rules allow: changes there are synced here again.
     """
     if output != "table" and not dry_run:
-        raise click.UsageError("--output is for --dry-run.")
+        raise click.UsageError("--output requires --dry-run.")
     container = get_container()
     found = Counter((match.table, match.column) for match in personal_data.find(container.database, person))
     COUNTS.print(({"column": ".".join(column), "texts": count} for column, count in found.items()), output)
@@ -80,6 +78,6 @@ def erase_person(person: Person, *, dry_run: bool, yes: bool, output: str) -> No
     if not yes:
         click.confirm("Erase them? This can't be undone.", abort=True)
     erased = erasure.erase_person(container.database, person, actor=ACTOR, now=container.clock())
-    click.echo(f"Texts without them now: {erased.count}.")
+    click.echo(f"Texts erased: {erased.count}.")
     for match in erased.remaining:
         click.echo(f"Correct manually (see connections set): {match.column} of connection {match.key[0]}.")

@@ -34,7 +34,7 @@ REFUSED_ERRORS = (
 
 
 def explained(error: Exception) -> click.ClickException | None:
-    """Return the sentence of an expected error, None for a bug of ours."""
+    """Return the message of an expected error; None for a bug."""
     match error:
         case SyncError():
             sentence = "\n".join(filter(None, (error.message, error.remedy)))
@@ -44,5 +44,5 @@ def explained(error: Exception) -> click.ClickException | None:
         case RedisError():
             return UnreachableError(redis_problems.sentence(error))
         case InvalidToken():
-            return click.ClickException("None of the SECRET_KEYS opens what was encrypted.")
+            return click.ClickException("None of the SECRET_KEYS can decrypt the stored secrets.")
     return click.ClickException(str(error)) if isinstance(error, REFUSED_ERRORS) else None

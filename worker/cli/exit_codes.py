@@ -16,7 +16,7 @@ class UnreachableError(click.ClickException):
 
 @contextmanager
 def if_stopped(how_to_go_on: str) -> Iterator[None]:
-    """If Ctrl-C ends the block, or the command that this decorates, say how to go on."""
+    """If Ctrl-C ends the block or the decorated command, print how to continue."""
     try:
         yield
     except KeyboardInterrupt:

@@ -1,4 +1,4 @@
-"""Commands for the installation itself: its database, its keys and its signs of life."""
+"""Commands for the installation itself: its database, its keys and its processes."""
 
 from functools import partial
 
@@ -16,14 +16,14 @@ from worker.container import get_container
 
 
 @click.command("migrate")
-@click.option("--back-to", metavar="VERSION", help="Take it back to the version of an older release, such as 0010")
+@click.option("--back-to", metavar="VERSION", help="Downgrade to the version of an older release, such as 0010")
 def migrate_(back_to: str | None) -> None:
     """Migrate the database to the latest version. Safe to repeat."""
     settings = read_settings(MigrationSettings)
     database_url, vault = settings.database_url, Vault(settings.secret_keys)
     waits = partial(click.echo, "Another session holds a lock, perhaps a backup: waiting for it.", err=True)
     if back_to:
-        click.confirm("What only newer versions hold is lost. Is there a backup?", abort=True)
+        click.confirm("Data that only newer versions store will be lost. Is there a backup?", abort=True)
         downgrade(database_url, vault, to=back_to, on_wait=waits)
         click.echo(f"The database is back at version {back_to}: start the older release.")
     else:
@@ -57,7 +57,7 @@ def new() -> None:
 def rotate() -> None:
     """Re-encrypt all secrets with the first of SECRET_KEYS, so older keys can be removed.
 
-    What none of them opens is named and stays as it is; the status is 1 then.
+    Secrets that none of the keys can decrypt are listed and left as they are; the exit code is then 1.
     """
     container = get_container()
     container.operations.rotate_keys()
@@ -65,18 +65,18 @@ def rotate() -> None:
     receiver_ids = container.receivers.rotate_keys()
     count, names = container.connections.rotate_keys()
     container.idempotency.rotate_keys()
-    click.echo(f"Connections under the first key now: {count}.")
+    click.echo(f"Connections now encrypted with the first key: {count}.")
     problems = [
         *(
-            f"None of the SECRET_KEYS opens the password and the API key of {name}: enter both again."
+            f"None of the SECRET_KEYS can decrypt the password and the API key of {name}: enter both again."
             for name in names
         ),
         *(
-            f"None of the SECRET_KEYS opens the second factor of {email}: see `users reset-factor`."
+            f"None of the SECRET_KEYS can decrypt the second factor of {email}: see `users reset-factor`."
             for email in users
         ),
         *(
-            f"None of the SECRET_KEYS opens the secret of event receiver {number}: see `receivers rotate`."
+            f"None of the SECRET_KEYS can decrypt the secret of event receiver {number}: see `receivers rotate`."
             for number in receiver_ids
         ),
     ]

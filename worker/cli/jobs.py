@@ -1,4 +1,4 @@
-"""``moment24 jobs``: the pending jobs, those that need attention and why, and what a person does about them."""
+"""``moment24 jobs``: lists jobs and the reasons they need attention, and lets a person act on them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -83,16 +83,16 @@ def jobs() -> None:
     "list",
     epilog=examples("moment24 jobs list --state needs_attention --output json"),
 )
-@click.option("--connection", type=ConnectionName(), help="Only those of one connection")
+@click.option("--connection", type=ConnectionName(), help="Only jobs of this connection")
 @click.option(
     "--state",
     "states",
     multiple=True,
     type=click.Choice([state.value for state in JobState]),
-    help=f"Repeatable  [default: {', '.join(UNFINISHED)}; with --with-warning or --updated-since all]",
+    help=f"Repeatable  [default: {', '.join(UNFINISHED)}; all with --with-warning or --updated-since]",
 )
-@click.option("--with-warning", is_flag=True, help="Only those with a warning")
-@click.option("--updated-since", type=Instant(), help="Only those changed since, such as 2026-11-30T12:00Z")
+@click.option("--with-warning", is_flag=True, help="Only jobs with a warning")
+@click.option("--updated-since", type=Instant(), help="Only jobs changed since, such as 2026-11-30T12:00Z")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="Maximum per state")
 @output_option
 def list_(
@@ -125,7 +125,7 @@ def list_(
 @click.option("--calls", is_flag=True, help="Also show the calls of each attempt")
 @output_option
 def show(job_id: int, *, calls: bool, output: str) -> None:
-    """Show one job with all its attempts; CSV has the attempts only."""
+    """Show one job with all its attempts. CSV contains the attempts only."""
     view, database = _view(job_id), get_container().database
     attempts = job_actions.attempts(database, job_id)
     own, candidates = _asked_about(job_id)
@@ -156,7 +156,7 @@ def show(job_id: int, *, calls: bool, output: str) -> None:
 
 
 def _asked_about(job_id: int) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Return the record of Moment that is asked about, if known, and those of 24SevenOffice that it may be."""
+    """Return the Moment record of an open question, if known, and its candidates in 24SevenOffice."""
     question = match_questions.open_question(get_container().database, job_id)
     if question is None:
         return [], []
@@ -194,10 +194,10 @@ def _print_calls(attempt: AttemptView) -> None:
 
 def selection(command: Command) -> Command:
     """Give a command the options that select jobs: by number, or all of a connection or error code."""
-    command = click.option("--error-code", default="", help="All that need attention with this error code")(
+    command = click.option("--error-code", default="", help="All jobs that need attention with this error code")(
         command
     )
-    of_connection = "All of this connection that need a person"
+    of_connection = "All jobs of this connection that need attention"
     command = click.option("--connection", type=ConnectionName(), help=of_connection)(command)
     return click.argument("job_ids", nargs=-1, type=int)(command)
 
@@ -238,7 +238,7 @@ def dismiss(job_ids: Sequence[int], connection: Connection | None, error_code: s
 @jobs.command()
 @click.argument("job_id", type=int)
 @click.argument("number", required=False, default="")
-@click.option("--new", is_flag=True, help="None of these: create a new one")
+@click.option("--new", is_flag=True, help="None of these; create a new one")
 @click.option("--undo", is_flag=True, help="Undo the choice and open the question again")
 def choose(job_id: int, number: str, *, new: bool, undo: bool) -> None:
     """Match a customer or project in 24SevenOffice, by a number from `jobs show`.
@@ -256,7 +256,7 @@ def choose(job_id: int, number: str, *, new: bool, undo: bool) -> None:
     choice = questions.CREATE_NEW if new else number
     acted = match_questions.answer(container.database, job_id, choice, actor=ACTOR, now=container.clock())
     if not acted.count:
-        raise click.ClickException(f"Change {job_id} does not offer that: see `jobs show {job_id}`.")
+        raise click.ClickException(f"Record {job_id} does not offer that: see `jobs show {job_id}`.")
     dispatch.dispatch_lanes(acted.lanes)
     click.echo(f"{job.title}: {match_questions.answer_text(job.record.entity_type, choice)}.")
 
@@ -267,7 +267,7 @@ def choose(job_id: int, number: str, *, new: bool, undo: bool) -> None:
 def relink(job_id: int, number: str) -> None:
     """Unlink a customer or project and match it again, or with the customer NUMBER.
 
-    For one that was merged or deleted in 24SevenOffice, or linked to the wrong one. What is booked stays as it is.
+    For a record that was merged, deleted or wrongly linked. Posted vouchers stay as they are.
     """
     job, container = _view(job_id), get_container()
     if number and not is_int32(number):
@@ -307,7 +307,7 @@ def _filter_of(job_ids: Sequence[int], connection: Connection | None, error_code
 def _view(job_id: int) -> JobView:
     view = job_actions.show(get_container().database, job_id)
     if view is None:
-        raise click.ClickException(f"There is no change {job_id}.")
+        raise click.ClickException(f"There is no record {job_id}.")
     return view
 
 

@@ -1,4 +1,4 @@
-"""Initial matching of both systems' records, and importing expenses, also as a preview."""
+"""Initial matching of both systems' records and importing expenses, each with a preview."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -55,11 +55,11 @@ EXPENSES = Table(
 @click.option("--dry-run", is_flag=True, help="Only show what would be linked, created and asked")
 @click.option("--create", is_flag=True, help="Also sync new records now, not on their next change")
 @output_option
-@if_stopped("The links that were saved stay. Run the same command again: it goes on where it was.")
+@if_stopped("Saved links stay. Run the same command again to continue.")
 def match_(connection: Connection, *, dry_run: bool, create: bool, output: str) -> None:
     """Match Moment's customers and projects with 24SevenOffice, and link certain matches.
 
-    What is not certain is asked: see `jobs list` and `jobs choose`. It may be run again at any time.
+    Uncertain matches become questions: see `jobs list` and `jobs choose`. Safe to repeat.
     """
     container = get_container()
     context = container.open_context(connection, renew_lease=refuse_writes)
@@ -107,7 +107,7 @@ def expenses() -> None:
 @click.option(
     "--days", type=click.IntRange(1, 3660), required=True, help="Include vouchers changed in this many past days"
 )
-@click.option("--dry-run", is_flag=True, help="Only show what would be imported, and why the rest wouldn't")
+@click.option("--dry-run", is_flag=True, help="Only show what would be imported, and why the rest would not")
 @output_option
 def import_(connection: Connection, *, days: int, dry_run: bool, output: str) -> None:
     """Check recently changed vouchers again; nothing is imported twice."""

@@ -1,4 +1,4 @@
-"""``moment24 receivers``: the programs that get events."""
+"""``moment24 receivers``: the programs that receive events."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -67,7 +67,7 @@ def add(url: str, event_types: Sequence[str], connections: Sequence[Connection])
 @receivers.command()
 @receiver_argument
 def test(receiver_id: int) -> None:
-    """Send a receiver the event receiver.test, in the background."""
+    """Send the event receiver.test to a receiver, in the background."""
     container = get_container()
     if not container.receivers.test(receiver_id, now=container.clock()):
         raise click.ClickException("It is disabled: enable it first.")

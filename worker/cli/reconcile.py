@@ -1,4 +1,4 @@
-"""``moment24 reconcile``: whether Moment and the ledger of 24SevenOffice agree."""
+"""``moment24 reconcile``: compares Moment with the ledger of 24SevenOffice."""
 
 from collections.abc import Mapping
 from datetime import date, datetime
@@ -44,7 +44,7 @@ SKIPPED_LABELS = {
     "before_first_day": "vouchers before the start date",
     "vat_unclear": "vouchers with inconsistent VAT",
 }
-"""Records that are left out on purpose, by the name of their count."""
+"""Records left out on purpose, by the name of their count."""
 
 MONTH, YEAR, DAY = (click.DateTime([form]) for form in ("%Y-%m", "%Y", "%Y-%m-%d"))
 
@@ -57,13 +57,13 @@ MONTH, YEAR, DAY = (click.DateTime([form]) for form in ("%Y-%m", "%Y", "%Y-%m-%d
 @click.option("--month", type=MONTH, help="A month, such as 2026-10  [default: last month]")
 @click.option("--year", type=YEAR, help="A calendar year")
 @click.option("--from", "first", type=DAY, help="The first day")
-@click.option("--to", "last", type=DAY, help="The last day, included  [default: today]")
+@click.option("--to", "last", type=DAY, help="The last day, inclusive  [default: today]")
 @output_option
 @if_stopped("Nothing was changed. Run the command again, for a shorter period if it takes too long.")
 def reconcile(connection: str | None, *, everywhere: bool, output: str, **days: datetime | None) -> None:
     """Reconcile Moment with the ledger without writing anything; exits with 1 on differences.
 
-    Accepted differences are counted but aren't differences. CSV lists the discrepancies, JSON tells
+    Accepted differences are counted but don't affect the exit code. CSV lists the discrepancies, JSON has
     the whole report.
     """
     one_or_all(connection, everywhere=everywhere)

@@ -1,4 +1,4 @@
-"""``moment24 restore``: after a backup of the database was restored, and before anything works on it."""
+"""``moment24 restore``: run after a database backup was restored, before any process uses it."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -20,15 +20,15 @@ from worker.container import get_container
     type=click.DateTime(["%Y-%m-%d %H:%M", "%Y-%m-%d"]),
     help="Read both systems again from this time (Oslo) [default: where the backup left off]",
 )
-@click.option("--at-work", is_flag=True, help="Even if a worker ran within the last minute")
+@click.option("--at-work", is_flag=True, help="Run even if a worker was active within the last minute")
 def restore(connections: Sequence[Connection], since: datetime | None, *, at_work: bool) -> None:
     """Prepare a restored database before use: anything that may have been sent is verified first.
 
-    To be run once after the database was restored, while worker and beat are stopped. Everybody is signed out.
+    Run it once after restoring the database, while worker and beat are stopped. It signs out all users.
     """
     container = get_container()
     if not (at_work or connections) and container.is_alive():
-        raise click.ClickException("Worker and beat were at work within the last minute: stop them first.")
+        raise click.ClickException("Worker and beat were active within the last minute: stop them first.")
     marked = inbox_restore.mark_restored(
         container.database,
         connection_ids=[each.id for each in connections] or None,

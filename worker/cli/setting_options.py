@@ -1,4 +1,4 @@
-"""A connection's settings as options of a command, made from the settings' fields, so that none is missing."""
+"""A connection's settings as command options, derived from the settings' fields so that none is missing."""
 
 from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
@@ -13,11 +13,11 @@ from models.connections.settings import ConnectionSettings
 from worker.cli import Command
 
 PREFIX = "CONNECTION_"
-"""A secret that is asked for may also be in the environment, as CONNECTION_PASSWORD."""
+"""A secret that is prompted for may also come from the environment, such as CONNECTION_PASSWORD."""
 
 
 def setting_options(*, asking: bool) -> Callable[[Command], Command]:
-    """Give a command an option for each setting; ``asking`` asks for secrets whose option is not given."""
+    """Give a command an option for each setting; ``asking`` prompts for secrets whose option is omitted."""
 
     def decorate(command: Command) -> Command:
         for name, field in reversed(ConnectionSettings.model_fields.items()):
@@ -28,7 +28,7 @@ def setting_options(*, asking: bool) -> Callable[[Command], Command]:
 
 
 def given(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the given settings; an empty value resets one to its default."""
+    """Return the given settings; an empty value resets a setting to its default."""
     fields = ConnectionSettings.model_fields
     return {name: _value(fields[name], value) for name, value in options.items() if value not in (None, ())}
 
@@ -71,7 +71,7 @@ def _default(value: object) -> str:
 
 
 def _metavar(field: FieldInfo) -> str | None:
-    """Return the placeholder of the value in help, None for click's own; an empty value is accepted, too."""
+    """Return the placeholder for the value in the help, None for click's own. It may leave out the empty value."""
     type_ = field.annotation
     if get_origin(type_) is dict:
         return "NUMBER=VALUE"
@@ -92,11 +92,11 @@ def _is_repeated(field: FieldInfo) -> bool:
 def _choices(field: FieldInfo) -> Sequence[str]:
     type_ = field.annotation
     if isinstance(type_, type) and issubclass(type_, StrEnum):
-        return [each.value for each in type_]  # otherwise click takes the names of an enumeration
+        return [each.value for each in type_]  # click would use the names of the members
     return get_args(type_) if get_origin(type_) is Literal else ()
 
 
-def _value(field: FieldInfo, value: Any) -> Any:  # noqa: ANN401 (the settings check what it is)
+def _value(field: FieldInfo, value: Any) -> Any:  # noqa: ANN401 (the settings validate it)
     if value in ("", ("",)) and not field.is_required():
         return field.get_default(call_default_factory=True)
     if get_origin(field.annotation) is dict:

@@ -1,4 +1,4 @@
-"""Lists: a table for people, JSON or CSV for programs. docs/commands.md describes each of them."""
+"""Lists: a table for people, JSON or CSV for programs. docs/commands.md describes each one."""
 
 import json
 import sys
@@ -18,12 +18,12 @@ from sync.money import format_kroner
 from worker.cli import Command
 
 SHEETS = ("csv", "excel")
-"""The forms with a line for each row: for programs, and for Norwegian Excel."""
+"""The formats with one line per row: for programs, and for Norwegian Excel."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A value that people read as a different text."""
+    """A value that tables show as a different text."""
 
     value: Any
     text: str
@@ -31,10 +31,9 @@ class Shown:
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """The columns of a list: the key of each in JSON and CSV, and its heading, None if people do not see it.
+    """The columns of a list: each key in JSON and CSV with its heading, None if tables omit it.
 
-    A row maps keys to values, instants in UTC. ``amounts`` are in øre: JSON has them like that, CSV in kroner with
-    a dot.
+    A row maps keys to values, instants in UTC. ``amounts`` are in øre: JSON keeps øre, CSV has kroner with a dot.
     """
 
     columns: Mapping[str, str | None]
@@ -42,7 +41,7 @@ class Table:
     empty: str = "Nothing."
 
     def print(self, rows: Iterable[Mapping[str, Any]], output: str) -> None:
-        """Print rows in the form of ``--output``."""
+        """Print rows in the format of ``--output``."""
         forms: dict[str, Callable[[Sequence[Mapping[str, Any]]], str]] = {
             "json": self._json,
             "csv": partial(self._sheet, for_excel=False),
@@ -63,7 +62,7 @@ class Table:
         return "".join(sheet.lines({key: _bare(row[key]) for key in self.columns} for row in rows))
 
     def text(self, rows: Iterable[Mapping[str, Any]]) -> str:
-        """Return a table of the columns that are not empty."""
+        """Return a table of the non-empty columns."""
         rows = list(rows)
         cells = {key: [self._cell(key, row[key]) for row in rows] for key in self.columns}
         held = [key for key, heading in self.columns.items() if heading is not None and any(cells[key])]
@@ -101,14 +100,14 @@ def output_option_of(default: str) -> Callable[[Command], Command]:
 
 @contextmanager
 def progress_bar(length: int, label: str) -> Iterator[Callable[[int], None]]:
-    """Show a progress bar if standard error is a terminal; yield a function that takes how many more are done."""
+    """Show a progress bar if standard error is a terminal; yield a function that adds completed items."""
     hidden = not sys.stderr.isatty()
     with click.progressbar(length=length, label=label, show_pos=True, file=sys.stderr, hidden=hidden) as bar:
         yield bar.update
 
 
 class Instant(click.ParamType[datetime]):
-    """An instant in these lists: ``2026-11-30T12:00:00Z``, or a day or time in Oslo without a zone."""
+    """An instant as in these lists: ``2026-11-30T12:00:00Z``. Without a zone, a day or time is in Oslo."""
 
     name = "instant"
 
@@ -140,7 +139,7 @@ def aligned(rows: Sequence[Sequence[str]]) -> str:
     )
 
 
-def _right(cells: Sequence[str], numbers: bool) -> Sequence[str]:  # noqa: FBT001 (of its one caller)
+def _right(cells: Sequence[str], numbers: bool) -> Sequence[str]:  # noqa: FBT001 (it has one caller)
     width = max(map(len, cells)) if numbers else 0
     return [each.rjust(width) for each in cells]
 

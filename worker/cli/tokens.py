@@ -1,4 +1,4 @@
-"""``moment24 tokens``: the tokens with which programs use the API."""
+"""``moment24 tokens``: the tokens that programs use for the API."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""``moment24 users``: the users of the pages; the first administrator is created here."""
+"""``moment24 users``: the users of the pages. The first administrator is created here."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

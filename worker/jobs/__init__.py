@@ -1,1 +1,1 @@
-"""The work of the tasks, a module for each."""
+"""The work of the tasks, one module each."""

@@ -1,8 +1,8 @@
-"""A backfill in progress: a few records at a time, with spare requests only, so that no webhook waits behind it.
+"""A backfill in progress: a few records at a time, with spare requests only, so that webhooks do not wait for it.
 
-An operation of this type takes hours, so it is done in turns. A turn ends when there is no room for more, and the
-next sweep begins the next one. The process keeps what a turn has read, so that the same worker continues with it;
-another worker starts again and skips records with a link or a job.
+A backfill takes hours, so it runs in turns. A turn ends when there is no more room, and the next sweep begins the
+next one. The process caches the list that a turn has read, so the same worker continues with it; another worker
+starts again and skips records that have a link or a job.
 """
 
 from collections import Counter
@@ -28,18 +28,18 @@ from worker.container import Container
 log = structlog.get_logger()
 
 BATCH_SIZE = 20
-"""Jobs that are enqueued at a time while fewer are due: no webhook waits behind twice as many."""
+"""Jobs enqueued at a time, while fewer than this are due: a webhook waits behind fewer than twice as many."""
 
 MAX_TOLD = 500
-"""Records that a preview lists; the others are counted."""
+"""Records listed in a preview; the others are only counted."""
 
 TURN = timedelta(seconds=10)
-"""How long a turn takes at most, so that other operations get theirs."""
+"""Maximum length of a turn, so that other operations get theirs."""
 
 
 @dataclass
 class _Run:
-    """A backfill of this process, with the number of records of each type that it has passed."""
+    """A backfill of this process, with the number of records of each type already processed."""
 
     period: Backfill
     records: dict[EntityType, Sequence[Record]] = field(default_factory=dict)
@@ -50,7 +50,7 @@ _runs: TTLCache[int, _Run] = TTLCache(maxsize=100, ttl=1800)
 
 
 def backfill_of(container: Container, connection: Connection, *, first: date, last: date) -> Backfill:
-    """Make the backfill of a period; its own requests to 24SevenOffice count as polls."""
+    """Create the backfill of a period; its own requests to 24SevenOffice count as polls."""
     context = container.open_context(connection, renew_lease=lambda: None)
     return Backfill(replace(context, erp=container.cached_erp(connection).for_polls()), first, last)
 
@@ -58,8 +58,8 @@ def backfill_of(container: Container, connection: Connection, *, first: date, la
 def has_room(container: Container, lane: Lane) -> bool:
     """Return whether a lane has room for more: few jobs are due, the connection works, and requests are left.
 
-    Requests are left if there are more than the webhooks' reserve, even if that has been used: a backfill's jobs
-    count as webhooks do. Raises MisconfiguredError if the connection is paused.
+    Requests are left if more remain than the size of the webhooks' reserve: a backfill's jobs count as webhooks
+    do. Raises MisconfiguredError if the connection is paused.
     """
     return (
         is_available(container, lane)
@@ -77,7 +77,7 @@ def has_spare_requests(container: Container) -> bool:
 
 
 def is_available(container: Container, lane: Lane) -> bool:
-    """Return whether a connection works now. Raises MisconfiguredError if it is paused."""
+    """Return whether a connection can work now. Raises MisconfiguredError if it is paused."""
     connection = container.connections.get(lane.connection_id)
     if connection.paused_because:
         raise MisconfiguredError(
@@ -88,7 +88,7 @@ def is_available(container: Container, lane: Lane) -> bool:
 
 
 def take_turn(container: Container, operation: Operation, connection: Connection) -> OperationResult | None:
-    """Continue the backfill of an operation; None if it is not finished.
+    """Continue the backfill of an operation; return None if it is not finished.
 
     Raises MisconfiguredError if the connection is paused.
     """
@@ -117,7 +117,7 @@ def take_turn(container: Container, operation: Operation, connection: Connection
 
 
 def preview(container: Container, operation: Operation, connection: Connection) -> OperationResult:
-    """Return what would become of the records of a period; nothing is written. Raises SyncError.
+    """Preview what would happen to the records of a period; nothing is written. Raises SyncError.
 
     ``known`` counts those that are linked, pending, in need of attention or dismissed; amounts are in øre.
     """
@@ -176,7 +176,7 @@ def _entity_types(operation: Operation, connection: Connection) -> Sequence[Enti
 
 
 def _has_passed(container: Container, operation: Operation, run: _Run, lane: Lane, *, ends: datetime) -> bool:
-    """Enqueue records of a type as long as there is room; True once none of them is due any more."""
+    """Enqueue records of a type while there is room; return True once none of them is due."""
     entity_type, database = lane.entity_type, container.database
     if entity_type not in run.records:
         run.records[entity_type] = run.period.records(entity_type)

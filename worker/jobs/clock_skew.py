@@ -1,4 +1,4 @@
-"""The response to a host whose clock is wrong: it drains no lane, and an alert is sent."""
+"""What happens on a host whose clock is wrong: it drains no lanes, and an alert is sent."""
 
 import structlog
 from redis.exceptions import RedisError
@@ -13,11 +13,11 @@ log = structlog.get_logger()
 
 ALERTED = "clock_alerted"
 ALERT_SECONDS = 24 * 3600
-"""How long after an alert about a clock no other is sent."""
+"""Minimum time between two alerts about a clock."""
 
 
 def is_off(container: Container) -> bool:
-    """Return whether this host has to leave lanes to others, and make sure that an alert is sent."""
+    """Return whether this host's clock is wrong, so that it must leave lanes to others; queue an alert if so."""
     if not container.shared_clock.is_off:
         return False
     skew = container.shared_clock.skew

@@ -1,4 +1,4 @@
-"""Delivery of events: sends a receiver its due events, one after the other, as long as its turn lasts."""
+"""Delivery of events: sends a receiver its due events, one after the other, until its turn ends."""
 
 import json
 from collections.abc import Mapping
@@ -21,16 +21,16 @@ from worker.container import Container
 log = structlog.get_logger()
 
 TURN = timedelta(seconds=30)
-"""How long a receiver is sent events before others have their turn."""
+"""How long events go to one receiver before others have their turn."""
 
 LEASE = timedelta(seconds=90)
-"""Longer than a turn with its last attempt."""
+"""Longer than a turn including its last attempt."""
 
 BATCH_SIZE = 20
 
 
 def deliver(container: Container, receiver_id: int) -> None:
-    """Send what is due, oldest first, to the end of the turn or to the first attempt that fails.
+    """Send due events, oldest first, until the turn ends or an attempt fails.
 
     If a worker is killed after an attempt and before saving it, the delivery stays due: the event is sent again,
     with the same webhook-id.
@@ -84,7 +84,7 @@ def _send(container: Container, lease: ReceiverLease, delivery: Delivery) -> Att
     try:
         secrets = container.receivers.secrets(lease.receiver_id, now=now)
     except InvalidToken:
-        log.error("receiver_secret_unreadable", receiver=lease.receiver_id)  # noqa: TRY400 - no bug of ours
+        log.error("receiver_secret_unreadable", receiver=lease.receiver_id)  # noqa: TRY400 - not a bug
         return Attempt(problem=DeliveryProblem.SECRET_UNREADABLE)
     headers = signed(secrets, message_id=str(delivery.event_id), at=now, body=body)
     return container.receiver_client.send(lease.url, body, headers)

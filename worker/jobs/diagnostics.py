@@ -18,12 +18,12 @@ from worker.container import Container
 def check(container: Container, settings: ConnectionSettings) -> Identity:
     """Call Moment, log in to 24SevenOffice, and return the id of the client that the settings lead to.
 
-    If they name none, it is the only one that the login reaches.
+    If they name none, it is the only client that the login reaches.
 
     Raises:
-        MisconfiguredError: Moment's key, the login or the identity is wrong, or there are several to choose
-            from.
-        UnavailableError: a system does not answer now.
+        MisconfiguredError: Moment's key, the login or the identity is wrong, or the login reaches
+            several clients and none is chosen.
+        UnavailableError: a system does not answer.
     """
     next(iter(container.moment(settings).changed(EntityType.CUSTOMER, since=container.clock())), None)
     erp = container.erp(settings)
@@ -35,7 +35,7 @@ def check(container: Container, settings: ConnectionSettings) -> Identity:
 def run_diagnostics(container: Container, connection: Connection) -> DiagnosticsReport:
     """Run the checks of a connection and save how many errors they find; nothing is written to the systems.
 
-    Its caches are dropped, since a person tests what they have just corrected.
+    The connection's caches are cleared first, since people test what they have just corrected.
     """
     container.cache.for_connection(connection.id).clear()
     began = container.clock()
@@ -49,7 +49,7 @@ def run_diagnostics(container: Container, connection: Connection) -> Diagnostics
 
 
 def target_of(container: Container, connection: Connection) -> Target:
-    """Collect what the checks need, without cached data of either system."""
+    """Collect what the checks need, without cached data from either system."""
     database, invoices = container.database, Lane(connection.id, EntityType.INVOICE)
     return Target(
         connection.settings,

@@ -1,4 +1,4 @@
-"""The initial matching as an operation: certain matches are linked, and unclear ones lead to questions."""
+"""The initial matching as an operation: certain matches are linked, uncertain ones become questions."""
 
 from collections import Counter
 
@@ -13,11 +13,11 @@ from worker.container import Container
 from worker.jobs.backfill import is_cancelled
 
 MAX_TOLD = 500
-"""Records that the result lists; the others are counted."""
+"""Records listed in the result; the others are only counted."""
 
 
 def run(container: Container, operation: Operation, connection: Connection) -> OperationResult:
-    """Plan the matching, and carry it out unless only the plan is asked for. Raises SyncError."""
+    """Plan the matching, and carry it out unless only the plan was requested. Raises SyncError."""
     context = container.open_context(connection, renew_lease=refuse_writes)
     planned = initial_matching.plan(context)
     if not operation.input["dry_run"] and not is_cancelled(container, operation):

@@ -13,14 +13,14 @@ from sync.reconciliation.report import ReconciliationReport
 from worker.container import Container
 
 RETRY_AFTER = timedelta(minutes=45)
-"""How soon after a failed one it is requested again: less than the hour between two tries."""
+"""Time after which a failed one is requested again: less than the hour between two attempts."""
 
 FIRST_DAY = 3
-"""Day of the month from which the previous month is compared: the last invoices have been synced by then."""
+"""Day of the month from which the previous month is compared: its last invoices have then been synced."""
 
 
 def due(container: Container) -> Iterator[int]:
-    """Request the reconciliations of the previous month that are wanted; yield the operations without a result.
+    """Request the enabled reconciliations of the previous month; yield the operations without a result.
 
     A failed one is requested again at the next turn, if the connection works.
     """

@@ -1,4 +1,4 @@
-"""Operations: what pages and programs ask of the remote systems, such as diagnostics or a reconciliation."""
+"""Operations: remote work that pages and programs request, such as diagnostics or a reconciliation."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -31,16 +31,16 @@ from worker.jobs.polls import SECRETS_UNREADABLE
 log = structlog.get_logger()
 
 LEASE = timedelta(seconds=90)
-"""How long an operation counts as running after its worker went silent."""
+"""How long an operation counts as running after its worker stopped renewing the lease."""
 
 RENEW_SECONDS = 20
 
 
 def run(container: Container, operation_id: int) -> bool:
-    """Run one operation and save its result; nothing happens if it is gone or has one.
+    """Run one operation and save its result; do nothing if it no longer exists or already has one.
 
-    Return False if it has to be dispatched again: another worker runs it or a reconciliation of its connection, or
-    it continues in another turn.
+    Return False if it must be dispatched again: another worker runs it or a reconciliation of its connection, or
+    it needs another turn.
     """
     operation = container.operations.get(operation_id)
     if operation is None or operation.result is not None:
@@ -56,7 +56,7 @@ def run(container: Container, operation_id: int) -> bool:
 
 @contextmanager
 def _kept(container: Container, operation_id: int, lease_id: UUID) -> Iterator[None]:
-    """Renew the lease of an operation while it runs; without a result, it may be run again at once.
+    """Renew the lease of an operation while it runs, then release it, so that an unfinished one can run again.
 
     A worker that hangs or is killed renews nothing.
     """
@@ -88,7 +88,7 @@ def _run(container: Container, operation: Operation) -> bool:
     except SyncError as error:
         result = _failed(container, operation, failed(error), began=began)
     except DatabaseUnavailableError:
-        raise  # no result could be saved; the next sweep dispatches it again
+        raise  # no result was saved, so the next sweep dispatches it again
     except Exception:
         log.exception("operation_crashed", operation=operation.id)
         result = _failed(container, operation, _crashed(), began=began)
@@ -133,7 +133,7 @@ def as_result(report: DiagnosticsReport) -> OperationResult:
 
 
 def _result(container: Container, operation: Operation) -> OperationResult | None:
-    """Do what is asked; None if there is more to do in another turn. Raises SyncError."""
+    """Run the operation; return None if it needs another turn. Raises SyncError."""
     connection = container.connections.get_shown(operation.connection_id)
     if connection.unreadable and operation.type is not OperationType.SAVING:
         raise SECRETS_UNREADABLE
@@ -156,7 +156,7 @@ def _saved(container: Container, operation: Operation, _connection: Connection) 
 
 
 def _verified(container: Container, _operation: Operation, connection: Connection) -> OperationResult:
-    """Try the credentials in both systems, and save which client they reach. Raises SyncError."""
+    """Try the credentials in both systems, and save the client that they reach. Raises SyncError."""
     began = container.clock()
     identity = diagnostics.check(container, connection.settings)
     if identity.client_number:
@@ -167,7 +167,7 @@ def _verified(container: Container, _operation: Operation, connection: Connectio
 
 
 def _reachable_clients(container: Container, operation: Operation, connection: Connection) -> OperationResult:
-    """Return the clients that the entered login reaches; the saved password is never used. Raises SyncError."""
+    """Return the clients that the entered login reaches; never uses the saved password. Raises SyncError."""
     typed = operation.input
     login = {"username": typed["username"], "password": SecretStr(typed["password"])}
     settings = connection.settings.model_copy(update={**login, "identity_id": ""})
@@ -175,7 +175,7 @@ def _reachable_clients(container: Container, operation: Operation, connection: C
     identities = erp.identities()
     usable = [identity for identity in identities if identity.usable]
     if not usable:
-        choose_identity(identities, "")  # raises what is wrong
+        choose_identity(identities, "")  # raises the reason why none is usable
     return as_result(DiagnosticsReport([], clients=usable))
 
 

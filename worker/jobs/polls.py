@@ -25,13 +25,14 @@ SECRETS_UNREADABLE = MisconfiguredError(
         "first check SECRET_KEYS."
     ),
 )
-"""Why a connection is paused whose secrets were damaged, moved or encrypted with a missing key."""
+"""The reason for pausing a connection whose secrets were damaged, moved or encrypted with a missing key."""
 
 
 def pause_unreadable(container: Container) -> None:
-    """Pause connections whose secrets cannot be decrypted, with an alert; all others go on.
+    """Pause connections whose secrets cannot be decrypted, with an alert; all others continue.
 
-    If there are several and none can be decrypted, the keys of this process are wrong, which is logged.
+    If there are several connections and none can be decrypted, the keys of this process are wrong: that is logged
+    and nothing is paused.
     """
     shown = container.connections.all_shown()
     unreadable = [each for each in shown if each.unreadable]
@@ -52,7 +53,7 @@ def moment_due(container: Container) -> Mapping[int, timedelta]:
 
 
 def expenses_due(container: Container, *, every: float) -> PollRound:
-    """Return the connections that should poll 24SevenOffice for costs now; asked once in ``every`` seconds."""
+    """Return the connections that should poll 24SevenOffice for costs now; called once in ``every`` seconds."""
     now, usage = container.clock(), container.budget.usage()
     if usage is None:
         return expense_schedule.NO_POLLS
@@ -66,10 +67,10 @@ def expenses_due(container: Container, *, every: float) -> PollRound:
 
 
 def poll_moment(container: Container, connection_id: int) -> set[Lane]:
-    """Enqueue what has changed in Moment, and return the lanes that have work.
+    """Enqueue the records that changed in Moment, and return the lanes that have work.
 
-    It ends if Moment does not answer the first list: the other types would only wait as well. Types whose polls
-    fail go last, so that a broken list does not stop the others.
+    It stops if Moment does not answer the first list, as the other types would fail too. Types whose polls fail go
+    last, so that a broken list does not stop the others.
     """
     connection = container.connections.get(connection_id)
     if not connection.is_available(container.clock()):  # it was available when the poll was sent
@@ -97,7 +98,7 @@ def poll_moment(container: Container, connection_id: int) -> set[Lane]:
 
 
 def poll_expenses(container: Container, connection_id: int) -> set[Lane]:
-    """Enqueue the changed vouchers with costs of 24SevenOffice; return as :func:`poll_moment` does."""
+    """Enqueue the changed vouchers with costs in 24SevenOffice, and return the lanes that have work."""
     connection = container.connections.get(connection_id)
     if not connection.is_available(container.clock()):
         return set()
@@ -126,7 +127,7 @@ def _concerns_all(error: SyncError, *, answered: bool) -> bool:
 
 
 def _log_missed(lane: Lane, polled: PollResult) -> None:
-    if polled.missed or polled.nightly:  # a night without any is logged too
+    if polled.missed or polled.nightly:  # also logged if the nightly poll found nothing
         log.info(
             "missed_webhooks",
             connection=lane.connection_id,
@@ -144,7 +145,7 @@ def _failed(
     *,
     answered: bool,
 ) -> None:
-    """Leave the error to the next poll, unless a person has to correct the settings first."""
+    """Leave the error to the next poll, unless someone must correct the settings first."""
     log.warning("poll_failed", connection=connection.id, because=error.message)
     now, random = container.clock(), container.runner.random
     if isinstance(error, MisconfiguredError):

@@ -1,9 +1,9 @@
 """Saves settings that may open another client, once both systems have accepted them.
 
-They come from an administrator of some connections only, or from anyone if there are links, which a new login
-keeps if it reaches the same client. Otherwise such an administrator could leave another company's client with a
-wrong password behind, and correcting only the password would have that client written to. Until then,
-and if a system refuses them, the connection stays as it is.
+They come from an administrator of only some connections, or from anyone if there are links, which a new login
+keeps if it reaches the same client. Without the check, such an administrator could enter another company's client
+with a wrong password, and whoever later corrected the password would make the integration write to that client.
+Until both systems accept the settings, the connection stays as it is.
 """
 
 import json
@@ -27,7 +27,7 @@ from worker.container import Container
 
 @dataclass(frozen=True, slots=True)
 class CheckedSettings:
-    """What the systems refuse, and the client of 24SevenOffice that the login reaches, if it was tried."""
+    """The errors from the systems, and the 24SevenOffice client that the login reaches, if it was tried."""
 
     refused: Sequence[Finding]
     client_number: int | None
@@ -36,10 +36,10 @@ class CheckedSettings:
 def save(container: Container, operation: Operation) -> OperationResult:
     """Save the entered settings if the systems accept them, and request a test; safe to run twice.
 
-    The result has the id of the ``diagnostics`` that follow, or says that another user was faster, or what is
-    wrong.
+    The result contains the id of the ``diagnostics`` that follow, or says that another user saved first, or lists
+    the errors.
     """
-    if wrong := [*_expired(container, operation)]:  # the input may have been deleted already
+    if wrong := [*_expired(container, operation)]:  # its input may already have been deleted
         return {"findings": [finding.as_json() for finding in wrong]}
     secrets = {name: operation.input[name] for name in SECRET_FIELDS if operation.input[name]}
     values = {**json.loads(operation.input["changes"]), **secrets}
@@ -54,7 +54,7 @@ def save(container: Container, operation: Operation) -> OperationResult:
         )
     except ConcurrentUpdateError:
         now = container.connections.get_shown(operation.connection_id).settings
-        if now != _with(now, values):  # if equal, this operation saved them before its worker was killed
+        if now != _with(now, values):  # if equal, this operation had saved them before its worker was killed
             return {"findings": [], "outdated": True}
     except SettingRefusedError as error:
         return {"findings": [bad(error.args[0], "", setting=error.setting).as_json()]}
@@ -78,7 +78,7 @@ def _expired(container: Container, operation: Operation) -> Iterator[Finding]:
 
 
 def _rights(container: Container, operation: Operation) -> Rights | None:
-    """Return what the actor, a user or an API token, may do now."""
+    """Return the current rights of the actor, a user or an API token."""
     return tokens.rights_of(container.database, operation.actor, now=container.clock())
 
 

@@ -1,4 +1,4 @@
-"""Sends alerts: one mail to an address for all of its alerts, and not too often."""
+"""Sends alerts: at most one mail per address every few minutes, with all its alerts."""
 
 from collections.abc import Hashable, Sequence
 from datetime import timedelta
@@ -26,14 +26,14 @@ OWN_SUBJECT_TYPES = {
 """Types of alerts about a connection that do not say whether it works, so that their subject is another one."""
 
 PAUSE_BETWEEN_EMAILS = timedelta(minutes=5)
-"""Between two mails to an address; alerts from this time are sent together."""
+"""Time between two mails to an address; alerts from this time are sent together."""
 
 LOCK_SECONDS = 300
-"""Longer than one mail takes: if a sender vanishes, no other sends for so long."""
+"""Longer than one mail takes: after a sender is killed, no other sends for this long."""
 
 
 def send_due_alerts(container: Container) -> None:
-    """Send a mail to each address that is due, unless another worker is doing so."""
+    """Send a mail to each address that is due, unless another worker is already doing so."""
     lock = container.redis.lock("mailing", timeout=LOCK_SECONDS, blocking=False)
     try:
         with lock:
@@ -48,9 +48,9 @@ def send_due_alerts(container: Container) -> None:
 
 
 def latest_per_subject(pending: Sequence[PendingAlert]) -> list[PendingAlert]:
-    """Return which of an address's alerts, oldest first, are worth a mail: the latest of each subject.
+    """Return the latest alert of each subject from an address's alerts, which come oldest first.
 
-    Problems that ended before any mail are left out, and so are jobs that a person has dismissed meanwhile.
+    Problems that ended before any mail are left out, as are jobs that someone has dismissed.
     """
     matters: dict[Hashable, list[PendingAlert]] = {}
     for alert in pending:
@@ -59,7 +59,7 @@ def latest_per_subject(pending: Sequence[PendingAlert]) -> list[PendingAlert]:
 
 
 def _send_to(container: Container, address: str) -> None:
-    """Send one mail with all alerts that still hold, and save the status of each."""
+    """Send one mail with all alerts that still apply, and save the status of each."""
     pending = alert_outbox.pending_alerts(container.database, address)
     told = latest_per_subject(pending)
     message_id = _message_id(pending, sender=container.settings.mail_from)

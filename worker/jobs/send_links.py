@@ -1,4 +1,4 @@
-"""Mails users the links by which they choose a password."""
+"""Mails users links to choose a password."""
 
 from integrations.mail.link_email import compose_link
 from integrations.mail.mailer import MailDelayedError
@@ -10,7 +10,7 @@ from worker.jobs.send_mail import send_mail, surviving_crash
 
 
 def send_due_links(container: Container) -> None:
-    """Send each link that waits, until the mail server does not answer; one mail does not stop the others."""
+    """Send each pending link. Stops if the mail server does not answer; any other error concerns one mail only."""
     links = password_links.unsent(container.database, now=container.clock()) if container.mails_links else ()
     for link in links:
         try:
@@ -23,14 +23,14 @@ def send_due_links(container: Container) -> None:
 
 
 def _send(container: Container, link: LinkToSend) -> None:
-    """Send a link with a token made now; should this process vanish, it is lost and people ask for another.
+    """Send a link with a new token. If this process is killed, the token is lost and the user asks for another.
 
-    Where the mail is not sent, another token is made next time. Raises UnavailableError.
+    If the mail is not sent, the next attempt makes another token. Raises UnavailableError.
     """
     database = container.database
     token = password_links.make_token(database, link.user_id)
     if token is None:
-        return  # another worker sends it
+        return  # another worker is sending it
     address = f"{container.settings.public_url}/sign-in/link/{token}"
     try:
         mail = compose_link(link, address, sender=container.settings.mail_from, sent=container.clock())

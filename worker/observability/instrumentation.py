@@ -74,7 +74,7 @@ class Instrumentation:
                 log.warning("connection_paused", error_code=result.error_code)
 
     def _count_record(self, entity_type: EntityType, job: SyncJob, result: AttemptResult) -> None:
-        """Count a record once: when it is synced without needing a person, or when it begins to need one."""
+        """Count a record once: when it is synced without a person, or when it begins to need attention."""
         if job.needed_attention:
             return
         if result.state is JobState.NEEDS_ATTENTION:

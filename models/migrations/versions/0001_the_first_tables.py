@@ -1,4 +1,4 @@
-"""The first tables."""
+"""Create the first tables."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ down_revision = None
 
 
 def upgrade() -> None:
-    """Go one version up."""
     op.create_table(
         "connections",
         sa.Column("id", sa.Integer(), sa.Identity(always=False), nullable=False),
@@ -143,7 +142,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Go one version down."""
     op.drop_index(op.f("ix_attempts_change_id"), table_name="attempts")
     op.drop_index(op.f("ix_attempts_at"), table_name="attempts")
     op.drop_table("attempts")

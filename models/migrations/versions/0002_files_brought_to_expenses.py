@@ -1,4 +1,4 @@
-"""Files brought to expenses."""
+"""Store which files have been attached to an expense."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ down_revision = "0001"
 
 
 def upgrade() -> None:
-    """Go one version up."""
     op.create_table(
         "files",
         sa.Column("connection_id", sa.Integer(), nullable=False),
@@ -24,5 +23,4 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Go one version down."""
     op.drop_table("files")

@@ -1,4 +1,4 @@
-"""Connections that rest."""
+"""Store a connection's failures and outage, and until when its circuit breaker is open."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ down_revision = "0002"
 
 
 def upgrade() -> None:
-    """Go one version up."""
     op.add_column("connections", sa.Column("failures", sa.Integer(), server_default="0", nullable=False))
     op.add_column("connections", sa.Column("down_since", sa.DateTime(timezone=True), nullable=True))
     op.add_column("connections", sa.Column("rests_until", sa.DateTime(timezone=True), nullable=True))
@@ -20,7 +19,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Go one version down."""
     op.drop_column("connections", "down_told")
     op.drop_column("connections", "rests_until")
     op.drop_column("connections", "down_since")

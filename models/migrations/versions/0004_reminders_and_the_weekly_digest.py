@@ -1,4 +1,4 @@
-"""Reminders and the weekly digest."""
+"""Store since when a job needs attention, its reminders, and when a connection's last digest was sent."""
 
 from __future__ import annotations
 
@@ -10,14 +10,12 @@ down_revision = "0003"
 
 
 def upgrade() -> None:
-    """Go one version up."""
     op.add_column("changes", sa.Column("stuck_since", sa.DateTime(timezone=True), nullable=True))
     op.add_column("changes", sa.Column("reminders", sa.Integer(), server_default="0", nullable=False))
     op.add_column("connections", sa.Column("digest_at", sa.DateTime(timezone=True), nullable=True))
 
 
 def downgrade() -> None:
-    """Go one version down."""
     op.drop_column("connections", "digest_at")
     op.drop_column("changes", "reminders")
     op.drop_column("changes", "stuck_since")

@@ -1,4 +1,4 @@
-"""What was said at each attempt."""
+"""Store the calls of each attempt."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ down_revision = "0004"
 
 
 def upgrade() -> None:
-    """Go one version up."""
     op.add_column(
         "attempts",
         sa.Column("exchanges", postgresql.JSONB(astext_type=sa.Text()), server_default="[]", nullable=False),
@@ -19,5 +18,4 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Go one version down."""
     op.drop_column("attempts", "exchanges")

@@ -1,4 +1,4 @@
-"""What became of alerts."""
+"""Store the delivery status of alerts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ down_revision = "0005"
 
 
 def upgrade() -> None:
-    """Go one version up."""
     op.alter_column("alerts", "sent_at", new_column_name="ended_at")
     op.add_column("alerts", sa.Column("fate", sa.Text(), nullable=True))
     op.execute("UPDATE alerts SET fate = 'sent' WHERE ended_at IS NOT NULL")
@@ -18,7 +17,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Go one version down."""
     op.drop_index("alerts_ended", table_name="alerts")
     op.drop_column("alerts", "fate")
     op.alter_column("alerts", "ended_at", new_column_name="sent_at")

@@ -1,4 +1,4 @@
-"""Sentences with the words that they were made of; those that are there already stay as they are."""
+"""Store messages as template and values, so that they can be translated. Existing text stays as it is."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ DEFAULTED = {"changes": ("title", "message", "remedy"), "connections": ("paused_
 
 
 def upgrade() -> None:
-    """Go one version up."""
     for table, columns in (REQUIRED | DEFAULTED).items():
         for column in columns:
             op.alter_column(table, column, server_default=None)
@@ -28,7 +27,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Go one version down; what was said in a template is told by the template alone."""
+    """Keep the template of each message; its values are lost."""
     for table, columns in (REQUIRED | DEFAULTED).items():
         for column in columns:
             text = f"coalesce({column} ->> 'said', {column} #>> '{{}}')"

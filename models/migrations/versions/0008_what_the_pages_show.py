@@ -1,4 +1,4 @@
-"""What the pages show and find: tallies, notifications, errands, and the words of changes."""
+"""Add the data of the pages: statistics, webhook activity, operations, and the search words of jobs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,6 @@ FOUND_BY = r"""
 
 
 def upgrade() -> None:
-    """Go one version up."""
     op.add_column("connections", sa.Column("paused_by", sa.Text(), nullable=False, server_default=""))
     op.add_column("lanes", sa.Column("synced_at", sa.DateTime(timezone=True), nullable=True))
     op.add_column("changes", sa.Column("words", TSVECTOR(), nullable=True))
@@ -60,7 +59,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Go one version down."""
     op.drop_table("errands")
     op.drop_table("notifications")
     op.drop_table("tallies")

@@ -1,4 +1,4 @@
-"""Users of the pages, what they may see, and who is signed in."""
+"""Create users, the connections that they may see, and their sessions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ down_revision = "0008"
 
 
 def upgrade() -> None:
-    """Go one version up."""
     op.create_table(
         "users",
         sa.Column("id", sa.Integer(), sa.Identity(), primary_key=True),
@@ -48,7 +47,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Go one version down."""
     for table in ("sign_ins", "sessions", "grants", "users"):
         op.drop_table(table)
 

@@ -1,4 +1,4 @@
-"""Connections that wait for requests."""
+"""Store since when a connection has had no requests left, and whether an alert was sent."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ down_revision = "0009"
 
 
 def upgrade() -> None:
-    """Go one version up."""
     op.add_column("connections", sa.Column("short_since", sa.DateTime(timezone=True), nullable=True))
     op.add_column(
         "connections", sa.Column("short_told", sa.Boolean(), server_default=sa.text("false"), nullable=False)
@@ -18,6 +17,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Go one version down."""
     op.drop_column("connections", "short_told")
     op.drop_column("connections", "short_since")

@@ -1,4 +1,4 @@
-"""Lanes that were restored from a backup, and doubt what they receive until they have caught up."""
+"""Mark lanes restored from a backup: they verify received records until they have caught up."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ down_revision = "0010"
 
 
 def upgrade() -> None:
-    """Go one version up."""
     op.create_table(
         "doubts",
         sa.Column(
@@ -22,5 +21,4 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Go one version down."""
     op.drop_table("doubts")

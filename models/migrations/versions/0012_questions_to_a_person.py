@@ -1,4 +1,4 @@
-"""Questions to a person: which record of 24SevenOffice is meant."""
+"""Store questions about which 24SevenOffice record matches."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ down_revision = "0011"
 
 
 def upgrade() -> None:
-    """Go one version up."""
     change = sa.ForeignKey("changes.id", ondelete="CASCADE")
     op.create_table(
         "questions",
@@ -23,5 +22,4 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Go one version down."""
     op.drop_table("questions")

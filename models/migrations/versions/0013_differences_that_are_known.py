@@ -1,4 +1,4 @@
-"""Differences in the books that are known."""
+"""Store accepted differences of reconciliations."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ down_revision = "0012"
 
 
 def upgrade() -> None:
-    """Go one version up."""
     op.create_table(
         "acceptances",
         sa.Column(
@@ -26,5 +25,4 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Go one version down."""
     op.drop_table("acceptances")

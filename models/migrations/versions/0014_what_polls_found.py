@@ -1,4 +1,4 @@
-"""What polls found that no notification had told of."""
+"""Store the changes that polls found without a webhook, and the position of each nightly poll."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ down_revision = "0013"
 
 
 def upgrade() -> None:
-    """Go one version up."""
     instant = sa.DateTime(timezone=True)
     op.create_table(
         "finds",
@@ -36,6 +35,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Go one version down."""
     op.drop_table("nights")
     op.drop_table("finds")

@@ -1,4 +1,4 @@
-"""What versions before this one wrote about the clients that a login reaches, without their names and ids."""
+"""Remove the names and ids of the clients that a login reaches from messages of earlier versions."""
 
 from __future__ import annotations
 
@@ -18,14 +18,13 @@ TOLD = {
 }
 TEXT = r'(?:[^"\\]|\\.)*'
 NAMED = rf'"(choices|identity)": "{TEXT}"'
-"""What sentences held: the names and ids of all clients, or the id of a wrong one."""
+"""The values in messages: the names and ids of all clients, or the id of a wrong one."""
 
 LISTED = rf"(The login reaches several clients of 24SevenOffice): (?!\{{choices\}}){TEXT}"
-"""The same in a text from before there were sentences with words of their own."""
+"""The same in text from before messages had values."""
 
 
 def upgrade() -> None:
-    """Go one version up."""
     for table, columns in TOLD.items():
         for column in columns:
             for pattern, instead in ((NAMED, r'"\1": "…"'), (LISTED, r"\1.")):
@@ -52,4 +51,4 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Go one version down; what was taken out is gone."""
+    """Do nothing: the removed text is lost."""

@@ -1,4 +1,4 @@
-"""The words of the glossary: tables, columns, states and the names of what belongs to them."""
+"""Rename tables, columns, states, indexes and constraints to the terms of the glossary."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ NAMES = {
     "finds_found": "missed_webhooks_detected",
     "tallies_begin": "statistics_start",
 }
-"""Indexes whose names are not made of those of their table and its columns."""
+"""Indexes whose names are not derived from their table and columns."""
 
 STATES = {
     "waiting": "queued",
@@ -126,11 +126,10 @@ RESULT = {"typed": "input", "examination": "diagnostics"}
 FINDING = {"verdict": "status", "what": "message"}
 REPORT = {"differences": "discrepancies"}
 DISCREPANCY = {"standing": "type", "deviations": "differences"}
-"""Keys in the results of operations, and before them a setting that findings name."""
+"""Keys in the results of operations; the first is a setting that findings name."""
 
 
 def upgrade() -> None:
-    """Go one version up."""
     op.drop_index("changes_due", table_name="changes")
     op.drop_index("changes_unsettled", table_name="changes")
     for old, new in TABLES.items():
@@ -158,7 +157,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Go one version down."""
     op.drop_index("sync_jobs_not_done", table_name="sync_jobs")
     op.drop_index("sync_jobs_due", table_name="sync_jobs")
     _rename_in_results(*map(_turned, (RESULT, FINDING, REPORT, DISCREPANCY, SETTING)))
@@ -240,7 +238,7 @@ def _renamed(values: dict[str, Any], keys: dict[str, str]) -> dict[str, Any]:
 def _rename_what_belongs_to_them(
     tables: dict[str, str], columns: dict[str, dict[str, str]], names: dict[str, str]
 ) -> None:
-    """Name constraints, indexes and sequences after their table and its columns, which are renamed by now."""
+    """Name constraints, indexes and sequences after their table and columns, which have been renamed before."""
     connection = op.get_bind()
     before = {new: old for old, new in tables.items()}
     constraints = sa.text(

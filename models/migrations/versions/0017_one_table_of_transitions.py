@@ -1,4 +1,4 @@
-"""States of their own for what waits and for what is retried; what is not to be tried is not due."""
+"""Add the job states waiting and retrying; a job that must not be tried has no due time."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ KEY = ["due_at", "connection_id", "entity_type"]
 
 
 def upgrade() -> None:
-    """Go one version up."""
     op.drop_index("sync_jobs_due", table_name="sync_jobs")
     op.alter_column("sync_jobs", "due_at", nullable=True)
     op.execute("update sync_jobs set due_at = null where state <> 'queued'")
@@ -32,7 +31,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Go one version down."""
     op.drop_index("sync_jobs_due", table_name="sync_jobs")
     op.execute(
         """

@@ -1,4 +1,4 @@
-"""Which number Moment had when ours was last returned to it, so that it is not returned again and again."""
+"""Store the number that Moment had when ours was last written back, so that it is written back only once."""
 
 from __future__ import annotations
 
@@ -10,10 +10,8 @@ down_revision = "0017"
 
 
 def upgrade() -> None:
-    """Go one version up."""
     op.add_column("links", sa.Column("replaced_number", sa.Text()))
 
 
 def downgrade() -> None:
-    """Go one version down."""
     op.drop_column("links", "replaced_number")

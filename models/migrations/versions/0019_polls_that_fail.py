@@ -1,4 +1,4 @@
-"""How the polls of a lane have done lately."""
+"""Store when a lane was last polled, and since when and why its polls fail."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ COLUMNS = ("polled_at", "failing_since", "failures", "problem", "failure_alerted
 
 
 def upgrade() -> None:
-    """Go one version up."""
     instant = sa.DateTime(timezone=True)
     op.add_column("cursors", sa.Column("polled_at", instant))
     op.add_column("cursors", sa.Column("failing_since", instant))
@@ -24,6 +23,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Go one version down."""
     for name in COLUMNS:
         op.drop_column("cursors", name)

@@ -1,4 +1,4 @@
-"""Since when a job is unfinished, and of which pauses the addresses have been told."""
+"""Store since when a job is unfinished, and which pauses an alert was sent about."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ down_revision = "0019"
 
 
 def upgrade() -> None:
-    """Go one version up."""
     op.add_column(
         "connections", sa.Column("pause_alerted", sa.Boolean(), nullable=False, server_default=sa.false())
     )
@@ -19,7 +18,7 @@ def upgrade() -> None:
         update connections set pause_alerted = true, outage_alerted = false, consecutive_failures = 0
         where outage_alerted and outage_since is null
         """
-    )  # an alert about a pause used to be noted as that of an outage without a beginning
+    )  # an alert about a pause used to be stored as one about an outage without a start
     op.add_column("sync_jobs", sa.Column("unfinished_since", sa.DateTime(timezone=True)))
     op.execute(
         """
@@ -30,7 +29,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Go one version down."""
     op.drop_column("sync_jobs", "unfinished_since")
     op.execute(
         """

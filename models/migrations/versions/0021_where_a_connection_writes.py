@@ -1,4 +1,4 @@
-"""How an invoice was posted, and the links that were set aside."""
+"""Allow one connection per Moment company; store how an invoice was posted, and links set aside."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ BECAUSE = "Another connection is for the same company in Moment: with two, every
 
 
 def upgrade() -> None:
-    """Go one version up."""
     op.add_column(
         "connections", sa.Column("shares_company", sa.Boolean(), nullable=False, server_default=sa.false())
     )
@@ -46,7 +45,7 @@ def upgrade() -> None:
 
 
 def pause_doubles() -> None:
-    """Let the oldest connection of each company go on, and pause the others until a person has erased some."""
+    """Keep the oldest connection of each company running, and pause the others until someone erases some."""
     op.execute(
         """
         update connections set shares_company = true from connections as older
@@ -64,7 +63,6 @@ def pause_doubles() -> None:
 
 
 def downgrade() -> None:
-    """Go one version down."""
     op.drop_index("connections_moment_company", table_name="connections")
     op.drop_column("connections", "shares_company")
     op.drop_table("former_links")

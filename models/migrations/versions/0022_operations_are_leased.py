@@ -1,4 +1,4 @@
-"""Which operation runs, and until when that is taken to be so."""
+"""Add leases to operations."""
 
 from __future__ import annotations
 
@@ -10,12 +10,10 @@ down_revision = "0021"
 
 
 def upgrade() -> None:
-    """Go one version up."""
     op.add_column("operations", sa.Column("lease_id", sa.Uuid()))
     op.add_column("operations", sa.Column("lease_expires_at", sa.DateTime(timezone=True)))
 
 
 def downgrade() -> None:
-    """Go one version down."""
     op.drop_column("operations", "lease_expires_at")
     op.drop_column("operations", "lease_id")

@@ -1,4 +1,4 @@
-"""Which client of 24SevenOffice a connection works in, learned when it logs in next."""
+"""Allow one connection per 24SevenOffice client; its number is stored at the next login."""
 
 from __future__ import annotations
 
@@ -10,12 +10,10 @@ down_revision = "0022"
 
 
 def upgrade() -> None:
-    """Go one version up."""
     op.add_column("connections", sa.Column("client_number", sa.BigInteger()))
     op.create_index("connections_client_number", "connections", ["client_number"], unique=True)
 
 
 def downgrade() -> None:
-    """Go one version down."""
     op.drop_index("connections_client_number", table_name="connections")
     op.drop_column("connections", "client_number")

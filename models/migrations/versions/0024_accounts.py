@@ -1,4 +1,4 @@
-"""Temporary passwords, second factors, the devices of users, and alerts about accounts."""
+"""Add temporary passwords, second factors, users' devices, and alerts about accounts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ down_revision = "0023"
 
 
 def upgrade() -> None:
-    """Go one version up."""
     op.add_column(
         "users", sa.Column("password_is_temporary", sa.Boolean(), nullable=False, server_default=sa.false())
     )
@@ -38,10 +37,9 @@ def _of_user() -> sa.Column[int]:
 
 
 def downgrade() -> None:
-    """Go one version down."""
     op.execute("delete from alerts where connection_id is null")
     op.alter_column("alerts", "connection_id", nullable=False)
-    op.execute("delete from sessions where awaits_code")  # they would be signed in
+    op.execute("delete from sessions where awaits_code")  # otherwise they would be signed in
     for name in ("confirmed_at", "awaits_code", "by_openid", "device", "id"):
         op.drop_column("sessions", name)
     op.drop_table("devices")

@@ -1,4 +1,4 @@
-"""The audit log only grows: PostgreSQL refuses to change or delete what is in it."""
+"""Make the audit log append-only: PostgreSQL refuses to change or delete entries."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ down_revision = "0024"
 
 
 def upgrade() -> None:
-    """Go one version up."""
     op.execute(
         """
         create function keep_audit_log() returns trigger language plpgsql as $$
@@ -45,7 +44,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Go one version down."""
     op.execute("drop trigger keep_all_entries on audit_log")
     op.execute("drop trigger keep_entries on audit_log")
     op.execute("drop function keep_audit_log()")

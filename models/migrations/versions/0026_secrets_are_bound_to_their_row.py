@@ -1,6 +1,6 @@
-"""Secrets are bound to their row: encrypted anew, so that they are of no use in another one.
+"""Bind secrets to their row: encrypt them again, so that they are useless in another row.
 
-No process of an older version can write any more that are not.
+Processes of older versions can no longer write unbound ones.
 """
 
 from __future__ import annotations
@@ -16,21 +16,19 @@ down_revision = "0025"
 
 
 def upgrade() -> None:
-    """Go one version up."""
     rewrite("gAAAA%", lambda vault: vault.bind)
     for table in ("connections", "operations"):
         op.create_check_constraint(f"{table}_secrets_are_bound", table, "secrets not like 'gAAAA%'")
 
 
 def downgrade() -> None:
-    """Go one version down."""
     for table in ("connections", "operations"):
         op.drop_constraint(f"{table}_secrets_are_bound", table)
     rewrite("v2:%", lambda vault: vault.unbind)
 
 
 def rewrite(pattern: str, how: Callable[..., Callable[..., str]]) -> None:
-    """Encrypt all secrets anew; what was typed for an operation and cannot be opened is forgotten."""
+    """Encrypt all secrets again; the input of an operation that cannot be decrypted is deleted."""
     bind = op.get_bind()
     every = "select {} from {} where secrets like :pattern for update"
     for row in bind.execute(sa.text(every.format("id, secrets", "connections")), {"pattern": pattern}).all():
@@ -46,6 +44,6 @@ def rewrite(pattern: str, how: Callable[..., Callable[..., str]]) -> None:
 
 
 def write(table: str, number: int, secrets: str | None) -> None:
-    """Write what is encrypted into its row."""
-    statement = sa.text(f"update {table} set secrets = :secrets where id = :id")  # noqa: S608 - a name of ours
+    """Write encrypted secrets to their row."""
+    statement = sa.text(f"update {table} set secrets = :secrets where id = :id")  # noqa: S608 - our own table name
     op.get_bind().execute(statement, {"secrets": secrets, "id": number})

@@ -1,4 +1,4 @@
-"""Until when a webhook's unknown records are left to the polls."""
+"""Store until when a webhook's unknown records are left to the polls."""
 
 from __future__ import annotations
 
@@ -10,10 +10,8 @@ down_revision = "0027"
 
 
 def upgrade() -> None:
-    """Go one version up."""
     op.add_column("connections", sa.Column("webhook_limited_until", sa.DateTime(timezone=True)))
 
 
 def downgrade() -> None:
-    """Go one version down."""
     op.drop_column("connections", "webhook_limited_until")

@@ -1,4 +1,4 @@
-"""How a voucher's VAT was sent, and which VAT codes have been read back from the ledger."""
+"""Store how a voucher's VAT was sent, and which VAT codes have been checked in the ledger."""
 
 from __future__ import annotations
 
@@ -10,10 +10,9 @@ down_revision = "0028"
 
 
 def upgrade() -> None:
-    """Go one version up."""
     op.add_column("sync_jobs", sa.Column("sent_vat", sa.Text()))
     op.execute("update sync_jobs set sent_vat = 'gross' where sent_as is not null")
-    # Who has posted vouchers goes on as before, until a person chooses another way.
+    # Connections that have posted vouchers continue as before, until someone changes the setting.
     op.execute(
         """
         update connections set settings = settings || '{"voucher_vat": "gross"}'
@@ -36,7 +35,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Go one version down."""
     op.execute("update connections set settings = settings - 'voucher_vat' - 'rounding_account'")
     op.drop_table("vat_checks")
     op.drop_column("sync_jobs", "sent_vat")

@@ -1,4 +1,4 @@
-"""What stopped no sync and should be looked at all the same, of a job and of an attempt."""
+"""Add warnings to jobs and attempts, and remove possible identity numbers from messages."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ down_revision = "0029"
 
 
 def upgrade() -> None:
-    """Go one version up."""
     for table in ("sync_jobs", "attempts"):
         op.add_column(table, sa.Column("warnings", JSONB(), nullable=False, server_default=sa.text("'[]'::jsonb")))
-    # Eleven digits that were quoted, or kept with a candidate, may be somebody's identity number.
+    # Eleven digits in a message or in a candidate may be someone's national identity number.
     for table in ("sync_jobs", "attempts", "alerts"):
         op.execute(
             rf"""
@@ -33,6 +32,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Go one version down."""
     for table in ("sync_jobs", "attempts"):
         op.drop_column(table, "warnings")

@@ -1,4 +1,4 @@
-"""Since when a webhook has its address, and no more than 20 addresses that hear of errors."""
+"""Store since when a webhook has its URL, and limit a connection's alert recipients to 20."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ down_revision = "0030"
 
 
 def upgrade() -> None:
-    """Go one version up."""
     op.add_column("connections", sa.Column("webhook_token_at", sa.DateTime(timezone=True)))
     op.execute(
         """
@@ -24,5 +23,4 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Go one version down."""
     op.drop_column("connections", "webhook_token_at")

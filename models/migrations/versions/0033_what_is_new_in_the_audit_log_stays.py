@@ -1,4 +1,4 @@
-"""No setting lets an entry go from the audit log that is younger than 30 days, unless its connection is erased."""
+"""Keep audit log entries for at least 30 days whatever the settings, unless their connection is erased."""
 
 from __future__ import annotations
 
@@ -30,10 +30,8 @@ BEFORE = "nullif(current_setting('audit_log.delete_before', true), '')::timestam
 
 
 def upgrade() -> None:
-    """Go one version up."""
     op.execute(KEEP.replace("@before", f"{BEFORE} and old.at < now() - interval '30 days'"))
 
 
 def downgrade() -> None:
-    """Go one version down."""
     op.execute(KEEP.replace("@before", BEFORE))

@@ -1,4 +1,4 @@
-"""Records with a warning are found at once, however few they are."""
+"""Add an index of the jobs with a warning."""
 
 from __future__ import annotations
 
@@ -10,11 +10,9 @@ down_revision = "0033"
 
 
 def upgrade() -> None:
-    """Go one version up."""
     where = sa.text("warnings <> '[]'::jsonb")
     op.create_index("sync_jobs_with_warning", "sync_jobs", ["connection_id"], postgresql_where=where)
 
 
 def downgrade() -> None:
-    """Go one version down."""
     op.drop_index("sync_jobs_with_warning", "sync_jobs")

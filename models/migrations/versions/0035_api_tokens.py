@@ -1,4 +1,4 @@
-"""API tokens with what they are bound to, answers that are repeated, and how far an operation has come."""
+"""Create API tokens with their connections, idempotency keys, and the progress of operations."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ INSTANT = sa.DateTime(timezone=True)
 
 
 def upgrade() -> None:
-    """Go one version up."""
     op.create_table(
         "api_tokens",
         sa.Column("id", sa.Integer, sa.Identity(), primary_key=True),
@@ -49,7 +48,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Go one version down."""
     op.drop_column("operations", "progress")
     op.drop_table("idempotency_keys")
     op.drop_table("api_token_grants")

@@ -1,4 +1,4 @@
-"""Event receivers, the events, and their deliveries."""
+"""Create event receivers, events and their deliveries."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ INSTANT = sa.DateTime(timezone=True)
 
 
 def upgrade() -> None:
-    """Go one version up."""
     op.create_table(
         "event_receivers",
         sa.Column("id", sa.BigInteger(), sa.Identity(), primary_key=True),
@@ -64,7 +63,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Go one version down."""
     for table in ("event_deliveries", "events", "event_receiver_connections", "event_receivers"):
         op.drop_table(table)
 

@@ -1,4 +1,4 @@
-"""Which backups were made and restored for a try, so that their age can be watched."""
+"""Store the verified backups, so that their age can be monitored."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ down_revision = "0036"
 
 
 def upgrade() -> None:
-    """Go one version up."""
     op.create_table(
         "backups",
         sa.Column("id", sa.BigInteger(), sa.Identity(), primary_key=True),
@@ -20,5 +19,4 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Go one version down."""
     op.drop_table("backups")

@@ -1,4 +1,4 @@
-"""When a job last changed, so that a program can ask for what has changed since."""
+"""Store when a job last changed, so that programs can ask for changes since a time."""
 
 from __future__ import annotations
 
@@ -10,13 +10,12 @@ down_revision = "0037"
 
 
 def upgrade() -> None:
-    """Go one version up. No row is written: the index tells of a job from before by what it has."""
+    """Add the column without writing a row: for existing jobs, the index uses their other times."""
     op.add_column("sync_jobs", sa.Column("updated_at", sa.DateTime(timezone=True), nullable=True))
     changed = sa.text("coalesce(updated_at, greatest(received_at, completed_at))")
     op.create_index("sync_jobs_updated", "sync_jobs", [changed])
 
 
 def downgrade() -> None:
-    """Go one version down."""
     op.drop_index("sync_jobs_updated", "sync_jobs")
     op.drop_column("sync_jobs", "updated_at")

@@ -1,4 +1,4 @@
-"""A connection notes its last test and when Moment's key was entered; a session what the next page tells once."""
+"""Store a connection's last test and when its Moment key was saved, and a session's notice for the next page."""
 
 from __future__ import annotations
 
@@ -38,11 +38,10 @@ NOT_STARTED = """
     SET paused_because = jsonb_set(paused_because, '{said}', to_jsonb('It hasn''t been started yet.'::text))
     WHERE paused_because ->> 'said' = 'It has not been started yet.'
 """
-"""By this sentence a connection that was never started is known, and it has another wording now."""
+"""This message marks a connection that was never started; its wording has changed."""
 
 
 def upgrade() -> None:
-    """Go one version up."""
     op.add_column("sessions", sa.Column("notice", postgresql.JSONB()))
     op.add_column("connections", sa.Column("tested_at", sa.DateTime(timezone=True)))
     op.add_column("connections", sa.Column("failed_checks", sa.Integer(), server_default="0", nullable=False))
@@ -54,7 +53,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Go one version down."""
     for name in ("api_key_saved_at", "failed_login", "failed_checks", "tested_at"):
         op.drop_column("connections", name)
     op.drop_column("sessions", "notice")

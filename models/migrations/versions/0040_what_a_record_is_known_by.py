@@ -1,4 +1,4 @@
-"""A job tells what a bookkeeper knows its record by: customer or supplier, amount and dates."""
+"""Add customer or supplier, amount and dates to jobs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ ORDERS = {"sync_jobs_by_date": "record_date", "sync_jobs_by_amount": "amount"}
 
 
 def upgrade() -> None:
-    """Go one version up."""
     for name in TEXTS:
         op.add_column("sync_jobs", sa.Column(name, sa.Text(), server_default="", nullable=False))
     op.add_column("sync_jobs", sa.Column("amount", sa.BigInteger(), nullable=True))
@@ -26,7 +25,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Go one version down."""
     for index in ORDERS:
         op.drop_index(index, "sync_jobs")
     for name in (*TEXTS, "amount", *DATES):

@@ -1,4 +1,4 @@
-"""A connection notes what its client of 24SevenOffice is called."""
+"""Store the name of a connection's 24SevenOffice client."""
 
 from __future__ import annotations
 
@@ -22,11 +22,9 @@ NOTE_NAMES = """
 
 
 def upgrade() -> None:
-    """Go one version up."""
     op.add_column("connections", sa.Column("client_name", sa.Text(), server_default="", nullable=False))
     op.execute(NOTE_NAMES)
 
 
 def downgrade() -> None:
-    """Go one version down."""
     op.drop_column("connections", "client_name")

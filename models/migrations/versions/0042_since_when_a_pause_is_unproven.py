@@ -1,4 +1,4 @@
-"""A connection that paused itself says since when nothing has shown that it works again."""
+"""Store since when a connection that paused itself has not been shown to work again."""
 
 from __future__ import annotations
 
@@ -15,11 +15,9 @@ NOTE_PAUSES = """
 
 
 def upgrade() -> None:
-    """Go one version up."""
     op.add_column("connections", sa.Column("unproven_since", sa.DateTime(timezone=True)))
     op.execute(NOTE_PAUSES)
 
 
 def downgrade() -> None:
-    """Go one version down."""
     op.drop_column("connections", "unproven_since")

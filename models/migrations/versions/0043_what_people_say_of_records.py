@@ -1,7 +1,4 @@
-"""A question which record this is shows Moment's own record, an answer is taken back; records have notes.
-
-An invoice keeps the id of its project.
-"""
+"""Store Moment's record in match questions, undone matches, notes on records, and an invoice's project id."""
 
 from __future__ import annotations
 
@@ -14,7 +11,6 @@ down_revision = "0042"
 
 
 def upgrade() -> None:
-    """Go one version up."""
     op.add_column("match_questions", sa.Column("moment_record", JSONB()))
     op.add_column("match_questions", sa.Column("addresses", JSONB()))
     op.add_column("match_questions", sa.Column("undone", JSONB(), server_default="[]", nullable=False))
@@ -31,7 +27,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Go one version down."""
     op.drop_table("notes")
     op.drop_column("sync_jobs", "project_id")
     for column in ("moment_record", "addresses", "undone"):

@@ -1,4 +1,4 @@
-"""Users choose a password by a link that is mailed to them."""
+"""Store mailed links by which users choose a password."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ down_revision = "0043"
 
 
 def upgrade() -> None:
-    """Go one version up."""
     op.create_table(
         "password_links",
         sa.Column("user_id", sa.Integer(), sa.ForeignKey("users.id", ondelete="CASCADE"), primary_key=True),
@@ -22,5 +21,4 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Go one version down."""
     op.drop_table("password_links")

@@ -35,7 +35,7 @@ SILENT = 0.3
 """The share of connections without any event for a month."""
 
 SPAN, ENOUGH = 5 * 60 * SECOND, 20
-"""Polls of so many milliseconds are held against each other, where there are so many of them."""
+"""The period in milliseconds within which polls are compared, if there are many of them."""
 
 MAX_UNEVENNESS = 1.25
 

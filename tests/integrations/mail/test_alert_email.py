@@ -102,11 +102,11 @@ digest = alert("Demo AS", alert_type=AlertType.DIGEST)
         ([alert(), paused, alert()], "The connection is paused"),
     ],
 )
-def test_the_subject_tells_the_most_urgent_news(alerts: list[PendingAlert], subject: str) -> None:
+def test_the_subject_names_the_most_urgent_alert(alerts: list[PendingAlert], subject: str) -> None:
     assert mail(*alerts)["Subject"] == f"{subject} \N{EN DASH} Demo AS"
 
 
-def test_a_subject_counts_the_companies_where_it_is_about_several() -> None:
+def test_a_subject_counts_the_companies_if_there_are_several() -> None:
     elsewhere = alert(connection="Fjord AS")
     assert mail(alert(), elsewhere)["Subject"] == "Action needed: 2 records – 2 companies"
     assert mail(better, elsewhere)["Subject"].endswith("24SevenOffice \N{EN DASH} Fjord AS")
@@ -122,7 +122,7 @@ def test_a_subject_arrives_as_it_was_written_wherever_it_is_folded(title: str) -
 
 
 @pytest.mark.parametrize("alert_type", AlertType)
-def test_each_type_of_alert_is_a_mail_with_what_it_says(alert_type: AlertType) -> None:
+def test_each_type_of_alert_makes_a_mail_with_its_message(alert_type: AlertType) -> None:
     one = alert("Demo AS", alert_type=alert_type, since=WEEK)
     for told in ([one], [one, replace(one, id=2, title="Second AS")]):
         sent = mail(*told)
@@ -181,7 +181,7 @@ def test_of_many_records_fifty_are_shown_and_a_list_has_the_others() -> None:
         assert re.search(r"https://bridge\.example\.com/records\b(?!/)", body)
 
 
-def test_a_name_cannot_add_a_header_or_turn_the_line() -> None:
+def test_a_name_cannot_add_a_header_or_a_line_break() -> None:
     message = mail(alert("Invoice 1024\r\nBcc: all@example.com\u202e", connection="Demo\nTo: x@example.com"))
     assert "Bcc" not in message
     assert message.get_all("To") == ["kari@example.com"]
@@ -218,7 +218,7 @@ def test_a_domain_with_norwegian_letters_is_spelt_for_every_server() -> None:
     assert mail(alert(), sender="bridge@localhost")["From"] == "bridge@localhost"
 
 
-def test_a_mail_can_be_known_again_and_asks_for_no_automatic_answer() -> None:
+def test_a_mail_is_recognizable_and_requests_no_automatic_reply() -> None:
     message = mail(alert())
     assert message["Message-ID"] == "<alert-7@example.com>"
     assert message["Auto-Submitted"] == "auto-generated"
@@ -277,7 +277,7 @@ def test_the_html_is_marked_with_its_language() -> None:
     assert "Konto 3999 finnes ikke i kontoplanen i 24SevenOffice." in body
 
 
-def test_what_a_remote_system_said_stays_in_its_own_words() -> None:
+def test_a_remote_systems_message_is_not_translated() -> None:
     refused = msg("{what}: “{said}”.", what=msg("24SevenOffice rejected the voucher"), said="Period is locked")
     assert "24SevenOffice avviste bilaget: «Period is locked»" in text(norwegian(alert(message=refused)))
 
@@ -296,7 +296,7 @@ def test_several_companies_are_counted_in_norwegian_too() -> None:
 
 
 @pytest.mark.parametrize("kind", ["plain", "html"])
-def test_a_mail_leads_to_what_is_known_of_its_error_code(kind: Literal["plain", "html"]) -> None:
+def test_a_mail_links_to_the_explanation_of_its_error_code(kind: Literal["plain", "html"]) -> None:
     address = "https://bridge.example.com/error-codes/unknown_account?language=en"
     assert address in text(mail(UNKNOWN_ACCOUNT), kind)
     assert "/error-codes/" not in text(mail(alert(error_code="of long ago")), kind)
@@ -312,7 +312,7 @@ def test_a_mail_about_a_connection_links_to_it() -> None:
 
 
 @pytest.mark.parametrize("kind", ["plain", "html"])
-def test_a_mail_about_a_record_says_whose_it_is_what_it_comes_to_and_of_which_day(
+def test_a_mail_about_a_record_has_its_customer_amount_and_date(
     kind: Literal["plain", "html"],
 ) -> None:
     known = RecordSummary(

@@ -76,7 +76,7 @@ def test_a_mail_travels_over_tls(postbox: Postbox, tls: ssl.SSLContext) -> None:
     assert len(postbox.mails) == 1
 
 
-def test_a_server_that_nobody_vouches_for_gets_no_password(
+def test_a_server_without_a_trusted_certificate_gets_no_password(
     postbox: Postbox, tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("SSL_CERT_FILE")
@@ -99,7 +99,9 @@ def test_a_wrong_password_is_shown_without_the_password(postbox: Postbox, tls: s
 
 
 @pytest.mark.parametrize("answer", ["451 Later", "421 Closing", "554 No"])
-def test_a_mail_that_the_server_does_not_take_is_sent_later(postbox: Postbox, port: int, answer: str) -> None:
+def test_a_mail_that_the_server_refuses_temporarily_is_sent_later(
+    postbox: Postbox, port: int, answer: str
+) -> None:
     postbox.answers["DATA"] = answer
     with pytest.raises(UnavailableError):
         send(f"smtp://127.0.0.1:{port}")
@@ -116,25 +118,25 @@ def test_an_address_that_does_not_exist_is_reported(postbox: Postbox, port: int)
 
 
 @pytest.mark.parametrize("answer", ["452 Full", "552 Full", "554 5.7.1 Relay access denied", "550 5.7.1 Blocked"])
-def test_an_address_that_may_do_tomorrow_is_tried_later(postbox: Postbox, port: int, answer: str) -> None:
+def test_a_temporarily_refused_address_is_tried_later(postbox: Postbox, port: int, answer: str) -> None:
     postbox.answers["kari@example.com"] = answer
     with pytest.raises(UnavailableError):
         send(f"smtp://127.0.0.1:{port}")
 
 
-def test_a_wrong_address_does_not_keep_a_mail_from_the_others(postbox: Postbox, port: int) -> None:
+def test_a_wrong_address_does_not_stop_a_mail_to_the_others(postbox: Postbox, port: int) -> None:
     postbox.answers["kari@example.com"] = "550 No such user"
     with pytest.raises(RejectedError):
         send(f"smtp://127.0.0.1:{port}", mail("kari@example.com, ola@example.com"))
     assert [arrived.rcpt_tos for arrived in postbox.mails] == [["ola@example.com"]]
 
 
-def test_a_server_that_is_not_there_means_later() -> None:
+def test_an_unreachable_server_means_later() -> None:
     with pytest.raises(UnavailableError):
         send("smtp://127.0.0.1:1")
 
 
-def test_a_server_that_says_nothing_means_later() -> None:
+def test_a_silent_server_means_later() -> None:
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen()
@@ -143,13 +145,13 @@ def test_a_server_that_says_nothing_means_later() -> None:
 
 
 @pytest.mark.parametrize("url", ["", "127.0.0.1:25", "http://127.0.0.1", "smtp://"])
-def test_another_address_than_a_mail_servers_is_refused_at_once(url: str) -> None:
+def test_a_url_that_is_no_mail_servers_is_refused_at_once(url: str) -> None:
     with pytest.raises(ValueError, match="the mail server is given as"):
         Mailer(SecretStr(url), timeout=1)
 
 
 @pytest.mark.parametrize("goodbye", ["250 Bye", "421 Too late", "500 What?", "closes", "says nothing"])
-def test_a_mail_that_was_taken_is_sent_whatever_the_server_says_goodbye_with(
+def test_an_accepted_mail_is_sent_whatever_follows(
     postbox: Postbox, port: int, goodbye: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(mailer, "_GOODBYE_SECONDS", 0.1)
@@ -176,7 +178,7 @@ def test_a_user_name_and_a_password_may_have_any_letters(
     assert len(postbox.mails) == 1
 
 
-def test_an_address_that_the_server_cannot_spell_is_refused_and_not_tried_for_ever(postbox: Postbox) -> None:
+def test_an_address_the_server_cannot_encode_is_refused_and_not_retried(postbox: Postbox) -> None:
     with (
         listening(postbox, enable_SMTPUTF8=False) as port,
         pytest.raises(RejectedError, match=r"only accepts addresses with the letters a–z: bjørn@example\.com"),

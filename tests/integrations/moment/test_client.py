@@ -69,9 +69,7 @@ FAILURES: list[Answer] = [
 
 
 @pytest.mark.parametrize("failure", FAILURES)
-def test_an_answer_that_does_not_come_or_makes_no_sense_means_later(
-    remote: Remote, client: MomentClient, failure: Answer
-) -> None:
+def test_a_missing_or_invalid_response_means_later(remote: Remote, client: MomentClient, failure: Answer) -> None:
     remote.answers["GET customers/7"] = [failure, says(RECORD)]
     with pytest.raises(UnavailableError, match=r"^Moment .* \(reading customers\)\.$"):
         client.record("customers", "7")
@@ -80,7 +78,7 @@ def test_an_answer_that_does_not_come_or_makes_no_sense_means_later(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("failure", FAILURES)
-def test_a_write_may_be_repeated_only_where_the_caller_says_so(
+def test_a_write_is_repeated_only_if_the_caller_says_so(
     remote: Remote, client: MomentClient, failure: Answer
 ) -> None:
     remote.answers["POST projectExpenses"] = [failure]
@@ -170,9 +168,7 @@ def test_a_wait_until_a_time_counts_from_the_time_of_the_answer() -> None:
     assert pause.retry_after == timedelta(minutes=5)
 
 
-def test_a_key_that_is_refused_pauses_the_connection_and_says_what_to_do(
-    remote: Remote, client: MomentClient
-) -> None:
+def test_a_refused_key_pauses_the_connection_with_a_remedy(remote: Remote, client: MomentClient) -> None:
     remote.answers["GET customers/7"] = [says({}, status=401)]
     with pytest.raises(MisconfiguredError, match="API key for company 1001") as error:
         client.record("customers", "7")
@@ -185,7 +181,7 @@ def test_a_list_that_is_not_found_means_that_the_company_is_wrong(client: Moment
 
 
 @pytest.mark.parametrize("answer", [{"id": 8}, {"name": "Kari"}])
-def test_an_answer_about_another_record_is_no_answer(
+def test_a_response_about_another_record_is_invalid(
     remote: Remote, client: MomentClient, answer: dict[str, object]
 ) -> None:
     remote.answers["GET customers/7"] = [says(answer)]
@@ -198,7 +194,7 @@ def test_an_answer_about_another_record_is_no_answer(
     [{}, {"content": None}, {"content": [7]}, {"content": [], "page": 0}, {"content": []}]
     + [{"content": [RECORD], "page": {"number": number, "totalPages": 2}} for number in (1, None)],
 )
-def test_a_list_that_is_no_list_or_another_page_is_no_answer(
+def test_a_list_that_is_no_list_or_the_wrong_page_is_invalid(
     remote: Remote, client: MomentClient, answer: dict[str, object]
 ) -> None:
     remote.answers["GET customers"] = [says(answer)]
@@ -206,14 +202,14 @@ def test_a_list_that_is_no_list_or_another_page_is_no_answer(
         list(client.pages("customers"))
 
 
-def test_a_server_that_ignores_the_page_is_found_out(remote: Remote, client: MomentClient) -> None:
+def test_a_server_that_ignores_the_page_is_detected(remote: Remote, client: MomentClient) -> None:
     remote.answers["GET customers"] = [pages([RECORD], [RECORD])[0]]
     with pytest.raises(UnavailableError):
         list(client.pages("customers"))
 
 
 @pytest.mark.parametrize("status", [400, 404])
-def test_a_record_is_not_gone_because_something_cannot_be_included(
+def test_an_unknown_include_does_not_mean_that_a_record_is_gone(
     remote: Remote, client: MomentClient, status: int
 ) -> None:
     remote.answers["GET customers/7/include/base+fax"] = [says({"detail": "no"}, status=status)]
@@ -300,7 +296,7 @@ def test_a_row_that_is_pushed_to_a_later_page_and_lost_is_read_again(remote: Rem
     assert {row["id"] for row in client.pages("customers")} == set(range(1, 601))
 
 
-def test_the_files_of_an_expense_are_read_to_the_last(remote: Remote, client: MomentClient) -> None:
+def test_all_files_of_an_expense_are_read(remote: Remote, client: MomentClient) -> None:
     remote.answers["GET projectExpenses/7/attachments"] = [listing(rows_of(60), most=25)]
     assert client.sublist("projectExpenses/7/attachments") == rows_of(60)
 
@@ -335,9 +331,7 @@ def test_a_record_that_moves_up_a_page_while_the_list_is_read_is_not_missed(
     assert {row["id"] for row in client.pages("customers")} == set(range(1, 751))
 
 
-def test_a_list_that_becomes_shorter_all_the_time_is_not_read_for_ever(
-    remote: Remote, client: MomentClient
-) -> None:
+def test_a_list_that_keeps_shrinking_is_not_read_forever(remote: Remote, client: MomentClient) -> None:
     rows = rows_of(5000)
     remote.answers["GET customers"] = [listing(rows[: 5000 - n]) for n in range(50)]
     assert list(client.pages("customers"))

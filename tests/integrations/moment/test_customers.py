@@ -26,7 +26,7 @@ from sync.records import Address, CustomerDetails
         (None, ()),
     ],
 )
-def test_of_a_customers_addresses_is_read_what_can_be_read(addresses: object, read: tuple[Address, ...]) -> None:
+def test_the_readable_addresses_of_a_customer_are_read(addresses: object, read: tuple[Address, ...]) -> None:
     assert customers.translate({"id": 7, "name": "Kari", "addresses": addresses}).addresses == read
 
 
@@ -38,7 +38,7 @@ def test_of_a_customers_addresses_is_read_what_can_be_read(addresses: object, re
         ({"email": None, "invoiceEmail": " faktura@example.com"}, ("", "faktura@example.com")),
     ],
 )
-def test_an_e_mail_address_that_is_not_told_or_is_no_text_is_empty(
+def test_an_e_mail_address_that_is_missing_or_no_text_is_empty(
     told: dict[str, object], emails: tuple[str, str]
 ) -> None:
     customer = customers.translate({"id": 7, "name": "Kari", **told})

@@ -76,7 +76,7 @@ def test_a_project_is_found_by_its_number_with_zeros_before_it(
     assert gateway.project_numbered(6109) == "7"
 
 
-def test_a_project_that_was_found_is_remembered_and_one_that_was_not_is_looked_for_again(
+def test_a_found_project_is_cached_and_a_missing_one_is_searched_for_again(
     remote: Remote, gateway: MomentGateway
 ) -> None:
     remote.answers["GET projects"] = [*pages([]), *pages([]), *pages([{"id": 7, "projectNumber": 1}])]
@@ -110,16 +110,14 @@ def test_a_closed_activity_is_refused_by_its_name_and_its_projects_number(
     assert refusal.value.remedy.startswith("Open the activity “Expenses” of project 1")
 
 
-def test_an_activity_that_is_missing_is_made(remote: Remote, gateway: MomentGateway) -> None:
+def test_a_missing_activity_is_created(remote: Remote, gateway: MomentGateway) -> None:
     remote.answers["GET projectExtensions"] = pages([])
     remote.answers["POST projectExtensions"] = [says({"id": 73}, status=201)]
     assert gateway.activity("7", "Utlegg på bil") == "73"
     assert json.loads(remote.asked[-1].body) == {"name": "Utlegg på bil", "projectId": 7}
 
 
-def test_an_activity_that_moment_does_not_let_us_make_is_for_a_person(
-    remote: Remote, gateway: MomentGateway
-) -> None:
+def test_an_activity_that_moment_refuses_to_create_needs_attention(remote: Remote, gateway: MomentGateway) -> None:
     remote.answers["GET projectExtensions"] = pages([])
     remote.answers["POST projectExtensions"] = [says({"detail": "Only Kari may do that"}, status=422)]
     with pytest.raises(RejectedError, match=r"\(saving activities\): Only Kari may do that") as refusal:
@@ -172,7 +170,7 @@ def test_an_amount_is_a_number_with_two_decimals_exact_to_the_ore(
 
 
 @pytest.mark.parametrize("answer", [says({}, status=201), says({"id": "?"}), sends(b"", status=204)])
-def test_an_expense_that_was_saved_under_an_unknown_id_is_looked_for(
+def test_an_expense_saved_under_an_unknown_id_is_searched_for(
     remote: Remote, gateway: MomentGateway, answer: Answer
 ) -> None:
     remote.answers["POST projectExpenses"] = [answer]
@@ -181,7 +179,7 @@ def test_an_expense_that_was_saved_under_an_unknown_id_is_looked_for(
     assert isinstance(doubt.value.otherwise, UnavailableError)
 
 
-def test_an_expense_is_put_right(remote: Remote, gateway: MomentGateway) -> None:
+def test_an_expense_is_corrected(remote: Remote, gateway: MomentGateway) -> None:
     remote.answers |= {"GET projectExpenses/9": [says(THERE)], "PATCH projectExpenses/9": [says({"id": 9})]}
     assert gateway.update_expense("9", replace(DRAFT, amount=-100, supplier="Byggmaker"), activity="Expenses")
     assert remote.asked[-1].body == b'{"amountInclVat": -1.00, "supplierName": "Byggmaker"}'
@@ -202,13 +200,13 @@ def test_an_expense_is_removed(remote: Remote, gateway: MomentGateway, answer: A
     assert gateway.delete_expense("9")
 
 
-def test_a_page_that_says_nothing_of_the_removal_is_no_answer(remote: Remote, gateway: MomentGateway) -> None:
+def test_a_response_that_does_not_confirm_the_removal_is_invalid(remote: Remote, gateway: MomentGateway) -> None:
     remote.answers["DELETE projectExpenses/9"] = [sends(b"<html>We are back soon</html>")]
     with pytest.raises(UnavailableError, match=r"\(removing project expenses\)"):
         gateway.delete_expense("9")
 
 
-def test_an_expense_that_is_gone_is_not_touched(gateway: MomentGateway) -> None:
+def test_a_missing_expense_is_not_touched(gateway: MomentGateway) -> None:
     assert not gateway.update_expense("9", DRAFT, activity="Expenses")
     assert not gateway.delete_expense("9")
     assert gateway.attachments("9") is None
@@ -217,7 +215,7 @@ def test_an_expense_that_is_gone_is_not_touched(gateway: MomentGateway) -> None:
 
 
 @pytest.mark.parametrize("touch", TOUCHING)
-def test_a_refusal_of_what_is_invoiced_says_so(remote: Remote, gateway: MomentGateway, touch: str) -> None:
+def test_a_refusal_of_an_invoiced_expense_says_so(remote: Remote, gateway: MomentGateway, touch: str) -> None:
     remote.answers |= {touch: [REFUSED], "GET projectExpenses/9": [INVOICED]}
     with pytest.raises(RejectedError, match="has been invoiced in Moment and can no longer be changed") as refusal:
         TOUCHING[touch](gateway)

@@ -39,16 +39,16 @@ def account(account_id: int, **changes: object) -> dict[str, object]:
     return {"id": account_id, "accountNumber": 3000, "externalTaxCode": "3", **changes}
 
 
-def test_it_is_what_the_flows_ask_for(gateway: MomentGateway) -> None:
+def test_it_implements_the_flows_port(gateway: MomentGateway) -> None:
     moment: Moment = gateway
     assert moment.invoice_url("106939080") == "https://moment.example.com/companies/1001/invoices/106939080"
 
 
-def test_a_record_that_is_not_there_is_none(gateway: MomentGateway) -> None:
+def test_a_missing_record_is_none(gateway: MomentGateway) -> None:
     assert (gateway.customer("7"), gateway.project("7"), gateway.invoice("7")) == (None, None, None)
 
 
-def test_what_moment_leaves_out_of_customers_is_asked_for(remote: Remote, site: MomentSite) -> None:
+def test_customer_fields_that_moment_omits_are_requested(remote: Remote, site: MomentSite) -> None:
     plain, whole = {"id": 7, "name": "Kari"}, {"id": 7, "name": "Kari", "email": "kari@example.com", "phone": "22"}
     remote.answers["GET customers/7"] = [says(plain)]
     remote.answers["GET customers/7/include/base+email"] = [says(whole)]
@@ -74,7 +74,7 @@ def test_an_amount_is_read_from_its_text(remote: Remote, gateway: MomentGateway)
     "amount", ["1E30", "1E9999999999999999999", "1E-999999999", "9" * 5000, "0." + "0" * 5000]
 )
 @pytest.mark.parametrize("field", ["totalAmountInclVat", "currencyRate", "invoiceNumber"])
-def test_a_number_beyond_all_measure_is_an_error_of_its_invoice(
+def test_an_absurdly_large_number_is_an_error_of_its_invoice(
     remote: Remote, gateway: MomentGateway, field: str, amount: str
 ) -> None:
     body = json.dumps(invoice(currencyCode="EUR", **{field: None})).replace("null", amount)
@@ -92,7 +92,7 @@ def test_the_accounts_are_read_once_for_many_invoices(remote: Remote, gateway: M
     assert remote.times("GET financialAccounts") == 1
 
 
-def test_what_one_key_has_read_is_not_shown_to_who_shows_another(
+def test_data_read_with_one_key_is_not_shown_with_another(
     remote: Remote, gateway: MomentGateway, site: MomentSite
 ) -> None:
     remote.answers["GET invoices/7"] = [says(invoice())]
@@ -105,7 +105,7 @@ def test_what_one_key_has_read_is_not_shown_to_who_shows_another(
     assert (remote.times("GET financialAccounts"), remote.times("GET projects")) == (2, 2)
 
 
-def test_all_accounts_are_read_where_moment_tells_25_at_a_time(remote: Remote, gateway: MomentGateway) -> None:
+def test_all_accounts_are_read_if_moment_returns_25_at_a_time(remote: Remote, gateway: MomentGateway) -> None:
     remote.answers["GET financialAccounts"] = [listing([account(number) for number in range(1, 231)], most=25)]
     assert len(gateway.account_numbers()) == 230
 
@@ -127,7 +127,7 @@ def test_an_invoice_whose_lines_are_left_out_is_not_one_without_lines(
         gateway.invoice("7")
 
 
-def test_an_account_that_was_made_since_is_found(remote: Remote, gateway: MomentGateway) -> None:
+def test_an_account_created_since_is_found(remote: Remote, gateway: MomentGateway) -> None:
     remote.answers["GET invoices/7"] = [
         says(invoice()),
         says(invoice(invoiceLines=[{"amountInclVat": 125, "financialAccountId": 502}])),
@@ -142,7 +142,7 @@ def test_an_account_that_was_made_since_is_found(remote: Remote, gateway: Moment
     assert read.lines[0].account == 3020
 
 
-def test_an_account_that_is_nowhere_is_looked_for_once_more_only(remote: Remote, gateway: MomentGateway) -> None:
+def test_a_missing_account_is_searched_for_only_once_more(remote: Remote, gateway: MomentGateway) -> None:
     remote.answers["GET invoices/7"] = [says(invoice())]
     remote.answers["GET financialAccounts"] = pages([])
     with pytest.raises(RejectedError, match="Financial account 501 doesn't exist in Moment") as refusal:
@@ -167,12 +167,12 @@ def test_the_customer_number_is_sent_as_text(remote: Remote, gateway: MomentGate
     assert json.loads(remote.asked[0].body) == {"customerNumber": "10001"}
 
 
-def test_the_number_of_a_customer_that_is_gone_cannot_be_returned(gateway: MomentGateway) -> None:
+def test_a_number_cannot_be_returned_to_a_deleted_customer(gateway: MomentGateway) -> None:
     with pytest.raises(RejectedError, match="This record no longer exists"):
         gateway.write_customer_number("7", 10001)
 
 
-def test_every_page_of_what_changed_is_returned(remote: Remote, gateway: MomentGateway) -> None:
+def test_every_page_of_changed_records_is_returned(remote: Remote, gateway: MomentGateway) -> None:
     remote.answers["GET projects"] = [listing([{"id": 1}, {"id": 2}, {"id": 3}, {"id": "four"}], most=2)]
     assert list(gateway.changed(EntityType.PROJECT, since=SINCE)) == ["1", "2", "3", "four"]
     assert [asked.query for asked in remote.asked] == [
@@ -180,7 +180,7 @@ def test_every_page_of_what_changed_is_returned(remote: Remote, gateway: MomentG
     ]
 
 
-def test_nothing_changed_is_nothing_returned(remote: Remote, gateway: MomentGateway) -> None:
+def test_without_changes_nothing_is_returned(remote: Remote, gateway: MomentGateway) -> None:
     remote.answers["GET projects"] = [says({"content": [], "page": {"number": 0, "totalPages": 0}})]
     assert list(gateway.changed(EntityType.PROJECT, since=SINCE)) == []
 
@@ -197,7 +197,7 @@ def test_nothing_changed_is_nothing_returned(remote: Remote, gateway: MomentGate
         (None, True),
     ],
 )
-def test_what_did_not_change_since_is_left_out(
+def test_unchanged_records_are_left_out(
     remote: Remote,
     gateway: MomentGateway,
     changed: str | None,
@@ -207,9 +207,7 @@ def test_what_did_not_change_since_is_left_out(
     assert list(gateway.changed(EntityType.CUSTOMER, since=SINCE)) == (["1"] if told else [])
 
 
-def test_what_was_modified_is_returned_with_its_instant_where_moment_tells_one(
-    remote: Remote, gateway: MomentGateway
-) -> None:
+def test_modified_records_are_returned_with_their_instant_if_given(remote: Remote, gateway: MomentGateway) -> None:
     told = ["2026-03-01T11:00:31+01:00", None]
     remote.answers["GET customers"] = pages(
         [{"id": number, "lastModifiedDate": at} for number, at in enumerate(told, 1)]
@@ -221,14 +219,14 @@ def test_what_was_modified_is_returned_with_its_instant_where_moment_tells_one(
     ]
 
 
-def test_of_invoices_those_are_news_that_are_finalized_or_may_be(remote: Remote, gateway: MomentGateway) -> None:
+def test_only_invoices_that_are_or_may_be_finalized_are_returned(remote: Remote, gateway: MomentGateway) -> None:
     states = ["draft", "finalized", None]
     rows: list[dict[str, object]] = [{"id": at, "invoiceState": state} for at, state in enumerate(states, 1)]
     remote.answers["GET invoices"] = pages([*rows, {"id": 4}])
     assert list(gateway.changed(EntityType.INVOICE, since=SINCE)) == ["2", "4"]
 
 
-def test_an_invoice_without_a_state_in_a_list_is_read_by_itself(remote: Remote, gateway: MomentGateway) -> None:
+def test_an_invoice_listed_without_a_state_is_read_alone(remote: Remote, gateway: MomentGateway) -> None:
     remote.answers["GET invoices"] = pages([{"id": 7}, {"id": 8}, {"id": 9}])
     untold = invoice()
     del untold["invoiceState"]

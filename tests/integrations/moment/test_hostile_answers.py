@@ -38,7 +38,7 @@ def read_and_write(client: MomentClient) -> list[SyncError]:
 
 
 @pytest.mark.parametrize("answer", TOO_SLOW.values(), ids=TOO_SLOW)
-def test_an_answer_that_drips_is_given_up_at_the_deadline_of_the_call(answer: Answer) -> None:
+def test_a_slow_response_is_aborted_at_the_deadline_of_the_call(answer: Answer) -> None:
     began = time.monotonic()
     with moment(answer) as client:
         errors = read_and_write(client)
@@ -49,7 +49,7 @@ def test_an_answer_that_drips_is_given_up_at_the_deadline_of_the_call(answer: An
 
 
 @pytest.mark.parametrize("answer", TOO_LARGE.values(), ids=TOO_LARGE)
-def test_an_answer_that_is_larger_than_any_is_broken_off(answer: Answer) -> None:
+def test_an_oversized_response_is_aborted(answer: Answer) -> None:
     began = time.monotonic()
     with moment(answer, seconds=5) as client:
         errors = read_and_write(client)
@@ -57,7 +57,7 @@ def test_an_answer_that_is_larger_than_any_is_broken_off(answer: Answer) -> None
     assert time.monotonic() - began < A_WHILE
 
 
-def test_a_file_that_nobody_takes_in_is_given_up_at_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_the_server_does_not_read_is_aborted_at_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transport, "UPLOAD_BYTES_PER_SECOND", 10**9)
     file = Upload(BytesIO(bytes(20_000_000)), name="A.pdf", media_type="application/pdf")
     with moment(TOO_SLOW["status"]) as client, pytest.raises(OutcomeUnknownError) as error:
@@ -74,7 +74,7 @@ def test_a_file_may_take_longer_by_its_size(monkeypatch: pytest.MonkeyPatch) -> 
     assert 0.6 < time.monotonic() - began < A_WHILE
 
 
-def test_a_connection_is_used_again_after_an_answer_that_was_read(remote: Remote, client: MomentClient) -> None:
+def test_a_connection_is_reused_after_a_read_response(remote: Remote, client: MomentClient) -> None:
     peers = set[Any]()
 
     def answer(handler: Any) -> None:
@@ -98,7 +98,7 @@ def test_a_connection_is_used_again_after_an_answer_that_was_read(remote: Remote
     ],
     ids=["lists", "objects", "open lists", "rows", "numbers"],
 )
-def test_an_answer_that_would_fill_the_memory_is_not_read(
+def test_a_response_that_would_fill_the_memory_is_not_read(
     remote: Remote, client: MomentClient, body: bytes, error_code: str
 ) -> None:
     remote.answers = {"GET customers/7": [sends(body)], "POST projectExpenses": [sends(body)]}

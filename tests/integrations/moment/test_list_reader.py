@@ -71,7 +71,7 @@ CHANGES = st.builds(Change, deleted=st.lists(st.integers(0, 99), max_size=6).map
     most=st.integers(7, 25),
     changes=st.lists(CHANGES, max_size=8),
 )
-def test_records_that_stay_are_returned_once_whatever_comes_and_goes(
+def test_records_that_stay_are_returned_once_whatever_else_changes(
     count: int, most: int, changes: list[Change]
 ) -> None:
     customers = ChangingList(count=count, most=most, changes=iter(changes))
@@ -80,7 +80,7 @@ def test_records_that_stay_are_returned_once_whatever_comes_and_goes(
     assert len(told) == len(set(told))
 
 
-def test_a_list_that_lost_a_row_and_gained_one_between_two_pages_is_read_whole() -> None:
+def test_a_list_that_loses_and_gains_a_row_between_pages_is_read_whole() -> None:
     customers = ChangingList(count=1000, most=500, changes=iter([Change(deleted=(4,), made=1)]))
     assert set(customers.read()) == set(range(1, 1002))
     assert customers.asked == 5

@@ -38,14 +38,14 @@ def test_each_record_comes_with_the_calls_made_for_it_alone(remote: Remote, gate
     assert sorted(asked.what for asked in remote.asked) == ["GET customers/7", "GET customers/8"]
 
 
-def test_what_is_asked_for_again_is_read_again(remote: Remote, gateway: MomentGateway) -> None:
+def test_a_record_requested_again_is_read_again(remote: Remote, gateway: MomentGateway) -> None:
     with gateway.reading_ahead(EntityType.CUSTOMER, IDS):
         assert gateway.customer("7") == gateway.customer("7")
     assert gateway.customer("7")
     assert remote.times("GET customers/7") == 3
 
 
-def test_what_went_wrong_is_returned_when_its_record_is_asked_for(remote: Remote, gateway: MomentGateway) -> None:
+def test_an_error_is_raised_when_its_record_is_requested(remote: Remote, gateway: MomentGateway) -> None:
     remote.answers["GET customers/8"] = [says({}, status=503)]
     with gateway.reading_ahead(EntityType.CUSTOMER, IDS):
         assert gateway.customer("7")
@@ -54,7 +54,7 @@ def test_what_went_wrong_is_returned_when_its_record_is_asked_for(remote: Remote
     assert [each.operation for each in heard] == ["GET customers/8"]
 
 
-def test_nobody_waits_for_a_reader_that_is_busy_with_others(remote: Remote, site: MomentSite) -> None:
+def test_no_one_waits_for_a_reader_busy_with_other_records(remote: Remote, site: MomentSite) -> None:
     with busy_readers(site) as held_up:
         gateway = MomentGateway(settings(), site=held_up)
         with gateway.reading_ahead(EntityType.CUSTOMER, IDS):
@@ -73,9 +73,7 @@ def busy_readers(site: MomentSite) -> Iterator[MomentSite]:
             over.set()
 
 
-def test_what_the_log_says_of_the_work_it_also_says_of_what_is_read_ahead(
-    remote: Remote, site: MomentSite
-) -> None:
+def test_log_fields_also_apply_to_records_read_ahead(remote: Remote, site: MomentSite) -> None:
     def hear(operation: str, *, status: str, seconds: float) -> None:
         assert seconds > 0
         heard.append((operation, status, current_thread().name.partition("_")[0], get_contextvars()))

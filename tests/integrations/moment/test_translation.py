@@ -93,7 +93,7 @@ def test_a_customer_is_read() -> None:
     )
 
 
-def test_a_customer_needs_no_more_than_a_name() -> None:
+def test_a_customer_needs_only_a_name() -> None:
     kari = Customer(id="7", name="Kari", is_company=None)
     assert customers.translate({"id": 7, "name": "Kari"}) == kari
 
@@ -130,7 +130,7 @@ def test_a_project_is_read() -> None:
 @pytest.mark.parametrize(
     "day", ["2026-02-30", "31.01.2026", "20260131", "2026-W05-6", "2026-01-31T00:00:00", 20260131]
 )
-def test_what_is_no_day_is_refused_by_field_and_value(day: object) -> None:
+def test_an_invalid_day_is_refused_by_field_and_value(day: object) -> None:
     with pytest.raises(
         RejectedError,
         match=rf"^The start date is “{day}” instead of a date in the format year-month-day \(Moment record 62788980\)\.$",
@@ -155,7 +155,7 @@ def test_an_invoice_is_read_without_its_lines_of_text() -> None:
     )
 
 
-def test_a_line_may_have_a_project_of_its_own_and_an_account_without_tax_code() -> None:
+def test_a_line_may_have_its_own_project_and_an_account_without_tax_code() -> None:
     read = invoice(invoiceLines=line(projectId=7, financialAccountId=502))
     assert read.lines == (
         InvoiceLine(amount=Decimal("15625.00"), account=3020, tax_code="", project_id="7", account_id="502"),
@@ -170,7 +170,7 @@ def test_a_credit_note_keeps_its_negative_amounts() -> None:
 
 
 @pytest.mark.parametrize(("credited", "number"), [(106939070, 1020), (106939071, None), (None, None)])
-def test_a_credit_note_tells_the_number_of_the_invoice_that_it_credits_if_it_is_there(
+def test_a_credit_note_has_the_number_of_its_invoice_if_that_exists(
     credited: int | None, number: int | None
 ) -> None:
     assert invoice(creditedInvoiceId=credited).credited == number
@@ -195,12 +195,14 @@ def test_a_foreign_currency_comes_with_its_rate() -> None:
         ("doNotTransfer", ExportStatus.DO_NOT_TRANSFER),
     ],
 )
-def test_the_export_status_says_whether_an_invoice_travels(word: str | None, transfer: ExportStatus) -> None:
+def test_the_export_status_says_whether_an_invoice_is_transferred(
+    word: str | None, transfer: ExportStatus
+) -> None:
     assert invoice(exportState=word).export_status is transfer
 
 
 @pytest.mark.parametrize("field", ["exportState", "invoiceType"])
-def test_a_word_that_nobody_knows_is_for_a_person_to_judge(field: str) -> None:
+def test_an_unknown_value_needs_attention(field: str) -> None:
     with pytest.raises(RejectedError, match=r"is “perhaps” instead of one of"):
         invoice(**{field: "perhaps"})
 
@@ -209,7 +211,7 @@ def test_a_word_that_nobody_knows_is_for_a_person_to_judge(field: str) -> None:
     ("field", "missing"),
     [("exportState", "export status"), ("currencyCode", "currency"), ("invoiceState", "invoice status")],
 )
-def test_what_an_invoice_must_tell_is_not_made_up_where_it_is_left_out(field: str, missing: str) -> None:
+def test_missing_required_values_of_an_invoice_are_not_invented(field: str, missing: str) -> None:
     values = {name: value for name, value in INVOICE.items() if name != field}
     with pytest.raises(RejectedError) as refusal:
         invoices.translate(values, account=ACCOUNTS.get, number=NUMBERS.get)
@@ -247,7 +249,7 @@ def test_nothing_in_a_draft_is_refused() -> None:
     assert (read.id, read.number, read.lines, read.finalized) == ("7", None, (), False)
 
 
-def test_an_invoice_that_was_taken_out_of_the_transfer_is_never_refused() -> None:
+def test_an_invoice_excluded_from_the_transfer_is_never_refused() -> None:
     read = invoice(exportState="doNotTransfer", invoiceDate="soon", invoiceLines=line(financialAccountId=999))
     assert (read.number, read.export_status) == (1024, ExportStatus.DO_NOT_TRANSFER)
 
@@ -340,7 +342,7 @@ def test_the_net_amount_of_a_line_is_read_if_it_is_exact_to_the_ore(told: object
     assert line.net == (Decimal(net) if net else None)
 
 
-def test_a_refused_invoice_tells_what_could_be_read_of_it() -> None:
+def test_a_refused_invoice_carries_its_readable_values() -> None:
     with pytest.raises(RejectedError) as refused:
         invoice(invoiceLines=line(financialAccountId=999), dueDate="soon")
     read = refused.value.invoice
@@ -350,6 +352,6 @@ def test_a_refused_invoice_tells_what_could_be_read_of_it() -> None:
     assert (read.customer_id, read.currency, read.due, read.lines) == (whole.customer_id, whole.currency, None, ())
 
 
-def test_an_invoice_that_was_taken_out_of_the_transfer_tells_its_date_and_total() -> None:
+def test_an_excluded_invoice_carries_its_date_and_total() -> None:
     read, whole = invoice(exportState="doNotTransfer"), invoice()
     assert (read.day, read.total, read.due) == (whole.day, whole.total, whole.due)

@@ -30,13 +30,13 @@ def test_the_event_is_not_read() -> None:
     assert read(b'{"event": {"odd": []}, "customer": {"id": 7}}') == Record(EntityType.CUSTOMER, "7")
 
 
-def test_of_several_records_the_one_that_needs_the_others_counts() -> None:
+def test_of_several_records_the_dependent_one_counts() -> None:
     body = b'{"customer": {"id": 1}, "project": {"id": 2}, "invoice": {"id": 3}}'
     assert read(body) == Record(EntityType.INVOICE, "3")
 
 
 @pytest.mark.parametrize("body", [b"", b"hello", b"\xff\xfe\x00", b"{", b"[" * 100_000, b"1" * 5000])
-def test_what_is_no_json_is_refused(body: bytes) -> None:
+def test_invalid_json_is_refused(body: bytes) -> None:
     with pytest.raises(ValueError, match=r"."):
         read(body)
 
@@ -50,7 +50,7 @@ def test_json_that_names_no_record_is_none(named: object) -> None:
     assert read(json.dumps({"event": "CREATE_NEW", "invoice": named}).encode()) is None
 
 
-def test_an_expense_is_not_moments_to_notify_of() -> None:
+def test_a_webhook_about_an_expense_is_ignored() -> None:
     assert read(b'{"expense": {"id": 7}}') is None
 
 
@@ -61,6 +61,6 @@ json_values = st.recursive(
 
 
 @given(json_values)
-def test_whatever_json_comes_a_record_is_named_or_none_is(value: object) -> None:
+def test_any_json_names_one_record_or_none(value: object) -> None:
     named = read(json.dumps(value).encode())
     assert named is None or named.id

@@ -35,18 +35,18 @@ def sign_in(there: Organization, ours: OpenIdConnectProvider, **changed: str) ->
     return ours.finish(query["code"][0], kept=kept | changed)
 
 
-def test_the_provider_tells_who_it_is_and_vouches_for_the_address(there: Organization) -> None:
+def test_the_provider_identifies_a_user_and_vouches_for_the_address(there: Organization) -> None:
     assert sign_in(there, provider(there.issuer)) == Identity(there.issuer, "anna-4711", "Anna@example.com")
 
 
 @pytest.mark.parametrize("vouched", [{"email_verified": "true"}, {"email_verified": None, "xms_edov": "1"}])
-def test_some_providers_vouch_in_words_of_their_own(there: Organization, vouched: dict[str, Any]) -> None:
+def test_some_providers_vouch_with_their_own_claim(there: Organization, vouched: dict[str, Any]) -> None:
     there.claims |= vouched
     assert sign_in(there, provider(there.issuer)).email == "Anna@example.com"
 
 
 @pytest.mark.parametrize("vouched", [False, None, "false", "yes", 0])
-def test_an_address_that_nobody_vouches_for_is_not_returned(there: Organization, vouched: object) -> None:
+def test_an_address_not_vouched_for_is_not_returned(there: Organization, vouched: object) -> None:
     there.claims["email_verified"] = vouched
     assert sign_in(there, provider(there.issuer)) == Identity(there.issuer, "anna-4711", "")
 
@@ -67,7 +67,7 @@ def test_an_address_that_nobody_vouches_for_is_not_returned(there: Organization,
         {"sub": ""},
     ],
 )
-def test_a_token_for_others_or_of_another_time_proves_nothing(there: Organization, claims: dict[str, Any]) -> None:
+def test_a_token_for_another_audience_or_time_proves_nothing(there: Organization, claims: dict[str, Any]) -> None:
     there.claims |= claims
     with pytest.raises(SignInRefusedError):
         sign_in(there, provider(there.issuer))
@@ -92,21 +92,21 @@ def test_new_keys_of_the_provider_are_known_at_once(there: Organization) -> None
     assert sign_in(there, ours).subject == "anna-4711"
 
 
-def test_a_code_is_of_use_only_to_the_one_who_began(there: Organization) -> None:
+def test_a_code_is_valid_only_for_the_browser_that_began(there: Organization) -> None:
     with pytest.raises(SignInRefusedError):
         sign_in(there, provider(there.issuer), verifier="guessed")
     with pytest.raises(SignInRefusedError):
         sign_in(there, provider(there.issuer, secret="guessed"))
 
 
-def test_an_address_that_is_not_in_the_token_is_asked_for(there: Organization) -> None:
+def test_an_address_missing_in_the_token_is_requested(there: Organization) -> None:
     there.userinfo, there.claims = there.claims, {"sub": "anna-4711"}
     assert sign_in(there, provider(there.issuer)).email == "Anna@example.com"
     there.userinfo |= {"sub": "another"}
     assert sign_in(there, provider(there.issuer)).email == ""
 
 
-def test_a_provider_that_calls_itself_otherwise_is_not_believed(there: Organization) -> None:
+def test_a_provider_with_another_issuer_is_not_trusted(there: Organization) -> None:
     with pytest.raises(SignInRefusedError):
         provider(f"{there.issuer}/").begin()
 
@@ -130,7 +130,7 @@ def test_a_provider_whose_answer_never_ends_is_unavailable(answer: Answer) -> No
 
 
 @pytest.mark.parametrize("part", ["token_endpoint", "jwks_uri", "userinfo_endpoint"])
-def test_no_part_of_a_provider_is_waited_for_for_ever(there: Organization, part: str) -> None:
+def test_every_call_to_a_provider_times_out(there: Organization, part: str) -> None:
     began = time.monotonic()
     with serving(TOO_SLOW["body"]) as url:
         there.moved, there.claims = {part: url}, {"sub": "anna-4711"}
@@ -139,14 +139,14 @@ def test_no_part_of_a_provider_is_waited_for_for_ever(there: Organization, part:
     assert time.monotonic() - began < 2.5
 
 
-def test_an_answer_that_is_nested_deeply_proves_nothing() -> None:
+def test_a_deeply_nested_response_proves_nothing() -> None:
     body = b"[" * 100_000
     answer = sends(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n" + body)
     with serving(answer) as url, pytest.raises(SignInRefusedError):
         provider(url).begin()
 
 
-def test_a_provider_is_not_followed_to_another_address(there: Organization) -> None:
+def test_a_providers_redirects_are_not_followed(there: Organization) -> None:
     elsewhere = b"HTTP/1.1 307 Elsewhere\r\nLocation: /again\r\nContent-Length: 0\r\n\r\n"
     with serving(sends(elsewhere)) as url:
         there.moved = {"token_endpoint": url}
@@ -154,7 +154,7 @@ def test_a_provider_is_not_followed_to_another_address(there: Organization) -> N
             sign_in(there, provider(there.issuer))
 
 
-def test_a_provider_without_https_or_without_what_it_gave_us_is_not_taken() -> None:
+def test_a_provider_without_https_or_credentials_is_refused() -> None:
     with pytest.raises(ValueError, match="https"):
         provider("http://login.example.com")
     with pytest.raises(ValueError, match="OPENID_CLIENT_SECRET"):

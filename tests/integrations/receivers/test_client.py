@@ -56,12 +56,12 @@ def sent(to: ReceiverClient, url: str, *secrets: str) -> Attempt:
 
 
 @pytest.mark.parametrize("address", PRIVATE)
-def test_an_address_that_is_not_of_one_machine_in_the_internet_is_not_public(address: str) -> None:
+def test_an_address_not_of_one_internet_host_is_not_public(address: str) -> None:
     assert not is_public(address)
 
 
 @pytest.mark.parametrize("address", PUBLIC)
-def test_an_address_of_the_internet_is_public(address: str) -> None:
+def test_an_internet_address_is_public(address: str) -> None:
     assert is_public(address)
 
 
@@ -91,7 +91,7 @@ def names(monkeypatch: pytest.MonkeyPatch, *answers: list[str]) -> list[str]:
 @pytest.mark.parametrize(
     "addresses", [["127.0.0.1"], ["93.184.216.34", "127.0.0.1"], ["::1"], ["169.254.169.254"]]
 )
-def test_a_name_that_leads_to_a_private_address_is_not_connected_to(
+def test_a_name_that_resolves_to_a_private_address_is_refused(
     listener: Program, monkeypatch: pytest.MonkeyPatch, addresses: list[str]
 ) -> None:
     names(monkeypatch, addresses)
@@ -100,7 +100,7 @@ def test_a_name_that_leads_to_a_private_address_is_not_connected_to(
     assert listener.headers == []
 
 
-def test_a_name_that_changes_after_it_was_checked_leads_to_the_address_that_was_checked(
+def test_a_name_that_changes_after_its_check_uses_the_checked_address(
     listener: Program, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     connected = []
@@ -148,7 +148,7 @@ def proxy(listener: Program, monkeypatch: pytest.MonkeyPatch) -> Program:
     "host", ["169.254.169.254", "10.1.2.3", "127.0.0.2", "127.0.0.2.", "2130706434", "[::1]", "rebound.example"]
 )
 @pytest.mark.parametrize("scheme", ["http", "https"])
-def test_no_proxy_is_asked_for_a_private_address(proxy: Program, scheme: str, host: str) -> None:
+def test_no_proxy_is_used_for_a_private_address(proxy: Program, scheme: str, host: str) -> None:
     assert sent(client(), f"{scheme}://{host}/events") == Attempt(problem=DeliveryProblem.PRIVATE_ADDRESS)
     assert (proxy.headers, proxy.received) == ([], [])
 
@@ -158,7 +158,7 @@ def test_a_name_that_only_the_proxy_knows_is_left_to_it(proxy: Program) -> None:
     assert len(proxy.received) == 1
 
 
-def test_the_setting_lets_private_networks_be_reached(listener: Program) -> None:
+def test_the_setting_allows_private_networks(listener: Program) -> None:
     assert sent(client(private_networks=True), listener.url) == Attempt(http_status=204)
     assert listener.received == [("msg_1", {"type": "receiver.test"})]
 
@@ -181,7 +181,7 @@ def test_a_redirect_is_not_followed(listener: Program) -> None:
     assert elsewhere.headers == []
 
 
-def test_of_an_answer_the_first_kib_is_read_and_how_long_it_asks_to_wait(listener: Program) -> None:
+def test_the_first_kib_of_a_response_and_its_wait_are_read(listener: Program) -> None:
     listener.status, listener.answer, listener.answer_headers = 503, b"\0ab" * 5000, {"Retry-After": "120"}
     attempt = sent(client(private_networks=True), listener.url)
     assert (attempt.http_status, attempt.retry_after) == (503, timedelta(minutes=2))
@@ -192,7 +192,7 @@ def test_of_an_answer_the_first_kib_is_read_and_how_long_it_asks_to_wait(listene
 @pytest.mark.parametrize(
     "answer", [TOO_SLOW["status"], TOO_SLOW["header"], TOO_SLOW["body"], TOO_SLOW["continue"]]
 )
-def test_an_answer_that_drips_is_given_up(answer: Answer) -> None:
+def test_a_slow_response_is_aborted(answer: Answer) -> None:
     began = time.monotonic()
     with serving(answer) as url:
         assert sent(client(private_networks=True, answer_seconds=0.3), url) == Attempt(
@@ -202,25 +202,25 @@ def test_an_answer_that_drips_is_given_up(answer: Answer) -> None:
 
 
 @pytest.mark.parametrize("name", ["body without length", "chunks"])
-def test_an_answer_without_end_counts_by_its_status(name: str) -> None:
+def test_an_endless_response_counts_by_its_status(name: str) -> None:
     with serving(TOO_LARGE[name]) as url:
         assert sent(client(private_networks=True, answer_seconds=5), url).is_success
 
 
 @pytest.mark.parametrize("name", ["continue", "headers"])
-def test_headers_without_end_are_no_answer(name: str) -> None:
+def test_endless_headers_are_no_response(name: str) -> None:
     with serving(TOO_LARGE[name]) as url:
         assert sent(client(private_networks=True, answer_seconds=5), url).http_status is None
 
 
-def test_a_packed_answer_is_not_unpacked_beyond_its_first_kib() -> None:
+def test_a_compressed_response_is_decompressed_only_to_its_first_kib() -> None:
     with serving(TOO_LARGE["packed"]) as url:
         attempt = sent(client(private_networks=True, answer_seconds=10), url)
     assert (attempt.http_status, len(attempt.answer)) == (200, MAX_ANSWER_BYTES)
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1/", "http://nowhere.invalid/", "http://a..b/", "http://[::1/"])
-def test_what_cannot_be_reached_is_a_failure_and_no_error_of_ours(url: str) -> None:
+def test_an_unreachable_receiver_is_a_failure_and_not_a_bug(url: str) -> None:
     assert sent(client(private_networks=True), url).problem in {
         DeliveryProblem.NO_CONNECTION,
         DeliveryProblem.UNREADABLE,

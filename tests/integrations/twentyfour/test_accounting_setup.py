@@ -20,7 +20,7 @@ def setup(remote: Remote, session: Session, cache: SharedCache) -> AccountingSet
     return AccountingSetup(session, cache)
 
 
-def test_types_of_the_system_itself_are_left_out(remote: Remote, setup: AccountingSetup) -> None:
+def test_system_types_are_left_out(remote: Remote, setup: AccountingSetup) -> None:
     types = (TYPE.format(1, "Utgående faktura", 9, -3), TYPE.format(2, "Utgående faktura (salg)", 1, 3))
     remote.answers["GetTypeList"] = [says("GetTypeList", "".join(types))]
     assert setup.outgoing_invoice() == VoucherType(number=3, series=1)

@@ -24,9 +24,7 @@ def answer(operation: str, result: str) -> Answer:
     return says(operation, result, namespace=ACCOUNTING)
 
 
-def test_what_was_read_off_a_page_counts_where_the_document_as_a_whole_says_nothing(
-    remote: Remote, session: Session
-) -> None:
+def test_a_pages_values_count_if_the_whole_document_has_none(remote: Remote, session: Session) -> None:
     pair = "<KeyValuePair><Key>{}</Key><Value>{}</Value></KeyValuePair>"
     page = (
         "<ImageFrameInfo><Id>1</Id><StampNo>1</StampNo><MetaData>{}</MetaData><Status>0</Status></ImageFrameInfo>"
@@ -97,7 +95,7 @@ def test_a_document_that_ends_before_its_size_is_broken(remote: Remote, session:
 
 
 @pytest.mark.parametrize(("kilobytes", "chunk"), [(0, 1024), (4096, 3142656), (1024 * 1024, MAX_CHUNK)])
-def test_a_chunk_fits_into_an_answer_and_into_memory(
+def test_a_chunk_fits_into_a_response_and_into_memory(
     remote: Remote, session: Session, kilobytes: int, chunk: int
 ) -> None:
     remote.answers["GetMaxRequestLength"] = [answer("GetMaxRequestLength", str(kilobytes))]

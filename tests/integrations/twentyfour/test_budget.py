@@ -55,7 +55,7 @@ def test_after_a_few_at_once_requests_take_turns_until_the_queue_is_too_long(red
     assert wait_of(other) > timedelta(seconds=5)
 
 
-def test_a_block_holds_for_all_workers_and_is_only_ever_made_longer(redis: Redis) -> None:
+def test_a_block_applies_to_all_workers_and_only_gets_longer(redis: Redis) -> None:
     one, other = budget_of(redis), budget_of(redis)
     one.block(timedelta(minutes=10))
     one.block(timedelta(seconds=1))
@@ -64,7 +64,7 @@ def test_a_block_holds_for_all_workers_and_is_only_ever_made_longer(redis: Redis
     assert wait_of(other) > timedelta(minutes=19)
 
 
-def test_a_block_passes(redis: Redis) -> None:
+def test_a_block_ends(redis: Redis) -> None:
     budget = budget_of(redis)
     budget.block(timedelta(milliseconds=1))
     while redis.exists(BLOCKED):
@@ -110,7 +110,7 @@ def test_the_last_request_of_the_hour_stops_all_workers_until_the_next(redis: Re
         ("kl. 13", DEFAULT_BLOCK),
     ],
 )
-def test_a_quarantine_is_sat_out(redis: Redis, end: str, wait: timedelta) -> None:
+def test_a_quarantine_is_waited_out(redis: Redis, end: str, wait: timedelta) -> None:
     budget = budget_of(redis)
     message = f"Limit exceeded by 1. Request is blocked. Quarantine ends at {end}"
     assert budget.record_quarantine(message) == wait
@@ -119,19 +119,19 @@ def test_a_quarantine_is_sat_out(redis: Redis, end: str, wait: timedelta) -> Non
     assert refusal.error_code == "quarantine"
 
 
-def test_a_fault_about_something_else_blocks_nobody(redis: Redis) -> None:
+def test_another_fault_blocks_no_one(redis: Redis) -> None:
     budget = budget_of(redis)
     assert budget.record_quarantine("Internal error") is None
     budget.acquire()
 
 
-def test_without_redis_nothing_is_sent_but_an_answer_is_still_heard() -> None:
+def test_without_redis_nothing_is_sent_but_a_response_is_still_read() -> None:
     with Redis(host="127.0.0.1", port=9, retry=Retry(NoBackoff(), 0)) as away:
         budget = budget_of(away)
         assert refusal_of(budget).error_code == "redis"
         assert budget.record_response(429, {}) == timedelta(seconds=1)
 
 
-def test_without_redis_nobody_knows_how_much_is_used() -> None:
+def test_without_redis_the_usage_is_unknown() -> None:
     away = Redis(port=1, retry=Retry(NoBackoff(), 0))
     assert budget_of(away).usage() is None

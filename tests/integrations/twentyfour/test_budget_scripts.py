@@ -75,7 +75,7 @@ def max_within(left: list[int], span: int) -> int:
     return limit
 
 
-def test_requests_of_a_connection_are_counted_by_days_of_oslo(redis: Redis) -> None:
+def test_requests_of_a_connection_are_counted_by_oslo_days(redis: Redis) -> None:
     day = Day(redis)
     day.at += 11 * HOUR - MINUTE  # a minute before midnight in Oslo
     day.take(2), day.take(1, OTHER, poll=True)
@@ -108,7 +108,7 @@ REQUESTS = st.tuples(
     second=st.integers(1, 25),
     reserve=st.integers(0, 90),
 )
-def test_no_hour_and_no_second_sees_too_many_however_they_come(
+def test_no_hour_and_no_second_has_too_many_requests_in_any_pattern(
     redis: Redis, arrivals: list[tuple[int, int, int, bool]], limit: int, second: int, reserve: int
 ) -> None:
     day = Day(redis, per_hour=limit, per_second=second, reserve_percent=reserve)
@@ -140,7 +140,7 @@ def test_polls_do_not_delay_events(redis: Redis, arrivals: list[tuple[int, int, 
     assert play(with_polls=True) == play(with_polls=False)
 
 
-def test_what_was_taken_counts_for_an_hour_and_not_much_longer(redis: Redis) -> None:
+def test_a_granted_request_counts_for_an_hour_and_not_much_longer(redis: Redis) -> None:
     day = Day(redis, per_hour=10, connection_percent=99)
     assert day.take(20) == 10
     day.at += 61 * MINUTE - SECOND
@@ -167,7 +167,7 @@ def test_polls_leave_the_reserve_to_events(redis: Redis) -> None:
     assert day.take(100, OTHER) == 50
 
 
-def test_polls_give_way_to_as_many_events_as_there_were_and_a_tenth_more(redis: Redis) -> None:
+def test_polls_leave_room_for_the_last_hours_events_plus_a_tenth(redis: Redis) -> None:
     day = Day(redis, connection_percent=99)
     day.take(70)
     assert day.take(100, OTHER, poll=True) == 20
@@ -182,7 +182,7 @@ def test_one_connection_alone_gets_most_and_leaves_some(redis: Redis) -> None:
     assert day.take(200) == 0
 
 
-def test_connections_that_take_all_they_get_come_to_the_same(redis: Redis) -> None:
+def test_connections_that_take_all_they_get_share_equally(redis: Redis) -> None:
     day = Day(redis, per_hour=1000)
     got = dict.fromkeys(range(1, 5), 0)
     for _ in range(400):
@@ -192,7 +192,7 @@ def test_connections_that_take_all_they_get_come_to_the_same(redis: Redis) -> No
     assert day.take(100, OTHER) > 50
 
 
-def test_where_24sevenoffice_says_that_fewer_are_left_it_is_believed(redis: Redis) -> None:
+def test_24sevenoffices_lower_number_of_requests_left_applies(redis: Redis) -> None:
     day = Day(redis)
     day.budget.record_response(200, {"APILimitRemaining": "20", "APILimitReset": "2026-03-02T13:00:00Z"})
     assert day.take(200, 1) == 15
@@ -224,7 +224,7 @@ def test_if_24sevenoffices_limit_is_lower_polls_get_fewer_and_events_keep_their_
     assert day.take(1000, OTHER + 1, gap=1) >= polls * 0.9 - 2  # within their hour
 
 
-def test_what_was_reported_earlier_or_of_the_last_hour_changes_nothing(redis: Redis) -> None:
+def test_outdated_reports_change_nothing(redis: Redis) -> None:
     day = Day(redis)
     for left, reset in ((30, "13"), (60, "13"), (10, "12")):
         day.budget.record_response(
@@ -276,13 +276,13 @@ def test_the_limit_holds_whichever_hour_24sevenoffice_counts(
     assert max(map(by_hour.count, by_hour), default=0) <= 40
 
 
-def test_that_more_are_left_than_we_believe_is_not_believed(redis: Redis) -> None:
+def test_a_higher_number_of_requests_left_is_ignored(redis: Redis) -> None:
     day = Day(redis)
     day.budget.record_response(200, {"APILimitRemaining": "7199", "APILimitReset": "2026-03-02T13:00:00Z"})
     assert day.take(200) == 75
 
 
-def test_a_poll_takes_a_turn_that_no_event_can_have_any_more(redis: Redis) -> None:
+def test_a_poll_takes_a_turn_that_no_event_can_still_use(redis: Redis) -> None:
     day = Day(redis, per_second=20)
     assert day.ask(poll=True) == 0
     assert day.ask(poll=True) != 0
@@ -292,7 +292,7 @@ def test_a_poll_takes_a_turn_that_no_event_can_have_any_more(redis: Redis) -> No
 
 
 @pytest.mark.parametrize(("events", "naps"), [(0, []), (3, [4]), (5, [])])
-def test_a_poll_asks_again_when_events_may_be_through_and_not_for_ever(
+def test_a_poll_asks_again_when_events_may_be_done_but_not_forever(
     redis: Redis, events: int, naps: list[float]
 ) -> None:
     day, slept = Day(redis, per_second=1), []
@@ -313,7 +313,7 @@ def test_a_poll_asks_again_when_events_may_be_through_and_not_for_ever(
     assert slept == naps
 
 
-def test_how_the_budget_stands_can_be_read(redis: Redis) -> None:
+def test_the_state_of_the_budget_can_be_read(redis: Redis) -> None:
     day = Day(redis)
     day.take(5)
     day.take(3, poll=True)
@@ -326,7 +326,7 @@ def test_how_the_budget_stands_can_be_read(redis: Redis) -> None:
     assert day.usage().available_for_polls == 0
 
 
-def test_memory_is_bounded_and_goes_by_itself(redis: Redis) -> None:
+def test_memory_is_bounded_and_expires(redis: Redis) -> None:
     day = Day(redis, per_hour=7000, per_second=1000, connection_percent=99)
     for connection_id in range(1, 4):
         for _ in range(200):
@@ -342,7 +342,7 @@ def test_memory_is_bounded_and_goes_by_itself(redis: Redis) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "soon", "-1"])
-def test_what_cannot_be_read_of_the_limit_is_passed_over(redis: Redis, text: str) -> None:
+def test_unreadable_limit_headers_are_ignored(redis: Redis, text: str) -> None:
     day = Day(redis)
     day.budget.record_response(200, {"APILimitRemaining": text, "APILimitReset": "2026-03-02T13:00:00Z"})
     assert day.take(200) == 75

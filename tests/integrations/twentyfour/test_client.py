@@ -35,7 +35,7 @@ def error_of(client: SoapClient, operation: str) -> SyncError:
     return raised.value
 
 
-def test_an_array_comes_as_a_list_and_an_empty_one_as_nothing(remote: Remote, client: SoapClient) -> None:
+def test_an_array_is_read_as_a_list_and_an_empty_one_as_none(remote: Remote, client: SoapClient) -> None:
     invoice = "<TypeData><TypeId>101</TypeId><Title>Utgående faktura</Title><EntrySeriesId>11</EntrySeriesId>"
     remote.answers[READ] = [says(READ, f"{invoice}<TypeNo>1</TypeNo></TypeData>"), says(READ, "")]
     assert [(each.TypeId, each.Title) for each in call(client, READ)] == [(101, "Utgående faktura")]
@@ -43,7 +43,7 @@ def test_an_array_comes_as_a_list_and_an_empty_one_as_nothing(remote: Remote, cl
 
 
 @pytest.mark.parametrize("bad", ["&#x1F;", "&#31;", "&#x0;", "&#xFFFE;", "&#xD83D;", "\x1f", "\x00"])
-def test_a_control_character_in_an_answer_is_dropped_and_noted_once(
+def test_a_control_character_in_a_response_is_dropped_and_logged_once(
     remote: Remote, client: SoapClient, bad: str
 ) -> None:
     remote.answers[READ] = [
@@ -55,13 +55,13 @@ def test_a_control_character_in_an_answer_is_dropped_and_noted_once(
     assert logs == [{"event": "control_characters", "operation": READ, "log_level": "warning"}]
 
 
-def test_an_answer_that_ends_too_soon_stays_unreadable(remote: Remote, client: SoapClient) -> None:
+def test_a_truncated_response_stays_unreadable(remote: Remote, client: SoapClient) -> None:
     remote.answers[READ] = [sends(SOAP.format("<Title>Ut&#x1F;g").encode()[:-40])]
     assert error_of(client, READ).error_code == "unreadable"
 
 
 @pytest.mark.parametrize("kind", ["multipart/related; boundary=x", "Multipart/Mixed"])
-def test_an_answer_of_several_parts_is_a_clear_error(remote: Remote, client: SoapClient, kind: str) -> None:
+def test_a_multipart_response_is_a_clear_error(remote: Remote, client: SoapClient, kind: str) -> None:
     for operation in (READ, SAVE):
         remote.answers[operation] = [sends(b"--x\r\n\r\n<a/>\r\n--x--", Content_Type=kind)]
     read, saved = error_of(client, READ), error_of(client, SAVE)
@@ -73,7 +73,7 @@ def test_an_answer_of_several_parts_is_a_clear_error(remote: Remote, client: Soa
     )
 
 
-def test_the_session_goes_along_as_a_cookie_and_never_stays(remote: Remote, client: SoapClient) -> None:
+def test_the_session_is_sent_as_a_cookie_and_never_stored(remote: Remote, client: SoapClient) -> None:
     remote.answers[READ] = [says(READ, "", cookie="ASP.NET_SessionId=of-another; path=/")]
     for session_id in ("one", "two", ""):
         call(client, READ, session_id=session_id)
@@ -119,7 +119,7 @@ def test_each_host_is_reached_under_its_own_address(remote: Remote, budget: Budg
         (faults("Internal error"), "fault"),
     ],
 )
-def test_a_broken_answer_is_tried_again_but_leaves_open_what_was_saved(
+def test_a_broken_response_is_retried_but_leaves_the_outcome_unknown(
     remote: Remote, client: SoapClient, answer: Answer, error_code: str
 ) -> None:
     remote.answers = {READ: [answer], SAVE: [answer]}
@@ -128,7 +128,7 @@ def test_a_broken_answer_is_tried_again_but_leaves_open_what_was_saved(
     assert (type(saved), saved.error_code) == (OutcomeUnknownError, error_code)
 
 
-def test_an_answer_that_does_not_come_in_time_leaves_open_what_was_saved(budget: Budget) -> None:
+def test_a_late_response_leaves_the_outcome_unknown(budget: Budget) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
         client = SoapClient(api_url=url, web_url=url, budget=budget, connect_seconds=1, answer_seconds=0.1)
@@ -136,7 +136,7 @@ def test_an_answer_that_does_not_come_in_time_leaves_open_what_was_saved(budget:
         assert type(error_of(client, SAVE)) is OutcomeUnknownError
 
 
-def test_an_answer_without_end_is_cut_off(remote: Remote, client: SoapClient) -> None:
+def test_an_endless_response_is_cut_off(remote: Remote, client: SoapClient) -> None:
     remote.answers[READ] = [sends(b" " * (MAX_RESPONSE_BYTES + 1))]
     assert error_of(client, READ).error_code == "too_large"
 
@@ -145,12 +145,12 @@ def test_an_answer_without_end_is_cut_off(remote: Remote, client: SoapClient) ->
     "answer",
     [sends(b"", status=429, Retry_After="7"), sends(b"no", status=403), faults("Quarantine ends at soon")],
 )
-def test_what_was_not_let_in_saved_nothing(remote: Remote, client: SoapClient, answer: Answer) -> None:
+def test_a_refused_call_saved_nothing(remote: Remote, client: SoapClient, answer: Answer) -> None:
     remote.answers[SAVE] = [answer]
     assert type(error_of(client, SAVE)) in (UnavailableError, RateLimitedError)
 
 
-def test_where_nobody_listens_nothing_was_saved(budget: Budget) -> None:
+def test_a_call_that_could_not_connect_saved_nothing(budget: Budget) -> None:
     with socket.create_server(("127.0.0.1", 0)) as gone:
         url = f"http://127.0.0.1:{gone.getsockname()[1]}"
     client = SoapClient(api_url=url, web_url=url, budget=budget, connect_seconds=1, answer_seconds=1)
@@ -158,7 +158,7 @@ def test_where_nobody_listens_nothing_was_saved(budget: Budget) -> None:
     assert (type(error), error.error_code) == (UnavailableError, "no_connection")
 
 
-def test_too_many_requests_stop_all_workers_for_as_long_as_was_asked(remote: Remote, client: SoapClient) -> None:
+def test_too_many_requests_stop_all_workers_for_the_requested_time(remote: Remote, client: SoapClient) -> None:
     remote.answers = {READ: [sends(b"", status=429, Retry_After="7")], SAVE: [says(SAVE, "<Type>Ok</Type>")]}
     error = error_of(client, READ)
     assert isinstance(error, UnavailableError)
@@ -181,7 +181,7 @@ def test_too_many_requests_stop_all_workers_for_as_long_as_was_asked(remote: Rem
         (faults("error (1, 2). ---&gt; Instance validation error", code="soap:Client"), RejectedError),
     ],
 )
-def test_a_fault_that_is_known_means_what_it_says(
+def test_a_known_fault_has_its_meaning(
     remote: Remote, client: SoapClient, answer: Answer, error: type[SyncError]
 ) -> None:
     remote.answers[SAVE] = [answer]
@@ -198,7 +198,7 @@ def test_a_fault_that_is_known_means_what_it_says(
         "Quarantine ends at soon",
     ],
 )
-def test_a_record_that_holds_the_words_of_another_fault_is_only_refused(
+def test_a_record_that_contains_another_faults_words_is_only_refused(
     remote: Remote, client: SoapClient, words: str
 ) -> None:
     remote.answers[SAVE] = [faults(f"Instance validation error: '{words}' is not valid.", code="soap:Client")]
@@ -218,7 +218,7 @@ def test_a_record_that_holds_the_words_of_another_fault_is_only_refused(
         ("SystemError", UnavailableError),
     ],
 )
-def test_only_ok_is_ok_and_all_else_says_what_it_means_if_nothing_was_saved(
+def test_only_ok_is_ok_and_all_else_has_its_meaning_if_nothing_was_saved(
     remote: Remote, client: SoapClient, said: str, meaning: type[SyncError]
 ) -> None:
     refusal = f"<Type>{said}</Type><Description>Konto 3999 finnes ikke.</Description>"
@@ -231,14 +231,14 @@ def test_only_ok_is_ok_and_all_else_says_what_it_means_if_nothing_was_saved(
     assert call(client, SAVE).Type == "Ok"
 
 
-def test_an_answer_without_a_result_leaves_open_what_was_saved(remote: Remote, client: SoapClient) -> None:
+def test_a_response_without_a_result_leaves_the_outcome_unknown(remote: Remote, client: SoapClient) -> None:
     remote.answers[SAVE] = [says(SAVE, "")]
     error = error_of(client, SAVE)
     assert isinstance(error, OutcomeUnknownError)
     assert error.otherwise is None
 
 
-def test_what_does_not_fit_the_wsdl_is_not_sent(remote: Remote, client: SoapClient) -> None:
+def test_a_request_that_does_not_match_the_wsdl_is_not_sent(remote: Remote, client: SoapClient) -> None:
     with pytest.raises(ValidationError):
         client.call("Project", "SaveProject", project={"Id": 7})
     assert remote.asked == []

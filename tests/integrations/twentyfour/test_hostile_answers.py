@@ -51,7 +51,7 @@ def read_and_write(client: SoapClient) -> list[SyncError]:
 
 
 @pytest.mark.parametrize("answer", TOO_SLOW.values(), ids=TOO_SLOW)
-def test_an_answer_that_drips_is_given_up_at_the_deadline_of_the_call(answer: Answer, budget: Budget) -> None:
+def test_a_slow_response_is_aborted_at_the_deadline_of_the_call(answer: Answer, budget: Budget) -> None:
     with twentyfour(answer, budget) as client:
         began = time.monotonic()
         errors = read_and_write(client)
@@ -62,7 +62,7 @@ def test_an_answer_that_drips_is_given_up_at_the_deadline_of_the_call(answer: An
 
 
 @pytest.mark.parametrize("answer", TOO_LARGE.values(), ids=TOO_LARGE)
-def test_an_answer_that_is_larger_than_any_is_broken_off(answer: Answer, budget: Budget) -> None:
+def test_an_oversized_response_is_aborted(answer: Answer, budget: Budget) -> None:
     with twentyfour(answer, budget, seconds=5) as client:
         began = time.monotonic()
         errors = read_and_write(client)
@@ -79,21 +79,21 @@ def test_an_answer_that_is_larger_than_any_is_broken_off(answer: Answer, budget:
     ],
     ids=["deep", "wide", "entities"],
 )
-def test_an_answer_that_would_fill_the_memory_is_not_read(
+def test_a_response_that_would_fill_the_memory_is_not_read(
     remote: Remote, client: SoapClient, body: bytes, error_code: str
 ) -> None:
     remote.answers = {READ: [sends(body)], SAVE: [sends(body)]}
     assert [error.error_code for error in read_and_write(client)] == [error_code, error_code]
 
 
-def test_of_an_error_without_end_only_its_beginning_is_kept(remote: Remote, client: SoapClient) -> None:
+def test_only_the_beginning_of_an_endless_error_is_kept(remote: Remote, client: SoapClient) -> None:
     remote.answers[READ] = [faults("no " * 1_000_000, code="c" * 1_000_000)]
     with pytest.raises(SyncError) as error:
         client.call("Account", READ)
     assert len(error.value.message) < 2500
 
 
-def test_unknown_elements_by_the_thousand_are_a_few_lines_of_log_a_day(
+def test_thousands_of_unknown_elements_make_a_few_log_lines_a_day(
     remote: Remote, client: SoapClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     strays = [f"<x{n}{'x' * 200}/>" for n in range(20_000)]
@@ -126,7 +126,7 @@ def sync_list(*, total: int, page: int) -> str:
 
 
 @pytest.mark.parametrize(("total", "error_code", "read"), [(10**9, "too_many_pages", 1), (3, "unreadable", 2)])
-def test_customers_on_more_pages_than_there_can_be_are_not_read(
+def test_customers_on_impossibly_many_pages_are_not_read(
     remote: Remote, session: Session, cache: SharedCache, total: int, error_code: str, read: int
 ) -> None:
     """The second claims three pages, and returns the first one each time."""
@@ -157,7 +157,7 @@ def lines_of_days(handler: BaseHTTPRequestHandler, body: str) -> None:
     says("GetTransactions", lines, namespace=ACCOUNTING)(handler)
 
 
-def test_a_month_that_is_too_much_for_an_answer_is_read_by_halves(
+def test_a_month_too_large_for_a_response_is_read_in_halves(
     remote: Remote, session: Session, cache: SharedCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(soap, "MAX_TAGS", 200)  # those of ten lines
@@ -208,7 +208,7 @@ def test_a_document_that_comes_byte_by_byte_is_broken(remote: Remote, session: S
 
 
 @pytest.mark.parametrize("told", ["x" * 10_000, "a b", "a;b", "a\nb"])
-def test_a_session_that_is_no_cookie_is_not_kept(remote: Remote, session: Session, told: str) -> None:
+def test_a_session_that_is_no_valid_cookie_is_not_kept(remote: Remote, session: Session, told: str) -> None:
     remote.answers["Login"] = [says("Login", told)]
     with pytest.raises(UnavailableError, match="an unusable session"):
         session.call("Account", READ)

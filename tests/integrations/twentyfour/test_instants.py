@@ -46,14 +46,12 @@ def test_a_customer_index_with_instants_of_several_zones_is_read(remote: Remote,
     assert asked_since(remote) == "2026-03-02T08:50:00"
 
 
-def test_a_glance_at_such_a_customer_index_asks_from_the_latest_instant_on(
-    remote: Remote, register: CustomerIndex
-) -> None:
+def test_a_refresh_of_such_an_index_starts_at_the_latest_instant(remote: Remote, register: CustomerIndex) -> None:
     assert register.count() == (4, 0)
     assert asked_since(remote) == "2026-03-02T08:50:00"
 
 
-def test_an_instant_that_is_only_written_otherwise_is_no_change(remote: Remote, register: CustomerIndex) -> None:
+def test_an_instant_in_another_notation_is_no_change(remote: Remote, register: CustomerIndex) -> None:
     register.companies()
     remote.answers["GetCompanySyncList"] = [
         page("2026-03-02T09:59:59+01:00", "2026-03-02T09:00:00", "2026-03-02T08:00:00.1234567")
@@ -80,7 +78,7 @@ def test_an_instant_without_a_zone_is_in_utc_and_an_offset_is_honoured(written: 
         ("9999-12-31T23:59:59.999999Z", date(9999, 12, 31)),
     ],
 )
-def test_a_day_without_a_zone_is_one_of_oslo_already(written: str, day: date) -> None:
+def test_a_day_without_a_zone_is_an_oslo_day(written: str, day: date) -> None:
     assert day_of(datetime.fromisoformat(written)) == day
 
 
@@ -93,9 +91,7 @@ def test_a_day_without_a_zone_is_one_of_oslo_already(written: str, day: date) ->
         ("04:00", "04:00", "04:00"),
     ],
 )
-def test_an_instant_that_clocks_skip_in_spring_is_moved_out_of_a_span_of_time(
-    at: str, starts: str, ends: str
-) -> None:
+def test_an_instant_skipped_by_summer_time_is_moved_out_of_the_gap(at: str, starts: str, ends: str) -> None:
     instant = datetime.fromisoformat(f"2026-03-29T{at}:00Z")
     assert without_zone(instant) == datetime.fromisoformat(f"2026-03-29T{starts}:00")
     assert without_zone(instant, ends=True) == datetime.fromisoformat(f"2026-03-29T{ends}:00")

@@ -63,7 +63,7 @@ def changed(gateway: LedgerGateway, *, accounts: str = "4300") -> list[str]:
     return list(gateway.changed_vouchers(AccountRanges.parse(accounts), since=since, until=until))
 
 
-def test_a_voucher_whose_costs_stand_in_another_month_is_marked_as_unbalanced(
+def test_a_voucher_with_costs_in_another_month_is_marked_as_unbalanced(
     remote: Remote, gateway: LedgerGateway
 ) -> None:
     kept = [
@@ -115,7 +115,7 @@ def test_a_fiscal_year_may_begin_in_summer_or_be_longer_than_a_year(
 def test_two_fiscal_years_in_one_calendar_year_have_separate_vouchers(
     remote: Remote, gateway: LedgerGateway
 ) -> None:
-    """A short year before a deviating one: both are 2025, and their voucher numbers begin anew."""
+    """A short year before a deviating one: both are 2025, and their voucher numbers restart."""
     ledger(remote, *(line(day) for day in ("2025-06-30", "2025-07-01", "2026-06-30")))
     years(remote, ("2025-01-01", "2025-07-01"), ("2025-07-01", "2026-07-01"))
     assert changed(gateway) == ["2025-104-40001", "20250701-104-40001"]
@@ -126,9 +126,7 @@ def test_two_fiscal_years_in_one_calendar_year_have_separate_vouchers(
         assert [value_of(each, asked)[:10] for each in ("DateStart", "DateEnd")] == list(span)
 
 
-def test_changes_are_asked_for_in_utc_on_the_lowest_to_the_highest_account(
-    remote: Remote, gateway: LedgerGateway
-) -> None:
+def test_changes_are_requested_in_utc_for_the_range_of_accounts(remote: Remote, gateway: LedgerGateway) -> None:
     ledger(remote)
     assert changed(gateway, accounts="6590, 4000, 4300-4399") == []
     asked = remote.asked[-1].body
@@ -179,7 +177,7 @@ def test_a_line_without_a_date_is_an_error_that_names_its_voucher(
     )
 
 
-def test_a_line_that_says_little_is_read_as_what_it_says(remote: Remote, gateway: LedgerGateway) -> None:
+def test_a_line_with_few_values_is_read(remote: Remote, gateway: LedgerGateway) -> None:
     years(remote)
     not_set = "<VatCode>0</VatCode><StampNo>-2147483648</StampNo><Amount>-0.5</Amount>"
     ledger(remote, f"<Date>2026-03-01T00:00:00</Date><AccountNo>4300</AccountNo>{not_set}")
@@ -200,7 +198,7 @@ def test_a_type_that_the_contract_does_not_list_is_read(remote: Remote, gateway:
 
 
 @pytest.mark.parametrize("amount", ["<Amount>1E30</Amount>", "<Amount>NaN</Amount>"])
-def test_a_line_whose_amount_is_none_is_an_error_of_its_voucher(
+def test_a_line_with_an_invalid_amount_is_an_error_of_its_voucher(
     remote: Remote, gateway: LedgerGateway, amount: str
 ) -> None:
     years(remote, ("2026-01-01", "2027-01-01"))
@@ -210,7 +208,7 @@ def test_a_line_whose_amount_is_none_is_an_error_of_its_voucher(
     assert (refusal.value.title, refusal.value.error_code) == ("Voucher 40017/2026", "amount")
 
 
-def test_a_number_of_a_customer_that_no_database_holds_is_none(remote: Remote, gateway: LedgerGateway) -> None:
+def test_a_customer_number_too_large_for_a_database_is_none(remote: Remote, gateway: LedgerGateway) -> None:
     years(remote, ("2026-01-01", "2027-01-01"))
     dimension = f"<Dimension><Type>Customer</Type><Name>Nordlys</Name><Value>{'9' * 5000}</Value></Dimension>"
     ledger(remote, f"{line('2026-03-01')}<Amount>1</Amount><Dimensions>{dimension}</Dimensions>")
@@ -218,7 +216,7 @@ def test_a_number_of_a_customer_that_no_database_holds_is_none(remote: Remote, g
     assert read.customer_number is None
 
 
-def test_a_vat_code_whose_rate_is_no_number_has_none(remote: Remote, session: Session, cache: SharedCache) -> None:
+def test_a_vat_code_with_an_invalid_rate_has_none(remote: Remote, session: Session, cache: SharedCache) -> None:
     rates = {"1": "25", "2": "NaN", "3": "1E30", "4": "0.15"}
     codes = "".join(
         f"<TaxCodeElement><TaxId>{no}</TaxId><TaxNo>{no}</TaxNo><TaxRate>{rate}</TaxRate></TaxCodeElement>"

@@ -61,7 +61,7 @@ def test_a_customer_whose_addresses_are_nil_but_one_is_read(remote: Remote, sess
 
 
 @pytest.mark.parametrize("number", ["<Id>7</Id>", ""])
-def test_a_customer_whom_a_database_error_met_may_have_been_saved(
+def test_a_customer_with_a_database_error_may_have_been_saved(
     remote: Remote, session: Session, number: str
 ) -> None:
     said = (
@@ -118,15 +118,13 @@ def test_an_account_without_a_vat_code_has_none(remote: Remote, session: Session
     assert AccountingSetup(session, cache).tax_codes() == {1500: "", 3000: "5"}
 
 
-def test_a_type_of_the_system_is_none_for_our_vouchers(
-    remote: Remote, session: Session, cache: SharedCache
-) -> None:
+def test_a_system_type_is_not_used_for_our_vouchers(remote: Remote, session: Session, cache: SharedCache) -> None:
     types = TYPE.format(1, "Utgående faktura", 1, -3) + TYPE.format(2, "Utgående faktura", 1, 3)
     remote.answers["GetTypeList"] = [says("GetTypeList", types)]
     assert AccountingSetup(session, cache).outgoing_invoice() == VoucherType(number=3, series=1)
 
 
-def test_the_list_of_customers_is_asked_for_from_page_1_on(
+def test_the_list_of_customers_is_requested_from_page_1(
     remote: Remote, session: Session, cache: SharedCache
 ) -> None:
     counts = "<CurrentPage>{}</CurrentPage><TotalPages>2</TotalPages><TotalItems>0</TotalItems>"
@@ -137,7 +135,7 @@ def test_the_list_of_customers_is_asked_for_from_page_1_on(
     assert [("Page>1<" in body, "Page>2<" in body) for body in asked] == [(True, False), (False, True)]
 
 
-def test_a_file_is_handed_back_as_it_came(remote: Remote, session: Session) -> None:
+def test_a_file_handle_is_sent_back_unchanged(remote: Remote, session: Session) -> None:
     pair = "<KeyValuePair><Key>InvoiceNo</Key><Value>F-77</Value></KeyValuePair>"
     frame = (
         f"<ImageFrameInfo><Id>3</Id><Uri>https://x.example/3</Uri><StampNo>501</StampNo>"

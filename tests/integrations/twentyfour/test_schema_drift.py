@@ -18,9 +18,7 @@ def ledger(remote: Remote, *lines: str) -> None:
     remote.answers["GetTransactions"] = [answer]
 
 
-def test_an_element_that_the_wsdl_does_not_know_costs_no_field_and_is_reported_once(
-    remote: Remote, client: SoapClient
-) -> None:
+def test_an_unknown_element_loses_no_field_and_is_reported_once(remote: Remote, client: SoapClient) -> None:
     ledger(remote, f"<AccountNo>1500</AccountNo><Carbon><Kg>7</Kg></Carbon><Amount>125.50</Amount>{FLAGS}")
     with capture_logs() as logs:
         lines = [client.call("Transaction", "GetTransactions", searchParams={})[0] for _ in range(2)]
@@ -36,9 +34,7 @@ def test_an_element_that_the_wsdl_does_not_know_costs_no_field_and_is_reported_o
 
 
 @pytest.mark.parametrize("nil", ["true", "1"])
-def test_an_item_that_is_nil_is_an_answer_that_cannot_be_read(
-    remote: Remote, client: SoapClient, nil: str
-) -> None:
+def test_a_nil_item_is_an_unreadable_response(remote: Remote, client: SoapClient, nil: str) -> None:
     declared = f'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:nil="{nil}"'
     lines = f"<Transaction><Amount>1.00</Amount>{FLAGS}</Transaction><Transaction {declared}/>"
     remote.answers["GetTransactions"] = [says("GetTransactions", lines, namespace=ACCOUNTING)]
@@ -62,15 +58,13 @@ def test_an_element_of_another_namespace_is_not_ours(remote: Remote, client: Soa
     assert (line.AccountNo, line.Amount) == (None, Decimal("1.00"))
 
 
-def test_of_an_element_that_comes_twice_the_first_counts(remote: Remote, client: SoapClient) -> None:
+def test_the_first_of_two_equal_elements_counts(remote: Remote, client: SoapClient) -> None:
     ledger(remote, f"<Amount>1.00</Amount><Amount>2.00</Amount>{FLAGS}")
     [line] = client.call("Transaction", "GetTransactions", searchParams={})
     assert line.Amount == Decimal("1.00")
 
 
-def test_a_type_and_a_value_that_the_wsdl_does_not_know_are_taken_as_they_are(
-    remote: Remote, client: SoapClient
-) -> None:
+def test_an_unknown_type_and_value_are_accepted_as_they_are(remote: Remote, client: SoapClient) -> None:
     declared = 'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:type="Nobody"'
     ledger(
         remote,

@@ -66,7 +66,7 @@ def test_all_workers_share_one_session(
 
 
 @pytest.mark.parametrize("other", ["application_id", "username", "password", "identity_id", "host"])
-def test_whoever_differs_in_anything_has_another_session(
+def test_any_different_credential_has_another_session(
     other: str, remote: Remote, login: Login, client: SoapClient, store: SessionStore
 ) -> None:
     remote.answers = {"Login": lets_in("first", "second"), "GetTypeList": [knows("first"), knows("second")]}
@@ -80,7 +80,7 @@ def test_whoever_differs_in_anything_has_another_session(
     assert remote.times("Login") == 2
 
 
-def test_logins_and_their_identities_have_sessions_of_their_own(
+def test_logins_and_identities_have_separate_sessions(
     remote: Remote, login: Login, client: SoapClient, store: SessionStore
 ) -> None:
     remote.answers = {"Login": lets_in("one", "two", "three"), "GetTypeList": [says("GetTypeList", "")]}
@@ -105,9 +105,7 @@ def test_a_wrong_password_finds_no_session_and_the_right_one_keeps_its_own(
     assert remote.times("Login") == 2
 
 
-def test_nobody_who_reads_redis_learns_a_session_or_a_login(
-    remote: Remote, session: Session, redis: Redis
-) -> None:
+def test_reading_redis_reveals_no_session_or_login(remote: Remote, session: Session, redis: Redis) -> None:
     remote.answers = {"Login": lets_in("first"), "GetTypeList": [knows("first")]}
     reads(session)
     lying = b"".join([key + (redis.get(key) or b"") for key in redis.scan_iter("twentyfour:session:*")])
@@ -115,7 +113,7 @@ def test_nobody_who_reads_redis_learns_a_session_or_a_login(
     assert not any(secret in lying for secret in (b"first", b"demo@example.com", b"demo-password"))
 
 
-def test_a_refused_session_is_renewed_and_the_call_made_once_more(remote: Remote, session: Session) -> None:
+def test_a_refused_session_is_renewed_and_the_call_repeated(remote: Remote, session: Session) -> None:
     remote.answers = {"Login": lets_in("first", "second"), "GetTypeList": [knows("first"), knows("second")]}
     for _ in range(2):
         reads(session)
@@ -135,7 +133,7 @@ def test_workers_that_meet_the_same_dead_session_renew_it_once(
     assert remote.times("Login") == 2
 
 
-def test_a_session_refused_right_after_the_login_is_for_a_person(remote: Remote, session: Session) -> None:
+def test_a_session_refused_right_after_the_login_needs_attention(remote: Remote, session: Session) -> None:
     remote.answers = {
         "Login": lets_in("first", "second", "third"),
         "GetTypeList": [faults("Client is not authenticated on this identity")],
@@ -144,7 +142,7 @@ def test_a_session_refused_right_after_the_login_is_for_a_person(remote: Remote,
     assert (remote.times("Login"), remote.times("GetTypeList")) == (2, 2)
 
 
-def test_a_refused_password_is_not_sent_again_by_those_who_waited_but_another_one_is(
+def test_a_refused_password_is_not_sent_by_waiting_workers_but_a_new_one_is(
     remote: Remote, login: Login, client: SoapClient, store: SessionStore
 ) -> None:
     remote.answers = {"Login": [*lets_in("", "first")], "GetTypeList": [knows("first")]}
@@ -154,9 +152,7 @@ def test_a_refused_password_is_not_sent_again_by_those_who_waited_but_another_on
     reads(Session(replace(login, password=SecretStr("corrected")), client=client, store=store))
 
 
-def test_a_login_that_was_refused_is_tried_again_after_half_an_hour(
-    remote: Remote, session: Session, redis: Redis
-) -> None:
+def test_a_refused_login_is_retried_after_half_an_hour(remote: Remote, session: Session, redis: Redis) -> None:
     remote.answers = {"Login": lets_in("", "first"), "GetTypeList": [knows("first")]}
     error_of(session)
     assert "It's retried in 30 minutes" in error_of(session).message
@@ -183,7 +179,7 @@ def test_a_refused_login_without_a_client_asks_once_which_clients_it_reaches(
     reads(session)
 
 
-def test_a_password_that_is_right_now_is_not_refused_for_an_earlier_refusal(
+def test_an_earlier_refusal_does_not_refuse_a_password_that_is_right_now(
     remote: Remote, login: Login, client: SoapClient, store: SessionStore
 ) -> None:
     remote.answers = {
@@ -207,7 +203,7 @@ def test_a_refused_login_leaves_no_session_behind(
         assert error_of(Session(login, client=client, store=store)).error_code == "login_refused"
 
 
-def test_a_login_that_is_blocked_or_wrongly_put_is_for_a_person(
+def test_a_blocked_or_malformed_login_needs_attention(
     remote: Remote, login: Login, client: SoapClient, store: SessionStore
 ) -> None:
     blocked = faults("The login failed. ---&gt; The provided IdentityId is blocked")
@@ -221,7 +217,7 @@ def test_a_login_that_is_blocked_or_wrongly_put_is_for_a_person(
     assert remote.times("Login") == 3
 
 
-def test_the_only_usable_client_is_found_by_itself_and_once(
+def test_the_only_usable_client_is_found_automatically_and_once(
     remote: Remote, login: Login, client: SoapClient, store: SessionStore
 ) -> None:
     remote.answers = {
@@ -236,7 +232,7 @@ def test_the_only_usable_client_is_found_by_itself_and_once(
     assert remote.times("GetIdentitiesWithCredential") == 1
 
 
-def test_of_several_clients_only_the_number_is_shown_to_those_who_did_not_ask(
+def test_of_several_clients_only_the_count_is_shown_unless_requested(
     remote: Remote, login: Login, client: SoapClient, store: SessionStore
 ) -> None:
     remote.answers["GetIdentitiesWithCredential"] = [
@@ -254,7 +250,7 @@ def test_of_several_clients_only_the_number_is_shown_to_those_who_did_not_ask(
     assert remote.times("Login") == 0
 
 
-def test_a_login_that_reaches_nothing_is_for_a_person(
+def test_a_login_that_reaches_no_client_needs_attention(
     remote: Remote, login: Login, client: SoapClient, store: SessionStore
 ) -> None:
     remote.answers["GetIdentitiesWithCredential"] = [reaches()]
@@ -262,7 +258,7 @@ def test_a_login_that_reaches_nothing_is_for_a_person(
     assert error_of(session).error_code == "login_refused"
 
 
-def test_a_session_under_a_key_that_is_gone_is_replaced(
+def test_a_session_encrypted_with_a_removed_key_is_replaced(
     remote: Remote, login: Login, client: SoapClient, redis: Redis
 ) -> None:
     remote.answers = {"Login": lets_in("first", "second"), "GetTypeList": [says("GetTypeList", "")]}
@@ -285,7 +281,7 @@ def test_a_new_key_costs_one_login_and_opens_nothing(
     assert error_of(wrong).error_code == "login_refused"
 
 
-def test_a_session_that_somebody_moved_in_redis_is_not_used(
+def test_a_session_moved_within_redis_is_not_used(
     remote: Remote, login: Login, client: SoapClient, redis: Redis, store: SessionStore
 ) -> None:
     remote.answers = {"Login": lets_in("mine", "theirs"), "GetTypeList": [says("GetTypeList", "")]}
@@ -299,7 +295,7 @@ def test_a_session_that_somebody_moved_in_redis_is_not_used(
     assert remote.times("Login") == 3
 
 
-def test_without_redis_nobody_logs_in(remote: Remote, login: Login, client: SoapClient) -> None:
+def test_without_redis_there_is_no_login(remote: Remote, login: Login, client: SoapClient) -> None:
     with Redis(host="127.0.0.1", port=9, retry=Retry(NoBackoff(), 0)) as away:
         store = SessionStore(away, Vault([SecretStr(Fernet.generate_key().decode())]), login_seconds=5)
         with pytest.raises(UnavailableError):
@@ -307,7 +303,7 @@ def test_without_redis_nobody_logs_in(remote: Remote, login: Login, client: Soap
     assert remote.asked == []
 
 
-def test_a_login_that_was_left_in_flight_is_kept_by_nobody_but_who_made_it(
+def test_a_login_in_flight_is_used_only_by_its_caller(
     remote: Remote, login: Login, client: SoapClient, store: SessionStore, redis: Redis
 ) -> None:
     remote.answers = {"Login": lets_in("first", "second"), "GetTypeList": [knows("first"), knows("first")]}
@@ -334,7 +330,7 @@ def test_a_session_is_forgotten_after_the_login_that_is_in_flight(store: Session
     assert redis.keys("twentyfour:session:*") == []
 
 
-def test_what_another_process_has_opened_is_left_without_asking_which_client_it_was(
+def test_another_processs_session_is_ended_without_asking_for_its_client(
     remote: Remote, login: Login, client: SoapClient, store: SessionStore, redis: Redis
 ) -> None:
     remote.answers = {
@@ -348,7 +344,7 @@ def test_what_another_process_has_opened_is_left_without_asking_which_client_it_
     assert (remote.times("GetIdentitiesWithCredential"), redis.keys("twentyfour:session:*")) == (1, [])
 
 
-def test_which_client_a_session_works_in_is_seen_at_each_login_before_anything_is_called(
+def test_each_login_checks_its_client_before_any_call(
     remote: Remote, login: Login, client: SoapClient, store: SessionStore
 ) -> None:
     remote.answers = {
@@ -375,7 +371,7 @@ def test_which_client_a_session_works_in_is_seen_at_each_login_before_anything_i
     assert (seen[2:], remote.times("Login"), remote.times("GetTypeList")) == ([7, 8, 8], 2, 3)
 
 
-def test_a_client_whose_number_is_not_told_is_verified_by_nobody(
+def test_a_client_without_a_number_cannot_be_verified(
     remote: Remote, login: Login, client: SoapClient, store: SessionStore
 ) -> None:
     remote.answers = {

@@ -45,7 +45,7 @@ def saved(remote: Remote, session: Session, *companies: str) -> list[object]:
     ]
 
 
-def test_numbers_are_read_by_moment_id_when_they_come_in_another_order(remote: Remote, session: Session) -> None:
+def test_numbers_are_read_by_moment_id_if_the_order_differs(remote: Remote, session: Session) -> None:
     both = company(10002, moment_id="moment-2"), company(10001, moment_id="moment-1")
     assert saved(remote, session, *both) == [10001, 10002]
 
@@ -72,7 +72,7 @@ def test_an_identity_number_of_a_customer_is_not_read(remote: Remote, session: S
     assert [each.organization_number for each in found] == ["", "923 609 016"]
 
 
-def test_numbers_are_read_by_place_when_no_moment_id_comes_back(remote: Remote, session: Session) -> None:
+def test_numbers_are_read_by_position_if_no_moment_id_is_returned(remote: Remote, session: Session) -> None:
     assert saved(remote, session, company(10001), company(10002)) == [10001, 10002]
 
 
@@ -81,7 +81,7 @@ def test_a_refusal_is_reported_at_the_customer_in_its_place(remote: Remote, sess
     assert answers == [(RejectedError, "refused"), 10002]
 
 
-def test_a_customer_that_the_answer_leaves_out_may_have_been_saved(remote: Remote, session: Session) -> None:
+def test_a_customer_missing_in_the_response_may_have_been_saved(remote: Remote, session: Session) -> None:
     assert saved(remote, session, company(10001, moment_id="moment-1")) == [
         10001,
         (OutcomeUnknownError, "no_number"),
@@ -97,13 +97,13 @@ def test_of_customers_with_the_same_moment_id_the_oldest_is_found(remote: Remote
     assert customer.number == 2
 
 
-def test_a_search_that_is_refused_finds_nothing_out(remote: Remote, session: Session) -> None:
+def test_a_refused_search_leaves_the_outcome_unknown(remote: Remote, session: Session) -> None:
     remote.answers["GetCompanies"] = [says("GetCompanies", company(None, problem="No access."))]
     with pytest.raises(RejectedError, match=r"No access\."):
         customers.find(session, "7")
 
 
-def test_a_project_saved_under_another_number_is_for_a_person(remote: Remote, session: Session) -> None:
+def test_a_project_saved_under_another_number_needs_attention(remote: Remote, session: Session) -> None:
     remote.answers["SaveProject"] = [says("SaveProject", "8")]
     with pytest.raises(RejectedError, match="7 with the number 8"):
         projects.save(session, ProjectDraft(7, "Kulturhuset"), client_id="", field="OrderReferenceNumber")
@@ -112,7 +112,7 @@ def test_a_project_saved_under_another_number_is_for_a_person(remote: Remote, se
 @pytest.mark.parametrize(
     "end", ["2027-01-01T00:00:00", "2026-12-31T23:59:59", "2026-12-31T00:00:00", "2027-01-01T00:00:00+01:00"]
 )
-def test_a_fiscal_year_ends_with_a_month_however_its_end_is_written(
+def test_a_fiscal_year_ends_with_a_month_in_any_notation(
     remote: Remote, session: Session, cache: SharedCache, end: str
 ) -> None:
     dates = "<StartingDate>2026-01-01T00:00:00</StartingDate>", f"<EndingDate>{end}</EndingDate>"
@@ -122,7 +122,7 @@ def test_a_fiscal_year_ends_with_a_month_however_its_end_is_written(
     ]
 
 
-def test_the_plainest_of_the_types_of_outgoing_invoices_is_taken(
+def test_the_plainest_type_of_outgoing_invoices_is_used(
     remote: Remote, session: Session, cache: SharedCache
 ) -> None:
     types = (TYPE.format(1, "Utgående faktura, kontant", 5, 8), TYPE.format(2, "Utgående faktura", 6, 9))
@@ -130,7 +130,7 @@ def test_the_plainest_of_the_types_of_outgoing_invoices_is_taken(
     assert AccountingSetup(session, cache).outgoing_invoice() == VoucherType(number=9, series=6)
 
 
-def test_a_ledger_without_a_type_of_outgoing_invoices_is_for_a_person(
+def test_a_ledger_without_a_type_of_outgoing_invoices_needs_attention(
     remote: Remote, session: Session, cache: SharedCache
 ) -> None:
     remote.answers["GetTypeList"] = [says("GetTypeList", TYPE.format(3, "Diverse", 5, 8))]

@@ -40,7 +40,7 @@ def refused(database: Database, statement: str, *, allow: Callable[[Session], No
         run(database, statement, allow=allow)
 
 
-def test_what_was_done_to_users_is_shown_to_those_who_manage_them(
+def test_entries_about_users_are_shown_only_to_those_who_manage_users(
     database: Database, connection: Connection
 ) -> None:
     note(database, "paused", connection)
@@ -72,14 +72,14 @@ def test_the_audit_is_paged_both_ways(database: Database, connection: Connection
         "delete from connections",
     ],
 )
-def test_what_is_in_the_audit_log_is_neither_changed_nor_deleted(
+def test_audit_log_entries_are_neither_changed_nor_deleted(
     database: Database, connection: Connection, statement: str
 ) -> None:
     refused(database, statement)
     assert told(database, Scope(frozenset({connection.id}))) == ["Added the connection"]
 
 
-def test_retention_deletes_no_entry_that_is_not_old_enough(database: Database, connection: Connection) -> None:
+def test_retention_deletes_only_entries_that_are_old_enough(database: Database, connection: Connection) -> None:
     refused(database, "delete from audit_log", allow=partial(allow_deletion, before=NOW))
     refused(database, "truncate audit_log", allow=partial(allow_deletion, before=NOW + timedelta(days=1)))
     run(database, "delete from audit_log", allow=partial(allow_deletion, before=NOW + timedelta(microseconds=1)))
@@ -99,7 +99,7 @@ def test_entries_of_the_last_month_stay_whatever_the_retention(database: Databas
     assert told(database, Scope(), users=True) == ["29 days ago"]
 
 
-def test_a_shadow_of_now_lets_no_entry_go(database: Database, connection: Connection) -> None:
+def test_shadowing_now_deletes_no_entry(database: Database, connection: Connection) -> None:
     with database.transaction() as session:
         add_entry(session, connection_id=connection.id, at=datetime.now(UTC), actor="kari", action="paused")
 
@@ -116,7 +116,7 @@ def test_a_shadow_of_now_lets_no_entry_go(database: Database, connection: Connec
     refused(database, "delete from audit_log", allow=shadow)
 
 
-def test_what_one_transaction_may_the_next_one_may_not(database: Database, connection: Connection) -> None:
+def test_a_permission_lasts_for_one_transaction_only(database: Database, connection: Connection) -> None:
     with database.transaction() as session:
         allow_deletion(session, before=NOW + timedelta(days=1))
         allow_erasure(session, connection.id)
@@ -125,7 +125,7 @@ def test_what_one_transaction_may_the_next_one_may_not(database: Database, conne
         refused(database, statement)
 
 
-def test_erasing_a_connection_spares_the_entries_of_others(
+def test_erasing_a_connection_keeps_the_entries_of_others(
     connections: Connections, database: Database, connection: Connection
 ) -> None:
     other, _ = connections.add("Fjord AS", settings(moment_company="2"), actor="test", now=NOW)
@@ -136,7 +136,7 @@ def test_erasing_a_connection_spares_the_entries_of_others(
     assert audit_log.page(database, Scope()).lines[0].connection_id == connection.id
 
 
-def test_of_an_entry_only_names_are_taken_out(database: Database, connection: Connection) -> None:
+def test_only_names_are_removed_from_an_entry(database: Database, connection: Connection) -> None:
     refused(database, "update audit_log set at = now()", allow=allow_redaction)
     refused(database, "update audit_log set connection_id = null", allow=allow_redaction)
     run(database, "update audit_log set actor = '\"…\"'", allow=allow_redaction)
@@ -175,7 +175,7 @@ def test_an_entry_that_is_rolled_back_is_not_logged(database: Database) -> None:
     assert logs == []
 
 
-def test_the_export_is_a_line_of_json_for_each_entry_that_one_sees(
+def test_the_export_is_a_line_of_json_for_each_visible_entry(
     database: Database, connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(audit_log, "BATCH_SIZE", 2)

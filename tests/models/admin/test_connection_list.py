@@ -129,7 +129,7 @@ def test_an_older_test_that_ends_later_does_not_replace_a_newer_one(
     assert only(database).problems == []
 
 
-def test_credentials_that_work_clear_what_failed_ones_left_and_no_error_of_a_test(
+def test_working_credentials_clear_only_a_failure_of_credentials(
     database: Database, connections: Connections, tested: Connection
 ) -> None:
     connections.save_login_result(tested.id, works=False, at=NOW)
@@ -146,7 +146,7 @@ def test_credentials_that_work_clear_what_failed_ones_left_and_no_error_of_a_tes
     assert only(database).problems == []
 
 
-def test_a_connection_whose_last_test_failed_is_only_started_despite_that(
+def test_a_connection_whose_last_test_failed_is_started_only_if_forced(
     database: Database, connections: Connections
 ) -> None:
     new, _ = connections.add("Demo AS", settings(), actor="kari", now=NOW, started=False)
@@ -158,7 +158,7 @@ def test_a_connection_whose_last_test_failed_is_only_started_despite_that(
     assert only(database).state is ConnectionState.NEEDS_ATTENTION
 
 
-def test_other_settings_than_those_of_mails_resume_what_paused_itself(
+def test_a_self_paused_connection_resumes_except_for_settings_of_mails(
     database: Database, connections: Connections, tested: Connection
 ) -> None:
     circuit_breaker.pause(database, tested.id, outages.problem(AlertType.PAUSED), now=NOW)
@@ -169,7 +169,7 @@ def test_other_settings_than_those_of_mails_resume_what_paused_itself(
 
 
 @pytest.mark.parametrize("proof", ["a test", "a login"])
-def test_what_paused_itself_is_resumed_despite_that_or_once_something_has_worked(
+def test_a_self_paused_connection_resumes_if_forced_or_once_something_has_worked(
     database: Database, connections: Connections, tested: Connection, proof: str
 ) -> None:
     def note(*, works: bool, at: datetime) -> None:

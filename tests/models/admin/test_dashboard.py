@@ -33,7 +33,7 @@ def interrupt(database: Database, connection_id: int) -> None:
     outages.fail(database, connection_id, now=NOW, retry_after=OPEN_FOR)
 
 
-def test_the_troubled_connections_come_first(
+def test_connections_with_problems_come_first(
     database: Database, connections: Connections, ids: dict[str, int]
 ) -> None:
     interrupt(database, ids["Nordlys AS"])
@@ -42,7 +42,7 @@ def test_the_troubled_connections_come_first(
     assert names(database) == ["Åsen AS", "granitt as", "Nordlys AS", "Fjord AS"]
 
 
-def test_a_connection_tells_how_it_stands(database: Database, ids: dict[str, int]) -> None:
+def test_a_connection_has_its_status(database: Database, ids: dict[str, int]) -> None:
     there = ids["Fjord AS"]
     completed_job(database, there, at=NOW)
     completed_job(database, there, Record(EntityType.CUSTOMER, "1"), at=NOW + OPEN_FOR)
@@ -69,14 +69,14 @@ def test_an_outage_that_is_over_is_not_shown(database: Database, ids: dict[str, 
     ("name", "found"),
     [("fjord", ["Fjord AS"]), (" as", ["Fjord AS", "granitt as", "Nordlys AS", "Åsen AS"]), ("%", []), ("_", [])],
 )
-def test_connections_are_found_by_a_part_of_their_name(
+def test_connections_are_found_by_part_of_their_name(
     database: Database, ids: dict[str, int], name: str, found: list[str]
 ) -> None:
     assert ids
     assert names(database, name=name) == found
 
 
-def test_a_name_that_is_one_connections_own_means_that_one(
+def test_an_exact_name_finds_only_that_connection(
     database: Database, connections: Connections, ids: dict[str, int]
 ) -> None:
     longer, _ = connections.add(
@@ -87,7 +87,7 @@ def test_a_name_that_is_one_connections_own_means_that_one(
     assert dashboard.find_by_name(database, Scope(frozenset({longer.id})), "fjord as") == {longer.id}
 
 
-def test_nobody_sees_more_than_their_connections(database: Database, ids: dict[str, int]) -> None:
+def test_users_see_only_their_connections(database: Database, ids: dict[str, int]) -> None:
     completed_job(database, ids["Nordlys AS"], event=Event.REJECTED, error_code="account")
     completed_job(database, ids["Fjord AS"], event=Event.FAILED)
     theirs = Scope(frozenset({ids["Fjord AS"]}))
@@ -98,7 +98,7 @@ def test_nobody_sees_more_than_their_connections(database: Database, ids: dict[s
     assert dashboard.error_code_counts(database, theirs) == []
 
 
-def test_what_needs_attention_is_listed_by_its_error_code_the_most_frequent_first(
+def test_jobs_that_need_attention_are_counted_by_error_code_most_frequent_first(
     database: Database, connections: Connections, ids: dict[str, int]
 ) -> None:
     for n, name in enumerate(("Nordlys AS", "Fjord AS")):

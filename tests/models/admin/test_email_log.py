@@ -42,7 +42,7 @@ def told(database: Database, scope: Scope = EVERYTHING) -> list[tuple[str, Deliv
     return [(mail.recipient, mail.status, [each.title for each in mail.items]) for mail in page.lines]
 
 
-def test_a_mail_tells_to_whom_it_went_and_what_it_said_the_latest_first(
+def test_mails_are_listed_with_recipient_and_content_latest_first(
     database: Database, connection: Connection
 ) -> None:
     queue_alert(database, connection, "First", "a@example.com", "b@example.com")
@@ -55,7 +55,7 @@ def test_a_mail_tells_to_whom_it_went_and_what_it_said_the_latest_first(
     ]
 
 
-def test_what_waits_is_listed_until_it_is_sent(database: Database, connection: Connection) -> None:
+def test_pending_mails_are_listed_until_they_are_sent(database: Database, connection: Connection) -> None:
     queue_alert(database, connection, "First", at=NOW)
     queue_alert(database, connection, "Second", at=NOW + HOUR)
     (mail,) = email_log.pending(database, EVERYTHING)
@@ -75,7 +75,7 @@ def test_a_long_mail_shows_how_it_begins_and_counts_the_rest(database: Database,
     )
 
 
-def test_of_a_mail_about_several_companies_everybody_sees_their_part(
+def test_users_see_only_their_part_of_a_mail_about_several_companies(
     database: Database, connections: Connections, connection: Connection
 ) -> None:
     other, _ = connections.add("Fjord AS", settings(moment_company="fjord-as"), actor="test", now=NOW)

@@ -50,19 +50,19 @@ def close(database: Database, job_filter: JobFilter) -> ActionResult:
     return job_actions.dismiss(database, job_filter, because=RESOLVED_MANUALLY, actor="kari", now=LATER)
 
 
-def test_what_is_tried_again_is_due_at_once(database: Database, failed_job: JobView) -> None:
+def test_a_retried_job_is_due_at_once(database: Database, failed_job: JobView) -> None:
     acted = job_actions.retry(database, only(failed_job), actor="kari", now=LATER)
     assert acted == ActionResult(1, frozenset({Lane(failed_job.connection_id, EntityType.INVOICE)}))
     assert (see(database, failed_job).state, see(database, failed_job).due_at) == (JobState.QUEUED, LATER)
     assert due.lanes(database, now=LATER) == [Lane(failed_job.connection_id, EntityType.INVOICE)]
 
 
-def test_what_was_left_alone_can_be_tried_again_too(database: Database, connection: Connection) -> None:
+def test_a_skipped_job_can_be_retried_too(database: Database, connection: Connection) -> None:
     skipped = completed_job(database, connection.id, outcome=Outcome.SKIPPED, error_code="not_listed")
     assert job_actions.retry(database, only(skipped), actor="kari", now=LATER).count == 1
 
 
-def test_what_is_in_a_workers_hands_is_left_to_it(database: Database, connection: Connection) -> None:
+def test_a_running_job_is_left_to_its_worker(database: Database, connection: Connection) -> None:
     enqueue(database, connection.id, [INVOICE], now=NOW)
     leases.acquire(database, Lane(connection.id, EntityType.INVOICE), limit=1, now=NOW, until=LATER)
     everything = JobFilter()
@@ -70,9 +70,7 @@ def test_what_is_in_a_workers_hands_is_left_to_it(database: Database, connection
     assert close(database, everything).count == 0
 
 
-def test_a_dismissed_job_says_who_closed_it_and_keeps_what_was_wrong(
-    database: Database, failed_job: JobView
-) -> None:
+def test_a_dismissed_job_says_who_closed_it_and_keeps_its_error(database: Database, failed_job: JobView) -> None:
     close(database, only(failed_job))
     closed = see(database, failed_job)
     assert (closed.state, closed.dismissal_reason) == (JobState.DISMISSED, "Resolved manually (kari)")
@@ -83,7 +81,7 @@ def test_a_dismissed_job_says_who_closed_it_and_keeps_what_was_wrong(
     )
 
 
-def test_what_is_opened_again_stands_where_it_stood(database: Database, failed_job: JobView) -> None:
+def test_a_reopened_job_is_back_in_its_former_state(database: Database, failed_job: JobView) -> None:
     close(database, only(failed_job))
     assert job_actions.reopen(database, only(failed_job), actor="kari", now=LATER).count == 1
     opened = see(database, failed_job)
@@ -94,14 +92,14 @@ def test_what_is_opened_again_stands_where_it_stood(database: Database, failed_j
     )
 
 
-def test_what_waited_is_due_when_it_is_opened_again(database: Database, connection: Connection) -> None:
+def test_a_waiting_job_is_due_when_it_is_reopened(database: Database, connection: Connection) -> None:
     waits = completed_job(database, connection.id, event=Event.DEPENDENCY_PENDING)
     close(database, only(waits))
     job_actions.reopen(database, only(waits), actor="kari", now=LATER)
     assert see(database, waits).state is JobState.QUEUED
 
 
-def test_what_was_closed_together_is_opened_together_and_nothing_else(
+def test_jobs_closed_together_are_reopened_together_and_no_others(
     database: Database, connection: Connection, failed_job: JobView
 ) -> None:
     other = completed_job(database, connection.id, Record(EntityType.INVOICE, "10"), event=Event.REJECTED)
@@ -126,7 +124,7 @@ def test_one_transaction_changes_a_limited_number_of_jobs(
         assert database.scalar(select(func.count(distinct(text("xmin::text")))).select_from(SyncJobRow)) == 2
 
 
-def test_nobody_touches_what_is_not_in_their_scope(
+def test_users_cannot_touch_jobs_outside_their_scope(
     database: Database, connections: Connections, failed_job: JobView
 ) -> None:
     other, _ = connections.add("Fjord AS", settings(moment_company="fjord-as"), actor="test", now=NOW)
@@ -142,7 +140,7 @@ def test_nobody_touches_what_is_not_in_their_scope(
     assert see(database, failed_job) == failed_job
 
 
-def test_all_that_a_filter_lets_through_is_closed_up_to_an_instant(
+def test_all_jobs_of_a_filter_are_closed_up_to_an_instant(
     database: Database, connection: Connection, failed_job: JobView
 ) -> None:
     completed_job(

@@ -139,7 +139,7 @@ def _wanted(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("depth", [job_list.MAX_SCANNED_ROWS, 7])
-def test_every_filter_finds_what_fits_it_and_nothing_else_newest_first(
+def test_every_filter_finds_exactly_its_matches_newest_first(
     database: Database, everything: Sequence[JobView], monkeypatch: pytest.MonkeyPatch, depth: int
 ) -> None:
     monkeypatch.setattr(job_list, "MAX_SCANNED_ROWS", depth)
@@ -159,7 +159,7 @@ def _stands(view: JobView, sort: Sort) -> Any:
 
 @pytest.mark.parametrize("depth", [job_list.MAX_SCANNED_ROWS, 7])
 @pytest.mark.parametrize("sort", Sort)
-def test_every_order_has_what_has_a_place_in_it_and_nothing_else(
+def test_every_order_lists_exactly_the_jobs_that_have_its_value(
     database: Database, everything: Sequence[JobView], monkeypatch: pytest.MonkeyPatch, depth: int, sort: Sort
 ) -> None:
     monkeypatch.setattr(job_list, "MAX_SCANNED_ROWS", depth)
@@ -189,7 +189,7 @@ def test_a_key_of_a_list_in_another_order_shows_the_first_page(
         assert job_list.page(database, JobFilter(), key=key, sort=Sort.DATE).lines == first.lines
 
 
-def test_what_a_filter_lets_through_is_counted_and_added_up_by_currency(
+def test_the_jobs_of_a_filter_are_counted_and_added_up_by_currency(
     database: Database, everything: Sequence[JobView], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for job_filter in (JobFilter(date_from=DAY - timedelta(3)), JobFilter(text="invoice", error_code="")):
@@ -237,7 +237,7 @@ def test_pages_lead_both_ways(database: Database, everything: Sequence[JobView])
     assert job_list.page(database, JobFilter(), key=back.newer) == first
 
 
-def test_what_comes_in_meanwhile_moves_no_line_to_another_page(
+def test_jobs_received_meanwhile_move_no_line_to_another_page(
     database: Database, everything: Sequence[JobView]
 ) -> None:
     first, second, _ = walked(database, JobFilter())
@@ -247,5 +247,5 @@ def test_what_comes_in_meanwhile_moves_no_line_to_another_page(
 
 
 @pytest.mark.parametrize("text", ["", "o1", "x1-1", "o1-1-1", "o-1-1", f"o{10**20}-1", "o1-\N{SUPERSCRIPT TWO}"])
-def test_an_address_that_names_no_place_shows_the_first_page(text: str) -> None:
+def test_an_invalid_key_shows_the_first_page(text: str) -> None:
     assert Key.parse(text) is None

@@ -40,7 +40,7 @@ def rows(database: Database) -> str:
         return str(session.execute(text("select * from operations")).all())
 
 
-def test_what_was_typed_is_known_until_there_is_an_answer_and_then_without_its_secrets(
+def test_input_is_kept_until_there_is_a_result_and_then_without_its_secrets(
     database: Database, operations: Operations, connection: Connection
 ) -> None:
     number = operations.request(OperationType.CLIENTS, connection.id, input_=TYPED, actor="kari", now=NOW)
@@ -63,7 +63,7 @@ def test_what_was_typed_is_known_until_there_is_an_answer_and_then_without_its_s
         "update operations set secrets = (select secrets from connections where id = operations.id)",
     ],
 )
-def test_what_was_typed_is_refused_where_somebody_put_it(database: Database, moved: str) -> None:
+def test_input_moved_to_another_row_is_refused(database: Database, moved: str) -> None:
     vault = Vault([SecretStr(Fernet.generate_key().decode())])
     connections, operations = Connections(database, vault), Operations(database, vault)
     one, _ = connections.add("Demo AS", settings(), actor="test", now=NOW)
@@ -102,7 +102,7 @@ def ask(
     return operations.request(type_, connection.id, input_=input_, actor=actor, now=now)
 
 
-def test_of_what_is_asked_again_and_again_one_waits_beside_the_one_that_runs(
+def test_of_repeated_requests_one_waits_beside_the_running_one(
     operations: Operations, connections: Connections, connection: Connection
 ) -> None:
     other, _ = connections.add("Other AS", settings(moment_company="1002"), actor="test", now=NOW)
@@ -169,7 +169,7 @@ def test_a_login_whose_saving_is_cancelled_counts(operations: Operations, connec
         ask(operations, connection, type_=OperationType.CLIENTS, input_=TYPED)
 
 
-def test_a_typed_login_that_waits_tells_nobody_else_that_theirs_is_the_same(
+def test_a_pending_login_does_not_reveal_that_another_users_is_the_same(
     operations: Operations, connection: Connection
 ) -> None:
     def by_program(actor: str, password: str) -> int:
@@ -189,7 +189,7 @@ def test_a_typed_login_that_waits_tells_nobody_else_that_theirs_is_the_same(
         ask(operations, connection, type_=OperationType.CLIENTS, input_=TYPED | {"password": "right"}, actor="per")
 
 
-def test_so_many_operations_of_a_connection_wait_and_no_more(
+def test_the_number_of_pending_operations_of_a_connection_is_limited(
     operations: Operations, connections: Connections, connection: Connection
 ) -> None:
     other, _ = connections.add("Other AS", settings(moment_company="1002"), actor="test", now=NOW)
@@ -235,7 +235,7 @@ def period(first: int, entity_types: str = "") -> dict[str, str]:
         (OperationType.DIAGNOSTICS, {}, None),
     ],
 )
-def test_the_audit_log_says_once_who_started_what_writes(
+def test_the_audit_log_says_once_who_started_a_writing_operation(
     database: Database,
     operations: Operations,
     connection: Connection,
@@ -263,7 +263,7 @@ def test_backfills_that_take_days_delay_nothing_else(operations: Operations, con
     assert [*turn] == [*backfills[:MAX_DISPATCHED], test]
 
 
-def test_the_comparison_of_each_month_is_not_cancelled(operations: Operations, connection: Connection) -> None:
+def test_the_monthly_reconciliation_cannot_be_cancelled(operations: Operations, connection: Connection) -> None:
     monthly = OperationType.MONTHLY_RECONCILIATION
     number = operations.request_once(monthly, connection.id, input_={}, since=NOW, now=NOW)
     assert number
@@ -271,9 +271,7 @@ def test_the_comparison_of_each_month_is_not_cancelled(operations: Operations, c
         operations.cancel(number, actor="kari", now=NOW)
 
 
-def test_settings_that_are_saved_without_a_password_try_no_login(
-    operations: Operations, connection: Connection
-) -> None:
+def test_settings_saved_without_a_password_try_no_login(operations: Operations, connection: Connection) -> None:
     typed = {"username": "demo@example.com", "password": ""}
     for number in range(MAX_LOGINS + 1):
         asked = ask(operations, connection, type_=OperationType.SAVING, input_=typed | {"field": str(number)})
@@ -281,7 +279,7 @@ def test_settings_that_are_saved_without_a_password_try_no_login(
     assert ask(operations, connection, type_=OperationType.CLIENTS, input_=TYPED)
 
 
-def test_a_login_that_takes_the_place_of_what_tries_none_counts_as_tried(
+def test_a_login_that_replaces_input_without_one_counts_as_tried(
     operations: Operations, connection: Connection
 ) -> None:
     saving = OperationType.SAVING
@@ -295,7 +293,7 @@ def test_a_login_that_takes_the_place_of_what_tries_none_counts_as_tried(
 
 
 @pytest.mark.parametrize("type_", [OperationType.CLIENTS, OperationType.SAVING])
-def test_a_typed_login_is_forgotten_where_no_answer_came(
+def test_a_typed_login_without_a_result_is_deleted(
     database: Database, operations: Operations, connection: Connection, type_: OperationType
 ) -> None:
     old = ask(operations, connection, type_=type_, input_=TYPED)
@@ -309,7 +307,7 @@ def test_a_typed_login_is_forgotten_where_no_answer_came(
 
 
 @pytest.mark.parametrize("type_", RECONCILIATIONS)
-def test_a_comparison_that_waits_for_long_still_knows_its_days(
+def test_a_reconciliation_that_waits_for_long_still_knows_its_days(
     operations: Operations, connection: Connection, type_: OperationType
 ) -> None:
     days = {"first": "2026-02-01", "last": "2026-02-28"}
@@ -361,7 +359,7 @@ def acquire(operations: Operations, number: int, *, now: datetime = NOW) -> UUID
     return leased[1] if leased else None
 
 
-def test_an_operation_that_runs_is_leased_to_nobody_else_until_its_lease_expires(
+def test_a_running_operation_is_leased_to_no_other_worker_until_its_lease_expires(
     operations: Operations, connection: Connection
 ) -> None:
     number = operations.request(OperationType.DIAGNOSTICS, connection.id, actor="kari", now=NOW)
@@ -379,7 +377,7 @@ def test_an_operation_that_runs_is_leased_to_nobody_else_until_its_lease_expires
     assert acquire(operations, number, now=later) is None
 
 
-def test_of_reconciliations_one_runs_at_a_time_for_each_connection(
+def test_one_reconciliation_runs_at_a_time_on_each_connection(
     operations: Operations, connections: Connections, connection: Connection
 ) -> None:
     other, _ = connections.add("Other AS", settings(moment_company="1002"), actor="test", now=NOW)

@@ -47,9 +47,7 @@ def told(database: Database) -> list[tuple[AlertType, str]]:
     return [(each.type, each.title) for each in alert_outbox.pending_alerts(database, "books@example.com")]
 
 
-def test_what_needs_attention_is_reminded_of_after_one_seven_and_fourteen_days(
-    database: Database, connection: Connection
-) -> None:
+def test_reminders_are_sent_after_one_seven_and_fourteen_days(database: Database, connection: Connection) -> None:
     attempt(database, connection, Outcome.FAILED)
     days = [n for n in range(30) if reminders.queue_reminders(database, now=NOW + n * DAY)]
     assert days == [1, 7, 14]
@@ -62,7 +60,7 @@ def retried(database: Database, connection: Connection) -> JobView:
     )
 
 
-def test_what_is_unfinished_for_a_day_is_alerted_once(database: Database, connection: Connection) -> None:
+def test_a_job_unfinished_for_a_day_is_alerted_once(database: Database, connection: Connection) -> None:
     retried(database, connection)
     hours = [n for n in range(100) if reminders.queue_overdue(database, now=NOW + n * timedelta(hours=1))]
     assert hours == [24]
@@ -71,7 +69,7 @@ def test_what_is_unfinished_for_a_day_is_alerted_once(database: Database, connec
     assert alert.message == "It has been waiting to sync since 02.03.2026 10:00. It is away."
 
 
-def test_what_is_off_paused_or_in_an_alerted_outage_is_not_overdue(
+def test_jobs_switched_off_paused_or_in_an_alerted_outage_are_not_overdue(
     database: Database, connection: Connection, connections: Connections
 ) -> None:
     retried(database, connection)
@@ -90,7 +88,7 @@ def test_what_is_off_paused_or_in_an_alerted_outage_is_not_overdue(
 
 
 @pytest.mark.parametrize("by", ["resumed", "corrected", "switched on"])
-def test_what_was_held_up_is_overdue_a_day_after_it_could_go_on(
+def test_a_delayed_job_is_overdue_a_day_after_it_could_continue(
     database: Database, connection: Connection, connections: Connections, by: str
 ) -> None:
     retried(database, connection)
@@ -117,7 +115,7 @@ def test_a_change_of_an_unrelated_setting_leaves_overdue_jobs_overdue(
 
 
 @pytest.mark.parametrize("by", ["retried", "reopened"])
-def test_what_is_stuck_once_more_after_a_person_helped_it_is_overdue_again(
+def test_a_job_stuck_again_after_a_persons_action_is_overdue_again(
     database: Database, connection: Connection, by: str
 ) -> None:
     if by == "retried":
@@ -150,7 +148,7 @@ def test_a_new_failure_of_the_same_record_does_not_restart_the_days(
     assert reminders.queue_reminders(database, now=NOW + DAY) == 1
 
 
-def test_what_is_synced_is_not_reminded_of(database: Database, connection: Connection) -> None:
+def test_no_reminder_is_sent_for_a_synced_record(database: Database, connection: Connection) -> None:
     attempt(database, connection, Outcome.FAILED)
     attempt(database, connection, Outcome.SYNCED)
     assert reminders.queue_reminders(database, now=NOW + 20 * DAY) == 0
@@ -190,7 +188,7 @@ def weekly(connections: Connections) -> Connection:
     return connection
 
 
-def test_the_week_tells_what_polls_found_without_a_webhook(database: Database, weekly: Connection) -> None:
+def test_the_digest_counts_changes_that_came_without_a_webhook(database: Database, weekly: Connection) -> None:
     lane, found = Lane(weekly.id, EntityType.INVOICE), [ModifiedRecord("9", NOW + 2 * DAY)]
     missed_webhooks.record(database, lane, found, now=NOW + 3 * DAY)
     attempt(database, weekly, Outcome.SYNCED, now=NOW + 3 * DAY)
@@ -199,9 +197,7 @@ def test_the_week_tells_what_polls_found_without_a_webhook(database: Database, w
     assert told.endswith("Changes found by polling because Moment sent no webhook: 1.")
 
 
-def test_the_week_counts_the_records_that_were_synced_with_a_warning(
-    database: Database, weekly: Connection
-) -> None:
+def test_the_digest_counts_records_synced_with_a_warning(database: Database, weekly: Connection) -> None:
     for record_id, warnings in (("7", ("The name was cut.",)), ("7", ("The name was cut.",)), ("8", ())):
         completed_job(
             database, weekly.id, Record(EntityType.CUSTOMER, record_id), at=NOW + 3 * DAY, warnings=warnings
@@ -212,7 +208,7 @@ def test_the_week_counts_the_records_that_were_synced_with_a_warning(
     assert told.endswith("Synced with warnings: 1.")
 
 
-def test_who_wants_it_hears_once_a_week_how_it_went(
+def test_the_digest_is_sent_once_a_week_to_connections_that_have_it_on(
     database: Database, connection: Connection, weekly: Connection
 ) -> None:
     attempt(database, connection, Outcome.SYNCED)
@@ -226,7 +222,7 @@ def test_who_wants_it_hears_once_a_week_how_it_went(
     ]
 
 
-def test_a_key_of_moment_that_ends_is_mailed_of_thirty_fourteen_and_three_days_before(
+def test_an_expiring_moment_key_is_mailed_30_14_and_3_days_before(
     database: Database, connections: Connections, connection: Connection
 ) -> None:
     ends = NOW + API_KEY_LIFETIME
@@ -244,7 +240,7 @@ def test_a_key_of_moment_that_ends_is_mailed_of_thirty_fourteen_and_three_days_b
     assert len(told(database)) == 6
 
 
-def test_after_a_standstill_a_key_that_ends_is_mailed_of_once(
+def test_after_a_standstill_an_expiring_key_is_mailed_once(
     database: Database, connections: Connections, connection: Connection
 ) -> None:
     connections.update(connection.id, {"moment_api_key": "another"}, actor="kari", now=NOW)

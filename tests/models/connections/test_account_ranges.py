@@ -25,7 +25,7 @@ def test_accounts_are_read_as_users_write_them(text: str, read: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["4000;4300", "4399-4300", "0", "99999", "forty", "4000-", "4000 4300"])
-def test_what_is_no_account_is_named(text: str) -> None:
+def test_an_invalid_account_is_named(text: str) -> None:
     with pytest.raises(ValueError, match=text[:4]):
         AccountRanges.parse(text)
 

@@ -60,7 +60,7 @@ def queue_record_alert(database: Database, connection: Connection) -> Sequence[P
     return alert_outbox.pending_alerts(database, "a@example.com")
 
 
-def test_what_is_to_be_sent_waits_for_each_address(database: Database, connection: Connection) -> None:
+def test_alerts_wait_for_each_address(database: Database, connection: Connection) -> None:
     queue_alert(database, connection, "Invoice 1", "a@example.com", "b@example.com")
     assert set(alert_outbox.recipients_due(database, now=NOW, pause=PAUSE)) == {"a@example.com", "b@example.com"}
     (pending,) = alert_outbox.pending_alerts(database, "a@example.com")
@@ -73,7 +73,7 @@ def test_what_is_to_be_sent_waits_for_each_address(database: Database, connectio
 
 
 @pytest.mark.parametrize("status", [DeliveryStatus.SENT, DeliveryStatus.REFUSED])
-def test_an_address_is_left_in_peace_after_a_mail_and_then_mailed_all_at_once(
+def test_after_a_mail_an_address_gets_the_next_alerts_together_later(
     database: Database, connection: Connection, status: DeliveryStatus
 ) -> None:
     queue_alert(database, connection, "Invoice 1")
@@ -89,7 +89,7 @@ def test_an_address_is_left_in_peace_after_a_mail_and_then_mailed_all_at_once(
 
 
 @pytest.mark.parametrize("status", list(DeliveryStatus))
-def test_nothing_is_mailed_twice_nor_tried_for_ever(
+def test_nothing_is_mailed_twice_or_tried_forever(
     database: Database, connection: Connection, status: DeliveryStatus
 ) -> None:
     queue_alert(database, connection, "Invoice 1", "a@example.com", "b@example.com")
@@ -114,7 +114,7 @@ def test_withdrawn_alerts_delay_no_mail(database: Database, connection: Connecti
     assert alert_outbox.recipients_due(database, now=NOW, pause=PAUSE) == ["a@example.com"]
 
 
-def test_to_whom_what_and_when_is_written_down(database: Database, connection: Connection) -> None:
+def test_recipient_content_and_time_of_a_mail_are_stored(database: Database, connection: Connection) -> None:
     queue_alert(database, connection, "Invoice 1", "a@example.com", "b@example.com")
     end(database, "a@example.com", DeliveryStatus.SENT)
     end(database, "b@example.com", DeliveryStatus.WITHDRAWN)
@@ -142,7 +142,7 @@ def test_an_alert_about_a_record_has_its_type_and_since_when_it_needs_attention(
     ("entity_type", "name"),
     [(EntityType.INVOICE, "Invoice 9 in Moment"), (EntityType.EXPENSE, "Voucher 9 in 24SevenOffice")],
 )
-def test_a_record_that_nobody_has_read_is_named_by_where_it_comes_from(entity_type: EntityType, name: str) -> None:
+def test_a_record_not_read_yet_is_named_by_its_source(entity_type: EntityType, name: str) -> None:
     assert Record(entity_type, "9").name == name
 
 

@@ -38,7 +38,7 @@ def test_a_connection_is_read_as_it_was_added(connections: Connections, connecti
     assert connection.settings == settings()
 
 
-def test_secrets_stand_encrypted_in_the_database(database: Database, connections: Connections) -> None:
+def test_secrets_are_encrypted_in_the_database(database: Database, connections: Connections) -> None:
     connections.add("Demo AS", settings(), actor="test", now=NOW)
     with database.transaction() as session:
         row = str(session.execute(text("select * from connections")).all())
@@ -54,7 +54,7 @@ def test_a_newer_key_reads_what_an_older_one_wrote(database: Database) -> None:
         Connections(database, Vault([new])).get(connection.id)
 
 
-def test_secrets_that_somebody_put_into_another_row_are_refused(
+def test_secrets_moved_to_another_row_are_refused(
     connections: Connections, database: Database, connection: Connection
 ) -> None:
     other, _ = connections.add("Fjord AS", settings(moment_company="2"), actor="test", now=NOW)
@@ -70,7 +70,7 @@ def test_secrets_that_somebody_put_into_another_row_are_refused(
     assert {shown.settings.password.get_secret_value(), shown.settings.moment_api_key.get_secret_value()} == {""}
 
 
-def test_secrets_that_cannot_be_opened_are_entered_again_both(
+def test_secrets_that_cannot_be_decrypted_must_both_be_entered_again(
     connections: Connections, database: Database, connection: Connection
 ) -> None:
     with database.transaction() as session:
@@ -99,7 +99,7 @@ def test_a_new_token_ends_the_old_one(database: Database, connections: Connectio
     )
 
 
-def test_a_name_is_given_once(connections: Connections, connection: Connection) -> None:
+def test_a_name_is_unique(connections: Connections, connection: Connection) -> None:
     with pytest.raises(NameTakenError):
         connections.add(connection.name, settings(), actor="test", now=NOW)
 
@@ -116,7 +116,7 @@ def test_a_company_in_moment_has_one_connection(connections: Connections, connec
     assert connections.update(other.id, {"client_id": "7"}, actor="test", now=NOW).settings.client_id == "7"
 
 
-def test_a_second_connection_from_before_is_not_resumed_beside_the_first(
+def test_an_old_second_connection_is_not_resumed_beside_the_first(
     connections: Connections, connection: Connection, database: Database
 ) -> None:
     second, _ = connections.add("Again AS", settings(moment_company="2"), actor="test", now=NOW)
@@ -149,7 +149,7 @@ def test_a_client_of_24sevenoffice_has_one_connection(connections: Connections, 
     assert [each.client_number for each in connections.all()] == [7, 8]
 
 
-def test_a_login_to_another_client_is_noticed_and_that_of_before_says_nothing(
+def test_a_login_to_another_client_is_noticed_and_an_outdated_login_ignored(
     connections: Connections, connection: Connection
 ) -> None:
     connections.save_client(connection.id, connection.settings, 7)
@@ -186,7 +186,7 @@ def test_changing_a_setting_leaves_the_others_and_ends_a_pause(
         {"factoring_id": 2**31},
     ],
 )
-def test_a_setting_that_does_not_fit_is_refused(
+def test_an_invalid_setting_is_refused(
     connections: Connections, connection: Connection, wrong: dict[str, object]
 ) -> None:
     with pytest.raises(ValidationError):
@@ -201,7 +201,7 @@ def test_an_unknown_connection_says_so(connections: Connections) -> None:
         connections.get_by_name("Nobody AS")
 
 
-def test_who_changed_what_is_kept_but_neither_secrets_nor_which_client_it_is(
+def test_changes_are_logged_without_secrets_and_without_the_client(
     database: Database, connections: Connections
 ) -> None:
     connection, _ = connections.add("Demo AS", settings(), actor="kari", now=NOW)
@@ -234,7 +234,7 @@ def test_who_changed_what_is_kept_but_neither_secrets_nor_which_client_it_is(
     ]
 
 
-def test_what_a_person_paused_stays_paused_whatever_is_changed(
+def test_a_manually_paused_connection_stays_paused_whatever_changes(
     connections: Connections, connection: Connection
 ) -> None:
     connections.pause(connection.id, "Year end.", actor="kari", now=NOW)
@@ -285,6 +285,6 @@ def test_connections_are_listed_by_name_to_those_who_may_see_them(
         ({"client_id": "1001-M", "client_id_field": "TypeId"}, "client_id"),
     ],
 )
-def test_settings_that_do_not_go_together_are_named(wrong: dict[str, object], setting: str) -> None:
+def test_contradictory_settings_are_named(wrong: dict[str, object], setting: str) -> None:
     assert list(contradictions(settings(**wrong))) == [setting]
     assert contradictions(settings()) == {}

@@ -8,7 +8,7 @@ SECRET, PLACE = "demo-password", ("connections.secrets", 17)
 OLD, NEW = (SecretStr(Fernet.generate_key().decode()) for _ in range(2))
 
 
-def test_a_hash_is_that_of_the_newest_key_and_of_the_texts_as_they_are_divided() -> None:
+def test_a_hash_depends_on_the_newest_key_and_on_how_the_texts_are_divided() -> None:
     hashed = Vault([NEW, OLD]).keyed_hash("demo@example.com", "password")
     assert hashed == Vault([NEW]).keyed_hash("demo@example.com", "password")
     others = [
@@ -21,7 +21,7 @@ def test_a_hash_is_that_of_the_newest_key_and_of_the_texts_as_they_are_divided()
     assert len(set(others)) == len(others)
 
 
-def test_what_is_encrypted_is_opened_by_any_of_the_keys() -> None:
+def test_an_encrypted_value_is_decrypted_by_any_of_the_keys() -> None:
     locked = Vault([OLD]).encrypt(SECRET, *PLACE)
     assert SECRET not in locked
     assert Vault([NEW, OLD]).decrypt(locked, *PLACE) == SECRET
@@ -40,13 +40,13 @@ def test_what_is_encrypted_is_opened_by_any_of_the_keys() -> None:
         ("connections.secrets:17",),
     ],
 )
-def test_what_is_encrypted_is_opened_in_its_place_only(place: tuple[str, int]) -> None:
+def test_an_encrypted_value_is_decrypted_only_in_its_place(place: tuple[str, int]) -> None:
     vault = Vault([NEW])
     with pytest.raises(InvalidToken):
         vault.decrypt(vault.encrypt(SECRET, *PLACE), *place)
 
 
-def test_what_is_bound_to_no_place_is_refused_however_it_is_dressed_up() -> None:
+def test_an_unbound_value_is_refused_in_any_disguise() -> None:
     vault = Vault([NEW])
     older = Fernet(NEW.get_secret_value()).encrypt(SECRET.encode()).decode()
     for locked in (older, f"v2:{older}", ""):

@@ -103,7 +103,7 @@ class Lives(RuleBasedStateMachine):
         self.before: dict[Record, SyncJobRow] = {}
         tables = AlertRow, AttemptRow, MatchQuestionRow, SyncJobRow, LaneRow, LinkRow, RestoredLaneRow
         with self.database.transaction() as session:
-            allow_erasure(session, self.connection_id)  # what was done about jobs goes with them
+            allow_erasure(session, self.connection_id)  # actions on jobs are erased with them
             for table in tables:
                 session.execute(delete(table))
             row = session.get_one(ConnectionRow, self.connection_id)
@@ -447,7 +447,7 @@ class Lives(RuleBasedStateMachine):
             }
 
     def teardown(self) -> None:
-        """When calm returns, all that is owed and does not need a person is worked off."""
+        """When calm returns, all pending jobs that do not need attention are completed."""
         self.connections.resume(self.connection_id, actor="kari", now=self.now, despite_failed_test=True)
         done: set[Record] = set()
         for _ in range(50):
@@ -470,7 +470,7 @@ class Lives(RuleBasedStateMachine):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("examples", [5, pytest.param(10, marks=pytest.mark.thousands)])
-def test_no_job_is_lost_doubled_spun_or_forgotten(
+def test_no_job_is_lost_duplicated_looped_or_forgotten(
     database: Database, connections: Connections, connection: Connection, examples: int
 ) -> None:
     checks = settings(

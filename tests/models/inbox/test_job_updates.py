@@ -108,7 +108,7 @@ def test_postgresql_plays_each_cell_as_python_does(
             assert after == {number: apply(snapshot, what) for number, snapshot in enumerate(SNAPSHOTS)}
 
 
-def test_nothing_else_writes_what_the_table_decides() -> None:
+def test_nothing_else_writes_the_columns_that_the_table_decides() -> None:
     sources = list((ROOT / "models").rglob("*.py"))  # no other room may import SQLAlchemy
     elsewhere = {"versions", "receivers"}  # deliveries of events have a state of their own, in their own table
     others = [path for path in sources if path not in WRITERS and elsewhere.isdisjoint(path.parts)]
@@ -137,7 +137,7 @@ def test_receivers_name_no_job_whose_state_they_could_write() -> None:
         "setattr(row, 'dependency_type', None)",
     ],
 )
-def test_every_way_to_write_it_is_seen(source: str) -> None:
+def test_every_way_to_write_them_is_detected(source: str) -> None:
     assert len(list(writes(source))) == 1
 
 

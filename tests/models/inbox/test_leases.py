@@ -94,13 +94,13 @@ def test_jobs_are_leased_in_the_order_of_their_arrival(database: Database, lane:
     assert take(database, lane, now=NOW + MINUTE) == ["c", "a", "b"]
 
 
-def test_a_lane_is_in_one_workers_hands_at_a_time(database: Database, lane: Lane) -> None:
+def test_a_lane_is_leased_to_one_worker_at_a_time(database: Database, lane: Lane) -> None:
     receive(database, lane, "1", "2")
     assert take(database, lane, limit=1) == ["1"]
     assert take(database, lane) == []
 
 
-def test_other_lanes_go_on_beside_it(database: Database, lane: Lane) -> None:
+def test_other_lanes_continue_beside_it(database: Database, lane: Lane) -> None:
     other = Lane(lane.connection_id, EntityType.CUSTOMER)
     receive(database, lane, "1")
     receive(database, other, "1")
@@ -170,7 +170,9 @@ def test_a_lease_that_expires_is_taken_over_and_its_outcome_is_unknown(database:
         complete(database, lost)
 
 
-def test_a_worker_whose_last_answer_was_lost_takes_off_no_crash_of_others(database: Database, lane: Lane) -> None:
+def test_a_worker_whose_last_response_was_lost_takes_back_no_crash_of_others(
+    database: Database, lane: Lane
+) -> None:
     receive(database, lane, "1")
     for minute in range(2):
         leased(database, lane, now=NOW + minute * MINUTE)
@@ -198,7 +200,7 @@ def test_a_lease_that_was_taken_over_cannot_be_renewed(database: Database, lane:
         leases.renew(database, lost, until=NOW + 5 * MINUTE)
 
 
-def test_a_record_that_a_worker_vanished_over_goes_alone(database: Database, lane: Lane) -> None:
+def test_a_record_whose_worker_vanished_is_taken_alone(database: Database, lane: Lane) -> None:
     receive(database, lane, "1", "2")
     leased(database, lane)
     receive(database, lane, "3", now=NOW + MINUTE)
@@ -217,7 +219,9 @@ def test_a_paused_connection_keeps_its_jobs(
 
 
 @pytest.mark.parametrize("event", [Event.DEPENDENCY_PENDING, Event.DEPENDENCY_ENDED])
-def test_what_waits_for_a_record_is_woken_by_its_link_alone(database: Database, lane: Lane, event: Event) -> None:
+def test_jobs_that_wait_for_a_record_are_woken_only_by_its_link(
+    database: Database, lane: Lane, event: Event
+) -> None:
     dependency, other = (Record(EntityType.CUSTOMER, each) for each in "78")
     receive(database, lane, "1")
     due_at = NOW + 10 * MINUTE
@@ -236,7 +240,7 @@ def test_what_waits_for_a_record_is_woken_by_its_link_alone(database: Database, 
     assert take(database, lane) == ["1"]
 
 
-def test_what_waits_for_a_record_that_ended_without_a_link_is_due_and_remembers_it(
+def test_jobs_that_wait_for_a_record_without_a_link_are_due_and_remember_it(
     database: Database, lane: Lane
 ) -> None:
     customer = Record(EntityType.CUSTOMER, "7")
@@ -265,7 +269,7 @@ def test_a_job_given_back_untouched_leaves_no_attempt(database: Database, lane: 
     assert take(database, lane) == ["1"]
 
 
-def test_a_person_can_have_a_job_that_needs_attention_tried_again(database: Database, lane: Lane) -> None:
+def test_a_person_can_retry_a_job_that_needs_attention(database: Database, lane: Lane) -> None:
     receive(database, lane, "1")
     complete(database, leased(database, lane), Event.REJECTED)
     chosen = JobFilter(ids=frozenset({see(database, lane, "1").id}))
@@ -273,7 +277,7 @@ def test_a_person_can_have_a_job_that_needs_attention_tried_again(database: Data
     assert take(database, lane) == ["1"]
 
 
-def test_old_attempts_are_forgotten_and_the_state_of_the_job_is_kept(database: Database, lane: Lane) -> None:
+def test_old_attempts_are_deleted_and_the_state_of_the_job_is_kept(database: Database, lane: Lane) -> None:
     receive(database, lane, "1")
     complete(database, leased(database, lane))
     retention.delete_attempts(database, before=NOW + MINUTE)

@@ -39,7 +39,7 @@ def verified_first(
 
 
 @pytest.mark.parametrize("records", [[INVOICE], [INVOICE, OTHER]], ids=["one", "many"])
-def test_what_a_restored_lane_receives_is_verified_until_a_poll_has_caught_up(
+def test_records_of_a_restored_lane_are_verified_until_a_poll_has_caught_up(
     database: Database, connection: Connection, records: list[Record]
 ) -> None:
     lane = Lane(connection.id, EntityType.INVOICE)
@@ -59,9 +59,7 @@ def test_a_dependency_after_a_restore_is_always_verified(database: Database, con
     assert verified_first(database, connection, EntityType.CUSTOMER) == {"7": True}
 
 
-def test_what_was_not_done_in_the_backup_has_an_unknown_outcome(
-    database: Database, connection: Connection
-) -> None:
+def test_jobs_not_done_in_the_backup_have_an_unknown_outcome(database: Database, connection: Connection) -> None:
     completed_job(database, connection.id, OTHER)
     enqueue(database, connection.id, [INVOICE], now=NOW)
     assert restored(database) == 1
@@ -86,7 +84,7 @@ def test_only_the_lanes_of_a_recreated_connection_begin_at_its_start(
     assert [cursors.position(database, lane) for lane in (asked, polled)] == [NOW - 2 * HOUR] * 2
 
 
-def test_after_a_restore_everybody_signs_in_again_and_no_number_comes_twice(
+def test_after_a_restore_all_users_sign_in_again_and_no_id_is_reused(
     database: Database, connection: Connection, user_id: int
 ) -> None:
     token = sessions.start(database, user_id, now=NOW)
@@ -105,7 +103,7 @@ def user_id(database: Database) -> int:
     return users.add(database, "anna@example.com", rights, password=None, actor="test", now=NOW).id
 
 
-def test_a_lease_in_a_backup_is_nobodys(database: Database, connection: Connection) -> None:
+def test_a_lease_in_a_backup_has_no_worker(database: Database, connection: Connection) -> None:
     lane = Lane(connection.id, EntityType.INVOICE)
     enqueue(database, connection.id, [INVOICE], now=NOW)
     held = leases.acquire(database, lane, limit=1, now=NOW, until=NOW + HOUR)

@@ -1,4 +1,4 @@
-"""The inbox as a state machine: whatever the order of events, no change is lost and none is run twice at once."""
+"""The inbox as a state machine: in any order of events, no change is lost and none runs twice at once."""
 
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -149,7 +149,7 @@ class Inbox(RuleBasedStateMachine):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("examples", [30, pytest.param(60, marks=pytest.mark.thousands)])
-def test_no_job_is_ever_lost_or_in_two_hands(database: Database, connection: Connection, examples: int) -> None:
+def test_no_job_is_ever_lost_or_leased_twice(database: Database, connection: Connection, examples: int) -> None:
     checks = settings(
         max_examples=examples,
         phases=[Phase.explicit, Phase.reuse, Phase.generate],  # making a failure smaller takes minutes

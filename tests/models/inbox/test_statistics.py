@@ -41,7 +41,7 @@ def test_attempts_are_counted_by_how_they_ended(database: Database, connection: 
         assert (period.synced, period.unchanged, period.skipped, period.failed) == (2, 1, 1, 1)
 
 
-def test_the_time_from_event_to_outcome_is_that_of_what_was_synced(
+def test_the_time_from_event_to_outcome_counts_synced_records_only(
     database: Database, connection: Connection
 ) -> None:
     lane, records = Lane(connection.id, EntityType.INVOICE), [Record(EntityType.INVOICE, each) for each in "123"]
@@ -60,7 +60,7 @@ def test_the_time_from_event_to_outcome_is_that_of_what_was_synced(
     assert (period.mean_seconds, period.max_seconds) == (90, 120)
 
 
-def test_to_wait_for_another_record_is_no_failure_but_to_wait_in_vain_is_one(
+def test_waiting_for_another_record_is_no_failure_unless_it_is_in_vain(
     database: Database, connection: Connection
 ) -> None:
     for n, event in enumerate((Event.DEPENDENCY_PENDING, Event.DEPENDENCY_ENDED)):
@@ -71,12 +71,12 @@ def test_to_wait_for_another_record_is_no_failure_but_to_wait_in_vain_is_one(
     assert now_of(database).failed == 1
 
 
-def test_what_was_given_back_untouched_is_not_counted(database: Database, connection: Connection) -> None:
+def test_jobs_given_back_untouched_are_not_counted(database: Database, connection: Connection) -> None:
     completed_job(database, connection.id, event=Event.UNTRIED)
     assert now_of(database) == PeriodStatistics(Granularity.HOUR.start_of(NOW))
 
 
-def test_everybody_sees_the_numbers_of_their_connections_only(
+def test_users_see_the_numbers_of_their_connections_only(
     database: Database, connections: Connections, connection: Connection
 ) -> None:
     other, _ = connections.add("Fjord AS", settings(moment_company="fjord-as"), actor="test", now=NOW)
@@ -114,7 +114,7 @@ def test_hours_are_reported_one_by_one_when_the_clock_changes() -> None:
     assert [f"{each:%H %z}" for each in begins] == ["01 +0200", "02 +0200", "02 +0100", "03 +0100"]
 
 
-def test_old_statistics_are_forgotten_hours_sooner_than_days(database: Database, connection: Connection) -> None:
+def test_old_statistics_are_deleted_hours_sooner_than_days(database: Database, connection: Connection) -> None:
     completed_job(database, connection.id)
     statistics.delete_old(database, now=NOW + timedelta(days=8))
     assert (now_of(database, Granularity.HOUR).synced, now_of(database, Granularity.DAY).synced) == (0, 1)
@@ -122,9 +122,7 @@ def test_old_statistics_are_forgotten_hours_sooner_than_days(database: Database,
     assert now_of(database, Granularity.DAY).synced == 0
 
 
-def test_the_time_that_a_person_takes_is_none_of_the_integrations(
-    database: Database, connection: Connection
-) -> None:
+def test_the_time_that_a_person_takes_does_not_count(database: Database, connection: Connection) -> None:
     asked = completed_job(database, connection.id, event=Event.REJECTED)
     decided = NOW + timedelta(days=3)
     job_actions.retry(database, JobFilter(ids=frozenset({asked.id})), actor="kari", now=decided)
@@ -138,7 +136,7 @@ def test_the_time_that_a_person_takes_is_none_of_the_integrations(
     assert now_of(database, now=done).max_seconds == 60
 
 
-def test_nor_is_the_time_that_a_person_takes_for_what_a_record_waits_for(
+def test_the_time_that_a_person_takes_for_a_dependency_does_not_count(
     database: Database, connection: Connection
 ) -> None:
     customer, decided = Record(EntityType.CUSTOMER, "7"), NOW + timedelta(days=3)

@@ -172,7 +172,7 @@ def people_start_again_what_no_worker_holds(before: JobSnapshot, what: Occurrenc
         (Event.REOPENED, DISMISSED),
     }:
         return before == after
-    by_hand = what.event in {Event.SENT_AGAIN, Event.REOPENED}  # somebody may have done it
+    by_hand = what.event in {Event.SENT_AGAIN, Event.REOPENED}  # a person may have done it
     looked_for = what.event is Event.RULED_OUT
     fresh = afresh(before, unknown=(unknown or by_hand) and not looked_for)
     return after == (replace(fresh, due_at=NOW) if looked_for else fresh)
@@ -354,11 +354,11 @@ def test_every_step_of_every_job_keeps_every_rule() -> None:
     assert first_breach() == ""
 
 
-def test_every_job_can_still_come_to_an_end() -> None:
+def test_every_job_can_still_end() -> None:
     assert dead_end() is None
 
 
-def test_the_walk_comes_to_every_state_with_every_mark() -> None:
+def test_the_walk_reaches_every_state_with_every_mark() -> None:
     met = {(each.state, each.outcome_unknown, each.alerted) for each in walk()}
     told = {NEEDS_ATTENTION: {True}, DONE: {False}}
     assert met == {

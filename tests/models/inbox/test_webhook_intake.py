@@ -18,9 +18,7 @@ INVOICE, OTHER, COST = (
 )
 
 
-def test_what_is_synced_is_in_the_inbox_and_what_is_not_is_not(
-    database: Database, connections: Connections
-) -> None:
+def test_only_records_of_synced_types_enter_the_inbox(database: Database, connections: Connections) -> None:
     connection, token = add(connections)
     assert receive(database, token, INVOICE) == WebhookReceipt(connection, enqueued=True)
     assert receive(database, token, INVOICE) == WebhookReceipt(connection, enqueued=True)
@@ -28,15 +26,13 @@ def test_what_is_synced_is_in_the_inbox_and_what_is_not_is_not(
     assert [view.record for view in job_list.latest(database, JobFilter())] == [INVOICE]
 
 
-def test_a_token_that_leads_nowhere_puts_nothing_into_the_inbox(
-    database: Database, connections: Connections
-) -> None:
+def test_an_unknown_token_enqueues_nothing(database: Database, connections: Connections) -> None:
     add(connections)
     assert receive(database, "guess", INVOICE) is None
     assert job_list.latest(database, JobFilter()) == []
 
 
-def test_where_the_settings_do_not_say_what_is_synced_the_usual_entity_types_do(
+def test_without_entity_types_in_the_settings_the_default_ones_are_synced(
     database: Database, connections: Connections
 ) -> None:
     connection, token = add(connections)

@@ -49,7 +49,7 @@ def is_due(database: Database, *, now: datetime) -> list[int]:
     return list(deliveries.due_receivers(database, now=now))
 
 
-def test_a_failed_delivery_is_tried_again_after_the_waits_of_the_specification_and_given_up(
+def test_a_failed_delivery_is_retried_after_the_specified_waits_then_given_up(
     database: Database, receivers: Receivers, receiver: Receiver
 ) -> None:
     receivers.test(receiver.id, now=NOW)
@@ -69,7 +69,7 @@ def test_a_failed_delivery_is_tried_again_after_the_waits_of_the_specification_a
     assert (line.state, line.due_at, line.attempts) == (DeliveryState.FAILED, None, len(RETRY_DELAYS) + 1)
 
 
-def test_a_wait_is_up_to_a_fifth_longer_by_chance(
+def test_a_wait_is_up_to_a_fifth_longer_at_random(
     database: Database, receivers: Receivers, receiver: Receiver
 ) -> None:
     receivers.test(receiver.id, now=NOW)
@@ -81,7 +81,7 @@ def test_a_wait_is_up_to_a_fifth_longer_by_chance(
     ("asked_for", "wait"),
     [(2 * SECOND, 5 * SECOND), (10 * MINUTE, 10 * MINUTE), (timedelta(days=30), MAX_RETRY_AFTER)],
 )
-def test_an_answer_may_ask_for_a_wait_of_an_hour_at_most(
+def test_a_response_may_ask_for_a_wait_of_an_hour_at_most(
     database: Database, receivers: Receivers, receiver: Receiver, asked_for: timedelta, wait: timedelta
 ) -> None:
     for _ in range(2):
@@ -91,7 +91,7 @@ def test_an_answer_may_ask_for_a_wait_of_an_hour_at_most(
     assert is_due(database, now=NOW + wait) == [receiver.id]
 
 
-def test_a_receiver_that_is_down_is_tried_at_longer_and_longer_intervals_however_much_waits(
+def test_a_receiver_that_is_down_is_tried_at_growing_intervals(
     database: Database, receivers: Receivers, receiver: Receiver
 ) -> None:
     for _ in range(30):
@@ -105,7 +105,7 @@ def test_a_receiver_that_is_down_is_tried_at_longer_and_longer_intervals_however
     assert pauses == [5, 15, 45, 135, 300, 300]
 
 
-def test_when_a_receiver_is_back_everything_that_waits_is_due(
+def test_when_a_receiver_is_back_all_pending_deliveries_are_due(
     database: Database, receivers: Receivers, receiver: Receiver
 ) -> None:
     now = NOW
@@ -119,7 +119,7 @@ def test_when_a_receiver_is_back_everything_that_waits_is_due(
     assert [at for at in waiting if at is None or at > now] == []
 
 
-def test_an_event_that_is_always_refused_keeps_its_own_waits_while_others_are_taken(
+def test_an_event_that_is_always_refused_keeps_its_own_waits(
     database: Database, receivers: Receivers, receiver: Receiver
 ) -> None:
     for number in range(3):
@@ -138,7 +138,7 @@ def test_an_event_that_is_always_refused_keeps_its_own_waits_while_others_are_ta
     assert [line.due_at for line in lines] == [NOW + 17 * SECOND + RETRY_DELAYS[1]]
 
 
-def test_a_receiver_is_with_one_worker_until_its_lease_expires(
+def test_a_receiver_has_one_worker_until_its_lease_expires(
     database: Database, receivers: Receivers, receiver: Receiver
 ) -> None:
     receivers.test(receiver.id, now=NOW)
@@ -163,7 +163,7 @@ def test_a_dead_receiver_does_not_delay_another(
 
 
 @pytest.mark.parametrize(("role", "mailed"), [(Role.ADMINISTRATOR, True), (Role.OPERATOR, False)])
-def test_one_that_is_gone_is_disabled_at_once_with_an_entry_in_the_audit_and_a_mail(
+def test_a_receiver_that_is_gone_is_disabled_at_once_logged_and_mailed(
     database: Database, receivers: Receivers, receiver: Receiver, role: Role, *, mailed: bool
 ) -> None:
     email = "anna@example.com"
@@ -195,7 +195,7 @@ def test_a_receiver_that_fails_for_five_days_is_disabled_and_a_success_resets_th
     assert is_due(database, now=begin + 2 * DISABLED_AFTER) == []
 
 
-def test_what_was_given_up_is_replayed_under_the_same_id_once_the_receiver_is_enabled(
+def test_given_up_deliveries_are_replayed_with_the_same_id_once_enabled(
     database: Database, receivers: Receivers, receiver: Receiver
 ) -> None:
     for number in range(3):
@@ -210,7 +210,7 @@ def test_what_was_given_up_is_replayed_under_the_same_id_once_the_receiver_is_en
     assert {line.event_id for line in log(database, receiver)} == before
 
 
-def test_one_delivery_is_replayed_also_where_it_was_taken_but_not_another_receivers(
+def test_one_delivery_is_replayed_even_if_accepted_but_not_another_receivers(
     database: Database, receivers: Receivers, receiver: Receiver
 ) -> None:
     other = added(receivers)
@@ -223,7 +223,7 @@ def test_one_delivery_is_replayed_also_where_it_was_taken_but_not_another_receiv
     assert [(each.state, each.attempts) for each in log(database, receiver)] == [(DeliveryState.PENDING, 0)]
 
 
-def test_the_log_tells_the_last_attempt(database: Database, receivers: Receivers, receiver: Receiver) -> None:
+def test_the_log_shows_the_last_attempt(database: Database, receivers: Receivers, receiver: Receiver) -> None:
     receivers.test(receiver.id, now=NOW)
     attempted(database, receiver, BROKEN, now=NOW)
     (line,) = log(database, receiver)
@@ -234,7 +234,7 @@ def test_the_log_tells_the_last_attempt(database: Database, receivers: Receivers
 
 
 @pytest.mark.usefixtures("connection")
-def test_events_are_dropped_with_their_deliveries_after_their_days(
+def test_events_are_deleted_with_their_deliveries_after_their_days(
     database: Database, receivers: Receivers, receiver: Receiver
 ) -> None:
     receivers.test(receiver.id, now=NOW)
@@ -243,7 +243,7 @@ def test_events_are_dropped_with_their_deliveries_after_their_days(
     assert len(events(database)) == len(log(database, receiver)) == 1
 
 
-def test_a_receiver_that_is_removed_takes_its_deliveries_along(
+def test_removing_a_receiver_removes_its_deliveries(
     database: Database, receivers: Receivers, receiver: Receiver, connection: Connection
 ) -> None:
     kept = added(receivers, url=f"{URL}/{connection.id}", connections=[connection.id])
@@ -279,7 +279,7 @@ def due_at(database: Database, receiver: Receiver) -> list[tuple[int | None, Eve
     return [(each.connection_id, each.type) for each in due]
 
 
-def test_a_receiver_that_is_changed_gets_of_what_waits_only_what_it_is_for_now(
+def test_a_changed_receiver_gets_only_pending_events_that_it_still_wants(
     database: Database, receivers: Receivers, receiver: Receiver, connection: Connection, other: Connection
 ) -> None:
     for type_ in (EventType.JOB_DONE, EventType.CONNECTION_DOWN):
@@ -301,7 +301,7 @@ def test_a_receiver_that_is_changed_gets_of_what_waits_only_what_it_is_for_now(
     assert due_at(database, receiver) == [(connection.id, "job.done"), (None, "receiver.test")]
 
 
-def test_what_a_receiver_is_not_for_any_more_is_replayed_once_it_is_again(
+def test_events_a_receiver_no_longer_wanted_are_replayed_once_it_wants_them(
     database: Database, receivers: Receivers, receiver: Receiver, connection: Connection, other: Connection
 ) -> None:
     for each in (connection, other):
@@ -333,7 +333,7 @@ def test_an_event_that_was_written_while_a_receiver_was_changed_is_not_sent_eith
     assert [line.problem for line in log(database, receiver)] == [DeliveryProblem.NOT_WANTED]
 
 
-def test_a_turn_ends_where_the_receiver_is_changed_meanwhile(
+def test_a_turn_ends_if_the_receiver_is_changed_meanwhile(
     database: Database, receivers: Receivers, receiver: Receiver, connection: Connection
 ) -> None:
     happens(database, connection)
@@ -343,7 +343,7 @@ def test_a_turn_ends_where_the_receiver_is_changed_meanwhile(
     assert deliveries.due(database, lease, now=NOW, limit=10) == []
 
 
-def test_what_waits_at_a_receiver_that_is_disabled_does_not_count_as_late(
+def test_pending_deliveries_of_a_disabled_receiver_do_not_count_as_late(
     database: Database, receivers: Receivers, receiver: Receiver
 ) -> None:
     receivers.test(receiver.id, now=NOW)

@@ -83,7 +83,7 @@ def test_a_job_that_needed_attention_is_done_and_recovered(
     ]
 
 
-def test_the_revision_is_that_of_the_attempt_also_where_the_record_changed_meanwhile(
+def test_the_revision_is_that_of_the_attempt_even_if_the_record_changed_since(
     database: Database, connection: Connection, receivers: Receivers
 ) -> None:
     added(receivers)
@@ -138,7 +138,9 @@ def test_jobs_that_are_reopened_together_cause_an_event_each(
     assert {data["job_id"] for _, data in events(database)} == {job.id for job in jobs}
 
 
-def test_what_is_rolled_back_is_not_told(database: Database, connection: Connection, receivers: Receivers) -> None:
+def test_a_rolled_back_change_causes_no_event(
+    database: Database, connection: Connection, receivers: Receivers
+) -> None:
     added(receivers)
     enqueue(database, connection.id, [INVOICE], now=NOW)
     lane = Lane(connection.id, EntityType.INVOICE)
@@ -164,7 +166,7 @@ def test_a_receiver_gets_the_events_that_it_has_chosen(
     assert told(database, theirs) == told(database, off) == []
 
 
-def test_nothing_is_written_that_nobody_has_asked_for(
+def test_events_that_no_receiver_wants_are_not_written(
     database: Database, connection: Connection, receivers: Receivers
 ) -> None:
     added(receivers, types=[EventType.CONNECTION_DOWN])

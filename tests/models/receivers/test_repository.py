@@ -34,7 +34,7 @@ BAD = (
 
 
 @pytest.mark.parametrize(("url", "field"), BAD)
-def test_an_address_is_https_and_nothing_else(receivers: Receivers, url: str, field: str) -> None:
+def test_a_url_must_be_https(receivers: Receivers, url: str, field: str) -> None:
     with pytest.raises(InvalidInputError) as refused:
         added(receivers, url=url)
     assert list(refused.value.errors) == [field]
@@ -112,7 +112,7 @@ def test_a_secret_that_no_key_decrypts_is_named_and_stops_no_other(
     assert database.scalar(select(column).where(of == sound.id)) != before
 
 
-def test_one_that_is_not_there_cannot_be_changed(receivers: Receivers) -> None:
+def test_a_missing_receiver_cannot_be_changed(receivers: Receivers) -> None:
     for deed in (receivers.enable, receivers.disable, receivers.rotate, receivers.remove):
         with pytest.raises(UnknownReceiverError):
             deed(4711, actor="test", now=NOW)

@@ -33,7 +33,7 @@ def sign_in(database: Database, password: str = PASSWORD, email: str = "anna@exa
     return users_sign_in.by_password(database, email, password, address="192.0.2.1", now=NOW).user_id
 
 
-def test_an_address_is_checked_and_found_however_it_is_written(database: Database) -> None:
+def test_an_address_is_checked_and_found_in_any_spelling(database: Database) -> None:
     user = add(database, " Anna@Example.COM ")
     assert user.email == "anna@example.com"
     assert users.get_by_email(database, "ANNA@example.com") == users.get(database, user.id) == user
@@ -56,27 +56,27 @@ def test_disabling_or_enabling_a_user_twice_is_recorded_once(database: Database)
 @pytest.mark.parametrize(
     "email", ["", "anna", "anna@", "@example.com", "a b@example.com", "anna@example.com\n.no"]
 )
-def test_what_is_no_address_is_not_taken(database: Database, email: str) -> None:
+def test_an_invalid_address_is_refused(database: Database, email: str) -> None:
     with pytest.raises(InvalidInputError) as refused:
         add(database, email)
     assert list(refused.value.errors) == ["email"]
 
 
-def test_an_address_is_taken_once(database: Database) -> None:
+def test_an_address_is_unique(database: Database) -> None:
     add(database)
     with pytest.raises(InvalidInputError, match="already"):
         add(database, "ANNA@example.com")
 
 
 @pytest.mark.parametrize("password", ["", "short", "x" * 201])
-def test_a_password_is_neither_short_nor_endless(database: Database, password: str) -> None:
+def test_a_password_is_neither_too_short_nor_too_long(database: Database, password: str) -> None:
     user = add(database)
     with pytest.raises(InvalidInputError, match="15 to 200"):
         users.set_password(database, user.id, password, actor="test", now=NOW)
     assert sign_in(database) == user.id
 
 
-def test_a_user_is_for_connections_that_are_there(database: Database, connections: Connections) -> None:
+def test_a_user_is_limited_to_existing_connections(database: Database, connections: Connections) -> None:
     demo, _ = connections.add("Demo AS", settings(), actor="test", now=NOW)
     user = add(database, rights=Rights(Role.OPERATOR, Scope(frozenset({demo.id}))))
     assert users.get(database, user.id).rights.scope == Scope(frozenset({demo.id}))
@@ -87,7 +87,7 @@ def test_a_user_is_for_connections_that_are_there(database: Database, connection
     assert users.all_users(database) == [user]
 
 
-def test_what_becomes_of_users_stands_in_the_audit(database: Database, connections: Connections) -> None:
+def test_changes_of_users_are_in_the_audit_log(database: Database, connections: Connections) -> None:
     demo, _ = connections.add("Demo AS", settings(), actor="test", now=NOW)
     add(database)
     user = add(database, "per@example.com", Rights(Role.VIEWER, Scope(frozenset({demo.id}))))
@@ -122,7 +122,7 @@ def test_one_administrator_of_everything_remains(database: Database, connections
         users.disable(database, eva.id, actor="test", now=NOW)
 
 
-def test_two_administrators_cannot_shut_each_other_out_at_once(database: Database) -> None:
+def test_two_administrators_cannot_disable_each_other_at_once(database: Database) -> None:
     ids = [add(database, f"{name}@example.com").id for name in ("anna", "eva")]
 
     def disable(user_id: int) -> bool:
@@ -136,7 +136,7 @@ def test_two_administrators_cannot_shut_each_other_out_at_once(database: Databas
         assert sorted(both.map(disable, ids)) == [False, True]
 
 
-def test_whoever_is_not_there_is_unknown(database: Database) -> None:
+def test_a_missing_user_is_unknown(database: Database) -> None:
     for verb in (users.disable, users.enable):
         with pytest.raises(UnknownUserError):
             verb(database, 4711, actor="test", now=NOW)

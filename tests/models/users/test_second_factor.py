@@ -62,7 +62,7 @@ def phone(database: Database, vault: Vault, user: User) -> Phone:
     return Phone(database, vault, user, secret, codes)
 
 
-def test_a_factor_is_set_up_by_whoever_shows_a_code_of_it(database: Database, vault: Vault, user: User) -> None:
+def test_a_factor_is_set_up_with_a_code_from_the_app(database: Database, vault: Vault, user: User) -> None:
     offered = second_factor.offer(vault, user)
     key, address = second_factor.app_key(vault, user, offered)
     assert f"secret={key}" in address
@@ -74,7 +74,7 @@ def test_a_factor_is_set_up_by_whoever_shows_a_code_of_it(database: Database, va
     assert users.get(database, user.id).has_factor
 
 
-def test_nobody_sets_up_the_factor_of_somebody_else_or_a_second_one(phone: Phone) -> None:
+def test_a_factor_cannot_be_set_up_for_another_user_or_twice(phone: Phone) -> None:
     database, vault = phone.database, phone.vault
     eva = users.add(database, "eva@example.com", phone.user.rights, password=None, actor="test", now=NOW)
     for offered in (
@@ -90,7 +90,7 @@ def test_nobody_sets_up_the_factor_of_somebody_else_or_a_second_one(phone: Phone
         second_factor.set_up(database, vault, phone.user, offered, TOTP(key).at(NOW), now=NOW)
 
 
-def test_a_code_counts_once_and_none_before_it_any_more(phone: Phone) -> None:
+def test_a_code_is_valid_once_and_invalidates_earlier_ones(phone: Phone) -> None:
     assert not phone.opens(phone.code(NOW), now=NOW)  # with it the factor was set up
     assert phone.opens(f" {phone.code()[:3]} {phone.code()[3:]} ")
     assert not phone.opens(phone.code())
@@ -104,7 +104,7 @@ def test_a_clock_may_be_wrong_by_half_a_minute(phone: Phone) -> None:
     assert phone.opens(phone.code(LATER - PERIOD))
 
 
-def test_a_recovery_code_stands_in_once_however_it_is_typed(phone: Phone) -> None:
+def test_a_recovery_code_is_valid_once_however_it_is_typed(phone: Phone) -> None:
     first, second, *others = phone.recovery_codes
     assert len({*phone.recovery_codes}) == RECOVERY_CODES
     assert phone.opens(first)
@@ -116,13 +116,13 @@ def test_a_recovery_code_stands_in_once_however_it_is_typed(phone: Phone) -> Non
     assert phone.opens(new[0])
 
 
-def test_the_database_tells_neither_the_secret_nor_a_recovery_code(phone: Phone) -> None:
+def test_the_database_reveals_neither_the_secret_nor_a_recovery_code(phone: Phone) -> None:
     with phone.database.transaction() as session:
         kept = f"{session.scalars(select(UserRow.factor_secret)).all()}{session.scalars(select(RecoveryCodeRow.code_hash)).all()}"
     assert [code for code in (phone.secret, *phone.recovery_codes) if code.replace("-", "") in kept] == []
 
 
-def test_a_secret_is_of_no_use_in_the_row_of_somebody_else(phone: Phone) -> None:
+def test_a_secret_is_useless_in_another_users_row(phone: Phone) -> None:
     eva = users.add(phone.database, "eva@example.com", phone.user.rights, password=None, actor="test", now=NOW)
     copy = text("update users set factor_secret = (select factor_secret from users where id = :a) where id = :b")
     with phone.database.transaction() as session:
@@ -138,7 +138,7 @@ def test_codes_cannot_be_guessed_with_patience(phone: Phone) -> None:
     assert phone.opens(phone.code())
 
 
-def test_a_password_alone_does_not_open_the_door_to_more_guesses(phone: Phone) -> None:
+def test_a_password_alone_does_not_allow_more_guesses(phone: Phone) -> None:
     database, email, here = phone.database, phone.user.email, "192.0.2.1"
     for _ in range(MAX_FAILURES_PER_ACCOUNT_AND_ADDRESS - 1):
         with pytest.raises(SignInRefusedError):
@@ -150,7 +150,7 @@ def test_a_password_alone_does_not_open_the_door_to_more_guesses(phone: Phone) -
     sign_in.by_code(database, phone.vault, phone.user, phone.code(later), address=here, now=later)
 
 
-def test_a_lost_phone_is_taken_out_of_the_account_and_signed_out(phone: Phone) -> None:
+def test_a_lost_phone_is_removed_from_the_account_and_signed_out(phone: Phone) -> None:
     token = sessions.start(phone.database, phone.user.id, now=NOW)
     second_factor.reset(phone.database, phone.user.id, actor="eva@example.com", now=NOW)
     assert not users.get(phone.database, phone.user.id).has_factor

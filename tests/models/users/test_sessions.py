@@ -20,7 +20,7 @@ def add(database: Database, email: str = "anna@example.com") -> User:
     return users.add(database, email, EVERYTHING, password=PASSWORD, actor="test", now=NOW)
 
 
-def test_a_session_ends_when_nobody_comes_back_and_when_it_has_lasted_long_enough(database: Database) -> None:
+def test_a_session_ends_after_inactivity_and_at_its_maximum_age(database: Database) -> None:
     user = add(database)
     token = sessions.start(database, user.id, now=NOW)
     at = NOW
@@ -39,19 +39,19 @@ def test_the_oldest_session_ends_when_a_user_has_too_many(
     user, other = add(database), add(database, "ola@example.com")
     theirs = sessions.start(database, other.id, now=NOW)
     tokens = [sessions.start(database, user.id, now=NOW) for _ in range(3)]
-    for _ in range(3):  # somebody who knows the password, but not the second factor
+    for _ in range(3):  # someone with the password but without the second factor
         sessions.start(database, user.id, now=NOW, how=Beginning(awaits_code=True))
     assert [bool(sessions.find(database, each, now=NOW)) for each in tokens] == [False, True, True]
     assert sessions.find(database, theirs, now=NOW)
 
 
-def test_a_page_that_refreshes_itself_keeps_nobody_signed_in(database: Database) -> None:
+def test_a_refreshing_page_does_not_extend_the_session(database: Database) -> None:
     token = sessions.start(database, add(database).id, now=NOW)
     assert sessions.find(database, token, now=NOW + sessions.IDLE_TIMEOUT / 2, by_itself=True)
     assert sessions.find(database, token, now=NOW + sessions.IDLE_TIMEOUT, by_itself=True) is None
 
 
-def test_an_organization_is_asked_each_day_whether_somebody_is_still_one_of_its_own(database: Database) -> None:
+def test_an_organization_is_asked_each_day_whether_it_still_knows_the_user(database: Database) -> None:
     user = add(database)
     token = sessions.start(database, user.id, now=NOW, how=Beginning(by_openid=True))
     late = NOW + timedelta(hours=11)
@@ -64,7 +64,7 @@ def test_an_organization_is_asked_each_day_whether_somebody_is_still_one_of_its_
     assert sessions.find(database, token, now=late) is None
 
 
-def test_whoever_has_not_given_their_second_factor_is_not_signed_in(database: Database) -> None:
+def test_a_user_without_the_second_factor_given_is_not_signed_in(database: Database) -> None:
     user = add(database)
     token = sessions.start(database, user.id, now=NOW, how=Beginning(awaits_code=True))
     assert sessions.find(database, token, now=NOW) is None
@@ -79,7 +79,7 @@ def test_whoever_has_not_given_their_second_factor_is_not_signed_in(database: Da
     assert sessions.find(database, token, now=NOW, awaiting_code=True) is None
 
 
-def test_it_is_noted_each_minute_that_somebody_is_there(database: Database) -> None:
+def test_the_last_activity_is_saved_once_a_minute(database: Database) -> None:
     token = sessions.start(database, add(database).id, now=NOW)
     for seconds, noted in ((59, 0), (60, 60), (119, 60), (120, 120)):
         sessions.find(database, token, now=NOW + timedelta(seconds=seconds))
@@ -87,14 +87,14 @@ def test_it_is_noted_each_minute_that_somebody_is_there(database: Database) -> N
             assert session.scalars(select(SessionRow.seen_at)).one() == NOW + timedelta(seconds=noted)
 
 
-def test_ended_sessions_are_dropped_and_others_stay(database: Database) -> None:
+def test_ended_sessions_are_deleted_and_others_stay(database: Database) -> None:
     user, later = add(database), NOW + sessions.IDLE_TIMEOUT
     tokens = [sessions.start(database, user.id, now=at) for at in (NOW, later)]
     sessions.delete_ended(database, now=later)
     assert [bool(sessions.find(database, token, now=NOW)) for token in tokens] == [False, True]
 
 
-def test_a_session_of_somebody_disabled_or_with_a_new_password_ends_at_once(database: Database) -> None:
+def test_disabling_a_user_or_a_new_password_ends_sessions_at_once(database: Database) -> None:
     add(database, "eva@example.com")
     user = add(database)
     first = sessions.start(database, user.id, now=NOW)
@@ -108,7 +108,7 @@ def test_a_session_of_somebody_disabled_or_with_a_new_password_ends_at_once(data
     assert sessions.find(database, second, now=NOW) is None
 
 
-def test_a_session_is_not_found_by_what_the_database_knows_of_it(database: Database) -> None:
+def test_a_session_cannot_be_found_by_its_data_in_the_database(database: Database) -> None:
     token = sessions.start(database, add(database).id, now=NOW)
     with database.transaction() as session:
         (kept,) = session.scalars(select(SessionRow.token_hash))

@@ -51,7 +51,7 @@ def test_a_wrong_password_or_an_unknown_or_disabled_user_is_refused(database: Da
         sign_in(database)
 
 
-def test_a_refusal_writes_as_often_whoever_it_is_for(database: Database) -> None:
+def test_a_refusal_writes_equally_often_for_every_user(database: Database) -> None:
     add(database)
     writes: list[str] = []
 
@@ -83,7 +83,7 @@ def test_a_password_with_older_parameters_is_rehashed_at_sign_in(
     assert sign_in(database, "short") == user.id
 
 
-def test_whom_the_provider_names_is_found_by_address_once_and_by_name_ever_after(database: Database) -> None:
+def test_a_providers_user_is_found_by_address_once_then_by_subject(database: Database) -> None:
     user = add(database)
     assert users_sign_in.by_openid(database, Identity(ISSUER, "4711", "Anna@Example.com"), now=NOW) == user.id
     assert users_sign_in.by_openid(database, Identity(ISSUER, "4711", ""), now=NOW) == user.id
@@ -102,7 +102,7 @@ def test_another_provider_identifies_users_again(database: Database) -> None:
     )
 
 
-def test_nobody_becomes_a_user_by_signing_in(database: Database) -> None:
+def test_signing_in_creates_no_user(database: Database) -> None:
     user = add(database)
     add(database, "eva@example.com")
     with pytest.raises(SignInRefusedError):
@@ -113,7 +113,7 @@ def test_nobody_becomes_a_user_by_signing_in(database: Database) -> None:
     assert len(users.all_users(database)) == 2
 
 
-def test_whom_the_provider_names_is_not_let_in_once_disabled_meanwhile(database: Database) -> None:
+def test_a_providers_user_disabled_meanwhile_is_refused(database: Database) -> None:
     add(database, "eva@example.com")
     user = add(database)
     proof = Proof(users_sign_in.by_openid(database, Identity(ISSUER, "4711", user.email), now=NOW))

@@ -41,7 +41,7 @@ def is_open(
     return True
 
 
-def test_an_account_is_closed_to_an_address_and_open_to_others(database: Database) -> None:
+def test_an_account_is_locked_for_one_address_but_open_to_others(database: Database) -> None:
     refuse(database, MAX_FAILURES_PER_ACCOUNT_AND_ADDRESS)
     assert not is_open(database)
     assert not is_open(database, email=" ANNA@example.com")
@@ -49,14 +49,14 @@ def test_an_account_is_closed_to_an_address_and_open_to_others(database: Databas
     assert is_open(database, email="per@example.com")
 
 
-def test_an_address_that_tries_many_accounts_is_closed_to_all(database: Database) -> None:
+def test_an_address_that_tries_many_accounts_is_locked_out_of_all(database: Database) -> None:
     for number in range(MAX_FAILURES_PER_ADDRESS):
         refuse(database, 1, email=f"{number}@example.com")
     assert not is_open(database)
     assert is_open(database, address=THERE)
 
 
-def test_where_addresses_are_unknown_one_account_is_closed_and_not_all(database: Database) -> None:
+def test_if_addresses_are_unknown_only_one_account_is_locked(database: Database) -> None:
     for number in range(MAX_FAILURES_PER_ADDRESS):
         refuse(database, 1, email=f"{number}@example.com", address="")
     refuse(database, MAX_FAILURES_PER_ACCOUNT_AND_ADDRESS, address="")
@@ -65,14 +65,14 @@ def test_where_addresses_are_unknown_one_account_is_closed_and_not_all(database:
     assert is_open(database)
 
 
-def test_an_account_that_many_addresses_try_is_closed(database: Database) -> None:
+def test_an_account_that_many_addresses_try_is_locked(database: Database) -> None:
     for number in range(MAX_FAILURES_PER_ACCOUNT):
         refuse(database, 1, address=f"198.51.100.{number}")
     assert not is_open(database)
     assert is_open(database, email="per@example.com")
 
 
-def test_the_door_opens_again_however_often_it_was_tried_meanwhile(database: Database) -> None:
+def test_the_lock_ends_however_often_it_was_tried_meanwhile(database: Database) -> None:
     refuse(database, MAX_FAILURES_PER_ACCOUNT_AND_ADDRESS)
     for minutes in range(15):
         assert not is_open(database, now=NOW + timedelta(minutes=minutes))
@@ -89,7 +89,7 @@ def test_a_sign_in_with_the_right_password_resets_the_count(database: Database) 
         sign_in.by_password(database, "anna@example.com", "correct horse battery", address=HERE, now=NOW)
 
 
-def test_of_many_tries_at_once_no_more_are_let_through_than_one_by_one(database: Database) -> None:
+def test_many_tries_at_once_get_no_more_chances_than_one_by_one(database: Database) -> None:
     together = Barrier(10)
 
     def attempt(_: int) -> bool:
@@ -112,7 +112,7 @@ def anna(database: Database) -> User:
 
 
 @pytest.mark.usefixtures("anna")
-def test_whoever_signs_in_without_end_is_held_up_for_a_while_where_they_are(database: Database) -> None:
+def test_endless_successful_sign_ins_are_throttled_for_their_address(database: Database) -> None:
     for _ in range(MAX_SIGN_INS):
         sign_in_from(database, HERE)
     with pytest.raises(TooManySignInsError):
@@ -123,7 +123,7 @@ def test_whoever_signs_in_without_end_is_held_up_for_a_while_where_they_are(data
 
 
 @pytest.mark.usefixtures("anna")
-def test_what_is_turned_away_as_too_much_counts_as_no_wrong_password(
+def test_a_sign_in_turned_away_under_load_counts_as_no_wrong_password(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
@@ -136,7 +136,7 @@ def test_what_is_turned_away_as_too_much_counts_as_no_wrong_password(
 
 
 @pytest.mark.usefixtures("anna")
-def test_a_right_password_forgives_no_try_that_began_after_it(
+def test_a_right_password_clears_no_try_that_began_after_it(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     verify = passwords.verify
@@ -158,13 +158,13 @@ def test_the_addresses_of_one_subscriber_are_one() -> None:
     assert caller("", "unix") != caller("", "")
 
 
-def test_what_may_be_a_password_is_not_kept(database: Database) -> None:
+def test_input_that_may_be_a_password_is_not_stored(database: Database) -> None:
     refuse(database, 1, email="correct horse battery")
     with database.transaction() as session:
         assert session.scalars(select(FailedSignInRow.email)).all() == [""]
 
 
-def test_what_counts_no_longer_is_dropped(database: Database) -> None:
+def test_outdated_attempts_are_deleted(database: Database) -> None:
     refuse(database, 2)
     throttle.record_attempt(database, caller("per@example.com", HERE), now=NOW + WINDOW)
     throttle.delete_old(database, now=NOW + WINDOW)

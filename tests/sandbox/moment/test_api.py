@@ -5,7 +5,7 @@ import pytest
 from tests.sandbox.moment.conftest import CUSTOMER, DRAFT, PROJECT, Clock, Moment
 
 
-def test_a_wrong_key_is_not_let_in(moment: Moment) -> None:
+def test_a_wrong_key_is_refused(moment: Moment) -> None:
     assert moment.api("GET", "customers", auth=("apikey", "wrong")).status_code == 401
     assert moment.api("GET", "customers", auth=("kari", "moment-demo-key")).status_code == 401
     assert moment.control("GET", "api/1.0/companies/1001/customers").status_code == 401
@@ -34,7 +34,7 @@ def test_the_demo_company_has_the_records_of_the_documented_webhook(moment: Mome
     ]
 
 
-def test_a_record_that_is_made_can_be_read_changed_and_deleted(moment: Moment) -> None:
+def test_a_created_record_can_be_read_changed_and_deleted(moment: Moment) -> None:
     made = moment.make("customers", name="Ås Bygg AS", email="post@aas.example.com")
     path = f"customers/{made['id']}"
     assert moment.api("PATCH", path, json={"customerNumber": "10002"}).status_code == 200
@@ -46,7 +46,7 @@ def test_a_record_that_is_made_can_be_read_changed_and_deleted(moment: Moment) -
 
 
 @pytest.mark.parametrize("path", ["customers", f"customers/{CUSTOMER}"])
-def test_fields_that_are_left_out_are_included_by_the_path(moment: Moment, path: str) -> None:
+def test_omitted_fields_are_included_by_the_path(moment: Moment, path: str) -> None:
     def read(path: str) -> set[str]:
         answer = moment.read(path)
         return set(answer["content"][0] if "content" in answer else answer)
@@ -58,11 +58,11 @@ def test_fields_that_are_left_out_are_included_by_the_path(moment: Moment, path:
 
 
 @pytest.mark.parametrize("path", ["customers/include/base+fax", f"projects/{PROJECT}/include/email"])
-def test_what_moment_cannot_include_is_refused(moment: Moment, path: str) -> None:
+def test_an_unknown_include_is_refused(moment: Moment, path: str) -> None:
     assert moment.api("GET", path).status_code == 400
 
 
-def test_a_list_comes_in_pages_also_where_no_limit_is_asked_for(moment: Moment) -> None:
+def test_a_list_comes_in_pages_even_without_a_limit(moment: Moment) -> None:
     for number in range(4):
         moment.make("customers", name=f"Customer {number}")
     last = moment.read("customers", page="2", size="2")
@@ -80,7 +80,7 @@ def test_known_filters_filter_and_unknown_ones_are_ignored(moment: Moment) -> No
     assert len(moment.read("customers", numberOfCustomer="10003")["content"]) == 2
 
 
-def test_the_date_filter_looks_at_the_day_only(moment: Moment, clock: Clock) -> None:
+def test_the_date_filter_ignores_the_time(moment: Moment, clock: Clock) -> None:
     clock.move(days=1)
     made = moment.make("customers", name="Ås Bygg AS")
     for since in ("2026-04-01", "2026-04-01T23:59:59Z", "2026-04-02T01:30:00+02:00"):
@@ -114,7 +114,7 @@ def test_amounts_keep_their_decimals(moment: Moment) -> None:
         '{"name": NaN}',
     ],
 )
-def test_what_cannot_be_understood_is_refused(moment: Moment, body: str) -> None:
+def test_malformed_input_is_refused(moment: Moment, body: str) -> None:
     assert moment.api("POST", "customers", data=body.encode()).status_code == 400
     assert moment.api("PATCH", f"customers/{CUSTOMER}", data=body.encode()).status_code == 400
     assert len(moment.read("customers")["content"]) == 1
@@ -132,7 +132,7 @@ def test_the_books_show_the_records_of_the_api(moment: Moment) -> None:
     assert moment.control("GET", "books").json() == {"companies": companies}
 
 
-def test_reset_brings_the_seeded_state_back(moment: Moment) -> None:
+def test_reset_restores_the_seeded_state(moment: Moment) -> None:
     moment.api("DELETE", f"projects/{PROJECT}")
     moment.control("PUT", "companies/1003", json={"name": "New AS", "api_key": "key"})
     moment.control("POST", "reset")

@@ -31,7 +31,7 @@ def test_an_expense_is_found_by_its_external_id(moment: Moment, expense: Any) ->
 
 
 @pytest.mark.parametrize("name", ["receipt.pdf", "kvittering på bensin.png"])
-def test_a_file_is_known_by_name_size_and_checksum(moment: Moment, expense: Any, name: str) -> None:
+def test_a_file_has_a_name_size_and_checksum(moment: Moment, expense: Any, name: str) -> None:
     content = bytes(range(256)) * 10_000
     path = f"projectExpenses/{expense['id']}/attachments"
     made = moment.api("POST", path, files={"file": (name, content, "application/pdf")})
@@ -42,7 +42,7 @@ def test_a_file_is_known_by_name_size_and_checksum(moment: Moment, expense: Any,
     assert moment.control("GET", "books/1001/attachments").json() == [file]
 
 
-def test_a_deleted_expense_takes_its_files_along(moment: Moment, expense: Any) -> None:
+def test_deleting_an_expense_deletes_its_files(moment: Moment, expense: Any) -> None:
     path = f"projectExpenses/{expense['id']}"
     moment.api("POST", f"{path}/attachments", files={"file": ("receipt.pdf", b"%PDF", "application/pdf")})
     assert moment.api("DELETE", path).status_code == 204
@@ -94,7 +94,7 @@ def test_an_activity_of_another_project_takes_no_expense(moment: Moment) -> None
     assert moment.api("POST", "projectExpenses", json={}).status_code == 400
 
 
-def test_an_activity_can_be_made_in_a_project(moment: Moment) -> None:
+def test_an_activity_can_be_created_in_a_project(moment: Moment) -> None:
     made = moment.make("projectExtensions", name="Expenses", projectId=PROJECT)
     assert made["projectExtensionState"] == "open"
     assert moment.api("POST", "projectExtensions", json={"name": "Expenses", "projectId": 1}).status_code == 400

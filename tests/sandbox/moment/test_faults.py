@@ -23,28 +23,28 @@ def test_calls_are_counted_by_method_and_resource(moment: Moment) -> None:
 @pytest.mark.parametrize(
     ("kind", "status"), [("fault", 500), ("error_500", 500), ("error_503", 503), ("too_many", 429)]
 )
-def test_an_error_is_answered_and_nothing_is_done(moment: Moment, kind: str, status: int) -> None:
+def test_an_error_is_returned_and_nothing_is_done(moment: Moment, kind: str, status: int) -> None:
     moment.control("POST", "faults", json={"operation": "POST customers", "kind": kind})
     assert moment.api("POST", "customers", json={"name": "Ås Bygg AS"}).status_code == status
     assert len(moment.read("customers")["content"]) == 1
     moment.make("customers", name="Ås Bygg AS")
 
 
-def test_the_work_is_done_and_the_answer_is_an_error(moment: Moment) -> None:
+def test_the_work_is_done_but_the_response_is_an_error(moment: Moment) -> None:
     moment.control("POST", "faults", json={"operation": "POST customers", "kind": "save_then_error"})
     assert moment.api("POST", "customers", json={"name": "Ås Bygg AS"}).json() == {"detail": "Internal error"}
     assert len(moment.read("customers")["content"]) == 2
 
 
 @pytest.mark.parametrize("kind", ["lose_answer", "truncated"])
-def test_the_work_is_done_and_the_answer_breaks_off(moment: Moment, kind: str) -> None:
+def test_the_work_is_done_but_the_response_breaks_off(moment: Moment, kind: str) -> None:
     moment.control("POST", "faults", json={"operation": "POST customers", "kind": kind})
     with pytest.raises((requests.ConnectionError, requests.exceptions.ChunkedEncodingError)):
         moment.api("POST", "customers", json={"name": "Ås Bygg AS"})
     assert len(moment.read("customers")["content"]) == 2
 
 
-def test_a_slow_call_is_done_although_nobody_waits_for_it_any_more(moment: Moment) -> None:
+def test_a_slow_call_is_completed_even_if_its_caller_has_given_up(moment: Moment) -> None:
     moment.control("POST", "faults", json={"operation": "POST customers", "kind": "slow", "seconds": 0.2})
     with pytest.raises(requests.ReadTimeout):
         moment.api("POST", "customers", json={"name": "Ås Bygg AS"}, timeout=0.1)
@@ -59,7 +59,7 @@ def test_the_connection_hangs_and_nothing_is_done(moment: Moment) -> None:
     assert len(moment.read("customers")["content"]) == 1
 
 
-def test_a_system_that_is_down_for_a_while_answers_nobody_before_it_is_over(moment: Moment) -> None:
+def test_a_system_that_is_down_answers_no_call_until_the_outage_ends(moment: Moment) -> None:
     moment.control("POST", "faults", json={"kind": "hang", "seconds": 0.02, "lasts": 0.5})
     for resource in ("customers", "projects", "customers"):
         with pytest.raises(requests.ConnectionError):

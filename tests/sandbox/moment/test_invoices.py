@@ -8,7 +8,7 @@ def draft(moment: Moment, *lines: dict[str, Any], **values: Any) -> Any:
     return moment.make("invoices", customerId=CUSTOMER, projectId=PROJECT, invoiceLines=list(lines), **values)
 
 
-def test_amounts_are_worked_out_from_the_lines(moment: Moment) -> None:
+def test_amounts_are_calculated_from_the_lines(moment: Moment) -> None:
     invoice = draft(
         moment,
         {"quantity": "7.5", "unitPrice": "1333.33", "discountPercent": 10, "financialAccountId": 501},
@@ -24,7 +24,7 @@ def test_amounts_are_worked_out_from_the_lines(moment: Moment) -> None:
     assert invoice["totalAmountInclVat"] == Decimal("11421.10")
 
 
-def test_amounts_that_are_given_stay(moment: Moment) -> None:
+def test_given_amounts_are_kept(moment: Moment) -> None:
     line = {"unitPrice": 80, "amountExclVat": "79.99", "amountInclVat": "100.00", "financialAccountId": 501}
     assert draft(moment, line)["totalAmountInclVat"] == Decimal("100.00")
 
@@ -34,7 +34,7 @@ def test_an_unknown_account_customer_or_project_is_refused(moment: Moment) -> No
         assert moment.api("POST", "invoices", json=body).status_code == 400
 
 
-def test_invoices_are_numbered_one_after_another_as_they_are_finalized(moment: Moment) -> None:
+def test_invoices_are_numbered_in_the_order_they_are_finalized(moment: Moment) -> None:
     second = draft(moment, {"unitPrice": 100, "financialAccountId": 501}, invoiceDate="2026-02-10")
     assert second["invoiceNumber"] is None
     first = moment.do(f"invoices/{DRAFT}/finalize")
@@ -56,7 +56,7 @@ def test_a_finalized_invoice_never_changes(moment: Moment) -> None:
     assert moment.read(path) == before
 
 
-def test_only_the_export_state_of_a_finalized_invoice_turns(moment: Moment) -> None:
+def test_only_the_export_state_of_a_finalized_invoice_changes(moment: Moment) -> None:
     moment.do(f"invoices/{DRAFT}/finalize")
     assert moment.api("PATCH", f"invoices/{DRAFT}", json={"exportState": "transferred"}).status_code == 200
     assert moment.read(f"invoices/{DRAFT}")["exportState"] == "transferred"

@@ -13,7 +13,7 @@ def test_the_page_shows_the_records_and_their_webhooks(moment: Moment, receiver:
         assert text in page
 
 
-def test_the_page_stands_records_that_lost_their_customer(moment: Moment) -> None:
+def test_the_page_shows_records_that_lost_their_customer(moment: Moment) -> None:
     moment.api("DELETE", f"customers/{CUSTOMER}")
     moment.api("DELETE", f"projects/{PROJECT}")
     assert moment.control("GET", "?company=1001").status_code == 200
@@ -21,7 +21,7 @@ def test_the_page_stands_records_that_lost_their_customer(moment: Moment) -> Non
     assert moment.control("GET", "?company=1003").status_code == 404
 
 
-def test_a_user_makes_and_finalizes_an_invoice_by_hand(moment: Moment) -> None:
+def test_a_user_creates_and_finalizes_an_invoice_by_hand(moment: Moment) -> None:
     assert (
         moment.control("POST", "companies/1001/customers", data={"name": ""}, headers=BROWSER).status_code == 400
     )

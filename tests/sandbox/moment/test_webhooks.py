@@ -39,25 +39,25 @@ def test_drafts_and_refused_changes_are_not_notified(moment: Moment, receiver: R
     assert len(moment.control("GET", "deliveries").json()) == 1
 
 
-def test_a_company_without_addresses_is_silent(moment: Moment) -> None:
+def test_a_company_without_webhook_urls_sends_nothing(moment: Moment) -> None:
     moment.make("customers", name="Ås Bygg AS")
     assert moment.control("GET", "deliveries").json() == []
 
 
-def test_deliveries_tell_what_became_of_them(moment: Moment, receiver: Receiver) -> None:
+def test_deliveries_show_their_result(moment: Moment, receiver: Receiver) -> None:
     moment.make("customers", name="Ås Bygg AS")
     eventually(lambda: moment.control("GET", "deliveries").json()[0]["state"] == "delivered")
     (delivery,) = moment.control("GET", "deliveries").json()
     assert (delivery["kind"], delivery["status"], delivery["body"]) == ("customers", 202, receiver.events[0])
 
 
-def test_a_webhook_to_a_dead_address_is_lost(moment: Moment) -> None:
+def test_a_webhook_to_a_dead_url_is_lost(moment: Moment) -> None:
     moment.control("PUT", "webhooks/1001", json={"customers": "http://127.0.0.1:9/nobody"})
     moment.make("customers", name="Ås Bygg AS")
     eventually(lambda: moment.control("GET", "deliveries").json()[0]["state"] == "lost")
 
 
-def test_webhooks_can_be_doubled_and_lost(moment: Moment, receiver: Receiver) -> None:
+def test_webhooks_can_be_duplicated_and_lost(moment: Moment, receiver: Receiver) -> None:
     moment.control("PUT", "deliveries", json={"double": 1})
     moment.make("customers", name="Ås Bygg AS")
     assert len(receiver.wait_for(2)) == 2
@@ -66,7 +66,7 @@ def test_webhooks_can_be_doubled_and_lost(moment: Moment, receiver: Receiver) ->
     assert [one["state"] for one in moment.control("GET", "deliveries").json()][2:] == ["lost"]
 
 
-def test_delays_shuffle_webhooks(moment: Moment, receiver: Receiver) -> None:
+def test_delays_reorder_webhooks(moment: Moment, receiver: Receiver) -> None:
     moment.control("PUT", "deliveries", json={"delay_seconds": [0, 0.5], "seed": 7})
     made = [moment.make("customers", name=f"Customer {number}")["id"] for number in range(10)]
     received = [event["customer"]["id"] for event in receiver.wait_for(10)]
@@ -74,7 +74,7 @@ def test_delays_shuffle_webhooks(moment: Moment, receiver: Receiver) -> None:
     assert sorted(received) == made
 
 
-def test_reset_stops_what_is_on_its_way(moment: Moment, receiver: Receiver) -> None:
+def test_reset_cancels_pending_webhooks(moment: Moment, receiver: Receiver) -> None:
     moment.control("PUT", "deliveries", json={"delay_seconds": [0.2, 0.2]})
     moment.make("customers", name="Too late AS")
     moment.control("POST", "reset")

@@ -1,7 +1,7 @@
 from tests.sandbox.twentyfour.soap_client import SoapClient, voucher
 
 
-def test_the_seeded_books_are_those_of_three_clients(soap: SoapClient) -> None:
+def test_the_seeded_ledgers_belong_to_three_clients(soap: SoapClient) -> None:
     assert soap.control("GET", "/books")["clients"] == [
         {"id": 1, "name": "Demo AS"},
         {"id": 2, "name": "Fjord Prosjekt AS"},
@@ -26,7 +26,7 @@ def test_the_seeded_books_are_those_of_three_clients(soap: SoapClient) -> None:
     )
 
 
-def test_what_is_not_there_is_404(soap: SoapClient) -> None:
+def test_a_missing_page_is_404(soap: SoapClient) -> None:
     for path in ("/books/9/customers", "/books/1/dreams"):
         soap.control("GET", path, expect=404)
     soap.control("PUT", "/books/1/series/99", {"start": 1}, expect=404)
@@ -53,7 +53,7 @@ def test_the_page_shows_the_ledger_of_a_client(demo: SoapClient) -> None:
     assert "4711" not in demo.http.get(f"{demo.url}/?client=2", timeout=10).text
 
 
-def test_a_reset_brings_back_the_seeded_books(demo: SoapClient) -> None:
+def test_a_reset_restores_the_seeded_ledgers(demo: SoapClient) -> None:
     demo.save_company()
     demo.control("PUT", "/books/1/years/2026", {"locked": True})
     demo.control("PATCH", "/logins/demo@example.com", {"password": "new"}, expect=204)

@@ -120,7 +120,7 @@ def test_a_supplier_invoice_entered_by_hand_is_in_the_ledger(archive: SoapClient
     ]
 
 
-def test_vat_may_be_entered_as_lines_of_its_own(archive: SoapClient) -> None:
+def test_vat_may_be_entered_as_separate_lines(archive: SoapClient) -> None:
     lines = [
         {"account": 4300, "amount": "1000.00", "tax": "1"},
         {"account": 2711, "amount": "250.00", "tax": "1"},
@@ -130,7 +130,7 @@ def test_vat_may_be_entered_as_lines_of_its_own(archive: SoapClient) -> None:
     assert (entered["number"], entered["lines"][1]["tax"]) == (40003, "1")
 
 
-def test_what_is_entered_by_hand_is_held_to_the_same_rules(archive: SoapClient) -> None:
+def test_manual_entries_follow_the_same_rules(archive: SoapClient) -> None:
     lopsided = {"date": "2026-03-01", "lines": [{"account": 4300, "amount": "1.00"}]}
     refused = archive.control("POST", "/books/1/vouchers", lopsided, expect=422)
     assert refused == {"detail": "Bilag 40003 er ikke i balanse, differansen er 1.00."}

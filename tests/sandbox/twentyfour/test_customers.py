@@ -51,7 +51,7 @@ def test_a_customer_with_its_number_is_overwritten(demo: SoapClient) -> None:
     assert (customer["name"], customer["external_id"]) == ("Kunde og Sønn AS", "")
 
 
-def test_a_free_number_is_taken_for_the_customer_that_it_comes_with(demo: SoapClient) -> None:
+def test_a_customer_gets_the_free_number_it_is_sent_with(demo: SoapClient) -> None:
     company = "<Id>{}</Id><Name>Kunde AS</Name><Type>Business</Type>"
     explicitly = "<ExplicitlySpecifyNewCompanyId>true</ExplicitlySpecifyNewCompanyId>"
     assert demo.save_company(company.format(777))["Id"] == "777"
@@ -99,7 +99,7 @@ def test_a_search_needs_a_parameter(demo: SoapClient) -> None:
         assert demo.fault("GetCompanies", inner) == "Please specify at least one search parameter"
 
 
-def test_only_the_properties_that_are_named_come_back(demo: SoapClient) -> None:
+def test_only_the_requested_properties_are_returned(demo: SoapClient) -> None:
     demo.save_company("<ExternalId>7</ExternalId><Name>Kunde AS</Name><Type>Business</Type>")
     [company] = search(demo, "<ExternalId>7</ExternalId>", "Name")
     assert company.parts() == {"Id": "10001", "Name": "Kunde AS"}
@@ -117,9 +117,7 @@ def test_only_the_properties_that_are_named_come_back(demo: SoapClient) -> None:
         ("nordlys", []),
     ],
 )
-def test_a_name_is_found_whatever_its_case_and_by_percent_signs(
-    demo: SoapClient, name: str, found: list[str]
-) -> None:
+def test_a_name_search_ignores_case_and_takes_percent_signs(demo: SoapClient, name: str, found: list[str]) -> None:
     for company in ("Nordlys AS", "En Annen AS"):
         demo.save_company(f"<Name>{company}</Name><Type>Business</Type>")
     assert names(search(demo, f"<CompanyName>{name}</CompanyName>")) == found
@@ -165,7 +163,7 @@ def sync_list(
     return soap.call("GetCompanySyncList", f"<syncSearchParameters>{page}{active}{rest}</syncSearchParameters>")
 
 
-def test_the_list_of_changes_names_all_whether_in_use_or_not(demo: SoapClient) -> None:
+def test_the_list_of_changes_includes_inactive_customers(demo: SoapClient) -> None:
     demo.save_company("<ExternalId>7</ExternalId><Name>Kunde AS</Name><Type>Business</Type>")
     demo.control("POST", "/books/1/customers", {"name": "Gammel AS", "active": False}, expect=201)
     listed = sync_list(demo).all("SyncCompany")

@@ -35,7 +35,7 @@ def test_slow_waits_before_the_work_and_delays_no_other_call(demo: SoapClient) -
     assert customers(demo) == 1
 
 
-def test_hang_closes_the_connection_without_an_answer_and_without_work(demo: SoapClient) -> None:
+def test_hang_closes_the_connection_without_response_or_work(demo: SoapClient) -> None:
     demo.add_fault("SaveCompanies", "hang", seconds=0.1)
     with pytest.raises(requests.ConnectionError, match="without response"):
         save(demo)
@@ -51,7 +51,7 @@ def test_hang_closes_the_connection_without_an_answer_and_without_work(demo: Soa
         ("html", 200, "<html>"),
     ],
 )
-def test_a_call_that_is_not_let_in_does_no_work(demo: SoapClient, kind: str, status: int, text: str) -> None:
+def test_a_refused_call_does_no_work(demo: SoapClient, kind: str, status: int, text: str) -> None:
     demo.add_fault("SaveCompanies", kind)
     response = save(demo)
     assert response.status_code == status
@@ -60,7 +60,7 @@ def test_a_call_that_is_not_let_in_does_no_work(demo: SoapClient, kind: str, sta
     assert save(demo).status_code == 200
 
 
-def test_a_fault_is_one_that_a_client_can_read(demo: SoapClient) -> None:
+def test_a_fault_can_be_parsed_by_a_client(demo: SoapClient) -> None:
     demo.add_fault("SaveCompanies", "fault")
     assert demo.fault("SaveCompanies", COMPANY) == "Internal error"
 
@@ -81,7 +81,7 @@ def test_garbage_is_no_xml(demo: SoapClient) -> None:
     assert customers(demo) == 0
 
 
-def test_truncated_does_the_work_and_breaks_off_in_the_answer(demo: SoapClient) -> None:
+def test_truncated_does_the_work_and_breaks_off_the_response(demo: SoapClient) -> None:
     demo.add_fault("SaveCompanies", "truncated")
     with pytest.raises(requests.exceptions.ChunkedEncodingError, match="IncompleteRead"):
         save(demo)
@@ -101,7 +101,7 @@ def test_save_then_error_does_the_work_and_answers_with_a_fault(demo: SoapClient
     assert customers(demo) == 1
 
 
-def test_lose_session_ends_the_session_that_the_call_came_with(demo: SoapClient) -> None:
+def test_lose_session_ends_the_session_of_the_call(demo: SoapClient) -> None:
     demo.add_fault("SaveCompanies", "lose_session")
     assert demo.fault("SaveCompanies", COMPANY) == "Session is not authenticated"
     assert demo.call("HasSession")["HasSessionResult"] == "false"
@@ -110,7 +110,7 @@ def test_lose_session_ends_the_session_that_the_call_came_with(demo: SoapClient)
 
 
 @pytest.mark.parametrize(("kind", "saved"), [("refuse", []), ("save_then_refuse", [1])])
-def test_refuse_answers_with_a_type_whatever_was_saved(demo: SoapClient, kind: str, saved: list[int]) -> None:
+def test_refuse_returns_a_type_whatever_was_saved(demo: SoapClient, kind: str, saved: list[int]) -> None:
     demo.save_company()
     demo.add_fault("SaveBundleList", kind, result="NotSaved")
     assert demo.refusal(voucher(1))[0] == "NotSaved"
@@ -126,13 +126,13 @@ def test_a_company_is_refused_by_the_database_whatever_was_saved(demo: SoapClien
     assert (len(answer.findall(".//{*}Company/{*}Id")), customers(demo)) == (saved, saved)
 
 
-def test_a_fault_is_played_as_often_as_it_says_after_those_it_skips(demo: SoapClient) -> None:
+def test_a_fault_is_played_as_often_as_it_says_after_its_skipped_calls(demo: SoapClient) -> None:
     demo.add_fault("SaveCompanies", "error_503", times=2, skip=1)
     assert [save(demo).status_code for _ in range(4)] == [200, 503, 503, 200]
     assert demo.control("GET", "/faults") == {"pending": [], "played": {"error_503": 2}}
 
 
-def test_faults_for_any_operation_and_for_one_are_played_in_the_order_they_came(demo: SoapClient) -> None:
+def test_faults_for_any_and_for_one_operation_are_played_in_order(demo: SoapClient) -> None:
     demo.add_fault("*", "error_500")
     demo.add_fault("SaveCompanies", "error_503")
     demo.add_fault("GetAccountList", "fault")
@@ -140,7 +140,7 @@ def test_faults_for_any_operation_and_for_one_are_played_in_the_order_they_came(
     assert [one["kind"] for one in demo.control("GET", "/faults")["pending"]] == ["fault"]
 
 
-def test_pending_faults_can_be_called_off(demo: SoapClient) -> None:
+def test_pending_faults_can_be_cancelled(demo: SoapClient) -> None:
     demo.add_fault("SaveCompanies", "error_503", times=100)
     demo.control("DELETE", "/faults", expect=204)
     assert save(demo).status_code == 200
@@ -150,14 +150,14 @@ def test_an_unknown_kind_of_fault_is_refused(soap: SoapClient) -> None:
     soap.control("POST", "/faults", {"operation": "*", "kind": "gremlins"}, expect=422)
 
 
-def test_the_longest_time_until_the_work_of_a_call_was_done_is_kept(demo: SoapClient) -> None:
+def test_the_longest_time_to_complete_a_calls_work_is_kept(demo: SoapClient) -> None:
     demo.add_fault("SaveCompanies", "slow", seconds=0.3)
     save(demo)
     save(demo)
     assert demo.control("GET", "/longest")["SaveCompanies"] >= 0.3
 
 
-def test_latency_is_the_least_that_every_call_takes(demo: SoapClient) -> None:
+def test_latency_is_the_minimum_duration_of_every_call(demo: SoapClient) -> None:
     demo.control("PUT", "/latency", {"seconds": 0.3})
     with ThreadPoolExecutor() as pool:
         saving = pool.submit(save, demo)
@@ -167,7 +167,7 @@ def test_latency_is_the_least_that_every_call_takes(demo: SoapClient) -> None:
         assert saving.result().status_code == 200
 
 
-def test_calls_are_counted_by_operation_even_those_that_go_wrong(demo: SoapClient) -> None:
+def test_calls_are_counted_by_operation_including_failed_ones(demo: SoapClient) -> None:
     demo.control("DELETE", "/calls", expect=204)
     demo.add_fault("SaveCompanies", "error_500")
     save(demo)

@@ -46,7 +46,7 @@ def accounts(found: list[Answer]) -> list[str]:
     return [line["AccountNo"] for line in found]
 
 
-def test_a_line_of_the_ledger_comes_back_in_full(ledger: SoapClient) -> None:
+def test_a_ledger_line_is_returned_in_full(ledger: SoapClient) -> None:
     line = search(ledger)[0]
     assert {name: line[name] for name in ("Date", "AccountNo", "Amount", "TransactionNo", "InvoiceNo")} == {
         "Date": "2026-03-31T00:00:00",
@@ -65,13 +65,13 @@ def test_a_line_of_the_ledger_comes_back_in_full(ledger: SoapClient) -> None:
     ]
 
 
-def test_what_a_line_does_not_have_is_left_out(ledger: SoapClient) -> None:
+def test_fields_that_a_line_does_not_have_are_omitted(ledger: SoapClient) -> None:
     line = search(ledger)[1]
     assert not {"StampNo", "DueDate", "VatDividend", "InvoiceNo", "Comment"} & line.parts().keys()
     assert "SystemType" not in search(ledger)[2]  # Miscellaneous is the default
 
 
-def test_days_in_a_search_are_their_midnights(ledger: SoapClient) -> None:
+def test_days_in_a_search_mean_midnight(ledger: SoapClient) -> None:
     assert len(search(ledger, start="2026-01-01", end="2026-12-31")) == 4
     assert accounts(search(ledger, start="2026-03-31", end="2026-04-01")) == ["1500", "3100"]
 
@@ -112,7 +112,7 @@ def test_lines_are_found_by_every_parameter(
     assert accounts(search(ledger, **parameters)) == found
 
 
-def test_the_end_of_a_search_by_day_needs_a_time_of_day_to_hold_its_own_day(ledger: SoapClient) -> None:
+def test_the_end_of_a_search_needs_a_time_of_day_to_include_its_day(ledger: SoapClient) -> None:
     assert accounts(search(ledger, end="2026-03-31T00:00:00")) == []
     assert accounts(search(ledger, end="2026-03-31T23:59:59")) == ["1500", "3100"]
     assert accounts(search(ledger, start="2026-04-01T00:00:00")) == ["1920", "7140"]

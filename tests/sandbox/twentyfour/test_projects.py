@@ -53,7 +53,7 @@ def test_a_project_is_kept_with_its_customer_and_the_fields_for_a_client_id(demo
     assert "DateStop" not in found
 
 
-def test_a_project_with_a_known_number_is_changed_where_the_caller_says_so(demo: SoapClient) -> None:
+def test_a_project_with_a_known_number_is_changed_if_the_caller_says_so(demo: SoapClient) -> None:
     save(demo, more="<OrderReferenceNumber>77</OrderReferenceNumber>")
     save(demo, name="Tilbygg")
     [one] = demo.records("projects")
@@ -68,14 +68,14 @@ def test_a_project_with_a_known_number_is_changed_where_the_caller_says_so(demo:
         ({"more": "<CustomerId>999</CustomerId>"}, "Customer 999 does not exist."),
     ],
 )
-def test_a_project_that_cannot_be_is_refused_with_a_fault(
+def test_an_invalid_project_is_refused_with_a_fault(
     demo: SoapClient, fields: dict[str, Json], message: str
 ) -> None:
     assert demo.fault("SaveProject", project(**fields)) == message
     assert demo.records("projects") == []
 
 
-def test_a_closed_project_is_in_a_list_of_its_own_by_number_and_name(demo: SoapClient) -> None:
+def test_closed_projects_are_in_a_separate_list_by_number_and_name(demo: SoapClient) -> None:
     save(demo)
     demo.control("POST", "/books/1/projects", {"number": 2, "name": "Riving", "closed": True}, expect=201)
     assert listed(demo, "") == ["1"]
@@ -87,7 +87,7 @@ def test_a_closed_project_is_in_a_list_of_its_own_by_number_and_name(demo: SoapC
     assert demo.call("GetSingleProject", "<projectId>2</projectId>")["Name"] == "Ombygging"
 
 
-def test_a_project_that_is_not_there_is_an_empty_answer(demo: SoapClient) -> None:
+def test_a_missing_project_is_an_empty_response(demo: SoapClient) -> None:
     assert "GetSingleProjectResult" not in demo.call("GetSingleProject", "<projectId>1</projectId>")
 
 

@@ -25,7 +25,7 @@ def test_a_login_gives_a_session_id_that_is_also_the_cookie(soap: SoapClient) ->
     assert client(soap) == "Demo AS"
 
 
-def test_a_session_counts_on_the_paths_of_both_hosts(demo: SoapClient) -> None:
+def test_a_session_is_valid_on_the_paths_of_both_hosts(demo: SoapClient) -> None:
     assert demo.call("GetFiscalYears") is not None
     assert demo.call("GetProjectList") is not None
 
@@ -47,7 +47,7 @@ def test_a_made_up_session_is_no_session(soap: SoapClient) -> None:
     assert soap.fault("GetAccountList") == "Session is not authenticated"
 
 
-def test_the_clients_behind_a_login_are_listed_with_those_that_are_disabled(soap: SoapClient) -> None:
+def test_the_clients_of_a_login_are_listed_including_disabled_ones(soap: SoapClient) -> None:
     found = identities(soap)
     assert {name: disabled for name, (_, disabled) in found.items()} == {
         "Demo AS": "false",
@@ -62,14 +62,14 @@ def test_a_wrong_password_lists_no_clients(soap: SoapClient) -> None:
     assert "Identity" not in answer
 
 
-def test_the_identity_decides_whose_books_the_session_is_for(soap: SoapClient) -> None:
+def test_the_identity_decides_which_clients_ledger_the_session_opens(soap: SoapClient) -> None:
     soap.login("many", identity=identities(soap)["Fjord Prosjekt AS"][0])
     assert client(soap) == "Fjord Prosjekt AS"
     soap.login("many")
     assert client(soap) == "Demo AS"
 
 
-def test_a_disabled_identity_and_a_strangers_identity_are_refused(soap: SoapClient) -> None:
+def test_a_disabled_identity_and_another_users_identity_are_refused(soap: SoapClient) -> None:
     disabled, strangers = identities(soap)["Gammel AS"][0], identities(soap, "demo")["Demo AS"][0]
     assert "IdentityId is blocked" in soap.fault("Login", credential("many", identity=disabled))
     assert "does not belong" in soap.fault("Login", credential("many", identity=strangers))
@@ -83,7 +83,7 @@ def test_a_session_ends_when_it_has_been_idle_for_too_long(demo: SoapClient) -> 
     assert demo.fault("GetAccountList") == "Session is not authenticated"
 
 
-def test_how_long_a_session_may_be_idle_can_be_set(demo: SoapClient) -> None:
+def test_the_idle_time_of_a_session_can_be_set(demo: SoapClient) -> None:
     demo.control("PUT", "/sessions", {"idle": 5})
     demo.clock.now += timedelta(seconds=6)
     assert not has_session(demo)
@@ -95,7 +95,7 @@ def test_all_sessions_can_be_ended_from_outside(demo: SoapClient, end: tuple[str
     assert not has_session(demo)
 
 
-def test_a_blocked_login_loses_its_session_and_gets_no_other(demo: SoapClient) -> None:
+def test_a_blocked_login_loses_its_session_and_gets_no_new_one(demo: SoapClient) -> None:
     demo.control("PATCH", "/logins/demo@example.com", {"blocked": True}, expect=204)
     assert demo.fault("GetAccountList") == "Client is not authenticated on this identity"
     assert "IdentityId is blocked" in demo.fault("Login", credential())
@@ -110,7 +110,7 @@ def test_a_changed_password_is_needed_for_the_next_login(demo: SoapClient) -> No
     assert demo.login(password="new")
 
 
-def test_a_user_is_moved_to_a_client_that_was_set_up(soap: SoapClient) -> None:
+def test_a_user_is_moved_to_a_new_client(soap: SoapClient) -> None:
     user = {"username": "ny@example.com", "password": "ny-password"}
     made = soap.control("PUT", "/books/7", {"name": "Ny AS", **user})
     soap.login("ny", identity=made["identity_id"])

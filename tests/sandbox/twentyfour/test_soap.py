@@ -6,7 +6,7 @@ from tests.sandbox.twentyfour.soap_client import APPLICATION, Answer, SoapClient
 HUGE = f"<BudgetHour>{'9' * 30}</BudgetHour>"
 
 
-def test_every_operation_of_the_contract_is_there(demo: SoapClient) -> None:
+def test_every_operation_of_the_contract_exists(demo: SoapClient) -> None:
     for name in demo.operations:
         assert "SOAPAction" not in demo.post(name).text, name
     assert set(demo.control("GET", "/calls")) == set(demo.operations)
@@ -21,7 +21,7 @@ def test_a_fault_nests_its_message_and_has_status_500(soap: SoapClient) -> None:
     assert fault["faultstring"] == "Server was unable to process request. ---> Session is not authenticated"
 
 
-def test_soap_1_2_is_answered_in_kind(soap: SoapClient) -> None:
+def test_soap_1_2_gets_a_soap_1_2_response(soap: SoapClient) -> None:
     assert soap.call("HasSession", version="1.2")["HasSessionResult"] == "false"
     response = soap.post("GetAccountList", version="1.2")
     fault = Answer(etree.fromstring(response.content))
@@ -70,7 +70,9 @@ def test_soap_1_2_is_answered_in_kind(soap: SoapClient) -> None:
         ),
     ],
 )
-def test_what_net_cannot_hold_is_refused(demo: SoapClient, operation: str, inner: str, said: str) -> None:
+def test_values_that_dotnet_cannot_hold_are_refused(
+    demo: SoapClient, operation: str, inner: str, said: str
+) -> None:
     response = demo.post(operation, inner)
     assert response.status_code == 500
     assert "soap:Client" in response.text
@@ -78,11 +80,11 @@ def test_what_net_cannot_hold_is_refused(demo: SoapClient, operation: str, inner
     assert said in response.text
 
 
-def test_a_request_that_leaves_out_what_only_the_code_needs_is_refused(demo: SoapClient) -> None:
+def test_a_request_without_what_only_the_code_requires_is_refused(demo: SoapClient) -> None:
     assert demo.fault("SaveCompanies") == "Object reference not set to an instance of an object."
 
 
-def test_what_is_no_xml_or_no_envelope_is_refused(soap: SoapClient) -> None:
+def test_a_body_that_is_no_xml_or_no_envelope_is_refused(soap: SoapClient) -> None:
     operation = soap.operations["HasSession"]
     headers = {"Content-Type": "text/xml", "SOAPAction": operation.action}
     for body in (
@@ -96,7 +98,7 @@ def test_what_is_no_xml_or_no_envelope_is_refused(soap: SoapClient) -> None:
         assert "There is an error in XML document" in response.text
 
 
-def test_an_action_that_the_service_does_not_have_is_refused(soap: SoapClient) -> None:
+def test_an_unknown_action_is_refused(soap: SoapClient) -> None:
     response = soap.post("HasSession", action="http://24sevenOffice.com/webservices/SaveCompanies")
     assert response.status_code == 500
     assert "did not recognize the value of HTTP Header SOAPAction" in response.text
@@ -108,7 +110,7 @@ def test_a_body_that_is_not_for_the_action_is_a_call_without_arguments(demo: Soa
     assert len(demo.call("GetAccountList", element="<GetAccountList/>").all("AccountData")) > 10
 
 
-def test_elements_count_in_any_order_the_first_of_two_and_no_unknown_ones(demo: SoapClient) -> None:
+def test_elements_count_in_any_order_first_of_two_and_unknown_ones_not(demo: SoapClient) -> None:
     login = f"<Username>demo@example.com</Username><Password>demo-password</Password>{APPLICATION}"
     assert demo.call("Login", f"<credential>{login}</credential>")["LoginResult"]
     assert demo.call("Login", f"<credential>{login}<Password>guessed</Password><Nick>x</Nick></credential>").text(
@@ -119,7 +121,7 @@ def test_elements_count_in_any_order_the_first_of_two_and_no_unknown_ones(demo: 
     ]
 
 
-def test_what_is_missing_has_the_value_that_net_gives_it(demo: SoapClient) -> None:
+def test_a_missing_element_has_dotnets_default_value(demo: SoapClient) -> None:
     assert (
         demo.call("GetEntryId", "<argEntryId><Date>2026-03-04</Date><SortNo>1</SortNo></argEntryId>")["EntryNo"]
         == "1"
@@ -130,7 +132,7 @@ def test_what_is_missing_has_the_value_that_net_gives_it(demo: SoapClient) -> No
     assert demo.fault("DownloadChunk", "<file/>") == "File 0 does not exist."
 
 
-def test_an_empty_element_that_has_a_default_is_as_if_it_were_not_there(demo: SoapClient) -> None:
+def test_an_empty_element_with_a_default_counts_as_missing(demo: SoapClient) -> None:
     empty = (
         "<DateSearchParameters/><AccountNoStart/><DateStart>2026-01-01</DateStart><DateEnd>2026-12-31</DateEnd>"
     )
@@ -139,7 +141,7 @@ def test_an_empty_element_that_has_a_default_is_as_if_it_were_not_there(demo: So
     assert demo.save_company(company)["Id"] == "10001"
 
 
-def test_unset_values_in_a_request_are_understood(soap: SoapClient) -> None:
+def test_unset_values_in_a_request_are_accepted(soap: SoapClient) -> None:
     assert soap.call("Login", credential(identity="00000000-0000-0000-0000-000000000000"))["LoginResult"]
 
 
@@ -152,12 +154,12 @@ def test_the_wsdl_is_served_at_the_address_of_its_service(soap: SoapClient) -> N
             assert f'"{operation.action}"' in served.text
 
 
-def test_soap_1_2_without_an_action_goes_by_its_body(demo: SoapClient) -> None:
+def test_soap_1_2_without_an_action_is_dispatched_by_its_body(demo: SoapClient) -> None:
     assert demo.call("HasSession", version="1.2", action="")["HasSessionResult"] == "true"
     assert "did not recognize" in demo.post("HasSession", action="").text
 
 
-def test_no_answer_holds_an_element_that_is_equal_to_its_default(demo: SoapClient) -> None:
+def test_no_response_contains_an_element_equal_to_its_default(demo: SoapClient) -> None:
     demo.save_company()
     lines = entry(1500, "125.00"), entry(3100, "-125.00", "<TaxNo>5</TaxNo>")
     demo.save_vouchers(voucher(1, *lines))

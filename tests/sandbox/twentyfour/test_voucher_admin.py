@@ -69,7 +69,7 @@ def test_amounts_are_corrected_together_or_not_at_all(office: SoapClient) -> Non
     assert [line["amount"] for line in lines_of(office)] == ["800.00", "200.00", "-1000.00"]
 
 
-def test_a_correction_is_held_to_the_same_rules(office: SoapClient) -> None:
+def test_a_correction_follows_the_same_rules(office: SoapClient) -> None:
     cost = lines_of(office)[0]["id"]
     for change in ({"account": 4301}, {"project": 9}, {"tax": "3"}):
         office.control("PATCH", VOUCHER, {"lines": [{"id": cost, **change}]}, expect=422)
@@ -81,13 +81,13 @@ def test_a_correction_is_held_to_the_same_rules(office: SoapClient) -> None:
     assert [line["comment"] for line in lines_of(office)] == ["Gips", "", ""]
 
 
-def test_a_voucher_is_taken_back_by_hiding_its_lines(office: SoapClient) -> None:
+def test_a_voucher_is_reversed_by_hiding_its_lines(office: SoapClient) -> None:
     since = now(office)
     office.control("POST", f"{VOUCHER}/reverse", {"way": "hide"})
     assert [line["Hidden"] for line in changed(office, since)] == ["true"] * 3
 
 
-def test_a_voucher_is_taken_back_by_a_counter_voucher(office: SoapClient) -> None:
+def test_a_voucher_is_reversed_by_a_counter_voucher(office: SoapClient) -> None:
     office.control("POST", f"{VOUCHER}/files", SCAN, expect=201)
     since = now(office)
     counter = office.control("POST", f"{VOUCHER}/reverse", {"way": "counter"})
@@ -102,7 +102,7 @@ def test_a_voucher_is_taken_back_by_a_counter_voucher(office: SoapClient) -> Non
     assert [line["hidden"] for line in lines_of(office)] == [False] * 3
 
 
-def test_a_number_that_is_used_twice_needs_type_or_year(office: SoapClient) -> None:
+def test_an_ambiguous_number_needs_a_type_or_year(office: SoapClient) -> None:
     office.save_company()
     office.save_vouchers(voucher(40001, entry(1500, "1.00"), entry(3000, "-1.00")))
     enter(office, date="2025-03-01", number=40001, type=15)
@@ -119,7 +119,7 @@ def test_a_number_that_is_used_twice_needs_type_or_year(office: SoapClient) -> N
     }
 
 
-def test_a_first_document_changes_the_lines_since_they_get_its_stamp(office: SoapClient) -> None:
+def test_the_first_document_changes_the_lines_as_they_get_its_stamp(office: SoapClient) -> None:
     since = now(office)
     first = office.control("POST", f"{VOUCHER}/files", SCAN, expect=201)
     assert [line["StampNo"] for line in changed(office, since)] == [str(first["stamp"])] * 3
@@ -157,14 +157,14 @@ def test_a_damaged_document_keeps_its_checksum_and_its_size(office: SoapClient) 
     assert bytes_and_checksum() == (whole, checksum)
 
 
-def test_a_foreign_currency_stands_on_every_line_with_its_rate(office: SoapClient) -> None:
+def test_a_foreign_currency_is_on_every_line_with_its_rate(office: SoapClient) -> None:
     since = now(office)
     enter(office, currency="EUR", rate="11.4525", invoice="F-78")
     found = {(line["Currency"], line["CurrencyRate"], line["Amount"]) for line in changed(office, since)}
     assert found == {("EUR", "11.4525", amount) for amount in ("1000.00", "250.00", "-1250.00")}
 
 
-def test_the_supplier_stands_on_the_line_of_what_is_owed(office: SoapClient) -> None:
+def test_the_supplier_is_on_the_payable_line(office: SoapClient) -> None:
     supplier = changed(office, "2026-01-01T00:00:00")[2]
     assert [(one["Type"], one["Name"], one["Value"]) for one in supplier.all("Dimension")] == [
         ("Customer", "Byggmakker AS", "20001")

@@ -67,7 +67,7 @@ def test_a_voucher_is_kept_as_it_was_sent(seeded: SoapClient) -> None:
     ]
 
 
-def test_a_day_with_a_time_zone_is_the_day_in_oslo(seeded: SoapClient) -> None:
+def test_a_date_with_a_time_zone_is_the_date_in_oslo(seeded: SoapClient) -> None:
     late = "2026-03-16T23:30:00Z"
     lines = entry(1500, "1.00", at=late), entry(3000, "-1.00", at=late)
     seeded.save_vouchers(voucher(1, *lines))
@@ -77,7 +77,7 @@ def test_a_day_with_a_time_zone_is_the_day_in_oslo(seeded: SoapClient) -> None:
 @pytest.mark.parametrize(
     ("bank_account", "is_warned_of"), [("", False), ("15030000001", False), ("15030000002", True)]
 )
-def test_another_bank_account_than_the_customers_is_warned_of_unless_that_is_ignored(
+def test_a_bank_account_not_the_customers_gives_a_warning_unless_ignored(
     demo: SoapClient, bank_account: str, *, is_warned_of: bool
 ) -> None:
     demo.save_company("<Name>Kunde AS</Name><Type>Business</Type><BankAccountNo>15030000001</BankAccountNo>")
@@ -91,7 +91,7 @@ def test_another_bank_account_than_the_customers_is_warned_of_unless_that_is_ign
     assert again["Type"] == "Ok"
 
 
-def test_one_refused_voucher_keeps_all_of_its_call_out(seeded: SoapClient) -> None:
+def test_one_refused_voucher_rejects_the_whole_call(seeded: SoapClient) -> None:
     kind, description = seeded.refusal(voucher(1), voucher(2, entry(9999, "1.00"), entry(3000, "-1.00")))
     assert (kind, description) == ("Exception", "Bilag 2: konto 9999 finnes ikke i kontoplanen.")
     assert seeded.records("vouchers") == []
@@ -157,9 +157,7 @@ def test_one_refused_voucher_keeps_all_of_its_call_out(seeded: SoapClient) -> No
         ),
     ],
 )
-def test_what_bookkeeping_forbids_is_refused(
-    seeded: SoapClient, lines: list[str], kind: str, description: str
-) -> None:
+def test_an_invalid_voucher_is_refused(seeded: SoapClient, lines: list[str], kind: str, description: str) -> None:
     assert seeded.refusal(voucher(1, *lines)) == (kind, description)
     assert seeded.records("vouchers") == []
 
@@ -179,7 +177,7 @@ def test_a_locked_and_a_missing_fiscal_year_are_refused(seeded: SoapClient) -> N
     assert seeded.save_vouchers(voucher(1))["Type"] == "Ok"
 
 
-def test_an_unknown_type_of_voucher_is_refused_and_so_are_its_other_numbers(seeded: SoapClient) -> None:
+def test_an_unknown_voucher_type_is_refused_as_are_its_other_numbers(seeded: SoapClient) -> None:
     for sort in (0, 1, 101):
         assert seeded.refusal(voucher(1, sort=sort)) == ("Exception", f"Bilagsart {sort} finnes ikke.")
 
@@ -205,7 +203,7 @@ def test_a_number_before_the_start_of_its_series_is_refused_and_gaps_are_not(see
     assert numbers(seeded) == [5005, 5002]
 
 
-def test_the_next_number_follows_the_last_that_was_used_in_its_series_and_year(seeded: SoapClient) -> None:
+def test_the_next_number_follows_the_last_used_in_its_series_and_year(seeded: SoapClient) -> None:
     assert next_number(seeded) == "1"
     seeded.save_vouchers(voucher(17))
     assert next_number(seeded) == "18"
@@ -218,7 +216,7 @@ def test_there_is_no_next_number_without_a_series_or_a_fiscal_year(seeded: SoapC
     assert next_number(seeded, year=2031) == "-100"
 
 
-def test_an_invoice_number_that_a_customer_has_already_is_a_warning_that_stops(seeded: SoapClient) -> None:
+def test_a_customers_repeated_invoice_number_is_a_blocking_warning(seeded: SoapClient) -> None:
     seeded.save_vouchers(with_reference(1))
     known = "Faktura 17 finnes allerede på kunde 10001 (invoicealreadyexists)."
     assert seeded.refusal(with_reference(2)) == ("DuplicateData", known)
@@ -238,7 +236,7 @@ def test_without_a_save_option_a_voucher_waits_in_a_journal_until_it_is_posted(s
     seeded.control("POST", "/books/1/vouchers/1/post", expect=422)
 
 
-def test_a_difference_is_allowed_in_a_journal_only_and_must_be_gone_to_be_posted(seeded: SoapClient) -> None:
+def test_a_difference_is_allowed_only_in_a_journal_and_prevents_posting(seeded: SoapClient) -> None:
     lopsided = voucher(1, entry(1500, "125.00"))
     allow = "<AllowDifference>true</AllowDifference><SaveOption>{}</SaveOption>"
     assert seeded.refusal(lopsided, options=allow.format(0))[0] == "NotSaved"
@@ -246,7 +244,7 @@ def test_a_difference_is_allowed_in_a_journal_only_and_must_be_gone_to_be_posted
     assert "ikke i balanse" in seeded.control("POST", "/books/1/vouchers/1/post", expect=422)["detail"]
 
 
-def test_a_default_customer_and_a_direct_ledger_make_up_for_a_missing_customer(seeded: SoapClient) -> None:
+def test_a_default_customer_or_direct_ledger_replaces_a_missing_customer(seeded: SoapClient) -> None:
     nobody = [entry(1500, "1.00", customer=0), entry(3000, "-1.00", customer=0)]
     default = "<SaveOption>0</SaveOption><DefaultCustomerId>10002</DefaultCustomerId>"
     direct = "<DirectLedger>true</DirectLedger><SaveOption>0</SaveOption>"
@@ -263,7 +261,7 @@ def test_the_bundle_may_name_the_type_for_its_vouchers(seeded: SoapClient) -> No
     assert [one["type"] for one in seeded.records("vouchers")] == ["Utgående kreditnota"]
 
 
-def test_the_lists_of_the_account_service_agree_with_each_other(demo: SoapClient) -> None:
+def test_the_lists_of_the_account_service_are_consistent(demo: SoapClient) -> None:
     accounts = {one["AccountNo"]: one for one in demo.call("GetAccountList").all("AccountData")}
     codes = {one["TaxNo"]: one for one in demo.call("GetTaxCodeList").all("TaxCodeElement")}
     types = {one["Title"]: one for one in demo.call("GetTypeList").all("TypeData")}
@@ -297,7 +295,7 @@ def held(soap: SoapClient) -> list[tuple[int, str, str]]:
         ([entry(1500, "125.00"), entry(3000, "-100.00"), entry(2701, "-25.00")], "vatismissingfoundation"),
     ],
 )
-def test_vat_without_its_lines_or_its_base_is_warned_of_unless_that_is_ignored(
+def test_vat_without_its_lines_or_base_gives_a_warning_unless_ignored(
     seeded: SoapClient, lines: list[str], warning: str
 ) -> None:
     kind, description = seeded.refusal(voucher(1, *lines))
@@ -306,7 +304,7 @@ def test_vat_without_its_lines_or_its_base_is_warned_of_unless_that_is_ignored(
     assert seeded.save_vouchers(voucher(1, *lines), options=ignoring)["Type"] == "Ok"
 
 
-def test_vat_on_lines_of_its_own_is_taken_and_kept(seeded: SoapClient) -> None:
+def test_vat_on_separate_lines_is_accepted_and_kept(seeded: SoapClient) -> None:
     assert seeded.save_vouchers(voucher(1, *NET))["Type"] == "Ok"
     assert held(seeded) == [(1500, "125.00", ""), (3000, "-100.00", "3"), (2701, "-25.00", "3")]
 
@@ -324,7 +322,7 @@ def test_vat_on_lines_of_its_own_is_taken_and_kept(seeded: SoapClient) -> None:
         ("0.10", "-0.10", "0.00", False, "Exception"),
     ],
 )
-def test_vat_may_be_off_its_rate_by_rounding_unless_it_is_compared_to_the_ore(
+def test_vat_may_differ_from_its_rate_by_rounding_unless_compared_exactly(
     seeded: SoapClient,
     gross: str,
     net: str,
@@ -338,7 +336,7 @@ def test_vat_may_be_off_its_rate_by_rounding_unless_it_is_compared_to_the_ore(
     assert (seeded.save_vouchers(sent) if kind == "Ok" else {"Type": seeded.refusal(sent)[0]})["Type"] == kind
 
 
-def test_vat_is_split_off_a_journal_and_off_the_ledger_of_a_client_that_does_so(seeded: SoapClient) -> None:
+def test_vat_is_split_off_in_a_journal_and_in_clients_configured_to(seeded: SoapClient) -> None:
     gross = entry(1500, "125.00"), entry(3000, "-125.00", TAX_3)
     seeded.save_vouchers(voucher(1, *gross), options=IN_A_JOURNAL)
     assert held(seeded) == [(1500, "125.00", ""), (3000, "-100.00", "3"), (2701, "-25.00", "3")]

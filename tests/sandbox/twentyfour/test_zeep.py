@@ -42,7 +42,7 @@ def services(soap: SoapClient) -> Services:
     return services
 
 
-def test_a_day_of_work_by_zeep(services: Services, soap: SoapClient) -> None:
+def test_zeep_can_do_a_day_of_work(services: Services, soap: SoapClient) -> None:
     [company] = services.Company.SaveCompanies({"Company": [{"Name": "Kunde AS", "Type": "Business"}]})
     number = services.Project.SaveProject(
         {"Id": 7, "Name": "Nybygg", "NameDisplay": "Plain", "TimeReg": "WorkType", "CustomerId": company["Id"]}
@@ -73,7 +73,7 @@ def test_a_fault_reaches_zeep_with_its_message(services: Services, soap: SoapCli
         services.Client.GetClientInformation()
 
 
-def test_empty_lists_and_unset_values_reach_zeep_as_net_has_them(services: Services) -> None:
+def test_empty_lists_and_unset_values_reach_zeep_as_dotnet_sends_them(services: Services) -> None:
     assert services.Project.GetProjectList() is None
     assert services.Account.GetTaxCodeList()[0]["AccountNo"] is None
     company = services.Company.SaveCompanies({"Company": [{"Name": "Kunde AS", "Type": "Business"}]})[0]

@@ -148,7 +148,7 @@ class Stubborn(ErpThatKeepsWhatIsNotSent):
 
 
 class WithoutExternalId(ErpThatKeepsWhatIsNotSent):
-    def find_company(self, moment_id: str) -> Company | None:  # noqa: ARG002 - finds nobody
+    def find_company(self, moment_id: str) -> Company | None:  # noqa: ARG002 - finds no one
         return None
 
 

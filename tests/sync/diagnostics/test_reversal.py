@@ -19,7 +19,7 @@ CHECKED_BY = {
 
 @pytest.mark.parametrize("error", [AWAY, ODD])
 @pytest.mark.parametrize("call", ["posted", "supplier_voucher", "find_expense", "attach", "attachments"])
-def test_what_was_made_is_taken_back_also_where_a_look_at_it_fails(
+def test_created_records_are_reversed_even_if_reading_them_fails(
     call: str, error: Exception, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     theatre = odd.Theatre()
@@ -37,7 +37,7 @@ def test_what_was_made_is_taken_back_also_where_a_look_at_it_fails(
     assert theatre.moment.expenses == {}
 
 
-def test_a_voucher_is_taken_back_also_where_posting_it_fails_oddly_after_it_was_saved() -> None:
+def test_a_voucher_is_reversed_even_if_posting_fails_after_it_was_saved() -> None:
     theatre = odd.Theatre()
     theatre.erp.fails_after["post"] = [ODD]
     theatre.play()
@@ -45,7 +45,7 @@ def test_a_voucher_is_taken_back_also_where_posting_it_fails_oddly_after_it_was_
 
 
 @pytest.mark.parametrize("call", ["save_companies", "write_customer_number", "activity"])
-def test_a_write_test_that_fails_itself_is_a_finding_and_the_others_go_on(call: str) -> None:
+def test_a_write_test_that_crashes_is_a_finding_and_the_others_continue(call: str) -> None:
     theatre = odd.Theatre()
     for system in (theatre.erp, theatre.moment):
         system.fails_before[call] = [ODD]

@@ -39,7 +39,7 @@ def messages(findings: list[Finding]) -> list[str]:
     return [finding.message for finding in findings]
 
 
-def test_fiscal_years_that_do_not_follow_each_other_are_for_a_person_to_look_at() -> None:
+def test_fiscal_years_that_are_not_consecutive_are_a_warning() -> None:
     erp = OpenFakeErp()
     erp.years = [
         FiscalYear(date(2025, 1, 1), date(2025, 11, 30), locked=False),
@@ -49,7 +49,7 @@ def test_fiscal_years_that_do_not_follow_each_other_are_for_a_person_to_look_at(
     assert "01.01.2025-30.11.2025; 01.01.2026-31.12.2026" in "".join(messages(looked_at))
 
 
-def test_vat_codes_that_are_not_listed_are_for_a_person_to_look_at() -> None:
+def test_vat_codes_that_are_not_listed_are_a_warning() -> None:
     erp = OpenFakeErp()
     erp.chart |= {account: f"9{account}" for account in range(3200, 3215)}
     (odd,) = [each for each in found(erp)[CheckStatus.UNKNOWN] if each.tests == "S4, S13"]
@@ -65,7 +65,7 @@ def test_vat_codes_that_are_not_listed_are_for_a_person_to_look_at() -> None:
         ([msg("phone")], [msg("addresses")], CheckStatus.UNKNOWN, "even though we request them: addresses"),
     ],
 )
-def test_what_moment_tells_of_customers_unasked_and_asked_is_compared(
+def test_moments_customers_with_and_without_includes_are_compared(
     unasked: Collection[Message], never: Collection[Message], verdict: CheckStatus, says: str
 ) -> None:
     moment = OpenFakeMoment(customer())
@@ -74,7 +74,7 @@ def test_what_moment_tells_of_customers_unasked_and_asked_is_compared(
     assert says in finding.message
 
 
-def test_customers_that_cannot_be_read_with_what_is_included_are_no_matter_of_the_key() -> None:
+def test_customers_unreadable_with_includes_do_not_blame_the_key() -> None:
     moment = OpenFakeMoment(customer())
     refusal = MisconfiguredError("Moment doesn't include “fax”.", error_code="moment_includes")
     moment.fails_before["customer"] = [refusal, refusal]
@@ -88,7 +88,7 @@ def test_accounts_of_moments_that_are_not_in_the_chart_are_named() -> None:
     assert "Moment has accounts that aren't in the chart of accounts: 3999." in looked_at
 
 
-def test_an_account_that_stands_for_one_of_moments_is_seen_to_be_there_on_both_sides() -> None:
+def test_a_mapped_account_must_exist_on_both_sides() -> None:
     moment = OpenFakeMoment(invoice(number=1))
     moment.codes = {3000: "", 3999: ""}
     healthy = found(OpenFakeErp(), moment=moment, accounts={"502": "3100/5"})
@@ -101,7 +101,7 @@ def test_an_account_that_stands_for_one_of_moments_is_seen_to_be_there_on_both_s
     ]
 
 
-def test_a_chart_that_is_not_the_norwegian_standard_is_for_a_person_to_look_at() -> None:
+def test_a_chart_that_is_not_the_norwegian_standard_is_a_warning() -> None:
     erp = OpenFakeErp()
     erp.chart |= {4000: "", 2701: ""}
     found_out = found(erp, entity_types=(EntityType.EXPENSE,), expense_accounts="4000")
@@ -129,7 +129,7 @@ def test_a_project_that_the_list_leaves_out_is_reported_with_what_may_follow() -
     assert "would overwrite" in told.remedy
 
 
-def test_of_a_company_without_invoices_the_first_number_is_reported() -> None:
+def test_for_a_company_without_invoices_the_first_number_is_reported() -> None:
     looked_at = messages(found(OpenFakeErp(), moment=OpenFakeMoment())[CheckStatus.UNKNOWN])
     assert "The series of outgoing invoices goes on with 1; Moment has no invoice yet." in looked_at
 
@@ -144,13 +144,13 @@ def test_a_total_in_whole_kroner_is_reported_only_if_it_would_be_refused(
     assert ("The lines of invoice 1 add up to 12500.40 and its total is 12500." in told) is is_told
 
 
-def test_what_is_not_synced_is_not_looked_at() -> None:
+def test_types_that_are_not_synced_are_not_checked() -> None:
     erp, moment = OpenFakeErp(), OpenFakeMoment()
     found(erp, moment=moment, entity_types=(EntityType.CUSTOMER,))
     assert (erp.calls["next_voucher_number"], erp.calls["files_of"], moment.calls["find_expense"]) == (0, 0, 0)
 
 
-def test_a_check_that_fails_itself_is_a_finding_and_the_others_go_on() -> None:
+def test_a_check_that_crashes_is_a_finding_and_the_others_continue() -> None:
     erp = OpenFakeErp()
     erp.fails_before["all_companies"] = [TypeError("can't compare a password with None")]
     with capture_logs() as logs:
@@ -164,7 +164,7 @@ def test_a_check_that_fails_itself_is_a_finding_and_the_others_go_on() -> None:
 
 
 @pytest.mark.slow
-def test_whichever_check_fails_itself_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_check_that_crashes_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(_: Target) -> Iterator[Finding]:
         raise KeyError("moment")
 
@@ -178,7 +178,7 @@ def test_whichever_check_fails_itself_is_named(monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.mark.parametrize("call", ["identities", "tax_codes"])
-def test_what_is_offered_to_choose_from_may_be_unreadable(call: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_choices_of_a_setting_may_be_unreadable(call: str, monkeypatch: pytest.MonkeyPatch) -> None:
     erp = OpenFakeErp()
 
     def unreadable() -> None:
@@ -190,7 +190,7 @@ def test_what_is_offered_to_choose_from_may_be_unreadable(call: str, monkeypatch
     assert all("itself failed (AttributeError)" in each for each in broken)
 
 
-def test_a_finding_is_read_as_it_was_kept() -> None:
+def test_a_finding_is_read_as_it_was_stored() -> None:
     for findings in found(OpenFakeErp(), receivables_account=1501).values():
         for finding in findings:
             told = finding.as_json()

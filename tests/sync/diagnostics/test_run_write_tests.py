@@ -35,7 +35,7 @@ def verdicts(findings: Sequence[Finding]) -> dict[CheckStatus, set[str]]:
     }
 
 
-def test_of_systems_that_do_as_assumed_everything_is_good_and_announced() -> None:
+def test_on_systems_that_match_the_assumptions_all_is_good_and_announced() -> None:
     theatre = odd.Theatre()
     theatre.erp.client_id = "4711"
     findings = theatre.play(client_id="4711")
@@ -61,7 +61,7 @@ def test_of_systems_that_do_as_assumed_everything_is_good_and_announced() -> Non
     assert len(theatre.announced) == 5
 
 
-def test_the_vouchers_come_to_nothing_and_the_expense_is_gone() -> None:
+def test_the_vouchers_cancel_out_and_the_expense_is_gone() -> None:
     theatre = odd.Theatre()
     theatre.play()
     first, second = theatre.erp.vouchers.values()
@@ -71,7 +71,7 @@ def test_the_vouchers_come_to_nothing_and_the_expense_is_gone() -> None:
     assert theatre.moment.customers["7"] == customer(number="10001")
 
 
-def test_played_twice_it_takes_customer_and_project_again() -> None:
+def test_a_second_run_reuses_customer_and_project() -> None:
     theatre = odd.Theatre()
     theatre.play()
     assert [each.message for each in theatre.play() if each.status is CheckStatus.BAD] == []
@@ -80,7 +80,7 @@ def test_played_twice_it_takes_customer_and_project_again() -> None:
     assert theatre.moment.expenses == {}
 
 
-def test_what_an_earlier_one_left_in_moment_is_removed() -> None:
+def test_leftovers_of_an_earlier_run_in_moment_are_removed() -> None:
     theatre = odd.Theatre()
     theatre.moment.fails_before["delete_expense"] = [AWAY]
     theatre.play()
@@ -89,7 +89,7 @@ def test_what_an_earlier_one_left_in_moment_is_removed() -> None:
     assert theatre.moment.expenses == {}
 
 
-def test_where_24sevenoffice_numbers_the_vouchers_the_next_two_numbers_are_taken() -> None:
+def test_if_24sevenoffice_numbers_the_vouchers_the_next_two_numbers_are_used() -> None:
     theatre = odd.Theatre()
     found = verdicts(theatre.play(voucher_number="series"))
     assert [number for _, number in theatre.erp.vouchers] == [1, 2]
@@ -107,7 +107,7 @@ def test_a_draft_is_left_for_a_person_to_delete() -> None:
     assert len(theatre.erp.vouchers) == 1
 
 
-def test_only_what_is_synced_is_tried_out() -> None:
+def test_only_synced_types_are_tested() -> None:
     theatre = odd.Theatre()
     theatre.play(entity_types=(EntityType.CUSTOMER,))
     assert theatre.artifacts.remaining == [CUSTOMER]
@@ -304,7 +304,7 @@ def test_an_assumption_that_does_not_hold_is_named(
         ("delete_expense", [AWAY], [CUSTOMER, PROJECT, VOUCHERS, ACTIVITY, EXPENSE]),
     ],
 )
-def test_where_it_breaks_off_it_knows_what_is_left(
+def test_when_it_breaks_off_it_lists_what_is_left(
     call: str, errors: list[Exception | None], left: list[str]
 ) -> None:
     theatre = odd.Theatre()
@@ -314,14 +314,14 @@ def test_where_it_breaks_off_it_knows_what_is_left(
     assert theatre.artifacts.remaining == left
 
 
-def test_a_voucher_that_was_saved_without_an_answer_is_found_and_taken_back() -> None:
+def test_a_voucher_saved_without_a_response_is_found_and_reversed() -> None:
     theatre = odd.Theatre()
     theatre.erp.fails_after["post"] = [SILENT, SILENT]
     theatre.play()
     assert VOUCHERS in theatre.artifacts.remaining
 
 
-def test_stopped_at_any_moment_it_has_listed_what_it_had_made() -> None:
+def test_stopped_at_any_moment_it_has_listed_its_records() -> None:
     whole = len(odd.Theatre().play())
     for steps in range(1, whole):
         theatre = odd.Theatre()

@@ -33,10 +33,10 @@ def test_an_outage_is_waited_out_for_days_before_a_person_is_asked() -> None:
     assert sum(waits, timedelta()) > timedelta(days=2)
 
 
-def test_what_may_still_be_at_work_over_there_is_not_looked_for_at_once() -> None:
+def test_a_call_that_may_still_be_running_is_not_verified_at_once() -> None:
     assert delay(LOST, 0, random=lambda: 0.0) >= timedelta(seconds=60)
 
 
-def test_what_the_other_system_asks_for_is_the_least_wait() -> None:
+def test_the_other_systems_requested_wait_is_the_minimum() -> None:
     error = UnavailableError("", retry_after=timedelta(hours=1))
     assert delay(error, 0, random=lambda: 0.0) == timedelta(hours=1)

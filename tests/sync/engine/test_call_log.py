@@ -24,16 +24,16 @@ def kept(text: str) -> str:
         "71129299999",
     ],
 )
-def test_a_national_identity_number_is_not_kept(number: str) -> None:
+def test_a_national_identity_number_is_not_stored(number: str) -> None:
     assert kept(f"<Reference>{number}</Reference>") == "<Reference>***********</Reference>"
 
 
 @pytest.mark.parametrize(
     "number", ["923609016", "10001000017", "99019012345", "1010190123456", "2026-03-02T09:00:00"]
 )
-def test_other_numbers_are_kept(number: str) -> None:
+def test_other_numbers_are_stored(number: str) -> None:
     assert kept(f"<Number>{number}</Number>") == f"<Number>{number}</Number>"
 
 
-def test_a_number_that_the_text_is_cut_at_is_not_kept_in_part() -> None:
+def test_a_number_cut_off_with_the_text_is_not_stored_in_part() -> None:
     assert "010190" not in kept("x" * (MAX_TEXT_LENGTH - 8) + " 01019012345 " + "y" * 100)

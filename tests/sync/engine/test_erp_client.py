@@ -33,7 +33,7 @@ def test_the_chosen_client_is_found_or_the_only_one_there_is(
         ([], "a1", "login_refused", "rejected the user name or password."),
     ],
 )
-def test_a_client_that_is_not_clear_is_refused_and_no_other_is_named(
+def test_an_ambiguous_client_is_refused_and_no_other_is_named(
     identities: list[Identity], chosen: str, error_code: str, part: str
 ) -> None:
     with pytest.raises(MisconfiguredError) as refused:

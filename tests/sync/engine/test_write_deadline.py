@@ -22,7 +22,7 @@ class Clocks:
 
 
 @pytest.mark.parametrize(("instant", "seconds"), [(LONG, 0), (timedelta(), 100), (-LONG, 100)])
-def test_leave_is_over_by_whichever_clock_says_so_first(instant: timedelta, seconds: float) -> None:
+def test_the_write_deadline_passes_by_whichever_clock_is_first(instant: timedelta, seconds: float) -> None:
     clocks = Clocks()
     one = clocks.write_deadline()
     assert not one.has_passed()
@@ -33,7 +33,7 @@ def test_leave_is_over_by_whichever_clock_says_so_first(instant: timedelta, seco
     assert not one.has_passed()
 
 
-def test_who_holds_no_lease_needs_no_write_deadline() -> None:
+def test_without_a_lease_there_is_no_write_deadline() -> None:
     clocks = Clocks()
     with enforced(clocks.write_deadline()):
         clocks.tick += 100

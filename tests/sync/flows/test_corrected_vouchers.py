@@ -35,7 +35,7 @@ def test_a_corrected_voucher_is_the_new_suppliers_in_its_currency_and_on_its_day
 
 
 @pytest.mark.parametrize("net", [80000, 100000])
-def test_a_correction_of_the_supplier_is_brought_to_the_expense_that_exists(world: World, net: int) -> None:
+def test_a_corrected_supplier_is_synced_to_the_existing_expense(world: World, net: int) -> None:
     enter(world, cost(net, vat_code="1"), vat=net // 4, **WRONG)
     sync_voucher(world)
     correct(world, *world.erp.purchases[VOUCHER])

@@ -36,7 +36,7 @@ def test_details_are_saved_when_the_connection_wants_it(
 
 
 @pytest.mark.parametrize("setting", ["never", "new", "always"])
-def test_a_customer_that_is_as_it_was_is_saved_once(world: World, setting: str) -> None:
+def test_an_unchanged_customer_is_saved_once(world: World, setting: str) -> None:
     world.change_settings(customer_details=setting)
     for _ in range(3):
         sync(world, HOME)
@@ -44,7 +44,7 @@ def test_a_customer_that_is_as_it_was_is_saved_once(world: World, setting: str) 
     assert world.job(EntityType.CUSTOMER, "7").outcome is Outcome.UNCHANGED
 
 
-def test_what_is_too_long_of_a_customer_is_cut_with_a_warning(world: World) -> None:
+def test_values_of_a_customer_that_are_too_long_are_cut_with_a_warning(world: World) -> None:
     long = Address("post", "S" * 251, "P" * 17, "T" * 101, "NO")
     for _ in range(2):  # nor does the echo of its number take the warnings away
         sync(world, CustomerDetails("", "", (HOME.addresses[0], long)), name="N" * 101)
@@ -57,7 +57,7 @@ def test_what_is_too_long_of_a_customer_is_cut_with_a_warning(world: World) -> N
     assert world.mails() == []
 
 
-def test_a_name_that_24sevenoffice_has_cut_is_the_same_name(world: World) -> None:
+def test_a_name_cut_by_24sevenoffice_is_the_same_name(world: World) -> None:
     long = "Interkommunalt selskap for vann og avløp i " + "N" * 100
     world.erp.companies[10001] = Company(10001, long[:100])
     world.moment.put(factories.customer("7", name=long, organization_number=""))

@@ -79,7 +79,7 @@ def test_a_number_that_could_not_be_returned_is_returned_later(world: World) -> 
     assert world.erp.calls["save_companies"] == 1
 
 
-def test_a_number_changed_by_hand_in_moment_is_put_right_since_24sevenoffice_is_its_master(world: World) -> None:
+def test_a_number_changed_by_hand_in_moment_is_corrected(world: World) -> None:
     world.moment.put(factories.customer("7"))
     sync(world)
     world.moment.put(factories.customer("7", number="555"))
@@ -108,7 +108,7 @@ def test_a_supplier_under_the_number_is_asked_about_and_stays_one(world: World, 
     assert world.erp.companies[20001].supplier
 
 
-def test_a_person_stays_one_where_moment_does_not_tell_the_customer_type(world: World) -> None:
+def test_a_person_stays_a_person_if_moment_gives_no_customer_type(world: World) -> None:
     kari = {"name": "Kari Nordmann", "organization_number": ""}
     world.moment.put(factories.customer("7", is_company=False, **kari))
     sync(world)
@@ -118,7 +118,7 @@ def test_a_person_stays_one_where_moment_does_not_tell_the_customer_type(world: 
     assert world.erp.companies[10001].person
 
 
-def test_several_e_mail_addresses_in_one_field_are_warned_of(world: World) -> None:
+def test_several_e_mail_addresses_in_one_field_give_a_warning(world: World) -> None:
     world.moment.put(factories.customer("7", email="post@x.example", invoice_email="a@x.example; b@x.example"))
     sync(world)
     (warning,) = world.job(EntityType.CUSTOMER, "7").warnings
@@ -155,7 +155,7 @@ def test_a_customer_without_a_name_needs_attention(world: World) -> None:
         ("010190 12345", "", "Moment has an identity number in place of the organization number."),
     ],
 )
-def test_an_invalid_organization_number_holds_nobody_up_and_is_warned_of_until_it_is_corrected(
+def test_an_invalid_organization_number_is_a_warning_until_it_is_corrected(
     world: World, number: str, sent: str, warning: str
 ) -> None:
     world.moment.put(factories.customer("7", organization_number=number))
@@ -171,13 +171,13 @@ def test_an_invalid_organization_number_holds_nobody_up_and_is_warned_of_until_i
     assert world.job(EntityType.CUSTOMER, "7").warnings == ()
 
 
-def test_an_invalid_organization_number_makes_no_business_of_a_person(world: World) -> None:
+def test_an_invalid_organization_number_does_not_make_a_person_a_business(world: World) -> None:
     world.moment.put(factories.customer("7", organization_number="010190", is_company=False))
     sync(world)
     assert world.erp.companies[10001].person
 
 
-def test_a_corrected_customer_goes_through_and_the_mail_says_so(world: World) -> None:
+def test_a_corrected_customer_is_synced_and_a_mail_says_so(world: World) -> None:
     world.moment.put(factories.customer("7", name=""))
     sync(world)
     world.moment.put(factories.customer("7"))
@@ -212,7 +212,7 @@ def test_a_matched_customer_keeps_the_addresses_that_moment_does_not_have(world:
     assert [(each.moment_id, each.emails) for each in world.erp.all_companies()] == [("7", by_hand)]
 
 
-def test_a_customer_that_is_there_already_is_linked_and_its_number_returned(world: World) -> None:
+def test_an_existing_customer_is_linked_and_its_number_returned(world: World) -> None:
     add_to_ledger(world, NORDLYS)
     world.moment.put(factories.customer("7"))
     sync(world)
@@ -231,7 +231,7 @@ def test_the_customer_index_is_read_once_for_a_batch_and_not_for_linked_ones(wor
     assert (world.erp.calls["all_companies"], world.erp.calls["save_companies"]) == (1, 2)
 
 
-def test_a_person_is_asked_which_of_several_it_is_and_their_word_is_taken(world: World) -> None:
+def test_a_person_chooses_among_several_matches_and_the_choice_is_applied(world: World) -> None:
     add_to_ledger(world, *BRANCHES)
     world.moment.put(factories.customer("7"))
     sync(world)
@@ -248,7 +248,7 @@ def test_a_person_is_asked_which_of_several_it_is_and_their_word_is_taken(world:
     assert [turn for turn, _ in world.mails()] == ["needs_attention", "resolved"]
 
 
-def test_a_person_may_say_that_it_is_a_new_one_however_often_it_is_tried(world: World) -> None:
+def test_a_person_may_answer_that_it_is_a_new_one_however_often_it_is_tried(world: World) -> None:
     add_to_ledger(world, *BRANCHES)
     world.moment.put(factories.customer("7"))
     sync(world)
@@ -261,14 +261,14 @@ def test_a_person_may_say_that_it_is_a_new_one_however_often_it_is_tried(world: 
     assert world.moment.customers["7"].number not in ("", "10235", "10236")
 
 
-def test_what_is_not_offered_is_no_answer(world: World) -> None:
+def test_an_answer_that_is_not_offered_is_ignored(world: World) -> None:
     add_to_ledger(world, *BRANCHES)
     world.moment.put(factories.customer("7"))
     sync(world)
     assert [answer(world, choice) for choice in ("10001", "", "10235", "10235")] == [0, 0, 1, 0]
 
 
-def test_a_choice_that_is_gone_by_then_is_asked_about_again(world: World) -> None:
+def test_a_chosen_customer_that_is_gone_is_asked_about_again(world: World) -> None:
     add_to_ledger(world, *BRANCHES, Company(10237, "Nordlys Tromsø", "923609016"))
     world.moment.put(factories.customer("7"))
     sync(world)
@@ -278,7 +278,7 @@ def test_a_choice_that_is_gone_by_then_is_asked_about_again(world: World) -> Non
     assert candidates(world) == ["10235", "10237"]
 
 
-def test_two_of_moment_that_match_the_same_customer_are_not_both_linked(world: World) -> None:
+def test_two_moment_customers_that_match_the_same_one_are_not_both_linked(world: World) -> None:
     add_to_ledger(world, NORDLYS)
     for record_id in "789":
         world.moment.put(factories.customer(record_id))
@@ -356,7 +356,7 @@ def test_the_same_firm_twice_in_one_batch_does_not_become_two_customers(
     assert len(world.erp.companies) == 3
 
 
-def test_the_second_of_a_batch_is_saved_where_the_first_is_refused(world: World) -> None:
+def test_the_second_of_a_batch_is_saved_if_the_first_is_refused(world: World) -> None:
     world.moment.put(factories.customer("7", name="Refused AS"))
     world.moment.put(factories.customer("8", name="Refused  AS", email=""))
     world.moment.put(factories.customer("9", name="Nordlys Arkitekter AS"))
@@ -365,7 +365,7 @@ def test_the_second_of_a_batch_is_saved_where_the_first_is_refused(world: World)
     assert world.job(EntityType.CUSTOMER, "9").outcome is Outcome.SYNCED
 
 
-def test_what_is_saved_stays_so_where_the_look_for_the_second_of_a_batch_fails(world: World) -> None:
+def test_saved_customers_stay_saved_if_the_search_for_a_second_fails(world: World) -> None:
     for record_id in "78":
         world.moment.put(factories.customer(record_id))
     world.erp.fails_before["all_companies"] = [None, UnavailableError("24SevenOffice is down.")]
@@ -375,7 +375,7 @@ def test_what_is_saved_stays_so_where_the_look_for_the_second_of_a_batch_fails(w
 
 
 @pytest.mark.parametrize("error", [OutcomeUnknownError("No answer."), UnavailableError("24SevenOffice is down.")])
-def test_a_question_stands_where_the_save_of_the_others_fails(world: World, error: SyncError) -> None:
+def test_a_question_stays_open_if_saving_the_others_fails(world: World, error: SyncError) -> None:
     add_to_ledger(world, *BRANCHES)
     world.moment.put(factories.customer("7"))
     world.moment.put(factories.customer("8", name="Fjord AS", organization_number=""))
@@ -428,7 +428,7 @@ def test_a_number_that_moment_does_not_keep_is_returned_once_and_then_asked_abou
     assert world.moment.customers["7"].number == "10001"
 
 
-def test_who_is_asked_sees_the_customer_as_moment_has_it_beside_the_candidates(world: World) -> None:
+def test_a_question_shows_moments_customer_beside_the_candidates(world: World) -> None:
     add_to_ledger(world, *BRANCHES)
     street = Address("visit", "Storgata 1", "5003", "Bergen", "NO")
     world.erp.details[10236] = [CustomerDetails(addresses=(street,))]
@@ -455,7 +455,7 @@ def undo(world: World, record_id: str = "7") -> int:
 
 
 @pytest.mark.parametrize("written", [False, True])
-def test_a_choice_is_taken_back_and_the_same_is_asked_again(world: World, *, written: bool) -> None:
+def test_a_choice_is_undone_and_the_question_asked_again(world: World, *, written: bool) -> None:
     add_to_ledger(world, *BRANCHES)
     world.moment.put(factories.customer("7"))
     sync(world)
@@ -491,7 +491,7 @@ def test_after_a_choice_is_undone_a_new_customer_is_a_new_one(world: World, *, l
     assert world.moment.customers["7"].number not in ("", "10235", "10236")
 
 
-def test_what_was_undone_is_asked_about_again_and_not_matched_by_itself(world: World) -> None:
+def test_an_undone_match_is_asked_about_and_not_matched_automatically(world: World) -> None:
     add_to_ledger(world, *BRANCHES)
     world.moment.put(factories.customer("7"))
     sync(world)

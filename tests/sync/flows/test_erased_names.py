@@ -10,7 +10,7 @@ from tests.sync.conftest import World
 from tests.sync.flows.supplier_vouchers import PDF, PNG, cost, enter, sync_voucher
 
 
-def test_a_document_beside_one_whose_name_was_erased_is_brought_under_another(world: World) -> None:
+def test_a_document_beside_one_with_an_erased_name_gets_another_name(world: World) -> None:
     world.change_settings(entity_types=["expense"], expense_accounts="4300")
     world.moment.put(factories.project("8", number="1", customer_id=""))
     world.erp.contents |= {"1": b"%PDF", "2": b"PNG"}

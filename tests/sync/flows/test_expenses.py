@@ -37,7 +37,7 @@ def test_a_posted_cost_becomes_an_expense_with_its_document(world: World) -> Non
     assert world.job(EntityType.EXPENSE, VOUCHER).outcome is Outcome.SYNCED
 
 
-def test_a_voucher_seen_again_brings_nothing_new(world: World) -> None:
+def test_a_voucher_read_again_changes_nothing(world: World) -> None:
     enter(world, cost(125000))
     sync_voucher(world)
     sync_voucher(world)
@@ -47,9 +47,7 @@ def test_a_voucher_seen_again_brings_nothing_new(world: World) -> None:
 
 
 @pytest.mark.parametrize("project", [1, 77], ids=["synced", "skipped"])
-def test_a_poll_that_brings_a_voucher_again_leaves_it_received_until_it_has_changed(
-    world: World, project: int
-) -> None:
+def test_a_repeated_voucher_keeps_its_received_time_until_it_changes(world: World, project: int) -> None:
     world.change_settings(entity_types=["expense"])
     enter(world, cost(125000, project_number=project))
     first, again = polled(world), polled(world)
@@ -102,7 +100,7 @@ def test_a_foreign_invoice_stays_in_kroner_and_names_its_currency(world: World) 
         ([cost(1, project_number=None), cost(1, 4000)], ("no_project", f"{ON_NO_PROJECT}; {NOT_LISTED}")),
     ],
 )
-def test_what_does_not_come_says_why(world: World, lines: list[LedgerLine], told: tuple[str, str]) -> None:
+def test_a_skipped_cost_says_why(world: World, lines: list[LedgerLine], told: tuple[str, str]) -> None:
     enter(world, *lines)
     sync_voucher(world)
     job = world.job(EntityType.EXPENSE, VOUCHER)
@@ -111,14 +109,14 @@ def test_what_does_not_come_says_why(world: World, lines: list[LedgerLine], told
     assert world.mails() == []
 
 
-def test_what_is_older_than_the_first_day_is_left_alone(world: World) -> None:
+def test_vouchers_older_than_the_first_day_are_left_alone(world: World) -> None:
     world.change_settings(expense_from=DAY + timedelta(days=1))
     enter(world, cost(1000))
     sync_voucher(world)
     assert world.job(EntityType.EXPENSE, VOUCHER).message == "Dated before 21.02.2026"
 
 
-def test_a_document_that_waits_for_approval_holds_the_expense_back_until_it_has_it(world: World) -> None:
+def test_an_expense_waits_until_its_document_is_approved(world: World) -> None:
     world.erp.stamps[55] = VoucherFiles(pending=True)
     enter(world, cost(125000))
     sync_voucher(world)
@@ -129,7 +127,7 @@ def test_a_document_that_waits_for_approval_holds_the_expense_back_until_it_has_
     assert amounts(world) == [125000]
 
 
-def test_a_waiting_voucher_that_changes_is_looked_at_at_once(world: World) -> None:
+def test_a_waiting_voucher_that_changes_is_synced_at_once(world: World) -> None:
     world.erp.stamps[55] = VoucherFiles(pending=True)
     enter(world, cost(125000))
     sync_voucher(world)
@@ -138,7 +136,7 @@ def test_a_waiting_voucher_that_changes_is_looked_at_at_once(world: World) -> No
     assert amounts(world) == [125000]
 
 
-def test_a_document_that_comes_later_is_added_to_the_expense_that_exists(world: World) -> None:
+def test_a_later_document_is_added_to_the_existing_expense(world: World) -> None:
     world.erp.stamps[55] = VoucherFiles((PDF,), pending=True)
     enter(world, cost(125000))
     sync_voucher(world)
@@ -149,7 +147,7 @@ def test_a_document_that_comes_later_is_added_to_the_expense_that_exists(world: 
     assert files == {"Byggmaker Øst AS F-77.pdf": b"%PDF", "Byggmaker Øst AS F-77.png": b"PNG"}
 
 
-def test_documents_of_the_same_type_have_names_of_their_own(world: World) -> None:
+def test_documents_of_the_same_type_have_different_names(world: World) -> None:
     world.erp.stamps[55] = VoucherFiles((PDF, replace(PNG, type="pdf")))
     enter(world, cost(125000))
     sync_voucher(world)
@@ -157,7 +155,7 @@ def test_documents_of_the_same_type_have_names_of_their_own(world: World) -> Non
     assert files == {"Byggmaker Øst AS F-77.pdf": b"%PDF", "Byggmaker Øst AS F-77 (2).pdf": b"PNG"}
 
 
-def test_a_broken_document_does_not_lose_the_expense_and_is_tried_again(world: World) -> None:
+def test_a_broken_document_does_not_lose_the_expense_and_is_retried(world: World) -> None:
     content = world.erp.contents.pop("1")
     enter(world, cost(125000))
     sync_voucher(world)
@@ -169,7 +167,7 @@ def test_a_broken_document_does_not_lose_the_expense_and_is_tried_again(world: W
     assert list(world.moment.files.values()) == [{"Byggmaker Øst AS F-77.pdf": b"%PDF"}]
 
 
-def test_a_document_that_stays_away_is_shown_to_a_person_in_the_end(world: World) -> None:
+def test_a_document_that_stays_missing_needs_attention_in_the_end(world: World) -> None:
     world.erp.contents.clear()
     enter(world, cost(125000))
     sync_voucher(world)
@@ -179,7 +177,7 @@ def test_a_document_that_stays_away_is_shown_to_a_person_in_the_end(world: World
     assert world.mails() == [("needs_attention", "Voucher 40001/2026 (Byggmaker Øst AS F-77)")]
 
 
-def test_a_lost_answer_to_an_upload_brings_no_second_file(world: World) -> None:
+def test_a_lost_response_to_an_upload_makes_no_second_file(world: World) -> None:
     world.moment.fails_after["attach"] = [OutcomeUnknownError("No answer.")]
     enter(world, cost(125000))
     sync_voucher(world)
@@ -189,7 +187,7 @@ def test_a_lost_answer_to_an_upload_brings_no_second_file(world: World) -> None:
     assert list(world.moment.files.values()) == [{"Byggmaker Øst AS F-77.pdf": b"%PDF"}]
 
 
-def test_a_lost_answer_to_a_new_expense_makes_no_second_one(world: World) -> None:
+def test_a_lost_response_to_a_new_expense_makes_no_second_one(world: World) -> None:
     world.moment.fails_after["create_expense"] = [OutcomeUnknownError("No answer.")]
     enter(world, cost(125000))
     sync_voucher(world)
@@ -199,7 +197,7 @@ def test_a_lost_answer_to_a_new_expense_makes_no_second_one(world: World) -> Non
     assert all(world.moment.files.values())
 
 
-def test_an_expense_whose_answer_was_lost_is_found_although_its_cost_was_taken_back(world: World) -> None:
+def test_an_expense_with_a_lost_response_is_found_though_its_cost_was_reversed(world: World) -> None:
     world.moment.fails_after["create_expense"] = [OutcomeUnknownError("No answer.")]
     enter(world, cost(125000))
     sync_voucher(world)
@@ -209,7 +207,7 @@ def test_an_expense_whose_answer_was_lost_is_found_although_its_cost_was_taken_b
     assert amounts(world) == []
 
 
-def test_a_changed_amount_is_put_right(world: World) -> None:
+def test_a_changed_amount_is_corrected(world: World) -> None:
     enter(world, cost(125000))
     sync_voucher(world)
     enter(world, cost(99000))
@@ -225,7 +223,7 @@ def test_a_cost_moved_to_another_project_is_moved_in_moment(world: World) -> Non
     assert [draft.project_id for draft in world.moment.expenses.values()] == ["9"]
 
 
-def test_a_reversed_voucher_takes_its_expense_away_and_brings_it_back_when_it_returns(world: World) -> None:
+def test_reversing_a_voucher_removes_its_expense_until_it_returns(world: World) -> None:
     enter(world, cost(125000))
     sync_voucher(world)
     enter(world, cost(125000, hidden=True))
@@ -247,7 +245,7 @@ def retry(world: World, *job_ids: int) -> None:
 @pytest.mark.parametrize(
     ("moved", "left"), [([cost(125000, project_number=2)], ["9"]), ([], [])], ids=["moved", "taken back"]
 )
-def test_a_set_aside_expense_is_put_right_by_a_person_only(
+def test_a_set_aside_expense_is_corrected_only_by_a_person(
     world: World, moved: list[LedgerLine], left: list[str]
 ) -> None:
     enter(world, cost(125000))
@@ -263,7 +261,7 @@ def test_a_set_aside_expense_is_put_right_by_a_person_only(
 
 
 @pytest.mark.parametrize("noticed", [True, False], ids=["noticed", "unnoticed"])
-def test_a_set_aside_expense_that_a_person_deleted_is_not_brought_again(world: World, *, noticed: bool) -> None:
+def test_a_set_aside_expense_that_a_person_deleted_is_not_created_again(world: World, *, noticed: bool) -> None:
     enter(world, cost(125000))
     sync_voucher(world)
     if noticed:
@@ -280,7 +278,7 @@ def test_a_set_aside_expense_that_a_person_deleted_is_not_brought_again(world: W
     assert world.job(EntityType.EXPENSE, VOUCHER).state is JobState.DONE
 
 
-def test_a_set_aside_expense_that_another_company_in_moment_had_is_brought_again(world: World) -> None:
+def test_a_set_aside_expense_of_another_moment_company_is_created_again(world: World) -> None:
     enter(world, cost(125000))
     sync_voucher(world)
     relink.unlink(world.database, world.connection.id, actor="kari", now=world.now)
@@ -292,7 +290,7 @@ def test_a_set_aside_expense_that_another_company_in_moment_had_is_brought_again
 
 
 @pytest.mark.parametrize("lost", [OutcomeUnknownError("No answer."), UnavailableError("Moment is down.")])
-def test_a_cost_that_returns_after_a_lost_removal_is_brought_again(world: World, lost: SyncError) -> None:
+def test_a_cost_that_returns_after_a_lost_removal_is_synced_again(world: World, lost: SyncError) -> None:
     enter(world, cost(125000))
     sync_voucher(world)
     world.moment.fails_after["delete_expense"] = [lost]
@@ -308,7 +306,7 @@ def test_a_cost_that_returns_after_a_lost_removal_is_brought_again(world: World,
     assert amounts(world) == [125000]
 
 
-def test_a_cost_that_returns_after_a_removal_that_failed_is_not_doubled(world: World) -> None:
+def test_a_cost_that_returns_after_a_failed_removal_is_not_duplicated(world: World) -> None:
     enter(world, cost(125000))
     sync_voucher(world)
     world.moment.fails_before["delete_expense"] = [OutcomeUnknownError("No answer.")]
@@ -370,7 +368,7 @@ def test_a_nameless_supplier_is_found_in_the_customer_index(world: World) -> Non
     assert draft.supplier == "Byggmaker Øst AS"
 
 
-def test_a_system_that_is_down_brings_nothing_twice(world: World) -> None:
+def test_an_outage_syncs_nothing_twice(world: World) -> None:
     lines = (cost(1000), cost(2000, 6590), cost(3000, project_number=2))
     world.moment.fails_before["create_expense"] = [None, UnavailableError("Moment is down.")]
     enter(world, *lines)
@@ -381,7 +379,7 @@ def test_a_system_that_is_down_brings_nothing_twice(world: World) -> None:
     assert sorted(amounts(world)) == [1000, 2000, 3000]
 
 
-def test_what_was_unknown_before_a_system_went_down_is_looked_for_afterwards(world: World) -> None:
+def test_outcomes_unknown_before_an_outage_are_verified_afterwards(world: World) -> None:
     away = UnavailableError("Moment is down.")
     world.moment.fails_after["create_expense"] = [OutcomeUnknownError("No answer.")]
     world.moment.fails_before["find_expense"] = [None, away]
@@ -431,7 +429,7 @@ def test_a_document_of_twenty_expenses_is_downloaded_once(world: World) -> None:
     assert list(world.moment.files.values()) == [both] * 20
 
 
-def test_a_document_that_one_expense_does_not_get_is_given_to_the_others(world: World) -> None:
+def test_a_document_that_one_expense_does_not_get_is_uploaded_to_the_others(world: World) -> None:
     world.moment.fails_before["attach"] = [RejectedError("Moment does not like it.")]
     world.erp.stamps[55] = VoucherFiles((PDF, replace(PNG, type="pdf")))
     enter(world, cost(1000), cost(2000, 6590))
@@ -443,7 +441,7 @@ def test_a_document_that_one_expense_does_not_get_is_given_to_the_others(world: 
     assert list(world.moment.files.values()) == [{first: b"%PDF", second: b"PNG"}] * 2
 
 
-def test_24sevenoffice_that_is_down_is_asked_for_a_document_once(world: World) -> None:
+def test_during_an_outage_24sevenoffice_is_asked_for_a_document_once(world: World) -> None:
     world.erp.fails_before["fetch"] = [UnavailableError("24SevenOffice is down.")]
     enter(world, cost(1000), cost(2000, 6590))
     sync_voucher(world)
@@ -507,7 +505,7 @@ def test_what_the_project_decides_of_an_expense_survives_a_corrected_text(world:
     assert world.moment.expenses["700"] == replace(decided, description="Gipsplater")
 
 
-def test_another_activity_or_billing_in_the_settings_leaves_invoiced_expenses_in_peace(world: World) -> None:
+def test_other_activity_or_billing_settings_leave_invoiced_expenses_alone(world: World) -> None:
     enter(world, cost(125000))
     sync_voucher(world)
     world.moment.invoiced.add("700")
@@ -516,7 +514,7 @@ def test_another_activity_or_billing_in_the_settings_leaves_invoiced_expenses_in
     assert world.job(EntityType.EXPENSE, VOUCHER).outcome is Outcome.UNCHANGED
 
 
-def test_a_voucher_without_any_line_takes_nothing_away_and_a_person_is_asked(world: World) -> None:
+def test_a_voucher_without_lines_removes_nothing_and_needs_attention(world: World) -> None:
     enter(world, cost(125000))
     sync_voucher(world)
     world.erp.purchases[VOUCHER] = []
@@ -525,7 +523,7 @@ def test_a_voucher_without_any_line_takes_nothing_away_and_a_person_is_asked(wor
     assert world.job(EntityType.EXPENSE, VOUCHER).error_code == "voucher_gone"
 
 
-def test_vat_that_does_not_add_up_is_for_a_person_before_anything_is_brought(world: World) -> None:
+def test_vat_that_does_not_add_up_needs_attention_before_anything_is_synced(world: World) -> None:
     enter(world, cost(100000, vat_code="1"), cost(1000, 6590), vat=15000)
     sync_voucher(world)
     assert amounts(world) == []
@@ -552,7 +550,7 @@ class RemembersRates(FakeErp):
             self.remembered = dict(self.rates)
 
 
-def test_a_vat_code_set_up_meanwhile_needs_nobody(world: World) -> None:
+def test_a_vat_code_set_up_meanwhile_needs_no_attention(world: World) -> None:
     world.erp = RemembersRates()
     world.erp.rates["14"] = Decimal("12.5")
     enter(world, cost(100000, vat_code="14"), vat=12500)
@@ -570,7 +568,7 @@ def test_many_vouchers_with_unclear_vat_refresh_the_rates_once(world: World) -> 
     assert world.erp.forgotten == [SetupPart.VAT_CODES]
 
 
-def test_vat_that_does_not_add_up_on_other_lines_holds_nothing_up(world: World) -> None:
+def test_vat_that_does_not_add_up_on_other_lines_delays_nothing(world: World) -> None:
     enter(world, cost(100000, 4000, vat_code="1"), cost(1000), vat=15000)
     sync_voucher(world)
     assert amounts(world) == [1000]

@@ -72,7 +72,7 @@ def test_the_first_voucher_of_each_code_goes_alone_and_is_read_back(world: World
     assert (world.erp.calls["post"], world.erp.calls["posted"]) == (4, 2)
 
 
-def test_revenue_that_holds_its_vat_stops_the_lane_after_one_voucher(world: World) -> None:
+def test_revenue_that_includes_vat_stops_the_lane_after_one_voucher(world: World) -> None:
     world.change_settings(voucher_vat="gross")
     world.erp.leaves_vat = True
     for number in ("1", "2", "3"):
@@ -102,7 +102,7 @@ def test_a_wrong_voucher_stops_those_of_the_next_fiscal_year_and_of_other_codes(
     assert "Nothing more is posted" in (world.connections.get(world.connection.id).paused_because or "")
 
 
-def test_after_the_other_way_is_chosen_the_rest_is_posted_and_the_wrong_one_left_to_a_person(world: World) -> None:
+def test_with_the_other_way_the_rest_is_posted_and_the_wrong_one_is_left(world: World) -> None:
     world.change_settings(voucher_vat="gross")
     world.erp.leaves_vat = True
     for number in ("1", "2"):
@@ -129,7 +129,7 @@ def test_resumed_without_another_way_nothing_more_is_posted(world: World) -> Non
 
 
 @pytest.mark.parametrize("by", ["correction", "removal", "dismissal"])
-def test_once_a_person_has_seen_to_the_wrong_voucher_the_next_one_is_the_first(world: World, by: str) -> None:
+def test_once_a_person_has_handled_the_wrong_voucher_the_next_is_the_first(world: World, by: str) -> None:
     world.change_settings(voucher_vat="gross")
     world.erp.leaves_vat = True
     for number in ("1", "2"):
@@ -183,7 +183,7 @@ def test_a_reversed_and_reentered_voucher_counts_with_all_of_its_vouchers(world:
     assert [each.invoice_number for each in world.erp.vouchers.values()] == [1, 2]
 
 
-def test_a_voucher_that_is_taken_back_whole_is_not_there_any_more(world: World) -> None:
+def test_a_fully_reversed_voucher_no_longer_counts(world: World) -> None:
     stopped(world)
     world.erp.others = others(901, (1500, -125000), (3000, 125000))
     resume(world)
@@ -202,7 +202,7 @@ def test_vouchers_of_others_under_the_same_number_are_not_counted(world: World) 
     assert [each.invoice_number for each in world.erp.vouchers.values()] == [2]
 
 
-def test_the_mail_about_a_wrong_voucher_names_both_ways_out(world: World) -> None:
+def test_the_mail_about_a_wrong_voucher_names_both_remedies(world: World) -> None:
     stopped(world)
     remedy = remedy_of_pause(world)
     assert "choose the other option for Voucher VAT" in remedy
@@ -215,7 +215,7 @@ def remedy_of_pause(world: World) -> str:
     return alert.remedy
 
 
-def test_a_corrected_voucher_is_in_step_when_it_is_tried_again(world: World) -> None:
+def test_a_corrected_voucher_agrees_when_it_is_retried(world: World) -> None:
     world.change_settings(voucher_vat="gross")
     world.erp.leaves_vat = True
     put(world, "1")
@@ -294,7 +294,7 @@ def test_the_hours_count_from_when_the_voucher_was_sent_last(
     assert world.job(EntityType.INVOICE, "1").error_code == "vat_not_seen"
 
 
-def test_a_look_that_fails_after_posting_is_made_up_for(world: World) -> None:
+def test_a_read_back_that_fails_after_posting_is_repeated(world: World) -> None:
     world.erp.fails_before["posted"] = [UnavailableError("Down.", error_code="no_connection")]
     put(world, "1")
     sync(world, "1")
@@ -306,7 +306,7 @@ def test_a_look_that_fails_after_posting_is_made_up_for(world: World) -> None:
 
 
 @pytest.mark.parametrize("changed", WAYS)
-def test_after_a_lost_answer_it_is_read_back_by_the_way_that_it_was_sent(world: World, changed: str) -> None:
+def test_after_a_lost_response_it_is_read_back_by_the_way_it_was_sent(world: World, changed: str) -> None:
     world.change_settings(voucher_vat="gross")
     world.erp.fails_after["post"] = [OutcomeUnknownError("No answer.", error_code="no_answer")]
     put(world, "1")
@@ -327,7 +327,7 @@ def test_a_refused_voucher_leaves_the_next_to_be_the_first(world: World) -> None
     assert (check.status, check.record_id) == (VatStatus.RIGHT, "2")
 
 
-def test_an_invoice_that_is_gone_is_in_nobodys_way(world: World) -> None:
+def test_a_deleted_invoice_blocks_no_other(world: World) -> None:
     world.erp.fails_before["post"] = [OutcomeUnknownError("No answer.", error_code="no_answer")]
     put(world, "1")
     sync(world, "1")
@@ -376,7 +376,7 @@ def test_a_refusal_of_another_record_is_no_reason_to_stop(world: World) -> None:
 
 
 @pytest.mark.parametrize("codes", [("3", "3"), ("3", "33")])
-def test_vat_that_comes_to_nothing_proves_no_code(world: World, codes: tuple[str, str]) -> None:
+def test_vat_of_zero_proves_no_code(world: World, codes: tuple[str, str]) -> None:
     world.change_settings(voucher_vat="gross")
     world.erp.leaves_vat = True
     world.erp.rates["33"] = Decimal(25)
@@ -411,7 +411,7 @@ def test_an_invoice_too_small_to_bear_vat_proves_no_code_with_a_rate(
     assert (world.erp.calls["supplier_voucher"], known(world, way)) == (2 - proves, {"3": VatStatus.RIGHT})
 
 
-def test_a_code_whose_rate_nobody_tells_is_never_proven(world: World) -> None:
+def test_a_code_with_an_unknown_rate_is_never_proven(world: World) -> None:
     world.change_settings(voucher_vat="gross")
     del world.erp.rates["3"]
     for number in ("1", "2"):

@@ -48,7 +48,7 @@ def test_a_comment_keeps_within_the_units_that_24sevenoffice_counts(world: World
     assert comment.endswith(" https://moment.example/invoices/9")
 
 
-def test_a_line_with_another_vat_rate_than_its_code_is_refused_until_the_account_is_put_right(
+def test_a_line_whose_vat_rate_differs_from_its_code_is_refused_until_corrected(
     world: World,
 ) -> None:
     sync(world, lines=(factories.line("1150.00", vat=15),))

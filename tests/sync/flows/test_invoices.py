@@ -72,7 +72,7 @@ def test_invoices_and_projects_that_need_attention_are_found_by_their_customer(w
     assert posted.record.id == "9"
 
 
-def test_an_invoice_posted_already_is_left_alone_however_often_the_event_comes(world: World) -> None:
+def test_a_posted_invoice_is_left_alone_however_often_the_event_comes(world: World) -> None:
     put(world)
     for _ in range(3):
         sync(world)
@@ -80,13 +80,13 @@ def test_an_invoice_posted_already_is_left_alone_however_often_the_event_comes(w
     assert world.job(EntityType.INVOICE, "9").outcome is Outcome.UNCHANGED
 
 
-def test_a_credit_note_turns_the_amounts_around(world: World) -> None:
+def test_a_credit_note_reverses_the_amounts(world: World) -> None:
     put(world, amounts=("-1250.00",), credit_note=True)
     sync(world)
     assert [entry.amount for entry in world.erp.vouchers[2026, 1].entries] == [-125000, 100000, 25000]
 
 
-def test_the_factoring_id_stands_in_for_the_customers_own_number(world: World) -> None:
+def test_the_factoring_id_replaces_the_customers_own_number(world: World) -> None:
     world.change_settings(factoring_id=99)
     world.erp.companies[99] = Company(99, "Factoring AS")
     put(world)
@@ -102,7 +102,7 @@ def test_the_factoring_id_stands_in_for_the_customers_own_number(world: World) -
         ({"export_status": ExportStatus.TRANSFERRED}, "transferred"),
     ],
 )
-def test_an_invoice_that_shall_not_travel_is_skipped(
+def test_an_invoice_marked_as_do_not_transfer_is_skipped(
     world: World, values: dict[str, Any], error_code: str
 ) -> None:
     put(world, **values)
@@ -113,7 +113,7 @@ def test_an_invoice_that_shall_not_travel_is_skipped(
     assert world.mails() == []
 
 
-def test_invoices_of_before_the_day_they_were_switched_on_again_are_left_alone(world: World) -> None:
+def test_invoices_from_before_the_first_day_are_left_alone(world: World) -> None:
     put(world, "9", number=1, day=DAY - timedelta(days=1))
     put(world, "10", number=2)
     world.receive(EntityType.INVOICE, "9", "10")
@@ -156,7 +156,7 @@ def test_one_bad_invoice_never_delays_the_others(world: World) -> None:
     assert world.mails() == [("needs_attention", "Invoice 3")]
 
 
-def test_a_voucher_whose_answer_was_lost_is_found_and_not_posted_again(world: World) -> None:
+def test_a_voucher_with_a_lost_response_is_found_and_not_posted_again(world: World) -> None:
     put(world)
     world.erp.fails_after["post"] = [OutcomeUnknownError("No answer.")]
     sync(world)
@@ -174,7 +174,7 @@ def test_a_voucher_that_was_not_saved_after_all_is_posted(world: World) -> None:
     assert list(world.erp.vouchers) == [(2026, 1)]
 
 
-def test_a_refusal_that_saved_all_the_same_is_seen_through(world: World) -> None:
+def test_a_refusal_that_saved_anyway_is_detected(world: World) -> None:
     put(world, "1", number=1)
     put(world, "2", number=2)
     world.erp.fails_after["post"] = [OutcomeUnknownError("SystemError", otherwise=RejectedError("SystemError"))]
@@ -185,7 +185,7 @@ def test_a_refusal_that_saved_all_the_same_is_seen_through(world: World) -> None
 
 
 @pytest.mark.parametrize("fails", [UnavailableError("Down."), MisconfiguredError("Wrong password.")])
-def test_a_look_that_fails_leaves_it_open_what_was_saved(world: World, fails: SyncError) -> None:
+def test_a_failed_search_leaves_the_outcome_unknown(world: World, fails: SyncError) -> None:
     world.change_settings(voucher_number="series")
     put(world)
     world.erp.fails_after["post"] = [OutcomeUnknownError("Error.", otherwise=UnavailableError("Error."))]
@@ -197,7 +197,7 @@ def test_a_look_that_fails_leaves_it_open_what_was_saved(world: World, fails: Sy
     assert list(world.erp.vouchers) == [(2026, 1)]
 
 
-def test_a_year_that_cannot_be_numbered_leaves_what_is_known_of_the_other(world: World) -> None:
+def test_a_year_that_cannot_be_numbered_does_not_affect_the_other(world: World) -> None:
     world.change_settings(voucher_number="series")
     put(world, "1", number=1, day=date(2025, 12, 31))
     put(world, "2", number=2)
@@ -208,7 +208,7 @@ def test_a_year_that_cannot_be_numbered_leaves_what_is_known_of_the_other(world:
     assert sorted(world.erp.vouchers) == [(2025, 1), (2026, 1)]
 
 
-def test_a_look_for_a_lost_customer_that_fails_leaves_what_is_known_of_the_others(world: World) -> None:
+def test_a_failed_search_for_a_lost_customer_does_not_affect_the_others(world: World) -> None:
     world.change_settings(voucher_number="series")
     put(world, "1", number=1, day=date(2025, 12, 31))
     put(world, "2", number=2, kid="refuse me")
@@ -241,7 +241,7 @@ OF_ANOTHER = ((1500, 99900, 10002), (3000, -99900, 10002))
 
 
 @pytest.mark.parametrize("lines", [SUPPLIERS, A_COST_OF_ONE, PREPAYMENT, OF_ANOTHER])
-def test_what_else_has_the_invoice_number_keeps_no_invoice_out_after_a_lost_call(
+def test_other_entries_with_the_invoice_number_block_no_invoice(
     world: World, lines: tuple[tuple[int, int, int | None], ...]
 ) -> None:
     put(world)
@@ -264,7 +264,7 @@ def test_an_invoice_credited_on_a_suppliers_account_is_found_again_after_a_lost_
     assert list(world.erp.vouchers) == [(2026, 1)]
 
 
-def test_a_payment_is_not_taken_for_the_credit_note_whose_number_it_has(world: World) -> None:
+def test_a_payment_is_not_mistaken_for_the_credit_note_with_its_number(world: World) -> None:
     put(world, amounts=("-1250.00",), credit_note=True)
     world.erp.others = [posted_line(20007, *line) for line in PREPAYMENT]
     world.erp.fails_before["post"] = [OutcomeUnknownError("No answer.")]
@@ -301,7 +301,7 @@ def posted_line(voucher: int, account: int, amount: int, customer: int | None, *
     )
 
 
-def test_a_draft_of_unknown_outcome_cannot_be_seen_so_a_person_is_asked(world: World) -> None:
+def test_a_draft_with_an_unknown_outcome_needs_attention(world: World) -> None:
     world.change_settings(posting="draft")
     put(world)
     world.erp.fails_before["post"] = [OutcomeUnknownError("No answer.")]
@@ -311,7 +311,7 @@ def test_a_draft_of_unknown_outcome_cannot_be_seen_so_a_person_is_asked(world: W
     assert world.erp.calls["post"] == 1
 
 
-def test_a_person_who_has_looked_for_a_draft_of_unknown_outcome_has_it_posted(world: World) -> None:
+def test_a_person_who_has_looked_for_a_possible_draft_can_have_it_posted(world: World) -> None:
     world.change_settings(posting="draft")
     put(world)
     world.erp.fails_before["post"] = [OutcomeUnknownError("No answer.")]
@@ -323,7 +323,7 @@ def test_a_person_who_has_looked_for_a_draft_of_unknown_outcome_has_it_posted(wo
     assert list(world.erp.vouchers) == [(2026, 1)]
 
 
-def test_what_was_left_as_a_draft_before_posting_changed_is_not_posted_as_well(world: World) -> None:
+def test_a_draft_left_before_posting_changed_is_not_posted_too(world: World) -> None:
     world.change_settings(posting="draft", voucher_number="series")
     world.erp.keeps_drafts = True
     put(world)
@@ -347,7 +347,7 @@ def test_a_lost_draft_that_a_person_has_posted_since_is_found_in_the_ledger(worl
     assert world.erp.calls["post"] == 1
 
 
-def test_after_a_call_that_never_reached_the_ledger_a_draft_may_be_left(world: World) -> None:
+def test_after_a_call_that_never_arrived_a_draft_may_be_saved(world: World) -> None:
     put(world)
     world.erp.fails_before["post"] = [OutcomeUnknownError("No answer.")]
     sync(world)
@@ -385,7 +385,7 @@ def test_a_draft_whose_link_could_not_be_saved_is_not_left_a_second_time(world: 
     assert (len(world.erp.drafts), world.job(EntityType.INVOICE, "9").error_code) == (1, "unseen_draft")
 
 
-def test_24sevenoffice_being_down_costs_nothing_but_time(world: World) -> None:
+def test_an_outage_of_24sevenoffice_costs_only_time(world: World) -> None:
     put(world)
     world.erp.fails_before["post"] = [UnavailableError("Down."), UnavailableError("Down.")]
     sync(world)
@@ -395,7 +395,7 @@ def test_24sevenoffice_being_down_costs_nothing_but_time(world: World) -> None:
     assert world.mails() == []
 
 
-def test_the_numbers_of_the_series_are_used_where_the_connection_says_so(world: World) -> None:
+def test_the_numbers_of_the_series_are_used_if_the_connection_says_so(world: World) -> None:
     world.change_settings(voucher_number="series")
     put(world, "1", number=501)
     put(world, "2", number=502)
@@ -407,14 +407,14 @@ def test_the_numbers_of_the_series_are_used_where_the_connection_says_so(world: 
 
 
 def fail_over(world: World) -> None:
-    """Let our database lose its last seconds: what was posted then has neither a link nor a job."""
+    """Let our database lose its last seconds: vouchers posted then have neither a link nor a job."""
     with world.database.transaction() as session:
         session.execute(delete(LinkRow).where(LinkRow.entity_type == EntityType.INVOICE))
         session.execute(delete(SyncJobRow).where(SyncJobRow.entity_type == EntityType.INVOICE))
 
 
 @pytest.mark.parametrize("posted", ["1", "12", "1234"])
-def test_what_a_failover_has_forgotten_is_not_posted_twice_in_a_series(world: World, posted: str) -> None:
+def test_vouchers_lost_in_a_failover_are_not_posted_twice_in_a_series(world: World, posted: str) -> None:
     world.change_settings(voucher_number="series")
     for record_id in "1234":
         put(world, record_id, number=500 + int(record_id))
@@ -437,7 +437,7 @@ def test_before_a_first_posting_in_a_series_a_changed_voucher_is_compared_by_a_p
     assert (len(world.erp.vouchers), world.job(EntityType.INVOICE, "9").error_code) == (1, "differs")
 
 
-def test_a_look_before_a_first_posting_that_fails_posts_nothing(world: World) -> None:
+def test_a_failed_search_before_a_first_posting_posts_nothing(world: World) -> None:
     world.change_settings(voucher_number="series")
     put(world)
     world.erp.fails_before["posted"] = [UnavailableError("Down.")]
@@ -447,7 +447,7 @@ def test_a_look_before_a_first_posting_that_fails_posts_nothing(world: World) ->
     assert list(world.erp.vouchers) == [(2026, 1)]
 
 
-def test_the_numbers_of_moment_are_used_where_customers_and_projects_do_not_travel(world: World) -> None:
+def test_moments_numbers_are_used_if_customers_and_projects_are_not_synced(world: World) -> None:
     world.change_settings(entity_types=["invoice"])
     world.moment.put(factories.customer("7", number="555"))
     world.erp.companies[555], world.erp.projects[1] = Company(555, "Nordlys"), ProjectDraft(1, "Kulturhuset")
@@ -475,7 +475,7 @@ def test_the_numbers_of_moment_are_used_where_customers_and_projects_do_not_trav
         ({"customer_id": ""}, "no_customer"),
     ],
 )
-def test_what_would_be_refused_is_refused_before_it_is_sent(
+def test_an_invoice_that_would_be_refused_is_not_sent(
     world: World, values: dict[str, Any], error_code: str
 ) -> None:
     put(world, **values)
@@ -486,7 +486,7 @@ def test_what_would_be_refused_is_refused_before_it_is_sent(
 
 
 @pytest.mark.parametrize("amounts", [(), ("0.00",), ("1250.00", "-1250.00")])
-def test_an_invoice_that_comes_to_nothing_on_its_account_is_done(world: World, amounts: tuple[str, ...]) -> None:
+def test_an_invoice_that_is_zero_on_each_account_is_done(world: World, amounts: tuple[str, ...]) -> None:
     put(world, amounts=amounts)
     sync(world)
     job = world.job(EntityType.INVOICE, "9")
@@ -503,7 +503,7 @@ def test_a_year_opened_meanwhile_lets_the_invoice_through(world: World) -> None:
     assert list(world.erp.vouchers) == [(2027, 1)]
 
 
-def test_into_a_fiscal_year_whose_number_another_one_has_nothing_is_posted(world: World) -> None:
+def test_nothing_is_posted_into_a_fiscal_year_with_an_ambiguous_number(world: World) -> None:
     world.erp.years = [
         FiscalYear(date(2025, 1, 1), date(2025, 6, 30), locked=False),
         FiscalYear(date(2025, 7, 1), date(2026, 6, 30), locked=False),
@@ -517,7 +517,7 @@ def test_into_a_fiscal_year_whose_number_another_one_has_nothing_is_posted(world
 
 
 @pytest.mark.parametrize(("rate", "error_code"), [("11.43", ""), ("1143", "currency_rate"), ("1", "rate_of_one")])
-def test_a_rate_is_held_against_that_of_24sevenoffice(world: World, rate: str, error_code: str) -> None:
+def test_a_rate_is_compared_with_that_of_24sevenoffice(world: World, rate: str, error_code: str) -> None:
     put(world, currency="EUR", rate=Decimal(rate))
     sync(world)
     assert world.job(EntityType.INVOICE, "9").error_code == error_code

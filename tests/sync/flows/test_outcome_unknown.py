@@ -10,7 +10,7 @@ from tests import factories
 from tests.sync.conftest import World
 
 
-def test_a_lost_voucher_is_looked_for_also_when_its_invoice_was_left_alone_meanwhile(world: World) -> None:
+def test_a_lost_voucher_is_searched_for_even_if_its_invoice_was_skipped_since(world: World) -> None:
     world.change_settings(voucher_number="series")
     world.begin()
     world.erp.fails_after["post"] = [OutcomeUnknownError("No answer.")]

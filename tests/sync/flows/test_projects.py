@@ -17,7 +17,7 @@ def sync(world: World, *record_ids: str) -> None:
     world.run()
 
 
-def test_a_project_brings_its_customer_across_first(world: World) -> None:
+def test_a_project_syncs_its_customer_first(world: World) -> None:
     world.moment.put(factories.customer("7"))
     world.moment.put(factories.project("8"))
     sync(world)
@@ -47,7 +47,7 @@ def test_an_unchanged_project_is_not_saved_again(world: World) -> None:
     assert world.job(EntityType.PROJECT, "8").outcome is Outcome.UNCHANGED
 
 
-def test_a_new_client_id_is_brought_to_the_project_at_its_next_change(world: World) -> None:
+def test_a_new_client_id_is_saved_at_the_projects_next_change(world: World) -> None:
     world.moment.put(factories.project("8", customer_id=""))
     sync(world)
     world.change_settings(client_id="4711")
@@ -58,7 +58,7 @@ def test_a_new_client_id_is_brought_to_the_project_at_its_next_change(world: Wor
 @pytest.mark.parametrize(
     "number", ["", "A-1", "0", "-3", "1.5", "2147483648", "99999999999999999999", "\uff11\uff12"]
 )
-def test_a_project_number_that_is_no_whole_number_needs_attention(world: World, number: str) -> None:
+def test_a_project_number_that_is_not_an_integer_needs_attention(world: World, number: str) -> None:
     world.moment.put(factories.project("8", number=number, customer_id=""))
     sync(world)
     job = world.job(EntityType.PROJECT, "8")
@@ -99,7 +99,7 @@ def test_a_project_of_the_same_number_and_name_is_taken_over(world: World) -> No
 
 
 @pytest.mark.parametrize("other", [{"name": "Brannstasjonen"}, {"customer_number": 4711}])
-def test_a_project_whose_number_another_one_has_is_asked_about_before_it_overwrites_that(
+def test_a_project_whose_number_is_taken_is_asked_about_before_overwriting(
     world: World, other: dict[str, Any]
 ) -> None:
     held(world, **other)
@@ -123,7 +123,7 @@ def test_a_project_whose_number_another_one_has_is_asked_about_before_it_overwri
     assert world.erp.projects[1].customer_number == 10001
 
 
-def test_a_closed_project_is_asked_about_as_such_before_it_is_overwritten(world: World) -> None:
+def test_a_closed_project_is_asked_about_before_it_is_overwritten(world: World) -> None:
     held(world, name="Brannstasjonen")
     world.erp.closed_projects.add(1)
     world.moment.put(factories.project("8", customer_id=""))
@@ -135,7 +135,7 @@ def test_a_closed_project_is_asked_about_as_such_before_it_is_overwritten(world:
     assert world.erp.projects[1].name == "Brannstasjonen"
 
 
-def test_a_project_that_gets_another_number_in_moment_goes_through(world: World) -> None:
+def test_a_project_that_gets_another_number_in_moment_is_synced(world: World) -> None:
     held(world, name="Brannstasjonen")
     world.moment.put(factories.project("8", customer_id=""))
     sync(world)
@@ -144,7 +144,7 @@ def test_a_project_that_gets_another_number_in_moment_goes_through(world: World)
     assert (world.erp.projects[1].name, world.erp.projects[2].name) == ("Brannstasjonen", "Kulturhuset")
 
 
-def test_the_numbers_of_a_batch_are_looked_for_in_one_call(world: World) -> None:
+def test_the_numbers_of_a_batch_are_searched_for_in_one_call(world: World) -> None:
     for number in range(1, 11):
         world.moment.put(factories.project(str(number), number=str(number), customer_id=""))
     sync(world, *map(str, range(1, 11)))
@@ -153,7 +153,7 @@ def test_the_numbers_of_a_batch_are_looked_for_in_one_call(world: World) -> None
     assert (world.erp.calls["existing_projects"], world.erp.calls["save_project"]) == (1, 11)
 
 
-def test_a_project_whose_save_lost_its_answer_is_not_taken_for_another(world: World) -> None:
+def test_a_project_with_a_lost_response_is_not_mistaken_for_another(world: World) -> None:
     world.moment.put(factories.project("8", customer_id=""))
     world.erp.fails_after["save_project"] = [OutcomeUnknownError("No answer.")]
     sync(world)
@@ -165,7 +165,7 @@ def test_a_project_whose_save_lost_its_answer_is_not_taken_for_another(world: Wo
 @pytest.mark.parametrize(
     ("client_id", "outcome"), [("4711", Outcome.SYNCED), ("4712", Outcome.FAILED), ("", Outcome.FAILED)]
 )
-def test_a_project_renamed_after_its_save_lost_the_answer_is_known_by_the_client_id(
+def test_a_project_renamed_after_a_lost_response_is_known_by_the_client_id(
     world: World, client_id: str, outcome: Outcome
 ) -> None:
     world.change_settings(client_id=client_id)
@@ -202,7 +202,7 @@ def link_of(world: World, record_id: str) -> str | None:
     return found.remote_id if found else None
 
 
-def test_a_project_that_gets_a_number_of_a_strangers_is_asked_about_and_overwrites_nothing(world: World) -> None:
+def test_a_project_that_gets_anothers_number_is_asked_about(world: World) -> None:
     put(world, "8", "Kulturhuset", "1")
     sync(world)
     strangers = world.erp.projects[500] = ProjectDraft(500, "Internt utviklingsprosjekt", 4711)
@@ -257,7 +257,7 @@ def test_while_the_number_of_a_project_is_disputed_its_invoices_and_costs_wait(w
     assert [each.project_id for each in world.moment.expenses.values()] == ["8"]
 
 
-def test_costs_on_a_number_that_a_project_has_yet_to_move_to_wait_for_it(world: World) -> None:
+def test_costs_on_a_projects_future_number_wait_for_it(world: World) -> None:
     world.change_settings(entity_types=["customer", "project", "invoice", "expense"], expense_accounts="4300")
     world.begin()
     world.erp.projects[500] = ProjectDraft(500, "Internt utviklingsprosjekt", 4711)
@@ -307,7 +307,7 @@ def test_a_project_saved_under_another_number_is_not_saved_again_until_a_person_
     assert link_of(world, "8") == "1"
 
 
-def test_costs_wait_without_haste_for_a_project_that_cannot_move_to_its_number(world: World) -> None:
+def test_costs_wait_patiently_for_a_project_that_cannot_get_its_number(world: World) -> None:
     world.change_settings(entity_types=["customer", "project", "invoice", "expense"], expense_accounts="4300")
     world.begin()
     world.moment.put(factories.project("8", number="500", name=""))

@@ -51,7 +51,7 @@ def test_a_posted_invoice_is_known_by_its_customer_amount_dates_and_voucher(worl
     assert world.job(EntityType.INVOICE, "9").voucher == "1024/2026"
 
 
-def test_an_invoice_that_needs_attention_is_known_as_well(world: World) -> None:
+def test_an_invoice_that_needs_attention_has_a_summary_too(world: World) -> None:
     day = date(1999, 3, 2)
     there = summary(world, factories.invoice(number=1024, day=day))
     assert world.job(EntityType.INVOICE, "9").error_code == "fiscal_year"
@@ -65,7 +65,7 @@ def test_an_invoice_that_waits_for_its_customer_has_the_name_already(world: Worl
     assert world.job(EntityType.INVOICE, "9").state is JobState.WAITING
 
 
-def test_a_credit_note_in_another_currency_is_below_zero_in_that(world: World) -> None:
+def test_a_credit_note_in_another_currency_is_negative_in_it(world: World) -> None:
     note = factories.invoice(
         number=1025, amounts=("-100.50",), credit_note=True, currency="EUR", rate=Decimal("11.50")
     )
@@ -73,12 +73,12 @@ def test_a_credit_note_in_another_currency_is_below_zero_in_that(world: World) -
     assert (there.amount, there.currency) == (-10050, "EUR")
 
 
-def test_an_invoice_that_is_not_to_be_transferred_shows_what_moment_tells_of_it(world: World) -> None:
+def test_an_invoice_not_to_be_transferred_shows_moments_values(world: World) -> None:
     there = summary(world, factories.invoice(number=1024, export_status=ExportStatus.DO_NOT_TRANSFER))
     assert there == replace(INVOICE, party_number="")
 
 
-def test_an_invoice_that_moment_tells_badly_shows_what_could_be_read(world: World) -> None:
+def test_a_malformed_invoice_shows_what_could_be_read(world: World) -> None:
     known = factories.invoice(number=1024, lines=(), total=Decimal("1250.00"))
     world.begin()
     refused = RejectedError("Financial account 5 doesn't exist in Moment.", error_code="unreadable")
@@ -123,7 +123,7 @@ def test_a_voucher_is_known_by_its_supplier_amount_and_date(world: World) -> Non
     assert job.voucher == "40001/2026"
 
 
-def test_a_voucher_paid_by_card_comes_to_what_is_in_debit(world: World) -> None:
+def test_a_voucher_paid_by_card_has_its_debit_sum(world: World) -> None:
     prepare(world)
     world.erp.purchases[VOUCHER] = [cost(125000), LedgerLine(1920, -125000, DAY)]
     sync_voucher(world)

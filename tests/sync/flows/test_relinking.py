@@ -79,7 +79,7 @@ def test_a_customer_deleted_in_24sevenoffice_is_asked_about_and_never_recreated(
     assert world.job(INVOICE, "9").outcome is Outcome.SYNCED
 
 
-def test_a_project_deleted_in_24sevenoffice_is_made_again_before_its_invoice(world: World) -> None:
+def test_a_project_deleted_in_24sevenoffice_is_recreated_before_its_invoice(world: World) -> None:
     world.begin()
     del world.erp.projects[1]
     world.moment.put(factories.invoice("9"))
@@ -89,7 +89,7 @@ def test_a_project_deleted_in_24sevenoffice_is_made_again_before_its_invoice(wor
     assert world.job(INVOICE, "9").outcome is Outcome.SYNCED
 
 
-def test_a_project_waits_for_its_customer_that_24sevenoffice_has_not_any_more(world: World) -> None:
+def test_a_project_waits_for_a_customer_deleted_in_24sevenoffice(world: World) -> None:
     world.begin()
     del world.erp.companies[10001]
     world.erp.companies[10300] = Company(10300, "Nordlys Arkitekter AS", "923609016")
@@ -167,7 +167,7 @@ def test_a_refused_invoice_whose_customer_exists_needs_attention_as_before(world
     assert link_of(world, "7") == "10001"
 
 
-def test_a_project_that_another_process_has_just_made_is_not_taken_for_lost(
+def test_a_project_just_created_by_another_process_is_not_considered_lost(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world.begin()
@@ -179,7 +179,7 @@ def test_a_project_that_another_process_has_just_made_is_not_taken_for_lost(
     assert link_of(world, "8", PROJECT) == "1"
 
 
-def test_a_customer_remade_in_moment_takes_the_place_of_the_one_that_is_gone(world: World) -> None:
+def test_a_customer_recreated_in_moment_replaces_the_deleted_one(world: World) -> None:
     world.begin()
     world.moment.put(factories.customer("70"))
     del world.moment.customers["7"]
@@ -193,7 +193,7 @@ def test_a_customer_remade_in_moment_takes_the_place_of_the_one_that_is_gone(wor
     assert (link_of(world, "7"), link_of(world, "70")) == (None, "10001")
 
 
-def test_a_person_says_which_customer_it_is_instead(world: World) -> None:
+def test_a_person_chooses_another_customer(world: World) -> None:
     world.begin()
     world.erp.companies[10300] = Company(10300, "Nordlys Holding AS", "974760673")
     assert say(world, "7", "10300") == 1
@@ -208,7 +208,7 @@ def test_a_person_says_which_customer_it_is_instead(world: World) -> None:
     ]
 
 
-def test_a_number_that_24sevenoffice_has_not_is_refused_and_nothing_made(world: World) -> None:
+def test_an_unknown_number_is_refused_and_nothing_is_created(world: World) -> None:
     world.begin()
     say(world, "7", "99999")
     world.run()
@@ -219,7 +219,7 @@ def test_a_number_that_24sevenoffice_has_not_is_refused_and_nothing_made(world: 
     assert link_of(world, "7") == "10001"
 
 
-def test_a_customer_that_another_record_is_linked_to_is_not_taken_from_it(world: World) -> None:
+def test_a_customer_linked_to_another_record_is_not_taken_from_it(world: World) -> None:
     world.begin()
     world.moment.put(factories.customer("70", name="Fjord AS", organization_number="", email=""))
     world.receive(CUSTOMER, "70")
@@ -229,7 +229,7 @@ def test_a_customer_that_another_record_is_linked_to_is_not_taken_from_it(world:
     assert (link_of(world, "7"), link_of(world, "70")) == ("10001", "10002")
 
 
-def test_an_invoice_of_a_customer_that_moment_deleted_goes_where_a_person_says(world: World) -> None:
+def test_an_invoice_of_a_customer_deleted_in_moment_goes_where_a_person_says(world: World) -> None:
     world.begin()
     del world.moment.customers["7"]
     world.receive(CUSTOMER, "7")
@@ -256,7 +256,7 @@ def match_by_hand(world: World) -> None:
     del world.erp.companies[10002]
 
 
-def test_who_a_customer_was_said_to_be_while_moment_had_it_does_not_hold_afterwards(world: World) -> None:
+def test_a_choice_made_while_moment_had_the_customer_does_not_hold_later(world: World) -> None:
     match_by_hand(world)
     for _ in range(2):
         world.receive(CUSTOMER, "7")
@@ -282,7 +282,7 @@ def test_an_invoice_of_a_customer_merged_in_moment_needs_attention_even_if_match
     assert world.job(INVOICE, "9").error_code == "dependency_gone"
 
 
-def test_who_a_lost_customer_is_said_to_be_does_not_hold_once_another_has_the_number(world: World) -> None:
+def test_a_choice_for_a_lost_customer_ends_once_another_has_the_number(world: World) -> None:
     match_by_hand(world)
     world.receive(CUSTOMER, "7")
     world.run()
@@ -306,7 +306,7 @@ def test_a_link_that_cannot_be_replaced_in_full_stays(world: World, monkeypatch:
     assert (link_of(world, "7"), deeds(world, "7")) == ("10001", [])
 
 
-def test_a_project_is_matched_again_and_takes_no_number_from_a_person(world: World) -> None:
+def test_a_project_is_matched_again_and_accepts_no_number(world: World) -> None:
     world.begin()
     assert say(world, "8", "500", PROJECT) == 0
     assert say(world, "8", "", PROJECT) == 1
@@ -314,7 +314,7 @@ def test_a_project_is_matched_again_and_takes_no_number_from_a_person(world: Wor
     assert link_of(world, "8", PROJECT) == "1"
 
 
-def test_the_link_of_an_invoice_cannot_be_ended(world: World) -> None:
+def test_an_invoice_cannot_be_unlinked(world: World) -> None:
     world.begin()
     post(world)
     assert say(world, "9", "", INVOICE) == 0

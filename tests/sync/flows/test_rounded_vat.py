@@ -1,4 +1,4 @@
-"""Invoices whose VAT is off its rate by rounding, against the sandbox: what is charged is what is booked."""
+"""Invoices whose VAT is off its rate by rounding, against the sandbox: the charged VAT is the posted VAT."""
 
 from collections.abc import Iterator
 from decimal import Decimal
@@ -71,7 +71,7 @@ def paused(world: World) -> str:
     return world.connections.get(world.connection.id).paused_because
 
 
-def test_vat_that_rounding_puts_off_its_rate_is_posted_as_it_is_charged(world: World, stranger: Stranger) -> None:
+def test_vat_off_its_rate_by_rounding_is_posted_as_charged(world: World, stranger: Stranger) -> None:
     world.prove_vat()
     sync(world, *(invoice for invoice, _ in INVOICES))
     assert held(stranger) == [amounts for _, amounts in INVOICES]
@@ -88,7 +88,7 @@ def test_rounded_vat_is_read_back_as_right_from_the_first_voucher(
 
 
 @pytest.mark.parametrize("is_proven", [False, True])
-def test_where_vat_is_compared_to_the_ore_only_the_rounded_invoice_needs_attention(
+def test_if_vat_is_compared_exactly_only_the_rounded_invoice_needs_attention(
     world: World,
     stranger: Stranger,
     is_proven: bool,  # noqa: FBT001 - a case

@@ -57,7 +57,7 @@ def test_the_invoices_of_the_period_are_posted_the_oldest_first(world: World) ->
     assert sorted(world.erp.vouchers) == [(2026, 2), (2026, 3)]
 
 
-def test_what_the_ledger_has_is_linked_and_not_posted(world: World) -> None:
+def test_invoices_in_the_ledger_are_linked_and_not_posted(world: World) -> None:
     world.moment.put(factories.invoice("9"))
     post_by_hand(world)
     assert planned_actions(world) == [PlannedAction.LINK]
@@ -67,7 +67,7 @@ def test_what_the_ledger_has_is_linked_and_not_posted(world: World) -> None:
     assert links.find(world.database, world.connection.id, NINTH) == links.Link("2026/1")
 
 
-def test_what_differs_in_the_ledger_is_left_to_a_person(world: World) -> None:
+def test_invoices_that_differ_in_the_ledger_are_left_to_a_person(world: World) -> None:
     world.moment.put(factories.invoice("9"))
     post_by_hand(world, amount=99900)
     assert planned_actions(world) == [PlannedAction.ASK]
@@ -80,13 +80,13 @@ def test_what_differs_in_the_ledger_is_left_to_a_person(world: World) -> None:
     assert len(world.mails()) == 1
 
 
-def test_one_posted_on_another_day_of_the_year_is_found_too(world: World) -> None:
+def test_an_invoice_posted_on_another_day_of_the_year_is_found_too(world: World) -> None:
     world.moment.put(factories.invoice("9"))
     post_by_hand(world, day=date(2026, 12, 30))
     assert planned_actions(world) == [PlannedAction.ASK]
 
 
-def test_one_whose_customer_is_not_synced_yet_is_compared_when_it_is(world: World) -> None:
+def test_an_invoice_with_an_unsynced_customer_is_compared_later(world: World) -> None:
     world.moment.put(stranger("70", name="Fjord AS"))
     world.moment.put(factories.invoice("9", customer_id="70"))
     post_by_hand(world, customer=10002)
@@ -96,7 +96,7 @@ def test_one_whose_customer_is_not_synced_yet_is_compared_when_it_is(world: Worl
     assert world.job(EntityType.INVOICE, "9").state is JobState.DONE
 
 
-def test_drafts_that_are_in_the_ledger_now_are_compared_as_well(world: World) -> None:
+def test_drafts_posted_since_are_compared_too(world: World) -> None:
     world.change_settings(posting="draft")
     world.moment.put(factories.invoice("9"))
     post_by_hand(world, amount=99900)
@@ -104,14 +104,14 @@ def test_drafts_that_are_in_the_ledger_now_are_compared_as_well(world: World) ->
     assert world.job(EntityType.INVOICE, "9").error_code == "differs"
 
 
-def test_what_a_locked_year_has_is_linked_without_a_word(world: World) -> None:
+def test_invoices_in_a_locked_year_are_linked_silently(world: World) -> None:
     world.erp.years = [replace(year, locked=True) for year in world.erp.years]
     world.moment.put(factories.invoice("9"))
     post_by_hand(world)
     assert planned_actions(world) == [PlannedAction.LINK]
 
 
-def test_what_moment_says_is_transferred_or_not_to_be_is_left_alone(world: World) -> None:
+def test_invoices_transferred_or_excluded_in_moment_are_left_alone(world: World) -> None:
     world.moment.put(factories.invoice("9", export_status=ExportStatus.TRANSFERRED))
     world.moment.put(factories.invoice("10", number=2, export_status=ExportStatus.DO_NOT_TRANSFER))
     assert planned_actions(world) == [PlannedAction.SKIP, PlannedAction.SKIP]
@@ -122,14 +122,14 @@ def test_what_moment_says_is_transferred_or_not_to_be_is_left_alone(world: World
     }
 
 
-def test_what_would_be_refused_is_shown_to_a_person(world: World) -> None:
+def test_invoices_that_would_be_refused_are_shown(world: World) -> None:
     world.moment.put(factories.invoice("9", total=Decimal(1)))
     assert planned_actions(world) == [PlannedAction.REJECT]
     put(world)
     assert world.job(EntityType.INVOICE, "9").state is JobState.NEEDS_ATTENTION
 
 
-def test_what_is_refused_now_and_in_the_ledger_is_not_posted_when_it_is_corrected(world: World) -> None:
+def test_a_refused_invoice_in_the_ledger_is_not_posted_once_corrected(world: World) -> None:
     world.moment.put(factories.project("80", number="A-1"))
     world.moment.put(factories.invoice("9", project_id="80"))
     post_by_hand(world)
@@ -142,7 +142,7 @@ def test_what_is_refused_now_and_in_the_ledger_is_not_posted_when_it_is_correcte
     assert world.erp.calls["post"] == 0
 
 
-def test_what_was_synced_or_is_on_its_way_or_closed_is_passed_over(world: World) -> None:
+def test_synced_pending_and_dismissed_records_are_skipped(world: World) -> None:
     for number in (1, 2, 3):
         world.moment.put(factories.invoice(str(8 + number), number=number))
     world.receive(EntityType.INVOICE, "9")
@@ -160,7 +160,7 @@ def test_what_was_synced_or_is_on_its_way_or_closed_is_passed_over(world: World)
     assert tally == BackfillProgress(EntityType.INVOICE, all=3, synced=2, needs_attention=0, pending=0)
 
 
-def test_a_backfill_that_is_begun_again_posts_nothing_twice(world: World) -> None:
+def test_a_restarted_backfill_posts_nothing_twice(world: World) -> None:
     for number in range(1, 30):
         world.moment.put(factories.invoice(str(8 + number), number=number))
     first, again = period(world), period(world)
@@ -173,7 +173,7 @@ def test_a_backfill_that_is_begun_again_posts_nothing_twice(world: World) -> Non
     assert world.erp.calls["post"] == 2
 
 
-def test_the_ledger_is_read_once_for_a_year_however_many_slices_there_are(world: World) -> None:
+def test_the_ledger_is_read_once_per_year_however_many_batches_there_are(world: World) -> None:
     for number in range(1, 60):
         world.moment.put(factories.invoice(str(8 + number), number=number))
     backfill = period(world)
@@ -201,7 +201,7 @@ def test_customers_and_projects_of_the_period_are_those_changed_since_or_invoice
     }
 
 
-def test_a_forecast_shows_the_very_vouchers_and_writes_nothing(world: World) -> None:
+def test_a_preview_shows_the_exact_vouchers_and_writes_nothing(world: World) -> None:
     world.moment.put(stranger("70", name="Fjord AS"))
     world.moment.put(factories.project("80", number="2", customer_id="70"))
     world.moment.put(factories.invoice("9"))
@@ -228,7 +228,7 @@ def test_a_forecast_shows_the_very_vouchers_and_writes_nothing(world: World) -> 
         (EntityType.PROJECT, ["The project has no name."]),
     ],
 )
-def test_a_forecast_tells_of_customers_and_projects(
+def test_a_preview_includes_customers_and_projects(
     world: World, entity_type: EntityType, told: Sequence[str]
 ) -> None:
     world.moment.put(stranger("70", name="Fjord AS"))
@@ -238,7 +238,7 @@ def test_a_forecast_tells_of_customers_and_projects(
     assert [each.why for each in backfill.preview(entity_type, backfill.records(entity_type))] == told
 
 
-def test_many_refused_invoices_do_not_have_the_ledger_asked_again_for_each(world: World) -> None:
+def test_many_refused_invoices_do_not_each_read_the_ledger_again(world: World) -> None:
     world.erp.years = [replace(year, locked=True) for year in world.erp.years]
     for number in range(1, 30):
         world.moment.put(factories.invoice(str(8 + number), number=number))

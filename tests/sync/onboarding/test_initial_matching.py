@@ -74,7 +74,7 @@ EXPECTED = {
 }
 
 
-def test_a_survey_tells_what_would_become_of_everything_and_writes_nothing(used: World) -> None:
+def test_a_dry_run_plans_every_record_and_writes_nothing(used: World) -> None:
     context = context_of(used)
     planned = initial_matching.plan(context)
     assert matches(planned) == EXPECTED
@@ -85,7 +85,7 @@ def test_a_survey_tells_what_would_become_of_everything_and_writes_nothing(used:
     assert len(used.erp.companies) == 4
 
 
-def test_what_is_certain_is_linked_what_is_unclear_asked_and_the_rest_left_to_the_flows(used: World) -> None:
+def test_certain_matches_are_linked_and_uncertain_ones_asked_about(used: World) -> None:
     context = context_of(used)
     initial_matching.apply(context, initial_matching.plan(context), create=False)
     used.run()
@@ -99,7 +99,7 @@ def test_what_is_certain_is_linked_what_is_unclear_asked_and_the_rest_left_to_th
     assert set(used.erp.projects) == {1, 2, 3}
 
 
-def test_it_may_be_done_again_and_then_creates_what_is_new_on_demand(used: World) -> None:
+def test_a_second_run_creates_new_records_on_request(used: World) -> None:
     for create in (False, True, True):
         context = context_of(used)
         initial_matching.apply(context, initial_matching.plan(context), create=create)
@@ -117,7 +117,7 @@ def test_it_may_be_done_again_and_then_creates_what_is_new_on_demand(used: World
     assert [again[record_id] for record_id in ("8", "11", "22", "26")] == [(PlannedAction.ASK, "")] * 4
 
 
-def test_a_record_that_another_took_in_the_meantime_is_asked_about(used: World) -> None:
+def test_a_match_taken_by_another_record_meanwhile_is_asked_about(used: World) -> None:
     context = context_of(used)
     planned = initial_matching.plan(context)
     context_of(used).save_link(Record(EntityType.CUSTOMER, "11"), remote_id="1")
@@ -127,6 +127,6 @@ def test_a_record_that_another_took_in_the_meantime_is_asked_about(used: World) 
     assert used.job(EntityType.CUSTOMER, "7").error_code == "which_customer"
 
 
-def test_only_the_entity_types_that_are_synced_are_looked_at(used: World) -> None:
+def test_only_synced_entity_types_are_matched(used: World) -> None:
     used.change_settings(entity_types={EntityType.PROJECT})
     assert {each.record.entity_type for each in initial_matching.plan(context_of(used))} == {EntityType.PROJECT}

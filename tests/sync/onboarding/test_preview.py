@@ -30,14 +30,14 @@ def prospects(world: World, *, days: int = 3) -> list[PlannedRecord]:
     return list(preview_expenses(context, since=world.now - timedelta(days=days), now=world.now))
 
 
-def test_a_preview_shows_what_would_come_and_writes_nothing(world: World) -> None:
+def test_a_preview_shows_what_would_be_imported_and_writes_nothing(world: World) -> None:
     title, key = "Voucher 40001/2026", f"{VOUCHER}/1/4300"
     assert prospects(world) == [PlannedRecord(RECORD, PlannedAction.SYNC, title, remote_id=key, amount=1000)]
     assert world.moment.expenses == {}
     assert job_list.latest(world.database, JobFilter()) == []
 
 
-def test_what_comes_and_what_is_left_alone_of_one_voucher_are_distinguished(world: World) -> None:
+def test_synced_and_skipped_parts_of_one_voucher_are_distinguished(world: World) -> None:
     world.erp.purchases[VOUCHER].append(LedgerLine(6590, 500, DAY, project_number=77))
     assert [(each.action, each.amount, each.why) for each in prospects(world)] == [
         (PlannedAction.SYNC, 1000, ""),
@@ -56,7 +56,7 @@ def test_a_voucher_that_is_refused_is_reported_like_the_others(world: World) -> 
     assert prospects(world) == [PlannedRecord(RECORD, PlannedAction.REJECT, title, why=why)]
 
 
-def test_a_preview_ends_where_a_system_is_down(world: World) -> None:
+def test_a_preview_ends_if_a_system_is_down(world: World) -> None:
     world.erp.fails_before["supplier_voucher"] = [UnavailableError("24SevenOffice is down.")]
     with pytest.raises(UnavailableError):
         prospects(world)

@@ -50,7 +50,7 @@ def round_of(*poll_states: PollState, hourly: int = 3600, free: int = 1000) -> P
         (SUNDAY, False),
     ],
 )
-def test_people_work_from_monday_to_friday_by_day_in_oslo(now: datetime, they_do: bool) -> None:  # noqa: FBT001 - a column
+def test_working_hours_are_monday_to_friday_by_day_in_oslo(now: datetime, they_do: bool) -> None:  # noqa: FBT001 - a column
     assert is_office_hours(now) is they_do
 
 
@@ -64,7 +64,7 @@ def test_people_work_from_monday_to_friday_by_day_in_oslo(now: datetime, they_do
         (timedelta(days=7), Activity.IDLE),
     ],
 )
-def test_how_much_goes_on_is_known_by_the_last_news(news: timedelta | None, much: Activity) -> None:
+def test_activity_is_measured_by_the_last_change(news: timedelta | None, much: Activity) -> None:
     assert activity(rhythm(news=news), now=MONDAY) is much
 
 
@@ -80,27 +80,25 @@ def test_how_much_goes_on_is_known_by_the_last_news(news: timedelta | None, much
         (8 * DAY, SUNDAY, 90),
     ],
 )
-def test_who_is_not_at_work_is_polled_less_often(news: timedelta, now: datetime, minutes: int) -> None:
+def test_outside_working_hours_polls_are_less_frequent(news: timedelta, now: datetime, minutes: int) -> None:
     assert interval(rhythm(news=news), now=now) == timedelta(minutes=minutes)
 
 
 @pytest.mark.parametrize("asked", [timedelta(minutes=1), ASKED, timedelta(hours=1), DAY])
 @pytest.mark.parametrize("news", [HOUR, DAY, 8 * DAY])
 @pytest.mark.parametrize("now", [MONDAY, EVENING, SUNDAY])
-def test_an_interval_is_never_shorter_than_asked_for_and_not_made_longer_than_two_hours(
+def test_an_interval_is_between_the_configured_one_and_two_hours(
     asked: timedelta, news: timedelta, now: datetime
 ) -> None:
     assert asked <= interval(rhythm(asked=asked, news=news), now=now) <= max(asked, MAX_INTERVAL)
 
 
-def test_while_there_are_requests_enough_each_is_polled_at_its_own_interval() -> None:
+def test_with_enough_requests_each_is_polled_at_its_own_interval() -> None:
     fresh, due = rhythm(1, polled=timedelta(minutes=14)), rhythm(2, polled=ASKED)
     assert round_of(fresh, due).due == {2: ASKED}
 
 
-def test_those_go_first_that_have_waited_for_most_of_their_intervals_and_waiting_counts_more_for_the_busy() -> (
-    None
-):
+def test_the_longest_wait_in_intervals_goes_first_and_counts_more_if_busy() -> None:
     urgent = [
         rhythm(5, polled=None),
         rhythm(4, polled=4 * ASKED),
@@ -138,11 +136,11 @@ def test_the_polls_of_an_hour_are_spread_over_it(hourly: int, free: int, limit: 
 
 
 @pytest.mark.parametrize(("hourly", "free"), [(0, 100), (3600, 0)])
-def test_where_nothing_is_left_for_polls_nobody_is_polled(hourly: int, free: int) -> None:
+def test_without_requests_left_for_polls_none_is_sent(hourly: int, free: int) -> None:
     assert round_of(rhythm(), hourly=hourly, free=free) == PollRound({}, 0)
 
 
-def test_the_same_connection_is_not_polled_twice_in_its_interval_however_many_rounds_there_are() -> None:
+def test_a_connection_is_polled_once_per_interval_whatever_the_rounds() -> None:
     polls, current = 0, rhythm(polled=None)
     for second in range(0, 3600, 10):
         now = MONDAY + timedelta(seconds=second)

@@ -31,7 +31,7 @@ def open_until(world: World) -> datetime | None:
     return world.connections.get(world.connection.id).breaker_open_until
 
 
-def test_an_outage_that_only_polls_have_met_is_ended_by_a_poll(world: World) -> None:
+def test_an_outage_met_only_by_polls_is_ended_by_a_poll(world: World) -> None:
     for _ in range(3):
         poll(world, AWAY)
     assert open_until(world)
@@ -71,7 +71,7 @@ def met_by_a_job(world: World) -> World:
     return world
 
 
-def test_an_outage_that_a_job_has_met_is_not_ended_by_a_poll(met_by_a_job: World) -> None:
+def test_an_outage_met_by_a_job_is_not_ended_by_a_poll(met_by_a_job: World) -> None:
     poll(met_by_a_job, AWAY)
     poll(met_by_a_job)
     assert open_until(met_by_a_job)
@@ -79,7 +79,7 @@ def test_an_outage_that_a_job_has_met_is_not_ended_by_a_poll(met_by_a_job: World
 
 
 @pytest.mark.parametrize("by", ["dismissed", "switched off"])
-def test_an_outage_that_no_job_waits_for_any_more_is_ended_by_a_poll(met_by_a_job: World, by: str) -> None:
+def test_an_outage_without_waiting_jobs_is_ended_by_a_poll(met_by_a_job: World, by: str) -> None:
     world = met_by_a_job
     if by == "dismissed":
         job = world.job(EntityType.INVOICE, "9").id
@@ -104,7 +104,7 @@ def test_a_list_that_fails_while_records_are_synced_is_no_outage(world: World) -
 
 
 @pytest.mark.parametrize("first", [AWAY, RateLimitedError("None are left.", error_code="budget")])
-def test_an_outage_that_begins_where_something_is_synced_still_is_noticed(world: World, first: SyncError) -> None:
+def test_an_outage_that_begins_while_records_are_still_synced_is_noticed(world: World, first: SyncError) -> None:
     poll(world, first)
     world.later(minutes=1)
     world.begin()

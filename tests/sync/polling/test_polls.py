@@ -19,7 +19,7 @@ from tests import factories
 from tests.sync.conftest import World
 
 
-def test_what_no_webhook_reported_is_found_by_the_poll(world: World) -> None:
+def test_changes_without_a_webhook_are_found_by_the_poll(world: World) -> None:
     world.moment.put(factories.customer("7"))
     assert (
         poll_moment(
@@ -88,7 +88,7 @@ def test_the_first_poll_starts_where_it_was_first_tried(world: World, expenses: 
     assert world.erp.asked == [(start - OVERLAP, world.now)]
 
 
-def test_what_a_poll_has_to_catch_up_is_asked_for_week_by_week(world: World, expenses: Lane) -> None:
+def test_a_poll_catches_up_week_by_week(world: World, expenses: Lane) -> None:
     look(world, expenses)
     world.later(days=20)
     world.erp.asked.clear()
@@ -97,7 +97,7 @@ def test_what_a_poll_has_to_catch_up_is_asked_for_week_by_week(world: World, exp
     assert world.erp.asked[-1][1] == world.now
 
 
-def test_a_poll_that_fails_half_way_goes_on_from_there(world: World, expenses: Lane) -> None:
+def test_a_poll_that_fails_half_way_continues_from_there(world: World, expenses: Lane) -> None:
     look(world, expenses)
     start = world.now
     world.later(days=20)
@@ -113,9 +113,7 @@ def test_the_first_poll_starts_at_the_first_day_in_oslo(world: World, expenses: 
     assert world.erp.asked[0][0] == datetime(2026, 2, 28, 23, tzinfo=UTC) - OVERLAP
 
 
-def test_an_import_looks_at_the_days_asked_for_and_leaves_the_cursor_where_it_is(
-    world: World, expenses: Lane
-) -> None:
+def test_an_import_reads_the_requested_days_and_does_not_move_the_cursor(world: World, expenses: Lane) -> None:
     world.erp.purchases = {"2026-4-1": [LedgerLine(4300, 1000, date(2026, 2, 20))]}
     since = world.now - timedelta(days=10)
     assert import_expenses(world.database, world.erp, world.connection, since=since, now=world.now) == 1
@@ -141,7 +139,7 @@ def import_of_many_vouchers(world: World, monkeypatch: pytest.MonkeyPatch, error
     world.change_settings(expense_from=(heavy - timedelta(days=3)).date())
 
 
-def test_a_week_that_24sevenoffice_does_not_answer_is_asked_for_in_smaller_parts(
+def test_an_unanswered_week_is_requested_in_smaller_parts(
     world: World, expenses: Lane, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import_of_many_vouchers(world, monkeypatch, UnavailableError("It gave no answer.", error_code="no_answer"))
@@ -153,7 +151,7 @@ def test_a_week_that_24sevenoffice_does_not_answer_is_asked_for_in_smaller_parts
     assert cursors.failures(world.database, expenses) == 0
 
 
-def test_a_week_whose_answer_is_too_large_is_asked_for_by_halves_at_once(
+def test_a_week_with_too_large_a_response_is_requested_in_halves_at_once(
     world: World, expenses: Lane, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import_of_many_vouchers(world, monkeypatch, ResponseTooLargeError("It is too much.", error_code="unreadable"))
@@ -161,7 +159,7 @@ def test_a_week_whose_answer_is_too_large_is_asked_for_by_halves_at_once(
     assert cursors.position(world.database, expenses) == world.now
 
 
-def test_a_cursor_that_a_wrong_clock_has_set_ahead_is_set_back(world: World, expenses: Lane) -> None:
+def test_a_cursor_set_ahead_by_a_wrong_clock_is_set_back(world: World, expenses: Lane) -> None:
     look(world, expenses)
     right = world.now
     world.later(days=30)
@@ -183,7 +181,7 @@ def test_a_cursor_is_never_ahead_of_postgresqls_clock(world: World, expenses: La
     assert position <= datetime.now(UTC)
 
 
-def test_what_changes_where_the_other_clock_is_behind_is_not_passed_over(
+def test_changes_are_not_missed_if_the_other_clock_is_behind(
     world: World, expenses: Lane, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lag, theirs = timedelta(minutes=15), world.now
@@ -209,7 +207,7 @@ def test_what_changes_where_the_other_clock_is_behind_is_not_passed_over(
     assert len(seen) == len(changed)
 
 
-def test_once_a_night_expenses_are_asked_for_from_the_night_before(world: World, expenses: Lane) -> None:
+def test_once_a_night_expenses_are_polled_from_the_night_before(world: World, expenses: Lane) -> None:
     first = world.now
     look(world, expenses)
     world.later(hours=16)
@@ -224,7 +222,7 @@ def test_once_a_night_expenses_are_asked_for_from_the_night_before(world: World,
 
 
 @pytest.mark.parametrize("elsewhere", [timedelta(minutes=5), -timedelta(days=3)])
-def test_a_poll_leaves_a_cursor_alone_that_was_moved_meanwhile(
+def test_a_poll_leaves_a_cursor_moved_meanwhile_alone(
     world: World, expenses: Lane, monkeypatch: pytest.MonkeyPatch, elsewhere: timedelta
 ) -> None:
     """By a faster poll, or by a person who has restored a backup."""
@@ -241,7 +239,7 @@ def test_a_poll_leaves_a_cursor_alone_that_was_moved_meanwhile(
     assert cursors.position(world.database, expenses) == moved
 
 
-def test_many_records_enter_the_inbox_in_slices(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_records_are_enqueued_in_batches(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     listed = [ModifiedRecord(str(n), world.now) for n in range(1, 1002)]
     sizes: list[int] = []
 
@@ -257,9 +255,7 @@ def test_many_records_enter_the_inbox_in_slices(world: World, monkeypatch: pytes
     assert len(states(world.database, lane, [each.id for each in listed])) == len(listed)
 
 
-def test_when_a_connection_is_polled_next_depends_on_its_own_interval_its_last_poll_and_its_last_news(
-    world: World, expenses: Lane
-) -> None:
+def test_the_next_poll_depends_on_interval_last_poll_and_last_change(world: World, expenses: Lane) -> None:
     def rhythm() -> PollState:
         (found,) = poll_states(world.database, world.connections.all(), now=world.now)
         return found
@@ -272,7 +268,7 @@ def test_when_a_connection_is_polled_next_depends_on_its_own_interval_its_last_p
     assert rhythm().changed_at == world.now
 
 
-def test_a_connection_that_is_paused_or_brings_no_expenses_is_not_polled(world: World, expenses: Lane) -> None:
+def test_a_paused_connection_or_one_without_expenses_is_not_polled(world: World, expenses: Lane) -> None:
     world.connections.pause(expenses.connection_id, "The password is wrong.", now=world.now)
     assert poll_states(world.database, world.connections.all(), now=world.now) == []
     world.change_settings(entity_types=["invoice"])
@@ -297,7 +293,7 @@ def modify(world: World) -> None:
 
 
 def poll(world: World, lane: Lane, **wait: float) -> int:
-    """Poll later, work off what was received, and return how many changes had no webhook."""
+    """Poll later, run the received jobs, and return how many changes had no webhook."""
     world.later(**wait)
     polled = poll_moment(world.database, world.moment, lane, now=world.now)
     world.run()
@@ -325,14 +321,14 @@ def test_a_change_with_a_webhook_is_not_counted(world: World, customers: Lane) -
     assert missed(world) == 0
 
 
-def test_a_clock_that_differs_a_little_makes_no_find(world: World, customers: Lane) -> None:
+def test_a_slightly_different_clock_causes_no_missed_webhook(world: World, customers: Lane) -> None:
     modify(world)
     world.moment.modified_at[CUSTOMER] += timedelta(seconds=20)
     world.receive(EntityType.CUSTOMER, CUSTOMER)
     assert poll(world, customers, minutes=5) == 0
 
 
-def test_what_is_as_it_was_sent_is_not_counted(world: World, customers: Lane) -> None:
+def test_unchanged_records_are_not_counted(world: World, customers: Lane) -> None:
     modify(world)
     world.receive(EntityType.CUSTOMER, CUSTOMER)
     world.run()
@@ -344,7 +340,7 @@ def test_what_is_as_it_was_sent_is_not_counted(world: World, customers: Lane) ->
     assert sum(world.erp.calls.values()) == calls
 
 
-def test_a_poll_that_was_only_just_ahead_of_the_webhook_does_not_count(world: World, customers: Lane) -> None:
+def test_a_poll_just_ahead_of_the_webhook_does_not_count(world: World, customers: Lane) -> None:
     world.later(minutes=5)
     modify(world)
     poll(world, customers, seconds=1)
@@ -355,7 +351,7 @@ def test_a_poll_that_was_only_just_ahead_of_the_webhook_does_not_count(world: Wo
     assert missed(world) == 0
 
 
-def test_the_nightly_poll_finds_what_the_others_were_not_shown(world: World, customers: Lane) -> None:
+def test_the_nightly_poll_finds_what_the_others_missed(world: World, customers: Lane) -> None:
     shown_late = world.now + timedelta(hours=1)
     poll(world, customers, hours=4)
     modify(world)
@@ -367,7 +363,7 @@ def test_the_nightly_poll_finds_what_the_others_were_not_shown(world: World, cus
     assert world.job(EntityType.CUSTOMER, CUSTOMER).state is JobState.DONE
 
 
-def test_a_night_without_losses_has_nothing_looked_at_again(world: World, customers: Lane) -> None:
+def test_a_night_without_losses_rereads_nothing(world: World, customers: Lane) -> None:
     modify(world)
     world.receive(EntityType.CUSTOMER, CUSTOMER)
     world.run()

@@ -34,9 +34,7 @@ def tell(world: World) -> list[str]:
 @pytest.mark.parametrize(
     "error", [UnavailableError("Moment sent more than 16 MiB."), RateLimitedError("No requests are left.")]
 )
-def test_a_poll_that_never_goes_through_is_reported_once(
-    world: World, invoices: Lane, error: UnavailableError
-) -> None:
+def test_a_poll_that_keeps_failing_is_reported_once(world: World, invoices: Lane, error: UnavailableError) -> None:
     fail(world, invoices, error)
     world.later(hours=2)
     fail(world, invoices, error)
@@ -46,7 +44,7 @@ def test_a_poll_that_never_goes_through_is_reported_once(
     assert tell(world) == ["stalled"]  # the same one
 
 
-def test_a_poll_that_goes_through_again_is_reported_to_those_who_had_heard(world: World, invoices: Lane) -> None:
+def test_a_recovered_poll_is_reported_to_those_who_were_alerted(world: World, invoices: Lane) -> None:
     fail(world, invoices, UnavailableError("Moment is down."))
     world.later(hours=4)
     tell(world)
@@ -55,9 +53,7 @@ def test_a_poll_that_goes_through_again_is_reported_to_those_who_had_heard(world
     assert tell(world) == ["stalled", "recovered"]
 
 
-def test_polls_that_have_caught_up_in_part_only_are_not_reported_to_go_through(
-    world: World, invoices: Lane
-) -> None:
+def test_partly_caught_up_polls_are_not_reported_as_recovered(world: World, invoices: Lane) -> None:
     fail(world, invoices, UnavailableError("Moment is down."))
     world.later(hours=4)
     tell(world)
@@ -67,7 +63,7 @@ def test_polls_that_have_caught_up_in_part_only_are_not_reported_to_go_through(
     assert tell(world) == ["stalled", "recovered"]
 
 
-def test_a_connection_that_nobody_polls_is_reported(world: World, invoices: Lane) -> None:
+def test_a_connection_that_is_not_polled_is_reported(world: World, invoices: Lane) -> None:
     world.later(seconds=UNPOLLED_AFTER.total_seconds() + 1)
     assert tell(world) == []
     world.later(seconds=STALLED_AFTER.total_seconds() + 1)

@@ -67,7 +67,7 @@ def test_five_thousand_invoices_are_compared_in_a_few_calls(world: World) -> Non
 
 
 @pytest.mark.thousands
-def test_those_that_are_missing_take_two_calls_more_however_many_they_are(world: World) -> None:
+def test_missing_invoices_take_two_more_calls_however_many_they_are(world: World) -> None:
     post(world, *known(world, 5000)[:4000])
     report = compared(world)
     assert (report.count("equal"), len(report.discrepancies)) == (4000, 1000)
@@ -81,14 +81,14 @@ def test_a_customer_without_a_number_is_not_compared(world: World) -> None:
     assert compared(world).agree
 
 
-def test_invoices_are_not_compared_where_they_do_not_travel(world: World) -> None:
+def test_invoices_are_not_compared_if_they_are_not_synced(world: World) -> None:
     post(world, *known(world, 2)[:1])
     world.change_settings(entity_types=(EntityType.CUSTOMER,))
     report = reconcile(world.open_context(world.connection, lambda: None), FIRST, LAST)
     assert (report.agree, report.counts, report.totals) == (True, {}, [])
 
 
-def test_an_invoice_over_nothing_is_equal_whether_the_ledger_keeps_its_line_or_not(world: World) -> None:
+def test_a_zero_invoice_is_equal_with_or_without_its_line_in_the_ledger(world: World) -> None:
     (invoice,) = known(world, 1)
     lines = (factories.line("1000.00"), factories.line("-1000.00", account=3100))
     zero = replace(invoice, lines=lines, total=Decimal(0))
@@ -100,7 +100,7 @@ def test_an_invoice_over_nothing_is_equal_whether_the_ledger_keeps_its_line_or_n
     assert compared(world).counts == {"equal": 1}
 
 
-def test_vat_that_24sevenoffice_rounds_otherwise_is_said_and_is_no_difference(world: World) -> None:
+def test_vat_rounded_differently_is_mentioned_but_is_no_difference(world: World) -> None:
     (invoice,) = known(world, 1)
     lines = tuple(InvoiceLine(Decimal("0.03"), 3000, vat=Decimal(25), net=Decimal("0.02")) for _ in range(4))
     told = replace(invoice, lines=lines, total=Decimal("0.12"))
@@ -114,7 +114,7 @@ def test_vat_that_24sevenoffice_rounds_otherwise_is_said_and_is_no_difference(wo
 
 
 @pytest.mark.parametrize("way", ["net", "gross"])
-def test_what_many_lines_are_rounded_by_to_a_whole_krone_is_compared(world: World, way: str) -> None:
+def test_the_rounding_of_many_lines_to_a_whole_krone_is_compared(world: World, way: str) -> None:
     (invoice,) = known(world, 1)
     lines = (InvoiceLine(Decimal("41.67"), 3000, vat=Decimal(25)),) * 60
     whole = replace(invoice, lines=lines, total=Decimal(2500))
@@ -150,7 +150,7 @@ def test_what_was_accepted_before_amounts_kept_their_type_stays_accepted() -> No
     ],
     ids=["project", "vat code"],
 )
-def test_another_project_or_vat_code_is_named_and_nothing_else(
+def test_only_a_different_project_or_vat_code_is_named(
     world: World, field: str, change: dict[str, Any], told: tuple[str, str, str]
 ) -> None:
     (invoice,) = known(world, 1)
@@ -162,7 +162,7 @@ def test_another_project_or_vat_code_is_named_and_nothing_else(
     assert told in [(each.field.value, each.moment, each.ledger) for each in found.differences], field
 
 
-def test_the_totals_are_those_that_the_ledger_shows_of_each_account(world: World) -> None:
+def test_the_totals_are_those_of_the_ledgers_accounts(world: World) -> None:
     post(world, *known(world, 2)[:1])
     report = compared(world)
     assert not report.vat_included
@@ -191,7 +191,7 @@ def test_an_invoice_that_cannot_become_a_voucher_says_why(world: World) -> None:
     assert (found.type, "would not balance" in found.because) == (DiscrepancyType.UNREADABLE, True)
 
 
-def test_a_report_survives_being_kept_and_a_known_difference_is_set_apart_until_it_changes(world: World) -> None:
+def test_a_stored_report_is_the_same_and_known_differences_are_separate(world: World) -> None:
     known(world, 2)
     report = compared(world)
     assert ReconciliationReport.from_json(report.as_json()) == report
@@ -255,7 +255,7 @@ def test_a_supplier_whom_only_the_customer_index_names_is_not_compared(world: Wo
     assert world.erp.calls["company"] == 0
 
 
-def test_what_was_read_off_documents_is_compared_too(world: World) -> None:
+def test_scanned_values_of_documents_are_compared_too(world: World) -> None:
     document = VoucherFile("1", "pdf", supplier="Byggmakker AS", invoice_number="F-77")
     world.erp.stamps[55], world.erp.contents["1"] = VoucherFiles((document,)), b"%PDF"
     sync_voucher(world, replace(COST, stamp=55), replace(OWED, customer_name="", invoice_number="", stamp=55))
@@ -266,7 +266,7 @@ def test_what_was_read_off_documents_is_compared_too(world: World) -> None:
     assert found.details == ["Supplier: Byggmax AS in Moment, Byggmakker AS in the ledger"]
 
 
-def test_the_documents_of_all_vouchers_are_asked_for_together(world: World) -> None:
+def test_the_documents_of_all_vouchers_are_requested_together(world: World) -> None:
     sync_voucher(world, COST, OWED)
     for n in range(2, 2000):
         world.erp.purchases[f"2026-104-{40000 + n}"] = [replace(COST, stamp=n), replace(OWED, stamp=n)]
@@ -276,7 +276,7 @@ def test_the_documents_of_all_vouchers_are_asked_for_together(world: World) -> N
     assert dict(world.erp.calls) == {"booked_vouchers": 1, "files_of": 1}
 
 
-def test_a_report_with_expenses_survives_being_kept_and_what_is_known_of_them_is_set_apart(world: World) -> None:
+def test_a_stored_report_with_expenses_is_the_same_with_known_ones_separate(world: World) -> None:
     sync_voucher(world, COST, OWED)
     world.moment.expenses.clear()
     report = reconcile(world.open_context(world.connection, lambda: None), FIRST, LAST)

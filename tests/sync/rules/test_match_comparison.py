@@ -16,7 +16,7 @@ OURS = Candidate(
 SAME, DIFFERENT = Comparison.SAME, Comparison.DIFFERENT
 
 
-def test_what_is_only_written_otherwise_is_the_same() -> None:
+def test_different_spellings_are_the_same() -> None:
     theirs = Candidate(
         number="4711",
         name="NORDLYS ARKITEKTER AS",
@@ -43,11 +43,11 @@ def test_a_field_is_compared(field: str, ours: str, theirs: str, found: Comparis
     assert compare(replace(OURS, **{field: ours}), other).get(field) == found
 
 
-def test_what_an_earlier_release_asked_is_compared_with_nothing() -> None:
+def test_a_question_of_an_earlier_release_is_compared_with_nothing() -> None:
     assert compare(None, OURS) == {}
 
 
-def test_an_address_is_one_line_with_its_country_where_that_is_abroad() -> None:
+def test_an_address_is_one_line_with_a_foreign_country() -> None:
     assert one_line(Address("post", "Kungsgatan 1\nb. v.", "111 43", "Stockholm", "SE")) == (
         "Kungsgatan 1 b. v., 111 43 Stockholm, SE"
     )

@@ -119,7 +119,7 @@ def test_both_ways_hold_for_two_thousand_invoices(
 
 
 @given(LINES, st.booleans())
-def test_without_net_amounts_the_vat_is_what_the_rate_makes_of_the_sum(
+def test_without_net_amounts_the_vat_is_the_rate_of_the_sum(
     lines: list[tuple[Decimal, int, str]],
     per_line: bool,  # noqa: FBT001 - drawn
 ) -> None:
@@ -133,7 +133,9 @@ def test_without_net_amounts_the_vat_is_what_the_rate_makes_of_the_sum(
 
 
 @given(LINES, st.sampled_from([-1, 1]))
-def test_an_ore_in_the_wrong_place_is_seen_in_the_net_way(lines: list[tuple[Decimal, int, str]], ore: int) -> None:
+def test_an_ore_in_the_wrong_place_is_detected_in_the_net_way(
+    lines: list[tuple[Decimal, int, str]], ore: int
+) -> None:
     made = voucher(priced(lines, per_line=False).invoice, "net")
     held = lines_of(made)
     for place in range(1, len(held)):
@@ -141,19 +143,19 @@ def test_an_ore_in_the_wrong_place_is_seen_in_the_net_way(lines: list[tuple[Deci
         assert [account for account, _, _ in differences(made, moved)] == [held[place].account]
 
 
-def test_revenue_that_holds_its_vat_is_seen() -> None:
+def test_revenue_that_includes_vat_is_detected() -> None:
     made = voucher(factories.invoice(), "gross")
     held = lines_of(made, split=False)
     assert differences(made, held) == [(2701, -25000, 0), (3000, -100000, -125000)]
 
 
-def test_vat_on_another_account_is_seen() -> None:
+def test_vat_on_another_account_is_detected() -> None:
     made = voucher(factories.invoice(), "net")
     held = [replace(line, account=2702) if line.account == 2701 else line for line in lines_of(made)]
     assert differences(made, held) == [(2701, -25000, 0), (2702, 0, -25000)]
 
 
-def test_another_vat_code_is_seen() -> None:
+def test_another_vat_code_is_detected() -> None:
     made = voucher(factories.invoice(), "net")
     held = [replace(line, vat_code="5") if line.account == 3000 else line for line in lines_of(made)]
     assert (differences(made, held), other_codes(made, held)) == ([], [(3000, "3", "5")])

@@ -59,14 +59,14 @@ def vouchers() -> dict[str, list[tuple[LedgerLine, int | str | None]]]:
 
 
 @pytest.mark.parametrize("voucher", vouchers().values(), ids=vouchers())
-def test_a_cost_comes_to_what_the_table_says(voucher: list[tuple[LedgerLine, int | str | None]]) -> None:
+def test_a_cost_gets_the_amount_in_the_table(voucher: list[tuple[LedgerLine, int | str | None]]) -> None:
     assert sum(line.amount for line, _ in voucher) == 0
     told = [(line, bears) for line, bears in voucher if bears is not None]
     found = gross_amounts([line for line, _ in voucher], rates=RATES)
     assert [(line, amount if isinstance(amount, int) else "ask") for line, amount in found] == told
 
 
-def test_the_table_is_whole() -> None:
+def test_the_table_is_complete() -> None:
     assert [int(head.split(".")[0]) for head in vouchers()] == list(range(1, 54))
 
 
@@ -139,7 +139,7 @@ def test_costs_come_to_the_vouchers_total_and_each_to_its_own_rate(
 
 
 @given(st.lists(COST, min_size=1, max_size=12), st.lists(COST, max_size=4), st.sampled_from([2702, 2711]))
-def test_whatever_is_booked_a_cost_bears_its_rate_or_less_or_a_person_is_asked(
+def test_a_cost_always_bears_its_rate_or_less_or_needs_attention(
     costs: list[tuple[int, str]], vat: list[tuple[int, str]], account: int
 ) -> None:
     lines = [LedgerLine(4300, net, DAY, code) for net, code in costs]
@@ -151,7 +151,7 @@ def test_whatever_is_booked_a_cost_bears_its_rate_or_less_or_a_person_is_asked(
 
 
 @given(costs=st.lists(COST, min_size=1, max_size=12), coded=st.booleans(), apart=st.booleans())
-def test_a_credit_note_takes_back_of_each_cost_what_its_invoice_brought(
+def test_a_credit_note_reverses_each_cost_of_its_invoice(
     costs: list[tuple[int, str]], *, coded: bool, apart: bool
 ) -> None:
     lines = ledger(costs, coded=coded, apart=apart)
@@ -161,7 +161,7 @@ def test_a_credit_note_takes_back_of_each_cost_what_its_invoice_brought(
         assert not isinstance(brought, int) or taken == -brought
 
 
-def test_an_outgoing_credit_note_takes_back_of_each_line_what_its_invoice_charged() -> None:
+def test_an_outgoing_credit_note_reverses_each_line_of_its_invoice() -> None:
     def charged(sign: int) -> list[int]:
         lines = [
             LedgerLine(account, amount * sign, DAY, vat_code="1")

@@ -211,5 +211,5 @@ def test_an_invoice_becomes_the_voucher_of_the_table(case: Case, way: str) -> No
     assert voucher.comment in (case.said["Comment"] or [voucher.comment])
 
 
-def test_the_table_is_whole() -> None:
+def test_the_table_is_complete() -> None:
     assert [case.number for case in cases()] == list(range(1, 74))

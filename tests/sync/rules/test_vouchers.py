@@ -32,14 +32,14 @@ def voucher(lines: tuple[InvoiceLine, ...] = (), *, way: str = "net", **values: 
 
 
 @pytest.mark.parametrize("amount", ["1E30", "-1E30", "1E999999999", "NaN", "sNaN", "-Infinity", "1000000000000"])
-def test_an_amount_beyond_what_the_books_can_hold_is_refused(amount: str) -> None:
+def test_an_amount_too_large_for_the_ledger_is_refused(amount: str) -> None:
     with pytest.raises(
         RejectedError, match=f"The amount {amount.replace('1E9', r'1E.9').replace('1E3', r'1E.3')} is"
     ):
         to_ore(Decimal(amount))
 
 
-def test_an_invoice_whose_rate_makes_it_larger_than_the_books_is_refused() -> None:
+def test_an_invoice_too_large_at_its_rate_is_refused() -> None:
     with pytest.raises(RejectedError) as refusal:
         voucher(currency="EUR", rate=Decimal(10) ** 11)
     assert refusal.value.error_code == "amount"
@@ -78,13 +78,13 @@ def test_the_vat_code_is_the_settings_then_the_lines_then_the_charts() -> None:
     assert [entry.tax_code for entry in voucher(lines, way="gross").entries[1:]] == ["3", "5", "31"]
 
 
-def test_a_line_on_a_project_of_its_own_is_posted_on_that_project() -> None:
+def test_a_line_with_its_own_project_is_posted_on_that_project() -> None:
     lines = (factories.line(), factories.line(project_id="12"))
     assert [entry.project_number for entry in voucher(lines).entries] == [8, 8, 12, None]
 
 
 @pytest.mark.parametrize("revenue_net", [False, True])
-def test_a_posted_voucher_is_recognised_whatever_the_ledger_makes_of_its_revenue(revenue_net: bool) -> None:  # noqa: FBT001 (a case)
+def test_a_posted_voucher_is_recognized_however_the_ledger_splits_its_revenue(revenue_net: bool) -> None:  # noqa: FBT001 (a case)
     made = voucher()
     held = lines_of(made)
     if revenue_net:
@@ -96,7 +96,7 @@ def test_a_posted_voucher_is_recognised_whatever_the_ledger_makes_of_its_revenue
     "other",
     [{"amount": 1}, {"account": 1510}, {"day": date(2026, 3, 3)}, {"customer_number": 2}, {"hidden": True}],
 )
-def test_a_voucher_that_differs_is_not_recognised(other: dict[str, Any]) -> None:
+def test_a_voucher_that_differs_is_not_recognized(other: dict[str, Any]) -> None:
     made = voucher()
     receivable: LedgerLine = replace(lines_of(made)[0], **other)
     assert find_posted(made, [receivable]) is None
@@ -163,7 +163,7 @@ def test_a_rate_of_exactly_1_is_refused_whatever_24sevenoffice_has(currency: str
         ("30123", "11.7455", "Moment: Kreditnota 30123 EUR -12 500,00 til kurs 11,7455."),
     ],
 )
-def test_a_comment_tells_a_rate_whole(number: str, rate: str, comment: str) -> None:
+def test_a_comment_has_the_full_rate(number: str, rate: str, comment: str) -> None:
     invoice = factories.invoice(
         number=int(number), credited="26000123", currency="EUR", rate=Decimal(rate), total=Decimal(-12500)
     )
@@ -172,7 +172,7 @@ def test_a_comment_tells_a_rate_whole(number: str, rate: str, comment: str) -> N
     assert said == comment
 
 
-def test_a_receivable_keeps_its_project_where_the_total_is_rounded_to_a_krone() -> None:
+def test_a_receivable_keeps_its_project_if_the_total_is_rounded_to_a_krone() -> None:
     lines = tuple(replace(factories.line("749.90"), project_id="5") for _ in range(2))
     invoice = factories.invoice(lines=lines, total=Decimal(1500), project_id="")
     made = voucher_of(

@@ -90,11 +90,11 @@ def test_a_token_may_do_what_its_scopes_say(web: Web, tokens: Tokens, ours: Cust
         assert {bound.status_code, everywhere.status_code} & set(range(500, 600)) == set(), route
 
 
-def test_what_another_connection_has_is_like_what_is_not_there(
+def test_another_connections_data_looks_like_missing_data(
     web: Web, container: Container, tokens: Tokens, ours: Customer, rival: Customer
 ) -> None:
     program = tokens.program(web.url, connections=[ours.connection.id])
-    program.get("/connections")  # so that its use is noted
+    program.get("/connections")  # so that its use is recorded
     before = held(container)
     nobodys = replace(rival, ids={**rival.ids, **dict.fromkeys(OF_CONNECTIONS, 999_999)})
     for route in (each for each in routes() if each.is_of_connection):
@@ -105,7 +105,7 @@ def test_what_another_connection_has_is_like_what_is_not_there(
     assert held(container) == before
 
 
-def test_no_answer_tells_of_another_connection(web: Web, tokens: Tokens, ours: Customer, rival: Customer) -> None:
+def test_no_response_reveals_another_connection(web: Web, tokens: Tokens, ours: Customer, rival: Customer) -> None:
     program, number = tokens.program(web.url, connections=[ours.connection.id]), rival.connection.id
     for route in (each for each in routes() if each.method == "get"):
         for query in ("", f"?connection_id={number}", "?connection_name=Rival", "?name=Rival"):
@@ -113,7 +113,7 @@ def test_no_answer_tells_of_another_connection(web: Web, tokens: Tokens, ours: C
             assert [mark for mark in MARKS if mark in answer.text] == [], (route, query)
 
 
-def test_no_answer_tells_a_secret(web: Web, tokens: Tokens, rival: Customer) -> None:
+def test_no_response_reveals_a_secret(web: Web, tokens: Tokens, rival: Customer) -> None:
     program = tokens.program(web.url, *READING)
     for route in (each for each in routes() if each.method == "get"):
         assert [secret for secret in SECRETS if secret in route.ask(program, rival).text] == [], route

@@ -88,7 +88,7 @@ def test_a_connection_is_added_paused_and_verified(web: Web, container: Containe
     assert taken.json()["errors"][0]["field"] == "settings.moment_company"
 
 
-def test_so_many_passwords_of_a_user_name_are_tried_by_adding_connections(
+def test_adding_connections_tests_a_limited_number_of_passwords_per_user_name(
     web: Web, tokens: Tokens, program: Program
 ) -> None:
     def add(number: int, password: str, *, by: Program = program, username: str = "Bridge@fjell.example") -> int:
@@ -118,7 +118,7 @@ def test_so_many_passwords_of_a_user_name_are_tried_by_adding_connections(
         ({"password": "a\u0007b"}, "settings.password"),
     ],
 )
-def test_settings_that_do_not_fit_are_named(program: Program, settings: dict[str, Any], field: str) -> None:
+def test_invalid_settings_are_named(program: Program, settings: dict[str, Any], field: str) -> None:
     refused = program.post("/connections", {**NEW, "settings": NEW["settings"] | settings})
     assert problem(refused) == (422, "invalid")
     assert [each["field"] for each in refused.json()["errors"]] == [field]
@@ -146,7 +146,7 @@ def test_the_same_request_is_done_once(container: Container, program: Program) -
     assert problem(program.post("/connections", NEW, **{"Idempotency-Key": "k-2"})) == (409, "name_taken")
 
 
-def test_of_a_preview_no_answer_is_kept(container: Container, program: Program) -> None:
+def test_a_preview_stores_no_response(container: Container, program: Program) -> None:
     one, again = (
         program.post(
             "/job-actions/previews", {"action": "retry", "filter": {"state": ["done"]}}, **{"Idempotency-Key": "k"}
@@ -158,7 +158,7 @@ def test_of_a_preview_no_answer_is_kept(container: Container, program: Program) 
         assert session.scalar(sql("select count(*) from idempotency_keys")) == 0
 
 
-def test_a_token_has_so_many_keys_and_may_do_without(
+def test_a_token_has_a_limited_number_of_keys_and_needs_none(
     web: Web, tokens: Tokens, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(idempotency, "MAX_KEYS", 2)
@@ -170,7 +170,7 @@ def test_a_token_has_so_many_keys_and_may_do_without(
     assert one.post(address).status_code == other.post(address, **{"Idempotency-Key": "c"}).status_code == 202
 
 
-def test_a_token_that_is_revoked_while_its_body_arrives_does_nothing(
+def test_a_token_revoked_while_its_body_arrives_does_nothing(
     web: Web, tokens: Tokens, container: Container
 ) -> None:
     token, secret = tokens.create()
@@ -188,13 +188,13 @@ def test_a_token_that_is_revoked_while_its_body_arrives_does_nothing(
     assert container.connections.get(web.connection.id).paused_because == ""
 
 
-def test_what_created_nothing_may_be_sent_again_with_its_key(program: Program) -> None:
+def test_a_request_that_created_nothing_may_be_repeated_with_its_key(program: Program) -> None:
     wrong = {**NEW, "settings": NEW["settings"] | {"username": ""}}
     assert program.post("/connections", wrong, **{"Idempotency-Key": "k"}).status_code == 422
     assert program.post("/connections", NEW, **{"Idempotency-Key": "k"}).status_code == 201
 
 
-def test_a_key_is_that_of_its_token_and_for_a_day(
+def test_a_key_belongs_to_its_token_and_lasts_a_day(
     web: Web, container: Container, tokens: Tokens, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one, other = (Program(web.url, tokens.create(days=9)[1]) for _ in range(2))
@@ -210,12 +210,12 @@ def test_a_key_is_that_of_its_token_and_for_a_day(
 
 
 @pytest.mark.parametrize("key", ["", "x" * 256, "æ", "a b"])
-def test_a_key_that_cannot_be_one_is_refused(program: Program, key: str) -> None:
+def test_an_invalid_key_is_refused(program: Program, key: str) -> None:
     headers = {"Idempotency-Key": key.encode("latin-1")}
     assert problem(program.ask("POST", "/connections", json=NEW, headers=headers)) == (422, "invalid")
 
 
-def test_of_the_same_request_at_the_same_time_one_is_done(container: Container, program: Program) -> None:
+def test_concurrent_identical_requests_are_done_once(container: Container, program: Program) -> None:
     together = Barrier(4)
 
     def send(_: int) -> int:
@@ -230,7 +230,7 @@ def test_of_the_same_request_at_the_same_time_one_is_done(container: Container, 
     assert program.post("/connections", NEW, **{"Idempotency-Key": "k"}).status_code == 201
 
 
-def test_a_request_whose_process_died_may_be_sent_again_after_a_while(
+def test_a_request_whose_process_died_may_be_repeated_later(
     web: Web, container: Container, tokens: Tokens, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     program = tokens.program(web.url)
@@ -245,7 +245,7 @@ def test_a_request_whose_process_died_may_be_sent_again_after_a_while(
     assert program.post(address, **key).status_code == 200
 
 
-def test_settings_are_changed_by_who_has_read_them(web: Web, container: Container, bound: Program) -> None:
+def test_settings_are_changed_only_with_their_etag(web: Web, container: Container, bound: Program) -> None:
     address = f"/connections/{web.connection.id}/settings"
     read = bound.get(address)
     etag = read.headers["ETag"]
@@ -261,7 +261,7 @@ def test_settings_are_changed_by_who_has_read_them(web: Web, container: Containe
     assert "API token 1 (Partner ERP): Receivables account: 1500 → 1501" in actions(container, web.connection.id)
 
 
-def test_a_type_that_is_switched_on_needs_its_first_day(web: Web, program: Program) -> None:
+def test_a_type_switched_on_needs_its_first_day(web: Web, program: Program) -> None:
     address, any_version = f"/connections/{web.connection.id}/settings", {"If-Match": "*"}
     on = {"entity_types": ["invoice", "expense"], "expense_accounts": "4000"}
     refused = program.ask("PATCH", address, json=on, headers=any_version)
@@ -270,7 +270,7 @@ def test_a_type_that_is_switched_on_needs_its_first_day(web: Web, program: Progr
     assert program.ask("PATCH", address, json=day, headers=any_version).status_code == 200
 
 
-def test_settings_that_may_open_other_books_are_tried_out_first(
+def test_settings_that_may_open_another_client_are_tested_first(
     web: Web, container: Container, bound: Program, program: Program
 ) -> None:
     address, any_version = f"/connections/{web.connection.id}/settings", {"If-Match": "*"}
@@ -287,7 +287,7 @@ def test_settings_that_may_open_other_books_are_tried_out_first(
     assert container.connections.get(web.connection.id).settings.username == "other@example.com"
 
 
-def test_where_there_are_links_another_company_is_refused(
+def test_another_company_is_refused_while_there_are_links(
     web: Web, container: Container, program: Program
 ) -> None:
     links.save(container.database, web.connection.id, Record(EntityType.CUSTOMER, "7"), Link("10234"), now=NOW)
@@ -304,7 +304,7 @@ def test_a_connection_is_paused_and_resumed(web: Web, container: Container, boun
     assert bound.post(f"{address}/resume").json()["state"] == "working"
 
 
-def test_a_connection_whose_last_test_failed_is_only_resumed_despite_that(
+def test_a_connection_whose_last_test_failed_is_resumed_only_if_forced(
     web: Web, container: Container, bound: Program
 ) -> None:
     address = f"/connections/{web.connection.id}"
@@ -319,7 +319,7 @@ def test_a_connection_whose_last_test_failed_is_only_resumed_despite_that(
     assert bound.get("/connections?state=working").json()["items"] == []
 
 
-def test_what_paused_itself_is_only_resumed_once_a_test_passes_or_despite_that(
+def test_a_self_paused_connection_needs_a_passed_test_or_force_to_resume(
     web: Web, container: Container, bound: Program
 ) -> None:
     address, refused = f"/connections/{web.connection.id}", outages.problem(AlertType.PAUSED)
@@ -328,7 +328,7 @@ def test_what_paused_itself_is_only_resumed_once_a_test_passes_or_despite_that(
     assert bound.post(f"{address}/resume?despite_failed_test=true").json()["state"] == "working"
 
 
-def test_the_webhook_gets_another_address(web: Web, bound: Program) -> None:
+def test_the_webhook_gets_another_url(web: Web, bound: Program) -> None:
     answer = bound.post(f"/connections/{web.connection.id}/webhook-url").json()
     assert web.notify(b"{}").status_code == 404
     web.webhook_url = answer["webhook_url"].replace("https://bridge.example", web.url)
@@ -372,7 +372,7 @@ def test_only_a_token_for_all_connections_adds_one(bound: Program) -> None:
     assert problem(bound.post("/connections", NEW)) == (403, "all_connections_needed")
 
 
-def test_a_token_that_is_revoked_meanwhile_saves_nothing(web: Web, container: Container, tokens: Tokens) -> None:
+def test_a_token_revoked_meanwhile_saves_nothing(web: Web, container: Container, tokens: Tokens) -> None:
     token, text = tokens.create(*TokenScope, connections=[web.connection.id])
     actor = str(token.actor)
     assert models.rights_of(container.database, actor, now=clock()) == Rights(Role.ADMINISTRATOR, token.scope)

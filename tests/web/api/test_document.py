@@ -57,7 +57,7 @@ def known(web: Web, container: Container) -> dict[str, object]:
 
 @pytest.mark.parametrize("examples", [FEW, pytest.param(MANY, marks=pytest.mark.thousands)])
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE])
-def test_every_answer_is_as_the_document_says(
+def test_every_response_matches_the_document(
     program: Program, known: dict[str, object], mode: GenerationMode, examples: int
 ) -> None:
     schema = schema_of_the_document()
@@ -74,7 +74,7 @@ def test_every_answer_is_as_the_document_says(
     send()
 
 
-def test_what_is_there_is_answered_as_the_document_says(program: Program, known: dict[str, object]) -> None:
+def test_responses_about_existing_data_match_the_document(program: Program, known: dict[str, object]) -> None:
     schema = schema_of_the_document()
     for operation in (each.ok() for each in schema.get_all_operations()):
         if operation.method == "get":

@@ -30,7 +30,7 @@ def problem(answer: requests.Response) -> tuple[int, str]:
     return answer.status_code, told["code"]
 
 
-def test_the_document_in_docs_is_the_one_that_is_served(web: Web) -> None:
+def test_the_document_in_docs_is_the_one_served(web: Web) -> None:
     assert DOCUMENT.read_text() == written(), "run make openapi"
     assert requests.get(f"{web.url}/api/v1/openapi.json", timeout=10).json() == json.loads(written())
 
@@ -46,7 +46,7 @@ def test_the_document_in_docs_is_the_one_that_is_served(web: Web) -> None:
     ],
 )
 @pytest.mark.parametrize("path", ["/connections", "/nowhere"])
-def test_without_a_token_nothing_is_answered(
+def test_without_a_token_every_request_is_refused(
     web: Web, authorization: dict[str, str], code: str, path: str
 ) -> None:
     refused = Program(web.url).ask("GET", path, headers=authorization)
@@ -71,7 +71,7 @@ def test_an_expired_or_revoked_token_says_so(web: Web, tokens: Tokens, container
     assert problem(Program(web.url, old_text).get("/connections")) == (401, "token_expired")
 
 
-def test_sessions_open_no_api_and_tokens_no_page(web: Web, tokens: Tokens) -> None:
+def test_sessions_do_not_open_the_api_nor_tokens_the_pages(web: Web, tokens: Tokens) -> None:
     person = web.as_(Role.ADMINISTRATOR)
     assert problem(person.get("/api/v1/connections")) == (401, "token_missing")
     program = tokens.program(web.url)
@@ -86,7 +86,7 @@ def test_sessions_open_no_api_and_tokens_no_page(web: Web, tokens: Tokens) -> No
     assert "Set-Cookie" not in answer.headers
 
 
-def test_a_token_may_do_so_much_in_a_minute(
+def test_a_token_has_a_rate_limit_per_minute(
     web: Web, tokens: Tokens, container: Container, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     few = container.settings.model_copy(update={"api_requests_per_minute": 2})
@@ -163,7 +163,9 @@ WRONG_KEYS = b",".join(b'"%x":1' % number for number in range(MAX_VALUES - 10))
         ("POST", "/connections/{}/backfills", b'{"entity_types":[' + MANY + b"]}"),
     ],
 )
-def test_of_very_many_errors_few_are_named(web: Web, tokens: Tokens, method: str, path: str, body: bytes) -> None:
+def test_only_a_few_of_very_many_errors_are_named(
+    web: Web, tokens: Tokens, method: str, path: str, body: bytes
+) -> None:
     headers = {"Content-Type": "application/json", "If-Match": "*"}
     program = tokens.program(web.url)
     answer = program.ask(method, path.format(web.connection.id), data=body, headers=headers)
@@ -175,14 +177,14 @@ def test_of_very_many_errors_few_are_named(web: Web, tokens: Tokens, method: str
     )
 
 
-def test_some_errors_are_named_and_the_rest_is_mentioned(web: Web, tokens: Tokens) -> None:
+def test_some_errors_are_named_and_the_rest_are_mentioned(web: Web, tokens: Tokens) -> None:
     body = {"action": "retry", "filter": {"state": [f"x{number}" for number in range(MAX_NAMED + 5)]}}
     told = tokens.program(web.url).post("/job-actions/previews", body).json()["errors"]
     assert [each["location"] for each in told] == ["body"] * (MAX_NAMED + 1)
     assert told[-1] == {"location": "body", "field": "", "detail": "There are more errors than those listed here."}
 
 
-def test_a_query_of_very_many_parameters_is_refused(web: Web, tokens: Tokens) -> None:
+def test_a_query_with_very_many_parameters_is_refused(web: Web, tokens: Tokens) -> None:
     program = tokens.program(web.url)
     assert program.get("/jobs?" + "&".join(["state=done"] * MAX_PARAMETERS)).status_code == 200
     refused = program.get("/jobs?" + "&".join(["state=done"] * (MAX_PARAMETERS + 1)))
@@ -191,7 +193,7 @@ def test_a_query_of_very_many_parameters_is_refused(web: Web, tokens: Tokens) ->
     assert (problem(wrong), len(wrong.json()["errors"])) == ((422, "invalid"), MAX_NAMED + 1)
 
 
-def test_what_is_open_takes_no_key(web: Web) -> None:
+def test_public_routes_take_no_idempotency_key(web: Web) -> None:
     refused = Program(web.url).ask("POST", "/openapi.json", headers={"Idempotency-Key": "k"})
     assert problem(refused) == (405, "method_not_allowed")
 
@@ -203,7 +205,7 @@ def test_a_body_without_a_length_is_limited_too(web: Web, tokens: Tokens) -> Non
     assert problem(answer) == (413, "too_large")
 
 
-def test_a_fault_of_ours_is_a_problem_too(
+def test_a_crash_is_a_problem_too(
     web: Web, tokens: Tokens, container: Container, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(container, "is_alive", lambda: 1 / 0)
@@ -233,7 +235,7 @@ def test_problems_are_in_the_requested_language(web: Web, tokens: Tokens) -> Non
         ("nb;q=x, en;q=0", Language.ENGLISH),
     ],
 )
-def test_the_language_that_is_preferred_is_chosen(accept: str, language: Language) -> None:
+def test_the_preferred_language_is_chosen(accept: str, language: Language) -> None:
     assert accepted_language(accept) is language
 
 
@@ -256,7 +258,7 @@ def test_the_last_use_of_a_token_is_known_to_the_minute(container: Container, to
         ("GET", "/jobs?updated_since=0001-01-01T00:00:00%2B20:00", None, "Invalid value."),
     ],
 )
-def test_what_would_fit_is_said(
+def test_a_refusal_says_what_is_allowed(
     web: Web, tokens: Tokens, method: str, address: str, body: object, said: str
 ) -> None:
     refused = tokens.program(web.url).ask(method, address, json=body)
@@ -268,7 +270,7 @@ def test_an_instant_may_have_any_time_zone(web: Web, tokens: Tokens) -> None:
     assert tokens.program(web.url).get("/jobs?updated_since=0332-05-30T11:46:08-19:37").status_code == 200
 
 
-def test_what_the_document_leaves_open_is_answered(web: Web, tokens: Tokens) -> None:
+def test_cases_that_the_document_leaves_open_are_handled(web: Web, tokens: Tokens) -> None:
     program = tokens.program(web.url)
     address = f"/connections/{web.connection.id}"
     wrong = program.ask("PATCH", f"{address}/settings", json={"entity_types": []}, headers={"If-Match": "*"})

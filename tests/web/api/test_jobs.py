@@ -38,7 +38,7 @@ def state(container: Container, job_id: int) -> JobState:
     return job.state
 
 
-def test_jobs_are_found_by_what_is_asked(web: Web, container: Container, program: Program) -> None:
+def test_jobs_are_filtered_by_the_query(web: Web, container: Container, program: Program) -> None:
     failed = failed_job(container, web.connection, record_id="1", title="Invoice 1024")
     done = completed_job(
         container.database, web.connection.id, Record(EntityType.EXPENSE, "2"), title="Voucher 7"
@@ -72,7 +72,7 @@ def test_jobs_are_found_by_what_is_asked(web: Web, container: Container, program
         assert problem(program.get("/jobs", updated_since=unfit)) == (422, "invalid")
 
 
-def test_a_list_goes_on_where_its_page_ended(web: Web, container: Container, program: Program) -> None:
+def test_a_list_continues_where_its_page_ended(web: Web, container: Container, program: Program) -> None:
     start, numbers = clock() - timedelta(hours=1), []
     for place in range(5):
         at = start + timedelta(minutes=place)
@@ -85,11 +85,11 @@ def test_a_list_goes_on_where_its_page_ended(web: Web, container: Container, pro
         cursor = {"cursor": page["next"]} if page["next"] else None
         failed_job(
             container, web.connection, record_id=f"new-{len(seen)}"
-        )  # what comes in meanwhile moves nothing
+        )  # jobs received meanwhile shift nothing
     assert seen == numbers[::-1]
 
 
-def test_a_job_tells_its_attempts_in_the_language_asked_for(
+def test_a_job_shows_its_attempts_in_the_requested_language(
     web: Web, container: Container, program: Program
 ) -> None:
     job_id = failed_job(container, web.connection)
@@ -107,7 +107,7 @@ def test_a_job_tells_its_attempts_in_the_language_asked_for(
     ("action", "becomes"),
     [("retry", JobState.QUEUED), ("dismiss", JobState.DISMISSED), ("resolve", JobState.DISMISSED)],
 )
-def test_something_is_done_about_a_job(
+def test_actions_on_a_job_take_effect(
     web: Web, container: Container, program: Program, action: str, becomes: JobState
 ) -> None:
     job_id = failed_job(container, web.connection)
@@ -118,7 +118,7 @@ def test_something_is_done_about_a_job(
         assert problem(program.post(f"/jobs/{job_id}/dismiss")) == (409, "not_applicable")
 
 
-def test_what_was_set_aside_is_opened_again(web: Web, container: Container, program: Program) -> None:
+def test_dismissed_jobs_are_reopened(web: Web, container: Container, program: Program) -> None:
     job_id = failed_job(container, web.connection)
     assert problem(program.post(f"/jobs/{job_id}/reopen")) == (409, "not_applicable")
     program.post(f"/jobs/{job_id}/dismiss")
@@ -126,7 +126,7 @@ def test_what_was_set_aside_is_opened_again(web: Web, container: Container, prog
     assert program.post(f"/jobs/{job_id}/reopen").json()["state"] == "needs_attention"
 
 
-def test_many_are_acted_on_after_a_preview(web: Web, container: Container, program: Program) -> None:
+def test_many_jobs_are_acted_on_after_a_preview(web: Web, container: Container, program: Program) -> None:
     first, second = (failed_job(container, web.connection, record_id=each) for each in "12")
     selection = {"action": "resolve", "filter": {"error_code": "account"}}
     preview = program.post("/job-actions/previews", selection).json()
@@ -159,11 +159,13 @@ def test_a_preview_says_which_of_the_chosen_jobs_are_left_out(
 
 
 @pytest.mark.parametrize("rest", [{}, {"filter": {}}, {"filter": {"state": []}}])
-def test_an_action_is_for_no_jobs_that_were_not_named(program: Program, rest: dict[str, object]) -> None:
+def test_an_action_affects_only_the_named_jobs(program: Program, rest: dict[str, object]) -> None:
     assert problem(program.post("/job-actions/previews", {"action": "retry"} | rest)) == (422, "invalid")
 
 
-def test_a_job_says_where_its_record_is_in_both_systems(web: Web, container: Container, program: Program) -> None:
+def test_a_job_has_the_urls_of_its_record_in_both_systems(
+    web: Web, container: Container, program: Program
+) -> None:
     number = web.connection.id
     job_id = completed_job(container.database, number, Record(EntityType.INVOICE, "4711")).id
     links.save(container.database, number, Record(EntityType.INVOICE, "4711"), Link("2026/1024"), now=NOW)
@@ -186,14 +188,14 @@ def test_warnings_have_codes_for_programs(web: Web, container: Container, progra
     assert job["warning_codes"] == job["attempts"][0]["warning_codes"] == ["text_cut", ""]
 
 
-def test_who_sets_a_job_aside_may_say_why(web: Web, container: Container, program: Program) -> None:
+def test_dismissing_a_job_may_have_a_reason(web: Web, container: Container, program: Program) -> None:
     for number, action in (("1", "dismiss"), ("2", "resolve")):
         job_id = failed_job(container, web.connection, record_id=number)
         told = program.post(f"/jobs/{job_id}/{action}", {"because": "Entered on paper"}).json()
         assert told["dismissal_reason"] == "Entered on paper (API token 1 (Partner ERP))"
 
 
-def test_a_preview_is_that_of_its_token_and_for_an_hour(
+def test_a_preview_belongs_to_its_token_and_lasts_an_hour(
     web: Web, container: Container, tokens: Tokens, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     program, other = tokens.program(web.url), tokens.program(web.url)
@@ -225,7 +227,7 @@ def test_a_question_is_read_and_answered(web: Web, container: Container, program
     assert problem(program.post(undo, {})) == (409, "not_applicable")
 
 
-def test_the_health_counts_what_the_token_is_for(web: Web, container: Container, program: Program) -> None:
+def test_the_health_counts_only_the_tokens_connections(web: Web, container: Container, program: Program) -> None:
     failed_job(container, web.connection)
     completed_job(container.database, web.connection.id, Record(EntityType.CUSTOMER, "8"), event=Event.SYNCED)
     told = program.get("/health").json()
@@ -247,9 +249,7 @@ def test_the_audit_log_is_read_page_by_page(web: Web, tokens: Tokens, program: P
     assert ([each["action"] for each in rest["items"]], rest["next"]) == (["Added the connection"], None)
 
 
-def test_a_job_tells_what_a_bookkeeper_knows_its_record_by(
-    web: Web, container: Container, program: Program
-) -> None:
+def test_a_job_has_the_details_that_identify_its_record(web: Web, container: Container, program: Program) -> None:
     known = RecordSummary(
         record_number="1024", party="Nordlys AS", party_number="10001", amount=125000, currency="NOK"
     )

@@ -97,7 +97,7 @@ def test_a_connection_is_tested(container: Container, program: Program, address:
     assert [each["name"] for each in told["clients"]] == ["Demo AS"]
 
 
-def test_the_clients_of_a_login_are_for_who_has_its_password(
+def test_the_clients_of_a_login_need_its_password(
     web: Web, container: Container, tokens: Tokens, program: Program, address: str
 ) -> None:
     bound = tokens.program(web.url, connections=[web.connection.id])
@@ -114,7 +114,7 @@ def test_the_clients_of_a_login_are_for_who_has_its_password(
     assert [each["name"] for each in result(program, known)["result"]["clients"]] == ["Demo AS"]
 
 
-def test_after_a_few_logins_the_answer_says_when_the_next_may_be_tried(
+def test_after_a_few_logins_the_response_says_when_to_try_again(
     program: Program, address: str, container: Container, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     began = clock()
@@ -128,7 +128,7 @@ def test_after_a_few_logins_the_answer_says_when_the_next_may_be_tried(
     assert answer.headers["Retry-After"] == str((60 - MAX_LOGINS) * 60)
 
 
-def test_other_connections_are_no_further_tries_of_a_user_name(
+def test_other_connections_allow_no_more_tries_of_a_user_name(
     web: Web, container: Container, program: Program
 ) -> None:
     others = [added(container, f"Firm {number}") for number in range(MAX_LOGINS)]
@@ -144,7 +144,7 @@ def test_other_connections_are_no_further_tries_of_a_user_name(
     assert problem(program.post(f"{address}/clients", login(-1))) == (429, "login_tries")
     refused = program.ask("PATCH", f"{address}/settings", json=login(-2), headers={"If-Match": "*"})
     assert problem(refused) == (429, "login_tries")
-    assert program.post(f"{address}/clients", login(0)).ok  # it was counted already
+    assert program.post(f"{address}/clients", login(0)).ok  # it was already counted
 
 
 def login(number: int) -> dict[str, str]:
@@ -175,7 +175,7 @@ def test_ledgers_are_compared(web: Web, container: Container, program: Program, 
     assert problem(program.post(f"{address}/reconciliations", period | {"last": "2025-01-01"})) == (422, "invalid")
 
 
-def test_several_periods_may_wait_and_not_too_many(
+def test_a_few_periods_may_wait_but_not_too_many(
     web: Web, container: Container, program: Program, address: str
 ) -> None:
     months = [{"first": f"2026-{month:02}-01", "last": f"2026-{month:02}-28"} for month in (1, 2)]
@@ -196,7 +196,9 @@ def test_several_periods_may_wait_and_not_too_many(
     assert refused.headers["Retry-After"] == "30"
 
 
-def test_what_both_systems_have_is_matched(web: Web, container: Container, program: Program, address: str) -> None:
+def test_existing_records_of_both_systems_are_matched(
+    web: Web, container: Container, program: Program, address: str
+) -> None:
     dry = program.post(f"{address}/initial-matchings", {"dry_run": True})
     work_off(container)
     planned = result(program, dry)["result"]["matching"]
@@ -211,7 +213,7 @@ def test_what_both_systems_have_is_matched(web: Web, container: Container, progr
     assert ("sync_customers", web.connection.id) in messages(container)
 
 
-def test_what_a_backfill_would_bring_is_said_first(container: Container, program: Program, address: str) -> None:
+def test_a_backfill_can_be_previewed(container: Container, program: Program, address: str) -> None:
     year = clock().year
     asked = program.post(
         f"{address}/backfill-previews", {"first": f"{year - 1}-01-01", "last": f"{year + 1}-12-31"}
@@ -225,7 +227,7 @@ def test_what_a_backfill_would_bring_is_said_first(container: Container, program
     assert program.get("/jobs").json()["items"] == []
 
 
-def test_a_backfill_goes_on_in_turns_until_all_is_brought(
+def test_a_backfill_continues_in_turns_until_everything_is_synced(
     web: Web, container: Container, program: Program, address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     year = clock().year
@@ -251,7 +253,7 @@ def test_a_backfill_goes_on_in_turns_until_all_is_brought(
     ]
 
 
-def test_a_backfill_that_is_cancelled_brings_no_more(container: Container, program: Program, address: str) -> None:
+def test_a_cancelled_backfill_syncs_no_more(container: Container, program: Program, address: str) -> None:
     asked = program.post(f"{address}/backfills", {"first": "2020-01-01", "last": "2027-12-31"})
     cancelled = program.post(f"/operations/{asked.json()['id']}/cancel").json()
     assert (cancelled["status"], cancelled["result"]) == ("cancelled", None)
@@ -269,7 +271,7 @@ def test_a_backfill_of_a_paused_connection_says_so(container: Container, program
     assert not told["succeeded"]
 
 
-def test_settings_that_a_token_sends_are_saved_once_they_are_accepted(
+def test_settings_from_a_token_are_saved_once_they_are_accepted(
     web: Web, container: Container, tokens: Tokens, address: str
 ) -> None:
     links.save(container.database, web.connection.id, Record(EntityType.CUSTOMER, "7"), Link("1"), now=NOW)
@@ -285,7 +287,7 @@ def test_settings_that_a_token_sends_are_saved_once_they_are_accepted(
         assert (told["diagnostics_id"] is not None) is saved
 
 
-def test_secrets_that_are_saved_at_once_are_tried_logins(program: Program, address: str) -> None:
+def test_secrets_saved_at_once_count_as_tried_logins(program: Program, address: str) -> None:
     def change(**values: str) -> requests.Response:
         return program.ask("PATCH", f"{address}/settings", json=values, headers={"If-Match": "*"})
 
@@ -313,7 +315,7 @@ def test_the_same_login_of_a_program_counts_once(web: Web, tokens: Tokens, progr
     assert saved(tokens.program(web.url), **login) == 429  # it may be a guess, which 200 would confirm
 
 
-def test_settings_that_could_not_be_saved_are_no_tried_login(
+def test_settings_that_could_not_be_saved_do_not_count_as_a_tried_login(
     web: Web, container: Container, program: Program, address: str
 ) -> None:
     links.save(container.database, web.connection.id, Record(EntityType.CUSTOMER, "7"), Link("1"), now=NOW)
@@ -324,7 +326,7 @@ def test_settings_that_could_not_be_saved_are_no_tried_login(
     assert program.get("/operations").json()["items"] == []
 
 
-def test_what_an_administrator_saves_is_cancelled_by_who_may_save(
+def test_a_settings_check_is_cancelled_only_with_the_right_to_save(
     web: Web, container: Container, tokens: Tokens, address: str
 ) -> None:
     change = {"username": "new@example.com", "password": "typed"}
@@ -340,7 +342,7 @@ def test_what_an_administrator_saves_is_cancelled_by_who_may_save(
     assert translate(entry.action, Language.ENGLISH) == f"Cancelled: Settings check (no. {waits})"
 
 
-def test_no_other_connection_waits_behind_all_that_one_asks_for(
+def test_one_connections_operations_do_not_delay_another_connection(
     container: Container, program: Program, address: str
 ) -> None:
     for month in range(1, 5):

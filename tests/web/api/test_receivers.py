@@ -51,13 +51,13 @@ def test_a_receiver_is_added_changed_and_removed(web: Web, container: Container,
         ({"url": URL, "connections": [999_999]}, "connections"),
     ],
 )
-def test_a_receiver_that_does_not_fit_is_refused(program: Program, body: dict[str, object], field: str) -> None:
+def test_an_invalid_receiver_is_refused(program: Program, body: dict[str, object], field: str) -> None:
     refused = program.post("/receivers", body)
     assert problem(refused) == (422, "invalid")
     assert [each["field"] for each in refused.json()["errors"]] == [field]
 
 
-def test_what_failed_is_sent_again(web: Web, container: Container, program: Program) -> None:
+def test_failed_deliveries_are_sent_again(web: Web, container: Container, program: Program) -> None:
     number = program.post("/receivers", {"url": URL}).json()["id"]
     failed_job(container, web.connection)
     address, now = f"/receivers/{number}", clock()

@@ -42,7 +42,7 @@ def change(browser: Browser, *, present: str = PASSWORD, password: str = ANOTHER
     return page.text
 
 
-def test_the_own_password_is_changed_by_whoever_knows_the_present_one(browser: Browser) -> None:
+def test_users_who_enter_their_current_password_can_change_it(browser: Browser) -> None:
     elsewhere = Browser(browser.url)
     elsewhere.sign_in(EMAIL, PASSWORD)
     assert "Password changed." in change(browser)
@@ -51,22 +51,20 @@ def test_the_own_password_is_changed_by_whoever_knows_the_present_one(browser: B
     assert elsewhere.sign_in(EMAIL, ANOTHER).status_code == 303
 
 
-def test_what_does_not_fit_is_shown_and_changes_nothing(browser: Browser) -> None:
+def test_invalid_input_is_shown_and_changes_nothing(browser: Browser) -> None:
     assert "Incorrect current password." in change(browser, present="guess")
     assert "The passwords don't match." in change(browser, again="typed wrong")
     assert "Passwords must have 15 to 200 characters." in change(browser, password="short", again="short")
     assert Browser(browser.url).sign_in(EMAIL, PASSWORD).status_code == 303
 
 
-def test_the_present_password_is_not_chosen_again(browser: Browser) -> None:
+def test_the_current_password_cannot_be_chosen_again(browser: Browser) -> None:
     assert "Choose a password different from your current one." in change(
         browser, password=PASSWORD, again=PASSWORD
     )
 
 
-def test_a_password_of_somebody_else_is_changed_before_anything_else(
-    browser: Browser, container: Container
-) -> None:
+def test_a_temporary_password_must_be_changed_first(browser: Browser, container: Container) -> None:
     user = users.get_by_email(container.database, EMAIL)
     users.set_password(container.database, user.id, "given by telephone", actor="eva@example.com", now=NOW)
     signed_in = browser.sign_in(EMAIL, "given by telephone", path="/sign-in?next=/records%3Fstate%3Dqueued")
@@ -91,7 +89,7 @@ def test_a_password_of_somebody_else_is_changed_before_anything_else(
     assert not users.get(container.database, user.id).password_is_temporary
 
 
-def test_sessions_are_listed_with_their_device_and_ended_one_or_all(browser: Browser, web: Web) -> None:
+def test_sessions_are_listed_with_their_device_and_ended_singly_or_together(browser: Browser, web: Web) -> None:
     elsewhere, phone = Browser(web.url), Browser(web.url)
     for other, agent in ((elsewhere, FIREFOX), (phone, SAFARI)):
         other.headers["User-Agent"] = agent
@@ -109,7 +107,7 @@ def test_sessions_are_listed_with_their_device_and_ended_one_or_all(browser: Bro
     assert [each.ask("GET", "/account").status_code for each in (browser, elsewhere, phone)] == [200, 303, 303]
 
 
-def test_nobody_ends_a_session_of_somebody_else(browser: Browser, web: Web, container: Container) -> None:
+def test_users_cannot_end_other_users_sessions(browser: Browser, web: Web, container: Container) -> None:
     other = web.as_(Role.VIEWER)
     (theirs,) = sessions.of_user(container.database, users.get_by_email(container.database, EMAIL), now=clock())
     assert other.post("/account/sessions/end", session=str(theirs.id)).status_code == 303
@@ -118,13 +116,13 @@ def test_nobody_ends_a_session_of_somebody_else(browser: Browser, web: Web, cont
     assert browser.ask("GET", "/account").status_code == 200
 
 
-def test_the_present_password_cannot_be_guessed_there_either(browser: Browser) -> None:
+def test_guesses_of_the_current_password_are_limited_too(browser: Browser) -> None:
     for _ in range(MAX_FAILURES_PER_ACCOUNT_AND_ADDRESS):
         change(browser, present="guess")
     assert "Too many attempts." in change(browser)
 
 
-def test_the_pages_speak_the_language_that_was_chosen(browser: Browser) -> None:
+def test_the_pages_are_in_the_chosen_language(browser: Browser) -> None:
     data = {"csrf": browser.form("/account"), "language": "nb"}
     assert browser.ask("POST", "/account/language", data=data).status_code == 303
     assert '<html lang="nb">' in browser.ask("GET", "/account").text
@@ -132,7 +130,7 @@ def test_the_pages_speak_the_language_that_was_chosen(browser: Browser) -> None:
     assert '<html lang="nb">' in browser.ask("GET", "/account").text
 
 
-def test_whoever_signs_in_by_their_organization_has_no_password_to_change(web: Web) -> None:
+def test_users_of_an_organizations_sign_in_have_no_password_to_change(web: Web) -> None:
     for address in ("/account", "/account/password"):
         page = web.as_(Role.VIEWER).get(address).text
         assert "so you don't have a password here" in page

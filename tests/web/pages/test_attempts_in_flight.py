@@ -103,7 +103,7 @@ def person(web: Web, container: Container, user: User, *, confirmed: bool = True
 
 
 @pytest.mark.parametrize("change", [give_password, set_up_factor, disable])
-def test_a_sign_in_is_refused_where_the_account_has_changed_meanwhile(
+def test_a_sign_in_is_refused_if_the_account_has_changed_meanwhile(
     web: Web,
     container: Container,
     anna: User,
@@ -120,7 +120,7 @@ def test_a_sign_in_is_refused_where_the_account_has_changed_meanwhile(
     )
 
 
-def test_a_code_is_refused_where_the_password_has_changed_meanwhile(
+def test_a_code_is_refused_if_the_password_has_changed_meanwhile(
     web: Web, container: Container, anna: User, meanwhile: Callable[..., None]
 ) -> None:
     key, browser = set_up_factor(container, anna), Browser(web.url)
@@ -131,7 +131,7 @@ def test_a_code_is_refused_where_the_password_has_changed_meanwhile(
     assert sessions.of_user(container.database, anna, now=clock()) == []
 
 
-def test_a_password_that_has_changed_meanwhile_is_not_changed_back(
+def test_a_password_changed_meanwhile_is_not_changed_back(
     web: Web, container: Container, anna: User, meanwhile: Callable[..., None]
 ) -> None:
     browser = Browser(web.url)
@@ -143,7 +143,7 @@ def test_a_password_that_has_changed_meanwhile_is_not_changed_back(
     assert (knows(web, ANOTHER), knows(web, GIVEN)) == (False, True)
 
 
-def test_whose_session_has_ended_meanwhile_gives_nobody_a_password(
+def test_a_session_ended_meanwhile_sets_no_password(
     web: Web, container: Container, anna: User, meanwhile: Callable[..., None]
 ) -> None:
     thief = person(web, container, anna)
@@ -168,7 +168,7 @@ def test_an_outdated_password_confirms_nothing(
 
 
 @pytest.mark.parametrize("action", ["", "/recovery-codes", "/remove"])
-def test_whose_session_has_ended_meanwhile_changes_no_second_factor(
+def test_a_session_ended_meanwhile_changes_no_second_factor(
     web: Web, container: Container, anna: User, meanwhile: Callable[..., None], action: str
 ) -> None:
     thief, offered = person(web, container, anna), second_factor.offer(container.vault, anna)
@@ -182,7 +182,7 @@ def test_whose_session_has_ended_meanwhile_changes_no_second_factor(
 
 
 @pytest.mark.parametrize("form", GIVING_ACCESS)
-def test_whose_session_has_ended_meanwhile_gives_and_takes_no_access(
+def test_a_session_ended_meanwhile_changes_no_access(
     web: Web, container: Container, anna: User, meanwhile: Callable[..., None], form: str
 ) -> None:
     database, receivers = container.database, container.receivers
@@ -206,7 +206,7 @@ def demote(container: Container, user: User) -> None:
 
 
 @pytest.mark.parametrize(("loses", "status"), [(disable, 303), (demote, 404)])
-def test_a_form_that_drips_is_done_by_what_may_be_done_at_its_end(
+def test_a_slowly_sent_form_is_checked_against_the_rights_at_its_end(
     web: Web, container: Container, anna: User, loses: Callable[[Container, User], None], status: int
 ) -> None:
     thief, address = person(web, container, anna), urlsplit(web.url)

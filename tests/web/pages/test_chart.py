@@ -26,24 +26,24 @@ def heights(svg: Any, kind: str) -> list[float]:
     return [float(rect.get("height")) for rect in svg.iter("rect") if rect.get("class") == kind]
 
 
-def test_bars_are_as_high_as_their_numbers_beside_the_highest() -> None:
+def test_bars_are_scaled_to_the_highest_number() -> None:
     svg = drawn(span(4, 2), span(3), span())
     assert heights(svg, "good") == [60, 45, 0]
     assert heights(svg, "bad") == [30, 0, 0]
 
 
-def test_what_failed_stands_on_top_of_what_was_synced() -> None:
+def test_failures_are_stacked_on_synced_records() -> None:
     good, bad = drawn(span(1, 1)).iter("rect")
     assert float(bad.get("y")) + float(bad.get("height")) == float(good.get("y"))
 
 
-def test_the_line_passes_over_spans_in_which_nothing_was_synced() -> None:
+def test_the_line_skips_periods_in_which_nothing_was_synced() -> None:
     svg = drawn(span(1, mean=3, longest=9), span(), span(1, mean=9, longest=9))
     (line,) = svg.iter("polyline")
     assert len(line.get("points").split()) == len(list(svg.iter("circle"))) == 2
 
 
-def test_each_span_says_its_numbers() -> None:
+def test_each_period_shows_its_numbers() -> None:
     svg = drawn(span(4, 2), span(0, 1))
     told = [group.find("title").text for group in svg.iter("g")]
     assert told == [f"{NOW:%H}:00: 4 synced, 2 failed", f"{NOW:%H}:00: 0 synced, 1 failed"]
@@ -55,7 +55,7 @@ def test_without_numbers_there_is_a_chart_without_a_line() -> None:
     assert set(heights(svg, "good")) == {0}
 
 
-def test_it_is_explained_to_those_who_do_not_see_it() -> None:
+def test_it_has_a_description_for_screen_readers() -> None:
     svg = drawn(span(1, mean=5, longest=9))
     told = [svg.find("title").text, svg.find("desc").text]
     assert (svg.get("role"), told) == (
@@ -68,7 +68,7 @@ def test_it_is_explained_to_those_who_do_not_see_it() -> None:
     assert svg.get("aria-labelledby").split() == [svg.find("title").get("id"), svg.find("desc").get("id")]
 
 
-def test_what_is_written_on_it_cannot_break_out() -> None:
+def test_its_text_is_escaped() -> None:
     svg = drawn(span(1), title=msg('"<b>&<'))
     assert [element.tag for element in svg.iter("b")] == []
     assert svg.find("title").text == '"<b>&<'

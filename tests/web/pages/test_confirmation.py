@@ -83,7 +83,7 @@ def go_on(person: Person, asked: requests.Response, proof: str) -> requests.Resp
     return person.ask("POST", found[1], data={**fields_of(asked, found[1]), "proof": proof})
 
 
-def test_who_changes_secrets_users_or_webhooks_has_lately_proved_who_they_are(
+def test_changing_secrets_users_or_webhooks_needs_a_recent_confirmation(
     web: Web, container: Container, anna: Person, user: User
 ) -> None:
     offered = second_factor.offer(container.vault, user)
@@ -105,7 +105,7 @@ def test_who_changes_secrets_users_or_webhooks_has_lately_proved_who_they_are(
     assert asked == CONFIRMED
 
 
-def test_what_was_entered_goes_on_after_the_password(anna: Person, container: Container) -> None:
+def test_the_posted_form_continues_after_the_password(anna: Person, container: Container) -> None:
     asked = fill_in(anna, "/users/new", **NEW_USER)
     assert NEW_USER["password"] not in asked.text
     assert users.all_users(container.database) == [users.get_by_email(container.database, EMAIL)]
@@ -118,7 +118,7 @@ def test_what_was_entered_goes_on_after_the_password(anna: Person, container: Co
     assert fill_in(anna, f"/users/{eva.id}", to=f"/users/{eva.id}/disable").status_code == 303
 
 
-def test_several_boxes_of_a_form_go_on_too(anna: Person, container: Container, web: Web) -> None:
+def test_several_checkboxes_of_a_form_are_kept_too(anna: Person, container: Container, web: Web) -> None:
     chosen: dict[str, Any] = {**NEW_USER, "everywhere": [], "connections": [str(web.connection.id)] * 2}
     asked = fill_in(anna, "/users/new", **chosen)
     assert go_on(anna, asked, PASSWORD).status_code == 303
@@ -126,7 +126,9 @@ def test_several_boxes_of_a_form_go_on_too(anna: Person, container: Container, w
     assert eva.scope == Scope(frozenset({web.connection.id}))
 
 
-def test_a_new_secret_of_a_connection_waits_encrypted(anna: Person, container: Container, web: Web) -> None:
+def test_a_new_secret_of_a_connection_is_kept_encrypted_meanwhile(
+    anna: Person, container: Container, web: Web
+) -> None:
     address = f"/connections/{web.connection.id}/settings"
     harmless = fill_in(anna, address, receivables_account="1501")
     assert harmless.status_code == 303
@@ -139,12 +141,12 @@ def test_a_new_secret_of_a_connection_waits_encrypted(anna: Person, container: C
     assert ASKED not in fill_in(anna, address, username="other@example.com").text
 
 
-def test_other_books_need_it_as_a_secret_does(anna: Person, web: Web) -> None:
+def test_another_client_needs_it_as_a_secret_does(anna: Person, web: Web) -> None:
     for entered in ({"username": "other@example.com"}, {"moment_company": "1002"}, {"moment_api_key": TYPED}):
         assert ASKED in fill_in(anna, f"/connections/{web.connection.id}/settings", **entered).text
 
 
-def test_whoever_has_a_factor_gives_a_code(web: Web, container: Container, user: User) -> None:
+def test_users_with_a_second_factor_enter_a_code(web: Web, container: Container, user: User) -> None:
     offered = second_factor.offer(container.vault, user)
     key, _ = second_factor.app_key(container.vault, user, offered)
     now = clock()
@@ -157,16 +159,14 @@ def test_whoever_has_a_factor_gives_a_code(web: Web, container: Container, user:
     assert go_on(anna, asked, TOTP(key).at(now + timedelta(seconds=30))).status_code == 303
 
 
-def test_it_cannot_be_guessed_there_either(anna: Person) -> None:
+def test_guesses_are_limited_there_too(anna: Person) -> None:
     asked = fill_in(anna, "/users/new", **NEW_USER)
     for _ in range(MAX_FAILURES_PER_ACCOUNT_AND_ADDRESS):
         asked = go_on(anna, asked, "guess")
     assert "Too many attempts." in go_on(anna, asked, PASSWORD).text
 
 
-def test_whoever_came_by_their_organization_signs_in_there_again(
-    web: Web, container: Container, user: User
-) -> None:
+def test_users_of_an_organizations_sign_in_sign_in_there_again(web: Web, container: Container, user: User) -> None:
     anna = returning(web, container, user, how=Beginning(by_openid=True))
     headers = {"Referer": f"{web.url}/users/new", **anna.cookies}
     asked = anna.ask(
@@ -180,7 +180,7 @@ def test_whoever_came_by_their_organization_signs_in_there_again(
     assert fill_in(back, "/users/new", **NEW_USER).status_code == 303
 
 
-def test_only_what_was_sealed_for_this_form_is_taken(anna: Person, container: Container) -> None:
+def test_only_input_sealed_for_this_form_is_accepted(anna: Person, container: Container) -> None:
     asked = fill_in(anna, "/users/new", **NEW_USER)
     found = re.search(r'name="sealed" value="([^"]+)"', asked.text)
     assert found

@@ -126,13 +126,13 @@ def test_a_connection_with_unreadable_secrets_is_shown_and_can_be_corrected(
     assert container.connections.get(settings_page.number).is_available(clock())
 
 
-def test_a_form_that_is_sent_as_it_stands_changes_nothing(settings_page: SettingsPage) -> None:
+def test_an_unchanged_form_changes_nothing(settings_page: SettingsPage) -> None:
     before = settings_page.saved
     assert settings_page.save().status_code == 303
     assert settings_page.saved == before
 
 
-def test_a_bookkeeper_fills_in_the_settings_of_the_owners_document(settings_page: SettingsPage) -> None:
+def test_a_bookkeeper_enters_the_settings_of_the_owners_document(settings_page: SettingsPage) -> None:
     settings_page.person = settings_page.web.as_(
         Role.ADMINISTRATOR
     )  # of all connections, whose choice is saved at once
@@ -197,7 +197,7 @@ def test_a_bookkeeper_fills_in_the_settings_of_the_owners_document(settings_page
         ("language", "sv", "Choose an option from the list."),
     ],
 )
-def test_what_does_not_fit_is_shown_at_its_field_and_nothing_is_saved(
+def test_invalid_input_is_shown_at_its_field_and_nothing_is_saved(
     settings_page: SettingsPage,
     name: str,
     entered: str | list[str],
@@ -213,7 +213,7 @@ def test_what_does_not_fit_is_shown_at_its_field_and_nothing_is_saved(
     assert settings_page.tested is None
 
 
-def test_so_many_addresses_hear_of_errors_and_no_more(settings_page: SettingsPage) -> None:
+def test_the_number_of_alert_recipients_is_limited(settings_page: SettingsPage) -> None:
     addresses = [f"{number}@example.com" for number in range(MAX_ERROR_EMAILS + 1)]
     refused = settings_page.save(error_emails="\n".join(addresses))
     assert (refused.status_code, error_at(refused, "error_emails")) == (422, "Enter at most 20 addresses.")
@@ -221,7 +221,7 @@ def test_so_many_addresses_hear_of_errors_and_no_more(settings_page: SettingsPag
     assert settings_page.saved.error_emails == tuple(addresses[1:])
 
 
-def test_settings_that_do_not_go_together_are_shown_at_the_one_to_correct(settings_page: SettingsPage) -> None:
+def test_contradictory_settings_are_shown_at_the_one_to_correct(settings_page: SettingsPage) -> None:
     page = settings_page.save(client_id="1001-M", client_id_field="DepartmentId")
     assert "only takes whole numbers" in error_at(page, "client_id")
     page = settings_page.save(entity_types=["invoice", "expense"], expense_accounts="")
@@ -230,7 +230,7 @@ def test_settings_that_do_not_go_together_are_shown_at_the_one_to_correct(settin
     assert error_at(page, "not_billable_projects") == "Project 7 is in both fields."
 
 
-def test_the_page_tells_how_many_changes_came_without_a_webhook(settings_page: SettingsPage) -> None:
+def test_the_page_counts_the_changes_that_came_without_a_webhook(settings_page: SettingsPage) -> None:
     connection, now = settings_page.web.connection, clock()
     missed_webhooks.record(
         settings_page.container.database,
@@ -255,7 +255,7 @@ def test_secrets_are_on_no_page(settings_page: SettingsPage) -> None:
     assert settings_page.saved.password.get_secret_value() == "demo-password"
 
 
-def test_of_two_who_save_the_second_is_warned(settings_page: SettingsPage) -> None:
+def test_the_second_of_two_users_who_save_is_warned(settings_page: SettingsPage) -> None:
     seen = fields_of(settings_page.person.get(settings_page.address), settings_page.address)
     fill_in(settings_page.web.as_(Role.ADMINISTRATOR), settings_page.address, client_id="first")
     late = settings_page.person.ask("POST", settings_page.address, data={**seen, "client_id": "second"})
@@ -277,7 +277,7 @@ def test_a_form_without_its_version_saves_nothing(settings_page: SettingsPage) -
     assert settings_page.saved == before
 
 
-def test_who_changed_what_stands_in_the_audit(settings_page: SettingsPage) -> None:
+def test_the_audit_log_records_who_changed_what(settings_page: SettingsPage) -> None:
     settings_page.save(receivables_account="1501", password="typed-password")
     with settings_page.container.database.transaction() as session:
         told = [(row.actor, str(row.action)) for row in session.scalars(select(AuditRow).order_by(AuditRow.id))]
@@ -285,13 +285,13 @@ def test_who_changed_what_stands_in_the_audit(settings_page: SettingsPage) -> No
     assert changed == ["Password: changed", "Receivables account: 1500 → 1501"]
 
 
-def test_what_paused_itself_works_again_with_new_settings(settings_page: SettingsPage) -> None:
+def test_a_self_paused_connection_resumes_with_new_settings(settings_page: SettingsPage) -> None:
     settings_page.container.connections.pause(settings_page.number, "The password is wrong.", now=clock())
     settings_page.save(password="better-password")
     assert settings_page.container.connections.get(settings_page.number).is_available(clock())
 
 
-def test_an_account_that_the_last_test_did_not_see_is_refused(settings_page: SettingsPage) -> None:
+def test_an_account_missing_in_the_last_test_is_refused(settings_page: SettingsPage) -> None:
     settings_page.know(1500, 3000, 4000, 4350)
     page = settings_page.save(
         receivables_account="1501",
@@ -310,12 +310,12 @@ def test_an_account_that_the_last_test_did_not_see_is_refused(settings_page: Set
     assert elsewhere.status_code == 303
 
 
-def test_accounts_are_not_held_against_anything_while_24sevenoffice_is_away(settings_page: SettingsPage) -> None:
+def test_accounts_are_not_checked_while_24sevenoffice_is_unavailable(settings_page: SettingsPage) -> None:
     settings_page.know()
     assert settings_page.save(receivables_account="1501").status_code == 303
 
 
-def test_a_login_that_cannot_be_one_is_not_tried(settings_page: SettingsPage) -> None:
+def test_an_invalid_login_is_not_tried(settings_page: SettingsPage) -> None:
     asked = fill_in(
         settings_page.person,
         settings_page.address,
@@ -329,7 +329,7 @@ def test_a_login_that_cannot_be_one_is_not_tried(settings_page: SettingsPage) ->
     assert messages(settings_page.container) == []
 
 
-def test_a_connection_with_links_is_not_led_to_another_company_on_its_page(web: Web, container: Container) -> None:
+def test_the_company_of_a_connection_with_links_cannot_be_changed(web: Web, container: Container) -> None:
     links.save(container.database, web.connection.id, Record(EntityType.CUSTOMER, "7"), Link("10001"), now=clock())
     address = f"/connections/{web.connection.id}/settings"
     answer = fill_in(web.as_(Role.ADMINISTRATOR), address, moment_company="1002")
@@ -338,7 +338,7 @@ def test_a_connection_with_links_is_not_led_to_another_company_on_its_page(web: 
     assert container.connections.get(web.connection.id).settings.moment_company == "1001"
 
 
-def test_a_type_that_is_switched_on_again_asks_from_which_day(web: Web, container: Container) -> None:
+def test_a_type_switched_on_again_asks_for_its_first_day(web: Web, container: Container) -> None:
     number, administrator = web.connection.id, web.as_(Role.ADMINISTRATOR)
     address, now = f"/connections/{number}/settings", clock()
     types = ["customer", "project", "invoice"]

@@ -1,4 +1,4 @@
-"""The tabs of a connection: which there are for whom, and where addresses from before them lead."""
+"""The tabs of a connection: those that each role sees, and the redirects of old URLs."""
 
 import re
 from typing import Any
@@ -25,7 +25,7 @@ TABS = {
 
 
 def tabs(person: Person, address: str) -> dict[str, str]:
-    """Return the addresses of a page's tabs by their names, the one that is open marked."""
+    """Return the URLs of a page's tabs by name, with the open one marked."""
     page = person.get(address)
     assert page.status_code == 200, address
     links = lxml.html.document_fromstring(page.content).xpath("//nav[@class='tabs']/a")
@@ -33,7 +33,7 @@ def tabs(person: Person, address: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("role", Role)
-def test_each_tab_has_an_address_of_its_own_and_is_marked_where_it_is_open(web: Web, role: Role) -> None:
+def test_each_tab_has_its_own_url_and_is_marked_when_open(web: Web, role: Role) -> None:
     person = web.as_(role, connections=[web.connection.id])
     overview = f"/connections/{web.connection.id}"
     found = tabs(person, overview)
@@ -45,7 +45,7 @@ def test_each_tab_has_an_address_of_its_own_and_is_marked_where_it_is_open(web: 
 
 
 @pytest.mark.parametrize(("query", "tab"), [("operation=7", "settings"), ("page=older:x", "reconciliation")])
-def test_an_address_from_before_there_were_tabs_leads_to_the_right_one(web: Web, query: str, tab: str) -> None:
+def test_urls_from_before_the_tabs_lead_to_the_right_tab(web: Web, query: str, tab: str) -> None:
     address = f"/connections/{web.connection.id}"
     name, _, value = query.partition("=")
     led = web.as_(Role.ADMINISTRATOR).get(address, **{name: value})
@@ -54,7 +54,7 @@ def test_an_address_from_before_there_were_tabs_leads_to_the_right_one(web: Web,
     assert web.as_(Role.ADMINISTRATOR).get(led.headers["Location"]).status_code == 200
 
 
-def test_the_history_tells_what_people_and_workers_have_done(web: Web, container: Container) -> None:
+def test_the_history_shows_what_people_and_workers_have_done(web: Web, container: Container) -> None:
     kari, viewer = web.as_(Role.OPERATOR), web.as_(Role.VIEWER, language=Language.NORWEGIAN)
     address = f"/connections/{web.connection.id}"
     tested = kari.post(f"{address}/test").headers["Location"]
@@ -65,8 +65,8 @@ def test_the_history_tells_what_people_and_workers_have_done(web: Web, container
     history = kari.get(f"{address}/history").text
     assert f'<a href="{tested}">Connection test</a>' in history
     assert "Paused: Year end." in history
-    assert f"/operations/{saving}" not in history  # what somebody else has typed
-    assert tested not in viewer.get(f"{address}/history").text  # who only looks may not open it
+    assert f"/operations/{saving}" not in history  # another user's input
+    assert tested not in viewer.get(f"{address}/history").text  # viewers may not open it
     assert "Test av tilkoblingen" in viewer.get(f"{address}/history").text
 
 
@@ -75,7 +75,7 @@ def finding(status: CheckStatus) -> dict[str, Any]:
 
 
 ASKED = {"first": "2026-10-01", "last": "2026-10-31", "entity_types": "", "dry_run": "yes", "create": ""}
-"""What a backfill or an initial matching is asked with."""
+"""The input of a backfill or an initial matching."""
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ ASKED = {"first": "2026-10-01", "last": "2026-10-31", "entity_types": "", "dry_r
         (OperationType.RECONCILIATION, {"findings": [finding(CheckStatus.BAD)]}, "Not reconciled"),
     ],
 )
-def test_the_history_says_what_an_operation_came_to(
+def test_the_history_shows_the_result_of_an_operation(
     web: Web, container: Container, type_: OperationType, result: dict[str, Any], said: str
 ) -> None:
     number = container.operations.request(type_, web.connection.id, input_=ASKED, actor="kari", now=clock())
@@ -126,7 +126,7 @@ def test_the_page_of_an_operation_has_the_tabs_of_its_connection(
     ("path", "title"),
     [("matching", "Existing customers and projects – Demo AS"), ("backfill", "Earlier records – Demo AS")],
 )
-def test_the_pages_of_the_onboarding_have_titles_of_their_own(web: Web, path: str, title: str) -> None:
+def test_the_onboarding_pages_have_their_own_titles(web: Web, path: str, title: str) -> None:
     page = web.as_(Role.OPERATOR).get(f"/connections/{web.connection.id}/{path}").text
     assert f"<title>{title} –" in page
 

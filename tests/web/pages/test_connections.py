@@ -29,7 +29,7 @@ NEW = {
 }
 
 
-def test_everybody_sees_the_connections_that_are_theirs(web: Web, container: Container) -> None:
+def test_users_see_only_their_own_connections(web: Web, container: Container) -> None:
     other, _ = container.connections.add(
         "Fjord AS", settings(moment_company="fjord-as"), actor="test", now=clock(), started=False
     )
@@ -60,7 +60,7 @@ def test_many_connections_are_found_by_name_and_page_by_page(web: Web, container
     assert "No connections found." in viewer.get("/connections", name="a\x00%_").text
 
 
-def test_a_connection_says_how_it_does(web: Web, container: Container) -> None:
+def test_a_connection_shows_its_status(web: Web, container: Container) -> None:
     viewer = web.as_(Role.VIEWER)
     assert "Active" in viewer.get(f"/connections/{web.connection.id}").text
     container.connections.pause(web.connection.id, "The password is <wrong>.", now=clock())
@@ -103,7 +103,7 @@ def test_a_connection_is_added_tested_and_not_started(web: Web, container: Conta
         ({"username": "a\x1bb"}, "This contains unreadable characters."),
     ],
 )
-def test_what_does_not_fit_is_shown_at_its_field_and_nothing_is_added(
+def test_invalid_input_is_shown_at_its_field_and_nothing_is_added(
     web: Web, container: Container, wrong: dict[str, str], said: str
 ) -> None:
     administrator = web.as_(Role.ADMINISTRATOR)
@@ -145,7 +145,7 @@ def test_operators_pause_resume_and_test_but_do_not_see_the_settings(web: Web, c
     assert operator.post(f"{address}/settings", client_id="7").status_code == 404
 
 
-def test_viewers_only_look(web: Web, container: Container) -> None:
+def test_viewers_can_only_read(web: Web, container: Container) -> None:
     viewer, address = web.as_(Role.VIEWER), f"/connections/{web.connection.id}"
     page = viewer.get(address).text
     assert page.count("<form") == 1  # for signing out
@@ -154,7 +154,7 @@ def test_viewers_only_look(web: Web, container: Container) -> None:
     assert container.connections.get(web.connection.id).is_available(clock())
 
 
-def test_a_new_webhook_address_is_shown_once_and_ends_the_old_one(web: Web, container: Container) -> None:
+def test_a_new_webhook_url_is_shown_once_and_ends_the_old_one(web: Web, container: Container) -> None:
     administrator, address = web.as_(Role.ADMINISTRATOR), f"/connections/{web.connection.id}"
     body = b'{"event": "UPDATE", "customer": {"id": 7}}'
     assert web.notify(body).status_code == 202
@@ -172,7 +172,7 @@ def test_a_new_webhook_address_is_shown_once_and_ends_the_old_one(web: Web, cont
     assert page.count("None yet") == len(set(EntityType) - {EntityType.EXPENSE})
 
 
-def test_the_pages_are_norwegian_for_norwegians(web: Web) -> None:
+def test_the_pages_are_in_norwegian_for_norwegian_users(web: Web) -> None:
     page = web.as_(Role.ADMINISTRATOR, language=Language.NORWEGIAN).get(f"/connections/{web.connection.id}")
     assert '<html lang="nb">' in page.text
 
@@ -191,7 +191,7 @@ def test_starting_a_connection_whose_last_test_failed_asks_first(web: Web, conta
     assert container.connections.get(new.id).paused_because == ""
 
 
-def test_resuming_what_paused_itself_asks_until_a_test_has_passed(web: Web, container: Container) -> None:
+def test_resuming_a_self_paused_connection_asks_until_a_test_has_passed(web: Web, container: Container) -> None:
     operator, address = web.as_(Role.OPERATOR), f"/connections/{web.connection.id}/resume"
     refused = outages.problem(AlertType.PAUSED)
     circuit_breaker.pause(container.database, web.connection.id, refused, now=clock())
@@ -204,7 +204,7 @@ def test_resuming_what_paused_itself_asks_until_a_test_has_passed(web: Web, cont
     assert container.connections.get(web.connection.id).paused_because == ""
 
 
-def test_the_state_of_a_connection_is_the_same_wherever_it_is_shown(web: Web, container: Container) -> None:
+def test_the_state_of_a_connection_is_the_same_on_every_page(web: Web, container: Container) -> None:
     viewer, number = web.as_(Role.VIEWER), web.connection.id
     container.connections.save_test_result(number, failed_checks=2, at=clock())
     for page in ("/", "/connections", f"/connections/{number}"):
@@ -239,7 +239,7 @@ def test_all_errors_of_the_form_are_summed_up_with_links_and_take_the_focus(web:
     ]
 
 
-def test_a_connection_says_whether_its_test_is_old_or_of_other_settings(web: Web, container: Container) -> None:
+def test_a_connection_says_if_its_test_is_old_or_of_other_settings(web: Web, container: Container) -> None:
     def shown() -> str:
         return web.as_(Role.VIEWER).get("/connections").text.partition("<tbody>")[2]
 

@@ -17,7 +17,7 @@ from tests.web.conftest import Web
 from worker.container import Container, clock
 
 
-def test_what_needs_attention_comes_first_and_leads_to_it(web: Web, container: Container) -> None:
+def test_jobs_that_need_attention_come_first_and_are_linked(web: Web, container: Container) -> None:
     person = web.as_(Role.VIEWER)
     container.connections.save_test_result(web.connection.id, failed_checks=0, at=clock())
     assert "All good" in person.get("/").text
@@ -29,7 +29,7 @@ def test_what_needs_attention_comes_first_and_leads_to_it(web: Web, container: C
     assert "The password is wrong." in page
 
 
-def test_a_connection_whose_systems_do_not_answer_says_since_when_and_why(web: Web, container: Container) -> None:
+def test_a_connection_in_an_outage_says_since_when_and_why(web: Web, container: Container) -> None:
     now = clock()
     completed_job(
         container.database, web.connection.id, event=Event.FAILED, message="24SevenOffice is away.", at=now
@@ -40,7 +40,7 @@ def test_a_connection_whose_systems_do_not_answer_says_since_when_and_why(web: W
     assert "resumes automatically" in page
 
 
-def test_what_is_pending_leads_to_exactly_what_was_counted(web: Web, container: Container) -> None:
+def test_the_count_of_pending_jobs_links_to_exactly_those_jobs(web: Web, container: Container) -> None:
     other, _ = container.connections.add("Fjord AS", settings(moment_company="fjord-as"), actor="test", now=NOW)
     for connection_id, states in ((web.connection.id, JobState), (other.id, PENDING)):
         for number, state in enumerate(states):
@@ -55,7 +55,7 @@ def test_what_is_pending_leads_to_exactly_what_was_counted(web: Web, container: 
     assert ([number for _, number in counted], shown) == (["4", "4"], [4, 4])
 
 
-def test_the_charts_count_what_was_synced(web: Web, container: Container) -> None:
+def test_the_charts_count_synced_records(web: Web, container: Container) -> None:
     for n in range(3):
         completed_job(container.database, web.connection.id, Record(EntityType.INVOICE, str(n)), at=clock())
     page = web.as_(Role.VIEWER).get("/").text
@@ -67,7 +67,7 @@ def test_the_charts_count_what_was_synced(web: Web, container: Container) -> Non
     assert nobody.count("Synced: 0. Failed attempts: 0.") == 2
 
 
-def test_connections_are_found_by_their_name(web: Web, container: Container) -> None:
+def test_connections_are_found_by_name(web: Web, container: Container) -> None:
     container.connections.add("Fjord AS", settings(moment_company="fjord-as"), actor="test", now=NOW)
     page = web.as_(Role.VIEWER).get("/", company="fjo").text
     assert "Fjord AS" in page
@@ -75,7 +75,7 @@ def test_connections_are_found_by_their_name(web: Web, container: Container) -> 
 
 
 @pytest.mark.kills
-def test_the_budget_is_shown_to_those_who_see_all_and_unknown_without_redis(
+def test_the_budget_is_shown_to_users_of_all_connections_if_redis_is_up(
     web: Web, container: Container, redis_server: Server
 ) -> None:
     container.budget.acquire()
@@ -91,7 +91,7 @@ def test_the_budget_is_shown_to_those_who_see_all_and_unknown_without_redis(
     assert "is unknown because Redis isn't responding" in page.text
 
 
-def test_the_overview_counts_connections_with_a_problem_and_leads_to_them(web: Web, container: Container) -> None:
+def test_the_overview_counts_connections_with_a_problem_and_links_to_them(web: Web, container: Container) -> None:
     person = web.as_(Role.VIEWER)
     assert '<a href="/connections?status=test_outdated">1 connection</a>' in person.get("/").text
     container.connections.save_test_result(web.connection.id, failed_checks=1, at=clock())

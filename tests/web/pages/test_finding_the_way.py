@@ -45,7 +45,7 @@ def test_a_button_pressed_after_the_session_ended_leads_back_to_its_page(
     assert (answer.status_code, answer.headers["Location"]) == (303, f"/sign-in{back}")
 
 
-def test_the_code_is_asked_for_in_the_language_of_the_person(web: Web, container: Container) -> None:
+def test_the_code_is_asked_for_in_the_users_language(web: Web, container: Container) -> None:
     user = users.add(
         container.database,
         "anna@example.com",
@@ -64,7 +64,7 @@ def test_the_code_is_asked_for_in_the_language_of_the_person(web: Web, container
     assert '<html lang="nb">' in browser.ask("GET", "/sign-in/code").text
 
 
-def test_a_new_user_gets_the_language_that_was_chosen(web: Web, container: Container) -> None:
+def test_a_new_user_gets_the_chosen_language(web: Web, container: Container) -> None:
     administrator = web.as_(Role.ADMINISTRATOR, language=Language.ENGLISH)
     assert fields_of(administrator.get("/users/new"), "/users/new")["language"] == "en"
     for language in Language:
@@ -73,7 +73,7 @@ def test_a_new_user_gets_the_language_that_was_chosen(web: Web, container: Conta
         assert users.get_by_email(container.database, entered["email"]).language is language
 
 
-def test_connections_are_listed_as_people_sort_names_on_every_page(
+def test_connections_are_sorted_naturally_on_every_page(
     web: Web, container: Container, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     add_connections(container, "Demo 10", "Demo 9", "demo 11 bygg", "Østby AS", "Aaby AS")
@@ -89,7 +89,7 @@ def test_connections_are_listed_as_people_sort_names_on_every_page(
     assert chooser.index("Demo 9") < chooser.index("Demo 10")
 
 
-def test_what_is_empty_says_what_to_do_next(web: Web, container: Container) -> None:
+def test_empty_pages_say_what_to_do_next(web: Web, container: Container) -> None:
     container.erase_connection(web.connection, actor="test")
     administrator, viewer = web.as_(Role.ADMINISTRATOR), web.as_(Role.VIEWER)
     assert "Add the first one" in administrator.get("/connections").text
@@ -107,18 +107,18 @@ def test_a_long_list_of_connections_can_be_filtered(web: Web, container: Contain
     assert "data-filters" in administrator.get("/users/new").text
 
 
-def test_settings_that_are_filled_in_and_not_saved_say_so(web: Web) -> None:
+def test_settings_entered_but_not_saved_say_so(web: Web) -> None:
     administrator, page = web.as_(Role.ADMINISTRATOR), f"/connections/{web.connection.id}/settings"
     assert 'data-unsaved="no"' in administrator.get(page).text
     assert 'data-unsaved="yes"' in fill_in(administrator, page, receivables_account="a lot").text
 
 
-def test_pages_name_the_version_and_the_sandbox_where_there_is_one(web: Web, container: Container) -> None:
+def test_pages_show_the_version_and_the_sandbox_if_there_is_one(web: Web, container: Container) -> None:
     viewer = web.as_(Role.VIEWER)
     page = viewer.get("/").text
     assert (f"Version {__version__}" in page, "sandbox" in page) == (True, False)
     assert "Version" not in web.nobody().get("/sign-in").text
-    del vars(container)["sandbox"]  # which is looked at once
+    del vars(container)["sandbox"]  # which is cached
     container.settings = container.settings.model_copy(
         update={"moment_url": "http://127.0.0.1:8001/api/1.0", "twentyfour_api_url": "http://127.0.0.1:8002"}
     )

@@ -20,7 +20,7 @@ def actions(person: Person, **query: str) -> list[str]:
     return [json.loads(line)["action"] for line in answer.text.splitlines()]
 
 
-def test_mails_about_the_accounts_of_users_are_for_who_administers_them(web: Web, container: Container) -> None:
+def test_only_administrators_of_users_see_mails_about_accounts(web: Web, container: Container) -> None:
     administrator, operator = web.as_(Role.ADMINISTRATOR), web.as_(Role.OPERATOR)
     for email in ("sent@example.com", "waiting@example.com"):
         with container.database.transaction() as session:
@@ -38,7 +38,7 @@ def test_mails_about_the_accounts_of_users_are_for_who_administers_them(web: Web
     assert "Ours" in operator.get("/email-log").text
 
 
-def test_the_audit_log_is_downloaded_by_each_as_far_as_they_see_it(web: Web, container: Container) -> None:
+def test_users_download_the_audit_log_as_far_as_they_may_see_it(web: Web, container: Container) -> None:
     other = settings(moment_company="2")
     fjord, _ = container.connections.add("Fjord AS", other, actor="test", now=NOW)
     container.connections.pause(fjord.id, "Summer.", actor="test", now=NOW)
@@ -53,9 +53,7 @@ def test_the_audit_log_is_downloaded_by_each_as_far_as_they_see_it(web: Web, con
     assert '<a href="/audit-log/export?company=Fjord+AS">' in everybody.get("/audit-log", company="Fjord AS").text
 
 
-def test_the_audit_log_is_filtered_by_who_what_and_when_and_names_the_record(
-    web: Web, container: Container
-) -> None:
+def test_the_audit_log_is_filtered_by_who_what_and_when_and_links_records(web: Web, container: Container) -> None:
     job_id = failed_job(container, web.connection)
     operator, administrator = web.as_(Role.OPERATOR), web.as_(Role.ADMINISTRATOR)
     operator.post("/records/act", action="retry", job=str(job_id))
@@ -79,7 +77,7 @@ def test_the_audit_log_is_filtered_by_who_what_and_when_and_names_the_record(
     assert "Sign-ins" not in operator.get("/audit-log").text
 
 
-def test_the_audit_log_is_downloaded_for_excel_in_the_words_of_its_reader(web: Web, container: Container) -> None:
+def test_the_audit_log_is_downloaded_for_excel_in_the_readers_language(web: Web, container: Container) -> None:
     failed_job(container, web.connection)
     container.connections.pause(web.connection.id, "=1+1", actor="kari@example.com", now=NOW)
     person = web.as_(Role.VIEWER, language=Language.NORWEGIAN)

@@ -27,7 +27,7 @@ def post(person: Person, web: Web, action: str, **entered: str) -> requests.Resp
     return person.ask("POST", f"{page}/{action}", data=fields)
 
 
-def test_a_connection_gets_another_name(administrator: Person, web: Web, container: Container) -> None:
+def test_a_connection_is_renamed(administrator: Person, web: Web, container: Container) -> None:
     assert (
         f'href="/connections/{web.connection.id}/manage"'
         in administrator.get(f"/connections/{web.connection.id}/settings").text
@@ -38,9 +38,7 @@ def test_a_connection_gets_another_name(administrator: Person, web: Web, contain
     assert "Renamed: Demo AS → Demo Holding AS" in administrator.get("/audit-log").text
 
 
-def test_a_name_is_no_other_connections_and_not_empty(
-    administrator: Person, web: Web, container: Container
-) -> None:
+def test_a_name_must_be_unique_and_not_empty(administrator: Person, web: Web, container: Container) -> None:
     other = settings(moment_company="1002", username="other@example.com")
     container.connections.add("Fjord AS", other, actor="test", now=clock())
     for name, said in (
@@ -52,7 +50,7 @@ def test_a_name_is_no_other_connections_and_not_empty(
     assert container.connections.get(web.connection.id).name == "Demo AS"
 
 
-def test_a_connection_is_erased_by_whoever_types_its_name(
+def test_a_connection_is_erased_once_its_name_is_typed(
     administrator: Person, web: Web, container: Container
 ) -> None:
     refused = post(administrator, web, "erase", confirmed_name="Demo")
@@ -66,7 +64,7 @@ def test_a_connection_is_erased_by_whoever_types_its_name(
     assert f"Erased connection {web.connection.id} and all its data" in administrator.get("/audit-log").text
 
 
-def test_a_connection_whose_records_are_processed_is_not_erased(
+def test_a_connection_with_running_jobs_is_not_erased(
     administrator: Person, web: Web, container: Container
 ) -> None:
     lane, now = Lane(web.connection.id, EntityType.CUSTOMER), clock()
@@ -77,7 +75,7 @@ def test_a_connection_whose_records_are_processed_is_not_erased(
     assert container.connections.get(web.connection.id).paused_because
 
 
-def test_who_administers_some_connections_only_may_do_neither(web: Web, container: Container) -> None:
+def test_administrators_of_some_connections_may_do_neither(web: Web, container: Container) -> None:
     one = web.as_(Role.ADMINISTRATOR, connections=[web.connection.id])
     page = f"/connections/{web.connection.id}"
     assert "/manage" not in one.get(page).text

@@ -1,4 +1,4 @@
-"""The list of connections for those who look after many, and what they do about some or all of them at once."""
+"""The list of connections for operators of many, and their actions on some or all of them at once."""
 
 from datetime import timedelta
 
@@ -48,7 +48,7 @@ def names(
 
 @pytest.fixture
 def three(web: Web, container: Container) -> list[Connection]:
-    """One that is well, one that is idle and whose test failed, and one that has never done anything."""
+    """One without problems, one that is idle and whose test failed, and one that has never been started."""
     well, ill = web.connection, add(container, "Berg AS")
     add(container, "Celle AS")
     now, database = clock(), container.database
@@ -67,9 +67,7 @@ def three(web: Web, container: Container) -> list[Connection]:
     return [well, ill]
 
 
-def test_the_list_says_how_each_connection_is_and_puts_what_is_worst_first(
-    container: Container, three: list[Connection]
-) -> None:
+def test_the_list_shows_each_connections_status_worst_first(container: Container, three: list[Connection]) -> None:
     _, ill = three
     assert names(container) == ["Berg AS", "Celle AS", "Demo AS"]
     assert names(container, sort="-name") == ["Demo AS", "Celle AS", "Berg AS"]
@@ -92,7 +90,7 @@ def test_the_list_says_how_each_connection_is_and_puts_what_is_worst_first(
     assert abs(line.key_ends_on - (clock() + 10 * DAY).date()) <= DAY
 
 
-def test_connections_are_found_by_their_records_and_by_when_they_synced_last(
+def test_connections_are_found_by_their_records_and_last_sync(
     container: Container, three: list[Connection]
 ) -> None:
     assert three
@@ -100,7 +98,7 @@ def test_connections_are_found_by_their_records_and_by_when_they_synced_last(
     assert names(container, wanted=ConnectionFilter(idle_for=7 * DAY)) == ["Berg AS", "Celle AS"]
 
 
-def test_the_page_sorts_filters_and_says_what_each_has_sent_today(
+def test_the_page_sorts_filters_and_shows_todays_requests(
     web: Web, container: Container, three: list[Connection]
 ) -> None:
     _, ill = three
@@ -118,7 +116,7 @@ def test_the_page_sorts_filters_and_says_what_each_has_sent_today(
     found = operator.get("/connections", records="yes", idle="7", status="test_failed").text
     assert ("Berg AS</a>" in found, "Demo AS</a>" in found, "1–1 of 1" in found) == (True, False, True)
     theirs = web.as_(Role.OPERATOR, connections=[ill.id]).get("/connections").text
-    assert "Requests today" not in theirs  # what others send is none of their business
+    assert "Requests today" not in theirs  # they may not see the requests of others
 
 
 def test_the_number_of_statements_and_the_size_of_a_page_do_not_grow_with_the_connections(
@@ -134,10 +132,10 @@ def test_the_number_of_statements_and_the_size_of_a_page_do_not_grow_with_the_co
         assert operator.get("/connections").status_code == 200
         return len(statements) - before
 
-    engine = container.database._engine  # noqa: SLF001 - there is no other way to hear of each
+    engine = container.database._engine  # noqa: SLF001 - there is no other way to observe each
     event.listen(engine, "before_cursor_execute", hear)
     try:
-        asked()  # the first one opens what is kept open
+        asked()  # the first one opens the connection that is kept open
         few = asked()
         for number in range(60):
             add(container, f"Firma {number:03} med et ganske langt navn AS")
@@ -149,7 +147,7 @@ def test_the_number_of_statements_and_the_size_of_a_page_do_not_grow_with_the_co
     assert len(page.content) < 200 * 1024
 
 
-def test_a_page_says_what_is_changed_and_what_is_left_out_and_then_it_is_done(
+def test_a_page_shows_what_will_change_and_what_is_left_out_first(
     web: Web, container: Container, three: list[Connection]
 ) -> None:
     well, ill = three
@@ -166,12 +164,12 @@ def test_a_page_says_what_is_changed_and_what_is_left_out_and_then_it_is_done(
     assert "1 connection resumed." not in operator.get(done.headers["Location"]).text
     assert container.connections.get(well.id).paused_because == ""
     assert container.connections.get(ill.id).paused_because == "Holiday"
-    # What is named all the same is left out too.
+    # Connections named anyway are left out too.
     operator.post("/connections/act", ids=f"{ill.id},999999,x", action="resume")
     assert container.connections.get(ill.id).paused_because == "Holiday"
 
 
-def test_one_that_paused_itself_is_resumed_with_others_once_a_test_has_passed(
+def test_a_self_paused_connection_is_resumed_in_bulk_after_a_passed_test(
     web: Web, container: Container, three: list[Connection]
 ) -> None:
     well, _ = three
@@ -186,7 +184,7 @@ def test_one_that_paused_itself_is_resumed_with_others_once_a_test_has_passed(
     assert not container.connections.get(well.id).paused_because
 
 
-def test_chosen_connections_are_paused_for_a_reason_and_the_audit_log_hears_of_each(
+def test_chosen_connections_are_paused_with_a_reason_and_logged_each(
     web: Web, container: Container, three: list[Connection]
 ) -> None:
     operator, ids = web.as_(Role.OPERATOR), [str(each.id) for each in three]
@@ -241,7 +239,7 @@ def test_recipients_are_added_to_many_and_nothing_else_changes(
     assert "Alert recipients added to 0 connections." in administrator.get(again.headers["Location"]).text
 
 
-def test_people_change_only_what_they_may_change(web: Web, container: Container, three: list[Connection]) -> None:
+def test_users_change_only_what_they_may_change(web: Web, container: Container, three: list[Connection]) -> None:
     well, ill = three
     theirs = web.as_(Role.OPERATOR, connections=[well.id])
     page = theirs.ask("GET", f"/connections/confirm?action=pause&connection={well.id}&connection={ill.id}").text
@@ -260,7 +258,7 @@ def test_people_change_only_what_they_may_change(web: Web, container: Container,
     assert container.connections.get(ill.id).settings.error_emails == ("books@example.com",)
 
 
-def test_one_that_was_never_started_is_started_with_others(web: Web, container: Container) -> None:
+def test_a_connection_never_started_is_started_in_bulk(web: Web, container: Container) -> None:
     new = add(container, "Ny AS", started=False)
     assert new.paused_because == NOT_STARTED
     operator = web.as_(Role.OPERATOR)

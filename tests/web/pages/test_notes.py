@@ -10,7 +10,7 @@ from tests.web.conftest import Web
 from worker.container import Container
 
 
-def test_a_note_is_written_once_and_read_by_viewers_with_who_and_when(web: Web, container: Container) -> None:
+def test_a_note_is_saved_once_and_shown_to_viewers_with_author_and_time(web: Web, container: Container) -> None:
     job_id = failed_job(container, web.connection)
     person = web.as_(Role.OPERATOR)
     answer = person.post(f"/records/{job_id}/notes", note=" Asked Kari.\r\nShe <calls> on Monday. ")
@@ -29,7 +29,7 @@ def test_a_note_is_written_once_and_read_by_viewers_with_who_and_when(web: Web, 
     assert f'href="/records/{job_id}#notes"' in viewer.get("/records").text
 
 
-def test_a_list_has_no_sign_where_there_is_no_note(web: Web, container: Container) -> None:
+def test_a_list_marks_only_records_with_a_note(web: Web, container: Container) -> None:
     job_id = failed_job(container, web.connection)
     assert f'href="/records/{job_id}#notes"' not in web.as_(Role.VIEWER).get("/records").text
 
@@ -37,7 +37,7 @@ def test_a_list_has_no_sign_where_there_is_no_note(web: Web, container: Containe
 @pytest.mark.parametrize(
     ("note", "told"), [(" \r\n ", "Write a note first."), ("x" * 1001, "A note has at most 1000 characters.")]
 )
-def test_what_cannot_be_a_note_is_told_beside_what_was_written(
+def test_an_invalid_note_is_refused_and_stays_in_the_form(
     web: Web, container: Container, note: str, told: str
 ) -> None:
     job_id = failed_job(container, web.connection)
@@ -48,7 +48,7 @@ def test_what_cannot_be_a_note_is_told_beside_what_was_written(
     assert notes.of_job(container.database, job_id) == []
 
 
-def test_a_record_has_no_more_notes_than_a_page_can_bear(
+def test_the_number_of_notes_on_a_record_is_limited(
     web: Web, container: Container, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job_id = failed_job(container, web.connection)
@@ -59,7 +59,7 @@ def test_a_record_has_no_more_notes_than_a_page_can_bear(
     assert [each.text for each in notes.of_job(container.database, job_id)] == ["One"]
 
 
-def test_only_an_operator_of_the_company_writes_a_note(web: Web, container: Container) -> None:
+def test_only_the_companys_operators_write_notes(web: Web, container: Container) -> None:
     other, _ = container.connections.add("Fjord AS", settings(moment_company="fjord-as"), actor="test", now=NOW)
     job_id = failed_job(container, web.connection)
     assert web.as_(Role.VIEWER).post(f"/records/{job_id}/notes", note="x").status_code == 404

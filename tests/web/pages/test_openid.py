@@ -49,7 +49,7 @@ def come_back(browser: Browser, there: Organization, *, wanted: str = "/account"
     return f"{back.path}?{back.query}"
 
 
-def test_whoever_the_organization_vouches_for_comes_in(web: Web, there: Organization, anna: User) -> None:
+def test_users_whom_the_organization_vouches_for_are_signed_in(web: Web, there: Organization, anna: User) -> None:
     browser = Browser(web.url)
     assert 'href="/sign-in/openid?next=/account"' in browser.ask("GET", "/sign-in?next=/account").text
     answer = browser.ask("GET", come_back(browser, there))
@@ -61,7 +61,7 @@ def test_whoever_the_organization_vouches_for_comes_in(web: Web, there: Organiza
 @pytest.mark.parametrize(
     ("told", "confirmed"), [(None, True), (0, False), (3600, False)], ids=["at once", "without a time", "long ago"]
 )
-def test_a_fresh_sign_in_there_proves_who_they_are(
+def test_a_fresh_sign_in_there_confirms_their_identity(
     web: Web, container: Container, there: Organization, anna: User, told: int | None, *, confirmed: bool
 ) -> None:
     browser = Browser(web.url)
@@ -77,7 +77,7 @@ def test_a_fresh_sign_in_there_proves_who_they_are(
     assert session.is_confirmed(clock()) is confirmed
 
 
-def test_nobody_else_does(web: Web, there: Organization, anna: User) -> None:
+def test_other_users_are_refused(web: Web, there: Organization, anna: User) -> None:
     for claims in (
         {"email": "stranger@example.com"},
         {"email_verified": False},
@@ -93,7 +93,7 @@ def test_nobody_else_does(web: Web, there: Organization, anna: User) -> None:
     assert anna.email
 
 
-def test_nobody_is_signed_in_by_a_link_of_somebody_else(web: Web, there: Organization, anna: User) -> None:
+def test_a_link_from_another_persons_sign_in_signs_no_one_in(web: Web, there: Organization, anna: User) -> None:
     victim, link = Browser(web.url), come_back(Browser(web.url), there)
     assert victim.ask("GET", link).status_code == 403
     come_back(victim, there)
@@ -101,7 +101,7 @@ def test_nobody_is_signed_in_by_a_link_of_somebody_else(web: Web, there: Organiz
     assert anna.email not in victim.ask("GET", "/account").text
 
 
-def test_a_way_back_is_good_once(web: Web, there: Organization, anna: User) -> None:
+def test_a_callback_is_valid_once(web: Web, there: Organization, anna: User) -> None:
     browser = Browser(web.url)
     link = come_back(browser, there)
     kept = dict(browser.cookies)
@@ -112,7 +112,7 @@ def test_a_way_back_is_good_once(web: Web, there: Organization, anna: User) -> N
     assert anna.email
 
 
-def test_what_was_encrypted_for_something_else_begins_no_sign_in(
+def test_a_value_encrypted_for_another_purpose_starts_no_sign_in(
     web: Web, container: Container, anna: User
 ) -> None:
     browser = Browser(web.url)
@@ -120,13 +120,13 @@ def test_what_was_encrypted_for_something_else_begins_no_sign_in(
     assert browser.ask("GET", "/sign-in/openid/back?code=1&state=2").status_code == 403
 
 
-def test_nobody_is_sent_elsewhere(web: Web, there: Organization, anna: User) -> None:
+def test_no_one_is_redirected_to_another_site(web: Web, there: Organization, anna: User) -> None:
     browser = Browser(web.url)
     assert browser.ask("GET", come_back(browser, there, wanted="//evil.example")).headers["Location"] == "/"
     assert anna.email
 
 
-def test_what_is_kept_meanwhile_is_for_our_eyes_only(web: Web) -> None:
+def test_the_state_kept_meanwhile_is_encrypted(web: Web) -> None:
     (kept,) = cookies_of(Browser(web.url).ask("GET", "/sign-in/openid"))
     assert (kept.key, kept["httponly"], kept["secure"], kept["max-age"]) == ("__Host-openid", True, True, "600")
     assert kept.value.startswith("v2:gAAAA")
@@ -143,7 +143,7 @@ def test_a_silent_organization_is_reported(database_url: str, redis_url: str) ->
     assert (answer.status_code, "isn't responding" in answer.text) == (503, True)
 
 
-def test_without_an_organization_there_is_no_such_way(database_url: str, redis_url: str) -> None:
+def test_without_an_organization_there_is_no_such_sign_in(database_url: str, redis_url: str) -> None:
     with installed(environment(database_url, redis_url)), own_logging(), serving(create_app()) as url:
         browser = Browser(url)
         assert "openid" not in browser.ask("GET", "/sign-in").text

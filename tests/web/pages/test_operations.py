@@ -32,7 +32,7 @@ def address(web: Web) -> str:
 
 
 def work_off(container: Container) -> None:
-    """Run what is queued, as a worker does."""
+    """Run the queued operations, as a worker does."""
     waiting = messages(container)
     container.redis.delete(QUEUE_OF["run_operation"])
     for task, number in waiting:
@@ -72,7 +72,7 @@ def test_an_account_is_refused_once_a_test_has_read_the_chart(
     assert fill_in(person, f"{address}/settings", receivables_account="1920").status_code == 303
 
 
-def test_of_several_clients_one_is_chosen_by_its_name(
+def test_one_of_several_clients_is_chosen_by_name(
     person: Person, container: Container, web: Web, address: str
 ) -> None:
     many = {"username": "many@example.com", "password": "many-password", "client_id": "typed"}
@@ -105,13 +105,13 @@ def test_of_several_clients_one_is_chosen_by_its_name(
         assert chosen in chooses.get(f"{address}/settings").text
 
 
-def test_a_login_that_is_refused_says_so_at_the_field(person: Person, container: Container, address: str) -> None:
+def test_a_refused_login_is_shown_at_its_field(person: Person, container: Container, address: str) -> None:
     asked = fill_in(person, f"{address}/settings", to=f"{address}/clients", password="wrong")
     work_off(container)
     assert "rejected the user name or password" in person.get(asked.headers["Location"]).text
 
 
-def test_for_administrators_of_all_an_empty_password_is_the_one_that_is_known(
+def test_for_administrators_of_all_an_empty_password_means_the_saved_one(
     web: Web, container: Container, address: str
 ) -> None:
     administrator = web.as_(Role.ADMINISTRATOR)
@@ -120,7 +120,7 @@ def test_for_administrators_of_all_an_empty_password_is_the_one_that_is_known(
     assert "Demo AS <span" in administrator.get(asked.headers["Location"]).text
 
 
-def test_a_worker_asks_for_clients_with_the_password_that_was_typed_only(container: Container, web: Web) -> None:
+def test_a_worker_looks_up_clients_with_the_typed_password_only(container: Container, web: Web) -> None:
     typed = {"username": "demo@example.com", "password": ""}
     errand = container.operations.request(
         OperationType.CLIENTS, web.connection.id, input_=typed, actor="test", now=clock()
@@ -132,7 +132,7 @@ def test_a_worker_asks_for_clients_with_the_password_that_was_typed_only(contain
     assert answered.result["clients"] == []
 
 
-def test_what_somebody_typed_is_shown_to_nobody_else(
+def test_a_users_input_is_shown_to_no_one_else(
     person: Person, container: Container, web: Web, address: str
 ) -> None:
     asked = fill_in(
@@ -149,7 +149,7 @@ def test_what_somebody_typed_is_shown_to_nobody_else(
     assert person.get(elsewhere).status_code == 404
 
 
-def test_a_test_of_another_customers_connection_is_not_there(container: Container, web: Web, address: str) -> None:
+def test_a_test_of_another_customers_connection_is_not_found(container: Container, web: Web, address: str) -> None:
     operator = web.as_(Role.OPERATOR)
     place = operator.post(f"{address}/test").headers["Location"]
     other, _ = container.connections.add(
@@ -167,18 +167,18 @@ def test_a_test_of_another_customers_connection_is_not_there(container: Containe
     assert operator.get(f"/operations/{number}").status_code == 404
 
 
-def test_a_reconciliation_stands_in_no_form_of_settings(person: Person, address: str) -> None:
+def test_a_reconciliation_does_not_fill_the_settings_form(person: Person, address: str) -> None:
     number = person.post(f"{address}/compare").headers["Location"].rpartition("/")[2]
     seen = person.get(f"{address}/settings", operation=number)
     assert (seen.status_code, fields_of(seen, f"{address}/settings")["username"]) == (200, "demo@example.com")
 
 
 @pytest.mark.parametrize("number", ["-1", "x", str(2**63)])
-def test_an_operation_that_cannot_be_is_an_unreadable_address(person: Person, address: str, number: str) -> None:
+def test_an_impossible_operation_number_is_refused(person: Person, address: str, number: str) -> None:
     assert person.get(f"{address}/settings", operation=number).status_code == 400
 
 
-def test_an_error_of_our_own_is_an_answer_too(
+def test_a_crash_is_a_result_too(
     person: Person, container: Container, address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Container, "moment", None)

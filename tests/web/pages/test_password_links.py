@@ -1,4 +1,4 @@
-"""Choosing a password by a link in a mail: invitations, and passwords that were forgotten."""
+"""Choosing a password by a link in a mail: invitations and forgotten passwords."""
 
 import re
 from collections.abc import Iterator
@@ -95,7 +95,7 @@ def links(container: Container) -> int | None:
     return container.database.scalar(select(func.count()).select_from(PasswordLinkRow))
 
 
-def test_whoever_has_forgotten_their_password_chooses_another_by_a_link_once(
+def test_a_forgotten_password_is_replaced_through_a_link_once(
     browser: Browser, container: Container, anna: User, postbox: Postbox
 ) -> None:
     session = sessions.start(container.database, anna.id, now=clock())
@@ -109,10 +109,10 @@ def test_whoever_has_forgotten_their_password_chooses_another_by_a_link_once(
     token = link.rpartition("/")[2]
     hashes = container.database.scalars(select(PasswordLinkRow.token_hash))
     assert token not in str(hashes)
-    assert browser.ask("GET", link).status_code == 200  # as a program does that looks at mails
+    assert browser.ask("GET", link).status_code == 200  # as a mail scanner does
     saved = choose(browser, link)
     assert (saved.status_code, saved.headers["Location"]) == (303, "/sign-in/password-changed?language=en")
-    for _ in range(2):  # also where the page is loaded again
+    for _ in range(2):  # also if the page is reloaded
         page = browser.ask("GET", saved.headers["Location"])
         assert (page.status_code, "You have been signed out everywhere." in page.text) == (200, True)
     assert "Passordet er lagret" in browser.ask("GET", "/sign-in/password-changed?language=nb").text
@@ -141,7 +141,7 @@ def test_the_audit_log_says_that_the_mail_server_refused_a_link(
     assert f"Emailed a link to choose a password to the user {EMAIL}" not in actions
 
 
-def test_the_answer_is_the_same_for_those_who_have_no_account_and_nothing_is_sent(
+def test_the_response_is_the_same_without_an_account_and_nothing_is_sent(
     browser: Browser, container: Container, anna: User, postbox: Postbox
 ) -> None:
     by_openid = users.add(container.database, "ola@example.com", RIGHTS, password=None, actor="test", now=NOW)
@@ -163,7 +163,7 @@ def test_the_answer_is_the_same_for_those_who_have_no_account_and_nothing_is_sen
     assert (links(container), postbox.mails) == (0, [])
 
 
-def test_links_are_asked_for_a_few_times_only_and_sent_less_often(
+def test_requests_for_links_are_limited_and_mails_even_more(
     browser: Browser, container: Container, anna: User, postbox: Postbox
 ) -> None:
     assert anna
@@ -175,7 +175,7 @@ def test_links_are_asked_for_a_few_times_only_and_sent_less_often(
     assert browser.sign_in(EMAIL, PASSWORD).status_code == 303  # signing in counts apart
 
 
-def test_a_link_ends_with_its_time_and_with_a_later_one(
+def test_a_link_ends_when_it_expires_or_a_later_one_is_sent(
     browser: Browser, container: Container, anna: User, postbox: Postbox
 ) -> None:
     database = container.database
@@ -208,7 +208,7 @@ def test_a_second_factor_stays_and_is_asked_for(
     assert browser.sign_in(EMAIL, CHOSEN).headers["Location"] == "/sign-in/code"
 
 
-def test_what_is_no_password_is_said_at_its_field_and_does_not_use_the_link(
+def test_an_invalid_password_is_shown_at_its_field_and_keeps_the_link(
     browser: Browser, container: Container, anna: User, postbox: Postbox
 ) -> None:
     assert anna
@@ -223,7 +223,7 @@ def test_what_is_no_password_is_said_at_its_field_and_does_not_use_the_link(
     assert choose(browser, link).status_code == 303
 
 
-def test_the_page_of_a_link_is_in_the_language_that_one_asks_for(
+def test_the_page_of_a_link_is_in_the_requested_language(
     browser: Browser, container: Container, anna: User, postbox: Postbox
 ) -> None:
     assert anna
@@ -235,7 +235,7 @@ def test_the_page_of_a_link_is_in_the_language_that_one_asks_for(
     assert "language=nb" in choose(browser, f"{link}?language=nb").headers["Location"]
 
 
-def test_a_mail_that_the_server_does_not_take_is_sent_later_with_another_link(
+def test_a_refused_mail_is_sent_later_with_another_link(
     browser: Browser, container: Container, anna: User, postbox: Postbox
 ) -> None:
     assert anna
@@ -249,7 +249,7 @@ def test_a_mail_that_the_server_does_not_take_is_sent_later_with_another_link(
 
 
 @pytest.mark.parametrize("answer", ["452 4.2.2 Mailbox full", "550 5.7.1 Blocked"])
-def test_a_mailbox_that_takes_no_mail_now_keeps_none_from_the_others(
+def test_a_mailbox_that_refuses_mail_does_not_delay_the_others(
     browser: Browser, container: Container, anna: User, postbox: Postbox, answer: str
 ) -> None:
     invite(container, "ola@full.example")
@@ -262,7 +262,7 @@ def test_a_mailbox_that_takes_no_mail_now_keeps_none_from_the_others(
     assert [mail.rcpt_tos for mail in postbox.mails] == [[EMAIL], ["ola@full.example"]]
 
 
-def test_a_mail_that_cannot_be_composed_keeps_none_from_the_others_and_is_tried_again(
+def test_a_mail_that_cannot_be_composed_delays_no_other_and_is_retried(
     browser: Browser, container: Container, anna: User, postbox: Postbox
 ) -> None:
     ola = invite(container, "ola@example.com")
@@ -276,7 +276,7 @@ def test_a_mail_that_cannot_be_composed_keeps_none_from_the_others_and_is_tried_
     assert postbox.mails[-1].rcpt_tos == [ola.email]
 
 
-def test_a_mail_server_that_is_not_there_is_asked_once(
+def test_an_unavailable_mail_server_is_tried_once(
     browser: Browser, container: Container, anna: User, postbox: Postbox
 ) -> None:
     assert postbox.mails == []
@@ -287,7 +287,7 @@ def test_a_mail_server_that_is_not_there_is_asked_once(
     assert b'moment24_emails_total{status="delayed"} 1.0' in container.metrics.text()
 
 
-def test_a_stranger_neither_ends_a_link_that_was_sent_nor_has_another_sent(
+def test_a_stranger_can_neither_end_a_sent_link_nor_have_another_sent(
     browser: Browser, container: Container, anna: User, postbox: Postbox
 ) -> None:
     password_links.send_link(container.database, anna.id, actor="boss", now=clock() - timedelta(minutes=50))
@@ -299,7 +299,7 @@ def test_a_stranger_neither_ends_a_link_that_was_sent_nor_has_another_sent(
     assert browser.ask("GET", link).status_code == 200
 
 
-def test_a_mailbox_gets_a_few_links_a_day_that_were_asked_for(container: Container, anna: User) -> None:
+def test_a_mailbox_gets_only_a_few_requested_links_a_day(container: Container, anna: User) -> None:
     database, first = container.database, clock() - timedelta(days=2)
 
     def mails(times: int, begin: timedelta) -> int:
@@ -319,7 +319,7 @@ def test_a_mailbox_gets_a_few_links_a_day_that_were_asked_for(container: Contain
     assert mails(1, timedelta(hours=25)) == 1
 
 
-def test_asking_writes_as_often_whether_or_not_there_is_such_a_user(container: Container, anna: User) -> None:
+def test_a_request_writes_equally_often_whether_or_not_the_user_exists(container: Container, anna: User) -> None:
     writing: list[str] = []
 
     def note(connection: Connection) -> None:
@@ -337,7 +337,7 @@ def test_asking_writes_as_often_whether_or_not_there_is_such_a_user(container: C
     assert written == [2, 2, 2]
 
 
-def test_what_is_no_address_may_be_a_password_and_is_not_stored(
+def test_input_that_is_no_address_may_be_a_password_and_is_not_stored(
     browser: Browser, container: Container, anna: User
 ) -> None:
     assert anna
@@ -356,7 +356,7 @@ def test_a_disabled_user_is_sent_no_link(web: Web, container: Container, anna: U
     assert not any(each.startswith("Sent a link") for each in actions)
 
 
-def test_a_user_is_invited_in_place_of_a_first_password(
+def test_a_user_is_invited_instead_of_given_a_first_password(
     web: Web, browser: Browser, container: Container, postbox: Postbox
 ) -> None:
     administrator = web.as_(Role.ADMINISTRATOR)

@@ -1,4 +1,4 @@
-"""Lists with pages say which lines of how many they show."""
+"""Lists with pages show their position."""
 
 import re
 
@@ -25,9 +25,7 @@ def older(person: Person, page: str) -> str:
     return person.get(link[1].replace("&amp;", "&")).text
 
 
-def test_the_record_list_says_where_one_is_and_counts_what_the_filter_lets_through(
-    web: Web, container: Container
-) -> None:
+def test_the_record_list_shows_its_position_and_counts_filtered_records(web: Web, container: Container) -> None:
     for number in range(52):
         failed_job(container, web.connection, record_id=str(number), title=f"Invoice {number}")
     person = web.as_(Role.VIEWER)
@@ -38,7 +36,7 @@ def test_the_record_list_says_where_one_is_and_counts_what_the_filter_lets_throu
     assert place_on(by_amount) is None
 
 
-def test_the_audit_log_and_the_overview_say_the_same(
+def test_the_audit_log_and_the_overview_show_their_position_too(
     web: Web, container: Container, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with container.database.transaction() as session:
@@ -54,7 +52,7 @@ def test_the_audit_log_and_the_overview_say_the_same(
     assert place_on(person.get("/audit-log").text) == "1–50 of many"
 
 
-def test_the_reconciliations_of_a_connection_say_it_too(web: Web, container: Container) -> None:
+def test_the_reconciliations_of_a_connection_show_their_position_too(web: Web, container: Container) -> None:
     for month in range(1, 13):
         days = {"first": f"2025-{month:02}-01", "last": f"2025-{month:02}-28"}
         requested = container.operations.request(

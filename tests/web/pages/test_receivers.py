@@ -51,7 +51,7 @@ def log(container: Container, receiver: Receiver) -> list[DeliveryState]:
     return [line.state for line in deliveries.log_page(container.database, receiver.id, key=None).lines]
 
 
-def test_a_new_receiver_is_shown_its_secret_once(container: Container, anna: Person) -> None:
+def test_a_new_receivers_secret_is_shown_once(container: Container, anna: Person) -> None:
     secret = secret_in(anna.post("/receivers/new", **FIELDS))
     (added,) = container.receivers.all()
     assert (added.url, added.scope) == (URL, Scope())
@@ -75,7 +75,7 @@ def test_a_new_receiver_is_shown_its_secret_once(container: Container, anna: Per
         ({"everywhere": ""}, "Choose at least one connection, or all."),
     ],
 )
-def test_what_is_wrong_is_said_beside_what_was_entered(
+def test_errors_are_shown_beside_the_input(
     container: Container, anna: Person, receiver: Receiver, wrong: dict[str, str], told: str
 ) -> None:
     for path in ("/receivers/new", f"/receivers/{receiver.id}"):
@@ -84,7 +84,7 @@ def test_what_is_wrong_is_said_beside_what_was_entered(
     assert container.receivers.all() == [receiver]
 
 
-def test_what_our_page_cannot_have_offered_is_refused(anna: Person, receiver: Receiver) -> None:
+def test_input_that_our_page_cannot_have_offered_is_refused(anna: Person, receiver: Receiver) -> None:
     assert anna.post("/receivers/new", **{**FIELDS, "event_types": "receiver.hacked"}).status_code == 400
     for each in ("x", "-1", "2147483648", "9" * 30, "9" * 5000, "\N{ARABIC-INDIC DIGIT ONE}"):
         for path in ("/receivers/new", f"/receivers/{receiver.id}"):
@@ -133,7 +133,7 @@ def test_an_event_that_is_due_is_being_sent_and_has_no_next_attempt_in_the_past(
     assert "stays valid for 24 hours after you generate a new one" in page
 
 
-def test_the_log_shows_each_delivery_and_what_was_answered(
+def test_the_log_shows_each_delivery_and_its_response(
     container: Container, web: Web, anna: Person, receiver: Receiver
 ) -> None:
     failed_job(container, web.connection)
@@ -144,7 +144,7 @@ def test_the_log_shows_each_delivery_and_what_was_answered(
     assert "All deliveries have failed since" in page
 
 
-def test_what_was_given_up_is_sent_again_one_by_one_or_all_of_a_time(
+def test_failed_events_are_sent_again_one_by_one_or_since_a_day(
     container: Container, web: Web, anna: Person, receiver: Receiver
 ) -> None:
     for number in range(3):
@@ -167,7 +167,7 @@ def test_what_was_given_up_is_sent_again_one_by_one_or_all_of_a_time(
     assert "There's nothing to resend." in anna.get(answer.headers["Location"]).text
 
 
-def test_another_receivers_delivery_is_not_sent_again(
+def test_another_receivers_delivery_cannot_be_sent_again(
     container: Container, anna: Person, receiver: Receiver
 ) -> None:
     other, _ = container.receivers.add(f"{URL}/2", EVENT_TYPES, Scope(), actor="test", now=NOW)

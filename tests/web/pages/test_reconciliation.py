@@ -36,7 +36,7 @@ def place(web: Web, container: Container) -> str:
     return f"/operations/{compared(container, web.connection)}"
 
 
-def test_a_reconciliation_is_asked_for_and_says_why_it_could_not_be_made(
+def test_a_requested_reconciliation_says_why_it_could_not_be_made(
     web: Web, person: Person, container: Container
 ) -> None:
     asked = person.post(f"/connections/{web.connection.id}/compare", month="2026-02")
@@ -88,14 +88,14 @@ def test_a_month_without_invoices_does_not_agree(web: Web, person: Person, conta
     assert "no differences" not in page
 
 
-def test_the_page_shows_what_differs_and_the_totals(person: Person, place: str) -> None:
+def test_the_page_shows_the_differences_and_the_totals(person: Person, place: str) -> None:
     page = person.get(place).text
     for text in ("Differences found", "Not in the ledger", "1024", "2,400.00", "17/2026", "-1,920.00", "2701"):
         assert text in page
     assert "revenue excl. VAT" in page
 
 
-def test_totals_of_an_earlier_release_are_said_to_include_vat(
+def test_totals_of_an_earlier_release_are_marked_as_including_vat(
     web: Web, person: Person, container: Container
 ) -> None:
     day = date(2026, 10, 1)
@@ -106,7 +106,7 @@ def test_totals_of_an_earlier_release_are_said_to_include_vat(
     assert "Incl. VAT; credits are negative" in person.get(asked).text
 
 
-def test_a_missing_invoice_is_sent_also_where_its_job_is_dismissed_and_linked(
+def test_a_missing_invoice_is_sent_even_if_its_job_is_dismissed_and_linked(
     web: Web, person: Person, container: Container, place: str
 ) -> None:
     database, number = container.database, web.connection.id
@@ -125,7 +125,7 @@ def test_a_missing_invoice_is_sent_also_where_its_job_is_dismissed_and_linked(
     assert "Sent from the reconciliation: Invoice 1024" in web.as_(Role.ADMINISTRATOR).get("/audit-log").text
 
 
-def test_an_invoice_in_a_workers_hands_is_left_there(
+def test_an_invoice_being_processed_is_not_sent_again(
     web: Web, person: Person, container: Container, place: str
 ) -> None:
     database, number = container.database, web.connection.id
@@ -137,7 +137,7 @@ def test_an_invoice_in_a_workers_hands_is_left_there(
     assert links.find(database, number, INVOICE)
 
 
-def test_what_is_accepted_is_known_with_who_and_why_until_it_changes(
+def test_an_accepted_difference_is_known_with_user_and_reason_until_it_changes(
     web: Web, person: Person, container: Container, place: str
 ) -> None:
     person.post(f"{place}/resolve", key="voucher/2026-101-17", action="accept", why="Entered by the accountant.")
@@ -156,13 +156,13 @@ def test_what_is_accepted_is_known_with_who_and_why_until_it_changes(
     assert "Differences found" in person.get(changed).text
 
 
-def test_nothing_is_accepted_without_saying_why(person: Person, place: str) -> None:
+def test_nothing_is_accepted_without_a_reason(person: Person, place: str) -> None:
     page = person.post(f"{place}/resolve", key="invoice/9", action="accept", why=" ")
     assert (page.status_code, "Accepted differences" in page.text) == (422, False)
     assert error_at(page, "why") == summary_of(page)["why"] == "Enter a reason to accept this difference."
 
 
-def test_expenses_have_a_part_of_their_own_and_are_synced_again(
+def test_expenses_have_their_own_section_and_can_be_synced_again(
     web: Web, person: Person, container: Container
 ) -> None:
     database, number = container.database, web.connection.id
@@ -189,12 +189,14 @@ def test_expenses_have_a_part_of_their_own_and_are_synced_again(
 
 
 @pytest.mark.parametrize("key", ["", "invoice/8", "voucher/2026-101-17"])
-def test_what_is_no_difference_or_only_in_the_ledger_is_not_sent(person: Person, place: str, key: str) -> None:
+def test_records_without_a_difference_or_only_in_the_ledger_are_not_sent(
+    person: Person, place: str, key: str
+) -> None:
     done = person.post(f"{place}/resolve", key=key, action="send").headers["Location"]
     assert "Nothing was done" in person.get(done).text
 
 
-def test_a_viewer_reads_reconciliations_and_does_nothing_with_them(web: Web, place: str) -> None:
+def test_a_viewer_can_only_read_reconciliations(web: Web, place: str) -> None:
     viewer = web.as_(Role.VIEWER)
     page = viewer.get(place)
     assert (page.status_code, "Differences found" in page.text) == (200, True)
@@ -222,7 +224,7 @@ def _state(container: Container, web: Web) -> JobState:
     return job.state
 
 
-def test_a_reconciliation_stays_as_it_is_whatever_is_accepted_elsewhere_later(
+def test_later_acceptances_elsewhere_do_not_change_a_reconciliation(
     web: Web, person: Person, container: Container, place: str
 ) -> None:
     accept = {"key": "voucher/2026-101-17", "action": "accept"}
@@ -237,7 +239,7 @@ def test_a_reconciliation_stays_as_it_is_whatever_is_accepted_elsewhere_later(
     assert "Another reason." not in page
 
 
-def test_what_was_accepted_before_stands_in_a_reconciliation_too(
+def test_a_reconciliation_shows_earlier_acceptances_too(
     web: Web, person: Person, container: Container, place: str
 ) -> None:
     person.post(f"{place}/resolve", key="voucher/2026-101-17", action="accept", why="By the accountant.")
@@ -248,9 +250,7 @@ def test_what_was_accepted_before_stands_in_a_reconciliation_too(
     assert "By the accountant." in person.get(f"/operations/{later}").text
 
 
-def test_an_acceptance_is_taken_back_and_the_audit_log_says_so(
-    web: Web, person: Person, container: Container, place: str
-) -> None:
+def test_an_acceptance_is_withdrawn_and_logged(web: Web, person: Person, container: Container, place: str) -> None:
     person.post(f"{place}/resolve", key="invoice/9", action="accept", why="Paid in cash.")
     page = person.get(place)
     assert "withdraw" in forms_to(page, f"{place}/resolve")
@@ -266,7 +266,7 @@ def test_an_acceptance_is_taken_back_and_the_audit_log_says_so(
     assert "withdraw" not in forms_to(web.as_(Role.VIEWER).get(place), f"{place}/resolve")
 
 
-def test_a_reconciliation_is_downloaded_for_excel_as_it_was(
+def test_a_reconciliation_is_downloaded_for_excel_as_it_was_made(
     web: Web, person: Person, container: Container
 ) -> None:
     number = compared(container, web.connection, with_expenses=True)

@@ -27,7 +27,7 @@ def see(container: Container, job_id: int) -> JobView:
     return found
 
 
-def test_a_job_that_is_tried_again_is_due_and_the_worker_is_woken(web: Web, container: Container) -> None:
+def test_a_retried_job_is_due_and_its_lane_is_dispatched(web: Web, container: Container) -> None:
     job_id = failed_job(container, web.connection)
     person = web.as_(Role.OPERATOR)
     fields = {"action": "retry", "job": str(job_id), "from": "record"}
@@ -43,7 +43,7 @@ def test_a_job_that_is_tried_again_is_due_and_the_worker_is_woken(web: Web, cont
 @pytest.mark.parametrize(
     ("action", "said"), [("resolve", "Resolved manually"), ("dismiss", "Skipped permanently")]
 )
-def test_a_job_is_dismissed_after_a_question_and_opened_again_by_one_press(
+def test_a_job_is_dismissed_after_confirmation_and_reopened_with_one_click(
     web: Web, container: Container, action: str, said: str
 ) -> None:
     job_id = failed_job(container, web.connection)
@@ -61,7 +61,7 @@ def test_a_job_is_dismissed_after_a_question_and_opened_again_by_one_press(
     assert see(container, job_id).state is JobState.NEEDS_ATTENTION
 
 
-def test_all_that_match_a_filter_are_counted_named_and_then_done(web: Web, container: Container) -> None:
+def test_all_jobs_that_match_a_filter_are_counted_listed_and_then_changed(web: Web, container: Container) -> None:
     wrong = [failed_job(container, web.connection, record_id=str(n), title=f"Invoice {n}") for n in range(25)]
     fine = completed_job(
         container.database,
@@ -84,9 +84,7 @@ def test_all_that_match_a_filter_are_counted_named_and_then_done(web: Web, conta
     assert "25 records permanently skipped" in person.get(answer.headers["Location"]).text
 
 
-def test_no_filter_lets_what_is_done_or_closed_be_tried_again_by_the_million(
-    web: Web, container: Container
-) -> None:
+def test_no_filter_retries_done_or_closed_jobs_by_the_million(web: Web, container: Container) -> None:
     done = completed_job(container.database, web.connection.id, Record(EntityType.INVOICE, "1"))
     person = web.as_(Role.OPERATOR)
     for state in ("done", "running"):
@@ -100,7 +98,7 @@ def test_no_filter_lets_what_is_done_or_closed_be_tried_again_by_the_million(
 
 
 @pytest.mark.parametrize("page", ["record", "records"])
-def test_a_retry_from_a_page_from_before_leaves_closed_what_somebody_closed(
+def test_a_retry_from_an_outdated_page_leaves_closed_jobs_closed(
     web: Web, container: Container, page: str
 ) -> None:
     job_id = failed_job(container, web.connection)
@@ -118,7 +116,7 @@ def test_a_retry_from_a_page_from_before_leaves_closed_what_somebody_closed(
     assert see(container, job_id).state is JobState.NEEDS_ATTENTION
 
 
-def test_what_is_ticked_and_not_ours_stays_as_it_is(web: Web, container: Container) -> None:
+def test_ticked_jobs_of_other_customers_stay_as_they_are(web: Web, container: Container) -> None:
     other, _ = container.connections.add("Fjord AS", settings(moment_company="fjord-as"), actor="test", now=NOW)
     job_id = failed_job(container, web.connection)
     theirs = web.as_(Role.OPERATOR, connections=[other.id])
@@ -129,7 +127,7 @@ def test_what_is_ticked_and_not_ours_stays_as_it_is(web: Web, container: Contain
     assert see(container, job_id).state is JobState.NEEDS_ATTENTION
 
 
-def test_what_nobody_offers_is_not_done(web: Web, container: Container) -> None:
+def test_an_action_that_is_not_offered_is_refused(web: Web, container: Container) -> None:
     change_id = str(failed_job(container, web.connection))
     person = web.as_(Role.OPERATOR)
     assert person.post("/records/act", action="delete", job=change_id).status_code == 400
@@ -141,7 +139,7 @@ def test_what_nobody_offers_is_not_done(web: Web, container: Container) -> None:
     assert see(container, int(change_id)).state is JobState.NEEDS_ATTENTION
 
 
-def test_the_way_back_leads_nowhere_else(web: Web) -> None:
+def test_the_way_back_leads_only_to_our_pages(web: Web) -> None:
     fields = {"action": "retry", "from": "https://evil.example", "text": "//evil"}
     answer = web.as_(Role.OPERATOR).post("/records/act", **fields)
     assert answer.headers["Location"] == "/records?text=%2F%2Fevil"
@@ -170,7 +168,7 @@ def choices_on(page: str, job_id: int) -> list[str]:
     return re.findall(rf'href="/records/{job_id}/match\?choice=(\w+)"', page)
 
 
-def test_moments_own_record_stands_beside_the_candidates_with_each_difference_in_words(
+def test_moments_record_is_shown_beside_the_candidates_with_each_difference(
     web: Web, container: Container
 ) -> None:
     job_id = asked(web, container)
@@ -204,7 +202,7 @@ def test_a_choice_is_confirmed_on_a_page_that_says_what_follows(web: Web, contai
 
 
 @pytest.mark.parametrize("written", [False, True])
-def test_a_choice_is_undone_by_one_press_and_the_question_is_open_again(
+def test_a_choice_is_undone_with_one_click_and_the_question_reopens(
     web: Web, container: Container, *, written: bool
 ) -> None:
     job_id = asked(web, container)
@@ -230,7 +228,7 @@ def test_a_choice_is_undone_by_one_press_and_the_question_is_open_again(
     assert "Nothing was changed" in person.get(f"/records/{job_id}").text
 
 
-def test_an_answer_is_taken_and_the_worker_woken(web: Web, container: Container) -> None:
+def test_an_answer_is_saved_and_its_lane_is_dispatched(web: Web, container: Container) -> None:
     job_id = asked(web, container)
     person = web.as_(Role.OPERATOR)
     answer = person.post(f"/records/{job_id}/answer", choice="10235")
@@ -246,7 +244,7 @@ def test_an_answer_is_taken_and_the_worker_woken(web: Web, container: Container)
 
 
 @pytest.mark.parametrize("choice", ["10001", "", "new; drop table", "٣"])
-def test_what_is_not_offered_changes_nothing(web: Web, container: Container, choice: str) -> None:
+def test_a_choice_that_is_not_offered_changes_nothing(web: Web, container: Container, choice: str) -> None:
     job_id = asked(web, container)
     person = web.as_(Role.OPERATOR)
     person.post(f"/records/{job_id}/answer", choice=choice)
@@ -254,7 +252,7 @@ def test_what_is_not_offered_changes_nothing(web: Web, container: Container, cho
     assert (answers(container, job_id), messages(container)) == ("", [])
 
 
-def test_a_project_cannot_be_a_new_one_under_a_number_that_is_taken(web: Web, container: Container) -> None:
+def test_a_project_cannot_be_created_under_a_number_that_is_taken(web: Web, container: Container) -> None:
     job_id = asked(web, container, EntityType.PROJECT, Candidate("17", "Brannstasjonen", customer_number="10234"))
     person = web.as_(Role.OPERATOR)
     assert choices_on(person.get(f"/records/{job_id}").text, job_id) == ["17"]
@@ -262,7 +260,7 @@ def test_a_project_cannot_be_a_new_one_under_a_number_that_is_taken(web: Web, co
     assert answers(container, job_id) == ""
 
 
-def test_who_only_looks_sees_the_candidates_without_a_choice(web: Web, container: Container) -> None:
+def test_viewers_see_the_candidates_without_a_choice(web: Web, container: Container) -> None:
     job_id = asked(web, container)
     page = web.as_(Role.VIEWER).get(f"/records/{job_id}")
     assert "Nordlys Oslo" in page.text
@@ -276,9 +274,7 @@ def linked(web: Web, container: Container, entity_type: EntityType = EntityType.
     return completed_job(container.database, web.connection.id, record, title="Customer Nordlys").id
 
 
-def test_a_person_links_a_customer_to_another_number_and_the_audit_log_says_who(
-    web: Web, container: Container
-) -> None:
+def test_a_customer_is_linked_to_another_number_and_logged(web: Web, container: Container) -> None:
     job_id = linked(web, container)
     person = web.as_(Role.OPERATOR)
     assert "Relink" in person.get(f"/records/{job_id}").text
@@ -307,7 +303,7 @@ def test_a_number_that_cannot_be_linked_changes_nothing(
     assert messages(container) == []
 
 
-def test_only_an_operator_of_the_company_ends_a_link(web: Web, container: Container) -> None:
+def test_only_the_companys_operators_end_a_link(web: Web, container: Container) -> None:
     job_id = linked(web, container)
     other, _ = container.connections.add("Fjord AS", settings(moment_company="fjord-as"), actor="test", now=NOW)
     assert web.as_(Role.OPERATOR, connections=[other.id]).post(f"/records/{job_id}/link").status_code == 404
@@ -319,16 +315,14 @@ def test_only_an_operator_of_the_company_ends_a_link(web: Web, container: Contai
     assert links.find(container.database, web.connection.id, Record(EntityType.CUSTOMER, "8")) == Link("10234")
 
 
-def test_a_customer_that_24sevenoffice_lost_can_be_said_to_be_new_only(web: Web, container: Container) -> None:
+def test_a_customer_that_24sevenoffice_lost_can_only_be_created_again(web: Web, container: Container) -> None:
     job_id = asked(web, container, EntityType.CUSTOMER, Candidate("10234", "Nordlys", note="gone"))
     page = web.as_(Role.OPERATOR).get(f"/records/{job_id}")
     assert "no longer exists" in page.text
     assert choices_on(page.text, job_id) == ["new"]
 
 
-def test_a_record_that_is_tried_anew_shows_its_old_error_as_its_last_result(
-    web: Web, container: Container
-) -> None:
+def test_a_retried_record_shows_its_old_error_as_its_last_result(web: Web, container: Container) -> None:
     job_id = asked(web, container)
     person = web.as_(Role.OPERATOR)
     labels = ("<dt>Reason</dt>", "<dt>Last result</dt>", "<dt>What to do</dt>", "<dt>Error code</dt>")
@@ -349,9 +343,7 @@ def test_a_record_without_a_match_is_not_matched_yet_and_has_no_link_to_correct(
     assert "Relink" not in page
 
 
-def test_all_of_a_record_that_changes_refreshes_and_the_form_for_notes_does_not(
-    web: Web, container: Container
-) -> None:
+def test_the_changing_parts_of_a_record_refresh_but_not_its_note_form(web: Web, container: Container) -> None:
     job_id = asked(web, container)
     person = web.as_(Role.OPERATOR)
     assert "data-refreshes" not in person.get(f"/records/{job_id}").text

@@ -41,7 +41,7 @@ def other(container: Container) -> Connection:
     return connection
 
 
-def test_a_record_shows_all_that_is_known_of_it(web: Web, container: Container) -> None:
+def test_a_record_shows_everything_known_about_it(web: Web, container: Container) -> None:
     job_id = failed_job(container, web.connection)
     page = web.as_(Role.VIEWER).get(f"/records/{job_id}").text
     for words in (
@@ -71,7 +71,7 @@ def test_a_synced_record_names_its_voucher(web: Web, container: Container) -> No
         (Language.NORWEGIAN, ("Overført med advarsel", "Navnet er lengre enn de 100 tegnene")),
     ],
 )
-def test_warnings_stand_on_the_records_page_and_in_the_lists(
+def test_warnings_are_shown_on_the_records_page_and_in_the_lists(
     web: Web, container: Container, language: Language, words: tuple[str, ...]
 ) -> None:
     warning = cut_warning(msg("The name"), "Fjord " * 30, max_length=100)
@@ -80,10 +80,10 @@ def test_warnings_stand_on_the_records_page_and_in_the_lists(
     person = web.as_(Role.VIEWER, language=language)
     pages = [person.get(path).text for path in ("/records", f"/records/{job.id}")]
     assert [word in page for page in pages for word in words] == [True] * 4
-    assert pages[1].count(words[1]) == 2  # of the record as it stands, and in its timeline
+    assert pages[1].count(words[1]) == 2  # in the record's present state, and in its timeline
 
 
-def test_an_expense_names_its_voucher_and_each_expense_that_it_became(web: Web, container: Container) -> None:
+def test_an_expense_names_its_voucher_and_each_of_its_expenses(web: Web, container: Container) -> None:
     for expense in ("501", "502"):
         key = Link(f"2026-4-40001/{expense}/4300")
         links.save(container.database, web.connection.id, Record(EntityType.EXPENSE, expense), key, now=NOW)
@@ -186,13 +186,13 @@ def test_records_are_filtered_and_the_filter_survives_paging(web: Web, container
         "page=o1-1",
     ],
 )
-def test_an_address_that_makes_no_sense_asks_for_nothing(web: Web, container: Container, query: str) -> None:
+def test_an_invalid_query_still_shows_a_page(web: Web, container: Container, query: str) -> None:
     failed_job(container, web.connection)
     for path in LISTS:
         assert web.as_(Role.OPERATOR).get(f"{path}?{query}").status_code == 200
 
 
-def test_nobody_sees_anything_of_another_customer(web: Web, container: Container, other: Connection) -> None:
+def test_no_one_sees_another_customers_data(web: Web, container: Container, other: Connection) -> None:
     job_id = failed_job(container, web.connection)
     theirs = web.as_(Role.OPERATOR, connections=[other.id])
     assert theirs.get(f"/records/{job_id}").status_code == 404
@@ -219,7 +219,7 @@ def test_a_viewer_has_no_buttons(web: Web, container: Container) -> None:
     assert confirm.status_code == viewer.post("/records/act", action="retry", job=str(job_id)).status_code == 404
 
 
-def test_the_pages_speak_the_readers_language(web: Web, container: Container) -> None:
+def test_the_pages_are_in_the_readers_language(web: Web, container: Container) -> None:
     job_id = failed_job(container, web.connection)
     for language, time in ((Language.ENGLISH, "Oslo time"), (Language.NORWEGIAN, "nb")):
         page = web.as_(Role.OPERATOR, language=language).get(f"/records/{job_id}").text
@@ -227,7 +227,7 @@ def test_the_pages_speak_the_readers_language(web: Web, container: Container) ->
         assert time in page
 
 
-def test_expenses_are_listed_by_what_became_of_them(web: Web, container: Container) -> None:
+def test_expenses_are_listed_by_result(web: Web, container: Container) -> None:
     database, connection_id = container.database, web.connection.id
     completed_job(
         database, connection_id, Record(EntityType.EXPENSE, "2026-4-1"), title="Voucher 1", message="Brought."
@@ -249,9 +249,7 @@ def test_expenses_are_listed_by_what_became_of_them(web: Web, container: Contain
     assert "The cost has no project." in skipped
 
 
-def test_looking_again_without_changes_keeps_the_last_result_and_is_one_line(
-    web: Web, container: Container
-) -> None:
+def test_attempts_without_changes_keep_the_last_result_and_are_one_line(web: Web, container: Container) -> None:
     def attempted(minutes: int, outcome: Outcome, **values: Any) -> JobView:
         at = NOW + timedelta(minutes=minutes)
         return completed_job(container.database, web.connection.id, INVOICE, at=at, outcome=outcome, **values)
@@ -277,7 +275,7 @@ def test_attempts_that_skip_a_record_for_the_same_reason_are_one_line(web: Web, 
     assert page.count("<li>") == 2
 
 
-def test_the_result_from_before_a_failure_is_back_once_nothing_has_changed(container: Container, web: Web) -> None:
+def test_the_result_before_a_failure_returns_once_nothing_has_changed(container: Container, web: Web) -> None:
     for event, outcome, message in (
         (Event.SYNCED, Outcome.SYNCED, "Voucher 40003 of 2026."),
         (Event.REJECTED, Outcome.FAILED, "Account 3999 is closed."),
@@ -345,7 +343,7 @@ def test_a_customer_shows_its_number_and_an_expense_its_supplier(web: Web, conta
 
 @pytest.fixture
 def invoices(web: Web, container: Container) -> None:
-    """Sixty invoices of sixty days and amounts, the latest for the least."""
+    """Sixty invoices with different days and amounts, the latest with the smallest amount."""
     for n in range(60):
         known = RecordSummary(amount=100 * (60 - n), currency="NOK", record_date=date(2026, 1, 1) + timedelta(n))
         record = Record(EntityType.INVOICE, str(n))
@@ -372,14 +370,14 @@ def test_a_date_range_is_added_up_and_survives_paging_and_sorting_by_links(web: 
 
 
 @pytest.mark.usefixtures("invoices")
-def test_a_filter_that_makes_no_sense_asks_for_nothing(web: Web) -> None:
+def test_an_invalid_filter_matches_nothing(web: Web) -> None:
     page = web.as_(Role.VIEWER).get("/records", date_from="soon", sort="colour", page="i5-1").text
     assert len(listed(page)) == 50
     assert "60 records" not in page
 
 
 @pytest.mark.usefixtures("invoices")
-def test_what_is_too_much_to_add_up_is_said(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_list_too_long_to_add_up_says_so(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(job_list, "MAX_TOTALED_ROWS", 10)
     assert "Too many records to add up." in web.as_(Role.VIEWER).get("/records", type="invoice").text
 
@@ -389,7 +387,7 @@ def sheet(answer: requests.Response, delimiter: str) -> list[dict[str, str]]:
 
 
 @pytest.mark.usefixtures("invoices")
-def test_what_is_filtered_is_downloaded_whole_for_programs_and_for_norwegian_excel(
+def test_a_filtered_list_is_downloaded_whole_for_programs_and_excel(
     web: Web, container: Container, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(job_list, "EXPORT_BATCH_SIZE", 7)
@@ -425,7 +423,7 @@ def test_what_is_filtered_is_downloaded_whole_for_programs_and_for_norwegian_exc
 
 @pytest.mark.usefixtures("invoices")
 @pytest.mark.parametrize(("sort", "number"), [("", 61), ("date", 60), ("amount_asc", 60)])
-def test_the_count_the_sheet_and_the_actions_take_exactly_what_the_list_shows(
+def test_the_count_the_sheet_and_the_actions_cover_exactly_the_list(
     web: Web, container: Container, sort: str, number: int
 ) -> None:
     completed_job(container.database, web.connection.id, Record(EntityType.CUSTOMER, "7"), event=Event.REJECTED)
@@ -445,7 +443,7 @@ def test_the_count_the_sheet_and_the_actions_take_exactly_what_the_list_shows(
 
 
 @pytest.mark.usefixtures("other")
-def test_nobody_downloads_what_they_do_not_see(web: Web, container: Container) -> None:
+def test_users_download_only_what_they_see(web: Web, container: Container) -> None:
     completed_job(container.database, web.connection.id, Record(EntityType.EXPENSE, "2026-4-40001"))
     one = web.as_(Role.VIEWER, connections=[web.connection.id])
     assert [row["connection"] for row in sheet(one.get("/records/export"), ",")] == ["Demo AS"]

@@ -55,7 +55,7 @@ def per(container: Container) -> User:
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_everything_that_is_wrong_is_said_at_once(web: Web, container: Container, per: User, form: str) -> None:
+def test_all_errors_are_shown_at_once(web: Web, container: Container, per: User, form: str) -> None:
     path, entered, wrong = FORMS[form]
     receiver, _ = container.receivers.add("https://crm.example", EVENT_TYPES, Scope(), actor="test", now=NOW)
     page = fill_in(web.as_(Role.ADMINISTRATOR), path.format(user=per.id, receiver=receiver.id), **entered)
@@ -66,7 +66,7 @@ def test_everything_that_is_wrong_is_said_at_once(web: Web, container: Container
         assert f'id="{name}-error"' in page.text
 
 
-def test_the_last_administrator_without_connections_hears_of_both(web: Web, container: Container) -> None:
+def test_the_last_administrator_without_connections_gets_both_errors(web: Web, container: Container) -> None:
     one = web.as_(Role.ADMINISTRATOR)
     (anna,) = users.all_users(container.database)
     page = fill_in(one, f"/users/{anna.id}", role="viewer", everywhere=[])
@@ -80,7 +80,7 @@ def test_the_last_administrator_without_connections_hears_of_both(web: Web, cont
         ("/receivers/{receiver}", "/receivers/{receiver}/replay", {"since": "lately"}),
     ],
 )
-def test_the_small_forms_of_a_page_say_it_there_too(
+def test_the_small_forms_on_a_page_show_their_errors_too(
     web: Web, container: Container, per: User, path: str, to: str, entered: dict[str, str]
 ) -> None:
     receiver, _ = container.receivers.add("https://crm.example", EVENT_TYPES, Scope(), actor="test", now=NOW)
@@ -91,7 +91,7 @@ def test_the_small_forms_of_a_page_say_it_there_too(
     assert error_at(page, name) in summary_of(page)[name]
 
 
-def test_the_own_password_is_refused_with_all_that_is_wrong(web: Web, per: User) -> None:
+def test_a_new_password_is_refused_with_all_its_errors(web: Web, per: User) -> None:
     browser = Browser(web.url)
     browser.sign_in(per.email, PASSWORD)
     entered = {"csrf": browser.form("/account/password"), "present": "guess", "password": "short", "again": "x"}
@@ -100,7 +100,7 @@ def test_the_own_password_is_refused_with_all_that_is_wrong(web: Web, per: User)
     assert browser.ask("GET", "/account").status_code == 200
 
 
-def test_a_refused_sign_in_leads_to_its_field(web: Web, per: User) -> None:
+def test_a_refused_sign_in_links_to_its_field(web: Web, per: User) -> None:
     page = Browser(web.url).sign_in(per.email, "guess")
     assert summary_of(page) == {"password": "Incorrect email or password."}
     assert error_at(page, "password") == "Incorrect email or password."

@@ -24,7 +24,7 @@ def link_to(page: str, job_id: int) -> str | None:
     return found[1] if found else None
 
 
-def test_an_invoice_leads_to_its_connection_its_customer_and_its_project(web: Web, container: Container) -> None:
+def test_an_invoice_links_to_its_connection_customer_and_project(web: Web, container: Container) -> None:
     other, _ = container.connections.add("Fjord AS", settings(moment_company="fjord-as"), actor="test", now=NOW)
     customer = linked(container, web.connection.id, CUSTOMER, "10001", "Customer Nordlys")
     project = linked(container, web.connection.id, PROJECT, "17", "Project 17")
@@ -37,7 +37,7 @@ def test_an_invoice_leads_to_its_connection_its_customer_and_its_project(web: We
     assert link_to(page, theirs) is None
 
 
-def test_a_voucher_leads_to_the_projects_of_its_costs(web: Web, container: Container) -> None:
+def test_a_voucher_links_to_the_projects_of_its_costs(web: Web, container: Container) -> None:
     project = linked(container, web.connection.id, PROJECT, "17", "Project 17")
     other = linked(container, web.connection.id, Record(EntityType.PROJECT, "9"), "18", "Project 18")
     voucher = Record(EntityType.EXPENSE, "2026-4-40001")
@@ -50,7 +50,7 @@ def test_a_voucher_leads_to_the_projects_of_its_costs(web: Web, container: Conta
     assert (link_to(page, project), link_to(page, other)) == ("Project 17", None)
 
 
-def test_a_difference_leads_to_its_record_where_there_is_one(web: Web, container: Container) -> None:
+def test_a_difference_links_to_its_record_if_there_is_one(web: Web, container: Container) -> None:
     place = f"/operations/{compared(container, web.connection)}"
     person = web.as_(Role.OPERATOR)
     assert '<td data-label="Invoice">1024</td>' in person.get(place).text

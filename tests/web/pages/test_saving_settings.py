@@ -91,7 +91,7 @@ def page(web: Web, container: Container) -> Page:
     return Page(web, container)
 
 
-def test_with_a_wrong_password_no_client_is_left_for_the_right_one(page: Page) -> None:
+def test_a_wrong_password_saves_no_client_for_the_next_right_one(page: Page) -> None:
     form = page.refused(identity_id=page.rivals, password="guessed", client_id="77")
     assert error_at(form, "password").startswith("24SevenOffice rejected the user name or password. Enter")
     assert "aria-invalid" not in form.text.partition('id="identity"')[2].partition("Load available")[0]
@@ -102,7 +102,7 @@ def test_with_a_wrong_password_no_client_is_left_for_the_right_one(page: Page) -
     assert page.saved.identity_id == page.own
 
 
-def test_clients_that_are_asked_for_with_a_wrong_password_say_so_at_the_password(page: Page) -> None:
+def test_looking_up_clients_with_a_wrong_password_shows_it_at_the_password(page: Page) -> None:
     address = f"{page.overview}/clients"
     asked = fill_in(page.person, page.address, to=address, password="guessed").headers["Location"]
     page.work_off()
@@ -112,7 +112,7 @@ def test_clients_that_are_asked_for_with_a_wrong_password_say_so_at_the_password
     assert f'value="{page.own}" checked' in form.text
 
 
-def test_the_chosen_client_is_shown_by_its_name_whatever_the_last_test_says(page: Page) -> None:
+def test_the_chosen_client_is_shown_by_name_whatever_the_last_test_says(page: Page) -> None:
     radio = f'<label for="identity-{page.own}">{{}} <span'
     assert radio.format("A client whose name we'll know once the connection is tested") in page.shown()
     page.test()
@@ -125,7 +125,7 @@ def test_the_chosen_client_is_shown_by_its_name_whatever_the_last_test_says(page
     assert f"<dd>{page.own_name}</dd>" not in page.person.get(page.overview).text
 
 
-def test_what_the_systems_accept_is_saved_in_the_name_of_who_entered_it(page: Page) -> None:
+def test_accepted_settings_are_saved_in_the_name_of_the_user_who_entered_them(page: Page) -> None:
     place = page.save(identity_id=page.rivals.upper(), password="many-password", client_id="77")
     page.work_off()
     assert (page.saved.identity_id.lower(), page.saved.client_id) == (page.rivals, "77")
@@ -137,7 +137,7 @@ def test_what_the_systems_accept_is_saved_in_the_name_of_who_entered_it(page: Pa
     assert f'href="/operations/{examination.id}"' in page.person.get(place).text
 
 
-def test_a_connection_that_paused_itself_works_again_with_what_is_accepted(page: Page) -> None:
+def test_a_self_paused_connection_resumes_with_accepted_settings(page: Page) -> None:
     page.container.connections.pause(page.number, "no", now=clock())
     page.save(identity_id=page.rivals, password="guessed")
     page.work_off()
@@ -147,7 +147,7 @@ def test_a_connection_that_paused_itself_works_again_with_what_is_accepted(page:
     assert page.connection.paused_because == ""
 
 
-def test_another_user_of_the_same_client_is_saved_though_there_are_links(page: Page) -> None:
+def test_another_user_of_the_same_client_is_saved_despite_links(page: Page) -> None:
     page.person = page.web.as_(Role.ADMINISTRATOR)
     page.container.cached_erp(page.connection).client_name()
     links.save(
@@ -162,7 +162,7 @@ def test_another_user_of_the_same_client_is_saved_though_there_are_links(page: P
 
 
 @pytest.mark.parametrize("other_books", [False, True])
-def test_who_saves_a_new_password_ends_the_session_of_the_former_one(page: Page, *, other_books: bool) -> None:
+def test_saving_a_new_password_ends_the_former_ones_session(page: Page, *, other_books: bool) -> None:
     page.container.cached_erp(page.connection).client_name()
     assert page.container.redis.keys("twentyfour:session:*")
     login = page.container.settings.twentyfour_api_url + "/logins/many@example.com"
@@ -193,13 +193,13 @@ def test_who_saves_a_new_password_ends_the_session_of_the_former_one(page: Page,
         ),
     ],
 )
-def test_a_login_that_does_not_lead_there_is_refused_at_its_field(
+def test_a_login_that_does_not_reach_the_client_is_refused_at_its_field(
     page: Page, entered: dict[str, str], field: str, said: str
 ) -> None:
     assert said in error_at(page.refused(**{"password": "many-password", **entered}), field)
 
 
-def test_a_company_is_saved_with_a_key_that_opens_it_only(page: Page) -> None:
+def test_a_company_is_saved_only_with_a_key_that_opens_it(page: Page) -> None:
     form = page.refused(moment_company="1002", moment_api_key="moment-demo-key")
     assert "rejects the API key" in error_at(form, "moment_api_key")
     page.save(moment_company="1002", moment_api_key=OTHER_KEY)
@@ -207,7 +207,7 @@ def test_a_company_is_saved_with_a_key_that_opens_it_only(page: Page) -> None:
     assert (page.saved.moment_company, page.saved.moment_api_key.get_secret_value()) == ("1002", OTHER_KEY)
 
 
-def test_both_new_are_saved_only_if_both_are_accepted(page: Page) -> None:
+def test_two_new_logins_are_saved_only_if_both_are_accepted(page: Page) -> None:
     form = page.refused(
         moment_company="1002", moment_api_key=OTHER_KEY, identity_id=page.rivals, password="guessed"
     )
@@ -222,7 +222,7 @@ def test_a_system_that_does_not_answer_has_accepted_nothing(page: Page, fresh_sy
     assert "Save the settings again shortly." in error_at(form, "password")
 
 
-def test_of_two_tabs_the_one_that_is_checked_first_is_saved(page: Page) -> None:
+def test_the_first_of_two_tabs_to_be_checked_is_saved(page: Page) -> None:
     fields = fields_of(page.person.get(page.address), page.address)
     chosen = {"password": "many-password", "identity_id": page.rivals}
     places = [
@@ -237,7 +237,7 @@ def test_of_two_tabs_the_one_that_is_checked_first_is_saved(page: Page) -> None:
     assert "someone else changed these settings" in form.text
 
 
-def test_what_another_person_saves_while_it_is_checked_stays(page: Page) -> None:
+def test_settings_that_another_user_saves_during_the_check_stay(page: Page) -> None:
     place = page.save(identity_id=page.rivals, password="many-password")
     assert fill_in(page.web.as_(Role.ADMINISTRATOR), page.address, client_id="88").status_code == 303
     before = page.connection
@@ -258,7 +258,7 @@ def test_without_a_worker_nothing_changes_and_the_pages_say_so(page: Page) -> No
     assert "are being verified" not in page.person.get(page.address).text
 
 
-def test_what_waited_too_long_is_not_saved(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_settings_that_waited_too_long_are_not_saved(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
     before, place = page.connection, page.save(identity_id=page.rivals, password="many-password")
     later = clock() + OPERATION_TIMEOUT + timedelta(minutes=1)
     monkeypatch.setattr(page.container, "clock", lambda: later)
@@ -269,7 +269,7 @@ def test_what_waited_too_long_is_not_saved(page: Page, monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize("loses", ["role", "connection", "access"])
-def test_who_has_lost_the_right_meanwhile_changes_nothing(page: Page, web: Web, loses: str) -> None:
+def test_a_user_who_lost_the_right_meanwhile_changes_nothing(page: Page, web: Web, loses: str) -> None:
     before, place = page.connection, page.save(identity_id=page.rivals, password="many-password")
     operation = page.container.operations.get(int(place.rpartition("/")[2]))
     assert operation
@@ -289,9 +289,7 @@ def test_who_has_lost_the_right_meanwhile_changes_nothing(page: Page, web: Web, 
     assert page.connection == before
 
 
-def test_a_worker_that_is_killed_before_it_answers_does_it_again(
-    page: Page, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_check_interrupted_by_a_killed_worker_runs_again(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
     place = page.save(identity_id=page.rivals, password="many-password")
     number = int(place.rpartition("/")[2])
     with monkeypatch.context() as dying:
@@ -305,7 +303,7 @@ def test_a_worker_that_is_killed_before_it_answers_does_it_again(
     assert "Settings saved." in page.person.get(place).text
 
 
-def test_what_was_typed_is_kept_without_secrets_and_shown_to_who_typed_it_only(page: Page) -> None:
+def test_input_is_kept_without_secrets_and_shown_only_to_its_author(page: Page) -> None:
     place = page.save(identity_id=page.rivals, password="many-password")
     another = page.web.as_(Role.ADMINISTRATOR)
     page.work_off()
@@ -316,7 +314,7 @@ def test_what_was_typed_is_kept_without_secrets_and_shown_to_who_typed_it_only(p
     assert another.get(page.address, operation=str(operation.id)).status_code == 200
 
 
-def test_a_connection_that_is_erased_meanwhile_stays_so(page: Page) -> None:
+def test_a_connection_erased_meanwhile_stays_erased(page: Page) -> None:
     place = page.save(identity_id=page.rivals, password="many-password")
     erasure.erase_connection(page.container.database, page.number, actor="test", now=clock())
     with suppress(UnknownConnectionError):

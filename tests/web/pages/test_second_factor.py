@@ -60,7 +60,7 @@ def browser(web: Web, container: Container) -> Browser:
     return browser
 
 
-def test_a_factor_is_set_up_and_asked_for_from_then_on(browser: Browser) -> None:
+def test_a_factor_is_set_up_and_required_from_then_on(browser: Browser) -> None:
     wrong, _ = set_up(browser, code="000000")
     assert (wrong.status_code, "Incorrect code." in wrong.text) == (422, True)
     answer, secret = set_up(browser)
@@ -83,9 +83,7 @@ def test_a_factor_is_set_up_and_asked_for_from_then_on(browser: Browser) -> None
     assert enter(phoneless, codes[0]).headers["Location"] == "/"
 
 
-def test_what_becomes_of_a_factor_stands_in_the_audit_log_and_is_mailed(
-    browser: Browser, container: Container
-) -> None:
+def test_changes_of_a_factor_are_logged_and_mailed(browser: Browser, container: Container) -> None:
     set_up(browser)
     other = Browser(browser.url)
     other.sign_in(EMAIL, PASSWORD)
@@ -109,7 +107,7 @@ def test_what_becomes_of_a_factor_stands_in_the_audit_log_and_is_mailed(
     ]
 
 
-def test_the_picture_is_drawn_without_what_the_policy_forbids(browser: Browser) -> None:
+def test_the_qr_code_needs_nothing_that_the_policy_forbids(browser: Browser) -> None:
     page = browser.ask("GET", PAGE).text
     assert "<svg" in page
     assert "style=" not in page
@@ -131,7 +129,7 @@ def test_new_recovery_codes_end_the_old_ones_and_a_factor_is_removed(
     assert not users.get_by_email(container.database, EMAIL).has_factor
 
 
-def test_a_factor_that_is_not_there_is_neither_removed_nor_told_to_be(
+def test_a_missing_factor_cannot_be_removed_and_is_not_reported(
     browser: Browser, container: Container, web: Web
 ) -> None:
     eva, anna = web.as_(Role.ADMINISTRATOR), users.get_by_email(container.database, EMAIL)
@@ -148,7 +146,7 @@ def test_a_factor_that_is_not_there_is_neither_removed_nor_told_to_be(
         second_factor.new_recovery_codes(container.database, anna, session_id=session.id, now=NOW)
 
 
-def test_a_code_form_of_elsewhere_or_too_late_signs_nobody_in(
+def test_a_foreign_or_late_code_form_signs_no_one_in(
     browser: Browser, container: Container, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _, secret = set_up(browser)
@@ -161,7 +159,7 @@ def test_a_code_form_of_elsewhere_or_too_late_signs_nobody_in(
     assert Browser(browser.url).ask("GET", "/sign-in/code").headers["Location"] == "/sign-in"
 
 
-def test_an_administrator_takes_the_factor_of_a_lost_phone_away(
+def test_an_administrator_removes_the_factor_of_a_lost_phone(
     browser: Browser, container: Container, web: Web
 ) -> None:
     set_up(browser)
@@ -173,7 +171,7 @@ def test_an_administrator_takes_the_factor_of_a_lost_phone_away(
     assert Browser(web.url).sign_in(EMAIL, PASSWORD).headers["Location"] == "/"
 
 
-def test_whoever_signs_in_by_their_organization_has_no_factor_here(web: Web, container: Container) -> None:
+def test_users_of_an_organizations_sign_in_have_no_factor_here(web: Web, container: Container) -> None:
     one = web.as_(Role.VIEWER)
     page = one.get(PAGE).text
     assert "You sign in through your organization" in page
@@ -185,7 +183,7 @@ def test_whoever_signs_in_by_their_organization_has_no_factor_here(web: Web, con
     assert browser.ask("POST", PAGE, data={"csrf": browser.form(PAGE), "offered": "x"}).status_code == 400
 
 
-def test_an_administrator_who_must_have_a_factor_can_do_nothing_before(database_url: str, redis_url: str) -> None:
+def test_an_administrator_who_needs_a_factor_can_do_nothing_before(database_url: str, redis_url: str) -> None:
     environ = environment(database_url, redis_url) | {"REQUIRE_SECOND_FACTOR": "yes"}
     with installed(environ) as container, own_logging(), serving(create_app()) as url:
         add(container)

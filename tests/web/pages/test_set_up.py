@@ -48,7 +48,7 @@ def person(web: Web) -> Person:
 
 
 def work_off(container: Container) -> None:
-    """Do what waits in the queue, as a worker does."""
+    """Run the queued operations, as a worker does."""
     waiting = messages(container)
     container.redis.delete(QUEUE_OF["run_operation"])
     for task, number in waiting:
@@ -62,7 +62,7 @@ def to_do(page: requests.Response) -> list[str]:
     return [step.xpath("string(div/a)") for step in steps if "To do" in step.text_content()]
 
 
-def test_each_step_is_ticked_by_what_is_in_the_database(web: Web, person: Person, container: Container) -> None:
+def test_each_step_is_ticked_from_the_database(web: Web, person: Person, container: Container) -> None:
     container.erase_connection(web.connection, actor="test")
     assert '<a class="button" href="/connections/new">Connect a company</a>' in person.get("/").text
     address = fill_in(person, "/connections/new", **NEW).headers["Location"]
@@ -100,7 +100,7 @@ def test_each_step_is_ticked_by_what_is_in_the_database(web: Web, person: Person
     assert container.connections.get(number).paused_because == ""
 
 
-def test_what_both_systems_have_is_previewed_and_then_matched(
+def test_existing_records_are_previewed_and_then_matched(
     web: Web, container: Container, systems: dict[str, str]
 ) -> None:
     for url in (f"{systems['moment']}/companies/1001/customers", f"{systems['twentyfour']}/books/1/customers"):
@@ -123,7 +123,7 @@ def test_what_both_systems_have_is_previewed_and_then_matched(
     assert web.as_(Role.VIEWER).post(address, action="match").status_code == 404
 
 
-def test_an_operation_is_cancelled_on_its_page_and_the_audit_hears_of_it(web: Web, container: Container) -> None:
+def test_an_operation_is_cancelled_on_its_page_and_logged(web: Web, container: Container) -> None:
     operator, address = web.as_(Role.OPERATOR), f"/connections/{web.connection.id}"
     place = operator.post(f"{address}/matching", action="match").headers["Location"]
     assert operator.post(f"{place}/cancel").headers["Location"] == place
@@ -144,9 +144,7 @@ def test_an_operation_is_cancelled_on_its_page_and_the_audit_hears_of_it(web: We
     assert web.as_(Role.OPERATOR, connections=[own.id]).post(f"{place}/cancel").status_code == 404
 
 
-def test_earlier_records_are_previewed_and_then_brought_with_their_progress(
-    web: Web, container: Container
-) -> None:
+def test_earlier_records_are_previewed_and_then_synced_with_their_progress(web: Web, container: Container) -> None:
     operator, address = web.as_(Role.OPERATOR), f"/connections/{web.connection.id}/backfill"
     days = {"first": "2026-01-01", "last": f"{clock():%Y-%m-%d}"}
     previewed = fill_in(operator, address, action="preview", **days)
@@ -185,7 +183,7 @@ def test_earlier_records_are_previewed_and_then_brought_with_their_progress(
         (True, "Matched: 40. Unclear: 3 – you will be asked once the connection is started."),
     ],
 )
-def test_a_matching_says_how_many_are_matched_and_unclear(
+def test_a_matching_counts_matched_and_uncertain_records(
     web: Web, container: Container, *, paused: bool, said: str
 ) -> None:
     operator, own = web.as_(Role.OPERATOR), web.connection
@@ -240,7 +238,7 @@ def test_a_preview_of_nothing_to_sync_says_so_without_a_button(
         ({"first": "0001-01-01", "last": "2026-01-31"}, ["first"]),
     ],
 )
-def test_a_period_that_cannot_be_is_shown_at_its_fields_all_at_once(
+def test_all_errors_of_a_period_are_shown_at_its_fields_at_once(
     web: Web, container: Container, entered: dict[str, Any], wrong: list[str]
 ) -> None:
     operator, address = web.as_(Role.OPERATOR), f"/connections/{web.connection.id}/backfill"

@@ -48,7 +48,7 @@ def browser(web: Web, anna: User) -> Browser:
     return Browser(web.url)
 
 
-def test_whoever_knows_the_password_gets_where_they_wanted(browser: Browser) -> None:
+def test_the_right_password_leads_to_the_requested_page(browser: Browser) -> None:
     assert browser.ask("GET", "/account?done=x").headers["Location"] == "/sign-in?next=/account%3Fdone%3Dx"
     answer = browser.sign_in(" Anna@Example.com", PASSWORD, path="/sign-in?next=/account%3Fdone%3Dx")
     assert (answer.status_code, answer.headers["Location"]) == (303, "/account?done=x")
@@ -56,7 +56,7 @@ def test_whoever_knows_the_password_gets_where_they_wanted(browser: Browser) -> 
     assert browser.ask("GET", "/sign-in?next=/users").headers["Location"] == "/users"
 
 
-def test_the_language_chosen_for_signing_in_stays_chosen(browser: Browser) -> None:
+def test_the_language_chosen_at_sign_in_is_kept(browser: Browser) -> None:
     assert 'href="?language=nb&amp;next=/account"' in browser.ask("GET", "/sign-in?next=/account").text
     for language in ("nb", "en"):
         browser.sign_in(EMAIL, PASSWORD, path=f"/sign-in?language={language}&next=/account")
@@ -74,14 +74,14 @@ def test_the_language_chosen_for_signing_in_stays_chosen(browser: Browser) -> No
         pytest.param(LONG, PASSWORD, id="longer than an index holds"),
     ],
 )
-def test_whoever_does_not_sees_the_same_whoever_they_are(browser: Browser, email: str, password: str) -> None:
+def test_a_wrong_password_looks_the_same_for_every_user(browser: Browser, email: str, password: str) -> None:
     answer = browser.sign_in(email, password)
     assert (answer.status_code, "Incorrect email or password." in answer.text) == (403, True)
     assert PASSWORD not in answer.text
     assert browser.ask("GET", "/account").status_code == 303
 
 
-def test_a_session_is_in_a_cookie_that_scripts_and_other_sites_cannot_use(browser: Browser) -> None:
+def test_scripts_and_other_sites_cannot_use_the_session_cookie(browser: Browser) -> None:
     (session,) = (each for each in cookies_of(browser.sign_in(EMAIL, PASSWORD)) if "session" in each.key)
     assert session.key == SESSION
     assert (session["httponly"], session["secure"], session["samesite"]) == (True, True, "lax")
@@ -89,7 +89,7 @@ def test_a_session_is_in_a_cookie_that_scripts_and_other_sites_cannot_use(browse
     assert len(session.value) >= 43
 
 
-def test_on_ones_own_machine_cookies_do_without_https(database_url: str, redis_url: str) -> None:
+def test_cookies_work_without_https_on_localhost(database_url: str, redis_url: str) -> None:
     environ = {**environment(database_url, redis_url), "PUBLIC_URL": "http://127.0.0.1:8000"}
     with installed(environ), own_logging(), serving(create_app()) as url:
         answer = requests.get(f"{url}/sign-in", timeout=10)
@@ -111,7 +111,7 @@ def test_each_sign_in_is_a_new_session_and_ends_the_one_before(browser: Browser)
     assert browser.ask("GET", "/account").status_code == 303
 
 
-def test_signing_out_ends_the_session_also_for_whoever_has_copied_it(browser: Browser) -> None:
+def test_signing_out_also_ends_a_copied_session(browser: Browser) -> None:
     browser.sign_in(EMAIL, PASSWORD)
     thief = Browser(browser.url)
     thief.cookies |= browser.cookies
@@ -122,7 +122,7 @@ def test_signing_out_ends_the_session_also_for_whoever_has_copied_it(browser: Br
     assert thief.ask("GET", "/account").status_code == 303
 
 
-def test_too_many_attempts_wait_and_others_do_not(browser: Browser, container: Container) -> None:
+def test_too_many_attempts_must_wait_but_other_users_need_not(browser: Browser, container: Container) -> None:
     add(container, "per@example.com")
     assert {browser.sign_in(EMAIL, "guess").status_code for _ in range(MAX_FAILURES_PER_ACCOUNT_AND_ADDRESS)} == {
         403
@@ -144,7 +144,7 @@ def test_too_many_attempts_wait_and_others_do_not(browser: Browser, container: C
         (None, {"Content-Type": "multipart/form-data"}),
     ],
 )
-def test_nobody_is_signed_in_by_a_form_of_elsewhere(
+def test_a_form_from_another_site_signs_no_one_in(
     browser: Browser, csrf: str | None, headers: dict[str, str]
 ) -> None:
     proven = browser.form() if csrf is None else csrf
@@ -153,19 +153,19 @@ def test_nobody_is_signed_in_by_a_form_of_elsewhere(
     assert SESSION not in browser.cookies
 
 
-def test_what_nobody_can_type_is_not_read(browser: Browser) -> None:
+def test_null_characters_are_refused(browser: Browser) -> None:
     assert browser.sign_in("anna@\0example.com", PASSWORD).status_code == 400
     assert browser.sign_in(EMAIL, "\0").status_code == 400
 
 
-def test_a_form_proves_nothing_in_another_browser(browser: Browser) -> None:
+def test_a_form_is_not_valid_in_another_browser(browser: Browser) -> None:
     other = Browser(browser.url)
     other.form()
     data = {"csrf": browser.form(), "email": EMAIL, "password": PASSWORD}
     assert other.ask("POST", "/sign-in", data=data).status_code == 403
 
 
-def test_a_form_of_ours_is_taken_through_a_proxy_and_without_one(browser: Browser) -> None:
+def test_our_form_is_accepted_with_and_without_a_proxy(browser: Browser) -> None:
     for origin in ("https://bridge.example", browser.url):
         data = {"csrf": browser.form(), "email": EMAIL, "password": PASSWORD}
         told = {"Origin": origin, "Sec-Fetch-Site": "same-origin"}
@@ -193,13 +193,13 @@ def test_a_form_of_ours_is_taken_through_a_proxy_and_without_one(browser: Browse
         "/" + "x" * 1000,
     ],
 )
-def test_nobody_is_sent_elsewhere(browser: Browser, address: str) -> None:
+def test_no_one_is_redirected_to_another_site(browser: Browser, address: str) -> None:
     assert local_url(address) == "/"
     answer = browser.sign_in(EMAIL, PASSWORD, path=f"/sign-in?next={quote(address)}")
     assert answer.headers["Location"] == "/"
 
 
-def test_a_disabled_user_is_out_at_once(browser: Browser, container: Container, anna: User) -> None:
+def test_a_disabled_user_is_signed_out_at_once(browser: Browser, container: Container, anna: User) -> None:
     add(container, "per@example.com")
     browser.sign_in(EMAIL, PASSWORD)
     users.disable(container.database, anna.id, actor="test", now=NOW)
@@ -212,7 +212,7 @@ def audit(container: Container) -> list[str]:
     return [f"{entry.actor}: {translate(entry.action, Language.ENGLISH)}" for entry in reversed(entries)]
 
 
-def test_sign_ins_and_refusals_stand_in_the_audit_log(browser: Browser, container: Container, anna: User) -> None:
+def test_sign_ins_and_refusals_are_in_the_audit_log(browser: Browser, container: Container, anna: User) -> None:
     before = len(audit(container))
     browser.headers["User-Agent"] = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
     browser.sign_in(EMAIL, "guess")
@@ -250,7 +250,7 @@ def test_a_new_device_is_mailed_once(browser: Browser, container: Container) -> 
     ]
 
 
-def test_a_device_of_somebody_else_is_new_to_a_user(browser: Browser, container: Container) -> None:
+def test_another_users_device_is_new_to_a_user(browser: Browser, container: Container) -> None:
     add(container, "per@example.com")
     for email in (EMAIL, "per@example.com"):
         browser.cookies.pop(SESSION, None)
@@ -262,7 +262,7 @@ def test_a_device_of_somebody_else_is_new_to_a_user(browser: Browser, container:
     ("language", "said"),
     [(Language.ENGLISH, "You have been signed out."), (Language.NORWEGIAN, "Du er logget ut.")],
 )
-def test_a_page_that_refreshes_itself_has_the_words_for_a_session_that_ended(
+def test_a_refreshing_page_contains_the_message_for_an_ended_session(
     web: Web, language: Language, said: str
 ) -> None:
     tree = lxml.html.document_fromstring(web.as_(Role.VIEWER, language=language).get("/").content)

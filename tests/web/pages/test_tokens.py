@@ -30,7 +30,7 @@ def test_a_token_is_shown_once_and_opens_the_api(web: Web, container: Container)
     assert tokens.all_tokens(container.database)[0].refusal(clock()) == "token_revoked"
 
 
-def test_what_does_not_fit_is_said_and_what_was_entered_stays(web: Web, container: Container) -> None:
+def test_errors_are_shown_and_the_input_stays(web: Web, container: Container) -> None:
     person = web.as_(Role.ADMINISTRATOR)
     for entered, complaint in (
         ({**FILLED, "name": ""}, "Enter a name"),
@@ -46,7 +46,7 @@ def test_what_does_not_fit_is_said_and_what_was_entered_stays(web: Web, containe
     assert tokens.all_tokens(container.database) == []
 
 
-def test_what_our_page_cannot_have_offered_is_refused(web: Web) -> None:
+def test_input_that_our_page_cannot_have_offered_is_refused(web: Web) -> None:
     person = web.as_(Role.ADMINISTRATOR)
     assert person.post("/tokens", **{**FILLED, "scopes": "everything"}).status_code == 400
     assert person.post("/tokens", **FILLED, connections="x").status_code == 400

@@ -31,7 +31,7 @@ def knows(container: Container, email: str, password: str) -> bool:
         return False
 
 
-def test_users_are_listed_with_what_they_may_do(administrator: Person, per: User) -> None:
+def test_users_are_listed_with_their_rights(administrator: Person, per: User) -> None:
     page = administrator.get("/users").text
     assert f'<a href="/users/{per.id}">per@example.com</a>' in page
     for words in ("viewer", "Demo AS", "administrator", "All", "Active"):
@@ -65,7 +65,7 @@ def test_a_user_is_added_and_signs_in(administrator: Person, web: Web, container
         ({"everywhere": []}, "Choose all connections or at least one"),
     ],
 )
-def test_what_cannot_be_taken_is_shown_at_its_field(
+def test_invalid_input_is_shown_at_its_field(
     administrator: Person, container: Container, per: User, entered: dict[str, str], words: str
 ) -> None:
     usual = {"email": "eva@example.com", "password": PASSWORD, "role": "viewer", "everywhere": "yes"}
@@ -93,7 +93,7 @@ def test_a_user_gets_a_new_password(administrator: Person, container: Container,
     assert not knows(container, per.email, PASSWORD)
 
 
-def test_a_user_is_shut_out_and_let_in_again(administrator: Person, container: Container, per: User) -> None:
+def test_a_user_is_disabled_and_enabled_again(administrator: Person, container: Container, per: User) -> None:
     fill_in(administrator, f"/users/{per.id}", to=f"/users/{per.id}/disable")
     assert not knows(container, per.email, PASSWORD)
     assert "Sign-in disabled" in administrator.get("/users").text
@@ -112,7 +112,7 @@ def test_a_user_is_signed_out_everywhere(administrator: Person, container: Conta
     assert "Signed the user per@example.com out everywhere" in administrator.get("/audit-log").text
 
 
-def test_the_last_administrator_stays_one(administrator: Person, container: Container) -> None:
+def test_the_last_administrator_stays_an_administrator(administrator: Person, container: Container) -> None:
     (anna,) = users.all_users(container.database)
     for page in (
         fill_in(administrator, f"/users/{anna.id}", role="viewer"),

@@ -66,7 +66,7 @@ class Rule:
             return status == 303
         if not role.covers(self.may.role) or self.may.everywhere > everywhere:
             return status == 404
-        return status in ({200, 400} if self.method == "GET" else {403})  # 400: the address must say more
+        return status in ({200, 400} if self.method == "GET" else {403})  # 400: the URL is incomplete
 
 
 def rules() -> Iterator[Rule]:
@@ -136,7 +136,7 @@ def person(web: Web, role: Role | None, of: Customer) -> Person:
 
 
 @pytest.mark.parametrize("role", EVERYBODY)
-def test_at_their_own_customer_people_may_do_what_the_rules_say(
+def test_users_may_do_what_their_role_allows_at_their_own_customer(
     web: Web, ours: Customer, role: Role | None
 ) -> None:
     one = person(web, role, ours)
@@ -154,7 +154,7 @@ def test_administrators_of_all_customers_may_do_everything(web: Web, ours: Custo
 
 
 @pytest.mark.parametrize("role", Role)
-def test_what_is_another_customers_is_like_what_is_not_there(
+def test_another_customers_data_looks_like_missing_data(
     web: Web, container: Container, ours: Customer, rival: Customer, role: Role
 ) -> None:
     one, before = person(web, role, ours), held(container)
@@ -168,7 +168,7 @@ def test_what_is_another_customers_is_like_what_is_not_there(
 
 
 @pytest.mark.parametrize("role", EVERYBODY)
-def test_no_page_tells_of_another_customer(web: Web, ours: Customer, rival: Customer, role: Role | None) -> None:
+def test_no_page_reveals_another_customer(web: Web, ours: Customer, rival: Customer, role: Role | None) -> None:
     one, number = person(web, role, ours), rival.connection.id
     for rule in rules():
         for query in ("", f"?connection={number}&connection_id={number}"):
@@ -177,7 +177,7 @@ def test_no_page_tells_of_another_customer(web: Web, ours: Customer, rival: Cust
 
 
 @pytest.mark.parametrize("role", Role)
-def test_no_page_tells_which_other_clients_a_login_reaches(
+def test_no_page_reveals_which_other_clients_a_login_reaches(
     web: Web, container: Container, ours: Customer, role: Role
 ) -> None:
     own, other = {"id": "4711-own", "name": "Own AS"}, {"id": "4711-rival", "name": "Rival Holding"}
@@ -198,14 +198,14 @@ def test_no_page_tells_which_other_clients_a_login_reaches(
             assert [each for each in other.values() if each in page.text] == [], (rule, address)
 
 
-def test_no_page_tells_a_secret(web: Web, rival: Customer) -> None:
+def test_no_page_reveals_a_secret(web: Web, rival: Customer) -> None:
     one = web.as_(Role.ADMINISTRATOR)
     for rule in rules():
         page = one.ask("GET", rule.address(rival))
         assert [secret for secret in SECRETS if secret in page.text] == [], rule
 
 
-def test_another_customers_forms_are_of_no_use(
+def test_forms_for_another_customer_are_refused(
     web: Web, container: Container, ours: Customer, rival: Customer
 ) -> None:
     shown = forms(web.as_(Role.ADMINISTRATOR, connections=[rival.connection.id]))
@@ -221,7 +221,7 @@ def test_another_customers_forms_are_of_no_use(
         assert held(container, rival) == before
 
 
-def test_looking_changes_nothing(web: Web, container: Container, ours: Customer) -> None:
+def test_reading_pages_changes_nothing(web: Web, container: Container, ours: Customer) -> None:
     one = web.as_(Role.ADMINISTRATOR)
     for rule in rules():
         before = held(container)
@@ -242,7 +242,7 @@ def test_looking_changes_nothing(web: Web, container: Container, ours: Customer)
         ({}, {"Content-Type": "multipart/form-data; boundary=x"}),
     ],
 )
-def test_a_form_that_is_not_proven_to_be_ours_changes_nothing(
+def test_a_form_without_a_valid_token_changes_nothing(
     web: Web, container: Container, ours: Customer, fields: dict[str, str], headers: dict[str, str]
 ) -> None:
     one, before = web.as_(Role.ADMINISTRATOR), held(container)
@@ -278,7 +278,7 @@ def tables(of: Customer | None) -> Iterator[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_only_a_page_that_reloads_itself_leaves_a_session_as_old_as_it_is(
+def test_only_a_page_that_reloads_itself_does_not_extend_the_session(
     web: Web, container: Container, method: str
 ) -> None:
     begun, rights = clock() - timedelta(hours=11), Rights(Role.VIEWER, Scope())

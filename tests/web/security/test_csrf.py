@@ -56,7 +56,7 @@ def page(web: Web, container: Container) -> Page:
 
 
 @pytest.mark.parametrize(("name", "entered", "secret"), CHOICES)
-def test_another_client_is_chosen_with_its_secret_only(page: Page, name: str, entered: str, secret: str) -> None:
+def test_another_client_is_chosen_only_with_its_secret(page: Page, name: str, entered: str, secret: str) -> None:
     before, another = page.saved, ({"password", "moment_api_key"} - {secret}).pop()
     for typed in ({}, {secret: "  "}, {another: "typed-secret"}):
         refused = page.save(**{name: entered, "client_id": "77"}, **typed)
@@ -73,21 +73,21 @@ def test_another_client_is_chosen_with_its_secret_only(page: Page, name: str, en
     assert (operation.input[name], operation.input[secret]) == (entered, "typed-secret")
 
 
-def test_a_form_that_leaves_the_client_out_does_not_choose_another(page: Page) -> None:
+def test_a_form_without_the_client_does_not_choose_another(page: Page) -> None:
     fields = fields_of(page.person.get(page.address), page.address)
     del fields["identity_id"]
     assert page.person.ask("POST", page.address, data=fields).status_code == 422
     assert page.saved.identity_id == OWN
 
 
-def test_who_administers_all_connections_chooses_without_a_secret(page: Page) -> None:
+def test_administrators_of_all_connections_choose_without_a_secret(page: Page) -> None:
     before = page.saved
     chosen = {"moment_company": "1002", "username": "other@example.com", "identity_id": RIVALS}
     assert fill_in(page.everywhere, page.address, **chosen).status_code == 303
     assert page.saved == before.model_copy(update=chosen)
 
 
-def test_clients_are_asked_for_with_a_typed_password_only(page: Page) -> None:
+def test_clients_are_looked_up_only_with_a_typed_password(page: Page) -> None:
     to, typed = f"{page.overview}/clients", {"client_id": "77", "moment_api_key": "typed-secret"}
     refused = fill_in(page.person, page.address, to=to, **typed)
     assert refused.status_code == 422
@@ -100,7 +100,7 @@ def test_clients_are_asked_for_with_a_typed_password_only(page: Page) -> None:
     )
 
 
-def test_a_test_shows_other_clients_to_who_administers_all_connections_only(page: Page) -> None:
+def test_a_test_shows_other_clients_only_to_administrators_of_all(page: Page) -> None:
     errand = page.tested({"id": OWN, "name": "Own AS"}, {"id": RIVALS, "name": "Rival AS"})
     seen, everything = page.person.get(page.address), page.everywhere.get(page.address).text
     for text in (seen.text, page.person.get(f"/operations/{errand}").text):

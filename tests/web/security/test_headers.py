@@ -17,7 +17,7 @@ from web.security.headers import MAX_BODY_BYTES
 @pytest.mark.parametrize(
     "path", ["/", "/account", "/sign-in", "/nowhere", "/health/live", "/static/style.css", "/webhooks/moment/x"]
 )
-def test_every_answer_protects_itself(web: Web, path: str) -> None:
+def test_every_response_has_the_security_headers(web: Web, path: str) -> None:
     told = web.as_(Role.VIEWER).get(path).headers
     assert told["Content-Security-Policy"].startswith("default-src 'none'; script-src 'self'; style-src 'self';")
     assert "frame-ancestors 'none'" in told["Content-Security-Policy"]
@@ -30,14 +30,14 @@ def test_every_answer_protects_itself(web: Web, path: str) -> None:
     assert told["Cache-Control"] == ("no-cache" if path.startswith("/static/") else "no-store")
 
 
-def test_what_does_not_change_is_not_sent_again(web: Web) -> None:
+def test_unchanged_static_files_are_not_sent_again(web: Web) -> None:
     first = web.get("/static/style.css")
     again = web.nobody().ask("GET", "/static/style.css", headers={"If-None-Match": first.headers["ETag"]})
     assert (first.status_code, again.status_code, again.content) == (200, 304, b"")
 
 
 @pytest.mark.parametrize("path", ["/static/../app.py", "/static/%2e%2e/app.py", "/static/..%2fapp.py", "/static/"])
-def test_only_what_is_static_is_served_as_such(web: Web, path: str) -> None:
+def test_only_static_files_are_served_as_such(web: Web, path: str) -> None:
     with requests.Session() as session:
         raw = requests.Request("GET", web.url).prepare()
         raw.url = web.url + path  # requests would tidy it up
@@ -47,7 +47,7 @@ def test_only_what_is_static_is_served_as_such(web: Web, path: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["/sign-in", "/account/language", "/users/new", "/webhooks/moment/x"])
-def test_a_body_that_is_too_long_is_refused_also_when_it_does_not_say_so(web: Web, path: str) -> None:
+def test_a_body_that_is_too_long_is_refused_even_without_a_length(web: Web, path: str) -> None:
     def drip() -> Iterator[bytes]:
         for _ in range(MAX_BODY_BYTES // 1024 + 1):
             yield b"a" * 1024
@@ -58,26 +58,26 @@ def test_a_body_that_is_too_long_is_refused_also_when_it_does_not_say_so(web: We
         assert one.ask("POST", path, data=body, headers=form).status_code == 413
 
 
-def test_what_is_not_there_is_shown_in_the_visitors_language(web: Web) -> None:
+def test_a_missing_page_is_shown_in_the_visitors_language(web: Web) -> None:
     page = web.as_(Role.VIEWER).get("/nowhere")
     assert (page.status_code, "Page not found" in page.text) == (404, True)
     assert 'lang="en"' in page.text
     assert web.nobody().get("/nowhere").status_code == 404
 
 
-def test_a_number_that_cannot_be_one_is_not_there(web: Web) -> None:
+def test_an_impossible_number_is_not_found(web: Web) -> None:
     one = web.as_(Role.ADMINISTRATOR)
     for number in ("0", "-1", "x", "1e3", "٣", "9" * 30, "%00"):
         assert one.get(f"/users/{number}").status_code == 404
 
 
-def test_an_answer_to_a_machine_is_not_a_page(web: Web) -> None:
+def test_errors_for_programs_are_not_pages(web: Web) -> None:
     answer = web.notify(b"")
     assert (answer.status_code, answer.headers["Content-Type"]) == (400, "application/json")
 
 
 @pytest.mark.kills
-def test_without_the_database_a_page_asks_for_patience(web: Web, postgres: Server) -> None:
+def test_without_the_database_a_page_asks_to_try_again_later(web: Web, postgres: Server) -> None:
     one = web.as_(Role.VIEWER)
     postgres.kill()
     try:
@@ -88,7 +88,7 @@ def test_without_the_database_a_page_asks_for_patience(web: Web, postgres: Serve
     assert "text/html" in page.headers["Content-Type"]
 
 
-def test_a_crash_tells_nothing_of_our_inside(web: Web) -> None:
+def test_a_crash_reveals_no_internals(web: Web) -> None:
     app = create_app()
 
     @app.get("/crash")
@@ -102,7 +102,7 @@ def test_a_crash_tells_nothing_of_our_inside(web: Web) -> None:
     assert page.headers["X-Frame-Options"] == web.get("/sign-in").headers["X-Frame-Options"] == "DENY"
 
 
-def test_a_form_that_does_not_arrive_is_not_waited_for(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_form_that_does_not_arrive_times_out(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dependencies, "MAX_BODY_SECONDS", 0.3)
     address = urlsplit(web.url)
     head = "POST /sign-in HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n"

@@ -58,20 +58,20 @@ def sign_in(url: str, email: str, *, visitor: str) -> int:
 
 
 @pytest.mark.parametrize("url", [STRANGE], indirect=True)
-def test_one_who_guesses_behind_a_proxy_that_is_not_believed_keeps_nobody_else_out(url: str) -> None:
+def test_guessing_behind_an_untrusted_proxy_locks_out_no_other_user(url: str) -> None:
     guess(url, visitor="203.0.113.1")
     assert sign_in(url, EMAIL, visitor="203.0.113.2") == 303
 
 
 @pytest.mark.parametrize("url", [BELIEVED], indirect=True)
-def test_behind_a_proxy_that_is_believed_each_visitor_counts_alone(url: str) -> None:
+def test_behind_a_trusted_proxy_each_visitor_counts_alone(url: str) -> None:
     guess(url, visitor="203.0.113.1")
     assert sign_in(url, EMAIL, visitor="203.0.113.1") == 429
     assert sign_in(url, EMAIL, visitor="203.0.113.2") == 303
 
 
 @pytest.mark.parametrize("url", [STRANGE], indirect=True)
-def test_a_proxy_that_is_not_believed_is_logged_once_and_shown_on_the_overview(
+def test_an_untrusted_proxy_is_logged_once_and_shown_on_the_overview(
     url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     database, connections = get_container().database, get_container().connections
@@ -105,7 +105,7 @@ def test_a_proxy_that_is_not_believed_is_logged_once_and_shown_on_the_overview(
         f"192.0.2.9, 203.0.113.1 , {BELIEVED}",
     ],
 )
-def test_a_proxy_that_is_believed_is_not_logged(url: str, visitor: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_trusted_proxy_is_not_logged(url: str, visitor: str, caplog: pytest.LogCaptureFixture) -> None:
     assert requests.get(f"{url}/sign-in", headers={"X-Forwarded-For": visitor}, timeout=10).ok
     assert "proxy_not" not in caplog.text
 
@@ -114,7 +114,7 @@ def test_a_proxy_that_is_believed_is_not_logged(url: str, visitor: str, caplog: 
     ("told", "warned"),
     [({}, 1), ({"FORWARDED_ALLOW_IPS": STRANGE}, 0), ({"PUBLIC_URL": "http://127.0.0.1:8000"}, 0)],
 )
-def test_the_start_warns_where_a_proxy_is_needed_and_none_is_named(
+def test_startup_warns_if_a_proxy_is_needed_and_none_is_trusted(
     environ: Mapping[str, str], told: Mapping[str, str], warned: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with installed({**environ, **told}), own_logging():

@@ -42,12 +42,12 @@ def test_any_other_text_stays_as_it_is(text: str) -> None:
     assert formatted(text) == text
 
 
-def test_a_text_that_was_cut_off_is_laid_out_as_far_as_it_goes() -> None:
+def test_truncated_text_is_laid_out_as_far_as_it_goes() -> None:
     assert formatted('{"a": [1, "b … (9000 in all)') == '{\n  "a": [\n    1,\n    "b … (9000 in all)'
 
 
 @pytest.mark.parametrize("text", ["[" * 8000, "<a>" * 2600, '{"a":' * 1600, "[" * 20 + "1," * 3990])
-def test_a_text_that_is_nested_deeply_makes_no_page_of_megabytes(text: str) -> None:
+def test_deeply_nested_text_does_not_make_a_huge_page(text: str) -> None:
     assert len(formatted(text)) <= MAX_LENGTH
     assert formatted(text).startswith(text[:3])
 

@@ -57,7 +57,7 @@ def test_a_dry_run_shows_what_would_change_and_changes_nothing(
     assert container.connections.all() == [connection]
 
 
-def test_what_the_file_says_is_made_so_once(container: Container, connection: Connection, file: Path) -> None:
+def test_a_file_is_applied_once(container: Container, connection: Connection, file: Path) -> None:
     told = apply(file, DEMO + FJORD, "--yes", "--no-check")
     assert told.exit_code == 0, told.output
     assert "https://bridge.example/webhooks/moment/" in told.stdout
@@ -69,10 +69,10 @@ def test_what_the_file_says_is_made_so_once(container: Container, connection: Co
     assert fjord.settings.moment_api_key.get_secret_value() == "moment-demo-key"
     assert fjord.paused_because == ""
     again = apply(file, DEMO + FJORD, "--dry-run")
-    assert (again.exit_code, again.output) == (0, "Everything is as the file says.\n")
+    assert (again.exit_code, again.output) == (0, "All connections match the file.\n")
 
 
-def test_new_connections_are_tried_out_before_anything_is_changed(
+def test_new_connections_are_tested_before_anything_changes(
     container: Container, connection: Connection, file: Path
 ) -> None:
     wrong = FJORD.replace("demo@example.com", "nobody@example.com").replace("1002", "9999")
@@ -83,7 +83,7 @@ def test_new_connections_are_tried_out_before_anything_is_changed(
     assert container.connections.all() == [connection]
 
 
-def test_a_login_that_is_tried_out_shows_its_client(container: Container, file: Path) -> None:
+def test_a_tested_login_shows_its_client(container: Container, file: Path) -> None:
     assert apply(file, FJORD.replace("1002", "1001"), "--yes").exit_code == 0
     (fjord,) = container.connections.all()
     assert fjord.settings.identity_id
@@ -147,7 +147,7 @@ entity_types = []
         (FJORD + "entity_types = []", "Choose at least one type of record to sync."),
     ],
 )
-def test_a_file_that_makes_no_sense_is_refused(
+def test_an_invalid_file_is_refused(
     container: Container, connection: Connection, file: Path, text: str, said: str
 ) -> None:
     told = apply(file, text, "--yes", "--no-check")
@@ -155,16 +155,14 @@ def test_a_file_that_makes_no_sense_is_refused(
     assert container.connections.all() == [connection]
 
 
-def test_links_stand_in_the_way_of_another_company(
-    container: Container, connection: Connection, file: Path
-) -> None:
+def test_links_prevent_a_change_of_company(container: Container, connection: Connection, file: Path) -> None:
     links.save(container.database, connection.id, Record(EntityType.CUSTOMER, "7"), Link("10001"), now=NOW)
     told = apply(file, '[connections."Demo AS"]\nmoment_company = "1002"', "--yes", "--no-check")
     assert told.exit_code == 2
     assert "connections unlink" in told.output
 
 
-def test_what_the_file_does_not_name_is_reported_and_left_alone(
+def test_connections_not_in_the_file_are_reported_and_left_alone(
     container: Container, connection: Connection, file: Path
 ) -> None:
     told = apply(file, "", "--yes")
@@ -173,7 +171,7 @@ def test_what_the_file_does_not_name_is_reported_and_left_alone(
     assert container.connections.all() == [connection]
 
 
-def test_who_says_no_changes_nothing(container: Container, connection: Connection, file: Path) -> None:
+def test_answering_no_changes_nothing(container: Container, connection: Connection, file: Path) -> None:
     assert apply(file, DEMO, "--no-check", typed="n\n").exit_code == 130
     assert container.connections.all() == [connection]
 
@@ -187,12 +185,12 @@ def test_an_exported_file_has_no_secret_and_changes_nothing(
     text = CliRunner().invoke(main, ["connections", "export"]).stdout
     assert "demo-password" not in text
     told = apply(file, text, "--dry-run")
-    assert (told.exit_code, told.output) == (0, "Everything is as the file says.\n")
+    assert (told.exit_code, told.output) == (0, "All connections match the file.\n")
     again = apply(file, text.replace("vat_codes = {", 'vat_codes = {"3100" = "1", '), "--dry-run")
     assert again.exit_code == 1
 
 
-def test_a_program_reads_differences_and_webhook_addresses(
+def test_json_has_the_differences_and_webhook_urls(
     container: Container, connection: Connection, file: Path
 ) -> None:
     told = json.loads(apply(file, DEMO + FJORD, "--yes", "--no-check", "--output", "json").stdout)

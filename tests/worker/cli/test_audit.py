@@ -15,7 +15,7 @@ from worker.__main__ import main
 from worker.container import Container
 
 
-def test_what_is_done_at_the_command_line_is_logged_beside_what_it_prints(
+def test_the_command_line_writes_its_log_apart_from_its_output(
     container: Container, connection: Connection, environ: Mapping[str, str]
 ) -> None:
     command = [sys.executable, "-m", "worker", "connections", "pause", connection.name, "--because=Summer."]

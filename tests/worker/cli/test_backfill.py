@@ -93,7 +93,7 @@ def test_a_dry_run_shows_the_vouchers_that_would_be_posted_and_only_reads(
     assert vat.split() == ["2701", "3", "3", "125,00"]
     assert customer.split("  ") == ["Customer Nordlys Arkitekter AS", "would be saved"]
     assert project.split() == ["Project", "1", "would", "be", "saved"]
-    assert total == "Vouchers that would be posted: 1, 15 625,00 kroner in all. Nothing was written."
+    assert total == "Vouchers that would be posted: 1, 15 625,00 kroner in total. Nothing was written."
     calls = requests.get(f"{fresh_systems['twentyfour']}/calls", timeout=10).json()
     assert calls.keys() <= READS
     assert everything(container) == before
@@ -102,7 +102,7 @@ def test_a_dry_run_shows_the_vouchers_that_would_be_posted_and_only_reads(
 
 
 @pytest.mark.usefixtures("finalized")
-def test_a_dry_run_tells_what_would_not_be_posted_and_why(
+def test_a_dry_run_says_what_would_not_be_posted_and_why(
     container: Container, lane: Lane, fresh_systems: dict[str, str]
 ) -> None:
     address = f"{fresh_systems['moment']}/api/1.0/companies/1001/invoices/{DRAFT}"
@@ -127,7 +127,7 @@ def work(lane: Lane) -> Callable[[float], None]:
 
 
 @pytest.mark.usefixtures("finalized")
-def test_the_command_brings_all_in_their_order_and_tells_how_they_stand(
+def test_the_command_syncs_all_in_order_and_prints_their_status(
     container: Container, lane: Lane, monkeypatch: pytest.MonkeyPatch, fresh_systems: dict[str, str]
 ) -> None:
     monkeypatch.setattr(time, "sleep", work(lane))
@@ -154,7 +154,7 @@ def test_there_is_room_while_few_jobs_are_due(container: Container, lane: Lane) 
     assert not has_room(container, lane)
 
 
-def test_there_is_no_room_where_only_the_reserve_for_events_is_left(container: Container, lane: Lane) -> None:
+def test_there_is_no_room_when_only_the_reserve_for_events_is_left(container: Container, lane: Lane) -> None:
     limit, reserve = container.settings.twentyfour_requests_per_hour, container.settings.twentyfour_reserve_percent
     minute = int(clock().timestamp()) // 60
     container.redis.hset(EVENTS, str(minute), limit * (100 - reserve) // 100 - 10)
@@ -163,7 +163,7 @@ def test_there_is_no_room_where_only_the_reserve_for_events_is_left(container: C
     assert not has_room(container, lane)
 
 
-def test_what_a_backfill_asks_itself_counts_as_polls(container: Container, connection: Connection) -> None:
+def test_a_backfills_own_requests_count_as_polls(container: Container, connection: Connection) -> None:
     today = clock().date()
     erp = backfill_of(container, connection, first=today, last=today).context.erp
     erp.booked(today, today, costs=AccountRanges(()))
@@ -172,7 +172,7 @@ def test_what_a_backfill_asks_itself_counts_as_polls(container: Container, conne
     assert (usage.events, usage.polls > 0) == (0, True)
 
 
-def test_a_system_that_is_away_is_asked_again_when_it_says_or_after_a_while() -> None:
+def test_an_unavailable_system_is_called_again_when_it_says_or_after_a_while() -> None:
     waits: list[float] = []
     answers: list[Exception | str] = [
         RateLimitedError("Used up.", error_code="budget", retry_after=timedelta(seconds=90)),
@@ -191,12 +191,12 @@ def test_a_system_that_is_away_is_asked_again_when_it_says_or_after_a_while() ->
 
 
 @pytest.mark.usefixtures("finalized")
-def test_a_connection_that_is_paused_ends_the_command_with_its_reason(container: Container, lane: Lane) -> None:
+def test_a_paused_connection_ends_the_command_with_its_reason(container: Container, lane: Lane) -> None:
     container.connections.pause(lane.connection_id, "The password is wrong.", now=clock())
     assert "The password is wrong." in refused(*command())
 
 
-def test_what_is_not_synced_is_left_out_and_no_period_ends_before_it_begins(
+def test_types_not_synced_and_a_period_that_ends_before_it_starts_are_refused(
     container: Container, lane: Lane
 ) -> None:
     container.connections.update(lane.connection_id, {"entity_types": ["customer"]}, actor="test", now=clock())

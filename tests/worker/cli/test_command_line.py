@@ -37,7 +37,7 @@ def exit_code(*arguments: str, typed: str = "") -> int:
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["nonsense"]])
-def test_help_imports_no_library_that_it_does_not_need(arguments: Sequence[str]) -> None:
+def test_help_imports_only_the_libraries_it_needs(arguments: Sequence[str]) -> None:
     code = f"from worker.__main__ import main\nmain({list(arguments)}, standalone_mode=False)"
     imported = imported_by(f"try:\n    exec({code!r})\nexcept Exception:\n    pass")
     assert "click" in imported
@@ -45,7 +45,7 @@ def test_help_imports_no_library_that_it_does_not_need(arguments: Sequence[str])
 
 
 @pytest.mark.parametrize("group", ["", "connections"])
-def test_every_listed_command_is_there_and_explains_itself(group: str) -> None:
+def test_every_listed_command_exists_and_has_help(group: str) -> None:
     listing = main.commands[group] if group else main
     group_ = listing.load() if isinstance(listing, LazyCommand) else listing
     assert isinstance(group_, click.Group)
@@ -54,7 +54,7 @@ def test_every_listed_command_is_there_and_explains_itself(group: str) -> None:
     assert [name for name, each in listed.items() if each.name != name or not each.help] == []
 
 
-def test_the_installed_command_leads_here() -> None:
+def test_the_installed_command_runs_this_code() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     module, _, name = project["project"]["scripts"]["moment24"].partition(":")
     assert getattr(import_module(module), name) is command_line.run
@@ -62,7 +62,7 @@ def test_the_installed_command_leads_here() -> None:
 
 
 @pytest.mark.usefixtures("container")
-def test_a_command_that_is_done_ends_with_0_and_one_that_is_refused_with_2(connection: Connection) -> None:
+def test_success_exits_with_0_and_a_refusal_with_2(connection: Connection) -> None:
     assert exit_code("connections", "show", connection.name) == 0
     assert exit_code("connections", "show", "Nobody AS") == 2
     assert exit_code("connections", "show") == 2
@@ -70,11 +70,11 @@ def test_a_command_that_is_done_ends_with_0_and_one_that_is_refused_with_2(conne
 
 
 @pytest.mark.usefixtures("container")
-def test_what_was_found_ends_with_1() -> None:
+def test_findings_exit_with_1() -> None:
     assert exit_code("alive") == 1
 
 
-def test_what_cannot_be_reached_ends_with_3(environ: dict[str, str], connection: Connection) -> None:
+def test_an_unreachable_system_exits_with_3(environ: dict[str, str], connection: Connection) -> None:
     with installed({**environ, "REDIS_URL": "redis://127.0.0.1:1/0"}):
         assert exit_code("alive") == 3
     with installed({**environ, "DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none"}):
@@ -83,7 +83,7 @@ def test_what_cannot_be_reached_ends_with_3(environ: dict[str, str], connection:
         assert exit_code("connections", "check", connection.name) == 3
 
 
-def test_a_crash_ends_with_a_stack_and_a_code_of_its_own(
+def test_a_crash_prints_a_traceback_and_exits_with_its_own_code(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def crash() -> None:
@@ -98,7 +98,7 @@ def test_a_crash_ends_with_a_stack_and_a_code_of_its_own(
     assert "ZeroDivisionError" in capsys.readouterr().err
 
 
-def test_who_says_no_ends_with_130(container: Container) -> None:
+def test_answering_no_exits_with_130(container: Container) -> None:
     assert exit_code("migrate", "--back-to=0010", typed="n\n") == 130
     assert container.connections.all() == []
 
@@ -111,13 +111,13 @@ def examples(group: click.Group) -> Iterator[str]:
             yield from examples(command)
 
 
-def test_every_example_of_help_is_understood() -> None:
+def test_every_example_in_help_is_valid() -> None:
     found = list(examples(main))
     assert len(found) > 5
     assert [each for each in found if exit_code(*shlex.split(each.partition(" > ")[0]), "--help")] == []
 
 
-def test_a_stopped_command_says_how_to_go_on(container: Container, connection: Connection) -> None:
+def test_a_stopped_command_says_how_to_continue(container: Container, connection: Connection) -> None:
     def stop() -> None:
         lane = Lane(connection.id, EntityType.CUSTOMER)
         while not due.count(container.database, lane, now=container.clock()):  # however slow the machine is
@@ -130,7 +130,7 @@ def test_a_stopped_command_says_how_to_go_on(container: Container, connection: C
     told = CliRunner().invoke(main, ["connections", "backfill", connection.name, *days])
     stopping.join()
     assert told.exit_code == 130
-    assert "Stopped. Workers finish what they have been given. Run the same command again" in told.stderr
+    assert "Stopped. Workers finish the records already queued. Run the same command again" in told.stderr
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

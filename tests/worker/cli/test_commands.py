@@ -56,7 +56,7 @@ def refused(*arguments: str, typed: str = "", environ: Mapping[str, str] | None 
     return result.output
 
 
-def test_a_connection_is_added_with_its_identity_and_the_address_of_its_webhook(container: Container) -> None:
+def test_a_connection_is_added_with_its_identity_and_webhook_url(container: Container) -> None:
     said = run(
         "connections",
         "add",
@@ -80,7 +80,7 @@ def test_a_connection_is_added_with_its_identity_and_the_address_of_its_webhook(
     assert connection.settings.password.get_secret_value() == "demo-password"
 
 
-def test_of_several_clients_one_is_to_be_chosen_by_its_name(container: Container) -> None:
+def test_several_clients_are_listed_by_name_to_choose_from(container: Container) -> None:
     said = refused("connections", "add", "--name=Fjord", *COMPANY, *MANY)
     fjord = re.search(r"Fjord Prosjekt AS +([0-9a-f-]{36})", said)
     assert fjord
@@ -109,7 +109,7 @@ def test_an_identity_that_the_login_does_not_reach_is_refused(container: Contain
         ("--client-id-field=Name", "'Name' is not one of 'OrderReferenceNumber'"),
     ],
 )
-def test_a_setting_that_does_not_work_is_named_and_nothing_is_kept(
+def test_a_setting_that_does_not_work_is_named_and_nothing_is_saved(
     wrong: str, said: str, container: Container
 ) -> None:
     answer = refused("connections", "add", "--name=Demo AS", *COMPANY, *ONE, wrong)
@@ -118,7 +118,7 @@ def test_a_setting_that_does_not_work_is_named_and_nothing_is_kept(
     assert container.connections.all() == []
 
 
-def test_secrets_need_not_stand_on_the_command_line(container: Container) -> None:
+def test_secrets_need_not_be_on_the_command_line(container: Container) -> None:
     name, user = "--moment-company=1001", "--username=demo@example.com"
     run("connections", "add", "--name=Asked", name, user, typed="moment-demo-key\ndemo-password\n")
     environ = {"CONNECTION_MOMENT_API_KEY": "moment-demo-key", "CONNECTION_PASSWORD": "demo-password"}
@@ -129,12 +129,12 @@ def test_secrets_need_not_stand_on_the_command_line(container: Container) -> Non
     assert asked.model_copy(update={"moment_company": "1001"}) == told
 
 
-def test_a_connection_has_a_name_and_shares_it_with_none(connection: Connection) -> None:
+def test_a_connection_has_a_unique_name(connection: Connection) -> None:
     assert "needs a name" in refused("connections", "add", "--name= ", *COMPANY, *ONE)
     assert "named Demo AS already" in refused("connections", "add", f"--name={connection.name}", *COMPANY, *ONE)
 
 
-def test_a_connection_that_is_not_started_is_not_paused_for_anything(container: Container) -> None:
+def test_a_connection_not_started_is_never_paused(container: Container) -> None:
     container.connections.add("New AS", settings(), actor="test", now=NOW, started=False)
     (shown,) = json.loads(run("connections", "list", "--output=json"))
     assert (shown["state"], shown["paused_because"]) == ("not_started", "")
@@ -150,7 +150,7 @@ def test_connections_are_shown_without_their_secrets(container: Container, conne
     assert "moment-demo-key" not in said
 
 
-def test_corrected_settings_set_a_paused_connection_to_work(container: Container, connection: Connection) -> None:
+def test_corrected_settings_resume_a_paused_connection(container: Container, connection: Connection) -> None:
     container.connections.pause(connection.id, "The password is wrong.", now=worker_container.clock())
     assert "password" in refused("connections", "set", "Demo AS", "--password=wrong")
     assert container.connections.get_by_name("Demo AS").paused_because
@@ -165,7 +165,7 @@ def test_corrected_settings_set_a_paused_connection_to_work(container: Container
     assert (back.factoring_id, back.error_emails) == (None, ())
 
 
-def test_a_new_password_is_asked_for_and_never_taken_from_the_environment(
+def test_a_new_password_is_prompted_for_and_never_read_from_the_environment(
     container: Container, connection: Connection
 ) -> None:
     run("connections", "set", connection.name, "--no-check", "--password", typed="new-password\n")
@@ -184,7 +184,7 @@ def test_a_connection_is_paused_and_resumed(container: Container, connection: Co
     assert container.connections.get(connection.id).paused_because == "No reason given."
 
 
-def test_a_connection_whose_last_test_failed_is_only_resumed_despite_that(
+def test_a_connection_whose_last_test_failed_is_resumed_only_if_forced(
     container: Container, connection: Connection
 ) -> None:
     container.connections.pause(connection.id, "Year end.", actor="kari", now=clock())
@@ -194,7 +194,7 @@ def test_a_connection_whose_last_test_failed_is_only_resumed_despite_that(
     assert "needs_attention test_failed" in run("connections", "show", connection.name)
 
 
-def test_what_paused_itself_is_only_resumed_once_a_test_passes_or_despite_that(
+def test_a_self_paused_connection_needs_a_passed_test_or_force_to_resume(
     container: Container, connection: Connection
 ) -> None:
     refused_login = outages.problem(AlertType.PAUSED)
@@ -205,7 +205,7 @@ def test_what_paused_itself_is_only_resumed_once_a_test_passes_or_despite_that(
     assert container.connections.get(connection.id).paused_because == ""
 
 
-def test_a_new_address_ends_the_old_one(container: Container, connection: Connection) -> None:
+def test_a_new_webhook_url_ends_the_old_one(container: Container, connection: Connection) -> None:
     first, second = (run("connections", "token", connection.name).split()[-1] for _ in range(2))
     assert webhook_intake.find_target(container.database, first.rpartition("/")[2]) is None
     assert webhook_intake.find_target(container.database, second.rpartition("/")[2]) == WebhookTarget(
@@ -213,12 +213,12 @@ def test_a_new_address_ends_the_old_one(container: Container, connection: Connec
     )
 
 
-def test_a_connection_is_tried_out(connection: Connection) -> None:
+def test_a_connections_settings_are_tested(connection: Connection) -> None:
     assert "24SevenOffice client: Demo AS" in run("connections", "check", connection.name)
     assert "no connection called Nobody" in refused("connections", "check", "Nobody")
 
 
-def test_what_needs_attention_is_listed_and_shown_with_its_attempts(
+def test_jobs_that_need_attention_are_listed_and_shown_with_their_attempts(
     container: Container, connection: Connection
 ) -> None:
     change_id = str(failed_job(container, connection))
@@ -227,10 +227,10 @@ def test_what_needs_attention_is_listed_and_shown_with_its_attempts(
     said = run("jobs", "show", change_id)
     assert "Open the account in 24SevenOffice." in said
     assert "failed account The account 3999 is unknown." in " ".join(said.split())
-    assert "no change 4711" in refused("jobs", "show", "4711")
+    assert "no record 4711" in refused("jobs", "show", "4711")
 
 
-def test_jobs_are_tried_again_by_number_or_error_code(container: Container, connection: Connection) -> None:
+def test_jobs_are_retried_by_number_or_error_code(container: Container, connection: Connection) -> None:
     first, second = (
         failed_job(container, connection, record_id="1"),
         failed_job(container, connection, record_id="2"),
@@ -244,7 +244,7 @@ def test_jobs_are_tried_again_by_number_or_error_code(container: Container, conn
     assert "either" in refused("jobs", "retry")
 
 
-def test_all_with_an_error_code_are_tried_again_whatever_their_connection(
+def test_all_jobs_with_an_error_code_are_retried_in_every_connection(
     container: Container, connection: Connection
 ) -> None:
     other, _ = container.connections.add(
@@ -256,16 +256,14 @@ def test_all_with_an_error_code_are_tried_again_whatever_their_connection(
     assert set(states(container).values()) == {JobState.QUEUED}
 
 
-def test_a_job_that_a_person_has_handled_stays_dismissed(container: Container, connection: Connection) -> None:
+def test_a_job_resolved_by_hand_stays_dismissed(container: Container, connection: Connection) -> None:
     change_id = str(failed_job(container, connection))
     assert run("jobs", "dismiss", change_id) == "Closed: 1.\n"
     assert set(states(container).values()) == {JobState.DISMISSED}
     assert "Resolved manually (CLI)" in run("jobs", "show", change_id)
 
 
-def test_what_shall_not_be_transferred_is_closed_by_error_code_or_connection(
-    container: Container, connection: Connection
-) -> None:
+def test_jobs_are_closed_by_error_code_or_connection(container: Container, connection: Connection) -> None:
     for record_id in ("1", "2"):
         failed_job(container, connection, record_id=record_id)
     unwanted = "--because=Skipped permanently"
@@ -275,15 +273,15 @@ def test_what_shall_not_be_transferred_is_closed_by_error_code_or_connection(
     assert "either" in refused("jobs", "dismiss", "1", "--connection=Demo AS")
 
 
-def test_no_job_is_chosen_that_is_not_there(container: Container, connection: Connection) -> None:
+def test_an_unknown_job_cannot_be_selected(container: Container, connection: Connection) -> None:
     job_id = failed_job(container, connection)
     assert "--limit" in refused("jobs", "list", "--limit=-1")
     for verb in ("retry", "dismiss"):
-        assert "no change 4711" in refused("jobs", verb, str(job_id), "4711")
+        assert "no record 4711" in refused("jobs", verb, str(job_id), "4711")
     assert states(container) == {job_id: JobState.NEEDS_ATTENTION}
 
 
-def test_the_calls_to_both_systems_are_shown_where_they_are_asked_for(
+def test_the_calls_to_both_systems_are_shown_on_request(
     container: Container, connection: Connection, fresh_systems: dict[str, str]
 ) -> None:
     finalized = requests.post(f"{fresh_systems['moment']}/companies/1001/invoices/{DRAFT}/finalize", timeout=10)
@@ -316,7 +314,7 @@ def test_secrets_move_to_a_new_key(environ: dict[str, str], connection: Connecti
     with installed(environ) as container:
         key = with_factor(container)
     with installed({**environ, "SECRET_KEYS": f"{new},{environ['SECRET_KEYS']}"}):
-        assert "now: 1." in run("keys", "rotate")
+        assert "first key: 1." in run("keys", "rotate")
     with installed({**environ, "SECRET_KEYS": new}) as moved:
         assert moved.connections.get(connection.id).settings == connection.settings
         user, later = users.get_by_email(moved.database, "anna@example.com"), clock() + timedelta(minutes=1)
@@ -326,7 +324,7 @@ def test_secrets_move_to_a_new_key(environ: dict[str, str], connection: Connecti
         assert "password can't be decrypted" in run("connections", "list")
 
 
-def test_secrets_that_no_key_opens_are_named_and_the_others_move(
+def test_secrets_that_no_key_decrypts_are_named_and_the_others_move(
     environ: dict[str, str], connection: Connection
 ) -> None:
     new, lost = (Fernet.generate_key().decode() for _ in range(2))
@@ -337,7 +335,7 @@ def test_secrets_that_no_key_opens_are_named_and_the_others_move(
         container.operations.request(OperationType.CLIENTS, aas.id, input_=typed, actor="test", now=clock())
     with installed({**environ, "SECRET_KEYS": f"{new},{environ['SECRET_KEYS']}"}):
         said = refused("keys", "rotate")
-        assert "now: 1." in said
+        assert "first key: 1." in said
         assert "the password and the API key of Aas AS" in said
         assert "the second factor of anna@example.com" in said
     with installed({**environ, "SECRET_KEYS": new}) as moved:
@@ -372,7 +370,7 @@ def test_missing_settings_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "DATABASE_URL, SECRET_KEYS, REDIS_URL" in refused("connections", "list")
 
 
-def test_the_database_is_brought_up_to_date_as_often_as_one_likes(container: Container) -> None:
+def test_the_database_can_be_migrated_any_number_of_times(container: Container) -> None:
     assert run("migrate") == run("migrate") == "The database is up to date.\n"
     assert container.connections.all() == []
 
@@ -393,7 +391,7 @@ def test_an_integration_without_a_heartbeat_is_reported(container: Container) ->
 
 
 @pytest.mark.usefixtures("container")
-def test_a_worker_that_does_not_answer_is_reported() -> None:
+def test_a_worker_that_does_not_respond_is_reported() -> None:
     assert "does not answer" in refused("alive", "--here")
 
 
@@ -443,7 +441,7 @@ def test_help_sends_people_only_to_commands_that_exist() -> None:
     assert named <= set(known)
 
 
-def test_a_connection_is_led_to_other_books_once_its_links_are_set_aside(
+def test_a_connection_may_change_client_once_its_links_are_set_aside(
     container: Container, connection: Connection
 ) -> None:
     links.save(container.database, connection.id, Record(EntityType.CUSTOMER, "7"), Link("10001"), now=NOW)
@@ -458,7 +456,7 @@ def test_a_connection_is_led_to_other_books_once_its_links_are_set_aside(
     assert container.connections.get(connection.id).settings.moment_company == "1002"
 
 
-def test_another_user_of_the_same_client_is_entered_though_there_are_links(
+def test_another_user_of_the_same_client_is_accepted_despite_links(
     container: Container, connection: Connection
 ) -> None:
     container.cached_erp(connection).tax_codes()
@@ -469,7 +467,7 @@ def test_another_user_of_the_same_client_is_entered_though_there_are_links(
     assert "works with its new settings" in run(*set_, f"--identity-id={demo.id}")
 
 
-def test_a_type_that_is_switched_on_again_begins_today_unless_a_day_is_named(
+def test_a_type_switched_on_again_starts_today_unless_a_day_is_given(
     container: Container, connection: Connection
 ) -> None:
     off, on = ("--entity-type=customer", "--no-check"), ("--entity-type=customer", "--entity-type=invoice")
@@ -483,7 +481,7 @@ def test_a_type_that_is_switched_on_again_begins_today_unless_a_day_is_named(
     assert str(container.connections.get(connection.id).settings.invoice_from) == "2026-01-01"
 
 
-def test_a_company_in_moment_is_connected_once(container: Container, connection: Connection) -> None:
+def test_a_moment_company_can_be_connected_only_once(container: Container, connection: Connection) -> None:
     said = refused("connections", "add", "--name=Again AS", *COMPANY, *ONE)
     assert "There is already a connection for this Moment company." in said
     assert connection.name not in said.partition("Error:")[2]

@@ -34,7 +34,7 @@ FOR_A_PERSON = (
 """What cannot be seen from outside, however healthy a connection is."""
 
 
-def test_of_a_healthy_connection_only_what_no_call_tells_is_left_to_a_person(practice: Practice) -> None:
+def test_a_healthy_connection_leaves_only_what_no_call_can_verify(practice: Practice) -> None:
     findings = practice.findings()
     assert [each.message for each in findings if each.status is CheckStatus.BAD] == []
     assert all(each.message.startswith(FOR_A_PERSON) for each in findings if each.status is CheckStatus.UNKNOWN)
@@ -74,7 +74,7 @@ def named(table: list[Sickness]) -> pytest.MarkDecorator:
 
 
 @named([*KEPT_OUT, *IN_THE_LEDGER])
-def test_what_is_wrong_is_named_once_with_its_cure(
+def test_each_error_is_named_once_with_its_remedy(
     practice: Practice, infect: Callable[[Practice], object], what: str, remedy: str, setting: str
 ) -> None:
     infect(practice)
@@ -85,7 +85,7 @@ def test_what_is_wrong_is_named_once_with_its_cure(
 
 
 @named(LOOKS)
-def test_what_no_call_decides_is_shown_to_a_person_and_called_neither_good_nor_bad(
+def test_what_no_call_can_verify_is_a_warning(
     practice: Practice, infect: Callable[[Practice], object], what: str, remedy: str, setting: str
 ) -> None:
     infect(practice)
@@ -98,7 +98,7 @@ def test_what_no_call_decides_is_shown_to_a_person_and_called_neither_good_nor_b
     assert found.setting == setting
 
 
-def test_a_series_lags_behind_while_invoices_are_on_their_way(practice: Practice) -> None:
+def test_a_series_lags_behind_while_invoices_are_pending(practice: Practice) -> None:
     practice.control("twentyfour", "PUT", f"books/1/series/{OUTGOING}", {"start": 1})
     invoice = Record(EntityType.INVOICE, DRAFT)
     enqueue(practice.container.database, practice.connection.id, [invoice], now=clock())
@@ -109,7 +109,7 @@ def test_a_series_lags_behind_while_invoices_are_on_their_way(practice: Practice
     )
 
 
-def test_a_series_may_lag_behind_an_invoice_that_needs_attention_and_is_not_on_its_way(practice: Practice) -> None:
+def test_a_series_may_lag_behind_an_invoice_that_needs_attention(practice: Practice) -> None:
     practice.control("twentyfour", "PUT", f"books/1/series/{OUTGOING}", {"start": 1})
     failed_job(practice.container, practice.connection)
     (found,) = [each for each in practice.findings() if each.setting == "voucher_number"]
@@ -119,7 +119,7 @@ def test_a_series_may_lag_behind_an_invoice_that_needs_attention_and_is_not_on_i
     )
 
 
-def test_the_invoice_that_was_synced_last_is_looked_for_by_its_number(practice: Practice) -> None:
+def test_the_last_synced_invoice_is_searched_for_by_its_number(practice: Practice) -> None:
     practice.control("twentyfour", "PUT", f"books/1/series/{OUTGOING}", {"start": 1})
     records = [
         Record(EntityType.INVOICE, DRAFT),
@@ -136,7 +136,7 @@ def test_the_invoice_that_was_synced_last_is_looked_for_by_its_number(practice: 
     assert "found in the ledger" not in "".join(each.message for each in practice.findings())
 
 
-def test_an_invoice_that_is_not_found_again_is_for_a_person_to_look_at(practice: Practice) -> None:
+def test_an_invoice_that_is_not_found_again_is_a_warning(practice: Practice) -> None:
     record, link = Record(EntityType.INVOICE, DRAFT), Link("2026/1")
     links.save(practice.container.database, practice.connection.id, record, link, now=clock())
     (found,) = [each for each in practice.findings() if each.tests == "S12, S18"]
@@ -144,14 +144,14 @@ def test_an_invoice_that_is_not_found_again_is_for_a_person_to_look_at(practice:
     assert found.message == "Invoice 1 was synced but can't be found in the ledger by its number."
 
 
-def test_the_series_needs_no_reconciliation_where_24sevenoffice_numbers_the_vouchers(practice: Practice) -> None:
+def test_the_series_needs_no_check_when_24sevenoffice_numbers_the_vouchers(practice: Practice) -> None:
     practice.control("twentyfour", "PUT", f"books/1/series/{OUTGOING}", {"start": 500})
     practice.set(voucher_number="series")
     (found,) = [each for each in practice.findings() if each.setting == "voucher_number"]
     assert (found.status, found.message) == (CheckStatus.GOOD, "The next voucher gets number 500 of the series.")
 
 
-def test_the_command_prints_a_table_and_fails_where_anything_is_bad(practice: Practice) -> None:
+def test_the_command_prints_a_table_and_fails_if_anything_is_bad(practice: Practice) -> None:
     healthy = CliRunner().invoke(main, ["doctor", "Demo AS"])
     assert healthy.exit_code == 0, healthy.output
     assert "ok    S1" in healthy.output
@@ -164,7 +164,7 @@ def test_the_command_prints_a_table_and_fails_where_anything_is_bad(practice: Pr
     assert CliRunner().invoke(main, ["doctor", "Nobody"]).exit_code == 2
 
 
-def test_all_connections_that_are_started_are_looked_at_in_one_go_with_a_line_for_each(practice: Practice) -> None:
+def test_all_started_connections_are_checked_with_one_line_each(practice: Practice) -> None:
     connections = practice.container.connections
     connections.add(
         "Ny AS", settings(moment_company="ny-as", password="wrong"), actor="test", now=clock(), started=False
@@ -179,7 +179,7 @@ def test_all_connections_that_are_started_are_looked_at_in_one_go_with_a_line_fo
     assert (ill.exit_code, total) == (1, "Connections: 2, with problems: 1.")
 
 
-def test_a_connection_on_which_the_doctor_itself_fails_ends_the_look_at_no_other(
+def test_a_crash_on_one_connection_does_not_stop_the_checks_of_others(
     practice: Practice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     examine, broken = diagnostics.run_diagnostics, practice.connection.id
@@ -193,12 +193,12 @@ def test_a_connection_on_which_the_doctor_itself_fails_ends_the_look_at_no_other
     monkeypatch.setattr(diagnostics, "run_diagnostics", odd)
     told = CliRunner().invoke(main, ["doctor", "--all"])
     *lines, total = told.stdout.splitlines()
-    assert "BAD   Demo AS: The integration itself failed (TypeError); the log says more." in lines
+    assert "BAD   Demo AS: The integration itself failed (TypeError); see the log." in lines
     assert any("24SevenOffice rejected the user name or password" in line for line in lines)
     assert (told.exit_code, total) == (1, "Connections: 2, with problems: 2.")
 
 
-def test_all_connections_wait_for_requests_that_nothing_else_needs(
+def test_checks_of_all_connections_wait_for_spare_requests(
     practice: Practice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spare = iter([False, False, True])
@@ -210,7 +210,7 @@ def test_all_connections_wait_for_requests_that_nothing_else_needs(
 
 
 @pytest.mark.parametrize("arguments", [[], ["Demo AS", "--all"], ["--all", "--write"]])
-def test_one_connection_is_named_or_all_are_asked_for(practice: Practice, arguments: list[str]) -> None:
+def test_either_one_connection_or_all_must_be_given(practice: Practice, arguments: list[str]) -> None:
     for command in ("doctor", "reconcile"):
         refused = CliRunner().invoke(main, [command, *arguments])
         assert (refused.exit_code, "Usage: " in refused.output) == (2, True)

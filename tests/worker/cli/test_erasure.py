@@ -144,7 +144,7 @@ def answered(container: Container, answer: str) -> None:
 
 
 @pytest.mark.usefixtures("customer")
-def test_what_is_known_of_a_person_is_shown(container: Container) -> None:
+def test_the_data_stored_about_a_person_is_shown(container: Container) -> None:
     told = json.loads(run("people", "show", "kåre  østby", MAIL))
     assert {(each["table"], each["column"]) for each in told} >= {
         ("alerts", "title"),
@@ -189,7 +189,7 @@ def test_a_person_who_was_erased_is_named_nowhere(
     assert (view.state, view.outcome, str(view.title)) == (JobState.DONE, Outcome.SYNCED, "Customer Kunde 7")
 
 
-def test_who_is_mailed_about_errors_is_left_to_a_person(container: Container, connection: Connection) -> None:
+def test_alert_recipients_must_be_corrected_by_hand(container: Container, connection: Connection) -> None:
     said = run("people", "erase", "books@example.com", "--yes")
     assert f"Correct manually (see connections set): settings of connection {connection.id}." in said
     assert container.connections.get(connection.id).settings == connection.settings
@@ -218,7 +218,7 @@ def test_every_column_of_text_says_whether_it_may_name_a_person() -> None:
     assert plain == named | NAMING_COLUMNS
 
 
-def test_a_company_that_leaves_leaves_nothing_behind(container: Container, fresh_systems: dict[str, str]) -> None:
+def test_an_erased_connection_leaves_nothing_behind(container: Container, fresh_systems: dict[str, str]) -> None:
     now, database = clock(), container.database
     stays, token = container.connections.add(
         "Fjord AS", settings(moment_company="fjord-as"), actor="test", now=now
@@ -240,7 +240,7 @@ def test_a_company_that_leaves_leaves_nothing_behind(container: Container, fresh
     assert "Elv AS" in dump(container)
 
     said = run("connections", "erase", "Elv AS", typed="Elv AS\n")
-    assert f"These users see no connection any more: {MAIL}." in said
+    assert f"These users no longer see any connection: {MAIL}." in said
     assert webhook_intake.find_target(database, leaving_token) is None
     assert webhook_intake.find_target(database, token)
     tables = [table for table in Base.metadata.sorted_tables if "connection_id" in table.c]
@@ -254,7 +254,7 @@ def test_a_company_that_leaves_leaves_nothing_behind(container: Container, fresh
     assert container.redis.keys("twentyfour:session:*") == []
 
 
-def test_the_session_of_a_client_that_was_found_by_itself_is_erased_too(
+def test_the_session_of_an_automatically_found_client_is_erased_too(
     container: Container, connection: Connection
 ) -> None:
     container.cached_erp(connection).client_name()
@@ -263,7 +263,7 @@ def test_the_session_of_a_client_that_was_found_by_itself_is_erased_too(
     assert container.redis.keys("twentyfour:session:*") == []
 
 
-def test_nothing_is_erased_while_a_worker_is_at_it(container: Container, connection: Connection) -> None:
+def test_nothing_is_erased_while_a_worker_processes_a_job(container: Container, connection: Connection) -> None:
     now = clock()
     enqueue(container.database, connection.id, [Record(EntityType.CUSTOMER, "7")], now=now)
     lane = Lane(connection.id, EntityType.CUSTOMER)

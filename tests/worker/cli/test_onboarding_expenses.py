@@ -65,7 +65,7 @@ def sync_now(connection: Connection) -> None:
 
 
 @pytest.mark.usefixtures("connection")
-def test_a_dry_run_tells_what_would_come_and_why_the_rest_would_not(
+def test_a_dry_run_says_what_would_be_imported_and_why_the_rest_would_not(
     container: Container, fresh_systems: dict[str, str]
 ) -> None:
     good, unlisted, nowhere = (
@@ -101,7 +101,7 @@ def test_an_import_puts_vouchers_into_the_inbox_and_dispatches(
     ]
 
 
-def test_what_was_imported_is_not_imported_twice(
+def test_nothing_is_imported_twice(
     container: Container, connection: Connection, fresh_systems: dict[str, str]
 ) -> None:
     enter(fresh_systems)
@@ -113,7 +113,7 @@ def test_what_was_imported_is_not_imported_twice(
     assert [each.state for each in job_list.latest(container.database, JobFilter())] == [JobState.DONE]
 
 
-def test_a_dry_run_tells_what_would_be_taken_away(connection: Connection, fresh_systems: dict[str, str]) -> None:
+def test_a_dry_run_says_what_would_be_removed(connection: Connection, fresh_systems: dict[str, str]) -> None:
     number = enter(fresh_systems)
     sync_now(connection)
     reversal = f"{fresh_systems['twentyfour']}/books/1/vouchers/{number}/reverse"
@@ -123,7 +123,7 @@ def test_a_dry_run_tells_what_would_be_taken_away(connection: Connection, fresh_
     assert expenses(fresh_systems) == []
 
 
-def test_a_dry_run_is_for_those_too_that_have_not_gone_live(
+def test_a_dry_run_works_on_a_connection_that_is_not_started(
     container: Container, connection: Connection, fresh_systems: dict[str, str]
 ) -> None:
     enter(fresh_systems)

@@ -38,7 +38,7 @@ def started(container: Container) -> list[tuple[str, str]]:
     return [(each.actor, each.action) for each in entries if each.action.startswith("Started")]
 
 
-def test_a_dry_run_tells_and_changes_nothing(
+def test_a_dry_run_shows_the_plan_and_changes_nothing(
     container: Container, connection: Connection, fresh_systems: dict[str, str]
 ) -> None:
     enter(fresh_systems, "Nordlys AS", 10234)
@@ -56,7 +56,7 @@ def test_a_dry_run_tells_and_changes_nothing(
     assert [company["external_id"] for company in customers(fresh_systems)] == ["", "", ""]
 
 
-def test_a_choice_is_offered_and_taken(
+def test_a_choice_is_offered_and_saved(
     container: Container, connection: Connection, fresh_systems: dict[str, str]
 ) -> None:
     record = Record(EntityType.CUSTOMER, str(enter(fresh_systems, "Fjord AS", 10235, 10236)))

@@ -87,7 +87,7 @@ def rival(container: Container, fresh_systems: dict[str, str]) -> Rival:
     return Rival(container, fresh_systems)
 
 
-def test_with_a_wrong_password_nothing_gets_into_the_ledger_of_another_company(
+def test_a_wrong_password_lets_nothing_into_another_companys_ledger(
     container: Container, fresh_systems: dict[str, str], first: Connection, rival: Rival, identity: str
 ) -> None:
     theirs = names(fresh_systems)
@@ -101,7 +101,7 @@ def test_with_a_wrong_password_nothing_gets_into_the_ledger_of_another_company(
     assert logins(fresh_systems) == 2  # the refused one, and that of the first company, whose session lives on
 
 
-def test_with_a_login_of_its_own_nothing_gets_into_the_ledger_of_another_company(
+def test_another_login_lets_nothing_into_another_companys_ledger(
     fresh_systems: dict[str, str], first: Connection, rival: Rival, identity: str
 ) -> None:
     theirs = names(fresh_systems)
@@ -113,7 +113,7 @@ def test_with_a_login_of_its_own_nothing_gets_into_the_ledger_of_another_company
 
 
 @pytest.mark.parametrize("user", ["demo", "many"])
-def test_two_companies_do_not_work_in_one_client_whoever_logs_in(
+def test_two_companies_never_share_a_client_whatever_the_login(
     container: Container, fresh_systems: dict[str, str], first: Connection, rival: Rival, user: str
 ) -> None:
     theirs, login = names(fresh_systems), {"username": f"{user}@example.com", "password": f"{user}-password"}
@@ -129,7 +129,7 @@ def test_two_companies_do_not_work_in_one_client_whoever_logs_in(
     assert container.connections.get(first.id).is_available(clock())
 
 
-def test_a_user_who_is_moved_to_another_client_takes_no_connection_along(
+def test_moving_a_user_to_another_client_does_not_move_the_connection(
     environ: Mapping[str, str], fresh_systems: dict[str, str], rival: Rival
 ) -> None:
     rival.connect(username="demo@example.com", password="demo-password")
@@ -155,7 +155,7 @@ def test_a_password_may_be_changed_to_a_wrong_one_and_back(
     assert set(CUSTOMERS) <= set(names(fresh_systems))
 
 
-def test_which_clients_a_login_reaches_is_written_nowhere_only_how_many(
+def test_only_the_number_of_clients_that_a_login_reaches_is_stored(
     container: Container, fresh_systems: dict[str, str], rival: Rival
 ) -> None:
     rival.connect(username="many@example.com", password="many-password")

@@ -64,7 +64,7 @@ def test_a_receiver_is_added_for_some_events_of_some_connections(
     assert re.search(r"1 +https://crm.example/events +job.done +Demo AS", run("list").output)
 
 
-def test_what_is_wrong_is_said_in_a_sentence(container: Container) -> None:
+def test_errors_are_explained_in_a_sentence(container: Container) -> None:
     refused = run("add", "http://crm.example")
     assert (refused.exit_code, "must start with https://" in refused.output) == (2, True)
     for command in ("test", "rotate", "enable", "disable", "remove"):
@@ -75,7 +75,7 @@ def test_what_is_wrong_is_said_in_a_sentence(container: Container) -> None:
     assert container.receivers.all() == []
 
 
-def test_a_receiver_is_tested_and_what_failed_is_replayed(container: Container) -> None:
+def test_a_receiver_is_tested_and_failed_events_are_replayed(container: Container) -> None:
     run("add", URL)
     assert "Test event queued." in run("test", "1").output
     assert messages(container) == [("deliver_events", 1)]

@@ -40,7 +40,7 @@ def test_a_planted_fault_is_found_and_nothing_else(kept: Bookkeeping, fault: Fau
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=[fault[0] for fault in FAULTS])
-def test_a_planted_fault_is_found_where_vat_is_split_off_too(
+def test_a_planted_fault_is_also_found_when_vat_is_split_off(
     container: Container, connection: Connection, fresh_systems: dict[str, str], fault: Fault
 ) -> None:
     find_planted(Bookkeeping(container, connection, fresh_systems, way="gross"), fault)
@@ -56,7 +56,7 @@ def find_planted(kept: Bookkeeping, fault: Fault) -> None:
 
 
 @pytest.mark.parametrize("lines", [None, NET], ids=["sent by the integration", "entered by hand"])
-def test_clean_ledgers_agree_whoever_entered_them(
+def test_clean_ledgers_agree_however_they_were_entered(
     kept: Bookkeeping, lines: tuple[dict[str, Any], ...] | None
 ) -> None:
     if lines is None:
@@ -75,7 +75,7 @@ def test_clean_ledgers_agree_whoever_entered_them(
     ]
 
 
-def test_what_moment_keeps_out_is_distinguished(kept: Bookkeeping) -> None:
+def test_records_excluded_in_moment_are_counted_separately(kept: Bookkeeping) -> None:
     kept.send(kept.ids[1])
     for state in ("doNotTransfer", "transferred"):
         path = f"api/1.0/companies/1001/invoices/{kept.invoice(DAY)}"
@@ -85,7 +85,7 @@ def test_what_moment_keeps_out_is_distinguished(kept: Bookkeeping) -> None:
     assert dict(report.counts) == {"equal": 3, "unwanted": 1, "done": 1}
 
 
-def test_an_invoice_that_somebody_marks_as_transferred_after_it_was_sent_is_compared_all_the_same(
+def test_an_invoice_marked_as_transferred_after_it_was_sent_is_still_compared(
     kept: Bookkeeping,
 ) -> None:
     kept.send(kept.ids[1])
@@ -95,7 +95,7 @@ def test_an_invoice_that_somebody_marks_as_transferred_after_it_was_sent_is_comp
     assert dict(compared(kept).counts) == {"equal": 3}
 
 
-def test_the_due_date_and_the_department_that_the_integration_sets_agree(kept: Bookkeeping) -> None:
+def test_the_due_date_and_department_set_by_the_integration_agree(kept: Bookkeeping) -> None:
     kept.container.connections.update(kept.connection.id, {"department": 7}, actor="test", now=clock())
     kept.send(kept.invoice(DAY, dueDate=DAY.replace(day=30).isoformat()), kept.ids[1])
     assert dict(compared(kept).counts) == {"equal": 4}
@@ -110,7 +110,7 @@ def test_drafts_are_not_seen_and_the_report_says_so(kept: Bookkeeping) -> None:
     assert "Perhaps drafts, which the ledger does not show: 1." in run("--month", f"{YEAR}-10").output
 
 
-def test_a_voucher_of_another_month_is_known_by_its_invoice(kept: Bookkeeping) -> None:
+def test_a_voucher_in_another_month_is_recognized_by_its_invoice(kept: Bookkeeping) -> None:
     kept.send(kept.ids[1])
     kept.invoice(DAY.replace(month=11, day=2))
     kept.enter(invoice="4")
@@ -118,7 +118,7 @@ def test_a_voucher_of_another_month_is_known_by_its_invoice(kept: Bookkeeping) -
     assert [each.field.value for each in found.differences] == ["month"]
 
 
-def test_the_command_tells_the_differences_as_a_table_as_csv_and_as_json(kept: Bookkeeping) -> None:
+def test_the_command_prints_the_differences_as_table_csv_and_json(kept: Bookkeeping) -> None:
     kept.amounts("2400.01", "-1000.01", "-250", "-1000", "-150")
     table = run("--month", f"{YEAR}-10")
     assert table.exit_code == 1
@@ -132,20 +132,20 @@ def test_the_command_tells_the_differences_as_a_table_as_csv_and_as_json(kept: B
     assert told["discrepancies"][0]["differences"] == [["amount", "2 400,00", "2 400,01"]]
 
 
-def test_a_spreadsheet_works_nothing_out_that_somebody_wrote_into_the_ledger(kept: Bookkeeping) -> None:
+def test_a_spreadsheet_evaluates_no_formula_from_the_ledger(kept: Bookkeeping) -> None:
     kept.send(kept.ids[1])
     kept.enter({"account": 1500, "amount": "-2400"}, {"account": 3100, "amount": "2400"}, invoice="=1+1")
     (row,) = csv.DictReader(run("--month", f"{YEAR}-10", "--output=csv").output.splitlines())
     assert (row["number"], row["amount"]) == ("'=1+1", "-2400.00")
 
 
-def test_the_command_is_content_with_a_ledger_that_agrees(kept: Bookkeeping) -> None:
+def test_the_command_succeeds_if_the_ledgers_agree(kept: Bookkeeping) -> None:
     kept.send(kept.ids[1])
     done = run("--month", f"{YEAR}-10")
     assert (done.exit_code, "3 equal, 0 different" in done.output) == (0, True)
 
 
-def test_all_connections_are_compared_in_one_go_with_a_line_for_each(kept: Bookkeeping) -> None:
+def test_all_connections_are_compared_with_one_line_each(kept: Bookkeeping) -> None:
     kept.send(kept.ids[1])
     run_all = ["reconcile", "--all", "--month", f"{YEAR}-10"]
     assert CliRunner().invoke(main, run_all).output.startswith("ok    Demo AS: 3 equal, 0 different\n")
@@ -172,7 +172,7 @@ def test_all_connections_are_compared_in_one_go_with_a_line_for_each(kept: Bookk
     assert [(each["connection"], each["status"]) for each in rows[::2]] == [("Demo AS", "bad"), ("Ås AS", "good")]
 
 
-def test_days_that_contradict_each_other_are_refused(kept: Bookkeeping) -> None:
+def test_contradictory_days_are_refused(kept: Bookkeeping) -> None:
     assert run("--month", "2026-10", "--year", "2026").exit_code == 2
     assert run("--to", "2026-10-01").exit_code == 2
     assert "ends before it starts" in run("--from", "2026-10-02", "--to", "2026-10-01").output
@@ -180,7 +180,7 @@ def test_days_that_contradict_each_other_are_refused(kept: Bookkeeping) -> None:
 
 
 @pytest.mark.parametrize("days", [("--year", str(YEAR)), ("--month", f"{YEAR}-10")], ids=["year", "month"])
-def test_24sevenoffice_is_asked_less_than_twenty_times_also_where_invoices_are_missing(
+def test_24sevenoffice_gets_under_twenty_calls_even_if_invoices_are_missing(
     kept: Bookkeeping, days: tuple[str, str]
 ) -> None:
     kept.enter(invoice="9001")
@@ -193,7 +193,7 @@ def test_24sevenoffice_is_asked_less_than_twenty_times_also_where_invoices_are_m
     assert set(asked) <= {"GetTransactions", "GetFiscalYears", "GetAccountList", "GetTaxCodeList"}
 
 
-def test_what_is_sent_after_a_reconciliation_is_posted_once_and_only_if_missing(kept: Bookkeeping) -> None:
+def test_an_invoice_sent_after_a_reconciliation_is_posted_once_and_only_if_missing(kept: Bookkeeping) -> None:
     (found,) = compared(kept).discrepancies
     for _ in range(2):
         send(kept, found)
@@ -202,7 +202,7 @@ def test_what_is_sent_after_a_reconciliation_is_posted_once_and_only_if_missing(
 
 
 @pytest.mark.parametrize("plant", [lambda it: it.alter(customer=10002), lambda it: it.reverse("hide")])
-def test_what_differs_or_is_hidden_is_not_posted_again_when_it_is_sent(
+def test_a_voucher_that_differs_or_is_hidden_is_not_posted_again(
     kept: Bookkeeping, plant: Callable[[Bookkeeping], None]
 ) -> None:
     plant(kept)

@@ -61,7 +61,7 @@ def test_an_expense_dated_in_another_year_is_reported_there_too(kept: Outlays) -
     assert (point.field.value, point.moment, point.ledger) == ("date", f"02.01.{YEAR + 1}", str(YEAR))
 
 
-def test_a_cost_moved_to_another_project_lacks_its_expense_and_leaves_one(kept: Outlays) -> None:
+def test_a_cost_moved_to_another_project_shows_a_missing_and_a_surplus_expense(kept: Outlays) -> None:
     kept.correct(0, project=2)
     report = kept.compared()
     assert sorted(each.type.value for each in report.discrepancies) == ["not in Moment", "only in Moment"]
@@ -69,7 +69,7 @@ def test_a_cost_moved_to_another_project_lacks_its_expense_and_leaves_one(kept: 
     assert kept.compared().agree
 
 
-def test_what_was_left_out_on_purpose_is_counted_and_no_difference(kept: Outlays) -> None:
+def test_records_left_out_on_purpose_are_counted_but_are_no_difference(kept: Outlays) -> None:
     kept.lose_approval()
     elsewhere = [
         {**COST, "project": None, "amount": "1.00"},
@@ -87,7 +87,7 @@ def test_what_was_left_out_on_purpose_is_counted_and_no_difference(kept: Outlays
 
 
 @pytest.mark.parametrize("name", ["x", "1-2-3-4/5", "²-1-1/1/²", "2026-104-40001", "1-1-1/1/" + "9" * 5000])
-def test_an_external_id_that_somebody_wrote_by_hand_is_reported_as_it_is(kept: Outlays, name: str) -> None:
+def test_a_handwritten_external_id_is_reported_as_it_is(kept: Outlays, name: str) -> None:
     kept.moment("POST", "projectExpenses", expense(externalId=f"24so:{name}"))
     (found,) = kept.compared().discrepancies[-1:]
     assert (found.type.value, found.expense, found.can_be_sent) == ("only in Moment", name, False)
@@ -95,7 +95,7 @@ def test_an_external_id_that_somebody_wrote_by_hand_is_reported_as_it_is(kept: O
     assert run(*OCTOBER).exit_code == 1
 
 
-def test_an_expense_that_somebody_removed_is_no_discrepancy_once_it_is_known(kept: Outlays) -> None:
+def test_a_removed_expense_is_no_discrepancy_once_it_is_known(kept: Outlays) -> None:
     kept.delete()
     kept.correct(0, comment="Gips og skruer")
     kept.sync_now(SECOND)
@@ -111,7 +111,7 @@ def test_expenses_that_the_settings_now_leave_out_stay(kept: Outlays) -> None:
     assert kept.compared().counts == {"equal": 1, "before_first_day": 2, "kept": 2}
 
 
-def test_a_connection_without_expenses_is_not_asked_for_them(kept: Outlays) -> None:
+def test_expenses_are_not_read_on_a_connection_without_them(kept: Outlays) -> None:
     kept.update_settings(entity_types=("customer", "project", "invoice"))
     before = kept.calls()
     report = reconcile(kept.container.open_context(kept.connection, refuse_writes), FIRST, LAST)
@@ -120,9 +120,7 @@ def test_a_connection_without_expenses_is_not_asked_for_them(kept: Outlays) -> N
 
 
 @pytest.mark.parametrize("days", [("--year", str(YEAR)), OCTOBER], ids=["year", "month"])
-def test_24sevenoffice_is_asked_less_than_twenty_times_with_expenses_too(
-    kept: Outlays, days: tuple[str, str]
-) -> None:
+def test_24sevenoffice_gets_under_twenty_calls_even_with_expenses(kept: Outlays, days: tuple[str, str]) -> None:
     kept.lose_approval()
     kept.stranger()
     before = sum(kept.calls().values())
@@ -131,7 +129,7 @@ def test_24sevenoffice_is_asked_less_than_twenty_times_with_expenses_too(
 
 
 @pytest.mark.parametrize("fault", [fault for fault in FAULTS if fault[2] in {"not in Moment", "only in Moment"}])
-def test_what_is_synced_again_is_right_afterwards(kept: Outlays, fault: Fault) -> None:
+def test_a_discrepancy_synced_again_is_gone(kept: Outlays, fault: Fault) -> None:
     fault[1](kept)
     (found,) = kept.compared().discrepancies
     if "49999" in found.expense:
@@ -143,7 +141,7 @@ def test_what_is_synced_again_is_right_afterwards(kept: Outlays, fault: Fault) -
     assert kept.compared().agree
 
 
-def test_an_altered_expense_becomes_what_the_ledger_says_when_it_is_synced_again(kept: Outlays) -> None:
+def test_syncing_an_altered_expense_again_restores_what_the_ledger_says(kept: Outlays) -> None:
     kept.alter(amountInclVat=1350, supplierName="Byggmax AS", description="Plank", expenseDate=f"{YEAR}-07-01")
     (found,) = kept.compared().discrepancies
     kept.resend(found)
@@ -151,7 +149,7 @@ def test_an_altered_expense_becomes_what_the_ledger_says_when_it_is_synced_again
     assert len(kept.expenses()) == 3
 
 
-def test_an_invoiced_expense_is_not_offered_to_be_synced_again(kept: Outlays) -> None:
+def test_syncing_an_invoiced_expense_again_is_not_offered(kept: Outlays) -> None:
     kept.alter(amountInclVat=1350)
     kept.invoice(kept.expenses()[-1]["id"])
     (found,) = kept.compared().discrepancies
@@ -161,7 +159,7 @@ def test_an_invoiced_expense_is_not_offered_to_be_synced_again(kept: Outlays) ->
     )
 
 
-def test_of_an_expense_that_is_there_twice_the_linked_one_is_named(kept: Outlays) -> None:
+def test_for_a_duplicated_expense_the_linked_one_is_named(kept: Outlays) -> None:
     kept.double()
     known, twin = (str(each["id"]) for each in kept.expenses() if SECOND in each["externalId"])
     (found,) = kept.compared().discrepancies
@@ -169,7 +167,7 @@ def test_of_an_expense_that_is_there_twice_the_linked_one_is_named(kept: Outlays
     assert not found.can_be_sent
 
 
-def test_the_command_tells_expenses_as_a_table_as_csv_and_as_json(kept: Outlays) -> None:
+def test_the_command_prints_expenses_as_table_csv_and_json(kept: Outlays) -> None:
     kept.alter(amountInclVat=1350)
     table = run(*OCTOBER)
     assert table.exit_code == 1

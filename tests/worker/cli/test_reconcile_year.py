@@ -80,7 +80,7 @@ def test_faults_in_it_are_found_and_nothing_else(
 
 
 def plant(many: Thousands) -> set[tuple[str, ...]]:
-    """Break some invoices and some expenses; return what is to be found."""
+    """Break some invoices and some expenses; return the expected findings."""
     fresh_systems, expenses = many.client.vouchers, many.expenses
     del fresh_systems[many.invoice(100).key]
     change(many.invoice(200), lambda line: {"amount": line.amount * 2})

@@ -19,7 +19,7 @@ def run(*arguments: str, code: int = 0) -> str:
     return result.output
 
 
-def test_what_was_typed_and_has_no_answer_yet_moves_to_a_new_key_too(
+def test_the_input_of_an_unanswered_operation_moves_to_a_new_key_too(
     environ: dict[str, str], container: Container, connection: Connection
 ) -> None:
     typed = {"password": "new-password"}
@@ -35,9 +35,7 @@ def test_what_was_typed_and_has_no_answer_yet_moves_to_a_new_key_too(
         assert kept.input == typed
 
 
-def test_a_restored_database_is_reported_before_anything_works_on_it(
-    container: Container, connection: Connection
-) -> None:
+def test_restore_prepares_a_database_before_workers_use_it(container: Container, connection: Connection) -> None:
     lane = Lane(connection.id, EntityType.INVOICE)
     enqueue(container.database, connection.id, [Record(EntityType.INVOICE, "9")], now=clock())
     dispatch.dispatch_lanes([lane])

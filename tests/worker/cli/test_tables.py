@@ -102,7 +102,7 @@ def test_norwegian_excel_gets_semicolons_decimal_commas_and_its_own_time(
     assert row["at"] == "01.06.2026 14:00:00"
 
 
-def test_a_value_may_have_a_text_for_people(capsys: pytest.CaptureFixture[str]) -> None:
+def test_tables_may_show_a_value_as_another_text(capsys: pytest.CaptureFixture[str]) -> None:
     table = Table(columns={"status": "status"})
     for output, said in (("table", "status\nBAD\n"), ("csv", "status\r\nbad\r\n")):
         table.print([{"status": Shown("bad", "BAD")}], output)

@@ -53,12 +53,12 @@ def test_a_token_is_for_all_connections_and_90_days_unless_said_otherwise(contai
     [("create", "ERP"), ("create", " ", "--scope=jobs:read"), ("create", "ERP", "--scope=all"), ("revoke", "9")],
 )
 @pytest.mark.usefixtures("container")
-def test_what_makes_no_sense_is_refused(arguments: tuple[str, ...]) -> None:
+def test_invalid_input_is_refused(arguments: tuple[str, ...]) -> None:
     assert "Error" in refused("tokens", *arguments)
 
 
 @pytest.mark.usefixtures("connection")
-def test_a_token_is_bound_to_connections_that_are_there(container: Container) -> None:
+def test_a_token_is_bound_to_existing_connections(container: Container) -> None:
     for scope in (Scope(frozenset()), Scope(frozenset({999}))):
         with pytest.raises(InvalidInputError, match="at least one"):
             tokens.create(

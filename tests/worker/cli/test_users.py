@@ -40,7 +40,7 @@ def test_a_user_is_added_with_a_password_that_is_shown_once(container: Container
     assert run("list").splitlines()[1].split() == ["anna@example.com", "administrator", "all"]
 
 
-def test_a_password_of_ones_own_is_not_shown(container: Container) -> None:
+def test_a_chosen_password_is_not_shown(container: Container) -> None:
     assert "horse" not in run("add", "a@example.com", "--role=viewer", password="correct horse battery")
     assert "horse" not in run("add", "b@example.com", "--role=viewer", "--password", typed="correct horse 2\n")
     assert knows(container, "a@example.com", "correct horse battery")
@@ -51,7 +51,7 @@ def test_a_password_of_ones_own_is_not_shown(container: Container) -> None:
     assert not knows(container, "a@example.com", "correct horse battery")
 
 
-def test_a_user_may_be_for_some_connections(container: Container) -> None:
+def test_a_user_may_be_limited_to_some_connections(container: Container) -> None:
     container.connections.add("Demo AS", settings(), actor="test", now=NOW)
     run("add", "a@example.com", "--role=operator", "--connection=Demo AS")
     assert users.get_by_email(container.database, "a@example.com").rights.role is Role.OPERATOR
@@ -73,7 +73,7 @@ def test_a_user_is_disabled_and_enabled_but_not_the_last_administrator() -> None
     assert "Enter a valid email address." in refused("add", "c", "--role=viewer")
 
 
-def test_a_lost_second_factor_is_taken_away(container: Container) -> None:
+def test_a_lost_second_factor_is_removed(container: Container) -> None:
     run("add", "a@example.com", "--role=administrator")
     user, vault = users.get_by_email(container.database, "a@example.com"), container.vault
     offered = second_factor.offer(vault, user)

@@ -1,4 +1,4 @@
-"""``doctor --write`` against the sandbox: what it makes, what it asks first, and what it reports as left."""
+"""``doctor --write`` against the sandbox: its prompt, the records that it creates, and those that it leaves."""
 
 import ast
 from decimal import Decimal
@@ -34,7 +34,7 @@ def ours(practice: Practice) -> list[dict[str, Any]]:
     return [each for each in shelf(practice, "vouchers") if each["type"] == "Utgående faktura"]
 
 
-def test_it_tries_out_what_only_writing_shows_and_says_what_is_left(practice: Practice) -> None:
+def test_it_tests_what_only_writing_shows_and_lists_what_is_left(practice: Practice) -> None:
     result = rehearsed("--yes")
     assert result.exit_code == 0, result.output
     for tests in (
@@ -63,7 +63,7 @@ def test_it_tries_out_what_only_writing_shows_and_says_what_is_left(practice: Pr
     ]
 
 
-def test_what_it_makes_says_what_it_is_and_comes_to_nothing(practice: Practice) -> None:
+def test_its_records_say_what_they_are_and_cancel_out(practice: Practice) -> None:
     rehearsed("--yes")
     [test] = [each for each in shelf(practice, "customers") if each["external_id"]]
     [project] = shelf(practice, "projects")
@@ -76,7 +76,7 @@ def test_what_it_makes_says_what_it_is_and_comes_to_nothing(practice: Practice) 
 
 
 @pytest.mark.parametrize("splits", [False, True])
-def test_the_right_way_for_the_vat_of_vouchers_is_named_where_the_other_one_is_set(
+def test_the_right_voucher_vat_is_named_if_the_other_one_is_set(
     practice: Practice,
     splits: bool,  # noqa: FBT001 - a case
 ) -> None:
@@ -89,7 +89,7 @@ def test_the_right_way_for_the_vat_of_vouchers_is_named_where_the_other_one_is_s
     assert sum(Decimal(line["amount"]) for line in lines if line["account"] in (2701, 3000)) == 0
 
 
-def test_played_again_it_makes_no_second_customer_or_project(practice: Practice) -> None:
+def test_a_second_run_creates_no_second_customer_or_project(practice: Practice) -> None:
     rehearsed("--yes")
     again = rehearsed("--yes")
     assert "perhaps" not in again.output
@@ -108,18 +108,18 @@ def test_without_the_clients_name_nothing_is_written(practice: Practice, typed: 
     assert practice.control("moment", "GET", "books/1001/projectExpenses") == []
 
 
-def test_with_the_clients_name_it_goes_on(practice: Practice) -> None:
+def test_typing_the_clients_name_starts_the_tests(practice: Practice) -> None:
     assert "What is left:" in rehearsed(typed="Demo AS\n").output
     assert len(ours(practice)) == 2
 
 
-def test_yes_alone_means_nothing(practice: Practice) -> None:
+def test_yes_without_write_is_refused(practice: Practice) -> None:
     result = CliRunner().invoke(main, ["doctor", practice.connection.name, "--yes"])
     assert "--yes is for --write." in result.output
     assert result.exit_code == 2
 
 
-def test_a_login_that_leads_nowhere_ends_it(practice: Practice) -> None:
+def test_a_refused_login_ends_it(practice: Practice) -> None:
     practice.set(password="wrong")
     result = rehearsed("--yes")
     assert result.exit_code == 2
@@ -127,13 +127,13 @@ def test_a_login_that_leads_nowhere_ends_it(practice: Practice) -> None:
 
 
 @pytest.mark.parametrize("mishap", ["lose_answer", "save_then_error", "save_then_refuse", "truncated"])
-def test_what_was_saved_without_an_answer_is_found_and_taken_back(practice: Practice, mishap: str) -> None:
+def test_a_voucher_saved_without_an_answer_is_found_and_reversed(practice: Practice, mishap: str) -> None:
     practice.add_fault("twentyfour", "SaveBundleList", mishap)
     assert "which cancel each other out" in rehearsed("--yes").output.partition("What is left:")[2]
     assert len(ours(practice)) == 2
 
 
-def test_a_reversal_that_is_refused_is_left_to_a_person_to_make(practice: Practice) -> None:
+def test_a_refused_reversal_is_left_to_a_person(practice: Practice) -> None:
     mishap = {"operation": "SaveBundleList", "kind": "refuse", "skip": 1, "times": 2}
     practice.control("twentyfour", "POST", "faults", mishap)
     result = rehearsed("--yes")

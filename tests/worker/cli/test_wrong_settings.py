@@ -57,7 +57,7 @@ def resolve(host: str, port: int, *_: object) -> list[tuple[int, int, int, str, 
         ("redis://127.0.0.1:1/0", "Nothing listens at the host and port in REDIS_URL. Start Redis, or correct"),
     ],
 )
-def test_a_wrong_address_of_redis_is_explained(
+def test_a_wrong_redis_url_is_explained(
     environ: Mapping[str, str], monkeypatch: pytest.MonkeyPatch, address: str, said: str
 ) -> None:
     monkeypatch.setattr(socket, "getaddrinfo", resolve)
@@ -69,7 +69,7 @@ def test_a_wrong_address_of_redis_is_explained(
 
 
 @pytest.mark.parametrize(("told", "said"), [(CLUSTER, "a node of a Redis Cluster"), (SENTINEL, "a Sentinel")])
-def test_a_cluster_or_sentinel_at_the_address_of_redis_is_refused(
+def test_a_redis_cluster_or_sentinel_is_refused(
     environ: Mapping[str, str], tmp_path: Path, told: str, said: str
 ) -> None:
     with (
@@ -87,7 +87,7 @@ def test_a_cluster_or_sentinel_at_the_address_of_redis_is_refused(
         (("celery", "-A", "worker.celery_app", "worker"), 1),
     ],
 )
-def test_every_process_ends_with_a_sentence_where_a_setting_is_wrong(
+def test_every_process_exits_with_a_sentence_if_a_setting_is_wrong(
     environ: Mapping[str, str], command: tuple[str, ...], code: int
 ) -> None:
     with process(*command, environ={**environ, "SECRET_KEYS": "hunter2", "LEASE_SECONDS": "no"}) as running:
@@ -99,7 +99,7 @@ def test_every_process_ends_with_a_sentence_where_a_setting_is_wrong(
     assert len(lines) == 2
 
 
-def test_beat_ends_with_a_sentence_and_asks_for_no_key(environ: Mapping[str, str]) -> None:
+def test_beat_exits_with_a_sentence_and_needs_no_key(environ: Mapping[str, str]) -> None:
     wrong = {name: value for name, value in environ.items() if name != "SECRET_KEYS"}
     with process("celery", "-A", "worker.beat", "beat", environ=wrong | {"DISPATCH_SECONDS": "no"}) as running:
         said, _ = running.communicate(timeout=30)
@@ -108,7 +108,7 @@ def test_beat_ends_with_a_sentence_and_asks_for_no_key(environ: Mapping[str, str
     assert [line.partition(": Input")[0] for line in lines] == ["Error: DISPATCH_SECONDS"]
 
 
-def test_migrate_needs_the_database_and_the_keys_alone(environ: Mapping[str, str]) -> None:
+def test_migrate_needs_only_the_database_and_the_keys(environ: Mapping[str, str]) -> None:
     needed = {name: value for name, value in environ.items() if name != "REDIS_URL"}
     with process("worker", "migrate", environ=needed) as running:
         said, _ = running.communicate(timeout=30)

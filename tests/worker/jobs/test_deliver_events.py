@@ -92,7 +92,7 @@ def test_a_receiver_that_was_down_for_an_hour_gets_every_event_once_it_is_back(
         sweep(container)
     assert listener.received == []
     listener.down = False
-    for minutes in (0, 1, 2):  # the verifier takes no message that is five minutes off
+    for minutes in (0, 1, 2):  # the verifier accepts no message that is five minutes off
         at(container, back + minutes * MINUTE, monkeypatch)
         sweep(container)
     assert sorted(event["data"]["job"]["id"] for _, event in listener.received) == jobs
@@ -117,7 +117,7 @@ def test_both_secrets_sign_while_one_replaces_the_other(
         Webhook(former).verify("{}", headers)
 
 
-def test_a_worker_that_is_killed_after_sending_has_the_event_sent_again_under_the_same_id(
+def test_an_event_sent_by_a_killed_worker_is_sent_again_with_the_same_id(
     container: Container, receiver: Receiver, listener: Program, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     container.receivers.test(receiver.id, now=clock())
@@ -131,14 +131,14 @@ def test_a_worker_that_is_killed_after_sending_has_the_event_sent_again_under_th
         with pytest.raises(SystemExit):
             tasks.deliver_events(receiver.id)
     sweep(container)
-    assert len(listener.received) == 1  # its lease holds still
+    assert len(listener.received) == 1  # its lease is still valid
     at(container, clock() + jobs_deliver_events.LEASE, monkeypatch)
     sweep(container)
     (first, second) = listener.received
     assert first == second
 
 
-def test_a_body_names_the_job_its_record_and_where_both_are(
+def test_a_body_names_the_job_and_its_record_with_their_urls(
     container: Container, connection: Connection, receiver: Receiver, listener: Program
 ) -> None:
     links.save(container.database, connection.id, Record(EntityType.INVOICE, "9"), Link("2026/1024"), now=NOW)
@@ -210,20 +210,20 @@ def test_the_event_of_a_reconciliation_has_its_days_and_counts(
     }
 
 
-def test_a_reconciliation_that_a_worker_runs_causes_an_event(
+def test_a_reconciliation_sends_an_event(
     container: Container, connection: Connection, receiver: Receiver, listener: Program
 ) -> None:
     asked = {"first": "2026-10-01", "last": "2026-10-31"}
     operation_id = container.operations.request(
         OperationType.RECONCILIATION, connection.id, input_=asked, actor="test", now=clock()
     )
-    tasks.run_operation(operation_id)  # Moment is not there
+    tasks.run_operation(operation_id)  # Moment cannot be reached
     sweep(container)
     assert receiver.id
     assert [event["data"]["reconciliation"]["compared"] for _, event in listener.received] == [False]
 
 
-def test_a_receiver_that_is_dead_costs_one_attempt_in_a_turn_and_others_get_theirs(
+def test_a_dead_receiver_costs_one_attempt_per_turn_and_delays_no_other(
     container: Container, receiver: Receiver, listener: Program
 ) -> None:
     with program() as other:
@@ -238,7 +238,7 @@ def test_a_receiver_that_is_dead_costs_one_attempt_in_a_turn_and_others_get_thei
     assert sorted(attempts) == [0, 0, 1]
 
 
-def test_what_happened_to_an_erased_connection_is_not_sent(
+def test_events_of_an_erased_connection_are_not_sent(
     container: Container, connection: Connection, receiver: Receiver, listener: Program
 ) -> None:
     failed_job(container, connection)
@@ -255,7 +255,7 @@ def test_what_happened_to_an_erased_connection_is_not_sent(
     assert listener.received == []
 
 
-def test_an_event_waits_while_the_secret_cannot_be_opened(
+def test_an_event_waits_while_the_secret_cannot_be_decrypted(
     container: Container, receiver: Receiver, listener: Program
 ) -> None:
     container.database.execute(update(EventReceiverRow).values(secret="v2:damaged"))

@@ -21,11 +21,11 @@ def told(*turns: AlertType, job_id: int | None = 7, failed_job: bool = True) -> 
 
 
 @pytest.mark.parametrize("turns", [(WORSE, BETTER), (WORSE, REMINDER, BETTER), (WORSE, BETTER, WORSE, BETTER)])
-def test_a_failure_that_ended_before_anybody_heard_of_it_is_not_mailed(turns: tuple[AlertType, ...]) -> None:
+def test_a_failure_that_ended_before_any_mail_is_not_mailed(turns: tuple[AlertType, ...]) -> None:
     assert told(*turns, failed_job=False) == []
 
 
-def test_of_what_is_about_no_connection_all_is_mailed() -> None:
+def test_alerts_about_no_connection_are_all_mailed() -> None:
     alerts = [
         PendingAlert(n, None, "", None, AlertType.RECEIVER, f"Event receiver {n}", "", "", NOW) for n in range(2)
     ]
@@ -33,7 +33,7 @@ def test_of_what_is_about_no_connection_all_is_mailed() -> None:
 
 
 @pytest.mark.parametrize("turns", [(BETTER,), (REMINDER, BETTER), (BETTER, WORSE, BETTER)])
-def test_who_has_heard_of_a_failure_hears_that_it_is_corrected(turns: tuple[AlertType, ...]) -> None:
+def test_recipients_of_a_failure_are_told_when_it_is_corrected(turns: tuple[AlertType, ...]) -> None:
     assert told(*turns, failed_job=False) == [BETTER]
 
 
@@ -41,12 +41,12 @@ def test_who_has_heard_of_a_failure_hears_that_it_is_corrected(turns: tuple[Aler
     ("turns", "last"),
     [((WORSE, BETTER, WORSE), WORSE), ((BETTER, WORSE), WORSE), ((WORSE, REMINDER, REMINDER), REMINDER)],
 )
-def test_of_one_record_only_the_latest_is_mailed(turns: tuple[AlertType, ...], last: AlertType) -> None:
+def test_only_the_latest_alert_of_a_record_is_mailed(turns: tuple[AlertType, ...], last: AlertType) -> None:
     assert told(*turns) == [last]
 
 
 @pytest.mark.parametrize("alert_type", [WORSE, REMINDER])
-def test_what_a_person_has_dismissed_meanwhile_is_not_mailed(alert_type: AlertType) -> None:
+def test_a_job_dismissed_meanwhile_is_not_mailed(alert_type: AlertType) -> None:
     assert told(alert_type, failed_job=False) == []
 
 
@@ -63,13 +63,13 @@ def test_what_a_person_has_dismissed_meanwhile_is_not_mailed(alert_type: AlertTy
         ((PAUSED, DIGEST), [PAUSED, DIGEST]),
     ],
 )
-def test_the_state_of_a_connection_is_mailed_unless_it_passed_unheard(
+def test_the_state_of_a_connection_is_mailed_unless_it_ended_before_any_mail(
     turns: tuple[AlertType, ...], news: list[AlertType]
 ) -> None:
     assert told(*turns, job_id=None) == news
 
 
-def test_what_goes_well_with_one_record_says_nothing_of_another() -> None:
+def test_the_success_of_one_record_does_not_end_the_failure_of_another() -> None:
     one = PendingAlert(1, 1, "Demo AS", 7, WORSE, "", "", "", NOW, EntityType.INVOICE, NOW)
     other = PendingAlert(2, 1, "Demo AS", 8, BETTER, "", "", "", NOW, EntityType.INVOICE)
     assert latest_per_subject([one, other]) == [one, other]

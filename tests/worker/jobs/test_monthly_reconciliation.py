@@ -45,7 +45,7 @@ def test_the_month_before_is_compared_once_from_the_third_on(container: Containe
     assert len(list(monthly_reconciliation.due(container))) == 1
 
 
-def test_a_mail_tells_what_was_found_once(container: Container, connection: Connection) -> None:
+def test_the_result_is_mailed_once(container: Container, connection: Connection) -> None:
     at(container, LATE)
     tasks.send_reminders()
     ((task, number),) = messages(container)
@@ -61,7 +61,7 @@ def test_a_mail_tells_what_was_found_once(container: Container, connection: Conn
     assert operation.result
 
 
-def test_a_mail_tells_of_expenses_where_they_travel(container: Container, connection: Connection) -> None:
+def test_the_mail_includes_expenses_if_they_are_synced(container: Container, connection: Connection) -> None:
     at(container, LATE)
     wanted = {"entity_types": tuple(EntityType), "expense_accounts": "4300"}
     container.connections.update(connection.id, wanted, actor="test", now=LATE)
@@ -80,7 +80,7 @@ def test_a_mail_says_why_the_ledger_could_not_be_compared(container: Container, 
     assert told.message.startswith("The reconciliation couldn't be run. Company 9999 doesn't exist in Moment.")
 
 
-def test_one_that_a_system_was_down_for_is_made_again_every_hour_and_mailed_once(
+def test_a_failed_reconciliation_is_retried_hourly_and_mailed_once(
     container: Container, connection: Connection
 ) -> None:
     right = connection.settings.moment_company
@@ -102,7 +102,7 @@ def test_one_that_a_system_was_down_for_is_made_again_every_hour_and_mailed_once
     assert list(monthly_reconciliation.due(container)) == []
 
 
-def test_one_that_could_not_be_made_waits_until_the_connection_works_again(
+def test_a_failed_reconciliation_waits_until_the_connection_works_again(
     container: Container, connection: Connection
 ) -> None:
     container.connections.update(connection.id, {"moment_company": "9999"}, actor="test", now=LATE)

@@ -1,4 +1,4 @@
-"""Operations that take long, with two workers."""
+"""Long operations, with two workers."""
 
 from collections.abc import Iterator
 from datetime import date, timedelta
@@ -52,7 +52,7 @@ def request(container: Container, connection: Connection) -> int:
     )
 
 
-def test_a_comparison_that_takes_long_is_not_begun_again_beside_itself(
+def test_a_long_reconciliation_is_not_started_twice(
     container: Container,
     other_worker: Container,
     connection: Connection,
@@ -83,7 +83,7 @@ def test_a_comparison_that_takes_long_is_not_begun_again_beside_itself(
     assert comparison.times == 2
 
 
-def test_a_comparison_whose_worker_was_killed_is_begun_again_when_its_lease_is_over(
+def test_a_killed_workers_reconciliation_restarts_when_its_lease_expires(
     container: Container, connection: Connection, comparison: Comparison
 ) -> None:
     number = request(container, connection)
@@ -95,7 +95,7 @@ def test_a_comparison_whose_worker_was_killed_is_begun_again_when_its_lease_is_o
     assert comparison.times == 1
 
 
-def test_a_comparison_that_has_to_wait_is_dispatched_by_the_next_sweep(
+def test_a_waiting_reconciliation_is_dispatched_by_the_next_sweep(
     container: Container, connection: Connection
 ) -> None:
     first = request(container, connection)
@@ -109,7 +109,7 @@ def test_a_comparison_that_has_to_wait_is_dispatched_by_the_next_sweep(
     assert messages(container) == [("run_operation", second)]
 
 
-def test_a_login_that_is_replaced_just_before_it_is_tried_is_the_one_that_is_tried(
+def test_a_login_that_replaces_another_just_before_the_test_is_tested(
     container: Container, connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def typed(username: str) -> int:

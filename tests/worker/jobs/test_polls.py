@@ -94,9 +94,7 @@ def world(database: Database, connections: Connections) -> Polled:
 
 
 @pytest.mark.parametrize("both", [False, True])
-def test_an_outage_that_only_polls_have_met_ends_while_nobody_changes_anything(
-    world: Polled, *, both: bool
-) -> None:
+def test_an_outage_met_only_by_polls_ends_without_any_change(world: Polled, *, both: bool) -> None:
     world.break_moment(CUSTOMER, INVOICE, PROJECT)
     world.erp.fails_before["changed_vouchers"] = [DOWN] * 3 if both else []
     for _ in range(3):
@@ -109,7 +107,7 @@ def test_an_outage_that_only_polls_have_met_ends_while_nobody_changes_anything(
     assert world.connections.get(world.connection.id).breaker_open_until is None
 
 
-def test_an_outage_that_polls_of_both_have_met_does_not_end_with_one_of_them(world: Polled) -> None:
+def test_an_outage_of_both_systems_does_not_end_with_one_of_them(world: Polled) -> None:
     world.erp.fails_before["changed_vouchers"] = [DOWN] * 4
     for _ in range(4):
         world.poll()
@@ -118,7 +116,7 @@ def test_an_outage_that_polls_of_both_have_met_does_not_end_with_one_of_them(wor
     assert world.alerts() == {"outage": 1, "recovered": 1}
 
 
-def test_a_poll_of_moment_does_not_end_what_jobs_have_met(world: Polled) -> None:
+def test_a_poll_of_moment_does_not_end_an_outage_met_by_jobs(world: Polled) -> None:
     world.begin()
     world.break_moment(INVOICE)
     for turn in range(6):
@@ -137,9 +135,7 @@ def test_a_poll_of_moment_does_not_end_what_jobs_have_met(world: Polled) -> None
 
 
 @pytest.mark.parametrize("broken", [CUSTOMER, INVOICE, PROJECT])
-def test_a_list_that_is_broken_is_no_outage_and_keeps_no_other_from_being_polled(
-    world: Polled, broken: EntityType
-) -> None:
+def test_a_broken_list_is_no_outage_and_the_others_are_still_polled(world: Polled, broken: EntityType) -> None:
     world.break_moment(broken)
     for _ in range(5):
         world.poll()
@@ -147,7 +143,7 @@ def test_a_list_that_is_broken_is_no_outage_and_keeps_no_other_from_being_polled
     assert {*world.poll_moment()[:2]} == {CUSTOMER, INVOICE, PROJECT} - {broken}
 
 
-def test_two_lists_that_are_broken_are_no_outage_either(world: Polled) -> None:
+def test_two_broken_lists_are_no_outage_either(world: Polled) -> None:
     world.break_moment(CUSTOMER, INVOICE)
     for _ in range(5):
         world.poll()
@@ -155,7 +151,7 @@ def test_two_lists_that_are_broken_are_no_outage_either(world: Polled) -> None:
     assert world.poll_moment() == [PROJECT, CUSTOMER, INVOICE]
 
 
-def test_a_list_that_breaks_in_a_round_that_was_answered_prolongs_no_outage(
+def test_a_broken_list_in_an_answered_round_prolongs_no_outage(
     world: Polled, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One invoice has met an outage, once; two more failures would open the circuit breaker."""
@@ -178,7 +174,7 @@ def test_a_list_that_breaks_in_a_round_that_was_answered_prolongs_no_outage(
 
 
 @pytest.mark.parametrize(("answered", "alerts"), [(4, {}), (1, {"outage": 1})])
-def test_a_catch_up_that_gets_some_answers_is_no_outage_and_hides_none_after_it(
+def test_a_partly_answered_catch_up_is_no_outage_and_hides_no_later_one(
     world: Polled, answered: int, alerts: dict[str, int]
 ) -> None:
     world.later(days=40)
@@ -203,7 +199,7 @@ def test_the_only_list_of_a_system_may_be_broken_while_records_are_synced(world:
     assert world.alerts() == {"outage": 1, "recovered": 1}
 
 
-def test_where_moment_gives_no_answer_one_list_a_round_is_asked_for(world: Polled) -> None:
+def test_if_moment_does_not_answer_one_list_per_round_is_tried(world: Polled) -> None:
     world.break_moment(CUSTOMER, INVOICE, PROJECT)
     assert [world.poll_moment() for _ in range(4)] == [[CUSTOMER], [INVOICE], [PROJECT], [CUSTOMER]]
 
@@ -211,7 +207,7 @@ def test_where_moment_gives_no_answer_one_list_a_round_is_asked_for(world: Polle
 @pytest.mark.parametrize(
     "error", [RateLimitedError("None are left.", error_code="budget"), MisconfiguredError("It is refused.")]
 )
-def test_what_concerns_all_lists_ends_the_round_and_no_outage(world: Polled, error: SyncError) -> None:
+def test_an_error_that_concerns_all_lists_ends_the_round_but_no_outage(world: Polled, error: SyncError) -> None:
     world.break_moment(CUSTOMER, INVOICE, PROJECT)
     for _ in range(3):
         world.poll()
@@ -222,7 +218,7 @@ def test_what_concerns_all_lists_ends_the_round_and_no_outage(world: Polled, err
     assert "recovered" not in world.alerts()
 
 
-def test_a_poll_that_comes_while_the_connection_does_not_work_asks_for_nothing(world: Polled) -> None:
+def test_a_poll_of_a_stopped_connection_sends_no_requests(world: Polled) -> None:
     world.connections.pause(world.connection.id, "for a test", now=world.now)
     world.erp.calls.clear()
     polls.poll_expenses(world.container, world.connection.id)

@@ -63,7 +63,7 @@ def queue_alert(
     alert_outbox.queue_connection_alert(container.database, connection.id, alert, now=clock())
 
 
-def test_what_an_address_is_to_be_sent_comes_in_one_mail(
+def test_all_alerts_to_an_address_come_in_one_mail(
     container: Container, connection: Connection, mailbox: Mailbox
 ) -> None:
     failed_job(container, connection)
@@ -77,7 +77,7 @@ def test_what_an_address_is_to_be_sent_comes_in_one_mail(
     assert mail["text"].count("The account 3999 is unknown.") == 2
 
 
-def test_a_mail_leads_to_the_record(container: Container, connection: Connection, mailbox: Mailbox) -> None:
+def test_a_mail_links_to_the_record(container: Container, connection: Connection, mailbox: Mailbox) -> None:
     job_id = failed_job(container, connection)
     send_due_alerts(container)
     (mail,) = mailbox.mails()
@@ -85,7 +85,7 @@ def test_a_mail_leads_to_the_record(container: Container, connection: Connection
     assert f"https://bridge.example/records/{job_id}" in mail["text"]
 
 
-def test_a_reminder_says_for_how_long_a_record_has_needed_a_person(
+def test_a_reminder_says_how_long_a_record_has_needed_attention(
     container: Container, connection: Connection, mailbox: Mailbox
 ) -> None:
     failed_job(container, connection, now=clock() - reminders.REMINDER_DELAYS[0])
@@ -109,7 +109,7 @@ def test_a_mail_about_several_connections_names_each(
     assert mail["text"].index("\nDemo AS\n") < mail["text"].index("\nÅs Prosjekt AS\n")
 
 
-def test_what_passed_before_anybody_heard_of_it_is_no_mail_now_nor_later(
+def test_a_problem_that_ended_before_any_mail_is_never_mailed(
     container: Container, connection: Connection, mailbox: Mailbox
 ) -> None:
     for alert_type in (AlertType.OUTAGE, AlertType.RECOVERED):
@@ -122,7 +122,7 @@ def test_what_passed_before_anybody_heard_of_it_is_no_mail_now_nor_later(
     assert alert_outbox.pending_alerts(container.database, ADDRESS) == []
 
 
-def test_what_changes_soon_after_a_mail_waits_for_the_next(
+def test_alerts_soon_after_a_mail_wait_for_the_next(
     container: Container, connection: Connection, mailbox: Mailbox
 ) -> None:
     queue_alert(container, connection)
@@ -136,7 +136,7 @@ def test_what_changes_soon_after_a_mail_waits_for_the_next(
     ) == [ADDRESS]
 
 
-def test_what_the_mail_server_does_not_take_now_is_sent_later(
+def test_a_mail_refused_temporarily_is_sent_later(
     container: Container, connection: Connection, mailbox: Mailbox
 ) -> None:
     mailbox.refuse_one()
@@ -147,7 +147,7 @@ def test_what_the_mail_server_does_not_take_now_is_sent_later(
     assert len(mailbox.mails()) == 1
 
 
-def test_an_address_that_does_not_exist_is_not_tried_again_and_keeps_no_mail_from_others(
+def test_an_unknown_address_is_not_retried_and_delays_no_other_mail(
     container: Container, connection: Connection
 ) -> None:
     postbox = Postbox()
@@ -176,7 +176,7 @@ def test_a_mail_that_cannot_be_composed_delays_no_other(
     assert b'moment24_emails_total{status="crashed"} 1.0' in container.metrics.text()
 
 
-def test_two_who_send_at_once_send_one_mail(
+def test_two_workers_that_send_at_once_send_one_mail(
     container: Container, connection: Connection, mailbox: Mailbox
 ) -> None:
     queue_alert(container, connection)
@@ -185,9 +185,7 @@ def test_two_who_send_at_once_send_one_mail(
     assert len(mailbox.mails()) == 1
 
 
-def test_a_user_hears_of_each_thing_about_their_account_in_their_language(
-    container: Container, mailbox: Mailbox
-) -> None:
+def test_users_are_mailed_about_their_account_in_their_language(container: Container, mailbox: Mailbox) -> None:
     email, rights = "anna@example.com", Rights(Role.VIEWER, Scope())
     user = users.add(container.database, email, rights, password=None, actor="test", now=clock())
     users.set_language(container.database, user.id, Language.ENGLISH)

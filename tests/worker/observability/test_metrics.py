@@ -74,9 +74,7 @@ def measured(container: Container, name: str, **labels: str) -> float | None:
     return told(fresh.text(), name, **labels)
 
 
-def test_a_customer_that_was_synced_is_counted_with_its_calls(
-    container: Container, connection: Connection
-) -> None:
+def test_a_synced_customer_is_counted_with_its_calls(container: Container, connection: Connection) -> None:
     enqueue(
         container.database,
         connection.id,
@@ -100,7 +98,7 @@ def test_a_customer_that_was_synced_is_counted_with_its_calls(
     assert all_labels(said) <= LABELS
 
 
-def test_a_record_that_failed_is_counted_by_its_error_code_and_not_as_synced(
+def test_a_failed_record_is_counted_by_error_code_and_not_as_synced(
     container: Container, connection: Connection
 ) -> None:
     enqueue(container.database, connection.id, [Record(EntityType.CUSTOMER, "404")], now=clock())
@@ -124,7 +122,7 @@ def test_a_call_without_an_answer_is_counted_too(database_url: str, redis_url: s
     )
 
 
-def test_a_request_that_there_was_none_for_is_counted_by_whom_it_was_for(environ: Mapping[str, str]) -> None:
+def test_a_request_refused_by_the_budget_is_counted_by_its_purpose(environ: Mapping[str, str]) -> None:
     with installed({**environ, "TWENTYFOUR_REQUESTS_PER_HOUR": "1"}) as container:
         container.budget.acquire()
         for budget in (container.budget, container.budget.for_polls(), container.budget.for_connection(7)):
@@ -197,7 +195,7 @@ def test_jobs_behind_an_open_breaker_or_a_pause_are_not_overdue(container: Conta
     assert (measured(container, "moment24_jobs_oldest_seconds", entity_type="invoice") or 0) >= 7200
 
 
-def test_what_waits_in_a_lane_that_is_off_is_not_overdue(container: Container, connection: Connection) -> None:
+def test_jobs_in_a_lane_that_is_switched_off_are_not_overdue(container: Container, connection: Connection) -> None:
     now, lane = clock(), Lane(connection.id, EntityType.EXPENSE)
     enqueue(
         container.database, connection.id, [Record(EntityType.EXPENSE, "2026-4-1")], now=now - timedelta(hours=2)
@@ -230,9 +228,7 @@ def test_the_queue_and_the_last_sweep_are_measured(container: Container) -> None
     assert measured(container, "moment24_queue_messages", state="running") == 0
 
 
-def test_polls_that_fail_are_measured_until_they_go_through_again(
-    container: Container, connection: Connection
-) -> None:
+def test_failing_polls_are_measured_until_they_succeed_again(container: Container, connection: Connection) -> None:
     now, lane = clock(), Lane(connection.id, EntityType.INVOICE)
     cursors.start(container.database, lane, at=now)
     assert measured(container, "moment24_polls_failing_seconds", entity_type="invoice") == 0
@@ -247,7 +243,7 @@ def test_polls_that_fail_are_measured_until_they_go_through_again(
     assert measured(container, "moment24_polls_failing_seconds", entity_type="invoice") == 0
 
 
-def test_a_nightly_poll_that_was_missed_is_measured_where_one_is_expected(
+def test_a_missed_nightly_poll_is_measured_if_one_is_expected(
     container: Container, connection: Connection
 ) -> None:
     now, day = clock(), timedelta(days=1)
@@ -294,7 +290,7 @@ def test_the_clock_skew_is_reported_without_asking_postgresql(container: Contain
     assert abs(skew) < 1
 
 
-def test_a_record_is_counted_once_as_synced_alone_or_as_needing_a_person(
+def test_a_record_is_counted_once_as_synced_automatically_or_not(
     container: Container, connection: Connection
 ) -> None:
     def counted() -> dict[str, float | None]:
@@ -311,8 +307,8 @@ def test_a_record_is_counted_once_as_synced_alone_or_as_needing_a_person(
         container.instrumentation.completed(lease, [result], now=clock())
 
     assert counted() == {"synced_alone": 0, "needs_attention": 0}
-    completed(needed=False, event=Event.FAILED, outcome=Outcome.FAILED)  # tried again by itself
-    completed(needed=False, event=Event.SYNCED, outcome=Outcome.UNCHANGED)  # nothing was to be done
+    completed(needed=False, event=Event.FAILED, outcome=Outcome.FAILED)  # retried automatically
+    completed(needed=False, event=Event.SYNCED, outcome=Outcome.UNCHANGED)  # nothing had to be done
     assert counted() == {"synced_alone": 0, "needs_attention": 0}
     completed(needed=False, event=Event.SYNCED, outcome=Outcome.SYNCED)
     completed(needed=False, event=Event.REJECTED, outcome=Outcome.FAILED)
@@ -322,7 +318,7 @@ def test_a_record_is_counted_once_as_synced_alone_or_as_needing_a_person(
 
 
 @pytest.mark.kills
-def test_without_postgresql_all_else_is_measured(container: Container, postgres: Server) -> None:
+def test_without_postgresql_everything_else_is_measured(container: Container, postgres: Server) -> None:
     postgres.kill()
     try:
         assert measured(container, "moment24_postgresql_up") == 0
@@ -333,7 +329,7 @@ def test_without_postgresql_all_else_is_measured(container: Container, postgres:
 
 
 @pytest.mark.kills
-def test_without_redis_all_else_is_measured(container: Container, redis_server: Server) -> None:
+def test_without_redis_everything_else_is_measured(container: Container, redis_server: Server) -> None:
     redis_server.kill()
     try:
         assert measured(container, "moment24_redis_up") == 0
@@ -343,7 +339,7 @@ def test_without_redis_all_else_is_measured(container: Container, redis_server: 
         redis_server.start()
 
 
-def test_however_often_it_is_asked_the_database_is_not(
+def test_frequent_scrapes_do_not_query_the_database_each_time(
     container: Container, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def read(*_: object, **__: object) -> metrics_snapshot.MetricsSnapshot:
@@ -361,7 +357,7 @@ def test_however_often_it_is_asked_the_database_is_not(
     assert len(asked) == 2
 
 
-def test_a_large_inbox_is_not_read_through(container: Container, connection: Connection) -> None:
+def test_a_large_inbox_is_not_scanned(container: Container, connection: Connection) -> None:
     statements: list[str] = []
     with container.database.transaction() as session:
         session.execute(
@@ -391,7 +387,7 @@ def test_a_large_inbox_is_not_read_through(container: Container, connection: Con
             assert "Seq Scan on sync_jobs" not in plan
 
 
-def test_a_worker_tells_its_metrics_to_whoever_has_the_token() -> None:
+def test_a_worker_exposes_its_metrics_to_holders_of_the_token() -> None:
     server = serve(Metrics(SecretStr("let-me-in")), port=0)
     try:
         url = f"http://127.0.0.1:{server.server_port}/metrics"
@@ -405,7 +401,7 @@ def test_a_worker_tells_its_metrics_to_whoever_has_the_token() -> None:
         server.server_close()
 
 
-def test_a_worker_without_a_token_tells_nobody() -> None:
+def test_a_worker_without_a_token_exposes_nothing() -> None:
     server = serve(Metrics(SecretStr("")), port=0)
     try:
         url = f"http://127.0.0.1:{server.server_port}/metrics"

@@ -113,7 +113,7 @@ def fields(span: Span) -> dict[str, Any]:
     return {each.key: each.value.string_value or each.value.int_value for each in span.attributes}
 
 
-def test_a_trace_leads_from_the_webhook_to_the_calls_and_to_the_log(
+def test_a_trace_connects_the_webhook_the_calls_and_the_log(
     traced: dict[str, str], collector: Collector, fresh_systems: dict[str, str]
 ) -> None:
     with received_webhook(traced) as (container, token):
@@ -142,14 +142,14 @@ def test_a_trace_leads_from_the_webhook_to_the_calls_and_to_the_log(
     assert not [body for body in collector.bodies if token.encode() in body]
 
 
-def test_a_collector_that_is_away_holds_nothing_up(environ: dict[str, str], fresh_systems: dict[str, str]) -> None:
+def test_an_unavailable_collector_delays_nothing(environ: dict[str, str], fresh_systems: dict[str, str]) -> None:
     away = {**environ, "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1", "OTEL_EXPORTER_OTLP_TIMEOUT": "1"}
     with received_webhook(away):
         worked_off(away, fresh_systems)
     assert numbered(fresh_systems)
 
 
-def test_without_an_endpoint_nothing_that_traces_is_loaded(environ: dict[str, str]) -> None:
+def test_without_an_endpoint_no_tracing_library_is_loaded(environ: dict[str, str]) -> None:
     look = (
         "import sys, web.app, worker.celery_app, worker.container; worker.container.get_container(); web.app.create_app();"
         "print([name for name in sys.modules if name.startswith(('opentelemetry.sdk.trace', 'opentelemetry.exporter'))])"
