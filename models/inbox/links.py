@@ -42,7 +42,8 @@ class LinkState(StrEnum):
 
     ``CHOSEN``: a person chose the customer in place of one that Moment no longer has. ``DELETED``: the expense was
     deleted in Moment, so it is not created again. ``REMOVING``: the integration is removing the expense, because
-    the ledger no longer has its cost. ``RESUMED``: a former link was restored, and its record may not exist.
+    the ledger no longer has its cost. ``RESUMED``: a former link was restored in another company of Moment
+    than before, so its record may not exist.
     """
 
     CHOSEN = "said"
