@@ -22,7 +22,7 @@ from web.pages.confirmation import ConfirmationNeededError, ask_for_confirmation
 from web.security.auth import GuestContext, current_session
 
 RETRY_AFTER = {"Retry-After": "30"}
-"""Seconds."""
+"""The header of responses with status 429 and 503, in seconds."""
 
 JSON_PREFIXES = ("/webhooks/", "/health/", "/metrics")
 """Errors below these paths are answered as JSON. The API handles its own."""

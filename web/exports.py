@@ -12,10 +12,10 @@ from web.security.auth import UserContext, current_session
 
 LINES_OF_A_BLOCK = 500
 MAX_AT_ONCE = 3
-"""Files that a process sends to one user at the same time."""
+"""Maximum number of files that a process sends to one user at a time."""
 
 _sending: Counter[int] = Counter()
-"""How many files are being sent, by user."""
+"""The number of files that are being sent, by user."""
 
 
 class ExportEndedError(Exception):
@@ -35,7 +35,7 @@ def send_file(context: UserContext, lines: Iterator[str], *, name: str, media_ty
 
 
 class _Slot:
-    """Held by a file while it is being sent."""
+    """Counts a file while it is being sent."""
 
 
 def _blocks(

@@ -9,13 +9,13 @@ from web.security.headers import MAX_BODY_BYTES
 
 MAX_HEADER_BYTES = 64 * 1024
 MAX_MESSAGE_BYTES = MAX_HEADER_BYTES + 8 * MAX_BODY_BYTES
-"""Size of a request's headers on the wire, where chunks of a body have their own."""
+"""Maximum size of a request's headers on the wire, including those of a body's chunks."""
 
 MAX_HEADER_SECONDS = 10
 """How long headers may take to arrive; for the first request, from the connection on."""
 
 MAX_CONNECTIONS = 500
-"""Open connections; requests on more of them are answered 503."""
+"""Maximum number of open connections; requests on others get 503."""
 
 TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
 

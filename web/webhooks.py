@@ -23,13 +23,13 @@ log = structlog.get_logger()
 router = APIRouter(dependencies=[Open])
 
 DISPATCH_DEBOUNCE_SECONDS = 0.05
-"""Between two wake-ups of a lane: webhooks from this time wait for the second, so that a storm costs no more."""
+"""Time between two wake-ups of a lane. Webhooks from this time share the second, so that a storm costs little."""
 
 LIMITED_POLL_INTERVAL = timedelta(minutes=2)
-"""Half of it is the least time between two polls that a limited webhook triggers."""
+"""Twice the minimum time between two polls that a limited webhook triggers."""
 
 WATCHED_EVERY = 100
-"""Webhooks of a connection at one process after which it is checked whether they are too many."""
+"""The number of a connection's webhooks at one process after which its limit is checked."""
 
 _received: Counter[int] = Counter()
 _recorded: dict[tuple[str, Lane], datetime] = {}

@@ -31,7 +31,7 @@ CHOOSE_PASSWORD = "/account/password"  # noqa: S105 - a path
 SET_UP_FACTOR = "/account/second-factor"
 SIGN_OUT = "/sign-out"
 MAX_URL_LENGTH = 1000
-"""The length of a URL that fits into a cookie."""
+"""Maximum length of a URL, so that it fits into a cookie."""
 SHORT_DIGITS, LONG_DIGITS = 9, 18
 """Digits that always fit into PostgreSQL's integer and bigint."""
 
@@ -134,7 +134,7 @@ class UserContext(GuestContext):
         return self.current_user.scope
 
     def redirect(self, url: str, code: str = "", *, count: int = 0, undo: str = "") -> RedirectResponse:
-        """Redirect to a page of ours, which shows once what was done: ``code`` is one that it knows."""
+        """Redirect to one of our pages, which shows a notice once; ``code`` is one that the page knows."""
         if code:
             notice = Notice(path=urlsplit(url).path, code=code, count=count, undo=undo)
             sessions.leave_notice(self.database, self.session.id, notice)
@@ -160,8 +160,7 @@ class RequireRole:
     """Admits users with at least ``role``: ``everywhere``, or for the connection in the path.
 
     Users who are not signed in are sent to sign in, and users who must do something first to that page. Pages that
-    a user may not see do not exist for them: 404. A form without proof that it is from our own page is refused:
-    403.
+    a user may not see do not exist for them: 404. A form without proof that it is from one of our pages gets 403.
 
     The form is read first: it may take a while to arrive, and the user's rights after that count.
     """
@@ -202,7 +201,7 @@ Open = Depends(allow_all)
 
 
 def _may_see(current_user: User, named: Mapping[str, str]) -> bool:
-    """Return whether the ids in a path are possible ids, and the user sees its connection."""
+    """Return whether the ids in a path are valid, and the user may see its connection."""
     if not all(_is_number(name, value) for name, value in named.items() if name.endswith("_id")):
         return False
     return "connection_id" not in named or current_user.scope.allows(int(named["connection_id"]))
@@ -225,7 +224,7 @@ def leading_back(step: str, address: str) -> str:
 
 
 def _back_from(step: str, request: Request) -> str:
-    """Return the same for the requested page, or for the page of the posted form, to be filled in again."""
+    """Return such a URL for the requested page, or for the page of the posted form, to be filled in again."""
     page = request.url
     if request.method not in READING:
         page = URL("/")

@@ -33,7 +33,7 @@ class Cookie:
 
 
 def is_https(container: Container) -> bool:
-    """Return whether this installation uses https; only on a developer's machine it does not."""
+    """Return whether this installation uses https, as all do except on a developer's machine."""
     return container.settings.public_url.startswith("https:")
 
 
@@ -43,4 +43,4 @@ SIGN_IN = Cookie("signing-in")
 DEVICE = Cookie("device", seconds=365 * 24 * 3600)
 """Identifies a browser that a user has signed in from."""
 OPENID = Cookie("openid", seconds=600)
-"""State that is kept while a user is at their OpenID provider."""
+"""Holds the state of a sign-in while the user is at their OpenID provider."""

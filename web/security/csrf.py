@@ -10,7 +10,7 @@ from starlette.datastructures import FormData
 from web.dependencies import CSRF, container_of, text
 
 OWN_SITES = {"same-origin", "none"}
-"""Browsers' values for requests from one of our pages, and for those that a person began."""
+"""Browsers' values for requests from one of our pages, and for those that the user started."""
 
 
 def csrf_token(token: str) -> str:
@@ -19,13 +19,13 @@ def csrf_token(token: str) -> str:
 
 
 def has_valid_token(request: Request, form: FormData, token: str) -> bool:
-    """Return whether a form is from a page of ours shown to the holder of this session token."""
+    """Return whether a form is from one of our pages, shown to the holder of this session token."""
     given = text(form, CSRF).encode()
     return bool(token) and is_same_origin(request) and hmac.compare_digest(given, csrf_token(token).encode())
 
 
 def is_same_origin(request: Request) -> bool:
-    """Return whether the browser says that a page of ours sent this; if it says nothing, that is assumed."""
+    """Return whether the browser says that one of our pages sent this; assumed if it says nothing."""
     if request.headers.get("Sec-Fetch-Site", "none") not in OWN_SITES:
         return False
     origin = request.headers.get("Origin")

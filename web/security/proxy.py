@@ -1,4 +1,4 @@
-"""Whether a client's address is known, or only that of a proxy that uvicorn does not trust."""
+"""The address of a client, which is unknown behind a proxy that uvicorn does not trust."""
 
 from dataclasses import dataclass
 
@@ -21,7 +21,7 @@ def unbelieved_proxy(request: HTTPConnection) -> str:
 
 
 def client_address(request: HTTPConnection) -> str:
-    """Return where a request comes from; empty if unknown, as a proxy is not trusted."""
+    """Return the address of the client; empty if unknown, because a proxy is not trusted."""
     return "" if request.client is None or unbelieved_proxy(request) else request.client.host
 
 
