@@ -154,6 +154,10 @@ def record_sent(database: Database, link: LinkToSend, status: DeliveryStatus, *,
         session.add(row)
         what = msg("The mail server refused the link to choose a password for the user {email}", email=link.email)
         if status is DeliveryStatus.SENT:
+            what = msg(
+                "The mail server refused the link to choose a password for the user {email}", email=link.email
+            )
+        if status is DeliveryStatus.SENT:
             what = msg("Emailed a link to choose a password to the user {email}", email=link.email)
         users.add_audit_entry(session, what, actor=msg("the integration"), now=now)
 

@@ -249,7 +249,7 @@ def test_if_customers_are_no_longer_synced_waiting_jobs_use_moments_number(world
 
 
 @pytest.mark.parametrize("because", [job_actions.RESOLVED_MANUALLY, job_actions.SKIPPED_PERMANENTLY])
-def test_what_a_person_opened_again_is_not_sent_by_a_link_that_came_meanwhile(world: World, because: str) -> None:
+def test_a_link_made_meanwhile_does_not_send_a_reopened_job(world: World, because: str) -> None:
     put_invoices(world, "9")
     world.receive(EntityType.INVOICE, "9")
     world.run()

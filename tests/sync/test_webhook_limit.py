@@ -33,9 +33,7 @@ def jobs(world: World) -> int:
     return world.database.scalar(select(func.count()).select_from(SyncJobRow)) or 0
 
 
-def test_made_up_records_are_looked_for_a_hundred_times_a_day_and_then_left_to_the_polls(
-    world: World, token: str
-) -> None:
+def test_made_up_records_are_read_a_hundred_times_a_day_then_left_to_polls(world: World, token: str) -> None:
     told(world, token, *range(1, MAX_NONEXISTENT))
     world.run()
     assert told(world, token, 9000) == [True]
@@ -67,14 +65,14 @@ def test_a_limited_webhook_still_syncs_known_records_and_polls_the_rest(world: W
     assert told(world, token, 2) == [True]
 
 
-def test_a_new_address_is_not_limited(world: World, token: str) -> None:
+def test_a_new_webhook_url_is_not_limited(world: World, token: str) -> None:
     told(world, token, *range(MAX_NONEXISTENT))
     world.run()
     new = world.connections.new_token(world.connection.id, actor="test", now=world.now)
     assert told(world, new, 9001) == [True]
 
 
-def test_what_came_to_the_old_address_does_not_limit_the_new_one(world: World, token: str) -> None:
+def test_webhooks_to_the_old_url_do_not_limit_the_new_one(world: World, token: str) -> None:
     told(world, token, *range(MAX_NONEXISTENT))
     world.run()
     world.later(seconds=1)

@@ -46,7 +46,7 @@ def due(container: Container) -> Iterator[int]:
 
 
 def report_alert(container: Container, operation: Operation, answer: OperationResult) -> Alert | None:
-    """Make the mail about a reconciliation, with a link to its report; a failure is mailed only once."""
+    """Return the mail about a reconciliation, with a link to its report; a failure is mailed only once."""
     if "report" not in answer and REPEATED in operation.input:
         return None
     connection = container.connections.get_shown(operation.connection_id)

@@ -106,7 +106,9 @@ def test_each_problem_is_listed_counted_and_found_until_the_connection_is_paused
     assert (only(database).state, only(database).problems) == (ConnectionState.PAUSED, [])
 
 
-def test_an_outage_goes_before_problems(database: Database, connections: Connections, tested: Connection) -> None:
+def test_an_outage_takes_precedence_over_problems(
+    database: Database, connections: Connections, tested: Connection
+) -> None:
     connections.save_test_result(tested.id, failed_checks=1, at=NOW)
     outages.fail(database, tested.id, retry_after=HOUR, now=NOW)
     assert (only(database).state, only(database).outage_since) == (ConnectionState.OUTAGE, NOW)

@@ -128,7 +128,7 @@ def test_a_sign_in_turned_away_under_load_counts_as_no_wrong_password(
 ) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(passwords, "_waiting", BoundedSemaphore(1))
-        with passwords._turn():  # noqa: SLF001 - somebody else's
+        with passwords._turn():  # noqa: SLF001 - another user's
             for _ in range(MAX_FAILURES_PER_ACCOUNT_AND_ADDRESS + 1):
                 with pytest.raises(passwords.TooManyPasswordsError):
                     sign_in_from(database, HERE)

@@ -95,7 +95,9 @@ def test_a_customer_known_to_both_systems_before_is_linked_by_its_number(world: 
 
 
 @pytest.mark.parametrize(("choice", "number"), [("20001", "20001"), (questions.CREATE_NEW, "10002")])
-def test_a_supplier_under_the_number_is_asked_about_and_stays_one(world: World, choice: str, number: str) -> None:
+def test_a_supplier_under_the_number_is_asked_about_and_stays_a_supplier(
+    world: World, choice: str, number: str
+) -> None:
     supplier = Company(20001, "Nordlys Arkitekter AS", "923609016", supplier=True)
     world.erp.companies[20001] = supplier
     world.moment.put(factories.customer("7", number="20001"))

@@ -141,7 +141,7 @@ def test_too_many_passwords_at_once_are_turned_away_and_change_nothing(
     browser: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(passwords, "_waiting", BoundedSemaphore(1))
-    with passwords._turn():  # noqa: SLF001 - somebody else's
+    with passwords._turn():  # noqa: SLF001 - another user's
         entered = {"present": PASSWORD, "password": ANOTHER, "again": ANOTHER}
         answer = browser.ask(
             "POST", "/account/password", data={"csrf": browser.form("/account/password"), **entered}
