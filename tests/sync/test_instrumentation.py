@@ -51,8 +51,7 @@ def test_another_try_has_another_attempt(world: World) -> None:
 
 
 def test_a_line_said_of_changes_that_go_together_names_them_all(world: World) -> None:
-    world.moment.put(factories.customer("1"))
-    world.moment.put(factories.customer("2"))
+    world.moment.put(factories.customer("1"), factories.customer("2"))
     world.erp.fails_before["save_companies"] = [RuntimeError("broken")]
     world.receive(EntityType.CUSTOMER, "1", "2")
     crashed = said_by(world, EntityType.CUSTOMER)[0]

@@ -62,8 +62,7 @@ def test_what_a_limited_webhook_tells_of_known_records_and_what_polls_find_is_sy
     world.later(minutes=1)
     assert told(world, token, 1, 2) == [True, False]
     assert told(world, token, *[1] * 50) == [False] * 50
-    world.receive(EntityType.INVOICE, "2")
-    world.run()
+    world.sync(EntityType.INVOICE, "2")
     assert len(world.erp.vouchers) == 2
     world.later(minutes=1)
     assert told(world, token, 2) == [True]
@@ -94,11 +93,9 @@ def test_records_that_were_synced_once_and_are_gone_now_are_not_made_up(world: W
     world.begin()
     for number in range(1, MAX_NONEXISTENT + 1):
         world.moment.put(factories.customer(str(number)))
-    world.receive(EntityType.CUSTOMER, *map(str, range(1, MAX_NONEXISTENT + 1)))
-    world.run()
+    world.sync(EntityType.CUSTOMER, *map(str, range(1, MAX_NONEXISTENT + 1)))
     world.moment.customers.clear()
-    world.receive(EntityType.CUSTOMER, *map(str, range(1, MAX_NONEXISTENT + 1)))
-    world.run()
+    world.sync(EntityType.CUSTOMER, *map(str, range(1, MAX_NONEXISTENT + 1)))
     assert world.job(EntityType.CUSTOMER, "9").error_code == "gone"
     assert told(world, token, 9000) == [True]
 

@@ -16,7 +16,18 @@ from sync.records import Company, LedgerLine, SetupPart, VatCode, VoucherFiles
 from tests import factories
 from tests.fakes import FakeErp
 from tests.sync.conftest import World
-from tests.sync.flows.supplier_vouchers import DAY, PDF, PNG, VOUCHER, amounts, cost, enter, prepare, sync_voucher
+from tests.sync.flows.supplier_vouchers import (
+    DAY,
+    PDF,
+    PNG,
+    VOUCHER,
+    amounts,
+    cost,
+    enter,
+    enter_and_sync,
+    prepare,
+    sync_voucher,
+)
 
 NOT_LISTED, ON_NO_PROJECT = "Account 4000 isn't listed for expenses", "The cost on account 4300 has no project"
 
@@ -27,8 +38,7 @@ def world(world: World) -> World:
 
 
 def test_a_posted_cost_becomes_an_expense_with_its_document(world: World) -> None:
-    enter(world, cost(100000, vat_code="1"), vat=25000)
-    sync_voucher(world)
+    enter_and_sync(world, cost(100000, vat_code="1"), vat=25000)
     ((expense_id, draft),) = world.moment.expenses.items()
     assert (draft.amount, draft.description, draft.day) == (125000, "Limtre", DAY)
     assert (draft.supplier, draft.invoice_number) == ("Byggmaker Øst AS", "F-77")
@@ -38,8 +48,7 @@ def test_a_posted_cost_becomes_an_expense_with_its_document(world: World) -> Non
 
 
 def test_a_voucher_seen_again_brings_nothing_new(world: World) -> None:
-    enter(world, cost(125000))
-    sync_voucher(world)
+    enter_and_sync(world, cost(125000))
     sync_voucher(world)
     assert amounts(world) == [125000]
     assert world.moment.calls["attach"] == 1
@@ -74,21 +83,18 @@ def test_costs_on_several_projects_and_accounts_become_an_expense_for_each(world
         cost(40000, project_number=2, vat_code="1"),
         cost(20000, 6590, vat_code="1"),
     )
-    enter(world, *lines, cost(10000, vat_code="1"), vat=32500)
-    sync_voucher(world)
+    enter_and_sync(world, *lines, cost(10000, vat_code="1"), vat=32500)
     assert sorted(amounts(world)) == [25000, 50000, 87500]
     assert all(world.moment.files[each] for each in world.moment.expenses)
 
 
 def test_a_credit_note_is_a_negative_expense(world: World) -> None:
-    enter(world, cost(-100000, vat_code="1"), vat=-25000)
-    sync_voucher(world)
+    enter_and_sync(world, cost(-100000, vat_code="1"), vat=-25000)
     assert amounts(world) == [-125000]
 
 
 def test_a_foreign_invoice_stays_in_kroner_and_names_its_currency(world: World) -> None:
-    enter(world, cost(112345, currency="EUR"), currency="EUR")
-    sync_voucher(world)
+    enter_and_sync(world, cost(112345, currency="EUR"), currency="EUR")
     (draft,) = world.moment.expenses.values()
     assert (draft.amount, draft.description) == (112345, "Limtre (EUR)")
 
@@ -103,8 +109,7 @@ def test_a_foreign_invoice_stays_in_kroner_and_names_its_currency(world: World) 
     ],
 )
 def test_what_does_not_come_says_why(world: World, lines: list[LedgerLine], told: tuple[str, str]) -> None:
-    enter(world, *lines)
-    sync_voucher(world)
+    enter_and_sync(world, *lines)
     job = world.job(EntityType.EXPENSE, VOUCHER)
     assert (job.outcome, job.error_code, job.message) == (Outcome.SKIPPED, *told)
     assert not world.moment.expenses
@@ -113,26 +118,22 @@ def test_what_does_not_come_says_why(world: World, lines: list[LedgerLine], told
 
 def test_what_is_older_than_the_first_day_is_left_alone(world: World) -> None:
     world.change_settings(expense_from=DAY + timedelta(days=1))
-    enter(world, cost(1000))
-    sync_voucher(world)
+    enter_and_sync(world, cost(1000))
     assert world.job(EntityType.EXPENSE, VOUCHER).message == "Dated before 21.02.2026"
 
 
 def test_a_document_that_waits_for_approval_holds_the_expense_back_until_it_has_it(world: World) -> None:
     world.erp.stamps[55] = VoucherFiles(pending=True)
-    enter(world, cost(125000))
-    sync_voucher(world)
+    enter_and_sync(world, cost(125000))
     assert world.job(EntityType.EXPENSE, VOUCHER).message == "The document is awaiting approval"
     world.erp.stamps[55] = VoucherFiles((PDF,))
-    world.later(days=1)
-    world.run()
+    world.run_after(days=1)
     assert amounts(world) == [125000]
 
 
 def test_a_waiting_voucher_that_changes_is_looked_at_at_once(world: World) -> None:
     world.erp.stamps[55] = VoucherFiles(pending=True)
-    enter(world, cost(125000))
-    sync_voucher(world)
+    enter_and_sync(world, cost(125000))
     world.erp.stamps[55] = VoucherFiles((PDF,))
     sync_voucher(world)
     assert amounts(world) == [125000]
@@ -140,108 +141,87 @@ def test_a_waiting_voucher_that_changes_is_looked_at_at_once(world: World) -> No
 
 def test_a_document_that_comes_later_is_added_to_the_expense_that_exists(world: World) -> None:
     world.erp.stamps[55] = VoucherFiles((PDF,), pending=True)
-    enter(world, cost(125000))
-    sync_voucher(world)
+    enter_and_sync(world, cost(125000))
     world.erp.stamps[55] = VoucherFiles((PDF, PNG))
-    world.later(days=2)
-    world.run()
+    world.run_after(days=2)
     (files,) = world.moment.files.values()
     assert files == {"Byggmaker Øst AS F-77.pdf": b"%PDF", "Byggmaker Øst AS F-77.png": b"PNG"}
 
 
 def test_documents_of_the_same_type_have_names_of_their_own(world: World) -> None:
     world.erp.stamps[55] = VoucherFiles((PDF, replace(PNG, type="pdf")))
-    enter(world, cost(125000))
-    sync_voucher(world)
+    enter_and_sync(world, cost(125000))
     (files,) = world.moment.files.values()
     assert files == {"Byggmaker Øst AS F-77.pdf": b"%PDF", "Byggmaker Øst AS F-77 (2).pdf": b"PNG"}
 
 
 def test_a_broken_document_does_not_lose_the_expense_and_is_tried_again(world: World) -> None:
     content = world.erp.contents.pop("1")
-    enter(world, cost(125000))
-    sync_voucher(world)
+    enter_and_sync(world, cost(125000))
     assert amounts(world) == [125000]
     assert world.job(EntityType.EXPENSE, VOUCHER).state is JobState.RETRYING
     world.erp.contents["1"] = content
-    world.later(hours=1)
-    world.run()
+    world.run_after(hours=1)
     assert list(world.moment.files.values()) == [{"Byggmaker Øst AS F-77.pdf": b"%PDF"}]
 
 
 def test_a_document_that_stays_away_is_shown_to_a_person_in_the_end(world: World) -> None:
     world.erp.contents.clear()
-    enter(world, cost(125000))
-    sync_voucher(world)
+    enter_and_sync(world, cost(125000))
     for _ in range(10):
-        world.later(hours=2)
-        world.run()
+        world.run_after(hours=2)
     assert world.mails() == [("needs_attention", "Voucher 40001/2026 (Byggmaker Øst AS F-77)")]
 
 
 def test_a_lost_answer_to_an_upload_brings_no_second_file(world: World) -> None:
     world.moment.fails_after["attach"] = [OutcomeUnknownError("No answer.")]
-    enter(world, cost(125000))
-    sync_voucher(world)
-    world.later(hours=1)
-    world.run()
+    enter_and_sync(world, cost(125000))
+    world.run_after(hours=1)
     assert world.moment.calls["attach"] == 1
     assert list(world.moment.files.values()) == [{"Byggmaker Øst AS F-77.pdf": b"%PDF"}]
 
 
 def test_a_lost_answer_to_a_new_expense_makes_no_second_one(world: World) -> None:
     world.moment.fails_after["create_expense"] = [OutcomeUnknownError("No answer.")]
-    enter(world, cost(125000))
-    sync_voucher(world)
-    world.later(hours=1)
-    world.run()
+    enter_and_sync(world, cost(125000))
+    world.run_after(hours=1)
     assert amounts(world) == [125000]
     assert all(world.moment.files.values())
 
 
 def test_an_expense_whose_answer_was_lost_is_found_although_its_cost_was_taken_back(world: World) -> None:
     world.moment.fails_after["create_expense"] = [OutcomeUnknownError("No answer.")]
-    enter(world, cost(125000))
-    sync_voucher(world)
+    enter_and_sync(world, cost(125000))
     enter(world, cost(125000, hidden=True))
-    world.later(hours=1)
-    world.run()
+    world.run_after(hours=1)
     assert amounts(world) == []
 
 
 def test_a_changed_amount_is_put_right(world: World) -> None:
-    enter(world, cost(125000))
-    sync_voucher(world)
-    enter(world, cost(99000))
-    sync_voucher(world)
+    enter_and_sync(world, cost(125000))
+    enter_and_sync(world, cost(99000))
     assert amounts(world) == [99000]
 
 
 def test_a_cost_moved_to_another_project_is_moved_in_moment(world: World) -> None:
-    enter(world, cost(125000))
-    sync_voucher(world)
-    enter(world, cost(125000, project_number=2))
-    sync_voucher(world)
+    enter_and_sync(world, cost(125000))
+    enter_and_sync(world, cost(125000, project_number=2))
     assert [draft.project_id for draft in world.moment.expenses.values()] == ["9"]
 
 
 def test_a_reversed_voucher_takes_its_expense_away_and_brings_it_back_when_it_returns(world: World) -> None:
-    enter(world, cost(125000))
-    sync_voucher(world)
-    enter(world, cost(125000, hidden=True))
-    sync_voucher(world)
+    enter_and_sync(world, cost(125000))
+    enter_and_sync(world, cost(125000, hidden=True))
     assert amounts(world) == []
     assert world.job(EntityType.EXPENSE, VOUCHER).error_code == "removed"
-    enter(world, cost(125000))
-    sync_voucher(world)
+    enter_and_sync(world, cost(125000))
     assert amounts(world) == [125000]
 
 
 def retry(world: World, *job_ids: int) -> None:
     chosen = JobFilter(ids=frozenset(job_ids)) if job_ids else JobFilter(connection_id=world.connection.id)
     job_actions.retry(world.database, chosen, actor="kari", now=world.now)
-    world.later(minutes=5)
-    world.run()
+    world.run_after(minutes=5)
 
 
 @pytest.mark.parametrize(
@@ -250,11 +230,9 @@ def retry(world: World, *job_ids: int) -> None:
 def test_a_set_aside_expense_is_put_right_by_a_person_only(
     world: World, moved: list[LedgerLine], left: list[str]
 ) -> None:
-    enter(world, cost(125000))
-    sync_voucher(world)
+    enter_and_sync(world, cost(125000))
     relink.unlink(world.database, world.connection.id, actor="kari", now=world.now)
-    enter(world, cost(125000, hidden=True), *moved)
-    sync_voucher(world)
+    enter_and_sync(world, cost(125000, hidden=True), *moved)
     retry(world)
     job = world.job(EntityType.EXPENSE, VOUCHER)
     assert (job.state, job.error_code, amounts(world)) == (JobState.NEEDS_ATTENTION, "set_aside", [125000])
@@ -264,25 +242,21 @@ def test_a_set_aside_expense_is_put_right_by_a_person_only(
 
 @pytest.mark.parametrize("noticed", [True, False], ids=["noticed", "unnoticed"])
 def test_a_set_aside_expense_that_a_person_deleted_is_not_brought_again(world: World, *, noticed: bool) -> None:
-    enter(world, cost(125000))
-    sync_voucher(world)
+    enter_and_sync(world, cost(125000))
     if noticed:
         world.moment.expenses.clear()
-        enter(world, cost(130000))
-        sync_voucher(world)
+        enter_and_sync(world, cost(130000))
     relink.unlink(world.database, world.connection.id, actor="kari", now=world.now)
     world.moment.expenses.clear()
     for amount in (130000, 140000):
-        enter(world, cost(amount))
-        sync_voucher(world)
+        enter_and_sync(world, cost(amount))
         retry(world, world.job(EntityType.EXPENSE, VOUCHER).id)
         assert amounts(world) == []
     assert world.job(EntityType.EXPENSE, VOUCHER).state is JobState.DONE
 
 
 def test_a_set_aside_expense_that_another_company_in_moment_had_is_brought_again(world: World) -> None:
-    enter(world, cost(125000))
-    sync_voucher(world)
+    enter_and_sync(world, cost(125000))
     relink.unlink(world.database, world.connection.id, actor="kari", now=world.now)
     world.moment.expenses.clear()
     world.change_settings(moment_company="1002")
@@ -293,15 +267,12 @@ def test_a_set_aside_expense_that_another_company_in_moment_had_is_brought_again
 
 @pytest.mark.parametrize("lost", [OutcomeUnknownError("No answer."), UnavailableError("Moment is down.")])
 def test_a_cost_that_returns_after_a_lost_removal_is_brought_again(world: World, lost: SyncError) -> None:
-    enter(world, cost(125000))
-    sync_voucher(world)
+    enter_and_sync(world, cost(125000))
     world.moment.fails_after["delete_expense"] = [lost]
-    enter(world, cost(125000, hidden=True))
-    sync_voucher(world)
+    enter_and_sync(world, cost(125000, hidden=True))
     assert amounts(world) == []
     enter(world, cost(125000))
-    world.later(hours=1)
-    world.run()
+    world.run_after(hours=1)
     assert amounts(world) == [125000]
     assert world.job(EntityType.EXPENSE, VOUCHER).outcome is Outcome.SYNCED
     sync_voucher(world)
@@ -309,53 +280,44 @@ def test_a_cost_that_returns_after_a_lost_removal_is_brought_again(world: World,
 
 
 def test_a_cost_that_returns_after_a_removal_that_failed_is_not_doubled(world: World) -> None:
-    enter(world, cost(125000))
-    sync_voucher(world)
+    enter_and_sync(world, cost(125000))
     world.moment.fails_before["delete_expense"] = [OutcomeUnknownError("No answer.")]
-    enter(world, cost(125000, hidden=True))
-    sync_voucher(world)
+    enter_and_sync(world, cost(125000, hidden=True))
     enter(world, cost(99000))
-    world.later(hours=1)
-    world.run()
+    world.run_after(hours=1)
     assert list(world.moment.expenses) == ["700"]
     assert amounts(world) == [99000]
 
 
 @pytest.mark.parametrize("line", [cost(99000), cost(125000, hidden=True)])
 def test_an_invoiced_expense_is_not_touched_and_a_mail_says_what_changed(world: World, line: LedgerLine) -> None:
-    enter(world, cost(125000))
-    sync_voucher(world)
+    enter_and_sync(world, cost(125000))
     world.moment.invoiced |= set(world.moment.expenses)
-    enter(world, line)
-    sync_voucher(world)
+    enter_and_sync(world, line)
     assert amounts(world) == [125000]
     assert world.job(EntityType.EXPENSE, VOUCHER).error_code == "invoiced"
     assert len(world.mails()) == 1
 
 
 def test_an_expense_deleted_in_moment_does_not_come_back(world: World) -> None:
-    enter(world, cost(125000))
-    sync_voucher(world)
+    enter_and_sync(world, cost(125000))
     world.moment.expenses.clear()
     sync_voucher(world)
-    enter(world, cost(99000))
-    sync_voucher(world)
+    enter_and_sync(world, cost(99000))
     sync_voucher(world)
     assert amounts(world) == []
 
 
 def test_an_unusable_activity_needs_attention(world: World) -> None:
     world.moment.closed_activities.add("Expenses")
-    enter(world, cost(125000))
-    sync_voucher(world)
+    enter_and_sync(world, cost(125000))
     assert world.job(EntityType.EXPENSE, VOUCHER).state is JobState.NEEDS_ATTENTION
     assert "Activity Expenses" in world.job(EntityType.EXPENSE, VOUCHER).message
 
 
 def test_a_project_may_be_billable_or_not_whatever_the_others_are(world: World) -> None:
     world.change_settings(expense_billable=False, expense_billable_projects={"2": True})
-    enter(world, cost(1000), cost(2000, project_number=2))
-    sync_voucher(world)
+    enter_and_sync(world, cost(1000), cost(2000, project_number=2))
     assert {draft.project_id: draft.billable for draft in world.moment.expenses.values()} == {
         "8": False,
         "9": True,
@@ -364,8 +326,7 @@ def test_a_project_may_be_billable_or_not_whatever_the_others_are(world: World) 
 
 def test_a_nameless_supplier_is_found_in_the_customer_index(world: World) -> None:
     world.erp.companies[20001] = Company(20001, "Byggmaker Øst AS")
-    enter(world, cost(1000), customer_name="")
-    sync_voucher(world)
+    enter_and_sync(world, cost(1000), customer_name="")
     (draft,) = world.moment.expenses.values()
     assert draft.supplier == "Byggmaker Øst AS"
 
@@ -373,11 +334,9 @@ def test_a_nameless_supplier_is_found_in_the_customer_index(world: World) -> Non
 def test_a_system_that_is_down_brings_nothing_twice(world: World) -> None:
     lines = (cost(1000), cost(2000, 6590), cost(3000, project_number=2))
     world.moment.fails_before["create_expense"] = [None, UnavailableError("Moment is down.")]
-    enter(world, *lines)
-    sync_voucher(world)
+    enter_and_sync(world, *lines)
     assert world.moment.calls["create_expense"] == 2
-    world.later(hours=1)
-    world.run()
+    world.run_after(hours=1)
     assert sorted(amounts(world)) == [1000, 2000, 3000]
 
 
@@ -385,37 +344,30 @@ def test_what_was_unknown_before_a_system_went_down_is_looked_for_afterwards(wor
     away = UnavailableError("Moment is down.")
     world.moment.fails_after["create_expense"] = [OutcomeUnknownError("No answer.")]
     world.moment.fails_before["find_expense"] = [None, away]
-    enter(world, cost(1000), cost(2000, 6590))
-    sync_voucher(world)
+    enter_and_sync(world, cost(1000), cost(2000, 6590))
     enter(world, cost(1000, hidden=True), cost(2000, 6590))
-    world.later(hours=1)
-    world.run()
+    world.run_after(hours=1)
     assert amounts(world) == [2000]
 
 
 def test_an_expense_that_needs_attention_delays_no_other_of_its_voucher(world: World) -> None:
-    enter(world, cost(1000), cost(2000, 6590))
-    sync_voucher(world)
+    enter_and_sync(world, cost(1000), cost(2000, 6590))
     world.moment.invoiced.add("700")
     world.moment.fails_before["update_expense"] = [None, OutcomeUnknownError("Moment broke off.")]
-    enter(world, cost(1100), cost(2200, 6590))
-    sync_voucher(world)
+    enter_and_sync(world, cost(1100), cost(2200, 6590))
     job = world.job(EntityType.EXPENSE, VOUCHER)
     assert (job.state, world.mails()) == (JobState.RETRYING, [])
     assert job.message.endswith("The expense is invoiced. Moment broke off.")
-    world.later(hours=1)
-    world.run()
+    world.run_after(hours=1)
     job = world.job(EntityType.EXPENSE, VOUCHER)
     assert (job.state, job.error_code) == (JobState.NEEDS_ATTENTION, "invoiced")
     assert amounts(world) == [1000, 2200]
 
 
 def test_all_errors_of_a_voucher_are_reported_at_once(world: World) -> None:
-    enter(world, cost(1000), cost(2000, 6590))
-    sync_voucher(world)
+    enter_and_sync(world, cost(1000), cost(2000, 6590))
     world.moment.invoiced |= {"700", "701"}
-    enter(world, cost(1100), cost(2200, 6590))
-    sync_voucher(world)
+    enter_and_sync(world, cost(1100), cost(2200, 6590))
     told = [f"The ledger now shows {amount} kroner. The expense is invoiced." for amount in ("11,00", "22,00")]
     assert world.job(EntityType.EXPENSE, VOUCHER).message == " ".join(told)
 
@@ -424,8 +376,7 @@ def test_a_document_of_twenty_expenses_is_downloaded_once(world: World) -> None:
     for number in range(3, 21):
         world.moment.put(factories.project(str(100 + number), number=str(number), customer_id=""))
     world.erp.stamps[55] = VoucherFiles((PDF, PNG))
-    enter(world, *(cost(1000, project_number=number) for number in range(1, 21)))
-    sync_voucher(world)
+    enter_and_sync(world, *(cost(1000, project_number=number) for number in range(1, 21)))
     assert world.erp.calls["fetch"] == 2
     both = {"Byggmaker Øst AS F-77.pdf": b"%PDF", "Byggmaker Øst AS F-77.png": b"PNG"}
     assert list(world.moment.files.values()) == [both] * 20
@@ -434,19 +385,16 @@ def test_a_document_of_twenty_expenses_is_downloaded_once(world: World) -> None:
 def test_a_document_that_one_expense_does_not_get_is_given_to_the_others(world: World) -> None:
     world.moment.fails_before["attach"] = [RejectedError("Moment does not like it.")]
     world.erp.stamps[55] = VoucherFiles((PDF, replace(PNG, type="pdf")))
-    enter(world, cost(1000), cost(2000, 6590))
-    sync_voucher(world)
+    enter_and_sync(world, cost(1000), cost(2000, 6590))
     first, second = "Byggmaker Øst AS F-77.pdf", "Byggmaker Øst AS F-77 (2).pdf"
     assert list(world.moment.files.values()) == [{}, {first: b"%PDF", second: b"PNG"}]
-    world.later(hours=1)
-    world.run()
+    world.run_after(hours=1)
     assert list(world.moment.files.values()) == [{first: b"%PDF", second: b"PNG"}] * 2
 
 
 def test_24sevenoffice_that_is_down_is_asked_for_a_document_once(world: World) -> None:
     world.erp.fails_before["fetch"] = [UnavailableError("24SevenOffice is down.")]
-    enter(world, cost(1000), cost(2000, 6590))
-    sync_voucher(world)
+    enter_and_sync(world, cost(1000), cost(2000, 6590))
     assert (world.erp.calls["fetch"], amounts(world)) == (1, [1000, 2000])
 
 
@@ -460,25 +408,20 @@ def test_24sevenoffice_that_is_down_is_asked_for_a_document_once(world: World) -
 def test_expenses_that_the_settings_now_exclude_stay_and_are_reported(
     world: World, settings: dict[str, Any], why: str
 ) -> None:
-    enter(world, cost(125000))
-    sync_voucher(world)
+    enter_and_sync(world, cost(125000))
     world.change_settings(**settings)
-    enter(world, cost(125000, text="Gips"))
-    sync_voucher(world)
+    enter_and_sync(world, cost(125000, text="Gips"))
     assert amounts(world) == [125000]
     job = world.job(EntityType.EXPENSE, VOUCHER)
     assert (job.error_code, job.message) == ("kept", f"Earlier imports stay in Moment; {why}")
-    enter(world, cost(125000, hidden=True))
-    sync_voucher(world)
+    enter_and_sync(world, cost(125000, hidden=True))
     assert amounts(world) == []
 
 
 def test_an_expense_stays_when_its_project_gets_another_number(world: World) -> None:
-    enter(world, cost(125000), cost(1000, project_number=2))
-    sync_voucher(world)
+    enter_and_sync(world, cost(125000), cost(1000, project_number=2))
     world.moment.put(factories.project("8", number="7", customer_id=""))
-    enter(world, cost(125000), cost(2000, project_number=2))
-    sync_voucher(world)
+    enter_and_sync(world, cost(125000), cost(2000, project_number=2))
     assert amounts(world) == [125000, 2000]
     job = world.job(EntityType.EXPENSE, VOUCHER)
     assert job.outcome is Outcome.SYNCED
@@ -486,30 +429,25 @@ def test_an_expense_stays_when_its_project_gets_another_number(world: World) -> 
 
 
 def test_an_expense_that_someone_deleted_is_not_reported_as_staying(world: World) -> None:
-    enter(world, cost(125000))
-    sync_voucher(world)
+    enter_and_sync(world, cost(125000))
     world.moment.expenses.clear()
-    enter(world, cost(99000))
-    sync_voucher(world)
+    enter_and_sync(world, cost(99000))
     world.change_settings(expense_accounts="6590")
     sync_voucher(world)
     assert world.job(EntityType.EXPENSE, VOUCHER).outcome is Outcome.UNCHANGED
 
 
 def test_what_the_project_decides_of_an_expense_survives_a_corrected_text(world: World) -> None:
-    enter(world, cost(125000))
-    sync_voucher(world)
+    enter_and_sync(world, cost(125000))
     decided = replace(world.moment.expenses["700"], billable=False, activity_id="8-Complaints")
     world.moment.expenses["700"] = decided
     world.moment.closed_activities.add("Expenses")
-    enter(world, cost(125000, text="Gipsplater"))
-    sync_voucher(world)
+    enter_and_sync(world, cost(125000, text="Gipsplater"))
     assert world.moment.expenses["700"] == replace(decided, description="Gipsplater")
 
 
 def test_another_activity_or_billing_in_the_settings_leaves_invoiced_expenses_in_peace(world: World) -> None:
-    enter(world, cost(125000))
-    sync_voucher(world)
+    enter_and_sync(world, cost(125000))
     world.moment.invoiced.add("700")
     world.change_settings(expense_billable=False, expense_activity="Utlegg")
     sync_voucher(world)
@@ -517,8 +455,7 @@ def test_another_activity_or_billing_in_the_settings_leaves_invoiced_expenses_in
 
 
 def test_a_voucher_without_any_line_takes_nothing_away_and_a_person_is_asked(world: World) -> None:
-    enter(world, cost(125000))
-    sync_voucher(world)
+    enter_and_sync(world, cost(125000))
     world.erp.purchases[VOUCHER] = []
     sync_voucher(world)
     assert amounts(world) == [125000]
@@ -526,13 +463,11 @@ def test_a_voucher_without_any_line_takes_nothing_away_and_a_person_is_asked(wor
 
 
 def test_vat_that_does_not_add_up_is_for_a_person_before_anything_is_brought(world: World) -> None:
-    enter(world, cost(100000, vat_code="1"), cost(1000, 6590), vat=15000)
-    sync_voucher(world)
+    enter_and_sync(world, cost(100000, vat_code="1"), cost(1000, 6590), vat=15000)
     assert amounts(world) == []
     job = world.job(EntityType.EXPENSE, VOUCHER)
     assert (job.state, job.error_code) == (JobState.NEEDS_ATTENTION, "vat_unclear")
-    enter(world, cost(100000, vat_code="1"), cost(1000, 6590), vat=25000)
-    sync_voucher(world)
+    enter_and_sync(world, cost(100000, vat_code="1"), cost(1000, 6590), vat=25000)
     assert amounts(world) == [125000, 1000]
 
 
@@ -555,8 +490,7 @@ class RemembersRates(FakeErp):
 def test_a_vat_code_set_up_meanwhile_needs_nobody(world: World) -> None:
     world.erp = RemembersRates()
     world.erp.rates["14"] = Decimal("12.5")
-    enter(world, cost(100000, vat_code="14"), vat=12500)
-    sync_voucher(world)
+    enter_and_sync(world, cost(100000, vat_code="14"), vat=12500)
     assert amounts(world) == [112500]
     assert world.erp.forgotten == [SetupPart.VAT_CODES]
 
@@ -571,8 +505,7 @@ def test_many_vouchers_with_unclear_vat_refresh_the_rates_once(world: World) -> 
 
 
 def test_vat_that_does_not_add_up_on_other_lines_holds_nothing_up(world: World) -> None:
-    enter(world, cost(100000, 4000, vat_code="1"), cost(1000), vat=15000)
-    sync_voucher(world)
+    enter_and_sync(world, cost(100000, 4000, vat_code="1"), cost(1000), vat=15000)
     assert amounts(world) == [1000]
 
 

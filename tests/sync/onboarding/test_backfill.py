@@ -87,8 +87,7 @@ def test_one_posted_on_another_day_of_the_year_is_found_too(world: World) -> Non
 
 
 def test_one_whose_customer_is_not_synced_yet_is_compared_when_it_is(world: World) -> None:
-    world.moment.put(stranger("70", name="Fjord AS"))
-    world.moment.put(factories.invoice("9", customer_id="70"))
+    world.moment.put(stranger("70", name="Fjord AS"), factories.invoice("9", customer_id="70"))
     post_by_hand(world, customer=10002)
     assert planned_actions(world) == [PlannedAction.ASK]
     put(world)
@@ -130,14 +129,11 @@ def test_what_would_be_refused_is_shown_to_a_person(world: World) -> None:
 
 
 def test_what_is_refused_now_and_in_the_ledger_is_not_posted_when_it_is_corrected(world: World) -> None:
-    world.moment.put(factories.project("80", number="A-1"))
-    world.moment.put(factories.invoice("9", project_id="80"))
+    world.moment.put(factories.project("80", number="A-1"), factories.invoice("9", project_id="80"))
     post_by_hand(world)
     assert planned_actions(world) == [PlannedAction.ASK]
     put(world)
-    world.moment.put(factories.project("80", number="2"))
-    world.receive(EntityType.PROJECT, "80")
-    world.run()
+    world.put_and_sync(factories.project("80", number="2"))
     assert world.job(EntityType.INVOICE, "9").state is JobState.DONE
     assert world.erp.calls["post"] == 0
 
@@ -145,8 +141,7 @@ def test_what_is_refused_now_and_in_the_ledger_is_not_posted_when_it_is_correcte
 def test_what_was_synced_or_is_on_its_way_or_closed_is_passed_over(world: World) -> None:
     for number in (1, 2, 3):
         world.moment.put(factories.invoice(str(8 + number), number=number))
-    world.receive(EntityType.INVOICE, "9")
-    world.run()
+    world.sync(EntityType.INVOICE, "9")
     world.receive(EntityType.INVOICE, "10", "11")
     closed = job_actions.find(world.database, world.connection.id, Record(EntityType.INVOICE, "11"))
     assert closed
@@ -202,10 +197,8 @@ def test_customers_and_projects_of_the_period_are_those_changed_since_or_invoice
 
 
 def test_a_forecast_shows_the_very_vouchers_and_writes_nothing(world: World) -> None:
-    world.moment.put(stranger("70", name="Fjord AS"))
-    world.moment.put(factories.project("80", number="2", customer_id="70"))
-    world.moment.put(factories.invoice("9"))
-    world.moment.put(factories.invoice("10", number=2, customer_id="70", project_id="80"))
+    world.moment.put(stranger("70", name="Fjord AS"), factories.project("80", number="2", customer_id="70"))
+    world.moment.put(factories.invoice("9"), factories.invoice("10", number=2, customer_id="70", project_id="80"))
     world.moment.put(factories.invoice("11", number=3, export_status=ExportStatus.TRANSFERRED))
     before = job_list.latest(world.database, JobFilter())
     backfill = period(world)
@@ -231,8 +224,7 @@ def test_a_forecast_shows_the_very_vouchers_and_writes_nothing(world: World) -> 
 def test_a_forecast_tells_of_customers_and_projects(
     world: World, entity_type: EntityType, told: Sequence[str]
 ) -> None:
-    world.moment.put(stranger("70", name="Fjord AS"))
-    world.moment.put(factories.customer("71", name=" "))
+    world.moment.put(stranger("70", name="Fjord AS"), factories.customer("71", name=" "))
     world.moment.put(factories.project("81", number="2", name=" "))
     backfill = period(world)
     assert [each.why for each in backfill.preview(entity_type, backfill.records(entity_type))] == told

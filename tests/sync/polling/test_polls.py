@@ -319,8 +319,7 @@ def test_a_change_whose_webhook_was_lost_is_found_and_counted_once(world: World,
 def test_a_change_with_a_webhook_is_not_counted(world: World, customers: Lane) -> None:
     modify(world)
     world.later(seconds=2)
-    world.receive(EntityType.CUSTOMER, CUSTOMER)
-    world.run()
+    world.sync(EntityType.CUSTOMER, CUSTOMER)
     assert poll(world, customers, minutes=5) == 0
     assert missed(world) == 0
 
@@ -334,8 +333,7 @@ def test_a_clock_that_differs_a_little_makes_no_find(world: World, customers: La
 
 def test_what_is_as_it_was_sent_is_not_counted(world: World, customers: Lane) -> None:
     modify(world)
-    world.receive(EntityType.CUSTOMER, CUSTOMER)
-    world.run()
+    world.sync(EntityType.CUSTOMER, CUSTOMER)
     world.later(hours=1)
     modify(world)
     calls = sum(world.erp.calls.values())
@@ -369,8 +367,7 @@ def test_the_nightly_poll_finds_what_the_others_were_not_shown(world: World, cus
 
 def test_a_night_without_losses_has_nothing_looked_at_again(world: World, customers: Lane) -> None:
     modify(world)
-    world.receive(EntityType.CUSTOMER, CUSTOMER)
-    world.run()
+    world.sync(EntityType.CUSTOMER, CUSTOMER)
     poll(world, customers, hours=12)
     world.later(hours=7)
     nightly = poll_moment(world.database, world.moment, customers, now=world.now)
