@@ -17,7 +17,7 @@ from models.connections.repository import Connections
 from models.connections.vault import Vault
 from models.database import Database, migrate
 from models.users import passwords
-from tests.databases import Databases, compiling_once
+from tests.databases import Databases, OpenDatabase, compiling_once
 from tests.sandbox.serving import sandbox
 
 # How fast a machine makes examples says nothing about them. They are the same each time, so that a test fails
@@ -95,12 +95,24 @@ def database_url(databases: Databases) -> Iterator[str]:
     databases.give_back(name)
 
 
+@pytest.fixture(scope="session")
+def open_database(databases: Databases) -> Iterator[OpenDatabase]:
+    open_database = OpenDatabase(databases)
+    yield open_database
+    open_database.close()
+
+
 @pytest.fixture
-def database(database_url: str) -> Iterator[Database]:
+def database(request: pytest.FixtureRequest) -> Iterator[Database]:
     """Our own database, migrated and empty."""
-    database = Database(SecretStr(database_url), pool_size=2)
-    yield database
-    database.close()
+    if "database_url" in request.fixturenames:  # the test reaches it by its address too
+        database = Database(SecretStr(request.getfixturevalue("database_url")), pool_size=2)
+        yield database
+        database.close()
+    else:
+        open_database: OpenDatabase = request.getfixturevalue("open_database")
+        yield open_database.take()
+        open_database.give_back()
 
 
 @pytest.fixture
