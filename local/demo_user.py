@@ -93,19 +93,16 @@ class DemoUser:
     def jobs(self, *states: str) -> list[Record]:
         """Return the jobs in these states, as ``worker jobs list`` prints them."""
         listed = self.command("jobs", "list", "--output", "json", *(f"--state={state}" for state in states))
-        jobs: list[Record] = json.loads(listed)
-        return jobs
+        return list(json.loads(listed))
 
     def mails(self) -> list[Record]:
         return self._read("mail", "mails")
 
     def _send(self, method: str, system: str, path: str, values: object = None) -> Record:
-        record: Record = self._ask(method, system, path, values)
-        return record
+        return dict(self._ask(method, system, path, values))
 
     def _read(self, system: str, path: str) -> list[Record]:
-        records: list[Record] = self._ask("GET", system, path)
-        return records
+        return list(self._ask("GET", system, path))
 
     def _ask(self, method: str, system: str, path: str, values: object = None) -> Any:  # noqa: ANN401 - JSON is anything
         url = f"{self._addresses[system]}/{path}"

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
-import requests
 from argon2 import PasswordHasher
 from cryptography.fernet import Fernet
 from hypothesis import HealthCheck, settings
@@ -17,8 +16,8 @@ from models.connections.repository import Connections
 from models.connections.vault import Vault
 from models.database import Database, migrate
 from models.users import passwords
-from tests.databases import Databases, compiling_once
-from tests.sandbox.serving import sandbox
+from tests.databases import Databases, OpenDatabase, compiling_once
+from tests.sandbox.serving import Host, Systems, sandbox, serving
 
 # How fast a machine makes examples says nothing about them. They are the same each time, so that a test fails
 # for the change that broke it; those that count in thousands look for new ones.
@@ -76,6 +75,12 @@ def redis_url(redis_server: servers.Server) -> str:
     return redis_server.url
 
 
+@pytest.fixture
+def redis(redis_url: str) -> Iterator[Redis]:
+    with Redis.from_url(redis_url) as redis:
+        yield redis
+
+
 @pytest.fixture(scope="session")
 def databases(postgres: servers.Server) -> Iterator[Databases]:
     """Where the databases of the tests come from."""
@@ -95,33 +100,58 @@ def database_url(databases: Databases) -> Iterator[str]:
     databases.give_back(name)
 
 
+@pytest.fixture(scope="session")
+def open_database(databases: Databases) -> Iterator[OpenDatabase]:
+    open_database = OpenDatabase(databases)
+    yield open_database
+    open_database.close()
+
+
 @pytest.fixture
-def database(database_url: str) -> Iterator[Database]:
+def database(request: pytest.FixtureRequest) -> Iterator[Database]:
     """Our own database, migrated and empty."""
-    database = Database(SecretStr(database_url), pool_size=2)
-    yield database
-    database.close()
+    if "database_url" in request.fixturenames:  # the test reaches it by its address too
+        database = Database(SecretStr(request.getfixturevalue("database_url")), pool_size=2)
+        yield database
+        database.close()
+    else:
+        open_database: OpenDatabase = request.getfixturevalue("open_database")
+        yield open_database.take()
+        open_database.give_back()
 
 
 @pytest.fixture
-def connections(database: Database) -> Connections:
-    """The connections of that database, their secrets under a key of this test."""
-    return Connections(database, Vault([SecretStr(Fernet.generate_key().decode())]))
+def vault() -> Vault:
+    """A vault with a key of this test."""
+    return Vault([SecretStr(Fernet.generate_key().decode())])
+
+
+@pytest.fixture
+def connections(database: Database, vault: Vault) -> Connections:
+    """The connections of that database."""
+    return Connections(database, vault)
 
 
 @pytest.fixture(scope="session")
-def systems() -> Iterator[dict[str, str]]:
+def systems() -> Iterator[Systems]:
     """Addresses of Moment, 24SevenOffice and the mail server, for the whole run."""
     with sandbox() as (addresses, _):
         yield addresses
 
 
 @pytest.fixture
-def fresh_systems(systems: dict[str, str]) -> dict[str, str]:
+def fresh_systems(systems: Systems) -> Systems:
     """The same addresses, with the seeded ledgers restored."""
     for system in ("moment", "twentyfour"):
-        requests.post(f"{systems[system]}/reset", timeout=10).raise_for_status()
-    often = {"per_second": 1000}  # or most tests would wait for a second to be over
-    requests.put(f"{systems['twentyfour']}/limits", json=often, timeout=10).raise_for_status()
-    requests.delete(f"{systems['mail']}/mails", timeout=10).raise_for_status()
+        systems.control(system, "POST", "reset")
+    systems.control("twentyfour", "PUT", "limits", {"per_second": 1000})  # or most tests would wait for a second
+    systems.control("mail", "DELETE", "mails")
     return systems
+
+
+@pytest.fixture(scope="session")
+def host() -> Iterator[tuple[Host, str]]:
+    """The server of the web for one test after another, and its URL."""
+    host = Host()
+    with serving(host) as url:
+        yield host, url

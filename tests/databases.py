@@ -9,11 +9,14 @@ from urllib.parse import urlsplit
 import psycopg2
 import pytest
 from psycopg2.extensions import connection, cursor
+from pydantic import SecretStr
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.dialects.postgresql.psycopg2 import PGDialect_psycopg2
+from sqlalchemy.exc import SQLAlchemyError
 
 from local.servers import Server
 from models import database
+from models.database import Database, DatabaseUnavailableError
 
 SHAPE = """
     SELECT (SELECT string_agg(version_num, ' ') FROM alembic_version),
@@ -32,7 +35,7 @@ DISCONNECT = """
 """
 
 EMPTY = """
-    SET session_replication_role = replica;
+    SET LOCAL session_replication_role = replica;
     DO $$
     DECLARE name text;
     BEGIN
@@ -89,14 +92,18 @@ class Databases:
         try:
             with self._open(name) as sql:
                 sql.execute(DISCONNECT)
-                sql.execute(EMPTY)
-                same = _shape(sql) == self._shapes[name]
+                same = self.empty(name, sql)
         except psycopg2.Error:
             same = False
         if same:
             self._empty.append(name)
         else:
             self.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+    def empty(self, name: str, sql: cursor) -> bool:
+        """Delete all rows, and return whether the tables are still as they were; raises if they have grown."""
+        sql.execute(EMPTY)
+        return _shape(sql) == self._shapes[name]
 
     def hash_password_once(self) -> None:
         """Hash the password once instead of 4,096 times, which takes longer than everything else of a connection."""
@@ -142,6 +149,42 @@ class Databases:
                 yield sql
         finally:
             opened.close()
+
+
+class OpenDatabase:
+    """One of these databases for each test that stays within its process: its connections stay open in between.
+
+    Opening them, and having PostgreSQL read its catalog on each, takes as long as a short test.
+    """
+
+    def __init__(self, databases: Databases) -> None:
+        self._databases = databases
+        self._name = ""
+        self._database: Database | None = None
+
+    def take(self) -> Database:
+        if self._database is None:
+            self._name = self._databases.take()
+            self._database = Database(SecretStr(self._databases.address(self._name)), pool_size=2)
+        return self._database
+
+    def give_back(self) -> None:
+        """Empty it for the next test, which gets another one where that is not possible."""
+        database = self.take()
+        try:
+            with database.transaction() as session:
+                wire: Any = session.connection().connection.driver_connection
+                same = self._databases.empty(self._name, wire.cursor())
+        except (SQLAlchemyError, psycopg2.Error, DatabaseUnavailableError):
+            same = False
+        if not same:
+            self.close()
+
+    def close(self) -> None:
+        if self._database:
+            self._database.close()
+            self._databases.give_back(self._name)
+        self._database = None
 
 
 def _shape(sql: cursor) -> object:

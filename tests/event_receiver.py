@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 from typing import Any
 
 from standardwebhooks import Webhook
+
+from tests.http_server import Handler, running
 
 
 class Program:
@@ -33,9 +33,9 @@ class Program:
 def program() -> Iterator[Program]:
     told = Program()
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
+    class Receiver(Handler):
+        def answer(self) -> None:
+            body = self.body()
             if told.down:
                 self.connection.close()
                 return
@@ -46,15 +46,6 @@ def program() -> Iterator[Program]:
             self.end_headers()
             self.wfile.write(told.answer)
 
-        def log_message(self, *_: object) -> None:
-            """Say nothing of a request."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        told.url = f"http://127.0.0.1:{server.server_port}/events"
-        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield told
-        finally:
-            server.shutdown()
-            thread.join()
+    with running(Receiver) as url:
+        told.url = f"{url}/events"
+        yield told

@@ -14,6 +14,12 @@ from sync.records import Customer, Invoice, InvoiceLine, Project
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 
+DOCUMENTED_WEBHOOK = (
+    b'{"event": "CREATE_NEW", "invoice": {"id": 106939080, "invoiceNumber": 1, "customer": {"id": 62788973, '
+    b'"customerNumber": "10001"}, "project": {"id": 62788980, "projectNumber": "1"}}}'
+)
+"""The example on Moment's help page."""
+
 
 def settings(**values: Any) -> ConnectionSettings:
     defaults = {

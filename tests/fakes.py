@@ -62,17 +62,11 @@ class FakeMoment(Remote):
         self.closed_activities: set[str] = set()
         self.modified_at: dict[str, datetime] = {}
         self.ahead: list[tuple[EntityType, tuple[str, ...]]] = []
-        for record in records:
-            self.put(record)
+        self.put(*records)
 
-    def put(self, record: Customer | Project | Invoice) -> None:
-        match record:
-            case Customer():
-                self.customers[record.id] = record
-            case Project():
-                self.projects[record.id] = record
-            case Invoice():
-                self.invoices[record.id] = record
+    def put(self, *records: Customer | Project | Invoice) -> None:
+        for record in records:
+            vars(self)[f"{type(record).__name__.lower()}s"][record.id] = record
 
     def reading_ahead(self, entity_type: EntityType, record_ids: Sequence[str]) -> AbstractContextManager[None]:
         """Read nothing ahead, so that tests see the order of errors."""

@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any, TypeVar
 
 import pytest
@@ -18,12 +18,10 @@ from cryptography.fernet import Fernet
 from models.admin.operations import OperationType
 from models.connections.alert_outbox import Alert, AlertType
 from models.connections.repository import Connection
-from models.enums import EntityType, Lane, Outcome, Record
-from models.inbox import leases
-from models.inbox.enqueue import enqueue
-from models.inbox.leases import AttemptResult
+from models.enums import EntityType, Record
 from models.inbox.transitions import Event
 from sync.reconciliation.report import Discrepancy, DiscrepancyType, ReconciliationReport, Total
+from tests.models.completed_jobs import completed_job
 from worker import container as worker_container
 from worker.container import Container
 from worker.queues import QUEUE_OF, QUEUES
@@ -118,13 +116,6 @@ def failed_job(
     now: datetime | None = None,
 ) -> int:
     """Make a job that needs attention, and return its number."""
-    now, database = now or worker_container.clock(), container.database
-    enqueue(database, connection.id, [Record(EntityType.INVOICE, record_id)], now=now)
-    lease = leases.acquire(
-        database, Lane(connection.id, EntityType.INVOICE), limit=1, now=now, until=now + timedelta(hours=1)
-    )
-    assert lease
-    (job,) = lease.jobs
     message, remedy = "The account 3999 is unknown.", "Open the account in 24SevenOffice."
     alert = Alert(
         type=AlertType.NEEDS_ATTENTION,
@@ -133,17 +124,18 @@ def failed_job(
         remedy=remedy,
         recipients=connection.settings.error_emails,
     )
-    result = AttemptResult(
-        job_id=job.id,
+    job = completed_job(
+        container.database,
+        connection.id,
+        Record(EntityType.INVOICE, record_id),
         event=Event.REJECTED,
-        outcome=Outcome.FAILED,
+        at=now or worker_container.clock(),
         error_code="account",
         title=title,
         message=message,
         remedy=remedy,
         alert=alert,
     )
-    leases.complete(database, lease, [result], clock=lambda: now)
     return job.id
 
 

@@ -23,17 +23,8 @@ from models.schema.audit_entries import add_entry, allow_erasure, allow_redactio
 from models.schema.locks import FOR_NO_KEY_UPDATE
 from models.schema.search_terms import search_terms
 from models.schema.statements import link_of
-from models.schema.tables import (
-    AttemptRow,
-    AuditRow,
-    Base,
-    ConnectionRow,
-    GrantRow,
-    LaneRow,
-    LinkRow,
-    SyncJobRow,
-    UserRow,
-)
+from models.schema.tables import AttemptRow, AuditRow, Base, ConnectionRow, LaneRow, LinkRow, SyncJobRow
+from models.schema.user_tables import GrantRow, UserRow
 from models.users import repository as users
 
 BATCH_SIZE = 500

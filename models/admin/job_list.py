@@ -20,10 +20,9 @@ from models.admin.job_filter import JobFilter
 from models.database import Database
 from models.enums import EntityType, JobState, Outcome, Record, titled
 from models.pagination import PAGE_SIZE, Key, OrderColumns, Page, beyond, nearest_first, paged, placed
-from models.schema.note_table import NoteRow
 from models.schema.record_summary import RecordSummary
 from models.schema.statements import IS_LINK_OF_JOB, made_of
-from models.schema.tables import ConnectionRow, LinkRow, SyncJobRow
+from models.schema.tables import ConnectionRow, LinkRow, NoteRow, SyncJobRow
 
 Columns = TypeVarTuple("Columns")
 

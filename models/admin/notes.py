@@ -10,9 +10,8 @@ from i18n.messages import msg
 from models.admin.job_actions import JOB_COLUMNS, JobAction, audit_entry
 from models.database import Database
 from models.schema.audit_entries import add_entry
-from models.schema.note_table import NoteRow
 from models.schema.statements import made_of
-from models.schema.tables import SyncJobRow
+from models.schema.tables import NoteRow, SyncJobRow
 from models.users.passwords import InvalidInputError
 
 MAX_LENGTH = 1000

@@ -11,7 +11,7 @@ from sqlalchemy import Column, ColumnElement, Select, Table, Text, cast, or_, se
 from sqlalchemy.dialects.postgresql import JSONB
 
 from models.database import Database
-from models.schema import note_table, receiver_tables  # noqa: F401 - their tables are searched too
+from models.schema import api_tables, receiver_tables, user_tables  # noqa: F401 - their tables are searched too
 from models.schema.search_terms import SearchTerms, matches, search_terms
 from models.schema.tables import Base, LocalizedText, LocalizedTexts
 

@@ -13,7 +13,8 @@ from models.database import Database
 from models.enums import EntityType, JobState
 from models.schema.record_summary import RecordSummary
 from models.schema.statements import made_of
-from models.schema.tables import AlertRow, ConnectionRow, SyncJobRow, UserRow
+from models.schema.tables import AlertRow, ConnectionRow, SyncJobRow
+from models.schema.user_tables import UserRow
 
 ALL_CONNECTIONS = "Moment ⇄ 24SevenOffice"
 """The name in an alert that is not about a single connection."""

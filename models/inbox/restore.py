@@ -19,15 +19,8 @@ from models.inbox.job_updates import concerns, update_by
 from models.inbox.transitions import Event
 from models.schema.audit_entries import add_entry
 from models.schema.locks import locked
-from models.schema.tables import (
-    AlertRow,
-    ConnectionRow,
-    CursorRow,
-    LaneRow,
-    RestoredLaneRow,
-    SessionRow,
-    SyncJobRow,
-)
+from models.schema.tables import AlertRow, ConnectionRow, CursorRow, LaneRow, RestoredLaneRow, SyncJobRow
+from models.schema.user_tables import SessionRow
 
 SEQUENCE_GAP = 1_000_000
 """Ids that are skipped after a restore, because mails sent since the backup contain ids of jobs and alerts."""

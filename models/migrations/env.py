@@ -8,7 +8,7 @@ from __future__ import annotations
 from alembic import context
 from sqlalchemy import create_engine, text
 
-from models.schema import note_table, password_link_table, receiver_tables  # noqa: F401 - registers their tables with Base
+from models.schema import api_tables, receiver_tables, user_tables  # noqa: F401 - registers their tables with Base
 from models.schema.tables import Base
 
 MIGRATION_LOCK = 7240001

@@ -25,7 +25,7 @@ from models.receivers.states import DISABLED_AFTER, DeliveryProblem, DeliverySta
 from models.schema.locks import FOR_NO_KEY_UPDATE
 from models.schema.receiver_tables import EventDeliveryRow, EventReceiverRow, EventRow
 from models.schema.statements import made_of
-from models.schema.tables import UserRow
+from models.schema.user_tables import UserRow
 
 _MINUTE, _HOUR = timedelta(minutes=1), timedelta(hours=1)
 

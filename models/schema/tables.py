@@ -68,7 +68,6 @@ class Base(DeclarativeBase):
 BigId = Annotated[int, mapped_column(BigInteger, Identity(), primary_key=True)]
 ConnectionId = Annotated[int, mapped_column(ForeignKey("connections.id", ondelete="CASCADE"))]
 JobId = Annotated[int, mapped_column(ForeignKey("sync_jobs.id", ondelete="CASCADE"))]
-UserId = Annotated[int, mapped_column(ForeignKey("users.id", ondelete="CASCADE"))]
 Localized = Annotated[str, mapped_column(LocalizedText)]
 LocalizedOrEmpty = Annotated[str, mapped_column(LocalizedText, server_default=text("'\"\"'::jsonb"))]
 Warnings = Annotated[tuple[str, ...], mapped_column(LocalizedTexts, server_default=text("'[]'::jsonb"))]
@@ -496,6 +495,18 @@ class MatchQuestionRow(Base):
     undone: Mapped[list[str]] = mapped_column(JSONB, server_default="[]")
 
 
+class NoteRow(Base):
+    """A person's note on a record; it is deleted with the record's job."""
+
+    __tablename__ = "notes"
+
+    id: Mapped[BigId]
+    job_id: Mapped[JobId] = mapped_column(index=True)
+    at: Mapped[datetime]
+    actor: Mapped[str]
+    text: Mapped[str]
+
+
 class AcceptanceRow(Base):
     """An accepted discrepancy: ``key`` identifies its subject, ``fingerprint`` its details."""
 
@@ -506,95 +517,4 @@ class AcceptanceRow(Base):
     fingerprint: Mapped[str]
     actor: Mapped[str]
     why: Mapped[str]
-    at: Mapped[datetime]
-
-
-class UserRow(Base):
-    """A user of the pages. ``everywhere`` gives all connections, otherwise they are in :class:`GrantRow`.
-
-    ``subject`` identifies them at the OpenID provider, ``password_hash`` is argon2's; a user has one or both. If
-    ``password_is_temporary``, they must choose another before anything else. ``factor_secret`` is encrypted, None
-    without a second factor; ``factor_used`` is the period of the last accepted code, and ``wrong_codes`` counts
-    the refused ones since then.
-    """
-
-    __tablename__ = "users"
-
-    id: Mapped[int] = mapped_column(Identity(), primary_key=True)
-    email: Mapped[str] = mapped_column(unique=True)
-    role: Mapped[str]
-    everywhere: Mapped[bool] = mapped_column(server_default=false())
-    language: Mapped[str]
-    password_hash: Mapped[str | None]
-    password_is_temporary: Mapped[bool] = mapped_column(server_default=false())
-    factor_secret: Mapped[str | None]
-    factor_used: Mapped[int | None] = mapped_column(BigInteger)
-    wrong_codes: Mapped[int] = mapped_column(server_default="0")
-    subject: Mapped[str | None] = mapped_column(unique=True)
-    created_at: Mapped[datetime]
-    disabled_at: Mapped[datetime | None]
-
-
-class GrantRow(Base):
-    __tablename__ = "grants"
-
-    user_id: Mapped[UserId] = mapped_column(primary_key=True)
-    connection_id: Mapped[ConnectionId] = mapped_column(primary_key=True, index=True)
-
-
-class RecoveryCodeRow(Base):
-    """A code that replaces the second factor, once."""
-
-    __tablename__ = "recovery_codes"
-
-    user_id: Mapped[UserId] = mapped_column(primary_key=True)
-    code_hash: Mapped[str] = mapped_column(primary_key=True)
-
-
-class DeviceRow(Base):
-    """A browser that a user has signed in from, identified by the hash of its cookie."""
-
-    __tablename__ = "devices"
-
-    user_id: Mapped[UserId] = mapped_column(primary_key=True)
-    token_hash: Mapped[str] = mapped_column(primary_key=True)
-    seen_at: Mapped[datetime]
-
-
-class SessionRow(Base):
-    """The session of a user who is signed in, or who ``awaits_code``: the second factor, after the password.
-
-    ``device`` describes their browser in a few words, and ``confirmed_at`` is their last confirmation of identity.
-    ``notice`` is shown once, on the next page.
-    """
-
-    __tablename__ = "sessions"
-
-    id: Mapped[int] = mapped_column(BigInteger, Identity(), unique=True)
-    token_hash: Mapped[str] = mapped_column(primary_key=True)
-    user_id: Mapped[UserId] = mapped_column(index=True)
-    created_at: Mapped[datetime]
-    seen_at: Mapped[datetime]
-    device: Mapped[str] = mapped_column(server_default="")
-    by_openid: Mapped[bool] = mapped_column(server_default=false())
-    awaits_code: Mapped[bool] = mapped_column(server_default=false())
-    confirmed_at: Mapped[datetime | None]
-    notice: Mapped[dict[str, Any] | None]
-
-
-class FailedSignInRow(Base):
-    """A sign-in to the account with this ``email`` that was refused or is being tried.
-
-    Successful ones are counted here too, under the id of their user in place of the ``email``.
-    """
-
-    __tablename__ = "failed_sign_ins"
-    __table_args__ = (
-        Index("failed_sign_ins_email", "email", "at"),
-        Index("failed_sign_ins_address", "address", "at"),
-    )
-
-    id: Mapped[BigId]
-    email: Mapped[str]
-    address: Mapped[str]
     at: Mapped[datetime]

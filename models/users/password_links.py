@@ -16,9 +16,9 @@ from i18n.messages import Message, msg
 from models.connections.alert_outbox import AlertType, DeliveryStatus
 from models.connections.vault import hash_token
 from models.database import Database
-from models.schema.password_link_table import PasswordLinkRow
 from models.schema.statements import upsert
-from models.schema.tables import AlertRow, SessionRow, UserRow
+from models.schema.tables import AlertRow
+from models.schema.user_tables import PasswordLinkRow, SessionRow, UserRow
 from models.users import account_alerts, passwords, throttle
 from models.users import repository as users
 from models.users.proofs import expect_session

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from models.schema.locks import FOR_NO_KEY_UPDATE
-from models.schema.tables import SessionRow, UserRow
+from models.schema.user_tables import SessionRow, UserRow
 
 
 @dataclass(frozen=True, slots=True)

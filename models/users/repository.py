@@ -16,8 +16,8 @@ from i18n.messages import msg
 from models.database import Database
 from models.enums import Role, Scope
 from models.schema.audit_entries import add_entry
-from models.schema.password_link_table import PasswordLinkRow
-from models.schema.tables import ConnectionRow, GrantRow, SessionRow, UserRow
+from models.schema.tables import ConnectionRow
+from models.schema.user_tables import GrantRow, PasswordLinkRow, SessionRow, UserRow
 from models.users import passwords
 from models.users.passwords import InvalidInputError, gather, refuse
 from models.users.proofs import Proof, expect_session

@@ -15,7 +15,7 @@ from i18n.messages import msg
 from models.connections.vault import Vault, hash_token
 from models.database import Database
 from models.schema.locks import FOR_NO_KEY_UPDATE
-from models.schema.tables import RecoveryCodeRow, UserRow
+from models.schema.user_tables import RecoveryCodeRow, UserRow
 from models.users import account_alerts
 from models.users import repository as users
 from models.users.proofs import OutdatedProofError, Proof, expect, expect_session

@@ -15,7 +15,7 @@ from models.connections.vault import hash_token
 from models.database import Database
 from models.schema.locks import FOR_NO_KEY_UPDATE
 from models.schema.statements import made_of
-from models.schema.tables import SessionRow, UserRow
+from models.schema.user_tables import SessionRow, UserRow
 from models.users import repository as users
 from models.users.proofs import Proof, expect
 from models.users.repository import User

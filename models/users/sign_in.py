@@ -11,7 +11,7 @@ from i18n.messages import msg
 from models.connections.vault import Vault, hash_token
 from models.database import Database
 from models.schema.statements import upsert
-from models.schema.tables import DeviceRow, UserRow
+from models.schema.user_tables import DeviceRow, UserRow
 from models.users import account_alerts, passwords, second_factor, sessions, throttle
 from models.users import repository as users
 from models.users.proofs import OutdatedProofError, Proof

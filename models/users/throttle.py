@@ -8,7 +8,7 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from models.database import Database
-from models.schema.tables import FailedSignInRow
+from models.schema.user_tables import FailedSignInRow
 
 WINDOW = timedelta(minutes=15)
 MAX_FAILURES_PER_ACCOUNT_AND_ADDRESS = 5

@@ -1,5 +1,6 @@
 """The whole system, once for all browser tests, and a browser; a page that makes it complain fails the test."""
 
+import itertools
 import os
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -8,12 +9,14 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.browser.chromium import running
-from tests.browser.filled import PACE, show
-from tests.browser.person import Person
+from tests.browser.filled import PACE, PASSWORD, add_user
+from tests.browser.person import WAYS, Person, Way
 from tests.journeys.firm import Firm
-from tests.journeys.running_system import RunningSystem, running_system
+from tests.journeys.running_system import RunningSystem, running_system, show
 
 expect.set_options(timeout=20_000)
+
+numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
@@ -62,3 +65,17 @@ def sit_down(browser: Browser, one_system: RunningSystem) -> Iterator[Callable[.
     for person in people:
         person.context.close()
     assert [complaint for person in people for complaint in person.complaints] == []
+
+
+@pytest.fixture
+def visit(one_system: RunningSystem, sit_down: Callable[..., Person]) -> Callable[..., Person]:
+    """Lets a new user sign in and open a page."""
+
+    def visit(path: str = "/", *, way: Way = WAYS["in English, wide"], **rights: Any) -> Person:
+        person = sit_down(viewport=way.window, java_script_enabled=way.script)
+        person.email = f"user-{next(numbers)}@example.com"
+        add_user(one_system, person.email, language=way.language, **rights)
+        person.sign_in(person.email, PASSWORD, path=path)
+        return person
+
+    return visit

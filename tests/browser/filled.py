@@ -1,6 +1,5 @@
 """An installation after a working day, with something to see on every page."""
 
-import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
@@ -48,11 +47,6 @@ NO_PAGES = (
     "/reconciliations/",
 )
 """Routes for programs and links in mails, and those of an OpenID provider, which is not set up here."""
-
-
-def show(name: str, line: str) -> None:
-    """Leave the log to pytest, which shows it when a test fails."""
-    sys.stdout.write(f"{name:<8} | {line}\n")
 
 
 @contextmanager

@@ -5,7 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
 from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Page, Request, Response
+
+from i18n.catalog import Language
 
 DESKTOP, PHONE = {"width": 1280, "height": 800}, {"width": 375, "height": 740}
 WINDOWS: Mapping[str, Mapping[str, Any]] = {
@@ -14,6 +17,22 @@ WINDOWS: Mapping[str, Mapping[str, Any]] = {
     "phone": {"viewport": PHONE, "color_scheme": "light", "has_touch": True},
     "dark phone": {"viewport": PHONE, "color_scheme": "dark", "has_touch": True},
 }
+
+
+@dataclass(frozen=True)
+class Way:
+    """How a person reads the pages."""
+
+    language: Language
+    window: Mapping[str, int]
+    script: bool
+
+
+WAYS = {
+    "in English, wide": Way(Language.ENGLISH, DESKTOP, script=True),
+    "in Norwegian, on a phone, without JavaScript": Way(Language.NORWEGIAN, PHONE, script=False),
+}
+both_ways = pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
 
 REPORT_VIOLATIONS = """
 document.addEventListener("securitypolicyviolation", (event) =>
@@ -46,6 +65,7 @@ class Person:
     context: BrowserContext
     url: str
     complaints: list[str] = field(default_factory=list)
+    email: str = ""
 
     def __post_init__(self) -> None:
         self.context.add_init_script(REPORT_VIOLATIONS)

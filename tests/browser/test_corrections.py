@@ -1,41 +1,25 @@
 import re
 from collections.abc import Callable
 
-import pytest
 from playwright.sync_api import expect
 
-from i18n.catalog import Language, translations
-from tests.browser.filled import PASSWORD, add_user
-from tests.browser.person import DESKTOP, PHONE, Person
+from i18n.catalog import translations
+from tests.browser.person import Person, Way, both_ways
 from tests.journeys.firm import Firm
-from tests.journeys.running_system import RunningSystem
 
 
-@pytest.mark.parametrize(
-    ("language", "window", "script"),
-    [(Language.ENGLISH, DESKTOP, True), (Language.NORWEGIAN, PHONE, False)],
-    ids=["in English, wide", "in Norwegian, on a phone, without JavaScript"],
-)
+@both_ways
 def test_a_mail_leads_to_a_refused_invoice_which_is_posted_once_corrected(
-    one_system: RunningSystem,
-    firm: Firm,
-    sit_down: Callable[..., Person],
-    language: Language,
-    window: dict[str, int],
-    *,
-    script: bool,
+    firm: Firm, visit: Callable[..., Person], way: Way
 ) -> None:
-    say = translations(language).gettext
-    firm.connect(language=language)
+    say = translations(way.language).gettext
+    firm.connect(language=way.language)
     locked = next(year["year"] for year in firm.records("years") if year["locked"])
     invoice = firm.invoice(firm.project(), invoiceDate=f"{locked}-06-30")
     (mail,) = firm.expect_mails(1)
     link = re.search(r"http\S+(/records/\d+)", mail["text"])
     assert link
-    person = sit_down(viewport=window, java_script_enabled=script)
-    email = f"corrects-{firm.company}@example.com"
-    add_user(one_system, email, language=language)
-    person.sign_in(email, PASSWORD, path=link[1])
+    person = visit(link[1], way=way)
     page = person.page
 
     expect(page.get_by_role("heading", level=1)).to_contain_text(str(invoice["invoiceNumber"]))
@@ -57,18 +41,13 @@ def test_a_mail_leads_to_a_refused_invoice_which_is_posted_once_corrected(
     expect(page.get_by_text(say("What to do"), exact=True)).to_have_count(0)
 
 
-def test_many_jobs_are_closed_after_confirmation_and_reopened(
-    one_system: RunningSystem, firm: Firm, sit_down: Callable[..., Person]
-) -> None:
+def test_many_jobs_are_closed_after_confirmation_and_reopened(firm: Firm, visit: Callable[..., Person]) -> None:
     firm.connect()
     locked = next(year["year"] for year in firm.records("years") if year["locked"])
     project = firm.project()
     for _ in range(3):
         firm.invoice(project, invoiceDate=f"{locked}-06-30")
-    person = sit_down()
-    add_user(one_system, f"closes-{firm.company}@example.com")
-    stuck = f"/records?company=Firm+{firm.company}&state=needs_attention"
-    person.sign_in(f"closes-{firm.company}@example.com", PASSWORD, path=stuck)
+    person = visit(f"/records?company=Firm+{firm.company}&state=needs_attention")
     page = person.page
     person.reload_until(page.get_by_role("checkbox", name=re.compile("Invoice")).nth(2))
 

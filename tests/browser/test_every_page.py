@@ -11,10 +11,10 @@ from i18n.catalog import Language
 from models.users import repository as users
 from models.users import sessions
 from models.users.proofs import Proof
-from tests.browser.filled import PASSWORD, add_user, addresses, filled_system, routes, show
+from tests.browser.filled import PASSWORD, add_user, addresses, filled_system, routes
 from tests.browser.person import WINDOWS, Person
 from tests.installation import compared
-from tests.journeys.running_system import RunningSystem
+from tests.journeys.running_system import RunningSystem, show
 from worker.container import clock
 
 ANNE, KARI = "anne@example.com", "kari@example.com"

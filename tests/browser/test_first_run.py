@@ -16,7 +16,7 @@ from tests.browser.filled import PASSWORD
 from tests.browser.person import WINDOWS, Person
 from tests.factories import NOW, settings
 from tests.installation import environment, installed, own_logging
-from tests.sandbox.serving import Host, serving
+from tests.sandbox.serving import Host
 from web.app import create_app
 from worker.container import Container, clock
 
@@ -32,13 +32,6 @@ NEW = {
 }
 
 Seat = Callable[..., Person]
-
-
-@pytest.fixture(scope="module")
-def host() -> Iterator[tuple[Host, str]]:
-    host = Host()
-    with serving(host) as url:
-        yield host, url
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 from playwright.sync_api import Dialog, expect
 
-from tests.browser.filled import PASSWORD, add_user
 from tests.browser.person import Person
 from tests.factories import settings
 from tests.journeys.firm import Firm
@@ -12,22 +11,15 @@ from tests.journeys.running_system import RunningSystem
 from worker.container import clock
 
 
-def seated(one_system: RunningSystem, firm: Firm, sit_down: Callable[..., Person], path: str) -> Person:
-    person, email = sit_down(), f"forms-{firm.company}-{path.count('/')}@example.com"
-    add_user(one_system, email)
-    person.sign_in(email, PASSWORD, path=path)
-    return person
-
-
 def test_a_refused_form_focuses_its_errors_and_links_to_the_fields(
-    one_system: RunningSystem, firm: Firm, sit_down: Callable[..., Person]
+    one_system: RunningSystem, firm: Firm, visit: Callable[..., Person]
 ) -> None:
     firm.connect()
     names = [f"Filtered {number} of {firm.company}" for number in range(11)]
     for name in names:
         own = settings(moment_company=name, username=f"{name}@example.com")
         one_system.container.connections.add(name, own, actor="test", now=clock(), started=False)
-    page = seated(one_system, firm, sit_down, "/users/new").page
+    page = visit("/users/new").page
     page.get_by_label("Show only names with").fill("filtered 7")
     expect(page.get_by_label(names[7])).to_be_visible()
     expect(page.get_by_label(names[8])).to_be_hidden()
@@ -48,11 +40,9 @@ def test_a_refused_form_focuses_its_errors_and_links_to_the_fields(
         one_system.container.erase_connection(connection, actor="test")
 
 
-def test_leaving_unsaved_settings_asks_first(
-    one_system: RunningSystem, firm: Firm, sit_down: Callable[..., Person]
-) -> None:
+def test_leaving_unsaved_settings_asks_first(firm: Firm, visit: Callable[..., Person]) -> None:
     firm.connect()
-    person = seated(one_system, firm, sit_down, f"/connections/{firm.connection.id}/settings")
+    person = visit(f"/connections/{firm.connection.id}/settings")
     page, asked = person.page, list[str]()
 
     def stay(dialog: Dialog) -> None:

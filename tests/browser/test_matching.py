@@ -1,51 +1,36 @@
 from collections.abc import Callable
 
-import pytest
 from playwright.sync_api import expect
 
-from i18n.catalog import Language, translations
+from i18n.catalog import translations
 from local import demo_user
 from models.enums import Role
-from tests.browser.filled import PASSWORD, add_user
-from tests.browser.person import DESKTOP, PHONE, Person
+from tests.browser.person import Person, Way, both_ways
 from tests.journeys.firm import Firm
-from tests.journeys.running_system import RunningSystem
 
 NAME = "Bakkehaugen borettslag"
 ADDRESSES = "post@bakkehaugen.example.com", "styret@bakkehaugen.example.com"
 
 
-@pytest.mark.parametrize(
-    ("language", "window", "script"),
-    [(Language.ENGLISH, DESKTOP, True), (Language.NORWEGIAN, PHONE, False)],
-    ids=["in English, wide, by keyboard", "in Norwegian, on a phone, without JavaScript"],
-)
+@both_ways
 def test_a_customer_is_matched_after_confirmation_and_the_match_is_undone(
-    one_system: RunningSystem,
-    firm: Firm,
-    sit_down: Callable[..., Person],
-    language: Language,
-    window: dict[str, int],
-    *,
-    script: bool,
+    firm: Firm, visit: Callable[..., Person], way: Way
 ) -> None:
-    say = translations(language).gettext
+    say = translations(way.language).gettext
     firm.connect()
     for address in ADDRESSES:
         there = {"name": NAME, "email": address}
         firm.control("twentyfour", "POST", f"books/{firm.client}/customers", there)
     first, second = (each["number"] for each in firm.records("customers")[-2:])
     firm.enter("customers", name=NAME)
-    person = sit_down(viewport=window, java_script_enabled=script)
-    email = f"matches-{firm.company}@example.com"
-    add_user(one_system, email, role=Role.OPERATOR, language=language)
-    person.sign_in(email, PASSWORD, path=f"/records?company=Firm+{firm.company}&state=needs_attention")
+    stuck = f"/records?company=Firm+{firm.company}&state=needs_attention"
+    person = visit(stuck, way=way, role=Role.OPERATOR)
     page = person.page
     person.reload_until(page.get_by_role("link", name=NAME))
     page.get_by_role("link", name=NAME).first.click()
 
     def press(name: str, role: str = "link") -> None:
-        if script:
+        if way.script:  # by keyboard
             person.tab_to(name)
             person.press_enter()
         else:

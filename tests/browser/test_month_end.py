@@ -3,15 +3,12 @@ from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
-import pytest
 from playwright.sync_api import expect
 
 from i18n.catalog import Language
 from models.enums import Role
-from tests.browser.filled import PASSWORD, add_user
-from tests.browser.person import DESKTOP, PHONE, Person
+from tests.browser.person import Person, Way, both_ways
 from tests.journeys.firm import Firm
-from tests.journeys.running_system import RunningSystem
 
 SAID = {
     Language.ENGLISH: {
@@ -39,32 +36,18 @@ SAID = {
 }
 
 
-@pytest.mark.parametrize(
-    ("language", "window", "script"),
-    [(Language.ENGLISH, DESKTOP, True), (Language.NORWEGIAN, PHONE, False)],
-    ids=["in English, wide", "in Norwegian, on a phone, without JavaScript"],
-)
-def test_a_month_is_closed_with_a_known_difference_and_downloaded(  # noqa: PLR0913 - who, where and with what
-    one_system: RunningSystem,
-    firm: Firm,
-    sit_down: Callable[..., Person],
-    tmp_path: Path,
-    language: Language,
-    window: dict[str, int],
-    *,
-    script: bool,
+@both_ways
+def test_a_month_is_closed_with_a_known_difference_and_downloaded(
+    firm: Firm, visit: Callable[..., Person], tmp_path: Path, way: Way
 ) -> None:
     firm.connect()
     invoice = firm.invoice(firm.project())
     firm.expect_vouchers([invoice])
-    number, said = invoice["invoiceNumber"], SAID[language]
+    number, said = invoice["invoiceNumber"], SAID[way.language]
     (voucher,) = firm.records("vouchers")
     hidden = {"lines": [{"id": line["id"], "hidden": True} for line in voucher["lines"]]}
     firm.control("twentyfour", "PATCH", f"books/{firm.client}/vouchers/{voucher['number']}?type=11", hidden)
-    person = sit_down(viewport=window, java_script_enabled=script)
-    email = f"closes-month-{firm.company}@example.com"
-    add_user(one_system, email, role=Role.OPERATOR, language=language)
-    person.sign_in(email, PASSWORD, path=f"/connections/{firm.connection.id}/reconciliation")
+    person = visit(f"/connections/{firm.connection.id}/reconciliation", way=way, role=Role.OPERATOR)
     page = person.page
 
     page.get_by_label(said["month"], exact=True).fill(invoice["invoiceDate"][:7])
@@ -87,7 +70,7 @@ def test_a_month_is_closed_with_a_known_difference_and_downloaded(  # noqa: PLR0
     download.value.save_as(kept)
     rows = list(csv.reader(kept.read_text("utf-8-sig").splitlines(), delimiter=";"))
     (known,) = [row for row in rows if row[0] == said["accepted"]]
-    assert (str(number) in known[1], known[-3], known[-2]) == (True, "Tap på krav", email)
+    assert (str(number) in known[1], known[-3], known[-2]) == (True, "Tap på krav", person.email)
     assert f"-{date.fromisoformat(invoice['invoiceDate'][:10]):%Y-%m}-01-" in download.value.suggested_filename
     page.emulate_media(media="print")
     expect(page.get_by_text(said["agree"])).to_be_visible()

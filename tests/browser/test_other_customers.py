@@ -3,27 +3,20 @@ from collections.abc import Callable
 from playwright.sync_api import expect
 
 from models.enums import Role
-from tests.browser.filled import PASSWORD, add_user
 from tests.browser.person import Person
 from tests.journeys.firm import Firm
-from tests.journeys.running_system import RunningSystem
 
 
 def test_the_bookkeeper_of_another_customer_sees_nothing_of_it(
-    one_system: RunningSystem, firm: Firm, new_firm: Callable[[], Firm], sit_down: Callable[..., Person]
+    firm: Firm, new_firm: Callable[[], Firm], visit: Callable[..., Person]
 ) -> None:
     firm.connect()
     invoice = firm.invoice(firm.project())
     firm.expect_vouchers([invoice])
     other = new_firm()
     other.connect()
-    anne, ola = sit_down(), sit_down()
-    add_user(one_system, f"sees-{firm.company}@example.com")
-    add_user(
-        one_system, f"other-{firm.company}@example.com", role=Role.OPERATOR, connections={other.connection.id}
-    )
-    anne.sign_in(f"sees-{firm.company}@example.com", PASSWORD, path=f"/records?company=Firm+{firm.company}")
-    ola.sign_in(f"other-{firm.company}@example.com", PASSWORD)
+    anne = visit(f"/records?company=Firm+{firm.company}")
+    ola = visit(role=Role.OPERATOR, connections={other.connection.id})
 
     change = anne.page.get_by_role("link", name=f"Invoice {invoice['invoiceNumber']}").get_attribute("href")
     assert change

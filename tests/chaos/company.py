@@ -37,8 +37,7 @@ class Outside:
 
     def enter(self, resource: str, **values: object) -> Record:
         """Enter a record in Moment, as its API accepts it."""
-        record: Record = self.control("moment", "POST", f"api/1.0/companies/{COMPANY}/{resource}", values)
-        return record
+        return dict(self.control("moment", "POST", f"api/1.0/companies/{COMPANY}/{resource}", values))
 
     def change(self, resource: str, record_id: int, **values: object) -> None:
         """Change a record in Moment."""
@@ -46,8 +45,7 @@ class Outside:
 
     def press(self, button: str, invoice_id: int) -> Record:
         """Finalize or credit an invoice in Moment; return the invoice or the credit note."""
-        record: Record = self.control("moment", "POST", f"companies/{COMPANY}/invoices/{invoice_id}/{button}")
-        return record
+        return dict(self.control("moment", "POST", f"companies/{COMPANY}/invoices/{invoice_id}/{button}"))
 
     def book(self, path: str, values: object, *, method: str = "POST") -> Record:
         """Enter or change something in 24SevenOffice by hand."""
@@ -56,23 +54,19 @@ class Outside:
 
     def moment(self, resource: str) -> list[Record]:
         """Return what Moment has."""
-        records: list[Record] = self.control("moment", "GET", f"books/{COMPANY}/{resource}")
-        return records
+        return list(self.control("moment", "GET", f"books/{COMPANY}/{resource}"))
 
     def records(self, shelf: str) -> list[Record]:
         """Return the records of 24SevenOffice."""
-        records: list[Record] = self.control("twentyfour", "GET", f"books/{CLIENT}/{shelf}")
-        return records
+        return list(self.control("twentyfour", "GET", f"books/{CLIENT}/{shelf}"))
 
     def mails(self) -> list[Record]:
         """Return all mails that have arrived."""
-        mails: list[Record] = self.control("mail", "GET", "mails")
-        return mails
+        return list(self.control("mail", "GET", "mails"))
 
     def deliveries(self) -> list[Record]:
         """Return the webhooks that Moment sent, with their results."""
-        deliveries: list[Record] = self.control("moment", "GET", "deliveries")
-        return deliveries
+        return list(self.control("moment", "GET", "deliveries"))
 
     def notify(self, body: object) -> None:
         """Send a webhook."""

@@ -135,8 +135,7 @@ class Troubles:
         return float(max(writes, default=0))
 
     def _faults(self, system: str) -> dict[str, Any]:
-        mishaps: dict[str, Any] = self._outside.control(system, "GET", "faults")
-        return mishaps
+        return dict(self._outside.control(system, "GET", "faults"))
 
     def _fault(self, system: str, operation: str, kind: str) -> Callable[[], None]:
         more: dict[str, Any] = {"seconds": 1}

@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from config.logging import configure
 from models.connections.vault import Vault
 from models.database import Database
-from models.schema.tables import UserRow
+from models.schema.user_tables import UserRow
 from tests.factories import NOW
 from tests.installation import own_logging
 

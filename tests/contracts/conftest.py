@@ -1,11 +1,33 @@
-"""The sandbox's 24SevenOffice, with freshly seeded ledgers for each test, in each response format."""
+"""The sandbox with seeded books for each test: Moment, and 24SevenOffice in each way of writing answers."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 
 import pytest
 
+from integrations.moment.gateway import MomentGateway
+from tests.contracts.stage_moment import Office, calling, serving_moment
 from tests.contracts.stage_twentyfour import AROUND, Stranger, serving_twentyfour
+
+
+@pytest.fixture(scope="module")
+def moment_url() -> Iterator[str]:
+    with serving_moment() as url:
+        yield url
+
+
+@pytest.fixture
+def office(moment_url: str) -> Office:
+    """Moment with a customer, a project with its activity, and the draft of an invoice."""
+    office = Office(moment_url)
+    office.reset()
+    return office
+
+
+@pytest.fixture
+def gateway(office: Office) -> Iterator[MomentGateway]:
+    with calling(office.url) as gateway:
+        yield gateway
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from itertools import count
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import requests
 from cryptography.fernet import Fernet
@@ -27,6 +27,7 @@ from models.connections.vault import Vault
 from sandbox.faults import Faults
 from sandbox.twentyfour import seed
 from sandbox.twentyfour.app import create_app
+from sync.ports import Erp
 from sync.records import (
     Address,
     Company,
@@ -51,6 +52,7 @@ from tests.fakes import lines_of
 from tests.sandbox.serving import serving
 from tests.sandbox.twentyfour.wsdl import Wsdl
 
+E = TypeVar("E", bound=Erp)
 WSDLS = Path(__file__).parents[2] / "integrations/twentyfour/wsdl"
 DESCRIBED = [Wsdl(path) for path in sorted(WSDLS.glob("*.wsdl"))]
 AROUND: dict[str, Callable[[ASGIApp], ASGIApp]] = {
@@ -255,6 +257,13 @@ def gateway(
         store=SessionStore(redis, vault, login_seconds=5),
         cache=SharedCache(redis, vault).for_connection(1),
     )
+
+
+def with_records(erp: E) -> E:
+    """Save the customer and the project of the voucher."""
+    erp.save_companies([NORDLYS])
+    erp.save_project(KULTURHUSET)
+    return erp
 
 
 class Stranger:

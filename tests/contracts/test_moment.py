@@ -1,7 +1,6 @@
 """What the flows rely on: checked with the gateway against the sandbox, and with the fake that replaces both."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
@@ -22,31 +21,10 @@ from tests.contracts.stage_moment import (
     SOLBAKKEN,
     Office,
     calling,
-    serving_moment,
 )
 from tests.fakes import FakeMoment
 
 LATER = MORNING + timedelta(days=1)
-
-
-@pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    with serving_moment() as url:
-        yield url
-
-
-@pytest.fixture
-def office(url: str) -> Office:
-    """Moment with the customer, the project and the draft that it starts with."""
-    office = Office(url)
-    office.reset()
-    return office
-
-
-@pytest.fixture
-def gateway(office: Office) -> Iterator[Moment]:
-    with calling(office.url) as gateway:
-        yield gateway
 
 
 @pytest.fixture(params=["fake", "sandbox"])

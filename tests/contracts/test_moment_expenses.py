@@ -3,7 +3,6 @@
 import hashlib
 import io
 import tracemalloc
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
@@ -24,7 +23,6 @@ from tests.contracts.stage_moment import (
     Office,
     attach,
     calling,
-    serving_moment,
 )
 from tests.fakes import FakeMoment
 from tests.sandbox.serving import sandbox
@@ -32,24 +30,9 @@ from tests.sandbox.serving import sandbox
 MIB = 1024 * 1024
 
 
-@pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    with serving_moment() as url:
-        yield url
-
-
 @pytest.fixture
-def office(url: str) -> Office:
-    """Moment with one project and its activity."""
-    office = Office(url)
-    office.reset()
-    return office
-
-
-@pytest.fixture
-def moment(office: Office) -> Iterator[ProjectExpenses]:
-    with calling(office.url) as gateway:
-        yield gateway
+def moment(gateway: ProjectExpenses) -> ProjectExpenses:
+    return gateway
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from models.connections.account_ranges import AccountRanges
 from sync.errors import OutcomeUnknownError, RejectedError
 from sync.ports import Erp
 from sync.records import Address, BookedVouchers, Company, CustomerDetails, ExistingProject, FiscalYear, Voucher
-from tests.contracts.stage_twentyfour import AROUND, KULTURHUSET, NORDLYS, VOUCHER, Stranger
+from tests.contracts.stage_twentyfour import AROUND, KULTURHUSET, NORDLYS, VOUCHER, Stranger, with_records
 from tests.fakes import FakeErp, lines_of
 
 DAY = VOUCHER.day
@@ -30,10 +30,7 @@ def erp(request: pytest.FixtureRequest, urls: Mapping[str, str], redis_url: str)
 
 @pytest.fixture
 def seeded(erp: Erp) -> Erp:
-    """Data with the customer and the project of the voucher."""
-    erp.save_companies([NORDLYS])
-    erp.save_project(KULTURHUSET)
-    return erp
+    return with_records(erp)
 
 
 def test_a_customer_without_a_number_gets_one_and_is_found_by_its_moment_id(erp: Erp) -> None:
@@ -99,9 +96,7 @@ def test_only_existing_projects_are_returned(seeded: Erp) -> None:
 
 def test_a_project_is_read_even_if_its_number_was_just_free(erp: Erp) -> None:
     assert (erp.project(1), erp.existing_projects([1])) == (None, [])
-    erp.save_companies([NORDLYS])
-    erp.save_project(KULTURHUSET)
-    assert erp.project(1) == ExistingProject(1, "Kulturhuset")
+    assert with_records(erp).project(1) == ExistingProject(1, "Kulturhuset")
 
 
 def test_a_project_may_be_saved_twice(erp: Erp) -> None:

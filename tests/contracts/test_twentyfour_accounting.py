@@ -10,7 +10,7 @@ from integrations.twentyfour.error_mapping import error_of
 from sync.engine.call_log import recording_calls
 from sync.errors import MisconfiguredError, OutcomeUnknownError, RejectedError, UnavailableError
 from sync.records import Address, CustomerDetails, Entry
-from tests.contracts.stage_twentyfour import KULTURHUSET, NORDLYS, VOUCHER, Stranger
+from tests.contracts.stage_twentyfour import KULTURHUSET, NORDLYS, VOUCHER, Stranger, with_records
 from tests.contracts.suppliers import BYGGMAKKER, add_supplier
 from tests.fakes import lines_of
 
@@ -71,9 +71,7 @@ def test_the_type_stays_as_it_is_if_moment_does_not_give_it(stranger: Stranger) 
 
 
 def test_a_voucher_is_in_the_ledger_as_it_was_sent(stranger: Stranger) -> None:
-    erp = stranger.gateway()
-    erp.save_companies([NORDLYS])
-    erp.save_project(KULTURHUSET)
+    erp = with_records(stranger.gateway())
     erp.post([VOUCHER], year=2026)
     [voucher] = stranger.records("vouchers")
     assert (voucher["number"], voucher["year"], voucher["posted"]) == (1, 2026, True)
@@ -103,9 +101,7 @@ GROSS = replace(
 
 
 def test_vat_split_off_by_24sevenoffice_is_found_as_separate_lines(stranger: Stranger) -> None:
-    erp = stranger.gateway()
-    erp.save_companies([NORDLYS])
-    erp.save_project(KULTURHUSET)
+    erp = with_records(stranger.gateway())
     stranger.control("PUT", "/books/1/vat", {"splits_vat": True})
     erp.post([GROSS], year=2026)
     assert [(line.account, line.amount) for line in erp.posted(1, day=DAY)] == [
@@ -114,9 +110,7 @@ def test_vat_split_off_by_24sevenoffice_is_found_as_separate_lines(stranger: Str
 
 
 def test_vat_codes_without_their_vat_are_refused_by_the_warnings_own_name(stranger: Stranger) -> None:
-    erp = stranger.gateway()
-    erp.save_companies([NORDLYS])
-    erp.save_project(KULTURHUSET)
+    erp = with_records(stranger.gateway())
     with pytest.raises(OutcomeUnknownError) as refused:
         erp.post([GROSS], year=2026)
     assert refused.value.otherwise
@@ -154,9 +148,7 @@ def test_each_warning_of_24sevenoffice_has_its_own_error_code(said: str, error_c
 
 
 def test_a_bank_account_warning_is_a_refusal_with_its_own_error_code(stranger: Stranger) -> None:
-    erp = stranger.gateway()
-    erp.save_companies([NORDLYS])
-    erp.save_project(KULTURHUSET)
+    erp = with_records(stranger.gateway())
     stranger.control(
         "POST",
         "/faults",
@@ -190,9 +182,7 @@ def test_a_customer_that_the_database_refused_may_have_been_saved(
 
 
 def test_a_draft_waits_in_the_journal_where_the_ledger_does_not_show_it(stranger: Stranger) -> None:
-    erp = stranger.gateway(posting="draft")
-    erp.save_companies([NORDLYS])
-    erp.save_project(KULTURHUSET)
+    erp = with_records(stranger.gateway(posting="draft"))
     erp.post([VOUCHER], year=2026)
     assert [voucher["posted"] for voucher in stranger.records("vouchers")] == [False]
     assert erp.posted(1, day=DAY) == []
@@ -259,9 +249,7 @@ def test_a_reading_call_can_fail_in_many_ways_and_is_retried(
 
 
 def test_a_year_locked_meanwhile_needs_attention(stranger: Stranger) -> None:
-    erp = stranger.gateway()
-    erp.save_companies([NORDLYS])
-    erp.save_project(KULTURHUSET)
+    erp = with_records(stranger.gateway())
     stranger.control("PUT", "/books/1/years/2026", {"locked": True})
     with pytest.raises(OutcomeUnknownError, match="låst") as refused:
         erp.post([VOUCHER], year=2026)

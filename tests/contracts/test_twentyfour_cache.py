@@ -19,11 +19,11 @@ from tests import factories
 from tests.contracts.stage_twentyfour import (
     DEMO_IDENTITY,
     KEY,
-    KULTURHUSET,
     NORDLYS,
     VOUCHER,
     Stranger,
     soap_client,
+    with_records,
 )
 
 READ_BY = {
@@ -132,8 +132,7 @@ def test_without_redis_data_is_read_from_24sevenoffice(stranger: Stranger) -> No
         store=SessionStore(stranger.redis, vault, login_seconds=5),
         cache=SharedCache(away, vault).for_connection(1),
     )
-    erp.save_companies([NORDLYS])
-    erp.save_project(KULTURHUSET)
+    with_records(erp)
     works: list[Callable[[], object]] = [lambda: erp.post([VOUCHER], year=2026), erp.tax_codes, erp.fiscal_years]
     for work in works:
         work()

@@ -7,7 +7,8 @@ import pytest
 from integrations.moment.client import pooled_session
 from integrations.remote_clock import MAX_LAG, RemoteClock
 from tests.factories import NOW
-from tests.integrations.moment.remote import Answer, serving
+from tests.http_server import Answer
+from tests.integrations.moment.remote import serving
 
 BEHIND = timedelta(minutes=15)
 

@@ -1,6 +1,5 @@
 """The cache that workers share, on a real Redis."""
 
-from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
 
@@ -20,12 +19,6 @@ YEARS = TypeAdapter(list[FiscalYear])
 COMPANIES = TypeAdapter(Company)
 VAULT = Vault([SecretStr(Fernet.generate_key().decode())])
 NORDLYS, FJORD = Company(10001, "Nordlys AS", emails=("post@nordlys.example",)), Company(10002, "Fjord AS")
-
-
-@pytest.fixture
-def redis(redis_url: str) -> Iterator[Redis]:
-    with Redis.from_url(redis_url) as redis:
-        yield redis
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """One running system for all journeys, and a separate firm for each."""
 
-import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -9,20 +8,15 @@ import pytest
 from models.enums import EntityType
 from tests.journeys.firm import Firm
 from tests.journeys.purchasing import ACCOUNTS, Purchasing
-from tests.journeys.running_system import RunningSystem, running_system
+from tests.journeys.running_system import RunningSystem, running_system, show
 
 PACE = {"DISPATCH_SECONDS": "0.5", "LEASE_SECONDS": "6", "POLL_SECONDS": "3600"}
 """Beat dispatches often and leases are short, but polls are too rare to replace a missing webhook."""
 
 
-def log(name: str, line: str) -> None:
-    """Leave the log to pytest, which shows it when a test fails."""
-    sys.stdout.write(f"{name:<8} | {line}\n")
-
-
 @pytest.fixture(scope="session")
 def one_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSystem]:
-    with running_system(tmp_path_factory.mktemp("journeys"), settings=PACE, log=log) as running:
+    with running_system(tmp_path_factory.mktemp("journeys"), settings=PACE, log=show) as running:
         yield running
 
 

@@ -111,13 +111,11 @@ class Firm:
 
     def calls(self) -> Record:
         """Return the calls to 24SevenOffice since the connection was added."""
-        calls: Record = self.control("twentyfour", "GET", "calls")
-        return calls
+        return dict(self.control("twentyfour", "GET", "calls"))
 
     def enter(self, resource: str, **values: object) -> Record:
         """Enter a record in Moment."""
-        record: Record = self.control("moment", "POST", self._api(resource), values)
-        return record
+        return dict(self.control("moment", "POST", self._api(resource), values))
 
     def delete(self, resource: str, record_id: int) -> None:
         """Delete a record in Moment."""
@@ -125,8 +123,7 @@ class Firm:
 
     def moment(self, resource: str) -> list[Record]:
         """Return what Moment has."""
-        records: list[Record] = self.control("moment", "GET", f"books/{self.company}/{resource}")
-        return records
+        return list(self.control("moment", "GET", f"books/{self.company}/{resource}"))
 
     def project(self) -> Record:
         """Enter a project in Moment with its own customer, and the accounts for sales."""
@@ -150,8 +147,7 @@ class Firm:
     def finalize(self, draft: Record) -> Record:
         """Finalize an invoice in Moment."""
         path = f"companies/{self.company}/invoices/{draft['id']}/finalize"
-        finalized: Record = self.control("moment", "POST", path)
-        return finalized
+        return dict(self.control("moment", "POST", path))
 
     def notify(self, invoice: Record) -> int:
         """Send an invoice's webhook; return the status of the response."""
@@ -200,8 +196,7 @@ class Firm:
 
     def records(self, shelf: str) -> list[Record]:
         """Return the records of 24SevenOffice."""
-        records: list[Record] = self.control("twentyfour", "GET", f"books/{self.client}/{shelf}")
-        return records
+        return list(self.control("twentyfour", "GET", f"books/{self.client}/{shelf}"))
 
     def mails(self) -> list[Record]:
         """Return the mails to the firm."""

@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -37,6 +38,11 @@ class RunningSystem:
     def firm(self, company: str = "") -> Firm:
         """Make a firm that is not connected yet, with an existing company of Moment or its own."""
         return Firm(self.stack, self.container, beat=self.beat, company=company or next(self._companies))
+
+
+def show(name: str, line: str) -> None:
+    """Leave the log to pytest, which shows it when a test fails."""
+    sys.stdout.write(f"{name:<8} | {line}\n")
 
 
 @contextmanager

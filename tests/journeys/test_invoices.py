@@ -5,12 +5,8 @@ from local import demo_company
 from local.demo_user import eventually, expect
 from models.admin import job_actions
 from models.enums import EntityType, Outcome, Record
+from tests.factories import DOCUMENTED_WEBHOOK
 from tests.journeys.firm import LOGGING_IN, Firm
-
-DOCUMENTED = (
-    b'{"event": "CREATE_NEW", "invoice": {"id": 106939080, "invoiceNumber": 1, "customer": {"id": 62788973, '
-    b'"customerNumber": "10001"}, "project": {"id": 62788980, "projectNumber": "1"}}}'
-)
 
 
 def test_the_webhook_on_moments_help_page_leads_to_the_voucher_of_that_invoice(
@@ -18,7 +14,7 @@ def test_the_webhook_on_moments_help_page_leads_to_the_voucher_of_that_invoice(
 ) -> None:
     firm = new_firm(demo_company.MOMENT_COMPANY, hears=())
     firm.control("moment", "POST", f"companies/{firm.company}/invoices/{demo_company.DRAFT}/finalize")
-    assert firm.post(DOCUMENTED) == 202
+    assert firm.post(DOCUMENTED_WEBHOOK) == 202
     firm.expect_vouchers(firm.moment("invoices"))
     (voucher,) = firm.records("vouchers")
     lines = [(line["account"], line["amount"], line["customer"], line["project"]) for line in voucher["lines"]]

@@ -12,10 +12,10 @@ from local.servers import postgres_binaries
 from local.stack import Stack
 from models.admin import audit_log
 from models.enums import EntityType, Scope
-from tests.journeys.conftest import PACE, log
+from tests.journeys.conftest import PACE
 from tests.journeys.firm import Firm, Record
 from tests.journeys.purchasing import ACCOUNTS, Purchasing
-from tests.journeys.running_system import running_system
+from tests.journeys.running_system import running_system, show
 
 COST = {"account": 4300, "tax": "1", "comment": "Gips", "amount": "1250.00"}
 RESTORED = "Reported that a backup was restored"
@@ -24,7 +24,7 @@ AT_WORK = ("web", "worker", "beat", "flower")
 
 @pytest.mark.kills
 def test_after_a_restore_nothing_is_lost_or_duplicated(tmp_path: Path) -> None:
-    with running_system(tmp_path / "town", settings=PACE, log=log) as running:
+    with running_system(tmp_path / "town", settings=PACE, log=show) as running:
         firm, stack, backup = running.firm(), running.stack, tmp_path / "bridge.dump"
         firm.connect(entity_types=set(EntityType), expense_accounts=ACCOUNTS, voucher_number="series")
         purchasing = Purchasing(firm)

@@ -37,9 +37,10 @@ def completed_job(
 ) -> JobView:
     """Receive a record, have it attempted at the same instant, and return its job."""
     enqueue(database, connection_id, [record], now=at)
-    with database.transaction() as session:  # whatever its settings say by default
-        row = session.get_one(ConnectionRow, connection_id)
-        row.settings = {**row.settings, "entity_types": [*EntityType]}
+    if record.entity_type is EntityType.EXPENSE:  # expenses are off by default
+        with database.transaction() as session:
+            row = session.get_one(ConnectionRow, connection_id)
+            row.settings = {**row.settings, "entity_types": [*EntityType]}
     lease = leases.acquire(database, Lane(connection_id, record.entity_type), limit=1, now=at, until=at + HOUR)
     assert lease
     leases.complete(database, lease, [ended(lease.jobs[0], event, at=at, **values)], clock=lambda: at)

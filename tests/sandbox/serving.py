@@ -2,13 +2,17 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from threading import Thread
+from typing import Any
 
+import requests
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sandbox.servers import Server
+
+DEMO_KEY = "moment-demo-key"
 
 
 @contextmanager
@@ -53,8 +57,27 @@ class Host:
             time.sleep(0.001)
 
 
+class Systems(dict[str, str]):
+    """The addresses of Moment, 24SevenOffice and the mail server."""
+
+    def __init__(self, addresses: Mapping[str, str]) -> None:
+        super().__init__(addresses)
+        self._http = requests.Session()
+        self._http.trust_env = False
+
+    def control(self, system: str, method: str, path: str, body: object = None, *, key: str = DEMO_KEY) -> Any:
+        """Do something in a system as its own users do, and return the answer."""
+        url = f"{self[system]}/{path}"
+        answer = self._http.request(method, url, json=body, auth=("apikey", key), timeout=10)
+        assert answer.ok, answer.text
+        return answer.json() if answer.content else None
+
+    def close(self) -> None:
+        self._http.close()
+
+
 @contextmanager
-def sandbox(*arguments: str) -> Iterator[tuple[dict[str, str], subprocess.Popen[str]]]:
+def sandbox(*arguments: str) -> Iterator[tuple[Systems, subprocess.Popen[str]]]:
     """Run the whole sandbox on free ports, and return its addresses."""
     ports = [f"--{server}-port=0" for server in ("moment", "twentyfour", "mail", "smtp")]
     command = [sys.executable, "-W", "error", "-m", "sandbox", *ports, *arguments]
@@ -62,7 +85,9 @@ def sandbox(*arguments: str) -> Iterator[tuple[dict[str, str], subprocess.Popen[
         assert process.stdout
         ready = process.stdout.readline()
         assert ready.startswith("sandbox ready {")
+        systems = Systems(json.loads(ready.removeprefix("sandbox ready ")))
         try:
-            yield json.loads(ready.removeprefix("sandbox ready ")), process
+            yield systems, process
         finally:
+            systems.close()
             process.terminate()

@@ -29,7 +29,7 @@ DOWN = UnavailableError("24SevenOffice does not answer.")
 
 @pytest.fixture
 def world(world: World) -> World:
-    for n in range(1, 501):
+    for n in range(1, 101):
         world.moment.put(factories.invoice(str(n), number=n))
     world.begin()
     return world
@@ -39,24 +39,22 @@ def fail(world: World) -> None:
     """Run sweeps until the circuit breaker is open."""
     world.erp.fails_before["post"] = [DOWN] * 100
     for _ in range(FAILURE_THRESHOLD):
-        world.later(seconds=30)
-        world.run()
+        world.run_after(seconds=30)
 
 
 @pytest.mark.slow
 def test_an_outage_of_ten_minutes_is_two_mails_and_few_calls_and_then_everything_is_posted(world: World) -> None:
-    world.receive(EntityType.INVOICE, *map(str, range(1, 501)))
+    world.receive(EntityType.INVOICE, *map(str, range(1, 101)))
     world.erp.fails_before["post"] = [DOWN] * 1000
     for _ in range(60):
-        for lane in due.lanes(world.database, now=world.now):
-            world.runner().drain(lane)
+        world.sweep()
         world.later(seconds=10)
     assert world.erp.calls["post"] <= 30
     assert world.mails() == [("outage", "Demo AS")]
     world.erp.fails_before["post"] = []
     world.later(minutes=5)
     world.run(until_quiet=100)
-    assert len(world.erp.vouchers) == 500
+    assert len(world.erp.vouchers) == 100
     assert world.mails() == [("outage", "Demo AS"), ("recovered", "Demo AS")]
 
 
@@ -65,8 +63,7 @@ def test_while_the_breaker_is_open_nothing_of_the_connection_is_tried(world: Wor
     fail(world)
     tried = world.erp.calls["post"]
     world.receive(EntityType.INVOICE, "2", "3")
-    world.receive(EntityType.CUSTOMER, "7")
-    world.run()
+    world.sync(EntityType.CUSTOMER, "7")
     assert world.erp.calls["post"] == tried
 
 
@@ -92,16 +89,12 @@ def test_a_short_hiccup_is_not_worth_a_mail(world: World) -> None:
 
 def test_a_block_with_a_known_end_is_waited_out_at_once(world: World) -> None:
     world.erp.fails_before["post"] = [UnavailableError("Blocked.", retry_after=timedelta(minutes=30))]
-    world.receive(EntityType.INVOICE, "1", "2")
-    world.run()
+    world.sync(EntityType.INVOICE, "1", "2")
     world.later(minutes=29)
-    world.receive(EntityType.INVOICE, "3")
-    world.run()
+    world.sync(EntityType.INVOICE, "3")
     assert world.erp.calls["post"] == 1
-    world.later(minutes=2)
-    world.run()
-    world.later(seconds=5)
-    world.run()
+    world.run_after(minutes=2)
+    world.run_after(seconds=5)
     assert len(world.erp.vouchers) == 3
 
 
@@ -116,8 +109,7 @@ def test_held_back_calls_count_for_the_outage_and_not_for_the_record(world: Worl
     tried = 100 - len(world.erp.fails_before["post"])
     assert tried >= 300 / FIRST_DELAY.total_seconds()  # the breaker does not open for longer and longer
     world.erp.fails_before["post"] = []
-    world.later(seconds=FIRST_DELAY.total_seconds())
-    world.run()
+    world.run_after(seconds=FIRST_DELAY.total_seconds())
     assert world.job(EntityType.INVOICE, "1").outcome is Outcome.SYNCED
 
 
@@ -135,25 +127,20 @@ def test_an_unknown_outcome_is_verified_only_when_its_call_has_ended(world: Worl
     world.erp.fails_before["save_companies"] = [OutcomeUnknownError("No answer.")]
     world.receive(EntityType.CUSTOMER, "9")
     world.drain(EntityType.CUSTOMER)
-    world.receive(EntityType.INVOICE, "1")
-    world.run()
+    world.sync(EntityType.INVOICE, "1")
     assert len(world.erp.vouchers) == 1  # and the outage is over
-    again = JobFilter(ids=frozenset({world.job(EntityType.CUSTOMER, "9").id}))
-    assert job_actions.retry(world.database, again, actor="kari", now=world.now).count == 1
+    world.retry(EntityType.CUSTOMER, "9")
     world.receive(EntityType.CUSTOMER, "9")
-    world.later(seconds=59)
-    world.run()
+    world.run_after(seconds=59)
     assert world.job(EntityType.CUSTOMER, "9").outcome is Outcome.FAILED
-    world.later(seconds=2)
-    world.run()
+    world.run_after(seconds=2)
     assert world.job(EntityType.CUSTOMER, "9").outcome is Outcome.SYNCED
 
 
 def test_the_mail_says_that_no_action_is_needed(world: World) -> None:
     world.receive(EntityType.INVOICE, "1")
     fail(world)
-    world.later(minutes=2)
-    world.run()
+    world.run_after(minutes=2)
     (alert,) = alert_outbox.pending_alerts(world.database, "books@example.com")
     assert alert.type is AlertType.OUTAGE
     assert alert.message.startswith("Nothing has synced since 10:")
@@ -167,8 +154,7 @@ def test_an_outage_of_six_hours_ends_when_it_is_over(world: World, error: SyncEr
     world.erp.fails_before["post"] = [error] * 1000
     began = world.now
     while world.now - began < timedelta(hours=6):
-        for lane in due.lanes(world.database, now=world.now):
-            world.runner().drain(lane)
+        world.sweep()
         world.later(seconds=30)
     jobs = [world.job(EntityType.INVOICE, str(n)) for n in range(1, 41)]
     assert {job.state for job in jobs} <= {JobState.QUEUED, JobState.RETRYING}
@@ -188,10 +174,8 @@ def test_the_job_that_has_waited_longest_probes_though_it_is_not_due(world: Worl
     world.erp.fails_before["post"] = [OutcomeUnknownError("No answer.")] * 3
     world.receive(EntityType.INVOICE, "1")
     for _ in range(FAILURE_THRESHOLD):
-        world.later(minutes=3)
-        world.run()
-    world.later(seconds=59)
-    world.run()
+        world.run_after(minutes=3)
+    world.run_after(seconds=59)
     assert not world.erp.vouchers  # the last call may still be at work
     world.later(seconds=1)
     assert world.wait(EntityType.INVOICE, "1") > timedelta(minutes=1)
@@ -212,13 +196,10 @@ def test_a_lane_whose_only_record_always_fails_does_not_keep_the_others_from_pro
     monkeypatch.setattr(world.moment, "customer", customer)
     world.receive(EntityType.CUSTOMER, "9")
     for _ in range(10):
-        world.later(minutes=1)
-        world.run()
+        world.run_after(minutes=1)
     world.receive(EntityType.INVOICE, *"123")
-    world.later(minutes=10)
-    world.run()
-    world.later(minutes=5)
-    world.run()
+    world.run_after(minutes=10)
+    world.run_after(minutes=5)
     assert len(world.erp.vouchers) == 3
 
 
@@ -229,8 +210,7 @@ def test_a_leased_lane_does_not_keep_the_others_from_probing(world: World) -> No
     world.receive(EntityType.INVOICE, "1")
     fail(world)
     world.erp.fails_before["post"] = []
-    world.later(minutes=5)
-    world.run()
+    world.run_after(minutes=5)
     assert len(world.erp.vouchers) == 1
 
 
@@ -241,8 +221,7 @@ def test_a_probe_that_shows_nothing_is_not_repeated_before_it_is_due(world: Worl
     job_actions.dismiss(world.database, failed, because="By hand.", actor="test", now=world.now)
     world.receive(EntityType.INVOICE, "2")
     world.moment.fails_before["invoice"] = [RuntimeError("A bug.")] * 3
-    world.later(minutes=5)
-    world.run()
+    world.run_after(minutes=5)
     assert world.job(EntityType.INVOICE, "2").failed_attempts == 1
 
 
@@ -263,14 +242,11 @@ def test_an_outage_after_a_pause_is_mailed_and_so_is_its_end(world: World, befor
     world.change_settings(password="another")
     fail(world)
     assert world.mails() == told  # it may be a hiccup
-    world.later(minutes=5)
-    world.run()
-    world.later(minutes=5)
-    world.run()
+    world.run_after(minutes=5)
+    world.run_after(minutes=5)
     assert world.mails() == told + outage
     world.erp.fails_before["post"] = []
-    world.later(minutes=10)
-    world.run()
+    world.run_after(minutes=10)
     assert world.mails() == [*told, *outage, ("recovered", "Demo AS")]
 
 
@@ -278,16 +254,13 @@ def test_an_outage_with_a_manual_pause_and_resume_is_mailed_once(world: World) -
     world.receive(EntityType.INVOICE, "1")
     fail(world)
     world.connections.pause(world.connection.id, "for lunch", actor="kari", now=world.now)
-    world.later(hours=1)
-    world.run()
+    world.run_after(hours=1)
     world.connections.resume(world.connection.id, actor="kari", now=world.now)
     for _ in range(10):
-        world.later(minutes=5)
-        world.run()
+        world.run_after(minutes=5)
     assert world.mails() == [("outage", "Demo AS")]
     world.erp.fails_before["post"] = []
-    world.later(minutes=5)
-    world.run()
+    world.run_after(minutes=5)
     assert world.mails() == [("outage", "Demo AS"), ("recovered", "Demo AS")]
 
 
@@ -297,8 +270,7 @@ def starve(world: World, *, minutes: int) -> None:
         RateLimitedError("The hour's requests are used up.", error_code="budget", retry_after=timedelta(minutes=1))
     ] * 1000
     for _ in range(minutes * 2):
-        for lane in due.lanes(world.database, now=world.now):
-            world.runner().drain(lane)
+        world.sweep()
         world.later(seconds=30)
     world.erp.fails_before["post"] = []
 
@@ -325,8 +297,7 @@ def test_a_long_lack_of_requests_is_mailed_once_and_when_it_is_over(world: World
     assert alert.message.startswith("Nothing has synced since 10:")
     assert alert.message.endswith("The hour's requests are used up.")
     assert alert.remedy == ERROR_CODES["budget"].remedy
-    world.later(minutes=2)
-    world.run()
+    world.run_after(minutes=2)
     assert world.mails() == [("rate_limited", "Demo AS"), ("recovered", "Demo AS")]
 
 
@@ -335,8 +306,7 @@ def test_no_record_is_given_up_however_long_requests_are_used_up(world: World) -
     world.receive(EntityType.INVOICE, "1")
     starve(world, minutes=2 * UNAVAILABLE.max_attempts)
     assert world.job(EntityType.INVOICE, "1").state is JobState.RETRYING
-    world.later(minutes=2)
-    world.run()
+    world.run_after(minutes=2)
     assert len(world.erp.vouchers) == 1
 
 
@@ -345,8 +315,7 @@ def test_an_outage_after_a_lack_of_requests_is_mailed_as_an_outage(world: World)
     starve(world, minutes=1)
     world.later(minutes=1)
     fail(world)
-    world.later(minutes=5)
-    world.run()
+    world.run_after(minutes=5)
     totals = dashboard.totals(world.database, Scope())
     assert (totals.in_outage, totals.rate_limited) == (1, 0)
     assert world.mails() == [("outage", "Demo AS")]

@@ -51,8 +51,7 @@ def test_a_retry_has_another_attempt_id(world: World) -> None:
 
 
 def test_a_log_line_about_a_batch_names_all_its_jobs(world: World) -> None:
-    world.moment.put(factories.customer("1"))
-    world.moment.put(factories.customer("2"))
+    world.moment.put(factories.customer("1"), factories.customer("2"))
     world.erp.fails_before["save_companies"] = [RuntimeError("broken")]
     world.receive(EntityType.CUSTOMER, "1", "2")
     crashed = said_by(world, EntityType.CUSTOMER)[0]

@@ -5,9 +5,8 @@ from typing import Any
 
 import pytest
 
-from models.admin import job_actions, match_questions, relink
+from models.admin import match_questions, relink
 from models.admin.erasure import JobsRunningError
-from models.admin.job_filter import JobFilter
 from models.connections.repository import Connections, LinksExistError
 from models.database import Database
 from models.enums import EntityType, JobState, Lane, Outcome, Record
@@ -38,8 +37,7 @@ def world(world: World) -> World:
 
 
 def sync(world: World) -> None:
-    world.receive(EntityType.INVOICE, "9")
-    world.run()
+    world.sync(EntityType.INVOICE, "9")
 
 
 def unlink(world: World) -> int:
@@ -104,8 +102,7 @@ def test_numbers_of_the_former_client_overwrite_no_one_in_the_next(world: World)
     world.moment.put(factories.customer("7", name="Nordlys Arkitekter AS, avd. Bergen", number="10001"))
     world.moment.put(factories.invoice("10", number=2))
     world.receive(EntityType.CUSTOMER, "7")
-    world.receive(EntityType.INVOICE, "10")
-    world.run()
+    world.sync(EntityType.INVOICE, "10")
     assert world.erp.companies[10001].name == "Sykehuset HF"
     assert [each.entries[0].customer_number for each in world.erp.vouchers.values()] == [10002]
 
@@ -116,8 +113,7 @@ def name_alike(world: World) -> int:
     world.moment.put(
         factories.customer("6", name="Nordlys Arkitekter", organization_number="", email="", number="")
     )
-    world.receive(EntityType.CUSTOMER, "6")
-    world.run()
+    world.sync(EntityType.CUSTOMER, "6")
     job = world.job(EntityType.CUSTOMER, "6")
     assert job.error_code == "which_customer"
     return job.id
@@ -139,8 +135,7 @@ def test_answers_about_the_former_client_match_no_one_in_the_next(world: World, 
     match_questions.answer(world.database, job_id, "20002", actor="kari", now=world.now)
     if answered:
         world.receive(EntityType.CUSTOMER, "6")
-    world.later(minutes=5)
-    world.run()
+    world.run_after(minutes=5)
     assert world.erp.companies[20002] == stranger(20002)
     assert world.job(EntityType.CUSTOMER, "6").outcome is Outcome.SYNCED
 
@@ -149,8 +144,7 @@ def test_a_project_that_was_said_to_be_the_same_is_asked_about_in_the_next_clien
     project = factories.project("5", number="500", customer_id="")
     world.moment.put(project)
     world.erp.projects[500] = ProjectDraft(500, "Tilbygg")
-    world.receive(EntityType.PROJECT, "5")
-    world.run()
+    world.sync(EntityType.PROJECT, "5")
     match_questions.answer(
         world.database, world.job(EntityType.PROJECT, "5").id, "500", actor="kari", now=world.now
     )
@@ -158,8 +152,7 @@ def test_a_project_that_was_said_to_be_the_same_is_asked_about_in_the_next_clien
     world.later(days=1)
     lead_elsewhere(world)
     world.erp.projects[500] = ProjectDraft(500, "Sykehuset, nybygg")
-    world.receive(EntityType.PROJECT, "5")
-    world.run()
+    world.sync(EntityType.PROJECT, "5")
     assert world.erp.projects[500].name == "Sykehuset, nybygg"
     assert world.job(EntityType.PROJECT, "5").error_code == "project_taken"
 
@@ -174,8 +167,7 @@ def test_a_question_of_a_client_that_nothing_was_linked_to_is_void_in_the_next(
     world.change_settings(identity_id=OTHER)
     world.erp.companies[20002] = stranger(20002)
     match_questions.answer(database, job_id, "20002", actor="kari", now=world.now)
-    world.later(minutes=5)
-    world.run()
+    world.run_after(minutes=5)
     assert world.erp.companies[20002] == stranger(20002)
     assert world.job(EntityType.CUSTOMER, "6").outcome is Outcome.SYNCED
 
@@ -186,8 +178,7 @@ def test_invoices_of_the_former_client_are_posted_again_only_by_a_person(world: 
     sync(world)
     job = world.job(EntityType.INVOICE, "9")
     assert (world.erp.vouchers, job.state, job.error_code) == ({}, JobState.NEEDS_ATTENTION, "set_aside")
-    chosen = JobFilter(ids=frozenset({job.id}))
-    job_actions.retry(world.database, chosen, actor="kari", now=world.now)
+    world.retry(EntityType.INVOICE, "9")
     world.run()
     assert list(world.erp.vouchers) == [(2026, 1)]
 
@@ -268,12 +259,9 @@ def test_a_link_renewed_meanwhile_is_not_released(world: World) -> None:
 
 def test_a_former_clients_draft_is_not_assumed_in_the_next(world: World) -> None:
     world.change_settings(posting="draft")
-    world.moment.put(factories.invoice("10", number=2))
-    world.receive(EntityType.INVOICE, "10")
-    world.run()
+    world.put_and_sync(factories.invoice("10", number=2))
     lead_elsewhere(world)
-    world.receive(EntityType.INVOICE, "10")
-    world.run()
+    world.sync(EntityType.INVOICE, "10")
     job = world.job(EntityType.INVOICE, "10")
     assert (world.erp.vouchers, job.state, job.error_code) == ({}, JobState.NEEDS_ATTENTION, "set_aside")
 

@@ -69,11 +69,9 @@ def test_a_lane_continues_once_postgresql_answers_and_posts_nothing_twice(
     first = world.job(INVOICE, "21")
     assert (first.state, first.error_code) == (JobState.RETRYING, "broken_off")
     assert world.wait(INVOICE, "21") >= timedelta(minutes=1)  # its call may still be at work
-    world.receive(INVOICE, "22")
-    world.run()
+    world.sync(INVOICE, "22")
     assert world.job(INVOICE, "22").outcome is Outcome.SYNCED
-    world.later(minutes=2)
-    world.run()
+    world.run_after(minutes=2)
     assert world.job(INVOICE, "21").outcome is Outcome.SYNCED
     assert world.erp.calls["post"] == 2
     assert world.mails() == []

@@ -14,12 +14,10 @@ from tests.sync.conftest import World
 
 
 def test_a_dismissal_ends_the_wait_of_dependent_jobs_at_once(world: World) -> None:
-    world.moment.put(factories.customer("7", name="Refused AS"))
-    world.moment.put(factories.invoice("9", project_id=""))
-    world.receive(EntityType.INVOICE, "9")
-    world.run()
-    customers = JobFilter(ids=frozenset({world.job(EntityType.CUSTOMER, "7").id}))
-    job_actions.dismiss(world.database, customers, because="No.", actor="kari", now=world.now)
+    world.moment.put(factories.customer("7", name="Refused AS"), factories.invoice("9", project_id=""))
+    world.sync(EntityType.INVOICE, "9")
+    customer = world.only(EntityType.CUSTOMER, "7")
+    job_actions.dismiss(world.database, customer, because="No.", actor="kari", now=world.now)
     world.run()
     assert world.job(EntityType.INVOICE, "9").state is JobState.NEEDS_ATTENTION
 
@@ -28,11 +26,9 @@ def test_a_waiting_job_is_not_tried_once_its_type_is_off(world: World) -> None:
     world.begin()
     world.moment.put(factories.invoice("9"))
     world.erp.fails_before["post"] = [UnavailableError("Down.")]
-    world.receive(EntityType.INVOICE, "9")
-    world.run()
+    world.sync(EntityType.INVOICE, "9")
     world.change_settings(entity_types=["customer", "project"])
-    world.later(hours=1)
-    world.run()
+    world.run_after(hours=1)
     world.drain(EntityType.INVOICE)
     assert world.erp.vouchers == {}
 
@@ -51,17 +47,14 @@ def test_a_key_that_was_corrected_meanwhile_does_not_pause_the_connection(
         return read(record_id)
 
     monkeypatch.setattr(world.moment, "customer", customer)
-    world.receive(EntityType.CUSTOMER, "1")
-    world.run()
+    world.sync(EntityType.CUSTOMER, "1")
     assert world.connections.get(world.connection.id).paused_because == ""
     assert len(world.erp.companies) == 1
 
 
 def test_no_remote_system_silences_a_connection_for_longer_than_an_hour(world: World) -> None:
     world.moment.fails_before["customer"] = [UnavailableError("Later.", retry_after=timedelta(days=365))]
-    world.moment.put(factories.customer("1"))
-    world.receive(EntityType.CUSTOMER, "1")
-    world.run()
+    world.put_and_sync(factories.customer("1"))
     open_until = world.connections.get(world.connection.id).breaker_open_until
     assert open_until is not None
     assert open_until - world.now == timedelta(hours=1)
@@ -70,8 +63,7 @@ def test_no_remote_system_silences_a_connection_for_longer_than_an_hour(world: W
 def test_retrying_a_job_ends_an_open_period_of_the_breaker(world: World) -> None:
     world.moment.put(factories.customer("1"))
     world.moment.fails_before["customer"] = [UnavailableError("Later.", retry_after=timedelta(minutes=50))]
-    world.receive(EntityType.CUSTOMER, "1")
-    world.run()
+    world.sync(EntityType.CUSTOMER, "1")
     job_actions.retry(world.database, JobFilter(), actor="kari", now=world.now)
     world.run()
     assert len(world.erp.companies) == 1
@@ -90,14 +82,10 @@ def test_an_unseen_draft_is_not_posted_again_by_a_retry_of_many(
         raise OutcomeUnknownError("No answer.", error_code="no_answer")
 
     monkeypatch.setattr(world.erp, "post", post)
-    world.moment.put(factories.invoice("9"))
-    world.receive(EntityType.INVOICE, "9")
-    world.run()
-    world.later(hours=1)
-    world.run()
+    world.put_and_sync(factories.invoice("9"))
+    world.run_after(hours=1)
     assert world.job(EntityType.INVOICE, "9").error_code == job_actions.UNSEEN_DRAFT
     needing = JobFilter(states=frozenset({JobState.NEEDS_ATTENTION}))
     job_actions.retry(world.database, needing, actor="kari", now=world.now)
-    world.later(hours=1)
-    world.run()
+    world.run_after(hours=1)
     assert len(journal) == 1

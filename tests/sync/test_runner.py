@@ -22,8 +22,7 @@ def world(world: World) -> World:
 
 def test_wrong_settings_pause_the_connection_with_one_mail_and_everything_waits(world: World) -> None:
     world.moment.fails_before["customer"] = [MisconfiguredError("The API key of Moment is refused.")]
-    world.receive(EntityType.CUSTOMER, *"123")
-    world.run()
+    world.sync(EntityType.CUSTOMER, *"123")
     assert world.moment.calls["customer"] == 1
     assert world.connections.get(world.connection.id).paused_because == "The API key of Moment is refused."
     assert world.mails() == [("paused", "Demo AS")]
@@ -31,8 +30,7 @@ def test_wrong_settings_pause_the_connection_with_one_mail_and_everything_waits(
 
 def test_wrong_settings_hold_back_prepared_records(world: World) -> None:
     world.moment.fails_before["customer"] = [None, MisconfiguredError("The API key of Moment is refused.")]
-    world.receive(EntityType.CUSTOMER, *"123")
-    world.run()
+    world.sync(EntityType.CUSTOMER, *"123")
     assert (world.erp.calls["save_companies"], world.erp.companies) == (0, {})
     jobs = [world.job(EntityType.CUSTOMER, each) for each in "123"]
     assert [(job.state, job.failed_attempts) for job in jobs] == [(JobState.QUEUED, 0)] * 3
@@ -44,8 +42,7 @@ def test_wrong_settings_hold_back_prepared_records(world: World) -> None:
 def test_a_record_synced_just_before_a_pause_does_not_withdraw_its_mail(world: World) -> None:
     world.moment.put(factories.customer("9", name="Fjord AS", organization_number="", email=""))
     world.moment.fails_before["write_customer_number"] = [None, MisconfiguredError("The key is refused.")]
-    world.receive(EntityType.CUSTOMER, "1", "9")
-    world.run()
+    world.sync(EntityType.CUSTOMER, "1", "9")
     assert world.job(EntityType.CUSTOMER, "1").outcome is Outcome.SYNCED
     assert world.mails() == [("paused", "Demo AS")]
     world.change_settings(password="another")
@@ -71,8 +68,7 @@ def test_a_worker_that_lost_its_lease_says_nothing_of_the_connection(world: Worl
 
 def test_all_waiting_jobs_are_synced_when_the_settings_are_corrected(world: World) -> None:
     world.erp.fails_before["save_companies"] = [MisconfiguredError("The password is wrong.")]
-    world.receive(EntityType.CUSTOMER, *"123")
-    world.run()
+    world.sync(EntityType.CUSTOMER, *"123")
     world.change_settings(password="another")
     world.run()
     assert len(world.erp.companies) == 3
@@ -86,8 +82,7 @@ def test_the_rest_of_a_batch_is_given_back_untouched_when_the_system_is_unavaila
     assert world.moment.calls["customer"] == 1
     tries = [len(job_actions.attempts(world.database, world.job(EntityType.CUSTOMER, each).id)) for each in "123"]
     assert tries == [1, 0, 0]
-    world.later(minutes=1)
-    world.run()
+    world.run_after(minutes=1)
     assert len(world.erp.companies) == 3
 
 
@@ -150,8 +145,7 @@ def test_a_record_that_alone_is_never_answered_for_needs_attention_and_is_no_out
     world.receive(EntityType.CUSTOMER, "1")
     for n in range(100, 130):
         world.moment.put(factories.customer(str(n), name=f"Kunde {n} AS", organization_number="", email=""))
-        world.receive(EntityType.CUSTOMER, str(n))
-        world.run()
+        world.sync(EntityType.CUSTOMER, str(n))
         world.later(minutes=4)
     for _ in range(60):  # and then nothing else to do
         world.run()
@@ -165,13 +159,11 @@ def test_a_record_that_alone_is_never_answered_for_needs_attention_and_is_no_out
 
 def test_a_record_that_is_refused_after_an_alert_that_it_is_overdue_is_alerted_again(world: World) -> None:
     world.moment.fails_before["customer"] = [UnavailableError("Away."), RejectedError("Its name is missing.")]
-    world.receive(EntityType.CUSTOMER, "1")
-    world.run()
+    world.sync(EntityType.CUSTOMER, "1")
     world.later(hours=25)
     assert reminders.queue_overdue(world.database, now=world.now) == 1
     world.run()
-    world.receive(EntityType.CUSTOMER, "1")
-    world.run()
+    world.sync(EntityType.CUSTOMER, "1")
     told = ["overdue", "needs_attention", "resolved"]
     assert [alert for alert, _ in world.mails()] == told
 
@@ -194,39 +186,33 @@ def test_a_record_that_is_overdue_only_since_a_worker_has_it_is_resolved_too(
 
 
 def test_records_that_will_be_needed_from_moment_are_read_ahead(world: World) -> None:
-    world.receive(EntityType.CUSTOMER, *"123")
-    world.run()
+    world.sync(EntityType.CUSTOMER, *"123")
     world.receive(EntityType.CUSTOMER, "1")  # one alone gains nothing
     world.run()
     assert world.moment.ahead == [(EntityType.CUSTOMER, ("1", "2", "3"))]
 
 
 def test_an_invoice_that_has_a_voucher_is_not_read_ahead(world: World) -> None:
-    world.moment.put(factories.customer("7"))
-    world.moment.put(factories.project("8"))
+    world.moment.put(factories.customer("7"), factories.project("8"))
     for number in (1, 2):
         world.moment.put(factories.invoice(str(number), number=number))
     for record_ids in ("1", "12"):
-        world.receive(EntityType.INVOICE, *record_ids)
-        world.run()
+        world.sync(EntityType.INVOICE, *record_ids)
     assert (EntityType.INVOICE, ("2",)) in world.moment.ahead
 
 
 def test_a_wait_that_the_other_system_asks_for_is_kept(world: World) -> None:
     world.moment.fails_before["customer"] = [UnavailableError("Blocked.", retry_after=timedelta(minutes=40))]
-    world.receive(EntityType.CUSTOMER, "1")
-    world.run()
+    world.sync(EntityType.CUSTOMER, "1")
     assert world.wait(EntityType.CUSTOMER, "1") >= timedelta(minutes=40)
 
 
 def test_a_record_that_crashes_a_flow_is_given_up_after_three_tries(world: World) -> None:
     world.moment.put(factories.customer("1", name=None))  # what no reader of Moment lets through
-    world.receive(EntityType.CUSTOMER, "1")
-    world.run()
+    world.sync(EntityType.CUSTOMER, "1")
     world.receive(EntityType.CUSTOMER, "2")
     for _ in range(3):
-        world.later(hours=2)
-        world.run()
+        world.run_after(hours=2)
     assert (world.job(EntityType.CUSTOMER, "1").state, world.job(EntityType.CUSTOMER, "1").error_code) == (
         JobState.NEEDS_ATTENTION,
         "crashed",
@@ -288,8 +274,7 @@ def test_an_attempt_stores_the_calls_to_the_remote_systems(world: World, monkeyp
 
     monkeypatch.setattr(world.moment, "customer", customer)
     monkeypatch.setattr(world.erp, "save_companies", save_companies)
-    world.receive(EntityType.CUSTOMER, "1", "2")
-    world.run()
+    world.sync(EntityType.CUSTOMER, "1", "2")
     for record_id in "12":
         (attempt,) = job_actions.attempts(world.database, world.job(EntityType.CUSTOMER, record_id).id)
         assert [each["operation"] for each in attempt.calls] == [f"GET customers/{record_id}", "SaveCompanies"]
@@ -308,8 +293,7 @@ def test_an_attempt_stores_no_calls_made_for_another_record_alone(
     monkeypatch.setattr(world.erp, "save_project", save_project)
     for record_id in "45":
         world.moment.put(factories.project(record_id, number=record_id, customer_id=""))
-    world.receive(EntityType.PROJECT, "4", "5")
-    world.run()
+    world.sync(EntityType.PROJECT, "4", "5")
     for record_id in "45":
         (attempt,) = job_actions.attempts(world.database, world.job(EntityType.PROJECT, record_id).id)
         assert [each["operation"] for each in attempt.calls] == [f"SaveProject {record_id}"]
@@ -323,8 +307,7 @@ def test_the_rest_of_a_one_by_one_batch_is_given_back_in_an_outage(world: World)
     world.drain(EntityType.PROJECT)
     tries = [len(job_actions.attempts(world.database, world.job(EntityType.PROJECT, each).id)) for each in "45"]
     assert tries == [1, 0]
-    world.later(minutes=1)
-    world.run()
+    world.run_after(minutes=1)
     assert len(world.erp.projects) == 2
 
 

@@ -58,8 +58,7 @@ def test_a_limited_webhook_still_syncs_known_records_and_polls_the_rest(world: W
     world.later(minutes=1)
     assert told(world, token, 1, 2) == [True, False]
     assert told(world, token, *[1] * 50) == [False] * 50
-    world.receive(EntityType.INVOICE, "2")
-    world.run()
+    world.sync(EntityType.INVOICE, "2")
     assert len(world.erp.vouchers) == 2
     world.later(minutes=1)
     assert told(world, token, 2) == [True]
@@ -90,11 +89,9 @@ def test_records_synced_once_and_deleted_since_do_not_count_as_made_up(world: Wo
     world.begin()
     for number in range(1, MAX_NONEXISTENT + 1):
         world.moment.put(factories.customer(str(number)))
-    world.receive(EntityType.CUSTOMER, *map(str, range(1, MAX_NONEXISTENT + 1)))
-    world.run()
+    world.sync(EntityType.CUSTOMER, *map(str, range(1, MAX_NONEXISTENT + 1)))
     world.moment.customers.clear()
-    world.receive(EntityType.CUSTOMER, *map(str, range(1, MAX_NONEXISTENT + 1)))
-    world.run()
+    world.sync(EntityType.CUSTOMER, *map(str, range(1, MAX_NONEXISTENT + 1)))
     assert world.job(EntityType.CUSTOMER, "9").error_code == "gone"
     assert told(world, token, 9000) == [True]
 

@@ -15,7 +15,7 @@ from models.users import sessions
 from models.users.repository import Rights
 from tests.factories import NOW, settings
 from tests.installation import environment, installed, own_logging
-from tests.sandbox.serving import Host, serving
+from tests.sandbox.serving import Host
 from tests.web.http_browser import legible
 from web.app import create_app
 from web.security.cookies import SESSION
@@ -85,18 +85,16 @@ class Web:
 
 
 @pytest.fixture
-def container(database_url: str, redis_url: str) -> Iterator[Container]:
-    told = {"MOMENT_RECORD_URL": "https://moment.example/{company}/{kind}/{id}"}
-    with installed(environment(database_url, redis_url) | told) as container:
+def environ(database_url: str, redis_url: str) -> dict[str, str]:
+    return environment(database_url, redis_url) | {
+        "MOMENT_RECORD_URL": "https://moment.example/{company}/{kind}/{id}"
+    }
+
+
+@pytest.fixture
+def container(environ: dict[str, str]) -> Iterator[Container]:
+    with installed(environ) as container:
         yield container
-
-
-@pytest.fixture(scope="session")
-def host() -> Iterator[tuple[Host, str]]:
-    """The server of the web for one test after another, and its URL."""
-    host = Host()
-    with serving(host) as url:
-        yield host, url
 
 
 @pytest.fixture
@@ -105,3 +103,8 @@ def web(container: Container, host: tuple[Host, str]) -> Iterator[Web]:
     server, url = host
     with own_logging(), server.serves(create_app()):
         yield Web(url, container, connection, token)
+
+
+@pytest.fixture
+def administrator(web: Web) -> Person:
+    return web.as_(Role.ADMINISTRATOR)

@@ -10,7 +10,7 @@ import requests
 from sqlalchemy import select, text
 
 from models.enums import Role
-from models.schema.tables import SessionRow
+from models.schema.user_tables import SessionRow
 from models.users import sessions
 from tests.web.conftest import Person, Web
 from web.exports import MAX_AT_ONCE

@@ -13,6 +13,7 @@ from models.admin import job_list
 from models.admin.job_filter import JobFilter
 from models.enums import EntityType, JobState, Lane, Record, Role
 from models.inbox import webhook_limit
+from tests.factories import DOCUMENTED_WEBHOOK
 from tests.installation import eventually, messages
 from tests.web.conftest import Web
 from web import webhooks
@@ -20,15 +21,11 @@ from web.security.headers import MAX_BODY_BYTES
 from worker import dispatch
 from worker.container import Container, clock
 
-DOCUMENTED = (
-    b'{"event": "CREATE_NEW", "invoice": {"id": 106939080, "invoiceNumber": 1, "customer": {"id": 62788973, '
-    b'"customerNumber": "10001"}, "project": {"id": 62788980, "projectNumber": "1"}}}'
-)
 INVOICE = Record(EntityType.INVOICE, "106939080")
 
 
 def test_the_documented_webhook_enqueues_its_invoice(web: Web, container: Container) -> None:
-    answer = web.notify(DOCUMENTED)
+    answer = web.notify(DOCUMENTED_WEBHOOK)
     assert (answer.status_code, answer.json()) == (202, {"received": True})
     (view,) = job_list.latest(container.database, JobFilter())
     assert (view.connection_id, view.record, view.state) == (web.connection.id, INVOICE, JobState.QUEUED)
@@ -36,7 +33,7 @@ def test_the_documented_webhook_enqueues_its_invoice(web: Web, container: Contai
 
 
 def test_repeated_webhooks_make_one_job_and_one_message(web: Web, container: Container) -> None:
-    assert {web.notify(DOCUMENTED).status_code for _ in range(5)} == {202}
+    assert {web.notify(DOCUMENTED_WEBHOOK).status_code for _ in range(5)} == {202}
     assert (
         len(job_list.latest(container.database, JobFilter())) == len(eventually(lambda: messages(container))) == 1
     )
@@ -79,13 +76,13 @@ def test_json_that_names_no_record_is_accepted_and_left_to_the_poll(
 
 def test_an_entity_type_that_is_not_synced_is_accepted_and_ignored(web: Web, container: Container) -> None:
     container.connections.update(web.connection.id, {"entity_types": ["customer"]}, actor="test", now=clock())
-    assert web.notify(DOCUMENTED).status_code == 202
+    assert web.notify(DOCUMENTED_WEBHOOK).status_code == 202
     assert job_list.latest(container.database, JobFilter()) == []
 
 
 def test_a_paused_connection_still_receives_webhooks(web: Web, container: Container) -> None:
     container.connections.pause(web.connection.id, "The password is wrong.", now=clock())
-    assert web.notify(DOCUMENTED).json() == {"received": True}
+    assert web.notify(DOCUMENTED_WEBHOOK).json() == {"received": True}
     assert len(job_list.latest(container.database, JobFilter())) == 1
 
 
@@ -97,7 +94,7 @@ def test_a_body_that_is_not_json_is_refused(body: bytes, web: Web, container: Co
 
 @pytest.mark.parametrize("token", ["guess", "%00", "x" * 2000, "a%2Fb"])
 def test_an_unknown_url_is_not_found_whatever_is_sent(token: str, web: Web, container: Container) -> None:
-    for body in (DOCUMENTED, b"no json"):
+    for body in (DOCUMENTED_WEBHOOK, b"no json"):
         assert requests.post(f"{web.url}/webhooks/moment/{token}", data=body, timeout=10).status_code == 404
     assert job_list.latest(container.database, JobFilter()) == []
 
@@ -122,7 +119,7 @@ def test_a_sender_that_hangs_up_halfway_leaves_nothing_behind(web: Web, containe
     address = urlsplit(web.webhook_url)
     with socket.create_connection((address.hostname, address.port)) as sender:
         sender.sendall(f"POST {address.path} HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{{".encode())
-    assert web.notify(DOCUMENTED).status_code == 202
+    assert web.notify(DOCUMENTED_WEBHOOK).status_code == 202
     assert len(job_list.latest(container.database, JobFilter())) == 1
 
 
@@ -130,12 +127,12 @@ def test_a_sender_that_hangs_up_halfway_leaves_nothing_behind(web: Web, containe
 def test_without_postgresql_the_sender_is_asked_to_retry(web: Web, container: Container, postgres: Server) -> None:
     postgres.kill()
     try:
-        answer = web.notify(DOCUMENTED)
+        answer = web.notify(DOCUMENTED_WEBHOOK)
     finally:
         postgres.start()
     assert answer.status_code == 503
     assert int(answer.headers["Retry-After"]) > 0
-    assert web.notify(DOCUMENTED).status_code == 202
+    assert web.notify(DOCUMENTED_WEBHOOK).status_code == 202
     assert len(job_list.latest(container.database, JobFilter())) == 1
 
 
@@ -143,14 +140,14 @@ def test_without_postgresql_the_sender_is_asked_to_retry(web: Web, container: Co
 def test_without_redis_a_webhook_is_still_received(web: Web, container: Container, redis_server: Server) -> None:
     redis_server.kill()
     try:
-        assert web.notify(DOCUMENTED).status_code == 202
+        assert web.notify(DOCUMENTED_WEBHOOK).status_code == 202
     finally:
         redis_server.start()
     assert len(job_list.latest(container.database, JobFilter())) == 1
 
 
 def test_the_url_of_a_webhook_is_never_logged(capfd: pytest.CaptureFixture[str], web: Web) -> None:
-    web.notify(DOCUMENTED)
+    web.notify(DOCUMENTED_WEBHOOK)
     web.notify(b"{")
     logged = "".join(capfd.readouterr())
     assert "webhook_received" in logged
@@ -179,6 +176,6 @@ def test_a_connections_page_says_that_its_webhook_is_limited(
     person = web.as_(Role.ADMINISTRATOR)
     assert "so someone else may know the URL" not in person.get(page).text
     monkeypatch.setattr(webhook_limit, "MAX_UNTRIED", 1)
-    web.notify(DOCUMENTED)
+    web.notify(DOCUMENTED_WEBHOOK)
     assert webhook_limit.limit_if_flooded(container.database, web.connection.id, now=clock())
     assert "so someone else may know the URL" in person.get(page).text

@@ -1,11 +1,9 @@
 """A connection for the diagnostics, whose systems can be broken."""
 
 from base64 import b64encode
-from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-import requests
 from sqlalchemy import delete
 
 from models.enums import EntityType, Lane
@@ -13,6 +11,7 @@ from models.inbox import webhook_intake
 from models.schema.tables import WebhookActivityRow
 from sync.diagnostics.findings import Finding
 from tests.factories import settings
+from tests.sandbox.serving import Systems
 from worker.container import Container, clock
 from worker.jobs import diagnostics
 
@@ -26,7 +25,7 @@ EVERYTHING = {"entity_types": tuple(EntityType), "expense_accounts": "4000, 4300
 class Practice:
     """A connection whose systems can be broken, and the result of its diagnostics."""
 
-    def __init__(self, container: Container, fresh_systems: Mapping[str, str]) -> None:
+    def __init__(self, container: Container, fresh_systems: Systems) -> None:
         self.container = container
         self._books = fresh_systems
         self.activity = ""
@@ -35,10 +34,7 @@ class Practice:
         )
 
     def control(self, system: str, method: str, path: str, body: object = None) -> Any:
-        key = ("apikey", "moment-demo-key")
-        answer = requests.request(method, f"{self._books[system]}/{path}", json=body, auth=key, timeout=10)
-        answer.raise_for_status()
-        return answer.json() if answer.content else None
+        return self._books.control(system, method, path, body)
 
     def add_fault(self, system: str, operation: str, kind: str, times: int = 1000) -> None:
         self.control(system, "POST", "faults", {"operation": operation, "kind": kind, "times": times})
@@ -106,7 +102,7 @@ class Practice:
         self.control("twentyfour", "POST", "books/1/vouchers", voucher)
 
 
-def healthy(container: Container, fresh_systems: Mapping[str, str]) -> Practice:
+def healthy(container: Container, fresh_systems: Systems) -> Practice:
     """A connection without problems: Moment has an invoice, the series continues after it, and webhooks come."""
     practice = Practice(container, fresh_systems)
     practice.control("moment", "POST", f"companies/1001/invoices/{DRAFT}/finalize")

@@ -7,11 +7,12 @@ import pytest
 from models.connections.repository import Connection
 from tests.factories import NOW, settings
 from tests.installation import environment, installed
+from tests.sandbox.serving import Systems
 from worker.container import Container
 
 
 @pytest.fixture
-def environ(database_url: str, redis_url: str, fresh_systems: dict[str, str]) -> dict[str, str]:
+def environ(database_url: str, redis_url: str, fresh_systems: Systems) -> dict[str, str]:
     return environment(database_url, redis_url, fresh_systems)
 
 

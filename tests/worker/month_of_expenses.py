@@ -1,11 +1,9 @@
 """A month of suppliers' vouchers in both systems of the sandbox, and the ways in which one expense can be wrong."""
 
 from base64 import b64encode
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import date
 from typing import Any
-
-import requests
 
 from models.admin import discrepancies
 from models.connections.repository import Connection
@@ -14,6 +12,7 @@ from models.inbox.enqueue import enqueue
 from sync.onboarding.preview import refuse_writes
 from sync.reconciliation.compare import reconcile
 from sync.reconciliation.report import Discrepancy, ReconciliationReport
+from tests.sandbox.serving import Systems
 from tests.worker.month_of_invoices import API, DAY, FIRST, LAST, PROJECT, YEAR, work_off
 from worker.container import Container, clock
 
@@ -28,7 +27,7 @@ SECOND = f"{YEAR}-104-40002"
 class Outlays:
     """The vouchers 40001, 40002 and 40003 of October, of 1250 kroner each; the first and the last are synced."""
 
-    def __init__(self, container: Container, connection: Connection, fresh_systems: Mapping[str, str]) -> None:
+    def __init__(self, container: Container, connection: Connection, fresh_systems: Systems) -> None:
         self.container, self._books = container, fresh_systems
         self.connection = connection
         self.update_settings(entity_types=tuple(EntityType), expense_accounts="4000, 4300-4399, 6590")
@@ -46,13 +45,13 @@ class Outlays:
         )
 
     def office(self, method: str, path: str, body: object = None) -> Any:
-        return self._call("twentyfour", method, f"books/1/{path}", body)
+        return self._books.control("twentyfour", method, f"books/1/{path}", body)
 
     def moment(self, method: str, path: str, body: object = None) -> Any:
-        return self._call("moment", method, f"{API}/{path}", body)
+        return self._books.control("moment", method, f"{API}/{path}", body)
 
     def calls(self) -> dict[str, int]:
-        return dict(self._call("twentyfour", "GET", "calls", None))
+        return dict(self._books.control("twentyfour", "GET", "calls"))
 
     def enter(self, *lines: dict[str, Any], day: date = DAY, **more: Any) -> str:
         """Enter a supplier's voucher, by default one of 1250 kroner on project 1, and return its name."""
@@ -105,7 +104,7 @@ class Outlays:
 
     def invoice(self, expense_id: int) -> None:
         """Put an expense on an invoice in Moment."""
-        self._call("moment", "POST", f"companies/1001/projectExpenses/{expense_id}/invoice", None)
+        self._books.control("moment", "POST", f"companies/1001/projectExpenses/{expense_id}/invoice")
 
     def lose_approval(self) -> None:
         scan = {"content": b64encode(b"%PDF").decode(), "approved": False}
@@ -133,12 +132,6 @@ class Outlays:
     def _second(self) -> dict[str, Any]:
         (found,) = [each for each in self.office("GET", "vouchers") if each["number"] == 40002]
         return dict(found)
-
-    def _call(self, system: str, method: str, path: str, body: object) -> Any:
-        key = ("apikey", "moment-demo-key")
-        answer = requests.request(method, f"{self._books[system]}/{path}", json=body, auth=key, timeout=10)
-        assert answer.ok, answer.text
-        return answer.json() if answer.content else None
 
 
 def expense(**values: Any) -> dict[str, Any]:

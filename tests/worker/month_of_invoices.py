@@ -1,15 +1,14 @@
 """A month of invoices in both systems of the sandbox, and the ways in which one can be wrong in the ledger."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import date
 from typing import Any
-
-import requests
 
 from models.connections.repository import Connection
 from models.enums import EntityType, Record
 from models.inbox import due
 from models.inbox.enqueue import enqueue
+from tests.sandbox.serving import Systems
 from worker.container import Container, clock
 
 API = "api/1.0/companies/1001"
@@ -42,7 +41,7 @@ class Bookkeeping:
     """The invoices 1, 2 and 3 of October; the first and the last are right in the ledger."""
 
     def __init__(
-        self, container: Container, connection: Connection, fresh_systems: Mapping[str, str], *, way: str = "net"
+        self, container: Container, connection: Connection, fresh_systems: Systems, *, way: str = "net"
     ) -> None:
         self.container, self.connection, self._books = container, connection, fresh_systems
         if way == "gross":
@@ -55,10 +54,7 @@ class Bookkeeping:
         self.control("twentyfour", "POST", "books/1/projects", {"name": "Annet prosjekt", "number": 2})
 
     def control(self, system: str, method: str, path: str, body: object = None) -> Any:
-        key = ("apikey", "moment-demo-key")
-        answer = requests.request(method, f"{self._books[system]}/{path}", json=body, auth=key, timeout=10)
-        assert answer.ok, answer.text
-        return answer.json() if answer.content else None
+        return self._books.control(system, method, path, body)
 
     def invoice(self, day: date, **values: Any) -> str:
         """Finalize an invoice of 2400 kroner in Moment, on two accounts, and return its id."""

@@ -3,10 +3,8 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-import pytest
 from redis import Redis
 
 from local.processes import ROOT
@@ -22,12 +20,6 @@ print(status, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
 
 def check(redis_url: str, *arguments: str) -> str:
     return alive.main(arguments, {"REDIS_URL": redis_url})
-
-
-@pytest.fixture
-def redis(redis_url: str) -> Iterator[Redis]:
-    with Redis.from_url(redis_url) as redis:
-        yield redis
 
 
 def test_it_reports_whether_there_was_a_sweep(redis: Redis, redis_url: str) -> None:

@@ -11,6 +11,7 @@ from models.inbox.enqueue import enqueue
 from sync.diagnostics.findings import Finding
 from sync.diagnostics.run_write_tests import run_write_tests
 from sync.diagnostics.write_tests.artifacts import WriteTestArtifacts
+from tests.sandbox.serving import Systems
 from tests.worker.broken_connection import CUSTOMER, DRAFT, PROJECT, Practice, healthy
 from worker import tasks
 from worker.container import Container, clock
@@ -22,7 +23,7 @@ NUMBERS = re.findall(r"^\| ([SM]\d+) \|", PAGE, re.MULTILINE)
 
 
 @pytest.fixture
-def lived_in(container: Container, fresh_systems: dict[str, str]) -> Practice:
+def lived_in(container: Container, fresh_systems: Systems) -> Practice:
     """A connection with a synced invoice and one in euros."""
     practice = healthy(container, fresh_systems)
     practice.control("twentyfour", "PUT", "books/1/series/1", {"start": 1})

@@ -11,7 +11,8 @@ from models.connections.repository import Connection
 from models.enums import EntityType, JobState, Record, Role, Scope
 from models.inbox import links
 from models.inbox.enqueue import enqueue
-from models.schema.tables import AlertRow, AttemptRow, AuditRow, DeviceRow, FailedSignInRow, SessionRow
+from models.schema.tables import AlertRow, AttemptRow, AuditRow
+from models.schema.user_tables import DeviceRow, FailedSignInRow, SessionRow
 from models.users import repository as users
 from models.users import sessions, sign_in, throttle
 from models.users.repository import Rights

@@ -1,6 +1,5 @@
 import threading
 import time
-from collections.abc import Mapping
 
 import pytest
 import requests
@@ -10,6 +9,7 @@ from models.connections.repository import Connection
 from models.enums import EntityType, Lane, Record
 from models.inbox.enqueue import enqueue
 from sync.errors import MisconfiguredError
+from tests.sandbox.serving import Systems
 from worker.__main__ import main
 from worker.container import Container, clock
 
@@ -28,11 +28,10 @@ def test_cached_ledger_data_is_kept_until_the_settings_change(
 
 
 def test_a_changed_password_no_longer_opens_anything(
-    container: Container, connection: Connection, fresh_systems: Mapping[str, str]
+    container: Container, connection: Connection, fresh_systems: Systems
 ) -> None:
     container.open_context(connection, nothing).erp.tax_codes()
-    login = f"{fresh_systems['twentyfour']}/logins/demo@example.com"
-    requests.patch(login, json={"password": "better"}, timeout=10).raise_for_status()
+    fresh_systems.control("twentyfour", "PATCH", "logins/demo@example.com", {"password": "better"})
     changed = container.connections.update(connection.id, {"password": "better"}, actor="test", now=clock())
     container.open_context(changed, nothing).erp.tax_codes()
     former = connection.settings.model_copy(update={"identity_id": container.erp(changed.settings).identity_id()})
@@ -73,36 +72,35 @@ def test_the_command_line_ends_the_session_of_the_former_password(
 
 
 def test_a_login_in_flight_while_the_password_is_changed_is_not_kept(
-    container: Container, connection: Connection, fresh_systems: Mapping[str, str]
+    container: Container, connection: Connection, fresh_systems: Systems
 ) -> None:
     chosen = {"identity_id": container.erp(connection.settings).identity_id()}
     connection = container.connections.update(connection.id, chosen, actor="test", now=clock())
     container.redis.flushdb()
-    slow = f"{fresh_systems['twentyfour']}/latency"
-    requests.put(slow, json={"seconds": 1}, timeout=10).raise_for_status()
+    fresh_systems.control("twentyfour", "PUT", "latency", {"seconds": 1})
     worker = threading.Thread(target=container.cached_erp(connection).client_name)
     worker.start()
     time.sleep(0.4)  # it logs in
     changed = container.connections.update(connection.id, {"password": "better"}, actor="test", now=clock())
     container.cached_erp(changed)
     worker.join(10)
-    requests.put(slow, json={"seconds": 0}, timeout=10).raise_for_status()
+    fresh_systems.control("twentyfour", "PUT", "latency", {"seconds": 0})
     assert sessions(container) == []
 
 
 def test_two_workers_read_the_setup_once_for_many_single_invoices(
-    container: Container, connection: Connection, fresh_systems: Mapping[str, str]
+    container: Container, connection: Connection, fresh_systems: Systems
 ) -> None:
     other = Container(container.settings)
     drain(container, connection, Record(EntityType.CUSTOMER, "62788973"), Record(EntityType.PROJECT, "62788980"))
     moment = requests.Session()
     moment.auth = ("apikey", "moment-demo-key")
     written = [invoice(moment, fresh_systems["moment"]) for _ in range(6)]
-    requests.delete(f"{fresh_systems['twentyfour']}/calls", timeout=10).raise_for_status()
+    fresh_systems.control("twentyfour", "DELETE", "calls")
     for place, invoice_id in enumerate(written):
         drain((container, other)[place % 2], connection, Record(EntityType.INVOICE, invoice_id))
     other.close()
-    calls = requests.get(f"{fresh_systems['twentyfour']}/calls", timeout=10).json()
+    calls = fresh_systems.control("twentyfour", "GET", "calls")
     setup = ("GetAccountList", "GetFiscalYears", "GetTaxCodeList", "GetTypeList")
     assert {name: calls.get(name, 0) for name in ("SaveBundleList", *setup, "Login")} == {
         "SaveBundleList": 6,

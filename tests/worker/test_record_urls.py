@@ -1,5 +1,3 @@
-from collections.abc import Iterator
-
 import pytest
 
 from models.enums import EntityType, Record
@@ -16,11 +14,10 @@ TWENTYFOUR = "https://24so.example/{kind}/{year}/{number}"
 
 
 @pytest.fixture
-def container(database_url: str, redis_url: str) -> Iterator[Container]:
+def environ(database_url: str, redis_url: str) -> dict[str, str]:
     project = "https://moment.example/{company}/entries/{number:07}"
     known = {"MOMENT_RECORD_URL": MOMENT, "MOMENT_PROJECT_URL": project, "TWENTYFOUR_RECORD_URL": TWENTYFOUR}
-    with installed(environment(database_url, redis_url) | known) as container:
-        yield container
+    return environment(database_url, redis_url) | known
 
 
 @pytest.mark.parametrize(

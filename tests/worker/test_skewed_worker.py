@@ -5,7 +5,6 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-import requests
 
 from models.connections.repository import Connection
 from models.enums import EntityType, JobState, Lane, Record
@@ -14,6 +13,7 @@ from models.inbox.due import states
 from models.inbox.enqueue import enqueue
 from tests.chaos.clocks import HostClock
 from tests.installation import eventually, process
+from tests.sandbox.serving import Systems
 from tests.worker.test_worker import ALONE, CUSTOMER, await_line, calls
 from worker import dispatch, heartbeat
 from worker.celery_app import app
@@ -27,14 +27,14 @@ def test_a_host_217_seconds_off_syncs_nothing_and_loses_nothing(
     container: Container,
     connection: Connection,
     environ: Mapping[str, str],
-    fresh_systems: dict[str, str],
+    fresh_systems: Systems,
     tmp_path: Path,
     seconds: float,
 ) -> None:
     """Alone, it polls, sweeps and mails that its clock is wrong; with another one, a customer is created once."""
     lane = Lane(connection.id, EntityType.CUSTOMER)
     slow = {"operation": "SaveCompanies", "kind": "slow", "seconds": 3}
-    requests.post(f"{fresh_systems['twentyfour']}/faults", json=slow, timeout=10).raise_for_status()
+    fresh_systems.control("twentyfour", "POST", "faults", slow)
     HostClock(tmp_path, "here").set(seconds)
     environ = {**environ, "LEASE_SECONDS": "5", "CLOCK_FOLDER": str(tmp_path)}
     enqueue(container.database, connection.id, [Record(lane.entity_type, CUSTOMER)], now=clock())
@@ -65,8 +65,8 @@ def as_beat(task: str, container: Container, look: Callable[[], object]) -> Call
     return send_and_look
 
 
-def mailed(fresh_systems: Mapping[str, str]) -> str:
-    return "".join(mail["text"] for mail in requests.get(f"{fresh_systems['mail']}/mails", timeout=10).json())
+def mailed(fresh_systems: Systems) -> str:
+    return "".join(mail["text"] for mail in fresh_systems.control("mail", "GET", "mails"))
 
 
 def is_done(container: Container, lane: Lane) -> bool:

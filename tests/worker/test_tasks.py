@@ -1,7 +1,6 @@
 from datetime import timedelta
 
 import pytest
-import requests
 from sqlalchemy import update
 
 from integrations.twentyfour.budget_scripts import OF_CONNECTION
@@ -18,6 +17,7 @@ from models.inbox.enqueue import enqueue
 from models.schema.tables import ConnectionRow
 from tests.factories import NOW, settings
 from tests.installation import failed_job, messages, queued_polls
+from tests.sandbox.serving import Systems
 from worker import alive, heartbeat, tasks
 from worker.container import Container, clock
 from worker.jobs import diagnostics, polls
@@ -138,10 +138,9 @@ def take(container: Container, count: int) -> None:
 
 
 def test_a_poll_finds_what_no_webhook_reported(
-    container: Container, connection: Connection, fresh_systems: dict[str, str]
+    container: Container, connection: Connection, fresh_systems: Systems
 ) -> None:
-    finalized = requests.post(f"{fresh_systems['moment']}/companies/1001/invoices/{DRAFT}/finalize", timeout=10)
-    finalized.raise_for_status()
+    fresh_systems.control("moment", "POST", f"companies/1001/invoices/{DRAFT}/finalize")
     tasks.poll_moment(connection.id)
     assert job_actions.find(container.database, connection.id, Record(EntityType.INVOICE, DRAFT))
     assert ("sync_invoices", connection.id) in messages(container)
@@ -164,10 +163,10 @@ def findings(container: Container, connection: Connection) -> str:
 
 
 def test_a_poll_ends_at_the_first_unavailable_answer(
-    container: Container, connection: Connection, fresh_systems: dict[str, str]
+    container: Container, connection: Connection, fresh_systems: Systems
 ) -> None:
     mishap = {"operation": "GET customers", "kind": "error_503"}
-    requests.post(f"{fresh_systems['moment']}/faults", json=mishap, timeout=10).raise_for_status()
+    fresh_systems.control("moment", "POST", "faults", mishap)
     tasks.poll_moment(connection.id)
     assert messages(container) == []
     tasks.poll_moment(connection.id)
@@ -175,7 +174,7 @@ def test_a_poll_ends_at_the_first_unavailable_answer(
 
 
 def test_polls_alone_open_the_breaker_alert_about_the_outage_and_end_it(
-    container: Container, connection: Connection, fresh_systems: dict[str, str], monkeypatch: pytest.MonkeyPatch
+    container: Container, connection: Connection, fresh_systems: Systems, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = NOW
 
@@ -188,7 +187,7 @@ def test_polls_alone_open_the_breaker_alert_about_the_outage_and_end_it(
 
     monkeypatch.setattr(container, "clock", lambda: now)
     away = {"operation": "*", "kind": "error_503", "times": 3}
-    requests.post(f"{fresh_systems['moment']}/faults", json=away, timeout=10).raise_for_status()
+    fresh_systems.control("moment", "POST", "faults", away)
     assert [poll(), poll(), poll()] == [[], [], ["outage"]]
     assert not container.connections.get(connection.id).is_available(now)
     assert poll() == ["outage", "recovered"]

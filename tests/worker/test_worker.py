@@ -19,6 +19,7 @@ from models.connections.repository import Connection
 from models.enums import EntityType, Lane, Record
 from models.inbox.enqueue import enqueue
 from tests.installation import TIMEOUT_SECONDS, eventually, failed_job, process
+from tests.sandbox.serving import Systems
 from worker import alive, dispatch, heartbeat
 from worker.celery_app import app
 from worker.container import Container, clock
@@ -43,7 +44,7 @@ def beat(environ: Mapping[str, str], tmp_path: Path) -> Iterator[subprocess.Pope
 
 @pytest.mark.usefixtures("worker")
 def test_a_wake_up_posts_an_invoice_to_the_ledger(
-    container: Container, connection: Connection, fresh_systems: dict[str, str]
+    container: Container, connection: Connection, fresh_systems: Systems
 ) -> None:
     finalize(fresh_systems)
     record = Record(EntityType.INVOICE, DRAFT)
@@ -75,11 +76,11 @@ def test_a_worker_works_even_if_its_metrics_port_is_taken(environ: Mapping[str, 
 
 
 def test_a_hanging_system_delays_no_mails_sweeps_or_the_other_system(
-    container: Container, connection: Connection, environ: Mapping[str, str], fresh_systems: dict[str, str]
+    container: Container, connection: Connection, environ: Mapping[str, str], fresh_systems: Systems
 ) -> None:
     """More polls of Moment hang than the worker has threads, for longer than the test waits."""
     hang = {"operation": "*", "kind": "hang", "times": 1000, "seconds": TIMEOUT_SECONDS * 2}
-    requests.post(f"{fresh_systems['moment']}/faults", json=hang, timeout=10).raise_for_status()
+    fresh_systems.control("moment", "POST", "faults", hang)
     polled = [
         container.connections.add(
             f"Branch {n}",
@@ -95,12 +96,12 @@ def test_a_hanging_system_delays_no_mails_sweeps_or_the_other_system(
         "celery", "-A", "worker.celery_app", "worker", *ALONE, environ={**environ, "WORKER_THREADS": "4"}
     ):
         dispatch.dispatch_polls("poll_moment", {each.id: timedelta(minutes=5) for each in polled})
-        eventually(lambda: requests.get(f"{fresh_systems['moment']}/calls", timeout=10).json())
+        eventually(lambda: fresh_systems.control("moment", "GET", "calls"))
         failed_job(container, connection)
         for task in ("send_alerts", "dispatch_due"):
             app.send_task(task)
         dispatch.dispatch_polls("poll_expenses", {connection.id: timedelta(minutes=5)})
-        eventually(lambda: requests.get(f"{fresh_systems['mail']}/mails", timeout=10).json())
+        eventually(lambda: fresh_systems.control("mail", "GET", "mails"))
         eventually(lambda: heartbeat.is_alive(container.redis))
         eventually(lambda: calls(fresh_systems)["GetTransactions"])
 
@@ -108,7 +109,7 @@ def test_a_hanging_system_delays_no_mails_sweeps_or_the_other_system(
 @pytest.mark.kills
 @pytest.mark.usefixtures("worker", "beat")
 def test_jobs_received_while_redis_was_down_are_synced_when_it_is_back(
-    container: Container, connection: Connection, fresh_systems: dict[str, str], redis_server: Server
+    container: Container, connection: Connection, fresh_systems: Systems, redis_server: Server
 ) -> None:
     finalize(fresh_systems)
     record = Record(EntityType.INVOICE, DRAFT)
@@ -143,20 +144,18 @@ def test_operations_requested_while_redis_was_down_run_when_it_is_back(
 
 @pytest.mark.kills
 def test_a_worker_told_to_stop_finishes_its_batches(
-    container: Container, connection: Connection, fresh_systems: dict[str, str], worker: subprocess.Popen[str]
+    container: Container, connection: Connection, fresh_systems: Systems, worker: subprocess.Popen[str]
 ) -> None:
     slow = {"operation": "SaveCompanies", "kind": "slow", "seconds": 1}
-    requests.post(f"{fresh_systems['twentyfour']}/faults", json=slow, timeout=10).raise_for_status()
+    fresh_systems.control("twentyfour", "POST", "faults", slow)
     record = Record(EntityType.CUSTOMER, CUSTOMER)
     enqueue(container.database, connection.id, [record], now=clock())
     dispatch.dispatch_lanes([Lane(connection.id, record.entity_type)])
-    eventually(
-        lambda: requests.get(f"{fresh_systems['twentyfour']}/calls", timeout=10).json().get("SaveCompanies")
-    )
+    eventually(lambda: fresh_systems.control("twentyfour", "GET", "calls").get("SaveCompanies"))
     worker.send_signal(signal.SIGTERM)
     worker.communicate(timeout=30)
     assert worker.returncode == 0
-    found = requests.get(f"{fresh_systems['moment']}/books/1001/customers", timeout=10).json()
+    found = fresh_systems.control("moment", "GET", "books/1001/customers")
     assert [each["customerNumber"] for each in found if str(each["id"]) == CUSTOMER] == ["10001"]
 
 
@@ -172,7 +171,7 @@ def test_a_worker_frozen_for_longer_than_its_lease_sends_nothing_more(
     container: Container,
     environ: Mapping[str, str],
     connection: Connection,
-    fresh_systems: dict[str, str],
+    fresh_systems: Systems,
     record: Record,
     operation: str,
 ) -> None:
@@ -192,8 +191,8 @@ def test_a_worker_frozen_for_longer_than_its_lease_sends_nothing_more(
     assert calls(fresh_systems)[operation] == 1
 
 
-def calls(fresh_systems: Mapping[str, str]) -> Counter[str]:
-    return Counter(requests.get(f"{fresh_systems['twentyfour']}/calls", timeout=10).json())
+def calls(fresh_systems: Systems) -> Counter[str]:
+    return Counter(fresh_systems.control("twentyfour", "GET", "calls"))
 
 
 def is_stopped(running: subprocess.Popen[str]) -> bool:
@@ -213,11 +212,9 @@ def await_line(running: subprocess.Popen[str], end: str) -> None:
     raise AssertionError("It ended before it was ready.")
 
 
-def finalize(fresh_systems: Mapping[str, str]) -> None:
-    path = f"{fresh_systems['moment']}/companies/1001/invoices/{DRAFT}/finalize"
-    requests.post(path, timeout=10).raise_for_status()
+def finalize(fresh_systems: Systems) -> None:
+    fresh_systems.control("moment", "POST", f"companies/1001/invoices/{DRAFT}/finalize")
 
 
-def vouchers(fresh_systems: Mapping[str, str]) -> list[Any]:
-    found: list[Any] = requests.get(f"{fresh_systems['twentyfour']}/books/1/vouchers", timeout=10).json()
-    return found
+def vouchers(fresh_systems: Systems) -> list[Any]:
+    return list(fresh_systems.control("twentyfour", "GET", "books/1/vouchers"))

@@ -126,8 +126,7 @@ def service(name: str, session: requests.Session) -> Any:
 
 
 def read(path: str) -> dict[str, Any]:
-    answer: dict[str, Any] = moment("GET", path).json(parse_float=Decimal)
-    return answer
+    return dict(moment("GET", path).json(parse_float=Decimal))
 
 
 def moment(method: str, path: str, **more: Any) -> requests.Response:

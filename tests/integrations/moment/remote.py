@@ -1,15 +1,14 @@
 """An HTTP server that answers as a test says, well or badly, and records the requests."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-Answer = Callable[[BaseHTTPRequestHandler], None]
+from tests.http_server import Answer, Handler, running, sends
 
 A_MIB = 1024 * 1024
 
@@ -36,23 +35,6 @@ class Remote:
 
 def says(values: object, *, status: int = 200, headers: dict[str, str] | None = None) -> Answer:
     return sends(json.dumps(values).encode(), status=status, headers=headers)
-
-
-def sends(
-    body: bytes, *, status: int = 200, headers: dict[str, str] | None = None, length: int | None = None
-) -> Answer:
-    """Answer with these bytes; a ``length`` other than theirs is wrong on purpose."""
-
-    def answer(handler: BaseHTTPRequestHandler) -> None:
-        handler.send_response(status)
-        handler.send_header("Content-Length", str(len(body) if length is None else length))
-        for name, value in (headers or {}).items():
-            handler.send_header(name, value)
-        handler.end_headers()
-        handler.wfile.write(body)
-        handler.close_connection = length is not None
-
-    return answer
 
 
 def pages(*contents: list[Any]) -> list[Answer]:
@@ -93,28 +75,15 @@ def serving(company: str = "1001") -> Iterator[Remote]:
     remote = Remote("")
     prefix = f"/companies/{company}/"
 
-    class Handler(BaseHTTPRequestHandler):
+    class Moment(Handler):
         protocol_version = "HTTP/1.1"
 
         def answer(self) -> None:
             path, _, query = self.path.partition("?")
-            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             what = f"{self.command} {path.removeprefix(prefix)}"
-            remote.asked.append(Asked(what, query, dict(self.headers.items()), body))
+            remote.asked.append(Asked(what, query, dict(self.headers.items()), self.body()))
             answers = remote.answers.get(what) or [says({"detail": "not found"}, status=404)]
             (answers.pop(0) if len(answers) > 1 else answers[0])(self)
 
-        do_GET = do_PATCH = do_POST = do_DELETE = answer  # noqa: N815 - the names that http.server asks for
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name in http.server
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    remote.url = f"http://127.0.0.1:{server.server_port}"
-    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield remote
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with running(Moment) as remote.url:
+        yield remote

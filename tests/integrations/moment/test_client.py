@@ -22,7 +22,8 @@ from sync.errors import (
     SyncError,
     UnavailableError,
 )
-from tests.integrations.moment.remote import A_MIB, Answer, Remote, listing, pages, rows_of, says, sends
+from tests.http_server import Answer, sends
+from tests.integrations.moment.remote import A_MIB, Remote, listing, pages, rows_of, says
 
 RECORD = {"id": 7, "name": "Kari"}
 

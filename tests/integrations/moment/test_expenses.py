@@ -14,7 +14,8 @@ from integrations.moment.gateway import MomentGateway
 from sync.errors import OutcomeUnknownError, RejectedError, UnavailableError
 from sync.ports import ProjectExpenses
 from sync.records import ExpenseDraft
-from tests.integrations.moment.remote import Answer, Remote, pages, says, sends
+from tests.http_server import Answer, sends
+from tests.integrations.moment.remote import Remote, pages, says
 
 DRAFT = ExpenseDraft(
     external_id="2026-4-40001/1/4300",

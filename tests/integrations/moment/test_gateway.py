@@ -15,7 +15,8 @@ from models.inbox.missed_webhooks import ModifiedRecord
 from sync.errors import RejectedError
 from sync.ports import Moment
 from tests.factories import settings
-from tests.integrations.moment.remote import Remote, listing, pages, says, sends
+from tests.http_server import sends
+from tests.integrations.moment.remote import Remote, listing, pages, says
 
 SINCE = datetime(2026, 3, 1, 10, 0, 30, 900_000, tzinfo=UTC)
 

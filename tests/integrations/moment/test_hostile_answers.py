@@ -13,9 +13,10 @@ from integrations import transport
 from integrations.moment import list_reader
 from integrations.moment.client import MomentClient, MomentSite, Upload
 from sync.errors import OutcomeUnknownError, SyncError, UnavailableError
+from tests.http_server import Answer as Answered
+from tests.http_server import sends
 from tests.integrations.hostile_server import TOO_LARGE, TOO_SLOW, Answer, serving
-from tests.integrations.moment.remote import Answer as Answered
-from tests.integrations.moment.remote import Remote, says, sends
+from tests.integrations.moment.remote import Remote, says
 
 SECONDS = 0.3
 A_WHILE = 2.5  # seconds, on a busy machine

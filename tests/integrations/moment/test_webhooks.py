@@ -8,15 +8,11 @@ from hypothesis import strategies as st
 
 from integrations.moment.webhooks import read
 from models.enums import EntityType, Record
-
-DOCUMENTED = (
-    b'{"event": "CREATE_NEW", "invoice": {"id": 106939080, "invoiceNumber": 1, "customer": {"id": 62788973, '
-    b'"customerNumber": "10001"}, "project": {"id": 62788980, "projectNumber": "1"}}}'
-)
+from tests.factories import DOCUMENTED_WEBHOOK
 
 
 def test_the_documented_webhook_names_its_invoice() -> None:
-    assert read(DOCUMENTED) == Record(EntityType.INVOICE, "106939080")
+    assert read(DOCUMENTED_WEBHOOK) == Record(EntityType.INVOICE, "106939080")
 
 
 @pytest.mark.parametrize("entity_type", [EntityType.CUSTOMER, EntityType.PROJECT, EntityType.INVOICE])

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
-from cryptography.fernet import Fernet
 from pydantic import SecretStr
 from redis import Redis
 
@@ -23,12 +22,6 @@ def remote() -> Iterator[Remote]:
 
 
 @pytest.fixture
-def redis(redis_url: str) -> Iterator[Redis]:
-    with Redis.from_url(redis_url) as redis:
-        yield redis
-
-
-@pytest.fixture
 def budget(redis: Redis) -> Budget:
     return Budget(redis, limits=Limits(per_hour=7000, per_second=1000), clock=lambda: datetime.now(UTC))
 
@@ -36,11 +29,6 @@ def budget(redis: Redis) -> Budget:
 @pytest.fixture
 def client(remote: Remote, budget: Budget) -> SoapClient:
     return SoapClient(api_url=remote.url, web_url=remote.url, budget=budget, connect_seconds=2, answer_seconds=0.5)
-
-
-@pytest.fixture
-def vault() -> Vault:
-    return Vault([SecretStr(Fernet.generate_key().decode())])
 
 
 @pytest.fixture

@@ -1,13 +1,13 @@
 """A SOAP server that answers as a test says, well or badly, and records the requests."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from http.server import BaseHTTPRequestHandler
 
-Answer = Callable[[BaseHTTPRequestHandler], None]
+from tests import http_server
+from tests.http_server import Answer, Handler, running
 
 NAMESPACE = "http://24sevenOffice.com/webservices"
 ACCOUNTING = "http://24sevenoffice.com/webservices/economy/accounting/"
@@ -48,18 +48,9 @@ def faults(message: str, *, code: str = "soap:Server") -> Answer:
 
 
 def sends(body: bytes, *, status: int = 200, length: int | None = None, **headers: str) -> Answer:
-    """Answer with these bytes; a ``length`` other than theirs is wrong on purpose."""
-
-    def answer(handler: BaseHTTPRequestHandler) -> None:
-        handler.send_response(status)
-        handler.send_header("Content-Length", str(len(body) if length is None else length))
-        for name, value in ({"Content_Type": "text/xml; charset=utf-8"} | headers).items():
-            handler.send_header(name.replace("_", "-"), value)
-        handler.end_headers()
-        handler.wfile.write(body)
-        handler.close_connection = length is not None
-
-    return answer
+    told = {"Content_Type": "text/xml; charset=utf-8"} | headers
+    named = {name.replace("_", "-"): value for name, value in told.items()}
+    return http_server.sends(body, status=status, headers=named, length=length)
 
 
 def hangs_up(handler: BaseHTTPRequestHandler) -> None:
@@ -70,29 +61,19 @@ def hangs_up(handler: BaseHTTPRequestHandler) -> None:
 def serving() -> Iterator[Remote]:
     remote = Remote("")
 
-    class Handler(BaseHTTPRequestHandler):
+    class TwentyFour(Handler):
         protocol_version = "HTTP/1.1"
 
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        def answer(self) -> None:
+            body = self.body().decode()
             operation = self.headers["SOAPAction"].strip('"').rpartition("/")[2]
             signed, agent = (self.headers.get(name, "") for name in ("Authorization", "User-Agent"))
             remote.asked.append(Asked(operation, self.headers.get("Cookie", ""), body, signed, agent))
             answers = remote.answers.get(operation) or [sends(b"not found", status=404)]
             (answers.pop(0) if len(answers) > 1 else answers[0])(self)
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name in http.server
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    remote.url = f"http://127.0.0.1:{server.server_port}"
-    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield remote
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with running(TwentyFour) as remote.url:
+        yield remote
 
 
 def value_of(element: str, body: str) -> str:

@@ -8,7 +8,8 @@ from integrations.twentyfour.attachments import MAX_CHUNK
 from integrations.twentyfour.session import Session
 from sync.errors import RejectedError
 from sync.records import VoucherFile
-from tests.integrations.twentyfour.remote import ACCOUNTING, Answer, Remote, says, value_of
+from tests.http_server import Answer
+from tests.integrations.twentyfour.remote import ACCOUNTING, Remote, says, value_of
 
 CONTENT = b"%PDF-1.7"
 DIGEST = md5(CONTENT, usedforsecurity=False)

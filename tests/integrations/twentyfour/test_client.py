@@ -18,7 +18,8 @@ from sync.errors import (
     SyncError,
     UnavailableError,
 )
-from tests.integrations.twentyfour.remote import SOAP, Answer, Remote, faults, hangs_up, says, sends
+from tests.http_server import Answer
+from tests.integrations.twentyfour.remote import SOAP, Remote, faults, hangs_up, says, sends
 
 READ, SAVE = "GetTypeList", "SaveBundleList"
 BOMB = b'<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]><x>&b;</x>'

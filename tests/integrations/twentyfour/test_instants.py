@@ -8,7 +8,8 @@ from integrations.shared_cache import SharedCache
 from integrations.twentyfour.customers import CustomerIndex
 from integrations.twentyfour.instants import day_of, instant_of, without_zone
 from integrations.twentyfour.session import Session
-from tests.integrations.twentyfour.remote import Answer, Remote, says, value_of
+from tests.http_server import Answer
+from tests.integrations.twentyfour.remote import Remote, says, value_of
 
 NINE = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 MIXED = ("2026-03-02T08:59:59", "2026-03-02T10:00:00+01:00", "2026-03-02T08:00:00.1234567Z", None)

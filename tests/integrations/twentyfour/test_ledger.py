@@ -13,7 +13,8 @@ from sync.errors import RejectedError
 from sync.records import Entry, LedgerLine, Voucher
 from sync.rules.vouchers import find_posted
 from tests.factories import settings
-from tests.integrations.twentyfour.remote import ACCOUNTING, Answer, Remote, says, value_of
+from tests.http_server import Answer
+from tests.integrations.twentyfour.remote import ACCOUNTING, Remote, says, value_of
 
 YEAR = (
     "<FiscalYear><Id>10000000-0000-0000-0000-000000000000</Id><StartingDate>{}T00:00:00</StartingDate>"

@@ -14,7 +14,8 @@ from models.connections.account_ranges import AccountRanges
 from sync.errors import OutcomeUnknownError
 from sync.records import Company, CompanyDraft, LedgerLine
 from tests.factories import settings
-from tests.integrations.twentyfour.remote import ACCOUNTING, Answer, Remote, says
+from tests.http_server import Answer
+from tests.integrations.twentyfour.remote import ACCOUNTING, Remote, says
 
 DRAFT = CompanyDraft("moment-1", "One AS", "", "", "", is_company=True, number=7)
 NIL = '<{} xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:nil="true"/>'

@@ -17,7 +17,8 @@ from integrations.twentyfour.session import Login, Session, SessionStore
 from models.connections.vault import Vault
 from sync.errors import MisconfiguredError, UnavailableError
 from sync.records import Identity
-from tests.integrations.twentyfour.remote import Answer, Remote, faults, says, value_of
+from tests.http_server import Answer
+from tests.integrations.twentyfour.remote import Remote, faults, says, value_of
 
 IDENTITY = (
     "<Identity><Id>{}</Id><Client><Id>{}</Id><Name>{}</Name></Client>{}<IsDisabled>{}</IsDisabled></Identity>"

@@ -4,8 +4,7 @@ from itertools import cycle
 from uuid import UUID
 
 import pytest
-from cryptography.fernet import Fernet, InvalidToken
-from pydantic import SecretStr
+from cryptography.fernet import InvalidToken
 from sqlalchemy import text
 
 from models.admin import audit_log
@@ -31,8 +30,8 @@ TYPED = {"username": "demo@example.com", "password": "typed-password"}
 
 
 @pytest.fixture
-def operations(database: Database) -> Operations:
-    return Operations(database, Vault([SecretStr(Fernet.generate_key().decode())]))
+def operations(database: Database, vault: Vault) -> Operations:
+    return Operations(database, vault)
 
 
 def rows(database: Database) -> str:
@@ -63,9 +62,9 @@ def test_input_is_kept_until_there_is_a_result_and_then_without_its_secrets(
         "update operations set secrets = (select secrets from connections where id = operations.id)",
     ],
 )
-def test_input_moved_to_another_row_is_refused(database: Database, moved: str) -> None:
-    vault = Vault([SecretStr(Fernet.generate_key().decode())])
-    connections, operations = Connections(database, vault), Operations(database, vault)
+def test_input_moved_to_another_row_is_refused(
+    database: Database, connections: Connections, operations: Operations, moved: str
+) -> None:
     one, _ = connections.add("Demo AS", settings(), actor="test", now=NOW)
     first = operations.request(OperationType.CLIENTS, one.id, input_=TYPED, actor="kari", now=NOW)
     other, _ = connections.add("Fjord AS", settings(moment_company="2"), actor="test", now=NOW)

@@ -188,8 +188,27 @@ class Lives(RuleBasedStateMachine):
         met: ConnectionProblem = problem(CONNECTION_ENDS[event], retry_after=wait)
         probed = event is Event.FAILED and worker.lease.probe_until
         tried = self.result(first, Event.PROBED if probed else event, problem=met)
-        untried = [AttemptResult(job_id=job.id, event=Event.UNTRIED, due_at=self.now + RETRY) for job in others]
-        self.end(worker, [tried, *untried])
+        self.end(worker, [tried, *map(self.untried, others)])
+
+    @precondition(lambda self: self.workers)
+    @rule(data=st.data())
+    def give_back(self, data: st.DataObject) -> None:
+        worker = self.take(data)
+        self.end(worker, [*map(self.untried, worker.lease.jobs)])
+
+    @precondition(lambda self: self.workers)
+    @rule(data=st.data())
+    def renew(self, data: st.DataObject) -> None:
+        worker = data.draw(st.sampled_from(self.workers))
+        try:
+            leases.renew(self.database, worker.lease, until=self.now + LEASE)
+            worker.until = self.now + LEASE
+        except LeaseLostError:
+            assert worker.until <= self.now, "a lease is lost before its time"
+            self.workers.remove(worker)
+
+    def untried(self, job: SyncJob) -> AttemptResult:
+        return AttemptResult(job_id=job.id, event=Event.UNTRIED, due_at=self.now + RETRY)
 
     def result(self, job: SyncJob, event: Event, *, unknown: bool = False, **values: Any) -> AttemptResult:
         settled = event in {Event.SYNCED, Event.SKIPPED}
@@ -469,7 +488,7 @@ class Lives(RuleBasedStateMachine):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("examples", [5, pytest.param(10, marks=pytest.mark.thousands)])
+@pytest.mark.parametrize("examples", [6, pytest.param(20, marks=pytest.mark.thousands)])
 def test_no_job_is_lost_duplicated_looped_or_forgotten(
     database: Database, connections: Connections, connection: Connection, examples: int
 ) -> None:

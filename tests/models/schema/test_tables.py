@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from pathlib import Path
 
 from sqlalchemy import func, select, text
@@ -14,3 +16,11 @@ def test_the_month_of_a_thousand_connections_fits_the_tables(database: Database)
         for statement in small.removesuffix(";\n").split(";\n"):
             session.execute(text(statement))
     assert database.scalar(select(func.count()).select_from(SyncJobRow)) == 2000
+
+
+def test_a_person_is_searched_for_in_every_table(database: Database) -> None:
+    searched = "from models.admin.personal_data import Base; print(*Base.metadata.tables)"
+    alone = subprocess.run([sys.executable, "-c", searched], capture_output=True, text=True, check=True)
+    tables = text("select tablename from pg_tables where schemaname = 'public' and tablename <> 'alembic_version'")
+    with database.statement() as connection:
+        assert set(alone.stdout.split()) == set(connection.scalars(tables))

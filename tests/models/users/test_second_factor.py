@@ -11,7 +11,7 @@ from sqlalchemy import select, text
 from models.connections.vault import Vault
 from models.database import Database
 from models.enums import Role, Scope
-from models.schema.tables import RecoveryCodeRow, UserRow
+from models.schema.user_tables import RecoveryCodeRow, UserRow
 from models.users import repository as users
 from models.users import second_factor, sessions, sign_in, throttle
 from models.users.repository import Rights, User

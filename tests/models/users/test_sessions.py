@@ -5,7 +5,7 @@ from sqlalchemy import select
 
 from models.database import Database
 from models.enums import Role, Scope
-from models.schema.tables import SessionRow
+from models.schema.user_tables import SessionRow
 from models.users import repository as users
 from models.users import sessions
 from models.users.repository import Rights, User

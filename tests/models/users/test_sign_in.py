@@ -6,7 +6,7 @@ from sqlalchemy import Connection, Engine, event, select, update
 
 from models.database import Database
 from models.enums import Role, Scope
-from models.schema.tables import UserRow
+from models.schema.user_tables import UserRow
 from models.users import passwords, sessions
 from models.users import repository as users
 from models.users import sign_in as users_sign_in

@@ -7,7 +7,7 @@ from sqlalchemy import func, select
 
 from models.database import Database
 from models.enums import Role, Scope
-from models.schema.tables import FailedSignInRow
+from models.schema.user_tables import FailedSignInRow
 from models.users import passwords, sign_in, throttle
 from models.users import repository as users
 from models.users.repository import Rights, User

@@ -1,9 +1,5 @@
+from tests.factories import DOCUMENTED_WEBHOOK
 from tests.sandbox.moment.conftest import CUSTOMER, DRAFT, PROJECT, Moment, Receiver, eventually
-
-DOCUMENTED = (
-    b'{"event": "CREATE_NEW", "invoice": {"id": 106939080, "invoiceNumber": 1, "customer": {"id": 62788973, '
-    b'"customerNumber": "10001"}, "project": {"id": 62788980, "projectNumber": "1"}}}'
-)
 
 
 def test_a_finalized_invoice_sends_the_documented_webhook_byte_for_byte(
@@ -13,7 +9,7 @@ def test_a_finalized_invoice_sends_the_documented_webhook_byte_for_byte(
     receiver.wait_for(1)
     moment.do(f"invoices/{DRAFT}/finalize")
     receiver.wait_for(2)
-    assert receiver.bodies[1] == DOCUMENTED
+    assert receiver.bodies[1] == DOCUMENTED_WEBHOOK
 
 
 def test_new_and_changed_customers_and_projects_are_notified(moment: Moment, receiver: Receiver) -> None:

@@ -37,8 +37,12 @@ def enter(world: World, *costs: LedgerLine, voucher: str = VOUCHER, vat: int = 0
 
 
 def sync_voucher(world: World, voucher: str = VOUCHER) -> None:
-    world.receive(EntityType.EXPENSE, voucher)
-    world.run()
+    world.sync(EntityType.EXPENSE, voucher)
+
+
+def enter_and_sync(world: World, *costs: LedgerLine, **more: Any) -> None:
+    enter(world, *costs, **more)
+    sync_voucher(world)
 
 
 def amounts(world: World) -> list[int]:

@@ -7,7 +7,17 @@ import pytest
 from models.enums import EntityType
 from sync.records import Company, LedgerLine, VoucherFiles
 from tests.sync.conftest import World
-from tests.sync.flows.supplier_vouchers import DAY, PDF, VOUCHER, amounts, cost, enter, prepare, sync_voucher
+from tests.sync.flows.supplier_vouchers import (
+    DAY,
+    PDF,
+    VOUCHER,
+    amounts,
+    cost,
+    enter,
+    enter_and_sync,
+    prepare,
+    sync_voucher,
+)
 
 WRONG: dict[str, Any] = {"customer_number": 20002, "customer_name": "Feil Leverandør AS", "invoice_number": "X-1"}
 
@@ -36,8 +46,7 @@ def test_a_corrected_voucher_is_the_new_suppliers_in_its_currency_and_on_its_day
 
 @pytest.mark.parametrize("net", [80000, 100000])
 def test_a_corrected_supplier_is_synced_to_the_existing_expense(world: World, net: int) -> None:
-    enter(world, cost(net, vat_code="1"), vat=net // 4, **WRONG)
-    sync_voucher(world)
+    enter_and_sync(world, cost(net, vat_code="1"), vat=net // 4, **WRONG)
     correct(world, *world.erp.purchases[VOUCHER])
     sync_voucher(world)
     (draft,) = world.moment.expenses.values()
@@ -58,6 +67,5 @@ def test_a_corrected_voucher_is_as_old_as_its_new_booking(world: World) -> None:
     correct(world, cost(100000, day=DAY - timedelta(days=140)), LedgerLine(2400, -100000, DAY))
     sync_voucher(world)
     world.erp.stamps[55] = VoucherFiles((PDF,))
-    world.later(days=1)
-    world.run()
+    world.run_after(days=1)
     assert amounts(world) == [100000]

@@ -16,9 +16,7 @@ MOVED = replace(HOME, addresses=(Address("post", "Storgata 2", "9008", "Tromsø"
 def sync(world: World, details: CustomerDetails, *, name: str = "Nordlys AS") -> None:
     known = {"phone": details.phone, "country": details.country, "addresses": details.addresses}
     number = world.moment.customers["7"].number if "7" in world.moment.customers else ""
-    world.moment.put(factories.customer("7", name=name, number=number, **known))
-    world.receive(EntityType.CUSTOMER, "7")
-    world.run()
+    world.put_and_sync(factories.customer("7", name=name, number=number, **known))
 
 
 @pytest.mark.parametrize(
@@ -60,9 +58,7 @@ def test_values_of_a_customer_that_are_too_long_are_cut_with_a_warning(world: Wo
 def test_a_name_cut_by_24sevenoffice_is_the_same_name(world: World) -> None:
     long = "Interkommunalt selskap for vann og avløp i " + "N" * 100
     world.erp.companies[10001] = Company(10001, long[:100])
-    world.moment.put(factories.customer("7", name=long, organization_number=""))
-    world.receive(EntityType.CUSTOMER, "7")
-    world.run()
+    world.put_and_sync(factories.customer("7", name=long, organization_number=""))
     assert list(world.erp.companies) == [10001]
 
 

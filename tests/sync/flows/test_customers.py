@@ -12,21 +12,18 @@ from tests.sync.conftest import World
 
 
 def sync(world: World, *record_ids: str) -> None:
-    world.receive(EntityType.CUSTOMER, *(record_ids or ["7"]))
-    world.run()
+    world.sync(EntityType.CUSTOMER, *(record_ids or ["7"]))
 
 
 def test_a_new_customer_is_saved_and_its_number_returned_to_moment(world: World) -> None:
-    world.moment.put(factories.customer("7"))
-    sync(world)
+    world.put_and_sync(factories.customer("7"))
     assert world.erp.companies == {10001: Company(10001, "Nordlys Arkitekter AS", "923609016", "7")}
     assert world.moment.customers["7"].number == "10001"
     assert world.job(EntityType.CUSTOMER, "7").outcome is Outcome.SYNCED
 
 
 def test_the_echo_of_the_returned_number_makes_no_call_to_24sevenoffice(world: World) -> None:
-    world.moment.put(factories.customer("7"))
-    sync(world)
+    world.put_and_sync(factories.customer("7"))
     world.erp.calls.clear()
     sync(world)
     assert not world.erp.calls
@@ -34,24 +31,20 @@ def test_the_echo_of_the_returned_number_makes_no_call_to_24sevenoffice(world: W
 
 
 def test_a_changed_customer_overwrites_the_same_company(world: World) -> None:
-    world.moment.put(factories.customer("7"))
-    sync(world)
-    world.moment.put(factories.customer("7", name="Nordlys AS", number="10001"))
-    sync(world)
+    world.put_and_sync(factories.customer("7"))
+    world.put_and_sync(factories.customer("7", name="Nordlys AS", number="10001"))
     assert world.erp.companies == {10001: Company(10001, "Nordlys AS", "923609016", "7")}
 
 
 def test_many_customers_are_saved_in_one_call(world: World) -> None:
-    world.moment.put(factories.customer("7"))
-    world.moment.put(factories.customer("8", name="Fjord AS", organization_number=""))
+    world.moment.put(factories.customer("7"), factories.customer("8", name="Fjord AS", organization_number=""))
     sync(world, "7", "8")
     assert world.erp.calls["save_companies"] == 1
     assert [world.moment.customers[each].number for each in "78"] == ["10001", "10002"]
 
 
 def test_a_refused_customer_delays_no_other(world: World) -> None:
-    world.moment.put(factories.customer("7", name="Refused AS"))
-    world.moment.put(factories.customer("8", name="Fjord AS"))
+    world.moment.put(factories.customer("7", name="Refused AS"), factories.customer("8", name="Fjord AS"))
     sync(world, "7", "8")
     assert world.job(EntityType.CUSTOMER, "7").state is JobState.NEEDS_ATTENTION
     assert world.job(EntityType.CUSTOMER, "8").outcome is Outcome.SYNCED
@@ -62,8 +55,7 @@ def test_a_customer_whose_save_lost_its_answer_is_found_again_by_its_external_id
     world.moment.put(factories.customer("7"))
     world.erp.fails_after["save_companies"] = [OutcomeUnknownError("No answer.")]
     sync(world)
-    world.later(hours=1)
-    world.run()
+    world.run_after(hours=1)
     assert list(world.erp.companies) == [10001]
     assert world.moment.customers["7"].number == "10001"
 
@@ -73,24 +65,20 @@ def test_a_number_that_could_not_be_returned_is_returned_later(world: World) -> 
     world.moment.fails_before["write_customer_number"] = [UnavailableError("Moment is down.")]
     sync(world)
     assert world.moment.customers["7"].number == ""
-    world.later(hours=1)
-    world.run()
+    world.run_after(hours=1)
     assert world.moment.customers["7"].number == "10001"
     assert world.erp.calls["save_companies"] == 1
 
 
 def test_a_number_changed_by_hand_in_moment_is_corrected(world: World) -> None:
-    world.moment.put(factories.customer("7"))
-    sync(world)
-    world.moment.put(factories.customer("7", number="555"))
-    sync(world)
+    world.put_and_sync(factories.customer("7"))
+    world.put_and_sync(factories.customer("7", number="555"))
     assert world.moment.customers["7"].number == "10001"
 
 
 def test_a_customer_known_to_both_systems_before_is_linked_by_its_number(world: World) -> None:
     world.erp.companies[10001] = Company(10001, "NORDLYS ARKITEKTER AS", "923 609 016")
-    world.moment.put(factories.customer("7", number="10001"))
-    sync(world)
+    world.put_and_sync(factories.customer("7", number="10001"))
     assert list(world.erp.companies) == [10001]
 
 
@@ -100,8 +88,7 @@ def test_a_supplier_under_the_number_is_asked_about_and_stays_a_supplier(
 ) -> None:
     supplier = Company(20001, "Nordlys Arkitekter AS", "923609016", supplier=True)
     world.erp.companies[20001] = supplier
-    world.moment.put(factories.customer("7", number="20001"))
-    sync(world)
+    world.put_and_sync(factories.customer("7", number="20001"))
     assert world.job(EntityType.CUSTOMER, "7").error_code == "which_customer"
     assert world.erp.companies == {20001: supplier}
     assert answer(world, choice) == 1
@@ -112,17 +99,14 @@ def test_a_supplier_under_the_number_is_asked_about_and_stays_a_supplier(
 
 def test_a_person_stays_a_person_if_moment_gives_no_customer_type(world: World) -> None:
     kari = {"name": "Kari Nordmann", "organization_number": ""}
-    world.moment.put(factories.customer("7", is_company=False, **kari))
-    sync(world)
-    world.moment.put(factories.customer("7", is_company=None, number="10001", phone="90 00 00 00", **kari))
-    sync(world)
+    world.put_and_sync(factories.customer("7", is_company=False, **kari))
+    world.put_and_sync(factories.customer("7", is_company=None, number="10001", phone="90 00 00 00", **kari))
     assert world.erp.calls["save_companies"] == 2
     assert world.erp.companies[10001].person
 
 
 def test_several_e_mail_addresses_in_one_field_give_a_warning(world: World) -> None:
-    world.moment.put(factories.customer("7", email="post@x.example", invoice_email="a@x.example; b@x.example"))
-    sync(world)
+    world.put_and_sync(factories.customer("7", email="post@x.example", invoice_email="a@x.example; b@x.example"))
     (warning,) = world.job(EntityType.CUSTOMER, "7").warnings
     assert warning.startswith("The email address for invoices holds several addresses.")
     assert "a@x.example; b@x.example" in world.erp.emails[10001].values()
@@ -130,8 +114,7 @@ def test_several_e_mail_addresses_in_one_field_give_a_warning(world: World) -> N
 
 def test_a_number_that_is_another_companys_in_24sevenoffice_is_not_taken_over(world: World) -> None:
     world.erp.companies[10001] = Company(10001, "Helt Andre AS", "974760673")
-    world.moment.put(factories.customer("7", number="10001"))
-    sync(world)
+    world.put_and_sync(factories.customer("7", number="10001"))
     assert world.erp.companies[10001].name == "Helt Andre AS"
     assert world.moment.customers["7"].number == "10002"
 
@@ -142,8 +125,7 @@ def test_a_deleted_customer_is_skipped(world: World) -> None:
 
 
 def test_a_customer_without_a_name_needs_attention(world: World) -> None:
-    world.moment.put(factories.customer("7", name=" \x00 "))
-    sync(world)
+    world.put_and_sync(factories.customer("7", name=" \x00 "))
     job = world.job(EntityType.CUSTOMER, "7")
     assert (job.state, job.error_code) == (JobState.NEEDS_ATTENTION, "no_name")
     assert not world.erp.companies
@@ -168,22 +150,18 @@ def test_an_invalid_organization_number_is_a_warning_until_it_is_corrected(
         assert [told[: len(warning)] for told in job.warnings] == [warning]
     assert world.erp.companies[10001].organization_number == sent
     assert world.mails() == []
-    world.moment.put(factories.customer("7", organization_number=""))
-    sync(world)
+    world.put_and_sync(factories.customer("7", organization_number=""))
     assert world.job(EntityType.CUSTOMER, "7").warnings == ()
 
 
 def test_an_invalid_organization_number_does_not_make_a_person_a_business(world: World) -> None:
-    world.moment.put(factories.customer("7", organization_number="010190", is_company=False))
-    sync(world)
+    world.put_and_sync(factories.customer("7", organization_number="010190", is_company=False))
     assert world.erp.companies[10001].person
 
 
 def test_a_corrected_customer_is_synced_and_a_mail_says_so(world: World) -> None:
-    world.moment.put(factories.customer("7", name=""))
-    sync(world)
-    world.moment.put(factories.customer("7"))
-    sync(world)
+    world.put_and_sync(factories.customer("7", name=""))
+    world.put_and_sync(factories.customer("7"))
     assert world.job(EntityType.CUSTOMER, "7").outcome is Outcome.SYNCED
     assert [turn for turn, _ in world.mails()] == ["needs_attention", "resolved"]
 
@@ -209,15 +187,13 @@ def add_to_ledger(world: World, *companies: Company) -> None:
 def test_a_matched_customer_keeps_the_addresses_that_moment_does_not_have(world: World) -> None:
     by_hand = ("regnskap@nordlys.example", "faktura@nordlys.example")
     add_to_ledger(world, replace(NORDLYS, emails=by_hand))
-    world.moment.put(factories.customer("7", email="", invoice_email=""))
-    sync(world)
+    world.put_and_sync(factories.customer("7", email="", invoice_email=""))
     assert [(each.moment_id, each.emails) for each in world.erp.all_companies()] == [("7", by_hand)]
 
 
 def test_an_existing_customer_is_linked_and_its_number_returned(world: World) -> None:
     add_to_ledger(world, NORDLYS)
-    world.moment.put(factories.customer("7"))
-    sync(world)
+    world.put_and_sync(factories.customer("7"))
     assert world.erp.companies == {10234: Company(10234, "Nordlys Arkitekter AS", "923609016", "7")}
     assert world.moment.customers["7"].number == "10234"
     sync(world)
@@ -228,15 +204,18 @@ def test_the_customer_index_is_read_once_for_a_batch_and_not_for_linked_ones(wor
     for number in range(30):
         world.moment.put(factories.customer(str(number), name=f"Kunde {number} AS", organization_number=""))
     sync(world, *map(str, range(30)))
-    world.moment.put(factories.customer("7", name="Kunde sju AS", organization_number="", number="10008"))
-    sync(world)
+    world.put_and_sync(factories.customer("7", name="Kunde sju AS", organization_number="", number="10008"))
     assert (world.erp.calls["all_companies"], world.erp.calls["save_companies"]) == (1, 2)
 
 
-def test_a_person_chooses_among_several_matches_and_the_choice_is_applied(world: World) -> None:
+def ask(world: World) -> None:
+    """Have a person asked which of two customers in the ledger it is."""
     add_to_ledger(world, *BRANCHES)
-    world.moment.put(factories.customer("7"))
-    sync(world)
+    world.put_and_sync(factories.customer("7"))
+
+
+def test_a_person_chooses_among_several_matches_and_the_choice_is_applied(world: World) -> None:
+    ask(world)
     job = world.job(EntityType.CUSTOMER, "7")
     assert (job.state, job.error_code) == (JobState.NEEDS_ATTENTION, "which_customer")
     assert "10235 Nordlys Oslo; 10236 Nordlys Bergen" in job.message
@@ -251,29 +230,23 @@ def test_a_person_chooses_among_several_matches_and_the_choice_is_applied(world:
 
 
 def test_a_person_may_answer_that_it_is_a_new_one_however_often_it_is_tried(world: World) -> None:
-    add_to_ledger(world, *BRANCHES)
-    world.moment.put(factories.customer("7"))
-    sync(world)
+    ask(world)
     answer(world, questions.CREATE_NEW)
     world.erp.fails_after["save_companies"] = [OutcomeUnknownError("No answer.")]
     world.run()
-    world.later(hours=1)
-    world.run()
+    world.run_after(hours=1)
     assert len(world.erp.companies) == 3
     assert world.moment.customers["7"].number not in ("", "10235", "10236")
 
 
 def test_an_answer_that_is_not_offered_is_ignored(world: World) -> None:
-    add_to_ledger(world, *BRANCHES)
-    world.moment.put(factories.customer("7"))
-    sync(world)
+    ask(world)
     assert [answer(world, choice) for choice in ("10001", "", "10235", "10235")] == [0, 0, 1, 0]
 
 
 def test_a_chosen_customer_that_is_gone_is_asked_about_again(world: World) -> None:
     add_to_ledger(world, *BRANCHES, Company(10237, "Nordlys Tromsø", "923609016"))
-    world.moment.put(factories.customer("7"))
-    sync(world)
+    world.put_and_sync(factories.customer("7"))
     del world.erp.companies[10236]
     answer(world, "10236")
     world.run()
@@ -302,8 +275,7 @@ def test_two_moment_customers_that_match_the_same_one_are_not_both_linked(world:
 
 def test_a_customer_with_a_question_delays_no_other(world: World) -> None:
     add_to_ledger(world, *BRANCHES)
-    world.moment.put(factories.customer("7"))
-    world.moment.put(factories.customer("8", name="Fjord AS", organization_number=""))
+    world.moment.put(factories.customer("7"), factories.customer("8", name="Fjord AS", organization_number=""))
     sync(world, "7", "8")
     assert world.job(EntityType.CUSTOMER, "8").outcome is Outcome.SYNCED
     assert world.erp.calls["save_companies"] == 1
@@ -333,8 +305,7 @@ def test_two_strangers_without_a_number_are_not_one_customer_and_keep_their_name
     world: World, number: str, country: str
 ) -> None:
     add_to_ledger(world, Company(10001, "Fjordheim Borettslag", number.replace(" ", "")))
-    world.moment.put(factories.customer("7", organization_number=number, country=country, email=""))
-    sync(world)
+    world.put_and_sync(factories.customer("7", organization_number=number, country=country, email=""))
     assert world.erp.companies[10001].name == "Fjordheim Borettslag"
     assert [each.organization_number for each in world.erp.companies.values() if each.number != 10001] == [""]
 
@@ -379,8 +350,7 @@ def test_saved_customers_stay_saved_if_the_search_for_a_second_fails(world: Worl
 @pytest.mark.parametrize("error", [OutcomeUnknownError("No answer."), UnavailableError("24SevenOffice is down.")])
 def test_a_question_stays_open_if_saving_the_others_fails(world: World, error: SyncError) -> None:
     add_to_ledger(world, *BRANCHES)
-    world.moment.put(factories.customer("7"))
-    world.moment.put(factories.customer("8", name="Fjord AS", organization_number=""))
+    world.moment.put(factories.customer("7"), factories.customer("8", name="Fjord AS", organization_number=""))
     world.erp.fails_before["save_companies"] = [error]
     sync(world, "7", "8")
     asked = world.job(EntityType.CUSTOMER, "7")
@@ -390,8 +360,7 @@ def test_a_question_stays_open_if_saving_the_others_fails(world: World, error: S
 
 
 def test_a_customer_that_was_saved_but_not_linked_is_found_again(world: World) -> None:
-    world.moment.put(factories.customer("7"))
-    sync(world)
+    world.put_and_sync(factories.customer("7"))
     world.erp.companies.clear()  # so that the next one gets the same number
     del world.moment.customers["7"]
     world.moment.put(factories.customer("8", name="Fjord AS", organization_number=""))
@@ -399,8 +368,7 @@ def test_a_customer_that_was_saved_but_not_linked_is_found_again(world: World) -
     sync(world, "8")
     assert world.job(EntityType.CUSTOMER, "8").state is JobState.RETRYING
     world.moment.put(factories.customer("8", name="Fjell AS", organization_number=""))
-    world.later(hours=1)
-    world.run()
+    world.run_after(hours=1)
     assert world.erp.companies == {10001: Company(10001, "Fjell AS", "", "8")}
 
 
@@ -421,12 +389,10 @@ def test_a_number_that_moment_does_not_keep_is_returned_once_and_then_asked_abou
     job = world.job(EntityType.CUSTOMER, "7")
     assert world.moment.calls["write_customer_number"] == 1
     assert (job.state, job.error_code) == (JobState.NEEDS_ATTENTION, "number_kept")
-    world.moment.put(factories.customer("7", number="10001"))
-    sync(world)
+    world.put_and_sync(factories.customer("7", number="10001"))
     assert world.job(EntityType.CUSTOMER, "7").outcome is Outcome.UNCHANGED
     monkeypatch.undo()
-    world.moment.put(factories.customer("7", number=own))
-    sync(world)
+    world.put_and_sync(factories.customer("7", number=own))
     assert world.moment.customers["7"].number == "10001"
 
 
@@ -458,9 +424,7 @@ def undo(world: World, record_id: str = "7") -> int:
 
 @pytest.mark.parametrize("written", [False, True])
 def test_a_choice_is_undone_and_the_question_asked_again(world: World, *, written: bool) -> None:
-    add_to_ledger(world, *BRANCHES)
-    world.moment.put(factories.customer("7"))
-    sync(world)
+    ask(world)
     answer(world, "10236")
     if written:
         world.run()
@@ -478,25 +442,20 @@ def test_a_choice_is_undone_and_the_question_asked_again(world: World, *, writte
 
 @pytest.mark.parametrize("lost", [False, True])
 def test_after_a_choice_is_undone_a_new_customer_is_a_new_one(world: World, *, lost: bool) -> None:
-    add_to_ledger(world, *BRANCHES)
-    world.moment.put(factories.customer("7"))
-    sync(world)
+    ask(world)
     answer(world, "10236")
     world.run()
     undo(world)
     answer(world, questions.CREATE_NEW)
     world.erp.fails_after["save_companies"] = [OutcomeUnknownError("No answer.")] if lost else []
     world.run()
-    world.later(hours=1)
-    world.run()
+    world.run_after(hours=1)
     assert len(world.erp.companies) == 3
     assert world.moment.customers["7"].number not in ("", "10235", "10236")
 
 
 def test_an_undone_match_is_asked_about_and_not_matched_automatically(world: World) -> None:
-    add_to_ledger(world, *BRANCHES)
-    world.moment.put(factories.customer("7"))
-    sync(world)
+    ask(world)
     answer(world, "10236")
     world.run()
     undo(world)
@@ -510,7 +469,6 @@ def test_an_undone_match_is_asked_about_and_not_matched_automatically(world: Wor
 
 def test_a_link_that_no_choice_made_is_not_undone(world: World) -> None:
     add_to_ledger(world, NORDLYS)
-    world.moment.put(factories.customer("7"))
-    sync(world)
+    world.put_and_sync(factories.customer("7"))
     assert undo(world) == 0
     assert world.moment.customers["7"].number == "10234"

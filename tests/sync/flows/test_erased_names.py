@@ -7,7 +7,7 @@ from models.schema.tables import FileRow
 from sync.records import VoucherFiles
 from tests import factories
 from tests.sync.conftest import World
-from tests.sync.flows.supplier_vouchers import PDF, PNG, cost, enter, sync_voucher
+from tests.sync.flows.supplier_vouchers import PDF, PNG, cost, enter_and_sync, sync_voucher
 
 
 def test_a_document_beside_one_with_an_erased_name_gets_another_name(world: World) -> None:
@@ -15,8 +15,7 @@ def test_a_document_beside_one_with_an_erased_name_gets_another_name(world: Worl
     world.moment.put(factories.project("8", number="1", customer_id=""))
     world.erp.contents |= {"1": b"%PDF", "2": b"PNG"}
     world.erp.stamps[55] = VoucherFiles((PDF,))
-    enter(world, cost(125000))
-    sync_voucher(world)
+    enter_and_sync(world, cost(125000))
     with world.database.transaction() as session:
         for row in session.scalars(select(FileRow)):
             row.name = files.erased_name(row.name)

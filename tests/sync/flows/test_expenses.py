@@ -16,7 +16,18 @@ from sync.records import Company, LedgerLine, SetupPart, VatCode, VoucherFiles
 from tests import factories
 from tests.fakes import FakeErp
 from tests.sync.conftest import World
-from tests.sync.flows.supplier_vouchers import DAY, PDF, PNG, VOUCHER, amounts, cost, enter, prepare, sync_voucher
+from tests.sync.flows.supplier_vouchers import (
+    DAY,
+    PDF,
+    PNG,
+    VOUCHER,
+    amounts,
+    cost,
+    enter,
+    enter_and_sync,
+    prepare,
+    sync_voucher,
+)
 
 NOT_LISTED, ON_NO_PROJECT = "Account 4000 isn't listed for expenses", "The cost on account 4300 has no project"
 
@@ -27,8 +38,7 @@ def world(world: World) -> World:
 
 
 def test_a_posted_cost_becomes_an_expense_with_its_document(world: World) -> None:
-    enter(world, cost(100000, vat_code="1"), vat=25000)
-    sync_voucher(world)
+    enter_and_sync(world, cost(100000, vat_code="1"), vat=25000)
     ((expense_id, draft),) = world.moment.expenses.items()
     assert (draft.amount, draft.description, draft.day) == (125000, "Limtre", DAY)
     assert (draft.supplier, draft.invoice_number) == ("Byggmaker Øst AS", "F-77")
@@ -38,8 +48,7 @@ def test_a_posted_cost_becomes_an_expense_with_its_document(world: World) -> Non
 
 
 def test_a_voucher_read_again_changes_nothing(world: World) -> None:
-    enter(world, cost(125000))
-    sync_voucher(world)
+    enter_and_sync(world, cost(125000))
     sync_voucher(world)
     assert amounts(world) == [125000]
     assert world.moment.calls["attach"] == 1
@@ -72,21 +81,18 @@ def test_costs_on_several_projects_and_accounts_become_an_expense_for_each(world
         cost(40000, project_number=2, vat_code="1"),
         cost(20000, 6590, vat_code="1"),
     )
-    enter(world, *lines, cost(10000, vat_code="1"), vat=32500)
-    sync_voucher(world)
+    enter_and_sync(world, *lines, cost(10000, vat_code="1"), vat=32500)
     assert sorted(amounts(world)) == [25000, 50000, 87500]
     assert all(world.moment.files[each] for each in world.moment.expenses)
 
 
 def test_a_credit_note_is_a_negative_expense(world: World) -> None:
-    enter(world, cost(-100000, vat_code="1"), vat=-25000)
-    sync_voucher(world)
+    enter_and_sync(world, cost(-100000, vat_code="1"), vat=-25000)
     assert amounts(world) == [-125000]
 
 
 def test_a_foreign_invoice_stays_in_kroner_and_names_its_currency(world: World) -> None:
-    enter(world, cost(112345, currency="EUR"), currency="EUR")
-    sync_voucher(world)
+    enter_and_sync(world, cost(112345, currency="EUR"), currency="EUR")
     (draft,) = world.moment.expenses.values()
     assert (draft.amount, draft.description) == (112345, "Limtre (EUR)")
 
@@ -101,8 +107,7 @@ def test_a_foreign_invoice_stays_in_kroner_and_names_its_currency(world: World) 
     ],
 )
 def test_a_skipped_cost_says_why(world: World, lines: list[LedgerLine], told: tuple[str, str]) -> None:
-    enter(world, *lines)
-    sync_voucher(world)
+    enter_and_sync(world, *lines)
     job = world.job(EntityType.EXPENSE, VOUCHER)
     assert (job.outcome, job.error_code, job.message) == (Outcome.SKIPPED, *told)
     assert not world.moment.expenses
@@ -111,26 +116,22 @@ def test_a_skipped_cost_says_why(world: World, lines: list[LedgerLine], told: tu
 
 def test_vouchers_older_than_the_first_day_are_left_alone(world: World) -> None:
     world.change_settings(expense_from=DAY + timedelta(days=1))
-    enter(world, cost(1000))
-    sync_voucher(world)
+    enter_and_sync(world, cost(1000))
     assert world.job(EntityType.EXPENSE, VOUCHER).message == "Dated before 21.02.2026"
 
 
 def test_an_expense_waits_until_its_document_is_approved(world: World) -> None:
     world.erp.stamps[55] = VoucherFiles(pending=True)
-    enter(world, cost(125000))
-    sync_voucher(world)
+    enter_and_sync(world, cost(125000))
     assert world.job(EntityType.EXPENSE, VOUCHER).message == "The document is awaiting approval"
     world.erp.stamps[55] = VoucherFiles((PDF,))
-    world.later(days=1)
-    world.run()
+    world.run_after(days=1)
     assert amounts(world) == [125000]
 
 
 def test_a_waiting_voucher_that_changes_is_synced_at_once(world: World) -> None:
     world.erp.stamps[55] = VoucherFiles(pending=True)
-    enter(world, cost(125000))
-    sync_voucher(world)
+    enter_and_sync(world, cost(125000))
     world.erp.stamps[55] = VoucherFiles((PDF,))
     sync_voucher(world)
     assert amounts(world) == [125000]
@@ -138,108 +139,87 @@ def test_a_waiting_voucher_that_changes_is_synced_at_once(world: World) -> None:
 
 def test_a_later_document_is_added_to_the_existing_expense(world: World) -> None:
     world.erp.stamps[55] = VoucherFiles((PDF,), pending=True)
-    enter(world, cost(125000))
-    sync_voucher(world)
+    enter_and_sync(world, cost(125000))
     world.erp.stamps[55] = VoucherFiles((PDF, PNG))
-    world.later(days=2)
-    world.run()
+    world.run_after(days=2)
     (files,) = world.moment.files.values()
     assert files == {"Byggmaker Øst AS F-77.pdf": b"%PDF", "Byggmaker Øst AS F-77.png": b"PNG"}
 
 
 def test_documents_of_the_same_type_have_different_names(world: World) -> None:
     world.erp.stamps[55] = VoucherFiles((PDF, replace(PNG, type="pdf")))
-    enter(world, cost(125000))
-    sync_voucher(world)
+    enter_and_sync(world, cost(125000))
     (files,) = world.moment.files.values()
     assert files == {"Byggmaker Øst AS F-77.pdf": b"%PDF", "Byggmaker Øst AS F-77 (2).pdf": b"PNG"}
 
 
 def test_a_broken_document_does_not_lose_the_expense_and_is_retried(world: World) -> None:
     content = world.erp.contents.pop("1")
-    enter(world, cost(125000))
-    sync_voucher(world)
+    enter_and_sync(world, cost(125000))
     assert amounts(world) == [125000]
     assert world.job(EntityType.EXPENSE, VOUCHER).state is JobState.RETRYING
     world.erp.contents["1"] = content
-    world.later(hours=1)
-    world.run()
+    world.run_after(hours=1)
     assert list(world.moment.files.values()) == [{"Byggmaker Øst AS F-77.pdf": b"%PDF"}]
 
 
 def test_a_document_that_stays_missing_needs_attention_in_the_end(world: World) -> None:
     world.erp.contents.clear()
-    enter(world, cost(125000))
-    sync_voucher(world)
+    enter_and_sync(world, cost(125000))
     for _ in range(10):
-        world.later(hours=2)
-        world.run()
+        world.run_after(hours=2)
     assert world.mails() == [("needs_attention", "Voucher 40001/2026 (Byggmaker Øst AS F-77)")]
 
 
 def test_a_lost_response_to_an_upload_makes_no_second_file(world: World) -> None:
     world.moment.fails_after["attach"] = [OutcomeUnknownError("No answer.")]
-    enter(world, cost(125000))
-    sync_voucher(world)
-    world.later(hours=1)
-    world.run()
+    enter_and_sync(world, cost(125000))
+    world.run_after(hours=1)
     assert world.moment.calls["attach"] == 1
     assert list(world.moment.files.values()) == [{"Byggmaker Øst AS F-77.pdf": b"%PDF"}]
 
 
 def test_a_lost_response_to_a_new_expense_makes_no_second_one(world: World) -> None:
     world.moment.fails_after["create_expense"] = [OutcomeUnknownError("No answer.")]
-    enter(world, cost(125000))
-    sync_voucher(world)
-    world.later(hours=1)
-    world.run()
+    enter_and_sync(world, cost(125000))
+    world.run_after(hours=1)
     assert amounts(world) == [125000]
     assert all(world.moment.files.values())
 
 
 def test_an_expense_with_a_lost_response_is_found_though_its_cost_was_reversed(world: World) -> None:
     world.moment.fails_after["create_expense"] = [OutcomeUnknownError("No answer.")]
-    enter(world, cost(125000))
-    sync_voucher(world)
+    enter_and_sync(world, cost(125000))
     enter(world, cost(125000, hidden=True))
-    world.later(hours=1)
-    world.run()
+    world.run_after(hours=1)
     assert amounts(world) == []
 
 
 def test_a_changed_amount_is_corrected(world: World) -> None:
-    enter(world, cost(125000))
-    sync_voucher(world)
-    enter(world, cost(99000))
-    sync_voucher(world)
+    enter_and_sync(world, cost(125000))
+    enter_and_sync(world, cost(99000))
     assert amounts(world) == [99000]
 
 
 def test_a_cost_moved_to_another_project_is_moved_in_moment(world: World) -> None:
-    enter(world, cost(125000))
-    sync_voucher(world)
-    enter(world, cost(125000, project_number=2))
-    sync_voucher(world)
+    enter_and_sync(world, cost(125000))
+    enter_and_sync(world, cost(125000, project_number=2))
     assert [draft.project_id for draft in world.moment.expenses.values()] == ["9"]
 
 
 def test_reversing_a_voucher_removes_its_expense_until_it_returns(world: World) -> None:
-    enter(world, cost(125000))
-    sync_voucher(world)
-    enter(world, cost(125000, hidden=True))
-    sync_voucher(world)
+    enter_and_sync(world, cost(125000))
+    enter_and_sync(world, cost(125000, hidden=True))
     assert amounts(world) == []
     assert world.job(EntityType.EXPENSE, VOUCHER).error_code == "removed"
-    enter(world, cost(125000))
-    sync_voucher(world)
+    enter_and_sync(world, cost(125000))
     assert amounts(world) == [125000]
 
 
 def retry(world: World, *job_ids: int) -> None:
     chosen = JobFilter(ids=frozenset(job_ids)) if job_ids else JobFilter(connection_id=world.connection.id)
     job_actions.retry(world.database, chosen, actor="kari", now=world.now)
-    world.later(minutes=5)
-    world.run()
+    world.run_after(minutes=5)
 
 
 @pytest.mark.parametrize(
@@ -248,11 +228,9 @@ def retry(world: World, *job_ids: int) -> None:
 def test_a_set_aside_expense_is_corrected_only_by_a_person(
     world: World, moved: list[LedgerLine], left: list[str]
 ) -> None:
-    enter(world, cost(125000))
-    sync_voucher(world)
+    enter_and_sync(world, cost(125000))
     relink.unlink(world.database, world.connection.id, actor="kari", now=world.now)
-    enter(world, cost(125000, hidden=True), *moved)
-    sync_voucher(world)
+    enter_and_sync(world, cost(125000, hidden=True), *moved)
     retry(world)
     job = world.job(EntityType.EXPENSE, VOUCHER)
     assert (job.state, job.error_code, amounts(world)) == (JobState.NEEDS_ATTENTION, "set_aside", [125000])
@@ -262,25 +240,21 @@ def test_a_set_aside_expense_is_corrected_only_by_a_person(
 
 @pytest.mark.parametrize("noticed", [True, False], ids=["noticed", "unnoticed"])
 def test_a_set_aside_expense_that_a_person_deleted_is_not_created_again(world: World, *, noticed: bool) -> None:
-    enter(world, cost(125000))
-    sync_voucher(world)
+    enter_and_sync(world, cost(125000))
     if noticed:
         world.moment.expenses.clear()
-        enter(world, cost(130000))
-        sync_voucher(world)
+        enter_and_sync(world, cost(130000))
     relink.unlink(world.database, world.connection.id, actor="kari", now=world.now)
     world.moment.expenses.clear()
     for amount in (130000, 140000):
-        enter(world, cost(amount))
-        sync_voucher(world)
+        enter_and_sync(world, cost(amount))
         retry(world, world.job(EntityType.EXPENSE, VOUCHER).id)
         assert amounts(world) == []
     assert world.job(EntityType.EXPENSE, VOUCHER).state is JobState.DONE
 
 
 def test_a_set_aside_expense_of_another_moment_company_is_created_again(world: World) -> None:
-    enter(world, cost(125000))
-    sync_voucher(world)
+    enter_and_sync(world, cost(125000))
     relink.unlink(world.database, world.connection.id, actor="kari", now=world.now)
     world.moment.expenses.clear()
     world.change_settings(moment_company="1002")
@@ -291,15 +265,12 @@ def test_a_set_aside_expense_of_another_moment_company_is_created_again(world: W
 
 @pytest.mark.parametrize("lost", [OutcomeUnknownError("No answer."), UnavailableError("Moment is down.")])
 def test_a_cost_that_returns_after_a_lost_removal_is_synced_again(world: World, lost: SyncError) -> None:
-    enter(world, cost(125000))
-    sync_voucher(world)
+    enter_and_sync(world, cost(125000))
     world.moment.fails_after["delete_expense"] = [lost]
-    enter(world, cost(125000, hidden=True))
-    sync_voucher(world)
+    enter_and_sync(world, cost(125000, hidden=True))
     assert amounts(world) == []
     enter(world, cost(125000))
-    world.later(hours=1)
-    world.run()
+    world.run_after(hours=1)
     assert amounts(world) == [125000]
     assert world.job(EntityType.EXPENSE, VOUCHER).outcome is Outcome.SYNCED
     sync_voucher(world)
@@ -307,53 +278,44 @@ def test_a_cost_that_returns_after_a_lost_removal_is_synced_again(world: World, 
 
 
 def test_a_cost_that_returns_after_a_failed_removal_is_not_duplicated(world: World) -> None:
-    enter(world, cost(125000))
-    sync_voucher(world)
+    enter_and_sync(world, cost(125000))
     world.moment.fails_before["delete_expense"] = [OutcomeUnknownError("No answer.")]
-    enter(world, cost(125000, hidden=True))
-    sync_voucher(world)
+    enter_and_sync(world, cost(125000, hidden=True))
     enter(world, cost(99000))
-    world.later(hours=1)
-    world.run()
+    world.run_after(hours=1)
     assert list(world.moment.expenses) == ["700"]
     assert amounts(world) == [99000]
 
 
 @pytest.mark.parametrize("line", [cost(99000), cost(125000, hidden=True)])
 def test_an_invoiced_expense_is_not_touched_and_a_mail_says_what_changed(world: World, line: LedgerLine) -> None:
-    enter(world, cost(125000))
-    sync_voucher(world)
+    enter_and_sync(world, cost(125000))
     world.moment.invoiced |= set(world.moment.expenses)
-    enter(world, line)
-    sync_voucher(world)
+    enter_and_sync(world, line)
     assert amounts(world) == [125000]
     assert world.job(EntityType.EXPENSE, VOUCHER).error_code == "invoiced"
     assert len(world.mails()) == 1
 
 
 def test_an_expense_deleted_in_moment_does_not_come_back(world: World) -> None:
-    enter(world, cost(125000))
-    sync_voucher(world)
+    enter_and_sync(world, cost(125000))
     world.moment.expenses.clear()
     sync_voucher(world)
-    enter(world, cost(99000))
-    sync_voucher(world)
+    enter_and_sync(world, cost(99000))
     sync_voucher(world)
     assert amounts(world) == []
 
 
 def test_an_unusable_activity_needs_attention(world: World) -> None:
     world.moment.closed_activities.add("Expenses")
-    enter(world, cost(125000))
-    sync_voucher(world)
+    enter_and_sync(world, cost(125000))
     assert world.job(EntityType.EXPENSE, VOUCHER).state is JobState.NEEDS_ATTENTION
     assert "Activity Expenses" in world.job(EntityType.EXPENSE, VOUCHER).message
 
 
 def test_a_project_may_be_billable_or_not_whatever_the_others_are(world: World) -> None:
     world.change_settings(expense_billable=False, expense_billable_projects={"2": True})
-    enter(world, cost(1000), cost(2000, project_number=2))
-    sync_voucher(world)
+    enter_and_sync(world, cost(1000), cost(2000, project_number=2))
     assert {draft.project_id: draft.billable for draft in world.moment.expenses.values()} == {
         "8": False,
         "9": True,
@@ -362,8 +324,7 @@ def test_a_project_may_be_billable_or_not_whatever_the_others_are(world: World) 
 
 def test_a_nameless_supplier_is_found_in_the_customer_index(world: World) -> None:
     world.erp.companies[20001] = Company(20001, "Byggmaker Øst AS")
-    enter(world, cost(1000), customer_name="")
-    sync_voucher(world)
+    enter_and_sync(world, cost(1000), customer_name="")
     (draft,) = world.moment.expenses.values()
     assert draft.supplier == "Byggmaker Øst AS"
 
@@ -371,11 +332,9 @@ def test_a_nameless_supplier_is_found_in_the_customer_index(world: World) -> Non
 def test_an_outage_syncs_nothing_twice(world: World) -> None:
     lines = (cost(1000), cost(2000, 6590), cost(3000, project_number=2))
     world.moment.fails_before["create_expense"] = [None, UnavailableError("Moment is down.")]
-    enter(world, *lines)
-    sync_voucher(world)
+    enter_and_sync(world, *lines)
     assert world.moment.calls["create_expense"] == 2
-    world.later(hours=1)
-    world.run()
+    world.run_after(hours=1)
     assert sorted(amounts(world)) == [1000, 2000, 3000]
 
 
@@ -383,37 +342,30 @@ def test_outcomes_unknown_before_an_outage_are_verified_afterwards(world: World)
     away = UnavailableError("Moment is down.")
     world.moment.fails_after["create_expense"] = [OutcomeUnknownError("No answer.")]
     world.moment.fails_before["find_expense"] = [None, away]
-    enter(world, cost(1000), cost(2000, 6590))
-    sync_voucher(world)
+    enter_and_sync(world, cost(1000), cost(2000, 6590))
     enter(world, cost(1000, hidden=True), cost(2000, 6590))
-    world.later(hours=1)
-    world.run()
+    world.run_after(hours=1)
     assert amounts(world) == [2000]
 
 
 def test_an_expense_that_needs_attention_delays_no_other_of_its_voucher(world: World) -> None:
-    enter(world, cost(1000), cost(2000, 6590))
-    sync_voucher(world)
+    enter_and_sync(world, cost(1000), cost(2000, 6590))
     world.moment.invoiced.add("700")
     world.moment.fails_before["update_expense"] = [None, OutcomeUnknownError("Moment broke off.")]
-    enter(world, cost(1100), cost(2200, 6590))
-    sync_voucher(world)
+    enter_and_sync(world, cost(1100), cost(2200, 6590))
     job = world.job(EntityType.EXPENSE, VOUCHER)
     assert (job.state, world.mails()) == (JobState.RETRYING, [])
     assert job.message.endswith("The expense is invoiced. Moment broke off.")
-    world.later(hours=1)
-    world.run()
+    world.run_after(hours=1)
     job = world.job(EntityType.EXPENSE, VOUCHER)
     assert (job.state, job.error_code) == (JobState.NEEDS_ATTENTION, "invoiced")
     assert amounts(world) == [1000, 2200]
 
 
 def test_all_errors_of_a_voucher_are_reported_at_once(world: World) -> None:
-    enter(world, cost(1000), cost(2000, 6590))
-    sync_voucher(world)
+    enter_and_sync(world, cost(1000), cost(2000, 6590))
     world.moment.invoiced |= {"700", "701"}
-    enter(world, cost(1100), cost(2200, 6590))
-    sync_voucher(world)
+    enter_and_sync(world, cost(1100), cost(2200, 6590))
     told = [f"The ledger now shows {amount} kroner. The expense is invoiced." for amount in ("11,00", "22,00")]
     assert world.job(EntityType.EXPENSE, VOUCHER).message == " ".join(told)
 
@@ -422,8 +374,7 @@ def test_a_document_of_twenty_expenses_is_downloaded_once(world: World) -> None:
     for number in range(3, 21):
         world.moment.put(factories.project(str(100 + number), number=str(number), customer_id=""))
     world.erp.stamps[55] = VoucherFiles((PDF, PNG))
-    enter(world, *(cost(1000, project_number=number) for number in range(1, 21)))
-    sync_voucher(world)
+    enter_and_sync(world, *(cost(1000, project_number=number) for number in range(1, 21)))
     assert world.erp.calls["fetch"] == 2
     both = {"Byggmaker Øst AS F-77.pdf": b"%PDF", "Byggmaker Øst AS F-77.png": b"PNG"}
     assert list(world.moment.files.values()) == [both] * 20
@@ -432,19 +383,16 @@ def test_a_document_of_twenty_expenses_is_downloaded_once(world: World) -> None:
 def test_a_document_that_one_expense_does_not_get_is_uploaded_to_the_others(world: World) -> None:
     world.moment.fails_before["attach"] = [RejectedError("Moment does not like it.")]
     world.erp.stamps[55] = VoucherFiles((PDF, replace(PNG, type="pdf")))
-    enter(world, cost(1000), cost(2000, 6590))
-    sync_voucher(world)
+    enter_and_sync(world, cost(1000), cost(2000, 6590))
     first, second = "Byggmaker Øst AS F-77.pdf", "Byggmaker Øst AS F-77 (2).pdf"
     assert list(world.moment.files.values()) == [{}, {first: b"%PDF", second: b"PNG"}]
-    world.later(hours=1)
-    world.run()
+    world.run_after(hours=1)
     assert list(world.moment.files.values()) == [{first: b"%PDF", second: b"PNG"}] * 2
 
 
 def test_during_an_outage_24sevenoffice_is_asked_for_a_document_once(world: World) -> None:
     world.erp.fails_before["fetch"] = [UnavailableError("24SevenOffice is down.")]
-    enter(world, cost(1000), cost(2000, 6590))
-    sync_voucher(world)
+    enter_and_sync(world, cost(1000), cost(2000, 6590))
     assert (world.erp.calls["fetch"], amounts(world)) == (1, [1000, 2000])
 
 
@@ -458,25 +406,20 @@ def test_during_an_outage_24sevenoffice_is_asked_for_a_document_once(world: Worl
 def test_expenses_that_the_settings_now_exclude_stay_and_are_reported(
     world: World, settings: dict[str, Any], why: str
 ) -> None:
-    enter(world, cost(125000))
-    sync_voucher(world)
+    enter_and_sync(world, cost(125000))
     world.change_settings(**settings)
-    enter(world, cost(125000, text="Gips"))
-    sync_voucher(world)
+    enter_and_sync(world, cost(125000, text="Gips"))
     assert amounts(world) == [125000]
     job = world.job(EntityType.EXPENSE, VOUCHER)
     assert (job.error_code, job.message) == ("kept", f"Earlier imports stay in Moment; {why}")
-    enter(world, cost(125000, hidden=True))
-    sync_voucher(world)
+    enter_and_sync(world, cost(125000, hidden=True))
     assert amounts(world) == []
 
 
 def test_an_expense_stays_when_its_project_gets_another_number(world: World) -> None:
-    enter(world, cost(125000), cost(1000, project_number=2))
-    sync_voucher(world)
+    enter_and_sync(world, cost(125000), cost(1000, project_number=2))
     world.moment.put(factories.project("8", number="7", customer_id=""))
-    enter(world, cost(125000), cost(2000, project_number=2))
-    sync_voucher(world)
+    enter_and_sync(world, cost(125000), cost(2000, project_number=2))
     assert amounts(world) == [125000, 2000]
     job = world.job(EntityType.EXPENSE, VOUCHER)
     assert job.outcome is Outcome.SYNCED
@@ -484,30 +427,25 @@ def test_an_expense_stays_when_its_project_gets_another_number(world: World) -> 
 
 
 def test_an_expense_that_someone_deleted_is_not_reported_as_staying(world: World) -> None:
-    enter(world, cost(125000))
-    sync_voucher(world)
+    enter_and_sync(world, cost(125000))
     world.moment.expenses.clear()
-    enter(world, cost(99000))
-    sync_voucher(world)
+    enter_and_sync(world, cost(99000))
     world.change_settings(expense_accounts="6590")
     sync_voucher(world)
     assert world.job(EntityType.EXPENSE, VOUCHER).outcome is Outcome.UNCHANGED
 
 
 def test_what_the_project_decides_of_an_expense_survives_a_corrected_text(world: World) -> None:
-    enter(world, cost(125000))
-    sync_voucher(world)
+    enter_and_sync(world, cost(125000))
     decided = replace(world.moment.expenses["700"], billable=False, activity_id="8-Complaints")
     world.moment.expenses["700"] = decided
     world.moment.closed_activities.add("Expenses")
-    enter(world, cost(125000, text="Gipsplater"))
-    sync_voucher(world)
+    enter_and_sync(world, cost(125000, text="Gipsplater"))
     assert world.moment.expenses["700"] == replace(decided, description="Gipsplater")
 
 
 def test_other_activity_or_billing_settings_leave_invoiced_expenses_alone(world: World) -> None:
-    enter(world, cost(125000))
-    sync_voucher(world)
+    enter_and_sync(world, cost(125000))
     world.moment.invoiced.add("700")
     world.change_settings(expense_billable=False, expense_activity="Utlegg")
     sync_voucher(world)
@@ -515,8 +453,7 @@ def test_other_activity_or_billing_settings_leave_invoiced_expenses_alone(world:
 
 
 def test_a_voucher_without_lines_removes_nothing_and_needs_attention(world: World) -> None:
-    enter(world, cost(125000))
-    sync_voucher(world)
+    enter_and_sync(world, cost(125000))
     world.erp.purchases[VOUCHER] = []
     sync_voucher(world)
     assert amounts(world) == [125000]
@@ -524,13 +461,11 @@ def test_a_voucher_without_lines_removes_nothing_and_needs_attention(world: Worl
 
 
 def test_vat_that_does_not_add_up_needs_attention_before_anything_is_synced(world: World) -> None:
-    enter(world, cost(100000, vat_code="1"), cost(1000, 6590), vat=15000)
-    sync_voucher(world)
+    enter_and_sync(world, cost(100000, vat_code="1"), cost(1000, 6590), vat=15000)
     assert amounts(world) == []
     job = world.job(EntityType.EXPENSE, VOUCHER)
     assert (job.state, job.error_code) == (JobState.NEEDS_ATTENTION, "vat_unclear")
-    enter(world, cost(100000, vat_code="1"), cost(1000, 6590), vat=25000)
-    sync_voucher(world)
+    enter_and_sync(world, cost(100000, vat_code="1"), cost(1000, 6590), vat=25000)
     assert amounts(world) == [125000, 1000]
 
 
@@ -553,8 +488,7 @@ class RemembersRates(FakeErp):
 def test_a_vat_code_set_up_meanwhile_needs_no_attention(world: World) -> None:
     world.erp = RemembersRates()
     world.erp.rates["14"] = Decimal("12.5")
-    enter(world, cost(100000, vat_code="14"), vat=12500)
-    sync_voucher(world)
+    enter_and_sync(world, cost(100000, vat_code="14"), vat=12500)
     assert amounts(world) == [112500]
     assert world.erp.forgotten == [SetupPart.VAT_CODES]
 
@@ -569,8 +503,7 @@ def test_many_vouchers_with_unclear_vat_refresh_the_rates_once(world: World) -> 
 
 
 def test_vat_that_does_not_add_up_on_other_lines_delays_nothing(world: World) -> None:
-    enter(world, cost(100000, 4000, vat_code="1"), cost(1000), vat=15000)
-    sync_voucher(world)
+    enter_and_sync(world, cost(100000, 4000, vat_code="1"), cost(1000), vat=15000)
     assert amounts(world) == [1000]
 
 

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from models.admin import job_actions
-from models.admin.job_filter import JobFilter
 from models.connections import alert_outbox
 from models.enums import EntityType, JobState, Outcome
 from models.inbox import vat_checks
@@ -24,18 +23,30 @@ DAY = factories.invoice("1").day
 
 @pytest.fixture
 def world(world: World) -> World:
-    world.moment.put(factories.customer("7"))
-    world.moment.put(factories.project("8"))
+    world.moment.put(factories.customer("7"), factories.project("8"))
     return world
 
 
 def sync(world: World, *record_ids: str) -> None:
-    world.receive(EntityType.INVOICE, *record_ids)
-    world.run()
+    world.sync(EntityType.INVOICE, *record_ids)
 
 
 def put(world: World, record_id: str, **values: Any) -> None:
     world.moment.put(factories.invoice(record_id, number=int(record_id), **values))
+
+
+def post(world: World, *record_ids: str, **values: Any) -> None:
+    for record_id in record_ids:
+        put(world, record_id, **values)
+    sync(world, *record_ids)
+
+
+def stopped(world: World) -> None:
+    """Make the connection pause because of the voucher of invoice 1, which has its VAT on the revenue account."""
+    world.change_settings(voucher_vat="gross")
+    world.erp.leaves_vat = True
+    post(world, "1", "2")
+    assert len(world.erp.vouchers) == 1
 
 
 def known(world: World, way: str = "net") -> dict[str, VatStatus]:
@@ -52,10 +63,8 @@ def resume(world: World) -> None:
 
 
 def dismiss(world: World, record_id: str) -> None:
-    job = world.job(EntityType.INVOICE, record_id)
-    job_actions.dismiss(
-        world.database, JobFilter(ids=frozenset({job.id})), because="Corrected", actor="kari", now=world.now
-    )
+    job_filter = world.only(EntityType.INVOICE, record_id)
+    job_actions.dismiss(world.database, job_filter, because="Corrected", actor="kari", now=world.now)
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -67,17 +76,14 @@ def test_the_first_voucher_of_each_code_goes_alone_and_is_read_back(world: World
     sync(world, "1", "2", "3", "4")
     assert (world.erp.calls["post"], world.erp.calls["posted"], world.erp.calls["supplier_voucher"]) == (3, 2, 2)
     assert known(world, way) == {"3": VatStatus.RIGHT, "31": VatStatus.RIGHT}
-    put(world, "5", lines=(factories.line(), factories.line(account=3020)))
-    sync(world, "5")
+    post(world, "5", lines=(factories.line(), factories.line(account=3020)))
     assert (world.erp.calls["post"], world.erp.calls["posted"]) == (4, 2)
 
 
 def test_revenue_that_includes_vat_stops_the_lane_after_one_voucher(world: World) -> None:
     world.change_settings(voucher_vat="gross")
     world.erp.leaves_vat = True
-    for number in ("1", "2", "3"):
-        put(world, number)
-    sync(world, "1", "2", "3")
+    post(world, "1", "2", "3")
     assert [each.invoice_number for each in world.erp.vouchers.values()] == [1]
     connection = world.connections.get(world.connection.id)
     assert connection.paused_because == (
@@ -103,11 +109,7 @@ def test_a_wrong_voucher_stops_those_of_the_next_fiscal_year_and_of_other_codes(
 
 
 def test_with_the_other_way_the_rest_is_posted_and_the_wrong_one_is_left(world: World) -> None:
-    world.change_settings(voucher_vat="gross")
-    world.erp.leaves_vat = True
-    for number in ("1", "2"):
-        put(world, number)
-    sync(world, "1", "2")
+    stopped(world)
     world.change_settings(voucher_vat="net")
     resume(world)
     wrong, right = world.job(EntityType.INVOICE, "1"), world.job(EntityType.INVOICE, "2")
@@ -117,11 +119,7 @@ def test_with_the_other_way_the_rest_is_posted_and_the_wrong_one_is_left(world: 
 
 
 def test_resumed_without_another_way_nothing_more_is_posted(world: World) -> None:
-    world.change_settings(voucher_vat="gross")
-    world.erp.leaves_vat = True
-    for number in ("1", "2"):
-        put(world, number)
-    sync(world, "1", "2")
+    stopped(world)
     for _ in range(2):
         resume(world)
     assert [each.invoice_number for each in world.erp.vouchers.values()] == [1]
@@ -130,11 +128,7 @@ def test_resumed_without_another_way_nothing_more_is_posted(world: World) -> Non
 
 @pytest.mark.parametrize("by", ["correction", "removal", "dismissal"])
 def test_once_a_person_has_handled_the_wrong_voucher_the_next_is_the_first(world: World, by: str) -> None:
-    world.change_settings(voucher_vat="gross")
-    world.erp.leaves_vat = True
-    for number in ("1", "2"):
-        put(world, number)
-    sync(world, "1", "2")
+    stopped(world)
     resume(world)
     if by == "dismissal":
         dismiss(world, "1")
@@ -161,16 +155,6 @@ def others(number: int, *amounts: tuple[int, int], customer: int = 10001, day: d
         )
         for account, amount in amounts
     ]
-
-
-def stopped(world: World) -> None:
-    """Make the connection pause because of the voucher of invoice 1, which has its VAT on the revenue account."""
-    world.change_settings(voucher_vat="gross")
-    world.erp.leaves_vat = True
-    for number in ("1", "2"):
-        put(world, number)
-    sync(world, "1", "2")
-    assert len(world.erp.vouchers) == 1
 
 
 def test_a_reversed_and_reentered_voucher_counts_with_all_of_its_vouchers(world: World) -> None:
@@ -218,14 +202,12 @@ def remedy_of_pause(world: World) -> str:
 def test_a_corrected_voucher_agrees_when_it_is_retried(world: World) -> None:
     world.change_settings(voucher_vat="gross")
     world.erp.leaves_vat = True
-    put(world, "1")
-    sync(world, "1")
+    post(world, "1")
     resume(world)
     assert world.job(EntityType.INVOICE, "1").state is JobState.NEEDS_ATTENTION
     world.erp.leaves_vat = False
     sync(world, "1")
-    world.later(minutes=2)
-    world.run()
+    world.run_after(minutes=2)
     assert world.job(EntityType.INVOICE, "1").outcome is Outcome.UNCHANGED
     assert len(world.erp.vouchers) == 1
 
@@ -237,8 +219,7 @@ def test_another_vat_code_in_the_ledger_stops_the_lane(world: World, monkeypatch
         return [replace(line, vat_code="5") if line.account == 3000 else line for line in real(voucher)]
 
     monkeypatch.setattr(world.erp, "supplier_voucher", other_code)
-    put(world, "1")
-    sync(world, "1")
+    post(world, "1")
     assert "account 3000 has VAT code 5 for 3" in (world.connections.get(world.connection.id).paused_because or "")
 
 
@@ -246,13 +227,10 @@ def test_a_voucher_that_the_ledger_does_not_show_yet_delays_the_next(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(world.erp, "posted", nothing_posted)
-    for number in ("1", "2"):
-        put(world, number)
-    sync(world, "1", "2")
+    post(world, "1", "2")
     assert (len(world.erp.vouchers), world.job(EntityType.INVOICE, "1").error_code) == (1, "vat_not_seen")
     monkeypatch.undo()
-    world.later(hours=1)
-    world.run()
+    world.run_after(hours=1)
     assert {world.job(EntityType.INVOICE, each).state for each in ("1", "2")} == {JobState.DONE}
     assert (len(world.erp.vouchers), known(world)) == (2, {"3": VatStatus.RIGHT})
 
@@ -261,14 +239,10 @@ def test_a_voucher_that_the_ledger_does_not_show_for_hours_pauses_the_connection
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(world.erp, "posted", nothing_posted)
-    for number in ("1", "2"):
-        put(world, number)
-    sync(world, "1", "2")
-    world.later(hours=5)
-    world.run()
+    post(world, "1", "2")
+    world.run_after(hours=5)
     assert world.connections.get(world.connection.id).paused_because == ""
-    world.later(hours=2)
-    world.run()
+    world.run_after(hours=2)
     assert world.connections.get(world.connection.id).paused_because == (
         "The voucher of invoice 1 is the first with its VAT code. 24SevenOffice accepted it more than 6 hours "
         "ago, and the ledger doesn't show it. Nothing more is posted."
@@ -286,21 +260,17 @@ def test_the_hours_count_from_when_the_voucher_was_sent_last(
 ) -> None:
     monkeypatch.setattr(world.erp, "posted", nothing_posted)
     world.erp.fails_before["post"] = [OutcomeUnknownError("No answer.", error_code="no_answer")]
-    put(world, "1")
-    sync(world, "1")
-    world.later(hours=7)
-    world.run()
+    post(world, "1")
+    world.run_after(hours=7)
     assert world.erp.calls["post"] == 2
     assert world.job(EntityType.INVOICE, "1").error_code == "vat_not_seen"
 
 
 def test_a_read_back_that_fails_after_posting_is_repeated(world: World) -> None:
     world.erp.fails_before["posted"] = [UnavailableError("Down.", error_code="no_connection")]
-    put(world, "1")
-    sync(world, "1")
+    post(world, "1")
     assert (len(world.erp.vouchers), known(world)) == (1, {"3": VatStatus.PENDING})
-    world.later(hours=1)
-    world.run()
+    world.run_after(hours=1)
     assert known(world) == {"3": VatStatus.RIGHT}
     assert world.erp.calls["post"] == 1
 
@@ -309,11 +279,9 @@ def test_a_read_back_that_fails_after_posting_is_repeated(world: World) -> None:
 def test_after_a_lost_response_it_is_read_back_by_the_way_it_was_sent(world: World, changed: str) -> None:
     world.change_settings(voucher_vat="gross")
     world.erp.fails_after["post"] = [OutcomeUnknownError("No answer.", error_code="no_answer")]
-    put(world, "1")
-    sync(world, "1")
+    post(world, "1")
     world.change_settings(voucher_vat=changed)
-    world.later(hours=1)
-    world.run()
+    world.run_after(hours=1)
     assert (known(world, "gross"), known(world, "net")) == ({"3": VatStatus.RIGHT}, {})
     assert len(world.erp.vouchers) == 1
 
@@ -329,20 +297,16 @@ def test_a_refused_voucher_leaves_the_next_to_be_the_first(world: World) -> None
 
 def test_a_deleted_invoice_blocks_no_other(world: World) -> None:
     world.erp.fails_before["post"] = [OutcomeUnknownError("No answer.", error_code="no_answer")]
-    put(world, "1")
-    sync(world, "1")
+    post(world, "1")
     del world.moment.invoices["1"]
-    put(world, "2")
-    sync(world, "2")
+    post(world, "2")
     assert known(world) == {"3": VatStatus.RIGHT}
 
 
 def test_drafts_are_not_read_back(world: World) -> None:
     world.change_settings(posting="draft")
     world.erp.keeps_drafts = True
-    for number in ("1", "2"):
-        put(world, number)
-    sync(world, "1", "2")
+    post(world, "1", "2")
     assert (len(world.erp.drafts), world.erp.calls["post"], world.erp.calls["posted"]) == (2, 1, 0)
 
 
@@ -361,8 +325,7 @@ def test_an_invoice_that_was_posted_is_not_read_back_each_time(world: World) -> 
 
 def test_a_vat_code_without_an_account_for_its_vat_is_refused(world: World) -> None:
     world.erp.rates["77"] = Decimal(25)
-    put(world, "1", lines=(factories.line(tax_code="77"),))
-    sync(world, "1")
+    post(world, "1", lines=(factories.line(tax_code="77"),))
     job = world.job(EntityType.INVOICE, "1")
     assert (job.state, job.error_code) == (JobState.NEEDS_ATTENTION, "vat_account")
 
@@ -380,9 +343,7 @@ def test_vat_of_zero_proves_no_code(world: World, codes: tuple[str, str]) -> Non
     world.change_settings(voucher_vat="gross")
     world.erp.leaves_vat = True
     world.erp.rates["33"] = Decimal(25)
-    world.moment.put(factories.project("9", number="2"))
-    world.receive(EntityType.PROJECT, "9")
-    world.run()
+    world.put_and_sync(factories.project("9", number="2"))
     taken, given = (
         factories.line(each, tax_code=code) for each, code in zip(("-1250", "1250"), codes, strict=True)
     )
@@ -403,18 +364,14 @@ def test_an_invoice_too_small_to_bear_vat_proves_no_code_with_a_rate(
     proves: bool,  # noqa: FBT001 - a case
 ) -> None:
     world.change_settings(voucher_vat=way)
-    put(world, "1", amounts=(amount,))
-    sync(world, "1")
+    post(world, "1", amounts=(amount,))
     assert known(world, way) == ({"3": VatStatus.RIGHT} if proves else {})
-    put(world, "2")
-    sync(world, "2")
+    post(world, "2")
     assert (world.erp.calls["supplier_voucher"], known(world, way)) == (2 - proves, {"3": VatStatus.RIGHT})
 
 
 def test_a_code_with_an_unknown_rate_is_never_proven(world: World) -> None:
     world.change_settings(voucher_vat="gross")
     del world.erp.rates["3"]
-    for number in ("1", "2"):
-        put(world, number)
-    sync(world, "1", "2")
+    post(world, "1", "2")
     assert (world.erp.calls["post"], world.erp.calls["supplier_voucher"], known(world, "gross")) == (2, 2, {})

@@ -3,8 +3,6 @@
 from decimal import Decimal
 from typing import Any
 
-from models.admin import job_actions
-from models.admin.job_filter import JobFilter
 from models.enums import EntityType, Outcome
 from tests import factories
 from tests.sync.conftest import World
@@ -13,8 +11,7 @@ from tests.sync.conftest import World
 def sync(world: World, **values: Any) -> None:
     for record in (factories.customer("7"), factories.project("8"), factories.invoice("9", **values)):
         world.moment.put(record)
-    world.receive(EntityType.INVOICE, "9")
-    world.run()
+    world.sync(EntityType.INVOICE, "9")
 
 
 def test_the_comment_on_the_receivable_is_in_the_language_of_the_connection(world: World) -> None:
@@ -56,6 +53,6 @@ def test_a_line_whose_vat_rate_differs_from_its_code_is_refused_until_corrected(
     assert (job.outcome, job.error_code) == (Outcome.FAILED, "vat_rate")
     assert world.mails() == [("needs_attention", "Invoice 1")]
     world.erp.chart[3000] = "31"
-    job_actions.retry(world.database, JobFilter(ids=frozenset({job.id})), actor="kari", now=world.now)
+    world.retry(EntityType.INVOICE, "9")
     world.run()
     assert world.erp.vouchers[2026, 1].entries[1].tax_code == "31"

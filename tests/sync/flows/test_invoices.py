@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from sqlalchemy import delete
 
-from models.admin import discrepancies, job_actions, job_list
+from models.admin import discrepancies, job_list
 from models.admin.job_filter import JobFilter
 from models.enums import EntityType, JobState, Outcome, Record
 from models.inbox import links
@@ -21,29 +21,30 @@ DAY = date(2026, 3, 2)
 
 @pytest.fixture
 def world(world: World) -> World:
-    world.moment.put(factories.customer("7"))
-    world.moment.put(factories.project("8"))
+    world.moment.put(factories.customer("7"), factories.project("8"))
     world.prove_vat()
     return world
 
 
 def sync(world: World, *record_ids: str) -> None:
-    world.receive(EntityType.INVOICE, *(record_ids or ["9"]))
-    world.run()
+    world.sync(EntityType.INVOICE, *(record_ids or ["9"]))
 
 
 def run_later(world: World) -> None:
-    world.later(hours=3)
-    world.run()
+    world.run_after(hours=3)
 
 
 def put(world: World, record_id: str = "9", **values: Any) -> None:
     world.moment.put(factories.invoice(record_id, **values))
 
 
+def post(world: World, record_id: str = "9", **values: Any) -> None:
+    put(world, record_id, **values)
+    sync(world, record_id)
+
+
 def test_a_finalized_invoice_becomes_a_voucher_after_its_customer_and_project(world: World) -> None:
-    put(world, lines=(factories.line("1000.00"), factories.line("230.00", account=3020)))
-    sync(world)
+    post(world, lines=(factories.line("1000.00"), factories.line("230.00", account=3020)))
     voucher = world.erp.vouchers[2026, 1]
     assert voucher.entries == (
         Entry(1500, 123000, 10001, project_number=1),
@@ -81,16 +82,14 @@ def test_a_posted_invoice_is_left_alone_however_often_the_event_comes(world: Wor
 
 
 def test_a_credit_note_reverses_the_amounts(world: World) -> None:
-    put(world, amounts=("-1250.00",), credit_note=True)
-    sync(world)
+    post(world, amounts=("-1250.00",), credit_note=True)
     assert [entry.amount for entry in world.erp.vouchers[2026, 1].entries] == [-125000, 100000, 25000]
 
 
 def test_the_factoring_id_replaces_the_customers_own_number(world: World) -> None:
     world.change_settings(factoring_id=99)
     world.erp.companies[99] = Company(99, "Factoring AS")
-    put(world)
-    sync(world)
+    post(world)
     assert {entry.customer_number for entry in world.erp.vouchers[2026, 1].entries} == {99}
 
 
@@ -105,8 +104,7 @@ def test_the_factoring_id_replaces_the_customers_own_number(world: World) -> Non
 def test_an_invoice_marked_as_do_not_transfer_is_skipped(
     world: World, values: dict[str, Any], error_code: str
 ) -> None:
-    put(world, **values)
-    sync(world)
+    post(world, **values)
     assert not world.erp.vouchers
     job = world.job(EntityType.INVOICE, "9")
     assert (job.outcome, job.error_code) == (Outcome.SKIPPED, error_code)
@@ -216,8 +214,7 @@ def test_a_failed_search_for_a_lost_customer_does_not_affect_the_others(world: W
     world.erp.fails_before["existing_companies"] = [UnavailableError("Down.")]
     sync(world, "1", "2")
     still_at_work = world.erp.vouchers.pop((2025, 1))
-    world.later(seconds=50)
-    world.run()
+    world.run_after(seconds=50)
     world.erp.vouchers[2025, 7] = still_at_work
     run_later(world)
     assert list(world.erp.vouchers) == [(2025, 7)]
@@ -225,10 +222,8 @@ def test_a_failed_search_for_a_lost_customer_does_not_affect_the_others(world: W
 
 
 def test_another_voucher_under_the_same_number_is_not_touched_and_a_person_is_asked(world: World) -> None:
-    put(world, amounts=("1250.00",))
-    sync(world)
-    put(world, "10", number=1, amounts=("999.00",))
-    sync(world, "10")
+    post(world, amounts=("1250.00",))
+    post(world, "10", number=1, amounts=("999.00",))
     assert world.erp.vouchers[2026, 1].entries[0].amount == 125000
     assert world.job(EntityType.INVOICE, "10").error_code == "differs"
     assert world.mails() == [("needs_attention", "Invoice 1")]
@@ -317,8 +312,7 @@ def test_a_person_who_has_looked_for_a_possible_draft_can_have_it_posted(world: 
     world.erp.fails_before["post"] = [OutcomeUnknownError("No answer.")]
     sync(world)
     run_later(world)
-    chosen = JobFilter(ids=frozenset({world.job(EntityType.INVOICE, "9").id}))
-    job_actions.retry(world.database, chosen, actor="kari", now=world.now)
+    world.retry(EntityType.INVOICE, "9")
     world.run()
     assert list(world.erp.vouchers) == [(2026, 1)]
 
@@ -360,8 +354,7 @@ def test_after_a_call_that_never_arrived_a_draft_may_be_saved(world: World) -> N
 def test_a_draft_whose_link_is_gone_is_not_posted_after_posting_changed(world: World) -> None:
     world.change_settings(posting="draft")
     world.erp.keeps_drafts = True
-    put(world)
-    sync(world)
+    post(world)
     world.change_settings(posting="ledger")
     world.erp.keeps_drafts = False
     sync(world)  # unchanged, in the new mode
@@ -377,8 +370,7 @@ def test_a_draft_whose_link_could_not_be_saved_is_not_left_a_second_time(world: 
     world.change_settings(posting="draft")
     world.erp.keeps_drafts = True
     links.save(world.database, world.connection.id, Record(EntityType.INVOICE, "5"), Link("2026/1"), now=world.now)
-    put(world)
-    sync(world)
+    post(world)
     assert world.job(EntityType.INVOICE, "9").error_code == "taken"
     world.later(hours=1)
     sync(world)
@@ -429,11 +421,9 @@ def test_vouchers_lost_in_a_failover_are_not_posted_twice_in_a_series(world: Wor
 
 def test_before_a_first_posting_in_a_series_a_changed_voucher_is_compared_by_a_person(world: World) -> None:
     world.change_settings(voucher_number="series")
-    put(world)
-    sync(world)
+    post(world)
     fail_over(world)
-    put(world, amounts=("999.00",))
-    sync(world)
+    post(world, amounts=("999.00",))
     assert (len(world.erp.vouchers), world.job(EntityType.INVOICE, "9").error_code) == (1, "differs")
 
 
@@ -451,8 +441,7 @@ def test_moments_numbers_are_used_if_customers_and_projects_are_not_synced(world
     world.change_settings(entity_types=["invoice"])
     world.moment.put(factories.customer("7", number="555"))
     world.erp.companies[555], world.erp.projects[1] = Company(555, "Nordlys"), ProjectDraft(1, "Kulturhuset")
-    put(world)
-    sync(world)
+    post(world)
     receivable, *_ = world.erp.vouchers[2026, 1].entries
     assert (receivable.customer_number, receivable.project_number) == (555, 1)
 
@@ -478,8 +467,7 @@ def test_moments_numbers_are_used_if_customers_and_projects_are_not_synced(world
 def test_an_invoice_that_would_be_refused_is_not_sent(
     world: World, values: dict[str, Any], error_code: str
 ) -> None:
-    put(world, **values)
-    sync(world)
+    post(world, **values)
     job = world.job(EntityType.INVOICE, "9")
     assert (job.state, job.error_code) == (JobState.NEEDS_ATTENTION, error_code)
     assert world.erp.calls["post"] == 0
@@ -487,16 +475,14 @@ def test_an_invoice_that_would_be_refused_is_not_sent(
 
 @pytest.mark.parametrize("amounts", [(), ("0.00",), ("1250.00", "-1250.00")])
 def test_an_invoice_that_is_zero_on_each_account_is_done(world: World, amounts: tuple[str, ...]) -> None:
-    put(world, amounts=amounts)
-    sync(world)
+    post(world, amounts=amounts)
     job = world.job(EntityType.INVOICE, "9")
     assert (job.state, job.outcome, job.error_code) == (JobState.DONE, Outcome.SKIPPED, "nothing_to_post")
     assert (world.erp.calls["post"], world.mails()) == (0, [])
 
 
 def test_a_year_opened_meanwhile_lets_the_invoice_through(world: World) -> None:
-    put(world, day=date(2027, 1, 5))
-    sync(world)
+    post(world, day=date(2027, 1, 5))
     assert world.job(EntityType.INVOICE, "9").error_code == "fiscal_year"
     world.erp.years.append(FiscalYear(date(2027, 1, 1), date(2027, 12, 31), locked=False))
     sync(world)
@@ -518,15 +504,13 @@ def test_nothing_is_posted_into_a_fiscal_year_with_an_ambiguous_number(world: Wo
 
 @pytest.mark.parametrize(("rate", "error_code"), [("11.43", ""), ("1143", "currency_rate"), ("1", "rate_of_one")])
 def test_a_rate_is_compared_with_that_of_24sevenoffice(world: World, rate: str, error_code: str) -> None:
-    put(world, currency="EUR", rate=Decimal(rate))
-    sync(world)
+    post(world, currency="EUR", rate=Decimal(rate))
     assert world.job(EntityType.INVOICE, "9").error_code == error_code
 
 
 def test_an_invoice_in_euro_is_posted_in_kroner_and_still_balances(world: World) -> None:
     lines = (factories.line("33.33"), factories.line("33.33", account=3020), factories.line("33.34", account=3100))
-    put(world, lines=lines, currency="EUR", rate=Decimal("11.2345"))
-    sync(world)
+    post(world, lines=lines, currency="EUR", rate=Decimal("11.2345"))
     amounts = [entry.amount for entry in world.erp.vouchers[2026, 1].entries]
     assert amounts[0] == 112345
     assert sum(amounts) == 0
@@ -553,16 +537,13 @@ def test_many_invoices_refused_for_one_account_refresh_the_chart_once(world: Wor
 def test_a_refusal_refreshes_only_the_setup_that_it_is_about(
     world: World, refused: dict[str, Any], forgotten: list[SetupPart]
 ) -> None:
-    put(world, **refused)
-    sync(world)
+    post(world, **refused)
     assert world.job(EntityType.INVOICE, "9").state is JobState.NEEDS_ATTENTION
     assert world.erp.forgotten == forgotten
 
 
 def test_a_refusal_for_a_missing_customer_refreshes_no_setup(world: World) -> None:
-    put(world)
-    sync(world)
+    post(world)
     del world.erp.companies[10001]
-    put(world, "10", number=2)
-    sync(world, "10")
+    post(world, "10", number=2)
     assert world.erp.forgotten == []

@@ -25,9 +25,7 @@ def test_a_lost_voucher_is_searched_for_even_if_its_invoice_was_skipped_since(wo
 
 
 def sync(world: World, transfer: ExportStatus) -> None:
-    world.moment.put(factories.invoice("9", export_status=transfer))
-    world.receive(EntityType.INVOICE, "9")
-    world.run()
+    world.put_and_sync(factories.invoice("9", export_status=transfer))
 
 
 def test_a_customer_renamed_by_a_lost_call_and_renamed_back_gets_its_name_back(world: World) -> None:

@@ -3,7 +3,6 @@ from typing import Any
 import pytest
 
 from models.admin import job_actions, match_questions
-from models.admin.job_filter import JobFilter
 from models.enums import EntityType, JobState, Outcome, Record
 from models.inbox import dependencies, links, questions
 from sync.errors import OutcomeUnknownError
@@ -13,13 +12,11 @@ from tests.sync.conftest import World
 
 
 def sync(world: World, *record_ids: str) -> None:
-    world.receive(EntityType.PROJECT, *(record_ids or ["8"]))
-    world.run()
+    world.sync(EntityType.PROJECT, *(record_ids or ["8"]))
 
 
 def test_a_project_syncs_its_customer_first(world: World) -> None:
-    world.moment.put(factories.customer("7"))
-    world.moment.put(factories.project("8"))
+    world.moment.put(factories.customer("7"), factories.project("8"))
     sync(world)
     assert world.erp.projects[1].customer_number == 10001
     assert world.erp.projects[1].name == "Kulturhuset"
@@ -34,22 +31,19 @@ def test_a_name_that_is_too_long_is_cut_with_a_warning(world: World) -> None:
 
 
 def test_a_project_without_a_customer_needs_none(world: World) -> None:
-    world.moment.put(factories.project("8", customer_id=""))
-    sync(world)
+    world.put_and_sync(factories.project("8", customer_id=""))
     assert world.erp.projects[1].customer_number is None
 
 
 def test_an_unchanged_project_is_not_saved_again(world: World) -> None:
-    world.moment.put(factories.project("8", customer_id=""))
-    sync(world)
+    world.put_and_sync(factories.project("8", customer_id=""))
     sync(world)
     assert world.erp.calls["save_project"] == 1
     assert world.job(EntityType.PROJECT, "8").outcome is Outcome.UNCHANGED
 
 
 def test_a_new_client_id_is_saved_at_the_projects_next_change(world: World) -> None:
-    world.moment.put(factories.project("8", customer_id=""))
-    sync(world)
+    world.put_and_sync(factories.project("8", customer_id=""))
     world.change_settings(client_id="4711")
     sync(world)
     assert world.erp.calls["save_project"] == 2
@@ -59,30 +53,25 @@ def test_a_new_client_id_is_saved_at_the_projects_next_change(world: World) -> N
     "number", ["", "A-1", "0", "-3", "1.5", "2147483648", "99999999999999999999", "\uff11\uff12"]
 )
 def test_a_project_number_that_is_not_an_integer_needs_attention(world: World, number: str) -> None:
-    world.moment.put(factories.project("8", number=number, customer_id=""))
-    sync(world)
+    world.put_and_sync(factories.project("8", number=number, customer_id=""))
     job = world.job(EntityType.PROJECT, "8")
     assert (job.state, job.error_code) == (JobState.NEEDS_ATTENTION, "project_number")
     assert not world.erp.projects
 
 
 def test_two_projects_of_moment_cannot_share_a_number(world: World) -> None:
-    world.moment.put(factories.project("8", customer_id=""))
-    world.moment.put(factories.project("9", customer_id=""))
+    world.moment.put(factories.project("8", customer_id=""), factories.project("9", customer_id=""))
     sync(world, "8")
     sync(world, "9")
     assert world.job(EntityType.PROJECT, "9").error_code == "taken"
 
 
 def test_a_project_waits_while_its_customer_needs_attention_and_follows_it(world: World) -> None:
-    world.moment.put(factories.customer("7", name=""))
-    world.moment.put(factories.project("8"))
+    world.moment.put(factories.customer("7", name=""), factories.project("8"))
     sync(world)
     assert world.job(EntityType.PROJECT, "8").state is JobState.WAITING
     assert world.mails() == [("needs_attention", "Customer 7")]
-    world.moment.put(factories.customer("7"))
-    world.receive(EntityType.CUSTOMER, "7")
-    world.run()
+    world.put_and_sync(factories.customer("7"))
     assert world.erp.projects[1].customer_number == 10001
 
 
@@ -92,8 +81,7 @@ def held(world: World, **values: Any) -> None:
 
 def test_a_project_of_the_same_number_and_name_is_taken_over(world: World) -> None:
     held(world, name="KULTURHUSET")
-    world.moment.put(factories.project("8", customer_id=""))
-    sync(world)
+    world.put_and_sync(factories.project("8", customer_id=""))
     assert world.erp.projects[1].name == "Kulturhuset"
     assert world.job(EntityType.PROJECT, "8").outcome is Outcome.SYNCED
 
@@ -104,8 +92,7 @@ def test_a_project_whose_number_is_taken_is_asked_about_before_overwriting(
 ) -> None:
     held(world, **other)
     before = world.erp.projects[1]
-    world.moment.put(factories.customer("7"))
-    world.moment.put(factories.project("8"))
+    world.moment.put(factories.customer("7"), factories.project("8"))
     sync(world)
     job = world.job(EntityType.PROJECT, "8")
     assert (job.state, job.error_code, world.erp.projects[1]) == (
@@ -126,8 +113,7 @@ def test_a_project_whose_number_is_taken_is_asked_about_before_overwriting(
 def test_a_closed_project_is_asked_about_before_it_is_overwritten(world: World) -> None:
     held(world, name="Brannstasjonen")
     world.erp.closed_projects.add(1)
-    world.moment.put(factories.project("8", customer_id=""))
-    sync(world)
+    world.put_and_sync(factories.project("8", customer_id=""))
     job = world.job(EntityType.PROJECT, "8")
     assert (job.state, job.error_code) == (JobState.NEEDS_ATTENTION, "project_taken")
     assert job.message == "24SevenOffice has a closed project 1: “Brannstasjonen”."
@@ -137,10 +123,8 @@ def test_a_closed_project_is_asked_about_before_it_is_overwritten(world: World) 
 
 def test_a_project_that_gets_another_number_in_moment_is_synced(world: World) -> None:
     held(world, name="Brannstasjonen")
-    world.moment.put(factories.project("8", customer_id=""))
-    sync(world)
-    world.moment.put(factories.project("8", customer_id="", number="2"))
-    sync(world)
+    world.put_and_sync(factories.project("8", customer_id=""))
+    world.put_and_sync(factories.project("8", customer_id="", number="2"))
     assert (world.erp.projects[1].name, world.erp.projects[2].name) == ("Brannstasjonen", "Kulturhuset")
 
 
@@ -148,8 +132,7 @@ def test_the_numbers_of_a_batch_are_searched_for_in_one_call(world: World) -> No
     for number in range(1, 11):
         world.moment.put(factories.project(str(number), number=str(number), customer_id=""))
     sync(world, *map(str, range(1, 11)))
-    world.moment.put(factories.project("8", number="8", name="Kulturhuset, trinn 2", customer_id=""))
-    sync(world)
+    world.put_and_sync(factories.project("8", number="8", name="Kulturhuset, trinn 2", customer_id=""))
     assert (world.erp.calls["existing_projects"], world.erp.calls["save_project"]) == (1, 11)
 
 
@@ -157,8 +140,7 @@ def test_a_project_with_a_lost_response_is_not_mistaken_for_another(world: World
     world.moment.put(factories.project("8", customer_id=""))
     world.erp.fails_after["save_project"] = [OutcomeUnknownError("No answer.")]
     sync(world)
-    world.later(hours=1)
-    world.run()
+    world.run_after(hours=1)
     assert world.job(EntityType.PROJECT, "8").outcome is Outcome.SYNCED
 
 
@@ -171,8 +153,7 @@ def test_a_project_renamed_after_a_lost_response_is_known_by_the_client_id(
     world.change_settings(client_id=client_id)
     world.erp.client_id = client_id and "4711"
     world.erp.fails_after["save_project"] = [OutcomeUnknownError("No answer.")]
-    world.moment.put(factories.project("8", customer_id=""))
-    sync(world)
+    world.put_and_sync(factories.project("8", customer_id=""))
     world.moment.put(factories.project("8", customer_id="", name="Kulturhuset, trinn 2"))
     world.later(hours=1)
     sync(world)
@@ -230,19 +211,20 @@ def test_two_projects_that_swap_numbers_are_both_asked_about(world: World) -> No
     assert (link_of(world, "8"), link_of(world, "18")) == ("1", "2")
 
 
+def enter_cost(world: World) -> None:
+    """Enter a supplier's voucher on project 500."""
+    day = factories.NOW.date()
+    lines = [LedgerLine(4300, 10000, day, project_number=500), LedgerLine(2400, -10000, day)]
+    world.erp.purchases["2026-4-1"] = lines
+
+
 def test_while_the_number_of_a_project_is_disputed_its_invoices_and_costs_wait(world: World) -> None:
     world.change_settings(entity_types=["customer", "project", "invoice", "expense"], expense_accounts="4300")
     world.begin()
     world.erp.projects[500] = ProjectDraft(500, "Internt utviklingsprosjekt", 4711)
-    world.moment.put(factories.project("8", number="500"))
-    world.moment.put(factories.invoice("9"))
-    day = factories.NOW.date()
-    world.erp.purchases["2026-4-1"] = [
-        LedgerLine(4300, 10000, day, project_number=500),
-        LedgerLine(2400, -10000, day),
-    ]
-    world.receive(EntityType.PROJECT, "8")
-    world.run()
+    world.moment.put(factories.project("8", number="500"), factories.invoice("9"))
+    enter_cost(world)
+    world.sync(EntityType.PROJECT, "8")
     world.receive(EntityType.INVOICE, "9")
     world.receive(EntityType.EXPENSE, "2026-4-1")
     for _ in range(20):
@@ -262,13 +244,8 @@ def test_costs_on_a_projects_future_number_wait_for_it(world: World) -> None:
     world.begin()
     world.erp.projects[500] = ProjectDraft(500, "Internt utviklingsprosjekt", 4711)
     world.moment.put(factories.project("8", number="500"))
-    day = factories.NOW.date()
-    world.erp.purchases["2026-4-1"] = [
-        LedgerLine(4300, 10000, day, project_number=500),
-        LedgerLine(2400, -10000, day),
-    ]
-    world.receive(EntityType.EXPENSE, "2026-4-1")
-    world.run()
+    enter_cost(world)
+    world.sync(EntityType.EXPENSE, "2026-4-1")
     assert stands(world, "8") == (JobState.NEEDS_ATTENTION, "project_taken")
     assert not world.moment.expenses
 
@@ -299,9 +276,8 @@ def test_a_project_saved_under_another_number_is_not_saved_again_until_a_person_
         world.later(hours=1)
     assert stands(world, "8") == (JobState.NEEDS_ATTENTION, "project_number")
     assert list(world.erp.projects) == [9000]
-    chosen = JobFilter(ids=frozenset({world.job(EntityType.PROJECT, "8").id}))
     for _ in range(2):
-        job_actions.retry(world.database, chosen, actor="kari", now=world.now)
+        world.retry(EntityType.PROJECT, "8")
         world.run()
     assert list(world.erp.projects) == [9000, 9001, 1]
     assert link_of(world, "8") == "1"
@@ -311,11 +287,7 @@ def test_costs_wait_patiently_for_a_project_that_cannot_get_its_number(world: Wo
     world.change_settings(entity_types=["customer", "project", "invoice", "expense"], expense_accounts="4300")
     world.begin()
     world.moment.put(factories.project("8", number="500", name=""))
-    day = factories.NOW.date()
-    world.erp.purchases["2026-4-1"] = [
-        LedgerLine(4300, 10000, day, project_number=500),
-        LedgerLine(2400, -10000, day),
-    ]
+    enter_cost(world)
     world.receive(EntityType.EXPENSE, "2026-4-1")
     for _ in range(60):
         world.run()
@@ -324,9 +296,8 @@ def test_costs_wait_patiently_for_a_project_that_cannot_get_its_number(world: Wo
     cost = world.job(EntityType.EXPENSE, "2026-4-1")
     assert len(job_actions.attempts(world.database, cost.id)) <= 8
     assert not world.moment.expenses
-    chosen = JobFilter(ids=frozenset({world.job(EntityType.PROJECT, "8").id}))
-    job_actions.dismiss(world.database, chosen, because="No", actor="kari", now=world.now)
-    world.later(minutes=10)
-    world.run()
+    project = world.only(EntityType.PROJECT, "8")
+    job_actions.dismiss(world.database, project, because="No", actor="kari", now=world.now)
+    world.run_after(minutes=10)
     cost = world.job(EntityType.EXPENSE, "2026-4-1")
     assert (cost.state, cost.error_code) == (JobState.NEEDS_ATTENTION, "dependency_dismissed")

@@ -12,7 +12,7 @@ from sync.errors import RejectedError
 from sync.records import Company, ExportStatus, Invoice, LedgerLine
 from tests import factories
 from tests.sync.conftest import World
-from tests.sync.flows.supplier_vouchers import DAY, VOUCHER, cost, enter, prepare, sync_voucher
+from tests.sync.flows.supplier_vouchers import DAY, VOUCHER, cost, enter_and_sync, prepare, sync_voucher
 
 NORDLYS = "Nordlys Arkitekter AS"
 INVOICE = RecordSummary(
@@ -29,8 +29,7 @@ INVOICE = RecordSummary(
 
 @pytest.fixture
 def world(world: World) -> World:
-    world.moment.put(factories.customer("7"))
-    world.moment.put(factories.project("8"))
+    world.moment.put(factories.customer("7"), factories.project("8"))
     world.prove_vat()
     return world
 
@@ -41,8 +40,7 @@ def summary(world: World, invoice: Invoice) -> RecordSummary:
 
 
 def synced(world: World, entity_type: EntityType, record_id: str) -> RecordSummary:
-    world.receive(entity_type, record_id)
-    world.run()
+    world.sync(entity_type, record_id)
     return world.job(entity_type, record_id).summary
 
 
@@ -109,8 +107,7 @@ def test_a_national_identity_number_in_a_name_is_masked(world: World) -> None:
 
 def test_a_voucher_is_known_by_its_supplier_amount_and_date(world: World) -> None:
     prepare(world)
-    enter(world, cost(125000), cost(5000, account=7777))
-    sync_voucher(world)
+    enter_and_sync(world, cost(125000), cost(5000, account=7777))
     job = world.job(EntityType.EXPENSE, VOUCHER)
     assert job.summary == RecordSummary(
         record_number="F-77",

@@ -41,8 +41,14 @@ def booked_on(world: World) -> list[int]:
 def post(world: World, record_id: str = "9", *, number: int = 1, customer_id: str = "7") -> None:
     invoice = factories.invoice(record_id, number=number, customer_id=customer_id, project_id="")
     world.moment.put(invoice)
-    world.receive(INVOICE, record_id)
-    world.run()
+    world.sync(INVOICE, record_id)
+
+
+def begin_merged(world: World) -> None:
+    """Begin, then merge the customer into another one in 24SevenOffice."""
+    world.begin()
+    del world.erp.companies[10001]
+    world.erp.companies[10300] = Company(10300, "Nordlys Arkitekter AS", "923609016")
 
 
 def test_an_invoice_goes_to_the_customer_that_its_own_was_merged_into_in_24sevenoffice(world: World) -> None:
@@ -62,9 +68,7 @@ def test_a_customer_deleted_in_24sevenoffice_is_asked_about_and_never_recreated(
     world.begin()
     del world.erp.companies[10001]
     if renamed:
-        world.moment.put(factories.customer("7", name="Nordlys AS", number="10001"))
-        world.receive(CUSTOMER, "7")
-        world.run()
+        world.put_and_sync(factories.customer("7", name="Nordlys AS", number="10001"))
     post(world)
     job = world.job(CUSTOMER, "7")
     assert (job.state, job.error_code, dict(world.erp.companies)) == (
@@ -82,20 +86,14 @@ def test_a_customer_deleted_in_24sevenoffice_is_asked_about_and_never_recreated(
 def test_a_project_deleted_in_24sevenoffice_is_recreated_before_its_invoice(world: World) -> None:
     world.begin()
     del world.erp.projects[1]
-    world.moment.put(factories.invoice("9"))
-    world.receive(INVOICE, "9")
-    world.run()
+    world.put_and_sync(factories.invoice("9"))
     assert list(world.erp.projects) == [1]
     assert world.job(INVOICE, "9").outcome is Outcome.SYNCED
 
 
 def test_a_project_waits_for_a_customer_deleted_in_24sevenoffice(world: World) -> None:
-    world.begin()
-    del world.erp.companies[10001]
-    world.erp.companies[10300] = Company(10300, "Nordlys Arkitekter AS", "923609016")
-    world.moment.put(factories.project("8", name="Kulturhuset, trinn 2"))
-    world.receive(PROJECT, "8")
-    world.run()
+    begin_merged(world)
+    world.put_and_sync(factories.project("8", name="Kulturhuset, trinn 2"))
     assert world.erp.projects[1].customer_number == 10300
 
 
@@ -107,9 +105,7 @@ def put_three(world: World, entity_type: EntityType) -> None:
 
 
 def test_all_invoices_of_a_batch_wait_for_the_customer_that_is_lost(world: World) -> None:
-    world.begin()
-    del world.erp.companies[10001]
-    world.erp.companies[10300] = Company(10300, "Nordlys Arkitekter AS", "923609016")
+    begin_merged(world)
     put_three(world, CUSTOMER)
     world.run()
     assert booked_on(world) == [10300, 10300, 10300]
@@ -126,13 +122,10 @@ def test_all_invoices_of_a_batch_wait_for_the_project_that_is_lost(world: World)
 
 
 def test_all_projects_of_a_batch_wait_for_the_customer_that_is_lost(world: World) -> None:
-    world.begin()
-    del world.erp.companies[10001]
-    world.erp.companies[10300] = Company(10300, "Nordlys Arkitekter AS", "923609016")
+    begin_merged(world)
     for number in ("81", "82", "83"):
         world.moment.put(factories.project(number, number=number, name=f"Hus {number}"))
-    world.receive(PROJECT, "81", "82", "83")
-    world.run()
+    world.sync(PROJECT, "81", "82", "83")
     assert sorted(world.erp.projects) == [1, 81, 82, 83]
     assert world.mails() == []
 
@@ -140,9 +133,7 @@ def test_all_projects_of_a_batch_wait_for_the_customer_that_is_lost(world: World
 def test_an_invoice_waits_for_a_customer_that_another_worker_just_found_lost(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    world.begin()
-    del world.erp.companies[10001]
-    world.erp.companies[10300] = Company(10300, "Nordlys Arkitekter AS", "923609016")
+    begin_merged(world)
     post_really = world.erp.post
 
     def meanwhile(vouchers: Sequence[Voucher], *, year: int) -> None:
@@ -160,9 +151,7 @@ def test_an_invoice_waits_for_a_customer_that_another_worker_just_found_lost(
 
 def test_a_refused_invoice_whose_customer_exists_needs_attention_as_before(world: World) -> None:
     world.begin()
-    world.moment.put(factories.invoice("9", project_id="", kid="refuse me"))
-    world.receive(INVOICE, "9")
-    world.run()
+    world.put_and_sync(factories.invoice("9", project_id="", kid="refuse me"))
     assert world.job(INVOICE, "9").state is JobState.NEEDS_ATTENTION
     assert link_of(world, "7") == "10001"
 
@@ -173,8 +162,7 @@ def test_a_project_just_created_by_another_process_is_not_considered_lost(
     world.begin()
     world.moment.put(factories.invoice("9", kid="refuse me"))
     monkeypatch.setattr(world.erp, "existing_projects", lambda _: [])  # as what was free is remembered to be so
-    world.receive(INVOICE, "9")
-    world.run()
+    world.sync(INVOICE, "9")
     assert world.job(INVOICE, "9").message == "KID is wrong."
     assert link_of(world, "8", PROJECT) == "1"
 
@@ -183,8 +171,7 @@ def test_a_customer_recreated_in_moment_replaces_the_deleted_one(world: World) -
     world.begin()
     world.moment.put(factories.customer("70"))
     del world.moment.customers["7"]
-    world.receive(CUSTOMER, "70")
-    world.run()
+    world.sync(CUSTOMER, "70")
     job = world.job(CUSTOMER, "70")
     offered = match_questions.candidates_of(world.database, job.id)
     assert [(each.number, each.note) for each in offered] == [("10001", "")]
@@ -221,9 +208,7 @@ def test_an_unknown_number_is_refused_and_nothing_is_created(world: World) -> No
 
 def test_a_customer_linked_to_another_record_is_not_taken_from_it(world: World) -> None:
     world.begin()
-    world.moment.put(factories.customer("70", name="Fjord AS", organization_number="", email=""))
-    world.receive(CUSTOMER, "70")
-    world.run()
+    world.put_and_sync(factories.customer("70", name="Fjord AS", organization_number="", email=""))
     with pytest.raises(LinkTakenError, match="Nordlys Arkitekter AS"):
         say(world, "70", "10001")
     assert (link_of(world, "7"), link_of(world, "70")) == ("10001", "10002")
@@ -232,8 +217,7 @@ def test_a_customer_linked_to_another_record_is_not_taken_from_it(world: World) 
 def test_an_invoice_of_a_customer_deleted_in_moment_goes_where_a_person_says(world: World) -> None:
     world.begin()
     del world.moment.customers["7"]
-    world.receive(CUSTOMER, "7")
-    world.run()
+    world.sync(CUSTOMER, "7")
     post(world)
     assert world.job(INVOICE, "9").error_code == "dependency_gone"
     say(world, "7", "10001")
@@ -246,9 +230,7 @@ def match_by_hand(world: World) -> None:
     """Have a person choose which of two similar customers is customer 7, which Moment loses afterwards."""
     for number in (10001, 10002):
         world.erp.companies[number] = Company(number, "Nordlys Arkitekter AS", "923609016")
-    world.moment.put(factories.customer("7"))
-    world.receive(CUSTOMER, "7")
-    world.run()
+    world.put_and_sync(factories.customer("7"))
     match_questions.answer(world.database, world.job(CUSTOMER, "7").id, "10001", actor="kari", now=world.now)
     world.run()
     assert link_of(world, "7") == "10001"
@@ -259,8 +241,7 @@ def match_by_hand(world: World) -> None:
 def test_a_choice_made_while_moment_had_the_customer_does_not_hold_later(world: World) -> None:
     match_by_hand(world)
     for _ in range(2):
-        world.receive(CUSTOMER, "7")
-        world.run()
+        world.sync(CUSTOMER, "7")
         assert (link_of(world, "7"), world.job(CUSTOMER, "7").error_code) == (None, "gone")
     say(world, "7", "10001")
     for _ in range(2):
@@ -271,9 +252,7 @@ def test_a_choice_made_while_moment_had_the_customer_does_not_hold_later(world: 
 
 def test_an_invoice_of_a_customer_merged_in_moment_needs_attention_even_if_matched(world: World) -> None:
     match_by_hand(world)
-    world.moment.put(factories.customer("70", number="10001"))
-    world.receive(CUSTOMER, "70")
-    world.run()
+    world.put_and_sync(factories.customer("70", number="10001"))
     match_questions.answer(world.database, world.job(CUSTOMER, "70").id, "10001", actor="kari", now=world.now)
     world.run()
     post(world)
@@ -284,8 +263,7 @@ def test_an_invoice_of_a_customer_merged_in_moment_needs_attention_even_if_match
 
 def test_a_choice_for_a_lost_customer_ends_once_another_has_the_number(world: World) -> None:
     match_by_hand(world)
-    world.receive(CUSTOMER, "7")
-    world.run()
+    world.sync(CUSTOMER, "7")
     job_id = world.job(CUSTOMER, "7").id
     relink(world.database, job_id, "10001", actor="kari", now=world.now)
     world.moment.put(factories.customer("70", number="10001"))

@@ -50,8 +50,7 @@ def stranger(url: str, redis_url: str) -> Iterator[Stranger]:
 def world(world: World, stranger: Stranger) -> World:
     """The world with the sandbox as 24SevenOffice."""
     world.erp = stranger.gateway(voucher_vat="net")  # type: ignore[assignment]  # the real gateway in place of the fake
-    world.moment.put(factories.customer("7"))
-    world.moment.put(factories.project("8"))
+    world.moment.put(factories.customer("7"), factories.project("8"))
     return world
 
 
@@ -59,8 +58,7 @@ def sync(world: World, *invoices: dict[str, Any]) -> None:
     numbers = range(1, len(invoices) + 1)
     for number, values in zip(numbers, invoices, strict=True):
         world.moment.put(factories.invoice(str(number), number=number, **values))
-    world.receive(EntityType.INVOICE, *map(str, numbers))
-    world.run()
+    world.sync(EntityType.INVOICE, *map(str, numbers))
 
 
 def held(stranger: Stranger) -> list[list[int]]:

@@ -87,8 +87,7 @@ def test_an_invoice_posted_on_another_day_of_the_year_is_found_too(world: World)
 
 
 def test_an_invoice_with_an_unsynced_customer_is_compared_later(world: World) -> None:
-    world.moment.put(stranger("70", name="Fjord AS"))
-    world.moment.put(factories.invoice("9", customer_id="70"))
+    world.moment.put(stranger("70", name="Fjord AS"), factories.invoice("9", customer_id="70"))
     post_by_hand(world, customer=10002)
     assert planned_actions(world) == [PlannedAction.ASK]
     put(world)
@@ -130,14 +129,11 @@ def test_invoices_that_would_be_refused_are_shown(world: World) -> None:
 
 
 def test_a_refused_invoice_in_the_ledger_is_not_posted_once_corrected(world: World) -> None:
-    world.moment.put(factories.project("80", number="A-1"))
-    world.moment.put(factories.invoice("9", project_id="80"))
+    world.moment.put(factories.project("80", number="A-1"), factories.invoice("9", project_id="80"))
     post_by_hand(world)
     assert planned_actions(world) == [PlannedAction.ASK]
     put(world)
-    world.moment.put(factories.project("80", number="2"))
-    world.receive(EntityType.PROJECT, "80")
-    world.run()
+    world.put_and_sync(factories.project("80", number="2"))
     assert world.job(EntityType.INVOICE, "9").state is JobState.DONE
     assert world.erp.calls["post"] == 0
 
@@ -145,8 +141,7 @@ def test_a_refused_invoice_in_the_ledger_is_not_posted_once_corrected(world: Wor
 def test_synced_pending_and_dismissed_records_are_skipped(world: World) -> None:
     for number in (1, 2, 3):
         world.moment.put(factories.invoice(str(8 + number), number=number))
-    world.receive(EntityType.INVOICE, "9")
-    world.run()
+    world.sync(EntityType.INVOICE, "9")
     world.receive(EntityType.INVOICE, "10", "11")
     closed = job_actions.find(world.database, world.connection.id, Record(EntityType.INVOICE, "11"))
     assert closed
@@ -202,10 +197,8 @@ def test_customers_and_projects_of_the_period_are_those_changed_since_or_invoice
 
 
 def test_a_preview_shows_the_exact_vouchers_and_writes_nothing(world: World) -> None:
-    world.moment.put(stranger("70", name="Fjord AS"))
-    world.moment.put(factories.project("80", number="2", customer_id="70"))
-    world.moment.put(factories.invoice("9"))
-    world.moment.put(factories.invoice("10", number=2, customer_id="70", project_id="80"))
+    world.moment.put(stranger("70", name="Fjord AS"), factories.project("80", number="2", customer_id="70"))
+    world.moment.put(factories.invoice("9"), factories.invoice("10", number=2, customer_id="70", project_id="80"))
     world.moment.put(factories.invoice("11", number=3, export_status=ExportStatus.TRANSFERRED))
     before = job_list.latest(world.database, JobFilter())
     backfill = period(world)
@@ -231,8 +224,7 @@ def test_a_preview_shows_the_exact_vouchers_and_writes_nothing(world: World) -> 
 def test_a_preview_includes_customers_and_projects(
     world: World, entity_type: EntityType, told: Sequence[str]
 ) -> None:
-    world.moment.put(stranger("70", name="Fjord AS"))
-    world.moment.put(factories.customer("71", name=" "))
+    world.moment.put(stranger("70", name="Fjord AS"), factories.customer("71", name=" "))
     world.moment.put(factories.project("81", number="2", name=" "))
     backfill = period(world)
     assert [each.why for each in backfill.preview(entity_type, backfill.records(entity_type))] == told

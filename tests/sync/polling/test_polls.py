@@ -315,8 +315,7 @@ def test_a_change_whose_webhook_was_lost_is_found_and_counted_once(world: World,
 def test_a_change_with_a_webhook_is_not_counted(world: World, customers: Lane) -> None:
     modify(world)
     world.later(seconds=2)
-    world.receive(EntityType.CUSTOMER, CUSTOMER)
-    world.run()
+    world.sync(EntityType.CUSTOMER, CUSTOMER)
     assert poll(world, customers, minutes=5) == 0
     assert missed(world) == 0
 
@@ -330,8 +329,7 @@ def test_a_slightly_different_clock_causes_no_missed_webhook(world: World, custo
 
 def test_unchanged_records_are_not_counted(world: World, customers: Lane) -> None:
     modify(world)
-    world.receive(EntityType.CUSTOMER, CUSTOMER)
-    world.run()
+    world.sync(EntityType.CUSTOMER, CUSTOMER)
     world.later(hours=1)
     modify(world)
     calls = sum(world.erp.calls.values())
@@ -365,8 +363,7 @@ def test_the_nightly_poll_finds_what_the_others_missed(world: World, customers: 
 
 def test_a_night_without_losses_rereads_nothing(world: World, customers: Lane) -> None:
     modify(world)
-    world.receive(EntityType.CUSTOMER, CUSTOMER)
-    world.run()
+    world.sync(EntityType.CUSTOMER, CUSTOMER)
     poll(world, customers, hours=12)
     world.later(hours=7)
     nightly = poll_moment(world.database, world.moment, customers, now=world.now)

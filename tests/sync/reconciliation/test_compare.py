@@ -212,8 +212,7 @@ def sync_voucher(world: World, *lines: LedgerLine) -> None:
     world.change_settings(entity_types=(EntityType.EXPENSE,), expense_accounts="4300")
     world.moment.projects["8"] = factories.project()
     world.erp.purchases[NAME] = list(lines)
-    world.receive(EntityType.EXPENSE, NAME)
-    world.run()
+    world.sync(EntityType.EXPENSE, NAME)
     world.erp.calls.clear()
 
 

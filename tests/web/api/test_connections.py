@@ -49,11 +49,6 @@ NEW: dict[str, Any] = {
 
 
 @pytest.fixture
-def program(web: Web, tokens: Tokens) -> Program:
-    return tokens.program(web.url)
-
-
-@pytest.fixture
 def bound(web: Web, tokens: Tokens) -> Program:
     """A token for the first connection only."""
     return tokens.program(web.url, connections=[web.connection.id])

@@ -1,6 +1,6 @@
 """The API with requests that its document allows or forbids: ``make fuzz-api`` sends 5,000."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any
 
@@ -15,8 +15,8 @@ from models.admin.operations import OperationType
 from models.receivers import deliveries
 from models.receivers.deliveries import Attempt
 from models.receivers.states import DeliveryProblem
-from tests.installation import environment, failed_job, installed
-from tests.web.api.program import Program, Tokens
+from tests.installation import environment, failed_job
+from tests.web.api.program import Program
 from tests.web.conftest import Web
 from tests.web.security.test_auth import receiver_of
 from web.api.app import described_api
@@ -30,14 +30,8 @@ REFUSALS = [400, 401, 403, 404, 405, 409, 413, 415, 422, 428, 429]
 
 
 @pytest.fixture
-def container(database_url: str, redis_url: str) -> Iterator[Container]:
-    with installed(environment(database_url, redis_url) | {"API_REQUESTS_PER_MINUTE": "1000000"}) as container:
-        yield container
-
-
-@pytest.fixture
-def program(web: Web, tokens: Tokens) -> Program:
-    return tokens.program(web.url)
+def environ(database_url: str, redis_url: str) -> dict[str, str]:
+    return environment(database_url, redis_url) | {"API_REQUESTS_PER_MINUTE": "1000000"}
 
 
 @pytest.fixture

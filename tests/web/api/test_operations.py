@@ -1,6 +1,5 @@
 """Operations in the API, with the sandbox as both systems; this process is also the worker."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -16,10 +15,12 @@ from models.inbox import links
 from models.inbox.links import Link
 from models.users.tokens import TokenScope
 from tests.factories import NOW, settings
-from tests.installation import compared, environment, installed, messages
+from tests.installation import compared, environment, messages
+from tests.sandbox.serving import Systems
 from tests.web.api.program import Program, Tokens
 from tests.web.api.test_frame import problem
 from tests.web.conftest import Web
+from tests.web.operations import work_off
 from worker import tasks
 from worker.container import Container, clock
 from worker.jobs import backfill
@@ -29,14 +30,8 @@ CUSTOMER = "62788973"
 
 
 @pytest.fixture
-def container(database_url: str, redis_url: str, fresh_systems: dict[str, str]) -> Iterator[Container]:
-    with installed(environment(database_url, redis_url, fresh_systems)) as container:
-        yield container
-
-
-@pytest.fixture
-def program(web: Web, tokens: Tokens) -> Program:
-    return tokens.program(web.url)
+def environ(database_url: str, redis_url: str, fresh_systems: Systems) -> dict[str, str]:
+    return environment(database_url, redis_url, fresh_systems)
 
 
 @pytest.fixture
@@ -44,20 +39,10 @@ def address(web: Web) -> str:
     return f"/connections/{web.connection.id}"
 
 
-def work_off(container: Container) -> None:
-    """Run the pending operations, as a worker does."""
-    waiting = messages(container)
-    container.redis.delete(QUEUE_OF["run_operation"])
-    for task, number in waiting:
-        if task == "run_operation":
-            tasks.run_operation(number)
-
-
 def result(program: Program, asked: requests.Response) -> dict[str, Any]:
     assert asked.status_code == 202, asked.text
     assert asked.headers["Location"] == f"/api/v1/operations/{asked.json()['id']}"
-    operation: dict[str, Any] = program.get(f"/operations/{asked.json()['id']}").json()
-    return operation
+    return dict(program.get(f"/operations/{asked.json()['id']}").json())
 
 
 def test_credentials_are_verified(web: Web, container: Container, program: Program, address: str) -> None:

@@ -8,17 +8,12 @@ from models.receivers import deliveries
 from models.receivers.deliveries import Attempt
 from models.receivers.outbox import EVENT_TYPES
 from tests.installation import failed_job, messages
-from tests.web.api.program import Program, Tokens
+from tests.web.api.program import Program
 from tests.web.api.test_frame import problem
 from tests.web.conftest import Web
 from worker.container import Container, clock
 
 URL = "https://erp.example/events"
-
-
-@pytest.fixture
-def program(web: Web, tokens: Tokens) -> Program:
-    return tokens.program(web.url)
 
 
 def test_a_receiver_is_added_changed_and_removed(web: Web, container: Container, program: Program) -> None:

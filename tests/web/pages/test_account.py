@@ -3,18 +3,17 @@ from threading import BoundedSemaphore
 
 import pytest
 
-from i18n.catalog import Language
-from models.enums import Role, Scope
+from models.enums import Role
 from models.users import passwords, sessions
 from models.users import repository as users
-from models.users.repository import Rights
 from models.users.throttle import MAX_FAILURES_PER_ACCOUNT_AND_ADDRESS
 from tests.factories import NOW
 from tests.web.conftest import Web
 from tests.web.http_browser import Browser
+from tests.web.users import EMAIL, PASSWORD, add_user
 from worker.container import Container, clock
 
-EMAIL, PASSWORD, ANOTHER = "anna@example.com", "correct horse battery", "another horse battery"
+ANOTHER = "another horse battery"
 
 FIREFOX = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0"
 SAFARI = (
@@ -25,10 +24,7 @@ SAFARI = (
 
 @pytest.fixture
 def browser(web: Web, container: Container) -> Browser:
-    rights = Rights(Role.VIEWER, Scope())
-    user = users.add(container.database, EMAIL, rights, password=PASSWORD, actor="test", now=NOW)
-    users.keep_password(container.database, user.id)
-    users.set_language(container.database, user.id, Language.ENGLISH)
+    add_user(container, Role.VIEWER)
     browser = Browser(web.url)
     browser.sign_in(EMAIL, PASSWORD)
     return browser

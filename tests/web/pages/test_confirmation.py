@@ -9,22 +9,22 @@ from fastapi.routing import APIRoute, iter_route_contexts
 from pyotp import TOTP
 from starlette.routing import Mount
 
-from i18n.catalog import Language
 from models.enums import Role, Scope
 from models.receivers.outbox import EVENT_TYPES
 from models.users import repository as users
-from models.users import second_factor, sessions
+from models.users import sessions
 from models.users.repository import Rights, User
 from models.users.sessions import CONFIRMED_FOR, Beginning
 from models.users.throttle import MAX_FAILURES_PER_ACCOUNT_AND_ADDRESS
 from tests.factories import NOW
 from tests.web.conftest import Person, Web
 from tests.web.form_filling import fields_of, fill_in, summary_of
+from tests.web.users import EMAIL, PASSWORD, add_user, set_up_factor
 from web.app import create_app
 from web.security.auth import RequireRole
 from worker.container import Container, clock
 
-EMAIL, PASSWORD, TYPED = "anna@example.com", "correct horse battery", "typed-secret-4711"
+TYPED = "typed-secret-4711"
 ASKED = "Confirm it's you"
 CONFIRMED = {
     "/connections/new",
@@ -57,11 +57,7 @@ NEW_USER = {
 
 @pytest.fixture
 def user(container: Container) -> User:
-    everything = Rights(Role.ADMINISTRATOR, Scope())
-    user = users.add(container.database, EMAIL, everything, password=PASSWORD, actor="test", now=NOW)
-    users.keep_password(container.database, user.id)
-    users.set_language(container.database, user.id, Language.ENGLISH)
-    return users.get(container.database, user.id)
+    return add_user(container)
 
 
 @pytest.fixture
@@ -86,9 +82,7 @@ def go_on(person: Person, asked: requests.Response, proof: str) -> requests.Resp
 def test_changing_secrets_users_or_webhooks_needs_a_recent_confirmation(
     web: Web, container: Container, anna: Person, user: User
 ) -> None:
-    offered = second_factor.offer(container.vault, user)
-    key, _ = second_factor.app_key(container.vault, user, offered)
-    second_factor.set_up(container.database, container.vault, user, offered, TOTP(key).at(clock()), now=clock())
+    set_up_factor(container, user)
     other = users.add(container.database, "per@example.com", user.rights, password=None, actor="test", now=NOW)
     receiver, _ = container.receivers.add("https://crm.example", EVENT_TYPES, Scope(), actor="test", now=NOW)
     asked: set[str] = set()
@@ -147,10 +141,8 @@ def test_another_client_needs_it_as_a_secret_does(anna: Person, web: Web) -> Non
 
 
 def test_users_with_a_second_factor_enter_a_code(web: Web, container: Container, user: User) -> None:
-    offered = second_factor.offer(container.vault, user)
-    key, _ = second_factor.app_key(container.vault, user, offered)
     now = clock()
-    second_factor.set_up(container.database, container.vault, user, offered, TOTP(key).at(now), now=now)
+    key = set_up_factor(container, user, now=now)
     anna = returning(web, container, user)
     asked = fill_in(anna, "/users/new", **NEW_USER)
     for wrong in (PASSWORD, TOTP(key).at(now)):

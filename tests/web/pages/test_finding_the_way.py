@@ -3,22 +3,19 @@
 import re
 
 import pytest
-from pyotp import TOTP
 
 from i18n.catalog import Language
 from models.admin import connection_health
 from models.enums import Role, Scope
 from models.users import repository as users
-from models.users import second_factor
 from models.users.repository import Rights
 from tests.factories import NOW, settings
 from tests.web.conftest import Web
 from tests.web.form_filling import fields_of, fill_in
 from tests.web.http_browser import Browser
+from tests.web.users import PASSWORD, set_up_factor
 from worker import __version__
-from worker.container import Container, clock
-
-PASSWORD = "correct horse battery"
+from worker.container import Container
 
 
 def add_connections(container: Container, *names: str) -> None:
@@ -56,9 +53,7 @@ def test_the_code_is_asked_for_in_the_users_language(web: Web, container: Contai
         now=NOW,
     )
     users.keep_password(container.database, user.id)
-    offered = second_factor.offer(container.vault, user)
-    key, _ = second_factor.app_key(container.vault, user, offered)
-    second_factor.set_up(container.database, container.vault, user, offered, TOTP(key).at(clock()), now=clock())
+    set_up_factor(container, user)
     browser = Browser(web.url)
     browser.sign_in(user.email, PASSWORD)
     assert '<html lang="nb">' in browser.ask("GET", "/sign-in/code").text

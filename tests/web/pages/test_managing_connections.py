@@ -15,11 +15,6 @@ from tests.web.form_filling import summary_of
 from worker.container import Container, clock
 
 
-@pytest.fixture
-def administrator(web: Web) -> Person:
-    return web.as_(Role.ADMINISTRATOR)
-
-
 def post(person: Person, web: Web, action: str, **entered: str) -> requests.Response:
     page = f"/connections/{web.connection.id}"
     fields = {"csrf": person.csrf, **entered}

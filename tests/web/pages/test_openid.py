@@ -27,11 +27,10 @@ def there() -> Iterator[Organization]:
 
 
 @pytest.fixture
-def container(database_url: str, redis_url: str, there: Organization) -> Iterator[Container]:
+def environ(database_url: str, redis_url: str, there: Organization) -> dict[str, str]:
     """An installation that knows the organization."""
     told = {"OPENID_ISSUER": there.issuer, "OPENID_CLIENT_ID": CLIENT[0], "OPENID_CLIENT_SECRET": CLIENT[1]}
-    with installed(environment(database_url, redis_url) | told) as container:
-        yield container
+    return environment(database_url, redis_url) | told
 
 
 @pytest.fixture

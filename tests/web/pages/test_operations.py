@@ -1,24 +1,22 @@
 """Operations on the pages, with the sandbox as both systems; this process is also the worker."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from models.admin.operations import OperationType
 from models.enums import Role
 from tests.factories import settings
-from tests.installation import environment, installed, messages
+from tests.installation import environment
+from tests.sandbox.serving import Systems
 from tests.web.conftest import Person, Web
 from tests.web.form_filling import fields_of, fill_in
+from tests.web.operations import work_off
 from worker import tasks
 from worker.container import Container, clock
-from worker.queues import QUEUE_OF
 
 
 @pytest.fixture
-def container(database_url: str, redis_url: str, fresh_systems: dict[str, str]) -> Iterator[Container]:
-    with installed(environment(database_url, redis_url, fresh_systems)) as container:
-        yield container
+def environ(database_url: str, redis_url: str, fresh_systems: Systems) -> dict[str, str]:
+    return environment(database_url, redis_url, fresh_systems)
 
 
 @pytest.fixture
@@ -29,15 +27,6 @@ def person(web: Web) -> Person:
 @pytest.fixture
 def address(web: Web) -> str:
     return f"/connections/{web.connection.id}"
-
-
-def work_off(container: Container) -> None:
-    """Run the queued operations, as a worker does."""
-    waiting = messages(container)
-    container.redis.delete(QUEUE_OF["run_operation"])
-    for task, number in waiting:
-        assert task == "run_operation"
-        tasks.run_operation(number)
 
 
 def test_a_test_says_what_works_and_what_does_not(person: Person, container: Container, address: str) -> None:

@@ -7,18 +7,15 @@ from datetime import timedelta
 import pytest
 import requests
 from pydantic import SecretStr
-from pyotp import TOTP
 from sqlalchemy import Connection, Engine, delete, event, func, select, update
 
-from i18n.catalog import Language
 from integrations.mail.mailer import Mailer
 from models.admin import audit_log
 from models.connections import alert_outbox
 from models.connections.alert_outbox import DeliveryStatus
 from models.enums import Role, Scope
-from models.schema.password_link_table import PasswordLinkRow
-from models.schema.tables import FailedSignInRow, UserRow
-from models.users import password_links, second_factor, sessions, sign_in
+from models.schema.user_tables import FailedSignInRow, PasswordLinkRow, UserRow
+from models.users import password_links, sessions, sign_in
 from models.users import repository as users
 from models.users.repository import Rights, User
 from models.users.throttle import MAX_FAILURES_PER_ACCOUNT_AND_ADDRESS
@@ -27,10 +24,11 @@ from tests.integrations.mail.postbox import Postbox, listening
 from tests.web.conftest import Web
 from tests.web.form_filling import error_at, fill_in, summary_of
 from tests.web.http_browser import Browser
+from tests.web.users import EMAIL, PASSWORD, add_user, set_up_factor
 from worker.container import Container, clock
 from worker.jobs.send_links import send_due_links
 
-EMAIL, PASSWORD, CHOSEN = "anna@example.com", "correct horse battery", "a wholly different phrase"
+CHOSEN = "a wholly different phrase"
 LINK = re.compile(r"https://bridge\.example(/sign-in/link/[\w-]+)")
 RIGHTS = Rights(Role.VIEWER, Scope())
 
@@ -45,10 +43,7 @@ def postbox(container: Container) -> Iterator[Postbox]:
 
 @pytest.fixture
 def anna(container: Container) -> User:
-    user = users.add(container.database, EMAIL, RIGHTS, password=PASSWORD, actor="test", now=NOW)
-    users.keep_password(container.database, user.id)
-    users.set_language(container.database, user.id, Language.ENGLISH)
-    return users.get(container.database, user.id)
+    return add_user(container, Role.VIEWER)
 
 
 @pytest.fixture
@@ -197,10 +192,7 @@ def test_a_link_ends_when_it_expires_or_a_later_one_is_sent(
 def test_a_second_factor_stays_and_is_asked_for(
     browser: Browser, container: Container, anna: User, postbox: Postbox
 ) -> None:
-    offered = second_factor.offer(container.vault, anna)
-    key, _ = second_factor.app_key(container.vault, anna, offered)
-    code = TOTP(key).at(clock())
-    second_factor.set_up(container.database, container.vault, anna, offered, code, now=clock())
+    set_up_factor(container, anna)
     ask(browser)
     send_due_links(container)
     choose(browser, link_in(postbox))

@@ -7,14 +7,14 @@ import pytest
 from models.enums import Role, Scope
 from models.receivers.outbox import EVENT_TYPES
 from models.users import repository as users
-from models.users.repository import Rights, User
+from models.users.repository import User
 from tests.factories import NOW
 from tests.web.conftest import Web
 from tests.web.form_filling import error_at, fill_in, summary_of
 from tests.web.http_browser import Browser
+from tests.web.users import PASSWORD, add_user
 from worker.container import Container
 
-PASSWORD = "correct horse battery"
 FORMS: dict[str, tuple[str, dict[str, Any], list[str]]] = {
     "a new user": (
         "/users/new",
@@ -48,10 +48,7 @@ FORMS: dict[str, tuple[str, dict[str, Any], list[str]]] = {
 
 @pytest.fixture
 def per(container: Container) -> User:
-    rights = Rights(Role.VIEWER, Scope())
-    user = users.add(container.database, "per@example.com", rights, password=PASSWORD, actor="test", now=NOW)
-    users.keep_password(container.database, user.id)
-    return user
+    return add_user(container, Role.VIEWER, "per@example.com")
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -1,6 +1,5 @@
 """Settings that may open another client: a worker, here this process, saves them once the systems accept them."""
 
-from collections.abc import Iterator
 from contextlib import suppress
 from datetime import timedelta
 
@@ -16,22 +15,22 @@ from models.inbox import links
 from models.users import repository as users
 from models.users.repository import Rights
 from tests.factories import settings
-from tests.installation import environment, installed, messages
+from tests.installation import environment
+from tests.sandbox.serving import Systems
 from tests.web.conftest import Web
 from tests.web.form_filling import error_at, fields_of, fill_in, summary_of
+from tests.web.operations import work_off
 from worker import tasks
 from worker.container import Container, clock
 from worker.jobs import operations
-from worker.queues import QUEUE_OF
 
 MANY = {"username": "many@example.com", "password": "many-password"}
 OTHER_KEY = "moment-other-key"
 
 
 @pytest.fixture
-def container(database_url: str, redis_url: str, fresh_systems: dict[str, str]) -> Iterator[Container]:
-    with installed(environment(database_url, redis_url, fresh_systems)) as container:
-        yield container
+def environ(database_url: str, redis_url: str, fresh_systems: Systems) -> dict[str, str]:
+    return environment(database_url, redis_url, fresh_systems)
 
 
 class Page:
@@ -65,10 +64,7 @@ class Page:
         return asked.headers["Location"]
 
     def work_off(self) -> None:
-        waiting = messages(self.container)
-        self.container.redis.delete(QUEUE_OF["run_operation"])
-        for _, number in waiting:
-            tasks.run_operation(number)
+        work_off(self.container)
 
     def shown(self) -> str:
         return self.person.get(self.address).text
@@ -214,10 +210,10 @@ def test_two_new_logins_are_saved_only_if_both_are_accepted(page: Page) -> None:
     assert error_at(form, "password")
 
 
-def test_a_system_that_does_not_answer_has_accepted_nothing(page: Page, fresh_systems: dict[str, str]) -> None:
+def test_a_system_that_does_not_answer_has_accepted_nothing(page: Page, fresh_systems: Systems) -> None:
     page.container.erp(page.saved).identities()
     mishap = {"operation": "GetIdentitiesWithCredential", "kind": "error_503"}
-    requests.post(f"{fresh_systems['twentyfour']}/faults", json=mishap, timeout=10).raise_for_status()
+    fresh_systems.control("twentyfour", "POST", "faults", mishap)
     form = page.refused(identity_id=page.rivals, password="many-password")
     assert "Save the settings again shortly." in error_at(form, "password")
 

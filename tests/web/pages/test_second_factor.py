@@ -13,24 +13,16 @@ from models.enums import Role, Scope
 from models.users import repository as users
 from models.users import second_factor, sessions
 from models.users.proofs import OutdatedProofError
-from models.users.repository import Rights, User
 from tests.factories import NOW
 from tests.installation import environment, installed, own_logging
 from tests.sandbox.serving import serving
 from tests.web.conftest import Web
 from tests.web.http_browser import Browser
+from tests.web.users import EMAIL, PASSWORD, add_user
 from web.app import create_app
 from worker.container import Container, clock
 
-EMAIL, PASSWORD = "anna@example.com", "correct horse battery"
 PAGE = "/account/second-factor"
-
-
-def add(container: Container, role: Role = Role.ADMINISTRATOR, email: str = EMAIL) -> User:
-    user = users.add(container.database, email, Rights(role, Scope()), password=PASSWORD, actor="test", now=NOW)
-    users.keep_password(container.database, user.id)
-    users.set_language(container.database, user.id, Language.ENGLISH)
-    return users.get(container.database, user.id)
 
 
 def shown_secret(page: requests.Response) -> str:
@@ -54,7 +46,7 @@ def enter(browser: Browser, code: str, *, path: str = "/sign-in/code") -> reques
 
 @pytest.fixture
 def browser(web: Web, container: Container) -> Browser:
-    add(container)
+    add_user(container)
     browser = Browser(web.url)
     browser.sign_in(EMAIL, PASSWORD)
     return browser
@@ -177,7 +169,7 @@ def test_users_of_an_organizations_sign_in_have_no_factor_here(web: Web, contain
     assert "You sign in through your organization" in page
     assert "<svg" not in page
     assert one.post(PAGE, offered="x", code="1").status_code == 404
-    token = sessions.start(container.database, add(container).id, now=clock())
+    token = sessions.start(container.database, add_user(container).id, now=clock())
     browser = Browser(web.url)
     browser.cookies["__Host-session"] = token
     assert browser.ask("POST", PAGE, data={"csrf": browser.form(PAGE), "offered": "x"}).status_code == 400
@@ -186,8 +178,8 @@ def test_users_of_an_organizations_sign_in_have_no_factor_here(web: Web, contain
 def test_an_administrator_who_needs_a_factor_can_do_nothing_before(database_url: str, redis_url: str) -> None:
     environ = environment(database_url, redis_url) | {"REQUIRE_SECOND_FACTOR": "yes"}
     with installed(environ) as container, own_logging(), serving(create_app()) as url:
-        add(container)
-        add(container, Role.OPERATOR, "per@example.com")
+        add_user(container)
+        add_user(container, Role.OPERATOR, "per@example.com")
         browser, operator = Browser(url), Browser(url)
         operator.sign_in("per@example.com", PASSWORD)
         assert operator.ask("GET", "/records").status_code == 200
@@ -200,6 +192,6 @@ def test_an_administrator_who_needs_a_factor_can_do_nothing_before(database_url:
         assert 'href="/users">I\'ve stored them' in answer.text
         assert browser.ask("GET", "/users").status_code == 200
         by_openid = sessions.Beginning(by_openid=True)
-        eva = add(container, email="eva@example.com")
+        eva = add_user(container, email="eva@example.com")
         browser.cookies["__Host-session"] = sessions.start(container.database, eva.id, now=clock(), how=by_openid)
         assert browser.ask("GET", "/users").status_code == 200

@@ -1,6 +1,5 @@
 """A connection is set up step by step; the systems are the sandbox, and this process is also the worker."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import lxml.html
@@ -11,13 +10,12 @@ from models.admin.operations import OperationType
 from models.enums import EntityType, Lane, Role, Scope
 from models.inbox import links, webhook_intake
 from tests.factories import settings
-from tests.installation import environment, installed, messages
-from tests.sandbox.serving import sandbox
+from tests.installation import environment
+from tests.sandbox.serving import Systems
 from tests.web.conftest import Person, Web
 from tests.web.form_filling import fill_in, form_of, summary_of
-from worker import tasks
+from tests.web.operations import work_off
 from worker.container import Container, clock
-from worker.queues import QUEUE_OF
 
 NEW = {
     "name": "Fjord Prosjekt AS",
@@ -28,32 +26,14 @@ NEW = {
 }
 
 
-@pytest.fixture(scope="module")
-def systems() -> Iterator[dict[str, str]]:
-    with sandbox() as (addresses, _):
-        yield addresses
-
-
 @pytest.fixture
-def container(database_url: str, redis_url: str, systems: dict[str, str]) -> Iterator[Container]:
-    for system in ("moment", "twentyfour"):
-        requests.post(f"{systems[system]}/reset", timeout=10).raise_for_status()
-    with installed(environment(database_url, redis_url, systems)) as container:
-        yield container
+def environ(database_url: str, redis_url: str, fresh_systems: Systems) -> dict[str, str]:
+    return environment(database_url, redis_url, fresh_systems)
 
 
 @pytest.fixture
 def person(web: Web) -> Person:
     return web.as_(Role.ADMINISTRATOR)
-
-
-def work_off(container: Container) -> None:
-    """Run the queued operations, as a worker does."""
-    waiting = messages(container)
-    container.redis.delete(QUEUE_OF["run_operation"])
-    for task, number in waiting:
-        if task == "run_operation":
-            tasks.run_operation(number)
 
 
 def to_do(page: requests.Response) -> list[str]:
@@ -100,11 +80,11 @@ def test_each_step_is_ticked_from_the_database(web: Web, person: Person, contain
     assert container.connections.get(number).paused_because == ""
 
 
-def test_existing_records_are_previewed_and_then_matched(
-    web: Web, container: Container, systems: dict[str, str]
-) -> None:
-    for url in (f"{systems['moment']}/companies/1001/customers", f"{systems['twentyfour']}/books/1/customers"):
-        requests.post(url, json={"name": "Havn AS", "organizationNumber": "923609016"}, timeout=10)
+def test_existing_records_are_previewed_and_then_matched(web: Web, container: Container, systems: Systems) -> None:
+    number = "923609016"
+    systems.control("twentyfour", "POST", "books/1/customers", {"name": "Havn AS", "organization_number": number})
+    path, customer = "api/1.0/companies/1001/customers", {"name": "Havn AS", "organizationNumber": number}
+    systems.control("moment", "POST", path, customer)
     operator, address = web.as_(Role.OPERATOR), f"/connections/{web.connection.id}/matching"
     preview = operator.post(address, action="preview").headers["Location"]
     assert f'data-awaits="{preview}"' in operator.get(preview).text
@@ -114,7 +94,7 @@ def test_existing_records_are_previewed_and_then_matched(
     assert [button.get("value") for button in form_of(told, address).iter("button")] == ["match"]
     done = operator.post(address, action="match", create="yes").headers["Location"]
     work_off(container)
-    assert "Matched: 0." in operator.get(done).text
+    assert "Matched: 1." in operator.get(done).text
     history = operator.get(f"/connections/{web.connection.id}/history").text
     assert history.count("Started an initial matching that also syncs new records") == 1
     assert history.count("Started") == 1

@@ -14,11 +14,6 @@ PASSWORD = "correct horse battery"
 
 
 @pytest.fixture
-def administrator(web: Web) -> Person:
-    return web.as_(Role.ADMINISTRATOR)
-
-
-@pytest.fixture
 def per(container: Container, web: Web) -> User:
     rights = Rights(Role.VIEWER, Scope(frozenset({web.connection.id})))
     return users.add(container.database, "per@example.com", rights, password=PASSWORD, actor="test", now=NOW)

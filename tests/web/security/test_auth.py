@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import cache
 
 import pytest
 from fastapi.routing import APIRoute, iter_route_contexts
@@ -18,7 +19,8 @@ from models.connections.repository import Connection
 from models.enums import Role, Scope
 from models.receivers import deliveries
 from models.receivers.outbox import EVENT_TYPES
-from models.schema.tables import Base, SessionRow
+from models.schema.tables import Base
+from models.schema.user_tables import SessionRow
 from models.users import repository as users
 from models.users import sessions, tokens
 from models.users.repository import Rights
@@ -69,7 +71,12 @@ class Rule:
         return status in ({200, 400} if self.method == "GET" else {403})  # 400: the URL is incomplete
 
 
-def rules() -> Iterator[Rule]:
+@cache
+def rules() -> tuple[Rule, ...]:
+    return tuple(_rules())
+
+
+def _rules() -> Iterator[Rule]:
     for route in iter_route_contexts(create_app().routes):
         if isinstance(route.original_route, Mount):
             assert route.path == "/static"
@@ -223,8 +230,8 @@ def test_forms_for_another_customer_are_refused(
 
 def test_reading_pages_changes_nothing(web: Web, container: Container, ours: Customer) -> None:
     one = web.as_(Role.ADMINISTRATOR)
+    before = held(container)
     for rule in rules():
-        before = held(container)
         one.ask("GET", rule.address(ours))
         assert held(container) == before, rule
 

@@ -6,7 +6,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-import requests
 from sqlalchemy import func, select
 
 from i18n.formatting import OSLO
@@ -22,6 +21,7 @@ from models.schema.tables import Base
 from sync.errors import RateLimitedError, UnavailableError
 from tests.factories import NOW
 from tests.installation import messages
+from tests.sandbox.serving import Systems
 from tests.worker.cli.test_commands import refused, run
 from worker import tasks
 from worker.cli.backfill import retrying
@@ -45,12 +45,9 @@ def lane(connection: Connection) -> Lane:
 
 
 @pytest.fixture
-def finalized(fresh_systems: dict[str, str]) -> dict[str, Any]:
+def finalized(fresh_systems: Systems) -> dict[str, Any]:
     """An invoice of today without a webhook."""
-    answer = requests.post(f"{fresh_systems['moment']}/companies/1001/invoices/{DRAFT}/finalize", timeout=10)
-    answer.raise_for_status()
-    invoice: dict[str, Any] = answer.json()
-    return invoice
+    return dict(fresh_systems.control("moment", "POST", f"companies/1001/invoices/{DRAFT}/finalize"))
 
 
 def backfill(*more: str) -> list[str]:
@@ -72,9 +69,9 @@ def everything(container: Container) -> dict[str, int]:
 
 @pytest.mark.usefixtures("connection", "finalized")
 def test_a_dry_run_shows_the_vouchers_that_would_be_posted_and_only_reads(
-    container: Container, fresh_systems: dict[str, str]
+    container: Container, fresh_systems: Systems
 ) -> None:
-    before, moment = everything(container), requests.get(f"{fresh_systems['moment']}/books", timeout=10).json()
+    before, moment = everything(container), fresh_systems.control("moment", "GET", "books")
     headings, owed, earned, vat, _, _, customer, project, _, _, total = backfill("--dry-run")
     today = f"{clock().astimezone(OSLO):%Y-%m-%d}"
     assert headings.split() == [
@@ -94,20 +91,19 @@ def test_a_dry_run_shows_the_vouchers_that_would_be_posted_and_only_reads(
     assert customer.split("  ") == ["Customer Nordlys Arkitekter AS", "would be saved"]
     assert project.split() == ["Project", "1", "would", "be", "saved"]
     assert total == "Vouchers that would be posted: 1, 15 625,00 kroner in total. Nothing was written."
-    calls = requests.get(f"{fresh_systems['twentyfour']}/calls", timeout=10).json()
+    calls = fresh_systems.control("twentyfour", "GET", "calls")
     assert calls.keys() <= READS
     assert everything(container) == before
-    assert requests.get(f"{fresh_systems['moment']}/books", timeout=10).json() == moment
+    assert fresh_systems.control("moment", "GET", "books") == moment
     assert messages(container) == []
 
 
 @pytest.mark.usefixtures("finalized")
 def test_a_dry_run_says_what_would_not_be_posted_and_why(
-    container: Container, lane: Lane, fresh_systems: dict[str, str]
+    container: Container, lane: Lane, fresh_systems: Systems
 ) -> None:
-    address = f"{fresh_systems['moment']}/api/1.0/companies/1001/invoices/{DRAFT}"
-    change = {"exportState": "doNotTransfer"}
-    requests.patch(address, json=change, auth=("apikey", "moment-demo-key"), timeout=10).raise_for_status()
+    path = f"api/1.0/companies/1001/invoices/{DRAFT}"
+    fresh_systems.control("moment", "PATCH", path, {"exportState": "doNotTransfer"})
     _, line, _, brought, _ = backfill("--dry-run", "--kinds=invoice")
     assert line == "Invoice 1  Set to “do not transfer” to accounting in Moment."
     assert brought == "Already synced or in progress: 0."
@@ -128,7 +124,7 @@ def work(lane: Lane) -> Callable[[float], None]:
 
 @pytest.mark.usefixtures("finalized")
 def test_the_command_syncs_all_in_order_and_prints_their_status(
-    container: Container, lane: Lane, monkeypatch: pytest.MonkeyPatch, fresh_systems: dict[str, str]
+    container: Container, lane: Lane, monkeypatch: pytest.MonkeyPatch, fresh_systems: Systems
 ) -> None:
     monkeypatch.setattr(time, "sleep", work(lane))
     said = backfill()
@@ -140,10 +136,10 @@ def test_the_command_syncs_all_in_order_and_prints_their_status(
         ["project", "1", "1", "0", "0"],
         ["invoice", "1", "1", "0", "0"],
     ]
-    vouchers = requests.get(f"{fresh_systems['twentyfour']}/books/1/vouchers", timeout=10).json()
+    vouchers = fresh_systems.control("twentyfour", "GET", "books/1/vouchers")
     assert [each["number"] for each in vouchers] == [1]
     assert [line.split()[2] for line in backfill()[-3:]] == ["1", "1", "1"]
-    assert requests.get(f"{fresh_systems['twentyfour']}/calls", timeout=10).json()["SaveBundleList"] == 1
+    assert fresh_systems.control("twentyfour", "GET", "calls")["SaveBundleList"] == 1
 
 
 def test_there_is_room_while_few_jobs_are_due(container: Container, lane: Lane) -> None:

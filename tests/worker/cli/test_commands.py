@@ -5,7 +5,6 @@ from datetime import timedelta
 
 import click
 import pytest
-import requests
 from click.testing import CliRunner
 from cryptography.fernet import Fernet
 from pyotp import TOTP
@@ -29,6 +28,7 @@ from tests.factories import NOW, settings
 from tests.installation import failed_job, installed
 from tests.models import outages
 from tests.models.completed_jobs import completed_job
+from tests.sandbox.serving import Systems
 from worker import container as worker_container
 from worker import tasks
 from worker.__main__ import main
@@ -282,10 +282,9 @@ def test_an_unknown_job_cannot_be_selected(container: Container, connection: Con
 
 
 def test_the_calls_to_both_systems_are_shown_on_request(
-    container: Container, connection: Connection, fresh_systems: dict[str, str]
+    container: Container, connection: Connection, fresh_systems: Systems
 ) -> None:
-    finalized = requests.post(f"{fresh_systems['moment']}/companies/1001/invoices/{DRAFT}/finalize", timeout=10)
-    finalized.raise_for_status()
+    fresh_systems.control("moment", "POST", f"companies/1001/invoices/{DRAFT}/finalize")
     enqueue(container.database, connection.id, [Record(EntityType.INVOICE, DRAFT)], now=worker_container.clock())
     tasks.sync_invoices(connection.id)
     (view,) = (

@@ -12,6 +12,7 @@ from sync.diagnostics.findings import CheckStatus
 from sync.diagnostics.run_checks import DiagnosticsReport
 from tests.factories import settings
 from tests.installation import failed_job
+from tests.sandbox.serving import Systems
 from tests.worker.access_problems import KEPT_OUT, Sickness
 from tests.worker.accounting_problems import IN_THE_LEDGER, LOOKS
 from tests.worker.broken_connection import CUSTOMER, DRAFT, OUTGOING, PROJECT, Practice, healthy
@@ -23,7 +24,7 @@ from worker.jobs import diagnostics
 
 
 @pytest.fixture
-def practice(container: Container, fresh_systems: dict[str, str]) -> Practice:
+def practice(container: Container, fresh_systems: Systems) -> Practice:
     return healthy(container, fresh_systems)
 
 

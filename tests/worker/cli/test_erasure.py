@@ -1,10 +1,8 @@
 import json
-from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
 import pytest
-import requests
 from click.testing import CliRunner
 from sqlalchemy import text
 
@@ -26,6 +24,8 @@ from models.users.repository import Rights
 from tests.factories import settings
 from tests.installation import failed_job
 from tests.models.completed_jobs import completed_job
+from tests.sandbox.serving import Systems
+from tests.worker.cli.test_commands import run
 from worker import tasks
 from worker.__main__ import main
 from worker.container import Container, clock
@@ -71,12 +71,6 @@ OTHERS = {
 """Text columns that name no person: enum values, ids, hashes, and encrypted values."""
 
 
-def run(*arguments: str, typed: str = "") -> str:
-    result = CliRunner().invoke(main, arguments, input=typed)
-    assert result.exit_code == 0, result.output
-    return result.output
-
-
 def dump(container: Container) -> str:
     """Return everything in the database as one text."""
     with container.database.transaction() as session:
@@ -88,20 +82,12 @@ def dump(container: Container) -> str:
     return "\n".join(rows)
 
 
-def moment(fresh_systems: Mapping[str, str], method: str, path: str, body: object) -> Any:
-    answer = requests.request(
-        method,
-        f"{fresh_systems['moment']}/{API}/{path}",
-        json=body,
-        auth=("apikey", "moment-demo-key"),
-        timeout=10,
-    )
-    answer.raise_for_status()
-    return answer.json()
+def moment(fresh_systems: Systems, method: str, path: str, body: object) -> Any:
+    return fresh_systems.control("moment", method, f"{API}/{path}", body)
 
 
 @pytest.fixture
-def customer(container: Container, connection: Connection, fresh_systems: dict[str, str]) -> str:
+def customer(container: Container, connection: Connection, fresh_systems: Systems) -> str:
     """A person who is named wherever one can be, as the customer with this id and as a user."""
     database, now = container.database, clock()
     person = moment(fresh_systems, "POST", "customers", {"name": KARI, "email": MAIL, "customerType": "person"})
@@ -167,7 +153,7 @@ def test_the_data_stored_about_a_person_is_shown(container: Container) -> None:
 
 
 def test_a_person_who_was_erased_is_named_nowhere(
-    container: Container, connection: Connection, customer: str, fresh_systems: dict[str, str]
+    container: Container, connection: Connection, customer: str, fresh_systems: Systems
 ) -> None:
     names = (KARI, MAIL)
     before = {view.record: (view.state, view.outcome) for view in job_list.latest(container.database, JobFilter())}
@@ -218,7 +204,7 @@ def test_every_column_of_text_says_whether_it_may_name_a_person() -> None:
     assert plain == named | NAMING_COLUMNS
 
 
-def test_an_erased_connection_leaves_nothing_behind(container: Container, fresh_systems: dict[str, str]) -> None:
+def test_an_erased_connection_leaves_nothing_behind(container: Container, fresh_systems: Systems) -> None:
     now, database = clock(), container.database
     stays, token = container.connections.add(
         "Fjord AS", settings(moment_company="fjord-as"), actor="test", now=now

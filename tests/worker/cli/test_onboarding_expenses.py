@@ -4,7 +4,6 @@ from base64 import b64encode
 from typing import Any
 
 import pytest
-import requests
 
 from models.admin import job_list
 from models.admin.job_filter import JobFilter
@@ -13,6 +12,7 @@ from models.enums import EntityType, JobState, Lane
 from models.inbox import cursors
 from tests.factories import NOW, settings
 from tests.installation import messages
+from tests.sandbox.serving import Systems
 from tests.worker.cli.test_commands import refused, run
 from worker import tasks
 from worker.container import Container, clock
@@ -22,20 +22,18 @@ ENTITY_TYPES = ("customer", "project", "invoice", "expense")
 
 
 @pytest.fixture
-def connection(container: Container, fresh_systems: dict[str, str]) -> Connection:
+def connection(container: Container, fresh_systems: Systems) -> Connection:
     """A connection that syncs expenses, with a supplier and project 1."""
     for shelf, record in (
         ("customers", {"name": "Nordre Trelast AS", "number": SUPPLIER, "type": "Supplier"}),
         ("projects", {"name": "Villa Solbakken", "number": 1}),
     ):
-        requests.post(f"{fresh_systems['twentyfour']}/books/1/{shelf}", json=record, timeout=10).raise_for_status()
+        fresh_systems.control("twentyfour", "POST", f"books/1/{shelf}", record)
     wanted = settings(entity_types=ENTITY_TYPES, expense_accounts="4300, 6590", expense_from="2000-01-01")
     return container.connections.add("Demo AS", wanted, actor="test", now=NOW)[0]
 
 
-def enter(
-    fresh_systems: dict[str, str], *, account: int = 4300, amount: str = "1250.50", project: int | None = 1
-) -> int:
+def enter(fresh_systems: Systems, *, account: int = 4300, amount: str = "1250.50", project: int | None = 1) -> int:
     """Enter a voucher with a document, and return its number."""
     lines = [
         {"account": account, "amount": amount, "project": project},
@@ -43,16 +41,11 @@ def enter(
     ]
     scan = {"content": b64encode(b"%PDF").decode()}
     voucher = {"date": clock().date().isoformat(), "invoice": "F-77", "lines": lines, "files": [scan]}
-    entered = requests.post(f"{fresh_systems['twentyfour']}/books/1/vouchers", json=voucher, timeout=10)
-    entered.raise_for_status()
-    return int(entered.json()["number"])
+    return int(fresh_systems.control("twentyfour", "POST", "books/1/vouchers", voucher)["number"])
 
 
-def expenses(fresh_systems: dict[str, str]) -> list[dict[str, Any]]:
-    held: list[dict[str, Any]] = requests.get(
-        f"{fresh_systems['moment']}/books/1001/projectExpenses", timeout=10
-    ).json()
-    return held
+def expenses(fresh_systems: Systems) -> list[dict[str, Any]]:
+    return list(fresh_systems.control("moment", "GET", "books/1001/projectExpenses"))
 
 
 def dry_run() -> list[str]:
@@ -66,7 +59,7 @@ def sync_now(connection: Connection) -> None:
 
 @pytest.mark.usefixtures("connection")
 def test_a_dry_run_says_what_would_be_imported_and_why_the_rest_would_not(
-    container: Container, fresh_systems: dict[str, str]
+    container: Container, fresh_systems: Systems
 ) -> None:
     good, unlisted, nowhere = (
         enter(fresh_systems),
@@ -89,7 +82,7 @@ def test_a_dry_run_says_what_would_be_imported_and_why_the_rest_would_not(
 
 
 def test_an_import_puts_vouchers_into_the_inbox_and_dispatches(
-    container: Container, connection: Connection, fresh_systems: dict[str, str]
+    container: Container, connection: Connection, fresh_systems: Systems
 ) -> None:
     enter(fresh_systems)
     assert run("expenses", "import", "Demo AS", "--days=3") == "Vouchers due now: 1.\n"
@@ -101,9 +94,7 @@ def test_an_import_puts_vouchers_into_the_inbox_and_dispatches(
     ]
 
 
-def test_nothing_is_imported_twice(
-    container: Container, connection: Connection, fresh_systems: dict[str, str]
-) -> None:
+def test_nothing_is_imported_twice(container: Container, connection: Connection, fresh_systems: Systems) -> None:
     enter(fresh_systems)
     sync_now(connection)
     before = expenses(fresh_systems)
@@ -113,18 +104,17 @@ def test_nothing_is_imported_twice(
     assert [each.state for each in job_list.latest(container.database, JobFilter())] == [JobState.DONE]
 
 
-def test_a_dry_run_says_what_would_be_removed(connection: Connection, fresh_systems: dict[str, str]) -> None:
+def test_a_dry_run_says_what_would_be_removed(connection: Connection, fresh_systems: Systems) -> None:
     number = enter(fresh_systems)
     sync_now(connection)
-    reversal = f"{fresh_systems['twentyfour']}/books/1/vouchers/{number}/reverse"
-    requests.post(reversal, json={"way": "hide"}, timeout=10).raise_for_status()
+    fresh_systems.control("twentyfour", "POST", f"books/1/vouchers/{number}/reverse", {"way": "hide"})
     assert dry_run()[1].endswith("  It would be removed")
     sync_now(connection)
     assert expenses(fresh_systems) == []
 
 
 def test_a_dry_run_works_on_a_connection_that_is_not_started(
-    container: Container, connection: Connection, fresh_systems: dict[str, str]
+    container: Container, connection: Connection, fresh_systems: Systems
 ) -> None:
     enter(fresh_systems)
     container.connections.update(connection.id, {"entity_types": ["invoice"]}, actor="test", now=clock())

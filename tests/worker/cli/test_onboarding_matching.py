@@ -2,35 +2,26 @@
 
 from typing import Any
 
-import requests
-
 from models.admin import audit_log, job_actions
 from models.connections.repository import Connection
 from models.enums import EntityType, JobState, Record, Scope
 from tests.installation import messages
+from tests.sandbox.serving import Systems
 from tests.worker.cli.test_commands import refused, run
 from worker import tasks
 from worker.container import Container
 
-KEY = ("apikey", "moment-demo-key")
 
-
-def enter(fresh_systems: dict[str, str], name: str, *numbers: int) -> int:
+def enter(fresh_systems: Systems, name: str, *numbers: int) -> int:
     """Enter a customer in Moment, and so many with its name in 24SevenOffice; return its id in Moment."""
     for number in numbers:
         customer = {"name": name, "number": number}
-        requests.post(
-            f"{fresh_systems['twentyfour']}/books/1/customers", json=customer, timeout=10
-        ).raise_for_status()
-    address = f"{fresh_systems['moment']}/api/1.0/companies/1001/customers"
-    return int(requests.post(address, json={"name": name}, auth=KEY, timeout=10).json()["id"])
+        fresh_systems.control("twentyfour", "POST", "books/1/customers", customer)
+    return int(fresh_systems.control("moment", "POST", "api/1.0/companies/1001/customers", {"name": name})["id"])
 
 
-def customers(fresh_systems: dict[str, str]) -> list[dict[str, Any]]:
-    held: list[dict[str, Any]] = requests.get(
-        f"{fresh_systems['twentyfour']}/books/1/customers", timeout=10
-    ).json()
-    return held
+def customers(fresh_systems: Systems) -> list[dict[str, Any]]:
+    return list(fresh_systems.control("twentyfour", "GET", "books/1/customers"))
 
 
 def started(container: Container) -> list[tuple[str, str]]:
@@ -39,7 +30,7 @@ def started(container: Container) -> list[tuple[str, str]]:
 
 
 def test_a_dry_run_shows_the_plan_and_changes_nothing(
-    container: Container, connection: Connection, fresh_systems: dict[str, str]
+    container: Container, connection: Connection, fresh_systems: Systems
 ) -> None:
     enter(fresh_systems, "Nordlys AS", 10234)
     enter(fresh_systems, "Fjord AS", 10235, 10236)
@@ -57,7 +48,7 @@ def test_a_dry_run_shows_the_plan_and_changes_nothing(
 
 
 def test_a_choice_is_offered_and_saved(
-    container: Container, connection: Connection, fresh_systems: dict[str, str]
+    container: Container, connection: Connection, fresh_systems: Systems
 ) -> None:
     record = Record(EntityType.CUSTOMER, str(enter(fresh_systems, "Fjord AS", 10235, 10236)))
     run("connections", "match", connection.name)

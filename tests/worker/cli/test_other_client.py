@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-import requests
 
 from models.connections import alert_outbox
 from models.connections.repository import Connection
@@ -12,6 +11,7 @@ from models.enums import EntityType, Record
 from models.inbox.enqueue import enqueue
 from tests.factories import NOW, settings
 from tests.installation import installed
+from tests.sandbox.serving import Systems
 from tests.worker.cli.test_erasure import dump
 from worker import tasks
 from worker.container import Container, clock
@@ -25,7 +25,7 @@ CUSTOMERS = ("Fjellheim AS", "Bryggen Drift AS", "Solvang Eiendom AS", "Havblikk
 class Rival:
     """Another company, with its own customers and the login that its administrator enters."""
 
-    def __init__(self, container: Container, fresh_systems: Mapping[str, str]) -> None:
+    def __init__(self, container: Container, fresh_systems: Systems) -> None:
         self.container, self.systems = container, fresh_systems
         self.names = iter(CUSTOMERS)
 
@@ -38,10 +38,9 @@ class Rival:
 
     def sync(self) -> None:
         """Make another customer in Moment, and sync it."""
-        url = f"{self.systems['moment']}/api/1.0/companies/1002/customers"
-        made = requests.post(url, json={"name": next(self.names)}, auth=("apikey", KEY), timeout=10)
-        made.raise_for_status()
-        sync_now(self.container, self.connection, str(made.json()["id"]))
+        path = "api/1.0/companies/1002/customers"
+        made = self.systems.control("moment", "POST", path, {"name": next(self.names)}, key=KEY)
+        sync_now(self.container, self.connection, str(made["id"]))
 
     @property
     def paused_because(self) -> str:
@@ -57,14 +56,14 @@ def sync_now(container: Container, connection: Connection, customer: str) -> Non
     tasks.sync_customers(connection.id)
 
 
-def names(fresh_systems: Mapping[str, str], client: int = 1) -> list[str]:
+def names(fresh_systems: Systems, client: int = 1) -> list[str]:
     """Return the customers of a client of 24SevenOffice."""
-    found = requests.get(f"{fresh_systems['twentyfour']}/books/{client}/customers", timeout=10).json()
+    found = fresh_systems.control("twentyfour", "GET", f"books/{client}/customers")
     return [each["name"] for each in found]
 
 
-def logins(fresh_systems: Mapping[str, str]) -> int:
-    calls: dict[str, int] = requests.get(f"{fresh_systems['twentyfour']}/calls", timeout=10).json()
+def logins(fresh_systems: Systems) -> int:
+    calls: dict[str, int] = fresh_systems.control("twentyfour", "GET", "calls")
     return calls.get("Login", 0)
 
 
@@ -83,12 +82,12 @@ def first(container: Container, identity: str) -> Connection:
 
 
 @pytest.fixture
-def rival(container: Container, fresh_systems: dict[str, str]) -> Rival:
+def rival(container: Container, fresh_systems: Systems) -> Rival:
     return Rival(container, fresh_systems)
 
 
 def test_a_wrong_password_lets_nothing_into_another_companys_ledger(
-    container: Container, fresh_systems: dict[str, str], first: Connection, rival: Rival, identity: str
+    container: Container, fresh_systems: Systems, first: Connection, rival: Rival, identity: str
 ) -> None:
     theirs = names(fresh_systems)
     rival.connect(username=first.settings.username, password="wrong", identity_id=identity)
@@ -102,7 +101,7 @@ def test_a_wrong_password_lets_nothing_into_another_companys_ledger(
 
 
 def test_another_login_lets_nothing_into_another_companys_ledger(
-    fresh_systems: dict[str, str], first: Connection, rival: Rival, identity: str
+    fresh_systems: Systems, first: Connection, rival: Rival, identity: str
 ) -> None:
     theirs = names(fresh_systems)
     rival.connect(username="many@example.com", password="many-password", identity_id=identity)
@@ -114,7 +113,7 @@ def test_another_login_lets_nothing_into_another_companys_ledger(
 
 @pytest.mark.parametrize("user", ["demo", "many"])
 def test_two_companies_never_share_a_client_whatever_the_login(
-    container: Container, fresh_systems: dict[str, str], first: Connection, rival: Rival, user: str
+    container: Container, fresh_systems: Systems, first: Connection, rival: Rival, user: str
 ) -> None:
     theirs, login = names(fresh_systems), {"username": f"{user}@example.com", "password": f"{user}-password"}
     reached = container.erp(settings(**login)).identities()
@@ -130,12 +129,11 @@ def test_two_companies_never_share_a_client_whatever_the_login(
 
 
 def test_moving_a_user_to_another_client_does_not_move_the_connection(
-    environ: Mapping[str, str], fresh_systems: dict[str, str], rival: Rival
+    environ: Mapping[str, str], fresh_systems: Systems, rival: Rival
 ) -> None:
     rival.connect(username="demo@example.com", password="demo-password")
     rival.sync()
-    move = f"{fresh_systems['twentyfour']}/logins/demo@example.com/client"
-    requests.put(move, json={"client": 2}, timeout=10).raise_for_status()
+    fresh_systems.control("twentyfour", "PUT", "logins/demo@example.com/client", {"client": 2})
     with installed(environ) as started_anew:
         rival.container = started_anew
         rival.sync()
@@ -144,7 +142,7 @@ def test_moving_a_user_to_another_client_does_not_move_the_connection(
 
 
 def test_a_password_may_be_changed_to_a_wrong_one_and_back(
-    fresh_systems: dict[str, str], rival: Rival, identity: str
+    fresh_systems: Systems, rival: Rival, identity: str
 ) -> None:
     login: dict[str, Any] = {"username": "demo@example.com", "identity_id": identity}
     rival.connect(**login, password="demo-password")
@@ -156,7 +154,7 @@ def test_a_password_may_be_changed_to_a_wrong_one_and_back(
 
 
 def test_only_the_number_of_clients_that_a_login_reaches_is_stored(
-    container: Container, fresh_systems: dict[str, str], rival: Rival
+    container: Container, fresh_systems: Systems, rival: Rival
 ) -> None:
     rival.connect(username="many@example.com", password="many-password")
     reached = container.erp(rival.connection.settings).identities()

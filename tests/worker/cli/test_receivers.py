@@ -1,5 +1,4 @@
 import re
-from collections.abc import Iterator
 
 import pytest
 from click.testing import CliRunner, Result
@@ -12,7 +11,7 @@ from models.receivers.outbox import EVENT_TYPES, EventType
 from models.receivers.states import DeliveryState
 from models.schema.receiver_tables import EventReceiverRow
 from tests.factories import NOW, settings
-from tests.installation import environment, installed, messages
+from tests.installation import environment, messages
 from worker.__main__ import main
 from worker.container import Container, clock
 
@@ -20,9 +19,8 @@ URL = "https://crm.example/events"
 
 
 @pytest.fixture
-def container(database_url: str, redis_url: str) -> Iterator[Container]:
-    with installed(environment(database_url, redis_url)) as container:
-        yield container
+def environ(database_url: str, redis_url: str) -> dict[str, str]:
+    return environment(database_url, redis_url)
 
 
 @pytest.fixture

@@ -15,13 +15,18 @@ from sync.onboarding.preview import refuse_writes
 from sync.reconciliation.compare import reconcile
 from sync.reconciliation.report import Discrepancy, ReconciliationReport
 from tests.factories import settings
+from tests.sandbox.serving import Systems
 from tests.worker.month_of_invoices import DAY, FAULTS, FIRST, LAST, NET, YEAR, Bookkeeping, Fault
 from worker.__main__ import main
 from worker.container import Container, clock
 
+ENTERED_ALIKE = {f"wrong {what}" for what in ("sign", "customer", "project", "date", "month", "year", "due date")}
+WITH_VAT = [fault for fault in FAULTS if fault[0] not in ENTERED_ALIKE]
+"""The faults whose vouchers, or whose comparison, depend on who splits off the VAT."""
+
 
 @pytest.fixture
-def kept(container: Container, connection: Connection, fresh_systems: dict[str, str]) -> Bookkeeping:
+def kept(container: Container, connection: Connection, fresh_systems: Systems) -> Bookkeeping:
     return Bookkeeping(container, connection, fresh_systems)
 
 
@@ -39,9 +44,9 @@ def test_a_planted_fault_is_found_and_nothing_else(kept: Bookkeeping, fault: Fau
     find_planted(kept, fault)
 
 
-@pytest.mark.parametrize("fault", FAULTS, ids=[fault[0] for fault in FAULTS])
+@pytest.mark.parametrize("fault", WITH_VAT, ids=[fault[0] for fault in WITH_VAT])
 def test_a_planted_fault_is_also_found_when_vat_is_split_off(
-    container: Container, connection: Connection, fresh_systems: dict[str, str], fault: Fault
+    container: Container, connection: Connection, fresh_systems: Systems, fault: Fault
 ) -> None:
     find_planted(Bookkeeping(container, connection, fresh_systems, way="gross"), fault)
 

@@ -10,6 +10,7 @@ from click.testing import CliRunner, Result
 from models.connections.repository import Connection
 from sync.onboarding.preview import refuse_writes
 from sync.reconciliation.compare import reconcile
+from tests.sandbox.serving import Systems
 from tests.worker.month_of_expenses import COST, FAULTS, OWED, SECOND, Fault, Outlays, expense
 from tests.worker.month_of_invoices import DAY, FIRST, LAST, YEAR
 from worker.__main__ import main
@@ -19,7 +20,7 @@ OCTOBER = ("--month", f"{YEAR}-10")
 
 
 @pytest.fixture
-def kept(container: Container, connection: Connection, fresh_systems: dict[str, str]) -> Outlays:
+def kept(container: Container, connection: Connection, fresh_systems: Systems) -> Outlays:
     return Outlays(container, connection, fresh_systems)
 
 

@@ -19,7 +19,7 @@ from sandbox.twentyfour.state import Line, Voucher
 from sync.onboarding.preview import refuse_writes
 from sync.reconciliation.compare import reconcile
 from tests.factories import NOW, settings
-from tests.installation import environment, installed
+from tests.installation import environment
 from tests.worker.year_of_records import EXPENSES, FIRST, LAST, UNKNOWN, Thousands, link, thousands
 from worker.container import Container
 
@@ -35,9 +35,8 @@ def many() -> Iterator[Thousands]:
 
 
 @pytest.fixture
-def container(many: Thousands, database_url: str, redis_url: str) -> Iterator[Container]:
-    with installed(environment(database_url, redis_url, many.addresses)) as container:
-        yield container
+def environ(many: Thousands, database_url: str, redis_url: str) -> dict[str, str]:
+    return environment(database_url, redis_url, many.addresses)
 
 
 @pytest.fixture

@@ -1,22 +1,14 @@
 from datetime import UTC, datetime
 
-from click.testing import CliRunner
-
 from models.admin.operations import OperationType
 from models.connections.repository import Connection
 from models.enums import EntityType, Lane, Record
 from models.inbox import cursors
 from models.inbox.enqueue import enqueue
 from tests.installation import installed
+from tests.worker.cli.test_commands import refused, run
 from worker import dispatch, heartbeat
-from worker.__main__ import main
 from worker.container import Container, clock
-
-
-def run(*arguments: str, code: int = 0) -> str:
-    result = CliRunner().invoke(main, arguments)
-    assert result.exit_code == code, result.output
-    return result.output
 
 
 def test_the_input_of_an_unanswered_operation_moves_to_a_new_key_too(
@@ -40,7 +32,7 @@ def test_restore_prepares_a_database_before_workers_use_it(container: Container,
     enqueue(container.database, connection.id, [Record(EntityType.INVOICE, "9")], now=clock())
     dispatch.dispatch_lanes([lane])
     heartbeat.record(container.redis, every=10)
-    assert "stop them first" in run("restore", code=2)
+    assert "stop them first" in refused("restore")
     assert "verified first: 1." in run("restore", "--at-work")
     assert not container.redis.keys("dispatched:*")
     run("restore", f"--connection={connection.name}", "--since=2026-11-20 03:00")

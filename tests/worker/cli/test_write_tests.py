@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from sync.diagnostics.write_tests.artifacts import NAME
+from tests.sandbox.serving import Systems
 from tests.worker.broken_connection import OUTGOING, Practice, healthy
 from worker.__main__ import main
 from worker.container import Container
@@ -17,7 +18,7 @@ ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
-def practice(container: Container, fresh_systems: dict[str, str]) -> Practice:
+def practice(container: Container, fresh_systems: Systems) -> Practice:
     return healthy(container, fresh_systems)
 
 

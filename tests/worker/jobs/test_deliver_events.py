@@ -21,7 +21,7 @@ from models.receivers.states import DeliveryProblem, DeliveryState
 from models.schema.receiver_tables import EventReceiverRow
 from tests.event_receiver import Program, program
 from tests.factories import NOW, settings
-from tests.installation import compared, environment, failed_job, installed, messages
+from tests.installation import compared, environment, failed_job, messages
 from worker import tasks
 from worker.container import Container, clock
 from worker.jobs import deliver_events as jobs_deliver_events
@@ -35,10 +35,8 @@ URLS = {
 
 
 @pytest.fixture
-def container(database_url: str, redis_url: str) -> Iterator[Container]:
-    own = {"RECEIVER_PRIVATE_NETWORKS": "true", **URLS}
-    with installed(environment(database_url, redis_url) | own) as container:
-        yield container
+def environ(database_url: str, redis_url: str) -> dict[str, str]:
+    return environment(database_url, redis_url) | {"RECEIVER_PRIVATE_NETWORKS": "true", **URLS}
 
 
 @pytest.fixture

@@ -27,6 +27,11 @@ def at(container: Container, now: datetime) -> None:
     container.clock = lambda: now
 
 
+def run_due(container: Container) -> None:
+    (number,) = monthly_reconciliation.due(container)
+    operations.run(container, number)
+
+
 def test_the_month_before_is_compared_once_from_the_third_on(container: Container, connection: Connection) -> None:
     at(container, EARLY)
     assert list(monthly_reconciliation.due(container)) == []
@@ -65,8 +70,7 @@ def test_the_mail_includes_expenses_if_they_are_synced(container: Container, con
     at(container, LATE)
     wanted = {"entity_types": tuple(EntityType), "expense_accounts": "4300"}
     container.connections.update(connection.id, wanted, actor="test", now=LATE)
-    (number,) = monthly_reconciliation.due(container)
-    operations.run(container, number)
+    run_due(container)
     (told,) = alert_outbox.pending_alerts(container.database, "books@example.com")
     assert told.message.endswith("Expenses: 0 match the ledger, 0 differ.")
 
@@ -74,8 +78,7 @@ def test_the_mail_includes_expenses_if_they_are_synced(container: Container, con
 def test_a_mail_says_why_the_ledger_could_not_be_compared(container: Container, connection: Connection) -> None:
     at(container, LATE)
     container.connections.update(connection.id, {"moment_company": "9999"}, actor="test", now=LATE)
-    (number,) = monthly_reconciliation.due(container)
-    operations.run(container, number)
+    run_due(container)
     (told,) = alert_outbox.pending_alerts(container.database, "books@example.com")
     assert told.message.startswith("The reconciliation couldn't be run. Company 9999 doesn't exist in Moment.")
 
@@ -87,14 +90,12 @@ def test_a_failed_reconciliation_is_retried_hourly_and_mailed_once(
     container.connections.update(connection.id, {"moment_company": "9999"}, actor="test", now=LATE)
     for hour in range(3):
         at(container, LATE + timedelta(hours=hour))
-        (number,) = monthly_reconciliation.due(container)
-        operations.run(container, number)
+        run_due(container)
         assert list(monthly_reconciliation.due(container)) == []
     assert len(alert_outbox.pending_alerts(container.database, "books@example.com")) == 1
     container.connections.update(connection.id, {"moment_company": right}, actor="test", now=LATE)
     at(container, LATE + timedelta(days=1))
-    (number,) = monthly_reconciliation.due(container)
-    operations.run(container, number)
+    run_due(container)
     failed, made = alert_outbox.pending_alerts(container.database, "books@example.com")
     assert failed.message.endswith("It is retried every hour.")
     assert made.message.startswith("01.10.2026 to 31.10.2026: 0 invoices")
@@ -107,8 +108,7 @@ def test_a_failed_reconciliation_waits_until_the_connection_works_again(
 ) -> None:
     container.connections.update(connection.id, {"moment_company": "9999"}, actor="test", now=LATE)
     at(container, LATE)
-    (number,) = monthly_reconciliation.due(container)
-    operations.run(container, number)
+    run_due(container)
     container.connections.pause(connection.id, because="Its key is refused.", actor="test", now=LATE)
     at(container, LATE + timedelta(hours=1))
     assert list(monthly_reconciliation.due(container)) == []

@@ -21,6 +21,7 @@ from models.users.repository import Rights
 from tests.factories import settings
 from tests.installation import failed_job
 from tests.integrations.mail.postbox import Postbox, listening
+from tests.sandbox.serving import Systems
 from worker.container import Container, clock
 from worker.jobs.send_alerts import PAUSE_BETWEEN_EMAILS, send_due_alerts
 
@@ -34,15 +35,14 @@ class Mailbox:
         self._url = url
 
     def mails(self) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = requests.get(f"{self._url}/mails", timeout=10).json()
-        return found
+        return list(requests.get(f"{self._url}/mails", timeout=10).json())
 
     def refuse_one(self) -> None:
         requests.post(f"{self._url}/faults", json={"kind": "refuse"}, timeout=10).raise_for_status()
 
 
 @pytest.fixture
-def mailbox(fresh_systems: dict[str, str]) -> Mailbox:
+def mailbox(fresh_systems: Systems) -> Mailbox:
     return Mailbox(fresh_systems["mail"])
 
 

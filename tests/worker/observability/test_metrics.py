@@ -26,6 +26,7 @@ from sync.errors import RateLimitedError
 from tests.factories import settings
 from tests.installation import environment, failed_job, installed
 from tests.models import outages
+from tests.sandbox.serving import Systems
 from worker import heartbeat, tasks
 from worker.celery_app import app
 from worker.container import Container, clock
@@ -136,7 +137,7 @@ def test_a_request_refused_by_the_budget_is_counted_by_its_purpose(environ: Mapp
 
 
 def test_a_mail_is_counted_by_its_status(
-    container: Container, connection: Connection, fresh_systems: dict[str, str]
+    container: Container, connection: Connection, fresh_systems: Systems
 ) -> None:
     alert = Alert(
         type=AlertType.PAUSED,
@@ -148,7 +149,7 @@ def test_a_mail_is_counted_by_its_status(
     queue_connection_alert(container.database, connection.id, alert, now=clock() - timedelta(minutes=10))
     assert measured(container, "moment24_alerts_pending") == 1
     assert (measured(container, "moment24_alerts_oldest_pending_seconds") or 0) >= 600
-    requests.post(f"{fresh_systems['mail']}/faults", json={"kind": "refuse"}, timeout=10).raise_for_status()
+    fresh_systems.control("mail", "POST", "faults", {"kind": "refuse"})
     send_due_alerts(container)
     assert measured(container, "moment24_alerts_pending") == 1
     send_due_alerts(container)

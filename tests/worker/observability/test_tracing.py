@@ -9,8 +9,6 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -20,8 +18,9 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from models.admin import job_actions
 from models.enums import EntityType, Record
 from tests.factories import NOW, settings
+from tests.http_server import Handler, running
 from tests.installation import eventually, installed, own_logging, process
-from tests.sandbox.serving import serving
+from tests.sandbox.serving import Systems, serving
 from web.app import create_app
 from worker.container import Container
 
@@ -57,21 +56,15 @@ class Collector:
 def collector() -> Iterator[Collector]:
     collector = Collector()
 
-    class Post(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
+    class Post(Handler):
+        def answer(self) -> None:
+            body = self.body()
             collector.bodies.append(gzip.decompress(body) if self.headers["Content-Encoding"] == "gzip" else body)
             self.send_response(200)
             self.end_headers()
 
-        def log_message(self, *_: object) -> None:
-            """Do not log requests."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Post) as server:
-        collector.url = f"http://127.0.0.1:{server.server_port}"
-        Thread(target=server.serve_forever, daemon=True).start()
+    with running(Post) as collector.url:
         yield collector
-        server.shutdown()
 
 
 @pytest.fixture
@@ -95,7 +88,7 @@ def received_webhook(environ: Mapping[str, str]) -> Iterator[tuple[Container, st
         yield container, token
 
 
-def worked_off(environ: Mapping[str, str], fresh_systems: Mapping[str, str]) -> list[dict[str, Any]]:
+def worked_off(environ: Mapping[str, str], fresh_systems: Systems) -> list[dict[str, Any]]:
     """Let a worker sync the customer and end, and return its log."""
     with process("celery", "-A", "worker.celery_app", "--quiet", "worker", *ALONE, environ=environ) as worker:
         eventually(lambda: numbered(fresh_systems))
@@ -104,8 +97,8 @@ def worked_off(environ: Mapping[str, str], fresh_systems: Mapping[str, str]) -> 
     return [json.loads(line) for line in said.splitlines() if line.startswith("{")]
 
 
-def numbered(fresh_systems: Mapping[str, str]) -> bool:
-    found = requests.get(f"{fresh_systems['moment']}/books/1001/customers", timeout=10).json()
+def numbered(fresh_systems: Systems) -> bool:
+    found = fresh_systems.control("moment", "GET", "books/1001/customers")
     return any(each["customerNumber"] for each in found if str(each["id"]) == CUSTOMER)
 
 
@@ -114,7 +107,7 @@ def fields(span: Span) -> dict[str, Any]:
 
 
 def test_a_trace_connects_the_webhook_the_calls_and_the_log(
-    traced: dict[str, str], collector: Collector, fresh_systems: dict[str, str]
+    traced: dict[str, str], collector: Collector, fresh_systems: Systems
 ) -> None:
     with received_webhook(traced) as (container, token):
         log = worked_off(traced, fresh_systems)
@@ -142,7 +135,7 @@ def test_a_trace_connects_the_webhook_the_calls_and_the_log(
     assert not [body for body in collector.bodies if token.encode() in body]
 
 
-def test_an_unavailable_collector_delays_nothing(environ: dict[str, str], fresh_systems: dict[str, str]) -> None:
+def test_an_unavailable_collector_delays_nothing(environ: dict[str, str], fresh_systems: Systems) -> None:
     away = {**environ, "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1", "OTEL_EXPORTER_OTLP_TIMEOUT": "1"}
     with received_webhook(away):
         worked_off(away, fresh_systems)
