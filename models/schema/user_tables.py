@@ -14,10 +14,10 @@ UserId = Annotated[int, mapped_column(ForeignKey("users.id", ondelete="CASCADE")
 class UserRow(Base):
     """A user of the pages. ``everywhere`` grants all connections, otherwise they are in :class:`GrantRow`.
 
-    ``subject`` identifies them at the OpenID provider, ``password_hash`` is an argon2 hash; a user has one or both.
-    If ``password_is_temporary``, they must change it before anything else. ``factor_secret`` is encrypted, None
-    without a second factor; ``factor_used`` is the period of the last accepted code, and ``wrong_codes`` counts the
-    rejected codes since then.
+    ``subject`` identifies them at the OpenID provider, ``password_hash`` is an argon2 hash; a user has one or
+    both. If ``password_is_temporary``, they must change it before anything else. ``factor_secret`` is encrypted,
+    None without a second factor; ``factor_used`` is the period of the last accepted code, and ``wrong_codes``
+    counts the rejected codes since then.
     """
 
     __tablename__ = "users"
