@@ -151,7 +151,7 @@ class Scene:
 
     def wait(self) -> None:
         """Wait until everything is synced."""
-        eventually(lambda: expect("changes in hand", self.in_hand(), 0), seconds=TIMEOUT_SECONDS)
+        eventually(lambda: expect("pending jobs", self.in_hand(), 0), seconds=TIMEOUT_SECONDS)
 
     def registered(self, firm: Firm) -> dict[int, float]:
         """Return when each invoice arrived in the ledger, by its number."""

@@ -114,7 +114,7 @@ POINTS = (
     ),
     Point(name="file uploaded, not noted", owner=files, function="save"),
     Point(name="done, not completed", owner=leases, function="complete"),
-    Point(name="completed, nobody woken", owner=dependencies, function="wake"),
+    Point(name="completed, no job woken", owner=dependencies, function="wake"),
     Point(name="completed, nothing after it", owner=leases, function="complete", after=True),
 )
 

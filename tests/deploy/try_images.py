@@ -222,7 +222,7 @@ def stop_amid_invoices(containers: Containers, demo_user: DemoUser) -> None:
     expect("stopped within its grace period", seconds < GRACE_SECONDS, expected=True)
     expect("how the worker ended", containers.states()["worker"].split()[:2], ["exited", "0"])
     expect("stopped amid them", 0 < posted < PILE, expected=True)
-    expect("what it left in hand", demo_user.jobs("running"), [])
+    expect("jobs left running", demo_user.jobs("running"), [])
 
     _slow_down(containers, 0)
     containers.compose("start", "worker")

@@ -104,7 +104,7 @@ class Firm:
 
         def holds() -> None:
             expect("what is to go wrong", self.control(system, "GET", "faults")["pending"], [])
-            expect("records in hand", self.working(), [])
+            expect("pending records", self.working(), [])
 
         eventually(holds)
         self.let_pass(timedelta(minutes=2))
@@ -245,7 +245,7 @@ class Firm:
 
         def holds() -> None:
             tend()
-            expect("changes in hand", self.in_hand(), [])
+            expect("pending jobs", self.in_hand(), [])
             expect("vouchers", self.vouchers(), wanted)
 
         eventually(holds)

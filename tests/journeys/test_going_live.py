@@ -70,7 +70,7 @@ def needing_attention(firm: Firm) -> dict[str, JobView]:
 
 def expect_quiet(firm: Firm, *, asked: set[str]) -> None:
     def holds() -> None:
-        expect("changes in hand", firm.in_hand(), [])
+        expect("pending jobs", firm.in_hand(), [])
         expect("asked", set(needing_attention(firm)), asked)
 
     eventually(holds)

@@ -47,7 +47,7 @@ def test_the_echo_of_a_returned_customer_number_causes_no_call_to_24sevenoffice(
         ]
         told = [(each["body"]["event"], each["status"]) for each in deliveries]
         expect("notifications", told, [("CREATE_NEW", 202), ("UPDATE", 202)])
-        expect("changes in hand", firm.in_hand(), [])
+        expect("pending jobs", firm.in_hand(), [])
 
     eventually(echoed)
     assert [each["customerNumber"] for each in firm.moment("customers")] == ["10001"]

@@ -20,7 +20,7 @@ def invoices(firm: Firm) -> list[Record]:
     eventually(lambda: expect("projects", len(firm.records("projects")), 1))
     firm.container.connections.pause(firm.connection.id, "Until all is there.", now=clock())
     invoices = [firm.invoice(project, price=f"{n}.05") for n in range(1, BATCH + 11)]
-    eventually(lambda: expect("invoices in hand", in_hand(firm, EntityType.INVOICE), len(invoices)))
+    eventually(lambda: expect("pending invoices", in_hand(firm, EntityType.INVOICE), len(invoices)))
     return invoices
 
 

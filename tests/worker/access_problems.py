@@ -78,7 +78,7 @@ KEPT_OUT: list[Sickness] = [
         "identity_id",
     ),
     (
-        "an identity of somebody else",
+        "another user's identity",
         lambda ill: ill.set(identity_id="00000000-0000-0000-0000-00000000abcd"),
         "The user has no access to the selected client. Available clients in 24SevenOffice: 1.",
         "Load the available clients in the connection's settings",

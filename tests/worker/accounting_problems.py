@@ -112,7 +112,7 @@ IN_THE_LEDGER: list[Sickness] = [
         "expense_accounts",
     ),
     (
-        "nobody who hears of errors",
+        "no alert recipients",
         lambda ill: ill.set(error_emails=()),
         "No alert recipients.",
         "Enter at least one alert recipient",

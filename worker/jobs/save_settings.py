@@ -2,7 +2,7 @@
 
 They come from an administrator of only some connections, or from anyone if there are links, which a new login
 keeps if it reaches the same client. Without the check, such an administrator could enter another company's client
-with a wrong password, and whoever later corrected the password would make the integration write to that client.
+with a wrong password, and the next person to correct the password would make the integration write to that client.
 Until both systems accept the settings, the connection stays as it is.
 """
 

@@ -409,7 +409,7 @@ class Lives(RuleBasedStateMachine):
                     latest = self.now + max(RETRY, MAX_DELAY, VERIFICATION_DELAY)
                     assert row.due_at <= latest, f"{record} waits for too long"
                 case JobState.NEEDS_ATTENTION:
-                    assert row.alerted, f"nobody is told of {record}"
+                    assert row.alerted, f"no alert about {record}"
                 case _:
                     pass
             self.before[record] = row

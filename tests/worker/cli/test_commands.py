@@ -157,9 +157,9 @@ def test_corrected_settings_resume_a_paused_connection(container: Container, con
     run(
         "connections", "set", "Demo AS", "--password=demo-password", "--factoring-id=10077", "--error-email=a@b.no"
     )
-    mended = container.connections.get_by_name("Demo AS")
-    assert not mended.paused_because
-    assert (mended.settings.factoring_id, mended.settings.error_emails) == (10077, ("a@b.no",))
+    corrected = container.connections.get_by_name("Demo AS")
+    assert not corrected.paused_because
+    assert (corrected.settings.factoring_id, corrected.settings.error_emails) == (10077, ("a@b.no",))
     run("connections", "set", "Demo AS", "--factoring-id=", "--error-email=", "--no-check")
     back = container.connections.get_by_name("Demo AS").settings
     assert (back.factoring_id, back.error_emails) == (None, ())

@@ -134,8 +134,8 @@ def test_moving_a_user_to_another_client_does_not_move_the_connection(
     rival.connect(username="demo@example.com", password="demo-password")
     rival.sync()
     fresh_systems.control("twentyfour", "PUT", "logins/demo@example.com/client", {"client": 2})
-    with installed(environ) as started_anew:
-        rival.container = started_anew
+    with installed(environ) as restarted:
+        rival.container = restarted
         rival.sync()
     assert (names(fresh_systems, 2), rival.mails()) == ([], ["other_client"])
     assert "a different 24SevenOffice client than before" in rival.paused_because
