@@ -56,7 +56,7 @@ fuzz: $(VENV)/installed-dev ## Send 10,000 hostile requests to the endpoints, an
 
 .PHONY: fuzz-api
 fuzz-api: $(VENV)/installed-dev ## Send 5,000 requests to the API, valid and invalid by its OpenAPI document
-	@$(BIN)/python -m pytest tests/web/api/test_document.py -m thousands --hypothesis-profile=thousands --timeout=3600 $(ARGS)
+	@$(BIN)/python -m pytest tests/web/api/test_openapi.py -m thousands --hypothesis-profile=thousands --timeout=3600 $(ARGS)
 
 .PHONY: openapi
 openapi: $(VENV)/installed-dev ## Write the API's description to docs/openapi.json

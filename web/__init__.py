@@ -1,1 +1,1 @@
-"""The web process: it receives webhooks and serves pages and the API. It never calls a remote system."""
+"""The web process: webhooks, pages and the API. It calls no remote system but the OpenID provider."""

@@ -8,12 +8,14 @@ from decimal import Decimal
 from typing import BinaryIO, Self
 
 from integrations.shared_cache import SharedCache
-from integrations.twentyfour import attachments, customers, invoices, projects
+from integrations.twentyfour import attachments, customers, projects
 from integrations.twentyfour.client import SoapClient
 from integrations.twentyfour.customers import CustomerIndex
 from integrations.twentyfour.ledger import LedgerGateway
 from integrations.twentyfour.projects import ProjectNumbers
 from integrations.twentyfour.session import Login, Session, SessionStore
+from integrations.twentyfour.vouchers import next_number
+from integrations.twentyfour.vouchers import post as post_vouchers
 from models.connections.settings import ConnectionSettings
 from sync.errors import SyncError
 from sync.records import (
@@ -135,11 +137,11 @@ class TwentyFourGateway(LedgerGateway):
         return self._setup.fiscal_years()
 
     def next_voucher_number(self, day: date) -> int:
-        return invoices.next_number(self._session, day, voucher_type=self._setup.outgoing_invoice())
+        return next_number(self._session, day, voucher_type=self._setup.outgoing_invoice())
 
     def post(self, vouchers: Sequence[Voucher], *, year: int) -> None:
         voucher_type = self._setup.outgoing_invoice()
-        invoices.post(
+        post_vouchers(
             self._session, vouchers, year=year, voucher_type=voucher_type, posting=self._settings.posting
         )
 

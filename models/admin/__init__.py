@@ -1,1 +1,1 @@
-"""The queries and actions of the pages and the command line."""
+"""Queries and actions of the pages, the API and the command line."""

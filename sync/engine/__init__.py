@@ -1,1 +1,1 @@
-"""How a batch of jobs is run: attempts, retries, the circuit breaker and alerts."""
+"""What the runner and the flows share: the context of a batch, outcomes, retries and recorded calls."""

@@ -10,7 +10,7 @@ from models.admin import audit_log
 from models.enums import Scope
 from models.users.tokens import TokenScope
 from web.api.caller import Caller, RequireScope
-from web.api.values import SIZE, Cursor, Limit, Page, key_of, page_of
+from web.api.common_types import SIZE, Cursor, Limit, Page, key_of, page_of
 from web.dependencies import MAX_CONNECTION_ID
 
 router = APIRouter(tags=["Audit log"])

@@ -20,8 +20,8 @@ from models.enums import EntityType, Scope
 from models.users.tokens import TokenScope
 from sync.rules.normalization import clean
 from web.api.caller import Caller, RequireScope
+from web.api.common_types import PLAIN, SIZE, Body, ConnectionId, Limit, Page
 from web.api.problems import NO_CURSOR, ProblemError, invalid
-from web.api.values import PLAIN, SIZE, Body, ConnectionId, Limit, Page
 from worker import dispatch
 
 router = APIRouter(tags=["Connections"])

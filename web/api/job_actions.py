@@ -17,9 +17,9 @@ from models.connections.repository import MAX_REASON_LENGTH
 from models.users.tokens import TokenScope
 from sync.rules.normalization import clean
 from web.api.caller import Caller, RequireScope
+from web.api.common_types import PLAIN, Body, JobId
 from web.api.jobs import JobItem, JobQuery, Writing, item, items, visible_job
 from web.api.problems import ProblemError, invalid
-from web.api.values import PLAIN, Body, JobId
 from web.dependencies import MAX_ID
 from worker import dispatch
 

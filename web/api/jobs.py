@@ -21,8 +21,8 @@ from models.inbox.questions import CREATE_NEW
 from models.users.tokens import TokenScope
 from sync.rules.match_comparison import Comparison, compare
 from web.api.caller import Caller, RequireScope
+from web.api.common_types import PLAIN, SIZE, Body, Cursor, Instant, JobId, Limit, Page, key_of, page_of
 from web.api.problems import ProblemError, invalid
-from web.api.values import PLAIN, SIZE, Body, Cursor, Instant, JobId, Limit, Page, key_of, page_of
 from web.dependencies import MAX_CONNECTION_ID
 from worker import dispatch
 

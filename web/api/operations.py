@@ -25,8 +25,8 @@ from sync.onboarding.preview import PlannedAction
 from sync.reconciliation.compare import recorded_report
 from sync.reconciliation.report import DiscrepancyType, ReconciliationReport
 from web.api.caller import Caller, RequireScope, accepted
+from web.api.common_types import PLAIN, SIZE, Body, ConnectionId, Cursor, Limit, OperationId, Page, key_of, page_of
 from web.api.problems import ProblemError, invalid
-from web.api.values import PLAIN, SIZE, Body, ConnectionId, Cursor, Limit, OperationId, Page, key_of, page_of
 from web.dependencies import MAX_CONNECTION_ID
 
 router = APIRouter(tags=["Operations"])

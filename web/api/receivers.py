@@ -20,8 +20,20 @@ from models.receivers.repository import MAX_URL_LENGTH, Receiver
 from models.receivers.states import DeliveryProblem, DeliveryState, DisabledBecause
 from models.users.tokens import TokenScope
 from web.api.caller import Caller, RequireScope
+from web.api.common_types import (
+    PLAIN,
+    SIZE,
+    Body,
+    Cursor,
+    DeliveryId,
+    Instant,
+    Limit,
+    Page,
+    ReceiverId,
+    key_of,
+    page_of,
+)
 from web.api.problems import ProblemError, invalid
-from web.api.values import PLAIN, SIZE, Body, Cursor, DeliveryId, Instant, Limit, Page, ReceiverId, key_of, page_of
 from web.dependencies import MAX_CONNECTION_ID
 from worker import dispatch
 

@@ -11,9 +11,9 @@ from models.connections.repository import SECRET_FIELDS, Connection
 from models.connections.settings import ConnectionSettings, first_days_to_ask, unproven
 from models.users.tokens import TokenScope
 from web.api.caller import Caller, RequireScope, accepted
+from web.api.common_types import Body, ConnectionId
 from web.api.connections import expect_consistent
 from web.api.problems import ProblemError, field_errors
-from web.api.values import Body, ConnectionId
 from web.views.diagnostics import known_accounts
 from web.views.settings_form import unknown_accounts
 from worker import dispatch

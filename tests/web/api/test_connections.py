@@ -31,7 +31,7 @@ from tests.factories import NOW
 from tests.installation import failed_job, messages
 from tests.models import outages
 from tests.web.api.program import Program, Tokens
-from tests.web.api.test_frame import problem
+from tests.web.api.test_requests import problem
 from tests.web.conftest import Web
 from worker.container import Container, clock
 from worker.jobs import polls

@@ -17,7 +17,7 @@ from tests.factories import NOW, settings
 from tests.installation import failed_job, messages
 from tests.models.completed_jobs import completed_job
 from tests.web.api.program import Program, Tokens
-from tests.web.api.test_frame import problem
+from tests.web.api.test_requests import problem
 from tests.web.conftest import Web
 from tests.web.match_questions import CANDIDATES, asked
 from web.api.app import written

@@ -18,7 +18,7 @@ from tests.factories import NOW, settings
 from tests.installation import compared, environment, messages
 from tests.sandbox.serving import Systems
 from tests.web.api.program import Program, Tokens
-from tests.web.api.test_frame import problem
+from tests.web.api.test_requests import problem
 from tests.web.conftest import Web
 from tests.web.operations import work_off
 from worker import tasks

@@ -9,7 +9,7 @@ from models.receivers.deliveries import Attempt
 from models.receivers.outbox import EVENT_TYPES
 from tests.installation import failed_job, messages
 from tests.web.api.program import Program
-from tests.web.api.test_frame import problem
+from tests.web.api.test_requests import problem
 from tests.web.conftest import Web
 from worker.container import Container, clock
 

@@ -1,4 +1,4 @@
-"""The remote ids of links are compared byte by byte, so that those with a prefix are found by the index."""
+"""Compare the remote ids of links byte by byte, so that the index finds those with a prefix."""
 
 from __future__ import annotations
 
@@ -10,10 +10,8 @@ down_revision = "0044"
 
 
 def upgrade() -> None:
-    """Go one version up."""
     op.alter_column("links", "remote_id", type_=sa.Text(collation="C"))
 
 
 def downgrade() -> None:
-    """Go one version down."""
     op.alter_column("links", "remote_id", type_=sa.Text(collation="default"))

@@ -1,4 +1,4 @@
-"""Invoices in 24SevenOffice: vouchers, written with the Account service."""
+"""Writes vouchers with the Account service. What the ledger holds is read in :mod:`.ledger`."""
 
 from collections.abc import Sequence
 from datetime import date, datetime, time
