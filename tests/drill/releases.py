@@ -19,13 +19,13 @@ FORMER_VERSION = "0023"
 
 def former_release() -> str:
     """Return the last commit with no newer tables than these. Raises NotHereError if the history is missing."""
-    return _before(f"{VERSIONS}/00{int(FORMER_VERSION) + 1}_*.py")
+    return _before(f"{int(FORMER_VERSION) + 1:04}")
 
 
 def previous_release() -> str:
-    """Return the last commit before the newest migration. Raises as above."""
+    """Return the last commit before the newest migration. Raises NotHereError, too."""
     newest = max((ROOT / VERSIONS).glob("[0-9]*.py"))
-    return _before(f"{VERSIONS}/{newest.name}")
+    return _before(newest.name[:4])
 
 
 @contextmanager
@@ -97,11 +97,12 @@ def _leave_work(scene: Scene) -> None:
     scene.write(1)
 
 
-def _before(path: str) -> str:
-    added = _git("log", "--diff-filter=A", "--format=%H", "-1", "--", path)
+def _before(version: str) -> str:
+    """Return the commit before the one that first added this migration, whatever its file is called since."""
+    added = _git("log", "--diff-filter=A", "--format=%H", "--", f"{VERSIONS}/{version}_*.py").splitlines()
     if not added:
-        raise NotHereError(f"the history here does not reach back to before {path}")
-    return _git("rev-parse", "--verify", f"{added}^")
+        raise NotHereError(f"the history here does not reach back to before migration {version}")
+    return _git("rev-parse", "--verify", f"{added[-1]}^")
 
 
 def _git(*arguments: str) -> str:
