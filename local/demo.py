@@ -302,7 +302,7 @@ def _projects_agree(demo_user: DemoUser) -> None:
 
 
 def ledger_agrees(demo_user: DemoUser, *, invoices: int) -> None:
-    """Check that the ledger has so many invoices of Moment, each once and exact to the øre."""
+    """Check that the ledger has ``invoices`` of Moment's invoices, each once and exact to the øre."""
     vouchers = demo_user.synced("vouchers")
     posted = {each["lines"][0]["invoice"]: _totals(each["lines"]) for each in vouchers if each["posted"]}
     expected = _expected_totals(demo_user)

@@ -130,7 +130,7 @@ def six_of_them_become_expenses_with_seven_files(demo_user: DemoUser) -> None:
 
 
 def four_are_skipped_each_with_its_reason(demo_user: DemoUser) -> None:
-    """That is no error, so there is no mail."""
+    """That is not an error, so there is no mail."""
 
     def are_listed() -> None:
         vouchers = [each for each in demo_user.jobs("done") if each["title"].startswith("Voucher ")]

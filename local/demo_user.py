@@ -28,7 +28,7 @@ def expect(what: str, seen: object, expected: object) -> None:
 
 
 def eventually(holds: Callable[[], None], *, seconds: float = WAIT_SECONDS) -> None:
-    """Call ``holds`` until it raises no ExpectationError. Raises the last one after so many seconds."""
+    """Call ``holds`` until it raises no ExpectationError. Raises the last one after ``seconds``."""
     deadline = time.monotonic() + seconds
     while True:
         try:
@@ -68,7 +68,7 @@ class DemoUser:
         return self._read("twentyfour", f"books/{demo_company.CLIENT}/{resource}")
 
     def synced(self, resource: str) -> list[Record]:
-        """Return what 24SevenOffice has, without records that were entered there by hand."""
+        """Return what 24SevenOffice has, without records that were entered there manually."""
         by_hand = self._entered_in_twentyfour
         return [each for each in self.twentyfour(resource) if (resource, each["number"]) not in by_hand]
 

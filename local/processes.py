@@ -163,7 +163,7 @@ def _bound_to_parent(stop_signal: signal.Signals) -> Callable[[], None] | None:
 
 
 def end(process: subprocess.Popen[bytes], stop_signal: signal.Signals, *, seconds: float) -> None:
-    """Ask a child to end, and kill it if it has not ended after so many seconds."""
+    """Ask a child to end, and kill it if it has not ended within that time."""
     if process.poll() is None:
         process.send_signal(stop_signal)
         try:

@@ -176,7 +176,7 @@ class Stack:
 def output(command: Sequence[str], *, cwd: Path, env: Mapping[str, str], seconds: float | None = None) -> str:
     """Run a command to its end and return its output; Ctrl-C reaches only us, not the command.
 
-    Raises NotRunningError if it fails, or takes more than so many seconds.
+    Raises NotRunningError if it fails, or takes longer than ``seconds``.
     """
     try:
         done = subprocess.run(  # noqa: S603 - commands are our own, not a user's

@@ -133,7 +133,7 @@ class Database:
     def transaction(self) -> Iterator[Session]:
         """Open a transaction that is committed at the end and rolled back on an error.
 
-        Raises DatabaseUnavailableError if PostgreSQL is down, goes down, or does not answer in time.
+        Raises DatabaseUnavailableError if PostgreSQL is down, goes down, or does not respond in time.
         """
         with _translating_errors(), Session(self._engine, expire_on_commit=False) as session, session.begin():
             yield session

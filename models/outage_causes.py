@@ -26,7 +26,7 @@ _TOO_MANY = Cause(
     "PostgreSQL or its pooler has no connection left. Allow more there, or run fewer processes or WORKER_THREADS.",
 )
 LOCKED = Cause("locked", "Another session holds a lock in the database for too long: a backup, or one left open.")
-_TIMED_OUT = Cause("timed_out", "The database did not answer in time.")
+_TIMED_OUT = Cause("timed_out", "The database did not respond in time.")
 POOLER = Cause(
     "pooler", "The pooler in DATABASE_URL refuses a parameter: see “Behind a pooler” in docs/runbook.md."
 )
@@ -54,18 +54,18 @@ _BY_WORDS = (  # for a failed connection, libpq has no error code
     ),
     (
         r"could not translate host name",
-        Cause(
-            "unknown_host", "There is no host of the name in DATABASE_URL. Correct it, or see to the name server."
-        ),
+        Cause("unknown_host", "The host name in DATABASE_URL does not resolve. Correct it, or check DNS."),
     ),
     (
         r"database .* does not exist|no such database",
-        Cause("unknown_database", "PostgreSQL has no database of the name in DATABASE_URL. Correct or create it."),
+        Cause(
+            "unknown_database", "PostgreSQL has no database with the name in DATABASE_URL. Correct or create it."
+        ),
     ),
     (r"unsupported startup parameter", POOLER),
     (
         r"server login|server_login_retry|cannot connect to server|query_wait_timeout|server conn crashed",
-        Cause("pooler_alone", "The pooler in DATABASE_URL answers, and does not reach PostgreSQL: see its log."),
+        Cause("pooler_alone", "The pooler in DATABASE_URL responds but does not reach PostgreSQL. Check its log."),
     ),
     (
         r"no pg_hba\.conf entry|pg_hba\.conf rejects",
@@ -85,7 +85,7 @@ _BY_WORDS = (  # for a failed connection, libpq has no error code
     (
         r"timeout expired|timed out|No route to host|Network is unreachable",
         Cause(
-            "no_answer", "The host in DATABASE_URL does not answer. See to the network, its firewall and the host."
+            "no_answer", "The host in DATABASE_URL does not respond. Check the network, the firewall and the host."
         ),
     ),
     (r"No space left on device", _DISK_FULL),

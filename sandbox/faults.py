@@ -19,7 +19,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 Kind = Literal[
     "slow",  # wait, then do the work and answer, even if the client has gone
-    "hang",  # hold the connection, then close it without an answer; nothing is done
+    "hang",  # hold the connection, then close it without a response; nothing is done
     "fault",  # the system's own way of saying "Internal error"; nothing is done
     "error_500",
     "error_503",
@@ -27,11 +27,11 @@ Kind = Literal[
     "forbidden",  # 403, as without permission
     "garbage",  # 200 with bytes that are neither XML nor JSON
     "html",  # 200 with a maintenance page
-    "truncated",  # the work is done, the answer is cut in half
+    "truncated",  # the work is done, the response is cut in half
     "lose_answer",  # the work is done, the connection is dropped
-    "save_then_error",  # the work is done, the answer is "fault"
+    "save_then_error",  # the work is done, the response is "fault"
     "lose_session",  # 24SevenOffice forgets the session that the call came with
-    "refuse",  # SaveBundleList answers with "result" and "says", SaveCompanies with an exception; nothing is done
+    "refuse",  # SaveBundleList responds with "result" and "says", SaveCompanies with an exception; nothing is done
     "save_then_refuse",  # the same, after the work is done
 ]
 Refusal = Literal["DuplicateData", "DataAlreadySaved", "NotAuthenticated", "SystemError", "Exception", "NotSaved"]
@@ -44,7 +44,7 @@ MAINTENANCE = (
 class Fault(BaseModel):
     """What goes wrong with the next ``times`` calls of an operation, after ``skip`` of them have passed.
 
-    With ``lasts``, all calls go wrong for so many seconds from now, as if the system was down.
+    With ``lasts``, all calls go wrong for that many seconds from now, as if the system was down.
     """
 
     operation: str = "*"
@@ -180,7 +180,7 @@ class FaultInjector:
         self._fault = fault
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request, or fail to."""
+        """Respond to a request, or fail to."""
         operation = self._operation_of(Request(scope)) if scope["type"] == "http" else ""
         if not operation:
             await self._app(scope, receive, send)

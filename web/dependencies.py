@@ -41,7 +41,7 @@ def container_of(request: Request) -> Container:
 
 @asynccontextmanager
 async def body_deadline() -> AsyncIterator[None]:
-    """Answer 408 to a body that takes too long or breaks off. The app itself refuses one that is too long."""
+    """Send 408 for a body that takes too long or breaks off. The app itself refuses one that is too long."""
     try:
         async with asyncio.timeout(MAX_BODY_SECONDS):
             yield
@@ -70,7 +70,7 @@ def sealed(request: Request, form: FormData, *, but: str) -> str:
 
 
 def _unsealed(request: Request, form: FormData) -> FormData:
-    """Return the sealed fields together with those posted now. Answers 400 to fields not sealed here."""
+    """Return the sealed fields together with those posted now. Sends 400 for fields not sealed here."""
     try:
         kept = container_of(request).vault.decrypt(text(form, SEALED), SEALED, request.url.path)
     except InvalidToken:
@@ -80,7 +80,7 @@ def _unsealed(request: Request, form: FormData) -> FormData:
 
 
 def chosen_connections(form: FormData) -> Scope:
-    """Read the chosen connections. Answers 400 to one that our page cannot have offered."""
+    """Read the chosen connections. Sends 400 for one that our page cannot have offered."""
     given = [str(each) for each in form.getlist("connections")]
     if not all(each.isascii() and each.isdecimal() and len(each) <= MAX_ID_DIGITS for each in given):
         raise HTTPException(status.HTTP_400_BAD_REQUEST)

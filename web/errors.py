@@ -25,7 +25,7 @@ RETRY_AFTER = {"Retry-After": "30"}
 """The header of responses with status 429 and 503, in seconds."""
 
 JSON_PREFIXES = ("/webhooks/", "/health/", "/metrics")
-"""Errors below these paths are answered as JSON. The API handles its own."""
+"""Errors below these paths are sent as JSON. The API handles its own."""
 
 MESSAGES: dict[int, tuple[Message, Message]] = {
     403: (

@@ -1,4 +1,7 @@
-"""Webhooks of Moment: saved in the inbox, answered, and only then dispatched."""
+"""Webhooks from Moment: saved in the inbox, answered, and only then dispatched.
+
+The token is checked in :mod:`models.inbox.webhook_intake`.
+"""
 
 import asyncio
 import time

@@ -24,7 +24,7 @@ MEASURED_EVERY = 60
 """Seconds after which PostgreSQL is asked again."""
 
 RETRIED_EVERY = 5
-"""Seconds after which it is asked again if it did not answer."""
+"""Seconds after which it is asked again if it did not respond."""
 
 MAX_SKEW = timedelta(minutes=1)
 """How wrong a host's clock may be; beyond that, the host takes no lease."""
@@ -81,7 +81,7 @@ class Clock:
         return self.at_hand()
 
     def measured(self) -> datetime:
-        """Return the instant for stored data; raises DatabaseUnavailableError before PostgreSQL's first answer."""
+        """Return the instant for stored data. Raises DatabaseUnavailableError until PostgreSQL has responded."""
         now = self()
         if self._last.skew is None:
             raise DatabaseUnavailableError("The database has not told the time yet.")
@@ -95,13 +95,13 @@ class Clock:
     def skew(self) -> timedelta | None:
         """How far the host's clock was ahead of PostgreSQL's at the last query; negative if behind.
 
-        None if PostgreSQL has not answered yet.
+        None if PostgreSQL has not responded yet.
         """
         self()
         return self._last.skew
 
     def skew_at_hand(self) -> float:
-        """Return the skew in seconds without asking PostgreSQL; NaN if it has not answered yet."""
+        """Return the skew in seconds without asking PostgreSQL; NaN if it has not responded yet."""
         skew = self._last.skew
         return nan if skew is None else skew.total_seconds()
 

@@ -31,7 +31,7 @@ QUEUE_OF = {task: queue for queue, tasks in TASKS.items() for task in tasks}
 
 
 def threads_beside(lane_threads: int) -> Mapping[str, int]:
-    """Return how many threads each queue has, except that of the lanes."""
+    """Return the threads of each queue except the lanes', which have ``lane_threads`` (``WORKER_THREADS``)."""
     half = lane_threads // 2
     polls_of_moment, others = half // 2, half // 4
     return {

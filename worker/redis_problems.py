@@ -24,8 +24,8 @@ _SENTINEL = (
     "REDIS_URL leads to a Sentinel, which is not supported. Give the address of a server, or of a proxy to it."
 )
 _REPLICA = "REDIS_URL leads to a replica. Give the address of the primary."
-_SLOW = "Redis does not answer in time. See to the network, its firewall and the host in REDIS_URL."
-_NO_HOST = "There is no host of the name in REDIS_URL. Correct it, or see to the name server."
+_SLOW = "Redis does not respond in time. Check the network, the firewall and the host in REDIS_URL."
+_NO_HOST = "The host name in REDIS_URL does not resolve. Correct it, or check DNS."
 _REFUSED = "Nothing listens at the host and port in REDIS_URL. Start Redis, or correct them."
 _FULL = "Redis takes no writes: its memory or its disk is full. Make room."
 

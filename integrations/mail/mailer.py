@@ -21,7 +21,7 @@ _GOODBYE_SECONDS = 2
 
 
 class MailDelayedError(UnavailableError):
-    """The server answers, but does not accept this mail now; it may accept others."""
+    """The server responds, but does not accept this mail now; it may accept others."""
 
 
 class _Utf8(str):

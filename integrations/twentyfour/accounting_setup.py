@@ -1,4 +1,4 @@
-"""The accounting setup of one client: chart of accounts, fiscal years, and the type of outgoing invoices.
+"""The accounting setup of one client: VAT codes, currency rates, fiscal years and the voucher type of invoices.
 
 It rarely changes and requests are limited, so all workers share the data that one of them has read.
 """

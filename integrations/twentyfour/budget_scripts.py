@@ -22,16 +22,27 @@ the share that the next one starts with.
 once. A poll only takes a slot that is too far in the past for a webhook. So no poll delays a webhook.
 """
 
-BLOCKED, REPORTED, NEXT_SLOT = "twentyfour:budget:blocked", "twentyfour:budget:told", "twentyfour:budget:turn"
-EVENTS, POLLS, OF_CONNECTION = "twentyfour:budget:events", "twentyfour:budget:polls", "twentyfour:budget:of:"
+BLOCKED = "twentyfour:budget:blocked"
+"""Until when no requests are granted, and why."""
+REPORTED = "twentyfour:budget:told"
+"""The requests that 24SevenOffice last reported as left, and when its hour ends."""
+EVENTS, POLLS = "twentyfour:budget:events", "twentyfour:budget:polls"
+"""The requests granted in each minute: to webhooks and what people start, and to polls."""
+NEXT_SLOT = "twentyfour:budget:turn"
+"""The time of the next free slot."""
 KEYS = (BLOCKED, REPORTED, EVENTS, POLLS, NEXT_SLOT)
+OF_CONNECTION = "twentyfour:budget:of:"
+"""The requests of a connection in each minute; its id follows."""
 OF_DAY = "twentyfour:budget:day:"
 """The number of requests of each connection on a day in Oslo, by its id; kept for a day and not used here."""
 
-GRANTED, WAIT, EXHAUSTED, SHARE_EXHAUSTED, BLOCKED_BY_REMOTE, QUEUE_TOO_LONG = range(6)
-"""The decisions about a request: granted after a wait, with a slot; request again after a wait (polls). Or refused
-for that time, because the hour or the connection's share is used up, all must stop, or slots are too far in the
-future."""
+# The decisions about a request. Each comes with a wait: until the slot, or until a new request makes sense.
+GRANTED = 0  # send it after the wait
+WAIT = 1  # a poll: request again after the wait
+EXHAUSTED = 2  # refused: the hour's requests are used up
+SHARE_EXHAUSTED = 3  # refused: the connection's share is used up
+BLOCKED_BY_REMOTE = 4  # refused: 24SevenOffice blocks all requests
+QUEUE_TOO_LONG = 5  # refused: the next slot is too far in the future
 
 _NOW = """
 local now = tonumber(ARGV[1])

@@ -210,7 +210,7 @@ RULES = (
         r"^fault ",
         UnavailableError,
         error_code=FAULT,
-        message=msg("24SevenOffice answered with an error"),
+        message=msg("24SevenOffice responded with an error"),
         open=True,
     ),
     Rule(

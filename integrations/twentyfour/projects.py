@@ -27,7 +27,7 @@ People rarely enter a project in both systems within that time.
 """
 
 BLOCK, MAX_NUMBERS = 100, 1000
-"""Neighbours share all digits but two, or but three if projects follow each other, as on a first day.
+"""Numbers are looked up in blocks of 100, or of 1000 while projects arrive in sequence, as on a first day.
 
 ``MAX_NUMBERS`` is the limit of a call (assumption S37): if there are more, fewer neighbours are looked up, or
 none.

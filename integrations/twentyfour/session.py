@@ -112,7 +112,7 @@ class SessionStore:
 
     @contextmanager
     def remembering_refusal(self, name: str) -> Iterator[None]:
-        """Log in inside, unless the login was refused recently: then that error is raised again.
+        """Guard a login. Raises the previous error if the login was refused recently.
 
         A changed login has another name, and is tried at once.
         """

@@ -27,7 +27,7 @@ class AlertType(StrEnum):
     ``NEEDS_ATTENTION``, ``REMINDER``, ``OVERDUE`` and ``RESOLVED`` are about a record: it needs attention, still
     needs attention, has been unfinished for too long, is in order again.
     ``PAUSED``, ``OUTAGE``, ``STALLED``, ``RATE_LIMITED`` and ``RECOVERED`` are about a connection: its settings
-    must be corrected, its systems do not answer, its polls fail, its requests are used up, it works again.
+    must be corrected, its systems do not respond, its polls fail, its requests are used up, it works again.
     ``WEBHOOK``: its webhook names records that do not exist. ``API_KEY``: its key of Moment expires soon.
     ``RECEIVER`` is about an event receiver that was disabled, ``CLOCK`` about a server whose clock is wrong.
     ``DIGEST`` is a connection's weekly summary, ``RECONCILIATION`` its monthly reconciliation.

@@ -1,6 +1,6 @@
 """The circuit breaker of a connection: when it opens and closes, for how long, and which alerts that sends.
 
-When a connection's systems do not answer, that is one problem, not one for each job. While the breaker is open, no
+If a connection's systems do not respond, that is one problem, not one for each job. While the breaker is open, no
 job is tried; half-open, it lets one job through; and one mail is sent. The state is in the connection's row.
 """
 
@@ -48,7 +48,7 @@ class ConnectionProblem:
 
     ``alert_type`` is the type of problem: an outage, a rate limit, or settings for which the connection pauses.
     ``retry_after`` is the minimum wait that the other system asks for, if any. ``held_back`` means that no request
-    was sent, because the system does not answer other connections either.
+    was sent, because the system does not respond to other connections either.
     """
 
     alert_type: ProblemType
@@ -121,7 +121,7 @@ def record_batch(  # noqa: PLR0913 - keyword-only
 ) -> bool:
     """Open or close the breaker, or pause the connection, after a batch. Return whether an outage has ended.
 
-    Only a ``synced`` record proves that both systems answer: other records may have needed only one system, or
+    Only a ``synced`` record proves that both systems respond: other records may have needed only one system, or
     none. ``probe_until`` is how long the batch has kept the breaker open, None if it was not a probe. The
     connection is not paused if its settings have changed since they were ``seen`` (their ``updated_at``).
     ``jitter``, from 0 up to 1, shortens the time that the breaker stays open by up to a quarter.

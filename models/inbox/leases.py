@@ -1,7 +1,7 @@
 """Leases: a worker leases a lane with a batch of its jobs, renews the lease, and returns it with their results.
 
-A lane is leased as a whole, so that only one worker processes a record at a time. If a lease expires, its worker
-has vanished, and the outcome of its running jobs is unknown.
+A lane is leased as a whole, so that only one worker processes a record at a time. A lease lasts
+``LEASE_SECONDS``. If it expires, its worker has vanished, and the outcome of its running jobs is unknown.
 """
 
 from collections.abc import Callable, Sequence
@@ -157,7 +157,7 @@ def last_synced(database: Database, lane: Lane) -> datetime | None:
 
 
 def has_synced(database: Database, connection_id: int, *, since: datetime) -> bool:
-    """Return whether a record of a connection was synced after an instant (UTC), so that both systems answered."""
+    """Return whether a record of a connection was synced after an instant (UTC), so both systems responded."""
     synced = and_(LaneRow.connection_id == connection_id, LaneRow.synced_at > since)
     return database.scalar(select(LaneRow.synced_at).where(synced).limit(1)) is not None
 
@@ -259,7 +259,7 @@ def _complete_jobs(session: Session, lease: Lease, results: Sequence[AttemptResu
             types = _event_types(row, result)
             _complete_one(session, row, result, number, now=now)
             events += [OutgoingEvent(each, job_data(row, revision=row.leased_revision)) for each in types]
-            if result.outcome and row.state != JobState.WAITING:  # waiting is no failure
+            if result.outcome and row.state != JobState.WAITING:  # waiting is not a failure
                 ended.append((result.outcome, now - begun))
     statistics.count_attempts(session, lease.lane.connection_id, ended, now=now)
     outbox.record(session, lease.lane.connection_id, events, now=now)

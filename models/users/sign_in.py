@@ -45,7 +45,7 @@ class Identity:
 
 
 class OpenIdProvider(Protocol):
-    """An OpenID provider; both methods raise SignInRefusedError, or UnavailableError if it does not answer."""
+    """An OpenID provider; both methods raise SignInRefusedError, or UnavailableError if it does not respond."""
 
     def begin(self, *, fresh: bool = False) -> tuple[str, dict[str, str]]:
         """Return the URL to redirect the user to, and the values to keep until they return.

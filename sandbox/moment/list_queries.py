@@ -1,4 +1,4 @@
-"""How Moment answers a list: filtered by what it understands of the query, and in pages."""
+"""How Moment responds to a request for a list: filtered by what it understands of the query, and in pages."""
 
 import re
 from collections.abc import Iterable, Mapping

@@ -45,7 +45,7 @@ class DeliveryFaults(BaseModel):
 
 
 class Delivery(BaseModel):
-    """One webhook on its way: ``status`` is the HTTP status of the receiver, if it answered."""
+    """One webhook on its way: ``status`` is the HTTP status of the receiver, if it responded."""
 
     kind: str
     url: str

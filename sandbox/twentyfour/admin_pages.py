@@ -61,7 +61,7 @@ async def list_records(client_id: int, shelf: str, state: TheState) -> list[dict
 
 @router.post("/books/{client_id}/customers", status_code=201)
 async def add_customer(client_id: int, new: NewCustomer, state: TheState, now: Now) -> dict[str, int]:
-    """Enter a customer or supplier by hand."""
+    """Enter a customer or supplier manually."""
     client = found(state.clients, client_id)
     number = new.number or client.new_customer()
     use = "Primary" if new.type == "Consumer" else "Work"
@@ -81,7 +81,7 @@ async def add_customer(client_id: int, new: NewCustomer, state: TheState, now: N
 
 @router.post("/books/{client_id}/projects", status_code=201)
 async def add_project(client_id: int, new: NewProject, state: TheState, now: Now) -> dict[str, int]:
-    """Enter a project by hand."""
+    """Enter a project manually."""
     fields: Fields = {"Id": new.number, "Name": new.name, "NameDisplay": "Plain", "TimeReg": "WorkType"}
     fields["Closed"] = new.closed
     if new.customer_number is not None:

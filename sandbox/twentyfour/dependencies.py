@@ -16,7 +16,7 @@ V = TypeVar("V")
 
 
 def found(records: Mapping[K, V], key: K) -> V:
-    """Return the record, or answer 404 if there is none."""
+    """Return the record, or respond with 404 if there is none."""
     if key not in records:
         raise HTTPException(404, f"There is no {key}")
     return records[key]
@@ -24,7 +24,7 @@ def found(records: Mapping[K, V], key: K) -> V:
 
 @contextmanager
 def refusals_shown() -> Iterator[None]:
-    """Answer a broken rule of bookkeeping with 422 and the reason."""
+    """Respond to a broken rule of bookkeeping with 422 and the reason."""
     try:
         yield
     except RefusedError as refusal:
@@ -68,7 +68,7 @@ async def the_voucher(
     kind: Annotated[int | None, Query(alias="type")] = None,
     year: int | None = None,
 ) -> Voucher:
-    """Return the voucher in the path; answers 409 if its number is ambiguous."""
+    """Return the voucher in the path; responds with 409 if its number is ambiguous."""
     known = [
         voucher
         for voucher in client.vouchers.values()

@@ -49,7 +49,7 @@ def get_client_information(call: ServiceCall, _request: Fields) -> Fields:
 
 
 def get_currency_list(_call: ServiceCall, _request: Fields) -> list[Fields]:
-    """List the currencies: kroner for so many units of each."""
+    """List the currencies with their rates: kroner for a number of units."""
     return [
         {"Symbol": symbol, "Id": number, "Rate": Decimal(rate), "Unit": unit}
         for number, (symbol, rate, unit) in enumerate(CURRENCIES, 1)

@@ -41,7 +41,7 @@ def unwrap(body: bytes, *, version: str) -> etree._Element:
     """Return the request in an envelope.
 
     Raises:
-        SoapFaultError: the body is no envelope with one request in it.
+        SoapFaultError: the body is not an envelope with one request in it.
     """
     try:
         root = etree.fromstring(

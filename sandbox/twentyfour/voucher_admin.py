@@ -1,4 +1,4 @@
-"""Vouchers and their documents by hand: a bookkeeper enters, posts, corrects and reverses them.
+"""Vouchers and their documents, entered manually: a bookkeeper enters, posts, corrects and reverses them.
 
 A voucher is entered as::
 

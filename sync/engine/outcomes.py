@@ -34,7 +34,7 @@ DEPENDENCY_TIMEOUT = timedelta(minutes=10)
 """How long a job waits for another record before it checks by itself, in case it is not woken."""
 
 MAX_FAILURES_ALONE = 5
-"""Failed attempts that look like an outage, after which the record is to blame if others are synced."""
+"""After this many outage-like failures, the record itself is at fault if other records still sync."""
 
 
 @dataclass(frozen=True, slots=True)

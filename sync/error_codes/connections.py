@@ -232,7 +232,7 @@ TEMPORARY = {
         ),
     ),
     "http_error": ErrorCode(
-        msg("24SevenOffice answered with a technical error"),
+        msg("24SevenOffice responded with a technical error"),
         msg("Its server rejected the request or failed while processing it."),
         _LOOKED_AT_FIRST,
     ),
@@ -242,7 +242,7 @@ TEMPORARY = {
         _LOOKED_AT_FIRST,
     ),
     "fault": ErrorCode(
-        msg("24SevenOffice answered with an error"),
+        msg("24SevenOffice responded with an error"),
         msg("The integration doesn't know this error. The message quotes it."),
         msg("No action needed at first. If it persists, the message says what 24SevenOffice doesn't accept."),
     ),

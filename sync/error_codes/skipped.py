@@ -1,4 +1,4 @@
-"""Codes of records that are skipped, which is no error."""
+"""Codes of records that are skipped, which is not an error."""
 
 from i18n.messages import msg
 from sync.error_codes.error_code import ErrorCode

@@ -1,4 +1,4 @@
-"""Invoices: a finalized invoice of Moment becomes a voucher in 24SevenOffice's journal, exactly once.
+"""Invoices: a finalized invoice in Moment becomes a voucher in 24SevenOffice's journal, exactly once.
 
 After a failed call, it is unknown what was saved (S8). So the ledger is searched before anything is posted again,
 and a voucher that is in the ledger but differs is left to a person.

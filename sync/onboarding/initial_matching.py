@@ -1,4 +1,4 @@
-"""Initial matching: which customers and projects of Moment already exist in 24SevenOffice."""
+"""Initial matching: which customers and projects in Moment already exist in 24SevenOffice."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -25,7 +25,7 @@ MAX_NUMBERS = 200
 
 
 def plan(context: SyncContext) -> Sequence[PlannedRecord]:
-    """Return the plan for all customers and projects of Moment that are synced; nothing is written."""
+    """Return the plan for all Moment customers and projects that are synced; nothing is written."""
     entity_types = context.settings.entity_types
     found = list(_customers(context)) if EntityType.CUSTOMER in entity_types else []
     numbers = {each.record.id: int(each.remote_id) for each in found if each.remote_id}

@@ -19,7 +19,7 @@ FIRST_HOUR, LAST_HOUR, SATURDAY = time(7), time(18), 5
 """Office hours, Monday to Friday in Oslo; on holidays, some polls find nothing."""
 
 ACTIVE_FOR, RECENT_FOR = timedelta(hours=2), timedelta(days=7)
-"""How long after its last change a connection counts as active, and how long as recently used."""
+"""A connection is active for two hours after its last change, and recently used for seven days."""
 
 MAX_INTERVAL = timedelta(hours=2)
 """The longest interval that the table below gives, unless a longer one is configured."""

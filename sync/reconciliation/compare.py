@@ -1,4 +1,7 @@
-"""The comparison of Moment with the ledger, in few calls however many records there are."""
+"""The comparison of Moment with the ledger, in few calls however many records there are.
+
+What counts as a difference, and how many øre rounding may cause, is in :mod:`sync.reconciliation.differences`.
+"""
 
 from calendar import monthrange
 from dataclasses import replace

@@ -74,7 +74,7 @@ def compare_voucher(
     parts = parts_of((line for line in visible if line not in owed), rates=rates)
     found = [*_of_amounts(expected, owed, parts), *_of_names(expected, visible, owed)]
     exact = not any(each.field in {ComparedField.AMOUNT, ComparedField.SIGN} for each in found)
-    found += _of_parts(expected_parts(expected), parts, exact=exact, slack=_slack(visible))
+    found += _of_parts(expected_parts(expected), parts, exact=exact, slack=_allowed_rounding(visible))
     of_revenue = {ComparedField.AMOUNT, ComparedField.SIGN, ComparedField.ACCOUNT, ComparedField.VAT}
     if not any(each.field in of_revenue for each in found):
         found += _of_vat(expected, visible)
@@ -209,7 +209,7 @@ def _of_parts(
         field: ComparedField, key: Callable[[RevenuePart], Key], slack: int | None
     ) -> Iterator[FieldDifference]:
         one, other = _sums(ours, key), _sums(theirs, key)
-        if not _alike(one, other, slack=slack):
+        if not _sums_agree(one, other, slack=slack):
             show = _display if field is ComparedField.ACCOUNT else partial(_names, slack=slack)
             yield FieldDifference(field, show(one, other), show(other, one))
 
@@ -223,7 +223,7 @@ def _of_parts(
         yield from differ(ComparedField.PROJECT, lambda part: (*on(part), str(part.project or NOTHING)), allowed)
 
 
-def _slack(lines: Sequence[LedgerLine]) -> int | None:
+def _allowed_rounding(lines: Sequence[LedgerLine]) -> int | None:
     """Return how many øre a sum may differ; None if only its presence can be compared."""
     vat = {vat_code_of(line.vat_code) for line in lines if line.account in VAT_ACCOUNTS}
     codes = {vat_code_of(line.vat_code) for line in lines if line.account not in VAT_ACCOUNTS}
@@ -232,7 +232,7 @@ def _slack(lines: Sequence[LedgerLine]) -> int | None:
     return len(lines) if vat <= codes else None
 
 
-def _alike(one: Sums, other: Sums, *, slack: int | None) -> bool:
+def _sums_agree(one: Sums, other: Sums, *, slack: int | None) -> bool:
     if one.keys() != other.keys():
         return False
     return slack is None or all(abs(one[key] - other[key]) <= slack for key in one)
@@ -256,7 +256,7 @@ def _names(sums: Sums, other: Sums, *, slack: int | None) -> str:
     """Name the projects or VAT codes that differ, with account and amount only if both sides name the same."""
 
     def off(one: Sums, another: Sums) -> list[Key]:
-        return [key for key in sorted(one) if not _alike({key: one[key]}, _only(another, key), slack=slack)]
+        return [key for key in sorted(one) if not _sums_agree({key: one[key]}, _only(another, key), slack=slack)]
 
     names = {key[-1] for key in off(sums, other)}
     if names != {key[-1] for key in off(other, sums)}:

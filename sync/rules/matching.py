@@ -1,4 +1,4 @@
-"""Matching: which customer of 24SevenOffice is this customer of Moment, and is a project there the same project?
+"""Matching: which 24SevenOffice customer is this Moment customer, and is a project there the same project?
 
 A wrong link sends invoices to a stranger, and a duplicate splits a customer's ledger. So only certain matches are
 linked, and a person is asked about possible ones.
@@ -38,7 +38,7 @@ class Match:
 
 
 class CustomerMatcher:
-    """All customers of 24SevenOffice, indexed by the fields that may identify a customer of Moment."""
+    """All customers of 24SevenOffice, indexed by the fields that may identify a Moment customer."""
 
     def __init__(self, companies: Iterable[Company]) -> None:
         self.by_number: dict[int, Company] = {}
@@ -63,16 +63,16 @@ class CustomerMatcher:
         if known := self.known(customer):
             return Match(known)
         numbered = self._by_organization.get(organization_key(customer.organization_number), [])
-        named = _compatible(customer, self._by_name.get(folded(customer.name), []))
+        named = _without_conflicting_numbers(customer, self._by_name.get(folded(customer.name), []))
         certain = _only_one(customer, numbered, narrowed=[each for each in numbered if _same_name(customer, each)])
         if not numbered:
             certain = _only_one(customer, named, narrowed=[each for each in named if _same_email(customer, each)])
         if certain:
             return Match(certain.number)
         others = [*self._with_similar_name(customer), *self._by_moment_id.get(customer.id, [])]
-        found = [*numbered, *named, *_compatible(customer, others + self._numbered(customer))]
+        found = [*numbered, *named, *_without_conflicting_numbers(customer, others + self._numbered(customer))]
         by_email = [each for email in _emails(customer) for each in self._by_email.get(email, [])]
-        return Match(candidates=tuple(dict.fromkeys(found or _compatible(customer, by_email))))
+        return Match(candidates=tuple(dict.fromkeys(found or _without_conflicting_numbers(customer, by_email))))
 
     def known(self, customer: Customer, *, exclude: Collection[int] = ()) -> int | None:
         """Return the number of the active customer that either system names as this one, unless they contradict.
@@ -80,7 +80,9 @@ class CustomerMatcher:
         Numbers in ``exclude`` are never returned.
         """
         named = [
-            each for each in self._by_moment_id.get(customer.id, []) if each.active and _agrees(customer, each)
+            each
+            for each in self._by_moment_id.get(customer.id, [])
+            if each.active and _same_number_or_name(customer, each)
         ]
         named = [each for each in named if each.number not in exclude] or [
             each
@@ -90,8 +92,11 @@ class CustomerMatcher:
         return min((each.number for each in named if each.number not in exclude), default=None)
 
     def has_namesake(self, customer: Customer) -> bool:
-        """Return whether one has the same organization number, or a similar name and no other number."""
-        named = _compatible(customer, self._with_similar_name(customer))
+        """Return whether a known company may be this customer.
+
+        It has the customer's organization number, or a similar name and no conflicting number.
+        """
+        named = _without_conflicting_numbers(customer, self._with_similar_name(customer))
         return bool(named or self._by_organization.get(organization_key(customer.organization_number)))
 
     def _with_similar_name(self, customer: Customer) -> list[Company]:
@@ -102,7 +107,7 @@ class CustomerMatcher:
         """Return the company with the number that Moment has, unless that is now another customer's number."""
         number = customer.number
         company = self.by_number.get(int(number)) if number.isascii() and number.isdecimal() else None
-        is_possible = company and company.moment_id in ("", customer.id) and _alike(customer, company)
+        is_possible = company and company.moment_id in ("", customer.id) and _may_be_same(customer, company)
         return [company] if company and is_possible else []
 
     def add(self, company: Company) -> None:
@@ -121,7 +126,7 @@ class CustomerMatcher:
 
 def is_same(customer: Customer, company: Company) -> bool:
     """Return whether 24SevenOffice's customer is the same, by organization number or name."""
-    return company.moment_id in ("", customer.id) and _agrees(customer, company)
+    return company.moment_id in ("", customer.id) and _same_number_or_name(customer, company)
 
 
 def same_project(draft: ProjectDraft, existing: ExistingProject) -> bool:
@@ -151,12 +156,15 @@ def _only_one(customer: Customer, found: Sequence[Company], *, narrowed: Sequenc
     matches = usable if len(usable) == 1 else [each for each in usable if each in narrowed]
     if len(matches) != 1 or matches[0].moment_id not in ("", customer.id):
         return None
-    is_certain = _agrees(customer, matches[0]) and not _may_be_namesakes(customer, matches[0])
+    is_certain = _same_number_or_name(customer, matches[0]) and not _may_be_namesakes(customer, matches[0])
     return matches[0] if is_certain else None
 
 
 def _may_be_namesakes(customer: Customer, company: Company) -> bool:
-    """Return whether two may only share a name: one is not a business, and no e-mail address is the same."""
+    """Return whether the two may be different people with the same name.
+
+    They may be if they are not both businesses and share no e-mail address.
+    """
     if _is_person_and_business(customer, company):
         return True
     businesses = is_business(customer) and (
@@ -176,11 +184,11 @@ def _is_person_and_business(customer: Customer, company: Company) -> bool:
     return not is_business(customer) and bool(organization_key(company.organization_number))
 
 
-def _compatible(customer: Customer, companies: Iterable[Company]) -> list[Company]:
-    return [each for each in companies if not _another_company(customer, each)]
+def _without_conflicting_numbers(customer: Customer, companies: Iterable[Company]) -> list[Company]:
+    return [each for each in companies if not _different_norwegian_numbers(customer, each)]
 
 
-def _agrees(customer: Customer, company: Company) -> bool:
+def _same_number_or_name(customer: Customer, company: Company) -> bool:
     """Return whether two have the same Norwegian organization number, or the same name and no different numbers.
 
     The name of a person never counts as that of a business.
@@ -193,13 +201,13 @@ def _agrees(customer: Customer, company: Company) -> bool:
     return (not ours or not theirs or ours == theirs) and _same_name(customer, company)
 
 
-def _alike(customer: Customer, company: Company) -> bool:
+def _may_be_same(customer: Customer, company: Company) -> bool:
     """Return whether two may be the same by their organization numbers or by similar names."""
     names = SequenceMatcher(None, folded(customer.name), folded(company.name))
-    return _agrees(customer, company) or names.ratio() >= NAME_SIMILARITY
+    return _same_number_or_name(customer, company) or names.ratio() >= NAME_SIMILARITY
 
 
-def _another_company(customer: Customer, company: Company) -> bool:
+def _different_norwegian_numbers(customer: Customer, company: Company) -> bool:
     """Return whether two have different Norwegian numbers. Other numbers may be the same, written in two ways."""
     ours, theirs = _norwegian(customer), _norwegian(company)
     return bool(ours and theirs and ours != theirs)

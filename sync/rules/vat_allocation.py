@@ -60,7 +60,10 @@ def stamps_of(lines: Sequence[LedgerLine]) -> set[int]:
 
 
 def needs_rates(lines: Sequence[LedgerLine]) -> bool:
-    """Return whether the rates of VAT codes matter: there are VAT lines, or lines with a code have both signs."""
+    """Return whether the VAT rates are needed.
+
+    They are if the voucher has VAT lines, or its coded lines are in both debit and credit.
+    """
     signs = {line.amount > 0 for line in lines if _code(line)}
     return len(signs) > 1 or any(line.account in VAT_ACCOUNTS for line in lines)
 
@@ -142,7 +145,7 @@ class _Voucher:
         cancelling = {code: part for code in codes if self._output and (part := self._cancelling(code))}
         yield from cancelling.values()
         if self._strays:
-            yield self._of_strays([code for code in codes if code not in cancelling])
+            yield self._of_unassigned_vat([code for code in codes if code not in cancelling])
 
     def shares(self, part: _Part) -> list[int]:
         """Divide VAT to the øre: by the exact shares, otherwise by the amounts."""
@@ -222,7 +225,7 @@ class _Voucher:
         agrees = off <= self._slack * (len(indexes) + len(vat)) and min(0, output) <= amount <= max(0, output)
         return _Part(0, indexes, unclear=None if agrees else self._disagreeing(code, rate, -output))
 
-    def _of_strays(self, codes: Sequence[str]) -> _Part:
+    def _of_unassigned_vat(self, codes: Sequence[str]) -> _Part:
         """Divide stray VAT lines among the lines whose codes have no VAT lines."""
         vat = sum(line.amount for line in self._strays)
         indexes = [n for code in codes for n in self._indexes[code]]
@@ -300,13 +303,13 @@ class _Voucher:
         net, found = format_kroner(self._net(code)), format_kroner(vat)
         if rate is None:
             return msg(
-                "VAT code {code} isn't among those of 24SevenOffice: {vat} kroner of VAT on {net} kroner.",
+                "VAT code {code} isn't among those of 24SevenOffice: NOK {vat} of VAT on NOK {net}.",
                 code=code,
                 vat=found,
                 net=net,
             )
         return msg(
-            "VAT code {code} is at {rate} %, and the voucher has {vat} kroner of VAT on {net} kroner.",
+            "VAT code {code} has a rate of {rate} %, but the voucher has NOK {vat} of VAT on NOK {net}.",
             code=code,
             rate=format_rate(rate),
             vat=found,
@@ -316,8 +319,8 @@ class _Voucher:
 
 def _stray(vat: int, expected: int) -> Message:
     return msg(
-        "The voucher has {vat} kroner of VAT without a VAT code of its costs, and by their rates it would be "
-        "{expected} kroner.",
+        "NOK {vat} of VAT in the voucher matches none of the VAT codes on its cost lines. Their rates give "
+        "NOK {expected}.",
         vat=format_kroner(vat),
         expected=format_kroner(expected),
     )

@@ -287,9 +287,12 @@ def _checked_number(invoice: Invoice) -> int:
 def _wrong_sign_error(invoice: Invoice) -> RejectedError:
     total = format_kroner(to_ore(invoice.total))
     problem = (
-        msg("The credit note is for {total}, and what it credits must be below zero.", total=total)
+        msg("The credit note total is {total}, but it must be negative.", total=total)
         if invoice.credit_note
-        else msg("The invoice is for {total}: what credits must be a credit note.", total=total)
+        else msg(
+            "The invoice total is {total}. An invoice with a negative total must be issued as a credit note.",
+            total=total,
+        )
     )
     return RejectedError(problem, error_code="sign", remedy=_CREDIT_OR_POST_MANUALLY)
 

@@ -82,7 +82,7 @@ def keep(person: Person, called: str) -> None:
 
 
 def name(route: str) -> str:
-    """Name the page of a route: ``/changes`` is changes, ``/changes/{change_id}`` is change."""
+    """Name the page of a route: ``/records`` is records, ``/records/{job_id}`` is job."""
     return re.sub("[/_]", "-", PARAMETER.sub(r"/\1", route).strip("/")) or "overview"
 
 

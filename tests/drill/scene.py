@@ -64,7 +64,7 @@ class Scene:
         return time.monotonic() - began
 
     def expect_posted(self, count: int) -> None:
-        """Check that the ledger has so many vouchers of ours."""
+        """Check the number of our vouchers in the ledger."""
         expect("vouchers", len(self.user.synced("vouchers")), count)
 
     def die_at(self, point: Point, part: str = "worker") -> None:
@@ -107,5 +107,5 @@ class Scene:
 
 
 def until(what: str, holds: Callable[[], bool], *, seconds: float = WELL_SECONDS) -> None:
-    """Wait until something holds. Raises ExpectationError after so many seconds."""
+    """Wait until something holds. Raises ExpectationError after ``seconds``."""
     eventually(lambda: expect(what, holds(), expected=True), seconds=seconds)

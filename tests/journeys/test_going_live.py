@@ -130,7 +130,7 @@ def test_going_live_duplicates_no_one_and_asks_if_a_match_is_uncertain(live: Liv
     assert held[str(entered["Tvilling AS"]["id"])] == TWINS + 1
     assert held[str(entered["Dobbel AS"]["id"])] == TWINS + 6
     assert len(companies) == CUSTOMERS + 5 + 2  # those who were there, and two who are new
-    assert len(held) == CUSTOMERS + 3  # every customer of Moment, once
+    assert len(held) == CUSTOMERS + 3  # every customer in Moment, once
     assert firm.records("projects")[-1]["name"] == "Et annet prosjekt"
 
 

@@ -86,7 +86,7 @@ def change_language(context: Reader, form: Form) -> Response:
 
 @router.post("/sessions/end")
 def end_session(context: Reader, form: Form) -> Response:
-    """End one of the user's own sessions, by its id. Answers 400 to anything that is not an id."""
+    """End one of the user's own sessions, by its id. Responds with 400 to anything that is not an id."""
     number = text(form, "session")
     if not (number.isascii() and number.isdecimal() and len(number) <= MAX_DIGITS):
         raise HTTPException(status.HTTP_400_BAD_REQUEST)

@@ -182,7 +182,7 @@ def remove(context: AdministratorEverywhere, receiver_id: int, form: Form) -> Re
 
 
 def _entered(form: FormData) -> Entered:
-    """Read a receiver's form. Answers 400 to input that our page cannot have sent."""
+    """Read a receiver's form. Responds with 400 to input that our page cannot have sent."""
     try:
         types = [EventType(str(each)) for each in form.getlist("event_types")]
     except ValueError:

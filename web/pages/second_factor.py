@@ -66,7 +66,7 @@ def remove(context: Reader, form: Form) -> Response:
 
 
 def _confirm_with_factor(context: UserContext, form: Form) -> None:
-    """Require confirmation of the user's identity. Answers 404 if they have no second factor."""
+    """Require confirmation of the user's identity. Responds with 404 if they have no second factor."""
     confirm_identity(context, form)
     if not context.current_user.has_factor:
         raise HTTPException(status.HTTP_404_NOT_FOUND)

@@ -142,7 +142,7 @@ def enable(context: AdministratorEverywhere, user_id: int, form: Form) -> Respon
 
 
 def _rights(form: FormData) -> Rights:
-    """Read a user's rights. Answers 400 to a role or connection that our page cannot have offered."""
+    """Read a user's rights. Responds with 400 to a role or connection that our page cannot have offered."""
     try:
         role = Role(text(form, "role"))
     except ValueError:

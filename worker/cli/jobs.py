@@ -221,7 +221,7 @@ def retry(job_ids: Sequence[int], connection: Connection | None, error_code: str
     help=f"The reason to record, or “{SKIPPED_PERMANENTLY}”",
 )
 def dismiss(job_ids: Sequence[int], connection: Connection | None, error_code: str, because: str) -> None:
-    """Close jobs permanently, selected as for retry: they are not synced, even if they change."""
+    """Dismiss jobs permanently, selected as for retry: they are not synced, even if they change."""
     reason = next((known for known in (RESOLVED_MANUALLY, SKIPPED_PERMANENTLY) if known == because), because)
     container, chosen = get_container(), _filter_of(job_ids, connection, error_code)
     acted = job_actions.dismiss(
@@ -232,7 +232,7 @@ def dismiss(job_ids: Sequence[int], connection: Connection | None, error_code: s
         actor=ACTOR,
         now=container.clock(),
     )
-    click.echo(f"Closed: {acted.count}.")
+    click.echo(f"Dismissed: {acted.count}.")
 
 
 @jobs.command()

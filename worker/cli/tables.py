@@ -116,7 +116,7 @@ class Instant(click.ParamType[datetime]):
             instant = datetime.fromisoformat(value)
         except ValueError:
             self.fail(
-                f"{value!r} is no instant such as 2026-11-30T12:00:00Z, 2026-11-30 or 2026-11-30T12:00.",
+                f"{value!r} is not an instant such as 2026-11-30T12:00:00Z, 2026-11-30 or 2026-11-30T12:00.",
                 param,
                 ctx,
             )

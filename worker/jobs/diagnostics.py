@@ -23,7 +23,7 @@ def check(container: Container, settings: ConnectionSettings) -> Identity:
     Raises:
         MisconfiguredError: Moment's key, the login or the identity is wrong, or the login reaches
             several clients and none is chosen.
-        UnavailableError: a system does not answer.
+        UnavailableError: a system does not respond.
     """
     next(iter(container.moment(settings).changed(EntityType.CUSTOMER, since=container.clock())), None)
     erp = container.erp(settings)

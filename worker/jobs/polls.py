@@ -69,7 +69,7 @@ def expenses_due(container: Container, *, every: float) -> PollRound:
 def poll_moment(container: Container, connection_id: int) -> set[Lane]:
     """Enqueue the records that changed in Moment, and return the lanes that have work.
 
-    It stops if Moment does not answer the first list, as the other types would fail too. Types whose polls fail go
+    It stops if Moment is silent on the first list, as the other types would fail too. Types whose polls fail go
     last, so that a broken list does not stop the others.
     """
     connection = container.connections.get(connection_id)
@@ -120,7 +120,7 @@ def poll_expenses(container: Container, connection_id: int) -> set[Lane]:
 
 
 def _concerns_all(error: SyncError, *, answered: bool) -> bool:
-    """Return whether the next poll would fail too: no answer to one list is no outage if another was answered."""
+    """Return whether the next poll would fail too. If one list got a response, the system is not down."""
     if answered or isinstance(error, ResponseTooLargeError):
         return isinstance(error, MisconfiguredError | RateLimitedError)
     return isinstance(error, UnavailableError | MisconfiguredError)

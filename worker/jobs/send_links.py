@@ -10,7 +10,7 @@ from worker.jobs.send_mail import send_mail, surviving_crash
 
 
 def send_due_links(container: Container) -> None:
-    """Send each pending link. Stops if the mail server does not answer; any other error concerns one mail only."""
+    """Send each pending link. Stops if the mail server is silent; any other error concerns one mail only."""
     links = password_links.unsent(container.database, now=container.clock()) if container.mails_links else ()
     for link in links:
         try:

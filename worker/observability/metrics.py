@@ -69,7 +69,7 @@ class Metrics:
         self.calls = counter("moment24_remote_calls", "Calls to remote systems", ("system", "operation", "status"))
         self.call_seconds = histogram(
             "moment24_remote_call_seconds",
-            "How long calls took until the answer was complete",
+            "How long calls took until the response was complete",
             ("system", "operation"),
         )
         self.budget_refusals = counter(

@@ -84,7 +84,7 @@ def project(context: WriteTestContext, customer_number: int) -> Generator[Findin
 
 
 def customer_number(context: WriteTestContext) -> Iterator[Finding]:
-    """Send a customer of Moment the number that it has, and check that nothing changes (M2)."""
+    """Send a Moment customer the number that it has, and check that nothing changes (M2)."""
     moment, since = context.target.moment, context.target.now - A_YEAR
     for record_id in islice(moment.changed(EntityType.CUSTOMER, since=since), MAX_CUSTOMERS_READ):
         before = moment.customer(record_id)

@@ -1,4 +1,4 @@
-"""Matching a customer of Moment with those of 24SevenOffice: certain, asked, or none."""
+"""Matching a Moment customer with those in 24SevenOffice: certain, asked, or none."""
 
 from dataclasses import replace
 from typing import Any

@@ -73,7 +73,7 @@ def test_the_table_is_complete() -> None:
 def test_why_a_person_is_asked_is_reported_with_the_amounts() -> None:
     lines = [LedgerLine(4300, 100000, DAY, "1"), LedgerLine(2711, 15000, DAY, "1")]
     (_, why), *_ = gross_amounts(lines, rates=RATES)
-    assert why == "VAT code 1 is at 25 %, and the voucher has 150,00 kroner of VAT on 1 000,00 kroner."
+    assert why == "VAT code 1 has a rate of 25 %, but the voucher has NOK 150,00 of VAT on NOK 1 000,00."
 
 
 def test_unproven_rates_on_both_sides_have_their_own_message() -> None:

@@ -258,7 +258,7 @@ def test_all_jobs_with_an_error_code_are_retried_in_every_connection(
 
 def test_a_job_resolved_by_hand_stays_dismissed(container: Container, connection: Connection) -> None:
     change_id = str(failed_job(container, connection))
-    assert run("jobs", "dismiss", change_id) == "Closed: 1.\n"
+    assert run("jobs", "dismiss", change_id) == "Dismissed: 1.\n"
     assert set(states(container).values()) == {JobState.DISMISSED}
     assert "Resolved manually (CLI)" in run("jobs", "show", change_id)
 
@@ -267,8 +267,8 @@ def test_jobs_are_closed_by_error_code_or_connection(container: Container, conne
     for record_id in ("1", "2"):
         failed_job(container, connection, record_id=record_id)
     unwanted = "--because=Skipped permanently"
-    assert run("jobs", "dismiss", "--error-code=other", unwanted) == "Closed: 0.\n"
-    assert run("jobs", "dismiss", "--connection=Demo AS", "--error-code=account", unwanted) == "Closed: 2.\n"
+    assert run("jobs", "dismiss", "--error-code=other", unwanted) == "Dismissed: 0.\n"
+    assert run("jobs", "dismiss", "--connection=Demo AS", "--error-code=account", unwanted) == "Dismissed: 2.\n"
     assert run("jobs", "list", "--state=dismissed").count("Skipped permanently (CLI)") == 2
     assert "either" in refused("jobs", "dismiss", "1", "--connection=Demo AS")
 
