@@ -140,7 +140,7 @@ def _count(report: Report, demo_user: DemoUser) -> None:
 
 
 def _arrivals(demo_user: DemoUser) -> Iterator[tuple[str, str, str, str]]:
-    """Yield each record of Moment with its counterpart in 24SevenOffice; amounts in kroner including VAT."""
+    """Yield each Moment record with its counterpart in 24SevenOffice; amounts in kroner including VAT."""
     customers = {each["external_id"]: f"customer {each['number']}" for each in demo_user.twentyfour("customers")}
     projects = {str(each["number"]): f"project {each['number']}" for each in demo_user.twentyfour("projects")}
     vouchers = {each["lines"][0]["invoice"]: _voucher(each) for each in demo_user.twentyfour("vouchers")}

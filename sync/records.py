@@ -27,7 +27,7 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class Customer:
-    """A customer in Moment (M2). ``number`` is the customer number of 24SevenOffice, if known.
+    """A customer in Moment (M2). ``number`` is the 24SevenOffice customer number, if known.
 
     An e-mail address is empty if Moment does not return it (M20), even though there may be one. ``is_company`` is
     None if Moment does not return it (M22).
@@ -285,7 +285,7 @@ def is_vat_code(code: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class VatCode:
-    """A VAT code of 24SevenOffice: its rate in percent, and the account of its VAT, None if not returned.
+    """A 24SevenOffice VAT code: its rate in percent, and the account of its VAT, None if not returned.
 
     ``id`` is 24SevenOffice's internal id, which no voucher uses.
     """
@@ -310,7 +310,7 @@ def rates_of(codes: Mapping[str, VatCode]) -> dict[str, Decimal]:
 
 @dataclass(frozen=True, slots=True)
 class FiscalYear:
-    """A fiscal year of 24SevenOffice, first and last day included."""
+    """A 24SevenOffice fiscal year, first and last day included."""
 
     starts: date
     ends: date

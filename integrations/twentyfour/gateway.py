@@ -35,7 +35,7 @@ from sync.records import (
 
 
 class TwentyFourGateway(LedgerGateway):
-    """One client of 24SevenOffice; implements :class:`sync.ports.InspectableErp`, which describes each call.
+    """One 24SevenOffice client; implements :class:`sync.ports.InspectableErp`, which describes each call.
 
     It is cheap to create, but caches data for seconds: keep it as long as the settings stay the same. Threads may
     share it.

@@ -39,7 +39,7 @@ REFUSAL_SECONDS = 1800  # how long a refused login is not tried again, because 2
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """A login: ``identity_id`` is the client of 24SevenOffice, empty if the login reaches only one."""
+    """A login: ``identity_id`` is the 24SevenOffice client, empty if the login reaches only one."""
 
     application_id: str
     username: str

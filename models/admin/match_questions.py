@@ -1,4 +1,4 @@
-"""A person answers a question, or undoes the answer: which record of 24SevenOffice is this record of Moment?"""
+"""A person answers a question, or undoes the answer: which 24SevenOffice record is this Moment record?"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

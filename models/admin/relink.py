@@ -30,7 +30,7 @@ def relink(database: Database, job_id: int, number: str, *, actor: str, now: dat
     same number in both systems, so no number is accepted for it.
 
     Raises:
-        LinkTakenError: another record of Moment is linked to that customer; the message is its name.
+        LinkTakenError: another Moment record is linked to that customer; the message is its name.
     """
     free = SyncJobRow.id == job_id, SyncJobRow.state != JobState.RUNNING, SyncJobRow.entity_type.in_(TYPES)
     with database.transaction() as session:
@@ -59,7 +59,7 @@ def unlink(database: Database, connection_id: int, *, actor: str, now: datetime)
     """Set the links of a paused connection aside, and return their number: it is to use another company or client.
 
     Later outcomes are verified before anything is sent, as after a restore, and people's answers about matches are
-    deleted. The next login shows which client of 24SevenOffice the connection uses.
+    deleted. The next login shows which 24SevenOffice client the connection uses.
 
     Raises:
         JobsRunningError: a worker is running jobs of the connection; nothing was changed.

@@ -44,7 +44,7 @@ UNREADABLE = msg("The stored Moment API key and 24SevenOffice password can't be 
 """The reason for which a connection is paused, within minutes, if no key decrypts its secrets."""
 
 ONE_COMPANY, ONE_CLIENT = "connections_moment_company", "connections_client_number"
-"""The unique indexes: one connection for each company in Moment and for each client of 24SevenOffice."""
+"""The unique indexes: one connection for each company in Moment and for each 24SevenOffice client."""
 
 MAIL_SETTINGS = frozenset({"error_emails", "weekly_digest", "monthly_reconciliation", "language"})
 """The settings that do not affect the sync."""
@@ -85,7 +85,7 @@ class CompanyTakenError(SettingRefusedError):
 
 
 class ClientTakenError(SettingRefusedError):
-    """Another connection has this client of 24SevenOffice. Its name is not revealed."""
+    """Another connection has this 24SevenOffice client. Its name is not revealed."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -95,7 +95,7 @@ class ClientTakenError(SettingRefusedError):
 
 
 class OtherClientError(Exception):
-    """The login is for another client of 24SevenOffice than the connection's."""
+    """The login is for another 24SevenOffice client than the connection's."""
 
 
 class LinksExistError(SettingRefusedError):
@@ -135,7 +135,7 @@ class Connection:
     It is paused if ``paused_because`` is set, by the user ``paused_by`` or, if that is empty, by the integration.
     The circuit breaker is open until ``breaker_open_until``; :mod:`models.inbox.webhook_limit` explains the limit
     of its webhook. ``updated_at`` is the last change of its settings. ``client_number`` is None until a login has
-    shown the client of 24SevenOffice, ``client_name`` is empty until a test has shown it. If its secrets cannot be
+    shown the 24SevenOffice client, ``client_name`` is empty until a test has shown it. If its secrets cannot be
     decrypted, the connection is ``unreadable``, its secrets are empty, and it can only be shown and corrected.
     ``api_key_saved_at`` is when Moment's key was entered, and ``webhook_token_at`` when the webhook URL was last
     regenerated; None if that is unknown or has not happened.
@@ -184,7 +184,7 @@ class Connections:
         Raises:
             NameTakenError: another connection has this name.
             CompanyTakenError: another connection has its company in Moment.
-            ClientTakenError: another connection has its client of 24SevenOffice.
+            ClientTakenError: another connection has its 24SevenOffice client.
         """
         token = secrets.token_urlsafe(24)
         row = ConnectionRow(name=name, token_hash=hash_token(token), created_at=now, updated_at=now)
@@ -255,7 +255,7 @@ class Connections:
 
         Raises:
             CompanyTakenError: another connection has this company in Moment.
-            ClientTakenError: another connection has this client of 24SevenOffice.
+            ClientTakenError: another connection has this 24SevenOffice client.
             LinksExistError: the settings may be for another company or client, and there are links.
             UnknownConnectionError: the connection does not exist.
             ConcurrentUpdateError: the settings have been changed since they were ``seen``.
@@ -293,7 +293,7 @@ class Connections:
         """Save the client that the login in ``settings`` reaches, unless the connection has another login now.
 
         Raises:
-            ClientTakenError: another connection has this client of 24SevenOffice.
+            ClientTakenError: another connection has this 24SevenOffice client.
             OtherClientError: the connection has another client.
         """
         with self._database.transaction() as session:

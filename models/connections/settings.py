@@ -263,7 +263,7 @@ def leads_elsewhere(
 ) -> str | None:
     """Return the setting by which the changes may lead to another company or client; None if there is none.
 
-    ``same_client`` says whether the login reaches the same client of 24SevenOffice. If that is unknown, a new
+    ``same_client`` says whether the login reaches the same 24SevenOffice client. If that is unknown, a new
     password counts as the same client, and so does an identity id for a user name that needed none before.
     """
     if after.moment_company.lower() != before.moment_company.lower():

@@ -75,7 +75,7 @@ class LedElsewhereError(LeaseLostError):
 
 
 class LinkTakenError(Exception):
-    """Another Moment record is linked to this record of 24SevenOffice."""
+    """Another Moment record is linked to this 24SevenOffice record."""
 
 
 @dataclass(frozen=True, slots=True)

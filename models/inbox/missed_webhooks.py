@@ -32,7 +32,7 @@ RELEVANT_OUTCOMES = (Outcome.SYNCED, Outcome.FAILED)
 
 @dataclass(frozen=True, slots=True)
 class ModifiedRecord:
-    """A record of Moment and when it was last modified (UTC), None if Moment does not say."""
+    """A Moment record and when it was last modified (UTC), None if Moment does not say."""
 
     id: str
     at: datetime | None = None

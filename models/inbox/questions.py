@@ -30,10 +30,10 @@ SAVED_ELSEWHERE = "saved_elsewhere"
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A record of 24SevenOffice that may match, or the record of Moment that the question is about.
+    """A 24SevenOffice record that may match, or the Moment record that the question is about.
 
     ``email`` may hold several addresses; ``address`` is one line. ``customer_number`` is set for a project.
-    ``note`` is a warning about the candidate (supplier, inactive, closed, or taken by another record of Moment),
+    ``note`` is a warning about the candidate (supplier, inactive, closed, or taken by another Moment record),
     or what a flow must know until a person has acted.
     """
 

@@ -88,7 +88,7 @@ class ConnectionRow(Base):
     a pause was sent and nothing has synced since.
 
     A connection that ``shares_company`` is older than the rule that a company of Moment has one connection; it
-    cannot be resumed while another connection has its company. ``client_number`` is the client of 24SevenOffice,
+    cannot be resumed while another connection has its company. ``client_number`` is the 24SevenOffice client,
     which no other connection has, ``client_name`` its name; None and empty until a login or a test has shown them.
     Until ``webhook_limited_until``, records that are new are left to the polls. ``webhook_token_at`` is when the
     webhook's URL was last generated, None if that was before it was recorded. The last test began at ``tested_at``

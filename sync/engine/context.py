@@ -125,12 +125,12 @@ class SyncContext:
         )
 
     def refuse_taken(self, record: Record, remote_id: str) -> None:
-        """Raise :class:`RejectedError` if a record of 24SevenOffice is linked to another one of Moment."""
+        """Raise :class:`RejectedError` if a 24SevenOffice record is linked to another Moment record."""
         if self.is_taken(record, remote_id):
             raise _taken_error(record, remote_id)
 
     def is_taken(self, record: Record, remote_id: str) -> bool:
-        """Return whether a record of 24SevenOffice is linked to another one that still exists in Moment."""
+        """Return whether a 24SevenOffice record is linked to another one that still exists in Moment."""
         linked_id = self.moment_id(record.entity_type, remote_id)
         return linked_id not in (None, record.id) and self._is_in_moment(
             Record(record.entity_type, linked_id or "")
@@ -206,7 +206,7 @@ class SyncContext:
         return links.find_by_prefix(self.database, self.connection.id, entity_type, prefix)
 
     def moment_id(self, entity_type: EntityType, remote_id: str) -> str | None:
-        """Return the id of the Moment record that is linked to a record of 24SevenOffice."""
+        """Return the id of the Moment record that is linked to a 24SevenOffice record."""
         return links.moment_id(self.database, self.connection.id, entity_type, remote_id)
 
     def remove_link(self, record: Record) -> None:
@@ -297,7 +297,10 @@ class SyncContext:
         return found
 
     def project_number(self, moment_id: str) -> int:
-        """Return the project number of a Moment project. Raises as :meth:`customer_number` does."""
+        """Return the project number of a Moment project.
+
+        Raises DependencyPendingError and RejectedError, as :meth:`customer_number` does.
+        """
         return self._number_of(EntityType.PROJECT, moment_id, read=self.moment.project)
 
     def _is_in_moment(self, record: Record) -> bool:

@@ -125,7 +125,7 @@ def _existing(context: SyncContext, numbers: Sequence[int]) -> Mapping[int, Exis
 
 
 def _once(planned: PlannedRecord, used: set[str]) -> PlannedRecord:
-    """Link a record of 24SevenOffice only once; ask a person about any other record that matches it."""
+    """Link a 24SevenOffice record only once; ask a person about any other record that matches it."""
     if planned.action is PlannedAction.LINK and planned.remote_id in used:
         return replace(planned, action=PlannedAction.ASK, remote_id="", why=planned.remote_id)
     used.add(planned.remote_id)

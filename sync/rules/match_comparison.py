@@ -1,4 +1,4 @@
-"""The comparison of a record of Moment with one of 24SevenOffice, for the person who decides about a match."""
+"""The comparison of a Moment record with one in 24SevenOffice, for the person who decides about a match."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -38,7 +38,7 @@ FIELDS: Mapping[EntityType, Mapping[str, Message]] = {
 
 
 def compare(moment_record: Candidate | None, candidate: Candidate) -> Mapping[str, Comparison]:
-    """Compare a record of Moment with a candidate, field by field; a field that neither has is left out.
+    """Compare a Moment record with a candidate, field by field; a field that neither has is left out.
 
     Capitals in a name and the spelling of an organization number make no difference. One e-mail address in common
     is enough. A number that Moment does not have yet is not compared.

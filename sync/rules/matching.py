@@ -38,7 +38,7 @@ class Match:
 
 
 class CustomerMatcher:
-    """All customers of 24SevenOffice, indexed by the fields that may identify a Moment customer."""
+    """All 24SevenOffice customers, indexed by the fields that may identify a Moment customer."""
 
     def __init__(self, companies: Iterable[Company]) -> None:
         self.by_number: dict[int, Company] = {}

@@ -243,7 +243,7 @@ def as_records(
 ) -> tuple[tuple[Revenue, ...], tuple[OutputVat, ...]]:
     """Convert a split to the signs of the ledger, negative in credit.
 
-    ``codes`` are the VAT codes of 24SevenOffice, ``numbers`` the project numbers by Moment id.
+    ``codes`` are the 24SevenOffice VAT codes, ``numbers`` the project numbers by Moment id.
     """
     revenue = tuple(
         Revenue(key.account, key.vat_code, numbers.get(key.project_id), gross=-gross, net=-invoice.net[key])

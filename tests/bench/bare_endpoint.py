@@ -9,7 +9,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
 THREADS = 40  # as many as run_in_threadpool has
-SENDERS = 8  # so many connections are kept
+SENDERS = 8  # the number of connections kept open
 
 
 def create_app() -> FastAPI:

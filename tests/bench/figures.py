@@ -24,7 +24,7 @@ class Row:
 
 
 def percentile(values: Sequence[float], percent: int) -> float:
-    """Return the value below which so many percent of the values are."""
+    """Return the value below which ``percent`` percent of the values are."""
     return quantiles(values, n=100, method="inclusive")[percent - 1]
 
 

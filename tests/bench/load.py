@@ -26,7 +26,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A response: after so many seconds, at ``at`` of :func:`time.time`."""
+    """A response: the seconds that it took, and when it came (``at``, :func:`time.time`)."""
 
     status: int
     body: bytes
@@ -35,12 +35,12 @@ class Answer:
 
 
 def send_all(address: str, requests: Sequence[Request], *, connections: int) -> list[Answer]:
-    """Send as fast as possible over so many persistent connections; return the responses in request order."""
+    """Send as fast as possible over ``connections`` persistent connections; return the responses in request order."""
     return asyncio.run(_share(address, requests, connections=connections, gap=0))
 
 
 def send_evenly(address: str, requests: Sequence[Request], *, connections: int, per_second: float) -> list[Answer]:
-    """Send so many in each second; a delayed request is timed from when it was due."""
+    """Send ``per_second`` in each second; a delayed request is timed from when it was due."""
     return asyncio.run(_share(address, requests, connections=connections, gap=1 / per_second))
 
 

@@ -143,7 +143,7 @@ def jobs_of_api(container: Container, url: str) -> dict[str, float]:
 def _measured(
     person: requests.Session, url: str, addresses: Sequence[str], *, times: int
 ) -> tuple[list[float], int]:
-    """Return the seconds of requesting every URL so many times, and the bytes of the longest response.
+    """Return the seconds of requesting every URL several times, and the bytes of the longest response.
 
     The first request of each is not measured.
     """

@@ -6,7 +6,7 @@ from tests.journeys.firm import SALE_ACCOUNTS, Firm, Record
 
 
 def enter(running_system: Scene, firm: Firm, count: int) -> dict[str, list[Record]]:
-    """Enter so many customers, projects and invoices, each invoice on its own project."""
+    """Enter ``count`` customers, projects and invoices, each invoice on its own project."""
     for account in SALE_ACCOUNTS:
         firm.enter("financialAccounts", **account)
     customers = running_system.enter(firm, "customers", [{"name": f"Customer {n}"} for n in range(count)])

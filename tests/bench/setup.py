@@ -138,7 +138,7 @@ class Scene:
         self.running_system.beat(f"sync_{entity_type}s", connection_id)
 
     def late(self, firm: Firm, *, moment: float, twentyfour: float) -> None:
-        """Let each call take at least so many seconds, and count calls from now on."""
+        """Let each call take at least that many seconds, and count calls from now on."""
         for system, seconds in (("moment", moment), ("twentyfour", twentyfour)):
             firm.control(system, "PUT", "latency", {"seconds": seconds})
             firm.control(system, "DELETE", "calls")

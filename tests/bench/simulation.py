@@ -148,7 +148,7 @@ class _AgainError(Exception):
 
 
 def max_within(times: Iterable[int], span: int) -> int:
-    """Return the most instants within any period of so many milliseconds."""
+    """Return the most instants within any period of ``span`` milliseconds."""
     ordered, start, limit = sorted(times), 0, 0
     for end, at in enumerate(ordered):
         while at - ordered[start] >= span:

@@ -85,7 +85,7 @@ def leave_discrepancies(running_system: RunningSystem, demo_user: DemoUser) -> N
 
 
 def correct(running_system: RunningSystem, number: int, lines: Iterable[Mapping[str, object]]) -> None:
-    """Change the voucher of an invoice by hand in 24SevenOffice."""
+    """Change the voucher of an invoice manually in 24SevenOffice."""
     address = (
         f"{running_system.stack.addresses['twentyfour']}/books/{demo_company.CLIENT}/vouchers/{number}?type=11"
     )

@@ -88,7 +88,7 @@ class Visitor:
 
 
 def leave_client(one_system: RunningSystem, firm: Firm) -> None:
-    """Free the client of 24SevenOffice for the next connection.
+    """Free the 24SevenOffice client for the next connection.
 
     A worker that is still testing this one saves its client again, unless the connection has another login by
     then.

@@ -33,7 +33,7 @@ class HostClock:
         self._file = folder / f"clock of {host}"
 
     def set(self, seconds: float) -> None:
-        """Set the clock so many seconds ahead; behind, if they are negative."""
+        """Set the clock ahead by ``seconds``, or behind if negative."""
         changed = self._file.with_suffix(".new")
         changed.write_text(str(seconds))
         changed.rename(self._file)

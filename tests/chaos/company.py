@@ -48,7 +48,7 @@ class Outside:
         return dict(self.control("moment", "POST", f"companies/{COMPANY}/invoices/{invoice_id}/{button}"))
 
     def book(self, path: str, values: object, *, method: str = "POST") -> Record:
-        """Enter or change something in 24SevenOffice by hand."""
+        """Enter or change something in 24SevenOffice manually."""
         record: Record = self.control("twentyfour", method, f"books/{CLIENT}/{path}", values)
         return record
 
@@ -57,7 +57,7 @@ class Outside:
         return list(self.control("moment", "GET", f"books/{COMPANY}/{resource}"))
 
     def records(self, shelf: str) -> list[Record]:
-        """Return the records of 24SevenOffice."""
+        """Return the 24SevenOffice records."""
         return list(self.control("twentyfour", "GET", f"books/{CLIENT}/{shelf}"))
 
     def mails(self) -> list[Record]:

@@ -73,7 +73,7 @@ TIMEOUTS: tuple[tuple[ModuleType, str, Any], ...] = (
 
 
 def hurry(*, silence: int) -> None:
-    """Shorten the waits of this process, and that for PostgreSQL to so many seconds, before the tasks are imported."""
+    """Shorten the waits of this process, and that for PostgreSQL to ``silence`` seconds, before the tasks are imported."""
     database.SERVER_SILENCE_SECONDS = silence
     for module, name, value in TIMEOUTS:
         assert hasattr(module, name), f"{module.__name__} has no {name} any more"

@@ -16,7 +16,7 @@ def erp(stranger: Stranger) -> TwentyFourGateway:
 
 
 def enter(stranger: Stranger, name: str, **more: object) -> int:
-    """Enter a customer by hand, as a bookkeeper does."""
+    """Enter a customer manually, as a bookkeeper does."""
     number: int = stranger.control("POST", "/books/1/customers", {"name": name, **more}).json()["number"]
     return number
 

@@ -15,7 +15,7 @@ def erp(stranger: Stranger) -> TwentyFourGateway:
 
 
 def enter(stranger: Stranger, number: int, name: str = "Brannstasjonen", **more: object) -> None:
-    """Enter a project by hand, as a bookkeeper does."""
+    """Enter a project manually, as a bookkeeper does."""
     stranger.control("POST", "/books/1/projects", {"number": number, "name": name, **more})
 
 

@@ -76,7 +76,7 @@ def webhooks(scene: Scene) -> Outcome:
 
 
 def doubled(scene: Scene) -> Outcome:
-    """Enter a second voucher for an invoice by hand, and reconcile."""
+    """Enter a second voucher for an invoice manually, and reconcile."""
     voucher = scene.user.synced("vouchers")[-1]
     invoice = voucher["lines"][0]["invoice"]
     lines = [

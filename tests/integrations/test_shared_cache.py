@@ -98,7 +98,7 @@ def test_a_value_read_before_a_drop_does_not_replace_one_read_after_it(cache: Sh
 
 def test_a_collection_is_stored_and_dropped_member_by_member(cache: SharedCache) -> None:
     cache.update_members("companies", {10001: NORDLYS}, COMPANIES)
-    assert cache.load_members("companies", COMPANIES) is None  # of one that is not there a part is no whole
+    assert cache.load_members("companies", COMPANIES) is None  # a member does not make the collection complete
     cache.store_members("companies", {}, COMPANIES, seconds=60)
     assert cache.load_members("companies", COMPANIES) == {}
     cache.update_members("companies", {10001: NORDLYS, 10002: FJORD}, COMPANIES)

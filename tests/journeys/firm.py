@@ -195,7 +195,7 @@ class Firm:
                 part.start()
 
     def records(self, shelf: str) -> list[Record]:
-        """Return the records of 24SevenOffice."""
+        """Return the 24SevenOffice records."""
         return list(self.control("twentyfour", "GET", f"books/{self.client}/{shelf}"))
 
     def mails(self) -> list[Record]:
@@ -203,7 +203,7 @@ class Firm:
         return [mail for mail in self.control("mail", "GET", "mails") if mail["to"] == [self.address]]
 
     def expect_mails(self, count: int) -> list[Record]:
-        """Wait until the firm has had so many mails and no alert is pending; return the mails."""
+        """Wait until the firm has had ``count`` mails and no alert is pending; return the mails."""
 
         def holds() -> None:
             expect("mails", len(self.mails()), count)

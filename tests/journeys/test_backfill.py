@@ -76,7 +76,7 @@ def backfill(firm: Firm, *more: str) -> tuple[str, ...]:
 
 
 def kill_after(firm: Firm, posts: int, *, worker: bool = False) -> None:
-    """Start the command, and kill it after so many calls that post, with the worker or without."""
+    """Start the command, and kill it after ``posts`` calls that post, with the worker or without."""
     with process(*backfill(firm), environ=firm.stack.environment) as running:
         patience = time.monotonic() + TIMEOUT_SECONDS
         while firm.calls().get("SaveBundleList", 0) < posts:

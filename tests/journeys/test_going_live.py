@@ -1,4 +1,4 @@
-"""Going live on a client of 24SevenOffice that has customers and projects already."""
+"""Going live on a 24SevenOffice client that has customers and projects already."""
 
 import json
 from collections.abc import Callable
@@ -29,7 +29,7 @@ Live = tuple["Firm", dict[str, "Record"]]
 
 @pytest.fixture
 def live(new_firm: Callable[..., Firm]) -> Live:
-    """A firm in use in both systems, with each record of Moment by name, nothing linked and no webhooks."""
+    """A firm in use in both systems, with each Moment record by name, nothing linked and no webhooks."""
     firm = new_firm(hears=())
     numbers = organization_numbers()
     entered: dict[str, Record] = {}

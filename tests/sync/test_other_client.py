@@ -1,4 +1,4 @@
-"""A connection moves to another client of 24SevenOffice, or its links are set aside for the same one."""
+"""A connection moves to another 24SevenOffice client, or its links are set aside for the same one."""
 
 from collections.abc import Callable, Sequence
 from typing import Any

@@ -15,7 +15,7 @@ CANDIDATES = (
     Candidate("10236", "Nordlys Tromsø", "923609016", note="taken"),
 )
 OWN = Candidate("", "NORDLYS OSLO", "923609016", "bergen@nordlys.example", address="Kaia 2, 5003 Bergen")
-"""The record of Moment that these are asked about."""
+"""The Moment record that these are asked about."""
 
 
 def asked(

@@ -87,7 +87,7 @@ class Outlays:
         return found
 
     def alter(self, **fields: Any) -> None:
-        """Change the second voucher's expense in Moment by hand."""
+        """Change the second voucher's expense in Moment manually."""
         self.moment("PATCH", f"projectExpenses/{self.second()['id']}", fields)
 
     def delete(self) -> None:

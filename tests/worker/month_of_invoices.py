@@ -82,7 +82,7 @@ class Bookkeeping:
         work_off(self.container)
 
     def enter(self, *lines: dict[str, Any], day: date = DAY, invoice: str = "2", **more: Any) -> None:
-        """Enter a voucher by hand, by default the one that invoice 2 should have."""
+        """Enter a voucher manually, by default the one that invoice 2 should have."""
         common = {"customer": 10001, "project": 1}
         voucher = {
             "type": 11,

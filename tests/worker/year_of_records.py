@@ -67,7 +67,7 @@ class Thousands:
 
 @contextmanager
 def thousands(*, invoices: int, purchases: int) -> Iterator[Thousands]:
-    """Serve both systems with so many matching records spread over a year."""
+    """Serve both systems with that many matching records, spread over a year."""
     webhook_sender = WebhookSender(clock=lambda: MORNING)
     moment = MomentBooks(clock=lambda: MORNING, notify=lambda *_: None)
     state = seed.initial_state(MORNING.date())

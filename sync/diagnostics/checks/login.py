@@ -17,7 +17,7 @@ A_MINUTE = timedelta(minutes=1)
 
 
 def log_in(erp: InspectableErp) -> Identity:
-    """Return the client of 24SevenOffice that the login reaches. Raises as :func:`choose_identity` does."""
+    """Return the 24SevenOffice client that the login reaches. Raises MisconfiguredError if that is ambiguous."""
     return choose_identity(erp.identities(), erp.identity_id())
 
 

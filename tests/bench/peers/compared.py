@@ -24,7 +24,7 @@ class Run(Protocol):
 def compared(
     running_system: Scene, *, of_each: int, moment: float, twentyfour: float, run: Run
 ) -> dict[str, Figures]:
-    """Run each peer on so many invoices of its own firm; the calls of one are counted once it is warm."""
+    """Run each peer on a number of invoices of its own firm; the calls of one are counted once it is warm."""
     return {
         name.removeprefix("with_"): _one(running_system, name, of_each, (moment, twentyfour), run)
         for name in PEERS

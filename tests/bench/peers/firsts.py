@@ -12,7 +12,7 @@ from tests.bench.setup import TIMEOUT_SECONDS, Scene
 
 
 def first_days(running_system: Scene, *, of_each: int, seconds: float) -> dict[str, Figures]:
-    """Run each peer on so many customers, projects and invoices, with calls that take so many seconds."""
+    """Run each peer on ``of_each`` customers, projects and invoices, with calls that take ``seconds``."""
     return {name.removeprefix("with_"): _one(running_system, name, of_each, seconds) for name in PEERS}
 
 

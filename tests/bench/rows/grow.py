@@ -70,7 +70,7 @@ def grow() -> Row:
 
 
 def _filled(url: str, size: int) -> tuple[Database, Lane]:
-    """Make a database with one connection that has so many finished jobs, each with an attempt."""
+    """Make a database with one connection that has ``size`` finished jobs, each with an attempt."""
     name = f"rows_{size}"
     origin = Database(SecretStr(url))
     with origin.statement() as single:

@@ -47,7 +47,7 @@ class Day:
         return self._slept
 
     def take(self, limit: int, connection_id: int = 1, *, poll: bool = False, gap: int = 10) -> int:
-        """Ask so many times, and return how many were granted."""
+        """Ask ``limit`` times, and return how many were granted."""
         got = 0
         for _ in range(limit):
             got += isinstance(self.ask(connection_id, poll=poll), int)
@@ -66,7 +66,7 @@ class Day:
 
 
 def max_within(left: list[int], span: int) -> int:
-    """Return the most requests that left within any period of so many milliseconds."""
+    """Return the most requests that left within any period of ``span`` milliseconds."""
     times, start, limit = sorted(left), 0, 0
     for end, at in enumerate(times):
         while at - times[start] >= span:

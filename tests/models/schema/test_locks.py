@@ -63,7 +63,7 @@ def test_nothing_that_writes_to_the_inbox_waits_in_a_circle(
 
 
 def run_at_once(*deeds: Callable[[], None], times: int) -> None:
-    """Run each function so many times beside the others; raise what any of them raised."""
+    """Run each function ``times`` times beside the others; raise what any of them raised."""
 
     def repeated(deed: Callable[[], None]) -> None:
         for _ in range(times):

@@ -13,7 +13,7 @@ LONG = timedelta(seconds=100)
 
 
 class Clocks:
-    """Two clocks that are set by hand."""
+    """Two clocks that are set manually."""
 
     now, tick = factories.NOW, 5.0
 

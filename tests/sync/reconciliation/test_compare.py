@@ -33,7 +33,7 @@ def compared(world: World) -> ReconciliationReport:
 
 
 def known(world: World, count: int) -> list[Invoice]:
-    """Make so many invoices in Moment, of one customer and project whose numbers Moment has."""
+    """Make ``count`` invoices in Moment, of one customer and project whose numbers Moment has."""
     world.moment.customers["7"] = factories.customer(number="10001")
     world.moment.projects["8"] = factories.project()
     invoices = [

@@ -13,7 +13,7 @@ from worker.container import Container
 
 
 def enter(fresh_systems: Systems, name: str, *numbers: int) -> int:
-    """Enter a customer in Moment, and so many with its name in 24SevenOffice; return its id in Moment."""
+    """Enter a customer in Moment, and one of its name in 24SevenOffice for each number; return its id in Moment."""
     for number in numbers:
         customer = {"name": name, "number": number}
         fresh_systems.control("twentyfour", "POST", "books/1/customers", customer)

@@ -57,7 +57,7 @@ def sync_now(container: Container, connection: Connection, customer: str) -> Non
 
 
 def names(fresh_systems: Systems, client: int = 1) -> list[str]:
-    """Return the customers of a client of 24SevenOffice."""
+    """Return the customers of a 24SevenOffice client."""
     found = fresh_systems.control("twentyfour", "GET", f"books/{client}/customers")
     return [each["name"] for each in found]
 
