@@ -27,9 +27,13 @@ def refusal(url: str) -> DatabaseUnavailableError:
     ("change", "cause", "cure"),
     [
         ({"password": "hunter2"}, "password", "refuses the user or the password in DATABASE_URL. Correct them"),
-        ({"host": "no..where"}, "unknown_host", "no host of the name in DATABASE_URL. Correct it"),
+        ({"host": "no..where"}, "unknown_host", "host name in DATABASE_URL does not resolve. Correct it"),
         ({"port": free_ports(0)[0]}, "refused", "Nothing listens at the host and port in DATABASE_URL. Start"),
-        ({"name": "nowhere"}, "unknown_database", "no database of the name in DATABASE_URL. Correct or create it"),
+        (
+            {"name": "nowhere"},
+            "unknown_database",
+            "no database with the name in DATABASE_URL. Correct or create it",
+        ),
     ],
 )
 def test_the_sentence_about_a_wrong_address_names_the_wrong_part(
