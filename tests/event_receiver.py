@@ -10,7 +10,7 @@ from tests.http_server import Handler, running
 
 
 class Program:
-    """Verifies events with ``secret`` and records them; answers ``status``.
+    """Verifies events with ``secret`` and records them; responds with ``status``.
 
     With ``down``, it closes each connection without an answer.
     """

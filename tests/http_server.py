@@ -1,4 +1,4 @@
-"""An HTTP server that answers as a test says, well or badly."""
+"""An HTTP server that responds as a test says, well or badly."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -29,7 +29,7 @@ class Handler(BaseHTTPRequestHandler):
 def sends(
     body: bytes, *, status: int = 200, headers: Mapping[str, str] | None = None, length: int | None = None
 ) -> Answer:
-    """Answer with these bytes; a ``length`` other than theirs is wrong on purpose."""
+    """Respond with these bytes; a ``length`` other than theirs is wrong on purpose."""
 
     def answer(handler: BaseHTTPRequestHandler) -> None:
         handler.send_response(status)

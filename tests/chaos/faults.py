@@ -46,7 +46,7 @@ REFUSALS = ("SystemError", "SystemError", "Exception", "NotSaved")
 SLOW, LONGER_THAN_ANY_TIMEOUT = 0.4, 1.6
 POINTS_ARMED, CRUELTIES_DONE, CUTS_ARMED, STOPS_ARMED = 7, 6, 2, 2
 SILENCE_SECONDS = 3, 6
-"""How long a system does not answer: long enough for the breaker to open, and for an alert to be due."""
+"""How long a system does not respond: long enough for the breaker to open, and for an alert to be due."""
 
 WRONG_CLOCKS = 217, -217, 1000, 45, -45
 """How far ahead the clock of a host is set, in seconds: usually too far for it to sync anything."""
@@ -147,7 +147,7 @@ class Troubles:
         return partial(self._outside.control, system, "POST", "faults", mishap)
 
     def _silence(self, system: str, seconds: float) -> None:
-        """Make a system hang for everyone: it answers no call, and does nothing."""
+        """Make a system hang for everyone: it responds to no call and does nothing."""
         silence = {"kind": "hang", "lasts": seconds, "seconds": LONGER_THAN_ANY_TIMEOUT}
         self._outside.control(system, "POST", "faults", silence)
         self._done[f"hung for everybody: {system}"] += 1

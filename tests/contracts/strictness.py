@@ -12,7 +12,7 @@ BODY = f"{{{soap.ENVELOPE['1.1']}}}Body"
 
 
 def strict(app: ASGIApp, wsdls: list[Wsdl]) -> ASGIApp:
-    """Answer an invalid call with a fault: wrong order, missing or extra elements."""
+    """Respond to an invalid call with a fault: wrong order, missing or extra elements."""
 
     async def checked(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or not scope["path"].endswith(".asmx"):

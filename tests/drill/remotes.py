@@ -17,7 +17,7 @@ WEBHOOKS = ("customers", "projects", "invoices")
 
 
 def remote(scene: Scene) -> Outcome:
-    """Let 24SevenOffice answer 503 to everything for some seconds while invoices arrive."""
+    """Let 24SevenOffice respond with 503 to everything for some seconds while invoices arrive."""
     before = scene.invoices
     scene.go_wrong("twentyfour", kind="error_503", lasts=AWAY_SECONDS)
     scene.write()
@@ -41,7 +41,7 @@ PASSWORD = demo_company.SECRETS["CONNECTION_PASSWORD"]
 
 
 def budget(scene: Scene) -> Outcome:
-    """Let 24SevenOffice answer 429 to everything for some seconds while invoices arrive."""
+    """Let 24SevenOffice respond with 429 to everything for some seconds while invoices arrive."""
     scene.go_wrong("twentyfour", kind="too_many", lasts=AWAY_SECONDS, seconds=1)
     scene.write()
     time.sleep(AWAY_SECONDS)

@@ -85,7 +85,7 @@ class DrillStack(Stack):
             self.parts[name].stop()
 
     def replace(self, *names: str) -> None:
-        """Stop processes, and start those of the release with the present environment; wait until they answer."""
+        """Stop processes, and start those of the release with the present environment; wait until they respond."""
         lines = self.command_lines()
         for name in names or PROGRAMS:
             self.parts[name].stop()

@@ -1,4 +1,4 @@
-"""A hostile remote system: it answers each request with raw bytes, as long as the client reads."""
+"""A hostile remote system: it responds to each request with raw bytes, as long as the client reads."""
 
 import gzip
 import socket

@@ -37,7 +37,7 @@ def test_a_clock_behind_ours_is_trusted_within_bounds(headers: dict[str, str], l
 
 
 def dated(headers: dict[str, str]) -> Answer:
-    """Answer with no other Date than this one."""
+    """Respond with no other Date than this one."""
 
     def answer(handler: BaseHTTPRequestHandler) -> None:
         handler.send_response_only(200)

@@ -62,7 +62,7 @@ def test_the_addresses_of_a_name_share_the_deadline_of_a_call(monkeypatch: pytes
     asked: list[float] = []
 
     class Silent(socket.socket):
-        """Notes how long it may try to connect, and gets no answer."""
+        """Notes how long it may try to connect, and gets no response."""
 
         def connect(self, _address: object) -> None:
             asked.append(self.gettimeout() or 0)

@@ -48,7 +48,7 @@ class Host:
 
     @contextmanager
     def serves(self, app: ASGIApp) -> Iterator[None]:
-        """Pass requests to this app, until all are answered at the end."""
+        """Pass requests to this app, until all have a response at the end."""
         self.app = app
         yield
         deadline = time.monotonic() + 10
@@ -66,7 +66,7 @@ class Systems(dict[str, str]):
         self._http.trust_env = False
 
     def control(self, system: str, method: str, path: str, body: object = None, *, key: str = DEMO_KEY) -> Any:
-        """Do something in a system as its own users do, and return the answer."""
+        """Do something in a system as its own users do, and return the response."""
         url = f"{self[system]}/{path}"
         answer = self._http.request(method, url, json=body, auth=("apikey", key), timeout=10)
         assert answer.ok, answer.text

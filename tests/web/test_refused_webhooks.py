@@ -1,4 +1,4 @@
-"""PostgreSQL answers queries but accepts no webhooks: every signal shows it."""
+"""PostgreSQL responds to queries but accepts no webhooks: every signal shows it."""
 
 from collections.abc import Callable
 from typing import Any

@@ -45,7 +45,7 @@ def init(name: str) -> Iterator[subprocess.Popen[str]]:
 
 @pytest.fixture
 def answers(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    """Return the result of the watchdog, given the answers to the two checks of a web process."""
+    """Return the result of the watchdog, given the responses to the two checks of a web process."""
     said = {"health": "", "life": ""}
     questions = (lambda _: said["health"], lambda _: said["life"])
     monkeypatch.setattr(watchdog, "CHECKS", {"web": questions})

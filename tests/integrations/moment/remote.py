@@ -1,4 +1,4 @@
-"""An HTTP server that answers as a test says, well or badly, and records the requests."""
+"""An HTTP server that responds as a test says, well or badly, and records the requests."""
 
 import json
 from collections.abc import Iterator
@@ -52,7 +52,7 @@ def listing(
     asked_from: int = 0,
     told_from: int = 0,
 ) -> Answer:
-    """Answer with the requested page, of at most ``most`` rows; one of more than ``largest`` is too large."""
+    """Respond with the requested page, of at most ``most`` rows; one of more than ``largest`` is too large."""
 
     def answer(handler: BaseHTTPRequestHandler) -> None:
         asked = dict(parse_qsl(urlsplit(handler.path).query))

@@ -115,7 +115,7 @@ def test_a_refusal_that_would_fill_the_memory_is_reported_by_its_status(
 
 
 def listing(*, claimed: int, new: bool) -> Answered:
-    """Answer each page with two rows, new ones or the same, and claim ``claimed`` more pages."""
+    """Respond to each page with two rows, new ones or the same, and claim ``claimed`` more pages."""
 
     def answer(handler: Any) -> None:
         number = int(handler.path.partition("page=")[2].partition("&")[0])

@@ -1,4 +1,4 @@
-"""A SOAP server that answers as a test says, well or badly, and records the requests."""
+"""A SOAP server that responds as a test says, well or badly, and records the requests."""
 
 import re
 from collections.abc import Iterator

@@ -120,7 +120,7 @@ class SoapClient:
         return Answer(without_namespaces(answer))
 
     def fault(self, name: str, inner: str = "") -> str:
-        """Call an operation that answers with a fault, and return the last part of its message."""
+        """Call an operation that responds with a fault, and return the last part of its message."""
         response = self.post(name, inner)
         assert response.status_code == 500, response.text
         return Answer(etree.fromstring(response.content))["faultstring"].split(" ---> ")[-1]

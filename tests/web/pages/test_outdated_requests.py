@@ -1,4 +1,4 @@
-"""Requests sent before a password changed, and answered after that."""
+"""Requests sent before a password changed, and served after that."""
 
 import socket
 from collections.abc import Callable

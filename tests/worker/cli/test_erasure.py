@@ -119,7 +119,7 @@ def customer(container: Container, connection: Connection, fresh_systems: System
 
 
 def answered(container: Container, answer: str) -> None:
-    """Make an event receiver answer like this."""
+    """Make an event receiver respond like this."""
     database, now = container.database, clock()
     receiver, _ = container.receivers.add("https://crm.example", EVENT_TYPES, Scope(), actor="test", now=now)
     container.receivers.test(receiver.id, now=now)

@@ -53,7 +53,7 @@ def resolve(host: str, port: int, *_: object) -> list[tuple[int, int, int, str, 
     [
         ("redis://:hunter2@127.0.0.1:{port}/0", "refuses the user or the password in REDIS_URL. Correct them"),
         ("redis://127.0.0.1:{port}/0", "refuses the user or the password in REDIS_URL. Correct them"),
-        ("redis://nowhere.example:1/0", "no host of the name in REDIS_URL. Correct it"),
+        ("redis://nowhere.example:1/0", "host name in REDIS_URL does not resolve. Correct it"),
         ("redis://127.0.0.1:1/0", "Nothing listens at the host and port in REDIS_URL. Start Redis, or correct"),
     ],
 )

@@ -27,7 +27,7 @@ class Erp(FakeErp):
 
 
 class Moment(FakeMoment):
-    """A Moment some of whose lists do not answer."""
+    """A Moment that does not respond to some lists."""
 
     def __init__(self) -> None:
         super().__init__()
