@@ -39,7 +39,7 @@ JOBS = Table(
         "updated_at": None,
         "outcome": "outcome",
         "error_code": "error code",
-        "dismissal_reason": "closed because",
+        "dismissal_reason": "dismissed because",
         "message": "message",
         "remedy": None,
         "warnings": "warnings",
