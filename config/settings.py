@@ -119,7 +119,7 @@ class Settings(BeatSettings, MigrationSettings):
     twentyfour_requests_per_hour: int = Field(7000, ge=1)
     """Requests an hour for all connections together; 24SevenOffice blocks at 7200"""
     twentyfour_requests_per_second: int = Field(20, ge=1)
-    """Requests a second for all connections together; 24SevenOffice answers 429 above 25"""
+    """Requests a second for all connections together; 24SevenOffice responds with 429 above 25"""
     twentyfour_reserve_percent: int = Field(50, ge=0, le=90)
     """Share of the hourly requests that polls leave to webhooks"""
     twentyfour_connection_percent: int = Field(75, ge=1, le=99)
@@ -127,7 +127,7 @@ class Settings(BeatSettings, MigrationSettings):
     connect_seconds: float = Field(10, gt=0)
     """Time-out for connecting to a remote system, and for a request to arrive there"""
     answer_seconds: float = Field(60, gt=0)
-    """Time-out for a call to a remote system, up to the last byte of its answer"""
+    """Time-out for a call to a remote system, up to the last byte of its response"""
 
     public_url: str = "http://127.0.0.1:8000"
     """Public URL of this installation, for webhooks and links in mails"""
