@@ -101,7 +101,7 @@ class SupplierVouchers(Protocol):
     def files_of(self, stamps: Collection[int]) -> Mapping[int, VoucherFiles]:
         """Return the documents of stamps, the numbers that lines share with their documents (S34).
 
-        It takes two calls for each five hundred.
+        It makes two calls per 500 stamps.
         """
 
     def fetch(self, file: VoucherFile, *, renew_lease: Callable[[], None]) -> AbstractContextManager[BinaryIO]:
@@ -168,7 +168,7 @@ class Erp(SupplierVouchers, Protocol):
     def all_companies(self) -> Collection[Company]:
         """Return all existing customers and suppliers.
 
-        It takes two calls for each thousand the first time, and later one for all that has changed.
+        The first read makes two calls per thousand; later reads make one call for all changes.
         """
 
     def save_project(self, draft: ProjectDraft) -> None:

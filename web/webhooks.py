@@ -26,10 +26,10 @@ log = structlog.get_logger()
 router = APIRouter(dependencies=[Open])
 
 DISPATCH_DEBOUNCE_SECONDS = 0.05
-"""Time between two wake-ups of a lane. Webhooks from this time share the second, so that a storm costs little."""
+"""The shortest time between two wake-ups of a lane. Webhooks that arrive within it share one wake-up."""
 
 LIMITED_POLL_INTERVAL = timedelta(minutes=2)
-"""Twice the minimum time between two polls that a limited webhook triggers."""
+"""A limited webhook triggers at most one poll in half of this interval."""
 
 WATCHED_EVERY = 100
 """The number of a connection's webhooks at one process after which its limit is checked."""

@@ -27,7 +27,7 @@ _REPLICA = "REDIS_URL leads to a replica. Give the address of the primary."
 _SLOW = "Redis does not respond in time. Check the network, the firewall and the host in REDIS_URL."
 _NO_HOST = "The host name in REDIS_URL does not resolve. Correct it, or check DNS."
 _REFUSED = "Nothing listens at the host and port in REDIS_URL. Start Redis, or correct them."
-_FULL = "Redis takes no writes: its memory or its disk is full. Make room."
+_FULL = "Redis rejects writes because its memory or disk is full. Free some space."
 
 _BY_TYPE: tuple[tuple[tuple[type[RedisError], ...], str], ...] = (
     ((AuthenticationError, NoPermissionError), _LOGIN),

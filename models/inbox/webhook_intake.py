@@ -21,7 +21,7 @@ from models.schema.statements import upsert
 from models.schema.tables import ConnectionRow, WebhookActivityRow
 
 ACTIVITY_RESOLUTION = timedelta(minutes=1)
-"""Times that are newer by less than this are not saved, because webhooks arrive in bursts."""
+"""The time of the last webhook is updated at most this often, because webhooks arrive in bursts."""
 
 CONNECTIONS = ConnectionRow.metadata.tables["connections"]
 

@@ -28,7 +28,7 @@ from local.processes import commands
 state = pathlib.Path(sys.argv[2])
 print(json.dumps(commands(host="127.0.0.1", web_port=int(sys.argv[1]), flower_port=0, schedule=state)))
 """
-"""Returns the command lines of the release in whose folder it runs."""
+"""A script that prints the command lines of the release in its working directory."""
 
 
 class DrillStack(Stack):

@@ -286,7 +286,7 @@ def relink(job_id: int, number: str) -> None:
 @click.argument("job_id", type=int)
 @click.argument("text")
 def note(job_id: int, text: str) -> None:
-    """Write a note on a record, which its page and `jobs show` tell."""
+    """Add a note to a record. Its page and `jobs show` display it."""
     job, container = _view(job_id), get_container()
     notes.add(container.database, job_id, text, actor=ACTOR, now=container.clock())
     click.echo(f"{job.title}: note added.")

@@ -23,7 +23,7 @@ OWN_SUBJECT_TYPES = {
     AlertType.DIGEST,
     AlertType.RECONCILIATION,
 }
-"""Types of alerts about a connection that do not say whether it works, so that their subject is another one."""
+"""Alert types that say nothing about whether a connection works; they have a subject of their own."""
 
 PAUSE_BETWEEN_EMAILS = timedelta(minutes=5)
 """Time between two mails to an address; alerts from this time are sent together."""

@@ -77,7 +77,7 @@ class Metrics:
             "Requests to 24SevenOffice refused by the request budget",
             ("for", "error_code"),
         )
-        self.emails = counter("moment24_emails", "Mails by what became of them", ("status",))
+        self.emails = counter("moment24_emails", "Mails by delivery status", ("status",))
         self.deliveries = counter("moment24_event_deliveries", "Attempts to deliver an event", ("status",))
         self.task_seconds = histogram("moment24_task_seconds", "Duration of tasks", ("task",))
         self.tasks_running = Gauge("moment24_tasks_running", "Tasks that are running", registry=self.registry)
