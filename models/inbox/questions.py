@@ -21,7 +21,8 @@ from models.schema.tables import MatchQuestionRow, SyncJobRow
 CREATE_NEW = "new"
 """The answer "none of the candidates": create a new record."""
 
-WHICH_CUSTOMER, PROJECT_TAKEN = "which_customer", "project_taken"
+WHICH_CUSTOMER = "which_customer"
+PROJECT_TAKEN = "project_taken"
 """The error codes of jobs that wait for an answer."""
 
 SAVED_ELSEWHERE = "saved_elsewhere"

@@ -72,7 +72,7 @@ def test_connections_are_sorted_naturally_on_every_page(
     web: Web, container: Container, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     add_connections(container, "Demo 10", "Demo 9", "demo 11 bygg", "Østby AS", "Aaby AS")
-    monkeypatch.setattr(connection_health, "SIZE", 4)
+    monkeypatch.setattr(connection_health, "PAGE_SIZE", 4)
     person = web.as_(Role.VIEWER)
     first, second = person.get("/connections"), person.get("/connections", page="2")
     assert 'href="/connections?page=2"' in first.text
