@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple
 
 import psycopg2
 import psycopg2.errors
+from psycopg2.extensions import TRANSACTION_STATUS_IDLE
 from pydantic import SecretStr
 from sqlalchemy import (
     URL,
@@ -28,7 +29,14 @@ from sqlalchemy import (
 )
 from sqlalchemy import select as select_
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import DBAPIError, InterfaceError, InvalidatePoolError, OperationalError, ProgrammingError
+from sqlalchemy.exc import (
+    DBAPIError,
+    DisconnectionError,
+    InterfaceError,
+    InvalidatePoolError,
+    OperationalError,
+    ProgrammingError,
+)
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.selectable import TypedReturnsRows
@@ -177,12 +185,16 @@ class Database:
             return connection.scalar(query)
 
     def rows_in_time(self, query: TypedReturnsRows[*Columns]) -> Sequence[Row[*Columns]] | None:
-        """Return the rows of one statement, or None if it takes longer than COUNTING_LIMIT."""
-        milliseconds = str(COUNTING_LIMIT // timedelta(milliseconds=1))
+        """Return the rows of one statement, or None if it takes longer than COUNTING_LIMIT.
+
+        The limit ends before the transaction does, or it could cancel the commit.
+        """
         try:
             with self.transaction() as session:
-                session.execute(select_(func.set_config("statement_timeout", milliseconds, True)))  # noqa: FBT003 - locally
-                return session.execute(query).all()
+                _set_timeout(session, f"{COUNTING_LIMIT // timedelta(milliseconds=1)}ms")
+                rows = session.execute(query).all()
+                _set_timeout(session, _session_settings()["statement_timeout"])
+                return rows
         except DatabaseUnavailableError as error:
             if isinstance(getattr(error.__cause__, "orig", None), psycopg2.errors.QueryCanceled):
                 return None
@@ -208,6 +220,11 @@ class Database:
 
     def close(self) -> None:
         self._engine.dispose()
+
+
+def _set_timeout(session: Session, timeout: str) -> None:
+    """Set the time-out of a transaction's next statements."""
+    session.execute(select_(func.set_config("statement_timeout", timeout, True)))  # noqa: FBT003 - locally
 
 
 @contextmanager
@@ -250,7 +267,8 @@ def _ping_if_data_waits(engine: Engine) -> None:
     """Ping a pooled connection if PostgreSQL has sent data on it; if it is dead, replace the whole pool.
 
     PostgreSQL sends to an idle connection only when it ends it. A ping costs a round trip, checking the socket
-    does not.
+    does not. A connection that is still in a transaction is replaced: psycopg2 rolls nothing back after a commit
+    that was cancelled.
     """
 
     @event.listens_for(engine, "handle_error")
@@ -268,6 +286,8 @@ def _ping_if_data_waits(engine: Engine) -> None:
                 engine.dialect.do_ping(connection)
         except psycopg2.Error as error:
             raise InvalidatePoolError from error
+        if connection.info.transaction_status != TRANSACTION_STATUS_IDLE:
+            raise DisconnectionError
 
 
 def migrate(url: SecretStr, vault: Vault | None = None, *, on_wait: Callable[[], object] = lambda: None) -> None:

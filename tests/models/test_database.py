@@ -3,6 +3,7 @@
 import socket
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from pydantic import SecretStr
@@ -31,6 +32,19 @@ def test_a_connection_that_broke_while_idle_is_replaced(own: Database, database_
     break_connections(database_url)
     with own.statement() as connection:
         assert connection.scalar(text("select 1")) == 1
+
+
+def test_a_connection_that_is_left_in_a_transaction_is_replaced(own: Database) -> None:
+    """As psycopg2 leaves one whose commit was cancelled: it takes the transaction for ended."""
+    number = text("select pg_backend_pid()")
+    with own.statement() as connection:
+        left = connection.scalar(number)
+        raw: Any = connection.connection.dbapi_connection
+    raw.autocommit = True
+    raw.cursor().execute("begin")
+    raw.autocommit = False
+    with own.transaction() as session:
+        assert session.scalar(number) != left
 
 
 @pytest.mark.slow
