@@ -112,7 +112,7 @@ def commands(*, host: str, web_port: int, flower_port: int, schedule: Path) -> d
 
 
 def unprivileged() -> pwd.struct_passwd | None:
-    """Return the account for server processes: `nobody` if this process is root, otherwise None (its own account).
+    """Return the account that servers run under: `nobody` if this process is root, otherwise None to keep its own.
 
     PostgreSQL refuses to run as root, and Valkey does not need to.
     """

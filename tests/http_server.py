@@ -1,5 +1,6 @@
 """An HTTP server that responds as a test says, well or badly."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -8,11 +9,12 @@ from threading import Thread
 Answer = Callable[[BaseHTTPRequestHandler], None]
 
 
-class Handler(BaseHTTPRequestHandler):
-    """Reads requests, and logs none; a subclass answers them."""
+class Handler(ABC, BaseHTTPRequestHandler):
+    """Reads requests without logging them."""
 
+    @abstractmethod
     def answer(self) -> None:
-        raise NotImplementedError
+        """Respond to the request."""
 
     def do_GET(self) -> None:
         self.answer()

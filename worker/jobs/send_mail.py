@@ -32,7 +32,7 @@ def send_mail(container: Container, mail: EmailMessage, *, alerts: int = 1) -> D
 
 @contextmanager
 def surviving_crash(container: Container) -> Iterator[None]:
-    """Log a bug of ours in one mail, so that the others are still sent."""
+    """Log an unexpected error in one mail, so that the others are still sent."""
     try:
         yield
     except (DatabaseUnavailableError, UnavailableError):
