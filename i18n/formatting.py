@@ -48,6 +48,7 @@ def count(number: int, language: Language) -> str:
     return format_decimal(number, locale=_LOCALES[language])
 
 
+@_remembering
 def amount(hundredths: int, currency: str, language: Language) -> str:
     """Format an amount with its currency and non-breaking spaces, such as "12 500,00 NOK"."""
     number = Decimal(hundredths) / 100

@@ -68,7 +68,7 @@ Our transactions wait only for PostgreSQL, so a longer pause means that the proc
 """
 
 
-COUNTING_LIMIT = timedelta(milliseconds=50)
+COUNTING_LIMIT = timedelta(milliseconds=30)
 """How long a page waits for data that it can omit, such as the number of all lines."""
 
 READ_ONLY = psycopg2.errors.ReadOnlySqlTransaction

@@ -87,11 +87,15 @@ class Page(Generic[T]):
 
 
 def placed(
-    page: Page[T], lines: Callable[[Key | None], Select[Any] | CompoundSelect[Any]], in_time: InTime
+    page: Page[T],
+    lines: Callable[[Key | None], Select[Any] | CompoundSelect[Any]],
+    in_time: InTime,
+    *,
+    total: Callable[[], int | None] | None = None,
 ) -> Page[T]:
     """Add the position to a page, if it is quick to count.
 
-    ``lines`` returns the query of all lines, or of the lines after a key.
+    ``lines`` returns the query of all lines, or of the lines after a key. ``total`` replaces the first count.
     """
 
     def count(key: Key | None) -> int | None:
@@ -100,9 +104,9 @@ def placed(
         return rows[0][0] if rows and rows[0][0] <= MAX_COUNTED else None
 
     is_only_page = not page.newer and not page.older
-    total = len(page.lines) if is_only_page else count(None)
-    before = 0 if not page.newer else total and count(page.newer)
-    return replace(page, place=PagePlace(None if before is None else before + 1, total))
+    number = len(page.lines) if is_only_page else total() if total else count(None)
+    before = 0 if not page.newer else number and count(page.newer)
+    return replace(page, place=PagePlace(None if before is None else before + 1, number))
 
 
 def placed_by_id(

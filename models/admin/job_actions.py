@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from i18n.messages import Message, msg
 from models.admin.job_filter import JobFilter
-from models.admin.job_list import JobView, views
+from models.admin.job_list import JobView, view
 from models.database import Database
 from models.enums import EntityType, Lane, Outcome, Record, titled
 from models.inbox import circuit_breaker, dependencies, links, questions
@@ -91,11 +91,11 @@ class ActionResult:
 
 
 def find(database: Database, connection_id: int, record: Record) -> JobView | None:
-    return _one(database, job_of(connection_id, record))
+    return view(database, job_of(connection_id, record))
 
 
 def show(database: Database, job_id: int) -> JobView | None:
-    return _one(database, SyncJobRow.id == job_id)
+    return view(database, SyncJobRow.id == job_id)
 
 
 def record_name(database: Database, connection_id: int, record: Record) -> str:
@@ -278,11 +278,6 @@ def audit_entry(job: SyncJobRow | Row[*tuple[Any, ...]], action: JobAction) -> d
     text = msg("{deed}: {record}", deed=action.action, record=record)
     of_job = {"connection_id": job.connection_id, "job_id": job.id}
     return {**of_job, "at": action.at, "actor": action.actor, "action": text}
-
-
-def _one(database: Database, which: ColumnElement[bool]) -> JobView | None:
-    with database.transaction() as session:
-        return next(iter(views(session, which)), None)
 
 
 def _attempts(job_id: int) -> Select[*tuple[Any, ...]]:

@@ -50,6 +50,25 @@ class JobFilter:
         few_connections = self.connection_id is not None or self.scope.connections is not None
         return bool(self.is_rare or self.text or self.ids is not None or few_connections)
 
+    @property
+    def columns(self) -> Iterator[str]:
+        """The columns that the conditions compare."""
+        read = (
+            ("connection_id", True),
+            ("entity_type", self.entity_type),
+            ("state", self.states),
+            ("outcome", self.outcomes),
+            ("error_code", self.error_code),
+            ("warnings", self.with_warning),
+            ("search_terms", self.text),
+            ("received_at", self.until or self.updated_since),
+            ("updated_at", self.updated_since),
+            ("completed_at", self.updated_since or self.dismissed_at),
+            ("record_date", self.date_from or self.date_to),
+            (self.known, self.known),
+        )
+        return (name for name, is_read in read if is_read)
+
     def conditions(self, jobs: Any) -> Iterator[ColumnElement[bool]]:  # noqa: ANN401 - the table, or some of its rows
         if self.entity_type:
             yield jobs.entity_type == self.entity_type

@@ -16,6 +16,7 @@ from sqlalchemy import (
     ScalarSelect,
     Text,
     and_,
+    any_,
     bindparam,
     case,
     delete,
@@ -127,10 +128,8 @@ def latest(database: Database, connection_id: int, entity_type: EntityType) -> R
 
 def references(database: Database, records: Sequence[tuple[int, Record]]) -> Sequence[RecordReferences]:
     """Return the ids of records in both systems, if linked; each record is given with its connection's id."""
-    company = select(ConnectionRow.id, ConnectionRow.settings["moment_company"].astext)
-    companies = {
-        row[0]: row[1] for row in database.rows(company.where(ConnectionRow.id.in_({each for each, _ in records})))
-    }
+    ids = sorted({connection_id for connection_id, _ in records})
+    companies = {row[0]: row[1] for row in database.rows(_COMPANIES, {"ids": ids})}
     found = defaultdict[int, list[tuple[str, str]]](list)
     parameters = {
         "connection_ids": [connection_id for connection_id, _ in records],
@@ -177,6 +176,9 @@ def _links_of_records() -> CompoundSelect[*tuple[Any, ...]]:
 
 
 _LINKS_OF_RECORDS = _links_of_records()
+_COMPANIES = select(ConnectionRow.id, ConnectionRow.settings["moment_company"].astext).where(
+    ConnectionRow.id == any_(bindparam("ids", type_=ARRAY(Integer)))
+)
 
 
 def _is_expense(record: Record) -> bool:

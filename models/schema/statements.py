@@ -5,7 +5,7 @@ from dataclasses import fields
 from functools import cache
 from typing import Any, ClassVar, Protocol, TypeVar
 
-from sqlalchemy import ColumnElement, and_, true
+from sqlalchemy import ARRAY, ColumnElement, Integer, and_, any_, literal, true
 from sqlalchemy.dialects.postgresql import Insert, insert
 from sqlalchemy.orm import InstrumentedAttribute
 
@@ -33,8 +33,16 @@ def _names(cls: type[DataClass]) -> Sequence[str]:
 def within(
     scope: Scope, connection_id: InstrumentedAttribute[int] | InstrumentedAttribute[int | None]
 ) -> ColumnElement[bool]:
-    """Return the SQL condition that a user may see a connection."""
-    return true() if scope.connections is None else connection_id.in_(scope.connections)
+    """Return the SQL condition that a user may see a connection.
+
+    Many connections are one parameter, since SQLAlchemy takes milliseconds to write out hundreds; a single one is
+    compared by itself, so that its rows are read in the order of an index.
+    """
+    if scope.connections is None:
+        return true()
+    if len(scope.connections) == 1:
+        return connection_id == next(iter(scope.connections))
+    return connection_id == any_(literal(sorted(scope.connections), ARRAY(Integer)))
 
 
 def of_lane(table: type[KeyedByLane | LinkRow | MissedWebhookRow | SyncJobRow], lane: Lane) -> ColumnElement[bool]:

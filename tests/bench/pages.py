@@ -1,6 +1,9 @@
 """Response times of the pages with a million jobs and 300 connections in the database."""
 
 import itertools
+import os
+import signal
+import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,9 +14,12 @@ from tempfile import TemporaryDirectory
 
 import requests
 from pydantic import SecretStr
+from requests.adapters import HTTPAdapter
 from sqlalchemy import Connection, NullPool, create_engine, text
+from urllib3 import Retry
 
 from local import servers
+from local.processes import ROOT, end, spawn
 from models.database import migrate
 from models.enums import Role, Scope
 from models.pagination import Key
@@ -24,8 +30,6 @@ from models.users.tokens import TokenScope
 from tests.bench.figures import Figures, Row, percentile
 from tests.factories import settings
 from tests.installation import environment, installed
-from tests.sandbox.serving import serving
-from web.app import create_app
 from web.security.cookies import SESSION
 from worker.container import Container, clock
 
@@ -98,7 +102,7 @@ def pages() -> Row:
     """Measure each page for people who see all connections, some, or one."""
     figures: dict[str, float] = {}
     largest = 0
-    with TemporaryDirectory() as state, _installation(Path(state)) as container, serving(create_app()) as url:
+    with TemporaryDirectory() as state, _installation(Path(state)) as container, _web() as url:
         for whose, scope in SCOPES.items():
             person = _signed_in(container, scope)
             for name, addresses in (PAGES | (OF_ALL_ONLY if scope.connections is None else {})).items():
@@ -180,6 +184,22 @@ def _signed_in(container: Container, scope: Scope) -> requests.Session:
     token = sessions.start(container.database, user.id, now=clock())
     person.headers["Cookie"] = f"{SESSION.full_name(https=True)}={token}"
     return person
+
+
+@contextmanager
+def _web() -> Iterator[str]:
+    """Run the web process, as in an installation: in the client's own process, either would wait for the other."""
+    [port] = servers.free_ports(0)
+    url = f"http://127.0.0.1:{port}"
+    command = (sys.executable, "-m", "web", "--port", str(port))
+    process = spawn(command, cwd=ROOT, env=os.environ, output=subprocess.DEVNULL)
+    try:
+        with requests.Session() as session:
+            session.mount(url, HTTPAdapter(max_retries=Retry(total=100, backoff_factor=0.1, backoff_max=0.5)))
+            session.get(f"{url}/health/live", timeout=5).raise_for_status()
+        yield url
+    finally:
+        end(process, signal.SIGTERM, seconds=5)
 
 
 @contextmanager

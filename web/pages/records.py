@@ -207,15 +207,18 @@ def link(context: Operator, job_id: int, form: Form) -> Response:
 
 def _list(context: UserContext, template: str, *, page: str, entity_type: EntityType | None = None) -> Response:
     asked, job_filter, sort = _asked(context, entity_type)
-    found = job_list.page_with_place(context.database, job_filter, key=Key.parse(page), sort=sort)
-    notice = context.take_notice()
+    key, totals = Key.parse(page), None
+    if asked.is_narrow:
+        found, totals = job_list.page_with_totals(context.database, job_filter, key=key, sort=sort)
+    else:
+        found = job_list.page_with_place(context.database, job_filter, key=key, sort=sort)
     return context.render(
         template,
         filter=asked,
         page=found,
-        done=_done(notice),
+        done=_done(context.take_notice()),
         groups=GROUPS,
-        totals=job_list.totals(context.database, job_filter) if asked.is_narrow and found.lines else None,
+        totals=totals,
     )
 
 

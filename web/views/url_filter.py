@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from datetime import date
 from urllib.parse import urlencode
 
@@ -27,7 +27,8 @@ class UrlFilter:
 
     @property
     def as_params(self) -> dict[str, str]:
-        return {name: value for name, value in asdict(self).items() if value}
+        values = ((each.name, getattr(self, each.name)) for each in fields(self))
+        return {name: value for name, value in values if value}
 
     @property
     def is_narrow(self) -> bool:

@@ -1,4 +1,4 @@
-"""``ingest``: webhooks as fast as they are accepted, compared with a bare endpoint, then at a constant rate."""
+"""``ingest``: webhooks as fast as they are accepted, compared with a bare endpoint, and at a constant rate."""
 
 import signal
 import sys
@@ -16,41 +16,55 @@ from tests.journeys.firm import Firm
 
 AT_ONCE, TIMES, SENDERS = 1500, 3, 8
 PER_SECOND, SECONDS = 200, 60
-LEAST_SHARE, MAX_MILLISECONDS = 0.7, 25
+INVOICES, BUSY_SECONDS, REMOTE_SECONDS = 1000, 20, 0.2
+MAX_MILLISECONDS = 15
 
 
 def ingest() -> Row:
-    """Send to ours and to the bare endpoint in turns, then at a constant rate to ours.
-
-    The worker is stopped, so that only ingestion is measured; it would use the same cores.
-    """
+    """Send at a constant rate beside a worker in a burst; then without the worker, to ours and the bare endpoint."""
     with scene() as running_system, _bare(running_system) as bare:
         firm = running_system.firm()
-        running_system.stack.parts["worker"].stop()
         web, numbers = running_system.stack.addresses["web"], iter(range(10**9, 2 * 10**9))
+        busy = _beside_a_burst(running_system, firm, web)
+        running_system.stack.parts["worker"].stop()
+        before = running_system.in_hand()
         _rate(web, _requests(firm, 100, numbers)), _rate(bare, _requests(firm, 100, numbers))
         ours, theirs = [], []
         for _ in range(TIMES):
             theirs.append(_rate(bare, _requests(firm, AT_ONCE, numbers)))
             ours.append(_rate(web, _requests(firm, AT_ONCE, numbers)))
-        stream = _requests(firm, PER_SECOND * SECONDS, numbers)
-        answers = send_evenly(web, stream, connections=SENDERS, per_second=PER_SECOND)
-        expect("not taken", [each.status for each in answers if each.status != 202], [])
-        expect("in the inbox", running_system.in_hand(), 100 + TIMES * AT_ONCE + PER_SECOND * SECONDS)
-    share = max(ours) / max(theirs)
-    milliseconds = [each.seconds * 1000 for each in answers]
-    p99 = percentile(milliseconds, 99)
+        alone = _evenly(web, _requests(firm, PER_SECOND * SECONDS, numbers))
+        expect("in the inbox", running_system.in_hand(), before + 100 + TIMES * AT_ONCE + PER_SECOND * SECONDS)
+    p99 = percentile(busy, 99)
     return Row(
-        goal=f">= {LEAST_SHARE:.0%} of a bare endpoint; p99 <= {MAX_MILLISECONDS} ms at {PER_SECOND} a second",
-        reached=share >= LEAST_SHARE and p99 <= MAX_MILLISECONDS,
+        goal=f"p99 <= {MAX_MILLISECONDS} ms at {PER_SECOND} a second, beside a worker in a burst",
+        reached=p99 <= MAX_MILLISECONDS,
         figures={
-            "share_of_bare": share,
+            "p50_ms": percentile(busy, 50),
+            "p99_ms": p99,
+            "alone_p50_ms": percentile(alone, 50),
+            "alone_p99_ms": percentile(alone, 99),
+            "share_of_bare": max(ours) / max(theirs),
             "per_second": max(ours),
             "bare_per_second": max(theirs),
-            "p50_ms": percentile(milliseconds, 50),
-            "p99_ms": p99,
         },
     )
+
+
+def _beside_a_burst(running_system: Scene, firm: Firm, web: str) -> list[float]:
+    """Return the milliseconds of webhooks about invoices that are being synced."""
+    written = running_system.write(firm, [running_system.project(firm)] * INVOICES)
+    running_system.late(firm, moment=REMOTE_SECONDS, twentyfour=REMOTE_SECONDS)
+    running_system.notify(notifications(firm.webhook_url, written))
+    again = (written * (PER_SECOND * BUSY_SECONDS // INVOICES + 1))[: PER_SECOND * BUSY_SECONDS]
+    return _evenly(web, notifications(firm.webhook_url, again))
+
+
+def _evenly(web: str, requests: list[Request]) -> list[float]:
+    """Send requests at the constant rate, and return the milliseconds of each."""
+    answers = send_evenly(web, requests, connections=SENDERS, per_second=PER_SECOND)
+    expect("not taken", [each.status for each in answers if each.status != 202], [])
+    return [each.seconds * 1000 for each in answers]
 
 
 def _requests(firm: Firm, count: int, numbers: Iterator[int]) -> list[Request]:
