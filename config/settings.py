@@ -63,7 +63,7 @@ class MigrationSettings(DatabaseSettings):
                 length = 0
             if length != KEY_BYTES:
                 raise ValueError(
-                    f"number {number} of {len(value)} is not a key; `python -m worker keys new` makes one"
+                    f"number {number} of {len(value)} is not a key; `moment24 keys new` makes one"
                 )
         return value
 

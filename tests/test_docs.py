@@ -51,7 +51,8 @@ OTHER_NAMES = {
     *("retry", "noeviction", "look", "BAD", "SANDBOX=0", "backup"),
 }
 COMMAND = re.compile(
-    r'`worker ([^`]+)`|make worker [^"\n]*ARGS="([^"]+)"|python -m worker (\w[^`.\n]+)|(?:`|exec worker )moment24 ([a-z][^`.\n]+)'
+    r'`moment24 ([a-z][^`]+)`|make worker [^"\n]*ARGS="([^"]+)"|(?:exec|run --rm) worker moment24 ([^`.\n]+)'
+    r"|deployment/worker -- moment24 ([^`.\n]+)"
 )
 
 
@@ -90,6 +91,10 @@ def test_every_target_exists() -> None:
 def test_every_command_is_valid() -> None:
     commands = {next(filter(None, found)).removesuffix("...") for found in COMMAND.findall(TEXT)}
     assert [each for each in commands if CliRunner().invoke(main, [*shlex.split(each), "--help"]).exit_code] == []
+
+
+def test_commands_are_written_as_they_are_installed() -> None:
+    assert re.findall(r"`worker \w[^`]*`|python -m worker \w+", TEXT) == []
 
 
 @pytest.mark.parametrize("settings", [Settings, ConnectionSettings])

@@ -66,8 +66,8 @@ def test_a_url_with_an_unknown_placeholder_is_refused(
 @pytest.mark.parametrize(
     ("name", "value", "said"),
     [
-        ("SECRET_KEYS", f"{NEWEST},hunter2", "number 2 of 2 is not a key; `python -m worker keys new` makes one"),
-        ("SECRET_KEYS", "hunter2=", "number 1 of 1 is not a key; `python -m worker keys new` makes one"),
+        ("SECRET_KEYS", f"{NEWEST},hunter2", "number 2 of 2 is not a key; `moment24 keys new` makes one"),
+        ("SECRET_KEYS", "hunter2=", "number 1 of 1 is not a key; `moment24 keys new` makes one"),
         ("DATABASE_URL", "mysql://bridge:hunter2@db/bridge", "must begin with postgresql://"),
         (
             "DATABASE_URL",
