@@ -143,8 +143,8 @@ class Settings(BeatSettings, MigrationSettings):
     """Whether administrators who sign in by password must have a second factor"""
     smtp_url: SecretStr = SecretStr("smtp://127.0.0.1:25")
     """Mail server: smtp://, smtp+starttls:// or smtps://, with user:password@ if it needs a login"""
-    mail_from: str = "bridge@localhost"
-    """Sender of mails"""
+    mail_from: str = Field("", validate_default=True)
+    """Sender of mails; without one, `moment24` at the host of `PUBLIC_URL`"""
 
     lease_seconds: int = Field(300, ge=5)
     """How long a silent worker keeps a lane before another worker takes it over"""
@@ -177,6 +177,13 @@ class Settings(BeatSettings, MigrationSettings):
     @classmethod
     def _without_slash(cls, value: str) -> str:
         return value.rstrip("/")
+
+    @field_validator("mail_from")
+    @classmethod
+    def _sender(cls, value: str, info: ValidationInfo) -> str:
+        host = urlsplit(info.data.get("public_url", "")).hostname or ""
+        is_name = re.search(r"[^\d.]", host) and ":" not in host
+        return value or f"moment24@{host if is_name else 'localhost'}"
 
     @field_validator("moment_project_url", "moment_record_url", "twentyfour_record_url")
     @classmethod

@@ -32,6 +32,24 @@ def test_urls_are_stored_without_a_trailing_slash(monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.usefixtures("environ")
+@pytest.mark.parametrize(
+    ("url", "sender"),
+    [
+        ("https://integration.example.com:8443/", "moment24@integration.example.com"),
+        ("http://127.0.0.1:8000", "moment24@localhost"),
+        ("http://[::1]:8000", "moment24@localhost"),
+    ],
+)
+def test_without_a_sender_mails_come_from_the_public_host(
+    monkeypatch: pytest.MonkeyPatch, url: str, sender: str
+) -> None:
+    monkeypatch.setenv("PUBLIC_URL", url)
+    assert Settings().mail_from == sender
+    monkeypatch.setenv("MAIL_FROM", "faktura@example.com")
+    assert Settings().mail_from == "faktura@example.com"
+
+
+@pytest.mark.usefixtures("environ")
 def test_settings_do_not_show_their_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "hunter2" not in repr(Settings())
     monkeypatch.setenv("LEASE_SECONDS", "soon")
