@@ -1,5 +1,6 @@
 import re
 import shlex
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from models.connections.settings import ConnectionSettings
 from models.schema.tables import Base
 from sync.error_codes import ERROR_CODES
 from web.app import ROUTERS
+from worker import __version__
 from worker.__main__ import main
 
 ROOT = Path(__file__).parents[1]
@@ -80,6 +82,13 @@ def test_every_folder_of_the_readme_exists_and_every_folder_is_in_it() -> None:
     packages = {path.parent.name for path in ROOT.glob("*/__init__.py")}
     assert [name for name in listed if not (ROOT / name).is_dir()] == []
     assert packages - listed == set()
+
+
+def test_the_version_is_the_same_everywhere() -> None:
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    images = re.findall(r"moment-24sevenoffice:([\d.]+\d)", TEXT)
+    released = re.findall(r"^## (\d\S*) – \d{4}-\d\d-\d\d$", PAGES[ROOT / "CHANGELOG.md"], re.MULTILINE)
+    assert {__version__, *images, released[0]} == {version}
 
 
 def test_every_target_exists() -> None:

@@ -1,3 +1,3 @@
 """The Celery apps and the command line: they start the work and contain none of it."""
 
-__version__ = "0.1.0"
+__version__ = "1.0.0"

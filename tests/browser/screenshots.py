@@ -16,6 +16,7 @@ from tests.browser.chromium import running
 from tests.browser.filled import PASSWORD, add_user, addresses, filled_system, special
 from tests.browser.person import WINDOWS, Person
 from tests.journeys.running_system import RunningSystem
+from worker import __version__
 
 FOLDER = ROOT / "docs" / "screenshots"
 PAGES_DIGEST = "pages.sha256"
@@ -47,9 +48,9 @@ def main() -> None:
 
 
 def pages_digest() -> str:
-    """Return a digest of the templates and styles, which changes with how the pages look."""
+    """Return a digest of the version, templates and styles, which changes with how the pages look."""
     files = sorted(each for folder in ("templates", "static") for each in (ROOT / "web" / folder).iterdir())
-    digest = sha256()
+    digest = sha256(__version__.encode())
     for each in files:
         digest.update(each.name.encode() + each.read_bytes())
     return digest.hexdigest()
