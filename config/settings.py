@@ -62,9 +62,7 @@ class MigrationSettings(DatabaseSettings):
             except (binascii.Error, ValueError):
                 length = 0
             if length != KEY_BYTES:
-                raise ValueError(
-                    f"number {number} of {len(value)} is not a key; `moment24 keys new` makes one"
-                )
+                raise ValueError(f"number {number} of {len(value)} is not a key; `moment24 keys new` makes one")
         return value
 
     @field_validator("secret_keys", mode="before")
