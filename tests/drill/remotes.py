@@ -31,7 +31,7 @@ def credentials(scene: Scene) -> Outcome:
     before = scene.invoices
     scene.stack.command("connections", "set", demo_company.NAME, "--password=not-this-one", "--no-check")
     scene.write(2)
-    until("paused", lambda: "refused" in scene.stack.command("connections", "list"))
+    until("paused", lambda: ",paused," in scene.stack.command("connections", "list", "--output=csv"))
     scene.expect_posted(before)
     scene.stack.command("connections", "set", demo_company.NAME, f"--password={PASSWORD}")
     return Outcome(seconds=scene.until_well(), asserted="the connection pauses, says why, and resumes by itself")
