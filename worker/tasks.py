@@ -9,10 +9,10 @@ from sync.polling import stalled
 from worker import dispatch, heartbeat
 from worker.celery_app import app
 from worker.container import get_container
-from worker.jobs import clock_skew, monthly_reconciliation, operations, polls, retention
-from worker.jobs import deliver_events as jobs_deliver_events
-from worker.jobs import send_alerts as jobs_send_alerts
-from worker.jobs import send_links as jobs_send_links
+from worker.handlers import clock_skew, monthly_reconciliation, operations, polls, retention
+from worker.handlers import deliver_events as jobs_deliver_events
+from worker.handlers import send_alerts as jobs_send_alerts
+from worker.handlers import send_links as jobs_send_links
 from worker.schedule import EXPENSE_SECONDS
 
 

@@ -11,7 +11,7 @@ from sync.engine import backoff, outcomes
 from sync.polling import expense_schedule, polls
 from worker import clock, dispatch
 from worker import schedule as worker_schedule
-from worker.jobs import send_alerts
+from worker.handlers import send_alerts
 
 ANSWER_SECONDS = 1
 LEASE_SECONDS = 5

@@ -13,7 +13,7 @@ from sync.errors import SyncError
 from worker.cli.exit_codes import UnreachableError
 from worker.cli.tables import Table
 from worker.container import get_container
-from worker.jobs.backfill import has_spare_requests
+from worker.handlers.backfill import has_spare_requests
 
 log = structlog.get_logger()
 

@@ -29,7 +29,7 @@ from worker.cli.connection_file import ConnectionFile, Entry, WrongFileError, wr
 from worker.cli.exit_codes import FOUND, UnreachableError, if_stopped
 from worker.cli.tables import SHEETS, Shown, Table, as_json, output_option, progress_bar
 from worker.container import get_container
-from worker.jobs import diagnostics
+from worker.handlers import diagnostics
 
 DIFFERENCES = Table(
     columns={name: name for name in ("connection", "change", "setting", "old", "new")},

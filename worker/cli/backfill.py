@@ -22,7 +22,7 @@ from worker.cli import ACTOR, connection_argument, examples
 from worker.cli.exit_codes import if_stopped
 from worker.cli.tables import Shown, Table, output_option, progress_bar
 from worker.container import get_container
-from worker.jobs.backfill import BATCH_SIZE, backfill_of, has_room, is_available
+from worker.handlers.backfill import BATCH_SIZE, backfill_of, has_room, is_available
 
 log = structlog.get_logger()
 T = TypeVar("T")

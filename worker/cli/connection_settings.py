@@ -16,7 +16,7 @@ from worker.cli import ACTOR, connection_argument, examples, print_webhook_url
 from worker.cli.setting_options import complaints, given, setting_options
 from worker.cli.tables import aligned
 from worker.container import get_container
-from worker.jobs.diagnostics import check
+from worker.handlers.diagnostics import check
 
 checking = click.option(
     "--check/--no-check", default=True, show_default=True, help="Whether to test both systems first"

@@ -23,7 +23,7 @@ from tests.web.conftest import Web
 from tests.web.operations import work_off
 from worker import tasks
 from worker.container import Container, clock
-from worker.jobs import backfill
+from worker.handlers import backfill
 from worker.queues import QUEUE_OF
 
 CUSTOMER = "62788973"

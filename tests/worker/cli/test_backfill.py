@@ -26,7 +26,7 @@ from tests.worker.cli.test_commands import refused, run
 from worker import tasks
 from worker.cli.backfill import retrying
 from worker.container import Container, clock
-from worker.jobs.backfill import BATCH_SIZE, backfill_of, has_room
+from worker.handlers.backfill import BATCH_SIZE, backfill_of, has_room
 
 DRAFT = "106939080"
 READS = {

@@ -12,7 +12,7 @@ from models.connections import alert_outbox
 from models.connections.alert_outbox import AlertType, DeliveryStatus, PendingAlert
 from sync.errors import UnavailableError
 from worker.container import Container
-from worker.jobs.send_mail import send_mail, surviving_crash
+from worker.handlers.send_mail import send_mail, surviving_crash
 
 log = structlog.get_logger()
 

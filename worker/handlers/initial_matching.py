@@ -10,7 +10,7 @@ from sync.onboarding import initial_matching
 from sync.onboarding.preview import refuse_writes
 from worker import dispatch
 from worker.container import Container
-from worker.jobs.backfill import is_cancelled
+from worker.handlers.backfill import is_cancelled
 
 MAX_TOLD = 500
 """Records listed in the result; the others are only counted."""

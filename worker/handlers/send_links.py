@@ -6,7 +6,7 @@ from models.users import password_links
 from models.users.password_links import LinkToSend
 from sync.errors import UnavailableError
 from worker.container import Container
-from worker.jobs.send_mail import send_mail, surviving_crash
+from worker.handlers.send_mail import send_mail, surviving_crash
 
 
 def send_due_links(container: Container) -> None:

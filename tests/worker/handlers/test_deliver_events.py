@@ -24,8 +24,8 @@ from tests.factories import NOW, settings
 from tests.installation import compared, environment, failed_job, messages
 from worker import tasks
 from worker.container import Container, clock
-from worker.jobs import deliver_events as jobs_deliver_events
-from worker.jobs import operations as jobs_operations
+from worker.handlers import deliver_events as jobs_deliver_events
+from worker.handlers import operations as jobs_operations
 
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
 URLS = {

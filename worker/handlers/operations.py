@@ -25,8 +25,8 @@ from sync.onboarding.preview import refuse_writes
 from sync.reconciliation.compare import reconcile, without_accepted
 from sync.reconciliation.report import ReconciliationReport
 from worker.container import Container
-from worker.jobs import backfill, diagnostics, initial_matching, monthly_reconciliation, save_settings
-from worker.jobs.polls import SECRETS_UNREADABLE
+from worker.handlers import backfill, diagnostics, initial_matching, monthly_reconciliation, save_settings
+from worker.handlers.polls import SECRETS_UNREADABLE
 
 log = structlog.get_logger()
 
