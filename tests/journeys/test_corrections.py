@@ -1,5 +1,5 @@
 from tests.journeys.firm import API_KEY, Firm
-from worker.handlers.send_alerts import PAUSE_BETWEEN_EMAILS
+from worker.handlers.mails import PAUSE_BETWEEN_EMAILS
 
 
 def test_a_wrong_password_pauses_with_one_mail_and_syncing_resumes_once_corrected(firm: Firm) -> None:
