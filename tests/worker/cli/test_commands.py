@@ -391,7 +391,7 @@ def test_an_integration_without_a_heartbeat_is_reported(container: Container) ->
 
 @pytest.mark.usefixtures("container")
 def test_a_worker_that_does_not_respond_is_reported() -> None:
-    assert "does not answer" in refused("alive", "--here")
+    assert "does not respond" in refused("alive", "--here")
 
 
 def test_a_worker_is_not_blamed_for_redis(environ: dict[str, str]) -> None:
