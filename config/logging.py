@@ -3,11 +3,14 @@
 import logging.config
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Literal
 
 import structlog
 from pydantic import SecretStr
 from structlog.typing import EventDict, Processor
+
+from config.settings import LogSettings, WrongSettingsError, read_settings
 
 MASK = "***"
 
@@ -36,10 +39,7 @@ _WARNINGS_ONLY = (
 
 
 def configure(shape: Literal["text", "json"], *, level: str) -> None:
-    """Write the events of this process and of its libraries to stderr, as text for people or as JSON.
-
-    ``level`` is the lowest level that is logged; for libraries that log each task or request, it is WARNING.
-    """
+    """Write events of this process and of its libraries to stderr, those of ``level`` and above."""
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
@@ -63,6 +63,13 @@ def configure(shape: Literal["text", "json"], *, level: str) -> None:
             },
         }
     )
+
+
+def configure_command() -> None:
+    """Configure the log of a command, unless its settings are wrong: a command that needs some reports that."""
+    with suppress(WrongSettingsError):
+        settings = read_settings(LogSettings)
+        configure(settings.log_format, level=settings.log_level)
 
 
 def redact(_logger: object, _method: str, event: EventDict) -> EventDict:

@@ -118,8 +118,6 @@ class Settings(BeatSettings, MigrationSettings):
     """Requests an hour for all connections together; 24SevenOffice blocks at 7200"""
     twentyfour_requests_per_second: int = Field(20, ge=1)
     """Requests a second for all connections together; 24SevenOffice responds with 429 above 25"""
-    twentyfour_reserve_percent: int = Field(50, ge=0, le=90)
-    """Share of the hourly requests that polls leave to webhooks"""
     twentyfour_connection_percent: int = Field(75, ge=1, le=99)
     """Share of the hourly requests that one connection may use while no other uses any"""
     connect_seconds: float = Field(10, gt=0)

@@ -1,9 +1,6 @@
-"""A remote system's clock, and how far it is behind ours, by the ``Date`` of its responses.
+"""The times in a response's headers: a remote system's clock, which polls must not be ahead of, and its wait."""
 
-Polls ask for changes since an instant of the remote system's clock. If the cursor moved to an instant in the
-future of that clock, changes until then would be missed.
-"""
-
+import re
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -11,6 +8,8 @@ from email.utils import parsedate_to_datetime
 import structlog
 
 log = structlog.get_logger()
+
+_SECONDS = re.compile(r"[0-9]{1,9}")
 
 TOLERANCE = timedelta(minutes=2)
 """A lag that is ignored, because polls overlap by several times as much; slow responses cause such lags."""
@@ -41,3 +40,14 @@ class RemoteClock:
         if lag and not self._lag:
             log.warning("remote_clock_is_behind", system=self._system, seconds=behind.total_seconds())
         self._lag = lag
+
+
+def wait_asked_for(headers: Mapping[str, str]) -> timedelta | None:
+    """Return the wait, in seconds or until a date (RFC 9110, 10.2.3), counted from the response's own date."""
+    retry_after = headers.get("Retry-After", "").strip()
+    if _SECONDS.fullmatch(retry_after):
+        return timedelta(seconds=int(retry_after))
+    try:
+        return max(timedelta(0), parsedate_to_datetime(retry_after) - parsedate_to_datetime(headers["Date"]))
+    except (KeyError, TypeError, ValueError, OverflowError):
+        return None

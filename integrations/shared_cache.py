@@ -1,7 +1,6 @@
 """A cache in Redis, shared by all workers, of data that rarely changes in a remote system.
 
-Losing it costs only requests: a value that is missing, damaged, of another version or out of reach is read again.
-Values are encrypted, because they contain customers, and a value that another program wrote counts as damaged.
+What is missing, damaged or of another version is read again. Values are encrypted, as they contain customers.
 """
 
 import copy

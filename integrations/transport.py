@@ -1,11 +1,8 @@
 """Limits on the time of a call and the size of its response, for all remote systems that use HTTP.
 
-A call has one deadline, from connecting to the last byte of its response, because a time-out of the socket limits
-only the gap between two bytes. A response has one size limit, both on the wire and decompressed.
-
-A call that is given up is not undone: while the network is down, the kernel keeps sending it for a minute or two,
-even after its socket is closed. It could arrive after another worker has verified that nothing was saved, and done
-the work.
+A call has one deadline to the last byte of its response: a socket's time-out limits only the gap between two.
+The kernel keeps sending a call that was given up for a minute or two, even after its socket is closed. It could
+arrive after another worker has verified that nothing was saved, and done the work.
 """
 
 import socket
@@ -182,15 +179,10 @@ def _guarded(connection_class: type) -> Any:  # noqa: ANN401 - urllib3's type
 class BoundedAdapter(HTTPAdapter):
     """Sends requests that arrive within ``seconds`` or never, if the system supports that (Linux).
 
-    The response is read whole, with at most ``max_bytes``, within the read time-out, which counts from the
-    beginning of the call. A file upload has more time, by its size.
-
-    A write stops when the worker's write deadline has passed (:mod:`sync.engine.write_deadline`). For a file
-    upload, which takes longer, the deadline is checked only at the beginning.
-
-    A connection whose peer acknowledges nothing for ``seconds`` is dropped. ``name`` returns the operation of a
-    request, without ids, and ``writes`` whether it saves something. With ``truncates``, a larger response is cut
-    at the limit without an error.
+    The response, of at most ``max_bytes``, is read within the read time-out, counted from the beginning of the
+    call; a file upload has more time. A write stops at the write deadline (:mod:`sync.engine.write_deadline`),
+    which is checked only at the beginning of a file upload. ``name`` returns the operation of a request, without
+    ids, and ``writes`` whether it saves something. With ``truncates``, a larger response is cut without an error.
     """
 
     def __init__(  # noqa: PLR0913 - keyword-only
@@ -262,11 +254,7 @@ class BoundedAdapter(HTTPAdapter):
 
 
 def open_session(make_adapter: Callable[[], BoundedAdapter]) -> requests.Session:
-    """Make a session that threads may share, the same for all remote systems.
-
-    It keeps connections but no cookies. It uses the proxy and the trusted certificates of the environment, and
-    never sends passwords of a ``.netrc``.
-    """
+    """Make a session that threads may share, without cookies and ``.netrc``, with the environment's proxy."""
     session = requests.Session()
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     session.auth = without_netrc

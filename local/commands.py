@@ -85,7 +85,7 @@ def worker(var: Path, arguments: tuple[str, ...]) -> None:
         raise NothingRuns(f"Nothing has been run here yet: {make_run}") from None
     servers = [started_with[name] for name in ("DATABASE_URL", "REDIS_URL") if name in started_with]
     if "--help" not in arguments and not all(map(_listens, servers)):
-        raise NothingRuns(f"The database or Redis does not answer. Is `{make_run}` running?")
+        raise NothingRuns(f"The database or Redis does not respond. Is `{make_run}` running?")
     os.execve(sys.executable, [sys.executable, "-m", "worker", *arguments], environ | started_with)  # noqa: S606 - our own command
 
 

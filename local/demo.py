@@ -73,10 +73,7 @@ class StepFailedError(Exception):
 
 
 def play(var: Path, *, environ: Mapping[str, str], echo: Echo) -> bool:
-    """Play the day, and write ``demo/report.json`` and ``demo/log``; return whether every step succeeded.
-
-    Settings of the environment are ignored: the day is the same everywhere.
-    """
+    """Play the day, and write ``demo/report.json`` and ``demo/log``; return whether every step succeeded."""
     end_on_signals()
     folder = var / "demo"
     folder.mkdir(parents=True, exist_ok=True)

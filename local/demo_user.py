@@ -106,6 +106,6 @@ class DemoUser:
 
     def _ask(self, method: str, system: str, path: str, values: object = None) -> Any:  # noqa: ANN401 - JSON is anything
         url = f"{self._addresses[system]}/{path}"
-        answer = self._session.request(method, url, json=values, auth=MOMENT_KEY, timeout=10)
-        answer.raise_for_status()
-        return answer.json(parse_float=Decimal)
+        response = self._session.request(method, url, json=values, auth=MOMENT_KEY, timeout=10)
+        response.raise_for_status()
+        return response.json(parse_float=Decimal)

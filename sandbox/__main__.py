@@ -28,7 +28,6 @@ def now() -> datetime:
 
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    """Parse the command line."""
     parser = argparse.ArgumentParser(
         prog="sandbox", description="Moment, 24SevenOffice and a mailbox on localhost."
     )
@@ -41,7 +40,6 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 async def run(options: argparse.Namespace) -> None:
-    """Serve until SIGINT or SIGTERM."""
     stop = _signalled()
     mails = Mailbox(clock=now)
     apps, snapshots = _systems(options)

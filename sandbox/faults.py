@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 Kind = Literal[
-    "slow",  # wait, then do the work and answer, even if the client has gone
+    "slow",  # wait, then do the work and respond, even if the client has gone
     "hang",  # hold the connection, then close it without a response; nothing is done
     "fault",  # the system's own way of saying "Internal error"; nothing is done
     "error_500",
@@ -28,24 +28,21 @@ Kind = Literal[
     "garbage",  # 200 with bytes that are neither XML nor JSON
     "html",  # 200 with a maintenance page
     "truncated",  # the work is done, the response is cut in half
-    "lose_answer",  # the work is done, the connection is dropped
+    "lose_response",  # the work is done, the connection is dropped
     "save_then_error",  # the work is done, the response is "fault"
     "lose_session",  # 24SevenOffice forgets the session that the call came with
     "refuse",  # SaveBundleList responds with "result" and "says", SaveCompanies with an exception; nothing is done
     "save_then_refuse",  # the same, after the work is done
 ]
 Refusal = Literal["DuplicateData", "DataAlreadySaved", "NotAuthenticated", "SystemError", "Exception", "NotSaved"]
-AFTER_THE_WORK = {"truncated", "lose_answer", "save_then_error"}
+AFTER_THE_WORK = {"truncated", "lose_response", "save_then_error"}
 MAINTENANCE = (
     "<!DOCTYPE html><html><body><h1>Vi oppdaterer systemet</h1><p>Pr&oslash;v igjen senere.</p></body></html>"
 )
 
 
 class Fault(BaseModel):
-    """What goes wrong with the next ``times`` calls of an operation, after ``skip`` of them have passed.
-
-    With ``lasts``, all calls go wrong for that many seconds from now, as if the system was down.
-    """
+    """What goes wrong with the next ``times`` calls after ``skip``, or with all calls for ``lasts`` seconds."""
 
     operation: str = "*"
     kind: Kind
@@ -60,7 +57,6 @@ class Fault(BaseModel):
 
     @property
     def is_over(self) -> bool:
-        """Whether it has lasted as long as it should."""
         return bool(self.lasts) and time.monotonic() >= self._came + self.lasts
 
 
@@ -77,7 +73,6 @@ class Faults:
         self.reset()
 
     def reset(self) -> None:
-        """Drop all faults, and count from zero."""
         self._added: list[Fault] = []
         self.played: Counter[str] = Counter()
         self.calls: Counter[str] = Counter()
@@ -86,7 +81,6 @@ class Faults:
 
     @property
     def pending(self) -> list[Fault]:
-        """The faults to come."""
         self._added = [fault for fault in self._added if not fault.is_over]
         return self._added
 
@@ -158,12 +152,9 @@ def controls(faults: Faults, *, reset: Callable[[], None]) -> APIRouter:
 class FaultInjector:
     """An ASGI app that lets API calls go wrong by ``faults``, and passes everything else.
 
-    Args:
-        app: the system without faults. It finds the fault (or None) of a call in ``request.state.fault``, for
-            the kinds that only it can play.
-        faults: what goes wrong.
-        operation_of: returns the name of a request's operation, empty if it is not for the API.
-        fault: the system's own response to unexpected errors.
+    ``operation_of`` returns the name of a request's operation, empty if it is not for the API. ``fault`` is the
+    system's response to unexpected errors. For kinds that only it can play, ``app`` finds the fault in
+    ``request.state.fault``.
     """
 
     def __init__(
@@ -180,7 +171,6 @@ class FaultInjector:
         self._fault = fault
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Respond to a request, or fail to."""
         operation = self._operation_of(Request(scope)) if scope["type"] == "http" else ""
         if not operation:
             await self._app(scope, receive, send)
@@ -196,8 +186,8 @@ class FaultInjector:
     async def _play(self, fault: Fault, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
         if fault.kind in AFTER_THE_WORK:
-            answer = await self._work(scope, receive)
-            await self._break_answer(fault, answer, request, send)
+            response = await self._work(scope, receive)
+            await self._break_response(fault, response, request, send)
         elif fault.kind == "hang":
             await request.body()
             await _until_gone(receive, within=fault.seconds)
@@ -216,21 +206,21 @@ class FaultInjector:
         self._faults.record_duration(state["operation"], seconds=time.monotonic() - state["came"])
 
     async def _work(self, scope: Scope, receive: Receive) -> list[Message]:
-        answer: list[Message] = []
+        response: list[Message] = []
 
         async def keep(message: Message) -> None:
-            answer.append(message)
+            response.append(message)
 
         await self._do(scope, receive, keep)
-        return answer
+        return response
 
-    async def _break_answer(self, fault: Fault, answer: list[Message], request: Request, send: Send) -> None:
+    async def _break_response(self, fault: Fault, response: list[Message], request: Request, send: Send) -> None:
         if fault.kind == "save_then_error":
             await self._fault(request)(request.scope, request.receive, send)
             return
         if fault.kind == "truncated":
-            body = b"".join(message.get("body", b"") for message in answer[1:])
-            await send(answer[0])
+            body = b"".join(message.get("body", b"") for message in response[1:])
+            await send(response[0])
             await send({"type": "http.response.body", "body": body[: len(body) // 2], "more_body": True})
         await _drop(request)
 

@@ -34,8 +34,6 @@ class Fault(BaseModel):
 
 
 class Mailbox:
-    """The received mails, oldest first, and how many of the next are refused."""
-
     def __init__(self, *, clock: Callable[[], datetime]) -> None:
         self._clock = clock
         self.mails: list[Mail] = []

@@ -11,11 +11,7 @@ from sandbox.faults import DroppingProtocol
 
 
 class Server(uvicorn.Server):
-    """An HTTP server that listens from the start, on a free port for 0, and leaves signals to the process.
-
-    Raises:
-        OSError: the port is taken.
-    """
+    """An HTTP server that leaves signals to the process. Raises OSError if the port is taken."""
 
     def __init__(self, app: ASGIApp, *, host: str, port: int) -> None:
         config = uvicorn.Config(
@@ -35,7 +31,6 @@ class Server(uvicorn.Server):
         self.url = f"http://{address(self._listener)}"
 
     async def serve(self, sockets: list[socket.socket] | None = None) -> None:
-        """Serve until ``should_exit``."""
         await super().serve(sockets or [self._listener])
 
     @contextlib.contextmanager
@@ -45,6 +40,5 @@ class Server(uvicorn.Server):
 
 
 def address(listener: socket.socket) -> str:
-    """Return the ``host:port`` that it listens on."""
     host, port = listener.getsockname()[:2]
     return f"{host}:{port}"

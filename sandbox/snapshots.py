@@ -1,7 +1,4 @@
-"""Snapshots of both systems' data in one file, soon after each change, so that they survive the process.
-
-The file can be read only by the version of the sandbox that wrote it.
-"""
+"""Snapshots of both systems' data, saved soon after each change; only the version that wrote one can read it."""
 
 import asyncio
 import pickle
@@ -35,7 +32,6 @@ class SnapshotStore:
             ) from error
 
     def save(self) -> None:
-        """Write the snapshot, completely or not at all."""
         if self._path is None:
             return
         fresh = self._path.with_suffix(".new")

@@ -19,12 +19,12 @@ MAX_RETRY_AFTER = timedelta(hours=1)
 
 
 class SyncError(Exception):
-    """A record was not synced; ``message`` says why, for the recipient of the mail.
+    """A record was not synced; ``message`` says why, for the recipient of the mail, and ``remedy`` what to do.
 
-    ``title`` is the record's name. ``outcome_unknown`` says that something may have been saved, so that the next
-    attempt verifies before it writes. ``retry_after`` is the shortest wait that the other system asks for, if any.
-    Failures with the same ``error_code`` are listed and retried together; :mod:`sync.error_codes` explains it.
-    ``remedy`` is empty if nothing has to be done. ``invoice`` is the readable part of a rejected invoice.
+    ``title`` is the record's name. ``outcome_unknown``: something may have been saved, so the next attempt
+    verifies before it writes. ``retry_after`` is the shortest wait that the other system asks for. Failures with
+    the same ``error_code`` are listed and retried together. ``invoice`` is the readable part of a rejected
+    invoice.
     """
 
     error_code = ""
@@ -68,21 +68,13 @@ class UnavailableError(SyncError):
 
 
 class RateLimitedError(UnavailableError):
-    """The requests that the other system allows are used up; the job is retried when there are more.
-
-    This is neither an outage nor a fault of the record: however often it happens, the record does not need
-    attention.
-    ``error_code`` says whose limit it is, and ``retry_after`` when to try again.
-    """
+    """The requests that the other system allows are used up; this never makes a record need attention."""
 
     max_retry_after = timedelta(hours=2)  # more than an hour, as our own hourly budget ends a little later
 
 
 class HeldBackError(UnavailableError):
-    """The call was not made, because the other system does not respond to other connections.
-
-    No attempt is counted.
-    """
+    """The call was not made, as the other system responds to no connection; no attempt is counted."""
 
 
 class ResponseTooLargeError(UnavailableError):
@@ -92,8 +84,8 @@ class ResponseTooLargeError(UnavailableError):
 class OutcomeUnknownError(SyncError):
     """It may or may not have been saved; the next attempt verifies before it writes.
 
-    ``otherwise`` is set if the other system responded, and so has finished: the meaning of the response if nothing
-    was saved. Without a response, verifying at once may be too early.
+    ``otherwise`` is the meaning of the response if nothing was saved; without one, verifying at once may be too
+    early.
     """
 
     outcome_unknown = True

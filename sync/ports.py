@@ -1,11 +1,8 @@
 """The interfaces through which flows use the two remote systems, implemented by ``integrations`` and test fakes.
 
-The ERP is 24SevenOffice, but only the client id of projects is specific to it: the same polls, flows and
-diagnostics run with another ERP that implements :class:`InspectableErp`.
-
-Every call may raise :class:`~sync.errors.UnavailableError` (nothing was saved) and
-:class:`~sync.errors.MisconfiguredError`; a call that saves may also raise
-:class:`~sync.errors.OutcomeUnknownError` (it may have been saved) and :class:`~sync.errors.RejectedError`.
+The same polls, flows and diagnostics run with another ERP that implements :class:`InspectableErp`. Every call may
+raise UnavailableError (nothing was saved) and MisconfiguredError; one that saves may also raise
+OutcomeUnknownError (it may have been saved) and RejectedError.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -57,19 +54,16 @@ class ProjectExpenses(Protocol):
     def find_expense(self, external_id: str) -> str | None: ...
 
     def expenses_from(self, first: date) -> Iterator[ExistingExpense]:
-        """Return the expenses with an external id dated on or after a day, and possibly some from before.
-
-        One that cannot be read is returned as ``unreadable``.
-        """
+        """Return ours from a day on, and possibly some before; what cannot be read is ``unreadable``."""
 
     def create_expense(self, draft: ExpenseDraft) -> str:
         """Create an accepted expense and return its id; not safe to repeat."""
 
     def update_expense(self, expense_id: str, draft: ExpenseDraft, *, activity: str) -> bool:
-        """Update what the ledger decides about an expense; False if the expense no longer exists.
+        """Update what the ledger decides; False if the expense no longer exists.
 
-        Activity, billing and approval are up to the project. Only an expense that moves to another project gets
-        the activity with this name. Raises RejectedError if the expense is invoiced and differs.
+        Only one that moves to another project gets the activity. Raises RejectedError if it is invoiced and
+        differs.
         """
 
     def delete_expense(self, expense_id: str) -> bool:
@@ -99,28 +93,17 @@ class SupplierVouchers(Protocol):
         """Read all lines of a voucher, including hidden ones; none if it does not exist."""
 
     def files_of(self, stamps: Collection[int]) -> Mapping[int, VoucherFiles]:
-        """Return the documents of stamps, the numbers that lines share with their documents (S34).
-
-        It makes two calls per 500 stamps.
-        """
+        """Return the documents of stamps, which lines share with them (S34), in two calls per 500."""
 
     def fetch(self, file: VoucherFile, *, renew_lease: Callable[[], None]) -> AbstractContextManager[BinaryIO]:
-        """Download a document to a temporary file, in chunks, and verify its checksum.
-
-        ``renew_lease`` is called before each chunk, since a large document takes longer than a lease lasts. Raises
-        RejectedError if the document is missing or corrupt in the ERP.
-        """
+        """Download and verify a document; the lease is renewed before each chunk. Raises RejectedError."""
 
 
 class Moment(ProjectExpenses, Protocol):
     """One company in Moment. Reading a record that does not exist returns None."""
 
     def reading_ahead(self, entity_type: EntityType, record_ids: Sequence[str]) -> AbstractContextManager[None]:
-        """Read records concurrently that the block asks for one by one.
-
-        An error is raised when its record is asked for. Reads that have not begun when the block ends are
-        cancelled.
-        """
+        """Read records concurrently that the block asks for; an error is raised when its record is asked for."""
 
     def customer(self, record_id: str) -> Customer | None: ...
 
@@ -130,10 +113,7 @@ class Moment(ProjectExpenses, Protocol):
         """Read one invoice, with the account number and tax code of each line."""
 
     def invoices_of(self, first: date, last: date) -> Iterator[Invoice]:
-        """Return the finalized invoices of these days, both included, with lines, whatever their export status.
-
-        One that cannot be read, or whose date cannot, is returned as ``unreadable``.
-        """
+        """Return the finalized invoices of these days; what cannot be read is ``unreadable``."""
 
     def write_customer_number(self, record_id: str, number: int) -> None:
         """Set the customer number of a customer; safe to repeat."""
@@ -166,10 +146,7 @@ class Erp(SupplierVouchers, Protocol):
         """Read the postal addresses of these customers in one call; customers without one are left out."""
 
     def all_companies(self) -> Collection[Company]:
-        """Return all existing customers and suppliers.
-
-        The first read makes two calls per thousand; later reads make one call for all changes.
-        """
+        """Return all customers and suppliers: first two calls per thousand, later one call for all changes."""
 
     def save_project(self, draft: ProjectDraft) -> None:
         """Create or overwrite a project; safe to repeat."""
@@ -204,16 +181,10 @@ class Erp(SupplierVouchers, Protocol):
         """Return the lines in the ledger with this invoice number, from the fiscal years around ``day``."""
 
     def booked(self, first: date, last: date, *, costs: AccountRanges) -> BookedVouchers:
-        """Return the lines of outgoing invoices, with an invoice number, and with costs; both days are included.
-
-        It takes one call for each month. Lines in a journal are left out; hidden ones are included.
-        """
+        """Return the lines in the ledger of invoices and costs, with a call for each month; hidden ones too."""
 
     def forget(self, *parts: SetupPart) -> None:
-        """Drop parts of the accounting setup from the cache, because a person may just have corrected them.
-
-        If no part is named, the whole cache is dropped, including customers.
-        """
+        """Drop parts of the accounting setup from the cache, or all of it including customers."""
 
     def identities(self) -> Sequence[Identity]:
         """Return the clients that the login reaches, without a session."""
@@ -242,16 +213,10 @@ class InspectableErp(Erp, Protocol):
     """Further calls, which only the diagnostics need."""
 
     def identity_id(self) -> str:
-        """Return the client that the connection uses, out of those that the login reaches.
-
-        Raises MisconfiguredError if that is ambiguous.
-        """
+        """Return the client that the connection uses. Raises MisconfiguredError if that is ambiguous."""
 
     def client_name(self) -> str:
         """Return the name of the client, as the logged-in user sees it."""
 
     def count_companies(self) -> tuple[int, int]:
-        """Count the active and the inactive customers and suppliers on the first page of the customer list.
-
-        The changes since the last of them are read as well. It takes two calls.
-        """
+        """Count active and inactive ones on the first page of the customer list, and read the changes after it."""

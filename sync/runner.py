@@ -60,11 +60,7 @@ class Prepared(Protocol):
 
 
 class Flow(Protocol[W]):
-    """The work for one entity type; it is safe to run twice for the same job.
-
-    ``batch_size`` is the number of jobs that are leased at a time. ``sends_together`` says that they are sent in
-    shared calls, which are then recorded for each of them.
-    """
+    """The work for one entity type, safe to run twice. ``sends_together``: calls are shared by a batch of jobs."""
 
     batch_size: int
     sends_together: bool
@@ -74,10 +70,7 @@ class Flow(Protocol[W]):
         ...
 
     def send(self, batch: Sequence[W]) -> Sequence[Success | SyncError]:
-        """Send prepared records; return a result for each, in order.
-
-        A raised ``SyncError`` is the result of all of them; raise it only if nothing else is known about any.
-        """
+        """Send prepared records; return a result for each, in order. A raised ``SyncError`` applies to all."""
         ...
 
 
@@ -190,13 +183,10 @@ class Runner:
         seen, jitter = connection.updated_at, self.random()
         lanes = leases.complete(self.database, lease, results, clock=self.clock, jitter=jitter, seen=seen)
         self.instrumentation.completed(lease, results, now=self.clock())
-        if any(result.error_code == webhook_limit.GONE for result in results):
-            self._limit_webhook(connection)
-        return lanes
-
-    def _limit_webhook(self, connection: Connection) -> None:
-        if webhook_limit.limit_if_flooded(self.database, connection.id, now=self.clock()):
+        gone = any(result.error_code == webhook_limit.GONE for result in results)
+        if gone and webhook_limit.limit_if_flooded(self.database, connection.id, now=self.clock()):
             log.warning("webhook_limited", connection=connection.id)
+        return lanes
 
 
 @dataclass(slots=True)

@@ -1,7 +1,4 @@
-"""The command line: ``moment24``, or ``python -m worker``.
-
-Only click is imported here: a command is imported when it is called. docs/commands.md lists the exit codes.
-"""
+"""The command line: ``moment24``, or ``python -m worker``. Only click is imported until a command is called."""
 
 import sys
 import traceback
@@ -17,7 +14,7 @@ REFUSED, STOPPED, CRASHED = 2, 130, 70
 
 COMMANDS = (
     LazyCommand("alive", "worker.cli.installation:alive", "Check that beat, Redis and a worker are running."),
-    LazyCommand("audit", "worker.cli.audit:audit", "Export the audit log."),
+    LazyCommand("audit", "worker.cli.installation:audit", "Export the audit log."),
     LazyCommand("connections", "worker.cli.connections:connections", "Manage company connections."),
     LazyCommand("doctor", "worker.cli.doctor:doctor", "Test a connection in both systems without writing."),
     LazyCommand("expenses", "worker.cli.onboarding:expenses", "Import costs from 24SevenOffice as expenses."),
@@ -66,7 +63,7 @@ def main(ctx: click.Context) -> None:
     130 stopped.
     """
     if ctx.obj is run:
-        import_module("worker.cli.command_log").configure_log()
+        import_module("config.logging").configure_command()
 
 
 def run(prog_name: str = "moment24") -> None:

@@ -1,8 +1,7 @@
 """The health check of the containers: ``python -S -m worker.alive`` fails unless there is a heartbeat in Redis.
 
-It runs twice a minute beside each process, so it imports only the standard library: importing the processes'
-modules takes a hundred times as long as the check. ``--here`` checks only the worker on this host, not Redis.
-:mod:`worker.heartbeat` records the heartbeats.
+It runs twice a minute beside each process, so it imports only the standard library. ``--here`` checks only the
+worker on this host, not Redis. :mod:`worker.heartbeat` records the heartbeats.
 """
 
 import os
@@ -15,7 +14,7 @@ SWEEP = "heartbeat"
 """The Redis key of the heartbeat that needs beat, Redis and a worker."""
 
 NO_SWEEP = "There has been no sweep within the last minute."
-SILENT = "The worker on this host does not answer."
+SILENT = "The worker on this host does not respond."
 
 SECONDS = 2
 """Time limit of each step, in seconds."""
@@ -39,7 +38,7 @@ def is_there(redis_url: str, key: str) -> bool:
             connection.sendall(_encoded(command))
             reply = replies.readline()
             if reply[:1] not in {b"+", b":"}:
-                raise OSError(reply.decode(errors="replace").strip() or "no answer")
+                raise OSError(reply.decode(errors="replace").strip() or "no response")
     return reply == b":1\r\n"
 
 

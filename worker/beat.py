@@ -1,7 +1,4 @@
-"""The Celery app of beat, with the schedule, the broker and PostgreSQL's clock, but no encryption key.
-
-It sends messages by task name, so it imports neither the tasks nor their dependencies.
-"""
+"""The Celery app of beat: schedule, broker and PostgreSQL's clock. It sends tasks by name and has no key."""
 
 import logging
 from datetime import datetime

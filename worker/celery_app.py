@@ -1,9 +1,8 @@
 """The Celery app. Messages are wake-ups: the work, and its due times, are in PostgreSQL.
 
-So there are no results, and no ETA, countdown or retry of Celery, which Redis would repeat. Tasks run on threads,
-because they mostly wait for remote systems. Celery cannot limit the time of threads, so each call has its own
-time-out, and a soft shutdown would only sleep. After SIGTERM, a worker ends when its running batches are done. If
-it is killed before, other workers take over its lanes when the leases expire.
+So there are no results, and no ETA, countdown or retry of Celery, which Redis would repeat. Tasks mostly wait for
+remote systems, so they run on threads, whose time Celery cannot limit: each call has its own time-out. After
+SIGTERM, a worker ends when its batches are done. If it is killed, its lanes are taken over when the leases expire.
 """
 
 import logging

@@ -35,10 +35,7 @@ SAMPLES = 3
 
 @dataclass(frozen=True, slots=True)
 class _Measurement:
-    """An instant, in UTC, at a count of seconds.
-
-    ``skew`` is how far the host's clock was ahead, None if unknown: then the instant is from the host's clock.
-    """
+    """An instant in UTC at a count of seconds; without ``skew``, how far the host is ahead, it is the host's."""
 
     instant: datetime
     seconds: float
@@ -49,13 +46,8 @@ class _Measurement:
 class Clock:
     """Returns the present instant in UTC by PostgreSQL's clock; threads share it.
 
-    Between queries, and while PostgreSQL does not respond, it adds the process's monotonic seconds. Before the
-    first response it uses the host's clock.
-
-    Args:
-        server_time: asks PostgreSQL for the instant; may raise DatabaseUnavailableError.
-        wall: returns the instant by the host's clock.
-        monotonic: counts seconds, also while the machine sleeps.
+    Between queries, and while PostgreSQL does not respond, it adds the process's ``monotonic`` seconds, which
+    count also while the machine sleeps. Before the first response it uses the host's clock, ``wall``.
     """
 
     def __init__(
@@ -93,10 +85,7 @@ class Clock:
 
     @property
     def skew(self) -> timedelta | None:
-        """How far the host's clock was ahead of PostgreSQL's at the last query; negative if behind.
-
-        None if PostgreSQL has not responded yet.
-        """
+        """How far the host's clock was ahead of PostgreSQL's at the last query; None before the first one."""
         self()
         return self._last.skew
 

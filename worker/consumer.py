@@ -113,8 +113,7 @@ class SharedClockRequest(Request):
 class SignOfLife(StartStopStep):
     """Records the worker's heartbeat in the loop that takes messages: if the loop hangs, there is none.
 
-    A worker that is shutting down leaves the loop; it records one heartbeat that lasts until its running batches
-    are done.
+    A worker that is shutting down records one more, which lasts until its running batches are done.
     """
 
     requires = ("celery.worker.consumer.tasks:Tasks",)

@@ -1,7 +1,4 @@
-"""The container, which builds the parts of a process from the settings and alone chooses implementations.
-
-Each part is imported when it is first used: beat, the web and most commands need only a few.
-"""
+"""The container, which builds the parts of a process, and alone chooses them. Each is imported when first used."""
 
 from __future__ import annotations
 
@@ -60,11 +57,7 @@ clock = host_clock
 
 
 class Container:
-    """The parts of one process, shared by its threads. They connect when they are first used.
-
-    Raises:
-        ValueError: a setting is invalid, such as a key or the address of the mail server.
-    """
+    """The parts of one process, shared by its threads. They connect when first used. Raises ValueError."""
 
     version = __version__
 
@@ -182,7 +175,6 @@ class Container:
         limits = Limits(
             per_hour=settings.twentyfour_requests_per_hour,
             per_second=settings.twentyfour_requests_per_second,
-            reserve_percent=settings.twentyfour_reserve_percent,
             connection_percent=settings.twentyfour_connection_percent,
         )
         return Budget(self.redis, limits=limits, clock=self.clock, on_refused=self.metrics.request_refused)
@@ -291,10 +283,7 @@ class Container:
         seen: datetime | None = None,
         client_number: int | None = None,
     ) -> Connection:
-        """Change settings of a connection, and log out of a login that it no longer uses.
-
-        Raises as :meth:`~models.connections.repository.Connections.update` does.
-        """
+        """Change settings, and log out of a login no longer used; raises as ``Connections.update`` does."""
         before = self.connections.get_shown(connection_id)
         seen = seen or before.updated_at
         after = self.connections.update(
@@ -318,11 +307,11 @@ class Container:
         """Save settings, or return the number of the operation that saves them once both systems accept them.
 
         An operation is needed if they may open another client, unless the actor ``administers_all``, and if the
-        login changes while there are links, which are kept if it reaches the same client. The caller dispatches
-        the operation. ``connection`` is as the actor saw it, and ``typed`` is the input of the form.
+        login changes while there are links. The caller dispatches it. ``connection`` is as the actor saw it, and
+        ``typed`` is the input of the form.
 
-        Raises as :meth:`~models.connections.repository.Connections.update` does, and LoginTriesError if secrets
-        were entered too often: a saved secret can be verified, so each attempt is a guess.
+        Raises as ``Connections.update`` does, and LoginTriesError if secrets were entered too often: each is a
+        guess.
         """
         from models.admin.operations import OperationType, settings_to_try
 
@@ -347,8 +336,8 @@ class Container:
     def erase_connection(self, connection: Connection, *, actor: str) -> Sequence[str]:
         """Erase a connection with all its data, and return the users who no longer see any connection.
 
-        Even if this fails, it is paused and its webhook URL is replaced. Raises JobsRunningError, and
-        UnavailableError without Redis.
+        If this fails, it is paused and has a new webhook URL. Raises JobsRunningError, and UnavailableError
+        without Redis.
         """
         from models.admin import erasure
 
@@ -389,10 +378,7 @@ class Container:
 
 @cache
 def get_container() -> Container:
-    """Return the container of this process, built from the environment; call it once before there are threads.
-
-    Raises WrongSettingsError.
-    """
+    """Return the container, made before there are threads, from the environment. Raises WrongSettingsError."""
     settings = read_settings(Settings)
     try:
         return Container(settings)

@@ -43,20 +43,13 @@ def dispatch_lanes(lanes: Iterable[Lane]) -> None:
 
 
 def dispatch_polls(task: str, intervals: Mapping[int, timedelta], *, limit: int | None = None) -> None:
-    """Send connections their polls in this order, at most ``limit``.
-
-    A connection that was sent its poll within half of its interval is skipped: the poll is under way, or has just
-    failed. A poll runs however late it is, unless :func:`is_outdated`.
-    """
+    """Send connections their polls, at most ``limit``, unless one was sent within half of its interval."""
     waits = ((task, number, interval.total_seconds() / 2) for number, interval in intervals.items())
     _send(waits, limit=limit)
 
 
 def is_outdated(task: str, connection_id: int, number: int) -> bool:
-    """Return whether the connection was polled since the poll with this number was sent; otherwise, it begins now.
-
-    Without this check, polls would pile up while a system hangs.
-    """
+    """Return whether the connection was polled since this poll was sent; otherwise, it begins now."""
     redis, key = get_container().redis, f"begun:{connection_id}:{task}"
     begun, sent = (int(redis.get(each) or 0) for each in (key, POLLS_SENT))
     if 0 < number <= begun <= sent:  # ``sent`` is lower if Redis has lost the count

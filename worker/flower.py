@@ -1,8 +1,4 @@
-"""The Celery app of Flower, which is read only: it has the broker and no secret, and cannot run or stop anything.
-
-Flower has no read-only mode, so its URLs that change something are removed. All but its health check needs the
-password, and guesses are limited.
-"""
+"""The Celery app of Flower: read only, as URLs that change something are removed, and without secrets."""
 
 import os
 import time

@@ -1,8 +1,7 @@
 """Which tasks share threads: tasks that wait for one remote system must not delay the other's or beat's.
 
-The threads set by ``worker_threads`` drain lanes. Beside them, polls and operations have half as many each, event
-receivers have as many again, and the sweep and the mails one each. Every queue has its own channel to Redis, which
-takes no more messages than the queue has threads: the rest stays in Redis, for another worker or later.
+Every queue has its own channel to Redis, which takes no more messages than the queue has threads: the rest stays
+in Redis, for another worker or later.
 """
 
 import ssl
@@ -72,10 +71,7 @@ def broker_configuration(redis_url: str) -> dict[str, Any]:
 
 
 def _tls(redis_url: str) -> dict[str, Any] | None:
-    """Return how Celery and Flower verify Redis: as the URL says (Flower reads only that), otherwise strictly.
-
-    Without this, Celery would accept any certificate if the URL says nothing.
-    """
+    """Return how Celery and Flower verify Redis: as the URL says, otherwise strictly, not as Celery would."""
     if not redis_url.startswith("rediss:"):
         return None
     in_url: dict[str, Any] = parse_url(redis_url).get("ssl", {})

@@ -3,15 +3,18 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from config.settings import Settings
 from i18n.messages import msg
 from integrations.moment import record_urls as moment
-from integrations.twentyfour import record_urls as twentyfour
 from models.database import Database
 from models.enums import EntityType, Record, titled
 from models.inbox import links
 from models.inbox.links import RecordReferences
+
+KINDS = {EntityType.CUSTOMER: "customers", EntityType.PROJECT: "projects"}
+"""What ``{kind}`` in ``TWENTYFOUR_RECORD_URL`` becomes; otherwise it is vouchers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +45,7 @@ class RecordUrls:
 def find_record_urls(
     database: Database, settings: Settings, records: Sequence[tuple[int, Record]], *, title: str = ""
 ) -> list[RecordUrls]:
-    """Find records, each given with its connection's id, in both systems.
-
-    ``title`` is the name in Moment of a record other than an expense.
-    """
+    """Find records by connection in both systems; ``title`` is the name of one other than an expense in Moment."""
     template = settings.twentyfour_record_url
     return [
         RecordUrls(
@@ -72,7 +72,8 @@ def _moment_url(settings: Settings, found: RecordReferences, record: Record, *, 
 
 def _twentyfour_url(template: str, entity_type: EntityType, remote_id: str) -> RecordUrl:
     """Parse a number, or a voucher such as "2026/1024" or "2026-4-40001"."""
-    *year, number = re.split("[/-]", remote_id)
-    name = msg("Voucher {number}/{year}", number=number, year=year[0]) if year else titled(entity_type, number)
-    url = twentyfour.record_url(template, entity_type, number, year=year[0] if year else "")
+    *years, number = re.split("[/-]", remote_id)
+    year, kind = years[0] if years else "", KINDS.get(entity_type, "vouchers")
+    name = msg("Voucher {number}/{year}", number=number, year=year) if year else titled(entity_type, number)
+    url = template.format(kind=kind, year=quote(year, safe=""), number=quote(number, safe=""))
     return RecordUrl(id=remote_id, name=name, url=url)

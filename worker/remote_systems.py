@@ -91,9 +91,8 @@ class RemoteSystems:
     ) -> TwentyFourGateway:
         """Return a gateway to a client in 24SevenOffice, with a connection's account and cache, or with neither.
 
-        For settings not saved yet, the requests are ``charged_to`` their connection and the cache is private.
-        ``login_of`` is the connection with this login: its session is kept only while it uses the login, and no
-        call is made in a session of a client other than the connection's.
+        For unsaved settings, the requests are ``charged_to`` their connection. ``login_of`` is the connection with
+        this login: its session is kept only while it uses the login, and is used only for its client.
         """
         verify = partial(verify_client, self._connections, login_of, settings) if login_of is not None else None
         return TwentyFourGateway(
@@ -107,10 +106,7 @@ class RemoteSystems:
         )
 
     def cached_erp(self, connection: Connection) -> TwentyFourGateway:
-        """Return the gateway of a connection, kept with its cache until the settings or the client change.
-
-        The session of a former login is deleted, so that an old password opens nothing.
-        """
+        """Return a connection's gateway, kept until settings or client change; a former login is logged out."""
         with self._erps_lock:
             known, former = self._erps.get(connection.id, (None, None))
             if former and known and _works_alike(known, connection):

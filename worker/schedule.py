@@ -18,10 +18,7 @@ EXPENSE_SECONDS = 10
 
 
 def beat_schedule(settings: BeatSettings, *, now: Callable[[], datetime]) -> dict[str, dict[str, Any]]:
-    """Return the interval of each task; a message that is too late for its turn is dropped.
-
-    ``now`` returns the instant for that. It must be a module's function, as beat stores its schedule in a file.
-    """
+    """Return the interval of each task; ``now``, for late messages, is a module's function, as beat stores it."""
     seconds = {
         "dispatch_due": settings.dispatch_seconds,
         "poll_all": settings.poll_seconds,

@@ -5,35 +5,32 @@ from models.admin.operations import OPERATION_TIMEOUT
 from models.enums import EntityType, Lane
 from models.inbox import dependencies, due
 from models.receivers import deliveries
-from sync.polling import stalled
+from sync.polling import failing_polls
 from worker import dispatch, heartbeat
 from worker.celery_app import app
 from worker.container import get_container
-from worker.jobs import clock_skew, monthly_reconciliation, operations, polls, retention
-from worker.jobs import deliver_events as jobs_deliver_events
-from worker.jobs import send_alerts as jobs_send_alerts
-from worker.jobs import send_links as jobs_send_links
+from worker.handlers import clock_skew, event_delivery, mails, monthly_reconciliation, operations, polls, retention
 from worker.schedule import EXPENSE_SECONDS
 
 
 @app.task(name="sync_customers")
 def sync_customers(connection_id: int) -> None:
-    _drain(Lane(connection_id, EntityType.CUSTOMER))
+    _drain(connection_id, EntityType.CUSTOMER)
 
 
 @app.task(name="sync_projects")
 def sync_projects(connection_id: int) -> None:
-    _drain(Lane(connection_id, EntityType.PROJECT))
+    _drain(connection_id, EntityType.PROJECT)
 
 
 @app.task(name="sync_invoices")
 def sync_invoices(connection_id: int) -> None:
-    _drain(Lane(connection_id, EntityType.INVOICE))
+    _drain(connection_id, EntityType.INVOICE)
 
 
 @app.task(name="sync_expenses")
 def sync_expenses(connection_id: int) -> None:
-    _drain(Lane(connection_id, EntityType.EXPENSE))
+    _drain(connection_id, EntityType.EXPENSE)
 
 
 @app.task(name="dispatch_due")
@@ -46,9 +43,7 @@ def dispatch_due() -> None:
     container.operations.delete_old_logins(before=now - OPERATION_TIMEOUT)
     dispatch.dispatch_operations(container.operations.pending(since=now - OPERATION_TIMEOUT))
     dispatch.dispatch_receivers(deliveries.due_receivers(container.database, now=now))
-    heartbeat.record(  # last: without PostgreSQL there is no heartbeat
-        container.redis, every=container.settings.dispatch_seconds
-    )
+    heartbeat.record(container.redis, every=container.settings.dispatch_seconds)  # only with PostgreSQL
 
 
 @app.task(name="poll_all")
@@ -86,20 +81,20 @@ def run_operation(operation_id: int) -> None:
 @app.task(name="deliver_events")
 def deliver_events(receiver_id: int) -> None:
     dispatch.mark_arrived(dispatch.RECEIVER, receiver_id)
-    jobs_deliver_events.deliver(get_container(), receiver_id)
+    event_delivery.deliver(get_container(), receiver_id)
 
 
 @app.task(name="send_alerts")
 def send_alerts() -> None:
-    jobs_send_links.send_due_links(get_container())
-    jobs_send_alerts.send_due_alerts(get_container())
+    mails.send_due_links(get_container())
+    mails.send_due_alerts(get_container())
 
 
 @app.task(name="send_reminders")
 def send_reminders() -> None:
     """Queue reminders of jobs that still need attention, and the weekly and monthly mails that are wanted."""
     container = get_container()
-    stalled.queue_alerts(container.database, container.connections.all(), now=container.clock())
+    failing_polls.queue_alerts(container.database, container.connections.all(), now=container.clock())
     reminders.queue_overdue(container.database, now=container.clock())
     reminders.queue_reminders(container.database, now=container.clock())
     reminders.queue_key_reminders(container.database, now=container.clock())
@@ -112,9 +107,9 @@ def delete_old() -> None:
     retention.delete_old(get_container())
 
 
-def _drain(lane: Lane) -> None:
+def _drain(connection_id: int, entity_type: EntityType) -> None:
     """Work on a batch, then dispatch the lanes that have work after it: at the end of the queue, to be fair."""
+    lane = Lane(connection_id, entity_type)
     dispatch.mark_lane_arrived(lane)
-    if clock_skew.is_off(get_container()):
-        return
-    dispatch.dispatch_lanes(get_container().runner.drain(lane))
+    if not clock_skew.is_off(get_container()):
+        dispatch.dispatch_lanes(get_container().runner.drain(lane))

@@ -1,9 +1,8 @@
 """The health check of a container; it kills a process that no longer responds, so that Docker restarts it.
 
-``python -S -m worker.watchdog web 8000 --end-after=6`` fails while the process is not healthy. An unhealthy
-process may be alive: a web process without PostgreSQL is unhealthy, but a new one would be too. Only a process
-that itself does not respond, ``--end-after`` times in a row, is killed. Then the init of the container ends, and
-the container with it. Only the standard library is imported, see :mod:`worker.alive`.
+``python -S -m worker.watchdog web 8000 --end-after=6`` fails while the process is unhealthy, such as without
+PostgreSQL. Only a process that itself does not respond, ``--end-after`` times in a row, is killed; the container
+ends with it. Only the standard library is imported, see :mod:`worker.alive`.
 """
 
 import os
@@ -30,19 +29,16 @@ SCHEDULE_SECONDS = 600
 
 
 def page_problem(port: str, path: str) -> str:
-    """Return the problem of a page of this container, "" if its status is 200.
-
-    It uses a bare socket, because importing http.client takes longer than everything else here.
-    """
+    """Return the problem of a page, "" if its status is 200; importing http.client would take too long."""
     try:
         with socket.create_connection(("127.0.0.1", int(port)), timeout=PAGE_SECONDS) as connection:
             connection.sendall(f"GET {path} HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n".encode())
             response = b"".join(iter(partial(connection.recv, 4096), b"")).decode(errors="replace")
     except OSError as error:
-        return f"{path} does not answer: {error}"
+        return f"{path} does not respond: {error}"
     head, _, body = response.partition("\r\n\r\n")
     status = head.partition("\r\n")[0].partition(" ")[2]
-    return "" if status.startswith("200") else f"{path} answers {status}: {body}"
+    return "" if status.startswith("200") else f"{path} responds with {status}: {body}"
 
 
 def schedule_problem(schedule: Path) -> str:
@@ -111,10 +107,7 @@ def main(
     init: int = 1,
     start_seconds: float = START_SECONDS,
 ) -> str:
-    """Return the problem, "" if there is none; kill a process that was silent ``end_after`` times in a row.
-
-    SIGKILL also ends a stopped process.
-    """
+    """Return the problem, "" if there is none; SIGKILL a process that was silent ``end_after`` times."""
     health, liveness = (partial(check, port_or_file) for check in CHECKS[process])
     problem, silence = health(), liveness()
     if not may_be_ended(init, start_seconds=start_seconds):

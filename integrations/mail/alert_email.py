@@ -109,10 +109,7 @@ class AlertEmail:
 def compose(
     alerts: Sequence[PendingAlert], *, public_url: str, sender: str, to: str, message_id: str, sent: datetime
 ) -> EmailMessage:
-    """Compose the mail about these alerts to one address, at least one; 50 are shown, the others are counted.
-
-    The links begin with ``public_url``.
-    """
+    """Compose the mail about these alerts (50 are shown, the rest counted); links begin with ``public_url``."""
     email = AlertEmail(sorted(alerts, key=lambda alert: (_URGENCY[alert.type], alert.at)), public_url)
     mail = new_mail(email.subject, sender=sender, to=to, message_id=message_id, sent=sent)
     templates = _templates(email.language)

@@ -132,8 +132,8 @@ def _cause(error: smtplib.SMTPException | OSError) -> str:
 
 
 def _refusal(refused: dict[str, tuple[int, bytes]]) -> RejectedError | UnavailableError:
-    answers = (f"{address} ({code} {said.decode(errors='replace')})" for address, (code, said) in refused.items())
-    whom = ", ".join(answers)
+    refusals = (f"{address} ({code} {said.decode(errors='replace')})" for address, (code, said) in refused.items())
+    whom = ", ".join(refusals)
     if all(code in _NO_SUCH_ADDRESS and not said.startswith(_POLICY) for code, said in refused.values()):
         return RejectedError(
             msg("The mail server rejects email to {addresses}.", addresses=whom),

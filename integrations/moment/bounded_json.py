@@ -22,10 +22,7 @@ class TooDeepError(ValueError):
 
 
 def parse(body: bytes) -> object:
-    """Parse JSON with exact numbers; a number beyond the limits becomes text.
-
-    Raises ValueError for invalid JSON or JSON beyond a limit.
-    """
+    """Parse JSON with exact numbers; one beyond the limits becomes text. Raises ValueError beyond others."""
     if sum(map(body.count, (b",", b"[", b"{"))) > MAX_VALUES:  # one of these precedes each value
         raise TooManyValuesError
     try:

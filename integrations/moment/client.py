@@ -205,10 +205,7 @@ class MomentClient:
         return values
 
     def write(self, method: Literal["PATCH", "POST"], path: str, values: Values, *, repeatable: bool) -> Values:
-        """Save a record and return it as Moment has saved it; a Decimal keeps its decimals.
-
-        ``repeatable`` says that saving it twice is harmless; otherwise a lost response raises OutcomeUnknownError.
-        """
+        """Save a record and return it; if it is not ``repeatable``, a lost response raises OutcomeUnknownError."""
         call = self._write_call(path, repeatable=repeatable)
         return _existing(call, self._send(call, method, path, body=_encoded(values)))
 

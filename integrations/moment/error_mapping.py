@@ -9,7 +9,7 @@ import requests
 
 from i18n.messages import Message, msg
 from integrations.moment.bounded_json import parse
-from integrations.retry_after import wait_asked_for
+from integrations.remote_clock import wait_asked_for
 from integrations.transport import was_sent
 from sync.error_codes.names import MOMENT_COMPANY, MOMENT_INCLUDES, MOMENT_KEY
 from sync.errors import (
@@ -30,10 +30,7 @@ _RETRYABLE = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPSt
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A call, for its error messages: ``doing`` is its purpose, such as "reading customers".
-
-    ``repeatable`` says that making it twice has the same effect as making it once.
-    """
+    """A call: its purpose, such as "reading customers", and whether making it twice does no harm."""
 
     doing: Message
     company: str
@@ -47,10 +44,7 @@ class Call:
         retry_after: timedelta | None = None,
         error_code: str = _UNAVAILABLE,
     ) -> SyncError:
-        """Return the error for a missing or unreadable response: ``what`` says what Moment did instead.
-
-        ``responded`` says that Moment has finished the call, even if with an error.
-        """
+        """Return the error for an unusable response to a call, which Moment has finished if it ``responded``."""
         message = msg("Moment {what} ({doing}).", what=what, doing=self.doing)
         error = UnavailableError(message, error_code=error_code, retry_after=retry_after)
         return self._or_outcome_unknown(error, what, responded=responded)

@@ -69,10 +69,7 @@ class ExpenseGateway:
         return self._make_activity(project_id, name)
 
     def has_activity(self, name: str) -> bool:
-        """Return whether some project has an open activity with this name.
-
-        Moment's filter may be case-sensitive, so the first of all activities are read too.
-        """
+        """Return whether some project has it open. As the filter may be case-sensitive, others are read too."""
         filtered = self._client.pages(ACTIVITIES, {"name": name})
         first = islice(self._client.pages(ACTIVITIES), MAX_ACTIVITIES_READ)
         return any(
@@ -92,15 +89,14 @@ class ExpenseGateway:
         return self._client.create(EXPENSES, _values(draft))
 
     def update_expense(self, expense_id: str, draft: ExpenseDraft, *, activity: str) -> bool:
-        """Send only fields that the ledger decides and that differ, so that an unchanged expense is not refused.
-
-        An expense that moves to another project needs an activity of that project.
-        """
+        """Send only what the ledger decides and what differs, so that an unchanged expense is not refused."""
         expense = self._client.record(EXPENSES, expense_id)
         if expense is None:
             return False
         changes = {
-            name: value for name, value in _ledger_values(draft).items() if not _agrees(expense.get(name), value)
+            name: value
+            for name, value in _ledger_values(draft).items()
+            if not _equals_sent(expense.get(name), value)
         }
         if "projectId" in changes:
             changes["projectExtensionId"] = _reference(self.activity(draft.project_id, activity))
@@ -156,10 +152,7 @@ class ExpenseGateway:
 
 
 def existing(rows: Iterable[Mapping[str, object]]) -> Iterator[ExistingExpense]:
-    """Yield the expenses of a list with an external id, each once (assumption M18).
-
-    A list that changes while its pages are read may return a record twice.
-    """
+    """Yield the expenses with an external id (M18), each once: a changing list may repeat a record."""
     seen = set()
     for values in rows:
         expense_id, external_id = id_of(values.get("id")), values.get("externalId")
@@ -190,7 +183,7 @@ def _ledger_values(draft: ExpenseDraft) -> dict[str, object]:
     }
 
 
-def _agrees(actual: object, expected: object) -> bool:
+def _equals_sent(actual: object, expected: object) -> bool:
     """Compare a value of Moment, which may leave out an empty text, with the expected one."""
     if isinstance(expected, Decimal):
         return isinstance(actual, int | Decimal) and actual == expected

@@ -33,10 +33,9 @@ def record_id(value: object) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Fields:
-    """The fields of one record. Reading one raises RejectedError if its value is invalid.
+    """The fields of one record. Reading an invalid one raises RejectedError with the ``remedy``.
 
-    ``remedy`` is for the error. ``record`` is Moment's id of the record, and ``part`` is the part of the record
-    that has these fields, such as "invoice line 2"; None for the record itself.
+    ``record`` is Moment's id, and ``part`` the part with these fields, such as "invoice line 2", if not the whole.
     """
 
     values: Mapping[str, object]

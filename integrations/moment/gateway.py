@@ -11,8 +11,9 @@ from typing import TypeVar
 from urllib.parse import quote
 
 from i18n.messages import Message
-from integrations.moment import customers, invoices, projects
+from integrations.moment import invoices
 from integrations.moment.client import MomentSite
+from integrations.moment.customers_and_projects import customer_of, project_of
 from integrations.moment.expenses import ExpenseGateway
 from integrations.moment.field_labels import CONTACT_FIELDS, FIELD_LABELS, RESOURCES
 from integrations.moment.fields import Fields
@@ -41,10 +42,7 @@ class _ReadAhead:
 
 
 class MomentGateway(ExpenseGateway):
-    """One company in Moment; implements :class:`sync.ports.InspectableMoment`, which describes each call.
-
-    It is cheap to create: caches and connections belong to the site.
-    """
+    """One company in Moment; implements :class:`sync.ports.InspectableMoment`. The site has the caches."""
 
     def __init__(self, settings: ConnectionSettings, *, site: MomentSite) -> None:
         super().__init__(settings, site=site)
@@ -65,10 +63,10 @@ class MomentGateway(ExpenseGateway):
             self._ahead = {}
 
     def customer(self, record_id: str) -> Customer | None:
-        return self._read(EntityType.CUSTOMER, record_id, customers.translate)
+        return self._read(EntityType.CUSTOMER, record_id, customer_of)
 
     def project(self, record_id: str) -> Project | None:
-        return self._read(EntityType.PROJECT, record_id, projects.translate)
+        return self._read(EntityType.PROJECT, record_id, project_of)
 
     def invoice(self, record_id: str) -> Invoice | None:
         translate = partial(invoices.translate, account=self._account, number=self._number_of)

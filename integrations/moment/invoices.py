@@ -32,10 +32,7 @@ _ACCOUNT_REMEDY = msg("Correct the financial account in Moment, then retry.")
 
 
 def is_finalized(values: Mapping[str, object]) -> bool:
-    """Return whether an invoice is finalized, or may be, because Moment leaves out its state (M22).
-
-    An unknown state counts as not finalized: the invoice may still be finalized later.
-    """
+    """Return whether an invoice is finalized, or may be as Moment left out its state (M22)."""
     return values.get("invoiceState", FINALIZED) == FINALIZED
 
 
@@ -45,17 +42,11 @@ def number_of(values: Mapping[str, object]) -> int | None:
 
 
 def translate(values: Mapping[str, object], *, account: Chart, number: Callable[[str], int | None]) -> Invoice:
-    """Read an invoice as the API returns it.
+    """Read an invoice, whole only if it is to be synced: otherwise without lines, and whatever is readable.
 
-    Only an invoice to sync is read whole. For a draft, or an invoice that a person excluded from the transfer, no
-    lines are read, and other fields as far as possible, so that nothing in it can be rejected.
-
-    ``account`` returns the record of a financial account by its Moment id, ``number`` the number of another
-    invoice.
-
-    Raises RejectedError, with the readable fields, if a field is missing or invalid, an account does not exist, or
-    the export status is unknown. With an unknown status, the invoice could be posted against a person's will, or
-    skipped and lost, so a person decides. For the same reason the state must be present, even for a draft.
+    ``account`` returns a financial account by its Moment id, ``number`` the number of another invoice. Raises
+    RejectedError, with the readable fields, if a field is invalid or an account missing. The state, and the export
+    status of a finalized invoice, must be known: otherwise it could be posted against a person's will, or lost.
     """
     fields = Fields(values, _REMEDY, record=values.get("id"))
     try:
@@ -76,10 +67,7 @@ def translate(values: Mapping[str, object], *, account: Chart, number: Callable[
 
 
 def dated(rows: Iterable[Mapping[str, object]], *, first: date, last: date) -> Iterator[Mapping[str, object]]:
-    """Yield the finalized invoices of a list that are dated in these days or have no readable date, each once.
-
-    A list that changes while its pages are read may return a record twice.
-    """
+    """Yield the finalized invoices of these days or without a readable date, each once in a changing list."""
     seen = set()
     for values in rows:
         invoice_id = record_id(values.get("id"))
@@ -90,10 +78,7 @@ def dated(rows: Iterable[Mapping[str, object]], *, first: date, last: date) -> I
 
 
 def translate_listed(values: Mapping[str, object], *, account: Chart) -> Invoice:
-    """Read a finalized invoice of a list whole, whatever its export status; a rejected one is ``unreadable``.
-
-    The invoice that a credit note reverses is left out, because that would take a call for each.
-    """
+    """Read a finalized invoice whole, or as ``unreadable``; without the credited one, which takes a call."""
     fields = Fields(values, _REMEDY, record=values.get("id"))
     try:
         fields.present(fields.text, "invoiceState")
@@ -194,11 +179,7 @@ def chart(rows: Iterable[Mapping[str, object]]) -> dict[str, Fields]:
 
 
 def account_codes(rows: Iterable[Mapping[str, object]]) -> dict[int, str]:
-    """Return the numbers of accounts with their VAT codes, empty if they have none (assumption M13).
-
-    Accounts without a number are left out, because no invoice can be booked on them. Raises RejectedError for an
-    invalid value.
-    """
+    """Return the VAT codes of accounts that have a number, empty if they have none (M13). Raises RejectedError."""
     found = map(_account, rows)
     return {number: each.text("externalTaxCode") for each in found if (number := each.whole("accountNumber"))}
 

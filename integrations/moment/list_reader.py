@@ -1,10 +1,8 @@
 """A reader for Moment's lists, page by page until they are complete (assumption M19).
 
-Moment ignores ``noLimit`` and returns 25 rows by default. So lists are read in pages, and a list that ends with
-fewer rows than it claims is an error, not a shorter list.
-
-Rows appear and disappear between two pages. So each page but the first begins with a row that was already read:
-because that row is still there, the rows after it are on this page, and none has moved past it (decision 55).
+Moment ignores ``noLimit``, and a list with fewer rows than it claims is an error. Rows appear and disappear
+between pages, so each page but the first begins with a row that was already read: while that row is there, none
+has moved past it (decision 55).
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -33,10 +31,7 @@ _MAX_GAPS = 50
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Page:
-    """A page of a list, with the numbers of its pages and of its records (0 if Moment does not return that).
-
-    ``index`` counts from 0, and ``size`` is the number of rows of a full page.
-    """
+    """A page: ``index`` counts from 0, ``size`` are the rows of a full one, ``elements`` is 0 if unknown."""
 
     rows: Sequence[Values]
     index: int
@@ -55,19 +50,12 @@ class _Page:
         """The index after its last row in the list."""
         return self.begins + len(self.rows)
 
-    @property
-    def is_last(self) -> bool:
-        return self.index + 1 >= self.total_pages
-
 
 class ListReader:
-    """Reads one list.
+    """Reads one list with ``fetch``, in pages if ``paged``; otherwise a response without a page number is all.
 
     Pages are requested from 0, and counted from the number in the first response, 0 or 1. If the second page
     equals the first, Moment counts requested pages from 1, and all further requests are raised by one.
-
-    ``fetch`` requests a page. ``paged`` says that each response has its page number; otherwise, a response without
-    one is the whole list.
     """
 
     def __init__(self, call: Call, fetch: Fetch, *, paged: bool = True) -> None:
@@ -110,7 +98,7 @@ class ListReader:
             new = [row for row in page.rows if self._is_new(row)]
             yield from new
             returned += len(new)
-            if not page.is_last:
+            if page.index + 1 < page.total_pages:
                 # Rows that are read again are not new.
                 idle = 0 if new or (restarts and page.ends > reach) else idle + 1
                 self._check_length(page, idle)
@@ -124,10 +112,7 @@ class ListReader:
                 reach, restarts = 0, restarts + 1
 
     def _has_gap(self, page: _Page, reach: int, *, lost: int) -> bool:
-        """Return whether records may be missing between those already read and this page.
-
-        Pages too small to begin before ``reach`` show that only by a list that has become shorter.
-        """
+        """Return whether records may be missing before this page; for small pages, only its length tells."""
         if page.index == 0:
             return False
         if page.begins >= reach:
@@ -197,11 +182,7 @@ class ListReader:
 
 
 def _next_page(reach: int, limit: int) -> tuple[int, int]:
-    """Return the index and size of the page that contains row ``reach`` and begins before it.
-
-    The size, up to ``limit``, is the one that gives the most new rows. If there is none, as for pages of one row,
-    the page begins at ``reach``.
-    """
+    """Return index and size of the page with the most new rows that begins before row ``reach``."""
     if reach == 0:
         return 0, limit
     sizes = range(min(limit, reach - 1), 1, -1)

@@ -1,8 +1,4 @@
-"""Webhooks of Moment, from which only the name of a record is read.
-
-The body is small (Moment documents the webhook of a finalized invoice; those of customers and projects are
-assumption M6), and anyone may have sent it. So only the key that names the record and its id are read.
-"""
+"""Webhooks of Moment (M6). Anyone may have sent one, so only the name of its record is read."""
 
 import json
 

@@ -1,7 +1,4 @@
-"""Sign-in with OpenID Connect: the code flow with PKCE, and a verified ID token.
-
-Only the person's identity is kept: no access token, no refresh token.
-"""
+"""Sign-in with OpenID Connect: the code flow with PKCE and a verified ID token; no token is kept."""
 
 import secrets
 from collections.abc import Callable, Iterator, Mapping

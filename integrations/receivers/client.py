@@ -8,7 +8,7 @@ from requests import PreparedRequest
 from standardwebhooks import Webhook
 
 from integrations.receivers.public_addresses import PrivateAddressError, PublicAdapter
-from integrations.retry_after import wait_asked_for
+from integrations.remote_clock import wait_asked_for
 from integrations.transport import BoundedAdapter, OnCall, OversizedResponseError, ignore_call, open_session
 from models.receivers.deliveries import Attempt
 from models.receivers.states import DeliveryProblem
@@ -16,7 +16,7 @@ from models.receivers.states import DeliveryProblem
 CONNECT_SECONDS, ANSWER_SECONDS = 5.0, 15.0
 """Time-outs for connecting and for a whole attempt; the specification recommends 15 to 30 seconds."""
 
-MAX_ANSWER_BYTES = 1024
+MAX_RESPONSE_BYTES = 1024
 """Bytes of a response that are read; the rest is dropped."""
 
 PROBLEMS: Mapping[type[Exception], DeliveryProblem] = {
@@ -34,14 +34,7 @@ PROBLEMS: Mapping[type[Exception], DeliveryProblem] = {
 
 
 class ReceiverClient:
-    """Sends events to receivers; shared by threads.
-
-    Args:
-        private_networks: whether receivers may have addresses that are not public.
-        connections: the number of connections kept for each host.
-        on_call: called after each call.
-        answer_seconds: the time-out of an attempt.
-    """
+    """Sends events to receivers, with as many ``connections`` for each host; shared by threads."""
 
     def __init__(
         self,
@@ -56,7 +49,7 @@ class ReceiverClient:
         self._session = open_session(
             lambda: adapter(
                 seconds=CONNECT_SECONDS,
-                max_bytes=MAX_ANSWER_BYTES,
+                max_bytes=MAX_RESPONSE_BYTES,
                 pool_maxsize=connections,
                 name=_operation,
                 on_call=on_call,

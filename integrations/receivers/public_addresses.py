@@ -1,7 +1,6 @@
-"""Connections to public addresses only: the host name of a receiver must not resolve to our own network.
+"""Connections to public addresses only: a receiver's name must not lead to our own network.
 
-The name is resolved once. If any of its addresses is not public, no connection is made. Otherwise the connection
-is made to a checked address, so that a different DNS response in between makes no difference.
+The name is resolved once, and the connection is made to an address that was checked, not to one resolved later.
 """
 
 import socket
@@ -52,10 +51,9 @@ def public_addresses(host: str, port: int) -> list[str]:
 
 
 class PublicAdapter(BoundedAdapter):
-    """Sends requests to public addresses only. A proxy must have a public address, too.
+    """Sends requests to public addresses only; a proxy must have a public address, too.
 
-    The proxy resolves names itself and may find another address, so an address resolved here is refused only if it
-    is not public. A name that cannot be resolved here is left to the proxy.
+    A proxy resolves names itself, so a name is refused only if it is not public here.
     """
 
     def get_connection_with_tls_context(

@@ -1,7 +1,4 @@
-"""The accounting setup of one client: VAT codes, currency rates, fiscal years and the voucher type of invoices.
-
-It rarely changes and requests are limited, so all workers share the data that one of them has read.
-"""
+"""The accounting setup of one client, which rarely changes, so all workers share what one of them has read."""
 
 import calendar
 from collections.abc import Callable, Mapping, Sequence
@@ -97,15 +94,12 @@ class AccountingSetup(CachedReader):
 
     @_cached(SetupPart.VAT_CODES)
     def vat_codes(self) -> Mapping[str, VatCode]:
-        """Return the VAT codes by TaxNo, which is not their TaxId (GetTaxCodeList).
-
-        One with an invalid rate, such as NaN, is left out.
-        """
+        """Return the VAT codes by TaxNo, not TaxId (GetTaxCodeList), except those with an invalid rate."""
         codes = self._session.call("Account", "GetTaxCodeList") or []
         return {
             str(code.TaxNo): VatCode(_percent(code.TaxRate), code.AccountNo or None, id=code.TaxId or 0)
             for code in codes
-            if _is_rate(code.TaxRate or Decimal())
+            if (rate := code.TaxRate or Decimal()).is_finite() and 0 <= rate <= MAX_RATE
         }
 
     @_cached(SetupPart.CURRENCIES)
@@ -120,11 +114,7 @@ class AccountingSetup(CachedReader):
 
     @_cached(SetupPart.FISCAL_YEARS)
     def fiscal_years(self) -> Sequence[FiscalYear]:
-        """Return the fiscal years (GetFiscalYears).
-
-        A locked year without dates is left out, because nothing is posted to it. Raises
-        :class:`MisconfiguredError` if an open one has none.
-        """
+        """Return the dated fiscal years (GetFiscalYears). Raises MisconfiguredError if an open one is not."""
         years = self._session.call("Transaction", "GetFiscalYears") or []
         dated = [year for year in years if _is_dated(year)]
         if any(not year.IsLocked for year in years if year not in dated):
@@ -158,10 +148,7 @@ class AccountingSetup(CachedReader):
 
     @_cached(SetupPart.VOUCHER_TYPE)
     def outgoing_invoice(self) -> VoucherType:
-        """Return the type of outgoing invoices (GetTypeList). Raises MisconfiguredError if there is none.
-
-        Types with a TypeNo below 1 are the system's own and cannot be used in vouchers (assumption S10).
-        """
+        """Return the type of outgoing invoices (GetTypeList, S10). Raises MisconfiguredError without one."""
         types = self._session.call("Account", "GetTypeList") or []
         invoices = [each for each in types if OUTGOING_INVOICE in (each.Title or "").lower()]
         found = [each for each in invoices if (each.TypeNo or 0) > 0]
@@ -187,10 +174,6 @@ class AccountingSetup(CachedReader):
 
     def _name(self, part: SetupPart) -> str:
         return f"{self._session.client_hash()}:{part}"
-
-
-def _is_rate(rate: Decimal) -> bool:
-    return rate.is_finite() and 0 <= rate <= MAX_RATE
 
 
 def _percent(rate: Decimal) -> Decimal:

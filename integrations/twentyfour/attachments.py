@@ -31,11 +31,7 @@ def chunk_size(session: Session) -> int:
 
 
 def of_stamps(session: Session, stamps: Collection[int]) -> dict[int, VoucherFiles]:
-    """Return the documents of stamps, in the order of their ids (GetFileInfo, assumption S34).
-
-    The result does not say whether a document is approved. So it takes a second call for the approved ones, unless
-    there are no documents.
-    """
+    """Return the documents of stamps by id (GetFileInfo, S34); a second call says which are approved."""
     files: dict[int, VoucherFiles] = {}
     ordered = sorted(stamps)
     for start in range(0, len(ordered), MAX_STAMPS):
@@ -50,15 +46,12 @@ def of_stamps(session: Session, stamps: Collection[int]) -> dict[int, VoucherFil
 def fetched(
     session: Session, file: VoucherFile, *, chunk: int, renew_lease: Callable[[], None]
 ) -> Iterator[BinaryIO]:
-    """Download a document to a temporary file, in chunks of ``chunk`` bytes (GetSize, DownloadChunk, GetChecksum).
-
-    The file has all pages, in the document's file type. Raises RejectedError if it is missing or corrupt.
-    """
+    """Download a document in chunks (GetSize, DownloadChunk, GetChecksum). Raises RejectedError."""
     with TemporaryFile() as content:
         with _explaining_if_gone(session, file):
             digest = _download(session, file, content, chunk=chunk, renew_lease=renew_lease)
             checksum = session.call("Attachment", "GetChecksum", file=file.handle)
-        if not _agrees(checksum, digest):
+        if not _is_checksum_of(checksum, digest):
             raise RejectedError(
                 msg("A document ({type}, id {id}) is corrupt in 24SevenOffice.", type=file.type, id=file.id),
                 error_code="file_broken",
@@ -102,7 +95,7 @@ def _download(
     return checksum.digest()
 
 
-def _agrees(checksum: str | None, digest: bytes) -> bool:
+def _is_checksum_of(checksum: str | None, digest: bytes) -> bool:
     """Compare an md5 written in hexadecimal, with or without dashes, or in base64."""
     text = (checksum or "").strip()
     return text.replace("-", "").lower() == digest.hex() or text == b64encode(digest).decode()

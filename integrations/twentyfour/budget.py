@@ -1,8 +1,7 @@
 """The request budget for 24SevenOffice: one for the whole installation, kept in Redis.
 
-24SevenOffice counts an integration's requests across all customers, and locks it out if there are too many. So
-each worker first takes a request from this budget, and a refusal to one worker stops all of them.
-:mod:`~integrations.twentyfour.budget_scripts` explains how requests are counted and which have priority.
+24SevenOffice counts an integration's requests across all customers, and locks it out if there are too many, so a
+refusal to one worker stops all. :mod:`~integrations.twentyfour.budget_scripts` explains the count and priorities.
 """
 
 import copy
@@ -20,13 +19,14 @@ from redis.exceptions import RedisError
 
 from i18n.formatting import OSLO
 from i18n.messages import msg
-from integrations.retry_after import wait_asked_for
+from integrations.remote_clock import wait_asked_for
 from integrations.twentyfour import budget_scripts as scripts
 from integrations.twentyfour.error_mapping import QUARANTINE
 from integrations.twentyfour.instants import instant_of
 from sync.errors import RateLimitedError, UnavailableError
 
 MAX_WAIT = timedelta(seconds=5)  # for a slot; waiting is cheaper than retrying
+RESERVE_PERCENT = 50  # of the hour, which polls leave to webhooks
 BURST = 3  # sent at once after a pause: with 20 a second, no second has more than 23
 MAX_BLOCK = timedelta(hours=1)  # even if 24SevenOffice asks for more
 DEFAULT_BLOCK = timedelta(minutes=15)  # for a quarantine whose end cannot be read
@@ -43,8 +43,8 @@ class Limits:
 
     per_hour: int
     per_second: int
-    reserve_percent: int = 50
-    connection_percent: int = 75
+    connection_percent: int
+    reserve_percent: int = RESERVE_PERCENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,11 +121,7 @@ class Budget:
         return self._with(_polls=True)
 
     def acquire(self) -> None:
-        """Take one request, after waiting at most ``MAX_WAIT`` for its slot.
-
-        Raises RateLimitedError if there is none for a while. Raises UnavailableError if Redis is down: to continue
-        without it would risk a lock-out of all customers, and the queue is then down anyway.
-        """
+        """Take one request, after a short wait. Raises RateLimitedError, and UnavailableError without Redis."""
         max_wait = MAX_WAIT
         decision, wait = self._request()
         while decision == scripts.WAIT and wait <= max_wait:
@@ -145,10 +141,7 @@ class Budget:
         self._redis.hdel(self._day(), str(self._connection_id))
 
     def requests_today(self) -> Mapping[int, int] | None:
-        """Return the number of requests by connection since midnight in Oslo; 0 is the key of uncharged requests.
-
-        Connections without requests are left out. None while Redis is down.
-        """
+        """Return the requests by connection since midnight in Oslo (0: uncharged); None while Redis is down."""
         try:
             counts = self._redis.hgetall(self._day())
         except RedisError:
@@ -167,10 +160,7 @@ class Budget:
         return Usage(hour, max(0, left), events, polls, reserved, until)
 
     def record_response(self, status: int, headers: Mapping[str, str]) -> timedelta | None:
-        """Follow a response's headers about the limit; if it refused the call, return how long to wait.
-
-        The number of requests left is sent to Redis with the next request, which saves a round trip.
-        """
+        """Follow a response's headers, also with the next request; return how long to wait after a refusal."""
         if status == HTTPStatus.TOO_MANY_REQUESTS:
             retry_after = wait_asked_for(headers)
             return self.block(timedelta(seconds=1) if retry_after is None else retry_after)
@@ -188,10 +178,7 @@ class Budget:
         return self.block(self._until(match["end"].rstrip(" ."))) if match else None
 
     def block(self, wait: timedelta, *, why: int = scripts.BLOCKED_BY_REMOTE) -> timedelta:
-        """Stop all workers for this time, or longer if they are already stopped for longer.
-
-        Never raises: the response that asked for it may be of a call that saved something.
-        """
+        """Stop all workers for at least this time. Never raises: the call may have saved something."""
         wait = min(wait, MAX_BLOCK)
         with suppress(RedisError):
             self._block(keys=[scripts.BLOCKED], args=[self._milliseconds(), max(wait // MILLISECOND, 1), why])

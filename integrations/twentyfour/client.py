@@ -1,8 +1,7 @@
 """The SOAP client for 24SevenOffice: one for each process, shared by its threads and connections.
 
-zeep writes the envelopes and reads the responses, by the WSDLs beside this file. We send the requests ourselves,
-because the meaning of a failure depends on when it happens: until the request is sent, nothing can have been
-saved; after that, something may have been.
+zeep writes envelopes and reads responses. We send the requests ourselves, as the meaning of a failure depends on
+when it happens: until the request is sent, nothing can have been saved.
 """
 
 import copy
@@ -134,9 +133,8 @@ class SoapClient:
     def call(self, service: str, operation: str, /, *, session_id: str = "", **arguments: object) -> SoapValue:
         """Call an operation; an array is returned as a list, and as None when it is empty.
 
-        Raises SessionRefusedError if the session is not (or no longer) valid, and otherwise a SyncError by the
-        table of :mod:`~integrations.twentyfour.error_mapping`. Arguments that the WSDL does not have are our
-        mistake and raise zeep's errors.
+        Raises SessionRefusedError if the session is not valid, and otherwise a SyncError by the table of
+        :mod:`~integrations.twentyfour.error_mapping`.
         """
         called = self._service(service)
         envelope = called.client.create_message(called.client.service, operation, **arguments)

@@ -1,8 +1,7 @@
 """Customers in 24SevenOffice: the Company service, and an index of all customers.
 
-The index is read whole once, and then only the changes. A search for each new customer would take up to three
-calls, and would find an organization number only in its exact spelling. Reading all customers takes two calls for
-a thousand, and one more for each batch of new customers while nothing changes.
+The index is read whole once, two calls for a thousand, and then only the changes. A search takes up to three
+calls for each new customer, and finds an organization number only in its exact spelling.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -42,8 +41,7 @@ OVERLAP = timedelta(minutes=10)
 def save(session: Session, drafts: Sequence[CompanyDraft]) -> list[int | SyncError]:
     """Create or overwrite customers in one call (SaveCompanies); return a number or an error for each.
 
-    24SevenOffice replaces e-mail addresses, phone numbers and addresses as a whole, and perhaps the whole customer
-    (S14). So the existing ones are read first, which takes a call (GetCompanies), and sent back.
+    Existing addresses and numbers are read first and sent back, as 24SevenOffice replaces them as a whole (S14).
     """
     existing = _existing(session, [each.number for each in drafts if each.number])
     companies = {"Company": [_company(draft, existing.get(draft.number or 0)) for draft in drafts]}
@@ -201,7 +199,7 @@ def _merged(existing: SoapValue, name: str, sent: Mapping[str, Any]) -> dict[str
 
 def _company(draft: CompanyDraft, existing: SoapValue) -> dict[str, Any]:
     type_ = _type(draft, existing)
-    main_use = _main_use(type_)
+    main_use = "Primary" if type_ == "Consumer" else "Work"  # e-mail and phone are shown under it (S44)
     emails = {main_use: draft.email, "Invoice": draft.invoice_email}
     sent = {use: {"Value": address} for use, address in emails.items() if address}
     return {
@@ -221,11 +219,6 @@ def _type(draft: CompanyDraft, existing: SoapValue) -> str:
     if type_ == "Supplier" or (draft.is_company is None and type_ != "None"):
         return type_
     return "Consumer" if draft.is_company is False else "Business"
-
-
-def _main_use(type_: str) -> str:
-    """Return the use under which e-mail and phone are shown: businesses have no “Primary” (assumption S44)."""
-    return "Primary" if type_ == "Consumer" else "Work"
 
 
 def _details(details: CustomerDetails, existing: SoapValue, *, phone_use: str) -> dict[str, Any]:

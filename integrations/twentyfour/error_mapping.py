@@ -1,8 +1,7 @@
 """The mapping of 24SevenOffice's errors: one table in which every failed call is looked up.
 
-Errors have four forms: a SOAP fault, an ``APIException`` inside a company, a ``SaveResponse`` that is not Ok, and
-no usable response at all. Each is first written as one line, ``<form>: <message>``. The first rule that matches
-the line decides, so their order matters.
+A SOAP fault, an ``APIException`` in a company, a ``SaveResponse`` that is not Ok, or a missing response is first
+written as one line, ``<form>: <message>``. The first rule that matches the line decides, so their order matters.
 """
 
 import re
@@ -292,10 +291,7 @@ RULES = (
 
 
 def error_of(text: str, *, saves: bool, retry_after: timedelta | None = None) -> SyncError:
-    """Look up a line made by the functions below; return the error to raise.
-
-    ``saves`` says that the call would have saved something, so that its outcome may be unknown.
-    """
+    """Return the error of a line made below; its outcome may be unknown if the call ``saves`` something."""
     rule = next(rule for rule in RULES if re.search(rule.pattern, text, re.IGNORECASE))
     form, _, detail = text.partition(": ")
     message = (

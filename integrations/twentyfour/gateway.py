@@ -35,15 +35,10 @@ from sync.records import (
 
 
 class TwentyFourGateway(LedgerGateway):
-    """One 24SevenOffice client; implements :class:`sync.ports.InspectableErp`, which describes each call.
+    """One 24SevenOffice client, with caches for seconds; implements :class:`sync.ports.InspectableErp`.
 
-    It is cheap to create, but caches data for seconds: keep it as long as the settings stay the same. Threads may
-    share it.
-
-    ``client`` is the process's, charged to the connection. ``cache`` is the connection's, or private.
-    ``is_current`` returns whether the login is still the connection's, so that its session is kept.
-    ``verify_client`` is called with the number of the client that the login reaches, and raises if it is not the
-    connection's.
+    ``is_current`` returns whether the login is still the connection's, so that its session is kept, and
+    ``verify_client`` raises if the number of the client that the login reaches is not the connection's.
     """
 
     def __init__(  # noqa: PLR0913 - keyword-only

@@ -1,7 +1,4 @@
-"""Dates with a time in 24SevenOffice: an instant, or a day whose time has no meaning.
-
-Either may have a zone or not, even within one response. All dates are converted here before they are compared.
-"""
+"""Dates with a time in 24SevenOffice: instants, or days whose time has no meaning, with or without a zone."""
 
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from zoneinfo import ZoneInfo
@@ -28,10 +25,7 @@ def day_of(written: datetime) -> date:
 
 
 def without_zone(instant: datetime, *, ends: bool = False) -> datetime:
-    """Write an instant as requests need it: in UTC, without a zone.
-
-    One in a skipped hour is moved by two hours, back or, if it ``ends`` a period, forward.
-    """
+    """Write an instant in UTC, without a zone; in a skipped hour, two hours earlier or, if it ``ends``, later."""
     written = instant.astimezone(UTC).replace(tzinfo=None)
     if any(_is_skipped(written, clock) for clock in CLOCKS):
         written += timedelta(hours=2 if ends else -2)

@@ -37,10 +37,7 @@ class LedgerGateway:
         return list(map(_ledger_line, self._dated(year.starts, year.ends, InvoiceNo=str(invoice_number))))
 
     def booked(self, first: date, last: date, *, costs: AccountRanges) -> BookedVouchers:
-        """Read outgoing invoices from any source (S32), costs, and the lines that :meth:`posted` finds, at once.
-
-        Without accounts, no costs are returned.
-        """
+        """Read outgoing invoices of any source (S32), costs if accounts are given, and numbered lines at once."""
         vouchers: dict[str, list[LedgerLine]] = defaultdict(list)
         for line in self._between(first, last):
             vouchers[self._voucher_of(line)].append(_ledger_line(line))
@@ -55,11 +52,10 @@ class LedgerGateway:
         )
 
     def changed_vouchers(self, accounts: AccountRanges, *, since: datetime, until: datetime) -> Sequence[str]:
-        """Return the names of vouchers with a line on these accounts that was created or changed in a period.
+        """Return the vouchers with a line on these accounts, or between them, that changed in a period.
 
-        A call accepts only one range of accounts, so the range is from the lowest to the highest, and lines
-        between are returned too: a line may have been moved there from one of them. Hidden lines count, because a
-        line is reversed by hiding it.
+        A call accepts one range only, and a line may have been moved within it. Hidden lines count: that reverses
+        them.
         """
         if not accounts.intervals:
             return []

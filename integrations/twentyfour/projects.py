@@ -1,7 +1,6 @@
 """Projects in 24SevenOffice: the Project service, and which of their numbers are free.
 
-Saving takes a call for each project, because 24SevenOffice has no other. So the check whether a number is free
-must take hardly any calls: numbers are looked up with their neighbours, which the next projects have.
+Saving takes a call for each, so numbers are looked up with their neighbours, which the next projects have.
 """
 
 from collections.abc import Collection, Sequence
@@ -21,26 +20,16 @@ UNSET = (None, "", 0, -(2**31))
 """.NET's value for an empty field."""
 
 CACHE_SECONDS = 60
-"""How long a free number counts as free, and an open project as open.
-
-People rarely enter a project in both systems within that time.
-"""
+"""How long a free number counts as free, and an open project as open: people rarely enter both at once."""
 
 BLOCK, MAX_NUMBERS = 100, 1000
-"""Numbers are looked up in blocks of 100, or of 1000 while projects arrive in sequence, as on a first day.
-
-``MAX_NUMBERS`` is the limit of a call (assumption S37): if there are more, fewer neighbours are looked up, or
-none.
-"""
+"""Numbers are looked up in blocks of 100, or of 1000, a call's limit (S37), while projects arrive in sequence."""
 
 MAX_NUMBER = 2**31 - 1
 
 
 def save(session: Session, draft: ProjectDraft, *, client_id: str, field: ClientIdField) -> None:
-    """Create or overwrite a project, whose number is its Id (SaveProject).
-
-    ``client_id`` is saved in this ``field`` of every project (assumption S2), unless it is empty.
-    """
+    """Create or overwrite a project (SaveProject), with the client id, unless empty, in this field (S2)."""
     project = {
         "Id": draft.number,
         "Name": draft.name,

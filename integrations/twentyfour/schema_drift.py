@@ -1,9 +1,8 @@
 """Adapts responses to our WSDL before zeep reads them, because 24SevenOffice adds elements without a new version.
 
-zeep either fails on an element that the WSDL does not have, or loses all that follow it. So unknown elements are
-removed, and known ones are put in the order of the schema. Each is logged once, so that the WSDL can be updated;
-if there are very many, only some are logged each day, and that there are more. The same pass empties values that
-.NET writes for "not set", which are then read as None, and cuts texts that are too long.
+zeep fails on an unknown element, or loses what follows it. So unknown elements are removed, known ones put in
+order, and each is logged once, up to a limit a day. Values that .NET writes for "not set" become None, and texts
+that are too long are cut.
 """
 
 import time
@@ -49,10 +48,7 @@ class SchemaDrift(Plugin):
     def ingress(
         self, envelope: etree._Element, http_headers: object, operation: Definition
     ) -> tuple[etree._Element, object]:
-        """Repair one response in place.
-
-        Raises UnreadableError if it is not a response of this operation, or if an item of a list is nil.
-        """
+        """Repair one response. Raises UnreadableError if it is another operation's, or an item is nil."""
         response = next(envelope.iterfind(f"{{{ENVELOPE}}}Body/{{*}}*"), None)
         expected = operation.output.body
         if response is None or response.tag not in {expected.qname.text, f"{{{ENVELOPE}}}Fault"}:

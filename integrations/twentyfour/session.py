@@ -1,9 +1,7 @@
 """One session for each login, shared by all workers, because 24SevenOffice throttles repeated logins.
 
-The session id is in Redis, encrypted, under a keyed hash of all credentials: with a wrong password no session is
-found, and 24SevenOffice itself refuses the login. A session is used until 24SevenOffice refuses it. The first
-worker that gets the refusal renews it while the others wait. ``HasSession`` is not used, because it would take a
-request for each call.
+Its id is in Redis, encrypted, under a keyed hash of all credentials. It is used until 24SevenOffice refuses it, as
+``HasSession`` would take a request; the first worker that is refused renews it while the others wait.
 """
 
 import copy
@@ -58,11 +56,9 @@ def _redis_needed() -> Iterator[None]:
 
 
 class SessionStore:
-    """The session ids of all logins; one worker logs in at a time, however many need the session.
+    """The session ids of all logins; one worker logs in at a time, within ``login_seconds``.
 
-    Without Redis, nothing is called (each call raises UnavailableError): each process would have to log in with
-    its own session, and the queue is then down anyway. ``login_seconds`` is how long a login may take before
-    another worker logs in.
+    Without Redis, nothing is called: each process would need its own session, and the queue is then down anyway.
     """
 
     def __init__(self, redis: Redis, vault: Vault, *, login_seconds: float) -> None:
@@ -89,15 +85,10 @@ class SessionStore:
 
     @_redis_needed()
     def renew(self, name: str, *, expired: str, log_in: Callable[[], str], keeps: Callable[[str], bool]) -> str:
-        """Replace the session id ``expired``, by another worker's if that was faster.
+        """Replace the refused session id ``expired``, "" for none, by another worker's if that was faster.
 
-        Args:
-            name: identifies the login.
-            expired: the refused session id, empty if there was none; it is deleted.
-            log_in: returns a session id; after a MisconfiguredError it is not called again for a while.
-            keeps: returns whether the new session id may be stored; False if the connection's login has changed.
-
-        Raises the errors of ``log_in``, or the error that it raised recently.
+        ``log_in`` returns one, and is not called for a while after a MisconfiguredError. ``keeps`` returns whether
+        it may be stored. Raises the errors of ``log_in``, or the one that it raised recently.
         """
         with self._lock(name, wait=self._login_seconds):
             current = self.get(name)
@@ -112,10 +103,7 @@ class SessionStore:
 
     @contextmanager
     def remembering_refusal(self, name: str) -> Iterator[None]:
-        """Guard a login. Raises the previous error if the login was refused recently.
-
-        A changed login has another name, and is tried at once.
-        """
+        """Guard a login. Raises the previous error if the login, by its name, was refused recently."""
         self._raise_remembered(name)
         try:
             yield
@@ -176,11 +164,9 @@ class SessionStore:
 
 
 class Session:
-    """Calls to 24SevenOffice with one login.
+    """Calls to 24SevenOffice with one login; unless it ``is_current``, its session is not shared.
 
-    ``is_current`` returns whether it is still the connection's login; if not, its session is not shared.
-    ``verify_client`` is called with the number of the session's client before any other call, and raises if it is
-    the wrong client. It is skipped if 24SevenOffice does not return the number.
+    ``verify_client`` is called with the number of the session's client, if returned, before any other call.
     """
 
     def __init__(
@@ -208,11 +194,7 @@ class Session:
         return twin
 
     def call(self, service: str, operation: str, /, **arguments: object) -> SoapValue:
-        """Call an operation in a session, after a login if there is none or it is refused.
-
-        Raises the errors of :meth:`~integrations.twentyfour.client.SoapClient.call` and of ``verify_client``, and
-        MisconfiguredError for a session that is refused right after a login.
-        """
+        """Call an operation in a session. Raises MisconfiguredError if it is refused right after a login."""
         name = self._name(self.identity_id())
         session_id = self._store.get(name) or self._state["session_id"] or self._renew(name, expired="")
         self._verify(name, session_id)
@@ -238,10 +220,7 @@ class Session:
         return [_identity(each) for each in found]
 
     def identity_id(self) -> str:
-        """Return the client that calls are made in: the login's own, or the only one that it reaches.
-
-        Raises MisconfiguredError if that is ambiguous.
-        """
+        """Return the client that calls are made in. Raises MisconfiguredError if that is ambiguous."""
         with self._choosing:
             if not self._state["identity_id"]:
                 with self._store.remembering_refusal(self._name("")):
@@ -251,10 +230,7 @@ class Session:
             return self._state["identity_id"]
 
     def log_out(self) -> None:
-        """Delete the session, even of a client that another process has chosen; uses Redis only.
-
-        Other connections with this login log in again. Raises UnavailableError if Redis is down.
-        """
+        """Delete the session, also of a client that another process chose. Raises UnavailableError."""
         without_client, identity_id = self._name(""), self._state["identity_id"]
         if name := self._name(identity_id) if identity_id else self._store.get(without_client):
             self._store.forget(name)
@@ -288,17 +264,22 @@ class Session:
         with self._verifying:
             if self._state["verified"] == session_id:
                 return
-            if number := self._store.client_number(name, session_id, ask=self._client_number):
+
+            def ask() -> int:
+                return choose_identity(self.identities(), self.identity_id()).client_number
+
+            if number := self._store.client_number(name, session_id, ask=ask):
                 self._verify_client(number)
             self._state["verified"] = session_id
-
-    def _client_number(self) -> int:
-        return choose_identity(self.identities(), self.identity_id()).client_number
 
     def _log_in(self) -> str:
         session_id = str(self._authenticate("Login", IdentityId=self.identity_id()) or "")
         if not session_id:
-            raise _login_refused_error()
+            raise MisconfiguredError(
+                msg("24SevenOffice rejected the user name or password."),
+                error_code=LOGIN_REFUSED,
+                remedy=msg("Enter them again in the connection's settings."),
+            )
         if not SESSION_ID.fullmatch(session_id):
             raise UnavailableError(msg("24SevenOffice returned an unusable session."), error_code="unreadable")
         return session_id
@@ -341,14 +322,6 @@ def _identity(value: SoapValue) -> Identity:
         client.Name if client else "",
         usable=not value.IsDisabled,
         client_number=client.Id or 0 if client else 0,
-    )
-
-
-def _login_refused_error() -> MisconfiguredError:
-    return MisconfiguredError(
-        msg("24SevenOffice rejected the user name or password."),
-        error_code=LOGIN_REFUSED,
-        remedy=msg("Enter them again in the connection's settings."),
     )
 
 

@@ -24,8 +24,7 @@ def post(
 ) -> None:
     """Save vouchers of one fiscal year in one call (SaveBundleList): all, or OutcomeUnknownError says why not.
 
-    No warning is ignored. BundleDirectAccounting says whether 24SevenOffice calculates the VAT of drafts; by its
-    documentation, it has no effect on vouchers that are posted at once.
+    BundleDirectAccounting says whether 24SevenOffice calculates the VAT of drafts.
     """
     bundle = {
         "YearId": year,

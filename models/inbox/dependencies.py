@@ -49,7 +49,7 @@ class Dependency:
     linked: bool
     title: str
     message: str
-    closed_because: str
+    dismissal_reason: str
 
     def is_in_vain(self, wait: Wait) -> bool:
         """Return whether it has ended: dismissed, or attempted during the wait without getting a link."""
@@ -152,7 +152,7 @@ def _find(database: Database, connection_id: int, records: Collection[Record]) -
                 linked=has_link,
                 title=row.title,
                 message=row.message,
-                closed_because=row.dismissal_reason,
+                dismissal_reason=row.dismissal_reason,
             )
             for row, has_link in session.execute(query)
         }

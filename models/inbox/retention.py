@@ -1,7 +1,7 @@
 """Deletion of old data, in batches, so that not even the first run holds locks for long.
 
-:mod:`worker.jobs.retention` runs it. The settings ``ATTEMPT_DAYS``, ``JOB_DAYS``, ``ALERT_DAYS``, ``AUDIT_DAYS``
-and ``EVENT_DAYS`` say how long it is kept.
+:mod:`worker.handlers.retention` runs it. The settings ``ATTEMPT_DAYS``, ``JOB_DAYS``, ``ALERT_DAYS``,
+``AUDIT_DAYS`` and ``EVENT_DAYS`` say how long it is kept.
 """
 
 from collections.abc import Callable

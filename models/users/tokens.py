@@ -64,7 +64,7 @@ SCOPE_NAMES = {
     TokenScope.CONNECTIONS_WRITE: msg("Add connections, change settings, pause and resume"),
     TokenScope.CONNECTIONS_ERASE: msg("Erase connections and all their data"),
     TokenScope.JOBS_READ: msg("See records, their attempts and match questions"),
-    TokenScope.JOBS_WRITE: msg("Retry and close records, and answer match questions"),
+    TokenScope.JOBS_WRITE: msg("Retry and dismiss records, and answer match questions"),
     TokenScope.OPERATIONS_READ: msg("See tests, reconciliations and backfills, and their results"),
     TokenScope.OPERATIONS_WRITE: msg("Start and cancel tests, reconciliations and backfills"),
     TokenScope.RECEIVERS_READ: msg("See event receivers and their deliveries"),

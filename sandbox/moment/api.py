@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Request, Response, UploadFile
 from fastapi.security import HTTPBasic, HTTPBasicCredentials
 
 from sandbox.moment import exact_json
-from sandbox.moment.exact_json import Answer
+from sandbox.moment.exact_json import JsonResponse
 from sandbox.moment.list_queries import listed, read
 from sandbox.moment.record_store import RecordStore
 from sandbox.moment.records import Attachment
@@ -20,7 +20,6 @@ Credentials = Annotated[HTTPBasicCredentials, Depends(HTTPBasic())]
 
 
 def the_store(request: Request) -> RecordStore:
-    """Return the record store of the running app."""
     store: RecordStore = request.app.state.data
     return store
 
@@ -45,9 +44,8 @@ router = APIRouter(prefix=PREFIX, dependencies=[Depends(check_key)])
 async def read_list(
     company_id: str, resource: str, request: Request, store: TheStore, includes: str = ""
 ) -> Response:
-    """List a resource."""
     company = store.state.company(company_id)
-    return Answer(listed(company.shelf(resource).values(), request.query_params, includes))
+    return JsonResponse(listed(company.shelf(resource).values(), request.query_params, includes))
 
 
 @router.get("/{resource}/{record_id:int}")
@@ -56,24 +54,21 @@ async def read_one(
     company_id: str, resource: str, record_id: int, store: TheStore, includes: str = ""
 ) -> Response:
     """Read one record; some fields are returned only if they are included."""
-    return Answer(read(find(store.state.company(company_id).shelf(resource), record_id), includes))
+    return JsonResponse(read(find(store.state.company(company_id).shelf(resource), record_id), includes))
 
 
 @router.post("/{resource}")
 async def create(company_id: str, resource: str, request: Request, store: TheStore) -> Response:
-    """Create a record; an invoice is a draft."""
-    return Answer(read(store.create(company_id, resource, await _values(request))), 201)
+    return JsonResponse(read(store.create(company_id, resource, await _values(request))), 201)
 
 
 @router.api_route("/{resource}/{record_id:int}", methods=["PUT", "PATCH"])
 async def change(company_id: str, resource: str, record_id: int, request: Request, store: TheStore) -> Response:
-    """Change the given fields, with either verb."""
-    return Answer(read(store.change(company_id, resource, record_id, await _values(request))))
+    return JsonResponse(read(store.change(company_id, resource, record_id, await _values(request))))
 
 
 @router.delete("/{resource}/{record_id:int}")
 async def delete(company_id: str, resource: str, record_id: int, store: TheStore) -> Response:
-    """Delete a record."""
     store.delete(company_id, resource, record_id)
     return Response(status_code=204)
 
@@ -91,22 +86,21 @@ async def attach(company_id: str, expense_id: int, file: UploadFile, store: TheS
         size=file.size or 0,
         md5=checksum.hexdigest(),
     )
-    return Answer(read(store.attach(company_id, attachment)), 201)
+    return JsonResponse(read(store.attach(company_id, attachment)), 201)
 
 
 @router.get("/projectExpenses/{expense_id:int}/attachments")
 async def attachments(company_id: str, expense_id: int, request: Request, store: TheStore) -> Response:
-    """List the files of an expense."""
     company = store.state.company(company_id)
     find(company.project_expenses, expense_id)
-    return Answer(listed(company.attachments_of(expense_id), request.query_params))
+    return JsonResponse(listed(company.attachments_of(expense_id), request.query_params))
 
 
 async def _values(request: Request) -> dict[str, Any]:
     try:
         values = exact_json.read(await request.body())
     except ValueError as error:
-        raise Refused(400, f"The body is no JSON: {error}") from None
+        raise Refused(400, f"The body is not JSON: {error}") from None
     if not isinstance(values, dict):
-        raise Refused(400, "The body is no JSON object")
+        raise Refused(400, "The body is not a JSON object")
     return values

@@ -8,7 +8,7 @@ from starlette.types import ASGIApp
 
 from sandbox.faults import FaultInjector, Faults, controls
 from sandbox.moment import api, user_pages
-from sandbox.moment.exact_json import Answer
+from sandbox.moment.exact_json import JsonResponse
 from sandbox.moment.record_store import RecordStore
 from sandbox.moment.webhooks import WebhookSender
 
@@ -36,5 +36,5 @@ def operation_of(request: Request) -> str:
     return f"{request.method} {call['resource']}{call['part'] or ''}" if call else ""
 
 
-def _fault(_request: Request) -> Answer:
-    return Answer({"detail": "Internal error"}, 500)
+def _fault(_request: Request) -> JsonResponse:
+    return JsonResponse({"detail": "Internal error"}, 500)

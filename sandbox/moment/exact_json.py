@@ -30,15 +30,14 @@ def write(value: object) -> str:
             return json.dumps(value)
 
 
-class Answer(Response):
+class JsonResponse(Response):
     """An HTTP response in such JSON."""
 
     media_type = "application/json"
 
     def render(self, content: object) -> bytes:
-        """Write the body."""
         return write(content).encode()
 
 
 def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is no JSON")
+    raise ValueError(f"{constant} is not JSON")

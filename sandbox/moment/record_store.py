@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from pydantic import ValidationError
 from pydantic.alias_generators import to_camel
 
-from sandbox.moment import invoicing, rules
+from sandbox.moment import rules
 from sandbox.moment.records import Attachment, Customer, Invoice, Project, ProjectExpense, Record
 from sandbox.moment.seed import seeded
 from sandbox.moment.state import RESOURCES, Company, Refused, State, find
@@ -20,28 +20,18 @@ R = TypeVar("R", bound=Record)
 class RecordStore:
     """Moment's records and their rules; every method raises Refused for what Moment would not do.
 
-    Args:
-        clock: returns the UTC instant, to the millisecond.
-        notify: called for each record with a webhook: the company, the event (``CREATE_NEW`` or ``UPDATE``)
-            and the record.
+    ``notify`` is called for each record with a webhook: company, event (``CREATE_NEW`` or ``UPDATE``) and record.
     """
 
-    def __init__(
-        self,
-        *,
-        clock: Callable[[], datetime],
-        notify: Callable[[Company, str, Record], None],
-    ) -> None:
+    def __init__(self, *, clock: Callable[[], datetime], notify: Callable[[Company, str, Record], None]) -> None:
         self._clock = clock
         self._notify = notify
         self.reset()
 
     def reset(self) -> None:
-        """Restore the companies that Moment starts with."""
         self.state: State = seeded(self._clock())
 
     def create(self, company_id: str, resource: str, values: Mapping[str, Any]) -> Record:
-        """Save a new record."""
         company = self.state.company(company_id)
         shelf = company.shelf(resource)
         record = self._save(company, shelf, _changed(RESOURCES[resource](), values))
@@ -50,7 +40,6 @@ class RecordStore:
         return record
 
     def change(self, company_id: str, resource: str, record_id: int, values: Mapping[str, Any]) -> Record:
-        """Change only the given fields of a record."""
         company = self.state.company(company_id)
         shelf = company.shelf(resource)
         old = find(shelf, record_id)
@@ -62,7 +51,6 @@ class RecordStore:
         return record
 
     def delete(self, company_id: str, resource: str, record_id: int) -> None:
-        """Delete a record, and the files of an expense with it."""
         company = self.state.company(company_id)
         shelf = company.shelf(resource)
         rules.check_unchangeable(find(shelf, record_id), None)
@@ -71,7 +59,6 @@ class RecordStore:
             del company.attachments[attachment.id]
 
     def attach(self, company_id: str, attachment: Attachment) -> Attachment:
-        """Add a file to the expense that it names."""
         company = self.state.company(company_id)
         rules.check_unchangeable(find(company.project_expenses, attachment.project_expense_id), None)
         return self._save(company, company.attachments, attachment)
@@ -82,20 +69,19 @@ class RecordStore:
         return self._finalize(company, find(company.invoices, invoice_id))
 
     def credit(self, company_id: str, invoice_id: int) -> Invoice:
-        """Reverse an invoice with a finalized credit note."""
         company = self.state.company(company_id)
-        return self._finalize(company, invoicing.credit_note(find(company.invoices, invoice_id)))
+        return self._finalize(company, rules.credit_note(find(company.invoices, invoice_id)))
 
     def invoice_expense(self, company_id: str, expense_id: int) -> ProjectExpense:
         """Put an expense on an invoice; after that it never changes."""
         company = self.state.company(company_id)
         expense = find(company.project_expenses, expense_id)
         rules.check_unchangeable(expense, None)
-        return self._save(company, company.project_expenses, invoicing.invoiced(expense))
+        return self._save(company, company.project_expenses, rules.invoiced(expense))
 
     def _finalize(self, company: Company, draft: Invoice) -> Invoice:
         today = self._clock().astimezone(OSLO).date()
-        invoice = self._save(company, company.invoices, invoicing.finalized(draft, company, today=today))
+        invoice = self._save(company, company.invoices, rules.finalized(draft, company, today=today))
         self._notify(company, "CREATE_NEW", invoice)
         return invoice
 
@@ -110,7 +96,6 @@ class RecordStore:
 
 
 def _changed(record: R, values: Mapping[str, Any]) -> R:
-    """Return a copy of a record with values given by the API's field names."""
     try:
         new = type(record).model_validate(
             {**record.model_dump(by_alias=True), **values}, by_name=False, by_alias=True

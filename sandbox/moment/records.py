@@ -24,8 +24,6 @@ Money = Annotated[Decimal, AfterValidator(_to_the_ore)]
 
 
 class Part(BaseModel):
-    """An object with the API's camel-case field names."""
-
     model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True, extra="forbid")
 
 
@@ -44,8 +42,6 @@ class Record(Part):
 
 
 class Address(Part):
-    """One of a customer's addresses."""
-
     type: str = "postal"
     street: str = ""
     postal_code: str = ""
@@ -86,8 +82,6 @@ class Project(Record):
 
 
 class ProjectExtension(Record):
-    """An activity of a project."""
-
     name: str = ""
     project_id: int | None = None
     project_extension_state: Literal["open", "closed"] = "open"
@@ -170,7 +164,5 @@ class Attachment(Record):
 
 
 class UserAccount(Record):
-    """A person who works in Moment."""
-
     name: str = ""
     email: str = ""

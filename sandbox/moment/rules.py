@@ -1,6 +1,7 @@
-"""What Moment requires of a record before it is saved, and what it calculates."""
+"""What Moment requires of a record before it is saved, what it calculates, and how users invoice."""
 
 from collections.abc import Mapping
+from datetime import date, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from typing import TypeVar
 
@@ -18,6 +19,7 @@ from sandbox.moment.state import Company, Refused
 
 R = TypeVar("R", bound=Record)
 HUNDRED = Decimal(100)
+CREDIT = timedelta(days=14)
 
 
 def check_unchangeable(old: Record, new: Record | None) -> None:
@@ -103,3 +105,50 @@ def _check_expense(expense: ProjectExpense, company: Company) -> None:
         raise Refused(400, f"Activity {activity.name} does not belong to project {project.project_number}")
     if activity.project_extension_state == "closed":
         raise Refused(409, f"Activity {activity.name} is closed")
+
+
+def finalized(draft: Invoice, company: Company, *, today: date) -> Invoice:
+    """Give a draft the company's next invoice number, and ``today`` as its date if it has none."""
+    if draft.invoice_state == "finalized":
+        raise Refused(409, f"Invoice {draft.invoice_number} is finalized already")
+    if draft.customer_id not in company.customers or not draft.invoice_lines:
+        raise Refused(409, "An invoice needs a customer and a line to be finalized")
+    day = draft.invoice_date or today
+    return draft.model_copy(
+        update={
+            "invoice_number": 1 + max((one.invoice_number or 0 for one in company.invoices.values()), default=0),
+            "invoice_state": "finalized",
+            "invoice_date": day,
+            "due_date": draft.due_date or day + CREDIT,
+        }
+    )
+
+
+def credit_note(invoice: Invoice) -> Invoice:
+    if invoice.invoice_state != "finalized":
+        raise Refused(409, "A draft is changed, not credited")
+    return invoice.model_copy(
+        update={
+            "id": 0,
+            "invoice_number": None,
+            "invoice_type": "creditNote",
+            "invoice_state": "draft",
+            "export_state": "toTransfer",
+            "invoice_date": None,
+            "due_date": None,
+            "credited_invoice_id": invoice.id,
+            "invoice_lines": [_negated(line) for line in invoice.invoice_lines],
+        }
+    )
+
+
+def invoiced(expense: ProjectExpense) -> ProjectExpense:
+    """Put an expense on an invoice, which requires that it is accepted and billable."""
+    if expense.approval_state != "accepted" or not expense.billable:
+        raise Refused(409, "An expense must be accepted and billable to be invoiced")
+    return expense.model_copy(update={"invoiced": True})
+
+
+def _negated(line: InvoiceLine) -> InvoiceLine:
+    amounts = {name: getattr(line, name) for name in ("quantity", "amount_excl_vat", "amount_incl_vat")}
+    return line.model_copy(update={name: -amount for name, amount in amounts.items()})

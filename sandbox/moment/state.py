@@ -59,25 +59,20 @@ class Company(BaseModel):
         return shelf
 
     def attachments_of(self, expense_id: int) -> list[Attachment]:
-        """Return the files of an expense, in order of arrival."""
         return [one for one in self.attachments.values() if one.project_expense_id == expense_id]
 
 
 class State(BaseModel):
-    """All data of Moment."""
-
     companies: dict[str, Company]
     last_id: int
 
     def company(self, company_id: str) -> Company:
-        """Return a company; raises Refused with 404 if it does not exist."""
         if company_id not in self.companies:
             raise Refused(404, f"There is no company {company_id}")
         return self.companies[company_id]
 
 
 def find(shelf: Mapping[int, R], record_id: int) -> R:
-    """Return the record of a request; raises Refused with 404 if it does not exist."""
     if record_id not in shelf:
         raise Refused(404, f"There is no record {record_id}")
     return shelf[record_id]

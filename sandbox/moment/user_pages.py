@@ -1,7 +1,4 @@
-"""What Moment's users do on its pages, and what its API does not show: for tests, the demo and manual use.
-
-A browser is redirected to the page of the company after an action; any other client gets the record as JSON.
-"""
+"""What Moment's users do on its pages, for browsers, and for other clients, which get records as JSON."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,7 +9,7 @@ from fastapi.templating import Jinja2Templates
 from pydantic import BaseModel
 
 from sandbox.moment.api import TheStore
-from sandbox.moment.exact_json import Answer
+from sandbox.moment.exact_json import JsonResponse
 from sandbox.moment.list_queries import dump
 from sandbox.moment.records import Record
 from sandbox.moment.state import Company, Refused
@@ -23,14 +20,11 @@ TEMPLATES = Jinja2Templates(Path(__file__).parents[1] / "templates")
 
 
 class Access(BaseModel):
-    """A company and its API key."""
-
     name: str
     api_key: str
 
 
 async def the_webhook_sender(request: Request) -> WebhookSender:
-    """Return the webhook sender of the running app."""
     webhook_sender: WebhookSender = request.app.state.webhook_sender
     return webhook_sender
 
@@ -55,7 +49,6 @@ async def page(
 
 @router.put("/companies/{company_id}")
 async def put_company(company_id: str, access: Access, store: TheStore) -> Access:
-    """Create a company, or rename it and change its key."""
     known = store.state.companies.setdefault(company_id, Company(name=access.name, api_key=access.api_key))
     known.name, known.api_key = access.name, access.api_key
     return access
@@ -75,32 +68,27 @@ async def enter(company_id: str, resource: str, request: Request, store: TheStor
 
 @router.post("/companies/{company_id}/invoices/{invoice_id:int}/finalize")
 async def finalize(company_id: str, invoice_id: int, request: Request, store: TheStore) -> Response:
-    """Finalize a draft."""
     return _done(request, company_id, store.finalize(company_id, invoice_id))
 
 
 @router.post("/companies/{company_id}/invoices/{invoice_id:int}/credit")
 async def credit(company_id: str, invoice_id: int, request: Request, store: TheStore) -> Response:
-    """Credit a finalized invoice with a finalized credit note."""
     return _done(request, company_id, store.credit(company_id, invoice_id))
 
 
 @router.post("/companies/{company_id}/projectExpenses/{expense_id:int}/invoice")
 async def invoice_expense(company_id: str, expense_id: int, request: Request, store: TheStore) -> Response:
-    """Put an expense on an invoice."""
     return _done(request, company_id, store.invoice_expense(company_id, expense_id))
 
 
 @router.put("/webhooks/{company_id}")
 async def put_webhooks(company_id: str, addresses: Addresses, store: TheStore) -> Addresses:
-    """Set the addresses of a company's webhooks."""
     store.state.company(company_id).webhooks = addresses.model_dump()
     return addresses
 
 
 @router.get("/deliveries")
 async def deliveries(webhook_sender: TheWebhookSender) -> list[Delivery]:
-    """Return the sent webhooks and their results, oldest first."""
     return list(webhook_sender.deliveries)
 
 
@@ -113,23 +101,20 @@ async def put_delivery_faults(delivery_faults: DeliveryFaults, webhook_sender: T
 
 @router.get("/books")
 async def companies(store: TheStore) -> dict[str, Any]:
-    """Return the companies."""
     return {"companies": [{"id": key, "name": company.name} for key, company in store.state.companies.items()]}
 
 
 @router.get("/books/{company_id}/attachments")
 async def all_attachments(company_id: str, store: TheStore) -> Response:
-    """Return the files of all expenses of a company."""
-    return Answer([dump(one) for one in store.state.company(company_id).attachments.values()])
+    return JsonResponse([dump(one) for one in store.state.company(company_id).attachments.values()])
 
 
 @router.get("/books/{company_id}/{resource}")
 async def records(company_id: str, resource: str, store: TheStore) -> Response:
-    """Return all records of a resource."""
-    return Answer([dump(one) for one in store.state.company(company_id).shelf(resource).values()])
+    return JsonResponse([dump(one) for one in store.state.company(company_id).shelf(resource).values()])
 
 
 def _done(request: Request, company_id: str, record: Record) -> Response:
     if "text/html" in request.headers.get("accept", ""):
         return RedirectResponse(f"/?company={company_id}", 303)
-    return Answer(dump(record))
+    return JsonResponse(dump(record))

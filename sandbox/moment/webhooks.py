@@ -68,7 +68,6 @@ class WebhookSender:
             Thread(target=self._send_all, daemon=True).start()
 
     def set_faults(self, delivery_faults: DeliveryFaults) -> None:
-        """Set the faults of the webhooks that follow."""
         self._delivery_faults = delivery_faults
         self._random = Random(delivery_faults.seed)  # noqa: S311 - the faults must be the same for the same seed
 
@@ -132,8 +131,8 @@ def _project(project: Project | None) -> dict[str, Any] | None:
 
 def _send(delivery: Delivery, session: requests.Session) -> None:
     try:
-        answer = session.post(delivery.url, data=json.dumps(delivery.body).encode(), timeout=TIMEOUT_SECONDS)
+        response = session.post(delivery.url, data=json.dumps(delivery.body).encode(), timeout=TIMEOUT_SECONDS)
     except requests.RequestException as error:
         delivery.state, delivery.error = "lost", str(error)
     else:
-        delivery.state, delivery.status = "delivered", answer.status_code
+        delivery.state, delivery.status = "delivered", response.status_code

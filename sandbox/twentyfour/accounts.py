@@ -98,7 +98,6 @@ def get_entry_id(call: ServiceCall, request: Fields) -> Fields:
 
 
 def get_account_list(call: ServiceCall, _request: Fields) -> list[Fields]:
-    """List the chart of accounts with each account's VAT code."""
     codes = call.client.tax_codes
     return [
         {
@@ -126,7 +125,6 @@ def get_type_list(call: ServiceCall, _request: Fields) -> list[Fields]:
 
 
 def get_tax_code_list(call: ServiceCall, _request: Fields) -> list[Fields]:
-    """List the VAT codes."""
     return [
         {
             "TaxId": code.id,

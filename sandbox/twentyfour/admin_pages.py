@@ -1,7 +1,4 @@
-"""What a bookkeeper sees and does on 24SevenOffice's own pages: for tests, the demo and manual use.
-
-Vouchers and their documents are in :mod:`.voucher_admin`.
-"""
+"""What a bookkeeper sees and does on 24SevenOffice's own pages; for vouchers, see :mod:`.voucher_admin`."""
 
 from pathlib import Path
 from typing import Any
@@ -33,14 +30,12 @@ router = APIRouter()
 
 @router.get("/")
 async def page(request: Request, state: TheState, client: int = 1) -> Response:
-    """Show the data of a client."""
     shown = {"clients": state.clients, "client": found(state.clients, client), "shelves": json_views.SHELVES}
     return TEMPLATES.TemplateResponse(request, "twentyfour.html", shown)
 
 
 @router.get("/books")
 async def list_clients(state: TheState) -> dict[str, list[dict[str, Any]]]:
-    """List the clients."""
     return {"clients": [{"id": client.id, "name": client.name} for client in state.clients.values()]}
 
 
@@ -55,13 +50,11 @@ async def set_up_client(client_id: int, new: NewClient, state: TheState, now: No
 
 @router.get("/books/{client_id}/{shelf}")
 async def list_records(client_id: int, shelf: str, state: TheState) -> list[dict[str, Any]]:
-    """List the records of a type."""
     return list(found(json_views.SHELVES, shelf)(found(state.clients, client_id)))
 
 
 @router.post("/books/{client_id}/customers", status_code=201)
 async def add_customer(client_id: int, new: NewCustomer, state: TheState, now: Now) -> dict[str, int]:
-    """Enter a customer or supplier manually."""
     client = found(state.clients, client_id)
     number = new.number or client.new_customer()
     use = "Primary" if new.type == "Consumer" else "Work"
@@ -81,7 +74,6 @@ async def add_customer(client_id: int, new: NewCustomer, state: TheState, now: N
 
 @router.post("/books/{client_id}/projects", status_code=201)
 async def add_project(client_id: int, new: NewProject, state: TheState, now: Now) -> dict[str, int]:
-    """Enter a project manually."""
     fields: Fields = {"Id": new.number, "Name": new.name, "NameDisplay": "Plain", "TimeReg": "WorkType"}
     fields["Closed"] = new.closed
     if new.customer_number is not None:
@@ -100,7 +92,6 @@ async def change_year(client_id: int, year: int, change: YearChange, state: TheS
 
 @router.delete("/books/{client_id}/years/{year}", status_code=204)
 async def remove_year(client_id: int, year: int, state: TheState) -> None:
-    """Delete a fiscal year."""
     years = found(state.clients, client_id).years
     found(years, year)
     del years[year]
@@ -116,7 +107,6 @@ async def change_vat(client_id: int, change: VatChange, state: TheState) -> VatC
 
 @router.delete("/books/{client_id}/types/{number}", status_code=204)
 async def remove_type(client_id: int, number: int, state: TheState) -> None:
-    """Delete a type of vouchers."""
     types = found(state.clients, client_id).types
     found(types, number)
     del types[number]
@@ -124,14 +114,12 @@ async def remove_type(client_id: int, number: int, state: TheState) -> None:
 
 @router.put("/books/{client_id}/series/{series_id}")
 async def change_series(client_id: int, series_id: int, change: SeriesChange, state: TheState) -> SeriesChange:
-    """Set the number that a series starts with."""
     found(found(state.clients, client_id).series, series_id).start = change.start
     return change
 
 
 @router.patch("/logins/{username}", status_code=204)
 async def change_login(username: str, change: LoginChange, state: TheState) -> None:
-    """Give a login another password, or block it."""
     login = found(state.logins, username)
     for name, value in change.model_dump(exclude_none=True).items():
         setattr(login, name, value)
@@ -147,19 +135,16 @@ async def move_login(username: str, move: Move, state: TheState) -> None:
 
 @router.put("/limits")
 async def change_limits(allowance: Allowance, server: TheServer) -> Allowance:
-    """Set how many requests are accepted."""
     server.limits.allowance = allowance
     return allowance
 
 
 @router.put("/sessions")
 async def change_sessions(patience: SessionTimeout, server: TheServer) -> SessionTimeout:
-    """Set after how long an idle session ends."""
     server.sessions.patience = patience
     return patience
 
 
 @router.delete("/sessions", status_code=204)
 async def end_sessions(server: TheServer) -> None:
-    """End every session."""
     server.sessions.forget_all()

@@ -36,7 +36,7 @@ def create_app(state: State, *, wsdl: Path, faults: Faults, clock: Callable[[], 
         server.start_over()
 
     async def call(request: Request) -> Response:
-        return server.answer(request, await request.body())
+        return server.respond(request, await request.body())
 
     async def describe(request: Request) -> Response:
         return server.describe(request)

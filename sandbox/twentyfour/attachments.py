@@ -1,8 +1,7 @@
 """The Attachment service: the scanned documents of vouchers, found by stamp and downloaded in chunks."""
 
 from sandbox.twentyfour.dates import instant
-from sandbox.twentyfour.search import Tests, passes
-from sandbox.twentyfour.sessions import ServiceCall, needed
+from sandbox.twentyfour.sessions import ServiceCall, Tests, needed, passes
 from sandbox.twentyfour.soap import SoapFaultError
 from sandbox.twentyfour.state import Client, Fields, File
 
@@ -52,7 +51,6 @@ def _shown(file: File) -> Fields:
 
 
 def get_size(call: ServiceCall, request: Fields) -> int:
-    """Return how many bytes a file has."""
     return len(_file(call, request).content)
 
 
@@ -67,7 +65,6 @@ def download_chunk(call: ServiceCall, request: Fields) -> bytes:
 
 
 def get_checksum(call: ServiceCall, request: Fields) -> str:
-    """Return the md5 of a file."""
     return _file(call, request).md5
 
 

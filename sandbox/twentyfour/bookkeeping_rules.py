@@ -1,7 +1,4 @@
-"""The rules of bookkeeping that every voucher has to obey, from any source.
-
-Refusals are in Norwegian, as 24SevenOffice's users read them.
-"""
+"""The rules of bookkeeping that every voucher has to obey. Refusals are in Norwegian, as users read them."""
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -14,11 +11,7 @@ from sandbox.twentyfour.state import Client, Line, TaxCode, Voucher
 FIRST_REVENUE_ACCOUNT, FIRST_COST_ACCOUNT = 3000, 4000
 ORE = Decimal("0.01")
 VAT_SLACK_KRONER, VAT_SLACK_SHARE = Decimal(1), Decimal("0.01")
-"""By how much VAT may be off its rate, whichever is more.
-
-The vendor warns about missing VAT lines and says nothing about amounts. Rounding puts the VAT of an invoice off by
-half an øre a line, or half a cent, and a voucher does not show the lines: this is enough for ordinary ones.
-"""
+"""By how much VAT may be off its rate, whichever is more; it covers the rounding of ordinary invoices."""
 DOTNET_DECIMALS = Context(prec=31)  # 29 digits and two decimals
 
 
@@ -41,11 +34,7 @@ class Allowed:
 
 
 def enter(client: Client, vouchers: Sequence[Voucher], *, leniency: Allowed) -> None:
-    """Enter vouchers, all of them or none.
-
-    Raises:
-        RefusedError: one of them breaks a rule.
-    """
+    """Enter vouchers, all of them or none. Raises RefusedError if one of them breaks a rule."""
     if not vouchers:
         raise RefusedError("Ingen bilag å lagre.", type_="NotSaved")
     new: dict[tuple[int, int, int], Voucher] = {}
@@ -84,11 +73,7 @@ def split_vat(client: Client, voucher: Voucher) -> None:
 
 
 def post(client: Client, voucher: Voucher, *, now: datetime) -> None:
-    """Move a voucher from its journal to the ledger, where the API shows it from ``now`` on.
-
-    Raises:
-        RefusedError: it is there already, its fiscal year has been locked since, or it does not balance.
-    """
+    """Move a voucher from its journal to the ledger, where the API shows it from ``now``. Raises RefusedError."""
     if voucher.posted:
         raise RefusedError(f"Bilag {voucher.number} er allerede bokført.", type_="DataAlreadySaved")
     _check_year(client, voucher)
@@ -99,11 +84,7 @@ def post(client: Client, voucher: Voucher, *, now: datetime) -> None:
 
 
 def correct(client: Client, voucher: Voucher, lines: Iterable[Line], *, now: datetime) -> None:
-    """Replace the lines with the same ids, all of them or none.
-
-    Raises:
-        RefusedError: the voucher would break a rule.
-    """
+    """Replace the lines with the same ids, all of them or none. Raises RefusedError if a rule forbids it."""
     corrected = {line.id: replace(line, changed=now) for line in lines}
     kept = [corrected.get(line.id, line) for line in voucher.lines]
     after = replace(voucher, lines=kept)
@@ -115,11 +96,7 @@ def correct(client: Client, voucher: Voucher, lines: Iterable[Line], *, now: dat
 
 
 def reverse(client: Client, voucher: Voucher, *, now: datetime) -> Voucher:
-    """Enter a reversing voucher of the same day and type, without documents.
-
-    Raises:
-        RefusedError: the fiscal year has been locked since.
-    """
+    """Enter a reversing voucher of the same day and type, without documents. Raises RefusedError."""
     counter = Voucher(
         number=client.next_voucher(voucher.type.series, voucher.year),
         year=voucher.year,

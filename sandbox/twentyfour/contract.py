@@ -93,10 +93,7 @@ def _guid(text: str) -> str:
 
 MISSHAPEN = "Input string was not in a correct format."
 TRUTHS = {"true": True, "1": True, "false": False, "0": False}
-MOMENT = re.compile(
-    r"\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\d(\.\d{1,7})?)?(Z|[+-]\d\d:\d\d)?",
-    re.ASCII,
-)
+MOMENT = re.compile(r"\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\d(\.\d{1,7})?)?(Z|[+-]\d\d:\d\d)?", re.ASCII)
 READERS: dict[str, Callable[[str], Value]] = {
     "int": _whole(-(2**31), 2**31 - 1),
     "short": _whole(-(2**15), 2**15 - 1),
@@ -124,10 +121,7 @@ class Field:
 
 
 class Contract:
-    """One service's WSDL.
-
-    ``actions`` maps each SOAPAction to the name of its operation.
-    """
+    """One service's WSDL. ``actions`` maps each SOAPAction to the name of its operation."""
 
     def __init__(self, path: Path) -> None:
         root = etree.parse(path).getroot()

@@ -3,8 +3,7 @@
 import re
 
 from sandbox.twentyfour.dates import instant
-from sandbox.twentyfour.search import Tests, passes
-from sandbox.twentyfour.sessions import ServiceCall, needed
+from sandbox.twentyfour.sessions import ServiceCall, Tests, needed, passes
 from sandbox.twentyfour.soap import SoapFaultError
 from sandbox.twentyfour.state import Fields
 

@@ -32,19 +32,16 @@ def refusals_shown() -> Iterator[None]:
 
 
 async def the_state(request: Request) -> State:
-    """Return the data of the running app."""
     state: State = request.app.state.data
     return state
 
 
 async def the_server(request: Request) -> SoapServer:
-    """Return the SOAP server of the running app."""
     server: SoapServer = request.app.state.server
     return server
 
 
 async def the_instant(request: Request) -> datetime:
-    """Return the time by the clock of the running app."""
     now: datetime = request.app.state.clock()
     return now
 
@@ -55,7 +52,6 @@ Now = Annotated[datetime, Depends(the_instant)]
 
 
 async def the_client(client_id: int, state: TheState) -> Client:
-    """Return the client in the path."""
     return found(state.clients, client_id)
 
 

@@ -8,8 +8,6 @@ from pydantic import Base64Bytes, BaseModel
 
 
 class NewClient(BaseModel):
-    """A client and its only user."""
-
     name: str
     username: str
     password: str
@@ -37,8 +35,6 @@ class NewProject(BaseModel):
 
 
 class NewLine(BaseModel):
-    """One line of a voucher."""
-
     account: int
     amount: Decimal
     customer: int | None = None
@@ -59,8 +55,6 @@ class NewFile(BaseModel):
 
 
 class NewVoucher(BaseModel):
-    """A voucher with its documents."""
-
     lines: list[NewLine]
     date: dt.date
     type: int = 14
@@ -100,34 +94,24 @@ class Reversal(BaseModel):
 
 
 class FileChange(BaseModel):
-    """What is changed of a document."""
-
     approved: bool | None = None
     damaged: bool | None = None
 
 
 class YearChange(BaseModel):
-    """What is set for a fiscal year."""
-
     locked: bool
 
 
 class SeriesChange(BaseModel):
-    """What is set for a number series."""
-
     start: int
 
 
 class VatChange(BaseModel):
-    """What is set for the VAT of a client."""
-
     splits_vat: bool = False
     exact_vat: bool = False
 
 
 class LoginChange(BaseModel):
-    """What is changed of a login."""
-
     password: str | None = None
     blocked: bool | None = None
 

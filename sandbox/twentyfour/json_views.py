@@ -10,7 +10,6 @@ Row = dict[str, Any]
 
 
 def customers(client: Client) -> Iterable[Row]:
-    """Show customers and suppliers."""
     for number, company in client.customers.items():
         emails, phones = company.get("EmailAddresses", {}), company.get("PhoneNumbers", {})
         yield {
@@ -47,12 +46,10 @@ def _day(project: Fields, name: str) -> str | None:
 
 
 def vouchers(client: Client) -> Iterable[Row]:
-    """Show the vouchers of the ledger and of the journals."""
     return map(voucher, client.vouchers.values())
 
 
 def voucher(shown: Voucher) -> Row:
-    """Show one voucher."""
     return {
         "number": shown.number,
         "year": shown.year,
@@ -84,13 +81,11 @@ def _line(line: Line) -> Row:
 
 
 def accounts(client: Client) -> Iterable[Row]:
-    """Show the chart of accounts."""
     for account in client.accounts.values():
         yield {"number": account.number, "name": account.name, "tax": account.tax}
 
 
 def years(client: Client) -> Iterable[Row]:
-    """Show the fiscal years."""
     for year in client.years.values():
         yield {
             "year": year.number,
@@ -108,12 +103,10 @@ def series(client: Client) -> Iterable[Row]:
 
 
 def files(client: Client) -> Iterable[Row]:
-    """Show the scanned documents."""
     return map(file, client.files.values())
 
 
 def file(shown: File) -> Row:
-    """Show one document, without its content."""
     return {
         "id": shown.id,
         "stamp": shown.stamp,

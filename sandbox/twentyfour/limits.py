@@ -21,8 +21,6 @@ class Allowance(BaseModel):
 
 
 class Limits:
-    """Counts requests by clock hour and by the last second."""
-
     def __init__(self) -> None:
         self.allowance = Allowance()
         self._hour: datetime | None = None

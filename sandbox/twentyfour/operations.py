@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 
-from sandbox.twentyfour import accounts, attachments, customers, identities, projects, transactions
+from sandbox.twentyfour import accounts, attachments, customers, projects, sessions, transactions
 from sandbox.twentyfour.sessions import ServiceCall
 from sandbox.twentyfour.state import Fields, Value
 
@@ -33,7 +33,6 @@ class Service:
 
 
 def get_client_information(call: ServiceCall, _request: Fields) -> Fields:
-    """Return the client of the session."""
     client = call.client
     return {
         "Country": "NO",
@@ -61,9 +60,9 @@ SERVICES = (
         "Authenticate",
         "/authenticate/v001/authenticate.asmx",
         {
-            "Login": identities.login,
-            "HasSession": identities.has_session,
-            "GetIdentitiesWithCredential": identities.get_identities_with_credential,
+            "Login": sessions.login,
+            "HasSession": sessions.has_session,
+            "GetIdentitiesWithCredential": sessions.get_identities_with_credential,
         },
         needs_session=False,
     ),

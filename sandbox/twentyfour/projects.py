@@ -1,8 +1,7 @@
 """The Project service."""
 
 from sandbox.twentyfour.dates import instant
-from sandbox.twentyfour.search import Tests, passes
-from sandbox.twentyfour.sessions import ServiceCall, needed
+from sandbox.twentyfour.sessions import ServiceCall, Tests, needed, passes
 from sandbox.twentyfour.soap import SoapFaultError
 from sandbox.twentyfour.state import Fields
 

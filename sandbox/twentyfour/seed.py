@@ -70,11 +70,7 @@ def initial_state(today: date) -> State:
         Login(
             "many@example.com",
             "many-password",
-            [
-                identity("many", 1, default=True),
-                identity("many", 2),
-                identity("many", 3, disabled=True),
-            ],
+            [identity("many", 1, default=True), identity("many", 2), identity("many", 3, disabled=True)],
         ),
     )
     return State({client.id: client for client in clients}, {login.username: login for login in logins})

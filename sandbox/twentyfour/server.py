@@ -44,7 +44,6 @@ class SoapServer:
         self._services = {service.path: (service, Contract(paths[service.path])) for service in SERVICES}
 
     def start_over(self) -> None:
-        """End all sessions and reset the counts of requests."""
         self.sessions = Sessions()
         self.limits = Limits()
 
@@ -56,8 +55,7 @@ class SoapServer:
         text = re.sub(r"https://\w+\.invalid(?=/)", str(request.base_url).rstrip("/"), self._wsdls[service.path])
         return Response(text, media_type="text/xml; charset=utf-8")
 
-    def answer(self, request: Request, body: bytes) -> Response:
-        """Answer one call, whatever happens."""
+    def respond(self, request: Request, body: bytes) -> Response:
         now = self._clock()
         try:
             self.limits.spend(now)
@@ -79,8 +77,8 @@ class SoapServer:
         result = _played(
             request.state.fault, operation, fields, lambda: service.operations[operation](call, fields)
         )
-        answer = contract.write(f"{operation}Response", {f"{operation}Result": result})
-        response = Response(soap.wrap(answer, version=version), media_type=soap.MEDIA_TYPE[version])
+        element = contract.write(f"{operation}Response", {f"{operation}Result": result})
+        response = Response(soap.wrap(element, version=version), media_type=soap.MEDIA_TYPE[version])
         if call.session_id != request.cookies.get(COOKIE, ""):
             response.set_cookie(COOKIE, call.session_id, httponly=True)
         return response

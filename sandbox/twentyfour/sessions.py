@@ -1,5 +1,6 @@
-"""The sessions, and what an operation gets of the call that it answers."""
+"""The Authenticate service: logins, sessions, and what an operation gets of its call."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import uuid4
@@ -21,28 +22,22 @@ class SessionTimeout(BaseModel):
 
 @dataclass
 class Session:
-    """A login's session, and when it was last used."""
-
     login: Login
     identity: Identity
     used: datetime
 
 
 class Sessions:
-    """The open sessions."""
-
     def __init__(self) -> None:
         self.patience = SessionTimeout()
         self._open: dict[str, Session] = {}
 
     def start(self, login: Login, identity: Identity, *, now: datetime) -> str:
-        """Start a session for a login and return its id."""
         session_id = uuid4().hex[:24]
         self._open[session_id] = Session(login, identity, now)
         return session_id
 
     def find(self, session_id: str, *, now: datetime) -> Session | None:
-        """Return a session that has not been idle for too long."""
         session = self._open.get(session_id)
         if session is None or now - session.used > timedelta(seconds=self.patience.idle):
             return None
@@ -50,11 +45,9 @@ class Sessions:
         return session
 
     def forget(self, session_id: str) -> None:
-        """End a session."""
         self._open.pop(session_id, None)
 
     def forget_all(self) -> None:
-        """End every session."""
         self._open.clear()
 
 
@@ -70,7 +63,6 @@ class ServiceCall:
 
     @property
     def session(self) -> Session | None:
-        """The session of the call, if it is valid."""
         return self.sessions.find(self.session_id, now=self.now)
 
     @property
@@ -88,6 +80,14 @@ class ServiceCall:
         return self.state.clients[session.identity.client]
 
 
+Tests = dict[str, Callable[[Value], bool]]
+
+
+def passes(tests: Tests, wanted: Fields) -> bool:
+    """Return whether a record passes its tests for the given search parameters."""
+    return all(test(wanted[name]) for name, test in tests.items() if name in wanted)
+
+
 def needed(request: Fields, name: str) -> Value:
     """Return a part of the request that the schema lets callers omit but the vendor's code requires.
 
@@ -97,3 +97,49 @@ def needed(request: Fields, name: str) -> Value:
     if name not in request:
         raise SoapFaultError("Object reference not set to an instance of an object.")
     return request[name]
+
+
+def login(call: ServiceCall, request: Fields) -> str:
+    """Start a session; a wrong user name or password is refused with an empty response."""
+    found = _checked(call, needed(request, "credential"))
+    if found is None:
+        return ""
+    identity = _chosen(found, request["credential"].get("IdentityId"))
+    if found.blocked or identity.disabled:
+        raise SoapFaultError("The login failed. ---> The provided IdentityId is blocked or disabled")
+    call.session_id = call.sessions.start(found, identity, now=call.now)
+    return call.session_id
+
+
+def has_session(call: ServiceCall, _request: Fields) -> bool:
+    return call.session is not None
+
+
+def get_identities_with_credential(call: ServiceCall, request: Fields) -> list[Fields]:
+    """List the clients that a login reaches; none if its user name or password is wrong."""
+    found = _checked(call, needed(request, "credential"))
+    return [_shown(call, identity, found.username) for identity in found.identities] if found else []
+
+
+def _checked(call: ServiceCall, credential: Fields) -> Login | None:
+    found = call.state.logins.get(credential.get("Username", ""))
+    return found if found and found.password == credential.get("Password") else None
+
+
+def _chosen(found: Login, identity_id: str | None) -> Identity:
+    for identity in found.identities:
+        if identity.default if identity_id is None else identity.id == identity_id.lower():
+            return identity
+    raise SoapFaultError("The login failed. ---> The provided IdentityId does not belong to the user")
+
+
+def _shown(call: ServiceCall, identity: Identity, username: str) -> Fields:
+    return {
+        "Id": identity.id,
+        "User": {"Name": username},
+        "Client": {"Id": identity.client, "Name": call.state.clients[identity.client].name},
+        "IsCurrent": False,
+        "IsDefault": identity.default,
+        "IsProtected": False,
+        "IsDisabled": identity.disabled,
+    }

@@ -21,7 +21,6 @@ class SoapFaultError(Exception):
 
 
 def version_of(headers: Headers) -> str:
-    """Return the SOAP version of a request, by its media type."""
     return "1.2" if headers.get("content-type", "").startswith("application/soap+xml") else "1.1"
 
 
@@ -33,7 +32,6 @@ def action_of(headers: Headers) -> str:
 
 
 def name_of(request: etree._Element) -> str:
-    """Return the name of a request in a body, which is its operation's."""
     return etree.QName(request).localname
 
 
@@ -57,15 +55,13 @@ def unwrap(body: bytes, *, version: str) -> etree._Element:
     return requests[0]
 
 
-def wrap(answer: etree._Element, *, version: str) -> bytes:
-    """Put a response into its envelope."""
+def wrap(response: etree._Element, *, version: str) -> bytes:
     envelope = etree.Element(f"{{{ENVELOPE[version]}}}Envelope", nsmap={"soap": ENVELOPE[version]})
-    etree.SubElement(envelope, f"{{{ENVELOPE[version]}}}Body").append(answer)
+    etree.SubElement(envelope, f"{{{ENVELOPE[version]}}}Body").append(response)
     return etree.tostring(envelope, xml_declaration=True, encoding="utf-8")
 
 
 def wrap_fault(fault: SoapFaultError, *, version: str) -> bytes:
-    """Put a fault into its envelope."""
     space = f"{{{ENVELOPE[version]}}}"
     element = etree.Element(f"{space}Fault", nsmap={"soap": ENVELOPE[version]})
     if version == "1.1":

@@ -50,12 +50,10 @@ class Year:
 
     @property
     def starts(self) -> date:
-        """The first day."""
         return date(self.number, 1, 1)
 
     @property
     def ends(self) -> date:
-        """The last day."""
         return date(self.number, 12, 31)
 
 
@@ -117,7 +115,6 @@ class Voucher:
 
     @property
     def key(self) -> tuple[int, int, int]:
-        """What identifies it: series, fiscal year and number."""
         return (self.type.series, self.year, self.number)
 
 
@@ -173,34 +170,27 @@ class Client:
     last_file: int = 0
 
     def new_customer(self) -> int:
-        """Take the next customer number."""
         self.last_customer += 1
         return self.new_customer() if self.last_customer in self.customers else self.last_customer
 
     def next_project(self) -> int:
-        """Return the number of the next project without one."""
         return max([0, *self.projects]) + 1
 
     def next_voucher(self, series: int, year: int) -> int:
-        """Return the next number of a series in a fiscal year."""
         used = (number for of, when, number in self.vouchers if (of, when) == (series, year))
         return max([self.series[series].start - 1, *used]) + 1
 
     def new_stamp(self) -> int:
-        """Take the next stamp number."""
         self.last_stamp += 1
         return self.last_stamp
 
     def new_file(self) -> int:
-        """Take the next document number."""
         self.last_file += 1
         return self.last_file
 
 
 @dataclass
 class Identity:
-    """A user's access to one client."""
-
     id: str
     client: int
     default: bool = False
@@ -209,8 +199,6 @@ class Identity:
 
 @dataclass
 class Login:
-    """A user name, its password and the clients that it reaches."""
-
     username: str
     password: str
     identities: list[Identity]
@@ -219,7 +207,5 @@ class Login:
 
 @dataclass
 class State:
-    """All data of 24SevenOffice."""
-
     clients: dict[int, Client]
     logins: dict[str, Login]

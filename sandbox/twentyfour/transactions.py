@@ -3,14 +3,12 @@
 from datetime import timedelta
 
 from sandbox.twentyfour.dates import instant, local, midnight
-from sandbox.twentyfour.search import Tests, passes
-from sandbox.twentyfour.sessions import ServiceCall, needed
+from sandbox.twentyfour.sessions import ServiceCall, Tests, needed, passes
 from sandbox.twentyfour.soap import SoapFaultError
 from sandbox.twentyfour.state import Client, Fields, Line, Voucher
 
 
 def get_transactions(call: ServiceCall, request: Fields) -> list[Fields]:
-    """Return the lines in the ledger that match every given search parameter."""
     wanted = needed(request, "searchParams")
     if "DateStart" not in wanted or "DateEnd" not in wanted:
         raise SoapFaultError("Please specify DateStart and DateEnd")

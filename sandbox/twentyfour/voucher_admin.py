@@ -68,7 +68,6 @@ def _line(new: NewVoucher, line: NewLine, *, now: datetime) -> Line:
 
 @of_voucher.post("/post")
 async def post_voucher(client: TheClient, voucher: TheVoucher, now: Now) -> dict[str, Any]:
-    """Post a voucher from its journal."""
     with refusals_shown():
         post(client, voucher, now=now)
     return json_views.voucher(voucher)
@@ -78,7 +77,6 @@ async def post_voucher(client: TheClient, voucher: TheVoucher, now: Now) -> dict
 async def change_voucher(
     change: VoucherChange, client: TheClient, voucher: TheVoucher, now: Now
 ) -> dict[str, Any]:
-    """Correct lines of a voucher, or hide them."""
     known = {line.id: line for line in voucher.lines}
     changes = {line.id: line.model_dump(exclude_unset=True) for line in change.lines}
     corrected = [replace(found(known, line_id), **fields) for line_id, fields in changes.items()]

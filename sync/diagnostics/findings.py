@@ -45,11 +45,10 @@ class CheckStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """The result of one check.
+    """The result of one check; ``remedy`` is empty if nothing has to be done.
 
-    Programs identify it by ``check``, such as "accounting_setup.vat_codes", and by the ``error_code`` of the
-    error, if any. ``remedy`` is empty if nothing has to be done. ``setting`` is the setting that corrects it, if
-    there is one, and ``tests`` are the tested assumptions, such as "S1", as numbered in docs/assumptions.md.
+    Programs identify it by ``check``, such as "accounting_setup.vat_codes", and ``error_code``. ``setting`` is the
+    setting that corrects it, and ``tests`` are the assumptions tested, such as "S1", as in docs/assumptions.md.
     """
 
     status: CheckStatus
@@ -81,11 +80,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The connection to check; instants in UTC.
-
-    ``last_webhooks`` has the time of the last webhook of each entity type, ``missed_webhooks`` the number of
-    changes in the last seven days without a webhook. ``last_invoice`` is the invoice that was last synced.
-    """
+    """The connection to check; instants in UTC. ``missed_webhooks`` counts those of the last seven days."""
 
     settings: ConnectionSettings
     moment: InspectableMoment

@@ -1,7 +1,4 @@
-"""The diagnostics of a connection, which only read: what works, what does not, and what to do about it.
-
-The checks are a list. If a system refuses access, that is reported once, and the checks that need it are skipped.
-"""
+"""The diagnostics of a connection, which only read; a system that refuses access is reported once."""
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace

@@ -1,8 +1,7 @@
 """The write tests: they test, by writing test records, what the checks cannot see by reading.
 
-They run only in a client and a company meant for testing, and only after a person has agreed. The names of all
-records that they create say so. An expense is removed again. A customer with vouchers, a project and a voucher
-cannot be removed: the voucher is reversed, and the others are reused the next time.
+They run only in a client and company meant for testing, after a person has agreed. An expense is removed again, a
+voucher reversed, and a customer and a project are reused the next time.
 """
 
 from collections.abc import Iterator
@@ -37,10 +36,7 @@ def plan(target: Target) -> Iterator[Message]:
 
 
 def run_write_tests(target: Target, artifacts: WriteTestArtifacts) -> Iterator[Finding]:
-    """Run the write tests one by one and yield each finding at once; after a failure, the other tests still run.
-
-    ``artifacts`` always lists what exists in the systems because of the tests.
-    """
+    """Run the tests, also after a failure, and yield each finding at once; ``artifacts`` lists what they made."""
     context = WriteTestContext(target, artifacts)
     yield from safely("write_tests.accounting", _accounting(context))
     if target.syncs(EntityType.CUSTOMER):

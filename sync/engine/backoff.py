@@ -11,11 +11,7 @@ from sync.errors import BrokenOffError, OutcomeUnknownError, RateLimitedError, S
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """Delays that grow by ``factor`` from ``initial_delay`` to ``max_delay``, for at most ``max_attempts``.
-
-    ``min_delay`` is added to the random part, because a call that timed out may still be running in the other
-    system.
-    """
+    """Delays that grow by ``factor``, with a ``min_delay`` for a call that may still run in the other system."""
 
     initial_delay: timedelta
     factor: float
@@ -50,11 +46,7 @@ def policy_of(error: SyncError) -> RetryPolicy:
 
 
 def delay(error: SyncError, failed_attempts: int, *, random: Callable[[], float]) -> timedelta:
-    """Return how long to wait after an error that follows on ``failed_attempts``.
-
-    The delay has full jitter, so that jobs that failed together are spread, on top of the shortest wait that the
-    policy or the error asks for.
-    """
+    """Return how long to wait after an error: the shortest wait, and full jitter so that jobs are spread."""
     policy = policy_of(error)
     try:
         grown = min(policy.initial_delay * policy.factor**failed_attempts, policy.max_delay)

@@ -1,8 +1,4 @@
-"""The log of remote calls, kept with the attempt that made them.
-
-Gateways record their calls, and the code that works on a record collects them. Without a collector, they are
-dropped. Passwords and sessions are never recorded.
-"""
+"""The log of remote calls, without passwords and sessions, kept with the attempt that made them."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager

@@ -37,10 +37,7 @@ LOST_NOTE = "gone"
 
 @dataclass(frozen=True, slots=True)
 class SyncContext:
-    """The two systems, the links and the lease of one connection.
-
-    Call ``renew_lease`` before each remote write. It raises ``LeaseLostError`` if another worker has taken over.
-    """
+    """The two systems, the links and the lease of one connection; renew the lease before each remote write."""
 
     connection: Connection
     database: Database
@@ -60,16 +57,14 @@ class SyncContext:
         return self.connection.settings
 
     def reading_ahead(self, lane: Lane, records: Sequence[Record]) -> AbstractContextManager[None]:
-        """Read ahead the records of a lane and their links, which the block uses one by one.
-
-        While the lane is leased, no other worker changes its links. A single record is not read ahead.
-        """
+        """Read ahead the records of a lane and their links, which no other worker changes, for the block."""
         if lane.entity_type is EntityType.EXPENSE or len(records) == 1:
             return nullcontext()
         found = links.find_many(self.database, lane, [record.id for record in records])
         self._known.update({record: found.get(record.id) for record in records})
-        ids = [record.id for record in records if self._is_read_from_moment(record)]
-        return self.moment.reading_ahead(lane.entity_type, ids)
+        if lane.entity_type is EntityType.INVOICE:  # a linked invoice never changes, so it is not read
+            records = [record for record in records if self._known[record] is None]
+        return self.moment.reading_ahead(lane.entity_type, [record.id for record in records])
 
     def link(self, record: Record) -> Link | None:
         """Return a record's link. It is cached, because it does not change during a batch."""
@@ -81,10 +76,7 @@ class SyncContext:
         return self._known[record]
 
     def save_link(self, record: Record, *, remote_id: str, fingerprint: str = "") -> None:
-        """Link a record; call it as soon as the other system has it.
-
-        Raises :class:`RejectedError` if the other record is linked already.
-        """
+        """Link a record, as soon as the other system has it. Raises RejectedError if that is linked already."""
         known = self._known.get(record)
         replaced = known.replaced_number if known and known.remote_id == remote_id else None
         link = Link(remote_id, fingerprint, replaced)
@@ -139,10 +131,7 @@ class SyncContext:
     def ask_for_match(
         self, job: SyncJob, candidates: Sequence[Candidate], moment_record: Candidate | None = None
     ) -> None:
-        """Ask a person which candidate is the job's record. The caller raises an error that says so.
-
-        Nothing is asked if another worker has taken over: it asks by itself, and may have an answer.
-        """
+        """Ask a person which candidate is the job's record, unless another worker has taken over."""
         self.renew_lease()
         with links.transaction_at_origin(self.database, self._origin()) as session:
             questions.ask(session, job.id, candidates, moment_record=moment_record, now=self.clock())
@@ -169,11 +158,7 @@ class SyncContext:
         return self._summaries.pop() if self._summaries else None
 
     def party(self, customer_id: str) -> tuple[str, str]:
-        """Return the name and customer number of a record's customer, each "" if unknown.
-
-        The name becomes a search term of the job. If no job has it, the customer is read from Moment. If that
-        fails, the record is not delayed.
-        """
+        """Return name and number of a record's customer, "" if unknown; the name becomes a search term."""
         if not customer_id:
             return "", ""
         record, customer = Record(EntityType.CUSTOMER, customer_id), None
@@ -216,10 +201,7 @@ class SyncContext:
             links.remove(session, self.connection.id, record)
 
     def release_link(self, record: Record, *, because: Message) -> None:
-        """Release a link that is no longer right: the record is matched again, and records that need it wait.
-
-        If Moment no longer has the record, people's answers about it are deleted.
-        """
+        """Release a link: the record is matched again, without answers if Moment no longer has it."""
         known, now = self._known.pop(record, None), self.clock()
         self.renew_lease()
         with links.transaction_at_origin(self.database, self._origin()) as session:
@@ -228,10 +210,7 @@ class SyncContext:
                 questions.withdraw(session, self.connection.id, record)
 
     def is_lost(self, entity_type: EntityType, number: int) -> bool:
-        """Return whether 24SevenOffice no longer has a customer or project.
-
-        A project is read by its own number, because lists cache for a while which numbers are free.
-        """
+        """Return whether it is gone; a project is read by number, as lists cache which numbers are free."""
         if entity_type is EntityType.CUSTOMER:
             return not self.erp.existing_companies([number])
         return self.erp.project(number) is None
@@ -248,10 +227,7 @@ class SyncContext:
                 questions.ask(session, job.id, [lost], now=self.clock())
 
     def lost_dependency(self, entity_type: EntityType, number: int | None) -> DependencyPendingError | None:
-        """Release the link to a customer or project if 24SevenOffice refused a record because it no longer exists.
-
-        Return the dependency to wait for, even if the link has been released since its number was used.
-        """
+        """Release the link to a record that 24SevenOffice no longer has; return the dependency to wait for."""
         record = self._numbered.get((entity_type, number or 0))
         if record is None or number is None:
             return None
@@ -262,13 +238,7 @@ class SyncContext:
         return _pending_error(record)
 
     def customer_number(self, moment_id: str) -> int:
-        """Return the customer number of a Moment customer.
-
-        Raises:
-            DependencyPendingError: the customer has not been synced yet.
-            RejectedError: the customer does not exist, or customers are not synced on this connection and it
-                has no number.
-        """
+        """Return the number of a Moment customer. Raises DependencyPendingError, and RejectedError without one."""
         if not moment_id:
             raise RejectedError(
                 msg("The customer is missing."), error_code="no_customer", remedy=msg("Add a customer in Moment.")
@@ -276,10 +246,7 @@ class SyncContext:
         return self._number_of(EntityType.CUSTOMER, moment_id, read=self._customer)
 
     def project_of_costs(self, number: int) -> str | None:
-        """Return the Moment project that bears the costs of a project number, None if there is none.
-
-        Raises :class:`DependencyPendingError` until it is certain that the number is that project's.
-        """
+        """Return the project that bears a number's costs. Raises DependencyPendingError until that is certain."""
         if linked := self.moment_id(EntityType.PROJECT, str(number)):
             return linked
         found = self.moment.project_numbered(number)
@@ -297,10 +264,7 @@ class SyncContext:
         return found
 
     def project_number(self, moment_id: str) -> int:
-        """Return the project number of a Moment project.
-
-        Raises DependencyPendingError and RejectedError, as :meth:`customer_number` does.
-        """
+        """Return the number of a Moment project. Raises as :meth:`customer_number` does."""
         return self._number_of(EntityType.PROJECT, moment_id, read=self.moment.project)
 
     def _is_in_moment(self, record: Record) -> bool:
@@ -308,10 +272,6 @@ class SyncContext:
         if record.entity_type is EntityType.CUSTOMER:
             return self.moment.customer(record.id) is not None
         return record.entity_type is not EntityType.PROJECT or self.moment.project(record.id) is not None
-
-    def _is_read_from_moment(self, record: Record) -> bool:
-        """Return whether a record will be read from Moment. A linked invoice is not, because it never changes."""
-        return record.entity_type is not EntityType.INVOICE or self._known[record] is None
 
     def _number_of(
         self, entity_type: EntityType, moment_id: str, *, read: Callable[[str], Customer | Project | None]
@@ -348,11 +308,7 @@ def _taken_error(record: Record, remote_id: str) -> RejectedError:
 
 
 def whole_number(text: str, *, entity_type: EntityType) -> int:
-    """Return the number of a customer or project, which is an int32 above zero in 24SevenOffice.
-
-    Raises:
-        RejectedError: the text is not such a number.
-    """
+    """Return the number of a customer or project, an int32 above zero. Raises RejectedError for another text."""
     if is_int32(text):
         return int(text)
     number = msg("The customer number") if entity_type is EntityType.CUSTOMER else msg("The project number")

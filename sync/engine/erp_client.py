@@ -16,11 +16,7 @@ from sync.records import Identity
 
 
 def choose_identity(identities: Sequence[Identity], chosen: str) -> Identity:
-    """Return the client with this id, or if none is chosen, the only usable one.
-
-    Raises MisconfiguredError if that is ambiguous. It says how many clients the login reaches but not which,
-    because the reader may know of only one of them.
-    """
+    """Return the client with this id, or the only usable one. Raises MisconfiguredError, naming no client."""
     usable = [identity for identity in identities if identity.usable]
     if chosen:
         found = next((each for each in identities if each.id.lower() == chosen.lower()), None)
@@ -62,11 +58,7 @@ def choose_identity(identities: Sequence[Identity], chosen: str) -> Identity:
 def verify_client(
     connections: Connections, connection_id: int, settings: ConnectionSettings, client_number: int
 ) -> None:
-    """Check that a login reaches the connection's client; a connection without one gets this client.
-
-    Raises:
-        MisconfiguredError: it is another client than the connection's, or another connection has it.
-    """
+    """Check that a login reaches the connection's client, or save it if new. Raises MisconfiguredError."""
     try:
         connections.save_client(connection_id, settings, client_number)
     except OtherClientError as error:

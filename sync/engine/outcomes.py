@@ -41,10 +41,9 @@ MAX_FAILURES_ALONE = 5
 class Success:
     """A success: the record is in sync, or skipped for an ``error_code`` that ``message`` explains.
 
-    ``warnings`` are sentences (``msg``) about what did not stop the sync but should be looked at, such as a text
-    that was cut. They are shown on the record's page and in lists until an attempt sets others, and counted in the
-    weekly digest, but not mailed. None keeps the earlier ones, because nothing was sent. ``recheck_after`` is set
-    if something is still expected without a webhook.
+    ``warnings`` say what did not stop the sync but should be looked at, such as a text that was cut; None keeps
+    the earlier ones, because nothing was sent. ``recheck_after`` is set if something is expected without a
+    webhook.
     """
 
     outcome: Outcome
@@ -65,11 +64,7 @@ def skipped(message: str, *, error_code: str, title: str = "") -> Success:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trace:
-    """The remote calls of an attempt, and its duration.
-
-    ``search_aliases`` are names of other records by which a search finds this one. ``summary`` describes the
-    record if it was read.
-    """
+    """The remote calls of an attempt, its duration, names by which it is found, and the record's summary."""
 
     calls: tuple[RemoteCall, ...]
     seconds: float
@@ -101,10 +96,7 @@ def attempt_results(
     random: Callable[[], float],
     recipients: tuple[str, ...],
 ) -> list[AttemptResult]:
-    """Decide the results of a lease's jobs, and enqueue the records that they wait for.
-
-    ``random`` returns a number from 0 up to 1. ``recipients`` get the alerts about records.
-    """
+    """Decide the results of a lease's jobs, and enqueue the records that they wait for."""
     ended: dict[int, SyncError] = {
         **_ended_dependencies(database, lease, attempts, now=now),
         **_failing_alone(database, lease, attempts),
@@ -225,10 +217,7 @@ def _failure_event(job: SyncJob, error: SyncError, *, probing: bool) -> Event:
 
 
 def _next_try(error: SyncError, *, now: datetime, random: Callable[[], float]) -> datetime:
-    """Return when jobs are due that were not tried because of another record's error: as after a first failure.
-
-    How often that other record has failed does not matter for them.
-    """
+    """Return when jobs are due that another record's error stopped: as after a first failure."""
     if isinstance(error, MisconfiguredError | BrokenOffError):
         return now  # the connection pauses, or PostgreSQL is back
     return now + delay(error, 0, random=random)
@@ -260,11 +249,7 @@ def _with_alert(job: SyncJob, result: AttemptResult, recipients: tuple[str, ...]
 def _failing_alone(
     database: Database, lease: Lease, attempts: Mapping[int, Attempt | NotAttempted]
 ) -> Mapping[int, SyncError]:
-    """Return errors for jobs that seem to meet an outage while others are synced: their records are to blame.
-
-    The first few attempts still count as an outage. This error does not end the waits of other records, and is not
-    a problem of the connection.
-    """
+    """Return errors for jobs that fail repeatedly while others are synced: their records are to blame."""
     results = {job_id: each.result for job_id, each in attempts.items() if isinstance(each, Attempt)}
     suspects = {
         job: result
@@ -287,10 +272,7 @@ def _failing_alone(
 
 def _fails_alone_error(error: SyncError) -> RejectedError:
     fails_alone = RejectedError(
-        msg(
-            "{problem} Other records sync, so the cause is something about this record.",
-            problem=error.message,
-        ),
+        msg("{problem} Other records sync, so the cause is something about this record.", problem=error.message),
         error_code="fails_alone",
         remedy=msg(
             "Compare the record with others in the system that doesn't respond for it, correct it and retry."
@@ -327,13 +309,14 @@ def _ended_error(error: DependencyPendingError, dependency: Dependency) -> Depen
     if dependency.state is JobState.DISMISSED:
         ended = DependencyEndedError(
             msg(
-                "{record} must sync first but has been closed: {why}.",
+                "{record} must sync first but was dismissed: {why}.",
                 record=name,
-                why=dependency.closed_because,
+                why=dependency.dismissal_reason,
             ),
             error_code="dependency_dismissed",
             remedy=msg(
-                "Reopen and retry that record, and this one follows. Or enter this one manually and close it too."
+                "Reopen and retry that record, and this one follows. Or enter this one manually and dismiss it "
+                "too."
             ),
             dependency=error.dependency,
         )

@@ -34,10 +34,7 @@ class Steps:
 
 
 def _combined(errors: Sequence[SyncError]) -> SyncError:
-    """Combine several errors into one.
-
-    An error that is retried automatically comes first. A person is asked when only errors are left that need one.
-    """
+    """Combine errors into one: one that is retried automatically comes before those that need a person."""
     error = min(errors, key=_rank).replace(outcome_unknown=any(each.outcome_unknown for each in errors))
     if isinstance(error, CONNECTION_ERRORS):
         return error

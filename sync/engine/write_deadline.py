@@ -1,7 +1,7 @@
 """The deadline until which a worker may send writes, renewed with its lease and checked where bytes are sent.
 
-A worker that was suspended (a stopped process, a paused machine) does not notice it. When it continues, it could
-send a write after another worker has taken over, verified that nothing was saved, and done the work.
+A worker that was suspended does not notice it. It could send a write after another worker has taken over, verified
+that nothing was saved, and done the work.
 """
 
 from collections.abc import Callable, Iterator
@@ -19,10 +19,7 @@ LEASE_DIVISOR = 3
 class WriteDeadline:
     """The deadline for writes, counted from its last renewal by the faster of two clocks.
 
-    Args:
-        clock: returns the present instant in UTC; it may be set back.
-        monotonic: counts seconds, also while the machine sleeps.
-        lease_ttl: how long a lease lasts unless renewed.
+    ``clock`` may be set back; ``monotonic`` counts seconds, also while the machine sleeps.
     """
 
     def __init__(

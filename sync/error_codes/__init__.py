@@ -1,15 +1,11 @@
-"""Every error code, with an explanation for a bookkeeper.
-
-Errors and skipped outcomes carry the code. Jobs are listed and retried by it, and pages, mails and docs link to
-its explanation here. A test checks that these are exactly the codes in use.
-"""
+"""Every error code, explained for a bookkeeper. A test checks that these are exactly the codes in use."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
 
 from i18n.messages import Message, msg
 from sync.error_codes.connections import SETTINGS_ERRORS, TEMPORARY
-from sync.error_codes.error_code import ErrorCode
+from sync.error_codes.names import ErrorCode
 from sync.error_codes.records import RECORD_ERRORS
 from sync.error_codes.skipped import SKIPPED
 

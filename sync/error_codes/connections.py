@@ -1,7 +1,7 @@
 """Errors of a whole connection: its settings, and temporary problems."""
 
 from i18n.messages import msg
-from sync.error_codes.error_code import ErrorCode
+from sync.error_codes.names import ErrorCode
 
 SETTINGS_ERRORS = {
     "secrets_unreadable": ErrorCode(

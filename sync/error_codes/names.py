@@ -1,7 +1,18 @@
-"""Error codes that are compared, or given by several modules; a code that is given once is written there.
+"""Error codes that are compared, or given by several modules; a code that is given once is written there."""
 
-:mod:`sync.error_codes` explains every code.
-"""
+from dataclasses import dataclass
+
+from i18n.messages import Message
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorCode:
+    """The explanation of an error code for a bookkeeper: its ``title``, its cause, and what to do about it."""
+
+    title: Message
+    cause: Message
+    remedy: Message
+
 
 ACCOUNT_UNKNOWN = "unknown_account"
 BEFORE_FIRST_DAY = "before_first_day"

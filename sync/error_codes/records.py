@@ -1,7 +1,7 @@
 """Errors of one record, which a person corrects in the record."""
 
 from i18n.messages import msg
-from sync.error_codes.error_code import ErrorCode
+from sync.error_codes.names import ErrorCode
 
 RECORD_ERRORS = {
     "no_name": ErrorCode(
@@ -237,14 +237,14 @@ RECORD_ERRORS = {
         ),
     ),
     "dependency_dismissed": ErrorCode(
-        msg("The customer or project was closed"),
+        msg("The customer or project was dismissed"),
         msg(
             "An invoice needs its customer and project in 24SevenOffice, and a project its customer. Someone "
-            "has closed that record, so it isn't synced."
+            "has dismissed that record, so it isn't synced."
         ),
         msg(
             "Retry the customer or project, and this record follows automatically. Or enter it manually and "
-            "close this record too."
+            "dismiss this record too."
         ),
     ),
     "moment_refused": ErrorCode(

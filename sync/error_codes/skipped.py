@@ -1,7 +1,7 @@
 """Codes of records that are skipped, which is not an error."""
 
 from i18n.messages import msg
-from sync.error_codes.error_code import ErrorCode
+from sync.error_codes.names import ErrorCode
 
 SKIPPED = {
     "nothing_to_post": ErrorCode(

@@ -36,10 +36,7 @@ MAX_ADDRESSES = 100
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A person's answer: a candidate's number, :data:`CREATE_NEW`, or "".
-
-    A match with one of the ``undone`` numbers was undone.
-    """
+    """A person's answer, a number, :data:`CREATE_NEW` or "", and the numbers of matches that were undone."""
 
     answer: str
     undone: frozenset[int]
@@ -47,10 +44,7 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class PreparedCustomer:
-    """A customer to be saved. ``draft.number`` is None if 24SevenOffice is to assign one.
-
-    ``is_new`` says that, by a person's answer, it is not one of the existing customers.
-    """
+    """A customer to be saved, without a ``draft.number`` until it gets one; ``is_new`` by a person's answer."""
 
     job: SyncJob
     customer: Customer
@@ -89,10 +83,7 @@ class Customers:
             return PreparedCustomer(job, customer, replace(draft, number=int(link.remote_id)))
 
     def send(self, batch: Sequence[PreparedCustomer]) -> Sequence[Success | SyncError]:
-        """Match customers with existing ones, save them in one call, link them and send their numbers to Moment.
-
-        If several new ones may be the same, the first is saved before the others are matched.
-        """
+        """Match customers, save them in one call and link them; of those that may be the same, one goes first."""
         results: dict[int, Success | SyncError] = {}
         batch = self._without_lost(batch)
         while left := [item for item in batch if item.job.id not in results]:
@@ -114,7 +105,9 @@ class Customers:
         link = self._context.link(job.record)
         answer = self._context.answers([job]).get(job.id, "") if link is None else ""
         number = link.remote_id if link and link.fingerprint == LinkState.CHOSEN else answer
-        if number.isdecimal() and not self._is_taken_or_lost(job.record, number):
+        if number.isdecimal() and not (
+            self._context.is_taken(job.record, number) or self._context.is_lost(EntityType.CUSTOMER, int(number))
+        ):
             self._context.save_link(job.record, remote_id=number, fingerprint=LinkState.CHOSEN)
             message = msg(
                 "This customer no longer exists in Moment. Remaining records go to {number}.", number=number
@@ -122,9 +115,6 @@ class Customers:
             return Success(Outcome.SYNCED, message=message)
         self._context.release_link(job.record, because=NOT_IN_MOMENT)
         return skipped(msg("This customer no longer exists in Moment."), error_code=GONE)
-
-    def _is_taken_or_lost(self, record: Record, number: str) -> bool:
-        return self._context.is_taken(record, number) or self._context.is_lost(EntityType.CUSTOMER, int(number))
 
     def _saved_by_earlier_attempt(self, job: SyncJob, customer: Customer) -> int | None:
         """Find the customer that an interrupted attempt may have saved, unless a person has chosen another."""
@@ -201,10 +191,7 @@ class Customers:
         return replace(item, draft=replace(item.draft, number=number), is_new=answer == CREATE_NEW)
 
     def _check_is_new(self, job: SyncJob, answer: str) -> None:
-        """Check that no person entered a number for the customer, and that 24SevenOffice did not have it before.
-
-        Raises :class:`RejectedError` otherwise.
-        """
+        """Raise RejectedError if a person entered a number, or 24SevenOffice had the customer before."""
         if answer:
             raise RejectedError(
                 msg(
@@ -279,10 +266,7 @@ class Customers:
         return warnings_of(customer, details=self._context.settings.customer_details != "never")
 
     def _return_number(self, record: Record, customer: Customer, link: Link) -> Success:
-        """Send Moment the number from 24SevenOffice, unless it has it; the webhook that follows changes nothing.
-
-        Raises :class:`RejectedError` if Moment accepted the number before but kept its own.
-        """
+        """Send Moment the number, unless it has it. Raises RejectedError if it kept its own before."""
         number = int(link.remote_id)
         if customer.number == link.remote_id:
             if link.replaced_number is not None:
@@ -317,10 +301,7 @@ def title(customer: Customer) -> Message:
 
 
 def draft_of(customer: Customer, *, details: bool = False) -> CompanyDraft:
-    """Return the customer in the form that 24SevenOffice accepts, optionally with address, country and phone.
-
-    Raises :class:`RejectedError` for a customer without a name.
-    """
+    """Return the customer as 24SevenOffice accepts it. Raises RejectedError without a name."""
     name = clean(customer.name, max_length=MAX_NAME_LENGTH)
     if not name:
         raise RejectedError(

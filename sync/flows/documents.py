@@ -61,9 +61,8 @@ def sync_files(
 ) -> bool:
     """Upload the documents that a voucher's expenses lack, in order. Return whether any was lacking.
 
-    Each document is downloaded once. A document that an interrupted attempt uploaded is recognized by its name in
-    Moment. So if a document fails for an expense, the following ones are not uploaded, because their names would
-    change. A deleted expense gets none. ``steps`` collects the errors.
+    A document that an interrupted attempt uploaded is recognized by its name in Moment. So if one fails for an
+    expense, the following ones are not uploaded, as their names would change. ``steps`` collects the errors.
     """
     expenses = [found for each in expense_ids if (found := steps.take(_incomplete, context, each, documents))]
     is_incomplete = bool(expenses)

@@ -47,8 +47,7 @@ APPROVAL_TIMEOUT = timedelta(days=90)
 class PreparedVoucher:
     """A voucher with the expenses that it should have (``drafts``) and has (``existing``), by our key.
 
-    ``kept`` are existing expenses whose cost is still in the ledger but left out by the settings or by Moment's
-    projects.
+    ``kept`` are existing ones whose cost is in the ledger but left out by the settings or by Moment's projects.
     """
 
     job: SyncJob
@@ -150,9 +149,8 @@ class Expenses:
     ) -> Mapping[str, tuple[str, Link]]:
         """Return the expenses of the voucher in Moment, by our key: each with its id and its link.
 
-        An expense that an interrupted attempt created is linked first, because its cost may have been reversed
-        since. An expense that it removed loses its link, because its cost may be back; so does a former link of
-        another company.
+        One that an interrupted attempt created is linked first, as its cost may have been reversed since. One that
+        it removed, or another company's, loses its link.
         """
         existing = self._context.links_by_prefix(EntityType.EXPENSE, f"{voucher}/")
         unclear = {
@@ -173,12 +171,15 @@ class Expenses:
         return self._context.links_by_prefix(EntityType.EXPENSE, f"{voucher}/") if unclear else existing
 
     def _costs(self, lines: Sequence[LedgerLine], existing: Mapping[str, tuple[str, Link]]) -> VoucherCosts:
-        """Return the costs of the lines.
-
-        Raises :class:`RejectedError` if they are unclear: a person has to decide about the expenses.
-        """
+        """Return the costs of the lines. Raises RejectedError if a person has to decide about the expenses."""
         if not lines and _in_moment(existing):
-            raise _voucher_gone_error()
+            raise RejectedError(
+                msg("24SevenOffice no longer shows any line of this voucher. Its expenses stay in Moment."),
+                error_code="voucher_gone",
+                remedy=msg(
+                    "Look for it in 24SevenOffice: retry if it is there, else delete its expenses in Moment."
+                ),
+            )
         found = self._costs_by_rates(lines)
         if found.unclear and not self._rates_reread:  # a VAT code may just have been set up
             self._context.erp.forget(SetupPart.VAT_CODES)
@@ -211,7 +212,7 @@ class Expenses:
 
     def _sync_expense(self, item: PreparedVoucher, key: str, draft: ExpenseDraft) -> SyncedExpense:
         expense_id, link = item.existing.get(key, ("", None))
-        sent = _fingerprint(draft)
+        sent = fingerprint(replace(draft, activity_id="", billable=False))  # the project decides these two
         if link and link.fingerprint == LinkState.DELETED:
             return SyncedExpense("", changed=False)
         if link and link.fingerprint == sent and not item.job.outcome_unknown:
@@ -236,10 +237,7 @@ class Expenses:
         return existing_id, sent if exists else LinkState.DELETED
 
     def _remove(self, expense_id: str, link: Link) -> bool:
-        """Remove an expense whose line was removed from the ledger, hidden, or moved to another project.
-
-        The removal is saved first: if the response is lost, the missing expense is recognized as our own deletion.
-        """
+        """Remove an expense without a cost; saving that first shows a removal whose response is lost."""
         if link.fingerprint == LinkState.DELETED:
             return False
         record = Record(EntityType.EXPENSE, expense_id)
@@ -275,11 +273,6 @@ class Expenses:
 def _in_moment(existing: Mapping[str, tuple[str, Link]]) -> list[str]:
     """Return the expenses that, as far as known, were not deleted in Moment."""
     return [key for key, (_, link) in existing.items() if link.fingerprint != LinkState.DELETED]
-
-
-def _fingerprint(draft: ExpenseDraft) -> str:
-    """Hash the fields that the ledger decides; activity and billing are up to the project."""
-    return fingerprint(replace(draft, activity_id="", billable=False))
 
 
 def _success(item: PreparedVoucher, *, changed: bool) -> Success:
@@ -318,12 +311,4 @@ def _vat_unclear_error(cost: SkippedLine) -> RejectedError:
             "Correct the VAT of the voucher in 24SevenOffice, and its expenses are imported automatically. If "
             "it is right as it is, enter them in Moment manually and mark this as resolved."
         ),
-    )
-
-
-def _voucher_gone_error() -> RejectedError:
-    return RejectedError(
-        msg("24SevenOffice no longer shows any line of this voucher. Its expenses stay in Moment."),
-        error_code="voucher_gone",
-        remedy=msg("Look for it in 24SevenOffice: retry if it is there, else delete its expenses in Moment."),
     )

@@ -1,7 +1,7 @@
 """First vouchers: the first voucher of each VAT code is read back from the ledger before another is posted.
 
 Until then, it is unknown how 24SevenOffice books the VAT (S24). So at most one voucher with a VAT code can be
-wrong: no other is posted until the first was read back as right to the øre, or a person has corrected it.
+wrong.
 """
 
 from collections import defaultdict
@@ -28,20 +28,12 @@ VAT_WARNINGS = frozenset({VAT_NOT_BALANCED, VAT_WITHOUT_BASE})
 VAT_DIFFERS = "vat_differs"
 
 MAX_WAIT = timedelta(hours=6)
-"""How long the ledger may take to show an accepted voucher before a person has to look.
-
-Usually it shows one at once. By then, maintenance in the evening or at night is over, and the mail is still sent
-before invoices have waited for a working day.
-"""
+"""How long the ledger may take to show a voucher: longer than maintenance, shorter than a working day."""
 
 
 @dataclass(frozen=True, slots=True)
 class FirstVouchers:
-    """The VAT codes of a connection whose first voucher has not been read back.
-
-    ``voucher_of`` makes the voucher of an invoice. A code that was read back as right stays so, and is read once
-    for a batch.
-    """
+    """The VAT codes whose first voucher has not been read back; one that was right stays so, for a batch."""
 
     context: SyncContext
     voucher_of: Callable[[Invoice], Voucher]
@@ -56,7 +48,7 @@ class FirstVouchers:
         """Return the VAT codes of a voucher that are not proven for its way of sending VAT."""
         if not self.is_needed:
             return ()
-        way, codes = _way(voucher), _codes(voucher)
+        way, codes = _way(voucher), {each.tax_code or NO_VAT_CODE for each in voucher.revenue if each.gross}
         if any((way, code) not in self._right for code in codes):
             self._right.update(
                 (way, each.vat_code) for each in self._checks(way) if each.status is VatStatus.RIGHT
@@ -64,10 +56,10 @@ class FirstVouchers:
         return {code for code in codes if (way, code) not in self._right}
 
     def begin(self, record: Record, voucher: Voucher) -> None:
-        """Save that a voucher is about to be posted as the first of its VAT codes, after checking earlier ones.
+        """Save that a voucher is about to be the first of its codes, after checking earlier ones.
 
-        Raises :class:`MisconfiguredError` if an earlier one is wrong or does not appear in the ledger, and
-        :class:`UnavailableError` if the ledger does not have it yet.
+        Raises MisconfiguredError if an earlier one is wrong or not in the ledger, UnavailableError if it is not
+        there yet.
         """
         codes = self.unproven(voucher)
         if not codes:
@@ -89,8 +81,7 @@ class FirstVouchers:
     def error_of(self, voucher: Voucher, refusal: SyncError) -> SyncError:
         """Return the error of a refusal: for a first voucher, that the VAT of all vouchers is sent the wrong way.
 
-        If rounding puts the voucher's VAT off its rate, that alone may be the cause (S58). It then shows nothing
-        about the next voucher or about the way of sending VAT.
+        If rounding puts its VAT off its rate (S58), that alone may be the cause.
         """
         if refusal.error_code == VAT_NOT_BALANCED and (vat := rounded_vat(voucher)):
             return _rounding_error(voucher, vat)
@@ -101,9 +92,8 @@ class FirstVouchers:
     def read_back(self, record: Record, voucher: Voucher, *, way: str = "") -> None:
         """Compare a voucher with the ledger if it is the first of a VAT code; ``way`` is how its VAT was sent.
 
-        Raises :class:`MisconfiguredError` if its VAT in the ledger differs or it does not appear for hours,
-        :class:`RejectedError` if it was known to be wrong, and :class:`UnavailableError` if the ledger does not
-        have it yet.
+        Raises MisconfiguredError if it differs or does not appear for hours, RejectedError if it was known to be
+        wrong, and UnavailableError if the ledger does not have it yet.
         """
         voucher = replace(voucher, splits_vat=way == "gross") if way else voucher
         check = self._open_check(record, _way(voucher)) if self.is_needed else None
@@ -135,10 +125,10 @@ class FirstVouchers:
             raise _differs_error(voucher, wrong)
 
     def _compare_with_ledger(self, record: Record, voucher: Voucher, check: VatCheck) -> list[Message]:
-        """Return how the ledger differs from a voucher, and save whether the voucher is right.
+        """Return how the ledger differs from a voucher, and save whether it is right.
 
-        A voucher that a person corrected, or that the ledger does not have, proves nothing, and neither does a VAT
-        code whose VAT comes to zero. The next voucher is then the first.
+        A voucher that a person corrected, or that is not there, and a code without VAT prove nothing: the next is
+        the first.
         """
         posted = self.context.erp.posted(voucher.invoice_number, day=voucher.day)
         vouchers = posted_vouchers(voucher, posted)
@@ -203,10 +193,6 @@ class FirstVouchers:
 
 def _way(voucher: Voucher) -> str:
     return "gross" if voucher.splits_vat else "net"
-
-
-def _codes(voucher: Voucher) -> set[str]:
-    return {each.tax_code or NO_VAT_CODE for each in voucher.revenue if each.gross}
 
 
 def _sums(lines: Sequence[LedgerLine]) -> Mapping[int, int]:

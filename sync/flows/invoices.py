@@ -1,7 +1,6 @@
 """Invoices: a finalized invoice in Moment becomes a voucher in 24SevenOffice's journal, exactly once.
 
-After a failed call, it is unknown what was saved (S8). So the ledger is searched before anything is posted again,
-and a voucher that is in the ledger but differs is left to a person.
+After a failed call, it is unknown what was saved (S8): the ledger is searched before anything is posted again.
 """
 
 from collections.abc import Sequence
@@ -103,7 +102,9 @@ class Invoices:
             item = PreparedInvoice(job, name, voucher, year.number)
             if former := self._context.former_link(job.record):
                 return self._verify_former_link(item, former)
-            return (self._verify_unknown_outcome(item) if job.outcome_unknown else None) or item
+            # What an earlier attempt may have saved counts even if the posting settings have changed since.
+            sent_as = job.sent_as or self._context.settings.posting
+            return (self._search_ledger(item, sent_as=sent_as) if job.outcome_unknown else None) or item
 
     def _set_summary(self, invoice: Invoice) -> None:
         name, number = self._context.party(invoice.customer_id)
@@ -112,8 +113,8 @@ class Invoices:
     def send(self, batch: Sequence[PreparedInvoice]) -> Sequence[Success | SyncError]:
         """Post vouchers, one call for each fiscal year. After a refusal, verify and post them one by one.
 
-        An error that stops one fiscal year stops the following ones. If 24SevenOffice assigns the numbers, it does
-        not refuse duplicates, so the ledger is searched first.
+        An error that stops one fiscal year stops the following ones. The ledger is searched first if 24SevenOffice
+        assigns the numbers, as it does not refuse duplicates then.
         """
         results: dict[int, Success | SyncError] = {}
         for year, group in groupby(sorted(batch, key=lambda item: item.year), key=lambda item: item.year):
@@ -139,10 +140,7 @@ class Invoices:
         return results | (self._post(rest, year=year) if rest else {})
 
     def _link_already_posted(self, batch: Sequence[PreparedInvoice]) -> dict[int, Success | SyncError]:
-        """Link vouchers that were posted without a link, as after a failover, with one search for the batch.
-
-        Jobs with an unknown outcome were verified before.
-        """
+        """Link vouchers posted without a link, as after a failover; unknown outcomes were verified before."""
         new = [item for item in batch if not item.job.outcome_unknown]
         if not new or self._context.settings.voucher_number == "moment":
             return {}
@@ -205,11 +203,7 @@ class Invoices:
         return results
 
     def _cause_of_refusal(self, item: PreparedInvoice, refusal: SyncError) -> SyncError:
-        """Return why 24SevenOffice refused a voucher: the customer or a project may no longer exist.
-
-        If that cannot be checked now, the error counts for this invoice only, because more may be known about the
-        others.
-        """
+        """Return why a voucher was refused: its customer or a project may no longer exist."""
         numbers = {(EntityType.CUSTOMER, each.customer_number) for each in item.voucher.entries}
         numbers |= {(EntityType.PROJECT, each.project_number or 0) for each in item.voucher.entries}
         try:
@@ -222,21 +216,23 @@ class Invoices:
 
     def _verify_former_link(self, item: PreparedInvoice, former: str) -> Success:
         """Find what was posted before links were set aside. Raises :class:`RejectedError` if it is not there."""
-        found = self._search_ledger(item, sent_as="ledger")  # the question to a person covers drafts too
-        if found is None:
-            raise _set_aside_error(former)
-        return found
-
-    def _verify_unknown_outcome(self, item: PreparedInvoice) -> Success | None:
-        """Find what an earlier attempt may have saved, even if the posting settings have changed since."""
-        return self._search_ledger(item, sent_as=item.job.sent_as or self._context.settings.posting)
+        if found := self._search_ledger(item, sent_as="ledger"):  # the question to a person covers drafts too
+            return found
+        raise RejectedError(
+            msg(
+                "The invoice was posted as voucher {former} before the links of this connection were set aside, "
+                "and the ledger of 24SevenOffice doesn't have it.",
+                former=former,
+            ),
+            error_code=SET_ASIDE,
+            remedy=msg(
+                "If it belongs in this ledger and isn't a draft in its journal, retry it on its own, and it is "
+                "posted. Otherwise mark it as resolved."
+            ),
+        )
 
     def _search_ledger(self, item: PreparedInvoice, *, sent_as: str) -> Success | None:
-        """Search the ledger for a voucher that an earlier call may have saved, and link it.
-
-        The ledger also has drafts that a person has posted. Raises :class:`RejectedError` if another voucher has
-        the invoice number, or if the voucher may be a draft that is not posted yet.
-        """
+        """Search for a voucher that an earlier call may have saved, and link it. Raises :class:`RejectedError`."""
         posted = self._context.erp.posted(item.voucher.invoice_number, day=item.voucher.day)
         found = self._link_if_posted(item, posted)
         if found is None and sent_as == "draft":
@@ -279,10 +275,7 @@ class Invoices:
         return Success(Outcome.SYNCED, item.title, message)
 
     def voucher(self, invoice: Invoice) -> Voucher:
-        """Make the voucher of an invoice.
-
-        Raises :class:`RejectedError`, and the errors of looking up its customer and projects.
-        """
+        """Make the voucher of an invoice. Raises RejectedError, and the errors of its customer and projects."""
         context, settings = self._context, self._context.settings
         if invoice.currency != NOK:
             check_rate(invoice, listed=context.erp.currency_rates())
@@ -412,21 +405,6 @@ def _unseen_draft_error(item: PreparedInvoice) -> RejectedError:
         ),
         error_code=UNSEEN_DRAFT,
         remedy=msg("Look for it in the journal: mark the invoice as resolved if it is there, else retry it."),
-    )
-
-
-def _set_aside_error(former: str) -> RejectedError:
-    return RejectedError(
-        msg(
-            "The invoice was posted as voucher {former} before the links of this connection were set aside, and "
-            "the ledger of 24SevenOffice doesn't have it.",
-            former=former,
-        ),
-        error_code=SET_ASIDE,
-        remedy=msg(
-            "If it belongs in this ledger and is no draft in its journal, retry it on its own, and it is "
-            "posted. Otherwise mark it as resolved."
-        ),
     )
 
 

@@ -15,7 +15,7 @@ from sync.engine.outcomes import UNCHANGED, Success, skipped
 from sync.error_codes.names import NO_NAME, PROJECT_NUMBER
 from sync.errors import RejectedError, SyncError, error_as_value, naming_record
 from sync.records import ExistingProject, Project, ProjectDraft
-from sync.rules.matching import same_project
+from sync.rules.matching import has_same_name_and_customer
 from sync.rules.normalization import clean, cut_warning
 from sync.rules.record_summaries import project_summary
 
@@ -106,10 +106,7 @@ class Projects:
         return Success(Outcome.SYNCED, item.title, message, warnings=item.warnings)
 
     def _check_number(self, item: PreparedProject) -> None:
-        """Check that the number is free or belongs to this very project.
-
-        Raises :class:`RejectedError` if it does not.
-        """
+        """Check that the number is free or this very project's. Raises RejectedError if it is not."""
         number, job = item.draft.number, item.job
         self._context.refuse_taken(job.record, str(number))
         if self._existing is None:
@@ -118,7 +115,9 @@ class Projects:
             self._answers, self._undone = self._context.answers(jobs), self._context.undone(jobs)
             self._existing = {project.number: project for project in projects}
         existing = self._existing.get(number)
-        is_same = existing and (same_project(item.draft, existing) or self._may_have_saved(job, existing))
+        is_same = existing and (
+            has_same_name_and_customer(item.draft, existing) or self._may_have_saved(job, existing)
+        )
         if existing is None or (is_same and number not in self._undone.get(job.id, ())):
             return
         if self._answers.get(job.id) != str(number):
@@ -167,10 +166,7 @@ def title(project: Project) -> Message:
 
 
 def draft_of(project: Project, *, customer_number: int | None) -> ProjectDraft:
-    """Return the project in the form that 24SevenOffice accepts.
-
-    Raises :class:`RejectedError` for a missing name or an invalid number.
-    """
+    """Return the project as 24SevenOffice accepts it. Raises RejectedError for its name or number."""
     name = clean(project.name, max_length=MAX_NAME_LENGTH)
     if not name:
         raise RejectedError(

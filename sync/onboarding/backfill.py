@@ -1,12 +1,12 @@
 """Backfill: records of an earlier period in Moment are enqueued a few at a time.
 
-Invoices that the ledger has are linked instead of posted. If that is unclear, the flow checks again, and a person
-decides about differences. Records with a link or a job are left out, so an interrupted backfill can be restarted.
+Invoices that the ledger has are linked instead of posted, and checked again if unclear. Records with a link or a
+job are left out, so an interrupted backfill can be restarted.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time
 from functools import cached_property, partial
@@ -36,7 +36,7 @@ class BackfillProgress:
     """The numbers of an entity type's records in the period: all, synced, in need of attention, and pending."""
 
     entity_type: EntityType
-    all: int
+    records: int
     synced: int
     needs_attention: int
     pending: int
@@ -90,10 +90,7 @@ class Backfill:
     _names: dict[str, str] = field(default_factory=dict, init=False, repr=False)
 
     def records(self, entity_type: EntityType) -> Sequence[Record]:
-        """Return the invoices of these days, or the customers or projects that they name or that changed since.
-
-        Moment only has the last change of a record: one changed after the period may belong to it as well.
-        """
+        """Return the invoices of these days, or the records that they name or that changed since the first day."""
         if entity_type is EntityType.INVOICE:
             return [Record(entity_type, record_id) for record_id in self.invoices]
         since = datetime.combine(self.first, time(), OSLO)
@@ -112,10 +109,7 @@ class Backfill:
         return {each.id: each for each in sorted(listed, key=lambda each: (each.day, each.number or 0))}
 
     def plan(self, entity_type: EntityType, records: Sequence[Record]) -> Sequence[PlannedRecord]:
-        """Return the plan for the records of a type that have no link and no job; nothing is written.
-
-        The ledger is read once for each fiscal year, with a call for each month.
-        """
+        """Return the plan for the records without link and job; the ledger is read once for each fiscal year."""
         flow, known = PreviewInvoices(PreviewContext.of(self.context)), self._known(entity_type, records)
         new = [record for record in records if record.id not in known]
         if entity_type is not EntityType.INVOICE:
@@ -123,16 +117,22 @@ class Backfill:
         return [self._invoice(flow, record) for record in new]
 
     def preview(self, entity_type: EntityType, records: Sequence[Record]) -> Iterator[PlannedRecord]:
-        """Yield the plan with names for a person: customers and projects are read, also a voucher's customer.
-
-        Raises ``SyncError`` if a system is unavailable or refuses the connection.
-        """
+        """Yield the plan with names for a person, which are read. Raises SyncError if a system is unavailable."""
         explain = {
             EntityType.CUSTOMER: self._customer_explained,
             EntityType.PROJECT: self._project_explained,
             EntityType.INVOICE: self._invoice_explained,
         }
         yield from map(explain[entity_type], self.plan(entity_type, records))
+
+    def preview_all(self, entity_types: Iterable[EntityType]) -> tuple[list[PlannedRecord], int]:
+        """Return the previews of all records of these types, and how many more are known already."""
+        planned, known = list[PlannedRecord](), 0
+        for entity_type in entity_types:
+            records = self.records(entity_type)
+            found = list(self.preview(entity_type, records))
+            planned, known = [*planned, *found], known + len(records) - len(found)
+        return planned, known
 
     def enqueue(self, entity_type: EntityType, records: Sequence[Record]) -> None:
         """Link what the ledger has, and enqueue what a worker has to sync or a person has to see."""
@@ -152,7 +152,7 @@ class Backfill:
         states = due.states(self.context.database, lane, ids)
         return BackfillProgress(
             entity_type=entity_type,
-            all=len(ids),
+            records=len(ids),
             synced=len(linked),
             needs_attention=sum(states.get(each) is JobState.NEEDS_ATTENTION for each in ids),
             pending=sum(states.get(each) in PENDING and each not in linked for each in ids),

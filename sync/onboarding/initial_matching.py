@@ -14,7 +14,7 @@ from sync.errors import RejectedError
 from sync.flows import customers, projects
 from sync.onboarding.preview import NO_NUMBER, PlannedAction, PlannedRecord
 from sync.records import Customer, ExistingProject, ProjectDraft
-from sync.rules.matching import CustomerMatcher, same_project
+from sync.rules.matching import CustomerMatcher, has_same_name_and_customer
 
 BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
 """An instant before every change in Moment."""
@@ -33,11 +33,7 @@ def plan(context: SyncContext) -> Sequence[PlannedRecord]:
 
 
 def apply(context: SyncContext, planned: Iterable[PlannedRecord], *, create: bool) -> Sequence[PlannedRecord]:
-    """Link certain matches, and enqueue them, unclear records and, with ``create``, new ones.
-
-    The flows do the rest: they save linked records, ask about unclear ones, and create new ones. It is safe to
-    repeat.
-    """
+    """Link certain matches, and enqueue them, unclear records and, with ``create``, new ones; safe to repeat."""
     applied = [_link(context, each) if each.action is PlannedAction.LINK else each for each in planned]
     actions = {PlannedAction.LINK, PlannedAction.ASK} | ({PlannedAction.SYNC} if create else set())
     records = [each.record for each in applied if each.action in actions]
@@ -114,7 +110,7 @@ def _plan_project(
         return planned(PlannedAction.ASK, why=number)
     if existing is None:
         return planned(PlannedAction.SYNC)
-    if same_project(draft, existing):
+    if has_same_name_and_customer(draft, existing):
         return planned(PlannedAction.LINK, remote_id=number)
     return planned(PlannedAction.ASK, why=f"{number} {existing.name}")
 

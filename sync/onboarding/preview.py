@@ -35,10 +35,9 @@ class PlannedAction(StrEnum):
 class PlannedRecord:
     """A record (for an expense, its voucher), the action planned for it, and why.
 
-    ``remote_id`` is the 24SevenOffice record that it is or would be linked to, as far as known: a number, a
-    voucher such as "2026/17", or our key of an expense. ``voucher`` would be posted for an invoice, and
-    ``customer`` is the invoice's customer. ``amount`` is an expense's, in øre including VAT, and ``files`` is the
-    number of its documents.
+    ``remote_id`` is what it is or would be linked to: a number, a voucher such as "2026/17", or our key of an
+    expense. ``voucher`` and ``customer`` are an invoice's. ``amount`` is an expense's, in øre including VAT, with
+    its ``files``.
     """
 
     record: Record

@@ -1,8 +1,7 @@
 """The schedule of polls for costs in 24SevenOffice: at the configured interval, less often if little changes.
 
-A poll costs a request, and all connections share the request budget with pending jobs, which come first. If too
-little is left, the polls go first that have waited for the most of their intervals. So all slow down by the same
-factor, except the polls of active connections, whose waiting counts more.
+Polls get the requests that pending jobs leave. If these are too few, those go first that have waited for most of
+their intervals, so all slow down by the same factor; active connections' waiting counts more.
 """
 
 import math
@@ -48,11 +47,7 @@ OFFICE_HOURS_WEIGHT = 1.5
 
 @dataclass(frozen=True, slots=True)
 class PollState:
-    """The data that decides when a connection is polled next.
-
-    ``configured_interval`` is the shortest interval. ``polled_at`` (UTC) is its cursor, and ``changed_at`` is when
-    a change was last received; None if never.
-    """
+    """The data that decides when a connection is polled next: its cursor and last change, None if never."""
 
     connection_id: int
     configured_interval: timedelta
@@ -62,10 +57,7 @@ class PollState:
 
 @dataclass(frozen=True, slots=True)
 class PollRound:
-    """The connections that are due, most urgent first, with their intervals.
-
-    The first ``limit`` of them are polled now.
-    """
+    """The due connections with their intervals, most urgent first; the first ``limit`` are polled now."""
 
     due: Mapping[int, timedelta]
     limit: int
@@ -77,15 +69,7 @@ NO_POLLS = PollRound({}, 0)
 def next_round(
     poll_states: Iterable[PollState], *, now: datetime, hourly: int, free: int, every: timedelta
 ) -> PollRound:
-    """Choose the connections to poll.
-
-    Args:
-        poll_states: of all connections that may be polled.
-        now: in UTC.
-        hourly: how many polls are allowed in an hour.
-        free: how many polls are allowed now.
-        every: the time between rounds; the polls of an hour are spread evenly over them.
-    """
+    """Choose the connections to poll, with ``free`` polls now and an hour's spread over rounds of ``every``."""
     limit = min(free, math.ceil(hourly * (every / HOUR)))
     if limit < 1:
         return NO_POLLS

@@ -59,17 +59,7 @@ def poll_moment(
     """Enqueue the changes in Moment since the last poll; the cursor moves only after all are enqueued.
 
     The first poll after three at night reaches back to that of the night before. It skips changes that other polls
-    have seen, unless they had no webhook.
-
-    Args:
-        database: where the inbox and the cursors are.
-        moment: the company's Moment.
-        lane: the connection and entity type.
-        now: in UTC.
-        lag: returns how far Moment's clock, which dates its records, is behind ours.
-
-    Raises:
-        SyncError: Moment did not respond; the next poll starts where this one did.
+    have seen, unless they had no webhook. ``lag`` returns how far Moment's clock is behind ours. Raises SyncError.
     """
     cursors.set_future_back(database, lane, now=now)
     last = cursors.start(database, lane, at=now)
@@ -104,15 +94,11 @@ def poll_expenses(
     now: datetime,
     lag: Callable[[], timedelta] = timedelta,
 ) -> int:
-    """Enqueue the vouchers with costs on the listed accounts that changed since the last poll.
+    """Enqueue the vouchers with costs on the listed accounts that changed since the last poll; return how many.
 
-    It takes one call, or one for each week since the last poll; the cursor moves after each call. The period is
+    Raises as :func:`poll_moment`. It takes a call for each week; the cursor moves after each. The period is
     shorter after failed polls, because the response may have been too large. The first poll starts at the first
-    day in the settings, or now. One poll each night reaches back to the night before. Arguments and errors are as
-    for :func:`poll_moment`.
-
-    Returns:
-        The number of enqueued vouchers.
+    day in the settings, or now. One poll each night reaches back to the night before.
     """
     cursors.set_future_back(database, lane, now=now)
     seen = cursors.start(database, lane, at=_start(settings, now))
@@ -139,14 +125,7 @@ def poll_expenses(
 def import_expenses(
     database: Database, erp: SupplierVouchers, connection: Connection, *, since: datetime, now: datetime
 ) -> int:
-    """Enqueue again the vouchers that changed since an instant (UTC), even if a poll has enqueued them.
-
-    Returns:
-        The number of vouchers.
-
-    Raises:
-        SyncError: 24SevenOffice did not respond.
-    """
+    """Enqueue again, and count, the vouchers that changed since an instant (UTC). Raises SyncError."""
     received: set[Record] = set()
     for _, vouchers in changed_vouchers(erp, connection.settings, since=since, until=now):
         enqueue(database, connection.id, vouchers, now=now)
@@ -162,10 +141,7 @@ def changed_vouchers(
     until: datetime,
     window: timedelta = WINDOW,
 ) -> Iterator[tuple[datetime, Sequence[Record]]]:
-    """Yield the end of each week and its vouchers with costs on the listed accounts.
-
-    The first period is ``window``, which may be shorter. If a response is too large, the period is halved.
-    """
+    """Yield the end of each ``window`` and its vouchers; if a response is too large, it is halved."""
     accounts = AccountRanges.parse(settings.expense_accounts)
     while accounts.intervals and since < until:
         end = min(since + window, until)

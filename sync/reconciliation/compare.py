@@ -1,7 +1,4 @@
-"""The comparison of Moment with the ledger, in few calls however many records there are.
-
-What counts as a difference, and how many øre rounding may cause, is in :mod:`sync.reconciliation.differences`.
-"""
+"""The comparison of Moment with the ledger, in few calls; :mod:`.differences` says what a difference is."""
 
 from calendar import monthrange
 from dataclasses import replace
@@ -25,10 +22,9 @@ FOUND_OUTSIDE_THE_PERIOD = frozenset({DiscrepancyType.MISSING, DiscrepancyType.M
 
 
 def reconcile(context: SyncContext, first: date, last: date) -> ReconciliationReport:
-    """Compare the invoices and expenses of these days, if they are synced; nothing is written.
+    """Compare the invoices and expenses of these days, if synced, with a call for each month.
 
-    It takes a call to 24SevenOffice for each month. If an invoice or a cost is missing in the ledger, the rest of
-    its fiscal year is read as well, because it may be there under another date.
+    If an invoice or a cost is missing in the ledger, the rest of its fiscal year is read too, for another date.
     """
     invoices = InvoiceSources(context, first, last)
     expenses = (
@@ -60,10 +56,7 @@ def without_accepted(database: Database, connection_id: int, report: Reconciliat
 
 
 def recorded_report(database: Database, operation: Operation) -> ReconciliationReport | None:
-    """Return the report of a reconciliation as it was then, without what it left out as accepted.
-
-    Later comparisons and acceptances do not change it. None if the operation has no report.
-    """
+    """Return the report as it was then, without what it left out as accepted; None without a report."""
     found = (operation.result or {}).get("report")
     if found is None:
         return None

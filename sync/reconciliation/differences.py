@@ -65,9 +65,8 @@ def compare_voucher(
 ) -> list[FieldDifference]:
     """Compare a voucher with its visible lines in the ledger, where revenue is net and VAT has its own lines.
 
-    On each account, net revenue gets its share of the VAT lines (S5, S33), rounded to the øre on each line. If
-    that agrees, net revenue and VAT are compared to the øre; VAT that 24SevenOffice splits off may differ by half
-    an øre a line. The customer's debt must agree exactly.
+    Net revenue gets its share of the VAT lines (S5, S33), rounded on each line. If that agrees, net revenue and
+    VAT are compared to the øre; VAT that 24SevenOffice splits off may differ by half an øre a line.
     """
     visible = [line for line in lines if not line.hidden]
     owed = _owed(expected, visible)
@@ -91,8 +90,7 @@ def compare_expense(
 ) -> Iterator[FieldDifference]:
     """Yield the differences, except in activity and billing, which are up to the project once an expense exists.
 
-    ``project`` returns the difference for another project. If the supplier is ``nameless``, because only the
-    customer list may have the name (S7), neither the name nor a description that may contain it is compared.
+    If the supplier is ``nameless`` (S7), neither its name nor the description is compared.
     """
     foreign = expense.currency != NOK
     if expense.amount != draft.amount or foreign:
@@ -100,7 +98,7 @@ def compare_expense(
         shown = joined(amount, expense.currency, between=" ") if foreign else amount
         yield FieldDifference(ComparedField.AMOUNT, shown, format_kroner(draft.amount))
     if expense.day != draft.day:
-        yield FieldDifference(ComparedField.DATE, day_or_nothing(expense.day), format_day(draft.day))
+        yield FieldDifference(ComparedField.DATE, day_or_nothing(expense.day), Day(draft.day))
     if expense.project_id != draft.project_id:
         yield project()
     if expense.invoice_number != draft.invoice_number:
@@ -131,13 +129,8 @@ def parts_of(lines: Iterable[LedgerLine], *, rates: Mapping[str, Decimal]) -> li
     ]
 
 
-def format_day(day: date) -> Day:
-    """Format a day; a sentence formats it in the reader's language."""
-    return Day(day)
-
-
 def day_or_nothing(day: date | None) -> str:
-    return format_day(day) if day else NOTHING
+    return Day(day) if day else NOTHING
 
 
 def _owed(expected: Voucher, lines: Sequence[LedgerLine]) -> list[LedgerLine]:
@@ -179,11 +172,11 @@ def _of_names(
     if days:
         same_month = all((day.year, day.month) == (expected.day.year, expected.day.month) for day in days)
         field = ComparedField.DATE if same_month else ComparedField.MONTH
-        yield FieldDifference(field, format_day(expected.day), joined(*map(format_day, days), between=", "))
+        yield FieldDifference(field, Day(expected.day), joined(*map(Day, days), between=", "))
     dues = sorted({line.due for line in owed if line.due} - {expected.due})
     if dues:
-        due = format_day(expected.due)
-        yield FieldDifference(ComparedField.DUE, due, joined(*map(format_day, dues), between=", "))
+        due = Day(expected.due)
+        yield FieldDifference(ComparedField.DUE, due, joined(*map(Day, dues), between=", "))
     departments = {line.department for line in lines} - {None, receivable.department}
     if departments and receivable.department:
         yield FieldDifference(ComparedField.DEPARTMENT, str(receivable.department), _listed(departments))
@@ -256,7 +249,11 @@ def _names(sums: Sums, other: Sums, *, slack: int | None) -> str:
     """Name the projects or VAT codes that differ, with account and amount only if both sides name the same."""
 
     def off(one: Sums, another: Sums) -> list[Key]:
-        return [key for key in sorted(one) if not _sums_agree({key: one[key]}, _only(another, key), slack=slack)]
+        return [
+            key
+            for key in sorted(one)
+            if not _sums_agree({key: one[key]}, {key: another[key]} if key in another else {}, slack=slack)
+        ]
 
     names = {key[-1] for key in off(sums, other)}
     if names != {key[-1] for key in off(other, sums)}:
@@ -272,10 +269,6 @@ def _names(sums: Sums, other: Sums, *, slack: int | None) -> str:
 
 def _labelled(name: str, amount: Amount) -> Message:
     return joined(name, amount, between=": ")
-
-
-def _only(sums: Sums, key: Key) -> Sums:
-    return {key: sums[key]} if key in sums else {}
 
 
 def _listed(values: Iterable[object]) -> str:

@@ -1,10 +1,8 @@
 """Reconciliation of expenses: the costs in the ledger against Moment's expenses.
 
-As in the flow, :mod:`sync.rules.expense_mapping` decides which lines are costs and how their expenses should be.
-
 The report counts the expenses that are ``equal``, ``removed`` in Moment by a person, or ``kept`` there although
-the settings now leave them out, and the vouchers that are ``not_approved``. Vouchers with skipped lines are
-counted by error code: ``not_listed``, ``before_first_day``, ``no_project`` and ``unknown_project``.
+the settings now leave them out, the vouchers that are ``not_approved``, and vouchers with skipped lines by error
+code.
 """
 
 import re
@@ -58,11 +56,7 @@ UNLINKED = msg("The integration has no link to it: if it doesn't belong there, d
 
 
 class ExpenseSources:
-    """The expenses of some days, in Moment and by link. The ledger is passed to :meth:`report`.
-
-    ``expenses`` are Moment's, by external id; ``links`` are the links of created expenses, by our key; ``listed``
-    are the accounts whose costs become expenses.
-    """
+    """The expenses of some days: Moment's by external id, links by our key, and the ``listed`` accounts."""
 
     def __init__(self, context: SyncContext, first: date, last: date) -> None:
         self._context, self.settings = context, context.settings
@@ -80,10 +74,7 @@ class ExpenseSources:
         self._files: dict[int, VoucherFiles] = {}
 
     def report(self, supplier_vouchers: Mapping[str, Sequence[LedgerLine]]) -> ReconciliationReport:
-        """Return the discrepancies, voucher by voucher; expenses without a cost in the ledger come last.
-
-        ``supplier_vouchers`` are the lines of vouchers with costs, of these days and perhaps of others, by name.
-        """
+        """Return the discrepancies, voucher by voucher, then of expenses without a cost in the ledger."""
         years = self._context.erp.fiscal_years()
         complete = {each.number for each in years if each.starts <= self.last and self.first <= each.ends}
         return _ExpenseReconciliation(self, supplier_vouchers, complete).report()

@@ -35,10 +35,7 @@ OUTGOING = frozenset({"", "InvoiceCustomer", "CreditnoteCustomer"})
 
 
 class InvoiceSources:
-    """Moment's finalized invoices of some days, and the data of their vouchers. :meth:`report` takes the ledger.
-
-    ``linked`` are the vouchers that invoices were posted as, such as "2026/17", by Moment's id of the invoice.
-    """
+    """Moment's finalized invoices of some days, and the vouchers that they were posted as, by Moment's id."""
 
     def __init__(self, context: SyncContext, first: date, last: date) -> None:
         self.context, self.first, self.last = context, first, last
@@ -58,10 +55,7 @@ class InvoiceSources:
         )
 
     def report(self, sales: Sequence[LedgerLine]) -> ReconciliationReport:
-        """Return the discrepancies by invoice number; vouchers without an invoice come last.
-
-        ``sales`` are the outgoing invoices' lines in the ledger, of these days and of the days around them.
-        """
+        """Return the discrepancies by invoice number, then of vouchers, in ``sales``, without an invoice."""
         return _InvoiceReconciliation(self, sales if self.synced else ()).report()
 
     def expected(self, invoice: Invoice) -> Voucher:

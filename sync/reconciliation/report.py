@@ -87,10 +87,7 @@ SYNCABLE_EXPENSES = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Discrepancy:
-    """An invoice, voucher or expense with a discrepancy; ``amount`` in øre, ``moment_id`` empty if not in Moment.
-
-    ``vouchers`` are named by fiscal year, type and number: "2026-101-17". ``expense`` is our key of an expense.
-    """
+    """An invoice, voucher, such as "2026-101-17", or expense, by our key; ``amount`` in øre."""
 
     type: DiscrepancyType
     number: str
@@ -137,10 +134,7 @@ class Discrepancy:
 
     @property
     def can_be_sent(self) -> bool:
-        """Whether it may be sent (again), because a search by number and fiscal year would find a posted voucher.
-
-        An expense may be sent unless ``because`` says why that would not help.
-        """
+        """Whether it may be sent (again), as a search would find a posted voucher, and nothing says otherwise."""
         if self.expense:
             return self.type in SYNCABLE_EXPENSES and not self.because
         if self.type is DiscrepancyType.DIFFERENT:
@@ -203,10 +197,7 @@ UNKNOWN_ACCOUNT = "?"
 
 @dataclass(frozen=True, slots=True)
 class Total:
-    """The total of an account under a VAT code, in øre, negative in credit.
-
-    ``rate`` is the code's rate in percent, formatted; empty if there is none. ``account`` is 0 if unknown.
-    """
+    """The total of an account, 0 if unknown, under a VAT code at a rate in percent, in øre, negative in credit."""
 
     account: int
     vat_code: str
@@ -219,11 +210,9 @@ class Total:
 class ReconciliationReport:
     """The result of a reconciliation for the days from ``first`` to ``last``, both included.
 
-    ``counts`` are the numbers of invoices: equal, excluded from the transfer in Moment (unwanted), already
-    transferred (done), perhaps a draft that the ledger does not show (unseen), before_first_day, and equal but
-    with VAT that 24SevenOffice rounded differently (vat_rounded). ``expenses`` is the report of expenses, if they
-    are synced; :mod:`sync.reconciliation.expenses` explains its counts. ``totals`` are by account of the ledger,
-    with VAT on its own accounts unless ``vat_included``, as for expenses and in reports of earlier releases.
+    ``counts`` are the invoices that are equal, excluded in Moment (unwanted), transferred (done), perhaps a draft
+    (unseen), before_first_day, or equal with VAT that 24SevenOffice rounded differently (vat_rounded). ``totals``
+    are by account of the ledger, with VAT on its own accounts unless ``vat_included``, as for expenses.
     """
 
     first: date

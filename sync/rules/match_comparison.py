@@ -28,11 +28,7 @@ FIELDS: Mapping[EntityType, Mapping[str, Message]] = {
         "email": msg("Email"),
         "address": msg("Address"),
     },
-    EntityType.PROJECT: {
-        "number": msg("Number"),
-        "name": msg("Name"),
-        "customer_number": msg("Customer number"),
-    },
+    EntityType.PROJECT: {"number": msg("Number"), "name": msg("Name"), "customer_number": msg("Customer number")},
 }
 """The compared fields of a record, with their labels."""
 

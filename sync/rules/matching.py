@@ -87,15 +87,12 @@ class CustomerMatcher:
         named = [each for each in named if each.number not in exclude] or [
             each
             for each in self._numbered(customer)
-            if each.active and not each.supplier and is_same(customer, each)
+            if each.active and not each.supplier and _is_company_of(customer, each)
         ]
         return min((each.number for each in named if each.number not in exclude), default=None)
 
     def has_namesake(self, customer: Customer) -> bool:
-        """Return whether a known company may be this customer.
-
-        It has the customer's organization number, or a similar name and no conflicting number.
-        """
+        """Return whether a known company has this organization number, or a similar name and no other number."""
         named = _without_conflicting_numbers(customer, self._with_similar_name(customer))
         return bool(named or self._by_organization.get(organization_key(customer.organization_number)))
 
@@ -124,12 +121,12 @@ class CustomerMatcher:
                 index[key].append(company)
 
 
-def is_same(customer: Customer, company: Company) -> bool:
+def _is_company_of(customer: Customer, company: Company) -> bool:
     """Return whether 24SevenOffice's customer is the same, by organization number or name."""
     return company.moment_id in ("", customer.id) and _same_number_or_name(customer, company)
 
 
-def same_project(draft: ProjectDraft, existing: ExistingProject) -> bool:
+def has_same_name_and_customer(draft: ProjectDraft, existing: ExistingProject) -> bool:
     """Return whether the project with this number is the same: it has the same name and not another customer."""
     other_customer = existing.customer_number and draft.customer_number not in (None, existing.customer_number)
     theirs, ours = (clean(each.name, max_length=MAX_PROJECT_NAME_LENGTH).casefold() for each in (existing, draft))
@@ -161,10 +158,7 @@ def _only_one(customer: Customer, found: Sequence[Company], *, narrowed: Sequenc
 
 
 def _may_be_namesakes(customer: Customer, company: Company) -> bool:
-    """Return whether the two may be different people with the same name.
-
-    They may be if they are not both businesses and share no e-mail address.
-    """
+    """Return whether they may be different people of one name: not both businesses, and no shared e-mail."""
     if _is_person_and_business(customer, company):
         return True
     businesses = is_business(customer) and (
@@ -189,10 +183,7 @@ def _without_conflicting_numbers(customer: Customer, companies: Iterable[Company
 
 
 def _same_number_or_name(customer: Customer, company: Company) -> bool:
-    """Return whether two have the same Norwegian organization number, or the same name and no different numbers.
-
-    The name of a person never counts as that of a business.
-    """
+    """Return whether two have the same number, or the same name (of the same kind) and no different numbers."""
     if _is_person_and_business(customer, company):
         return False
     if _norwegian(customer) and _norwegian(customer) == _norwegian(company):

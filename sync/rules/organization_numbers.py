@@ -1,7 +1,4 @@
-"""Organization numbers: a Norwegian one has nine digits, and the last checks the others (modulus 11).
-
-docs/architecture.md has the rules.
-"""
+"""Organization numbers; a Norwegian one has a check digit (modulus 11). docs/architecture.md has the rules."""
 
 import re
 import unicodedata
@@ -41,10 +38,7 @@ _FOREIGN_PREFIX = re.compile(
 
 
 def organization_number(text: str, *, country: str) -> str:
-    """Normalize an organization number; empty if there is none or it may not be sent.
-
-    A Norwegian number becomes its nine digits. Any other stays as it is written.
-    """
+    """Normalize a number: nine digits if Norwegian, otherwise as written; empty if it may not be sent."""
     if not organization_key(text) or _is_identity_number(text, country=country):
         return ""
     norwegian = norwegian_number(text) if is_norwegian(country) else ""

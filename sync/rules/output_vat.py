@@ -97,11 +97,7 @@ class Split:
 def account_and_vat_code(
     line: InvoiceLine, accounts: Mapping[int, str], settings: ConnectionSettings
 ) -> tuple[int, str]:
-    """Return the account on which a line is booked, and its VAT code (S4).
-
-    The settings name the code for Moment's account or for the account; otherwise, Moment names it (M13), or the
-    chart of accounts does. It is empty if none of them names one.
-    """
+    """Return a line's account, and its VAT code by the settings, Moment (M13) or the chart; empty if none (S4)."""
     text, _, code = settings.accounts.get(line.account_id, str(line.account)).partition("/")
     account = int(text)
     return account, code or settings.vat_codes.get(account) or line.tax_code or accounts.get(account, "")
@@ -144,10 +140,7 @@ def rounding(lines: Sequence[BookedLine], *, total: Decimal, to_krone: bool) -> 
 
 
 def split(lines: Sequence[BookedLine], *, total: Decimal, rate: Decimal) -> Split:
-    """Split an invoice whose lines come to its total, with the result of :func:`rounding` as its own line.
-
-    ``rate`` is the value in kroner of its currency.
-    """
+    """Split an invoice whose lines come to its total. ``rate`` is the value in kroner of its currency."""
     vat = _vat_by_category(lines, total=total)
     amounts = _gross_by_key(lines, vat, total=total)
     gross = {key: to_ore(amount * rate) for key, amount in amounts.items()}
@@ -211,10 +204,9 @@ def proven_codes(voucher: Voucher) -> set[str]:
 
 
 def rounded_vat(voucher: Voucher) -> OutputVat | None:
-    """Return the VAT of a voucher that rounding puts furthest off its rate.
+    """Return the VAT that rounding puts furthest off its rate.
 
-    Return None if no VAT is off its rate, if any is off by more than rounding explains, or if 24SevenOffice splits
-    the VAT off.
+    Return None if none is, if rounding does not explain one of them, or if 24SevenOffice splits the VAT off.
     """
     if voucher.splits_vat or any(each.off_rate is None for each in voucher.vat):
         return None
@@ -241,10 +233,7 @@ def other_codes(voucher: Voucher, lines: Iterable[LedgerLine]) -> list[tuple[int
 def as_records(
     invoice: Split, *, codes: Mapping[str, VatCode], numbers: Mapping[str, int]
 ) -> tuple[tuple[Revenue, ...], tuple[OutputVat, ...]]:
-    """Convert a split to the signs of the ledger, negative in credit.
-
-    ``codes`` are the 24SevenOffice VAT codes, ``numbers`` the project numbers by Moment id.
-    """
+    """Convert a split to the signs of the ledger, with its VAT codes and project numbers by Moment id."""
     revenue = tuple(
         Revenue(key.account, key.vat_code, numbers.get(key.project_id), gross=-gross, net=-invoice.net[key])
         for key, gross in invoice.gross.items()
@@ -281,7 +270,8 @@ def _vat_by_category(lines: Sequence[BookedLine], *, total: Decimal) -> dict[Cat
         gross[largest.category] += total - sum(gross.values())
     vat = _vat_rounded_once(lines)
     if vat is None:
-        return {category: _of_gross(amount, category.rate) for category, amount in gross.items()}
+        rates = {each: each.rate or Decimal() for each in gross}
+        return {each: _rounded(amount * rates[each] / (HUNDRED + rates[each])) for each, amount in gross.items()}
     if _net_of(lines) + sum(vat.values()) == total:
         return vat
     net = _net_by_category(lines)
@@ -371,10 +361,6 @@ def _off_rate(invoice: Split, code: str, rate: Decimal) -> int | None:
     net = sum(amount for key, amount in invoice.net.items() if key.vat_code == code)
     off = int((invoice.vat[code] - net * rate / HUNDRED).quantize(Decimal(1), ROUND_HALF_UP))
     return off if abs(off) <= invoice.rounding else None
-
-
-def _of_gross(amount: Decimal, rate: Decimal | None) -> Decimal:
-    return _rounded(amount * rate / (HUNDRED + rate)) if rate else Decimal()
 
 
 def _rounded(amount: Decimal) -> Decimal:

@@ -60,10 +60,7 @@ def stamps_of(lines: Sequence[LedgerLine]) -> set[int]:
 
 
 def needs_rates(lines: Sequence[LedgerLine]) -> bool:
-    """Return whether the VAT rates are needed.
-
-    They are if the voucher has VAT lines, or its coded lines are in both debit and credit.
-    """
+    """Return whether VAT rates are needed: for VAT lines, and for coded lines in both debit and credit."""
     signs = {line.amount > 0 for line in lines if _code(line)}
     return len(signs) > 1 or any(line.account in VAT_ACCOUNTS for line in lines)
 
@@ -71,9 +68,9 @@ def needs_rates(lines: Sequence[LedgerLine]) -> bool:
 def gross_amounts(
     lines: Sequence[LedgerLine], *, rates: Mapping[str, Decimal]
 ) -> list[tuple[LedgerLine, int | Message]]:
-    """Return each line, except money, debt and VAT, with its amount including VAT in øre, or why that is unclear.
+    """Return each cost line with its amount including VAT in øre, or why it is unclear.
 
-    Together, the amounts agree to the øre with the debt to the supplier or the payment.
+    The amounts add up exactly to the debt to the supplier or the payment.
     """
     foreign = any(line.currency != NOK for line in lines)
     voucher = _Voucher(lines, rates=rates, foreign=foreign, output=OUTPUT_VAT_ACCOUNTS)
@@ -97,10 +94,7 @@ def gross_revenue(lines: Sequence[LedgerLine], *, rates: Mapping[str, Decimal]) 
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """VAT in øre, and the ``indexes`` of the cost lines that bear it, each with its ``exact`` share by its rate.
-
-    ``unclear`` says why the shares are unknown.
-    """
+    """VAT in øre, ``indexes`` of the lines that bear it with ``exact`` shares, or why they are ``unclear``."""
 
     vat: int
     indexes: Sequence[int]
@@ -109,10 +103,9 @@ class _Part:
 
 
 class _Voucher:
-    """The lines of a voucher: ``costs``, which may bear VAT, and the VAT lines by code.
+    """The lines of a voucher: ``costs``, VAT lines by code, and ``_strays``, VAT lines whose code no cost has.
 
-    VAT lines whose code no cost has are ``_strays``. If they have no code and only one code is possible, they get
-    it.
+    Strays without a code get it if only one code is possible.
     """
 
     def __init__(
@@ -120,7 +113,8 @@ class _Voucher:
     ) -> None:
         self._rates, self._output = rates, output
         self._slack, self._inexact = (FOREIGN_SLACK, FOREIGN_VAT) if foreign else (1, Fraction())
-        self.costs: list[LedgerLine] = [line for line in lines if not _never_bears(line)]
+        no_costs = (MONEY_ACCOUNTS, SUPPLIER_ACCOUNTS, VAT_ACCOUNTS)
+        self.costs = [line for line in lines if not any(line.account in each for each in no_costs)]
         self._indexes: dict[str, list[int]] = defaultdict(list)
         for n, line in enumerate(self.costs):
             self._indexes[_code(line)].append(n)
@@ -161,13 +155,13 @@ class _Voucher:
         if rate is None:
             return _Part(amount, indexes, unclear=self._disagreeing(code, rate, amount))
         exact = [_vat_of(self.costs[n].amount, rate) for n in indexes]
-        if self._agrees(rate, indexes, [line.amount for line in vat]):
+        if self._rate_explains(rate, indexes, [line.amount for line in vat]):
             return _Part(amount, indexes, exact)
         if abs(amount - sum(exact, Fraction())) > slack or not all(_sides(self._sums(indexes))):
             return _Part(amount, indexes, unclear=self._disagreeing(code, rate, amount))
         return _Part(amount, indexes, exact, unclear=_on_both_sides(code, rate))
 
-    def _agrees(self, rate: Decimal, indexes: Sequence[int], vat: Sequence[int]) -> bool:
+    def _rate_explains(self, rate: Decimal, indexes: Sequence[int], vat: Sequence[int]) -> bool:
         """Return whether a rate explains these VAT lines.
 
         If accounts or projects are on both sides, it must explain debit and credit separately, or VAT on their sum
@@ -177,18 +171,18 @@ class _Voucher:
         sums, amounts = self._sums(indexes), [self.costs[n].amount for n in indexes]
         whole = [(sum(amounts), sum(vat))]
         if not all(_sides(sums)):
-            return self._explains(rate, whole, lines) or self._alone_is_near(rate, whole, lines)
+            return self._explains_exactly(rate, whole, lines) or self._explains_nearly(rate, whole, lines)
         separate = [list(zip(_sides(nets), _sides(vat), strict=True)) for nets in (sums, amounts)]
         near = separate if all(_sides(vat)) else [whole]
-        return any(self._explains(rate, each, lines) for each in separate) or any(
-            self._alone_is_near(rate, each, lines) for each in near
+        return any(self._explains_exactly(rate, each, lines) for each in separate) or any(
+            self._explains_nearly(rate, each, lines) for each in near
         )
 
-    def _explains(self, rate: Decimal, sides: _Sides, lines: int) -> bool:
+    def _explains_exactly(self, rate: Decimal, sides: _Sides, lines: int) -> bool:
         """Return whether a rate explains the VAT of each side, up to an øre a line."""
         return all(abs(vat - _vat_of(net, rate)) <= lines for net, vat in sides)
 
-    def _alone_is_near(self, rate: Decimal, sides: _Sides, lines: int) -> bool:
+    def _explains_nearly(self, rate: Decimal, sides: _Sides, lines: int) -> bool:
         """Return whether a rate nearly explains the VAT of each side, and no other rate does."""
         rates = {Decimal(), rate, *self._rates.values()}
         near = [each for each in rates if all(self._is_near(_vat_of(net, each), vat, lines) for net, vat in sides)]
@@ -324,10 +318,6 @@ def _stray(vat: int, expected: int) -> Message:
         vat=format_kroner(vat),
         expected=format_kroner(expected),
     )
-
-
-def _never_bears(line: LedgerLine) -> bool:
-    return any(line.account in each for each in (MONEY_ACCOUNTS, SUPPLIER_ACCOUNTS, VAT_ACCOUNTS))
 
 
 def _code(line: LedgerLine) -> str:

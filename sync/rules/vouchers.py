@@ -194,10 +194,7 @@ def may_be_posted(voucher: Voucher, posted: Sequence[LedgerLine]) -> bool:
 
 
 def posted_vouchers(voucher: Voucher, posted: Sequence[LedgerLine]) -> Sequence[Sequence[LedgerLine]]:
-    """Return the lines of each voucher with the same invoice number that may be this one after a change.
-
-    It is of the same customer, or differs only in its customer.
-    """
+    """Return the lines of each voucher that may be this one after a change, with its invoice number."""
     return [
         lines
         for lines in _outgoing(voucher, posted)

@@ -17,7 +17,7 @@ from kombu.transport import redis
 
 from tests.chaos.crashes import Crashes
 from worker import clock, container
-from worker.jobs import clock_skew
+from worker.handlers import clock_skew
 
 CLOCK_OF = "CHAOS_CLOCK"
 """The environment variable with the name of the host whose clock a process reads."""

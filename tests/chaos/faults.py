@@ -22,7 +22,7 @@ from tests.chaos.stack import WORKERS, ChaosStack, Restarter
 Event = tuple[float, Callable[[], None]]
 
 SYSTEMS = ("moment", "twentyfour")
-OUTCOME_UNKNOWN = ("lose_answer", "save_then_error", "truncated", "slow", "hang", "error_500")
+OUTCOME_UNKNOWN = ("lose_response", "save_then_error", "truncated", "slow", "hang", "error_500")
 """Faults that leave the outcome of a call unknown."""
 ANYWHERE = (*OUTCOME_UNKNOWN, "error_503", "too_many", "fault", "garbage", "html")
 OF_MOMENT = (

@@ -21,7 +21,7 @@ from tests.chaos.company import Outside, Record
 from tests.chaos.crashes import CUTS
 from tests.chaos.people import ACTOR, DISMISSED, POSTING, RELINKED, TYPES_OFF
 from worker.container import Container, clock
-from worker.jobs.diagnostics import check
+from worker.handlers.diagnostics import check
 
 ADDRESS = "chaos@example.com"
 MAX_JOBS = 10_000

@@ -11,7 +11,7 @@ from sync.engine import backoff, outcomes
 from sync.polling import expense_schedule, polls
 from worker import clock, dispatch
 from worker import schedule as worker_schedule
-from worker.jobs import send_alerts
+from worker.handlers import mails
 
 ANSWER_SECONDS = 1
 LEASE_SECONDS = 5
@@ -65,8 +65,8 @@ TIMEOUTS: tuple[tuple[ModuleType, str, Any], ...] = (
     (polls, "OVERLAP", _seconds(2)),
     (expense_schedule, "interval", _often),
     (dispatch, "LANE_DEBOUNCE_SECONDS", 3),
-    (send_alerts, "PAUSE_BETWEEN_EMAILS", _seconds(2)),
-    (send_alerts, "LOCK_SECONDS", 5),
+    (mails, "PAUSE_BETWEEN_EMAILS", _seconds(2)),
+    (mails, "LOCK_SECONDS", 5),
     (worker_schedule, "ALERT_SECONDS", 1),
     (worker_schedule, "EXPENSE_SECONDS", 2),
 )

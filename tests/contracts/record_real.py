@@ -176,7 +176,11 @@ def _twentyfour(environ: Mapping[str, str], redis: Redis) -> TwentyFourGateway:
     client = SoapClient(
         api_url=environ.get("RECORD_API_URL", API_URL),
         web_url=environ.get("RECORD_WEB_URL", WEB_URL),
-        budget=Budget(redis, limits=Limits(per_hour=1000, per_second=5), clock=lambda: datetime.now(UTC)),
+        budget=Budget(
+            redis,
+            limits=Limits(per_hour=1000, per_second=5, connection_percent=75),
+            clock=lambda: datetime.now(UTC),
+        ),
         connect_seconds=10,
         answer_seconds=60,
     )

@@ -26,7 +26,7 @@ from tests import factories
 from tests.sandbox.serving import serving
 
 MORNING = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
-FAULTS_AFTER_THE_WORK = ("truncated", "lose_answer", "save_then_error")
+FAULTS_AFTER_THE_WORK = ("truncated", "lose_response", "save_then_error")
 
 NORDLYS = Customer(
     id="62788973",

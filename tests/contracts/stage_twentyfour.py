@@ -241,7 +241,11 @@ def serving_twentyfour(
 
 def soap_client(url: str, redis: Redis, *, answer_seconds: float = 5) -> SoapClient:
     """Make the SOAP client that the gateways of a process share."""
-    budget = Budget(redis, limits=Limits(per_hour=7000, per_second=1000), clock=lambda: datetime.now(UTC))
+    budget = Budget(
+        redis,
+        limits=Limits(per_hour=7000, per_second=1000, connection_percent=75),
+        clock=lambda: datetime.now(UTC),
+    )
     return SoapClient(api_url=url, web_url=url, budget=budget, connect_seconds=2, answer_seconds=answer_seconds)
 
 

@@ -65,7 +65,7 @@ def test_an_activity_is_created_in_the_project_that_needs_it(moment: ProjectExpe
 
 
 def test_an_activity_with_a_lost_response_is_found(moment: ProjectExpenses, office: Office) -> None:
-    office.misbehave("POST projectExtensions", "lose_answer")
+    office.misbehave("POST projectExtensions", "lose_response")
     with pytest.raises(OutcomeUnknownError):
         moment.activity(SOLBAKKEN.id, "Expenses")
     moment.activity(SOLBAKKEN.id, "Expenses")

@@ -209,7 +209,7 @@ def test_one_refused_customer_does_not_delay_the_others(stranger: Stranger) -> N
     assert answers[1] == 10001
 
 
-@pytest.mark.parametrize("kind", ["lose_answer", "truncated", "save_then_error"])
+@pytest.mark.parametrize("kind", ["lose_response", "truncated", "save_then_error"])
 def test_a_record_saved_without_a_response_is_found_again(stranger: Stranger, kind: str) -> None:
     erp = stranger.gateway()
     for operation in ("SaveCompanies", "SaveProject", "SaveBundleList"):

@@ -150,7 +150,7 @@ def test_a_document_that_has_vanished_needs_attention(bookkeeper: Stranger) -> N
 
 
 @pytest.mark.parametrize("operation", ["GetSize", "DownloadChunk", "GetChecksum"])
-@pytest.mark.parametrize("kind", ["fault", "error_503", "truncated", "lose_answer", "garbage"])
+@pytest.mark.parametrize("kind", ["fault", "error_503", "truncated", "lose_response", "garbage"])
 def test_a_document_that_is_unavailable_now_is_fetched_later(
     bookkeeper: Stranger, operation: str, kind: str
 ) -> None:

@@ -69,7 +69,7 @@ def webhooks(scene: Scene) -> Outcome:
     scene.control("moment", "PUT", f"webhooks/{demo_company.MOMENT_COMPANY}", dict.fromkeys(WEBHOOKS, wrong))
     scene.write()
     by_poll = scene.until_well()
-    address = scene.stack.command("connections", "token", demo_company.NAME).split()[-1]
+    address = scene.stack.command("connections", "webhook-url", demo_company.NAME).split()[-1]
     scene.user = DemoUser(scene.stack, webhook_url=demo_company.connect(scene.stack, address=address))
     scene.write(1)
     return Outcome(seconds=scene.until_well(), asserted=f"the poll brings them meanwhile, after {by_poll:.1f} s")

@@ -156,7 +156,7 @@ def test_held_calls_to_24sevenoffice_use_no_request_of_the_hour(
     remote = twentyfour
     with Redis.from_url(redis_url) as redis, ThreadPoolExecutor() as pool:
         remote.answers["SaveProject"] = [gate]
-        limits = Limits(per_hour=7000, per_second=1000)
+        limits = Limits(per_hour=7000, per_second=1000, connection_percent=75)
         budget = Budget(redis, limits=limits, clock=lambda: datetime.now(UTC))
         client = SoapClient(
             api_url=remote.url, web_url=remote.url, budget=budget, connect_seconds=2, answer_seconds=0.2

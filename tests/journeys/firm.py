@@ -22,7 +22,7 @@ from models.enums import PENDING, EntityType, JobState, Lane
 from models.inbox import cursors
 from models.schema.tables import AlertRow, SyncJobRow
 from worker.container import Container, clock
-from worker.jobs.diagnostics import check
+from worker.handlers.diagnostics import check
 
 Record = dict[str, Any]
 

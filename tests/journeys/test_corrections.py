@@ -1,5 +1,5 @@
 from tests.journeys.firm import API_KEY, Firm
-from worker.jobs.send_alerts import PAUSE_BETWEEN_EMAILS
+from worker.handlers.mails import PAUSE_BETWEEN_EMAILS
 
 
 def test_a_wrong_password_pauses_with_one_mail_and_syncing_resumes_once_corrected(firm: Firm) -> None:
@@ -52,7 +52,7 @@ def test_a_withdrawn_api_key_and_a_new_webhook_url_lose_nothing(firm: Firm) -> N
     firm.control("moment", "PUT", path, {**access, "api_key": API_KEY})
     stack.command("connections", "set", firm.name, f"--moment-api-key={API_KEY}")
 
-    stack.command("connections", "token", firm.name)
+    stack.command("connections", "webhook-url", firm.name)
     untold = firm.invoice(project)
     assert firm.notify(untold) == 404
     firm.poll()

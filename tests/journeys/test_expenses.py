@@ -76,7 +76,7 @@ def test_an_expense_deleted_in_moment_does_not_come_back(purchasing: Purchasing)
 
 def test_an_expense_with_a_lost_response_is_not_created_again(purchasing: Purchasing) -> None:
     firm = purchasing.firm
-    firm.add_fault("moment", "POST projectExpenses", "lose_answer")
+    firm.add_fault("moment", "POST projectExpenses", "lose_response")
     purchasing.enter({**COST, "amount": "1250.00", "project": 1}, total="1250.00", files=[b"%PDF-1.7 F-77"])
     purchasing.poll()
     firm.outlast_faults("moment")

@@ -6,7 +6,7 @@ from local.demo_user import eventually, expect
 from models.enums import EntityType
 from tests.journeys.firm import LOGGING_IN, PASSWORD, Firm
 from worker.container import clock
-from worker.jobs import polls
+from worker.handlers import polls
 from worker.queues import QUEUE_OF
 
 

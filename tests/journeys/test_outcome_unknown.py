@@ -8,7 +8,7 @@ from tests.journeys.firm import Firm
     [("twentyfour", "SaveBundleList"), ("twentyfour", "SaveCompanies"), ("moment", "PATCH customers")],
 )
 def test_an_unanswered_call_that_took_effect_is_not_repeated(firm: Firm, system: str, operation: str) -> None:
-    firm.add_fault(system, operation, "lose_answer")
+    firm.add_fault(system, operation, "lose_response")
     invoice = firm.invoice(firm.project())
     firm.outlast_faults(system)
     firm.expect_vouchers([invoice])

@@ -100,7 +100,7 @@ def test_an_invoice_whose_customer_is_dismissed_needs_attention_too(world: World
     invoice = world.job(EntityType.INVOICE, "9")
     assert (invoice.state, invoice.error_code) == (JobState.NEEDS_ATTENTION, "dependency_dismissed")
     assert invoice.message == (
-        "Customer Refused AS must sync first but has been closed: Skipped permanently (kari)."
+        "Customer Refused AS must sync first but was dismissed: Skipped permanently (kari)."
     )
     tried = attempts(world, EntityType.INVOICE, "9")
     pass_by(world, hours=24)

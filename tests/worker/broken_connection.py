@@ -13,7 +13,7 @@ from sync.diagnostics.findings import Finding
 from tests.factories import settings
 from tests.sandbox.serving import Systems
 from worker.container import Container, clock
-from worker.jobs import diagnostics
+from worker.handlers import diagnostics
 
 API = "api/1.0/companies/1001"
 OUTGOING = 1

@@ -29,7 +29,7 @@ def test_it_reports_whether_there_was_a_sweep(redis: Redis, redis_url: str) -> N
 
 
 def test_it_can_check_only_the_worker_on_this_host(redis: Redis, redis_url: str) -> None:
-    assert check(redis_url, "--here") == "The worker on this host does not answer."
+    assert check(redis_url, "--here") == "The worker on this host does not respond."
     heartbeat.record_worker(redis)
     assert check(redis_url, "--here") == ""
     assert check("redis://127.0.0.1:1/0", "--here") == ""

@@ -15,7 +15,7 @@ from tests.sandbox.serving import Systems
 from tests.worker.broken_connection import CUSTOMER, DRAFT, PROJECT, Practice, healthy
 from worker import tasks
 from worker.container import Container, clock
-from worker.jobs import diagnostics
+from worker.handlers import diagnostics
 
 PAGE = (Path(__file__).parents[2] / "docs" / "assumptions.md").read_text()
 TESTED_BY = dict(re.findall(r"^\| ([SM]\d+) \|.*\| ([^|]+) \|$", PAGE, re.MULTILINE))

@@ -40,8 +40,8 @@ assert app.conf.beat_schedule and shared_now()
 
 
 COMMAND = """
-import worker.cli.command_log, worker.cli.connections
-worker.cli.command_log.configure_log()
+import config.logging, worker.cli.connections
+config.logging.configure_command()
 worker.cli.connections.get_container()
 """
 

@@ -20,7 +20,7 @@ from tests.installation import failed_job, messages, queued_polls
 from tests.sandbox.serving import Systems
 from worker import alive, heartbeat, tasks
 from worker.container import Container, clock
-from worker.jobs import diagnostics, polls
+from worker.handlers import diagnostics, polls
 from worker.queues import QUEUE_OF
 
 CUSTOMER, PROJECT, DRAFT = "62788973", "62788980", "106939080"

@@ -119,10 +119,11 @@ def test_a_page_is_healthy_only_if_it_answers_200() -> None:
         port = str(server.server_port)
         assert watchdog.page_problem(port, "/health/live") == ""
         assert (
-            watchdog.page_problem(port, "/health/ready") == "/health/ready answers 503 Service Unavailable: down"
+            watchdog.page_problem(port, "/health/ready")
+            == "/health/ready responds with 503 Service Unavailable: down"
         )
         server.shutdown()
-    assert "does not answer" in watchdog.page_problem(port, "/health/live")
+    assert "does not respond" in watchdog.page_problem(port, "/health/live")
 
 
 def test_beat_lives_where_it_writes_its_timetable(tmp_path: Path) -> None:

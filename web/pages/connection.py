@@ -19,7 +19,7 @@ from models.connections.repository import NOT_STARTED, Connection
 from models.enums import EntityType, Scope, plural_of
 from models.inbox import cursors, missed_webhooks, webhook_intake
 from models.pagination import Key
-from sync.polling import stalled
+from sync.polling import failing_polls
 from sync.reconciliation.report import ReconciliationReport
 from web.pages.operations import TEMPLATES, report_of, request_diagnostics, request_operation
 from web.security.auth import Administrator, Operator, Reader, UserContext
@@ -101,7 +101,7 @@ def show(context: Reader, connection_id: int) -> Response:
         summary=summary,
         totals=dashboard.totals(context.database, only),
         records_url=lambda **given: RecordUrlFilter(**given).url("/records"),
-        failing_polls=[stalled.describe(poll) for poll in failing] if not connection.paused_because else [],
+        failing_polls=[failing_polls.describe(poll) for poll in failing] if not connection.paused_because else [],
         keep_notice=is_testing,
         is_testing=is_testing,
         steps=[*set_up.steps()] if is_new and context.current_user.is_operator else [],

@@ -50,7 +50,7 @@ EVENTS = {
     EventType.JOB_DONE: msg("Record synced"),
     EventType.JOB_NEEDS_ATTENTION: msg("Record needs attention"),
     EventType.JOB_RECOVERED: msg("Record resolved"),
-    EventType.JOB_DISMISSED: msg("Record closed"),
+    EventType.JOB_DISMISSED: msg("Record dismissed"),
     EventType.CONNECTION_PAUSED: msg("Connection paused"),
     EventType.CONNECTION_DOWN: msg("Connection interrupted"),
     EventType.CONNECTION_RECOVERED: msg("Connection recovered"),

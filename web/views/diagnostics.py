@@ -64,12 +64,12 @@ class OperationView:
 
     @property
     def matching(self) -> Mapping[str, Any] | None:
-        """The result or plan of an initial matching, from :mod:`worker.jobs.initial_matching`."""
+        """The result or plan of an initial matching, from :mod:`worker.handlers.onboarding`."""
         return self.result.get("matching")
 
     @property
     def backfill(self) -> Sequence[Mapping[str, Any]] | None:
-        """The result of a backfill by type, from :mod:`worker.jobs.backfill`."""
+        """The result of a backfill by type, from :mod:`worker.handlers.onboarding`."""
         return self.result.get("backfill")
 
     @property

@@ -15,7 +15,7 @@ STATUSES: Mapping[str, Message] = {
     JobState.RETRYING: msg("Retrying"),
     "synced": msg("Synced"),
     "skipped": msg("Skipped"),
-    JobState.DISMISSED: msg("Closed"),
+    JobState.DISMISSED: msg("Dismissed"),
 }
 """The status filter of a list, as in the URL: a status of its rows, or all pending ones."""
 

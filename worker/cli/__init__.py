@@ -1,6 +1,7 @@
 """The commands of ``moment24``, one module per group."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import click
@@ -13,6 +14,9 @@ Command = TypeVar("Command", bound="Callable[..., Any]")
 
 ACTOR = msg("CLI")
 """The actor in the audit log."""
+
+FOUND, STOPPED = 1, 130
+"""Exit codes; docs/commands.md lists them."""
 
 
 class ConnectionName(click.ParamType[Connection]):
@@ -39,3 +43,19 @@ connection_argument = click.argument("connection", metavar="CONNECTION", type=Co
 def print_webhook_url(token: str) -> None:
     click.echo("Webhook URL for Moment's settings (customers, projects, invoices), shown only once:")
     click.echo(get_container().webhook_url(token))
+
+
+class UnreachableError(click.ClickException):
+    """PostgreSQL, Redis or a remote system cannot be reached; nothing was done."""
+
+    exit_code = 3
+
+
+@contextmanager
+def if_stopped(how_to_go_on: str) -> Iterator[None]:
+    """If Ctrl-C ends the block or the decorated command, print how to continue."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        click.echo(f"\nStopped. {how_to_go_on}", err=True)
+        raise click.exceptions.Exit(STOPPED) from None

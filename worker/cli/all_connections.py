@@ -10,10 +10,10 @@ from redis.exceptions import RedisError
 from models.connections.repository import NOT_STARTED, Connection
 from models.database import DatabaseUnavailableError
 from sync.errors import SyncError
-from worker.cli.exit_codes import UnreachableError
+from worker.cli import UnreachableError
 from worker.cli.tables import Table
 from worker.container import get_container
-from worker.jobs.backfill import has_spare_requests
+from worker.handlers.onboarding import has_spare_requests
 
 log = structlog.get_logger()
 
@@ -33,10 +33,7 @@ def one_or_all(connection: str | None, *, everywhere: bool) -> None:
 
 
 def check_each(look: Check, output: str) -> None:
-    """Check each started connection, once there are spare requests; exit with 1 if one has a problem.
-
-    The table grows line by line; JSON and CSV are printed at the end.
-    """
+    """Check each started connection, once there are spare requests; exit with 1 if one has a problem."""
     connections = [each for each in get_container().connections.all() if each.paused_because != NOT_STARTED]
     found: list[Mapping[str, str]] = []
     for connection in connections:

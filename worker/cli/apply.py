@@ -24,12 +24,11 @@ from models.connections.settings import ConnectionSettings, contradictions, firs
 from models.enums import EntityType
 from models.inbox import links
 from sync.errors import SyncError, UnavailableError
-from worker.cli import ACTOR, connections_option, examples
+from worker.cli import ACTOR, FOUND, UnreachableError, connections_option, examples, if_stopped
 from worker.cli.connection_file import ConnectionFile, Entry, WrongFileError, written
-from worker.cli.exit_codes import FOUND, UnreachableError, if_stopped
 from worker.cli.tables import SHEETS, Shown, Table, as_json, output_option, progress_bar
 from worker.container import get_container
-from worker.jobs import diagnostics
+from worker.handlers import diagnostics
 
 DIFFERENCES = Table(
     columns={name: name for name in ("connection", "change", "setting", "old", "new")},
@@ -42,10 +41,7 @@ LOGINS = frozenset({"moment_company", "moment_api_key", "username", "password", 
 
 @dataclass(kw_only=True)
 class Plan:
-    """The planned state of a connection: its settings, and the ``values`` among them that change.
-
-    ``before`` is None for a new connection. ``starts`` is None if the connection is neither started nor paused.
-    """
+    """The planned state of a connection, of which ``values`` change; ``starts`` is None if it stays as it is."""
 
     name: str
     settings: ConnectionSettings
@@ -123,7 +119,9 @@ def apply(file: Path, *, dry_run: bool, yes: bool, check: bool, output: str) -> 
             click.confirm("Make these changes?", abort=True, err=True)
         created = [made for each in plans if (made := _make_so(told, each))]
     if output == "table":
-        _print_done(created)
+        if created:
+            click.echo("Webhook URLs for Moment's settings (customers, projects, invoices), shown only once:")
+            CREATED.print(created, "table")
     elif output in SHEETS:
         DIFFERENCES.print(_rows(plans), output)
     else:
@@ -157,7 +155,9 @@ def _plan(told: ConnectionFile, entry: Entry, before: Connection | None) -> Plan
     asked = [name for name in first_days_to_ask(before.settings, values) if name not in entry.values]
     values |= dict.fromkeys(asked, get_container().clock().astimezone(OSLO).date())
     settings = settings.model_copy(update=values)
-    if leads_elsewhere(before.settings, settings, same_client=True) and _has_links(before):
+    if leads_elsewhere(before.settings, settings, same_client=True) and any(
+        links.latest(get_container().database, before.id, each) for each in EntityType
+    ):
         told.complain(entry.name, "moment_company", str(LinksExistError("moment_company")))
     return Plan(name=entry.name, before=before, settings=settings, values=values, starts=_starts(entry, before))
 
@@ -177,17 +177,10 @@ def _settings(told: ConnectionFile, entry: Entry, known: Mapping[str, Any]) -> C
 
 
 def _starts(entry: Entry, before: Connection) -> bool | None:
-    """Return whether to start or pause a connection; None if neither.
-
-    One that the integration paused stays paused: someone must correct its settings first.
-    """
+    """Return whether to start or pause a connection, None if neither; one that paused itself stays paused."""
     if entry.started and before.paused_by:
         return True
     return False if entry.started is False and not before.paused_because else None
-
-
-def _has_links(connection: Connection) -> bool:
-    return any(links.latest(get_container().database, connection.id, each) for each in EntityType)
 
 
 def _refuse_shared_companies(told: ConnectionFile, plans: Sequence[Plan], known: Mapping[str, Connection]) -> None:
@@ -213,12 +206,6 @@ def _print_plan(plans: Sequence[Plan], left_alone: Sequence[str]) -> None:
     click.echo(DIFFERENCES.text(_rows(plans)))
     if left_alone:
         click.echo(f"Not in the file, unchanged: {', '.join(left_alone)}.")
-
-
-def _print_done(created: Sequence[Mapping[str, str]]) -> None:
-    if created:
-        click.echo("Webhook URLs for Moment's settings (customers, projects, invoices), shown only once:")
-        CREATED.print(created, "table")
 
 
 def _try_out(told: ConnectionFile, plans: Sequence[Plan]) -> None:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from functools import partial
 from typing import Any, TypeVar
@@ -18,22 +19,15 @@ from sync.money import format_kroner
 from sync.onboarding.backfill import ENTITY_TYPES, Backfill
 from sync.onboarding.preview import PlannedRecord
 from worker import dispatch
-from worker.cli import ACTOR, connection_argument, examples
-from worker.cli.exit_codes import if_stopped
+from worker.cli import ACTOR, connection_argument, examples, if_stopped
 from worker.cli.tables import Shown, Table, output_option, progress_bar
 from worker.container import get_container
-from worker.jobs.backfill import BATCH_SIZE, backfill_of, has_room, is_available
+from worker.handlers.onboarding import BATCH_SIZE, backfill_of, has_room, is_available
 
 log = structlog.get_logger()
 T = TypeVar("T")
 
-PLANNED = {
-    "entity_type": None,
-    "record_id": None,
-    "title": "record",
-    "action": None,
-    "why": "what becomes of it",
-}
+PLANNED = {"entity_type": None, "record_id": None, "title": "record", "action": None, "why": "what becomes of it"}
 VOUCHERS = Table(
     columns={
         "day": "date",
@@ -127,19 +121,12 @@ def _run_backfill(
         records = retrying(partial(period.records, entity_type), sleep=time.sleep)
         with progress_bar(len(records), f"{entity_type}s".ljust(9)) as advance:
             _enqueue(period, Lane(connection.id, entity_type), records, report=advance)
-        tally = period.progress(entity_type, records)
-        counts = tally.all, tally.synced, tally.needs_attention, tally.pending
-        rows.append(dict(zip(PROGRESS.columns, (entity_type, *counts), strict=True)))
+        rows.append(asdict(period.progress(entity_type, records)))
     PROGRESS.print(rows, output)
 
 
 def _preview_backfill(period: Backfill, entity_types: Sequence[EntityType], output: str) -> None:
-    planned: list[PlannedRecord] = []
-    brought = 0
-    for entity_type in entity_types:
-        records = period.records(entity_type)
-        found = list(period.preview(entity_type, records))
-        planned, brought = [*planned, *found], brought + len(records) - len(found)
+    planned, brought = period.preview_all(entity_types)
     if output != "table":
         PREVIEW.print((row for each in planned for row in _preview_rows(each)), output)
         return
@@ -178,10 +165,7 @@ def _preview_rows(planned: PlannedRecord) -> Iterator[Mapping[str, Any]]:
 
 
 def _enqueue(period: Backfill, lane: Lane, records: Sequence[Record], *, report: Callable[[int], object]) -> None:
-    """Enqueue records as fast as workers sync them, and wait until none is due; ``report`` gets each count.
-
-    Raises MisconfiguredError if the connection is paused.
-    """
+    """Enqueue records as fast as workers sync them. Raises MisconfiguredError if the connection is paused."""
     container = get_container()
     for start in range(0, len(records), BATCH_SIZE):
         some = records[start : start + BATCH_SIZE]

@@ -1,7 +1,4 @@
-"""A TOML file of connections: a table for each, with references to secrets, never the secrets themselves.
-
-A setting that a table omits stays as it is; a new connection gets its default. "" resets a setting to its default.
-"""
+"""A TOML file of connections: a table for each, with references to secrets, never the secrets themselves."""
 
 import json
 import re
@@ -37,12 +34,7 @@ class Entry:
 
 
 class ConnectionFile:
-    """A file, with secrets from ``environ`` or from other files; ``errors`` lists everything wrong with it.
-
-    Raises:
-        WrongFileError: it is not TOML.
-        OSError: it cannot be read.
-    """
+    """A file, with secrets from ``environ`` or other files, and its ``errors``. Raises WrongFileError, OSError."""
 
     def __init__(self, path: Path, environ: Mapping[str, str]) -> None:
         self._path, self._environ = path, environ

@@ -1,26 +1,112 @@
-"""``moment24 connections add``, ``set``, ``check`` and ``unlink``: settings, tested before they are saved."""
+"""``moment24 connections`` add, set, check and unlink: settings, tested before they are saved.
 
-from typing import Any
+The options are derived from the settings' fields, so that none is missing.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from enum import StrEnum
+from typing import Any, Literal, get_args, get_origin
 
 import click
 from pydantic import ValidationError
+from pydantic.fields import FieldInfo
 
 from i18n.formatting import OSLO
 from models.admin import relink
-from models.connections.repository import MAX_NAME_LENGTH, ConcurrentUpdateError, Connection
+from models.connections.repository import MAX_NAME_LENGTH, SECRET_FIELDS, ConcurrentUpdateError, Connection
 from models.connections.settings import FIRST_DAYS, ConnectionSettings, first_days_to_ask
 from sync.errors import MisconfiguredError
 from sync.rules.normalization import clean
 from worker import dispatch
-from worker.cli import ACTOR, connection_argument, examples, print_webhook_url
-from worker.cli.setting_options import complaints, given, setting_options
+from worker.cli import ACTOR, Command, connection_argument, examples, print_webhook_url
 from worker.cli.tables import aligned
 from worker.container import get_container
-from worker.jobs.diagnostics import check
+from worker.handlers.diagnostics import check
+
+PREFIX = "CONNECTION_"
+"""A secret that is prompted for may also come from the environment, such as CONNECTION_PASSWORD."""
 
 checking = click.option(
     "--check/--no-check", default=True, show_default=True, help="Whether to test both systems first"
 )
+
+
+def setting_options(*, asking: bool) -> Callable[[Command], Command]:
+    """Give a command an option for each setting; ``asking`` prompts for secrets whose option is omitted."""
+
+    def decorate(command: Command) -> Command:
+        for name, field in reversed(ConnectionSettings.model_fields.items()):
+            command = _option(name, field, asking=asking)(command)
+        return command
+
+    return decorate
+
+
+def given(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the given settings; an empty value resets a setting to its default."""
+    fields = ConnectionSettings.model_fields
+    return {name: _value(fields[name], value) for name, value in options.items() if value not in (None, ())}
+
+
+def _option(name: str, field: FieldInfo, *, asking: bool) -> Callable[[Command], Command]:
+    more: dict[str, Any] = {"multiple": _is_repeated(field)}
+    if name in SECRET_FIELDS:
+        in_environment = {"prompt": field.description, "envvar": PREFIX + name.upper(), "show_envvar": True}
+        more = {"hide_input": True, **(in_environment if asking else {"prompt": True, "prompt_required": False})}
+    elif choices := _choices(field):
+        more = {"type": click.Choice(choices)}
+    else:
+        more["metavar"] = _metavar(field)
+    return click.option(_flag(name), name, help=_help(field, asking=asking), **more)
+
+
+def _help(field: FieldInfo, *, asking: bool) -> str:
+    notes = ["repeatable"] if _is_repeated(field) else []
+    if field.is_required():
+        notes += ["required"] if asking else []
+    elif usual := field.get_default(call_default_factory=True):
+        notes.append(f"default: {_default(usual)}")
+    return f"{field.description}  [{'; '.join(notes)}]" if notes else str(field.description)
+
+
+def _default(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return ", ".join(sorted(value)) if isinstance(value, frozenset) else str(value)
+
+
+def _metavar(field: FieldInfo) -> str | None:
+    """Return the placeholder for the value in the help, None for click's own. It may leave out the empty value."""
+    type_ = field.annotation
+    if get_origin(type_) is dict:
+        return "NUMBER=VALUE"
+    if get_origin(type_) is frozenset:
+        return f"[{'|'.join(get_args(type_)[0])}]"
+    return "[yes|no]" if type_ is bool else None
+
+
+def _flag(name: str) -> str:
+    field = ConnectionSettings.model_fields[name]
+    return "--" + (name.removesuffix("s") if _is_repeated(field) else name).replace("_", "-")
+
+
+def _is_repeated(field: FieldInfo) -> bool:
+    return get_origin(field.annotation) in (tuple, frozenset, dict)
+
+
+def _choices(field: FieldInfo) -> Sequence[str]:
+    type_ = field.annotation
+    if isinstance(type_, type) and issubclass(type_, StrEnum):
+        return [each.value for each in type_]  # click would use the names of the members
+    return get_args(type_) if get_origin(type_) is Literal else ()
+
+
+def _value(field: FieldInfo, value: Any) -> Any:  # noqa: ANN401 (the settings validate it)
+    if value in ("", ("",)) and not field.is_required():
+        return field.get_default(call_default_factory=True)
+    if get_origin(field.annotation) is dict:
+        return dict(pair.partition("=")[::2] for pair in value)
+    return value
 
 
 @click.command(
@@ -102,26 +188,20 @@ def unlink(connection: Connection, *, yes: bool) -> None:
 def _valid(values: dict[str, Any]) -> ConnectionSettings:
     try:
         return ConnectionSettings.model_validate(values)
-    except ValidationError as error:
-        raise click.UsageError(complaints(error)) from None  # pydantic's own text would show the input
+    except ValidationError as error:  # pydantic's own text would show the input
+        wrong = (f"{_flag(str(each['loc'][0]))}: {each['msg']}" for each in error.errors(include_input=False))
+        raise click.UsageError("\n".join(wrong)) from None
 
 
 def _tested(settings: ConnectionSettings) -> tuple[ConnectionSettings, int | None]:
-    """Test settings, and fill in the identity if it is empty; return the client's number too.
-
-    If the identity is missing or wrong, print the available ones: the operator may see them all.
-    """
+    """Test settings; return them with the identity, and the client's number. If it is wrong, print all clients."""
     try:
         identity = check(get_container(), settings)
     except MisconfiguredError as error:
         if error.error_code == "identity":
-            _print_clients(settings)
+            usable = [each for each in get_container().erp(settings).identities() if each.usable]
+            click.echo("Available clients and their ids:")
+            click.echo(aligned([(f"  {each.client}", each.id) for each in usable]))
         raise
     click.echo(f"Signed in to both systems (24SevenOffice client: {identity.client}, {identity.id}).")
     return settings.model_copy(update={"identity_id": identity.id}), identity.client_number or None
-
-
-def _print_clients(settings: ConnectionSettings) -> None:
-    usable = [each for each in get_container().erp(settings).identities() if each.usable]
-    click.echo("Available clients and their ids:")
-    click.echo(aligned([(f"  {each.client}", each.id) for each in usable]))

@@ -21,6 +21,7 @@ COMMANDS = (
     LazyCommand("show", "worker.cli.connection_status:show", "Show a connection's settings without secrets."),
     LazyCommand("unlink", "worker.cli.connection_settings:unlink", "Set a paused connection's links aside."),
 )
+"""The commands that are imported only when they are called: they need more than these few below."""
 
 
 @click.group(cls=CommandGroup, later=COMMANDS)
@@ -53,18 +54,19 @@ def resume(connection: Connection, *, despite_failed_test: bool) -> None:
         container.connections.resume(
             connection.id, actor=ACTOR, now=container.clock(), despite_failed_test=despite_failed_test
         )
-    except FailedTestError as error:
-        found = f"The last test of {connection.name} found {error.failed_checks} errors."
-        raise click.ClickException(f"{found} Run `doctor`, or give --despite-failed-test.") from error
-    except UnprovenError as error:
-        found = f"{connection.name} paused itself, and no test has passed since then."
-        raise click.ClickException(f"{found} Run `doctor`, or give --despite-failed-test.") from error
+    except (FailedTestError, UnprovenError) as error:
+        problem = (
+            f"The last test of {connection.name} found {error.failed_checks} errors."
+            if isinstance(error, FailedTestError)
+            else f"{connection.name} paused itself, and no test has passed since then."
+        )
+        raise click.ClickException(f"{problem} Run `doctor`, or give --despite-failed-test.") from error
     click.echo(f"{connection.name} is resumed.")
 
 
 @connections.command()
 @connection_argument
-def token(connection: Connection) -> None:
+def webhook_url(connection: Connection) -> None:
     """Regenerate the webhook URL; the old one stops working immediately."""
     container = get_container()
     print_webhook_url(container.connections.new_token(connection.id, actor=ACTOR, now=container.clock()))

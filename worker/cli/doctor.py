@@ -13,7 +13,7 @@ from worker.cli import examples
 from worker.cli.all_connections import check_each, one_or_all
 from worker.cli.tables import Table, aligned, output_option
 from worker.container import get_container
-from worker.jobs import diagnostics
+from worker.handlers import diagnostics
 
 HEADINGS = ("", "tests", "what was found")
 STATUS_LABELS = {

@@ -1,17 +1,21 @@
-"""Commands for the installation itself: its database, its keys and its processes."""
+"""Commands for the installation itself: its database, its keys, its processes and its audit log."""
 
+from collections.abc import Sequence
 from functools import partial
 
 import click
 from cryptography.fernet import Fernet
 
 from config.settings import MigrationSettings, read_settings
+from models.admin import audit_log
+from models.connections.repository import Connection
 from models.connections.vault import Vault
 from models.database import downgrade, migrate
+from models.enums import Scope
 from models.users import second_factor
 from worker import heartbeat
 from worker.alive import NO_SWEEP, SILENT
-from worker.cli.exit_codes import FOUND
+from worker.cli import FOUND, connections_option
 from worker.container import get_container
 
 
@@ -36,8 +40,7 @@ def migrate_(back_to: str | None) -> None:
 def alive(*, here: bool) -> None:
     """Check that beat, Redis and a worker have run within the last minute."""
     container = get_container()
-    silent = heartbeat.is_unresponsive(container.redis) if here else not container.is_alive()
-    if silent:
+    if heartbeat.is_unresponsive(container.redis) if here else not container.is_alive():
         click.echo(SILENT if here else NO_SWEEP, err=True)
         raise click.exceptions.Exit(FOUND)
 
@@ -66,20 +69,24 @@ def rotate() -> None:
     count, names = container.connections.rotate_keys()
     container.idempotency.rotate_keys()
     click.echo(f"Connections now encrypted with the first key: {count}.")
-    problems = [
-        *(
-            f"None of the SECRET_KEYS can decrypt the password and the API key of {name}: enter both again."
-            for name in names
-        ),
-        *(
-            f"None of the SECRET_KEYS can decrypt the second factor of {email}: see `users reset-factor`."
-            for email in users
-        ),
-        *(
-            f"None of the SECRET_KEYS can decrypt the secret of event receiver {number}: see `receivers rotate`."
-            for number in receiver_ids
-        ),
-    ]
+    problems = [f"the password and the API key of {name}: enter both again." for name in names]
+    problems += [f"the second factor of {email}: see `users reset-factor`." for email in users]
+    problems += [f"the secret of event receiver {number}: see `receivers rotate`." for number in receiver_ids]
+    for problem in problems:
+        click.echo(f"None of the SECRET_KEYS can decrypt {problem}", err=True)
     if problems:
-        click.echo("\n".join(problems), err=True)
         raise click.exceptions.Exit(FOUND)
+
+
+@click.group()
+def audit() -> None:
+    """Export the audit log."""
+
+
+@audit.command()
+@connections_option("Only this connection; repeatable")
+def export(connections: Sequence[Connection]) -> None:
+    """Print the audit log as JSON lines, oldest entry first."""
+    scope = Scope(frozenset(each.id for each in connections) if connections else None)
+    for line in audit_log.export(get_container().database, scope, users=not connections):
+        click.echo(line, nl=False)

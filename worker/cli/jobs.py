@@ -79,10 +79,7 @@ def jobs() -> None:
     """List and manage records and their sync status."""
 
 
-@jobs.command(
-    "list",
-    epilog=examples("moment24 jobs list --state needs_attention --output json"),
-)
+@jobs.command("list", epilog=examples("moment24 jobs list --state needs_attention --output json"))
 @click.option("--connection", type=ConnectionName(), help="Only jobs of this connection")
 @click.option(
     "--state",
@@ -152,7 +149,9 @@ def show(job_id: int, *, calls: bool, output: str) -> None:
     else:
         _print_job(view, [*own, *candidates], tried, written)
         for attempt in attempts if calls else ():
-            _print_calls(attempt)
+            click.echo(f"\n{oslo(attempt.at)}")
+            for call in attempt.calls:
+                click.echo(f"  {call['operation']}\n    {call['request']}\n    {call['response']}")
 
 
 def _asked_about(job_id: int) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
@@ -184,12 +183,6 @@ def _print_job(
     if written:
         NOTES.print(written, "table")
     ATTEMPTS.print(tried, "table")
-
-
-def _print_calls(attempt: AttemptView) -> None:
-    click.echo(f"\n{oslo(attempt.at)}")
-    for call in attempt.calls:
-        click.echo(f"  {call['operation']}\n    {call['request']}\n    {call['response']}")
 
 
 def selection(command: Command) -> Command:

@@ -14,8 +14,7 @@ from sync.onboarding import initial_matching
 from sync.onboarding.preview import PlannedAction, PlannedRecord, preview_expenses, refuse_writes
 from sync.polling import polls
 from worker import dispatch
-from worker.cli import ACTOR, connection_argument, examples
-from worker.cli.exit_codes import if_stopped
+from worker.cli import ACTOR, connection_argument, examples, if_stopped
 from worker.cli.tables import Shown, Table, output_option
 from worker.container import get_container
 
@@ -132,10 +131,7 @@ def _import_expenses(connection: Connection, days: int) -> None:
 
 
 def _preview_expenses(connection: Connection, days: int, output: str) -> None:
-    context, now = (
-        get_container().open_context(connection, renew_lease=refuse_writes),
-        get_container().clock(),
-    )
+    context, now = (get_container().open_context(connection, renew_lease=refuse_writes), get_container().clock())
     planned = list(preview_expenses(context, since=now - timedelta(days=days), now=now))
     EXPENSES.print(map(_expense_row, planned), output)
     if output != "table":

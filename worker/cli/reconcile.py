@@ -14,9 +14,8 @@ from sync.onboarding.preview import refuse_writes
 from sync.reconciliation import compare
 from sync.reconciliation.compare import last_month, month_of, without_accepted
 from sync.reconciliation.report import UNKNOWN_ACCOUNT, Discrepancy, ReconciliationReport
-from worker.cli import examples
+from worker.cli import examples, if_stopped
 from worker.cli.all_connections import check_each, one_or_all
-from worker.cli.exit_codes import if_stopped
 from worker.cli.tables import SHEETS, Shown, Table, aligned, as_json, output_option
 from worker.container import get_container
 

@@ -33,7 +33,7 @@ class Shown:
 class Table:
     """The columns of a list: each key in JSON and CSV with its heading, None if tables omit it.
 
-    A row maps keys to values, instants in UTC. ``amounts`` are in øre: JSON keeps øre, CSV has kroner with a dot.
+    Instants are in UTC. ``amounts`` are in øre: JSON keeps øre, CSV has kroner with a dot.
     """
 
     columns: Mapping[str, str | None]

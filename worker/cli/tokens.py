@@ -43,13 +43,7 @@ def tokens() -> None:
     help="Scope; repeatable",
 )
 @connections_option("Only for this connection (repeatable)  [default: all]")
-@click.option(
-    "--days",
-    type=click.IntRange(1, MAX_DAYS),
-    default=DEFAULT_DAYS,
-    show_default=True,
-    help="Validity",
-)
+@click.option("--days", type=click.IntRange(1, MAX_DAYS), default=DEFAULT_DAYS, show_default=True, help="Validity")
 def create(name: str, scopes: Sequence[str], connections: Sequence[Connection], days: int) -> None:
     """Create a token and print it; it is shown only once."""
     container = get_container()

@@ -19,7 +19,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True)
 class Instrumentation:
-    """Adds log fields, metrics and traces. ``lease_id`` and ``job`` together identify an attempt."""
+    """Adds log fields, metrics and traces; ``lease_id`` and ``job`` together identify an attempt."""
 
     metrics: Metrics
     tracer: Tracer

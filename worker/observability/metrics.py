@@ -1,7 +1,4 @@
-"""The metrics of a process for Prometheus; docs/metrics.md explains each metric.
-
-No label names a connection or a record: with hundreds of companies there would be too many series.
-"""
+"""The metrics of a process for Prometheus (docs/metrics.md); no label names a connection or record."""
 
 from collections.abc import Iterable
 from functools import partial

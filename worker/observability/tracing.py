@@ -1,8 +1,6 @@
 """Traces from webhook to voucher, sent by OTLP if an endpoint is set.
 
-Messages do not name jobs: a wake-up is for many jobs, and has the span of its sender. So the span in which a
-record was received is stored in Redis, and the spans of its job are linked to it. If Redis loses it, the link is
-missing.
+A wake-up is for many jobs, so the span in which a record was received is stored in Redis, and linked to its job's.
 """
 
 import time
@@ -26,10 +24,7 @@ _BILLION = 1_000_000_000
 
 
 class Tracer:
-    """Sends spans to ``endpoint`` (without ``/v1/traces``), or nothing if it is empty.
-
-    OpenTelemetry's other variables (headers, sampler, service name) also apply.
-    """
+    """Sends spans to ``endpoint`` (without ``/v1/traces``), by OpenTelemetry's variables, or nothing."""
 
     def __init__(self, endpoint: str, redis: Redis) -> None:
         self._enabled = bool(endpoint)

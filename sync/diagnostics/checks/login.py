@@ -51,10 +51,12 @@ def not_visible(what: Message, error: SyncError, *, tests: str = "") -> Finding:
 def _reads(target: Target) -> Iterator[tuple[Message, Callable[[], object], str]]:
     """Yield the name of each service with a cheap call that reads from it."""
     erp = target.erp
+    receivables = AccountRanges.parse(str(target.settings.receivables_account))
     yield msg("the company's own data"), erp.client_name, ""
     yield msg("the chart of accounts"), erp.tax_codes, ""
     yield msg("the fiscal years"), erp.fiscal_years, ""
-    yield msg("the ledger"), partial(_recent_vouchers, target), ""
+    recently = partial(erp.changed_vouchers, receivables, since=target.now - A_MINUTE, until=target.now)
+    yield msg("the ledger"), recently, ""
     yield msg("customers"), lambda: erp.company(1), ""
     if target.syncs(EntityType.INVOICE):
         yield msg("VAT codes"), erp.vat_codes, ""
@@ -62,8 +64,3 @@ def _reads(target: Target) -> Iterator[tuple[Message, Callable[[], object], str]
         yield msg("projects"), lambda: erp.project(1), ""
     if target.syncs(EntityType.EXPENSE):
         yield msg("documents"), lambda: erp.files_of([1]), "S15"
-
-
-def _recent_vouchers(target: Target) -> object:
-    receivables = AccountRanges.parse(str(target.settings.receivables_account))
-    return target.erp.changed_vouchers(receivables, since=target.now - A_MINUTE, until=target.now)

@@ -130,10 +130,7 @@ def _absent(target: Target) -> Finding:
     try:
         customer = target.moment.customer(UNKNOWN_RECORD_ID)
     except (MisconfiguredError, RejectedError) as error:
-        what = msg(
-            "Moment responds unexpectedly for missing records: {error}",
-            error=error.message,
-        )
+        what = msg("Moment responds unexpectedly for missing records: {error}", error=error.message)
         return unknown(what, msg("Records deleted in Moment may then look like errors."), tests="M5")
     if customer is None:
         return good(msg("Moment responds as expected for missing records."), tests="M5")

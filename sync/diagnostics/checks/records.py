@@ -34,10 +34,7 @@ def customers(target: Target) -> Iterator[Finding]:
         return
     if out_of_use:
         yield good(
-            msg(
-                "24SevenOffice also lists inactive customers and suppliers: {out_of_use}.",
-                out_of_use=out_of_use,
-            ),
+            msg("24SevenOffice also lists inactive customers and suppliers: {out_of_use}.", out_of_use=out_of_use),
             tests="S30",
         )
     elif in_use:
@@ -182,10 +179,7 @@ def _balance_finding(vouchers: Mapping[str, Sequence[LedgerLine]]) -> Finding:
     for name, lines in vouchers.items():
         if sum(line.amount for line in lines) or len({line.day for line in lines}) > 1:
             return unknown(
-                msg(
-                    "The lines of voucher {name} in the ledger don't balance or have different dates.",
-                    name=name,
-                ),
+                msg("The lines of voucher {name} in the ledger don't balance or have different dates.", name=name),
                 msg("Look for a voucher number that is used twice in a year."),
                 tests="S21",
             )

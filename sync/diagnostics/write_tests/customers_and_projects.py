@@ -22,10 +22,7 @@ MAX_CUSTOMERS_READ = 20
 
 
 def customer(context: WriteTestContext) -> Generator[Finding, None, int | None]:
-    """Save a customer, find it, and save it again with fewer fields. Return its number, if it got one.
-
-    A customer from an earlier test is reused: it has vouchers and cannot be deleted.
-    """
+    """Save a customer or that of an earlier test, find it, and save it with fewer fields. Return its number."""
     erp = context.target.erp
     known = erp.find_company(TEST_ID)
     context.artifacts.creating("customer", msg("the customer “{name}” in 24SevenOffice", name=context.name))

@@ -44,24 +44,17 @@ LONG_COMMENT = " ".join(str(each) for each in range(100, 200))[:MAX_COMMENT_LENG
 """A text that shows how many characters are kept (S26)."""
 
 NUMBER_OFFSET = 1000
-"""How far the voucher's number is above the next number of the series, if the connection keeps Moment's numbers.
-
-So the next invoices keep their numbers, and the number, which 24SevenOffice would not have assigned, shows whether
-24SevenOffice keeps ours (S1).
-"""
+"""How far the number is above the series' next, if Moment's are kept, so that it shows whether ours is (S1)."""
 
 ROUNDED_ORE = 4
-"""Øre of revenue that are moved to VAT, about as many as the rounding of a line in EUR moves (S58).
-
-At a rate of 25 %, the VAT of 1 krone is then 5 øre off its rate.
-"""
+"""Øre of revenue that are moved to VAT, about as many as the rounding of a line in EUR moves (S58)."""
 
 
 def voucher(context: WriteTestContext, *, customer_number: int, project_number: int | None) -> Iterator[Finding]:
     """Post a voucher of 1 krone as for an invoice, check it in the ledger, and reverse it.
 
-    Its VAT is some øre off its rate, as after rounding (S58). If 24SevenOffice does not accept or keep that, a
-    voucher with exact VAT is tried, and then the other way of sending VAT (S24).
+    Its VAT is some øre off its rate, as after rounding (S58). If that is not kept, exact VAT is tried, and then
+    the other way of sending VAT (S24).
     """
     target = context.target
     years = [each for each in target.erp.fiscal_years() if each.starts <= target.today <= each.ends]
@@ -182,11 +175,7 @@ def _right_way(way: Literal["net", "gross"], *, is_right: bool) -> Finding:
 
 
 def _account(target: Target) -> tuple[int, str] | None:
-    """Return a revenue account with its VAT code: preferably one with VAT, then one of Moment's.
-
-    Among these, an account is preferred whose VAT code differs from 24SevenOffice's id of the code, so that a
-    mix-up shows (S4).
-    """
+    """Return a revenue account with its code: with VAT, of Moment, and not 24SevenOffice's id of it (S4)."""
     chart = target.erp.tax_codes()
     try:
         moment_codes: Mapping[int, str] = target.moment.account_codes()
@@ -211,10 +200,7 @@ def _account(target: Target) -> tuple[int, str] | None:
 
 @dataclass
 class _VoucherTest:
-    """A test voucher. ``vat_is_wrong`` says that 24SevenOffice does not accept or keep its VAT like this.
-
-    ``off_rate`` is how many øre that VAT is off its rate.
-    """
+    """A test voucher, ``off_rate`` øre off; ``vat_is_wrong`` if 24SevenOffice does not accept or keep that."""
 
     context: WriteTestContext
     voucher: Voucher

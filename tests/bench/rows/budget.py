@@ -78,6 +78,7 @@ def _played(
     limits = Limits(
         per_hour=Settings.model_fields["twentyfour_requests_per_hour"].default,
         per_second=Settings.model_fields["twentyfour_requests_per_second"].default,
+        connection_percent=Settings.model_fields["twentyfour_connection_percent"].default,
     )
     with Redis.from_url(url) as redis:
         redis.flushall()

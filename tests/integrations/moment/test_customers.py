@@ -2,7 +2,7 @@
 
 import pytest
 
-from integrations.moment import customers
+from integrations.moment.customers_and_projects import customer_of
 from sync.flows.customers import customer_details, draft_of
 from sync.records import Address, CustomerDetails
 
@@ -27,7 +27,7 @@ from sync.records import Address, CustomerDetails
     ],
 )
 def test_the_readable_addresses_of_a_customer_are_read(addresses: object, read: tuple[Address, ...]) -> None:
-    assert customers.translate({"id": 7, "name": "Kari", "addresses": addresses}).addresses == read
+    assert customer_of({"id": 7, "name": "Kari", "addresses": addresses}).addresses == read
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def test_the_readable_addresses_of_a_customer_are_read(addresses: object, read: 
 def test_an_e_mail_address_that_is_missing_or_no_text_is_empty(
     told: dict[str, object], emails: tuple[str, str]
 ) -> None:
-    customer = customers.translate({"id": 7, "name": "Kari", **told})
+    customer = customer_of({"id": 7, "name": "Kari", **told})
     assert (customer.email, customer.invoice_email) == emails
     draft = draft_of(customer)
     assert (draft.email, draft.invoice_email) == emails
@@ -51,6 +51,6 @@ def test_an_e_mail_address_that_is_missing_or_no_text_is_empty(
     ("told", "country", "sent"), [("Norge", "Norge", "NO"), ("se", "se", "SE"), ("Norden", "Norden", "")]
 )
 def test_a_country_is_sent_by_its_code_or_not_at_all(told: str, country: str, sent: str) -> None:
-    customer = customers.translate({"id": 7, "name": "Kari", "phone": 77000000, "countryCode": told})
+    customer = customer_of({"id": 7, "name": "Kari", "phone": 77000000, "countryCode": told})
     assert customer.country == country
     assert customer_details(customer) == CustomerDetails(phone="77000000", country=sent)

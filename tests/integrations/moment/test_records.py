@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from i18n.messages import msg
-from integrations.moment import customers, invoices, projects
+from integrations.moment import invoices
+from integrations.moment.customers_and_projects import customer_of, project_of
 from integrations.moment.fields import Fields
 from sync.errors import RejectedError
 from sync.records import Address, Customer, ExportStatus, Invoice, InvoiceLine, Project
@@ -79,7 +80,7 @@ def line(**changes: object) -> list[object]:
 
 
 def test_a_customer_is_read() -> None:
-    assert customers.translate(CUSTOMER) == Customer(
+    assert customer_of(CUSTOMER) == Customer(
         id="62788973",
         name="Nordlys Arkitekter AS",
         number="10001",
@@ -95,34 +96,34 @@ def test_a_customer_is_read() -> None:
 
 def test_a_customer_needs_only_a_name() -> None:
     kari = Customer(id="7", name="Kari", is_company=None)
-    assert customers.translate({"id": 7, "name": "Kari"}) == kari
+    assert customer_of({"id": 7, "name": "Kari"}) == kari
 
 
 @pytest.mark.parametrize(
     ("word", "is_company"), [("person", False), ("company", True), ("choir", True), (None, None), ("", None)]
 )
 def test_a_customer_is_a_company_unless_it_is_a_person(word: str | None, is_company: bool | None) -> None:  # noqa: FBT001 - a row of a table
-    assert customers.translate({**CUSTOMER, "customerType": word}).is_company is is_company
+    assert customer_of({**CUSTOMER, "customerType": word}).is_company is is_company
 
 
 @pytest.mark.parametrize("name", ["Nordlys\r\nAS", "Nordlys \x00AS", "  Nordlys \t AS ", "Nordlys \ud800AS"])
 def test_a_name_becomes_one_line_that_every_system_can_hold(name: str) -> None:
-    assert customers.translate({**CUSTOMER, "name": name}).name == "Nordlys AS"
+    assert customer_of({**CUSTOMER, "name": name}).name == "Nordlys AS"
 
 
 def test_letters_of_every_language_stay_as_they_are() -> None:
-    assert customers.translate({**CUSTOMER, "name": "Šárka Ærø 株式会社 🚀"}).name == "Šárka Ærø 株式会社 🚀"
+    assert customer_of({**CUSTOMER, "name": "Šárka Ærø 株式会社 🚀"}).name == "Šárka Ærø 株式会社 🚀"
 
 
 @pytest.mark.parametrize("name", [None, "", "   ", "\x00"])
 def test_a_customer_without_a_name_is_refused(name: str | None) -> None:
     with pytest.raises(RejectedError, match=r"^The name is missing \(Moment record 62788973\)\.$") as refusal:
-        customers.translate({**CUSTOMER, "name": name})
+        customer_of({**CUSTOMER, "name": name})
     assert refusal.value.remedy == "Correct the customer in Moment. It then syncs automatically."
 
 
 def test_a_project_is_read() -> None:
-    assert projects.translate(PROJECT) == Project(
+    assert project_of(PROJECT) == Project(
         id="62788980", name="Villa Solbakken", number="1", customer_id="62788973", starts=date(2026, 1, 31)
     )
 
@@ -135,7 +136,7 @@ def test_an_invalid_day_is_refused_by_field_and_value(day: object) -> None:
         RejectedError,
         match=rf"^The start date is “{day}” instead of a date in the format year-month-day \(Moment record 62788980\)\.$",
     ):
-        projects.translate({**PROJECT, "startDate": day})
+        project_of({**PROJECT, "startDate": day})
 
 
 def test_an_invoice_is_read_without_its_lines_of_text() -> None:
@@ -304,8 +305,8 @@ json_values = st.recursive(
     max_leaves=5,
 )
 translators: list[tuple[dict[str, object], Callable[[dict[str, object]], object]]] = [
-    (CUSTOMER, customers.translate),
-    (PROJECT, projects.translate),
+    (CUSTOMER, customer_of),
+    (PROJECT, project_of),
     (INVOICE, lambda values: invoices.translate(values, account=ACCOUNTS.get, number=NUMBERS.get)),
     (INVOICE, lambda values: invoice(invoiceLines=[values])),
 ]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from integrations.receivers.client import MAX_ANSWER_BYTES, ReceiverClient, signed
+from integrations.receivers.client import MAX_RESPONSE_BYTES, ReceiverClient, signed
 from integrations.receivers.public_addresses import is_public
 from models.receivers.deliveries import Attempt
 from models.receivers.states import DeliveryProblem
@@ -185,7 +185,7 @@ def test_the_first_kib_of_a_response_and_its_wait_are_read(listener: Program) ->
     listener.status, listener.answer, listener.answer_headers = 503, b"\0ab" * 5000, {"Retry-After": "120"}
     attempt = sent(client(private_networks=True), listener.url)
     assert (attempt.http_status, attempt.retry_after) == (503, timedelta(minutes=2))
-    assert len(attempt.answer) == MAX_ANSWER_BYTES
+    assert len(attempt.answer) == MAX_RESPONSE_BYTES
     assert "\0" not in attempt.answer
 
 
@@ -216,7 +216,7 @@ def test_endless_headers_are_no_response(name: str) -> None:
 def test_a_compressed_response_is_decompressed_only_to_its_first_kib() -> None:
     with serving(TOO_LARGE["packed"]) as url:
         attempt = sent(client(private_networks=True, answer_seconds=10), url)
-    assert (attempt.http_status, len(attempt.answer)) == (200, MAX_ANSWER_BYTES)
+    assert (attempt.http_status, len(attempt.answer)) == (200, MAX_RESPONSE_BYTES)
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1/", "http://nowhere.invalid/", "http://a..b/", "http://[::1/"])

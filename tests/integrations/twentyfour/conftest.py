@@ -23,7 +23,11 @@ def remote() -> Iterator[Remote]:
 
 @pytest.fixture
 def budget(redis: Redis) -> Budget:
-    return Budget(redis, limits=Limits(per_hour=7000, per_second=1000), clock=lambda: datetime.now(UTC))
+    return Budget(
+        redis,
+        limits=Limits(per_hour=7000, per_second=1000, connection_percent=75),
+        clock=lambda: datetime.now(UTC),
+    )
 
 
 @pytest.fixture

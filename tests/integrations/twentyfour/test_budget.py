@@ -18,7 +18,7 @@ def budget_of(
 ) -> Budget:
     return Budget(
         redis,
-        limits=Limits(per_hour=per_hour, per_second=per_second),
+        limits=Limits(per_hour=per_hour, per_second=per_second, connection_percent=75),
         clock=lambda: NOW,
         sleep=(naps if naps is not None else []).append,
     )

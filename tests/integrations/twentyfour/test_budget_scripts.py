@@ -24,7 +24,7 @@ class Day:
         self.redis = redis
         self.at = int(NOW.timestamp() * SECOND)
         self.left: list[int] = []
-        wanted = Limits(**{"per_hour": 100, "per_second": 1000, **limits})
+        wanted = Limits(**{"per_hour": 100, "per_second": 1000, "connection_percent": 75, **limits})
         self.budget = Budget(
             redis, limits=wanted, clock=self.clock, sleep=self._sleep, milliseconds=lambda: self.at
         )
@@ -303,7 +303,7 @@ def test_a_poll_asks_again_when_events_may_be_done_but_not_forever(
 
     for _ in range(events):
         day.ask()
-    limits = Limits(per_hour=100, per_second=1)
+    limits = Limits(per_hour=100, per_second=1, connection_percent=75)
     poll = Budget(redis, limits=limits, clock=day.clock, sleep=sleep, milliseconds=lambda: day.at).for_polls()
     if events < 5:
         poll.acquire()

@@ -36,7 +36,7 @@ def test_the_work_is_done_but_the_response_is_an_error(moment: Moment) -> None:
     assert len(moment.read("customers")["content"]) == 2
 
 
-@pytest.mark.parametrize("kind", ["lose_answer", "truncated"])
+@pytest.mark.parametrize("kind", ["lose_response", "truncated"])
 def test_the_work_is_done_but_the_response_breaks_off(moment: Moment, kind: str) -> None:
     moment.control("POST", "faults", json={"operation": "POST customers", "kind": kind})
     with pytest.raises((requests.ConnectionError, requests.exceptions.ChunkedEncodingError)):

@@ -88,8 +88,8 @@ def test_truncated_does_the_work_and_breaks_off_the_response(demo: SoapClient) -
     assert customers(demo) == 1
 
 
-def test_lose_answer_does_the_work_and_drops_the_connection(demo: SoapClient) -> None:
-    demo.add_fault("SaveCompanies", "lose_answer")
+def test_lose_response_does_the_work_and_drops_the_connection(demo: SoapClient) -> None:
+    demo.add_fault("SaveCompanies", "lose_response")
     with pytest.raises(requests.ConnectionError, match="without response"):
         save(demo)
     assert customers(demo) == 1

@@ -152,7 +152,7 @@ def test_synced_pending_and_dismissed_records_are_skipped(world: World) -> None:
     put(world)
     backfill = period(world)
     tally = backfill.progress(EntityType.INVOICE, backfill.records(EntityType.INVOICE))
-    assert tally == BackfillProgress(EntityType.INVOICE, all=3, synced=2, needs_attention=0, pending=0)
+    assert tally == BackfillProgress(EntityType.INVOICE, records=3, synced=2, needs_attention=0, pending=0)
 
 
 def test_a_restarted_backfill_posts_nothing_twice(world: World) -> None:

@@ -6,7 +6,7 @@ from models.admin import job_actions
 from models.admin.job_filter import JobFilter
 from models.enums import EntityType, Lane
 from sync.errors import RateLimitedError, ResponseTooLargeError, SyncError, UnavailableError
-from sync.polling import outages
+from sync.polling import failing_polls
 from sync.polling.polls import poll_moment
 from tests import factories
 from tests.sync.conftest import World
@@ -22,9 +22,11 @@ def poll(world: World, error: SyncError | None = None, *, entity_type: EntityTyp
     try:
         poll_moment(world.database, world.moment, lane, now=world.now)
     except SyncError as heard:
-        outages.record_failure(world.database, world.connection, [entity_type], heard, now=world.now, jitter=0.5)
+        failing_polls.record_failure(
+            world.database, world.connection, [entity_type], heard, now=world.now, jitter=0.5
+        )
     else:
-        outages.record_success(world.database, world.connection, [entity_type], now=world.now)
+        failing_polls.record_success(world.database, world.connection, [entity_type], now=world.now)
 
 
 def open_until(world: World) -> datetime | None:

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from i18n.catalog import Language
-from i18n.messages import joined, translate
+from i18n.messages import Day, joined, translate
 from models.connections.account_ranges import AccountRanges
 from models.enums import EntityType
 from sync.money import format_kroner
 from sync.reconciliation.compare import reconcile
-from sync.reconciliation.differences import ComparedField, FieldDifference, format_day
+from sync.reconciliation.differences import ComparedField, FieldDifference
 from sync.reconciliation.report import Discrepancy, DiscrepancyType, ReconciliationReport
 from sync.records import Chart, Company, Invoice, InvoiceLine, LedgerLine, VoucherFile, VoucherFiles
 from sync.rules.vouchers import voucher_of
@@ -133,7 +133,7 @@ def test_the_rounding_of_many_lines_to_a_whole_krone_is_compared(world: World, w
 
 
 def test_what_was_accepted_before_amounts_kept_their_type_stays_accepted() -> None:
-    typed = FieldDifference(ComparedField.DATE, format_day(DAY), joined(format_day(FIRST), format_kroner(100)))
+    typed = FieldDifference(ComparedField.DATE, Day(DAY), joined(Day(FIRST), format_kroner(100)))
     found = Discrepancy(DiscrepancyType.DIFFERENT, "1", DAY, "100", differences=(typed,))
     before = found.as_json()
     del before["typed"]

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from sync.records import Company, ExistingProject, ProjectDraft
-from sync.rules.matching import CustomerMatcher, Match, same_project
+from sync.rules.matching import CustomerMatcher, Match, has_same_name_and_customer
 from tests import factories
 
 NORDLYS = Company(10234, "Nordlys Arkitekter AS", "923609016", emails=("post@nordlys.example",))
@@ -278,8 +278,8 @@ def test_an_impossible_number_matches_no_one(number: str) -> None:
     ],
 )
 def test_a_project_is_the_same_by_its_name_and_customer(held: ExistingProject, *, same: bool) -> None:
-    assert same_project(ProjectDraft(1, "Kulturhuset", 10234), held) is same
+    assert has_same_name_and_customer(ProjectDraft(1, "Kulturhuset", 10234), held) is same
 
 
 def test_a_project_without_a_customer_in_moment_is_the_same_by_its_name() -> None:
-    assert same_project(ProjectDraft(1, "Kulturhuset"), ExistingProject(1, "Kulturhuset", 10234))
+    assert has_same_name_and_customer(ProjectDraft(1, "Kulturhuset"), ExistingProject(1, "Kulturhuset", 10234))

@@ -34,7 +34,7 @@ from tests.web.api.program import Program, Tokens
 from tests.web.api.test_requests import problem
 from tests.web.conftest import Web
 from worker.container import Container, clock
-from worker.jobs import polls
+from worker.handlers import polls
 
 NEW: dict[str, Any] = {
     "name": "Fjell AS",

@@ -23,7 +23,7 @@ from tests.web.conftest import Web
 from tests.web.operations import work_off
 from worker import tasks
 from worker.container import Container, clock
-from worker.jobs import backfill
+from worker.handlers import onboarding
 from worker.queues import QUEUE_OF
 
 CUSTOMER = "62788973"
@@ -218,7 +218,7 @@ def test_a_backfill_continues_in_turns_until_everything_is_synced(
     year = clock().year
     asked = program.post(f"{address}/backfills", {"first": f"{year - 1}-01-01", "last": f"{year + 1}-12-31"})
     number = asked.json()["id"]
-    monkeypatch.setattr(backfill, "BATCH_SIZE", 1)
+    monkeypatch.setattr(onboarding, "BATCH_SIZE", 1)
     work_off(container)
     halfway = result(program, asked)
     assert (halfway["status"], halfway["progress"]) == ("waiting", {"done": 1, "total": 1})

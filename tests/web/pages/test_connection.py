@@ -22,7 +22,7 @@ from tests.web.conftest import Web
 from tests.web.form_filling import error_at, fields_of, fill_in
 from worker import tasks
 from worker.container import Container, clock
-from worker.jobs import polls
+from worker.handlers import polls
 
 OWNERS_DOCUMENT = {
     "username": "regnskap@example.com",

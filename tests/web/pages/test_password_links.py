@@ -26,7 +26,7 @@ from tests.web.form_filling import error_at, fill_in, summary_of
 from tests.web.http_browser import Browser
 from tests.web.users import EMAIL, PASSWORD, add_user, set_up_factor
 from worker.container import Container, clock
-from worker.jobs.send_links import send_due_links
+from worker.handlers.mails import send_due_links
 
 CHOSEN = "a wholly different phrase"
 LINK = re.compile(r"https://bridge\.example(/sign-in/link/[\w-]+)")

@@ -107,7 +107,7 @@ def test_a_retry_from_an_outdated_page_leaves_closed_jobs_closed(
     assert "Reopen them first" in person.get("/records/confirm", action="retry", job=str(job_id)).text
     answer = person.post("/records/act", **{"action": "retry", "job": str(job_id), "from": page})
     told = person.get(answer.headers["Location"]).text
-    assert "Retrying 0 records. Closed records stay closed. Reopen them first." in " ".join(told.split())
+    assert "Retrying 0 records. Dismissed records stay dismissed. Reopen them first." in " ".join(told.split())
     person.post("/records/act", action="retry", all="yes", state="dismissed")
     assert see(container, job_id).state is JobState.DISMISSED
     offered = person.get(f"/records/{job_id}").text

@@ -22,7 +22,7 @@ from tests.web.form_filling import error_at, fields_of, fill_in, summary_of
 from tests.web.operations import work_off
 from worker import tasks
 from worker.container import Container, clock
-from worker.jobs import operations
+from worker.handlers import operations
 
 MANY = {"username": "many@example.com", "password": "many-password"}
 OTHER_KEY = "moment-other-key"

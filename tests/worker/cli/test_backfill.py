@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import func, select
 
 from i18n.formatting import OSLO
+from integrations.twentyfour.budget import RESERVE_PERCENT
 from integrations.twentyfour.budget_scripts import EVENTS
 from models.admin import audit_log
 from models.connections.account_ranges import AccountRanges
@@ -26,7 +27,7 @@ from tests.worker.cli.test_commands import refused, run
 from worker import tasks
 from worker.cli.backfill import retrying
 from worker.container import Container, clock
-from worker.jobs.backfill import BATCH_SIZE, backfill_of, has_room
+from worker.handlers.onboarding import BATCH_SIZE, backfill_of, has_room
 
 DRAFT = "106939080"
 READS = {
@@ -151,7 +152,7 @@ def test_there_is_room_while_few_jobs_are_due(container: Container, lane: Lane) 
 
 
 def test_there_is_no_room_when_only_the_reserve_for_events_is_left(container: Container, lane: Lane) -> None:
-    limit, reserve = container.settings.twentyfour_requests_per_hour, container.settings.twentyfour_reserve_percent
+    limit, reserve = container.settings.twentyfour_requests_per_hour, RESERVE_PERCENT
     minute = int(clock().timestamp()) // 60
     container.redis.hset(EVENTS, str(minute), limit * (100 - reserve) // 100 - 10)
     assert has_room(container, lane)

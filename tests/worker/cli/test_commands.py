@@ -206,7 +206,7 @@ def test_a_self_paused_connection_needs_a_passed_test_or_force_to_resume(
 
 
 def test_a_new_webhook_url_ends_the_old_one(container: Container, connection: Connection) -> None:
-    first, second = (run("connections", "token", connection.name).split()[-1] for _ in range(2))
+    first, second = (run("connections", "webhook-url", connection.name).split()[-1] for _ in range(2))
     assert webhook_intake.find_target(container.database, first.rpartition("/")[2]) is None
     assert webhook_intake.find_target(container.database, second.rpartition("/")[2]) == WebhookTarget(
         connection.id, connection.settings.entity_types
@@ -391,7 +391,7 @@ def test_an_integration_without_a_heartbeat_is_reported(container: Container) ->
 
 @pytest.mark.usefixtures("container")
 def test_a_worker_that_does_not_respond_is_reported() -> None:
-    assert "does not answer" in refused("alive", "--here")
+    assert "does not respond" in refused("alive", "--here")
 
 
 def test_a_worker_is_not_blamed_for_redis(environ: dict[str, str]) -> None:

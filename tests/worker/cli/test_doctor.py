@@ -20,7 +20,7 @@ from worker import tasks
 from worker.__main__ import main
 from worker.cli import all_connections
 from worker.container import Container, clock
-from worker.jobs import diagnostics
+from worker.handlers import diagnostics
 
 
 @pytest.fixture

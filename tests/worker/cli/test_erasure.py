@@ -29,7 +29,7 @@ from tests.worker.cli.test_commands import run
 from worker import tasks
 from worker.__main__ import main
 from worker.container import Container, clock
-from worker.jobs.diagnostics import check
+from worker.handlers.diagnostics import check
 
 API = "api/1.0/companies/1001"
 KARI, MAIL = "Kåre Østby", "kare.ostby@example.com"

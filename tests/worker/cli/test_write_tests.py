@@ -127,7 +127,7 @@ def test_a_refused_login_ends_it(practice: Practice) -> None:
     assert "This writes in" not in result.output
 
 
-@pytest.mark.parametrize("mishap", ["lose_answer", "save_then_error", "save_then_refuse", "truncated"])
+@pytest.mark.parametrize("mishap", ["lose_response", "save_then_error", "save_then_refuse", "truncated"])
 def test_a_voucher_saved_without_an_answer_is_found_and_reversed(practice: Practice, mishap: str) -> None:
     practice.add_fault("twentyfour", "SaveBundleList", mishap)
     assert "which cancel each other out" in rehearsed("--yes").output.partition("What is left:")[2]

@@ -30,7 +30,7 @@ from tests.sandbox.serving import Systems
 from worker import heartbeat, tasks
 from worker.celery_app import app
 from worker.container import Container, clock
-from worker.jobs.send_alerts import send_due_alerts
+from worker.handlers.mails import send_due_alerts
 from worker.observability import installation_metrics
 from worker.observability.metrics import Metrics, serve
 

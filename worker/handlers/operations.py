@@ -25,8 +25,8 @@ from sync.onboarding.preview import refuse_writes
 from sync.reconciliation.compare import reconcile, without_accepted
 from sync.reconciliation.report import ReconciliationReport
 from worker.container import Container
-from worker.jobs import backfill, diagnostics, initial_matching, monthly_reconciliation, save_settings
-from worker.jobs.polls import SECRETS_UNREADABLE
+from worker.handlers import diagnostics, monthly_reconciliation, onboarding, save_settings
+from worker.handlers.polls import SECRETS_UNREADABLE
 
 log = structlog.get_logger()
 
@@ -37,11 +37,7 @@ RENEW_SECONDS = 20
 
 
 def run(container: Container, operation_id: int) -> bool:
-    """Run one operation and save its result; do nothing if it no longer exists or already has one.
-
-    Return False if it must be dispatched again: another worker runs it or a reconciliation of its connection, or
-    it needs another turn.
-    """
+    """Run one operation and save its result; False if it must be dispatched again, now or for a turn."""
     operation = container.operations.get(operation_id)
     if operation is None or operation.result is not None:
         return True
@@ -56,10 +52,7 @@ def run(container: Container, operation_id: int) -> bool:
 
 @contextmanager
 def _kept(container: Container, operation_id: int, lease_id: UUID) -> Iterator[None]:
-    """Renew the lease of an operation while it runs, then release it, so that an unfinished one can run again.
-
-    A worker that hangs or is killed renews nothing.
-    """
+    """Renew the lease of an operation while it runs, then release it, so that an unfinished one can run again."""
     ended = Event()
 
     def renew() -> None:
@@ -91,7 +84,11 @@ def _run(container: Container, operation: Operation) -> bool:
         raise  # no result was saved, so the next sweep dispatches it again
     except Exception:
         log.exception("operation_crashed", operation=operation.id)
-        result = _failed(container, operation, _crashed(), began=began)
+        crashed = bad(
+            msg("An internal error occurred in the integration."),
+            msg("Contact your system administrator. The log has the details."),
+        )
+        result = _failed(container, operation, crashed, began=began)
     alert = None
     if operation.type is OperationType.MONTHLY_RECONCILIATION:
         alert = monthly_reconciliation.report_alert(container, operation, result)
@@ -140,19 +137,11 @@ def _result(container: Container, operation: Operation) -> OperationResult | Non
     return DONE_BY[operation.type](container, operation, connection)
 
 
-def _diagnosed(container: Container, _operation: Operation, connection: Connection) -> OperationResult:
-    return as_result(diagnostics.run_diagnostics(container, connection))
-
-
 def _reconciled(container: Container, operation: Operation, connection: Connection) -> OperationResult:
     first, last = (date.fromisoformat(operation.input[name]) for name in ("first", "last"))
     report = reconcile(container.open_context(connection, refuse_writes), first, last)
     known = discrepancies.accepted(container.database, connection.id)
     return {"findings": [], "report": report.as_json(), ACCEPTED: discrepancies.as_json(known)}
-
-
-def _saved(container: Container, operation: Operation, _connection: Connection) -> OperationResult:
-    return save_settings.save(container, operation)
 
 
 def _verified(container: Container, _operation: Operation, connection: Connection) -> OperationResult:
@@ -179,21 +168,16 @@ def _reachable_clients(container: Container, operation: Operation, connection: C
     return as_result(DiagnosticsReport([], clients=usable))
 
 
-def _crashed() -> Finding:
-    return bad(
-        msg("An internal error occurred in the integration."),
-        msg("Contact your system administrator. The log has the details."),
-    )
-
-
 DONE_BY: Mapping[OperationType, Callable[[Container, Operation, Connection], OperationResult | None]] = {
-    OperationType.DIAGNOSTICS: _diagnosed,
+    OperationType.DIAGNOSTICS: lambda with_, _, connection: as_result(
+        diagnostics.run_diagnostics(with_, connection)
+    ),
     OperationType.VERIFICATION: _verified,
     OperationType.CLIENTS: _reachable_clients,
-    OperationType.SAVING: _saved,
+    OperationType.SAVING: lambda container, operation, _: save_settings.save(container, operation),
     OperationType.RECONCILIATION: _reconciled,
     OperationType.MONTHLY_RECONCILIATION: _reconciled,
-    OperationType.INITIAL_MATCHING: initial_matching.run,
-    OperationType.BACKFILL: backfill.take_turn,
-    OperationType.BACKFILL_PREVIEW: backfill.preview,
+    OperationType.INITIAL_MATCHING: onboarding.match,
+    OperationType.BACKFILL: onboarding.take_turn,
+    OperationType.BACKFILL_PREVIEW: onboarding.preview,
 }

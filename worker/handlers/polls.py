@@ -10,7 +10,7 @@ from models.connections.repository import UNREADABLE, Connection
 from models.enums import EntityType, Lane
 from models.inbox import cursors
 from sync.errors import MisconfiguredError, RateLimitedError, ResponseTooLargeError, SyncError, UnavailableError
-from sync.polling import expense_schedule, outages, polls
+from sync.polling import expense_schedule, failing_polls, polls
 from sync.polling.expense_schedule import PollRound
 from sync.polling.polls import PollResult
 from worker.container import Container
@@ -29,11 +29,7 @@ SECRETS_UNREADABLE = MisconfiguredError(
 
 
 def pause_unreadable(container: Container) -> None:
-    """Pause connections whose secrets cannot be decrypted, with an alert; all others continue.
-
-    If there are several connections and none can be decrypted, the keys of this process are wrong: that is logged
-    and nothing is paused.
-    """
+    """Pause connections whose secrets cannot be decrypted; if that is all of several, the keys are wrong."""
     shown = container.connections.all_shown()
     unreadable = [each for each in shown if each.unreadable]
     if len(unreadable) == len(shown) > 1:
@@ -67,10 +63,9 @@ def expenses_due(container: Container, *, every: float) -> PollRound:
 
 
 def poll_moment(container: Container, connection_id: int) -> set[Lane]:
-    """Enqueue the records that changed in Moment, and return the lanes that have work.
+    """Enqueue the records that changed in Moment, failing types last, and return the lanes that have work.
 
-    It stops if Moment is silent on the first list, as the other types would fail too. Types whose polls fail go
-    last, so that a broken list does not stop the others.
+    It stops if Moment is silent on the first list, as the other types would fail too.
     """
     connection = container.connections.get(connection_id)
     if not connection.is_available(container.clock()):  # it was available when the poll was sent
@@ -78,22 +73,22 @@ def poll_moment(container: Container, connection_id: int) -> set[Lane]:
     types = sorted(connection.settings.entity_types - {EntityType.EXPENSE})
     lanes = [Lane(connection_id, each) for each in types]
     lanes.sort(key=lambda lane: cursors.failures(container.database, lane))
-    moment, answered, found = container.moment(connection.settings), False, set[Lane]()
+    moment, responded, found = container.moment(connection.settings), False, set[Lane]()
     for lane in lanes:
         try:
             polled = polls.poll_moment(
                 container.database, moment, lane, now=container.clock(), lag=container.moment_clock.lag
             )
         except SyncError as error:
-            _failed(container, connection, types, error, answered=answered)
-            if _concerns_all(error, answered=answered):
+            _failed(container, connection, types, error, responded=responded)
+            if _concerns_all(error, responded=responded):
                 return found
         else:
             _log_missed(lane, polled)
             if polled.received:
                 found.add(lane)
-        answered = True
-    outages.record_success(container.database, connection, types, now=container.clock())
+        responded = True
+    failing_polls.record_success(container.database, connection, types, now=container.clock())
     return found
 
 
@@ -113,15 +108,15 @@ def poll_expenses(container: Container, connection_id: int) -> set[Lane]:
             lag=container.twentyfour_clock.lag,
         )
     except SyncError as error:
-        _failed(container, connection, [EntityType.EXPENSE], error, answered=False)
+        _failed(container, connection, [EntityType.EXPENSE], error, responded=False)
         return set()
-    outages.record_success(container.database, connection, [EntityType.EXPENSE], now=container.clock())
+    failing_polls.record_success(container.database, connection, [EntityType.EXPENSE], now=container.clock())
     return {lane} if received else set()
 
 
-def _concerns_all(error: SyncError, *, answered: bool) -> bool:
+def _concerns_all(error: SyncError, *, responded: bool) -> bool:
     """Return whether the next poll would fail too. If one list got a response, the system is not down."""
-    if answered or isinstance(error, ResponseTooLargeError):
+    if responded or isinstance(error, ResponseTooLargeError):
         return isinstance(error, MisconfiguredError | RateLimitedError)
     return isinstance(error, UnavailableError | MisconfiguredError)
 
@@ -143,12 +138,12 @@ def _failed(
     types: Collection[EntityType],
     error: SyncError,
     *,
-    answered: bool,
+    responded: bool,
 ) -> None:
     """Leave the error to the next poll, unless someone must correct the settings first."""
     log.warning("poll_failed", connection=connection.id, because=error.message)
     now, random = container.clock(), container.runner.random
     if isinstance(error, MisconfiguredError):
         container.runner.pause(connection, error)
-    elif not answered:
-        outages.record_failure(container.database, connection, types, error, now=now, jitter=random())
+    elif not responded:
+        failing_polls.record_failure(container.database, connection, types, error, now=now, jitter=random())

@@ -24,8 +24,8 @@ from tests.factories import NOW, settings
 from tests.installation import compared, environment, failed_job, messages
 from worker import tasks
 from worker.container import Container, clock
-from worker.jobs import deliver_events as jobs_deliver_events
-from worker.jobs import operations as jobs_operations
+from worker.handlers import event_delivery
+from worker.handlers import operations as jobs_operations
 
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
 URLS = {
@@ -130,7 +130,7 @@ def test_an_event_sent_by_a_killed_worker_is_sent_again_with_the_same_id(
             tasks.deliver_events(receiver.id)
     sweep(container)
     assert len(listener.received) == 1  # its lease is still valid
-    at(container, clock() + jobs_deliver_events.LEASE, monkeypatch)
+    at(container, clock() + event_delivery.LEASE, monkeypatch)
     sweep(container)
     (first, second) = listener.received
     assert first == second
@@ -247,7 +247,7 @@ def test_events_of_an_erased_connection_are_not_sent(
     job_actions.dismiss(container.database, JobFilter(), because="Never.", actor="test", now=clock())
     erasure.erase_connection(container.database, connection.id, actor="test", now=clock())
     with pytest.raises(UnknownConnectionError):
-        jobs_deliver_events.body_of(container, due)
+        event_delivery.body_of(container, due)
     deliveries.release(container.database, lease)
     sweep(container)
     assert listener.received == []

@@ -14,7 +14,7 @@ from sync.reconciliation.report import ReconciliationReport
 from tests.installation import messages
 from worker import tasks
 from worker.container import Container, clock
-from worker.jobs import operations
+from worker.handlers import operations
 
 DAYS = {"first": "2026-10-01", "last": "2026-10-31"}
 

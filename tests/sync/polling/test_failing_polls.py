@@ -5,9 +5,9 @@ from models.enums import EntityType, Lane
 from models.inbox import cursors
 from models.schema.tables import ConnectionRow
 from sync.errors import RateLimitedError, UnavailableError
-from sync.polling import stalled
+from sync.polling import failing_polls
+from sync.polling.failing_polls import STALLED_AFTER, UNPOLLED_AFTER
 from sync.polling.polls import poll_moment
-from sync.polling.stalled import STALLED_AFTER, UNPOLLED_AFTER
 from tests.sync.conftest import World
 
 
@@ -27,7 +27,7 @@ def fail(world: World, lane: Lane, error: UnavailableError) -> None:
 
 def tell(world: World) -> list[str]:
     """Queue the alerts that are due, and return all that have been queued."""
-    stalled.queue_alerts(world.database, world.connections.all(), now=world.now)
+    failing_polls.queue_alerts(world.database, world.connections.all(), now=world.now)
     return [alert_type for alert_type, _ in world.mails()]
 
 

@@ -1,4 +1,4 @@
-"""A backfill in progress: a few records at a time, with spare requests only, so that webhooks do not wait for it.
+"""The initial matching, and a backfill: a few records at a time, with spare requests only: webhooks go first.
 
 A backfill takes hours, so it runs in turns. A turn ends when there is no more room, and the next sweep begins the
 next one. The process caches the list that a turn has read, so the same worker continues with it; another worker
@@ -7,7 +7,7 @@ starts again and skips records that have a link or a job.
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -15,13 +15,15 @@ import structlog
 from cachetools import TTLCache
 
 from i18n.messages import as_json, msg
+from integrations.twentyfour.budget import RESERVE_PERCENT
 from models.admin.operations import Operation, OperationResult
 from models.connections.repository import Connection
 from models.enums import EntityType, Lane, Record
 from models.inbox import due
 from sync.errors import MisconfiguredError, UnavailableError
+from sync.onboarding import initial_matching
 from sync.onboarding.backfill import ENTITY_TYPES, Backfill
-from sync.onboarding.preview import PlannedRecord
+from sync.onboarding.preview import PlannedRecord, refuse_writes
 from worker import dispatch
 from worker.container import Container
 
@@ -31,7 +33,7 @@ BATCH_SIZE = 20
 """Jobs enqueued at a time, while fewer than this are due: a webhook waits behind fewer than twice as many."""
 
 MAX_TOLD = 500
-"""Records listed in a preview; the others are only counted."""
+"""Records listed in a preview or result; the others are only counted."""
 
 TURN = timedelta(seconds=10)
 """Maximum length of a turn, so that other operations get theirs."""
@@ -49,6 +51,17 @@ class _Run:
 _runs: TTLCache[int, _Run] = TTLCache(maxsize=100, ttl=1800)
 
 
+def match(container: Container, operation: Operation, connection: Connection) -> OperationResult:
+    """Plan the initial matching, and carry it out unless only the plan was requested. Raises SyncError."""
+    context = container.open_context(connection, renew_lease=refuse_writes)
+    planned = initial_matching.plan(context)
+    if not operation.input["dry_run"] and not _is_cancelled(container, operation):
+        planned = initial_matching.apply(context, planned, create=bool(operation.input["create"]))
+        dispatch.dispatch_lanes({Lane(connection.id, each.record.entity_type) for each in planned})
+    counts = Counter(str(each.action) for each in planned)
+    return {"findings": [], "matching": {"counts": dict(counts), "records": list(map(_told, planned[:MAX_TOLD]))}}
+
+
 def backfill_of(container: Container, connection: Connection, *, first: date, last: date) -> Backfill:
     """Create the backfill of a period; its own requests to 24SevenOffice count as polls."""
     context = container.open_context(connection, renew_lease=lambda: None)
@@ -56,11 +69,7 @@ def backfill_of(container: Container, connection: Connection, *, first: date, la
 
 
 def has_room(container: Container, lane: Lane) -> bool:
-    """Return whether a lane has room for more: few jobs are due, the connection works, and requests are left.
-
-    Requests are left if more remain than the size of the webhooks' reserve: a backfill's jobs count as webhooks
-    do. Raises MisconfiguredError if the connection is paused.
-    """
+    """Return whether few jobs are due, the connection works and requests are left. Raises MisconfiguredError."""
     return (
         is_available(container, lane)
         and due.count(container.database, lane, now=container.clock()) < BATCH_SIZE
@@ -73,7 +82,7 @@ def has_spare_requests(container: Container) -> bool:
     usage = container.budget.usage()
     if usage is None or not usage.available_for_polls:
         return False
-    return usage.remaining > usage.allowed * container.settings.twentyfour_reserve_percent // 100
+    return usage.remaining > usage.allowed * RESERVE_PERCENT // 100
 
 
 def is_available(container: Container, lane: Lane) -> bool:
@@ -88,11 +97,10 @@ def is_available(container: Container, lane: Lane) -> bool:
 
 
 def take_turn(container: Container, operation: Operation, connection: Connection) -> OperationResult | None:
-    """Continue the backfill of an operation; return None if it is not finished.
-
-    Raises MisconfiguredError if the connection is paused.
-    """
-    ends, run = container.clock() + TURN, _run_of(container, operation, connection)
+    """Continue a backfill; None if it is not finished. Raises MisconfiguredError if the connection is paused."""
+    ends, run = container.clock() + TURN, _runs.get(operation.id)
+    if run is None:
+        run = _runs[operation.id] = _Run(_period(container, operation, connection))
     try:
         for entity_type in _entity_types(operation, connection):
             lane = Lane(connection.id, entity_type)
@@ -102,42 +110,25 @@ def take_turn(container: Container, operation: Operation, connection: Connection
         log.warning("backfill_paused", because=error.message, operation=operation.id)
         return None
     _runs.pop(operation.id, None)
-    progress = [run.period.progress(each, run.records[each]) for each in run.records]
-    told = [
-        {
-            "entity_type": each.entity_type,
-            "records": each.all,
-            "synced": each.synced,
-            "needs_attention": each.needs_attention,
-            "pending": each.pending,
-        }
-        for each in progress
-    ]
-    return {"findings": [], "backfill": told}
+    progress = [asdict(run.period.progress(each, records)) for each, records in run.records.items()]
+    return {"findings": [], "backfill": progress}
 
 
 def preview(container: Container, operation: Operation, connection: Connection) -> OperationResult:
-    """Preview what would happen to the records of a period; nothing is written. Raises SyncError.
-
-    ``known`` counts those that are linked, pending, in need of attention or dismissed; amounts are in øre.
-    """
-    period, known, planned = _period(container, operation, connection), 0, list[PlannedRecord]()
-    for entity_type in _entity_types(operation, connection):
-        records = period.records(entity_type)
-        found = list(period.preview(entity_type, records))
-        planned, known = [*planned, *found], known + len(records) - len(found)
+    """Preview a backfill; ``known`` counts records that are linked or have a job. Raises SyncError."""
+    planned, known = _period(container, operation, connection).preview_all(_entity_types(operation, connection))
     vouchers = [each.voucher for each in planned if each.voucher]
     told = {
         "known": known,
         "vouchers": len(vouchers),
         "amount": sum(voucher.entries[0].amount for voucher in vouchers),
         "counts": dict(Counter(str(each.action) for each in planned)),
-        "records": list(map(_planned, planned[:MAX_TOLD])),
+        "records": [_told(each) | _told_voucher(each) for each in planned[:MAX_TOLD]],
     }
     return {"findings": [], "backfill_preview": told}
 
 
-def _planned(each: PlannedRecord) -> dict[str, Any]:
+def _told(each: PlannedRecord) -> dict[str, Any]:
     return {
         "entity_type": each.record.entity_type,
         "record_id": each.record.id,
@@ -145,6 +136,11 @@ def _planned(each: PlannedRecord) -> dict[str, Any]:
         "action": each.action,
         "remote_id": each.remote_id,
         "why": as_json(each.why),
+    }
+
+
+def _told_voucher(each: PlannedRecord) -> dict[str, Any]:
+    return {
         "customer": each.customer,
         "day": each.voucher.day.isoformat() if each.voucher else None,
         "entries": [
@@ -164,12 +160,6 @@ def _period(container: Container, operation: Operation, connection: Connection) 
     return backfill_of(container, connection, first=first, last=last)
 
 
-def _run_of(container: Container, operation: Operation, connection: Connection) -> _Run:
-    if operation.id not in _runs:
-        _runs[operation.id] = _Run(_period(container, operation, connection))
-    return _runs[operation.id]
-
-
 def _entity_types(operation: Operation, connection: Connection) -> Sequence[EntityType]:
     wanted = set(filter(None, operation.input["entity_types"].split(","))) or connection.settings.entity_types
     return [each for each in ENTITY_TYPES if each in wanted and each in connection.settings.entity_types]
@@ -182,7 +172,7 @@ def _has_passed(container: Container, operation: Operation, run: _Run, lane: Lan
         run.records[entity_type] = run.period.records(entity_type)
     records, passed = run.records[entity_type], run.passed.get(entity_type, 0)
     while passed < len(records):
-        if container.clock() >= ends or not has_room(container, lane) or is_cancelled(container, operation):
+        if container.clock() >= ends or not has_room(container, lane) or _is_cancelled(container, operation):
             return False
         some = records[passed : passed + BATCH_SIZE]
         run.period.enqueue(entity_type, some)
@@ -193,6 +183,6 @@ def _has_passed(container: Container, operation: Operation, run: _Run, lane: Lan
     return is_available(container, lane) and not due.count(database, lane, now=container.clock())
 
 
-def is_cancelled(container: Container, operation: Operation) -> bool:
+def _is_cancelled(container: Container, operation: Operation) -> bool:
     known = container.operations.get(operation.id)
     return known is None or known.result is not None

@@ -30,11 +30,7 @@ BATCH_SIZE = 20
 
 
 def deliver(container: Container, receiver_id: int) -> None:
-    """Send due events, oldest first, until the turn ends or an attempt fails.
-
-    If a worker is killed after an attempt and before saving it, the delivery stays due: the event is sent again,
-    with the same webhook-id.
-    """
+    """Send due events until the turn ends or one fails; after a crash, one is sent again with its webhook-id."""
     began = container.clock()
     lease = deliveries.acquire(container.database, receiver_id, now=began, until=began + LEASE)
     if lease is None:
@@ -91,10 +87,7 @@ def _send(container: Container, lease: ReceiverLease, delivery: Delivery) -> Att
 
 
 def body_of(container: Container, delivery: Delivery) -> Mapping[str, Any]:
-    """Return the message: ids, codes and URLs, as docs/events.md describes them.
-
-    Raises UnknownConnectionError if the connection has been erased.
-    """
+    """Return the message, as docs/events.md describes it. Raises UnknownConnectionError if it is erased."""
     data: dict[str, Any] = {}
     if delivery.connection_id is not None:
         connection = container.connections.get_shown(delivery.connection_id)
@@ -113,10 +106,7 @@ def _details(container: Container, connection_id: int, delivery: Delivery) -> di
             record = Record(EntityType(told["entity_type"]), told["record_id"])
             (found,) = container.record_references([(connection_id, record)])
             job = {"id": told["job_id"], **{name: each for name, each in told.items() if name != "job_id"}}
-            return {
-                "job": {**job, "url": f"{public_url}/records/{told['job_id']}"},
-                "records": found.as_json(),
-            }
+            return {"job": {**job, "url": f"{public_url}/records/{told['job_id']}"}, "records": found.as_json()}
         case EventType.RECONCILIATION_FINISHED:
             return {"reconciliation": {**told, "url": f"{public_url}/operations/{told['id']}"}}
         case _:

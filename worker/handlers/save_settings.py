@@ -1,9 +1,7 @@
 """Saves settings that may open another client, once both systems have accepted them.
 
-They come from an administrator of only some connections, or from anyone if there are links, which a new login
-keeps if it reaches the same client. Without the check, such an administrator could enter another company's client
-with a wrong password, and the next person to correct the password would make the integration write to that client.
-Until both systems accept the settings, the connection stays as it is.
+Otherwise, an administrator of only some connections could enter another company's client with a wrong password,
+and the next person to correct the password would make the integration write to that client.
 """
 
 import json
@@ -34,11 +32,7 @@ class CheckedSettings:
 
 
 def save(container: Container, operation: Operation) -> OperationResult:
-    """Save the entered settings if the systems accept them, and request a test; safe to run twice.
-
-    The result contains the id of the ``diagnostics`` that follow, or says that another user saved first, or lists
-    the errors.
-    """
+    """Save the entered settings if the systems accept them, and request a test; safe to run twice."""
     if wrong := [*_expired(container, operation)]:  # its input may already have been deleted
         return {"findings": [finding.as_json() for finding in wrong]}
     secrets = {name: operation.input[name] for name in SECRET_FIELDS if operation.input[name]}

@@ -15,7 +15,7 @@ from sync.errors import MisconfiguredError, RateLimitedError, SyncError, Unavail
 from tests import factories
 from tests.fakes import FakeErp, FakeMoment
 from tests.sync.conftest import World
-from worker.jobs import polls
+from worker.handlers import polls
 
 CUSTOMER, INVOICE, PROJECT = EntityType.CUSTOMER, EntityType.INVOICE, EntityType.PROJECT
 DOWN = UnavailableError("It does not answer.")

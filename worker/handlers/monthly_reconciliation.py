@@ -4,11 +4,10 @@ from collections.abc import Iterator
 from datetime import datetime, time, timedelta
 
 from i18n.formatting import OSLO
-from i18n.messages import Message, from_json, joined, msg
+from i18n.messages import Day, Message, from_json, joined, msg
 from models.admin.operations import REPEATED, Operation, OperationResult, OperationType
 from models.connections.alert_outbox import Alert, AlertType
 from sync.reconciliation.compare import last_month, month_of, without_accepted
-from sync.reconciliation.differences import format_day
 from sync.reconciliation.report import ReconciliationReport
 from worker.container import Container
 
@@ -20,10 +19,7 @@ FIRST_DAY = 3
 
 
 def due(container: Container) -> Iterator[int]:
-    """Request the enabled reconciliations of the previous month; yield the operations without a result.
-
-    A failed one is requested again at the next turn, if the connection works.
-    """
+    """Request last month's enabled reconciliations, again if they failed; yield those without a result."""
     today = container.clock().astimezone(OSLO).date()
     if today.day < FIRST_DAY:
         return
@@ -45,15 +41,15 @@ def due(container: Container) -> Iterator[int]:
                 yield asked
 
 
-def report_alert(container: Container, operation: Operation, answer: OperationResult) -> Alert | None:
+def report_alert(container: Container, operation: Operation, result: OperationResult) -> Alert | None:
     """Return the mail about a reconciliation, with a link to its report; a failure is mailed only once."""
-    if "report" not in answer and REPEATED in operation.input:
+    if "report" not in result and REPEATED in operation.input:
         return None
     connection = container.connections.get_shown(operation.connection_id)
     return Alert(
         type=AlertType.RECONCILIATION,
         title=msg("Reconciliation of {connection}", connection=connection.name),
-        message=_summary(container, operation, answer),
+        message=_summary(container, operation, result),
         remedy=msg(
             "View the reconciliation: {address}",
             address=f"{container.settings.public_url}/operations/{operation.id}",
@@ -62,17 +58,17 @@ def report_alert(container: Container, operation: Operation, answer: OperationRe
     )
 
 
-def _summary(container: Container, operation: Operation, answer: OperationResult) -> Message:
-    if "report" not in answer:
-        why = joined(*(from_json(each["message"]) for each in answer["findings"]))
+def _summary(container: Container, operation: Operation, result: OperationResult) -> Message:
+    if "report" not in result:
+        why = joined(*(from_json(each["message"]) for each in result["findings"]))
         return msg("The reconciliation couldn't be run. {why} It is retried every hour.", why=why)
     report = without_accepted(
-        container.database, operation.connection_id, ReconciliationReport.from_json(answer["report"])
+        container.database, operation.connection_id, ReconciliationReport.from_json(result["report"])
     )
     of_invoices = msg(
         "{first} to {last}: {equal} invoices match the ledger, {different} differ.",
-        first=format_day(report.first),
-        last=format_day(report.last),
+        first=Day(report.first),
+        last=Day(report.last),
         equal=report.count("equal"),
         different=len(report.discrepancies),
     )

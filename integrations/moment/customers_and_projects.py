@@ -1,22 +1,22 @@
-"""Customers of Moment as our records (assumptions M2 and M20)."""
+"""Customers and projects of Moment as our records (assumptions M2, M3 and M20)."""
 
 from collections.abc import Iterator, Mapping
 
 from i18n.messages import msg
 from integrations.moment.field_labels import ADDRESSES, PERSON
 from integrations.moment.fields import Fields
-from sync.records import Address, Customer
+from sync.records import Address, Customer, Project
 from sync.rules.normalization import clean, country_code
 from sync.rules.organization_numbers import is_norwegian
 
 MAX_LENGTH = 1000
 MAX_NUMBER = 10**20
-_REMEDY = msg("Correct the customer in Moment. It then syncs automatically.")
 
 
-def translate(values: Mapping[str, object]) -> Customer:
+def customer_of(values: Mapping[str, object]) -> Customer:
     """Read a customer. Raises RejectedError if the name is missing or a value is invalid."""
-    fields = Fields(values, _REMEDY, record=values.get("id"))
+    remedy = msg("Correct the customer in Moment. It then syncs automatically.")
+    fields = Fields(values, remedy, record=values.get("id"))
     return Customer(
         id=fields.required(fields.key, "id"),
         name=fields.required(fields.text, "name"),
@@ -28,6 +28,20 @@ def translate(values: Mapping[str, object]) -> Customer:
         country=fields.text("countryCode"),
         phone=_text(values, "phone"),
         addresses=tuple(_addresses(values.get("addresses"))),
+    )
+
+
+def project_of(values: Mapping[str, object]) -> Project:
+    """Read a project. Raises RejectedError if the name is missing or a value is invalid."""
+    remedy = msg("Correct the project in Moment. It then syncs automatically.")
+    fields = Fields(values, remedy, record=values.get("id"))
+    return Project(
+        id=fields.required(fields.key, "id"),
+        name=fields.required(fields.text, "name"),
+        number=fields.text("projectNumber"),
+        customer_id=fields.key("customerId"),
+        starts=fields.day("startDate"),
+        ends=fields.day("endDate"),
     )
 
 

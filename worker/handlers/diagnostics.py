@@ -16,15 +16,7 @@ from worker.container import Container
 
 
 def check(container: Container, settings: ConnectionSettings) -> Identity:
-    """Call Moment, log in to 24SevenOffice, and return the id of the client that the settings lead to.
-
-    If they name none, it is the only client that the login reaches.
-
-    Raises:
-        MisconfiguredError: Moment's key, the login or the identity is wrong, or the login reaches
-            several clients and none is chosen.
-        UnavailableError: a system does not respond.
-    """
+    """Call both systems, and return the chosen or only client. Raises MisconfiguredError and UnavailableError."""
     next(iter(container.moment(settings).changed(EntityType.CUSTOMER, since=container.clock())), None)
     erp = container.erp(settings)
     identity = log_in(erp)
@@ -33,10 +25,7 @@ def check(container: Container, settings: ConnectionSettings) -> Identity:
 
 
 def run_diagnostics(container: Container, connection: Connection) -> DiagnosticsReport:
-    """Run the checks of a connection and save how many errors they find; nothing is written to the systems.
-
-    The connection's caches are cleared first, since people test what they have just corrected.
-    """
+    """Run the checks, which read only, after clearing the caches, and save how many errors they find."""
     container.cache.for_connection(connection.id).clear()
     began = container.clock()
     report = run_checks(target_of(container, connection))

@@ -3,7 +3,7 @@ import pytest
 from models.connections.alert_outbox import AlertType, PendingAlert
 from models.enums import EntityType
 from tests.factories import NOW
-from worker.jobs.send_alerts import latest_per_subject
+from worker.handlers.mails import latest_per_subject
 
 WORSE, REMINDER, BETTER = AlertType.NEEDS_ATTENTION, AlertType.REMINDER, AlertType.RESOLVED
 PAUSED, DOWN, UP, DIGEST = AlertType.PAUSED, AlertType.OUTAGE, AlertType.RECOVERED, AlertType.DIGEST

@@ -12,7 +12,7 @@ from tests.factories import settings
 from tests.installation import messages
 from worker import tasks
 from worker.container import Container
-from worker.jobs import monthly_reconciliation, operations
+from worker.handlers import monthly_reconciliation, operations
 
 EARLY, LATE, NEXT = (datetime(2026, month, day, 9, tzinfo=UTC) for month, day in ((11, 2), (11, 3), (12, 4)))
 

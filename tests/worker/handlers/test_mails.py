@@ -23,7 +23,7 @@ from tests.installation import failed_job
 from tests.integrations.mail.postbox import Postbox, listening
 from tests.sandbox.serving import Systems
 from worker.container import Container, clock
-from worker.jobs.send_alerts import PAUSE_BETWEEN_EMAILS, send_due_alerts
+from worker.handlers.mails import PAUSE_BETWEEN_EMAILS, send_due_alerts
 
 ADDRESS = "books@example.com"
 
