@@ -24,7 +24,7 @@ class Health(BaseModel):
     workers: bool = Field(description="True if a worker has been active in the last minute")
     connections: int
     paused: int
-    in_outage: int = Field(description="Number of connections whose systems do not respond")
+    outage: int = Field(description="Number of connections whose systems do not respond")
     rate_limited: int = Field(
         description="Number of connections that wait for the request budget of 24SevenOffice"
     )
