@@ -78,7 +78,7 @@ OPERATION_NAMES: Mapping[OperationType, Message] = {
     OperationType.MONTHLY_RECONCILIATION: msg("Monthly reconciliation"),
     OperationType.INITIAL_MATCHING: msg("Initial matching"),
     OperationType.BACKFILL: msg("Earlier records"),
-    OperationType.BACKFILL_PREVIEW: msg("Backfill preview"),
+    OperationType.BACKFILL_PREVIEW: msg("Preview of earlier records"),
 }
 
 LOGINS = (OperationType.CLIENTS, OperationType.SAVING)
