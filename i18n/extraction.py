@@ -24,7 +24,6 @@ _WIDTH = 115
 
 
 def extract_all() -> Catalog:
-    """Extract the texts of all sources, without translations."""
     gathered = Catalog()
     for room in PACKAGES:
         for _, _, text, _, context in extract_from_dir(ROOT / room, METHODS, _OPTIONS, KEYWORDS):

@@ -45,14 +45,12 @@ class Amount(Message):
     hundredths: int
 
     def __new__(cls, hundredths: int) -> Self:
-        """Make the text of an amount."""
         text = f"{Decimal(hundredths) / 100:,.2f}".replace(",", " ").replace(".", ",")
         said = super().__new__(cls, text, {})
         said.hundredths = hundredths
         return said
 
     def __getnewargs__(self) -> tuple[int]:  # type: ignore[override]  # the same
-        """Return what a copy is made of."""
         return (self.hundredths,)
 
 
@@ -64,13 +62,11 @@ class Day(Message):
     day: date
 
     def __new__(cls, which: date) -> Self:
-        """Make the text of a day."""
         said = super().__new__(cls, f"{which:%d.%m.%Y}", {})
         said.day = which
         return said
 
     def __getnewargs__(self) -> tuple[date]:  # type: ignore[override]  # the same
-        """Return what a copy is made of."""
         return (self.day,)
 
 

@@ -92,7 +92,6 @@ def plain(value: Any) -> Any:  # noqa: ANN401 - whatever a row holds
 
 
 def as_text(value: object) -> str:
-    """Return a value as the text of a cell."""
     match value:
         case None:
             return ""

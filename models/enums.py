@@ -90,7 +90,6 @@ class Record:
 
     @property
     def name(self) -> Message:
-        """A name for a record that has not been read yet."""
         record = titled(self.entity_type, self.id)
         if self.entity_type is EntityType.EXPENSE:
             return msg("{record} in 24SevenOffice", record=record)

@@ -93,7 +93,6 @@ _BY_WORDS = (  # for a failed connection, libpq has no error code
 
 
 def cause_of(error: Exception) -> Cause:
-    """Return the cause of an error of the driver or of the pool."""
     if isinstance(error, PoolTimeout):
         return POOL_BUSY
     original = error.orig if isinstance(error, DBAPIError) else error

@@ -34,9 +34,9 @@ from web.pages import (
     tokens,
     users,
 )
+from web.security.client import ProxyCheck
 from web.security.cookies import is_https
 from web.security.headers import MAX_BODY_BYTES, SecurityHeaders
-from web.security.proxy import ProxyCheck
 from worker.container import Container, get_container
 
 log = structlog.get_logger()

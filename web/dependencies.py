@@ -17,8 +17,8 @@ from worker.container import Container
 MAX_BODY_SECONDS = 10
 """How long a body may take to arrive, in seconds."""
 
-MAX_ID_DIGITS = 9
-"""Digits that always fit into PostgreSQL's integer."""
+MAX_ID_DIGITS, MAX_BIG_ID_DIGITS = 9, 18
+"""Digits that always fit into PostgreSQL's integer and bigint."""
 
 MAX_CONNECTION_ID, MAX_ID = 2**31 - 1, 2**63 - 1
 """The largest values of PostgreSQL's integer and bigint."""
@@ -29,14 +29,14 @@ CSRF, SEALED = "csrf", "sealed"
 """The form fields with the CSRF token, and with an earlier form, encrypted."""
 
 
-async def get_container(request: Request) -> Container:
-    """Return the container of :func:`web.app.create_app`; async, so that it needs no thread."""
-    return container_of(request)
-
-
 def container_of(request: Request) -> Container:
     container: Container = request.state.container
     return container
+
+
+async def get_container(request: Request) -> Container:
+    """Return the container of :func:`web.app.create_app`; async, so that it needs no thread."""
+    return container_of(request)
 
 
 @asynccontextmanager
@@ -79,10 +79,14 @@ def _unsealed(request: Request, form: FormData) -> FormData:
     return FormData([*before, *(pair for pair in form.multi_items() if pair[0] != SEALED)])
 
 
+def is_number(text: str, *, digits: int = MAX_ID_DIGITS) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) <= digits
+
+
 def chosen_connections(form: FormData) -> Scope:
     """Read the chosen connections. Sends 400 for one that our page cannot have offered."""
     given = [str(each) for each in form.getlist("connections")]
-    if not all(each.isascii() and each.isdecimal() and len(each) <= MAX_ID_DIGITS for each in given):
+    if not all(map(is_number, given)):
         raise HTTPException(status.HTTP_400_BAD_REQUEST)
     return Scope(None if text(form, "everywhere") else frozenset(map(int, given)))
 

@@ -28,10 +28,7 @@ JSON_PREFIXES = ("/webhooks/", "/health/", "/metrics")
 """Errors below these paths are sent as JSON. The API handles its own."""
 
 MESSAGES: dict[int, tuple[Message, Message]] = {
-    403: (
-        msg("Nothing was changed"),
-        msg("Your session expired. Go back, reload the page and try again."),
-    ),
+    403: (msg("Nothing was changed"), msg("Your session expired. Go back, reload the page and try again.")),
     404: (msg("Page not found"), msg("It may have moved, or you may not have access.")),
     413: (msg("Too much data"), msg("Nothing was changed. Shorten your input and try again.")),
     409: (msg("Someone else is already doing this"), msg("Nothing was changed. Please retry in a minute.")),
@@ -72,7 +69,7 @@ async def _refused(request: Request, error: StarletteHTTPException) -> Response:
     headers = dict(error.headers or {})
     if error.status_code < status.HTTP_400_BAD_REQUEST:
         return Response(status_code=error.status_code, headers=headers)
-    return await _answer(request, error.status_code, error.detail, headers)
+    return await _respond(request, error.status_code, error.detail, headers)
 
 
 async def _unreadable(request: Request, error: RequestValidationError) -> Response:
@@ -84,10 +81,10 @@ async def _unreadable(request: Request, error: RequestValidationError) -> Respon
 async def _failed(request: Request, error: Exception) -> Response:
     code = next(code for kind, code in FAILURES.items() if isinstance(error, kind))
     detail = DETAILS.get(code, HTTPStatus(code).phrase)
-    return await _answer(request, code, detail, RETRY_AFTER if code in {429, 503} else {})
+    return await _respond(request, code, detail, RETRY_AFTER if code in {429, 503} else {})
 
 
-async def _answer(request: Request, status_code: int, detail: str, headers: dict[str, str]) -> Response:
+async def _respond(request: Request, status_code: int, detail: str, headers: dict[str, str]) -> Response:
     if request.url.path.startswith(JSON_PREFIXES):
         return JSONResponse({"detail": detail}, status_code, headers)
     title, words = MESSAGES.get(status_code, DEFAULT_MESSAGE)

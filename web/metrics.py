@@ -40,18 +40,18 @@ class RequestMetrics:
             await self.app(scope, receive, send)
             return
         part = PARTS.get(scope["path"].removeprefix("/").partition("/")[0], "page")  # it may be "*" as well
-        status_code, began, answered = 500, time.perf_counter(), 0.0
+        status_code, began, responded_at = 500, time.perf_counter(), 0.0
 
         async def noting(message: Message) -> None:
-            nonlocal status_code, answered
+            nonlocal status_code, responded_at
             if message["type"] == "http.response.start":
-                status_code, answered = message["status"], time.perf_counter()
+                status_code, responded_at = message["status"], time.perf_counter()
             await send(message)
 
         try:
             with self.container.tracer.span(f"web {part}", {"method": scope["method"]}):
                 await self.app(scope, receive, noting)
         finally:
-            seconds = (answered or time.perf_counter()) - began  # work after the response is not counted
+            seconds = (responded_at or time.perf_counter()) - began  # work after the response is not counted
             self.container.metrics.requests.labels(part, status_code).inc()
             self.container.metrics.request_seconds.labels(part).observe(seconds)

@@ -1,4 +1,4 @@
-"""Webhooks from Moment: saved in the inbox, answered, and only then dispatched.
+"""Webhooks from Moment: saved in the inbox, accepted, and only then dispatched.
 
 The token is checked in :mod:`models.inbox.webhook_intake`.
 """
@@ -96,7 +96,6 @@ def _record(container: Container, token: str, body: bytes) -> Record | None:
 
 
 def _connection(container: Container, token: str) -> int:
-    """Return the connection of a token; 404 if there is none."""
     if hook := webhook_intake.find_target(container.database, token):
         return hook.connection_id
     raise HTTPException(status.HTTP_404_NOT_FOUND)

@@ -70,7 +70,7 @@ def dispatch_next_operation(operation_id: int) -> None:
     container = get_container()
     if ended := container.operations.get(operation_id):
         since = container.clock() - OPERATION_TIMEOUT
-        dispatch_operations(container.operations.pending_of(ended.connection_id, since=since))
+        dispatch_operations(container.operations.pending(ended.connection_id, since=since))
 
 
 def dispatch_receivers(receiver_ids: Iterable[int]) -> None:

@@ -11,7 +11,7 @@ from integrations.receivers.public_addresses import PrivateAddressError, PublicA
 from integrations.remote_clock import wait_asked_for
 from integrations.transport import BoundedAdapter, OnCall, OversizedResponseError, ignore_call, open_session
 from models.receivers.deliveries import Attempt
-from models.receivers.states import DeliveryProblem
+from models.receivers.outbox import DeliveryProblem
 
 CONNECT_SECONDS, ANSWER_SECONDS = 5.0, 15.0
 """Time-outs for connecting and for a whole attempt; the specification recommends 15 to 30 seconds."""

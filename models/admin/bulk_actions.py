@@ -29,12 +29,12 @@ class Action:
     for_all: frozenset[JobState]
 
 
-CLOSED = frozenset({JobState.DISMISSED})
+DISMISSED = frozenset({JobState.DISMISSED})
 ACTIONS: Mapping[JobActionName, Action] = {
-    JobActionName.RETRY: Action(RETRIABLE - CLOSED, OPEN),  # an outdated page must not reopen dismissed jobs
+    JobActionName.RETRY: Action(RETRIABLE - DISMISSED, OPEN),  # an outdated page must not reopen dismissed jobs
     JobActionName.DISMISS: Action(OPEN, OPEN),
     JobActionName.RESOLVE: Action(OPEN, OPEN),
-    JobActionName.REOPEN: Action(CLOSED, CLOSED),
+    JobActionName.REOPEN: Action(DISMISSED, DISMISSED),
 }
 DISMISSAL_REASONS = {JobActionName.DISMISS: SKIPPED_PERMANENTLY, JobActionName.RESOLVE: RESOLVED_MANUALLY}
 

@@ -116,10 +116,12 @@ def page(  # noqa: PLR0913 - all by name
     ).where(*conditions)
     query = query.order_by(*_order(sort, columns)).offset((number - 1) * PAGE_SIZE).limit(PAGE_SIZE)
     total = database.scalar(select(func.count()).select_from(ConnectionRow).where(*conditions)) or 0
-    lines = [
-        with_status(ConnectionHealth, row, key_ends_on=_key_ends_on(row.api_key_saved_at))
-        for row in database.rows(query)
-    ]
+    lines = []
+    for row in database.rows(query):
+        key_ends = row.api_key_saved_at + API_KEY_LIFETIME if row.api_key_saved_at else None
+        lines.append(
+            with_status(ConnectionHealth, row, key_ends_on=key_ends.astimezone(OSLO).date() if key_ends else None)
+        )
     return lines, total
 
 
@@ -139,26 +141,17 @@ def _columns(requests: Mapping[int, int]) -> Mapping[str, ColumnElement[Any]]:
 
 def _order(sort: HealthSort, columns: Mapping[str, ColumnElement[Any]]) -> Sequence[Any]:
     name = in_order(ConnectionRow.name)
-    worst = {
-        HealthColumn.TESTED: columns["tested_at"].asc().nulls_first(),
-        HealthColumn.SYNCED: columns["synced_at"].asc().nulls_first(),
-        HealthColumn.WEBHOOK: columns["webhook_at"].asc().nulls_first(),
-        HealthColumn.KEY: ConnectionRow.api_key_saved_at.asc().nulls_last(),
-        HealthColumn.RECORDS: columns["needs_attention"].desc(),
-        HealthColumn.REQUESTS: columns["requests"].desc(),
-    }
-    best = {
-        HealthColumn.TESTED: columns["tested_at"].desc().nulls_last(),
-        HealthColumn.SYNCED: columns["synced_at"].desc().nulls_last(),
-        HealthColumn.WEBHOOK: columns["webhook_at"].desc().nulls_last(),
-        HealthColumn.KEY: ConnectionRow.api_key_saved_at.desc().nulls_first(),
-        HealthColumn.RECORDS: columns["needs_attention"].asc(),
-        HealthColumn.REQUESTS: columns["requests"].asc(),
-    }
     if sort.column is HealthColumn.NAME:
         return [name.desc() if sort.reverse else name.asc()]
-    return [(best if sort.reverse else worst)[sort.column], name]
-
-
-def _key_ends_on(saved_at: datetime | None) -> date | None:
-    return (saved_at + API_KEY_LIFETIME).astimezone(OSLO).date() if saved_at else None
+    sorted_by = {
+        HealthColumn.TESTED: columns["tested_at"],
+        HealthColumn.SYNCED: columns["synced_at"],
+        HealthColumn.WEBHOOK: columns["webhook_at"],
+        HealthColumn.KEY: ConnectionRow.api_key_saved_at.expression,
+        HealthColumn.RECORDS: columns["needs_attention"],
+        HealthColumn.REQUESTS: columns["requests"],
+    }[sort.column]
+    is_count = sort.column in (HealthColumn.RECORDS, HealthColumn.REQUESTS)  # the more, the worse
+    key = sorted_by.desc() if is_count != sort.reverse else sorted_by.asc()
+    never_first = (sort.column is HealthColumn.KEY) == sort.reverse  # a key whose age is unknown is not bad
+    return [key.nulls_first() if never_first else key.nulls_last(), name]

@@ -78,13 +78,13 @@ class PeriodStatistics:
 class Totals:
     """The number of connections, and of jobs that are pending or need attention.
 
-    Connections with an open circuit breaker are ``in_outage`` or ``rate_limited``.
+    Connections with an open circuit breaker are ``outage`` or ``rate_limited``.
     """
 
     connections: int
     not_started: int
     paused: int
-    in_outage: int
+    outage: int
     rate_limited: int
     pending: int
     needs_attention: int

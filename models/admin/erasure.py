@@ -11,7 +11,6 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, delete, exists, literal, select, update
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
-from sqlalchemy.sql.dml import ReturningDelete
 
 from i18n.messages import as_json, from_json, msg
 from models.admin import personal_data
@@ -61,8 +60,11 @@ def erase_connection(database: Database, connection_id: int, *, actor: str, now:
         )
     some = select(SyncJobRow.id).where(SyncJobRow.connection_id == connection_id).limit(BATCH_SIZE)
     erase_some = delete(SyncJobRow).where(SyncJobRow.id.in_(some)).returning(SyncJobRow.id)
-    while _erase_some(database, connection_id, erase_some):
-        pass
+    erased = True
+    while erased:
+        with database.transaction() as session:
+            allow_erasure(session, connection_id)
+            erased = bool(session.scalars(erase_some).all())
     with database.transaction() as session:
         allow_erasure(session, connection_id)
         row = session.get_one(ConnectionRow, connection_id, with_for_update=FOR_NO_KEY_UPDATE)
@@ -90,12 +92,6 @@ def erase_person(database: Database, person: Person, *, actor: str, now: datetim
     with database.transaction() as session:
         add_entry(session, at=now, actor=actor, action=what)
     return ErasureResult(count, remaining)
-
-
-def _erase_some(database: Database, connection_id: int, statement: ReturningDelete[int]) -> bool:
-    with database.transaction() as session:
-        allow_erasure(session, connection_id)
-        return bool(session.scalars(statement).all())
 
 
 def _redact_name(session: Session, name: str) -> None:

@@ -69,18 +69,15 @@ def answer(database: Database, job_id: int, choice: str, *, actor: str, now: dat
     row = select(SyncJobRow).where(SyncJobRow.id == job_id, SyncJobRow.state == JobState.NEEDS_ATTENTION)
     with database.transaction() as session:
         job = session.scalar(locked(row.where(SyncJobRow.error_code.in_(ERROR_CODES))))
-        question = job and session.get(MatchQuestionRow, job_id)
-        if (
-            not job
-            or not question
-            or choice
-            not in _choices(EntityType(job.entity_type), {each["number"] for each in question.candidates})
-        ):
+        question = session.get(MatchQuestionRow, job_id) if job else None
+        if job is None or question is None:
+            return ActionResult(0)
+        entity_type, numbers = EntityType(job.entity_type), {each["number"] for each in question.candidates}
+        if choice not in _choices(entity_type, numbers):
             return ActionResult(0)
         question.answer = choice
         question.undone = [each for each in question.undone if each != choice]
         session.execute(update_by(Event.ANSWERED, now=now).where(SyncJobRow.id == job_id))
-        entity_type = EntityType(job.entity_type)
         action = JobAction(at=now, actor=actor, action=answer_text(entity_type, choice))
         add_entry(session, **audit_entry(job, action))
         return ActionResult(1, frozenset({Lane(job.connection_id, entity_type)}))

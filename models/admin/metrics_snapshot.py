@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import ColumnElement, func, select
+from sqlalchemy.orm import InstrumentedAttribute
 
 from models.admin import dashboard
 from models.database import Database
@@ -23,7 +24,7 @@ class MetricsSnapshot:
     alerts, and ``alerts_seconds`` is the age of the oldest. ``deliveries`` counts pending deliveries of events,
     and ``deliveries_seconds`` is the age of the oldest. ``polls_failing`` is how long the polls of the worst lane
     have failed, ``nightly_polls`` the age of the oldest nightly poll. ``backup_seconds`` is the age of the last
-    verified backup, None without one, and ``api_key_seconds`` the age of the oldest key of Moment among
+    verified backup, None without one, and ``api_key_seconds`` the age of the oldest Moment API key among
     connections that are not paused.
     """
 
@@ -44,10 +45,12 @@ class MetricsSnapshot:
 def read(database: Database, *, now: datetime) -> MetricsSnapshot:
     totals = dashboard.totals(database, Scope())
     unsent = select(func.count(), func.min(AlertRow.created_at)).where(AlertRow.ended_at.is_(None))
-    counted, overdue = _job_counts(database), _overdue(database, now=now)
+    counted, is_available = _job_counts(database), circuit_breaker.is_available(now)
     ((alerts, first),) = database.rows(unsent)
     waiting, since = deliveries.pending(database)
-    failing, nights = _polls_failing(database), _nightly_polls(database, now=now)
+    overdue = _first(database, SyncJobRow, SyncJobRow.due_at, is_available, SyncJobRow.due_at <= now)
+    failing = _first(database, CursorRow, CursorRow.failing_since, ConnectionRow.paused_because == "")
+    nights = _first(database, NightlyPollRow, NightlyPollRow.position, is_available)
     verified_at = database.scalar(select(func.max(BackupRow.verified_at)))
     saved_at = database.scalar(
         select(func.min(ConnectionRow.api_key_saved_at)).where(ConnectionRow.paused_because == "")
@@ -89,40 +92,20 @@ def _job_counts(database: Database) -> dict[tuple[EntityType, JobState], tuple[i
     }
 
 
-def _overdue(database: Database, *, now: datetime) -> dict[EntityType, datetime]:
-    """Return since when the first job of each entity type has been due without an outage or a pause."""
+def _first(
+    database: Database,
+    table: type[CursorRow | NightlyPollRow | SyncJobRow],
+    instant: InstrumentedAttribute[datetime] | InstrumentedAttribute[datetime | None],
+    *conditions: ColumnElement[bool],
+) -> dict[EntityType, datetime]:
+    """Return the first instant of each entity type that its connection syncs."""
     query = (
-        select(SyncJobRow.entity_type, func.min(SyncJobRow.due_at))
-        .join(ConnectionRow, and_(ConnectionRow.id == SyncJobRow.connection_id, circuit_breaker.is_available(now)))
-        .where(SyncJobRow.due_at <= now, due.syncs_type(SyncJobRow.entity_type))
-        .group_by(SyncJobRow.entity_type)
+        select(table.entity_type, func.min(instant))
+        .join(ConnectionRow, ConnectionRow.id == table.connection_id)
+        .where(due.syncs_type(table.entity_type), *conditions)
+        .group_by(table.entity_type)
     )
     return {EntityType(entity_type): first for entity_type, first in database.rows(query) if first}
-
-
-def _polls_failing(database: Database) -> dict[EntityType, datetime]:
-    """Return since when the polls of each entity type have failed."""
-    query = (
-        select(CursorRow.entity_type, func.min(CursorRow.failing_since))
-        .join(ConnectionRow, ConnectionRow.id == CursorRow.connection_id)
-        .where(ConnectionRow.paused_because == "", due.syncs_type(CursorRow.entity_type))
-        .group_by(CursorRow.entity_type)
-    )
-    return {EntityType(entity_type): since for entity_type, since in database.rows(query) if since}
-
-
-def _nightly_polls(database: Database, *, now: datetime) -> dict[EntityType, datetime]:
-    """Return the position of the oldest nightly poll among connections that work now."""
-    query = (
-        select(NightlyPollRow.entity_type, func.min(NightlyPollRow.position))
-        .join(
-            ConnectionRow,
-            and_(ConnectionRow.id == NightlyPollRow.connection_id, circuit_breaker.is_available(now)),
-        )
-        .where(due.syncs_type(NightlyPollRow.entity_type))
-        .group_by(NightlyPollRow.entity_type)
-    )
-    return {EntityType(entity_type): at for entity_type, at in database.rows(query)}
 
 
 def _age(instant: datetime | None, *, now: datetime) -> float:

@@ -30,7 +30,6 @@ class Note:
 
 
 def of_job(database: Database, job_id: int) -> Sequence[Note]:
-    """Return the notes on a record, the newest first."""
     query = select(*NoteRow.__table__.c).where(NoteRow.job_id == job_id).order_by(NoteRow.id.desc())
     return [made_of(Note, row) for row in database.rows(query)]
 

@@ -78,7 +78,7 @@ OPERATION_NAMES: Mapping[OperationType, Message] = {
     OperationType.MONTHLY_RECONCILIATION: msg("Monthly reconciliation"),
     OperationType.INITIAL_MATCHING: msg("Initial matching"),
     OperationType.BACKFILL: msg("Earlier records"),
-    OperationType.BACKFILL_PREVIEW: msg("Backfill preview"),
+    OperationType.BACKFILL_PREVIEW: msg("Preview of earlier records"),
 }
 
 LOGINS = (OperationType.CLIENTS, OperationType.SAVING)
@@ -173,11 +173,7 @@ class Operations:
         actor only: otherwise another actor would learn that theirs is right. New input of the same actor replaces
         the old input, unless settings are saved or a program asks (``by_program``); then both are kept. An
         operation that writes to a system gets an audit entry.
-
-        Raises:
-            OperationPendingError: another actor's operation with other input has not started.
-            LoginTriesError: logins were tried ``MAX_LOGINS`` times in the last hour.
-            TooManyOperationsError: ``MAX_PENDING`` operations are pending.
+        Raises OperationPendingError, LoginTriesError or TooManyOperationsError.
         """
         entered, recent = input_ or {}, OperationRow.requested_at >= now - OPERATION_TIMEOUT
         same_type = OperationRow.connection_id == connection_id, OperationRow.type == type_, recent
@@ -220,7 +216,12 @@ class Operations:
         actor counts again, because not counting it would reveal that it is right. Raises LoginTriesError if logins
         were tried ``MAX_LOGINS`` times in the last hour.
         """
-        login = self._vault.keyed_hash(LOGIN_TRIED, str(connection_id), actor, _login_in(values))
+        entered = {name: values[name] for name in sorted(LOGIN_FIELDS) if name in values}
+        plain = {
+            name: each.get_secret_value() if isinstance(each, SecretStr) else each
+            for name, each in entered.items()
+        }
+        login = self._vault.keyed_hash(LOGIN_TRIED, str(connection_id), actor, json.dumps(plain))
         row = OperationRow(connection_id=connection_id, type=OperationType.SAVING, actor=actor)
         row.requested_at = row.completed_at = now
         row.result = {"findings": [], LOGIN_TRIED: login, "input": {}}
@@ -277,7 +278,6 @@ class Operations:
         return row.id
 
     def get(self, operation_id: int) -> Operation | None:
-        """Read an operation; None if it does not exist or was deleted."""
         with self._database.transaction() as session:
             row = session.get(OperationRow, operation_id)
         return self._read(row) if row else None
@@ -320,7 +320,6 @@ class Operations:
             return session.scalar(renewed) is not None
 
     def release(self, operation_id: int, lease_id: UUID) -> None:
-        """Give back the lease of an operation that has no result."""
         leased = OperationRow.id == operation_id, OperationRow.lease_id == lease_id
         self._database.execute(update(OperationRow).where(*leased).values(lease_id=None, lease_expires_at=None))
 
@@ -331,10 +330,12 @@ class Operations:
             row = session.scalar(select(OperationRow).where(*of_types).order_by(OperationRow.id.desc()).limit(1))
         return self._shown(row) if row else None
 
-    def pending(self, *, since: datetime) -> Sequence[int]:
-        """Return the operations requested since this instant that have no result."""
-        query = select(OperationRow.id).where(*_unfinished(since=since))
-        return self._database.scalars(query.order_by(OperationRow.id))
+    def pending(self, connection_id: int | None = None, *, since: datetime) -> Sequence[int]:
+        """Return the operations, of all connections or of one, requested since an instant that have no result."""
+        query = select(OperationRow.id).where(*_unfinished(since=since)).order_by(OperationRow.id)
+        if connection_id is not None:
+            query = query.where(OperationRow.connection_id == connection_id)
+        return self._database.scalars(query)
 
     def next_in_turn(self, operation_ids: Collection[int], *, since: datetime) -> Sequence[int]:
         """Return the operations that fewer than ``MAX_DISPATCHED`` pending ones of their connection precede.
@@ -350,13 +351,6 @@ class Operations:
         )
         query = select(OperationRow.id).where(
             OperationRow.id.in_(operation_ids), ahead.scalar_subquery() < MAX_DISPATCHED
-        )
-        return self._database.scalars(query.order_by(OperationRow.id))
-
-    def pending_of(self, connection_id: int, *, since: datetime) -> Sequence[int]:
-        """Return the operations of a connection that were requested since this instant and have no result."""
-        query = select(OperationRow.id).where(
-            OperationRow.connection_id == connection_id, *_unfinished(since=since)
         )
         return self._database.scalars(query.order_by(OperationRow.id))
 
@@ -382,7 +376,6 @@ class Operations:
                 outbox.record(session, row.connection_id, [event], now=now)
 
     def report_progress(self, operation_id: int, *, done: int, total: int) -> None:
-        """Save the progress of an operation."""
         running = update(OperationRow).where(OperationRow.id == operation_id, OperationRow.result.is_(None))
         self._database.execute(running.values(progress={"done": done, "total": total}))
 
@@ -438,7 +431,7 @@ class Operations:
         with self._database.transaction() as session:
             for row in session.scalars(with_input.with_for_update()):
                 with suppress(InvalidToken):
-                    row.secrets = self._encrypted(row, self._decrypted(row))
+                    row.secrets = self._vault.renew(row.secrets or "", PURPOSE, row.connection_id, row.id)
 
     def delete_old(self, *, before: datetime, reconciliations_before: datetime) -> None:
         """Delete operations from before an instant (UTC), and reconciliations with a report from before theirs."""
@@ -457,17 +450,20 @@ class Operations:
             OperationRow.requested_at >= now - OPERATION_TIMEOUT,
         )
         others = [each for each in session.scalars(logins) if each is not without]
-        tried = sorted(each.requested_at for each in others if self._tries_login(each))
+        tried = sorted(
+            each.requested_at
+            for each in others
+            if each.type == OperationType.CLIENTS
+            or LOGIN_TRIED in (each.result or {})
+            or _has_secret(self._shown(each).input)
+        )
         if len(tried) >= MAX_LOGINS:
             raise LoginTriesError(tried[-MAX_LOGINS] + OPERATION_TIMEOUT - now)
 
-    def _tries_login(self, row: OperationRow) -> bool:
-        if row.type == OperationType.CLIENTS or LOGIN_TRIED in (row.result or {}):
-            return True
-        return _has_secret(self._shown(row).input)
-
     def _read(self, row: OperationRow) -> Operation:
-        input_ = self._decrypted(row) if row.secrets is not None else (row.result or {}).get("input", {})
+        input_ = (row.result or {}).get("input", {})
+        if row.secrets is not None:
+            input_ = self._vault.decrypt_values(row.secrets, PURPOSE, row.connection_id, row.id)
         return made_of(Operation, row, type=OperationType(row.type), input=input_)
 
     def _shown(self, row: OperationRow) -> Operation:
@@ -479,9 +475,6 @@ class Operations:
 
     def _encrypted(self, row: OperationRow, input_: Mapping[str, str]) -> str:
         return self._vault.encrypt_values(input_, PURPOSE, row.connection_id, row.id)
-
-    def _decrypted(self, row: OperationRow) -> dict[str, str]:
-        return self._vault.decrypt_values(row.secrets or "", PURPOSE, row.connection_id, row.id)
 
 
 def audit_start(
@@ -509,13 +502,6 @@ def _started(type_: OperationType, input_: Mapping[str, str]) -> Message | None:
             return msg("Started an initial matching that also syncs new records")
         return msg("Started an initial matching")
     return None
-
-
-def _login_in(values: Mapping[str, object]) -> str:
-    login = {name: values[name] for name in sorted(LOGIN_FIELDS) if name in values}
-    return json.dumps(
-        {name: each.get_secret_value() if isinstance(each, SecretStr) else each for name, each in login.items()}
-    )
 
 
 def _has_secret(input_: Mapping[str, str]) -> bool:

@@ -11,7 +11,7 @@ from sqlalchemy import Column, ColumnElement, Select, Table, Text, cast, or_, se
 from sqlalchemy.dialects.postgresql import JSONB
 
 from models.database import Database
-from models.schema import api_tables, receiver_tables, user_tables  # noqa: F401 - their tables are searched too
+from models.schema import receiver_tables, user_tables  # noqa: F401 - their tables are searched too
 from models.schema.search_terms import SearchTerms, matches, search_terms
 from models.schema.tables import Base, LocalizedText, LocalizedTexts
 
@@ -105,7 +105,6 @@ class Person:
 
 
 def find(database: Database, person: Person) -> Iterator[PersonalDataMatch]:
-    """Find all rows that name a person, table by table, in batches."""
     for table in Base.metadata.sorted_tables:
         columns = [each for each in table.c if isinstance(each.type, NAMING_TYPES) or str(each) in NAMING_COLUMNS]
         if columns:

@@ -39,7 +39,6 @@ def related_records(database: Database, job: JobView) -> Sequence[RelatedRecord]
 
 
 def job_ids(database: Database, connection_id: int, records: Collection[Record]) -> Mapping[Record, int]:
-    """Return the job ids of a connection's records; a record without a job is left out."""
     keys = [(each.entity_type, each.id) for each in records]
     columns = SyncJobRow.id, SyncJobRow.entity_type, SyncJobRow.record_id
     named = tuple_(SyncJobRow.entity_type, SyncJobRow.record_id).in_(keys)

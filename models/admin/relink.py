@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import delete, insert, select
 from sqlalchemy.orm import Session
 
-from i18n.messages import Message, msg
+from i18n.messages import msg
 from models.admin import job_actions
 from models.admin.erasure import JobsRunningError
 from models.admin.job_actions import ActionResult, JobAction
@@ -27,10 +27,8 @@ def relink(database: Database, job_id: int, number: str, *, actor: str, now: dat
     """Delete the link of a record and make its job due: to link customer ``number``, or to match it again.
 
     Nothing happens if the job is running, or if the record is neither a customer nor a project. A project has the
-    same number in both systems, so no number is accepted for it.
-
-    Raises:
-        LinkTakenError: another Moment record is linked to that customer; the message is its name.
+    same number in both systems, so no number is accepted for it. Raises LinkTakenError with the name of the other
+    Moment record that is linked to that customer.
     """
     free = SyncJobRow.id == job_id, SyncJobRow.state != JobState.RUNNING, SyncJobRow.entity_type.in_(TYPES)
     with database.transaction() as session:
@@ -40,7 +38,11 @@ def relink(database: Database, job_id: int, number: str, *, actor: str, now: dat
         record = Record(EntityType(job.entity_type), job.record_id)
         if number:
             _refuse_taken(session, job, record, number)
-        links.release(session, job.connection_id, record, because=_why(number), actor=actor, now=now)
+        because = msg("The record is being matched again.")
+        if number:
+            linked = titled(EntityType.CUSTOMER, number)
+            because = msg("It is being linked to {record}.", record=linked)
+        links.release(session, job.connection_id, record, because=because, actor=actor, now=now)
         session.execute(delete(MatchQuestionRow).where(MatchQuestionRow.job_id == job_id))
         if number:
             answered = {"job_id": job_id, "asked_at": now, "candidates": [], "answer": number}
@@ -60,9 +62,7 @@ def unlink(database: Database, connection_id: int, *, actor: str, now: datetime)
 
     Later outcomes are verified before anything is sent, as after a restore, and people's answers about matches are
     deleted. The next login shows which 24SevenOffice client the connection uses.
-
-    Raises:
-        JobsRunningError: a worker is running jobs of the connection; nothing was changed.
+    Raises JobsRunningError; nothing was changed then.
     """
     with database.transaction() as session:
         row = session.get_one(ConnectionRow, connection_id, with_for_update=FOR_NO_KEY_UPDATE)
@@ -87,9 +87,3 @@ def _refuse_taken(session: Session, job: SyncJobRow, record: Record, number: str
     other = Record(record.entity_type, holder)
     title = session.scalar(select(SyncJobRow.title).where(job_of(job.connection_id, other)))
     raise LinkTakenError(job_actions.name_in(title or "") or other.name)
-
-
-def _why(number: str) -> Message:
-    if not number:
-        return msg("The record is being matched again.")
-    return msg("It is being linked to {record}.", record=titled(EntityType.CUSTOMER, number))

@@ -49,14 +49,7 @@ def queue_reminders(database: Database, *, now: datetime) -> int:
         rows = session.execute(query).all()
         for job, connection in rows:
             job.reminders += 1
-            alert = Alert(
-                type=AlertType.REMINDER,
-                title=job.title or Record(EntityType(job.entity_type), job.record_id).name,
-                message=job.message,
-                remedy=job.remedy,
-                recipients=connection.recipients,
-                error_code=job.error_code,
-            )
+            alert = _alert(AlertType.REMINDER, job, connection, message=job.message, remedy=job.remedy)
             queue_alert(session, connection.id, alert, job_id=job.id, now=now)
     return len(rows)
 
@@ -87,22 +80,24 @@ def queue_overdue(database: Database, *, now: datetime) -> int:
         rows = session.execute(query).all()
         for job, connection in rows:
             apply_events(job, Occurrence(event=Event.OVERDUE, now=now))
-            alert = Alert(
-                type=AlertType.OVERDUE,
-                title=job.title or Record(EntityType(job.entity_type), job.record_id).name,
-                message=_overdue(job),
-                remedy=_OVERDUE_REMEDY,
-                recipients=connection.recipients,
-                error_code=job.error_code,
-            )
+            since = job.unfinished_since.astimezone(OSLO) if job.unfinished_since else job.received_at
+            message = msg("It has been waiting to sync since {time}.", time=f"{since:%d.%m.%Y %H:%M}")
+            if job.message:
+                message = joined(message, job.message, between=" ")
+            alert = _alert(AlertType.OVERDUE, job, connection, message=message, remedy=_OVERDUE_REMEDY)
             queue_alert(session, connection.id, alert, job_id=job.id, now=now)
     return len(rows)
 
 
-def _overdue(job: SyncJobRow) -> Message:
-    since = job.unfinished_since.astimezone(OSLO) if job.unfinished_since else job.received_at
-    sentence = msg("It has been waiting to sync since {time}.", time=f"{since:%d.%m.%Y %H:%M}")
-    return joined(sentence, job.message, between=" ") if job.message else sentence
+def _alert(type_: AlertType, job: SyncJobRow, connection: ConnectionRow, *, message: str, remedy: str) -> Alert:
+    return Alert(
+        type=type_,
+        title=job.title or Record(EntityType(job.entity_type), job.record_id).name,
+        message=message,
+        remedy=remedy,
+        recipients=connection.recipients,
+        error_code=job.error_code,
+    )
 
 
 def queue_key_reminders(database: Database, *, now: datetime) -> int:
@@ -196,7 +191,5 @@ def _week(session: Session, connection_id: int, now: datetime) -> Message:
     if not missed:
         return week
     return msg(
-        "{week} Changes found by polling because Moment sent no webhook: {missed}.",
-        week=week,
-        missed=missed,
+        "{week} Changes found by polling because Moment sent no webhook: {missed}.", week=week, missed=missed
     )

@@ -28,7 +28,7 @@ class AlertType(StrEnum):
     needs attention, has been unfinished for too long, is in order again.
     ``PAUSED``, ``OUTAGE``, ``STALLED``, ``RATE_LIMITED`` and ``RECOVERED`` are about a connection: its settings
     must be corrected, its systems do not respond, its polls fail, its requests are used up, it works again.
-    ``WEBHOOK``: its webhook names records that do not exist. ``API_KEY``: its key of Moment expires soon.
+    ``WEBHOOK``: its webhook names records that do not exist. ``API_KEY``: its Moment API key expires soon.
     ``RECEIVER`` is about an event receiver that was disabled, ``CLOCK`` about a server whose clock is wrong.
     ``DIGEST`` is a connection's weekly summary, ``RECONCILIATION`` its monthly reconciliation.
     """
@@ -79,8 +79,7 @@ class PendingAlert:
     """An alert that has not been sent, in the language of its connection or user; instants in UTC.
 
     ``connection_id`` is None for an alert about an account; ``job_id`` and ``entity_type`` are None for an alert
-    about a whole connection. ``since`` is None if the record no longer needs attention. ``summary`` describes the
-    record.
+    about a whole connection. ``since`` is None if the record no longer needs attention.
     """
 
     id: int

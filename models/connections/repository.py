@@ -52,7 +52,7 @@ MAIL_SETTINGS = frozenset({"error_emails", "weekly_digest", "monthly_reconciliat
 MAX_NAME_LENGTH, MAX_REASON_LENGTH = 100, 200
 
 API_KEY_LIFETIME = timedelta(days=730)
-"""The longest that a key of Moment is valid."""
+"""The longest that a Moment API key is valid."""
 
 RENEWAL_NOTICE = timedelta(days=60)
 """How long before its expiry a key should be renewed."""
@@ -130,15 +130,10 @@ class ConcurrentUpdateError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """One company's pair of systems; instants in UTC.
+    """One company's pair of systems, as in :class:`models.schema.tables.ConnectionRow`; instants in UTC.
 
-    It is paused if ``paused_because`` is set, by the user ``paused_by`` or, if that is empty, by the integration.
-    The circuit breaker is open until ``breaker_open_until``; :mod:`models.inbox.webhook_limit` explains the limit
-    of its webhook. ``updated_at`` is the last change of its settings. ``client_number`` is None until a login has
-    shown the 24SevenOffice client, ``client_name`` is empty until a test has shown it. If its secrets cannot be
-    decrypted, the connection is ``unreadable``, its secrets are empty, and it can only be shown and corrected.
-    ``api_key_saved_at`` is when Moment's key was entered, and ``webhook_token_at`` when the webhook URL was last
-    regenerated; None if that is unknown or has not happened.
+    It is paused if ``paused_because`` is set. ``updated_at`` is the last change of its settings. If its secrets
+    cannot be decrypted, it is ``unreadable``, its secrets are empty, and it can only be shown and corrected.
     """
 
     id: int
@@ -179,12 +174,8 @@ class Connections:
         """Add a connection. Return it with the token of its webhook URL, which is returned only here.
 
         A connection that is not ``started`` is paused until a user resumes it. ``client_number`` is the client
-        that the login reaches, None if it was not tried.
-
-        Raises:
-            NameTakenError: another connection has this name.
-            CompanyTakenError: another connection has its company in Moment.
-            ClientTakenError: another connection has its 24SevenOffice client.
+        that the login reaches, None if it was not tried. Raises NameTakenError, CompanyTakenError or
+        ClientTakenError.
         """
         token = secrets.token_urlsafe(24)
         row = ConnectionRow(name=name, token_hash=hash_token(token), created_at=now, updated_at=now)
@@ -253,29 +244,27 @@ class Connections:
         the actor saw, None to skip the check. ``client_number`` is the client that the login reaches with these
         settings, None if it was not tried.
 
-        Raises:
-            CompanyTakenError: another connection has this company in Moment.
-            ClientTakenError: another connection has this 24SevenOffice client.
-            LinksExistError: the settings may be for another company or client, and there are links.
-            UnknownConnectionError: the connection does not exist.
-            ConcurrentUpdateError: the settings have been changed since they were ``seen``.
-            pydantic.ValidationError: a value is invalid.
+        Raises CompanyTakenError, ClientTakenError, LinksExistError, UnknownConnectionError, ConcurrentUpdateError,
+        or pydantic.ValidationError.
         """
         with self._database.transaction() as session:
             row = _row(session, connection_id, lock=True)
             if seen not in (None, row.updated_at):
                 raise ConcurrentUpdateError
             before = self._shown(row)
-            after = ConnectionSettings.model_validate({**_known(before), **values})
+            # Secrets that cannot be decrypted must be entered again.
+            known = before.settings.model_dump(exclude=set(SECRET_FIELDS) if before.unreadable else None)
+            after = ConnectionSettings.model_validate({**known, **values})
             _lead_elsewhere(session, row, before.settings, after, client_number=client_number, now=now)
             row.settings, row.secrets = _plain(after), self._encrypted(row.id, after)
             row.shares_company = row.shares_company and before.settings.moment_company == after.moment_company
             _refuse_taken(session)
             # The smallest step makes a new version of the settings for which the last test still counts.
-            changed = _changed(before.settings, after)
+            fields = ConnectionSettings.model_fields
+            changed = {name for name in fields if getattr(before.settings, name) != getattr(after, name)}
             mails_only = changed <= MAIL_SETTINGS
             row.updated_at = before.updated_at + timedelta(microseconds=1) if mails_only else now
-            if _client_of(before.settings) != _client_of(after):
+            if before.settings.login[::2] != after.login[::2]:
                 row.client_name = ""
             if before.settings.moment_api_key != after.moment_api_key:
                 row.api_key_saved_at = now
@@ -292,9 +281,7 @@ class Connections:
     def save_client(self, connection_id: int, settings: ConnectionSettings, client_number: int) -> None:
         """Save the client that the login in ``settings`` reaches, unless the connection has another login now.
 
-        Raises:
-            ClientTakenError: another connection has this 24SevenOffice client.
-            OtherClientError: the connection has another client.
+        Raises ClientTakenError or OtherClientError.
         """
         with self._database.transaction() as session:
             row = _row(session, connection_id)
@@ -350,11 +337,7 @@ class Connections:
     def resume(self, connection_id: int, *, actor: str, now: datetime, despite_failed_test: bool = False) -> None:
         """Start or resume a connection. Its pending jobs continue.
 
-        Raises:
-            FailedTestError: it is paused, and its last test found errors, unless ``despite_failed_test``.
-            UnprovenError: it paused itself, and no test or login has succeeded since, unless
-            ``despite_failed_test``.
-            CompanyTakenError: another connection has its company in Moment.
+        Raises CompanyTakenError and, unless ``despite_failed_test``, FailedTestError or UnprovenError.
         """
         with self._database.transaction() as session:
             row = _row(session, connection_id, lock=True)
@@ -396,24 +379,16 @@ class Connections:
         self._database.execute(change)
 
     def rotate_keys(self) -> tuple[int, Sequence[str]]:
-        """Encrypt all secrets again with the newest key.
-
-        Returns:
-            The number of connections done, and the names of connections whose secrets no key decrypts, which stay
-            as
-                they are.
-        """
+        """Encrypt all secrets again; return how many, and the names of those whose secrets no key decrypts."""
         unreadable = []
         with self._database.transaction() as session:
             every = select(ConnectionRow).order_by(ConnectionRow.id).with_for_update(key_share=True)
             rows = session.scalars(every).all()
             for row in rows:
                 try:
-                    secrets_ = self._vault.decrypt_values(row.secrets, PURPOSE, row.id)
+                    row.secrets = self._vault.renew(row.secrets, PURPOSE, row.id)
                 except InvalidToken:
                     unreadable.append(row.name)
-                    continue
-                row.secrets = self._vault.encrypt_values(secrets_, PURPOSE, row.id)
         return len(rows) - len(unreadable), unreadable
 
     def _encrypted(self, connection_id: int, settings: ConnectionSettings) -> str:
@@ -436,7 +411,8 @@ class Connections:
         """Decrypt the settings, cached until they change, because they are read for every batch."""
         known = self._decrypted.get(row.id)
         if known is None or known[:2] != (row.settings, row.secrets):
-            settings = ConnectionSettings.model_validate(_decrypt(self._vault, row))
+            secrets_ = self._vault.decrypt_values(row.secrets, PURPOSE, row.id)
+            settings = ConnectionSettings.model_validate({**row.settings, **secrets_})
             known = self._decrypted[row.id] = (row.settings, row.secrets, settings)
         return known[2]
 
@@ -527,21 +503,8 @@ def _unless_before(at: datetime) -> ColumnElement[datetime | None]:
     return case((ConnectionRow.unproven_since > at, ConnectionRow.unproven_since))
 
 
-def _client_of(settings: ConnectionSettings) -> tuple[str, str]:
-    return settings.username, settings.identity_id
-
-
 def _plain(settings: ConnectionSettings) -> dict[str, Any]:
     return settings.model_dump(mode="json", exclude=set(SECRET_FIELDS))
-
-
-def _known(connection: Connection) -> dict[str, Any]:
-    """Return the stored settings, without secrets that cannot be decrypted, which must be entered again."""
-    return connection.settings.model_dump(exclude=set(SECRET_FIELDS) if connection.unreadable else None)
-
-
-def _decrypt(vault: Vault, row: ConnectionRow) -> dict[str, Any]:
-    return {**row.settings, **vault.decrypt_values(row.secrets, PURPOSE, row.id)}
 
 
 def _row(session: Session, connection_id: int, *, lock: bool = False) -> ConnectionRow:
@@ -553,10 +516,6 @@ def _row(session: Session, connection_id: int, *, lock: bool = False) -> Connect
 
 def _audit(session: Session, connection_id: int, *, actor: str, what: str, now: datetime) -> None:
     add_entry(session, connection_id=connection_id, at=now, actor=actor, action=what)
-
-
-def _changed(before: ConnectionSettings, after: ConnectionSettings) -> set[str]:
-    return {name for name in ConnectionSettings.model_fields if getattr(before, name) != getattr(after, name)}
 
 
 def _differences(before: ConnectionSettings, after: ConnectionSettings) -> Iterator[Message]:

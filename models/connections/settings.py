@@ -132,9 +132,7 @@ class ConnectionSettings(BaseModel):
         description="Refuse an invoice if its line and the VAT code have different rates",
     )
     department: Int32 | None = Field(
-        title=msg("Department"),
-        default=None,
-        description="Number of the department on every line of a voucher",
+        title=msg("Department"), default=None, description="Number of the department on every line of a voucher"
     )
     voucher_references: bool = Field(
         title=msg("References on vouchers"),
@@ -187,9 +185,7 @@ class ConnectionSettings(BaseModel):
         description="E-mail addresses that receive alerts, 20 at most",
     )
     weekly_digest: bool = Field(
-        title=msg("Weekly summary"),
-        default=False,
-        description="Send the alert recipients a weekly summary",
+        title=msg("Weekly summary"), default=False, description="Send the alert recipients a weekly summary"
     )
     monthly_reconciliation: bool = Field(
         title=msg("Monthly reconciliation"),
@@ -202,7 +198,6 @@ class ConnectionSettings(BaseModel):
 
     @property
     def login(self) -> tuple[str, SecretStr, str]:
-        """The login of 24SevenOffice: user name, password and identity id."""
         return self.username, self.password, self.identity_id
 
     @field_validator("*", mode="before")
@@ -246,7 +241,6 @@ def unproven(before: ConnectionSettings, changes: Mapping[str, object]) -> Mappi
 
 
 def opens_others(before: ConnectionSettings, changes: Mapping[str, object]) -> bool:
-    """Return whether these changes may open another company's data."""
     return bool(_needed(before, changes))
 
 

@@ -46,6 +46,10 @@ class Vault:
             raise InvalidToken
         return self._fernet(purpose, *place).decrypt(encrypted.removeprefix(BOUND_PREFIX).encode()).decode()
 
+    def renew(self, encrypted: str, purpose: str, *place: object) -> str:
+        """Encrypt a value again with the newest key. Raises InvalidToken."""
+        return self.encrypt(self.decrypt(encrypted, purpose, *place), purpose, *place)
+
     def bind(self, encrypted: str, purpose: str, *place: object) -> str:
         """Encrypt a value from before version 0026 for this place. Raises InvalidToken."""
         return self.encrypt(self._unbound.decrypt(encrypted.encode()).decode(), purpose, *place)

@@ -100,14 +100,6 @@ def probes(now: datetime) -> ColumnElement[bool]:
     )
 
 
-def begin_probe(session: Session, connection_id: int, *, until: datetime) -> None:
-    """Keep a half-open breaker open while a worker tries one job, so that no other lane probes at the same time.
-
-    Call it after :func:`admit` has locked the connection and a job is leased.
-    """
-    session.get_one(ConnectionRow, connection_id).breaker_open_until = until
-
-
 def record_batch(  # noqa: PLR0913 - keyword-only
     session: Session,
     connection_id: int,

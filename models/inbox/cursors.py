@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, ScalarSelect, and_, case, exists, func, select, update
+from sqlalchemy import ColumnElement, and_, case, exists, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from models.database import Database
@@ -55,20 +55,13 @@ def positions(database: Database, entity_type: EntityType) -> Mapping[int, datet
 
 
 def move(
-    database: Database,
-    lane: Lane,
-    *,
-    to: datetime,
-    seen: datetime | None = None,
-    table: CursorTable = CursorRow,
+    database: Database, lane: Lane, *, to: datetime, seen: datetime | None = None, table: CursorTable = CursorRow
 ) -> datetime | None:
     """Move the cursor to ``to`` (UTC), at most to PostgreSQL's time. Everything before must be in the inbox.
 
     If ``seen`` is given and the cursor is not there any longer, it stays: a faster poll, or a request to poll
     more, has moved it meanwhile.
-
-    Returns:
-        The new cursor; None if it stays.
+    Return the new cursor, None if it stays.
     """
     values = {"position": func.least(to, func.clock_timestamp())}
     moved = upsert(table, asdict(lane), values, where=table.position == seen if seen else None)
@@ -76,7 +69,6 @@ def move(
 
 
 def failures(database: Database, lane: Lane) -> int:
-    """Return the number of consecutive polls of a lane that have failed."""
     return database.scalar(select(CursorRow.failures).where(of_lane(CursorRow, lane))) or 0
 
 
@@ -113,16 +105,10 @@ def mark_unpolled(database: Database, *, before: datetime, now: datetime) -> Non
     paused = select(ConnectionRow.id).where(ConnectionRow.paused_because != "")
     failing, unpolled = CursorRow.failing_since.is_not(None), CursorRow.polled_at < before
     with database.transaction() as session:
-        session.execute(
-            update(CursorRow)
-            .where(CursorRow.connection_id.in_(paused), failing)
-            .values(failing_since=None, failures=0, problem="")
-        )
-        session.execute(
-            update(CursorRow)
-            .where(CursorRow.connection_id.not_in(paused), ~failing, unpolled)
-            .values(failing_since=now)
-        )
+        unmarked = update(CursorRow).where(CursorRow.connection_id.in_(paused), failing)
+        session.execute(unmarked.values(failing_since=None, failures=0, problem=""))
+        marked = update(CursorRow).where(CursorRow.connection_id.not_in(paused), ~failing, unpolled)
+        session.execute(marked.values(failing_since=now))
 
 
 def take_stalled(database: Database, *, before: datetime) -> Sequence[FailingPoll]:
@@ -142,7 +128,6 @@ def take_recovered(database: Database) -> Sequence[int]:
 
 
 def failing(database: Database, connection_id: int, *, before: datetime) -> Sequence[FailingPoll]:
-    """Return the polls of a connection that have failed since before an instant (UTC)."""
     query = select(CursorRow).where(
         CursorRow.connection_id == connection_id, CursorRow.failing_since < before, _is_synced()
     )
@@ -151,7 +136,6 @@ def failing(database: Database, connection_id: int, *, before: datetime) -> Sequ
 
 
 def has_failing(*, before: datetime) -> ColumnElement[bool]:
-    """Return the SQL condition that polls of a connection have failed since before an instant (UTC)."""
     return exists().where(
         CursorRow.connection_id == ConnectionRow.id,
         CursorRow.failing_since < before,
@@ -164,14 +148,11 @@ def last_received(database: Database) -> Mapping[int, datetime]:
 
     It takes one index lookup for each lane, whatever the number of jobs, and locks nothing.
     """
-    last = func.greatest(*map(_last_of, EntityType))  # PostgreSQL's greatest ignores NULLs
+    of_connection = select(func.max(SyncJobRow.received_at)).where(SyncJobRow.connection_id == ConnectionRow.id)
+    of_lanes = (of_connection.where(SyncJobRow.entity_type == each).scalar_subquery() for each in EntityType)
+    last = func.greatest(*of_lanes)  # PostgreSQL's greatest ignores NULLs
     rows = database.rows(select(ConnectionRow.id, last))
     return {connection_id: at for connection_id, at in rows if at}
-
-
-def _last_of(entity_type: EntityType) -> ScalarSelect[datetime]:
-    of_lane = and_(SyncJobRow.connection_id == ConnectionRow.id, SyncJobRow.entity_type == entity_type)
-    return select(func.max(SyncJobRow.received_at)).where(of_lane).scalar_subquery()
 
 
 def _is_synced() -> ColumnElement[bool]:

@@ -13,6 +13,7 @@ from models.inbox.enqueue import enqueue
 from models.inbox.job_updates import concerns, restart_unfinished, update_by
 from models.inbox.transitions import Event
 from models.schema.locks import locked
+from models.schema.statements import IS_LINK_OF_JOB
 from models.schema.tables import LinkRow, SyncJobRow
 
 DEPENDENCY_IS_LINKED = exists().where(
@@ -135,13 +136,7 @@ def end_dismissed(database: Database, connection_id: int, *, now: datetime) -> s
 
 
 def _find(database: Database, connection_id: int, records: Collection[Record]) -> Mapping[Record, Dependency]:
-    """Return the state of the records that are in the inbox."""
-    linked = exists().where(
-        LinkRow.connection_id == SyncJobRow.connection_id,
-        LinkRow.entity_type == SyncJobRow.entity_type,
-        LinkRow.moment_id == SyncJobRow.record_id,
-    )
-    query = select(SyncJobRow, linked).where(
+    query = select(SyncJobRow, exists().where(IS_LINK_OF_JOB)).where(
         SyncJobRow.connection_id == connection_id,
         tuple_(SyncJobRow.entity_type, SyncJobRow.record_id).in_(_keys(records)),
     )
@@ -176,11 +171,8 @@ def _awaken(
         *conditions,
     )
     changed = update_by(event, now=now).where(SyncJobRow.id.in_(locked(waits)))
-    with database.statement() as connection:
-        return {
-            Lane(connection_id, EntityType(entity_type))
-            for entity_type in connection.scalars(changed.returning(SyncJobRow.entity_type))
-        }
+    types = database.scalars(changed.returning(SyncJobRow.entity_type))
+    return {Lane(connection_id, EntityType(each)) for each in types}
 
 
 def _keys(records: Collection[Record]) -> list[tuple[EntityType, str]]:

@@ -11,14 +11,18 @@ from models.connections.settings import ConnectionSettings
 from models.database import Database
 from models.enums import EntityType, JobState, Lane
 from models.inbox import circuit_breaker
+from models.schema.statements import of_lane
 from models.schema.tables import ConnectionRow, LaneRow, SyncJobRow
 
 DEFAULT_ENTITY_TYPES: frozenset[EntityType] = ConnectionSettings.model_fields["entity_types"].default
 """The entity types that are synced if the settings do not name any."""
 
+_IS_LANE_OF_JOB = and_(
+    LaneRow.connection_id == SyncJobRow.connection_id, LaneRow.entity_type == SyncJobRow.entity_type
+)
+
 
 def syncs_type(entity_type: SQLColumnExpression[str] | str) -> ColumnElement[bool]:
-    """Return the SQL condition that a connection syncs this entity type."""
     types = func.coalesce(
         ConnectionRow.settings["entity_types"], literal(sorted(DEFAULT_ENTITY_TYPES), JSONB), type_=JSONB
     )
@@ -29,11 +33,7 @@ def syncs_type(entity_type: SQLColumnExpression[str] | str) -> ColumnElement[boo
 
 def may_probe(now: datetime) -> ColumnElement[bool]:
     """Return the SQL condition that a job may probe its half-open connection: its type is on and its lane free."""
-    leased = exists().where(
-        LaneRow.connection_id == SyncJobRow.connection_id,
-        LaneRow.entity_type == SyncJobRow.entity_type,
-        LaneRow.lease_expires_at > now,
-    )
+    leased = exists().where(_IS_LANE_OF_JOB, LaneRow.lease_expires_at > now)
     return and_(circuit_breaker.probes(now), syncs_type(SyncJobRow.entity_type), ~leased)
 
 
@@ -47,13 +47,7 @@ def lanes(database: Database, *, now: datetime) -> Sequence[Lane]:
                 ConnectionRow,
                 and_(ConnectionRow.id == SyncJobRow.connection_id, circuit_breaker.is_available(now)),
             )
-            .outerjoin(
-                LaneRow,
-                and_(
-                    LaneRow.connection_id == SyncJobRow.connection_id,
-                    LaneRow.entity_type == SyncJobRow.entity_type,
-                ),
-            )
+            .outerjoin(LaneRow, _IS_LANE_OF_JOB)
             .where(or_(LaneRow.entity_type.is_(None), idle))
             .where(
                 or_(
@@ -75,35 +69,22 @@ def lanes(database: Database, *, now: datetime) -> Sequence[Lane]:
 def count(database: Database, lane: Lane, *, now: datetime) -> int:
     """Count the due and running jobs of a lane; none is due if its entity type is not synced."""
     query = select(func.count()).where(
-        SyncJobRow.connection_id == lane.connection_id,
-        SyncJobRow.entity_type == lane.entity_type,
+        of_lane(SyncJobRow, lane),
         ConnectionRow.id == SyncJobRow.connection_id,
         or_(and_(SyncJobRow.due_at <= now, syncs_type(lane.entity_type)), SyncJobRow.state == JobState.RUNNING),
     )
-    with database.statement() as connection:
-        return connection.scalar(query) or 0
+    return database.scalar(query) or 0
 
 
 def count_in(database: Database, lane: Lane, *states: JobState) -> int:
-    """Count the jobs of a lane that are in one of these states."""
-    query = select(func.count()).where(
-        SyncJobRow.connection_id == lane.connection_id,
-        SyncJobRow.entity_type == lane.entity_type,
-        SyncJobRow.state.in_(states),
-    )
-    with database.transaction() as session:
-        return session.scalar(query) or 0
+    query = select(func.count()).where(of_lane(SyncJobRow, lane), SyncJobRow.state.in_(states))
+    return database.scalar(query) or 0
 
 
 def states(database: Database, lane: Lane, record_ids: Sequence[str]) -> dict[str, JobState]:
-    """Return the states of the records of a lane that are in the inbox, by record id."""
-    query = select(SyncJobRow.record_id, SyncJobRow.state).where(
-        SyncJobRow.connection_id == lane.connection_id,
-        SyncJobRow.entity_type == lane.entity_type,
-        SyncJobRow.record_id.in_(record_ids),
-    )
-    with database.statement() as connection:
-        return {row.record_id: JobState(row.state) for row in connection.execute(query)}
+    query = select(SyncJobRow.record_id, SyncJobRow.state).where(of_lane(SyncJobRow, lane))
+    rows = database.rows(query.where(SyncJobRow.record_id.in_(record_ids)))
+    return {row.record_id: JobState(row.state) for row in rows}
 
 
 def _probing_lanes(session: Session, *, now: datetime) -> Iterator[Lane]:

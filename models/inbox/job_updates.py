@@ -49,7 +49,6 @@ def concerns(event: Event) -> ColumnElement[bool]:
 
 
 def new_job_values(event: Event, *, now: datetime | Sql, outcome_unknown: bool | Sql = False) -> dict[str, Any]:
-    """Return the column values of a new job that an event creates."""
     return {
         "state": NEW_JOB[event].state or JobState.QUEUED,
         "due_at": now,
@@ -148,7 +147,6 @@ def restart_unfinished(session: Session, connection_id: int, which: ColumnElemen
 
 
 def apply_events(row: SyncJobRow, *events: Occurrence) -> None:
-    """Apply events to one job, whose row is locked."""
     snapshot = snapshot_of(row)
     for event in events:
         snapshot, row.updated_at = apply(snapshot, event) or snapshot, event.now

@@ -40,13 +40,11 @@ class LeaseLostError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class SyncJob:
-    """A job that a worker has leased, with the state that earlier attempts left.
+    """A job that a worker has leased, with the state that earlier attempts left, as in :class:`SyncJobRow`.
 
     ``alerted`` is whether an alert was sent since it was last synced, ``needed_attention`` whether it has needed
-    attention since. ``attempted_at`` is the last attempt. ``dependency`` is the record that it has been waiting
-    for, unless that record has a link now. ``sent_as`` is how an invoice was last posted, ``ledger`` or ``draft``,
-    and ``sent_vat`` how its VAT was sent; "" if it was not posted or if that is unknown. ``on_its_way_since`` is
-    when it was received, or when the last wait for a person ended.
+    attention since. ``dependency`` is the record that it has been waiting for, unless that record has a link now.
+    ``sent_as`` and ``sent_vat`` are "" if it was not posted or if that is unknown.
     """
 
     id: int
@@ -107,7 +105,6 @@ class AttemptResult:
 
     @property
     def is_success(self) -> bool:
-        """Whether the attempt leaves the record in sync."""
         return self.outcome in SUCCESSFUL
 
     @property
@@ -131,8 +128,8 @@ def acquire(database: Database, lane: Lane, *, limit: int, now: datetime, until:
         taken = _lock_probe(session, lane, now=now) if probes else _lock_due(session, lane, limit=limit, now=now)
         if not taken:
             return None
-        if probes:
-            circuit_breaker.begin_probe(session, lane.connection_id, until=until)
+        if probes:  # the breaker stays open meanwhile, so that no other lane probes at the same time
+            session.get_one(ConnectionRow, lane.connection_id).breaker_open_until = until
         token = uuid4()
         session.execute(
             update(LaneRow).where(of_lane(LaneRow, lane)).values(lease_id=token, lease_expires_at=until)
@@ -146,13 +143,11 @@ def acquire(database: Database, lane: Lane, *, limit: int, now: datetime, until:
 def renew(database: Database, lease: Lease, *, until: datetime) -> None:
     """Renew the lease, before each remote write. Raises :class:`LeaseLostError`."""
     renewed = update(LaneRow).where(_has_lease(lease)).values(lease_expires_at=until)
-    with database.statement() as connection:
-        if connection.scalar(renewed.returning(LaneRow.entity_type)) is None:
-            raise LeaseLostError(f"Another worker has taken over {lease.lane}.")
+    if database.scalar(renewed.returning(LaneRow.entity_type)) is None:
+        raise LeaseLostError(f"Another worker has taken over {lease.lane}.")
 
 
 def last_synced(database: Database, lane: Lane) -> datetime | None:
-    """Return when a record of a lane was last synced, None if never."""
     return database.scalar(select(LaneRow.synced_at).where(of_lane(LaneRow, lane)))
 
 
@@ -185,9 +180,7 @@ def complete(
 
     ``seen`` is the ``updated_at`` of the settings that the jobs ran with: if the settings were saved since, the
     connection is not paused. ``jitter``, from 0 up to 1, varies how long the circuit breaker stays open.
-
-    Returns:
-        The lanes that have work now.
+    Return the lanes that have work now.
     """
     now, lane = clock(), lease.lane
     with database.transaction() as session:
@@ -210,7 +203,8 @@ def complete(
     woken = _wake(database, lease, results, now=now)
     # Checked after the lane is free, with the time of that moment: a record that is received later has its own
     # dispatch, which finds the lane free.
-    return (woken | {lane}) if _is_due(database, lane, now=clock()) else woken
+    due_now = database.scalar(select(SyncJobRow.id).where(_due(lane, now=clock())).limit(1))
+    return woken if due_now is None else woken | {lane}
 
 
 def take_back_crash(database: Database, lease: Lease, *, now: datetime) -> None:
@@ -296,12 +290,6 @@ def _wake(database: Database, lease: Lease, results: Sequence[AttemptResult], *,
     return woken | {Lane(connection_id, each.dependency.entity_type) for each in waiting if each.dependency}
 
 
-def _is_due(database: Database, lane: Lane, *, now: datetime) -> bool:
-    query = select(SyncJobRow.id).where(_due(lane, now=now)).limit(1)
-    with database.statement() as connection:
-        return connection.scalar(query) is not None
-
-
 def _lock_lane(session: Session, lane: Lane, *, now: datetime) -> bool:
     """Lock the lane's row for this transaction; False if a worker has the lane or is just leasing it."""
     free = or_(LaneRow.lease_id.is_(None), LaneRow.lease_expires_at <= now)
@@ -311,8 +299,7 @@ def _lock_lane(session: Session, lane: Lane, *, now: datetime) -> bool:
         if found.lease_id:  # an expired lease; without a lease no job is running
             _release_expired(session, lane, now=now)
         return True
-    row = {"connection_id": lane.connection_id, "entity_type": lane.entity_type}
-    made = insert(LaneRow).values(row).on_conflict_do_nothing().returning(LaneRow.entity_type)
+    made = insert(LaneRow).values(asdict(lane)).on_conflict_do_nothing().returning(LaneRow.entity_type)
     return session.scalar(made) is not None  # the lane's first lease; an inserted row is locked
 
 
@@ -331,7 +318,8 @@ def _lock_due(session: Session, lane: Lane, *, limit: int, now: datetime) -> Seq
     """
     oldest = select(SyncJobRow).where(_due(lane, now=now)).order_by(SyncJobRow.due_at, SyncJobRow.id).limit(limit)
     rows = session.scalars(oldest.with_for_update(skip_locked=True, key_share=True)).all()
-    return list(takewhile(lambda row: not _suspect(row), rows)) or rows[:1]
+    suspect = {row.id for row in rows if row.outcome_unknown or row.worker_crashes or row.error_code == CRASHED}
+    return list(takewhile(lambda row: row.id not in suspect, rows)) or rows[:1]
 
 
 def _lock_probe(session: Session, lane: Lane, *, now: datetime) -> Sequence[SyncJobRow]:
@@ -349,10 +337,6 @@ def _lock_probe(session: Session, lane: Lane, *, now: datetime) -> Sequence[Sync
     )
     rows = session.scalars(first.with_for_update(of=SyncJobRow, skip_locked=True, key_share=True)).all()
     return [row for row in rows if row.entity_type == lane.entity_type]
-
-
-def _suspect(row: SyncJobRow) -> bool:
-    return row.outcome_unknown or row.worker_crashes > 0 or row.error_code == CRASHED
 
 
 def _complete_one(session: Session, row: SyncJobRow, result: AttemptResult, number: str, *, now: datetime) -> None:

@@ -43,7 +43,7 @@ class LinkState(StrEnum):
 
     ``CHOSEN``: a person chose the customer in place of one that Moment no longer has. ``DELETED``: the expense was
     deleted in Moment, so it is not created again. ``REMOVING``: the integration is removing the expense, because
-    the ledger no longer has its cost. ``RESUMED``: a former link was restored in another company of Moment
+    the ledger no longer has its cost. ``RESUMED``: a former link was restored in another Moment company
     than before, so its record may not exist.
     """
 
@@ -120,7 +120,6 @@ def moment_id(database: Database, connection_id: int, entity_type: EntityType, r
 
 
 def latest(database: Database, connection_id: int, entity_type: EntityType) -> Record | None:
-    """Return the record of an entity type whose link was saved most recently."""
     query = select(LinkRow.moment_id).where(of_lane(LinkRow, Lane(connection_id, entity_type)))
     moment_id = database.scalar(query.order_by(LinkRow.updated_at.desc()).limit(1))
     return None if moment_id is None else Record(entity_type, moment_id)
@@ -259,7 +258,6 @@ def set_aside(session: Session, connection_id: int, *, now: datetime) -> int:
 
 
 def former(database: Database, connection_id: int, record: Record) -> str | None:
-    """Return the remote id that a record was linked to before links were set aside."""
     query = select(FormerLinkRow.remote_id).where(_is_former_link_of(connection_id, record))
     return database.scalar(query.limit(1))
 
@@ -312,9 +310,7 @@ def save(
 ) -> None:
     """Link a Moment record or update its link; ``origin`` is where its number was read.
 
-    Raises:
-        LedElsewhereError: the connection is for another company or client than the origin.
-        LinkTakenError: another Moment record is linked to the remote record.
+    Raises LedElsewhereError or LinkTakenError.
     """
     values = {**asdict(link), "updated_at": now}
     key = {"connection_id": connection_id, "entity_type": record.entity_type, "moment_id": record.id}

@@ -86,12 +86,11 @@ def mark_outcomes_unknown(session: Session, connection_ids: Collection[int], *, 
 
     Leases are cancelled and the connections' rows are locked. Return how many unfinished jobs there are.
     """
-    _mark_lanes(session, _lanes(connection_ids), now=now)
-    session.execute(
-        update(LaneRow)
-        .where(LaneRow.connection_id.in_(connection_ids))
-        .values(lease_id=None, lease_expires_at=None)
-    )  # a lease in a backup has no worker
+    if lanes := [{**lane, "restored_at": now} for lane in _lanes(connection_ids)]:
+        row, key = insert(RestoredLaneRow).values(lanes), ("connection_id", "entity_type")
+        session.execute(row.on_conflict_do_update(index_elements=key, set_={"restored_at": now}))
+    leased = update(LaneRow).where(LaneRow.connection_id.in_(connection_ids))
+    session.execute(leased.values(lease_id=None, lease_expires_at=None))  # a lease in a backup has no worker
     concerned = and_(SyncJobRow.connection_id.in_(connection_ids), concerns(Event.RESTORED))
     marked = session.scalars(locked(select(SyncJobRow.id).where(concerned))).all()
     session.execute(update_by(Event.RESTORED, now=now, lease_id=None).where(SyncJobRow.id.in_(marked)))
@@ -106,22 +105,14 @@ def _lanes(connection_ids: Collection[int]) -> Sequence[Mapping[str, Any]]:
     ]
 
 
-def _mark_lanes(session: Session, lanes: Sequence[Mapping[str, Any]], *, now: datetime) -> None:
-    if lanes:
-        row = insert(RestoredLaneRow).values([{**lane, "restored_at": now} for lane in lanes])
-        key = ("connection_id", "entity_type")
-        session.execute(row.on_conflict_do_update(index_elements=key, set_={"restored_at": now}))
-
-
 def _rewind_cursors(session: Session, lanes: Sequence[Mapping[str, Any]], *, since: datetime, start: bool) -> None:
     """Set cursors back to ``since``; with ``start``, also for lanes that were never polled."""
-    key = ("connection_id", "entity_type")
     which = tuple_(CursorRow.connection_id, CursorRow.entity_type).in_([tuple(lane.values()) for lane in lanes])
     position = func.least(CursorRow.position, since)
     session.execute(update(CursorRow).where(which).values(position=position))
     if start and lanes:
         rows = insert(CursorRow).values([{**lane, "position": since} for lane in lanes])
-        session.execute(rows.on_conflict_do_nothing(index_elements=key))
+        session.execute(rows.on_conflict_do_nothing(index_elements=("connection_id", "entity_type")))
 
 
 def _end_sessions_and_skip_ids(session: Session) -> None:

@@ -31,7 +31,6 @@ class Granularity(StrEnum):
         return hour if self is Granularity.HOUR else hour.replace(hour=0, fold=0)
 
     def last(self, number: int, *, now: datetime) -> Sequence[datetime]:
-        """Return the starts of the last hours or days, oldest first, up to the present one."""
         present, back = self.start_of(now), reversed(range(number))
         if self is Granularity.DAY:
             return [present - timedelta(days=n) for n in back]  # calendar days: a day may have 23 hours

@@ -115,14 +115,9 @@ class Transition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Occurrence:
-    """An event with its data.
+    """An event at the instant ``now`` (UTC). ``due_at`` is the next attempt, as backoff proposes.
 
-    Args:
-        event: the event.
-        now: its instant, in UTC.
-        due_at: the next attempt, as backoff proposes.
-        outcome_unknown: the call may have taken effect, or the other system may already have the record.
-        dependency: the record that must be synced first.
+    ``outcome_unknown`` means that the call may have taken effect, or that the other system may have the record.
     """
 
     event: Event
@@ -134,10 +129,7 @@ class Occurrence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobSnapshot:
-    """The state of a job. ``due_at`` is None while no attempt is planned, ``attempted_at`` is the last attempt.
-
-    ``unfinished_since`` is when it last became pending, None if it is finished.
-    """
+    """The state of a job, as in :class:`models.schema.tables.SyncJobRow`; ``attempted_at`` is the last attempt."""
 
     state: JobState
     due_at: datetime | None
@@ -182,8 +174,7 @@ _RETRY_LATER = Transition(
 _SET_UNKNOWN = Transition(unknown=Unknown.SET)
 
 NEW_JOB: Mapping[Event, Transition] = dict.fromkeys(
-    (Event.RECEIVED, Event.NEEDED, Event.SENT_AGAIN),
-    Transition(state=_QUEUED, due=Due.SOON, unknown=Unknown.ADD),
+    (Event.RECEIVED, Event.NEEDED, Event.SENT_AGAIN), Transition(state=_QUEUED, due=Due.SOON, unknown=Unknown.ADD)
 )
 """The effect on a record that has no job yet."""
 

@@ -35,7 +35,6 @@ class VatCheck:
 
 
 def find(database: Database, connection_id: int, way: str) -> Sequence[VatCheck]:
-    """Return the status of a connection's VAT codes for this way of sending VAT."""
     of = and_(VatCheckRow.connection_id == connection_id, VatCheckRow.way == way)
     columns = VatCheckRow.vat_code, VatCheckRow.status, VatCheckRow.record_id, VatCheckRow.checked_at
     return [
@@ -87,7 +86,6 @@ def delete_unconfirmed(
 
 
 def delete_all(session: Session, connection_id: int) -> None:
-    """Delete the status of all VAT codes of a connection whose client changes."""
     session.execute(delete(VatCheckRow).where(VatCheckRow.connection_id == connection_id))
 
 

@@ -3,12 +3,10 @@
 It runs in one transaction. Other sessions wait for its locks, so it must be short.
 """
 
-from __future__ import annotations
-
 from alembic import context
 from sqlalchemy import create_engine, text
 
-from models.schema import api_tables, receiver_tables, user_tables  # noqa: F401 - registers their tables with Base
+from models.schema import receiver_tables, user_tables  # noqa: F401 - registers their tables with Base
 from models.schema.tables import Base
 
 MIGRATION_LOCK = 7240001

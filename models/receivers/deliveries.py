@@ -19,9 +19,8 @@ from models.connections.alert_outbox import Alert, AlertType, queue_alert
 from models.database import Database
 from models.enums import Role
 from models.pagination import PAGE_SIZE, Key, Page, following, paged, placed_by_id
-from models.receivers.outbox import EventType
+from models.receivers.outbox import DISABLED_AFTER, DeliveryProblem, DeliveryState, DisabledBecause, EventType
 from models.receivers.repository import disable, fail_unsubscribed, host_of, is_subscribed
-from models.receivers.states import DISABLED_AFTER, DeliveryProblem, DeliveryState, DisabledBecause
 from models.schema.locks import FOR_NO_KEY_UPDATE
 from models.schema.receiver_tables import EventDeliveryRow, EventReceiverRow, EventRow
 from models.schema.statements import made_of
@@ -107,7 +106,6 @@ class DeliveryView:
 
 
 def due_receivers(database: Database, *, now: datetime) -> Sequence[int]:
-    """Return the receivers that have due deliveries and no worker."""
     is_due = exists().where(EventDeliveryRow.receiver_id == EventReceiverRow.id, EventDeliveryRow.due_at <= now)
     query = select(EventReceiverRow.id).where(_is_free(now), is_due)
     return database.scalars(query.order_by(EventReceiverRow.id))
@@ -168,7 +166,10 @@ def complete(
         row.answer, row.problem = attempt.answer, attempt.problem or ""
         if attempt.is_success:
             row.state, row.due_at = DeliveryState.DELIVERED, None
-            _record_success(session, receiver, now=now)
+            if receiver.failures >= DOWN_AFTER:
+                waits = EventDeliveryRow.receiver_id == receiver.id, EventDeliveryRow.due_at > now
+                session.execute(update(EventDeliveryRow).where(*waits).values(due_at=now))
+            receiver.failures, receiver.failing_since, receiver.retry_at = 0, None, None
             return None
         return _record_failure(session, receiver, row, attempt, now=now, jitter=jitter)
 
@@ -213,7 +214,6 @@ def is_known(database: Database, receiver_id: int, delivery_id: int) -> bool:
 def log_page(
     database: Database, receiver_id: int, *, key: Key | None, size: int = PAGE_SIZE, with_place: bool = False
 ) -> Page[DeliveryView]:
-    """Return a page of a receiver's deliveries, the latest first."""
     query = _events(*EventDeliveryRow.__table__.c).where(EventDeliveryRow.receiver_id == receiver_id)
 
     def fetch(key: Key | None, limit: int) -> Sequence[DeliveryView]:
@@ -262,13 +262,6 @@ def _is_free(now: datetime) -> ColumnElement[bool]:
         or_(EventReceiverRow.retry_at.is_(None), EventReceiverRow.retry_at <= now),
         or_(EventReceiverRow.lease_expires_at.is_(None), EventReceiverRow.lease_expires_at <= now),
     )
-
-
-def _record_success(session: Session, receiver: EventReceiverRow, *, now: datetime) -> None:
-    if receiver.failures >= DOWN_AFTER:
-        waits = EventDeliveryRow.receiver_id == receiver.id, EventDeliveryRow.due_at > now
-        session.execute(update(EventDeliveryRow).where(*waits).values(due_at=now))
-    receiver.failures, receiver.failing_since, receiver.retry_at = 0, None, None
 
 
 def _record_failure(

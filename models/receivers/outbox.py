@@ -6,7 +6,7 @@ later.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 from uuid import uuid4
@@ -14,7 +14,6 @@ from uuid import uuid4
 from sqlalchemy import exists, insert, or_, select
 from sqlalchemy.orm import Session
 
-from models.receivers.states import DeliveryState
 from models.schema.receiver_tables import EventDeliveryRow, EventReceiverRow, EventRow, ReceiverConnectionRow
 
 
@@ -34,6 +33,45 @@ class EventType(StrEnum):
 
 EVENT_TYPES = tuple(each for each in EventType if each is not EventType.RECEIVER_TEST)
 """The types that a receiver can subscribe to; a test event is sent when a person asks for it."""
+
+
+class DeliveryState(StrEnum):
+    """The state of a delivery. `failed` ones are not retried: all attempts failed, or the receiver is disabled."""
+
+    PENDING = "pending"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+
+
+class DeliveryProblem(StrEnum):
+    """The reason why an attempt got no readable response, or was not made.
+
+    `private_address`: the host name resolves to a non-public address. `secret_unreadable`: the secret cannot be
+    decrypted. `not_wanted`: the receiver no longer subscribes to the event.
+    """
+
+    TIMEOUT = "timeout"
+    NO_CONNECTION = "no_connection"
+    PRIVATE_ADDRESS = "private_address"
+    TLS = "tls"
+    UNREADABLE = "unreadable"
+    SECRET_UNREADABLE = "secret_unreadable"  # noqa: S105 - the name of a problem
+    NOT_WANTED = "not_wanted"
+
+
+class DisabledBecause(StrEnum):
+    """The reason why a receiver is disabled.
+
+    `by_hand`: a person disabled it. `gone`: it responded with 410 Gone. `failing`: all deliveries failed for five
+    days.
+    """
+
+    BY_HAND = "by_hand"
+    GONE = "gone"
+    FAILING = "failing"
+
+
+DISABLED_AFTER = timedelta(days=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +100,6 @@ def record(session: Session, connection_id: int, events: Sequence[OutgoingEvent]
 
 
 def record_test(session: Session, receiver_id: int, *, now: datetime) -> None:
-    """Write a test event for one receiver, whatever types it subscribes to."""
     _write(session, None, [(OutgoingEvent(EventType.RECEIVER_TEST), [receiver_id])], now=now)
 
 
@@ -73,7 +110,6 @@ def _write(
     *,
     now: datetime,
 ) -> None:
-    """Write events, each with a delivery to the receivers with these ids."""
     if not events:
         return
     ids = [uuid4() for _ in events]

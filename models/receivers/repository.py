@@ -19,8 +19,7 @@ from models.connections.vault import Vault
 from models.database import Database
 from models.enums import Scope
 from models.receivers import outbox
-from models.receivers.outbox import EVENT_TYPES, EventType
-from models.receivers.states import DeliveryProblem, DeliveryState, DisabledBecause
+from models.receivers.outbox import EVENT_TYPES, DeliveryProblem, DeliveryState, DisabledBecause, EventType
 from models.schema.audit_entries import add_entry
 from models.schema.locks import FOR_NO_KEY_UPDATE
 from models.schema.receiver_tables import EventDeliveryRow, EventReceiverRow, EventRow, ReceiverConnectionRow
@@ -64,12 +63,8 @@ class Receivers:
     """The receivers of an installation.
 
     A change on a page is made in the user's session ``session_id``, and raises OutdatedProofError if that has
-    ended. The command line has no session.
-
-    Args:
-        database: where they are stored.
-        vault: encrypts their secrets.
-        private_networks: whether they may be on private networks, and use HTTP without TLS.
+    ended. The command line has no session. With ``private_networks``, receivers may be on private networks, and
+    use HTTP without TLS.
     """
 
     def __init__(self, database: Database, vault: Vault, *, private_networks: bool) -> None:
@@ -212,14 +207,12 @@ class Receivers:
         with self._database.transaction() as session:
             for row in session.scalars(select(EventReceiverRow).order_by(EventReceiverRow.id).with_for_update()):
                 try:
-                    secret = self._vault.decrypt(row.secret, PURPOSE, row.id)
+                    row.secret = self._vault.renew(row.secret, PURPOSE, row.id)
                 except InvalidToken:
                     unreadable.append(row.id)
                     continue
-                row.secret = self._vault.encrypt(secret, PURPOSE, row.id)
                 if row.former_secret:
-                    former = self._vault.decrypt(row.former_secret, FORMER_PURPOSE, row.id)
-                    row.former_secret = self._vault.encrypt(former, FORMER_PURPOSE, row.id)
+                    row.former_secret = self._vault.renew(row.former_secret, FORMER_PURPOSE, row.id)
         return unreadable
 
     def _set(self, row: EventReceiverRow, url: str, event_types: Collection[EventType], scope: Scope) -> None:

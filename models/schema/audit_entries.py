@@ -38,7 +38,6 @@ def allow_deletion(session: Session, *, before: datetime) -> None:
 
 
 def allow_erasure(session: Session, connection_id: int) -> None:
-    """Allow this transaction to delete the entries of a connection that is being erased."""
     _set(session, "audit_log.erase_connection", str(connection_id))
 
 

@@ -19,7 +19,7 @@ class EventReceiverRow(Base):
 
     ``secret`` signs, and so does ``former_secret`` until ``former_secret_until``; both are encrypted. ``failures``
     counts failed deliveries in a row, ``failing_since`` is the first of them, and nothing is sent before
-    ``retry_at``. ``disabled_because`` is one of :class:`models.receivers.states.DisabledBecause`.
+    ``retry_at``. ``disabled_because`` is one of :class:`models.receivers.outbox.DisabledBecause`.
     """
 
     __tablename__ = "event_receivers"
@@ -64,7 +64,7 @@ class EventDeliveryRow(Base):
     """The delivery of an event to a receiver; ``due_at`` is None once it has ended.
 
     ``http_status`` and ``answer`` (its first KiB) are those of the last attempt. ``problem`` is why there was
-    no response: one of :class:`models.receivers.states.DeliveryProblem`.
+    no response: one of :class:`models.receivers.outbox.DeliveryProblem`.
     """
 
     __tablename__ = "event_deliveries"

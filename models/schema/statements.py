@@ -54,7 +54,6 @@ def job_of(connection_id: int, record: Record) -> ColumnElement[bool]:
 
 
 def link_of(connection_id: int, record: Record) -> ColumnElement[bool]:
-    """Return the SQL condition that a link belongs to a Moment record."""
     return and_(of_lane(LinkRow, Lane(connection_id, record.entity_type)), LinkRow.moment_id == record.id)
 
 

@@ -87,7 +87,7 @@ class ConnectionRow(Base):
     ``rate_limit_alerted`` are the same for requests that are used up. ``pause_alerted`` means that an alert about
     a pause was sent and nothing has synced since.
 
-    A connection that ``shares_company`` is older than the rule that a company of Moment has one connection; it
+    A connection that ``shares_company`` is older than the rule that a Moment company has one connection; it
     cannot be resumed while another connection has its company. ``client_number`` is the 24SevenOffice client,
     which no other connection has, ``client_name`` its name; None and empty until a login or a test has shown them.
     Until ``webhook_limited_until``, records that are new are left to the polls. ``webhook_token_at`` is when the
@@ -138,7 +138,6 @@ class ConnectionRow(Base):
 
     @property
     def recipients(self) -> tuple[str, ...]:
-        """The addresses that receive the alerts of this connection."""
         return tuple(self.settings["error_emails"])
 
 
@@ -180,11 +179,7 @@ class SyncJobRow(RecordSummaryColumns, Base):
     __table_args__ = (
         UniqueConstraint("connection_id", "entity_type", "record_id"),
         Index(
-            "sync_jobs_due",
-            "due_at",
-            "connection_id",
-            "entity_type",
-            postgresql_where=text("due_at is not null"),
+            "sync_jobs_due", "due_at", "connection_id", "entity_type", postgresql_where=text("due_at is not null")
         ),
         Index(
             "sync_jobs_dependency",

@@ -14,7 +14,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from models.connections.vault import Vault
 from models.database import Database
-from models.schema.api_tables import IdempotencyKeyRow
+from models.schema.user_tables import IdempotencyKeyRow
 
 KEPT_FOR = timedelta(hours=24)
 """How long the response to a request is kept and returned to repetitions."""
@@ -108,21 +108,20 @@ class IdempotencyKeys:
     def delete_of_connection(self, connection_id: int) -> None:
         """Delete the responses about an erased connection. Undecryptable responses are deleted after a day."""
         row = IdempotencyKeyRow
-        answered = select(row.token_id, row.key, row.response).where(row.response.is_not(None))
+        complete = select(row.token_id, row.key, row.response).where(row.response.is_not(None))
         with self._database.transaction() as session:
-            for token_id, key, response in session.execute(answered.execution_options(yield_per=BATCH_SIZE)):
+            for token_id, key, response in session.execute(complete.execution_options(yield_per=BATCH_SIZE)):
                 with suppress(InvalidToken):
                     if connection_id in json.loads(self._decrypted(token_id, key, response))["connections"]:
                         session.execute(delete(row).where(row.token_id == token_id, row.key == key))
 
     def rotate_keys(self) -> None:
         """Encrypt the responses again; responses that no key decrypts stay until they are deleted after a day."""
-        answered = select(IdempotencyKeyRow).where(IdempotencyKeyRow.response.is_not(None))
+        complete = select(IdempotencyKeyRow).where(IdempotencyKeyRow.response.is_not(None))
         with self._database.transaction() as session:
-            for row in session.scalars(answered.with_for_update()):
-                place = PURPOSE, row.token_id, row.key
+            for row in session.scalars(complete.with_for_update()):
                 with suppress(InvalidToken):
-                    row.response = self._vault.encrypt(self._vault.decrypt(row.response or "", *place), *place)
+                    row.response = self._vault.renew(row.response or "", PURPOSE, row.token_id, row.key)
 
     def _decrypted(self, token_id: int, key: str, response: str | None) -> str:
         if response is None:

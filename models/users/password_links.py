@@ -106,7 +106,6 @@ def send_link(
 
 
 def unsent(database: Database, *, now: datetime) -> Sequence[LinkToSend]:
-    """Return the links that have not been mailed."""
     link = PasswordLinkRow
     query = (
         select(UserRow.id, UserRow.email, UserRow.language, link.invites, link.expires_at)
@@ -154,10 +153,6 @@ def record_sent(database: Database, link: LinkToSend, status: DeliveryStatus, *,
         session.add(row)
         what = msg("The mail server refused the link to choose a password for the user {email}", email=link.email)
         if status is DeliveryStatus.SENT:
-            what = msg(
-                "The mail server refused the link to choose a password for the user {email}", email=link.email
-            )
-        if status is DeliveryStatus.SENT:
             what = msg("Emailed a link to choose a password to the user {email}", email=link.email)
         users.add_audit_entry(session, what, actor=msg("the integration"), now=now)
 
@@ -189,7 +184,8 @@ def choose_password(database: Database, token: str, password: str, *, now: datet
         session.execute(delete(PasswordLinkRow).where(PasswordLinkRow.user_id == user.id))
         session.execute(delete(SessionRow).where(SessionRow.user_id == user.id))
         users.add_audit_entry(session, msg("Chose a password by a link in an email"), actor=user.email, now=now)
-        account_alerts.queue_password_chosen(session, user.email, now=now)
+        message = msg("The password of {email} was chosen by a link in an email.", email=user.email)
+        account_alerts.queue(session, user.email, msg("New password for your account"), message, now=now)
 
 
 def delete_old(database: Database, *, now: datetime) -> None:

@@ -74,7 +74,6 @@ def gather(errors: dict[str, str]) -> Iterator[None]:
 
 
 def refuse(errors: Mapping[str, str]) -> None:
-    """Raise InvalidInputError if there are errors."""
     if errors:
         raise InvalidInputError(**errors)
 

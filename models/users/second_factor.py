@@ -4,6 +4,7 @@ import secrets
 from base64 import b32encode
 from collections.abc import Sequence
 from datetime import datetime
+from textwrap import wrap
 
 from cryptography.fernet import InvalidToken
 from pyotp import TOTP, random_base32
@@ -41,7 +42,7 @@ class WrongCodeError(Exception):
 
 def offer(vault: Vault, user: User) -> str:
     """Return a new secret, encrypted for a form of this user; it is not yet in use."""
-    return _seal(vault, user.id, random_base32())
+    return vault.encrypt(random_base32(), PURPOSE, user.id)
 
 
 def app_key(vault: Vault, user: User, offered: str) -> tuple[str, str]:
@@ -75,7 +76,8 @@ def set_up(  # noqa: PLR0913 - what the app shows, and the session
             raise WrongCodeError
         row.factor_secret, row.factor_used, row.wrong_codes = offered, period, 0
         users.add_audit_entry(session, msg("Set up a second factor"), actor=user.email, now=now)
-        account_alerts.queue_factor_added(session, user.email, now=now)
+        message = msg("Signing in to {email} now also requires a code from an app.", email=user.email)
+        account_alerts.queue(session, user.email, msg("Second factor added to your account"), message, now=now)
         return _renew_recovery_codes(session, user.id)
 
 
@@ -118,9 +120,7 @@ def remove(database: Database, user: User, *, session_id: int, now: datetime) ->
         row = expect(session, Proof(user.id, session_id=session_id))
         if row.factor_secret is None:
             return
-        _remove(session, row)
-        users.add_audit_entry(session, msg("Removed their second factor"), actor=user.email, now=now)
-        account_alerts.queue_factor_removed(session, user.email, now=now)
+        _remove(session, row, msg("Removed their second factor"), actor=user.email, now=now)
 
 
 def reset(database: Database, user_id: int, *, actor: str, session_id: int | None = None, now: datetime) -> None:
@@ -134,10 +134,8 @@ def reset(database: Database, user_id: int, *, actor: str, session_id: int | Non
         expect_session(session, session_id)
         if row.factor_secret is None:
             return
-        _remove(session, row)
         what = msg("Removed the second factor of the user {email}", email=user.email)
-        users.add_audit_entry(session, what, actor=actor, now=now)
-        account_alerts.queue_factor_removed(session, user.email, now=now)
+        _remove(session, row, what, actor=actor, now=now)
     users.sign_out(database, user_id, actor=actor, now=now)
 
 
@@ -148,7 +146,7 @@ def rotate_keys(database: Database, vault: Vault) -> Sequence[str]:
         known = select(UserRow).where(UserRow.factor_secret.is_not(None)).order_by(UserRow.id)
         for row in session.scalars(known.with_for_update(key_share=True)):
             try:
-                row.factor_secret = _seal(vault, row.id, _open(vault, row.id, row.factor_secret or ""))
+                row.factor_secret = vault.renew(row.factor_secret or "", PURPOSE, row.id)
             except InvalidToken:
                 unreadable.append(row.email)
     return unreadable
@@ -178,17 +176,15 @@ def _renew_recovery_codes(session: Session, user_id: int) -> Sequence[str]:
     session.execute(delete(RecoveryCodeRow).where(RecoveryCodeRow.user_id == user_id))
     codes = [b32encode(secrets.token_bytes(RECOVERY_BYTES)).decode().lower() for _ in range(RECOVERY_CODES)]
     session.add_all(RecoveryCodeRow(user_id=user_id, code_hash=hash_token(code)) for code in codes)
-    return [_grouped(code) for code in codes]
+    return ["-".join(wrap(code, CODE_GROUP_LENGTH)) for code in codes]
 
 
-def _grouped(code: str) -> str:
-    starts = range(0, len(code), CODE_GROUP_LENGTH)
-    return "-".join(code[start : start + CODE_GROUP_LENGTH] for start in starts)
-
-
-def _remove(session: Session, row: UserRow) -> None:
+def _remove(session: Session, row: UserRow, what: str, *, actor: str, now: datetime) -> None:
     row.factor_secret, row.factor_used, row.wrong_codes = None, None, 0
     session.execute(delete(RecoveryCodeRow).where(RecoveryCodeRow.user_id == row.id))
+    users.add_audit_entry(session, what, actor=actor, now=now)
+    message = msg("Signing in to {email} now only requires the password.", email=row.email)
+    account_alerts.queue(session, row.email, msg("Second factor removed from your account"), message, now=now)
 
 
 def _period(secret: str, code: str, now: datetime) -> int:
@@ -198,10 +194,6 @@ def _period(secret: str, code: str, now: datetime) -> int:
         return TOTP(secret).verify_and_get_timecode(digits, for_time=at, valid_window=CLOCK_TOLERANCE_PERIODS)
     except OTPVerificationError:
         raise WrongCodeError from None
-
-
-def _seal(vault: Vault, user_id: int, secret: str) -> str:
-    return vault.encrypt(secret, PURPOSE, user_id)
 
 
 def _open(vault: Vault, user_id: int, sealed: str) -> str:

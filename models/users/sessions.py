@@ -79,7 +79,6 @@ class UserSession:
     notice: Mapping[str, Any] | None
 
     def is_confirmed(self, now: datetime) -> bool:
-        """Return whether the user proved their identity recently."""
         return self.confirmed_at is not None and self.confirmed_at > now - CONFIRMED_FOR
 
 
@@ -186,7 +185,6 @@ def end_one(database: Database, user_id: int, session_id: int) -> None:
 
 
 def end_others(database: Database, user_id: int, *, but: int) -> None:
-    """End all sessions of a user but one."""
     with database.transaction() as session:
         # Everything that ends more than one session locks the user first.
         session.get(UserRow, user_id, with_for_update=FOR_NO_KEY_UPDATE)

@@ -119,20 +119,20 @@ def enter(
     """
     user_id, token = proof.user_id, begin(database, proof, how=how, instead_of=instead_of, now=now)
     with database.transaction() as session:
-        email, device = session.get_one(UserRow, user_id).email, how.device or account_alerts.UNKNOWN_DEVICE
+        email, device = session.get_one(UserRow, user_id).email, how.device or msg("an unknown device")
         what = msg("Signed in with {device}", device=device)
         if how.by_openid:
             what = msg("Signed in through their organization with {device}", device=device)
         users.add_audit_entry(session, what, actor=email, now=now)
         key = {"user_id": user_id, "token_hash": hash_token(device_token)}
         if session.get(DeviceRow, key) is None:
-            account_alerts.queue_new_device(session, email, device, now=now)
+            message = msg("New sign-in to {email} from {device}.", email=email, device=device)
+            account_alerts.queue(session, email, msg("New sign-in to your account"), message, now=now)
         session.execute(upsert(DeviceRow, key, {"seen_at": now}))
     return token
 
 
 def delete_old_devices(database: Database, *, before: datetime) -> None:
-    """Delete the browsers that have not been used since an instant (UTC)."""
     database.execute(delete(DeviceRow).where(DeviceRow.seen_at < before))
 
 

@@ -43,7 +43,6 @@ class TooManySignInsError(Exception):
 
 
 def caller(email: str, address: str, *, user_id: int = 0) -> Caller:
-    """Return the caller under which a sign-in is counted."""
     return Caller(_account(email), _subscriber(address), user_id)
 
 

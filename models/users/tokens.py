@@ -19,11 +19,11 @@ from i18n.messages import Message, msg
 from models.connections.vault import hash_token
 from models.database import Database
 from models.enums import Role, Scope
-from models.schema.api_tables import ApiTokenGrantRow, ApiTokenRow
 from models.schema.audit_entries import add_entry
 from models.schema.locks import FOR_NO_KEY_UPDATE
 from models.schema.statements import made_of
 from models.schema.tables import ConnectionRow
+from models.schema.user_tables import ApiTokenGrantRow, ApiTokenRow
 from models.users import repository as users
 from models.users.passwords import refuse
 from models.users.proofs import expect_session
@@ -101,7 +101,6 @@ class Token:
 
     @property
     def actor(self) -> Message:
-        """The name of the token in the audit log."""
         return msg("API token {number} ({name})", number=self.id, name=self.name)
 
     @property
@@ -129,11 +128,7 @@ def create(  # noqa: PLR0913 - mostly keyword-only
 ) -> tuple[Token, str]:
     """Create a token. Return it with its text, which is not stored.
 
-    ``session_id`` is the session of the actor.
-
-    Raises:
-        InvalidInputError: it has no name or no scope, is valid for too long, or a connection is unknown.
-        OutdatedProofError: the session has ended.
+    ``session_id`` is the session of the actor. Raises InvalidInputError or OutdatedProofError.
     """
     text = PREFIX + secrets.token_urlsafe(32)
     row = ApiTokenRow(

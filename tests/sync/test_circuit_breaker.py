@@ -280,7 +280,7 @@ def test_used_up_requests_are_no_outage_and_pass_without_a_mail(world: World) ->
     starve(world, minutes=10)
     assert world.erp.calls["post"] <= 11
     totals = dashboard.totals(world.database, Scope())
-    assert (totals.in_outage, totals.rate_limited, totals.needs_attention) == (0, 1, 0)
+    assert (totals.outage, totals.rate_limited, totals.needs_attention) == (0, 1, 0)
     world.later(minutes=1)
     world.run(until_quiet=100)
     assert len(world.erp.vouchers) == 60
@@ -317,5 +317,5 @@ def test_an_outage_after_a_lack_of_requests_is_mailed_as_an_outage(world: World)
     fail(world)
     world.run_after(minutes=5)
     totals = dashboard.totals(world.database, Scope())
-    assert (totals.in_outage, totals.rate_limited) == (1, 0)
+    assert (totals.outage, totals.rate_limited) == (1, 0)
     assert world.mails() == [("outage", "Demo AS")]

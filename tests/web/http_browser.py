@@ -23,14 +23,14 @@ class Browser:
     def ask(self, method: str, path: str, **options: Any) -> requests.Response:
         cookies = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
         headers = {"Cookie": cookies, **self.headers} | options.pop("headers", {})
-        answer = requests.request(
+        response = requests.request(
             method, self.url + path, headers=headers, allow_redirects=False, timeout=10, **options
         )
-        for cookie in cookies_of(answer):
+        for cookie in cookies_of(response):
             self.cookies[cookie.key] = cookie.value
             if cookie["max-age"] == "0":
                 del self.cookies[cookie.key]
-        return legible(answer)
+        return legible(response)
 
     def sign_in(self, email: str, password: str, *, path: str = "/sign-in") -> requests.Response:
         csrf = self.form(path)
@@ -43,13 +43,13 @@ class Browser:
         return found[1]
 
 
-def legible(answer: requests.Response) -> requests.Response:
+def legible(response: requests.Response) -> requests.Response:
     """Replace the entities of apostrophes by what a reader sees."""
-    answer._content = answer.content.replace(b"&#39;", b"'")  # noqa: SLF001 - requests has no other way to do this
-    return answer
+    response._content = response.content.replace(b"&#39;", b"'")  # noqa: SLF001 - requests has no other way to do this
+    return response
 
 
-def cookies_of(answer: requests.Response) -> Iterator[Morsel[str]]:
+def cookies_of(response: requests.Response) -> Iterator[Morsel[str]]:
     """Return the cookies that a response sets, with their attributes."""
-    for header in answer.raw.headers.getlist("Set-Cookie"):
+    for header in response.raw.headers.getlist("Set-Cookie"):
         yield from SimpleCookie(header).values()

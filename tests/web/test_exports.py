@@ -35,18 +35,18 @@ def begin(person: Person) -> requests.Response:
     return requests.get(f"{person.url}/audit-log/export", headers=person.cookies, stream=True, timeout=10)
 
 
-def rest(answer: requests.Response) -> Iterator[bytes]:
-    return answer.iter_content(1_000_000)
+def rest(response: requests.Response) -> Iterator[bytes]:
+    return response.iter_content(1_000_000)
 
 
 def test_a_file_is_sent_whole(person: Person) -> None:
-    with begin(person) as answer:
-        assert b"".join(rest(answer)).count(b"\n") >= ENTRIES
+    with begin(person) as response:
+        assert b"".join(rest(response)).count(b"\n") >= ENTRIES
 
 
 def test_a_download_breaks_off_when_the_session_ends(person: Person, container: Container) -> None:
-    with begin(person) as answer:
-        coming = rest(answer)
+    with begin(person) as response:
+        coming = rest(response)
         assert next(coming)
         user_id = container.database.scalar(select(SessionRow.user_id))
         assert user_id

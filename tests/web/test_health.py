@@ -9,24 +9,24 @@ from worker.container import Container
 
 def test_with_both_servers_and_a_sweep_all_is_up(web: Web, container: Container) -> None:
     heartbeat.record(container.redis, every=5)
-    answer = web.get("/health/ready")
-    assert answer.status_code == 200
-    assert answer.json() == dict.fromkeys(("web", "postgresql", "tables", "redis", "workers"), "up")
+    response = web.get("/health/ready")
+    assert response.status_code == 200
+    assert response.json() == dict.fromkeys(("web", "postgresql", "tables", "redis", "workers"), "up")
 
 
 def test_without_a_sweep_webhooks_are_accepted_and_workers_are_silent(web: Web) -> None:
-    answer = web.get("/health/ready")
-    assert (answer.status_code, answer.json()["redis"], answer.json()["workers"]) == (200, "up", "silent")
+    response = web.get("/health/ready")
+    assert (response.status_code, response.json()["redis"], response.json()["workers"]) == (200, "up", "silent")
 
 
 @pytest.mark.kills
 def test_without_redis_it_is_ready_and_says_so(web: Web, redis_server: Server) -> None:
     redis_server.kill()
     try:
-        answer = web.get("/health/ready")
+        response = web.get("/health/ready")
     finally:
         redis_server.start()
-    assert (answer.status_code, answer.json()["redis"], answer.json()["workers"]) == (200, "down", "silent")
+    assert (response.status_code, response.json()["redis"], response.json()["workers"]) == (200, "down", "silent")
 
 
 @pytest.mark.kills
@@ -53,5 +53,5 @@ def test_it_is_not_ready_while_the_tables_are_older_than_the_code(
 ) -> None:
     with container.database.transaction() as session:
         session.execute(text(tables))
-    answer = web.get("/health/ready")
-    assert (answer.status_code, answer.json()["tables"]) == (status, "up" if status == 200 else "behind")
+    response = web.get("/health/ready")
+    assert (response.status_code, response.json()["tables"]) == (status, "up" if status == 200 else "behind")

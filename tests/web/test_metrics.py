@@ -28,20 +28,20 @@ def ask(web: Web, *, token: str) -> requests.Response:
 
 
 def test_the_token_shows_the_metrics_of_the_process_and_the_installation(watched: Web) -> None:
-    answer = ask(watched, token=TOKEN)
-    assert (answer.status_code, answer.headers["Content-Type"].partition(";")[0]) == (200, "text/plain")
+    response = ask(watched, token=TOKEN)
+    assert (response.status_code, response.headers["Content-Type"].partition(";")[0]) == (200, "text/plain")
     for line in (
         "moment24_tasks_running 0.0",
         "moment24_postgresql_up 1.0",
-        'moment24_connections{state="available"} 1.0',
+        'moment24_connections{state="working"} 1.0',
     ):
-        assert line in answer.text.splitlines()
+        assert line in response.text.splitlines()
 
 
 def test_without_the_right_token_nothing_is_shown(watched: Web) -> None:
-    for answer in (watched.get("/metrics"), ask(watched, token=""), ask(watched, token="let-me-øut")):
-        assert (answer.status_code, answer.headers["WWW-Authenticate"]) == (401, "Bearer")
-        assert "moment24_" not in answer.text
+    for response in (watched.get("/metrics"), ask(watched, token=""), ask(watched, token="let-me-øut")):
+        assert (response.status_code, response.headers["WWW-Authenticate"]) == (401, "Bearer")
+        assert "moment24_" not in response.text
 
 
 def test_without_a_configured_token_there_are_no_metrics(web: Web) -> None:
@@ -51,8 +51,8 @@ def test_without_a_configured_token_there_are_no_metrics(web: Web) -> None:
 def test_a_request_without_a_path_is_answered_and_counted(watched: Web) -> None:
     with closing(HTTPConnection(watched.url.removeprefix("http://"), timeout=10)) as asking:
         asking.request("OPTIONS", "*")
-        with asking.getresponse() as answer:
-            assert answer.status == 404
+        with asking.getresponse() as response:
+            assert response.status == 404
     counted = 'moment24_http_requests_total{part="page",status="404"} 1.0'
     eventually(lambda: counted in ask(watched, token=TOKEN).text)
 
@@ -65,7 +65,7 @@ def test_responses_are_counted_by_part_and_no_path_is_exposed(watched: Web) -> N
     eventually(
         lambda: 'moment24_http_requests_total{part="webhook",status="202"} 1.0' in ask(watched, token=TOKEN).text
     )
-    said = ask(watched, token=TOKEN).text  # an answer is counted a moment after it was given
+    said = ask(watched, token=TOKEN).text  # a response is counted a moment after it was given
     for part, status in (("webhook", 202), ("webhook", 405), ("page", 404), ("health", 200)):
         assert f'moment24_http_requests_total{{part="{part}",status="{status}"}} 1.0' in said.splitlines()
     assert 'moment24_http_request_seconds_count{part="webhook"} 2.0' in said.splitlines()

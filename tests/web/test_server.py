@@ -52,9 +52,9 @@ def test_a_request_as_long_as_our_longest_is_answered(address: tuple[str, int]) 
     headers = {"X-Long": "x" * (MAX_HEADER_BYTES - 500)}
     with requests.Session() as session:
         for _ in range(3):
-            answer = session.post(url, data=b"x" * 65536, headers=headers, timeout=10)
-            assert (answer.status_code, answer.text) == (200, "65536")
-    assert "Server" not in answer.headers
+            response = session.post(url, data=b"x" * 65536, headers=headers, timeout=10)
+            assert (response.status_code, response.text) == (200, "65536")
+    assert "Server" not in response.headers
 
 
 @pytest.mark.parametrize("name", ["X-Long: ", "X" * 10])

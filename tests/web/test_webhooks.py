@@ -25,8 +25,8 @@ INVOICE = Record(EntityType.INVOICE, "106939080")
 
 
 def test_the_documented_webhook_enqueues_its_invoice(web: Web, container: Container) -> None:
-    answer = web.notify(DOCUMENTED_WEBHOOK)
-    assert (answer.status_code, answer.json()) == (202, {"received": True})
+    response = web.notify(DOCUMENTED_WEBHOOK)
+    assert (response.status_code, response.json()) == (202, {"received": True})
     (view,) = job_list.latest(container.database, JobFilter())
     assert (view.connection_id, view.record, view.state) == (web.connection.id, INVOICE, JobState.QUEUED)
     assert eventually(lambda: messages(container)) == [("sync_invoices", web.connection.id)]
@@ -68,8 +68,8 @@ def test_one_webhook_is_passed_on_at_once_and_a_storm_in_a_few_messages(
 def test_json_that_names_no_record_is_accepted_and_left_to_the_poll(
     body: bytes, web: Web, container: Container
 ) -> None:
-    answer = web.notify(body)
-    assert (answer.status_code, answer.json()) == (202, {"received": False})
+    response = web.notify(body)
+    assert (response.status_code, response.json()) == (202, {"received": False})
     assert job_list.latest(container.database, JobFilter()) == []
     assert messages(container) == []
 
@@ -127,11 +127,11 @@ def test_a_sender_that_hangs_up_halfway_leaves_nothing_behind(web: Web, containe
 def test_without_postgresql_the_sender_is_asked_to_retry(web: Web, container: Container, postgres: Server) -> None:
     postgres.kill()
     try:
-        answer = web.notify(DOCUMENTED_WEBHOOK)
+        response = web.notify(DOCUMENTED_WEBHOOK)
     finally:
         postgres.start()
-    assert answer.status_code == 503
-    assert int(answer.headers["Retry-After"]) > 0
+    assert response.status_code == 503
+    assert int(response.headers["Retry-After"]) > 0
     assert web.notify(DOCUMENTED_WEBHOOK).status_code == 202
     assert len(job_list.latest(container.database, JobFilter())) == 1
 

@@ -1,7 +1,7 @@
 """The app of the API and its OpenAPI document, which ``python -m web.api`` writes to ``docs/openapi.json``."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import cache, cached_property
 from typing import Any
 
@@ -100,7 +100,6 @@ class Api(FastAPI):
 
     @cached_property
     def query_names(self) -> dict[tuple[str, str], set[str]]:
-        """The query parameters of each operation, by path and method."""
         return {
             (path, method): {each["name"] for each in operation["parameters"] if each["in"] == "query"}
             for path, methods in self.openapi()["paths"].items()
@@ -135,12 +134,10 @@ def described_api() -> Api:
 
 @cache
 def written() -> str:
-    """Return the text of ``docs/openapi.json``."""
     return json.dumps(described_api().openapi(), indent=2, ensure_ascii=False) + "\n"
 
 
 def scopes_of(api: FastAPI) -> Iterator[tuple[tuple[str, str], RequireScope]]:
-    """Yield the scope of each operation, by path and method."""
     for route in iter_route_contexts(api.routes):
         if isinstance(route.original_route, APIRoute) and route.original_route.include_in_schema:
             (scope,) = (each.call for each in route.dependant.dependencies if isinstance(each.call, RequireScope))
@@ -195,7 +192,9 @@ def _describe_operation(operation: dict[str, Any], method: str, *, takes_key: bo
         codes = [code for code, (its, _) in TITLES.items() if its == status]
         if status == 409:  # noqa: PLR2004 - a conflict
             codes = [*CONFLICTS.get(operation["operationId"], ()), *(["key_in_use"] if takes_key else ())]
-        responses[str(status)] = _problem_response(status, codes)
+        described = f"{PHRASES[status]}: {', '.join(f'`{code}`' for code in codes)}"
+        content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+        responses[str(status)] = {"description": described, "content": content}
     for status_text, response in responses.items():
         headers = response.setdefault("headers", {})
         if status_text in ("201", "202"):
@@ -210,16 +209,7 @@ def _describe_operation(operation: dict[str, Any], method: str, *, takes_key: bo
         }
 
 
-def _problem_response(status: int, codes: Sequence[str]) -> dict[str, Any]:
-    named = ", ".join(f"`{code}`" for code in codes)
-    schema = {"$ref": "#/components/schemas/Problem"}
-    return {"description": f"{PHRASES[status]}: {named}", "content": {MEDIA_TYPE: {"schema": schema}}}
-
-
-LOCATION = {
-    "description": "URL of the new resource or operation",
-    "schema": {"type": "string"},
-}
+LOCATION = {"description": "URL of the new resource or operation", "schema": {"type": "string"}}
 KEY_PARAMETER = {
     "name": KEY_HEADER,
     "in": "header",

@@ -43,16 +43,4 @@ def list_audit_entries(
         caller.expect_allowed(connection_id)
         scope = Scope(frozenset({connection_id}))
     found = audit_log.page(caller.database, scope, users=users, key=key_of(cursor), size=limit)
-    items = [
-        AuditEntry(
-            id=each.id,
-            at=each.at,
-            actor=caller.say(each.actor),
-            action=caller.say(each.action),
-            connection_id=each.connection_id,
-            connection=each.connection,
-            job_id=each.job_id,
-        )
-        for each in found.lines
-    ]
-    return page_of(items, found)
+    return page_of([caller.made_of(AuditEntry, each) for each in found.lines], found)

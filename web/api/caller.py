@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
 
 from fastapi import Request, Response
+from pydantic import BaseModel
 
 from i18n.catalog import Language
 from i18n.messages import msg, translate
@@ -13,11 +15,13 @@ from models.connections.repository import Connection
 from models.database import Database
 from models.enums import Scope
 from models.users.tokens import Token, TokenScope
-from web.api import login_limit
+from web.api import rate_limit
 from web.api.problems import ProblemError, invalid, language_of
-from web.dependencies import MAX_ID
+from web.dependencies import MAX_ID, is_number
 from worker import dispatch
 from worker.container import Container
+
+M = TypeVar("M", bound=BaseModel)
 
 UNKNOWN, MAX_NAMED = msg("Unknown parameter."), 10
 
@@ -49,13 +53,24 @@ class Caller:
         return self.container.connections.get_shown(connection_id)
 
     def say(self, text: str) -> str:
-        """Translate a sentence into the requested language."""
         return translate(text, self.language)
+
+    def made_of(self, model: type[M], source: object, **others: object) -> M:
+        """Make a response of an object: each field from its attribute of that name, except the given ``others``.
+
+        Sentences are in the requested language.
+        """
+        names = model.model_fields.keys() - others.keys()
+        return model.model_validate({name: self._said(getattr(source, name)) for name in names} | others)
+
+    def _said(self, value: object) -> object:
+        if isinstance(value, list | tuple):
+            return [self._said(each) for each in value]
+        return self.say(value) if isinstance(value, str) else value
 
     def request_operation(
         self, type_: OperationType, connection_id: int, *, input_: Mapping[str, str] | None = None
     ) -> int:
-        """Request an operation and return its number."""
         operation_id = self.container.operations.request(
             type_, connection_id, input_=input_, actor=str(self.actor), now=self.now, by_program=True
         )
@@ -65,7 +80,7 @@ class Caller:
     def expect_few_logins(self, username: str, password: str) -> None:
         """Raise LoginTriesError if too many passwords of a user name were tried, on all connections together."""
         container = self.container
-        login_limit.expect_few_logins(
+        rate_limit.expect_few_logins(
             container.redis, container.vault, self.token.id, username, password, now=self.now
         )
 
@@ -92,7 +107,10 @@ class RequireScope:
         if self.everywhere and token.scope.connections is not None:
             raise ProblemError("all_connections_needed")
         if "connection_id" in request.path_params:
-            caller.expect_allowed(_number(request.path_params["connection_id"]))
+            named = request.path_params["connection_id"]
+            if not is_number(named, digits=len(str(MAX_ID))):
+                raise ProblemError("not_found")
+            caller.expect_allowed(int(named))
         _expect_known(request)
         await _expect_no_body(request)
         return caller
@@ -110,12 +128,6 @@ async def _expect_no_body(request: Request) -> None:
     """Raise ProblemError for a body that the endpoint would ignore."""
     if request.scope["route"].body_field is None and (await request.body()).strip() not in (b"", b"{}"):
         raise invalid("body", msg("This request doesn't take a body."))
-
-
-def _number(text: str) -> int:
-    if text.isascii() and text.isdecimal() and len(text) <= len(str(MAX_ID)):
-        return int(text)
-    raise ProblemError("not_found")
 
 
 def accepted(response: Response, operation_id: int) -> None:

@@ -31,8 +31,7 @@ Writing = Annotated[Caller, Depends(RequireScope(TokenScope.CONNECTIONS_WRITE))]
 Adding = Annotated[Caller, Depends(RequireScope(TokenScope.CONNECTIONS_WRITE, everywhere=True))]
 Erasing = Annotated[Caller, Depends(RequireScope(TokenScope.CONNECTIONS_ERASE))]
 NameCursor = Annotated[
-    str | None,
-    Query(pattern=r"^[A-Za-z0-9_=-]{1,800}$", description="`next` of the previous page"),
+    str | None, Query(pattern=r"^[A-Za-z0-9_=-]{1,800}$", description="`next` of the previous page")
 ]
 
 
@@ -221,17 +220,9 @@ def _items(caller: Caller, found: Sequence[ConnectionSummary]) -> list[Connectio
 
 def _item(caller: Caller, each: ConnectionSummary, *, readable: bool) -> ConnectionItem:
     because = each.paused_because if each.state is ConnectionState.PAUSED else ""
-    return ConnectionItem(
-        id=each.id,
-        name=each.name,
-        state=ShownState(each.state) if readable else ShownState(UNREADABLE_STATE),
-        problems=list(each.problems),
-        paused_because=caller.say(because if readable else UNREADABLE),
-        outage_since=each.outage_since,
-        moment_company=each.moment_company,
-        username=each.username,
-        entity_types=[EntityType(name) for name in each.entity_types],
-    )
+    state = ShownState(each.state if readable else UNREADABLE_STATE)
+    because = caller.say(because if readable else UNREADABLE)
+    return caller.made_of(ConnectionItem, each, state=state, paused_because=because)
 
 
 def _name_of(cursor: str | None) -> str:

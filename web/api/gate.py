@@ -3,11 +3,9 @@
 import json
 import re
 from base64 import b64decode, b64encode
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
-import structlog
 from fastapi import HTTPException, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -23,8 +21,6 @@ from web.api.rate_limit import Allowance
 from web.dependencies import body_deadline
 from web.security.headers import MAX_BODY_BYTES
 from worker.container import Container
-
-log = structlog.get_logger()
 
 OPEN_PATHS = {"/api/v1/openapi.json"}
 """Paths that need no token."""
@@ -52,11 +48,9 @@ TOO_MANY_KEYS = msg(
 )
 TOO_MANY_PARAMETERS = msg("Too many parameters.")
 
-_State = MutableMapping[str, Any]
-
 
 @dataclass
-class _Answer:
+class _Response:
     """A response, held back until it is stored under its key or discarded."""
 
     status: int = 0
@@ -163,18 +157,20 @@ class Gate:
 
     async def _once(self, request: Request, known: RequestKey, receive: Receive, send: Send) -> None:
         """Handle a request and store its response before it is sent. After an error, the key can be used again."""
-        answer, messages = _Answer(), list[Message]()
+        response, messages = _Response(), list[Message]()
 
         async def keep(message: Message) -> None:
-            answer.take(message)
+            response.take(message)
             messages.append(message)
 
         try:
             await self.app(request.scope, receive, keep)
         finally:
-            if 200 <= answer.status < 300:  # noqa: PLR2004 - the statuses of success
-                connections = answer.connections(request.url.path)
-                await run_in_threadpool(self.container.idempotency.complete, known, answer.as_text(), connections)
+            if 200 <= response.status < 300:  # noqa: PLR2004 - the statuses of success
+                connections = response.connections(request.url.path)
+                await run_in_threadpool(
+                    self.container.idempotency.complete, known, response.as_text(), connections
+                )
             else:
                 await run_in_threadpool(self.container.idempotency.delete, known)
             for message in messages:
@@ -182,7 +178,6 @@ class Gate:
 
 
 def _connection_ids(value: object) -> Iterator[int]:
-    """Yield every ``connection_id`` in a response."""
     if isinstance(value, list):
         for each in value:
             yield from _connection_ids(each)

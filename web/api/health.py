@@ -24,7 +24,7 @@ class Health(BaseModel):
     workers: bool = Field(description="True if a worker has been active in the last minute")
     connections: int
     paused: int
-    in_outage: int = Field(description="Number of connections whose systems do not respond")
+    outage: int = Field(description="Number of connections whose systems do not respond")
     rate_limited: int = Field(
         description="Number of connections that wait for the request budget of 24SevenOffice"
     )
@@ -52,16 +52,7 @@ def get_health(caller: Reading) -> Health:
     totals, redis, workers = dashboard.totals(caller.database, caller.scope), False, False
     with suppress(RedisError):
         workers, redis = caller.container.is_alive(), True
-    return Health(
-        redis=redis,
-        workers=workers,
-        connections=totals.connections,
-        paused=totals.paused,
-        in_outage=totals.in_outage,
-        rate_limited=totals.rate_limited,
-        pending=totals.pending,
-        needs_attention=totals.needs_attention,
-    )
+    return caller.made_of(Health, totals, redis=redis, workers=workers)
 
 
 @router.get("/request-budget", operation_id="getRequestBudget")
@@ -72,12 +63,4 @@ def get_request_budget(caller: Reading) -> RequestBudget:
         return RequestBudget(
             known=False, allowed=0, remaining=0, reserved=0, events=0, polls=0, blocked_until=None
         )
-    return RequestBudget(
-        known=True,
-        allowed=usage.allowed,
-        remaining=usage.remaining,
-        reserved=usage.reserved,
-        events=usage.events,
-        polls=usage.polls,
-        blocked_until=usage.blocked_until,
-    )
+    return caller.made_of(RequestBudget, usage, known=True)

@@ -1,21 +1,15 @@
 """Operations: background work, with progress and results."""
 
-from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from enum import StrEnum
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Response, status
 from pydantic import BaseModel, Field, SecretStr, StringConstraints, model_validator
 
 from i18n.messages import from_json, msg
-from models.admin.operations import (
-    CANCELLED,
-    Operation,
-    OperationEndedError,
-    OperationRunningError,
-    OperationType,
-)
+from models.admin.operations import CANCELLED, Operation, OperationEndedError, OperationRunningError, OperationType
 from models.connections.settings import FIRST_DAY, ConnectionSettings
 from models.enums import EntityType, Scope
 from models.users.tokens import TokenScope
@@ -30,6 +24,7 @@ from web.api.problems import ProblemError, invalid
 from web.dependencies import MAX_CONNECTION_ID
 
 router = APIRouter(tags=["Operations"])
+starts = partial(router.post, status_code=status.HTTP_202_ACCEPTED)
 
 MAX_LOGIN_LENGTH = 500
 SAVED_BY_OTHERS = msg("Cancelling someone else's settings requires the scope connections:write.")
@@ -312,29 +307,19 @@ def cancel_operation(caller: Starting, operation_id: OperationId) -> OperationIt
     return _item(caller, _visible(caller, operation_id))
 
 
-@router.post(
-    "/connections/{connection_id}/verifications",
-    operation_id="verifyCredentials",
-    status_code=status.HTTP_202_ACCEPTED,
-)
+@starts("/connections/{connection_id}/verifications", operation_id="verifyCredentials")
 def verify_credentials(caller: Starting, connection_id: ConnectionId, response: Response) -> OperationItem:
     """Verify the credentials of a connection in both systems."""
     return _requested(caller, OperationType.VERIFICATION, connection_id, response)
 
 
-@router.post(
-    "/connections/{connection_id}/diagnostics",
-    operation_id="testConnection",
-    status_code=status.HTTP_202_ACCEPTED,
-)
+@starts("/connections/{connection_id}/diagnostics", operation_id="testConnection")
 def run_diagnostics(caller: Starting, connection_id: ConnectionId, response: Response) -> OperationItem:
     """Test the credentials and settings of a connection in both systems. Nothing is written."""
     return _requested(caller, OperationType.DIAGNOSTICS, connection_id, response)
 
 
-@router.post(
-    "/connections/{connection_id}/clients", operation_id="findClients", status_code=status.HTTP_202_ACCEPTED
-)
+@starts("/connections/{connection_id}/clients", operation_id="findClients")
 def find_clients(
     caller: Starting, connection_id: ConnectionId, login: LoginToTry, response: Response
 ) -> OperationItem:
@@ -349,28 +334,23 @@ def find_clients(
         raise invalid("password", msg("This field is required."))
     typed = {"username": login.username, "password": password}
     for name, value in typed.items():
-        _expect_legible(name, value)
+        try:
+            ConnectionSettings.expect_legible(value)
+        except ValueError as error:
+            raise invalid(name, error.args[0]) from None
     if login.password:
         caller.expect_few_logins(login.username, password)
     return _requested(caller, OperationType.CLIENTS, connection_id, response, typed)
 
 
-@router.post(
-    "/connections/{connection_id}/reconciliations",
-    operation_id="reconcile",
-    status_code=status.HTTP_202_ACCEPTED,
-)
+@starts("/connections/{connection_id}/reconciliations", operation_id="reconcile")
 def reconcile(caller: Starting, connection_id: ConnectionId, period: Period, response: Response) -> OperationItem:
     """Compare the invoices and expenses in Moment with the ledger in 24SevenOffice. Nothing is written."""
     days = {"first": period.first.isoformat(), "last": period.last.isoformat()}
     return _requested(caller, OperationType.RECONCILIATION, connection_id, response, days)
 
 
-@router.post(
-    "/connections/{connection_id}/initial-matchings",
-    operation_id="matchInitially",
-    status_code=status.HTTP_202_ACCEPTED,
-)
+@starts("/connections/{connection_id}/initial-matchings", operation_id="matchInitially")
 def match_initially(
     caller: Starting, connection_id: ConnectionId, response: Response, matching: InitialMatching | None = None
 ) -> OperationItem:
@@ -379,9 +359,7 @@ def match_initially(
     return _requested(caller, OperationType.INITIAL_MATCHING, connection_id, response, asked)
 
 
-@router.post(
-    "/connections/{connection_id}/backfills", operation_id="backfill", status_code=status.HTTP_202_ACCEPTED
-)
+@starts("/connections/{connection_id}/backfills", operation_id="backfill")
 def start_backfill(
     caller: Starting, connection_id: ConnectionId, backfill: Backfill, response: Response
 ) -> OperationItem:
@@ -392,11 +370,7 @@ def start_backfill(
     return _requested(caller, OperationType.BACKFILL, connection_id, response, _asked(backfill))
 
 
-@router.post(
-    "/connections/{connection_id}/backfill-previews",
-    operation_id="previewBackfill",
-    status_code=status.HTTP_202_ACCEPTED,
-)
+@starts("/connections/{connection_id}/backfill-previews", operation_id="previewBackfill")
 def preview_backfill(
     caller: Starting, connection_id: ConnectionId, backfill: Backfill, response: Response
 ) -> OperationItem:
@@ -430,33 +404,14 @@ def _visible(caller: Caller, operation_id: int) -> Operation:
     return operation
 
 
-def _expect_legible(name: str, value: str) -> None:
-    """Raise ProblemError for characters that XML cannot hold."""
-    try:
-        ConnectionSettings.expect_legible(value)
-    except ValueError as error:
-        raise invalid(name, error.args[0]) from None
-
-
 def _item(caller: Caller, operation: Operation) -> OperationItem:
-    result, running = operation.result, False
-    if result is None and operation.lease_expires_at is not None:
-        running = operation.lease_expires_at > caller.now
-    current_status = OperationStatus.RUNNING if running else OperationStatus.WAITING
-    if result is not None:
-        current_status = OperationStatus.CANCELLED if CANCELLED in result else OperationStatus.FINISHED
-    return OperationItem(
-        id=operation.id,
-        connection_id=operation.connection_id,
-        type=operation.type,
-        status=current_status,
-        requested_at=operation.requested_at,
-        completed_at=operation.completed_at,
-        progress=Progress.model_validate(operation.progress) if operation.progress else None,
-        result=_result(caller, operation, result)
-        if current_status is OperationStatus.FINISHED and result
-        else None,
-    )
+    stored, is_leased = operation.result, operation.lease_expires_at and operation.lease_expires_at > caller.now
+    current, result = OperationStatus.RUNNING if is_leased else OperationStatus.WAITING, None
+    if stored is not None:
+        current = OperationStatus.CANCELLED if CANCELLED in stored else OperationStatus.FINISHED
+    if stored and current is OperationStatus.FINISHED:
+        result = _result(caller, operation, stored)
+    return caller.made_of(OperationItem, operation, status=current, result=result)
 
 
 def _result(caller: Caller, operation: Operation, result: dict[str, Any]) -> Result:
@@ -468,22 +423,12 @@ def _result(caller: Caller, operation: Operation, result: dict[str, Any]) -> Res
     wrong = any(each.status is CheckStatus.BAD for each in findings) or bool(result.get("outdated"))
     return Result(
         succeeded=agree and not wrong,
-        findings=[
-            FindingItem(
-                status=each.status,
-                check=each.check,
-                error_code=each.error_code,
-                message=caller.say(each.message),
-                remedy=caller.say(each.remedy),
-                setting=each.setting,
-            )
-            for each in findings
-        ],
+        findings=[caller.made_of(FindingItem, each) for each in findings],
         clients=[Client.model_validate(each) for each in result.get("clients", [])] if sees_clients else [],
         reconciliation=compared,
-        matching=_matching(caller, result.get("matching")),
+        matching=_planned(caller, result.get("matching")),
         backfill=result.get("backfill"),
-        backfill_preview=_backfill_preview(caller, result.get("backfill_preview")),
+        backfill_preview=_planned(caller, result.get("backfill_preview")),
         outdated=bool(result.get("outdated")),
         diagnostics_id=result.get("diagnostics"),
     )
@@ -504,18 +449,7 @@ def _report(caller: Caller, report: ReconciliationReport) -> Report:
         agree=not report.discrepancies,
         equal=report.count("equal"),
         discrepancies=[
-            DiscrepancyItem(
-                key=each.key,
-                type=ReportedType(as_name(each.type)),
-                description=caller.say(each.description),
-                number=each.number,
-                day=each.day,
-                amount=each.amount,
-                moment_id=each.moment_id,
-                vouchers=list(each.vouchers),
-                details=list(map(caller.say, each.details)),
-                remedy=caller.say(each.remedy),
-            )
+            caller.made_of(DiscrepancyItem, each, type=ReportedType(as_name(each.type)))
             for each in report.discrepancies
         ],
         accepted=len(report.accepted),
@@ -524,22 +458,13 @@ def _report(caller: Caller, report: ReconciliationReport) -> Report:
     )
 
 
-def _matching(caller: Caller, stored: dict[str, Any] | None) -> Matching | None:
+def _planned(caller: Caller, stored: dict[str, Any] | None) -> Any:  # noqa: ANN401 - the model of its field checks it
+    """Return a stored plan with the sentences of its records in the requested language."""
     if stored is None:
         return None
-    return Matching.model_validate({**stored, "records": _translated(caller, stored["records"])})
-
-
-def _backfill_preview(caller: Caller, stored: dict[str, Any] | None) -> BackfillPreview | None:
-    if stored is None:
-        return None
-    return BackfillPreview.model_validate({**stored, "records": _translated(caller, stored["records"])})
-
-
-def _translated(caller: Caller, records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return planned records with their sentences in the requested language."""
     sentences = {"title", "why"}
-    return [
+    records = [
         {name: caller.say(from_json(value)) if name in sentences else value for name, value in each.items()}
-        for each in records
+        for each in stored["records"]
     ]
+    return {**stored, "records": records}

@@ -83,13 +83,7 @@ TITLES: Mapping[str, tuple[int, Message]] = {
 }
 """The codes, each with its status and title."""
 
-BY_STATUS = {
-    400: "unreadable",
-    404: "not_found",
-    405: "method_not_allowed",
-    408: "too_slow",
-    413: "too_large",
-}
+BY_STATUS = {400: "unreadable", 404: "not_found", 405: "method_not_allowed", 408: "too_slow", 413: "too_large"}
 """The codes of refusals by FastAPI and Starlette."""
 
 BY_ERROR: Mapping[type[Exception], str] = {
@@ -197,7 +191,6 @@ def add_handlers(app: FastAPI) -> None:
 
 
 def failure(error: Exception) -> ProblemError:
-    """Return the problem of an error that no endpoint has handled."""
     wait = (
         {"Retry-After": str(ceil(error.wait.total_seconds()))} if isinstance(error, TooManyOperationsError) else {}
     )

@@ -15,9 +15,8 @@ from pydantic import BaseModel, Field, StringConstraints
 from i18n.messages import msg
 from models.enums import Scope
 from models.receivers import deliveries
-from models.receivers.outbox import EVENT_TYPES, EventType
+from models.receivers.outbox import EVENT_TYPES, DeliveryProblem, DeliveryState, DisabledBecause, EventType
 from models.receivers.repository import MAX_URL_LENGTH, Receiver
-from models.receivers.states import DeliveryProblem, DeliveryState, DisabledBecause
 from models.users.tokens import TokenScope
 from web.api.caller import Caller, RequireScope
 from web.api.common_types import (
@@ -118,7 +117,7 @@ class Replayed(BaseModel):
 @router.get("/receivers", operation_id="listReceivers")
 def list_receivers(caller: Reading) -> Page[ReceiverItem]:
     """List all event receivers, oldest first."""
-    return Page(items=list(map(_item, caller.container.receivers.all())), next=None)
+    return Page(items=[_item(caller, each) for each in caller.container.receivers.all()], next=None)
 
 
 @router.post("/receivers", operation_id="addReceiver", status_code=status.HTTP_201_CREATED)
@@ -128,7 +127,7 @@ def add_receiver(caller: Writing, new: NewReceiver, response: Response) -> Added
         new.url, _asked_for(new.event_types), _scope(new.connections), actor=caller.actor, now=caller.now
     )
     response.headers["Location"] = f"/api/v1/receivers/{receiver.id}"
-    return AddedReceiver(**_item(receiver).model_dump(), secret=secret)
+    return AddedReceiver(**_item(caller, receiver).model_dump(), secret=secret)
 
 
 @router.get("/receivers/{receiver_id}", operation_id="getReceiver")
@@ -203,24 +202,7 @@ def list_deliveries(
     """List the deliveries to an event receiver, newest event first."""
     caller.container.receivers.get(receiver_id)
     found = deliveries.log_page(caller.database, receiver_id, key=key_of(cursor), size=limit)
-    items = [
-        Delivery(
-            id=each.id,
-            webhook_id=each.event_id,
-            type=each.type,
-            connection_id=each.connection_id,
-            created_at=each.created_at,
-            state=each.state,
-            due_at=each.due_at,
-            attempts=each.attempts,
-            attempted_at=each.attempted_at,
-            http_status=each.http_status,
-            answer=each.answer,
-            problem=each.problem,
-        )
-        for each in found.lines
-    ]
-    return page_of(items, found)
+    return page_of([caller.made_of(Delivery, each, webhook_id=each.event_id) for each in found.lines], found)
 
 
 @router.post("/receivers/{receiver_id}/replays", operation_id="replayDeliveries")
@@ -261,19 +243,9 @@ def _scope(connections: set[int] | None) -> Scope:
 
 
 def _shown(caller: Caller, receiver_id: int) -> ReceiverItem:
-    return _item(caller.container.receivers.get(receiver_id))
+    return _item(caller, caller.container.receivers.get(receiver_id))
 
 
-def _item(receiver: Receiver) -> ReceiverItem:
+def _item(caller: Caller, receiver: Receiver) -> ReceiverItem:
     connections = receiver.scope.connections
-    return ReceiverItem(
-        id=receiver.id,
-        url=receiver.url,
-        event_types=list(receiver.event_types),
-        connections=None if connections is None else sorted(connections),
-        created_at=receiver.created_at,
-        disabled_at=receiver.disabled_at,
-        disabled_because=receiver.disabled_because,
-        failing_since=receiver.failing_since,
-        former_secret_until=receiver.former_secret_until,
-    )
+    return caller.made_of(ReceiverItem, receiver, connections=None if connections is None else sorted(connections))

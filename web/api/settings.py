@@ -73,7 +73,7 @@ def get_settings(caller: Reading, connection_id: ConnectionId, response: Respons
     """Get the settings of a connection. Passwords and keys are never returned."""
     connection = caller.connection(connection_id)
     response.headers["ETag"] = _etag(connection.updated_at)
-    return _public(connection)
+    return connection.settings.model_dump(exclude=set(SECRET_FIELDS))
 
 
 @router.patch(
@@ -137,10 +137,6 @@ def _checked(caller: Caller, connection: Connection, change: BaseModel) -> dict[
     if wrong:
         raise ProblemError("invalid", fields={("body", name): why for name, why in wrong.items()})
     return values
-
-
-def _public(connection: Connection) -> dict[str, Any]:
-    return connection.settings.model_dump(exclude=set(SECRET_FIELDS))
 
 
 def _etag(updated_at: datetime) -> str:

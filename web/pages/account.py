@@ -12,10 +12,10 @@ from models.users import sessions, sign_in
 from models.users.passwords import check, gather
 from models.users.proofs import OutdatedProofError
 from models.users.throttle import TooManySignInsError
-from web.dependencies import Form, text
+from web.dependencies import MAX_BIG_ID_DIGITS, Form, is_number, text
 from web.pages.sign_in import TOO_MANY, requested_url
 from web.security.auth import Reader, UserContext
-from web.security.proxy import client_address
+from web.security.client import client_address
 
 router = APIRouter(prefix="/account")
 
@@ -29,8 +29,6 @@ DONE = {
 WRONG_PASSWORD = msg("Incorrect current password.")
 PASSWORDS_DIFFER = msg("The passwords don't match.")
 SAME_PASSWORD = msg("Choose a password different from your current one.")
-MAX_DIGITS = 18
-"""Digits that always fit into PostgreSQL's bigint."""
 
 
 @router.get("")
@@ -52,8 +50,7 @@ def show_password_form(context: Reader) -> Response:
 
 @router.post("/password")
 def change_password(context: Reader, form: Form) -> Response:
-    """Change the password of a user who enters the current one. All their other sessions end."""
-    answer = partial(_password_form, context)
+    again = partial(_password_form, context)
     present, password = text(form, "present"), text(form, "password")
     database, user, now = context.database, context.current_user, context.now
     errors: dict[str, str] = {}
@@ -67,12 +64,12 @@ def change_password(context: Reader, form: Form) -> Response:
         address = client_address(context.request)
         proof = sign_in.by_password(database, user.email, present, address=address, now=now)
         if errors:
-            return answer(errors=errors)
+            return again(errors=errors)
         users.choose_password(database, user, password, proof, session_id=context.session.id, now=now)
     except (sign_in.SignInRefusedError, OutdatedProofError):
-        return answer(errors={"present": WRONG_PASSWORD, **errors})
+        return again(errors={"present": WRONG_PASSWORD, **errors})
     except TooManySignInsError:
-        return answer(errors={"present": TOO_MANY, **errors})
+        return again(errors={"present": TOO_MANY, **errors})
     temporary = user.password_is_temporary
     return context.redirect(requested_url(context.request)) if temporary else _done(context, "password")
 
@@ -88,7 +85,7 @@ def change_language(context: Reader, form: Form) -> Response:
 def end_session(context: Reader, form: Form) -> Response:
     """End one of the user's own sessions, by its id. Responds with 400 to anything that is not an id."""
     number = text(form, "session")
-    if not (number.isascii() and number.isdecimal() and len(number) <= MAX_DIGITS):
+    if not is_number(number, digits=MAX_BIG_ID_DIGITS):
         raise HTTPException(status.HTTP_400_BAD_REQUEST)
     sessions.end_one(context.database, context.current_user.id, int(number))
     return _done(context, "ended")

@@ -15,7 +15,7 @@ from models.users.throttle import TooManySignInsError
 from web.dependencies import sealed, text
 from web.pages.sign_in import TOO_MANY, WRONG_CODE
 from web.security.auth import UserContext, local_url
-from web.security.proxy import client_address
+from web.security.client import client_address
 from web.views.settings_form import REQUIRED_MESSAGE
 
 PROOF = "proof"

@@ -20,8 +20,8 @@ from models.enums import EntityType, Scope, plural_of
 from models.inbox import cursors, missed_webhooks, webhook_intake
 from models.pagination import Key
 from sync.polling import failing_polls
-from sync.reconciliation.report import ReconciliationReport
-from web.pages.operations import TEMPLATES, report_of, request_diagnostics, request_operation
+from sync.reconciliation.compare import recorded_report
+from web.pages.operations import TEMPLATES, request_diagnostics, request_operation
 from web.security.auth import Administrator, Operator, Reader, UserContext
 from web.views import settings_form
 from web.views.connection_tabs import tab_values
@@ -145,14 +145,10 @@ def show_history(context: Reader, connection_id: int, page: str = "", operations
         "history",
         page=audit_log.page(context.database, scope, key=Key.parse(page), with_place=True),
         operations=found,
-        results=[(OperationView(each), _report_of(context, each)) for each in found.lines],
+        results=[(OperationView(each), recorded_report(context.database, each)) for each in found.lines],
         operation_names=OPERATION_NAMES,
         linked={each.id for each in found.lines if _may_open(context, each)},
     )
-
-
-def _report_of(context: UserContext, operation: Operation) -> ReconciliationReport | None:
-    return report_of(context, operation) if operation.type in RECONCILIATIONS else None
 
 
 def last_test(context: UserContext, connection: Connection) -> OperationView | None:

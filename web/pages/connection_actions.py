@@ -8,7 +8,7 @@ from models.admin.connection_actions import ConnectionAction
 from models.admin.connection_list import ConnectionFilter
 from models.connections.repository import MAX_REASON_LENGTH
 from sync.rules.normalization import clean
-from web.dependencies import MAX_ID_DIGITS, Form, text
+from web.dependencies import Form, is_number, text
 from web.security.auth import Operator, UserContext
 from web.views import settings_form
 from web.views.connection_filter import ConnectionUrlFilter
@@ -92,6 +92,4 @@ def _action(context: UserContext, given: ImmutableMultiDict[str, str]) -> Connec
 
 
 def _ids(texts: list[str]) -> frozenset[int]:
-    return frozenset(
-        int(each) for each in texts if each.isascii() and each.isdecimal() and len(each) <= MAX_ID_DIGITS
-    )
+    return frozenset(map(int, filter(is_number, texts)))

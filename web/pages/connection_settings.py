@@ -9,13 +9,8 @@ from fastapi.responses import RedirectResponse
 
 from i18n.formatting import OSLO
 from i18n.messages import msg
-from models.admin.operations import OPERATION_TIMEOUT, Operation, OperationType
-from models.connections.repository import (
-    SECRET_FIELDS,
-    ConcurrentUpdateError,
-    Connection,
-    SettingRefusedError,
-)
+from models.admin.operations import OPERATION_TIMEOUT, OperationType
+from models.connections.repository import SECRET_FIELDS, ConcurrentUpdateError, Connection, SettingRefusedError
 from models.connections.settings import ConnectionSettings, first_days_to_ask, opens_others, unproven
 from web.dependencies import MAX_ID, Form, text
 from web.pages.confirmation import confirm_identity
@@ -135,6 +130,8 @@ def fetch_clients(context: Administrator, connection_id: int, form: Form) -> Res
 
 def _page(context: UserContext, connection: Connection, draft: Draft, *, posted: bool = False) -> Response:
     known = known_clients(context, connection)
+    last = context.operations.latest(connection.id, OperationType.SAVING)
+    is_saving = last and last.result is None and last.requested_at > context.now - OPERATION_TIMEOUT
     # Only administrators of all connections may see which clients the saved login reaches.
     clients = known.reached if context.current_user.administers_all else []
     shown = draft.clients.clients if draft.clients else clients
@@ -146,7 +143,7 @@ def _page(context: UserContext, connection: Connection, draft: Draft, *, posted:
         connection,
         "settings",
         status=draft.status if posted else status.HTTP_200_OK,
-        saving=_saving(context, connection),
+        saving=last if is_saving else None,
         clients=shown,
         chosen_client=names.get(draft.form["identity_id"].lower(), ""),
         draft=draft,
@@ -168,11 +165,6 @@ def _draft_of_operation(context: UserContext, connection_id: int, operation_id: 
     if operation.type is OperationType.CLIENTS:
         return replace(draft, clients=told, errors=told.errors)
     return replace(draft, errors=told.errors, outdated=told.is_outdated)
-
-
-def _saving(context: UserContext, connection: Connection) -> Operation | None:
-    last = context.operations.latest(connection.id, OperationType.SAVING)
-    return last if last and last.result is None and last.requested_at > context.now - OPERATION_TIMEOUT else None
 
 
 def _entered(context: UserContext, connection: Connection, typed: Typed) -> tuple[dict[str, Any], Errors]:

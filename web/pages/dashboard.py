@@ -11,7 +11,7 @@ from models.admin.dashboard import PAGE_SIZE, PeriodStatistics
 from models.inbox.statistics import Granularity
 from sync.error_codes import ERROR_CODES
 from web.security.auth import Reader, UserContext
-from web.security.proxy import unbelieved_proxy
+from web.security.client import unbelieved_proxy
 from web.views.record_filter import RecordUrlFilter
 from web.views.templates import duration
 

@@ -8,8 +8,7 @@ from models.admin.audit_log import AuditTopic
 from models.pagination import Key
 from web.exports import send_file
 from web.security.auth import Reader
-from web.views.audit_filter import AuditUrlFilter
-from web.views.audit_sheet import audit_sheet
+from web.views.audit_log import AuditUrlFilter, audit_sheet
 
 router = APIRouter()
 

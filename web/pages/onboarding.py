@@ -40,7 +40,6 @@ def show_matching(context: Operator, connection_id: int) -> Response:
 
 @router.post("/{connection_id}/matching")
 def match(context: Operator, connection_id: int, form: Form) -> Response:
-    """Match the records of both systems, or only preview it."""
     context.connections.get_shown(connection_id)
     asked = {
         "dry_run": "yes" if text(form, "action") == PREVIEW else "",
@@ -59,7 +58,6 @@ def show_backfill(context: Operator, connection_id: int) -> Response:
 
 @router.post("/{connection_id}/backfill")
 def backfill(context: Operator, connection_id: int, form: Form) -> Response:
-    """Backfill the records of a period, or only preview it."""
     connection = context.connections.get_shown(connection_id)
     entered = {name: text(form, name).strip() for name in ("first", "last")}
     given = {str(each) for each in form.getlist("entity_types")}

@@ -71,7 +71,7 @@ def show(context: Reader, operation_id: OperationId) -> Response:
 
 def _page(context: UserContext, operation: Operation, *, unexplained: str = "") -> Response:
     """Show an operation; ``unexplained`` is the key of a difference that was to be accepted without a reason."""
-    report = report_of(context, operation)
+    report = recorded_report(context.database, operation)
     connection = context.connections.get_shown(operation.connection_id)
     return context.render(
         TEMPLATES[operation.type],
@@ -104,7 +104,7 @@ def cancel(context: Operator, operation_id: OperationId) -> Response:
 def resolve(context: Operator, operation_id: OperationId, form: Form) -> Response:
     """Send or resend the record of a discrepancy, accept the discrepancy as known, or withdraw an acceptance."""
     operation = _operation(context, operation_id, *RECONCILIATIONS)
-    report, key = report_of(context, operation), text(form, "key")
+    report, key = recorded_report(context.database, operation), text(form, "key")
     if text(form, "action") == "withdraw":
         return context.redirect(f"/operations/{operation_id}", _withdraw(context, operation, report, key))
     discrepancy = next((each for each in (report.all_discrepancies if report else ()) if each.key == key), None)
@@ -113,7 +113,9 @@ def resolve(context: Operator, operation_id: OperationId, form: Form) -> Respons
     elif text(form, "action") == "send":
         done = _send(context, operation, discrepancy)
     elif why := clean(text(form, "why"), max_length=MAX_REASON_LENGTH):
-        done = _accept(context, operation, discrepancy, why=why)
+        acceptance = Acceptance(discrepancy.fingerprint, context.actor, why, context.now)
+        discrepancies.accept(context.database, operation, key, acceptance, name=_name(discrepancy))
+        done = "accepted"
     else:
         return _page(context, operation, unexplained=key)
     return context.redirect(f"/operations/{operation_id}", done)
@@ -123,7 +125,7 @@ def resolve(context: Operator, operation_id: OperationId, form: Form) -> Respons
 def export(context: Reader, operation_id: OperationId) -> Response:
     """Send a reconciliation for Excel: its original findings and the acceptances recorded in it."""
     operation = _operation(context, operation_id, *RECONCILIATIONS)
-    report = report_of(context, operation)
+    report = recorded_report(context.database, operation)
     if report is None:
         raise HTTPException(status.HTTP_400_BAD_REQUEST)
     name = context.connections.get_shown(operation.connection_id).name
@@ -138,7 +140,6 @@ def export(context: Reader, operation_id: OperationId) -> Response:
 def request_operation(
     context: UserContext, type_: OperationType, connection_id: int, *, input_: Mapping[str, str] | None = None
 ) -> int:
-    """Request an operation from a worker, and return its id."""
     operation_id = context.operations.request(
         type_, connection_id, input_=input_, actor=context.actor, now=context.now
     )
@@ -149,11 +150,6 @@ def request_operation(
 def request_diagnostics(context: UserContext, connection_id: int, *, done: str = "") -> Response:
     operation_id = request_operation(context, OperationType.DIAGNOSTICS, connection_id)
     return context.redirect(f"/operations/{operation_id}", done)
-
-
-def report_of(context: UserContext, operation: Operation) -> ReconciliationReport | None:
-    """Return the report of a reconciliation without the accepted differences; None if there is no report."""
-    return recorded_report(context.database, operation)
 
 
 def _period(operation: Operation) -> tuple[date, date] | None:
@@ -194,13 +190,6 @@ def _job_ids(context: UserContext, operation: Operation, report: ReconciliationR
     records = {each.key: record for each in shown if (record := _record(each))}
     found = related_records.job_ids(context.database, operation.connection_id, set(records.values()))
     return {key: found[record] for key, record in records.items() if record in found}
-
-
-def _accept(context: UserContext, operation: Operation, discrepancy: Discrepancy, *, why: str) -> str:
-    acceptance = Acceptance(discrepancy.fingerprint, context.actor, why, context.now)
-    name = _name(discrepancy)
-    discrepancies.accept(context.database, operation, discrepancy.key, acceptance, name=name)
-    return "accepted"
 
 
 def _withdraw(context: UserContext, operation: Operation, report: ReconciliationReport | None, key: str) -> str:

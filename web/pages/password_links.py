@@ -1,6 +1,5 @@
 """Choosing a password by a mailed link that a user requested or an administrator sent."""
 
-import secrets
 from collections.abc import Mapping
 
 import structlog
@@ -17,11 +16,11 @@ from models.users.throttle import MAX_EMAIL_LENGTH, TooManySignInsError
 from sync.rules.normalization import clean
 from web.dependencies import Form, container_of, text
 from web.pages.account import PASSWORDS_DIFFER
-from web.pages.sign_in import PAGE_EXPIRED, TOO_MANY
-from web.security.auth import GuestContext, Open
+from web.pages.sign_in import PAGE_EXPIRED, TOO_MANY, render_signed_out
+from web.security.auth import Open
+from web.security.client import client_address
 from web.security.cookies import SIGN_IN
-from web.security.csrf import csrf_token, has_valid_token
-from web.security.proxy import client_address
+from web.security.csrf import has_valid_token
 from web.views.settings_form import REQUIRED_MESSAGE
 from web.views.templates import preferred_language
 
@@ -92,12 +91,12 @@ def choose(request: Request, token: str, form: Form) -> Response:
 
 @router.get("/password-changed")
 def show_changed(request: Request) -> Response:
-    return _render(request, "password-chosen.html", invited=False)
+    return render_signed_out(request, "password-chosen.html", invited=False)
 
 
 @router.get("/password-chosen")
 def show_chosen(request: Request) -> Response:
-    return _render(request, "password-chosen.html", invited=True)
+    return render_signed_out(request, "password-chosen.html", invited=True)
 
 
 def _forgotten(
@@ -110,10 +109,10 @@ def _forgotten(
     code: int | None = None,
 ) -> Response:
     _expect_mails(request)
-    return _render(
+    return render_signed_out(
         request,
         "password-forgotten.html",
-        code=code,
+        status=code,
         email=email,
         message=message,
         done=done,
@@ -133,11 +132,13 @@ def _choose(
     try:
         user = password_links.user_of(container.database, token, now=container.clock())
     except InvalidLinkError:
-        return _render(request, "password-link-invalid.html", code=status.HTTP_404_NOT_FOUND, message=NO_LINK)
-    return _render(
+        return render_signed_out(
+            request, "password-link-invalid.html", status=status.HTTP_404_NOT_FOUND, message=NO_LINK
+        )
+    return render_signed_out(
         request,
         "password-link.html",
-        code=code,
+        status=code,
         language=_language(request, user),
         email=user.email,
         invited=not user.has_password,
@@ -149,15 +150,6 @@ def _choose(
 def _language(request: Request, user: User) -> Language | None:
     """Return the user's language; None if the URL asks for another."""
     return None if "language" in request.query_params else user.language
-
-
-def _render(request: Request, template: str, *, code: int | None = None, **values: object) -> Response:
-    token = SIGN_IN.read(request) or secrets.token_urlsafe(32)
-    context = GuestContext(request=request, container=container_of(request), session=None)
-    values = {"mails_links": context.container.mails_links, **values}
-    response = context.render(template, status=code, csrf_token=csrf_token(token), **values)
-    SIGN_IN.write(request, response, token)
-    return response
 
 
 def _expect_mails(request: Request) -> None:

@@ -14,9 +14,8 @@ from models.admin import connection_list
 from models.enums import Scope
 from models.pagination import Key
 from models.receivers import deliveries
-from models.receivers.outbox import EVENT_TYPES, EventType
+from models.receivers.outbox import EVENT_TYPES, DeliveryProblem, DeliveryState, DisabledBecause, EventType
 from models.receivers.repository import Receiver
-from models.receivers.states import DeliveryProblem, DeliveryState, DisabledBecause
 from models.users.passwords import InvalidInputError
 from web.dependencies import Form, chosen_connections, text
 from web.pages.confirmation import confirm_identity
@@ -28,8 +27,6 @@ router = APIRouter(prefix="/receivers")
 
 @dataclass(frozen=True)
 class Entered:
-    """The input in a receiver's form."""
-
     url: str
     event_types: Sequence[EventType]
     scope: Scope
@@ -82,7 +79,7 @@ BECAUSE = {
 
 @router.get("")
 def show_all(context: AdministratorEverywhere) -> Response:
-    names = _connection_names(context)
+    names = connection_list.names(context.database, Scope())
     return context.render(
         "receivers.html", receivers=context.container.receivers.all(), names=names, total=len(EVENT_TYPES)
     )
@@ -200,16 +197,21 @@ def _one(
 ) -> Response:
     log = deliveries.log_page(context.database, receiver.id, key=Key.parse(page), with_place=True)
     notice = context.take_notice().code
-    values = {"receiver": receiver, "page": log, "because": BECAUSE}
-    shown = {
-        "done": DONE.get(notice),
-        "refused": notice == "not_tested",
-        "problems": PROBLEMS,
-        "states": STATES,
-        "today": context.now.astimezone(OSLO).date(),
-        "now": context.now,
-    }
-    return _form(context, "receiver.html", entered or receiver, errors, **values, **shown)
+    return _form(
+        context,
+        "receiver.html",
+        entered or receiver,
+        errors,
+        receiver=receiver,
+        page=log,
+        because=BECAUSE,
+        done=DONE.get(notice),
+        refused=notice == "not_tested",
+        problems=PROBLEMS,
+        states=STATES,
+        today=context.now.astimezone(OSLO).date(),
+        now=context.now,
+    )
 
 
 def _form(
@@ -226,13 +228,9 @@ def _form(
         errors=errors or {},
         events=EVENTS,
         event_types=EVENT_TYPES,
-        names=_connection_names(context),
+        names=connection_list.names(context.database, Scope()),
         **values,
     )
-
-
-def _connection_names(context: UserContext) -> Mapping[int, str]:
-    return connection_list.names(context.database, Scope())
 
 
 def _replayed(context: UserContext, receiver_id: int, count: int) -> Response:

@@ -12,11 +12,11 @@ from models.admin.operations import RECONCILIATIONS, Operation, OperationType
 from models.connections.repository import Connection
 from models.enums import Scope
 from models.pagination import Key, Page
-from sync.reconciliation.compare import last_month, month_of
+from sync.reconciliation.compare import last_month, month_of, recorded_report
 from sync.reconciliation.report import ReconciliationReport
 from web.dependencies import Form, text
 from web.pages.connection import tab
-from web.pages.operations import report_of, request_operation
+from web.pages.operations import request_operation
 from web.security.auth import Operator, Reader, UserContext
 
 router = APIRouter(prefix="/connections")
@@ -70,7 +70,7 @@ def _reconciliations(
         scope, types=RECONCILIATIONS, key=key, size=RECONCILIATIONS_SHOWN, with_place=True
     )
     return Page(
-        [(each, report_of(context, each)) for each in found.lines],
+        [(each, recorded_report(context.database, each)) for each in found.lines],
         newer=found.newer,
         older=found.older,
         place=found.place,

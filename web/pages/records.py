@@ -12,7 +12,7 @@ from starlette.datastructures import ImmutableMultiDict
 
 from i18n.formatting import OSLO
 from models.admin import bulk_actions, email_log, job_actions, job_list, match_questions, notes, relink
-from models.admin.bulk_actions import ACTIONS, CLOSED, DISMISSAL_REASONS, JobActionName
+from models.admin.bulk_actions import ACTIONS, DISMISSAL_REASONS, DISMISSED, JobActionName
 from models.admin.job_actions import ActionResult, AttemptView
 from models.admin.job_filter import JobFilter
 from models.admin.job_list import JobView, Sort
@@ -318,7 +318,7 @@ def _filter_of(context: UserContext, name: JobActionName, given: ImmutableMultiD
 
 
 def _closed_among_selected(context: UserContext, given: ImmutableMultiDict[str, str]) -> JobFilter:
-    return JobFilter(scope=context.scope, ids=frozenset(map(int, _selected_ids(given))), states=CLOSED)
+    return JobFilter(scope=context.scope, ids=frozenset(map(int, _selected_ids(given))), states=DISMISSED)
 
 
 def _selected_ids(given: ImmutableMultiDict[str, str]) -> list[str]:

@@ -24,10 +24,9 @@ from models.users.throttle import TooManySignInsError
 from sync.errors import UnavailableError
 from web.dependencies import ContainerDep, Form, container_of, text
 from web.security.auth import Guest, GuestContext, Open, Reader, leading_back, local_url
+from web.security.client import client_address, device_name
 from web.security.cookies import DEVICE, OPENID, SESSION, SIGN_IN
 from web.security.csrf import csrf_token, has_valid_token
-from web.security.devices import device_name
-from web.security.proxy import client_address
 from worker.container import Container
 
 log = structlog.get_logger()
@@ -48,7 +47,7 @@ OPENID_MAX_AGE = timedelta(seconds=600)
 
 UNKNOWN = msg("You don't have access, or your organization didn't identify you. Ask an administrator to add you.")
 WRONG_CODE = msg("Incorrect or already used code. Enter the code the app shows now.")
-NO_ANSWER = msg("Your organization's sign-in isn't responding. Please try again shortly.")
+NO_RESPONSE = msg("Your organization's sign-in isn't responding. Please try again shortly.")
 
 
 @router.get("/sign-in", dependencies=[Open])
@@ -177,20 +176,25 @@ def show_form_again(
 
     The reason for a refusal (``because``) is logged.
     """
-    if because is not None:  # the account is not logged: people type passwords into the wrong field
-        log.info("sign_in_refused", address=client_address(request), because=because)
-    token = SIGN_IN.read(request) or secrets.token_urlsafe(32)
-    context = GuestContext(request=request, container=container_of(request), session=None)
-    response = context.render(
+    _log_refusal(request, because)
+    return render_signed_out(
+        request,
         "sign-in.html",
         status=status_code,
         email=email,
-        message="" if field else message,
-        errors={field: message} if field else {},
-        csrf_token=csrf_token(token),
-        openid=context.container.openid is not None,
-        mails_links=context.container.mails_links,
+        **_errors(message, field),
+        openid=container_of(request).openid is not None,
         next=requested_url(request),
+    )
+
+
+def render_signed_out(request: Request, template: str, *, status: int | None = None, **values: object) -> Response:
+    """Render a page with a form for people who are not signed in; a cookie proves that the form is ours."""
+    token = SIGN_IN.read(request) or secrets.token_urlsafe(32)
+    context = GuestContext(request=request, container=container_of(request), session=None)
+    mails_links = context.container.mails_links
+    response = context.render(
+        template, status=status, csrf_token=csrf_token(token), mails_links=mails_links, **values
     )
     SIGN_IN.write(request, response, token)
     return response
@@ -206,18 +210,25 @@ def code_form(
     status_code: int = 200,
 ) -> Response:
     """Ask for the second factor, with an error as in :func:`show_form_again`."""
-    if because is not None:
-        log.info("sign_in_refused", address=client_address(request), because=because)
+    _log_refusal(request, because)
     context = GuestContext(request=request, container=container_of(request), session=None)
     return context.render(
         "sign-in-code.html",
         status=status_code,
         language=session.user.language,
-        message="" if field else message,
-        errors={field: message} if field else {},
+        **_errors(message, field),
         csrf_token=csrf_token(SESSION.read(request)),
         next=requested_url(request),
     )
+
+
+def _errors(message: str, field: str) -> dict[str, object]:
+    return {"message": "", "errors": {field: message}} if field else {"message": message, "errors": {}}
+
+
+def _log_refusal(request: Request, because: str | None) -> None:
+    if because is not None:  # the account is not logged: people type passwords into the wrong field
+        log.info("sign_in_refused", address=client_address(request), because=because)
 
 
 def _enter(request: Request, email: str, password: str) -> Response:
@@ -236,7 +247,6 @@ def _enter(request: Request, email: str, password: str) -> Response:
 
 
 def _keep_language(request: Request, user_id: int) -> None:
-    """Save the language that the user chose at sign-in."""
     if (language := request.query_params.get("language")) in set(Language):
         users.set_language(container_of(request).database, user_id, Language(language))
 
@@ -273,5 +283,5 @@ def _kept(request: Request, container: Container, state: str) -> dict[str, str]:
 def _openid_failed(request: Request, error: UnavailableError | users_sign_in.SignInRefusedError) -> Response:
     refuse = partial(show_form_again, request, because=str(error))
     if isinstance(error, UnavailableError):
-        return refuse(NO_ANSWER, status_code=status.HTTP_503_SERVICE_UNAVAILABLE)
+        return refuse(NO_RESPONSE, status_code=status.HTTP_503_SERVICE_UNAVAILABLE)
     return refuse(UNKNOWN, status_code=status.HTTP_403_FORBIDDEN)

@@ -12,13 +12,12 @@ from models.users import tokens
 from models.users.passwords import InvalidInputError
 from models.users.tokens import DEFAULT_DAYS, MAX_DAYS, SCOPE_NAMES, TokenScope
 from sync.rules.normalization import clean
-from web.dependencies import Form, chosen_connections, text
+from web.dependencies import Form, chosen_connections, is_number, text
 from web.pages.confirmation import confirm_identity
 from web.security.auth import AdministratorEverywhere, UserContext
 
 router = APIRouter(prefix="/tokens")
 
-MAX_DIGITS = 6
 DONE = {"revoked": msg("Token revoked. Programs using it are now rejected.")}
 REFUSALS = {"token_revoked": msg("Revoked"), "token_expired": msg("Expired")}
 TokenId = Annotated[int, Path(le=2**31 - 1)]
@@ -33,15 +32,18 @@ def show_all(context: AdministratorEverywhere) -> Response:
 def create(context: AdministratorEverywhere, form: Form) -> Response:
     """Create a token and show it, without a redirect: only its hash is stored, so it is shown once."""
     confirm_identity(context, form)
-    scopes, scope = _scopes(form), chosen_connections(form)
-    days = text(form, "days")
+    scope, days = chosen_connections(form), text(form, "days")
+    try:
+        scopes = frozenset(TokenScope(str(each)) for each in form.getlist("scopes"))
+    except ValueError:
+        raise HTTPException(status.HTTP_400_BAD_REQUEST) from None
     try:
         token, token_text = tokens.create(
             context.database,
             clean(text(form, "name"), max_length=tokens.MAX_NAME_LENGTH),
             scopes=scopes,
             scope=scope,
-            days=int(days) if days.isascii() and days.isdecimal() and len(days) <= MAX_DIGITS else 0,
+            days=int(days) if is_number(days, digits=6) else 0,
             **context.as_actor,
         )
     except InvalidInputError as error:
@@ -55,20 +57,12 @@ def revoke(context: AdministratorEverywhere, token_id: TokenId) -> Response:
     return context.redirect("/tokens", "revoked")
 
 
-def _scopes(form: FormData) -> frozenset[TokenScope]:
-    try:
-        return frozenset(TokenScope(str(each)) for each in form.getlist("scopes"))
-    except ValueError:
-        raise HTTPException(status.HTTP_400_BAD_REQUEST) from None
-
-
 def _page(context: UserContext, form: FormData | None = None, errors: dict[str, str] | None = None) -> Response:
     entered = form if form is not None else FormData({"days": str(DEFAULT_DAYS)})
-    names = connection_list.names(context.database, Scope())
     return context.render(
         "tokens.html",
         tokens=[(each, REFUSALS.get(each.refusal(context.now))) for each in tokens.all_tokens(context.database)],
-        names=names,
+        names=connection_list.names(context.database, Scope()),
         scope_names=SCOPE_NAMES,
         name=text(entered, "name"),
         days=text(entered, "days"),

@@ -39,8 +39,8 @@ NEW = Rights(Role.OPERATOR, Scope(frozenset()))
 
 @router.get("/users")
 def show_all(context: AdministratorEverywhere) -> Response:
-    everyone = users.all_users(context.database)
-    return context.render("users.html", users=everyone, roles=ROLES, names=_connection_names(context))
+    everyone, names = users.all_users(context.database), connection_list.names(context.database, Scope())
+    return context.render("users.html", users=everyone, roles=ROLES, names=names)
 
 
 @router.get("/users/new")
@@ -69,7 +69,7 @@ def add(context: AdministratorEverywhere, form: Form) -> Response:
         return _new(context, rights, email=email, language=language, invited=invited, errors=error.errors)
     if not invited:
         return _done(context, user.id, "added")
-    _send_link(context, user.id)
+    password_links.send_link(context.database, user.id, **context.as_actor)
     return _done(context, user.id, "invited")
 
 
@@ -105,7 +105,7 @@ def send_link(context: AdministratorEverywhere, user_id: int, form: Form) -> Res
     if not context.container.mails_links:
         raise HTTPException(status.HTTP_404_NOT_FOUND)
     confirm_identity(context, form)
-    _send_link(context, user_id)
+    password_links.send_link(context.database, user_id, **context.as_actor)
     return _done(context, user_id, "link")
 
 
@@ -150,10 +150,6 @@ def _rights(form: FormData) -> Rights:
     return Rights(role, chosen_connections(form))
 
 
-def _send_link(context: UserContext, user_id: int) -> None:
-    password_links.send_link(context.database, user_id, **context.as_actor)
-
-
 def _new(
     context: UserContext,
     rights: Rights,
@@ -163,43 +159,45 @@ def _new(
     invited: bool = True,
     errors: Mapping[str, str] | None = None,
 ) -> Response:
-    values = {
-        "email": email,
-        "languages": LANGUAGES,
-        "new_language": language or context.current_user.language,
-        "password_needed": context.container.openid is None,
-        "mails_links": context.container.mails_links,
-        "invited": invited,
-    }
-    return _form(context, "user-new.html", errors, rights=rights, **values)
+    return _form(
+        context,
+        "user-new.html",
+        errors,
+        rights=rights,
+        email=email,
+        languages=LANGUAGES,
+        new_language=language or context.current_user.language,
+        password_needed=context.container.openid is None,
+        invited=invited,
+    )
 
 
 def _one(
-    context: UserContext,
-    user_id: int,
-    errors: Mapping[str, str] | None = None,
-    *,
-    entered: Rights | None = None,
+    context: UserContext, user_id: int, errors: Mapping[str, str] | None = None, *, entered: Rights | None = None
 ) -> Response:
     user = users.get(context.database, user_id)
-    signed_in = sessions.of_user(context.database, user, now=context.now)
-    values = {
-        "user": user,
-        "sessions": signed_in,
-        "this_session": None,
-        "mails_links": context.container.mails_links,
-        "done": DONE.get(context.take_notice().code),
-    }
-    return _form(context, "user.html", errors, rights=entered or user.rights, **values)
+    return _form(
+        context,
+        "user.html",
+        errors,
+        rights=entered or user.rights,
+        user=user,
+        sessions=sessions.of_user(context.database, user, now=context.now),
+        this_session=None,
+        done=DONE.get(context.take_notice().code),
+    )
 
 
 def _form(context: UserContext, template: str, errors: Mapping[str, str] | None, **values: object) -> Response:
-    values |= {"errors": errors or {}, "roles": ROLES.items(), "names": _connection_names(context)}
-    return context.render(template, status=None, **values)
-
-
-def _connection_names(context: UserContext) -> Mapping[int, str]:
-    return connection_list.names(context.database, Scope())
+    return context.render(
+        template,
+        status=None,
+        errors=errors or {},
+        roles=ROLES.items(),
+        names=connection_list.names(context.database, Scope()),
+        mails_links=context.container.mails_links,
+        **values,
+    )
 
 
 def _done(context: UserContext, user_id: int, what: str) -> Response:

@@ -19,7 +19,7 @@ from models.enums import Role, Scope
 from models.users import sessions
 from models.users.repository import User
 from models.users.sessions import Notice, UserSession
-from web.dependencies import ContainerDep, Form
+from web.dependencies import MAX_BIG_ID_DIGITS, MAX_ID_DIGITS, ContainerDep, Form, is_number
 from web.security.cookies import SESSION
 from web.security.csrf import csrf_token, has_valid_token, is_same_origin
 from web.views.templates import preferred_language, render
@@ -32,8 +32,6 @@ SET_UP_FACTOR = "/account/second-factor"
 SIGN_OUT = "/sign-out"
 MAX_URL_LENGTH = 1000
 """Maximum length of a URL, so that it fits into a cookie."""
-SHORT_DIGITS, LONG_DIGITS = 9, 18
-"""Digits that always fit into PostgreSQL's integer and bigint."""
 
 
 def current_session(request: Request, container: ContainerDep) -> UserSession | None:
@@ -126,7 +124,6 @@ class UserContext(GuestContext):
 
     @property
     def as_actor(self) -> ActorInfo:
-        """The arguments of a change that this user makes now."""
         return {"actor": self.actor, "session_id": self.session.id, "now": self.now}
 
     @property
@@ -202,14 +199,11 @@ Open = Depends(allow_all)
 
 def _may_see(current_user: User, named: Mapping[str, str]) -> bool:
     """Return whether the ids in a path are valid, and the user may see its connection."""
-    if not all(_is_number(name, value) for name, value in named.items() if name.endswith("_id")):
+    digits = {"connection_id": MAX_ID_DIGITS, "user_id": MAX_ID_DIGITS}
+    ids = {name: value for name, value in named.items() if name.endswith("_id")}
+    if not all(is_number(each, digits=digits.get(name, MAX_BIG_ID_DIGITS)) for name, each in ids.items()):
         return False
     return "connection_id" not in named or current_user.scope.allows(int(named["connection_id"]))
-
-
-def _is_number(name: str, value: str) -> bool:
-    limit = SHORT_DIGITS if name in {"connection_id", "user_id"} else LONG_DIGITS
-    return value.isascii() and value.isdecimal() and len(value) <= limit
 
 
 def local_url(address: str) -> str:

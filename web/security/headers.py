@@ -18,8 +18,6 @@ YEAR_SECONDS = 365 * 24 * 3600
 
 @dataclass(frozen=True, kw_only=True)
 class SecurityHeaders:
-    """Adds the headers to all responses of an app."""
-
     app: ASGIApp
     https: bool
 

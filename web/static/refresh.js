@@ -2,11 +2,11 @@
 
 // Fetches a page again. Returns null on failure; if the session has ended, also shows a notice, once.
 async function fetch_part(url) {
-  const answer = await fetch(url, { headers: { "X-Part": "1" } }).catch(() => null);
+  const response = await fetch(url, { headers: { "X-Part": "1" } }).catch(() => null);
   const said = document.querySelector("#signed-out");
-  if (said && answer?.redirected && new URL(answer.url).pathname === "/sign-in") {
+  if (said && response?.redirected && new URL(response.url).pathname === "/sign-in") {
     const notice = said.content.firstElementChild;
-    notice.querySelector("a").href = answer.url;
+    notice.querySelector("a").href = response.url;
     said.remove();
     document.querySelector("[data-awaits], [data-refreshes]").before(notice);
     for (const part of document.querySelectorAll("[data-awaits], [data-refreshes]")) {
@@ -14,12 +14,12 @@ async function fetch_part(url) {
       delete part.dataset.refreshes;
     }
   }
-  if (!answer?.ok || answer.redirected) return null;
-  return new DOMParser().parseFromString(await answer.text(), "text/html");
+  if (!response?.ok || response.redirected) return null;
+  return new DOMParser().parseFromString(await response.text(), "text/html");
 }
 
 // Refreshes a section until a worker has finished: <section data-awaits="/operations/7">, until the attribute is gone.
-async function await_answer(section) {
+async function await_result(section) {
   while (section?.dataset.awaits) {
     await new Promise((resolve) => setTimeout(resolve, 700));
     const page = await fetch_part(section.dataset.awaits);
@@ -30,7 +30,7 @@ async function await_answer(section) {
     section = fresh;
   }
 }
-document.querySelectorAll("[data-awaits]").forEach(await_answer);
+document.querySelectorAll("[data-awaits]").forEach(await_result);
 
 // Refreshes sections at intervals: <section id="now" data-refreshes="15">, in seconds, until the attribute is gone. It
 // pauses while the page is hidden or the user types, and for a section that has the focus or an open <details>.
@@ -54,12 +54,12 @@ for (const button of document.querySelectorAll("[data-into]")) {
     if (button.dataset.asked) return;
     event.preventDefault();
     const body = new URLSearchParams(new FormData(button.form));
-    const answer = await fetch(button.formAction, { method: "POST", body }).catch(() => null);
-    const page = answer?.ok && new DOMParser().parseFromString(await answer.text(), "text/html");
+    const response = await fetch(button.formAction, { method: "POST", body }).catch(() => null);
+    const page = response?.ok && new DOMParser().parseFromString(await response.text(), "text/html");
     const fresh = page && page.querySelector(button.dataset.into);
     if (fresh) {
       document.querySelector(button.dataset.into).replaceWith(fresh);
-      await_answer(fresh);
+      await_result(fresh);
     } else {
       button.dataset.asked = "yes";
       button.form.requestSubmit(button);

@@ -31,14 +31,11 @@ def tab_values(user: User, connection: Connection, name: str) -> dict[str, Any]:
     """Return the template values of the tabs, with the one called ``name`` open."""
     hidden = {"settings": not user.is_administrator, "webhooks": not user.is_administrator}
     hidden["test"] = not user.is_operator
-    shown = (each for each in TAB_NAMES if not hidden.get(each))
+    urls = {each: f"/connections/{connection.id}/{each}" for each in TAB_NAMES}
+    urls["overview"] = f"/connections/{connection.id}"
     return {
         "connection": connection,
         "tab": name,
         "tab_names": TAB_NAMES,
-        "tab_links": [(each, _url(connection, each), TAB_NAMES[each]) for each in shown],
+        "tab_links": [(each, urls[each], title) for each, title in TAB_NAMES.items() if not hidden.get(each)],
     }
-
-
-def _url(connection: Connection, name: str) -> str:
-    return f"/connections/{connection.id}" + ("" if name == "overview" else f"/{name}")

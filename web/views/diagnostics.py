@@ -43,7 +43,6 @@ class OperationView:
 
     @property
     def errors(self) -> dict[str, str]:
-        """The errors by setting, each with its remedy."""
         return {
             each.setting: joined(each.message, each.remedy, between=" ") for each in self.failed if each.setting
         }

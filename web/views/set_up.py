@@ -48,11 +48,12 @@ class SetUp:
 
     def steps(self) -> Iterator[Step]:
         reached = bool(self.last and self.last.clients)
+        passed = {each.check for each in (self.last.passed if self.last else ())}
         yield Step(
             title=msg("Access to both systems"),
             help=msg("The Moment API key and the 24SevenOffice user both work."),
             path="settings#moment_company",
-            done=reached and self._has_passed(MOMENT),
+            done=reached and MOMENT in passed,
             errors=self._errors(lambda each: _is_of_moment(each) or (each.check == LOGIN and not reached)),
             for_administrators=True,
         )
@@ -60,7 +61,7 @@ class SetUp:
             title=msg("24SevenOffice client"),
             help=msg("Choose the client if the user has access to more than one."),
             path="settings#identity_id",
-            done=self._has_passed(LOGIN),
+            done=LOGIN in passed,
             errors=self._errors(lambda each: each.check == LOGIN and reached),
             for_administrators=True,
         )
@@ -69,7 +70,7 @@ class SetUp:
             title=msg("Accounts, VAT and alerts"),
             help=msg("The accounts and VAT codes exist in 24SevenOffice, and someone gets the alerts."),
             path="settings#receivables_account",
-            done=not others and self._has_read_accounts(),
+            done=not others and any(each.startswith(ACCOUNTS) for each in passed),
             errors=others,
             for_administrators=True,
         )
@@ -96,12 +97,6 @@ class SetUp:
 
     def _errors(self, concerns: Callable[[Finding], bool]) -> list[Finding]:
         return [each for each in (self.last.failed if self.last else ()) if concerns(each)]
-
-    def _has_passed(self, check: str) -> bool:
-        return any(each.check == check for each in (self.last.passed if self.last else ()))
-
-    def _has_read_accounts(self) -> bool:
-        return any(each.check.startswith(ACCOUNTS) for each in (self.last.passed if self.last else ()))
 
     def _is_matched(self) -> bool:
         """Return whether a matching was carried out here, or the command line's matching left links."""

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 from starlette.datastructures import FormData
 
-from i18n.messages import msg
+from i18n.messages import Message, msg
 from models.connections.repository import SECRET_FIELDS
 from models.connections.settings import MAX_ERROR_EMAILS, ConnectionSettings, contradictions
 from sync.diagnostics.checks.accounting_setup import missing_accounts
@@ -55,29 +55,25 @@ def _parts(text: str) -> Sequence[str]:
     return list(dict.fromkeys(filter(None, re.split(r"[\s,;]+", text))))
 
 
-def _pairs(text: str) -> dict[str, str]:
-    pairs = {}
-    for part in _parts(re.sub(r"\s*=\s*", "=", text)):
-        found = re.fullmatch(r"([0-9]{1,5})=(\w{1,10})", part)
-        if found is None:
-            raise ValueError(
-                msg("“{part}” is not an account and a VAT code. Use the format 3000=3.", part=_cut(part))
-            )
-        pairs[found[1]] = found[2]
-    return pairs
+def _vat_codes(text: str) -> dict[str, str]:
+    wrong = msg("“{part}” is not an account and a VAT code. Use the format 3000=3.", part="{part}")
+    return _pairs(text, r"([0-9]{1,5})=(\w{1,10})", wrong)
 
 
 def _bookings(text: str) -> dict[str, str]:
+    wrong = msg(
+        "“{part}” is not a Moment account id and a 24SevenOffice account. Use the format 501=3000/3.",
+        part="{part}",
+    )
+    return _pairs(text, r"(?a:([A-Za-z0-9][\w-]{0,63})=([1-9][0-9]{0,4}(?:/\w{1,10})?))", wrong)
+
+
+def _pairs(text: str, pattern: str, wrong: Message) -> dict[str, str]:
+    """Read pairs that match a pattern. Raises ValueError with the sentence about the first that does not."""
     pairs = {}
     for part in _parts(re.sub(r"\s*([=/])\s*", r"\1", text)):
-        found = re.fullmatch(r"([A-Za-z0-9][\w-]{0,63})=([1-9][0-9]{0,4}(?:/\w{1,10})?)", part, re.ASCII)
-        if found is None:
-            raise ValueError(
-                msg(
-                    "“{part}” is not a Moment account id and a 24SevenOffice account. Use the format 501=3000/3.",
-                    part=_cut(part),
-                )
-            )
+        if (found := re.fullmatch(pattern, part)) is None:
+            raise ValueError(Message(wrong.template, {"part": _cut(part)}))
         pairs[found[1]] = found[2]
     return pairs
 
@@ -100,7 +96,7 @@ FORMATS: Mapping[str, FieldFormat] = {
     "factoring_id": OPTIONAL,
     "invoice_from": OPTIONAL,
     "rounding_account": OPTIONAL,
-    "vat_codes": FieldFormat(_joined_pairs, _pairs),
+    "vat_codes": FieldFormat(_joined_pairs, _vat_codes),
     "accounts": FieldFormat(_joined_pairs, _bookings),
     "check_vat": YES_OR_NO,
     "department": OPTIONAL,
@@ -126,7 +122,6 @@ REQUIRED = tuple(name for name, field in ConnectionSettings.model_fields.items()
 
 
 def as_form(settings: ConnectionSettings) -> Typed:
-    """Return settings as the form shows them; secrets are empty."""
     written = {
         name: _format(name).write(getattr(settings, name)) for name in SETTINGS if name not in SECRET_FIELDS
     }
@@ -136,7 +131,6 @@ def as_form(settings: ConnectionSettings) -> Typed:
 
 
 def without_secrets(typed: Mapping[str, str]) -> Typed:
-    """Remove the secrets from the input that is shown again."""
     return {name: "" if name in SECRET_FIELDS else value for name, value in typed.items()}
 
 
@@ -148,12 +142,9 @@ def typed(form: FormData) -> Typed:
 def read(
     typed: Mapping[str, str], *, known: Mapping[str, Any], names: Collection[str] = FIELDS
 ) -> tuple[dict[str, Any], Errors]:
-    """Return the entered settings and their errors.
+    """Return the settings that were entered in the fields of the form with these ``names``, and their errors.
 
-    Args:
-        typed: the values of the fields.
-        known: the present settings; those without a field in the form, and secrets left empty, stay.
-        names: the fields in the form.
+    Settings without a field in the form, and secrets left empty, stay as ``known``.
     """
     errors: Errors = {}
     entered = {}
@@ -220,7 +211,6 @@ def _field(error: ErrorDetails) -> str:
 
 
 def message_of(error: ErrorDetails) -> str:
-    """Return the error of a value as a sentence."""
     context = error.get("ctx", {})
     match error["type"]:
         case "greater_than_equal":

@@ -13,9 +13,8 @@ from models.connections.repository import UnknownConnectionError
 from models.enums import EntityType, Record
 from models.receivers import deliveries
 from models.receivers.deliveries import Attempt, Delivery, ReceiverLease
-from models.receivers.outbox import EventType
+from models.receivers.outbox import DeliveryProblem, EventType
 from models.receivers.repository import UnknownReceiverError
-from models.receivers.states import DeliveryProblem
 from worker.container import Container
 
 log = structlog.get_logger()

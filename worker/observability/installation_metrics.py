@@ -114,8 +114,8 @@ class InstallationMetrics(Collector):
 def _inbox_metrics(snapshot: MetricsSnapshot) -> Sequence[Metric]:
     totals = snapshot.totals
     paused = totals.not_started + totals.paused
-    idle = {"paused": paused, "in_outage": totals.in_outage, "rate_limited": totals.rate_limited}
-    connections = {"available": totals.connections - sum(idle.values()), **idle}
+    idle = {"paused": paused, "outage": totals.outage, "rate_limited": totals.rate_limited}
+    connections = {"working": totals.connections - sum(idle.values()), **idle}
     return [
         _by("moment24_jobs", "Jobs that are not done", ("entity_type", "state"), snapshot.jobs),
         _by("moment24_jobs_oldest_seconds", "Age of the oldest pending job", ("entity_type",), snapshot.oldest),

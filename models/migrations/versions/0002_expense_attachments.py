@@ -1,7 +1,5 @@
 """Store which files have been attached to an expense."""
 
-from __future__ import annotations
-
 import sqlalchemy as sa
 from alembic import op
 

@@ -1,7 +1,5 @@
 """Store a connection's failures and outage, and until when its circuit breaker is open."""
 
-from __future__ import annotations
-
 import sqlalchemy as sa
 from alembic import op
 

@@ -1,7 +1,5 @@
 """Store since when a job needs attention, its reminders, and when a connection's last digest was sent."""
 
-from __future__ import annotations
-
 import sqlalchemy as sa
 from alembic import op
 

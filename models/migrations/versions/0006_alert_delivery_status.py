@@ -1,7 +1,5 @@
 """Store the delivery status of alerts."""
 
-from __future__ import annotations
-
 import sqlalchemy as sa
 from alembic import op
 

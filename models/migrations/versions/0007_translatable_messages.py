@@ -1,7 +1,5 @@
 """Store messages as template and values, so that they can be translated. Existing text stays as it is."""
 
-from __future__ import annotations
-
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB

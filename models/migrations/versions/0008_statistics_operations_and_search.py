@@ -1,7 +1,5 @@
 """Add the data of the pages: statistics, webhook activity, operations, and the search words of jobs."""
 
-from __future__ import annotations
-
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB, TSVECTOR

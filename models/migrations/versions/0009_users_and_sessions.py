@@ -1,7 +1,5 @@
 """Create users, the connections that they may see, and their sessions."""
 
-from __future__ import annotations
-
 import sqlalchemy as sa
 from alembic import op
 

@@ -1,7 +1,5 @@
 """Store since when a connection has had no requests left, and whether an alert was sent."""
 
-from __future__ import annotations
-
 import sqlalchemy as sa
 from alembic import op
 

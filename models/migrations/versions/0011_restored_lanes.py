@@ -1,7 +1,5 @@
 """Mark lanes restored from a backup: they verify received records until they have caught up."""
 
-from __future__ import annotations
-
 import sqlalchemy as sa
 from alembic import op
 

@@ -1,7 +1,5 @@
 """Store questions about which 24SevenOffice record matches."""
 
-from __future__ import annotations
-
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB

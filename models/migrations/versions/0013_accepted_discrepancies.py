@@ -1,7 +1,5 @@
 """Store accepted differences of reconciliations."""
 
-from __future__ import annotations
-
 import sqlalchemy as sa
 from alembic import op
 

@@ -1,7 +1,5 @@
 """Store the changes that polls found without a webhook, and the position of each nightly poll."""
 
-from __future__ import annotations
-
 import sqlalchemy as sa
 from alembic import op
 

@@ -1,7 +1,5 @@
 """Remove the names and ids of the clients that a login reaches from messages of earlier versions."""
 
-from __future__ import annotations
-
 import sqlalchemy as sa
 from alembic import op
 

@@ -1,7 +1,5 @@
 """Rename tables, columns, states, indexes and constraints to the terms of the glossary."""
 
-from __future__ import annotations
-
 import re
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Add the job states waiting and retrying; a job that must not be tried has no due time."""
 
-from __future__ import annotations
-
 import sqlalchemy as sa
 from alembic import op
 

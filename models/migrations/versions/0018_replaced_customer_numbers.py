@@ -1,7 +1,5 @@
 """Store the number that Moment had when ours was last written back, so that it is written back only once."""
 
-from __future__ import annotations
-
 import sqlalchemy as sa
 from alembic import op
 

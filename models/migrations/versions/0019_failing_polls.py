@@ -1,7 +1,5 @@
 """Store when a lane was last polled, and since when and why its polls fail."""
 
-from __future__ import annotations
-
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB

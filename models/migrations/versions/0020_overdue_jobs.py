@@ -1,7 +1,5 @@
 """Store since when a job is unfinished, and which pauses an alert was sent about."""
 
-from __future__ import annotations
-
 import sqlalchemy as sa
 from alembic import op
 

@@ -1,7 +1,5 @@
 """Allow one connection per Moment company; store how an invoice was posted, and links set aside."""
 
-from __future__ import annotations
-
 import sqlalchemy as sa
 from alembic import op
 

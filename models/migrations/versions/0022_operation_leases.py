@@ -1,7 +1,5 @@
 """Add leases to operations."""
 
-from __future__ import annotations
-
 import sqlalchemy as sa
 from alembic import op
 

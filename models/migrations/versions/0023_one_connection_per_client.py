@@ -1,7 +1,5 @@
 """Allow one connection per 24SevenOffice client; its number is stored at the next login."""
 
-from __future__ import annotations
-
 import sqlalchemy as sa
 from alembic import op
 

@@ -1,7 +1,5 @@
 """Add temporary passwords, second factors, users' devices, and alerts about accounts."""
 
-from __future__ import annotations
-
 import sqlalchemy as sa
 from alembic import op
 

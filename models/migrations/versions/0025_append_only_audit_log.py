@@ -1,7 +1,5 @@
 """Make the audit log append-only: PostgreSQL refuses to change or delete entries."""
 
-from __future__ import annotations
-
 from alembic import op
 
 revision = "0025"

@@ -3,8 +3,6 @@
 Processes of older versions can no longer write unbound ones.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import sqlalchemy as sa

@@ -1,7 +1,5 @@
 """Store the fingerprint and the Moment company of links set aside."""
 
-from __future__ import annotations
-
 import sqlalchemy as sa
 from alembic import op
 

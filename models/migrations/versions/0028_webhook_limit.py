@@ -1,7 +1,5 @@
 """Store until when a webhook's unknown records are left to the polls."""
 
-from __future__ import annotations
-
 import sqlalchemy as sa
 from alembic import op
 

@@ -1,7 +1,5 @@
 """Store how a voucher's VAT was sent, and which VAT codes have been checked in the ledger."""
 
-from __future__ import annotations
-
 import sqlalchemy as sa
 from alembic import op
 

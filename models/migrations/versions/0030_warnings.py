@@ -1,7 +1,5 @@
 """Add warnings to jobs and attempts, and remove possible identity numbers from messages."""
 
-from __future__ import annotations
-
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB

@@ -1,7 +1,5 @@
 """Store since when a webhook has its URL, and limit a connection's alert recipients to 20."""
 
-from __future__ import annotations
-
 import sqlalchemy as sa
 from alembic import op
 

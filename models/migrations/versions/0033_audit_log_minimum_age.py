@@ -1,7 +1,5 @@
 """Keep audit log entries for at least 30 days whatever the settings, unless their connection is erased."""
 
-from __future__ import annotations
-
 from alembic import op
 
 revision = "0033"

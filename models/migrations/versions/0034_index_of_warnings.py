@@ -1,7 +1,5 @@
 """Add an index of the jobs with a warning."""
 
-from __future__ import annotations
-
 import sqlalchemy as sa
 from alembic import op
 

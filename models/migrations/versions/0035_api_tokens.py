@@ -1,7 +1,5 @@
 """Create API tokens with their connections, idempotency keys, and the progress of operations."""
 
-from __future__ import annotations
-
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql

@@ -1,7 +1,5 @@
 """Store the verified backups, so that their age can be monitored."""
 
-from __future__ import annotations
-
 import sqlalchemy as sa
 from alembic import op
 

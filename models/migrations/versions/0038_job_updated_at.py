@@ -1,7 +1,5 @@
 """Store when a job last changed, so that programs can ask for changes since a time."""
 
-from __future__ import annotations
-
 import sqlalchemy as sa
 from alembic import op
 

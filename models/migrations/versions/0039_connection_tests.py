@@ -1,7 +1,5 @@
 """Store a connection's last test and when its Moment key was saved, and a session's notice for the next page."""
 
-from __future__ import annotations
-
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql

@@ -1,7 +1,5 @@
 """Add customer or supplier, amount and dates to jobs."""
 
-from __future__ import annotations
-
 import sqlalchemy as sa
 from alembic import op
 

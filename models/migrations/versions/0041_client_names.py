@@ -1,7 +1,5 @@
 """Store the name of a connection's 24SevenOffice client."""
 
-from __future__ import annotations
-
 import sqlalchemy as sa
 from alembic import op
 

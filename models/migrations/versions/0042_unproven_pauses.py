@@ -1,7 +1,5 @@
 """Store since when a connection that paused itself has not been shown to work again."""
 
-from __future__ import annotations
-
 import sqlalchemy as sa
 from alembic import op
 

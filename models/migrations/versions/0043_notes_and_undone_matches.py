@@ -1,7 +1,5 @@
 """Store Moment's record in match questions, undone matches, notes on records, and an invoice's project id."""
 
-from __future__ import annotations
-
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB

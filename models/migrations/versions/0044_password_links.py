@@ -1,7 +1,5 @@
 """Store mailed links by which users choose a password."""
 
-from __future__ import annotations
-
 import sqlalchemy as sa
 from alembic import op
 

@@ -1,7 +1,5 @@
 """Compare the remote ids of links byte by byte, so that the index finds those with a prefix."""
 
-from __future__ import annotations
-
 import sqlalchemy as sa
 from alembic import op
 

@@ -11,7 +11,7 @@ from standardwebhooks import Webhook, WebhookVerificationError
 from integrations.receivers.client import MAX_RESPONSE_BYTES, ReceiverClient, signed
 from integrations.receivers.public_addresses import is_public
 from models.receivers.deliveries import Attempt
-from models.receivers.states import DeliveryProblem
+from models.receivers.outbox import DeliveryProblem
 from tests.event_receiver import Program, program
 from tests.integrations import certificate
 from tests.integrations.hostile_server import OK, TOO_LARGE, TOO_SLOW, Answer, sends, serving

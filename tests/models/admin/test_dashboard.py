@@ -93,7 +93,7 @@ def test_users_see_only_their_connections(database: Database, ids: dict[str, int
     theirs = Scope(frozenset({ids["Fjord AS"]}))
     assert names(database, theirs) == ["Fjord AS"]
     assert dashboard.totals(database, theirs) == Totals(
-        connections=1, not_started=0, paused=0, in_outage=0, rate_limited=0, pending=1, needs_attention=0
+        connections=1, not_started=0, paused=0, outage=0, rate_limited=0, pending=1, needs_attention=0
     )
     assert dashboard.error_code_counts(database, theirs) == []
 
@@ -125,7 +125,7 @@ def test_jobs_that_need_attention_are_counted_by_error_code_most_frequent_first(
         ErrorCodeCount("other", 1),
     ]
     assert dashboard.totals(database, EVERYTHING) == Totals(
-        connections=4, not_started=0, paused=1, in_outage=1, rate_limited=0, pending=0, needs_attention=5
+        connections=4, not_started=0, paused=1, outage=1, rate_limited=0, pending=0, needs_attention=5
     )
 
 

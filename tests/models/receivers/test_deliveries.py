@@ -11,9 +11,16 @@ from models.enums import Role, Scope
 from models.inbox import retention
 from models.receivers import deliveries, outbox
 from models.receivers.deliveries import MAX_RETRY_AFTER, RETRY_DELAYS, Attempt, DeliveryView
-from models.receivers.outbox import EVENT_TYPES, EventType, OutgoingEvent
+from models.receivers.outbox import (
+    DISABLED_AFTER,
+    EVENT_TYPES,
+    DeliveryProblem,
+    DeliveryState,
+    DisabledBecause,
+    EventType,
+    OutgoingEvent,
+)
 from models.receivers.repository import Receiver, Receivers
-from models.receivers.states import DISABLED_AFTER, DeliveryProblem, DeliveryState, DisabledBecause
 from models.schema.receiver_tables import EventDeliveryRow, EventReceiverRow
 from models.users import repository as users
 from models.users.repository import Rights

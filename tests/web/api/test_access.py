@@ -109,8 +109,10 @@ def test_no_response_reveals_another_connection(web: Web, tokens: Tokens, ours: 
     program, number = tokens.program(web.url, connections=[ours.connection.id]), rival.connection.id
     for route in (each for each in routes() if each.method == "get"):
         for query in ("", f"?connection_id={number}", "?connection_name=Rival", "?name=Rival"):
-            answer = program.ask("GET", re.sub(r"\{(\w+)\}", lambda at: str(ours.ids[at[1]]), route.path) + query)
-            assert [mark for mark in MARKS if mark in answer.text] == [], (route, query)
+            response = program.ask(
+                "GET", re.sub(r"\{(\w+)\}", lambda at: str(ours.ids[at[1]]), route.path) + query
+            )
+            assert [mark for mark in MARKS if mark in response.text] == [], (route, query)
 
 
 def test_no_response_reveals_a_secret(web: Web, tokens: Tokens, rival: Customer) -> None:

@@ -20,8 +20,8 @@ from models.enums import EntityType, Lane, Record, Role, Scope
 from models.inbox import circuit_breaker, leases, links
 from models.inbox.enqueue import enqueue
 from models.inbox.links import Link
-from models.schema.api_tables import IdempotencyKeyRow
 from models.schema.tables import ConnectionRow
+from models.schema.user_tables import IdempotencyKeyRow
 from models.users import idempotency
 from models.users import tokens as models
 from models.users.idempotency import ABANDONED_AFTER, KEPT_FOR, RequestKey
@@ -62,11 +62,11 @@ def actions(container: Container, connection_id: int) -> list[str]:
 
 
 def test_a_connection_is_added_paused_and_verified(web: Web, container: Container, program: Program) -> None:
-    answer = program.post("/connections", NEW)
-    added = answer.json()
-    assert (answer.status_code, added["state"], added["entity_types"]) == (201, "not_started", ["customer"])
+    response = program.post("/connections", NEW)
+    added = response.json()
+    assert (response.status_code, added["state"], added["entity_types"]) == (201, "not_started", ["customer"])
     assert added["paused_because"] == ""
-    assert answer.headers["Location"] == f"/api/v1/connections/{added['id']}"
+    assert response.headers["Location"] == f"/api/v1/connections/{added['id']}"
     assert container.connections.get(added["id"]).settings.password.get_secret_value() == "fjell-password"
     token = added["webhook_url"].rpartition("/")[2]
     assert added["webhook_url"].startswith("https://bridge.example/webhooks/moment/")
@@ -89,11 +89,11 @@ def test_adding_connections_tests_a_limited_number_of_passwords_per_user_name(
     def add(number: int, password: str, *, by: Program = program, username: str = "Bridge@fjell.example") -> int:
         login = {"username": username, "password": password, "moment_company": f"limit-{number}"}
         new = {"name": f"Limit {number}", "settings": NEW["settings"] | login}
-        answer = by.post("/connections", new)
-        if answer.status_code == 429:
-            assert problem(answer) == (429, "login_tries")
-            assert 3500 < int(answer.headers["Retry-After"]) <= 3600
-        return answer.status_code
+        response = by.post("/connections", new)
+        if response.status_code == 429:
+            assert problem(response) == (429, "login_tries")
+            assert 3500 < int(response.headers["Retry-After"]) <= 3600
+        return response.status_code
 
     assert [add(number, f"guess-{number}") for number in range(MAX_LOGINS)] == [201] * MAX_LOGINS
     assert add(11, "guess-11") == add(12, "guess-12", username=" bridge@FJELL.example") == 429
@@ -178,8 +178,8 @@ def test_a_token_revoked_while_its_body_arrives_does_nothing(
 
     headers = {"Content-Type": "application/json"}
     address = f"/connections/{web.connection.id}/pause"
-    answer = Program(web.url, secret).ask("POST", address, data=body(), headers=headers)
-    assert problem(answer) == (401, "token_revoked")
+    response = Program(web.url, secret).ask("POST", address, data=body(), headers=headers)
+    assert problem(response) == (401, "token_revoked")
     assert container.connections.get(web.connection.id).paused_because == ""
 
 
@@ -324,9 +324,9 @@ def test_a_self_paused_connection_needs_a_passed_test_or_force_to_resume(
 
 
 def test_the_webhook_gets_another_url(web: Web, bound: Program) -> None:
-    answer = bound.post(f"/connections/{web.connection.id}/webhook-url").json()
+    response = bound.post(f"/connections/{web.connection.id}/webhook-url").json()
     assert web.notify(b"{}").status_code == 404
-    web.webhook_url = answer["webhook_url"].replace("https://bridge.example", web.url)
+    web.webhook_url = response["webhook_url"].replace("https://bridge.example", web.url)
     assert web.notify(b"{}").status_code == 202
 
 

@@ -14,7 +14,7 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 from models.admin.operations import OperationType
 from models.receivers import deliveries
 from models.receivers.deliveries import Attempt
-from models.receivers.states import DeliveryProblem
+from models.receivers.outbox import DeliveryProblem
 from tests.installation import environment, failed_job
 from tests.web.api.program import Program
 from tests.web.conftest import Web

@@ -107,10 +107,10 @@ def test_after_a_few_logins_the_response_says_when_to_try_again(
         at = began + timedelta(minutes=number)
         monkeypatch.setattr(container, "clock", lambda at=at: at)
         login = {"username": "demo@example.com", "password": f"guess {number}"}
-        answer = program.post(f"{address}/clients", login)
+        response = program.post(f"{address}/clients", login)
         work_off(container)
-    assert problem(answer) == (429, "login_tries")
-    assert answer.headers["Retry-After"] == str((60 - MAX_LOGINS) * 60)
+    assert problem(response) == (429, "login_tries")
+    assert response.headers["Retry-After"] == str((60 - MAX_LOGINS) * 60)
 
 
 def test_other_connections_allow_no_more_tries_of_a_user_name(

@@ -17,10 +17,10 @@ URL = "https://erp.example/events"
 
 
 def test_a_receiver_is_added_changed_and_removed(web: Web, container: Container, program: Program) -> None:
-    answer = program.post("/receivers", {"url": URL})
-    added = answer.json()
+    response = program.post("/receivers", {"url": URL})
+    added = response.json()
     address = f"/receivers/{added['id']}"
-    assert (answer.status_code, answer.headers["Location"]) == (201, f"/api/v1{address}")
+    assert (response.status_code, response.headers["Location"]) == (201, f"/api/v1{address}")
     assert container.receivers.secrets(added["id"], now=clock()) == [added.pop("secret")]
     assert (added["event_types"], added["connections"]) == (list(EVENT_TYPES), None)
     assert program.get("/receivers").json() == {"items": [added], "next": None}

@@ -22,12 +22,12 @@ from worker.container import Container, clock
 DOCUMENT = Path(__file__).parents[3] / "docs" / "openapi.json"
 
 
-def problem(answer: requests.Response) -> tuple[int, str]:
-    assert answer.headers["Content-Type"] == "application/problem+json"
-    told = answer.json()
-    assert told["status"] == answer.status_code
+def problem(response: requests.Response) -> tuple[int, str]:
+    assert response.headers["Content-Type"] == "application/problem+json"
+    told = response.json()
+    assert told["status"] == response.status_code
     assert told["type"] == f"urn:moment24:problem:{told['code']}"
-    return answer.status_code, told["code"]
+    return response.status_code, told["code"]
 
 
 def test_the_document_in_docs_is_the_one_served(web: Web) -> None:
@@ -82,8 +82,8 @@ def test_sessions_do_not_open_the_api_nor_tokens_the_pages(web: Web, tokens: Tok
         timeout=10,
     )
     assert page.status_code == 303
-    answer = program.get("/connections")
-    assert "Set-Cookie" not in answer.headers
+    response = program.get("/connections")
+    assert "Set-Cookie" not in response.headers
 
 
 def test_a_token_has_a_rate_limit_per_minute(
@@ -168,9 +168,9 @@ def test_only_a_few_of_very_many_errors_are_named(
 ) -> None:
     headers = {"Content-Type": "application/json", "If-Match": "*"}
     program = tokens.program(web.url)
-    answer = program.ask(method, path.format(web.connection.id), data=body, headers=headers)
-    assert problem(answer) == (422, "invalid")
-    told = answer.json()["errors"]
+    response = program.ask(method, path.format(web.connection.id), data=body, headers=headers)
+    assert problem(response) == (422, "invalid")
+    told = response.json()["errors"]
     assert (len(told) <= MAX_NAMED + 1, told[-1]["detail"]) == (
         True,
         "There are more errors than those listed here.",
@@ -201,8 +201,8 @@ def test_public_routes_take_no_idempotency_key(web: Web) -> None:
 def test_a_body_without_a_length_is_limited_too(web: Web, tokens: Tokens) -> None:
     chunks = (b"x" * 1024 for _ in range(2 * MAX_BODY_BYTES // 1024))
     headers = {"Content-Type": "application/json"}
-    answer = tokens.program(web.url).ask("POST", "/connections", data=chunks, headers=headers)
-    assert problem(answer) == (413, "too_large")
+    response = tokens.program(web.url).ask("POST", "/connections", data=chunks, headers=headers)
+    assert problem(response) == (413, "too_large")
 
 
 def test_a_crash_is_a_problem_too(

@@ -33,8 +33,10 @@ def browser(web: Web, container: Container) -> Browser:
 def change(browser: Browser, *, present: str = PASSWORD, password: str = ANOTHER, again: str = ANOTHER) -> str:
     """Change the password, and return the text of the next page."""
     entered = {"present": present, "password": password, "again": again}
-    answer = browser.ask("POST", "/account/password", data={"csrf": browser.form("/account/password"), **entered})
-    page = browser.ask("GET", answer.headers["Location"]) if answer.status_code == 303 else answer
+    response = browser.ask(
+        "POST", "/account/password", data={"csrf": browser.form("/account/password"), **entered}
+    )
+    page = browser.ask("GET", response.headers["Location"]) if response.status_code == 303 else response
     return page.text
 
 
@@ -79,8 +81,8 @@ def test_a_temporary_password_must_be_changed_first(browser: Browser, container:
     assert "Choose your own password" in browser.ask("GET", page).text
     assert 'href="/records"' not in browser.ask("GET", page).text
     entered = {"present": "given by telephone", "password": ANOTHER, "again": ANOTHER}
-    answer = browser.ask("POST", page, data={"csrf": browser.form(page), **entered})
-    assert answer.headers["Location"] == "/records?state=queued"
+    response = browser.ask("POST", page, data={"csrf": browser.form(page), **entered})
+    assert response.headers["Location"] == "/records?state=queued"
     assert browser.ask("GET", "/records?state=queued").status_code == 200
     assert not users.get(container.database, user.id).password_is_temporary
 
@@ -139,11 +141,11 @@ def test_too_many_passwords_at_once_are_turned_away_and_change_nothing(
     monkeypatch.setattr(passwords, "_waiting", BoundedSemaphore(1))
     with passwords._turn():  # noqa: SLF001 - another user's
         entered = {"present": PASSWORD, "password": ANOTHER, "again": ANOTHER}
-        answer = browser.ask(
+        response = browser.ask(
             "POST", "/account/password", data={"csrf": browser.form("/account/password"), **entered}
         )
         refused = Browser(browser.url).sign_in(EMAIL, PASSWORD)
-    assert (answer.status_code, answer.headers["Retry-After"]) == (429, "30")
-    assert "Too many requests" in answer.text
+    assert (response.status_code, response.headers["Retry-After"]) == (429, "30")
+    assert "Too many requests" in response.text
     assert refused.status_code == 429
     assert Browser(browser.url).sign_in(EMAIL, PASSWORD).status_code == 303

@@ -27,8 +27,8 @@ def test_a_connection_is_renamed(administrator: Person, web: Web, container: Con
         f'href="/connections/{web.connection.id}/manage"'
         in administrator.get(f"/connections/{web.connection.id}/settings").text
     )
-    answer = post(administrator, web, "rename", name="  Demo   Holding AS ")
-    assert "Connection renamed." in administrator.get(answer.headers["Location"]).text
+    response = post(administrator, web, "rename", name="  Demo   Holding AS ")
+    assert "Connection renamed." in administrator.get(response.headers["Location"]).text
     assert container.connections.get(web.connection.id).name == "Demo Holding AS"
     assert "Renamed: Demo AS → Demo Holding AS" in administrator.get("/audit-log").text
 
@@ -51,8 +51,8 @@ def test_a_connection_is_erased_once_its_name_is_typed(
     refused = post(administrator, web, "erase", confirmed_name="Demo")
     assert (refused.status_code, list(summary_of(refused))) == (422, ["confirmed_name"])
     assert not container.connections.get(web.connection.id).paused_because
-    answer = post(administrator, web, "erase", confirmed_name="Demo AS")
-    assert answer.headers["Location"] == "/connections"
+    response = post(administrator, web, "erase", confirmed_name="Demo AS")
+    assert response.headers["Location"] == "/connections"
     assert "Connection erased." in administrator.get("/connections").text
     with pytest.raises(UnknownConnectionError):
         container.connections.get(web.connection.id)

@@ -71,19 +71,19 @@ def test_a_connection_shows_its_status(web: Web, container: Container) -> None:
 
 def test_a_connection_is_added_tested_and_not_started(web: Web, container: Container) -> None:
     administrator = web.as_(Role.ADMINISTRATOR)
-    answer = fill_in(administrator, "/connections/new", **NEW)
-    assert answer.status_code == 303
+    response = fill_in(administrator, "/connections/new", **NEW)
+    assert response.status_code == 303
     added = container.connections.get_by_name("Fjord Prosjekt AS")
     assert added.settings.password.get_secret_value() == "typed-password"
     assert added.paused_because == NOT_STARTED
     operation = container.operations.latest(added.id, OperationType.DIAGNOSTICS)
     assert operation
-    assert answer.headers["Location"] == f"/connections/{added.id}"
+    assert response.headers["Location"] == f"/connections/{added.id}"
     assert ("run_operation", operation.id) in messages(container)
-    page = administrator.get(answer.headers["Location"]).text
+    page = administrator.get(response.headers["Location"]).text
     assert "Nothing is synced until you start it." in page
     assert (
-        "Nothing is synced until you start it." in administrator.get(answer.headers["Location"]).text
+        "Nothing is synced until you start it." in administrator.get(response.headers["Location"]).text
     )  # until then
     assert f'data-awaits="/connections/{added.id}"' in page
     assert '<meta http-equiv="refresh"' in page
@@ -107,13 +107,13 @@ def test_invalid_input_is_shown_at_its_field_and_nothing_is_added(
     web: Web, container: Container, wrong: dict[str, str], said: str
 ) -> None:
     administrator = web.as_(Role.ADMINISTRATOR)
-    answer = fill_in(administrator, "/connections/new", **NEW | wrong)
-    assert answer.status_code == 422
+    response = fill_in(administrator, "/connections/new", **NEW | wrong)
+    assert response.status_code == 422
     (name,) = wrong
-    assert re.search(rf'<p class="error" id="{name}-error">{re.escape(said)}</p>', answer.text)
-    assert "new@example.com" in answer.text or name == "username"
-    assert "typed-password" not in answer.text
-    assert "moment-new-key" not in answer.text
+    assert re.search(rf'<p class="error" id="{name}-error">{re.escape(said)}</p>', response.text)
+    assert "new@example.com" in response.text or name == "username"
+    assert "typed-password" not in response.text
+    assert "moment-new-key" not in response.text
     assert [each.name for each in container.connections.all()] == ["Demo AS"]
 
 

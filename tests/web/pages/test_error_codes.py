@@ -39,6 +39,6 @@ def test_signed_in_users_get_a_link_to_the_records_with_the_error_code(web: Web)
 
 @pytest.mark.parametrize("error_code", ["unknown", "..", "%3Cscript%3E", "unknown_account/"])
 def test_an_unknown_error_code_is_not_found(web: Web, error_code: str) -> None:
-    answer = requests.get(f"{web.url}/error-codes/{error_code}", timeout=10, allow_redirects=False)
-    assert "<script>" not in answer.text
-    assert answer.status_code in {303, 307, 404}
+    response = requests.get(f"{web.url}/error-codes/{error_code}", timeout=10, allow_redirects=False)
+    assert "<script>" not in response.text
+    assert response.status_code in {303, 307, 404}

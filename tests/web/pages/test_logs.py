@@ -14,17 +14,17 @@ from worker.container import Container
 
 
 def actions(person: Person, **query: str) -> list[str]:
-    answer = person.get("/audit-log/export", **query)
-    assert answer.headers["Content-Type"] == "application/jsonl"
-    assert answer.headers["Content-Disposition"] == 'attachment; filename="audit-log.jsonl"'
-    return [json.loads(line)["action"] for line in answer.text.splitlines()]
+    response = person.get("/audit-log/export", **query)
+    assert response.headers["Content-Type"] == "application/jsonl"
+    assert response.headers["Content-Disposition"] == 'attachment; filename="audit-log.jsonl"'
+    return [json.loads(line)["action"] for line in response.text.splitlines()]
 
 
 def test_only_administrators_of_users_see_mails_about_accounts(web: Web, container: Container) -> None:
     administrator, operator = web.as_(Role.ADMINISTRATOR), web.as_(Role.OPERATOR)
     for email in ("sent@example.com", "waiting@example.com"):
         with container.database.transaction() as session:
-            account_alerts.queue_factor_removed(session, email, now=NOW)
+            account_alerts.queue(session, email, "Removed", "Removed.", now=NOW)
         if email.startswith("Sent"):
             (alert,) = alert_outbox.pending_alerts(container.database, email)
             sent = {alert.id: DeliveryStatus.SENT}
@@ -81,9 +81,9 @@ def test_the_audit_log_is_downloaded_for_excel_in_the_readers_language(web: Web,
     failed_job(container, web.connection)
     container.connections.pause(web.connection.id, "=1+1", actor="kari@example.com", now=NOW)
     person = web.as_(Role.VIEWER, language=Language.NORWEGIAN)
-    answer = person.get("/audit-log/export", form="excel", topic="pauses")
-    assert answer.headers["Content-Type"] == "text/csv; charset=utf-8"
-    heading, line = answer.content.decode("utf-8-sig").splitlines()
+    response = person.get("/audit-log/export", form="excel", topic="pauses")
+    assert response.headers["Content-Type"] == "text/csv; charset=utf-8"
+    heading, line = response.content.decode("utf-8-sig").splitlines()
     assert heading == "Tidspunkt;Bruker;Firma;Post;Handling;Innførsel"
     at = f"{NOW.astimezone(OSLO):%d.%m.%Y %H:%M:%S}"
     assert line.rpartition(";")[0] == f"{at};kari@example.com;Demo AS;;Satt på pause: =1+1"

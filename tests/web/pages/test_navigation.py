@@ -38,8 +38,8 @@ def test_a_button_pressed_after_the_session_ended_leads_back_to_its_page(
     web: Web, headers: dict[str, str], back: str
 ) -> None:
     sent = {name: value.format(url=web.url) for name, value in headers.items()}
-    answer = web.nobody().ask("POST", f"/connections/{web.connection.id}/pause", headers=sent)
-    assert (answer.status_code, answer.headers["Location"]) == (303, f"/sign-in{back}")
+    response = web.nobody().ask("POST", f"/connections/{web.connection.id}/pause", headers=sent)
+    assert (response.status_code, response.headers["Location"]) == (303, f"/sign-in{back}")
 
 
 def test_the_code_is_asked_for_in_the_users_language(web: Web, container: Container) -> None:

@@ -13,8 +13,8 @@ from worker.container import Container
 def test_a_note_is_saved_once_and_shown_to_viewers_with_author_and_time(web: Web, container: Container) -> None:
     job_id = failed_job(container, web.connection)
     person = web.as_(Role.OPERATOR)
-    answer = person.post(f"/records/{job_id}/notes", note=" Asked Kari.\r\nShe <calls> on Monday. ")
-    assert (answer.status_code, answer.headers["Location"]) == (303, f"/records/{job_id}#notes")
+    response = person.post(f"/records/{job_id}/notes", note=" Asked Kari.\r\nShe <calls> on Monday. ")
+    assert (response.status_code, response.headers["Location"]) == (303, f"/records/{job_id}#notes")
     person.post(f"/records/{job_id}/notes", note="Second")
     (second, first) = notes.of_job(container.database, job_id)
     assert (first.text, second.text) == ("Asked Kari.\nShe <calls> on Monday.", "Second")
@@ -41,10 +41,10 @@ def test_an_invalid_note_is_refused_and_stays_in_the_form(
     web: Web, container: Container, note: str, told: str
 ) -> None:
     job_id = failed_job(container, web.connection)
-    answer = web.as_(Role.OPERATOR).post(f"/records/{job_id}/notes", note=note)
-    assert answer.status_code == 422
-    assert told in answer.text
-    assert note.strip() in answer.text
+    response = web.as_(Role.OPERATOR).post(f"/records/{job_id}/notes", note=note)
+    assert response.status_code == 422
+    assert told in response.text
+    assert note.strip() in response.text
     assert notes.of_job(container.database, job_id) == []
 
 
@@ -73,9 +73,9 @@ def test_only_the_companys_operators_write_notes(web: Web, container: Container)
 def test_a_program_writes_and_reads_notes(web: Web, container: Container) -> None:
     job_id = failed_job(container, web.connection)
     program = Tokens(container).program(web.url)
-    answer = program.post(f"/jobs/{job_id}/notes", {"text": "Paid by card.\nSee mail."})
-    assert (answer.status_code, answer.json()["text"]) == (201, "Paid by card.\nSee mail.")
-    assert program.get(f"/jobs/{job_id}").json()["notes"] == [answer.json()]
+    response = program.post(f"/jobs/{job_id}/notes", {"text": "Paid by card.\nSee mail."})
+    assert (response.status_code, response.json()["text"]) == (201, "Paid by card.\nSee mail.")
+    assert program.get(f"/jobs/{job_id}").json()["notes"] == [response.json()]
     for wrong in ("", " ", "x" * 1001, "a\0b"):
         assert program.post(f"/jobs/{job_id}/notes", {"text": wrong}).status_code == 422
 

@@ -51,8 +51,8 @@ def come_back(browser: Browser, there: Organization, *, wanted: str = "/account"
 def test_users_whom_the_organization_vouches_for_are_signed_in(web: Web, there: Organization, anna: User) -> None:
     browser = Browser(web.url)
     assert 'href="/sign-in/openid?next=/account"' in browser.ask("GET", "/sign-in?next=/account").text
-    answer = browser.ask("GET", come_back(browser, there))
-    assert (answer.status_code, answer.headers["Location"]) == (303, "/account")
+    response = browser.ask("GET", come_back(browser, there))
+    assert (response.status_code, response.headers["Location"]) == (303, "/account")
     assert anna.email in browser.ask("GET", "/account").text
     assert "openid" not in " ".join(browser.cookies)
 
@@ -85,8 +85,8 @@ def test_other_users_are_refused(web: Web, there: Organization, anna: User) -> N
     ):
         browser, usual = Browser(web.url), dict(there.claims)
         there.claims |= claims
-        answer = browser.ask("GET", come_back(browser, there))
-        assert (answer.status_code, UNKNOWN in answer.text) == (403, True), claims
+        response = browser.ask("GET", come_back(browser, there))
+        assert (response.status_code, UNKNOWN in response.text) == (403, True), claims
         assert browser.ask("GET", "/account").status_code == 303
         there.claims = usual
     assert anna.email
@@ -138,8 +138,8 @@ def test_a_silent_organization_is_reported(database_url: str, redis_url: str) ->
         own_logging(),
         serving(create_app()) as url,
     ):
-        answer = Browser(url).ask("GET", "/sign-in/openid")
-    assert (answer.status_code, "isn't responding" in answer.text) == (503, True)
+        response = Browser(url).ask("GET", "/sign-in/openid")
+    assert (response.status_code, "isn't responding" in response.text) == (503, True)
 
 
 def test_without_an_organization_there_is_no_such_sign_in(database_url: str, redis_url: str) -> None:

@@ -138,8 +138,8 @@ def test_a_password_changed_meanwhile_is_not_changed_back(
     browser.sign_in(EMAIL, PASSWORD)
     data = {"csrf": browser.form("/account/password"), "present": PASSWORD, "password": ANOTHER, "again": ANOTHER}
     meanwhile(passwords, "hash_new", lambda: give_password(container, anna))
-    answer = browser.ask("POST", "/account/password", data=data)
-    assert answer.status_code == 422
+    response = browser.ask("POST", "/account/password", data=data)
+    assert response.status_code == 422
     assert (knows(web, ANOTHER), knows(web, GIVEN)) == (False, True)
 
 
@@ -221,11 +221,11 @@ def test_a_slowly_sent_form_is_checked_against_the_rights_at_its_end(
     }
     head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
     with socket.create_connection((address.hostname or "", address.port or 0), timeout=10) as sock:
-        answer = sock.makefile("rb")
+        response = sock.makefile("rb")
         sock.sendall(f"POST /receivers/new HTTP/1.1\r\n{head}\r\n".encode())
-        assert answer.readline().startswith(b"HTTP/1.1 100 ")
-        answer.readline()
+        assert response.readline().startswith(b"HTTP/1.1 100 ")
+        response.readline()
         loses(container, anna)
         sock.sendall(body)
-        assert answer.readline().startswith(b"HTTP/1.1 %d " % status)
+        assert response.readline().startswith(b"HTTP/1.1 %d " % status)
     assert container.receivers.all() == []

@@ -6,9 +6,8 @@ import requests
 from models.enums import Role, Scope
 from models.receivers import deliveries
 from models.receivers.deliveries import Attempt
-from models.receivers.outbox import EVENT_TYPES, EventType
+from models.receivers.outbox import EVENT_TYPES, DeliveryState, EventType
 from models.receivers.repository import Receiver
-from models.receivers.states import DeliveryState
 from tests.factories import NOW
 from tests.installation import failed_job, messages
 from tests.web.conftest import Person, Web

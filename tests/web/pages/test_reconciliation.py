@@ -274,11 +274,11 @@ def test_a_reconciliation_is_downloaded_for_excel_as_it_was_made(
     viewer = web.as_(Role.VIEWER)
     address = f"/reconciliations/{number}/export"
     assert f'href="{address}"' in viewer.get(f"/operations/{number}").text
-    answer = viewer.get(address)
-    assert answer.headers["Content-Type"] == "text/csv; charset=utf-8"
+    response = viewer.get(address)
+    assert response.headers["Content-Type"] == "text/csv; charset=utf-8"
     name = f'filename="reconciliation-{number}-2026-10-01-2026-10-31.csv"'
-    assert name in answer.headers["Content-Disposition"]
-    lines = list(csv.reader(answer.content.decode("utf-8-sig").splitlines(), delimiter=";"))
+    assert name in response.headers["Content-Disposition"]
+    lines = list(csv.reader(response.content.decode("utf-8-sig").splitlines(), delimiter=";"))
     rows = {(line[0], line[1]): dict(zip(lines[0], line, strict=True)) for line in lines[1:]}
     assert rows["Reconciliation", "Company"]["Description"] == "Demo AS"
     assert rows["Reconciliation", "Reconciled by"]["Description"] == "kari@example.com"

@@ -382,8 +382,8 @@ def test_a_list_too_long_to_add_up_says_so(web: Web, monkeypatch: pytest.MonkeyP
     assert "Too many records to add up." in web.as_(Role.VIEWER).get("/records", type="invoice").text
 
 
-def sheet(answer: requests.Response, delimiter: str) -> list[dict[str, str]]:
-    return list(csv.DictReader(answer.content.decode().removeprefix("\ufeff").splitlines(), delimiter=delimiter))
+def sheet(response: requests.Response, delimiter: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(response.content.decode().removeprefix("\ufeff").splitlines(), delimiter=delimiter))
 
 
 @pytest.mark.usefixtures("invoices")
@@ -396,10 +396,10 @@ def test_a_filtered_list_is_downloaded_whole_for_programs_and_excel(
     person = web.as_(Role.VIEWER, language=Language.NORWEGIAN)
     page = person.get("/records", date_from="2026-02-01", sort="amount_asc").text
     for_excel, for_programs = re.findall(r'href="([^"]+/export[^"]+)"', page)
-    answer = person.get(unescape(for_programs))
-    assert answer.headers["Content-Type"] == "text/csv; charset=utf-8"
-    assert "attachment" in answer.headers["Content-Disposition"]
-    rows = sheet(answer, ",")
+    response = person.get(unescape(for_programs))
+    assert response.headers["Content-Type"] == "text/csv; charset=utf-8"
+    assert "attachment" in response.headers["Content-Disposition"]
+    rows = sheet(response, ",")
     assert len(rows) == 30
     assert {key: rows[0][key] for key in ("party", "amount", "record_date", "state", "entity_type")} == {
         "party": "'=HYPERLINK(1)",
@@ -408,9 +408,9 @@ def test_a_filtered_list_is_downloaded_whole_for_programs_and_excel(
         "state": "done",
         "entity_type": "invoice",
     }
-    answer = person.get(unescape(for_excel))
-    assert answer.content.startswith(b"\xef\xbb\xbf")
-    rows = sheet(answer, ";")
+    response = person.get(unescape(for_excel))
+    assert response.content.startswith(b"\xef\xbb\xbf")
+    rows = sheet(response, ";")
     assert len(rows) == 30
     assert {rows[0][key] for key in ("Kunde eller leverandør", "Beløp inkl. mva", "Dato", "Status")} == {
         "'=HYPERLINK(1)",
@@ -438,8 +438,8 @@ def test_the_count_the_sheet_and_the_actions_cover_exactly_the_list(
     question = person.get("/records/confirm", action="dismiss", **asked).text
     wrong = 1 if sort else 2
     assert f"{wrong} record{'s' if wrong > 1 else ''} will be skipped permanently" in question
-    answer = person.post("/records/act", action="dismiss", **asked)
-    assert re.search(rf"\b{wrong} records? permanently skipped", person.get(answer.headers["Location"]).text)
+    response = person.post("/records/act", action="dismiss", **asked)
+    assert re.search(rf"\b{wrong} records? permanently skipped", person.get(response.headers["Location"]).text)
 
 
 @pytest.mark.usefixtures("other")

@@ -50,8 +50,8 @@ def browser(web: Web, anna: User) -> Browser:
 
 def test_the_right_password_leads_to_the_requested_page(browser: Browser) -> None:
     assert browser.ask("GET", "/account?done=x").headers["Location"] == "/sign-in?next=/account%3Fdone%3Dx"
-    answer = browser.sign_in(" Anna@Example.com", PASSWORD, path="/sign-in?next=/account%3Fdone%3Dx")
-    assert (answer.status_code, answer.headers["Location"]) == (303, "/account?done=x")
+    response = browser.sign_in(" Anna@Example.com", PASSWORD, path="/sign-in?next=/account%3Fdone%3Dx")
+    assert (response.status_code, response.headers["Location"]) == (303, "/account?done=x")
     assert EMAIL in browser.ask("GET", "/account").text
     assert browser.ask("GET", "/sign-in?next=/users").headers["Location"] == "/users"
 
@@ -75,9 +75,9 @@ def test_the_language_chosen_at_sign_in_is_kept(browser: Browser) -> None:
     ],
 )
 def test_a_wrong_password_looks_the_same_for_every_user(browser: Browser, email: str, password: str) -> None:
-    answer = browser.sign_in(email, password)
-    assert (answer.status_code, "Incorrect email or password." in answer.text) == (403, True)
-    assert PASSWORD not in answer.text
+    response = browser.sign_in(email, password)
+    assert (response.status_code, "Incorrect email or password." in response.text) == (403, True)
+    assert PASSWORD not in response.text
     assert browser.ask("GET", "/account").status_code == 303
 
 
@@ -92,10 +92,10 @@ def test_scripts_and_other_sites_cannot_use_the_session_cookie(browser: Browser)
 def test_cookies_work_without_https_on_localhost(database_url: str, redis_url: str) -> None:
     environ = {**environment(database_url, redis_url), "PUBLIC_URL": "http://127.0.0.1:8000"}
     with installed(environ), own_logging(), serving(create_app()) as url:
-        answer = requests.get(f"{url}/sign-in", timeout=10)
-    (cookie,) = cookies_of(answer)
+        response = requests.get(f"{url}/sign-in", timeout=10)
+    (cookie,) = cookies_of(response)
     assert (cookie.key, cookie["secure"], cookie["httponly"]) == ("signing-in", "", True)
-    assert "Strict-Transport-Security" not in answer.headers
+    assert "Strict-Transport-Security" not in response.headers
 
 
 def test_each_sign_in_is_a_new_session_and_ends_the_one_before(browser: Browser) -> None:
@@ -116,8 +116,8 @@ def test_signing_out_also_ends_a_copied_session(browser: Browser) -> None:
     thief = Browser(browser.url)
     thief.cookies |= browser.cookies
     csrf = csrf_token(browser.cookies[SESSION])
-    answer = browser.ask("POST", "/sign-out", data={"csrf": csrf})
-    assert (answer.status_code, answer.headers["Location"]) == (303, "/sign-in")
+    response = browser.ask("POST", "/sign-out", data={"csrf": csrf})
+    assert (response.status_code, response.headers["Location"]) == (303, "/sign-in")
     assert SESSION not in browser.cookies
     assert thief.ask("GET", "/account").status_code == 303
 
@@ -128,8 +128,8 @@ def test_too_many_attempts_must_wait_but_other_users_need_not(browser: Browser, 
         403
     }
     for email in (EMAIL, EMAIL.upper()):
-        answer = browser.sign_in(email, PASSWORD)
-        assert (answer.status_code, "Wait 15 minutes" in answer.text) == (429, True)
+        response = browser.sign_in(email, PASSWORD)
+        assert (response.status_code, "Wait 15 minutes" in response.text) == (429, True)
     assert browser.sign_in("per@example.com", PASSWORD).status_code == 303
 
 
@@ -195,8 +195,8 @@ def test_our_form_is_accepted_with_and_without_a_proxy(browser: Browser) -> None
 )
 def test_no_one_is_redirected_to_another_site(browser: Browser, address: str) -> None:
     assert local_url(address) == "/"
-    answer = browser.sign_in(EMAIL, PASSWORD, path=f"/sign-in?next={quote(address)}")
-    assert answer.headers["Location"] == "/"
+    response = browser.sign_in(EMAIL, PASSWORD, path=f"/sign-in?next={quote(address)}")
+    assert response.headers["Location"] == "/"
 
 
 def test_a_disabled_user_is_signed_out_at_once(browser: Browser, container: Container, anna: User) -> None:

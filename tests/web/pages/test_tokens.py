@@ -25,8 +25,8 @@ def test_a_token_is_shown_once_and_opens_the_api(web: Web, container: Container)
     listed = person.get("/tokens").text
     assert found[1] not in listed
     assert "Partner ERP" in listed
-    answer = person.post(f"/tokens/{token.id}/revoke")
-    assert "evoked" in person.get(answer.headers["Location"]).text
+    response = person.post(f"/tokens/{token.id}/revoke")
+    assert "evoked" in person.get(response.headers["Location"]).text
     assert tokens.all_tokens(container.database)[0].refusal(clock()) == "token_revoked"
 
 

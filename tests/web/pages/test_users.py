@@ -34,7 +34,7 @@ def test_users_are_listed_with_their_rights(administrator: Person, per: User) ->
 
 
 def test_a_user_is_added_and_signs_in(administrator: Person, web: Web, container: Container) -> None:
-    answer = fill_in(
+    response = fill_in(
         administrator,
         "/users/new",
         email="Eva@example.com",
@@ -42,8 +42,8 @@ def test_a_user_is_added_and_signs_in(administrator: Person, web: Web, container
         role="operator",
         connections=str(web.connection.id),
     )
-    assert answer.status_code == 303
-    assert "Share the password" in administrator.get(answer.headers["Location"]).text
+    assert response.status_code == 303
+    assert "Share the password" in administrator.get(response.headers["Location"]).text
     eva = users.get_by_email(container.database, "eva@example.com")
     assert eva.rights == Rights(Role.OPERATOR, Scope(frozenset({web.connection.id})))
     assert knows(container, "eva@example.com", PASSWORD)
@@ -74,8 +74,8 @@ def test_invalid_input_is_shown_at_its_field(
 
 
 def test_a_user_gets_other_rights(administrator: Person, container: Container, per: User) -> None:
-    answer = fill_in(administrator, f"/users/{per.id}", role="administrator", everywhere="yes")
-    assert answer.headers["Location"] == f"/users/{per.id}"
+    response = fill_in(administrator, f"/users/{per.id}", role="administrator", everywhere="yes")
+    assert response.headers["Location"] == f"/users/{per.id}"
     assert users.get(container.database, per.id).rights == Rights(Role.ADMINISTRATOR, Scope())
 
 

@@ -41,9 +41,9 @@ def test_only_static_files_are_served_as_such(web: Web, path: str) -> None:
     with requests.Session() as session:
         raw = requests.Request("GET", web.url).prepare()
         raw.url = web.url + path  # requests would tidy it up
-        answer = session.send(raw, timeout=10)
-    assert answer.status_code == 404
-    assert "create_app" not in answer.text
+        response = session.send(raw, timeout=10)
+    assert response.status_code == 404
+    assert "create_app" not in response.text
 
 
 @pytest.mark.parametrize("path", ["/sign-in", "/account/language", "/users/new", "/webhooks/moment/x"])
@@ -72,8 +72,8 @@ def test_an_impossible_number_is_not_found(web: Web) -> None:
 
 
 def test_errors_for_programs_are_not_pages(web: Web) -> None:
-    answer = web.notify(b"")
-    assert (answer.status_code, answer.headers["Content-Type"]) == (400, "application/json")
+    response = web.notify(b"")
+    assert (response.status_code, response.headers["Content-Type"]) == (400, "application/json")
 
 
 @pytest.mark.kills

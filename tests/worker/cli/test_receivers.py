@@ -7,8 +7,7 @@ from sqlalchemy import select
 from models.connections.repository import Connection, Connections
 from models.enums import Scope
 from models.receivers import deliveries
-from models.receivers.outbox import EVENT_TYPES, EventType
-from models.receivers.states import DeliveryState
+from models.receivers.outbox import EVENT_TYPES, DeliveryState, EventType
 from models.schema.receiver_tables import EventReceiverRow
 from tests.factories import NOW, settings
 from tests.installation import environment, messages

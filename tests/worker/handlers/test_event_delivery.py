@@ -15,9 +15,8 @@ from models.enums import EntityType, Record, Scope
 from models.inbox import links
 from models.inbox.links import Link
 from models.receivers import deliveries
-from models.receivers.outbox import EVENT_TYPES
+from models.receivers.outbox import EVENT_TYPES, DeliveryProblem, DeliveryState
 from models.receivers.repository import Receiver
-from models.receivers.states import DeliveryProblem, DeliveryState
 from models.schema.receiver_tables import EventReceiverRow
 from tests.event_receiver import Program, program
 from tests.factories import NOW, settings

@@ -191,14 +191,14 @@ def test_users_are_mailed_about_their_account_in_their_language(container: Conta
     users.set_language(container.database, user.id, Language.ENGLISH)
     for device in ("Firefox, Windows", "Safari, iPhone"):
         with container.database.transaction() as session:
-            account_alerts.queue_new_device(session, email, device, now=clock())
+            account_alerts.queue(session, email, "New sign-in", f"From {device}.", now=clock())
     send_due_alerts(container)
     (mail,) = mailbox.mails()
     assert mail["to"] == [email]
     assert mail["subject"] == "Security notice about your account – Moment ⇄ 24SevenOffice"
     for words in (
-        "from Firefox, Windows.",
-        "from Safari, iPhone.",
+        "From Firefox, Windows.",
+        "From Safari, iPhone.",
         "If this wasn't you",
         "because you have an account",
     ):

@@ -180,7 +180,7 @@ def test_the_inbox_is_measured_by_entity_type_and_state(container: Container, co
 
 def test_jobs_behind_an_open_breaker_or_a_pause_are_not_overdue(container: Container) -> None:
     now, ids = clock(), []
-    for name in ("available", "paused", "in_outage", "rate_limited"):
+    for name in ("working", "paused", "outage", "rate_limited"):
         connection, _ = container.connections.add(name, settings(moment_company=name), actor="test", now=now)
         ids.append(connection.id)
     _, paused, down, short = ids
@@ -190,7 +190,7 @@ def test_jobs_behind_an_open_breaker_or_a_pause_are_not_overdue(container: Conta
     outages.fail(container.database, short, now=now, retry_after=hour, alert_type=AlertType.RATE_LIMITED)
     for each in (paused, down, short):
         enqueue(container.database, each, [Record(EntityType.INVOICE, "9")], now=now - timedelta(hours=2))
-    for state in ("available", "paused", "in_outage", "rate_limited"):
+    for state in ("working", "paused", "outage", "rate_limited"):
         assert measured(container, "moment24_connections", state=state) == 1
     assert measured(container, "moment24_jobs_overdue_seconds", entity_type="invoice") == 0
     assert (measured(container, "moment24_jobs_oldest_seconds", entity_type="invoice") or 0) >= 7200

@@ -1,15 +1,27 @@
-"""The filter of the audit log."""
+"""The audit log: its filter, as in the URL, and the log as a sheet for Excel."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Self
 
-from models.admin.audit_log import AuditFilter, AuditTopic
+from i18n.catalog import Language
+from i18n.messages import Message, msg, translate
+from i18n.sheets import Sheet
+from models.admin.audit_log import AuditEntry, AuditFilter, AuditTopic
 from models.admin.dashboard import find_by_name
 from models.database import Database
 from models.enums import Scope
 from models.users.repository import User
 from web.views.url_filter import UrlFilter, day_of
+
+COLUMNS: Mapping[str, Message] = {
+    "at": msg("Time"),
+    "actor": msg("User"),
+    "connection": msg("Company"),
+    "record": msg("Record"),
+    "action": msg("Action"),
+    "id": msg("Entry"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,3 +51,18 @@ class AuditUrlFilter(UrlFilter):
         if self.company:
             return Scope(find_by_name(database, user.scope, self.company)), False
         return user.scope, user.administers_all
+
+
+def audit_sheet(entries: Iterable[AuditEntry], *, language: Language) -> Iterator[str]:
+    sheet = Sheet(columns={key: translate(title, language) for key, title in COLUMNS.items()}, for_excel=True)
+    return sheet.lines(
+        {
+            "at": each.at,
+            "actor": translate(each.actor, language),
+            "connection": each.connection or "",
+            "record": translate(each.record or "", language),
+            "action": translate(each.action, language),
+            "id": each.id,
+        }
+        for each in entries
+    )

@@ -1,4 +1,4 @@
-"""The address of a client, which is unknown behind a proxy that uvicorn does not trust."""
+"""The client of a request: its address, unknown behind a proxy that uvicorn does not trust, and its device."""
 
 from dataclasses import dataclass
 
@@ -7,6 +7,28 @@ from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 log = structlog.get_logger()
+
+BROWSERS = (
+    ("Edg", "Edge"),
+    ("OPR/", "Opera"),
+    ("SamsungBrowser", "Samsung Internet"),
+    ("Firefox", "Firefox"),
+    ("FxiOS", "Firefox"),
+    ("CriOS", "Chrome"),
+    ("Chrome", "Chrome"),
+    ("Safari", "Safari"),
+)
+"""Parts of a User-Agent with the names that people use: each browser claims to be those below it."""
+
+SYSTEMS = (
+    ("iPhone", "iPhone"),
+    ("iPad", "iPad"),
+    ("Android", "Android"),
+    ("Windows", "Windows"),
+    ("CrOS", "ChromeOS"),
+    ("Mac OS X", "macOS"),
+    ("Linux", "Linux"),
+)
 
 
 def unbelieved_proxy(request: HTTPConnection) -> str:
@@ -37,3 +59,10 @@ class ProxyCheck:
             self.logged = True
             log.warning("proxy_not_believed", proxy=proxy)
         await self.app(scope, receive, send)
+
+
+def device_name(request: HTTPConnection) -> str:
+    """Return browser and system, such as ``Firefox, Windows``; unknown parts are left out."""
+    user_agent = request.headers.get("User-Agent", "")
+    found = (next((name for mark, name in names if mark in user_agent), "") for names in (BROWSERS, SYSTEMS))
+    return ", ".join(filter(None, found))
