@@ -49,6 +49,7 @@ class SyncContext:
     clock: Callable[[], datetime]
     renew_lease: Callable[[], None]
     _known: dict[Record, Link | None] = field(default_factory=dict, init=False, repr=False)
+    _former: dict[Record, str | None] = field(default_factory=dict, init=False, repr=False)
     _numbered: dict[tuple[EntityType, int], Record] = field(default_factory=dict, init=False, repr=False)
     _names: dict[Record, str] = field(default_factory=dict, init=False, repr=False)
     _search_aliases: list[str] = field(default_factory=list, init=False, repr=False)
@@ -68,6 +69,9 @@ class SyncContext:
             return nullcontext()
         found = links.find_many(self.database, lane, [record.id for record in records])
         self._known.update({record: found.get(record.id) for record in records})
+        if lane.entity_type is EntityType.INVOICE:
+            former = links.find_former(self.database, lane, [record.id for record in records])
+            self._former.update({record: former.get(record.id) for record in records})
         ids = [record.id for record in records if self._is_read_from_moment(record)]
         return self.moment.reading_ahead(lane.entity_type, ids)
 
@@ -113,6 +117,8 @@ class SyncContext:
 
     def former_link(self, record: Record) -> str | None:
         """Return what the record was linked to before the connection's links were set aside."""
+        if record in self._former:
+            return self._former[record]
         return links.former(self.database, self.connection.id, record)
 
     def save_sending(self, jobs: Sequence[SyncJob]) -> None:
