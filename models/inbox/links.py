@@ -14,6 +14,8 @@ from sqlalchemy import (
     CompoundSelect,
     Integer,
     ScalarSelect,
+    Select,
+    SQLColumnExpression,
     Text,
     and_,
     any_,
@@ -34,8 +36,10 @@ from models.database import Database
 from models.enums import EntityType, Lane, Record
 from models.inbox.leases import LeaseLostError
 from models.schema.audit_entries import add_entry
-from models.schema.statements import job_of, link_of, made_of, of_lane, upsert
+from models.schema.statements import job_of, link_of, made_of, of_lane
 from models.schema.tables import ConnectionRow, FormerLinkRow, LinkRow, SyncJobRow
+
+_COLUMNS = LinkRow.metadata.tables["links"].c
 
 
 class LinkState(StrEnum):
@@ -196,13 +200,22 @@ def transaction_at_origin(database: Database, origin: Origin) -> Iterator[Sessio
 
 
 def _refuse_elsewhere(session: Session, origin: Origin) -> None:
+    if session.scalar(_at_origin(origin, ConnectionRow.id)) is None:
+        raise _led_elsewhere_error(origin)
+
+
+def _at_origin(origin: Origin, *values: SQLColumnExpression[Any]) -> Select[*tuple[Any, ...]]:
+    """Select values if the connection is still for this company and client, and lock it until the end."""
     names = {name: func.coalesce(ConnectionRow.settings[name].astext, "") for name in origin.settings}
     still = [names[name] == value for name, value in origin.settings.items()]
     if origin.client_number is not None:
         still.append(ConnectionRow.client_number == origin.client_number)
-    here = select(ConnectionRow.id).where(ConnectionRow.id == origin.connection_id, *still)
-    if session.scalar(here.with_for_update(read=True)) is None:
-        raise LedElsewhereError(f"Connection {origin.connection_id} is for another company or client than before.")
+    here = select(*values).where(ConnectionRow.id == origin.connection_id, *still)
+    return here.with_for_update(read=True, of=ConnectionRow)
+
+
+def _led_elsewhere_error(origin: Origin) -> LedElsewhereError:
+    return LedElsewhereError(f"Connection {origin.connection_id} is for another company or client than before.")
 
 
 def remove(session: Session, connection_id: int, record: Record) -> None:
@@ -262,6 +275,14 @@ def former(database: Database, connection_id: int, record: Record) -> str | None
     return database.scalar(query.limit(1))
 
 
+def find_former(database: Database, lane: Lane, moment_ids: Sequence[str]) -> dict[str, str]:
+    """Return what records were linked to before links were set aside; not for expenses."""
+    of = and_(FormerLinkRow.connection_id == lane.connection_id, FormerLinkRow.entity_type == lane.entity_type)
+    query = select(FormerLinkRow.moment_id, FormerLinkRow.remote_id)
+    rows = database.rows(query.where(of, FormerLinkRow.moment_id.in_(moment_ids)))
+    return {row.moment_id: row.remote_id for row in rows}
+
+
 def delete_former(session: Session, connection_id: int, record: Record) -> None:
     """Delete a record's former link, because a person has checked it."""
     session.execute(delete(FormerLinkRow).where(_is_former_link_of(connection_id, record)))
@@ -310,14 +331,20 @@ def save(
 ) -> None:
     """Link a Moment record or update its link; ``origin`` is where its number was read.
 
-    Raises LedElsewhereError or LinkTakenError.
+    It is one statement and thus one round trip, because each record of a batch is linked by itself. Raises
+    LedElsewhereError or LinkTakenError.
     """
     values = {**asdict(link), "updated_at": now}
     key = {"connection_id": connection_id, "entity_type": record.entity_type, "moment_id": record.id}
+    row = {**key, **values}
+    rows = insert(LinkRow).values(row)
+    if origin:
+        here = _at_origin(origin, *(literal(value, _COLUMNS[name].type) for name, value in row.items()))
+        rows = insert(LinkRow).from_select(list(row), here)
+    made = rows.on_conflict_do_update(index_elements=list(key), set_=values)
     try:
-        with database.transaction() as session:
-            if origin:
-                _refuse_elsewhere(session, origin)
-            session.execute(upsert(LinkRow, key, values))
+        saved = database.scalar(made.returning(LinkRow.id))
     except IntegrityError as error:
         raise LinkTakenError(f"{link.remote_id} is linked to another {record.entity_type} already.") from error
+    if saved is None and origin:
+        raise _led_elsewhere_error(origin)

@@ -46,6 +46,7 @@ class SyncContext:
     clock: Callable[[], datetime]
     renew_lease: Callable[[], None]
     _known: dict[Record, Link | None] = field(default_factory=dict, init=False, repr=False)
+    _former: dict[Record, str | None] = field(default_factory=dict, init=False, repr=False)
     _numbered: dict[tuple[EntityType, int], Record] = field(default_factory=dict, init=False, repr=False)
     _names: dict[Record, str] = field(default_factory=dict, init=False, repr=False)
     _search_aliases: list[str] = field(default_factory=list, init=False, repr=False)
@@ -62,8 +63,10 @@ class SyncContext:
             return nullcontext()
         found = links.find_many(self.database, lane, [record.id for record in records])
         self._known.update({record: found.get(record.id) for record in records})
-        if lane.entity_type is EntityType.INVOICE:  # a linked invoice never changes, so it is not read
-            records = [record for record in records if self._known[record] is None]
+        if lane.entity_type is EntityType.INVOICE:
+            former = links.find_former(self.database, lane, [record.id for record in records])
+            self._former.update({record: former.get(record.id) for record in records})
+            records = [record for record in records if self._known[record] is None]  # a linked one never changes
         return self.moment.reading_ahead(lane.entity_type, [record.id for record in records])
 
     def link(self, record: Record) -> Link | None:
@@ -105,6 +108,8 @@ class SyncContext:
 
     def former_link(self, record: Record) -> str | None:
         """Return what the record was linked to before the connection's links were set aside."""
+        if record in self._former:
+            return self._former[record]
         return links.former(self.database, self.connection.id, record)
 
     def save_sending(self, jobs: Sequence[SyncJob]) -> None:

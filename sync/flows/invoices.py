@@ -253,7 +253,8 @@ class Invoices:
     def _link_and_read_back(self, item: PreparedInvoice) -> Success:
         """Link what was posted, and read it back if it is the first of a VAT code."""
         saved = self._link_voucher(item, item.voucher.number)
-        self._first.read_back(item.job.record, item.voucher)
+        if self._first.unproven(item.voucher):
+            self._first.read_back(item.job.record, item.voucher)
         return saved
 
     def _read_back_again(self, job: SyncJob) -> Success:

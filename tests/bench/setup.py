@@ -18,7 +18,7 @@ from local.demo_user import eventually, expect
 from local.processes import ROOT
 from local.stack import Stack
 from models.enums import PENDING, EntityType
-from models.inbox import links
+from models.inbox import links, vat_checks
 from models.inbox.enqueue import enqueue
 from models.schema.tables import SyncJobRow
 from tests.bench.load import Request, send_all
@@ -32,6 +32,8 @@ UNLIMITED = {
     "POLL_SECONDS": "36000",
 }
 """Limits that other rows measure (the budget, the polls) are set out of the way."""
+
+LOG = ROOT / "var" / "bench" / "log"
 
 KEY = "Basic " + base64.b64encode(f"apikey:{API_KEY}".encode()).decode()
 TIMEOUT_SECONDS = 600
@@ -97,9 +99,9 @@ class Scene:
         return self.moment([Request("POST", path) for path in paths])
 
     def branch(self, firm: Firm, project: Record, name: str) -> tuple[int, str]:
-        """Add a connection between the same company and client, in which the project and its customer are linked.
+        """Add a connection between the same company and client that has posted before; return its id and webhook.
 
-        Return its id and the address of its webhook.
+        The project and its customer are linked, and the VAT codes have been read back from the ledger.
         """
         database, connections = self.container.database, self.container.connections
         for index in ("connections_moment_company", "connections_client_number"):
@@ -112,6 +114,10 @@ class Scene:
             record = models.enums.Record(entity_type, str(moment_id))
             if link := links.find(database, firm.connection.id, record):
                 links.save(database, added.id, record, link, now=clock())
+        way = firm.connection.settings.voucher_vat
+        for check in vat_checks.find(database, firm.connection.id, way):
+            vat_checks.begin(database, added.id, way, [check.vat_code], record_id=check.record_id, now=clock())
+            vat_checks.decide(database, added.id, way, check.record_id, check.status, now=clock())
         return added.id, f"{firm.webhook_url.rpartition('/')[0]}/{token}"
 
     def enter(self, firm: Firm, resource: str, records: Sequence[Mapping[str, object]]) -> list[Record]:
@@ -195,7 +201,8 @@ def notifications(webhook_url: str, records: Sequence[Record], *, kind: str = "i
 @contextmanager
 def scene(**settings: str) -> Iterator[Scene]:
     """Run a system for one row, with these settings; its log is ``var/bench/log``."""
-    with TemporaryDirectory() as state, (ROOT / "var" / "bench" / "log").open("a") as log:
+    LOG.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory() as state, LOG.open("a") as log:
 
         def log_line(name: str, line: str) -> None:
             log.write(f"{name:<8} | {line}\n")

@@ -2,6 +2,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import event
 
 from models.admin import job_actions, reminders
 from models.enums import EntityType, JobState, Lane, Outcome
@@ -199,6 +200,31 @@ def test_an_invoice_that_has_a_voucher_is_not_read_ahead(world: World) -> None:
     for record_ids in ("1", "12"):
         world.sync(EntityType.INVOICE, *record_ids)
     assert (EntityType.INVOICE, ("2",)) in world.moment.ahead
+
+
+def test_each_further_invoice_of_a_batch_takes_one_statement(world: World) -> None:
+    """It is linked as soon as it is posted; all else is read and written once for the batch."""
+    world.begin()
+    engine, statements = world.database._engine, list[str]()  # noqa: SLF001 - there is no other way to observe each
+
+    def hear(_: object, __: object, statement: str, *___: object) -> None:
+        statements.append(statement)
+
+    def taken_by(*record_ids: str) -> int:
+        world.moment.put(*(factories.invoice(each, number=int(each)) for each in record_ids))
+        world.receive(EntityType.INVOICE, *record_ids)
+        statements.clear()
+        world.drain(EntityType.INVOICE)
+        count = len(statements)
+        assert {world.job(EntityType.INVOICE, each).outcome for each in record_ids} == {Outcome.SYNCED}
+        return count
+
+    event.listen(engine, "before_cursor_execute", hear)
+    try:
+        taken_by("1", "2")  # the lane's first batch saves the lane too
+        assert taken_by(*map(str, range(10, 20))) == taken_by("20", "21") + 8
+    finally:
+        event.remove(engine, "before_cursor_execute", hear)
 
 
 def test_a_wait_that_the_other_system_asks_for_is_kept(world: World) -> None:

@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from local.demo_user import eventually, expect
-from local.processes import ROOT
 from tests.bench.figures import Figures
 from tests.bench.peers.beside import PEERS, Peer, beside
-from tests.bench.setup import Scene
+from tests.bench.setup import LOG, Scene
 from tests.journeys.firm import Firm, Record
 
 
@@ -35,7 +34,7 @@ def _one(running_system: Scene, name: str, count: int, late: tuple[float, float]
     firm = running_system.firm()
     first, *invoices = running_system.write(firm, [running_system.project(firm)] * (count + 1))
     told = (firm.moment("customers")[0]["customerNumber"], firm.moment("projects")[0]["projectNumber"])
-    with (ROOT / "var" / "bench" / "log").open("ab") as log, beside(running_system, firm, name, log=log) as peer:
+    with LOG.open("ab") as log, beside(running_system, firm, name, log=log) as peer:
         peer.send("invoice", first["id"], *told)
         eventually(lambda: expect("vouchers", len(firm.records("vouchers")), 2))
         running_system.late(firm, moment=late[0], twentyfour=late[1])

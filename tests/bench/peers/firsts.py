@@ -4,11 +4,10 @@ import time
 from random import Random
 
 from local.demo_user import eventually, expect
-from local.processes import ROOT
 from tests.bench.figures import Figures
 from tests.bench.peers.beside import PEERS, beside
 from tests.bench.seed_records import enter
-from tests.bench.setup import TIMEOUT_SECONDS, Scene
+from tests.bench.setup import LOG, TIMEOUT_SECONDS, Scene
 
 
 def first_days(running_system: Scene, *, of_each: int, seconds: float) -> dict[str, Figures]:
@@ -21,7 +20,7 @@ def _one(running_system: Scene, name: str, count: int, seconds: float) -> Figure
     entered = enter(running_system, firm, count)
     events = [(kind, each["id"]) for kind, records in entered.items() for each in records]
     Random(1).shuffle(events)  # noqa: S311 - the same order each time
-    with (ROOT / "var" / "bench" / "log").open("ab") as log, beside(running_system, firm, name, log=log) as peer:
+    with LOG.open("ab") as log, beside(running_system, firm, name, log=log) as peer:
         time.sleep(2)  # until its worker is there
         running_system.late(firm, moment=seconds, twentyfour=seconds)
         began = time.time()

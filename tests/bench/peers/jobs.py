@@ -1,7 +1,8 @@
 """The jobs as most would write them: log in, build the client, read from Moment, post to 24SevenOffice.
 
 Each is independent, so any number may run at once and any may be retried. What does not change between events (the
-chart of accounts) is read once for each process. What a webhook says about a record is passed with the task.
+chart of accounts, the VAT codes) is read once for each process. What a webhook says about a record is passed with the
+task. A voucher in the ledger needs lines of its own for VAT, so revenue is net.
 """
 
 import os
@@ -75,13 +76,14 @@ def post_invoice(invoice_id: int, customer_number: str | None, project_number: s
     due = datetime.fromisoformat(invoice["dueDate"])
     total = invoice["totalAmountInclVat"]
     entries = [{**parties, "AccountNo": RECEIVABLES, "Amount": total, "DueDate": due}]
-    session = log_in()
-    account = service("Account", session)
+    account = service("Account", log_in())
+    vat_codes, vat_accounts = vat_setup()
     for line in invoice["invoiceLines"]:
-        number = accounts()[line["financialAccountId"]]
-        entries.append(
-            {**parties, "AccountNo": number, "Amount": -line["amountInclVat"], "TaxNo": tax_codes()[number]}
-        )
+        number, net = accounts()[line["financialAccountId"]], line["amountExclVat"]
+        code = vat_codes[number]
+        entries.append({**parties, "AccountNo": number, "Amount": -net, "TaxNo": code})
+        if vat := line["amountInclVat"] - net:
+            entries.append({**parties, "AccountNo": vat_accounts[code], "Amount": -vat, "TaxNo": code})
     voucher = {"TransactionNo": invoice["invoiceNumber"], "Sort": OUTGOING_INVOICE, "Entries": {"Entry": entries}}
     bundle = {
         "YearId": int(invoice["invoiceDate"][:4]),
@@ -143,6 +145,11 @@ def accounts() -> dict[int, int]:
 
 
 @cache
-def tax_codes() -> dict[int, str]:
-    chart = service("Account", log_in()).GetAccountList()
-    return {account.AccountNo: str(account.TaxNo or "") for account in chart}
+def vat_setup() -> tuple[dict[int, str], dict[str, int]]:
+    """Return the VAT code of each account, and the account for the VAT of each code."""
+    account_service = service("Account", log_in())
+    chart, codes = account_service.GetAccountList(), account_service.GetTaxCodeList()
+    return (
+        {account.AccountNo: str(account.TaxNo or "") for account in chart},
+        {str(code.TaxNo): code.AccountNo for code in codes},
+    )

@@ -5,36 +5,60 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import cycle, islice
 
 from local.demo_user import expect
 from local.processes import ROOT, end, spawn
 from local.servers import free_ports
+from models.inbox.webhook_limit import MAX_UNTRIED
 from tests.bench.figures import Row, percentile
 from tests.bench.load import Request, send_all, send_evenly
-from tests.bench.setup import Scene, notifications, scene
-from tests.journeys.firm import Firm
+from tests.bench.setup import LOG, Scene, notifications, scene
+from tests.journeys.firm import Firm, Record
 
-AT_ONCE, TIMES, SENDERS = 1500, 3, 8
-PER_SECOND, SECONDS = 200, 60
-INVOICES, BUSY_SECONDS, REMOTE_SECONDS = 1000, 20, 0.2
+SENDERS, WARM = 8, 100
+PER_SECOND = 200
+REMOTE_SECONDS = 0.2
 MAX_MILLISECONDS = 15
 
 
-def ingest() -> Row:
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What is sent: ``invoices`` to keep the worker busy, ``at_once`` each of ``times``, and seconds at the rate."""
+
+    invoices: int = 1000
+    busy_seconds: int = 20
+    at_once: int = 1500
+    times: int = 3
+    seconds: int = 60
+
+    @property
+    def made_up(self) -> int:
+        """The number of webhooks to us about records that do not exist."""
+        return WARM + self.times * self.at_once + PER_SECOND * self.seconds
+
+
+FULL = Load()
+
+
+def ingest(load: Load = FULL) -> Row:
     """Send at a constant rate beside a worker in a burst; then without the worker, to ours and the bare endpoint."""
     with scene() as running_system, _bare(running_system) as bare:
         firm = running_system.firm()
-        web, numbers = running_system.stack.addresses["web"], iter(range(10**9, 2 * 10**9))
-        busy = _beside_a_burst(running_system, firm, web)
+        project = running_system.project(firm)
+        web = running_system.stack.addresses["web"]
+        busy = _beside_a_burst(running_system, firm, project, load)
         running_system.stack.parts["worker"].stop()
         before = running_system.in_hand()
-        _rate(web, _requests(firm, 100, numbers)), _rate(bare, _requests(firm, 100, numbers))
+        made_up = _made_up(running_system, firm, project, load)
+        _rate(web, _next(WARM, made_up)), _rate(bare, _next(WARM, made_up))
         ours, theirs = [], []
-        for _ in range(TIMES):
-            theirs.append(_rate(bare, _requests(firm, AT_ONCE, numbers)))
-            ours.append(_rate(web, _requests(firm, AT_ONCE, numbers)))
-        alone = _evenly(web, _requests(firm, PER_SECOND * SECONDS, numbers))
-        expect("in the inbox", running_system.in_hand(), before + 100 + TIMES * AT_ONCE + PER_SECOND * SECONDS)
+        for _ in range(load.times):
+            theirs.append(_rate(bare, _next(load.at_once, made_up)))
+            ours.append(_rate(web, _next(load.at_once, made_up)))
+        alone = _evenly(web, _next(PER_SECOND * load.seconds, made_up))
+        expect("in the inbox", running_system.in_hand(), before + load.made_up)
     p99 = percentile(busy, 99)
     return Row(
         goal=f"p99 <= {MAX_MILLISECONDS} ms at {PER_SECOND} a second, beside a worker in a burst",
@@ -51,13 +75,14 @@ def ingest() -> Row:
     )
 
 
-def _beside_a_burst(running_system: Scene, firm: Firm, web: str) -> list[float]:
+def _beside_a_burst(running_system: Scene, firm: Firm, project: Record, load: Load) -> list[float]:
     """Return the milliseconds of webhooks about invoices that are being synced."""
-    written = running_system.write(firm, [running_system.project(firm)] * INVOICES)
+    written = running_system.write(firm, [project] * load.invoices)
     running_system.late(firm, moment=REMOTE_SECONDS, twentyfour=REMOTE_SECONDS)
-    running_system.notify(notifications(firm.webhook_url, written))
-    again = (written * (PER_SECOND * BUSY_SECONDS // INVOICES + 1))[: PER_SECOND * BUSY_SECONDS]
-    return _evenly(web, notifications(firm.webhook_url, again))
+    requests = notifications(firm.webhook_url, written)
+    running_system.notify(requests)
+    again = islice(cycle(requests), PER_SECOND * load.busy_seconds)
+    return _evenly(running_system.stack.addresses["web"], list(again))
 
 
 def _evenly(web: str, requests: list[Request]) -> list[float]:
@@ -67,8 +92,16 @@ def _evenly(web: str, requests: list[Request]) -> list[float]:
     return [each.seconds * 1000 for each in answers]
 
 
-def _requests(firm: Firm, count: int, numbers: Iterator[int]) -> list[Request]:
-    return notifications(firm.webhook_url, [{"id": next(numbers)} for _ in range(count)])
+def _made_up(running_system: Scene, firm: Firm, project: Record, load: Load) -> Iterator[Request]:
+    """Yield webhooks about records that do not exist, of enough connections that none of them is limited."""
+    connections = load.made_up // MAX_UNTRIED + 1
+    urls = [running_system.branch(firm, project, f"Branch {number}")[1] for number in range(connections)]
+    for number, url in enumerate(cycle(urls), 10**9):
+        yield from notifications(url, [{"id": number}])
+
+
+def _next(count: int, requests: Iterator[Request]) -> list[Request]:
+    return list(islice(requests, count))
 
 
 def _rate(address: str, requests: list[Request]) -> float:
@@ -85,7 +118,7 @@ def _bare(running_system: Scene) -> Iterator[str]:
     [port] = free_ports(0)
     arguments = ("--factory", "tests.bench.bare_endpoint:create_app", "--port", str(port), "--no-access-log")
     command = (sys.executable, "-m", "uvicorn", *arguments)
-    with (ROOT / "var" / "bench" / "log").open("ab") as log:
+    with LOG.open("ab") as log:
         process = spawn(command, cwd=ROOT, env=running_system.stack.environment, output=log)
     time.sleep(3)
     try:

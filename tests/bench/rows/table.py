@@ -17,7 +17,7 @@ from tests.bench.rows.many import many
 ROWS: Mapping[str, Callable[[], Row]] = {
     "idle": idle,
     "burst": burst,
-    "first day": first_day,
+    "first_day": first_day,
     "many": many,
     "ingest": ingest,
     "fair": fair,
