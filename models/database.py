@@ -135,7 +135,6 @@ class Database:
         )
         _ping_if_data_waits(self._engine)
         _omit_options_if_refused(self._engine)
-        self._single = self._engine.execution_options(isolation_level="AUTOCOMMIT")
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:
@@ -153,7 +152,7 @@ class Database:
         It returns rows of columns, because creating a session's objects takes longer than the statement. Raises
         the same errors as :meth:`transaction`.
         """
-        with _translating_errors(), self._single.connect() as connection:
+        with _translating_errors(), self._engine.connect() as connection, _autocommit(connection):
             yield connection
 
     def execute(self, statement: Executable) -> None:
@@ -220,6 +219,22 @@ class Database:
 
     def close(self) -> None:
         self._engine.dispose()
+
+
+@contextmanager
+def _autocommit(connection: Connection) -> Iterator[None]:
+    """Make each statement its own transaction.
+
+    SQLAlchemy's isolation level AUTOCOMMIT does the same, but resets the level of the connection afterwards, so
+    that psycopg2 sends a further statement to set it again the next time.
+    """
+    own: Any = connection.connection.driver_connection
+    own.autocommit = True
+    try:
+        yield
+    finally:
+        if not own.closed:
+            own.autocommit = False
 
 
 def _set_timeout(session: Session, timeout: str) -> None:

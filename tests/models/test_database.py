@@ -47,6 +47,26 @@ def test_a_connection_that_is_left_in_a_transaction_is_replaced(own: Database) -
         assert session.scalar(number) != left
 
 
+def test_nothing_is_sent_around_a_single_statement(own: Database, database_url: str) -> None:
+    """Webhooks and batches consist of single statements, so another round trip each would be noticed."""
+    looking = Database(SecretStr(database_url))
+    with own.transaction() as session:
+        pid = session.scalar(text("select pg_backend_pid()"))
+
+    def last() -> tuple[str, ...]:
+        with looking.statement() as connection:
+            query = text("select query, state from pg_stat_activity where pid = :pid")
+            return tuple(connection.execute(query, {"pid": pid}).one())
+
+    for sent in ("select 1", "select 2"):
+        own.execute(text(sent))
+        assert last() == (sent, "idle")
+    with own.transaction() as session:
+        assert session.scalar(text("select 3")) == 3
+        assert last() == ("select 3", "idle in transaction")
+    looking.close()
+
+
 @pytest.mark.slow
 def test_a_client_that_is_silent_within_a_transaction_loses_its_locks(
     database: Database, database_url: str, monkeypatch: pytest.MonkeyPatch
