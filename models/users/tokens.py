@@ -204,7 +204,7 @@ def revoke(database: Database, token_id: int, *, actor: str, session_id: int | N
 def revoke_all(session: Session, *, actor: str, now: datetime) -> None:
     """Revoke all tokens, each with an entry in the audit log."""
     valid = select(ApiTokenRow).where(ApiTokenRow.revoked_at.is_(None)).order_by(ApiTokenRow.id)
-    for row in session.scalars(valid.with_for_update(**FOR_NO_KEY_UPDATE)).all():
+    for row in session.scalars(valid.with_for_update(key_share=True)).all():
         row.revoked_at = now
         add_entry(session, at=now, actor=actor, action=msg("Revoked {token}", token=_token(row, None).actor))
 
