@@ -7,8 +7,8 @@ password, and guesses are limited.
 import os
 import time
 from collections import deque
-from collections.abc import Mapping
 from http import HTTPStatus
+from typing import Any
 
 import tornado.web
 from celery import Celery
@@ -53,7 +53,7 @@ def is_kept(handler: type) -> bool:
     return handler in READS or not handler.__module__.startswith("flower.api.")
 
 
-def configuration() -> Mapping[str, object]:
+def configuration() -> dict[str, Any]:
     """Return the app's configuration. Raises SystemExit without a password, as Flower would be open to all."""
     password = os.environ.get("FLOWER_BASIC_AUTH", "").partition(":")[2]
     if password in {"", "replace-me"}:
