@@ -19,8 +19,13 @@ _SECRET_NAMES = re.compile(
 )
 _SECRET_VALUES = (
     re.compile(r"gAAAA[\w-]{40,}=*"),  # a value encrypted by Fernet
-    re.compile(r"(?<=://)[^\s/@]*:[^\s/@]+(?=@)"),  # user and password in a URL
+    re.compile(
+        r"(?<=://)[^\s:/@?#]*:[^\s'\"]+(?=@)"
+    ),  # user and password in a URL; a raw password may have / and @
+    re.compile(r"(?i)(?<=[?&]password=)[^\s&'\"]+"),
     re.compile(r"(?<=/webhooks/moment/)[\w-]+"),  # the token of a webhook URL, which needs no other secret
+    re.compile(r"(?<=/sign-in/link/)[\w-]+"),
+    re.compile(r"(?<=\bm24_)[\w-]{20,}"),  # an API token
     re.compile(r"\$argon2\w*\$[^\s'\",)]+"),
     re.compile(r"(?s)(?<=Failing row contains \().*(?=\))"),  # PostgreSQL quotes the row that it rejects
     re.compile(r"(?<=Key \()[^)]*\)=\(.*(?=\))"),

@@ -139,6 +139,8 @@ class Settings(BeatSettings, MigrationSettings):
     """Whether administrators who sign in by password must have a second factor"""
     smtp_url: SecretStr = SecretStr("smtp://127.0.0.1:25")
     """Mail server: smtp://, smtp+starttls:// or smtps://, with user:password@ if it needs a login"""
+    sends_mail: bool = False
+    """Whether the workers have `SMTP_URL`; tells web, which does not, to offer links by mail"""
     mail_from: str = Field("", validate_default=True)
     """Sender of mails; without one, `moment24` at the host of `PUBLIC_URL`"""
 
@@ -191,6 +193,11 @@ class Settings(BeatSettings, MigrationSettings):
         except (LookupError, ValueError) as error:
             raise ValueError("contains an unknown placeholder") from error
         return value
+
+    @field_validator("sends_mail", mode="before")
+    @classmethod
+    def _unset(cls, value: object) -> object:
+        return value or False  # Compose passes "" if there is no SMTP_URL
 
     @field_validator("smtp_url")
     @classmethod

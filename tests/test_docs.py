@@ -32,7 +32,11 @@ ROUTES = [
     for router in ROUTERS
     for path in {route.path.removeprefix(router.prefix) for route in router.routes if isinstance(route, APIRoute)}
 ]
-OF_ENVIRONMENT = {name.upper() for name in Settings.model_fields}
+OF_ENVIRONMENT = {name.upper() for name in Settings.model_fields} | {
+    "POSTGRES_PASSWORD",
+    "REDIS_PASSWORD",
+    "FLOWER_BASIC_AUTH",
+}
 OTHER_NAMES = {
     *("connection", "entity_type", "record", "job", "jobs", "task", "task_id", "lease_id"),  # fields of the log
     *("user", "error_code", "outcome", "found", "actor", "action", "entry", "proxy"),  # and more of them

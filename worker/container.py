@@ -355,8 +355,12 @@ class Container:
 
     @property
     def mails_links(self) -> bool:
-        """Whether users get links by mail to choose a password, which needs SMTP_URL and PUBLIC_URL."""
-        return {"smtp_url", "public_url"} <= self.settings.model_fields_set
+        """Whether users get links by mail to choose a password, which needs SMTP_URL and PUBLIC_URL.
+
+        Only workers send mails, so web needs no SMTP_URL: SENDS_MAIL says that the workers have it.
+        """
+        told = self.settings.model_fields_set
+        return "public_url" in told and ("smtp_url" in told or self.settings.sends_mail)
 
     def webhook_url(self, token: str) -> str:
         """Return the URL to enter in Moment for the webhooks of a connection."""

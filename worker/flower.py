@@ -4,6 +4,7 @@ import os
 import time
 from collections import deque
 from http import HTTPStatus
+from typing import Any
 
 import tornado.web
 from celery import Celery
@@ -35,6 +36,9 @@ def get_current_user(handler: tornado.web.RequestHandler) -> object:
         raise tornado.web.HTTPError(HTTPStatus.TOO_MANY_REQUESTS)
     try:
         return _get_current_user(handler)
+    except (ValueError, TypeError) as error:  # credentials that Flower cannot read, or that are not ASCII
+        _refused.append(time.monotonic())
+        raise tornado.web.HTTPError(HTTPStatus.UNAUTHORIZED) from error
     except tornado.web.HTTPError:
         if "Authorization" in handler.request.headers:
             _refused.append(time.monotonic())
@@ -45,10 +49,18 @@ def is_kept(handler: type) -> bool:
     return handler in READS or not handler.__module__.startswith("flower.api.")
 
 
+def configuration() -> dict[str, Any]:
+    """Return the app's configuration. Raises SystemExit without a password, as Flower would be open to all."""
+    password = os.environ.get("FLOWER_BASIC_AUTH", "").partition(":")[2]
+    if password in {"", "replace-me"}:
+        raise SystemExit("Flower needs a password: set FLOWER_BASIC_AUTH to user:password.")
+    return broker_configuration(os.environ["REDIS_URL"])
+
+
 BaseHandler.get_current_user = get_current_user
 urls.handlers[:] = [
     ("/metrics", Metrics),
     *(each for each in urls.handlers if is_kept(each[1] if isinstance(each, tuple) else each.handler_class)),
 ]
 app = Celery("moment24", set_as_current=False)
-app.add_defaults(lambda: broker_configuration(os.environ["REDIS_URL"]))
+app.add_defaults(configuration)

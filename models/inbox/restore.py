@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, delete, exists, func, select, true, tuple_, update
+from sqlalchemy import BigInteger, ColumnElement, and_, delete, exists, func, select, true, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -17,13 +17,19 @@ from models.database import Database
 from models.enums import EntityType
 from models.inbox.job_updates import concerns, update_by
 from models.inbox.transitions import Event
+from models.receivers import repository as receivers
+from models.receivers.outbox import DisabledBecause
 from models.schema.audit_entries import add_entry
 from models.schema.locks import locked
-from models.schema.tables import AlertRow, ConnectionRow, CursorRow, LaneRow, RestoredLaneRow, SyncJobRow
+from models.schema.tables import Base, ConnectionRow, CursorRow, LaneRow, RestoredLaneRow, SyncJobRow
 from models.schema.user_tables import SessionRow
+from models.users import tokens
 
 SEQUENCE_GAP = 1_000_000
-"""Ids that are skipped after a restore, because mails sent since the backup contain ids of jobs and alerts."""
+"""Ids that are skipped after a restore, because mails, logs and programs may have later ones than the backup."""
+
+SHORT_GAP = 1_000
+"""The ids that are skipped of connections, users and API tokens, which are few."""
 
 
 def outcome_unknown(
@@ -63,7 +69,8 @@ def mark_restored(
 ) -> int:
     """Save that the database, or only the data of some connections, was restored from a backup.
 
-    After a restore of the whole database, all users are signed out and ids are skipped. The sources are polled
+    After a restore of the whole database, all users are signed out, all API tokens are revoked, all receivers are
+    disabled and ids are skipped. The sources are polled
     from ``since`` (UTC), by default from the backup's position. Return how many jobs that were not done in the
     backup will be verified before they are sent.
     """
@@ -75,7 +82,8 @@ def mark_restored(
         if since:
             _rewind_cursors(session, lanes, since=since, start=connection_ids is not None)
         if connection_ids is None:
-            _end_sessions_and_skip_ids(session)
+            _withdraw_access(session, actor=actor, now=now)
+            _skip_ids(session)
         marked = mark_outcomes_unknown(session, found, now=now)
         add_entry(session, at=now, actor=actor, action=msg("Reported that a backup was restored"))
     return marked
@@ -115,13 +123,21 @@ def _rewind_cursors(session: Session, lanes: Sequence[Mapping[str, Any]], *, sin
         session.execute(rows.on_conflict_do_nothing(index_elements=("connection_id", "entity_type")))
 
 
-def _end_sessions_and_skip_ids(session: Session) -> None:
-    """End all sessions and skip ids.
+def _withdraw_access(session: Session, *, actor: str, now: datetime) -> None:
+    """End all sessions, revoke all API tokens and disable all receivers.
 
-    Otherwise, users who have signed out since the backup would be signed in again, and new mails and jobs would
-    reuse ids.
+    The backup has those that were ended, revoked or removed since.
     """
     session.execute(delete(SessionRow))
-    for table in (SyncJobRow.__tablename__, AlertRow.__tablename__):
-        numbers = func.pg_get_serial_sequence(table, "id")
-        session.execute(select(func.setval(numbers, func.nextval(numbers) + SEQUENCE_GAP)))
+    tokens.revoke_all(session, actor=actor, now=now)
+    receivers.disable_all(session, DisabledBecause.RESTORED, actor=actor, now=now)
+
+
+def _skip_ids(session: Session) -> None:
+    """Skip ids of all tables, so that none given since the backup is given again."""
+    for table in Base.metadata.sorted_tables:
+        for column in table.columns:
+            if column.identity is not None:
+                gap = SEQUENCE_GAP if isinstance(column.type, BigInteger) else SHORT_GAP
+                numbers = func.pg_get_serial_sequence(table.name, column.name)
+                session.execute(select(func.setval(numbers, func.nextval(numbers) + gap)))

@@ -63,12 +63,13 @@ class DisabledBecause(StrEnum):
     """The reason why a receiver is disabled.
 
     `by_hand`: a person disabled it. `gone`: it responded with 410 Gone. `failing`: all deliveries failed for five
-    days.
+    days. `restored`: the database was restored from a backup, which may have receivers that were removed since.
     """
 
     BY_HAND = "by_hand"
     GONE = "gone"
     FAILING = "failing"
+    RESTORED = "restored"
 
 
 DISABLED_AFTER = timedelta(days=5)

@@ -202,17 +202,19 @@ class Receivers:
             session.delete(row)
 
     def rotate_keys(self) -> Sequence[int]:
-        """Encrypt all secrets again with the newest key; return the receivers whose secret no key decrypts."""
+        """Encrypt all secrets again with the newest key; return the receivers with a secret that no key decrypts.
+
+        Such a secret is left as it is, also if it is the former one.
+        """
         unreadable = []
         with self._database.transaction() as session:
             for row in session.scalars(select(EventReceiverRow).order_by(EventReceiverRow.id).with_for_update()):
                 try:
                     row.secret = self._vault.renew(row.secret, PURPOSE, row.id)
+                    if row.former_secret:
+                        row.former_secret = self._vault.renew(row.former_secret, FORMER_PURPOSE, row.id)
                 except InvalidToken:
                     unreadable.append(row.id)
-                    continue
-                if row.former_secret:
-                    row.former_secret = self._vault.renew(row.former_secret, FORMER_PURPOSE, row.id)
         return unreadable
 
     def _set(self, row: EventReceiverRow, url: str, event_types: Collection[EventType], scope: Scope) -> None:
@@ -260,6 +262,12 @@ def disable(
     session.execute(update(EventDeliveryRow).where(*pending).values(**failed))
     _audit(session, row, msg("Disabled"), actor=actor, now=now)
     return True
+
+
+def disable_all(session: Session, because: DisabledBecause, *, actor: str, now: datetime) -> None:
+    """Disable all receivers, as :func:`disable` does."""
+    for row in session.scalars(select(EventReceiverRow).order_by(EventReceiverRow.id).with_for_update()).all():
+        disable(session, row, because, actor=actor, now=now)
 
 
 def is_subscribed() -> ColumnElement[bool]:

@@ -196,6 +196,14 @@ def revoke(database: Database, token_id: int, *, actor: str, session_id: int | N
             add_entry(session, at=now, actor=actor, action=what)
 
 
+def revoke_all(session: Session, *, actor: str, now: datetime) -> None:
+    """Revoke all tokens, each with an entry in the audit log."""
+    valid = select(ApiTokenRow).where(ApiTokenRow.revoked_at.is_(None)).order_by(ApiTokenRow.id)
+    for row in session.scalars(valid.with_for_update(key_share=True)).all():
+        row.revoked_at = now
+        add_entry(session, at=now, actor=actor, action=msg("Revoked {token}", token=_token(row, None).actor))
+
+
 def rights_of(database: Database, actor: str, *, now: datetime) -> Rights | None:
     """Return the present rights of an actor of the audit log, a user or a token; None without rights."""
     if (named := _ACTOR.fullmatch(actor)) is None:

@@ -36,6 +36,25 @@ class Log:
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "postgresql://moment24:se/cret@db/moment24",
+        "redis://:s@se/cret@redis:6379",
+        "postgresql://db/moment24?user=a&password=se/cret",
+        "https://integration.example.com/sign-in/link/" + "secret" * 7,
+        "m24_" + "secret" * 7 + "1",
+    ],
+)
+def test_a_secret_in_a_text_is_masked_by_its_form(capsys: pytest.CaptureFixture[str], text: str) -> None:
+    log = Log(capsys)
+    structlog.get_logger().info("tried", because=f"Not reached: {text} (first try)")
+    (event,) = log.events()
+    assert "cret" not in event["because"]
+    assert event["because"].startswith("Not reached: ")
+    assert event["because"].endswith(" (first try)")
+
+
+@pytest.mark.parametrize(
     "name",
     [
         "password",

@@ -56,9 +56,12 @@ def environment(service: str, values: Mapping[str, str]) -> dict[str, str]:
 
 
 def interpolated(text: str, values: Mapping[str, str]) -> str:
-    """Replace ``${NAME}``, ``${NAME:?complaint}`` and ``${NAME:-default}`` by their values."""
+    """Replace ``${NAME}``, ``${NAME:?complaint}``, ``${NAME:-default}`` and ``${NAME:+if set}`` by their values."""
 
     def value(found: re.Match[str]) -> str:
-        return values.get(found[1]) or found[2] if found[2] is not None else values[found[1]]
+        name, default, if_set = found.groups()
+        if if_set is not None:
+            return if_set if values.get(name) else ""
+        return values.get(name) or default if default is not None else values[name]
 
-    return re.sub(r"\$\{(\w+)(?::-([^}]*)|:\?[^}]*)?\}", value, text)
+    return re.sub(r"\$\{(\w+)(?::-([^}]*)|:\+([^}]*)|:\?[^}]*)?\}", value, text)

@@ -7,8 +7,9 @@ import pytest
 
 from config.settings import BeatSettings, MigrationSettings, Settings
 from local.processes import ROOT
-from tests.deploy.recipe import SERVICES
+from tests.deploy.recipe import SERVICES, environment, example_filled_in
 from tests.deploy.test_kubernetes import LISTED, container
+from worker.container import Container
 
 SECRETS = {name.upper() for name, field in Settings.model_fields.items() if "Secret" in str(field.annotation)}
 ALONE = {"web": {"OPENID_CLIENT_SECRET"}, "worker": {"SMTP_URL"}}
@@ -40,7 +41,7 @@ def test_compose_gives_a_process_the_secrets_that_it_reads(name: str) -> None:
 
 @pytest.mark.parametrize("name", READ)
 def test_kubernetes_gives_a_process_the_secrets_that_it_reads(name: str) -> None:
-    told = {each["name"] for each in container(name).get("env", ())}
+    told = {each["name"] for each in container(name).get("env", ()) if "valueFrom" in each}
     assert told - {"APPLICATION_ID"} == READ[name]
 
 
@@ -68,16 +69,40 @@ def test_a_secret_of_one_process_is_read_by_no_other(other: str, secret: str) ->
     assert [path for path in files if re.search(READ_AS[secret], path.read_text())] == []
 
 
+@pytest.mark.parametrize("smtp_url", ["", "smtp://mail.example.com"])
+def test_web_offers_links_by_mail_exactly_if_the_worker_sends_them(
+    smtp_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values = {name: value for name, value in example_filled_in().items() if name != "SMTP_URL"}
+    values |= {"SMTP_URL": smtp_url} if smtp_url else {}
+    offered = {}
+    for name in ("web", "worker"):
+        with monkeypatch.context() as patched:
+            for each in (*Settings.model_fields, "https_proxy", "no_proxy"):
+                patched.delenv(each.upper(), raising=False)
+            for variable, value in environment(name, values).items():
+                patched.setenv(variable, value)
+            offered[name] = Container(Settings()).mails_links
+    assert offered == dict.fromkeys(("web", "worker"), bool(smtp_url))
+
+
+def test_web_on_kubernetes_knows_that_the_worker_sends_mail() -> None:
+    """The Secret must have SMTP_URL, as the worker does not start without it."""
+    (smtp_url,) = (each for each in container("worker")["env"] if each["name"] == "SMTP_URL")
+    assert "optional" not in smtp_url["valueFrom"]["secretKeyRef"]
+    assert {"name": "SENDS_MAIL", "value": "yes"} in container("web")["env"]
+
+
 PROXY = {"HTTPS_PROXY", "NO_PROXY"}
 """Variables that requests reads itself, as docs/settings.md says."""
 
 
 def test_every_setting_that_is_not_secret_reaches_the_containers() -> None:
     """Otherwise a value in .env would have no effect; Compose passes only named variables."""
-    plain = {name.upper() for name in Settings.model_fields} - SECRETS
+    plain = {name.upper() for name in Settings.model_fields} - SECRETS - {"SENDS_MAIL"}  # from SMTP_URL
     for name in ("web", "worker", "beat"):
         told = SERVICES[name]["environment"]
-        assert {each for each in told if told[each] is None} == plain | PROXY
+        assert {each for each in told if told[each] is None} - {"SMTP_URL"} == plain | PROXY
     assert {each["configMapRef"]["name"] for each in container("web").get("envFrom", ())} <= {
         LISTED["configMapGenerator"][0]["name"]
     }

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from base64 import b64encode
 from collections.abc import Iterator
 
 import pytest
@@ -62,3 +63,21 @@ def test_guesses_of_flowers_password_are_limited(flower: str) -> None:
     refused = [requests.get(flower, auth=("operations", "guess"), timeout=10) for _ in range(MAX_GUESSES + 1)]
     assert [each.status_code for each in refused] == [*[401] * MAX_GUESSES, 429]
     assert requests.get(flower, auth=OURS, timeout=10).status_code == 429
+
+
+def test_a_password_that_is_not_ascii_is_a_guess_as_well(flower: str) -> None:
+    guess = {"Authorization": "Basic " + b64encode("é:é".encode()).decode()}
+    refused = [requests.get(flower, headers=guess, timeout=10).status_code for _ in range(MAX_GUESSES + 1)]
+    assert refused == [*[401] * MAX_GUESSES, 429]
+
+
+@pytest.mark.parametrize("credentials", [None, "", "admin:", "admin:replace-me"])
+def test_flower_does_not_start_without_a_password(redis_url: str, credentials: str | None) -> None:
+    environ = {"PATH": os.environ["PATH"], "REDIS_URL": redis_url}
+    environ |= {} if credentials is None else {"FLOWER_BASIC_AUTH": credentials}
+    command = [sys.executable, "-m", "celery", "-A", "worker.flower", "--quiet", "flower"]
+    command += ["--address=127.0.0.1", f"--port={free_ports(0)[0]}", "--logging=error"]
+    ended = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=30, check=False)
+    assert ended.returncode != 0
+    assert "FLOWER_BASIC_AUTH" in ended.stderr
+    assert "Traceback" not in ended.stderr

@@ -74,6 +74,7 @@ BECAUSE = {
     DisabledBecause.BY_HAND: msg("Disabled manually."),
     DisabledBecause.GONE: msg("The receiver responded that it no longer exists (410 Gone)."),
     DisabledBecause.FAILING: msg("All deliveries failed for five days."),
+    DisabledBecause.RESTORED: msg("The database was restored from a backup."),
 }
 
 

@@ -1,5 +1,6 @@
 """Commands for the installation itself: its database, its keys, its processes and its audit log."""
 
+import hashlib
 from collections.abc import Sequence
 from functools import partial
 
@@ -63,6 +64,9 @@ def rotate() -> None:
     Secrets that none of the keys can decrypt are listed and left as they are; the exit code is then 1.
     """
     container = get_container()
+    first, *older = container.settings.secret_keys
+    fingerprint = hashlib.sha256(first.get_secret_value().encode()).hexdigest()[:8]
+    click.echo(f"The first key has the fingerprint {fingerprint}; older keys: {len(older)}.")
     container.operations.rotate_keys()
     users = second_factor.rotate_keys(container.database, container.vault)
     receiver_ids = container.receivers.rotate_keys()

@@ -24,7 +24,8 @@ from worker.container import get_container
 def restore(connections: Sequence[Connection], since: datetime | None, *, at_work: bool) -> None:
     """Prepare a restored database before use: anything that may have been sent is verified first.
 
-    Run it once after restoring the database, while worker and beat are stopped. It signs out all users.
+    Run it once after restoring the database, while worker and beat are stopped. It signs out all users,
+    revokes all API tokens and disables all event receivers, as some may have been withdrawn since the backup.
     """
     container = get_container()
     if not (at_work or connections) and container.is_alive():
@@ -38,4 +39,6 @@ def restore(connections: Sequence[Connection], since: datetime | None, *, at_wor
     )
     dispatch.forget()
     click.echo(f"Unfinished jobs in the backup, to be verified first: {marked}.")
+    if not connections:
+        click.echo("All users are signed out, API tokens are revoked, and event receivers are disabled.")
     click.echo("Jobs from the next polls are verified too. Start worker, beat and web.")

@@ -3,16 +3,21 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from models.admin import audit_log
 from models.connections.repository import Connection
+from models.connections.vault import Vault
 from models.database import Database
 from models.enums import EntityType, Lane, Record, Role, Scope
 from models.inbox import cursors, leases, restore
 from models.inbox.enqueue import enqueue
 from models.inbox.transitions import Event
+from models.receivers.outbox import DisabledBecause
+from models.receivers.repository import Receivers
 from models.users import repository as users
-from models.users import sessions
+from models.users import sessions, tokens
 from tests.factories import NOW
 from tests.models.completed_jobs import HOUR, INVOICE, completed_job
+from tests.models.event_log import added
 
 OTHER = Record(EntityType.INVOICE, "10")
 CUSTOMER = Record(EntityType.CUSTOMER, "7")
@@ -95,6 +100,43 @@ def test_after_a_restore_all_users_sign_in_again_and_no_id_is_reused(
         completed_job(database, connection.id, OTHER, at=NOW + timedelta(minutes=1)).id
         > first + restore.SEQUENCE_GAP
     )
+
+
+def test_after_a_restore_no_api_token_is_valid_and_no_receiver_gets_events(
+    database: Database, vault: Vault, connection: Connection
+) -> None:
+    """Those that were revoked or removed after the backup are in it."""
+    receivers = Receivers(database, vault, private_networks=False)
+    scopes = frozenset({tokens.TokenScope.JOBS_READ})
+    token, text = tokens.create(database, "Partner", scopes=scopes, scope=Scope(), actor="test", now=NOW)
+    receiver, by_hand = added(receivers), added(receivers)
+    receivers.disable(by_hand.id, actor="test", now=NOW - HOUR)
+    restored(database, connection_ids=[connection.id])
+    assert tokens.find(database, text, now=NOW).id == token.id
+    assert not receivers.get(receiver.id).disabled_at
+    restored(database)
+    with pytest.raises(tokens.TokenRefusedError, match="token_revoked"):
+        tokens.find(database, text, now=NOW)
+    disabled = [receivers.get(each.id) for each in (receiver, by_hand)]
+    assert [each.disabled_because for each in disabled] == [DisabledBecause.RESTORED, DisabledBecause.BY_HAND]
+    receivers.enable(receiver.id, actor="test", now=NOW)
+    assert not receivers.get(receiver.id).disabled_at
+
+
+def test_no_number_that_people_or_programs_have_seen_is_given_again(
+    database: Database, vault: Vault, user_id: int
+) -> None:
+    def line() -> int:
+        return audit_log.page(database, Scope(), users=True).lines[0].id
+
+    receivers = Receivers(database, vault, private_networks=False)
+    before = (line(), added(receivers).id, user_id)
+    restored(database)
+    rights = users.Rights(Role.VIEWER, Scope())
+    other = users.add(database, "kari@example.com", rights, password=None, actor="test", now=NOW)
+    after = (line(), added(receivers).id, other.id)
+    gaps = (restore.SEQUENCE_GAP, restore.SHORT_GAP, restore.SHORT_GAP)
+    assert all(new > old + gap for old, new, gap in zip(before, after, gaps, strict=True))
 
 
 @pytest.fixture

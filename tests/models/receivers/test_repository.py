@@ -112,6 +112,18 @@ def test_a_secret_that_no_key_decrypts_is_named_and_stops_no_other(
     assert database.scalar(select(column).where(of == sound.id)) != before
 
 
+def test_a_damaged_former_secret_is_named_and_left(database: Database, receivers: Receivers) -> None:
+    damaged, sound = added(receivers), added(receivers)
+    new = receivers.rotate(damaged.id, actor="test", now=NOW)
+    of, former = EventReceiverRow.id, EventReceiverRow.former_secret
+    database.execute(update(EventReceiverRow).where(of == damaged.id).values(former_secret="v2:damaged"))
+    before = database.scalar(select(EventReceiverRow.secret).where(of == sound.id))
+    assert receivers.rotate_keys() == [damaged.id]
+    assert database.scalar(select(former).where(of == damaged.id)) == "v2:damaged"
+    assert database.scalar(select(EventReceiverRow.secret).where(of == sound.id)) != before
+    assert receivers.secrets(damaged.id, now=NOW + FORMER_SECRET_SIGNS_FOR) == [new]
+
+
 def test_a_missing_receiver_cannot_be_changed(receivers: Receivers) -> None:
     for deed in (receivers.enable, receivers.disable, receivers.rotate, receivers.remove):
         with pytest.raises(UnknownReceiverError):
