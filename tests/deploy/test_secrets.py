@@ -68,7 +68,7 @@ def test_a_secret_of_one_process_is_read_by_no_other(other: str, secret: str) ->
     assert [path for path in files if re.search(READ_AS[secret], path.read_text())] == []
 
 
-PROXY = {"HTTPS_PROXY", "NO_PROXY"}
+PROXY = {"HTTPS_PROXY", "NO_PROXY", "REQUESTS_CA_BUNDLE"}
 """Variables that requests reads itself, as docs/settings.md says."""
 
 
