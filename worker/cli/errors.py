@@ -10,7 +10,7 @@ from redis.exceptions import RedisError
 from config.settings import WrongSettingsError
 from models.admin.erasure import JobsRunningError
 from models.connections.repository import NameTakenError, SettingRefusedError, UnknownConnectionError
-from models.database import DatabaseUnavailableError, NoDowngradeError
+from models.database import DatabaseUnavailableError, NewerDatabaseError, NoDowngradeError
 from models.receivers.repository import UnknownReceiverError
 from models.users.passwords import InvalidInputError
 from models.users.repository import UnknownUserError
@@ -28,6 +28,7 @@ REFUSED_ERRORS = (
     UnknownUserError,
     InvalidInputError,
     JobsRunningError,
+    NewerDatabaseError,
     NoDowngradeError,
     WrongSettingsError,
 )
