@@ -54,7 +54,8 @@ def resume(connection: Connection, *, despite_failed_test: bool) -> None:
             connection.id, actor=ACTOR, now=container.clock(), despite_failed_test=despite_failed_test
         )
     except FailedTestError as error:
-        found = f"The last test of {connection.name} found {error.failed_checks} errors."
+        errors = "1 error" if error.failed_checks == 1 else f"{error.failed_checks} errors"
+        found = f"The last test of {connection.name} found {errors}."
         raise click.ClickException(f"{found} Run `doctor`, or give --despite-failed-test.") from error
     except UnprovenError as error:
         found = f"{connection.name} paused itself, and no test has passed since then."
