@@ -87,6 +87,10 @@ class NoDowngradeError(Exception):
     """The database was never at that version, or is at an older one."""
 
 
+class NewerDatabaseError(Exception):
+    """The database is at a version that a newer release made."""
+
+
 def _engine_url(url: SecretStr) -> URL:
     """Name the driver, since SQLAlchemy's default changes between releases."""
     address = make_url(url.get_secret_value().replace("postgres://", "postgresql://", 1))
@@ -310,11 +314,22 @@ def migrate(url: SecretStr, vault: Vault | None = None, *, on_wait: Callable[[],
 
     The vault decrypts the secrets of connections; a database without connections needs no vault. ``on_wait`` is
     called once if the migration has to wait for a lock. Raises InvalidToken if the vault cannot decrypt the
-    secrets; nothing is changed then. Raises DatabaseUnavailableError, also if the wait takes too long.
+    secrets; nothing is changed then. Raises DatabaseUnavailableError, also if the wait takes too long, and
+    NewerDatabaseError.
     """
     from alembic import command
+    from alembic.script.revision import ResolutionError
+    from alembic.util import CommandError
 
-    _retrying(partial(command.upgrade, _migrations(url, vault), "head"), on_wait)
+    try:
+        _retrying(partial(command.upgrade, _migrations(url, vault), "head"), on_wait)
+    except CommandError as error:
+        if not isinstance(error.__cause__, ResolutionError):
+            raise
+        raise NewerDatabaseError(
+            f"The database is at migration {error.__cause__.argument}, newer than this release. "
+            "Migrate back with that release, or install it."
+        ) from error
 
 
 def downgrade(

@@ -2,6 +2,7 @@
 # Backs up PostgreSQL, and test-restores each backup in a separate server that nothing else uses.
 #   backup.sh once       makes one backup
 #   backup.sh nightly    makes one each night at BACKUP_AT (UTC), and at once if the last is older than a day
+#   backup.sh restore [FILE]   replaces the database by a backup, which it reads from its input if no file is named
 # DATABASE_URL or libpq's own variables (PGHOST, PGUSER, PGPASSWORD, PGDATABASE ...) name the database, and
 # BACKUP_FOLDER the folder for backups.
 # The client programs must be at least as new as the server. See docs/backup.md.
@@ -56,7 +57,7 @@ restore_for_a_try() {
     local from=$1 counted=$2
     initdb --pgdata="$try/data" --username=postgres --auth=trust --encoding=UTF8 --locale=C --no-sync > "$try/log"
     local options="-c port=5432 -c listen_addresses='' -c unix_socket_directories='$sockets'"
-    pg_ctl --pgdata="$try/data" --log="$try/log" --wait start --options="$options -c fsync=off" > /dev/null
+    pg_ctl --pgdata="$try/data" --log="$try/log" --wait start --options="$options -c fsync=off" > /dev/null {lock}>&-
     local there=(--host="$sockets" --port=5432 --username=postgres)
     createuser "${there[@]}" restorer
     createdb "${there[@]}" --template=template0 --owner=restorer restored
@@ -76,6 +77,11 @@ clean_up() {
 
 back_up() {
     mkdir -p "$folder"
+    exec {lock}> "$folder/.lock"  # the files of a backup that is under way look like those of one that was killed
+    if ! flock --nonblock "$lock"; then
+        say "Another backup is under way in $folder. This one was not started."
+        exit 1
+    fi
     rm -rf "$folder"/.try-*
     try=$folder/.try-$(date -u +%Y%m%dT%H%M%SZ)
     sockets=$(mktemp -d)  # a socket's path must be short
@@ -95,6 +101,24 @@ back_up() {
         insert into backups (bytes) values (:bytes);
         delete from backups where verified_at < now() - make_interval(days => :days);"
     say "Backed up and test-restored: $kept, $(wc -l < "$try/copy") counts agree."
+}
+
+# Replace everything in one transaction: if anything fails, the database stays as it is. The schema is dropped because
+# its tables may be newer than the backup, which `pg_restore --clean` cannot remove. All belongs to who restores.
+restore() {
+    echo "begin; set lock_timeout = '60s'; set statement_timeout = 0; set idle_in_transaction_session_timeout = 0;
+          set client_min_messages = warning; drop schema if exists public cascade; create schema public;"
+    # The parameter is new in PostgreSQL 17, and older servers refuse it.
+    pg_restore --no-owner --no-acl --file=- "$@" | sed 's/^SET transaction_timeout = 0;$//' || return 1
+    echo "commit;"
+}
+
+restore_here() {
+    if ! restore "$@" | sql "${source[@]}" > /dev/null; then
+        say "The restore FAILED. The database is as it was."
+        exit 1
+    fi
+    say "Restored. Before any process works on it: \`moment24 migrate\`, then \`moment24 restore\`."
 }
 
 seconds_until_tonight() {
@@ -124,5 +148,6 @@ rest() { sleep "$1" & wait $!; }
 case ${1:-} in
     once) back_up ;;
     nightly) trap 'exit 0' TERM INT; nightly ;;
-    *) echo "backup.sh once, or backup.sh nightly: see docs/backup.md" >&2; exit 2 ;;
+    restore) restore_here "${@:2}" ;;
+    *) echo "backup.sh once, backup.sh nightly, or backup.sh restore: see docs/backup.md" >&2; exit 2 ;;
 esac

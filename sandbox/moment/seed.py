@@ -16,7 +16,7 @@ from sandbox.moment.records import (
 )
 from sandbox.moment.state import RESOURCES, Company, State
 
-CUSTOMER, PROJECT, ACTIVITY, DRAFT = 62788973, 62788980, 62788981, 106939080
+CUSTOMER, PROJECT, ACTIVITY, EXPENSES, DRAFT = 62788973, 62788980, 62788981, 62788982, 106939080
 
 
 def seeded(now: datetime) -> State:
@@ -31,7 +31,10 @@ def _demo(now: datetime) -> Company:
         api_key="moment-demo-key",
         customers={CUSTOMER: _customer()},
         projects={PROJECT: Project(id=PROJECT, name="Villa Solbakken", project_number="1", customer_id=CUSTOMER)},
-        project_extensions={ACTIVITY: ProjectExtension(id=ACTIVITY, name="Detail design", project_id=PROJECT)},
+        project_extensions={
+            ACTIVITY: ProjectExtension(id=ACTIVITY, name="Detail design", project_id=PROJECT),
+            EXPENSES: ProjectExtension(id=EXPENSES, name="Expenses", project_id=PROJECT),
+        },
         financial_accounts={account.id: account for account in _accounts()},
         invoices={DRAFT: _draft()},
         user_accounts={701: UserAccount(id=701, name="Kari Nordmann", email="kari@example.com")},

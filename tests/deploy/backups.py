@@ -59,3 +59,9 @@ def back_up(
     """Make a backup in a folder. We read the script, as the account may not be able to enter its folder."""
     env = postgres_environment(database_url) | {"BACKUP_FOLDER": str(folder)} | dict(more or {})
     return run("bash", "-s", "once", cwd=folder, env=env, script=SCRIPT)
+
+
+def restore(database_url: str, dump: Path) -> subprocess.CompletedProcess[str]:
+    """Replace the database by a backup, as the runbook says."""
+    env = postgres_environment(database_url) | {"BACKUP_FOLDER": str(dump.parent)}
+    return run("bash", "-s", "restore", str(dump), cwd=dump.parent, env=env, script=SCRIPT)

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -14,11 +15,14 @@ from pydantic import SecretStr
 from sqlalchemy import make_url, select, text
 
 from local.servers import postgres_binaries
-from models.database import Database
+from models.database import Database, downgrade, is_behind, migrate
 from models.schema.tables import BackupRow
-from tests.deploy.backups import back_up, folder_for_programs, postgres_environment
+from tests.deploy.backups import back_up, folder_for_programs, postgres_environment, restore
 
 DAY = 86400
+
+OLDER = "0043"
+"""A version whose tables cannot be dropped one by one from a newer database."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +43,7 @@ class Backups:
         wrapper.chmod(0o755)
 
     def kept(self) -> list[str]:
-        return sorted(path.name for path in (self.folder / "kept").iterdir())
+        return sorted(path.name for path in (self.folder / "kept").iterdir() if path.name != ".lock")
 
 
 @pytest.fixture
@@ -134,6 +138,55 @@ def test_the_password_of_a_url_is_on_no_command_line(backups: Backups, database_
     commands = (backups.folder / "kept" / "commands").read_text()
     assert f"--dbname=postgresql://keeper@{url.host}:{url.port}/" in commands
     assert "x41" not in commands
+
+
+@pytest.mark.slow
+def test_a_backup_of_an_older_release_replaces_a_newer_database(backups: Backups, database_url: str) -> None:
+    """A newer release may have tables that refer to the older ones."""
+    url = SecretStr(database_url)
+    with closing(Database(url, pool_size=1)) as database:
+        database.execute(text("insert into backups (bytes) values (1)"))
+        downgrade(url, to=OLDER)
+        assert backups.run().returncode == 0
+        (dump,) = (backups.folder / "kept").glob("*.dump")
+        migrate(url)
+        database.execute(text("insert into backups (bytes) values (2)"))
+        for _ in range(2):
+            restored = restore(database_url, dump)
+            assert (restored.returncode, restored.stderr) == (0, "")
+            assert database.scalars(select(BackupRow.bytes)) == [1]
+            assert is_behind(database)
+        migrate(url)
+        assert not is_behind(database)
+    assert backups.run().returncode == 0
+
+
+@pytest.mark.slow
+def test_a_damaged_backup_changes_nothing(backups: Backups, database_url: str) -> None:
+    assert backups.run().returncode == 0
+    (dump,) = (backups.folder / "kept").glob("*.dump")
+    before = noted(database_url)
+    dump.write_bytes(dump.read_bytes()[: -dump.stat().st_size // 2])
+    restored = restore(database_url, dump)
+    assert restored.returncode == 1
+    assert "The restore FAILED. The database is as it was." in restored.stdout
+    assert noted(database_url) == before
+
+
+@pytest.mark.slow
+def test_a_second_backup_does_not_disturb_the_one_under_way(backups: Backups) -> None:
+    backups.wrap("pg_restore", 'touch begun; until [ -e go ]; do sleep 0.1; done; exec $real "$@"')
+    ends: list[subprocess.CompletedProcess[str]] = []
+    first = threading.Thread(target=lambda: ends.append(backups.run()))
+    first.start()
+    while not (backups.folder / "kept" / "begun").exists():
+        time.sleep(0.1)
+    second = backups.run()
+    (backups.folder / "kept" / "go").touch()
+    first.join()
+    assert (second.returncode, "Another backup is under way" in second.stdout) == (1, True)
+    assert [end.returncode for end in ends] == [0]
+    assert len([name for name in backups.kept() if name.endswith(".dump")]) == 1
 
 
 def test_a_backup_refused_by_postgresql_says_why(backups: Backups) -> None:

@@ -6,6 +6,7 @@ from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 import yaml
 from pydantic_settings import BaseSettings
@@ -141,7 +142,7 @@ def test_flower_asks_for_a_password() -> None:
 
 def test_the_image_is_that_of_this_version() -> None:
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
-    for folder in (BASE, EXAMPLE):
+    for folder in (BASE, EXAMPLE, BASE.parent / "console"):
         (image,) = yaml.safe_load((folder / "kustomization.yaml").read_text())["images"]
         assert (image["name"], image["newTag"]) == (EVERY_POD["containers"][0]["image"], version)
 
@@ -265,6 +266,49 @@ def test_the_backup_reaches_only_postgresql() -> None:
         if labels[each["key"]] in each["values"]
     }
     assert chosen == {"to-postgresql"}
+
+
+CONSOLES: dict[str, Manifest] = {
+    name: yaml.safe_load((ROOT / "deploy" / name / "console.yaml").read_text())
+    for name in ("kubernetes/console", "backup")
+}
+
+
+@pytest.mark.parametrize("name", CONSOLES)
+def test_a_console_has_the_rights_of_the_pod_that_it_stands_in_for(name: str) -> None:
+    pod = CONSOLES[name]["spec"]
+    (ran,) = pod["containers"]
+    if name == "backup":
+        stands_for = BACKUP["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+        (there,) = stands_for["containers"]
+        assert (ran["image"], ran["volumeMounts"]) == (there["image"], there["volumeMounts"])
+        assert pod["volumes"] == stands_for["volumes"]
+    else:
+        stands_for = EVERY_POD
+        (there,) = EVERY_POD["containers"]
+        assert (ran["image"], ran["volumeMounts"]) == (there["image"], there["volumeMounts"])
+        needed = {each.upper() for each, field in Settings.model_fields.items() if field.is_required()}
+        assert needed <= {each["name"] for each in ran["env"]}
+    assert pod["securityContext"] == stands_for["securityContext"]
+    assert ran["securityContext"] == there["securityContext"]
+    assert pod["automountServiceAccountToken"] is False
+
+
+def test_a_console_reaches_the_servers_and_not_the_internet() -> None:
+    label = CONSOLES["kubernetes/console"]["metadata"]["labels"]["app.kubernetes.io/component"]
+    chosen = {
+        name
+        for name, policy in of_kind("NetworkPolicy").items()
+        for each in policy["spec"]["podSelector"].get("matchExpressions", ())
+        if label in each["values"]
+    }
+    assert chosen == {"to-postgresql", "to-redis"}
+
+
+def test_a_refused_migration_is_not_repeated() -> None:
+    (rule,) = of_kind("Job")["migrate"]["spec"]["podFailurePolicy"]["rules"]
+    assert (rule["action"], rule["onExitCodes"]["values"]) == ("FailJob", [click.UsageError.exit_code])
+    assert SERVICES["migrate"]["restart"].startswith("on-failure:")
 
 
 def test_pods_reach_the_internet_but_no_private_network() -> None:

@@ -93,7 +93,7 @@ def test_web_on_kubernetes_knows_that_the_worker_sends_mail() -> None:
     assert {"name": "SENDS_MAIL", "value": "yes"} in container("web")["env"]
 
 
-PROXY = {"HTTPS_PROXY", "NO_PROXY"}
+PROXY = {"HTTPS_PROXY", "NO_PROXY", "REQUESTS_CA_BUNDLE"}
 """Variables that requests reads itself, as docs/settings.md says."""
 
 

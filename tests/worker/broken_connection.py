@@ -18,7 +18,7 @@ from worker.handlers import diagnostics
 API = "api/1.0/companies/1001"
 OUTGOING = 1
 """The series of outgoing invoices."""
-CUSTOMER, PROJECT, DRAFT = "62788973", "62788980", "106939080"
+CUSTOMER, PROJECT, EXPENSES, DRAFT = "62788973", "62788980", "62788982", "106939080"
 EVERYTHING = {"entity_types": tuple(EntityType), "expense_accounts": "4000, 4300-4599", "client_id": "1001-M"}
 
 
@@ -107,9 +107,7 @@ def healthy(container: Container, fresh_systems: Systems) -> Practice:
     practice = Practice(container, fresh_systems)
     practice.control("moment", "POST", f"companies/1001/invoices/{DRAFT}/finalize")
     practice.control("twentyfour", "PUT", f"books/1/series/{OUTGOING}", {"start": 2})
-    activity = {"name": "expenses", "projectId": 62788980}
-    made = practice.control("moment", "POST", f"{API}/projectExtensions", activity)
-    practice.activity = f"{API}/projectExtensions/{made['id']}"
+    practice.activity = f"{API}/projectExtensions/{EXPENSES}"
     for entity_type in (EntityType.CUSTOMER, EntityType.PROJECT, EntityType.INVOICE):
         practice.notify(entity_type)
     practice.buy()

@@ -55,11 +55,10 @@ def resume(connection: Connection, *, despite_failed_test: bool) -> None:
             connection.id, actor=ACTOR, now=container.clock(), despite_failed_test=despite_failed_test
         )
     except (FailedTestError, UnprovenError) as error:
-        problem = (
-            f"The last test of {connection.name} found {error.failed_checks} errors."
-            if isinstance(error, FailedTestError)
-            else f"{connection.name} paused itself, and no test has passed since then."
-        )
+        problem = f"{connection.name} paused itself, and no test has passed since then."
+        if isinstance(error, FailedTestError):
+            errors = "1 error" if error.failed_checks == 1 else f"{error.failed_checks} errors"
+            problem = f"The last test of {connection.name} found {errors}."
         raise click.ClickException(f"{problem} Run `doctor`, or give --despite-failed-test.") from error
     click.echo(f"{connection.name} is resumed.")
 

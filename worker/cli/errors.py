@@ -9,7 +9,7 @@ from redis import exceptions as redis
 from config.settings import WrongSettingsError
 from models.admin.erasure import JobsRunningError
 from models.connections.repository import NameTakenError, SettingRefusedError, UnknownConnectionError
-from models.database import DatabaseUnavailableError, NoDowngradeError
+from models.database import DatabaseUnavailableError, NewerDatabaseError, NoDowngradeError
 from models.receivers.repository import UnknownReceiverError
 from models.users.passwords import InvalidInputError
 from models.users.repository import UnknownUserError
@@ -26,6 +26,7 @@ REFUSED_ERRORS = (
     UnknownUserError,
     InvalidInputError,
     JobsRunningError,
+    NewerDatabaseError,
     NoDowngradeError,
     WrongSettingsError,
 )

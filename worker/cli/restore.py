@@ -1,5 +1,6 @@
 """``moment24 restore``: run after a database backup was restored, before any process uses it."""
 
+import time
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -10,7 +11,11 @@ from models.connections.repository import Connection
 from models.inbox import restore as inbox_restore
 from worker import dispatch
 from worker.cli import ACTOR, connections_option
-from worker.container import get_container
+from worker.container import Container, get_container
+from worker.heartbeat import TTL_SECONDS
+
+STOPPED_WITHIN_SECONDS = TTL_SECONDS + 5
+"""How long worker and beat still seem active after they were stopped."""
 
 
 @click.command()
@@ -28,8 +33,8 @@ def restore(connections: Sequence[Connection], since: datetime | None, *, at_wor
     revokes all API tokens and disables all event receivers, as some may have been withdrawn since the backup.
     """
     container = get_container()
-    if not (at_work or connections) and container.is_alive():
-        raise click.ClickException("Worker and beat were active within the last minute: stop them first.")
+    if not (at_work or connections) and _is_active(container):
+        raise click.ClickException("Worker and beat are still active: stop them first.")
     marked = inbox_restore.mark_restored(
         container.database,
         connection_ids=[each.id for each in connections] or None,
@@ -42,3 +47,17 @@ def restore(connections: Sequence[Connection], since: datetime | None, *, at_wor
     if not connections:
         click.echo("All users are signed out, API tokens are revoked, and event receivers are disabled.")
     click.echo("Jobs from the next polls are verified too. Start worker, beat and web.")
+
+
+def _is_active(container: Container) -> bool:
+    """Return whether worker and beat are active; wait as long as they seem so after they were stopped."""
+    ends = time.monotonic() + STOPPED_WITHIN_SECONDS
+    said = False
+    while container.is_alive():
+        if time.monotonic() >= ends:
+            return True
+        if not said:
+            click.echo("Worker and beat were active within the last minute: waiting for up to a minute.", err=True)
+            said = True
+        time.sleep(1)
+    return False

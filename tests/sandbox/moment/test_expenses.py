@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from models.connections.settings import ConnectionSettings
 from tests.sandbox.moment.conftest import PROJECT, Moment
 
 ACTIVITY = 62788981
@@ -22,6 +23,13 @@ def expense(moment: Moment) -> Any:
         approvalState="accepted",
         externalId="voucher-7",
     )
+
+
+def test_the_demo_company_has_the_activity_that_expenses_go_to_by_default(moment: Moment) -> None:
+    """So that the doctor finds nothing wrong with a first connection."""
+    activities = moment.read("projectExtensions")["content"]
+    name = ConnectionSettings.model_fields["expense_activity"].default
+    assert [each["projectExtensionState"] for each in activities if each["name"] == name] == ["open"]
 
 
 def test_an_expense_is_found_by_its_external_id(moment: Moment, expense: Any) -> None:

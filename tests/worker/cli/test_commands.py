@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner
 from cryptography.fernet import Fernet
 from pyotp import TOTP
+from sqlalchemy import text
 
 from i18n.formatting import OSLO
 from i18n.messages import msg
@@ -374,6 +375,14 @@ def test_the_database_can_be_migrated_any_number_of_times(container: Container) 
     assert container.connections.all() == []
 
 
+def test_a_database_of_a_newer_release_is_named_and_left_alone(container: Container) -> None:
+    version = text("update alembic_version set version_num = :number")
+    (newest,) = container.database.scalars(text("select version_num from alembic_version"))
+    container.database.execute(version.bindparams(number="4711"))
+    assert "The database is at migration 4711, newer than this release." in refused("migrate")
+    container.database.execute(version.bindparams(number=newest))
+
+
 def test_the_database_goes_back_to_an_older_release_and_forward_again(
     container: Container, connection: Connection
 ) -> None:
@@ -435,7 +444,7 @@ def commands(group: click.Group, path: str = "") -> Iterator[tuple[str, click.Co
 def test_help_sends_people_only_to_commands_that_exist() -> None:
     known = dict(commands(main))
     texts = [f"{command.help} {command.__doc__}" for command in known.values()]
-    named = {each for text in texts for each in re.findall(r"`([a-z]+ [a-z]+)`", text)}
+    named = {each for help_ in texts for each in re.findall(r"`([a-z]+ [a-z]+)`", help_)}
     assert {"jobs list", "jobs choose", "jobs show"} <= named
     assert named <= set(known)
 

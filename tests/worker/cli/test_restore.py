@@ -1,5 +1,8 @@
 from datetime import UTC, datetime
 
+import pytest
+
+import worker.cli.restore
 from models.admin.operations import OperationType
 from models.connections.repository import Connection
 from models.enums import EntityType, Lane, Record
@@ -8,6 +11,7 @@ from models.inbox.enqueue import enqueue
 from tests.installation import installed
 from tests.worker.cli.test_commands import refused, run
 from worker import dispatch, heartbeat
+from worker.alive import SWEEP
 from worker.container import Container, clock
 
 
@@ -27,7 +31,15 @@ def test_the_input_of_an_unanswered_operation_moves_to_a_new_key_too(
         assert kept.input == typed
 
 
-def test_restore_prepares_a_database_before_workers_use_it(container: Container, connection: Connection) -> None:
+def test_restore_waits_until_it_is_known_that_the_workers_have_stopped(container: Container) -> None:
+    container.redis.set(SWEEP, "", ex=2)  # the last sign of life before they stopped
+    assert "to be verified first" in run("restore")
+
+
+def test_restore_prepares_a_database_before_workers_use_it(
+    container: Container, connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker.cli.restore, "STOPPED_WITHIN_SECONDS", 0)
     lane = Lane(connection.id, EntityType.INVOICE)
     enqueue(container.database, connection.id, [Record(EntityType.INVOICE, "9")], now=clock())
     dispatch.dispatch_lanes([lane])
