@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 from cryptography.fernet import Fernet
 from pyotp import TOTP
-from sqlalchemy import text
+from sqlalchemy import String, literal_column, select, text
 
 from i18n.formatting import OSLO
 from i18n.messages import msg
@@ -377,7 +377,9 @@ def test_the_database_can_be_migrated_any_number_of_times(container: Container) 
 
 def test_a_database_of_a_newer_release_is_named_and_left_alone(container: Container) -> None:
     version = text("update alembic_version set version_num = :number")
-    (newest,) = container.database.scalars(text("select version_num from alembic_version"))
+    newest = container.database.scalar(
+        select(literal_column("version_num", String)).select_from(text("alembic_version"))
+    )
     container.database.execute(version.bindparams(number="4711"))
     assert "The database is at migration 4711, newer than this release." in refused("migrate")
     container.database.execute(version.bindparams(number=newest))
