@@ -194,11 +194,6 @@ class Settings(BeatSettings, MigrationSettings):
             raise ValueError("contains an unknown placeholder") from error
         return value
 
-    @field_validator("sends_mail", mode="before")
-    @classmethod
-    def _unset(cls, value: object) -> object:
-        return value or False  # Compose passes "" if there is no SMTP_URL
-
     @field_validator("smtp_url")
     @classmethod
     def _mail_server(cls, value: SecretStr) -> SecretStr:

@@ -69,12 +69,8 @@ def test_a_secret_of_one_process_is_read_by_no_other(other: str, secret: str) ->
     assert [path for path in files if re.search(READ_AS[secret], path.read_text())] == []
 
 
-@pytest.mark.parametrize("smtp_url", ["", "smtp://mail.example.com"])
-def test_web_offers_links_by_mail_exactly_if_the_worker_sends_them(
-    smtp_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    values = {name: value for name, value in example_filled_in().items() if name != "SMTP_URL"}
-    values |= {"SMTP_URL": smtp_url} if smtp_url else {}
+def test_web_offers_links_by_mail_as_the_worker_sends_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = example_filled_in()
     offered = {}
     for name in ("web", "worker"):
         with monkeypatch.context() as patched:
@@ -83,7 +79,7 @@ def test_web_offers_links_by_mail_exactly_if_the_worker_sends_them(
             for variable, value in environment(name, values).items():
                 patched.setenv(variable, value)
             offered[name] = Container(Settings()).mails_links
-    assert offered == dict.fromkeys(("web", "worker"), bool(smtp_url))
+    assert offered == {"web": True, "worker": True}
 
 
 def test_web_on_kubernetes_knows_that_the_worker_sends_mail() -> None:
@@ -99,10 +95,10 @@ PROXY = {"HTTPS_PROXY", "NO_PROXY", "REQUESTS_CA_BUNDLE"}
 
 def test_every_setting_that_is_not_secret_reaches_the_containers() -> None:
     """Otherwise a value in .env would have no effect; Compose passes only named variables."""
-    plain = {name.upper() for name in Settings.model_fields} - SECRETS - {"SENDS_MAIL"}  # from SMTP_URL
+    plain = {name.upper() for name in Settings.model_fields} - SECRETS - {"SENDS_MAIL"}
     for name in ("web", "worker", "beat"):
         told = SERVICES[name]["environment"]
-        assert {each for each in told if told[each] is None} - {"SMTP_URL"} == plain | PROXY
+        assert {each for each in told if told[each] is None} == plain | PROXY
     assert {each["configMapRef"]["name"] for each in container("web").get("envFrom", ())} <= {
         LISTED["configMapGenerator"][0]["name"]
     }
