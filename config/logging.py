@@ -19,9 +19,7 @@ _SECRET_NAMES = re.compile(
 )
 _SECRET_VALUES = (
     re.compile(r"gAAAA[\w-]{40,}=*"),  # a value encrypted by Fernet
-    re.compile(
-        r"(?<=://)[^\s:/@?#]*:[^\s'\"]+(?=@)"
-    ),  # user and password in a URL; a raw password may have / and @
+    re.compile(r"(?<=://)[^\s:/@?#]*:[^\s'\"]{1,200}(?=@)"),  # in a URL; a raw password may have / and @
     re.compile(r"(?i)(?<=[?&]password=)[^\s&'\"]+"),
     re.compile(r"(?<=/webhooks/moment/)[\w-]+"),  # the token of a webhook URL, which needs no other secret
     re.compile(r"(?<=/sign-in/link/)[\w-]+"),
