@@ -265,4 +265,5 @@ def paths() -> dict[str, dict[str, object]]:
 def expect_sound(answer: requests.Response) -> None:
     asked = f"{answer.request.method} {answer.request.url} {answer.request.body!r}"
     assert answer.status_code < 500, asked
-    assert MARK not in answer.text, asked
+    if answer.headers.get("Content-Type", "").startswith("text/html"):  # an exported table has the text as it is
+        assert MARK not in answer.text, asked
