@@ -41,7 +41,8 @@ class Run:
         self.processes = psutil.Process(self.supervisor.pid).children(recursive=True)
 
     def address(self, title: str) -> str:
-        return next(line.split()[2] for line in reversed(self.lines) if line.endswith(title))
+        listed = (line for line in reversed(self.lines) if line.endswith(title) and " is taken by " not in line)
+        return next(listed).split()[2]
 
     def worker(self, *arguments: str) -> str:
         command = [sys.executable, "-m", "local", "worker", "--var", str(self.folder), *arguments]

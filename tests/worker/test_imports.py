@@ -18,7 +18,7 @@ FLOWS = (*REMOTE, "sync.flows.invoices")
 def imported_by(code: str) -> set[str]:
     """Return the modules that a new Python has imported after this code."""
     told = f"import sys\n{code}\nprint('\\n'.join(sys.modules), file=sys.stderr)"
-    env = {**os.environ, **NOWHERE, "LOG_LEVEL": "ERROR"}
+    env = {**os.environ, **NOWHERE, "FLOWER_BASIC_AUTH": "admin:not-a-password", "LOG_LEVEL": "ERROR"}
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", told],
         cwd=ROOT,
