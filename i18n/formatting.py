@@ -12,6 +12,7 @@ from babel.numbers import format_decimal
 from i18n.catalog import Language
 
 OSLO = ZoneInfo("Europe/Oslo")
+MINUTE, HOUR, DAY = 60, 3600, 86400
 _remembering = lru_cache(maxsize=10_000)
 """A page shows many instants, and shows them again each time; babel takes 0.1 ms for one."""
 
@@ -32,7 +33,14 @@ def day(which: date, language: Language) -> str:
 
 def ago(at: datetime, language: Language, *, now: datetime) -> str:
     """Format how long ago an instant was, such as "3 hours ago"."""
-    since = min(at - now, -timedelta(seconds=1))
+    seconds = max(1, round((now - at).total_seconds()))
+    precision = 1 if seconds < HOUR else MINUTE if seconds < DAY else HOUR
+    return _ago(seconds - seconds % precision, language)
+
+
+@_remembering
+def _ago(seconds: int, language: Language) -> str:
+    since = -timedelta(seconds=seconds)
     return format_timedelta(since, add_direction=True, threshold=1.5, locale=_LOCALES[language])
 
 

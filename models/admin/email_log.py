@@ -19,7 +19,7 @@ from models.pagination import Key, Page, beyond, nearest_first, paged, placed
 from models.schema.statements import made_of, within
 from models.schema.tables import AlertRow, ConnectionRow
 
-MAX_ITEMS_SHOWN = 10
+MAX_ITEMS_SHOWN = 5
 """Items of a mail that are shown; the others are counted."""
 
 MAX_PENDING_SHOWN = 100
