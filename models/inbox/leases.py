@@ -21,7 +21,7 @@ from models.enums import SUCCESSFUL, EntityType, JobState, Lane, Outcome, Record
 from models.inbox import circuit_breaker, dependencies, due, statistics
 from models.inbox.circuit_breaker import Admission, ConnectionProblem
 from models.inbox.job_updates import apply_events, concerns, dependency_of, job_data, update_by
-from models.inbox.transitions import Event, Occurrence, transition
+from models.inbox.transitions import JobEvent, Occurrence, transition
 from models.receivers import outbox
 from models.receivers.outbox import EventType, OutgoingEvent
 from models.schema.locks import locked
@@ -86,7 +86,7 @@ class AttemptResult:
     """
 
     job_id: int
-    event: Event
+    event: JobEvent
     due_at: datetime | None = None
     outcome_unknown: bool = False
     outcome: Outcome | None = None
@@ -134,7 +134,7 @@ def acquire(database: Database, lane: Lane, *, limit: int, now: datetime, until:
         session.execute(
             update(LaneRow).where(of_lane(LaneRow, lane)).values(lease_id=token, lease_expires_at=until)
         )
-        leased = update_by(Event.LEASED, now=now, lease_id=token, leased_revision=SyncJobRow.revision)
+        leased = update_by(JobEvent.LEASED, now=now, lease_id=token, leased_revision=SyncJobRow.revision)
         session.execute(leased.where(SyncJobRow.id.in_([row.id for row in taken])))
     probe_until = until if probes else None
     return Lease(id=token, lane=lane, jobs=tuple(_job(row) for row in taken), probe_until=probe_until)
@@ -213,7 +213,7 @@ def take_back_crash(database: Database, lease: Lease, *, now: datetime) -> None:
     A crash was counted if the job has more crashes than when it was leased. If only the response to ``complete``
     was lost, the lease has ended too, and no crash was counted.
     """
-    event = Event.WORKER_RETURNED
+    event = JobEvent.WORKER_RETURNED
     counted = [and_(SyncJobRow.id == job.id, SyncJobRow.worker_crashes > job.worker_crashes) for job in lease.jobs]
     jobs = locked(select(SyncJobRow.id).where(or_(*counted), concerns(event)))
     database.execute(update_by(event, now=now).where(SyncJobRow.id.in_(jobs)))
@@ -236,7 +236,7 @@ def _release_delayed(session: Session, lease: Lease, *, now: datetime) -> None:
     delayed = circuit_breaker.delayed(lease.lane.connection_id, now=now)
     own = SyncJobRow.id.in_([job.id for job in lease.jobs])
     ids = session.scalars(locked(select(SyncJobRow.id).where(or_(own, delayed)))).all()
-    session.execute(update_by(Event.RECOVERED, now=now).where(SyncJobRow.id.in_(ids), delayed))
+    session.execute(update_by(JobEvent.RECOVERED, now=now).where(SyncJobRow.id.in_(ids), delayed))
 
 
 def _complete_jobs(session: Session, lease: Lease, results: Sequence[AttemptResult], *, now: datetime) -> None:
@@ -286,7 +286,7 @@ def _wake(database: Database, lease: Lease, results: Sequence[AttemptResult], *,
     dependencies.count_from_now(database, connection_id, decided & done.keys(), now=now)
     woken = dependencies.wake(database, connection_id, done.keys(), now=now)
     woken |= dependencies.end_wait(database, connection_id, skipped, now=now)
-    waiting = (each for each in results if each.event is Event.DEPENDENCY_PENDING)
+    waiting = (each for each in results if each.event is JobEvent.DEPENDENCY_PENDING)
     return woken | {Lane(connection_id, each.dependency.entity_type) for each in waiting if each.dependency}
 
 
@@ -305,7 +305,7 @@ def _lock_lane(session: Session, lane: Lane, *, now: datetime) -> bool:
 
 def _release_expired(session: Session, lane: Lane, *, now: datetime) -> None:
     """Requeue the jobs that a vanished worker was running."""
-    event = Event.LEASE_EXPIRED
+    event = JobEvent.LEASE_EXPIRED
     lost = locked(select(SyncJobRow.id).where(of_lane(SyncJobRow, lane), concerns(event)))
     session.execute(update_by(event, now=now, lease_id=None).where(SyncJobRow.id.in_(lost)))
 
@@ -357,7 +357,7 @@ def _complete_one(session: Session, row: SyncJobRow, result: AttemptResult, numb
     if result.outcome and not _repeats(row, result):
         row.received_at = _begun_at(row)
     if row.revision > row.leased_revision:
-        events.append(Occurrence(event=Event.RECEIVED, now=now))
+        events.append(Occurrence(event=JobEvent.RECEIVED, now=now))
     apply_events(row, *events)
     if result.outcome is None:
         return
