@@ -14,6 +14,7 @@ from models.admin.job_filter import JobFilter
 from models.admin.job_list import JobView, view
 from models.database import Database
 from models.enums import EntityType, Lane, Outcome, Record, titled
+from models.error_codes import SET_ASIDE, UNSEEN_DRAFT
 from models.inbox import circuit_breaker, dependencies, links, questions
 from models.inbox.job_updates import concerns, job_data, update_by
 from models.inbox.transitions import TABLE, JobEvent
@@ -24,12 +25,6 @@ from models.schema.audit_entries import add_entry
 from models.schema.locks import LOCK_ORDER, locked
 from models.schema.statements import job_of, made_of
 from models.schema.tables import AttemptRow, AuditRow, MatchQuestionRow, SyncJobRow
-
-UNSEEN_DRAFT = "unseen_draft"
-"""Error code of a job that may be in the journal. Only a person can look there; a retry confirms that they did."""
-
-SET_ASIDE = "set_aside"
-"""Error code of a job whose link was set aside. A retry confirms that it is to be sent (again)."""
 
 RESET = {"dismissal_reason": ""}
 """Columns that are cleared when a job is reopened or retried."""

@@ -11,9 +11,10 @@ from i18n.messages import Message, msg
 from models.admin.job_actions import ActionResult, JobAction, apply_event, audit_entry
 from models.database import Database
 from models.enums import EntityType, JobState, Lane, Record, titled
+from models.error_codes import PROJECT_TAKEN, WHICH_CUSTOMER
 from models.inbox import links
 from models.inbox.job_updates import concerns, update_by
-from models.inbox.questions import CREATE_NEW, PROJECT_TAKEN, WHICH_CUSTOMER, Candidate
+from models.inbox.questions import CREATE_NEW, Candidate
 from models.inbox.transitions import JobEvent
 from models.schema.audit_entries import add_entry
 from models.schema.locks import locked

@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from models.connections.alert_outbox import Alert, queue_alert
 from models.database import Database
 from models.enums import SUCCESSFUL, EntityType, JobState, Lane, Outcome, Record
+from models.error_codes import CRASHED
 from models.inbox import circuit_breaker, dependencies, due, statistics
 from models.inbox.circuit_breaker import Admission, ConnectionProblem
 from models.inbox.job_updates import apply_events, concerns, dependency_of, job_data, update_by
@@ -29,9 +30,6 @@ from models.schema.record_summary import RecordSummary
 from models.schema.search_terms import search_terms
 from models.schema.statements import IS_LINK_OF_JOB, made_of, of_lane
 from models.schema.tables import AttemptRow, ConnectionRow, LaneRow, LinkRow, SyncJobRow
-
-CRASHED = "crashed"
-"""The error code of a job whose last attempt ended in an unexpected error."""
 
 
 class LeaseLostError(Exception):

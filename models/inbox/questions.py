@@ -21,10 +21,6 @@ from models.schema.tables import MatchQuestionRow, SyncJobRow
 CREATE_NEW = "new"
 """The answer "none of the candidates": create a new record."""
 
-WHICH_CUSTOMER = "which_customer"
-PROJECT_TAKEN = "project_taken"
-"""The error codes of jobs that wait for an answer."""
-
 SAVED_ELSEWHERE = "saved_elsewhere"
 """The note of a number under which 24SevenOffice saved a project: it is not saved again before a retry."""
 

@@ -12,6 +12,7 @@ from sqlalchemy.dialects.postgresql import JSONB, insert
 from models.connections.vault import hash_token
 from models.database import Database
 from models.enums import EntityType, Lane, Record
+from models.error_codes import GONE
 from models.inbox import restore, webhook_limit
 from models.inbox.due import DEFAULT_ENTITY_TYPES
 from models.inbox.enqueue import JOBS, merge_into_existing
@@ -113,7 +114,7 @@ def _enqueue_statement() -> Select[*tuple[Any, ...]]:
         JOBS.c.connection_id == target.c.id,
         JOBS.c.entity_type == entity_type,
         JOBS.c.record_id == bindparam("record_id", type_=Text),
-        JOBS.c.error_code != webhook_limit.GONE,
+        JOBS.c.error_code != GONE,
         JOBS.c.received_at <= now - webhook_limit.KNOWN_RECORD_INTERVAL,
     )
     allowed = and_(target.c.syncs_type, or_(~target.c.limited, known))

@@ -12,11 +12,9 @@ from i18n.messages import msg
 from models.connections.alert_outbox import Alert, AlertType, queue_alert
 from models.database import Database
 from models.enums import JobState
+from models.error_codes import GONE
 from models.schema.locks import FOR_NO_KEY_UPDATE
 from models.schema.tables import ConnectionRow, SyncJobRow
-
-GONE = "gone"
-"""The error code of a record that Moment does not have."""
 
 MAX_NONEXISTENT = 100
 """Records that Moment never had, in a day, after which the webhook is limited and an alert is sent."""

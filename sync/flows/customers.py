@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 
 from i18n.messages import Message, joined, msg
 from models.enums import EntityType, Outcome, Record, titled
+from models.error_codes import GONE, WHICH_CUSTOMER
 from models.inbox.leases import SyncJob
 from models.inbox.links import Link, LinkState
-from models.inbox.questions import CREATE_NEW, WHICH_CUSTOMER, Candidate
-from models.inbox.webhook_limit import GONE
+from models.inbox.questions import CREATE_NEW, Candidate
 from sync.engine.context import LOST_NOTE, NOT_IN_MOMENT, SyncContext, fingerprint
 from sync.engine.outcomes import UNCHANGED, Success, skipped
 from sync.error_codes.names import CUSTOMER_NUMBER, NO_NAME

@@ -10,11 +10,10 @@ from itertools import groupby
 from typing import TypeGuard, TypeVar
 
 from i18n.messages import Day, Message, msg
-from models.admin.job_actions import SET_ASIDE, UNSEEN_DRAFT
 from models.connections.account_ranges import AccountRanges
 from models.enums import EntityType, Outcome, titled
+from models.error_codes import GONE, SET_ASIDE, UNSEEN_DRAFT
 from models.inbox.leases import SyncJob
-from models.inbox.webhook_limit import GONE
 from sync.engine.context import SyncContext
 from sync.engine.outcomes import UNCHANGED, Success, skipped
 from sync.error_codes.names import (

@@ -11,7 +11,7 @@ import structlog
 
 from i18n.messages import Day, Message, msg
 from models.connections.account_ranges import AccountRanges
-from models.inbox.leases import CRASHED
+from models.error_codes import CRASHED
 from sync.diagnostics.findings import Finding, Target, bad, good, not_needed, safely, unknown
 from sync.diagnostics.write_tests.artifacts import WriteTestContext, write_failed
 from sync.errors import MisconfiguredError, OutcomeUnknownError, RejectedError, SyncError

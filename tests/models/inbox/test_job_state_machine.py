@@ -16,13 +16,14 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from sqlalchemy import delete, select
 
 from models.admin import discrepancies, job_actions, match_questions, reminders
-from models.admin.job_actions import UNSEEN_DRAFT, ActionResult
+from models.admin.job_actions import ActionResult
 from models.admin.job_filter import JobFilter
 from models.admin.reminders import OVERDUE_AFTER
 from models.connections.alert_outbox import AlertType
 from models.connections.repository import Connection, Connections
 from models.database import Database
 from models.enums import PENDING, SUCCESSFUL, EntityType, JobState, Lane, Outcome, Record
+from models.error_codes import UNSEEN_DRAFT
 from models.inbox import dependencies, due, leases, links, questions, restore
 from models.inbox.circuit_breaker import MAX_DELAY, ConnectionProblem, ProblemType
 from models.inbox.dependencies import Wait
