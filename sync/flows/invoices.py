@@ -237,8 +237,8 @@ class Invoices:
         if found is None and sent_as == "draft":
             raise _unseen_draft_error(item)
         if found:
-            way = item.job.sent_vat if item.job.outcome_unknown else ""
-            self._first.read_back(item.job.record, item.voucher, way=way)
+            voucher_vat = item.job.sent_vat if item.job.outcome_unknown else ""
+            self._first.read_back(item.job.record, item.voucher, voucher_vat=voucher_vat)
         return found
 
     def _link_if_posted(self, item: PreparedInvoice, lines: Sequence[LedgerLine]) -> Success | None:
@@ -258,14 +258,14 @@ class Invoices:
 
     def _read_back_again(self, job: SyncJob) -> Success:
         """Read back again a voucher that was not in the ledger before, or whose VAT differed."""
-        way = job.sent_vat or self._context.settings.voucher_vat
-        if not job.outcome_unknown or not self._first.is_first(job.record, way):
+        voucher_vat = job.sent_vat or self._context.settings.voucher_vat
+        if not job.outcome_unknown or not self._first.is_first(job.record, voucher_vat):
             return UNCHANGED
         invoice = self._context.moment.invoice(job.record.id)
         if invoice is None:
             return UNCHANGED
         with naming_record(title(invoice)):
-            self._first.read_back(job.record, self.voucher(invoice), way=way)
+            self._first.read_back(job.record, self.voucher(invoice), voucher_vat=voucher_vat)
         return UNCHANGED
 
     def _link_voucher(self, item: PreparedInvoice, number: int) -> Success:
