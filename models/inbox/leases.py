@@ -35,6 +35,9 @@ from models.schema.tables import AttemptRow, ConnectionRow, LaneRow, LinkRow, Sy
 class LeaseLostError(Exception):
     """Another worker has the lane now. Stop, and write nothing."""
 
+    def __init__(self, lane: Lane) -> None:
+        super().__init__(f"Another worker has taken over {lane}.")
+
 
 @dataclass(frozen=True, slots=True)
 class SyncJob:
@@ -142,7 +145,7 @@ def renew(database: Database, lease: Lease, *, until: datetime) -> None:
     """Renew the lease, before each remote write. Raises :class:`LeaseLostError`."""
     renewed = update(LaneRow).where(_has_lease(lease)).values(lease_expires_at=until)
     if database.scalar(renewed.returning(LaneRow.entity_type)) is None:
-        raise LeaseLostError(f"Another worker has taken over {lease.lane}.")
+        raise LeaseLostError(lease.lane)
 
 
 def last_synced(database: Database, lane: Lane) -> datetime | None:
@@ -222,7 +225,7 @@ def _release(session: Session, lease: Lease, results: Sequence[AttemptResult], *
     if any(result.outcome is Outcome.SYNCED for result in results):
         released = released.values(synced_at=now)
     if session.scalar(released.returning(LaneRow.entity_type)) is None:
-        raise LeaseLostError(f"Another worker has taken over {lease.lane}.")
+        raise LeaseLostError(lease.lane)
 
 
 def _release_delayed(session: Session, lease: Lease, *, now: datetime) -> None:
