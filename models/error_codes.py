@@ -1,4 +1,4 @@
-"""The error codes of jobs that the models compare; the others are in :mod:`sync.error_codes.names`."""
+"""The error codes of jobs that models or workers compare; the others are in :mod:`sync.error_codes.names`."""
 
 CRASHED = "crashed"
 """The last attempt ended in an unexpected error."""
@@ -15,3 +15,6 @@ SET_ASIDE = "set_aside"
 
 UNSEEN_DRAFT = "unseen_draft"
 """The voucher may be in the journal. Only a person can look there; a retry confirms that they did."""
+
+WORKER_CRASHES = "worker_crashes"
+"""Workers crashed too often while they processed the job."""

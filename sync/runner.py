@@ -13,7 +13,7 @@ from i18n.messages import msg
 from models.connections.repository import Connection, Connections
 from models.database import Database, DatabaseUnavailableError
 from models.enums import EntityType, Lane
-from models.error_codes import CRASHED, GONE
+from models.error_codes import CRASHED, GONE, WORKER_CRASHES
 from models.inbox import circuit_breaker, leases, webhook_limit
 from models.inbox.leases import AttemptResult, Lease, LeaseLostError, SyncJob
 from sync.engine.backoff import MAX_WORKER_CRASHES
@@ -257,7 +257,7 @@ class _Batch:
                     "The integration crashed {times} times while processing this record.",
                     times=job.worker_crashes,
                 ),
-                error_code="worker_crashes",
+                error_code=WORKER_CRASHES,
                 remedy=msg("Forward this to your system administrator."),
             )
         prepared: Prepared | Success = self.flow.prepare(job)

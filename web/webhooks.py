@@ -32,7 +32,7 @@ LIMITED_POLL_INTERVAL = timedelta(minutes=2)
 """A limited webhook triggers at most one poll in half of this interval."""
 
 WEBHOOKS_PER_LIMIT_CHECK = 100
-"""The number of a connection's webhooks at one process after which its limit is checked."""
+"""Each process checks a connection's limit after this many of its webhooks."""
 
 _webhook_counts: Counter[int] = Counter()
 _activity_saved_at: dict[tuple[str, Lane], datetime] = {}
@@ -91,7 +91,7 @@ def _read_record(container: Container, token: str, body: bytes) -> Record | None
     try:
         return container.read_webhook(body)
     except ValueError:
-        _connection(container, token)  # strangers learn only that nothing is here
+        _connection(container, token)  # an unknown token gets a 404, whatever the body
         raise HTTPException(status.HTTP_400_BAD_REQUEST, "The body is not JSON.") from None
 
 
@@ -110,7 +110,7 @@ def _record_activity(container: Container, token: str, lane: Lane) -> None:
 
 
 def _check_limit(container: Container, connection_id: int) -> None:
-    """Limit a webhook in the middle of a flood, as workers do not notice it for a paused connection."""
+    """Limit a flooded webhook here, because workers do not run for a paused connection."""
     _webhook_counts[connection_id] += 1
     if _webhook_counts[connection_id] % WEBHOOKS_PER_LIMIT_CHECK:
         return

@@ -35,9 +35,6 @@ from models.schema.tables import AttemptRow, ConnectionRow, LaneRow, LinkRow, Sy
 class LeaseLostError(Exception):
     """Another worker has the lane now. Stop, and write nothing."""
 
-    def __init__(self, lane: Lane) -> None:
-        super().__init__(f"Another worker has taken over {lane}.")
-
 
 @dataclass(frozen=True, slots=True)
 class SyncJob:
@@ -145,7 +142,7 @@ def renew(database: Database, lease: Lease, *, until: datetime) -> None:
     """Renew the lease, before each remote write. Raises :class:`LeaseLostError`."""
     renewed = update(LaneRow).where(_has_lease(lease)).values(lease_expires_at=until)
     if database.scalar(renewed.returning(LaneRow.entity_type)) is None:
-        raise LeaseLostError(lease.lane)
+        raise _lease_lost_error(lease)
 
 
 def last_synced(database: Database, lane: Lane) -> datetime | None:
@@ -225,7 +222,7 @@ def _release(session: Session, lease: Lease, results: Sequence[AttemptResult], *
     if any(result.outcome is Outcome.SYNCED for result in results):
         released = released.values(synced_at=now)
     if session.scalar(released.returning(LaneRow.entity_type)) is None:
-        raise LeaseLostError(lease.lane)
+        raise _lease_lost_error(lease)
 
 
 def _release_delayed(session: Session, lease: Lease, *, now: datetime) -> None:
@@ -391,7 +388,7 @@ def _begun_at(row: SyncJobRow) -> datetime:
 
 
 def _on_its_way_since(row: SyncJobRow) -> datetime:
-    """Return since when the integration has been able to process a job: a wait for a person has ended by then."""
+    """Return the time from which the job could be processed, not counting any wait for a person."""
     return max(row.received_at, row.unfinished_since or row.received_at)
 
 
@@ -429,6 +426,10 @@ def _attempt(result: AttemptResult, *, now: datetime) -> AttemptRow:
 def _due(lane: Lane, *, now: datetime) -> ColumnElement[bool]:
     on = exists().where(ConnectionRow.id == lane.connection_id, due.syncs_type(lane.entity_type))
     return and_(of_lane(SyncJobRow, lane), SyncJobRow.due_at <= now, on)
+
+
+def _lease_lost_error(lease: Lease) -> LeaseLostError:
+    return LeaseLostError(f"Another worker has taken over {lease.lane}.")
 
 
 def _has_lease(lease: Lease) -> ColumnElement[bool]:

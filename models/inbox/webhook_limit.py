@@ -1,4 +1,4 @@
-"""The limit of a webhook whose URL has leaked: each made-up record costs a request and a row.
+"""Limits a webhook whose URL has leaked, because every made-up record costs a request and a row.
 
 While a webhook is limited, new records are left to the polls of Moment, so nothing is lost.
 """

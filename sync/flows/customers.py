@@ -83,7 +83,10 @@ class Customers:
             return PreparedCustomer(job, customer, replace(draft, number=int(link.remote_id)))
 
     def send(self, batch: Sequence[PreparedCustomer]) -> Sequence[Success | SyncError]:
-        """Match customers, save them in one call and link them; of those that may be the same, one goes first."""
+        """Match customers, save them in one call and link them.
+
+        If several may be the same customer, one is saved before the others are matched.
+        """
         results: dict[int, Success | SyncError] = {}
         batch = self._without_lost(batch)
         while left := [item for item in batch if item.job.id not in results]:

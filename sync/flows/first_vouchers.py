@@ -33,7 +33,7 @@ MAX_WAIT = timedelta(hours=6)
 
 @dataclass(frozen=True, slots=True)
 class FirstVouchers:
-    """The VAT codes whose first voucher has not been read back; one that was right stays so, for a batch."""
+    """The VAT codes whose first voucher is unverified. Verified codes are cached for the batch."""
 
     context: SyncContext
     voucher_of: Callable[[Invoice], Voucher]
@@ -83,7 +83,7 @@ class FirstVouchers:
         self._remove_check(record, self.context.settings.voucher_vat)
 
     def error_of(self, voucher: Voucher, refusal: SyncError) -> SyncError:
-        """Return the error of a refusal: for a first voucher, that the VAT of all vouchers is sent the wrong way.
+        """Return the error of a refusal. If a first voucher is refused over its VAT, the setting is wrong.
 
         If rounding puts its VAT off its rate (S58), that alone may be the cause.
         """
@@ -106,9 +106,9 @@ class FirstVouchers:
             return
         wrong = self._compare_with_ledger(record, voucher, check)
         if wrong and check.status is VatStatus.WRONG:
-            raise _still_differs_error(voucher, wrong)
+            raise _vat_still_differs_error(voucher, wrong)
         if wrong:
-            raise _differs_error(voucher, wrong)
+            raise _vat_differs_error(voucher, wrong)
 
     def is_first(self, record: Record, voucher_vat: str) -> bool:
         """Return whether an invoice's voucher is the first of a VAT code and not known to be right."""
@@ -127,7 +127,7 @@ class FirstVouchers:
             self._remove_check(record, voucher_vat)
             return
         if wrong := self._compare_with_ledger(record, voucher, check):
-            raise _differs_error(voucher, wrong)
+            raise _vat_differs_error(voucher, wrong)
 
     def _compare_with_ledger(self, record: Record, voucher: Voucher, check: VatCheck) -> list[Message]:
         """Return how the ledger differs from a voucher, and save whether it is right.
@@ -220,7 +220,7 @@ def _not_seen_error(voucher: Voucher, *, is_late: bool) -> SyncError:
     return MisconfiguredError(
         msg(
             "The voucher of invoice {number} is the first with its VAT code. 24SevenOffice accepted it more "
-            "than {hours} hours ago, and the ledger doesn't show it. Nothing more is posted.",
+            "than {hours} hours ago, and the ledger doesn't show it. Posting has stopped.",
             number=voucher.invoice_number,
             hours=MAX_WAIT // timedelta(hours=1),
         ),
@@ -253,11 +253,11 @@ def _rounding_error(voucher: Voucher, vat: OutputVat) -> SyncError:
     )
 
 
-def _differs_error(voucher: Voucher, wrong: Sequence[Message]) -> SyncError:
+def _vat_differs_error(voucher: Voucher, wrong: Sequence[Message]) -> SyncError:
     return MisconfiguredError(
         msg(
-            "The voucher of invoice {number} is the first with its VAT code, and the ledger has it otherwise: "
-            "{differences}. Nothing more is posted.",
+            "The voucher of invoice {number} is the first with its VAT code, but the voucher in the ledger is "
+            "different: {differences}. Posting has stopped.",
             number=voucher.invoice_number,
             differences=joined(*wrong),
         ),
@@ -272,10 +272,10 @@ def _differs_error(voucher: Voucher, wrong: Sequence[Message]) -> SyncError:
     )
 
 
-def _still_differs_error(voucher: Voucher, wrong: Sequence[Message]) -> SyncError:
+def _vat_still_differs_error(voucher: Voucher, wrong: Sequence[Message]) -> SyncError:
     return RejectedError(
         msg(
-            "The voucher of invoice {number} is in the ledger, and its VAT is another: {differences}.",
+            "The voucher of invoice {number} is in the ledger, but its VAT is different: {differences}.",
             number=voucher.invoice_number,
             differences=joined(*wrong),
         ),

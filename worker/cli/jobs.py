@@ -243,13 +243,13 @@ def choose(job_id: int, number: str, *, new: bool, undo: bool) -> None:
     job, container = _view(job_id), get_container()
     if undo:
         if not match_questions.undo(container.database, job_id, actor=ACTOR, now=container.clock()).count:
-            raise click.ClickException(f"Record {job_id} has no choice to undo, or is in progress.")
+            raise click.ClickException(f"Job {job_id} has no choice to undo, or is in progress.")
         click.echo(f"{job.title}: {match_questions.UNDONE}")
         return
     choice = questions.CREATE_NEW if new else number
     acted = match_questions.answer(container.database, job_id, choice, actor=ACTOR, now=container.clock())
     if not acted.count:
-        raise click.ClickException(f"Record {job_id} does not offer that: see `jobs show {job_id}`.")
+        raise click.ClickException(f"Job {job_id} does not offer that: see `jobs show {job_id}`.")
     dispatch.dispatch_lanes(acted.lanes)
     click.echo(f"{job.title}: {match_questions.answer_text(job.record.entity_type, choice)}.")
 
@@ -270,7 +270,9 @@ def relink(job_id: int, number: str) -> None:
     except LinkTakenError as error:
         raise click.ClickException(f"Customer {number} is linked to {error}: relink that one first.") from error
     if not acted.count:
-        raise click.ClickException("Only a customer, or a project without a number, that isn't in progress.")
+        raise click.ClickException(
+            "Only a customer, or a project without NUMBER, can be relinked, and not while it is in progress."
+        )
     dispatch.dispatch_lanes(acted.lanes)
     click.echo(f"{job.title}: relinked to {number}." if number else f"{job.title}: being matched again.")
 
@@ -300,7 +302,7 @@ def _filter_of(job_ids: Sequence[int], connection: Connection | None, error_code
 def _view(job_id: int) -> JobView:
     view = job_actions.show(get_container().database, job_id)
     if view is None:
-        raise click.ClickException(f"There is no record {job_id}.")
+        raise click.ClickException(f"There is no job {job_id}.")
     return view
 
 

@@ -53,7 +53,7 @@ ROUNDED_ORE = 4
 def voucher(context: WriteTestContext, *, customer_number: int, project_number: int | None) -> Iterator[Finding]:
     """Post a voucher of 1 krone as for an invoice, check it in the ledger, and reverse it.
 
-    Its VAT is some øre off its rate, as after rounding (S58). If that is not kept, exact VAT is tried, and then
+    Its VAT is a few øre off its rate, as after rounding (S58). If that is not kept, exact VAT is tried, and then
     the other way of sending VAT (S24).
     """
     target = context.target
@@ -133,7 +133,7 @@ def _off_rate(target: Target, voucher: Voucher) -> int:
 
 
 def _rounded(voucher: Voucher) -> Voucher:
-    """Move some øre from revenue to VAT, both in the entries and in the expected ledger."""
+    """Move a few øre from revenue to VAT, both in the entries and in the expected ledger."""
     (receivable, credit, of_vat), [revenue], [vat] = voucher.entries, voucher.revenue, voucher.vat
     return replace(
         voucher,

@@ -222,7 +222,7 @@ def test_what_takes_too_long_to_count_is_not_counted(
     assert job_list.totals(database, JobFilter(text="invoice")) is None
 
 
-def test_pages_lead_both_ways(database: Database, everything: Sequence[JobView]) -> None:
+def test_a_list_can_be_paged_forward_and_back(database: Database, everything: Sequence[JobView]) -> None:
     first, second, last = walked(database, JobFilter())
     assert [len(page.lines) for page in (first, second, last)] == [
         PAGE_SIZE,

@@ -87,8 +87,8 @@ def test_revenue_that_includes_vat_stops_the_lane_after_one_voucher(world: World
     assert [each.invoice_number for each in world.erp.vouchers.values()] == [1]
     connection = world.connections.get(world.connection.id)
     assert connection.paused_because == (
-        "The voucher of invoice 1 is the first with its VAT code, and the ledger has it otherwise: account 2701 has "
-        "0,00 for -250,00; account 3000 has -1 250,00 for -1 000,00. Nothing more is posted."
+        "The voucher of invoice 1 is the first with its VAT code, but the voucher in the ledger is different: account "
+        "2701 has 0,00 for -250,00; account 3000 has -1 250,00 for -1 000,00. Posting has stopped."
     )
     assert {title for _, title in world.mails()} == {"Demo AS"}
     assert world.job(EntityType.INVOICE, "1").error_code == "vat_differs"
@@ -105,7 +105,7 @@ def test_a_wrong_voucher_stops_those_of_the_next_fiscal_year_and_of_other_codes(
         put(world, number, lines=(factories.line(account=3020),))
     sync(world, "1", "2", "3")
     assert [each.invoice_number for each in world.erp.vouchers.values()] == [9, 1]
-    assert "Nothing more is posted" in (world.connections.get(world.connection.id).paused_because or "")
+    assert "Posting has stopped" in (world.connections.get(world.connection.id).paused_because or "")
 
 
 def test_with_the_other_way_the_rest_is_posted_and_the_wrong_one_is_left(world: World) -> None:
@@ -245,7 +245,7 @@ def test_a_voucher_that_the_ledger_does_not_show_for_hours_pauses_the_connection
     world.run_after(hours=2)
     assert world.connections.get(world.connection.id).paused_because == (
         "The voucher of invoice 1 is the first with its VAT code. 24SevenOffice accepted it more than 6 hours "
-        "ago, and the ledger doesn't show it. Nothing more is posted."
+        "ago, and the ledger doesn't show it. Posting has stopped."
     )
     assert "Look for the voucher in 24SevenOffice" in remedy_of_pause(world)
     dismiss(world, "1")

@@ -69,7 +69,7 @@ def test_a_voucher_in_another_currency_balances_and_rounding_falls_on_the_larges
     assert sum(entry.amount for entry in made.entries) == 0
 
 
-def test_the_vat_code_is_the_settings_then_the_lines_then_the_charts() -> None:
+def test_settings_override_the_lines_vat_code_and_the_line_the_charts() -> None:
     lines = (
         factories.line(account=3000),
         factories.line(account=3000, tax_code="5"),
