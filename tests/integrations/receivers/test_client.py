@@ -96,7 +96,9 @@ def test_a_name_that_resolves_to_a_private_address_is_refused(
 ) -> None:
     names(monkeypatch, addresses)
     port = listener.url.rpartition(":")[2]
-    assert sent(client(), f"http://rebound.example:{port}") == DeliveryAttempt(problem=DeliveryProblem.PRIVATE_ADDRESS)
+    assert sent(client(), f"http://rebound.example:{port}") == DeliveryAttempt(
+        problem=DeliveryProblem.PRIVATE_ADDRESS
+    )
     assert listener.headers == []
 
 
@@ -112,7 +114,9 @@ def test_a_name_that_changes_after_its_check_uses_the_checked_address(
     names(monkeypatch, ["93.184.216.34"], ["127.0.0.1"])
     monkeypatch.setattr("urllib3.util.connection.create_connection", connect)
     port = listener.url.rpartition(":")[2]
-    assert sent(client(), f"http://rebound.example:{port}") == DeliveryAttempt(problem=DeliveryProblem.NO_CONNECTION)
+    assert sent(client(), f"http://rebound.example:{port}") == DeliveryAttempt(
+        problem=DeliveryProblem.NO_CONNECTION
+    )
     assert connected == ["93.184.216.34"]
     assert listener.headers == []
 

@@ -41,7 +41,13 @@ FROM_PEOPLE = {JobEvent.RETRIED, JobEvent.SENT_AGAIN, JobEvent.REOPENED, JobEven
 
 def occurrences(event: JobEvent) -> Iterator[Occurrence]:
     """Return the ways in which an event may occur: with and without its data."""
-    failed = event in {JobEvent.FAILED, JobEvent.PROBED, JobEvent.RATE_LIMITED, JobEvent.DEPENDENCY_PENDING, JobEvent.UNTRIED}
+    failed = event in {
+        JobEvent.FAILED,
+        JobEvent.PROBED,
+        JobEvent.RATE_LIMITED,
+        JobEvent.DEPENDENCY_PENDING,
+        JobEvent.UNTRIED,
+    }
     proposals = (PROPOSED,) if failed else (None, PROPOSED) if event in IN_STEP else (None,)
     dependency = CUSTOMER if event in {JobEvent.DEPENDENCY_PENDING, JobEvent.DEPENDENCY_ENDED} else None
     for due_at, unknown in product(proposals, (False, True)):
@@ -104,7 +110,9 @@ def a_job_is_due_unless_it_is_at_a_worker_or_final(_: JobSnapshot, __: Occurrenc
 def only_a_sync_or_a_person_settles_an_unknown_outcome(
     before: JobSnapshot, what: Occurrence, after: JobSnapshot
 ) -> bool:
-    return after.outcome_unknown or not before.outcome_unknown or what.event in {JobEvent.SYNCED, JobEvent.RULED_OUT}
+    return (
+        after.outcome_unknown or not before.outcome_unknown or what.event in {JobEvent.SYNCED, JobEvent.RULED_OUT}
+    )
 
 
 @rule

@@ -126,7 +126,9 @@ def test_jobs_that_are_reopened_together_cause_an_event_each(
 ) -> None:
     other, _ = connections.add("Fjord AS", settings(moment_company="fjord"), actor="test", now=NOW)
     jobs = [
-        completed_job(database, each.id, Record(EntityType.INVOICE, number), event=JobEvent.REJECTED, error_code="a")
+        completed_job(
+            database, each.id, Record(EntityType.INVOICE, number), event=JobEvent.REJECTED, error_code="a"
+        )
         for each in (connection, other)
         for number in ("1", "2")
     ]

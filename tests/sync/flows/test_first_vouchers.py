@@ -50,7 +50,9 @@ def stopped(world: World) -> None:
 
 
 def known(world: World, voucher_vat: str = "net") -> dict[str, VatStatus]:
-    return {each.vat_code: each.status for each in vat_checks.find(world.database, world.connection.id, voucher_vat)}
+    return {
+        each.vat_code: each.status for each in vat_checks.find(world.database, world.connection.id, voucher_vat)
+    }
 
 
 def nothing_posted(*_: object, **__: object) -> list[LedgerLine]:

@@ -321,7 +321,12 @@ def test_a_record_that_needs_attention_shows_customer_amount_and_dates(
     customer = Record(EntityType.CUSTOMER, "7")
     named = RecordSummary(record_name="Nordlys")
     job = completed_job(
-        container.database, web.connection.id, customer, event=JobEvent.REJECTED, title="Kunde Nordlys", summary=named
+        container.database,
+        web.connection.id,
+        customer,
+        event=JobEvent.REJECTED,
+        title="Kunde Nordlys",
+        summary=named,
     )
     assert person.get("/records/confirm", action="resolve", job=str(job.id)).text.count("Nordlys") == 1
 

@@ -126,7 +126,9 @@ def answered(container: Container, answer: str) -> None:
     lease = deliveries.acquire(database, receiver.id, now=now, until=now)
     assert lease
     (due,) = deliveries.due(database, lease, now=now, limit=1)
-    deliveries.complete(database, lease, due.id, DeliveryAttempt(http_status=200, response=answer), now=now, jitter=0)
+    deliveries.complete(
+        database, lease, due.id, DeliveryAttempt(http_status=200, response=answer), now=now, jitter=0
+    )
 
 
 @pytest.mark.usefixtures("customer")
