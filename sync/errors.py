@@ -127,7 +127,7 @@ class MisconfiguredError(SyncError):
 
 
 class CrashError(SyncError):
-    """A bug of ours; what was saved is unknown. The job is retried a few times, alone, then shown to a person."""
+    """An internal error. The outcome is unknown; the job is retried alone a few times, then needs attention."""
 
     outcome_unknown = True
 

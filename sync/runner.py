@@ -13,8 +13,9 @@ from i18n.messages import msg
 from models.connections.repository import Connection, Connections
 from models.database import Database, DatabaseUnavailableError
 from models.enums import EntityType, Lane
+from models.error_codes import CRASHED, GONE, WORKER_CRASHES
 from models.inbox import circuit_breaker, leases, webhook_limit
-from models.inbox.leases import CRASHED, AttemptResult, Lease, LeaseLostError, SyncJob
+from models.inbox.leases import AttemptResult, Lease, LeaseLostError, SyncJob
 from sync.engine.backoff import MAX_WORKER_CRASHES
 from sync.engine.call_log import recording_calls
 from sync.engine.context import SyncContext
@@ -183,7 +184,7 @@ class Runner:
         seen, jitter = connection.updated_at, self.random()
         lanes = leases.complete(self.database, lease, results, clock=self.clock, jitter=jitter, seen=seen)
         self.instrumentation.completed(lease, results, now=self.clock())
-        gone = any(result.error_code == webhook_limit.GONE for result in results)
+        gone = any(result.error_code == GONE for result in results)
         if gone and webhook_limit.limit_if_flooded(self.database, connection.id, now=self.clock()):
             log.warning("webhook_limited", connection=connection.id)
         return lanes
@@ -256,7 +257,7 @@ class _Batch:
                     "The integration crashed {times} times while processing this record.",
                     times=job.worker_crashes,
                 ),
-                error_code="worker_crashes",
+                error_code=WORKER_CRASHES,
                 remedy=msg("Forward this to your system administrator."),
             )
         prepared: Prepared | Success = self.flow.prepare(job)

@@ -19,7 +19,7 @@ from models.admin.operations import OperationType
 from models.connections.alert_outbox import Alert, AlertType
 from models.connections.repository import Connection
 from models.enums import EntityType, Record
-from models.inbox.transitions import Event
+from models.inbox.transitions import JobEvent
 from sync.reconciliation.report import Discrepancy, DiscrepancyType, ReconciliationReport, Total
 from tests.models.completed_jobs import completed_job
 from worker import container as worker_container
@@ -128,7 +128,7 @@ def failed_job(
         container.database,
         connection.id,
         Record(EntityType.INVOICE, record_id),
-        event=Event.REJECTED,
+        event=JobEvent.REJECTED,
         at=now or worker_container.clock(),
         error_code="account",
         title=title,

@@ -31,11 +31,11 @@ DISPATCH_DEBOUNCE_SECONDS = 0.05
 LIMITED_POLL_INTERVAL = timedelta(minutes=2)
 """A limited webhook triggers at most one poll in half of this interval."""
 
-WATCHED_EVERY = 100
-"""The number of a connection's webhooks at one process after which its limit is checked."""
+WEBHOOKS_PER_LIMIT_CHECK = 100
+"""Each process checks a connection's limit after this many of its webhooks."""
 
-_received: Counter[int] = Counter()
-_recorded: dict[tuple[str, Lane], datetime] = {}
+_webhook_counts: Counter[int] = Counter()
+_activity_saved_at: dict[tuple[str, Lane], datetime] = {}
 _dispatched_at: dict[Lane, float] = {}
 """When the last wake-up of each lane was sent, or will be."""
 
@@ -67,7 +67,7 @@ async def _dispatch(lane: Lane) -> None:
 
 def _enqueue(container: Container, token: str, body: bytes) -> Lane | None:
     """Enqueue the record that a webhook names; None if it names none that is synced."""
-    record = _record(container, token, body)
+    record = _read_record(container, token, body)
     if record is None:
         log.info("webhook_ignored", connection=_connection(container, token), bytes=len(body))
         return None
@@ -76,7 +76,7 @@ def _enqueue(container: Container, token: str, body: bytes) -> Lane | None:
         raise HTTPException(status.HTTP_404_NOT_FOUND)
     lane = Lane(received.connection_id, record.entity_type)
     _record_activity(container, token, lane)
-    _watch(container, lane.connection_id)
+    _check_limit(container, lane.connection_id)
     if received.limited and not received.enqueued:
         dispatch.dispatch_polls("poll_moment", {lane.connection_id: LIMITED_POLL_INTERVAL})
     if not received.enqueued:
@@ -87,32 +87,32 @@ def _enqueue(container: Container, token: str, body: bytes) -> Lane | None:
     return lane
 
 
-def _record(container: Container, token: str, body: bytes) -> Record | None:
+def _read_record(container: Container, token: str, body: bytes) -> Record | None:
     try:
         return container.read_webhook(body)
     except ValueError:
-        _connection(container, token)  # strangers learn only that nothing is here
+        _connection(container, token)  # an unknown token gets a 404, whatever the body
         raise HTTPException(status.HTTP_400_BAD_REQUEST, "The body is not JSON.") from None
 
 
 def _connection(container: Container, token: str) -> int:
-    if hook := webhook_intake.find_target(container.database, token):
-        return hook.connection_id
+    if target := webhook_intake.find_target(container.database, token):
+        return target.connection_id
     raise HTTPException(status.HTTP_404_NOT_FOUND)
 
 
 def _record_activity(container: Container, token: str, lane: Lane) -> None:
     """Record that a webhook came, unless this process has just done so: the time is stored to the minute."""
-    now, last = container.clock(), _recorded.get((token, lane))
+    now, last = container.clock(), _activity_saved_at.get((token, lane))
     if last is None or now - last >= webhook_intake.ACTIVITY_RESOLUTION:
         webhook_intake.record_activity(container.database, lane, now=now)
-        _recorded[token, lane] = now
+        _activity_saved_at[token, lane] = now
 
 
-def _watch(container: Container, connection_id: int) -> None:
-    """Limit a webhook in the middle of a flood, as workers do not notice it for a paused connection."""
-    _received[connection_id] += 1
-    if _received[connection_id] % WATCHED_EVERY:
+def _check_limit(container: Container, connection_id: int) -> None:
+    """Limit a flooded webhook here, because workers do not run for a paused connection."""
+    _webhook_counts[connection_id] += 1
+    if _webhook_counts[connection_id] % WEBHOOKS_PER_LIMIT_CHECK:
         return
     if webhook_limit.limit_if_flooded(container.database, connection_id, now=container.clock()):
         log.warning("webhook_limited", connection=connection_id)

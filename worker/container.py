@@ -359,8 +359,8 @@ class Container:
 
         Only workers send mails, so web needs no SMTP_URL: SENDS_MAIL says that the workers have it.
         """
-        told = self.settings.model_fields_set
-        return "public_url" in told and ("smtp_url" in told or self.settings.sends_mail)
+        given = self.settings.model_fields_set
+        return "public_url" in given and ("smtp_url" in given or self.settings.sends_mail)
 
     def webhook_url(self, token: str) -> str:
         """Return the URL to enter in Moment for the webhooks of a connection."""

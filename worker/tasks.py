@@ -6,10 +6,10 @@ from models.enums import EntityType, Lane
 from models.inbox import dependencies, due
 from models.receivers import deliveries
 from sync.polling import failing_polls
-from worker import dispatch, heartbeat
+from worker import clock_check, dispatch, heartbeat
 from worker.celery_app import app
 from worker.container import get_container
-from worker.handlers import clock_skew, event_delivery, mails, monthly_reconciliation, operations, polls, retention
+from worker.handlers import event_delivery, mails, monthly_reconciliation, operations, polls, retention
 from worker.schedule import EXPENSE_SECONDS
 
 
@@ -111,5 +111,5 @@ def _drain(connection_id: int, entity_type: EntityType) -> None:
     """Work on a batch, then dispatch the lanes that have work after it: at the end of the queue, to be fair."""
     lane = Lane(connection_id, entity_type)
     dispatch.mark_lane_arrived(lane)
-    if not clock_skew.is_off(get_container()):
+    if not clock_check.is_off(get_container()):
         dispatch.dispatch_lanes(get_container().runner.drain(lane))

@@ -10,7 +10,7 @@ from standardwebhooks import Webhook
 from integrations.receivers.public_addresses import PrivateAddressError, PublicAdapter
 from integrations.remote_clock import wait_asked_for
 from integrations.transport import BoundedAdapter, OnCall, OversizedResponseError, ignore_call, open_session
-from models.receivers.deliveries import Attempt
+from models.receivers.deliveries import DeliveryAttempt
 from models.receivers.outbox import DeliveryProblem
 
 CONNECT_SECONDS, ANSWER_SECONDS = 5.0, 15.0
@@ -57,7 +57,7 @@ class ReceiverClient:
             )
         )
 
-    def send(self, url: str, body: str, headers: Mapping[str, str]) -> Attempt:
+    def send(self, url: str, body: str, headers: Mapping[str, str]) -> DeliveryAttempt:
         """Send a message once; a redirect is not followed and counts as any other response."""
         content = {"Content-Type": "application/json", **headers}
         try:
@@ -65,10 +65,11 @@ class ReceiverClient:
                 url, data=body.encode(), headers=content, timeout=self._timeout, allow_redirects=False
             )
         except tuple(PROBLEMS) as error:
-            return Attempt(problem=next(problem for of, problem in PROBLEMS.items() if isinstance(error, of)))
-        return Attempt(
+            problem = next(problem for of, problem in PROBLEMS.items() if isinstance(error, of))
+            return DeliveryAttempt(problem=problem)
+        return DeliveryAttempt(
             http_status=response.status_code,
-            answer=response.content.decode(errors="replace").replace("\0", "\N{REPLACEMENT CHARACTER}"),
+            response=response.content.decode(errors="replace").replace("\0", "\N{REPLACEMENT CHARACTER}"),
             retry_after=wait_asked_for(response.headers),
         )
 

@@ -25,7 +25,10 @@ def day_of(written: datetime) -> date:
 
 
 def without_zone(instant: datetime, *, ends: bool = False) -> datetime:
-    """Write an instant in UTC, without a zone; in a skipped hour, two hours earlier or, if it ``ends``, later."""
+    """Return an instant in UTC without a zone, moved out of an hour that a clock skips.
+
+    It is moved two hours back, or forward if it ``ends`` a period.
+    """
     written = instant.astimezone(UTC).replace(tzinfo=None)
     if any(_is_skipped(written, clock) for clock in CLOCKS):
         written += timedelta(hours=2 if ends else -2)

@@ -203,7 +203,7 @@ def _problems(now: datetime) -> Mapping[HealthProblem, ColumnElement[bool]]:
         HealthProblem.TEST_FAILED: ConnectionRow.failed_checks > 0,
         HealthProblem.POLLS_FAILING: cursors.has_failing(before=now - POLLS_SHOWN_AFTER),
         HealthProblem.KEY_EXPIRES: ConnectionRow.api_key_saved_at <= now - API_KEY_LIFETIME + RENEWAL_NOTICE,
-        HealthProblem.WEBHOOKS_SILENT: missed_webhooks.has_silent(now=now),
+        HealthProblem.WEBHOOKS_SILENT: missed_webhooks.is_silent_condition(now=now),
         HealthProblem.SETTINGS_UNTESTED: and_(ConnectionRow.failed_checks == 0, is_untested),
         HealthProblem.TEST_OUTDATED: and_(ConnectionRow.failed_checks == 0, outdated),
     }

@@ -15,7 +15,7 @@ from models.database import Database
 from models.enums import EntityType, Lane, Record
 from models.inbox.enqueue import merge_into_existing
 from models.inbox.job_updates import concerns, new_job_values
-from models.inbox.transitions import Event
+from models.inbox.transitions import JobEvent
 from models.schema.audit_entries import add_entry
 from models.schema.statements import link_of, made_of, of_lane, upsert
 from models.schema.tables import AcceptanceRow, LinkRow, OperationRow, SyncJobRow
@@ -48,7 +48,7 @@ def resend(  # noqa: PLR0913 - keyword-only
     before it writes. A voucher has a link for each expense: only the link with the key ``expense`` is deleted,
     none if that is empty.
     """
-    lane, event = Lane(connection_id, record.entity_type), Event.SENT_AGAIN
+    lane, event = Lane(connection_id, record.entity_type), JobEvent.SENT_AGAIN
     values = {**asdict(lane), "record_id": record.id, **new_job_values(event, now=now, outcome_unknown=True)}
     enqueued = merge_into_existing(
         insert(SyncJobRow).values(**values, received_at=now),

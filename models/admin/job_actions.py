@@ -14,9 +14,10 @@ from models.admin.job_filter import JobFilter
 from models.admin.job_list import JobView, view
 from models.database import Database
 from models.enums import EntityType, Lane, Outcome, Record, titled
+from models.error_codes import SET_ASIDE, UNSEEN_DRAFT
 from models.inbox import circuit_breaker, dependencies, links, questions
 from models.inbox.job_updates import concerns, job_data, update_by
-from models.inbox.transitions import TABLE, Event
+from models.inbox.transitions import TABLE, JobEvent
 from models.pagination import Key, Page, following, paged
 from models.receivers import outbox
 from models.receivers.outbox import EventType, OutgoingEvent
@@ -24,12 +25,6 @@ from models.schema.audit_entries import add_entry
 from models.schema.locks import LOCK_ORDER, locked
 from models.schema.statements import job_of, made_of
 from models.schema.tables import AttemptRow, AuditRow, MatchQuestionRow, SyncJobRow
-
-UNSEEN_DRAFT = "unseen_draft"
-"""Error code of a job that may be in the journal. Only a person can look there; a retry confirms that they did."""
-
-SET_ASIDE = "set_aside"
-"""Error code of a job whose link was set aside. A retry confirms that it is to be sent (again)."""
 
 RESET = {"dismissal_reason": ""}
 """Columns that are cleared when a job is reopened or retried."""
@@ -56,8 +51,8 @@ JOB_COLUMNS = (
 )
 """The columns of a job that the audit log and receivers need."""
 
-OPEN = frozenset(TABLE[Event.DISMISSED])
-RETRIABLE = frozenset(TABLE[Event.RETRIED])
+OPEN = frozenset(TABLE[JobEvent.DISMISSED])
+RETRIABLE = frozenset(TABLE[JobEvent.RETRIED])
 """The states in which a person can dismiss a job, and those in which they can retry it."""
 
 
@@ -149,9 +144,9 @@ def retry(database: Database, job_filter: JobFilter, *, actor: str, now: datetim
     looked_for = job_filter.ids is not None and len(job_filter.ids) == 1
     unseen = SyncJobRow.error_code.in_((UNSEEN_DRAFT, SET_ASIDE)) if looked_for else false()
     expense = SyncJobRow.entity_type == EntityType.EXPENSE
-    ruled_out = _apply(database, job_filter, Event.RULED_OUT, action, RESET, only=and_(unseen, ~expense))
+    ruled_out = _apply(database, job_filter, JobEvent.RULED_OUT, action, RESET, only=and_(unseen, ~expense))
     ruled_out = ruled_out if ruled_out.count else _resume(database, job_filter, action, only=and_(unseen, expense))
-    retried = ruled_out if ruled_out.count else _apply(database, job_filter, Event.RETRIED, action, RESET)
+    retried = ruled_out if ruled_out.count else _apply(database, job_filter, JobEvent.RETRIED, action, RESET)
     circuit_breaker.end_open_period(database, {lane.connection_id for lane in retried.lanes}, now=now)
     return retried
 
@@ -161,11 +156,11 @@ def _resume(
 ) -> ActionResult:
     """Restore the set-aside links of a voucher that is retried, so that all its expenses are updated."""
     with database.transaction() as session:
-        which = (*job_filter.conditions(SyncJobRow), only, concerns(Event.RULED_OUT))
+        which = (*job_filter.conditions(SyncJobRow), only, concerns(JobEvent.RULED_OUT))
         for row in session.execute(locked(select(*JOB_COLUMNS).where(*which))):
             record = Record(EntityType(row.entity_type), row.record_id)
             links.resume_former(session, row.connection_id, record, now=action.at)
-        return apply_event(session, which, Event.RETRIED, action, RESET)
+        return apply_event(session, which, JobEvent.RETRIED, action, RESET)
 
 
 def dismiss(
@@ -184,7 +179,7 @@ def dismiss(
     """
     reason = {"dismissal_reason": msg("{because} ({who})", because=because, who=actor), "completed_at": now}
     action = JobAction(now, actor, because)
-    dismissed = _apply(database, job_filter, Event.DISMISSED, action, reason, resolved=resolved)
+    dismissed = _apply(database, job_filter, JobEvent.DISMISSED, action, reason, resolved=resolved)
     woken: set[Lane] = set()
     for connection_id in {lane.connection_id for lane in dismissed.lanes}:
         woken |= dependencies.end_dismissed(database, connection_id, now=now)
@@ -198,15 +193,15 @@ def reopen(database: Database, job_filter: JobFilter, *, actor: str, now: dateti
     """
     action = JobAction(now, actor, msg("Reopened"))
     unsolved = SyncJobRow.needs_attention_since.is_not(None)
-    listed = _apply(database, job_filter, Event.REOPENED_UNSOLVED, action, RESET, only=unsolved)
-    due = _apply(database, job_filter, Event.REOPENED, action, RESET, only=~unsolved)
+    listed = _apply(database, job_filter, JobEvent.REOPENED_UNSOLVED, action, RESET, only=unsolved)
+    due = _apply(database, job_filter, JobEvent.REOPENED, action, RESET, only=~unsolved)
     return ActionResult(listed.count + due.count, listed.lanes | due.lanes)
 
 
 def _apply(  # noqa: PLR0913 - the event and its data
     database: Database,
     job_filter: JobFilter,
-    event: Event,
+    event: JobEvent,
     action: JobAction,
     values: Mapping[str, Any],
     *,
@@ -232,7 +227,7 @@ def _apply(  # noqa: PLR0913 - the event and its data
 def apply_event(
     session: Session,
     conditions: Sequence[ColumnElement[bool]],
-    event: Event,
+    event: JobEvent,
     action: JobAction,
     values: Mapping[str, Any],
     *,
@@ -245,17 +240,17 @@ def apply_event(
     rows = session.execute(locked(select(*JOB_COLUMNS).where(*conditions, concerns(event)))).all()
     ids = [row.id for row in rows]
     session.execute(update_by(event, now=action.at, **values).where(SyncJobRow.id.in_(ids)))
-    if event is Event.RULED_OUT:
+    if event is JobEvent.RULED_OUT:
         for row in rows:
             links.delete_former(session, row.connection_id, Record(EntityType(row.entity_type), row.record_id))
-    if event is Event.RETRIED:
+    if event is JobEvent.RETRIED:
         saved_elsewhere = MatchQuestionRow.job_id.in_(ids), questions.is_saved_elsewhere()
         session.execute(delete(MatchQuestionRow).where(*saved_elsewhere))
     for row in rows:
         add_entry(session, **audit_entry(row, action))
-    if event in (Event.REOPENED_UNSOLVED, Event.ASKED_AGAIN):
+    if event in (JobEvent.REOPENED_UNSOLVED, JobEvent.ASKED_AGAIN):
         _record(session, EventType.JOB_NEEDS_ATTENTION, rows, now=action.at)
-    if event is Event.DISMISSED:
+    if event is JobEvent.DISMISSED:
         _record(session, EventType.JOB_DISMISSED, rows, now=action.at, resolved=resolved)
     return ActionResult(len(rows), frozenset(Lane(row.connection_id, EntityType(row.entity_type)) for row in rows))
 

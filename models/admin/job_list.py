@@ -119,7 +119,7 @@ class Sort(StrEnum):
 
     @property
     def known(self) -> str:
-        """The column that must be set for a record to be in a list of this order; "" if all records are in it."""
+        """The sort column, if records without a value are left out; "" if every record has one."""
         return "" if self.column == "received_at" else self.column
 
 

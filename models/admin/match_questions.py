@@ -11,10 +11,11 @@ from i18n.messages import Message, msg
 from models.admin.job_actions import ActionResult, JobAction, apply_event, audit_entry
 from models.database import Database
 from models.enums import EntityType, JobState, Lane, Record, titled
+from models.error_codes import PROJECT_TAKEN, WHICH_CUSTOMER
 from models.inbox import links
 from models.inbox.job_updates import concerns, update_by
-from models.inbox.questions import CREATE_NEW, PROJECT_TAKEN, WHICH_CUSTOMER, Candidate
-from models.inbox.transitions import Event
+from models.inbox.questions import CREATE_NEW, Candidate
+from models.inbox.transitions import JobEvent
 from models.schema.audit_entries import add_entry
 from models.schema.locks import locked
 from models.schema.statements import link_of
@@ -77,7 +78,7 @@ def answer(database: Database, job_id: int, choice: str, *, actor: str, now: dat
             return ActionResult(0)
         question.answer = choice
         question.undone = [each for each in question.undone if each != choice]
-        session.execute(update_by(Event.ANSWERED, now=now).where(SyncJobRow.id == job_id))
+        session.execute(update_by(JobEvent.ANSWERED, now=now).where(SyncJobRow.id == job_id))
         action = JobAction(at=now, actor=actor, action=answer_text(entity_type, choice))
         add_entry(session, **audit_entry(job, action))
         return ActionResult(1, frozenset({Lane(job.connection_id, entity_type)}))
@@ -110,7 +111,7 @@ def undo(database: Database, job_id: int, *, actor: str, now: datetime) -> Actio
         job.needs_attention_since = now
         session.flush()
         action = JobAction(now, actor, msg("Undid: {choice}", choice=answer_text(entity_type, choice)))
-        return apply_event(session, [SyncJobRow.id == job_id], Event.ASKED_AGAIN, action, {})
+        return apply_event(session, [SyncJobRow.id == job_id], JobEvent.ASKED_AGAIN, action, {})
 
 
 def answer_text(entity_type: EntityType, choice: str) -> Message:
@@ -123,7 +124,7 @@ def _undoable(
     session: Session, jobs: Select[SyncJobRow], job_id: int
 ) -> tuple[SyncJobRow, MatchQuestionRow, str] | None:
     """Return a job with a person's choice, the question, and the number of the job's link, "" without a link."""
-    job = session.scalar(jobs.where(SyncJobRow.id == job_id, concerns(Event.ASKED_AGAIN)))
+    job = session.scalar(jobs.where(SyncJobRow.id == job_id, concerns(JobEvent.ASKED_AGAIN)))
     question = session.get(MatchQuestionRow, job_id) if job else None
     if job is None or question is None or not question.answer or not question.candidates:
         return None

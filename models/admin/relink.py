@@ -13,7 +13,7 @@ from models.database import Database
 from models.enums import EntityType, JobState, Lane, Record, titled
 from models.inbox import circuit_breaker, links, questions, restore, vat_checks
 from models.inbox.links import LinkTakenError
-from models.inbox.transitions import Event
+from models.inbox.transitions import JobEvent
 from models.schema.audit_entries import add_entry
 from models.schema.locks import FOR_NO_KEY_UPDATE, locked
 from models.schema.statements import job_of, of_lane
@@ -52,7 +52,7 @@ def relink(database: Database, job_id: int, number: str, *, actor: str, now: dat
             of_job = {"connection_id": job.connection_id, "job_id": job_id}
             add_entry(session, **of_job, at=now, actor=actor, action=action)
         retry = JobAction(now, actor, msg("Retry"))
-        retried = job_actions.apply_event(session, free, Event.RETRIED, retry, {"dismissal_reason": ""})
+        retried = job_actions.apply_event(session, free, JobEvent.RETRIED, retry, {"dismissal_reason": ""})
     circuit_breaker.end_open_period(database, {job.connection_id}, now=now)
     return retried
 

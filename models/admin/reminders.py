@@ -13,7 +13,7 @@ from models.database import Database
 from models.enums import EntityType, JobState, Outcome, Record
 from models.inbox import due, missed_webhooks
 from models.inbox.job_updates import apply_events, concerns
-from models.inbox.transitions import Event, Occurrence
+from models.inbox.transitions import JobEvent, Occurrence
 from models.schema.tables import AlertRow, AttemptRow, ConnectionRow, SyncJobRow
 
 REMINDER_DELAYS = (timedelta(days=1), timedelta(days=7), timedelta(days=14))
@@ -71,7 +71,7 @@ def queue_overdue(database: Database, *, now: datetime) -> int:
     query = (
         select(SyncJobRow, ConnectionRow)
         .join(ConnectionRow, ConnectionRow.id == SyncJobRow.connection_id)
-        .where(concerns(Event.OVERDUE), SyncJobRow.unfinished_since <= now - OVERDUE_AFTER, ~alerted)
+        .where(concerns(JobEvent.OVERDUE), SyncJobRow.unfinished_since <= now - OVERDUE_AFTER, ~alerted)
         .where(due.syncs_type(SyncJobRow.entity_type), ~is_known)
         .order_by(SyncJobRow.id)
         .with_for_update(of=SyncJobRow, skip_locked=True, key_share=True)
@@ -79,7 +79,7 @@ def queue_overdue(database: Database, *, now: datetime) -> int:
     with database.transaction() as session:
         rows = session.execute(query).all()
         for job, connection in rows:
-            apply_events(job, Occurrence(event=Event.OVERDUE, now=now))
+            apply_events(job, Occurrence(event=JobEvent.OVERDUE, now=now))
             since = job.unfinished_since.astimezone(OSLO) if job.unfinished_since else job.received_at
             message = msg("It has been waiting to sync since {time}.", time=f"{since:%d.%m.%Y %H:%M}")
             if job.message:

@@ -20,7 +20,7 @@ from models.connections.alert_outbox import Alert, AlertType, queue_alert
 from models.database import Database
 from models.enums import EntityType, JobState, Outcome
 from models.inbox.job_updates import concerns
-from models.inbox.transitions import VERIFICATION_DELAY, Event
+from models.inbox.transitions import VERIFICATION_DELAY, JobEvent
 from models.receivers import outbox
 from models.receivers.outbox import EventType, OutgoingEvent
 from models.schema.locks import FOR_NO_KEY_UPDATE
@@ -94,7 +94,7 @@ def probes(now: datetime) -> ColumnElement[bool]:
     """
     before = SyncJobRow.completed_at < ConnectionRow.breaker_open_until
     ended = or_(~SyncJobRow.outcome_unknown, SyncJobRow.completed_at <= now - VERIFICATION_DELAY)
-    is_delayed = and_(concerns(Event.RECOVERED), SyncJobRow.due_at.is_not(None))
+    is_delayed = and_(concerns(JobEvent.RECOVERED), SyncJobRow.due_at.is_not(None))
     return or_(
         SyncJobRow.due_at <= now, and_(is_delayed, or_(SyncJobRow.completed_at.is_(None), and_(before, ended)))
     )
@@ -163,7 +163,7 @@ def record_poll_success(
 
 def delayed(connection_id: int, *, now: datetime) -> ColumnElement[bool]:
     """Return the SQL condition for jobs that were delayed by an outage that is now over."""
-    return and_(SyncJobRow.connection_id == connection_id, concerns(Event.RECOVERED), SyncJobRow.due_at > now)
+    return and_(SyncJobRow.connection_id == connection_id, concerns(JobEvent.RECOVERED), SyncJobRow.due_at > now)
 
 
 def pause(
@@ -218,7 +218,7 @@ def _lock_if_concerned(
 
 def _has_failed_job(session: Session, row: ConnectionRow, entity_types: Collection[EntityType]) -> bool:
     """Return whether a job that has failed since the outage began is still pending."""
-    pending = or_(concerns(Event.RECOVERED), SyncJobRow.state == JobState.RUNNING)
+    pending = or_(concerns(JobEvent.RECOVERED), SyncJobRow.state == JobState.RUNNING)
     query = select(SyncJobRow.id).where(
         SyncJobRow.connection_id == row.id,
         SyncJobRow.entity_type.in_(entity_types),

@@ -11,7 +11,7 @@ from models.database import Database
 from models.enums import EntityType, JobState, Lane, Record
 from models.inbox.enqueue import enqueue
 from models.inbox.job_updates import concerns, restart_unfinished, update_by
-from models.inbox.transitions import Event
+from models.inbox.transitions import JobEvent
 from models.schema.locks import locked
 from models.schema.statements import IS_LINK_OF_JOB
 from models.schema.tables import LinkRow, SyncJobRow
@@ -85,7 +85,7 @@ def wake(database: Database, connection_id: int, records: Collection[Record], *,
 
     Jobs that need attention because such a record had no link continue too.
     """
-    return _awaken(database, connection_id, records, Event.DEPENDENCY_SYNCED, DEPENDENCY_IS_LINKED, now=now)
+    return _awaken(database, connection_id, records, JobEvent.DEPENDENCY_SYNCED, DEPENDENCY_IS_LINKED, now=now)
 
 
 def count_from_now(database: Database, connection_id: int, records: Collection[Record], *, now: datetime) -> None:
@@ -102,7 +102,7 @@ def wake_satisfied(database: Database, *, now: datetime) -> None:
 
     A record that is not done may have an outdated link, such as a project whose number has changed.
     """
-    event = Event.DEPENDENCY_SYNCED
+    event = JobEvent.DEPENDENCY_SYNCED
     depends = SyncJobRow.dependency_type.is_not(None), concerns(event)
     waits = locked(select(SyncJobRow.id).where(*depends, DEPENDENCY_IS_LINKED, ~DEPENDENCY_IS_UNFINISHED))
     with database.transaction() as session:
@@ -111,7 +111,7 @@ def wake_satisfied(database: Database, *, now: datetime) -> None:
 
 def end_wait(database: Database, connection_id: int, records: Collection[Record], *, now: datetime) -> set[Lane]:
     """Make jobs due that wait for these records, which have ended without a link; return the lanes to dispatch."""
-    return _awaken(database, connection_id, records, Event.DEPENDENCY_GONE, now=now)
+    return _awaken(database, connection_id, records, JobEvent.DEPENDENCY_GONE, now=now)
 
 
 def end_dismissed(database: Database, connection_id: int, *, now: datetime) -> set[Lane]:
@@ -157,7 +157,7 @@ def _awaken(
     database: Database,
     connection_id: int,
     records: Collection[Record],
-    event: Event,
+    event: JobEvent,
     *conditions: ColumnElement[bool],
     now: datetime,
 ) -> set[Lane]:

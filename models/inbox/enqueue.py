@@ -12,7 +12,7 @@ from models.database import Database
 from models.enums import EntityType, Record
 from models.inbox import restore
 from models.inbox.job_updates import changed_values, new_job_values
-from models.inbox.transitions import Event
+from models.inbox.transitions import JobEvent
 from models.schema.tables import SyncJobRow
 
 JOBS = SyncJobRow.metadata.tables["sync_jobs"]
@@ -45,7 +45,7 @@ def enqueue(
     ]
     if not rows:
         return
-    event = Event.NEEDED if as_dependency else Event.RECEIVED
+    event = JobEvent.NEEDED if as_dependency else JobEvent.RECEIVED
     unknown_by_type = {
         row["entity_type"]: restore.outcome_unknown(
             connection_id, row["entity_type"], as_dependency=as_dependency, assume_unknown=outcome_unknown
@@ -72,7 +72,7 @@ def enqueue(
 
 
 def merge_into_existing(
-    rows: Insert, event: Event, *, where: ColumnElement[bool] | None = None, **columns: object
+    rows: Insert, event: JobEvent, *, where: ColumnElement[bool] | None = None, **columns: object
 ) -> Insert:
     """Return the SQL that inserts jobs, or applies an event and sets ``columns`` if they exist and meet ``where``.
 

@@ -27,13 +27,13 @@ from models.inbox.transitions import (
     NEW_JOB,
     TABLE,
     AlertDue,
+    CounterEffect,
     DependencyEffect,
     Due,
-    Event,
+    JobEvent,
     JobSnapshot,
     Occurrence,
     Transition,
-    Tries,
     Unknown,
     apply,
 )
@@ -43,12 +43,12 @@ from models.schema.tables import SyncJobRow
 Sql = SQLColumnExpression[Any]
 
 
-def concerns(event: Event) -> ColumnElement[bool]:
+def concerns(event: JobEvent) -> ColumnElement[bool]:
     """Return the SQL condition that an event changes a job in its present state."""
     return SyncJobRow.state.in_(TABLE[event])
 
 
-def new_job_values(event: Event, *, now: datetime | Sql, outcome_unknown: bool | Sql = False) -> dict[str, Any]:
+def new_job_values(event: JobEvent, *, now: datetime | Sql, outcome_unknown: bool | Sql = False) -> dict[str, Any]:
     return {
         "state": NEW_JOB[event].state or JobState.QUEUED,
         "due_at": now,
@@ -59,7 +59,7 @@ def new_job_values(event: Event, *, now: datetime | Sql, outcome_unknown: bool |
 
 
 def changed_values(
-    event: Event,
+    event: JobEvent,
     *,
     now: datetime | Sql,
     due_at: datetime | None = None,
@@ -120,7 +120,7 @@ def changed_values(
     return {name: _by_state(TABLE[event], name, become) for name, become in columns.items()}
 
 
-def update_by(event: Event, *, now: datetime, **columns: object) -> Update:
+def update_by(event: JobEvent, *, now: datetime, **columns: object) -> Update:
     """Return the update that applies an event and sets other ``columns``. Add a condition for the jobs.
 
     Rows that the session has loaded keep their old values.
@@ -188,12 +188,12 @@ def dependency_of(row: SyncJobRow) -> Record | None:
     return Record(EntityType(row.dependency_type), row.dependency_id or "") if row.dependency_type else None
 
 
-def _count(column: Sql, effect: Tries) -> Sql:
+def _count(column: Sql, effect: CounterEffect) -> Sql:
     return {
-        Tries.KEEP: column,
-        Tries.COUNT: column + 1,
-        Tries.TAKE_BACK: func.greatest(column - 1, 0),
-        Tries.RESET: literal(0),
+        CounterEffect.KEEP: column,
+        CounterEffect.COUNT: column + 1,
+        CounterEffect.TAKE_BACK: func.greatest(column - 1, 0),
+        CounterEffect.RESET: literal(0),
     }[effect]
 
 

@@ -18,10 +18,11 @@ from sqlalchemy.orm import Session
 from models.connections.alert_outbox import Alert, queue_alert
 from models.database import Database
 from models.enums import SUCCESSFUL, EntityType, JobState, Lane, Outcome, Record
+from models.error_codes import CRASHED
 from models.inbox import circuit_breaker, dependencies, due, statistics
 from models.inbox.circuit_breaker import Admission, ConnectionProblem
 from models.inbox.job_updates import apply_events, concerns, dependency_of, job_data, update_by
-from models.inbox.transitions import Event, Occurrence, transition
+from models.inbox.transitions import JobEvent, Occurrence, transition
 from models.receivers import outbox
 from models.receivers.outbox import EventType, OutgoingEvent
 from models.schema.locks import locked
@@ -29,9 +30,6 @@ from models.schema.record_summary import RecordSummary
 from models.schema.search_terms import search_terms
 from models.schema.statements import IS_LINK_OF_JOB, made_of, of_lane
 from models.schema.tables import AttemptRow, ConnectionRow, LaneRow, LinkRow, SyncJobRow
-
-CRASHED = "crashed"
-"""The error code of a job whose last attempt ended in an unexpected error."""
 
 
 class LeaseLostError(Exception):
@@ -86,7 +84,7 @@ class AttemptResult:
     """
 
     job_id: int
-    event: Event
+    event: JobEvent
     due_at: datetime | None = None
     outcome_unknown: bool = False
     outcome: Outcome | None = None
@@ -134,7 +132,7 @@ def acquire(database: Database, lane: Lane, *, limit: int, now: datetime, until:
         session.execute(
             update(LaneRow).where(of_lane(LaneRow, lane)).values(lease_id=token, lease_expires_at=until)
         )
-        leased = update_by(Event.LEASED, now=now, lease_id=token, leased_revision=SyncJobRow.revision)
+        leased = update_by(JobEvent.LEASED, now=now, lease_id=token, leased_revision=SyncJobRow.revision)
         session.execute(leased.where(SyncJobRow.id.in_([row.id for row in taken])))
     probe_until = until if probes else None
     return Lease(id=token, lane=lane, jobs=tuple(_job(row) for row in taken), probe_until=probe_until)
@@ -144,7 +142,7 @@ def renew(database: Database, lease: Lease, *, until: datetime) -> None:
     """Renew the lease, before each remote write. Raises :class:`LeaseLostError`."""
     renewed = update(LaneRow).where(_has_lease(lease)).values(lease_expires_at=until)
     if database.scalar(renewed.returning(LaneRow.entity_type)) is None:
-        raise LeaseLostError(f"Another worker has taken over {lease.lane}.")
+        raise _lease_lost_error(lease)
 
 
 def last_synced(database: Database, lane: Lane) -> datetime | None:
@@ -213,7 +211,7 @@ def take_back_crash(database: Database, lease: Lease, *, now: datetime) -> None:
     A crash was counted if the job has more crashes than when it was leased. If only the response to ``complete``
     was lost, the lease has ended too, and no crash was counted.
     """
-    event = Event.WORKER_RETURNED
+    event = JobEvent.WORKER_RETURNED
     counted = [and_(SyncJobRow.id == job.id, SyncJobRow.worker_crashes > job.worker_crashes) for job in lease.jobs]
     jobs = locked(select(SyncJobRow.id).where(or_(*counted), concerns(event)))
     database.execute(update_by(event, now=now).where(SyncJobRow.id.in_(jobs)))
@@ -224,7 +222,7 @@ def _release(session: Session, lease: Lease, results: Sequence[AttemptResult], *
     if any(result.outcome is Outcome.SYNCED for result in results):
         released = released.values(synced_at=now)
     if session.scalar(released.returning(LaneRow.entity_type)) is None:
-        raise LeaseLostError(f"Another worker has taken over {lease.lane}.")
+        raise _lease_lost_error(lease)
 
 
 def _release_delayed(session: Session, lease: Lease, *, now: datetime) -> None:
@@ -236,7 +234,7 @@ def _release_delayed(session: Session, lease: Lease, *, now: datetime) -> None:
     delayed = circuit_breaker.delayed(lease.lane.connection_id, now=now)
     own = SyncJobRow.id.in_([job.id for job in lease.jobs])
     ids = session.scalars(locked(select(SyncJobRow.id).where(or_(own, delayed)))).all()
-    session.execute(update_by(Event.RECOVERED, now=now).where(SyncJobRow.id.in_(ids), delayed))
+    session.execute(update_by(JobEvent.RECOVERED, now=now).where(SyncJobRow.id.in_(ids), delayed))
 
 
 def _complete_jobs(session: Session, lease: Lease, results: Sequence[AttemptResult], *, now: datetime) -> None:
@@ -286,7 +284,7 @@ def _wake(database: Database, lease: Lease, results: Sequence[AttemptResult], *,
     dependencies.count_from_now(database, connection_id, decided & done.keys(), now=now)
     woken = dependencies.wake(database, connection_id, done.keys(), now=now)
     woken |= dependencies.end_wait(database, connection_id, skipped, now=now)
-    waiting = (each for each in results if each.event is Event.DEPENDENCY_PENDING)
+    waiting = (each for each in results if each.event is JobEvent.DEPENDENCY_PENDING)
     return woken | {Lane(connection_id, each.dependency.entity_type) for each in waiting if each.dependency}
 
 
@@ -305,7 +303,7 @@ def _lock_lane(session: Session, lane: Lane, *, now: datetime) -> bool:
 
 def _release_expired(session: Session, lane: Lane, *, now: datetime) -> None:
     """Requeue the jobs that a vanished worker was running."""
-    event = Event.LEASE_EXPIRED
+    event = JobEvent.LEASE_EXPIRED
     lost = locked(select(SyncJobRow.id).where(of_lane(SyncJobRow, lane), concerns(event)))
     session.execute(update_by(event, now=now, lease_id=None).where(SyncJobRow.id.in_(lost)))
 
@@ -357,7 +355,7 @@ def _complete_one(session: Session, row: SyncJobRow, result: AttemptResult, numb
     if result.outcome and not _repeats(row, result):
         row.received_at = _begun_at(row)
     if row.revision > row.leased_revision:
-        events.append(Occurrence(event=Event.RECEIVED, now=now))
+        events.append(Occurrence(event=JobEvent.RECEIVED, now=now))
     apply_events(row, *events)
     if result.outcome is None:
         return
@@ -390,7 +388,7 @@ def _begun_at(row: SyncJobRow) -> datetime:
 
 
 def _on_its_way_since(row: SyncJobRow) -> datetime:
-    """Return since when the integration has been able to process a job: a wait for a person has ended by then."""
+    """Return the time from which the job could be processed, not counting any wait for a person."""
     return max(row.received_at, row.unfinished_since or row.received_at)
 
 
@@ -428,6 +426,10 @@ def _attempt(result: AttemptResult, *, now: datetime) -> AttemptRow:
 def _due(lane: Lane, *, now: datetime) -> ColumnElement[bool]:
     on = exists().where(ConnectionRow.id == lane.connection_id, due.syncs_type(lane.entity_type))
     return and_(of_lane(SyncJobRow, lane), SyncJobRow.due_at <= now, on)
+
+
+def _lease_lost_error(lease: Lease) -> LeaseLostError:
+    return LeaseLostError(f"Another worker has taken over {lease.lane}.")
 
 
 def _has_lease(lease: Lease) -> ColumnElement[bool]:

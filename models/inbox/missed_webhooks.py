@@ -86,7 +86,7 @@ def count_last_week(session: Session, connection_id: int, *, now: datetime) -> M
     return {EntityType(entity_type): number for entity_type, number in session.execute(query)}
 
 
-def has_silent(*, now: datetime) -> ColumnElement[bool]:
+def is_silent_condition(*, now: datetime) -> ColumnElement[bool]:
     """Return the SQL condition that a connection had no webhook since a poll found a change of that type first.
 
     Only the last seven days count.

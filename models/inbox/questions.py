@@ -13,17 +13,13 @@ from sqlalchemy.orm import Session
 from models.database import Database
 from models.enums import JobState, Record
 from models.inbox.job_updates import update_by
-from models.inbox.transitions import Event
+from models.inbox.transitions import JobEvent
 from models.schema.locks import locked
 from models.schema.statements import job_of, upsert
 from models.schema.tables import MatchQuestionRow, SyncJobRow
 
 CREATE_NEW = "new"
 """The answer "none of the candidates": create a new record."""
-
-WHICH_CUSTOMER = "which_customer"
-PROJECT_TAKEN = "project_taken"
-"""The error codes of jobs that wait for an answer."""
 
 SAVED_ELSEWHERE = "saved_elsewhere"
 """The note of a number under which 24SevenOffice saved a project: it is not saved again before a retry."""
@@ -99,7 +95,7 @@ def withdraw_all(session: Session, connection_id: int, *, now: datetime) -> None
     jobs = select(SyncJobRow.id).join(MatchQuestionRow, MatchQuestionRow.job_id == SyncJobRow.id).where(withdrawn)
     waiting = SyncJobRow.state == JobState.NEEDS_ATTENTION, MatchQuestionRow.answer.is_(None)
     retried = session.scalars(locked(jobs.where(*waiting))).all()
-    session.execute(update_by(Event.RETRIED, now=now).where(SyncJobRow.id.in_(retried)))
+    session.execute(update_by(JobEvent.RETRIED, now=now).where(SyncJobRow.id.in_(retried)))
     session.execute(delete(MatchQuestionRow).where(MatchQuestionRow.job_id.in_(jobs)))
 
 

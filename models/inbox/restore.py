@@ -16,7 +16,7 @@ from i18n.messages import msg
 from models.database import Database
 from models.enums import EntityType
 from models.inbox.job_updates import concerns, update_by
-from models.inbox.transitions import Event
+from models.inbox.transitions import JobEvent
 from models.receivers import repository as receivers
 from models.receivers.outbox import DisabledBecause
 from models.schema.audit_entries import add_entry
@@ -99,9 +99,9 @@ def mark_outcomes_unknown(session: Session, connection_ids: Collection[int], *, 
         session.execute(row.on_conflict_do_update(index_elements=key, set_={"restored_at": now}))
     leased = update(LaneRow).where(LaneRow.connection_id.in_(connection_ids))
     session.execute(leased.values(lease_id=None, lease_expires_at=None))  # a lease in a backup has no worker
-    concerned = and_(SyncJobRow.connection_id.in_(connection_ids), concerns(Event.RESTORED))
+    concerned = and_(SyncJobRow.connection_id.in_(connection_ids), concerns(JobEvent.RESTORED))
     marked = session.scalars(locked(select(SyncJobRow.id).where(concerned))).all()
-    session.execute(update_by(Event.RESTORED, now=now, lease_id=None).where(SyncJobRow.id.in_(marked)))
+    session.execute(update_by(JobEvent.RESTORED, now=now, lease_id=None).where(SyncJobRow.id.in_(marked)))
     return len(marked)
 
 

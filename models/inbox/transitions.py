@@ -20,7 +20,7 @@ With the time-out of a minute, it is longer than 24SevenOffice lets a call run (
 """
 
 
-class Event(StrEnum):
+class JobEvent(StrEnum):
     """An event of a job. First come the events that create or reopen it, then of workers, then of people."""
 
     RECEIVED = "received"  # the record changed, or a poll found it
@@ -66,7 +66,7 @@ class Due(Enum):
     RECHECK = auto()  # as the event proposes; never if it proposes nothing
 
 
-class Tries(Enum):
+class CounterEffect(Enum):
     """The effect on a count, of failed attempts or of worker crashes."""
 
     KEEP = auto()
@@ -106,8 +106,8 @@ class Transition:
 
     state: JobState | None = None
     due: Due = Due.KEEP
-    tries: Tries = Tries.KEEP
-    crashes: Tries = Tries.KEEP
+    tries: CounterEffect = CounterEffect.KEEP
+    crashes: CounterEffect = CounterEffect.KEEP
     unknown: Unknown = Unknown.KEEP
     dependency: DependencyEffect = DependencyEffect.KEEP
     alert: AlertDue = AlertDue.NOTHING
@@ -120,7 +120,7 @@ class Occurrence:
     ``outcome_unknown`` means that the call may have taken effect, or that the other system may have the record.
     """
 
-    event: Event
+    event: JobEvent
     now: datetime
     due_at: datetime | None = None
     outcome_unknown: bool = False
@@ -154,8 +154,8 @@ def _each(states: Iterable[JobState], transition: Transition) -> dict[JobState, 
 _QUEUE_AGAIN = Transition(
     state=_QUEUED,
     due=Due.SOON,
-    tries=Tries.RESET,
-    crashes=Tries.RESET,
+    tries=CounterEffect.RESET,
+    crashes=CounterEffect.RESET,
     unknown=Unknown.ADD,
     dependency=DependencyEffect.CLEAR,
 )
@@ -163,102 +163,113 @@ _ADD_UNKNOWN = Transition(unknown=Unknown.ADD)
 _GIVE_UP = Transition(
     state=_ATTENTION,
     due=Due.NEVER,
-    crashes=Tries.RESET,
+    crashes=CounterEffect.RESET,
     unknown=Unknown.ADD,
     dependency=DependencyEffect.CLEAR,
     alert=AlertDue.TROUBLE,
 )
 _RETRY_LATER = Transition(
-    state=_RETRYING, due=Due.PROPOSED, crashes=Tries.RESET, unknown=Unknown.ADD, dependency=DependencyEffect.CLEAR
+    state=_RETRYING,
+    due=Due.PROPOSED,
+    crashes=CounterEffect.RESET,
+    unknown=Unknown.ADD,
+    dependency=DependencyEffect.CLEAR,
 )
 _SET_UNKNOWN = Transition(unknown=Unknown.SET)
 
-NEW_JOB: Mapping[Event, Transition] = dict.fromkeys(
-    (Event.RECEIVED, Event.NEEDED, Event.SENT_AGAIN), Transition(state=_QUEUED, due=Due.SOON, unknown=Unknown.ADD)
+NEW_JOB: Mapping[JobEvent, Transition] = dict.fromkeys(
+    (JobEvent.RECEIVED, JobEvent.NEEDED, JobEvent.SENT_AGAIN),
+    Transition(state=_QUEUED, due=Due.SOON, unknown=Unknown.ADD),
 )
 """The effect on a record that has no job yet."""
 
-TABLE: Mapping[Event, Mapping[JobState, Transition]] = {
+TABLE: Mapping[JobEvent, Mapping[JobState, Transition]] = {
     # A burst of webhooks neither shortens a wait nor undoes a person's decision.
-    Event.RECEIVED: _each((_DONE, _ATTENTION), _QUEUE_AGAIN) | _each((*_IDLE, _RUNNING, _DISMISSED), _ADD_UNKNOWN),
+    JobEvent.RECEIVED: _each((_DONE, _ATTENTION), _QUEUE_AGAIN)
+    | _each((*_IDLE, _RUNNING, _DISMISSED), _ADD_UNKNOWN),
     # A job that needs attention is not retried only because another one waits for it.
-    Event.NEEDED: {_DONE: _QUEUE_AGAIN} | _each((*_IDLE, _RUNNING, _ATTENTION, _DISMISSED), _ADD_UNKNOWN),
-    Event.LEASED: _each((*_IDLE, _DONE), Transition(state=_RUNNING, due=Due.NEVER)),
-    Event.SYNCED: {
+    JobEvent.NEEDED: {_DONE: _QUEUE_AGAIN} | _each((*_IDLE, _RUNNING, _ATTENTION, _DISMISSED), _ADD_UNKNOWN),
+    JobEvent.LEASED: _each((*_IDLE, _DONE), Transition(state=_RUNNING, due=Due.NEVER)),
+    JobEvent.SYNCED: {
         _RUNNING: Transition(
             state=_DONE,
             due=Due.RECHECK,
-            tries=Tries.RESET,
-            crashes=Tries.RESET,
+            tries=CounterEffect.RESET,
+            crashes=CounterEffect.RESET,
             unknown=Unknown.CLEAR,
             dependency=DependencyEffect.CLEAR,
             alert=AlertDue.RECOVERY,
         )
     },
     # A skipped record was not verified: an unknown outcome stays unknown.
-    Event.SKIPPED: {
+    JobEvent.SKIPPED: {
         _RUNNING: Transition(
             state=_DONE,
             due=Due.RECHECK,
-            tries=Tries.RESET,
-            crashes=Tries.RESET,
+            tries=CounterEffect.RESET,
+            crashes=CounterEffect.RESET,
             dependency=DependencyEffect.CLEAR,
             alert=AlertDue.RECOVERY,
         )
     },
-    Event.DEPENDENCY_PENDING: {_RUNNING: replace(_RETRY_LATER, state=_WAITING, dependency=DependencyEffect.SET)},
-    # It keeps its dependency, and continues if that is synced later.
-    Event.DEPENDENCY_ENDED: {_RUNNING: replace(_GIVE_UP, dependency=DependencyEffect.SET)},
-    Event.REJECTED: {_RUNNING: replace(_GIVE_UP, tries=Tries.COUNT)},
-    Event.FAILED: {_RUNNING: replace(_RETRY_LATER, tries=Tries.COUNT)},
-    Event.EXHAUSTED: {_RUNNING: replace(_GIVE_UP, tries=Tries.COUNT)},
-    Event.PROBED: {_RUNNING: _RETRY_LATER},
-    Event.RATE_LIMITED: {_RUNNING: _RETRY_LATER},
-    Event.MISCONFIGURED: {_RUNNING: replace(_RETRY_LATER, state=_QUEUED)},  # due at once; the connection is paused
-    # A job that was not tried keeps everything, including its dependency.
-    Event.UNTRIED: {_RUNNING: Transition(state=_QUEUED, due=Due.PROPOSED)},
-    Event.LEASE_EXPIRED: {
-        _RUNNING: Transition(state=_QUEUED, due=Due.SOON, crashes=Tries.COUNT, unknown=Unknown.SET)
+    JobEvent.DEPENDENCY_PENDING: {
+        _RUNNING: replace(_RETRY_LATER, state=_WAITING, dependency=DependencyEffect.SET)
     },
-    Event.WORKER_RETURNED: _each((*_IDLE, _RUNNING), Transition(crashes=Tries.TAKE_BACK)),
+    # It keeps its dependency, and continues if that is synced later.
+    JobEvent.DEPENDENCY_ENDED: {_RUNNING: replace(_GIVE_UP, dependency=DependencyEffect.SET)},
+    JobEvent.REJECTED: {_RUNNING: replace(_GIVE_UP, tries=CounterEffect.COUNT)},
+    JobEvent.FAILED: {_RUNNING: replace(_RETRY_LATER, tries=CounterEffect.COUNT)},
+    JobEvent.EXHAUSTED: {_RUNNING: replace(_GIVE_UP, tries=CounterEffect.COUNT)},
+    JobEvent.PROBED: {_RUNNING: _RETRY_LATER},
+    JobEvent.RATE_LIMITED: {_RUNNING: _RETRY_LATER},
+    # Due at once, but the connection is paused.
+    JobEvent.MISCONFIGURED: {_RUNNING: replace(_RETRY_LATER, state=_QUEUED)},
+    # A job that was not tried keeps everything, including its dependency.
+    JobEvent.UNTRIED: {_RUNNING: Transition(state=_QUEUED, due=Due.PROPOSED)},
+    JobEvent.LEASE_EXPIRED: {
+        _RUNNING: Transition(state=_QUEUED, due=Due.SOON, crashes=CounterEffect.COUNT, unknown=Unknown.SET)
+    },
+    JobEvent.WORKER_RETURNED: _each((*_IDLE, _RUNNING), Transition(crashes=CounterEffect.TAKE_BACK)),
     # A waiting job has no call under way: its last attempt ended before there was one.
-    Event.DEPENDENCY_SYNCED: _each(
+    JobEvent.DEPENDENCY_SYNCED: _each(
         (*_IDLE, _ATTENTION), Transition(state=_QUEUED, due=Due.NOW, dependency=DependencyEffect.CLEAR)
     ),
     # It keeps its dependency, so that it does not wait for the same record again.
-    Event.DEPENDENCY_GONE: _each(_IDLE, Transition(state=_QUEUED, due=Due.NOW)),
-    Event.RECOVERED: _each((_QUEUED, _RETRYING), Transition(due=Due.SOONER)),
+    JobEvent.DEPENDENCY_GONE: _each(_IDLE, Transition(state=_QUEUED, due=Due.NOW)),
+    JobEvent.RECOVERED: _each((_QUEUED, _RETRYING), Transition(due=Due.SOONER)),
     # A lease in a backup has no worker. What happened after the backup is unknown.
-    Event.RESTORED: _each((*_IDLE, _ATTENTION, _DISMISSED), _SET_UNKNOWN)
+    JobEvent.RESTORED: _each((*_IDLE, _ATTENTION, _DISMISSED), _SET_UNKNOWN)
     | {_RUNNING: Transition(state=_QUEUED, due=Due.SOON, unknown=Unknown.SET)},
-    Event.RETRIED: _each((*_IDLE, _DONE, _ATTENTION, _DISMISSED), _QUEUE_AGAIN),
-    Event.RULED_OUT: {_ATTENTION: replace(_QUEUE_AGAIN, due=Due.NOW, unknown=Unknown.CLEAR)},
-    Event.ANSWERED: {_ATTENTION: _QUEUE_AGAIN},
-    Event.ASKED_AGAIN: _each(
+    JobEvent.RETRIED: _each((*_IDLE, _DONE, _ATTENTION, _DISMISSED), _QUEUE_AGAIN),
+    JobEvent.RULED_OUT: {_ATTENTION: replace(_QUEUE_AGAIN, due=Due.NOW, unknown=Unknown.CLEAR)},
+    JobEvent.ANSWERED: {_ATTENTION: _QUEUE_AGAIN},
+    JobEvent.ASKED_AGAIN: _each(
         (*_IDLE, _DONE, _ATTENTION),
         Transition(
             state=_ATTENTION,
             due=Due.NEVER,
-            tries=Tries.RESET,
-            crashes=Tries.RESET,
+            tries=CounterEffect.RESET,
+            crashes=CounterEffect.RESET,
             dependency=DependencyEffect.CLEAR,
             alert=AlertDue.TROUBLE,
         ),
     ),
-    Event.SENT_AGAIN: _each((*_IDLE, _DONE, _ATTENTION, _DISMISSED), replace(_QUEUE_AGAIN, unknown=Unknown.SET)),
-    Event.OVERDUE: _each((*_IDLE, _RUNNING), Transition(alert=AlertDue.TROUBLE)),
-    Event.DISMISSED: _each(
+    JobEvent.SENT_AGAIN: _each(
+        (*_IDLE, _DONE, _ATTENTION, _DISMISSED), replace(_QUEUE_AGAIN, unknown=Unknown.SET)
+    ),
+    JobEvent.OVERDUE: _each((*_IDLE, _RUNNING), Transition(alert=AlertDue.TROUBLE)),
+    JobEvent.DISMISSED: _each(
         (*_IDLE, _ATTENTION), Transition(state=_DISMISSED, due=Due.NEVER, dependency=DependencyEffect.CLEAR)
     ),
     # A person may have entered the record manually meanwhile.
-    Event.REOPENED: {_DISMISSED: replace(_QUEUE_AGAIN, unknown=Unknown.SET)},
-    Event.REOPENED_UNSOLVED: {
+    JobEvent.REOPENED: {_DISMISSED: replace(_QUEUE_AGAIN, unknown=Unknown.SET)},
+    JobEvent.REOPENED_UNSOLVED: {
         _DISMISSED: Transition(state=_ATTENTION, due=Due.NEVER, unknown=Unknown.SET, alert=AlertDue.TROUBLE)
     },
 }
 
 
-def transition(event: Event, state: JobState | None) -> Transition | None:
+def transition(event: JobEvent, state: JobState | None) -> Transition | None:
     """Return the effect of an event on a job in a state (None: there is no job yet); None if it has no effect."""
     return NEW_JOB.get(event) if state is None else TABLE[event].get(state)
 
@@ -292,7 +303,7 @@ def apply(snapshot: JobSnapshot | None, occurrence: Occurrence) -> JobSnapshot |
     )
 
 
-def alert_due(before: JobSnapshot, event: Event) -> AlertDue:
+def alert_due(before: JobSnapshot, event: JobEvent) -> AlertDue:
     """Return the alert that an event causes: a problem once, and its end only after that alert."""
     cell = transition(event, before.state)
     due = cell.alert if cell else AlertDue.NOTHING
@@ -305,9 +316,14 @@ def _unfinished_since(cell: Transition, before: JobSnapshot | None, occurrence: 
     return occurrence.now if cell.state in PENDING else None
 
 
-def _count(tries: Tries, before: int) -> int:
-    changed = {Tries.KEEP: before, Tries.COUNT: before + 1, Tries.TAKE_BACK: max(before - 1, 0), Tries.RESET: 0}
-    return changed[tries]
+def _count(effect: CounterEffect, before: int) -> int:
+    changed = {
+        CounterEffect.KEEP: before,
+        CounterEffect.COUNT: before + 1,
+        CounterEffect.TAKE_BACK: max(before - 1, 0),
+        CounterEffect.RESET: 0,
+    }
+    return changed[effect]
 
 
 def _due(due: Due, before: JobSnapshot, occurrence: Occurrence) -> datetime | None:

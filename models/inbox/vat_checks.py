@@ -34,8 +34,8 @@ class VatCheck:
     checked_at: datetime
 
 
-def find(database: Database, connection_id: int, way: str) -> Sequence[VatCheck]:
-    of = and_(VatCheckRow.connection_id == connection_id, VatCheckRow.way == way)
+def find(database: Database, connection_id: int, voucher_vat: str) -> Sequence[VatCheck]:
+    of = and_(VatCheckRow.connection_id == connection_id, VatCheckRow.way == voucher_vat)
     columns = VatCheckRow.vat_code, VatCheckRow.status, VatCheckRow.record_id, VatCheckRow.checked_at
     return [
         VatCheck(vat_code=code, status=VatStatus(status), record_id=record_id, checked_at=at)
@@ -44,14 +44,20 @@ def find(database: Database, connection_id: int, way: str) -> Sequence[VatCheck]
 
 
 def begin(
-    database: Database, connection_id: int, way: str, codes: Collection[str], *, record_id: str, now: datetime
+    database: Database,
+    connection_id: int,
+    voucher_vat: str,
+    codes: Collection[str],
+    *,
+    record_id: str,
+    now: datetime,
 ) -> None:
     """Save that the first voucher with these VAT codes is about to be posted; the status of known codes stays.
 
     If the invoice is posted again because the previous call saved nothing, the time starts again.
     """
     if codes:
-        common = {"connection_id": connection_id, "way": way, "record_id": record_id, "checked_at": now}
+        common = {"connection_id": connection_id, "way": voucher_vat, "record_id": record_id, "checked_at": now}
         values = [{**common, "vat_code": code, "status": VatStatus.PENDING} for code in sorted(codes)]
         is_repeated = and_(VatCheckRow.record_id == record_id, VatCheckRow.status == VatStatus.PENDING)
         insertion = (
@@ -67,32 +73,32 @@ def begin(
 
 
 def decide(
-    database: Database, connection_id: int, way: str, record_id: str, status: VatStatus, *, now: datetime
+    database: Database, connection_id: int, voucher_vat: str, record_id: str, status: VatStatus, *, now: datetime
 ) -> None:
     """Save the status of the VAT codes for which this invoice's voucher was the first, after it was read back."""
-    update_ = update(VatCheckRow).where(_is_first(connection_id, way, record_id))
+    update_ = update(VatCheckRow).where(_is_first(connection_id, voucher_vat, record_id))
     database.execute(update_.values(status=status, checked_at=now))
 
 
 def delete_unconfirmed(
-    database: Database, connection_id: int, way: str, record_id: str, *, keeping: Collection[str] = ()
+    database: Database, connection_id: int, voucher_vat: str, record_id: str, *, keeping: Collection[str] = ()
 ) -> None:
     """Delete the status of an invoice's VAT codes, unless it is right; the next invoice is their first.
 
     The VAT codes in ``keeping`` stay.
     """
     others = VatCheckRow.vat_code.not_in(keeping)
-    database.execute(delete(VatCheckRow).where(_is_first(connection_id, way, record_id), others))
+    database.execute(delete(VatCheckRow).where(_is_first(connection_id, voucher_vat, record_id), others))
 
 
 def delete_all(session: Session, connection_id: int) -> None:
     session.execute(delete(VatCheckRow).where(VatCheckRow.connection_id == connection_id))
 
 
-def _is_first(connection_id: int, way: str, record_id: str) -> ColumnElement[bool]:
+def _is_first(connection_id: int, voucher_vat: str, record_id: str) -> ColumnElement[bool]:
     return and_(
         VatCheckRow.connection_id == connection_id,
-        VatCheckRow.way == way,
+        VatCheckRow.way == voucher_vat,
         VatCheckRow.record_id == record_id,
         VatCheckRow.status != VatStatus.RIGHT,
     )

@@ -12,11 +12,12 @@ from sqlalchemy.dialects.postgresql import JSONB, insert
 from models.connections.vault import hash_token
 from models.database import Database
 from models.enums import EntityType, Lane, Record
+from models.error_codes import GONE
 from models.inbox import restore, webhook_limit
 from models.inbox.due import DEFAULT_ENTITY_TYPES
 from models.inbox.enqueue import JOBS, merge_into_existing
 from models.inbox.job_updates import new_job_values
-from models.inbox.transitions import Event
+from models.inbox.transitions import JobEvent
 from models.schema.statements import upsert
 from models.schema.tables import ConnectionRow, WebhookActivityRow
 
@@ -75,8 +76,8 @@ def try_intake(database: Database, *, now: datetime) -> None:
     Raises DatabaseUnavailableError if it cannot, for example because the disk is full.
     """
     row = {"entity_type": EntityType.CUSTOMER, "record_id": uuid4().hex, "received_at": now}
-    values = [literal(each) for each in (row | new_job_values(Event.RECEIVED, now=now)).values()]
-    names = ["connection_id", *row, *new_job_values(Event.RECEIVED, now=now)]
+    values = [literal(each) for each in (row | new_job_values(JobEvent.RECEIVED, now=now)).values()]
+    names = ["connection_id", *row, *new_job_values(JobEvent.RECEIVED, now=now)]
     made = insert(JOBS).from_select(names, select(CONNECTIONS.c.id, *values).limit(1))
     with database.transaction() as session:
         session.execute(made)
@@ -103,7 +104,7 @@ def _enqueue_statement() -> Select[*tuple[Any, ...]]:
         "record_id": bindparam("record_id", type_=Text),
         "received_at": now,
         **new_job_values(
-            Event.RECEIVED,
+            JobEvent.RECEIVED,
             now=now,
             outcome_unknown=restore.outcome_unknown(target.c.id, entity_type, as_dependency=False),
         ),
@@ -113,12 +114,12 @@ def _enqueue_statement() -> Select[*tuple[Any, ...]]:
         JOBS.c.connection_id == target.c.id,
         JOBS.c.entity_type == entity_type,
         JOBS.c.record_id == bindparam("record_id", type_=Text),
-        JOBS.c.error_code != webhook_limit.GONE,
+        JOBS.c.error_code != GONE,
         JOBS.c.received_at <= now - webhook_limit.KNOWN_RECORD_INTERVAL,
     )
     allowed = and_(target.c.syncs_type, or_(~target.c.limited, known))
     rows = insert(JOBS).from_select(list(row), select(*columns).where(allowed))
-    enqueued = merge_into_existing(rows, Event.RECEIVED).returning(JOBS.c.connection_id).cte("enqueued")
+    enqueued = merge_into_existing(rows, JobEvent.RECEIVED).returning(JOBS.c.connection_id).cte("enqueued")
     return select(
         target.c.id, exists(select(enqueued.c.connection_id)), and_(target.c.syncs_type, target.c.limited)
     )

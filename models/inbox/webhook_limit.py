@@ -1,4 +1,4 @@
-"""The limit of a webhook whose URL has leaked: each made-up record costs a request and a row.
+"""Limits a webhook whose URL has leaked, because every made-up record costs a request and a row.
 
 While a webhook is limited, new records are left to the polls of Moment, so nothing is lost.
 """
@@ -12,11 +12,9 @@ from i18n.messages import msg
 from models.connections.alert_outbox import Alert, AlertType, queue_alert
 from models.database import Database
 from models.enums import JobState
+from models.error_codes import GONE
 from models.schema.locks import FOR_NO_KEY_UPDATE
 from models.schema.tables import ConnectionRow, SyncJobRow
-
-GONE = "gone"
-"""The error code of a record that Moment does not have."""
 
 MAX_NONEXISTENT = 100
 """Records that Moment never had, in a day, after which the webhook is limited and an alert is sent."""

@@ -19,7 +19,7 @@ from models.connections.alert_outbox import Alert, AlertType, queue_alert
 from models.database import Database
 from models.enums import Role
 from models.pagination import PAGE_SIZE, Key, Page, following, paged, placed_by_id
-from models.receivers.outbox import DISABLED_AFTER, DeliveryProblem, DeliveryState, DisabledBecause, EventType
+from models.receivers.outbox import DeliveryProblem, DeliveryState, DisabledBecause, EventType
 from models.receivers.repository import disable, fail_unsubscribed, host_of, is_subscribed
 from models.schema.locks import FOR_NO_KEY_UPDATE
 from models.schema.receiver_tables import EventDeliveryRow, EventReceiverRow, EventRow
@@ -48,6 +48,9 @@ MAX_RETRY_AFTER = _HOUR
 DOWN_AFTER = 3
 """Consecutive failures after which a success makes all pending deliveries due: the receiver itself was down."""
 
+DISABLED_AFTER = timedelta(days=5)
+"""How long all deliveries to a receiver fail before it is disabled."""
+
 
 @dataclass(frozen=True, slots=True)
 class ReceiverLease:
@@ -71,14 +74,14 @@ class Delivery:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Attempt:
+class DeliveryAttempt:
     """The result of an attempt: status and beginning of the response, or the ``problem`` if there was no response.
 
     ``retry_after`` is the wait that the response asks for.
     """
 
     http_status: int | None = None
-    answer: str = ""
+    response: str = ""
     problem: DeliveryProblem | None = None
     retry_after: timedelta | None = None
 
@@ -150,7 +153,13 @@ def due(database: Database, lease: ReceiverLease, *, now: datetime, limit: int) 
 
 
 def complete(
-    database: Database, lease: ReceiverLease, delivery_id: int, attempt: Attempt, *, now: datetime, jitter: float
+    database: Database,
+    lease: ReceiverLease,
+    delivery_id: int,
+    attempt: DeliveryAttempt,
+    *,
+    now: datetime,
+    jitter: float,
 ) -> DisabledBecause | None:
     """Save an attempt and the time of the next one. Return the reason if the receiver is disabled now.
 
@@ -163,7 +172,7 @@ def complete(
             return None  # removed, or erased with its connection
         row.attempts += 1
         row.attempted_at, row.http_status = now, attempt.http_status
-        row.answer, row.problem = attempt.answer, attempt.problem or ""
+        row.answer, row.problem = attempt.response, attempt.problem or ""
         if attempt.is_success:
             row.state, row.due_at = DeliveryState.DELIVERED, None
             if receiver.failures >= DOWN_AFTER:
@@ -268,7 +277,7 @@ def _record_failure(
     session: Session,
     receiver: EventReceiverRow,
     row: EventDeliveryRow,
-    attempt: Attempt,
+    attempt: DeliveryAttempt,
     *,
     now: datetime,
     jitter: float,

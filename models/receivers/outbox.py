@@ -6,7 +6,7 @@ later.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 from uuid import uuid4
@@ -70,9 +70,6 @@ class DisabledBecause(StrEnum):
     GONE = "gone"
     FAILING = "failing"
     RESTORED = "restored"
-
-
-DISABLED_AFTER = timedelta(days=5)
 
 
 @dataclass(frozen=True, slots=True)

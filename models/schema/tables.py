@@ -350,7 +350,7 @@ class CursorRow(KeyedByLane, Base):
 class VatCheckRow(Base):
     """The status of a VAT code that a connection posts with, by the first voucher that had it.
 
-    ``way`` is how the VAT was sent, ``record_id`` the invoice of that voucher.
+    ``way`` is how its VAT was sent, as in the setting voucher_vat, and ``record_id`` its invoice.
     """
 
     __tablename__ = "vat_checks"

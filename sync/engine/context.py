@@ -12,10 +12,11 @@ from models.connections.repository import Connection
 from models.connections.settings import ConnectionSettings
 from models.database import Database
 from models.enums import EntityType, Lane, Record, titled
+from models.error_codes import PROJECT_TAKEN
 from models.inbox import leases, links, questions
 from models.inbox.leases import SyncJob
 from models.inbox.links import Link, LinkTakenError, Origin
-from models.inbox.questions import PROJECT_TAKEN, Candidate
+from models.inbox.questions import Candidate
 from models.schema.record_summary import RecordSummary
 from sync.error_codes.names import CUSTOMER_NUMBER, PROJECT_NUMBER, TAKEN
 from sync.errors import DependencyPendingError, RejectedError, SyncError

@@ -12,7 +12,7 @@ from models.inbox import dependencies, leases
 from models.inbox.circuit_breaker import ConnectionProblem, ProblemType
 from models.inbox.dependencies import Dependency, Wait
 from models.inbox.leases import AttemptResult, Lease, SyncJob
-from models.inbox.transitions import AlertDue, Event, JobSnapshot, alert_due
+from models.inbox.transitions import AlertDue, JobEvent, JobSnapshot, alert_due
 from models.schema.record_summary import RecordSummary
 from sync.engine.backoff import delay, policy_of
 from sync.engine.call_log import RemoteCall
@@ -109,7 +109,7 @@ def attempt_results(
             if attempt.because not in next_try:
                 next_try[attempt.because] = _next_try(attempt.because, now=now, random=random)
             due_at = next_try[attempt.because]
-            results.append(AttemptResult(job_id=job.id, event=Event.UNTRIED, due_at=due_at))
+            results.append(AttemptResult(job_id=job.id, event=JobEvent.UNTRIED, due_at=due_at))
         else:
             attempt = replace(attempt, result=ended.get(job.id, attempt.result))
             probing = lease.probe_until is not None
@@ -160,7 +160,7 @@ def _attempt_result(
 def _success_result(job: SyncJob, success: Success, *, now: datetime) -> AttemptResult:
     return AttemptResult(
         job_id=job.id,
-        event=Event.SKIPPED if success.outcome is Outcome.SKIPPED else Event.SYNCED,
+        event=JobEvent.SKIPPED if success.outcome is Outcome.SKIPPED else JobEvent.SYNCED,
         due_at=now + success.recheck_after if success.recheck_after else None,
         outcome=success.outcome,
         title=success.title,
@@ -191,29 +191,29 @@ def _error_result(
 
 def _event_of(
     job: SyncJob, error: SyncError, *, probing: bool, random: Callable[[], float]
-) -> tuple[Event, timedelta | None, Record | None]:
+) -> tuple[JobEvent, timedelta | None, Record | None]:
     """Return the event of an error, how long the job then waits, and for which record."""
     match error:
         case DependencyEndedError():
-            return Event.DEPENDENCY_ENDED, None, error.dependency
+            return JobEvent.DEPENDENCY_ENDED, None, error.dependency
         case RejectedError():
-            return Event.REJECTED, None, None
+            return JobEvent.REJECTED, None, None
         case DependencyPendingError():
-            return Event.DEPENDENCY_PENDING, DEPENDENCY_TIMEOUT, error.dependency
+            return JobEvent.DEPENDENCY_PENDING, DEPENDENCY_TIMEOUT, error.dependency
         case MisconfiguredError():
-            return Event.MISCONFIGURED, None, None
+            return JobEvent.MISCONFIGURED, None, None
         case _:
             event = _failure_event(job, error, probing=probing)
-            wait = None if event is Event.EXHAUSTED else delay(error, job.failed_attempts, random=random)
+            wait = None if event is JobEvent.EXHAUSTED else delay(error, job.failed_attempts, random=random)
             return event, wait, None
 
 
-def _failure_event(job: SyncJob, error: SyncError, *, probing: bool) -> Event:
+def _failure_event(job: SyncJob, error: SyncError, *, probing: bool) -> JobEvent:
     if isinstance(error, RateLimitedError):
-        return Event.RATE_LIMITED
+        return JobEvent.RATE_LIMITED
     if isinstance(error, HeldBackError) or (probing and _is_outage(error)):
-        return Event.PROBED
-    return Event.EXHAUSTED if job.failed_attempts + 1 >= policy_of(error).max_attempts else Event.FAILED
+        return JobEvent.PROBED
+    return JobEvent.EXHAUSTED if job.failed_attempts + 1 >= policy_of(error).max_attempts else JobEvent.FAILED
 
 
 def _next_try(error: SyncError, *, now: datetime, random: Callable[[], float]) -> datetime:

@@ -22,7 +22,10 @@ SETTINGS_ERRORS = {
     ),
     "moment_includes": ErrorCode(
         msg("Moment doesn't include the requested data"),
-        msg("Customers are read with email, phone and addresses. Moment knows one of these by another name."),
+        msg(
+            "Customers are read with email, phone and addresses. Moment doesn't recognize one of the requested "
+            "field names."
+        ),
         msg("Correct the setting MOMENT_CUSTOMER_INCLUDES of the installation: base+email is known to work."),
     ),
     "moment_key": ErrorCode(

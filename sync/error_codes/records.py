@@ -125,14 +125,17 @@ RECORD_ERRORS = {
     ),
     "vat_not_balanced": ErrorCode(
         msg("24SevenOffice reports missing VAT on the voucher"),
-        msg("Its VAT lines are missing, or not what the VAT code makes (the warning vatisnotinbalance)."),
+        msg(
+            "Its VAT lines are missing or differ from what 24SevenOffice calculates for the VAT code (the warning "
+            "vatisnotinbalance)."
+        ),
         msg("Choose the other option for Voucher VAT in the settings, or compare the rate of the VAT code."),
     ),
     "vat_rounding": ErrorCode(
         msg("24SevenOffice doesn't accept rounded VAT"),
         msg(
-            "The VAT of the invoice is some øre off what the rate makes of its revenue, because its lines or "
-            "its currency are rounded, and 24SevenOffice rejects that (the warning vatisnotinbalance)."
+            "Because its lines or currency were rounded, the VAT of the invoice differs by a few øre from the "
+            "rate times the revenue, and 24SevenOffice rejects that (the warning vatisnotinbalance)."
         ),
         msg(
             "Post the invoice manually with the VAT shown on it, and mark it as resolved. Tell your system "
@@ -141,7 +144,10 @@ RECORD_ERRORS = {
     ),
     "vat_without_base": ErrorCode(
         msg("24SevenOffice reports VAT without a base amount"),
-        msg("It has VAT without a line that this is the VAT of (the warning vatismissingfoundation)."),
+        msg(
+            "The voucher has VAT, but no line that the VAT was calculated from (the warning "
+            "vatismissingfoundation)."
+        ),
         msg("Make sure each VAT code in 24SevenOffice has the account of its own VAT, then retry."),
     ),
     "vat_differs": ErrorCode(
@@ -318,7 +324,7 @@ RECORD_ERRORS = {
     ),
     "file_broken": ErrorCode(
         msg("A document is corrupt in 24SevenOffice"),
-        msg("What was downloaded isn't what 24SevenOffice says that it holds."),
+        msg("The downloaded file doesn't match 24SevenOffice's checksum."),
         msg("Open the document in 24SevenOffice. Attach it to the voucher again if it can't be read."),
     ),
     "file_gone": ErrorCode(

@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 
 from i18n.messages import Message, joined, msg
 from models.enums import EntityType, Outcome, Record, titled
+from models.error_codes import GONE, WHICH_CUSTOMER
 from models.inbox.leases import SyncJob
 from models.inbox.links import Link, LinkState
-from models.inbox.questions import CREATE_NEW, WHICH_CUSTOMER, Candidate
-from models.inbox.webhook_limit import GONE
+from models.inbox.questions import CREATE_NEW, Candidate
 from sync.engine.context import LOST_NOTE, NOT_IN_MOMENT, SyncContext, fingerprint
 from sync.engine.outcomes import UNCHANGED, Success, skipped
 from sync.error_codes.names import CUSTOMER_NUMBER, NO_NAME
@@ -83,7 +83,10 @@ class Customers:
             return PreparedCustomer(job, customer, replace(draft, number=int(link.remote_id)))
 
     def send(self, batch: Sequence[PreparedCustomer]) -> Sequence[Success | SyncError]:
-        """Match customers, save them in one call and link them; of those that may be the same, one goes first."""
+        """Match customers, save them in one call and link them.
+
+        If several may be the same customer, one is saved before the others are matched.
+        """
         results: dict[int, Success | SyncError] = {}
         batch = self._without_lost(batch)
         while left := [item for item in batch if item.job.id not in results]:

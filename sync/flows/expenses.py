@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from i18n.messages import Message, joined, msg
-from models.admin.job_actions import SET_ASIDE
 from models.enums import EntityType, Outcome, Record
+from models.error_codes import SET_ASIDE
 from models.inbox.leases import SyncJob
 from models.inbox.links import Link, LinkState
 from sync.engine.context import SyncContext, fingerprint

@@ -33,7 +33,7 @@ MAX_WAIT = timedelta(hours=6)
 
 @dataclass(frozen=True, slots=True)
 class FirstVouchers:
-    """The VAT codes whose first voucher has not been read back; one that was right stays so, for a batch."""
+    """The VAT codes whose first voucher is unverified. Verified codes are cached for the batch."""
 
     context: SyncContext
     voucher_of: Callable[[Invoice], Voucher]
@@ -48,12 +48,15 @@ class FirstVouchers:
         """Return the VAT codes of a voucher that are not proven for its way of sending VAT."""
         if not self.is_needed:
             return ()
-        way, codes = _way(voucher), {each.tax_code or NO_VAT_CODE for each in voucher.revenue if each.gross}
-        if any((way, code) not in self._right for code in codes):
+        voucher_vat = _voucher_vat(voucher)
+        codes = {each.tax_code or NO_VAT_CODE for each in voucher.revenue if each.gross}
+        if any((voucher_vat, code) not in self._right for code in codes):
             self._right.update(
-                (way, each.vat_code) for each in self._checks(way) if each.status is VatStatus.RIGHT
+                (voucher_vat, each.vat_code)
+                for each in self._checks(voucher_vat)
+                if each.status is VatStatus.RIGHT
             )
-        return {code for code in codes if (way, code) not in self._right}
+        return {code for code in codes if (voucher_vat, code) not in self._right}
 
     def begin(self, record: Record, voucher: Voucher) -> None:
         """Save that a voucher is about to be the first of its codes, after checking earlier ones.
@@ -64,22 +67,23 @@ class FirstVouchers:
         codes = self.unproven(voucher)
         if not codes:
             return
+        voucher_vat = _voucher_vat(voucher)
         others = {
             each.record_id: each
-            for each in self._checks(_way(voucher))
+            for each in self._checks(voucher_vat)
             if each.vat_code in codes and each.record_id != record.id
         }
         for record_id, check in sorted(others.items()):
-            self._check_earlier(Record(EntityType.INVOICE, record_id), _way(voucher), check)
+            self._check_earlier(Record(EntityType.INVOICE, record_id), voucher_vat, check)
         database, connection = self.context.database, self.context.connection.id
-        vat_checks.begin(database, connection, _way(voucher), codes, record_id=record.id, now=self.context.clock())
+        vat_checks.begin(database, connection, voucher_vat, codes, record_id=record.id, now=self.context.clock())
 
     def withdraw(self, record: Record) -> None:
         """Save that 24SevenOffice refused a voucher, so that the next one is the first of its VAT codes."""
         self._remove_check(record, self.context.settings.voucher_vat)
 
     def error_of(self, voucher: Voucher, refusal: SyncError) -> SyncError:
-        """Return the error of a refusal: for a first voucher, that the VAT of all vouchers is sent the wrong way.
+        """Return the error of a refusal. If a first voucher is refused over its VAT, the setting is wrong.
 
         If rounding puts its VAT off its rate (S58), that alone may be the cause.
         """
@@ -89,40 +93,41 @@ class FirstVouchers:
             return MisconfiguredError(refusal.message, error_code=refusal.error_code, remedy=refusal.remedy)
         return refusal
 
-    def read_back(self, record: Record, voucher: Voucher, *, way: str = "") -> None:
-        """Compare a voucher with the ledger if it is the first of a VAT code; ``way`` is how its VAT was sent.
+    def read_back(self, record: Record, voucher: Voucher, *, voucher_vat: str = "") -> None:
+        """Compare a voucher with the ledger if it is the first of a VAT code.
 
+        ``voucher_vat`` is how its VAT was sent, if it may differ from the voucher's.
         Raises MisconfiguredError if it differs or does not appear for hours, RejectedError if it was known to be
         wrong, and UnavailableError if the ledger does not have it yet.
         """
-        voucher = replace(voucher, splits_vat=way == "gross") if way else voucher
-        check = self._open_check(record, _way(voucher)) if self.is_needed else None
+        voucher = replace(voucher, splits_vat=voucher_vat == "gross") if voucher_vat else voucher
+        check = self._open_check(record, _voucher_vat(voucher)) if self.is_needed else None
         if check is None:
             return
         wrong = self._compare_with_ledger(record, voucher, check)
         if wrong and check.status is VatStatus.WRONG:
-            raise _still_differs_error(voucher, wrong)
+            raise _vat_still_differs_error(voucher, wrong)
         if wrong:
-            raise _differs_error(voucher, wrong)
+            raise _vat_differs_error(voucher, wrong)
 
-    def is_first(self, record: Record, way: str) -> bool:
+    def is_first(self, record: Record, voucher_vat: str) -> bool:
         """Return whether an invoice's voucher is the first of a VAT code and not known to be right."""
-        return self._open_check(record, way) is not None
+        return self._open_check(record, voucher_vat) is not None
 
-    def _check_earlier(self, record: Record, way: str, check: VatCheck) -> None:
+    def _check_earlier(self, record: Record, voucher_vat: str, check: VatCheck) -> None:
         """Check the first voucher of a VAT code; as long as it is wrong, no other may follow."""
         invoice = self.context.moment.invoice(record.id)
         job = job_actions.find(self.context.database, self.context.connection.id, record)
         if invoice is None or (job and job.state is JobState.DISMISSED):
-            self._remove_check(record, way)
+            self._remove_check(record, voucher_vat)
             return
         try:
-            voucher = replace(self.voucher_of(invoice), splits_vat=way == "gross")
+            voucher = replace(self.voucher_of(invoice), splits_vat=voucher_vat == "gross")
         except (RejectedError, DependencyPendingError):  # its intended content can no longer be determined
-            self._remove_check(record, way)
+            self._remove_check(record, voucher_vat)
             return
         if wrong := self._compare_with_ledger(record, voucher, check):
-            raise _differs_error(voucher, wrong)
+            raise _vat_differs_error(voucher, wrong)
 
     def _compare_with_ledger(self, record: Record, voucher: Voucher, check: VatCheck) -> list[Message]:
         """Return how the ledger differs from a voucher, and save whether it is right.
@@ -143,10 +148,10 @@ class FirstVouchers:
             in_ledger = [*in_ledger, *others]
             wrong = self._differences(voucher, in_ledger) if any(_sums(in_ledger).values()) else []
         if wrong:
-            self._save_status(record, _way(voucher), VatStatus.WRONG)
+            self._save_status(record, _voucher_vat(voucher), VatStatus.WRONG)
             return wrong
-        self._remove_check(record, _way(voucher), keeping=proven_codes(voucher) if is_proof else ())
-        self._save_status(record, _way(voucher), VatStatus.RIGHT)
+        self._remove_check(record, _voucher_vat(voucher), keeping=proven_codes(voucher) if is_proof else ())
+        self._save_status(record, _voucher_vat(voucher), VatStatus.RIGHT)
         return []
 
     def _whole_voucher(self, lines: Sequence[LedgerLine]) -> Sequence[LedgerLine]:
@@ -172,26 +177,26 @@ class FirstVouchers:
             ]
         return messages
 
-    def _checks(self, way: str) -> Sequence[vat_checks.VatCheck]:
-        return vat_checks.find(self.context.database, self.context.connection.id, way)
+    def _checks(self, voucher_vat: str) -> Sequence[vat_checks.VatCheck]:
+        return vat_checks.find(self.context.database, self.context.connection.id, voucher_vat)
 
-    def _open_check(self, record: Record, way: str) -> VatCheck | None:
+    def _open_check(self, record: Record, voucher_vat: str) -> VatCheck | None:
         """Return the check of the VAT codes for which an invoice's voucher is the first; None if there is none."""
-        checks = [each for each in self._checks(way) if each.record_id == record.id]
+        checks = [each for each in self._checks(voucher_vat) if each.record_id == record.id]
         open_ = [each for each in checks if each.status is not VatStatus.RIGHT]
         return next((each for each in open_ if each.status is VatStatus.WRONG), open_[0] if open_ else None)
 
-    def _save_status(self, record: Record, way: str, status: VatStatus) -> None:
+    def _save_status(self, record: Record, voucher_vat: str, status: VatStatus) -> None:
         database, connection = self.context.database, self.context.connection.id
-        vat_checks.decide(database, connection, way, record.id, status, now=self.context.clock())
+        vat_checks.decide(database, connection, voucher_vat, record.id, status, now=self.context.clock())
 
-    def _remove_check(self, record: Record, way: str, *, keeping: Collection[str] = ()) -> None:
+    def _remove_check(self, record: Record, voucher_vat: str, *, keeping: Collection[str] = ()) -> None:
         vat_checks.delete_unconfirmed(
-            self.context.database, self.context.connection.id, way, record.id, keeping=keeping
+            self.context.database, self.context.connection.id, voucher_vat, record.id, keeping=keeping
         )
 
 
-def _way(voucher: Voucher) -> str:
+def _voucher_vat(voucher: Voucher) -> str:
     return "gross" if voucher.splits_vat else "net"
 
 
@@ -215,7 +220,7 @@ def _not_seen_error(voucher: Voucher, *, is_late: bool) -> SyncError:
     return MisconfiguredError(
         msg(
             "The voucher of invoice {number} is the first with its VAT code. 24SevenOffice accepted it more "
-            "than {hours} hours ago, and the ledger doesn't show it. Nothing more is posted.",
+            "than {hours} hours ago, and the ledger doesn't show it. Posting has stopped.",
             number=voucher.invoice_number,
             hours=MAX_WAIT // timedelta(hours=1),
         ),
@@ -248,11 +253,11 @@ def _rounding_error(voucher: Voucher, vat: OutputVat) -> SyncError:
     )
 
 
-def _differs_error(voucher: Voucher, wrong: Sequence[Message]) -> SyncError:
+def _vat_differs_error(voucher: Voucher, wrong: Sequence[Message]) -> SyncError:
     return MisconfiguredError(
         msg(
-            "The voucher of invoice {number} is the first with its VAT code, and the ledger has it otherwise: "
-            "{differences}. Nothing more is posted.",
+            "The voucher of invoice {number} is the first with its VAT code, but the voucher in the ledger is "
+            "different: {differences}. Posting has stopped.",
             number=voucher.invoice_number,
             differences=joined(*wrong),
         ),
@@ -267,10 +272,10 @@ def _differs_error(voucher: Voucher, wrong: Sequence[Message]) -> SyncError:
     )
 
 
-def _still_differs_error(voucher: Voucher, wrong: Sequence[Message]) -> SyncError:
+def _vat_still_differs_error(voucher: Voucher, wrong: Sequence[Message]) -> SyncError:
     return RejectedError(
         msg(
-            "The voucher of invoice {number} is in the ledger, and its VAT is another: {differences}.",
+            "The voucher of invoice {number} is in the ledger, but its VAT is different: {differences}.",
             number=voucher.invoice_number,
             differences=joined(*wrong),
         ),

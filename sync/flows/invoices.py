@@ -10,11 +10,10 @@ from itertools import groupby
 from typing import TypeGuard, TypeVar
 
 from i18n.messages import Day, Message, msg
-from models.admin.job_actions import SET_ASIDE, UNSEEN_DRAFT
 from models.connections.account_ranges import AccountRanges
 from models.enums import EntityType, Outcome, titled
+from models.error_codes import GONE, SET_ASIDE, UNSEEN_DRAFT
 from models.inbox.leases import SyncJob
-from models.inbox.webhook_limit import GONE
 from sync.engine.context import SyncContext
 from sync.engine.outcomes import UNCHANGED, Success, skipped
 from sync.error_codes.names import (
@@ -39,7 +38,14 @@ from sync.flows.first_vouchers import FirstVouchers
 from sync.money import NOK, format_kroner
 from sync.records import Chart, ExportStatus, FiscalYear, Invoice, LedgerLine, SetupPart, Voucher, is_ambiguous
 from sync.rules.record_summaries import invoice_summary
-from sync.rules.vouchers import check_bookings, check_rate, find_posted, may_be_posted, voucher_comment, voucher_of
+from sync.rules.vouchers import (
+    check_bookings,
+    check_rate,
+    find_posted,
+    has_differing_voucher,
+    voucher_comment,
+    voucher_of,
+)
 
 T = TypeVar("T")
 
@@ -102,7 +108,7 @@ class Invoices:
             item = PreparedInvoice(job, name, voucher, year.number)
             if former := self._context.former_link(job.record):
                 return self._verify_former_link(item, former)
-            # What an earlier attempt may have saved counts even if the posting settings have changed since.
+            # As in the earlier attempt: the posting settings may have changed since.
             sent_as = job.sent_as or self._context.settings.posting
             return (self._search_ledger(item, sent_as=sent_as) if job.outcome_unknown else None) or item
 
@@ -238,16 +244,16 @@ class Invoices:
         if found is None and sent_as == "draft":
             raise _unseen_draft_error(item)
         if found:
-            way = item.job.sent_vat if item.job.outcome_unknown else ""
-            self._first.read_back(item.job.record, item.voucher, way=way)
+            voucher_vat = item.job.sent_vat if item.job.outcome_unknown else ""
+            self._first.read_back(item.job.record, item.voucher, voucher_vat=voucher_vat)
         return found
 
     def _link_if_posted(self, item: PreparedInvoice, lines: Sequence[LedgerLine]) -> Success | None:
         """Link an invoice's voucher if the lines have it. Raises :class:`RejectedError` if they have another."""
         posted = [line for line in lines if line.invoice_number == str(item.voucher.invoice_number)]
         number = find_posted(item.voucher, posted)
-        if number is None and may_be_posted(item.voucher, posted):
-            raise _differs_error(item)
+        if number is None and has_differing_voucher(item.voucher, posted):
+            raise _voucher_differs_error(item)
         return None if number is None else self._link_voucher(item, number)
 
     def _link_and_read_back(self, item: PreparedInvoice) -> Success:
@@ -259,14 +265,14 @@ class Invoices:
 
     def _read_back_again(self, job: SyncJob) -> Success:
         """Read back again a voucher that was not in the ledger before, or whose VAT differed."""
-        way = job.sent_vat or self._context.settings.voucher_vat
-        if not job.outcome_unknown or not self._first.is_first(job.record, way):
+        voucher_vat = job.sent_vat or self._context.settings.voucher_vat
+        if not job.outcome_unknown or not self._first.is_first(job.record, voucher_vat):
             return UNCHANGED
         invoice = self._context.moment.invoice(job.record.id)
         if invoice is None:
             return UNCHANGED
         with naming_record(title(invoice)):
-            self._first.read_back(job.record, self.voucher(invoice), way=way)
+            self._first.read_back(job.record, self.voucher(invoice), voucher_vat=voucher_vat)
         return UNCHANGED
 
     def _link_voucher(self, item: PreparedInvoice, number: int) -> Success:
@@ -375,12 +381,12 @@ def skip_reason(invoice: Invoice, *, first_day: date | None) -> Success | None:
 
 
 def _ends_posting(result: Success | SyncError) -> TypeGuard[SyncError]:
-    """Return whether a result is about more than its record, so that nothing is posted after it."""
+    """Return whether a result is an error of the whole connection, so that posting must stop."""
     return isinstance(result, SyncError) and not isinstance(result, RejectedError | DependencyPendingError)
 
 
 def _as_not_attempted(error: SyncError) -> SyncError:
-    """Return the error of invoices that were not sent, so that nothing of them can have been saved."""
+    """Return an error for invoices that were never sent; it must not mark their outcome as unknown."""
     if isinstance(error, MisconfiguredError | UnavailableError) and not error.outcome_unknown:
         return error
     if isinstance(error, MisconfiguredError):
@@ -409,7 +415,7 @@ def _unseen_draft_error(item: PreparedInvoice) -> RejectedError:
     )
 
 
-def _differs_error(item: PreparedInvoice) -> RejectedError:
+def _voucher_differs_error(item: PreparedInvoice) -> RejectedError:
     return RejectedError(
         msg(
             "The ledger has another voucher with invoice number {number}: its account, amount, date or customer "

@@ -7,9 +7,9 @@ from itertools import chain
 
 from i18n.messages import Message, msg
 from models.enums import EntityType, Outcome, titled
+from models.error_codes import GONE, PROJECT_TAKEN
 from models.inbox.leases import SyncJob
-from models.inbox.questions import PROJECT_TAKEN, SAVED_ELSEWHERE, Candidate
-from models.inbox.webhook_limit import GONE
+from models.inbox.questions import SAVED_ELSEWHERE, Candidate
 from sync.engine.context import NOT_IN_MOMENT, SyncContext, fingerprint, whole_number
 from sync.engine.outcomes import UNCHANGED, Success, skipped
 from sync.error_codes.names import NO_NAME, PROJECT_NUMBER

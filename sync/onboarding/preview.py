@@ -20,7 +20,7 @@ NO_NUMBER = 0
 
 
 class PlannedAction(StrEnum):
-    """The planned action for a record. A `linked` one already is; one to `reject` cannot be synced."""
+    """What will happen to a record: `linked` is already linked; `reject` cannot be synced."""
 
     LINKED = "linked"
     LINK = "link"

@@ -1,20 +1,6 @@
 """The allocation of VAT: the cost that each project bears of a supplier's voucher, VAT included, to the øre (S5).
 
-The rules, in a bookkeeper's words:
-
-1. Money (19xx), debts to suppliers (24xx) and VAT itself (27xx) bear no VAT. Any other line bears it if its own
-   VAT code has a rate.
-2. If a VAT code has VAT lines in the voucher, its lines are net: rate times net is added to each.
-3. VAT lines without a code, or with one that no other line has, belong to the lines with a rate that have no VAT
-   lines of their own.
-4. A code without VAT lines leaves its lines as they are: they include VAT already.
-5. Output VAT (2700-2709, 2720-2729) is what the buyer calculates (reverse charge), and never the supplier's: lines
-   of its code are left as they are.
-6. Rate times net agrees with the VAT lines, except for rounding: an øre a line, and if a code has its own VAT
-   lines, up to a krone, or two per cent in another currency, unless another rate comes as near. Otherwise it is
-   unclear what a line bears, and a person decides.
-7. If accounts or projects are on both sides, it agrees in debit and in credit; or there is VAT on their sum, and
-   no other rate comes near it.
+Decision 34 in ``docs/decisions`` states the rules in a bookkeeper's words.
 """
 
 from collections import defaultdict

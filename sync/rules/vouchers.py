@@ -188,7 +188,7 @@ def find_posted(voucher: Voucher, posted: Sequence[LedgerLine]) -> int | None:
     return None
 
 
-def may_be_posted(voucher: Voucher, posted: Sequence[LedgerLine]) -> bool:
+def has_differing_voucher(voucher: Voucher, posted: Sequence[LedgerLine]) -> bool:
     """Return whether the ledger has a voucher that may be this one after a change; a person compares them."""
     return bool(posted_vouchers(voucher, posted))
 

@@ -16,8 +16,7 @@ from celery.worker import request
 from kombu.transport import redis
 
 from tests.chaos.crashes import Crashes
-from worker import clock, container
-from worker.handlers import clock_skew
+from worker import clock, clock_check, container
 
 CLOCK_OF = "CHAOS_CLOCK"
 """The environment variable with the name of the host whose clock a process reads."""
@@ -67,8 +66,8 @@ class HostClock:
 
 def count_lanes_left(crashes: Crashes) -> None:
     """Count when a worker leaves a lane because its clock is wrong."""
-    off: Any = _counted(clock_skew.is_off, crashes)
-    clock_skew.is_off = off
+    off: Any = _counted(clock_check.is_off, crashes)
+    clock_check.is_off = off
 
 
 def _counted(

@@ -8,13 +8,14 @@ from sqlalchemy import select
 
 import models.admin.job_actions
 from models.admin import job_list, match_questions
-from models.admin.job_actions import RESOLVED_MANUALLY, UNSEEN_DRAFT
+from models.admin.job_actions import RESOLVED_MANUALLY
 from models.admin.job_filter import JobFilter
 from models.admin.job_list import JobView
 from models.connections import alert_outbox
 from models.connections.alert_outbox import AlertType
 from models.connections.settings import ConnectionSettings
 from models.enums import PENDING, EntityType, JobState, Lane
+from models.error_codes import UNSEEN_DRAFT
 from models.inbox import cursors
 from models.schema.tables import AlertRow
 from tests.chaos.company import Outside, Record

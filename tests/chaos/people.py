@@ -8,12 +8,13 @@ from functools import partial
 from random import Random
 
 from models.admin import job_actions, job_list
-from models.admin.job_actions import OPEN, RESOLVED_MANUALLY, RETRIABLE, UNSEEN_DRAFT
+from models.admin.job_actions import OPEN, RESOLVED_MANUALLY, RETRIABLE
 from models.admin.job_filter import JobFilter
 from models.admin.job_list import JobView
 from models.admin.relink import TYPES, relink
 from models.database import DatabaseUnavailableError
 from models.enums import EntityType, JobState
+from models.error_codes import UNSEEN_DRAFT
 from models.inbox import links
 from models.inbox.links import LinkTakenError
 from tests.chaos.faults import Event

@@ -146,7 +146,7 @@ def test_panels_do_not_overlap() -> None:
     assert len(places) == len({panel["id"] for panel in BOARD["panels"]}) == len(BOARD["panels"])
 
 
-def test_prometheus_asks_processes_that_there_are_and_shows_the_token() -> None:
+def test_prometheus_scrapes_existing_services_with_a_token() -> None:
     (job,) = SCRAPING["scrape_configs"]
     asked = {name for each in job["dns_sd_configs"] for name in each["names"]}
     assert asked <= SERVICES.keys()

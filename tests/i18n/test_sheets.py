@@ -1,4 +1,4 @@
-"""What Excel would make a date or another number of stays the text that it is."""
+"""Text that Excel would turn into a date or a number stays text."""
 
 import csv
 from datetime import date

@@ -10,16 +10,16 @@ from models.enums import EntityType, Lane, Outcome, Record
 from models.inbox import leases
 from models.inbox.enqueue import enqueue
 from models.inbox.leases import AttemptResult, SyncJob
-from models.inbox.transitions import Event
+from models.inbox.transitions import JobEvent
 from models.schema.tables import ConnectionRow
 from tests.factories import NOW
 
 HOUR = timedelta(hours=1)
 INVOICE = Record(EntityType.INVOICE, "9")
-WELL = {Event.SYNCED: Outcome.SYNCED, Event.SKIPPED: Outcome.SKIPPED, Event.UNTRIED: None}
+WELL = {JobEvent.SYNCED: Outcome.SYNCED, JobEvent.SKIPPED: Outcome.SKIPPED, JobEvent.UNTRIED: None}
 
 
-def ended(job: SyncJob, event: Event = Event.SYNCED, *, at: datetime = NOW, **values: Any) -> AttemptResult:
+def ended(job: SyncJob, event: JobEvent = JobEvent.SYNCED, *, at: datetime = NOW, **values: Any) -> AttemptResult:
     """Make the result of an attempt; one that is retried is due an hour later."""
     outcome = WELL.get(event, Outcome.FAILED)
     due_at = None if outcome in (Outcome.SYNCED, Outcome.SKIPPED) else at + HOUR
@@ -31,7 +31,7 @@ def completed_job(
     connection_id: int,
     record: Record = INVOICE,
     *,
-    event: Event = Event.SYNCED,
+    event: JobEvent = JobEvent.SYNCED,
     at: datetime = NOW,
     **values: Any,
 ) -> JobView:

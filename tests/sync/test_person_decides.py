@@ -7,6 +7,7 @@ import pytest
 from models.admin import job_actions
 from models.admin.job_filter import JobFilter
 from models.enums import EntityType, JobState
+from models.error_codes import UNSEEN_DRAFT
 from sync.errors import MisconfiguredError, OutcomeUnknownError, UnavailableError
 from sync.records import Customer
 from tests import factories
@@ -84,7 +85,7 @@ def test_an_unseen_draft_is_not_posted_again_by_a_retry_of_many(
     monkeypatch.setattr(world.erp, "post", post)
     world.put_and_sync(factories.invoice("9"))
     world.run_after(hours=1)
-    assert world.job(EntityType.INVOICE, "9").error_code == job_actions.UNSEEN_DRAFT
+    assert world.job(EntityType.INVOICE, "9").error_code == UNSEEN_DRAFT
     needing = JobFilter(states=frozenset({JobState.NEEDS_ATTENTION}))
     job_actions.retry(world.database, needing, actor="kari", now=world.now)
     world.run_after(hours=1)

@@ -3,7 +3,7 @@
 from models.enums import EntityType, Record
 from models.inbox import questions
 from models.inbox.questions import Candidate
-from models.inbox.transitions import Event
+from models.inbox.transitions import JobEvent
 from tests.factories import NOW
 from tests.models.completed_jobs import completed_job
 from tests.web.conftest import Web
@@ -27,7 +27,7 @@ def asked(
         container.database,
         web.connection.id,
         Record(entity_type, "7"),
-        event=Event.REJECTED,
+        event=JobEvent.REJECTED,
         title="It",
         error_code=error_code,
     ).id

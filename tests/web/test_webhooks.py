@@ -158,8 +158,8 @@ def test_a_flood_of_new_records_ends_in_a_poll_of_moment_instead(
     web: Web, container: Container, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(webhook_limit, "MAX_UNTRIED", 5)
-    monkeypatch.setattr(webhooks, "WATCHED_EVERY", 5)
-    monkeypatch.setattr(webhooks, "_received", Counter())
+    monkeypatch.setattr(webhooks, "WEBHOOKS_PER_LIMIT_CHECK", 5)
+    monkeypatch.setattr(webhooks, "_webhook_counts", Counter())
     container.connections.pause(web.connection.id, "The password is wrong.", now=clock())
     received = [web.notify(b'{"invoice": {"id": %d}}' % number).json()["received"] for number in range(1, 10)]
     assert received == [True] * 5 + [False] * 4

@@ -160,11 +160,11 @@ def _draft_of_operation(context: UserContext, connection_id: int, operation_id: 
         return None
     if operation.type not in (OperationType.CLIENTS, OperationType.SAVING) or not operation.input:
         return None
-    told, typed = OperationView(operation), settings_form.without_secrets(operation.input)
+    result, typed = OperationView(operation), settings_form.without_secrets(operation.input)
     draft = Draft(typed, typed.pop("version", ""))
     if operation.type is OperationType.CLIENTS:
-        return replace(draft, clients=told, errors=told.errors)
-    return replace(draft, errors=told.errors, outdated=told.is_outdated)
+        return replace(draft, clients=result, errors=result.errors)
+    return replace(draft, errors=result.errors, outdated=result.is_outdated)
 
 
 def _entered(context: UserContext, connection: Connection, typed: Typed) -> tuple[dict[str, Any], Errors]:

@@ -325,8 +325,8 @@ def _selected_ids(given: ImmutableMultiDict[str, str]) -> list[str]:
     return [each for each in given.getlist("job") if NUMBER.fullmatch(str(each))]
 
 
-def _instant(told: str) -> datetime | None:
-    return EPOCH + int(told) * MICROSECOND if INSTANT.fullmatch(told) else None
+def _instant(text: str) -> datetime | None:
+    return EPOCH + int(text) * MICROSECOND if INSTANT.fullmatch(text) else None
 
 
 def _hidden_fields(given: ImmutableMultiDict[str, str]) -> list[tuple[str, str]]:

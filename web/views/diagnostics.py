@@ -92,7 +92,7 @@ def known_accounts(
     last = operations.latest(connection.id, OperationType.DIAGNOSTICS)
     if last is None or last.completed_at is None or last.completed_at < now - CHART_CACHED_FOR:
         return []
-    before, told = connection.settings, OperationView(last)
-    identity_id = before.identity_id or next((each["id"] for each in told.clients), "")
+    before, result = connection.settings, OperationView(last)
+    identity_id = before.identity_id or next((each["id"] for each in result.clients), "")
     seen, wanted = (before.username, before.password, identity_id), (entered.username, entered.password)
-    return told.accounts if seen == (*wanted, entered.identity_id or identity_id) else []
+    return result.accounts if seen == (*wanted, entered.identity_id or identity_id) else []

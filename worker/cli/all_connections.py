@@ -64,11 +64,11 @@ def _checked(look: Check, connection: Connection) -> tuple[bool, str]:
 
 
 def _wait_for_requests() -> None:
-    told = False
+    is_announced = False
     while not has_spare_requests(get_container()):
         if get_container().budget.usage() is None:
             raise UnreachableError("Redis can't be reached.")
-        if not told:
+        if not is_announced:
             click.echo("Waiting for spare 24SevenOffice API quota.", err=True)
-        told = True
+        is_announced = True
         time.sleep(RETRY_SECONDS)

@@ -99,25 +99,25 @@ def apply(file: Path, *, dry_run: bool, yes: bool, check: bool, output: str) -> 
     anything changes.
     """
     try:
-        told = ConnectionFile(file, os.environ)
+        parsed = ConnectionFile(file, os.environ)
     except WrongFileError as error:
         raise click.ClickException(str(error)) from None
     container = get_container()
     known = {each.name: each for each in container.connections.all_shown()}
-    plans = [plan for entry in told.entries if (plan := _plan(told, entry, known.get(entry.name)))]
-    _refuse_shared_companies(told, plans, known)
-    _stop_on(told.errors, "Nothing was changed.")
+    plans = [plan for entry in parsed.entries if (plan := _plan(parsed, entry, known.get(entry.name)))]
+    _refuse_shared_companies(parsed, plans, known)
+    _stop_on(parsed.errors, "Nothing was changed.")
     plans = [each for each in plans if any(each.differences())]
-    left_alone = sorted(known.keys() - {each.name for each in told.entries})
+    left_alone = sorted(known.keys() - {each.name for each in parsed.entries})
     if output == "table":
         _print_plan(plans, left_alone)
     created: list[Mapping[str, str]] = []
     if plans and not dry_run:
         if check:
-            _try_out(told, plans)
+            _try_out(parsed, plans)
         if not yes:
             click.confirm("Make these changes?", abort=True, err=True)
-        created = [made for each in plans if (made := _make_so(told, each))]
+        created = [made for each in plans if (made := _make_so(parsed, each))]
     if output == "table":
         if created:
             click.echo("Webhook URLs for Moment's settings (customers, projects, invoices), shown only once:")
@@ -127,7 +127,7 @@ def apply(file: Path, *, dry_run: bool, yes: bool, check: bool, output: str) -> 
     else:
         differences = DIFFERENCES.records(_rows(plans))
         click.echo(as_json({"differences": differences, "not_in_file": left_alone, "created": created}))
-    _stop_on(told.errors, "The rest was done.")
+    _stop_on(parsed.errors, "The rest was done.")
     if dry_run and plans:
         raise click.exceptions.Exit(FOUND)
 
@@ -139,15 +139,15 @@ def export(connections: Sequence[Connection]) -> None:
     click.echo(written(connections or get_container().connections.all_shown()), nl=False)
 
 
-def _plan(told: ConnectionFile, entry: Entry, before: Connection | None) -> Plan | None:
+def _plan(parsed: ConnectionFile, entry: Entry, before: Connection | None) -> Plan | None:
     """Compare an entry with the present connection. None if the entry is wrong, which is noted."""
     if before is None:
-        if (settings := _settings(told, entry, {})) is None:
+        if (settings := _settings(parsed, entry, {})) is None:
             return None
         values = {name: getattr(settings, name) for name in entry.values}
         return Plan(name=entry.name, settings=settings, values=values, starts=entry.started or None)
     known = before.settings.model_dump(exclude=set(SECRET_FIELDS) if before.unreadable else None)
-    settings = _settings(told, entry, known)
+    settings = _settings(parsed, entry, known)
     if settings is None:
         return None
     new = ((name, getattr(settings, name)) for name in entry.values)
@@ -158,21 +158,21 @@ def _plan(told: ConnectionFile, entry: Entry, before: Connection | None) -> Plan
     if leads_elsewhere(before.settings, settings, same_client=True) and any(
         links.latest(get_container().database, before.id, each) for each in EntityType
     ):
-        told.complain(entry.name, "moment_company", str(LinksExistError("moment_company")))
+        parsed.complain(entry.name, "moment_company", str(LinksExistError("moment_company")))
     return Plan(name=entry.name, before=before, settings=settings, values=values, starts=_starts(entry, before))
 
 
-def _settings(told: ConnectionFile, entry: Entry, known: Mapping[str, Any]) -> ConnectionSettings | None:
+def _settings(parsed: ConnectionFile, entry: Entry, known: Mapping[str, Any]) -> ConnectionSettings | None:
     try:
         settings = ConnectionSettings.model_validate({**known, **entry.values})
     except ValidationError as error:
         for each in error.errors(include_input=False):
             key = str(each["loc"][0])
-            if not told.has_complained(entry.name, key):
-                told.complain(entry.name, key, each["msg"])
+            if not parsed.has_complained(entry.name, key):
+                parsed.complain(entry.name, key, each["msg"])
         return None
     for name, what in contradictions(settings).items():
-        told.complain(entry.name, name, what)
+        parsed.complain(entry.name, name, what)
     return settings
 
 
@@ -183,13 +183,15 @@ def _starts(entry: Entry, before: Connection) -> bool | None:
     return False if entry.started is False and not before.paused_because else None
 
 
-def _refuse_shared_companies(told: ConnectionFile, plans: Sequence[Plan], known: Mapping[str, Connection]) -> None:
+def _refuse_shared_companies(
+    parsed: ConnectionFile, plans: Sequence[Plan], known: Mapping[str, Connection]
+) -> None:
     companies = {name: each.settings.moment_company.lower() for name, each in known.items()}
     companies |= {each.name: each.settings.moment_company.lower() for each in plans}
     count = Counter(companies.values())
     for each in plans:
         if "moment_company" in each.values and count[companies[each.name]] > 1:
-            told.complain(each.name, "moment_company", str(CompanyTakenError()))
+            parsed.complain(each.name, "moment_company", str(CompanyTakenError()))
 
 
 def _stop_on(errors: Sequence[str], consequence: str) -> None:
@@ -208,7 +210,7 @@ def _print_plan(plans: Sequence[Plan], left_alone: Sequence[str]) -> None:
         click.echo(f"Not in the file, unchanged: {', '.join(left_alone)}.")
 
 
-def _try_out(told: ConnectionFile, plans: Sequence[Plan]) -> None:
+def _try_out(parsed: ConnectionFile, plans: Sequence[Plan]) -> None:
     """Check that both systems accept the new logins, and add the client that each reaches."""
     tried, unreachable = [each for each in plans if each.is_login_new], False
     with progress_bar(len(tried), "Testing") as advance:
@@ -217,18 +219,18 @@ def _try_out(told: ConnectionFile, plans: Sequence[Plan]) -> None:
                 identity = diagnostics.check(get_container(), each.settings)
             except SyncError as error:
                 unreachable = unreachable or isinstance(error, UnavailableError)
-                told.complain(each.name, "", " ".join(filter(None, (error.message, error.remedy))))
+                parsed.complain(each.name, "", " ".join(filter(None, (error.message, error.remedy))))
             else:
                 each.client_number = identity.client_number or None
                 if each.settings.identity_id != identity.id:
                     each.values["identity_id"] = identity.id
             advance(1)
     if unreachable:
-        raise UnreachableError("\n".join((*told.errors, "Nothing was changed.")))
-    _stop_on(told.errors, "Nothing was changed.")
+        raise UnreachableError("\n".join((*parsed.errors, "Nothing was changed.")))
+    _stop_on(parsed.errors, "Nothing was changed.")
 
 
-def _make_so(told: ConnectionFile, plan: Plan) -> Mapping[str, str] | None:
+def _make_so(parsed: ConnectionFile, plan: Plan) -> Mapping[str, str] | None:
     """Apply the plan of a connection; return the webhook URL of a new one."""
     container, now = get_container(), get_container().clock()
     try:
@@ -252,9 +254,9 @@ def _make_so(told: ConnectionFile, plan: Plan) -> Mapping[str, str] | None:
         elif plan.starts is False:
             container.connections.pause(plan.before.id, "", actor=ACTOR, now=now)
     except (NameTakenError, SettingRefusedError) as error:
-        told.complain(plan.name, getattr(error, "setting", ""), str(error))
+        parsed.complain(plan.name, getattr(error, "setting", ""), str(error))
     except ConcurrentUpdateError:
-        told.complain(plan.name, "", "someone else has just changed its settings")
+        parsed.complain(plan.name, "", "someone else has just changed its settings")
     return None
 
 

@@ -42,12 +42,12 @@ class ConnectionFile:
         self._wrong: set[tuple[str, str]] = set()
         try:
             text = path.read_bytes().decode()
-            told = tomllib.loads(text)
+            content = tomllib.loads(text)
         except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
             raise WrongFileError(f"{path}: {error}") from error
         self._lines = dict(_lines(text))
-        self.errors += [f"{path}: {key}: only {TABLE} may be here" for key in told if key != TABLE]
-        tables = told.get(TABLE, {})
+        self.errors += [f"{path}: {key}: only {TABLE} may be here" for key in content if key != TABLE]
+        tables = content.get(TABLE, {})
         if not isinstance(tables, dict):
             self.errors.append(f"{path}: {TABLE}: a table for each connection is expected")
             tables = {}

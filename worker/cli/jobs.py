@@ -126,12 +126,12 @@ def show(job_id: int, *, calls: bool, output: str) -> None:
     view, database = _view(job_id), get_container().database
     attempts = job_actions.attempts(database, job_id)
     own, candidates = _asked_about(job_id)
-    tried = [_told(each, ATTEMPTS) for each in attempts]
-    written = list(map(asdict, notes.of_job(database, job_id)))
+    attempt_rows = [_row_values(each, ATTEMPTS) for each in attempts]
+    note_rows = list(map(asdict, notes.of_job(database, job_id)))
     if output == "json":
-        listed = ATTEMPTS.records(tried)
-        for told, attempt in zip(listed, attempts if calls else (), strict=False):
-            told["calls"] = list(attempt.calls)
+        listed = ATTEMPTS.records(attempt_rows)
+        for row, attempt in zip(listed, attempts if calls else (), strict=False):
+            row["calls"] = list(attempt.calls)
         (job,) = JOBS.records([_row(view)])
         click.echo(
             as_json(
@@ -139,15 +139,15 @@ def show(job_id: int, *, calls: bool, output: str) -> None:
                     **job,
                     "moment_record": next(iter(CANDIDATES.records(own)), None),
                     "candidates": CANDIDATES.records(candidates),
-                    "notes": NOTES.records(written),
+                    "notes": NOTES.records(note_rows),
                     "attempts": listed,
                 }
             )
         )
     elif output in SHEETS:
-        ATTEMPTS.print(tried, output)
+        ATTEMPTS.print(attempt_rows, output)
     else:
-        _print_job(view, [*own, *candidates], tried, written)
+        _print_job(view, [*own, *candidates], attempt_rows, note_rows)
         for attempt in attempts if calls else ():
             click.echo(f"\n{oslo(attempt.at)}")
             for call in attempt.calls:
@@ -173,16 +173,16 @@ def _asked_about(job_id: int) -> tuple[list[dict[str, Any]], list[dict[str, Any]
 def _print_job(
     view: JobView,
     candidates: Sequence[Mapping[str, Any]],
-    tried: Sequence[Mapping[str, Any]],
-    written: Sequence[Mapping[str, Any]],
+    attempt_rows: Sequence[Mapping[str, Any]],
+    note_rows: Sequence[Mapping[str, Any]],
 ) -> None:
     click.echo(f"{view.title} of {view.connection} ({view.record.entity_type} {view.record.id}): {view.state}")
     click.echo("\n".join(filter(None, (view.dismissal_reason, view.message, view.remedy, *view.warnings))))
     if candidates:
         CANDIDATES.print(candidates, "table")
-    if written:
-        NOTES.print(written, "table")
-    ATTEMPTS.print(tried, "table")
+    if note_rows:
+        NOTES.print(note_rows, "table")
+    ATTEMPTS.print(attempt_rows, "table")
 
 
 def selection(command: Command) -> Command:
@@ -243,13 +243,13 @@ def choose(job_id: int, number: str, *, new: bool, undo: bool) -> None:
     job, container = _view(job_id), get_container()
     if undo:
         if not match_questions.undo(container.database, job_id, actor=ACTOR, now=container.clock()).count:
-            raise click.ClickException(f"Record {job_id} has no choice to undo, or is in progress.")
+            raise click.ClickException(f"Job {job_id} has no choice to undo, or is in progress.")
         click.echo(f"{job.title}: {match_questions.UNDONE}")
         return
     choice = questions.CREATE_NEW if new else number
     acted = match_questions.answer(container.database, job_id, choice, actor=ACTOR, now=container.clock())
     if not acted.count:
-        raise click.ClickException(f"Record {job_id} does not offer that: see `jobs show {job_id}`.")
+        raise click.ClickException(f"Job {job_id} does not offer that: see `jobs show {job_id}`.")
     dispatch.dispatch_lanes(acted.lanes)
     click.echo(f"{job.title}: {match_questions.answer_text(job.record.entity_type, choice)}.")
 
@@ -270,7 +270,9 @@ def relink(job_id: int, number: str) -> None:
     except LinkTakenError as error:
         raise click.ClickException(f"Customer {number} is linked to {error}: relink that one first.") from error
     if not acted.count:
-        raise click.ClickException("Only a customer, or a project without a number, that isn't in progress.")
+        raise click.ClickException(
+            "Only a customer, or a project without NUMBER, can be relinked, and not while it is in progress."
+        )
     dispatch.dispatch_lanes(acted.lanes)
     click.echo(f"{job.title}: relinked to {number}." if number else f"{job.title}: being matched again.")
 
@@ -300,15 +302,15 @@ def _filter_of(job_ids: Sequence[int], connection: Connection | None, error_code
 def _view(job_id: int) -> JobView:
     view = job_actions.show(get_container().database, job_id)
     if view is None:
-        raise click.ClickException(f"There is no record {job_id}.")
+        raise click.ClickException(f"There is no job {job_id}.")
     return view
 
 
 def _row(view: JobView) -> Mapping[str, Any]:
     record = {"entity_type": view.record.entity_type, "record_id": view.record.id}
-    return _told(view, JOBS, **record)
+    return _row_values(view, JOBS, **record)
 
 
-def _told(view: JobView | AttemptView, table: Table, **given: object) -> dict[str, Any]:
+def _row_values(view: JobView | AttemptView, table: Table, **given: object) -> dict[str, Any]:
     given["warning_codes"] = list(map(code_of, view.warnings))
     return given | {name: getattr(view, name) for name in table.columns if name not in given}

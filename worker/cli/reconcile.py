@@ -87,12 +87,12 @@ def _summary(first: date, last: date, connection: Connection) -> tuple[bool, str
     if not connection.settings.entity_types & {EntityType.INVOICE, EntityType.EXPENSE}:
         return True, "brings neither invoices nor expenses"
     report = _reconciled(connection, first, last)
-    told = _equal_and_different(report)
+    summary = _equal_and_different(report)
     if report.is_empty:
         return True, "nothing to compare"
     if report.expenses:
-        told += f"; expenses: {_equal_and_different(report.expenses)}"
-    return report.agree, told
+        summary += f"; expenses: {_equal_and_different(report.expenses)}"
+    return report.agree, summary
 
 
 def _equal_and_different(report: ReconciliationReport) -> str:
@@ -155,10 +155,10 @@ def _totals(report: ReconciliationReport) -> str:
 
 
 def _as_json(report: ReconciliationReport) -> str:
-    told = {**report.as_json(), "known": [each.as_json() for each in report.accepted]}
+    values = {**report.as_json(), "known": [each.as_json() for each in report.accepted]}
     if report.expenses:
-        told["expenses"] |= {"known": [each.as_json() for each in report.expenses.accepted]}
-    return as_json(told)
+        values["expenses"] |= {"known": [each.as_json() for each in report.expenses.accepted]}
+    return as_json(values)
 
 
 def _row(discrepancy: Discrepancy) -> Mapping[str, Any]:

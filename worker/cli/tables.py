@@ -123,8 +123,8 @@ class Instant(click.ParamType[datetime]):
         return instant if instant.tzinfo else instant.replace(tzinfo=OSLO)
 
 
-def as_json(told: object) -> str:
-    return json.dumps(told, ensure_ascii=False, indent=2)
+def as_json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, indent=2)
 
 
 def oslo(instant: datetime) -> str:

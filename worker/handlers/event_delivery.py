@@ -12,7 +12,7 @@ from integrations.receivers.client import signed
 from models.connections.repository import UnknownConnectionError
 from models.enums import EntityType, Record
 from models.receivers import deliveries
-from models.receivers.deliveries import Attempt, Delivery, ReceiverLease
+from models.receivers.deliveries import Delivery, DeliveryAttempt, ReceiverLease
 from models.receivers.outbox import DeliveryProblem, EventType
 from models.receivers.repository import UnknownReceiverError
 from worker.container import Container
@@ -73,14 +73,14 @@ def _deliver_one(container: Container, lease: ReceiverLease, delivery: Delivery)
     return attempt.is_success
 
 
-def _send(container: Container, lease: ReceiverLease, delivery: Delivery) -> Attempt:
+def _send(container: Container, lease: ReceiverLease, delivery: Delivery) -> DeliveryAttempt:
     """Send one, signed now. Raises UnknownConnectionError and UnknownReceiverError."""
     now, body = container.clock(), json.dumps(body_of(container, delivery), ensure_ascii=False)
     try:
         secrets = container.receivers.secrets(lease.receiver_id, now=now)
     except InvalidToken:
         log.error("receiver_secret_unreadable", receiver=lease.receiver_id)  # noqa: TRY400 - not a bug
-        return Attempt(problem=DeliveryProblem.SECRET_UNREADABLE)
+        return DeliveryAttempt(problem=DeliveryProblem.SECRET_UNREADABLE)
     headers = signed(secrets, message_id=str(delivery.event_id), at=now, body=body)
     return container.receiver_client.send(lease.url, body, headers)
 
@@ -97,16 +97,16 @@ def body_of(container: Container, delivery: Delivery) -> Mapping[str, Any]:
 
 
 def _details(container: Container, connection_id: int, delivery: Delivery) -> dict[str, Any]:
-    told, public_url = delivery.data, container.settings.public_url
+    data, public_url = delivery.data, container.settings.public_url
     match delivery.type:
         case (
             EventType.JOB_DONE | EventType.JOB_NEEDS_ATTENTION | EventType.JOB_RECOVERED | EventType.JOB_DISMISSED
         ):
-            record = Record(EntityType(told["entity_type"]), told["record_id"])
+            record = Record(EntityType(data["entity_type"]), data["record_id"])
             (found,) = container.record_references([(connection_id, record)])
-            job = {"id": told["job_id"], **{name: each for name, each in told.items() if name != "job_id"}}
-            return {"job": {**job, "url": f"{public_url}/records/{told['job_id']}"}, "records": found.as_json()}
+            job = {"id": data["job_id"], **{name: each for name, each in data.items() if name != "job_id"}}
+            return {"job": {**job, "url": f"{public_url}/records/{data['job_id']}"}, "records": found.as_json()}
         case EventType.RECONCILIATION_FINISHED:
-            return {"reconciliation": {**told, "url": f"{public_url}/operations/{told['id']}"}}
+            return {"reconciliation": {**data, "url": f"{public_url}/operations/{data['id']}"}}
         case _:
-            return told
+            return data

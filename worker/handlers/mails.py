@@ -63,17 +63,17 @@ def latest_per_subject(pending: Sequence[PendingAlert]) -> list[PendingAlert]:
 def _send_to(container: Container, address: str) -> None:
     """Send one mail with all alerts that still apply, and save the status of each."""
     pending, sender = alert_outbox.pending_alerts(container.database, address), container.settings.mail_from
-    told, status = latest_per_subject(pending), DeliveryStatus.WITHDRAWN
+    alerts, status = latest_per_subject(pending), DeliveryStatus.WITHDRAWN
     # The id is made from the alerts, so that a mail sent twice after a crash is recognized.
     message_id = f"<alerts-{pending[0].id}-{pending[-1].id}@{domain_of(sender)}>"
-    if told:
+    if alerts:
         url, now = container.settings.public_url, container.clock()
-        mail = compose(told, public_url=url, sender=sender, to=address, message_id=message_id, sent=now)
+        mail = compose(alerts, public_url=url, sender=sender, to=address, message_id=message_id, sent=now)
         try:
-            status = send_mail(container, mail, alerts=len(told))
+            status = send_mail(container, mail, alerts=len(alerts))
         except UnavailableError:
             return
-    statuses = {alert.id: status if alert in told else DeliveryStatus.WITHDRAWN for alert in pending}
+    statuses = {alert.id: status if alert in alerts else DeliveryStatus.WITHDRAWN for alert in pending}
     alert_outbox.record_delivery(container.database, statuses, message_id=message_id, now=container.clock())
 
 

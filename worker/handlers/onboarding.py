@@ -32,7 +32,7 @@ log = structlog.get_logger()
 BATCH_SIZE = 20
 """Jobs enqueued at a time, while fewer than this are due: a webhook waits behind fewer than twice as many."""
 
-MAX_TOLD = 500
+MAX_LISTED = 500
 """Records listed in a preview or result; the others are only counted."""
 
 TURN = timedelta(seconds=10)
@@ -59,7 +59,8 @@ def match(container: Container, operation: Operation, connection: Connection) ->
         planned = initial_matching.apply(context, planned, create=bool(operation.input["create"]))
         dispatch.dispatch_lanes({Lane(connection.id, each.record.entity_type) for each in planned})
     counts = Counter(str(each.action) for each in planned)
-    return {"findings": [], "matching": {"counts": dict(counts), "records": list(map(_told, planned[:MAX_TOLD]))}}
+    records = list(map(_record_values, planned[:MAX_LISTED]))
+    return {"findings": [], "matching": {"counts": dict(counts), "records": records}}
 
 
 def backfill_of(container: Container, connection: Connection, *, first: date, last: date) -> Backfill:
@@ -118,17 +119,17 @@ def preview(container: Container, operation: Operation, connection: Connection) 
     """Preview a backfill; ``known`` counts records that are linked or have a job. Raises SyncError."""
     planned, known = _period(container, operation, connection).preview_all(_entity_types(operation, connection))
     vouchers = [each.voucher for each in planned if each.voucher]
-    told = {
+    values = {
         "known": known,
         "vouchers": len(vouchers),
         "amount": sum(voucher.entries[0].amount for voucher in vouchers),
         "counts": dict(Counter(str(each.action) for each in planned)),
-        "records": [_told(each) | _told_voucher(each) for each in planned[:MAX_TOLD]],
+        "records": [_record_values(each) | _voucher_values(each) for each in planned[:MAX_LISTED]],
     }
-    return {"findings": [], "backfill_preview": told}
+    return {"findings": [], "backfill_preview": values}
 
 
-def _told(each: PlannedRecord) -> dict[str, Any]:
+def _record_values(each: PlannedRecord) -> dict[str, Any]:
     return {
         "entity_type": each.record.entity_type,
         "record_id": each.record.id,
@@ -139,7 +140,7 @@ def _told(each: PlannedRecord) -> dict[str, Any]:
     }
 
 
-def _told_voucher(each: PlannedRecord) -> dict[str, Any]:
+def _voucher_values(each: PlannedRecord) -> dict[str, Any]:
     return {
         "customer": each.customer,
         "day": each.voucher.day.isoformat() if each.voucher else None,

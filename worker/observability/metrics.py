@@ -20,13 +20,14 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, ThreadingWSGI
 from pydantic import SecretStr
 
 from models.enums import EntityType, Outcome
+from models.error_codes import CRASHED, WORKER_CRASHES
 
 disable_created_metrics()  # they would double the number of series
 
 CALL_SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 LATENCY_SECONDS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 14400, 86400)
 
-BUG_CODES = ("crashed", "worker_crashes")
+BUG_CODES = (CRASHED, WORKER_CRASHES)
 """Error codes of our own bugs, which the alert rules report at once."""
 
 SYNCED_ALONE, NEEDS_ATTENTION = "synced_alone", "needs_attention"

@@ -11,7 +11,7 @@ import structlog
 
 from i18n.messages import Day, Message, msg
 from models.connections.account_ranges import AccountRanges
-from models.inbox.leases import CRASHED
+from models.error_codes import CRASHED
 from sync.diagnostics.findings import Finding, Target, bad, good, not_needed, safely, unknown
 from sync.diagnostics.write_tests.artifacts import WriteTestContext, write_failed
 from sync.errors import MisconfiguredError, OutcomeUnknownError, RejectedError, SyncError
@@ -38,7 +38,7 @@ AN_HOUR = timedelta(hours=1)
 OTHER_NEXT = msg("The other way of sending VAT is tried next.")
 EXACT_NEXT = msg("A voucher with exact VAT is tried next.")
 
-OTHER_WAY: Mapping[str, Literal["net", "gross"]] = {"net": "gross", "gross": "net"}
+OTHER_VOUCHER_VAT: Mapping[str, Literal["net", "gross"]] = {"net": "gross", "gross": "net"}
 
 LONG_COMMENT = " ".join(str(each) for each in range(100, 200))[:MAX_COMMENT_LENGTH]
 """A text that shows how many characters are kept (S26)."""
@@ -53,7 +53,7 @@ ROUNDED_ORE = 4
 def voucher(context: WriteTestContext, *, customer_number: int, project_number: int | None) -> Iterator[Finding]:
     """Post a voucher of 1 krone as for an invoice, check it in the ledger, and reverse it.
 
-    Its VAT is some øre off its rate, as after rounding (S58). If that is not kept, exact VAT is tried, and then
+    Its VAT is a few øre off its rate, as after rounding (S58). If that is not kept, exact VAT is tried, and then
     the other way of sending VAT (S24).
     """
     target = context.target
@@ -72,36 +72,36 @@ def voucher(context: WriteTestContext, *, customer_number: int, project_number: 
     if target.settings.voucher_number == "moment":
         number += NUMBER_OFFSET
     make = partial(_voucher, context, account, customer_number=customer_number, project_number=project_number)
-    way = target.settings.voucher_vat
-    exact = make(number, way)
+    voucher_vat = target.settings.voucher_vat
+    exact = make(number, voucher_vat)
     if off := _off_rate(target, exact):
         rounded = _VoucherTest(context, _rounded(exact), year, key="rounded voucher", off_rate=off)
         yield from rounded.run()
         if not rounded.vat_is_wrong:
             return
         number += 2
-        exact = make(number, way)
+        exact = make(number, voucher_vat)
     tried = _VoucherTest(context, exact, year)
     yield from tried.run()
     if off and not tried.vat_is_wrong and tried.vat_is_known:
         yield _rounding_not_kept(off)
     if tried.vat_is_wrong and target.settings.posting == "ledger":
-        other = OTHER_WAY[way]
+        other = OTHER_VOUCHER_VAT[voucher_vat]
         again = _VoucherTest(context, make(number + 2, other), year, key="voucher again")
         yield from again.run()
-        yield _right_way(other, is_right=not again.vat_is_wrong and again.vat_is_known)
+        yield _right_voucher_vat(other, is_right=not again.vat_is_wrong and again.vat_is_known)
 
 
 def _voucher(
     context: WriteTestContext,
     account: tuple[int, str],
     number: int,
-    way: Literal["net", "gross"],
+    voucher_vat: Literal["net", "gross"],
     *,
     customer_number: int,
     project_number: int | None,
 ) -> Voucher:
-    """Return the voucher of an invoice for 1 krone, with its VAT sent in the given way."""
+    """Return the voucher of an invoice for 1 krone, with its VAT sent as ``voucher_vat`` says."""
     target, total = context.target, Decimal(1)
     invoice = Invoice(
         id="",
@@ -118,7 +118,7 @@ def _voucher(
         customer_number=customer_number,
         project_number=lambda _: project_number or 0,
         chart=Chart(target.erp.tax_codes(), target.erp.vat_codes()),
-        settings=target.settings.model_copy(update={"voucher_vat": way}),
+        settings=target.settings.model_copy(update={"voucher_vat": voucher_vat}),
         comment=context.name,
     )
 
@@ -133,7 +133,7 @@ def _off_rate(target: Target, voucher: Voucher) -> int:
 
 
 def _rounded(voucher: Voucher) -> Voucher:
-    """Move some øre from revenue to VAT, both in the entries and in the expected ledger."""
+    """Move a few øre from revenue to VAT, both in the entries and in the expected ledger."""
     (receivable, credit, of_vat), [revenue], [vat] = voucher.entries, voucher.revenue, voucher.vat
     return replace(
         voucher,
@@ -158,11 +158,11 @@ def _rounding_not_kept(off: int) -> Finding:
     )
 
 
-def _right_way(way: Literal["net", "gross"], *, is_right: bool) -> Finding:
+def _right_voucher_vat(voucher_vat: Literal["net", "gross"], *, is_right: bool) -> Finding:
     if is_right:
         return bad(
-            msg("The correct option for Voucher VAT is “{way}”, but the other one is selected.", way=way),
-            msg("Choose “{way}” for Voucher VAT.", way=way),
+            msg("The correct option for Voucher VAT is “{way}”, but the other one is selected.", way=voucher_vat),
+            msg("Choose “{way}” for Voucher VAT.", way=voucher_vat),
             setting="voucher_vat",
             tests="S24",
         )

@@ -22,7 +22,7 @@ from models.enums import EntityType, Lane, Outcome, Record
 from models.inbox import due, leases, retention
 from models.inbox.enqueue import enqueue
 from models.inbox.leases import AttemptResult
-from models.inbox.transitions import Event
+from models.inbox.transitions import JobEvent
 from tests import factories
 from tests.bench.figures import Row
 
@@ -118,7 +118,7 @@ def _lease_and_complete(database: Database, lane: Lane) -> None:
     lease = leases.acquire(database, lane, limit=BATCH, now=now, until=now + timedelta(minutes=5))
     if lease is None:
         raise RuntimeError("There was nothing to claim.")
-    done = [AttemptResult(job_id=each.id, event=Event.SYNCED, outcome=Outcome.SYNCED) for each in lease.jobs]
+    done = [AttemptResult(job_id=each.id, event=JobEvent.SYNCED, outcome=Outcome.SYNCED) for each in lease.jobs]
     leases.complete(database, lease, done, clock=lambda: now)
 
 

@@ -195,7 +195,7 @@ def test_a_response_about_another_record_is_invalid(
     [{}, {"content": None}, {"content": [7]}, {"content": [], "page": 0}, {"content": []}]
     + [{"content": [RECORD], "page": {"number": number, "totalPages": 2}} for number in (1, None)],
 )
-def test_a_list_that_is_no_list_or_the_wrong_page_is_invalid(
+def test_a_malformed_list_or_a_wrong_page_is_rejected(
     remote: Remote, client: MomentClient, answer: dict[str, object]
 ) -> None:
     remote.answers["GET customers"] = [says(answer)]

@@ -75,7 +75,7 @@ def test_an_amount_is_read_from_its_text(remote: Remote, gateway: MomentGateway)
     "amount", ["1E30", "1E9999999999999999999", "1E-999999999", "9" * 5000, "0." + "0" * 5000]
 )
 @pytest.mark.parametrize("field", ["totalAmountInclVat", "currencyRate", "invoiceNumber"])
-def test_an_absurdly_large_number_is_an_error_of_its_invoice(
+def test_an_oversized_amount_fails_only_its_invoice(
     remote: Remote, gateway: MomentGateway, field: str, amount: str
 ) -> None:
     body = json.dumps(invoice(currencyCode="EUR", **{field: None})).replace("null", amount)

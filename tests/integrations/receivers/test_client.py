@@ -10,7 +10,7 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 from integrations.receivers.client import MAX_RESPONSE_BYTES, ReceiverClient, signed
 from integrations.receivers.public_addresses import is_public
-from models.receivers.deliveries import Attempt
+from models.receivers.deliveries import DeliveryAttempt
 from models.receivers.outbox import DeliveryProblem
 from tests.event_receiver import Program, program
 from tests.integrations import certificate
@@ -50,7 +50,7 @@ def client(*, private_networks: bool = False, answer_seconds: float = 1) -> Rece
     return ReceiverClient(private_networks=private_networks, connections=1, answer_seconds=answer_seconds)
 
 
-def sent(to: ReceiverClient, url: str, *secrets: str) -> Attempt:
+def sent(to: ReceiverClient, url: str, *secrets: str) -> DeliveryAttempt:
     body = '{"type":"receiver.test"}'
     return to.send(url, body, signed(secrets or (SECRET,), message_id="msg_1", at=datetime.now(UTC), body=body))
 
@@ -68,7 +68,7 @@ def test_an_internet_address_is_public(address: str) -> None:
 @pytest.mark.parametrize("host", WRITTEN)
 def test_this_machine_is_not_reached_however_its_address_is_written(listener: Program, host: str) -> None:
     port = listener.url.rpartition(":")[2]
-    assert sent(client(), f"http://{host}:{port}") == Attempt(problem=DeliveryProblem.PRIVATE_ADDRESS)
+    assert sent(client(), f"http://{host}:{port}") == DeliveryAttempt(problem=DeliveryProblem.PRIVATE_ADDRESS)
     assert listener.headers == []
 
 
@@ -96,7 +96,9 @@ def test_a_name_that_resolves_to_a_private_address_is_refused(
 ) -> None:
     names(monkeypatch, addresses)
     port = listener.url.rpartition(":")[2]
-    assert sent(client(), f"http://rebound.example:{port}") == Attempt(problem=DeliveryProblem.PRIVATE_ADDRESS)
+    assert sent(client(), f"http://rebound.example:{port}") == DeliveryAttempt(
+        problem=DeliveryProblem.PRIVATE_ADDRESS
+    )
     assert listener.headers == []
 
 
@@ -112,7 +114,9 @@ def test_a_name_that_changes_after_its_check_uses_the_checked_address(
     names(monkeypatch, ["93.184.216.34"], ["127.0.0.1"])
     monkeypatch.setattr("urllib3.util.connection.create_connection", connect)
     port = listener.url.rpartition(":")[2]
-    assert sent(client(), f"http://rebound.example:{port}") == Attempt(problem=DeliveryProblem.NO_CONNECTION)
+    assert sent(client(), f"http://rebound.example:{port}") == DeliveryAttempt(
+        problem=DeliveryProblem.NO_CONNECTION
+    )
     assert connected == ["93.184.216.34"]
     assert listener.headers == []
 
@@ -128,7 +132,7 @@ def test_the_certificate_must_be_that_of_the_name_and_not_of_the_address(
         port = url.rpartition(":")[2]
         assert sent(client(answer_seconds=5), f"https://127.0.0.1:{port}").http_status == 200
         other = sent(client(answer_seconds=5), f"https://other.example:{port}")
-    assert other == Attempt(problem=DeliveryProblem.TLS)
+    assert other == DeliveryAttempt(problem=DeliveryProblem.TLS)
 
 
 @pytest.fixture
@@ -149,17 +153,17 @@ def proxy(listener: Program, monkeypatch: pytest.MonkeyPatch) -> Program:
 )
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_no_proxy_is_used_for_a_private_address(proxy: Program, scheme: str, host: str) -> None:
-    assert sent(client(), f"{scheme}://{host}/events") == Attempt(problem=DeliveryProblem.PRIVATE_ADDRESS)
+    assert sent(client(), f"{scheme}://{host}/events") == DeliveryAttempt(problem=DeliveryProblem.PRIVATE_ADDRESS)
     assert (proxy.headers, proxy.received) == ([], [])
 
 
 def test_a_name_that_only_the_proxy_knows_is_left_to_it(proxy: Program) -> None:
-    assert sent(client(), "http://crm.invalid/events") == Attempt(http_status=204)
+    assert sent(client(), "http://crm.invalid/events") == DeliveryAttempt(http_status=204)
     assert len(proxy.received) == 1
 
 
 def test_the_setting_allows_private_networks(listener: Program) -> None:
-    assert sent(client(private_networks=True), listener.url) == Attempt(http_status=204)
+    assert sent(client(private_networks=True), listener.url) == DeliveryAttempt(http_status=204)
     assert listener.received == [("msg_1", {"type": "receiver.test"})]
 
 
@@ -185,8 +189,8 @@ def test_the_first_kib_of_a_response_and_its_wait_are_read(listener: Program) ->
     listener.status, listener.answer, listener.answer_headers = 503, b"\0ab" * 5000, {"Retry-After": "120"}
     attempt = sent(client(private_networks=True), listener.url)
     assert (attempt.http_status, attempt.retry_after) == (503, timedelta(minutes=2))
-    assert len(attempt.answer) == MAX_RESPONSE_BYTES
-    assert "\0" not in attempt.answer
+    assert len(attempt.response) == MAX_RESPONSE_BYTES
+    assert "\0" not in attempt.response
 
 
 @pytest.mark.parametrize(
@@ -195,7 +199,7 @@ def test_the_first_kib_of_a_response_and_its_wait_are_read(listener: Program) ->
 def test_a_slow_response_is_aborted(answer: Answer) -> None:
     began = time.monotonic()
     with serving(answer) as url:
-        assert sent(client(private_networks=True, answer_seconds=0.3), url) == Attempt(
+        assert sent(client(private_networks=True, answer_seconds=0.3), url) == DeliveryAttempt(
             problem=DeliveryProblem.TIMEOUT
         )
     assert time.monotonic() - began < 5
@@ -216,7 +220,7 @@ def test_endless_headers_are_no_response(name: str) -> None:
 def test_a_compressed_response_is_decompressed_only_to_its_first_kib() -> None:
     with serving(TOO_LARGE["packed"]) as url:
         attempt = sent(client(private_networks=True, answer_seconds=10), url)
-    assert (attempt.http_status, len(attempt.answer)) == (200, MAX_RESPONSE_BYTES)
+    assert (attempt.http_status, len(attempt.response)) == (200, MAX_RESPONSE_BYTES)
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1/", "http://nowhere.invalid/", "http://a..b/", "http://[::1/"])

@@ -7,7 +7,7 @@ from models.admin.dashboard import PAGE_SIZE, ErrorCodeCount, Totals
 from models.connections.repository import Connections
 from models.database import Database
 from models.enums import EntityType, Record, Scope
-from models.inbox.transitions import Event
+from models.inbox.transitions import JobEvent
 from tests.factories import NOW, settings
 from tests.models import outages
 from tests.models.completed_jobs import INVOICE, completed_job
@@ -37,7 +37,7 @@ def test_connections_with_problems_come_first(
     database: Database, connections: Connections, ids: dict[str, int]
 ) -> None:
     interrupt(database, ids["Nordlys AS"])
-    completed_job(database, ids["granitt as"], event=Event.REJECTED)
+    completed_job(database, ids["granitt as"], event=JobEvent.REJECTED)
     connections.pause(ids["Åsen AS"], "The password is wrong.", now=NOW)
     assert names(database) == ["Åsen AS", "granitt as", "Nordlys AS", "Fjord AS"]
 
@@ -46,9 +46,9 @@ def test_a_connection_has_its_status(database: Database, ids: dict[str, int]) ->
     there = ids["Fjord AS"]
     completed_job(database, there, at=NOW)
     completed_job(database, there, Record(EntityType.CUSTOMER, "1"), at=NOW + OPEN_FOR)
-    completed_job(database, there, Record(EntityType.INVOICE, "10"), event=Event.REJECTED)
+    completed_job(database, there, Record(EntityType.INVOICE, "10"), event=JobEvent.REJECTED)
     completed_job(
-        database, there, Record(EntityType.INVOICE, "11"), event=Event.FAILED, message="24SevenOffice is away."
+        database, there, Record(EntityType.INVOICE, "11"), event=JobEvent.FAILED, message="24SevenOffice is away."
     )
     interrupt(database, there)
     (status,) = dashboard.connection_statuses(database, Scope(frozenset({there})), now=NOW)
@@ -88,8 +88,8 @@ def test_an_exact_name_finds_only_that_connection(
 
 
 def test_users_see_only_their_connections(database: Database, ids: dict[str, int]) -> None:
-    completed_job(database, ids["Nordlys AS"], event=Event.REJECTED, error_code="account")
-    completed_job(database, ids["Fjord AS"], event=Event.FAILED)
+    completed_job(database, ids["Nordlys AS"], event=JobEvent.REJECTED, error_code="account")
+    completed_job(database, ids["Fjord AS"], event=JobEvent.FAILED)
     theirs = Scope(frozenset({ids["Fjord AS"]}))
     assert names(database, theirs) == ["Fjord AS"]
     assert dashboard.totals(database, theirs) == Totals(
@@ -102,19 +102,19 @@ def test_jobs_that_need_attention_are_counted_by_error_code_most_frequent_first(
     database: Database, connections: Connections, ids: dict[str, int]
 ) -> None:
     for n, name in enumerate(("Nordlys AS", "Fjord AS")):
-        completed_job(database, ids[name], INVOICE, event=Event.REJECTED, error_code="account")
+        completed_job(database, ids[name], INVOICE, event=JobEvent.REJECTED, error_code="account")
         completed_job(
             database,
             ids[name],
             Record(EntityType.CUSTOMER, "1"),
-            event=Event.REJECTED,
+            event=JobEvent.REJECTED,
             error_code="no_name" if n else "other",
         )
     completed_job(
         database,
         ids["Fjord AS"],
         Record(EntityType.PROJECT, "1"),
-        event=Event.REJECTED,
+        event=JobEvent.REJECTED,
         error_code="account",
     )
     connections.pause(ids["Fjord AS"], "Stocktaking.", actor="kari", now=NOW)

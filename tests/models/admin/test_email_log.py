@@ -7,7 +7,7 @@ from models.connections.alert_outbox import Alert, AlertType, DeliveryStatus
 from models.connections.repository import Connection, Connections
 from models.database import Database
 from models.enums import Scope
-from models.inbox.transitions import Event
+from models.inbox.transitions import JobEvent
 from models.pagination import PAGE_SIZE
 from tests.factories import NOW, settings
 from tests.models.completed_jobs import completed_job
@@ -109,7 +109,7 @@ def test_a_record_shows_who_was_mailed_about_it(database: Database, connection: 
         remedy="",
         recipients=("a@example.com", "b@example.com"),
     )
-    job = completed_job(database, connection.id, event=Event.REJECTED, alert=alert)
+    job = completed_job(database, connection.id, event=JobEvent.REJECTED, alert=alert)
     send(database, at=NOW + HOUR)
     heard = [(mail.recipient, mail.status, mail.at) for mail in email_log.of_job(database, job.id)]
     assert heard == [("b@example.com", None, NOW), ("a@example.com", DeliveryStatus.SENT, NOW + HOUR)]

@@ -13,7 +13,7 @@ from models.database import Database
 from models.enums import EntityType, JobState, Lane, Outcome, Record, Scope
 from models.inbox import due, leases
 from models.inbox.enqueue import enqueue
-from models.inbox.transitions import Event
+from models.inbox.transitions import JobEvent
 from models.pagination import Key
 from models.schema.tables import SyncJobRow
 from tests.factories import NOW, settings
@@ -28,7 +28,7 @@ def failed_job(database: Database, connection: Connection) -> JobView:
     return completed_job(
         database,
         connection.id,
-        event=Event.REJECTED,
+        event=JobEvent.REJECTED,
         title=msg("Invoice {name}", name="1024"),
         error_code="account",
         message="The account 3999 is unknown.",
@@ -93,7 +93,7 @@ def test_a_reopened_job_is_back_in_its_former_state(database: Database, failed_j
 
 
 def test_a_waiting_job_is_due_when_it_is_reopened(database: Database, connection: Connection) -> None:
-    waits = completed_job(database, connection.id, event=Event.DEPENDENCY_PENDING)
+    waits = completed_job(database, connection.id, event=JobEvent.DEPENDENCY_PENDING)
     close(database, only(waits))
     job_actions.reopen(database, only(waits), actor="kari", now=LATER)
     assert see(database, waits).state is JobState.QUEUED
@@ -102,7 +102,7 @@ def test_a_waiting_job_is_due_when_it_is_reopened(database: Database, connection
 def test_jobs_closed_together_are_reopened_together_and_no_others(
     database: Database, connection: Connection, failed_job: JobView
 ) -> None:
-    other = completed_job(database, connection.id, Record(EntityType.INVOICE, "10"), event=Event.REJECTED)
+    other = completed_job(database, connection.id, Record(EntityType.INVOICE, "10"), event=JobEvent.REJECTED)
     job_actions.dismiss(database, only(other), because=SKIPPED_PERMANENTLY, actor="kari", now=NOW)
     close(database, only(failed_job))
     assert job_actions.reopen(database, JobFilter(dismissed_at=LATER), actor="kari", now=LATER).count == 1
@@ -117,7 +117,7 @@ def test_one_transaction_changes_a_limited_number_of_jobs(
 ) -> None:
     monkeypatch.setattr(job_actions, "JOBS_PER_TRANSACTION", 2)
     for record_id in ("1", "2", "3"):
-        completed_job(database, connection.id, Record(EntityType.INVOICE, record_id), event=Event.REJECTED)
+        completed_job(database, connection.id, Record(EntityType.INVOICE, record_id), event=JobEvent.REJECTED)
     lanes = frozenset({Lane(connection.id, EntityType.INVOICE)})
     for act in (close, lambda database, which: job_actions.retry(database, which, actor="kari", now=LATER)):
         assert act(database, JobFilter()) == ActionResult(3, lanes)
@@ -147,14 +147,14 @@ def test_all_jobs_of_a_filter_are_closed_up_to_an_instant(
         database,
         connection.id,
         Record(EntityType.INVOICE, "10"),
-        event=Event.REJECTED,
+        event=JobEvent.REJECTED,
         error_code="other",
     )
     late = completed_job(
         database,
         connection.id,
         Record(EntityType.INVOICE, "11"),
-        event=Event.REJECTED,
+        event=JobEvent.REJECTED,
         error_code="account",
         at=LATER,
     )

@@ -20,17 +20,17 @@ from models.enums import EntityType, JobState, Lane, Outcome, Record, Scope
 from models.inbox import leases
 from models.inbox.enqueue import enqueue
 from models.inbox.leases import AttemptResult
-from models.inbox.transitions import Event
+from models.inbox.transitions import JobEvent
 from models.pagination import PAGE_SIZE, Key, Page, PagePlace
 from models.schema.record_summary import RecordSummary
 from models.schema.tables import SyncJobRow
 from tests.factories import NOW, settings
 
 ENDS = (
-    (Event.SYNCED, Outcome.SYNCED, ""),
-    (Event.SKIPPED, Outcome.SKIPPED, "not_finalized"),
-    (Event.REJECTED, Outcome.FAILED, "account"),
-    (Event.FAILED, Outcome.FAILED, "unavailable"),
+    (JobEvent.SYNCED, Outcome.SYNCED, ""),
+    (JobEvent.SKIPPED, Outcome.SKIPPED, "not_finalized"),
+    (JobEvent.REJECTED, Outcome.FAILED, "account"),
+    (JobEvent.FAILED, Outcome.FAILED, "unavailable"),
 )
 DAY = date(2026, 3, 2)
 NAMES = ("Nordlys AS", "Fjord AS", "Granitt")
@@ -59,7 +59,7 @@ def everything(database: Database, connections: Connections) -> Sequence[JobView
     return job_list.latest(database, JobFilter(), limit=1000)
 
 
-def _ended(job: leases.SyncJob, event: Event, outcome: Outcome, error_code: str) -> AttemptResult:
+def _ended(job: leases.SyncJob, event: JobEvent, outcome: Outcome, error_code: str) -> AttemptResult:
     name = NAMES[int(job.record.id) % len(NAMES)]
     title = (
         msg("Customer {name}", name=name)
@@ -222,7 +222,7 @@ def test_what_takes_too_long_to_count_is_not_counted(
     assert job_list.totals(database, JobFilter(text="invoice")) is None
 
 
-def test_pages_lead_both_ways(database: Database, everything: Sequence[JobView]) -> None:
+def test_a_list_can_be_paged_forward_and_back(database: Database, everything: Sequence[JobView]) -> None:
     first, second, last = walked(database, JobFilter())
     assert [len(page.lines) for page in (first, second, last)] == [
         PAGE_SIZE,

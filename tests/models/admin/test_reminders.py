@@ -15,7 +15,7 @@ from models.inbox import due, leases, missed_webhooks
 from models.inbox.enqueue import enqueue
 from models.inbox.leases import AttemptResult
 from models.inbox.missed_webhooks import ModifiedRecord
-from models.inbox.transitions import Event
+from models.inbox.transitions import JobEvent
 from tests.factories import NOW, settings
 from tests.models import outages
 from tests.models.completed_jobs import completed_job
@@ -26,7 +26,7 @@ INVOICE = Record(EntityType.INVOICE, "9")
 
 def attempt(database: Database, connection: Connection, outcome: Outcome, *, now: datetime = NOW) -> JobView:
     """Receive an invoice and complete its job: synced, or in need of attention."""
-    event = Event.REJECTED if outcome is Outcome.FAILED else Event.SYNCED
+    event = JobEvent.REJECTED if outcome is Outcome.FAILED else JobEvent.SYNCED
     enqueue(database, connection.id, [INVOICE], now=now)
     lease = leases.acquire(database, Lane(connection.id, EntityType.INVOICE), limit=1, now=now, until=now + DAY)
     assert lease
@@ -56,7 +56,7 @@ def test_reminders_are_sent_after_one_seven_and_fourteen_days(database: Database
 
 def retried(database: Database, connection: Connection) -> JobView:
     return completed_job(
-        database, connection.id, INVOICE, event=Event.FAILED, title="Invoice 1", message="It is away."
+        database, connection.id, INVOICE, event=JobEvent.FAILED, title="Invoice 1", message="It is away."
     )
 
 

@@ -15,7 +15,7 @@ from models.enums import EntityType, Lane, Outcome, Record
 from models.inbox import leases
 from models.inbox.enqueue import enqueue
 from models.inbox.leases import AttemptResult
-from models.inbox.transitions import Event
+from models.inbox.transitions import JobEvent
 from models.schema.tables import AlertRow, ConnectionRow
 from tests.factories import NOW, settings
 
@@ -55,7 +55,7 @@ def queue_record_alert(database: Database, connection: Connection) -> Sequence[P
         remedy="Mend it.",
         recipients=("a@example.com",),
     )
-    result = AttemptResult(job_id=lease.jobs[0].id, event=Event.REJECTED, outcome=Outcome.FAILED, alert=alert)
+    result = AttemptResult(job_id=lease.jobs[0].id, event=JobEvent.REJECTED, outcome=Outcome.FAILED, alert=alert)
     leases.complete(database, lease, [result], clock=lambda: NOW)
     return alert_outbox.pending_alerts(database, "a@example.com")
 

@@ -16,13 +16,14 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from sqlalchemy import delete, select
 
 from models.admin import discrepancies, job_actions, match_questions, reminders
-from models.admin.job_actions import UNSEEN_DRAFT, ActionResult
+from models.admin.job_actions import ActionResult
 from models.admin.job_filter import JobFilter
 from models.admin.reminders import OVERDUE_AFTER
 from models.connections.alert_outbox import AlertType
 from models.connections.repository import Connection, Connections
 from models.database import Database
 from models.enums import PENDING, SUCCESSFUL, EntityType, JobState, Lane, Outcome, Record
+from models.error_codes import UNSEEN_DRAFT
 from models.inbox import dependencies, due, leases, links, questions, restore
 from models.inbox.circuit_breaker import MAX_DELAY, ConnectionProblem, ProblemType
 from models.inbox.dependencies import Wait
@@ -30,7 +31,7 @@ from models.inbox.enqueue import enqueue
 from models.inbox.leases import AttemptResult, Lease, LeaseLostError, SyncJob
 from models.inbox.links import Link
 from models.inbox.questions import Candidate
-from models.inbox.transitions import VERIFICATION_DELAY, Event
+from models.inbox.transitions import VERIFICATION_DELAY, JobEvent
 from models.schema.audit_entries import allow_erasure
 from models.schema.tables import (
     AlertRow,
@@ -53,17 +54,17 @@ RETRY = timedelta(minutes=2)
 """The delay that backoff proposes; an earlier attempt must have been asked for."""
 
 ENDS = {
-    Event.SYNCED: Outcome.SYNCED,
-    Event.SKIPPED: Outcome.SKIPPED,
-    Event.REJECTED: Outcome.FAILED,
-    Event.FAILED: Outcome.FAILED,
-    Event.EXHAUSTED: Outcome.FAILED,
-    Event.DEPENDENCY_PENDING: Outcome.FAILED,
+    JobEvent.SYNCED: Outcome.SYNCED,
+    JobEvent.SKIPPED: Outcome.SKIPPED,
+    JobEvent.REJECTED: Outcome.FAILED,
+    JobEvent.FAILED: Outcome.FAILED,
+    JobEvent.EXHAUSTED: Outcome.FAILED,
+    JobEvent.DEPENDENCY_PENDING: Outcome.FAILED,
 }
-CONNECTION_ENDS: dict[Event, ProblemType] = {
-    Event.FAILED: AlertType.OUTAGE,
-    Event.RATE_LIMITED: AlertType.RATE_LIMITED,
-    Event.MISCONFIGURED: AlertType.PAUSED,
+CONNECTION_ENDS: dict[JobEvent, ProblemType] = {
+    JobEvent.FAILED: AlertType.OUTAGE,
+    JobEvent.RATE_LIMITED: AlertType.RATE_LIMITED,
+    JobEvent.MISCONFIGURED: AlertType.PAUSED,
 }
 
 
@@ -163,7 +164,7 @@ class Lives(RuleBasedStateMachine):
     def complete(self, data: st.DataObject, unknown: bool) -> None:  # noqa: FBT001 - hypothesis gives it by name
         worker = self.take(data)
         linked = links.find(self.database, self.connection_id, CUSTOMER)
-        ends = [each for each in ENDS if each is not Event.DEPENDENCY_PENDING]
+        ends = [each for each in ENDS if each is not JobEvent.DEPENDENCY_PENDING]
         events = {
             job.id: data.draw(st.sampled_from(ends if linked or job.record == CUSTOMER else [*ENDS]))
             for job in worker.lease.jobs
@@ -171,23 +172,23 @@ class Lives(RuleBasedStateMachine):
         waits = [
             Wait(job_id=job.id, record=CUSTOMER, again=job.dependency == CUSTOMER)
             for job in worker.lease.jobs
-            if events[job.id] is Event.DEPENDENCY_PENDING
+            if events[job.id] is JobEvent.DEPENDENCY_PENDING
         ]
         if waits and self.state(CUSTOMER) in {None, JobState.DONE}:
             self.may_be_tried(CUSTOMER)
         in_vain = dependencies.enqueue_dependencies(self.database, self.connection_id, waits, now=self.now)
-        events |= dict.fromkeys(in_vain, Event.DEPENDENCY_ENDED)
+        events |= dict.fromkeys(in_vain, JobEvent.DEPENDENCY_ENDED)
         self.end(worker, [self.result(job, events[job.id], unknown=unknown) for job in worker.lease.jobs])
 
     @precondition(lambda self: self.workers)
     @rule(data=st.data(), event=st.sampled_from([*CONNECTION_ENDS]), asked=st.sampled_from([0, 7]))
-    def meet_a_connection_problem(self, data: st.DataObject, event: Event, asked: int) -> None:
+    def meet_a_connection_problem(self, data: st.DataObject, event: JobEvent, asked: int) -> None:
         worker = self.take(data)
         first, *others = worker.lease.jobs
         wait = timedelta(minutes=asked) if asked else None
         met: ConnectionProblem = problem(CONNECTION_ENDS[event], retry_after=wait)
-        probed = event is Event.FAILED and worker.lease.probe_until
-        tried = self.result(first, Event.PROBED if probed else event, problem=met)
+        probed = event is JobEvent.FAILED and worker.lease.probe_until
+        tried = self.result(first, JobEvent.PROBED if probed else event, problem=met)
         self.end(worker, [tried, *map(self.untried, others)])
 
     @precondition(lambda self: self.workers)
@@ -208,25 +209,25 @@ class Lives(RuleBasedStateMachine):
             self.workers.remove(worker)
 
     def untried(self, job: SyncJob) -> AttemptResult:
-        return AttemptResult(job_id=job.id, event=Event.UNTRIED, due_at=self.now + RETRY)
+        return AttemptResult(job_id=job.id, event=JobEvent.UNTRIED, due_at=self.now + RETRY)
 
-    def result(self, job: SyncJob, event: Event, *, unknown: bool = False, **values: Any) -> AttemptResult:
-        settled = event in {Event.SYNCED, Event.SKIPPED}
-        waits = event in {Event.DEPENDENCY_PENDING, Event.DEPENDENCY_ENDED}
-        asked = event is Event.REJECTED and job.record == CUSTOMER
+    def result(self, job: SyncJob, event: JobEvent, *, unknown: bool = False, **values: Any) -> AttemptResult:
+        settled = event in {JobEvent.SYNCED, JobEvent.SKIPPED}
+        waits = event in {JobEvent.DEPENDENCY_PENDING, JobEvent.DEPENDENCY_ENDED}
+        asked = event is JobEvent.REJECTED and job.record == CUSTOMER
         if asked:
             with self.database.transaction() as session:
                 questions.ask(session, job.id, [Candidate("10", "Nordlys AS")], now=self.now)
-        if event is Event.SYNCED:
+        if event is JobEvent.SYNCED:
             links.save(self.database, self.connection_id, job.record, Link(job.record.id, "", None), now=self.now)
         return AttemptResult(
             job_id=job.id,
             event=event,
-            due_at=None if settled or event is Event.MISCONFIGURED else self.now + RETRY,
+            due_at=None if settled or event is JobEvent.MISCONFIGURED else self.now + RETRY,
             outcome_unknown=unknown and not settled,
             outcome=ENDS.get(event, Outcome.FAILED),
             dependency=CUSTOMER if waits else None,
-            error_code="which_customer" if asked else UNSEEN_DRAFT if event is Event.EXHAUSTED else "",
+            error_code="which_customer" if asked else UNSEEN_DRAFT if event is JobEvent.EXHAUSTED else "",
             **values,
         )
 
@@ -245,7 +246,7 @@ class Lives(RuleBasedStateMachine):
 
     def note(self, job: SyncJob, result: AttemptResult, *, received: bool) -> None:
         known, row = self.known[job.record], self.rows()[job.record]
-        known.maybe_sent = result.event is not Event.SYNCED and (job.outcome_unknown or result.outcome_unknown)
+        known.maybe_sent = result.event is not JobEvent.SYNCED and (job.outcome_unknown or result.outcome_unknown)
         if result.outcome is None:
             assert row.failed_attempts == job.failed_attempts, "what was not tried counts a try"
             assert received or row.outcome_unknown == job.outcome_unknown, (
@@ -259,10 +260,10 @@ class Lives(RuleBasedStateMachine):
         if result.outcome in SUCCESSFUL:
             known.pending_since = None
         ended = result.state in {JobState.DONE, JobState.NEEDS_ATTENTION}
-        known.not_before = None if ended else self.now if result.event is Event.MISCONFIGURED else result.due_at
+        known.not_before = None if ended else self.now if result.event is JobEvent.MISCONFIGURED else result.due_at
         if received and ended:
             self.may_be_tried(job.record, after=row)
-        if result.event is Event.PROBED:
+        if result.event is JobEvent.PROBED:
             assert row.failed_attempts == job.failed_attempts, "a probe counts as a try"
 
     def note_released(self, before: dict[Record, SyncJobRow]) -> None:
@@ -475,7 +476,7 @@ class Lives(RuleBasedStateMachine):
                 lease = leases.acquire(self.database, lane, limit=2, now=self.now, until=self.now + LEASE)
                 if lease:
                     results = [
-                        AttemptResult(job_id=each.id, event=Event.SYNCED, outcome=Outcome.SYNCED)
+                        AttemptResult(job_id=each.id, event=JobEvent.SYNCED, outcome=Outcome.SYNCED)
                         for each in lease.jobs
                     ]
                     leases.complete(self.database, lease, results, clock=lambda: self.now)

@@ -15,7 +15,7 @@ from models.connections.repository import Connection
 from models.database import Database
 from models.enums import PENDING, EntityType, JobState, Record
 from models.inbox.job_updates import changed_values, concerns
-from models.inbox.transitions import TABLE, Event, JobSnapshot, Occurrence, apply
+from models.inbox.transitions import TABLE, JobEvent, JobSnapshot, Occurrence, apply
 from models.schema.tables import SyncJobRow
 from tests.factories import NOW
 from tests.models.inbox import transition_table
@@ -45,7 +45,7 @@ def snapshots() -> Iterator[JobSnapshot]:
 
 
 SNAPSHOTS = tuple(snapshots())
-COLUMNS = set(changed_values(Event.RETRIED, now=NOW)) - {"updated_at"}  # other tables have one too
+COLUMNS = set(changed_values(JobEvent.RETRIED, now=NOW)) - {"updated_at"}  # other tables have one too
 ROOT = Path(__file__).parents[3]
 WRITERS = [ROOT / "models" / "inbox" / f"{name}.py" for name in ("transitions", "job_updates")]
 
@@ -94,7 +94,7 @@ def test_postgresql_plays_each_cell_as_python_does(database: Database, connectio
             insert(SyncJobRow),
             [row(number, snapshot, connection.id) for number, snapshot in enumerate(SNAPSHOTS)],
         )
-        for event, (due_at, unknown) in product(Event, given):
+        for event, (due_at, unknown) in product(JobEvent, given):
             what = Occurrence(event=event, now=NOW, due_at=due_at, outcome_unknown=unknown, dependency=PROJECT)
             become = changed_values(event, now=NOW, due_at=due_at, outcome_unknown=unknown, dependency=PROJECT)
             with session.begin_nested() as once:

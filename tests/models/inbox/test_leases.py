@@ -17,7 +17,7 @@ from models.inbox import dependencies, due, leases, links, retention
 from models.inbox.enqueue import enqueue
 from models.inbox.leases import Lease, LeaseLostError
 from models.inbox.links import Link
-from models.inbox.transitions import Event
+from models.inbox.transitions import JobEvent
 from models.schema.tables import SyncJobRow
 from tests.factories import NOW
 from tests.installation import eventually
@@ -47,7 +47,7 @@ def leased(database: Database, lane: Lane, *, limit: int = 10, now: datetime = N
     return lease
 
 
-def complete(database: Database, lease: Lease, event: Event = Event.SYNCED, **values: Any) -> None:
+def complete(database: Database, lease: Lease, event: JobEvent = JobEvent.SYNCED, **values: Any) -> None:
     results = [ended(each, event, **values) for each in lease.jobs]
     leases.complete(database, lease, results, clock=lambda: NOW)
 
@@ -67,14 +67,14 @@ def test_a_record_received_three_times_is_one_job(database: Database, lane: Lane
 @pytest.mark.parametrize(
     ("event", "warnings", "left"),
     [
-        (Event.SYNCED, ("The street was cut.",), ("The street was cut.",)),
-        (Event.SYNCED, (), ()),
-        (Event.SYNCED, None, ("The name was cut.",)),
-        (Event.REJECTED, None, ("The name was cut.",)),
+        (JobEvent.SYNCED, ("The street was cut.",), ("The street was cut.",)),
+        (JobEvent.SYNCED, (), ()),
+        (JobEvent.SYNCED, None, ("The name was cut.",)),
+        (JobEvent.REJECTED, None, ("The name was cut.",)),
     ],
 )
 def test_warnings_stay_on_a_job_until_an_attempt_gives_others(
-    database: Database, lane: Lane, event: Event, warnings: tuple[str, ...] | None, left: tuple[str, ...]
+    database: Database, lane: Lane, event: JobEvent, warnings: tuple[str, ...] | None, left: tuple[str, ...]
 ) -> None:
     receive(database, lane, "1")
     complete(database, leased(database, lane), warnings=("The name was cut.",))
@@ -120,7 +120,7 @@ def test_a_refused_record_that_changed_meanwhile_is_tried_at_once(database: Data
     receive(database, lane, "1")
     lease = leased(database, lane)
     receive(database, lane, "1")
-    complete(database, lease, Event.REJECTED)
+    complete(database, lease, JobEvent.REJECTED)
     assert take(database, lane) == ["1"]
 
 
@@ -133,7 +133,7 @@ def test_a_completed_job_is_not_taken_again(database: Database, lane: Lane) -> N
 
 def test_a_waiting_job_keeps_its_time_however_often_it_is_received(database: Database, lane: Lane) -> None:
     receive(database, lane, "1")
-    complete(database, leased(database, lane), Event.FAILED, due_at=NOW + 5 * MINUTE)
+    complete(database, leased(database, lane), JobEvent.FAILED, due_at=NOW + 5 * MINUTE)
     receive(database, lane, "1", now=NOW + MINUTE)
     assert take(database, lane, now=NOW + 4 * MINUTE) == []
     assert take(database, lane, now=NOW + 5 * MINUTE) == ["1"]
@@ -141,14 +141,14 @@ def test_a_waiting_job_keeps_its_time_however_often_it_is_received(database: Dat
 
 def test_a_job_that_needs_attention_is_tried_when_its_record_changes(database: Database, lane: Lane) -> None:
     receive(database, lane, "1")
-    complete(database, leased(database, lane), Event.REJECTED)
+    complete(database, leased(database, lane), JobEvent.REJECTED)
     receive(database, lane, "1", now=NOW + MINUTE)
     assert take(database, lane, now=NOW + MINUTE) == ["1"]
 
 
 def test_a_dependency_that_needs_attention_is_left_alone(database: Database, lane: Lane) -> None:
     receive(database, lane, "1")
-    complete(database, leased(database, lane), Event.REJECTED)
+    complete(database, leased(database, lane), JobEvent.REJECTED)
     enqueue(
         database,
         lane.connection_id,
@@ -178,7 +178,7 @@ def test_a_worker_whose_last_response_was_lost_takes_back_no_crash_of_others(
         leased(database, lane, now=NOW + minute * MINUTE)
     lease = leased(database, lane, now=NOW + 2 * MINUTE)
     complete(
-        database, lease, Event.UNTRIED, outcome=None, due_at=NOW
+        database, lease, JobEvent.UNTRIED, outcome=None, due_at=NOW
     )  # and PostgreSQL goes away before it answers
     leases.take_back_crash(database, lease, now=NOW)
     (job,) = leased(database, lane, now=NOW + 2 * MINUTE).jobs
@@ -218,9 +218,9 @@ def test_a_paused_connection_keeps_its_jobs(
     assert take(database, lane) == ["1"]
 
 
-@pytest.mark.parametrize("event", [Event.DEPENDENCY_PENDING, Event.DEPENDENCY_ENDED])
+@pytest.mark.parametrize("event", [JobEvent.DEPENDENCY_PENDING, JobEvent.DEPENDENCY_ENDED])
 def test_jobs_that_wait_for_a_record_are_woken_only_by_its_link(
-    database: Database, lane: Lane, event: Event
+    database: Database, lane: Lane, event: JobEvent
 ) -> None:
     dependency, other = (Record(EntityType.CUSTOMER, each) for each in "78")
     receive(database, lane, "1")
@@ -246,8 +246,8 @@ def test_jobs_that_wait_for_a_record_without_a_link_are_due_and_remember_it(
     customer = Record(EntityType.CUSTOMER, "7")
     receive(database, lane, "1", "2")
     waits = {"due_at": NOW + 10 * MINUTE, "dependency": customer}
-    complete(database, leased(database, lane, limit=1), Event.DEPENDENCY_PENDING, **waits)
-    complete(database, leased(database, lane, limit=1), Event.DEPENDENCY_ENDED, **waits)
+    complete(database, leased(database, lane, limit=1), JobEvent.DEPENDENCY_PENDING, **waits)
+    complete(database, leased(database, lane, limit=1), JobEvent.DEPENDENCY_ENDED, **waits)
     assert dependencies.end_wait(database, lane.connection_id, [customer], now=NOW) == {lane}
     (job,) = leased(database, lane).jobs
     assert (job.record.id, job.dependency) == ("1", customer)
@@ -256,7 +256,7 @@ def test_jobs_that_wait_for_a_record_without_a_link_are_due_and_remember_it(
 def test_every_attempt_is_kept_with_its_message(database: Database, lane: Lane) -> None:
     receive(database, lane, "1")
     lease = leased(database, lane)
-    complete(database, lease, Event.FAILED, due_at=NOW, error_code="unavailable", message="Down.")
+    complete(database, lease, JobEvent.FAILED, due_at=NOW, error_code="unavailable", message="Down.")
     complete(database, leased(database, lane), message="Voucher 1.")
     told = [(each.outcome, each.message) for each in job_actions.attempts(database, see(database, lane, "1").id)]
     assert told == [(Outcome.FAILED, "Down."), (Outcome.SYNCED, "Voucher 1.")]
@@ -264,14 +264,14 @@ def test_every_attempt_is_kept_with_its_message(database: Database, lane: Lane) 
 
 def test_a_job_given_back_untouched_leaves_no_attempt(database: Database, lane: Lane) -> None:
     receive(database, lane, "1")
-    complete(database, leased(database, lane), Event.UNTRIED, due_at=NOW)
+    complete(database, leased(database, lane), JobEvent.UNTRIED, due_at=NOW)
     assert job_actions.attempts(database, see(database, lane, "1").id) == []
     assert take(database, lane) == ["1"]
 
 
 def test_a_person_can_retry_a_job_that_needs_attention(database: Database, lane: Lane) -> None:
     receive(database, lane, "1")
-    complete(database, leased(database, lane), Event.REJECTED)
+    complete(database, leased(database, lane), JobEvent.REJECTED)
     chosen = JobFilter(ids=frozenset({see(database, lane, "1").id}))
     assert job_actions.retry(database, chosen, actor="kari", now=NOW) == ActionResult(1, frozenset({lane}))
     assert take(database, lane) == ["1"]
@@ -304,7 +304,7 @@ def test_a_batch_that_shows_nothing_ends_no_period_of_another_lane(database: Dat
     receive(database, lane, "1")
     lease = leased(database, lane)
     outages.fail(database, lane.connection_id, retry_after=10 * MINUTE, now=NOW)
-    complete(database, lease, Event.SKIPPED)
+    complete(database, lease, JobEvent.SKIPPED)
     receive(database, lane, "2")
     assert take(database, lane, now=NOW + 5 * MINUTE) == []
     assert take(database, lane, now=NOW + 10 * MINUTE) == ["2"]
@@ -332,7 +332,7 @@ def test_a_batch_pauses_its_connection_unless_the_settings_were_saved_since(
     lease, connection = leased(database, lane), connections.get(lane.connection_id)
     if saved:
         connections.update(connection.id, {"client_id": "7"}, actor="kari", now=NOW + MINUTE)
-    refused = ended(lease.jobs[0], Event.MISCONFIGURED, problem=outages.problem(AlertType.PAUSED))
+    refused = ended(lease.jobs[0], JobEvent.MISCONFIGURED, problem=outages.problem(AlertType.PAUSED))
     leases.complete(database, lease, [refused], clock=lambda: NOW, seen=connection.updated_at)
     assert bool(connections.get(connection.id).paused_because) is not saved
 

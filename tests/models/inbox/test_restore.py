@@ -10,7 +10,7 @@ from models.database import Database
 from models.enums import EntityType, Lane, Record, Role, Scope
 from models.inbox import cursors, leases, restore
 from models.inbox.enqueue import enqueue
-from models.inbox.transitions import Event
+from models.inbox.transitions import JobEvent
 from models.receivers.outbox import DisabledBecause
 from models.receivers.repository import Receivers
 from models.users import repository as users
@@ -38,7 +38,7 @@ def verified_first(
     found: dict[str, bool] = {}
     while lease := leases.acquire(database, lane, limit=10, now=NOW, until=NOW + HOUR):
         found |= {job.record.id: job.outcome_unknown for job in lease.jobs}
-        ended = [leases.AttemptResult(job_id=job.id, event=Event.SYNCED) for job in lease.jobs]
+        ended = [leases.AttemptResult(job_id=job.id, event=JobEvent.SYNCED) for job in lease.jobs]
         leases.complete(database, lease, ended, clock=lambda: NOW)
     return found
 
@@ -151,7 +151,7 @@ def test_a_lease_in_a_backup_has_no_worker(database: Database, connection: Conne
     held = leases.acquire(database, lane, limit=1, now=NOW, until=NOW + HOUR)
     assert held
     restored(database)
-    ended = [leases.AttemptResult(job_id=job.id, event=Event.SYNCED) for job in held.jobs]
+    ended = [leases.AttemptResult(job_id=job.id, event=JobEvent.SYNCED) for job in held.jobs]
     with pytest.raises(leases.LeaseLostError):
         leases.renew(database, held, until=NOW + HOUR)
     with pytest.raises(leases.LeaseLostError):

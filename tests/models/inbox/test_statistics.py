@@ -14,7 +14,7 @@ from models.inbox.enqueue import enqueue
 from models.inbox.leases import AttemptResult
 from models.inbox.links import Link
 from models.inbox.statistics import Granularity
-from models.inbox.transitions import Event
+from models.inbox.transitions import JobEvent
 from tests.factories import NOW, settings
 from tests.models.completed_jobs import completed_job
 
@@ -35,7 +35,7 @@ def now_of(
 def test_attempts_are_counted_by_how_they_ended(database: Database, connection: Connection) -> None:
     for n, outcome in enumerate((Outcome.SYNCED, Outcome.SYNCED, Outcome.UNCHANGED, Outcome.SKIPPED)):
         completed_job(database, connection.id, Record(EntityType.INVOICE, str(n)), outcome=outcome)
-    completed_job(database, connection.id, Record(EntityType.CUSTOMER, "1"), event=Event.REJECTED)
+    completed_job(database, connection.id, Record(EntityType.CUSTOMER, "1"), event=JobEvent.REJECTED)
     for granularity in Granularity:
         period = now_of(database, granularity)
         assert (period.synced, period.unchanged, period.skipped, period.failed) == (2, 1, 1, 1)
@@ -52,7 +52,7 @@ def test_the_time_from_event_to_outcome_counts_synced_records_only(
     assert lease
     ends = (Outcome.SKIPPED, Outcome.SYNCED, Outcome.SYNCED)
     ended = [
-        AttemptResult(job_id=job.id, event=Event.SYNCED, outcome=outcome)
+        AttemptResult(job_id=job.id, event=JobEvent.SYNCED, outcome=outcome)
         for job, outcome in zip(lease.jobs, ends, strict=True)
     ]
     leases.complete(database, lease, ended, clock=lambda: later)
@@ -63,7 +63,7 @@ def test_the_time_from_event_to_outcome_counts_synced_records_only(
 def test_waiting_for_another_record_is_no_failure_unless_it_is_in_vain(
     database: Database, connection: Connection
 ) -> None:
-    for n, event in enumerate((Event.DEPENDENCY_PENDING, Event.DEPENDENCY_ENDED)):
+    for n, event in enumerate((JobEvent.DEPENDENCY_PENDING, JobEvent.DEPENDENCY_ENDED)):
         customer = Record(EntityType.CUSTOMER, "7")
         completed_job(
             database, connection.id, Record(EntityType.INVOICE, str(n)), event=event, dependency=customer
@@ -72,7 +72,7 @@ def test_waiting_for_another_record_is_no_failure_unless_it_is_in_vain(
 
 
 def test_jobs_given_back_untouched_are_not_counted(database: Database, connection: Connection) -> None:
-    completed_job(database, connection.id, event=Event.UNTRIED)
+    completed_job(database, connection.id, event=JobEvent.UNTRIED)
     assert now_of(database) == PeriodStatistics(Granularity.HOUR.start_of(NOW))
 
 
@@ -123,7 +123,7 @@ def test_old_statistics_are_deleted_hours_sooner_than_days(database: Database, c
 
 
 def test_the_time_that_a_person_takes_does_not_count(database: Database, connection: Connection) -> None:
-    asked = completed_job(database, connection.id, event=Event.REJECTED)
+    asked = completed_job(database, connection.id, event=JobEvent.REJECTED)
     decided = NOW + timedelta(days=3)
     job_actions.retry(database, JobFilter(ids=frozenset({asked.id})), actor="kari", now=decided)
     done = decided + MINUTE
@@ -131,7 +131,7 @@ def test_the_time_that_a_person_takes_does_not_count(database: Database, connect
     lease = leases.acquire(database, lane, limit=1, now=done, until=done + MINUTE)
     assert lease
     assert lease.jobs[0].on_its_way_since == decided
-    synced = [AttemptResult(job_id=asked.id, event=Event.SYNCED, outcome=Outcome.SYNCED)]
+    synced = [AttemptResult(job_id=asked.id, event=JobEvent.SYNCED, outcome=Outcome.SYNCED)]
     leases.complete(database, lease, synced, clock=lambda: done)
     assert now_of(database, now=done).max_seconds == 60
 
@@ -140,14 +140,14 @@ def test_the_time_that_a_person_takes_for_a_dependency_does_not_count(
     database: Database, connection: Connection
 ) -> None:
     customer, decided = Record(EntityType.CUSTOMER, "7"), NOW + timedelta(days=3)
-    asked = completed_job(database, connection.id, customer, event=Event.REJECTED)
-    waiting = completed_job(database, connection.id, event=Event.DEPENDENCY_PENDING, dependency=customer)
+    asked = completed_job(database, connection.id, customer, event=JobEvent.REJECTED)
+    waiting = completed_job(database, connection.id, event=JobEvent.DEPENDENCY_PENDING, dependency=customer)
     job_actions.retry(database, JobFilter(ids=frozenset({asked.id})), actor="kari", now=decided)
     links.save(database, connection.id, customer, Link("10001"), now=decided)
     for entity_type, job_id in ((EntityType.CUSTOMER, asked.id), (EntityType.INVOICE, waiting.id)):
         lane = Lane(connection.id, entity_type)
         lease = leases.acquire(database, lane, limit=1, now=decided, until=decided + MINUTE)
         assert lease
-        synced = [AttemptResult(job_id=job_id, event=Event.SYNCED, outcome=Outcome.SYNCED)]
+        synced = [AttemptResult(job_id=job_id, event=JobEvent.SYNCED, outcome=Outcome.SYNCED)]
         leases.complete(database, lease, synced, clock=lambda: decided)
     assert (now_of(database, now=decided).synced, now_of(database, now=decided).max_seconds) == (2, 0)

@@ -11,7 +11,7 @@ from models.inbox.transitions import (
     NEW_JOB,
     VERIFICATION_DELAY,
     AlertDue,
-    Event,
+    JobEvent,
     JobSnapshot,
     Occurrence,
     alert_due,
@@ -24,26 +24,32 @@ PROPOSED = NOW + timedelta(minutes=7)
 QUEUED, RUNNING, WAITING, RETRYING = JobState.QUEUED, JobState.RUNNING, JobState.WAITING, JobState.RETRYING
 DONE, NEEDS_ATTENTION, DISMISSED = JobState.DONE, JobState.NEEDS_ATTENTION, JobState.DISMISSED
 ALL, AHEAD, IDLE = set(JobState), {QUEUED, WAITING, RETRYING}, {NEEDS_ATTENTION, DISMISSED}
-IN_STEP = {Event.SYNCED, Event.SKIPPED}
+IN_STEP = {JobEvent.SYNCED, JobEvent.SKIPPED}
 ATTEMPTED = IN_STEP | {
-    Event.DEPENDENCY_PENDING,
-    Event.DEPENDENCY_ENDED,
-    Event.REJECTED,
-    Event.FAILED,
-    Event.EXHAUSTED,
-    Event.PROBED,
-    Event.RATE_LIMITED,
-    Event.MISCONFIGURED,
+    JobEvent.DEPENDENCY_PENDING,
+    JobEvent.DEPENDENCY_ENDED,
+    JobEvent.REJECTED,
+    JobEvent.FAILED,
+    JobEvent.EXHAUSTED,
+    JobEvent.PROBED,
+    JobEvent.RATE_LIMITED,
+    JobEvent.MISCONFIGURED,
 }
-FROM_WORKERS = ATTEMPTED | {Event.UNTRIED, Event.LEASE_EXPIRED}
-FROM_PEOPLE = {Event.RETRIED, Event.SENT_AGAIN, Event.REOPENED, Event.REOPENED_UNSOLVED}
+FROM_WORKERS = ATTEMPTED | {JobEvent.UNTRIED, JobEvent.LEASE_EXPIRED}
+FROM_PEOPLE = {JobEvent.RETRIED, JobEvent.SENT_AGAIN, JobEvent.REOPENED, JobEvent.REOPENED_UNSOLVED}
 
 
-def occurrences(event: Event) -> Iterator[Occurrence]:
+def occurrences(event: JobEvent) -> Iterator[Occurrence]:
     """Return the ways in which an event may occur: with and without its data."""
-    failed = event in {Event.FAILED, Event.PROBED, Event.RATE_LIMITED, Event.DEPENDENCY_PENDING, Event.UNTRIED}
+    failed = event in {
+        JobEvent.FAILED,
+        JobEvent.PROBED,
+        JobEvent.RATE_LIMITED,
+        JobEvent.DEPENDENCY_PENDING,
+        JobEvent.UNTRIED,
+    }
     proposals = (PROPOSED,) if failed else (None, PROPOSED) if event in IN_STEP else (None,)
-    dependency = CUSTOMER if event in {Event.DEPENDENCY_PENDING, Event.DEPENDENCY_ENDED} else None
+    dependency = CUSTOMER if event in {JobEvent.DEPENDENCY_PENDING, JobEvent.DEPENDENCY_ENDED} else None
     for due_at, unknown in product(proposals, (False, True)):
         yield Occurrence(event=event, now=NOW, due_at=due_at, outcome_unknown=unknown, dependency=dependency)
 
@@ -59,7 +65,7 @@ def walk() -> dict[JobSnapshot, list[tuple[Occurrence, JobSnapshot]]]:
         if before in seen:
             continue
         seen[before] = []
-        for what in (each for event in Event for each in occurrences(event)):
+        for what in (each for event in JobEvent for each in occurrences(event)):
             after = apply(before, what)
             assert after
             if what.event in ATTEMPTED and before.state is RUNNING:
@@ -104,7 +110,9 @@ def a_job_is_due_unless_it_is_at_a_worker_or_final(_: JobSnapshot, __: Occurrenc
 def only_a_sync_or_a_person_settles_an_unknown_outcome(
     before: JobSnapshot, what: Occurrence, after: JobSnapshot
 ) -> bool:
-    return after.outcome_unknown or not before.outcome_unknown or what.event in {Event.SYNCED, Event.RULED_OUT}
+    return (
+        after.outcome_unknown or not before.outcome_unknown or what.event in {JobEvent.SYNCED, JobEvent.RULED_OUT}
+    )
 
 
 @rule
@@ -120,23 +128,23 @@ def an_event_leaves_alone_what_it_does_not_concern(
 ) -> bool:
     concerned = {
         **{event: {RUNNING} for event in FROM_WORKERS},
-        Event.RECEIVED: ALL,
-        Event.NEEDED: ALL,
-        Event.LEASED: {*AHEAD, DONE},
-        Event.DEPENDENCY_SYNCED: {*AHEAD, NEEDS_ATTENTION},
-        Event.DEPENDENCY_GONE: AHEAD,
-        Event.RECOVERED: {QUEUED, RETRYING},
-        Event.RESTORED: ALL - {DONE},
-        Event.RETRIED: ALL - {RUNNING},
-        Event.SENT_AGAIN: ALL - {RUNNING},
-        Event.RULED_OUT: {NEEDS_ATTENTION},
-        Event.ANSWERED: {NEEDS_ATTENTION},
-        Event.ASKED_AGAIN: {*AHEAD, DONE, NEEDS_ATTENTION},
-        Event.DISMISSED: {*AHEAD, NEEDS_ATTENTION},
-        Event.REOPENED: {DISMISSED},
-        Event.REOPENED_UNSOLVED: {DISMISSED},
-        Event.OVERDUE: {*AHEAD, RUNNING},
-        Event.WORKER_RETURNED: {*AHEAD, RUNNING},
+        JobEvent.RECEIVED: ALL,
+        JobEvent.NEEDED: ALL,
+        JobEvent.LEASED: {*AHEAD, DONE},
+        JobEvent.DEPENDENCY_SYNCED: {*AHEAD, NEEDS_ATTENTION},
+        JobEvent.DEPENDENCY_GONE: AHEAD,
+        JobEvent.RECOVERED: {QUEUED, RETRYING},
+        JobEvent.RESTORED: ALL - {DONE},
+        JobEvent.RETRIED: ALL - {RUNNING},
+        JobEvent.SENT_AGAIN: ALL - {RUNNING},
+        JobEvent.RULED_OUT: {NEEDS_ATTENTION},
+        JobEvent.ANSWERED: {NEEDS_ATTENTION},
+        JobEvent.ASKED_AGAIN: {*AHEAD, DONE, NEEDS_ATTENTION},
+        JobEvent.DISMISSED: {*AHEAD, NEEDS_ATTENTION},
+        JobEvent.REOPENED: {DISMISSED},
+        JobEvent.REOPENED_UNSOLVED: {DISMISSED},
+        JobEvent.OVERDUE: {*AHEAD, RUNNING},
+        JobEvent.WORKER_RETURNED: {*AHEAD, RUNNING},
     }[what.event]
     return before.state in concerned or before == after
 
@@ -145,7 +153,7 @@ def an_event_leaves_alone_what_it_does_not_concern(
 def news_of_a_record_is_looked_at_once_what_is_going_on_has_ended(
     before: JobSnapshot, what: Occurrence, after: JobSnapshot
 ) -> bool:
-    over = {Event.RECEIVED: {DONE, NEEDS_ATTENTION}, Event.NEEDED: {DONE}}
+    over = {JobEvent.RECEIVED: {DONE, NEEDS_ATTENTION}, JobEvent.NEEDED: {DONE}}
     if what.event not in over:
         return True
     unknown = before.outcome_unknown or what.outcome_unknown
@@ -158,22 +166,22 @@ def news_of_a_record_is_looked_at_once_what_is_going_on_has_ended(
 def people_start_again_what_no_worker_holds(before: JobSnapshot, what: Occurrence, after: JobSnapshot) -> bool:
     unknown = before.outcome_unknown or what.outcome_unknown
     if before.state is RUNNING or what.event not in {
-        Event.RETRIED,
-        Event.SENT_AGAIN,
-        Event.RULED_OUT,
-        Event.ANSWERED,
-        Event.REOPENED,
+        JobEvent.RETRIED,
+        JobEvent.SENT_AGAIN,
+        JobEvent.RULED_OUT,
+        JobEvent.ANSWERED,
+        JobEvent.REOPENED,
     }:
         return True
     if (what.event, before.state) not in {
-        *product((Event.RETRIED, Event.SENT_AGAIN), ALL),
-        (Event.RULED_OUT, NEEDS_ATTENTION),
-        (Event.ANSWERED, NEEDS_ATTENTION),
-        (Event.REOPENED, DISMISSED),
+        *product((JobEvent.RETRIED, JobEvent.SENT_AGAIN), ALL),
+        (JobEvent.RULED_OUT, NEEDS_ATTENTION),
+        (JobEvent.ANSWERED, NEEDS_ATTENTION),
+        (JobEvent.REOPENED, DISMISSED),
     }:
         return before == after
-    by_hand = what.event in {Event.SENT_AGAIN, Event.REOPENED}  # a person may have done it
-    looked_for = what.event is Event.RULED_OUT
+    by_hand = what.event in {JobEvent.SENT_AGAIN, JobEvent.REOPENED}  # a person may have done it
+    looked_for = what.event is JobEvent.RULED_OUT
     fresh = afresh(before, unknown=(unknown or by_hand) and not looked_for)
     return after == (replace(fresh, due_at=NOW) if looked_for else fresh)
 
@@ -182,14 +190,14 @@ def people_start_again_what_no_worker_holds(before: JobSnapshot, what: Occurrenc
 def what_is_reopened_unsolved_waits_for_a_person(
     before: JobSnapshot, what: Occurrence, after: JobSnapshot
 ) -> bool:
-    if what.event is not Event.REOPENED_UNSOLVED or before.state is not DISMISSED:
+    if what.event is not JobEvent.REOPENED_UNSOLVED or before.state is not DISMISSED:
         return True
     return after == replace(before, state=NEEDS_ATTENTION, due_at=None, outcome_unknown=True, alerted=True)
 
 
 @rule
 def what_is_asked_again_waits_for_a_person(before: JobSnapshot, what: Occurrence, after: JobSnapshot) -> bool:
-    if what.event is not Event.ASKED_AGAIN or before.state in {RUNNING, DISMISSED}:
+    if what.event is not JobEvent.ASKED_AGAIN or before.state in {RUNNING, DISMISSED}:
         return True
     return after == JobSnapshot(
         state=NEEDS_ATTENTION,
@@ -202,7 +210,7 @@ def what_is_asked_again_waits_for_a_person(before: JobSnapshot, what: Occurrence
 
 @rule
 def a_dismissal_stands(before: JobSnapshot, what: Occurrence, after: JobSnapshot) -> bool:
-    if what.event is Event.DISMISSED and before.state in {*AHEAD, NEEDS_ATTENTION}:
+    if what.event is JobEvent.DISMISSED and before.state in {*AHEAD, NEEDS_ATTENTION}:
         return after == replace(before, state=DISMISSED, due_at=None, dependency=None, unfinished_since=None)
     return before.state is not DISMISSED or after.state is DISMISSED or what.event in FROM_PEOPLE
 
@@ -211,30 +219,30 @@ def a_dismissal_stands(before: JobSnapshot, what: Occurrence, after: JobSnapshot
 def a_lease_takes_a_job_and_ends_with_its_worker(
     before: JobSnapshot, what: Occurrence, after: JobSnapshot
 ) -> bool:
-    if what.event is Event.LEASED and before.state in {*AHEAD, DONE}:
+    if what.event is JobEvent.LEASED and before.state in {*AHEAD, DONE}:
         since = NOW if before.state is DONE else before.unfinished_since
         return after == replace(before, state=RUNNING, due_at=None, unfinished_since=since)
     if before.state is not RUNNING:
         return after.state is not RUNNING
     due_at, crashes = soon(before), min(before.worker_crashes + 1, 2)
     back = replace(before, state=QUEUED, due_at=due_at, outcome_unknown=True)
-    if what.event is Event.LEASE_EXPIRED:
+    if what.event is JobEvent.LEASE_EXPIRED:
         return after == replace(back, worker_crashes=crashes)
-    if what.event is Event.RESTORED:
+    if what.event is JobEvent.RESTORED:
         return after == back
     return after.state is not RUNNING if what.event in FROM_WORKERS else after.state is RUNNING
 
 
 @rule
 def a_worker_that_returns_takes_back_one_crash(before: JobSnapshot, what: Occurrence, after: JobSnapshot) -> bool:
-    if what.event is not Event.WORKER_RETURNED or before.state not in {*AHEAD, RUNNING}:
+    if what.event is not JobEvent.WORKER_RETURNED or before.state not in {*AHEAD, RUNNING}:
         return True
     return after == replace(before, worker_crashes=max(before.worker_crashes - 1, 0))
 
 
 @rule
 def what_was_not_tried_stands_as_before(before: JobSnapshot, what: Occurrence, after: JobSnapshot) -> bool:
-    if what.event is not Event.UNTRIED or before.state is not RUNNING:
+    if what.event is not JobEvent.UNTRIED or before.state is not RUNNING:
         return True
     return after == replace(before, state=QUEUED, due_at=PROPOSED)
 
@@ -243,19 +251,19 @@ def what_was_not_tried_stands_as_before(before: JobSnapshot, what: Occurrence, a
 def attempts_end_as_they_are_named(before: JobSnapshot, what: Occurrence, after: JobSnapshot) -> bool:
     if what.event not in ATTEMPTED or before.state is not RUNNING:
         return True
-    counted = what.event in {Event.FAILED, Event.EXHAUSTED, Event.REJECTED}
+    counted = what.event in {JobEvent.FAILED, JobEvent.EXHAUSTED, JobEvent.REJECTED}
     well = what.event in IN_STEP
     ends = {
-        Event.SYNCED: (DONE, what.due_at),
-        Event.SKIPPED: (DONE, what.due_at),
-        Event.DEPENDENCY_PENDING: (WAITING, PROPOSED),
-        Event.DEPENDENCY_ENDED: (NEEDS_ATTENTION, None),
-        Event.REJECTED: (NEEDS_ATTENTION, None),
-        Event.FAILED: (RETRYING, PROPOSED),
-        Event.EXHAUSTED: (NEEDS_ATTENTION, None),
-        Event.PROBED: (RETRYING, PROPOSED),
-        Event.RATE_LIMITED: (RETRYING, PROPOSED),
-        Event.MISCONFIGURED: (QUEUED, NOW),
+        JobEvent.SYNCED: (DONE, what.due_at),
+        JobEvent.SKIPPED: (DONE, what.due_at),
+        JobEvent.DEPENDENCY_PENDING: (WAITING, PROPOSED),
+        JobEvent.DEPENDENCY_ENDED: (NEEDS_ATTENTION, None),
+        JobEvent.REJECTED: (NEEDS_ATTENTION, None),
+        JobEvent.FAILED: (RETRYING, PROPOSED),
+        JobEvent.EXHAUSTED: (NEEDS_ATTENTION, None),
+        JobEvent.PROBED: (RETRYING, PROPOSED),
+        JobEvent.RATE_LIMITED: (RETRYING, PROPOSED),
+        JobEvent.MISCONFIGURED: (QUEUED, NOW),
     }
     state, due_at = ends[what.event]
     unknown = before.outcome_unknown or (what.outcome_unknown and not well)
@@ -264,7 +272,7 @@ def attempts_end_as_they_are_named(before: JobSnapshot, what: Occurrence, after:
         due_at=due_at,
         failed_attempts=0 if well else min(before.failed_attempts + counted, 2),
         worker_crashes=0,
-        outcome_unknown=unknown and what.event is not Event.SYNCED,
+        outcome_unknown=unknown and what.event is not JobEvent.SYNCED,
         dependency=what.dependency,
         alerted=not well and (before.alerted or state is NEEDS_ATTENTION),
         attempted_at=NOW,
@@ -277,10 +285,10 @@ def a_dependency_that_ends_moves_what_waits_for_it(
     before: JobSnapshot, what: Occurrence, after: JobSnapshot
 ) -> bool:
     moved = replace(before, state=QUEUED, due_at=NOW)
-    if what.event is Event.DEPENDENCY_SYNCED and before.state in {*AHEAD, NEEDS_ATTENTION}:
+    if what.event is JobEvent.DEPENDENCY_SYNCED and before.state in {*AHEAD, NEEDS_ATTENTION}:
         since = NOW if before.state is NEEDS_ATTENTION else before.unfinished_since
         return after == replace(moved, dependency=None, unfinished_since=since)
-    if what.event is Event.DEPENDENCY_GONE and before.state in AHEAD:
+    if what.event is JobEvent.DEPENDENCY_GONE and before.state in AHEAD:
         return after == moved
     return True
 
@@ -289,11 +297,11 @@ def a_dependency_that_ends_moves_what_waits_for_it(
 def an_outage_that_ended_and_a_backup_hold_nothing_up(
     before: JobSnapshot, what: Occurrence, after: JobSnapshot
 ) -> bool:
-    if what.event is Event.RECOVERED and before.state in {QUEUED, RETRYING}:
+    if what.event is JobEvent.RECOVERED and before.state in {QUEUED, RETRYING}:
         assert before.due_at
         earliest = soon(before)
         return after == replace(before, due_at=min(before.due_at, earliest))
-    if what.event is Event.RESTORED and before.state not in {RUNNING, DONE}:
+    if what.event is JobEvent.RESTORED and before.state not in {RUNNING, DONE}:
         return after == replace(before, outcome_unknown=True)
     return True
 
@@ -303,7 +311,7 @@ def trouble_is_told_once_and_its_end_after_it(before: JobSnapshot, what: Occurre
     told = alert_due(before, what.event)
     if after.state is NEEDS_ATTENTION and before.state is not NEEDS_ATTENTION:
         return after.alerted and told is (AlertDue.NOTHING if before.alerted else AlertDue.TROUBLE)
-    if what.event is Event.OVERDUE and before.state in PENDING:
+    if what.event is JobEvent.OVERDUE and before.state in PENDING:
         return after == replace(before, alerted=True) and told is (
             AlertDue.NOTHING if before.alerted else AlertDue.TROUBLE
         )
@@ -343,7 +351,7 @@ def first_breach() -> str:
 def dead_end() -> JobSnapshot | None:
     """Return a snapshot that no worker can leave and in which a person has nothing to do; "" for none."""
     for before in walk():
-        step = apply(before, Occurrence(event=Event.LEASED, now=NOW)) if before.due_at else before
+        step = apply(before, Occurrence(event=JobEvent.LEASED, now=NOW)) if before.due_at else before
         stuck = before.state not in IDLE | {DONE} and (not step or step.state is not RUNNING)
         if stuck:
             return before

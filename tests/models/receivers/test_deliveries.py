@@ -10,9 +10,14 @@ from models.database import Database
 from models.enums import Role, Scope
 from models.inbox import retention
 from models.receivers import deliveries, outbox
-from models.receivers.deliveries import MAX_RETRY_AFTER, RETRY_DELAYS, Attempt, DeliveryView
-from models.receivers.outbox import (
+from models.receivers.deliveries import (
     DISABLED_AFTER,
+    MAX_RETRY_AFTER,
+    RETRY_DELAYS,
+    DeliveryAttempt,
+    DeliveryView,
+)
+from models.receivers.outbox import (
     EVENT_TYPES,
     DeliveryProblem,
     DeliveryState,
@@ -28,7 +33,7 @@ from tests.factories import NOW, settings
 from tests.models.event_log import URL, added, events
 
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
-TAKEN, BROKEN = Attempt(http_status=204), Attempt(http_status=500, answer="Oh no")
+TAKEN, BROKEN = DeliveryAttempt(http_status=204), DeliveryAttempt(http_status=500, response="Oh no")
 
 
 @pytest.fixture
@@ -37,7 +42,7 @@ def receiver(receivers: Receivers) -> Receiver:
 
 
 def attempted(
-    database: Database, receiver: Receiver, attempt: Attempt, *, now: datetime, jitter: float = 0
+    database: Database, receiver: Receiver, attempt: DeliveryAttempt, *, now: datetime, jitter: float = 0
 ) -> DisabledBecause | None:
     """End an attempt at the first due event like this."""
     lease = deliveries.acquire(database, receiver.id, now=now, until=now + MINUTE)
@@ -93,7 +98,7 @@ def test_a_response_may_ask_for_a_wait_of_an_hour_at_most(
 ) -> None:
     for _ in range(2):
         receivers.test(receiver.id, now=NOW)
-    attempted(database, receiver, Attempt(http_status=429, retry_after=asked_for), now=NOW)
+    attempted(database, receiver, DeliveryAttempt(http_status=429, retry_after=asked_for), now=NOW)
     assert is_due(database, now=NOW + wait - SECOND) == []  # the other one waits too
     assert is_due(database, now=NOW + wait) == [receiver.id]
 
@@ -177,7 +182,7 @@ def test_a_receiver_that_is_gone_is_disabled_at_once_logged_and_mailed(
     users.add(database, email, Rights(role, Scope()), password=None, actor="test", now=NOW)
     for _ in range(2):
         receivers.test(receiver.id, now=NOW)
-    assert attempted(database, receiver, Attempt(http_status=410), now=NOW) is DisabledBecause.GONE
+    assert attempted(database, receiver, DeliveryAttempt(http_status=410), now=NOW) is DisabledBecause.GONE
     assert receivers.get(receiver.id).disabled_because is DisabledBecause.GONE
     assert [line.state for line in log(database, receiver)] == [DeliveryState.FAILED] * 2
     audited = [(each.actor, each.action) for each in audit_log.page(database, Scope(), users=True).lines]
@@ -197,7 +202,7 @@ def test_a_receiver_that_fails_for_five_days_is_disabled_and_a_success_resets_th
     for day in range(5):
         receivers.test(receiver.id, now=begin)
         now = begin + timedelta(days=day)
-        assert attempted(database, receiver, Attempt(problem=DeliveryProblem.TIMEOUT), now=now) is None
+        assert attempted(database, receiver, DeliveryAttempt(problem=DeliveryProblem.TIMEOUT), now=now) is None
     assert attempted(database, receiver, BROKEN, now=begin + DISABLED_AFTER) is DisabledBecause.FAILING
     assert is_due(database, now=begin + 2 * DISABLED_AFTER) == []
 
@@ -235,7 +240,7 @@ def test_the_log_shows_the_last_attempt(database: Database, receivers: Receivers
     attempted(database, receiver, BROKEN, now=NOW)
     (line,) = log(database, receiver)
     assert (line.http_status, line.answer, line.problem, line.attempts) == (500, "Oh no", None, 1)
-    attempted(database, receiver, Attempt(problem=DeliveryProblem.PRIVATE_ADDRESS), now=NOW + HOUR)
+    attempted(database, receiver, DeliveryAttempt(problem=DeliveryProblem.PRIVATE_ADDRESS), now=NOW + HOUR)
     (line,) = log(database, receiver)
     assert (line.http_status, line.answer, line.problem) == (None, "", DeliveryProblem.PRIVATE_ADDRESS)
 

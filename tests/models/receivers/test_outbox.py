@@ -17,7 +17,7 @@ from models.inbox import circuit_breaker, leases
 from models.inbox.circuit_breaker import OUTAGE_ALERT_AFTER
 from models.inbox.enqueue import enqueue
 from models.inbox.leases import LeaseLostError
-from models.inbox.transitions import TABLE, Event
+from models.inbox.transitions import TABLE, JobEvent
 from models.receivers.outbox import EventType, OutgoingEvent
 from models.receivers.repository import Receivers
 from tests.factories import NOW, settings
@@ -26,28 +26,28 @@ from tests.models.completed_jobs import HOUR, INVOICE, completed_job, ended
 from tests.models.event_log import added, events, told, types
 
 DONE, NEEDS, RECOVERED = "job.done", "job.needs_attention", "job.recovered"
-ATTEMPTED = {Event.SYNCED, Event.SKIPPED, Event.REJECTED, Event.EXHAUSTED, Event.DEPENDENCY_ENDED}
+ATTEMPTED = {JobEvent.SYNCED, JobEvent.SKIPPED, JobEvent.REJECTED, JobEvent.EXHAUSTED, JobEvent.DEPENDENCY_ENDED}
 """The ends of an attempt that cause events; each is completed under a lease."""
 
 
 @pytest.mark.parametrize(
     ("event", "outcome", "expected"),
     [
-        (Event.SYNCED, "synced", [DONE]),
-        (Event.SKIPPED, "skipped", [DONE]),
-        (Event.REJECTED, "failed", [NEEDS]),
-        (Event.EXHAUSTED, "failed", [NEEDS]),
-        (Event.DEPENDENCY_ENDED, "failed", [NEEDS]),
-        (Event.FAILED, "failed", []),
-        (Event.DEPENDENCY_PENDING, "failed", []),
-        (Event.RATE_LIMITED, "failed", []),
+        (JobEvent.SYNCED, "synced", [DONE]),
+        (JobEvent.SKIPPED, "skipped", [DONE]),
+        (JobEvent.REJECTED, "failed", [NEEDS]),
+        (JobEvent.EXHAUSTED, "failed", [NEEDS]),
+        (JobEvent.DEPENDENCY_ENDED, "failed", [NEEDS]),
+        (JobEvent.FAILED, "failed", []),
+        (JobEvent.DEPENDENCY_PENDING, "failed", []),
+        (JobEvent.RATE_LIMITED, "failed", []),
     ],
 )
 def test_an_attempt_causes_an_event_if_the_job_is_done_or_needs_attention(
     database: Database,
     connection: Connection,
     receivers: Receivers,
-    event: Event,
+    event: JobEvent,
     outcome: str,
     expected: list[str],
 ) -> None:
@@ -67,14 +67,14 @@ def test_an_attempt_causes_an_event_if_the_job_is_done_or_needs_attention(
 def test_every_transition_that_ends_a_job_causes_an_event() -> None:
     ending = {JobState.DONE, JobState.NEEDS_ATTENTION, JobState.DISMISSED}
     found = {event for event, cells in TABLE.items() if any(cell.state in ending for cell in cells.values())}
-    assert found == ATTEMPTED | {Event.REOPENED_UNSOLVED, Event.ASKED_AGAIN, Event.DISMISSED}
+    assert found == ATTEMPTED | {JobEvent.REOPENED_UNSOLVED, JobEvent.ASKED_AGAIN, JobEvent.DISMISSED}
 
 
 def test_a_job_that_needed_attention_is_done_and_recovered(
     database: Database, connection: Connection, receivers: Receivers
 ) -> None:
     added(receivers)
-    completed_job(database, connection.id, event=Event.REJECTED)
+    completed_job(database, connection.id, event=JobEvent.REJECTED)
     completed_job(database, connection.id, at=NOW + HOUR)
     assert [(type_, data["revision"]) for type_, data in events(database)] == [
         (DONE, 2),
@@ -100,7 +100,7 @@ def test_a_recheck_with_the_same_result_causes_no_second_event(
     database: Database, connection: Connection, receivers: Receivers
 ) -> None:
     added(receivers)
-    waits: dict[str, Any] = {"event": Event.SKIPPED, "due_at": NOW + HOUR, "error_code": "not_approved"}
+    waits: dict[str, Any] = {"event": JobEvent.SKIPPED, "due_at": NOW + HOUR, "error_code": "not_approved"}
     for hours in range(3):
         completed_job(database, connection.id, at=NOW + hours * HOUR, **waits)
     assert types(database) == [DONE]
@@ -112,7 +112,7 @@ def test_a_recheck_with_the_same_result_causes_no_second_event(
 def test_the_event_of_a_dismissed_job_says_whether_it_was_resolved(
     database: Database, connection: Connection, receivers: Receivers, action: JobActionName, *, resolved: bool
 ) -> None:
-    job = completed_job(database, connection.id, event=Event.REJECTED, error_code="account")
+    job = completed_job(database, connection.id, event=JobEvent.REJECTED, error_code="account")
     added(receivers)
     bulk_actions.act(database, action, JobFilter(), actor="kari", now=NOW)
     ((type_, data),) = events(database)
@@ -126,7 +126,9 @@ def test_jobs_that_are_reopened_together_cause_an_event_each(
 ) -> None:
     other, _ = connections.add("Fjord AS", settings(moment_company="fjord"), actor="test", now=NOW)
     jobs = [
-        completed_job(database, each.id, Record(EntityType.INVOICE, number), event=Event.REJECTED, error_code="a")
+        completed_job(
+            database, each.id, Record(EntityType.INVOICE, number), event=JobEvent.REJECTED, error_code="a"
+        )
         for each in (connection, other)
         for number in ("1", "2")
     ]
@@ -159,7 +161,7 @@ def test_a_receiver_gets_the_events_that_it_has_chosen(
     everything, ended_only = added(receivers), added(receivers, types=[EventType.JOB_DONE])
     theirs, off = added(receivers, connections=[other.id]), added(receivers)
     receivers.disable(off.id, actor="test", now=NOW)
-    completed_job(database, connection.id, event=Event.REJECTED)
+    completed_job(database, connection.id, event=JobEvent.REJECTED)
     completed_job(database, connection.id, at=NOW + HOUR)
     assert told(database, everything) == [DONE, NEEDS, RECOVERED]
     assert told(database, ended_only) == [DONE]

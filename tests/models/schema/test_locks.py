@@ -18,7 +18,7 @@ from models.inbox import circuit_breaker, dependencies, due, leases, links
 from models.inbox.enqueue import enqueue
 from models.inbox.leases import AttemptResult, LeaseLostError, SyncJob
 from models.inbox.links import Link
-from models.inbox.transitions import Event
+from models.inbox.transitions import JobEvent
 from tests.factories import settings
 from tests.models import outages
 from worker.container import clock
@@ -117,11 +117,11 @@ def completed(
     if rng.random() < 0.5:
         link = Link(f"{job.record.entity_type} {job.record.id}")
         links.save(database, lane.connection_id, job.record, link, now=clock())
-        return AttemptResult(job_id=job.id, event=Event.SYNCED, outcome=Outcome.SYNCED, title="Kari AS")
+        return AttemptResult(job_id=job.id, event=JobEvent.SYNCED, outcome=Outcome.SYNCED, title="Kari AS")
     dependency = other if rng.random() < 0.5 else None
     return AttemptResult(
         job_id=job.id,
-        event=Event.DEPENDENCY_PENDING if dependency else Event.FAILED,
+        event=JobEvent.DEPENDENCY_PENDING if dependency else JobEvent.FAILED,
         due_at=clock(),
         outcome=Outcome.FAILED,
         title="Kari AS",

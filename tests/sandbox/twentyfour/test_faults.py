@@ -65,7 +65,7 @@ def test_a_fault_can_be_parsed_by_a_client(demo: SoapClient) -> None:
     assert demo.fault("SaveCompanies", COMPANY) == "Internal error"
 
 
-def test_too_many_says_when_to_come_back(demo: SoapClient) -> None:
+def test_a_429_has_retry_after(demo: SoapClient) -> None:
     demo.add_fault("SaveCompanies", "too_many", seconds=7, headers={"X-Blame": "you"})
     response = save(demo)
     assert response.status_code == 429

@@ -17,7 +17,7 @@ from sync.records import LedgerLine
 from tests import factories
 from tests.sync.conftest import World
 
-WAYS = ["net", "gross"]
+VOUCHER_VAT = ["net", "gross"]
 DAY = factories.invoice("1").day
 
 
@@ -49,8 +49,10 @@ def stopped(world: World) -> None:
     assert len(world.erp.vouchers) == 1
 
 
-def known(world: World, way: str = "net") -> dict[str, VatStatus]:
-    return {each.vat_code: each.status for each in vat_checks.find(world.database, world.connection.id, way)}
+def known(world: World, voucher_vat: str = "net") -> dict[str, VatStatus]:
+    return {
+        each.vat_code: each.status for each in vat_checks.find(world.database, world.connection.id, voucher_vat)
+    }
 
 
 def nothing_posted(*_: object, **__: object) -> list[LedgerLine]:
@@ -67,15 +69,15 @@ def dismiss(world: World, record_id: str) -> None:
     job_actions.dismiss(world.database, job_filter, because="Corrected", actor="kari", now=world.now)
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_the_first_voucher_of_each_code_goes_alone_and_is_read_back(world: World, way: str) -> None:
-    world.change_settings(voucher_vat=way)
+@pytest.mark.parametrize("voucher_vat", VOUCHER_VAT)
+def test_the_first_voucher_of_each_code_goes_alone_and_is_read_back(world: World, voucher_vat: str) -> None:
+    world.change_settings(voucher_vat=voucher_vat)
     for number in ("1", "2", "3"):
         put(world, number)
     put(world, "4", lines=(factories.line(account=3020),))
     sync(world, "1", "2", "3", "4")
     assert (world.erp.calls["post"], world.erp.calls["posted"], world.erp.calls["supplier_voucher"]) == (3, 2, 2)
-    assert known(world, way) == {"3": VatStatus.RIGHT, "31": VatStatus.RIGHT}
+    assert known(world, voucher_vat) == {"3": VatStatus.RIGHT, "31": VatStatus.RIGHT}
     post(world, "5", lines=(factories.line(), factories.line(account=3020)))
     assert (world.erp.calls["post"], world.erp.calls["posted"]) == (4, 2)
 
@@ -87,8 +89,8 @@ def test_revenue_that_includes_vat_stops_the_lane_after_one_voucher(world: World
     assert [each.invoice_number for each in world.erp.vouchers.values()] == [1]
     connection = world.connections.get(world.connection.id)
     assert connection.paused_because == (
-        "The voucher of invoice 1 is the first with its VAT code, and the ledger has it otherwise: account 2701 has "
-        "0,00 for -250,00; account 3000 has -1 250,00 for -1 000,00. Nothing more is posted."
+        "The voucher of invoice 1 is the first with its VAT code, but the voucher in the ledger is different: account "
+        "2701 has 0,00 for -250,00; account 3000 has -1 250,00 for -1 000,00. Posting has stopped."
     )
     assert {title for _, title in world.mails()} == {"Demo AS"}
     assert world.job(EntityType.INVOICE, "1").error_code == "vat_differs"
@@ -105,7 +107,7 @@ def test_a_wrong_voucher_stops_those_of_the_next_fiscal_year_and_of_other_codes(
         put(world, number, lines=(factories.line(account=3020),))
     sync(world, "1", "2", "3")
     assert [each.invoice_number for each in world.erp.vouchers.values()] == [9, 1]
-    assert "Nothing more is posted" in (world.connections.get(world.connection.id).paused_because or "")
+    assert "Posting has stopped" in (world.connections.get(world.connection.id).paused_because or "")
 
 
 def test_with_the_other_way_the_rest_is_posted_and_the_wrong_one_is_left(world: World) -> None:
@@ -245,7 +247,7 @@ def test_a_voucher_that_the_ledger_does_not_show_for_hours_pauses_the_connection
     world.run_after(hours=2)
     assert world.connections.get(world.connection.id).paused_because == (
         "The voucher of invoice 1 is the first with its VAT code. 24SevenOffice accepted it more than 6 hours "
-        "ago, and the ledger doesn't show it. Nothing more is posted."
+        "ago, and the ledger doesn't show it. Posting has stopped."
     )
     assert "Look for the voucher in 24SevenOffice" in remedy_of_pause(world)
     dismiss(world, "1")
@@ -275,7 +277,7 @@ def test_a_read_back_that_fails_after_posting_is_repeated(world: World) -> None:
     assert world.erp.calls["post"] == 1
 
 
-@pytest.mark.parametrize("changed", WAYS)
+@pytest.mark.parametrize("changed", VOUCHER_VAT)
 def test_after_a_lost_response_it_is_read_back_by_the_way_it_was_sent(world: World, changed: str) -> None:
     world.change_settings(voucher_vat="gross")
     world.erp.fails_after["post"] = [OutcomeUnknownError("No answer.", error_code="no_answer")]
@@ -355,19 +357,19 @@ def test_vat_of_zero_proves_no_code(world: World, codes: tuple[str, str]) -> Non
     assert known(world, "gross") == {"3": VatStatus.WRONG, "5": VatStatus.RIGHT}
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("voucher_vat", VOUCHER_VAT)
 @pytest.mark.parametrize(("amount", "proves"), [("0.01", False), ("0.02", False), ("0.03", True)])
 def test_an_invoice_too_small_to_bear_vat_proves_no_code_with_a_rate(
     world: World,
-    way: str,
+    voucher_vat: str,
     amount: str,
     proves: bool,  # noqa: FBT001 - a case
 ) -> None:
-    world.change_settings(voucher_vat=way)
+    world.change_settings(voucher_vat=voucher_vat)
     post(world, "1", amounts=(amount,))
-    assert known(world, way) == ({"3": VatStatus.RIGHT} if proves else {})
+    assert known(world, voucher_vat) == ({"3": VatStatus.RIGHT} if proves else {})
     post(world, "2")
-    assert (world.erp.calls["supplier_voucher"], known(world, way)) == (2 - proves, {"3": VatStatus.RIGHT})
+    assert (world.erp.calls["supplier_voucher"], known(world, voucher_vat)) == (2 - proves, {"3": VatStatus.RIGHT})
 
 
 def test_a_code_with_an_unknown_rate_is_never_proven(world: World) -> None:

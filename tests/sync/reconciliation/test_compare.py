@@ -43,14 +43,14 @@ def known(world: World, count: int) -> list[Invoice]:
     return invoices
 
 
-def post(world: World, *invoices: Invoice, way: str = "net", rounding: int | None = None) -> None:
+def post(world: World, *invoices: Invoice, voucher_vat: str = "net", rounding: int | None = None) -> None:
     for each in invoices:
         voucher = voucher_of(
             each,
             customer_number=10001,
             project_number=lambda _: 1,
             chart=Chart(world.erp.chart, VAT_CODES),
-            settings=factories.settings(voucher_vat=way, rounding_account=rounding),
+            settings=factories.settings(voucher_vat=voucher_vat, rounding_account=rounding),
             comment="",
         )
         world.erp.vouchers[each.day.year, voucher.number] = voucher
@@ -106,24 +106,24 @@ def test_vat_rounded_differently_is_mentioned_but_is_no_difference(world: World)
     told = replace(invoice, lines=lines, total=Decimal("0.12"))
     world.moment.invoices = {told.id: told}
     world.change_settings(voucher_vat="gross")
-    post(world, told, way="gross")
+    post(world, told, voucher_vat="gross")
     assert compared(world).counts == {"equal": 1, "vat_rounded": 1}
     world.change_settings(voucher_vat="net")
     (found,) = compared(world).discrepancies
     assert [each.field.value for each in found.differences] == ["vat amount"]
 
 
-@pytest.mark.parametrize("way", ["net", "gross"])
-def test_the_rounding_of_many_lines_to_a_whole_krone_is_compared(world: World, way: str) -> None:
+@pytest.mark.parametrize("voucher_vat", ["net", "gross"])
+def test_the_rounding_of_many_lines_to_a_whole_krone_is_compared(world: World, voucher_vat: str) -> None:
     (invoice,) = known(world, 1)
     lines = (InvoiceLine(Decimal("41.67"), 3000, vat=Decimal(25)),) * 60
     whole = replace(invoice, lines=lines, total=Decimal(2500))
     world.moment.invoices = {whole.id: whole}
     world.erp.chart[7740] = ""
-    world.change_settings(voucher_vat=way, rounding_account=7740)
-    post(world, whole, way=way, rounding=7740)
+    world.change_settings(voucher_vat=voucher_vat, rounding_account=7740)
+    post(world, whole, voucher_vat=voucher_vat, rounding=7740)
     assert compared(world).counts == {"equal": 1}
-    post(world, whole, way=way)
+    post(world, whole, voucher_vat=voucher_vat)
     (found,) = compared(world).discrepancies
     told = [(each.field.value, each.moment, each.ledger) for each in found.differences]
     assert ("account", "3000: -2 500,20, 7740: 0,20", "3000: -2 500,00") in told
@@ -175,7 +175,7 @@ def test_the_totals_are_those_of_the_ledgers_accounts(world: World) -> None:
 
 
 def test_vat_whose_account_is_not_known_is_one_total(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    post(world, *known(world, 1), way="gross")
+    post(world, *known(world, 1), voucher_vat="gross")
     world.change_settings(voucher_vat="gross")
     nameless = {code: replace(each, account=None) for code, each in VAT_CODES.items()}
     monkeypatch.setattr(world.erp, "vat_codes", lambda: nameless)

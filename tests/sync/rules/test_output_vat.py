@@ -63,13 +63,13 @@ def priced(
     return Priced(invoice, shown, total - exact)
 
 
-def voucher(invoice: Invoice, way: str) -> Voucher:
+def voucher(invoice: Invoice, voucher_vat: str) -> Voucher:
     return voucher_of(
         invoice,
         customer_number=10001,
         project_number=int,
         chart=Chart({**CHART, ROUNDING: ""}, VAT_CODES),
-        settings=factories.settings(voucher_vat=way, rounding_account=ROUNDING),
+        settings=factories.settings(voucher_vat=voucher_vat, rounding_account=ROUNDING),
         comment="",
     )
 

@@ -169,10 +169,10 @@ def cases() -> list[Case]:
     return found
 
 
-def posted(case: Case, way: str) -> Voucher:
+def posted(case: Case, voucher_vat: str) -> Voucher:
     """Make a voucher from what Moment's API returns, as the invoice flow does."""
     invoice = invoices.translate(case.in_moment, account=ACCOUNTS.get, number=int)
-    settings = factories.settings(voucher_vat=way, **case.settings)
+    settings = factories.settings(voucher_vat=voucher_vat, **case.settings)
     chart = Chart(CHART, VAT_CODES)
     check_bookings(invoice, chart=chart, settings=settings)
     return voucher_of(
@@ -187,19 +187,19 @@ def posted(case: Case, way: str) -> Voucher:
     )
 
 
-@pytest.mark.parametrize("way", ["net", "gross"])
+@pytest.mark.parametrize("voucher_vat", ["net", "gross"])
 @pytest.mark.parametrize("case", cases(), ids=lambda case: f"{case.number} {case.name}")
-def test_an_invoice_becomes_the_voucher_of_the_table(case: Case, way: str) -> None:
+def test_an_invoice_becomes_the_voucher_of_the_table(case: Case, voucher_vat: str) -> None:
     assert case.said.keys() <= {"With", "Invoice", "Net", "Gross", "Refused", "Done", "Comment"}
-    books = case.said[way.title()]
+    books = case.said[voucher_vat.title()]
     refusals = case.said["Refused"] + [each.removeprefix("Refused: ") for each in books if each[:1] == "R"]
     if refusals:
         with pytest.raises(RejectedError) as refused:
-            posted(case, way)
+            posted(case, voucher_vat)
         assert [str(refused.value.message)] == refusals
         assert refused.value.remedy
         return
-    voucher, expected = posted(case, way), [case.entry(text) for text in books]
+    voucher, expected = posted(case, voucher_vat), [case.entry(text) for text in books]
     if case.said["Done"]:
         assert len(voucher.entries) == 1
         return

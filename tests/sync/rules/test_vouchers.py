@@ -20,13 +20,13 @@ LINES = st.lists(LINE, min_size=1, max_size=30)
 RATE = st.decimals(min_value="0.0001", max_value=1000, places=4)
 
 
-def voucher(lines: tuple[InvoiceLine, ...] = (), *, way: str = "net", **values: Any) -> Voucher:
+def voucher(lines: tuple[InvoiceLine, ...] = (), *, voucher_vat: str = "net", **values: Any) -> Voucher:
     return voucher_of(
         factories.invoice(lines=lines or (factories.line(),), **values),
         customer_number=10001,
         project_number=int,
         chart=Chart(CHART, VAT_CODES),
-        settings=factories.settings(vat_codes={3020: "31"}, voucher_vat=way),
+        settings=factories.settings(vat_codes={3020: "31"}, voucher_vat=voucher_vat),
         comment="Moment",
     )
 
@@ -53,7 +53,7 @@ def made_of(lines: list[InvoiceLine], **values: Any) -> Voucher:
 
 @given(LINES)
 def test_a_voucher_in_kroner_is_the_invoice_to_the_ore(lines: list[InvoiceLine]) -> None:
-    made = made_of(lines, way="gross")
+    made = made_of(lines, voucher_vat="gross")
     assert sum(entry.amount for entry in made.entries) == 0
     assert made.entries[0].amount == sum(line.amount for line in lines) * 100
     for account in CHART:
@@ -69,13 +69,13 @@ def test_a_voucher_in_another_currency_balances_and_rounding_falls_on_the_larges
     assert sum(entry.amount for entry in made.entries) == 0
 
 
-def test_the_vat_code_is_the_settings_then_the_lines_then_the_charts() -> None:
+def test_settings_override_the_lines_vat_code_and_the_line_the_charts() -> None:
     lines = (
         factories.line(account=3000),
         factories.line(account=3000, tax_code="5"),
         factories.line(account=3020, tax_code="31"),
     )
-    assert [entry.tax_code for entry in voucher(lines, way="gross").entries[1:]] == ["3", "5", "31"]
+    assert [entry.tax_code for entry in voucher(lines, voucher_vat="gross").entries[1:]] == ["3", "5", "31"]
 
 
 def test_a_line_with_its_own_project_is_posted_on_that_project() -> None:

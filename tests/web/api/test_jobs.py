@@ -10,7 +10,7 @@ from models.admin import job_actions
 from models.enums import EntityType, JobState, Record
 from models.inbox import links
 from models.inbox.links import Link
-from models.inbox.transitions import Event
+from models.inbox.transitions import JobEvent
 from models.schema.record_summary import RecordSummary
 from sync.rules.normalization import cut_warning
 from tests.factories import NOW, settings
@@ -229,7 +229,7 @@ def test_a_question_is_read_and_answered(web: Web, container: Container, program
 
 def test_the_health_counts_only_the_tokens_connections(web: Web, container: Container, program: Program) -> None:
     failed_job(container, web.connection)
-    completed_job(container.database, web.connection.id, Record(EntityType.CUSTOMER, "8"), event=Event.SYNCED)
+    completed_job(container.database, web.connection.id, Record(EntityType.CUSTOMER, "8"), event=JobEvent.SYNCED)
     told = program.get("/health").json()
     assert (told["connections"], told["needs_attention"], told["redis"], told["workers"]) == (1, 1, True, False)
     budget = program.get("/request-budget").json()
@@ -254,7 +254,7 @@ def test_a_job_has_the_details_that_identify_its_record(web: Web, container: Con
         record_number="1024", party="Nordlys AS", party_number="10001", amount=125000, currency="NOK"
     )
     known = replace(known, record_date=date(2026, 3, 2))
-    job = completed_job(container.database, web.connection.id, event=Event.REJECTED, summary=known)
+    job = completed_job(container.database, web.connection.id, event=JobEvent.REJECTED, summary=known)
     links.save(container.database, web.connection.id, job.record, Link("2026/40003"), now=NOW)
     told = {
         "number": "1024",

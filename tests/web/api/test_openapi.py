@@ -13,7 +13,7 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from models.admin.operations import OperationType
 from models.receivers import deliveries
-from models.receivers.deliveries import Attempt
+from models.receivers.deliveries import DeliveryAttempt
 from models.receivers.outbox import DeliveryProblem
 from tests.installation import environment, failed_job
 from tests.web.api.program import Program
@@ -93,7 +93,7 @@ def test_what_was_created_can_be_used(program: Program, examples: int) -> None:
 
 def fail_deliveries(container: Container) -> None:
     """Make one attempt at every due delivery, which no receiver answers."""
-    now, unanswered = clock(), Attempt(problem=DeliveryProblem.NO_CONNECTION)
+    now, unanswered = clock(), DeliveryAttempt(problem=DeliveryProblem.NO_CONNECTION)
     for receiver_id in deliveries.due_receivers(container.database, now=now):
         lease = deliveries.acquire(container.database, receiver_id, now=now, until=now)
         assert lease

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from models.receivers import deliveries
-from models.receivers.deliveries import Attempt
+from models.receivers.deliveries import DeliveryAttempt
 from models.receivers.outbox import EVENT_TYPES
 from tests.installation import failed_job, messages
 from tests.web.api.program import Program
@@ -59,7 +59,7 @@ def test_failed_deliveries_are_sent_again(web: Web, container: Container, progra
     lease = deliveries.acquire(container.database, number, now=now, until=now + timedelta(minutes=1))
     assert lease
     (sent,) = deliveries.due(container.database, lease, now=now, limit=9)
-    deliveries.complete(container.database, lease, sent.id, Attempt(http_status=200), now=now, jitter=0)
+    deliveries.complete(container.database, lease, sent.id, DeliveryAttempt(http_status=200), now=now, jitter=0)
     (line,) = program.get(f"{address}/deliveries").json()["items"]
     assert (line["type"], line["state"], line["http_status"]) == ("job.needs_attention", "delivered", 200)
     assert (line["webhook_id"], line["connection_id"]) == (str(sent.event_id), web.connection.id)

@@ -7,7 +7,7 @@ from sqlalchemy import update
 
 from local.servers import Server
 from models.enums import PENDING, EntityType, JobState, Record, Role
-from models.inbox.transitions import Event
+from models.inbox.transitions import JobEvent
 from models.schema.tables import SyncJobRow
 from tests.factories import NOW, settings
 from tests.installation import failed_job
@@ -32,7 +32,7 @@ def test_jobs_that_need_attention_come_first_and_are_linked(web: Web, container:
 def test_a_connection_in_an_outage_says_since_when_and_why(web: Web, container: Container) -> None:
     now = clock()
     completed_job(
-        container.database, web.connection.id, event=Event.FAILED, message="24SevenOffice is away.", at=now
+        container.database, web.connection.id, event=JobEvent.FAILED, message="24SevenOffice is away.", at=now
     )
     outages.fail(container.database, web.connection.id, now=now, retry_after=now - NOW)
     page = web.as_(Role.VIEWER).get("/").text

@@ -5,7 +5,7 @@ import requests
 
 from models.enums import Role, Scope
 from models.receivers import deliveries
-from models.receivers.deliveries import Attempt
+from models.receivers.deliveries import DeliveryAttempt
 from models.receivers.outbox import EVENT_TYPES, DeliveryState, EventType
 from models.receivers.repository import Receiver
 from tests.factories import NOW
@@ -32,7 +32,7 @@ def receiver(container: Container) -> Receiver:
     return receiver
 
 
-def fail(container: Container, receiver: Receiver, attempt: Attempt) -> None:
+def fail(container: Container, receiver: Receiver, attempt: DeliveryAttempt) -> None:
     lease = deliveries.acquire(container.database, receiver.id, now=clock(), until=clock())
     assert lease
     (due, *_) = deliveries.due(container.database, lease, now=clock(), limit=1)
@@ -136,7 +136,7 @@ def test_the_log_shows_each_delivery_and_its_response(
     container: Container, web: Web, anna: Person, receiver: Receiver
 ) -> None:
     failed_job(container, web.connection)
-    fail(container, receiver, Attempt(http_status=500, answer="<b>Oh no</b>"))
+    fail(container, receiver, DeliveryAttempt(http_status=500, response="<b>Oh no</b>"))
     page = anna.get(f"/receivers/{receiver.id}").text
     for words in ("Record needs attention", "Demo AS", "500", "&lt;b&gt;Oh no&lt;/b&gt;", "Queued"):
         assert words in page

@@ -10,7 +10,7 @@ from models.enums import EntityType, JobState, Record, Role
 from models.inbox import links, questions
 from models.inbox.links import Link
 from models.inbox.questions import Candidate
-from models.inbox.transitions import Event
+from models.inbox.transitions import JobEvent
 from models.schema.tables import SyncJobRow
 from tests.factories import NOW, settings
 from tests.installation import failed_job, messages
@@ -67,7 +67,7 @@ def test_all_jobs_that_match_a_filter_are_counted_listed_and_then_changed(web: W
         container.database,
         web.connection.id,
         Record(EntityType.CUSTOMER, "7"),
-        event=Event.REJECTED,
+        event=JobEvent.REJECTED,
         title="Customer",
     )
     person = web.as_(Role.OPERATOR)

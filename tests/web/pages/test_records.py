@@ -16,7 +16,7 @@ from models.connections.repository import Connection
 from models.enums import EntityType, JobState, Outcome, Record, Role
 from models.inbox import links
 from models.inbox.links import Link
-from models.inbox.transitions import Event
+from models.inbox.transitions import JobEvent
 from models.schema.record_summary import RecordSummary
 from models.schema.tables import SyncJobRow
 from sync.engine.call_log import RemoteCall
@@ -266,7 +266,7 @@ def test_attempts_without_changes_keep_the_last_result_and_are_one_line(web: Web
 def test_attempts_that_skip_a_record_for_the_same_reason_are_one_line(web: Web, container: Container) -> None:
     for minutes, reason in enumerate(("no project", "approval", "approval", "approval")):
         message = msg("The document is awaiting {reason}.", reason=reason)
-        at, skipped = NOW + timedelta(minutes=minutes), Event.SKIPPED
+        at, skipped = NOW + timedelta(minutes=minutes), JobEvent.SKIPPED
         job = completed_job(
             container.database, web.connection.id, event=skipped, outcome=Outcome.SKIPPED, at=at, message=message
         )
@@ -277,9 +277,9 @@ def test_attempts_that_skip_a_record_for_the_same_reason_are_one_line(web: Web, 
 
 def test_the_result_before_a_failure_returns_once_nothing_has_changed(container: Container, web: Web) -> None:
     for event, outcome, message in (
-        (Event.SYNCED, Outcome.SYNCED, "Voucher 40003 of 2026."),
-        (Event.REJECTED, Outcome.FAILED, "Account 3999 is closed."),
-        (Event.SYNCED, Outcome.UNCHANGED, ""),
+        (JobEvent.SYNCED, Outcome.SYNCED, "Voucher 40003 of 2026."),
+        (JobEvent.REJECTED, Outcome.FAILED, "Account 3999 is closed."),
+        (JobEvent.SYNCED, Outcome.UNCHANGED, ""),
     ):
         job = completed_job(
             container.database, web.connection.id, INVOICE, event=event, outcome=outcome, message=message
@@ -308,7 +308,7 @@ SUMMARY = RecordSummary(
 def test_a_record_that_needs_attention_shows_customer_amount_and_dates(
     web: Web, container: Container, language: Language, words: tuple[str, ...]
 ) -> None:
-    job = completed_job(container.database, web.connection.id, event=Event.REJECTED, summary=SUMMARY)
+    job = completed_job(container.database, web.connection.id, event=JobEvent.REJECTED, summary=SUMMARY)
     person = web.as_(Role.OPERATOR, language=language)
     page = person.get(f"/records/{job.id}").text
     assert [word for word in (*words, "Nordlys Arkitekter AS (10001)") if word not in page] == []
@@ -321,7 +321,12 @@ def test_a_record_that_needs_attention_shows_customer_amount_and_dates(
     customer = Record(EntityType.CUSTOMER, "7")
     named = RecordSummary(record_name="Nordlys")
     job = completed_job(
-        container.database, web.connection.id, customer, event=Event.REJECTED, title="Kunde Nordlys", summary=named
+        container.database,
+        web.connection.id,
+        customer,
+        event=JobEvent.REJECTED,
+        title="Kunde Nordlys",
+        summary=named,
     )
     assert person.get("/records/confirm", action="resolve", job=str(job.id)).text.count("Nordlys") == 1
 
@@ -426,9 +431,9 @@ def test_a_filtered_list_is_downloaded_whole_for_programs_and_excel(
 def test_the_count_the_sheet_and_the_actions_cover_exactly_the_list(
     web: Web, container: Container, sort: str, number: int
 ) -> None:
-    completed_job(container.database, web.connection.id, Record(EntityType.CUSTOMER, "7"), event=Event.REJECTED)
+    completed_job(container.database, web.connection.id, Record(EntityType.CUSTOMER, "7"), event=JobEvent.REJECTED)
     dated = RecordSummary(amount=100, currency="NOK", record_date=date(2026, 1, 1))
-    completed_job(container.database, web.connection.id, event=Event.REJECTED, summary=dated)  # of the sixty
+    completed_job(container.database, web.connection.id, event=JobEvent.REJECTED, summary=dated)  # of the sixty
     person, asked = web.as_(Role.OPERATOR), {"text": "", "sort": sort, "company": "Demo AS"}
     page = person.get("/records", **asked).text
     assert f"{number} records" in page

@@ -3,7 +3,7 @@ import re
 from models.enums import EntityType, Record, Role
 from models.inbox import links
 from models.inbox.links import Link
-from models.inbox.transitions import Event
+from models.inbox.transitions import JobEvent
 from models.schema.record_summary import RecordSummary
 from tests.factories import NOW, settings
 from tests.installation import compared
@@ -30,7 +30,7 @@ def test_an_invoice_links_to_its_connection_customer_and_project(web: Web, conta
     project = linked(container, web.connection.id, PROJECT, "17", "Project 17")
     theirs = linked(container, other.id, CUSTOMER, "10001", "Customer Rival")
     known = RecordSummary(party="Nordlys", party_number="10001", project_id="8")
-    invoice = completed_job(container.database, web.connection.id, event=Event.REJECTED, summary=known)
+    invoice = completed_job(container.database, web.connection.id, event=JobEvent.REJECTED, summary=known)
     page = web.as_(Role.VIEWER).get(f"/records/{invoice.id}").text
     assert f'<a href="/connections/{web.connection.id}">{web.connection.name}</a>' in page
     assert (link_to(page, customer), link_to(page, project)) == ("Customer Nordlys", "Project 17")

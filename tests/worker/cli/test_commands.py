@@ -228,7 +228,7 @@ def test_jobs_that_need_attention_are_listed_and_shown_with_their_attempts(
     said = run("jobs", "show", change_id)
     assert "Open the account in 24SevenOffice." in said
     assert "failed account The account 3999 is unknown." in " ".join(said.split())
-    assert "no record 4711" in refused("jobs", "show", "4711")
+    assert "no job 4711" in refused("jobs", "show", "4711")
 
 
 def test_jobs_are_retried_by_number_or_error_code(container: Container, connection: Connection) -> None:
@@ -278,7 +278,7 @@ def test_an_unknown_job_cannot_be_selected(container: Container, connection: Con
     job_id = failed_job(container, connection)
     assert "--limit" in refused("jobs", "list", "--limit=-1")
     for verb in ("retry", "dismiss"):
-        assert "no record 4711" in refused("jobs", verb, str(job_id), "4711")
+        assert "no job 4711" in refused("jobs", verb, str(job_id), "4711")
     assert states(container) == {job_id: JobState.NEEDS_ATTENTION}
 
 

@@ -15,7 +15,7 @@ from models.enums import EntityType, JobState, Lane, Outcome, Record, Role, Scop
 from models.inbox import files, leases, webhook_intake
 from models.inbox.enqueue import enqueue
 from models.receivers import deliveries
-from models.receivers.deliveries import Attempt
+from models.receivers.deliveries import DeliveryAttempt
 from models.receivers.outbox import EVENT_TYPES
 from models.schema.tables import Base
 from models.users import repository as users
@@ -126,7 +126,9 @@ def answered(container: Container, answer: str) -> None:
     lease = deliveries.acquire(database, receiver.id, now=now, until=now)
     assert lease
     (due,) = deliveries.due(database, lease, now=now, limit=1)
-    deliveries.complete(database, lease, due.id, Attempt(http_status=200, answer=answer), now=now, jitter=0)
+    deliveries.complete(
+        database, lease, due.id, DeliveryAttempt(http_status=200, response=answer), now=now, jitter=0
+    )
 
 
 @pytest.mark.usefixtures("customer")

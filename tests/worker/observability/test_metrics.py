@@ -20,7 +20,7 @@ from models.enums import EntityType, JobState, Lane, Outcome, Record
 from models.inbox import cursors, due, leases, missed_webhooks
 from models.inbox.enqueue import enqueue
 from models.inbox.leases import AttemptResult, Lease, SyncJob
-from models.inbox.transitions import Event
+from models.inbox.transitions import JobEvent
 from models.schema.tables import BackupRow
 from sync.errors import RateLimitedError
 from tests.factories import settings
@@ -301,20 +301,20 @@ def test_a_record_is_counted_once_as_synced_automatically_or_not(
             each: told(said, "moment24_records_total", entity_type="customer", result=each) for each in results
         }
 
-    def completed(*, needed: bool, event: Event, outcome: Outcome) -> None:
+    def completed(*, needed: bool, event: JobEvent, outcome: Outcome) -> None:
         job = SyncJob(id=1, record=Record(EntityType.CUSTOMER, CUSTOMER), needed_attention=needed)
         lease = Lease(id=uuid4(), lane=Lane(connection.id, EntityType.CUSTOMER), jobs=(job,))
         result = AttemptResult(job_id=1, event=event, outcome=outcome)
         container.instrumentation.completed(lease, [result], now=clock())
 
     assert counted() == {"synced_alone": 0, "needs_attention": 0}
-    completed(needed=False, event=Event.FAILED, outcome=Outcome.FAILED)  # retried automatically
-    completed(needed=False, event=Event.SYNCED, outcome=Outcome.UNCHANGED)  # nothing had to be done
+    completed(needed=False, event=JobEvent.FAILED, outcome=Outcome.FAILED)  # retried automatically
+    completed(needed=False, event=JobEvent.SYNCED, outcome=Outcome.UNCHANGED)  # nothing had to be done
     assert counted() == {"synced_alone": 0, "needs_attention": 0}
-    completed(needed=False, event=Event.SYNCED, outcome=Outcome.SYNCED)
-    completed(needed=False, event=Event.REJECTED, outcome=Outcome.FAILED)
-    completed(needed=True, event=Event.REJECTED, outcome=Outcome.FAILED)
-    completed(needed=True, event=Event.SYNCED, outcome=Outcome.SYNCED)
+    completed(needed=False, event=JobEvent.SYNCED, outcome=Outcome.SYNCED)
+    completed(needed=False, event=JobEvent.REJECTED, outcome=Outcome.FAILED)
+    completed(needed=True, event=JobEvent.REJECTED, outcome=Outcome.FAILED)
+    completed(needed=True, event=JobEvent.SYNCED, outcome=Outcome.SYNCED)
     assert counted() == {"synced_alone": 1, "needs_attention": 1}
 
 
