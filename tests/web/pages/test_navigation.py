@@ -37,8 +37,8 @@ def add_connections(container: Container, *names: str) -> None:
 def test_a_button_pressed_after_the_session_ended_leads_back_to_its_page(
     web: Web, headers: dict[str, str], back: str
 ) -> None:
-    sent = {name: value.format(url=web.url) for name, value in headers.items()}
-    response = web.nobody().ask("POST", f"/connections/{web.connection.id}/pause", headers=sent)
+    headers = {name: value.format(url=web.url) for name, value in headers.items()}
+    response = web.nobody().ask("POST", f"/connections/{web.connection.id}/pause", headers=headers)
     assert (response.status_code, response.headers["Location"]) == (303, f"/sign-in{back}")
 
 
