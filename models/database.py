@@ -13,6 +13,7 @@ import psycopg2
 import psycopg2.errors
 from psycopg2.extensions import TRANSACTION_STATUS_IDLE
 from pydantic import SecretStr
+from pydantic_core import from_json
 from sqlalchemy import (
     URL,
     Connection,
@@ -134,6 +135,7 @@ class Database:
             pool_timeout=10,
             connect_args=timeouts,
             hide_parameters=True,  # they may be secrets, and errors are logged
+            json_deserializer=from_json,  # a list of jobs has hundreds of small values
             use_native_hstore=False,  # no column has that type, and the lookup costs each connection a query
             executemany_mode="values_plus_batch",  # update the rows of a batch in one round trip
         )

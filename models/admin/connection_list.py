@@ -162,16 +162,17 @@ def problem_counts(database: Database, scope: Scope, *, now: datetime) -> Mappin
 
 
 def is_in(state: ConnectionState, now: datetime) -> ColumnElement[bool]:
-    return _state(now) == state
+    return _state(_problems(now)) == state
 
 
 def status_columns(now: datetime) -> Sequence[ColumnElement[Any]]:
     """Return the columns of connections that :func:`with_status` needs."""
     since = func.coalesce(ConnectionRow.rate_limited_since, ConnectionRow.outage_since)
+    problems = _problems(now)
     return (
-        _state(now).label("state"),
+        _state(problems).label("state"),
         since.label("since"),
-        *(each.label(problem) for problem, each in _problems(now).items()),
+        *(each.label(problem) for problem, each in problems.items()),
     )
 
 
@@ -183,8 +184,7 @@ def with_status(cls: type[D], row: Row[*tuple[Any, ...]], **more: object) -> D:
     return made_of(cls, row, state=state, problems=problems, outage_since=since, **more)
 
 
-def _state(now: datetime) -> ColumnElement[str]:
-    problems = _problems(now)
+def _state(problems: Mapping[HealthProblem, ColumnElement[bool]]) -> ColumnElement[str]:
     return case(
         (ConnectionRow.paused_because == NOT_STARTED, ConnectionState.NOT_STARTED),
         (ConnectionRow.paused_because != "", ConnectionState.PAUSED),

@@ -13,7 +13,6 @@ from models.admin.connection_list import (
     ConnectionState,
     HealthProblem,
     in_order,
-    is_in,
     status_columns,
     with_status,
 )
@@ -188,19 +187,20 @@ def _status_query(scope: Scope, name: str, now: datetime) -> Select[*tuple[Any, 
         .group_by(SyncJobRow.connection_id)
         .subquery()
     )
-    pending, needs_attention = (
-        func.coalesce(each, 0).label(each.name) for each in (counts.c.pending, counts.c.needs_attention)
-    )
-    is_paused, has_problem, is_down = (
-        is_in(state, now)
-        for state in (ConnectionState.PAUSED, ConnectionState.NEEDS_ATTENTION, ConnectionState.OUTAGE)
-    )
-    urgency = case((is_paused, 0), (or_(has_problem, needs_attention > 0), 1), (is_down, 2), else_=3)
+    numbers = [func.coalesce(each, 0).label(each.name) for each in (counts.c.pending, counts.c.needs_attention)]
     known = (ConnectionRow.id, ConnectionRow.name, ConnectionRow.paused_because, ConnectionRow.paused_by)
-    shown = select(*known, *status_columns(now), pending, needs_attention)
-    shown = shown.outerjoin(counts, counts.c.connection_id == ConnectionRow.id)
-    shown = shown.where(within(scope, ConnectionRow.id), ConnectionRow.name.icontains(name, autoescape=True))
-    return shown.order_by(urgency, in_order(ConnectionRow.name))
+    named = select(*known, *status_columns(now), *numbers)
+    named = named.outerjoin(counts, counts.c.connection_id == ConnectionRow.id)
+    named = named.where(within(scope, ConnectionRow.id), ConnectionRow.name.icontains(name, autoescape=True))
+    shown = named.cte().prefix_with("MATERIALIZED").c  # a state is long SQL: here it is evaluated once
+    has_problem = or_(shown.state == ConnectionState.NEEDS_ATTENTION, shown.needs_attention > 0)
+    urgency = case(
+        (shown.state == ConnectionState.PAUSED, 0),
+        (has_problem, 1),
+        (shown.state == ConnectionState.OUTAGE, 2),
+        else_=3,
+    )
+    return select(*shown).order_by(urgency, in_order(shown.name))
 
 
 def _synced(session: Session, ids: Iterable[int]) -> dict[int, dict[EntityType, datetime]]:

@@ -45,10 +45,20 @@ class JobFilter:
         return bool(self.error_code or self.with_warning or self.updated_since or pending)
 
     @property
+    def is_of_few_connections(self) -> bool:
+        """Whether the jobs of some connections are left out."""
+        return self.connection_id is not None or self.scope.connections is not None
+
+    @property
     def is_indexed(self) -> bool:
         """Whether an index finds the jobs if they are few."""
-        few_connections = self.connection_id is not None or self.scope.connections is not None
-        return bool(self.is_rare or self.text or self.ids is not None or few_connections)
+        return bool(self.is_rare or self.text or self.ids is not None or self.is_of_few_connections)
+
+    @property
+    def is_by_date_only(self) -> bool:
+        """Whether the date is the condition that fewest jobs meet."""
+        dated = self.date_from or self.date_to
+        return bool(dated and not (self.is_rare or self.text or self.ids is not None))
 
     @property
     def columns(self) -> Iterator[str]:

@@ -9,9 +9,9 @@ guess takes seconds.
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
-from functools import cache
+from functools import cache, partial
 from typing import Any, TypeVarTuple
 
 from sqlalchemy import (
@@ -19,14 +19,17 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     CompoundSelect,
+    Date,
     Row,
     Select,
     and_,
     any_,
     bindparam,
+    cast,
     exists,
     func,
     select,
+    true,
     union_all,
 )
 
@@ -48,6 +51,9 @@ MAX_SCANNED_ROWS = 20_000
 
 MAX_SCANNED_BEFORE_INDEX = 5_000
 """The same if a condition has an index, which finds rows faster that are rarer than one in a hundred."""
+
+MAX_SCATTERED_ROWS = 2_000
+"""The same in order of date or amount, where each row is on another page of the table."""
 
 EXPORT_BATCH_SIZE = 1000
 MAX_TOTALED_ROWS = 10_000
@@ -136,6 +142,11 @@ class Order:
 
     def nearest_first(self, rows: Any) -> OrderColumns:  # noqa: ANN401 - the same
         return nearest_first(self._columns(rows), self.key, ascending=self.sort.ascending)
+
+    @property
+    def is_scattered(self) -> bool:
+        """Whether rows that are next to each other in the list are far apart in the table."""
+        return self.sort.column != "received_at"
 
     @property
     def upwards(self) -> bool:
@@ -268,25 +279,32 @@ _VIEWS = (
 
 
 def _ids(database: Database, job_filter: JobFilter, order: Order, *, limit: int) -> Sequence[int]:
+    if order.is_scattered and _has_few_rows(database, job_filter):
+        return database.scalars(_at_connections(job_filter, order).limit(limit))
     found = database.scalars(_among_first(job_filter, order).limit(limit))
     if len(found) == limit:
         return found
-    few = job_filter.text and (database.scalar(_count_at_connections(job_filter, order)) or 0) <= MAX_SCANNED_ROWS
-    return database.scalars((_at_connections if few else _by_rarest_condition)(job_filter, order).limit(limit))
+    query = _by_rarest_condition
+    if not order.is_scattered and (job_filter.text or job_filter.is_by_date_only):
+        if _has_few_rows(database, job_filter):
+            query = _at_connections
+        elif job_filter.is_by_date_only:
+            query = partial(_by_day, limit=limit)
+    return database.scalars(query(job_filter, order).limit(limit))
 
 
 def _among_first(job_filter: JobFilter, order: Order) -> Select[int]:
     """Search the first rows of the list, or the rows nearest to the key, in the order of an index."""
     depth = MAX_SCANNED_BEFORE_INDEX if job_filter.is_indexed else MAX_SCANNED_ROWS
-    if order.sort.column != "received_at":  # the rows are scattered, and take longer
-        depth = MAX_SCANNED_ROWS // 4
+    if order.is_scattered:
+        depth = MAX_SCATTERED_ROWS
     of_connection = (
         select(*_columns(job_filter, order))
         .where(*_only_connection(job_filter), order.beyond(JOBS))
         .order_by(*order.nearest_first(JOBS))
         .limit(depth)
     )
-    if order.sort.column == "received_at":  # each type has its part of the index
+    if not order.is_scattered:  # each type has its part of the index
         entity_types = [job_filter.entity_type] if job_filter.entity_type else EntityType
         parts = (of_connection.where(JOBS.entity_type == each) for each in entity_types)
         every = union_all(*parts).subquery()
@@ -304,15 +322,12 @@ def _columns(job_filter: JobFilter, order: Order) -> Sequence[ColumnElement[Any]
     return [column for column in JOBS if column.name in read]
 
 
-def _count_at_connections(job_filter: JobFilter, order: Order) -> Select[int]:
-    """Count the rows of the visible connections, up to one more than the first query reads."""
-    rows = (
-        select(JOBS.id)
-        .where(job_filter.at_connections(JOBS), order.beyond(JOBS))
-        .limit(MAX_SCANNED_ROWS + 1)
-        .subquery()
-    )
-    return select(func.count()).select_from(rows)
+def _has_few_rows(database: Database, job_filter: JobFilter) -> bool:
+    """Return whether all rows of the visible connections are read sooner than an index finds some of them."""
+    if job_filter.is_rare or not job_filter.is_of_few_connections:
+        return False
+    rows = select(JOBS.id).where(job_filter.at_connections(JOBS)).limit(MAX_SCANNED_ROWS + 1).subquery()
+    return (database.scalar(select(func.count()).select_from(rows)) or 0) <= MAX_SCANNED_ROWS
 
 
 def _at_connections(job_filter: JobFilter, order: Order) -> Select[int]:
@@ -321,6 +336,25 @@ def _at_connections(job_filter: JobFilter, order: Order) -> Select[int]:
     rows = visible.cte().prefix_with("MATERIALIZED").c
     matching = select(rows.id).where(*job_filter.conditions(rows))
     return matching.order_by(*order.nearest_first(rows))
+
+
+def _by_day(job_filter: JobFilter, order: Order, *, limit: int) -> Select[int]:
+    """Find the first rows of each day of a period by an index, then sort them."""
+    first, last = (
+        select(aggregate(JOBS.record_date)).where(JOBS.record_date.is_not(None)).scalar_subquery()
+        for aggregate in (func.min, func.max)
+    )
+    day = func.generate_series(
+        func.greatest(first, job_filter.date_from), func.least(last, job_filter.date_to), timedelta(days=1)
+    )
+    days = select(cast(day, Date).label("day")).subquery()
+    columns = (JOBS.id, JOBS[order.sort.column])
+    of_day = select(*columns).where(
+        JOBS.record_date == days.c.day, *job_filter.conditions(JOBS), order.beyond(JOBS)
+    )
+    nearest = of_day.order_by(*order.nearest_first(JOBS)).limit(limit).lateral()
+    found = select(nearest.c.id).select_from(days).join(nearest, true())
+    return found.order_by(*order.nearest_first(nearest.c))
 
 
 def _by_rarest_condition(job_filter: JobFilter, order: Order) -> Select[int]:

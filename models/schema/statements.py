@@ -5,7 +5,7 @@ from dataclasses import fields
 from functools import cache
 from typing import Any, ClassVar, Protocol, TypeVar
 
-from sqlalchemy import ARRAY, ColumnElement, Integer, and_, any_, literal, true
+from sqlalchemy import ARRAY, ColumnElement, Integer, Row, and_, any_, literal, true
 from sqlalchemy.dialects.postgresql import Insert, insert
 from sqlalchemy.orm import InstrumentedAttribute
 
@@ -22,7 +22,11 @@ D = TypeVar("D", bound=DataClass)
 
 def made_of(cls: type[D], row: object, **others: object) -> D:
     """Make a data class from a row: each field from the column with its name, except the given ``others``."""
-    return cls(**{name: getattr(row, name) for name in _names(cls) if name not in others}, **others)
+    names = [name for name in _names(cls) if name not in others]
+    if isinstance(row, Row):  # its attributes are slow
+        values = dict(zip(row._fields, row, strict=True))
+        return cls(**{name: values[name] for name in names}, **others)
+    return cls(**{name: getattr(row, name) for name in names}, **others)
 
 
 @cache

@@ -191,11 +191,23 @@ class SyncJobRow(RecordSummaryColumns, Base):
         Index("sync_jobs_latest", "entity_type", "received_at", "id"),
         Index("sync_jobs_of_connection", "connection_id", "entity_type", "received_at", "id"),
         Index(
-            "sync_jobs_not_done", "state", "connection_id", "error_code", postgresql_where=text("state <> 'done'")
+            "sync_jobs_not_done",
+            "state",
+            "connection_id",
+            "error_code",
+            postgresql_where=text("state <> 'done'"),
+            postgresql_include=["entity_type", "received_at", "id", "currency", "amount"],
         ),
         Index("sync_jobs_error_code", "error_code", postgresql_where=text("error_code <> ''")),
         Index("sync_jobs_updated", text("coalesce(updated_at, greatest(received_at, completed_at))")),
         Index("sync_jobs_by_date", "record_date", "id", postgresql_where=text("record_date is not null")),
+        Index(
+            "sync_jobs_by_day",
+            "record_date",
+            "received_at",
+            "id",
+            postgresql_where=text("record_date is not null"),
+        ),
         Index("sync_jobs_by_amount", "amount", "id", postgresql_where=text("amount is not null")),
         Index("sync_jobs_with_warning", "connection_id", postgresql_where=text("warnings <> '[]'::jsonb")),
         *(

@@ -67,7 +67,7 @@ PAGES = {
     "records, in order of date or amount": tuple(
         f"/records?{month}&sort={sort}&{more}"
         for month in ("", f"date_from={MONTH[0]}&date_to={MONTH[1]}")
-        for sort in ("received_asc", "date", "amount", "amount_asc")
+        for sort in ("received", "received_asc", "date", "amount", "amount_asc")
         for more in ("", "type=invoice&company=nordlys", "state=needs_attention", "text=nordlys12")
     ),
     "records, confirmation": (

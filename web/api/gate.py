@@ -109,8 +109,8 @@ class Gate:
         scheme, _, text = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not text.strip():
             raise ProblemError("token_missing", headers={"WWW-Authenticate": 'Bearer realm="api"'})
-        token = await run_in_threadpool(self._find, text.strip())
-        if allowance := await run_in_threadpool(self._count, token):
+        token, allowance = await run_in_threadpool(self._find_and_count, text.strip())
+        if allowance:
             added_headers.update(allowance.headers)
             if allowance.exceeded:
                 raise ProblemError("rate_limited", headers={"Retry-After": str(allowance.reset_seconds)})
@@ -123,10 +123,11 @@ class Gate:
             challenge = 'Bearer realm="api", error="invalid_token"'
             raise ProblemError(error.code, headers={"WWW-Authenticate": challenge}) from None
 
-    def _count(self, token: Token) -> Allowance | None:
-        container = self.container
+    def _find_and_count(self, text: str) -> tuple[Token, Allowance | None]:
+        """Find a token, and count a request of it."""
+        container, token = self.container, self._find(text)
         limit = container.settings.api_requests_per_minute
-        return rate_limit.count(container.redis, token.id, limit=limit, now=container.clock())
+        return token, rate_limit.count(container.redis, token.id, limit=limit, now=container.clock())
 
     async def _pass(self, request: Request, send: Send) -> None:
         """Pass a request on with its body, once for each key."""

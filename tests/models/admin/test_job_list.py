@@ -126,7 +126,10 @@ def every_filter(ids: Sequence[int]) -> list[JobFilter]:
     changed = (JobFilter(scope=scope, updated_since=since) for scope in scopes for since in (NOW, LATER, LATEST))
     skipped = JobFilter(outcomes=frozenset({Outcome.SKIPPED}))
     days = (
-        JobFilter(scope=scope, date_from=DAY - timedelta(6), date_to=to) for scope in scopes for to in (None, DAY)
+        JobFilter(scope=scope, date_from=DAY - timedelta(6), date_to=to, states=states)
+        for scope in scopes
+        for to in (None, DAY - timedelta(2))
+        for states in (frozenset[JobState](), frozenset({JobState.DONE}))
     )
     return [*itertools.starmap(_wanted, some), skipped, *warned, *changed, *days, *none]
 
@@ -137,12 +140,18 @@ def _wanted(
     return JobFilter(scope=scope, entity_type=entity_type, states=states, error_code=error_code, text=text)
 
 
+@pytest.fixture(params=[job_list.MAX_SCANNED_ROWS, 7])
+def depth(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the first query see all rows, or so few that the others have to find the rest."""
+    for name in ("MAX_SCANNED_ROWS", "MAX_SCANNED_BEFORE_INDEX", "MAX_SCATTERED_ROWS"):
+        monkeypatch.setattr(job_list, name, request.param)
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("depth", [job_list.MAX_SCANNED_ROWS, 7])
+@pytest.mark.usefixtures("depth")
 def test_every_filter_finds_exactly_its_matches_newest_first(
-    database: Database, everything: Sequence[JobView], monkeypatch: pytest.MonkeyPatch, depth: int
+    database: Database, everything: Sequence[JobView]
 ) -> None:
-    monkeypatch.setattr(job_list, "MAX_SCANNED_ROWS", depth)
     in_order = sorted(everything, key=lambda view: (view.received_at, view.id), reverse=True)
     for job_filter in every_filter(sorted({view.connection_id for view in everything})):
         found = [view.id for page in walked(database, job_filter) for view in page.lines]
@@ -157,18 +166,19 @@ def _stands(view: JobView, sort: Sort) -> Any:
     }[sort.column]
 
 
-@pytest.mark.parametrize("depth", [job_list.MAX_SCANNED_ROWS, 7])
+@pytest.mark.usefixtures("depth")
 @pytest.mark.parametrize("sort", Sort)
 def test_every_order_lists_exactly_the_jobs_that_have_its_value(
-    database: Database, everything: Sequence[JobView], monkeypatch: pytest.MonkeyPatch, depth: int, sort: Sort
+    database: Database, everything: Sequence[JobView], sort: Sort
 ) -> None:
-    monkeypatch.setattr(job_list, "MAX_SCANNED_ROWS", depth)
     ids = sorted({view.connection_id for view in everything})
     for job_filter in (
         JobFilter(),
         JobFilter(scope=Scope(frozenset(ids[:1])), entity_type=EntityType.INVOICE),
         JobFilter(date_to=DAY - timedelta(3), text="invoice"),
         JobFilter(error_code="account", date_from=DAY - timedelta(3)),
+        JobFilter(date_from=DAY - timedelta(7), date_to=DAY - timedelta(1)),
+        JobFilter(scope=Scope(frozenset(ids[1:])), date_from=date.min, date_to=date.max),
     ):
         there = [view for view in everything if is_wanted(view, job_filter) and _stands(view, sort) is not None]
         in_order = sorted(there, key=lambda view: (_stands(view, sort), view.id), reverse=not sort.ascending)
