@@ -36,7 +36,7 @@ MANIFESTS: list[Manifest] = [
 ]
 KEDA: Manifest = yaml.safe_load((BASE.parent / "keda" / "worker.yaml").read_text())
 BY_CPU: Manifest = yaml.safe_load((BASE.parent / "autoscaling" / "worker.yaml").read_text())
-INGRESS: Manifest = yaml.safe_load((EXAMPLE / "ingress.yaml").read_text())
+INGRESS: Manifest = next(yaml.safe_load_all((EXAMPLE / "ingress.yaml").read_text()))
 OTHERS = {"FLOWER_BASIC_AUTH": "flower"}
 """Environment variables of the processes that are no settings of ours, and whose they are."""
 
