@@ -140,6 +140,14 @@ def test_the_password_of_a_url_is_on_no_command_line(backups: Backups, database_
     assert "x41" not in commands
 
 
+def test_the_options_of_a_url_reach_postgresqls_programs(backups: Backups, database_url: str) -> None:
+    """Such as those that verify the server's certificate: psql of the tests lacks TLS."""
+    options = "sslmode=verify-full&sslrootcert=/etc/moment24/postgresql.pem"
+    backups.wrap("psql", 'echo "$@" >> commands; exit 1')
+    assert backups.run(DATABASE_URL=f"{database_url}?{options}").returncode != 0
+    assert f"?{options} " in (backups.folder / "kept" / "commands").read_text()
+
+
 @pytest.mark.slow
 def test_a_backup_of_an_older_release_replaces_a_newer_database(backups: Backups, database_url: str) -> None:
     """A newer release may have tables that refer to the older ones."""
