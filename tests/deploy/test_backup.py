@@ -1,6 +1,7 @@
 """The nightly backup, on a real PostgreSQL: a file is kept only if it was restored and its data are the same."""
 
 import os
+import re
 import subprocess
 import tempfile
 import threading
@@ -14,6 +15,7 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import make_url, select, text
 
+from local.processes import ROOT
 from local.servers import postgres_binaries
 from models.database import Database, downgrade, is_behind, migrate
 from models.schema.tables import BackupRow
@@ -202,3 +204,14 @@ def test_a_backup_refused_by_postgresql_says_why(backups: Backups) -> None:
     assert done.returncode != 0
     assert "password authentication failed" in done.stderr
     assert backups.kept() == []
+
+
+def test_every_dump_of_the_guides_is_readable_by_its_owner_only() -> None:
+    written = [
+        (page.name, line)
+        for page in (ROOT / "docs").glob("*.md")
+        for line in page.read_text().splitlines()
+        if re.search(r"> \S+\.dump\b", line)
+    ]
+    assert len(written) == 2
+    assert [each for each in written if "(umask 077; " not in each[1]] == []
