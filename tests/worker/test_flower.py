@@ -71,13 +71,19 @@ def test_a_password_that_is_not_ascii_is_a_guess_as_well(flower: str) -> None:
     assert refused == [*[401] * MAX_GUESSES, 429]
 
 
-@pytest.mark.parametrize("credentials", [None, "", "admin:", "admin:replace-me"])
-def test_flower_does_not_start_without_a_password(redis_url: str, credentials: str | None) -> None:
-    environ = {"PATH": os.environ["PATH"], "REDIS_URL": redis_url}
-    environ |= {} if credentials is None else {"FLOWER_BASIC_AUTH": credentials}
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("FLOWER_BASIC_AUTH", value) for value in (None, "", "admin:", "admin:replace-me", "admin:Replace-me")),
+        ("REDIS_URL", "redis://:replace-me@127.0.0.1:1/0"),
+    ],
+)
+def test_flower_does_not_start_without_secrets_of_its_own(redis_url: str, name: str, value: str | None) -> None:
+    secrets = {"REDIS_URL": redis_url, "FLOWER_BASIC_AUTH": ":".join(OURS), name: value}
+    environ = {"PATH": os.environ["PATH"]} | {key: secret for key, secret in secrets.items() if secret is not None}
     command = [sys.executable, "-m", "celery", "-A", "worker.flower", "--quiet", "flower"]
     command += ["--address=127.0.0.1", f"--port={free_ports(0)[0]}", "--logging=error"]
     ended = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=30, check=False)
     assert ended.returncode != 0
-    assert "FLOWER_BASIC_AUTH" in ended.stderr
+    assert name in ended.stderr
     assert "Traceback" not in ended.stderr
