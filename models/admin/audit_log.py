@@ -15,7 +15,7 @@ from i18n.formatting import OSLO
 from models.database import Database
 from models.enums import Scope
 from models.pagination import PAGE_SIZE, Key, Page, following, paged, placed_by_id
-from models.schema.statements import made_of, within
+from models.schema.statements import build_from, within
 from models.schema.tables import AuditRow, ConnectionRow, SyncJobRow
 
 BATCH_SIZE = 1000
@@ -94,7 +94,7 @@ def page(  # noqa: PLR0913 - all by name
 
     def fetch(key: Key | None, limit: int) -> Sequence[AuditEntry]:
         rows = database.rows(following(query, (AuditRow.id,), key=key).limit(limit))
-        return [made_of(AuditEntry, row) for row in rows]
+        return [build_from(AuditEntry, row) for row in rows]
 
     found = paged(fetch, key=key, at=lambda line: (line.at, line.id), size=size)
     return placed_by_id(found, query, AuditRow.id, database.rows_in_time) if with_place else found
@@ -109,7 +109,7 @@ def every(
     """
     last, some = 0, _visible(scope, users=users, audit_filter=audit_filter).order_by(AuditRow.id).limit(BATCH_SIZE)
     while rows := database.rows(some.where(AuditRow.id > last)):
-        yield from (made_of(AuditEntry, row) for row in rows)
+        yield from (build_from(AuditEntry, row) for row in rows)
         last = rows[-1].id
 
 

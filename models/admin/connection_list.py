@@ -13,7 +13,7 @@ from models.connections.repository import API_KEY_LIFETIME, NOT_STARTED, RENEWAL
 from models.database import Database
 from models.enums import EntityType, JobState, Scope
 from models.inbox import cursors, missed_webhooks
-from models.schema.statements import D, made_of, within
+from models.schema.statements import D, build_from, within
 from models.schema.tables import ConnectionRow, LaneRow, SyncJobRow
 
 TEST_VALID_FOR = timedelta(days=30)
@@ -180,7 +180,7 @@ def with_status(cls: type[D], row: Row[*tuple[Any, ...]], **more: object) -> D:
     state = ConnectionState(row.state)
     problems = [each for each in HealthProblem if getattr(row, each)]
     since = row.since if state is ConnectionState.OUTAGE else None
-    return made_of(cls, row, state=state, problems=problems, outage_since=since, **more)
+    return build_from(cls, row, state=state, problems=problems, outage_since=since, **more)
 
 
 def _state(now: datetime) -> ColumnElement[str]:

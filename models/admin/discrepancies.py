@@ -17,7 +17,7 @@ from models.inbox.enqueue import merge_into_existing
 from models.inbox.job_updates import concerns, new_job_values
 from models.inbox.transitions import JobEvent
 from models.schema.audit_entries import add_entry
-from models.schema.statements import link_of, made_of, of_lane, upsert
+from models.schema.statements import build_from, link_of, of_lane, upsert
 from models.schema.tables import AcceptanceRow, LinkRow, OperationRow, SyncJobRow
 
 ACCEPTED = "accepted"
@@ -127,7 +127,7 @@ def from_json(stored: Iterable[Mapping[str, str]]) -> Mapping[str, Acceptance]:
 
 def _accepted(session: Session, connection_id: int) -> Mapping[str, Acceptance]:
     query = select(AcceptanceRow).where(AcceptanceRow.connection_id == connection_id)
-    return {row.key: made_of(Acceptance, row) for row in session.scalars(query)}
+    return {row.key: build_from(Acceptance, row) for row in session.scalars(query)}
 
 
 def _lock_acceptances(session: Session, operation: Operation) -> dict[str, Acceptance]:

@@ -23,7 +23,7 @@ from models.receivers import outbox
 from models.receivers.outbox import EventType, OutgoingEvent
 from models.schema.audit_entries import add_entry
 from models.schema.locks import LOCK_ORDER, locked
-from models.schema.statements import job_of, made_of
+from models.schema.statements import build_from, job_of
 from models.schema.tables import AttemptRow, AuditRow, MatchQuestionRow, SyncJobRow
 
 RESET = {"dismissal_reason": ""}
@@ -105,13 +105,13 @@ def name_in(title: str) -> str:
 def attempts(database: Database, job_id: int) -> Sequence[AttemptView]:
     """Return all attempts of a job, oldest first."""
     rows = database.rows(_attempts(job_id).order_by(AttemptRow.id))
-    return [made_of(AttemptView, row, outcome=Outcome(row.outcome)) for row in rows]
+    return [build_from(AttemptView, row, outcome=Outcome(row.outcome)) for row in rows]
 
 
 def attempts_page(database: Database, job_id: int, *, key: Key | None) -> Page[AttemptView]:
     def fetch(key: Key | None, limit: int) -> Sequence[AttemptView]:
         rows = database.rows(following(_attempts(job_id), (AttemptRow.at, AttemptRow.id), key=key).limit(limit))
-        return [made_of(AttemptView, row, outcome=Outcome(row.outcome)) for row in rows]
+        return [build_from(AttemptView, row, outcome=Outcome(row.outcome)) for row in rows]
 
     return paged(fetch, key=key, at=lambda attempt: (attempt.at, attempt.id), size=ATTEMPTS_PER_PAGE)
 
@@ -119,7 +119,7 @@ def attempts_page(database: Database, job_id: int, *, key: Key | None) -> Page[A
 def actions(database: Database, job_id: int) -> Sequence[JobAction]:
     """Return the actions of people on a job, latest first."""
     query = select(AuditRow.at, AuditRow.actor, AuditRow.action).where(AuditRow.job_id == job_id)
-    return [made_of(JobAction, row) for row in database.rows(query.order_by(AuditRow.id.desc()))]
+    return [build_from(JobAction, row) for row in database.rows(query.order_by(AuditRow.id.desc()))]
 
 
 def count(database: Database, job_filter: JobFilter) -> int:

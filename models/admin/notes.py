@@ -10,7 +10,7 @@ from i18n.messages import msg
 from models.admin.job_actions import JOB_COLUMNS, JobAction, audit_entry
 from models.database import Database
 from models.schema.audit_entries import add_entry
-from models.schema.statements import made_of
+from models.schema.statements import build_from
 from models.schema.tables import NoteRow, SyncJobRow
 from models.users.passwords import InvalidInputError
 
@@ -31,7 +31,7 @@ class Note:
 
 def of_job(database: Database, job_id: int) -> Sequence[Note]:
     query = select(*NoteRow.__table__.c).where(NoteRow.job_id == job_id).order_by(NoteRow.id.desc())
-    return [made_of(Note, row) for row in database.rows(query)]
+    return [build_from(Note, row) for row in database.rows(query)]
 
 
 def add(database: Database, job_id: int, text: str, *, actor: str, now: datetime) -> bool:

@@ -26,7 +26,7 @@ from models.receivers import outbox
 from models.receivers.outbox import OutgoingEvent
 from models.schema.audit_entries import add_entry
 from models.schema.locks import FOR_NO_KEY_UPDATE
-from models.schema.statements import made_of, within
+from models.schema.statements import build_from, within
 from models.schema.tables import ConnectionRow, OperationRow
 
 OperationResult = dict[str, Any]
@@ -464,14 +464,14 @@ class Operations:
         input_ = (row.result or {}).get("input", {})
         if row.secrets is not None:
             input_ = self._vault.decrypt_values(row.secrets, PURPOSE, row.connection_id, row.id)
-        return made_of(Operation, row, type=OperationType(row.type), input=input_)
+        return build_from(Operation, row, type=OperationType(row.type), input=input_)
 
     def _shown(self, row: OperationRow) -> Operation:
         """Return an operation, without its input if that cannot be decrypted, so that the page still works."""
         try:
             return self._read(row)
         except InvalidToken:
-            return made_of(Operation, row, type=OperationType(row.type), input={})
+            return build_from(Operation, row, type=OperationType(row.type), input={})
 
     def _encrypted(self, row: OperationRow, input_: Mapping[str, str]) -> str:
         return self._vault.encrypt_values(input_, PURPOSE, row.connection_id, row.id)

@@ -25,7 +25,7 @@ from models.receivers import outbox
 from models.receivers.outbox import EventType, OutgoingEvent
 from models.schema.audit_entries import add_entry
 from models.schema.locks import FOR_NO_KEY_UPDATE
-from models.schema.statements import made_of
+from models.schema.statements import build_from
 from models.schema.tables import ConnectionRow, LinkRow, WebhookActivityRow
 
 log = structlog.get_logger()
@@ -396,7 +396,7 @@ class Connections:
         return self._vault.encrypt_values(secret, PURPOSE, connection_id)
 
     def _from_row(self, row: ConnectionRow) -> Connection:
-        return made_of(Connection, row, settings=self._settings(row), unreadable=False)
+        return build_from(Connection, row, settings=self._settings(row), unreadable=False)
 
     def _shown(self, row: ConnectionRow) -> Connection:
         try:
@@ -405,7 +405,7 @@ class Connections:
             log.error("secrets_unreadable", connection=row.id)  # noqa: TRY400 - expected, so no traceback
         hidden = ConnectionSettings.model_validate({**row.settings, **dict.fromkeys(SECRET_FIELDS, "hidden")})
         settings = hidden.model_copy(update=dict.fromkeys(SECRET_FIELDS, SecretStr("")))
-        return made_of(Connection, row, settings=settings, unreadable=True)
+        return build_from(Connection, row, settings=settings, unreadable=True)
 
     def _settings(self, row: ConnectionRow) -> ConnectionSettings:
         """Decrypt the settings, cached until they change, because they are read for every batch."""

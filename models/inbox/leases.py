@@ -28,7 +28,7 @@ from models.receivers.outbox import EventType, OutgoingEvent
 from models.schema.locks import locked
 from models.schema.record_summary import RecordSummary
 from models.schema.search_terms import search_terms
-from models.schema.statements import IS_LINK_OF_JOB, made_of, of_lane
+from models.schema.statements import IS_LINK_OF_JOB, build_from, of_lane
 from models.schema.tables import AttemptRow, ConnectionRow, LaneRow, LinkRow, SyncJobRow
 
 
@@ -394,7 +394,7 @@ def _on_its_way_since(row: SyncJobRow) -> datetime:
 
 def _repeats(row: SyncJobRow, result: AttemptResult) -> bool:
     """Return whether an attempt changed nothing and found the same as the previous one."""
-    if result.summary not in (None, made_of(RecordSummary, row)):
+    if result.summary not in (None, build_from(RecordSummary, row)):
         return False
     if result.outcome is Outcome.UNCHANGED:
         return True

@@ -36,7 +36,7 @@ from models.database import Database
 from models.enums import EntityType, Lane, Record
 from models.inbox.leases import LeaseLostError
 from models.schema.audit_entries import add_entry
-from models.schema.statements import job_of, link_of, made_of, of_lane
+from models.schema.statements import build_from, job_of, link_of, of_lane
 from models.schema.tables import ConnectionRow, FormerLinkRow, LinkRow, SyncJobRow
 
 _COLUMNS = LinkRow.metadata.tables["links"].c
@@ -104,7 +104,7 @@ def find(database: Database, connection_id: int, record: Record) -> Link | None:
 def find_many(database: Database, lane: Lane, moment_ids: Sequence[str]) -> dict[str, Link]:
     query = select(LinkRow.moment_id, LinkRow.remote_id, LinkRow.fingerprint, LinkRow.replaced_number)
     rows = database.rows(query.where(of_lane(LinkRow, lane), LinkRow.moment_id.in_(moment_ids)))
-    return {row.moment_id: made_of(Link, row) for row in rows}
+    return {row.moment_id: build_from(Link, row) for row in rows}
 
 
 def find_by_prefix(

@@ -23,7 +23,7 @@ from models.receivers.outbox import EVENT_TYPES, DeliveryProblem, DeliveryState,
 from models.schema.audit_entries import add_entry
 from models.schema.locks import FOR_NO_KEY_UPDATE
 from models.schema.receiver_tables import EventDeliveryRow, EventReceiverRow, EventRow, ReceiverConnectionRow
-from models.schema.statements import made_of
+from models.schema.statements import build_from
 from models.users.passwords import InvalidInputError, gather, refuse
 from models.users.proofs import expect_session
 
@@ -328,7 +328,7 @@ def _list_connections(session: Session, receiver_id: int, scope: Scope) -> None:
 def _receiver(row: EventReceiverRow, scope: Scope) -> Receiver:
     types = [EventType(each) for each in row.event_types]
     because = DisabledBecause(row.disabled_because) if row.disabled_because else None
-    return made_of(Receiver, row, event_types=types, scope=scope, disabled_because=because)
+    return build_from(Receiver, row, event_types=types, scope=scope, disabled_because=because)
 
 
 def _audit(session: Session, row: EventReceiverRow, what: Message, *, actor: str, now: datetime) -> None:

@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, and_, delete, not_, null, or_, select, upd
 from models.connections.vault import hash_token
 from models.database import Database
 from models.schema.locks import FOR_NO_KEY_UPDATE
-from models.schema.statements import made_of
+from models.schema.statements import build_from
 from models.schema.user_tables import SessionRow, UserRow
 from models.users import repository as users
 from models.users.proofs import Proof, expect
@@ -140,7 +140,7 @@ def find(
         if row.seen_at <= now - SEEN_RESOLUTION and not by_itself:
             seen = update(SessionRow).where(SessionRow.token_hash == row.token_hash).values(seen_at=now)
             session.execute(seen)  # harmless if it has just ended
-        return made_of(UserSession, row, user=users.read(session, user))
+        return build_from(UserSession, row, user=users.read(session, user))
 
 
 def of_user(database: Database, user: User, *, now: datetime) -> Sequence[UserSession]:
@@ -150,7 +150,7 @@ def of_user(database: Database, user: User, *, now: datetime) -> Sequence[UserSe
         .where(SessionRow.user_id == user.id, _holds(now), not_(SessionRow.awaits_code))
         .order_by(SessionRow.seen_at.desc(), SessionRow.id.desc())
     )
-    return [made_of(UserSession, row, user=user) for row in database.rows(query)]
+    return [build_from(UserSession, row, user=user) for row in database.rows(query)]
 
 
 def confirm(database: Database, session_id: int, proof: Proof, *, now: datetime) -> None:

@@ -21,7 +21,7 @@ from models.database import Database
 from models.enums import Role, Scope
 from models.schema.audit_entries import add_entry
 from models.schema.locks import FOR_NO_KEY_UPDATE
-from models.schema.statements import made_of
+from models.schema.statements import build_from
 from models.schema.tables import ConnectionRow
 from models.schema.user_tables import ApiTokenGrantRow, ApiTokenRow
 from models.users import repository as users
@@ -250,4 +250,4 @@ def _tokens() -> Select[*tuple[Any, ...]]:
 
 def _token(row: ApiTokenRow | Row[*tuple[Any, ...]], connections: Sequence[int] | None) -> Token:
     scope = Scope(None if row.everywhere else frozenset(connections or ()))
-    return made_of(Token, row, scopes=frozenset(map(TokenScope, row.scopes.split())), scope=scope)
+    return build_from(Token, row, scopes=frozenset(map(TokenScope, row.scopes.split())), scope=scope)

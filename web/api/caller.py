@@ -55,7 +55,7 @@ class Caller:
     def say(self, text: str) -> str:
         return translate(text, self.language)
 
-    def made_of(self, model: type[M], source: object, **others: object) -> M:
+    def build_from(self, model: type[M], source: object, **others: object) -> M:
         """Make a response of an object: each field from its attribute of that name, except the given ``others``.
 
         Sentences are in the requested language.

@@ -222,7 +222,7 @@ def _item(caller: Caller, each: ConnectionSummary, *, readable: bool) -> Connect
     because = each.paused_because if each.state is ConnectionState.PAUSED else ""
     state = ShownState(each.state if readable else UNREADABLE_STATE)
     because = caller.say(because if readable else UNREADABLE)
-    return caller.made_of(ConnectionItem, each, state=state, paused_because=because)
+    return caller.build_from(ConnectionItem, each, state=state, paused_because=because)
 
 
 def _name_of(cursor: str | None) -> str:
