@@ -284,7 +284,7 @@ class Container:
         client_number: int | None = None,
     ) -> Connection:
         """Change settings, and log out of a login no longer used; raises as ``Connections.update`` does."""
-        before = self.connections.get_shown(connection_id)
+        before = self.connections.get_even_unreadable(connection_id)
         seen = seen or before.updated_at
         after = self.connections.update(
             connection_id, values, actor=actor, now=self.clock(), seen=seen, client_number=client_number

@@ -100,7 +100,7 @@ def resume(connections: Connections, connection_ids: Collection[int], *, actor: 
     """Start or resume connections, and return how many; one that needs a confirmation is skipped."""
 
     def resume_one(connection_id: int) -> bool:
-        if not connections.get_shown(connection_id).paused_because:
+        if not connections.get_even_unreadable(connection_id).paused_because:
             return False
         connections.resume(connection_id, actor=actor, now=now)
         return True
@@ -123,7 +123,7 @@ def add_recipients(
     """
 
     def add_to(connection_id: int) -> bool:
-        before = connections.get_shown(connection_id)
+        before = connections.get_even_unreadable(connection_id)
         known = before.settings.error_emails
         after = tuple(dict.fromkeys([*known, *addresses]))
         if after == known or len(after) > MAX_ERROR_EMAILS or before.unreadable:

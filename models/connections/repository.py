@@ -199,7 +199,7 @@ class Connections:
         with self._database.statement() as connection, Session(connection) as session:
             return self._from_row(_row(session, connection_id))
 
-    def get_shown(self, connection_id: int) -> Connection:
+    def get_even_unreadable(self, connection_id: int) -> Connection:
         """Read a connection to show or correct it, even if unreadable. Raises :class:`UnknownConnectionError`."""
         with self._database.statement() as connection, Session(connection) as session:
             return self._shown(_row(session, connection_id))
@@ -214,7 +214,7 @@ class Connections:
 
     def all(self) -> Sequence[Connection]:
         """List the readable connections by name. Unreadable connections are logged and left out."""
-        return [each for each in self.all_shown() if not each.unreadable]
+        return [each for each in self.all_even_unreadable() if not each.unreadable]
 
     def unreadable(self, connection_ids: Collection[int]) -> Collection[int]:
         """Return the ids of the given connections whose secrets no key decrypts."""
@@ -222,7 +222,7 @@ class Connections:
             rows = session.scalars(select(ConnectionRow).where(ConnectionRow.id.in_(connection_ids)))
             return {each.id for each in map(self._shown, rows) if each.unreadable}
 
-    def all_shown(self) -> Sequence[Connection]:
+    def all_even_unreadable(self) -> Sequence[Connection]:
         """List the connections by name, including the unreadable ones."""
         with self._database.transaction() as session:
             rows = session.scalars(select(ConnectionRow).order_by(ConnectionRow.name))

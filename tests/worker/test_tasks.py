@@ -90,7 +90,7 @@ def test_unreadable_secrets_delay_no_other_connection(container: Container, conn
     for sweep in (tasks.poll_all, tasks.poll_all_expenses, tasks.send_reminders, tasks.poll_all):
         sweep()
     assert ("poll_moment", connection.id) in messages(container)
-    assert "can't be decrypted" in container.connections.get_shown(other.id).paused_because
+    assert "can't be decrypted" in container.connections.get_even_unreadable(other.id).paused_because
     told = alert_outbox.pending_alerts(container.database, "books@example.com")
     assert [(each.connection, each.type, each.error_code) for each in told] == [
         ("Fjord AS", "paused", "secrets_unreadable")
@@ -102,7 +102,7 @@ def test_keys_that_decrypt_no_connection_pause_none(container: Container) -> Non
     container.connections.add("Fjord AS", settings(moment_company="2"), actor="test", now=NOW)
     container.database.execute(update(ConnectionRow).values(secrets="v2:damaged"))
     tasks.poll_all()
-    assert [each.paused_because for each in container.connections.all_shown()] == ["", ""]
+    assert [each.paused_because for each in container.connections.all_even_unreadable()] == ["", ""]
     assert queued_polls(container) == []
 
 

@@ -50,7 +50,7 @@ class Caller:
 
     def connection(self, connection_id: int) -> Connection:
         """Read a connection, even an unreadable one. Raises UnknownConnectionError."""
-        return self.container.connections.get_shown(connection_id)
+        return self.container.connections.get_even_unreadable(connection_id)
 
     def say(self, text: str) -> str:
         return translate(text, self.language)

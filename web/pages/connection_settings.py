@@ -57,7 +57,7 @@ class Draft:
 @router.get("/{connection_id}/settings")
 def show(context: Administrator, connection_id: int, operation: OperationId = 0) -> Response:
     """Show the settings, or the input of an ``operation`` of this user: a client lookup or a refused save."""
-    connection = context.connections.get_shown(connection_id)
+    connection = context.connections.get_even_unreadable(connection_id)
     draft = _draft_of_operation(context, connection_id, operation)
     if draft is None:
         draft = Draft(settings_form.as_form(connection.settings), _version(connection))
@@ -71,7 +71,7 @@ def save(context: Administrator, connection_id: int, form: Form) -> Response:
     A worker tries settings that may open another client before it saves them. Administrators of all connections
     skip that, unless there are links: a new login for the same client keeps them.
     """
-    connection, typed = context.connections.get_shown(connection_id), settings_form.typed(form)
+    connection, typed = context.connections.get_even_unreadable(connection_id), settings_form.typed(form)
     draft = Draft(settings_form.without_secrets(typed), text(form, "version"))
     again = partial(_page, context, connection)
     if draft.version != _version(connection):
@@ -110,7 +110,7 @@ def fetch_clients(context: Administrator, connection_id: int, form: Form) -> Res
 
     The saved password is used only for administrators of all connections.
     """
-    connection, typed = context.connections.get_shown(connection_id), settings_form.typed(form)
+    connection, typed = context.connections.get_even_unreadable(connection_id), settings_form.typed(form)
     version, password = text(form, "version"), typed["password"]
     if not password and context.current_user.administers_all:
         password = connection.settings.password.get_secret_value()

@@ -162,7 +162,7 @@ def confirm_match(context: Operator, job_id: int, choice: str = "") -> Response:
     job = _visible_job(context, job_id)
     question = match_questions.open_question(context.database, job_id)
     offered = question and choice in question.choices(job.record.entity_type)
-    connection = context.container.connections.get_shown(job.connection_id)
+    connection = context.container.connections.get_even_unreadable(job.connection_id)
     return context.render(
         "match-confirm.html",
         job=job,

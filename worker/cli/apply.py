@@ -103,7 +103,7 @@ def apply(file: Path, *, dry_run: bool, yes: bool, check: bool, output: str) -> 
     except WrongFileError as error:
         raise click.ClickException(str(error)) from None
     container = get_container()
-    known = {each.name: each for each in container.connections.all_shown()}
+    known = {each.name: each for each in container.connections.all_even_unreadable()}
     plans = [plan for entry in parsed.entries if (plan := _plan(parsed, entry, known.get(entry.name)))]
     _refuse_shared_companies(parsed, plans, known)
     _stop_on(parsed.errors, "Nothing was changed.")
@@ -136,7 +136,7 @@ def apply(file: Path, *, dry_run: bool, yes: bool, check: bool, output: str) -> 
 @connections_option("Only this one; repeatable  [default: all]")
 def export(connections: Sequence[Connection]) -> None:
     """Print connections as a file for `connections apply`, without their secrets."""
-    click.echo(written(connections or get_container().connections.all_shown()), nl=False)
+    click.echo(written(connections or get_container().connections.all_even_unreadable()), nl=False)
 
 
 def _plan(parsed: ConnectionFile, entry: Entry, before: Connection | None) -> Plan | None:

@@ -131,7 +131,7 @@ def as_result(report: DiagnosticsReport) -> OperationResult:
 
 def _result(container: Container, operation: Operation) -> OperationResult | None:
     """Run the operation; return None if it needs another turn. Raises SyncError."""
-    connection = container.connections.get_shown(operation.connection_id)
+    connection = container.connections.get_even_unreadable(operation.connection_id)
     if connection.unreadable and operation.type is not OperationType.SAVING:
         raise SECRETS_UNREADABLE
     return DONE_BY[operation.type](container, operation, connection)

@@ -37,7 +37,7 @@ def save(container: Container, operation: Operation) -> OperationResult:
         return {"findings": [finding.as_json() for finding in wrong]}
     secrets = {name: operation.input[name] for name in SECRET_FIELDS if operation.input[name]}
     values = {**json.loads(operation.input["changes"]), **secrets}
-    connection = container.connections.get_shown(operation.connection_id)
+    connection = container.connections.get_even_unreadable(operation.connection_id)
     checked = _check(container, operation, connection, values)
     if checked.refused:
         return {"findings": [finding.as_json() for finding in checked.refused]}
@@ -47,7 +47,7 @@ def save(container: Container, operation: Operation) -> OperationResult:
             connection.id, values, actor=operation.actor, seen=seen, client_number=client_number
         )
     except ConcurrentUpdateError:
-        now = container.connections.get_shown(operation.connection_id).settings
+        now = container.connections.get_even_unreadable(operation.connection_id).settings
         if now != _with(now, values):  # if equal, this operation had saved them before its worker was killed
             return {"findings": [], "outdated": True}
     except SettingRefusedError as error:

@@ -65,7 +65,7 @@ def test_secrets_moved_to_another_row_are_refused(
         connections.get(other.id)
     assert connections.get(connection.id) == connection
     assert connections.all() == [connection]
-    shown = connections.get_shown(other.id)
+    shown = connections.get_even_unreadable(other.id)
     assert (shown.name, shown.unreadable) == ("Fjord AS", True)
     assert {shown.settings.password.get_secret_value(), shown.settings.moment_api_key.get_secret_value()} == {""}
 
