@@ -43,7 +43,7 @@ SEEN_RESOLUTION = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Beginning:
+class SessionDetails:
     """The way in which a session begins: the ``device``, by OpenID or by password, and whether a code is missing.
 
     ``proved_at`` is when the user proved their identity at the provider; None if it does not say.
@@ -87,7 +87,7 @@ def start(
     user_id: int,
     *,
     now: datetime,
-    how: Beginning | None = None,
+    details: SessionDetails | None = None,
     instead_of: str = "",
     proof: Proof | None = None,
 ) -> str:
@@ -97,23 +97,23 @@ def start(
     :data:`MAX_SESSIONS`. A session that awaits a code ends only others that do. Raises OutdatedProofError if the
     ``proof`` is no longer valid.
     """
-    token, how = secrets.token_urlsafe(32), how or Beginning()
+    token, details = secrets.token_urlsafe(32), details or SessionDetails()
     row = SessionRow(
         token_hash=hash_token(token),
         user_id=user_id,
         created_at=now,
         seen_at=now,
-        device=how.device,
-        by_openid=how.by_openid,
-        awaits_code=how.awaits_code,
-        confirmed_at=how.proved_at if how.by_openid else now,
+        device=details.device,
+        by_openid=details.by_openid,
+        awaits_code=details.awaits_code,
+        confirmed_at=details.proved_at if details.by_openid else now,
     )
     with database.transaction() as session:
         expect(session, proof or Proof(user_id))
         session.execute(delete(SessionRow).where(SessionRow.token_hash == hash_token(instead_of)))
         session.add(row)
         session.flush()
-        alike = SessionRow.user_id == user_id, SessionRow.awaits_code.is_(how.awaits_code)
+        alike = SessionRow.user_id == user_id, SessionRow.awaits_code.is_(details.awaits_code)
         kept = select(SessionRow.id).where(*alike).order_by(SessionRow.id.desc()).limit(MAX_SESSIONS)
         session.execute(delete(SessionRow).where(*alike, SessionRow.id.not_in(kept)))
     return token

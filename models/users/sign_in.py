@@ -16,7 +16,7 @@ from models.users import account_alerts, passwords, second_factor, sessions, thr
 from models.users import repository as users
 from models.users.proofs import OutdatedProofError, Proof
 from models.users.repository import User
-from models.users.sessions import Beginning
+from models.users.sessions import SessionDetails
 
 DEVICE_KNOWN_FOR = timedelta(days=365)
 """How long an unused browser is remembered."""
@@ -101,27 +101,29 @@ def by_code(database: Database, vault: Vault, user: User, code: str, *, address:
     return Proof(user.id)
 
 
-def begin(database: Database, proof: Proof, *, how: Beginning, instead_of: str, now: datetime) -> str:
+def begin(database: Database, proof: Proof, *, details: SessionDetails, instead_of: str, now: datetime) -> str:
     """Start a session as :func:`sessions.start` does. Raises SignInRefusedError if the proof is outdated."""
     try:
-        return sessions.start(database, proof.user_id, now=now, how=how, instead_of=instead_of, proof=proof)
+        return sessions.start(
+            database, proof.user_id, now=now, details=details, instead_of=instead_of, proof=proof
+        )
     except OutdatedProofError:
         _add_audit_entry(database, users.get(database, proof.user_id).email, OUTDATED, now=now)
         raise SignInRefusedError("Their account was changed meanwhile.") from None
 
 
 def enter(
-    database: Database, proof: Proof, *, how: Beginning, device_token: str, instead_of: str, now: datetime
+    database: Database, proof: Proof, *, details: SessionDetails, device_token: str, instead_of: str, now: datetime
 ) -> str:
     """Sign a user in as :func:`begin` does, with an audit entry, and a mail if the device is new.
 
     ``device_token`` is a cookie that the browser has kept since its first sign-in.
     """
-    user_id, token = proof.user_id, begin(database, proof, how=how, instead_of=instead_of, now=now)
+    user_id, token = proof.user_id, begin(database, proof, details=details, instead_of=instead_of, now=now)
     with database.transaction() as session:
-        email, device = session.get_one(UserRow, user_id).email, how.device or msg("an unknown device")
+        email, device = session.get_one(UserRow, user_id).email, details.device or msg("an unknown device")
         what = msg("Signed in with {device}", device=device)
-        if how.by_openid:
+        if details.by_openid:
             what = msg("Signed in through their organization with {device}", device=device)
         users.add_audit_entry(session, what, actor=email, now=now)
         key = {"user_id": user_id, "token_hash": hash_token(device_token)}

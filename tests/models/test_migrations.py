@@ -279,7 +279,7 @@ def test_earlier_sessions_stay_and_incomplete_sign_ins_end_on_downgrade(
     assert session
     assert not session.is_confirmed(NOW)
     assert (session.user.password_is_temporary, session.user.has_factor) == (False, False)
-    sessions.start(database, 1, now=NOW, how=sessions.Beginning(awaits_code=True))
+    sessions.start(database, 1, now=NOW, details=sessions.SessionDetails(awaits_code=True))
     with database.transaction() as transaction:
         account_alerts.queue(transaction, "anna@example.com", "Added", "Added.", now=NOW)
     downgrade(SecretStr(database_url), to="0023")

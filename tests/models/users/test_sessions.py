@@ -9,7 +9,7 @@ from models.schema.user_tables import SessionRow
 from models.users import repository as users
 from models.users import sessions
 from models.users.repository import Rights, User
-from models.users.sessions import Beginning
+from models.users.sessions import SessionDetails
 from tests.factories import NOW
 
 EVERYTHING = Rights(Role.ADMINISTRATOR, Scope())
@@ -40,7 +40,7 @@ def test_the_oldest_session_ends_when_a_user_has_too_many(
     theirs = sessions.start(database, other.id, now=NOW)
     tokens = [sessions.start(database, user.id, now=NOW) for _ in range(3)]
     for _ in range(3):  # someone with the password but without the second factor
-        sessions.start(database, user.id, now=NOW, how=Beginning(awaits_code=True))
+        sessions.start(database, user.id, now=NOW, details=SessionDetails(awaits_code=True))
     assert [bool(sessions.find(database, each, now=NOW)) for each in tokens] == [False, True, True]
     assert sessions.find(database, theirs, now=NOW)
 
@@ -53,7 +53,7 @@ def test_a_refreshing_page_does_not_extend_the_session(database: Database) -> No
 
 def test_an_organization_is_asked_each_day_whether_it_still_knows_the_user(database: Database) -> None:
     user = add(database)
-    token = sessions.start(database, user.id, now=NOW, how=Beginning(by_openid=True))
+    token = sessions.start(database, user.id, now=NOW, details=SessionDetails(by_openid=True))
     late = NOW + timedelta(hours=11)
     assert sessions.find(database, token, now=late)
     assert sessions.find(database, token, now=late + timedelta(hours=11))
@@ -66,7 +66,7 @@ def test_an_organization_is_asked_each_day_whether_it_still_knows_the_user(datab
 
 def test_a_user_without_the_second_factor_given_is_not_signed_in(database: Database) -> None:
     user = add(database)
-    token = sessions.start(database, user.id, now=NOW, how=Beginning(awaits_code=True))
+    token = sessions.start(database, user.id, now=NOW, details=SessionDetails(awaits_code=True))
     assert sessions.find(database, token, now=NOW) is None
     assert sessions.of_user(database, user, now=NOW) == []
     found = sessions.find(database, token, now=NOW, awaiting_code=True)

@@ -12,7 +12,7 @@ from models.users import repository as users
 from models.users import sign_in as users_sign_in
 from models.users.proofs import Proof
 from models.users.repository import Rights, User
-from models.users.sessions import Beginning
+from models.users.sessions import SessionDetails
 from models.users.sign_in import Identity, SignInRefusedError
 from tests.factories import NOW
 
@@ -118,7 +118,7 @@ def test_a_providers_user_disabled_meanwhile_is_refused(database: Database) -> N
     user = add(database)
     proof = Proof(users_sign_in.by_openid(database, Identity(ISSUER, "4711", user.email), now=NOW))
     users.disable(database, user.id, actor="test", now=NOW)
-    how = Beginning(by_openid=True)
+    details = SessionDetails(by_openid=True)
     with pytest.raises(SignInRefusedError):
-        users_sign_in.enter(database, proof, how=how, device_token="x", instead_of="", now=NOW)
+        users_sign_in.enter(database, proof, details=details, device_token="x", instead_of="", now=NOW)
     assert sessions.of_user(database, user, now=NOW) == []
