@@ -57,7 +57,7 @@ class OpenIdProvider(Protocol):
         """Return the identity of the user who returned with a code; ``kept`` are the values of :meth:`begin`."""
 
 
-def by_password(database: Database, email: str, password: str, *, address: str, now: datetime) -> Proof:
+def check_password(database: Database, email: str, password: str, *, address: str, now: datetime) -> Proof:
     """Return the proof of a user's password. It takes the same time if there is no such user.
 
     A rejection gets an audit entry. With a second factor, the attempt counts as rejected until the code is given.
@@ -87,7 +87,7 @@ def by_password(database: Database, email: str, password: str, *, address: str, 
     return Proof(user_id, password_hash, has_factor=has_factor)
 
 
-def by_code(database: Database, vault: Vault, user: User, code: str, *, address: str, now: datetime) -> Proof:
+def check_code(database: Database, vault: Vault, user: User, code: str, *, address: str, now: datetime) -> Proof:
     """Check the second factor of a user whose password was right, or who has to confirm their identity.
 
     Raises SignInRefusedError, or throttle.TooManySignInsError after too many attempts from ``address``.
@@ -101,7 +101,9 @@ def by_code(database: Database, vault: Vault, user: User, code: str, *, address:
     return Proof(user.id)
 
 
-def begin(database: Database, proof: Proof, *, details: SessionDetails, instead_of: str, now: datetime) -> str:
+def start_session(
+    database: Database, proof: Proof, *, details: SessionDetails, instead_of: str, now: datetime
+) -> str:
     """Start a session as :func:`sessions.start` does. Raises SignInRefusedError if the proof is outdated."""
     try:
         return sessions.start(
@@ -112,14 +114,14 @@ def begin(database: Database, proof: Proof, *, details: SessionDetails, instead_
         raise SignInRefusedError("Their account was changed meanwhile.") from None
 
 
-def enter(
+def complete(
     database: Database, proof: Proof, *, details: SessionDetails, device_token: str, instead_of: str, now: datetime
 ) -> str:
     """Sign a user in as :func:`begin` does, with an audit entry, and a mail if the device is new.
 
     ``device_token`` is a cookie that the browser has kept since its first sign-in.
     """
-    user_id, token = proof.user_id, begin(database, proof, details=details, instead_of=instead_of, now=now)
+    user_id, token = proof.user_id, start_session(database, proof, details=details, instead_of=instead_of, now=now)
     with database.transaction() as session:
         email, device = session.get_one(UserRow, user_id).email, details.device or msg("an unknown device")
         what = msg("Signed in with {device}", device=device)
@@ -138,7 +140,7 @@ def delete_old_devices(database: Database, *, before: datetime) -> None:
     database.execute(delete(DeviceRow).where(DeviceRow.seen_at < before))
 
 
-def by_openid(database: Database, identity: Identity, *, now: datetime) -> int:
+def find_openid_user(database: Database, identity: Identity, *, now: datetime) -> int:
     """Return the id of a provider's user: found by the provider's id for them, the first time by their address.
 
     A sign-in does not create a user. Raises SignInRefusedError.

@@ -62,7 +62,7 @@ def change_password(context: Reader, form: Form) -> Response:
         errors["again"] = PASSWORDS_DIFFER
     try:
         address = client_address(context.request)
-        proof = sign_in.by_password(database, user.email, present, address=address, now=now)
+        proof = sign_in.check_password(database, user.email, present, address=address, now=now)
         if errors:
             return again(errors=errors)
         users.choose_password(database, user, password, proof, session_id=context.session.id, now=now)

@@ -30,7 +30,7 @@ def audit(database: Database) -> list[str]:
 
 
 def sign_in(database: Database, password: str = PASSWORD, email: str = "anna@example.com") -> int:
-    return users_sign_in.by_password(database, email, password, address="192.0.2.1", now=NOW).user_id
+    return users_sign_in.check_password(database, email, password, address="192.0.2.1", now=NOW).user_id
 
 
 def test_an_address_is_checked_and_found_in_any_spelling(database: Database) -> None:

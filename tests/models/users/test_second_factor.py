@@ -142,12 +142,12 @@ def test_a_password_alone_does_not_allow_more_guesses(phone: Phone) -> None:
     database, email, here = phone.database, phone.user.email, "192.0.2.1"
     for _ in range(MAX_FAILURES_PER_ACCOUNT_AND_ADDRESS - 1):
         with pytest.raises(SignInRefusedError):
-            sign_in.by_code(database, phone.vault, phone.user, "000000", address=here, now=LATER)
-    assert sign_in.by_password(database, email, PASSWORD, address=here, now=LATER).user_id == phone.user.id
+            sign_in.check_code(database, phone.vault, phone.user, "000000", address=here, now=LATER)
+    assert sign_in.check_password(database, email, PASSWORD, address=here, now=LATER).user_id == phone.user.id
     with pytest.raises(TooManySignInsError):
-        sign_in.by_code(database, phone.vault, phone.user, phone.code(), address=here, now=LATER)
+        sign_in.check_code(database, phone.vault, phone.user, phone.code(), address=here, now=LATER)
     later = LATER + throttle.WINDOW
-    sign_in.by_code(database, phone.vault, phone.user, phone.code(later), address=here, now=later)
+    sign_in.check_code(database, phone.vault, phone.user, phone.code(later), address=here, now=later)
 
 
 def test_a_lost_phone_is_removed_from_the_account_and_signed_out(phone: Phone) -> None:

@@ -26,7 +26,7 @@ def add(database: Database, email: str = "anna@example.com") -> User:
 
 
 def sign_in(database: Database, password: str = PASSWORD, email: str = "anna@example.com") -> int:
-    return users_sign_in.by_password(database, email, password, address="192.0.2.1", now=NOW).user_id
+    return users_sign_in.check_password(database, email, password, address="192.0.2.1", now=NOW).user_id
 
 
 def test_a_password_may_be_typed_on_another_keyboard(database: Database) -> None:
@@ -85,20 +85,23 @@ def test_a_password_with_older_parameters_is_rehashed_at_sign_in(
 
 def test_a_providers_user_is_found_by_address_once_then_by_subject(database: Database) -> None:
     user = add(database)
-    assert users_sign_in.by_openid(database, Identity(ISSUER, "4711", "Anna@Example.com"), now=NOW) == user.id
-    assert users_sign_in.by_openid(database, Identity(ISSUER, "4711", ""), now=NOW) == user.id
+    assert (
+        users_sign_in.find_openid_user(database, Identity(ISSUER, "4711", "Anna@Example.com"), now=NOW) == user.id
+    )
+    assert users_sign_in.find_openid_user(database, Identity(ISSUER, "4711", ""), now=NOW) == user.id
     for stranger in (Identity(ISSUER, "4712", "anna@example.com"), Identity(ISSUER, "4713", "")):
         with pytest.raises(SignInRefusedError):
-            users_sign_in.by_openid(database, stranger, now=NOW)
+            users_sign_in.find_openid_user(database, stranger, now=NOW)
 
 
 def test_another_provider_identifies_users_again(database: Database) -> None:
     user = add(database)
-    users_sign_in.by_openid(database, Identity(ISSUER, "4711", user.email), now=NOW)
+    users_sign_in.find_openid_user(database, Identity(ISSUER, "4711", user.email), now=NOW)
     with pytest.raises(SignInRefusedError):
-        users_sign_in.by_openid(database, Identity("https://other.example", "4711", ""), now=NOW)
+        users_sign_in.find_openid_user(database, Identity("https://other.example", "4711", ""), now=NOW)
     assert (
-        users_sign_in.by_openid(database, Identity("https://other.example", "1", user.email), now=NOW) == user.id
+        users_sign_in.find_openid_user(database, Identity("https://other.example", "1", user.email), now=NOW)
+        == user.id
     )
 
 
@@ -106,19 +109,19 @@ def test_signing_in_creates_no_user(database: Database) -> None:
     user = add(database)
     add(database, "eva@example.com")
     with pytest.raises(SignInRefusedError):
-        users_sign_in.by_openid(database, Identity(ISSUER, "4711", "stranger@example.com"), now=NOW)
+        users_sign_in.find_openid_user(database, Identity(ISSUER, "4711", "stranger@example.com"), now=NOW)
     users.disable(database, user.id, actor="test", now=NOW)
     with pytest.raises(SignInRefusedError):
-        users_sign_in.by_openid(database, Identity(ISSUER, "4711", user.email), now=NOW)
+        users_sign_in.find_openid_user(database, Identity(ISSUER, "4711", user.email), now=NOW)
     assert len(users.all_users(database)) == 2
 
 
 def test_a_providers_user_disabled_meanwhile_is_refused(database: Database) -> None:
     add(database, "eva@example.com")
     user = add(database)
-    proof = Proof(users_sign_in.by_openid(database, Identity(ISSUER, "4711", user.email), now=NOW))
+    proof = Proof(users_sign_in.find_openid_user(database, Identity(ISSUER, "4711", user.email), now=NOW))
     users.disable(database, user.id, actor="test", now=NOW)
     details = SessionDetails(by_openid=True)
     with pytest.raises(SignInRefusedError):
-        users_sign_in.enter(database, proof, details=details, device_token="x", instead_of="", now=NOW)
+        users_sign_in.complete(database, proof, details=details, device_token="x", instead_of="", now=NOW)
     assert sessions.of_user(database, user, now=NOW) == []

@@ -85,8 +85,8 @@ def test_a_sign_in_with_the_right_password_resets_the_count(database: Database) 
     for _ in range(3):
         for password in ("wrong",) * (MAX_FAILURES_PER_ACCOUNT_AND_ADDRESS - 1):
             with pytest.raises(SignInRefusedError):
-                sign_in.by_password(database, "anna@example.com", password, address=HERE, now=NOW)
-        sign_in.by_password(database, "anna@example.com", "correct horse battery", address=HERE, now=NOW)
+                sign_in.check_password(database, "anna@example.com", password, address=HERE, now=NOW)
+        sign_in.check_password(database, "anna@example.com", "correct horse battery", address=HERE, now=NOW)
 
 
 def test_many_tries_at_once_get_no_more_chances_than_one_by_one(database: Database) -> None:
@@ -102,7 +102,7 @@ def test_many_tries_at_once_get_no_more_chances_than_one_by_one(database: Databa
 
 
 def sign_in_from(database: Database, address: str, *, email: str = "anna@example.com") -> None:
-    sign_in.by_password(database, email, "correct horse battery", address=address, now=NOW)
+    sign_in.check_password(database, email, "correct horse battery", address=address, now=NOW)
 
 
 @pytest.fixture
@@ -119,7 +119,7 @@ def test_endless_successful_sign_ins_are_throttled_for_their_address(database: D
         sign_in_from(database, HERE)
     sign_in_from(database, THERE)
     assert is_open(database, email="per@example.com")
-    sign_in.by_password(database, "anna@example.com", "correct horse battery", address=HERE, now=NOW + WINDOW)
+    sign_in.check_password(database, "anna@example.com", "correct horse battery", address=HERE, now=NOW + WINDOW)
 
 
 @pytest.mark.usefixtures("anna")

@@ -75,7 +75,7 @@ def choose(browser: Browser, link: str, password: str = CHOSEN, again: str | Non
 
 def knows(container: Container, password: str) -> bool:
     try:
-        return bool(sign_in.by_password(container.database, EMAIL, password, address="", now=clock()))
+        return bool(sign_in.check_password(container.database, EMAIL, password, address="", now=clock()))
     except sign_in.SignInRefusedError:
         return False
 

@@ -21,7 +21,7 @@ def per(container: Container, web: Web) -> User:
 
 def knows(container: Container, email: str, password: str) -> bool:
     try:
-        return bool(sign_in.by_password(container.database, email, password, address="", now=clock()))
+        return bool(sign_in.check_password(container.database, email, password, address="", now=clock()))
     except sign_in.SignInRefusedError:
         return False
 
