@@ -81,7 +81,7 @@ def set_up(  # noqa: PLR0913 - what the app shows, and the session
         return _renew_recovery_codes(session, user.id)
 
 
-def accepts(database: Database, vault: Vault, user_id: int, code: str, *, now: datetime) -> bool:
+def use_code(database: Database, vault: Vault, user_id: int, code: str, *, now: datetime) -> bool:
     """Return whether this is a valid code of the user's app or a recovery code; mark it as used."""
     with database.transaction() as session:
         row = session.get(UserRow, user_id, with_for_update=FOR_NO_KEY_UPDATE)

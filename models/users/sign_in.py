@@ -94,7 +94,7 @@ def check_code(database: Database, vault: Vault, user: User, code: str, *, addre
     """
     caller = throttle.caller(user.email, address, user_id=user.id)
     attempt = throttle.record_attempt(database, caller, now=now)
-    if not second_factor.accepts(database, vault, user.id, code, now=now):
+    if not second_factor.use_code(database, vault, user.id, code, now=now):
         _add_audit_entry(database, user.email, WRONG_CODE, now=now)
         raise SignInRefusedError("The code is not right.")
     throttle.accept(database, caller, attempt, now=now)

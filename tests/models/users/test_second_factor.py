@@ -40,7 +40,7 @@ class Phone:
         return TOTP(self.secret).at(at)
 
     def opens(self, code: str, *, now: datetime = LATER) -> bool:
-        return second_factor.accepts(self.database, self.vault, self.user.id, code, now=now)
+        return second_factor.use_code(self.database, self.vault, self.user.id, code, now=now)
 
 
 @pytest.fixture
@@ -127,7 +127,7 @@ def test_a_secret_is_useless_in_another_users_row(phone: Phone) -> None:
     copy = text("update users set factor_secret = (select factor_secret from users where id = :a) where id = :b")
     with phone.database.transaction() as session:
         session.execute(copy, {"a": phone.user.id, "b": eva.id})
-    assert not second_factor.accepts(phone.database, phone.vault, eva.id, phone.code(), now=LATER)
+    assert not second_factor.use_code(phone.database, phone.vault, eva.id, phone.code(), now=LATER)
 
 
 def test_codes_cannot_be_guessed_with_patience(phone: Phone) -> None:
@@ -163,4 +163,4 @@ def test_a_lost_phone_is_removed_from_the_account_and_signed_out(phone: Phone) -
 
 def test_a_new_key_of_the_installation_keeps_factors_working(phone: Phone) -> None:
     second_factor.rotate_keys(phone.database, Vault([KEY, OLD_KEY]))
-    assert second_factor.accepts(phone.database, Vault([KEY]), phone.user.id, phone.code(), now=LATER)
+    assert second_factor.use_code(phone.database, Vault([KEY]), phone.user.id, phone.code(), now=LATER)

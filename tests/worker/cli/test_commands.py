@@ -318,7 +318,7 @@ def test_secrets_move_to_a_new_key(environ: dict[str, str], connection: Connecti
     with installed({**environ, "SECRET_KEYS": new}) as moved:
         assert moved.connections.get(connection.id).settings == connection.settings
         user, later = users.get_by_email(moved.database, "anna@example.com"), clock() + timedelta(minutes=1)
-        assert second_factor.accepts(moved.database, moved.vault, user.id, TOTP(key).at(later), now=later)
+        assert second_factor.use_code(moved.database, moved.vault, user.id, TOTP(key).at(later), now=later)
     with installed({**environ, "SECRET_KEYS": Fernet.generate_key().decode()}):
         assert "None of the SECRET_KEYS" in refused("connections", "show", connection.name)
         assert "password can't be decrypted" in run("connections", "list")
