@@ -53,7 +53,7 @@ class SyncJob:
     alerted: bool = False
     needed_attention: bool = False
     title: str = ""
-    on_its_way_since: datetime | None = None
+    processable_since: datetime | None = None
     attempted_at: datetime | None = None
     dependency: Record | None = None
     sent_as: str = ""
@@ -247,7 +247,7 @@ def _complete_jobs(session: Session, lease: Lease, results: Sequence[AttemptResu
     for result in results:
         if result.job_id in rows:
             row, number = rows[result.job_id]
-            begun = _on_its_way_since(row)
+            begun = _processable_since(row)
             types = _event_types(row, result)
             _complete_one(session, row, result, number, now=now)
             events += [OutgoingEvent(each, job_data(row, revision=row.leased_revision)) for each in types]
@@ -387,7 +387,7 @@ def _begun_at(row: SyncJobRow) -> datetime:
     return max(row.received_at, row.unfinished_since)
 
 
-def _on_its_way_since(row: SyncJobRow) -> datetime:
+def _processable_since(row: SyncJobRow) -> datetime:
     """Return the time from which the job could be processed, not counting any wait for a person."""
     return max(row.received_at, row.unfinished_since or row.received_at)
 
@@ -446,7 +446,7 @@ def _job(row: SyncJobRow) -> SyncJob:
         alerted=row.alerted,
         needed_attention=row.needs_attention_since is not None,
         title=row.title,
-        on_its_way_since=_on_its_way_since(row),
+        processable_since=_processable_since(row),
         attempted_at=row.completed_at,
         dependency=dependency_of(row),
         sent_as=row.sent_as or "",

@@ -130,7 +130,7 @@ def test_the_time_that_a_person_takes_does_not_count(database: Database, connect
     lane = Lane(connection.id, EntityType.INVOICE)
     lease = leases.acquire(database, lane, limit=1, now=done, until=done + MINUTE)
     assert lease
-    assert lease.jobs[0].on_its_way_since == decided
+    assert lease.jobs[0].processable_since == decided
     synced = [AttemptResult(job_id=asked.id, event=JobEvent.SYNCED, outcome=Outcome.SYNCED)]
     leases.complete(database, lease, synced, clock=lambda: done)
     assert now_of(database, now=done).max_seconds == 60
