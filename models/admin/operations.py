@@ -521,7 +521,7 @@ def _end(row: OperationRow, result: OperationResult, input_: Mapping[str, str], 
     row.result, row.completed_at, row.secrets = {**result, **tried, "input": plain}, now, None
 
 
-def settings_to_try(connection: Connection, values: Mapping[str, Any]) -> dict[str, str]:
+def saving_input(connection: Connection, values: Mapping[str, Any]) -> dict[str, str]:
     """Convert the settings that a program sends into the input of a saving."""
     after = ConnectionSettings.model_validate({**dict(connection.settings), **values})
     secrets = {name: getattr(after, name).get_secret_value() if name in values else "" for name in SECRET_FIELDS}

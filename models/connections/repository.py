@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from i18n.messages import Message, joined, msg
 from models.connections.alert_outbox import Alert, queue_alert
-from models.connections.settings import ConnectionSettings, leads_elsewhere
+from models.connections.settings import ConnectionSettings, moving_setting
 from models.connections.vault import Vault, hash_token
 from models.database import Database
 from models.enums import EntityType
@@ -255,7 +255,7 @@ class Connections:
             # Secrets that cannot be decrypted must be entered again.
             known = before.settings.model_dump(exclude=set(SECRET_FIELDS) if before.unreadable else None)
             after = ConnectionSettings.model_validate({**known, **values})
-            _lead_elsewhere(session, row, before.settings, after, client_number=client_number, now=now)
+            _move(session, row, before.settings, after, client_number=client_number, now=now)
             row.settings, row.secrets = _plain(after), self._encrypted(row.id, after)
             row.shares_company = row.shares_company and before.settings.moment_company == after.moment_company
             _refuse_taken(session)
@@ -468,7 +468,7 @@ def _taken(error: IntegrityError) -> SettingRefusedError | None:
     return ClientTakenError() if ONE_CLIENT in str(error.orig) else None
 
 
-def _lead_elsewhere(
+def _move(
     session: Session,
     row: ConnectionRow,
     before: ConnectionSettings,
@@ -482,7 +482,7 @@ def _lead_elsewhere(
     If the client of the new login is unknown, the next login saves it.
     """
     known = None not in (client_number, row.client_number)
-    setting = leads_elsewhere(before, after, same_client=client_number == row.client_number if known else None)
+    setting = moving_setting(before, after, same_client=client_number == row.client_number if known else None)
     if setting is None:
         row.client_number = client_number or row.client_number
         return

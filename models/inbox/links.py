@@ -75,7 +75,7 @@ class Origin:
     client_number: int | None
 
 
-class LedElsewhereError(LeaseLostError):
+class ConnectionMovedError(LeaseLostError):
     """The connection is for another company or client now, because a lease expired unnoticed."""
 
 
@@ -192,16 +192,16 @@ def _is_expense(record: Record) -> bool:
 def transaction_at_origin(database: Database, origin: Origin) -> Iterator[Session]:
     """Open a transaction in which the connection cannot be moved to another company or client.
 
-    Raises :class:`LedElsewhereError` if it has been moved since data was read at this origin.
+    Raises :class:`ConnectionMovedError` if it has been moved since data was read at this origin.
     """
     with database.transaction() as session:
-        _refuse_elsewhere(session, origin)
+        _refuse_if_moved(session, origin)
         yield session
 
 
-def _refuse_elsewhere(session: Session, origin: Origin) -> None:
+def _refuse_if_moved(session: Session, origin: Origin) -> None:
     if session.scalar(_at_origin(origin, ConnectionRow.id)) is None:
-        raise _led_elsewhere_error(origin)
+        raise _moved_error(origin)
 
 
 def _at_origin(origin: Origin, *values: SQLColumnExpression[Any]) -> Select[*tuple[Any, ...]]:
@@ -214,8 +214,8 @@ def _at_origin(origin: Origin, *values: SQLColumnExpression[Any]) -> Select[*tup
     return here.with_for_update(read=True, of=ConnectionRow)
 
 
-def _led_elsewhere_error(origin: Origin) -> LedElsewhereError:
-    return LedElsewhereError(f"Connection {origin.connection_id} is for another company or client than before.")
+def _moved_error(origin: Origin) -> ConnectionMovedError:
+    return ConnectionMovedError(f"Connection {origin.connection_id} is for another company or client than before.")
 
 
 def remove(session: Session, connection_id: int, record: Record) -> None:
@@ -332,7 +332,7 @@ def save(
     """Link a Moment record or update its link; ``origin`` is where its number was read.
 
     It is one statement and thus one round trip, because each record of a batch is linked by itself. Raises
-    LedElsewhereError or LinkTakenError.
+    ConnectionMovedError or LinkTakenError.
     """
     values = {**asdict(link), "updated_at": now}
     key = {"connection_id": connection_id, "entity_type": record.entity_type, "moment_id": record.id}
@@ -347,4 +347,4 @@ def save(
     except IntegrityError as error:
         raise LinkTakenError(f"{link.remote_id} is linked to another {record.entity_type} already.") from error
     if saved is None and origin:
-        raise _led_elsewhere_error(origin)
+        raise _moved_error(origin)

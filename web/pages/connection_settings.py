@@ -11,7 +11,12 @@ from i18n.formatting import OSLO
 from i18n.messages import msg
 from models.admin.operations import OPERATION_TIMEOUT, OperationType
 from models.connections.repository import SECRET_FIELDS, ConcurrentUpdateError, Connection, SettingRefusedError
-from models.connections.settings import ConnectionSettings, first_days_to_ask, opens_others, unproven
+from models.connections.settings import (
+    ConnectionSettings,
+    first_days_to_ask,
+    may_open_other_data,
+    secrets_to_reenter,
+)
 from web.dependencies import MAX_ID, Form, text
 from web.pages.confirmation import confirm_identity
 from web.pages.connection import known_clients, start_test, tab
@@ -84,7 +89,7 @@ def save(context: Administrator, connection_id: int, form: Form) -> Response:
         errors = dict.fromkeys(days, FROM_WHICH_DAY)
     if errors:
         return again(replace(draft, errors=errors), posted=True)
-    if opens_others(connection.settings, entered) or not SECRET_FIELDS.isdisjoint(entered):
+    if may_open_other_data(connection.settings, entered) or not SECRET_FIELDS.isdisjoint(entered):
         confirm_identity(context, form)
     try:
         saving = context.container.save_settings(
@@ -171,7 +176,7 @@ def _entered(context: UserContext, connection: Connection, typed: Typed) -> tupl
     known = dict(connection.settings)
     entered, errors = settings_form.read(typed, known=known)
     if not context.current_user.administers_all:
-        errors |= unproven(connection.settings, entered)
+        errors |= secrets_to_reenter(connection.settings, entered)
     if errors:
         return entered, errors
     after = ConnectionSettings.model_validate({**known, **entered})

@@ -20,7 +20,7 @@ from models.connections.repository import (
     NameTakenError,
     SettingRefusedError,
 )
-from models.connections.settings import ConnectionSettings, contradictions, first_days_to_ask, leads_elsewhere
+from models.connections.settings import ConnectionSettings, contradictions, first_days_to_ask, moving_setting
 from models.enums import EntityType
 from models.inbox import links
 from sync.errors import SyncError, UnavailableError
@@ -155,7 +155,7 @@ def _plan(parsed: ConnectionFile, entry: Entry, before: Connection | None) -> Pl
     asked = [name for name in first_days_to_ask(before.settings, values) if name not in entry.values]
     values |= dict.fromkeys(asked, get_container().clock().astimezone(OSLO).date())
     settings = settings.model_copy(update=values)
-    if leads_elsewhere(before.settings, settings, same_client=True) and any(
+    if moving_setting(before.settings, settings, same_client=True) and any(
         links.latest(get_container().database, before.id, each) for each in EntityType
     ):
         parsed.complain(entry.name, "moment_company", str(LinksExistError("moment_company")))

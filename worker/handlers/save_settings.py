@@ -12,7 +12,7 @@ from datetime import datetime
 from i18n.messages import msg
 from models.admin.operations import OPERATION_TIMEOUT, Operation, OperationResult, OperationType
 from models.connections.repository import SECRET_FIELDS, ConcurrentUpdateError, Connection, SettingRefusedError
-from models.connections.settings import ConnectionSettings, unproven
+from models.connections.settings import ConnectionSettings, secrets_to_reenter
 from models.enums import EntityType, Role
 from models.users import tokens
 from models.users.repository import Rights
@@ -83,7 +83,7 @@ def _check(
     before, refused, client_number = connection.settings, [], None
     rights, settings = _rights(container, operation), _with(before, values)
     if rights and rights.scope.connections is not None:
-        refused += [bad(why, "", setting=name) for name, why in unproven(before, values).items()]
+        refused += [bad(why, "", setting=name) for name, why in secrets_to_reenter(before, values).items()]
     if not refused and "moment_api_key" in values:
         try:
             next(iter(container.moment(settings).changed(EntityType.CUSTOMER, since=container.clock())), None)
