@@ -159,7 +159,7 @@ def _resume(
         which = (*job_filter.conditions(SyncJobRow), only, concerns(JobEvent.RULED_OUT))
         for row in session.execute(locked(select(*JOB_COLUMNS).where(*which))):
             record = Record(EntityType(row.entity_type), row.record_id)
-            links.resume_former(session, row.connection_id, record, now=action.at)
+            links.restore_former(session, row.connection_id, record, now=action.at)
         return apply_event(session, which, JobEvent.RETRIED, action, RESET)
 
 

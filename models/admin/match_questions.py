@@ -104,7 +104,7 @@ def undo(database: Database, job_id: int, *, actor: str, now: datetime) -> Actio
         job, question, number = found
         entity_type, choice = EntityType(job.entity_type), question.answer or ""
         record = Record(entity_type, job.record_id)
-        links.release(session, job.connection_id, record, because=UNDONE, actor=actor, now=now)
+        links.remove_with_reason(session, job.connection_id, record, because=UNDONE, actor=actor, now=now)
         question.answer = None
         question.undone = sorted({*question.undone, *filter(str.isdecimal, (number, choice))})
         job.error_code, job.message, job.remedy = ERROR_CODE_BY_TYPE[entity_type], UNDONE, CHOOSE_AGAIN

@@ -42,7 +42,7 @@ def relink(database: Database, job_id: int, number: str, *, actor: str, now: dat
         if number:
             linked = titled(EntityType.CUSTOMER, number)
             because = msg("It is being linked to {record}.", record=linked)
-        links.release(session, job.connection_id, record, because=because, actor=actor, now=now)
+        links.remove_with_reason(session, job.connection_id, record, because=because, actor=actor, now=now)
         session.execute(delete(MatchQuestionRow).where(MatchQuestionRow.job_id == job_id))
         if number:
             answered = {"job_id": job_id, "asked_at": now, "candidates": [], "answer": number}

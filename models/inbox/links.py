@@ -118,18 +118,18 @@ def find_by_prefix(
     return {remote_id: (moment_id, Link(remote_id, fingerprint)) for moment_id, remote_id, fingerprint in rows}
 
 
-def moment_id(database: Database, connection_id: int, entity_type: EntityType, remote_id: str) -> str | None:
+def find_moment_id(database: Database, connection_id: int, entity_type: EntityType, remote_id: str) -> str | None:
     lane = Lane(connection_id, entity_type)
     return database.scalar(select(LinkRow.moment_id).where(of_lane(LinkRow, lane), LinkRow.remote_id == remote_id))
 
 
-def latest(database: Database, connection_id: int, entity_type: EntityType) -> Record | None:
+def find_latest(database: Database, connection_id: int, entity_type: EntityType) -> Record | None:
     query = select(LinkRow.moment_id).where(of_lane(LinkRow, Lane(connection_id, entity_type)))
     moment_id = database.scalar(query.order_by(LinkRow.updated_at.desc()).limit(1))
     return None if moment_id is None else Record(entity_type, moment_id)
 
 
-def references(database: Database, records: Sequence[tuple[int, Record]]) -> Sequence[RecordReferences]:
+def find_references(database: Database, records: Sequence[tuple[int, Record]]) -> Sequence[RecordReferences]:
     """Return the ids of records in both systems, if linked; each record is given with its connection's id."""
     ids = sorted({connection_id for connection_id, _ in records})
     companies = {row[0]: row[1] for row in database.rows(_COMPANIES, {"ids": ids})}
@@ -222,7 +222,7 @@ def remove(session: Session, connection_id: int, record: Record) -> None:
     session.execute(delete(LinkRow).where(link_of(connection_id, record)))
 
 
-def release(  # noqa: PLR0913 - keyword-only
+def remove_with_reason(  # noqa: PLR0913 - keyword-only
     session: Session,
     connection_id: int,
     record: Record,
@@ -270,12 +270,12 @@ def set_aside(session: Session, connection_id: int, *, now: datetime) -> int:
     return len(session.scalars(deleted).all())
 
 
-def former(database: Database, connection_id: int, record: Record) -> str | None:
+def find_former(database: Database, connection_id: int, record: Record) -> str | None:
     query = select(FormerLinkRow.remote_id).where(_is_former_link_of(connection_id, record))
     return database.scalar(query.limit(1))
 
 
-def find_former(database: Database, lane: Lane, moment_ids: Sequence[str]) -> dict[str, str]:
+def find_many_former(database: Database, lane: Lane, moment_ids: Sequence[str]) -> dict[str, str]:
     """Return what records were linked to before links were set aside; not for expenses."""
     of = and_(FormerLinkRow.connection_id == lane.connection_id, FormerLinkRow.entity_type == lane.entity_type)
     query = select(FormerLinkRow.moment_id, FormerLinkRow.remote_id)
@@ -288,7 +288,7 @@ def delete_former(session: Session, connection_id: int, record: Record) -> None:
     session.execute(delete(FormerLinkRow).where(_is_former_link_of(connection_id, record)))
 
 
-def resume_former(session: Session, connection_id: int, record: Record, *, now: datetime) -> None:
+def restore_former(session: Session, connection_id: int, record: Record, *, now: datetime) -> None:
     """Restore a record's former link, because a person confirms that it is the same.
 
     In the same company in Moment, the fingerprint is restored too, for example that a person deleted the expense.

@@ -65,7 +65,7 @@ class SyncContext:
         found = links.find_many(self.database, lane, [record.id for record in records])
         self._known.update({record: found.get(record.id) for record in records})
         if lane.entity_type is EntityType.INVOICE:
-            former = links.find_former(self.database, lane, [record.id for record in records])
+            former = links.find_many_former(self.database, lane, [record.id for record in records])
             self._former.update({record: former.get(record.id) for record in records})
             records = [record for record in records if self._known[record] is None]  # a linked one never changes
         return self.moment.reading_ahead(lane.entity_type, [record.id for record in records])
@@ -111,7 +111,7 @@ class SyncContext:
         """Return what the record was linked to before the connection's links were set aside."""
         if record in self._former:
             return self._former[record]
-        return links.former(self.database, self.connection.id, record)
+        return links.find_former(self.database, self.connection.id, record)
 
     def save_sending(self, jobs: Sequence[SyncJob]) -> None:
         """Save how vouchers are about to be posted: to the ledger or a journal, and how their VAT is sent."""
@@ -198,7 +198,7 @@ class SyncContext:
 
     def moment_id(self, entity_type: EntityType, remote_id: str) -> str | None:
         """Return the id of the Moment record that is linked to a 24SevenOffice record."""
-        return links.moment_id(self.database, self.connection.id, entity_type, remote_id)
+        return links.find_moment_id(self.database, self.connection.id, entity_type, remote_id)
 
     def remove_link(self, record: Record) -> None:
         """Delete a link after its record in Moment was deleted."""
@@ -211,7 +211,9 @@ class SyncContext:
         known, now = self._known.pop(record, None), self.clock()
         self.renew_lease()
         with links.transaction_at_origin(self.database, self._origin()) as session:
-            links.release(session, self.connection.id, record, because=because, actor=ITSELF, now=now, known=known)
+            links.remove_with_reason(
+                session, self.connection.id, record, because=because, actor=ITSELF, now=now, known=known
+            )
             if because == NOT_IN_MOMENT:
                 questions.withdraw(session, self.connection.id, record)
 

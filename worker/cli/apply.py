@@ -156,7 +156,7 @@ def _plan(parsed: ConnectionFile, entry: Entry, before: Connection | None) -> Pl
     values |= dict.fromkeys(asked, get_container().clock().astimezone(OSLO).date())
     settings = settings.model_copy(update=values)
     if moving_setting(before.settings, settings, same_client=True) and any(
-        links.latest(get_container().database, before.id, each) for each in EntityType
+        links.find_latest(get_container().database, before.id, each) for each in EntityType
     ):
         parsed.complain(entry.name, "moment_company", str(LinksExistError("moment_company")))
     return Plan(name=entry.name, before=before, settings=settings, values=values, starts=_starts(entry, before))
