@@ -231,7 +231,7 @@ def _release_delayed(session: Session, lease: Lease, *, now: datetime) -> None:
     The lease's own jobs are locked in the same statement: if jobs were locked in two steps, two transactions could
     deadlock.
     """
-    delayed = circuit_breaker.delayed(lease.lane.connection_id, now=now)
+    delayed = circuit_breaker.is_delayed(lease.lane.connection_id, now=now)
     own = SyncJobRow.id.in_([job.id for job in lease.jobs])
     ids = session.scalars(locked(select(SyncJobRow.id).where(or_(own, delayed)))).all()
     session.execute(update_by(JobEvent.RECOVERED, now=now).where(SyncJobRow.id.in_(ids), delayed))
