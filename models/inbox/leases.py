@@ -281,7 +281,7 @@ def _wake(database: Database, lease: Lease, results: Sequence[AttemptResult], *,
     done = {records[result.job_id]: result.outcome for result in results if result.is_success}
     skipped = [record for record, outcome in done.items() if outcome is Outcome.SKIPPED]
     decided = {job.record for job in lease.jobs if job.needed_attention}
-    dependencies.count_from_now(database, connection_id, decided & done.keys(), now=now)
+    dependencies.restart_waits(database, connection_id, decided & done.keys(), now=now)
     woken = dependencies.wake(database, connection_id, done.keys(), now=now)
     woken |= dependencies.end_wait(database, connection_id, skipped, now=now)
     waiting = (each for each in results if each.event is JobEvent.DEPENDENCY_PENDING)

@@ -170,14 +170,14 @@ class Lives(RuleBasedStateMachine):
             for job in worker.lease.jobs
         }
         waits = [
-            Wait(job_id=job.id, record=CUSTOMER, again=job.dependency == CUSTOMER)
+            Wait(job_id=job.id, record=CUSTOMER, repeated=job.dependency == CUSTOMER)
             for job in worker.lease.jobs
             if events[job.id] is JobEvent.DEPENDENCY_PENDING
         ]
         if waits and self.state(CUSTOMER) in {None, JobState.DONE}:
             self.may_be_tried(CUSTOMER)
-        in_vain = dependencies.enqueue_dependencies(self.database, self.connection_id, waits, now=self.now)
-        events |= dict.fromkeys(in_vain, JobEvent.DEPENDENCY_ENDED)
+        ended = dependencies.enqueue_dependencies(self.database, self.connection_id, waits, now=self.now)
+        events |= dict.fromkeys(ended, JobEvent.DEPENDENCY_ENDED)
         self.end(worker, [self.result(job, events[job.id], unknown=unknown) for job in worker.lease.jobs])
 
     @precondition(lambda self: self.workers)
