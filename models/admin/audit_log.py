@@ -100,7 +100,7 @@ def page(  # noqa: PLR0913 - all by name
     return placed_by_id(found, query, AuditRow.id, database.rows_in_time) if with_place else found
 
 
-def every(
+def iterate(
     database: Database, scope: Scope, *, users: bool = False, audit_filter: AuditFilter = NO_FILTER
 ) -> Iterator[AuditEntry]:
     """Yield the entries of all pages, oldest first.
@@ -117,7 +117,7 @@ def export(
     database: Database, scope: Scope, *, users: bool = False, audit_filter: AuditFilter = NO_FILTER
 ) -> Iterator[str]:
     """Yield the entries as JSON, one line each, in English, because it is for programs."""
-    for each in every(database, scope, users=users, audit_filter=audit_filter):
+    for each in iterate(database, scope, users=users, audit_filter=audit_filter):
         entry = {name: getattr(each, name) for name in AuditEntry.__slots__} | {"at": each.at.isoformat()}
         yield f"{json.dumps(entry, ensure_ascii=False)}\n"
 

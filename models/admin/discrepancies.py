@@ -99,16 +99,16 @@ def withdraw(database: Database, operation: Operation, key: str, *, name: str, a
     return True
 
 
-def accepted(database: Database, connection_id: int) -> Mapping[str, Acceptance]:
+def acceptances(database: Database, connection_id: int) -> Mapping[str, Acceptance]:
     """Return the present acceptances of a connection, by the keys of the differences."""
     with database.transaction() as session:
         return _accepted(session, connection_id)
 
 
-def recorded(database: Database, operation: Operation) -> Mapping[str, Acceptance]:
+def acceptances_in(database: Database, operation: Operation) -> Mapping[str, Acceptance]:
     """Return the acceptances in a reconciliation or before it; the present ones if an earlier release ran it."""
     stored = (operation.result or {}).get(ACCEPTED)
-    return accepted(database, operation.connection_id) if stored is None else from_json(stored)
+    return acceptances(database, operation.connection_id) if stored is None else from_json(stored)
 
 
 def as_json(acceptances: Mapping[str, Acceptance]) -> list[dict[str, str]]:

@@ -84,7 +84,7 @@ def answer(database: Database, job_id: int, choice: str, *, actor: str, now: dat
         return ActionResult(1, frozenset({Lane(job.connection_id, entity_type)}))
 
 
-def choice_of(database: Database, job_id: int) -> str:
+def undoable_choice(database: Database, job_id: int) -> str:
     """Return the choice that can be undone: a candidate's number or :data:`CREATE_NEW`; "" if there is none."""
     with database.transaction() as session:
         found = _undoable(session, select(SyncJobRow), job_id)

@@ -127,7 +127,7 @@ def take_recovered(database: Database) -> Sequence[int]:
         return sorted(set(session.scalars(taken)))
 
 
-def failing(database: Database, connection_id: int, *, before: datetime) -> Sequence[FailingPoll]:
+def failing_polls(database: Database, connection_id: int, *, before: datetime) -> Sequence[FailingPoll]:
     query = select(CursorRow).where(
         CursorRow.connection_id == connection_id, CursorRow.failing_since < before, _is_synced()
     )

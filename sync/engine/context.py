@@ -144,7 +144,7 @@ class SyncContext:
 
     def candidate_with_note(self, job: SyncJob, note: str) -> str:
         """Return the number of the candidate with this note, until a person has acted; "" if there is none."""
-        candidates = questions.unanswered(self.database, job.id)
+        candidates = questions.open_candidates(self.database, job.id)
         return next((candidate.number for candidate in candidates if candidate.note == note), "")
 
     def answers(self, jobs: Sequence[SyncJob]) -> Mapping[int, str]:
@@ -153,7 +153,7 @@ class SyncContext:
 
     def undone(self, jobs: Sequence[SyncJob]) -> Mapping[int, frozenset[int]]:
         """Return the numbers with which people have undone a match of these jobs' records, by job id."""
-        return questions.undone(self.database, [job.id for job in jobs])
+        return questions.undone_numbers(self.database, [job.id for job in jobs])
 
     def set_summary(self, summary: RecordSummary) -> None:
         """Set the summary of the job's record; it replaces an earlier one."""

@@ -72,7 +72,7 @@ def poll_moment(
     new_since = (last - OVERLAP).replace(microsecond=0)  # because Moment may round
     received = missed = 0
     for batch in _batches(modified):
-        without_webhook = missed_webhooks.missed(database, lane, batch)
+        without_webhook = missed_webhooks.find_missed(database, lane, batch)
         ids = {each.id for each in batch if each.at is None or each.at >= new_since}
         ids |= {each.id for each in without_webhook}
         enqueue(database, lane.connection_id, [Record(lane.entity_type, each) for each in ids], now=now)

@@ -231,7 +231,7 @@ def test_a_late_worker_changes_neither_links_nor_answers_in_the_next_client(
     with pytest.raises(LeaseLostError):
         late(context, lease.jobs[0])
     assert links.find(world.database, world.connection.id, CUSTOMER) == there
-    assert questions.unanswered(world.database, job_id) == []
+    assert questions.open_candidates(world.database, job_id) == []
 
 
 def test_a_worker_that_lost_its_lease_asks_no_answered_question(world: World) -> None:

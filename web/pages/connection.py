@@ -93,7 +93,7 @@ def show(context: Reader, connection_id: int) -> Response:
     is_testing = bool(is_new and last and last.operation.result is None)
     current = last if last and last.operation.requested_at >= connection.updated_at else None
     set_up = SetUp(context.database, context.operations, connection, current)
-    failing = cursors.failing(context.database, connection.id, before=context.now - POLLS_SHOWN_AFTER)
+    failing = cursors.failing_polls(context.database, connection.id, before=context.now - POLLS_SHOWN_AFTER)
     return tab(
         context,
         connection,

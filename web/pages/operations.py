@@ -84,7 +84,7 @@ def _page(context: UserContext, operation: Operation, *, unexplained: str = "") 
         done=DONE.get(context.take_notice(keep=operation.result is None).code),
         report=report,
         job_ids=_job_ids(context, operation, report),
-        accepted=discrepancies.recorded(context.database, operation),
+        accepted=discrepancies.acceptances_in(context.database, operation),
         max_shown=MAX_SHOWN,
         unexplained=unexplained,
         errors={"why": UNEXPLAINED} if unexplained else {},
@@ -129,7 +129,7 @@ def export(context: Reader, operation_id: OperationId) -> Response:
     if report is None:
         raise HTTPException(status.HTTP_400_BAD_REQUEST)
     name = context.connections.get_even_unreadable(operation.connection_id).name
-    accepted = discrepancies.recorded(context.database, operation)
+    accepted = discrepancies.acceptances_in(context.database, operation)
     lines = reconciliation_sheet(
         report, operation, accepted, connection=name, language=context.current_user.language
     )

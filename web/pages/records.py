@@ -142,7 +142,7 @@ def _show(
         emails=email_log.of_job(database, job_id),
         done=_done(notice),
         **_asked_about(context, job),
-        choice=match_questions.choice_of(database, job_id),
+        choice=match_questions.undoable_choice(database, job_id),
         match_notice=notice.code,
         notes=notes.of_job(database, job_id),
         note=note,

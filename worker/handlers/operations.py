@@ -140,7 +140,7 @@ def _result(container: Container, operation: Operation) -> OperationResult | Non
 def _reconciled(container: Container, operation: Operation, connection: Connection) -> OperationResult:
     first, last = (date.fromisoformat(operation.input[name]) for name in ("first", "last"))
     report = reconcile(container.open_context(connection, refuse_writes), first, last)
-    known = discrepancies.accepted(container.database, connection.id)
+    known = discrepancies.acceptances(container.database, connection.id)
     return {"findings": [], "report": report.as_json(), ACCEPTED: discrepancies.as_json(known)}
 
 

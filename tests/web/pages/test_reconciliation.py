@@ -246,7 +246,10 @@ def test_a_reconciliation_shows_earlier_acceptances_too(
     later = compared(container, web.connection)
     operation = container.operations.get(later)
     assert operation
-    assert discrepancies.recorded(container.database, operation)["voucher/2026-101-17"].why == "By the accountant."
+    assert (
+        discrepancies.acceptances_in(container.database, operation)["voucher/2026-101-17"].why
+        == "By the accountant."
+    )
     assert "By the accountant." in person.get(f"/operations/{later}").text
 
 
@@ -258,7 +261,7 @@ def test_an_acceptance_is_withdrawn_and_logged(web: Web, person: Person, contain
     page = person.get(undone.headers["Location"])
     assert "No longer accepted." in page.text
     assert "Accepted differences" not in page.text
-    assert discrepancies.accepted(container.database, web.connection.id) == {}
+    assert discrepancies.acceptances(container.database, web.connection.id) == {}
     said = web.as_(Role.ADMINISTRATOR).get("/audit-log", topic="reconciliation").text
     assert "No longer accepted as a difference: Invoice 1024 (Paid in cash.)" in said
     again = person.post(f"{place}/resolve", key="invoice/9", action="withdraw")
