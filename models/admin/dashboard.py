@@ -12,8 +12,8 @@ from sqlalchemy.orm import Session
 from models.admin.connection_list import (
     ConnectionState,
     HealthProblem,
-    in_order,
-    is_in,
+    has_state,
+    name_sort_key,
     status_columns,
     with_status,
 )
@@ -192,7 +192,7 @@ def _status_query(scope: Scope, name: str, now: datetime) -> Select[*tuple[Any, 
         func.coalesce(each, 0).label(each.name) for each in (counts.c.pending, counts.c.needs_attention)
     )
     is_paused, has_problem, is_down = (
-        is_in(state, now)
+        has_state(state, now)
         for state in (ConnectionState.PAUSED, ConnectionState.NEEDS_ATTENTION, ConnectionState.OUTAGE)
     )
     urgency = case((is_paused, 0), (or_(has_problem, needs_attention > 0), 1), (is_down, 2), else_=3)
@@ -200,7 +200,7 @@ def _status_query(scope: Scope, name: str, now: datetime) -> Select[*tuple[Any, 
     shown = select(*known, *status_columns(now), pending, needs_attention)
     shown = shown.outerjoin(counts, counts.c.connection_id == ConnectionRow.id)
     shown = shown.where(within(scope, ConnectionRow.id), ConnectionRow.name.icontains(name, autoescape=True))
-    return shown.order_by(urgency, in_order(ConnectionRow.name))
+    return shown.order_by(urgency, name_sort_key(ConnectionRow.name))
 
 
 def _synced(session: Session, ids: Iterable[int]) -> dict[int, dict[EntityType, datetime]]:
