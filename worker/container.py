@@ -344,7 +344,7 @@ class Container:
         self.connections.pause(
             connection.id, msg("The connection is being erased."), actor=actor, now=self.clock()
         )
-        self.connections.new_token(connection.id, actor=actor, now=self.clock())
+        self.connections.regenerate_token(connection.id, actor=actor, now=self.clock())
         self.budget.for_connection(connection.id).forget()
         self.erp(connection.settings).log_out()
         users = erasure.erase_connection(self.database, connection.id, actor=actor, now=self.clock())

@@ -318,7 +318,7 @@ class Connections:
         )
         self._database.execute(update(ConnectionRow).where(*same).values(client_name=name))
 
-    def new_token(self, connection_id: int, *, actor: str, now: datetime) -> str:
+    def regenerate_token(self, connection_id: int, *, actor: str, now: datetime) -> str:
         """Generate a new webhook URL and return its token. The old URL stops working at once."""
         token = secrets.token_urlsafe(24)
         with self._database.transaction() as session:

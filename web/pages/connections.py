@@ -173,7 +173,7 @@ def token(context: Administrator, connection_id: int, form: Form) -> Response:
     """Give the webhook a new URL and show it, without a redirect: only its hash is stored, so it is shown once."""
     connection = context.connections.get_even_unreadable(connection_id)
     confirm_identity(context, form)
-    made = context.connections.new_token(connection_id, actor=context.actor, now=context.now)
+    made = context.connections.regenerate_token(connection_id, actor=context.actor, now=context.now)
     return context.render("webhook.html", connection=connection, address=context.container.webhook_url(made))
 
 

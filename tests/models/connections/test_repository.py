@@ -92,7 +92,7 @@ def test_a_connection_is_found_by_its_token_only(database: Database, connections
 
 def test_a_new_token_ends_the_old_one(database: Database, connections: Connections) -> None:
     connection, old = connections.add("Demo AS", settings(), actor="test", now=NOW)
-    new = connections.new_token(connection.id, actor="test", now=NOW)
+    new = connections.regenerate_token(connection.id, actor="test", now=NOW)
     assert (webhook_intake.find_target(database, old), webhook_intake.find_target(database, new)) == (
         None,
         WebhookTarget(connection.id, connection.settings.entity_types),
