@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from models.database import Database
 from models.enums import EntityType, JobState
-from models.schema.audit_entries import KEPT_AT_LEAST, allow_deletion
+from models.schema.audit_entries import MIN_RETENTION, allow_deletion
 from models.schema.receiver_tables import EventRow
 from models.schema.tables import AlertRow, AttemptRow, AuditRow, SyncJobRow
 
@@ -40,7 +40,7 @@ def delete_events(database: Database, *, before: datetime) -> int:
 
 def delete_audit_entries(database: Database, *, before: datetime) -> int:
     """Delete the audit entries from before an instant (UTC) that are older than their minimum age."""
-    allow, old = partial(allow_deletion, before=before), AuditRow.at < func.now() - KEPT_AT_LEAST
+    allow, old = partial(allow_deletion, before=before), AuditRow.at < func.now() - MIN_RETENTION
     return _delete_in_batches(database, AuditRow, and_(AuditRow.at < before, old), allow=allow)
 
 

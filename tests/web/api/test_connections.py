@@ -24,7 +24,7 @@ from models.schema.tables import ConnectionRow
 from models.schema.user_tables import IdempotencyKeyRow
 from models.users import idempotency
 from models.users import tokens as models
-from models.users.idempotency import ABANDONED_AFTER, KEPT_FOR, RequestKey
+from models.users.idempotency import ABANDONED_AFTER, RESPONSE_RETENTION, RequestKey
 from models.users.repository import Rights
 from models.users.tokens import TokenScope
 from tests.factories import NOW
@@ -197,7 +197,10 @@ def test_a_key_belongs_to_its_token_and_lasts_a_day(
     first = one.post(address, **key).json()
     assert one.post(address, **key).json() == first
     assert other.post(address, **key).json() != first
-    for later, same in ((KEPT_FOR - timedelta(minutes=1), True), (KEPT_FOR + timedelta(minutes=1), False)):
+    for later, same in (
+        (RESPONSE_RETENTION - timedelta(minutes=1), True),
+        (RESPONSE_RETENTION + timedelta(minutes=1), False),
+    ):
         at = clock() + later
         monkeypatch.setattr(container, "clock", lambda at=at: at)
         container.idempotency.delete_old(now=at)
