@@ -9,10 +9,10 @@ from sqlalchemy import insert, select
 from i18n.messages import msg
 from models.admin.job_actions import JOB_COLUMNS, JobAction, audit_entry
 from models.database import Database
+from models.invalid_input import InvalidInputError
 from models.schema.audit_entries import add_entry
 from models.schema.statements import build_from
 from models.schema.tables import NoteRow, SyncJobRow
-from models.users.passwords import InvalidInputError
 
 MAX_LENGTH = 1000
 MAX_NOTES = 100

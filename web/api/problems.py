@@ -24,8 +24,8 @@ from models.connections.repository import (
     UnprovenError,
 )
 from models.database import DatabaseUnavailableError
+from models.invalid_input import InvalidInputError
 from models.receivers.repository import UnknownReceiverError
-from models.users.passwords import InvalidInputError
 from web.views.settings_form import message_of
 
 MEDIA_TYPE = "application/problem+json"

@@ -19,8 +19,8 @@ from models.admin.job_list import JobView, Sort
 from models.admin.related_records import related_records
 from models.enums import EntityType, JobState, Outcome
 from models.inbox.links import LinkTakenError
+from models.invalid_input import InvalidInputError
 from models.pagination import Key, Page
-from models.users.passwords import InvalidInputError
 from models.users.sessions import Notice
 from sync.engine.context import is_int32
 from sync.error_codes import ERROR_CODES, GROUPS

@@ -9,10 +9,10 @@ from models.connections.repository import Connection
 from models.connections.vault import Vault
 from models.database import Database
 from models.enums import Scope
+from models.invalid_input import InvalidInputError
 from models.receivers.outbox import EventType
 from models.receivers.repository import FORMER_SECRET_SIGNS_FOR, Receivers, UnknownReceiverError
 from models.schema.receiver_tables import EventReceiverRow
-from models.users.passwords import InvalidInputError
 from tests.factories import NOW
 from tests.models.event_log import URL, added
 

@@ -7,14 +7,9 @@ from threading import Barrier, Event, Lock
 
 import pytest
 
+from models.invalid_input import InvalidInputError
 from models.users import passwords
-from models.users.passwords import (
-    HASHING_THREADS,
-    MAX_LENGTH,
-    MAX_WAITING_THREADS,
-    InvalidInputError,
-    TooManyPasswordsError,
-)
+from models.users.passwords import HASHING_THREADS, MAX_LENGTH, MAX_WAITING_THREADS, TooManyPasswordsError
 
 
 class SlowHasher:

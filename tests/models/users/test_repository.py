@@ -8,10 +8,10 @@ from i18n.messages import translate
 from models.connections.repository import Connections
 from models.database import Database
 from models.enums import Role, Scope
+from models.invalid_input import InvalidInputError
 from models.schema.tables import AuditRow
 from models.users import repository as users
 from models.users import sign_in as users_sign_in
-from models.users.passwords import InvalidInputError
 from models.users.repository import LastAdministratorError, Rights, UnknownUserError, User
 from tests.factories import NOW, settings
 
