@@ -9,11 +9,11 @@ from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.orm import Session
 from structlog.testing import capture_logs
 
+from models import retention
 from models.admin import audit_log
 from models.connections.repository import Connection, Connections
 from models.database import Database
 from models.enums import Scope
-from models.inbox import retention
 from models.pagination import PAGE_SIZE
 from models.schema.audit_entries import add_entry, allow_deletion, allow_erasure, allow_redaction
 from tests.factories import NOW, settings

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, literal_column, select, table
 
+from models import retention
 from models.admin import job_actions
 from models.admin.job_actions import ActionResult
 from models.admin.job_filter import JobFilter
@@ -13,7 +14,7 @@ from models.connections.alert_outbox import AlertType
 from models.connections.repository import Connection, Connections
 from models.database import Database
 from models.enums import EntityType, Lane, Outcome, Record
-from models.inbox import dependencies, due, leases, links, retention
+from models.inbox import dependencies, due, leases, links
 from models.inbox.enqueue import enqueue
 from models.inbox.leases import Lease, LeaseLostError
 from models.inbox.links import Link

@@ -3,12 +3,12 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy import select, update
 
+from models import retention
 from models.admin import audit_log, metrics_snapshot
 from models.connections import alert_outbox
 from models.connections.repository import Connection, Connections
 from models.database import Database
 from models.enums import Role, Scope
-from models.inbox import retention
 from models.receivers import deliveries, outbox
 from models.receivers.deliveries import (
     DISABLED_AFTER,
