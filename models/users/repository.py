@@ -20,8 +20,7 @@ from models.schema.audit_entries import add_entry
 from models.schema.tables import ConnectionRow
 from models.schema.user_tables import GrantRow, PasswordLinkRow, SessionRow, UserRow
 from models.users import passwords
-from models.users.proofs import Proof, expect_session
-from models.users.proofs import expect as expect_proof
+from models.users.proofs import Proof, expect_proof, expect_session
 
 ROLES = {Role.VIEWER: msg("viewer"), Role.OPERATOR: msg("operator"), Role.ADMINISTRATOR: msg("administrator")}
 

@@ -17,7 +17,7 @@ from models.schema.locks import FOR_NO_KEY_UPDATE
 from models.schema.statements import build_from
 from models.schema.user_tables import SessionRow, UserRow
 from models.users import repository as users
-from models.users.proofs import Proof, expect
+from models.users.proofs import Proof, expect_proof
 from models.users.repository import User
 
 IDLE_TIMEOUT = timedelta(hours=12)
@@ -109,7 +109,7 @@ def start(
         confirmed_at=details.proved_at if details.by_openid else now,
     )
     with database.transaction() as session:
-        expect(session, proof or Proof(user_id))
+        expect_proof(session, proof or Proof(user_id))
         session.execute(delete(SessionRow).where(SessionRow.token_hash == hash_token(instead_of)))
         session.add(row)
         session.flush()
@@ -156,7 +156,7 @@ def of_user(database: Database, user: User, *, now: datetime) -> Sequence[UserSe
 def confirm(database: Database, session_id: int, proof: Proof, *, now: datetime) -> None:
     """Save that a user has just proved their identity. Raises OutdatedProofError."""
     with database.transaction() as session:
-        expect(session, replace(proof, session_id=session_id))
+        expect_proof(session, replace(proof, session_id=session_id))
         session.execute(update(SessionRow).where(SessionRow.id == session_id).values(confirmed_at=now))
 
 
