@@ -8,7 +8,8 @@ from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from i18n.messages import Message, msg
-from models.admin.job_actions import ActionResult, JobAction, apply_event, audit_entry
+from models.admin.job_actions import ActionResult, apply_event, audit_entry
+from models.admin.job_details import JobAction
 from models.database import Database
 from models.enums import EntityType, JobState, Lane, Record, titled
 from models.error_codes import PROJECT_TAKEN, WHICH_CUSTOMER

@@ -7,7 +7,8 @@ from datetime import datetime
 from sqlalchemy import insert, select
 
 from i18n.messages import msg
-from models.admin.job_actions import JOB_COLUMNS, JobAction, audit_entry
+from models.admin.job_actions import JOB_COLUMNS, audit_entry
+from models.admin.job_details import JobAction
 from models.database import Database
 from models.invalid_input import InvalidInputError
 from models.schema.audit_entries import add_entry

@@ -6,9 +6,10 @@ from sqlalchemy import delete, insert, select
 from sqlalchemy.orm import Session
 
 from i18n.messages import msg
-from models.admin import job_actions
+from models.admin import job_actions, job_details
 from models.admin.erasure import JobsRunningError
-from models.admin.job_actions import ActionResult, JobAction
+from models.admin.job_actions import ActionResult
+from models.admin.job_details import JobAction
 from models.database import Database
 from models.enums import EntityType, JobState, Lane, Record, titled
 from models.inbox import circuit_breaker, links, questions, restore, vat_checks
@@ -86,4 +87,4 @@ def _refuse_taken(session: Session, job: SyncJobRow, record: Record, number: str
         return
     other = Record(record.entity_type, holder)
     title = session.scalar(select(SyncJobRow.title).where(job_of(job.connection_id, other)))
-    raise LinkTakenError(job_actions.name_in(title or "") or other.name)
+    raise LinkTakenError(job_details.name_in(title or "") or other.name)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from i18n.messages import Message, msg
-from models.admin import job_actions
+from models.admin import job_details
 from models.connections.repository import Connection
 from models.connections.settings import ConnectionSettings
 from models.database import Database
@@ -169,7 +169,7 @@ class SyncContext:
             return "", ""
         record, customer = Record(EntityType.CUSTOMER, customer_id), None
         synced = EntityType.CUSTOMER in self.settings.entity_types
-        name = self._names.get(record) or job_actions.record_name(self.database, self.connection.id, record)
+        name = self._names.get(record) or job_details.record_name(self.database, self.connection.id, record)
         if not (name and synced):
             with suppress(SyncError):
                 customer = self._customer(customer_id)
@@ -226,10 +226,10 @@ class SyncContext:
     def release_lost(self, record: Record, number: int) -> None:
         """Release the link to a record that 24SevenOffice no longer has, and save its number for a person."""
         self.release_link(record, because=NOT_IN_24SEVENOFFICE)
-        job = job_actions.find(self.database, self.connection.id, record)
+        job = job_details.find_by_record(self.database, self.connection.id, record)
         if job and record.entity_type is EntityType.CUSTOMER:
             lost = Candidate(
-                str(number), job_actions.record_name(self.database, self.connection.id, record), note=LOST_NOTE
+                str(number), job_details.record_name(self.database, self.connection.id, record), note=LOST_NOTE
             )
             with links.transaction_at_origin(self.database, self._origin()) as session:
                 questions.ask(session, job.id, [lost], now=self.clock())
@@ -266,7 +266,7 @@ class SyncContext:
             if project is None or project.number.lstrip("0") != str(number):
                 return None
             raise _pending_error(record)
-        job = job_actions.find(self.database, self.connection.id, record)
+        job = job_details.find_by_record(self.database, self.connection.id, record)
         if job and job.error_code in (PROJECT_TAKEN, TAKEN):
             raise _pending_error(record)
         return found

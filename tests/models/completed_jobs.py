@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from models.admin import job_actions
+from models.admin import job_details
 from models.admin.job_list import JobView
 from models.database import Database
 from models.enums import EntityType, Lane, Outcome, Record
@@ -44,6 +44,6 @@ def completed_job(
     lease = leases.acquire(database, Lane(connection_id, record.entity_type), limit=1, now=at, until=at + HOUR)
     assert lease
     leases.complete(database, lease, [ended(lease.jobs[0], event, at=at, **values)], clock=lambda: at)
-    found = job_actions.find(database, connection_id, record)
+    found = job_details.find_by_record(database, connection_id, record)
     assert found
     return found

@@ -5,7 +5,7 @@ from sqlalchemy import update
 
 from integrations.twentyfour.budget_scripts import OF_CONNECTION
 from local.servers import Server
-from models.admin import job_actions, job_list
+from models.admin import job_details, job_list
 from models.admin.job_filter import JobFilter
 from models.connections import alert_outbox
 from models.connections.alert_outbox import AlertType
@@ -142,7 +142,7 @@ def test_a_poll_finds_what_no_webhook_reported(
 ) -> None:
     fresh_systems.control("moment", "POST", f"companies/1001/invoices/{DRAFT}/finalize")
     tasks.poll_moment(connection.id)
-    assert job_actions.find(container.database, connection.id, Record(EntityType.INVOICE, DRAFT))
+    assert job_details.find_by_record(container.database, connection.id, Record(EntityType.INVOICE, DRAFT))
     assert ("sync_invoices", connection.id) in messages(container)
 
 
@@ -170,7 +170,7 @@ def test_a_poll_ends_at_the_first_unavailable_answer(
     tasks.poll_moment(connection.id)
     assert messages(container) == []
     tasks.poll_moment(connection.id)
-    assert job_actions.find(container.database, connection.id, Record(EntityType.CUSTOMER, CUSTOMER))
+    assert job_details.find_by_record(container.database, connection.id, Record(EntityType.CUSTOMER, CUSTOMER))
 
 
 def test_polls_alone_open_the_breaker_alert_about_the_outage_and_end_it(

@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import distinct, func, select, text
 
 from i18n.messages import msg
-from models.admin import audit_log, job_actions, job_list
+from models.admin import audit_log, job_actions, job_details, job_list
 from models.admin.job_actions import RESOLVED_MANUALLY, SKIPPED_PERMANENTLY, ActionResult
 from models.admin.job_filter import JobFilter
 from models.admin.job_list import JobView
@@ -41,7 +41,7 @@ def only(job: JobView) -> JobFilter:
 
 
 def see(database: Database, job: JobView) -> JobView:
-    found = job_actions.show(database, job.id)
+    found = job_details.find(database, job.id)
     assert found
     return found
 
@@ -177,7 +177,7 @@ def test_who_did_what_to_a_record_is_in_the_audit_log_and_its_timeline(
         ("ola", "Reopened: Invoice 1024"),
         ("kari", "Resolved manually: Invoice 1024"),
     ]
-    assert [(deed.actor, deed.action) for deed in job_actions.actions(database, failed_job.id)] == done
+    assert [(deed.actor, deed.action) for deed in job_details.actions(database, failed_job.id)] == done
     lines = audit_log.page(database, Scope(frozenset({failed_job.connection_id}))).lines
     assert [(line.actor, line.action, line.job_id) for line in lines][:3] == [
         (*deed, failed_job.id) for deed in done
@@ -185,12 +185,12 @@ def test_who_did_what_to_a_record_is_in_the_audit_log_and_its_timeline(
 
 
 def test_attempts_are_paged_the_latest_first(database: Database, connection: Connection) -> None:
-    instants = [NOW + timedelta(minutes=n) for n in range(job_actions.ATTEMPTS_PER_PAGE + 5)]
+    instants = [NOW + timedelta(minutes=n) for n in range(job_details.ATTEMPTS_PER_PAGE + 5)]
     tried = [completed_job(database, connection.id, at=at, message=f"{at:%H:%M}") for at in instants][-1]
-    first = job_actions.attempts_page(database, tried.id, key=None)
-    assert [attempt.at for attempt in first.lines] == instants[: -job_actions.ATTEMPTS_PER_PAGE - 1 : -1]
+    first = job_details.attempts_page(database, tried.id, key=None)
+    assert [attempt.at for attempt in first.lines] == instants[: -job_details.ATTEMPTS_PER_PAGE - 1 : -1]
     assert first.older
-    last = job_actions.attempts_page(database, tried.id, key=Key.parse(str(first.older)))
+    last = job_details.attempts_page(database, tried.id, key=Key.parse(str(first.older)))
     assert [attempt.at for attempt in last.lines] == instants[4::-1]
 
 

@@ -3,7 +3,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from i18n.formatting import OSLO
-from models.admin import job_actions, reminders
+from models.admin import job_actions, job_details, reminders
 from models.admin.job_filter import JobFilter
 from models.admin.job_list import JobView
 from models.connections import alert_outbox
@@ -34,7 +34,7 @@ def attempt(database: Database, connection: Connection, outcome: Outcome, *, now
         job_id=lease.jobs[0].id, event=event, outcome=outcome, title="Invoice 1", message="Wrong."
     )
     leases.complete(database, lease, [result], clock=lambda: now)
-    found = job_actions.find(database, connection.id, INVOICE)
+    found = job_details.find_by_record(database, connection.id, INVOICE)
     assert found
     return found
 
@@ -160,7 +160,7 @@ def test_a_person_takes_a_job_off_the_list_and_it_stays_off(database: Database, 
     enqueue(database, connection.id, [INVOICE], now=NOW)
     assert due.lanes(database, now=NOW) == []
     assert reminders.queue_reminders(database, now=NOW + 20 * DAY) == 0
-    closed = job_actions.show(database, stuck.id)
+    closed = job_details.find(database, stuck.id)
     assert closed
     assert (closed.state, closed.dismissal_reason) == (JobState.DISMISSED, "Posted by hand (kari)")
 

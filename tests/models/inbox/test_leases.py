@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import func, literal_column, select, table
 
 from models import retention
-from models.admin import job_actions
+from models.admin import job_actions, job_details
 from models.admin.job_actions import ActionResult
 from models.admin.job_filter import JobFilter
 from models.admin.job_list import JobView
@@ -54,7 +54,7 @@ def complete(database: Database, lease: Lease, event: JobEvent = JobEvent.SYNCED
 
 
 def see(database: Database, lane: Lane, record_id: str) -> JobView:
-    found = job_actions.find(database, lane.connection_id, Record(lane.entity_type, record_id))
+    found = job_details.find_by_record(database, lane.connection_id, Record(lane.entity_type, record_id))
     assert found
     return found
 
@@ -83,7 +83,7 @@ def test_warnings_stay_on_a_job_until_an_attempt_gives_others(
     complete(database, leased(database, lane), event, warnings=warnings)
     job = see(database, lane, "1")
     assert job.warnings == left
-    assert [each.warnings for each in job_actions.attempts(database, job.id)] == [
+    assert [each.warnings for each in job_details.attempts(database, job.id)] == [
         ("The name was cut.",),
         warnings or (),
     ]
@@ -259,14 +259,14 @@ def test_every_attempt_is_kept_with_its_message(database: Database, lane: Lane) 
     lease = leased(database, lane)
     complete(database, lease, JobEvent.FAILED, due_at=NOW, error_code="unavailable", message="Down.")
     complete(database, leased(database, lane), message="Voucher 1.")
-    told = [(each.outcome, each.message) for each in job_actions.attempts(database, see(database, lane, "1").id)]
+    told = [(each.outcome, each.message) for each in job_details.attempts(database, see(database, lane, "1").id)]
     assert told == [(Outcome.FAILED, "Down."), (Outcome.SYNCED, "Voucher 1.")]
 
 
 def test_a_job_given_back_untouched_leaves_no_attempt(database: Database, lane: Lane) -> None:
     receive(database, lane, "1")
     complete(database, leased(database, lane), JobEvent.UNTRIED, due_at=NOW)
-    assert job_actions.attempts(database, see(database, lane, "1").id) == []
+    assert job_details.attempts(database, see(database, lane, "1").id) == []
     assert take(database, lane) == ["1"]
 
 
@@ -282,7 +282,7 @@ def test_old_attempts_are_deleted_and_the_state_of_the_job_is_kept(database: Dat
     receive(database, lane, "1")
     complete(database, leased(database, lane))
     retention.delete_attempts(database, before=NOW + MINUTE)
-    assert job_actions.attempts(database, see(database, lane, "1").id) == []
+    assert job_details.attempts(database, see(database, lane, "1").id) == []
     assert see(database, lane, "1").outcome is Outcome.SYNCED
 
 

@@ -4,8 +4,8 @@ from typing import Any
 import pytest
 
 from i18n.messages import msg
-from models.admin import bulk_actions, erasure, job_actions
-from models.admin.bulk_actions import JobActionName
+from models.admin import erasure, job_actions
+from models.admin.job_actions import JobActionName
 from models.admin.job_filter import JobFilter
 from models.admin.operations import Operations, OperationType
 from models.connections.alert_outbox import AlertType
@@ -114,10 +114,10 @@ def test_the_event_of_a_dismissed_job_says_whether_it_was_resolved(
 ) -> None:
     job = completed_job(database, connection.id, event=JobEvent.REJECTED, error_code="account")
     added(receivers)
-    bulk_actions.act(database, action, JobFilter(), actor="kari", now=NOW)
+    job_actions.perform(database, action, JobFilter(), actor="kari", now=NOW)
     ((type_, data),) = events(database)
     assert (type_, data["job_id"], data["resolved"]) == ("job.dismissed", job.id, resolved)
-    bulk_actions.act(database, action, JobFilter(), actor="kari", now=NOW)
+    job_actions.perform(database, action, JobFilter(), actor="kari", now=NOW)
     assert types(database) == ["job.dismissed"]
 
 

@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 import pytest
 
 from i18n.messages import msg
-from models.admin import job_actions
+from models.admin import job_details
 from models.enums import EntityType, JobState, Record
 from models.inbox import links
 from models.inbox.links import Link
@@ -33,7 +33,7 @@ def program(web: Web, tokens: Tokens) -> Program:
 
 
 def state(container: Container, job_id: int) -> JobState:
-    job = job_actions.show(container.database, job_id)
+    job = job_details.find(container.database, job_id)
     assert job
     return job.state
 

@@ -8,7 +8,7 @@ from datetime import date
 import lxml.html
 import pytest
 
-from models.admin import discrepancies, job_actions
+from models.admin import discrepancies, job_details
 from models.admin.operations import OperationType
 from models.enums import EntityType, JobState, Lane, Record, Role
 from models.inbox import leases, links
@@ -177,7 +177,7 @@ def test_expenses_have_their_own_section_and_can_be_synced_again(
     done = person.post(f"{page}/resolve", key=f"expense/{EXPENSE_KEY}", action="send").headers["Location"]
     assert "We check Moment first" in person.get(done).text
     assert messages(container) == [("sync_expenses", number)]
-    job = job_actions.find(database, number, voucher)
+    job = job_details.find_by_record(database, number, voucher)
     assert job
     assert job.state is JobState.QUEUED
     assert list(links.find_by_prefix(database, number, EntityType.EXPENSE, "2026-104-40001/")) == [
@@ -219,7 +219,7 @@ def test_earlier_reconciliations_are_listed_with_their_results(
 
 
 def _state(container: Container, web: Web) -> JobState:
-    job = job_actions.find(container.database, web.connection.id, INVOICE)
+    job = job_details.find_by_record(container.database, web.connection.id, INVOICE)
     assert job
     return job.state
 

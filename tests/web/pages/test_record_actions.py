@@ -4,7 +4,7 @@ import lxml.html
 import pytest
 from sqlalchemy import update
 
-from models.admin import job_actions
+from models.admin import job_details
 from models.admin.job_list import JobView
 from models.enums import EntityType, JobState, Record, Role
 from models.inbox import links, questions
@@ -22,7 +22,7 @@ from worker.container import Container
 
 
 def see(container: Container, job_id: int) -> JobView:
-    found = job_actions.show(container.database, job_id)
+    found = job_details.find(container.database, job_id)
     assert found
     return found
 
@@ -238,7 +238,7 @@ def test_an_answer_is_saved_and_its_lane_is_dispatched(web: Web, container: Cont
     page = person.get(answer.headers["Location"]).text
     assert "Matched with Customer 10235 in 24SevenOffice: It" in page
     assert "in 24SevenOffice is this?" not in page
-    job = job_actions.show(container.database, job_id)
+    job = job_details.find(container.database, job_id)
     assert job
     assert job.state is JobState.QUEUED
 
