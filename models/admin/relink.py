@@ -7,18 +7,17 @@ from sqlalchemy.orm import Session
 
 from i18n.messages import msg
 from models.admin import job_actions, job_details
-from models.admin.erasure import JobsRunningError
 from models.admin.job_actions import ActionResult
 from models.admin.job_details import JobAction
 from models.database import Database
 from models.enums import EntityType, JobState, Lane, Record, titled
-from models.inbox import circuit_breaker, links, questions, restore, vat_checks
+from models.inbox import circuit_breaker, leases, links, questions, restore, vat_checks
 from models.inbox.links import LinkTakenError
 from models.inbox.transitions import JobEvent
 from models.schema.audit_entries import add_entry
 from models.schema.locks import FOR_NO_KEY_UPDATE, locked
 from models.schema.statements import job_of, of_lane
-from models.schema.tables import ConnectionRow, LaneRow, LinkRow, MatchQuestionRow, SyncJobRow
+from models.schema.tables import ConnectionRow, LinkRow, MatchQuestionRow, SyncJobRow
 
 TYPES = frozenset({EntityType.CUSTOMER, EntityType.PROJECT})
 """Entity types that can be linked again; the link of an invoice or expense prevents a duplicate."""
@@ -67,9 +66,7 @@ def unlink(database: Database, connection_id: int, *, actor: str, now: datetime)
     """
     with database.transaction() as session:
         row = session.get_one(ConnectionRow, connection_id, with_for_update=FOR_NO_KEY_UPDATE)
-        leased = (LaneRow.connection_id == connection_id, LaneRow.lease_expires_at > now)
-        if session.scalar(select(LaneRow.entity_type).where(*leased).limit(1)):
-            raise JobsRunningError("A worker is processing some of its records. Try again in a few minutes.")
+        leases.expect_idle(session, connection_id, now=now)
         count = links.set_aside(session, connection_id, now=now)
         restore.mark_outcomes_unknown(session, [connection_id], now=now)
         questions.withdraw_all(session, connection_id, now=now)

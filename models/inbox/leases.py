@@ -36,6 +36,10 @@ class LeaseLostError(Exception):
     """Another worker has the lane now. Stop, and write nothing."""
 
 
+class JobsRunningError(Exception):
+    """A worker is running jobs of the connection."""
+
+
 @dataclass(frozen=True, slots=True)
 class SyncJob:
     """A job that a worker has leased, with the state that earlier attempts left, as in :class:`SyncJobRow`.
@@ -155,6 +159,13 @@ def has_synced(database: Database, connection_id: int, *, since: datetime) -> bo
     return database.scalar(select(LaneRow.synced_at).where(synced).limit(1)) is not None
 
 
+def expect_idle(session: Session, connection_id: int, *, now: datetime) -> None:
+    """Raise JobsRunningError if a worker is running jobs of the connection."""
+    leased = LaneRow.connection_id == connection_id, LaneRow.lease_expires_at > now
+    if session.scalar(select(LaneRow.entity_type).where(*leased).limit(1)):
+        raise JobsRunningError("A worker is processing some of its records. Try again in a few minutes.")
+
+
 def save_sending(database: Database, job_ids: Sequence[int], *, sent_as: str, sent_vat: str) -> None:
     """Save how jobs are about to be sent, so that a later verification looks in the right place."""
     jobs = locked(select(SyncJobRow.id).where(SyncJobRow.id.in_(job_ids)))
@@ -170,15 +181,15 @@ def complete(
     jitter: float = 0,
     seen: datetime | None = None,
 ) -> set[Lane]:
-    """Save the results of the jobs, one for each, return the lane, and wake the jobs that depend on these records.
+    """Save the results of the jobs, one for each, release the lane, and wake the jobs that depend on the records.
 
     Jobs, attempts, alerts, circuit breaker and pause are written in one transaction. If the lease was lost,
     nothing is written and :class:`LeaseLostError` is raised. A job whose record was received meanwhile is due
     again.
 
     ``seen`` is the ``updated_at`` of the settings that the jobs ran with: if the settings were saved since, the
-    connection is not paused. ``jitter``, from 0 up to 1, varies how long the circuit breaker stays open.
-    Return the lanes that have work now.
+    connection is not paused. ``jitter``, from 0 up to 1, varies how long the circuit breaker stays open. Return
+    the lanes that have work now.
     """
     now, lane = clock(), lease.lane
     with database.transaction() as session:

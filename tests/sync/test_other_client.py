@@ -6,12 +6,11 @@ from typing import Any
 import pytest
 
 from models.admin import match_questions, relink
-from models.admin.erasure import JobsRunningError
 from models.connections.repository import Connections, LinksExistError
 from models.database import Database
 from models.enums import EntityType, JobState, Lane, Outcome, Record
 from models.inbox import leases, links, questions
-from models.inbox.leases import LeaseLostError, SyncJob
+from models.inbox.leases import JobsRunningError, LeaseLostError, SyncJob
 from models.inbox.links import Link
 from models.inbox.questions import Candidate
 from sync.engine.context import NOT_IN_MOMENT, SyncContext

@@ -6,7 +6,6 @@ from i18n.messages import msg
 from models.admin import connection_health
 from models.admin.connection_actions import ConnectionAction
 from models.admin.connection_health import HealthColumn
-from models.admin.erasure import JobsRunningError
 from models.admin.operations import TESTS
 from models.connections.repository import (
     MAX_NAME_LENGTH,
@@ -18,6 +17,7 @@ from models.connections.repository import (
     UnprovenError,
 )
 from models.connections.settings import ConnectionSettings
+from models.inbox.leases import JobsRunningError
 from sync.errors import UnavailableError
 from sync.rules.normalization import clean
 from web.dependencies import Form, text
