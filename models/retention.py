@@ -29,7 +29,7 @@ def delete_attempts(database: Database, *, before: datetime) -> int:
 
 
 def delete_alerts(database: Database, *, before: datetime) -> int:
-    """Delete the alerts that were sent or withdrawn before an instant (UTC); unsent ones are kept."""
+    """Delete the alerts whose delivery ended before an instant (UTC); unsent ones are kept."""
     return _delete_in_batches(database, AlertRow, AlertRow.ended_at < before)
 
 

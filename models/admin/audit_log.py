@@ -126,11 +126,11 @@ def _visible(scope: Scope, *, users: bool, audit_filter: AuditFilter) -> Select[
     query = select(*AuditRow.__table__.c, ConnectionRow.name.label("connection"), SyncJobRow.title.label("record"))
     query = query.outerjoin(ConnectionRow, ConnectionRow.id == AuditRow.connection_id)
     query = query.outerjoin(SyncJobRow, SyncJobRow.id == AuditRow.job_id)
-    query = query.where(within(scope, AuditRow.connection_id), *_fits(audit_filter))
+    query = query.where(within(scope, AuditRow.connection_id), *_conditions(audit_filter))
     return query if users else query.where(AuditRow.connection_id.is_not(None))
 
 
-def _fits(audit_filter: AuditFilter) -> Iterator[ColumnElement[bool]]:
+def _conditions(audit_filter: AuditFilter) -> Iterator[ColumnElement[bool]]:
     if audit_filter.actor:
         yield cast(AuditRow.actor, Text).icontains(audit_filter.actor, autoescape=True)
     if audit_filter.date_from:

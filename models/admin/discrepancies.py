@@ -21,7 +21,7 @@ from models.schema.statements import build_from, link_of, of_lane, upsert
 from models.schema.tables import AcceptanceRow, LinkRow, OperationRow, SyncJobRow
 
 ACCEPTED = "accepted"
-"""The key in the result of a reconciliation for the differences that were accepted before it or in it."""
+"""The key in the result of a reconciliation for the discrepancies that were accepted before it or in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ def resend(  # noqa: PLR0913 - keyword-only
 
 
 def accept(database: Database, operation: Operation, key: str, acceptance: Acceptance, *, name: str) -> None:
-    """Accept a difference with its present details; if they change, it is a difference again.
+    """Accept a discrepancy with its present details; if they change, it is reported again.
 
     The reconciliation in which it was accepted keeps a copy, whatever happens to it later.
     """
@@ -100,7 +100,7 @@ def withdraw(database: Database, operation: Operation, key: str, *, name: str, a
 
 
 def acceptances(database: Database, connection_id: int) -> Mapping[str, Acceptance]:
-    """Return the present acceptances of a connection, by the keys of the differences."""
+    """Return the present acceptances of a connection, by the keys of the discrepancies."""
     with database.transaction() as session:
         return _accepted(session, connection_id)
 

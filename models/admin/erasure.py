@@ -94,7 +94,7 @@ def _redact_name(session: Session, name: str) -> None:
     company = Person([name])
     allow_redaction(session)
     for line in session.scalars(select(AuditRow).where(AuditRow.connection_id.is_(None))):
-        line.action = from_json(company.redacted(as_json(line.action)))
+        line.action = from_json(company.redact(as_json(line.action)))
 
 
 def _users_of_no_other(connection_id: int) -> Select[str]:
@@ -117,7 +117,7 @@ def _redact(database: Database, match: PersonalDataMatch, person: Person) -> Non
         elif match.table == "files":
             _write(session, match, files.erased_name(match.value))
         else:
-            _write(session, match, person.redacted(match.value))
+            _write(session, match, person.redact(match.value))
 
 
 def _write(session: Session, match: PersonalDataMatch, value: Any) -> None:  # noqa: ANN401 - text, or what JSON holds
@@ -134,7 +134,7 @@ def _is_row_of(match: PersonalDataMatch) -> ColumnElement[bool]:
 
 
 def _rename_job(session: Session, job_id: int, *, about_person: bool) -> None:
-    """Name a job by its record's number, its only search term then; if it is ``about_person``, redact its calls."""
+    """Name a job by its record's number, its only search term then. If ``about_person``, redact its calls."""
     row = session.get_one(SyncJobRow, job_id, with_for_update=FOR_NO_KEY_UPDATE)
     record = Record(EntityType(row.entity_type), row.record_id)
     link = select(LinkRow.remote_id).where(link_of(row.connection_id, record))
@@ -147,6 +147,6 @@ def _rename_job(session: Session, job_id: int, *, about_person: bool) -> None:
 
 def _redacted(call: dict[str, str], person: Person | None = None) -> dict[str, str]:
     """Redact a call's texts if it names the person; without a person, always."""
-    if person and not person.is_in(call):
+    if person and not person.is_named_in(call):
         return call
     return {"operation": call["operation"], "request": REDACTED, "response": REDACTED}

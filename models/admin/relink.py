@@ -19,7 +19,7 @@ from models.schema.locks import FOR_NO_KEY_UPDATE, locked
 from models.schema.statements import job_of, of_lane
 from models.schema.tables import ConnectionRow, LinkRow, MatchQuestionRow, SyncJobRow
 
-TYPES = frozenset({EntityType.CUSTOMER, EntityType.PROJECT})
+RELINKABLE_TYPES = frozenset({EntityType.CUSTOMER, EntityType.PROJECT})
 """Entity types that can be linked again; the link of an invoice or expense prevents a duplicate."""
 
 
@@ -30,7 +30,11 @@ def relink(database: Database, job_id: int, number: str, *, actor: str, now: dat
     same number in both systems, so no number is accepted for it. Raises LinkTakenError with the name of the other
     Moment record that is linked to that customer.
     """
-    free = SyncJobRow.id == job_id, SyncJobRow.state != JobState.RUNNING, SyncJobRow.entity_type.in_(TYPES)
+    free = (
+        SyncJobRow.id == job_id,
+        SyncJobRow.state != JobState.RUNNING,
+        SyncJobRow.entity_type.in_(RELINKABLE_TYPES),
+    )
     with database.transaction() as session:
         job = session.scalar(locked(select(SyncJobRow).where(*free)))
         if job is None or (number and job.entity_type != EntityType.CUSTOMER):

@@ -181,6 +181,6 @@ def record_delivery(
     """Save the status of alerts, by id; ``message_id`` is the mail with the alerts that were not withdrawn."""
     with database.transaction() as session:
         for status in DeliveryStatus:
-            ended = AlertRow.id.in_([alert_id for alert_id, its in statuses.items() if its is status])
+            ended = AlertRow.id.in_([alert_id for alert_id, each in statuses.items() if each is status])
             mail = None if status is DeliveryStatus.WITHDRAWN else message_id
             session.execute(update(AlertRow).where(ended).values(status=status, ended_at=now, message_id=mail))

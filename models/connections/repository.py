@@ -202,7 +202,7 @@ class Connections:
     def get_even_unreadable(self, connection_id: int) -> Connection:
         """Read a connection to show or correct it, even if unreadable. Raises :class:`UnknownConnectionError`."""
         with self._database.statement() as connection, Session(connection) as session:
-            return self._shown(_row(session, connection_id))
+            return self._read_even_unreadable(_row(session, connection_id))
 
     def get_by_name(self, name: str) -> Connection:
         """Read the connection with this name. Raises :class:`UnknownConnectionError`."""
@@ -220,13 +220,13 @@ class Connections:
         """Return the ids of the given connections whose secrets no key decrypts."""
         with self._database.transaction() as session:
             rows = session.scalars(select(ConnectionRow).where(ConnectionRow.id.in_(connection_ids)))
-            return {each.id for each in map(self._shown, rows) if each.unreadable}
+            return {each.id for each in map(self._read_even_unreadable, rows) if each.unreadable}
 
     def all_even_unreadable(self) -> Sequence[Connection]:
         """List the connections by name, including the unreadable ones."""
         with self._database.transaction() as session:
             rows = session.scalars(select(ConnectionRow).order_by(ConnectionRow.name))
-            return [self._shown(row) for row in rows]
+            return [self._read_even_unreadable(row) for row in rows]
 
     def update(
         self,
@@ -251,11 +251,11 @@ class Connections:
             row = _row(session, connection_id, lock=True)
             if seen not in (None, row.updated_at):
                 raise ConcurrentUpdateError
-            before = self._shown(row)
+            before = self._read_even_unreadable(row)
             # Secrets that cannot be decrypted must be entered again.
             known = before.settings.model_dump(exclude=set(SECRET_FIELDS) if before.unreadable else None)
             after = ConnectionSettings.model_validate({**known, **values})
-            _move(session, row, before.settings, after, client_number=client_number, now=now)
+            _handle_move(session, row, before.settings, after, client_number=client_number, now=now)
             row.settings, row.secrets = _plain(after), self._encrypted(row.id, after)
             row.shares_company = row.shares_company and before.settings.moment_company == after.moment_company
             _refuse_taken(session)
@@ -398,7 +398,7 @@ class Connections:
     def _from_row(self, row: ConnectionRow) -> Connection:
         return build_from(Connection, row, settings=self._settings(row), unreadable=False)
 
-    def _shown(self, row: ConnectionRow) -> Connection:
+    def _read_even_unreadable(self, row: ConnectionRow) -> Connection:
         try:
             return self._from_row(row)
         except InvalidToken:
@@ -468,7 +468,7 @@ def _taken(error: IntegrityError) -> SettingRefusedError | None:
     return ClientTakenError() if ONE_CLIENT in str(error.orig) else None
 
 
-def _move(
+def _handle_move(
     session: Session,
     row: ConnectionRow,
     before: ConnectionSettings,

@@ -237,11 +237,11 @@ def contradictions(settings: ConnectionSettings) -> Mapping[str, Message]:
 
 def secrets_to_reenter(before: ConnectionSettings, changes: Mapping[str, object]) -> Mapping[str, Message]:
     """Return the secrets that must be entered again because these changes may open another company's data."""
-    return {secret: why for secret, why in _needed(before, changes).items() if secret not in changes}
+    return {secret: why for secret, why in _affected_secrets(before, changes).items() if secret not in changes}
 
 
 def may_open_other_data(before: ConnectionSettings, changes: Mapping[str, object]) -> bool:
-    return bool(_needed(before, changes))
+    return bool(_affected_secrets(before, changes))
 
 
 def first_days_to_ask(before: ConnectionSettings, changes: Mapping[str, object]) -> Sequence[str]:
@@ -271,6 +271,6 @@ def moving_setting(
     return "username" if renamed and not new_identity else None
 
 
-def _needed(before: ConnectionSettings, changes: Mapping[str, object]) -> Mapping[str, Message]:
+def _affected_secrets(before: ConnectionSettings, changes: Mapping[str, object]) -> Mapping[str, Message]:
     changed = {name for name, value in changes.items() if value != getattr(before, name)}
     return {secret: why for secret, (names, why) in REENTERED_SECRETS.items() if not changed.isdisjoint(names)}

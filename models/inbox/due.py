@@ -23,6 +23,7 @@ _IS_LANE_OF_JOB = and_(
 
 
 def syncs_type(entity_type: SQLColumnExpression[str] | str) -> ColumnElement[bool]:
+    """Return the SQL condition that a connection syncs an entity type."""
     types = func.coalesce(
         ConnectionRow.settings["entity_types"], literal(sorted(DEFAULT_ENTITY_TYPES), JSONB), type_=JSONB
     )

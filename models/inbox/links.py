@@ -151,71 +151,34 @@ def find_references(database: Database, records: Sequence[tuple[int, Record]]) -
     ]
 
 
-def _links_of_records() -> CompoundSelect[*tuple[Any, ...]]:
-    """Return the query of the links of many records, which both of its parts find by an index.
+def save(
+    database: Database,
+    connection_id: int,
+    record: Record,
+    link: Link,
+    *,
+    now: datetime,
+    origin: Origin | None = None,
+) -> None:
+    """Link a Moment record or update its link; ``origin`` is where its number was read.
 
-    The expenses of a voucher have its id, a slash and more as their remote ids, which are compared byte by byte.
+    It is one statement and thus one round trip, because each record of a batch is linked by itself. Raises
+    ConnectionMovedError or LinkTakenError.
     """
-    names: dict[str, ARRAY[Any]] = {
-        "connection_ids": ARRAY(Integer),
-        "entity_types": ARRAY(Text),
-        "record_ids": ARRAY(Text),
-    }
-    records = (
-        func.unnest(*(bindparam(name, type_=type_) for name, type_ in names.items()))
-        .table_valued("connection_id", "entity_type", "record_id", with_ordinality="position")
-        .render_derived("records")
-    )
-    columns = records.c.position, LinkRow.id, LinkRow.moment_id, LinkRow.remote_id
-    same_lane = and_(
-        LinkRow.connection_id == records.c.connection_id, LinkRow.entity_type == records.c.entity_type
-    )
-    expense = records.c.entity_type == EntityType.EXPENSE
-    slash, after_slash = (records.c.record_id.concat(each) for each in "/0")
-    of_record = and_(same_lane, ~expense, LinkRow.moment_id == records.c.record_id)
-    of_voucher = and_(same_lane, expense, LinkRow.remote_id >= slash, LinkRow.remote_id < after_slash)
-    parts = (select(*columns).select_from(records).join(LinkRow, each) for each in (of_record, of_voucher))
-    return union_all(*parts).order_by("id")
-
-
-_LINKS_OF_RECORDS = _links_of_records()
-_COMPANIES = select(ConnectionRow.id, ConnectionRow.settings["moment_company"].astext).where(
-    ConnectionRow.id == any_(bindparam("ids", type_=ARRAY(Integer)))
-)
-
-
-def _is_expense(record: Record) -> bool:
-    return record.entity_type is EntityType.EXPENSE
-
-
-@contextmanager
-def transaction_at_origin(database: Database, origin: Origin) -> Iterator[Session]:
-    """Open a transaction in which the connection cannot be moved to another company or client.
-
-    Raises :class:`ConnectionMovedError` if it has been moved since data was read at this origin.
-    """
-    with database.transaction() as session:
-        _refuse_if_moved(session, origin)
-        yield session
-
-
-def _refuse_if_moved(session: Session, origin: Origin) -> None:
-    if session.scalar(_at_origin(origin, ConnectionRow.id)) is None:
+    values = {**asdict(link), "updated_at": now}
+    key = {"connection_id": connection_id, "entity_type": record.entity_type, "moment_id": record.id}
+    row = {**key, **values}
+    rows = insert(LinkRow).values(row)
+    if origin:
+        here = _at_origin(origin, *(literal(value, _COLUMNS[name].type) for name, value in row.items()))
+        rows = insert(LinkRow).from_select(list(row), here)
+    made = rows.on_conflict_do_update(index_elements=list(key), set_=values)
+    try:
+        saved = database.scalar(made.returning(LinkRow.id))
+    except IntegrityError as error:
+        raise LinkTakenError(f"{link.remote_id} is linked to another {record.entity_type} already.") from error
+    if saved is None and origin:
         raise _moved_error(origin)
-
-
-def _at_origin(origin: Origin, *values: SQLColumnExpression[Any]) -> Select[*tuple[Any, ...]]:
-    """Select values if the connection is still for this company and client, and lock it until the end."""
-    names = {name: func.coalesce(ConnectionRow.settings[name].astext, "") for name in origin.settings}
-    still = [names[name] == value for name, value in origin.settings.items()]
-    if origin.client_number is not None:
-        still.append(ConnectionRow.client_number == origin.client_number)
-    here = select(*values).where(ConnectionRow.id == origin.connection_id, *still)
-    return here.with_for_update(read=True, of=ConnectionRow)
-
-
-def _moved_error(origin: Origin) -> ConnectionMovedError:
-    return ConnectionMovedError(f"Connection {origin.connection_id} is for another company or client than before.")
 
 
 def remove(session: Session, connection_id: int, record: Record) -> None:
@@ -308,6 +271,36 @@ def restore_former(session: Session, connection_id: int, record: Record, *, now:
     delete_former(session, connection_id, record)
 
 
+@contextmanager
+def transaction_at_origin(database: Database, origin: Origin) -> Iterator[Session]:
+    """Open a transaction in which the connection cannot be moved to another company or client.
+
+    Raises :class:`ConnectionMovedError` if it has been moved since data was read at this origin.
+    """
+    with database.transaction() as session:
+        _refuse_if_moved(session, origin)
+        yield session
+
+
+def _refuse_if_moved(session: Session, origin: Origin) -> None:
+    if session.scalar(_at_origin(origin, ConnectionRow.id)) is None:
+        raise _moved_error(origin)
+
+
+def _at_origin(origin: Origin, *values: SQLColumnExpression[Any]) -> Select[*tuple[Any, ...]]:
+    """Select values if the connection is still for this company and client, and lock it until the end."""
+    names = {name: func.coalesce(ConnectionRow.settings[name].astext, "") for name in origin.settings}
+    still = [names[name] == value for name, value in origin.settings.items()]
+    if origin.client_number is not None:
+        still.append(ConnectionRow.client_number == origin.client_number)
+    here = select(*values).where(ConnectionRow.id == origin.connection_id, *still)
+    return here.with_for_update(read=True, of=ConnectionRow)
+
+
+def _moved_error(origin: Origin) -> ConnectionMovedError:
+    return ConnectionMovedError(f"Connection {origin.connection_id} is for another company or client than before.")
+
+
 def _company_of(connection_id: int) -> ScalarSelect[str]:
     company = ConnectionRow.settings["moment_company"].astext
     return select(company).where(ConnectionRow.id == connection_id).scalar_subquery()
@@ -320,31 +313,38 @@ def _is_former_link_of(connection_id: int, record: Record) -> ColumnElement[bool
     return and_(FormerLinkRow.connection_id == connection_id, FormerLinkRow.entity_type == record.entity_type, own)
 
 
-def save(
-    database: Database,
-    connection_id: int,
-    record: Record,
-    link: Link,
-    *,
-    now: datetime,
-    origin: Origin | None = None,
-) -> None:
-    """Link a Moment record or update its link; ``origin`` is where its number was read.
+def _is_expense(record: Record) -> bool:
+    return record.entity_type is EntityType.EXPENSE
 
-    It is one statement and thus one round trip, because each record of a batch is linked by itself. Raises
-    ConnectionMovedError or LinkTakenError.
+
+def _links_of_records() -> CompoundSelect[*tuple[Any, ...]]:
+    """Return the query of the links of many records, which both of its parts find by an index.
+
+    The expenses of a voucher have its id, a slash and more as their remote ids, which are compared byte by byte.
     """
-    values = {**asdict(link), "updated_at": now}
-    key = {"connection_id": connection_id, "entity_type": record.entity_type, "moment_id": record.id}
-    row = {**key, **values}
-    rows = insert(LinkRow).values(row)
-    if origin:
-        here = _at_origin(origin, *(literal(value, _COLUMNS[name].type) for name, value in row.items()))
-        rows = insert(LinkRow).from_select(list(row), here)
-    made = rows.on_conflict_do_update(index_elements=list(key), set_=values)
-    try:
-        saved = database.scalar(made.returning(LinkRow.id))
-    except IntegrityError as error:
-        raise LinkTakenError(f"{link.remote_id} is linked to another {record.entity_type} already.") from error
-    if saved is None and origin:
-        raise _moved_error(origin)
+    names: dict[str, ARRAY[Any]] = {
+        "connection_ids": ARRAY(Integer),
+        "entity_types": ARRAY(Text),
+        "record_ids": ARRAY(Text),
+    }
+    records = (
+        func.unnest(*(bindparam(name, type_=type_) for name, type_ in names.items()))
+        .table_valued("connection_id", "entity_type", "record_id", with_ordinality="position")
+        .render_derived("records")
+    )
+    columns = records.c.position, LinkRow.id, LinkRow.moment_id, LinkRow.remote_id
+    same_lane = and_(
+        LinkRow.connection_id == records.c.connection_id, LinkRow.entity_type == records.c.entity_type
+    )
+    expense = records.c.entity_type == EntityType.EXPENSE
+    slash, after_slash = (records.c.record_id.concat(each) for each in "/0")
+    of_record = and_(same_lane, ~expense, LinkRow.moment_id == records.c.record_id)
+    of_voucher = and_(same_lane, expense, LinkRow.remote_id >= slash, LinkRow.remote_id < after_slash)
+    parts = (select(*columns).select_from(records).join(LinkRow, each) for each in (of_record, of_voucher))
+    return union_all(*parts).order_by("id")
+
+
+_LINKS_OF_RECORDS = _links_of_records()
+_COMPANIES = select(ConnectionRow.id, ConnectionRow.settings["moment_company"].astext).where(
+    ConnectionRow.id == any_(bindparam("ids", type_=ARRAY(Integer)))
+)

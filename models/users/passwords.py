@@ -24,10 +24,10 @@ MIN_LENGTH, MAX_LENGTH = 15, 200
 """The length of a password, in characters; all characters are allowed."""
 
 MIN_GUESSES = 10**8
-"""The guesses that an attacker must need who starts with common passwords and data about the user."""
+"""The guesses that a password must withstand, which begin with common passwords and data about the user."""
 
 JUDGED_LENGTH = 20
-"""The first characters of a password, whose strength is estimated; with more, a hostile one would take seconds."""
+"""How many characters of a password are judged; judging a long hostile one would take seconds."""
 
 OWN_WORDS = ("moment", "24sevenoffice")
 

@@ -132,7 +132,7 @@ def find(
             select(SessionRow, UserRow)
             .join(UserRow, UserRow.id == SessionRow.user_id)
             .where(SessionRow.token_hash == hash_token(token), UserRow.disabled_at.is_(None))
-            .where(_holds(now), SessionRow.awaits_code.is_(awaiting_code))
+            .where(_is_unexpired(now), SessionRow.awaits_code.is_(awaiting_code))
         ).one_or_none()
         if found is None:
             return None
@@ -147,7 +147,7 @@ def of_user(database: Database, user: User, *, now: datetime) -> Sequence[UserSe
     """Return the sessions of a user, last seen first."""
     query = (
         select(*SessionRow.__table__.c)
-        .where(SessionRow.user_id == user.id, _holds(now), not_(SessionRow.awaits_code))
+        .where(SessionRow.user_id == user.id, _is_unexpired(now), not_(SessionRow.awaits_code))
         .order_by(SessionRow.seen_at.desc(), SessionRow.id.desc())
     )
     return [build_from(UserSession, row, user=user) for row in database.rows(query)]
@@ -192,10 +192,10 @@ def end_others(database: Database, user_id: int, *, but: int) -> None:
 
 
 def delete_ended(database: Database, *, now: datetime) -> None:
-    database.execute(delete(SessionRow).where(not_(_holds(now))))
+    database.execute(delete(SessionRow).where(not_(_is_unexpired(now))))
 
 
-def _holds(now: datetime) -> ColumnElement[bool]:
+def _is_unexpired(now: datetime) -> ColumnElement[bool]:
     """Return the SQL condition that a session has not expired."""
     return and_(
         SessionRow.seen_at > now - IDLE_TIMEOUT,

@@ -149,7 +149,7 @@ def _show(
         related=related_records(database, job),
         errors=errors or {},
         relinks=bool(job.remote_id)
-        and job.record.entity_type in relink.TYPES
+        and job.record.entity_type in relink.RELINKABLE_TYPES
         and job.state is not JobState.RUNNING,
         link_problem=notice.code.removeprefix("link-"),
         actions=[name for name, action in ALLOWED_STATES.items() if job.state in action.for_selected],
