@@ -10,19 +10,18 @@ from sqlalchemy import select, text
 
 from models.connections.vault import Vault
 from models.database import Database
-from models.enums import Role, Scope
 from models.schema.user_tables import RecoveryCodeRow, UserRow
 from models.users import repository as users
 from models.users import second_factor, sessions, sign_in, throttle
-from models.users.repository import Rights, User
+from models.users.repository import User
 from models.users.second_factor import MAX_WRONG_CODES, RECOVERY_CODES, WrongCodeError
 from models.users.sign_in import SignInRefusedError
 from models.users.throttle import MAX_FAILURES_PER_ACCOUNT_AND_ADDRESS, TooManySignInsError
 from tests.factories import NOW
+from tests.models.users.accounts import PASSWORD, add_user
 
 PERIOD = timedelta(seconds=30)
 LATER = NOW + 10 * PERIOD
-PASSWORD = "correct horse battery"
 OLD_KEY, KEY = (SecretStr(Fernet.generate_key().decode()) for _ in range(2))
 
 
@@ -50,8 +49,7 @@ def vault() -> Vault:
 
 @pytest.fixture
 def user(database: Database) -> User:
-    rights = Rights(Role.ADMINISTRATOR, Scope())
-    return users.add(database, "anna@example.com", rights, password=PASSWORD, actor="test", now=NOW)
+    return add_user(database)
 
 
 @pytest.fixture

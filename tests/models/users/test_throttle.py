@@ -9,7 +9,6 @@ from models.database import Database
 from models.enums import Role, Scope
 from models.schema.user_tables import FailedSignInRow
 from models.users import passwords, sign_in, throttle
-from models.users import repository as users
 from models.users.repository import Rights, User
 from models.users.sign_in import SignInRefusedError
 from models.users.throttle import (
@@ -22,6 +21,7 @@ from models.users.throttle import (
     caller,
 )
 from tests.factories import NOW
+from tests.models.users.accounts import PASSWORD, add_user
 
 HERE, THERE = "192.0.2.1", "198.51.100.1"
 
@@ -81,12 +81,12 @@ def test_the_lock_ends_however_often_it_was_tried_meanwhile(database: Database) 
 
 def test_a_sign_in_with_the_right_password_resets_the_count(database: Database) -> None:
     rights = Rights(Role.VIEWER, Scope())
-    users.add(database, "anna@example.com", rights, password="correct horse battery", actor="test", now=NOW)
+    add_user(database)
     for _ in range(3):
         for password in ("wrong",) * (MAX_FAILURES_PER_ACCOUNT_AND_ADDRESS - 1):
             with pytest.raises(SignInRefusedError):
                 sign_in.check_password(database, "anna@example.com", password, address=HERE, now=NOW)
-        sign_in.check_password(database, "anna@example.com", "correct horse battery", address=HERE, now=NOW)
+        sign_in.check_password(database, "anna@example.com", PASSWORD, address=HERE, now=NOW)
 
 
 def test_many_tries_at_once_get_no_more_chances_than_one_by_one(database: Database) -> None:
@@ -102,13 +102,12 @@ def test_many_tries_at_once_get_no_more_chances_than_one_by_one(database: Databa
 
 
 def sign_in_from(database: Database, address: str, *, email: str = "anna@example.com") -> None:
-    sign_in.check_password(database, email, "correct horse battery", address=address, now=NOW)
+    sign_in.check_password(database, email, PASSWORD, address=address, now=NOW)
 
 
 @pytest.fixture
 def anna(database: Database) -> User:
-    rights = Rights(Role.VIEWER, Scope())
-    return users.add(database, "anna@example.com", rights, password="correct horse battery", actor="test", now=NOW)
+    return add_user(database)
 
 
 @pytest.mark.usefixtures("anna")
@@ -119,7 +118,7 @@ def test_endless_successful_sign_ins_are_throttled_for_their_address(database: D
         sign_in_from(database, HERE)
     sign_in_from(database, THERE)
     assert is_open(database, email="per@example.com")
-    sign_in.check_password(database, "anna@example.com", "correct horse battery", address=HERE, now=NOW + WINDOW)
+    sign_in.check_password(database, "anna@example.com", PASSWORD, address=HERE, now=NOW + WINDOW)
 
 
 @pytest.mark.usefixtures("anna")
@@ -159,7 +158,7 @@ def test_the_addresses_of_one_subscriber_are_one() -> None:
 
 
 def test_input_that_may_be_a_password_is_not_stored(database: Database) -> None:
-    refuse(database, 1, email="correct horse battery")
+    refuse(database, 1, email=PASSWORD)
     with database.transaction() as session:
         assert session.scalars(select(FailedSignInRow.email)).all() == [""]
 
