@@ -53,7 +53,7 @@ def test_every_audit_entry_is_also_logged() -> None:
     assert [path for path in written if path not in (home, Path(__file__))] == []
 
 
-def test_nothing_is_left_for_later() -> None:
+def test_no_comment_defers_work() -> None:
     assert [comment for comment in comments(LEFT) if LEFT.search(comment)] == []
 
 

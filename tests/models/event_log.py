@@ -15,7 +15,7 @@ from tests.factories import NOW
 URL = "https://program.example/events"
 
 
-def added(
+def add_receiver(
     receivers: Receivers,
     *,
     url: str = URL,
@@ -34,11 +34,11 @@ def events(database: Database) -> list[tuple[str, dict[str, Any]]]:
     return sorted(((each.type, each.data) for each in rows), key=str)
 
 
-def types(database: Database) -> list[str]:
+def event_types(database: Database) -> list[str]:
     return [type_ for type_, _ in events(database)]
 
 
-def told(database: Database, receiver: Receiver) -> list[str]:
+def events_of(database: Database, receiver: Receiver) -> list[str]:
     """Return the events that a receiver gets or has got."""
     of_receiver = EventDeliveryRow.receiver_id == receiver.id
     query = select(EventRow.type).join(EventDeliveryRow, EventDeliveryRow.event_id == EventRow.id)

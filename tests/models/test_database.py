@@ -47,7 +47,7 @@ def test_a_connection_that_is_left_in_a_transaction_is_replaced(own: Database) -
         assert session.scalar(number) != left
 
 
-def test_nothing_is_sent_around_a_single_statement(own: Database, database_url: str) -> None:
+def test_a_single_statement_takes_one_round_trip(own: Database, database_url: str) -> None:
     """Webhooks and batches consist of single statements, so another round trip each would be noticed."""
     looking = Database(SecretStr(database_url))
     with own.transaction() as session:

@@ -38,7 +38,7 @@ def lax(url: str) -> list[str]:
 
 
 @pytest.mark.parametrize("ignores", [False, True])
-def test_through_a_pooler_the_integration_sees_settings_not_in_effect(database_url: str, *, ignores: bool) -> None:
+def test_settings_that_a_pooler_drops_are_detected(database_url: str, *, ignores: bool) -> None:
     assert lax(database_url) == []
     with pooler(database_url, ignores=ignores) as url:
         assert lax(url) == TIMEOUTS

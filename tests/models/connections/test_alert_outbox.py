@@ -89,7 +89,7 @@ def test_after_a_mail_an_address_gets_the_next_alerts_together_later(
 
 
 @pytest.mark.parametrize("status", list(DeliveryStatus))
-def test_nothing_is_mailed_twice_or_tried_forever(
+def test_an_alert_is_mailed_once_and_not_tried_forever(
     database: Database, connection: Connection, status: DeliveryStatus
 ) -> None:
     queue_alert(database, connection, "Invoice 1", "a@example.com", "b@example.com")

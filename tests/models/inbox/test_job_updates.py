@@ -86,7 +86,7 @@ def read(row: Row[Any]) -> JobSnapshot:
     )
 
 
-def test_postgresql_plays_each_cell_as_python_does(database: Database, connection: Connection) -> None:
+def test_sql_and_python_apply_every_transition_alike(database: Database, connection: Connection) -> None:
     given = ((None, False), (NOW + timedelta(minutes=7), True))  # no column depends on both
     columns = [getattr(SyncJobRow, name) for name in ("record_id", "completed_at", "updated_at", *COLUMNS)]
     with database.transaction() as session:
@@ -136,12 +136,12 @@ def test_receivers_name_no_job_whose_state_they_could_write() -> None:
         "setattr(row, 'dependency_type', None)",
     ],
 )
-def test_every_way_to_write_them_is_detected(source: str) -> None:
+def test_every_way_to_write_these_columns_is_detected(source: str) -> None:
     assert len(list(writes(source))) == 1
 
 
-def test_the_architecture_page_shows_the_table_as_it_is() -> None:
-    assert transition_table.on_page() == transition_table.drawn()
+def test_the_architecture_page_shows_the_current_table() -> None:
+    assert transition_table.on_page() == transition_table.render()
 
 
 def writes(source: str) -> Iterator[str]:

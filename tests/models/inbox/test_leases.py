@@ -23,7 +23,7 @@ from models.schema.tables import SyncJobRow
 from tests.factories import NOW
 from tests.installation import eventually
 from tests.models import outages
-from tests.models.completed_jobs import ended
+from tests.models.completed_jobs import make_result
 
 MINUTE = timedelta(minutes=1)
 
@@ -49,7 +49,7 @@ def leased(database: Database, lane: Lane, *, limit: int = 10, now: datetime = N
 
 
 def complete(database: Database, lease: Lease, event: JobEvent = JobEvent.SYNCED, **values: Any) -> None:
-    results = [ended(each, event, **values) for each in lease.jobs]
+    results = [make_result(each, event, **values) for each in lease.jobs]
     leases.complete(database, lease, results, clock=lambda: NOW)
 
 
@@ -101,7 +101,7 @@ def test_a_lane_is_leased_to_one_worker_at_a_time(database: Database, lane: Lane
     assert take(database, lane) == []
 
 
-def test_other_lanes_continue_beside_it(database: Database, lane: Lane) -> None:
+def test_other_lanes_can_be_leased_at_the_same_time(database: Database, lane: Lane) -> None:
     other = Lane(lane.connection_id, EntityType.CUSTOMER)
     receive(database, lane, "1")
     receive(database, other, "1")
@@ -263,7 +263,7 @@ def test_every_attempt_is_kept_with_its_message(database: Database, lane: Lane) 
     assert told == [(Outcome.FAILED, "Down."), (Outcome.SYNCED, "Voucher 1.")]
 
 
-def test_a_job_given_back_untouched_leaves_no_attempt(database: Database, lane: Lane) -> None:
+def test_an_untried_job_has_no_attempt(database: Database, lane: Lane) -> None:
     receive(database, lane, "1")
     complete(database, leased(database, lane), JobEvent.UNTRIED, due_at=NOW)
     assert job_details.attempts(database, see(database, lane, "1").id) == []
@@ -301,7 +301,7 @@ def test_leasing_an_empty_lane_does_not_keep_the_circuit_breaker_open(database: 
     assert take(database, lane) == ["1"]
 
 
-def test_a_batch_that_shows_nothing_ends_no_period_of_another_lane(database: Database, lane: Lane) -> None:
+def test_a_batch_that_proves_nothing_closes_no_breaker(database: Database, lane: Lane) -> None:
     receive(database, lane, "1")
     lease = leased(database, lane)
     outages.fail(database, lane.connection_id, retry_after=10 * MINUTE, now=NOW)
@@ -333,12 +333,14 @@ def test_a_batch_pauses_its_connection_unless_the_settings_were_saved_since(
     lease, connection = leased(database, lane), connections.get(lane.connection_id)
     if saved:
         connections.update(connection.id, {"client_id": "7"}, actor="kari", now=NOW + MINUTE)
-    refused = ended(lease.jobs[0], JobEvent.MISCONFIGURED, problem=outages.problem(AlertType.PAUSED))
+    refused = make_result(lease.jobs[0], JobEvent.MISCONFIGURED, problem=outages.problem(AlertType.PAUSED))
     leases.complete(database, lease, [refused], clock=lambda: NOW, seen=connection.updated_at)
     assert bool(connections.get(connection.id).paused_because) is not saved
 
 
-def test_the_end_of_an_outage_locks_a_batch_and_held_up_jobs_in_one_order(database: Database, lane: Lane) -> None:
+def test_the_end_of_an_outage_locks_its_batch_and_delayed_jobs_in_one_order(
+    database: Database, lane: Lane
+) -> None:
     """Another transaction locks both in that order, so neither deadlocks with the other."""
     receive(database, lane, "1")
     receive(database, lane, "2", now=NOW + 5 * MINUTE)

@@ -44,7 +44,7 @@ def hasher(monkeypatch: pytest.MonkeyPatch) -> Iterator[SlowHasher]:
     hasher.may_end.set()
 
 
-def test_few_passwords_are_hashed_at_once_and_a_long_line_is_turned_away(hasher: SlowHasher) -> None:
+def test_few_passwords_are_hashed_at_once_and_a_long_queue_is_rejected(hasher: SlowHasher) -> None:
     ready = Barrier(MAX_WAITING_THREADS + 1)
 
     def ask(number: int) -> None:
@@ -69,13 +69,13 @@ def test_few_passwords_are_hashed_at_once_and_a_long_line_is_turned_away(hasher:
     assert passwords.verify("hash", "correct horse battery")
 
 
-def test_an_impossible_password_is_refused_after_the_usual_time(hasher: SlowHasher) -> None:
+def test_an_overlong_password_is_refused_after_the_usual_time(hasher: SlowHasher) -> None:
     hasher.may_end.set()
     assert not passwords.verify("hash", "x" * MAX_LENGTH + "x")
     assert hasher.asked == 1
 
 
-def test_hashing_lets_everything_else_go_first(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hashing_runs_at_a_low_priority(monkeypatch: pytest.MonkeyPatch) -> None:
     class Hasher:
         def hash(self, _password: str) -> str:
             return str(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))

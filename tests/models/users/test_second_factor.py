@@ -128,7 +128,7 @@ def test_a_secret_is_useless_in_another_users_row(phone: Phone) -> None:
     assert not second_factor.use_code(phone.database, phone.vault, eva.id, phone.code(), now=LATER)
 
 
-def test_codes_cannot_be_guessed_with_patience(phone: Phone) -> None:
+def test_too_many_wrong_codes_block_the_app(phone: Phone) -> None:
     for _ in range(MAX_WRONG_CODES):
         assert not phone.opens("000000" if phone.code() != "000000" else "000001")
     assert not phone.opens(phone.code())
@@ -159,6 +159,6 @@ def test_a_lost_phone_is_removed_from_the_account_and_signed_out(phone: Phone) -
         second_factor.reset(phone.database, 4711, actor="test", now=NOW)
 
 
-def test_a_new_key_of_the_installation_keeps_factors_working(phone: Phone) -> None:
+def test_second_factors_work_after_a_key_rotation(phone: Phone) -> None:
     second_factor.rotate_keys(phone.database, Vault([KEY, OLD_KEY]))
     assert second_factor.use_code(phone.database, Vault([KEY]), phone.user.id, phone.code(), now=LATER)

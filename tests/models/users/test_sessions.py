@@ -43,7 +43,7 @@ def test_a_refreshing_page_does_not_extend_the_session(database: Database) -> No
     assert sessions.find(database, token, now=NOW + sessions.IDLE_TIMEOUT, by_itself=True) is None
 
 
-def test_an_organization_is_asked_each_day_whether_it_still_knows_the_user(database: Database) -> None:
+def test_an_openid_session_ends_after_a_day(database: Database) -> None:
     user = add_user(database)
     token = sessions.start(database, user.id, now=NOW, details=SessionDetails(by_openid=True))
     late = NOW + timedelta(hours=11)

@@ -6,10 +6,9 @@ import pytest
 from sqlalchemy import func, select
 
 from models.database import Database
-from models.enums import Role, Scope
 from models.schema.user_tables import FailedSignInRow
 from models.users import passwords, sign_in, throttle
-from models.users.repository import Rights, User
+from models.users.repository import User
 from models.users.sign_in import SignInRefusedError
 from models.users.throttle import (
     MAX_FAILURES_PER_ACCOUNT,
@@ -80,7 +79,6 @@ def test_the_lock_ends_however_often_it_was_tried_meanwhile(database: Database) 
 
 
 def test_a_sign_in_with_the_right_password_resets_the_count(database: Database) -> None:
-    rights = Rights(Role.VIEWER, Scope())
     add_user(database)
     for _ in range(3):
         for password in ("wrong",) * (MAX_FAILURES_PER_ACCOUNT_AND_ADDRESS - 1):
@@ -89,7 +87,7 @@ def test_a_sign_in_with_the_right_password_resets_the_count(database: Database) 
         sign_in.check_password(database, "anna@example.com", PASSWORD, address=HERE, now=NOW)
 
 
-def test_many_tries_at_once_get_no_more_chances_than_one_by_one(database: Database) -> None:
+def test_parallel_sign_ins_are_limited_as_sequential_ones_are(database: Database) -> None:
     together = Barrier(10)
 
     def attempt(_: int) -> bool:
@@ -135,7 +133,7 @@ def test_a_sign_in_turned_away_under_load_counts_as_no_wrong_password(
 
 
 @pytest.mark.usefixtures("anna")
-def test_a_right_password_clears_no_try_that_began_after_it(
+def test_a_right_password_clears_no_attempt_that_began_later(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     verify = passwords.verify
@@ -150,7 +148,7 @@ def test_a_right_password_clears_no_try_that_began_after_it(
     assert [is_open(database) for _ in range(2)] == [True, False]
 
 
-def test_the_addresses_of_one_subscriber_are_one() -> None:
+def test_the_addresses_of_one_subscriber_count_as_one() -> None:
     assert caller("", "2001:db8::1") == caller("", "2001:db8::ffff:1")
     assert caller("", "2001:db8::1") != caller("", "2001:db8:0:1::1")
     assert caller("", "::ffff:192.0.2.1") == caller("", "192.0.2.1")
