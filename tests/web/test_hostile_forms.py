@@ -30,7 +30,7 @@ from models.users.repository import Rights
 from models.users.sessions import SessionDetails
 from models.users.tokens import TokenScope
 from tests.factories import settings
-from tests.installation import compared, failed_job
+from tests.installation import add_failed_job, add_reconciliation
 from tests.web.conftest import Web
 from tests.web.crawler import Form, Surfer
 from tests.web.match_questions import asked
@@ -170,8 +170,8 @@ def received(container: Container) -> None:
 @pytest.fixture
 def people(web: Web, container: Container) -> Sequence[Stranger]:
     """A stranger and an administrator of an installation where every form appears somewhere."""
-    failed_job(container, web.connection)
-    compared(container, web.connection)
+    add_failed_job(container, web.connection)
+    add_reconciliation(container, web.connection)
     asked(web, container)
     answered = asked(web, container, EntityType.PROJECT, Candidate("8", "Kulturhuset"))
     match_questions.answer(container.database, answered, "8", actor="test", now=clock())

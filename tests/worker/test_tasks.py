@@ -16,7 +16,7 @@ from models.inbox import leases, missed_webhooks, webhook_intake
 from models.inbox.enqueue import enqueue
 from models.schema.tables import ConnectionRow
 from tests.factories import NOW, settings
-from tests.installation import failed_job, messages, queued_polls
+from tests.installation import add_failed_job, messages, queued_polls
 from tests.sandbox.serving import Systems
 from worker import alive, heartbeat, tasks
 from worker.container import Container, clock
@@ -240,7 +240,7 @@ def test_no_poll_is_sent_if_the_budget_leaves_nothing_to_polls(
 
 
 def test_reminders_are_sent_for_jobs_that_need_attention(container: Container, connection: Connection) -> None:
-    failed_job(container, connection, now=clock() - timedelta(days=2))
+    add_failed_job(container, connection, now=clock() - timedelta(days=2))
     tasks.send_reminders()
     told = [each.type for each in alert_outbox.pending_alerts(container.database, "books@example.com")]
     assert told == [AlertType.NEEDS_ATTENTION, AlertType.REMINDER]

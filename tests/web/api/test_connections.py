@@ -28,7 +28,7 @@ from models.users.idempotency import ABANDONED_AFTER, RESPONSE_RETENTION, Reques
 from models.users.repository import Rights
 from models.users.tokens import TokenScope
 from tests.factories import NOW
-from tests.installation import failed_job, messages
+from tests.installation import add_failed_job, messages
 from tests.models import outages
 from tests.web.api.program import Program, Tokens
 from tests.web.api.test_requests import problem
@@ -350,7 +350,7 @@ def test_a_connection_is_erased_by_its_name(web: Web, container: Container, boun
 def test_no_answer_about_an_erased_connection_is_repeated(
     web: Web, container: Container, program: Program
 ) -> None:
-    job_id, key = failed_job(container, web.connection), {"Idempotency-Key": "k-1"}
+    job_id, key = add_failed_job(container, web.connection), {"Idempotency-Key": "k-1"}
     added = program.post("/connections", NEW, **key)
     for name, (path, body) in {
         "k-2": (f"/jobs/{job_id}/retry", None),
