@@ -1,4 +1,4 @@
-"""Takes jobs through the inbox, so that a test says in one line how they ended."""
+"""Jobs that went through the inbox, so that a test says in one line how they ended."""
 
 from datetime import datetime, timedelta
 from typing import Any
