@@ -38,7 +38,7 @@ def completed_job(
     at: datetime = NOW,
     **values: Any,
 ) -> JobView:
-    """Receive a record, have it attempted at the same instant, and return its job."""
+    """Receive a record, complete an attempt at the same instant, and return its job."""
     enqueue(database, connection_id, [record], now=at)
     if record.entity_type is EntityType.EXPENSE:  # expenses are off by default
         with database.transaction() as session:

@@ -1,4 +1,4 @@
-"""The events written for receivers, so that a test checks them in one line."""
+"""Receivers and the events written for them, so that a test checks them in one line."""
 
 from collections.abc import Collection
 from typing import Any
@@ -28,7 +28,7 @@ def add_receiver(
 
 
 def events(database: Database) -> list[tuple[str, dict[str, Any]]]:
-    """Return the written events, by type and data, in no order."""
+    """Return the type and data of the written events, sorted."""
     with database.transaction() as session:
         rows = session.execute(select(EventRow.type, EventRow.data)).all()
     return sorted(((each.type, each.data) for each in rows), key=str)

@@ -96,7 +96,7 @@ FILLED_WITH: dict[type, object] = {
 
 
 def write(database: Database, *rows: tuple[str, dict[str, Any]]) -> None:
-    """Write rows into tables as they are, whatever the product makes of them now."""
+    """Write rows into the tables as they are in this version of the schema, bypassing the product's classes."""
     with database.transaction() as session:
         tables = MetaData()
         tables.reflect(session.connection())

@@ -55,7 +55,7 @@ def everything(database: Database, connections: Connections) -> Sequence[JobView
         leases.complete(database, lease, [_make_result(job, *end) for job, end in ends], clock=lambda: NOW)
     enqueue(database, ids[0], [Record(EntityType.PROJECT, "1")], now=NOW)
     retry(database, JobFilter(connection_id=ids[2], error_code="account"), actor="test", now=LATER)
-    database.execute(update(SyncJobRow).where(SyncJobRow.id % 3 == 0).values(updated_at=None))  # from before
+    database.execute(update(SyncJobRow).where(SyncJobRow.id % 3 == 0).values(updated_at=None))  # not known
     return job_list.latest(database, JobFilter(), limit=1000)
 
 
@@ -213,7 +213,7 @@ def test_a_count_that_takes_too_long_is_omitted(
     assert everything
     monkeypatch.setattr(models.database, "COUNTING_LIMIT", timedelta(milliseconds=1))
     assert database.rows_in_time(select(func.pg_sleep(1))) is None
-    database.execute(select(func.pg_sleep(0.01)))  # the limit has ended with that statement
+    database.execute(select(func.pg_sleep(0.01)))  # the limit was for that statement only
     monkeypatch.setattr(Database, "rows_in_time", lambda *_: None)
     assert job_list.page_with_place(database, JobFilter(), key=None, sort=Sort.RECEIVED).place == PagePlace(
         1, None

@@ -156,7 +156,7 @@ def test_a_login_to_another_client_is_noticed_and_an_outdated_login_ignored(
     with pytest.raises(OtherClientError):
         connections.save_client(connection.id, connection.settings, 8)
     connections.update(connection.id, {"username": "new@example.com"}, actor="test", now=NOW)
-    connections.save_client(connection.id, connection.settings, 9)  # a worker that has not heard of the change
+    connections.save_client(connection.id, connection.settings, 9)  # by a worker with the former settings
     assert connections.get(connection.id).client_number is None
 
 

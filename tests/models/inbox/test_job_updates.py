@@ -24,7 +24,7 @@ CUSTOMER, PROJECT = Record(EntityType.CUSTOMER, "1"), Record(EntityType.PROJECT,
 
 
 def snapshots() -> Iterator[JobSnapshot]:
-    """Return every state with every mark, due never, before and after now, tried never, just now and long ago."""
+    """Return every state with every mark; due never, before and after now; tried never, just now and long ago."""
     times = (None, NOW - timedelta(hours=1), NOW + timedelta(hours=1))
     tried = (None, NOW - timedelta(seconds=10), NOW - timedelta(hours=1))
     marks = (False, True)
@@ -108,7 +108,7 @@ def test_sql_and_python_apply_every_transition_alike(database: Database, connect
 
 
 def test_nothing_else_writes_the_columns_that_the_table_decides() -> None:
-    sources = list((ROOT / "models").rglob("*.py"))  # no other room may import SQLAlchemy
+    sources = list((ROOT / "models").rglob("*.py"))  # no other package may import SQLAlchemy
     elsewhere = {"versions", "receivers"}  # deliveries of events have a state of their own, in their own table
     others = [path for path in sources if path not in WRITERS and elsewhere.isdisjoint(path.parts)]
     assert len(others) > 40

@@ -33,7 +33,7 @@ def mark_restored(
 def lease_all(
     database: Database, connection: Connection, entity_type: EntityType = EntityType.INVOICE
 ) -> dict[str, bool]:
-    """Lease the due jobs of a lane one after the other, and return those that are verified first."""
+    """Lease and complete the due jobs of a lane, and return by record id whether each is verified first."""
     lane = Lane(connection.id, entity_type)
     found: dict[str, bool] = {}
     while lease := leases.acquire(database, lane, limit=10, now=NOW, until=NOW + HOUR):
@@ -105,7 +105,7 @@ def test_after_a_restore_all_users_sign_in_again_and_no_id_is_reused(
 def test_after_a_restore_no_api_token_is_valid_and_no_receiver_gets_events(
     database: Database, vault: Vault, connection: Connection
 ) -> None:
-    """Those that were revoked or removed after the backup are in it."""
+    """The backup contains tokens and receivers that were revoked or removed later."""
     receivers = Receivers(database, vault, private_networks=False)
     scopes = frozenset({tokens.TokenScope.JOBS_READ})
     token, text = tokens.create(database, "Partner", scopes=scopes, scope=Scope(), actor="test", now=NOW)

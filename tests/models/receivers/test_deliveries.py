@@ -44,7 +44,7 @@ def receiver(receivers: Receivers) -> Receiver:
 def attempt_first(
     database: Database, receiver: Receiver, attempt: DeliveryAttempt, *, now: datetime, jitter: float = 0
 ) -> DisabledBecause | None:
-    """End an attempt at the first due event like this."""
+    """Complete the first due delivery with this attempt."""
     lease = deliveries.acquire(database, receiver.id, now=now, until=now + MINUTE)
     assert lease
     (first, *_) = deliveries.due(database, lease, now=now, limit=10)
@@ -169,7 +169,7 @@ def test_a_dead_receiver_does_not_delay_another(
     other = add_receiver(receivers)
     for each in (receiver, other):
         receivers.test(each.id, now=NOW)
-    assert deliveries.acquire(database, receiver.id, now=NOW, until=NOW + MINUTE)  # and it hangs
+    assert deliveries.acquire(database, receiver.id, now=NOW, until=NOW + MINUTE)  # this worker hangs
     assert due_receivers(database, now=NOW) == [other.id]
     attempt_first(database, other, TAKEN, now=NOW)
 
@@ -361,7 +361,7 @@ def test_pending_deliveries_of_a_disabled_receiver_do_not_count_as_late(
     receivers.test(receiver.id, now=NOW)
     snapshot = metrics_snapshot.read(database, now=NOW + HOUR)
     assert (snapshot.deliveries, snapshot.deliveries_seconds) == (1, 3600)
-    # As where an event is committed just after the receiver was disabled.
+    # As if an event was committed just after the receiver was disabled.
     database.execute(update(EventReceiverRow).values(disabled_at=NOW))
     snapshot = metrics_snapshot.read(database, now=NOW + HOUR)
     assert (snapshot.deliveries, snapshot.deliveries_seconds) == (0, 0)

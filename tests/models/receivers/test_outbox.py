@@ -213,7 +213,7 @@ def test_an_outage_and_its_end_cause_events_when_they_are_alerted(
     add_receiver(receivers)
     outages.fail(database, connection.id, retry_after=timedelta(), now=NOW)
     outages.recover(database, connection.id, now=NOW)
-    assert events(database) == []  # so short an outage is not alerted
+    assert events(database) == []  # an outage this short is not alerted
     for minutes in (0, 1, 2, 3, 4):
         outages.fail(database, connection.id, retry_after=timedelta(), now=NOW + minutes * OUTAGE_ALERT_AFTER)
     assert events(database) == [("connection.down", {"since": NOW.isoformat(), "error_code": None})]

@@ -39,11 +39,13 @@ ALERT = Alert(
 def test_concurrent_writers_of_the_inbox_do_not_deadlock(
     database: Database, connections: Connections, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(circuit_breaker, "open_for", lambda *_, **__: timedelta())  # or nothing would be leased
+    monkeypatch.setattr(
+        circuit_breaker, "open_duration", lambda *_, **__: timedelta()
+    )  # otherwise nothing would be leased
     monkeypatch.setattr(circuit_breaker, "FAILURE_THRESHOLD", 1)
     monkeypatch.setattr(circuit_breaker, "OUTAGE_ALERT_AFTER", timedelta())
     rng = random.Random(1)  # noqa: S311 - the same dice each time
-    for number in range(CONNECTIONS):  # make the first leases, statistics and links, which are made only once
+    for number in range(CONNECTIONS):  # insert leases, statistics and links, which are only updated later
         connection, _ = connections.add(
             f"Firm {number}", settings(moment_company=f"c{number}"), actor="test", now=clock()
         )
@@ -103,7 +105,7 @@ def process(database: Database, lane: Lane, rng: random.Random) -> None:
     other = ENTITY_TYPES[lane.entity_type is ENTITY_TYPES[0]]
     enqueue(database, lane.connection_id, [some(rng, other)], now=clock(), as_dependency=True)
     try:
-        failing = rng.random() < 0.5  # else what is synced ends the outage
+        failing = rng.random() < 0.5  # otherwise a synced job ends the outage
         results = [make_result(database, lane, job, some(rng, other), rng, failing=failing) for job in lease.jobs]
         rng.shuffle(results)
         leases.complete(database, lease, results, clock=clock)

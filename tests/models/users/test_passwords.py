@@ -113,4 +113,4 @@ def test_a_password_may_have_any_characters(password: str) -> None:
 def test_a_hostile_password_is_judged_quickly() -> None:
     before = time.process_time()
     passwords.hash_new("4@8({[<369&#!1/|0$5+7%2/" * 8, email="anna.nordmann@firm.no")
-    assert time.process_time() - before < 1  # all its characters would take minutes
+    assert time.process_time() - before < 1  # judging all its characters would take minutes

@@ -89,7 +89,7 @@ def test_a_factor_cannot_be_set_up_for_another_user_or_twice(phone: Phone) -> No
 
 
 def test_a_code_is_valid_once_and_invalidates_earlier_ones(phone: Phone) -> None:
-    assert not phone.opens(phone.code(NOW), now=NOW)  # with it the factor was set up
+    assert not phone.opens(phone.code(NOW), now=NOW)  # the factor was set up with this code
     assert phone.opens(f" {phone.code()[:3]} {phone.code()[3:]} ")
     assert not phone.opens(phone.code())
     assert not phone.opens(phone.code(LATER - PERIOD))
