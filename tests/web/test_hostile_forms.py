@@ -27,10 +27,10 @@ from models.receivers.outbox import EVENT_TYPES
 from models.users import repository as users
 from models.users import second_factor, sessions, tokens
 from models.users.repository import Rights
-from models.users.sessions import Beginning
+from models.users.sessions import SessionDetails
 from models.users.tokens import TokenScope
 from tests.factories import settings
-from tests.installation import compared, failed_job
+from tests.installation import add_failed_job, add_reconciliation
 from tests.web.conftest import Web
 from tests.web.crawler import Form, Surfer
 from tests.web.match_questions import asked
@@ -135,7 +135,7 @@ class WithFactor(Stranger):
 
     def __init__(self, web: Web, container: Container, *, awaits_code: bool) -> None:
         super().__init__(web)
-        self._container, self._how = container, Beginning(awaits_code=awaits_code)
+        self._container, self._how = container, SessionDetails(awaits_code=awaits_code)
         self.start = ENTER_CODE if awaits_code else SET_UP_FACTOR
         email = f"eva-{awaits_code}@example.com".lower()
         self._user = users.add(container.database, email, VIEWING, password=None, actor="test", now=clock())
@@ -151,7 +151,7 @@ class WithFactor(Stranger):
             users.keep_password(database, self._user.id)
         surfer = super().surfer()
         surfer.routes = [path for path in paths() if path.startswith(self.start)]
-        token = sessions.start(database, self._user.id, now=now, how=self._how)
+        token = sessions.start(database, self._user.id, now=now, details=self._how)
         surfer.session.cookies.set(SESSION.full_name(https=True), token)
         return surfer
 
@@ -170,8 +170,8 @@ def received(container: Container) -> None:
 @pytest.fixture
 def people(web: Web, container: Container) -> Sequence[Stranger]:
     """A stranger and an administrator of an installation where every form appears somewhere."""
-    failed_job(container, web.connection)
-    compared(container, web.connection)
+    add_failed_job(container, web.connection)
+    add_reconciliation(container, web.connection)
     asked(web, container)
     answered = asked(web, container, EntityType.PROJECT, Candidate("8", "Kulturhuset"))
     match_questions.answer(container.database, answered, "8", actor="test", now=clock())

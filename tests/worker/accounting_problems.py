@@ -137,7 +137,7 @@ LOOKS: list[Sickness] = [
     ),
     (
         "webhooks that were never used",
-        lambda ill: ill.container.connections.new_token(ill.connection.id, actor="test", now=clock()),
+        lambda ill: ill.container.connections.regenerate_token(ill.connection.id, actor="test", now=clock()),
         "No webhooks received yet for customers, projects, invoices.",
         "Setup > Settings > Integrations",
         "",

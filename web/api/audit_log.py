@@ -43,4 +43,4 @@ def list_audit_entries(
         caller.expect_allowed(connection_id)
         scope = Scope(frozenset({connection_id}))
     found = audit_log.page(caller.database, scope, users=users, key=key_of(cursor), size=limit)
-    return page_of([caller.made_of(AuditEntry, each) for each in found.lines], found)
+    return page_of([caller.build_from(AuditEntry, each) for each in found.lines], found)

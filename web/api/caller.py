@@ -50,12 +50,12 @@ class Caller:
 
     def connection(self, connection_id: int) -> Connection:
         """Read a connection, even an unreadable one. Raises UnknownConnectionError."""
-        return self.container.connections.get_shown(connection_id)
+        return self.container.connections.get_even_unreadable(connection_id)
 
     def say(self, text: str) -> str:
         return translate(text, self.language)
 
-    def made_of(self, model: type[M], source: object, **others: object) -> M:
+    def build_from(self, model: type[M], source: object, **others: object) -> M:
         """Make a response of an object: each field from its attribute of that name, except the given ``others``.
 
         Sentences are in the requested language.

@@ -195,7 +195,7 @@ def resume_connection(
 @router.post("/connections/{connection_id}/webhook-url", operation_id="replaceWebhookUrl")
 def replace_webhook_url(caller: Writing, connection_id: ConnectionId) -> WebhookUrl:
     """Replace the webhook URL. The former one stops working at once; enter the new one in Moment."""
-    token = caller.container.connections.new_token(connection_id, actor=caller.actor, now=caller.now)
+    token = caller.container.connections.regenerate_token(connection_id, actor=caller.actor, now=caller.now)
     return WebhookUrl(webhook_url=caller.container.webhook_url(token))
 
 
@@ -222,7 +222,7 @@ def _item(caller: Caller, each: ConnectionSummary, *, readable: bool) -> Connect
     because = each.paused_because if each.state is ConnectionState.PAUSED else ""
     state = ShownState(each.state if readable else UNREADABLE_STATE)
     because = caller.say(because if readable else UNREADABLE)
-    return caller.made_of(ConnectionItem, each, state=state, paused_because=because)
+    return caller.build_from(ConnectionItem, each, state=state, paused_because=because)
 
 
 def _name_of(cursor: str | None) -> str:

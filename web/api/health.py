@@ -52,7 +52,7 @@ def get_health(caller: Reading) -> Health:
     totals, redis, workers = dashboard.totals(caller.database, caller.scope), False, False
     with suppress(RedisError):
         workers, redis = caller.container.is_alive(), True
-    return caller.made_of(Health, totals, redis=redis, workers=workers)
+    return caller.build_from(Health, totals, redis=redis, workers=workers)
 
 
 @router.get("/request-budget", operation_id="getRequestBudget")
@@ -63,4 +63,4 @@ def get_request_budget(caller: Reading) -> RequestBudget:
         return RequestBudget(
             known=False, allowed=0, remaining=0, reserved=0, events=0, polls=0, blocked_until=None
         )
-    return caller.made_of(RequestBudget, usage, known=True)
+    return caller.build_from(RequestBudget, usage, known=True)

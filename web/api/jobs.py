@@ -9,9 +9,9 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, Field, StringConstraints
 
 from i18n.messages import code_of, msg
-from models.admin import job_actions, job_list, match_questions, notes
+from models.admin import job_details, job_list, match_questions, notes
 from models.admin.dashboard import find_by_name
-from models.admin.job_actions import AttemptView
+from models.admin.job_details import AttemptView
 from models.admin.job_filter import JobFilter
 from models.admin.job_list import JobView
 from models.admin.notes import MAX_LENGTH
@@ -255,7 +255,7 @@ def list_expenses(
 def get_job(caller: Reading, job_id: JobId) -> JobDetail:
     """Get a job with its notes and latest attempts."""
     view = visible_job(caller, job_id)
-    attempts = job_actions.attempts_page(caller.database, job_id, key=None)
+    attempts = job_details.attempts_page(caller.database, job_id, key=None)
     older = str(attempts.older) if attempts.older else None
     return JobDetail(
         **item(caller, view).model_dump(),
@@ -269,7 +269,7 @@ def get_job(caller: Reading, job_id: JobId) -> JobDetail:
 def list_attempts(caller: Reading, job_id: JobId, cursor: Cursor = None) -> Page[Attempt]:
     """List the attempts at a job, newest first."""
     visible_job(caller, job_id)
-    found = job_actions.attempts_page(caller.database, job_id, key=key_of(cursor))
+    found = job_details.attempts_page(caller.database, job_id, key=key_of(cursor))
     return page_of(_attempts(caller, found.lines), found)
 
 
@@ -330,7 +330,7 @@ def undo_match(caller: Writing, job_id: JobId) -> JobItem:
 
 def visible_job(caller: Caller, job_id: int) -> JobView:
     """Return a job. Raises ProblemError if it does not exist or the token does not cover its connection."""
-    view = job_actions.show(caller.database, job_id)
+    view = job_details.find(caller.database, job_id)
     if view is None:
         raise ProblemError("not_found")
     caller.expect_allowed(view.connection_id)

@@ -411,7 +411,7 @@ def _item(caller: Caller, operation: Operation) -> OperationItem:
         current = OperationStatus.CANCELLED if CANCELLED in stored else OperationStatus.FINISHED
     if stored and current is OperationStatus.FINISHED:
         result = _result(caller, operation, stored)
-    return caller.made_of(OperationItem, operation, status=current, result=result)
+    return caller.build_from(OperationItem, operation, status=current, result=result)
 
 
 def _result(caller: Caller, operation: Operation, result: dict[str, Any]) -> Result:
@@ -423,7 +423,7 @@ def _result(caller: Caller, operation: Operation, result: dict[str, Any]) -> Res
     wrong = any(each.status is CheckStatus.BAD for each in findings) or bool(result.get("outdated"))
     return Result(
         succeeded=agree and not wrong,
-        findings=[caller.made_of(FindingItem, each) for each in findings],
+        findings=[caller.build_from(FindingItem, each) for each in findings],
         clients=[Client.model_validate(each) for each in result.get("clients", [])] if sees_clients else [],
         reconciliation=compared,
         matching=_planned(caller, result.get("matching")),
@@ -449,7 +449,7 @@ def _report(caller: Caller, report: ReconciliationReport) -> Report:
         agree=not report.discrepancies,
         equal=report.count("equal"),
         discrepancies=[
-            caller.made_of(DiscrepancyItem, each, type=ReportedType(as_name(each.type)))
+            caller.build_from(DiscrepancyItem, each, type=ReportedType(as_name(each.type)))
             for each in report.discrepancies
         ],
         accepted=len(report.accepted),

@@ -13,7 +13,6 @@ from starlette.exceptions import HTTPException
 
 from i18n.catalog import Language
 from i18n.messages import Message, msg, translate
-from models.admin.erasure import JobsRunningError
 from models.admin.operations import LoginTriesError, OperationPendingError, TooManyOperationsError
 from models.connections.repository import (
     ConcurrentUpdateError,
@@ -24,8 +23,9 @@ from models.connections.repository import (
     UnprovenError,
 )
 from models.database import DatabaseUnavailableError
+from models.inbox.leases import JobsRunningError
+from models.invalid_input import InvalidInputError
 from models.receivers.repository import UnknownReceiverError
-from models.users.passwords import InvalidInputError
 from web.views.settings_form import message_of
 
 MEDIA_TYPE = "application/problem+json"

@@ -202,7 +202,7 @@ def list_deliveries(
     """List the deliveries to an event receiver, newest event first."""
     caller.container.receivers.get(receiver_id)
     found = deliveries.log_page(caller.database, receiver_id, key=key_of(cursor), size=limit)
-    return page_of([caller.made_of(Delivery, each, webhook_id=each.event_id) for each in found.lines], found)
+    return page_of([caller.build_from(Delivery, each, webhook_id=each.event_id) for each in found.lines], found)
 
 
 @router.post("/receivers/{receiver_id}/replays", operation_id="replayDeliveries")
@@ -248,4 +248,6 @@ def _shown(caller: Caller, receiver_id: int) -> ReceiverItem:
 
 def _item(caller: Caller, receiver: Receiver) -> ReceiverItem:
     connections = receiver.scope.connections
-    return caller.made_of(ReceiverItem, receiver, connections=None if connections is None else sorted(connections))
+    return caller.build_from(
+        ReceiverItem, receiver, connections=None if connections is None else sorted(connections)
+    )

@@ -7,9 +7,10 @@ from fastapi import APIRouter, HTTPException, Response, status
 
 from i18n.catalog import Language
 from i18n.messages import msg
+from models.invalid_input import gather_errors
 from models.users import repository as users
 from models.users import sessions, sign_in
-from models.users.passwords import check, gather
+from models.users.passwords import check
 from models.users.proofs import OutdatedProofError
 from models.users.throttle import TooManySignInsError
 from web.dependencies import MAX_BIG_ID_DIGITS, Form, is_number, text
@@ -54,7 +55,7 @@ def change_password(context: Reader, form: Form) -> Response:
     present, password = text(form, "present"), text(form, "password")
     database, user, now = context.database, context.current_user, context.now
     errors: dict[str, str] = {}
-    with gather(errors):
+    with gather_errors(errors):
         check(password, email=user.email)
     if password == present:
         errors["password"] = SAME_PASSWORD
@@ -62,7 +63,7 @@ def change_password(context: Reader, form: Form) -> Response:
         errors["again"] = PASSWORDS_DIFFER
     try:
         address = client_address(context.request)
-        proof = sign_in.by_password(database, user.email, present, address=address, now=now)
+        proof = sign_in.check_password(database, user.email, present, address=address, now=now)
         if errors:
             return again(errors=errors)
         users.choose_password(database, user, password, proof, session_id=context.session.id, now=now)

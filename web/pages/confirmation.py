@@ -46,9 +46,9 @@ def confirm_identity(context: UserContext, form: FormData) -> None:
     database, vault, now = context.database, context.container.vault, context.now
     try:
         if user.has_factor:
-            shown = sign_in.by_code(database, vault, user, proof, address=address, now=now)
+            shown = sign_in.check_code(database, vault, user, proof, address=address, now=now)
         else:
-            password = sign_in.by_password(database, user.email, proof, address=address, now=now)
+            password = sign_in.check_password(database, user.email, proof, address=address, now=now)
             shown = replace(password, has_factor=False)  # a factor added meanwhile is still required
     except sign_in.SignInRefusedError:
         raise ConfirmationNeededError(context, form, WRONG_CODE if user.has_factor else WRONG_PASSWORD) from None

@@ -84,7 +84,7 @@ def show(context: Reader, connection_id: int) -> Response:
         if value := context.request.query_params.get(parameter, "")[:MAX_PAGE]:
             url = f"/connections/{connection_id}/{name}?{parameter}={quote(value)}"
             return RedirectResponse(url, status.HTTP_303_SEE_OTHER)
-    connection = context.connections.get_shown(connection_id)
+    connection = context.connections.get_even_unreadable(connection_id)
     only = Scope(frozenset({connection.id}))
     ((summary,), _) = connection_health.page(
         context.database, only, now=context.now, connection_filter=NO_FILTER, sort=HealthSort()
@@ -93,7 +93,7 @@ def show(context: Reader, connection_id: int) -> Response:
     is_testing = bool(is_new and last and last.operation.result is None)
     current = last if last and last.operation.requested_at >= connection.updated_at else None
     set_up = SetUp(context.database, context.operations, connection, current)
-    failing = cursors.failing(context.database, connection.id, before=context.now - POLLS_SHOWN_AFTER)
+    failing = cursors.failing_polls(context.database, connection.id, before=context.now - POLLS_SHOWN_AFTER)
     return tab(
         context,
         connection,
@@ -116,7 +116,7 @@ def show(context: Reader, connection_id: int) -> Response:
 
 @router.get("/{connection_id}/webhooks")
 def show_webhooks(context: Administrator, connection_id: int) -> Response:
-    connection = context.connections.get_shown(connection_id)
+    connection = context.connections.get_even_unreadable(connection_id)
     notified = webhook_intake.latest_activity(context.database, connection.id)
     missed = missed_webhooks.count(context.database, connection.id, now=context.now)
     return tab(
@@ -129,7 +129,7 @@ def show_webhooks(context: Administrator, connection_id: int) -> Response:
 
 @router.get("/{connection_id}/test")
 def show_test(context: Operator, connection_id: int) -> Response:
-    connection = context.connections.get_shown(connection_id)
+    connection = context.connections.get_even_unreadable(connection_id)
     last = last_test(context, connection)
     return tab(context, connection, "test", last=last, titles=settings_form.TITLES)
 
@@ -137,7 +137,7 @@ def show_test(context: Operator, connection_id: int) -> Response:
 @router.get("/{connection_id}/history")
 def show_history(context: Reader, connection_id: int, page: str = "", operations: str = "") -> Response:
     """Show what people have changed or done, and the operations that workers ran for them."""
-    connection, scope = context.connections.get_shown(connection_id), Scope(frozenset({connection_id}))
+    connection, scope = context.connections.get_even_unreadable(connection_id), Scope(frozenset({connection_id}))
     found = context.operations.page(scope, key=Key.parse(operations), size=OPERATIONS_SHOWN, with_place=True)
     return tab(
         context,

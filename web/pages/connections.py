@@ -6,7 +6,6 @@ from i18n.messages import msg
 from models.admin import connection_health
 from models.admin.connection_actions import ConnectionAction
 from models.admin.connection_health import HealthColumn
-from models.admin.erasure import JobsRunningError
 from models.admin.operations import TESTS
 from models.connections.repository import (
     MAX_NAME_LENGTH,
@@ -18,6 +17,7 @@ from models.connections.repository import (
     UnprovenError,
 )
 from models.connections.settings import ConnectionSettings
+from models.inbox.leases import JobsRunningError
 from sync.errors import UnavailableError
 from sync.rules.normalization import clean
 from web.dependencies import Form, text
@@ -100,12 +100,12 @@ def add(context: AdministratorEverywhere, form: Form) -> Response:
 
 @router.get("/{connection_id}/manage")
 def manage_form(context: AdministratorEverywhere, connection_id: int) -> Response:
-    return _manage(context, context.connections.get_shown(connection_id))
+    return _manage(context, context.connections.get_even_unreadable(connection_id))
 
 
 @router.post("/{connection_id}/rename")
 def rename(context: AdministratorEverywhere, connection_id: int, form: Form) -> Response:
-    connection = context.connections.get_shown(connection_id)
+    connection = context.connections.get_even_unreadable(connection_id)
     name = clean(text(form, "name"), max_length=MAX_NAME_LENGTH)
     if not name:
         return _manage(context, connection, name=name, errors={"name": settings_form.REQUIRED_MESSAGE})
@@ -119,7 +119,7 @@ def rename(context: AdministratorEverywhere, connection_id: int, form: Form) -> 
 @router.post("/{connection_id}/erase")
 def erase(context: AdministratorEverywhere, connection_id: int, form: Form) -> Response:
     """Erase a connection and all its data, once the user has typed its name."""
-    connection = context.connections.get_shown(connection_id)
+    connection = context.connections.get_even_unreadable(connection_id)
     confirm_identity(context, form)
     if clean(text(form, "confirmed_name"), max_length=MAX_NAME_LENGTH) != connection.name:
         return _manage(context, connection, errors={"confirmed_name": OTHER_NAME})
@@ -135,7 +135,7 @@ def erase(context: AdministratorEverywhere, connection_id: int, form: Form) -> R
 
 @router.post("/{connection_id}/test")
 def test(context: Operator, connection_id: int) -> Response:
-    context.connections.get_shown(connection_id)
+    context.connections.get_even_unreadable(connection_id)
     return request_diagnostics(context, connection_id)
 
 
@@ -171,9 +171,9 @@ def resume(context: Operator, connection_id: int, form: Form) -> Response:
 @router.post("/{connection_id}/token")
 def token(context: Administrator, connection_id: int, form: Form) -> Response:
     """Give the webhook a new URL and show it, without a redirect: only its hash is stored, so it is shown once."""
-    connection = context.connections.get_shown(connection_id)
+    connection = context.connections.get_even_unreadable(connection_id)
     confirm_identity(context, form)
-    made = context.connections.new_token(connection_id, actor=context.actor, now=context.now)
+    made = context.connections.regenerate_token(connection_id, actor=context.actor, now=context.now)
     return context.render("webhook.html", connection=connection, address=context.container.webhook_url(made))
 
 
@@ -182,7 +182,7 @@ def _ask_before_resume(context: UserContext, connection_id: int, failed_checks: 
     return context.render(
         "resume-anyway.html",
         status=status.HTTP_409_CONFLICT,
-        connection=context.connections.get_shown(connection_id),
+        connection=context.connections.get_even_unreadable(connection_id),
         failed_checks=failed_checks,
         last=OperationView(last) if last else None,
         titles=settings_form.TITLES,

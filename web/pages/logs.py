@@ -30,7 +30,7 @@ def export_audit_log(context: Reader, form: str = "") -> Response:
     asked = AuditUrlFilter.read(context.request.query_params)
     scope, users = asked.scope(context.database, context.current_user)
     if form == "excel":
-        entries = audit_log.every(context.database, scope, users=users, audit_filter=asked.wanted)
+        entries = audit_log.iterate(context.database, scope, users=users, audit_filter=asked.wanted)
         lines = audit_sheet(entries, language=context.current_user.language)
         name = f"audit-log-{context.now.astimezone(OSLO):%Y-%m-%d}.csv"
         return send_file(context, lines, name=name, media_type="text/csv; charset=utf-8")

@@ -33,14 +33,14 @@ NO_TYPE = msg("Choose at least one type.")
 
 @router.get("/{connection_id}/matching")
 def show_matching(context: Operator, connection_id: int) -> Response:
-    connection = context.connections.get_shown(connection_id)
+    connection = context.connections.get_even_unreadable(connection_id)
     last = context.operations.latest(connection_id, OperationType.INITIAL_MATCHING)
     return tab(context, connection, "overview", template="matching-new.html", last=last)
 
 
 @router.post("/{connection_id}/matching")
 def match(context: Operator, connection_id: int, form: Form) -> Response:
-    context.connections.get_shown(connection_id)
+    context.connections.get_even_unreadable(connection_id)
     asked = {
         "dry_run": "yes" if text(form, "action") == PREVIEW else "",
         "create": "yes" if text(form, "create") else "",
@@ -50,7 +50,7 @@ def match(context: Operator, connection_id: int, form: Form) -> Response:
 
 @router.get("/{connection_id}/backfill")
 def show_backfill(context: Operator, connection_id: int) -> Response:
-    connection, today = context.connections.get_shown(connection_id), context.now.astimezone(OSLO).date()
+    connection, today = context.connections.get_even_unreadable(connection_id), context.now.astimezone(OSLO).date()
     entered = {"first": today.replace(month=1, day=1).isoformat(), "last": today.isoformat()}
     synced = [each for each in ENTITY_TYPES if each in connection.settings.entity_types]
     return _backfill_form(context, connection, entered, synced, {})
@@ -58,7 +58,7 @@ def show_backfill(context: Operator, connection_id: int) -> Response:
 
 @router.post("/{connection_id}/backfill")
 def backfill(context: Operator, connection_id: int, form: Form) -> Response:
-    connection = context.connections.get_shown(connection_id)
+    connection = context.connections.get_even_unreadable(connection_id)
     entered = {name: text(form, name).strip() for name in ("first", "last")}
     given = {str(each) for each in form.getlist("entity_types")}
     chosen = [each for each in ENTITY_TYPES if each in given and each in connection.settings.entity_types]

@@ -72,7 +72,7 @@ def show(context: Reader, operation_id: OperationId) -> Response:
 def _page(context: UserContext, operation: Operation, *, unexplained: str = "") -> Response:
     """Show an operation; ``unexplained`` is the key of a difference that was to be accepted without a reason."""
     report = recorded_report(context.database, operation)
-    connection = context.connections.get_shown(operation.connection_id)
+    connection = context.connections.get_even_unreadable(operation.connection_id)
     return context.render(
         TEMPLATES[operation.type],
         status=status.HTTP_422_UNPROCESSABLE_CONTENT if unexplained else status.HTTP_200_OK,
@@ -84,7 +84,7 @@ def _page(context: UserContext, operation: Operation, *, unexplained: str = "") 
         done=DONE.get(context.take_notice(keep=operation.result is None).code),
         report=report,
         job_ids=_job_ids(context, operation, report),
-        accepted=discrepancies.recorded(context.database, operation),
+        accepted=discrepancies.acceptances_in(context.database, operation),
         max_shown=MAX_SHOWN,
         unexplained=unexplained,
         errors={"why": UNEXPLAINED} if unexplained else {},
@@ -128,8 +128,8 @@ def export(context: Reader, operation_id: OperationId) -> Response:
     report = recorded_report(context.database, operation)
     if report is None:
         raise HTTPException(status.HTTP_400_BAD_REQUEST)
-    name = context.connections.get_shown(operation.connection_id).name
-    accepted = discrepancies.recorded(context.database, operation)
+    name = context.connections.get_even_unreadable(operation.connection_id).name
+    accepted = discrepancies.acceptances_in(context.database, operation)
     lines = reconciliation_sheet(
         report, operation, accepted, connection=name, language=context.current_user.language
     )

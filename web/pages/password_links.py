@@ -8,9 +8,10 @@ from fastapi.responses import RedirectResponse
 
 from i18n.catalog import Language
 from i18n.messages import msg
+from models.invalid_input import InvalidInputError, gather_errors
 from models.users import password_links
 from models.users.password_links import InvalidLinkError
-from models.users.passwords import InvalidInputError, check, gather
+from models.users.passwords import check
 from models.users.repository import User
 from models.users.throttle import MAX_EMAIL_LENGTH, TooManySignInsError
 from sync.rules.normalization import clean
@@ -71,7 +72,7 @@ def choose(request: Request, token: str, form: Form) -> Response:
     errors: dict[str, str] = {}
     try:
         user = password_links.user_of(container.database, token, now=container.clock())
-        with gather(errors):
+        with gather_errors(errors):
             check(password, email=user.email)
         if password != text(form, "again"):
             errors["again"] = PASSWORDS_DIFFER

@@ -12,11 +12,11 @@ from i18n.formatting import OSLO
 from i18n.messages import Message, msg
 from models.admin import connection_list
 from models.enums import Scope
+from models.invalid_input import InvalidInputError
 from models.pagination import Key
 from models.receivers import deliveries
 from models.receivers.outbox import EVENT_TYPES, DeliveryProblem, DeliveryState, DisabledBecause, EventType
 from models.receivers.repository import Receiver
-from models.users.passwords import InvalidInputError
 from web.dependencies import Form, chosen_connections, text
 from web.pages.confirmation import confirm_identity
 from web.security.auth import AdministratorEverywhere, UserContext

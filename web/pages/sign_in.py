@@ -19,7 +19,7 @@ from models.users import repository as users
 from models.users import sessions
 from models.users import sign_in as users_sign_in
 from models.users.proofs import Proof
-from models.users.sessions import Beginning, UserSession
+from models.users.sessions import SessionDetails, UserSession
 from models.users.throttle import TooManySignInsError
 from sync.errors import UnavailableError
 from web.dependencies import ContainerDep, Form, container_of, text
@@ -89,7 +89,7 @@ def enter_code(request: Request, form: Form) -> Response:
     code, address, now = text(form, "code"), client_address(request), container.clock()
     database, vault = container.database, container.vault
     try:
-        proof = users_sign_in.by_code(database, vault, session.user, code, address=address, now=now)
+        proof = users_sign_in.check_code(database, vault, session.user, code, address=address, now=now)
         return start_session(request, replace(proof, session_id=session.id), requested_url(request))
     except users_sign_in.SignInRefusedError as error:
         return refuse(WRONG_CODE, field="code", because=str(error), status_code=status.HTTP_403_FORBIDDEN)
@@ -118,7 +118,7 @@ async def finish_openid(request: Request, container: ContainerDep, code: str = "
         kept = _kept(request, container, state)
         identity = await to_thread.run_sync(partial(provider.finish, code, kept=kept), limiter=OPENID_CONCURRENCY)
         user_id = await run_in_threadpool(
-            users_sign_in.by_openid, container.database, identity, now=container.clock()
+            users_sign_in.find_openid_user, container.database, identity, now=container.clock()
         )
         response = await run_in_threadpool(start_session, request, Proof(user_id), kept["next"], identity=identity)
     except (UnavailableError, users_sign_in.SignInRefusedError) as error:
@@ -149,10 +149,10 @@ def start_session(
     """
     container, former = container_of(request), SESSION.read(request)
     proved_at = min(identity.proved_at, container.clock()) if identity and identity.proved_at else None
-    how = Beginning(device=device_name(request), by_openid=identity is not None, proved_at=proved_at)
+    details = SessionDetails(device=device_name(request), by_openid=identity is not None, proved_at=proved_at)
     device_token, now = DEVICE.read(request) or secrets.token_urlsafe(32), container.clock()
-    token = users_sign_in.enter(
-        container.database, proof, how=how, device_token=device_token, instead_of=former, now=now
+    token = users_sign_in.complete(
+        container.database, proof, details=details, device_token=device_token, instead_of=former, now=now
     )
     _keep_language(request, proof.user_id)
     log.info("signed_in", user=proof.user_id, address=client_address(request))
@@ -235,11 +235,11 @@ def _enter(request: Request, email: str, password: str) -> Response:
     """Start the user's session if the password is right, or ask for their second factor."""
     container = container_of(request)
     database, now = container.database, container.clock()
-    proof = users_sign_in.by_password(database, email, password, address=client_address(request), now=now)
+    proof = users_sign_in.check_password(database, email, password, address=client_address(request), now=now)
     if not proof.has_factor:
         return start_session(request, proof, requested_url(request))
-    how, former = Beginning(device=device_name(request), awaits_code=True), SESSION.read(request)
-    token = users_sign_in.begin(database, proof, how=how, instead_of=former, now=container.clock())
+    details, former = SessionDetails(device=device_name(request), awaits_code=True), SESSION.read(request)
+    token = users_sign_in.start_session(database, proof, details=details, instead_of=former, now=container.clock())
     _keep_language(request, proof.user_id)
     response = RedirectResponse(leading_back("/sign-in/code", requested_url(request)), status.HTTP_303_SEE_OTHER)
     SESSION.write(request, response, token)

@@ -9,9 +9,9 @@ from i18n.catalog import Language
 from i18n.messages import msg
 from models.admin import connection_list
 from models.enums import Role, Scope
+from models.invalid_input import InvalidInputError
 from models.users import password_links, second_factor, sessions
 from models.users import repository as users
-from models.users.passwords import InvalidInputError
 from models.users.repository import ROLES, Rights
 from web.dependencies import Form, chosen_connections, text
 from web.pages.account import LANGUAGES

@@ -15,7 +15,7 @@ from models.admin.operations import OperationType
 from models.receivers import deliveries
 from models.receivers.deliveries import DeliveryAttempt
 from models.receivers.outbox import DeliveryProblem
-from tests.installation import environment, failed_job
+from tests.installation import add_failed_job, environment
 from tests.web.api.program import Program
 from tests.web.conftest import Web
 from tests.web.security.test_auth import receiver_of
@@ -41,7 +41,7 @@ def known(web: Web, container: Container) -> dict[str, object]:
     asked = container.operations.request(OperationType.DIAGNOSTICS, number, actor="test", now=clock())
     ids: dict[str, object] = {
         "connection_id": number,
-        "job_id": failed_job(container, web.connection),
+        "job_id": add_failed_job(container, web.connection),
         "operation_id": asked,
     }
     ids |= receiver_of(container, web.connection)

@@ -15,7 +15,7 @@ from models.inbox import links
 from models.inbox.links import Link
 from models.users.tokens import TokenScope
 from tests.factories import NOW, settings
-from tests.installation import compared, environment, messages
+from tests.installation import add_reconciliation, environment, messages
 from tests.sandbox.serving import Systems
 from tests.web.api.program import Program, Tokens
 from tests.web.api.test_requests import problem
@@ -148,7 +148,7 @@ def test_ledgers_are_compared(web: Web, container: Container, program: Program, 
     told = result(program, asked)["result"]["reconciliation"]
     assert (told["first"], told["invoices"]["agree"], told["expenses"]) == ("2026-01-01", True, None)
     assert result(program, asked)["result"]["succeeded"]
-    found = program.get(f"/operations/{compared(container, web.connection, with_expenses=True)}").json()
+    found = program.get(f"/operations/{add_reconciliation(container, web.connection, with_expenses=True)}").json()
     assert not found["result"]["succeeded"]
     discrepancies = found["result"]["reconciliation"]["invoices"]["discrepancies"]
     assert [(each["type"], each["amount"]) for each in discrepancies] == [

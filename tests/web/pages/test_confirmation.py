@@ -14,7 +14,7 @@ from models.receivers.outbox import EVENT_TYPES
 from models.users import repository as users
 from models.users import sessions
 from models.users.repository import Rights, User
-from models.users.sessions import CONFIRMED_FOR, Beginning
+from models.users.sessions import CONFIRMED_FOR, SessionDetails
 from models.users.throttle import MAX_FAILURES_PER_ACCOUNT_AND_ADDRESS
 from tests.factories import NOW
 from tests.web.conftest import Person, Web
@@ -66,8 +66,8 @@ def anna(web: Web, container: Container, user: User) -> Person:
     return returning(web, container, user)
 
 
-def returning(web: Web, container: Container, user: User, *, how: Beginning | None = None) -> Person:
-    token = sessions.start(container.database, user.id, now=clock() - CONFIRMED_FOR, how=how)
+def returning(web: Web, container: Container, user: User, *, details: SessionDetails | None = None) -> Person:
+    token = sessions.start(container.database, user.id, now=clock() - CONFIRMED_FOR, details=details)
     return Person(web.url, token=token)
 
 
@@ -159,7 +159,7 @@ def test_guesses_are_limited_there_too(anna: Person) -> None:
 
 
 def test_users_of_an_organizations_sign_in_sign_in_there_again(web: Web, container: Container, user: User) -> None:
-    anna = returning(web, container, user, how=Beginning(by_openid=True))
+    anna = returning(web, container, user, details=SessionDetails(by_openid=True))
     headers = {"Referer": f"{web.url}/users/new", **anna.cookies}
     asked = anna.ask(
         "POST", "/users/new", data={"csrf": anna.csrf, **NEW_USER, "proof": PASSWORD}, headers=headers
@@ -167,8 +167,8 @@ def test_users_of_an_organizations_sign_in_sign_in_there_again(web: Web, contain
     assert 'href="/sign-in/openid?fresh=yes&amp;next=/users/new"' in asked.text
     assert 'type="password"' not in asked.text
     assert "doesn't report when you signed in" in asked.text
-    proved = Beginning(by_openid=True, proved_at=clock())
-    back = returning(web, container, user, how=proved)
+    proved = SessionDetails(by_openid=True, proved_at=clock())
+    back = returning(web, container, user, details=proved)
     assert fill_in(back, "/users/new", **NEW_USER).status_code == 303
 
 

@@ -17,7 +17,7 @@ from models.inbox.links import Link
 from models.inbox.missed_webhooks import ModifiedRecord
 from models.schema.tables import AuditRow, ConnectionRow
 from tests.factories import NOW
-from tests.installation import failed_job, messages
+from tests.installation import add_failed_job, messages
 from tests.web.conftest import Web
 from tests.web.form_filling import error_at, fields_of, fill_in
 from worker import tasks
@@ -238,7 +238,7 @@ def test_the_page_counts_the_changes_that_came_without_a_webhook(settings_page: 
         [ModifiedRecord("9", now)],
         now=now,
     )
-    failed_job(settings_page.container, connection, record_id="9")
+    add_failed_job(settings_page.container, connection, record_id="9")
     cells = re.findall(
         r'data-label="Without a webhook \(7 days\)">(\d+)<',
         settings_page.person.get(f"{settings_page.overview}/webhooks").text,

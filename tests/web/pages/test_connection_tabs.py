@@ -11,7 +11,7 @@ from models.admin.operations import OperationType
 from models.enums import EntityType, Record, Role
 from models.inbox.enqueue import enqueue
 from sync.diagnostics.findings import CheckStatus, Finding
-from tests.installation import failed_job
+from tests.installation import add_failed_job
 from tests.models.completed_jobs import completed_job
 from tests.web.conftest import Person, Web
 from worker.container import Container, clock
@@ -135,7 +135,7 @@ def test_the_overview_counts_the_records_and_says_when_one_was_synced_and_the_ke
     web: Web, container: Container
 ) -> None:
     completed_job(container.database, web.connection.id, Record(EntityType.INVOICE, "1"), at=clock())
-    failed_job(container, web.connection, record_id="2")
+    add_failed_job(container, web.connection, record_id="2")
     enqueue(container.database, web.connection.id, [Record(EntityType.INVOICE, "3")], now=clock())
     key_saved_at = container.connections.get(web.connection.id).api_key_saved_at
     assert key_saved_at

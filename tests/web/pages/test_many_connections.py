@@ -15,7 +15,7 @@ from models.enums import EntityType, Lane, Role, Scope
 from models.inbox import circuit_breaker, webhook_intake
 from models.schema.tables import ConnectionRow, LaneRow
 from tests.factories import settings
-from tests.installation import failed_job, messages
+from tests.installation import add_failed_job, messages
 from tests.models import outages
 from tests.web.conftest import Web
 from tests.web.form_filling import error_at, fields_of, summary_of
@@ -54,7 +54,7 @@ def three(web: Web, container: Container) -> list[Connection]:
     now, database = clock(), container.database
     container.connections.save_test_result(well.id, failed_checks=0, at=now)
     container.connections.save_test_result(ill.id, failed_checks=2, at=now - DAY)
-    failed_job(container, ill)
+    add_failed_job(container, ill)
     for each, at in ((well, now), (ill, now - 8 * DAY)):
         webhook_intake.record_activity(database, Lane(each.id, EntityType.INVOICE), now=at)
     with database.transaction() as session:

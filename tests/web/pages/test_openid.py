@@ -43,7 +43,7 @@ def come_back(browser: Browser, there: Organization, *, wanted: str = "/account"
     """Open the organization's sign-in, and return where it redirects the browser to."""
     leaving = browser.ask("GET", asked or f"/sign-in/openid?next={wanted}")
     assert leaving.status_code == 303
-    back = urlsplit(there.send_back(leaving.headers["Location"]))
+    back = urlsplit(there.follow_redirect(leaving.headers["Location"]))
     assert f"{back.scheme}://{back.netloc}{back.path}" == "https://bridge.example/sign-in/openid/back"
     return f"{back.path}?{back.query}"
 

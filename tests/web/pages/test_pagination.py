@@ -9,7 +9,7 @@ from models.admin.operations import OperationType
 from models.enums import Role
 from models.schema.audit_entries import add_entry
 from tests.factories import NOW
-from tests.installation import failed_job
+from tests.installation import add_failed_job
 from tests.web.conftest import Person, Web
 from worker.container import Container
 
@@ -27,7 +27,7 @@ def older(person: Person, page: str) -> str:
 
 def test_the_record_list_shows_its_position_and_counts_filtered_records(web: Web, container: Container) -> None:
     for number in range(52):
-        failed_job(container, web.connection, record_id=str(number), title=f"Invoice {number}")
+        add_failed_job(container, web.connection, record_id=str(number), title=f"Invoice {number}")
     person = web.as_(Role.VIEWER)
     first = person.get("/records").text
     assert (place_on(first), place_on(older(person, first))) == ("1–50 of 52", "51–52 of 52")

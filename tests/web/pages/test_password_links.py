@@ -75,7 +75,7 @@ def choose(browser: Browser, link: str, password: str = CHOSEN, again: str | Non
 
 def knows(container: Container, password: str) -> bool:
     try:
-        return bool(sign_in.by_password(container.database, EMAIL, password, address="", now=clock()))
+        return bool(sign_in.check_password(container.database, EMAIL, password, address="", now=clock()))
     except sign_in.SignInRefusedError:
         return False
 
@@ -299,7 +299,7 @@ def test_a_mailbox_gets_only_a_few_requested_links_a_day(container: Container, a
         for hour in range(times):
             now = first + begin + timedelta(hours=hour)
             password_links.request_reset(database, EMAIL, address="", now=now)
-            for link in password_links.unsent(database, now=now):
+            for link in password_links.unsent_links(database, now=now):
                 password_links.make_token(database, link.user_id)
                 password_links.record_sent(database, link, DeliveryStatus.SENT, now=now)
                 number += 1
@@ -307,7 +307,7 @@ def test_a_mailbox_gets_only_a_few_requested_links_a_day(container: Container, a
 
     assert mails(8, timedelta()) == password_links.MAX_LINKS_A_DAY
     password_links.send_link(database, anna.id, actor="boss", now=first + timedelta(hours=9))
-    assert password_links.unsent(database, now=first + timedelta(hours=9))
+    assert password_links.unsent_links(database, now=first + timedelta(hours=9))
     assert mails(1, timedelta(hours=25)) == 1
 
 

@@ -9,7 +9,7 @@ from models.receivers.deliveries import DeliveryAttempt
 from models.receivers.outbox import EVENT_TYPES, DeliveryState, EventType
 from models.receivers.repository import Receiver
 from tests.factories import NOW
-from tests.installation import failed_job, messages
+from tests.installation import add_failed_job, messages
 from tests.web.conftest import Person, Web
 from worker.container import Container, clock
 
@@ -135,7 +135,7 @@ def test_an_event_that_is_due_is_being_sent_and_has_no_next_attempt_in_the_past(
 def test_the_log_shows_each_delivery_and_its_response(
     container: Container, web: Web, anna: Person, receiver: Receiver
 ) -> None:
-    failed_job(container, web.connection)
+    add_failed_job(container, web.connection)
     fail(container, receiver, DeliveryAttempt(http_status=500, response="<b>Oh no</b>"))
     page = anna.get(f"/receivers/{receiver.id}").text
     for words in ("Record needs attention", "Demo AS", "500", "&lt;b&gt;Oh no&lt;/b&gt;", "Queued"):
@@ -147,7 +147,7 @@ def test_failed_events_are_sent_again_one_by_one_or_since_a_day(
     container: Container, web: Web, anna: Person, receiver: Receiver
 ) -> None:
     for number in range(3):
-        failed_job(container, web.connection, record_id=str(number))
+        add_failed_job(container, web.connection, record_id=str(number))
     assert anna.post(f"/receivers/{receiver.id}/disable").status_code == 303
     assert log(container, receiver) == [DeliveryState.FAILED] * 3
     page = anna.get(f"/receivers/{receiver.id}").text

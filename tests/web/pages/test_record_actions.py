@@ -4,7 +4,7 @@ import lxml.html
 import pytest
 from sqlalchemy import update
 
-from models.admin import job_actions
+from models.admin import job_details
 from models.admin.job_list import JobView
 from models.enums import EntityType, JobState, Record, Role
 from models.inbox import links, questions
@@ -13,7 +13,7 @@ from models.inbox.questions import Candidate
 from models.inbox.transitions import JobEvent
 from models.schema.tables import SyncJobRow
 from tests.factories import NOW, settings
-from tests.installation import failed_job, messages
+from tests.installation import add_failed_job, messages
 from tests.models.completed_jobs import completed_job
 from tests.web.conftest import Web
 from tests.web.form_filling import forms_to
@@ -22,13 +22,13 @@ from worker.container import Container
 
 
 def see(container: Container, job_id: int) -> JobView:
-    found = job_actions.show(container.database, job_id)
+    found = job_details.find(container.database, job_id)
     assert found
     return found
 
 
 def test_a_retried_job_is_due_and_its_lane_is_dispatched(web: Web, container: Container) -> None:
-    job_id = failed_job(container, web.connection)
+    job_id = add_failed_job(container, web.connection)
     person = web.as_(Role.OPERATOR)
     fields = {"action": "retry", "job": str(job_id), "from": "record"}
     answer = person.post("/records/act", **fields)
@@ -46,7 +46,7 @@ def test_a_retried_job_is_due_and_its_lane_is_dispatched(web: Web, container: Co
 def test_a_job_is_dismissed_after_confirmation_and_reopened_with_one_click(
     web: Web, container: Container, action: str, said: str
 ) -> None:
-    job_id = failed_job(container, web.connection)
+    job_id = add_failed_job(container, web.connection)
     person = web.as_(Role.OPERATOR)
     question = person.get("/records/confirm", action=action, job=str(job_id)).text
     assert "1 record will be " in question
@@ -62,7 +62,7 @@ def test_a_job_is_dismissed_after_confirmation_and_reopened_with_one_click(
 
 
 def test_all_jobs_that_match_a_filter_are_counted_listed_and_then_changed(web: Web, container: Container) -> None:
-    wrong = [failed_job(container, web.connection, record_id=str(n), title=f"Invoice {n}") for n in range(25)]
+    wrong = [add_failed_job(container, web.connection, record_id=str(n), title=f"Invoice {n}") for n in range(25)]
     fine = completed_job(
         container.database,
         web.connection.id,
@@ -76,7 +76,7 @@ def test_all_jobs_that_match_a_filter_are_counted_listed_and_then_changed(web: W
     assert "25 records will be skipped permanently" in question
     assert "and 5 more" in question
     until = question.split('name="until" value="')[1].split('"')[0]
-    late = failed_job(container, web.connection, record_id="late")
+    late = add_failed_job(container, web.connection, record_id="late")
     answer = person.post("/records/act", action="dismiss", until=until, **filter_)
     assert {see(container, each).state for each in wrong} == {JobState.DISMISSED}
     assert see(container, fine.id).state is see(container, late).state is JobState.NEEDS_ATTENTION
@@ -101,7 +101,7 @@ def test_no_filter_retries_done_or_closed_jobs_by_the_million(web: Web, containe
 def test_a_retry_from_an_outdated_page_leaves_closed_jobs_closed(
     web: Web, container: Container, page: str
 ) -> None:
-    job_id = failed_job(container, web.connection)
+    job_id = add_failed_job(container, web.connection)
     person = web.as_(Role.OPERATOR)
     person.post("/records/act", action="dismiss", job=str(job_id))
     assert "Reopen them first" in person.get("/records/confirm", action="retry", job=str(job_id)).text
@@ -118,7 +118,7 @@ def test_a_retry_from_an_outdated_page_leaves_closed_jobs_closed(
 
 def test_ticked_jobs_of_other_customers_stay_as_they_are(web: Web, container: Container) -> None:
     other, _ = container.connections.add("Fjord AS", settings(moment_company="fjord-as"), actor="test", now=NOW)
-    job_id = failed_job(container, web.connection)
+    job_id = add_failed_job(container, web.connection)
     theirs = web.as_(Role.OPERATOR, connections=[other.id])
     for fields in ({"job": str(job_id)}, {"all": "yes"}, {"all": "yes", "company": "Demo AS"}):
         assert "Invoice" not in theirs.get("/records/confirm", action="resolve", **fields).text.split("<main")[1]
@@ -128,7 +128,7 @@ def test_ticked_jobs_of_other_customers_stay_as_they_are(web: Web, container: Co
 
 
 def test_an_action_that_is_not_offered_is_refused(web: Web, container: Container) -> None:
-    change_id = str(failed_job(container, web.connection))
+    change_id = str(add_failed_job(container, web.connection))
     person = web.as_(Role.OPERATOR)
     assert person.post("/records/act", action="delete", job=change_id).status_code == 400
     assert person.post("/records/act", job=change_id).status_code == 400
@@ -238,7 +238,7 @@ def test_an_answer_is_saved_and_its_lane_is_dispatched(web: Web, container: Cont
     page = person.get(answer.headers["Location"]).text
     assert "Matched with Customer 10235 in 24SevenOffice: It" in page
     assert "in 24SevenOffice is this?" not in page
-    job = job_actions.show(container.database, job_id)
+    job = job_details.find(container.database, job_id)
     assert job
     assert job.state is JobState.QUEUED
 

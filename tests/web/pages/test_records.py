@@ -22,7 +22,7 @@ from models.schema.tables import SyncJobRow
 from sync.engine.call_log import RemoteCall
 from sync.rules.normalization import cut_warning
 from tests.factories import NOW, settings
-from tests.installation import failed_job
+from tests.installation import add_failed_job
 from tests.models.completed_jobs import INVOICE, completed_job
 from tests.web.conftest import Web
 from worker.container import Container, clock
@@ -37,12 +37,12 @@ def other(container: Container) -> Connection:
     connection, _ = container.connections.add(
         "Fjord AS", settings(moment_company="fjord-as"), actor="test", now=NOW
     )
-    failed_job(container, connection, title="Invoice 4711")
+    add_failed_job(container, connection, title="Invoice 4711")
     return connection
 
 
 def test_a_record_shows_everything_known_about_it(web: Web, container: Container) -> None:
-    job_id = failed_job(container, web.connection)
+    job_id = add_failed_job(container, web.connection)
     page = web.as_(Role.VIEWER).get(f"/records/{job_id}").text
     for words in (
         "Invoice 1024",
@@ -187,13 +187,13 @@ def test_records_are_filtered_and_the_filter_survives_paging(web: Web, container
     ],
 )
 def test_an_invalid_query_still_shows_a_page(web: Web, container: Container, query: str) -> None:
-    failed_job(container, web.connection)
+    add_failed_job(container, web.connection)
     for path in LISTS:
         assert web.as_(Role.OPERATOR).get(f"{path}?{query}").status_code == 200
 
 
 def test_no_one_sees_another_customers_data(web: Web, container: Container, other: Connection) -> None:
-    job_id = failed_job(container, web.connection)
+    job_id = add_failed_job(container, web.connection)
     theirs = web.as_(Role.OPERATOR, connections=[other.id])
     assert theirs.get(f"/records/{job_id}").status_code == 404
     for path in (*LISTS, "/records?text=1024", "/records?company=Demo", "/audit-log?company=Demo"):
@@ -205,7 +205,7 @@ def test_no_one_sees_another_customers_data(web: Web, container: Container, othe
 
 
 def test_a_viewer_has_no_buttons(web: Web, container: Container) -> None:
-    job_id = failed_job(container, web.connection)
+    job_id = add_failed_job(container, web.connection)
     completed_job(container.database, web.connection.id, Record(EntityType.EXPENSE, "2026-4-1"), title="Voucher 1")
     viewer, operator = web.as_(Role.VIEWER), web.as_(Role.OPERATOR)
     for path in ("/records", "/expenses", f"/records/{job_id}"):
@@ -220,7 +220,7 @@ def test_a_viewer_has_no_buttons(web: Web, container: Container) -> None:
 
 
 def test_the_pages_are_in_the_readers_language(web: Web, container: Container) -> None:
-    job_id = failed_job(container, web.connection)
+    job_id = add_failed_job(container, web.connection)
     for language, time in ((Language.ENGLISH, "Oslo time"), (Language.NORWEGIAN, "nb")):
         page = web.as_(Role.OPERATOR, language=language).get(f"/records/{job_id}").text
         assert f'<html lang="{language}">' in page

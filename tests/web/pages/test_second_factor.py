@@ -191,7 +191,9 @@ def test_an_administrator_who_needs_a_factor_can_do_nothing_before(database_url:
         answer, _ = set_up(browser, path=led)
         assert 'href="/users">I\'ve stored them' in answer.text
         assert browser.ask("GET", "/users").status_code == 200
-        by_openid = sessions.Beginning(by_openid=True)
+        by_openid = sessions.SessionDetails(by_openid=True)
         eva = add_user(container, email="eva@example.com")
-        browser.cookies["__Host-session"] = sessions.start(container.database, eva.id, now=clock(), how=by_openid)
+        browser.cookies["__Host-session"] = sessions.start(
+            container.database, eva.id, now=clock(), details=by_openid
+        )
         assert browser.ask("GET", "/users").status_code == 200

@@ -90,7 +90,7 @@ def test_existing_records_are_previewed_and_then_matched(web: Web, container: Co
     assert f'data-awaits="{preview}"' in operator.get(preview).text
     work_off(container)
     told = operator.get(preview)
-    assert links.latest(container.database, web.connection.id, EntityType.CUSTOMER) is None
+    assert links.find_latest(container.database, web.connection.id, EntityType.CUSTOMER) is None
     assert [button.get("value") for button in form_of(told, address).iter("button")] == ["match"]
     done = operator.post(address, action="match", create="yes").headers["Location"]
     work_off(container)

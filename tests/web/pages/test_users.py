@@ -4,7 +4,7 @@ from models.enums import Role, Scope
 from models.users import repository as users
 from models.users import sessions, sign_in
 from models.users.repository import Rights, User
-from models.users.sessions import Beginning
+from models.users.sessions import SessionDetails
 from tests.factories import NOW, settings
 from tests.web.conftest import Person, Web
 from tests.web.form_filling import fill_in
@@ -21,7 +21,7 @@ def per(container: Container, web: Web) -> User:
 
 def knows(container: Container, email: str, password: str) -> bool:
     try:
-        return bool(sign_in.by_password(container.database, email, password, address="", now=clock()))
+        return bool(sign_in.check_password(container.database, email, password, address="", now=clock()))
     except sign_in.SignInRefusedError:
         return False
 
@@ -97,8 +97,8 @@ def test_a_user_is_disabled_and_enabled_again(administrator: Person, container: 
 
 
 def test_a_user_is_signed_out_everywhere(administrator: Person, container: Container, per: User, web: Web) -> None:
-    how = Beginning(device="Firefox, Windows")
-    thief = Person(web.url, token=sessions.start(container.database, per.id, now=clock(), how=how))
+    details = SessionDetails(device="Firefox, Windows")
+    thief = Person(web.url, token=sessions.start(container.database, per.id, now=clock(), details=details))
     users.keep_password(container.database, per.id)
     assert thief.get("/account").status_code == 200
     assert "Firefox, Windows" in administrator.get(f"/users/{per.id}").text

@@ -27,7 +27,7 @@ from models.users.repository import Rights
 from models.users.tokens import TokenScope
 from sync.error_codes import ERROR_CODES
 from tests.factories import NOW, settings
-from tests.installation import failed_job
+from tests.installation import add_failed_job
 from tests.web.conftest import Person, Web
 from tests.web.crawler import Form, Surfer
 from web.app import create_app
@@ -98,7 +98,7 @@ class Customer:
 
 
 def customer(container: Container, connection: Connection, token: str, *, title: str) -> Customer:
-    job_id = failed_job(container, connection, title=title)
+    job_id = add_failed_job(container, connection, title=title)
     days = {"first": "2026-10-01", "last": "2026-10-31"}
     operation_id = container.operations.request(
         OperationType.RECONCILIATION, connection.id, input_=days, actor="test", now=NOW

@@ -11,7 +11,7 @@ from models.inbox.links import Link
 from sync.diagnostics.findings import CheckStatus
 from sync.diagnostics.run_checks import DiagnosticsReport
 from tests.factories import settings
-from tests.installation import failed_job
+from tests.installation import add_failed_job
 from tests.sandbox.serving import Systems
 from tests.worker.access_problems import KEPT_OUT, Sickness
 from tests.worker.accounting_problems import IN_THE_LEDGER, LOOKS
@@ -112,7 +112,7 @@ def test_a_series_lags_behind_while_invoices_are_pending(practice: Practice) -> 
 
 def test_a_series_may_lag_behind_an_invoice_that_needs_attention(practice: Practice) -> None:
     practice.control("twentyfour", "PUT", f"books/1/series/{OUTGOING}", {"start": 1})
-    failed_job(practice.container, practice.connection)
+    add_failed_job(practice.container, practice.connection)
     (found,) = [each for each in practice.findings() if each.setting == "voucher_number"]
     assert (found.status, found.remedy) == (
         CheckStatus.UNKNOWN,
