@@ -22,7 +22,10 @@ The API of the integration between Moment and 24SevenOffice.
 
 Send an API token with each request: `Authorization: Bearer m24_…`. Every error is a problem of RFC 9457
 (`application/problem+json`) with a machine-readable `code`. Texts are in English or Norwegian, depending on
-`Accept-Language`. Times are in UTC, and amounts in øre.
+`Accept-Language`.
+
+Times are in UTC, such as `2026-01-31T08:00:00Z`. Dates, such as `2026-01-31`, are days in Norway. Amounts are
+integers in øre (100 øre = 1 krone). An invoice in another currency has its amount in hundredths of that currency.
 """
 ROUTERS = (
     connections.router,
@@ -55,6 +58,15 @@ CONFLICTS = {
 }
 """Codes of the problems with status 409 of each operation, in addition to that of its idempotency key."""
 
+SUCCESS_OF_FASTAPI = "Successful Response"
+"""FastAPI's description of a response that has none of its own."""
+
+SUCCESSES = {
+    "200": "Success",
+    "201": "Created",
+    "202": "Accepted. A worker does the work: get the operation until its status is `finished` or `cancelled`.",
+    "204": "Success, without a body",
+}
 PHRASES = {
     400: "Unreadable body",
     401: "Missing or invalid API token",
@@ -196,6 +208,8 @@ def _describe_operation(operation: dict[str, Any], method: str, *, takes_key: bo
         content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
         responses[str(status)] = {"description": described, "content": content}
     for status_text, response in responses.items():
+        if response["description"] == SUCCESS_OF_FASTAPI:
+            response["description"] = SUCCESSES[status_text]
         headers = response.setdefault("headers", {})
         if status_text in ("201", "202"):
             headers["Location"] = LOCATION

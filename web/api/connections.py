@@ -45,16 +45,18 @@ ShownState = StrEnum("ShownState", _STATES)  # type: ignore[misc]  # from one li
 class ConnectionItem(BaseModel):
     """A connection without its secrets."""
 
-    id: int
-    name: str
+    id: int = Field(description="Id of the connection")
+    name: str = Field(description="Name of the connection, as shown in lists and mails")
     state: ShownState = Field(
-        description="State; `unreadable` if the connection's secrets can't be decrypted, until both are sent again"
+        description="State of the connection. In an `outage`, a system does not respond or the request budget is "
+        "used up. With `needs_attention`, a person must correct something. `unreadable` secrets can't be "
+        "decrypted: send the password and the API key again."
     )
     problems: list[HealthProblem] = Field(
         description="Problems to look into; empty while the connection is paused"
     )
     paused_because: str = Field(description="Reason for the pause; empty if the connection is not paused")
-    outage_since: datetime | None
+    outage_since: datetime | None = Field(description="Time when the outage began; null without an outage")
     moment_company: str = Field(description="Id of the company in Moment")
     username: str = Field(description="User name in 24SevenOffice")
     entity_types: list[EntityType] = Field(description="Entity types that are synced")
@@ -67,7 +69,7 @@ class NewConnection(Body):
         str,
         StringConstraints(pattern=r"^[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$", max_length=MAX_NAME_LENGTH),
     ] = Field(description="Name of the connection, as shown in lists and mails")
-    settings: ConnectionSettings
+    settings: ConnectionSettings = Field(description="Settings, including the credentials of both systems")
 
 
 class AddedConnection(ConnectionItem):

@@ -20,10 +20,10 @@ Reading = Annotated[Caller, Depends(RequireScope(TokenScope.HEALTH_READ))]
 class Health(BaseModel):
     """The health of the integration and the status of the token's connections."""
 
-    redis: bool
+    redis: bool = Field(description="True if Redis responds")
     workers: bool = Field(description="True if a worker has been active in the last minute")
-    connections: int
-    paused: int
+    connections: int = Field(description="Number of the token's connections")
+    paused: int = Field(description="Number of paused connections, without those never started")
     outage: int = Field(description="Number of connections whose systems do not respond")
     rate_limited: int = Field(
         description="Number of connections that wait for the request budget of 24SevenOffice"

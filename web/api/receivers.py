@@ -43,19 +43,22 @@ Reading = Annotated[Caller, Depends(RequireScope(TokenScope.RECEIVERS_READ, ever
 Writing = Annotated[Caller, Depends(RequireScope(TokenScope.RECEIVERS_WRITE, everywhere=True))]
 Url = Annotated[str, StringConstraints(pattern=PLAIN, max_length=MAX_URL_LENGTH)]
 Connections = Annotated[set[Annotated[int, Field(ge=1, le=MAX_CONNECTION_ID)]], Field(max_length=MAX_CONNECTIONS)]
+RECEIVER_URL = "URL to which events are sent by POST"
 ALL_CONNECTIONS = "Connections whose events are sent; null for all, including new ones"
 
 
 class ReceiverItem(BaseModel):
     """A program that receives events, without its secret."""
 
-    id: int
-    url: str
-    event_types: list[EventType]
+    id: int = Field(description="Id of the receiver")
+    url: str = Field(description=RECEIVER_URL)
+    event_types: list[EventType] = Field(description="Types of the events that are sent")
     connections: list[int] | None = Field(description=ALL_CONNECTIONS)
-    created_at: datetime
-    disabled_at: datetime | None
-    disabled_because: DisabledBecause | None
+    created_at: datetime = Field(description="Time when the receiver was added")
+    disabled_at: datetime | None = Field(description="Time when the receiver was disabled; null if it is enabled")
+    disabled_because: DisabledBecause | None = Field(
+        description="Reason why the receiver is disabled; null if it is enabled"
+    )
     failing_since: datetime | None = Field(
         description="Time of the first of the current consecutive failures; null if there are none"
     )
@@ -76,7 +79,7 @@ class NewSecret(BaseModel):
 
 
 class NewReceiver(Body):
-    url: Url
+    url: Url = Field(description=RECEIVER_URL)
     event_types: set[EventType] | None = Field(default=None, description="Events to send; null for all")
     connections: Connections | None = Field(default=None, description=ALL_CONNECTIONS)
 
@@ -84,7 +87,7 @@ class NewReceiver(Body):
 class ReceiverChange(Body):
     """The fields to change. Omitted fields stay unchanged."""
 
-    url: Url = ""
+    url: Url = Field(default="", description=RECEIVER_URL)
     event_types: set[EventType] | None = Field(default=None, description="Events to send; null for all")
     connections: Connections | None = Field(default=None, description=ALL_CONNECTIONS)
 
@@ -92,15 +95,15 @@ class ReceiverChange(Body):
 class Delivery(BaseModel):
     """The delivery of an event to a receiver."""
 
-    id: int
+    id: int = Field(description="Id of the delivery")
     webhook_id: UUID = Field(description="Value of the `webhook-id` header, the same in each attempt")
-    type: EventType
-    connection_id: int | None
-    created_at: datetime
-    state: DeliveryState
+    type: EventType = Field(description="Type of the event")
+    connection_id: int | None = Field(description="Id of the event's connection; null for a test event")
+    created_at: datetime = Field(description="Time of the event")
+    state: DeliveryState = Field(description="State of the delivery")
     due_at: datetime | None = Field(description="Time of the next attempt; null if none is scheduled")
-    attempts: int
-    attempted_at: datetime | None
+    attempts: int = Field(description="Number of attempts made")
+    attempted_at: datetime | None = Field(description="Time of the last attempt; null before the first")
     http_status: int | None = Field(description="HTTP status of the last response; null if there was none")
     answer: str = Field(description="Beginning of the last response")
     problem: DeliveryProblem | None = Field(description="Reason for a missing response; null if there was one")

@@ -91,6 +91,19 @@ def test_what_was_created_can_be_used(program: Program, examples: int) -> None:
     Steps.run(settings=settings(max_examples=examples, stateful_step_count=10))
 
 
+def test_every_value_is_described() -> None:
+    document = described_api().openapi()
+    values = {
+        f"{name}.{field}": value
+        for name, schema in document["components"]["schemas"].items()
+        for field, value in schema.get("properties", {}).items()
+    }
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            values |= {f"{method} {path} {each['name']}": each for each in operation["parameters"]}
+    assert [name for name, value in values.items() if not value.get("description")] == []
+
+
 def fail_deliveries(container: Container) -> None:
     """Make one attempt at every due delivery, which no receiver answers."""
     now, unanswered = clock(), DeliveryAttempt(problem=DeliveryProblem.NO_CONNECTION)
