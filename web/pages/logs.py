@@ -6,9 +6,9 @@ from i18n.formatting import OSLO
 from models.admin import audit_log, email_log
 from models.admin.audit_log import AuditTopic
 from models.pagination import Key
-from web.exports import send_file
+from web.downloads import send_file
 from web.security.auth import Reader
-from web.views.audit_log import AuditUrlFilter, audit_sheet
+from web.views.audit_log import AuditUrlFilter, export_entries
 
 router = APIRouter()
 
@@ -31,7 +31,7 @@ def export_audit_log(context: Reader, form: str = "") -> Response:
     scope, users = asked.scope(context.database, context.current_user)
     if form == "excel":
         entries = audit_log.every(context.database, scope, users=users, audit_filter=asked.wanted)
-        lines = audit_sheet(entries, language=context.current_user.language)
+        lines = export_entries(entries, language=context.current_user.language)
         name = f"audit-log-{context.now.astimezone(OSLO):%Y-%m-%d}.csv"
         return send_file(context, lines, name=name, media_type="text/csv; charset=utf-8")
     lines = audit_log.export(context.database, scope, users=users, audit_filter=asked.wanted)
