@@ -41,7 +41,7 @@ async def get_container(request: Request) -> Container:
 
 @asynccontextmanager
 async def body_deadline() -> AsyncIterator[None]:
-    """Send 408 for a body that takes too long or breaks off. The app itself refuses one that is too long."""
+    """Send 408 for a body that arrives too slowly or breaks off. The app itself refuses one that is too large."""
     try:
         async with asyncio.timeout(MAX_BODY_SECONDS):
             yield
@@ -50,9 +50,9 @@ async def body_deadline() -> AsyncIterator[None]:
 
 
 async def read_form(request: Request) -> FormData:
-    """Read the fields of a posted form, none for a page that is only read; files are not accepted.
+    """Read the fields of a posted form; none for a request without a form. Files are not accepted.
 
-    NUL cannot be stored by PostgreSQL or typed by a person, so it is refused as unreadable: 400.
+    Sends 400 for NUL, which PostgreSQL cannot store and no person types.
     """
     if request.headers.get("Content-Type", "").partition(";")[0].strip().lower() != FORM_MEDIA_TYPE:
         return FormData()
@@ -60,17 +60,17 @@ async def read_form(request: Request) -> FormData:
         form = await request.form()
     if any("\0" in str(value) for _, value in form.multi_items()):
         raise HTTPException(status.HTTP_400_BAD_REQUEST)
-    return _unsealed(request, form) if SEALED in form else form
+    return _unseal_form(request, form) if SEALED in form else form
 
 
-def sealed(request: Request, form: FormData, *, but: str) -> str:
-    """Encrypt the posted fields ``but`` one, for a page from which they are posted again."""
+def seal_form(request: Request, form: FormData, *, but: str) -> str:
+    """Encrypt the posted fields except ``but``, for a page that posts them again."""
     fields = [pair for pair in form.multi_items() if pair[0] not in (but, CSRF)]
     return container_of(request).vault.encrypt(json.dumps(fields), SEALED, request.url.path)
 
 
-def _unsealed(request: Request, form: FormData) -> FormData:
-    """Return the sealed fields together with those posted now. Sends 400 for fields not sealed here."""
+def _unseal_form(request: Request, form: FormData) -> FormData:
+    """Return the sealed fields with those posted now. Sends 400 for fields that this page did not seal."""
     try:
         kept = container_of(request).vault.decrypt(text(form, SEALED), SEALED, request.url.path)
     except InvalidToken:
@@ -84,7 +84,7 @@ def is_number(text: str, *, digits: int = MAX_ID_DIGITS) -> bool:
 
 
 def chosen_connections(form: FormData) -> Scope:
-    """Read the chosen connections. Sends 400 for one that our page cannot have offered."""
+    """Read the chosen connections. Sends 400 for values that our page does not offer."""
     given = [str(each) for each in form.getlist("connections")]
     if not all(map(is_number, given)):
         raise HTTPException(status.HTTP_400_BAD_REQUEST)

@@ -132,7 +132,7 @@ def add_connection(caller: Adding, new: NewConnection, response: Response) -> Ad
     verification = caller.request_operation(OperationType.VERIFICATION, added.id)
     response.headers["Location"] = f"/api/v1/connections/{added.id}"
     return AddedConnection(
-        **shown(caller, added.id).model_dump(),
+        **get_item(caller, added.id).model_dump(),
         webhook_url=caller.container.webhook_url(token),
         verification_id=verification,
     )
@@ -141,7 +141,7 @@ def add_connection(caller: Adding, new: NewConnection, response: Response) -> Ad
 @router.get("/connections/{connection_id}", operation_id="getConnection")
 def get_connection(caller: Reading, connection_id: ConnectionId) -> ConnectionItem:
     """Get a connection."""
-    return shown(caller, connection_id)
+    return get_item(caller, connection_id)
 
 
 @router.delete(
@@ -171,7 +171,7 @@ def pause_connection(caller: Writing, connection_id: ConnectionId, pause: Pause)
     """Pause a connection until it is resumed. New records are queued in the meantime."""
     because = clean(pause.because, max_length=MAX_REASON_LENGTH)
     caller.container.connections.pause(connection_id, because, actor=caller.actor, now=caller.now)
-    return shown(caller, connection_id)
+    return get_item(caller, connection_id)
 
 
 @router.post("/connections/{connection_id}/resume", operation_id="resumeConnection", responses={409: {}})
@@ -191,7 +191,7 @@ def resume_connection(
     caller.container.connections.resume(
         connection_id, actor=caller.actor, now=caller.now, despite_failed_test=despite_failed_test
     )
-    return shown(caller, connection_id)
+    return get_item(caller, connection_id)
 
 
 @router.post("/connections/{connection_id}/webhook-url", operation_id="replaceWebhookUrl")
@@ -201,7 +201,7 @@ def replace_webhook_url(caller: Writing, connection_id: ConnectionId) -> Webhook
     return WebhookUrl(webhook_url=caller.container.webhook_url(token))
 
 
-def shown(caller: Caller, connection_id: int) -> ConnectionItem:
+def get_item(caller: Caller, connection_id: int) -> ConnectionItem:
     """Return the current state of a connection. Raises ProblemError if it does not exist."""
     found = connection_list.summaries(caller.database, Scope(frozenset({connection_id})), now=caller.now)
     if not found:

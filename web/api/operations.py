@@ -24,10 +24,10 @@ from web.api.problems import ProblemError, invalid
 from web.dependencies import MAX_CONNECTION_ID
 
 router = APIRouter(tags=["Operations"])
-starts = partial(router.post, status_code=status.HTTP_202_ACCEPTED)
+post_accepted = partial(router.post, status_code=status.HTTP_202_ACCEPTED)
 
 MAX_LOGIN_LENGTH = 500
-SAVED_BY_OTHERS = msg("Cancelling someone else's settings requires the scope connections:write.")
+SCOPE_TO_CANCEL_SAVING = msg("Cancelling someone else's settings requires the scope connections:write.")
 Reading = Annotated[Caller, Depends(RequireScope(TokenScope.OPERATIONS_READ))]
 Starting = Annotated[Caller, Depends(RequireScope(TokenScope.OPERATIONS_WRITE))]
 Login = Annotated[str, StringConstraints(pattern=PLAIN, max_length=MAX_LOGIN_LENGTH, min_length=1)]
@@ -305,7 +305,7 @@ def cancel_operation(caller: Starting, operation_id: OperationId) -> OperationIt
     operation = _visible(caller, operation_id)
     others = operation.type is OperationType.SAVING and operation.actor != str(caller.actor)
     if others and TokenScope.CONNECTIONS_WRITE not in caller.token.scopes:
-        raise ProblemError("scope_missing", SAVED_BY_OTHERS)
+        raise ProblemError("scope_missing", SCOPE_TO_CANCEL_SAVING)
     try:
         caller.container.operations.cancel(operation_id, actor=str(caller.actor), now=caller.now)
     except OperationEndedError:
@@ -315,19 +315,19 @@ def cancel_operation(caller: Starting, operation_id: OperationId) -> OperationIt
     return _item(caller, _visible(caller, operation_id))
 
 
-@starts("/connections/{connection_id}/verifications", operation_id="verifyCredentials")
+@post_accepted("/connections/{connection_id}/verifications", operation_id="verifyCredentials")
 def verify_credentials(caller: Starting, connection_id: ConnectionId, response: Response) -> OperationItem:
     """Verify the credentials of a connection in both systems."""
-    return _requested(caller, OperationType.VERIFICATION, connection_id, response)
+    return _request(caller, OperationType.VERIFICATION, connection_id, response)
 
 
-@starts("/connections/{connection_id}/diagnostics", operation_id="testConnection")
+@post_accepted("/connections/{connection_id}/diagnostics", operation_id="testConnection")
 def run_diagnostics(caller: Starting, connection_id: ConnectionId, response: Response) -> OperationItem:
     """Test the credentials and settings of a connection in both systems. Nothing is written."""
-    return _requested(caller, OperationType.DIAGNOSTICS, connection_id, response)
+    return _request(caller, OperationType.DIAGNOSTICS, connection_id, response)
 
 
-@starts("/connections/{connection_id}/clients", operation_id="findClients")
+@post_accepted("/connections/{connection_id}/clients", operation_id="findClients")
 def find_clients(
     caller: Starting, connection_id: ConnectionId, login: LoginToTry, response: Response
 ) -> OperationItem:
@@ -348,26 +348,26 @@ def find_clients(
             raise invalid(name, error.args[0]) from None
     if login.password:
         caller.expect_few_logins(login.username, password)
-    return _requested(caller, OperationType.CLIENTS, connection_id, response, typed)
+    return _request(caller, OperationType.CLIENTS, connection_id, response, typed)
 
 
-@starts("/connections/{connection_id}/reconciliations", operation_id="reconcile")
+@post_accepted("/connections/{connection_id}/reconciliations", operation_id="reconcile")
 def reconcile(caller: Starting, connection_id: ConnectionId, period: Period, response: Response) -> OperationItem:
     """Compare the invoices and expenses in Moment with the ledger in 24SevenOffice. Nothing is written."""
     days = {"first": period.first.isoformat(), "last": period.last.isoformat()}
-    return _requested(caller, OperationType.RECONCILIATION, connection_id, response, days)
+    return _request(caller, OperationType.RECONCILIATION, connection_id, response, days)
 
 
-@starts("/connections/{connection_id}/initial-matchings", operation_id="matchInitially")
+@post_accepted("/connections/{connection_id}/initial-matchings", operation_id="matchInitially")
 def match_initially(
     caller: Starting, connection_id: ConnectionId, response: Response, matching: InitialMatching | None = None
 ) -> OperationItem:
     """Link the customers and projects that exist in both systems. Unclear matches become questions."""
     asked = {name: "yes" if yes else "" for name, yes in (matching or InitialMatching()).model_dump().items()}
-    return _requested(caller, OperationType.INITIAL_MATCHING, connection_id, response, asked)
+    return _request(caller, OperationType.INITIAL_MATCHING, connection_id, response, asked)
 
 
-@starts("/connections/{connection_id}/backfills", operation_id="backfill")
+@post_accepted("/connections/{connection_id}/backfills", operation_id="backfill")
 def start_backfill(
     caller: Starting, connection_id: ConnectionId, backfill: Backfill, response: Response
 ) -> OperationItem:
@@ -375,23 +375,23 @@ def start_backfill(
 
     They are synced a few at a time, so that other records are not delayed.
     """
-    return _requested(caller, OperationType.BACKFILL, connection_id, response, _asked(backfill))
+    return _request(caller, OperationType.BACKFILL, connection_id, response, _backfill_input(backfill))
 
 
-@starts("/connections/{connection_id}/backfill-previews", operation_id="previewBackfill")
+@post_accepted("/connections/{connection_id}/backfill-previews", operation_id="previewBackfill")
 def preview_backfill(
     caller: Starting, connection_id: ConnectionId, backfill: Backfill, response: Response
 ) -> OperationItem:
     """Preview a backfill: the records to sync, and those to skip with the reasons. Nothing is written."""
-    return _requested(caller, OperationType.BACKFILL_PREVIEW, connection_id, response, _asked(backfill))
+    return _request(caller, OperationType.BACKFILL_PREVIEW, connection_id, response, _backfill_input(backfill))
 
 
-def _asked(backfill: Backfill) -> dict[str, str]:
+def _backfill_input(backfill: Backfill) -> dict[str, str]:
     days = {"first": backfill.first.isoformat(), "last": backfill.last.isoformat()}
     return {**days, "entity_types": ",".join(sorted(backfill.entity_types))}
 
 
-def _requested(
+def _request(
     caller: Caller,
     type_: OperationType,
     connection_id: int,

@@ -127,7 +127,7 @@ def list_receivers(caller: Reading) -> Page[ReceiverItem]:
 def add_receiver(caller: Writing, new: NewReceiver, response: Response) -> AddedReceiver:
     """Add an event receiver. It receives events from now on."""
     receiver, secret = caller.container.receivers.add(
-        new.url, _asked_for(new.event_types), _scope(new.connections), actor=caller.actor, now=caller.now
+        new.url, _checked_event_types(new.event_types), _scope(new.connections), actor=caller.actor, now=caller.now
     )
     response.headers["Location"] = f"/api/v1/receivers/{receiver.id}"
     return AddedReceiver(**_item(caller, receiver).model_dump(), secret=secret)
@@ -136,7 +136,7 @@ def add_receiver(caller: Writing, new: NewReceiver, response: Response) -> Added
 @router.get("/receivers/{receiver_id}", operation_id="getReceiver")
 def get_receiver(caller: Reading, receiver_id: ReceiverId) -> ReceiverItem:
     """Get an event receiver."""
-    return _shown(caller, receiver_id)
+    return _get_item(caller, receiver_id)
 
 
 @router.patch("/receivers/{receiver_id}", operation_id="changeReceiver")
@@ -149,12 +149,12 @@ def change_receiver(caller: Writing, receiver_id: ReceiverId, change: ReceiverCh
     caller.container.receivers.update(
         receiver_id,
         change.url if "url" in given else before.url,
-        _asked_for(change.event_types) if "event_types" in given else before.event_types,
+        _checked_event_types(change.event_types) if "event_types" in given else before.event_types,
         _scope(change.connections) if "connections" in given else before.scope,
         actor=caller.actor,
         now=caller.now,
     )
-    return _shown(caller, receiver_id)
+    return _get_item(caller, receiver_id)
 
 
 @router.delete(
@@ -172,7 +172,7 @@ def remove_receiver(caller: Writing, receiver_id: ReceiverId) -> None:
 def rotate_secret(caller: Writing, receiver_id: ReceiverId) -> NewSecret:
     """Generate a new secret for an event receiver. The former one also signs for 24 hours."""
     secret = caller.container.receivers.rotate(receiver_id, actor=caller.actor, now=caller.now)
-    return NewSecret(secret=secret, former_secret_until=_shown(caller, receiver_id).former_secret_until)
+    return NewSecret(secret=secret, former_secret_until=_get_item(caller, receiver_id).former_secret_until)
 
 
 @router.post("/receivers/{receiver_id}/test", operation_id="testReceiver")
@@ -181,21 +181,21 @@ def test_receiver(caller: Writing, receiver_id: ReceiverId) -> ReceiverItem:
     if not caller.container.receivers.test(receiver_id, now=caller.now):
         raise ProblemError("receiver_disabled")
     dispatch.dispatch_receivers([receiver_id])
-    return _shown(caller, receiver_id)
+    return _get_item(caller, receiver_id)
 
 
 @router.post("/receivers/{receiver_id}/disable", operation_id="disableReceiver")
 def disable_receiver(caller: Writing, receiver_id: ReceiverId) -> ReceiverItem:
     """Disable an event receiver. It receives no events until it is enabled."""
     caller.container.receivers.disable(receiver_id, actor=caller.actor, now=caller.now)
-    return _shown(caller, receiver_id)
+    return _get_item(caller, receiver_id)
 
 
 @router.post("/receivers/{receiver_id}/enable", operation_id="enableReceiver")
 def enable_receiver(caller: Writing, receiver_id: ReceiverId) -> ReceiverItem:
     """Enable an event receiver. It receives events from now on; earlier failed ones can be replayed."""
     caller.container.receivers.enable(receiver_id, actor=caller.actor, now=caller.now)
-    return _shown(caller, receiver_id)
+    return _get_item(caller, receiver_id)
 
 
 @router.get("/receivers/{receiver_id}/deliveries", operation_id="listDeliveries")
@@ -211,7 +211,7 @@ def list_deliveries(
 @router.post("/receivers/{receiver_id}/replays", operation_id="replayDeliveries")
 def replay_deliveries(caller: Writing, receiver_id: ReceiverId, replay: Replay) -> Replayed:
     """Replay all failed deliveries of events since a time."""
-    return _replayed(caller, receiver_id, since=replay.since)
+    return _replay(caller, receiver_id, since=replay.since)
 
 
 @router.post("/receivers/{receiver_id}/deliveries/{delivery_id}/replay", operation_id="replayDelivery")
@@ -219,10 +219,10 @@ def replay_delivery(caller: Writing, receiver_id: ReceiverId, delivery_id: Deliv
     """Replay a delivery, successful or not, unless it is pending."""
     if not deliveries.is_known(caller.database, receiver_id, delivery_id):
         raise ProblemError("not_found")
-    return _replayed(caller, receiver_id, delivery_id=delivery_id)
+    return _replay(caller, receiver_id, delivery_id=delivery_id)
 
 
-def _replayed(
+def _replay(
     caller: Caller, receiver_id: int, *, delivery_id: int | None = None, since: datetime | None = None
 ) -> Replayed:
     if caller.container.receivers.get(receiver_id).disabled_at:
@@ -232,12 +232,12 @@ def _replayed(
     return Replayed(count=count)
 
 
-def _asked_for(event_types: Collection[EventType] | None) -> Collection[EventType]:
+def _checked_event_types(event_types: Collection[EventType] | None) -> Collection[EventType]:
     """Return the requested event types. Raises ProblemError for ``receiver.test``, sent on request only."""
     if event_types is None:
         return EVENT_TYPES
     if EventType.RECEIVER_TEST in event_types:
-        raise invalid("event_types", msg("receiver.test is sent whatever a receiver has asked for: leave it out."))
+        raise invalid("event_types", msg("Leave out receiver.test: it is sent only when you request a test."))
     return event_types
 
 
@@ -245,7 +245,7 @@ def _scope(connections: set[int] | None) -> Scope:
     return Scope(None if connections is None else frozenset(connections))
 
 
-def _shown(caller: Caller, receiver_id: int) -> ReceiverItem:
+def _get_item(caller: Caller, receiver_id: int) -> ReceiverItem:
     return _item(caller, caller.container.receivers.get(receiver_id))
 
 

@@ -76,7 +76,7 @@ def save(context: Administrator, connection_id: int, form: Form) -> Response:
     again = partial(_page, context, connection)
     if draft.version != _version(connection):
         return again(replace(draft, outdated=True), posted=True)
-    entered, errors = _entered(context, connection, typed)
+    entered, errors = _read_form(context, connection, typed)
     if not errors and text(form, "first_day") != "confirmed":
         days = first_days_to_ask(connection.settings, entered)
         today = context.now.astimezone(OSLO).date().isoformat()
@@ -167,7 +167,7 @@ def _draft_of_operation(context: UserContext, connection_id: int, operation_id: 
     return replace(draft, errors=result.errors, outdated=result.is_outdated)
 
 
-def _entered(context: UserContext, connection: Connection, typed: Typed) -> tuple[dict[str, Any], Errors]:
+def _read_form(context: UserContext, connection: Connection, typed: Typed) -> tuple[dict[str, Any], Errors]:
     known = dict(connection.settings)
     entered, errors = settings_form.read(typed, known=known)
     if not context.current_user.administers_all:

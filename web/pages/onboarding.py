@@ -45,7 +45,7 @@ def match(context: Operator, connection_id: int, form: Form) -> Response:
         "dry_run": "yes" if text(form, "action") == PREVIEW else "",
         "create": "yes" if text(form, "create") else "",
     }
-    return _requested(context, OperationType.INITIAL_MATCHING, connection_id, asked)
+    return _request(context, OperationType.INITIAL_MATCHING, connection_id, asked)
 
 
 @router.get("/{connection_id}/backfill")
@@ -66,10 +66,10 @@ def backfill(context: Operator, connection_id: int, form: Form) -> Response:
         return _backfill_form(context, connection, entered, chosen, errors)
     is_preview = text(form, "action") == PREVIEW
     type_ = OperationType.BACKFILL_PREVIEW if is_preview else OperationType.BACKFILL
-    return _requested(context, type_, connection_id, {**entered, "entity_types": ",".join(sorted(chosen))})
+    return _request(context, type_, connection_id, {**entered, "entity_types": ",".join(sorted(chosen))})
 
 
-def _requested(
+def _request(
     context: UserContext, type_: OperationType, connection_id: int, asked: Mapping[str, str]
 ) -> RedirectResponse:
     operation_id = request_operation(context, type_, connection_id, input_=asked)

@@ -24,7 +24,7 @@ from web.security.cookies import SESSION
 from web.security.csrf import csrf_token, has_valid_token, is_same_origin
 from web.views.templates import preferred_language, render
 
-READING = {"GET", "HEAD"}
+SAFE_METHODS = {"GET", "HEAD"}
 PART = "X-Part"
 """The header with which a page reloads a part of itself."""
 CHOOSE_PASSWORD = "/account/password"  # noqa: S105 - a path
@@ -177,7 +177,7 @@ class RequireRole:
         allowed = current_user.rights.role.covers(self.role) and _may_see(current_user, request.path_params)
         if not allowed or (self.everywhere and current_user.scope.connections is not None):
             raise HTTPException(status.HTTP_404_NOT_FOUND)
-        if request.method not in READING and not has_valid_token(request, form, SESSION.read(request)):
+        if request.method not in SAFE_METHODS and not has_valid_token(request, form, SESSION.read(request)):
             raise HTTPException(status.HTTP_403_FORBIDDEN)
         return UserContext(request=request, container=guest.container, session=session)
 
@@ -220,7 +220,7 @@ def leading_back(step: str, address: str) -> str:
 def _back_from(step: str, request: Request) -> str:
     """Return such a URL for the requested page, or for the page of the posted form, to be filled in again."""
     page = request.url
-    if request.method not in READING:
+    if request.method not in SAFE_METHODS:
         page = URL("/")
         with suppress(ValueError):  # never sent by a browser
             page = URL(urlsplit(request.headers.get("Referer", "/")).geturl()) if is_same_origin(request) else page

@@ -38,7 +38,7 @@ class AuditUrlFilter(UrlFilter):
         return cls(**texts | ({} if texts["topic"] in set(AuditTopic) else {"topic": ""}))
 
     @property
-    def wanted(self) -> AuditFilter:
+    def audit_filter(self) -> AuditFilter:
         return AuditFilter(
             topic=AuditTopic(self.topic) if self.topic else None,
             actor=self.actor,

@@ -17,7 +17,7 @@ from tests.factories import NOW, settings
 from tests.web.api.program import EVERYTHING, Program, Tokens
 from tests.web.conftest import Web
 from tests.web.security.test_auth import MARKS, OF_CONNECTIONS, SECRETS, Customer, customer, held
-from web.api.app import described_api, scopes_of
+from web.api.app import get_api, scopes_of
 from worker.container import Container, clock
 
 READING = {each for each in TokenScope if each.endswith(":read")}
@@ -42,7 +42,7 @@ class Route:
 
 
 def routes() -> Iterator[Route]:
-    for (path, method), needs in scopes_of(described_api()):
+    for (path, method), needs in scopes_of(get_api()):
         yield Route(path, method, needs.scope, needs.everywhere)
 
 

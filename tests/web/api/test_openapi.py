@@ -19,7 +19,7 @@ from tests.installation import environment, failed_job
 from tests.web.api.program import Program
 from tests.web.conftest import Web
 from tests.web.security.test_auth import receiver_of
-from web.api.app import described_api
+from web.api.app import get_api
 from worker.container import Container, clock
 
 FEW, MANY = 5, 1250
@@ -92,7 +92,7 @@ def test_what_was_created_can_be_used(program: Program, examples: int) -> None:
 
 
 def test_every_value_is_described() -> None:
-    document = described_api().openapi()
+    document = get_api().openapi()
     values = {
         f"{name}.{field}": value
         for name, schema in document["components"]["schemas"].items()
@@ -128,7 +128,7 @@ def schema_of_the_document() -> Any:
 
 def described() -> dict[str, Any]:
     """Return the document without its tokens, as every request here has a valid one."""
-    told: dict[str, Any] = deepcopy(described_api().openapi())
+    told: dict[str, Any] = deepcopy(get_api().openapi())
     for methods in told["paths"].values():
         for operation in methods.values():
             del operation["security"]

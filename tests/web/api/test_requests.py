@@ -13,7 +13,7 @@ from models.users import tokens as models
 from models.users.tokens import TokenScope
 from tests.web.api.program import Program, Tokens
 from tests.web.conftest import Web
-from web.api.app import written
+from web.api.app import openapi_document
 from web.api.gate import MAX_PARAMETERS, MAX_VALUES
 from web.api.problems import MAX_NAMED, accepted_language
 from web.security.headers import MAX_BODY_BYTES
@@ -31,8 +31,8 @@ def problem(response: requests.Response) -> tuple[int, str]:
 
 
 def test_the_document_in_docs_is_the_one_served(web: Web) -> None:
-    assert DOCUMENT.read_text() == written(), "run make openapi"
-    assert requests.get(f"{web.url}/api/v1/openapi.json", timeout=10).json() == json.loads(written())
+    assert DOCUMENT.read_text() == openapi_document(), "run make openapi"
+    assert requests.get(f"{web.url}/api/v1/openapi.json", timeout=10).json() == json.loads(openapi_document())
 
 
 @pytest.mark.parametrize(
