@@ -18,7 +18,7 @@ from models.receivers.outbox import DeliveryProblem
 from tests.installation import environment, failed_job
 from tests.web.api.program import Program
 from tests.web.conftest import Web
-from tests.web.security.test_auth import receiver_of
+from tests.web.customers import add_receiver
 from web.api.app import get_api
 from worker.container import Container, clock
 
@@ -44,7 +44,7 @@ def known(web: Web, container: Container) -> dict[str, object]:
         "job_id": failed_job(container, web.connection),
         "operation_id": asked,
     }
-    ids |= receiver_of(container, web.connection)
+    ids |= add_receiver(container, web.connection)
     fail_deliveries(container)
     return ids
 
@@ -117,7 +117,9 @@ def fail_deliveries(container: Container) -> None:
 def schema_of_the_document() -> Any:
     """Return the schema for making requests, without headers that end in blanks: HTTP strips them."""
     config = {"checks": {"negative_data_rejection": {"expected-statuses": REFUSALS}}}
-    schema = schemathesis.openapi.from_dict(described(), config=schemathesis.Config.from_dict(config))
+    schema = schemathesis.openapi.from_dict(
+        document_without_tokens(), config=schemathesis.Config.from_dict(config)
+    )
 
     @schema.hook
     def filter_headers(_: object, headers: Mapping[str, object] | None) -> bool:
@@ -126,13 +128,13 @@ def schema_of_the_document() -> Any:
     return schema
 
 
-def described() -> dict[str, Any]:
+def document_without_tokens() -> dict[str, Any]:
     """Return the document without its tokens, as every request here has a valid one."""
-    told: dict[str, Any] = deepcopy(get_api().openapi())
-    for methods in told["paths"].values():
+    document: dict[str, Any] = deepcopy(get_api().openapi())
+    for methods in document["paths"].values():
         for operation in methods.values():
             del operation["security"]
-    return told
+    return document
 
 
 # Some values fit the document and not each other, or are too long ago: that is 422, as the document says too.

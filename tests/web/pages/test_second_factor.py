@@ -18,7 +18,7 @@ from tests.installation import environment, installed, own_logging
 from tests.sandbox.serving import serving
 from tests.web.conftest import Web
 from tests.web.http_browser import Browser
-from tests.web.users import EMAIL, PASSWORD, add_user
+from tests.web.users import EMAIL, PASSWORD, add_user, signed_in_browser
 from web.app import create_app
 from worker.container import Container, clock
 
@@ -46,10 +46,7 @@ def enter(browser: Browser, code: str, *, path: str = "/sign-in/code") -> reques
 
 @pytest.fixture
 def browser(web: Web, container: Container) -> Browser:
-    add_user(container)
-    browser = Browser(web.url)
-    browser.sign_in(EMAIL, PASSWORD)
-    return browser
+    return signed_in_browser(web.url, container)
 
 
 def test_a_factor_is_set_up_and_required_from_then_on(browser: Browser) -> None:

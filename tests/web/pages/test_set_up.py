@@ -31,52 +31,47 @@ def environ(database_url: str, redis_url: str, fresh_systems: Systems) -> dict[s
     return environment(database_url, redis_url, fresh_systems)
 
 
-@pytest.fixture
-def person(web: Web) -> Person:
-    return web.as_(Role.ADMINISTRATOR)
-
-
 def to_do(page: requests.Response) -> list[str]:
     """Return the steps that are not done."""
     steps = lxml.html.document_fromstring(page.content).xpath("//ol[@class='steps']/li")
     return [step.xpath("string(div/a)") for step in steps if "To do" in step.text_content()]
 
 
-def test_each_step_is_ticked_from_the_database(web: Web, person: Person, container: Container) -> None:
+def test_each_step_is_ticked_from_the_database(web: Web, administrator: Person, container: Container) -> None:
     container.erase_connection(web.connection, actor="test")
-    assert '<a class="button" href="/connections/new">Connect a company</a>' in person.get("/").text
-    address = fill_in(person, "/connections/new", **NEW).headers["Location"]
-    waits = person.get(address)
+    assert '<a class="button" href="/connections/new">Connect a company</a>' in administrator.get("/").text
+    address = fill_in(administrator, "/connections/new", **NEW).headers["Location"]
+    waits = administrator.get(address)
     assert f'data-awaits="{address}"' in waits.text
     assert "Connection added. Nothing is synced until you start it." in waits.text
     work_off(container)
-    page = person.get(address)
+    page = administrator.get(address)
     rest = ["Existing customers and projects", "Webhook URL", "Test"]
     assert to_do(page) == ["24SevenOffice client", "Accounts, VAT and alerts", *rest]
     assert "none is selected" in page.text
     number = int(address.rpartition("/")[2])
     (tested,) = container.operations.page(Scope(), types=[OperationType.DIAGNOSTICS], size=1).lines
     fjord = next(each["id"] for each in (tested.result or {})["clients"] if each["name"] == "Fjord Prosjekt AS")
-    saved = fill_in(person, f"{address}/settings", identity_id=fjord, error_emails="kari@example.com")
+    saved = fill_in(administrator, f"{address}/settings", identity_id=fjord, error_emails="kari@example.com")
     assert saved.headers["Location"] == address
     work_off(container)
-    assert to_do(person.get(address)) == rest[:2]
-    person.post(f"{address}/token")
-    assert to_do(person.get(address)) == rest[:1]
-    assert "Generated; nothing received yet" in person.get(address).text
-    preview = person.post(f"{address}/matching", action="preview").headers["Location"]
+    assert to_do(administrator.get(address)) == rest[:2]
+    administrator.post(f"{address}/token")
+    assert to_do(administrator.get(address)) == rest[:1]
+    assert "Generated; nothing received yet" in administrator.get(address).text
+    preview = administrator.post(f"{address}/matching", action="preview").headers["Location"]
     work_off(container)
-    assert "Nothing has been changed yet." in person.get(preview).text
-    assert to_do(person.get(address)) == rest[:1]
-    person.post(f"{address}/matching", action="match")
+    assert "Nothing has been changed yet." in administrator.get(preview).text
+    assert to_do(administrator.get(address)) == rest[:1]
+    administrator.post(f"{address}/matching", action="match")
     work_off(container)
-    assert to_do(person.get(address)) == []
-    assert '<button class="button">Start</button>' in person.get(address).text
+    assert to_do(administrator.get(address)) == []
+    assert '<button class="button">Start</button>' in administrator.get(address).text
     webhook_intake.record_activity(container.database, Lane(number, EntityType.INVOICE), now=clock())
-    assert "Generated; nothing received yet" not in person.get(address).text
-    assert person.post(f"{address}/resume").status_code == 303
-    assert to_do(person.get(address)) == []
-    assert "Set up this connection" not in person.get(address).text
+    assert "Generated; nothing received yet" not in administrator.get(address).text
+    assert administrator.post(f"{address}/resume").status_code == 303
+    assert to_do(administrator.get(address)) == []
+    assert "Set up this connection" not in administrator.get(address).text
     assert container.connections.get(number).paused_because == ""
 
 

@@ -19,27 +19,20 @@ from tests.installation import environment, installed, own_logging
 from tests.sandbox.serving import serving
 from tests.web.conftest import Web
 from tests.web.http_browser import Browser, cookies_of
+from tests.web.users import EMAIL, PASSWORD, add_user
 from web.app import create_app
 from web.security.auth import local_url
 from web.security.csrf import csrf_token
 from worker.container import Container
 
 SESSION = "__Host-session"
-EMAIL, PASSWORD = "anna@example.com", "correct horse battery"
 RIGHTS = Rights(Role.ADMINISTRATOR, Scope())
 LONG = "".join(sha256(bytes([each])).hexdigest() for each in range(250)) + "@example.com"
 
 
-def add(container: Container, email: str = EMAIL) -> User:
-    """Add a user with their own password."""
-    user = users.add(container.database, email, RIGHTS, password=PASSWORD, actor="test", now=NOW)
-    users.keep_password(container.database, user.id)
-    return users.get(container.database, user.id)
-
-
 @pytest.fixture
 def anna(container: Container) -> User:
-    return add(container)
+    return add_user(container)
 
 
 @pytest.fixture
@@ -123,7 +116,7 @@ def test_signing_out_also_ends_a_copied_session(browser: Browser) -> None:
 
 
 def test_too_many_attempts_must_wait_but_other_users_need_not(browser: Browser, container: Container) -> None:
-    add(container, "per@example.com")
+    add_user(container, email="per@example.com")
     assert {browser.sign_in(EMAIL, "guess").status_code for _ in range(MAX_FAILURES_PER_ACCOUNT_AND_ADDRESS)} == {
         403
     }
@@ -200,7 +193,7 @@ def test_no_one_is_redirected_to_another_site(browser: Browser, address: str) ->
 
 
 def test_a_disabled_user_is_signed_out_at_once(browser: Browser, container: Container, anna: User) -> None:
-    add(container, "per@example.com")
+    add_user(container, email="per@example.com")
     browser.sign_in(EMAIL, PASSWORD)
     users.disable(container.database, anna.id, actor="test", now=NOW)
     assert browser.ask("GET", "/account").status_code == 303
@@ -219,7 +212,7 @@ def test_sign_ins_and_refusals_are_in_the_audit_log(browser: Browser, container:
     browser.sign_in("what is no address", PASSWORD)
     browser.sign_in("nobody@example.com", PASSWORD)
     browser.sign_in(EMAIL, PASSWORD)
-    add(container, "per@example.com")
+    add_user(container, email="per@example.com")
     users.disable(container.database, anna.id, actor="test", now=NOW)
     browser.sign_in(EMAIL, PASSWORD)
     assert audit(container)[before:] == [
@@ -251,7 +244,7 @@ def test_a_new_device_is_mailed_once(browser: Browser, container: Container) -> 
 
 
 def test_another_users_device_is_new_to_a_user(browser: Browser, container: Container) -> None:
-    add(container, "per@example.com")
+    add_user(container, email="per@example.com")
     for email in (EMAIL, "per@example.com"):
         browser.cookies.pop(SESSION, None)
         browser.sign_in(email, PASSWORD)
