@@ -91,7 +91,7 @@ def test_updating_an_up_to_date_catalog_changes_nothing() -> None:
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_texts_are_shown_whole(path: Path) -> None:
+def test_messages_are_not_put_together_from_pieces(path: Path) -> None:
     pieced = [
         ast.unparse(node)
         for node in ast.walk(ast.parse(path.read_text()))

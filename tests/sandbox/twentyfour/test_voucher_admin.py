@@ -171,7 +171,7 @@ def test_the_supplier_is_on_the_payable_line(office: SoapClient) -> None:
     ]
 
 
-def test_the_longest_answer_can_be_set(office: SoapClient) -> None:
+def test_the_maximum_response_size_can_be_set(office: SoapClient) -> None:
     office.control("POST", f"{VOUCHER}/files", SCAN, expect=201)
     office.control("PUT", "/limits", {"max_request_kb": 1})
     assert office.call("GetMaxRequestLength")["GetMaxRequestLengthResult"] == "1"

@@ -205,7 +205,7 @@ def test_a_body_without_a_length_is_limited_too(web: Web, tokens: Tokens) -> Non
     assert problem(response) == (413, "too_large")
 
 
-def test_a_crash_is_a_problem_too(
+def test_a_crash_is_answered_with_a_problem(
     web: Web, tokens: Tokens, container: Container, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(container, "is_alive", lambda: 1 / 0)

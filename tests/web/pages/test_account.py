@@ -125,7 +125,7 @@ def test_the_pages_are_in_the_chosen_language(browser: Browser) -> None:
     assert '<html lang="nb">' in browser.ask("GET", "/account").text
 
 
-def test_users_of_an_organizations_sign_in_have_no_password_to_change(web: Web) -> None:
+def test_users_of_an_organization_have_no_password_to_change(web: Web) -> None:
     for address in ("/account", "/account/password"):
         page = web.as_(Role.VIEWER).get(address).text
         assert "so you don't have a password here" in page

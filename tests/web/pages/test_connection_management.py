@@ -70,7 +70,7 @@ def test_a_connection_with_running_jobs_is_not_erased(
     assert container.connections.get(web.connection.id).paused_because
 
 
-def test_administrators_of_some_connections_may_do_neither(web: Web, container: Container) -> None:
+def test_administrators_of_some_connections_neither_rename_nor_erase_one(web: Web, container: Container) -> None:
     one = web.as_(Role.ADMINISTRATOR, connections=[web.connection.id])
     page = f"/connections/{web.connection.id}"
     assert "/manage" not in one.get(page).text

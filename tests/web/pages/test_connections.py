@@ -117,7 +117,7 @@ def test_invalid_input_is_shown_at_its_field_and_nothing_is_added(
     assert [each.name for each in container.connections.all()] == ["Demo AS"]
 
 
-def test_only_administrators_of_all_connections_add_one(web: Web) -> None:
+def test_only_administrators_of_all_connections_add_a_connection(web: Web) -> None:
     own = web.as_(Role.ADMINISTRATOR, connections=[web.connection.id])
     for person in (own, web.as_(Role.OPERATOR)):
         assert person.get("/connections/new").status_code == 404

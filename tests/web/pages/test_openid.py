@@ -125,7 +125,7 @@ def test_no_one_is_redirected_to_another_site(web: Web, there: Organization, ann
     assert anna.email
 
 
-def test_the_state_kept_meanwhile_is_encrypted(web: Web) -> None:
+def test_the_state_of_a_sign_in_is_kept_encrypted_in_a_cookie(web: Web) -> None:
     (kept,) = cookies_of(Browser(web.url).ask("GET", "/sign-in/openid"))
     assert (kept.key, kept["httponly"], kept["secure"], kept["max-age"]) == ("__Host-openid", True, True, "600")
     assert kept.value.startswith("v2:gAAAA")

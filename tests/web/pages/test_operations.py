@@ -167,7 +167,7 @@ def test_an_impossible_operation_number_is_refused(person: Person, address: str,
     assert person.get(f"{address}/settings", operation=number).status_code == 400
 
 
-def test_a_crash_is_a_result_too(
+def test_a_crash_is_shown_as_the_result_of_a_test(
     person: Person, container: Container, address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Container, "moment", None)

@@ -322,7 +322,7 @@ def test_a_request_writes_equally_often_whether_or_not_the_user_exists(container
     assert written == [2, 2, 2]
 
 
-def test_input_that_is_no_address_may_be_a_password_and_is_not_stored(
+def test_input_that_is_not_an_address_is_not_stored_as_it_may_be_a_password(
     browser: Browser, container: Container, anna: User
 ) -> None:
     assert anna

@@ -109,7 +109,7 @@ def test_a_test_is_sent_by_a_worker_at_once(
     assert log(container, receiver) == [DeliveryState.PENDING]
 
 
-def test_a_test_asked_of_a_disabled_receiver_says_that_none_was_sent(
+def test_a_disabled_receiver_gets_no_test_event_and_the_page_says_so(
     container: Container, administrator: Person, receiver: Receiver
 ) -> None:
     container.receivers.disable(receiver.id, actor="test", now=NOW)

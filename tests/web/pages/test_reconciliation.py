@@ -52,7 +52,7 @@ def test_a_requested_reconciliation_says_why_it_could_not_be_made(
     assert place in person.get(f"/connections/{web.connection.id}/reconciliation").text
 
 
-def test_without_a_month_it_is_the_last_one(web: Web, person: Person, container: Container) -> None:
+def test_the_last_month_is_reconciled_by_default(web: Web, person: Person, container: Container) -> None:
     person.post(f"/connections/{web.connection.id}/compare", month="")
     operation = container.operations.latest(web.connection.id, OperationType.RECONCILIATION)
     assert operation
@@ -156,7 +156,7 @@ def test_an_accepted_difference_is_known_with_user_and_reason_until_it_changes(
     assert "Differences found" in person.get(changed).text
 
 
-def test_nothing_is_accepted_without_a_reason(person: Person, place: str) -> None:
+def test_a_difference_is_accepted_only_with_a_reason(person: Person, place: str) -> None:
     page = person.post(f"{place}/resolve", key="invoice/9", action="accept", why=" ")
     assert (page.status_code, "Accepted differences" in page.text) == (422, False)
     assert error_at(page, "why") == summary_of(page)["why"] == "Enter a reason to accept this difference."

@@ -94,7 +94,7 @@ def test_an_expense_names_its_voucher_and_each_of_its_expenses(web: Web, contain
         assert f'href="https://moment.example/1001/projectExpenses/{expense}"' in page
 
 
-def test_the_calls_to_both_systems_are_laid_out_as_text(web: Web, container: Container) -> None:
+def test_calls_to_both_systems_are_shown_formatted(web: Web, container: Container) -> None:
     said = RemoteCall("GET invoices/9", "", f'{{"name": "{HOSTILE}", "amount": 1250.00}}')
     sent = RemoteCall("SaveBundleList", f"<Bundle><Name>{HOSTILE}</Name></Bundle>", "")
     job = completed_job(container.database, web.connection.id, title=HOSTILE, message=HOSTILE, calls=(said, sent))

@@ -160,7 +160,7 @@ def test_an_administrator_removes_the_factor_of_a_lost_phone(
     assert Browser(web.url).sign_in(EMAIL, PASSWORD).headers["Location"] == "/"
 
 
-def test_users_of_an_organizations_sign_in_have_no_factor_here(web: Web, container: Container) -> None:
+def test_users_of_an_organization_have_no_second_factor_here(web: Web, container: Container) -> None:
     one = web.as_(Role.VIEWER)
     page = one.get(PAGE).text
     assert "You sign in through your organization" in page

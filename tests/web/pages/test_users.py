@@ -67,7 +67,7 @@ def test_invalid_input_is_shown_at_its_field(
     ]
 
 
-def test_a_user_gets_other_rights(administrator: Person, container: Container, per: User) -> None:
+def test_the_rights_of_a_user_are_changed(administrator: Person, container: Container, per: User) -> None:
     response = fill_in(administrator, f"/users/{per.id}", role="administrator", everywhere="yes")
     assert response.headers["Location"] == f"/users/{per.id}"
     assert users.get(container.database, per.id).rights == Rights(Role.ADMINISTRATOR, Scope())

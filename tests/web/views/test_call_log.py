@@ -42,7 +42,7 @@ def test_any_other_text_stays_as_it_is(text: str) -> None:
     assert formatted(text) == text
 
 
-def test_truncated_text_is_laid_out_as_far_as_it_goes() -> None:
+def test_truncated_text_is_formatted_as_far_as_it_goes() -> None:
     assert formatted('{"a": [1, "b … (9000 in all)') == '{\n  "a": [\n    1,\n    "b … (9000 in all)'
 
 

@@ -34,7 +34,7 @@ def test_a_duration_is_shown_in_the_unit_that_suits_it(seconds: float, said: str
         (Language.NORWEGIAN, timedelta(days=2), "for 2 døgn siden"),
     ],
 )
-def test_how_long_ago_has_the_exact_time_beside_it(language: Language, before: timedelta, said: str) -> None:
+def test_a_relative_time_has_the_exact_time_as_a_tooltip(language: Language, before: timedelta, said: str) -> None:
     at = NOW - before
     page = _environment(language).from_string("{{ at | ago(now) }}").render(at=at, now=NOW)
     exact = formatting.instant(at, language)
