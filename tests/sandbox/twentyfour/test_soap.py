@@ -32,7 +32,7 @@ def test_soap_1_2_gets_a_soap_1_2_response(soap: SoapClient) -> None:
 
 
 @pytest.mark.parametrize(
-    ("operation", "inner", "said"),
+    ("operation", "inner", "message"),
     [
         (
             "SaveCompanies",
@@ -71,13 +71,13 @@ def test_soap_1_2_gets_a_soap_1_2_response(soap: SoapClient) -> None:
     ],
 )
 def test_values_that_dotnet_cannot_hold_are_refused(
-    demo: SoapClient, operation: str, inner: str, said: str
+    demo: SoapClient, operation: str, inner: str, message: str
 ) -> None:
     response = demo.post(operation, inner)
     assert response.status_code == 500
     assert "soap:Client" in response.text
     assert "There is an error in XML document (" in response.text
-    assert said in response.text
+    assert message in response.text
 
 
 def test_a_request_without_what_only_the_code_requires_is_refused(demo: SoapClient) -> None:

@@ -81,8 +81,8 @@ def test_a_bank_account_not_the_customers_gives_a_warning_unless_ignored(
     demo: SoapClient, bank_account: str, *, is_warned_of: bool
 ) -> None:
     demo.save_company("<Name>Kunde AS</Name><Type>Business</Type><BankAccountNo>15030000001</BankAccountNo>")
-    told = f"<BankAccountNo>{bank_account}</BankAccountNo>"
-    lines = entry(1500, "125.00", told), entry(3100, "-125.00", "<TaxNo>5</TaxNo>")
+    bank_account_field = f"<BankAccountNo>{bank_account}</BankAccountNo>"
+    lines = entry(1500, "125.00", bank_account_field), entry(3100, "-125.00", "<TaxNo>5</TaxNo>")
     answer = demo.save_vouchers(voucher(1, *lines))
     assert answer["Type"] == ("Exception" if is_warned_of else "Ok")
     assert not is_warned_of or "(customermismatchbankaccount)" in answer["Description"]

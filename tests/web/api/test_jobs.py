@@ -191,8 +191,8 @@ def test_warnings_have_codes_for_programs(web: Web, container: Container, progra
 def test_dismissing_a_job_may_have_a_reason(web: Web, container: Container, program: Program) -> None:
     for number, action in (("1", "dismiss"), ("2", "resolve")):
         job_id = failed_job(container, web.connection, record_id=number)
-        told = program.post(f"/jobs/{job_id}/{action}", {"because": "Entered on paper"}).json()
-        assert told["dismissal_reason"] == "Entered on paper (API token 1 (Partner ERP))"
+        job = program.post(f"/jobs/{job_id}/{action}", {"because": "Entered on paper"}).json()
+        assert job["dismissal_reason"] == "Entered on paper (API token 1 (Partner ERP))"
 
 
 def test_a_preview_belongs_to_its_token_and_lasts_an_hour(
@@ -230,8 +230,13 @@ def test_a_question_is_read_and_answered(web: Web, container: Container, program
 def test_the_health_counts_only_the_tokens_connections(web: Web, container: Container, program: Program) -> None:
     failed_job(container, web.connection)
     completed_job(container.database, web.connection.id, Record(EntityType.CUSTOMER, "8"), event=JobEvent.SYNCED)
-    told = program.get("/health").json()
-    assert (told["connections"], told["needs_attention"], told["redis"], told["workers"]) == (1, 1, True, False)
+    health = program.get("/health").json()
+    assert (health["connections"], health["needs_attention"], health["redis"], health["workers"]) == (
+        1,
+        1,
+        True,
+        False,
+    )
     budget = program.get("/request-budget").json()
     assert (budget["known"], budget["allowed"], budget["remaining"]) == (True, 7000, 7000)
 
@@ -256,7 +261,7 @@ def test_a_job_has_the_details_that_identify_its_record(web: Web, container: Con
     known = replace(known, record_date=date(2026, 3, 2))
     job = completed_job(container.database, web.connection.id, event=JobEvent.REJECTED, summary=known)
     links.save(container.database, web.connection.id, job.record, Link("2026/40003"), now=NOW)
-    told = {
+    summary = {
         "number": "1024",
         "name": "",
         "party": "Nordlys AS",
@@ -267,5 +272,5 @@ def test_a_job_has_the_details_that_identify_its_record(web: Web, container: Con
         "due_date": None,
         "voucher": "40003/2026",
     }
-    assert program.get(f"/jobs/{job.id}").json()["summary"] == told
-    assert [each["summary"] for each in program.get("/jobs").json()["items"]] == [told]
+    assert program.get(f"/jobs/{job.id}").json()["summary"] == summary
+    assert [each["summary"] for each in program.get("/jobs").json()["items"]] == [summary]

@@ -49,9 +49,9 @@ def test_credentials_are_verified(web: Web, container: Container, program: Progr
     asked = program.post(f"{address}/verifications")
     assert (asked.json()["status"], asked.json()["result"]) == ("waiting", None)
     work_off(container)
-    told = result(program, asked)
-    assert (told["status"], told["result"]["succeeded"]) == ("finished", True)
-    assert "24SevenOffice client: Demo AS" in told["result"]["findings"][0]["message"]
+    operation = result(program, asked)
+    assert (operation["status"], operation["result"]["succeeded"]) == ("finished", True)
+    assert "24SevenOffice client: Demo AS" in operation["result"]["findings"][0]["message"]
     assert container.connections.get(web.connection.id).client_number is not None
 
 
@@ -60,10 +60,10 @@ def test_wrong_credentials_are_reported_with_their_setting(container: Container,
     body = {"name": "Wrong", "settings": wrong | {"moment_api_key": "wrong", "password": "wrong"}}
     added = program.post("/connections", body)
     work_off(container)
-    told = program.get(f"/operations/{added.json()['verification_id']}").json()
-    assert not told["result"]["succeeded"]
-    assert told["result"]["findings"][0]["setting"] == "moment_api_key"
-    assert told["result"]["findings"][0]["error_code"] == "moment_key"
+    operation = program.get(f"/operations/{added.json()['verification_id']}").json()
+    assert not operation["result"]["succeeded"]
+    assert operation["result"]["findings"][0]["setting"] == "moment_api_key"
+    assert operation["result"]["findings"][0]["error_code"] == "moment_key"
     started = program.post(f"/connections/{added.json()['id']}/resume")
     assert (started.status_code, started.json()["code"]) == (409, "test_failed")
 
@@ -72,14 +72,14 @@ def test_a_connection_is_tested(container: Container, program: Program, address:
     asked = program.post(f"{address}/diagnostics")
     assert program.post(f"{address}/diagnostics").json()["id"] == asked.json()["id"]
     work_off(container)
-    told = result(program, asked)["result"]
-    assert {each["status"] for each in told["findings"]} >= {"good"}
-    assert {each["check"] for each in told["findings"]} >= {"login.login", "accounting_setup.vat_codes"}
+    outcome = result(program, asked)["result"]
+    assert {each["status"] for each in outcome["findings"]} >= {"good"}
+    assert {each["check"] for each in outcome["findings"]} >= {"login.login", "accounting_setup.vat_codes"}
     change = {"receivables_account": 1999}
     refused = program.ask("PATCH", f"{address}/settings", json=change, headers={"If-Match": "*"})
     assert problem(refused) == (422, "invalid")
     assert [each["field"] for each in refused.json()["errors"]] == ["receivables_account"]
-    assert [each["name"] for each in told["clients"]] == ["Demo AS"]
+    assert [each["name"] for each in outcome["clients"]] == ["Demo AS"]
 
 
 def test_the_clients_of_a_login_need_its_password(
@@ -145,8 +145,12 @@ def test_ledgers_are_compared(web: Web, container: Container, program: Program, 
     period = {"first": "2026-01-01", "last": "2026-01-31"}
     asked = program.post(f"{address}/reconciliations", period)
     work_off(container)
-    told = result(program, asked)["result"]["reconciliation"]
-    assert (told["first"], told["invoices"]["agree"], told["expenses"]) == ("2026-01-01", True, None)
+    reconciliation = result(program, asked)["result"]["reconciliation"]
+    assert (reconciliation["first"], reconciliation["invoices"]["agree"], reconciliation["expenses"]) == (
+        "2026-01-01",
+        True,
+        None,
+    )
     assert result(program, asked)["result"]["succeeded"]
     found = program.get(f"/operations/{compared(container, web.connection, with_expenses=True)}").json()
     assert not found["result"]["succeeded"]
@@ -204,9 +208,13 @@ def test_a_backfill_can_be_previewed(container: Container, program: Program, add
         f"{address}/backfill-previews", {"first": f"{year - 1}-01-01", "last": f"{year + 1}-12-31"}
     )
     work_off(container)
-    told = result(program, asked)
-    assert (told["type"], told["status"], told["result"]["findings"]) == ("backfill_preview", "finished", [])
-    planned = told["result"]["backfill_preview"]
+    operation = result(program, asked)
+    assert (operation["type"], operation["status"], operation["result"]["findings"]) == (
+        "backfill_preview",
+        "finished",
+        [],
+    )
+    planned = operation["result"]["backfill_preview"]
     assert {each["record_id"]: each["action"] for each in planned["records"]}[CUSTOMER] == "sync"
     assert sum(planned["counts"].values()) == len(planned["records"])
     assert program.get("/jobs").json()["items"] == []
@@ -229,9 +237,9 @@ def test_a_backfill_continues_in_turns_until_everything_is_synced(
         for task in (tasks.sync_customers, tasks.sync_projects, tasks.sync_invoices):
             task(web.connection.id)
         tasks.run_operation(number)
-    told = result(program, asked)
-    assert told["status"] == "finished"
-    assert [(each["entity_type"], each["synced"]) for each in told["result"]["backfill"]] == [
+    operation = result(program, asked)
+    assert operation["status"] == "finished"
+    assert [(each["entity_type"], each["synced"]) for each in operation["result"]["backfill"]] == [
         ("customer", 1),
         ("project", 1),
         ("invoice", 0),
@@ -251,9 +259,9 @@ def test_a_backfill_of_a_paused_connection_says_so(container: Container, program
     program.post(f"{address}/pause", {"because": "Year end"})
     asked = program.post(f"{address}/backfills", {"first": "2020-01-01", "last": "2027-12-31"})
     work_off(container)
-    told = result(program, asked)["result"]
-    assert [each["message"] for each in told["findings"]] == ["The connection is paused: Year end"]
-    assert not told["succeeded"]
+    outcome = result(program, asked)["result"]
+    assert [each["message"] for each in outcome["findings"]] == ["The connection is paused: Year end"]
+    assert not outcome["succeeded"]
 
 
 def test_settings_from_a_token_are_saved_once_they_are_accepted(
@@ -266,10 +274,10 @@ def test_settings_from_a_token_are_saved_once_they_are_accepted(
         change = {"identity_id": client.id, "password": password, "client_id": "7"}
         waits = bound.ask("PATCH", f"{address}/settings", json=change, headers={"If-Match": "*"})
         work_off(container)
-        told = bound.get(f"/operations/{waits.json()['operation_id']}").json()["result"]
-        assert told["succeeded"] is saved
+        outcome = bound.get(f"/operations/{waits.json()['operation_id']}").json()["result"]
+        assert outcome["succeeded"] is saved
         assert container.connections.get(web.connection.id).settings.client_id == ("7" if saved else "")
-        assert (told["diagnostics_id"] is not None) is saved
+        assert (outcome["diagnostics_id"] is not None) is saved
 
 
 def test_secrets_saved_at_once_count_as_tried_logins(program: Program, address: str) -> None:

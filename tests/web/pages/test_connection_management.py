@@ -36,12 +36,12 @@ def test_a_connection_is_renamed(administrator: Person, web: Web, container: Con
 def test_a_name_must_be_unique_and_not_empty(administrator: Person, web: Web, container: Container) -> None:
     other = settings(moment_company="1002", username="other@example.com")
     container.connections.add("Fjord AS", other, actor="test", now=clock())
-    for name, said in (
+    for name, message in (
         ("Fjord AS", "A connection named Fjord AS already exists."),
         (" ", "This field is required."),
     ):
         page = post(administrator, web, "rename", name=name)
-        assert (page.status_code, summary_of(page)) == (422, {"name": f"Name: {said}"})
+        assert (page.status_code, summary_of(page)) == (422, {"name": f"Name: {message}"})
     assert container.connections.get(web.connection.id).name == "Demo AS"
 
 

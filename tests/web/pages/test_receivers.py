@@ -58,7 +58,7 @@ def test_a_new_receivers_secret_is_shown_once(container: Container, administrato
 
 
 @pytest.mark.parametrize(
-    ("wrong", "told"),
+    ("wrong", "message"),
     [
         (
             {"url": "http://crm.example/events"},
@@ -70,11 +70,11 @@ def test_a_new_receivers_secret_is_shown_once(container: Container, administrato
     ],
 )
 def test_errors_are_shown_beside_the_input(
-    container: Container, administrator: Person, receiver: Receiver, wrong: dict[str, str], told: str
+    container: Container, administrator: Person, receiver: Receiver, wrong: dict[str, str], message: str
 ) -> None:
     for path in ("/receivers/new", f"/receivers/{receiver.id}"):
         page = administrator.post(path, **{**FIELDS, **wrong})
-        assert (page.status_code, told in page.text) == (422, True)
+        assert (page.status_code, message in page.text) == (422, True)
     assert container.receivers.all() == [receiver]
 
 

@@ -41,10 +41,10 @@ def test_a_retried_job_is_due_and_its_lane_is_dispatched(web: Web, container: Co
 
 
 @pytest.mark.parametrize(
-    ("action", "said"), [("resolve", "Resolved manually"), ("dismiss", "Skipped permanently")]
+    ("action", "reason"), [("resolve", "Resolved manually"), ("dismiss", "Skipped permanently")]
 )
 def test_a_job_is_dismissed_after_confirmation_and_reopened_with_one_click(
-    web: Web, container: Container, action: str, said: str
+    web: Web, container: Container, action: str, reason: str
 ) -> None:
     job_id = failed_job(container, web.connection)
     person = web.as_(Role.OPERATOR)
@@ -54,7 +54,7 @@ def test_a_job_is_dismissed_after_confirmation_and_reopened_with_one_click(
     assert see(container, job_id).state is JobState.NEEDS_ATTENTION
     answer = person.post("/records/act", action=action, job=str(job_id))
     closed = see(container, job_id)
-    assert (closed.state, closed.dismissal_reason.partition(" (")[0]) == (JobState.DISMISSED, said)
+    assert (closed.state, closed.dismissal_reason.partition(" (")[0]) == (JobState.DISMISSED, reason)
     undo = person.get(answer.headers["Location"]).text
     dismissed_at = undo.split('name="dismissed_at" value="')[1].split('"')[0]
     assert person.post("/records/act", action="reopen", dismissed_at=dismissed_at).status_code == 303
@@ -106,8 +106,8 @@ def test_a_retry_from_an_outdated_page_leaves_closed_jobs_closed(
     person.post("/records/act", action="dismiss", job=str(job_id))
     assert "Reopen them first" in person.get("/records/confirm", action="retry", job=str(job_id)).text
     answer = person.post("/records/act", **{"action": "retry", "job": str(job_id), "from": page})
-    told = person.get(answer.headers["Location"]).text
-    assert "Retrying 0 records. Dismissed records stay dismissed. Reopen them first." in " ".join(told.split())
+    page = person.get(answer.headers["Location"]).text
+    assert "Retrying 0 records. Dismissed records stay dismissed. Reopen them first." in " ".join(page.split())
     person.post("/records/act", action="retry", all="yes", state="dismissed")
     assert see(container, job_id).state is JobState.DISMISSED
     offered = person.get(f"/records/{job_id}").text
@@ -152,7 +152,7 @@ def answers(container: Container, job_id: int) -> str:
 def test_the_page_of_a_customer_offers_the_candidates_and_a_new_one(web: Web, container: Container) -> None:
     job_id = asked(web, container)
     page = web.as_(Role.OPERATOR).get(f"/records/{job_id}")
-    for told in (
+    for message in (
         "10234",
         "Nordlys Oslo",
         "923609016",
@@ -160,7 +160,7 @@ def test_the_page_of_a_customer_offers_the_candidates_and_a_new_one(web: Web, co
         "Nordlys &lt;Bergen&gt;",
         "inactive",
     ):
-        assert told in page.text
+        assert message in page.text
     assert choices_on(page.text, job_id) == ["10234", "10235", "new"]
 
 
@@ -187,11 +187,11 @@ def test_a_choice_is_confirmed_on_a_page_that_says_what_follows(web: Web, contai
     job_id = asked(web, container)
     person = web.as_(Role.OPERATOR)
     page = person.get(f"/records/{job_id}/match", choice="10235")
-    told = " ".join(page.text.split())
-    assert "Match with customer 10235 Nordlys &lt;Bergen&gt; in 24SevenOffice?" in told
-    assert "Moment: the customer gets number 10235." in told
-    assert "gets the name, organization number and email addresses from Moment" in told
-    assert "Nordlys Tromsø" not in told
+    words = " ".join(page.text.split())
+    assert "Match with customer 10235 Nordlys &lt;Bergen&gt; in 24SevenOffice?" in words
+    assert "Moment: the customer gets number 10235." in words
+    assert "gets the name, organization number and email addresses from Moment" in words
+    assert "Nordlys Tromsø" not in words
     assert forms_to(page, f"/records/{job_id}/answer") == ["10235"]
     assert answers(container, job_id) == ""
     created = person.get(f"/records/{job_id}/match", choice="new")
@@ -287,18 +287,18 @@ def test_a_customer_is_linked_to_another_number_and_logged(web: Web, container: 
 
 
 @pytest.mark.parametrize(
-    ("number", "told"),
+    ("number", "message"),
     [("A-1", "Invalid customer number."), ("10235", "That customer is linked to another record in Moment.")],
 )
 def test_a_number_that_cannot_be_linked_changes_nothing(
-    web: Web, container: Container, number: str, told: str
+    web: Web, container: Container, number: str, message: str
 ) -> None:
     job_id = linked(web, container)
     other = Record(EntityType.CUSTOMER, "9")
     links.save(container.database, web.connection.id, other, Link("10235"), now=NOW)
     person = web.as_(Role.OPERATOR)
     answer = person.post(f"/records/{job_id}/link", number=number)
-    assert told in person.get(answer.headers["Location"]).text
+    assert message in person.get(answer.headers["Location"]).text
     assert links.find(container.database, web.connection.id, Record(EntityType.CUSTOMER, "8")) == Link("10234")
     assert messages(container) == []
 

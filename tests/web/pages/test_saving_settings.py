@@ -173,7 +173,7 @@ def test_saving_a_new_password_ends_the_former_ones_session(page: Page, *, other
 
 
 @pytest.mark.parametrize(
-    ("entered", "field", "said"),
+    ("entered", "field", "message"),
     [
         (
             {"identity_id": "00000000-0000-0000-0000-00000000abcd"},
@@ -190,9 +190,9 @@ def test_saving_a_new_password_ends_the_former_ones_session(page: Page, *, other
     ],
 )
 def test_a_login_that_does_not_reach_the_client_is_refused_at_its_field(
-    page: Page, entered: dict[str, str], field: str, said: str
+    page: Page, entered: dict[str, str], field: str, message: str
 ) -> None:
-    assert said in error_at(page.refused(**{"password": "many-password", **entered}), field)
+    assert message in error_at(page.refused(**{"password": "many-password", **entered}), field)
 
 
 def test_a_company_is_saved_only_with_a_key_that_opens_it(page: Page) -> None:

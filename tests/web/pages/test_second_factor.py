@@ -88,8 +88,8 @@ def test_changes_of_a_factor_are_logged_and_mailed(browser: Browser, container: 
         "Set up a second factor",
         "Signed in with an unknown device",
     ]
-    told = alert_outbox.pending_alerts(container.database, EMAIL)
-    assert [str(alert.title) for alert in told] == [
+    alerts = alert_outbox.pending_alerts(container.database, EMAIL)
+    assert [str(alert.title) for alert in alerts] == [
         "New sign-in to your account",
         "Second factor added to your account",
         "Second factor removed from your account",
@@ -129,8 +129,8 @@ def test_a_missing_factor_cannot_be_removed_and_is_not_reported(
     (session,) = sessions.of_user(container.database, anna, now=clock())
     second_factor.remove(container.database, anna, session_id=session.id, now=NOW)
     assert audit_log.page(container.database, Scope(), users=True) == entries
-    told = alert_outbox.pending_alerts(container.database, EMAIL)
-    assert [str(alert.title) for alert in told] == ["New sign-in to your account"]
+    alerts = alert_outbox.pending_alerts(container.database, EMAIL)
+    assert [str(alert.title) for alert in alerts] == ["New sign-in to your account"]
     with pytest.raises(OutdatedProofError):
         second_factor.new_recovery_codes(container.database, anna, session_id=session.id, now=NOW)
 

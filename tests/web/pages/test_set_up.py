@@ -84,9 +84,9 @@ def test_existing_records_are_previewed_and_then_matched(web: Web, container: Co
     preview = operator.post(address, action="preview").headers["Location"]
     assert f'data-awaits="{preview}"' in operator.get(preview).text
     work_off(container)
-    told = operator.get(preview)
+    page = operator.get(preview)
     assert links.latest(container.database, web.connection.id, EntityType.CUSTOMER) is None
-    assert [button.get("value") for button in form_of(told, address).iter("button")] == ["match"]
+    assert [button.get("value") for button in form_of(page, address).iter("button")] == ["match"]
     done = operator.post(address, action="match", create="yes").headers["Location"]
     work_off(container)
     assert "Matched: 1." in operator.get(done).text
@@ -152,14 +152,14 @@ def test_earlier_records_are_previewed_and_then_synced_with_their_progress(web: 
 
 
 @pytest.mark.parametrize(
-    ("paused", "said"),
+    ("paused", "message"),
     [
         (False, "Matched: 40. Unclear: 3 – you will be asked about them."),
         (True, "Matched: 40. Unclear: 3 – you will be asked once the connection is started."),
     ],
 )
 def test_a_matching_counts_matched_and_uncertain_records(
-    web: Web, container: Container, *, paused: bool, said: str
+    web: Web, container: Container, *, paused: bool, message: str
 ) -> None:
     operator, own = web.as_(Role.OPERATOR), web.connection
     if paused:
@@ -167,23 +167,23 @@ def test_a_matching_counts_matched_and_uncertain_records(
             "Fjord AS", settings(moment_company="1002"), actor="test", now=clock(), started=False
         )
     place = operator.post(f"/connections/{own.id}/matching", action="match").headers["Location"]
-    told = {"counts": {"link": 38, "linked": 2, "ask": 3}, "records": []}
-    container.operations.complete(int(place.rpartition("/")[2]), {"findings": [], "matching": told}, now=clock())
-    assert said in operator.get(place).text
+    stored = {"counts": {"link": 38, "linked": 2, "ask": 3}, "records": []}
+    container.operations.complete(int(place.rpartition("/")[2]), {"findings": [], "matching": stored}, now=clock())
+    assert message in operator.get(place).text
 
 
 def test_a_preview_of_nothing_to_match_says_so_without_a_button(web: Web, container: Container) -> None:
     operator, address = web.as_(Role.OPERATOR), f"/connections/{web.connection.id}/matching"
     place = operator.post(address, action="preview").headers["Location"]
-    told = {"counts": {"linked": 16}, "records": []}
-    container.operations.complete(int(place.rpartition("/")[2]), {"findings": [], "matching": told}, now=clock())
+    stored = {"counts": {"linked": 16}, "records": []}
+    container.operations.complete(int(place.rpartition("/")[2]), {"findings": [], "matching": stored}, now=clock())
     page = operator.get(place).text
     assert "Nothing to match: all 16 are already linked." in page
     assert "Match now" not in page
 
 
 @pytest.mark.parametrize(
-    ("known", "said"),
+    ("known", "message"),
     [
         (16, "Nothing to sync: all 16 are already synced or in progress."),
         (1, "Nothing to sync: 1 record is already synced or in progress."),
@@ -191,17 +191,17 @@ def test_a_preview_of_nothing_to_match_says_so_without_a_button(web: Web, contai
     ],
 )
 def test_a_preview_of_nothing_to_sync_says_so_without_a_button(
-    web: Web, container: Container, known: int, said: str
+    web: Web, container: Container, known: int, message: str
 ) -> None:
     operator, address = web.as_(Role.OPERATOR), f"/connections/{web.connection.id}/backfill"
     days = {"first": "2026-01-01", "last": "2026-01-31"}
     place = fill_in(operator, address, action="preview", **days).headers["Location"]
-    told = {"known": known, "vouchers": 0, "amount": 0, "counts": {}, "records": []}
+    stored = {"known": known, "vouchers": 0, "amount": 0, "counts": {}, "records": []}
     container.operations.complete(
-        int(place.rpartition("/")[2]), {"findings": [], "backfill_preview": told}, now=clock()
+        int(place.rpartition("/")[2]), {"findings": [], "backfill_preview": stored}, now=clock()
     )
     page = operator.get(place).text
-    assert said in page
+    assert message in page
     assert "Sync these records" not in page
 
 

@@ -132,8 +132,8 @@ def test_no_page_reveals_which_other_clients_a_login_reaches(
                 operation_type, ours.connection.id, input_={"username": "u"}, actor="test", now=NOW
             )
         )
-        told = {"findings": [], "clients": [own, other], "accounts": []}
-        container.operations.complete(asked[-1], told, now=NOW)
+        result = {"findings": [], "clients": [own, other], "accounts": []}
+        container.operations.complete(asked[-1], result, now=NOW)
     one = person(web, role, ours)
     for rule in rules():
         for number in asked:

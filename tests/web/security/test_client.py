@@ -111,12 +111,12 @@ def test_a_trusted_proxy_is_not_logged(url: str, visitor: str, caplog: pytest.Lo
 
 
 @pytest.mark.parametrize(
-    ("told", "warned"),
+    ("variables", "warned"),
     [({}, 1), ({"FORWARDED_ALLOW_IPS": STRANGE}, 0), ({"PUBLIC_URL": "http://127.0.0.1:8000"}, 0)],
 )
 def test_startup_warns_if_a_proxy_is_needed_and_none_is_trusted(
-    environ: Mapping[str, str], told: Mapping[str, str], warned: int, capsys: pytest.CaptureFixture[str]
+    environ: Mapping[str, str], variables: Mapping[str, str], warned: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with installed({**environ, **told}), own_logging():
+    with installed({**environ, **variables}), own_logging():
         create_app()
         assert capsys.readouterr().err.count("trusted_proxy_not_set") == warned
