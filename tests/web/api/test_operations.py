@@ -39,7 +39,7 @@ def address(web: Web) -> str:
     return f"/connections/{web.connection.id}"
 
 
-def result(program: Program, asked: requests.Response) -> dict[str, Any]:
+def finished_operation(program: Program, asked: requests.Response) -> dict[str, Any]:
     assert asked.status_code == 202, asked.text
     assert asked.headers["Location"] == f"/api/v1/operations/{asked.json()['id']}"
     return dict(program.get(f"/operations/{asked.json()['id']}").json())
@@ -49,7 +49,7 @@ def test_credentials_are_verified(web: Web, container: Container, program: Progr
     asked = program.post(f"{address}/verifications")
     assert (asked.json()["status"], asked.json()["result"]) == ("waiting", None)
     work_off(container)
-    operation = result(program, asked)
+    operation = finished_operation(program, asked)
     assert (operation["status"], operation["result"]["succeeded"]) == ("finished", True)
     assert "24SevenOffice client: Demo AS" in operation["result"]["findings"][0]["message"]
     assert container.connections.get(web.connection.id).client_number is not None
@@ -72,7 +72,7 @@ def test_a_connection_is_tested(container: Container, program: Program, address:
     asked = program.post(f"{address}/diagnostics")
     assert program.post(f"{address}/diagnostics").json()["id"] == asked.json()["id"]
     work_off(container)
-    outcome = result(program, asked)["result"]
+    outcome = finished_operation(program, asked)["result"]
     assert {each["status"] for each in outcome["findings"]} >= {"good"}
     assert {each["check"] for each in outcome["findings"]} >= {"login.login", "accounting_setup.vat_codes"}
     change = {"receivables_account": 1999}
@@ -91,12 +91,12 @@ def test_the_clients_of_a_login_need_its_password(
     asked = bound.post(f"{address}/clients", login)
     assert "many-password" not in asked.text
     work_off(container)
-    assert "Fjord Prosjekt AS" in {each["name"] for each in result(bound, asked)["result"]["clients"]}
+    assert "Fjord Prosjekt AS" in {each["name"] for each in finished_operation(bound, asked)["result"]["clients"]}
     other = tokens.program(web.url, connections=[web.connection.id])
-    assert result(other, asked)["result"]["clients"] == []
+    assert finished_operation(other, asked)["result"]["clients"] == []
     known = program.post(f"{address}/clients", {"username": "demo@example.com"})
     work_off(container)
-    assert [each["name"] for each in result(program, known)["result"]["clients"]] == ["Demo AS"]
+    assert [each["name"] for each in finished_operation(program, known)["result"]["clients"]] == ["Demo AS"]
 
 
 def test_after_a_few_logins_the_response_says_when_to_try_again(
@@ -145,13 +145,13 @@ def test_ledgers_are_compared(web: Web, container: Container, program: Program, 
     period = {"first": "2026-01-01", "last": "2026-01-31"}
     asked = program.post(f"{address}/reconciliations", period)
     work_off(container)
-    reconciliation = result(program, asked)["result"]["reconciliation"]
+    reconciliation = finished_operation(program, asked)["result"]["reconciliation"]
     assert (reconciliation["first"], reconciliation["invoices"]["agree"], reconciliation["expenses"]) == (
         "2026-01-01",
         True,
         None,
     )
-    assert result(program, asked)["result"]["succeeded"]
+    assert finished_operation(program, asked)["result"]["succeeded"]
     found = program.get(f"/operations/{compared(container, web.connection, with_expenses=True)}").json()
     assert not found["result"]["succeeded"]
     discrepancies = found["result"]["reconciliation"]["invoices"]["discrepancies"]
@@ -190,14 +190,14 @@ def test_existing_records_of_both_systems_are_matched(
 ) -> None:
     dry = program.post(f"{address}/initial-matchings", {"dry_run": True})
     work_off(container)
-    planned = result(program, dry)["result"]["matching"]
+    planned = finished_operation(program, dry)["result"]["matching"]
     assert {each["record_id"] for each in planned["records"]} >= {CUSTOMER}
     assert sum(planned["counts"].values()) == len(planned["records"])
     jobs = program.get("/jobs").json()["items"]
     assert jobs == []
     real = program.post(f"{address}/initial-matchings", {"create": True})
     work_off(container)
-    assert result(program, real)["status"] == "finished"
+    assert finished_operation(program, real)["status"] == "finished"
     assert {each["record_id"] for each in program.get("/jobs").json()["items"]} >= {CUSTOMER}
     assert ("sync_customers", web.connection.id) in messages(container)
 
@@ -208,7 +208,7 @@ def test_a_backfill_can_be_previewed(container: Container, program: Program, add
         f"{address}/backfill-previews", {"first": f"{year - 1}-01-01", "last": f"{year + 1}-12-31"}
     )
     work_off(container)
-    operation = result(program, asked)
+    operation = finished_operation(program, asked)
     assert (operation["type"], operation["status"], operation["result"]["findings"]) == (
         "backfill_preview",
         "finished",
@@ -228,7 +228,7 @@ def test_a_backfill_continues_in_turns_until_everything_is_synced(
     number = asked.json()["id"]
     monkeypatch.setattr(onboarding, "BATCH_SIZE", 1)
     work_off(container)
-    halfway = result(program, asked)
+    halfway = finished_operation(program, asked)
     assert (halfway["status"], halfway["progress"]) == ("waiting", {"done": 1, "total": 1})
     assert [each["record_id"] for each in program.get("/jobs").json()["items"]] == [CUSTOMER]
     tasks.dispatch_due()
@@ -237,7 +237,7 @@ def test_a_backfill_continues_in_turns_until_everything_is_synced(
         for task in (tasks.sync_customers, tasks.sync_projects, tasks.sync_invoices):
             task(web.connection.id)
         tasks.run_operation(number)
-    operation = result(program, asked)
+    operation = finished_operation(program, asked)
     assert operation["status"] == "finished"
     assert [(each["entity_type"], each["synced"]) for each in operation["result"]["backfill"]] == [
         ("customer", 1),
@@ -259,7 +259,7 @@ def test_a_backfill_of_a_paused_connection_says_so(container: Container, program
     program.post(f"{address}/pause", {"because": "Year end"})
     asked = program.post(f"{address}/backfills", {"first": "2020-01-01", "last": "2027-12-31"})
     work_off(container)
-    outcome = result(program, asked)["result"]
+    outcome = finished_operation(program, asked)["result"]
     assert [each["message"] for each in outcome["findings"]] == ["The connection is paused: Year end"]
     assert not outcome["succeeded"]
 
