@@ -223,7 +223,7 @@ def _items(caller: Caller, found: Sequence[ConnectionSummary]) -> list[Connectio
 def _item(caller: Caller, each: ConnectionSummary, *, readable: bool) -> ConnectionItem:
     because = each.paused_because if each.state is ConnectionState.PAUSED else ""
     state = ShownState(each.state if readable else UNREADABLE_STATE)
-    because = caller.say(because if readable else UNREADABLE)
+    because = caller.translate(because if readable else UNREADABLE)
     return caller.made_of(ConnectionItem, each, state=state, paused_because=because)
 
 

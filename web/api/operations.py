@@ -472,7 +472,7 @@ def _planned(caller: Caller, stored: dict[str, Any] | None) -> Any:  # noqa: ANN
         return None
     sentences = {"title", "why"}
     records = [
-        {name: caller.say(from_json(value)) if name in sentences else value for name, value in each.items()}
+        {name: caller.translate(from_json(value)) if name in sentences else value for name, value in each.items()}
         for each in stored["records"]
     ]
     return {**stored, "records": records}
