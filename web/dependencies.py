@@ -20,6 +20,9 @@ MAX_BODY_SECONDS = 10
 MAX_ID_DIGITS, MAX_BIG_ID_DIGITS = 9, 18
 """Digits that always fit into PostgreSQL's integer and bigint."""
 
+MAX_PAGE_DIGITS = 4
+"""Digits of the number of a page: no list has more pages."""
+
 MAX_CONNECTION_ID, MAX_ID = 2**31 - 1, 2**63 - 1
 """The largest values of PostgreSQL's integer and bigint."""
 
@@ -81,6 +84,11 @@ def _unseal_form(request: Request, form: FormData) -> FormData:
 
 def is_number(text: str, *, digits: int = MAX_ID_DIGITS) -> bool:
     return text.isascii() and text.isdecimal() and len(text) <= digits
+
+
+def page_number(text: str) -> int:
+    """Read the number of a page in a URL; 1 if it is invalid."""
+    return int(text) if is_number(text, digits=MAX_PAGE_DIGITS) and int(text) else 1
 
 
 def chosen_connections(form: FormData) -> Scope:

@@ -20,7 +20,7 @@ from models.connections.repository import (
 from models.connections.settings import ConnectionSettings
 from sync.errors import UnavailableError
 from sync.rules.normalization import clean
-from web.dependencies import Form, text
+from web.dependencies import Form, page_number, text
 from web.pages.confirmation import confirm_identity
 from web.pages.connection import start_test
 from web.pages.operations import request_diagnostics
@@ -42,7 +42,7 @@ JOBS_RUNNING = msg("Records of this connection are being processed. It is paused
 def show_all(context: Reader, page: str = "") -> Response:
     """List the connections with what an operator of many steers by."""
     asked, budget = ConnectionUrlFilter.read(context.request.query_params), context.container.budget
-    number = int(page) if page.isdecimal() and len(page) < 5 and int(page) else 1  # noqa: PLR2004 - digits
+    number = page_number(page)
     # The requests of all connections are shown only to users who see all of them.
     requests = budget.requests_today() if context.scope.connections is None else None
     lines, total = connection_health.page(
