@@ -17,7 +17,7 @@ from web.dependencies import Form, text
 from web.pages.connection import tab
 from web.pages.operations import request_operation
 from web.security.auth import Operator, UserContext
-from web.views.settings_form import REQUIRED_MESSAGE
+from web.views.settings_form import DATE_MESSAGE, REQUIRED_MESSAGE
 
 router = APIRouter(prefix="/connections")
 
@@ -25,7 +25,6 @@ PREVIEW = "preview"
 """The action of the button that only shows what would happen."""
 
 LAST_DAY = date(2100, 12, 31)
-NO_DATE = msg("Enter a date, such as 2026-01-31.")
 NO_SUCH_DATE = msg("Enter a date between 2000 and 2100.")
 WRONG_ORDER = msg("The period ends before it starts.")
 NO_TYPE = msg("Choose at least one type.")
@@ -111,5 +110,5 @@ def _day(value: str) -> date | Message:
     try:
         day = date.fromisoformat(value)
     except ValueError:
-        return NO_DATE
+        return DATE_MESSAGE
     return day if FIRST_DAY <= day <= LAST_DAY else NO_SUCH_DATE

@@ -20,6 +20,7 @@ from models.users.passwords import InvalidInputError
 from web.dependencies import Form, chosen_connections, text
 from web.pages.confirmation import confirm_identity
 from web.security.auth import AdministratorEverywhere, UserContext
+from web.views.settings_form import DATE_MESSAGE
 from worker import dispatch
 
 router = APIRouter(prefix="/receivers")
@@ -147,7 +148,7 @@ def replay(context: AdministratorEverywhere, receiver_id: int, form: Form) -> Re
     try:
         since = datetime.combine(date.fromisoformat(text(form, "since")), time(), OSLO)
     except ValueError:
-        return _receiver_page(context, receiver, errors={"since": msg("Enter a date.")})
+        return _receiver_page(context, receiver, errors={"since": DATE_MESSAGE})
     count = deliveries.replay(context.database, receiver_id, since=since, now=context.now)
     return _redirect_after_replay(context, receiver_id, count)
 

@@ -25,17 +25,17 @@ Errors = dict[str, str]
 
 MAX_SHOWN_LENGTH = 80
 REQUIRED_MESSAGE, CHOOSE = msg("This field is required."), msg("Choose an option from the list.")
-A_NUMBER, A_DAY = msg("Enter a whole number."), msg("Enter a date, e.g. 2026-01-31.")
+NUMBER_MESSAGE, DATE_MESSAGE = msg("Enter a whole number."), msg("Enter a date, e.g. 2026-01-31.")
 MESSAGES = {
     "missing": REQUIRED_MESSAGE,
     "string_too_short": REQUIRED_MESSAGE,
     "too_long": msg("Enter at most {number} addresses.", number=MAX_ERROR_EMAILS),
     "too_short": REQUIRED_MESSAGE,  # a secret
-    "int_parsing": A_NUMBER,
-    "int_parsing_size": A_NUMBER,
-    "date_parsing": A_DAY,
-    "date_from_datetime_parsing": A_DAY,
-    "date_from_datetime_inexact": A_DAY,
+    "int_parsing": NUMBER_MESSAGE,
+    "int_parsing_size": NUMBER_MESSAGE,
+    "date_parsing": DATE_MESSAGE,
+    "date_from_datetime_parsing": DATE_MESSAGE,
+    "date_from_datetime_inexact": DATE_MESSAGE,
     "literal_error": CHOOSE,
     "enum": CHOOSE,
     "string_pattern_mismatch": msg("Enter a client id like 3d0c54c8-e786-58cf-8fe5-bcfdde9d4a67."),
