@@ -37,7 +37,7 @@ def act(context: Operator, form: Form) -> Response:
     action, url_filter = _action(context, given), ConnectionUrlFilter.read(given)
     connection_filter = ConnectionFilter(ids=_ids(text(form, "ids").split(",")))
     typed = text(form, "error_emails").strip()
-    addresses, errors = settings_form.read_alone("error_emails", typed)
+    addresses, errors = settings_form.read_single("error_emails", typed)
     if action is ConnectionAction.ADD_RECIPIENTS and not typed:
         errors = {"error_emails": REQUIRED_MESSAGE}
     if errors:

@@ -14,7 +14,7 @@ from models.connections.repository import SECRET_FIELDS, ConcurrentUpdateError, 
 from models.connections.settings import ConnectionSettings, first_days_to_ask, opens_others, unproven
 from web.dependencies import MAX_ID, Form, text
 from web.pages.confirmation import confirm_identity
-from web.pages.connection import known_clients, start_test, tab
+from web.pages.connection import known_clients, render_tab, start_test
 from web.pages.operations import request_operation
 from web.security.auth import Administrator, UserContext
 from web.views import settings_form
@@ -138,7 +138,7 @@ def _page(context: UserContext, connection: Connection, draft: Draft, *, posted:
     # Other clients are named only if this user may see them.
     names = {connection.settings.identity_id.lower(): known.own_name}
     names |= {each["id"].lower(): each["name"] for each in shown}
-    return tab(
+    return render_tab(
         context,
         connection,
         "settings",

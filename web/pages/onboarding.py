@@ -14,7 +14,7 @@ from models.connections.settings import FIRST_DAY
 from models.enums import EntityType
 from sync.onboarding.backfill import ENTITY_TYPES
 from web.dependencies import Form, text
-from web.pages.connection import tab
+from web.pages.connection import render_tab
 from web.pages.operations import request_operation
 from web.security.auth import Operator, UserContext
 from web.views.settings_form import DATE_MESSAGE, REQUIRED_MESSAGE
@@ -34,7 +34,7 @@ NO_TYPE = msg("Choose at least one type.")
 def show_matching(context: Operator, connection_id: int) -> Response:
     connection = context.connections.get_shown(connection_id)
     last = context.operations.latest(connection_id, OperationType.INITIAL_MATCHING)
-    return tab(context, connection, "overview", template="matching-new.html", last=last)
+    return render_tab(context, connection, "overview", template="matching-new.html", last=last)
 
 
 @router.post("/{connection_id}/matching")
@@ -82,7 +82,7 @@ def _backfill_form(
     chosen: list[EntityType],
     errors: Mapping[str, Message],
 ) -> Response:
-    return tab(
+    return render_tab(
         context,
         connection,
         "overview",

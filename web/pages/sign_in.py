@@ -23,7 +23,7 @@ from models.users.sessions import Beginning, UserSession
 from models.users.throttle import TooManySignInsError
 from sync.errors import UnavailableError
 from web.dependencies import ContainerDep, Form, container_of, text
-from web.security.auth import Guest, GuestContext, Open, Reader, leading_back, local_url
+from web.security.auth import Guest, GuestContext, Open, Reader, local_url, with_next
 from web.security.client import client_address, device_name
 from web.security.cookies import DEVICE, OPENID, SESSION, SIGN_IN
 from web.security.csrf import csrf_token, has_valid_token
@@ -241,7 +241,7 @@ def _sign_in_by_password(request: Request, email: str, password: str) -> Respons
     how, former = Beginning(device=device_name(request), awaits_code=True), SESSION.read(request)
     token = users_sign_in.begin(database, proof, how=how, instead_of=former, now=container.clock())
     _keep_language(request, proof.user_id)
-    response = RedirectResponse(leading_back("/sign-in/code", requested_url(request)), status.HTTP_303_SEE_OTHER)
+    response = RedirectResponse(with_next("/sign-in/code", requested_url(request)), status.HTTP_303_SEE_OTHER)
     SESSION.write(request, response, token)
     return response
 
@@ -257,7 +257,7 @@ def _awaiting_code(request: Request) -> UserSession | None:
 
 
 def _to_sign_in(request: Request) -> Response:
-    return RedirectResponse(leading_back("/sign-in", requested_url(request)), status.HTTP_303_SEE_OTHER)
+    return RedirectResponse(with_next("/sign-in", requested_url(request)), status.HTTP_303_SEE_OTHER)
 
 
 def _provider(container: Container) -> users_sign_in.OpenIdProvider:
