@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 
 from i18n.catalog import Language
 from models.enums import Role
-from tests.browser.person import Person, Way, both_ways
+from tests.browser.person import Person, Variant, in_both_variants
 from tests.journeys.firm import Firm
 
 SAID = {
@@ -36,18 +36,18 @@ SAID = {
 }
 
 
-@both_ways
+@in_both_variants
 def test_a_month_is_closed_with_a_known_difference_and_downloaded(
-    firm: Firm, visit: Callable[..., Person], tmp_path: Path, way: Way
+    firm: Firm, visit: Callable[..., Person], tmp_path: Path, variant: Variant
 ) -> None:
     firm.connect()
     invoice = firm.invoice(firm.project())
     firm.expect_vouchers([invoice])
-    number, words = invoice["invoiceNumber"], SAID[way.language]
+    number, words = invoice["invoiceNumber"], SAID[variant.language]
     (voucher,) = firm.records("vouchers")
     hidden = {"lines": [{"id": line["id"], "hidden": True} for line in voucher["lines"]]}
     firm.control("twentyfour", "PATCH", f"books/{firm.client}/vouchers/{voucher['number']}?type=11", hidden)
-    person = visit(f"/connections/{firm.connection.id}/reconciliation", way=way, role=Role.OPERATOR)
+    person = visit(f"/connections/{firm.connection.id}/reconciliation", variant=variant, role=Role.OPERATOR)
     page = person.page
 
     page.get_by_label(words["month"], exact=True).fill(invoice["invoiceDate"][:7])

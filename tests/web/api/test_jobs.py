@@ -19,7 +19,7 @@ from tests.models.completed_jobs import completed_job
 from tests.web.api.program import Program, Tokens
 from tests.web.api.test_requests import problem
 from tests.web.conftest import Web
-from tests.web.match_questions import CANDIDATES, asked
+from tests.web.match_questions import CANDIDATES, add_question
 from web.api.app import openapi_document
 from web.api.job_actions import VALID_FOR
 from worker.container import Container, clock
@@ -208,7 +208,7 @@ def test_a_preview_belongs_to_its_token_and_lasts_an_hour(
 
 
 def test_a_question_is_read_and_answered(web: Web, container: Container, program: Program) -> None:
-    job_id = asked(web, container)
+    job_id = add_question(web, container)
     question = program.get(f"/jobs/{job_id}/match-question").json()
     assert [each["number"] for each in question["candidates"]] == [each.number for each in CANDIDATES]
     assert question["may_be_new"]

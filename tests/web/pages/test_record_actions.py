@@ -17,7 +17,7 @@ from tests.installation import failed_job, messages
 from tests.models.completed_jobs import completed_job
 from tests.web.conftest import Web
 from tests.web.form_filling import forms_to
-from tests.web.match_questions import asked
+from tests.web.match_questions import add_question
 from worker.container import Container
 
 
@@ -150,7 +150,7 @@ def answers(container: Container, job_id: int) -> str:
 
 
 def test_the_page_of_a_customer_offers_the_candidates_and_a_new_one(web: Web, container: Container) -> None:
-    job_id = asked(web, container)
+    job_id = add_question(web, container)
     page = web.as_(Role.OPERATOR).get(f"/records/{job_id}")
     for message in (
         "10234",
@@ -171,7 +171,7 @@ def choices_on(page: str, job_id: int) -> list[str]:
 def test_moments_record_is_shown_beside_the_candidates_with_each_difference(
     web: Web, container: Container
 ) -> None:
-    job_id = asked(web, container)
+    job_id = add_question(web, container)
     page = web.as_(Role.VIEWER).get(f"/records/{job_id}").text
     own, first, second, *_ = [" ".join(re.sub("<.*?>", " ", row).split()) for row in page.split("<tr>")[2:]]
     assert own == "Moment – NORDLYS OSLO 923609016 bergen@nordlys.example Kaia 2, 5003 Bergen"
@@ -184,7 +184,7 @@ def test_moments_record_is_shown_beside_the_candidates_with_each_difference(
 
 
 def test_a_choice_is_confirmed_on_a_page_that_says_what_follows(web: Web, container: Container) -> None:
-    job_id = asked(web, container)
+    job_id = add_question(web, container)
     person = web.as_(Role.OPERATOR)
     page = person.get(f"/records/{job_id}/match", choice="10235")
     words = " ".join(page.text.split())
@@ -205,7 +205,7 @@ def test_a_choice_is_confirmed_on_a_page_that_says_what_follows(web: Web, contai
 def test_a_choice_is_undone_with_one_click_and_the_question_reopens(
     web: Web, container: Container, *, written: bool
 ) -> None:
-    job_id = asked(web, container)
+    job_id = add_question(web, container)
     person = web.as_(Role.OPERATOR)
     undo = f"/records/{job_id}/undo-match"
     assert undo not in person.get(f"/records/{job_id}").text
@@ -229,7 +229,7 @@ def test_a_choice_is_undone_with_one_click_and_the_question_reopens(
 
 
 def test_an_answer_is_saved_and_its_lane_is_dispatched(web: Web, container: Container) -> None:
-    job_id = asked(web, container)
+    job_id = add_question(web, container)
     person = web.as_(Role.OPERATOR)
     answer = person.post(f"/records/{job_id}/answer", choice="10235")
     assert (answer.status_code, answer.headers["Location"]) == (303, f"/records/{job_id}")
@@ -245,7 +245,7 @@ def test_an_answer_is_saved_and_its_lane_is_dispatched(web: Web, container: Cont
 
 @pytest.mark.parametrize("choice", ["10001", "", "new; drop table", "٣"])
 def test_a_choice_that_is_not_offered_changes_nothing(web: Web, container: Container, choice: str) -> None:
-    job_id = asked(web, container)
+    job_id = add_question(web, container)
     person = web.as_(Role.OPERATOR)
     person.post(f"/records/{job_id}/answer", choice=choice)
     assert "Nothing was changed" in person.get(f"/records/{job_id}").text
@@ -253,7 +253,9 @@ def test_a_choice_that_is_not_offered_changes_nothing(web: Web, container: Conta
 
 
 def test_a_project_cannot_be_created_under_a_number_that_is_taken(web: Web, container: Container) -> None:
-    job_id = asked(web, container, EntityType.PROJECT, Candidate("17", "Brannstasjonen", customer_number="10234"))
+    job_id = add_question(
+        web, container, EntityType.PROJECT, Candidate("17", "Brannstasjonen", customer_number="10234")
+    )
     person = web.as_(Role.OPERATOR)
     assert choices_on(person.get(f"/records/{job_id}").text, job_id) == ["17"]
     person.post(f"/records/{job_id}/answer", choice="new")
@@ -261,7 +263,7 @@ def test_a_project_cannot_be_created_under_a_number_that_is_taken(web: Web, cont
 
 
 def test_viewers_see_the_candidates_without_a_choice(web: Web, container: Container) -> None:
-    job_id = asked(web, container)
+    job_id = add_question(web, container)
     page = web.as_(Role.VIEWER).get(f"/records/{job_id}")
     assert "Nordlys Oslo" in page.text
     assert choices_on(page.text, job_id) == []
@@ -316,14 +318,14 @@ def test_only_the_companys_operators_end_a_link(web: Web, container: Container) 
 
 
 def test_a_customer_that_24sevenoffice_lost_can_only_be_created_again(web: Web, container: Container) -> None:
-    job_id = asked(web, container, EntityType.CUSTOMER, Candidate("10234", "Nordlys", note="gone"))
+    job_id = add_question(web, container, EntityType.CUSTOMER, Candidate("10234", "Nordlys", note="gone"))
     page = web.as_(Role.OPERATOR).get(f"/records/{job_id}")
     assert "no longer exists" in page.text
     assert choices_on(page.text, job_id) == ["new"]
 
 
 def test_a_retried_record_shows_its_old_error_as_its_last_result(web: Web, container: Container) -> None:
-    job_id = asked(web, container)
+    job_id = add_question(web, container)
     person = web.as_(Role.OPERATOR)
     labels = ("<dt>Reason</dt>", "<dt>Last result</dt>", "<dt>What to do</dt>", "<dt>Error code</dt>")
     container.database.execute(update(SyncJobRow).values(message="Two customers match.", remedy="Choose one."))
@@ -338,13 +340,13 @@ def test_a_retried_record_shows_its_old_error_as_its_last_result(web: Web, conta
 def test_a_record_without_a_match_is_not_matched_yet_and_has_no_link_to_correct(
     web: Web, container: Container
 ) -> None:
-    page = web.as_(Role.OPERATOR).get(f"/records/{asked(web, container)}").text
+    page = web.as_(Role.OPERATOR).get(f"/records/{add_question(web, container)}").text
     assert "<dt>24SevenOffice</dt>\n      <dd>Not matched yet</dd>" in page
     assert "Relink" not in page
 
 
 def test_the_changing_parts_of_a_record_refresh_but_not_its_note_form(web: Web, container: Container) -> None:
-    job_id = asked(web, container)
+    job_id = add_question(web, container)
     person = web.as_(Role.OPERATOR)
     assert "data-refreshes" not in person.get(f"/records/{job_id}").text
     person.post(f"/records/{job_id}/answer", choice="10235")

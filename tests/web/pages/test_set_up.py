@@ -14,7 +14,7 @@ from tests.installation import environment
 from tests.sandbox.serving import Systems
 from tests.web.conftest import Person, Web
 from tests.web.form_filling import fill_in, form_of, summary_of
-from tests.web.operations import work_off
+from tests.web.operations import run_queued_operations
 from worker.container import Container, clock
 
 NEW = {
@@ -44,7 +44,7 @@ def test_each_step_is_ticked_from_the_database(web: Web, administrator: Person, 
     waits = administrator.get(address)
     assert f'data-awaits="{address}"' in waits.text
     assert "Connection added. Nothing is synced until you start it." in waits.text
-    work_off(container)
+    run_queued_operations(container)
     page = administrator.get(address)
     rest = ["Existing customers and projects", "Webhook URL", "Test"]
     assert to_do(page) == ["24SevenOffice client", "Accounts, VAT and alerts", *rest]
@@ -54,17 +54,17 @@ def test_each_step_is_ticked_from_the_database(web: Web, administrator: Person, 
     fjord = next(each["id"] for each in (tested.result or {})["clients"] if each["name"] == "Fjord Prosjekt AS")
     saved = fill_in(administrator, f"{address}/settings", identity_id=fjord, error_emails="kari@example.com")
     assert saved.headers["Location"] == address
-    work_off(container)
+    run_queued_operations(container)
     assert to_do(administrator.get(address)) == rest[:2]
     administrator.post(f"{address}/token")
     assert to_do(administrator.get(address)) == rest[:1]
     assert "Generated; nothing received yet" in administrator.get(address).text
     preview = administrator.post(f"{address}/matching", action="preview").headers["Location"]
-    work_off(container)
+    run_queued_operations(container)
     assert "Nothing has been changed yet." in administrator.get(preview).text
     assert to_do(administrator.get(address)) == rest[:1]
     administrator.post(f"{address}/matching", action="match")
-    work_off(container)
+    run_queued_operations(container)
     assert to_do(administrator.get(address)) == []
     assert '<button class="button">Start</button>' in administrator.get(address).text
     webhook_intake.record_activity(container.database, Lane(number, EntityType.INVOICE), now=clock())
@@ -83,12 +83,12 @@ def test_existing_records_are_previewed_and_then_matched(web: Web, container: Co
     operator, address = web.as_(Role.OPERATOR), f"/connections/{web.connection.id}/matching"
     preview = operator.post(address, action="preview").headers["Location"]
     assert f'data-awaits="{preview}"' in operator.get(preview).text
-    work_off(container)
+    run_queued_operations(container)
     page = operator.get(preview)
     assert links.latest(container.database, web.connection.id, EntityType.CUSTOMER) is None
     assert [button.get("value") for button in form_of(page, address).iter("button")] == ["match"]
     done = operator.post(address, action="match", create="yes").headers["Location"]
-    work_off(container)
+    run_queued_operations(container)
     assert "Matched: 1." in operator.get(done).text
     history = operator.get(f"/connections/{web.connection.id}/history").text
     assert history.count("Started an initial matching that also syncs new records") == 1
@@ -102,7 +102,7 @@ def test_an_operation_is_cancelled_on_its_page_and_logged(web: Web, container: C
     operator, address = web.as_(Role.OPERATOR), f"/connections/{web.connection.id}"
     place = operator.post(f"{address}/matching", action="match").headers["Location"]
     assert operator.post(f"{place}/cancel").headers["Location"] == place
-    work_off(container)
+    run_queued_operations(container)
     assert "Cancelled. What was done before that stays." in operator.get(place).text
     assert operator.post(f"{place}/cancel").status_code == 303
     number = place.rpartition("/")[2]
@@ -123,7 +123,7 @@ def test_earlier_records_are_previewed_and_then_synced_with_their_progress(web: 
     operator, address = web.as_(Role.OPERATOR), f"/connections/{web.connection.id}/backfill"
     days = {"first": "2026-01-01", "last": f"{clock():%Y-%m-%d}"}
     previewed = fill_in(operator, address, action="preview", **days)
-    work_off(container)
+    run_queued_operations(container)
     preview = operator.get(previewed.headers["Location"])
     assert "Nothing has been changed yet." in preview.text
     offered = form_of(preview, address).form_values()

@@ -21,7 +21,7 @@ from models.users import sessions
 from models.users.repository import Rights
 from tests.factories import NOW
 from tests.web.conftest import Person, Web
-from tests.web.crawler import Form, Surfer
+from tests.web.crawler import Crawler, Form
 from tests.web.customers import MARKS, OF_CONNECTIONS, SECRETS, Customer, content_hashes
 from web.app import create_app
 from web.security.auth import RequireRole, allow_all
@@ -198,9 +198,9 @@ def test_a_form_without_a_valid_token_changes_nothing(
 
 def forms(one: Person) -> list[Form]:
     """Return the forms shown to a user; the one for signing out is last."""
-    surfer = Surfer(one.url, [rule.path for rule in rules()], one.session())
-    surfer.look_around("/")
-    return sorted(surfer.forms(), key=lambda form: form.action == "/sign-out")
+    crawler = Crawler(one.url, [rule.path for rule in rules()], one.session())
+    crawler.crawl("/")
+    return sorted(crawler.forms(), key=lambda form: form.action == "/sign-out")
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
