@@ -45,11 +45,14 @@ class JobSelection(Body):
 
     model_config = ConfigDict(json_schema_extra={"anyOf": [{"required": ["ids"]}, {"required": ["filter"]}]})
 
-    action: JobActionName
+    action: JobActionName = Field(description="Action to preview")
     ids: Annotated[
-        list[Annotated[int, Field(ge=1, le=MAX_ID)]] | None, Field(max_length=MAX_SELECTED, min_length=1)
+        list[Annotated[int, Field(ge=1, le=MAX_ID)]] | None,
+        Field(
+            max_length=MAX_SELECTED, min_length=1, description="Ids of jobs; null for all that match the filter"
+        ),
     ] = None
-    filter: JobCriteria = JobCriteria()
+    filter: JobCriteria = Field(default=JobCriteria(), description="Conditions that the jobs must match")
 
     @model_validator(mode="after")
     def _names_jobs(self) -> "JobSelection":
@@ -88,7 +91,7 @@ NO_REASON = Why()
 
 
 class ActionDone(BaseModel):
-    action: JobActionName
+    action: JobActionName = Field(description="Action that was carried out")
     count: int = Field(description="Number of jobs changed. Jobs that have changed since the preview are skipped.")
 
 

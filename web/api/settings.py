@@ -105,7 +105,7 @@ def change_settings(
         raise ProblemError("etag_missing")
     if if_match.strip() not in ("*", _etag(connection.updated_at)):
         raise ProblemError("outdated")
-    values = _checked(caller, connection, change)
+    values = _validate(caller, connection, change)
     if "password" in values:
         username = values.get("username", connection.settings.username)
         caller.expect_few_logins(username, values["password"].get_secret_value())
@@ -120,7 +120,7 @@ def change_settings(
     return get_settings(caller, connection_id, response)
 
 
-def _checked(caller: Caller, connection: Connection, change: BaseModel) -> dict[str, Any]:
+def _validate(caller: Caller, connection: Connection, change: BaseModel) -> dict[str, Any]:
     """Return the validated settings of a change. Raises ProblemError."""
     values = {name: getattr(change, name) for name in change.model_fields_set}
     before = connection.settings

@@ -72,14 +72,14 @@ def change_password(context: Reader, form: Form) -> Response:
     except TooManySignInsError:
         return again(errors={"present": TOO_MANY, **errors})
     temporary = user.password_is_temporary
-    return context.redirect(requested_url(context.request)) if temporary else _done(context, "password")
+    return context.redirect(requested_url(context.request)) if temporary else _redirect(context, "password")
 
 
 @router.post("/language")
 def change_language(context: Reader, form: Form) -> Response:
     if (language := text(form, "language")) in set(Language):
         users.set_language(context.database, context.current_user.id, Language(language))
-    return _done(context, "language")
+    return _redirect(context, "language")
 
 
 @router.post("/sessions/end")
@@ -89,18 +89,18 @@ def end_session(context: Reader, form: Form) -> Response:
     if not is_number(number, digits=MAX_BIG_ID_DIGITS):
         raise HTTPException(status.HTTP_400_BAD_REQUEST)
     sessions.end_one(context.database, context.current_user.id, int(number))
-    return _done(context, "ended")
+    return _redirect(context, "ended")
 
 
 @router.post("/sessions/end-others")
 def end_other_sessions(context: Reader) -> Response:
     sessions.end_others(context.database, context.current_user.id, but=context.session.id)
-    return _done(context, "others")
+    return _redirect(context, "others")
 
 
 def _password_form(context: UserContext, *, errors: Mapping[str, str] | None = None) -> Response:
     return context.render("account-password.html", errors=errors or {})
 
 
-def _done(context: UserContext, what: str) -> Response:
+def _redirect(context: UserContext, what: str) -> Response:
     return context.redirect("/account", what)

@@ -55,7 +55,7 @@ class KnownClients:
     own_name: str
 
 
-def tab(
+def render_tab(
     context: UserContext,
     connection: Connection,
     name: str,
@@ -94,7 +94,7 @@ def show(context: Reader, connection_id: int) -> Response:
     current = last if last and last.operation.requested_at >= connection.updated_at else None
     set_up = SetUp(context.database, context.operations, connection, current)
     failing = cursors.failing_polls(context.database, connection.id, before=context.now - POLLS_SHOWN_AFTER)
-    return tab(
+    return render_tab(
         context,
         connection,
         "overview",
@@ -119,7 +119,7 @@ def show_webhooks(context: Administrator, connection_id: int) -> Response:
     connection = context.connections.get_even_unreadable(connection_id)
     notified = webhook_intake.latest_activity(context.database, connection.id)
     missed = missed_webhooks.count(context.database, connection.id, now=context.now)
-    return tab(
+    return render_tab(
         context,
         connection,
         "webhooks",
@@ -131,7 +131,7 @@ def show_webhooks(context: Administrator, connection_id: int) -> Response:
 def show_test(context: Operator, connection_id: int) -> Response:
     connection = context.connections.get_even_unreadable(connection_id)
     last = last_test(context, connection)
-    return tab(context, connection, "test", last=last, titles=settings_form.TITLES)
+    return render_tab(context, connection, "test", last=last, titles=settings_form.TITLES)
 
 
 @router.get("/{connection_id}/history")
@@ -139,7 +139,7 @@ def show_history(context: Reader, connection_id: int, page: str = "", operations
     """Show what people have changed or done, and the operations that workers ran for them."""
     connection, scope = context.connections.get_even_unreadable(connection_id), Scope(frozenset({connection_id}))
     found = context.operations.page(scope, key=Key.parse(operations), size=OPERATIONS_SHOWN, with_place=True)
-    return tab(
+    return render_tab(
         context,
         connection,
         "history",

@@ -19,7 +19,7 @@ from models.connections.settings import (
 )
 from web.dependencies import MAX_ID, Form, text
 from web.pages.confirmation import confirm_identity
-from web.pages.connection import known_clients, start_test, tab
+from web.pages.connection import known_clients, render_tab, start_test
 from web.pages.operations import request_operation
 from web.security.auth import Administrator, UserContext
 from web.views import settings_form
@@ -81,7 +81,7 @@ def save(context: Administrator, connection_id: int, form: Form) -> Response:
     again = partial(_page, context, connection)
     if draft.version != _version(connection):
         return again(replace(draft, outdated=True), posted=True)
-    entered, errors = _entered(context, connection, typed)
+    entered, errors = _read_form(context, connection, typed)
     if not errors and text(form, "first_day") != "confirmed":
         days = first_days_to_ask(connection.settings, entered)
         today = context.now.astimezone(OSLO).date().isoformat()
@@ -143,7 +143,7 @@ def _page(context: UserContext, connection: Connection, draft: Draft, *, posted:
     # Other clients are named only if this user may see them.
     names = {connection.settings.identity_id.lower(): known.own_name}
     names |= {each["id"].lower(): each["name"] for each in shown}
-    return tab(
+    return render_tab(
         context,
         connection,
         "settings",
@@ -172,7 +172,7 @@ def _draft_of_operation(context: UserContext, connection_id: int, operation_id: 
     return replace(draft, errors=result.errors, outdated=result.is_outdated)
 
 
-def _entered(context: UserContext, connection: Connection, typed: Typed) -> tuple[dict[str, Any], Errors]:
+def _read_form(context: UserContext, connection: Connection, typed: Typed) -> tuple[dict[str, Any], Errors]:
     known = dict(connection.settings)
     entered, errors = settings_form.read(typed, known=known)
     if not context.current_user.administers_all:

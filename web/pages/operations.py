@@ -16,11 +16,11 @@ from sync.reconciliation.compare import recorded_report
 from sync.reconciliation.report import Discrepancy, ReconciliationReport
 from sync.rules.normalization import clean
 from web.dependencies import MAX_ID, Form, text
-from web.exports import send_file
+from web.downloads import send_file
 from web.security.auth import Operator, Reader, UserContext
 from web.views.connection_tabs import TAB_BY_OPERATION, tab_values
 from web.views.diagnostics import OperationView
-from web.views.reconciliation_sheet import reconciliation_sheet
+from web.views.reconciliation_export import export_reconciliation
 from web.views.settings_form import TITLES
 from worker import dispatch
 
@@ -130,7 +130,7 @@ def export(context: Reader, operation_id: OperationId) -> Response:
         raise HTTPException(status.HTTP_400_BAD_REQUEST)
     name = context.connections.get_even_unreadable(operation.connection_id).name
     accepted = discrepancies.acceptances_in(context.database, operation)
-    lines = reconciliation_sheet(
+    lines = export_reconciliation(
         report, operation, accepted, connection=name, language=context.current_user.language
     )
     file_name = f"reconciliation-{operation_id}-{report.first}-{report.last}.csv"

@@ -15,7 +15,7 @@ from models.pagination import Key, Page
 from sync.reconciliation.compare import last_month, month_of, recorded_report
 from sync.reconciliation.report import ReconciliationReport
 from web.dependencies import Form, text
-from web.pages.connection import tab
+from web.pages.connection import render_tab
 from web.pages.operations import request_operation
 from web.security.auth import Operator, Reader, UserContext
 
@@ -51,7 +51,7 @@ def reconcile(context: Operator, connection_id: int, form: Form) -> Response:
 def _page(
     context: UserContext, connection: Connection, *, month: str, month_error: Message | None = None
 ) -> Response:
-    return tab(
+    return render_tab(
         context,
         connection,
         "reconciliation",

@@ -26,10 +26,10 @@ from sync.engine.context import is_int32
 from sync.error_codes import ERROR_CODES, GROUPS
 from sync.rules.match_comparison import FIELDS, compare
 from web.dependencies import Form, text
-from web.exports import send_file
+from web.downloads import send_file
 from web.security.auth import Operator, Reader, UserContext
+from web.views.record_export import export_records
 from web.views.record_filter import RecordUrlFilter
-from web.views.record_sheet import record_sheet
 from worker import dispatch
 
 router = APIRouter()
@@ -226,7 +226,7 @@ def _export(context: UserContext, form: str, *, entity_type: EntityType | None =
     """Send everything that a list shows, including its later pages, as CSV for programs or for Norwegian Excel."""
     _, job_filter, sort = _asked(context, entity_type)
     views = job_list.every(context.database, job_filter, sort=sort)
-    lines = record_sheet(views, for_excel=form == "excel", language=context.current_user.language)
+    lines = export_records(views, for_excel=form == "excel", language=context.current_user.language)
     name = f"{'expenses' if entity_type else 'records'}-{context.now.astimezone(OSLO):%Y-%m-%d}.csv"
     return send_file(context, lines, name=name, media_type="text/csv; charset=utf-8")
 

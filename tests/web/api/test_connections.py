@@ -326,7 +326,7 @@ def test_a_self_paused_connection_needs_a_passed_test_or_force_to_resume(
     assert bound.post(f"{address}/resume?despite_failed_test=true").json()["state"] == "working"
 
 
-def test_the_webhook_gets_another_url(web: Web, bound: Program) -> None:
+def test_the_webhook_url_is_replaced(web: Web, bound: Program) -> None:
     response = bound.post(f"/connections/{web.connection.id}/webhook-url").json()
     assert web.notify(b"{}").status_code == 404
     web.webhook_url = response["webhook_url"].replace("https://bridge.example", web.url)
@@ -366,7 +366,7 @@ def test_no_answer_about_an_erased_connection_is_repeated(
     assert kept == [RequestKey.of(0, "k-1").key]
 
 
-def test_only_a_token_for_all_connections_adds_one(bound: Program) -> None:
+def test_only_a_token_for_all_connections_adds_a_connection(bound: Program) -> None:
     assert problem(bound.post("/connections", NEW)) == (403, "all_connections_needed")
 
 

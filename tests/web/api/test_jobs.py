@@ -19,8 +19,8 @@ from tests.models.completed_jobs import completed_job
 from tests.web.api.program import Program, Tokens
 from tests.web.api.test_requests import problem
 from tests.web.conftest import Web
-from tests.web.match_questions import CANDIDATES, asked
-from web.api.app import written
+from tests.web.match_questions import CANDIDATES, add_question
+from web.api.app import openapi_document
 from web.api.job_actions import VALID_FOR
 from worker.container import Container, clock
 
@@ -59,7 +59,7 @@ def test_jobs_are_filtered_by_the_query(web: Web, container: Container, program:
         assert {each["id"] for each in program.get("/jobs", **query).json()["items"]} == found, query
     assert [each["id"] for each in program.get("/expenses").json()["items"]] == [done]
     assert len(program.get("/jobs?state=done&state=done").json()["items"]) == 1
-    assert "uniqueItems" not in written()
+    assert "uniqueItems" not in openapi_document()
     since = clock()
     assert program.get("/jobs", updated_since=since.isoformat()).json()["items"] == []
     program.post(f"/jobs/{failed}/retry")
@@ -191,8 +191,8 @@ def test_warnings_have_codes_for_programs(web: Web, container: Container, progra
 def test_dismissing_a_job_may_have_a_reason(web: Web, container: Container, program: Program) -> None:
     for number, action in (("1", "dismiss"), ("2", "resolve")):
         job_id = add_failed_job(container, web.connection, record_id=number)
-        told = program.post(f"/jobs/{job_id}/{action}", {"because": "Entered on paper"}).json()
-        assert told["dismissal_reason"] == "Entered on paper (API token 1 (Partner ERP))"
+        job = program.post(f"/jobs/{job_id}/{action}", {"because": "Entered on paper"}).json()
+        assert job["dismissal_reason"] == "Entered on paper (API token 1 (Partner ERP))"
 
 
 def test_a_preview_belongs_to_its_token_and_lasts_an_hour(
@@ -208,7 +208,7 @@ def test_a_preview_belongs_to_its_token_and_lasts_an_hour(
 
 
 def test_a_question_is_read_and_answered(web: Web, container: Container, program: Program) -> None:
-    job_id = asked(web, container)
+    job_id = add_question(web, container)
     question = program.get(f"/jobs/{job_id}/match-question").json()
     assert [each["number"] for each in question["candidates"]] == [each.number for each in CANDIDATES]
     assert question["may_be_new"]
@@ -230,8 +230,13 @@ def test_a_question_is_read_and_answered(web: Web, container: Container, program
 def test_the_health_counts_only_the_tokens_connections(web: Web, container: Container, program: Program) -> None:
     add_failed_job(container, web.connection)
     completed_job(container.database, web.connection.id, Record(EntityType.CUSTOMER, "8"), event=JobEvent.SYNCED)
-    told = program.get("/health").json()
-    assert (told["connections"], told["needs_attention"], told["redis"], told["workers"]) == (1, 1, True, False)
+    health = program.get("/health").json()
+    assert (health["connections"], health["needs_attention"], health["redis"], health["workers"]) == (
+        1,
+        1,
+        True,
+        False,
+    )
     budget = program.get("/request-budget").json()
     assert (budget["known"], budget["allowed"], budget["remaining"]) == (True, 7000, 7000)
 
@@ -256,7 +261,7 @@ def test_a_job_has_the_details_that_identify_its_record(web: Web, container: Con
     known = replace(known, record_date=date(2026, 3, 2))
     job = completed_job(container.database, web.connection.id, event=JobEvent.REJECTED, summary=known)
     links.save(container.database, web.connection.id, job.record, Link("2026/40003"), now=NOW)
-    told = {
+    summary = {
         "number": "1024",
         "name": "",
         "party": "Nordlys AS",
@@ -267,5 +272,5 @@ def test_a_job_has_the_details_that_identify_its_record(web: Web, container: Con
         "due_date": None,
         "voucher": "40003/2026",
     }
-    assert program.get(f"/jobs/{job.id}").json()["summary"] == told
-    assert [each["summary"] for each in program.get("/jobs").json()["items"]] == [told]
+    assert program.get(f"/jobs/{job.id}").json()["summary"] == summary
+    assert [each["summary"] for each in program.get("/jobs").json()["items"]] == [summary]

@@ -79,7 +79,7 @@ ASKED = {"first": "2026-10-01", "last": "2026-10-31", "entity_types": "", "dry_r
 
 
 @pytest.mark.parametrize(
-    ("type_", "result", "said"),
+    ("type_", "result", "status"),
     [
         (OperationType.DIAGNOSTICS, {"findings": [finding(CheckStatus.BAD)] * 2}, "2 errors"),
         (OperationType.DIAGNOSTICS, {"findings": [finding(CheckStatus.GOOD)]}, "No errors"),
@@ -92,12 +92,12 @@ ASKED = {"first": "2026-10-01", "last": "2026-10-31", "entity_types": "", "dry_r
     ],
 )
 def test_the_history_shows_the_result_of_an_operation(
-    web: Web, container: Container, type_: OperationType, result: dict[str, Any], said: str
+    web: Web, container: Container, type_: OperationType, result: dict[str, Any], status: str
 ) -> None:
     number = container.operations.request(type_, web.connection.id, input_=ASKED, actor="kari", now=clock())
     container.operations.complete(number, result, now=clock())
     history = web.as_(Role.OPERATOR).get(f"/connections/{web.connection.id}/history").text
-    assert re.findall(r'data-label="Status">(.*?)</td>', history) == [said]
+    assert re.findall(r'data-label="Status">(.*?)</td>', history) == [status]
 
 
 @pytest.mark.parametrize(

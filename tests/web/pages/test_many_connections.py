@@ -26,8 +26,8 @@ DAY = timedelta(days=1)
 
 def add(container: Container, name: str, *, started: bool = True) -> Connection:
     key = name.lower().replace(" ", "-")
-    told = settings(moment_company=key)
-    return container.connections.add(name, told, actor="test", now=clock(), started=started)[0]
+    own = settings(moment_company=key)
+    return container.connections.add(name, own, actor="test", now=clock(), started=started)[0]
 
 
 def names(
@@ -220,11 +220,11 @@ def test_recipients_are_added_to_many_and_nothing_else_changes(
     container.connections.save_test_result(well.id, failed_checks=0, at=tested)
     asked = administrator.get("/connections/confirm", action="add_recipients", all="yes")
     fields = fields_of(asked, "/connections/act")
-    for typed, said in (("", "This field is required."), ("nobody", "“nobody” is not an email address.")):
+    for typed, message in (("", "This field is required."), ("nobody", "“nobody” is not an email address.")):
         refused = administrator.post(
             "/connections/act", **fields | {"error_emails": typed}, action="add_recipients"
         )
-        assert (refused.status_code, error_at(refused, "error_emails")) == (422, said)
+        assert (refused.status_code, error_at(refused, "error_emails")) == (422, message)
         assert list(summary_of(refused)) == ["error_emails"]
     right = {"error_emails": "drift@example.com\nbooks@example.com"}
     done = administrator.post("/connections/act", **fields | right, action="add_recipients")

@@ -35,15 +35,15 @@ def test_a_list_marks_only_records_with_a_note(web: Web, container: Container) -
 
 
 @pytest.mark.parametrize(
-    ("note", "told"), [(" \r\n ", "Write a note first."), ("x" * 1001, "A note has at most 1000 characters.")]
+    ("note", "message"), [(" \r\n ", "Write a note first."), ("x" * 1001, "A note has at most 1000 characters.")]
 )
 def test_an_invalid_note_is_refused_and_stays_in_the_form(
-    web: Web, container: Container, note: str, told: str
+    web: Web, container: Container, note: str, message: str
 ) -> None:
     job_id = add_failed_job(container, web.connection)
     response = web.as_(Role.OPERATOR).post(f"/records/{job_id}/notes", note=note)
     assert response.status_code == 422
-    assert told in response.text
+    assert message in response.text
     assert note.strip() in response.text
     assert notes.of_job(container.database, job_id) == []
 

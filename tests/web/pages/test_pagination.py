@@ -44,9 +44,9 @@ def test_the_audit_log_and_the_overview_show_their_position_too(
             add_entry(session, connection_id=web.connection.id, at=NOW, actor="kari", action=f"Deed {number}")
     person = web.as_(Role.OPERATOR, connections=[web.connection.id])
     first = person.get("/audit-log").text
-    told = re.search(r"1–50 of (\d+)", first)
-    assert told
-    assert place_on(older(person, first)) == f"51–{told[1]} of {told[1]}"
+    found = re.search(r"1–50 of (\d+)", first)
+    assert found
+    assert place_on(older(person, first)) == f"51–{found[1]} of {found[1]}"
     assert place_on(person.get("/").text) == "1–1 of 1"
     monkeypatch.setattr(pagination, "MAX_COUNTED", 55)
     assert place_on(person.get("/audit-log").text) == "1–50 of many"

@@ -52,7 +52,7 @@ def test_a_requested_reconciliation_says_why_it_could_not_be_made(
     assert place in person.get(f"/connections/{web.connection.id}/reconciliation").text
 
 
-def test_without_a_month_it_is_the_last_one(web: Web, person: Person, container: Container) -> None:
+def test_the_last_month_is_reconciled_by_default(web: Web, person: Person, container: Container) -> None:
     person.post(f"/connections/{web.connection.id}/compare", month="")
     operation = container.operations.latest(web.connection.id, OperationType.RECONCILIATION)
     assert operation
@@ -60,7 +60,7 @@ def test_without_a_month_it_is_the_last_one(web: Web, person: Person, container:
 
 
 @pytest.mark.parametrize(
-    ("month", "said"),
+    ("month", "message"),
     [
         ("2099-01", "Choose a month that has begun."),
         ("2026-13", "Enter a month, such as 2026-01."),
@@ -69,12 +69,12 @@ def test_without_a_month_it_is_the_last_one(web: Web, person: Person, container:
     ],
 )
 def test_a_month_that_cannot_be_compared_is_refused_at_its_field(
-    web: Web, person: Person, container: Container, month: str, said: str
+    web: Web, person: Person, container: Container, month: str, message: str
 ) -> None:
     page = person.post(f"/connections/{web.connection.id}/compare", month=month)
     assert container.operations.latest(web.connection.id, OperationType.RECONCILIATION) is None
-    assert (page.status_code, error_at(page, "month")) == (422, said)
-    assert summary_of(page) == {"month": f"Month: {said}"}
+    assert (page.status_code, error_at(page, "month")) == (422, message)
+    assert summary_of(page) == {"month": f"Month: {message}"}
     assert f'value="{month}"' in page.text
 
 
@@ -156,7 +156,7 @@ def test_an_accepted_difference_is_known_with_user_and_reason_until_it_changes(
     assert "Differences found" in person.get(changed).text
 
 
-def test_nothing_is_accepted_without_a_reason(person: Person, place: str) -> None:
+def test_a_difference_is_accepted_only_with_a_reason(person: Person, place: str) -> None:
     page = person.post(f"{place}/resolve", key="invoice/9", action="accept", why=" ")
     assert (page.status_code, "Accepted differences" in page.text) == (422, False)
     assert error_at(page, "why") == summary_of(page)["why"] == "Enter a reason to accept this difference."
@@ -262,8 +262,8 @@ def test_an_acceptance_is_withdrawn_and_logged(web: Web, person: Person, contain
     assert "No longer accepted." in page.text
     assert "Accepted differences" not in page.text
     assert discrepancies.acceptances(container.database, web.connection.id) == {}
-    said = web.as_(Role.ADMINISTRATOR).get("/audit-log", topic="reconciliation").text
-    assert "No longer accepted as a difference: Invoice 1024 (Paid in cash.)" in said
+    audit_log = web.as_(Role.ADMINISTRATOR).get("/audit-log", topic="reconciliation").text
+    assert "No longer accepted as a difference: Invoice 1024 (Paid in cash.)" in audit_log
     again = person.post(f"{place}/resolve", key="invoice/9", action="withdraw")
     assert "Nothing was done" in person.get(again.headers["Location"]).text
     assert "withdraw" not in forms_to(web.as_(Role.VIEWER).get(place), f"{place}/resolve")

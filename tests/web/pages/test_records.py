@@ -94,10 +94,12 @@ def test_an_expense_names_its_voucher_and_each_of_its_expenses(web: Web, contain
         assert f'href="https://moment.example/1001/projectExpenses/{expense}"' in page
 
 
-def test_the_calls_to_both_systems_are_laid_out_as_text(web: Web, container: Container) -> None:
-    said = RemoteCall("GET invoices/9", "", f'{{"name": "{HOSTILE}", "amount": 1250.00}}')
+def test_calls_to_both_systems_are_shown_formatted(web: Web, container: Container) -> None:
+    get_call = RemoteCall("GET invoices/9", "", f'{{"name": "{HOSTILE}", "amount": 1250.00}}')
     sent = RemoteCall("SaveBundleList", f"<Bundle><Name>{HOSTILE}</Name></Bundle>", "")
-    job = completed_job(container.database, web.connection.id, title=HOSTILE, message=HOSTILE, calls=(said, sent))
+    job = completed_job(
+        container.database, web.connection.id, title=HOSTILE, message=HOSTILE, calls=(get_call, sent)
+    )
     for path in (f"/records/{job.id}", "/records", "/expenses"):
         page = web.as_(Role.OPERATOR).get(path).text
         assert "<script>" not in page
@@ -316,8 +318,13 @@ def test_a_record_that_needs_attention_shows_customer_amount_and_dates(
     assert [word for word in ("Nordlys Arkitekter AS", *words[:3]) if word not in listed] == []
     asked = person.get("/records/confirm", action="resolve", job=str(job.id)).text
     label = dict(zip(("Customer", "Kunde"), ("Invoice date", "Fakturadato"), strict=True))[words[0]]
-    told = (f"{words[0]} Nordlys Arkitekter AS (10001)", words[1], f"{label} {words[2]}", f"{words[3]} {words[4]}")
-    assert [word for word in told if word not in asked] == []
+    facts = (
+        f"{words[0]} Nordlys Arkitekter AS (10001)",
+        words[1],
+        f"{label} {words[2]}",
+        f"{words[3]} {words[4]}",
+    )
+    assert [word for word in facts if word not in asked] == []
     customer = Record(EntityType.CUSTOMER, "7")
     named = RecordSummary(record_name="Nordlys")
     job = completed_job(
