@@ -20,8 +20,8 @@ class EntityType(StrEnum):
 class Outcome(StrEnum):
     """The outcome of an attempt.
 
-    `synced`: the other system was changed. `unchanged`: there was nothing to change. `skipped`: the record must not
-    be synced; `error_code` says why. `failed`: the attempt failed; `error_code` says why.
+    `synced`: the other system was changed. `unchanged`: there was nothing to change. `skipped`: the record must
+    not be synced; `error_code` says why. `failed`: the attempt failed; `error_code` says why.
     """
 
     SYNCED = "synced"
