@@ -113,7 +113,7 @@ def test_a_code_is_refused_if_the_password_has_changed_meanwhile(
 ) -> None:
     key, browser = set_up_factor(container, anna), Browser(web.url)
     browser.sign_in(EMAIL, PASSWORD)
-    meanwhile(second_factor, "accepts", lambda: give_password(container, anna))
+    meanwhile(second_factor, "use_code", lambda: give_password(container, anna))
     data = {"csrf": browser.form("/sign-in/code"), "code": TOTP(key).at(clock())}
     assert browser.ask("POST", "/sign-in/code", data=data).status_code == 403
     assert sessions.of_user(container.database, anna, now=clock()) == []
