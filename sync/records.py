@@ -371,7 +371,7 @@ class ExpenseDraft:
 
 
 @dataclass(frozen=True, slots=True)
-class VoucherFile:
+class VoucherDocument:
     """A document of a voucher in 24SevenOffice, as GetFileInfo returns it; only the gateway reads ``handle``.
 
     ``type`` is the vendor's word in lower case (pdf, png, tiff, jpeg, ...). ``supplier`` and ``invoice_number``
@@ -386,10 +386,10 @@ class VoucherFile:
 
 
 @dataclass(frozen=True, slots=True)
-class VoucherFiles:
+class VoucherDocuments:
     """The approved documents of a stamp, and whether others still wait for approval (S6)."""
 
-    approved: tuple[VoucherFile, ...] = ()
+    approved: tuple[VoucherDocument, ...] = ()
     pending: bool = False
 
     @property

@@ -107,12 +107,12 @@ class ExpenseGateway:
         with self._explaining_if_invoiced(expense_id):
             return self._client.delete(_path(expense_id))
 
-    def attachments(self, expense_id: str) -> Sequence[str] | None:
+    def document_names(self, expense_id: str) -> Sequence[str] | None:
         files = self._client.sublist(f"{_path(expense_id)}/attachments")
         return None if files is None else [str(file.get("name") or "") for file in files]
 
-    def attach(self, expense_id: str, *, name: str, media_type: str, content: BinaryIO) -> None:
-        """Upload a file; characters that no header can hold are replaced (see :class:`Upload`)."""
+    def upload_document(self, expense_id: str, *, name: str, media_type: str, content: BinaryIO) -> None:
+        """Upload a document. Characters that no header can hold are replaced (see :class:`Upload`)."""
         with self._explaining_if_invoiced(expense_id):
             file = Upload(content, name=name, media_type=media_type)
             self._client.upload(f"{_path(expense_id)}/attachments", file)

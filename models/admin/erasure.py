@@ -13,11 +13,11 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
 
 from i18n.messages import as_json, from_json, msg
+from models import uploaded_documents
 from models.admin import personal_data
 from models.admin.personal_data import REDACTED, Person, PersonalDataMatch
 from models.database import Database
 from models.enums import EntityType, Record
-from models.inbox import files
 from models.schema.audit_entries import add_entry, allow_erasure, allow_redaction
 from models.schema.locks import FOR_NO_KEY_UPDATE
 from models.schema.search_terms import search_terms
@@ -122,7 +122,7 @@ def _redact(database: Database, match: PersonalDataMatch, person: Person) -> Non
         elif match.column == "calls":
             _write(session, match, [_redacted(each, person) for each in match.value])
         elif match.table == "files":
-            _write(session, match, files.erased_name(match.value))
+            _write(session, match, uploaded_documents.erased_name(match.value))
         else:
             _write(session, match, person.redacted(match.value))
 

@@ -18,9 +18,9 @@ from sync.engine.outcomes import Success, skipped
 from sync.engine.steps import Steps
 from sync.error_codes.names import BEFORE_FIRST_DAY
 from sync.errors import RejectedError, SyncError, error_as_value, naming_record
-from sync.flows.documents import merged, stem_of, supplier_and_invoice_number, sync_files
+from sync.flows.documents import file_stem, merge_documents, supplier_and_invoice_number, sync_documents
 from sync.money import format_kroner
-from sync.records import ExpenseDraft, LedgerLine, SetupPart, VoucherFiles, rates_of
+from sync.records import ExpenseDraft, LedgerLine, SetupPart, VoucherDocuments, rates_of
 from sync.rules.expense_mapping import (
     SkippedLine,
     SupplierInvoice,
@@ -55,8 +55,8 @@ class PreparedVoucher:
     drafts: Mapping[str, ExpenseDraft]
     existing: Mapping[str, tuple[str, Link]]
     kept: Collection[str]
-    files: VoucherFiles
-    stem: str
+    documents: VoucherDocuments
+    file_stem: str
     skipped: Sequence[SkippedLine]
     recheck_after: timedelta | None
 
@@ -103,12 +103,12 @@ class Expenses:
             found = self._costs(lines, existing)
             if not found.costs and not existing:
                 return replace(_nothing_to_sync(found.skipped), title=name)
-            files = self._files(lines) if found.costs else VoucherFiles()
-            recheck_after = self._recheck_after(supplier_invoice_of(lines).day) if files.pending else None
-            if files.held_back and not existing:
+            documents = self._read_documents(lines) if found.costs else VoucherDocuments()
+            recheck_after = self._recheck_after(supplier_invoice_of(lines).day) if documents.pending else None
+            if documents.held_back and not existing:
                 waits = skipped(msg("The document is awaiting approval"), error_code="not_approved", title=name)
                 return replace(waits, recheck_after=recheck_after)
-            invoice = self._supplier_invoice(lines, files) if found.costs else None
+            invoice = self._supplier_invoice(lines, documents) if found.costs else None
             if invoice:  # the supplier may be named in the documents only
                 self._context.set_summary(voucher_summary(lines, invoice))
             drafts = drafts_of(voucher, found.costs, invoice, settings=self._context.settings) if invoice else {}
@@ -119,8 +119,8 @@ class Expenses:
                 drafts=drafts,
                 existing=existing,
                 kept=[key for key in _in_moment(existing) if key in excluded and key not in drafts],
-                files=files,
-                stem=stem_of(invoice.name if invoice else "", voucher),
+                documents=documents,
+                file_stem=file_stem(invoice.name if invoice else "", voucher),
                 skipped=found.skipped,
                 recheck_after=recheck_after,
             )
@@ -206,7 +206,9 @@ class Expenses:
         for key, (expense_id, link) in item.existing.items():
             if key not in item.drafts and key not in item.kept:
                 changed |= bool(steps.take(self._remove, expense_id, link))
-        changed |= sync_files(self._context, expense_ids, item.files.approved, stem=item.stem, steps=steps)
+        changed |= sync_documents(
+            self._context, expense_ids, item.documents.approved, stem=item.file_stem, steps=steps
+        )
         steps.raise_errors()
         return _success(item, changed=changed)
 
@@ -250,14 +252,14 @@ class Expenses:
         self._context.remove_link(record)
         return True
 
-    def _files(self, lines: Sequence[LedgerLine]) -> VoucherFiles:
+    def _read_documents(self, lines: Sequence[LedgerLine]) -> VoucherDocuments:
         stamps = sorted(stamps_of(lines))
-        files = self._context.erp.files_of(stamps)
-        return merged(files[stamp] for stamp in stamps)
+        documents = self._context.erp.documents_of(stamps)
+        return merge_documents(documents[stamp] for stamp in stamps)
 
-    def _supplier_invoice(self, lines: Sequence[LedgerLine], files: VoucherFiles) -> SupplierInvoice:
+    def _supplier_invoice(self, lines: Sequence[LedgerLine], documents: VoucherDocuments) -> SupplierInvoice:
         """Return the supplier of the voucher: from its supplier line, its documents, or the customer list (S7)."""
-        supplier, invoice_number = supplier_and_invoice_number(files)
+        supplier, invoice_number = supplier_and_invoice_number(documents)
         owed = next((line for line in in_force(lines) if line.account in SUPPLIER_ACCOUNTS), None)
         if owed and owed.customer_number and not owed.customer_name and not supplier:
             company = self._context.erp.company(owed.customer_number)

@@ -71,7 +71,7 @@ def _planned(flow: Expenses, voucher: Record) -> Iterator[PlannedRecord]:
         yield replace(skipped, why=prepared.message)
         return
     for key, draft in prepared.drafts.items():
-        expense = replace(skipped, remote_id=key, amount=draft.amount, files=len(prepared.files.approved))
+        expense = replace(skipped, remote_id=key, amount=draft.amount, files=len(prepared.documents.approved))
         if key in prepared.existing:
             yield replace(expense, action=PlannedAction.LINKED, why=msg("Already imported"))
         else:

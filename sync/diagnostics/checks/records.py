@@ -14,7 +14,7 @@ from sync.diagnostics.findings import Finding, Target, bad, blocks_system, good,
 from sync.engine.context import whole_number
 from sync.errors import MisconfiguredError, RejectedError, SyncError
 from sync.money import NOK
-from sync.records import Chart, Invoice, LedgerLine, Project, VoucherFiles, rates_of
+from sync.records import Chart, Invoice, LedgerLine, Project, VoucherDocuments, rates_of
 from sync.rules.output_vat import booked_lines, comes_to_total
 from sync.rules.vat_allocation import SUPPLIER_ACCOUNTS, VAT_ACCOUNTS, gross_amounts
 
@@ -230,8 +230,8 @@ def _supplier_finding(vouchers: Mapping[str, Sequence[LedgerLine]]) -> Finding:
 
 def _document_finding(target: Target, vouchers: Mapping[str, Sequence[LedgerLine]]) -> Iterator[Finding]:
     stamps = {line.stamp for lines in vouchers.values() for line in lines if line.stamp}
-    found = [files for files in target.erp.files_of(stamps).values() if files != VoucherFiles()]
-    approved = sum(len(files.approved) for files in found)
+    found = [each for each in target.erp.documents_of(stamps).values() if each != VoucherDocuments()]
+    approved = sum(len(each.approved) for each in found)
     if approved:
         yield good(msg("The latest vouchers have approved documents: {count}.", count=approved), tests="S6")
     elif found:

@@ -168,7 +168,7 @@ class NoExternalId(OpenFakeMoment):
 
 
 class NamelessFiles(OpenFakeMoment):
-    def attachments(self, expense_id: str) -> Sequence[str] | None:  # noqa: ARG002 - lists none of them
+    def document_names(self, expense_id: str) -> Sequence[str] | None:  # noqa: ARG002 - lists none of them
         return [""]
 
 

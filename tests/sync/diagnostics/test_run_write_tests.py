@@ -300,7 +300,7 @@ def test_an_assumption_that_does_not_hold_is_named(
         ),
         ("create_expense", [AWAY], [CUSTOMER, PROJECT, VOUCHERS, ACTIVITY]),
         ("create_expense", [SILENT], [CUSTOMER, PROJECT, VOUCHERS, ACTIVITY, f"possibly {EXPENSE}"]),
-        ("attach", [AWAY], [CUSTOMER, PROJECT, VOUCHERS, ACTIVITY]),
+        ("upload_document", [AWAY], [CUSTOMER, PROJECT, VOUCHERS, ACTIVITY]),
         ("delete_expense", [AWAY], [CUSTOMER, PROJECT, VOUCHERS, ACTIVITY, EXPENSE]),
     ],
 )
