@@ -29,6 +29,7 @@ from integrations.moment.list_reader import ListReader, Values
 from integrations.remote_clock import RemoteClock
 from integrations.transport import BoundedAdapter, OnCall, OversizedResponseError, ignore_call, open_session
 from sync.engine import call_log
+from sync.error_codes.names import TOO_DEEP, TOO_LARGE, TOO_MANY_ROWS
 from sync.errors import RejectedError
 
 K = TypeVar("K")
@@ -271,7 +272,7 @@ class MomentClient:
         except OversizedResponseError as error:
             call_log.record_call(f"{method} {path}", request=request, response=str(error))
             too_large = msg("sent more than {size} MiB", size=error.limit // 1024**2)
-            raise call.too_large(too_large, error_code="too_large") from error
+            raise call.too_large(too_large, error_code=TOO_LARGE) from error
         except requests.RequestException as error:
             call_log.record_call(f"{method} {path}", request=request, response="no answer")
             raise call.connection_failed(error) from error
@@ -322,10 +323,10 @@ def _parse(call: Call, body: bytes) -> Values:
         values = parse(body)
     except TooManyValuesError as error:
         too_many = msg("sent a response with more than {count} values", count=MAX_VALUES)
-        raise call.too_large(too_many, error_code="too_many_rows") from error
+        raise call.too_large(too_many, error_code=TOO_MANY_ROWS) from error
     except TooDeepError as error:
         too_deep = msg("sent a response that is nested too deeply")
-        raise call.unusable_response(too_deep, error_code="too_deep") from error
+        raise call.unusable_response(too_deep, error_code=TOO_DEEP) from error
     except ValueError as error:
         raise call.unusable_response(msg("sent a response that couldn't be read")) from error
     if not isinstance(values, dict):

@@ -16,7 +16,7 @@ from integrations.moment.fields import Fields
 from integrations.moment.fields import record_id as id_of
 from integrations.moment.invoices import MAX_DAYS_AHEAD
 from models.connections.settings import ConnectionSettings
-from sync.error_codes.names import INVOICED
+from sync.error_codes.names import ACTIVITY, INVOICED
 from sync.errors import RejectedError
 from sync.money import NOK
 from sync.records import ExistingExpense, ExpenseDraft
@@ -59,7 +59,7 @@ class ExpenseGateway:
             project = self._project_name(project_id)
             raise RejectedError(
                 msg("The activity “{name}” of {project} is closed in Moment.", name=name, project=project),
-                error_code="activity",
+                error_code=ACTIVITY,
                 remedy=msg(
                     "Open the activity “{name}” of {project} in Moment, or create another one with that name.",
                     name=name,
@@ -123,7 +123,7 @@ class ExpenseGateway:
         except RejectedError as refusal:
             raise RejectedError(
                 refusal.message,
-                error_code="activity",
+                error_code=ACTIVITY,
                 remedy=msg(
                     "Create an activity called “{name}” in {project} in Moment.",
                     name=name,

@@ -18,6 +18,7 @@ from integrations.twentyfour import error_mapping
 from integrations.twentyfour.client import SoapValue
 from integrations.twentyfour.instants import instant_of, without_zone
 from integrations.twentyfour.session import CachedReader, Session
+from sync.error_codes.names import NO_NUMBER, TOO_MANY_PAGES, UNREADABLE
 from sync.errors import OutcomeUnknownError, ResponseTooLargeError, SyncError, UnavailableError
 from sync.records import Address, Company, CompanyDraft, CustomerDetails
 from sync.rules.identity_numbers import holds_identity_number
@@ -154,7 +155,7 @@ class CustomerIndex(CachedReader):
         if page.TotalPages > MAX_PAGES:
             raise ResponseTooLargeError(
                 msg("24SevenOffice claims to have {count} pages of customers.", count=page.TotalPages),
-                error_code="too_many_pages",
+                error_code=TOO_MANY_PAGES,
             )
         yield page
         for number in range(page.CurrentPage + 1, page.CurrentPage + page.TotalPages):
@@ -162,7 +163,7 @@ class CustomerIndex(CachedReader):
             if page.CurrentPage != number:
                 raise UnavailableError(
                     msg("24SevenOffice responded with a different page of customers than requested."),
-                    error_code="unreadable",
+                    error_code=UNREADABLE,
                 )
             yield page
 
@@ -266,7 +267,7 @@ def _number_or_error(result: SoapValue) -> int | SyncError:
         return error_mapping.error_of(line, saves=True)
     if result is None or not result.Id:
         return OutcomeUnknownError(
-            msg("24SevenOffice didn't report whether the customer was saved."), error_code="no_number"
+            msg("24SevenOffice didn't report whether the customer was saved."), error_code=NO_NUMBER
         )
     number: int = result.Id
     return number

@@ -12,7 +12,7 @@ from zeep.helpers import serialize_object
 from i18n.messages import msg
 from integrations.twentyfour.client import SoapValue
 from integrations.twentyfour.session import Session
-from sync.error_codes.names import FAULT
+from sync.error_codes.names import FAULT, FILE_BROKEN, FILE_GONE, FILE_TOO_LARGE
 from sync.errors import RejectedError, UnavailableError
 from sync.records import VoucherDocument, VoucherDocuments
 
@@ -56,7 +56,7 @@ def open_document(
                 msg(
                     "A document ({type}, id {id}) is corrupt in 24SevenOffice.", type=document.type, id=document.id
                 ),
-                error_code="file_broken",
+                error_code=FILE_BROKEN,
                 remedy=msg("Attach it to the voucher in 24SevenOffice again."),
             )
         content.seek(0)
@@ -76,7 +76,7 @@ def _download(
                 id=document.id,
                 size=size // 1024**2,
             ),
-            error_code="file_too_large",
+            error_code=FILE_TOO_LARGE,
             remedy=msg(
                 "Attach a smaller document to the voucher in 24SevenOffice, or add it to the expense manually."
             ),
@@ -114,7 +114,7 @@ def _explaining_if_gone(session: Session, document: VoucherDocument) -> Iterator
         gone = msg(
             "A document ({type}, id {id}) no longer exists in 24SevenOffice.", type=document.type, id=document.id
         )
-        raise RejectedError(gone, error_code="file_gone") from error
+        raise RejectedError(gone, error_code=FILE_GONE) from error
 
 
 def _documents(stamp: int, found: Sequence[SoapValue], approved: Sequence[SoapValue]) -> VoucherDocuments:

@@ -13,6 +13,7 @@ from integrations.twentyfour.instants import day_of, without_zone
 from integrations.twentyfour.session import Session
 from models.connections.account_ranges import AccountRanges
 from models.connections.settings import ConnectionSettings
+from sync.error_codes.names import NO_AMOUNT, NO_DATE
 from sync.errors import RejectedError, ResponseTooLargeError, naming_record
 from sync.money import NOK, to_ore
 from sync.records import BookedVouchers, LedgerLine, is_partial
@@ -146,7 +147,7 @@ def _day(line: SoapValue) -> date:
             number=line.TransactionNo or 0,
             account=line.AccountNo or 0,
         ),
-        error_code="no_date",
+        error_code=NO_DATE,
         remedy=msg("Check the voucher in 24SevenOffice, and retry once all lines have a date."),
     )
 
@@ -162,7 +163,7 @@ def _amount(line: SoapValue) -> int:
                     number=number,
                     account=line.AccountNo or 0,
                 ),
-                error_code="no_amount",
+                error_code=NO_AMOUNT,
                 remedy=msg("Check the voucher in 24SevenOffice, and retry once all lines have an amount."),
             )
         return to_ore(line.Amount)

@@ -16,6 +16,7 @@ from zeep import Plugin
 from zeep.xsd import ComplexType
 
 from integrations.twentyfour.error_mapping import UnreadableError
+from sync.error_codes.names import TOO_MANY_WARNINGS
 
 log = structlog.get_logger()
 
@@ -105,7 +106,7 @@ class SchemaDrift(Plugin):
             self._day, self._warnings = now, 0
         self._warnings += 1
         if self._warnings == MAX_WARNINGS_PER_DAY + 1:
-            log.warning("schema_drift_goes_on", operation=operation, error_code="too_many_warnings")
+            log.warning("schema_drift_goes_on", operation=operation, error_code=TOO_MANY_WARNINGS)
         return self._warnings <= MAX_WARNINGS_PER_DAY
 
 

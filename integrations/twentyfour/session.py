@@ -24,7 +24,7 @@ from integrations.twentyfour.client import SoapClient, SoapValue
 from integrations.twentyfour.error_mapping import SessionRefusedError
 from models.connections.vault import Vault
 from sync.engine.erp_client import choose_identity
-from sync.error_codes.names import LOGIN_REFUSED, SESSION_REFUSED
+from sync.error_codes.names import LOGIN_REFUSED, REDIS, SESSION_REFUSED, UNREADABLE
 from sync.errors import MisconfiguredError, RejectedError, UnavailableError
 from sync.records import Identity
 
@@ -51,7 +51,7 @@ def _redis_needed() -> Iterator[None]:
         yield
     except RedisError as error:
         raise UnavailableError(
-            msg("The 24SevenOffice sessions in Redis can't be reached."), error_code="redis"
+            msg("The 24SevenOffice sessions in Redis can't be reached."), error_code=REDIS
         ) from error
 
 
@@ -281,7 +281,7 @@ class Session:
                 remedy=msg("Enter them again in the connection's settings."),
             )
         if not SESSION_ID.fullmatch(session_id):
-            raise UnavailableError(msg("24SevenOffice returned an unusable session."), error_code="unreadable")
+            raise UnavailableError(msg("24SevenOffice returned an unusable session."), error_code=UNREADABLE)
         return session_id
 
     def _authenticate(self, operation: str, **identity: str) -> SoapValue:

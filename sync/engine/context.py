@@ -18,7 +18,7 @@ from models.inbox.leases import SyncJob
 from models.inbox.links import Link, LinkTakenError, Origin
 from models.inbox.questions import Candidate
 from models.schema.record_summary import RecordSummary
-from sync.error_codes.names import CUSTOMER_NUMBER, PROJECT_NUMBER, TAKEN
+from sync.error_codes.names import CUSTOMER_NUMBER, NO_CUSTOMER, PROJECT_NUMBER, TAKEN
 from sync.errors import DependencyPendingError, RejectedError, SyncError
 from sync.ports import Erp, Moment
 from sync.records import Customer, Project
@@ -247,7 +247,7 @@ class SyncContext:
         """Return the number of a Moment customer. Raises DependencyPendingError, and RejectedError without one."""
         if not moment_id:
             raise RejectedError(
-                msg("The customer is missing."), error_code="no_customer", remedy=msg("Add a customer in Moment.")
+                msg("The customer is missing."), error_code=NO_CUSTOMER, remedy=msg("Add a customer in Moment.")
             )
         return self._number_of(EntityType.CUSTOMER, moment_id, read=self._customer)
 

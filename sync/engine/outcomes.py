@@ -17,6 +17,7 @@ from models.schema.record_summary import RecordSummary
 from sync.engine.backoff import delay, policy_of
 from sync.engine.call_log import RemoteCall
 from sync.error_codes import ERROR_CODES
+from sync.error_codes.names import DEPENDENCY_DISMISSED, DEPENDENCY_GONE, FAILS_ALONE
 from sync.errors import (
     BrokenOffError,
     DependencyEndedError,
@@ -273,7 +274,7 @@ def _failing_alone(
 def _fails_alone_error(error: SyncError) -> RejectedError:
     fails_alone = RejectedError(
         msg("{problem} Other records sync, so the cause is something about this record.", problem=error.message),
-        error_code="fails_alone",
+        error_code=FAILS_ALONE,
         remedy=msg(
             "Compare the record with others in the system that doesn't respond for it, correct it and retry."
         ),
@@ -313,7 +314,7 @@ def _ended_error(error: DependencyPendingError, dependency: Dependency) -> Depen
                 record=name,
                 why=dependency.dismissal_reason,
             ),
-            error_code="dependency_dismissed",
+            error_code=DEPENDENCY_DISMISSED,
             remedy=msg(
                 "Reopen and retry that record, and this one follows. Or enter this one manually and dismiss it "
                 "too."
@@ -323,7 +324,7 @@ def _ended_error(error: DependencyPendingError, dependency: Dependency) -> Depen
     else:
         ended = DependencyEndedError(
             msg("{record} must sync first but can't: {why}", record=name, why=dependency.message),
-            error_code="dependency_gone",
+            error_code=DEPENDENCY_GONE,
             remedy=msg(
                 "Choose another one in Moment. A finalized invoice must be credited and reissued, or posted "
                 "manually."

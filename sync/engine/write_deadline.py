@@ -10,6 +10,7 @@ from contextvars import ContextVar
 from datetime import datetime, timedelta
 
 from i18n.messages import msg
+from sync.error_codes.names import STOOD_STILL
 from sync.errors import UnavailableError
 
 LEASE_DIVISOR = 3
@@ -56,5 +57,5 @@ def check() -> None:
     deadline = _enforced.get()
     if deadline is not None and deadline.has_passed():
         raise UnavailableError(
-            msg("The integration was suspended for too long to send this."), error_code="stood_still"
+            msg("The integration was suspended for too long to send this."), error_code=STOOD_STILL
         )

@@ -11,7 +11,7 @@ from models.inbox.links import Link, LinkState
 from models.inbox.questions import CREATE_NEW, Candidate
 from sync.engine.context import LOST_NOTE, NOT_IN_MOMENT, SyncContext, fingerprint
 from sync.engine.outcomes import UNCHANGED, Success, skipped
-from sync.error_codes.names import CUSTOMER_NUMBER, NO_NAME
+from sync.error_codes.names import CUSTOMER_NUMBER, NO_NAME, NUMBER_KEPT
 from sync.errors import RejectedError, SyncError, error_as_value, naming_record
 from sync.records import Address, Company, CompanyDraft, Customer, CustomerDetails
 from sync.rules.identity_numbers import NATIONAL_ID
@@ -291,7 +291,7 @@ def _number_kept_error(customer: Customer, number: int) -> RejectedError:
             number=number,
             own=customer.number,
         ),
-        error_code="number_kept",
+        error_code=NUMBER_KEPT,
         remedy=msg(
             "Enter number {number} for the customer in Moment. Invoices are booked on that number either way.",
             number=number,

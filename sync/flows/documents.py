@@ -10,7 +10,7 @@ from i18n.messages import msg
 from models import uploaded_documents
 from sync.engine.context import SyncContext
 from sync.engine.steps import Steps
-from sync.error_codes.names import INVOICED
+from sync.error_codes.names import DOCUMENT, INVOICED
 from sync.errors import OutcomeUnknownError, RejectedError
 from sync.records import VoucherDocument, VoucherDocuments
 from sync.rules.normalization import clean
@@ -131,7 +131,7 @@ def _upload_error(name: str, error: RejectedError) -> OutcomeUnknownError:
             name=name,
             problem=error.message,
         ),
-        error_code="document",
+        error_code=DOCUMENT,
         otherwise=error,
     )
 

@@ -16,7 +16,17 @@ from models.inbox.links import Link, LinkState
 from sync.engine.context import SyncContext, fingerprint
 from sync.engine.outcomes import Success, skipped
 from sync.engine.steps import Steps
-from sync.error_codes.names import BEFORE_FIRST_DAY
+from sync.error_codes.names import (
+    BEFORE_FIRST_DAY,
+    KEPT,
+    NO_COSTS,
+    NO_PROJECT,
+    NOT_APPROVED,
+    NOT_LISTED,
+    REMOVED,
+    UNKNOWN_PROJECT,
+    VOUCHER_GONE,
+)
 from sync.errors import RejectedError, SyncError, error_as_value, naming_record
 from sync.flows.documents import file_stem, merge_documents, supplier_and_invoice_number, sync_documents
 from sync.money import format_kroner
@@ -36,7 +46,7 @@ from sync.rules.expense_mapping import (
 from sync.rules.record_summaries import voucher_summary
 from sync.rules.vat_allocation import SUPPLIER_ACCOUNTS, needs_rates, stamps_of
 
-CLOSEST_LAST = ("not_listed", BEFORE_FIRST_DAY, "no_project", "unknown_project")
+CLOSEST_LAST = (NOT_LISTED, BEFORE_FIRST_DAY, NO_PROJECT, UNKNOWN_PROJECT)
 """Error codes of skipped lines, from the least to the most relevant."""
 
 APPROVAL_TIMEOUT = timedelta(days=90)
@@ -106,7 +116,7 @@ class Expenses:
             documents = self._read_documents(lines) if found.costs else VoucherDocuments()
             recheck_after = self._recheck_after(supplier_invoice_of(lines).day) if documents.pending else None
             if documents.held_back and not existing:
-                waits = skipped(msg("The document is awaiting approval"), error_code="not_approved", title=name)
+                waits = skipped(msg("The document is awaiting approval"), error_code=NOT_APPROVED, title=name)
                 return replace(waits, recheck_after=recheck_after)
             invoice = self._supplier_invoice(lines, documents) if found.costs else None
             if invoice:  # the supplier may be named in the documents only
@@ -175,7 +185,7 @@ class Expenses:
         if not lines and _in_moment(existing):
             raise RejectedError(
                 msg("24SevenOffice no longer shows any line of this voucher. Its expenses stay in Moment."),
-                error_code="voucher_gone",
+                error_code=VOUCHER_GONE,
                 remedy=msg(
                     "Look for it in 24SevenOffice: retry if it is there, else delete its expenses in Moment."
                 ),
@@ -282,9 +292,9 @@ def _success(item: PreparedVoucher, *, changed: bool) -> Success:
         return Success(Outcome.SYNCED, item.title, item.message, recheck_after=item.recheck_after)
     if changed:
         removed = item.message or msg("Its expenses were removed")
-        return skipped(removed, error_code="removed", title=item.title)
+        return skipped(removed, error_code=REMOVED, title=item.title)
     if item.kept and not item.drafts:
-        return skipped(item.message, error_code="kept", title=item.title)
+        return skipped(item.message, error_code=KEPT, title=item.title)
     message = item.message if item.kept else ""
     return Success(Outcome.UNCHANGED, item.title, message, recheck_after=item.recheck_after)
 
@@ -292,7 +302,7 @@ def _success(item: PreparedVoucher, *, changed: bool) -> Success:
 def _nothing_to_sync(lines: Sequence[SkippedLine]) -> Success:
     """Return why a voucher is skipped, with the error code of the line that came closest to an expense."""
     if not lines:
-        return skipped(msg("It has no costs or isn't in the ledger"), error_code="no_costs")
+        return skipped(msg("It has no costs or isn't in the ledger"), error_code=NO_COSTS)
     error_code = max((line.error_code for line in lines), key=CLOSEST_LAST.index)
     return skipped(joined(*(line.why for line in lines)), error_code=error_code)
 

@@ -15,7 +15,14 @@ from models.enums import EntityType, JobState, Record
 from models.inbox import vat_checks
 from models.inbox.vat_checks import VatCheck, VatStatus
 from sync.engine.context import SyncContext
-from sync.error_codes.names import VAT_NOT_BALANCED, VAT_ROUNDING, VAT_WITHOUT_BASE
+from sync.error_codes.names import (
+    VAT_DIFFERS,
+    VAT_NEVER_SEEN,
+    VAT_NOT_BALANCED,
+    VAT_NOT_SEEN,
+    VAT_ROUNDING,
+    VAT_WITHOUT_BASE,
+)
 from sync.errors import DependencyPendingError, MisconfiguredError, RejectedError, SyncError, UnavailableError
 from sync.money import format_kroner
 from sync.records import NO_VAT_CODE, Invoice, LedgerLine, OutputVat, Voucher
@@ -24,8 +31,6 @@ from sync.rules.vouchers import find_posted, posted_vouchers
 
 VAT_WARNINGS = frozenset({VAT_NOT_BALANCED, VAT_WITHOUT_BASE})
 """Error codes of refusals that show how 24SevenOffice expects the VAT of a voucher (S24)."""
-
-VAT_DIFFERS = "vat_differs"
 
 MAX_WAIT = timedelta(hours=6)
 """How long the ledger may take to show a voucher: longer than maintenance, shorter than a working day."""
@@ -215,7 +220,7 @@ def _not_seen_error(voucher: Voucher, *, is_late: bool) -> SyncError:
                 "yet.",
                 number=voucher.invoice_number,
             ),
-            error_code="vat_not_seen",
+            error_code=VAT_NOT_SEEN,
         )
     return MisconfiguredError(
         msg(
@@ -224,7 +229,7 @@ def _not_seen_error(voucher: Voucher, *, is_late: bool) -> SyncError:
             number=voucher.invoice_number,
             hours=MAX_WAIT // timedelta(hours=1),
         ),
-        error_code="vat_never_seen",
+        error_code=VAT_NEVER_SEEN,
         remedy=msg(
             "Look for the voucher in 24SevenOffice. If it waits in a journal, post it there. If it is in the "
             "ledger, make sure the user of the connection may read the ledger. If it was deleted, or is right "

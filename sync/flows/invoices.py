@@ -19,7 +19,12 @@ from sync.engine.outcomes import UNCHANGED, Success, skipped
 from sync.error_codes.names import (
     ACCOUNT_UNKNOWN,
     BEFORE_FIRST_DAY,
+    DIFFERS,
+    DO_NOT_TRANSFER,
     FISCAL_YEAR,
+    NOT_FINALIZED,
+    NOTHING_TO_POST,
+    TRANSFERRED,
     VAT_ACCOUNT,
     VAT_RATE,
     VAT_ROUNDING,
@@ -49,9 +54,7 @@ from sync.rules.vouchers import (
 
 T = TypeVar("T")
 
-NOTHING_TO_POST = skipped(
-    msg("All accounts come to zero, so there is nothing to post."), error_code="nothing_to_post"
-)
+NO_ENTRIES = skipped(msg("All accounts come to zero, so there is nothing to post."), error_code=NOTHING_TO_POST)
 
 OUTDATED = {
     ACCOUNT_UNKNOWN: (SetupPart.CHART,),
@@ -104,7 +107,7 @@ class Invoices:
             year = self.fiscal_year(invoice.day)
             voucher = self.voucher(invoice)
             if not voucher.counter_entries:
-                return replace(NOTHING_TO_POST, title=name)
+                return replace(NO_ENTRIES, title=name)
             item = PreparedInvoice(job, name, voucher, year.number)
             if former := self._context.former_link(job.record):
                 return self._verify_former_link(item, former)
@@ -369,11 +372,11 @@ def title(invoice: Invoice) -> Message:
 
 def skip_reason(invoice: Invoice, *, first_day: date | None) -> Success | None:
     if not invoice.finalized:
-        return skipped(msg("The invoice isn't finalized yet."), error_code="not_finalized")
+        return skipped(msg("The invoice isn't finalized yet."), error_code=NOT_FINALIZED)
     if invoice.export_status is ExportStatus.DO_NOT_TRANSFER:
-        return skipped(msg("Set to “do not transfer” to accounting in Moment."), error_code="do_not_transfer")
+        return skipped(msg("Set to “do not transfer” to accounting in Moment."), error_code=DO_NOT_TRANSFER)
     if invoice.export_status is ExportStatus.TRANSFERRED:
-        return skipped(msg("Already marked as transferred in Moment."), error_code="transferred")
+        return skipped(msg("Already marked as transferred in Moment."), error_code=TRANSFERRED)
     if first_day and invoice.day < first_day:
         day = Day(first_day)
         return skipped(msg("Dated before {day}", day=day), error_code=BEFORE_FIRST_DAY)
@@ -424,6 +427,6 @@ def _voucher_differs_error(item: PreparedInvoice) -> RejectedError:
             amount=format_kroner(item.voucher.receivable.amount),
             day=Day(item.voucher.day),
         ),
-        error_code="differs",
+        error_code=DIFFERS,
         remedy=msg("Compare the two. Correct the voucher in 24SevenOffice and retry, or mark it as resolved."),
     )

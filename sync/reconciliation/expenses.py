@@ -17,6 +17,7 @@ from models.connections.account_ranges import AccountRanges
 from models.enums import EntityType
 from models.inbox.links import LinkState
 from sync.engine.context import SyncContext
+from sync.error_codes.names import NOT_APPROVED
 from sync.flows.documents import merge_documents, supplier_and_invoice_number
 from sync.reconciliation.differences import (
     NOTHING,
@@ -164,7 +165,7 @@ class _ExpenseReconciliation:
         for external, expenses in sorted(sources.expenses.items()):
             if external.startswith(OUR_PREFIX) and external not in self.checked:
                 self.discrepancies += self._only_in_moment(external.removeprefix(OUR_PREFIX), expenses)
-        self.counts["not_approved"] = len(self.pending)
+        self.counts[NOT_APPROVED] = len(self.pending)
         totals = [
             Total(account, "", moment, ledger)
             for account, (moment, ledger) in sorted(self.sums.items())

@@ -8,7 +8,18 @@ from itertools import chain
 
 from i18n.messages import Day, msg, translate
 from models.connections.settings import ConnectionSettings
-from sync.error_codes.names import ACCOUNT_UNKNOWN, VAT_ACCOUNT, VAT_RATE
+from sync.error_codes.names import (
+    ACCOUNT_UNKNOWN,
+    CURRENCY_RATE,
+    DUE_DATE,
+    INVOICE_NUMBER,
+    KID,
+    RATE_OF_ONE,
+    SIGN,
+    UNBALANCED,
+    VAT_ACCOUNT,
+    VAT_RATE,
+)
 from sync.errors import RejectedError
 from sync.money import NOK, format_kroner, format_rate, to_ore
 from sync.records import NO_VAT_CODE, Chart, Entry, Invoice, LedgerLine, Voucher, is_vat_code
@@ -30,8 +41,6 @@ MAX_KID_DIGITS, MAX_KID_LENGTH = 25, 32
 
 MAX_RATE_FACTOR = 3
 """The factor by which a rate may differ from the one that 24SevenOffice lists, which may be some years old."""
-
-CURRENCY_RATE = "currency_rate"
 
 _CREDIT_OR_POST_MANUALLY = msg(
     "Credit it in Moment and issue a new one, or post it manually and mark it as resolved."
@@ -144,7 +153,7 @@ def check_rate(invoice: Invoice, *, listed: Mapping[str, Decimal]) -> None:
                 "The invoice has exactly 1 krone for one {currency}, as if no rate was entered.",
                 currency=invoice.currency,
             ),
-            error_code="rate_of_one",
+            error_code=RATE_OF_ONE,
             remedy=msg(
                 "If no rate was entered, credit the invoice in Moment and issue it again with its rate. If it "
                 "is right, post it manually and mark it as resolved."
@@ -252,7 +261,7 @@ def voucher_comment(invoice: Invoice, *, title: str, url: str, settings: Connect
 def _checked_number(invoice: Invoice) -> int:
     """Return the invoice's number. Raises RejectedError if a field of the invoice does not fit into a voucher."""
     if invoice.number is None:
-        raise RejectedError(msg("The invoice has no invoice number."), error_code="invoice_number")
+        raise RejectedError(msg("The invoice has no invoice number."), error_code=INVOICE_NUMBER)
     if invoice.number > MAX_INVOICE_NUMBER:
         raise RejectedError(
             msg(
@@ -260,20 +269,20 @@ def _checked_number(invoice: Invoice) -> int:
                 number=invoice.number,
                 most=MAX_INVOICE_NUMBER,
             ),
-            error_code="invoice_number",
+            error_code=INVOICE_NUMBER,
             remedy=_CREDIT_OR_POST_MANUALLY,
         )
     if invoice.due and invoice.due < invoice.day and not invoice.credit_note:
         due, day = Day(invoice.due), Day(invoice.day)
         raise RejectedError(
             msg("The invoice is due on {due}, before its date, {day}.", due=due, day=day),
-            error_code="due_date",
+            error_code=DUE_DATE,
             remedy=_CREDIT_OR_POST_MANUALLY,
         )
     if len(invoice.kid) > MAX_KID_LENGTH or sum(map(str.isdigit, invoice.kid)) > MAX_KID_DIGITS:
         raise RejectedError(
             msg("The KID “{kid}” has more than {most} digits.", kid=invoice.kid, most=MAX_KID_DIGITS),
-            error_code="kid",
+            error_code=KID,
             remedy=_CREDIT_OR_POST_MANUALLY,
         )
     if (invoice.total > 0) if invoice.credit_note else (invoice.total < 0):
@@ -291,7 +300,7 @@ def _wrong_sign_error(invoice: Invoice) -> RejectedError:
             total=total,
         )
     )
-    return RejectedError(problem, error_code="sign", remedy=_CREDIT_OR_POST_MANUALLY)
+    return RejectedError(problem, error_code=SIGN, remedy=_CREDIT_OR_POST_MANUALLY)
 
 
 def _unbalanced_error(invoice: Invoice) -> RejectedError:
@@ -301,7 +310,7 @@ def _unbalanced_error(invoice: Invoice) -> RejectedError:
             lines=sum((line.amount for line in invoice.lines), Decimal()),
             total=invoice.total,
         ),
-        error_code="unbalanced",
+        error_code=UNBALANCED,
         remedy=msg(
             "Credit the invoice in Moment and create a new one, or post it manually and mark it as resolved. If "
             "its total is rounded to a whole krone, enter the account for rounding in the connection's settings."
