@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -471,3 +472,8 @@ class BookedVouchers:
 def is_partial(lines: Sequence[LedgerLine]) -> bool:
     """Return whether the lines are only part of a voucher: a whole voucher balances, with its hidden lines."""
     return sum(line.amount for line in lines) != 0
+
+
+def fingerprint(*values: object) -> str:
+    """Hash the values that are sent, so that a later change can be detected."""
+    return hashlib.sha256(repr(values).encode()).hexdigest()

@@ -23,7 +23,7 @@ from sync.errors import OutcomeUnknownError, ResponseTooLargeError, SyncError, U
 from sync.records import Address, Company, CompanyDraft, CustomerDetails
 from sync.rules.identity_numbers import holds_identity_number
 
-MAX_NAME_LENGTH = 200  # of a cached name; 24SevenOffice accepts half as many characters
+MAX_CACHED_LENGTH = 200  # of a cached text; 24SevenOffice accepts half as many characters of a name
 PROPERTIES = ("Id", "ExternalId", "Name", "OrganizationNumber")
 MATCHING_PROPERTIES = (*PROPERTIES, "Type", "EmailAddresses")
 KEPT_PROPERTIES = ("Id", "Type", "EmailAddresses", "PhoneNumbers", "Addresses", "Country")
@@ -246,10 +246,12 @@ def _first_address(addresses: SoapValue) -> Address | None:
     uses: tuple[Literal["post", "visit", "invoice", "delivery"], ...] = ("post", "visit", "invoice", "delivery")
     for use in uses:
         if found := getattr(addresses, use.capitalize(), None):
-            parts = [(each or "")[:MAX_NAME_LENGTH] for each in (found.Street, found.PostalCode, found.PostalArea)]
+            parts = [
+                (each or "")[:MAX_CACHED_LENGTH] for each in (found.Street, found.PostalCode, found.PostalArea)
+            ]
             if any(parts):
                 street, postal_code, city = parts
-                return Address(use, street, postal_code, city, (found.Country or "")[:MAX_NAME_LENGTH])
+                return Address(use, street, postal_code, city, (found.Country or "")[:MAX_CACHED_LENGTH])
     return None
 
 
@@ -286,7 +288,7 @@ def _search(session: Session, properties: Sequence[str] = PROPERTIES, **paramete
     return [
         Company(
             number=company.Id,
-            name=(company.Name or "")[:MAX_NAME_LENGTH],
+            name=(company.Name or "")[:MAX_CACHED_LENGTH],
             organization_number=_organization_number(company.OrganizationNumber or ""),
             moment_id=company.ExternalId or "",
             emails=tuple(dict.fromkeys(_emails_by_use(company.EmailAddresses).values())),

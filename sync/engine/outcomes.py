@@ -14,7 +14,7 @@ from models.inbox.dependencies import Dependency, Wait
 from models.inbox.leases import AttemptResult, Lease, SyncJob
 from models.inbox.transitions import AlertDue, JobEvent, JobSnapshot, alert_due
 from models.schema.record_summary import RecordSummary
-from sync.engine.backoff import delay, policy_of
+from sync.engine.backoff import DEPENDENCY_TIMEOUT, MAX_FAILURES_ALONE, delay, policy_of
 from sync.engine.call_log import RemoteCall
 from sync.error_codes import ERROR_CODES
 from sync.error_codes.names import DEPENDENCY_DISMISSED, DEPENDENCY_GONE, FAILS_ALONE
@@ -30,12 +30,6 @@ from sync.errors import (
     SyncError,
     UnavailableError,
 )
-
-DEPENDENCY_TIMEOUT = timedelta(minutes=10)
-"""How long a job waits for another record before it checks by itself, in case it is not woken."""
-
-MAX_FAILURES_ALONE = 5
-"""After this many outage-like failures, the record itself is at fault if other records still sync."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,23 +9,26 @@ from models.error_codes import GONE, WHICH_CUSTOMER
 from models.inbox.leases import SyncJob
 from models.inbox.links import Link, LinkState
 from models.inbox.questions import CREATE_NEW, Candidate
-from sync.engine.context import LOST_NOTE, NOT_IN_MOMENT, SyncContext, fingerprint
+from sync.engine.context import LOST_NOTE, NOT_IN_MOMENT, SyncContext
 from sync.engine.outcomes import UNCHANGED, Success, skipped
 from sync.error_codes.names import CUSTOMER_NUMBER, NO_NAME, NUMBER_KEPT
 from sync.errors import RejectedError, SyncError, error_as_value, naming_record
-from sync.records import Address, Company, CompanyDraft, Customer, CustomerDetails
+from sync.records import Address, Company, CompanyDraft, Customer, CustomerDetails, fingerprint
 from sync.rules.identity_numbers import NATIONAL_ID
 from sync.rules.match_comparison import one_line
 from sync.rules.matching import CustomerMatcher, Match, is_business
-from sync.rules.normalization import clean, country_code, cut_warning, several_addresses_warning
+from sync.rules.normalization import (
+    MAX_CITY_LENGTH,
+    MAX_CUSTOMER_NAME_LENGTH,
+    MAX_POSTAL_CODE_LENGTH,
+    MAX_STREET_LENGTH,
+    clean,
+    country_code,
+    cut_warning,
+    several_addresses_warning,
+)
 from sync.rules.organization_numbers import organization_number, organization_number_warning
 from sync.rules.record_summaries import MAX_NUMBER_LENGTH, customer_summary
-
-MAX_NAME_LENGTH = MAX_CITY_LENGTH = 100
-MAX_STREET_LENGTH = 250
-MAX_POSTAL_CODE_LENGTH = 16
-"""Lengths in characters that 24SevenOffice accepts (S50)."""
-
 
 MAX_NAMES_SHOWN = 5
 """Candidates that a mail names; the page lists all of them."""
@@ -305,7 +308,7 @@ def title(customer: Customer) -> Message:
 
 def draft_of(customer: Customer, *, details: bool = False) -> CompanyDraft:
     """Return the customer as 24SevenOffice accepts it. Raises RejectedError without a name."""
-    name = clean(customer.name, max_length=MAX_NAME_LENGTH)
+    name = clean(customer.name, max_length=MAX_CUSTOMER_NAME_LENGTH)
     if not name:
         raise RejectedError(
             msg("Customer {number} has no name.", number=customer.id),
@@ -334,7 +337,7 @@ def warnings_of(customer: Customer, *, details: bool) -> tuple[Message, ...]:
     """Return warnings about cut or doubtful fields of a customer, and of its address if ``details`` are sent."""
     found = [
         organization_number_warning(customer.organization_number, country=customer.country),
-        cut_warning(msg("The name"), customer.name, max_length=MAX_NAME_LENGTH),
+        cut_warning(msg("The name"), customer.name, max_length=MAX_CUSTOMER_NAME_LENGTH),
         several_addresses_warning(msg("The email address"), customer.email),
         several_addresses_warning(msg("The email address for invoices"), customer.invoice_email),
     ]

@@ -13,7 +13,7 @@ from models.enums import EntityType, Outcome, Record
 from models.error_codes import SET_ASIDE
 from models.inbox.leases import SyncJob
 from models.inbox.links import Link, LinkState
-from sync.engine.context import SyncContext, fingerprint
+from sync.engine.context import SyncContext
 from sync.engine.outcomes import Success, skipped
 from sync.engine.steps import Steps
 from sync.error_codes.names import (
@@ -30,7 +30,7 @@ from sync.error_codes.names import (
 from sync.errors import RejectedError, SyncError, error_as_value, naming_record
 from sync.flows.documents import file_stem, merge_documents, supplier_and_invoice_number, sync_documents
 from sync.money import format_kroner
-from sync.records import ExpenseDraft, LedgerLine, SetupPart, VoucherDocuments, rates_of
+from sync.records import ExpenseDraft, LedgerLine, SetupPart, VoucherDocuments, fingerprint, rates_of
 from sync.rules.expense_mapping import (
     SkippedLine,
     SupplierInvoice,

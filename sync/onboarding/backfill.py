@@ -17,7 +17,7 @@ from models.connections.account_ranges import AccountRanges
 from models.enums import PENDING, EntityType, JobState, Lane, Record
 from models.inbox import due, links
 from models.inbox.enqueue import enqueue
-from sync.engine.context import SyncContext, whole_number
+from sync.engine.context import SyncContext
 from sync.engine.outcomes import Success
 from sync.errors import RejectedError, SyncError
 from sync.flows import customers, projects
@@ -25,6 +25,7 @@ from sync.flows.invoices import Invoices, skip_reason, title
 from sync.onboarding.preview import NO_NUMBER, PlannedAction, PlannedRecord, refuse_writes
 from sync.records import FiscalYear, Invoice, LedgerLine, Voucher
 from sync.rules.normalization import clean
+from sync.rules.record_numbers import whole_number
 from sync.rules.vouchers import find_posted
 
 ENTITY_TYPES = (EntityType.CUSTOMER, EntityType.PROJECT, EntityType.INVOICE)

@@ -11,13 +11,8 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 
 from sync.records import Company, Customer, ExistingProject, ProjectDraft
-from sync.rules.normalization import clean
+from sync.rules.normalization import MAX_CUSTOMER_NAME_LENGTH, MAX_PROJECT_NAME_LENGTH, clean
 from sync.rules.organization_numbers import is_norwegian, norwegian_number, organization_key
-
-MAX_NAME_LENGTH = 100
-"""Characters that 24SevenOffice keeps of a customer's name (S50); only these are compared."""
-
-MAX_PROJECT_NAME_LENGTH = 200
 
 NAME_SIMILARITY = 0.6
 """Similarity (difflib's ratio) from which two names under the same number may be the same customer."""
@@ -134,7 +129,7 @@ def has_same_name_and_customer(draft: ProjectDraft, existing: ExistingProject) -
 
 
 def folded(name: str) -> str:
-    return clean(name, max_length=MAX_NAME_LENGTH).casefold()
+    return clean(name, max_length=MAX_CUSTOMER_NAME_LENGTH).casefold()
 
 
 def _firm(name: str) -> str:

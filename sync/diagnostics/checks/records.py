@@ -11,11 +11,11 @@ from models.enums import EntityType
 from sync.diagnostics.checks.login import not_visible
 from sync.diagnostics.checks.moment import latest, read_finding
 from sync.diagnostics.findings import Finding, Target, bad, blocks_system, good, unknown
-from sync.engine.context import whole_number
 from sync.errors import MisconfiguredError, RejectedError, SyncError
 from sync.money import NOK
 from sync.records import Chart, Invoice, LedgerLine, Project, VoucherDocuments, rates_of
 from sync.rules.output_vat import booked_lines, comes_to_total
+from sync.rules.record_numbers import whole_number
 from sync.rules.vat_allocation import SUPPLIER_ACCOUNTS, VAT_ACCOUNTS, gross_amounts
 
 MAX_PROJECTS, MAX_INVOICES, MAX_VOUCHERS = 5, 10, 3

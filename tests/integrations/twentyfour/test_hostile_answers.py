@@ -17,7 +17,7 @@ from integrations.twentyfour.budget import Budget
 from integrations.twentyfour.client import SoapClient
 from integrations.twentyfour.customers import CustomerIndex
 from integrations.twentyfour.ledger import LedgerGateway
-from integrations.twentyfour.schema_drift import MAX_NAME_LENGTH, MAX_WARNINGS_PER_DAY
+from integrations.twentyfour.schema_drift import MAX_ELEMENT_LENGTH, MAX_WARNINGS_PER_DAY
 from integrations.twentyfour.session import Session
 from models.connections.account_ranges import AccountRanges
 from sync.errors import OutcomeUnknownError, RejectedError, ResponseTooLargeError, SyncError, UnavailableError
@@ -102,7 +102,7 @@ def test_thousands_of_unknown_elements_make_a_few_log_lines_a_day(
         client.call("Account", READ)
         client.call("Account", READ)
     assert len(logs) <= MAX_WARNINGS_PER_DAY + 1
-    assert all(len(log.get("element", "")) <= MAX_NAME_LENGTH + len("TypeData/") for log in logs)
+    assert all(len(log.get("element", "")) <= MAX_ELEMENT_LENGTH + len("TypeData/") for log in logs)
     monkeypatch.setattr(schema_drift, "DAY", 0.0)
     with capture_logs() as logs:
         client.call("Account", READ)
