@@ -239,8 +239,8 @@ class Voucher:
     """The voucher of one invoice in the journal of 24SevenOffice; its first entry is the :attr:`receivable`.
 
     ``currency`` is the invoice's; the amounts are always in øre. ``revenue`` and ``vat`` are what the ledger
-    should have, whether VAT is sent in its own entries or, if ``splits_vat``, within entries from which
-    24SevenOffice splits it off.
+    should have. ``voucher_vat`` is how the VAT is sent, as in the setting: in its own entries (``net``), or within
+    entries from which 24SevenOffice splits it off (``gross``).
     """
 
     number: int
@@ -253,7 +253,7 @@ class Voucher:
     currency: str = NOK
     revenue: tuple[Revenue, ...] = ()
     vat: tuple[OutputVat, ...] = ()
-    splits_vat: bool = False
+    voucher_vat: str = "net"
 
     @property
     def receivable(self) -> Entry:

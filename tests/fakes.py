@@ -395,7 +395,9 @@ def lines_of(voucher: Voucher, customer_name: str = "", *, split: bool = True) -
             due=None if place else voucher.due,
             department=entry.department,
         )
-        for place, entry in enumerate(_split(voucher) if split and voucher.splits_vat else voucher.entries)
+        for place, entry in enumerate(
+            _split(voucher) if split and voucher.voucher_vat == "gross" else voucher.entries
+        )
     ]
 
 

@@ -32,7 +32,9 @@ def post(
         "Vouchers": {"Voucher": [_voucher(voucher, voucher_type) for voucher in vouchers]},
         "Sort": voucher_type.number,
         "Name": "Moment",
-        "BundleDirectAccounting": not any(voucher.splits_vat for voucher in vouchers),  # assumption S24
+        "BundleDirectAccounting": not any(
+            voucher.voucher_vat == "gross" for voucher in vouchers
+        ),  # assumption S24
     }
     bundles = {
         "Bundles": {"Bundle": [bundle]},

@@ -164,7 +164,7 @@ def differences(voucher: Voucher, lines: Iterable[LedgerLine]) -> list[tuple[int
     Sums that 24SevenOffice splits off may differ by the rounding of single lines.
     """
     visible = [line for line in lines if not line.hidden]
-    slack = {each.tax_code: each.slack if voucher.splits_vat else 0 for each in voucher.vat}
+    slack = {each.tax_code: each.slack if voucher.voucher_vat == "gross" else 0 for each in voucher.vat}
     known = {each.account for each in voucher.vat if each.account}
     is_known = all(each.account for each in voucher.vat if each.amount or each.slack)
     of_vat = {line.account for line in visible if line.account in VAT_ACCOUNTS or line.account in known}
@@ -208,7 +208,7 @@ def rounded_vat(voucher: Voucher) -> OutputVat | None:
 
     Return None if none is, if rounding does not explain one of them, or if 24SevenOffice splits the VAT off.
     """
-    if voucher.splits_vat or any(each.off_rate is None for each in voucher.vat):
+    if voucher.voucher_vat == "gross" or any(each.off_rate is None for each in voucher.vat):
         return None
     off = [each for each in voucher.vat if each.off_rate]
     return max(off, key=lambda each: abs(each.off_rate or 0), default=None)

@@ -76,17 +76,16 @@ def voucher_of(
     revenue, vat = as_records(parts, codes=chart.vat_codes, numbers=numbers)
     entry = partial(Entry, customer_number=customer_number, department=settings.department)
     receivable = entry(settings.receivables_account, parts.total, project_number=numbers.get(own))
-    splits_vat = settings.voucher_vat == "gross"
     credits_ = [
         entry(
             each.account,
-            each.gross if splits_vat else each.net,
+            each.gross if settings.voucher_vat == "gross" else each.net,
             tax_code=each.tax_code,
             project_number=each.project_number,
         )
         for each in revenue
     ]
-    if not splits_vat:
+    if settings.voucher_vat == "net":
         credits_ += [entry(each.account or 0, each.amount, tax_code=each.tax_code) for each in vat]
     return Voucher(
         number=number,
@@ -99,7 +98,7 @@ def voucher_of(
         currency=invoice.currency,
         revenue=revenue,
         vat=vat,
-        splits_vat=splits_vat,
+        voucher_vat=settings.voucher_vat,
     )
 
 

@@ -125,7 +125,11 @@ def _voucher(
 
 def _off_rate(target: Target, voucher: Voucher) -> int:
     """Return how many øre the VAT of the voucher may be off its rate; 0 if no VAT is sent to the ledger."""
-    if voucher.splits_vat or target.settings.posting == "draft" or not any(each.amount for each in voucher.vat):
+    if (
+        voucher.voucher_vat == "gross"
+        or target.settings.posting == "draft"
+        or not any(each.amount for each in voucher.vat)
+    ):
         return 0
     [revenue], [vat] = voucher.revenue, voucher.vat
     rate = target.erp.vat_codes()[vat.tax_code].rate
@@ -467,7 +471,7 @@ def _vat_finding(
 ) -> Finding:
     """Report how the ledger has the VAT of 1 krone."""
     vat = format_kroner(-sum(line.amount for line in lines if line.account in VAT_ACCOUNTS))
-    if not off and voucher.splits_vat:
+    if not off and voucher.voucher_vat == "gross":
         return good(
             msg("24SevenOffice separates the VAT: {amount} of 1 krone.", amount=vat),
             setting="voucher_vat",
@@ -480,7 +484,7 @@ def _vat_finding(
             tests="S24, S27, S41",
         )
     sent = format_kroner(-sum(each.amount for each in voucher.vat))
-    if voucher.splits_vat:
+    if voucher.voucher_vat == "gross":
         what = msg("24SevenOffice separates {amount} of 1 krone, but VAT is {wanted}.", amount=vat, wanted=sent)
         return unknown(what, next_, setting="voucher_vat", tests="S24, S27")
     what = msg("The ledger has {amount} VAT of 1 krone, but {wanted} was sent.", amount=vat, wanted=sent)
