@@ -3,6 +3,7 @@
 from decimal import ROUND_HALF_UP, Decimal
 
 from i18n.messages import Amount, msg
+from sync.error_codes import ERROR_CODES
 from sync.error_codes.names import AMOUNT
 from sync.errors import RejectedError
 
@@ -18,7 +19,7 @@ def to_ore(kroner: Decimal) -> int:
         raise RejectedError(
             msg("The amount {amount} is larger than any ledger can hold.", amount=str(kroner)[:40]),
             error_code=AMOUNT,
-            remedy=msg("Correct it where it was entered, then retry."),
+            remedy=ERROR_CODES[AMOUNT].remedy,
         )
     return int((kroner * 100).quantize(Decimal(1), ROUND_HALF_UP))
 

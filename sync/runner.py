@@ -21,6 +21,7 @@ from sync.engine.call_log import recording_calls
 from sync.engine.context import SyncContext
 from sync.engine.outcomes import Attempt, NotAttempted, Success, Trace, attempt_results, connection_problem
 from sync.engine.write_deadline import WriteDeadline, enforced
+from sync.error_codes import ERROR_CODES
 from sync.errors import (
     CONNECTION_ERRORS,
     BrokenOffError,
@@ -258,7 +259,7 @@ class _Batch:
                     times=job.worker_crashes,
                 ),
                 error_code=WORKER_CRASHES,
-                remedy=msg("Forward this to your system administrator."),
+                remedy=ERROR_CODES[WORKER_CRASHES].remedy,
             )
         prepared: Prepared | Success = self.flow.prepare(job)
         return prepared
@@ -313,5 +314,5 @@ def _crash(error: Exception) -> CrashError:
     return CrashError(
         msg("An internal error occurred while processing this record ({error}).", error=type(error).__name__),
         error_code=CRASHED,
-        remedy=msg("Forward this to your system administrator. The log has the details."),
+        remedy=ERROR_CODES[CRASHED].remedy,
     )

@@ -16,6 +16,7 @@ from integrations.shared_cache import SharedCache
 from integrations.twentyfour.client import SoapValue
 from integrations.twentyfour.instants import day_of
 from integrations.twentyfour.session import CachedReader, Session
+from sync.error_codes import ERROR_CODES
 from sync.error_codes.names import FISCAL_YEAR_DATES, VOUCHER_TYPE_MISSING
 from sync.errors import MisconfiguredError
 from sync.records import FiscalYear, SetupPart, VatCode, year_name
@@ -122,10 +123,7 @@ class AccountingSetup(CachedReader):
             raise MisconfiguredError(
                 msg("24SevenOffice has an open fiscal year without its first or its last day."),
                 error_code=FISCAL_YEAR_DATES,
-                remedy=msg(
-                    "Enter the first and the last day of each fiscal year in 24SevenOffice, then resume the "
-                    "connection."
-                ),
+                remedy=ERROR_CODES[FISCAL_YEAR_DATES].remedy,
             )
         return [
             FiscalYear(starts=day_of(year.StartingDate), ends=_last_day(year.EndingDate), locked=year.IsLocked)

@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 from i18n.messages import Message, msg
+from sync.error_codes import ERROR_CODES
 from sync.error_codes.names import (
     ACCOUNT_UNKNOWN,
     BANK_ACCOUNT,
@@ -116,40 +117,35 @@ RULES = (
         MisconfiguredError,
         error_code=IDENTITY_BLOCKED,
         message=msg("The sign-in has no access to this 24SevenOffice client"),
-        remedy=msg("Unblock it in 24SevenOffice, or choose another client in the connection's settings."),
+        remedy=ERROR_CODES[IDENTITY_BLOCKED].remedy,
     ),
     Rule(
         rf"{ITS_OWN}the provided identity\w* does not (belong|exist)",
         MisconfiguredError,
         error_code=IDENTITY,
         message=msg("The sign-in doesn't include this 24SevenOffice client"),
-        remedy=msg("Load the available clients in the connection's settings and choose one."),
+        remedy=ERROR_CODES[IDENTITY].remedy,
     ),
     Rule(
         r"DepartmentIsRequired",
         RejectedError,
         error_code=DEPARTMENT_REQUIRED,
         message=msg("24SevenOffice requires a department"),
-        remedy=msg(
-            "Enter a department in the connection's settings, or turn off the requirement in 24SevenOffice for "
-            "projects and for the invoice accounts."
-        ),
+        remedy=ERROR_CODES[DEPARTMENT_REQUIRED].remedy,
     ),
     Rule(
         r"ProjectIsRequired",
         RejectedError,
         error_code=PROJECT_REQUIRED,
         message=msg("24SevenOffice requires a project"),
-        remedy=msg(
-            "Put the record on a project in Moment, or turn off the requirement for the account in 24SevenOffice."
-        ),
+        remedy=ERROR_CODES[PROJECT_REQUIRED].remedy,
     ),
     Rule(
         r"^fault \S*Client:|instance validation error",  # in SOAP 1.1, a fault of the sender: do not repeat
         RejectedError,
         error_code=NOT_UNDERSTOOD,
         message=msg("24SevenOffice couldn't read the request"),
-        remedy=msg("Look for unusual characters or values in the record in Moment."),
+        remedy=ERROR_CODES[NOT_UNDERSTOOD].remedy,
     ),
     Rule(
         r"^result SystemError",
@@ -163,7 +159,7 @@ RULES = (
         RejectedError,
         error_code=FISCAL_YEAR,
         message=msg("24SevenOffice rejected the voucher"),
-        remedy=msg("Open the fiscal year in 24SevenOffice and retry, or post the invoice manually."),
+        remedy=ERROR_CODES[FISCAL_YEAR].remedy,
         open=True,
     ),
     Rule(
@@ -171,7 +167,7 @@ RULES = (
         RejectedError,
         error_code=ACCOUNT_UNKNOWN,
         message=msg("24SevenOffice rejected the voucher"),
-        remedy=msg("Open the account in 24SevenOffice or correct it where it is named, then retry."),
+        remedy=ERROR_CODES[ACCOUNT_UNKNOWN].remedy,
         open=True,
     ),
     Rule(
@@ -179,10 +175,7 @@ RULES = (
         RejectedError,
         error_code=VAT_NOT_BALANCED,
         message=msg("24SevenOffice expects the voucher's VAT on separate lines"),
-        remedy=msg(
-            "Choose the other option for Voucher VAT in the connection's settings. If it's already chosen, "
-            "compare the VAT code's rate in 24SevenOffice with the invoice's rate. Then retry."
-        ),
+        remedy=ERROR_CODES[VAT_NOT_BALANCED].remedy,
         open=True,
     ),
     Rule(
@@ -190,10 +183,7 @@ RULES = (
         RejectedError,
         error_code=VAT_WITHOUT_BASE,
         message=msg("24SevenOffice found VAT in the voucher without a base amount"),
-        remedy=msg(
-            "Make sure the account's VAT code has its own VAT account in 24SevenOffice, or choose the other "
-            "option for Voucher VAT in the connection's settings. Then retry."
-        ),
+        remedy=ERROR_CODES[VAT_WITHOUT_BASE].remedy,
         open=True,
     ),
     Rule(
@@ -201,10 +191,7 @@ RULES = (
         RejectedError,
         error_code=INVOICE_EXISTS,
         message=msg("24SevenOffice already has an invoice with this number"),
-        remedy=msg(
-            "Look for the invoice number in the customer ledger in 24SevenOffice. If it's this invoice, mark it "
-            "as resolved. Otherwise, post it manually."
-        ),
+        remedy=ERROR_CODES[INVOICE_EXISTS].remedy,
         open=True,
     ),
     Rule(
@@ -212,7 +199,7 @@ RULES = (
         RejectedError,
         error_code=BANK_ACCOUNT,
         message=msg("24SevenOffice has another bank account on the customer"),
-        remedy=msg("Correct the bank account of the customer in 24SevenOffice, then retry."),
+        remedy=ERROR_CODES[BANK_ACCOUNT].remedy,
         open=True,
     ),
     Rule(
@@ -220,7 +207,7 @@ RULES = (
         RejectedError,
         error_code=REFUSED,
         message=msg("24SevenOffice rejected the voucher"),
-        remedy=msg("Correct what it names, in Moment or in 24SevenOffice, then retry."),
+        remedy=ERROR_CODES[REFUSED].remedy,
         open=True,
     ),
     Rule(

@@ -13,6 +13,7 @@ from integrations.twentyfour.instants import day_of, without_zone
 from integrations.twentyfour.session import Session
 from models.connections.account_ranges import AccountRanges
 from models.connections.settings import ConnectionSettings
+from sync.error_codes import ERROR_CODES
 from sync.error_codes.names import NO_AMOUNT, NO_DATE
 from sync.errors import RejectedError, ResponseTooLargeError, naming_record
 from sync.money import NOK, to_ore
@@ -148,7 +149,7 @@ def _day(line: SoapValue) -> date:
             account=line.AccountNo or 0,
         ),
         error_code=NO_DATE,
-        remedy=msg("Check the voucher in 24SevenOffice, and retry once all lines have a date."),
+        remedy=ERROR_CODES[NO_DATE].remedy,
     )
 
 
@@ -164,7 +165,7 @@ def _amount(line: SoapValue) -> int:
                     account=line.AccountNo or 0,
                 ),
                 error_code=NO_AMOUNT,
-                remedy=msg("Check the voucher in 24SevenOffice, and retry once all lines have an amount."),
+                remedy=ERROR_CODES[NO_AMOUNT].remedy,
             )
         return to_ore(line.Amount)
 

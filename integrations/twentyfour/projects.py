@@ -12,6 +12,7 @@ from cachetools import TTLCache
 from i18n.messages import msg
 from integrations.twentyfour.session import CachedReader, Session
 from models.connections.settings import WHOLE_NUMBERS, ClientIdField
+from sync.error_codes import ERROR_CODES
 from sync.error_codes.names import CLIENT_ID, PROJECT_NUMBER
 from sync.errors import MisconfiguredError, RejectedError
 from sync.records import ExistingProject, ProjectDraft
@@ -134,7 +135,7 @@ def _client_id(client_id: str, field: ClientIdField) -> str | int | None:
             field=field,
         ),
         error_code=CLIENT_ID,
-        remedy=msg("Correct the client id or choose another field for it in the connection's settings."),
+        remedy=ERROR_CODES[CLIENT_ID].remedy,
     )
 
 

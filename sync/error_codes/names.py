@@ -1,4 +1,8 @@
-"""The error codes of flows and integrations; those that models compare are in :mod:`models.error_codes`."""
+"""The error codes of flows and integrations; those that models compare are in :mod:`models.error_codes`.
+
+A message of an error says what happened to this record. What to do is said once, in the explanation of its code,
+unless the case at hand needs another remedy.
+"""
 
 from dataclasses import dataclass
 

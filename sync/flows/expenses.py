@@ -16,8 +16,10 @@ from models.inbox.links import Link, LinkState
 from sync.engine.context import SyncContext
 from sync.engine.outcomes import Success, skipped
 from sync.engine.steps import Steps
+from sync.error_codes import ERROR_CODES
 from sync.error_codes.names import (
     BEFORE_FIRST_DAY,
+    INVOICED,
     KEPT,
     NO_COSTS,
     NO_PROJECT,
@@ -25,6 +27,7 @@ from sync.error_codes.names import (
     NOT_LISTED,
     REMOVED,
     UNKNOWN_PROJECT,
+    VAT_UNCLEAR,
     VOUCHER_GONE,
 )
 from sync.errors import RejectedError, SyncError, error_as_value, naming_record
@@ -186,9 +189,7 @@ class Expenses:
             raise RejectedError(
                 msg("24SevenOffice no longer shows any line of this voucher. Its expenses stay in Moment."),
                 error_code=VOUCHER_GONE,
-                remedy=msg(
-                    "Look for it in 24SevenOffice: retry if it is there, else delete its expenses in Moment."
-                ),
+                remedy=ERROR_CODES[VOUCHER_GONE].remedy,
             )
         found = self._costs_by_rates(lines)
         if found.unclear and not self._rates_reread:  # a VAT code may just have been set up
@@ -311,7 +312,7 @@ def _too_late_error(error: RejectedError, ledger: Message) -> RejectedError:
     return RejectedError(
         msg("{now} {problem}", now=ledger, problem=error.message),
         error_code=error.error_code,
-        remedy=msg("Correct it manually where it was invoiced, then mark this as resolved."),
+        remedy=ERROR_CODES[INVOICED].remedy,
     )
 
 
@@ -319,8 +320,5 @@ def _vat_unclear_error(cost: SkippedLine) -> RejectedError:
     return RejectedError(
         cost.why,
         error_code=cost.error_code,
-        remedy=msg(
-            "Correct the VAT of the voucher in 24SevenOffice, and its expenses are imported automatically. If "
-            "it is right as it is, enter them in Moment manually and mark this as resolved."
-        ),
+        remedy=ERROR_CODES[VAT_UNCLEAR].remedy,
     )

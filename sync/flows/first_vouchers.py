@@ -15,6 +15,7 @@ from models.enums import EntityType, JobState, Record
 from models.inbox import vat_checks
 from models.inbox.vat_checks import VatCheck, VatStatus
 from sync.engine.context import SyncContext
+from sync.error_codes import ERROR_CODES
 from sync.error_codes.names import (
     VAT_DIFFERS,
     VAT_NEVER_SEEN,
@@ -247,10 +248,7 @@ def _rounding_error(voucher: Voucher, vat: OutputVat) -> SyncError:
             off=abs(vat.off_rate or 0),
         ),
         error_code=VAT_ROUNDING,
-        remedy=msg(
-            "Post the invoice manually with the VAT shown on it, and mark it as resolved. Tell your system "
-            "administrator: more invoices may be rejected for it."
-        ),
+        remedy=ERROR_CODES[VAT_ROUNDING].remedy,
     )
 
 

@@ -16,6 +16,7 @@ from models.error_codes import GONE, SET_ASIDE, UNSEEN_DRAFT
 from models.inbox.leases import SyncJob
 from sync.engine.context import SyncContext
 from sync.engine.outcomes import UNCHANGED, Success, skipped
+from sync.error_codes import ERROR_CODES
 from sync.error_codes.names import (
     ACCOUNT_UNKNOWN,
     BEFORE_FIRST_DAY,
@@ -348,7 +349,7 @@ class Invoices:
                 day=Day(day),
             ),
             error_code=FISCAL_YEAR,
-            remedy=msg("Open the fiscal year in 24SevenOffice and retry, or post the invoice manually."),
+            remedy=ERROR_CODES[FISCAL_YEAR].remedy,
         )
 
     def _unambiguous(self, year: FiscalYear) -> FiscalYear:
@@ -423,7 +424,7 @@ def _unseen_draft_error(item: PreparedInvoice) -> RejectedError:
             number=item.voucher.number,
         ),
         error_code=UNSEEN_DRAFT,
-        remedy=msg("Look for it in the journal: mark the invoice as resolved if it is there, else retry it."),
+        remedy=ERROR_CODES[UNSEEN_DRAFT].remedy,
     )
 
 
@@ -437,5 +438,5 @@ def _voucher_differs_error(item: PreparedInvoice) -> RejectedError:
             day=Day(item.voucher.day),
         ),
         error_code=DIFFERS,
-        remedy=msg("Compare the two. Correct the voucher in 24SevenOffice and retry, or mark it as resolved."),
+        remedy=ERROR_CODES[DIFFERS].remedy,
     )

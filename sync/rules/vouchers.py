@@ -8,6 +8,7 @@ from itertools import chain
 
 from i18n.messages import Day, msg, translate
 from models.connections.settings import ConnectionSettings
+from sync.error_codes import ERROR_CODES
 from sync.error_codes.names import (
     ACCOUNT_UNKNOWN,
     CURRENCY_RATE,
@@ -42,9 +43,7 @@ MAX_KID_DIGITS, MAX_KID_LENGTH = 25, 32
 MAX_RATE_FACTOR = 3
 """The factor by which a rate may differ from the one that 24SevenOffice lists, which may be some years old."""
 
-_CREDIT_OR_POST_MANUALLY = msg(
-    "Credit it in Moment and issue a new one, or post it manually and mark it as resolved."
-)
+_CREDIT_OR_POST_MANUALLY = ERROR_CODES[KID].remedy
 
 
 def voucher_of(
@@ -153,10 +152,7 @@ def check_rate(invoice: Invoice, *, listed: Mapping[str, Decimal]) -> None:
                 currency=invoice.currency,
             ),
             error_code=RATE_OF_ONE,
-            remedy=msg(
-                "If no rate was entered, credit the invoice in Moment and issue it again with its rate. If it "
-                "is right, post it manually and mark it as resolved."
-            ),
+            remedy=ERROR_CODES[RATE_OF_ONE].remedy,
         )
     if known is None or known == 1:
         raise RejectedError(
@@ -299,7 +295,7 @@ def _wrong_sign_error(invoice: Invoice) -> RejectedError:
             total=total,
         )
     )
-    return RejectedError(problem, error_code=SIGN, remedy=_CREDIT_OR_POST_MANUALLY)
+    return RejectedError(problem, error_code=SIGN, remedy=ERROR_CODES[SIGN].remedy)
 
 
 def _unbalanced_error(invoice: Invoice) -> RejectedError:
@@ -310,10 +306,7 @@ def _unbalanced_error(invoice: Invoice) -> RejectedError:
             total=invoice.total,
         ),
         error_code=UNBALANCED,
-        remedy=msg(
-            "Credit the invoice in Moment and create a new one, or post it manually and mark it as resolved. If "
-            "its total is rounded to a whole krone, enter the account for rounding in the connection's settings."
-        ),
+        remedy=ERROR_CODES[UNBALANCED].remedy,
     )
 
 
@@ -353,10 +346,7 @@ def _no_vat_account_error(account: int, code: str) -> RejectedError:
             code=code,
         ),
         error_code=VAT_ACCOUNT,
-        remedy=msg(
-            "Set the account of the VAT code in 24SevenOffice, or name another VAT code for the account in the "
-            "connection's settings. Then retry."
-        ),
+        remedy=ERROR_CODES[VAT_ACCOUNT].remedy,
     )
 
 
@@ -371,8 +361,5 @@ def _wrong_vat_error(charged: Decimal, account: int, code: str, rate: Decimal) -
             rate=format_rate(rate),
         ),
         error_code=VAT_RATE,
-        remedy=msg(
-            "Name the right VAT code for the account in the connection's settings, or in Moment; or correct the "
-            "account in 24SevenOffice. Then retry."
-        ),
+        remedy=ERROR_CODES[VAT_RATE].remedy,
     )

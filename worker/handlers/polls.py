@@ -5,10 +5,10 @@ from datetime import timedelta
 
 import structlog
 
-from i18n.messages import msg
 from models.connections.repository import UNREADABLE, Connection
 from models.enums import EntityType, Lane
 from models.inbox import cursors
+from sync.error_codes import ERROR_CODES
 from sync.error_codes.names import SECRETS_UNREADABLE
 from sync.errors import MisconfiguredError, RateLimitedError, ResponseTooLargeError, SyncError, UnavailableError
 from sync.polling import expense_schedule, failing_polls, polls
@@ -21,10 +21,7 @@ log = structlog.get_logger()
 SECRETS_UNREADABLE_ERROR = MisconfiguredError(
     UNREADABLE,
     error_code=SECRETS_UNREADABLE,
-    remedy=msg(
-        "Enter both again in the settings. If this affects several connections, your system administrator must "
-        "first check SECRET_KEYS."
-    ),
+    remedy=ERROR_CODES[SECRETS_UNREADABLE].remedy,
 )
 """The reason for pausing a connection whose secrets were damaged, moved or encrypted with a missing key."""
 
